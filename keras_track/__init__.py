@@ -1,0 +1,1 @@
+"""The chapters in Keras 3, on TensorFlow, JAX or PyTorch."""

@@ -1,0 +1,75 @@
+"""What differs between the backends of Keras: determinism, precision, devices. Each imports only its own."""
+
+from abc import ABC, abstractmethod
+
+
+class Backend(ABC):
+    """A Keras backend, made deterministic and precise when constructed."""
+
+    @abstractmethod
+    def has_gpu(self) -> bool:
+        """Tell whether the backend sees a GPU."""
+
+    @abstractmethod
+    def peak_gpu_memory(self) -> int:
+        """Return the most bytes held on the first GPU."""
+
+
+class TensorFlow(Backend):
+    """Keras on TensorFlow."""
+
+    def __init__(self):
+        import tensorflow
+
+        self._tensorflow = tensorflow
+        tensorflow.config.experimental.enable_op_determinism()
+        tensorflow.config.experimental.enable_tensor_float_32_execution(False)
+
+    def has_gpu(self) -> bool:
+        """Tell whether TensorFlow sees a GPU."""
+        return bool(self._tensorflow.config.list_physical_devices("GPU"))
+
+    def peak_gpu_memory(self) -> int:
+        """Return TensorFlow's own peak."""
+        return self._tensorflow.config.experimental.get_memory_info("GPU:0")["peak"]
+
+
+class Jax(Backend):
+    """Keras on JAX. On a GPU, XLA's determinism is set by XLA_FLAGS before the import."""
+
+    def __init__(self):
+        import jax
+
+        self._jax = jax
+        jax.config.update("jax_default_matmul_precision", "highest")
+
+    def has_gpu(self) -> bool:
+        """Tell whether JAX computes on a GPU."""
+        return self._jax.default_backend() == "gpu"
+
+    def peak_gpu_memory(self) -> int:
+        """Return XLA's own peak."""
+        return self._jax.local_devices()[0].memory_stats()["peak_bytes_in_use"]
+
+
+class Torch(Backend):
+    """Keras on PyTorch."""
+
+    def __init__(self):
+        import torch
+
+        self._torch = torch
+        torch.use_deterministic_algorithms(True)
+        torch.set_float32_matmul_precision("highest")
+        torch.backends.cudnn.allow_tf32 = False
+
+    def has_gpu(self) -> bool:
+        """Tell whether PyTorch sees a GPU."""
+        return self._torch.cuda.is_available()
+
+    def peak_gpu_memory(self) -> int:
+        """Return PyTorch's own peak."""
+        return self._torch.cuda.max_memory_allocated()
+
+
+BACKENDS: dict[str, type[Backend]] = {"tensorflow": TensorFlow, "jax": Jax, "torch": Torch}

@@ -1,0 +1,1 @@
+"""One file per chapter: build(config) returns the keras.Model."""

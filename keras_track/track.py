@@ -1,0 +1,90 @@
+"""The Track contract on Keras 3; the backend is the one that KERAS_BACKEND named before the import."""
+
+import importlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_track import backends, optimizers, weights
+from shared.chapters.spec import Chapter
+from shared.datasets.batches import Batch
+from shared.track import Track, TrackModel, TrackSpec, choose_device
+from shared.training import Recipe
+
+
+def open_track(spec: TrackSpec, device: str) -> "KerasTrack":
+    """Make the backend deterministic, with full float32 products, on `device` (auto, cpu or cuda).
+
+    Raises RuntimeError if Keras was imported with another backend than the track's.
+    """
+    if keras.backend.backend() != spec.backend:
+        raise RuntimeError(f"{spec.name} needs KERAS_BACKEND={spec.backend}, found {keras.backend.backend()}")
+    keras.config.set_image_data_format("channels_last")
+    backend = backends.BACKENDS[spec.backend]()
+    return KerasTrack(spec.name, choose_device(device, backend.has_gpu(), spec.name), backend)
+
+
+class KerasTrack(Track):
+    """Keras on one backend and device."""
+
+    def __init__(self, name: str, device: str, backend: backends.Backend):
+        self.name, self.device, self._backend = name, device, backend
+
+    def build(self, chapter: Chapter, config: Any, seed: int) -> "KerasModel":
+        """Build keras_track.models.<slug>, forgetting the process's earlier models."""
+        keras.backend.clear_session()
+        keras.utils.set_random_seed(seed)
+        return KerasModel(importlib.import_module(f"keras_track.models.{chapter.slug}").build(config))
+
+    def synchronise(self) -> None:
+        """Nothing to wait for: a training step returns its loss, and a prediction its outputs, to the host."""
+
+    def peak_device_memory(self) -> int | None:
+        """Return the most bytes held on the GPU; None on the CPU."""
+        return self._backend.peak_gpu_memory() if self.device == "cuda" else None
+
+
+class KerasModel(TrackModel):
+    """A keras.Model with cross-entropy loss and an optimizer."""
+
+    def __init__(self, model: keras.Model):
+        self.model = model
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Return copies of all weights, in canonical form."""
+        return weights.weights(self.model)
+
+    def load_weights(self, canonical: Mapping[str, np.ndarray]) -> None:
+        """Replace all weights."""
+        weights.load_weights(self.model, canonical)
+
+    def trainable_names(self) -> set[str]:
+        """Return the names of the weights that have gradients."""
+        return {name for name, weight in weights.name_table(self.model).items() if weight.trainable}
+
+    def compile(self, recipe: Recipe, learning_rates: Sequence[float]) -> None:
+        """Attach loss and optimizer."""
+        self.model.compile(
+            optimizer=optimizers.build(recipe.optimizer, learning_rates),
+            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        )
+        self.model.optimizer.build(self.model.trainable_variables)
+
+    def train_step(self, batch: Batch) -> float:
+        """Train on one batch; the loss tracker is reset because it averages over calls."""
+        self.model.reset_metrics()
+        return float(self.model.train_on_batch(batch.inputs, batch.labels))
+
+    def predict(self, inputs: np.ndarray) -> np.ndarray:
+        """Return the outputs in inference mode."""
+        return keras.ops.convert_to_numpy(self.model.predict_on_batch(inputs))
+
+    def warm_up(self, batch: Batch) -> None:
+        """Train one step, then restore every variable: weights, optimizer, dropout's random state."""
+        variables = [*self.model.variables, *self.model.optimizer.variables]
+        values = [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
+        self.train_step(batch)
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)

@@ -1,0 +1,57 @@
+"""mnist_cnn: a convolutional network that reads handwritten digits."""
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt, Lt
+
+from shared.chapters.spec import Chapter
+from shared.training import Adam, Constant, OneCycle, Recipe
+
+
+IMAGE_SIZE = 28
+NUM_CLASSES = 10
+
+
+@dataclass(frozen=True)
+class Config:
+    """Hyperparameters of the network. Input (batch, height 28, width 28, channels 1), output (batch, classes 10)."""
+
+    architecture: Literal["flatten", "bn_gap"] = "flatten"
+    """flatten: the seed's SimpleCNN. bn_gap: batch normalisation after each convolution and
+    global average pooling in place of flatten."""
+    filters: Annotated[int, Gt(0)] = 32
+    """Output channels of the first convolution; the second has twice as many."""
+    hidden_size: Annotated[int, Gt(0)] = 128
+    dropout: Annotated[float, Ge(0), Lt(1)] = 0.25
+
+
+def _flattened(config: Config) -> dict[str, tuple[int, ...]]:
+    if config.architecture == "bn_gap":
+        return {}
+    return {"dense1": (IMAGE_SIZE // 4, IMAGE_SIZE // 4, 2 * config.filters)}
+
+
+CHAPTER = Chapter(
+    slug="mnist_cnn",
+    title="Convolutional network on handwritten digits",
+    dataset="mnist",
+    config=Config(),
+    recipes=MappingProxyType(
+        {
+            "fast": Recipe(
+                optimizer=Adam(learning_rate=3e-3),
+                schedule=OneCycle(warmup_share=0.3, start_divisor=25.0, end_divisor=1e4),
+                batch_size=128,
+                epochs=1,
+            ),
+            "classic": Recipe(
+                optimizer=Adam(learning_rate=1e-3), schedule=Constant(), batch_size=64, epochs=5
+            ),
+        }
+    ),
+    metric="accuracy",
+    margin=0.005,
+    flattened=_flattened,
+)

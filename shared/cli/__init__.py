@@ -1,0 +1,38 @@
+"""The command line `twotrack`: one file per command, each thin over the packages beside it."""
+
+import signal
+import sys
+
+import typer
+
+from shared.cli import compare, data, doctor, listing, report, run
+from shared.cli.console import print_error
+from shared.errors import UserError, WorkerDiedError
+
+app = typer.Typer(
+    name="twotrack",
+    help="Every model of a deep-learning chapter in Keras 3 and in PyTorch, on the same data, compared.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("list")(listing.list_chapters)
+app.command("doctor")(doctor.doctor)
+app.command("data")(data.data)
+app.command("run")(run.run)
+app.command("compare")(compare.compare)
+app.command("report")(report.report)
+
+
+def main() -> None:
+    """Run the command line. Exit code 2: the user can put it right; 1: a worker failed; 130: Ctrl-C."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leaves every block, so workers are stopped
+    try:
+        app()
+    except UserError as error:
+        print_error(str(error))
+        sys.exit(2)
+    except WorkerDiedError as error:
+        print_error(str(error))
+        sys.exit(1)

@@ -1,0 +1,58 @@
+"""twotrack compare."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shared.cli import options
+
+
+def compare(
+    chapter: options.Chapter,
+    tracks: Annotated[
+        str, typer.Option(help=f"Tracks to compare, separated by commas, out of: {options.TRACK_LIST}.")
+    ] = options.DEFAULT_TRACK_LIST,
+    recipe: options.Recipe = "fast",
+    seeds: Annotated[int, typer.Option(help="Train each track with this many seeds: 0, 1, ...")] = 1,
+    settings: options.Settings = None,
+    epochs: options.Epochs = None,
+    examples: options.Examples = None,
+    device: options.Device = "auto",
+    source: options.Source = "embedded",
+    tfds_dir: options.TfdsDir = None,
+    out: options.Out = Path("runs"),
+    json: options.Json = False,
+) -> None:
+    """Train a chapter on several tracks, from the same start on the same batches, and write a report."""
+    from shared.cli.console import print_json
+    from shared.cli.training import exit_code, train
+    from shared.errors import WorkerDiedError
+    from shared.harness.comparison import Request, fresh_folder, run_name, timestamp
+
+    folder = fresh_folder(out, f"compare_{chapter}_{recipe}_{timestamp()}")
+    request = Request(
+        chapter,
+        options.parse_tracks(tracks),
+        tuple(range(seeds)),
+        recipe,
+        options.parse_settings(settings),
+        epochs,
+        examples,
+        device,
+        source,
+        str(tfds_dir) if tfds_dir else None,
+    )
+    outcome, runs = train(request, folder, lambda track, seed: folder / run_name(track, seed))
+    if not runs:
+        raise WorkerDiedError("no track finished, so there is nothing to report.")
+    from shared.report import write_report
+    from shared.report.tables import comparison_json, comparison_text
+
+    page = write_report(runs, folder / "report.html", outcome.failures)
+    if json:
+        print_json(comparison_json(runs, outcome.failures) | {"report": str(page)})
+    else:
+        print(comparison_text(runs))
+        print(f"report: {page}")
+    raise typer.Exit(exit_code(outcome))

@@ -1,0 +1,83 @@
+"""What the user sees while work goes on: progress bars on a terminal, plain lines elsewhere, errors on stderr."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+
+from shared.harness.comparison import OnProgress
+from shared.harness.records import Job
+
+stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def print_error(message: str) -> None:
+    """Print an error on stderr."""
+    stderr.print(f"error: {message}", markup=False)
+
+
+def print_json(content: object) -> None:
+    """Print one JSON document on stdout."""
+    json.dump(content, sys.stdout, indent=2)
+    sys.stdout.write("\n")
+
+
+@contextmanager
+def training_progress() -> Iterator[OnProgress]:
+    """Yield a listener for `run_jobs` that shows every job's progress on stderr."""
+    if not stderr.is_terminal:
+        yield _plain_line
+        return
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description:<24}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[figures]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=stderr) as progress:
+        yield Bars(progress).show
+
+
+class Bars:
+    """One rich progress bar per job."""
+
+    def __init__(self, progress: Any):
+        self._progress, self._bars = progress, {}
+
+    def show(self, job: Job, figures: Mapping[str, Any]) -> None:
+        """Update the job's bar."""
+        if job.folder not in self._bars:
+            self._bars[job.folder] = self._progress.add_task(_title(job), total=None, figures="")
+        bar, phase = self._bars[job.folder], figures["phase"]
+        if phase == "training":
+            text = f"loss {figures['loss']:.4f}  {figures['examples_per_second']:,.0f} images/s"
+            self._progress.update(bar, completed=figures["step"], total=figures["steps"], figures=text)
+        elif phase == "epoch":
+            self._progress.update(bar, figures=_epoch_text(figures))
+        elif phase not in {"validating", "finished"}:
+            self._progress.update(bar, figures=phase)
+
+
+def _plain_line(job: Job, figures: Mapping[str, Any]) -> None:
+    """Print a line at the start, the end and each epoch of a job."""
+    phase = figures["phase"]
+    if phase == "epoch":
+        stderr.print(f"{_title(job)}: epoch {figures['epoch']}/{job.epochs}: {_epoch_text(figures)}")
+    elif phase in {"started", "finished", "failed"}:
+        stderr.print(f"{_title(job)}: {phase}")
+
+
+def _title(job: Job) -> str:
+    return f"{job.track} seed {job.seed}"
+
+
+def _epoch_text(figures: Mapping[str, Any]) -> str:
+    return (
+        f"loss {figures['train_loss']:.4f}, validation {figures['validation_metric']:.4f}, {figures['seconds']:.1f} s"
+    )

@@ -1,0 +1,56 @@
+"""twotrack data."""
+
+from typing import Annotated
+
+import typer
+
+from shared.cli import options
+
+
+def data(
+    dataset: Annotated[str | None, typer.Argument(help="Name of a data set; all if left out.")] = None,
+    source: options.Source = "embedded",
+    tfds_dir: options.TfdsDir = None,
+    json: options.Json = False,
+) -> None:
+    """Check data sets and show their splits, class counts and origin."""
+    from shared import datasets
+    from shared.cli.console import print_json
+    from shared.harness.comparison import find_source
+
+    names = [dataset] if dataset else list(datasets.DATASETS)
+    found = [describe(name, find_source(name, source, str(tfds_dir) if tfds_dir else None)) for name in names]
+    if json:
+        print_json(found)
+        return
+    for one in found:
+        print(f"{one['name']}: {one['origin']}; licence {one['licence']}; source {one['source']}")
+        print(f"  {one['file']} ({one['bytes'] / 1e6:.1f} MB, SHA-256 checked)")
+        for split, counts in one["splits"].items():
+            per_class = " ".join(f"{name}:{count}" for name, count in counts.items())
+            print(f"  {split:<11}{sum(counts.values()):>6} examples  {per_class}")
+
+
+def describe(name: str, source) -> dict[str, object]:
+    """Return the data set's facts, read from its checked arrays."""
+    from shared import datasets
+
+    dataset = datasets.load(name, source)
+    splits = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
+    return {
+        "name": name,
+        "source": source.name,
+        "origin": datasets.DATASETS[name].ORIGIN,
+        "licence": datasets.DATASETS[name].LICENCE,
+        "file": str(source.file.path),
+        "bytes": source.file.path.stat().st_size,
+        "sha256": source.file.sha256,
+        "fingerprint": dataset.fingerprint,
+        "splits": {key: _class_counts(split.labels, dataset.class_names) for key, split in splits.items()},
+    }
+
+
+def _class_counts(labels, class_names: tuple[str, ...]) -> dict[str, int]:
+    import numpy as np
+
+    return dict(zip(class_names, np.bincount(labels, minlength=len(class_names)).tolist(), strict=True))

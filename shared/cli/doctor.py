@@ -1,0 +1,92 @@
+"""twotrack doctor."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import typer
+
+from shared.cli import options
+
+
+def doctor(json: options.Json = False) -> None:
+    """Show which tracks, devices and data are usable here, and how to install what is missing.
+
+    Every installed framework is imported in a process of its own. Exit code 1 if nothing is usable.
+    """
+    from shared import datasets
+    from shared.cli.console import print_json, stderr
+    from shared.harness.environment import environment
+    from shared.track import TRACKS
+
+    with stderr.status("importing every framework..."), ThreadPoolExecutor() as pool:
+        tracks = list(pool.map(_check_track, TRACKS))
+    data = [_check_data(name) for name in datasets.DATASETS]
+    found = {"environment": environment(), "tracks": tracks, "data": data, "extras": _check_extras()}
+    if json:
+        print_json(found)
+    else:
+        _print(found)
+    if not (any(track["usable"] for track in tracks) and all(one["usable"] for one in data)):
+        raise typer.Exit(1)
+
+
+def _check_track(name: str) -> dict[str, object]:
+    from shared.errors import UserError, WorkerDiedError
+    from shared.harness.processes import Worker
+    from shared.track import TRACKS
+
+    spec = TRACKS[name]
+    if spec.missing:
+        missing = f"not installed: {', '.join(spec.missing)}"
+        return {"track": name, "usable": False, "problem": missing, "remedy": spec.install_line}
+    try:
+        with Worker(name) as worker:
+            return {"track": name, "usable": True} | worker.call("shared.harness.probe:probe", {"track": name})
+    except (UserError, WorkerDiedError) as error:
+        return {"track": name, "usable": False, "problem": str(error), "remedy": spec.install_line}
+
+
+def _check_data(name: str) -> dict[str, object]:
+    from shared import datasets
+    from shared.errors import UserError
+
+    file = datasets.embedded_source(name).file
+    try:
+        file.check()
+    except UserError as error:
+        return {"dataset": name, "usable": False, "problem": str(error)}
+    return {"dataset": name, "usable": True, "file": str(file.path)}
+
+
+def _check_extras() -> list[dict[str, object]]:
+    """Tell whether the optional data source is installed."""
+    from importlib.util import find_spec
+
+    missing = [name for name in ("tensorflow_datasets", "importlib_resources") if find_spec(name) is None]
+    found: dict[str, object] = {"extra": "tfds", "use": "--source tfds", "usable": not missing}
+    if missing:
+        found |= {
+            "problem": f"not installed: {', '.join(missing)}",
+            "remedy": "pip install -c constraints.txt -e '.[tfds]'",
+        }
+    return [found]
+
+
+def _print(found: dict) -> None:
+    machine = found["environment"]
+    memory = machine["memory_bytes"] / 2**30
+    print(f"Python {machine['python']}, {machine['processor']}, {machine['cores']} cores, {memory:.0f} GiB")
+    print("packages: " + ", ".join(f"{name} {version}" for name, version in machine["packages"].items()))
+    for track in found["tracks"]:
+        good = f"usable on {track['device']} (import {track['seconds']:.1f} s)" if track["usable"] else ""
+        _print_item(track["track"], track, good)
+    for data in found["data"]:
+        _print_item(data["dataset"], data, "usable, SHA-256 checked")
+    for extra in found["extras"]:
+        _print_item(extra["use"], extra, "usable")
+
+
+def _print_item(name: str, item: dict, good: str) -> None:
+    mark, text = ("ok", good) if item["usable"] else ("--", item["problem"])
+    print(f"{mark}  {name:<18}{text}")
+    if "remedy" in item:
+        print(f"    {'':<18}run: {item['remedy']}")

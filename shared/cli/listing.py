@@ -1,0 +1,36 @@
+"""twotrack list."""
+
+from shared.chapters import CHAPTERS
+from shared.cli.options import Json
+
+
+def list_chapters(json: Json = False) -> None:
+    """List the chapters, in teaching order."""
+    if json:
+        from shared.cli.console import print_json
+
+        print_json([_describe(chapter) for chapter in CHAPTERS.values()])
+        return
+    for chapter in CHAPTERS.values():
+        print(f"{chapter.slug:<16}{chapter.title}")
+        print(f"{'':<16}data {chapter.dataset}; recipes {', '.join(chapter.recipes)}; settings {_settings(chapter)}")
+
+
+def _describe(chapter) -> dict[str, object]:
+    from dataclasses import asdict
+
+    return {
+        "slug": chapter.slug,
+        "title": chapter.title,
+        "dataset": chapter.dataset,
+        "recipes": list(chapter.recipes),
+        "metric": chapter.metric,
+        "margin": chapter.margin,
+        "settings": asdict(chapter.config),
+    }
+
+
+def _settings(chapter) -> str:
+    from dataclasses import asdict
+
+    return ", ".join(f"{key}={value}" for key, value in asdict(chapter.config).items())

@@ -1,0 +1,52 @@
+"""Options that several commands share, and how their text is read."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shared.errors import UserError
+from shared.track import DEFAULT_TRACKS, TRACKS
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout instead of text.")]
+Chapter = Annotated[str, typer.Argument(help="A chapter's slug, as 'twotrack list' shows it.")]
+Recipe = Annotated[str, typer.Option(help="fast: little time. classic: the seed chapter's own.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a hyperparameter of the model; may be repeated."),
+]
+Epochs = Annotated[int | None, typer.Option(help="Train this many epochs instead of the recipe's.")]
+Examples = Annotated[int | None, typer.Option(help="Train on the first so many examples only, for a quick try.")]
+Device = Annotated[str, typer.Option(help="auto (a GPU if there is one), cpu or cuda.")]
+Source = Annotated[
+    str, typer.Option(help="embedded, tfds, or tfds:NAME for another data set of the same form, e.g. tfds:kmnist.")
+]
+TfdsDir = Annotated[
+    Path | None, typer.Option(help="Folder of prepared tensorflow-datasets [default: its own, ~/tensorflow_datasets].")
+]
+Out = Annotated[Path, typer.Option(help="Folder for results.")]
+
+TRACK_LIST = ", ".join(TRACKS)
+DEFAULT_TRACK_LIST = ",".join(DEFAULT_TRACKS)
+
+
+def parse_tracks(text: str) -> tuple[str, ...]:
+    """Split a comma-separated list of tracks; UserError if it is empty or names one twice."""
+    tracks = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not tracks:
+        raise UserError(f"no track named; expected one or more of: {TRACK_LIST}.")
+    doubled = {track for track in tracks if tracks.count(track) > 1}
+    if doubled:
+        raise UserError(f"track named twice: {', '.join(sorted(doubled))}; name each track once.")
+    return tracks
+
+
+def parse_settings(texts: list[str] | None) -> dict[str, str]:
+    """Read KEY=VALUE texts; UserError for one without '='."""
+    settings = {}
+    for text in texts or []:
+        key, equals, value = text.partition("=")
+        if not (key and equals):
+            raise UserError(f"--set {text}: expected KEY=VALUE, for example --set dropout=0.5.")
+        settings[key] = value
+    return settings

@@ -1,0 +1,29 @@
+"""twotrack report."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shared.cli import options
+
+
+def report(
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Run folders, or folders that contain run folders.")
+    ],
+    out: Annotated[Path, typer.Option(help="The HTML file to write.")] = Path("report.html"),
+    json: options.Json = False,
+) -> None:
+    """Write one self-contained HTML page about finished runs of a chapter."""
+    from shared.cli.console import print_json
+    from shared.report import find_runs, write_report
+    from shared.report.tables import comparison_json, comparison_text
+
+    runs = find_runs(folders)
+    page = write_report(runs, out, [])
+    if json:
+        print_json(comparison_json(runs, []) | {"report": str(page)})
+    else:
+        print(comparison_text(runs))
+        print(f"report: {page}")

@@ -1,0 +1,56 @@
+"""twotrack run."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shared.cli import options
+
+
+def run(
+    chapter: options.Chapter,
+    track: Annotated[
+        str, typer.Option(help=f"Tracks to train, separated by commas, out of: {options.TRACK_LIST}.")
+    ] = options.DEFAULT_TRACK_LIST,
+    recipe: options.Recipe = "fast",
+    seed: Annotated[int, typer.Option(help="Fixes initial weights, batch order and dropout.")] = 0,
+    settings: options.Settings = None,
+    epochs: options.Epochs = None,
+    examples: options.Examples = None,
+    device: options.Device = "auto",
+    source: options.Source = "embedded",
+    tfds_dir: options.TfdsDir = None,
+    out: options.Out = Path("runs"),
+    json: options.Json = False,
+) -> None:
+    """Train a chapter with one seed and leave a run folder per track."""
+    from shared.cli.console import print_json
+    from shared.cli.training import exit_code, train
+    from shared.harness.comparison import Request, fresh_folder, run_name, timestamp
+
+    stamp = timestamp()
+    request = Request(
+        chapter,
+        options.parse_tracks(track),
+        (seed,),
+        recipe,
+        options.parse_settings(settings),
+        epochs,
+        examples,
+        device,
+        source,
+        str(tfds_dir) if tfds_dir else None,
+    )
+    outcome, runs = train(
+        request, out, lambda track, seed: fresh_folder(out, f"{chapter}_{recipe}_{run_name(track, seed)}_{stamp}")
+    )
+    if json:
+        from shared.report.tables import run_rows
+
+        print_json({"runs": run_rows(runs), "failures": [vars(failure) for failure in outcome.failures]})
+    else:
+        for one in runs:
+            scores = ", ".join(f"{name} {value:.4f}" for name, value in one.record.test.items())
+            print(f"{one.record.job.track}: test {scores}; {one.folder}")
+    raise typer.Exit(exit_code(outcome))

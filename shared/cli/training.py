@@ -1,0 +1,39 @@
+"""What `run` and `compare` have in common: plan, train with progress, report failures."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from shared.cli.console import print_error, training_progress
+from shared.harness.comparison import Outcome, Request, plan, run_jobs
+from shared.harness.run_folder import Run, read, require_writable
+
+
+def train(request: Request, parent: Path, name_folder: Callable[[str, int], Path]) -> tuple[Outcome, list[Run]]:
+    """Check everything, train, print failures; return the outcome and the finished runs.
+
+    Folders made for results are removed again if no run finished.
+    """
+    jobs = plan(request, name_folder)
+    made = [folder for folder in (parent, *parent.parents) if not folder.exists()]
+    require_writable(parent)
+    try:
+        with training_progress() as show:
+            outcome = run_jobs(jobs, show)
+    finally:
+        _remove_empty(made)
+    for failure in outcome.failures:
+        print_error(failure.message)
+    return outcome, [read(folder) for folder in outcome.folders]
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    """Remove folders, innermost first, as far as they are empty."""
+    for folder in folders:
+        if any(folder.iterdir()):
+            return
+        folder.rmdir()
+
+
+def exit_code(outcome: Outcome) -> int:
+    """Return 1 if a track failed, else 0."""
+    return 1 if outcome.failures else 0

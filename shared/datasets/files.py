@@ -1,0 +1,66 @@
+"""Data files on disk: compressed NumPy archives that are checked before they are trusted."""
+
+import hashlib
+import os
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from shared.errors import UserError
+
+EMBEDDED_FOLDER = Path(__file__).parent / "embedded"
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A file of named arrays and the SHA-256 that its bytes must have."""
+
+    path: Path
+    sha256: str
+    restore: str
+    """What a user does to get the file back, as an imperative phrase."""
+
+    def check(self) -> bytes:
+        """Return the file's bytes. UserError if they cannot be read or are not the expected ones."""
+        try:
+            content = self.path.read_bytes()
+        except OSError as error:
+            raise UserError(f"cannot read the data file {self.path}: {error.strerror}; {self.restore}.") from error
+        found = hashlib.sha256(content).hexdigest()
+        if found != self.sha256:
+            raise UserError(
+                f"the data file {self.path} is corrupted: expected SHA-256 {self.sha256[:12]}..., "
+                f"found {found[:12]}...; {self.restore}."
+            )
+        return content
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the arrays by name. UserError as for `check`."""
+        self.check()
+        try:
+            with np.load(self.path, allow_pickle=False) as archive:
+                return {name: archive[name] for name in archive.files}
+        except (ValueError, zipfile.BadZipFile, zlib.error) as error:
+            raise UserError(f"the data file {self.path} is no NumPy archive: {error}; {self.restore}.") from error
+
+
+def sha256_of(file: Path) -> str:
+    """Return the file's SHA-256 in hexadecimal."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> str:
+    """Write a compressed archive that appears whole or not at all; return its SHA-256."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as stream:
+            np.savez_compressed(stream, **arrays)
+        digest = sha256_of(partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return digest

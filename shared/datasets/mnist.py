@@ -1,0 +1,47 @@
+"""MNIST: 70,000 handwritten digits, 28 x 28 grey (LeCun, Cortes and Burges). Data card: docs/datasets/mnist.md.
+
+Splits, stated here once: the last twelfth of the 60,000 training images, in stored order, is the
+validation split (55,000 + 5,000); the 10,000 test images are the test split.
+"""
+
+import numpy as np
+
+from shared.datasets.files import EMBEDDED_FOLDER, DataFile
+from shared.datasets.spec import Dataset, Split
+
+EMBEDDED = DataFile(
+    EMBEDDED_FOLDER / "mnist.npz",
+    sha256="39b9b1ffaa0ba4d8995a616551f0966941fe02a3fe79ba4a9db7373db16d53ad",
+    restore="restore it with 'git checkout' or install twotrack again",
+)
+ORIGIN = "LeCun, Cortes and Burges; 60,000 + 10,000 digits, 28 x 28 grey"
+LICENCE = "CC BY-SA 3.0"
+CLASS_NAMES = tuple("0123456789")
+IMAGE_SHAPE = (28, 28)
+VALIDATION_SHARE = 1 / 12
+
+# Of the training pixels scaled to 0..1, rounded as everywhere in the literature.
+PIXEL_MEAN, PIXEL_STD = 0.1307, 0.3081
+
+
+def normalise(images: np.ndarray) -> np.ndarray:
+    """Turn uint8 (batch, height, width) into float32 (batch, height, width, channel 1), standardised."""
+    scaled = images.astype(np.float32)
+    scaled *= np.float32(1 / (255 * PIXEL_STD))
+    scaled -= np.float32(PIXEL_MEAN / PIXEL_STD)
+    return scaled[..., np.newaxis]
+
+
+def from_arrays(arrays: dict[str, np.ndarray], source: str) -> Dataset:
+    """Split arrays train_images, train_labels, test_images and test_labels into a Dataset."""
+    images, labels = arrays["train_images"], arrays["train_labels"].astype(np.int32)
+    cut = len(labels) - round(len(labels) * VALIDATION_SHARE)
+    return Dataset(
+        name="mnist",
+        source=source,
+        class_names=CLASS_NAMES,
+        train=Split(images[:cut], labels[:cut]),
+        validation=Split(images[cut:], labels[cut:]),
+        test=Split(arrays["test_images"], arrays["test_labels"].astype(np.int32)),
+        prepare=normalise,
+    )

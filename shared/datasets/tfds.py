@@ -1,0 +1,116 @@
+"""Any image data set of tensorflow-datasets with MNIST's form, converted once to a cached NumPy file.
+
+Conversion runs in a helper process of its own, so that no track's memory or import time carries it.
+Parsing costs about 0.1 ms per example; later runs read the cached arrays.
+"""
+
+import hashlib
+import os
+import socket
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import numpy as np
+from platformdirs import user_cache_path
+
+from shared.datasets import mnist
+from shared.datasets.files import sha256_of, write_arrays
+from shared.errors import UserError
+
+if TYPE_CHECKING:
+    import tensorflow_datasets
+
+CONNECT_SECONDS = 5.0
+
+
+def convert(arguments: Mapping[str, str | None], report: Callable[[str, Mapping[str, object]], None]) -> dict[str, str]:
+    """Worker task: return path and sha256 of the cached arrays of `name`, prepared under `folder` (or TFDS' own).
+
+    Raises UserError if there is no such data set, it has another form, or it must be downloaded and cannot be.
+    """
+    report("starting", {})
+    builder = _builder(arguments["name"], arguments["folder"])
+    _require_form(builder)
+    if not builder.is_prepared():
+        _require_reachable(builder)
+        report("downloading", {})
+        builder.download_and_prepare()
+    path = user_cache_path("twotrack") / "tfds" / f"{_cache_key(builder)}.npz"
+    checksum = path.with_suffix(".sha256")
+    if not (path.is_file() and checksum.is_file() and checksum.read_text() == sha256_of(path)):
+        report("converting", {})
+        checksum.write_text(write_arrays(path, _read(builder)))
+    return {"path": str(path), "sha256": checksum.read_text()}
+
+
+def _builder(name: str, folder: str | None) -> "tensorflow_datasets.core.DatasetBuilder":
+    os.environ.setdefault("NO_GCE_CHECK", "true")  # else the Google client waits for a metadata server
+    try:
+        import tensorflow_datasets as tfds
+    except ImportError as error:
+        raise UserError(
+            "--source tfds needs tensorflow-datasets; run: pip install -c constraints.txt -e '.[tfds]'"
+        ) from error
+    try:
+        return tfds.builder(name, data_dir=folder)
+    except tfds.core.DatasetNotFoundError as error:
+        raise UserError(f"tensorflow-datasets knows no data set '{name}', nor is one prepared in {folder}.") from error
+
+
+def _require_form(builder: "tensorflow_datasets.core.DatasetBuilder") -> None:
+    """Require splits train and test of 28 x 28 grey images with ten classes."""
+    name, features = builder.info.full_name, builder.info.features
+    expected = (*mnist.IMAGE_SHAPE, 1)
+    found = getattr(features.get("image"), "shape", None) if hasattr(features, "get") else None
+    if found != expected:
+        raise UserError(f"{name}: expected a feature 'image' of shape {expected}, found {found}; pick another data set.")
+    classes = getattr(features.get("label"), "num_classes", None)
+    if classes != len(mnist.CLASS_NAMES):
+        raise UserError(f"{name}: expected a feature 'label' with 10 classes, found {classes}; pick another data set.")
+    missing = {"train", "test"} - set(builder.info.splits) if builder.is_prepared() else set()
+    if missing:
+        raise UserError(f"{name}: expected splits train and test; {' and '.join(sorted(missing))} missing.")
+
+
+def _require_reachable(builder: "tensorflow_datasets.core.DatasetBuilder") -> None:
+    """Fail in seconds where tensorflow-datasets itself would retry for minutes."""
+    hosts = {urlsplit(url).hostname for url in builder.url_infos} - {None}
+    for host in sorted(hosts):
+        try:
+            socket.create_connection((host, 443), CONNECT_SECONDS).close()
+        except OSError as error:
+            raise UserError(
+                f"{builder.info.full_name} is not prepared in {builder.data_dir} and its host {host} cannot be "
+                f"reached ({error}); connect to the network, name a folder where it is prepared with --tfds-dir, "
+                "or use --source embedded."
+            ) from error
+
+
+def _cache_key(builder: "tensorflow_datasets.core.DatasetBuilder") -> str:
+    """Name the conversion after the data set and the state of its files on disk."""
+    files = sorted(file for file in Path(builder.data_dir).iterdir() if file.is_file())
+    state = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    return f"{builder.info.full_name.replace('/', '-')}-{hashlib.sha256(repr(state).encode()).hexdigest()[:16]}"
+
+
+def _read(builder: "tensorflow_datasets.core.DatasetBuilder") -> dict[str, np.ndarray]:
+    arrays = {}
+    for split in ("train", "test"):
+        images, labels = _read_split(builder, split)
+        arrays[f"{split}_images"] = images[..., 0]
+        arrays[f"{split}_labels"] = labels.astype(np.uint8)
+    return arrays
+
+
+def _read_split(builder: "tensorflow_datasets.core.DatasetBuilder", split: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return images (examples, height, width, channel 1) uint8 and labels (examples,), in stored order."""
+    import tensorflow_datasets as tfds
+
+    if builder.info.file_format in tfds.core.FileFormat.with_random_access():
+        source = builder.as_data_source(split)
+        examples = [source[number] for number in range(len(source))]
+        return np.stack([one["image"] for one in examples]), np.array([one["label"] for one in examples])
+    whole = tfds.as_numpy(builder.as_dataset(split, batch_size=-1, shuffle_files=False))
+    return whole["image"], whole["label"]

@@ -1,0 +1,1 @@
+"""Jobs, worker processes, run folders, timing and memory. The parent process imports no framework."""

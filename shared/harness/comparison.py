@@ -1,0 +1,157 @@
+"""From a chapter, tracks and seeds to finished runs: plan the jobs, then do them track by track."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from shared import chapters, datasets
+from shared.datasets import Source
+from shared.datasets.files import DataFile
+from shared.errors import UserError, WorkerDiedError
+from shared.harness.processes import Worker
+from shared.harness.records import Job
+from shared.harness.run_folder import remove_partial
+from shared.track import TRACKS, installed_track
+
+OnProgress = Callable[[Job, Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked to train."""
+
+    chapter: str
+    tracks: tuple[str, ...]
+    seeds: tuple[int, ...] = (0,)
+    recipe: str = "fast"
+    settings: Mapping[str, str] = field(default_factory=dict)
+    epochs: int | None = None
+    examples: int | None = None
+    device: str = "auto"
+    source: str = datasets.EMBEDDED
+    tfds_folder: str | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A track whose worker did not finish."""
+
+    track: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Run folders that are finished, and the tracks that failed."""
+
+    folders: list[Path]
+    failures: list[Failure]
+
+
+def plan(request: Request, name_folder: Callable[[str, int], Path]) -> list[Job]:
+    """Check the whole request and return its jobs, track by track; nothing is written.
+
+    Raises UserError for anything that cannot be done, before any worker starts.
+    """
+    chapter = chapters.get(request.chapter)
+    recipe = chapter.recipe(request.recipe)
+    chapter.configure(request.settings)
+    _check_numbers(request, recipe.batch_size)
+    for track in request.tracks:
+        installed_track(track)
+    source = find_source(chapter.dataset, request.source, request.tfds_folder)
+    return [
+        Job(
+            chapter=chapter.slug,
+            track=track,
+            seed=seed,
+            recipe=request.recipe,
+            settings=dict(request.settings),
+            epochs=request.epochs or recipe.epochs,
+            examples=request.examples,
+            device=request.device,
+            source=source,
+            folder=name_folder(track, seed).absolute(),
+            command=sys.argv,
+        )
+        for track in request.tracks
+        for seed in request.seeds
+    ]
+
+
+def _check_numbers(request: Request, batch_size: int) -> None:
+    if not request.seeds:
+        raise UserError("--seeds: expected at least 1 seed.")
+    if any(seed < 0 for seed in request.seeds):
+        raise UserError(f"--seed: expected 0 or a positive whole number, found {min(request.seeds)}.")
+    if request.epochs is not None and request.epochs < 1:
+        raise UserError(f"--epochs: expected a positive whole number, found {request.epochs}.")
+    if request.examples is not None and request.examples < batch_size:
+        raise UserError(f"--examples: expected at least one batch of {batch_size}, found {request.examples}.")
+    if request.device not in {"auto", "cpu", "cuda"}:
+        raise UserError(f"--device: expected auto, cpu or cuda, found '{request.device}'.")
+
+
+def find_source(dataset: str, source: str, tfds_folder: str | None) -> Source:
+    """Return the checked source of the data, converting a tensorflow-datasets one in a helper process."""
+    name = datasets.tfds_name(dataset, source)
+    if name is None:
+        embedded = datasets.embedded_source(dataset)
+        embedded.file.check()
+        return embedded
+    with Worker(None, "cpu") as worker:
+        found = worker.call("shared.datasets.tfds:convert", {"name": name, "folder": tfds_folder})
+    restore = "delete it and run the command again"
+    return Source(f"tfds:{name}", DataFile(Path(found["path"]), found["sha256"], restore))
+
+
+def run_jobs(jobs: Sequence[Job], on_progress: OnProgress) -> Outcome:
+    """Do the jobs, one worker process per track, one track at a time so that their times can be compared.
+
+    A track whose worker dies is reported and the others go on. UserError ends everything; runs that
+    are finished by then stay.
+    """
+    outcome = Outcome([], [])
+    for track, of_track in groupby(jobs, lambda job: job.track):
+        mine = list(of_track)
+        try:
+            with Worker(track, mine[0].device) as worker:
+                for job in mine:
+                    on_progress(job, {"phase": "started", "pid": worker.pid})
+                    worker.call("shared.harness.training:train", job.model_dump(mode="json"), _of(job, on_progress))
+                    outcome.folders.append(job.folder)
+                    on_progress(job, {"phase": "finished"})
+        except WorkerDiedError as error:
+            outcome.failures.append(Failure(track, str(error)))
+            on_progress(job, {"phase": "failed"})
+        finally:
+            for job in mine:
+                remove_partial(job.folder)
+    return outcome
+
+
+def _of(job: Job, on_progress: OnProgress) -> Callable[[Mapping[str, Any]], None]:
+    return lambda figures: on_progress(job, figures)
+
+
+def timestamp() -> str:
+    """Return the local time for a folder name."""
+    return datetime.now().strftime("%Y%m%d-%H%M%S")
+
+
+def fresh_folder(parent: Path, name: str) -> Path:
+    """Return a folder that does not exist yet: `name`, or `name`-2, -3, ..."""
+    number, folder = 1, parent / name
+    while folder.exists():
+        number += 1
+        folder = parent / f"{name}-{number}"
+    return folder
+
+
+def run_name(track: str, seed: int) -> str:
+    """Return the name of a run folder inside a comparison."""
+    return f"{TRACKS[track].slug}_seed{seed}"

@@ -1,0 +1,58 @@
+"""The environment record: enough to tell why two runs on two machines took different times."""
+
+import os
+import platform
+import resource
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import psutil
+
+PACKAGES = (
+    "twotrack", "keras", "tensorflow", "jax", "jaxlib", "torch", "numpy", "scipy", "scikit-learn",
+    "tensorflow-datasets",
+)  # fmt: skip
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the installed packages that matter."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def environment() -> dict[str, object]:
+    """Describe interpreter, machine and packages, without importing a framework."""
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "cores": len(psutil.Process().cpu_affinity()) if hasattr(psutil.Process, "cpu_affinity") else os.cpu_count(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "packages": versions(),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def resident_bytes() -> int:
+    """Return the memory of this process that is in RAM now."""
+    return psutil.Process().memory_info().rss
+
+
+def peak_resident_bytes() -> int:
+    """Return the most memory of this process that was ever in RAM."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,108 @@
+"""Worker processes as the parent sees them: started with the right environment, always stopped."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from shared.errors import UserError, WorkerDiedError
+from shared.track import TRACKS, TrackSpec
+
+OnProgress = Callable[[Mapping[str, Any]], None]
+LOG_LINES = 12
+_STOP_SECONDS = 5.0
+
+
+def worker_environment(track: TrackSpec | None, device: str) -> dict[str, str]:
+    """Return the environment in which a track's frameworks must be imported."""
+    environment = dict(os.environ)
+    environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    environment.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # determinism of torch on CUDA
+    if track and track.backend:
+        environment["KERAS_BACKEND"] = track.backend
+    if device == "cpu":
+        environment["CUDA_VISIBLE_DEVICES"] = "-1"
+        environment["JAX_PLATFORMS"] = "cpu"
+    else:
+        flags = environment.get("XLA_FLAGS", "")
+        environment["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
+    return environment
+
+
+class Worker:
+    """A child process that does tasks in turn; leaving the block stops it, whatever it is doing."""
+
+    def __init__(self, track: str | None, device: str = "auto"):
+        spec = TRACKS[track] if track else None
+        self._name = track or "helper"
+        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed in __exit__
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "shared.harness.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+            env=worker_environment(spec, device),
+            start_new_session=True,  # Ctrl-C reaches the parent alone, which stops its workers in order
+        )
+
+    def __enter__(self) -> "Worker":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.stdin.close()
+        try:
+            self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        self._process.stdout.close()
+        self._log.close()
+
+    @property
+    def pid(self) -> int:
+        """The process number."""
+        return self._process.pid
+
+    def call(self, task: str, arguments: Mapping[str, Any], on_progress: OnProgress = lambda _: None) -> Any:
+        """Do a task, "module:function", and return its result.
+
+        Raises UserError if the task did, WorkerDiedError with the last log lines if it failed otherwise.
+        """
+        try:
+            self._process.stdin.write(json.dumps({"task": task, "arguments": arguments}) + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError as error:
+            raise self._died() from error
+        for line in self._process.stdout:
+            answer = json.loads(line)
+            event = answer.pop("event")
+            if event == "progress":
+                on_progress(answer)
+            elif event == "result":
+                return answer["value"]
+            else:
+                raise self._error(answer)
+        raise self._died()
+
+    def _error(self, answer: Mapping[str, Any]) -> Exception:
+        if answer["user"]:
+            return UserError(answer["message"])
+        return WorkerDiedError(f"{self._name} failed: {answer['message']}{self._last_log_lines()}")
+
+    def _died(self) -> WorkerDiedError:
+        code = self._process.wait()
+        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        return WorkerDiedError(f"the worker of {self._name} died ({how}){self._last_log_lines()}")
+
+    def _last_log_lines(self) -> str:
+        self._log.flush()
+        self._log.seek(0)
+        lines = self._log.read().splitlines()[-LOG_LINES:]
+        if not lines:
+            return "; its log is empty"
+        return "; its last log lines:\n" + "\n".join(f"  {line}" for line in lines)

@@ -1,0 +1,124 @@
+"""What crosses a process or file boundary: the job that a worker gets and the record that a run leaves."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.datasets import Source
+
+SCHEMA_VERSION = 1
+
+
+class _Plain(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Job(_Plain):
+    """One training of one chapter on one track with one seed."""
+
+    chapter: str
+    track: str
+    seed: int
+    recipe: str
+    settings: dict[str, str]
+    """Model hyperparameters that differ from the chapter's own."""
+    epochs: int
+    examples: int | None
+    """Train on the first so many examples only; None for all."""
+    device: Literal["auto", "cpu", "cuda"]
+    source: Source
+    folder: Path
+    """Where the run folder will be."""
+    command: list[str]
+    """The command line that asked for it."""
+
+
+class DataRecord(_Plain):
+    """Which data the run saw."""
+
+    name: str
+    source: str
+    fingerprint: str
+    """XXH3-128 of all arrays."""
+    train: int
+    """Examples trained on."""
+    validation: int
+    test: int
+
+
+class EpochRecord(_Plain):
+    """One epoch. Seconds cover feeding and training steps; validation is not counted."""
+
+    epoch: int
+    """From 1."""
+    train_loss: float
+    """Mean of the batch losses, dropout active."""
+    validation_loss: float
+    validation_metric: float
+    seconds: float
+    feeding_seconds: float
+    """Part of `seconds` spent on making batches."""
+
+
+class TimingRecord(_Plain):
+    """Seconds of the parts that are not training."""
+
+    framework_import: float
+    """Import and set-up of the framework, once per worker process."""
+    build: float
+    warm_up: float
+    """Compilation and first allocation: one training step, undone before the clock of epoch 1 starts."""
+    validation: float
+    test: float
+
+
+class MemoryRecord(_Plain):
+    """Bytes. Peaks are of the worker process since its start; a worker does all jobs of its track."""
+
+    after_import: int
+    peak: int
+    peak_device: int | None
+    """On the accelerator; None on the CPU."""
+
+
+class RunRecord(_Plain):
+    """record.json of a run folder."""
+
+    schema_version: int
+    twotrack: str
+    finished: str
+    """UTC, ISO 8601."""
+    job: Job
+    device: Literal["cpu", "cuda"]
+    config: dict[str, Any]
+    """All model hyperparameters."""
+    recipe: dict[str, Any]
+    """All training hyperparameters."""
+    data: DataRecord
+    parameters: int
+    """Trainable weights."""
+    initial_weights: dict[str, str]
+    """XXH3-128 of each canonical weight before training."""
+    batches: str
+    """XXH3-128 of the bytes of all training batches."""
+    steps: int
+    epochs: list[EpochRecord]
+    test: dict[str, float]
+    """Metrics on the test split, computed once, after training."""
+    timing: TimingRecord
+    memory: MemoryRecord
+    environment: dict[str, Any]
+    files: dict[str, str]
+    """SHA-256 of the other files of the folder."""
+
+    @property
+    def epoch_seconds(self) -> float:
+        """Mean training seconds of an epoch."""
+        return sum(epoch.seconds for epoch in self.epochs) / len(self.epochs)
+
+    @property
+    def examples_per_second(self) -> float:
+        """Training throughput over all epochs."""
+        trained = self.steps * self.recipe["batch_size"]
+        return trained / sum(epoch.seconds for epoch in self.epochs)

@@ -1,0 +1,55 @@
+"""Intervals for one track and for the difference between two, all at 95 %."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its 95 % interval and where the interval comes from."""
+
+    value: float
+    low: float
+    high: float
+    method: str
+
+
+def accuracy(correct: np.ndarray) -> Estimate:
+    """Estimate accuracy from booleans (seeds, examples).
+
+    One seed: Wilson's interval, for another test set. More seeds: Student's t over the seeds'
+    accuracies, for another seed.
+    """
+    if len(correct) == 1:
+        low, high = proportion_confint(correct.sum(), correct.size, 1 - CONFIDENCE, "wilson")
+        return Estimate(float(correct.mean()), float(low), float(high), "Wilson, over test examples")
+    return _mean(correct.mean(axis=1), "Student's t, over seeds")
+
+
+def accuracy_difference(first: np.ndarray, second: np.ndarray) -> Estimate:
+    """Estimate accuracy of the first minus the second, from booleans (seeds, examples) in the same order.
+
+    One seed: paired over the test examples. More seeds: paired over the seeds.
+    """
+    if len(first) > 1:
+        return _mean(first.mean(axis=1) - second.mean(axis=1), "paired t, over seeds")
+    difference = first[0].astype(float) - second[0].astype(float)
+    if difference.any():
+        return _mean(difference, "paired t, over test examples")
+    # No disagreement at all: the interval of the share of disagreements bounds the difference.
+    _, bound = proportion_confint(0, difference.size, 1 - CONFIDENCE, "beta")
+    return Estimate(0.0, -float(bound), float(bound), "Clopper-Pearson, over test examples")
+
+
+def _mean(values: np.ndarray, method: str) -> Estimate:
+    """Estimate a mean; equal values have an interval of width 0."""
+    centre = float(values.mean())
+    if np.ptp(values) == 0:
+        return Estimate(centre, centre, centre, method)
+    interval = stats.ttest_1samp(values, 0.0).confidence_interval(CONFIDENCE)
+    return Estimate(centre, float(interval.low), float(interval.high), method)

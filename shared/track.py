@@ -1,0 +1,140 @@
+"""The contract that both tracks implement, and the table of tracks. No framework is imported here."""
+
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from shared.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from shared.chapters.spec import Chapter
+    from shared.datasets.batches import Batch
+    from shared.training import Recipe
+
+
+class TrackModel(ABC):
+    """A chapter's model in one track, with its loss and optimizer.
+
+    Weights cross this line in canonical form only: a mapping from `layer.parameter` to an array,
+    channels last, dense kernels (inputs, outputs), convolution kernels (height, width, inputs, outputs).
+    """
+
+    @abstractmethod
+    def weights(self) -> dict[str, "np.ndarray"]:
+        """Return copies of all weights, in canonical form."""
+
+    @abstractmethod
+    def load_weights(self, weights: Mapping[str, "np.ndarray"]) -> None:
+        """Replace all weights; BridgeError if a name is missing, left over or misshapen."""
+
+    @abstractmethod
+    def compile(self, recipe: "Recipe", learning_rates: Sequence[float]) -> None:
+        """Attach loss and optimizer; `learning_rates` has one entry per training step to come."""
+
+    @abstractmethod
+    def train_step(self, batch: "Batch") -> float:
+        """Update the weights once and return the loss on the batch, dropout active, before the update."""
+
+    @abstractmethod
+    def predict(self, inputs: "np.ndarray") -> "np.ndarray":
+        """Return the model's outputs (batch, ...) in inference mode for inputs (batch, ...)."""
+
+    @abstractmethod
+    def warm_up(self, batch: "Batch") -> None:
+        """Do a training step, so that compilation and allocation are over, then put every state back."""
+
+    @abstractmethod
+    def trainable_names(self) -> set[str]:
+        """Return the canonical names of the weights that training updates."""
+
+
+class Track(ABC):
+    """One framework, made deterministic and put on one device, in this process."""
+
+    name: str
+    device: str
+    """cpu or cuda."""
+
+    @abstractmethod
+    def build(self, chapter: "Chapter", config: Any, seed: int) -> TrackModel:
+        """Build the chapter's model; the seed fixes what the framework draws itself, such as dropout."""
+
+    @abstractmethod
+    def synchronise(self) -> None:
+        """Wait until the device has done all work, so that a clock can be read."""
+
+    @abstractmethod
+    def peak_device_memory(self) -> int | None:
+        """Return the most bytes held on the accelerator so far; None on the CPU."""
+
+
+@dataclass(frozen=True)
+class TrackSpec:
+    """What is known of a track without importing it."""
+
+    name: str
+    module: str
+    """Module with `open_track(spec, device)`."""
+    backend: str | None
+    """Keras backend."""
+    requires: tuple[str, ...]
+    """Modules that must be importable."""
+    extras: str
+    """Extras of this distribution that install them."""
+
+    @property
+    def slug(self) -> str:
+        """The name as part of a file name."""
+        return self.name.replace(":", "-")
+
+    @property
+    def missing(self) -> list[str]:
+        """Required modules that are not installed."""
+        return [module for module in self.requires if find_spec(module) is None]
+
+    @property
+    def install_line(self) -> str:
+        """The command that installs what the track needs, from the repository's folder."""
+        return f"pip install -c constraints.txt -e '.[{self.extras}]'"
+
+
+TRACKS: dict[str, TrackSpec] = {
+    spec.name: spec
+    for spec in (
+        TrackSpec("torch", "torch_track.track", None, ("torch",), "torch"),
+        TrackSpec("keras:tensorflow", "keras_track.track", "tensorflow", ("keras", "tensorflow"), "tensorflow"),
+        TrackSpec("keras:jax", "keras_track.track", "jax", ("keras", "jax"), "jax"),
+        TrackSpec("keras:torch", "keras_track.track", "torch", ("keras", "torch"), "keras,torch"),
+    )
+}
+DEFAULT_TRACKS = ("torch", "keras:tensorflow")
+
+
+def installed_track(name: str) -> TrackSpec:
+    """Return the named track; UserError if there is no such track or its framework is not installed."""
+    if name not in TRACKS:
+        raise unknown("track", name, TRACKS, f"The tracks are: {', '.join(TRACKS)}.")
+    spec = TRACKS[name]
+    if spec.missing:
+        raise UserError(
+            f"track '{name}' needs {' and '.join(spec.missing)}, not installed here; run: {spec.install_line}"
+        )
+    return spec
+
+
+def open_track(name: str, device: str) -> Track:
+    """Import the named track's framework into this process and set it up on `device` (auto, cpu or cuda)."""
+    spec = installed_track(name)
+    return importlib.import_module(spec.module).open_track(spec, device)
+
+
+def choose_device(wanted: str, has_gpu: bool, track: str) -> str:
+    """Return cpu or cuda for auto, cpu or cuda; UserError if a GPU is wanted and there is none."""
+    if wanted == "cuda" and not has_gpu:
+        raise UserError(f"--device cuda: track '{track}' sees no usable GPU; use --device cpu or auto.")
+    return "cuda" if wanted != "cpu" and has_gpu else "cpu"

@@ -1,0 +1,75 @@
+"""Recipes: optimizer, learning-rate schedule, batch size and epochs, as plain data.
+
+Every number that a framework would otherwise fill in with a default of its own is written here,
+so that both tracks get the same one.
+"""
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Adam:
+    """Adam (Kingma and Ba 2015, Algorithm 1, with epsilon as in the note before section 2.1).
+
+    w -= learning_rate * sqrt(1 - beta_2^t) / (1 - beta_1^t) * m / (sqrt(v) + epsilon)
+    """
+
+    learning_rate: float
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-7
+
+
+@dataclass(frozen=True)
+class Constant:
+    """The optimizer's learning rate at every step."""
+
+    def factor(self, step: int, steps: int) -> float:
+        """Share of the learning rate at `step` (0-based) of `steps`."""
+        return 1.0
+
+
+@dataclass(frozen=True)
+class OneCycle:
+    """One cosine rise and one cosine fall of the learning rate (Smith and Topin 2018).
+
+    Starts at 1/start_divisor, reaches 1 after warmup_share of the steps and ends at
+    1/(start_divisor * end_divisor) of the optimizer's learning rate; the two-phase form of
+    torch.optim.lr_scheduler.OneCycleLR. The momentum stays constant.
+    """
+
+    warmup_share: float
+    start_divisor: float
+    end_divisor: float
+
+    def factor(self, step: int, steps: int) -> float:
+        """Share of the peak learning rate at `step` (0-based) of `steps`."""
+        peak = self.warmup_share * steps - 1
+        start, end = 1 / self.start_divisor, 1 / (self.start_divisor * self.end_divisor)
+        if step < peak:
+            return _cosine(start, 1.0, step / peak)
+        return _cosine(1.0, end, (step - peak) / (steps - 1 - peak))
+
+
+def _cosine(first: float, last: float, progress: float) -> float:
+    """Half a cosine wave from `first` to `last` as progress goes from 0 to 1."""
+    return last + (first - last) / 2 * (1 + math.cos(math.pi * progress))
+
+
+Schedule = Constant | OneCycle
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is trained."""
+
+    optimizer: Adam
+    schedule: Schedule
+    batch_size: int
+    epochs: int
+
+    def learning_rates(self, steps: int) -> list[float]:
+        """Return the learning rate of every one of `steps` training steps."""
+        peak = self.optimizer.learning_rate
+        return [peak * self.schedule.factor(step, steps) for step in range(steps)]

@@ -1,0 +1,101 @@
+"""The Track contract on PyTorch."""
+
+import copy
+import importlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from shared.chapters.spec import Chapter
+from shared.datasets.batches import Batch
+from shared.track import Track, TrackModel, TrackSpec, choose_device
+from shared.training import Recipe
+from torch_track import optimizers, weights
+
+
+def open_track(spec: TrackSpec, device: str) -> "TorchTrack":
+    """Make PyTorch deterministic, with full float32 products, on `device` (auto, cpu or cuda)."""
+    torch.use_deterministic_algorithms(True)
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.allow_tf32 = False
+    return TorchTrack(spec.name, choose_device(device, torch.cuda.is_available(), spec.name))
+
+
+class TorchTrack(Track):
+    """PyTorch on one device."""
+
+    def __init__(self, name: str, device: str):
+        self.name, self.device = name, device
+
+    def build(self, chapter: Chapter, config: Any, seed: int) -> "TorchModel":
+        """Build torch_track.models.<slug> on the device."""
+        torch.manual_seed(seed)
+        module = importlib.import_module(f"torch_track.models.{chapter.slug}").build(config)
+        return TorchModel(module.to(self.device), chapter.flattened(config), self.device)
+
+    def synchronise(self) -> None:
+        """Wait for the GPU, if there is one."""
+        if self.device == "cuda":
+            torch.cuda.synchronize()
+
+    def peak_device_memory(self) -> int | None:
+        """Return the most bytes that tensors took on the GPU; None on the CPU."""
+        return torch.cuda.max_memory_allocated() if self.device == "cuda" else None
+
+
+class TorchModel(TrackModel):
+    """An nn.Module with cross-entropy loss and an optimizer."""
+
+    def __init__(self, module: nn.Module, flattened: weights.Flattened, device: str):
+        self.module, self._flattened, self._device = module, flattened, device
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Return copies of all weights, in canonical form."""
+        return weights.weights(self.module, self._flattened)
+
+    def load_weights(self, canonical: Mapping[str, np.ndarray]) -> None:
+        """Replace all weights."""
+        weights.load_weights(self.module, self._flattened, canonical)
+
+    def trainable_names(self) -> set[str]:
+        """Return the names of the weights with gradients."""
+        table = weights.name_table(self.module, self._flattened)
+        return {name for name, entry in table.items() if entry.tensor.requires_grad}
+
+    def compile(self, recipe: Recipe, learning_rates: Sequence[float]) -> None:
+        """Attach the optimizer."""
+        self._optimizer = optimizers.build(recipe.optimizer, learning_rates, self.module.parameters())
+
+    def train_step(self, batch: Batch) -> float:
+        """Forward, backward, update."""
+        self.module.train()
+        self._optimizer.zero_grad()
+        labels = torch.from_numpy(batch.labels).to(self._device, torch.int64)
+        loss = functional.cross_entropy(self.module(self._to_tensor(batch.inputs)), labels)
+        loss.backward()
+        self._optimizer.step()
+        return loss.item()
+
+    def predict(self, inputs: np.ndarray) -> np.ndarray:
+        """Return the outputs in evaluation mode."""
+        self.module.eval()
+        with torch.inference_mode():
+            return self.module(self._to_tensor(inputs)).cpu().numpy()
+
+    def warm_up(self, batch: Batch) -> None:
+        """Train one step, then restore weights, optimizer and random state."""
+        devices = [torch.cuda.current_device()] if self._device == "cuda" else []
+        module, optimizer = copy.deepcopy(self.module.state_dict()), copy.deepcopy(self._optimizer.state_dict())
+        with torch.random.fork_rng(devices):
+            self.train_step(batch)
+        self.module.load_state_dict(module)
+        self._optimizer.load_state_dict(optimizer)
+
+    def _to_tensor(self, inputs: np.ndarray) -> Tensor:
+        """Put inputs on the device; images (batch, height, width, channels) become channels first."""
+        tensor = torch.from_numpy(inputs).to(self._device)
+        return tensor.permute(0, 3, 1, 2) if tensor.ndim == 4 else tensor
