@@ -18,9 +18,7 @@ class BatchNorm2d(nn.BatchNorm2d):
             return super().forward(x)
         count = x.numel() // x.shape[1]
         unbiased = torch.zeros_like(self.running_var)  # becomes momentum * unbiased batch variance
-        y = functional.batch_norm(
-            x, self.running_mean, unbiased, self.weight, self.bias, True, self.momentum, self.eps
-        )
+        y = functional.batch_norm(x, self.running_mean, unbiased, self.weight, self.bias, True, self.momentum, self.eps)
         with torch.no_grad():
             self.num_batches_tracked.add_(1)
             self.running_var.mul_(1 - self.momentum).add_(unbiased, alpha=(count - 1) / count)

@@ -9,7 +9,6 @@ from annotated_types import Ge, Gt, Lt
 from shared.chapters.spec import Chapter
 from shared.training import Adam, Constant, OneCycle, Recipe
 
-
 IMAGE_SIZE = 28
 NUM_CLASSES = 10
 
@@ -46,9 +45,7 @@ CHAPTER = Chapter(
                 batch_size=128,
                 epochs=1,
             ),
-            "classic": Recipe(
-                optimizer=Adam(learning_rate=1e-3), schedule=Constant(), batch_size=64, epochs=5
-            ),
+            "classic": Recipe(optimizer=Adam(learning_rate=1e-3), schedule=Constant(), batch_size=64, epochs=5),
         }
     ),
     metric="accuracy",

@@ -28,20 +28,20 @@ def compare(
     from shared.cli.console import print_json
     from shared.cli.training import exit_code, train
     from shared.errors import WorkerDiedError
-    from shared.harness.comparison import Request, fresh_folder, run_name, timestamp
+    from shared.harness.comparison import fresh_folder, run_name, timestamp
 
     folder = fresh_folder(out, f"compare_{chapter}_{recipe}_{timestamp()}")
-    request = Request(
-        chapter,
-        options.parse_tracks(tracks),
-        tuple(range(seeds)),
-        recipe,
-        options.parse_settings(settings),
-        epochs,
-        examples,
-        device,
-        source,
-        str(tfds_dir) if tfds_dir else None,
+    request = options.request(
+        tracks,
+        settings,
+        tfds_dir,
+        chapter=chapter,
+        seeds=tuple(range(seeds)),
+        recipe=recipe,
+        epochs=epochs,
+        examples=examples,
+        device=device,
+        source=source,
     )
     outcome, runs = train(request, folder, lambda track, seed: folder / run_name(track, seed))
     if not runs:

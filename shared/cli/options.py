@@ -1,12 +1,15 @@
 """Options that several commands share, and how their text is read."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from shared.errors import UserError
 from shared.track import DEFAULT_TRACKS, TRACKS
+
+if TYPE_CHECKING:
+    from shared.harness.comparison import Request
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout instead of text.")]
 Chapter = Annotated[str, typer.Argument(help="A chapter's slug, as 'twotrack list' shows it.")]
@@ -30,7 +33,19 @@ TRACK_LIST = ", ".join(TRACKS)
 DEFAULT_TRACK_LIST = ",".join(DEFAULT_TRACKS)
 
 
-def parse_tracks(text: str) -> tuple[str, ...]:
+def request(tracks: str, settings: list[str] | None, tfds_dir: Path | None, **asked: object) -> "Request":
+    """Return what the options of `run` and `compare` ask for, their texts read."""
+    from shared.harness.comparison import Request
+
+    return Request(
+        tracks=_parse_tracks(tracks),
+        settings=_parse_settings(settings),
+        tfds_folder=str(tfds_dir) if tfds_dir else None,
+        **asked,
+    )
+
+
+def _parse_tracks(text: str) -> tuple[str, ...]:
     """Split a comma-separated list of tracks; UserError if it is empty or names one twice."""
     tracks = tuple(part.strip() for part in text.split(",") if part.strip())
     if not tracks:
@@ -41,7 +56,7 @@ def parse_tracks(text: str) -> tuple[str, ...]:
     return tracks
 
 
-def parse_settings(texts: list[str] | None) -> dict[str, str]:
+def _parse_settings(texts: list[str] | None) -> dict[str, str]:
     """Read KEY=VALUE texts; UserError for one without '='."""
     settings = {}
     for text in texts or []:

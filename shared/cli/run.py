@@ -27,20 +27,20 @@ def run(
     """Train a chapter with one seed and leave a run folder per track."""
     from shared.cli.console import print_json
     from shared.cli.training import exit_code, train
-    from shared.harness.comparison import Request, fresh_folder, run_name, timestamp
+    from shared.harness.comparison import fresh_folder, run_name, timestamp
 
     stamp = timestamp()
-    request = Request(
-        chapter,
-        options.parse_tracks(track),
-        (seed,),
-        recipe,
-        options.parse_settings(settings),
-        epochs,
-        examples,
-        device,
-        source,
-        str(tfds_dir) if tfds_dir else None,
+    request = options.request(
+        track,
+        settings,
+        tfds_dir,
+        chapter=chapter,
+        seeds=(seed,),
+        recipe=recipe,
+        epochs=epochs,
+        examples=examples,
+        device=device,
+        source=source,
     )
     outcome, runs = train(
         request, out, lambda track, seed: fresh_folder(out, f"{chapter}_{recipe}_{run_name(track, seed)}_{stamp}")

@@ -65,7 +65,9 @@ def _require_form(builder: "tensorflow_datasets.core.DatasetBuilder") -> None:
     expected = (*mnist.IMAGE_SHAPE, 1)
     found = getattr(features.get("image"), "shape", None) if hasattr(features, "get") else None
     if found != expected:
-        raise UserError(f"{name}: expected a feature 'image' of shape {expected}, found {found}; pick another data set.")
+        raise UserError(
+            f"{name}: expected a feature 'image' of shape {expected}, found {found}; pick another data set."
+        )
     classes = getattr(features.get("label"), "num_classes", None)
     if classes != len(mnist.CLASS_NAMES):
         raise UserError(f"{name}: expected a feature 'label' with 10 classes, found {classes}; pick another data set.")

@@ -122,9 +122,7 @@ class Trainer:
 class Fit:
     """Training proper: initial weights, warm-up, epochs with validation."""
 
-    def __init__(
-        self, model: TrackModel, dataset: Dataset, recipe: Recipe, job: Job, watch: Stopwatch, report: Report
-    ):
+    def __init__(self, model: TrackModel, dataset: Dataset, recipe: Recipe, job: Job, watch: Stopwatch, report: Report):
         self._model, self._dataset, self._recipe = model, dataset, recipe
         self._job, self._watch, self._report = job, watch, report
         split = dataset.train.first(job.examples) if job.examples else dataset.train

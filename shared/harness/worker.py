@@ -54,7 +54,7 @@ def _do(call: dict, answers: TextIO) -> None:
         result = task(call["arguments"], lambda phase, figures: answer("progress", phase=phase, **figures))
     except UserError as error:
         answer("error", user=True, message=str(error))
-    except Exception as error:  # noqa: BLE001 - the parent raises it again, with the log
+    except Exception as error:
         traceback.print_exc()
         answer("error", user=False, message=f"{type(error).__name__}: {error}")
     else:

@@ -11,17 +11,21 @@ from shared.errors import UserError
 from shared.harness.comparison import Failure
 from shared.harness.run_folder import RECORD, Run, read, unwritable
 from shared.report import disagreements, tables
+from shared.track import TRACKS
 
 
 def find_runs(folders: Sequence[Path]) -> list[Run]:
     """Read run folders, or the run folders directly inside; UserError unless they can be compared."""
     found: dict[Path, Run] = {}
     for folder in folders:
-        inside = [folder] if (folder / RECORD).exists() else sorted(file.parent for file in folder.glob(f"[!.]*/{RECORD}"))
+        inside = (
+            [folder] if (folder / RECORD).exists() else sorted(file.parent for file in folder.glob(f"[!.]*/{RECORD}"))
+        )
         if not inside:
             raise UserError(f"'{folder}' holds no finished run; name a folder that 'run' or 'compare' has printed.")
         found |= {one.resolve(): read(one) for one in inside}
-    runs = list(found.values())
+    order = list(TRACKS)
+    runs = sorted(found.values(), key=lambda run: (order.index(run.record.job.track), run.record.job.seed))
     _require_comparable(runs)
     return runs
 

@@ -43,7 +43,9 @@ def find(runs: Sequence[Run]) -> np.ndarray:
     return differ[np.argsort(-confidence, kind="stable")]
 
 
-def show(runs: Sequence[Run], examples: np.ndarray, images: np.ndarray, class_names: Sequence[str]) -> list[Disagreement]:
+def show(
+    runs: Sequence[Run], examples: np.ndarray, images: np.ndarray, class_names: Sequence[str]
+) -> list[Disagreement]:
     """Describe the first examples; `images` are uint8 (examples, height, width)."""
     return [
         Disagreement(

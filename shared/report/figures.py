@@ -87,4 +87,9 @@ def _to_svg(figure: Figure) -> str:
     svg = svg[svg.index("<svg") :]
     for colour, variable in (*THEME.items(), *TRACK_COLOURS.values()):
         svg = svg.replace(colour, variable)
-    return re.sub(r'(<svg[^>]*?) width="[^"]*"', r'\1 width="100%"', re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1), count=1)
+    return re.sub(
+        r'(<svg[^>]*?) width="[^"]*"',
+        r'\1 width="100%"',
+        re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1),
+        count=1,
+    )

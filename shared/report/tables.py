@@ -120,7 +120,9 @@ def same_start(runs: Sequence[Run]) -> SameStart:
         by_seed.setdefault(run.record.job.seed, []).append(run)
 
     def same(what: str) -> bool:
-        return all(getattr(run.record, what) == getattr(mine[0].record, what) for mine in by_seed.values() for run in mine)
+        return all(
+            getattr(run.record, what) == getattr(mine[0].record, what) for mine in by_seed.values() for run in mine
+        )
 
     return SameStart(
         data=len({run.record.data.fingerprint for run in runs}) == 1,
@@ -192,7 +194,7 @@ def difference_text(row: DifferenceRow) -> str:
     estimate = row.difference
     verdict = "within" if row.within_margin else "not shown to be within"
     return (
-        f"{row.first} - {row.second}: {100 * estimate.value:+.2f} points "
+        f"{row.first} minus {row.second}: {100 * estimate.value:+.2f} points "
         f"[{100 * estimate.low:+.2f}, {100 * estimate.high:+.2f}], {verdict} the margin of "
         f"{100 * row.margin:g} points; they disagree on {row.disagreements} of {row.predictions:,} predictions"
     )

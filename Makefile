@@ -1,0 +1,44 @@
+# Two commands for a fresh clone: `make compare` and `make test`. Each does its own set-up in .venv.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+INSTALL := $(PIP) install --quiet --constraint constraints.txt --editable
+
+.PHONY: compare test slow lint docs clean
+.DELETE_ON_ERROR:
+
+compare: .venv/.compare  ## train the MNIST CNN in PyTorch and in Keras on TensorFlow; ends by naming the report
+	$(BIN)/twotrack compare mnist_cnn --tracks torch,keras:tensorflow --recipe fast
+
+test: .venv/.test lint  ## the whole default test suite, every track
+	$(BIN)/python -m pytest
+
+slow: .venv/.test  ## the full recipes too
+	$(BIN)/python -m pytest -m slow
+
+lint: .venv/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+docs: .venv/.docs  ## build the documentation into site/
+	$(BIN)/mkdocs build --strict
+
+clean:
+	rm -rf .venv build site *.egg-info
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/.compare: .venv/bin/python pyproject.toml constraints.txt
+	@echo "installing PyTorch, TensorFlow and Keras into .venv; this takes a few minutes"
+	$(INSTALL) '.[torch,tensorflow]'
+	@touch $@
+
+.venv/.test: .venv/bin/python pyproject.toml constraints.txt
+	@echo "installing every framework and the test tools into .venv; this takes a few minutes"
+	$(INSTALL) '.[torch,tensorflow,jax,tfds,test]'
+	@touch $@
+
+.venv/.docs: .venv/bin/python pyproject.toml constraints.txt
+	$(INSTALL) '.[docs]'
+	@touch $@
