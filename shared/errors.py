@@ -15,6 +15,6 @@ class WorkerDiedError(Exception):
 def unknown(kind: str, found: str, known: Iterable[str], hint: str = "") -> UserError:
     """Return the error for a name that does not exist, with the nearest name that does."""
     known = sorted(known)
-    near = get_close_matches(found.lower(), known, n=1, cutoff=0.5)
+    near = get_close_matches(found.lower(), known, n=1, cutoff=0.75)
     guess = f"did you mean '{near[0]}'?" if near else f"expected one of: {', '.join(known)}."
     return UserError(f"unknown {kind} '{found}': {guess}{' ' + hint if hint else ''}")
