@@ -1,27 +1,140 @@
-"""keras.Model <-> canonical weights. Keras' own layout is the canonical one."""
+"""keras.Model <-> canonical weights. Keras' own layout is the canonical one, with two exceptions.
 
-from collections.abc import Mapping
+A canonical name is the layer's path inside the model, without the model's own name, a dot, and Keras'
+name of the parameter. What only wraps adds no name of its own: the cell of a recurrent layer stands
+under the layer, a wrapped layer under its wrapper. The directions of Bidirectional are `forward` and
+`backward`, the cells of StackedRNNCells `l0`, `l1`.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 import keras
 import numpy as np
+from keras import layers
 
-from shared.bridge.names import require_same
+from shared.bridge import BridgeError
+from shared.bridge.layouts import SAME, Layout, depthwise_kernel, shared_alpha
+from shared.bridge.names import join, require_same
+
+MODEL = "the Keras model"
 
 
-def name_table(model: keras.Model) -> dict[str, keras.Variable]:
-    """Map canonical names, `layer.parameter`, to the model's weights in the model's order."""
-    return {f"{layer.name}.{weight.name}": weight for layer in model.layers for weight in layer.weights}
+class Entry(NamedTuple):
+    """Where a canonical weight lives in the model."""
+
+    variable: keras.Variable
+    layout: Layout
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training updates it."""
+        return self.variable.trainable
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The canonical shape."""
+        return self.layout.canonical_shape(tuple(self.variable.shape))
+
+    def value(self) -> np.ndarray:
+        """Return a copy in canonical form."""
+        own = keras.ops.convert_to_numpy(self.variable)
+        if keras.backend.standardize_dtype(self.variable.dtype) == "bfloat16":
+            own = own.astype(np.float32)  # NumPy has no bfloat16; float32 holds each of its values exactly
+        return np.array(self.layout.to_canonical(own), order="C")
+
+
+def name_table(model: keras.Model) -> dict[str, Entry]:
+    """Map canonical names to the model's weights. A weight that layers share stands under the first of them.
+
+    Raises BridgeError for a model that is not built, for two weights with one name, and for a weight
+    that belongs to no layer of the model.
+    """
+    if not model.built:
+        raise BridgeError(f"{MODEL} '{model.name}' has no weights yet; give it an Input, or call it once before")
+    table: dict[str, Entry] = {}
+    seen: set[int] = set()
+    for name, entry in _entries(model):
+        if id(entry.variable) in seen:
+            continue
+        if name in table:
+            both = f"'{table[name].variable.path}' and '{entry.variable.path}'"
+            raise BridgeError(f"{both} of {MODEL} would both be the canonical weight '{name}'; name the layers apart")
+        table[name] = entry
+        seen.add(id(entry.variable))
+    for variable in model.weights:
+        if id(variable) not in seen:
+            raise BridgeError(f"'{variable.path}' of {MODEL} belongs to none of its layers")
+    return table
+
+
+def _entries(model: keras.Model) -> Iterator[tuple[str, Entry]]:
+    """Yield every layer's own weights, then those of the layers inside it."""
+    for path, layer in _walk(model, ""):
+        theirs = {id(variable) for _, inner in _layers_inside(layer) for variable in inner.weights}
+        for variable in layer.weights:
+            if id(variable) not in theirs:
+                yield join(path, variable.name), Entry(variable, _layout(layer, variable))
+
+
+def _layers_inside(layer: keras.Layer) -> list[tuple[str, keras.Layer]]:
+    """Return the layers that `layer` holds, each with its part of the path."""
+    if isinstance(layer, layers.Bidirectional):
+        return [("forward", layer.forward_layer), ("backward", layer.backward_layer)]
+    if isinstance(layer, layers.RNN):
+        return [("", layer.cell)]
+    if isinstance(layer, layers.StackedRNNCells):
+        return [(f"l{number}" if len(layer.cells) > 1 else "", cell) for number, cell in enumerate(layer.cells)]
+    if isinstance(layer, layers.Wrapper):
+        return [("", layer.layer)]
+    # Only a model lists its layers publicly; a layer made of layers keeps them in _layers.
+    inside = layer.layers if isinstance(layer, keras.Model) else layer._layers
+    return [(inner.name, inner) for inner in inside]
+
+
+def layer_paths(model: keras.Model) -> Iterator[tuple[str, keras.Layer]]:
+    """Yield the model, under the empty path, and every layer in it once, with its canonical path.
+
+    What adds no name of its own, such as the cell of a recurrent layer, is left out.
+    """
+    seen: set[int] = set()
+    paths: set[str] = set()
+    for path, layer in _walk(model, ""):
+        if id(layer) not in seen and path not in paths:
+            yield path, layer
+        seen.add(id(layer))
+        paths.add(path)
+
+
+def _walk(layer: keras.Layer, path: str) -> Iterator[tuple[str, keras.Layer]]:
+    yield path, layer
+    for name, inner in _layers_inside(layer):
+        yield from _walk(inner, join(path, name))
+
+
+def _layout(layer: keras.Layer, variable: keras.Variable) -> Layout:
+    if isinstance(layer, layers.DepthwiseConv1D | layers.DepthwiseConv2D) and variable.name == "kernel":
+        return depthwise_kernel(tuple(variable.shape))
+    if isinstance(layer, layers.PReLU):
+        return shared_alpha(tuple(variable.shape))
+    return SAME
 
 
 def weights(model: keras.Model) -> dict[str, np.ndarray]:
-    """Return copies of the model's weights in canonical form."""
-    return {name: np.array(keras.ops.convert_to_numpy(weight)) for name, weight in name_table(model).items()}
+    """Return copies of the model's weights in canonical form, in the model's own type."""
+    return {name: entry.value() for name, entry in name_table(model).items()}
+
+
+def trainable_names(model: keras.Model) -> set[str]:
+    """Return the canonical names of the weights that training updates."""
+    return {name for name, entry in name_table(model).items() if entry.trainable}
 
 
 def load_weights(model: keras.Model, canonical: Mapping[str, np.ndarray]) -> None:
     """Copy canonical weights into the model; BridgeError if a name is missing, left over or misshapen."""
     table = name_table(model)
-    expected = {name: tuple(weight.shape) for name, weight in table.items()}
-    require_same(expected, {name: array.shape for name, array in canonical.items()}, "the Keras model")
-    for name, weight in table.items():
-        weight.assign(canonical[name])
+    shapes = {name: entry.shape for name, entry in table.items()}
+    own_names = {name: f"Keras' {entry.variable.path} {tuple(entry.variable.shape)}" for name, entry in table.items()}
+    require_same(shapes, {name: array.shape for name, array in canonical.items()}, MODEL, own_names=own_names)
+    for name, entry in table.items():
+        entry.variable.assign(np.array(entry.layout.from_canonical(canonical[name]), order="C"))

@@ -7,11 +7,55 @@ so that both tracks get the same one.
 import math
 from dataclasses import dataclass
 
+# === Optimizers ===
+# In the formulas, g is the loss's gradient in a weight w, t = 1, 2, ... counts the steps, all state
+# starts at zero, and learning_rate is the step's own. Weight decay is decoupled (Loshchilov and
+# Hutter 2019) and reaches every trainable weight, biases too; g was taken before it.
+
+
+@dataclass(frozen=True)
+class SGD:
+    """Gradient descent, with momentum (Polyak 1964) or its Nesterov form (Sutskever et al. 2013).
+
+    w -= learning_rate * weight_decay * w
+    velocity = momentum * velocity - learning_rate * g
+    w += momentum * velocity - learning_rate * g    if nesterov
+    w += velocity                                   otherwise
+
+    The velocity keeps the learning rate of every step that went into it, which matters under a
+    schedule. `nesterov` needs a momentum.
+    """
+
+    learning_rate: float
+    momentum: float = 0.0
+    nesterov: bool = False
+    weight_decay: float = 0.0
+
+
+@dataclass(frozen=True)
+class RMSprop:
+    """RMSprop (Tieleman and Hinton 2012, lecture 6e), not centred, epsilon inside the root.
+
+    w -= learning_rate * weight_decay * w
+    v = rho * v + (1 - rho) * g^2
+    step = momentum * step + learning_rate * g / sqrt(v + epsilon)
+    w -= step
+    """
+
+    learning_rate: float
+    rho: float = 0.9
+    momentum: float = 0.0
+    epsilon: float = 1e-7
+    weight_decay: float = 0.0
+
 
 @dataclass(frozen=True)
 class Adam:
     """Adam (Kingma and Ba 2015, Algorithm 1, with epsilon as in the note before section 2.1).
 
+    w -= learning_rate * weight_decay * w
+    m = beta_1 * m + (1 - beta_1) * g
+    v = beta_2 * v + (1 - beta_2) * g^2
     w -= learning_rate * sqrt(1 - beta_2^t) / (1 - beta_1^t) * m / (sqrt(v) + epsilon)
     """
 
@@ -19,6 +63,24 @@ class Adam:
     beta_1: float = 0.9
     beta_2: float = 0.999
     epsilon: float = 1e-7
+    weight_decay: float = 0.0
+
+
+@dataclass(frozen=True)
+class AdamW(Adam):
+    """Adam, by its formula, with weight decay by default (Loshchilov and Hutter 2019, Algorithm 2).
+
+    Their eta * alpha, schedule times step size, is learning_rate; their eta * lambda is
+    learning_rate * weight_decay, so that a schedule scales the decay too.
+    """
+
+    weight_decay: float = 0.004
+
+
+Optimizer = SGD | RMSprop | Adam | AdamW
+
+
+# === Learning-rate schedules ===
 
 
 @dataclass(frozen=True)
@@ -60,11 +122,14 @@ def _cosine(first: float, last: float, progress: float) -> float:
 Schedule = Constant | OneCycle
 
 
+# === Recipes ===
+
+
 @dataclass(frozen=True)
 class Recipe:
     """How a model is trained."""
 
-    optimizer: Adam
+    optimizer: Optimizer
     schedule: Schedule
     batch_size: int
     epochs: int

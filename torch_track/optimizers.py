@@ -1,23 +1,23 @@
-"""Shared optimizer specs as torch optimizers that compute what the Keras ones compute."""
+"""Shared optimizer specs as torch optimizers that compute what the Keras ones compute.
 
-from collections.abc import Iterable, Sequence
+Everything that a step changes is in `state_dict()`: the step count, and through it the place in the
+table of learning rates, is an entry of every parameter group.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
 from math import sqrt
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from shared.training import Adam
+from shared.training import SGD, Adam, Optimizer, RMSprop
+
+Parameters = Iterable[nn.Parameter]
 
 
-def build(spec: Adam, learning_rates: Sequence[float], parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-    """Return torch's Adam with a learning rate for every step and epsilon where Keras has it.
-
-    Keras divides by sqrt(v) + epsilon, torch by sqrt(v / (1 - beta_2^t)) + eps. The two are the same
-    number when eps = epsilon / sqrt(1 - beta_2^t), which is set before each step t = 1, 2, ...
-    """
-    optimizer = torch.optim.Adam(
-        parameters, lr=spec.learning_rate, betas=(spec.beta_1, spec.beta_2), eps=spec.epsilon, weight_decay=0.0
-    )
+def build(spec: Optimizer, learning_rates: Sequence[float], parameters: Parameters) -> torch.optim.Optimizer:
+    """Return the torch optimizer for `spec`, with a learning rate for every step."""
+    optimizer = _make(spec, parameters)
     for group in optimizer.param_groups:
         group["steps_done"] = 0
 
@@ -25,7 +25,92 @@ def build(spec: Adam, learning_rates: Sequence[float], parameters: Iterable[nn.P
         for group in optimizer.param_groups:
             group["lr"] = learning_rates[group["steps_done"]]
             group["steps_done"] += 1
-            group["eps"] = spec.epsilon / sqrt(1 - spec.beta_2 ** group["steps_done"])
+            if isinstance(spec, Adam):
+                group["eps"] = _adam_epsilon(spec, group["steps_done"])
 
     optimizer.register_step_pre_hook(set_step)
     return optimizer
+
+
+def _make(spec: Optimizer, parameters: Parameters) -> torch.optim.Optimizer:
+    common = {"lr": spec.learning_rate, "weight_decay": spec.weight_decay}
+    match spec:
+        case SGD(momentum=0):
+            # Without momentum, torch's decay inside the gradient is the decoupled one.
+            return torch.optim.SGD(parameters, momentum=0.0, nesterov=False, **common)
+        case SGD():
+            return MomentumSGD(parameters, momentum=spec.momentum, nesterov=spec.nesterov, **common)
+        case RMSprop():
+            return RootEpsilonRMSprop(parameters, rho=spec.rho, momentum=spec.momentum, eps=spec.epsilon, **common)
+        case Adam():
+            betas = (spec.beta_1, spec.beta_2)
+            return torch.optim.AdamW(parameters, betas=betas, eps=spec.epsilon, amsgrad=False, **common)
+    raise TypeError(f"no torch optimizer for {type(spec).__name__}")
+
+
+def _adam_epsilon(spec: Adam, step: int) -> float:
+    """Return the eps with which torch's Adam is Keras' at `step` = 1, 2, ...
+
+    Keras divides by sqrt(v) + epsilon, torch by sqrt(v / (1 - beta_2^t)) + eps; the rest is the same.
+    """
+    return spec.epsilon / sqrt(1 - spec.beta_2**step)
+
+
+class _DecoupledOptimizer(torch.optim.Optimizer):
+    """Shrinks each weight by lr * weight_decay of itself, then leaves it to `_update`."""
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
+        """Update every parameter that has a gradient once."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    parameter.mul_(1 - group["lr"] * group["weight_decay"])
+                    self._update(parameter, parameter.grad, group)
+        return loss
+
+    def _update(self, parameter: nn.Parameter, gradient: Tensor, group: dict) -> None:
+        raise NotImplementedError
+
+    def _slot(self, parameter: nn.Parameter, name: str) -> Tensor:
+        """Return the parameter's state of that name, zeros at first."""
+        state = self.state[parameter]
+        if name not in state:
+            state[name] = torch.zeros_like(parameter)
+        return state[name]
+
+
+class MomentumSGD(_DecoupledOptimizer):
+    """shared.training.SGD. torch.optim.SGD has the learning rate outside the velocity, and couples decay."""
+
+    def __init__(self, parameters: Parameters, lr: float, momentum: float, nesterov: bool, weight_decay: float):
+        settings = {"lr": lr, "momentum": momentum, "nesterov": nesterov, "weight_decay": weight_decay}
+        super().__init__(parameters, settings)
+
+    def _update(self, parameter: nn.Parameter, gradient: Tensor, group: dict) -> None:
+        velocity = self._slot(parameter, "velocity")
+        velocity.mul_(group["momentum"]).add_(gradient, alpha=-group["lr"])
+        if group["nesterov"]:
+            parameter.add_(velocity, alpha=group["momentum"]).add_(gradient, alpha=-group["lr"])
+        else:
+            parameter.add_(velocity)
+
+
+class RootEpsilonRMSprop(_DecoupledOptimizer):
+    """shared.training.RMSprop. torch.optim.RMSprop adds epsilon to the root and couples decay."""
+
+    def __init__(self, parameters: Parameters, lr: float, rho: float, momentum: float, eps: float, weight_decay: float):
+        settings = {"lr": lr, "rho": rho, "momentum": momentum, "eps": eps, "weight_decay": weight_decay}
+        super().__init__(parameters, settings)
+
+    def _update(self, parameter: nn.Parameter, gradient: Tensor, group: dict) -> None:
+        v = self._slot(parameter, "square_average")
+        v.mul_(group["rho"]).addcmul_(gradient, gradient, value=1 - group["rho"])
+        step = group["lr"] * gradient / (v + group["eps"]).sqrt()
+        if group["momentum"]:
+            step = self._slot(parameter, "step_average").mul_(group["momentum"]).add_(step)
+        parameter.sub_(step)

@@ -15,6 +15,7 @@ from shared.datasets.batches import Batch
 from shared.track import Track, TrackModel, TrackSpec, choose_device
 from shared.training import Recipe
 from torch_track import optimizers, weights
+from torch_track.axes import dense_inputs, mark_channels
 
 
 def open_track(spec: TrackSpec, device: str) -> "TorchTrack":
@@ -34,8 +35,9 @@ class TorchTrack(Track):
     def build(self, chapter: Chapter, config: Any, seed: int) -> "TorchModel":
         """Build torch_track.models.<slug> on the device."""
         torch.manual_seed(seed)
-        module = importlib.import_module(f"torch_track.models.{chapter.slug}").build(config)
-        return TorchModel(module.to(self.device), chapter.flattened(config), self.device)
+        module = importlib.import_module(f"torch_track.models.{chapter.slug}").build(config).to(self.device)
+        example = mark_channels(torch.zeros(2, *chapter.input_shape, device=self.device).permute(0, 3, 1, 2), 1)
+        return TorchModel(module, dense_inputs(module, example), self.device)
 
     def synchronise(self) -> None:
         """Wait for the GPU, if there is one."""

@@ -1,82 +1,320 @@
-"""nn.Module <-> canonical weights."""
+"""nn.Module <-> canonical weights.
 
-from collections.abc import Mapping
-from typing import NamedTuple
+A canonical name is the layer's path, a dot, and Keras' name of the parameter. Layers that one torch
+object bundles get a path each: `lstm.l0`, `lstm.l1` for stacked recurrent layers, `lstm.forward` and
+`lstm.backward` for the two directions, `attention.query` and so on for the projections of attention.
+A parameter or persistent buffer that no rule covers is taken as it is, under its own name.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
-from shared.bridge import BridgeError
-from shared.bridge.layouts import CONV2D, DENSE, SAME, Layout, dense_after_flatten
-from shared.bridge.names import require_same
+from shared.bridge import BridgeError, names
+from shared.bridge.layouts import (
+    CONV,
+    DENSE,
+    GRU_GATES,
+    SAME,
+    Chain,
+    FlattenOrder,
+    Layout,
+    heads_bias,
+    heads_kernel,
+    merge_heads_kernel,
+)
+from shared.bridge.names import NOTHING, join
 
-BATCH_NORM = {
-    "weight": ("gamma", SAME),
-    "bias": ("beta", SAME),
-    "running_mean": ("moving_mean", SAME),
-    "running_var": ("moving_variance", SAME),
-}
-RULES: dict[type[nn.Module], dict[str, tuple[str, Layout]]] = {
-    nn.Linear: {"weight": ("kernel", DENSE), "bias": ("bias", SAME)},
-    nn.Conv2d: {"weight": ("kernel", CONV2D), "bias": ("bias", SAME)},
-    nn.BatchNorm2d: BATCH_NORM,
-}
+MODEL = "the torch model"
 NOT_WEIGHTS = {"num_batches_tracked"}
 """Buffers that only count; Keras has no counterpart and the aligned momentum does not need it."""
 
-Flattened = Mapping[str, tuple[int, int, int]]
+NORMALISATIONS = (
+    nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm,
+    nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d, nn.LayerNorm, nn.GroupNorm,
+)  # fmt: skip
+CONVOLUTIONS = {
+    1: (nn.Conv1d, nn.ConvTranspose1d),
+    2: (nn.Conv2d, nn.ConvTranspose2d),
+    3: (nn.Conv3d, nn.ConvTranspose3d),
+}
+RECURRENT = nn.RNNBase | nn.RNNCellBase
+
+Rule = Mapping[str, tuple[str, Layout]]
+RULES: dict[type[nn.Module], Rule] = {
+    nn.Linear: {"weight": ("kernel", DENSE), "bias": ("bias", SAME)},
+    nn.Embedding: {"weight": ("embeddings", SAME)},
+    nn.PReLU: {"weight": ("alpha", SAME)},
+    nn.RMSNorm: {"weight": ("scale", SAME)},
+}
+for _type in NORMALISATIONS:
+    RULES[_type] = {
+        "weight": ("gamma", SAME),
+        "bias": ("beta", SAME),
+        "running_mean": ("moving_mean", SAME),
+        "running_var": ("moving_variance", SAME),
+    }
+for _rank, _types in CONVOLUTIONS.items():
+    for _type in _types:
+        RULES[_type] = {"weight": ("kernel", CONV[_rank]), "bias": ("bias", SAME)}
+
+Flattened = Mapping[str, tuple[int, ...]]
+"""For each layer behind a Flatten, by torch path: the (height, width, channels) or (length, channels) flattened."""
 
 
-class Entry(NamedTuple):
+@dataclass(frozen=True)
+class Entry:
     """Where a canonical weight lives in the module."""
 
     torch_name: str
-    tensor: torch.Tensor
+    parameter: Tensor
     layout: Layout
+    rows: slice | None = None
+    """The part of the parameter that is this weight; None for all of it."""
+    added: Tensor | None = None
+    """Second bias of an LSTM or RNN. Only the sum counts, which is the canonical bias."""
+    stacked: Tensor | None = None
+    """Second bias of a GRU: the second row of the canonical bias (2, 3*hidden)."""
+
+    @property
+    def tensor(self) -> Tensor:
+        """The parameter, or a view of its rows."""
+        return self.parameter if self.rows is None else self.parameter[self.rows]
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training updates it."""
+        return self.parameter.requires_grad
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The canonical shape."""
+        own = self.tensor.shape if self.stacked is None else (2, *self.tensor.shape)
+        return self.layout.canonical_shape(tuple(own))
+
+    def value(self) -> np.ndarray:
+        """Return a copy in canonical form."""
+        if self.added is None or not self.added.any():  # adding 0 would lose the sign of a bias of -0
+            return self._canonical(self.tensor, self.stacked)
+        return self._canonical(self.tensor + self.added)
+
+    def gradient(self) -> np.ndarray:
+        """Return the gradient in canonical form, zeros where the loss does not depend on the weight.
+
+        The gradient of a sum of two biases is that of either one.
+        """
+        first = _gradient(self.parameter)
+        second = None if self.stacked is None else _gradient(self.stacked)
+        return self._canonical(first if self.rows is None else first[self.rows], second)
+
+    def assign(self, canonical: np.ndarray) -> None:
+        """Copy a canonical array in, cast to the module's type; a second bias that is added becomes 0."""
+        own = torch.from_numpy(np.array(self.layout.from_canonical(canonical), order="C"))
+        with torch.no_grad():
+            self.tensor.copy_(own if self.stacked is None else own[0])
+            if self.stacked is not None:
+                self.stacked.copy_(own[1])
+            if self.added is not None:
+                self.added.zero_()
+
+    def _canonical(self, first: Tensor, second: Tensor | None = None) -> np.ndarray:
+        own = _to_numpy(first) if second is None else np.stack([_to_numpy(first), _to_numpy(second)])
+        return np.array(self.layout.to_canonical(own), order="C")
 
 
-def name_table(module: nn.Module, flattened: Flattened) -> dict[str, Entry]:
-    """Map canonical names to the module's tensors, in the module's order.
+def _to_numpy(tensor: Tensor) -> np.ndarray:
+    tensor = tensor.detach().cpu()
+    # NumPy has no bfloat16; float32 holds each of its values exactly.
+    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
 
-    `flattened` names the dense layers behind a Flatten, with the (height, width, channels) flattened.
-    Raises BridgeError for a tensor that no rule covers.
+
+def _gradient(parameter: Tensor) -> Tensor:
+    if parameter.grad is None:
+        return torch.zeros_like(parameter)
+    return parameter.grad.to_dense() if parameter.grad.is_sparse else parameter.grad
+
+
+def name_table(module: nn.Module, flattened: Flattened, rename: Mapping[str, str] = NOTHING) -> dict[str, Entry]:
+    """Map canonical names to the module's weights, in the module's order.
+
+    `flattened` names the layers behind a Flatten, with the (height, width, channels) or (length,
+    channels) that was flattened. `rename` maps a torch path, or a leading part of one, to the canonical
+    one; the longest that fits wins. A parameter that layers share stands under the first of them.
+    Raises BridgeError for an entry of `flattened` or `rename` that fits nothing, for two weights with
+    one name, and for a lazy parameter that has no shape yet.
     """
-    table = {}
+    entries = dict(_entries(module, flattened))
+    return {canonical: entries[name] for name, canonical in names.rename(entries, rename, MODEL).items()}
+
+
+def _entries(module: nn.Module, flattened: Flattened) -> Iterator[tuple[str, Entry]]:
+    """Yield every weight of the module under its name before renaming."""
+    seen: set[int] = set()
+    unused = dict(flattened)
     for path, layer in module.named_modules():
-        for name, tensor in _own_tensors(layer):
-            kind, layout = _rule(layer, path, name)
-            if path in flattened and kind == "kernel":
-                layout = dense_after_flatten(*flattened[path])
-            table[f"{path}.{kind}"] = Entry(f"{path}.{name}", tensor, layout)
-    return table
+        own = [pair for pair in _layer_entries(layer, path) if id(pair[1].parameter) not in seen]
+        seen |= {id(tensor) for _, entry in own for tensor in (entry.parameter, entry.added, entry.stacked)}
+        if path in unused:
+            own = list(_behind_flatten(layer, path, unused.pop(path), own))
+        yield from own
+    if unused:
+        raise BridgeError(f"flattened names '{next(iter(unused))}', which {MODEL} does not have")
 
 
-def _own_tensors(layer: nn.Module) -> list[tuple[str, torch.Tensor]]:
-    tensors = [*layer.named_parameters(recurse=False), *layer.named_buffers(recurse=False)]
-    return [(name, tensor) for name, tensor in tensors if name not in NOT_WEIGHTS]
+def _layer_entries(layer: nn.Module, path: str) -> Iterator[tuple[str, Entry]]:
+    """Yield what the rules cover, then what is left of the layer's own tensors, as it is."""
+    own = dict(_own_tensors(layer, path))
+    covered = list(_covered(layer, path, own))
+    yield from covered
+    taken = {id(tensor) for _, entry in covered for tensor in (entry.parameter, entry.added, entry.stacked)}
+    for name, tensor in own.items():
+        if id(tensor) not in taken:
+            yield join(path, name), Entry(join(path, name), tensor, SAME)
 
 
-def _rule(layer: nn.Module, path: str, name: str) -> tuple[str, Layout]:
-    for layer_type, rule in RULES.items():
-        if isinstance(layer, layer_type) and name in rule:
-            return rule[name]
-    raise BridgeError(f"no bridge rule covers '{path}.{name}' of torch's {type(layer).__name__}")
+def _own_tensors(layer: nn.Module, path: str) -> Iterator[tuple[str, Tensor]]:
+    """Yield the layer's own parameters and persistent buffers; a buffer that no checkpoint holds is a constant."""
+    for name, tensor in [*layer.named_parameters(recurse=False), *layer.named_buffers(recurse=False)]:
+        if name in NOT_WEIGHTS or name in layer._non_persistent_buffers_set:
+            continue
+        if is_lazy(tensor):
+            raise BridgeError(f"'{join(path, name)}' of {MODEL} has no shape yet; call the module once before")
+        yield name, tensor
 
 
-def weights(module: nn.Module, flattened: Flattened) -> dict[str, np.ndarray]:
-    """Return copies of the module's weights in canonical form."""
-    return {
-        name: entry.layout.to_canonical(entry.tensor.detach().cpu().numpy().copy())
-        for name, entry in name_table(module, flattened).items()
-    }
+def _covered(layer: nn.Module, path: str, own: Mapping[str, Tensor]) -> Iterator[tuple[str, Entry]]:
+    if isinstance(layer, nn.MultiheadAttention):
+        yield from _attention(layer, path, own)
+    elif isinstance(layer, RECURRENT):
+        yield from _recurrent(layer, path, own)
+    else:
+        rule = next((rule for layer_type, rule in RULES.items() if isinstance(layer, layer_type)), {})
+        yield from _by_rule(layer, path, path, rule)
 
 
-def load_weights(module: nn.Module, flattened: Flattened, canonical: Mapping[str, np.ndarray]) -> None:
-    """Copy canonical weights into the module; BridgeError if a name is missing, left over or misshapen."""
-    table = name_table(module, flattened)
-    expected = {name: array.shape for name, array in weights(module, flattened).items()}
-    require_same(expected, {name: array.shape for name, array in canonical.items()}, "the torch model")
-    with torch.no_grad():
-        for name, entry in table.items():
-            entry.tensor.copy_(torch.from_numpy(entry.layout.from_canonical(canonical[name])))
+def _by_rule(layer: nn.Module, path: str, canonical: str, rule: Rule) -> Iterator[tuple[str, Entry]]:
+    for name, tensor in _own_tensors(layer, path):
+        if name in rule:
+            parameter, layout = rule[name]
+            yield join(canonical, parameter), Entry(join(path, name), tensor, layout)
+
+
+def _recurrent(layer: RECURRENT, path: str, own: Mapping[str, Tensor]) -> Iterator[tuple[str, Entry]]:
+    """Yield kernel (inputs, gates*hidden), recurrent kernel (hidden, gates*hidden) and bias of each cell."""
+    is_gru = isinstance(layer, nn.GRU | nn.GRUCell)
+    gates = GRU_GATES if is_gru else SAME
+    for cell, suffix in _cells(layer, path):
+        for name, parameter in (("weight_ih", "kernel"), ("weight_hh", "recurrent_kernel")):
+            if name + suffix in own:
+                entry = Entry(join(path, name + suffix), own[name + suffix], Chain((DENSE, gates)))
+                yield join(cell, parameter), entry
+        if "bias_ih" + suffix in own:
+            first, second = own["bias_ih" + suffix], own["bias_hh" + suffix]
+            both = {"stacked" if is_gru else "added": second}
+            yield join(cell, "bias"), Entry(join(path, "bias_ih" + suffix), first, gates, **both)
+
+
+def _cells(layer: RECURRENT, path: str) -> Iterator[tuple[str, str]]:
+    """Yield the canonical path of each layer and direction, with the ending of its torch names."""
+    if isinstance(layer, nn.RNNCellBase):
+        yield path, ""
+        return
+    directions = (("forward", ""), ("backward", "_reverse")) if layer.bidirectional else (("", ""),)
+    for number in range(layer.num_layers):
+        level = f"l{number}" if layer.num_layers > 1 else ""
+        for direction, ending in directions:
+            yield join(path, level, direction), f"_l{number}{ending}"
+
+
+def _attention(layer: nn.MultiheadAttention, path: str, own: Mapping[str, Tensor]) -> Iterator[tuple[str, Entry]]:
+    """Yield query, key, value kernels (inputs, heads, head_dim) and the output's (heads, head_dim, outputs)."""
+    size, heads, head_dim = layer.embed_dim, layer.num_heads, layer.head_dim
+    for number, role in enumerate(("query", "key", "value")):
+        rows = slice(number * size, (number + 1) * size)
+        whole, part = (f"{role[0]}_proj_weight", None) if layer.in_proj_weight is None else ("in_proj_weight", rows)
+        if whole in own:
+            layout = heads_kernel(own[whole].shape[1], heads, head_dim)
+            yield join(path, role, "kernel"), Entry(join(path, whole), own[whole], layout, rows=part)
+        if "in_proj_bias" in own:
+            bias = Entry(join(path, "in_proj_bias"), own["in_proj_bias"], heads_bias(heads, head_dim), rows=rows)
+            yield join(path, role, "bias"), bias
+    output = {"weight": ("kernel", merge_heads_kernel(heads, head_dim, size)), "bias": ("bias", SAME)}
+    yield from _by_rule(layer.out_proj, join(path, "out_proj"), join(path, "attention_output"), output)
+
+
+def _behind_flatten(
+    layer: nn.Module, path: str, feature_map: tuple[int, ...], own: list[tuple[str, Entry]]
+) -> Iterator[tuple[str, Entry]]:
+    """Reorder what counts flattened features: a dense kernel's inputs, and all of a normalisation."""
+    if not isinstance(layer, (nn.Linear, *NORMALISATIONS)):
+        kind = type(layer).__name__
+        raise BridgeError(f"flattened names '{path}', a {kind} in {MODEL}; expected a dense layer or a normalisation")
+    for name, entry in own:
+        if isinstance(layer, nn.Linear) and not name.endswith("kernel"):
+            yield name, entry
+            continue
+        if entry.shape[0] != prod(feature_map):
+            raise BridgeError(f"flattened says {feature_map} for '{path}', but {MODEL} has {name} {entry.shape}")
+        yield name, replace(entry, layout=Chain((entry.layout, FlattenOrder(feature_map))))
+
+
+def canonical_path(path: str, rename: Mapping[str, str]) -> str:
+    """Return the canonical path of the torch layer at `path`."""
+    return names.rename_path(path, rename)
+
+
+def weights(module: nn.Module, flattened: Flattened, rename: Mapping[str, str] = NOTHING) -> dict[str, np.ndarray]:
+    """Return copies of the module's weights in canonical form, in the module's own type."""
+    return {name: entry.value() for name, entry in name_table(module, flattened, rename).items()}
+
+
+def load_weights(
+    module: nn.Module,
+    flattened: Flattened,
+    canonical: Mapping[str, np.ndarray],
+    rename: Mapping[str, str] = NOTHING,
+) -> None:
+    """Copy canonical weights into the module; BridgeError if a name is missing, left over or misshapen.
+
+    The second bias of an LSTM or RNN becomes 0; the first takes the canonical bias.
+    """
+    table = name_table(module, flattened, rename)
+    own_names = {name: f"torch's {entry.torch_name} {tuple(entry.parameter.shape)}" for name, entry in table.items()}
+    shapes = {name: entry.shape for name, entry in table.items()}
+    names.require_same(shapes, {name: array.shape for name, array in canonical.items()}, MODEL, own_names=own_names)
+    for name, entry in table.items():
+        entry.assign(canonical[name])
+
+
+def gradients(module: nn.Module, flattened: Flattened, rename: Mapping[str, str] = NOTHING) -> dict[str, np.ndarray]:
+    """Return canonical gradients of the trainable weights after backward(); NaN is passed on.
+
+    Raises BridgeError if no parameter has a gradient.
+    """
+    if all(parameter.grad is None for parameter in module.parameters()):
+        raise BridgeError(f"{MODEL} has no gradients; call backward() on a loss first")
+    table = name_table(module, flattened, rename)
+    return {name: entry.gradient() for name, entry in table.items() if entry.trainable}
+
+
+def second_biases(module: nn.Module) -> list[str]:
+    """Return the torch names of trainable second biases of LSTM and RNN layers; Keras has no counterpart.
+
+    Beside a live first bias each of them doubles the learning rate of the sum.
+    """
+    return [name for name, bias in _added(module).items() if bias.requires_grad]
+
+
+def merged_biases(module: nn.Module) -> list[str]:
+    """Return the torch names of second biases that are not 0, which the canonical form adds to the first."""
+    return [name for name, bias in _added(module).items() if bias.any()]
+
+
+def _added(module: nn.Module) -> dict[str, Tensor]:
+    entries = [entry for _, entry in _entries(module, {}) if entry.added is not None]
+    return {entry.torch_name.replace("bias_ih", "bias_hh"): entry.added for entry in entries}

@@ -26,12 +26,6 @@ class Config:
     dropout: Annotated[float, Ge(0), Lt(1)] = 0.25
 
 
-def _flattened(config: Config) -> dict[str, tuple[int, ...]]:
-    if config.architecture == "bn_gap":
-        return {}
-    return {"dense1": (IMAGE_SIZE // 4, IMAGE_SIZE // 4, 2 * config.filters)}
-
-
 CHAPTER = Chapter(
     slug="mnist_cnn",
     title="Convolutional network on handwritten digits",
@@ -50,5 +44,5 @@ CHAPTER = Chapter(
     ),
     metric="accuracy",
     margin=0.005,
-    flattened=_flattened,
+    input_shape=(IMAGE_SIZE, IMAGE_SIZE, 1),
 )

@@ -1,6 +1,6 @@
 """The frozen description of a chapter. Framework-free, and light: listing chapters loads no NumPy."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, get_args, get_type_hints
 
@@ -23,8 +23,8 @@ class Chapter:
     """Name in shared.metrics; larger is better."""
     margin: float
     """Two tracks whose metric differs by less than this are the same for a reader's purpose."""
-    flattened: Callable[[Any], Mapping[str, tuple[int, ...]]]
-    """For each dense layer behind a Flatten: the (height, width, channels) that was flattened."""
+    input_shape: tuple[int, ...]
+    """One example as the model gets it, channels last."""
 
     def recipe(self, name: str) -> Recipe:
         """Return the named recipe; UserError with the nearest name otherwise."""

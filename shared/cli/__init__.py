@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from shared.cli import compare, data, doctor, listing, report, run
+from shared.cli import compare, convert, data, doctor, listing, report, run, verify
 from shared.cli.console import print_error
 from shared.errors import UserError, WorkerDiedError
 
@@ -22,6 +22,8 @@ app.command("doctor")(doctor.doctor)
 app.command("data")(data.data)
 app.command("run")(run.run)
 app.command("compare")(compare.compare)
+app.command("verify")(verify.verify)
+app.command("convert")(convert.convert)
 app.command("report")(report.report)
 
 

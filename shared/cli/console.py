@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -81,3 +81,17 @@ def _epoch_text(figures: Mapping[str, Any]) -> str:
     return (
         f"loss {figures['train_loss']:.4f}, validation {figures['validation_metric']:.4f}, {figures['seconds']:.1f} s"
     )
+
+
+@contextmanager
+def track_phases() -> Iterator[Callable[[str, str], None]]:
+    """Yield a listener for (track, phase) that shows on stderr what every track is doing."""
+    phases: dict[str, str] = {}
+    with stderr.status("starting the workers...") as status:
+
+        def show(track: str, phase: str) -> None:
+            phases[track] = phase
+            if stderr.is_terminal:
+                status.update("   ".join(f"{name}: {now}" for name, now in phases.items()))
+
+        yield show

@@ -38,14 +38,14 @@ def request(tracks: str, settings: list[str] | None, tfds_dir: Path | None, **as
     from shared.harness.comparison import Request
 
     return Request(
-        tracks=_parse_tracks(tracks),
-        settings=_parse_settings(settings),
+        tracks=parse_tracks(tracks),
+        settings=parse_settings(settings),
         tfds_folder=str(tfds_dir) if tfds_dir else None,
         **asked,
     )
 
 
-def _parse_tracks(text: str) -> tuple[str, ...]:
+def parse_tracks(text: str) -> tuple[str, ...]:
     """Split a comma-separated list of tracks; UserError if it is empty or names one twice."""
     tracks = tuple(part.strip() for part in text.split(",") if part.strip())
     if not tracks:
@@ -56,7 +56,7 @@ def _parse_tracks(text: str) -> tuple[str, ...]:
     return tracks
 
 
-def _parse_settings(texts: list[str] | None) -> dict[str, str]:
+def parse_settings(texts: list[str] | None) -> dict[str, str]:
     """Read KEY=VALUE texts; UserError for one without '='."""
     settings = {}
     for text in texts or []:
@@ -65,3 +65,8 @@ def _parse_settings(texts: list[str] | None) -> dict[str, str]:
             raise UserError(f"--set {text}: expected KEY=VALUE, for example --set dropout=0.5.")
         settings[key] = value
     return settings
+
+
+def installed_tracks() -> tuple[str, ...]:
+    """Return every track whose framework is installed."""
+    return tuple(name for name, spec in TRACKS.items() if not spec.missing)

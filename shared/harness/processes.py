@@ -17,13 +17,20 @@ LOG_LINES = 12
 _STOP_SECONDS = 5.0
 
 
-def worker_environment(track: TrackSpec | None, device: str) -> dict[str, str]:
-    """Return the environment in which a track's frameworks must be imported."""
+def worker_environment(track: TrackSpec | None, device: str, threads: int | None) -> dict[str, str]:
+    """Return the environment in which a track's frameworks must be imported.
+
+    `threads` limits the threads of each operation, for workers that share the machine: two that both
+    take every core spend most of their time waiting for each other.
+    """
     environment = dict(os.environ)
     environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     environment.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # determinism of torch on CUDA
     if track and track.backend:
         environment["KERAS_BACKEND"] = track.backend
+    if threads:
+        for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+            environment[name] = str(threads)
     if device == "cpu":
         environment["CUDA_VISIBLE_DEVICES"] = "-1"
         environment["JAX_PLATFORMS"] = "cpu"
@@ -36,7 +43,7 @@ def worker_environment(track: TrackSpec | None, device: str) -> dict[str, str]:
 class Worker:
     """A child process that does tasks in turn; leaving the block stops it, whatever it is doing."""
 
-    def __init__(self, track: str | None, device: str = "auto"):
+    def __init__(self, track: str | None, device: str = "auto", threads: int | None = None):
         spec = TRACKS[track] if track else None
         self._name = track or "helper"
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed in __exit__
@@ -46,7 +53,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
-            env=worker_environment(spec, device),
+            env=worker_environment(spec, device, threads),
             start_new_session=True,  # Ctrl-C reaches the parent alone, which stops its workers in order
         )
 

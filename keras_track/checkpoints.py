@@ -1,0 +1,97 @@
+"""A Keras model's weights in files: .weights.h5, and the weights inside .keras."""
+
+import io
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+
+from keras_track.precision import set_precision
+from keras_track.weights import MODEL
+from shared.bridge.names import require_same
+from shared.errors import UserError
+from shared.track import TrackModel
+
+NOT_THE_MODEL = ("optimizer/", "compile_metrics/")
+"""What a file of a compiled model holds beside the model."""
+
+
+class Dataset(NamedTuple):
+    """A weight in a file."""
+
+    shape: tuple[int, ...]
+    type: np.dtype
+    layer: str
+    """Name of the layer that wrote it."""
+
+
+def read(path: Path, build: Callable[[], TrackModel]) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Return the file's weights in canonical form, and what the canonical form does not keep: nothing.
+
+    Raises UserError for a file that cannot be read, BridgeError if its names or shapes are not the model's.
+    """
+    found = _contents(path)
+    with _precision_for(dataset.type for dataset in found.values()):
+        model = build()
+        with tempfile.TemporaryDirectory() as folder:
+            own = Path(folder, "own.weights.h5")
+            model.model.save_weights(own)
+            expected = _contents(own)
+        # Keras itself would pass over what is left over.
+        layers = {name: f"in layer '{dataset.layer}'" for name, dataset in expected.items()}
+        require_same(_shapes(expected), _shapes(found), MODEL, f"the weights in '{path}'", layers)
+        try:
+            model.model.load_weights(path)
+        except Exception as error:  # links out of the file, datasets of absurd size
+            raise UserError(f"Keras refuses '{path}': {str(error).splitlines()[0]}") from error
+        return model.weights(), []
+
+
+def write(path: Path, canonical: Mapping[str, np.ndarray], build: Callable[[], TrackModel]) -> None:
+    """Write canonical weights as .weights.h5; BridgeError if they are not the model's."""
+    with _precision_for(array.dtype for array in canonical.values()):
+        model = build()
+        model.load_weights(canonical)
+        model.model.save_weights(path)
+
+
+@contextmanager
+def _precision_for(types: Iterable[np.dtype]) -> Iterator[None]:
+    """Let Keras build models that hold weights of these types exactly."""
+    set_precision("float64" if any(one == np.float64 for one in types) else "float32")
+    try:
+        yield
+    finally:
+        set_precision("float32")
+
+
+def _contents(path: Path) -> dict[str, Dataset]:
+    """Return the model's datasets by their path in the file; UserError if it cannot be read."""
+    found = {}
+
+    def visit(name: str, item: h5py.HLObject) -> None:
+        if isinstance(item, h5py.Dataset) and not name.startswith(NOT_THE_MODEL):
+            found[name] = Dataset(item.shape, item.dtype, item.parent.attrs.get("name", ""))
+
+    try:
+        with _open(path) as file:
+            file.visititems(visit)
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise UserError(f"'{path}' is no readable Keras file: {str(error).splitlines()[0]}") from error
+    return found
+
+
+def _shapes(datasets: Mapping[str, Dataset]) -> dict[str, tuple[int, ...]]:
+    return {name: dataset.shape for name, dataset in datasets.items()}
+
+
+def _open(path: Path) -> h5py.File:
+    if path.suffix != ".keras":
+        return h5py.File(path)
+    with zipfile.ZipFile(path) as archive:
+        return h5py.File(io.BytesIO(archive.read("model.weights.h5")))

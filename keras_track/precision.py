@@ -1,0 +1,137 @@
+"""Keras in float64 for verification, and back, in one process.
+
+`floatx` alone leaves many numbers at float32 precision. Measured with Keras 3.15.1, TensorFlow 2.21
+and JAX 0.10.2, each of these gave errors of 1e-9 to 1e-6 until replaced here:
+- all backends but TensorFlow: type promotion turns float64 into float32 (backend/common/dtypes.py)
+- TensorFlow: `tf.cast(0.9, "float64")` goes through float32, and with it optimizer scalars, GELU,
+  attention scales, regularizers, Rescaling; so does `ops.convert_to_tensor(0.9)`
+- TensorFlow: the LeakyRelu kernel keeps its slope in float32
+- TensorFlow: attention without a scale takes the root of the head size in float32
+- JAX: `jax.nn.dot_product_attention`, which MultiHeadAttention uses, has a float32 softmax
+- PyTorch: operations on integers give the default dtype
+What remains float32: TensorFlow's image resizing (Resizing, UpSampling2D with interpolation), and on
+JAX the quotient or root of an int32 array, unless it is cast before.
+"""
+
+import math
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any, Literal
+
+import keras
+import numpy as np
+from keras.src import backend
+from keras.src.backend.common import dtypes
+
+_replaced = ExitStack()
+"""Puts back what float64 replaced."""
+
+
+def set_precision(precision: Literal["float32", "float64"]) -> None:
+    """Give all Keras layers, losses and optimizers built from now on this precision.
+
+    What was built before keeps its own, and must not be used while the other holds.
+    Raises RuntimeError if Keras' type promotion does not follow.
+    """
+    _replaced.close()
+    keras.config.set_floatx(precision)
+    keras.config.set_dtype_policy(precision)
+    if precision == "float64":
+        _replace_item(dtypes.BIT64_TO_BIT32_DTYPE, "float64", "float64")
+        {"tensorflow": _widen_tensorflow, "jax": _widen_jax, "torch": _widen_torch}[keras.backend.backend()]()
+    promoted = keras.backend.result_type(precision, precision)
+    if promoted != precision:
+        raise RuntimeError(f"Keras promotes {precision} to {promoted}; keras_track/precision.py needs an update")
+
+
+def _widen_tensorflow() -> None:
+    import tensorflow
+    from tensorflow.python.ops import math_ops
+
+    for module, name in ((tensorflow, "cast"), (math_ops, "cast"), (tensorflow, "convert_to_tensor")):
+        _replace(module, name, _of_float64(getattr(module, name)))
+    _replace(backend.nn, "leaky_relu", _leaky_relu)
+    _replace(backend.nn, "dot_product_attention", _with_scale(backend.nn.dot_product_attention))
+
+
+def _widen_jax() -> None:
+    import jax
+
+    _replaced.callback(jax.config.update, "jax_enable_x64", jax.config.jax_enable_x64)
+    jax.config.update("jax_enable_x64", True)
+    _replace(jax.nn, "dot_product_attention", _jax_attention)
+
+
+def _widen_torch() -> None:
+    import torch
+
+    _replaced.callback(torch.set_default_dtype, torch.get_default_dtype())
+    torch.set_default_dtype(torch.float64)
+
+
+def _replace(module: Any, name: str, value: object) -> None:
+    _replaced.callback(setattr, module, name, getattr(module, name))
+    setattr(module, name, value)
+
+
+def _replace_item(table: dict, key: str, value: object) -> None:
+    _replaced.callback(table.__setitem__, key, table[key])
+    table[key] = value
+
+
+def _of_float64(convert: Callable) -> Callable:
+    """Return `convert` for which a Python float, or a list of them, is a float64."""
+
+    def widened(value: Any, *arguments: Any, **options: Any) -> Any:
+        values = value if isinstance(value, list | tuple) else [value]
+        if values and all(isinstance(each, float) for each in values):
+            value = np.asarray(value, np.float64)
+        return convert(value, *arguments, **options)
+
+    return widened
+
+
+def _leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
+    """Return x above 0 and negative_slope * x below."""
+    x = backend.convert_to_tensor(x)
+    return backend.numpy.where(x > 0, x, negative_slope * x)
+
+
+def _with_scale(attention: Callable) -> Callable:
+    """Return attention whose default scale is exact."""
+
+    def scaled(query: Any, key: Any, value: Any, bias: Any = None, mask: Any = None, scale: Any = None, **options: Any):
+        scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+        return attention(query, key, value, bias=bias, mask=mask, scale=scale, **options)
+
+    return scaled
+
+
+def _jax_attention(
+    query: Any,
+    key: Any,
+    value: Any,
+    bias: Any = None,
+    mask: Any = None,
+    *,
+    scale: float | None = None,
+    is_causal: bool = False,
+    implementation: str | None = None,
+) -> Any:
+    """softmax(query key^T * scale + bias) value, as jax.nn.dot_product_attention but for the float32 softmax.
+
+    query (batch, T, heads, size), key and value (batch, S, heads or a divisor, size); bias and
+    mask, True to attend, broadcast to (batch, heads, T, S). Returns (batch, T, heads, size).
+    """
+    import jax
+    from jax import numpy as jnp
+
+    groups = query.shape[2] // key.shape[2]
+    key, value = (jnp.repeat(array, groups, axis=2) for array in (key, value))
+    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+    logits = jnp.einsum("BTNH,BSNH->BNTS", query, key) * scale + (0 if bias is None else bias)  # (B, N, T, S)
+    attend = jnp.ones(logits.shape, bool) if mask is None else jnp.broadcast_to(mask, logits.shape)
+    if is_causal:
+        attend = jnp.tril(attend)
+    logits = jnp.where(attend, logits, -0.7 * jnp.finfo(logits.dtype).max)  # finite: a row may attend to nothing
+    return jnp.einsum("BNTS,BSNH->BTNH", jax.nn.softmax(logits), value)

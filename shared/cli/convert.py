@@ -1,0 +1,36 @@
+"""twotrack convert."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shared.cli import options
+
+
+def convert(
+    weights: Annotated[
+        Path,
+        typer.Argument(
+            help="A torch state_dict (.safetensors, .pt), Keras weights (.weights.h5, .keras) or a run folder."
+        ),
+    ],
+    chapter: Annotated[str, typer.Option(help="The chapter whose model the weights belong to.")],
+    to: Annotated[str, typer.Option(help="torch or keras.")],
+    out: Annotated[Path, typer.Option(help="The file to write: .safetensors or .pt for torch, .weights.h5 for Keras.")],
+    settings: options.Settings = None,
+    json: options.Json = False,
+) -> None:
+    """Convert the weights of a chapter's model from one framework to the other, bit for bit."""
+    from shared.cli.console import print_json, stderr
+    from shared.harness.convert import Request, convert
+
+    request = Request(weights, chapter, options.parse_settings(settings), to, out)
+    with stderr.status("starting...") as status:
+        done = convert(request, lambda step: status.update(f"{step}..."))
+    if json:
+        print_json({"out": str(done.out), "weights": done.weights, "values": done.values, "notes": done.notes})
+        return
+    print(f"{done.out}: {done.weights} weights, {done.values:,} values")
+    for note in done.notes:
+        print(f"  {note}")

@@ -1,0 +1,39 @@
+"""twotrack verify."""
+
+from typing import Annotated
+
+import typer
+
+from shared.cli import options
+
+ALL = "all"
+
+
+def verify(
+    subject: Annotated[str, typer.Argument(metavar="CHAPTER | MODULE:PAIR", help="A chapter, or a pair of your own.")],
+    tracks: Annotated[
+        str,
+        typer.Option(help=f"Keras tracks to compare with torch, separated by commas, or 'all': {options.TRACK_LIST}."),
+    ] = ALL,
+    recipe: options.Recipe = "fast",
+    settings: options.Settings = None,
+    json: options.Json = False,
+) -> None:
+    """Prove, rung by rung, that the Keras model and the torch model are the same; else name where they part.
+
+    Exit code 1 if a rung fails.
+    """
+    from shared.cli.console import print_json, track_phases
+    from shared.report.ladder import ladder_json, ladder_text
+    from shared.verify import ladder
+
+    asked = ladder.Subject(subject, options.parse_settings(settings), recipe)
+    chosen = options.installed_tracks() if tracks == ALL else options.parse_tracks(tracks)
+    ladder.check(asked, chosen)
+    with track_phases() as show:
+        results = ladder.verify(asked, chosen, show)
+    if json:
+        print_json(ladder_json(asked, results))
+    else:
+        print(ladder_text(asked, results))
+    raise typer.Exit(0 if all(result.passed for result in results) else 1)

@@ -1,0 +1,249 @@
+"""The ladder: every track shows its side in a worker of its own, then each Keras track is compared with torch."""
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+from shared import chapters, datasets
+from shared.differences.ledger import Difference, Suspect, causes
+from shared.errors import UserError
+from shared.harness.environment import available_cores
+from shared.harness.processes import Worker
+from shared.track import installed_track
+from shared.verify import accuracy, rungs
+from shared.verify.rungs import Verdict
+from shared.verify.tolerances import TOLERANCES
+from shared.verify.trace import Trace, load
+
+RUNGS = ("data", "parameters", "forward", "gradients", "training", "accuracy")
+REFERENCE = "torch"
+STEPS = 20
+_MEMORY_PER_WORKER = 2 * 2**30
+
+OnPhase = Callable[[str, str], None]
+"""Called with track and phase."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What to verify: a chapter, or a user's own pair "module:NAME"."""
+
+    name: str
+    settings: Mapping[str, str] = field(default_factory=dict)
+    recipe: str = "fast"
+
+    @property
+    def is_pair(self) -> bool:
+        """The user's own."""
+        return ":" in self.name
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What the worker tasks need to find it."""
+        if self.is_pair:
+            return {"pair": self.name}
+        return {"chapter": self.name, "settings": dict(self.settings), "recipe": self.recipe}
+
+
+@dataclass(frozen=True)
+class TrackResult:
+    """How far one Keras track climbed."""
+
+    track: str
+    verdicts: list[Verdict]
+    causes: list[Difference]
+    """Of the failure, most likely first; empty if there is none."""
+    isolated: str = ""
+    """What the first diverging layer did alone, on torch's inputs."""
+
+    @property
+    def passed(self) -> bool:
+        """Every rung that applies was passed."""
+        return all(verdict.passed for verdict in self.verdicts)
+
+
+def check(subject: Subject, tracks: Sequence[str]) -> None:
+    """Raise UserError for a request that cannot be done, before any worker starts."""
+    for track in (REFERENCE, *tracks):
+        installed_track(track)
+    if all(track == REFERENCE for track in tracks):
+        raise UserError("--tracks: name at least one Keras track to compare with torch.")
+    if not subject.is_pair:
+        chapter = chapters.get(subject.name)
+        chapter.recipe(subject.recipe)
+        chapter.configure(subject.settings)
+        datasets.embedded_source(chapter.dataset).file.check()
+
+
+def verify(subject: Subject, tracks: Sequence[str], on_phase: OnPhase) -> list[TrackResult]:
+    """Climb the ladder on every Keras track of `tracks`; torch is the side they are compared with.
+
+    Raises UserError for a pair that cannot be built or run, WorkerDiedError if a worker does.
+    """
+    with Ladder(tracks) as ladder:
+        return ladder.climb(subject, on_phase)
+
+
+class Ladder:
+    """Worker processes for torch and some Keras tracks, on which any number of pairs can be verified."""
+
+    def __init__(self, tracks: Sequence[str]):
+        self._keras_tracks = [track for track in tracks if track != REFERENCE]
+        self._stack = ExitStack()
+        self._workers: dict[str, Worker] = {}
+
+    def __enter__(self) -> "Ladder":
+        tracks = (REFERENCE, *self._keras_tracks)
+        threads = max(1, available_cores() // len(tracks))
+        for track in tracks:
+            self._workers[track] = self._stack.enter_context(Worker(track, threads=threads))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def climb(self, subject: Subject, on_phase: OnPhase, tracks: Sequence[str] | None = None) -> list[TrackResult]:
+        """Verify one subject, on all Keras tracks of the ladder or on `tracks`; as `verify`."""
+        chosen = tracks or self._keras_tracks
+        workers = {track: self._workers[track] for track in (REFERENCE, *chosen)}
+        with tempfile.TemporaryDirectory(prefix="twotrack-") as name:
+            folder = Path(name)
+            seen = _observe_all(subject, workers, folder, on_phase)
+            return [_climb(track, subject, workers[track], seen, folder) for track in chosen]
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What one worker returned."""
+
+    facts: Mapping[str, Any]
+    traces: Mapping[str, Trace]
+    accuracy: np.ndarray | None
+    """(seeds, examples) booleans; None for a user's pair, which has no data to learn."""
+
+
+def _observe_all(
+    subject: Subject, workers: Mapping[str, Worker], folder: Path, on_phase: OnPhase
+) -> dict[str, Observation]:
+    """Let the workers work side by side, as many as memory allows."""
+    at_once = max(1, min(len(workers), psutil.virtual_memory().available // _MEMORY_PER_WORKER))
+    with ThreadPoolExecutor(at_once) as pool:
+        futures = {
+            track: pool.submit(_observe, subject, track, worker, folder / track.replace(":", "-"), on_phase)
+            for track, worker in workers.items()
+        }
+        return {track: future.result() for track, future in futures.items()}
+
+
+def _observe(subject: Subject, track: str, worker: Worker, folder: Path, on_phase: OnPhase) -> Observation:
+    folder.mkdir()
+    arguments = subject.arguments | {"track": track, "folder": str(folder), "steps": STEPS}
+
+    def show(figures: Mapping[str, Any]) -> None:
+        on_phase(track, figures["phase"])
+
+    facts = worker.call("shared.verify.observe:observe", arguments, show)
+    correct = None
+    if not subject.is_pair:
+        correct = accuracy.load(worker.call("shared.verify.accuracy:measure", arguments, show))
+    on_phase(track, "done")
+    return Observation(facts, {name: load(content) for name, content in facts["traces"].items()}, correct)
+
+
+def _climb(track: str, subject: Subject, worker: Worker, seen: Mapping[str, Observation], folder: Path) -> TrackResult:
+    """Compare one Keras track with torch, rung by rung, up to the first failure."""
+    torch, keras = seen[REFERENCE], seen[track]
+    verdicts: list[Verdict] = []
+    for check in (_data, _parameters, _forward, _gradients, _training, _accuracy):
+        verdict = check(torch, keras)
+        if verdict is not None:
+            verdicts.append(verdict)
+            if not verdict.passed:
+                found = causes(_suspect(verdict, torch, keras))
+                return TrackResult(track, verdicts, found, _isolated(verdict, track, subject, worker, seen, folder))
+    return TrackResult(track, verdicts, [])
+
+
+def _data(torch: Observation, keras: Observation) -> Verdict:
+    return rungs.check_data(torch.facts, keras.facts)
+
+
+def _parameters(torch: Observation, keras: Observation) -> Verdict:
+    return rungs.check_parameters(torch.facts, keras.facts)
+
+
+def _forward(torch: Observation, keras: Observation) -> Verdict:
+    single = rungs.check_forward(torch.traces["float32"], keras.traces["float32"])
+    return replace(
+        rungs.check_forward(torch.traces["float64"], keras.traces["float64"]), difference32=single.difference
+    )
+
+
+def _gradients(torch: Observation, keras: Observation) -> Verdict:
+    single = max(rungs.gradient_differences(torch.traces["float32"], keras.traces["float32"]).values(), default=None)
+    return replace(rungs.check_gradients(torch.traces["float64"], keras.traces["float64"]), difference32=single)
+
+
+def _training(torch: Observation, keras: Observation) -> Verdict:
+    last = rungs.step_differences(keras.traces["float32"].weights[-1], torch.traces["float32"].weights[-1])
+    verdict = rungs.check_training(torch.facts, keras.facts, keras.traces["float64"], torch.traces["float64"])
+    return replace(verdict, difference32=max(last.values(), default=None))
+
+
+def _accuracy(torch: Observation, keras: Observation) -> Verdict | None:
+    if torch.accuracy is None or keras.accuracy is None:
+        return None
+    return accuracy.check(torch.accuracy, keras.accuracy)
+
+
+def _suspect(verdict: Verdict, torch: Observation, keras: Observation) -> Suspect:
+    """Collect what both sides say of themselves where the failure showed."""
+    inputs = frozenset(keras.facts["input_kinds"])
+    if verdict.where == "loss":
+        return _suspect_of(verdict, inputs, keras.facts["loss"], torch.facts["loss"])
+    if verdict.detail.startswith("dropout rates"):
+        rates = [{"kind": "Dropout", "rate": side.facts["dropout"].get(verdict.where, 0.0)} for side in (keras, torch)]
+        return _suspect_of(verdict, inputs, *rates)
+    if verdict.rung == "training" and not verdict.where.endswith(("moving_mean", "moving_variance")):
+        return _suspect_of(verdict, inputs, keras.facts["optimizer"], torch.facts["optimizer"])
+    layer = verdict.where.partition("#")[0] if verdict.rung == "forward" else verdict.where.rpartition(".")[0]
+    ours, theirs = _layer_facts(keras, layer), _layer_facts(torch, layer)
+    return Suspect(verdict.rung, verdict.where, ours[0], theirs[0], ours[1], theirs[1], inputs)
+
+
+def _suspect_of(verdict: Verdict, inputs: frozenset[str], ours: Mapping, theirs: Mapping) -> Suspect:
+    """Return a suspect that is no layer: the loss or the optimizer."""
+    return Suspect(verdict.rung, verdict.where, ours["kind"], theirs["kind"], ours, theirs, inputs)
+
+
+def _layer_facts(observation: Observation, path: str) -> tuple[str, Mapping[str, Any]]:
+    for layer in observation.traces["float64"].layers:
+        if layer.path == path:
+            return layer.kind, layer.facts
+    return "", {}
+
+
+def _isolated(
+    verdict: Verdict, track: str, subject: Subject, worker: Worker, seen: Mapping[str, Observation], folder: Path
+) -> str:
+    """Run the first diverging layer alone in Keras on the inputs that torch's layer got."""
+    if verdict.rung != "forward" or not verdict.layer_inputs_agree:
+        return ""
+    torch = seen[REFERENCE]
+    number = next(n for n, layer in enumerate(torch.traces["float64"].layers) if layer.path == verdict.where)
+    reference = {key: value for key, value in torch.facts["traces"]["float64"].items()}
+    arguments = subject.arguments | {
+        "track": track, "folder": str(folder / track.replace(":", "-")), "path": verdict.where,
+        "reference": reference, "layer": number,
+    }  # fmt: skip
+    alone = load(worker.call("shared.verify.observe:isolate", arguments)).outputs
+    difference = rungs.layer_difference(alone, torch.traces["float64"].layers[number].outputs)
+    outcome = "differs" if difference > TOLERANCES["forward"].limit else "agrees"
+    return f"run alone on torch's inputs, '{verdict.where}' {outcome} ({difference:.1e})"

@@ -1,0 +1,146 @@
+"""Worker tasks of the ladder: show one side of a pair, or run one of its layers alone."""
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from shared import chapters, datasets
+from shared.datasets.batches import TrainingBatches
+from shared.bridge import BridgeError
+from shared.errors import UserError, as_user_error
+from shared.track import open_track
+from shared.verify.material import Material, draw_material, draw_weights
+from shared.verify.pair import Pair
+from shared.verify.trace import Trace, load, save
+
+Report = Callable[[str, Mapping[str, object]], None]
+PRECISIONS = ("float64", "float32")
+ALL_WEIGHTS_LIMIT = 2_000_000
+"""Models above so many values keep the weights of the last training step only, to spare disk and memory."""
+
+
+def observe(arguments: Mapping[str, Any], report: Report) -> dict[str, Any]:
+    """Worker task: return what one side of a pair does, in both precisions; arrays go to `folder`."""
+    report("starting", {})
+    try:
+        return _observe(arguments, report)
+    except BridgeError as error:
+        raise UserError(f"{arguments.get('pair') or arguments['chapter']}: {error}") from error
+
+
+def _observe(arguments: Mapping[str, Any], report: Report) -> dict[str, Any]:
+    track, device = _open(arguments["track"])
+    pair, steps = find_pair(arguments), arguments["steps"]
+    material = _material(arguments, pair, steps)
+    traces = {}
+    for precision in PRECISIONS:
+        subject = _subject(pair, track, precision, device)
+        facts = _facts(subject, pair)
+        subject.load_weights(draw_weights({name: tuple(shape) for name, shape in facts["parameters"].items()}))
+        trace = _trace(subject, pair, material, steps, lambda phase, name=precision: report(f"{phase} {name}", {}))
+        traces[precision] = save(trace, Path(arguments["folder"]) / f"{precision}.npz")
+    return facts | {"fingerprint": material.fingerprint, "traces": traces}
+
+
+def _facts(subject: Any, pair: Pair) -> dict[str, Any]:
+    return {
+        "parameters": {name: list(array.shape) for name, array in subject.weights().items()},
+        "without_counterpart": subject.without_counterpart(),
+        "dropout": subject.remove_dropout(),
+        "input_kinds": sorted({one.kind for one in pair.inputs.values()}),
+    } | subject.facts()
+
+
+def _trace(subject: Any, pair: Pair, material: Material, steps: int, phase: Callable[[str], None]) -> Trace:
+    trace = Trace()
+    start = subject.weights()
+    phase("forward")
+    trace.layers, trace.outputs = subject.trace_layers(material.inputs[0])
+    shapes = [output.shape for output in trace.outputs]
+    phase("gradients")
+    trace.gradients = subject.gradients(material.inputs[0], material.targets(0, shapes, pair.target))
+    subject.load_weights(start)
+    phase("training")
+    subject.start_training(steps)
+    keep_all = sum(array.size for array in start.values()) <= ALL_WEIGHTS_LIMIT
+    for step in range(steps):
+        loss = subject.train_step(material.inputs[step], material.targets(step, shapes, pair.target))
+        trace.losses.append(loss)
+        trace.weights.append(subject.weights() if keep_all or step == steps - 1 else {})
+    return trace
+
+
+def isolate(arguments: Mapping[str, Any], report: Report) -> dict[str, Any]:
+    """Worker task: run one Keras layer alone on the inputs that torch's layer got; arrays go to `folder`."""
+    track, device = _open(arguments["track"])
+    subject = _subject(find_pair(arguments), track, "float64", device)
+    shapes = {name: array.shape for name, array in subject.weights().items()}
+    subject.load_weights(draw_weights(shapes))
+    layer = load(arguments["reference"]).layers[arguments["layer"]]
+    outputs = subject.run_layer(arguments["path"], layer.inputs)
+    return save(Trace(outputs=outputs), Path(arguments["folder"]) / "isolated.npz")
+
+
+@lru_cache
+def _open(track: str) -> tuple[str, str]:
+    return track, open_track(track, "auto").device
+
+
+def _subject(pair: Pair, track: str, precision: str, device: str) -> Any:
+    """Build one side; a build function that fails is the user's to put right."""
+    if track == "torch":
+        from torch_track.tracing import TorchSubject as Subject
+    else:
+        from keras_track.tracing import KerasSubject as Subject
+    return Subject(pair, precision, device)
+
+
+def find_pair(arguments: Mapping[str, Any]) -> Pair:
+    """Return the chapter's pair, or the user's own at "module:NAME"."""
+    if "chapter" in arguments:
+        return chapter_pair(arguments["chapter"], arguments["settings"], arguments["recipe"])
+    return user_pair(arguments["pair"])
+
+
+def chapter_pair(slug: str, settings: Mapping[str, str], recipe_name: str) -> Pair:
+    """Return both tracks' models of a chapter as a pair."""
+    chapter = chapters.get(slug)
+    config, recipe = chapter.configure(settings), chapter.recipe(recipe_name)
+    return Pair(
+        keras=lambda: importlib.import_module(f"keras_track.models.{slug}").build(config),
+        torch=lambda: importlib.import_module(f"torch_track.models.{slug}").build(config),
+        input_shape=chapter.input_shape,
+        loss="cross_entropy",
+        optimizer=recipe.optimizer,
+        schedule=recipe.schedule,
+        batch_size=16,
+    )
+
+
+def user_pair(reference: str) -> Pair:
+    """Import "module:NAME" from the current folder or the path; UserError if that is no Pair."""
+    module_name, _, attribute = reference.partition(":")
+    sys.path.insert(0, os.getcwd())
+    with as_user_error(f"importing '{module_name}' from {os.getcwd()} failed"):
+        module = importlib.import_module(module_name)
+    found = getattr(module, attribute, None)
+    if not isinstance(found, Pair):
+        kind = "nothing" if found is None else f"a {type(found).__name__}"
+        raise UserError(f"'{reference}': expected a shared.verify.Pair named '{attribute}', found {kind}.")
+    return found
+
+
+def _material(arguments: Mapping[str, Any], pair: Pair, steps: int) -> Material:
+    if "chapter" not in arguments:
+        return draw_material(pair, steps)
+    dataset = datasets.load(chapters.get(arguments["chapter"]).dataset, datasets.embedded_source("mnist"))
+    batches = TrainingBatches(dataset, dataset.train, pair.batch_size, 0).epoch(0)
+    chosen = [next(batches) for _ in range(steps)]
+    name = next(iter(pair.inputs))
+    return Material([{name: batch.inputs} for batch in chosen], [batch.labels for batch in chosen])

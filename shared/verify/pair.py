@@ -1,0 +1,102 @@
+"""A pair: a Keras build function and a PyTorch build function that claim to be the same model."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from shared.training import Adam, Constant, Optimizer, Recipe, Schedule
+
+LossName = Literal["cross_entropy", "binary_cross_entropy", "mean_squared_error"]
+LOSSES: dict[str, str] = {
+    "cross_entropy": "classes",
+    "binary_cross_entropy": "binary",
+    "mean_squared_error": "real",
+}
+"""The named losses, each with the kind of target it takes. The first two expect logits."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input of the model, without its batch axis."""
+
+    shape: tuple[int, ...]
+    """Channels last, as Keras gets it: (height, width, channels), (time, features), (features,) ..."""
+    kind: Literal["real", "tokens", "mask"] = "real"
+    """real: numbers; tokens: whole numbers below `size`; mask: booleans, True where there is something."""
+    size: int = 2
+    torch_axes: tuple[int, ...] | None = None
+    """How torch gets it, as a permutation of all axes, batch included. Default: images (three axes)
+    channels first, everything else unchanged; (0, 2, 1) is what Conv1d wants."""
+
+    @property
+    def axes(self) -> tuple[int, ...]:
+        """The permutation in force."""
+        if self.torch_axes is not None:
+            return self.torch_axes
+        return (0, 3, 1, 2) if len(self.shape) == 3 else tuple(range(len(self.shape) + 1))
+
+
+@dataclass(frozen=True)
+class OwnLoss:
+    """A loss of the user's own: functions that return each framework's loss object."""
+
+    keras: Callable[[], Any]
+    """Returns a keras.losses.Loss."""
+    torch: Callable[[], Any]
+    """Returns a callable (outputs, targets) -> scalar."""
+    target: Literal["classes", "binary", "real"]
+
+
+@dataclass(frozen=True)
+class OwnOptimizer:
+    """An optimizer of the user's own, in each framework."""
+
+    keras: Callable[[], Any]
+    """Returns a keras.optimizers.Optimizer."""
+    torch: Callable[[Any], Any]
+    """Maps the parameters to a torch.optim.Optimizer."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What `twotrack verify my_module:PAIR` proves to be one model, or two.
+
+    The build functions take no argument and are called in separate processes, so each may import
+    its own framework inside.
+    """
+
+    keras: Callable[[], Any]
+    torch: Callable[[], Any]
+    input_shape: tuple[int, ...] | Input | Mapping[str, tuple[int, ...] | Input]
+    """Without the batch axis; a mapping for several inputs, in the order of torch's forward and with
+    the names of Keras' inputs."""
+    loss: LossName | OwnLoss = "mean_squared_error"
+    """Applied to every output and summed."""
+    optimizer: Optimizer | OwnOptimizer = Adam(learning_rate=1e-3)  # noqa: RUF009 - frozen
+    schedule: Schedule = Constant()  # noqa: RUF009 - frozen
+    rename: Mapping[str, str] = field(default_factory=dict)
+    """torch layer path (or prefix) to Keras layer path, where the names differ."""
+    batch_size: int = 8
+
+    @property
+    def inputs(self) -> dict[str, Input]:
+        """Every input by name; a single one is called `input`."""
+        given = self.input_shape if isinstance(self.input_shape, Mapping) else {"input": self.input_shape}
+        return {name: one if isinstance(one, Input) else Input(tuple(one)) for name, one in given.items()}
+
+    @property
+    def shapes(self) -> str:
+        """The inputs' shapes, for messages."""
+        return ", ".join(
+            f"shape (batch, {', '.join(map(str, one.shape))}) '{name}'" for name, one in self.inputs.items()
+        )
+
+    def learning_rates(self, steps: int) -> list[float]:
+        """Return the learning rate of each of `steps` steps of the shared optimizer."""
+        recipe = Recipe(self.optimizer, self.schedule, self.batch_size, epochs=1)
+        return recipe.learning_rates(steps)
+
+    @property
+    def target(self) -> str:
+        """The kind of target: classes, binary or real."""
+        return self.loss.target if isinstance(self.loss, OwnLoss) else LOSSES[self.loss]

@@ -1,0 +1,31 @@
+"""Every tolerance of the ladder, in one table, each with its reason. Differences are relative."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """The largest relative difference that passes, in float64."""
+
+    limit: float
+    reason: str
+
+
+TOLERANCES = {
+    "forward": Tolerance(
+        1e-12,
+        "float64 rounds to 1e-16; sums of a few thousand terms in another order stay below 1e-13 of the largest output",
+    ),
+    "gradients": Tolerance(
+        1e-11,
+        "as forward, with the sums over batch and positions of the backward pass on top",
+    ),
+    "training": Tolerance(
+        1e-9,
+        "each of 20 steps feeds rounding back into the weights; Adam divides by sqrt(v), which enlarges it",
+    ),
+}
+
+GRADIENT_SCALE_FLOOR = 1e-3
+"""A gradient is compared relative to the larger of its own largest entry and this share of the model's.
+A bias before batch normalisation has gradient zero in exact arithmetic and pure rounding in practice."""

@@ -1,0 +1,102 @@
+"""Worker tasks on the torch side. Arrays travel in .npz and .safetensors files."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.numpy import load_file, save_file
+from torch import nn
+
+from tests.bridge.cases import CASES
+from tests.bridge.torch_models import MODELS
+from torch_track import checkpoints, weights
+
+Arguments = Mapping[str, Any]
+
+
+def describe(arguments: Arguments, report: object) -> dict[str, dict[str, Any]]:
+    """Return the canonical shapes of every case."""
+    return {
+        name: {key: list(array.shape) for key, array in _weights(name, build()).items()}
+        for name, build in MODELS.items()
+    }
+
+
+def run(arguments: Arguments, report: object) -> dict[str, list[str]]:
+    """For every case: load, read back, run forward and backward; return the names of trainable weights."""
+    return {name: _run(name, Path(arguments["folder"])) for name in MODELS}
+
+
+def _run(name: str, folder: Path) -> list[str]:
+    module, case = MODELS[name]().double().eval(), CASES[name]
+    given = dict(np.load(folder / f"{name}.given.npz"))
+    inputs = [torch.from_numpy(given.pop(f"input{number}")) for number in range(len(case.inputs))]
+    weights.load_weights(module, case.flattened, given, case.rename)
+    outputs = module(*inputs)
+    found = {f"weight.{key}": array for key, array in _weights(name, module).items()}
+    cotangent = np.random.default_rng(5).normal(size=outputs.shape)
+    np.save(folder / f"{name}.cotangent.npy", cotangent)
+    (outputs * torch.from_numpy(cotangent)).sum().backward()
+    gradients = weights.gradients(module, case.flattened, case.rename)
+    found |= {f"gradient.{key}": array for key, array in gradients.items()}
+    np.savez(folder / f"{name}.torch.npz", outputs=outputs.detach().numpy(), **found)
+    return list(gradients)
+
+
+def _weights(name: str, module: nn.Module) -> dict[str, np.ndarray]:
+    return weights.weights(module, CASES[name].flattened, CASES[name].rename)
+
+
+def write_checkpoints(arguments: Arguments, report: object) -> None:
+    """For every case: a state_dict of random numbers in a file, and that file in canonical form."""
+    folder = Path(arguments["folder"])
+    for name, build in MODELS.items():
+        torch.manual_seed(1)
+        module = build()
+        _randomise(module)
+        state = {key: tensor.detach().clone().contiguous() for key, tensor in module.state_dict().items()}
+        path = folder / f"{name}.{arguments['extension']}"
+        if arguments["extension"] == "pt":
+            torch.save({"state_dict": state, "epoch": 3}, path)
+        else:
+            checkpoints.save_file(state, path)
+        np.savez(folder / f"{name}.state.npz", **{key: tensor.numpy() for key, tensor in state.items()})
+        canonical, notes = checkpoints.read(path, lambda build=build, name=name: _track_model(name, build()))
+        assert notes == []
+        save_file(canonical, folder / f"{name}.canonical.safetensors")
+
+
+def _randomise(module: nn.Module) -> None:
+    """Give every weight random numbers, some of them odd, and a second bias that Keras has no room for zeros."""
+    with torch.no_grad():
+        for tensor in [*module.parameters(), *module.buffers()]:
+            if tensor.is_floating_point():
+                odd = torch.tensor([-0.0, float("nan"), float("inf"), 1e-45])[: tensor.numel()]
+                tensor.normal_().view(-1)[: len(odd)] = odd
+        for name in weights.second_biases(module):
+            module.get_parameter(name).zero_()
+
+
+def read_checkpoints(arguments: Arguments, report: object) -> None:
+    """For every case: write what came back from Keras as a state_dict."""
+    folder = Path(arguments["folder"])
+    for name, build in MODELS.items():
+        canonical = load_file(folder / f"{name}.from_keras.safetensors")
+        path = folder / f"{name}.back.{arguments['extension']}"
+        checkpoints.write(path, canonical, lambda build=build, name=name: _track_model(name, build()))
+        state = torch.load(path, weights_only=True) if path.suffix == ".pt" else checkpoints.load_file(path)
+        build().load_state_dict(state)
+        np.savez(folder / f"{name}.back.npz", **{key: tensor.numpy() for key, tensor in state.items()})
+
+
+def _track_model(name: str, module: nn.Module) -> SimpleNamespace:
+    """Return what `read` and `write` use of a track's model."""
+    case = CASES[name]
+    return SimpleNamespace(
+        module=module,
+        weights=lambda: _weights(name, module),
+        load_weights=lambda canonical: weights.load_weights(module, case.flattened, canonical, case.rename),
+    )

@@ -1,0 +1,135 @@
+"""Worker tasks that train a case in float64. Arrays travel as JSON lists, which keep every bit."""
+
+import copy
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from shared.training import Adam, RMSprop
+from tests.optimizers.cases import CASES, CLASSES, HIDDEN, INPUTS, Case, batches, initial_weights
+
+Arguments = Mapping[str, Any]
+
+
+@contextmanager
+def keras_float64() -> Iterator[None]:
+    """Leave the worker as it was found: other tests share it."""
+    from keras_track.precision import set_precision
+
+    set_precision("float64")
+    try:
+        yield
+    finally:
+        set_precision("float32")
+
+
+@contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """Threads wait for each other longer than this small model takes: 6 times as long on 2 busy cores."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield
+        return
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def train_keras(arguments: Arguments, report: object) -> dict[str, Any]:
+    import keras
+
+    from keras_track import optimizers
+
+    case = CASES[arguments["case"]]
+    with keras_float64(), one_torch_thread():
+        layers = [
+            keras.Input((INPUTS,)),
+            keras.layers.Dense(HIDDEN, activation="tanh"),
+            keras.layers.Dense(CLASSES),
+        ]
+        model = keras.Sequential(layers)
+        model.set_weights(initial_weights())
+
+        def loss(labels: Any, logits: Any) -> Any:
+            return case.loss_scale * keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+
+        model.compile(optimizer=optimizers.build(case.optimizer, case.learning_rates), loss=loss)
+        losses = []
+        for inputs, labels in batches():
+            model.reset_metrics()
+            losses.append(float(model.train_on_batch(inputs, labels)))
+        return {"losses": losses, "weights": [weight.tolist() for weight in model.get_weights()]}
+
+
+def train_torch(arguments: Arguments, report: object) -> dict[str, Any]:
+    from torch_track import optimizers
+
+    case = CASES[arguments["case"]]
+
+    def make(parameters: Any) -> Any:
+        return optimizers.build(case.optimizer, case.learning_rates, parameters)
+
+    return _train_torch(case, make, arguments.get("warm_up", False))
+
+
+def train_stock_torch(arguments: Arguments, report: object) -> dict[str, Any]:
+    """torch's own optimizer with the same hyperparameters, and the same learning rates."""
+    case = CASES[arguments["case"]]
+
+    def make(parameters: Any) -> Any:
+        import torch
+
+        optimizer = _stock_torch(case, parameters)
+        peak = case.optimizer.learning_rate
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: (*case.learning_rates, 0.0)[step] / peak)
+        optimizer.register_step_post_hook(lambda *_: schedule.step())
+        return optimizer
+
+    return _train_torch(case, make, warm_up=False)
+
+
+def _stock_torch(case: Case, parameters: Any) -> Any:
+    from torch import optim
+
+    spec = case.optimizer
+    common = {"lr": spec.learning_rate, "weight_decay": spec.weight_decay}
+    if isinstance(spec, Adam):
+        make = getattr(optim, type(spec).__name__)
+        return make(parameters, betas=(spec.beta_1, spec.beta_2), eps=spec.epsilon, **common)
+    if isinstance(spec, RMSprop):
+        return optim.RMSprop(parameters, alpha=spec.rho, eps=spec.epsilon, momentum=spec.momentum, **common)
+    return optim.SGD(parameters, momentum=spec.momentum, nesterov=spec.nesterov, **common)
+
+
+def _train_torch(case: Case, make: Callable[[Any], Any], warm_up: bool) -> dict[str, Any]:
+    import torch
+    from torch import nn
+
+    model = nn.Sequential(nn.Linear(INPUTS, HIDDEN), nn.Tanh(), nn.Linear(HIDDEN, CLASSES)).double()
+    with torch.no_grad():
+        for parameter, weight in zip(model.parameters(), initial_weights(), strict=True):
+            parameter.copy_(torch.from_numpy(weight.T))
+    optimizer = make(model.parameters())
+
+    def step(inputs: np.ndarray, labels: np.ndarray) -> float:
+        optimizer.zero_grad()
+        logits = model(torch.from_numpy(inputs))
+        loss = case.loss_scale * nn.functional.cross_entropy(logits, torch.from_numpy(labels).long())
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    if warm_up:
+        state = copy.deepcopy((model.state_dict(), optimizer.state_dict()))
+        step(*batches()[-1])
+        model.load_state_dict(state[0])
+        optimizer.load_state_dict(state[1])
+    with one_torch_thread():
+        losses = [step(*batch) for batch in batches()]
+    return {"losses": losses, "weights": [parameter.detach().numpy().T.tolist() for parameter in model.parameters()]}

@@ -1,0 +1,77 @@
+"""Every track's optimizer computes the documented formula, to float64 rounding."""
+
+from collections.abc import Mapping
+from functools import cache
+
+import numpy as np
+import pytest
+
+from tests.optimizers import reference
+from tests.optimizers.cases import CASES, TINY_LOSS, batches, initial_weights
+from tests.optimizers.conftest import Workers
+
+TOLERANCE = 1e-10
+"""The largest difference measured, over all tracks and cases, is 2.4e-15."""
+TRACKS = {
+    "torch": "train_torch",
+    "keras:tensorflow": "train_keras",
+    "keras:jax": "train_keras",
+    "keras:torch": "train_keras",
+}
+EQUAL_IN_STOCK_TORCH = {
+    *(f"sgd{decay}-{schedule}" for decay in ("", "-decay") for schedule in ("constant", "one_cycle")),
+    "momentum-constant",
+    "nesterov-constant",
+}
+
+
+@cache
+def _expected(case: str) -> tuple[list[float], list[np.ndarray]]:
+    return reference.train(CASES[case])
+
+
+def _largest_difference(trained: Mapping[str, list], case: str) -> float:
+    _, weights = _expected(case)
+    pairs = zip(trained["weights"], weights, strict=True)
+    return max(float(np.abs(np.array(found) - expected).max()) for found, expected in pairs)
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("track", TRACKS)
+def test_fifty_steps_give_the_weights_of_the_formula(track: str, case: str, workers: Workers) -> None:
+    trained = workers.call(track, f"tests.optimizers.tasks:{TRACKS[track]}", case=case)
+    assert _largest_difference(trained, case) <= TOLERANCE
+    np.testing.assert_allclose(trained["losses"], _expected(case)[0], rtol=TOLERANCE, atol=0)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_stock_torch_optimizers_would_fail(case: str, workers: Workers) -> None:
+    trained = workers.call("torch", "tests.optimizers.tasks:train_stock_torch", case=case)
+    assert (_largest_difference(trained, case) <= TOLERANCE) == (case in EQUAL_IN_STOCK_TORCH)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.endswith("-decay-one_cycle")])
+def test_restoring_the_state_dict_undoes_a_step(case: str, workers: Workers) -> None:
+    plain, warmed_up = (
+        workers.call("torch", "tests.optimizers.tasks:train_torch", case=case, warm_up=warm_up)
+        for warm_up in (False, True)
+    )
+    assert warmed_up == plain
+
+
+def test_gradients_of_the_tiny_cases_are_near_one_millionth() -> None:
+    _, gradients = reference.loss_and_gradients(initial_weights(), *batches()[0])
+    largest = TINY_LOSS * max(np.abs(gradient).max() for gradient in gradients)
+    assert 3e-7 < largest < 1e-5
+
+
+def test_gradients_of_the_reference_agree_with_finite_differences() -> None:
+    weights, batch, width = initial_weights(), batches()[0], 1e-6
+    _, gradients = reference.loss_and_gradients(weights, *batch)
+    direction = [np.random.default_rng(3).normal(size=weight.shape) for weight in weights]
+    above, below = (
+        reference.loss_and_gradients([w + sign * width * d for w, d in zip(weights, direction, strict=True)], *batch)[0]
+        for sign in (1, -1)
+    )
+    slope = sum((gradient * d).sum() for gradient, d in zip(gradients, direction, strict=True))
+    assert slope == pytest.approx((above - below) / (2 * width), rel=1e-8)

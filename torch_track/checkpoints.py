@@ -1,0 +1,93 @@
+"""A torch model's weights in files: a state_dict as .safetensors, or as .pt that holds tensors only."""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from shared.bridge.names import require_same
+from shared.errors import UserError
+from shared.track import TrackModel
+from torch_track.weights import MODEL, NOT_WEIGHTS, merged_biases
+
+
+def read(path: Path, build: Callable[[], TrackModel]) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Return the file's weights in canonical form, and what the canonical form does not keep.
+
+    A .safetensors file may be canonical already. Raises UserError for a file that cannot be read
+    without running code from it, BridgeError if its names or shapes are not the model's.
+    """
+    state, model = _state(path), build()
+    if set(state) == set(model.weights()):
+        return {name: tensor.numpy() for name, tensor in state.items()}, []
+    _load(model.module, state, f"the weights in '{path}'")
+    notes = [f"{name}: added to the first bias" for name in merged_biases(model.module)]
+    counters = [name for name, tensor in state.items() if _is_counter(name) and tensor.any()]
+    return model.weights(), notes + [f"{name}: not kept" for name in counters]
+
+
+def write(path: Path, canonical: Mapping[str, np.ndarray], build: Callable[[], TrackModel]) -> None:
+    """Write canonical weights as the model's state_dict; BridgeError if they are not the model's."""
+    model = build()
+    if any(array.dtype == np.float64 for array in canonical.values()):
+        model.module.double()
+    model.load_weights(canonical)
+    # safetensors refuses tensors that share memory, as tied weights do.
+    state = {name: tensor.detach().clone().contiguous() for name, tensor in model.module.state_dict().items()}
+    if path.suffix == ".safetensors":
+        save_file(state, path, metadata={"format": "pt"})
+    else:
+        torch.save(state, path)
+
+
+def _state(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a checkpoint, which may stand under `state_dict`; UserError if there is anything else."""
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch.load fails on a damaged file in many ways
+        raise UserError(_refusal(path, error)) from error
+    content = content.get("state_dict", content) if isinstance(content, Mapping) else content
+    if not isinstance(content, Mapping):
+        raise UserError(f"'{path}' holds a {type(content).__name__}; expected a state_dict: save model.state_dict().")
+    for name, value in content.items():
+        if not isinstance(value, Tensor):
+            found = f"'{name}' is of type {type(value).__name__}"
+            raise UserError(f"'{path}' is no state_dict: {found}; save model.state_dict() alone.")
+    return dict(content)
+
+
+def _refusal(path: Path, error: Exception) -> str:
+    code = re.search(r"Unsupported [^\n]*?(?= was not |$)", str(error), re.MULTILINE)
+    if code:
+        return f"'{path}' would run code when loaded ({code[0]}); save model.state_dict() and convert that."
+    reason = f"{type(error).__name__}: {error}".splitlines()[0].removesuffix(": ")
+    return f"'{path}' is damaged or no torch checkpoint ({reason}); expected model.state_dict()."
+
+
+def _load(module: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
+    """Load every tensor, exactly: in float64 if the checkpoint is; half precision widens to the module's type."""
+    if any(tensor.dtype == torch.float64 for tensor in state.values()):
+        module.double()
+    own = module.state_dict(keep_vars=True)
+    present = {id(own[name]) for name in state if name in own}
+    # A counter is no weight, and of names that share a tensor one is enough.
+    expected = {
+        name: tuple(tensor.shape)
+        for name, tensor in own.items()
+        if name in state or not (_is_counter(name) or id(tensor) in present)
+    }
+    require_same(expected, {name: tuple(tensor.shape) for name, tensor in state.items()}, MODEL, source)
+    for name, tensor in state.items():
+        if tensor.is_floating_point() != own[name].is_floating_point():
+            raise UserError(f"{source}: '{name}' is {tensor.dtype}, {MODEL} has {own[name].dtype}.")
+    module.load_state_dict(state, strict=False)
+
+
+def _is_counter(name: str) -> bool:
+    return name.rpartition(".")[2] in NOT_WEIGHTS

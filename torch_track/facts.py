@@ -1,0 +1,70 @@
+"""Hyperparameters of torch layers under the names that both frameworks' layers are compared by."""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from shared.verify.pair import OwnLoss, OwnOptimizer, Pair
+
+_SAME_NAMES = {
+    "eps": "epsilon",
+    "negative_slope": "negative_slope",
+    "approximate": "approximate",
+    "groups": "groups",
+    "num_heads": "num_heads",
+    "count_include_pad": "count_include_pad",
+    "ceil_mode": "ceil_mode",
+    "bidirectional": "bidirectional",
+}
+_PER_AXIS = {"kernel_size": "kernel_size", "stride": "strides", "dilation": "dilation"}
+
+
+def facts(layer: nn.Module) -> dict[str, Any]:
+    """Return JSON-ready hyperparameters of a layer."""
+    found = {ours: getattr(layer, theirs) for theirs, ours in _SAME_NAMES.items() if hasattr(layer, theirs)}
+    for theirs, ours in _PER_AXIS.items():
+        if isinstance(getattr(layer, theirs, None), int | tuple):
+            found[ours] = _per_axis(getattr(layer, theirs))
+    if isinstance(getattr(layer, "padding", None), int | tuple | str):
+        padding = layer.padding
+        found["padding"] = padding if isinstance(padding, str) else _per_axis(padding)
+    if isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.momentum is not None:
+        found["momentum"] = 1 - layer.momentum  # the share that the running statistics keep, as Keras counts
+    if isinstance(layer, nn.modules.dropout._DropoutNd):
+        found["rate"] = layer.p
+    if "approximate" in found:
+        found["approximate"] = found["approximate"] == "tanh"
+    if hasattr(layer, "bias") and isinstance(layer, nn.Linear | nn.modules.conv._ConvNd):
+        found["use_bias"] = layer.bias is not None
+    return {name: value for name, value in found.items() if isinstance(value, bool | int | float | str | list)}
+
+
+def _per_axis(value: int | tuple[int, ...]) -> list[int]:
+    return [value, value] if isinstance(value, int) else list(value)
+
+
+def loss_facts(pair: Pair) -> dict[str, Any]:
+    """Return what the loss expects and does."""
+    if not isinstance(pair.loss, OwnLoss):
+        return {"kind": pair.loss, "from_logits": True, "label_smoothing": 0.0}
+    loss = pair.loss.torch()
+    logits = isinstance(loss, nn.CrossEntropyLoss | nn.BCEWithLogitsLoss)
+    return {
+        "kind": type(loss).__name__,
+        "from_logits": logits,
+        "label_smoothing": float(getattr(loss, "label_smoothing", 0.0)),
+    }
+
+
+def optimizer_facts(optimizer: torch.optim.Optimizer, pair: Pair) -> dict[str, Any]:
+    """Return the optimizer's hyperparameters under Keras' names."""
+    group = optimizer.param_groups[0]
+    found = {"kind": type(optimizer).__name__, "learning_rate": float(group["lr"])}
+    found |= {ours: float(group[theirs]) for theirs, ours in _OPTIMIZER_NAMES.items() if group.get(theirs) is not None}
+    if isinstance(pair.optimizer, OwnOptimizer):
+        found["decoupled_weight_decay"] = isinstance(optimizer, torch.optim.AdamW)
+    return found
+
+
+_OPTIMIZER_NAMES = {"eps": "epsilon", "momentum": "momentum", "alpha": "rho", "weight_decay": "weight_decay"}

@@ -1,0 +1,216 @@
+"""What a torch module shows to the verification ladder: layers, gradients, training steps."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+from shared.errors import UserError, as_user_error
+from shared.verify.pair import Input, OwnLoss, OwnOptimizer, Pair
+from shared.verify.trace import LayerTrace
+from torch_track import optimizers, weights
+from torch_track.axes import AxisTracker, canonical, channels_last, dense_inputs, mark_channels
+from torch_track.facts import facts, loss_facts, optimizer_facts
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+class TorchSubject:
+    """One side of a pair in PyTorch, in one precision."""
+
+    def __init__(self, pair: Pair, precision: str, device: str):
+        self._pair, self._dtype, self._device = pair, DTYPES[precision], device
+        torch.manual_seed(0)
+        with as_user_error("the torch build function failed"):
+            self.module = pair.torch()
+        if not isinstance(self.module, nn.Module):
+            raise UserError(f"the torch build function must return an nn.Module, found {type(self.module).__name__}.")
+        self.module.to(device, self._dtype)
+        self._renames = dict(pair.rename)
+        with as_user_error(f"the torch model does not take inputs of {pair.shapes}"):
+            self._flattened = dense_inputs(self.module, *self._tensors(self._zeros()))
+
+    def _zeros(self) -> dict[str, np.ndarray]:
+        return {
+            name: np.ones((2, *one.shape), bool) if one.kind == "mask" else np.zeros((2, *one.shape))
+            for name, one in self._pair.inputs.items()
+        }
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Return copies of all weights, in canonical form."""
+        return weights.weights(self.module, self._flattened, self._renames)
+
+    def load_weights(self, canonical: Mapping[str, np.ndarray]) -> None:
+        """Replace all weights."""
+        weights.load_weights(self.module, self._flattened, canonical, self._renames)
+
+    def without_counterpart(self) -> list[str]:
+        """Return trainable tensors that Keras cannot have: live second biases of recurrent layers."""
+        return weights.second_biases(self.module)
+
+    def facts(self) -> dict[str, dict[str, Any]]:
+        """Return the hyperparameters of loss and optimizer."""
+        self.start_training(1)
+        return {"loss": loss_facts(self._pair), "optimizer": optimizer_facts(self._optimizer, self._pair)}
+
+    def remove_dropout(self) -> dict[str, float]:
+        """Set every dropout rate to zero; return, by canonical path, the rates that dropped something."""
+        rates = {self._canonical(path): rate for path, rate in _dropout_rates(self.module).items() if rate}
+        for layer in self.module.modules():
+            for name in ("p", "dropout"):
+                if isinstance(getattr(layer, name, None), float):
+                    setattr(layer, name, 0.0)
+        return rates | self._functional_rates()
+
+    def _functional_rates(self) -> dict[str, float]:
+        """Return the rates of torch.nn.functional.dropout calls, which no module holds."""
+        state = {name: tensor.clone() for name, tensor in self.module.state_dict().items()}
+        self.module.train()
+        with torch.no_grad(), NoFunctionalDropout() as seen:
+            self.module(*self._tensors(self._zeros()))
+        self.module.load_state_dict(state)
+        return {f"functional dropout {number}": rate for number, rate in enumerate(seen.rates, start=1)}
+
+    def trace_layers(self, inputs: Mapping[str, np.ndarray]) -> tuple[list[LayerTrace], list[np.ndarray]]:
+        """Run in evaluation mode; return every layer's values in the order of calls, and the outputs."""
+        layers: list[LayerTrace] = []
+        self.module.eval()
+        with torch.no_grad(), self._hooks(layers), AxisTracker(self.module):
+            outputs = self.module(*self._tensors(inputs))
+            return layers, [channels_last(one) for one in tensors_in(outputs)]
+
+    @contextmanager
+    def _hooks(self, layers: list[LayerTrace]) -> Iterator[None]:
+        counts: dict[str, int] = {}
+
+        def hook(path: str) -> Callable:
+            def record(layer: nn.Module, args: tuple, output: Any) -> None:
+                counts[path] = counts.get(path, 0) + 1
+                name = path if counts[path] == 1 else f"{path}#{counts[path]}"
+                layers.append(
+                    LayerTrace(
+                        path=name,
+                        kind=type(layer).__name__,
+                        leaf=not any(layer.children()),
+                        facts=facts(layer),
+                        inputs=[channels_last(one) for one in tensors_in(args)],
+                        outputs=[channels_last(one) for one in tensors_in(output)],
+                    )
+                )
+
+            return record
+
+        handles = [
+            layer.register_forward_hook(hook(self._canonical(path)))
+            for path, layer in self.module.named_modules()
+            if path
+        ]
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def gradients(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the gradient of the loss for every trainable weight, in training mode."""
+        self.module.train()
+        self.module.zero_grad(set_to_none=True)
+        self._loss_value(inputs, targets).backward()
+        return weights.gradients(self.module, self._flattened, self._renames)
+
+    def start_training(self, steps: int) -> None:
+        """Attach the pair's optimizer, for `steps` steps."""
+        self.module.zero_grad(set_to_none=True)
+        spec = self._pair.optimizer
+        if isinstance(spec, OwnOptimizer):
+            self._optimizer = spec.torch(self.module.parameters())
+        else:
+            rates = self._pair.learning_rates(steps)
+            self._optimizer = optimizers.build(spec, rates, self.module.parameters())
+
+    def train_step(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> float:
+        """Update once; return the loss before the update."""
+        self.module.train()
+        self._optimizer.zero_grad()
+        loss = self._loss_value(inputs, targets)
+        loss.backward()
+        self._optimizer.step()
+        return loss.item()
+
+    def _loss_value(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> Tensor:
+        with NoFunctionalDropout(), AxisTracker(self.module):
+            outputs = [canonical(one) for one in tensors_in(self.module(*self._tensors(inputs)))]
+        loss = self._loss()
+        return sum(loss(output, self._target(target)) for output, target in zip(outputs, targets, strict=True))
+
+    def _loss(self) -> Callable[[Tensor, Tensor], Tensor]:
+        if isinstance(self._pair.loss, OwnLoss):
+            return self._pair.loss.torch()
+        return {
+            "cross_entropy": _cross_entropy,
+            "binary_cross_entropy": functional.binary_cross_entropy_with_logits,
+            "mean_squared_error": functional.mse_loss,
+        }[self._pair.loss]
+
+    def _target(self, target: np.ndarray) -> Tensor:
+        dtype = torch.int64 if self._pair.target == "classes" else self._dtype
+        return torch.from_numpy(target).to(self._device, dtype)
+
+    def _tensors(self, inputs: Mapping[str, np.ndarray]) -> list[Tensor]:
+        return [self._tensor(inputs[name], one) for name, one in self._pair.inputs.items()]
+
+    def _tensor(self, values: np.ndarray, one: Input) -> Tensor:
+        dtype = {"real": self._dtype, "tokens": torch.int64, "mask": torch.bool}[one.kind]
+        tensor = torch.from_numpy(np.ascontiguousarray(values)).to(self._device, dtype).permute(one.axes).contiguous()
+        moved = one.axes != tuple(range(len(one.axes)))
+        return mark_channels(tensor, one.axes.index(len(one.axes) - 1)) if moved else tensor
+
+    def _canonical(self, path: str) -> str:
+        return weights.canonical_path(path, self._renames)
+
+
+class NoFunctionalDropout(TorchFunctionMode):
+    """Turns torch.nn.functional.dropout, which no attribute controls, into the identity; keeps its rates."""
+
+    def __init__(self):
+        super().__init__()
+        self.rates: list[float] = []
+
+    def __torch_function__(self, function: Callable, types: Any, args: Sequence = (), kwargs: Any = None) -> Any:
+        if getattr(function, "__name__", "") not in {"dropout", "alpha_dropout", "feature_alpha_dropout"}:
+            return function(*args, **(kwargs or {}))
+        given = dict(zip(("input", "p", "training"), args, strict=False)) | (kwargs or {})
+        if given.get("training", True) and given.get("p", 0.5):
+            self.rates.append(float(given.get("p", 0.5)))
+        return given["input"]
+
+
+def tensors_in(structure: Any) -> list[Tensor]:
+    """Return the tensors of nested tuples, lists and dictionaries, in order."""
+    if isinstance(structure, Tensor):
+        return [structure]
+    if isinstance(structure, Mapping):
+        structure = list(structure.values())
+    if isinstance(structure, list | tuple):
+        return [tensor for one in structure for tensor in tensors_in(one)]
+    return []
+
+
+def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean cross-entropy of logits (..., classes) for labels (...)."""
+    return functional.cross_entropy(logits.reshape(-1, logits.shape[-1]), labels.reshape(-1))
+
+
+def _dropout_rates(module: nn.Module) -> dict[str, float]:
+    rates = {}
+    for path, layer in module.named_modules():
+        rate = getattr(layer, "p", None) if isinstance(layer, nn.modules.dropout._DropoutNd) else None
+        rate = layer.dropout if isinstance(layer, nn.RNNBase | nn.MultiheadAttention) else rate
+        if rate is not None:
+            rates[path] = float(rate)
+    return rates
