@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import layers
 
+from shared.errors import as_user_error
 from shared.verify.pair import OwnLoss, OwnOptimizer, Pair
 
 _SAME_NAMES = (
@@ -46,7 +47,8 @@ def loss_facts(pair: Pair) -> dict[str, Any]:
     """Return what the loss expects and does."""
     if not isinstance(pair.loss, OwnLoss):
         return {"kind": pair.loss, "from_logits": True, "label_smoothing": 0.0}
-    loss = pair.loss.keras()
+    with as_user_error("the Keras loss function failed"):
+        loss = pair.loss.keras()
     config = loss.get_config()
     return {
         "kind": type(loss).__name__,

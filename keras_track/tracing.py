@@ -113,7 +113,9 @@ class KerasSubject:
         """Attach the pair's optimizer, for `steps` steps."""
         spec = self._pair.optimizer
         if isinstance(spec, OwnOptimizer):
-            self._compile(spec.keras())
+            with as_user_error("the Keras optimizer function failed"):
+                optimizer = spec.keras()
+            self._compile(optimizer)
         else:
             self._compile(optimizers.build(spec, self._pair.learning_rates(steps)))
 
@@ -130,7 +132,8 @@ class KerasSubject:
 
     def _loss(self) -> keras.losses.Loss:
         if isinstance(self._pair.loss, OwnLoss):
-            return self._pair.loss.keras()
+            with as_user_error("the Keras loss function failed"):
+                return self._pair.loss.keras()
         losses = keras.losses
         return {
             "cross_entropy": lambda: losses.SparseCategoricalCrossentropy(from_logits=True),

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from shared.errors import as_user_error
 from shared.verify.pair import OwnLoss, OwnOptimizer, Pair
 
 _SAME_NAMES = {
@@ -48,7 +49,8 @@ def loss_facts(pair: Pair) -> dict[str, Any]:
     """Return what the loss expects and does."""
     if not isinstance(pair.loss, OwnLoss):
         return {"kind": pair.loss, "from_logits": True, "label_smoothing": 0.0}
-    loss = pair.loss.torch()
+    with as_user_error("the torch loss function failed"):
+        loss = pair.loss.torch()
     logits = isinstance(loss, nn.CrossEntropyLoss | nn.BCEWithLogitsLoss)
     return {
         "kind": type(loss).__name__,

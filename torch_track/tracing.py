@@ -128,7 +128,8 @@ class TorchSubject:
         self.module.zero_grad(set_to_none=True)
         spec = self._pair.optimizer
         if isinstance(spec, OwnOptimizer):
-            self._optimizer = spec.torch(self.module.parameters())
+            with as_user_error("the torch optimizer function failed"):
+                self._optimizer = spec.torch(self.module.parameters())
         else:
             rates = self._pair.learning_rates(steps)
             self._optimizer = optimizers.build(spec, rates, self.module.parameters())
@@ -150,7 +151,8 @@ class TorchSubject:
 
     def _loss(self) -> Callable[[Tensor, Tensor], Tensor]:
         if isinstance(self._pair.loss, OwnLoss):
-            return self._pair.loss.torch()
+            with as_user_error("the torch loss function failed"):
+                return self._pair.loss.torch()
         return {
             "cross_entropy": _cross_entropy,
             "binary_cross_entropy": functional.binary_cross_entropy_with_logits,

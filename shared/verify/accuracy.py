@@ -60,7 +60,7 @@ def load(file: str) -> np.ndarray:
 def check(torch: np.ndarray, keras: np.ndarray) -> Verdict:
     """Require equivalence within the margin, by two one-sided tests at 5 %."""
     difference = statistics.accuracy_difference(keras, torch, confidence=0.9)
-    passed = -MARGIN < difference.low and difference.high < MARGIN
+    passed = difference.low > -MARGIN and difference.high < MARGIN
     detail = (
         f"Keras {100 * keras.mean():.1f} %, torch {100 * torch.mean():.1f} %, difference "
         f"[{100 * difference.low:+.1f}, {100 * difference.high:+.1f}] points within ±{100 * MARGIN:g}; "

@@ -238,7 +238,7 @@ def _isolated(
         return ""
     torch = seen[REFERENCE]
     number = next(n for n, layer in enumerate(torch.traces["float64"].layers) if layer.path == verdict.where)
-    reference = {key: value for key, value in torch.facts["traces"]["float64"].items()}
+    reference = torch.facts["traces"]["float64"]
     arguments = subject.arguments | {
         "track": track, "folder": str(folder / track.replace(":", "-")), "path": verdict.where,
         "reference": reference, "layer": number,

@@ -8,11 +8,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from shared import chapters, datasets
-from shared.datasets.batches import TrainingBatches
 from shared.bridge import BridgeError
+from shared.datasets.batches import TrainingBatches
 from shared.errors import UserError, as_user_error
 from shared.track import open_track
 from shared.verify.material import Material, draw_material, draw_weights

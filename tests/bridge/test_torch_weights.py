@@ -6,7 +6,7 @@ import pytest
 @pytest.fixture(scope="session")
 def torch(workers):
     """Return facts by name from the torch worker."""
-    return lambda fact: workers.call("torch", f"tests.bridge.torch_facts:{fact}")
+    return lambda fact, **arguments: workers.call("torch", f"tests.bridge.torch_facts:{fact}", **arguments)
 
 
 @pytest.fixture(scope="session")
@@ -101,3 +101,11 @@ def test_an_entrys_tensor_is_a_view_of_its_part_of_the_parameter(torch):
     assert found["torch names"] == ["in_proj_weight", "in_proj_bias"] * 3 + ["out_proj.weight", "out_proj.bias"]
     assert all(found["trainable"])
     assert found["shapes agree"]
+
+
+def test_a_checkpoint_may_lack_counters_and_the_second_name_of_a_tied_weight(torch, tmp_path):
+    found = torch("checkpoint_keys", folder=str(tmp_path))
+    merged = "lstm.bias_hh_l0: added to the first bias"
+    assert found["whole"]["notes"] == [merged, "norm.num_batches_tracked: not kept"]
+    assert found["old"]["notes"] == [merged]
+    assert found["tied"] == {"notes": [], "names": ["embedding.embeddings"], "loaded": True}

@@ -1,6 +1,8 @@
 """Worker tasks: single facts about the torch side of the bridge."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ from torch.nn.utils import parametrizations
 
 from shared.bridge import BridgeError
 from tests.bridge.torch_models import Layers, Scale, Tied
-from torch_track import weights
+from torch_track import checkpoints, weights
 
 Arguments = Mapping[str, Any]
 
@@ -107,6 +109,30 @@ def gradients(arguments: Arguments, report: object) -> dict[str, Any]:
         "unused": found["unused.kernel"].tolist(),
         "rows": np.isnan(found["embedding.embeddings"]).any(axis=1).tolist(),
     }
+
+
+def checkpoint_keys(arguments: Arguments, report: object) -> dict[str, Any]:
+    """Read checkpoints that a state_dict of today would not be; return notes and refusals."""
+    folder = Path(arguments["folder"])
+    model = Layers(norm=nn.BatchNorm1d(2), lstm=nn.LSTM(2, 3))
+    model.norm.num_batches_tracked.fill_(7)
+    with torch.no_grad():
+        model.lstm.bias_hh_l0.fill_(0.5)
+    old = {key: tensor for key, tensor in model.state_dict().items() if not key.endswith("tracked")}
+    tied = Tied().state_dict()
+    one_of_two = {"logits.weight": tied["logits.weight"]}
+    given = {"whole": (model, model.state_dict()), "old": (model, old), "tied": (Tied(), one_of_two)}
+    found = {}
+    for name, (module, state) in given.items():
+        torch.save(state, folder / f"{name}.pt")
+        canonical, notes = checkpoints.read(folder / f"{name}.pt", lambda module=module: _track_model(module))
+        found[name] = {"notes": notes, "names": list(canonical)}
+    found["tied"]["loaded"] = bool((canonical["embedding.embeddings"] == tied["logits.weight"].numpy()).all())
+    return found
+
+
+def _track_model(module: nn.Module) -> SimpleNamespace:
+    return SimpleNamespace(module=module, weights=lambda: weights.weights(module, {}))
 
 
 def types(arguments: Arguments, report: object) -> dict[str, Any]:

@@ -266,22 +266,6 @@ WEIGHT_DECAY = _plain_pair(
 )
 
 
-SPARSE_GRADIENTS = Pair(
-    keras=sequential(
-        lambda k: k.Input((6,), dtype="int32"),
-        lambda k: k.Embedding(3, 4, name="embedding"),
-        lambda k: k.GlobalAveragePooling1D(name="mean"),
-        lambda k: k.Dense(2, name="dense1"),
-    ),
-    torch=lambda: torch_embedding(),
-    input_shape=Input((6,), kind="tokens", size=3),
-    optimizer=OwnOptimizer(
-        _keras_optimizer("RMSprop", learning_rate=0.01, rho=0.99, epsilon=1e-14),
-        _torch_optimizer("RMSprop", lr=0.01, eps=1e-7),
-    ),
-)
-
-
 def torch_embedding() -> Any:
     """Embedding, mean over time, dense."""
     from torch import nn
@@ -295,6 +279,22 @@ def torch_embedding() -> Any:
             return self.dense1(self.embedding(tokens).mean(1))
 
     return Network()
+
+
+SPARSE_GRADIENTS = Pair(
+    keras=sequential(
+        lambda k: k.Input((6,), dtype="int32"),
+        lambda k: k.Embedding(3, 4, name="embedding"),
+        lambda k: k.GlobalAveragePooling1D(name="mean"),
+        lambda k: k.Dense(2, name="dense1"),
+    ),
+    torch=torch_embedding,
+    input_shape=Input((6,), kind="tokens", size=3),
+    optimizer=OwnOptimizer(
+        _keras_optimizer("RMSprop", learning_rate=0.01, rho=0.99, epsilon=1e-14),
+        _torch_optimizer("RMSprop", lr=0.01, eps=1e-7),
+    ),
+)
 
 
 def _keras_cross_entropy(**settings: Any) -> Callable[[], Any]:

@@ -1,0 +1,53 @@
+"""A pair that cannot be verified gives one message that names what is wrong and where."""
+
+import pytest
+
+from shared.errors import UserError
+from shared.verify.ladder import Ladder, Subject, TrackResult
+
+
+def climb(ladder: Ladder, reference: str) -> TrackResult:
+    return ladder.climb(Subject(reference), lambda *_: None, ["keras:tensorflow"])[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("TORCH_BUILD_FAILS", ["the torch build function failed", "ValueError", "no such width: -3"]),
+        ("KERAS_BUILD_FAILS", ["the Keras build function failed", "ValueError", "no such width: -3"]),
+        ("NO_MODULE", ["torch build function must return an nn.Module", "found list"]),
+        ("NO_KERAS_MODEL", ["Keras build function must return a keras.Model", "found list"]),
+        ("TORCH_SHAPE", ["the torch model does not take inputs of shape (batch, 4)"]),
+        ("KERAS_SHAPE", ["the Keras model does not take inputs of shape (batch, 4)"]),
+        ("UNKNOWN_RENAME", ["head"]),
+        ("LOSS_FAILS", ["loss", "no such width: -3"]),
+        ("NOT_A_PAIR", ["expected a shared.verify.Pair named 'NOT_A_PAIR'", "found a str"]),
+        ("ABSENT", ["expected a shared.verify.Pair named 'ABSENT'", "found nothing"]),
+    ],
+)
+def test_what_cannot_be_built_or_run_is_named(name: str, told: list[str], ladder: Ladder) -> None:
+    with pytest.raises(UserError) as caught:
+        climb(ladder, f"tests.conformance.broken:{name}")
+    assert all(text in str(caught.value) for text in told), str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_module_that_cannot_be_imported_is_named(ladder: Ladder) -> None:
+    with pytest.raises(UserError, match="importing 'no_such_module' from .* failed"):
+        climb(ladder, "no_such_module:PAIR")
+
+
+@pytest.mark.parametrize(("name", "keras_name"), [("OTHER_NAMES", "dense1.kernel"), ("UNNAMED", "dense")])
+def test_names_that_do_not_match_fail_the_parameters_rung_naming_both(
+    name: str, keras_name: str, ladder: Ladder
+) -> None:
+    failure = climb(ladder, f"tests.conformance.broken:{name}").verdicts[-1]
+    assert failure.rung == "parameters"
+    assert f"'{keras_name}" in failure.detail
+    assert "in torch only" in failure.detail
+
+
+def test_infinity_fails_forward_and_names_its_layer(ladder: Ladder) -> None:
+    failure = climb(ladder, "tests.conformance.broken:EXPLODES").verdicts[-1]
+    assert (failure.rung, failure.where) == ("forward", "scale")
+    assert "NaN or infinity in Keras" in failure.detail
