@@ -81,10 +81,20 @@ class KerasModel(TrackModel):
         """Return the outputs in inference mode."""
         return keras.ops.convert_to_numpy(self.model.predict_on_batch(inputs))
 
-    def warm_up(self, batch: Batch) -> None:
-        """Train one step, then restore every variable: weights, optimizer, dropout's random state."""
-        variables = [*self.model.variables, *self.model.optimizer.variables]
-        values = [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
-        self.train_step(batch)
-        for variable, value in zip(variables, values, strict=True):
+    def snapshot(self) -> list[np.ndarray]:
+        """Return the value of every variable."""
+        return [np.array(keras.ops.convert_to_numpy(variable)) for variable in self._variables()]
+
+    def restore(self, state: list[np.ndarray]) -> None:
+        """Give every variable its value back."""
+        for variable, value in zip(self._variables(), state, strict=True):
             variable.assign(value)
+
+    def reseed(self, seed: int) -> None:
+        """Set the state of every layer's random generator."""
+        for number, layer in enumerate(self.model._flatten_layers()):
+            if generator := getattr(layer, "seed_generator", None):
+                generator.state.assign(np.array([seed, number]))
+
+    def _variables(self) -> list[keras.Variable]:
+        return [*self.model.variables, *self.model.optimizer.variables]

@@ -45,8 +45,22 @@ class TrackModel(ABC):
         """Return the model's outputs (batch, ...) in inference mode for inputs (batch, ...)."""
 
     @abstractmethod
+    def snapshot(self) -> Any:
+        """Return all state that training changes: weights, optimizer, dropout's random state."""
+
+    @abstractmethod
+    def restore(self, state: Any) -> None:
+        """Go back to a snapshot."""
+
+    @abstractmethod
+    def reseed(self, seed: int) -> None:
+        """Let dropout draw from here on as a model built with this seed would, up to the framework."""
+
     def warm_up(self, batch: "Batch") -> None:
         """Do a training step, so that compilation and allocation are over, then put every state back."""
+        state = self.snapshot()
+        self.train_step(batch)
+        self.restore(state)
 
     @abstractmethod
     def trainable_names(self) -> set[str]:

@@ -88,14 +88,26 @@ class TorchModel(TrackModel):
         with torch.inference_mode():
             return self.module(self._to_tensor(inputs)).cpu().numpy()
 
-    def warm_up(self, batch: Batch) -> None:
-        """Train one step, then restore weights, optimizer and random state."""
-        devices = [torch.cuda.current_device()] if self._device == "cuda" else []
-        module, optimizer = copy.deepcopy(self.module.state_dict()), copy.deepcopy(self._optimizer.state_dict())
-        with torch.random.fork_rng(devices):
-            self.train_step(batch)
-        self.module.load_state_dict(module)
-        self._optimizer.load_state_dict(optimizer)
+    def snapshot(self) -> dict[str, Any]:
+        """Return the states of module, optimizer and random generators."""
+        return {
+            "module": copy.deepcopy(self.module.state_dict()),
+            "optimizer": copy.deepcopy(self._optimizer.state_dict()),
+            "cpu": torch.get_rng_state(),
+            "cuda": torch.cuda.get_rng_state() if self._device == "cuda" else None,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Put the states back; the snapshot stays good for another time."""
+        self.module.load_state_dict(state["module"])
+        self._optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
+        torch.set_rng_state(state["cpu"])
+        if state["cuda"] is not None:
+            torch.cuda.set_rng_state(state["cuda"])
+
+    def reseed(self, seed: int) -> None:
+        """Seed torch's generators, on every device."""
+        torch.manual_seed(seed)
 
     def _to_tensor(self, inputs: np.ndarray) -> Tensor:
         """Put inputs on the device; images (batch, height, width, channels) become channels first."""

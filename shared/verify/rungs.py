@@ -138,11 +138,15 @@ def check_gradients(torch: Trace, keras: Trace) -> Verdict:
 
 
 def gradient_differences(torch: Trace, keras: Trace) -> dict[str, float]:
-    """Return the relative difference of every gradient."""
-    largest = max((float(np.abs(one).max()) for one in torch.gradients.values() if one.size), default=0.0)
-    floor = GRADIENT_SCALE_FLOOR * largest
+    """Return the difference of every gradient, relative to the largest gradient of its layer."""
+    sizes = {name: float(np.abs(one).max(initial=0.0)) for name, one in torch.gradients.items()}
+    floor = GRADIENT_SCALE_FLOOR * max(sizes.values(), default=0.0)
+    layers: dict[str, float] = {}
+    for name, size in sizes.items():
+        layer = name.rpartition(".")[0]
+        layers[layer] = max(layers.get(layer, floor), size)
     return {
-        name: relative(keras.gradients[name], one, max(float(np.abs(one).max(initial=0.0)), floor))
+        name: relative(keras.gradients[name], one, layers[name.rpartition(".")[0]])
         for name, one in torch.gradients.items()
     }
 

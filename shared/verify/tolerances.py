@@ -27,5 +27,6 @@ TOLERANCES = {
 }
 
 GRADIENT_SCALE_FLOOR = 1e-3
-"""A gradient is compared relative to the larger of its own largest entry and this share of the model's.
-A bias before batch normalisation has gradient zero in exact arithmetic and pure rounding in practice."""
+"""A gradient is compared relative to the largest of its layer, whose weights all sum the same backpropagated errors,
+and at least to this share of the model's largest. A bias before batch normalisation shows why: its gradient is zero in
+exact arithmetic, so what both sides have is the rounding of that sum."""

@@ -174,4 +174,6 @@ def build(name: str) -> keras.Model:
     case, applied = CASES[name], LAYERS[name]()
     inputs = [keras.Input(shape, dtype="int64" if case.vocabulary else None) for shape in case.inputs]
     outputs = applied(*inputs)
-    return applied if isinstance(applied, keras.Model) else keras.Model(inputs, outputs, name="model")
+    if isinstance(applied, keras.Model):
+        return applied
+    return keras.Model(inputs if len(inputs) > 1 else inputs[0], outputs, name="model")

@@ -27,7 +27,9 @@ OTHER_NAMES = Pair(KERAS, modules(fc=lambda nn: nn.Linear(4, 2)), (4,))
 UNKNOWN_RENAME = Pair(KERAS, TORCH, (4,), rename={"head": "dense1"})
 UNNAMED = Pair(sequential(lambda k: k.Input((4,)), lambda k: k.Dense(2)), TORCH, (4,))
 EXPLODES = Pair(
-    sequential(lambda k: k.Input((4,)), lambda k: k.Dense(2, name="dense1"), lambda k: k.Rescaling(1e400, name="scale")),
+    sequential(
+        lambda k: k.Input((4,)), lambda k: k.Dense(2, name="dense1"), lambda k: k.Rescaling(1e400, name="scale")
+    ),
     modules(dense1=lambda nn: nn.Linear(4, 2), scale=lambda nn: nn.Identity()),
     (4,),
 )
