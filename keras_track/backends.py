@@ -14,6 +14,16 @@ class Backend(ABC):
     def peak_gpu_memory(self) -> int:
         """Return the most bytes held on the first GPU."""
 
+    def random_state(self) -> object:
+        """Return the state of random generators that Keras' own seed generators do not replace."""
+        return None
+
+    def set_random_state(self, state: object) -> None:  # noqa: B027 - most backends have nothing to put back
+        """Put back what `random_state` returned."""
+
+    def reseed(self, seed: int) -> None:  # noqa: B027
+        """Seed those generators."""
+
 
 class TensorFlow(Backend):
     """Keras on TensorFlow."""
@@ -53,7 +63,7 @@ class Jax(Backend):
 
 
 class Torch(Backend):
-    """Keras on PyTorch."""
+    """Keras on PyTorch, whose dropout draws from torch's global generator."""
 
     def __init__(self):
         import torch
@@ -70,6 +80,20 @@ class Torch(Backend):
     def peak_gpu_memory(self) -> int:
         """Return PyTorch's own peak."""
         return self._torch.cuda.max_memory_allocated()
+
+    def random_state(self) -> object:
+        """Return the state of torch's generators."""
+        return self._torch.get_rng_state(), self._torch.cuda.get_rng_state_all()
+
+    def set_random_state(self, state: object) -> None:
+        """Put torch's generators back."""
+        cpu, cuda = state
+        self._torch.set_rng_state(cpu)
+        self._torch.cuda.set_rng_state_all(cuda)
+
+    def reseed(self, seed: int) -> None:
+        """Seed torch's generators."""
+        self._torch.manual_seed(seed)
 
 
 BACKENDS: dict[str, type[Backend]] = {"tensorflow": TensorFlow, "jax": Jax, "torch": Torch}

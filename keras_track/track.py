@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_track import backends, optimizers, weights
+from keras_track import backends, optimizers, precision, weights
 from shared.chapters.spec import Chapter
 from shared.datasets.batches import Batch
 from shared.track import Track, TrackModel, TrackSpec, choose_device
@@ -22,6 +22,7 @@ def open_track(spec: TrackSpec, device: str) -> "KerasTrack":
     if keras.backend.backend() != spec.backend:
         raise RuntimeError(f"{spec.name} needs KERAS_BACKEND={spec.backend}, found {keras.backend.backend()}")
     keras.config.set_image_data_format("channels_last")
+    precision.set_precision("float32")  # whatever the user's keras.json says
     backend = backends.BACKENDS[spec.backend]()
     return KerasTrack(spec.name, choose_device(device, backend.has_gpu(), spec.name), backend)
 
@@ -36,7 +37,8 @@ class KerasTrack(Track):
         """Build keras_track.models.<slug>, forgetting the process's earlier models."""
         keras.backend.clear_session()
         keras.utils.set_random_seed(seed)
-        return KerasModel(importlib.import_module(f"keras_track.models.{chapter.slug}").build(config))
+        model = importlib.import_module(f"keras_track.models.{chapter.slug}").build(config)
+        return KerasModel(model, self._backend)
 
     def synchronise(self) -> None:
         """Nothing to wait for: a training step returns its loss, and a prediction its outputs, to the host."""
@@ -49,8 +51,8 @@ class KerasTrack(Track):
 class KerasModel(TrackModel):
     """A keras.Model with cross-entropy loss and an optimizer."""
 
-    def __init__(self, model: keras.Model):
-        self.model = model
+    def __init__(self, model: keras.Model, backend: backends.Backend):
+        self.model, self._backend = model, backend
 
     def weights(self) -> dict[str, np.ndarray]:
         """Return copies of all weights, in canonical form."""
@@ -81,17 +83,21 @@ class KerasModel(TrackModel):
         """Return the outputs in inference mode."""
         return keras.ops.convert_to_numpy(self.model.predict_on_batch(inputs))
 
-    def snapshot(self) -> list[np.ndarray]:
-        """Return the value of every variable."""
-        return [np.array(keras.ops.convert_to_numpy(variable)) for variable in self._variables()]
+    def snapshot(self) -> tuple[list[np.ndarray], object]:
+        """Return the value of every variable and the backend's random state."""
+        values = [np.array(keras.ops.convert_to_numpy(variable)) for variable in self._variables()]
+        return values, self._backend.random_state()
 
-    def restore(self, state: list[np.ndarray]) -> None:
+    def restore(self, state: tuple[list[np.ndarray], object]) -> None:
         """Give every variable its value back."""
-        for variable, value in zip(self._variables(), state, strict=True):
+        values, random_state = state
+        for variable, value in zip(self._variables(), values, strict=True):
             variable.assign(value)
+        self._backend.set_random_state(random_state)
 
     def reseed(self, seed: int) -> None:
-        """Set the state of every layer's random generator."""
+        """Set the state of every layer's random generator, and of the backend's."""
+        self._backend.reseed(seed)
         for number, layer in enumerate(self.model._flatten_layers()):
             if generator := getattr(layer, "seed_generator", None):
                 generator.state.assign(np.array([seed, number]))

@@ -94,7 +94,7 @@ class TorchModel(TrackModel):
             "module": copy.deepcopy(self.module.state_dict()),
             "optimizer": copy.deepcopy(self._optimizer.state_dict()),
             "cpu": torch.get_rng_state(),
-            "cuda": torch.cuda.get_rng_state() if self._device == "cuda" else None,
+            "cuda": torch.cuda.get_rng_state_all(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -102,8 +102,7 @@ class TorchModel(TrackModel):
         self.module.load_state_dict(state["module"])
         self._optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
         torch.set_rng_state(state["cpu"])
-        if state["cuda"] is not None:
-            torch.cuda.set_rng_state(state["cuda"])
+        torch.cuda.set_rng_state_all(state["cuda"])
 
     def reseed(self, seed: int) -> None:
         """Seed torch's generators, on every device."""

@@ -4,12 +4,13 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from shared.harness.comparison import OnProgress
-from shared.harness.records import Job
+if TYPE_CHECKING:
+    from shared.harness.comparison import OnProgress
+    from shared.harness.records import Job
 
 stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -26,7 +27,7 @@ def print_json(content: object) -> None:
 
 
 @contextmanager
-def training_progress() -> Iterator[OnProgress]:
+def training_progress() -> Iterator["OnProgress"]:
     """Yield a listener for `run_jobs` that shows every job's progress on stderr."""
     if not stderr.is_terminal:
         yield _plain_line
@@ -50,7 +51,7 @@ class Bars:
     def __init__(self, progress: Any):
         self._progress, self._bars = progress, {}
 
-    def show(self, job: Job, figures: Mapping[str, Any]) -> None:
+    def show(self, job: "Job", figures: Mapping[str, Any]) -> None:
         """Update the job's bar."""
         if job.folder not in self._bars:
             self._bars[job.folder] = self._progress.add_task(_title(job), total=None, figures="")
@@ -64,7 +65,7 @@ class Bars:
             self._progress.update(bar, figures=phase)
 
 
-def _plain_line(job: Job, figures: Mapping[str, Any]) -> None:
+def _plain_line(job: "Job", figures: Mapping[str, Any]) -> None:
     """Print a line at the start, the end and each epoch of a job."""
     phase = figures["phase"]
     if phase == "epoch":
@@ -73,7 +74,7 @@ def _plain_line(job: Job, figures: Mapping[str, Any]) -> None:
         stderr.print(f"{_title(job)}: {phase}")
 
 
-def _title(job: Job) -> str:
+def _title(job: "Job") -> str:
     return f"{job.track} seed {job.seed}"
 
 

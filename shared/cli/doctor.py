@@ -10,7 +10,8 @@ from shared.cli import options
 def doctor(json: options.Json = False) -> None:
     """Show which tracks, devices and data are usable here, and how to install what is missing.
 
-    Every installed framework is imported in a process of its own. Exit code 1 if nothing is usable.
+    Every installed framework is imported in a process of its own. Exit code 1 if no track
+    is usable, or if a data file is missing or damaged.
     """
     from shared import datasets
     from shared.cli.console import print_json, stderr
@@ -42,7 +43,7 @@ def _check_track(name: str) -> dict[str, object]:
         with Worker(name) as worker:
             return {"track": name, "usable": True} | worker.call("shared.harness.probe:probe", {"track": name})
     except (UserError, WorkerDiedError) as error:
-        return {"track": name, "usable": False, "problem": str(error), "remedy": spec.install_line}
+        return {"track": name, "usable": False, "problem": str(error)}
 
 
 def _check_data(name: str) -> dict[str, object]:

@@ -21,10 +21,15 @@ class Source:
     file: DataFile
 
 
-def embedded_source(dataset: str) -> Source:
-    """Return the embedded source of the named data set; UserError with the nearest name otherwise."""
+def require_known(dataset: str) -> None:
+    """Raise UserError, with the nearest name, unless there is such a data set."""
     if dataset not in DATASETS:
         raise unknown("data set", dataset, DATASETS, "'twotrack data' shows all data sets.")
+
+
+def embedded_source(dataset: str) -> Source:
+    """Return the embedded source of the named data set; UserError with the nearest name otherwise."""
+    require_known(dataset)
     return Source(EMBEDDED, DATASETS[dataset].EMBEDDED)
 
 

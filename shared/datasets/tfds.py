@@ -55,20 +55,21 @@ def _builder(name: str, folder: str | None) -> "tensorflow_datasets.core.Dataset
         ) from error
     try:
         return tfds.builder(name, data_dir=folder)
-    except tfds.core.DatasetNotFoundError as error:
-        raise UserError(f"tensorflow-datasets knows no data set '{name}', nor is one prepared in {folder}.") from error
+    except (ValueError, AssertionError) as error:  # unknown names, names of a wrong form; unknown versions
+        where = folder or "its own folder"
+        raise UserError(f"tensorflow-datasets knows no data set '{name}', nor is one prepared in {where}.") from error
 
 
 def _require_form(builder: "tensorflow_datasets.core.DatasetBuilder") -> None:
     """Require splits train and test of 28 x 28 grey images with ten classes."""
     name, features = builder.info.full_name, builder.info.features
     expected = (*mnist.IMAGE_SHAPE, 1)
-    found = getattr(features.get("image"), "shape", None) if hasattr(features, "get") else None
+    found = features["image"].shape if "image" in features else None
     if found != expected:
         raise UserError(
             f"{name}: expected a feature 'image' of shape {expected}, found {found}; pick another data set."
         )
-    classes = getattr(features.get("label"), "num_classes", None)
+    classes = getattr(features["label"], "num_classes", None) if "label" in features else None
     if classes != len(mnist.CLASS_NAMES):
         raise UserError(f"{name}: expected a feature 'label' with 10 classes, found {classes}; pick another data set.")
     missing = {"train", "test"} - set(builder.info.splits) if builder.is_prepared() else set()

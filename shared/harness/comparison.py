@@ -98,6 +98,7 @@ def _check_numbers(request: Request, batch_size: int) -> None:
 
 def find_source(dataset: str, source: str, tfds_folder: str | None) -> Source:
     """Return the checked source of the data, converting a tensorflow-datasets one in a helper process."""
+    datasets.require_known(dataset)
     name = datasets.tfds_name(dataset, source)
     if name is None:
         embedded = datasets.embedded_source(dataset)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from pydantic import ValidationError
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from shared.datasets.files import sha256_of
 from shared.errors import UserError
@@ -79,7 +79,7 @@ class RunWriter:
         try:
             (self._partial / HISTORY).write_text(json.dumps(history))
             np.savez_compressed(self._partial / PREDICTIONS, **predictions)
-            save_file(dict(weights), self._partial / WEIGHTS)
+            (self._partial / WEIGHTS).write_bytes(save(dict(weights)))
         except OSError as error:
             raise unwritable(self._folder.parent, error) from error
         return {name: sha256_of(self._partial / name) for name in (HISTORY, PREDICTIONS, WEIGHTS)}

@@ -75,7 +75,7 @@ def _context(runs: Sequence[Run], failures: Sequence[Failure]) -> dict[str, Any]
 
     record = runs[0].record
     chapter = chapters.get(record.job.chapter)
-    dataset = datasets.load(chapter.dataset, record.job.source)
+    dataset = datasets.load(chapter.dataset, _source(chapter.dataset, record.job.source))
     return {
         "chapter": chapter,
         "record": record,
@@ -91,6 +91,11 @@ def _context(runs: Sequence[Run], failures: Sequence[Failure]) -> dict[str, Any]
         "disagreements": _disagreements(runs, dataset),
         "runs": runs,
     }
+
+
+def _source(dataset: str, recorded: datasets.Source) -> datasets.Source:
+    """Return where the data lies here: embedded data moves with the installation, whatever the record says."""
+    return datasets.embedded_source(dataset) if recorded.name == datasets.EMBEDDED else recorded
 
 
 def _confusions(runs: Sequence[Run]) -> dict[str, list[list[int]]]:

@@ -3,7 +3,6 @@
 The budget is small, so that the rung takes seconds; `twotrack compare` trains on all data.
 """
 
-import importlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,8 +25,6 @@ The exact rungs below have found every difference of mathematics; this one would
 def measure(arguments: Mapping[str, Any], report: Callable[[str, Mapping[str, object]], None]) -> str:
     """Worker task: train each seed, write which validation examples came out right, return the file."""
     track = open_track(arguments["track"], "auto")
-    if arguments["track"] != "torch":
-        importlib.import_module("keras_track.precision").set_precision("float32")
     chapter = chapters.get(arguments["chapter"])
     recipe = chapter.recipe(arguments["recipe"])
     dataset = datasets.load(chapter.dataset, datasets.embedded_source(chapter.dataset))

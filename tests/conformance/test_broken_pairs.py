@@ -33,7 +33,7 @@ def test_what_cannot_be_built_or_run_is_named(name: str, told: list[str], ladder
 
 
 def test_a_module_that_cannot_be_imported_is_named(ladder: Ladder) -> None:
-    with pytest.raises(UserError, match="importing 'no_such_module' from .* failed"):
+    with pytest.raises(UserError, match=r"importing 'no_such_module' from .* failed"):
         climb(ladder, "no_such_module:PAIR")
 
 

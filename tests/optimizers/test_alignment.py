@@ -8,7 +8,7 @@ import pytest
 
 from tests.optimizers import reference
 from tests.optimizers.cases import CASES, TINY_LOSS, batches, initial_weights
-from tests.optimizers.conftest import Workers
+from tests.support.workers import Workers
 
 TOLERANCE = 1e-10
 """The largest difference measured, over all tracks and cases, is 2.4e-15."""

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.optimizers import probes
-from tests.optimizers.conftest import Workers
+from tests.support.workers import Workers
 
 _PROMOTED = {"layer_norm", "moving_variance", "mean_squared_error", "multi_head_attention", "attention_without_scale"}
 ROUNDED = {

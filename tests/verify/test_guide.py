@@ -26,10 +26,10 @@ def folder(tmp_path: Path) -> Path:
 
 
 def verify(folder: Path) -> tuple[int, dict]:
-    done = subprocess.run(
-        [sys.executable, "-c", "from shared.cli import main; main()", "verify", "my_pair:PAIR", "--tracks", "keras:tensorflow", "--json"],
-        cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    code = "from shared.cli import main; main()"
+    command = [sys.executable, "-c", code, "verify", "my_pair:PAIR", "--tracks", "keras:tensorflow", "--json"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.stdout, done.stderr
     return done.returncode, json.loads(done.stdout)["tracks"][0]
 

@@ -1,0 +1,56 @@
+"""Hyperparameters and recipes, from text as typed."""
+
+import pytest
+
+from shared import chapters
+from shared.chapters.mnist_cnn import Config
+from shared.errors import UserError
+
+CHAPTER = chapters.get("mnist_cnn")
+
+
+def test_no_settings_give_the_seed_chapters_values():
+    assert CHAPTER.configure({}) == Config(architecture="flatten", filters=32, hidden_size=128, dropout=0.25)
+
+
+def test_settings_are_parsed_to_the_fields_types():
+    config = CHAPTER.configure({"architecture": "bn_gap", "filters": "8", "hidden_size": "16", "dropout": "0"})
+
+    assert config == Config("bn_gap", 8, 16, 0.0)
+    assert [type(value) for value in (config.filters, config.hidden_size, config.dropout)] == [int, int, float]
+
+
+def test_settings_leave_the_chapters_own_config_as_it_is():
+    CHAPTER.configure({"filters": "8"})
+
+    assert CHAPTER.config.filters == 32
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"dropuot": "0.5"}, "unknown setting of mnist_cnn 'dropuot': did you mean 'dropout'?"),
+        ({"zzz": "1"}, "unknown setting of mnist_cnn 'zzz': expected one of: architecture, dropout, filters"),
+        ({"architecture": "bn-gap"}, "unknown value for mnist_cnn: architecture 'bn-gap': did you mean 'bn_gap'?"),
+        ({"filters": "many"}, "mnist_cnn: filters: input should be a valid integer"),
+        ({"filters": "3.5"}, "mnist_cnn: filters: input should be a valid integer"),
+        ({"filters": "0"}, "mnist_cnn: filters: input should be greater than 0; found '0'."),
+        ({"hidden_size": "-1"}, "mnist_cnn: hidden_size: input should be greater than 0; found '-1'."),
+        ({"dropout": "1"}, "mnist_cnn: dropout: input should be less than 1; found '1'."),
+        ({"dropout": "-0.1"}, "mnist_cnn: dropout: input should be greater than or equal to 0; found '-0.1'."),
+        ({"dropout": "nan"}, "mnist_cnn: dropout: input should be"),
+        ({"dropout": ""}, "mnist_cnn: dropout: input should be a valid number"),
+    ],
+)
+def test_a_bad_setting_is_refused_with_what_was_expected(settings: dict[str, str], message: str):
+    with pytest.raises(UserError) as caught:
+        CHAPTER.configure(settings)
+
+    assert message in str(caught.value)
+
+
+def test_an_unknown_recipe_is_answered_with_the_nearest_and_all():
+    with pytest.raises(UserError) as caught:
+        CHAPTER.recipe("clasic")
+
+    assert str(caught.value) == ("unknown recipe 'clasic': did you mean 'classic'? 'mnist_cnn' has: fast, classic.")

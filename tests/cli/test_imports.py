@@ -1,0 +1,76 @@
+"""`shared` imports no framework at module level: read from its source, so that no path is missed."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import shared
+
+FRAMEWORKS = {
+    "torch", "torchvision", "tensorflow", "keras", "keras_hub", "jax", "jaxlib", "flax", "transformers",
+    "tensorflow_datasets", "onnx", "onnxruntime", "keras_track", "torch_track",
+}  # fmt: skip
+SOURCES = sorted(Path(shared.__file__).parent.rglob("*.py"))
+
+
+def imported_at_module_level(source: str) -> set[str]:
+    """Return the top packages that importing the module imports; what only type checkers see is left out."""
+    return {name.partition(".")[0] for node in _executed(ast.parse(source).body) for name in _names(node)}
+
+
+def _executed(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield statements that run on import: everything outside functions, class bodies and branches included."""
+    for node in body:
+        yield node
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            yield from _executed(node.orelse)
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            for part in ("body", "orelse", "finalbody"):
+                yield from _executed(getattr(node, part, []))
+            for handler in getattr(node, "handlers", []):
+                yield from _executed(handler.body)
+
+
+def _names(node: ast.stmt) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(SOURCES[0].parent)))
+def test_no_framework_is_imported_at_module_level(source: Path):
+    assert imported_at_module_level(source.read_text()) & FRAMEWORKS == set()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import torch",
+        "import torch.nn.functional as F",
+        "from torch import nn",
+        "if True:\n    import torch",
+        "if TYPE_CHECKING:\n    import os\nelse:\n    import torch",
+        "try:\n    import os\nexcept ImportError:\n    import torch",
+        "try:\n    import os\nfinally:\n    import torch",
+        "class A:\n    import torch",
+        "with open('x'):\n    from torch import nn",
+        "for _ in ():\n    import torch",
+    ],
+)
+def test_the_check_finds_every_import_that_runs(source: str):
+    assert "torch" in imported_at_module_level(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def f():\n    import torch",
+        "if TYPE_CHECKING:\n    import torch",
+        "from . import torch",
+        "torch = 'import torch'",
+    ],
+)
+def test_the_check_accepts_what_does_not_run(source: str):
+    assert "torch" not in imported_at_module_level(source)

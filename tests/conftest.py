@@ -1,0 +1,36 @@
+"""Fixtures of the whole suite. Frameworks are imported in worker processes only, never in pytest's own."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from tests.support.models import Models
+from tests.support.workers import Workers
+
+ROOT = Path(__file__).parents[1]
+
+# The same examples in every run, and no limit on the time that one takes on a busy machine.
+settings.register_profile("suite", derandomize=True, deadline=None)
+settings.load_profile("suite")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _tree_under_test() -> Iterator[None]:
+    """Let every child process import the packages, and the tests' own tasks, from this tree."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
+        yield
+
+
+@pytest.fixture(scope="session")
+def workers() -> Iterator[Workers]:
+    with Workers() as workers:
+        yield workers
+
+
+@pytest.fixture(scope="session")
+def models(workers: Workers, tmp_path_factory: pytest.TempPathFactory) -> Models:
+    return Models(workers, tmp_path_factory.mktemp("models"))

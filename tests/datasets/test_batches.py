@@ -1,0 +1,89 @@
+"""Training batches: an order fixed by seed and epoch, whole batches, each example at most once."""
+
+import numpy as np
+import pytest
+import xxhash
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.datasets.batches import Batch, TrainingBatches
+from shared.datasets.spec import Dataset, Split
+
+
+def numbered_dataset(examples: int) -> Dataset:
+    """A data set whose example i has input [i, -i] and label i."""
+    numbers = np.arange(examples, dtype=np.int32)
+    split = Split(np.stack([numbers, -numbers], axis=1), numbers)
+    return Dataset("numbers", "embedded", (), split, split, split, lambda inputs: inputs.astype(np.float32))
+
+
+def batches(examples: int = 50, batch_size: int = 8, seed: int = 0) -> TrainingBatches:
+    dataset = numbered_dataset(examples)
+    return TrainingBatches(dataset, dataset.train, batch_size, seed)
+
+
+def labels(epoch: list[Batch]) -> list[int]:
+    return np.concatenate([batch.labels for batch in epoch]).tolist()
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.integers(0, 5), st.integers(0, 5))
+def test_an_epoch_has_whole_batches_of_different_examples(examples: int, size: int, seed: int, epoch: int):
+    made = batches(examples, size, seed)
+
+    found = list(made.epoch(epoch))
+
+    assert len(found) == len(made) == examples // size
+    assert {len(batch.labels) for batch in found} <= {size}
+    seen = labels(found) if found else []
+    assert len(set(seen)) == len(seen)
+    assert set(seen) <= set(range(examples))
+
+
+def test_an_epoch_that_divides_evenly_has_every_example_once():
+    assert sorted(labels(list(batches(48, 8).epoch(0)))) == list(range(48))
+
+
+def test_inputs_are_prepared_and_belong_to_their_labels():
+    for batch in batches().epoch(0):
+        expected = np.stack([batch.labels, -batch.labels], axis=1).astype(np.float32)
+        assert (batch.inputs.dtype, batch.labels.dtype) == (np.float32, np.int32)
+        np.testing.assert_array_equal(batch.inputs, expected)
+
+
+def test_the_same_seed_gives_the_same_bytes_and_fingerprint():
+    first, second = batches(seed=3), batches(seed=3)
+
+    for epoch in (0, 1):
+        for one, other in zip(first.epoch(epoch), second.epoch(epoch), strict=True):
+            assert one.inputs.tobytes() == other.inputs.tobytes()
+            assert one.labels.tobytes() == other.labels.tobytes()
+    assert first.fingerprint == second.fingerprint
+
+
+def test_the_fingerprint_is_the_hash_of_all_bytes_handed_out():
+    made = batches()
+
+    handed_out = b"".join(
+        batch.inputs.tobytes() + batch.labels.tobytes() for epoch in (0, 1) for batch in made.epoch(epoch)
+    )
+
+    assert made.fingerprint == xxhash.xxh3_128_hexdigest(handed_out)
+
+
+@pytest.mark.parametrize(("seed", "epoch"), [(1, 0), (0, 1)])
+def test_another_seed_or_epoch_gives_another_order_and_fingerprint(seed: int, epoch: int):
+    first, second = batches(seed=0), batches(seed=seed)
+
+    assert labels(list(first.epoch(0))) != labels(list(second.epoch(epoch)))
+    assert first.fingerprint != second.fingerprint
+
+
+def test_seed_and_epoch_are_not_interchangeable():
+    assert labels(list(batches(seed=1).epoch(2))) != labels(list(batches(seed=2).epoch(1)))
+
+
+def test_the_first_examples_of_a_split_are_its_first_in_stored_order():
+    first = numbered_dataset(50).train.first(7)
+
+    assert first.labels.tolist() == list(range(7))
+    assert len(first) == len(first.inputs) == 7

@@ -1,0 +1,196 @@
+"""The report says what the runs say, is one file, and refuses runs that cannot be compared."""
+
+import base64
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.special import softmax
+
+from shared.chapters import CHAPTERS
+from shared.datasets.mnist import EMBEDDED
+from shared.errors import UserError
+from shared.harness.comparison import Failure
+from shared.harness.run_folder import Run
+from shared.harness.training import describe
+from shared.report import _confusions, disagreements, find_runs, tables, write_report
+from tests.support.pages import Page
+from tests.support.runs import answers, make_run
+
+ARRAYS = EMBEDDED.arrays()
+LABELS = ARRAYS["test_labels"].astype(np.int32)
+WRONG = {"torch": [1, 2, 3, 4], "keras:jax": [3, 4, 5]}
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
+    """One run of two tracks, wrong on WRONG and right elsewhere."""
+    folder = tmp_path_factory.mktemp("runs")
+    return [
+        make_run(folder / track.replace(":", "-"), answers(LABELS, wrong), LABELS, track=track)
+        for track, wrong in WRONG.items()
+    ]
+
+
+@pytest.fixture(scope="module")
+def page(runs: list[Run], tmp_path_factory: pytest.TempPathFactory) -> Page:
+    return Page(write_report(runs, tmp_path_factory.mktemp("page") / "report.html", []))
+
+
+def test_accuracy_is_that_of_the_predictions(runs: list[Run]):
+    rows = {row.track: row.accuracy.value for row in tables.track_rows(runs)}
+
+    assert rows == {"torch": 0.9996, "keras:jax": 0.9997}
+
+
+def test_the_difference_counts_right_answers_and_disagreements(runs: list[Run]):
+    (row,) = tables.difference_rows(runs)
+
+    assert (row.first, row.second) == ("torch", "keras:jax")
+    assert row.difference.value == pytest.approx(-1e-4)
+    assert (row.disagreements, row.predictions) == (3, 10_000)
+    assert row.within_margin
+
+
+def test_a_difference_beyond_the_margin_is_not_within_it(runs: list[Run], tmp_path: Path):
+    worse = make_run(tmp_path / "worse", answers(LABELS, list(range(100))), LABELS, track="keras:tensorflow")
+
+    (row,) = tables.difference_rows([runs[0], worse])
+
+    assert row.difference.value == pytest.approx((100 - 4) / 10_000)
+    assert not row.within_margin
+
+
+def test_only_seeds_that_both_tracks_ran_are_compared(tmp_path: Path):
+    ran = [("torch", 0), ("torch", 1), ("keras:jax", 1), ("keras:torch", 2)]
+    runs = [make_run(tmp_path / f"{n}", track=track, seed=seed) for n, (track, seed) in enumerate(ran)]
+
+    rows = tables.difference_rows(runs)
+
+    assert [(row.first, row.second, row.seeds) for row in rows] == [("torch", "keras:jax", [1])]
+
+
+@pytest.mark.parametrize("what", ["initial_weights", "batches"])
+def test_another_start_of_one_track_is_noticed(tmp_path: Path, what: str):
+    other = {"initial_weights": {"logits.kernel": "zz"}, "batches": "zz"}[what]
+    first, same = (make_run(tmp_path / track, track=track) for track in ("torch", "keras_torch"))
+    changed = make_run(tmp_path / "changed", track="keras:jax", **{what: other})
+
+    assert getattr(tables.same_start([first, same]), what)
+    assert not getattr(tables.same_start([first, changed]), what)
+
+
+def test_disagreements_are_the_examples_with_different_answers_surest_first(runs: list[Run]):
+    found = disagreements.find(runs)
+
+    sureness = [min(softmax(run.logits[number]).max() for run in runs) for number in found]
+    assert sorted(found) == [1, 2, 5]
+    assert sureness == sorted(sureness, reverse=True)
+
+
+def test_a_disagreement_tells_truth_and_both_answers(runs: list[Run]):
+    (shown,) = disagreements.show(runs, np.array([5]), ARRAYS["test_images"], "0123456789")
+
+    truth = LABELS[5]
+    assert (shown.example, shown.true_class) == (5, str(truth))
+    assert [(one.track, one.class_name, one.right) for one in shown.answers] == [
+        ("torch", str(truth), True),
+        ("keras:jax", str((truth + 1) % 10), False),
+    ]
+
+
+def test_pictures_are_the_very_images():
+    image = ARRAYS["test_images"][7]
+
+    kind, _, content = disagreements.png(image).partition(",")
+
+    assert kind == "data:image/png;base64"
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(base64.b64decode(content)))), image)
+
+
+def test_the_page_is_one_file_that_loads_nothing(page: Page):
+    assert page.from_elsewhere == []
+    assert "script" not in page.tags
+
+
+def test_the_page_shows_results_difference_disagreements_and_curves(page: Page):
+    assert len(page.pictures) == 3
+    assert "svg" in page.tags
+    for shown in ("99.96 %", "99.97 %", "torch", "keras:jax", "3 of 10,000", "421,642", "learning_rate 0.003"):
+        assert shown in page.text
+
+
+def test_the_page_shows_confusions_that_add_up(runs: list[Run]):
+    confusions = _confusions(runs)
+
+    for track, wrong in WRONG.items():
+        matrix = np.array(confusions[track])
+        assert (matrix.sum(), np.trace(matrix)) == (10_000, 10_000 - len(wrong))
+        np.testing.assert_array_equal(matrix.sum(axis=1), np.bincount(LABELS))
+
+
+def test_the_page_reports_a_failed_track_with_its_log_and_escapes_it(runs: list[Run], tmp_path: Path):
+    failure = Failure("keras:tensorflow", "died (SIGKILL); its last log lines:\n  <script>alert(1)</script>")
+
+    page = Page(write_report(runs, tmp_path / "report.html", [failure]))
+
+    assert "Track keras:tensorflow did not finish." in page.text
+    assert "<script>alert(1)</script>" in page.text
+    assert "script" not in page.tags
+
+
+def test_a_page_that_cannot_be_written_is_a_user_error_and_leaves_nothing(runs: list[Run], tmp_path: Path):
+    with pytest.raises(UserError, match="cannot write to the output folder"):
+        write_report(runs, tmp_path / "absent" / "report.html", [])
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_runs_are_found_in_the_folder_of_a_comparison_but_not_partial_ones(tmp_path: Path):
+    for track in ("torch", "keras:jax"):
+        make_run(tmp_path / track.replace(":", "-"), track=track)
+    make_run(tmp_path / "finished", seed=5).folder.rename(tmp_path / ".finished.partial")
+
+    found = find_runs([tmp_path, tmp_path / "torch"])
+
+    assert [(run.record.job.track, run.record.job.seed) for run in found] == [("torch", 0), ("keras:jax", 0)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"recipe": describe(CHAPTERS["mnist_cnn"].recipe("classic"))}, "recipe"),
+        ({"config": {"architecture": "bn_gap"}}, "config"),
+    ],
+)
+def test_runs_that_differ_in_more_than_track_and_seed_are_refused(tmp_path: Path, changes: dict, what: str):
+    first = make_run(tmp_path / "a")
+    second = make_run(tmp_path / "b", track="keras:jax", **changes)
+
+    with pytest.raises(UserError) as caught:
+        find_runs([first.folder, second.folder])
+
+    assert str(caught.value).startswith(f"runs of one report differ in track and seed only; {what} of '{first.folder}'")
+    assert f"of '{second.folder}' it is" in str(caught.value)
+
+
+def test_two_runs_of_one_track_and_seed_are_refused(tmp_path: Path):
+    folders = [make_run(tmp_path / name, seed=4).folder for name in ("a", "b")]
+
+    with pytest.raises(UserError, match="two of the runs are of track torch with seed 4; name only one"):
+        find_runs(folders)
+
+
+def test_a_folder_without_runs_is_refused(tmp_path: Path):
+    with pytest.raises(UserError, match=f"'{tmp_path}' holds no finished run"):
+        find_runs([tmp_path])
+
+
+def test_a_run_that_was_changed_is_refused_when_found(tmp_path: Path):
+    run = make_run(tmp_path / "run")
+    (run.folder / "history.json").write_text("{}")
+
+    with pytest.raises(UserError, match="was changed after the run"):
+        find_runs([tmp_path])

@@ -1,0 +1,63 @@
+"""Every chapter in every architecture, and its real inputs. A new chapter is tested without a new test."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, get_args, get_type_hints
+
+import numpy as np
+
+from shared import chapters, datasets, initial_weights
+from shared.datasets.spec import Dataset
+
+
+@dataclass(frozen=True)
+class Case:
+    """A chapter with hyperparameters that differ from its own, as typed text."""
+
+    chapter: str
+    settings: tuple[tuple[str, str], ...]
+
+    def __str__(self) -> str:
+        return "-".join([self.chapter, *(value for _, value in self.settings)])
+
+    @property
+    def config(self) -> Any:
+        return chapters.get(self.chapter).configure(dict(self.settings))
+
+    def but(self, **settings: str) -> "Case":
+        return Case(self.chapter, tuple({**dict(self.settings), **settings}.items()))
+
+
+def _cases() -> Iterator[Case]:
+    for slug, chapter in chapters.CHAPTERS.items():
+        for name, hint in get_type_hints(type(chapter.config)).items():
+            for choice in get_args(hint):
+                yield Case(slug, ((name, choice),))
+
+
+CASES = list(_cases())
+
+
+@cache
+def dataset(chapter: str) -> Dataset:
+    name = chapters.get(chapter).dataset
+    return datasets.load(name, datasets.embedded_source(name))
+
+
+def real_batch(chapter: str, size: int, number: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return inputs (size, ...), prepared as for training, and labels (size,), from the validation split."""
+    data = dataset(chapter)
+    chosen = slice(number * size, (number + 1) * size)
+    return data.prepare(data.validation.inputs[chosen]), data.validation.labels[chosen]
+
+
+def random_weights(shapes: Mapping[str, tuple[int, ...]], seed: int = 7) -> dict[str, np.ndarray]:
+    """Return kernels as a run starts with, and everything else away from 0 and 1, so that mix-ups show."""
+    generator = np.random.default_rng(seed)
+    weights = initial_weights.draw(shapes, seed)
+    for name, array in weights.items():
+        if not name.endswith("kernel"):
+            low = 0.5 if name.endswith(("gamma", "moving_variance")) else -0.5
+            weights[name] = generator.uniform(low, low + 1.0, array.shape).astype(np.float32)
+    return weights

@@ -1,0 +1,39 @@
+"""Jobs as the command line plans them, but small: 4 steps on the first digits of every split."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from shared.datasets import Source
+from shared.datasets.files import DataFile, write_arrays
+from shared.datasets.mnist import EMBEDDED
+from shared.harness.comparison import Request, plan
+from shared.harness.records import Job
+from shared.harness.run_folder import Run, read
+from tests.support.workers import Workers
+
+EXAMPLES, BATCH_SIZE = 512, 128
+STORED = {"train": 600, "test": 500}
+"""Images in the small data file; 50 of the training images are the validation split."""
+
+
+@cache
+def small_source(folder: Path) -> Source:
+    """Write MNIST's first images to a file in `folder`, so that predicting them takes no time."""
+    arrays = {name: array[: STORED[name.split("_")[0]]] for name, array in EMBEDDED.arrays().items()}
+    path = folder / "small_mnist.npz"
+    return Source("embedded", DataFile(path, write_arrays(path, arrays), "run the tests again"))
+
+
+def make_job(folder: Path, track: str, seed: int = 0, **changes: Any) -> Job:
+    """Return the job of one short run of the fast recipe on the CPU."""
+    request = Request("mnist_cnn", (track,), (seed,), **{"examples": EXAMPLES, "device": "cpu", **changes})
+    (job,) = plan(request, lambda *_: folder)
+    return job.model_copy(update={"source": small_source(folder.parent)})
+
+
+def train(workers: Workers, folder: Path, track: str, seed: int = 0, **changes: Any) -> Run:
+    """Do such a run in the track's shared worker and read it."""
+    job = make_job(folder, track, seed, **changes)
+    workers.call(track, "shared.harness.training:train", **job.model_dump(mode="json"))
+    return read(folder)

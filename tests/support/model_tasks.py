@@ -1,0 +1,79 @@
+"""Worker tasks that ask a track about its model of a chapter. Arrays travel in .npz files."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from shared import chapters
+from shared.bridge import BridgeError
+from shared.datasets.batches import Batch
+from shared.track import Track, TrackModel, open_track
+from shared.training import Adam, Constant, Recipe
+from tests.support.cases import real_batch
+
+Arguments = Mapping[str, Any]
+
+
+def describe(arguments: Arguments, report: object) -> dict[str, Any]:
+    model = _build(arguments)
+    weights = model.weights()
+    return {
+        "shapes": {name: array.shape for name, array in weights.items()},
+        "types": {name: str(array.dtype) for name, array in weights.items()},
+        "trainable": sorted(model.trainable_names()),
+    }
+
+
+def round_trip(arguments: Arguments, report: object) -> None:
+    """Load weights and write what the model then says its weights are."""
+    model = _build(arguments)
+    model.load_weights(_read(arguments["weights"]))
+    np.savez(arguments["out"], **model.weights())
+
+
+def refusal(arguments: Arguments, report: object) -> str | None:
+    """Return why weights of other names or shapes are refused; None if they are not."""
+    shapes = arguments["shapes"]
+    try:
+        _build(arguments).load_weights({name: np.zeros(shape, np.float32) for name, shape in shapes.items()})
+    except BridgeError as error:
+        return str(error)
+    return None
+
+
+def forward(arguments: Arguments, report: object) -> None:
+    model = _build(arguments)
+    model.load_weights(_read(arguments["weights"]))
+    inputs, _ = real_batch(arguments["chapter"], arguments["count"])
+    np.savez(arguments["out"], outputs=model.predict(inputs))
+
+
+def train(arguments: Arguments, report: object) -> dict[str, list[float]]:
+    """Train one step per learning rate; return the losses and write the weights."""
+    model, rates, size = _build(arguments), arguments["learning_rates"], arguments["batch_size"]
+    batches = [Batch(*real_batch(arguments["chapter"], size, number)) for number in range(len(rates))]
+    model.load_weights(_read(arguments["weights"]))
+    optimizer = Adam(learning_rate=max(rates), epsilon=arguments["epsilon"])
+    model.compile(Recipe(optimizer, Constant(), size, 1), rates)
+    if arguments["warm_up"]:
+        model.warm_up(batches[-1])
+    losses = [model.train_step(batch) for batch in batches]
+    np.savez(arguments["out"], **model.weights())
+    return {"losses": losses}
+
+
+@cache
+def _track(name: str) -> Track:
+    return open_track(name, "cpu")
+
+
+def _build(arguments: Arguments) -> TrackModel:
+    chapter = chapters.get(arguments["chapter"])
+    return _track(arguments["track"]).build(chapter, chapter.configure(arguments["settings"]), seed=3)
+
+
+def _read(path: str) -> dict[str, np.ndarray]:
+    with np.load(path) as archive:
+        return dict(archive)

@@ -1,0 +1,83 @@
+"""Finished runs made by hand, through the product's own writer, so that no training is needed to read them."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from shared import __version__, chapters, datasets
+from shared.harness.records import SCHEMA_VERSION, DataRecord, EpochRecord, Job, MemoryRecord, RunRecord, TimingRecord
+from shared.harness.run_folder import Run, RunWriter, read
+from shared.harness.training import describe
+
+CLASSES, STEPS = 10, 4
+WEIGHTS = {"logits.kernel": np.ones((4, CLASSES), np.float32), "logits.bias": np.zeros(CLASSES, np.float32)}
+
+
+def answers(labels: np.ndarray, wrong: list[int], seed: int = 0) -> np.ndarray:
+    """Return logits (examples, 10) that are right except on the numbered examples."""
+    logits = np.random.default_rng(seed).normal(size=(len(labels), CLASSES)).astype(np.float32)
+    chosen = labels.copy()
+    chosen[wrong] = (chosen[wrong] + 1) % CLASSES
+    logits[np.arange(len(labels)), chosen] += 20
+    return logits
+
+
+def record_of(folder: Path, track: str = "torch", seed: int = 0, **changes: Any) -> RunRecord:
+    """Return the record of a run whose numbers are plausible; `changes` replace whole fields."""
+    chapter, data = chapters.get("mnist_cnn"), datasets.embedded_source("mnist")
+    job = Job(
+        chapter="mnist_cnn",
+        track=track,
+        seed=seed,
+        recipe="fast",
+        settings={},
+        epochs=1,
+        examples=512,
+        device="auto",
+        source=data,
+        folder=folder,
+        command=["twotrack", "run", "mnist_cnn"],
+    )
+    figures = {"train_loss": 0.5, "validation_loss": 0.4, "validation_metric": 0.9, "seconds": 2.0}
+    fields = {
+        "schema_version": SCHEMA_VERSION,
+        "twotrack": __version__,
+        "finished": "2025-01-01T00:00:00+00:00",
+        "job": job,
+        "device": "cpu",
+        "config": {"architecture": "flatten"},
+        "recipe": describe(chapter.recipe("fast")),
+        "data": DataRecord(
+            name="mnist", source="embedded", fingerprint="f00d", train=512, validation=5000, test=10_000
+        ),
+        "parameters": 421_642,
+        "initial_weights": {"logits.kernel": "aa", "logits.bias": "bb"},
+        "batches": "cc",
+        "steps": STEPS,
+        "epochs": [EpochRecord(epoch=1, feeding_seconds=0.1, **figures)],
+        "test": {"accuracy": 0.9, "loss": 0.4},
+        "timing": TimingRecord(framework_import=3.0, build=0.1, warm_up=0.2, validation=1.0, test=2.0),
+        "memory": MemoryRecord(after_import=10**8, peak=2 * 10**8, peak_device=None),
+        "environment": {
+            "python": "3.11",
+            "platform": "Linux",
+            "processor": "a processor",
+            "cores": 2,
+            "memory_bytes": 2**33,
+            "packages": {"torch": "2.13.0"},
+        },
+        "files": {},
+    }
+    return RunRecord(**fields | changes)
+
+
+def make_run(folder: Path, logits: np.ndarray | None = None, labels: np.ndarray | None = None, **changes: Any) -> Run:
+    """Write a finished run and read it back; without logits, of ten right answers."""
+    labels = np.arange(CLASSES, dtype=np.int32) if labels is None else labels
+    logits = answers(labels, []) if logits is None else logits
+    with RunWriter(folder) as writer:
+        history = {"loss": [2.0, 1.0, 0.6, 0.5], "learning_rate": [1e-3] * STEPS}
+        files = writer.write(history, {"logits": logits, "labels": labels}, WEIGHTS)
+        writer.finish(record_of(folder, files=files, **changes))
+    return read(folder)

@@ -1,0 +1,136 @@
+"""The main job: the MNIST CNN in PyTorch and in Keras on TensorFlow, on all the data, to a report."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.harness.run_folder import Run, read
+from tests.support.command_line import twotrack
+from tests.support.pages import Page
+
+TRACKS = ["torch", "keras:tensorflow"]
+JOB = ("compare", "mnist_cnn", "--tracks", "torch,keras:tensorflow", "--json")
+
+
+@dataclass(frozen=True)
+class Compared:
+    printed: dict[str, Any]
+    stderr: str
+    runs: list[Run]
+    page: Page
+
+
+def compare(folder: Path, *options: str) -> Compared:
+    done = twotrack(*JOB, *options, folder=folder)
+    printed = done.json()
+    runs = [read(Path(row["folder"])) for row in printed["runs"]]
+    return Compared(printed, done.stderr, runs, Page(folder / printed["report"]))
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> Compared:
+    return compare(tmp_path_factory.mktemp("compare"))
+
+
+@pytest.fixture(scope="module")
+def classic(tmp_path_factory: pytest.TempPathFactory) -> Compared:
+    return compare(tmp_path_factory.mktemp("classic"), "--recipe", "classic")
+
+
+def accuracies(compared: Compared) -> dict[str, float]:
+    return {run.record.job.track: run.record.test["accuracy"] for run in compared.runs}
+
+
+def test_both_tracks_read_98_5_percent_of_the_test_digits(compared: Compared):
+    found = accuracies(compared)
+
+    assert list(found) == TRACKS
+    assert min(found.values()) >= 0.985, found
+
+
+def test_the_tracks_differ_by_at_most_half_a_point(compared: Compared):
+    first, second = accuracies(compared).values()
+
+    assert abs(first - second) <= 0.005
+
+
+def test_both_tracks_had_the_same_data_initial_weights_and_batches(compared: Compared):
+    first, second = (run.record for run in compared.runs)
+
+    assert compared.printed["same_start"] == {"data": True, "initial_weights": True, "batches": True}
+    assert first.initial_weights == second.initial_weights
+    assert (first.batches, first.data, first.steps) == (second.batches, second.data, 429)
+
+
+def test_what_is_printed_is_what_the_records_say(compared: Compared):
+    for row, run in zip(compared.printed["runs"], compared.runs, strict=True):
+        assert (row["track"], row["seed"], row["test"]) == (run.record.job.track, 0, run.record.test)
+        assert row["epoch_seconds"] == run.record.epochs[0].seconds
+        assert row["peak_memory"] == run.record.memory.peak
+    for row, run in zip(compared.printed["tracks"], compared.runs, strict=True):
+        assert row["accuracy"]["value"] == run.record.test["accuracy"]
+        assert row["accuracy"]["low"] < row["accuracy"]["value"] < row["accuracy"]["high"]
+        assert row["parameters"] == 421_642
+
+
+def test_the_printed_difference_is_that_of_the_predictions(compared: Compared):
+    (row,) = compared.printed["differences"]
+    first, second = (run.logits.argmax(axis=1) for run in compared.runs)
+    labels = compared.runs[0].labels
+
+    assert [row["first"], row["second"]] == TRACKS
+    assert row["difference"]["value"] == pytest.approx(
+        ((first == labels).mean() - (second == labels).mean()), abs=1e-12
+    )
+    assert row["disagreements"] == (first != second).sum()
+
+
+def test_feeding_is_a_small_part_of_an_epoch(compared: Compared):
+    for run in compared.runs:
+        (epoch,) = run.record.epochs
+        assert 0 < epoch.feeding_seconds < epoch.seconds / 10
+
+
+def test_losses_fall_in_both_tracks_alike(compared: Compared):
+    first, second = (run.history["loss"] for run in compared.runs)
+
+    assert first[0] == pytest.approx(second[0], abs=0.05)
+    for losses in (first, second):
+        assert sum(losses[-50:]) / 50 < 0.1 < sum(losses[:50]) / 50
+
+
+def test_the_report_is_one_file_that_loads_nothing(compared: Compared):
+    assert compared.page.from_elsewhere == []
+    assert "script" not in compared.page.tags
+
+
+def test_the_report_shows_both_tracks_and_the_digits_on_which_they_disagree(compared: Compared):
+    (row,) = compared.printed["differences"]
+
+    assert len(compared.page.pictures) == min(row["disagreements"], 48) > 0
+    assert all(picture.startswith("data:image/png;base64,") for picture in compared.page.pictures)
+    for track, accuracy in accuracies(compared).items():
+        assert track in compared.page.text
+        assert f"{100 * accuracy:.2f} %" in compared.page.text
+    assert "nan" not in compared.page.text.lower().split()
+
+
+def test_progress_without_a_terminal_is_plain_lines(compared: Compared):
+    lines = [line for line in compared.stderr.splitlines() if " seed 0: " in line]
+
+    assert [line.partition(" seed 0: ")[2].partition(":")[0] for line in lines] == [
+        "started",
+        "epoch 1/1",
+        "finished",
+    ] * 2
+    assert "\x1b" not in compared.stderr
+
+
+@pytest.mark.slow
+def test_both_tracks_read_98_8_percent_with_the_classic_recipe(classic: Compared):
+    found = accuracies(classic)
+
+    assert min(found.values()) >= 0.988, found
+    assert [len(run.record.epochs) for run in classic.runs] == [5, 5]

@@ -1,0 +1,70 @@
+"""Initial weights: Glorot's distribution, fixed by the seed and the name alone."""
+
+from math import sqrt
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from shared import initial_weights
+
+SHAPES = {
+    "conv.kernel": (3, 3, 16, 32),
+    "dense.kernel": (300, 200),
+    "other.kernel": (300, 200),
+    "dense.bias": (200,),
+    "bn.gamma": (32,),
+    "bn.beta": (32,),
+    "bn.moving_mean": (32,),
+    "bn.moving_variance": (32,),
+}
+FANS = {"conv.kernel": 9 * 16 + 9 * 32, "dense.kernel": 300 + 200}
+
+
+def test_the_same_seed_gives_the_same_weights_in_any_order_and_company():
+    whole = initial_weights.draw(SHAPES, seed=5)
+    backwards = initial_weights.draw(dict(reversed(SHAPES.items())), seed=5)
+    alone = initial_weights.draw({"dense.kernel": (300, 200)}, seed=5)
+
+    np.testing.assert_array_equal(alone["dense.kernel"], whole["dense.kernel"])
+    for name, array in whole.items():
+        np.testing.assert_array_equal(backwards[name], array)
+
+
+def test_another_seed_or_name_gives_other_weights():
+    first, second = (initial_weights.draw(SHAPES, seed) for seed in (0, 1))
+
+    assert not np.array_equal(first["dense.kernel"], second["dense.kernel"])
+    assert not np.array_equal(first["dense.kernel"], first["other.kernel"])
+
+
+def test_shapes_and_types_are_those_asked_for():
+    drawn = initial_weights.draw(SHAPES, seed=0)
+
+    assert {name: array.shape for name, array in drawn.items()} == SHAPES
+    assert {array.dtype for array in drawn.values()} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize("name", FANS)
+def test_kernels_are_uniform_within_glorots_bounds(name: str):
+    """Glorot and Bengio 2010, equation 16; the uniform's deviation is its limit over the root of 3."""
+    limit = sqrt(6 / FANS[name])
+
+    kernel = initial_weights.draw(SHAPES, seed=0)[name].astype(np.float64).ravel()
+
+    assert np.abs(kernel).max() <= limit
+    assert kernel.std() == pytest.approx(limit / sqrt(3), rel=0.02)
+    assert stats.kstest(kernel, stats.uniform(-limit, 2 * limit).cdf).pvalue > 0.01
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("dense.bias", 0), ("bn.beta", 0), ("bn.gamma", 1), ("bn.moving_mean", 0), ("bn.moving_variance", 1)],
+)
+def test_everything_but_kernels_is_constant(name: str, value: float):
+    np.testing.assert_array_equal(initial_weights.draw(SHAPES, seed=0)[name], np.full(SHAPES[name], value))
+
+
+def test_a_weight_of_an_unknown_kind_is_refused_by_name():
+    with pytest.raises(ValueError, match=r"'lstm\.recurrent_kernel' of shape \(4, 16\)"):
+        initial_weights.draw({"lstm.recurrent_kernel": (4, 16)}, seed=0)
