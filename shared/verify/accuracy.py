@@ -14,12 +14,9 @@ from shared.datasets.batches import TrainingBatches
 from shared.datasets.spec import Dataset
 from shared.track import TrackModel, open_track
 from shared.verify.rungs import Verdict
+from shared.verify.tolerances import ACCURACY_MARGIN
 
 SEEDS, BATCH_SIZE, EXAMPLES, VALIDATED = 5, 16, 1280, 2000
-MARGIN = 0.05
-"""In accuracy. After so short a training, runs of one track that differ in dropout alone have a standard deviation of
-0.003 (mnist_cnn) and 0.009 (bn_gap), n = 6; the interval over 5 seeds must fit in beside the difference itself.
-The exact rungs below have found every difference of mathematics; this one would show a dropout that is off."""
 
 
 def measure(arguments: Mapping[str, Any], report: Callable[[str, Mapping[str, object]], None]) -> str:
@@ -59,10 +56,10 @@ def load(file: str) -> np.ndarray:
 def check(torch: np.ndarray, keras: np.ndarray) -> Verdict:
     """Require equivalence within the margin, by two one-sided tests at 5 %."""
     difference = statistics.accuracy_difference(keras, torch, confidence=0.9)
-    passed = difference.low > -MARGIN and difference.high < MARGIN
+    passed = max(-difference.low, difference.high) < ACCURACY_MARGIN
     detail = (
         f"Keras {100 * keras.mean():.1f} %, torch {100 * torch.mean():.1f} %, difference "
-        f"[{100 * difference.low:+.1f}, {100 * difference.high:+.1f}] points within ±{100 * MARGIN:g}; "
+        f"[{100 * difference.low:+.1f}, {100 * difference.high:+.1f}] points within ±{100 * ACCURACY_MARGIN:g}; "
         f"{SEEDS} seeds, {EXAMPLES:,} images"
     )
     return Verdict("accuracy", passed, detail if passed else detail.replace("within", "not within"))
