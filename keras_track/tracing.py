@@ -149,8 +149,8 @@ class KerasSubject:
         arrays = {name: inputs[name].astype(self._type(one)) for name, one in self._pair.inputs.items()}
         if len(arrays) == 1:
             return next(iter(arrays.values()))
-        names = getattr(self.model, "input_names", None) or list(getattr(self.model, "_inputs_struct", {}) or {})
-        return arrays if set(names) == set(arrays) else list(arrays.values())
+        names = {one.name for one in getattr(self.model, "inputs", None) or []}  # a subclassed model names none
+        return arrays if names == set(arrays) else list(arrays.values())
 
     def _type(self, one: Input) -> str:
         return {"real": self._float, "tokens": "int32", "mask": "bool"}[one.kind]

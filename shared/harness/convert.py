@@ -151,9 +151,10 @@ def write_task(arguments: Mapping[str, Any], report: object) -> dict[str, int]:
 def _of_model(arguments: Mapping[str, Any], work: str, *what: Any) -> Any:
     """Let the track's framework read or write for the chapter's model."""
     chapter, spec = chapters.get(arguments["chapter"]), TRACKS[arguments["track"]]
+    track = open_track(spec.name, "cpu")  # before the files choose a precision, which opening would reset
 
     def build() -> TrackModel:
-        return open_track(spec.name, "cpu").build(chapter, chapter.configure(arguments["settings"]), seed=0)
+        return track.build(chapter, chapter.configure(arguments["settings"]), seed=0)
 
     files = importlib.import_module(f"{spec.module.rpartition('.')[0]}.checkpoints")
     try:

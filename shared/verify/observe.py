@@ -137,8 +137,9 @@ def user_pair(reference: str) -> Pair:
 def _material(arguments: Mapping[str, Any], pair: Pair, steps: int) -> Material:
     if "chapter" not in arguments:
         return draw_material(pair, steps)
-    dataset = datasets.load(chapters.get(arguments["chapter"]).dataset, datasets.embedded_source("mnist"))
+    name = chapters.get(arguments["chapter"]).dataset
+    dataset = datasets.load(name, datasets.embedded_source(name))
     batches = TrainingBatches(dataset, dataset.train, pair.batch_size, 0).epoch(0)
     chosen = [next(batches) for _ in range(steps)]
-    name = next(iter(pair.inputs))
-    return Material([{name: batch.inputs} for batch in chosen], [batch.labels for batch in chosen])
+    (model_input,) = pair.inputs
+    return Material([{model_input: batch.inputs} for batch in chosen], [batch.labels for batch in chosen])
