@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_track import optimizers, precision, weights
+from keras_track import losses, optimizers, precision, weights
 from keras_track.facts import facts, loss_facts, optimizer_facts
 from shared.errors import UserError, as_user_error
 from shared.training import SGD
@@ -134,12 +134,7 @@ class KerasSubject:
         if isinstance(self._pair.loss, OwnLoss):
             with as_user_error("the Keras loss function failed"):
                 return self._pair.loss.keras()
-        losses = keras.losses
-        return {
-            "cross_entropy": lambda: losses.SparseCategoricalCrossentropy(from_logits=True),
-            "binary_cross_entropy": lambda: losses.BinaryCrossentropy(from_logits=True),
-            "mean_squared_error": losses.MeanSquaredError,
-        }[self._pair.loss]()
+        return losses.build(self._pair.loss)
 
     def _call(self, inputs: Mapping[str, np.ndarray]) -> Any:
         return self.model(self._inputs(inputs), training=False)

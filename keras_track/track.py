@@ -7,9 +7,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_track import backends, optimizers, precision, weights
+from keras_track import backends, losses, optimizers, precision, weights
 from shared.chapters.spec import Chapter
 from shared.datasets.batches import Batch
+from shared.losses import LossName, as_targets
 from shared.track import Track, TrackModel, TrackSpec, choose_device
 from shared.training import Recipe
 
@@ -38,7 +39,7 @@ class KerasTrack(Track):
         keras.backend.clear_session()
         keras.utils.set_random_seed(seed)
         model = importlib.import_module(f"keras_track.models.{chapter.slug}").build(config)
-        return KerasModel(model, self._backend)
+        return KerasModel(model, chapter.loss, self._backend)
 
     def synchronise(self) -> None:
         """Nothing to wait for: a training step returns its loss, and a prediction its outputs, to the host."""
@@ -49,10 +50,10 @@ class KerasTrack(Track):
 
 
 class KerasModel(TrackModel):
-    """A keras.Model with cross-entropy loss and an optimizer."""
+    """A keras.Model with loss and optimizer."""
 
-    def __init__(self, model: keras.Model, backend: backends.Backend):
-        self.model, self._backend = model, backend
+    def __init__(self, model: keras.Model, loss: LossName, backend: backends.Backend):
+        self.model, self._loss, self._backend = model, loss, backend
 
     def weights(self) -> dict[str, np.ndarray]:
         """Return copies of all weights, in canonical form."""
@@ -70,14 +71,14 @@ class KerasModel(TrackModel):
         """Attach loss and optimizer."""
         self.model.compile(
             optimizer=optimizers.build(recipe.optimizer, learning_rates),
-            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            loss=losses.build(self._loss),
         )
         self.model.optimizer.build(self.model.trainable_variables)
 
     def train_step(self, batch: Batch) -> float:
         """Train on one batch; the loss tracker is reset because it averages over calls."""
         self.model.reset_metrics()
-        return float(self.model.train_on_batch(batch.inputs, batch.labels))
+        return float(self.model.train_on_batch(batch.inputs, as_targets(self._loss, batch.labels)))
 
     def predict(self, inputs: np.ndarray) -> np.ndarray:
         """Return the outputs in inference mode."""

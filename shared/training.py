@@ -77,7 +77,55 @@ class AdamW(Adam):
     weight_decay: float = 0.004
 
 
-Optimizer = SGD | RMSprop | Adam | AdamW
+@dataclass(frozen=True)
+class Lion:
+    """Lion, evolved sign momentum (Chen et al. 2023, Algorithm 2), with the paper's betas.
+
+    c = sign(beta_1 * m + (1 - beta_1) * g)
+    w -= learning_rate * (c + weight_decay * w)
+    m = beta_2 * m + (1 - beta_2) * g
+    """
+
+    learning_rate: float
+    beta_1: float = 0.9
+    beta_2: float = 0.99
+    weight_decay: float = 0.0
+
+
+@dataclass(frozen=True)
+class Sophia:
+    """Sophia-G (Liu et al. 2023, Algorithm 3), with the Gauss-Newton-Bartlett estimate of Algorithm 2.
+
+    m = beta_1 * m + (1 - beta_1) * g
+    at steps t = 1, 1 + interval, ...:
+        labels drawn from the model's own distribution; b the gradient of the mean loss in them
+        h = beta_2 * h + (1 - beta_2) * batch_size * b^2
+    w -= learning_rate * weight_decay * w
+    w -= learning_rate * clip(m / max(gamma * h, epsilon), -1, 1)
+    """
+
+    learning_rate: float
+    beta_1: float = 0.96
+    beta_2: float = 0.99
+    gamma: float = 0.05
+    epsilon: float = 1e-12
+    interval: int = 10
+    weight_decay: float = 0.2
+
+
+Optimizer = SGD | RMSprop | Adam | AdamW | Lion | Sophia
+
+OPTIMIZERS: dict[str, Optimizer] = {
+    "sgd": SGD(0.01),
+    "momentum": SGD(0.01, momentum=0.9),
+    "nesterov": SGD(0.01, momentum=0.9, nesterov=True),
+    "rmsprop": RMSprop(1e-3),
+    "adam": Adam(1e-3),
+    "adamw": AdamW(1e-3),
+    "lion": Lion(1e-4),
+    "sophia": Sophia(1e-4),
+}
+"""By the name that `--set optimizer=NAME` takes."""
 
 
 # === Learning-rate schedules ===

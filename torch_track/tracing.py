@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from shared.errors import UserError, as_user_error
@@ -16,6 +15,7 @@ from shared.verify.trace import LayerTrace
 from torch_track import optimizers, weights
 from torch_track.axes import AxisTracker, canonical, channels_last, dense_inputs, mark_channels
 from torch_track.facts import facts, loss_facts, optimizer_facts
+from torch_track.losses import LOSSES
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -153,11 +153,7 @@ class TorchSubject:
         if isinstance(self._pair.loss, OwnLoss):
             with as_user_error("the torch loss function failed"):
                 return self._pair.loss.torch()
-        return {
-            "cross_entropy": _cross_entropy,
-            "binary_cross_entropy": functional.binary_cross_entropy_with_logits,
-            "mean_squared_error": functional.mse_loss,
-        }[self._pair.loss]
+        return LOSSES[self._pair.loss]
 
     def _target(self, target: np.ndarray) -> Tensor:
         dtype = torch.int64 if self._pair.target == "classes" else self._dtype
@@ -201,11 +197,6 @@ def tensors_in(structure: Any) -> list[Tensor]:
     if isinstance(structure, list | tuple):
         return [tensor for one in structure for tensor in tensors_in(one)]
     return []
-
-
-def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean cross-entropy of logits (..., classes) for labels (...)."""
-    return functional.cross_entropy(logits.reshape(-1, logits.shape[-1]), labels.reshape(-1))
 
 
 def _dropout_rates(module: nn.Module) -> dict[str, float]:

@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from shared.chapters.spec import Chapter
 from shared.datasets.batches import Batch
+from shared.losses import TARGET_KINDS, LossName, as_targets
 from shared.track import Track, TrackModel, TrackSpec, choose_device
 from shared.training import Recipe
 from torch_track import optimizers, weights
 from torch_track.axes import dense_inputs, mark_channels
+from torch_track.losses import LOSSES
 
 
 def open_track(spec: TrackSpec, device: str) -> "TorchTrack":
@@ -36,8 +37,8 @@ class TorchTrack(Track):
         """Build torch_track.models.<slug> on the device."""
         torch.manual_seed(seed)
         module = importlib.import_module(f"torch_track.models.{chapter.slug}").build(config).to(self.device)
-        example = mark_channels(torch.zeros(2, *chapter.input_shape, device=self.device).permute(0, 3, 1, 2), 1)
-        return TorchModel(module, dense_inputs(module, example), self.device)
+        example = to_tensor(np.zeros((2, *chapter.input_shape), np.float32), self.device)
+        return TorchModel(module, dense_inputs(module, example), chapter.loss, self.device)
 
     def synchronise(self) -> None:
         """Wait for the GPU, if there is one."""
@@ -50,10 +51,10 @@ class TorchTrack(Track):
 
 
 class TorchModel(TrackModel):
-    """An nn.Module with cross-entropy loss and an optimizer."""
+    """An nn.Module with loss and optimizer."""
 
-    def __init__(self, module: nn.Module, flattened: weights.Flattened, device: str):
-        self.module, self._flattened, self._device = module, flattened, device
+    def __init__(self, module: nn.Module, flattened: weights.Flattened, loss: LossName, device: str):
+        self.module, self._flattened, self._loss, self._device = module, flattened, loss, device
 
     def weights(self) -> dict[str, np.ndarray]:
         """Return copies of all weights, in canonical form."""
@@ -76,8 +77,7 @@ class TorchModel(TrackModel):
         """Forward, backward, update."""
         self.module.train()
         self._optimizer.zero_grad()
-        labels = torch.from_numpy(batch.labels).to(self._device, torch.int64)
-        loss = functional.cross_entropy(self.module(self._to_tensor(batch.inputs)), labels)
+        loss = LOSSES[self._loss](self.module(to_tensor(batch.inputs, self._device)), self._targets(batch.labels))
         loss.backward()
         self._optimizer.step()
         return loss.item()
@@ -86,7 +86,7 @@ class TorchModel(TrackModel):
         """Return the outputs in evaluation mode."""
         self.module.eval()
         with torch.inference_mode():
-            return self.module(self._to_tensor(inputs)).cpu().numpy()
+            return self.module(to_tensor(inputs, self._device)).cpu().numpy()
 
     def snapshot(self) -> dict[str, Any]:
         """Return the states of module, optimizer and random generators."""
@@ -108,7 +108,12 @@ class TorchModel(TrackModel):
         """Seed torch's generators, on every device."""
         torch.manual_seed(seed)
 
-    def _to_tensor(self, inputs: np.ndarray) -> Tensor:
-        """Put inputs on the device; images (batch, height, width, channels) become channels first."""
-        tensor = torch.from_numpy(inputs).to(self._device)
-        return tensor.permute(0, 3, 1, 2) if tensor.ndim == 4 else tensor
+    def _targets(self, labels: np.ndarray) -> Tensor:
+        targets = torch.from_numpy(as_targets(self._loss, labels)).to(self._device)
+        return targets.to(torch.int64) if TARGET_KINDS[self._loss] == "classes" else targets
+
+
+def to_tensor(inputs: np.ndarray, device: str) -> Tensor:
+    """Put inputs on the device; images (batch, height, width, channels) become channels first, and marked so."""
+    tensor = torch.from_numpy(inputs).to(device)
+    return mark_channels(tensor.permute(0, 3, 1, 2), 1) if tensor.ndim == 4 else tensor

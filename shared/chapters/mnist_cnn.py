@@ -42,6 +42,7 @@ CHAPTER = Chapter(
             "classic": Recipe(optimizer=Adam(learning_rate=1e-3), schedule=Constant(), batch_size=64, epochs=5),
         }
     ),
+    loss="cross_entropy",
     metric="accuracy",
     margin=0.005,
     input_shape=(IMAGE_SIZE, IMAGE_SIZE, 1),

@@ -2,10 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, get_args, get_type_hints
+from types import MappingProxyType
+from typing import Annotated, Any, get_args, get_type_hints
+
+from annotated_types import Gt
 
 from shared.errors import UserError, unknown
-from shared.training import Recipe
+from shared.losses import LossName
+from shared.training import OPTIMIZERS, Optimizer, Recipe
+
+RECIPE_SETTINGS = ("optimizer", "learning_rate")
+"""Settings of every chapter that change its recipe, not its model."""
 
 
 @dataclass(frozen=True)
@@ -19,21 +26,36 @@ class Chapter:
     config: Any
     """Frozen dataclass with the model's hyperparameters, at the seed chapter's values."""
     recipes: Mapping[str, Recipe]
+    loss: LossName
     metric: str
     """Name in shared.metrics; larger is better."""
     margin: float
     """Two tracks whose metric differs by less than this are the same for a reader's purpose."""
     input_shape: tuple[int, ...]
     """One example as the model gets it, channels last."""
+    features: tuple[str, ...] = ()
+    """Columns of a tabular data set that the model sees; all of them if empty."""
+    optimizers: Mapping[str, Optimizer] = MappingProxyType({})
+    """What `--set optimizer=NAME` means here, where the general learning rate of that optimizer does not suit."""
+    references: tuple[str, ...] = ()
+    """Names in shared.references: models of other kinds, to read the scores against."""
 
-    def recipe(self, name: str) -> Recipe:
-        """Return the named recipe; UserError with the nearest name otherwise."""
+    def recipe(self, name: str, settings: Mapping[str, str] = MappingProxyType({})) -> Recipe:
+        """Return the named recipe with the recipe's part of `settings` applied; UserError as for `configure`."""
         if name not in self.recipes:
             raise unknown("recipe", name, self.recipes, f"'{self.slug}' has: {', '.join(self.recipes)}.")
-        return self.recipes[name]
+        recipe, known = self.recipes[name], OPTIMIZERS | self.optimizers
+        if "optimizer" in settings:
+            if settings["optimizer"] not in known:
+                raise unknown(f"value for {self.slug}: optimizer", settings["optimizer"], known)
+            recipe = replace(recipe, optimizer=known[settings["optimizer"]])
+        if "learning_rate" in settings:
+            rate = _parse(f"{self.slug}: learning_rate", settings["learning_rate"], Annotated[float, Gt(0)])
+            recipe = replace(recipe, optimizer=replace(recipe.optimizer, learning_rate=rate))
+        return recipe
 
     def configure(self, settings: Mapping[str, str]) -> Any:
-        """Return the config with `settings` (name to text, as typed) applied.
+        """Return the config with the model's part of `settings` (name to text, as typed) applied.
 
         Raises UserError for an unknown name or a value that the field does not take.
         """
@@ -41,8 +63,10 @@ class Chapter:
         known = [field.name for field in fields(self.config)]
         values = {}
         for name, text in settings.items():
+            if name in RECIPE_SETTINGS:
+                continue
             if name not in known:
-                raise unknown(f"setting of {self.slug}", name, known)
+                raise unknown(f"setting of {self.slug}", name, [*known, *RECIPE_SETTINGS])
             values[name] = _parse(f"{self.slug}: {name}", text, hints[name])
         return replace(self.config, **values)
 

@@ -58,7 +58,7 @@ def plan(request: Request, name_folder: Callable[[str, int], Path]) -> list[Job]
     Raises UserError for anything that cannot be done, before any worker starts.
     """
     chapter = chapters.get(request.chapter)
-    recipe = chapter.recipe(request.recipe)
+    recipe = chapter.recipe(request.recipe, request.settings)
     chapter.configure(request.settings)
     _check_numbers(request, recipe.batch_size)
     for track in request.tracks:

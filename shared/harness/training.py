@@ -76,7 +76,7 @@ class Trainer:
         """
         chapter = chapters.get(job.chapter)
         config = chapter.configure(job.settings)
-        recipe = replace(chapter.recipe(job.recipe), epochs=job.epochs)
+        recipe = replace(chapter.recipe(job.recipe, job.settings), epochs=job.epochs)
         dataset = datasets.load(chapter.dataset, job.source)
         watch = Stopwatch(self._track)
         with RunWriter(job.folder) as writer:

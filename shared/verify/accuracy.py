@@ -23,7 +23,7 @@ def measure(arguments: Mapping[str, Any], report: Callable[[str, Mapping[str, ob
     """Worker task: train each seed, write which validation examples came out right, return the file."""
     track = open_track(arguments["track"], "auto")
     chapter = chapters.get(arguments["chapter"])
-    recipe = chapter.recipe(arguments["recipe"])
+    recipe = chapter.recipe(arguments["recipe"], arguments["settings"])
     dataset = datasets.load(chapter.dataset, datasets.embedded_source(chapter.dataset))
     model = track.build(chapter, chapter.configure(arguments["settings"]), seed=0)
     model.compile(recipe, recipe.learning_rates(EXAMPLES // BATCH_SIZE))

@@ -77,7 +77,7 @@ def check(subject: Subject, tracks: Sequence[str]) -> None:
         raise UserError("--tracks: name at least one Keras track to compare with torch.")
     if not subject.is_pair:
         chapter = chapters.get(subject.name)
-        chapter.recipe(subject.recipe)
+        chapter.recipe(subject.recipe, subject.settings)
         chapter.configure(subject.settings)
         datasets.embedded_source(chapter.dataset).file.check()
 

@@ -109,12 +109,12 @@ def find_pair(arguments: Mapping[str, Any]) -> Pair:
 def chapter_pair(slug: str, settings: Mapping[str, str], recipe_name: str) -> Pair:
     """Return both tracks' models of a chapter as a pair."""
     chapter = chapters.get(slug)
-    config, recipe = chapter.configure(settings), chapter.recipe(recipe_name)
+    config, recipe = chapter.configure(settings), chapter.recipe(recipe_name, settings)
     return Pair(
         keras=lambda: importlib.import_module(f"keras_track.models.{slug}").build(config),
         torch=lambda: importlib.import_module(f"torch_track.models.{slug}").build(config),
         input_shape=chapter.input_shape,
-        loss="cross_entropy",
+        loss=chapter.loss,
         optimizer=recipe.optimizer,
         schedule=recipe.schedule,
         batch_size=16,

@@ -4,15 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from shared.losses import TARGET_KINDS, LossName
 from shared.training import Adam, Constant, Optimizer, Recipe, Schedule
-
-LossName = Literal["cross_entropy", "binary_cross_entropy", "mean_squared_error"]
-LOSSES: dict[str, str] = {
-    "cross_entropy": "classes",
-    "binary_cross_entropy": "binary",
-    "mean_squared_error": "real",
-}
-"""The named losses, each with the kind of target it takes. The first two expect logits."""
 
 
 @dataclass(frozen=True)
@@ -99,4 +92,4 @@ class Pair:
     @property
     def target(self) -> str:
         """The kind of target: classes, binary or real."""
-        return self.loss.target if isinstance(self.loss, OwnLoss) else LOSSES[self.loss]
+        return self.loss.target if isinstance(self.loss, OwnLoss) else TARGET_KINDS[self.loss]
