@@ -11,15 +11,20 @@ def data(
     dataset: Annotated[str | None, typer.Argument(help="Name of a data set; all if left out.")] = None,
     source: options.Source = "embedded",
     tfds_dir: options.TfdsDir = None,
+    data: options.Data = None,
     json: options.Json = False,
 ) -> None:
     """Check data sets and show their splits, class counts and origin."""
     from shared import datasets
     from shared.cli.console import print_json
+    from shared.errors import UserError
     from shared.harness.comparison import find_source
 
-    names = [dataset] if dataset else list(datasets.DATASETS)
-    found = [describe(name, find_source(name, source, str(tfds_dir) if tfds_dir else None)) for name in names]
+    if data and not dataset:
+        raise UserError("--data: name the data set that the file is an example of, for example 'twotrack data telco'.")
+    names = [dataset] if dataset else datasets.offering(source)
+    tfds_folder = str(tfds_dir) if tfds_dir else None
+    found = [describe(name, find_source(name, source, tfds_folder, data)) for name in names]
     if json:
         print_json(found)
         return
@@ -40,14 +45,22 @@ def describe(name: str, source) -> dict[str, object]:
     return {
         "name": name,
         "source": source.name,
-        "origin": datasets.DATASETS[name].ORIGIN,
-        "licence": datasets.DATASETS[name].LICENCE,
+        **_provenance(name, source),
         "file": str(source.file.path),
         "bytes": source.file.path.stat().st_size,
         "sha256": source.file.sha256,
         "fingerprint": dataset.fingerprint,
         "splits": {key: _class_counts(split.labels, dataset.class_names) for key, split in splits.items()},
     }
+
+
+def _provenance(name: str, source) -> dict[str, str]:
+    """Return origin and licence; of a user's own file nothing is known."""
+    from shared import datasets
+
+    if source.name.startswith("csv:"):
+        return {"origin": "a CSV file of your own", "licence": "yours"}
+    return {"origin": datasets.DATASETS[name].ORIGIN, "licence": datasets.DATASETS[name].LICENCE}
 
 
 def _class_counts(labels, class_names: tuple[str, ...]) -> dict[str, int]:

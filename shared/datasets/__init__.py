@@ -1,24 +1,18 @@
-"""Data sets by name, from the file that the repository carries or through tensorflow-datasets."""
+"""Data sets by name: the file that the repository carries, tensorflow-datasets, or a CSV file of the user's own."""
 
-from dataclasses import dataclass
+import stat
+from collections.abc import Sequence
+from pathlib import Path
 from types import ModuleType
 
-from shared.datasets import mnist
-from shared.datasets.files import DataFile
+from shared.datasets import mnist, tabular, telco
+from shared.datasets.files import DataFile, Source, sha256_of
 from shared.datasets.spec import Dataset
 from shared.errors import UserError, unknown
 
-DATASETS: dict[str, ModuleType] = {"mnist": mnist}
+DATASETS: dict[str, ModuleType] = {"mnist": mnist, "telco": telco}
+"""Each module has EMBEDDED, ORIGIN, LICENCE, SOURCES (other ways to its data: tfds, csv) and read(source)."""
 EMBEDDED = "embedded"
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a data set's arrays lie: checked, readable without a framework."""
-
-    name: str
-    """embedded, or tfds:NAME."""
-    file: DataFile
 
 
 def require_known(dataset: str) -> None:
@@ -33,16 +27,62 @@ def embedded_source(dataset: str) -> Source:
     return Source(EMBEDDED, DATASETS[dataset].EMBEDDED)
 
 
+def here(dataset: str, recorded: Source) -> Source:
+    """Return where the data of a run lies here: embedded data moves with the installation."""
+    return embedded_source(dataset) if recorded.name == EMBEDDED else recorded
+
+
+def offering(source: str) -> list[str]:
+    """Return the data sets that come from `source`: embedded, tfds or tfds:NAME."""
+    kind, _ = _parts(source)
+    return [name for name, module in DATASETS.items() if kind in (EMBEDDED, *module.SOURCES)]
+
+
 def tfds_name(dataset: str, source: str) -> str | None:
     """Return the tensorflow-datasets name in `source` (tfds, or tfds:NAME), or None for embedded data."""
-    kind, _, name = source.partition(":")
-    if source == EMBEDDED:
+    kind, name = _parts(source)
+    if kind == EMBEDDED:
         return None
-    if kind != "tfds":
-        raise UserError(f"unknown source '{source}': expected 'embedded', 'tfds' or 'tfds:NAME'.")
+    _require_offered(dataset, "tfds", "does not come through tensorflow-datasets")
     return name or dataset
 
 
-def load(dataset: str, source: Source) -> Dataset:
-    """Read, check and split the named data set."""
-    return DATASETS[dataset].from_arrays(source.file.arrays(), source.name)
+def _parts(source: str) -> tuple[str, str]:
+    """Return kind and name of what was typed for --source."""
+    kind, _, name = source.partition(":")
+    if source != EMBEDDED and kind != "tfds":
+        raise UserError(f"unknown source '{source}': expected 'embedded', 'tfds' or 'tfds:NAME'.")
+    return kind, name
+
+
+def csv_source(dataset: str, path: Path) -> Source:
+    """Return the user's own CSV file as a source, after all of it was read and checked; UserError otherwise."""
+    require_known(dataset)
+    _require_offered(dataset, "csv", "takes no CSV file")
+    checksum = _checksum(path)
+    file = DataFile(path.absolute(), checksum, restore="run the command again with --data")
+    source = Source(f"csv:{path.name}", file)
+    load(dataset, source)
+    return source
+
+
+def load(dataset: str, source: Source, features: Sequence[str] = ()) -> Dataset:
+    """Read, check and split the named data set; of a table keep the named features only, if any are named."""
+    loaded = DATASETS[dataset].read(source)
+    return tabular.select(loaded, features) if features else loaded
+
+
+def _require_offered(dataset: str, kind: str, refusal: str) -> None:
+    if kind not in DATASETS[dataset].SOURCES:
+        others = ", ".join(name for name, module in DATASETS.items() if kind in module.SOURCES)
+        raise UserError(f"data set '{dataset}' {refusal}; these do: {others}; for '{dataset}' use --source embedded.")
+
+
+def _checksum(path: Path) -> str:
+    try:
+        if stat.S_ISREG(path.stat().st_mode):
+            return sha256_of(path)
+        reason = "it is a folder or a device, not a file"
+    except OSError as error:
+        reason = error.strerror
+    raise UserError(f"cannot read {path}: {reason}; name a CSV file with --data.")

@@ -1,5 +1,6 @@
-"""Data files on disk: compressed NumPy archives that are checked before they are trusted."""
+"""Data files on disk: NumPy archives and text that are checked before they are trusted."""
 
+import gzip
 import hashlib
 import os
 import zipfile
@@ -12,11 +13,12 @@ import numpy as np
 from shared.errors import UserError
 
 EMBEDDED_FOLDER = Path(__file__).parent / "embedded"
+GZIP_MAGIC = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
 class DataFile:
-    """A file of named arrays and the SHA-256 that its bytes must have."""
+    """A file of named arrays, or of text, and the SHA-256 that its bytes must have."""
 
     path: Path
     sha256: str
@@ -45,6 +47,30 @@ class DataFile:
                 return {name: archive[name] for name in archive.files}
         except (ValueError, zipfile.BadZipFile, zlib.error) as error:
             raise UserError(f"the data file {self.path} is no NumPy archive: {error}; {self.restore}.") from error
+
+    def text(self) -> str:
+        """Return the text of a UTF-8 file, which may be packed by gzip. UserError as for `check`."""
+        content = self.check()
+        try:
+            unpacked = gzip.decompress(content) if content.startswith(GZIP_MAGIC) else content
+            return unpacked.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = len(error.object[: error.start + 1].splitlines())
+            raise UserError(
+                f"{self.path}, line {line}: expected UTF-8 text, found the byte "
+                f"0x{error.object[error.start]:02x}; save the file as UTF-8 and run the command again."
+            ) from error
+        except (OSError, EOFError, zlib.error) as error:
+            raise UserError(f"the data file {self.path} is no whole gzip file: {error}; {self.restore}.") from error
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a data set lies: checked, readable without a framework."""
+
+    name: str
+    """embedded, tfds:NAME or csv:NAME."""
+    file: DataFile
 
 
 def sha256_of(file: Path) -> str:

@@ -6,7 +6,7 @@ validation split (55,000 + 5,000); the 10,000 test images are the test split.
 
 import numpy as np
 
-from shared.datasets.files import EMBEDDED_FOLDER, DataFile
+from shared.datasets.files import EMBEDDED_FOLDER, DataFile, Source
 from shared.datasets.spec import Dataset, Split
 
 EMBEDDED = DataFile(
@@ -16,6 +16,7 @@ EMBEDDED = DataFile(
 )
 ORIGIN = "LeCun, Cortes and Burges; 60,000 + 10,000 digits, 28 x 28 grey"
 LICENCE = "CC BY-SA 3.0"
+SOURCES = ("tfds",)
 CLASS_NAMES = tuple("0123456789")
 IMAGE_SHAPE = (28, 28)
 VALIDATION_SHARE = 1 / 12
@@ -30,6 +31,11 @@ def normalise(images: np.ndarray) -> np.ndarray:
     scaled *= np.float32(1 / (255 * PIXEL_STD))
     scaled -= np.float32(PIXEL_MEAN / PIXEL_STD)
     return scaled[..., np.newaxis]
+
+
+def read(source: Source) -> Dataset:
+    """Read, check and split the images; UserError if the file is not the expected one."""
+    return from_arrays(source.file.arrays(), source.name)
 
 
 def from_arrays(arrays: dict[str, np.ndarray], source: str) -> Dataset:

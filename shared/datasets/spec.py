@@ -31,13 +31,15 @@ class Dataset:
 
     name: str
     source: str
-    """embedded, or tfds:NAME."""
+    """embedded, tfds:NAME or csv:NAME."""
     class_names: tuple[str, ...]
     train: Split
     validation: Split
     test: Split
     prepare: Callable[[np.ndarray], np.ndarray]
     """Stored inputs (batch, ...) to model inputs (batch, ...) float32, channels last."""
+    feature_names: tuple[str, ...] = ()
+    """Of a table, one for each column of the stored inputs (examples, features); empty for images."""
 
     @cached_property
     def fingerprint(self) -> str:

@@ -1,0 +1,58 @@
+"""Telco churn: 7,043 customers of a telephone company, 1,869 of whom left. Data card: docs/datasets/telco.md.
+
+Features, 40: three numbers, six flags, and one 0/1 feature for each category of the other ten columns.
+Splits: 70/15/15 %, stratified, stated in shared/datasets/tabular.py.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from shared.datasets.files import EMBEDDED_FOLDER, DataFile, Source
+from shared.datasets.spec import Dataset, Split
+from shared.datasets.tabular import Standardise, split_rows
+from shared.errors import UserError
+
+EMBEDDED = DataFile(
+    EMBEDDED_FOLDER / "telco.csv.gz",
+    sha256="7f25327d43c35f11175aa2de3fcba49f0df97ccaae4e19b98ebcfc9d1532340f",
+    restore="restore it with 'git checkout' or install twotrack again",
+)
+ORIGIN = "IBM Watson sample, taken from the R package modeldata; 7,043 customers, 20 columns"
+LICENCE = "MIT"
+SOURCES = ("csv",)
+CLASS_NAMES = ("stays", "churns")
+NUMERIC = ("tenure", "monthly_charges", "total_charges")
+SMALLEST_CLASS = 20
+"""Then validation and test hold three or more of each class."""
+
+
+def read(source: Source) -> Dataset:
+    """Read, check and split the customers; UserError with line and column if a row is not as it should be."""
+    from shared.datasets.csv_rows import read_rows
+    from shared.datasets.customer import Customer, features
+
+    customers = read_rows(source.file.text(), source.file.path, Customer)
+    labels = np.array([customer.churn == "Yes" for customer in customers], np.int32)
+    _require_both_classes(labels, source.file.path)
+    feature_names, inputs = features(customers)
+    train, validation, test = (Split(inputs[rows], labels[rows]) for rows in split_rows(labels))
+    return Dataset(
+        name="telco",
+        source=source.name,
+        class_names=CLASS_NAMES,
+        train=train,
+        validation=validation,
+        test=test,
+        prepare=Standardise.fit(train.inputs, np.isin(feature_names, NUMERIC)),
+        feature_names=feature_names,
+    )
+
+
+def _require_both_classes(labels: np.ndarray, file: Path) -> None:
+    stay, churn = np.bincount(labels, minlength=2)
+    if min(stay, churn) < SMALLEST_CLASS:
+        raise UserError(
+            f"{file}: expected at least {SMALLEST_CLASS} customers of each class, for a split into train, validation "
+            f"and test; found {churn} with churn 'Yes' and {stay} with 'No'; add rows and run the command again."
+        )
