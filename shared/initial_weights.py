@@ -6,7 +6,16 @@ from zlib import crc32
 
 import numpy as np
 
-CONSTANTS = {"bias": 0.0, "beta": 0.0, "gamma": 1.0, "moving_mean": 0.0, "moving_variance": 1.0}
+from shared.activations import PRELU_ALPHA
+
+CONSTANTS = {
+    "bias": 0.0,
+    "beta": 0.0,
+    "gamma": 1.0,
+    "moving_mean": 0.0,
+    "moving_variance": 1.0,
+    "alpha": PRELU_ALPHA,
+}
 
 
 def draw(shapes: Mapping[str, tuple[int, ...]], seed: int) -> dict[str, np.ndarray]:

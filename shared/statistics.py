@@ -1,12 +1,16 @@
-"""Intervals for one track and for the difference between two, all at 95 %."""
+"""Intervals for one track and for the difference between two, all at 95 % unless said otherwise."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
+from shared import metrics
+
 CONFIDENCE = 0.95
+RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,57 @@ class Estimate:
     low: float
     high: float
     method: str
+
+
+def score(metric: str, logits: np.ndarray, labels: np.ndarray) -> Estimate:
+    """Estimate a metric of shared.metrics from logits (seeds, examples, classes or 1) and labels (examples,).
+
+    One seed: accuracy as in `accuracy`, any other metric by bootstrap over the test examples, for
+    another test set. More seeds: Student's t over the seeds, for another seed.
+    """
+    if metric == "accuracy":
+        return accuracy(metrics.classes(logits) == labels)
+    if len(logits) == 1:
+        return _bootstrap(lambda chosen: metrics.score(metric, logits[0][chosen], labels[chosen]), labels)
+    return _mean(np.array([metrics.score(metric, one, labels) for one in logits]), "Student's t, over seeds")
+
+
+def score_difference(
+    metric: str, first: np.ndarray, second: np.ndarray, labels: np.ndarray, confidence: float = CONFIDENCE
+) -> Estimate:
+    """Estimate a metric of the first minus that of the second; arguments as for `score`, paired like them.
+
+    Two one-sided tests at 5 % (Schuirmann 1987) find the two equivalent within a margin exactly if the
+    interval at confidence 0.9 lies inside it.
+    """
+    if metric == "accuracy":
+        return accuracy_difference(metrics.classes(first) == labels, metrics.classes(second) == labels, confidence)
+
+    def difference(one: np.ndarray, other: np.ndarray, chosen: np.ndarray | slice) -> float:
+        return metrics.score(metric, one[chosen], labels[chosen]) - metrics.score(metric, other[chosen], labels[chosen])
+
+    if len(first) == 1:
+        return _bootstrap(lambda chosen: difference(first[0], second[0], chosen), labels, confidence)
+    each = [difference(one, other, slice(None)) for one, other in zip(first, second, strict=True)]
+    return _mean(np.array(each), "paired t, over seeds", confidence)
+
+
+def _bootstrap(
+    statistic: Callable[[np.ndarray], float], labels: np.ndarray, confidence: float = CONFIDENCE
+) -> Estimate:
+    """Estimate `statistic` of chosen examples from resamples within each class (Efron and Tibshirani 1993)."""
+    strata = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    interval = stats.bootstrap(
+        strata,
+        lambda *chosen: statistic(np.concatenate(chosen)),
+        n_resamples=RESAMPLES,
+        vectorized=False,
+        confidence_level=confidence,
+        method="percentile",
+        rng=0,
+    ).confidence_interval
+    value = statistic(np.arange(len(labels)))
+    return Estimate(value, float(interval.low), float(interval.high), "bootstrap, over test examples")
 
 
 def accuracy(correct: np.ndarray) -> Estimate:
@@ -34,9 +89,7 @@ def accuracy(correct: np.ndarray) -> Estimate:
 def accuracy_difference(first: np.ndarray, second: np.ndarray, confidence: float = CONFIDENCE) -> Estimate:
     """Estimate accuracy of the first minus the second, from booleans (seeds, examples) in the same order.
 
-    One seed: paired over the test examples. More seeds: paired over the seeds. Two one-sided tests at
-    5 % (Schuirmann 1987) find the two equivalent within a margin exactly if the interval at
-    confidence 0.9 lies inside it.
+    One seed: paired over the test examples. More seeds: paired over the seeds.
     """
     if len(first) > 1:
         return _mean(first.mean(axis=1) - second.mean(axis=1), "paired t, over seeds", confidence)

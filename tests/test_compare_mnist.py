@@ -70,8 +70,8 @@ def test_what_is_printed_is_what_the_records_say(compared: Compared):
         assert row["epoch_seconds"] == run.record.epochs[0].seconds
         assert row["peak_memory"] == run.record.memory.peak
     for row, run in zip(compared.printed["tracks"], compared.runs, strict=True):
-        assert row["accuracy"]["value"] == run.record.test["accuracy"]
-        assert row["accuracy"]["low"] < row["accuracy"]["value"] < row["accuracy"]["high"]
+        assert row["score"]["value"] == run.record.test["accuracy"]
+        assert row["score"]["low"] < row["score"]["value"] < row["score"]["high"]
         assert row["parameters"] == 421_642
 
 

@@ -17,6 +17,7 @@ SHAPES = {
     "bn.beta": (32,),
     "bn.moving_mean": (32,),
     "bn.moving_variance": (32,),
+    "prelu.alpha": (32,),
 }
 FANS = {"conv.kernel": 9 * 16 + 9 * 32, "dense.kernel": 300 + 200}
 
@@ -59,7 +60,14 @@ def test_kernels_are_uniform_within_glorots_bounds(name: str):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("dense.bias", 0), ("bn.beta", 0), ("bn.gamma", 1), ("bn.moving_mean", 0), ("bn.moving_variance", 1)],
+    [
+        ("dense.bias", 0),
+        ("bn.beta", 0),
+        ("bn.gamma", 1),
+        ("bn.moving_mean", 0),
+        ("bn.moving_variance", 1),
+        ("prelu.alpha", 0.25),
+    ],
 )
 def test_everything_but_kernels_is_constant(name: str, value: float):
     np.testing.assert_array_equal(initial_weights.draw(SHAPES, seed=0)[name], np.full(SHAPES[name], value))

@@ -127,3 +127,68 @@ def test_the_interval_of_the_difference_holds_the_true_one_in_95_percent_of_tria
 def expected_share(noise: stats.rv_continuous, share: float) -> float:
     """Return the probability that uniform difficulty plus noise stays below `share`."""
     return float(np.mean(noise.cdf(share - (np.arange(100_000) + 0.5) / 100_000)))
+
+
+# === ROC AUC ===
+
+
+def churners(seed: int, shift: float = 1.2, examples: int = 600) -> tuple[np.ndarray, np.ndarray]:
+    """Logits (1, examples, 1) and labels of which a quarter is 1."""
+    labels = (np.arange(examples) % 4 == 0).astype(np.int32)
+    scores = np.random.default_rng(seed).normal(shift * labels, 1.0)
+    return scores[None, :, None], labels
+
+
+def placements(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return, per positive and per negative, the share of the other class that it is in the right order with."""
+    positive, negative = logits[labels == 1], logits[labels == 0]
+    right = (positive[:, None] > negative[None, :]) + 0.5 * (positive[:, None] == negative[None, :])
+    return right.mean(axis=1), right.mean(axis=0)
+
+
+def test_the_interval_of_one_seeds_roc_auc_has_the_width_of_delongs():
+    """DeLong, DeLong and Clarke-Pearson 1988: the variance of the area from its placements."""
+    logits, labels = churners(seed=1)
+
+    estimate = statistics.score("roc_auc", logits, labels)
+
+    of_positives, of_negatives = placements(logits[0, :, 0], labels)
+    deviation = sqrt(of_positives.var(ddof=1) / len(of_positives) + of_negatives.var(ddof=1) / len(of_negatives))
+    assert estimate.value == pytest.approx(of_positives.mean())
+    assert (estimate.high - estimate.low) / 2 == pytest.approx(Z * deviation, rel=0.1)
+    assert estimate.low < estimate.value < estimate.high
+
+
+def test_the_difference_of_two_areas_is_paired_over_the_examples():
+    logits, labels = churners(seed=2)
+    close = logits + np.random.default_rng(3).normal(scale=0.05, size=logits.shape)
+
+    alone = statistics.score("roc_auc", logits, labels)
+    difference = statistics.score_difference("roc_auc", close, logits, labels)
+
+    a, b = (placements(one[0, :, 0], labels) for one in (close, logits))
+    deviation = sqrt(sum((one - other).var(ddof=1) / len(one) for one, other in zip(a, b, strict=True)))
+    assert (difference.high - difference.low) / 2 == pytest.approx(Z * deviation, rel=0.1)
+    assert difference.high - difference.low < 0.2 * (alone.high - alone.low)
+
+
+def test_areas_of_several_seeds_have_students_interval():
+    logits, labels = zip(*(churners(seed) for seed in range(5)), strict=True)
+    stacked, labels = np.concatenate(logits), labels[0]
+
+    areas = np.array([placements(one[:, 0], labels)[0].mean() for one in stacked])
+    estimate = statistics.score("roc_auc", stacked, labels)
+    difference = statistics.score_difference("roc_auc", stacked, stacked[::-1], labels)
+
+    assert (estimate.low, estimate.high) == pytest.approx(student(areas))
+    assert (difference.low, difference.high) == pytest.approx(student(areas - areas[::-1]))
+
+
+def test_accuracy_takes_the_way_of_right_and_wrong():
+    logits, labels = churners(seed=4)
+
+    right = (logits[..., 0] > 0) == labels
+    assert statistics.score("accuracy", logits, labels) == statistics.accuracy(right)
+    assert statistics.score_difference("accuracy", logits, -logits, labels) == statistics.accuracy_difference(
+        right, (logits[..., 0] < 0) == labels
+    )

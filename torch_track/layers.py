@@ -1,8 +1,14 @@
-"""Layers that PyTorch lacks, or whose definition must be Keras' for the two tracks to be one model."""
+"""Layers that PyTorch lacks, or whose definition must be Keras' for the two tracks to be one model; activations."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from shared.activations import LEAKY_SLOPE, PRELU_ALPHA, Activation
 
 
 class BatchNorm2d(nn.BatchNorm2d):
@@ -31,3 +37,36 @@ class GlobalAveragePooling2d(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map x (batch, channels, height, width) to (batch, channels)."""
         return x.mean(dim=(2, 3))
+
+
+class SwiGLU(nn.Module):
+    """a * silu(b), a the first half of the last axis and b, the gate, the second (Shazeer 2020).
+
+    silu(b) = b * sigmoid(b). Without weights: the dense layer in front makes both halves.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map x (..., 2 * units) to (..., units)."""
+        a, b = x.chunk(2, dim=-1)
+        return a * functional.silu(b)
+
+
+ACTIVATIONS: Mapping[Activation, Callable[..., nn.Module]] = MappingProxyType(
+    {
+        "none": nn.Identity,
+        "relu": nn.ReLU,
+        "leaky_relu": partial(nn.LeakyReLU, negative_slope=LEAKY_SLOPE),
+        "prelu": partial(nn.PReLU, init=PRELU_ALPHA),
+        "sigmoid": nn.Sigmoid,
+        "tanh": nn.Tanh,
+        "softmax": partial(nn.Softmax, dim=-1),
+        "gelu": partial(nn.GELU, approximate="none"),
+        "gelu_tanh": partial(nn.GELU, approximate="tanh"),
+        "swiglu": SwiGLU,
+    }
+)
+
+
+def activation(kind: Activation, num_units: int) -> nn.Module:
+    """Return the activation `kind` for (batch, num_units): PReLU has one alpha per unit."""
+    return ACTIVATIONS[kind](num_parameters=num_units) if kind == "prelu" else ACTIVATIONS[kind]()

@@ -1,10 +1,12 @@
 """The chapters, in teaching order."""
 
-from shared.chapters import mnist_cnn
+from shared.chapters import activations, backprop, churn_mlp, mnist_cnn, neuron, optimizers
 from shared.chapters.spec import Chapter
 from shared.errors import unknown
 
-CHAPTERS: dict[str, Chapter] = {chapter.slug: chapter for chapter in (mnist_cnn.CHAPTER,)}
+_IN_ORDER = (neuron, backprop, churn_mlp, activations, optimizers, mnist_cnn)
+
+CHAPTERS: dict[str, Chapter] = {module.CHAPTER.slug: module.CHAPTER for module in _IN_ORDER}
 
 
 def get(slug: str) -> Chapter:

@@ -1,15 +1,19 @@
 """The frozen description of a chapter. Framework-free, and light: listing chapters loads no NumPy."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 from annotated_types import Gt
 
 from shared.errors import UserError, unknown
 from shared.losses import LossName
 from shared.training import OPTIMIZERS, Optimizer, Recipe
+
+if TYPE_CHECKING:
+    from shared.datasets import Source
+    from shared.datasets.spec import Dataset
 
 RECIPE_SETTINGS = ("optimizer", "learning_rate")
 """Settings of every chapter that change its recipe, not its model."""
@@ -35,16 +39,22 @@ class Chapter:
     """One example as the model gets it, channels last."""
     features: tuple[str, ...] = ()
     """Columns of a tabular data set that the model sees; all of them if empty."""
-    optimizers: Mapping[str, Optimizer] = MappingProxyType({})
+    optimizers: Mapping[str, Optimizer] = field(default_factory=dict)
     """What `--set optimizer=NAME` means here, where the general learning rate of that optimizer does not suit."""
     references: tuple[str, ...] = ()
     """Names in shared.references: models of other kinds, to read the scores against."""
+
+    def data(self, source: "Source | None" = None) -> "Dataset":
+        """Load the chapter's data, embedded if no source is named; UserError if that is not possible."""
+        from shared import datasets
+
+        return datasets.load(self.dataset, source or datasets.embedded_source(self.dataset), self.features)
 
     def recipe(self, name: str, settings: Mapping[str, str] = MappingProxyType({})) -> Recipe:
         """Return the named recipe with the recipe's part of `settings` applied; UserError as for `configure`."""
         if name not in self.recipes:
             raise unknown("recipe", name, self.recipes, f"'{self.slug}' has: {', '.join(self.recipes)}.")
-        recipe, known = self.recipes[name], OPTIMIZERS | self.optimizers
+        recipe, known = self.recipes[name], OPTIMIZERS | dict(self.optimizers)
         if "optimizer" in settings:
             if settings["optimizer"] not in known:
                 raise unknown(f"value for {self.slug}: optimizer", settings["optimizer"], known)
@@ -60,7 +70,7 @@ class Chapter:
         Raises UserError for an unknown name or a value that the field does not take.
         """
         hints = get_type_hints(type(self.config), include_extras=True)
-        known = [field.name for field in fields(self.config)]
+        known = [one.name for one in fields(self.config)]
         values = {}
         for name, text in settings.items():
             if name in RECIPE_SETTINGS:

@@ -21,6 +21,7 @@ def compare(
     device: options.Device = "auto",
     source: options.Source = "embedded",
     tfds_dir: options.TfdsDir = None,
+    data: options.Data = None,
     out: options.Out = Path("runs"),
     json: options.Json = False,
 ) -> None:
@@ -42,17 +43,19 @@ def compare(
         examples=examples,
         device=device,
         source=source,
+        data=data,
     )
     outcome, runs = train(request, folder, lambda track, seed: folder / run_name(track, seed))
     if not runs:
         raise WorkerDiedError("no track finished, so there is nothing to report.")
     from shared.report import write_report
-    from shared.report.tables import comparison_json, comparison_text
+    from shared.report.tables import comparison_json, comparison_text, reference_scores
 
-    page = write_report(runs, folder / "report.html", outcome.failures)
+    references = reference_scores(runs)
+    page = write_report(runs, folder / "report.html", outcome.failures, references)
     if json:
-        print_json(comparison_json(runs, outcome.failures) | {"report": str(page)})
+        print_json(comparison_json(runs, outcome.failures, references) | {"report": str(page)})
     else:
-        print(comparison_text(runs))
+        print(comparison_text(runs, references))
         print(f"report: {page}")
     raise typer.Exit(exit_code(outcome))

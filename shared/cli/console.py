@@ -57,7 +57,7 @@ class Bars:
             self._bars[job.folder] = self._progress.add_task(_title(job), total=None, figures="")
         bar, phase = self._bars[job.folder], figures["phase"]
         if phase == "training":
-            text = f"loss {figures['loss']:.4f}  {figures['examples_per_second']:,.0f} images/s"
+            text = f"loss {figures['loss']:.4f}  {figures['examples_per_second']:,.0f} examples/s"
             self._progress.update(bar, completed=figures["step"], total=figures["steps"], figures=text)
         elif phase == "epoch":
             self._progress.update(bar, figures=_epoch_text(figures))

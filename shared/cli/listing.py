@@ -33,4 +33,4 @@ def _describe(chapter) -> dict[str, object]:
 def _settings(chapter) -> str:
     from dataclasses import asdict
 
-    return ", ".join(f"{key}={value}" for key, value in asdict(chapter.config).items())
+    return ", ".join(f"{key}={value}" for key, value in asdict(chapter.config).items()) or "none"

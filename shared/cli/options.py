@@ -16,7 +16,11 @@ Chapter = Annotated[str, typer.Argument(help="A chapter's slug, as 'twotrack lis
 Recipe = Annotated[str, typer.Option(help="fast: little time. classic: the seed chapter's own.")]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change a hyperparameter of the model; may be repeated."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change a setting of the chapter, optimizer or learning_rate; may be repeated.",
+    ),
 ]
 Epochs = Annotated[int | None, typer.Option(help="Train this many epochs instead of the recipe's.")]
 Examples = Annotated[int | None, typer.Option(help="Train on the first so many examples only, for a quick try.")]
@@ -26,6 +30,9 @@ Source = Annotated[
 ]
 TfdsDir = Annotated[
     Path | None, typer.Option(help="Folder of prepared tensorflow-datasets [default: its own, ~/tensorflow_datasets].")
+]
+Data = Annotated[
+    Path | None, typer.Option(help="A CSV file of your own in the columns of the data set, instead of --source.")
 ]
 Out = Annotated[Path, typer.Option(help="Folder for results.")]
 

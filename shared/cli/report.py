@@ -18,12 +18,13 @@ def report(
     """Write one self-contained HTML page about finished runs of a chapter."""
     from shared.cli.console import print_json
     from shared.report import find_runs, write_report
-    from shared.report.tables import comparison_json, comparison_text
+    from shared.report.tables import comparison_json, comparison_text, reference_scores
 
     runs = find_runs(folders)
-    page = write_report(runs, out, [])
+    references = reference_scores(runs)
+    page = write_report(runs, out, [], references)
     if json:
-        print_json(comparison_json(runs, []) | {"report": str(page)})
+        print_json(comparison_json(runs, [], references) | {"report": str(page)})
     else:
-        print(comparison_text(runs))
+        print(comparison_text(runs, references))
         print(f"report: {page}")

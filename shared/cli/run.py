@@ -21,6 +21,7 @@ def run(
     device: options.Device = "auto",
     source: options.Source = "embedded",
     tfds_dir: options.TfdsDir = None,
+    data: options.Data = None,
     out: options.Out = Path("runs"),
     json: options.Json = False,
 ) -> None:
@@ -41,6 +42,7 @@ def run(
         examples=examples,
         device=device,
         source=source,
+        data=data,
     )
     outcome, runs = train(
         request, out, lambda track, seed: fresh_folder(out, f"{chapter}_{recipe}_{run_name(track, seed)}_{stamp}")

@@ -34,6 +34,8 @@ class Request:
     device: str = "auto"
     source: str = datasets.EMBEDDED
     tfds_folder: str | None = None
+    data: Path | None = None
+    """A CSV file of the user's own, instead of `source`."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def plan(request: Request, name_folder: Callable[[str, int], Path]) -> list[Job]
     _check_numbers(request, recipe.batch_size)
     for track in request.tracks:
         installed_track(track)
-    source = find_source(chapter.dataset, request.source, request.tfds_folder)
+    source = find_source(chapter.dataset, request.source, request.tfds_folder, request.data)
     return [
         Job(
             chapter=chapter.slug,
@@ -96,9 +98,13 @@ def _check_numbers(request: Request, batch_size: int) -> None:
         raise UserError(f"--device: expected auto, cpu or cuda, found '{request.device}'.")
 
 
-def find_source(dataset: str, source: str, tfds_folder: str | None) -> Source:
+def find_source(dataset: str, source: str, tfds_folder: str | None, data: Path | None = None) -> Source:
     """Return the checked source of the data, converting a tensorflow-datasets one in a helper process."""
     datasets.require_known(dataset)
+    if data:
+        if source != datasets.EMBEDDED:
+            raise UserError(f"--data and --source {source} both name the data; give one of them.")
+        return datasets.csv_source(dataset, data)
     name = datasets.tfds_name(dataset, source)
     if name is None:
         embedded = datasets.embedded_source(dataset)

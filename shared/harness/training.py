@@ -10,9 +10,10 @@ from functools import lru_cache
 import numpy as np
 import xxhash
 
-from shared import __version__, chapters, datasets, initial_weights, metrics
+from shared import __version__, chapters, initial_weights, metrics
 from shared.datasets.batches import Batch, TrainingBatches
 from shared.datasets.spec import Dataset, Split
+from shared.errors import UserError
 from shared.harness.environment import environment, peak_resident_bytes, resident_bytes
 from shared.harness.records import (
     SCHEMA_VERSION,
@@ -77,7 +78,7 @@ class Trainer:
         chapter = chapters.get(job.chapter)
         config = chapter.configure(job.settings)
         recipe = replace(chapter.recipe(job.recipe, job.settings), epochs=job.epochs)
-        dataset = datasets.load(chapter.dataset, job.source)
+        dataset = chapter.data(job.source)
         watch = Stopwatch(self._track)
         with RunWriter(job.folder) as writer:
             report("building", {})
@@ -103,7 +104,7 @@ class Trainer:
                     batches=fit.batches.fingerprint,
                     steps=len(fit.history["loss"]),
                     epochs=fit.epochs,
-                    test=metrics.classification(logits, dataset.test.labels),
+                    test=metrics.evaluate(logits, dataset.test.labels),
                     timing=TimingRecord(framework_import=self._import_seconds, **watch.seconds),
                     memory=self._memory(),
                     environment=environment(),
@@ -126,6 +127,11 @@ class Fit:
         self._model, self._dataset, self._recipe = model, dataset, recipe
         self._job, self._watch, self._report = job, watch, report
         split = dataset.train.first(job.examples) if job.examples else dataset.train
+        if len(split) < recipe.batch_size:
+            raise UserError(
+                f"the training split of '{dataset.source}' has {len(split)} examples, less than one batch of "
+                f"{recipe.batch_size}; give a file with more rows."
+            )
         self.batches = TrainingBatches(dataset, split, recipe.batch_size, job.seed)
         self.epochs: list[EpochRecord] = []
         self._learning_rates = recipe.learning_rates(recipe.epochs * len(self.batches))
@@ -154,7 +160,7 @@ class Fit:
         clock.time("train", lambda: self._train_batches(feed, epoch))
         self._report("validating", {})
         logits = self._watch.time("validation", lambda: predict(self._model, self._dataset, self._dataset.validation))
-        scores = metrics.classification(logits, self._dataset.validation.labels)
+        scores = metrics.evaluate(logits, self._dataset.validation.labels)
         done = EpochRecord(
             epoch=epoch + 1,
             train_loss=float(np.mean(self.history["loss"][-len(self.batches) :])),

@@ -1,7 +1,6 @@
 """Run folders to one self-contained HTML page."""
 
-from collections.abc import Sequence
-from importlib.resources import files
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +8,10 @@ from shared import chapters, datasets, metrics
 from shared.datasets.spec import Dataset
 from shared.errors import UserError
 from shared.harness.comparison import Failure
-from shared.harness.run_folder import RECORD, Run, read, unwritable
+from shared.harness.run_folder import RECORD, Run, read
+from shared.metrics import METRICS
 from shared.report import disagreements, tables
+from shared.report.pages import render, write_file
 from shared.track import TRACKS
 
 
@@ -53,36 +54,32 @@ def _aspect(run: Run, what: str) -> object:
     return run.record.data.model_dump() if what == "data" else getattr(run.record, what)
 
 
-def write_report(runs: Sequence[Run], page: Path, failures: Sequence[Failure]) -> Path:
+def write_report(
+    runs: Sequence[Run], page: Path, failures: Sequence[Failure], references: Mapping[str, Mapping[str, float]]
+) -> Path:
     """Render the page, which appears whole or not at all; UserError if it cannot be written."""
-    from jinja2 import Environment, StrictUndefined
-
-    template = files("shared.report").joinpath("page.html.j2").read_text()
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    content = environment.from_string(template).render(_context(runs, failures))
-    partial = page.with_name(f".{page.name}.partial")
-    try:
-        partial.write_text(content)
-        partial.replace(page)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise unwritable(page.parent, error) from error
-    return page
+    return write_file(page, render("page.html.j2", **_context(runs, failures, references)))
 
 
-def _context(runs: Sequence[Run], failures: Sequence[Failure]) -> dict[str, Any]:
+def _context(
+    runs: Sequence[Run], failures: Sequence[Failure], references: Mapping[str, Mapping[str, float]]
+) -> dict[str, Any]:
     from shared.report import figures
 
     record = runs[0].record
     chapter = chapters.get(record.job.chapter)
-    dataset = datasets.load(chapter.dataset, _source(chapter.dataset, record.job.source))
+    dataset = chapter.data(datasets.here(chapter.dataset, record.job.source))
+    metric = METRICS[chapter.metric]
     return {
         "chapter": chapter,
         "record": record,
-        "style": files("shared.report").joinpath("style.css").read_text(),
         "track_rows": tables.track_rows(runs),
         "difference_rows": tables.difference_rows(runs),
-        "difference_text": tables.difference_text,
+        "difference_text": lambda row: tables.difference_text(row, metric),
+        "difference_figures": lambda row: tables.difference_figures(row, metric),
+        "metric": metric,
+        "references": references,
+        "calibration": figures.calibration(runs) if len(dataset.class_names) == 2 else None,
         "same_start": tables.same_start(runs),
         "failures": failures,
         "curves": figures.learning_curves(runs),
@@ -91,11 +88,6 @@ def _context(runs: Sequence[Run], failures: Sequence[Failure]) -> dict[str, Any]
         "disagreements": _disagreements(runs, dataset),
         "runs": runs,
     }
-
-
-def _source(dataset: str, recorded: datasets.Source) -> datasets.Source:
-    """Return where the data lies here: embedded data moves with the installation, whatever the record says."""
-    return datasets.embedded_source(dataset) if recorded.name == datasets.EMBEDDED else recorded
 
 
 def _confusions(runs: Sequence[Run]) -> dict[str, list[list[int]]]:
@@ -114,6 +106,6 @@ def _disagreements(runs: Sequence[Run], dataset: Dataset) -> dict[str, Any]:
     return {
         "seed": seed,
         "count": len(examples),
-        "shown": disagreements.show(of_seed, examples, dataset.test.inputs, dataset.class_names),
+        "shown": disagreements.show(of_seed, examples, dataset),
         "tracks": len(of_seed),
     }

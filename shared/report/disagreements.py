@@ -1,14 +1,16 @@
-"""Test examples to which the tracks give different classes, as pictures."""
+"""Test examples to which the tracks give different classes, as pictures or as rows of values."""
 
 import base64
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from PIL import Image
-from scipy.special import softmax
 
+from shared import metrics
+from shared.datasets import tabular
+from shared.datasets.spec import Dataset
 from shared.harness.run_folder import Run
 
 LIMIT = 48
@@ -31,35 +33,41 @@ class Disagreement:
     example: int
     true_class: str
     answers: list[Answer]
-    picture: str
-    """PNG as a data URI."""
+    picture: str = ""
+    """Of an image: PNG as a data URI."""
+    values: Mapping[str, str] = field(default_factory=dict)
+    """Of a table's row: text by column."""
 
 
 def find(runs: Sequence[Run]) -> np.ndarray:
     """Return the test examples on which runs of one seed differ, the most contested first."""
-    classes = np.stack([run.logits.argmax(axis=1) for run in runs])
+    classes = np.stack([metrics.classes(run.logits) for run in runs])
     differ = np.flatnonzero((classes != classes[0]).any(axis=0))
-    confidence = np.stack([softmax(run.logits[differ], axis=1).max(axis=1) for run in runs]).min(axis=0)
+    confidence = np.stack([metrics.probabilities(run.logits[differ]).max(axis=1) for run in runs]).min(axis=0)
     return differ[np.argsort(-confidence, kind="stable")]
 
 
-def show(
-    runs: Sequence[Run], examples: np.ndarray, images: np.ndarray, class_names: Sequence[str]
-) -> list[Disagreement]:
-    """Describe the first examples; `images` are uint8 (examples, height, width)."""
+def show(runs: Sequence[Run], examples: np.ndarray, dataset: Dataset) -> list[Disagreement]:
+    """Describe the first of the test examples."""
     return [
         Disagreement(
             example=int(number),
-            true_class=class_names[runs[0].labels[number]],
-            answers=[_answer(run, number, class_names) for run in runs],
-            picture=png(images[number]),
+            true_class=dataset.class_names[runs[0].labels[number]],
+            answers=[_answer(run, number, dataset.class_names) for run in runs],
+            **_content(dataset, dataset.test.inputs[number]),
         )
         for number in examples[:LIMIT]
     ]
 
 
+def _content(dataset: Dataset, stored: np.ndarray) -> dict[str, object]:
+    if dataset.feature_names:
+        return {"values": tabular.describe(dataset.feature_names, stored)}
+    return {"picture": png(stored)}
+
+
 def _answer(run: Run, number: int, class_names: Sequence[str]) -> Answer:
-    probabilities = softmax(run.logits[number].astype(float))
+    probabilities = metrics.probabilities(run.logits[number])
     chosen = int(probabilities.argmax())
     return Answer(run.record.job.track, class_names[chosen], float(probabilities[chosen]), chosen == run.labels[number])
 

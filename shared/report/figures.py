@@ -2,15 +2,19 @@
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from shared.experiments.spec import Curves
 from shared.harness.run_folder import Run
-from shared.report.tables import tracks_of
+from shared.metrics import METRICS, probabilities
+from shared.metrics import calibration as calibration_bins
+from shared.report.tables import metric_of, tracks_of
 
 matplotlib.use("svg")
 
@@ -51,7 +55,7 @@ def learning_curves(runs: Sequence[Run]) -> str:
         for panel in panels:
             panel.grid(alpha=0.5)
         panels[0].legend(frameon=False)
-        return _to_svg(figure)
+        return themed(_svg(figure))
 
 
 def _draw_losses(axes: Axes, runs: Sequence[Run]) -> None:
@@ -77,19 +81,69 @@ def _draw_validation(axes: Axes, runs: Sequence[Run]) -> None:
             epochs = [epoch.epoch for epoch in run.record.epochs]
             values = [epoch.validation_metric for epoch in run.record.epochs]
             axes.plot(epochs, values, LINE_STYLES[track], color=TRACK_COLOURS[track][0], marker="o", markersize=4)
-    axes.set(xlabel="epoch", ylabel="validation accuracy", xticks=range(1, len(runs[0].record.epochs) + 1))
+    axes.set(
+        xlabel="epoch",
+        ylabel=f"validation {METRICS[metric_of(runs)].label}",
+        xticks=range(1, len(runs[0].record.epochs) + 1),
+    )
 
 
-def _to_svg(figure: Figure) -> str:
+def calibration(runs: Sequence[Run]) -> str:
+    """Draw the share of the second class against its predicted probability, all seeds of a track together."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(5.2, 4.4), layout="constrained")
+        axes = figure.subplots()
+        axes.plot([0, 1], [0, 1], color="#020202", linewidth=1)
+        for track, mine in tracks_of(runs).items():
+            _, predicted, observed = calibration_bins(
+                np.concatenate([probabilities(run.logits)[:, 1] for run in mine]),
+                np.concatenate([run.labels for run in mine]),
+            )
+            colour, style = TRACK_COLOURS[track][0], LINE_STYLES[track]
+            axes.plot(predicted, observed, style, color=colour, label=track, marker="o", markersize=4)
+        axes.set(xlabel="predicted probability", ylabel="observed share", aspect="equal")
+        axes.grid(alpha=0.5)
+        axes.legend(frameon=False)
+        return themed(_svg(figure))
+
+
+LINE_COLOURS = ("#4c8dd6", "#e07b39", "#3aa66b", "#b565c9", "#c29a1c", "#d6506b", "#4aa5a5", "#8a8f98")
+"""Of an experiment's lines; middle tones, which a light and a dark page both carry."""
+
+
+def curves(of_tracks: Mapping[str, Curves]) -> str:
+    """Draw an experiment's lines, one colour per label and one line style per track, as unthemed SVG."""
+    first = next(iter(of_tracks.values()))
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(9, 4.2), layout="constrained")
+        axes = figure.subplots()
+        for track, drawn in of_tracks.items():
+            for colour, (label, (x, y)) in zip(cycle(LINE_COLOURS), drawn.lines.items(), strict=False):
+                shown = label if drawn is first else None
+                axes.plot(x, y, LINE_STYLES[track], color=colour, label=shown, linewidth=1.8)
+        axes.set(xlabel=first.x_label, ylabel=first.y_label, yscale="log" if first.log_y else "linear")
+        axes.grid(alpha=0.5)
+        figure.legend(loc="outside right upper", frameon=False)
+        return _svg(figure)
+
+
+def _svg(figure: Figure) -> str:
     stream = io.StringIO()
     figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     svg = stream.getvalue()
-    svg = svg[svg.index("<svg") :]
+    return svg[svg.index("<svg") :]
+
+
+def themed(svg: str) -> str:
+    """Let a figure take the width and the colours of the page around it."""
     for colour, variable in (*THEME.items(), *TRACK_COLOURS.values()):
         svg = svg.replace(colour, variable)
-    return re.sub(
-        r'(<svg[^>]*?) width="[^"]*"',
-        r'\1 width="100%"',
-        re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1),
-        count=1,
-    )
+    without_height = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
+    return re.sub(r'(<svg[^>]*?) width="[^"]*"', r'\1 width="100%"', without_height, count=1)
+
+
+def standalone(svg: str) -> str:
+    """Give a figure colours that can be read on white and on black, for a file of its own."""
+    for colour in THEME:
+        svg = svg.replace(colour, "#808890")
+    return svg

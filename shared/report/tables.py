@@ -1,15 +1,16 @@
 """Runs as tables: per run, per track, and between tracks; as data for JSON and the page, and as text."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from shared import chapters, statistics
+from shared import chapters, datasets, metrics, statistics
 from shared.harness.comparison import Failure
 from shared.harness.run_folder import Run
+from shared.metrics import METRICS, Metric
 from shared.statistics import Estimate
 
 
@@ -19,7 +20,8 @@ class TrackRow:
 
     track: str
     seeds: list[int]
-    accuracy: Estimate
+    score: Estimate
+    """The chapter's metric on the test split."""
     parameters: int
     epoch_seconds: float
     examples_per_second: float
@@ -37,7 +39,7 @@ class DifferenceRow:
     second: str
     seeds: list[int]
     difference: Estimate
-    """Accuracy of the first minus the second."""
+    """The chapter's metric of the first minus that of the second."""
     margin: float
     within_margin: bool
     """The whole interval lies between -margin and +margin."""
@@ -75,7 +77,7 @@ def _track_row(track: str, runs: list[Run]) -> TrackRow:
     return TrackRow(
         track=track,
         seeds=[record.job.seed for record in records],
-        accuracy=statistics.accuracy(np.stack([_correct(run) for run in runs])),
+        score=statistics.score(metric_of(runs), _logits(runs), runs[0].labels),
         parameters=records[0].parameters,
         epoch_seconds=float(np.mean([record.epoch_seconds for record in records])),
         examples_per_second=float(np.mean([record.examples_per_second for record in records])),
@@ -98,9 +100,8 @@ def difference_rows(runs: Sequence[Run]) -> list[DifferenceRow]:
 
 def _difference_row(first: str, second: str, pairs: list[tuple[Run, Run]]) -> DifferenceRow:
     margin = chapters.get(pairs[0][0].record.job.chapter).margin
-    difference = statistics.accuracy_difference(
-        np.stack([_correct(one) for one, _ in pairs]), np.stack([_correct(other) for _, other in pairs])
-    )
+    ones, others = [one for one, _ in pairs], [other for _, other in pairs]
+    difference = statistics.score_difference(metric_of(ones), _logits(ones), _logits(others), ones[0].labels)
     return DifferenceRow(
         first=first,
         second=second,
@@ -108,7 +109,7 @@ def _difference_row(first: str, second: str, pairs: list[tuple[Run, Run]]) -> Di
         difference=difference,
         margin=margin,
         within_margin=-margin < difference.low and difference.high < margin,
-        disagreements=sum(int((_classes(one) != _classes(other)).sum()) for one, other in pairs),
+        disagreements=int((metrics.classes(_logits(ones)) != metrics.classes(_logits(others))).sum()),
         predictions=sum(len(one.labels) for one, _ in pairs),
     )
 
@@ -131,14 +132,14 @@ def same_start(runs: Sequence[Run]) -> SameStart:
     )
 
 
-def _classes(run: Run) -> np.ndarray:
-    """Return predicted classes (examples,)."""
-    return run.logits.argmax(axis=1)
+def metric_of(runs: Sequence[Run]) -> str:
+    """Return the name of the metric by which runs of this chapter are compared."""
+    return chapters.get(runs[0].record.job.chapter).metric
 
 
-def _correct(run: Run) -> np.ndarray:
-    """Return booleans (examples,)."""
-    return _classes(run) == run.labels
+def _logits(runs: Sequence[Run]) -> np.ndarray:
+    """Return test outputs (runs, examples, classes or 1)."""
+    return np.stack([run.logits for run in runs])
 
 
 def run_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
@@ -158,43 +159,66 @@ def run_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
     ]
 
 
-def comparison_json(runs: Sequence[Run], failures: Sequence[Failure]) -> dict[str, Any]:
+def reference_scores(runs: Sequence[Run]) -> dict[str, dict[str, float]]:
+    """Fit the chapter's models of other kinds on the data that the runs saw; return their test metrics by name."""
+    job = runs[0].record.job
+    chapter = chapters.get(job.chapter)
+    if not chapter.references:
+        return {}
+    from shared import references
+
+    return references.scores(chapter.references, chapter.data(datasets.here(chapter.dataset, job.source)), job.examples)
+
+
+def comparison_json(
+    runs: Sequence[Run], failures: Sequence[Failure], references: Mapping[str, Mapping[str, float]]
+) -> dict[str, Any]:
     """Return the whole comparison as JSON-ready data."""
     return {
         "chapter": runs[0].record.job.chapter,
         "recipe": runs[0].record.job.recipe,
+        "metric": metric_of(runs),
         "runs": run_rows(runs),
         "tracks": [asdict(row) for row in track_rows(runs)],
         "differences": [asdict(row) for row in difference_rows(runs)],
+        "references": {name: dict(scores) for name, scores in references.items()},
         "same_start": asdict(same_start(runs)),
         "failures": [asdict(failure) for failure in failures],
     }
 
 
-def comparison_text(runs: Sequence[Run]) -> str:
+def comparison_text(runs: Sequence[Run], references: Mapping[str, Mapping[str, float]]) -> str:
     """Return the comparison as a table in plain text."""
-    header = f"{'track':<18}{'accuracy':<28}{'parameters':>10}{'s/epoch':>9}{'images/s':>10}{'peak MB':>9}"
-    lines = [header]
+    metric = METRICS[metric_of(runs)]
+    lines = [f"{'track':<21}{metric.label:<26}{'parameters':>10}{'s/epoch':>9}{'examples/s':>12}{'peak MB':>9}"]
     for row in track_rows(runs):
         lines.append(
-            f"{row.track:<18}{accuracy_text(row.accuracy):<28}{row.parameters:>10,}{row.epoch_seconds:>9.1f}"
-            f"{row.examples_per_second:>10,.0f}{row.peak_memory / 1e6:>9,.0f}"
+            f"{row.track:<21}{score_text(row.score):<26}{row.parameters:>10,}{row.epoch_seconds:>9.1f}"
+            f"{row.examples_per_second:>12,.0f}{row.peak_memory / 1e6:>9,.0f}"
         )
-    lines += [difference_text(row) for row in difference_rows(runs)]
+    lines += [f"{name:<21}{scores[metric_of(runs)]:.4f} (scikit-learn)" for name, scores in references.items()]
+    lines += [difference_text(row, metric) for row in difference_rows(runs)]
     return "\n".join(lines)
 
 
-def accuracy_text(estimate: Estimate) -> str:
-    """Return an accuracy with its interval."""
+def score_text(estimate: Estimate) -> str:
+    """Return a score with its interval."""
     return f"{estimate.value:.4f} [{estimate.low:.4f}, {estimate.high:.4f}]"
 
 
-def difference_text(row: DifferenceRow) -> str:
-    """Return one sentence about two tracks, in percentage points."""
-    estimate = row.difference
+def difference_text(row: DifferenceRow, metric: Metric) -> str:
+    """Return one sentence about two tracks."""
     verdict = "within" if row.within_margin else "not shown to be within"
+    unit = " points" if metric.in_points else f" {metric.label}"
+    value, low, high, margin = difference_figures(row, metric)
     return (
-        f"{row.first} minus {row.second}: {100 * estimate.value:+.2f} points "
-        f"[{100 * estimate.low:+.2f}, {100 * estimate.high:+.2f}], {verdict} the margin of "
-        f"{100 * row.margin:g} points; they disagree on {row.disagreements} of {row.predictions:,} predictions"
+        f"{row.first} minus {row.second}: {value}{unit} [{low}, {high}], {verdict} the margin of {margin}{unit}; "
+        f"they disagree on {row.disagreements} of {row.predictions:,} predictions"
     )
+
+
+def difference_figures(row: DifferenceRow, metric: Metric) -> tuple[str, str, str, str]:
+    """Return difference, its interval's ends and the margin, in percentage points if that is the metric's custom."""
+    scale, digits = (100, 2) if metric.in_points else (1, 4)
+    signed = [f"{scale * one:+.{digits}f}" for one in (row.difference.value, row.difference.low, row.difference.high)]
+    return (*signed, f"{scale * row.margin:g}")

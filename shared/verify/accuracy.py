@@ -1,17 +1,20 @@
 """The accuracy rung: short trainings over seeds, dropout on, and an equivalence test on the outcome.
 
-The budget is small, so that the rung takes seconds; `twotrack compare` trains on all data.
+The budget is small, so that the rung takes seconds; `twotrack compare` trains on all data. The metric
+is the chapter's: ROC AUC, say, where accuracy would be that of the larger class after so few steps.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from shared import chapters, datasets, initial_weights, statistics
+from shared import chapters, initial_weights, statistics
 from shared.datasets.batches import TrainingBatches
 from shared.datasets.spec import Dataset
+from shared.metrics import METRICS
 from shared.track import TrackModel, open_track
 from shared.verify.rungs import Verdict
 from shared.verify.tolerances import ACCURACY_MARGIN
@@ -20,46 +23,58 @@ SEEDS, BATCH_SIZE, EXAMPLES, VALIDATED = 5, 16, 1280, 2000
 
 
 def measure(arguments: Mapping[str, Any], report: Callable[[str, Mapping[str, object]], None]) -> str:
-    """Worker task: train each seed, write which validation examples came out right, return the file."""
+    """Worker task: train each seed, write the outputs on the validation split and its labels, return the file."""
     track = open_track(arguments["track"], "auto")
     chapter = chapters.get(arguments["chapter"])
     recipe = chapter.recipe(arguments["recipe"], arguments["settings"])
-    dataset = datasets.load(chapter.dataset, datasets.embedded_source(chapter.dataset))
+    dataset = chapter.data()
     model = track.build(chapter, chapter.configure(arguments["settings"]), seed=0)
     model.compile(recipe, recipe.learning_rates(EXAMPLES // BATCH_SIZE))
-    fresh, right = model.snapshot(), []
+    fresh, outputs = model.snapshot(), []
+    validation = dataset.validation.first(VALIDATED)
     for seed in range(SEEDS):  # one compiled model serves all seeds
         report(f"accuracy {seed + 1}/{SEEDS}", {})
         model.restore(fresh)
         model.reseed(seed)
-        right.append(_train(model, dataset, seed))
-    file = Path(arguments["folder"]) / "accuracy.npy"
-    np.save(file, np.stack(right))
+        _train(model, dataset, seed)
+        outputs.append(model.predict(dataset.prepare(validation.inputs)))
+    file = Path(arguments["folder"]) / "accuracy.npz"
+    np.savez(file, outputs=np.stack(outputs), labels=validation.labels)
     return str(file)
 
 
-def _train(model: TrackModel, dataset: Dataset, seed: int) -> np.ndarray:
-    """Train one seed on the first examples; return booleans (examples,) of the validation split."""
+def _train(model: TrackModel, dataset: Dataset, seed: int) -> None:
+    """Train one seed on the first examples."""
     shapes = {name: array.shape for name, array in model.weights().items()}
     model.load_weights(initial_weights.draw(shapes, seed))
     for batch in TrainingBatches(dataset, dataset.train.first(EXAMPLES), BATCH_SIZE, seed).epoch(0):
         model.train_step(batch)
-    validation = dataset.validation.first(VALIDATED)
-    return model.predict(dataset.prepare(validation.inputs)).argmax(axis=1) == validation.labels
 
 
-def load(file: str) -> np.ndarray:
-    """Read (seeds, examples) booleans."""
-    return np.load(file, allow_pickle=False)
+@dataclass(frozen=True)
+class Outcome:
+    """What one track's short trainings came to."""
+
+    outputs: np.ndarray
+    """On the validation split: (seeds, examples, classes or 1)."""
+    labels: np.ndarray
+    """(examples,)"""
 
 
-def check(torch: np.ndarray, keras: np.ndarray) -> Verdict:
-    """Require equivalence within the margin, by two one-sided tests at 5 %."""
-    difference = statistics.accuracy_difference(keras, torch, confidence=0.9)
+def load(file: str) -> Outcome:
+    """Read what `measure` wrote."""
+    with np.load(file, allow_pickle=False) as arrays:
+        return Outcome(arrays["outputs"], arrays["labels"])
+
+
+def check(metric: str, torch: Outcome, keras: Outcome) -> Verdict:
+    """Require equivalence in the chapter's metric within the margin, by two one-sided tests at 5 %."""
+    scores = [statistics.score(metric, one.outputs, one.labels).value for one in (keras, torch)]
+    difference = statistics.score_difference(metric, keras.outputs, torch.outputs, torch.labels, confidence=0.9)
     passed = max(-difference.low, difference.high) < ACCURACY_MARGIN
     detail = (
-        f"Keras {100 * keras.mean():.1f} %, torch {100 * torch.mean():.1f} %, difference "
-        f"[{100 * difference.low:+.1f}, {100 * difference.high:+.1f}] points within ±{100 * ACCURACY_MARGIN:g}; "
-        f"{SEEDS} seeds, {EXAMPLES:,} images"
+        f"{METRICS[metric].label}: Keras {scores[0]:.3f}, torch {scores[1]:.3f}, difference "
+        f"[{difference.low:+.3f}, {difference.high:+.3f}] within ±{ACCURACY_MARGIN:g}; "
+        f"{SEEDS} seeds, {EXAMPLES:,} examples"
     )
     return Verdict("accuracy", passed, detail if passed else detail.replace("within", "not within"))

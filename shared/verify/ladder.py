@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psutil
 
 from shared import chapters, datasets
@@ -125,8 +124,9 @@ class Observation:
 
     facts: Mapping[str, Any]
     traces: Mapping[str, Trace]
-    accuracy: np.ndarray | None
-    """(seeds, examples) booleans; None for a user's pair, which has no data to learn."""
+    metric: str | None
+    """The chapter's; None for a user's pair, which has no data to learn."""
+    accuracy: accuracy.Outcome | None
 
 
 def _observe_all(
@@ -150,11 +150,12 @@ def _observe(subject: Subject, track: str, worker: Worker, folder: Path, on_phas
         on_phase(track, figures["phase"])
 
     facts = worker.call("shared.verify.observe:observe", arguments, show)
-    correct = None
+    metric = outcome = None
     if not subject.is_pair:
-        correct = accuracy.load(worker.call("shared.verify.accuracy:measure", arguments, show))
+        metric = chapters.get(subject.name).metric
+        outcome = accuracy.load(worker.call("shared.verify.accuracy:measure", arguments, show))
     on_phase(track, "done")
-    return Observation(facts, {name: load(content) for name, content in facts["traces"].items()}, correct)
+    return Observation(facts, {name: load(content) for name, content in facts["traces"].items()}, metric, outcome)
 
 
 def _climb(track: str, subject: Subject, worker: Worker, seen: Mapping[str, Observation], folder: Path) -> TrackResult:
@@ -198,9 +199,9 @@ def _training(torch: Observation, keras: Observation) -> Verdict:
 
 
 def _accuracy(torch: Observation, keras: Observation) -> Verdict | None:
-    if torch.accuracy is None or keras.accuracy is None:
+    if torch.metric is None:
         return None
-    return accuracy.check(torch.accuracy, keras.accuracy)
+    return accuracy.check(torch.metric, torch.accuracy, keras.accuracy)
 
 
 def _suspect(verdict: Verdict, torch: Observation, keras: Observation) -> Suspect:

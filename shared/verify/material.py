@@ -17,8 +17,8 @@ class Material:
 
     inputs: list[dict[str, np.ndarray]]
     """Per batch, by input name: (batch, ...), channels last."""
-    labels: list[np.ndarray] | None
-    """Real labels (batch,) per batch; None where targets are drawn to fit the outputs."""
+    known_targets: list[np.ndarray] | None
+    """Real targets of the model's only output per batch; None where they are drawn to fit the outputs."""
 
     @property
     def fingerprint(self) -> str:
@@ -27,14 +27,14 @@ class Material:
         for batch in self.inputs:
             for name in sorted(batch):
                 digest.update(np.ascontiguousarray(batch[name]))
-        for labels in self.labels or []:
-            digest.update(labels)
+        for targets in self.known_targets or []:
+            digest.update(targets)
         return digest.hexdigest()
 
     def targets(self, step: int, output_shapes: Sequence[tuple[int, ...]], kind: str) -> list[np.ndarray]:
         """Return one target per output of the model, for the batch at `step`."""
-        if self.labels is not None:
-            return [self.labels[step]]
+        if self.known_targets is not None:
+            return [self.known_targets[step]]
         generator = np.random.default_rng([step, crc32(b"targets")])
         return [_draw_target(generator, shape, kind) for shape in output_shapes]
 

@@ -4,17 +4,17 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from shared import chapters, datasets
+from shared import chapters
 from shared.bridge import BridgeError
 from shared.datasets.batches import TrainingBatches
 from shared.errors import UserError, as_user_error
-from shared.track import open_track
+from shared.losses import as_targets
 from shared.verify.material import Material, draw_material, draw_weights
 from shared.verify.pair import Pair
+from shared.verify.subject import Subject, open_subject
 from shared.verify.trace import Trace, load, save
 
 Report = Callable[[str, Mapping[str, object]], None]
@@ -33,12 +33,11 @@ def observe(arguments: Mapping[str, Any], report: Report) -> dict[str, Any]:
 
 
 def _observe(arguments: Mapping[str, Any], report: Report) -> dict[str, Any]:
-    track, device = _open(arguments["track"])
     pair, steps = find_pair(arguments), arguments["steps"]
     material = _material(arguments, pair, steps)
     traces = {}
     for precision in PRECISIONS:
-        subject = _subject(pair, track, precision, device)
+        subject = open_subject(pair, arguments["track"], precision)
         facts = _facts(subject, pair)
         subject.load_weights(draw_weights({name: tuple(shape) for name, shape in facts["parameters"].items()}))
         trace = _trace(subject, pair, material, steps, lambda phase, name=precision: report(f"{phase} {name}", {}))
@@ -46,7 +45,7 @@ def _observe(arguments: Mapping[str, Any], report: Report) -> dict[str, Any]:
     return facts | {"fingerprint": material.fingerprint, "traces": traces}
 
 
-def _facts(subject: Any, pair: Pair) -> dict[str, Any]:
+def _facts(subject: Subject, pair: Pair) -> dict[str, Any]:
     return {
         "parameters": {name: list(array.shape) for name, array in subject.weights().items()},
         "without_counterpart": subject.without_counterpart(),
@@ -55,7 +54,7 @@ def _facts(subject: Any, pair: Pair) -> dict[str, Any]:
     } | subject.facts()
 
 
-def _trace(subject: Any, pair: Pair, material: Material, steps: int, phase: Callable[[str], None]) -> Trace:
+def _trace(subject: Subject, pair: Pair, material: Material, steps: int, phase: Callable[[str], None]) -> Trace:
     trace = Trace()
     start = subject.weights()
     phase("forward")
@@ -76,27 +75,12 @@ def _trace(subject: Any, pair: Pair, material: Material, steps: int, phase: Call
 
 def isolate(arguments: Mapping[str, Any], report: Report) -> dict[str, Any]:
     """Worker task: run one Keras layer alone on the inputs that torch's layer got; arrays go to `folder`."""
-    track, device = _open(arguments["track"])
-    subject = _subject(find_pair(arguments), track, "float64", device)
+    subject = open_subject(find_pair(arguments), arguments["track"], "float64")
     shapes = {name: array.shape for name, array in subject.weights().items()}
     subject.load_weights(draw_weights(shapes))
     layer = load(arguments["reference"]).layers[arguments["layer"]]
     outputs = subject.run_layer(arguments["path"], layer.inputs)
     return save(Trace(outputs=outputs), Path(arguments["folder"]) / "isolated.npz")
-
-
-@lru_cache
-def _open(track: str) -> tuple[str, str]:
-    return track, open_track(track, "auto").device
-
-
-def _subject(pair: Pair, track: str, precision: str, device: str) -> Any:
-    """Build one side; a build function that fails is the user's to put right."""
-    if track == "torch":
-        from torch_track.tracing import TorchSubject as Subject
-    else:
-        from keras_track.tracing import KerasSubject as Subject
-    return Subject(pair, precision, device)
 
 
 def find_pair(arguments: Mapping[str, Any]) -> Pair:
@@ -137,9 +121,11 @@ def user_pair(reference: str) -> Pair:
 def _material(arguments: Mapping[str, Any], pair: Pair, steps: int) -> Material:
     if "chapter" not in arguments:
         return draw_material(pair, steps)
-    name = chapters.get(arguments["chapter"]).dataset
-    dataset = datasets.load(name, datasets.embedded_source(name))
+    chapter = chapters.get(arguments["chapter"])
+    dataset = chapter.data()
     batches = TrainingBatches(dataset, dataset.train, pair.batch_size, 0).epoch(0)
     chosen = [next(batches) for _ in range(steps)]
     (model_input,) = pair.inputs
-    return Material([{model_input: batch.inputs} for batch in chosen], [batch.labels for batch in chosen])
+    return Material(
+        [{model_input: batch.inputs} for batch in chosen], [as_targets(chapter.loss, batch.labels) for batch in chosen]
+    )

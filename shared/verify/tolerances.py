@@ -32,7 +32,8 @@ and at least to this share of the model's largest. A bias before batch normalisa
 exact arithmetic, so what both sides have is the rounding of that sum."""
 
 ACCURACY_MARGIN = 0.05
-"""Two one-sided tests must place the difference in accuracy within it. After so short a training, runs of one track
-that differ in dropout alone have a standard deviation of 0.003 (mnist_cnn) and 0.009 (bn_gap), n = 6; the interval over
-5 seeds must fit in beside the difference itself. The exact rungs have found every difference of mathematics by then;
-this one would show a dropout that is off. `twotrack compare` trains on all data, with the chapter's own margin."""
+"""Two one-sided tests must place the difference in the chapter's metric within it. After so short a training, runs of
+one track that differ in dropout alone have a standard deviation of 0.003 (mnist_cnn) and 0.009 (bn_gap), n = 6; the
+interval over 5 seeds must fit in beside the difference itself. The exact rungs have found every difference of
+mathematics by then; this one would show a dropout that is off. `twotrack compare` trains on all data, with the
+chapter's own margin."""

@@ -5,6 +5,7 @@ import pytest
 from shared import chapters
 from shared.chapters.mnist_cnn import Config
 from shared.errors import UserError
+from shared.training import OPTIMIZERS, Adam, Lion
 
 CHAPTER = chapters.get("mnist_cnn")
 
@@ -54,3 +55,37 @@ def test_an_unknown_recipe_is_answered_with_the_nearest_and_all():
         CHAPTER.recipe("clasic")
 
     assert str(caught.value) == ("unknown recipe 'clasic': did you mean 'classic'? 'mnist_cnn' has: fast, classic.")
+
+
+def test_settings_of_the_recipe_change_the_optimizer_and_not_the_model():
+    settings = {"optimizer": "lion", "learning_rate": "0.002"}
+
+    assert CHAPTER.configure(settings) == CHAPTER.config
+    assert CHAPTER.recipe("fast", settings).optimizer == Lion(learning_rate=0.002)
+    assert CHAPTER.recipe("fast", settings).schedule == CHAPTER.recipe("fast").schedule
+
+
+def test_a_learning_rate_alone_keeps_the_recipes_optimizer():
+    assert CHAPTER.recipe("classic", {"learning_rate": "0.5"}).optimizer == Adam(learning_rate=0.5)
+
+
+def test_a_chapters_own_optimizers_go_before_the_general_ones():
+    chapter = chapters.get("optimizers")
+
+    assert chapter.recipe("fast", {"optimizer": "sgd"}).optimizer == chapter.optimizers["sgd"] != OPTIMIZERS["sgd"]
+    assert chapter.recipe("fast", {"optimizer": "rmsprop"}).optimizer == OPTIMIZERS["rmsprop"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"optimizer": "adamm"}, "unknown value for mnist_cnn: optimizer 'adamm': did you mean 'adam'?"),
+        ({"learning_rate": "0"}, "mnist_cnn: learning_rate: input should be greater than 0; found '0'."),
+        ({"learning_rate": "fast"}, "mnist_cnn: learning_rate: input should be a valid number"),
+    ],
+)
+def test_a_bad_setting_of_the_recipe_is_refused(settings: dict[str, str], message: str):
+    with pytest.raises(UserError) as caught:
+        CHAPTER.recipe("fast", settings)
+
+    assert message in str(caught.value)

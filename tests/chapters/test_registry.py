@@ -25,9 +25,8 @@ def test_every_chapter_has_both_recipes_and_a_frozen_config(slug: str):
     chapter = chapters.CHAPTERS[slug]
 
     assert set(chapter.recipes) == {"classic", "fast"}
-    field = dataclasses.fields(chapter.config)[0].name
     with pytest.raises(dataclasses.FrozenInstanceError):
-        setattr(chapter.config, field, None)
+        chapter.config.anything = None
 
 
 @pytest.mark.parametrize("typed", ["mnist_cn", "MNIST_CNN", "mnist_ccn"])
@@ -41,5 +40,5 @@ def test_an_unknown_chapter_is_answered_with_the_nearest(typed: str):
 
 
 def test_a_chapter_unlike_any_is_answered_with_all():
-    with pytest.raises(UserError, match="unknown chapter 'zzz': expected one of: mnist_cnn"):
+    with pytest.raises(UserError, match="unknown chapter 'zzz': expected one of: activations, backprop, churn_mlp"):
         chapters.get("zzz")

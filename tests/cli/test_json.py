@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.chapters import CHAPTERS
 from shared.datasets.mnist import EMBEDDED
 from shared.harness.run_folder import read
 from shared.track import TRACKS
@@ -24,9 +25,10 @@ def compared(folder: Path) -> Done:
 
 
 def test_list_describes_every_chapter(tmp_path: Path):
-    (chapter,) = twotrack("list", "--json", folder=tmp_path).json()
+    listed = twotrack("list", "--json", folder=tmp_path).json()
 
-    assert chapter == {
+    assert [chapter["slug"] for chapter in listed] == list(CHAPTERS)
+    assert listed[-1] == {
         "slug": "mnist_cnn",
         "title": "Convolutional network on handwritten digits",
         "dataset": "mnist",
@@ -43,12 +45,12 @@ def test_doctor_finds_every_track_and_the_data_usable(tmp_path: Path):
     assert [(one["track"], one["usable"], one["device"]) for one in found["tracks"]] == [
         (track, True, "cpu") for track in TRACKS
     ]
-    assert [(one["dataset"], one["usable"]) for one in found["data"]] == [("mnist", True)]
+    assert [(one["dataset"], one["usable"]) for one in found["data"]] == [("mnist", True), ("telco", True)]
     assert {"torch", "tensorflow", "keras", "jax", "twotrack"} <= found["environment"]["packages"].keys()
 
 
 def test_data_tells_the_file_and_the_class_counts(tmp_path: Path):
-    (found,) = twotrack("data", "--json", folder=tmp_path).json()
+    (found,) = twotrack("data", "mnist", "--json", folder=tmp_path).json()
 
     assert (found["file"], found["sha256"]) == (str(EMBEDDED.path), EMBEDDED.sha256)
     assert found["bytes"] == EMBEDDED.path.stat().st_size
@@ -76,8 +78,8 @@ def test_compare_with_two_seeds_prints_both_runs_and_their_interval(folder: Path
     accuracies = [read(folder / row["folder"]).record.test["accuracy"] for row in found["runs"]]
     (track,) = found["tracks"]
     assert [row["seed"] for row in found["runs"]] == track["seeds"] == [0, 1]
-    assert track["accuracy"]["value"] == pytest.approx(sum(accuracies) / 2)
-    assert track["accuracy"]["method"] == "Student's t, over seeds"
+    assert track["score"]["value"] == pytest.approx(sum(accuracies) / 2)
+    assert track["score"]["method"] == "Student's t, over seeds"
     assert (found["differences"], found["failures"]) == ([], [])
     assert (folder / found["report"]).is_file()
 

@@ -1,4 +1,4 @@
-"""Pairs that are one model pass on every backend; both architectures of the chapter do, well below the limits."""
+"""Pairs that are one model pass on every backend."""
 
 import pytest
 
@@ -12,16 +12,3 @@ def test_an_honest_pair_raises_no_alarm_on_any_backend(name: str, ladder: Ladder
     failures = {result.track: result.verdicts[-1].detail for result in results if not result.passed}
     assert failures == {}
     assert len(results) == 3
-
-
-@pytest.mark.parametrize("architecture", ["flatten", "bn_gap"])
-def test_the_chapter_passes_every_rung_on_every_backend(architecture: str, ladder: Ladder) -> None:
-    results = ladder.climb(Subject("mnist_cnn", {"architecture": architecture}), lambda *_: None)
-    limits = {"forward": 1e-12, "gradients": 1e-11, "training": 1e-9}
-    for result in results:
-        assert [verdict.rung for verdict in result.verdicts] == [
-            "data", "parameters", "forward", "gradients", "training", "accuracy",
-        ]  # fmt: skip
-        assert result.passed, result.verdicts[-1]
-        for verdict in result.verdicts:
-            assert verdict.rung not in limits or verdict.difference <= limits[verdict.rung]

@@ -101,7 +101,7 @@ def test_the_record_tells_what_the_other_files_hold(run: Runs, track: str):
     trained = run(track, 0, 1)
     record, saved = trained.record, load_file(trained.folder / "weights.safetensors")
 
-    assert record.test == metrics.classification(trained.logits, trained.labels)
+    assert record.test == metrics.evaluate(trained.logits, trained.labels)
     assert record.parameters == sum(array.size for array in saved.values()) == 421_642
     assert record.steps == len(trained.history["loss"]) == len(trained.history["learning_rate"])
     assert record.config == vars(mnist_cnn.Config())

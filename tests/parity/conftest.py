@@ -1,4 +1,4 @@
-"""Every parity test runs for every chapter in every architecture, most of them on every track."""
+"""Every parity test runs for every architecture of the convolutional chapter, most of them on every track."""
 
 import pytest
 

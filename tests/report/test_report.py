@@ -36,11 +36,11 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
 
 @pytest.fixture(scope="module")
 def page(runs: list[Run], tmp_path_factory: pytest.TempPathFactory) -> Page:
-    return Page(write_report(runs, tmp_path_factory.mktemp("page") / "report.html", []))
+    return Page(write_report(runs, tmp_path_factory.mktemp("page") / "report.html", [], {}))
 
 
 def test_accuracy_is_that_of_the_predictions(runs: list[Run]):
-    rows = {row.track: row.accuracy.value for row in tables.track_rows(runs)}
+    rows = {row.track: row.score.value for row in tables.track_rows(runs)}
 
     assert rows == {"torch": 0.9996, "keras:jax": 0.9997}
 
@@ -91,7 +91,7 @@ def test_disagreements_are_the_examples_with_different_answers_surest_first(runs
 
 
 def test_a_disagreement_tells_truth_and_both_answers(runs: list[Run]):
-    (shown,) = disagreements.show(runs, np.array([5]), ARRAYS["test_images"], "0123456789")
+    (shown,) = disagreements.show(runs, np.array([5]), CHAPTERS["mnist_cnn"].data())
 
     truth = LABELS[5]
     assert (shown.example, shown.true_class) == (5, str(truth))
@@ -134,7 +134,7 @@ def test_the_page_shows_confusions_that_add_up(runs: list[Run]):
 def test_the_page_reports_a_failed_track_with_its_log_and_escapes_it(runs: list[Run], tmp_path: Path):
     failure = Failure("keras:tensorflow", "died (SIGKILL); its last log lines:\n  <script>alert(1)</script>")
 
-    page = Page(write_report(runs, tmp_path / "report.html", [failure]))
+    page = Page(write_report(runs, tmp_path / "report.html", [failure], {}))
 
     assert "Track keras:tensorflow did not finish." in page.text
     assert "<script>alert(1)</script>" in page.text
@@ -143,7 +143,7 @@ def test_the_page_reports_a_failed_track_with_its_log_and_escapes_it(runs: list[
 
 def test_a_page_that_cannot_be_written_is_a_user_error_and_leaves_nothing(runs: list[Run], tmp_path: Path):
     with pytest.raises(UserError, match="cannot write to the output folder"):
-        write_report(runs, tmp_path / "absent" / "report.html", [])
+        write_report(runs, tmp_path / "absent" / "report.html", [], {})
 
     assert list(tmp_path.iterdir()) == []
 

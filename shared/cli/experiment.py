@@ -1,0 +1,40 @@
+"""twotrack experiment."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shared.cli import options
+
+
+def experiment(
+    chapter: options.Chapter,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Experiments; all of the chapter if left out.")
+    ] = None,
+    tracks: Annotated[
+        str, typer.Option(help=f"Tracks to measure in, separated by commas, out of: {options.TRACK_LIST}.")
+    ] = options.DEFAULT_TRACK_LIST,
+    seed: Annotated[int, typer.Option(min=0, help="Fixes initial weights and batch order.")] = 0,
+    out: options.Out = Path("runs"),
+    json: options.Json = False,
+) -> None:
+    """Measure what a chapter claims, in several tracks, and write a page with tables and plots.
+
+    Exit code 1 if a claim does not hold.
+    """
+    from shared.cli.console import print_json, track_phases
+    from shared.harness.comparison import fresh_folder, timestamp
+    from shared.harness.experiments import experiment as measure
+    from shared.report.experiments import answers_json, answers_text, write_page
+
+    with track_phases() as show:
+        answers = measure(chapter, names or [], options.parse_tracks(tracks), seed, show)
+    page = write_page(chapter, seed, answers, fresh_folder(out, f"experiment_{chapter}_{timestamp()}"))
+    if json:
+        print_json(answers_json(chapter, seed, answers) | {"page": str(page)})
+    else:
+        print(answers_text(answers))
+        print(f"page: {page}")
+    raise typer.Exit(0 if all(answer.holds for answer in answers) else 1)

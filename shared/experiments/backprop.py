@@ -1,0 +1,51 @@
+"""Experiment of the chapter backprop: gradients by hand, by the framework and by finite differences."""
+
+import numpy as np
+
+from shared.by_hand import two_layer
+from shared.by_hand.two_layer import Weights
+from shared.experiments.lab import Lab
+from shared.experiments.spec import Claim, Finding, Progress, Table
+
+EXAMPLES, STEP = 256, 1e-5
+NAMES = Weights("hidden.kernel", "hidden.bias", "logits.kernel", "logits.bias")
+"""Canonical names of the weights."""
+
+
+def gradients(lab: Lab, progress: Progress) -> Finding:
+    """Compare all three on real customers, in float64."""
+    progress("backward pass")
+    split = lab.dataset.train.first(EXAMPLES)
+    X, y = lab.dataset.prepare(split.inputs).astype(np.float64), split.labels[:, None]  # noqa: N806 - as in the equations
+    model = lab.model("float64")
+    weights = Weights(*(model.weights[name] for name in NAMES))
+    activation = lab.chapter.config.activation
+    by_hand = two_layer.backward(weights, X, y, activation)
+    framework = model.gradients(split)
+    rows = []
+    for place, name in enumerate(NAMES):
+        differences = _central_differences(weights, place, X, y, activation)
+        size = np.abs(by_hand[place]).max()
+        apart = [np.abs(other - by_hand[place]).max() / size for other in (framework[name], differences)]
+        rows.append([name, float(size), *map(float, apart)])
+    claims = [
+        Claim(text=f"largest relative distance from {what}", value=max(row[column] for row in rows),
+              relation="below", bound=bound)
+        for column, what, bound in ((2, "the framework's gradients", 1e-12), (3, "central differences", 1e-8))
+    ]  # fmt: skip
+    columns = ["weight", "largest gradient", "by hand against framework", "against central differences"]
+    return Finding(claims=claims, tables=[Table(title="Gradients", columns=columns, rows=rows)])
+
+
+def _central_differences(weights: Weights, place: int, X: np.ndarray, y: np.ndarray, activation: str) -> np.ndarray:  # noqa: N803
+    """Return (L(w + d) - L(w - d)) / 2d for every element of one weight."""
+    found = np.empty_like(weights[place])
+    for index in np.ndindex(found.shape):
+        losses = []
+        for sign in (1, -1):
+            moved = weights[place].copy()
+            moved[index] += sign * STEP
+            changed = Weights(*(moved if number == place else one for number, one in enumerate(weights)))
+            losses.append(two_layer.loss(changed, X, y, activation))
+        found[index] = (losses[0] - losses[1]) / (2 * STEP)
+    return found

@@ -1,0 +1,113 @@
+"""A track's models of one chapter, opened up for experiments: gradients, layer outputs, single steps."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from shared import chapters, initial_weights
+from shared.chapters.spec import Chapter
+from shared.datasets.batches import Batch, TrainingBatches
+from shared.datasets.spec import Dataset, Split
+from shared.losses import LossName, as_targets
+from shared.verify.observe import chapter_pair
+from shared.verify.pair import Pair
+from shared.verify.subject import Subject, open_subject
+
+
+@dataclass(frozen=True)
+class Lab:
+    """One chapter on one track, with one seed."""
+
+    track: str
+    chapter: Chapter
+    seed: int
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The chapter's embedded data."""
+        return self.chapter.data()
+
+    def model(self, precision: str = "float32", recipe: str = "fast", **changes: Any) -> "Specimen":
+        """Build the chapter's model, dropout off, from the seed's initial weights.
+
+        `changes` are settings of the chapter, or `loss`: another loss on the same outputs. Building a
+        model forgets the one built before.
+        """
+        loss: LossName = changes.pop("loss", self.chapter.loss)
+        settings = {name: str(value) for name, value in changes.items()}
+        pair = replace(chapter_pair(self.chapter.slug, settings, recipe), loss=loss)
+        return Specimen(open_subject(pair, self.track, precision), pair, loss, self)
+
+
+class Specimen:
+    """A model that can be looked into."""
+
+    def __init__(self, subject: Subject, pair: Pair, loss: LossName, lab: Lab):
+        self._subject, self._pair, self._loss, self._lab = subject, pair, loss, lab
+        subject.remove_dropout()
+        shapes = {name: array.shape for name, array in subject.weights().items()}
+        subject.load_weights(initial_weights.draw(shapes, lab.seed))
+
+    @property
+    def weights(self) -> dict[str, np.ndarray]:
+        """Copies of all weights, in canonical form."""
+        return self._subject.weights()
+
+    def load(self, weights: Mapping[str, np.ndarray]) -> None:
+        """Replace all weights."""
+        self._subject.load_weights(weights)
+
+    def predict(self, split: Split) -> np.ndarray:
+        """Return the outputs (examples, ...) for a split, in inference mode."""
+        return self.predict_stored(split.inputs)
+
+    def predict_stored(self, stored: np.ndarray) -> np.ndarray:
+        """Return the outputs for stored inputs (examples, ...), which are prepared as the data set's are."""
+        return self._subject.trace_layers(self._inputs(stored))[1][0]
+
+    def layer_outputs(self, split: Split) -> dict[str, np.ndarray]:
+        """Return every named layer's output for a split, in inference mode and in the order of calls."""
+        return {layer.path: layer.outputs[0] for layer in self._subject.trace_layers(self._inputs(split.inputs))[0]}
+
+    def gradients(self, split: Split) -> dict[str, np.ndarray]:
+        """Return the gradient of the mean loss over a split for every trainable weight."""
+        return self._subject.gradients(self._inputs(split.inputs), [as_targets(self._loss, split.labels)])
+
+    def train(self, steps: int, batch_size: int) -> Iterator[float]:
+        """Train on the seed's batches; yield the loss before each step. Weights may be read in between."""
+        self._subject.start_training(steps)
+        for batch, _ in zip(self._batches(batch_size), range(steps), strict=False):
+            yield self._subject.train_step(self._named(batch.inputs), [as_targets(self._loss, batch.labels)])
+
+    def train_on(self, split: Split, steps: int) -> list[float]:
+        """Train on one split as a whole; return the loss before each step."""
+        self._subject.start_training(steps)
+        targets = [as_targets(self._loss, split.labels)]
+        return [self._subject.train_step(self._inputs(split.inputs), targets) for _ in range(steps)]
+
+    def _batches(self, batch_size: int) -> Iterator[Batch]:
+        """Yield the batches of one epoch after the other, without end."""
+        batches = TrainingBatches(self._lab.dataset, self._lab.dataset.train, batch_size, self._lab.seed)
+        for epoch in count():
+            yield from batches.epoch(epoch)
+
+    def _inputs(self, stored: np.ndarray) -> dict[str, np.ndarray]:
+        return self._named(self._lab.dataset.prepare(stored))
+
+    def _named(self, prepared: np.ndarray) -> dict[str, np.ndarray]:
+        (name,) = self._pair.inputs
+        return {name: prepared}
+
+
+def norm(arrays: Sequence[np.ndarray]) -> float:
+    """Return the Euclidean norm of all values together."""
+    return float(np.sqrt(sum(float((array.astype(np.float64) ** 2).sum()) for array in arrays)))
+
+
+def open_lab(track: str, slug: str, seed: int) -> Lab:
+    """Return the lab of a chapter; UserError if there is no such chapter."""
+    return Lab(track, chapters.get(slug), seed)

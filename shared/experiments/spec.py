@@ -1,0 +1,61 @@
+"""What an experiment is, and what it finds on one track: claims with numbers, tables and curves, as plain data."""
+
+from collections.abc import Callable
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _Plain(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Claim(_Plain):
+    """A sentence about a number, and the bound that makes it true."""
+
+    text: str
+    value: float
+    relation: Literal["below", "above"]
+    bound: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether the number is on the claimed side of the bound; NaN is on neither."""
+        return self.value < self.bound if self.relation == "below" else self.value > self.bound
+
+
+class Table(_Plain):
+    """Rows of text or numbers."""
+
+    title: str
+    columns: list[str]
+    rows: list[list[str | float]]
+
+
+class Curves(_Plain):
+    """One plot: lines of (x, y) by label."""
+
+    name: str
+    """Part of a file name."""
+    title: str
+    x_label: str
+    y_label: str
+    log_y: bool = False
+    lines: dict[str, tuple[list[float], list[float]]]
+
+
+class Finding(_Plain):
+    """What one track showed."""
+
+    claims: list[Claim]
+    tables: list[Table] = []
+    curves: list[Curves] = []
+
+    @property
+    def holds(self) -> bool:
+        """Whether every claim holds."""
+        return all(claim.holds for claim in self.claims)
+
+
+Progress = Callable[[str], None]
+"""Shows what an experiment is at."""

@@ -1,0 +1,51 @@
+"""Templates to self-contained HTML, and files that appear whole or not at all."""
+
+import shutil
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from shared.harness.run_folder import partial_folder, unwritable
+
+
+def render(template: str, **context: Any) -> str:
+    """Fill a template of shared/report; an unknown name in it is an error."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("shared.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style = files("shared.report").joinpath("style.css").read_text()
+    return environment.get_template(template).render(style=style, **context)
+
+
+def write_file(path: Path, content: str) -> Path:
+    """Write one file; UserError if that is not possible."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_text(content)
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise unwritable(path.parent, error) from error
+    return path
+
+
+def write_folder(folder: Path, contents: Mapping[str, str]) -> Path:
+    """Write a folder of files, by name; UserError if that is not possible."""
+    partial = partial_folder(folder)
+    try:
+        partial.mkdir(parents=True)
+        for name, content in contents.items():
+            (partial / name).write_text(content)
+        partial.rename(folder)
+    except OSError as error:
+        raise unwritable(folder.parent, error) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return folder

@@ -1,0 +1,66 @@
+"""Every claim of every experiment holds in torch and in Keras, which find the same numbers."""
+
+import math
+from functools import cache
+from itertools import pairwise
+
+import pytest
+
+from shared.experiments import EXPERIMENTS
+from shared.experiments.spec import Finding
+from tests.support.workers import Workers
+
+ALL = [(slug, name) for slug, known in EXPERIMENTS.items() for name in known]
+TRACKS = ("torch", "keras:tensorflow")
+
+
+@pytest.fixture(scope="module")
+def measured(workers: Workers):
+    """Do an experiment on a track, once."""
+
+    @cache
+    def measure(track: str, slug: str, name: str) -> Finding:
+        found = workers.call(
+            track, "shared.experiments.task:measure", track=track, chapter=slug, experiment=name, seed=0
+        )
+        return Finding.model_validate(found)
+
+    return measure
+
+
+@pytest.mark.parametrize("track", TRACKS)
+@pytest.mark.parametrize(("slug", "name"), ALL)
+def test_every_claim_holds(track: str, slug: str, name: str, measured) -> None:
+    finding = measured(track, slug, name)
+
+    assert finding.claims
+    assert [claim for claim in finding.claims if not claim.holds] == []
+
+
+@pytest.mark.parametrize(("slug", "name"), ALL)
+def test_both_tracks_make_the_same_claims_and_draw_the_same_lines(slug: str, name: str, measured) -> None:
+    ours, theirs = (measured(track, slug, name) for track in TRACKS)
+
+    assert [claim.text for claim in ours.claims] == [claim.text for claim in theirs.claims]
+    for one, other in zip(ours.curves, theirs.curves, strict=True):
+        for label, (x, y) in one.lines.items():
+            assert other.lines[label][0] == x
+            assert other.lines[label][1][0] == pytest.approx(y[0], rel=1e-3, abs=1e-6), (one.title, label)
+
+
+def test_the_first_of_ten_sigmoid_layers_gets_less_than_one_percent_of_the_last(measured) -> None:
+    for track in TRACKS:
+        lines = measured(track, "activations", "vanishing").curves[0].lines
+        norms = lines["sigmoid"][1]
+        assert len(norms) == 10
+        assert norms[0] < 0.01 * norms[-1]
+        assert all(earlier < later for earlier, later in pairwise(norms))
+
+
+def test_ten_sigmoids_shrink_a_gradient_as_their_derivative_says(measured) -> None:
+    """At most 1/4 per layer, times a kernel of norm about 1: nine layers leave less than 4^-9 and some."""
+    norms = measured("torch", "activations", "vanishing").curves[0].lines["sigmoid"][1]
+
+    per_layer = (norms[0] / norms[-1]) ** (1 / 9)
+    assert 0.1 < per_layer < 0.3
+    assert math.log10(norms[-1] / norms[0]) > 5

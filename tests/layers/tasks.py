@@ -1,0 +1,119 @@
+"""Worker tasks on single activation layers and on the chapters' models. Arrays travel in .npz files."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from shared.activations import Activation, units_before
+from shared.verify.pair import OwnLoss, Pair
+from tests.layers.cases import ALPHA, KINDS, KINKED, UNITS, inputs, upstream
+from tests.layers.subjects import chapter_pair, subject
+
+Arguments = Mapping[str, Any]
+
+
+def _keras_sum() -> Any:
+    """The sum of outputs times targets: its derivative in the outputs is the targets."""
+    import keras
+
+    class WeightedSum(keras.losses.Loss):
+        def call(self, targets: Any, outputs: Any) -> Any:
+            return keras.ops.sum(targets * outputs, axis=-1)
+
+    return WeightedSum(reduction="sum")
+
+
+def _torch_sum() -> Any:
+    return lambda outputs, targets: (outputs * targets).sum()
+
+
+def activation_pair(kind: Activation, examples: int) -> Pair:
+    """A dense layer whose kernel becomes the activation's inputs, by one-hot examples; then the activation."""
+
+    def build_keras() -> Any:
+        import keras
+
+        from keras_track.layers import activation
+
+        before = keras.layers.Dense(units_before(kind, UNITS), use_bias=False, name="before")
+        return keras.Sequential([keras.Input((examples,)), before, activation(kind, name="act")])
+
+    def build_torch() -> Any:
+        from torch import nn
+
+        from torch_track.layers import activation
+
+        before = nn.Linear(examples, units_before(kind, UNITS), bias=False)
+        return nn.Sequential(OrderedDict(before=before, act=activation(kind, UNITS)))
+
+    return Pair(build_keras, build_torch, (examples,), OwnLoss(_keras_sum, _torch_sum, "real"))
+
+
+def backward(arguments: Arguments, report: object) -> None:
+    """For every activation, write its value and what its backward pass hands on."""
+    for kind in KINDS:
+        found = _backward(arguments["track"], kind, inputs(kind), upstream(kind))
+        np.savez(Path(arguments["folder"]) / f"{kind}.npz", **found)
+
+
+def at_zero(arguments: Arguments, report: object) -> dict[str, float]:
+    """Return the derivative at its kink of every activation that has one; of PReLU with a slope of 1/4 below 0."""
+    zero, one, alpha = np.zeros((1, UNITS)), np.ones((1, UNITS)), np.full(UNITS, 0.25)
+    return {kind: float(_backward(arguments["track"], kind, zero, one, alpha)["dx"][0, 0]) for kind in KINKED}
+
+
+def _backward(
+    track: str, kind: Activation, x: np.ndarray, dy: np.ndarray, alpha: np.ndarray = ALPHA
+) -> dict[str, np.ndarray]:
+    one_hot = {"input": np.eye(len(x))}
+    with subject(activation_pair(kind, len(x)), track) as model:
+        weights = {"before.kernel": x} | ({"act.alpha": alpha} if kind == "prelu" else {})
+        model.load_weights(weights)
+        layers, (value,) = model.trace_layers(one_hot)
+        np.testing.assert_array_equal(layers[-1].inputs[0], x)
+        gradients = model.gradients(one_hot, [dy])
+    found = {"value": value, "dx": gradients["before.kernel"]}
+    return found | ({"dalpha": gradients["act.alpha"]} if kind == "prelu" else {})
+
+
+def facts(arguments: Arguments, report: object) -> dict[str, dict[str, Any]]:
+    """Return what the ladder knows of every activation layer."""
+    found = {}
+    for kind in KINDS:
+        with subject(activation_pair(kind, 2), arguments["track"]) as model:
+            layers, _ = model.trace_layers({"input": np.eye(2)})
+            found[kind] = {"path": layers[-1].path, **layers[-1].facts}
+    return found
+
+
+def observe(arguments: Arguments, report: object) -> list[dict[str, Any]]:
+    """For every model, load weights and write its outputs; return its weights' shapes, its layers and dropout rates."""
+    found = []
+    for number, (slug, settings) in enumerate(arguments["models"]):
+        given = dict(np.load(Path(arguments["folder"]) / f"{number}.npz"))
+        inputs = {"input": given.pop("x")}
+        with subject(chapter_pair(slug, settings), arguments["track"]) as model:
+            shapes = {name: array.shape for name, array in model.weights().items()}
+            model.load_weights(given)
+            layers, (outputs,) = model.trace_layers(inputs)
+            np.save(Path(arguments["folder"]) / f"{number}.outputs.npy", outputs)
+            paths = [layer.path for layer in layers if layer.kind != "InputLayer"]
+            found.append({"shapes": shapes, "layers": paths, "dropout": model.remove_dropout()})
+    return found
+
+
+def saved_and_loaded(arguments: Arguments, report: object) -> dict[str, bool]:
+    """Return of every activation whether a .keras file, read back in safe mode, computes the same bits."""
+    import keras
+
+    same, x = {}, np.eye(3, dtype=np.float32)
+    for kind in KINDS:
+        model = activation_pair(kind, 3).keras()
+        path = Path(arguments["folder"]) / f"{kind}.keras"
+        model.save(path)
+        loaded = keras.models.load_model(path, safe_mode=True)
+        same[kind] = np.array_equal(model.predict_on_batch(x), loaded.predict_on_batch(x))
+    return same
