@@ -48,7 +48,7 @@ def test_without_a_terminal_a_failure_is_a_line(monkeypatch: pytest.MonkeyPatch,
 @pytest.mark.parametrize(
     ("last", "expected"),
     [
-        (TRAINING, ["torch seed 7", "75%", "loss 0.1235", "1,234 images/s"]),
+        (TRAINING, ["torch seed 7", "75%", "loss 0.1235", "1,234 examples/s"]),
         (EPOCH, ["loss 0.5000, validation 0.9877, 12.3 s"]),
         ({"phase": "warming up"}, ["warming up"]),
         ({"phase": "failed"}, ["failed"]),
