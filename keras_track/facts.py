@@ -22,7 +22,7 @@ def facts(layer: keras.layers.Layer) -> dict[str, Any]:
     activation = getattr(layer, "activation", None)
     if callable(activation):
         found["activation"] = getattr(activation, "__name__", type(activation).__name__)
-        if found["activation"] == "gelu":
+        if found["activation"] in {"gelu", "gelu_tanh"}:  # the latter of keras_track.layers
             found["approximate"] = _gelu_is_approximate(layer)
     if isinstance(layer, layers.MaxPooling2D | layers.AveragePooling2D):
         found["count_include_pad"] = False
@@ -60,10 +60,9 @@ def loss_facts(pair: Pair) -> dict[str, Any]:
 def optimizer_facts(optimizer: keras.optimizers.Optimizer, pair: Pair) -> dict[str, Any]:
     """Return the optimizer's hyperparameters."""
     found = {"kind": type(optimizer).__name__, "weight_decay": float(optimizer.weight_decay or 0.0)}
-    names = ("epsilon", "momentum", "rho")
-    found |= {
-        name: float(getattr(optimizer, name)) for name in names if isinstance(getattr(optimizer, name, None), float)
-    }
+    names = ("epsilon", "momentum", "rho", "beta_1", "beta_2", "gamma", "interval")
+    values = {name: getattr(optimizer, name, None) for name in names}
+    found |= {name: float(value) for name, value in values.items() if isinstance(value, int | float)}
     if isinstance(pair.optimizer, OwnOptimizer):
         found["learning_rate"] = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
         found["decoupled_weight_decay"] = True

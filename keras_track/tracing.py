@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from keras_track import losses, optimizers, precision, weights
+from keras_track.curvature import Curvature
 from keras_track.facts import facts, loss_facts, optimizer_facts
 from shared.errors import UserError, as_user_error
 from shared.training import SGD
@@ -123,12 +124,14 @@ class KerasSubject:
         """Update once; return the loss before the update."""
         self.model.reset_metrics()
         x, y = self._inputs(inputs), [self._target(one) for one in targets]
+        self._curvature.update_if_due(x)
         logs = self.model.train_on_batch(x, y if len(y) > 1 else y[0], return_dict=True)
         return float(logs["loss"])
 
     def _compile(self, optimizer: keras.optimizers.Optimizer) -> None:
         self.model.compile(optimizer=optimizer, loss=self._loss())
         self.model.optimizer.build(self.model.trainable_variables)
+        self._curvature = Curvature(self.model, self._pair.loss)
 
     def _loss(self) -> keras.losses.Loss:
         if isinstance(self._pair.loss, OwnLoss):

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from keras_track import backends, losses, optimizers, precision, weights
+from keras_track.curvature import Curvature
 from shared.chapters.spec import Chapter
 from shared.datasets.batches import Batch
 from shared.losses import LossName, as_targets
@@ -74,9 +75,11 @@ class KerasModel(TrackModel):
             loss=losses.build(self._loss),
         )
         self.model.optimizer.build(self.model.trainable_variables)
+        self._curvature = Curvature(self.model, self._loss)
 
     def train_step(self, batch: Batch) -> float:
         """Train on one batch; the loss tracker is reset because it averages over calls."""
+        self._curvature.update_if_due(batch.inputs)
         self.model.reset_metrics()
         return float(self.model.train_on_batch(batch.inputs, as_targets(self._loss, batch.labels)))
 

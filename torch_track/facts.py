@@ -7,6 +7,7 @@ from torch import nn
 
 from shared.errors import as_user_error
 from shared.verify.pair import OwnLoss, OwnOptimizer, Pair
+from torch_track.optimizers import DecoupledOptimizer
 
 _SAME_NAMES = {
     "eps": "epsilon",
@@ -64,9 +65,18 @@ def optimizer_facts(optimizer: torch.optim.Optimizer, pair: Pair) -> dict[str, A
     group = optimizer.param_groups[0]
     found = {"kind": type(optimizer).__name__, "learning_rate": float(group["lr"])}
     found |= {ours: float(group[theirs]) for theirs, ours in _OPTIMIZER_NAMES.items() if group.get(theirs) is not None}
+    if "betas" in group:
+        found |= {"beta_1": float(group["betas"][0]), "beta_2": float(group["betas"][1])}
     if isinstance(pair.optimizer, OwnOptimizer):
-        found["decoupled_weight_decay"] = isinstance(optimizer, torch.optim.AdamW)
+        found["decoupled_weight_decay"] = isinstance(optimizer, torch.optim.AdamW | DecoupledOptimizer)
     return found
 
 
-_OPTIMIZER_NAMES = {"eps": "epsilon", "momentum": "momentum", "alpha": "rho", "weight_decay": "weight_decay"}
+_OPTIMIZER_NAMES = {
+    "eps": "epsilon",
+    "momentum": "momentum",
+    "alpha": "rho",
+    "weight_decay": "weight_decay",
+    "gamma": "gamma",
+    "interval": "interval",
+}

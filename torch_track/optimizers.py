@@ -10,6 +10,7 @@ from math import sqrt
 import torch
 from torch import Tensor, nn
 
+from shared import training
 from shared.training import SGD, Adam, Optimizer, RMSprop
 
 Parameters = Iterable[nn.Parameter]
@@ -45,6 +46,11 @@ def _make(spec: Optimizer, parameters: Parameters) -> torch.optim.Optimizer:
         case Adam():
             betas = (spec.beta_1, spec.beta_2)
             return torch.optim.AdamW(parameters, betas=betas, eps=spec.epsilon, amsgrad=False, **common)
+        case training.Lion():
+            return Lion(parameters, betas=(spec.beta_1, spec.beta_2), **common)
+        case training.Sophia():
+            own = {"betas": (spec.beta_1, spec.beta_2), "gamma": spec.gamma, "eps": spec.epsilon}
+            return Sophia(parameters, interval=spec.interval, **own, **common)
     raise TypeError(f"no torch optimizer for {type(spec).__name__}")
 
 
@@ -56,7 +62,7 @@ def _adam_epsilon(spec: Adam, step: int) -> float:
     return spec.epsilon / sqrt(1 - spec.beta_2**step)
 
 
-class _DecoupledOptimizer(torch.optim.Optimizer):
+class DecoupledOptimizer(torch.optim.Optimizer):
     """Shrinks each weight by lr * weight_decay of itself, then leaves it to `_update`."""
 
     @torch.no_grad()
@@ -84,7 +90,7 @@ class _DecoupledOptimizer(torch.optim.Optimizer):
         return state[name]
 
 
-class MomentumSGD(_DecoupledOptimizer):
+class MomentumSGD(DecoupledOptimizer):
     """shared.training.SGD. torch.optim.SGD has the learning rate outside the velocity, and couples decay."""
 
     def __init__(self, parameters: Parameters, lr: float, momentum: float, nesterov: bool, weight_decay: float):
@@ -100,7 +106,7 @@ class MomentumSGD(_DecoupledOptimizer):
             parameter.add_(velocity)
 
 
-class RootEpsilonRMSprop(_DecoupledOptimizer):
+class RootEpsilonRMSprop(DecoupledOptimizer):
     """shared.training.RMSprop. torch.optim.RMSprop adds epsilon to the root and couples decay."""
 
     def __init__(self, parameters: Parameters, lr: float, rho: float, momentum: float, eps: float, weight_decay: float):
@@ -114,3 +120,71 @@ class RootEpsilonRMSprop(_DecoupledOptimizer):
         if group["momentum"]:
             step = self._slot(parameter, "step_average").mul_(group["momentum"]).add_(step)
         parameter.sub_(step)
+
+
+class Lion(DecoupledOptimizer):
+    """shared.training.Lion, which torch lacks."""
+
+    def __init__(
+        self, parameters: Parameters, lr: float, betas: tuple[float, float] = (0.9, 0.99), weight_decay: float = 0.0
+    ):
+        super().__init__(parameters, {"lr": lr, "betas": betas, "weight_decay": weight_decay})
+
+    def _update(self, parameter: nn.Parameter, gradient: Tensor, group: dict) -> None:
+        m, (beta_1, beta_2) = self._slot(parameter, "momentum"), group["betas"]
+        direction = (beta_1 * m).add_(gradient, alpha=1 - beta_1).sign_()
+        parameter.add_(direction, alpha=-group["lr"])
+        m.mul_(beta_2).add_(gradient, alpha=1 - beta_2)
+
+
+class Sophia(DecoupledOptimizer):
+    """shared.training.Sophia, which torch lacks.
+
+    It needs an estimate of the curvature before every step where `estimate_due`, which torch_track.curvature
+    takes. Without, h stays zero, and a step is lr * sign(m).
+    """
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        lr: float,
+        betas: tuple[float, float] = (0.96, 0.99),
+        gamma: float = 0.05,
+        eps: float = 1e-12,
+        interval: int = 10,
+        weight_decay: float = 0.2,
+    ):
+        settings = {"lr": lr, "betas": betas, "gamma": gamma, "eps": eps, "weight_decay": weight_decay}
+        super().__init__(parameters, settings | {"interval": interval, "iterations": 0})
+
+    @property
+    def iterations(self) -> int:
+        """Steps done."""
+        return self.param_groups[0]["iterations"]
+
+    @property
+    def estimate_due(self) -> bool:
+        """Whether the curvature is to be estimated before the next step."""
+        return self.iterations % self.param_groups[0]["interval"] == 0
+
+    @torch.no_grad()
+    def update_curvature(self) -> None:
+        """h = beta_2 * h + (1 - beta_2) * b^2, with the parameters' gradients for b."""
+        for group in self.param_groups:
+            beta_2 = group["betas"][1]
+            for parameter in group["params"]:
+                if (b := parameter.grad) is not None:
+                    self._slot(parameter, "curvature").mul_(beta_2).addcmul_(b, b, value=1 - beta_2)
+
+    def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
+        """Update every parameter that has a gradient once, and count."""
+        loss = super().step(closure)
+        for group in self.param_groups:
+            group["iterations"] += 1
+        return loss
+
+    def _update(self, parameter: nn.Parameter, gradient: Tensor, group: dict) -> None:
+        m, h = self._slot(parameter, "momentum"), self._slot(parameter, "curvature")
+        m.mul_(group["betas"][0]).add_(gradient, alpha=1 - group["betas"][0])
+        clipped = (m / (group["gamma"] * h).clamp(min=group["eps"])).clamp(-1, 1)
+        parameter.add_(clipped, alpha=-group["lr"])

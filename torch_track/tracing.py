@@ -14,6 +14,7 @@ from shared.verify.pair import Input, OwnLoss, OwnOptimizer, Pair
 from shared.verify.trace import LayerTrace
 from torch_track import optimizers, weights
 from torch_track.axes import AxisTracker, canonical, channels_last, dense_inputs, mark_channels
+from torch_track.curvature import Curvature
 from torch_track.facts import facts, loss_facts, optimizer_facts
 from torch_track.losses import LOSSES
 
@@ -133,10 +134,12 @@ class TorchSubject:
         else:
             rates = self._pair.learning_rates(steps)
             self._optimizer = optimizers.build(spec, rates, self.module.parameters())
+        self._curvature = Curvature(self.module, self._optimizer, self._pair.loss)
 
     def train_step(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> float:
         """Update once; return the loss before the update."""
         self.module.train()
+        self._curvature.update_if_due(lambda: self._outputs(inputs))
         self._optimizer.zero_grad()
         loss = self._loss_value(inputs, targets)
         loss.backward()
@@ -144,10 +147,12 @@ class TorchSubject:
         return loss.item()
 
     def _loss_value(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> Tensor:
+        loss, pairs = self._loss(), zip(self._outputs(inputs), targets, strict=True)
+        return sum(loss(output, self._target(target)) for output, target in pairs)
+
+    def _outputs(self, inputs: Mapping[str, np.ndarray]) -> list[Tensor]:
         with NoFunctionalDropout(), AxisTracker(self.module):
-            outputs = [canonical(one) for one in tensors_in(self.module(*self._tensors(inputs)))]
-        loss = self._loss()
-        return sum(loss(output, self._target(target)) for output, target in zip(outputs, targets, strict=True))
+            return [canonical(one) for one in tensors_in(self.module(*self._tensors(inputs)))]
 
     def _loss(self) -> Callable[[Tensor, Tensor], Tensor]:
         if isinstance(self._pair.loss, OwnLoss):

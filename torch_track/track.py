@@ -16,6 +16,7 @@ from shared.track import Track, TrackModel, TrackSpec, choose_device
 from shared.training import Recipe
 from torch_track import optimizers, weights
 from torch_track.axes import dense_inputs, mark_channels
+from torch_track.curvature import Curvature
 from torch_track.losses import LOSSES
 
 
@@ -72,12 +73,15 @@ class TorchModel(TrackModel):
     def compile(self, recipe: Recipe, learning_rates: Sequence[float]) -> None:
         """Attach the optimizer."""
         self._optimizer = optimizers.build(recipe.optimizer, learning_rates, self.module.parameters())
+        self._curvature = Curvature(self.module, self._optimizer, self._loss)
 
     def train_step(self, batch: Batch) -> float:
         """Forward, backward, update."""
         self.module.train()
+        inputs = to_tensor(batch.inputs, self._device)
+        self._curvature.update_if_due(lambda: [self.module(inputs)])
         self._optimizer.zero_grad()
-        loss = LOSSES[self._loss](self.module(to_tensor(batch.inputs, self._device)), self._targets(batch.labels))
+        loss = LOSSES[self._loss](self.module(inputs), self._targets(batch.labels))
         loss.backward()
         self._optimizer.step()
         return loss.item()

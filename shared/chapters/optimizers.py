@@ -22,11 +22,11 @@ class Config:
 
 OPTIMIZERS = MappingProxyType(
     {
-        "sgd": SGD(learning_rate=0.3),
-        "momentum": SGD(learning_rate=0.03, momentum=0.9),
-        "adam": Adam(learning_rate=3e-3),
-        "adamw": AdamW(learning_rate=3e-3, weight_decay=0.01),
-        "lion": Lion(learning_rate=3e-4, weight_decay=0.1),  # a third to a tenth of Adam's rate, as the paper advises
+        "sgd": SGD(learning_rate=1.0),
+        "momentum": SGD(learning_rate=0.1, momentum=0.9),
+        "adam": Adam(learning_rate=1e-2),
+        "adamw": AdamW(learning_rate=1e-2, weight_decay=0.01),
+        "lion": Lion(learning_rate=3e-3, weight_decay=0.1),  # a third to a tenth of Adam's rate, as the paper advises
         "sophia": Sophia(learning_rate=1e-3),
     }
 )

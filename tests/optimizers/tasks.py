@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from shared.training import Adam, RMSprop
-from tests.optimizers.cases import CASES, CLASSES, HIDDEN, INPUTS, Case, batches, initial_weights
+from tests.optimizers.cases import CASES, HIDDEN, INPUTS, OUTPUTS, Case, batches, initial_weights
 
 Arguments = Mapping[str, Any]
 
@@ -42,29 +42,50 @@ def one_torch_thread() -> Iterator[None]:
 
 
 def train_keras(arguments: Arguments, report: object) -> dict[str, Any]:
-    import keras
-
     from keras_track import optimizers
 
     case = CASES[arguments["case"]]
+    return _train_keras(case, lambda: optimizers.build(case.optimizer, case.learning_rates))
+
+
+def train_stock_keras_lion(arguments: Arguments, report: object) -> dict[str, Any]:
+    """keras.optimizers.Lion as it comes, with the case's hyperparameters and constant learning rate."""
+    import keras
+
+    case = CASES[arguments["case"]]
+    spec = case.optimizer
+    return _train_keras(
+        case,
+        lambda: keras.optimizers.Lion(
+            spec.learning_rate, spec.beta_1, spec.beta_2, weight_decay=spec.weight_decay or None
+        ),
+    )
+
+
+def _train_keras(case: Case, make: Callable[[], Any]) -> dict[str, Any]:
+    import keras
+
+    from keras_track import losses
+    from keras_track.curvature import Curvature
+
     with keras_float64(), one_torch_thread():
-        layers = [
-            keras.Input((INPUTS,)),
-            keras.layers.Dense(HIDDEN, activation="tanh"),
-            keras.layers.Dense(CLASSES),
-        ]
-        model = keras.Sequential(layers)
-        model.set_weights(initial_weights())
-
-        def loss(labels: Any, logits: Any) -> Any:
-            return case.loss_scale * keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
-
-        model.compile(optimizer=optimizers.build(case.optimizer, case.learning_rates), loss=loss)
-        losses = []
-        for inputs, labels in batches():
+        model = keras.Sequential(
+            [
+                keras.Input((INPUTS,)),
+                keras.layers.Dense(HIDDEN, activation="tanh"),
+                keras.layers.Dense(OUTPUTS[case.loss]),
+            ]
+        )
+        model.set_weights(initial_weights(case.loss))
+        mean_loss = losses.build(case.loss)
+        model.compile(optimizer=make(), loss=lambda targets, outputs: case.loss_scale * mean_loss(targets, outputs))
+        model.optimizer.build(model.trainable_variables)
+        curvature, values = Curvature(model, case.loss), []
+        for inputs, targets in batches(case.loss):
+            curvature.update_if_due(inputs)
             model.reset_metrics()
-            losses.append(float(model.train_on_batch(inputs, labels)))
-        return {"losses": losses, "weights": [weight.tolist() for weight in model.get_weights()]}
+            values.append(float(model.train_on_batch(inputs, targets)))
+        return {"losses": values, "weights": [weight.tolist() for weight in model.get_weights()]}
 
 
 def train_torch(arguments: Arguments, report: object) -> dict[str, Any]:
@@ -111,25 +132,30 @@ def _train_torch(case: Case, make: Callable[[Any], Any], warm_up: bool) -> dict[
     import torch
     from torch import nn
 
-    model = nn.Sequential(nn.Linear(INPUTS, HIDDEN), nn.Tanh(), nn.Linear(HIDDEN, CLASSES)).double()
+    from torch_track.curvature import Curvature
+    from torch_track.losses import LOSSES
+
+    model = nn.Sequential(nn.Linear(INPUTS, HIDDEN), nn.Tanh(), nn.Linear(HIDDEN, OUTPUTS[case.loss])).double()
     with torch.no_grad():
-        for parameter, weight in zip(model.parameters(), initial_weights(), strict=True):
+        for parameter, weight in zip(model.parameters(), initial_weights(case.loss), strict=True):
             parameter.copy_(torch.from_numpy(weight.T))
     optimizer = make(model.parameters())
+    curvature = Curvature(model, optimizer, case.loss)
 
-    def step(inputs: np.ndarray, labels: np.ndarray) -> float:
+    def step(inputs: np.ndarray, targets: np.ndarray) -> float:
+        x, y = torch.from_numpy(inputs), torch.from_numpy(targets)
+        curvature.update_if_due(lambda: [model(x)])
         optimizer.zero_grad()
-        logits = model(torch.from_numpy(inputs))
-        loss = case.loss_scale * nn.functional.cross_entropy(logits, torch.from_numpy(labels).long())
+        loss = case.loss_scale * LOSSES[case.loss](model(x), y.long() if case.loss == "cross_entropy" else y)
         loss.backward()
         optimizer.step()
         return loss.item()
 
     if warm_up:
         state = copy.deepcopy((model.state_dict(), optimizer.state_dict()))
-        step(*batches()[-1])
+        step(*batches(case.loss)[-1])
         model.load_state_dict(state[0])
         optimizer.load_state_dict(state[1])
     with one_torch_thread():
-        losses = [step(*batch) for batch in batches()]
+        losses = [step(*batch) for batch in batches(case.loss)]
     return {"losses": losses, "weights": [parameter.detach().numpy().T.tolist() for parameter in model.parameters()]}

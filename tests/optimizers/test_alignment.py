@@ -6,12 +6,14 @@ from functools import cache
 import numpy as np
 import pytest
 
+from shared.losses import LossName
+from shared.training import Lion, Sophia
 from tests.optimizers import reference
-from tests.optimizers.cases import CASES, TINY_LOSS, batches, initial_weights
+from tests.optimizers.cases import CASES, OUTPUTS, TINY_LOSS, batches, initial_weights
 from tests.support.workers import Workers
 
 TOLERANCE = 1e-10
-"""The largest difference measured, over all tracks and cases, is 2.4e-15."""
+"""The largest difference measured is 5.0e-14 with Sophia, which divides by small numbers, and 2.6e-15 with the others."""
 TRACKS = {
     "torch": "train_torch",
     "keras:tensorflow": "train_keras",
@@ -44,7 +46,9 @@ def test_fifty_steps_give_the_weights_of_the_formula(track: str, case: str, work
     np.testing.assert_allclose(trained["losses"], _expected(case)[0], rtol=TOLERANCE, atol=0)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case", [name for name, case in CASES.items() if not isinstance(case.optimizer, Lion | Sophia)]
+)
 def test_stock_torch_optimizers_would_fail(case: str, workers: Workers) -> None:
     trained = workers.call("torch", "tests.optimizers.tasks:train_stock_torch", case=case)
     assert (_largest_difference(trained, case) <= TOLERANCE) == (case in EQUAL_IN_STOCK_TORCH)
@@ -65,8 +69,9 @@ def test_gradients_of_the_tiny_cases_are_near_one_millionth() -> None:
     assert 3e-7 < largest < 1e-5
 
 
-def test_gradients_of_the_reference_agree_with_finite_differences() -> None:
-    weights, batch, width = initial_weights(), batches()[0], 1e-6
+@pytest.mark.parametrize("loss", OUTPUTS)
+def test_gradients_of_the_reference_agree_with_finite_differences(loss: LossName) -> None:
+    weights, batch, width = initial_weights(loss), (*batches(loss)[0], loss), 1e-6
     _, gradients = reference.loss_and_gradients(weights, *batch)
     direction = [np.random.default_rng(3).normal(size=weight.shape) for weight in weights]
     above, below = (

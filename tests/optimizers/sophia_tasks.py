@@ -1,0 +1,236 @@
+"""Worker tasks on Sophia and its estimate of the curvature."""
+
+import copy
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from shared.training import Sophia
+from shared.verify.material import draw_material, draw_weights
+from shared.verify.pair import OwnLoss
+from shared.verify.subject import open_subject
+from tests.optimizers.networks import (
+    output_shapes,
+    perceptron_batches,
+    token_pair,
+    track_model,
+)
+from tests.optimizers.tasks import keras_float64, one_torch_thread
+
+Arguments = Mapping[str, Any]
+SPEC = Sophia(0.01, beta_2=0.7, gamma=20.0, epsilon=1e-4, interval=3)
+"""Few weights reach the clipping, so that h shows."""
+
+
+@contextmanager
+def _float64(track: str) -> Iterator[None]:
+    if track == "torch":
+        yield
+    else:
+        with keras_float64():
+            yield
+
+
+def _lists(arrays: Mapping[str, np.ndarray]) -> dict[str, list]:
+    return {name: array.tolist() for name, array in arrays.items()}
+
+
+def one_step(arguments: Arguments, report: object) -> list[float]:
+    """Return the weights after a step on given gradients, and gradients b of the estimate, in float64."""
+    spec = Sophia(**arguments["spec"])
+    weights, gradients, b = (np.array(arguments[name]) for name in ("weights", "gradients", "b"))
+    with _float64(arguments["track"]):
+        return (_torch_step if arguments["track"] == "torch" else _keras_step)(spec, weights, gradients, b).tolist()
+
+
+def _torch_step(spec: Sophia, weights: np.ndarray, gradients: np.ndarray, b: np.ndarray) -> np.ndarray:
+    import torch
+
+    from torch_track import optimizers
+
+    parameter = torch.nn.Parameter(torch.from_numpy(weights))
+    optimizer = optimizers.build(spec, [spec.learning_rate], [parameter])
+    parameter.grad = torch.from_numpy(b)
+    optimizer.update_curvature()
+    parameter.grad = torch.from_numpy(gradients)
+    optimizer.step()
+    return parameter.detach().numpy()
+
+
+def _keras_step(spec: Sophia, weights: np.ndarray, gradients: np.ndarray, b: np.ndarray) -> np.ndarray:
+    import keras
+
+    from keras_track import optimizers
+
+    variable = keras.Variable(weights)
+    optimizer = optimizers.build(spec, [spec.learning_rate])
+    optimizer.build([variable])
+    optimizer.update_curvature([keras.ops.convert_to_tensor(b)])
+    optimizer.apply([keras.ops.convert_to_tensor(gradients)], [variable])
+    return np.array(keras.ops.convert_to_numpy(variable))
+
+
+def defaults(arguments: Arguments, report: object) -> dict[str, dict[str, float]]:
+    """Return the hyperparameters that Lion and Sophia have when only the learning rate is given."""
+    if arguments["track"] == "torch":
+        import torch
+
+        from torch_track.optimizers import Lion
+        from torch_track.optimizers import Sophia as Own
+
+        groups = {make.__name__: make([torch.zeros(1)], 0.5).defaults for make in (Lion, Own)}
+        return {name: _under_shared_names(group) for name, group in groups.items()}
+    from keras_track.optimizers import Sophia as Own
+
+    config = Own(0.5).get_config()
+    return {"Sophia": {name: config[name] for name in vars(Sophia(0.5))}}
+
+
+def _under_shared_names(group: Mapping[str, Any]) -> dict[str, float]:
+    names = {"lr": "learning_rate", "eps": "epsilon"}
+    renamed = {
+        names.get(name, name): group[name]
+        for name in ("lr", "gamma", "eps", "interval", "weight_decay")
+        if name in group
+    }
+    return renamed | {"beta_1": group["betas"][0], "beta_2": group["betas"][1]}
+
+
+def config_round_trip(arguments: Arguments, report: object) -> list[dict[str, Any]]:
+    """Return the serialised optimizers of keras_track, once as built and once after a round trip."""
+    import keras
+
+    from keras_track import optimizers
+
+    spec = Sophia(0.5, 0.1, 0.2, 0.3, 0.4, 7, 0.6)
+    built = keras.optimizers.serialize(optimizers.build(spec, [0.5, 0.25]))
+    again = keras.optimizers.deserialize(copy.deepcopy(built))  # which changes what it is given
+    return [built, keras.optimizers.serialize(again)]
+
+
+# === Models of the tracks ===
+
+
+def train(arguments: Arguments, report: object) -> dict[str, Any]:
+    """Train a track's model, after a warm-up if asked; return losses and weights."""
+    model, steps = track_model(arguments["track"], SPEC, 5), perceptron_batches(5)
+    if arguments["warm_up"]:
+        model.warm_up(steps[-1])
+    losses = [model.train_step(batch) for batch in steps]
+    return {"losses": losses, "weights": _lists(model.weights())}
+
+
+def train_twice_from_a_snapshot(arguments: Arguments, report: object) -> list[dict[str, Any]]:
+    """Train two steps, keep the state, and go on from there twice, an estimate included."""
+    model, steps = track_model(arguments["track"], SPEC, 5), perceptron_batches(5)
+    for batch in steps[:2]:
+        model.train_step(batch)
+    state, runs = model.snapshot(), []
+    for _ in range(2):
+        losses = [model.train_step(batch) for batch in steps[2:]]
+        runs.append({"losses": losses, "weights": _lists(model.weights())})
+        model.restore(state)
+    return runs
+
+
+def steps_with_an_estimate(arguments: Arguments, report: object) -> list[int]:
+    """Return the numbers, from 1, of the steps that changed h."""
+    model, changed, before = track_model(arguments["track"], SPEC, arguments["steps"]), [], None
+    for number, batch in enumerate(perceptron_batches(arguments["steps"]), start=1):
+        model.train_step(batch)
+        if (after := _curvatures(model, arguments["track"])) != before:
+            changed.append(number)
+        before = after
+    return changed
+
+
+def _curvatures(model: Any, track: str) -> list[list]:
+    if track == "torch":
+        return [state["curvature"].tolist() for state in model.snapshot()["optimizer"]["state"].values()]
+    return [np.array(h).tolist() for h in model.model.optimizer.curvatures]
+
+
+def estimate_once(arguments: Arguments, report: object) -> tuple[dict, dict, list]:
+    """Return weights and running statistics before and after an estimate, and h."""
+    model, inputs = track_model(arguments["track"], SPEC, 1), perceptron_batches(1)[0].inputs
+    before = _lists(model.weights())
+    curvatures = (_torch_estimate if arguments["track"] == "torch" else _keras_estimate)(model, inputs)
+    return before, _lists(model.weights()), [np.array(h).tolist() for h in curvatures]
+
+
+def _torch_estimate(model: Any, inputs: np.ndarray) -> list:
+    import torch
+
+    from torch_track import optimizers
+    from torch_track.curvature import Curvature
+
+    module = model.module.train()
+    optimizer = optimizers.build(SPEC, [SPEC.learning_rate], module.parameters())
+    Curvature(module, optimizer, "cross_entropy").update_if_due(lambda: [module(torch.from_numpy(inputs))])
+    return [state["curvature"] for state in optimizer.state.values()]
+
+
+def _keras_estimate(model: Any, inputs: np.ndarray) -> list:
+    from keras_track.curvature import Curvature
+
+    Curvature(model.model, "cross_entropy").update_if_due(inputs)
+    return model.model.optimizer.curvatures
+
+
+def estimates_of_two_outputs(arguments: Arguments, report: object) -> list:
+    """Return torch's estimates at many steps for x @ kernel and mean over time of x @ kernel, in float64."""
+    import torch
+
+    from torch_track.curvature import Curvature
+    from torch_track.optimizers import Sophia as Own
+
+    x = torch.tensor(arguments["inputs"], dtype=torch.float64)
+    module = torch.nn.Linear(x.shape[-1], len(arguments["kernel"][0]), bias=False).double()
+    with torch.no_grad():
+        module.weight.copy_(torch.tensor(arguments["kernel"]).T)
+    optimizer = Own(module.parameters(), lr=0.0, betas=(0.9, 0.0), interval=1)
+    curvature, estimates = Curvature(module, optimizer, "cross_entropy"), []
+    with one_torch_thread():
+        for _ in range(arguments["steps"]):
+            curvature.update_if_due(lambda: [module(x), module(x.mean(dim=1))])
+            optimizer.step()
+            estimates.append(optimizer.state[module.weight]["curvature"].T.tolist())
+    return estimates
+
+
+# === Pairs ===
+
+
+def train_pair(arguments: Arguments, report: object) -> dict[str, Any]:
+    """Train in float64 with three estimates; return losses and canonical weights."""
+    pair, steps = token_pair(arguments["loss"], SPEC), 8
+    with _float64(arguments["track"]), one_torch_thread():
+        subject = open_subject(pair, arguments["track"], "float64")
+        subject.load_weights(draw_weights({name: array.shape for name, array in subject.weights().items()}))
+        subject.start_training(steps)
+        material, shapes = draw_material(pair, steps), output_shapes(arguments["loss"])
+        losses = [
+            subject.train_step(inputs, material.targets(step, shapes, pair.target))
+            for step, inputs in enumerate(material.inputs)
+        ]
+        return {"losses": losses, "weights": _lists(subject.weights())}
+
+
+def refusal(arguments: Arguments, report: object) -> None:
+    """Raise the UserError for Sophia with a loss that has no name."""
+    with _float64(arguments["track"]):
+        open_subject(token_pair(OwnLoss(_keras_loss, _torch_loss, "real"), SPEC), arguments["track"], "float64").facts()
+
+
+def _keras_loss() -> Any:
+    import keras
+
+    return keras.losses.MeanAbsoluteError()
+
+
+def _torch_loss() -> Any:
+    from torch import nn
+
+    return nn.L1Loss()
