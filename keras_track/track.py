@@ -11,6 +11,7 @@ from keras_track import backends, losses, optimizers, precision, weights
 from keras_track.curvature import Curvature
 from shared.chapters.spec import Chapter
 from shared.datasets.batches import Batch
+from shared.inputs import Inputs
 from shared.losses import LossName, as_targets
 from shared.track import Track, TrackModel, TrackSpec, choose_device
 from shared.training import Recipe
@@ -83,7 +84,7 @@ class KerasModel(TrackModel):
         self.model.reset_metrics()
         return float(self.model.train_on_batch(batch.inputs, as_targets(self._loss, batch.labels)))
 
-    def predict(self, inputs: np.ndarray) -> np.ndarray:
+    def predict(self, inputs: Inputs) -> np.ndarray:
         """Return the outputs in inference mode."""
         return keras.ops.convert_to_numpy(self.model.predict_on_batch(inputs))
 

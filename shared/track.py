@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from shared.chapters.spec import Chapter
     from shared.datasets.batches import Batch
+    from shared.inputs import Inputs
     from shared.training import Recipe
 
 
@@ -41,8 +42,8 @@ class TrackModel(ABC):
         """Update the weights once and return the loss on the batch, dropout active, before the update."""
 
     @abstractmethod
-    def predict(self, inputs: "np.ndarray") -> "np.ndarray":
-        """Return the model's outputs (batch, ...) in inference mode for inputs (batch, ...)."""
+    def predict(self, inputs: "Inputs") -> "np.ndarray":
+        """Return the model's outputs (batch, ...) in inference mode for prepared inputs (batch, ...)."""
 
     @abstractmethod
     def snapshot(self) -> Any:

@@ -10,12 +10,13 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from shared.errors import UserError, as_user_error
-from shared.verify.pair import Input, OwnLoss, OwnOptimizer, Pair
+from shared.verify.pair import OwnLoss, OwnOptimizer, Pair
 from shared.verify.trace import LayerTrace
 from torch_track import optimizers, weights
-from torch_track.axes import AxisTracker, canonical, channels_last, dense_inputs, mark_channels
+from torch_track.axes import AxisTracker, canonical, channels_last, dense_inputs
 from torch_track.curvature import Curvature
 from torch_track.facts import facts, loss_facts, optimizer_facts
+from torch_track.inputs import example, tensors
 from torch_track.losses import LOSSES
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
@@ -34,13 +35,7 @@ class TorchSubject:
         self.module.to(device, self._dtype)
         self._renames = dict(pair.rename)
         with as_user_error(f"the torch model does not take inputs of {pair.shapes}"):
-            self._flattened = dense_inputs(self.module, *self._tensors(self._zeros()))
-
-    def _zeros(self) -> dict[str, np.ndarray]:
-        return {
-            name: np.ones((2, *one.shape), bool) if one.kind == "mask" else np.zeros((2, *one.shape))
-            for name, one in self._pair.inputs.items()
-        }
+            self._flattened = dense_inputs(self.module, *self._tensors(example(self._pair.inputs)))
 
     def weights(self) -> dict[str, np.ndarray]:
         """Return copies of all weights, in canonical form."""
@@ -73,7 +68,7 @@ class TorchSubject:
         state = {name: tensor.clone() for name, tensor in self.module.state_dict().items()}
         self.module.train()
         with torch.no_grad(), NoFunctionalDropout() as seen:
-            self.module(*self._tensors(self._zeros()))
+            self.module(*self._tensors(example(self._pair.inputs)))
         self.module.load_state_dict(state)
         return {f"functional dropout {number}": rate for number, rate in enumerate(seen.rates, start=1)}
 
@@ -165,13 +160,7 @@ class TorchSubject:
         return torch.from_numpy(target).to(self._device, dtype)
 
     def _tensors(self, inputs: Mapping[str, np.ndarray]) -> list[Tensor]:
-        return [self._tensor(inputs[name], one) for name, one in self._pair.inputs.items()]
-
-    def _tensor(self, values: np.ndarray, one: Input) -> Tensor:
-        dtype = {"real": self._dtype, "tokens": torch.int64, "mask": torch.bool}[one.kind]
-        tensor = torch.from_numpy(np.ascontiguousarray(values)).to(self._device, dtype).permute(one.axes).contiguous()
-        moved = one.axes != tuple(range(len(one.axes)))
-        return mark_channels(tensor, one.axes.index(len(one.axes) - 1)) if moved else tensor
+        return tensors(inputs, self._pair.inputs, self._device, self._dtype)
 
     def _canonical(self, path: str) -> str:
         return weights.canonical_path(path, self._renames)

@@ -11,12 +11,14 @@ from torch import Tensor, nn
 
 from shared.chapters.spec import Chapter
 from shared.datasets.batches import Batch
+from shared.inputs import Input, Inputs, by_name, describe
 from shared.losses import TARGET_KINDS, LossName, as_targets
 from shared.track import Track, TrackModel, TrackSpec, choose_device
 from shared.training import Recipe
 from torch_track import optimizers, weights
-from torch_track.axes import dense_inputs, mark_channels
+from torch_track.axes import dense_inputs
 from torch_track.curvature import Curvature
+from torch_track.inputs import example, tensors
 from torch_track.losses import LOSSES
 
 
@@ -38,8 +40,9 @@ class TorchTrack(Track):
         """Build torch_track.models.<slug> on the device."""
         torch.manual_seed(seed)
         module = importlib.import_module(f"torch_track.models.{chapter.slug}").build(config).to(self.device)
-        example = to_tensor(np.zeros((2, *chapter.input_shape), np.float32), self.device)
-        return TorchModel(module, dense_inputs(module, example), chapter.loss, self.device)
+        inputs = describe(chapter.input_shape)
+        flattened = dense_inputs(module, *tensors(example(inputs), inputs, self.device, torch.float32))
+        return TorchModel(module, flattened, inputs, chapter.loss, self.device)
 
     def synchronise(self) -> None:
         """Wait for the GPU, if there is one."""
@@ -54,8 +57,15 @@ class TorchTrack(Track):
 class TorchModel(TrackModel):
     """An nn.Module with loss and optimizer."""
 
-    def __init__(self, module: nn.Module, flattened: weights.Flattened, loss: LossName, device: str):
-        self.module, self._flattened, self._loss, self._device = module, flattened, loss, device
+    def __init__(
+        self,
+        module: nn.Module,
+        flattened: weights.Flattened,
+        inputs: Mapping[str, Input],
+        loss: LossName,
+        device: str,
+    ):
+        self.module, self._flattened, self._inputs, self._loss, self._device = module, flattened, inputs, loss, device
 
     def weights(self) -> dict[str, np.ndarray]:
         """Return copies of all weights, in canonical form."""
@@ -78,19 +88,19 @@ class TorchModel(TrackModel):
     def train_step(self, batch: Batch) -> float:
         """Forward, backward, update."""
         self.module.train()
-        inputs = to_tensor(batch.inputs, self._device)
-        self._curvature.update_if_due(lambda: [self.module(inputs)])
+        inputs = self._tensors(batch.inputs)
+        self._curvature.update_if_due(lambda: [self.module(*inputs)])
         self._optimizer.zero_grad()
-        loss = LOSSES[self._loss](self.module(inputs), self._targets(batch.labels))
+        loss = LOSSES[self._loss](self.module(*inputs), self._targets(batch.labels))
         loss.backward()
         self._optimizer.step()
         return loss.item()
 
-    def predict(self, inputs: np.ndarray) -> np.ndarray:
+    def predict(self, inputs: Inputs) -> np.ndarray:
         """Return the outputs in evaluation mode."""
         self.module.eval()
         with torch.inference_mode():
-            return self.module(to_tensor(inputs, self._device)).cpu().numpy()
+            return self.module(*self._tensors(inputs)).cpu().numpy()
 
     def snapshot(self) -> dict[str, Any]:
         """Return the states of module, optimizer and random generators."""
@@ -112,12 +122,9 @@ class TorchModel(TrackModel):
         """Seed torch's generators, on every device."""
         torch.manual_seed(seed)
 
+    def _tensors(self, inputs: Inputs) -> list[Tensor]:
+        return tensors(by_name(inputs), self._inputs, self._device, torch.float32)
+
     def _targets(self, labels: np.ndarray) -> Tensor:
         targets = torch.from_numpy(as_targets(self._loss, labels)).to(self._device)
         return targets.to(torch.int64) if TARGET_KINDS[self._loss] == "classes" else targets
-
-
-def to_tensor(inputs: np.ndarray, device: str) -> Tensor:
-    """Put inputs on the device; images (batch, height, width, channels) become channels first, and marked so."""
-    tensor = torch.from_numpy(inputs).to(device)
-    return mark_channels(tensor.permute(0, 3, 1, 2), 1) if tensor.ndim == 4 else tensor

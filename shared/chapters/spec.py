@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 from annotated_types import Gt
 
 from shared.errors import UserError, unknown
+from shared.inputs import InputShape
 from shared.losses import LossName
 from shared.training import OPTIMIZERS, Optimizer, Recipe
 
@@ -35,8 +36,8 @@ class Chapter:
     """Name in shared.metrics; larger is better."""
     margin: float
     """Two tracks whose metric differs by less than this are the same for a reader's purpose."""
-    input_shape: tuple[int, ...]
-    """One example as the model gets it, channels last."""
+    input_shape: InputShape
+    """One example as the model gets it, channels last; several inputs by name."""
     features: tuple[str, ...] = ()
     """Columns of a tabular data set that the model sees; all of them if empty."""
     optimizers: Mapping[str, Optimizer] = field(default_factory=dict)

@@ -10,14 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 import xxhash
 
-from shared.datasets.spec import Dataset, Split
+from shared.datasets.spec import Dataset, Split, update
+from shared.inputs import Inputs
 
 
 @dataclass(frozen=True)
 class Batch:
-    """One batch of model inputs (batch, ...) float32, channels last, and labels (batch,) int32."""
+    """One batch of prepared model inputs (batch, ...), channels last, and labels (batch,) int32."""
 
-    inputs: np.ndarray
+    inputs: Inputs
     labels: np.ndarray
 
 
@@ -51,7 +52,7 @@ class TrainingBatches:
         order = np.random.default_rng([self._seed, epoch]).permutation(len(self._split))
         for start in range(0, len(self) * self._batch_size, self._batch_size):
             chosen = order[start : start + self._batch_size]
-            batch = Batch(self._dataset.prepare(self._split.inputs[chosen]), self._split.labels[chosen])
-            self._digest.update(batch.inputs)
-            self._digest.update(batch.labels)
+            stored = self._split.take(chosen)
+            batch = Batch(self._dataset.prepare(stored.inputs), stored.labels)
+            update(self._digest, batch.inputs, batch.labels)
             yield batch

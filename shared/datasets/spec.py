@@ -7,22 +7,35 @@ from functools import cached_property
 import numpy as np
 import xxhash
 
+from shared.inputs import Inputs, by_name, each
+
+
+def update(digest: xxhash.xxh3_128, inputs: Inputs, labels: np.ndarray) -> None:
+    """Add the bytes of inputs, in the order of their names, and labels to a hash."""
+    for _, array in sorted(by_name(inputs).items()):
+        digest.update(np.ascontiguousarray(array))
+    digest.update(np.ascontiguousarray(labels))
+
 
 @dataclass(frozen=True)
 class Split:
     """Examples of one split, as stored."""
 
-    inputs: np.ndarray
-    """(examples, ...) in the stored type, for example uint8 pixels."""
+    inputs: Inputs
+    """(examples, ...) in the stored type, for example uint8 pixels; several by name."""
     labels: np.ndarray
     """(examples,) int32."""
 
     def __len__(self) -> int:
         return len(self.labels)
 
+    def take(self, rows: np.ndarray | slice) -> "Split":
+        """Return the examples at these rows."""
+        return Split(each(lambda array: array[rows], self.inputs), self.labels[rows])
+
     def first(self, count: int) -> "Split":
         """Return the first `count` examples."""
-        return Split(self.inputs[:count], self.labels[:count])
+        return self.take(slice(count))
 
 
 @dataclass(frozen=True)
@@ -36,8 +49,8 @@ class Dataset:
     train: Split
     validation: Split
     test: Split
-    prepare: Callable[[np.ndarray], np.ndarray]
-    """Stored inputs (batch, ...) to model inputs (batch, ...) float32, channels last."""
+    prepare: Callable[[Inputs], Inputs]
+    """Stored inputs (batch, ...) to model inputs (batch, ...), channels last: float32, tokens int32, masks bool."""
     feature_names: tuple[str, ...] = ()
     """Of a table, one for each column of the stored inputs (examples, features); empty for images."""
 
@@ -46,6 +59,5 @@ class Dataset:
         """XXH3-128 of every array, so that two runs can be seen to have used the same data."""
         digest = xxhash.xxh3_128()
         for split in (self.train, self.validation, self.test):
-            digest.update(np.ascontiguousarray(split.inputs))
-            digest.update(np.ascontiguousarray(split.labels))
+            update(digest, split.inputs, split.labels)
         return digest.hexdigest()

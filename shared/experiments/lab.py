@@ -12,6 +12,7 @@ from shared import chapters, initial_weights
 from shared.chapters.spec import Chapter
 from shared.datasets.batches import Batch, TrainingBatches
 from shared.datasets.spec import Dataset, Split
+from shared.inputs import Inputs, by_name
 from shared.losses import LossName, as_targets
 from shared.verify.observe import chapter_pair
 from shared.verify.pair import Pair
@@ -65,7 +66,7 @@ class Specimen:
         """Return the outputs (examples, ...) for a split, in inference mode."""
         return self.predict_stored(split.inputs)
 
-    def predict_stored(self, stored: np.ndarray) -> np.ndarray:
+    def predict_stored(self, stored: Inputs) -> np.ndarray:
         """Return the outputs for stored inputs (examples, ...), which are prepared as the data set's are."""
         return self._subject.trace_layers(self._inputs(stored))[1][0]
 
@@ -81,7 +82,7 @@ class Specimen:
         """Train on the seed's batches; yield the loss before each step. Weights may be read in between."""
         self._subject.start_training(steps)
         for batch, _ in zip(self._batches(batch_size), range(steps), strict=False):
-            yield self._subject.train_step(self._named(batch.inputs), [as_targets(self._loss, batch.labels)])
+            yield self._subject.train_step(by_name(batch.inputs), [as_targets(self._loss, batch.labels)])
 
     def train_on(self, split: Split, steps: int) -> list[float]:
         """Train on one split as a whole; return the loss before each step."""
@@ -95,12 +96,8 @@ class Specimen:
         for epoch in count():
             yield from batches.epoch(epoch)
 
-    def _inputs(self, stored: np.ndarray) -> dict[str, np.ndarray]:
-        return self._named(self._lab.dataset.prepare(stored))
-
-    def _named(self, prepared: np.ndarray) -> dict[str, np.ndarray]:
-        (name,) = self._pair.inputs
-        return {name: prepared}
+    def _inputs(self, stored: Inputs) -> dict[str, np.ndarray]:
+        return by_name(self._lab.dataset.prepare(stored))
 
 
 def norm(arrays: Sequence[np.ndarray]) -> float:

@@ -214,7 +214,8 @@ class TimedIterator:
 def predict(model: TrackModel, dataset: Dataset, split: Split) -> np.ndarray:
     """Return the model's outputs for a whole split, in batches."""
     starts = range(0, len(split), PREDICT_BATCH)
-    return np.concatenate([model.predict(dataset.prepare(split.inputs[at : at + PREDICT_BATCH])) for at in starts])
+    parts = (split.take(slice(at, at + PREDICT_BATCH)) for at in starts)
+    return np.concatenate([model.predict(dataset.prepare(part.inputs)) for part in parts])
 
 
 def describe(recipe: Recipe) -> dict[str, object]:

@@ -11,6 +11,7 @@ from shared import chapters
 from shared.bridge import BridgeError
 from shared.datasets.batches import TrainingBatches
 from shared.errors import UserError, as_user_error
+from shared.inputs import by_name
 from shared.losses import as_targets
 from shared.verify.material import Material, draw_material, draw_weights
 from shared.verify.pair import Pair
@@ -125,7 +126,6 @@ def _material(arguments: Mapping[str, Any], pair: Pair, steps: int) -> Material:
     dataset = chapter.data()
     batches = TrainingBatches(dataset, dataset.train, pair.batch_size, 0).epoch(0)
     chosen = [next(batches) for _ in range(steps)]
-    (model_input,) = pair.inputs
     return Material(
-        [{model_input: batch.inputs} for batch in chosen], [as_targets(chapter.loss, batch.labels) for batch in chosen]
+        [by_name(batch.inputs) for batch in chosen], [as_targets(chapter.loss, batch.labels) for batch in chosen]
     )

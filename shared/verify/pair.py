@@ -4,29 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from shared.inputs import Input, InputShape, describe
 from shared.losses import TARGET_KINDS, LossName
 from shared.training import Adam, Constant, Optimizer, Recipe, Schedule
-
-
-@dataclass(frozen=True)
-class Input:
-    """One input of the model, without its batch axis."""
-
-    shape: tuple[int, ...]
-    """Channels last, as Keras gets it: (height, width, channels), (time, features), (features,) ..."""
-    kind: Literal["real", "tokens", "mask"] = "real"
-    """real: numbers; tokens: whole numbers below `size`; mask: booleans, True where there is something."""
-    size: int = 2
-    torch_axes: tuple[int, ...] | None = None
-    """How torch gets it, as a permutation of all axes, batch included. Default: images (three axes)
-    channels first, everything else unchanged; (0, 2, 1) is what Conv1d wants."""
-
-    @property
-    def axes(self) -> tuple[int, ...]:
-        """The permutation in force."""
-        if self.torch_axes is not None:
-            return self.torch_axes
-        return (0, 3, 1, 2) if len(self.shape) == 3 else tuple(range(len(self.shape) + 1))
 
 
 @dataclass(frozen=True)
@@ -60,7 +40,7 @@ class Pair:
 
     keras: Callable[[], Any]
     torch: Callable[[], Any]
-    input_shape: tuple[int, ...] | Input | Mapping[str, tuple[int, ...] | Input]
+    input_shape: InputShape
     """Without the batch axis; a mapping for several inputs, in the order of torch's forward and with
     the names of Keras' inputs."""
     loss: LossName | OwnLoss = "mean_squared_error"
@@ -74,8 +54,7 @@ class Pair:
     @property
     def inputs(self) -> dict[str, Input]:
         """Every input by name; a single one is called `input`."""
-        given = self.input_shape if isinstance(self.input_shape, Mapping) else {"input": self.input_shape}
-        return {name: one if isinstance(one, Input) else Input(tuple(one)) for name, one in given.items()}
+        return describe(self.input_shape)
 
     @property
     def shapes(self) -> str:

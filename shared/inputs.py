@@ -1,0 +1,57 @@
+"""What a model takes in: one array, or several by name. Light: describing an input loads no NumPy."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Union
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Inputs = Union["np.ndarray", Mapping[str, "np.ndarray"]]
+"""(batch, ...) each; a model with several inputs has them by name."""
+
+ONLY = "input"
+"""Name of an input that is alone."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input of the model, without its batch axis."""
+
+    shape: tuple[int, ...]
+    """Channels last, as Keras gets it: (height, width, channels), (time, features), (features,) ..."""
+    kind: Literal["real", "tokens", "mask"] = "real"
+    """real: numbers; tokens: whole numbers below `size`; mask: booleans, True where there is something."""
+    size: int = 2
+    torch_axes: tuple[int, ...] | None = None
+    """How torch gets it, as a permutation of all axes, batch included. Default: images (three axes)
+    channels first, everything else unchanged; (0, 2, 1) is what Conv1d wants."""
+
+    @property
+    def axes(self) -> tuple[int, ...]:
+        """The permutation in force."""
+        if self.torch_axes is not None:
+            return self.torch_axes
+        return (0, 3, 1, 2) if len(self.shape) == 3 else tuple(range(len(self.shape) + 1))
+
+
+InputShape = tuple[int, ...] | Input | Mapping[str, tuple[int, ...] | Input]
+"""Of the only input, or of each by name, in the order of torch's forward and with the names of Keras' inputs."""
+
+
+def describe(input_shape: InputShape) -> dict[str, Input]:
+    """Return every input by name; a single one is called `input`."""
+    given = input_shape if isinstance(input_shape, Mapping) else {ONLY: input_shape}
+    return {name: one if isinstance(one, Input) else Input(tuple(one)) for name, one in given.items()}
+
+
+def by_name(inputs: "Inputs") -> "dict[str, np.ndarray]":
+    """Return arrays by name; a single one is called `input`."""
+    return dict(inputs) if isinstance(inputs, Mapping) else {ONLY: inputs}
+
+
+def each(change: "Callable[[np.ndarray], np.ndarray]", inputs: "Inputs") -> "Inputs":
+    """Return what `change` makes of every array."""
+    if isinstance(inputs, Mapping):
+        return {name: change(array) for name, array in inputs.items()}
+    return change(inputs)
