@@ -1,4 +1,4 @@
-"""Multilayer perceptron in Keras 3. 2,401 parameters; with h = hidden_size, L = num_layers:
+"""Multilayer perceptron in Keras 3. 6,849 parameters; with h = hidden_size, L = num_layers:
 41 h + (L - 1)(h + 1) h + h + 1. PReLU adds L h; SwiGLU doubles the outputs of every hidden layer.
 
 Input (batch, features 40), output logits (batch, 1).
@@ -24,7 +24,7 @@ def mlp(name: str, hidden_size: int, num_layers: int, kind: Activation, dropout:
     x = inputs
     for number in range(1, num_layers + 1):
         x = layers.Dense(units_before(kind, hidden_size), name=f"dense{number}")(x)
-        x = activation(kind, name=f"act{number}")(x)  # (batch, 32)
+        x = activation(kind, name=f"act{number}")(x)  # (batch, 64)
         if dropout:
             x = layers.Dropout(dropout, name=f"dropout{number}")(x)
     logits = layers.Dense(1, name="logits")(x)

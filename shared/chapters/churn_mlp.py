@@ -8,7 +8,7 @@ from annotated_types import Ge, Gt, Lt
 
 from shared.activations import Activation
 from shared.chapters.spec import Chapter
-from shared.training import Adam, Constant, OneCycle, Recipe
+from shared.training import Adam, AdamW, Constant, OneCycle, Recipe
 
 NUM_FEATURES = 40
 """All columns of the data set telco."""
@@ -19,7 +19,7 @@ class Config:
     """Hyperparameters of the network. Input (batch, features 40), output logits (batch, 1)."""
 
     activation: Activation = "relu"
-    hidden_size: Annotated[int, Gt(0)] = 32
+    hidden_size: Annotated[int, Gt(0)] = 64
     num_layers: Annotated[int, Gt(0)] = 2
     """Hidden layers."""
     dropout: Annotated[float, Ge(0), Lt(1)] = 0.2
@@ -34,7 +34,7 @@ CHAPTER = Chapter(
     recipes=MappingProxyType(
         {
             "fast": Recipe(
-                optimizer=Adam(learning_rate=5e-3),
+                optimizer=AdamW(learning_rate=5e-3, weight_decay=0.1),
                 schedule=OneCycle(warmup_share=0.3, start_divisor=25.0, end_divisor=1e4),
                 batch_size=64,
                 epochs=5,

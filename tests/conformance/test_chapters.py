@@ -8,7 +8,6 @@ from shared.verify.ladder import RUNGS, Ladder, Subject
 LIMITS = {"forward": 1e-12, "gradients": 1e-11, "training": 1e-9}
 VARIANTS = [
     ("mnist_cnn", {"architecture": "bn_gap"}),
-    ("mnist_cnn", {"architecture": "bn_gap", "optimizer": "sophia"}),
     ("backprop", {"activation": "sigmoid"}),
     *(("churn_mlp", {"activation": name}) for name in ("prelu", "gelu_tanh", "swiglu", "softmax")),
     *(("optimizers", {"optimizer": name}) for name in CHAPTERS["optimizers"].optimizers if name != "adam"),

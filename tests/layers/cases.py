@@ -30,21 +30,24 @@ def inputs(kind: Activation) -> np.ndarray:
     return np.concatenate([POINTS.reshape(-1, UNITS), mixed])
 
 
-def upstream(kind: Activation) -> np.ndarray:
-    """Return the derivative (examples, units) that arrives from the layer above."""
+def targets(kind: Activation) -> np.ndarray:
+    """Return (examples, units)."""
     return np.random.default_rng(1).normal(size=(len(inputs(kind)), UNITS))
 
 
 def by_hand(kind: Activation) -> dict[str, np.ndarray]:
-    """Return the activation's value, and what its backward pass hands on: dx, and dalpha for PReLU."""
-    x, dy = inputs(kind), upstream(kind)
+    """Return the activation's value, and the gradients of sum((value - targets)^2) / 2: dx, and dalpha for PReLU."""
+    x = inputs(kind)
     if kind == "prelu":
-        dx, dalpha = activations.d_prelu(x, ALPHA)
-        return {"value": activations.prelu(x, ALPHA), "dx": dy * dx, "dalpha": (dy * dalpha).sum(axis=0)}
+        value, (d_x, d_alpha) = activations.prelu(x, ALPHA), activations.d_prelu(x, ALPHA)
+        dy = value - targets(kind)
+        return {"value": value, "dx": dy * d_x, "dalpha": (dy * d_alpha).sum(axis=0)}
     if kind == "softmax":
-        dx = np.einsum("bi,bij->bj", dy, activations.d_softmax(x))
-        return {"value": activations.softmax(x), "dx": dx}
+        value = activations.softmax(x)
+        return {"value": value, "dx": np.einsum("bi,bij->bj", value - targets(kind), activations.d_softmax(x))}
     if kind == "swiglu":
-        return {"value": activations.swiglu(x), "dx": np.concatenate([dy * one for one in activations.d_swiglu(x)], 1)}
-    value, derivative = activations.ELEMENTWISE[kind]
-    return {"value": value(x), "dx": dy * derivative(x)}
+        value = activations.swiglu(x)
+        halves = [(value - targets(kind)) * one for one in activations.d_swiglu(x)]
+        return {"value": value, "dx": np.concatenate(halves, axis=1)}
+    function, derivative = activations.ELEMENTWISE[kind]
+    return {"value": function(x), "dx": (function(x) - targets(kind)) * derivative(x)}

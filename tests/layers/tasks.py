@@ -8,26 +8,11 @@ from typing import Any
 import numpy as np
 
 from shared.activations import Activation, units_before
-from shared.verify.pair import OwnLoss, Pair
-from tests.layers.cases import ALPHA, KINDS, KINKED, UNITS, inputs, upstream
+from shared.verify.pair import Pair
+from tests.layers.cases import ALPHA, KINDS, KINKED, UNITS, inputs, targets
 from tests.layers.subjects import chapter_pair, subject
 
 Arguments = Mapping[str, Any]
-
-
-def _keras_sum() -> Any:
-    """The sum of outputs times targets: its derivative in the outputs is the targets."""
-    import keras
-
-    class WeightedSum(keras.losses.Loss):
-        def call(self, targets: Any, outputs: Any) -> Any:
-            return keras.ops.sum(targets * outputs, axis=-1)
-
-    return WeightedSum(reduction="sum")
-
-
-def _torch_sum() -> Any:
-    return lambda outputs, targets: (outputs * targets).sum()
 
 
 def activation_pair(kind: Activation, examples: int) -> Pair:
@@ -49,24 +34,27 @@ def activation_pair(kind: Activation, examples: int) -> Pair:
         before = nn.Linear(examples, units_before(kind, UNITS), bias=False)
         return nn.Sequential(OrderedDict(before=before, act=activation(kind, UNITS)))
 
-    return Pair(build_keras, build_torch, (examples,), OwnLoss(_keras_sum, _torch_sum, "real"))
+    return Pair(build_keras, build_torch, (examples,), "mean_squared_error")
 
 
 def backward(arguments: Arguments, report: object) -> None:
-    """For every activation, write its value and what its backward pass hands on."""
+    """For every activation, write its value and the gradients of half the sum of squares."""
     for kind in KINDS:
-        found = _backward(arguments["track"], kind, inputs(kind), upstream(kind))
+        found = _backward(arguments["track"], kind, inputs(kind), targets(kind))
         np.savez(Path(arguments["folder"]) / f"{kind}.npz", **found)
 
 
 def at_zero(arguments: Arguments, report: object) -> dict[str, float]:
-    """Return the derivative at its kink of every activation that has one; of PReLU with a slope of 1/4 below 0."""
-    zero, one, alpha = np.zeros((1, UNITS)), np.ones((1, UNITS)), np.full(UNITS, 0.25)
-    return {kind: float(_backward(arguments["track"], kind, zero, one, alpha)["dx"][0, 0]) for kind in KINKED}
+    """Return the derivative at its kink of every activation that has one; of PReLU with a slope of 1/4 below 0.
+
+    All of them are 0 at 0, so that with a target of -1 the derivative is the gradient itself.
+    """
+    zero, target, alpha = np.zeros((1, UNITS)), np.full((1, UNITS), -1.0), np.full(UNITS, 0.25)
+    return {kind: float(_backward(arguments["track"], kind, zero, target, alpha)["dx"][0, 0]) for kind in KINKED}
 
 
 def _backward(
-    track: str, kind: Activation, x: np.ndarray, dy: np.ndarray, alpha: np.ndarray = ALPHA
+    track: str, kind: Activation, x: np.ndarray, target: np.ndarray, alpha: np.ndarray = ALPHA
 ) -> dict[str, np.ndarray]:
     one_hot = {"input": np.eye(len(x))}
     with subject(activation_pair(kind, len(x)), track) as model:
@@ -74,9 +62,9 @@ def _backward(
         model.load_weights(weights)
         layers, (value,) = model.trace_layers(one_hot)
         np.testing.assert_array_equal(layers[-1].inputs[0], x)
-        gradients = model.gradients(one_hot, [dy])
-    found = {"value": value, "dx": gradients["before.kernel"]}
-    return found | ({"dalpha": gradients["act.alpha"]} if kind == "prelu" else {})
+        gradients = model.gradients(one_hot, [target])
+    names = {"before.kernel": "dx", "act.alpha": "dalpha"}
+    return {"value": value} | {names[name]: one * target.size / 2 for name, one in gradients.items()}
 
 
 def facts(arguments: Arguments, report: object) -> dict[str, dict[str, Any]]:

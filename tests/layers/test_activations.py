@@ -11,7 +11,7 @@ from tests.layers.cases import KINDS, by_hand
 from tests.support.workers import Workers
 
 TOLERANCE = 1e-12
-"""Relative to the value, and absolute. Measured: 4e-15 absolute, and relative for the products of SwiGLU."""
+"""Relative above 1, absolute below. Measured: 5e-15, of the gradient through gelu_tanh and SwiGLU."""
 LEFT = {"relu": 0.0, "leaky_relu": 0.01, "prelu": 0.25}
 """The derivatives from the left, as by hand."""
 AT_ZERO = {

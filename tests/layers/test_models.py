@@ -27,7 +27,9 @@ MODELS: list[tuple[str, Settings]] = [
     ("optimizers", {}),
     ("optimizers", {"hidden_size": "8", "num_layers": "4"}),
 ]
-DEFAULT_PARAMETERS = {"neuron": 3, "backprop": 17, "churn_mlp": 2401, "activations": 10_849, "optimizers": 2401}
+DEFAULT_SIZES = {"backprop": (4, 1), "churn_mlp": (64, 2), "activations": (32, 10), "optimizers": (32, 2)}
+"""hidden_size and num_layers."""
+DEFAULT_PARAMETERS = {"neuron": 3, "backprop": 17, "churn_mlp": 6849, "activations": 10_849, "optimizers": 2401}
 """As the model files say."""
 EXAMPLES = 9
 
@@ -37,15 +39,13 @@ def layers(slug: str, settings: Settings) -> Iterator[tuple[str, int, int, str]]
     if slug == "neuron":
         yield "neuron", 2, 1, "none"
         return
-    if slug == "backprop":
-        hidden = int(settings.get("hidden_size", 4))
-        yield "hidden", 2, hidden, settings.get("activation", "tanh")
-        yield "logits", hidden, 1, "none"
-        return
-    kind, hidden = settings.get("activation", "relu"), int(settings.get("hidden_size", 32))
-    width = 40
-    for number in range(1, int(settings.get("num_layers", 10 if slug == "activations" else 2)) + 1):
-        yield f"dense{number}", width, 2 * hidden if kind == "swiglu" else hidden, kind
+    default_hidden, default_depth = DEFAULT_SIZES[slug]
+    hidden, depth = int(settings.get("hidden_size", default_hidden)), int(settings.get("num_layers", default_depth))
+    kind = settings.get("activation", "tanh" if slug == "backprop" else "relu")
+    width = 2 if slug == "backprop" else 40
+    for number in range(1, depth + 1):
+        name = "hidden" if slug == "backprop" else f"dense{number}"
+        yield name, width, 2 * hidden if kind == "swiglu" else hidden, kind
         width = hidden
     yield "logits", width, 1, "none"
 

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from shared.datasets.batches import Batch
+from shared.inputs import Input, describe
 from shared.losses import LossName
 from shared.track import TrackModel
 from shared.training import Constant, Recipe, Sophia
 from shared.verify.material import draw_weights
-from shared.verify.pair import Input, OwnLoss, Pair
+from shared.verify.pair import OwnLoss, Pair
 from tests.optimizers.cases import OUTPUTS
 
 FEATURES, HIDDEN, CLASSES, BATCH = 5, 8, 4, 8
@@ -45,7 +46,7 @@ def _torch_perceptron() -> TrackModel:
         def forward(self, x: Any) -> Any:
             return self.logits(self.dropout(self.norm(self.hidden(x)).tanh()))
 
-    return TorchModel(Perceptron(), {}, "cross_entropy", "cpu")
+    return TorchModel(Perceptron(), {}, describe((FEATURES,)), "cross_entropy", "cpu")
 
 
 def _keras_perceptron() -> TrackModel:

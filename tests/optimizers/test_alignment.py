@@ -13,7 +13,7 @@ from tests.optimizers.cases import CASES, OUTPUTS, TINY_LOSS, batches, initial_w
 from tests.support.workers import Workers
 
 TOLERANCE = 1e-10
-"""The largest difference measured is 5.0e-14 with Sophia, which divides by small numbers, and 2.6e-15 with the others."""
+"""The largest difference measured is 5.0e-14 with Sophia, which divides by tiny numbers, 2.6e-15 with all others."""
 TRACKS = {
     "torch": "train_torch",
     "keras:tensorflow": "train_keras",

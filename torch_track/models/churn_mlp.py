@@ -1,4 +1,4 @@
-"""Multilayer perceptron in PyTorch. 2,401 parameters; with h = hidden_size, L = num_layers:
+"""Multilayer perceptron in PyTorch. 6,849 parameters; with h = hidden_size, L = num_layers:
 41 h + (L - 1)(h + 1) h + h + 1. PReLU adds L h; SwiGLU doubles the outputs of every hidden layer.
 
 Input (batch, features 40), output logits (batch, 1).
@@ -25,7 +25,7 @@ class MLP(nn.Sequential):
         num_inputs = NUM_FEATURES
         for number in range(1, num_layers + 1):
             self.add_module(f"dense{number}", nn.Linear(num_inputs, units_before(kind, hidden_size)))
-            self.add_module(f"act{number}", activation(kind, hidden_size))  # (batch, 32)
+            self.add_module(f"act{number}", activation(kind, hidden_size))  # (batch, 64)
             if dropout:
                 self.add_module(f"dropout{number}", nn.Dropout(dropout))
             num_inputs = hidden_size
