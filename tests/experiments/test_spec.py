@@ -6,7 +6,7 @@ import pytest
 from shared.errors import UserError
 from shared.experiments import EXPERIMENTS, names
 from shared.experiments.activations import collapse, dead_share
-from shared.experiments.optimizers import EVERY, steps_to
+from shared.experiments.optimizers import EVERY, STEPS, steps_to
 from shared.experiments.spec import Claim
 
 
@@ -57,7 +57,7 @@ def test_a_unit_is_dead_if_no_example_changes_it():
 
 def test_steps_to_a_target_count_in_looks():
     assert steps_to([3.0, 2.0, 1.0, 2.0], 2.0) == EVERY
-    assert steps_to([3.0, 2.5], 2.0) == float("inf")
+    assert steps_to([3.0, 2.5], 2.0) == STEPS
 
 
 def test_collapsing_layers_gives_the_same_line():
