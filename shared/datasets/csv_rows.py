@@ -21,12 +21,17 @@ def read_rows(text: str, file: Path, model: type[Row]) -> list[Row]:
 
     The header names the fields of `model`, in any order; other columns are ignored, as are blank lines.
     """
+    return [row for _, row in numbered_rows(text, file, model)]
+
+
+def numbered_rows(text: str, file: Path, model: type[Row]) -> list[tuple[int, Row]]:
+    """Return each row with the line, from 1, on which it begins; otherwise as `read_rows`."""
     lines = _lines(text, file)
     line, header = next(lines, (0, []))
     if not header:
         raise UserError(f"{file} is empty: expected a header with the columns {_listed(model.model_fields)}.")
     columns = _columns(header, f"{file}, line {line}", model)
-    rows = [_row(fields, columns, len(header), f"{file}, line {line}", model) for line, fields in lines]
+    rows = [(line, _row(fields, columns, len(header), f"{file}, line {line}", model)) for line, fields in lines]
     if not rows:
         raise UserError(f"{file}: expected rows below the header, found none; {REMEDY}.")
     return rows

@@ -5,6 +5,7 @@ Splits: 70/15/15 %, stratified, stated in shared/datasets/tabular.py.
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from shared.datasets.files import EMBEDDED_FOLDER, DataFile, Source
 from shared.datasets.spec import Dataset, Split
 from shared.datasets.tabular import Standardise, split_rows
 from shared.errors import UserError
+
+if TYPE_CHECKING:
+    from shared.datasets.customer import Customer
 
 EMBEDDED = DataFile(
     EMBEDDED_FOLDER / "telco.csv.gz",
@@ -29,12 +33,10 @@ SMALLEST_CLASS = 20
 
 def read(source: Source) -> Dataset:
     """Read, check and split the customers; UserError with line and column if a row is not as it should be."""
-    from shared.datasets.csv_rows import read_rows
-    from shared.datasets.customer import Customer, features
+    from shared.datasets.customer import features
 
-    customers = read_rows(source.file.text(), source.file.path, Customer)
-    labels = np.array([customer.churn == "Yes" for customer in customers], np.int32)
-    _require_both_classes(labels, source.file.path)
+    customers, labels = read_customers(source)
+    require_both_classes(labels, source.file.path)
     feature_names, inputs = features(customers)
     train, validation, test = (Split(inputs[rows], labels[rows]) for rows in split_rows(labels))
     return Dataset(
@@ -49,7 +51,17 @@ def read(source: Source) -> Dataset:
     )
 
 
-def _require_both_classes(labels: np.ndarray, file: Path) -> None:
+def read_customers(source: Source) -> tuple[list["Customer"], np.ndarray]:
+    """Return the customers in the order of the file, and their labels (customers,) int32; UserError as for `read`."""
+    from shared.datasets.csv_rows import read_rows
+    from shared.datasets.customer import Customer
+
+    customers = read_rows(source.file.text(), source.file.path, Customer)
+    return customers, np.array([customer.churn == "Yes" for customer in customers], np.int32)
+
+
+def require_both_classes(labels: np.ndarray, file: Path) -> None:
+    """Raise UserError unless there are enough customers of each class for three splits."""
     stay, churn = np.bincount(labels, minlength=2)
     if min(stay, churn) < SMALLEST_CLASS:
         raise UserError(

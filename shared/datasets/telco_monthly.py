@@ -1,0 +1,61 @@
+"""Telco churn as series: up to twelve months of each customer. Data card: docs/datasets/telco_monthly.md.
+
+The months of the embedded customers are reconstructed from one row each (shared/datasets/monthly.py), not observed.
+A user's own file holds months as they were (shared/datasets/month_rows.py). Labels, splits and class names: as telco.
+"""
+
+from functools import partial
+
+import numpy as np
+
+from shared.datasets import telco
+from shared.datasets.files import Source
+from shared.datasets.monthly import FEATURES, reconstruct
+from shared.datasets.spec import Dataset, Split
+from shared.datasets.tabular import Standardise, split_rows
+
+EMBEDDED = telco.EMBEDDED
+ORIGIN = f"{telco.ORIGIN}; twelve months of each reconstructed, not observed"
+LICENCE = telco.LICENCE
+SOURCES = ("csv",)
+
+
+def read(source: Source) -> Dataset:
+    """Read, check and split the customers; UserError with line and column if a row is not as it should be."""
+    months, mask, labels = _own(source) if source.name.startswith("csv:") else _embedded(source)
+    telco.require_both_classes(labels, source.file.path)
+    train, validation, test = (
+        Split({"months": months[rows], "mask": mask[rows]}, labels[rows]) for rows in split_rows(labels)
+    )
+    return Dataset(
+        name="telco_monthly",
+        source=source.name,
+        class_names=telco.CLASS_NAMES,
+        train=train,
+        validation=validation,
+        test=test,
+        prepare=partial(prepare, fit(train.inputs["months"], train.inputs["mask"])),
+        feature_names=FEATURES,
+    )
+
+
+def fit(months: np.ndarray, mask: np.ndarray) -> Standardise:
+    """Measure mean and deviation of the features (5,) over the real months of (customers, month 12, feature 5)."""
+    return Standardise.fit(months[mask], np.full(len(FEATURES), True))
+
+
+def prepare(standardise: Standardise, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return months (batch, month 12, feature 5) float32, exactly 0 where there is no real month, and the mask."""
+    mask = inputs["mask"]
+    return {"months": np.where(mask[..., np.newaxis], standardise(inputs["months"]), np.float32(0)), "mask": mask}
+
+
+def _embedded(source: Source) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    customers, labels = telco.read_customers(source)
+    return *reconstruct(customers), labels
+
+
+def _own(source: Source) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    from shared.datasets.month_rows import read_months
+
+    return read_months(source.file.text(), source.file.path)
