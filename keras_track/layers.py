@@ -1,14 +1,15 @@
-"""Layers that Keras lacks, and the activations by name, each a layer of its own."""
+"""Layers that Keras lacks or keeps to itself, and the activations by name, each a layer of its own."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import keras
 from keras import layers, ops
 
 from shared.activations import LEAKY_SLOPE, PRELU_ALPHA, Activation
+from shared.positions import sinusoids
 
 
 @keras.saving.register_keras_serializable(package="twotrack")
@@ -26,6 +27,45 @@ class SwiGLU(layers.Layer):
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         """Halve the last axis."""
         return (*input_shape[:-1], input_shape[-1] // 2)
+
+
+@keras.saving.register_keras_serializable(package="twotrack")
+class Positions(layers.Layer):
+    """Adds to each place of a sequence a vector of its own: learned, or sinusoids of the place."""
+
+    def __init__(self, kind: Literal["learned", "sinusoidal"], **options: Any):
+        super().__init__(**options)
+        self.kind = kind
+
+    def build(self, input_shape: tuple) -> None:
+        """Make the vectors for inputs (batch, length, size)."""
+        length, size = input_shape[1:]
+        if self.kind == "learned":
+            self.vectors = self.add_weight(name="embeddings", shape=(length, size), initializer="uniform")
+        else:
+            self.vectors = sinusoids(length, size)
+
+    def call(self, x: Any) -> Any:
+        """Return x (batch, length, size) plus the vectors."""
+        return x + ops.cast(self.vectors, x.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return super().get_config() | {"kind": self.kind}
+
+
+@keras.saving.register_keras_serializable(package="twotrack")
+class MaskedMean(layers.Layer):
+    """Mean over the places of a sequence that a mask keeps."""
+
+    def call(self, x: Any, mask: Any) -> Any:
+        """Map x (batch, length, size) and mask (batch, length) to (batch, size)."""
+        weight = ops.expand_dims(ops.cast(mask, x.dtype), -1)
+        return ops.sum(x * weight, axis=1) / ops.sum(weight, axis=1)
+
+    def compute_output_shape(self, input_shape: tuple, *_: tuple) -> tuple:
+        """Leave the length out."""
+        return (input_shape[0], input_shape[-1])
 
 
 @keras.saving.register_keras_serializable(package="twotrack")

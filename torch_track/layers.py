@@ -3,12 +3,14 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from shared.activations import LEAKY_SLOPE, PRELU_ALPHA, Activation
+from shared.positions import sinusoids
 
 
 class BatchNorm2d(nn.BatchNorm2d):
@@ -37,6 +39,56 @@ class GlobalAveragePooling2d(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map x (batch, channels, height, width) to (batch, channels)."""
         return x.mean(dim=(2, 3))
+
+
+class LSTM(nn.LSTM):
+    """One layer of nn.LSTM (batch, time, features) whose second bias is zero and stays so, as Keras has one only."""
+
+    def __init__(self, num_inputs: int, hidden_size: int):
+        super().__init__(num_inputs, hidden_size, batch_first=True)
+        _hold_second_bias(self)
+
+
+class RNN(nn.RNN):
+    """One layer of nn.RNN (batch, time, features), tanh, whose second bias is zero and stays so."""
+
+    def __init__(self, num_inputs: int, hidden_size: int):
+        super().__init__(num_inputs, hidden_size, nonlinearity="tanh", batch_first=True)
+        _hold_second_bias(self)
+
+
+def _hold_second_bias(layer: nn.RNNBase) -> None:
+    nn.init.zeros_(layer.bias_hh_l0)
+    layer.bias_hh_l0.requires_grad_(False)
+
+
+def last_real(x: Tensor, mask: Tensor) -> Tensor:
+    """Return from x (batch, time, size) the last step (batch, size) that mask (batch, time), a prefix, keeps."""
+    return x[torch.arange(len(x), device=x.device), mask.sum(dim=1) - 1]
+
+
+class Positions(nn.Module):
+    """Adds to each place of a sequence a vector of its own: learned, or sinusoids of the place."""
+
+    def __init__(self, kind: Literal["learned", "sinusoidal"], length: int, size: int):
+        super().__init__()
+        if kind == "learned":
+            self.embeddings = nn.Parameter(torch.zeros(length, size))
+        else:
+            self.register_buffer("embeddings", torch.from_numpy(sinusoids(length, size)), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x (batch, length, size) plus the vectors."""
+        return x + self.embeddings.to(x.dtype)
+
+
+class MaskedMean(nn.Module):
+    """Mean over the places of a sequence that a mask keeps."""
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Map x (batch, length, size) and mask (batch, length) to (batch, size)."""
+        weight = mask.to(x.dtype).unsqueeze(-1)
+        return (x * weight).sum(dim=1) / weight.sum(dim=1)
 
 
 class SwiGLU(nn.Module):

@@ -1,10 +1,20 @@
 """The chapters, in teaching order."""
 
-from shared.chapters import activations, backprop, churn_mlp, mnist_cnn, neuron, optimizers
+from shared.chapters import (
+    activations,
+    backprop,
+    churn_lstm,
+    churn_mlp,
+    churn_rnn,
+    churn_transformer,
+    mnist_cnn,
+    neuron,
+    optimizers,
+)
 from shared.chapters.spec import Chapter
 from shared.errors import unknown
 
-_IN_ORDER = (neuron, backprop, churn_mlp, activations, optimizers, mnist_cnn)
+_IN_ORDER = (neuron, backprop, churn_mlp, activations, optimizers, mnist_cnn, churn_rnn, churn_lstm, churn_transformer)
 
 CHAPTERS: dict[str, Chapter] = {module.CHAPTER.slug: module.CHAPTER for module in _IN_ORDER}
 

@@ -1,0 +1,16 @@
+"""churn_lstm: a long short-term memory reads a customer's last twelve months."""
+
+from shared.chapters.churn_rnn import INPUTS, RECIPES, Config
+from shared.chapters.spec import Chapter
+
+CHAPTER = Chapter(
+    slug="churn_lstm",
+    title="Long short-term memory on months of customers",
+    dataset="telco_monthly",
+    config=Config(),
+    recipes=RECIPES,
+    loss="binary_cross_entropy",
+    metric="roc_auc",
+    margin=0.01,
+    input_shape=INPUTS,
+)

@@ -1,0 +1,38 @@
+"""churn_transformer: a Transformer encoder reads a customer's last twelve months, all at once."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt, Lt
+
+from shared.chapters.churn_rnn import INPUTS, RECIPES
+from shared.chapters.spec import Chapter
+
+
+@dataclass(frozen=True)
+class Config:
+    """Hyperparameters of the network. Inputs months (batch, 12, features 5), mask (batch, 12); logits (batch, 1)."""
+
+    hidden_size: Annotated[int, Gt(0)] = 32
+    """A multiple of num_heads; even for sinusoidal positions."""
+    num_heads: Annotated[int, Gt(0)] = 4
+    num_layers: Annotated[int, Gt(0)] = 2
+    ffn_size: Annotated[int, Gt(0)] = 64
+    norm: Literal["pre", "post"] = "pre"
+    """Layer normalisation before each part of a block (Xiong et al. 2020) or after it (Vaswani et al. 2017)."""
+    positions: Literal["learned", "sinusoidal"] = "learned"
+    dropout: Annotated[float, Ge(0), Lt(1)] = 0.1
+    """After attention and after the feed-forward part; at 0 there are no dropout layers."""
+
+
+CHAPTER = Chapter(
+    slug="churn_transformer",
+    title="Transformer encoder on months of customers",
+    dataset="telco_monthly",
+    config=Config(),
+    recipes=RECIPES,
+    loss="binary_cross_entropy",
+    metric="roc_auc",
+    margin=0.01,
+    input_shape=INPUTS,
+)

@@ -1,0 +1,16 @@
+"""Long short-term memory in PyTorch. 51,009 trained parameters: 4 * 64 (5 + 64 + 1) + 4 * 64 (64 + 64 + 1) + 65.
+
+Inputs months (batch, 12, features 5) and mask (batch, 12), output logits (batch, 1).
+Source: Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000; the seed chapter's two layers of 64.
+"""
+
+from torch import nn
+
+from shared.chapters.churn_rnn import Config
+from torch_track.layers import LSTM
+from torch_track.models.churn_rnn import Recurrent
+
+
+def build(config: Config) -> nn.Module:
+    """Return the network."""
+    return Recurrent(LSTM, "lstm", config)
