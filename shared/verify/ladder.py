@@ -181,10 +181,8 @@ def _parameters(torch: Observation, keras: Observation) -> Verdict:
 
 
 def _forward(torch: Observation, keras: Observation) -> Verdict:
-    single = rungs.check_forward(torch.traces["float32"], keras.traces["float32"])
-    return replace(
-        rungs.check_forward(torch.traces["float64"], keras.traces["float64"]), difference32=single.difference
-    )
+    single = rungs.output_difference(torch.traces["float32"], keras.traces["float32"])
+    return replace(rungs.check_forward(torch.traces["float64"], keras.traces["float64"]), difference32=single)
 
 
 def _gradients(torch: Observation, keras: Observation) -> Verdict:

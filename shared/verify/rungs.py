@@ -70,7 +70,7 @@ def check_forward(torch: Trace, keras: Trace) -> Verdict:
     limit = TOLERANCES["forward"].limit
     if len(torch.outputs) != len(keras.outputs):
         return Verdict("forward", False, f"{len(keras.outputs)} outputs in Keras, {len(torch.outputs)} in torch")
-    difference = max(relative(one, other) for one, other in zip(keras.outputs, torch.outputs, strict=True))
+    difference = output_difference(torch, keras)
     compared = list(matched_layers(torch, keras))
     if difference <= limit:
         detail = f"outputs and {len(compared)} named layers compared"
@@ -87,6 +87,13 @@ def check_forward(torch: Trace, keras: Trace) -> Verdict:
     )
     detail = f"the outputs differ ({shapes}) although every layer that both sides name agrees"
     return Verdict("forward", False, detail, difference, limit=limit)
+
+
+def output_difference(torch: Trace, keras: Trace) -> float:
+    """Return the largest relative difference of the models' outputs; infinity if they are not as many."""
+    if len(torch.outputs) != len(keras.outputs):
+        return float("inf")
+    return max(relative(one, other) for one, other in zip(keras.outputs, torch.outputs, strict=True))
 
 
 def matched_layers(torch: Trace, keras: Trace) -> Iterator[tuple[LayerTrace, LayerTrace]]:
