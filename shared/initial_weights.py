@@ -33,9 +33,9 @@ def draw(shapes: Mapping[str, Shape], seed: int) -> dict[str, np.ndarray]:
     Raises ValueError for a name that ends in no known kind of weight.
     """
     drawn = {name: _draw_one(name, shape, seed).astype(np.float32) for name, shape in shapes.items()}
-    for name in drawn:
-        if name.endswith(".recurrent_kernel") and _num_gates(shapes[name]) == LSTM_GATES:
-            bias = drawn[f"{name.rpartition('.')[0]}.bias"]
+    for name, bias in drawn.items():
+        layer, _, kind = name.rpartition(".")
+        if kind == "bias" and _num_gates(shapes.get(f"{layer}.recurrent_kernel", (1, 1))) == LSTM_GATES:
             np.split(bias, LSTM_GATES)[FORGET_GATE][:] = 1.0
     return drawn
 

@@ -18,8 +18,21 @@ SHAPES = {
     "bn.moving_mean": (32,),
     "bn.moving_variance": (32,),
     "prelu.alpha": (32,),
+    "lstm.kernel": (5, 256),
+    "lstm.recurrent_kernel": (64, 256),
+    "lstm.bias": (256,),
+    "rnn.recurrent_kernel": (64, 64),
+    "rnn.bias": (64,),
+    "positions.embeddings": (120, 64),
+    "attention.query.kernel": (96, 8, 12),
+    "attention.attention_output.kernel": (8, 12, 96),
 }
-FANS = {"conv.kernel": 9 * 16 + 9 * 32, "dense.kernel": 300 + 200}
+FANS = {
+    "conv.kernel": 9 * 16 + 9 * 32,
+    "dense.kernel": 300 + 200,
+    "attention.query.kernel": 96 + 96,
+    "attention.attention_output.kernel": 96 + 96,
+}
 
 
 def test_the_same_seed_gives_the_same_weights_in_any_order_and_company():
@@ -74,5 +87,38 @@ def test_everything_but_kernels_is_constant(name: str, value: float):
 
 
 def test_a_weight_of_an_unknown_kind_is_refused_by_name():
-    with pytest.raises(ValueError, match=r"'lstm\.recurrent_kernel' of shape \(4, 16\)"):
-        initial_weights.draw({"lstm.recurrent_kernel": (4, 16)}, seed=0)
+    with pytest.raises(ValueError, match=r"'lstm\.peephole' of shape \(4, 16\)"):
+        initial_weights.draw({"lstm.peephole": (4, 16)}, seed=0)
+
+
+def test_recurrent_kernels_are_orthogonal_for_each_gate():
+    drawn = initial_weights.draw(SHAPES, seed=0)
+
+    for gate in (*np.split(drawn["lstm.recurrent_kernel"], 4, axis=1), drawn["rnn.recurrent_kernel"]):
+        np.testing.assert_allclose(gate.T @ gate, np.eye(64), atol=1e-5)
+    first, second = np.split(drawn["lstm.recurrent_kernel"], 4, axis=1)[:2]
+    assert np.abs(first - second).max() > 0.1
+
+
+def test_orthogonal_matrices_are_drawn_evenly():
+    """Of evenly drawn ones the trace has mean 0 and deviation 1; QR without its signs has a negative mean."""
+    traces = [
+        np.trace(initial_weights.draw({"rnn.recurrent_kernel": (4, 4)}, seed)["rnn.recurrent_kernel"])
+        for seed in range(2000)
+    ]
+
+    assert np.mean(traces) == pytest.approx(0, abs=4 / sqrt(2000))
+    assert np.std(traces) == pytest.approx(1, rel=0.1)
+
+
+def test_only_the_forget_gate_of_an_lstm_starts_open():
+    drawn = initial_weights.draw(SHAPES, seed=0)
+
+    assert drawn["lstm.bias"].tolist() == [0.0] * 64 + [1.0] * 64 + [0.0] * 128
+    assert not drawn["rnn.bias"].any()
+
+
+def test_embeddings_are_normal():
+    drawn = initial_weights.draw(SHAPES, seed=0)["positions.embeddings"].ravel()
+
+    assert stats.kstest(drawn, stats.norm(scale=0.02).cdf).pvalue > 0.01

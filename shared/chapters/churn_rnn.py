@@ -16,10 +16,10 @@ INPUTS = MappingProxyType({"months": Input((MONTHS, NUM_FEATURES)), "mask": Inpu
 RECIPES = MappingProxyType(
     {
         "fast": Recipe(
-            optimizer=Adam(learning_rate=5e-3),
+            optimizer=Adam(learning_rate=3e-3),
             schedule=OneCycle(warmup_share=0.3, start_divisor=25.0, end_divisor=1e4),
             batch_size=64,
-            epochs=6,
+            epochs=8,
         ),
         "classic": Recipe(optimizer=Adam(learning_rate=1e-3), schedule=Constant(), batch_size=64, epochs=15),
     }
@@ -32,7 +32,7 @@ class Config:
 
     hidden_size: Annotated[int, Gt(0)] = 64
     num_layers: Annotated[int, Gt(0)] = 2
-    dropout: Annotated[float, Ge(0), Lt(1)] = 0.2
+    dropout: Annotated[float, Ge(0), Lt(1)] = 0.3
     """After every recurrent layer, not inside; at 0 there are no dropout layers."""
 
 

@@ -9,6 +9,7 @@ LIMITS = {"forward": 1e-12, "gradients": 1e-11, "training": 1e-9}
 VARIANTS = [
     ("mnist_cnn", {"architecture": "bn_gap"}),
     ("backprop", {"activation": "sigmoid"}),
+    ("churn_transformer", {"norm": "post", "positions": "sinusoidal"}),
     *(("churn_mlp", {"activation": name}) for name in ("prelu", "gelu_tanh", "swiglu", "softmax")),
     *(("optimizers", {"optimizer": name}) for name in CHAPTERS["optimizers"].optimizers if name != "adam"),
 ]
