@@ -12,6 +12,7 @@ from shared import metrics
 from shared.datasets import tabular
 from shared.datasets.spec import Dataset
 from shared.harness.run_folder import Run
+from shared.inputs import Inputs
 
 LIMIT = 48
 
@@ -54,16 +55,20 @@ def show(runs: Sequence[Run], examples: np.ndarray, dataset: Dataset) -> list[Di
             example=int(number),
             true_class=dataset.class_names[runs[0].labels[number]],
             answers=[_answer(run, number, dataset.class_names) for run in runs],
-            **_content(dataset, dataset.test.inputs[number]),
+            **_content(dataset, dataset.test.take(number).inputs),
         )
         for number in examples[:LIMIT]
     ]
 
 
-def _content(dataset: Dataset, stored: np.ndarray) -> dict[str, object]:
-    if dataset.feature_names:
+def _content(dataset: Dataset, stored: Inputs) -> dict[str, object]:
+    """Show an image, the row of a table, or of a series its length and its last real step."""
+    if not dataset.feature_names:
+        return {"picture": png(stored)}
+    if not isinstance(stored, Mapping):
         return {"values": tabular.describe(dataset.feature_names, stored)}
-    return {"picture": png(stored)}
+    steps = stored["months"][stored["mask"]]
+    return {"values": {"months": str(len(steps))} | tabular.describe(dataset.feature_names, steps[-1])}
 
 
 def _answer(run: Run, number: int, class_names: Sequence[str]) -> Answer:

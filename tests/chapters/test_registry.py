@@ -40,5 +40,5 @@ def test_an_unknown_chapter_is_answered_with_the_nearest(typed: str):
 
 
 def test_a_chapter_unlike_any_is_answered_with_all():
-    with pytest.raises(UserError, match="unknown chapter 'zzz': expected one of: activations, backprop, churn_mlp"):
+    with pytest.raises(UserError, match="unknown chapter 'zzz': expected one of: activations, backprop, churn_lstm"):
         chapters.get("zzz")

@@ -194,3 +194,21 @@ def test_a_run_that_was_changed_is_refused_when_found(tmp_path: Path):
 
     with pytest.raises(UserError, match="was changed after the run"):
         find_runs([tmp_path])
+
+
+@pytest.mark.parametrize(
+    ("chapter", "shown"),
+    [("churn_mlp", {"contract", "tenure", "monthly_charges"}), ("churn_lstm", {"months", "tenure", "monthly_charge"})],
+)
+def test_a_disagreement_about_a_customer_shows_the_values(chapter: str, shown: set[str], tmp_path: Path):
+    data = CHAPTERS[chapter].data()
+    logits = np.ones((len(data.test), 1), np.float32)
+    runs = [
+        make_run(tmp_path / track.replace(":", "-"), sign * logits, data.test.labels, track=track)
+        for track, sign in (("torch", 1), ("keras:jax", -1))
+    ]
+
+    found = disagreements.show(runs, disagreements.find(runs), data)
+
+    assert all(shown <= one.values.keys() for one in found)
+    assert [answer.class_name for answer in found[0].answers] == ["churns", "stays"]
