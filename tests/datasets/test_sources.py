@@ -127,7 +127,7 @@ def test_a_data_set_of_images_takes_no_csv_file(tmp_path: Path):
     with pytest.raises(UserError) as caught:
         datasets.csv_source("mnist", tmp_path / "digits.csv")
 
-    message = "data set 'mnist' takes no CSV file; these do: telco; for 'mnist' use --source embedded."
+    message = "data set 'mnist' takes no CSV file; these do: telco, telco_monthly; for 'mnist' use --source embedded."
     assert str(caught.value) == message
 
 
