@@ -62,12 +62,14 @@ class KerasSubject:
 
         Recurrent cells and attention keep rates of their own besides their layers'.
         """
-        rates = {path: rate for path, layer in weights.layer_paths(self.model) if (rate := _dropout_rate(layer))}
+        layers = dict(weights.layer_paths(self.model))
+        counted = {id(getattr(layer, "_dropout_layer", None)) for layer in layers.values()}  # attention's, as its own
+        rates = {path: _dropout_rate(layer) for path, layer in layers.items() if id(layer) not in counted}
         for layer in self.model._flatten_layers():
             for name in ("rate", "dropout", "recurrent_dropout", "_dropout"):
                 if isinstance(vars(layer).get(name), float):
                     setattr(layer, name, 0.0)
-        return rates
+        return {path: rate for path, rate in rates.items() if rate}
 
     def trace_layers(self, inputs: Mapping[str, np.ndarray]) -> tuple[list[LayerTrace], list[np.ndarray]]:
         """Run in inference mode; return every layer's values in the order of calls, and the outputs."""

