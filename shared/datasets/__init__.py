@@ -5,12 +5,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-from shared.datasets import mnist, tabular, telco, telco_monthly
+from shared.datasets import mnist, reviews, tabular, telco, telco_monthly
 from shared.datasets.files import DataFile, Source, sha256_of
 from shared.datasets.spec import Dataset
 from shared.errors import UserError, unknown
 
-DATASETS: dict[str, ModuleType] = {"mnist": mnist, "telco": telco, "telco_monthly": telco_monthly}
+DATASETS: dict[str, ModuleType] = {
+    "mnist": mnist,
+    "telco": telco,
+    "telco_monthly": telco_monthly,
+    "reviews": reviews,
+}
 """Each module has EMBEDDED, ORIGIN, LICENCE, SOURCES (other ways to its data: tfds, csv) and read(source)."""
 EMBEDDED = "embedded"
 
