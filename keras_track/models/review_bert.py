@@ -1,7 +1,8 @@
-"""BERT with one logit in Keras 3. MiniLM's first four blocks: 19,016,833 parameters, 11,720,448 for the tokens.
+"""BERT with one logit in Keras 3. With MiniLM 22,566,913 parameters, 11,720,448 of them for the tokens.
 
 Inputs token_ids (batch, 96) and padding_mask (batch, 96), output logits (batch, 1).
-Source: Devlin et al. 2019; MiniLM: Wang et al. 2020; mean over the tokens: Reimers and Gurevych 2019.
+Source: Devlin et al. 2019, section 5.3 for the last four blocks; MiniLM: Wang et al. 2020; mean over the tokens:
+Reimers and Gurevych 2019.
 """
 
 import keras
@@ -10,15 +11,16 @@ from keras import layers
 from keras_track import bert
 from keras_track.layers import MaskedMean
 from shared.bert.config import BertConfig
-from shared.chapters.review_bert import Config, encoder
+from shared.bert.folder import open_folder
+from shared.chapters.review_bert import LAST_BLOCKS, Config
 
 
 def build(config: Config) -> keras.Model:
     """Return the network: head(base(inputs))."""
-    encoder_config = encoder(config)
+    encoder_config = open_folder(config.weights).config
     inputs = text_inputs(config.length)
-    features = base(encoder_config, config)(inputs)  # (batch, 384)
-    logits = head(encoder_config.hidden_size, config.dropout)(features)
+    features = base(encoder_config, config)(inputs)  # (batch, 1536)
+    logits = head(features.shape[-1], config.dropout)(features)
     return keras.Model(inputs, logits, name="review_bert")
 
 
@@ -31,10 +33,11 @@ def text_inputs(length: int) -> list[keras.KerasTensor]:
 
 
 def base(encoder_config: BertConfig, config: Config) -> keras.Model:
-    """The pretrained encoder, and the mean of its last states over the tokens of the text."""
+    """The pretrained encoder; the states after its last four blocks, side by side, and their mean over the tokens."""
     token_ids, padding_mask = inputs = text_inputs(config.length)
-    states = bert.states(bert.encoder(encoder_config, config.dropout), token_ids, padding_mask)  # (batch, 96, 384)
-    return keras.Model(inputs, MaskedMean(name="mean")(states, padding_mask), name="base")
+    states = bert.states(bert.encoder(encoder_config, config.dropout), token_ids, padding_mask)
+    last = layers.Concatenate(name="last_blocks")(states[-LAST_BLOCKS:])  # (batch, 96, 1536)
+    return keras.Model(inputs, MaskedMean(name="mean")(last, padding_mask), name="base")
 
 
 def head(size: int, dropout: float) -> keras.Model:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from annotated_types import Ge, Gt, Lt
+from annotated_types import Ge, Lt
 
 from shared.bert import DEFAULT, LENGTH
 from shared.chapters.spec import Chapter
@@ -14,8 +14,10 @@ from shared.transfer import Transfer
 if TYPE_CHECKING:
     import numpy as np
 
-    from shared.bert.config import BertConfig
     from shared.bert.tokens import Tokenise
+
+LAST_BLOCKS = 4
+"""Blocks whose states the head sees; all if the encoder has fewer."""
 
 
 @dataclass(frozen=True)
@@ -24,25 +26,17 @@ class Config:
 
     weights: str = DEFAULT
     """The encoder: minilm, a folder in the Hugging Face layout, or a model id of the hub."""
-    blocks: Annotated[int, Gt(0)] = 4
-    """Keep the encoder's first blocks, so many of them or all if it has fewer."""
     length: Annotated[int, Ge(3)] = LENGTH
     """Tokens of a review; the rest is cut."""
     dropout: Annotated[float, Ge(0), Lt(1)] = 0.1
     """In the encoder, and in front of the logits; at 0 there is no dropout layer there."""
 
 
-def encoder(config: Config) -> "BertConfig":
-    """Return the hyperparameters of the part of the encoder that is kept; UserError if there is no such encoder."""
+def _inputs(config: Config) -> dict[str, Input]:
     from shared.bert.folder import open_folder
 
-    whole = open_folder(config.weights).config
-    return whole.model_copy(update={"num_hidden_layers": min(config.blocks, whole.num_hidden_layers)})
-
-
-def _inputs(config: Config) -> dict[str, Input]:
-    shape = (config.length,)
-    return {"token_ids": Input(shape, "tokens", encoder(config).vocab_size), "padding_mask": Input(shape, "mask")}
+    shape, words = (config.length,), open_folder(config.weights).config.vocab_size
+    return {"token_ids": Input(shape, "tokens", words), "padding_mask": Input(shape, "mask")}
 
 
 def _tokenise(config: Config) -> "Tokenise":
@@ -58,6 +52,12 @@ def _check(config: Config) -> None:
     open_tokenizer(open_folder(config.weights), config.length)
 
 
+def _last_block(config: Config) -> str:
+    from shared.bert.folder import open_folder
+
+    return f"encoder.transformer_layer_{open_folder(config.weights).config.num_hidden_layers - 1}"
+
+
 def _weights(config: Config) -> "dict[str, np.ndarray]":
     from shared.bert.folder import open_folder
 
@@ -71,7 +71,7 @@ CHAPTER = Chapter(
     config=Config(),
     recipes={
         "fast": Recipe(
-            AdamW(learning_rate=0.01, weight_decay=0.01),
+            AdamW(learning_rate=0.003, weight_decay=0.01),
             WarmUp(warmup_share=0.1),
             batch_size=32,
             epochs=20,
@@ -91,7 +91,7 @@ CHAPTER = Chapter(
         names=(DEFAULT,),
         check=_check,
         weights=_weights,
-        last_block=lambda config: f"encoder.transformer_layer_{encoder(config).num_hidden_layers - 1}",
+        last_block=_last_block,
         requires={"torch": ("transformers", "tokenizers"), "keras": ("keras_hub", "tokenizers")},
         extra="bert",
     ),

@@ -12,10 +12,10 @@ import xxhash
 from shared import initial_weights, metrics
 from shared.chapters.spec import Chapter
 from shared.datasets.batches import Batch, TrainingBatches
-from shared.datasets.spec import Dataset, Split
+from shared.datasets.spec import Dataset
 from shared.errors import UserError
 from shared.harness.records import EpochRecord, Job
-from shared.inputs import Inputs
+from shared.inputs import Inputs, by_name, each
 from shared.track import Track, TrackModel
 from shared.training import Recipe
 from shared.transfer import chosen
@@ -133,7 +133,7 @@ def _with_features(model: TrackModel, dataset: Dataset, batch_size: int, report:
         return found
 
     made = {
-        name: replace(split, inputs=in_batches(features, dataset, split, batch_size), seen=split.inputs)
+        name: replace(split, inputs=in_batches(features, dataset, split.inputs, batch_size), seen=split.inputs)
         for name, split in splits.items()
     }
     return replace(dataset, **made, prepare=lambda features: features)
@@ -192,7 +192,9 @@ class Stage:
         self._report("epoch", done.model_dump())
 
     def _predict_validation(self) -> np.ndarray:
-        return in_batches(self._model.predict, self._dataset, self._dataset.validation, self._chapter.predict_batch)
+        return in_batches(
+            self._model.predict, self._dataset, self._dataset.validation.inputs, self._chapter.predict_batch
+        )
 
     def _train_batches(self, feed: "TimedIterator", count: int, progress: Progress) -> None:
         losses = progress.history["loss"]
@@ -235,8 +237,10 @@ class TimedIterator:
             self.seconds += time.perf_counter() - start
 
 
-def in_batches(compute: Callable[[Any], np.ndarray], dataset: Dataset, split: Split, size: int) -> np.ndarray:
-    """Return what `compute` makes of the prepared inputs of a whole split, `size` examples at a time."""
-    starts = range(0, len(split), size)
-    parts = (split.take(slice(at, at + size)) for at in starts)
-    return np.concatenate([compute(dataset.prepare(part.inputs)) for part in parts])
+def in_batches(
+    compute: Callable[[Inputs], np.ndarray], dataset: Dataset, stored: Inputs, batch_size: int
+) -> np.ndarray:
+    """Return what `compute` makes of stored inputs (examples, ...), prepared and `batch_size` examples at a time."""
+    count = len(next(iter(by_name(stored).values())))
+    parts = (each(lambda array, at=at: array[at : at + batch_size], stored) for at in range(0, count, batch_size))
+    return np.concatenate([compute(dataset.prepare(part)) for part in parts])

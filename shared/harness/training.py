@@ -41,7 +41,7 @@ class Trainer:
             fit.run()
             report("testing", {})
             size = chapter.predict_batch
-            logits = watch.time("test", lambda: in_batches(model.predict, dataset, dataset.test, size))
+            logits = watch.time("test", lambda: in_batches(model.predict, dataset, dataset.test.inputs, size))
             predictions = {"logits": logits, "labels": dataset.test.labels}
             files = writer.write(fit.progress.history, predictions, model.weights())
             writer.finish(

@@ -42,7 +42,7 @@ def measure(arguments: Mapping[str, Any], report: Callable[[str, Mapping[str, ob
         whole.load_weights(initial_weights.start(chapter, config, shapes, seed))
         for batch in TrainingBatches(dataset, dataset.train, BATCH_SIZE, seed).epoch(0):
             model.train_step(batch)
-        outputs.append(in_batches(model.predict, dataset, dataset.validation, chapter.predict_batch))
+        outputs.append(in_batches(model.predict, dataset, dataset.validation.inputs, chapter.predict_batch))
     file = Path(arguments["folder"]) / "accuracy.npz"
     np.savez(file, outputs=np.stack(outputs), labels=dataset.validation.labels)
     return str(file)
