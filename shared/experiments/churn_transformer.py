@@ -91,7 +91,7 @@ def attention(lab: Lab, progress: Progress) -> Finding:
     padded = ~inputs["mask"][:, np.newaxis, np.newaxis, np.newaxis]
     values = {
         "distance of the track's attention from the one by hand": np.abs(found - expected).max(),
-        "distance of its logits": np.abs(model.predict(customers) - by_hand.logits).max(),
+        "distance of the track's logits from those by hand": np.abs(model.predict(customers) - by_hand.logits).max(),
         "distance of a row's sum from 1": np.abs(found.sum(axis=-1) - 1).max(),
     }
     claims = [Claim(text=text, value=float(value), relation="below", bound=1e-6) for text, value in values.items()]

@@ -137,7 +137,7 @@ def heatmaps(drawn: Heatmaps) -> str:
     matrices = {label: np.array(rows) for label, rows in drawn.maps.items()}
     lines, most = -(-len(matrices) // drawn.columns), max(values.max() for values in matrices.values())
     with matplotlib.rc_context(STYLE | {"axes.spines.top": True, "axes.spines.right": True}):
-        figure = Figure(figsize=(2 * drawn.columns + 0.9, 2.15 * lines + 0.4), layout="constrained")
+        figure = Figure(figsize=(1.6 * drawn.columns + 0.9, 1.75 * lines + 0.4), layout="constrained")
         panels = figure.subplots(lines, drawn.columns, squeeze=False, sharex=True, sharey=True)
         for panel, (label, values) in zip(panels.flat, matrices.items(), strict=False):
             height, width = values.shape
