@@ -11,6 +11,7 @@ from keras_track import losses, optimizers, precision, weights
 from keras_track.curvature import Curvature
 from keras_track.facts import facts, loss_facts, optimizer_facts
 from keras_track.freezing import freeze
+from keras_track.probes import InputProbe, attention_recorded
 from shared.errors import UserError, as_user_error
 from shared.training import SGD
 from shared.transfer import EVERYTHING, chosen
@@ -116,6 +117,24 @@ class KerasSubject:
         trainable = weights.trainable_names(self.model)
         return {name: (before[name] - after[name]) / _GRADIENT_RATE for name in before if name in trainable}
 
+    def input_gradients(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the gradient of the loss for every input of numbers, in the input's shape and training mode."""
+        arrays, before = self._typed(inputs), self.weights()
+        shapes = {name: arrays[name].shape for name, one in self._pair.inputs.items() if one.kind == "real"}
+        probe = InputProbe(self.model, self._arranged, shapes)
+        probe.compile(optimizer=optimizers.build(SGD(_GRADIENT_RATE), [_GRADIENT_RATE]), loss=self._loss())
+        y = [self._target(one) for one in targets]
+        probe.train_on_batch(arrays, y if len(y) > 1 else y[0])
+        self.load_weights(before)
+        return {name: -_array(shift) / _GRADIENT_RATE for name, shift in probe.shifts.items()}
+
+    def attention(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return what every attention layer weighs with, in inference mode: (batch, heads, queries, keys) by path."""
+        found: dict[str, np.ndarray] = {}
+        with attention_recorded(self.model, found):
+            self._call(inputs)
+        return found
+
     def start_training(self, steps: int) -> None:
         """Attach the pair's optimizer, for `steps` steps."""
         spec = self._pair.optimizer
@@ -149,12 +168,18 @@ class KerasSubject:
         return self.model(self._inputs(inputs), training=False)
 
     def _inputs(self, inputs: Mapping[str, np.ndarray]) -> Any:
-        """Give a single input as it is; several by name if the model names them so, else in order."""
-        arrays = {name: inputs[name].astype(self._type(one)) for name, one in self._pair.inputs.items()}
-        if len(arrays) == 1:
-            return next(iter(arrays.values()))
+        return self._arranged(self._typed(inputs))
+
+    def _typed(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {name: inputs[name].astype(self._type(one)) for name, one in self._pair.inputs.items()}
+
+    def _arranged(self, inputs: Mapping[str, Any]) -> Any:
+        """Give a single input as it is; several by name if the model names them so, else in the pair's order."""
+        ordered = {name: inputs[name] for name in self._pair.inputs}
+        if len(ordered) == 1:
+            return next(iter(ordered.values()))
         names = {one.name for one in getattr(self.model, "inputs", None) or []}  # a subclassed model names none
-        return arrays if names == set(arrays) else list(arrays.values())
+        return ordered if names == set(ordered) else list(ordered.values())
 
     def _type(self, one: Input) -> str:
         return {"real": self._float, "tokens": "int32", "mask": "bool"}[one.kind]

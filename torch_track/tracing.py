@@ -121,8 +121,31 @@ class TorchSubject:
         """Return the gradient of the loss for every trainable weight, in training mode."""
         train_mode(self.module)
         self.module.zero_grad(set_to_none=True)
-        self._loss_value(inputs, targets).backward()
+        self._loss_value(self._tensors(inputs), targets).backward()
         return weights.gradients(self.module, self._flattened, self._renames)
+
+    def input_gradients(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the gradient of the loss for every input of numbers, in the input's shape and training mode."""
+        train_mode(self.module)
+        given = self._tensors(inputs)
+        real = {
+            name: tensor.requires_grad_()
+            for name, tensor in zip(self._pair.inputs, given, strict=True)
+            if self._pair.inputs[name].kind == "real"
+        }
+        found = torch.autograd.grad(self._loss_value(given, targets), list(real.values()))
+        return {
+            name: gradient.permute(tuple(np.argsort(self._pair.inputs[name].axes))).cpu().numpy()
+            for name, gradient in zip(real, found, strict=True)
+        }
+
+    def attention(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return what every attention layer weighs with, in evaluation mode: (batch, heads, queries, keys) by path."""
+        found: dict[str, np.ndarray] = {}
+        self.module.eval()
+        with torch.no_grad(), _attention_recorded(self.module, found):
+            self.module(*self._tensors(inputs))
+        return {self._canonical(path): array for path, array in found.items()}
 
     def start_training(self, steps: int) -> None:
         """Attach the pair's optimizer, for `steps` steps."""
@@ -139,20 +162,20 @@ class TorchSubject:
     def train_step(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> float:
         """Update once; return the loss before the update."""
         train_mode(self.module)
-        self._curvature.update_if_due(lambda: self._outputs(inputs))
+        self._curvature.update_if_due(lambda: self._outputs(self._tensors(inputs)))
         self._optimizer.zero_grad()
-        loss = self._loss_value(inputs, targets)
+        loss = self._loss_value(self._tensors(inputs), targets)
         loss.backward()
         self._optimizer.step()
         return loss.item()
 
-    def _loss_value(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> Tensor:
+    def _loss_value(self, inputs: Sequence[Tensor], targets: Sequence[np.ndarray]) -> Tensor:
         loss, pairs = self._loss(), zip(self._outputs(inputs), targets, strict=True)
         return sum(loss(output, self._target(target)) for output, target in pairs)
 
-    def _outputs(self, inputs: Mapping[str, np.ndarray]) -> list[Tensor]:
+    def _outputs(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         with NoFunctionalDropout(), AxisTracker(self.module):
-            return [canonical(one) for one in tensors_in(self.module(*self._tensors(inputs)))]
+            return [canonical(one) for one in tensors_in(self.module(*inputs))]
 
     def _loss(self) -> Callable[[Tensor, Tensor], Tensor]:
         if isinstance(self._pair.loss, OwnLoss):
@@ -185,6 +208,26 @@ class NoFunctionalDropout(TorchFunctionMode):
         if given.get("training", True) and given.get("p", 0.5):
             self.rates.append(float(given.get("p", 0.5)))
         return given["input"]
+
+
+@contextmanager
+def _attention_recorded(module: nn.Module, found: dict[str, np.ndarray]) -> Iterator[None]:
+    """Let every attention layer compute its weights, head by head, and put them under its path."""
+
+    def ask(layer: nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+        return args, kwargs | {"need_weights": True, "average_attn_weights": False}
+
+    def keep(path: str) -> Callable:
+        return lambda layer, args, output: found.update({path: output[1].cpu().numpy()})
+
+    layers = [(path, one) for path, one in module.named_modules() if isinstance(one, nn.MultiheadAttention)]
+    handles = [one.register_forward_pre_hook(ask, with_kwargs=True) for _, one in layers]
+    handles += [one.register_forward_hook(keep(path)) for path, one in layers]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def tensors_in(structure: Any) -> list[Tensor]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import keras
 from keras import layers
 
-from shared.chapters.churn_rnn import MONTHS, NUM_FEATURES, Config
+from shared.chapters.churn_rnn import NUM_FEATURES, Config
 
 
 def build(config: Config) -> keras.Model:
@@ -22,8 +22,8 @@ def recurrent(name: str, layer: Callable[..., layers.Layer], prefix: str, config
 
     A masked month leaves the state as it is.
     """
-    months = keras.Input((MONTHS, NUM_FEATURES), name="months")
-    mask = keras.Input((MONTHS,), dtype="bool", name="mask")
+    months = keras.Input((config.months, NUM_FEATURES), name="months")
+    mask = keras.Input((config.months,), dtype="bool", name="mask")
     x = months
     for number in range(1, config.num_layers + 1):
         is_last = number == config.num_layers

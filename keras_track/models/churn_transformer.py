@@ -8,7 +8,7 @@ import keras
 from keras import layers, ops
 
 from keras_track.layers import MaskedMean, Positions
-from shared.chapters.churn_rnn import MONTHS, NUM_FEATURES
+from shared.chapters.churn_rnn import NUM_FEATURES
 from shared.chapters.churn_transformer import Config
 
 EPSILON = 1e-5
@@ -17,8 +17,8 @@ EPSILON = 1e-5
 def build(config: Config) -> keras.Model:
     """Return the network."""
     # === Inputs ===
-    months = keras.Input((MONTHS, NUM_FEATURES), name="months")
-    mask = keras.Input((MONTHS,), dtype="bool", name="mask")
+    months = keras.Input((config.months, NUM_FEATURES), name="months")
+    mask = keras.Input((config.months,), dtype="bool", name="mask")
 
     # === Embedding ===
     x = layers.Dense(config.hidden_size, name="embedding")(months)  # (batch, 12, 32)

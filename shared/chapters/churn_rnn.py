@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from annotated_types import Ge, Gt, Lt
 
@@ -30,6 +30,8 @@ RECIPES = MappingProxyType(
 class Config:
     """Hyperparameters of the network. Inputs months (batch, 12, features 5), mask (batch, 12); logits (batch, 1)."""
 
+    months: ClassVar[int] = MONTHS
+    """No setting: the data has that many. Experiments on longer series derive a class with more."""
     hidden_size: Annotated[int, Gt(0)] = 64
     num_layers: Annotated[int, Gt(0)] = 2
     dropout: Annotated[float, Ge(0), Lt(1)] = 0.3

@@ -1,11 +1,11 @@
 """churn_transformer: a Transformer encoder reads a customer's last twelve months, all at once."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Lt
 
-from shared.chapters.churn_rnn import INPUTS, RECIPES
+from shared.chapters.churn_rnn import INPUTS, MONTHS, RECIPES
 from shared.chapters.spec import Chapter
 
 
@@ -13,6 +13,8 @@ from shared.chapters.spec import Chapter
 class Config:
     """Hyperparameters of the network. Inputs months (batch, 12, features 5), mask (batch, 12); logits (batch, 1)."""
 
+    months: ClassVar[int] = MONTHS
+    """No setting: the data has that many. Experiments on longer series derive a class with more."""
     hidden_size: Annotated[int, Gt(0)] = 32
     """A multiple of num_heads; even for sinusoidal positions."""
     num_heads: Annotated[int, Gt(0)] = 4

@@ -19,6 +19,12 @@ EXPERIMENTS: dict[str, dict[str, str]] = {
         "dead_units": "How many ReLU units die, and what do LeakyReLU and PReLU do about it?",
     },
     "optimizers": {"race": "How many steps does each optimizer take to the same loss?"},
+    "churn_rnn": {"through_time": "How much gradient reaches the first of twelve months, and of 96 steps?"},
+    "churn_lstm": {"forget_gate": "What does the forget gate do to a gradient on its way through 96 steps?"},
+    "churn_transformer": {
+        "length": "What do longer series cost, month after month and all at once?",
+        "attention": "Which months does each head look at?",
+    },
 }
 """Question by name, by chapter; the function of the same name in shared.experiments.<chapter> answers it."""
 

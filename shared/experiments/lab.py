@@ -40,7 +40,7 @@ class Lab:
         """
         loss: LossName = changes.pop("loss", self.chapter.loss)
         settings = {name: str(value) for name, value in changes.items()}
-        pair = replace(chapter_pair(self.chapter.slug, settings, recipe), loss=loss)
+        pair = replace(chapter_pair(self.chapter, settings, recipe), loss=loss)
         return Specimen(open_subject(pair, self.track, precision), pair, loss, self)
 
 
@@ -77,6 +77,14 @@ class Specimen:
     def gradients(self, split: Split) -> dict[str, np.ndarray]:
         """Return the gradient of the mean loss over a split for every trainable weight."""
         return self._subject.gradients(self._inputs(split.inputs), [as_targets(self._loss, split.labels)])
+
+    def input_gradients(self, split: Split) -> dict[str, np.ndarray]:
+        """Return the gradient of the mean loss over a split for every input of numbers, in the input's shape."""
+        return self._subject.input_gradients(self._inputs(split.inputs), [as_targets(self._loss, split.labels)])
+
+    def attention(self, split: Split) -> dict[str, np.ndarray]:
+        """Return what every attention layer weighs with, by path: (examples, heads, queries, keys)."""
+        return self._subject.attention(self._inputs(split.inputs))
 
     def train(self, steps: int, batch_size: int) -> Iterator[float]:
         """Train on the seed's batches; yield the loss before each step. Weights may be read in between."""

@@ -1,4 +1,4 @@
-"""What an experiment is, and what it finds on one track: claims with numbers, tables and curves, as plain data."""
+"""What an experiment is, and what it finds on one track: claims with numbers, tables and pictures, as plain data."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -44,12 +44,27 @@ class Curves(_Plain):
     lines: dict[str, tuple[list[float], list[float]]]
 
 
+class Heatmaps(_Plain):
+    """One picture: matrices of shares, from 0 to 1, by label."""
+
+    name: str
+    """Part of a file name."""
+    title: str
+    x_label: str
+    y_label: str
+    columns: int
+    """Matrices side by side."""
+    maps: dict[str, list[list[float]]]
+    """Rows, the first of them at the top."""
+
+
 class Finding(_Plain):
     """What one track showed."""
 
     claims: list[Claim]
     tables: list[Table] = []
     curves: list[Curves] = []
+    heatmaps: list[Heatmaps] = []
 
     @property
     def holds(self) -> bool:

@@ -10,7 +10,7 @@ from shared.errors import UserError
 from shared.harness.comparison import Failure
 from shared.harness.run_folder import RECORD, Run, read
 from shared.metrics import METRICS
-from shared.report import disagreements, tables
+from shared.report import attention, disagreements, tables
 from shared.report.pages import render, write_file
 from shared.track import TRACKS
 
@@ -86,6 +86,9 @@ def _context(
         "confusions": _confusions(runs),
         "class_names": dataset.class_names,
         "disagreements": _disagreements(runs, dataset),
+        "attention": attention.customers(runs, dataset),
+        "heatmaps": lambda drawn: figures.themed(figures.heatmaps(drawn)),
+        "in_words": figures.in_words,
         "runs": runs,
     }
 

@@ -7,6 +7,7 @@ from typing import Any
 from shared import chapters
 from shared.harness.experiments import Answer
 from shared.report.pages import render, write_folder
+from shared.track import TRACKS
 
 PAGE = "experiment.html"
 
@@ -26,6 +27,7 @@ def answers_json(chapter: str, seed: int, answers: Sequence[Answer]) -> dict[str
                         "claims": [claim.model_dump() | {"holds": claim.holds} for claim in finding.claims],
                         "tables": [table.model_dump() for table in finding.tables],
                         "curves": [curves.model_dump() for curves in finding.curves],
+                        "heatmaps": [heatmaps.model_dump() for heatmaps in finding.heatmaps],
                     }
                     for track, finding in answer.findings.items()
                 },
@@ -77,6 +79,11 @@ def write_page(chapter: str, seed: int, answers: Sequence[Answer], folder: Path)
         )
         for answer in answers
         for place, curves in enumerate(next(iter(answer.findings.values())).curves)
+    } | {
+        f"{answer.name}-{heatmaps.name}-{TRACKS[track].slug}": figures.heatmaps(heatmaps)
+        for answer in answers
+        for track, finding in answer.findings.items()
+        for heatmaps in finding.heatmaps
     }
     page = render(
         "experiment.html.j2",
@@ -84,6 +91,7 @@ def write_page(chapter: str, seed: int, answers: Sequence[Answer], folder: Path)
         seed=seed,
         answers=answers,
         number=number,
+        in_words=figures.in_words,
         plots={name: figures.themed(svg) for name, svg in plots.items()},
     )
     write_folder(folder, {PAGE: page} | {f"{name}.svg": figures.standalone(svg) for name, svg in plots.items()})

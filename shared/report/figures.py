@@ -8,9 +8,10 @@ from itertools import cycle
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.figure import Figure
 
-from shared.experiments.spec import Curves
+from shared.experiments.spec import Curves, Heatmaps
 from shared.harness.run_folder import Run
 from shared.metrics import METRICS, probabilities
 from shared.metrics import calibration as calibration_bins
@@ -125,6 +126,39 @@ def curves(of_tracks: Mapping[str, Curves]) -> str:
         axes.grid(alpha=0.5)
         figure.legend(loc="outside right upper", frameon=False)
         return _svg(figure)
+
+
+SHARES = LinearSegmentedColormap.from_list("shares", [to_rgba("#2f8fd0", 0.0), to_rgba("#2f8fd0", 1.0)])
+"""From nothing to a middle blue, so that 0 is the page itself, light or dark."""
+
+
+def heatmaps(drawn: Heatmaps) -> str:
+    """Draw every matrix, all on one scale, as unthemed SVG."""
+    matrices = {label: np.array(rows) for label, rows in drawn.maps.items()}
+    lines, most = -(-len(matrices) // drawn.columns), max(values.max() for values in matrices.values())
+    with matplotlib.rc_context(STYLE | {"axes.spines.top": True, "axes.spines.right": True}):
+        figure = Figure(figsize=(1.6 * drawn.columns + 0.9, 1.75 * lines + 0.4), layout="constrained")
+        panels = figure.subplots(lines, drawn.columns, squeeze=False, sharex=True, sharey=True)
+        for panel, (label, values) in zip(panels.flat, matrices.items(), strict=False):
+            height, width = values.shape
+            shown = panel.imshow(values, SHARES, vmin=0, vmax=most, interpolation="none",
+                                 extent=(0.5, width + 0.5, height + 0.5, 0.5))  # fmt: skip
+            panel.set_title(label, fontsize="medium")
+            panel.set(xticks=(1, width), yticks=(1, height))
+        figure.supxlabel(drawn.x_label, fontsize="medium")
+        figure.supylabel(drawn.y_label, fontsize="medium")
+        figure.colorbar(shown, ax=panels, label="share", aspect=30).solids.set(rasterized=True, edgecolor="face")
+        return _svg(figure)
+
+
+def in_words(drawn: Heatmaps) -> str:
+    """Return the largest share of every matrix and where it is, for those who do not see it."""
+    matrices = {label: np.array(rows) for label, rows in drawn.maps.items()}
+    places = {label: np.unravel_index(values.argmax(), values.shape) for label, values in matrices.items()}
+    return "; ".join(
+        f"{label}: at most {matrices[label][place]:.2f}, {drawn.y_label} {place[0] + 1}, {drawn.x_label} {place[1] + 1}"
+        for label, place in places.items()
+    )
 
 
 def _svg(figure: Figure) -> str:

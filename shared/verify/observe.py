@@ -9,6 +9,7 @@ from typing import Any
 
 from shared import chapters
 from shared.bridge import BridgeError
+from shared.chapters.spec import Chapter
 from shared.datasets.batches import TrainingBatches
 from shared.errors import UserError, as_user_error
 from shared.inputs import by_name
@@ -88,17 +89,16 @@ def isolate(arguments: Mapping[str, Any], report: Report) -> dict[str, Any]:
 def find_pair(arguments: Mapping[str, Any]) -> Pair:
     """Return the chapter's pair, or the user's own at "module:NAME"."""
     if "chapter" in arguments:
-        return chapter_pair(arguments["chapter"], arguments["settings"], arguments["recipe"])
+        return chapter_pair(chapters.get(arguments["chapter"]), arguments["settings"], arguments["recipe"])
     return user_pair(arguments["pair"])
 
 
-def chapter_pair(slug: str, settings: Mapping[str, str], recipe_name: str) -> Pair:
+def chapter_pair(chapter: Chapter, settings: Mapping[str, str], recipe_name: str) -> Pair:
     """Return both tracks' models of a chapter as a pair."""
-    chapter = chapters.get(slug)
     config, recipe = chapter.configure(settings), chapter.recipe(recipe_name, settings)
     return Pair(
-        keras=lambda: importlib.import_module(f"keras_track.models.{slug}").build(config),
-        torch=lambda: importlib.import_module(f"torch_track.models.{slug}").build(config),
+        keras=lambda: importlib.import_module(f"keras_track.models.{chapter.slug}").build(config),
+        torch=lambda: importlib.import_module(f"torch_track.models.{chapter.slug}").build(config),
         input_shape=chapter.inputs(config),
         loss=chapter.loss,
         optimizer=recipe.optimizer,

@@ -37,6 +37,14 @@ class Subject(Protocol):
     def gradients(self, inputs: Mapping[str, "np.ndarray"], targets: "Sequence[np.ndarray]") -> "dict[str, np.ndarray]":
         """Return the gradient of the loss for every trainable weight, in training mode."""
 
+    def input_gradients(
+        self, inputs: Mapping[str, "np.ndarray"], targets: "Sequence[np.ndarray]"
+    ) -> "dict[str, np.ndarray]":
+        """Return the gradient of the loss for every input of numbers, in the input's shape and training mode."""
+
+    def attention(self, inputs: Mapping[str, "np.ndarray"]) -> "dict[str, np.ndarray]":
+        """Return what every attention layer weighs with, in inference mode: (batch, heads, queries, keys) by path."""
+
     def start_training(self, steps: int) -> None:
         """Attach the pair's optimizer, for `steps` steps."""
 

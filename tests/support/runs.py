@@ -1,5 +1,6 @@
 """Finished runs made by hand, through the product's own writer, so that no training is needed to read them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -72,12 +73,18 @@ def record_of(folder: Path, track: str = "torch", seed: int = 0, **changes: Any)
     return RunRecord(**fields | changes)
 
 
-def make_run(folder: Path, logits: np.ndarray | None = None, labels: np.ndarray | None = None, **changes: Any) -> Run:
+def make_run(
+    folder: Path,
+    logits: np.ndarray | None = None,
+    labels: np.ndarray | None = None,
+    weights: Mapping[str, np.ndarray] = WEIGHTS,
+    **changes: Any,
+) -> Run:
     """Write a finished run and read it back; without logits, of ten right answers."""
     labels = np.arange(CLASSES, dtype=np.int32) if labels is None else labels
     logits = answers(labels, []) if logits is None else logits
     with RunWriter(folder) as writer:
         history = {"loss": [2.0, 1.0, 0.6, 0.5], "learning_rate": [1e-3] * STEPS}
-        files = writer.write(history, {"logits": logits, "labels": labels}, WEIGHTS)
+        files = writer.write(history, {"logits": logits, "labels": labels}, weights)
         writer.finish(record_of(folder, files=files, **changes))
     return read(folder)

@@ -6,7 +6,7 @@ Source: Vaswani et al. 2017; pre-norm: Xiong et al. 2020.
 
 from torch import Tensor, nn
 
-from shared.chapters.churn_rnn import MONTHS, NUM_FEATURES
+from shared.chapters.churn_rnn import NUM_FEATURES
 from shared.chapters.churn_transformer import Config
 from torch_track.layers import MaskedMean, Positions
 
@@ -26,7 +26,7 @@ class Transformer(nn.Module):
         self.config = config
         # === Embedding ===
         self.embedding = nn.Linear(NUM_FEATURES, config.hidden_size)
-        self.positions = Positions(config.positions, MONTHS, config.hidden_size)
+        self.positions = Positions(config.positions, config.months, config.hidden_size)
         # === Blocks ===
         for number in range(1, config.num_layers + 1):
             self._add_block(number)

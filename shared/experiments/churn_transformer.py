@@ -1,0 +1,123 @@
+"""Experiments of the chapter churn_transformer: the seconds that longer series take, and where attention looks."""
+
+import time
+from collections.abc import Iterator
+
+import numpy as np
+
+from shared import chapters, initial_weights
+from shared.by_hand import transformer
+from shared.datasets.batches import TrainingBatches
+from shared.datasets.spec import Split
+from shared.experiments.lab import Lab
+from shared.experiments.series import series_lab
+from shared.experiments.spec import Claim, Curves, Finding, Heatmaps, Progress, Table
+from shared.track import open_track
+
+# === length ===
+
+MODELS = {"LSTM": "churn_lstm", "Transformer": "churn_transformer"}
+REPEATS, WARM_UP, STEPS = (1, 4, 16), 2, 5
+
+
+def length(lab: Lab, progress: Progress) -> Finding:
+    """Time training steps of the recipe `fast` on 12, 48 and 192 months.
+
+    An LSTM takes the months one after the other. A Transformer takes them at once, but compares each with
+    each: what that gains depends on how much the machine can do at once.
+    """
+    found = {name: [_epoch_seconds(lab, name, repeats, progress) for repeats in REPEATS] for name in MODELS}
+    months = [repeats * lab.chapter.config.months for repeats in REPEATS]
+    growth = {name: seconds[-1] / seconds[0] for name, seconds in found.items()}
+    text = f"seconds per epoch on {months[-1]} months over those on {months[0]}, %s"
+    claims = [
+        Claim(text=text % "LSTM", value=growth["LSTM"], relation="above", bound=3),
+        Claim(text=text % "Transformer", value=growth["Transformer"], relation="above", bound=1),
+    ]
+    rows = [[name, *seconds, growth[name]] for name, seconds in found.items()]
+    columns = ["model", *(f"{count} months" for count in months), f"{months[-1]} over {months[0]}"]
+    title = f"Seconds per epoch, from the fastest of {STEPS} training steps after the warm-up"
+    lines = {name: ([float(count) for count in months], seconds) for name, seconds in found.items()}
+    curves = Curves(name="seconds", title=title, x_label="months", y_label="seconds per epoch", log_y=True, lines=lines)
+    return Finding(claims=claims, tables=[Table(title=title, columns=columns, rows=rows)], curves=[curves])
+
+
+def _epoch_seconds(lab: Lab, name: str, repeats: int, progress: Progress) -> float:
+    """Return the seconds of the fastest step, times the steps of the chapter's epoch.
+
+    The fastest, because what else the machine does can only add.
+    """
+    place = series_lab(lab, chapters.get(MODELS[name]), repeats)
+    progress(f"{name}, {place.chapter.config.months} months")
+    steps_per_epoch = len(lab.dataset.train) // place.chapter.recipe("fast").batch_size
+    return min(_step_seconds(place)) * steps_per_epoch
+
+
+def _step_seconds(lab: Lab) -> Iterator[float]:
+    """Yield the seconds of training steps after the warm-up, dropout active, as a run takes them."""
+    recipe, track = lab.chapter.recipe("fast"), open_track(lab.track, "auto")
+    model = track.build(lab.chapter, lab.chapter.config, lab.seed)
+    model.load_weights(initial_weights.draw({name: one.shape for name, one in model.weights().items()}, lab.seed))
+    model.compile(recipe, recipe.learning_rates(WARM_UP + STEPS))
+    batches = TrainingBatches(lab.dataset, lab.dataset.train, recipe.batch_size, lab.seed).epoch(0)
+    for number in range(WARM_UP + STEPS):
+        batch = next(batches)
+        track.synchronise()
+        start = time.perf_counter()
+        model.train_step(batch)
+        track.synchronise()
+        if number >= WARM_UP:
+            yield time.perf_counter() - start
+
+
+# === attention ===
+
+TRAINED_EPOCHS = 2
+
+
+def attention(lab: Lab, progress: Progress) -> Finding:
+    """Train a little; compute by hand, from the weights, where each head looks, and compare with the track's layers."""
+    batch_size = lab.chapter.recipe("fast").batch_size
+    steps = TRAINED_EPOCHS * (len(lab.dataset.train) // batch_size)
+    model = lab.model()
+    for step, _ in enumerate(model.train(steps, batch_size), start=1):
+        if step % 50 == 0:
+            progress(f"step {step}/{steps}")
+    customers = lab.dataset.test.take(typical(lab.dataset.test))
+    inputs = lab.dataset.prepare(customers.inputs)
+    by_hand = transformer.forward(model.weights, lab.chapter.config, inputs["months"], inputs["mask"])
+    found = np.stack(list(model.attention(customers).values()), axis=1)  # (customers, blocks, heads, 12, 12)
+    expected = np.stack(by_hand.attention, axis=1)
+    padded = ~inputs["mask"][:, np.newaxis, np.newaxis, np.newaxis]
+    values = {
+        "distance of the track's attention from the one by hand": np.abs(found - expected).max(),
+        "distance of the track's logits from those by hand": np.abs(model.predict(customers) - by_hand.logits).max(),
+        "distance of a row's sum from 1": np.abs(found.sum(axis=-1) - 1).max(),
+    }
+    claims = [Claim(text=text, value=float(value), relation="below", bound=1e-6) for text, value in values.items()]
+    most = float((found * padded).max())
+    claims.append(Claim(text="largest attention to a month that is padding", value=most, relation="below", bound=1e-30))
+    return Finding(claims=claims, heatmaps=[picture(customers, number, found[number]) for number in range(2)])
+
+
+def typical(split: Split) -> np.ndarray:
+    """Return the rows of the first customer with twelve months and of the first with three to six."""
+    lengths = split.inputs["mask"].sum(axis=1)
+    return np.array([np.flatnonzero(lengths == 12)[0], np.flatnonzero((lengths >= 3) & (lengths <= 6))[0]])
+
+
+def picture(customers: Split, number: int, maps: np.ndarray) -> Heatmaps:
+    """Draw one customer's attention (blocks, heads, 12, 12)."""
+    months = int(customers.inputs["mask"][number].sum())
+    return Heatmaps(
+        name=f"attention{months}",
+        title=f"Attention, a test customer of {months} months",
+        x_label="month looked at",
+        y_label="month that looks",
+        columns=maps.shape[1],
+        maps={
+            f"block {block}, head {head}": one.tolist()
+            for block, heads in enumerate(maps, start=1)
+            for head, one in enumerate(heads, start=1)
+        },
+    )

@@ -1,0 +1,50 @@
+"""Where the heads of a trained Transformer look: computed in NumPy from the weights of finished runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from shared import chapters
+from shared.by_hand import transformer
+from shared.datasets.spec import Dataset, Split
+from shared.experiments.churn_transformer import picture, typical
+from shared.experiments.spec import Heatmaps
+from shared.harness.run_folder import Run
+
+CHAPTER = "churn_transformer"
+
+
+@dataclass(frozen=True)
+class Customer:
+    """One test customer under all tracks."""
+
+    months: int
+    pictures: dict[str, Heatmaps]
+    """By track."""
+    apart: float
+    """Largest difference between two tracks; 0 with one track."""
+
+
+def customers(runs: Sequence[Run], dataset: Dataset) -> list[Customer]:
+    """Return typical test customers under the runs of the lowest seed; none for other chapters."""
+    if runs[0].record.job.chapter != CHAPTER:
+        return []
+    seed = min(run.record.job.seed for run in runs)
+    chosen = dataset.test.take(typical(dataset.test))
+    maps = {run.record.job.track: attention(run, dataset, chosen) for run in runs if run.record.job.seed == seed}
+    return [
+        Customer(
+            months=int(chosen.inputs["mask"][number].sum()),
+            pictures={track: picture(chosen, number, found[number]) for track, found in maps.items()},
+            apart=float(np.ptp([found[number] for found in maps.values()], axis=0).max()),
+        )
+        for number in range(len(chosen))
+    ]
+
+
+def attention(run: Run, dataset: Dataset, split: Split) -> np.ndarray:
+    """Return the attention of a run's model for a split, (customers, blocks, heads, 12, 12)."""
+    inputs = dataset.prepare(split.inputs)
+    config = type(chapters.get(CHAPTER).config)(**run.record.config)
+    return np.stack(transformer.forward(run.weights, config, inputs["months"], inputs["mask"]).attention, axis=1)
