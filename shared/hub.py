@@ -36,12 +36,13 @@ def download(asked: HubModel, files: Sequence[str], or_a_folder: str, install: s
     except ImportError as error:
         raise UserError(f"a model of the Hugging Face hub needs huggingface_hub; run: {install}") from error
     model, revision = asked
+    reachable = True
     try:
-        offline = not _answers(HfApi().model_info, asked, errors.HfHubHTTPError)
-        options = {"revision": revision, "allow_patterns": list(files), "local_files_only": offline}
-        return Path(snapshot_download(model, **options))
+        reachable = _answers(HfApi().model_info, asked, errors.HfHubHTTPError)
+        patterns = {"allow_patterns": list(files)}
+        return Path(snapshot_download(model, revision=revision, local_files_only=not reachable, **patterns))
     except (OSError, ValueError, errors.HfHubHTTPError) as error:  # no network; no such model, or none that is open
-        reason = str(error).strip().splitlines()[0]
+        reason = str(error).strip().splitlines()[0] if reachable else "no answer, and no copy in its cache"
         raise UserError(
             f"--weights {model}: no folder here, and not to be had from {HUB} ({reason}); connect to the "
             f"network, correct the name, or {or_a_folder}."

@@ -7,7 +7,7 @@ import numpy as np
 
 from shared import tensor_files
 from shared.bert import names
-from shared.bert.config import BertConfig
+from shared.bert.config import REMEDY, BertConfig
 from shared.tensor_files import TensorFile
 
 FILE = "model.safetensors"
@@ -30,9 +30,8 @@ def read(file: Path, config: BertConfig) -> dict[str, np.ndarray]:
 
 
 def _tensors(file: Path, config: BertConfig) -> TensorFile:
-    remedy = "name the folder of a BERT encoder with --weights"
     own_names = _own_names(tensor_files.shapes(file))
-    return TensorFile(file, names.table(config), own_names, "the encoder of its config.json", remedy)
+    return TensorFile(file, names.table(config), own_names, "the encoder of its config.json", REMEDY)
 
 
 def _own_names(inside: Iterable[str]) -> dict[str, str]:

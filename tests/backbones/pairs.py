@@ -1,0 +1,44 @@
+"""Small backbones with random weights and a classifier as pairs for the ladder."""
+
+import importlib
+from typing import Any
+
+from shared.backbones import efficientnet_lite0, resnet18, vit
+from shared.backbones.efficientnet_lite0 import Block
+from shared.verify import SGD, Pair
+
+NUM_CLASSES = 3
+RESNET = resnet18.Architecture(widths=(4, 6))  # every kind of block that the whole network has
+EFFICIENTNET = efficientnet_lite0.Architecture(
+    stem_filters=4,
+    blocks=(Block(3, 1, 1, 4, 5), Block(5, 2, 2, 5, 6), Block(3, 1, 2, 6, 6)),
+    feature_size=9,
+)
+VIT = vit.Config(
+    model_type="vit",
+    hidden_size=12,
+    num_hidden_layers=2,
+    num_attention_heads=3,
+    intermediate_size=20,
+    layer_norm_eps=1e-3,
+    image_size=24,
+    patch_size=8,
+)
+
+
+def pair(name: str, architecture: Any, height: int, width: int) -> Pair:
+    """Return both tracks' networks with a classifier of three classes."""
+    return Pair(
+        lambda: importlib.import_module(f"keras_track.backbones.{name}").build(architecture, NUM_CLASSES),
+        lambda: importlib.import_module(f"torch_track.backbones.{name}").build(architecture, NUM_CLASSES),
+        (height, width, 3),
+        "cross_entropy",
+        SGD(0.01, momentum=0.9),
+        batch_size=4,
+    )
+
+
+# One side odd and one even at every stride: 33, 17, 9, 5 and 48, 24, 12, 6.
+RESNET_18 = pair("resnet18", RESNET, 33, 48)
+EFFICIENTNET_LITE = pair("efficientnet_lite0", EFFICIENTNET, 33, 48)
+VISION_TRANSFORMER = pair("vit", VIT, 24, 24)
