@@ -22,5 +22,3 @@ def test_parameters_layers_gradients_and_training_are_the_same_on_every_backend(
 
     assert {result.track: result.verdicts[-1].detail for result in results if not result.passed} == {}
     assert [len(result.verdicts) for result in results] == [5, 5, 5]
-    for one in results:
-        print(name, one.track, [(v.rung, v.detail, v.difference) for v in one.verdicts])
