@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shared import bert
+from shared import bert, hub
 from shared.bert import checkpoint, folder
 from shared.bert.folder import BertFolder, find, open_folder
 from shared.errors import UserError
@@ -284,8 +284,8 @@ def test_a_model_of_the_hub_is_downloaded_without_its_other_files(
 
     errors = SimpleNamespace(HfHubHTTPError=RuntimeError)
     api = SimpleNamespace(model_info=lambda model, revision, timeout: None)
-    hub = SimpleNamespace(snapshot_download=snapshot_download, errors=errors, HfApi=lambda: api)
-    monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
+    huggingface = SimpleNamespace(snapshot_download=snapshot_download, errors=errors, HfApi=lambda: api)
+    monkeypatch.setitem(sys.modules, "huggingface_hub", huggingface)
     monkeypatch.chdir(tmp_path)
 
     assert open_folder.__wrapped__(weights).path == own
@@ -312,11 +312,13 @@ def test_a_hub_that_does_not_answer_is_given_up_within_seconds(tmp_path: Path):
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
         environment = {"HF_ENDPOINT": endpoint, "HF_HUB_CACHE": str(tmp_path), "HF_HUB_DISABLE_TELEMETRY": "1"}
         start = time.monotonic()
+        in_a_second = f"from shared import hub; hub.ANSWER_SECONDS = 1{OPEN}"
 
-        found = python(OPEN, "google-bert/bert-base-uncased", folder=tmp_path, **environment).stdout
+        found = python(in_a_second, "google-bert/bert-base-uncased", folder=tmp_path, **environment).stdout
 
     assert "not to be had from hugging" in found
     assert time.monotonic() - start < 10
+    assert hub.ANSWER_SECONDS <= 5  # of silence; looking up a name may take as long again
 
 
 def test_without_huggingface_hub_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch):
