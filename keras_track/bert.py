@@ -1,7 +1,8 @@
 """The BERT encoder in Keras 3: keras_hub's BertBackbone, computing what the weights were trained for.
 
-token_ids (batch, length) and padding_mask (batch, length) to states (batch, length, hidden_size). MiniLM-L6-H384:
-22.6 million parameters, 11.7 million of them for the tokens. Source: Devlin et al. 2019; MiniLM of Wang et al. 2020.
+token_ids (batch, length) and padding_mask (batch, length) to the states (batch, length, hidden_size) after every
+block. MiniLM-L6-H384: 22.6 million parameters, 11.7 million of them for the tokens.
+Source: Devlin et al. 2019; MiniLM of Wang et al. 2020.
 """
 
 from typing import Any
@@ -18,7 +19,7 @@ ACTIVATIONS = {"gelu": "gelu", "gelu_new": gelu_tanh, "gelu_pytorch_tanh": gelu_
 
 
 def encoder(config: BertConfig, dropout: float) -> keras.Model:
-    """Return BertBackbone without its pooler; `states` calls it."""
+    """Return BertBackbone without its pooler, its outputs the states after every block; `states` calls it."""
     backbone = BertBackbone(
         vocabulary_size=config.vocab_size,
         num_layers=config.num_hidden_layers,
@@ -29,7 +30,8 @@ def encoder(config: BertConfig, dropout: float) -> keras.Model:
         max_sequence_length=config.max_position_embeddings,
         num_segments=config.type_vocab_size,
     )
-    whole = keras.Model(backbone.input, backbone.output["sequence_output"], name="encoder")
+    blocks = [layer.output for layer in backbone.layers if isinstance(layer, TransformerEncoder)]
+    whole = keras.Model(backbone.input, blocks, name="encoder")
     return keras.models.clone_model(whole, clone_function=lambda layer: _as_trained(layer, config))
 
 
@@ -44,8 +46,8 @@ def _as_trained(layer: keras.Layer, config: BertConfig) -> keras.Layer:
     return type(layer).from_config(settings)
 
 
-def states(model: keras.Model, token_ids: Any, padding_mask: Any) -> Any:
-    """Return the last states; the mask is True where there is a token. All tokens are of the first segment."""
+def states(model: keras.Model, token_ids: Any, padding_mask: Any) -> list[Any]:
+    """Return the states after every block; the mask is True at tokens. All tokens are of the first segment."""
     segments = ops.zeros_like(token_ids)
     mask = ops.cast(padding_mask, "int32")
-    return model({"token_ids": token_ids, "segment_ids": segments, "padding_mask": mask})
+    return keras.tree.flatten(model({"token_ids": token_ids, "segment_ids": segments, "padding_mask": mask}))

@@ -10,8 +10,10 @@ import numpy as np
 from keras_track import losses, optimizers, precision, weights
 from keras_track.curvature import Curvature
 from keras_track.facts import facts, loss_facts, optimizer_facts
+from keras_track.freezing import freeze
 from shared.errors import UserError, as_user_error
 from shared.training import SGD
+from shared.transfer import EVERYTHING, chosen
 from shared.verify.pair import Input, OwnLoss, OwnOptimizer, Pair
 from shared.verify.trace import LayerTrace
 
@@ -33,6 +35,8 @@ class KerasSubject:
             raise UserError(f"the Keras build function must return a keras.Model, found {type(self.model).__name__}.")
         with as_user_error(f"the Keras model does not take inputs of {pair.shapes}"):
             self._call(self._zeros())  # builds subclassed models
+        if pair.trained != EVERYTHING:
+            freeze(self.model, chosen(self.weights(), pair.trained))
 
     def _zeros(self) -> dict[str, np.ndarray]:
         return {

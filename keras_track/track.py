@@ -1,13 +1,13 @@
 """The Track contract on Keras 3; the backend is the one that KERAS_BACKEND named before the import."""
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import keras
 import numpy as np
 
-from keras_track import backends, losses, optimizers, precision, weights
+from keras_track import backends, freezing, losses, optimizers, precision, weights
 from keras_track.curvature import Curvature
 from shared.chapters.spec import Chapter
 from shared.datasets.batches import Batch
@@ -15,6 +15,7 @@ from shared.inputs import Inputs
 from shared.losses import LossName, as_targets
 from shared.track import Track, TrackModel, TrackSpec, choose_device
 from shared.training import Recipe
+from shared.transfer import BASE, HEAD
 
 
 def open_track(spec: TrackSpec, device: str) -> "KerasTrack":
@@ -67,7 +68,19 @@ class KerasModel(TrackModel):
 
     def trainable_names(self) -> set[str]:
         """Return the names of the weights that have gradients."""
-        return {name for name, weight in weights.name_table(self.model).items() if weight.trainable}
+        return weights.trainable_names(self.model)
+
+    def freeze(self, trained: Set[str]) -> None:
+        """Update the weights of these names only."""
+        freezing.freeze(self.model, trained)
+
+    def features(self, inputs: Inputs) -> np.ndarray:
+        """Return the outputs of the base in inference mode."""
+        return keras.ops.convert_to_numpy(self.model.get_layer(BASE).predict_on_batch(inputs))
+
+    def head(self) -> "KerasModel":
+        """Return the head, which takes features (batch, features)."""
+        return KerasModel(self.model.get_layer(HEAD), self._loss, self._backend)
 
     def compile(self, recipe: Recipe, learning_rates: Sequence[float]) -> None:
         """Attach loss and optimizer."""

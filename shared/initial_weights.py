@@ -3,11 +3,15 @@
 from collections.abc import Callable, Mapping
 from math import prod, sqrt
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 import numpy as np
 
 from shared.activations import PRELU_ALPHA
+
+if TYPE_CHECKING:
+    from shared.chapters.spec import Chapter
 
 Shape = tuple[int, ...]
 CONSTANTS = {
@@ -21,6 +25,15 @@ CONSTANTS = {
 EMBEDDING_DEVIATION = 0.02
 """As in BERT (Devlin et al. 2019)."""
 LSTM_GATES, FORGET_GATE = 4, 1
+
+
+def start(chapter: "Chapter", config: Any, shapes: Mapping[str, Shape], seed: int) -> dict[str, np.ndarray]:
+    """Return the weights with which training of a chapter's model begins: pretrained where there are, else drawn.
+
+    `shapes` are those of the model by canonical name. Raises UserError if pretrained weights cannot be had.
+    """
+    pretrained = chapter.transfer.start(config, shapes) if chapter.transfer else {}
+    return pretrained | draw({name: shape for name, shape in shapes.items() if name not in pretrained}, seed)
 
 
 def draw(shapes: Mapping[str, Shape], seed: int) -> dict[str, np.ndarray]:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from shared.errors import UserError, unknown
 
 if TYPE_CHECKING:
+    from collections.abc import Set
+
     import numpy as np
 
     from shared.chapters.spec import Chapter
@@ -66,6 +68,21 @@ class TrackModel(ABC):
     @abstractmethod
     def trainable_names(self) -> set[str]:
         """Return the canonical names of the weights that training updates."""
+
+    @abstractmethod
+    def freeze(self, trained: "Set[str]") -> None:
+        """From the next `compile` on update the weights of these canonical names only.
+
+        Batch normalisation that is not trained is in inference mode, in training too.
+        """
+
+    @abstractmethod
+    def features(self, inputs: "Inputs") -> "np.ndarray":
+        """Return the outputs (batch, ...) of the part `base` in inference mode."""
+
+    @abstractmethod
+    def head(self) -> "TrackModel":
+        """Return the part `head`, from features (batch, features) to outputs, as a model that shares its weights."""
 
 
 class Track(ABC):

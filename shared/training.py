@@ -6,6 +6,7 @@ so that both tracks get the same one.
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 # === Optimizers ===
 # In the formulas, g is the loss's gradient in a weight w, t = 1, 2, ... counts the steps, all state
@@ -162,15 +163,31 @@ class OneCycle:
         return _cosine(1.0, end, (step - peak) / (steps - 1 - peak))
 
 
+@dataclass(frozen=True)
+class WarmUp:
+    """A straight rise to the learning rate and a straight fall to zero (Devlin et al. 2019, appendix A.2)."""
+
+    warmup_share: float
+
+    def factor(self, step: int, steps: int) -> float:
+        """Share of the learning rate at `step` (0-based) of `steps`; the first is not zero, nor is the last."""
+        rise = self.warmup_share * steps
+        return min(1.0, (step + 1) / rise if rise else 1.0, (steps - step) / (steps - rise))
+
+
 def _cosine(first: float, last: float, progress: float) -> float:
     """Half a cosine wave from `first` to `last` as progress goes from 0 to 1."""
     return last + (first - last) / 2 * (1 + math.cos(math.pi * progress))
 
 
-Schedule = Constant | OneCycle
+Schedule = Constant | OneCycle | WarmUp
 
 
 # === Recipes ===
+
+
+Trained = Literal["all", "head", "last_block"]
+"""Weights that are trained: all, those of the head alone, or those of the head and of the base's last block."""
 
 
 @dataclass(frozen=True)
@@ -181,6 +198,15 @@ class Recipe:
     schedule: Schedule
     batch_size: int
     epochs: int
+    trained: Trained = "all"
+    """A head alone is trained on the features of the frozen base, which are computed once."""
+    head_first: "Recipe | None" = None
+    """A stage before this one, for the head alone."""
+
+    @property
+    def stages(self) -> "tuple[Recipe, ...]":
+        """What is done one after the other; this recipe comes last."""
+        return (self.head_first, self) if self.head_first else (self,)
 
     def learning_rates(self, steps: int) -> list[float]:
         """Return the learning rate of every one of `steps` training steps."""

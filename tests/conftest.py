@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from shared.track import TRACKS
+from shared.verify.ladder import Ladder
 from tests.support.models import Models
 from tests.support.workers import Workers
 
@@ -29,6 +31,13 @@ def _tree_under_test() -> Iterator[None]:
 def workers() -> Iterator[Workers]:
     with Workers() as workers:
         yield workers
+
+
+@pytest.fixture(scope="session")
+def ladder() -> Iterator[Ladder]:
+    """One ladder, with one worker per track, for every pair of the session."""
+    with Ladder(tuple(TRACKS)) as ladder:
+        yield ladder
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,8 @@
 """The BERT encoder in PyTorch: transformers' BertModel, under the canonical names.
 
-token_ids (batch, length) and padding_mask (batch, length) to states (batch, length, hidden_size). MiniLM-L6-H384:
-22.6 million parameters, 11.7 million of them for the tokens. Source: Devlin et al. 2019; MiniLM of Wang et al. 2020.
+token_ids (batch, length) and padding_mask (batch, length) to the states (batch, length, hidden_size) after every
+block. MiniLM-L6-H384: 22.6 million parameters, 11.7 million of them for the tokens.
+Source: Devlin et al. 2019; MiniLM of Wang et al. 2020.
 """
 
 from torch import Tensor, nn
@@ -23,9 +24,13 @@ class Encoder(nn.Module):
         for module in names.modules(config):
             setattr(self.bert.get_submodule(module.theirs), weights.RULE, module.rule)
 
-    def forward(self, token_ids: Tensor, padding_mask: Tensor) -> Tensor:
-        """Return the last states; the mask is True where there is a token. All tokens are of the first segment."""
-        return self.bert(input_ids=token_ids, attention_mask=padding_mask).last_hidden_state
+    def forward(self, token_ids: Tensor, padding_mask: Tensor) -> list[Tensor]:
+        """Return the states after every block; the mask is True where there is a token.
+
+        All tokens are of the first segment.
+        """
+        found = self.bert(input_ids=token_ids, attention_mask=padding_mask, output_hidden_states=True)
+        return list(found.hidden_states[1:])  # the first are the embeddings
 
 
 def _settings(config: BertConfig, dropout: float) -> HuggingFaceConfig:

@@ -10,12 +10,14 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from shared.errors import UserError, as_user_error
+from shared.transfer import EVERYTHING, chosen
 from shared.verify.pair import OwnLoss, OwnOptimizer, Pair
 from shared.verify.trace import LayerTrace
 from torch_track import optimizers, weights
 from torch_track.axes import AxisTracker, canonical, channels_last, dense_inputs
 from torch_track.curvature import Curvature
 from torch_track.facts import facts, loss_facts, optimizer_facts
+from torch_track.freezing import freeze, train_mode
 from torch_track.inputs import example, tensors
 from torch_track.losses import LOSSES
 
@@ -36,6 +38,9 @@ class TorchSubject:
         self._renames = weights.renames(self.module, pair.rename)
         with as_user_error(f"the torch model does not take inputs of {pair.shapes}"):
             self._flattened = dense_inputs(self.module, *self._tensors(example(self._pair.inputs)))
+        if pair.trained != EVERYTHING:
+            table = weights.name_table(self.module, self._flattened, self._renames)
+            freeze(self.module, table, chosen(table, pair.trained))
 
     def weights(self) -> dict[str, np.ndarray]:
         """Return copies of all weights, in canonical form."""
@@ -66,7 +71,7 @@ class TorchSubject:
     def _functional_rates(self) -> dict[str, float]:
         """Return the rates of torch.nn.functional.dropout calls, which no module holds."""
         state = {name: tensor.clone() for name, tensor in self.module.state_dict().items()}
-        self.module.train()
+        train_mode(self.module)
         with torch.no_grad(), NoFunctionalDropout() as seen:
             self.module(*self._tensors(example(self._pair.inputs)))
         self.module.load_state_dict(state)
@@ -114,7 +119,7 @@ class TorchSubject:
 
     def gradients(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """Return the gradient of the loss for every trainable weight, in training mode."""
-        self.module.train()
+        train_mode(self.module)
         self.module.zero_grad(set_to_none=True)
         self._loss_value(inputs, targets).backward()
         return weights.gradients(self.module, self._flattened, self._renames)
@@ -133,7 +138,7 @@ class TorchSubject:
 
     def train_step(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> float:
         """Update once; return the loss before the update."""
-        self.module.train()
+        train_mode(self.module)
         self._curvature.update_if_due(lambda: self._outputs(inputs))
         self._optimizer.zero_grad()
         loss = self._loss_value(inputs, targets)

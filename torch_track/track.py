@@ -2,7 +2,7 @@
 
 import copy
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,8 @@ from shared.inputs import Input, Inputs, by_name, describe
 from shared.losses import TARGET_KINDS, LossName, as_targets
 from shared.track import Track, TrackModel, TrackSpec, choose_device
 from shared.training import Recipe
-from torch_track import optimizers, weights
+from shared.transfer import BASE, HEAD
+from torch_track import freezing, optimizers, weights
 from torch_track.axes import dense_inputs
 from torch_track.curvature import Curvature
 from torch_track.inputs import example, tensors
@@ -40,7 +41,7 @@ class TorchTrack(Track):
         """Build torch_track.models.<slug> on the device."""
         torch.manual_seed(seed)
         module = importlib.import_module(f"torch_track.models.{chapter.slug}").build(config).to(self.device)
-        inputs = describe(chapter.input_shape)
+        inputs = describe(chapter.inputs(config))
         flattened = dense_inputs(module, *tensors(example(inputs), inputs, self.device, torch.float32))
         return TorchModel(module, flattened, inputs, chapter.loss, self.device)
 
@@ -80,6 +81,18 @@ class TorchModel(TrackModel):
         table = weights.name_table(self.module, self._flattened)
         return {name for name, entry in table.items() if entry.tensor.requires_grad}
 
+    def freeze(self, trained: Set[str]) -> None:
+        """Update the weights of these names only."""
+        freezing.freeze(self.module, weights.name_table(self.module, self._flattened), trained)
+
+    def features(self, inputs: Inputs) -> np.ndarray:
+        """Return the outputs of the base in evaluation mode."""
+        return self._evaluate(self.module.get_submodule(BASE), inputs)
+
+    def head(self) -> "TorchModel":
+        """Return the head, which takes features (batch, features)."""
+        return TorchModel(self.module.get_submodule(HEAD), {}, describe((1,)), self._loss, self._device)
+
     def compile(self, recipe: Recipe, learning_rates: Sequence[float]) -> None:
         """Attach the optimizer."""
         self._optimizer = optimizers.build(recipe.optimizer, learning_rates, self.module.parameters())
@@ -87,7 +100,7 @@ class TorchModel(TrackModel):
 
     def train_step(self, batch: Batch) -> float:
         """Forward, backward, update."""
-        self.module.train()
+        freezing.train_mode(self.module)
         inputs = self._tensors(batch.inputs)
         self._curvature.update_if_due(lambda: [self.module(*inputs)])
         self._optimizer.zero_grad()
@@ -98,9 +111,12 @@ class TorchModel(TrackModel):
 
     def predict(self, inputs: Inputs) -> np.ndarray:
         """Return the outputs in evaluation mode."""
-        self.module.eval()
+        return self._evaluate(self.module, inputs)
+
+    def _evaluate(self, module: nn.Module, inputs: Inputs) -> np.ndarray:
+        module.eval()
         with torch.inference_mode():
-            return self.module(*self._tensors(inputs)).cpu().numpy()
+            return module(*self._tensors(inputs)).cpu().numpy()
 
     def snapshot(self) -> dict[str, Any]:
         """Return the states of module, optimizer and random generators."""

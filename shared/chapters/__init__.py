@@ -10,11 +10,23 @@ from shared.chapters import (
     mnist_cnn,
     neuron,
     optimizers,
+    review_bert,
 )
 from shared.chapters.spec import Chapter
 from shared.errors import unknown
 
-_IN_ORDER = (neuron, backprop, churn_mlp, activations, optimizers, mnist_cnn, churn_rnn, churn_lstm, churn_transformer)
+_IN_ORDER = (
+    neuron,
+    backprop,
+    churn_mlp,
+    activations,
+    optimizers,
+    mnist_cnn,
+    churn_rnn,
+    churn_lstm,
+    churn_transformer,
+    review_bert,
+)
 
 CHAPTERS: dict[str, Chapter] = {module.CHAPTER.slug: module.CHAPTER for module in _IN_ORDER}
 

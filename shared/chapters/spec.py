@@ -1,6 +1,6 @@
 """The frozen description of a chapter. Framework-free, and light: listing chapters loads no NumPy."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
@@ -15,6 +15,8 @@ from shared.training import OPTIMIZERS, Optimizer, Recipe
 if TYPE_CHECKING:
     from shared.datasets import Source
     from shared.datasets.spec import Dataset
+    from shared.inputs import Inputs
+    from shared.transfer import Transfer
 
 RECIPE_SETTINGS = ("optimizer", "learning_rate")
 """Settings of every chapter that change its recipe, not its model."""
@@ -36,20 +38,35 @@ class Chapter:
     """Name in shared.metrics; larger is better."""
     margin: float
     """Two tracks whose metric differs by less than this are the same for a reader's purpose."""
-    input_shape: InputShape
-    """One example as the model gets it, channels last; several inputs by name."""
+    input_shape: InputShape | Callable[[Any], InputShape]
+    """One example as the model gets it, channels last; several inputs by name. A function of the config if it
+    depends on that."""
     features: tuple[str, ...] = ()
     """Columns of a tabular data set that the model sees; all of them if empty."""
     optimizers: Mapping[str, Optimizer] = field(default_factory=dict)
     """What `--set optimizer=NAME` means here, where the general learning rate of that optimizer does not suit."""
     references: tuple[str, ...] = ()
     """Names in shared.references: models of other kinds, to read the scores against."""
+    prepare: "Callable[[Any], Callable[[Inputs], Inputs]] | None" = None
+    """From the config to what makes model inputs of stored ones, where that depends on the model."""
+    transfer: "Transfer | None" = None
+    """Where pretrained weights come from; None if all weights are drawn."""
+    predict_batch: int = 250
+    """Examples predicted at once: few enough that this does not set the peak of memory."""
 
-    def data(self, source: "Source | None" = None) -> "Dataset":
-        """Load the chapter's data, embedded if no source is named; UserError if that is not possible."""
+    def inputs(self, config: Any) -> InputShape:
+        """Return one example as the model of that config gets it."""
+        return self.input_shape(config) if callable(self.input_shape) else self.input_shape
+
+    def data(self, source: "Source | None" = None, config: Any = None) -> "Dataset":
+        """Load the data for the model of a config, the chapter's own if none is given.
+
+        The source is the embedded one if none is named. Raises UserError if the data cannot be had.
+        """
         from shared import datasets
 
-        return datasets.load(self.dataset, source or datasets.embedded_source(self.dataset), self.features)
+        loaded = datasets.load(self.dataset, source or datasets.embedded_source(self.dataset), self.features)
+        return replace(loaded, prepare=self.prepare(config or self.config)) if self.prepare else loaded
 
     def recipe(self, name: str, settings: Mapping[str, str] = MappingProxyType({})) -> Recipe:
         """Return the named recipe with the recipe's part of `settings` applied; UserError as for `configure`."""

@@ -16,6 +16,7 @@ def compare(
     recipe: options.Recipe = "fast",
     seeds: Annotated[int, typer.Option(help="Train each track with this many seeds: 0, 1, ...")] = 1,
     settings: options.Settings = None,
+    weights: options.Weights = None,
     epochs: options.Epochs = None,
     examples: options.Examples = None,
     device: options.Device = "auto",
@@ -33,10 +34,11 @@ def compare(
 
     folder = fresh_folder(out, f"compare_{chapter}_{recipe}_{timestamp()}")
     request = options.request(
+        chapter,
         tracks,
         settings,
+        weights,
         tfds_dir,
-        chapter=chapter,
         seeds=tuple(range(seeds)),
         recipe=recipe,
         epochs=epochs,

@@ -59,6 +59,9 @@ class Bars:
         if phase == "training":
             text = f"loss {figures['loss']:.4f}  {figures['examples_per_second']:,.0f} examples/s"
             self._progress.update(bar, completed=figures["step"], total=figures["steps"], figures=text)
+        elif phase == "features":
+            text = f"features {figures['done']:,} of {figures['of']:,}"
+            self._progress.update(bar, figures=text)
         elif phase == "epoch":
             self._progress.update(bar, figures=_epoch_text(figures))
         elif phase not in {"validating", "finished"}:

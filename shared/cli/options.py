@@ -34,19 +34,33 @@ TfdsDir = Annotated[
 Data = Annotated[
     Path | None, typer.Option(help="A CSV file of your own in the columns of the data set, instead of --source.")
 ]
+Weights = Annotated[
+    str | None,
+    typer.Option(
+        help="Pretrained weights for a chapter that starts from some: a name, a file or folder, or an address."
+    ),
+]
 Out = Annotated[Path, typer.Option(help="Folder for results.")]
 
 TRACK_LIST = ", ".join(TRACKS)
 DEFAULT_TRACK_LIST = ",".join(DEFAULT_TRACKS)
 
 
-def request(tracks: str, settings: list[str] | None, tfds_dir: Path | None, **asked: object) -> "Request":
+def request(
+    chapter: str,
+    tracks: str,
+    settings: list[str] | None,
+    weights: str | None,
+    tfds_dir: Path | None,
+    **asked: object,
+) -> "Request":
     """Return what the options of `run` and `compare` ask for, their texts read."""
     from shared.harness.comparison import Request
 
     return Request(
+        chapter=chapter,
         tracks=parse_tracks(tracks),
-        settings=parse_settings(settings),
+        settings=chapter_settings(chapter, settings, weights),
         tfds_folder=str(tfds_dir) if tfds_dir else None,
         **asked,
     )
@@ -72,6 +86,25 @@ def parse_settings(texts: list[str] | None) -> dict[str, str]:
             raise UserError(f"--set {text}: expected KEY=VALUE, for example --set dropout=0.5.")
         settings[key] = value
     return settings
+
+
+def chapter_settings(chapter: str, settings: list[str] | None, weights: str | None) -> dict[str, str]:
+    """Return the settings of --set with that of --weights; UserError if the chapter has no pretrained weights.
+
+    A path becomes absolute, so that the run's record says where it is.
+    """
+    from shared import chapters
+
+    found = parse_settings(settings)
+    transfer = chapters.get(chapter).transfer
+    if weights and not transfer:
+        known = ", ".join(slug for slug, one in chapters.CHAPTERS.items() if one.transfer)
+        raise UserError(f"--weights: '{chapter}' starts from no pretrained weights; these chapters do: {known}.")
+    if weights:
+        path = Path(weights).expanduser()
+        is_path = weights not in transfer.names and path.exists()
+        found["weights"] = str(path.absolute()) if is_path else weights
+    return found
 
 
 def installed_tracks() -> tuple[str, ...]:

@@ -16,6 +16,7 @@ def run(
     recipe: options.Recipe = "fast",
     seed: Annotated[int, typer.Option(help="Fixes initial weights, batch order and dropout.")] = 0,
     settings: options.Settings = None,
+    weights: options.Weights = None,
     epochs: options.Epochs = None,
     examples: options.Examples = None,
     device: options.Device = "auto",
@@ -32,10 +33,11 @@ def run(
 
     stamp = timestamp()
     request = options.request(
+        chapter,
         track,
         settings,
+        weights,
         tfds_dir,
-        chapter=chapter,
         seeds=(seed,),
         recipe=recipe,
         epochs=epochs,

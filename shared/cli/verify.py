@@ -17,6 +17,7 @@ def verify(
     ] = ALL,
     recipe: options.Recipe = "fast",
     settings: options.Settings = None,
+    weights: options.Weights = None,
     json: options.Json = False,
 ) -> None:
     """Prove, rung by rung, that the Keras model and the torch model are the same; else name where they part.
@@ -27,7 +28,7 @@ def verify(
     from shared.report.ladder import ladder_json, ladder_text
     from shared.verify import ladder
 
-    asked = ladder.Subject(subject, options.parse_settings(settings), recipe)
+    asked = ladder.Subject(subject, _settings(subject, settings, weights), recipe)
     chosen = options.installed_tracks() if tracks == ALL else options.parse_tracks(tracks)
     ladder.check(asked, chosen)
     with track_phases() as show:
@@ -37,3 +38,13 @@ def verify(
     else:
         print(ladder_text(asked, results))
     raise typer.Exit(0 if all(result.passed for result in results) else 1)
+
+
+def _settings(subject: str, settings: list[str] | None, weights: str | None) -> dict[str, str]:
+    from shared.errors import UserError
+
+    if ":" not in subject:
+        return options.chapter_settings(subject, settings, weights)
+    if weights or settings:
+        raise UserError(f"--set and --weights change a chapter; '{subject}' is a pair of your own: change its file.")
+    return {}

@@ -5,13 +5,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-from shared.datasets import mnist, tabular, telco, telco_monthly
+from shared.datasets import mnist, reviews, tabular, telco, telco_monthly
 from shared.datasets.files import DataFile, Source, sha256_of
 from shared.datasets.spec import Dataset
 from shared.errors import UserError, unknown
+from shared.inputs import Inputs
 
-DATASETS: dict[str, ModuleType] = {"mnist": mnist, "telco": telco, "telco_monthly": telco_monthly}
-"""Each module has EMBEDDED, ORIGIN, LICENCE, SOURCES (other ways to its data: tfds, csv) and read(source)."""
+DATASETS: dict[str, ModuleType] = {
+    "mnist": mnist,
+    "telco": telco,
+    "telco_monthly": telco_monthly,
+    "reviews": reviews,
+}
+"""Each module has EMBEDDED, ORIGIN, LICENCE, SOURCES (other ways to its data: tfds, csv) and read(source); if
+`twotrack predict` takes examples of its kind also examples(given), from what was typed to stored inputs."""
 EMBEDDED = "embedded"
 
 
@@ -70,6 +77,20 @@ def load(dataset: str, source: Source, features: Sequence[str] = ()) -> Dataset:
     """Read, check and split the named data set; of a table keep the named features only, if any are named."""
     loaded = DATASETS[dataset].read(source)
     return tabular.select(loaded, features) if features else loaded
+
+
+def require_examples(dataset: str, given: Sequence[str]) -> None:
+    """Raise UserError unless the data set can read examples that are typed, and there is one."""
+    readable = [name for name, module in DATASETS.items() if hasattr(module, "examples")]
+    if dataset not in readable:
+        raise UserError(f"examples of the data set '{dataset}' cannot be typed; these can: {', '.join(readable)}.")
+    if not given:
+        raise UserError("expected at least one example.")
+
+
+def examples(dataset: str, given: Sequence[str]) -> Inputs:
+    """Return what was typed as stored inputs (examples, ...)."""
+    return DATASETS[dataset].examples(given)
 
 
 def _require_offered(dataset: str, kind: str, refusal: str) -> None:

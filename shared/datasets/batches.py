@@ -31,28 +31,17 @@ class TrainingBatches:
     def __init__(self, dataset: Dataset, split: Split, batch_size: int, seed: int):
         self._dataset, self._split = dataset, split
         self._batch_size, self._seed = batch_size, seed
-        self._digest = xxhash.xxh3_128()
 
     def __len__(self) -> int:
         """Return the batches in an epoch."""
         return len(self._split) // self._batch_size
 
-    @property
-    def examples(self) -> int:
-        """Examples of the split, those that wait for the next epoch included."""
-        return len(self._split)
-
-    @property
-    def fingerprint(self) -> str:
-        """XXH3-128 of the bytes of all batches handed out so far."""
-        return self._digest.hexdigest()
-
-    def epoch(self, epoch: int) -> Iterator[Batch]:
-        """Yield the batches of one epoch (0-based)."""
+    def epoch(self, epoch: int, digest: xxhash.xxh3_128 | None = None) -> Iterator[Batch]:
+        """Yield the batches of one epoch (0-based); add the bytes of each to `digest`."""
         order = np.random.default_rng([self._seed, epoch]).permutation(len(self._split))
         for start in range(0, len(self) * self._batch_size, self._batch_size):
-            chosen = order[start : start + self._batch_size]
-            stored = self._split.take(chosen)
+            stored = self._split.take(order[start : start + self._batch_size])
             batch = Batch(self._dataset.prepare(stored.inputs), stored.labels)
-            update(self._digest, batch.inputs, batch.labels)
+            if digest:
+                update(digest, batch.inputs if stored.seen is None else stored.seen, batch.labels)
             yield batch

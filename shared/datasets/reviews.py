@@ -4,6 +4,7 @@ Splits of the published file: its last 1,000 reviews are the test split, and 600
 the validation split. A user's own file is split as any table is, stated in shared/datasets/tabular.py.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,11 @@ def read(source: Source) -> Dataset:
         test=test,
         prepare=Tokenise(),
     )
+
+
+def examples(given: Sequence[str]) -> np.ndarray:
+    """Return texts of the user's own as they are stored: (examples,)."""
+    return texts.array(given)
 
 
 def published_split(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -7,13 +7,14 @@ from functools import cached_property
 import numpy as np
 import xxhash
 
+from shared.datasets import texts
 from shared.inputs import Inputs, by_name, each
 
 
 def update(digest: xxhash.xxh3_128, inputs: Inputs, labels: np.ndarray) -> None:
     """Add the bytes of inputs, in the order of their names, and labels to a hash."""
     for _, array in sorted(by_name(inputs).items()):
-        digest.update(np.ascontiguousarray(array))
+        digest.update(texts.as_bytes(array) if texts.is_text(array) else np.ascontiguousarray(array))
     digest.update(np.ascontiguousarray(labels))
 
 
@@ -25,13 +26,16 @@ class Split:
     """(examples, ...) in the stored type, for example uint8 pixels; several by name."""
     labels: np.ndarray
     """(examples,) int32."""
+    seen: Inputs | None = None
+    """Where the inputs are features that a model computed: what it saw, which is the same in every track."""
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, rows: np.ndarray | slice) -> "Split":
         """Return the examples at these rows."""
-        return Split(each(lambda array: array[rows], self.inputs), self.labels[rows])
+        seen = None if self.seen is None else each(lambda array: array[rows], self.seen)
+        return Split(each(lambda array: array[rows], self.inputs), self.labels[rows], seen)
 
     def first(self, count: int) -> "Split":
         """Return the first `count` examples."""

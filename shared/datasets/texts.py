@@ -19,6 +19,11 @@ def array(texts: Iterable[str]) -> np.ndarray:
     return np.array([text.encode(errors="replace").decode() for text in texts], np.dtypes.StringDType())
 
 
+def is_text(array: np.ndarray) -> bool:
+    """Tell texts from numbers."""
+    return isinstance(array.dtype, np.dtypes.StringDType)
+
+
 def as_bytes(texts: np.ndarray) -> bytes:
     """Return bytes that differ for different texts (examples,), or for the same ones divided in another way."""
     return json.dumps(texts.tolist()).encode()

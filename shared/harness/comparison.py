@@ -61,10 +61,12 @@ def plan(request: Request, name_folder: Callable[[str, int], Path]) -> list[Job]
     """
     chapter = chapters.get(request.chapter)
     recipe = chapter.recipe(request.recipe, request.settings)
-    chapter.configure(request.settings)
+    config = chapter.configure(request.settings)
     _check_numbers(request, recipe.batch_size)
     for track in request.tracks:
         installed_track(track)
+    if chapter.transfer:
+        chapter.transfer.require(config, request.tracks)
     source = find_source(chapter.dataset, request.source, request.tfds_folder, request.data)
     return [
         Job(

@@ -6,8 +6,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from shared.datasets import Source
+from shared.training import Trained
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class _Plain(BaseModel):
@@ -51,7 +52,11 @@ class EpochRecord(_Plain):
     """One epoch. Seconds cover feeding and training steps; validation is not counted."""
 
     epoch: int
-    """From 1."""
+    """From 1, over all stages of the recipe."""
+    trained: Trained
+    """Which weights: all, head, or head and last_block."""
+    examples: int
+    """Trained on; those that do not fill a batch are left out."""
     train_loss: float
     """Mean of the batch losses, dropout active."""
     validation_loss: float
@@ -68,7 +73,9 @@ class TimingRecord(_Plain):
     """Import and set-up of the framework, once per worker process."""
     build: float
     warm_up: float
-    """Compilation and first allocation: one training step, undone before the clock of epoch 1 starts."""
+    """Compilation and first allocation: for each stage one training step, undone before its first epoch starts."""
+    features: float
+    """Outputs of a frozen base, computed once for the stages that train the head alone; else next to nothing."""
     validation: float
     test: float
 
@@ -120,5 +127,4 @@ class RunRecord(_Plain):
     @property
     def examples_per_second(self) -> float:
         """Training throughput over all epochs."""
-        trained = self.steps * self.recipe["batch_size"]
-        return trained / sum(epoch.seconds for epoch in self.epochs)
+        return sum(epoch.examples for epoch in self.epochs) / sum(epoch.seconds for epoch in self.epochs)

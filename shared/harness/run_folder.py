@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from pydantic import ValidationError
-from safetensors.numpy import save
+from safetensors.numpy import load_file, save
 
 from shared.datasets.files import sha256_of
 from shared.errors import UserError
@@ -114,6 +114,11 @@ class Run:
     def labels(self) -> np.ndarray:
         """Test labels (examples,) int32."""
         return self._prediction("labels")
+
+    @cached_property
+    def weights(self) -> dict[str, np.ndarray]:
+        """All weights after training, by canonical name."""
+        return load_file(self.folder / WEIGHTS)
 
     def _prediction(self, name: str) -> np.ndarray:
         with np.load(self.folder / PREDICTIONS, allow_pickle=False) as archive:

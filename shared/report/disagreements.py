@@ -2,6 +2,7 @@
 
 import base64
 import io
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -9,12 +10,13 @@ import numpy as np
 from PIL import Image
 
 from shared import metrics
-from shared.datasets import tabular
+from shared.datasets import tabular, texts
 from shared.datasets.spec import Dataset
 from shared.harness.run_folder import Run
 from shared.inputs import Inputs
 
 LIMIT = 48
+SHOWN_CHARACTERS = 600
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,9 @@ def show(runs: Sequence[Run], examples: np.ndarray, dataset: Dataset) -> list[Di
 
 
 def _content(dataset: Dataset, stored: Inputs) -> dict[str, object]:
-    """Show an image, the row of a table, or of a series its length and its last real step."""
+    """Show an image, a text, the row of a table, or of a series its length and its last real step."""
+    if isinstance(stored, str):
+        return {"values": {"text": textwrap.shorten(texts.plain(stored), SHOWN_CHARACTERS, placeholder=" ...")}}
     if not dataset.feature_names:
         return {"picture": png(stored)}
     if not isinstance(stored, Mapping):

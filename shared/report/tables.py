@@ -190,13 +190,14 @@ def comparison_json(
 def comparison_text(runs: Sequence[Run], references: Mapping[str, Mapping[str, float]]) -> str:
     """Return the comparison as a table in plain text."""
     metric = METRICS[metric_of(runs)]
-    lines = [f"{'track':<21}{metric.label:<26}{'parameters':>10}{'s/epoch':>9}{'examples/s':>12}{'peak MB':>9}"]
+    width = max(19, *(len(name) for name in references)) + 2 if references else 21
+    lines = [f"{'track':<{width}}{metric.label:<26}{'parameters':>10}{'s/epoch':>9}{'examples/s':>12}{'peak MB':>9}"]
     for row in track_rows(runs):
         lines.append(
-            f"{row.track:<21}{score_text(row.score):<26}{row.parameters:>10,}{row.epoch_seconds:>9.1f}"
+            f"{row.track:<{width}}{score_text(row.score):<26}{row.parameters:>10,}{row.epoch_seconds:>9.1f}"
             f"{row.examples_per_second:>12,.0f}{row.peak_memory / 1e6:>9,.0f}"
         )
-    lines += [f"{name:<21}{scores[metric_of(runs)]:.4f} (scikit-learn)" for name, scores in references.items()]
+    lines += [f"{name:<{width}}{scores[metric_of(runs)]:.4f} (scikit-learn)" for name, scores in references.items()]
     lines += [difference_text(row, metric) for row in difference_rows(runs)]
     return "\n".join(lines)
 

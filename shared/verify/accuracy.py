@@ -5,7 +5,7 @@ is the chapter's: ROC AUC, say, where accuracy would be that of the larger class
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,9 @@ import numpy as np
 from shared import chapters, initial_weights, statistics
 from shared.datasets.batches import TrainingBatches
 from shared.datasets.spec import Dataset
+from shared.harness.fitting import for_stage, in_batches
 from shared.metrics import METRICS
-from shared.track import TrackModel, open_track
+from shared.track import open_track
 from shared.verify.rungs import Verdict
 from shared.verify.tolerances import ACCURACY_MARGIN
 
@@ -27,28 +28,28 @@ def measure(arguments: Mapping[str, Any], report: Callable[[str, Mapping[str, ob
     track = open_track(arguments["track"], "auto")
     chapter = chapters.get(arguments["chapter"])
     recipe = chapter.recipe(arguments["recipe"], arguments["settings"])
-    dataset = chapter.data()
-    model = track.build(chapter, chapter.configure(arguments["settings"]), seed=0)
+    config = chapter.configure(arguments["settings"])
+    whole = track.build(chapter, config, seed=0)
+    shapes = {name: array.shape for name, array in whole.weights().items()}
+    whole.load_weights(initial_weights.start(chapter, config, shapes, seed=0))
+    model, dataset = for_stage(whole, _few(chapter.data(config=config)), chapter, config, recipe, report)
     model.compile(recipe, recipe.learning_rates(EXAMPLES // BATCH_SIZE))
     fresh, outputs = model.snapshot(), []
-    validation = dataset.validation.first(VALIDATED)
     for seed in range(SEEDS):  # one compiled model serves all seeds
         report(f"accuracy {seed + 1}/{SEEDS}", {})
         model.restore(fresh)
         model.reseed(seed)
-        _train(model, dataset, seed)
-        outputs.append(model.predict(dataset.prepare(validation.inputs)))
+        whole.load_weights(initial_weights.start(chapter, config, shapes, seed))
+        for batch in TrainingBatches(dataset, dataset.train, BATCH_SIZE, seed).epoch(0):
+            model.train_step(batch)
+        outputs.append(in_batches(model.predict, dataset, dataset.validation.inputs, chapter.predict_batch))
     file = Path(arguments["folder"]) / "accuracy.npz"
-    np.savez(file, outputs=np.stack(outputs), labels=validation.labels)
+    np.savez(file, outputs=np.stack(outputs), labels=dataset.validation.labels)
     return str(file)
 
 
-def _train(model: TrackModel, dataset: Dataset, seed: int) -> None:
-    """Train one seed on the first examples."""
-    shapes = {name: array.shape for name, array in model.weights().items()}
-    model.load_weights(initial_weights.draw(shapes, seed))
-    for batch in TrainingBatches(dataset, dataset.train.first(EXAMPLES), BATCH_SIZE, seed).epoch(0):
-        model.train_step(batch)
+def _few(dataset: Dataset) -> Dataset:
+    return replace(dataset, train=dataset.train.first(EXAMPLES), validation=dataset.validation.first(VALIDATED))
 
 
 @dataclass(frozen=True)

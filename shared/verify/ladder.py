@@ -77,7 +77,9 @@ def check(subject: Subject, tracks: Sequence[str]) -> None:
     if not subject.is_pair:
         chapter = chapters.get(subject.name)
         chapter.recipe(subject.recipe, subject.settings)
-        chapter.configure(subject.settings)
+        config = chapter.configure(subject.settings)
+        if chapter.transfer:
+            chapter.transfer.require(config, (REFERENCE, *tracks))
         datasets.embedded_source(chapter.dataset).file.check()
 
 

@@ -13,6 +13,7 @@ from shared.datasets.batches import TrainingBatches
 from shared.errors import UserError, as_user_error
 from shared.inputs import by_name
 from shared.losses import as_targets
+from shared.transfer import EVERYTHING
 from shared.verify.material import Material, draw_material, draw_weights
 from shared.verify.pair import Pair
 from shared.verify.subject import Subject, open_subject
@@ -98,11 +99,12 @@ def chapter_pair(slug: str, settings: Mapping[str, str], recipe_name: str) -> Pa
     return Pair(
         keras=lambda: importlib.import_module(f"keras_track.models.{slug}").build(config),
         torch=lambda: importlib.import_module(f"torch_track.models.{slug}").build(config),
-        input_shape=chapter.input_shape,
+        input_shape=chapter.inputs(config),
         loss=chapter.loss,
         optimizer=recipe.optimizer,
         schedule=recipe.schedule,
         batch_size=16,
+        trained=chapter.transfer.prefixes(config, recipe.trained) if chapter.transfer else EVERYTHING,
     )
 
 
@@ -123,7 +125,7 @@ def _material(arguments: Mapping[str, Any], pair: Pair, steps: int) -> Material:
     if "chapter" not in arguments:
         return draw_material(pair, steps)
     chapter = chapters.get(arguments["chapter"])
-    dataset = chapter.data()
+    dataset = chapter.data(config=chapter.configure(arguments["settings"]))
     batches = TrainingBatches(dataset, dataset.train, pair.batch_size, 0).epoch(0)
     chosen = [next(batches) for _ in range(steps)]
     return Material(

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from shared.inputs import Input, InputShape, describe
 from shared.losses import TARGET_KINDS, LossName
 from shared.training import Adam, Constant, Optimizer, Recipe, Schedule
+from shared.transfer import EVERYTHING
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class Pair:
     rename: Mapping[str, str] = field(default_factory=dict)
     """torch layer path (or prefix) to Keras layer path, where the names differ."""
     batch_size: int = 8
+    trained: tuple[str, ...] = EVERYTHING
+    """What the canonical names of the trained weights begin with; see shared.transfer."""
 
     @property
     def inputs(self) -> dict[str, Input]:

@@ -33,7 +33,7 @@ def classifier_pair(dropout: float = 0.0, length: int = 12, **changes: Any) -> P
 
         token_ids = keras.Input((length,), dtype="int32", name="token_ids")
         padding_mask = keras.Input((length,), dtype="bool", name="padding_mask")
-        states = bert.states(bert.encoder(config, dropout), token_ids, padding_mask)
+        states = bert.states(bert.encoder(config, dropout), token_ids, padding_mask)[-1]
         weight = ops.cast(padding_mask, states.dtype)[..., None]
         mean = ops.sum(states * weight, axis=1) / ops.sum(weight, axis=1)
         return keras.Model([token_ids, padding_mask], keras.layers.Dense(1, name="logits")(mean))
@@ -49,7 +49,7 @@ def classifier_pair(dropout: float = 0.0, length: int = 12, **changes: Any) -> P
                 self.encoder, self.logits = bert.Encoder(config, dropout), nn.Linear(config.hidden_size, 1)
 
             def forward(self, token_ids, padding_mask):
-                states = self.encoder(token_ids, padding_mask)
+                states = self.encoder(token_ids, padding_mask)[-1]
                 weight = padding_mask[..., None].to(states.dtype)
                 return self.logits((states * weight).sum(1) / weight.sum(1))
 
@@ -69,7 +69,7 @@ def encoder_pair(config: BertConfig) -> Pair:
 
         token_ids = keras.Input((None,), dtype="int32", name="token_ids")
         padding_mask = keras.Input((None,), dtype="bool", name="padding_mask")
-        states = bert.states(bert.encoder(config, dropout=0.1), token_ids, padding_mask)
+        states = bert.states(bert.encoder(config, dropout=0.1), token_ids, padding_mask)[-1]
         return keras.Model([token_ids, padding_mask], states)
 
     def build_torch() -> Any:
@@ -83,7 +83,7 @@ def encoder_pair(config: BertConfig) -> Pair:
                 self.encoder = bert.Encoder(config, dropout=0.1)
 
             def forward(self, token_ids, padding_mask):
-                return self.encoder(token_ids, padding_mask)
+                return self.encoder(token_ids, padding_mask)[-1]
 
         return Alone()
 

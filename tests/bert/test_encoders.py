@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -31,12 +31,6 @@ def relative(ours: np.ndarray, theirs: np.ndarray) -> float:
 
 
 # === Small encoders with random weights ===
-
-
-@pytest.fixture(scope="module")
-def ladder() -> Iterator[Ladder]:
-    with Ladder(tuple(TRACKS)) as ladder:
-        yield ladder
 
 
 @pytest.mark.parametrize("name", ["EXACT", "APPROXIMATE", "WITH_DROPOUT"])

@@ -78,11 +78,12 @@ def test_every_track_starts_from_the_weights_that_the_seed_draws(run: Runs, trac
 def test_every_track_trains_on_the_batches_that_the_seed_orders(run: Runs, track: str):
     dataset = datasets.load("mnist", run(track, 0, 1).record.job.source)
     batches = TrainingBatches(dataset, dataset.train.first(EXAMPLES), BATCH_SIZE, seed=0)
-    steps = len(list(batches.epoch(0)))
+    digest = xxhash.xxh3_128()
+    steps = len(list(batches.epoch(0, digest)))
 
     record = run(track, 0, 1).record
 
-    assert (record.batches, record.steps) == (batches.fingerprint, steps)
+    assert (record.batches, record.steps) == (digest.hexdigest(), steps)
     assert record.data.fingerprint == dataset.fingerprint
 
 

@@ -1,6 +1,6 @@
 """The one training loop, with a track made of NumPy and a clock that only the track's work moves."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import pytest
 
 from shared.datasets.batches import Batch
 from shared.datasets.mnist import EMBEDDED
-from shared.harness import training
+from shared.harness import fitting, training
 from shared.harness.run_folder import Run, read
 from shared.track import Track, TrackModel
 from shared.training import Recipe
@@ -69,6 +69,15 @@ class FakeModel(TrackModel):
         self._clock.work("train_step", len(batch.labels))
         return self._losses.pop(0)
 
+    def freeze(self, trained: Set[str]) -> None:
+        raise AssertionError("nothing is frozen where no weights are pretrained")
+
+    def features(self, inputs: np.ndarray) -> np.ndarray:
+        raise AssertionError("the model has no base")
+
+    def head(self) -> TrackModel:
+        raise AssertionError("the model has no head")
+
     def predict(self, inputs: np.ndarray) -> np.ndarray:
         self._clock.work("predict", len(inputs))
         return np.tile(np.eye(10, dtype=np.float32)[0], (len(inputs), 1))
@@ -104,7 +113,7 @@ def train(clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trai
     def train(losses: Sequence[float], **changes: Any) -> tuple[Run, list[tuple[str, Mapping[str, Any]]]]:
         heard: list[tuple[str, Mapping[str, Any]]] = []
         monkeypatch.setattr(training, "open_track", lambda *_: FakeTrack(clock, losses))
-        monkeypatch.setattr(training.time, "perf_counter", clock.perf_counter)
+        monkeypatch.setattr(fitting.time, "perf_counter", clock.perf_counter)
         job = make_job(tmp_path / "run", "torch", **changes)
         training.Trainer("torch", "cpu").train(job, lambda phase, figures: heard.append((phase, figures)))
         return read(tmp_path / "run"), heard
@@ -131,6 +140,7 @@ def test_an_epochs_seconds_are_those_of_its_steps_alone(train: Train):
         "build": SECONDS["build"],
         "warm_up": SECONDS["warm_up"],
         "validation": 2 * len(VALIDATION) * SECONDS["predict"],
+        "features": 0.0,
         "test": len(TEST) * SECONDS["predict"],
     }
 
@@ -173,7 +183,7 @@ def test_progress_tells_phases_steps_and_throughput(train: Train):
 
 @pytest.mark.parametrize("loss", [float("nan"), float("inf")])
 def test_a_loss_that_is_not_finite_ends_training_and_leaves_nothing(train: Train, tmp_path: Path, loss: float):
-    with pytest.raises(training.TrainingError, match=rf"the loss became {loss} in epoch 2, step 3"):
+    with pytest.raises(fitting.TrainingError, match=rf"the loss became {loss} in epoch 2, step 3"):
         train([1.0] * (STEPS + 2) + [loss], epochs=2)
 
     assert [file.name for file in tmp_path.iterdir()] == ["small_mnist.npz"]

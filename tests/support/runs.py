@@ -55,9 +55,9 @@ def record_of(folder: Path, track: str = "torch", seed: int = 0, **changes: Any)
         "initial_weights": {"logits.kernel": "aa", "logits.bias": "bb"},
         "batches": "cc",
         "steps": STEPS,
-        "epochs": [EpochRecord(epoch=1, feeding_seconds=0.1, **figures)],
+        "epochs": [EpochRecord(epoch=1, trained="all", examples=512, feeding_seconds=0.1, **figures)],
         "test": {"accuracy": 0.9, "loss": 0.4},
-        "timing": TimingRecord(framework_import=3.0, build=0.1, warm_up=0.2, validation=1.0, test=2.0),
+        "timing": TimingRecord(framework_import=3.0, build=0.1, warm_up=0.2, features=0.0, validation=1.0, test=2.0),
         "memory": MemoryRecord(after_import=10**8, peak=2 * 10**8, peak_device=None),
         "environment": {
             "python": "3.11",

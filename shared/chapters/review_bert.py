@@ -1,0 +1,99 @@
+"""review_bert: a pretrained BERT encoder tells reviews of dissatisfied customers from the rest."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from annotated_types import Ge, Lt
+
+from shared.bert import DEFAULT, LENGTH
+from shared.chapters.spec import Chapter
+from shared.inputs import Input
+from shared.training import AdamW, Recipe, WarmUp
+from shared.transfer import Transfer
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from shared.bert.tokens import Tokenise
+
+LAST_BLOCKS = 4
+"""Blocks whose states the head sees; all if the encoder has fewer."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Hyperparameters. Inputs token_ids (batch, length), padding_mask (batch, length); logits (batch, 1)."""
+
+    weights: str = DEFAULT
+    """The encoder: minilm, a folder in the Hugging Face layout, or a model id of the hub."""
+    length: Annotated[int, Ge(3)] = LENGTH
+    """Tokens of a review; the rest is cut."""
+    dropout: Annotated[float, Ge(0), Lt(1)] = 0.1
+    """In the encoder, and in front of the logits; at 0 there is no dropout layer there."""
+
+
+def _inputs(config: Config) -> dict[str, Input]:
+    from shared.bert.folder import open_folder
+
+    shape, words = (config.length,), open_folder(config.weights).config.vocab_size
+    return {"token_ids": Input(shape, "tokens", words), "padding_mask": Input(shape, "mask")}
+
+
+def _tokenise(config: Config) -> "Tokenise":
+    from shared.bert.tokens import Tokenise
+
+    return Tokenise(config.weights, config.length)
+
+
+def _check(config: Config) -> None:
+    from shared.bert.folder import open_folder
+    from shared.bert.tokens import open_tokenizer
+
+    open_tokenizer(open_folder(config.weights), config.length)
+
+
+def _last_block(config: Config) -> str:
+    from shared.bert.folder import open_folder
+
+    return f"encoder.transformer_layer_{open_folder(config.weights).config.num_hidden_layers - 1}"
+
+
+def _weights(config: Config) -> "dict[str, np.ndarray]":
+    from shared.bert.folder import open_folder
+
+    return {f"encoder.{name}": array for name, array in open_folder(config.weights).weights().items()}
+
+
+CHAPTER = Chapter(
+    slug="review_bert",
+    title="BERT on reviews",
+    dataset="reviews",
+    config=Config(),
+    recipes={
+        "fast": Recipe(
+            AdamW(learning_rate=0.003, weight_decay=0.01),
+            WarmUp(warmup_share=0.1),
+            batch_size=32,
+            epochs=20,
+            trained="head",
+        ),
+        "classic": Recipe(
+            AdamW(learning_rate=1e-4, weight_decay=0.01), WarmUp(warmup_share=0.1), batch_size=32, epochs=3
+        ),
+    },
+    loss="binary_cross_entropy",
+    metric="accuracy",
+    margin=0.02,
+    input_shape=_inputs,
+    references=("tfidf_logistic_regression",),
+    prepare=_tokenise,
+    transfer=Transfer(
+        names=(DEFAULT,),
+        check=_check,
+        weights=_weights,
+        last_block=_last_block,
+        requires={"torch": ("transformers", "tokenizers"), "keras": ("keras_hub", "tokenizers")},
+        extra="bert",
+    ),
+    predict_batch=32,
+)

@@ -1,0 +1,63 @@
+"""Worker tasks: train in part, and train a head on features."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from shared import chapters, initial_weights
+from shared.datasets.batches import Batch
+from shared.track import open_track
+from shared.training import AdamW, Constant, Recipe
+from shared.transfer import chosen
+from shared.verify.material import draw_material, draw_weights
+from shared.verify.subject import open_subject
+from tests.transfer import pairs
+
+STEPS, REVIEWS = 3, 8
+RECIPE = Recipe(AdamW(1e-2, weight_decay=0.01), Constant(), REVIEWS, epochs=1)
+
+
+def moved(arguments: Mapping[str, Any], report: object) -> list[str]:
+    """Return the names of the weights and statistics that a few steps of the named pair change."""
+    pair = getattr(pairs, arguments["pair"])
+    subject = open_subject(pair, arguments["track"], "float32")
+    start = draw_weights({name: array.shape for name, array in subject.weights().items()})
+    subject.load_weights(start)
+    before, material = subject.weights(), draw_material(pair, STEPS)
+    subject.start_training(STEPS)
+    for step in range(STEPS):
+        targets = material.targets(step, [(pair.batch_size, pairs.CLASSES)], pair.target)
+        subject.train_step(material.inputs[step], targets)
+    after = subject.weights()
+    return sorted(name for name in before if not np.array_equal(before[name], after[name]))
+
+
+def head_in_two_ways(arguments: Mapping[str, Any], report: object) -> dict[str, Any]:
+    """Train the head of a small BERT in the whole model with a frozen base, and alone on features.
+
+    Returns the largest difference of the logits afterwards, and the names of the weights that moved.
+    """
+    whole, start, inputs, labels = _small_bert(arguments)
+    whole.freeze(chosen(start, ("head.",)))
+    outputs, moved = [], set()
+    for model, batch in ((whole, inputs), (whole.head(), whole.features(inputs))):
+        whole.load_weights(start)
+        model.compile(RECIPE, [1e-2] * STEPS)
+        for _ in range(STEPS):
+            model.train_step(Batch(batch, labels))
+        outputs.append(whole.predict(inputs))
+        moved |= {name for name, array in whole.weights().items() if not np.array_equal(array, start[name])}
+    return {"difference": float(np.abs(outputs[0] - outputs[1]).max()), "moved": sorted(moved)}
+
+
+def _small_bert(arguments: Mapping[str, Any]) -> tuple[Any, dict, dict, np.ndarray]:
+    chapter = chapters.get("review_bert")
+    config = chapter.configure({"weights": arguments["folder"], "length": "16", "dropout": "0"})
+    model = open_track(arguments["track"], "cpu").build(chapter, config, seed=0)
+    shapes = {name: array.shape for name, array in model.weights().items()}
+    start = initial_weights.start(chapter, config, shapes, seed=0)
+    model.load_weights(start)
+    split = replace(chapter.data(config=config)).train.first(REVIEWS)
+    return model, start, chapter.prepare(config)(split.inputs), split.labels

@@ -1,0 +1,43 @@
+"""What is frozen stays, batch normalisation included, and both tracks agree on what is trained."""
+
+from pathlib import Path
+
+import pytest
+
+from shared.track import TRACKS
+from shared.verify.ladder import Subject
+from tests.bert import folders
+from tests.support.workers import Workers
+
+HEAD = {"head.logits.bias", "head.logits.kernel"}
+LAST = {"base.conv2.bias", "base.conv2.kernel"}
+ALL = {f"base.{layer}.{kind}" for layer in ("norm1", "norm2") for kind in ("gamma", "beta")} | {
+    *HEAD,
+    *LAST,
+    "base.conv1.bias",
+    "base.conv1.kernel",
+    *(f"base.{layer}.{kind}" for layer in ("norm1", "norm2") for kind in ("moving_mean", "moving_variance")),
+}
+
+
+@pytest.mark.parametrize(("pair", "trained"), [("ALL", ALL), ("HEAD", HEAD), ("LAST_BLOCK", HEAD | LAST)])
+@pytest.mark.parametrize("track", TRACKS)
+def test_training_changes_what_is_trained_and_nothing_else(workers: Workers, track: str, pair: str, trained: set[str]):
+    """The second normalisation is in the last block, and frozen all the same."""
+    assert set(workers.call(track, "tests.transfer.tasks:moved", track=track, pair=pair)) == trained
+
+
+@pytest.mark.parametrize("pair", ["HEAD", "LAST_BLOCK"])
+def test_a_model_frozen_in_part_passes_the_ladder_on_every_backend(pair: str, ladder):
+    for result in ladder.climb(Subject(f"tests.transfer.pairs:{pair}"), lambda *_: None):
+        assert result.passed, result.verdicts[-1]
+
+
+@pytest.mark.parametrize("track", TRACKS)
+def test_a_head_on_features_is_trained_as_in_the_whole_model(workers: Workers, track: str, tmp_path: Path):
+    own = str(folders.write(tmp_path / "own"))
+
+    found = workers.call(track, "tests.transfer.tasks:head_in_two_ways", track=track, folder=own)
+
+    assert set(found["moved"]) == HEAD
+    assert found["difference"] < 1e-6

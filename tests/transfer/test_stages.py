@@ -1,0 +1,117 @@
+"""Stages of a recipe: first the head on features, then more of the model, with models made of NumPy."""
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from shared.chapters import CHAPTERS
+from shared.datasets.batches import Batch
+from shared.datasets.spec import Dataset, Split
+from shared.harness.fitting import Fit, Stopwatch
+from shared.track import TrackModel
+from shared.training import SGD, Constant, Recipe
+from tests.transfer.test_transfer import transfer
+
+TRAIN, VALIDATION, BATCH_SIZE = 10, 6, 4
+WEIGHTS = {"base.block2.kernel": np.ones((2, 2), np.float32), "head.logits.kernel": np.ones((2, 1), np.float32)}
+
+
+class Part(TrackModel):
+    """Logs what is asked of it."""
+
+    def __init__(self, name: str, log: list):
+        self.name, self.log = name, log
+
+    def weights(self) -> dict[str, np.ndarray]:
+        return dict(WEIGHTS)
+
+    def load_weights(self, weights: Mapping[str, np.ndarray]) -> None:
+        pass
+
+    def trainable_names(self) -> set[str]:
+        return set(WEIGHTS)
+
+    def freeze(self, trained: Set[str]) -> None:
+        self.log.append(("freeze", sorted(trained)))
+
+    def features(self, inputs: np.ndarray) -> np.ndarray:
+        self.log.append(("features", len(inputs)))
+        return 10 * inputs
+
+    def head(self) -> TrackModel:
+        return Part("head", self.log)
+
+    def compile(self, recipe: Recipe, learning_rates: Sequence[float]) -> None:
+        self.log.append(("compile", self.name, list(learning_rates)))
+
+    def warm_up(self, batch: Batch) -> None:
+        pass
+
+    def train_step(self, batch: Batch) -> float:
+        self.log.append(("train", self.name, float(np.max(batch.inputs))))
+        return 1.0
+
+    def predict(self, inputs: np.ndarray) -> np.ndarray:
+        return np.zeros((len(inputs), 1), np.float32)
+
+    def snapshot(self) -> None: ...
+
+    def restore(self, state: Any) -> None: ...
+
+    def reseed(self, seed: int) -> None: ...
+
+
+@pytest.fixture
+def fit() -> tuple[Fit, list]:
+    log: list = []
+    splits = [
+        Split(np.ones((count, 2), np.float32), np.arange(count, dtype=np.int32) % 2) for count in (TRAIN, VALIDATION, 2)
+    ]
+    dataset = Dataset("made", "embedded", ("a", "b"), *splits, prepare=lambda inputs: inputs)
+    first = Recipe(SGD(0.5), Constant(), BATCH_SIZE, epochs=2, trained="head")
+    recipe = Recipe(SGD(0.25), Constant(), 5, epochs=1, trained="last_block", head_first=first)
+    chapter = replace(
+        CHAPTERS["review_bert"],
+        transfer=transfer(weights=lambda config: {}),
+        recipes={"fast": recipe},
+        prepare=None,
+        predict_batch=4,
+    )
+    job = SimpleNamespace(settings={}, recipe="fast", epochs=1, examples=None, seed=0)
+    return Fit(Part("whole", log), dataset, chapter, job, Stopwatch(), lambda *_: None), log
+
+
+def test_the_head_is_trained_first_on_features_that_are_computed_once(fit):
+    fitting, log = fit
+
+    fitting.run()
+
+    expected = [
+        ("freeze", ["head.logits.kernel"]),
+        *[("features", count) for count in (4, 4, 2, 4, 2)],
+        ("compile", "head", [0.5] * 4),
+        *[("train", "head", 10.0)] * 4,
+        ("freeze", ["base.block2.kernel", "head.logits.kernel"]),
+        ("compile", "whole", [0.25] * 2),
+        *[("train", "whole", 1.0)] * 2,
+    ]
+    assert log == expected
+
+
+def test_the_record_tells_the_stages_apart_and_counts_on(fit):
+    fitting, _ = fit
+
+    fitting.run()
+
+    progress = fitting.progress
+    assert [(one.epoch, one.trained, one.examples) for one in progress.epochs] == [
+        (1, "head", 8),
+        (2, "head", 8),
+        (3, "last_block", 10),
+    ]
+    assert progress.history == {"loss": [1.0] * 6, "learning_rate": [0.5] * 4 + [0.25] * 2}
+    assert progress.steps == 6

@@ -1,0 +1,33 @@
+"""Which weights of a module are trained."""
+
+from collections.abc import Mapping, Set
+
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from torch_track.weights import Entry
+
+FROZEN = "frozen"
+"""Attribute of a batch normalisation that stays in evaluation mode."""
+
+
+def freeze(module: nn.Module, table: Mapping[str, Entry], trained: Set[str]) -> None:
+    """Train the weights of these canonical names only; `table` has the module's."""
+    for name, entry in table.items():
+        for own in (entry.parameter, entry.stacked):
+            if isinstance(own, nn.Parameter):
+                own.requires_grad_(name in trained)
+    for layer in module.modules():
+        if isinstance(layer, _BatchNorm):
+            setattr(layer, FROZEN, not any(one.requires_grad for one in layer.parameters()))
+
+
+def train_mode(module: nn.Module) -> None:
+    """Put the module into training mode, but for frozen batch normalisation.
+
+    nn.Module.train alone would let it normalise by the batch and move its statistics, trained or not.
+    """
+    module.train()
+    for layer in module.modules():
+        if getattr(layer, FROZEN, False):
+            layer.eval()
