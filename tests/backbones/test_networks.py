@@ -1,23 +1,17 @@
 """Every backbone is one network in both tracks, on every Keras backend."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from shared.track import TRACKS
 from shared.verify import ladder as climbing
 from shared.verify.ladder import Ladder, Subject
 
 
-@pytest.fixture(scope="module")
-def ladder() -> Iterator[Ladder]:
-    with pytest.MonkeyPatch.context() as patch, Ladder(tuple(TRACKS)) as ladder:
-        patch.setattr(climbing, "STEPS", 5)
-        yield ladder
-
-
 @pytest.mark.parametrize("name", ["RESNET_18", "EFFICIENTNET_LITE", "VISION_TRANSFORMER"])
-def test_parameters_layers_gradients_and_training_are_the_same_on_every_backend(name: str, ladder: Ladder):
+def test_parameters_layers_gradients_and_training_are_the_same_on_every_backend(
+    name: str, ladder: Ladder, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(climbing, "STEPS", 5)
+
     results = ladder.climb(Subject(f"tests.backbones.pairs:{name}"), lambda *_: None)
 
     assert {result.track: result.verdicts[-1].detail for result in results if not result.passed} == {}
