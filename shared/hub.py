@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from shared.deadline import within
 from shared.errors import UserError
 
 HUB = "huggingface.co"
@@ -52,7 +53,7 @@ def download(asked: HubModel, files: Sequence[str], or_a_folder: str, install: s
 def _answers(model_info: Callable, asked: HubModel, refusal: type[Exception]) -> bool:
     """Return whether the hub can be reached; its refusals are passed on. A download itself would try for minutes."""
     try:
-        model_info(asked.model, revision=asked.revision, timeout=ANSWER_SECONDS)
+        within(ANSWER_SECONDS, lambda: model_info(asked.model, revision=asked.revision, timeout=ANSWER_SECONDS))
     except refusal:
         raise
     except Exception:  # whatever the HTTP client in use raises if it cannot connect

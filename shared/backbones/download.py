@@ -1,10 +1,7 @@
 """A weight file from the network: by https only, into the cache, given up within seconds if nothing answers."""
 
 import hashlib
-import queue
 import re
-import threading
-from collections.abc import Callable
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -15,6 +12,7 @@ from urllib.request import HTTPRedirectHandler, build_opener
 from shared.backbones import OFFLINE, OnStep
 from shared.backbones.cache import cached
 from shared.datasets.files import sha256_of
+from shared.deadline import within
 from shared.errors import UserError
 
 ANSWER_SECONDS = 8.0
@@ -41,7 +39,7 @@ def download(url: str, on_step: OnStep) -> Path:
 
 def _fetch(url: str, file: Path) -> None:
     try:
-        with _within_seconds(lambda: _open(url)) as answer, file.open("wb") as out:
+        with within(ANSWER_SECONDS, lambda: _open(url)) as answer, file.open("wb") as out:
             expected = answer.headers.get("Content-Length")
             while part := answer.read(_PART_BYTES):
                 out.write(part)
@@ -63,26 +61,6 @@ class _HttpsOnly(HTTPRedirectHandler):
         if urlsplit(newurl).scheme != "https":
             raise URLError("it is forwarded to an address without https")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-def _within_seconds(call: Callable[[], HTTPResponse]) -> HTTPResponse:
-    """Return what the call does, or give it up: the time-out of a connection does not count the look-up of a name."""
-    found: queue.Queue[HTTPResponse | Exception] = queue.Queue()
-
-    def work() -> None:
-        try:
-            found.put(call())
-        except Exception as error:
-            found.put(error)
-
-    threading.Thread(target=work, daemon=True).start()
-    try:
-        answer = found.get(timeout=ANSWER_SECONDS + 1)
-    except queue.Empty:
-        raise TimeoutError(f"no answer within {ANSWER_SECONDS:g} s") from None
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
 
 
 def _check_name(url: str, name: str, file: Path) -> None:

@@ -39,7 +39,34 @@ def pair(name: str, architecture: Any, height: int, width: int) -> Pair:
     )
 
 
+def fine_tuned_pair(size: int) -> Pair:
+    """Return a network of two parts, base and head, of which the head and the base's last block are trained."""
+
+    def build_keras() -> Any:
+        import keras
+
+        from keras_track.backbones.efficientnet_lite0 import build
+
+        images, base = keras.Input((size, size, 3)), build(EFFICIENTNET, 0)
+        layers = [keras.Input((EFFICIENTNET.feature_size,)), keras.layers.Dense(NUM_CLASSES, name="logits")]
+        return keras.Model(images, keras.Sequential(layers, name="head")(base(images)))
+
+    def build_torch() -> Any:
+        from collections import OrderedDict
+
+        from torch import nn
+
+        from torch_track.backbones.efficientnet_lite0 import build
+
+        head = nn.Sequential(OrderedDict(logits=nn.Linear(EFFICIENTNET.feature_size, NUM_CLASSES)))
+        return nn.Sequential(OrderedDict(base=build(EFFICIENTNET, 0), head=head))
+
+    trained = ("head.", "base.block1.", "base.head_conv.", "base.head_bn.")
+    return Pair(build_keras, build_torch, (size, size, 3), "cross_entropy", SGD(0.01), trained=trained, batch_size=4)
+
+
 # One side odd and one even at every stride: 33, 17, 9 and 48, 24, 12.
 RESNET_18 = pair("resnet18", RESNET, 33, 48)
 EFFICIENTNET_LITE = pair("efficientnet_lite0", EFFICIENTNET, 33, 48)
 VISION_TRANSFORMER = pair("vit", VIT, 24, 24)
+FINE_TUNED = fine_tuned_pair(32)

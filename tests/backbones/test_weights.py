@@ -393,7 +393,7 @@ def test_without_a_network_the_error_names_the_offline_backbone(monkeypatch: pyt
 
 
 def test_a_server_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch):
-    assert download.ANSWER_SECONDS + 1 < 10
+    assert download.ANSWER_SECONDS < 10
     monkeypatch.setattr(download, "ANSWER_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         start = time.monotonic()
@@ -406,10 +406,10 @@ def test_a_server_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPat
 
 def test_a_name_that_is_looked_up_in_vain_is_given_up(monkeypatch: pytest.MonkeyPatch):
     """The look-up has no time-out of its own."""
-    monkeypatch.setattr(download, "ANSWER_SECONDS", -0.8)
+    monkeypatch.setattr(download, "ANSWER_SECONDS", 0.2)
     monkeypatch.setattr(download, "_open", lambda url: time.sleep(3))
 
-    assert "cannot be downloaded (no answer within" in refusal(URL)
+    assert "cannot be downloaded (no answer within 0.2 s)" in refusal(URL)
 
 
 def test_imagenet_is_the_file_that_torchvision_publishes(monkeypatch: pytest.MonkeyPatch):
