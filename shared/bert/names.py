@@ -3,38 +3,11 @@
 The canonical names are those of keras_hub's BertBackbone. The pooler is no part of the encoder.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Iterator
 
 from shared.bert.config import BertConfig
-from shared.bridge.layouts import DENSE, SAME, Layout, heads_bias, heads_kernel, merge_heads_kernel
-
-Rule = Mapping[str, tuple[str, Layout]]
-"""Hugging Face's name of a parameter to its canonical name and layout."""
-EMBEDDING: Rule = {"weight": ("embeddings", SAME)}
-NORM: Rule = {"weight": ("gamma", SAME), "bias": ("beta", SAME)}
-LINEAR: Rule = {"weight": ("kernel", DENSE), "bias": ("bias", SAME)}
-
-
-class Module(NamedTuple):
-    """One module with weights of its own."""
-
-    theirs: str
-    """Its path in Hugging Face's BertModel."""
-    ours: str
-    """Its canonical path."""
-    rule: Rule
-    shape: tuple[int, ...]
-    """Of `weight` as Hugging Face has it; a bias has the first axis alone."""
-
-
-class Weight(NamedTuple):
-    """One tensor of a checkpoint."""
-
-    canonical: str
-    layout: Layout
-    shape: tuple[int, ...]
-    """In the checkpoint."""
+from shared.bridge import rules
+from shared.bridge.rules import EMBEDDING, LINEAR, NORM, Module, Weight, merge_heads, split_heads
 
 
 def modules(config: BertConfig) -> Iterator[Module]:
@@ -52,39 +25,20 @@ def modules(config: BertConfig) -> Iterator[Module]:
 
 
 def _block(config: BertConfig) -> Iterator[Module]:
-    size, wide = config.hidden_size, config.intermediate_size
+    size, wide, heads = config.hidden_size, config.intermediate_size, config.num_attention_heads
     for role in ("query", "key", "value"):
-        yield Module(f"attention.self.{role}", f"self_attention_layer.{role}", split_heads(config), (size, size))
+        yield Module(f"attention.self.{role}", f"self_attention_layer.{role}", split_heads(size, heads), (size, size))
     attention_output = "self_attention_layer.attention_output"
-    yield Module("attention.output.dense", attention_output, merge_heads(config), (size, size))
+    yield Module("attention.output.dense", attention_output, merge_heads(size, heads), (size, size))
     yield Module("attention.output.LayerNorm", "self_attention_layer_norm", NORM, (size,))
     yield Module("intermediate.dense", "feedforward_intermediate_dense", LINEAR, (wide, size))
     yield Module("output.dense", "feedforward_output_dense", LINEAR, (size, wide))
     yield Module("output.LayerNorm", "feedforward_layer_norm", NORM, (size,))
 
 
-def split_heads(config: BertConfig) -> Rule:
-    """Return the rule of query, key and value: canonical (inputs, heads, head_size)."""
-    heads, head_size = config.num_attention_heads, config.head_size
-    kernel = heads_kernel(config.hidden_size, heads, head_size)
-    return {"weight": ("kernel", kernel), "bias": ("bias", heads_bias(heads, head_size))}
-
-
-def merge_heads(config: BertConfig) -> Rule:
-    """Return the rule of the attention's output: canonical (heads, head_size, outputs)."""
-    kernel = merge_heads_kernel(config.num_attention_heads, config.head_size, config.hidden_size)
-    return {"weight": ("kernel", kernel), "bias": ("bias", SAME)}
-
-
 def table(config: BertConfig) -> dict[str, Weight]:
     """Map Hugging Face's names of the encoder's tensors to what they are here."""
-    return {
-        f"{module.theirs}.{parameter}": Weight(
-            f"{module.ours}.{name}", layout, module.shape if parameter == "weight" else module.shape[:1]
-        )
-        for module in modules(config)
-        for parameter, (name, layout) in module.rule.items()
-    }
+    return rules.table(modules(config))
 
 
 def paths(config: BertConfig) -> dict[str, str]:

@@ -1,8 +1,10 @@
 """What `--weights` names: found without a framework, checked before a model is built, refused in one line."""
 
 import hashlib
+import socket
 import struct
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shared import bert
+from shared import bert, hub
 from shared.bert import checkpoint, folder
 from shared.bert.folder import BertFolder, find, open_folder
 from shared.errors import UserError
@@ -281,12 +283,14 @@ def test_a_model_of_the_hub_is_downloaded_without_its_other_files(
         return str(own)
 
     errors = SimpleNamespace(HfHubHTTPError=RuntimeError)
-    hub = SimpleNamespace(snapshot_download=snapshot_download, errors=errors)
-    monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
+    api = SimpleNamespace(model_info=lambda model, revision, timeout: None)
+    huggingface = SimpleNamespace(snapshot_download=snapshot_download, errors=errors, HfApi=lambda: api)
+    monkeypatch.setitem(sys.modules, "huggingface_hub", huggingface)
     monkeypatch.chdir(tmp_path)
 
     assert open_folder.__wrapped__(weights).path == own
-    assert asked == {"name": model, "revision": revision, "allow_patterns": list(folder.FILES)}
+    patterns = list(folder.FILES)
+    assert asked == {"name": model, "revision": revision, "allow_patterns": patterns, "local_files_only": False}
     assert not any(name.endswith((".bin", ".py", ".h5")) for name in folder.FILES)
 
 
@@ -301,6 +305,20 @@ def test_without_a_network_one_line_says_what_to_do(tmp_path: Path):
         "; connect to the network, correct the name, or name a folder that holds config.json, model.safetensors "
         "and tokenizer.json or vocab.txt.\n"
     )
+
+
+def test_a_hub_that_does_not_answer_is_given_up_within_seconds(tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        environment = {"HF_ENDPOINT": endpoint, "HF_HUB_CACHE": str(tmp_path), "HF_HUB_DISABLE_TELEMETRY": "1"}
+        start = time.monotonic()
+        in_a_second = f"from shared import hub; hub.ANSWER_SECONDS = 1{OPEN}"
+
+        found = python(in_a_second, "google-bert/bert-base-uncased", folder=tmp_path, **environment).stdout
+
+    assert "not to be had from hugging" in found
+    assert time.monotonic() - start < 10
+    assert hub.ANSWER_SECONDS < 10
 
 
 def test_without_huggingface_hub_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch):

