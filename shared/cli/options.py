@@ -34,6 +34,10 @@ TfdsDir = Annotated[
 Data = Annotated[
     Path | None, typer.Option(help="A CSV file of your own in the columns of the data set, instead of --source.")
 ]
+Images = Annotated[
+    Path | None, typer.Option(help="A folder of your own photos, one sub-folder per class, instead of --source.")
+]
+SkipBroken = Annotated[bool, typer.Option("--skip-broken", help="Leave out files below --images that are no photos.")]
 Out = Annotated[Path, typer.Option(help="Folder for results.")]
 
 TRACK_LIST = ", ".join(TRACKS)
