@@ -86,6 +86,8 @@ class Collection:
     total: int
     split: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
     """Labels (examples,) of the photos that could be decoded to rows of train, validation and test."""
+    remedy: str
+    """What a user does about files that are no photos, as an imperative phrase."""
 
 
 def cache_key(*state: object) -> str:
@@ -200,5 +202,5 @@ def _require_whole(collection: Collection, skipped: Sequence[str], skip_broken: 
         listed = "".join(f"\n  {one}" for one in skipped)
         raise UserError(
             f"{collection.where}: expected {collection.total:,} photos, found {len(skipped):,} files that are none:"
-            f"{listed}\nremove or replace them, or leave them out with --skip-broken."
+            f"{listed}\n{collection.remedy}."
         )

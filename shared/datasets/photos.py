@@ -36,6 +36,7 @@ def _collection(where: str, listing: Listing) -> Collection:
         ),
         total=len(listing.files),
         split=partial(_split, where, listing.class_names),
+        remedy="remove or replace them, or leave them out with --skip-broken",
     )
 
 

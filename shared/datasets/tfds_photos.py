@@ -60,6 +60,7 @@ def _collection(builder: "tensorflow_datasets.core.DatasetBuilder") -> Collectio
         photos=_photos(builder, taken),
         total=sum(counts),
         split=partial(_split, builder.info.full_name, class_names, counts),
+        remedy="prepare the data set again, or pick another one",
     )
 
 
@@ -90,6 +91,8 @@ def _split(
     """Return rows of train, validation and test of pictures in the order of the published splits."""
     from sklearn.model_selection import train_test_split
 
+    if labels.min() < 0:  # as competitions publish their test split
+        raise UserError(f"{where}: expected a label of every picture, found some without; pick another data set.")
     parts = np.split(np.arange(len(labels)), np.cumsum(counts)[:-1])
     if len(parts) == 3:
         return tuple(parts)

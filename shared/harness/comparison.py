@@ -131,14 +131,16 @@ def find_source(
         datasets.require_images(dataset)
         folder = images.absolute()
         arguments = {"folder": str(folder), "skip_broken": skip_broken}
-        return _converted(f"images:{folder.name}", "shared.datasets.photos:convert", arguments, on_data)
+        restore = f"decode the photos again with 'twotrack data {dataset} --images {folder}'"
+        return _converted(f"images:{folder.name}", "shared.datasets.photos:convert", arguments, restore, on_data)
     name = datasets.tfds_name(dataset, source)
     if name is None:
         embedded = datasets.embedded_source(dataset)
         embedded.file.check()
         return embedded
-    task = datasets.DATASETS[dataset].TFDS_TASK
-    return _converted(f"tfds:{name}", task, {"name": name, "folder": tfds_folder}, on_data)
+    arguments = {"name": name, "folder": tfds_folder}
+    restore = "delete it and run the command again"
+    return _converted(f"tfds:{name}", datasets.DATASETS[dataset].TFDS_TASK, arguments, restore, on_data)
 
 
 def _require_one(source: str, data: Path | None, images: Path | None, skip_broken: bool) -> None:
@@ -150,10 +152,10 @@ def _require_one(source: str, data: Path | None, images: Path | None, skip_broke
         raise UserError("--skip-broken leaves out files of a folder of photos; name one with --images.")
 
 
-def _converted(name: str, task: str, arguments: Mapping[str, Any], on_data: OnConversion) -> Source:
+def _converted(name: str, task: str, arguments: Mapping[str, Any], restore: str, on_data: OnConversion) -> Source:
     with Worker(None, "cpu") as worker:
         found = worker.call(task, arguments, on_data)
-    return Source(name, DataFile(Path(found["path"]), found["sha256"], "delete it and run the command again"))
+    return Source(name, DataFile(Path(found["path"]), found["sha256"], restore))
 
 
 def run_jobs(jobs: Sequence[Job], on_progress: OnProgress) -> Outcome:

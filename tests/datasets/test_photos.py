@@ -409,6 +409,7 @@ def test_a_planned_job_carries_the_photos_to_the_worker(folder: Path, monkeypatc
 
     received = Job.model_validate_json(job.model_dump_json())
     assert received.source.name == "images:products"
+    assert received.source.file.restore == f"decode the photos again with 'twotrack data shop --images {folder}'"
     assert about_photos.data(received.source).fingerprint == load(convert(folder)).fingerprint
 
 

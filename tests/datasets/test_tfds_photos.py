@@ -17,7 +17,7 @@ from tests.support.command_line import twotrack
 
 CLASSES = ("cat", "dog", "eel")
 GOOD = {"tfrecord": ["OneSplit"], "array_record": ["OneSplit", "TwoSplits", "ThreeSplits"]}
-BAD = ["FewPictures", "NoTrain", "NoLabel"]
+BAD = ["FewPictures", "HiddenLabels", "NoTrain", "NoLabel"]
 
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -102,6 +102,7 @@ def test_three_published_splits_are_kept(converter: Worker, prepared: dict[str, 
     ("name", "expected"),
     [
         ("few_pictures", "expected at least 20 photos of each class, for a split into train, validation and test; fo"),
+        ("hidden_labels", "expected a label of every picture, found some without; pick another data set."),
         ("no_train", "expected a split train, found test"),
         ("no_label", "expected a feature 'label' with two classes or more, found None; pick another data set."),
     ],

@@ -63,6 +63,16 @@ class FewPictures(_Pictures):
     SPLITS: Mapping[str, int] = {"train": 30}
 
 
+class HiddenLabels(_Pictures):
+    """The test split has no labels, as that of a competition."""
+
+    SPLITS: Mapping[str, int] = {"train": 60, "test": 30}
+
+    def _generate_examples(self, start: int, count: int) -> Iterator[tuple[int, dict[str, Any]]]:
+        for number, example in super()._generate_examples(start, count):
+            yield number, example | ({"label": -1} if start else {})
+
+
 class NoTrain(_Pictures):
     """A test split only."""
 
