@@ -23,6 +23,8 @@ def compare(
     source: options.Source = "embedded",
     tfds_dir: options.TfdsDir = None,
     data: options.Data = None,
+    images: options.Images = None,
+    skip_broken: options.SkipBroken = False,
     out: options.Out = Path("runs"),
     json: options.Json = False,
 ) -> None:
@@ -46,6 +48,8 @@ def compare(
         device=device,
         source=source,
         data=data,
+        images=images,
+        skip_broken=skip_broken,
     )
     outcome, runs = train(request, folder, lambda track, seed: folder / run_name(track, seed))
     if not runs:

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -85,6 +85,26 @@ def _epoch_text(figures: Mapping[str, Any]) -> str:
     return (
         f"loss {figures['train_loss']:.4f}, validation {figures['validation_metric']:.4f}, {figures['seconds']:.1f} s"
     )
+
+
+@contextmanager
+def data_progress() -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """Yield a listener that shows on stderr how far the conversion of data is; it shows nothing if there is none."""
+    seen: set[str] = set()
+    with ExitStack() as stack:
+
+        def show(figures: Mapping[str, Any]) -> None:
+            count = f" {figures['done']:,} of {figures['total']:,}" if "done" in figures else ""
+            if stderr.is_terminal:
+                if not seen:
+                    stack.enter_context(status)
+                status.update(figures["phase"] + count)
+            elif figures["phase"] not in seen:
+                stderr.print(f"{figures['phase']}")
+            seen.add(figures["phase"])
+
+        status = stderr.status("")
+        yield show
 
 
 @contextmanager

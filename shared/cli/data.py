@@ -12,19 +12,25 @@ def data(
     source: options.Source = "embedded",
     tfds_dir: options.TfdsDir = None,
     data: options.Data = None,
+    images: options.Images = None,
+    skip_broken: options.SkipBroken = False,
     json: options.Json = False,
 ) -> None:
     """Check data sets and show their splits, class counts and origin."""
     from shared import datasets
-    from shared.cli.console import print_json
+    from shared.cli.console import data_progress, print_json
     from shared.errors import UserError
     from shared.harness.comparison import find_source
 
     if data and not dataset:
         raise UserError("--data: name the data set that the file is an example of, for example 'twotrack data telco'.")
+    if images and not dataset:
+        raise UserError("--images: name the data set that the photos are for, for example 'twotrack data shop'.")
     names = [dataset] if dataset else datasets.offering(source)
     tfds_folder = str(tfds_dir) if tfds_dir else None
-    found = [describe(name, find_source(name, source, tfds_folder, data)) for name in names]
+    with data_progress() as show:
+        sources = [find_source(name, source, tfds_folder, data, images, skip_broken, show) for name in names]
+    found = [describe(name, source) for name, source in zip(names, sources, strict=True)]
     if json:
         print_json(found)
         return
@@ -34,6 +40,8 @@ def data(
         for split, counts in one["splits"].items():
             per_class = " ".join(f"{name}:{count}" for name, count in counts.items())
             print(f"  {split:<11}{sum(counts.values()):>6} examples  {per_class}")
+        for file in one["skipped"]:
+            print(f"  left out   {file}")
 
 
 def describe(name: str, source) -> dict[str, object]:
@@ -51,15 +59,20 @@ def describe(name: str, source) -> dict[str, object]:
         "sha256": source.file.sha256,
         "fingerprint": dataset.fingerprint,
         "splits": {key: _class_counts(split.labels, dataset.class_names) for key, split in splits.items()},
+        "skipped": list(dataset.skipped),
     }
 
 
 def _provenance(name: str, source) -> dict[str, str]:
-    """Return origin and licence; of a user's own file nothing is known."""
+    """Return origin and licence, as far as they are known."""
     from shared import datasets
 
-    if source.name.startswith("csv:"):
-        return {"origin": "a CSV file of your own", "licence": "yours"}
+    kind, _, title = source.name.partition(":")
+    if kind in {"csv", "images"}:
+        what = "a CSV file" if kind == "csv" else "photos"
+        return {"origin": f"{what} of your own", "licence": "yours"}
+    if kind == "tfds" and title != datasets.DATASETS[name].TFDS_NAME:
+        return {"origin": "tensorflow-datasets", "licence": f"that of {title}"}
     return {"origin": datasets.DATASETS[name].ORIGIN, "licence": datasets.DATASETS[name].LICENCE}
 
 

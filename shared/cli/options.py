@@ -40,6 +40,10 @@ Weights = Annotated[
         help="Pretrained weights for a chapter that starts from some: a name, a file or folder, or an address."
     ),
 ]
+Images = Annotated[
+    Path | None, typer.Option(help="A folder of your own photos, one sub-folder per class, instead of --source.")
+]
+SkipBroken = Annotated[bool, typer.Option("--skip-broken", help="Leave out files below --images that are no photos.")]
 Out = Annotated[Path, typer.Option(help="Folder for results.")]
 
 TRACK_LIST = ", ".join(TRACKS)

@@ -23,6 +23,8 @@ def run(
     source: options.Source = "embedded",
     tfds_dir: options.TfdsDir = None,
     data: options.Data = None,
+    images: options.Images = None,
+    skip_broken: options.SkipBroken = False,
     out: options.Out = Path("runs"),
     json: options.Json = False,
 ) -> None:
@@ -45,6 +47,8 @@ def run(
         device=device,
         source=source,
         data=data,
+        images=images,
+        skip_broken=skip_broken,
     )
     outcome, runs = train(
         request, out, lambda track, seed: fresh_folder(out, f"{chapter}_{recipe}_{run_name(track, seed)}_{stamp}")

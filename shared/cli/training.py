@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from shared.cli.console import print_error, training_progress
+from shared.cli.console import data_progress, print_error, training_progress
 from shared.harness.comparison import Outcome, Request, plan, run_jobs
 from shared.harness.run_folder import Run, read, require_writable
 
@@ -13,7 +13,8 @@ def train(request: Request, parent: Path, name_folder: Callable[[str, int], Path
 
     Folders made for results are removed again if no run finished.
     """
-    jobs = plan(request, name_folder)
+    with data_progress() as show_data:
+        jobs = plan(request, name_folder, show_data)
     made = [folder for folder in (parent, *parent.parents) if not folder.exists()]
     require_writable(parent)
     try:

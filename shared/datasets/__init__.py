@@ -1,11 +1,11 @@
-"""Data sets by name: the file that the repository carries, tensorflow-datasets, or a CSV file of the user's own."""
+"""Data sets by name: what the repository carries, tensorflow-datasets, a CSV file or photos of the user's own."""
 
 import stat
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-from shared.datasets import mnist, reviews, tabular, telco, telco_monthly
+from shared.datasets import mnist, reviews, shop, tabular, telco, telco_monthly
 from shared.datasets.files import DataFile, Source, sha256_of
 from shared.datasets.spec import Dataset
 from shared.errors import UserError, unknown
@@ -16,9 +16,12 @@ DATASETS: dict[str, ModuleType] = {
     "telco": telco,
     "telco_monthly": telco_monthly,
     "reviews": reviews,
+    "shop": shop,
 }
-"""Each module has EMBEDDED, ORIGIN, LICENCE, SOURCES (other ways to its data: tfds, csv) and read(source); if
-`twotrack predict` takes examples of its kind also examples(given), from what was typed to stored inputs."""
+"""Each module has EMBEDDED, ORIGIN, LICENCE, SOURCES (other ways to its data: tfds, csv, images) and read(source).
+
+One with tfds has TFDS_TASK, the worker task that converts, and TFDS_NAME, what `tfds` means without a name, or None.
+One whose examples `twotrack predict` takes has examples(given), from what was typed to stored inputs, and EXAMPLE."""
 EMBEDDED = "embedded"
 
 
@@ -41,8 +44,9 @@ def here(dataset: str, recorded: Source) -> Source:
 
 def offering(source: str) -> list[str]:
     """Return the data sets that come from `source`: embedded, tfds or tfds:NAME."""
-    kind, _ = _parts(source)
-    return [name for name, module in DATASETS.items() if kind in (EMBEDDED, *module.SOURCES)]
+    kind, named = _parts(source)
+    offered = {name: module for name, module in DATASETS.items() if kind in (EMBEDDED, *module.SOURCES)}
+    return [name for name, module in offered.items() if kind == EMBEDDED or named or module.TFDS_NAME]
 
 
 def tfds_name(dataset: str, source: str) -> str | None:
@@ -51,7 +55,10 @@ def tfds_name(dataset: str, source: str) -> str | None:
     if kind == EMBEDDED:
         return None
     _require_offered(dataset, "tfds", "does not come through tensorflow-datasets")
-    return name or dataset
+    name = name or DATASETS[dataset].TFDS_NAME
+    if not name:
+        raise UserError(f"--source tfds: name the data set to take for '{dataset}': --source tfds:NAME.")
+    return name
 
 
 def _parts(source: str) -> tuple[str, str]:
@@ -71,6 +78,12 @@ def csv_source(dataset: str, path: Path) -> Source:
     source = Source(f"csv:{path.name}", file)
     load(dataset, source)
     return source
+
+
+def require_images(dataset: str) -> None:
+    """Raise UserError unless the data set can be made of a user's own photos."""
+    require_known(dataset)
+    _require_offered(dataset, "images", "takes no folder of photos")
 
 
 def load(dataset: str, source: Source, features: Sequence[str] = ()) -> Dataset:

@@ -30,18 +30,31 @@ class DataFile:
         try:
             content = self.path.read_bytes()
         except OSError as error:
-            raise UserError(f"cannot read the data file {self.path}: {error.strerror}; {self.restore}.") from error
-        found = hashlib.sha256(content).hexdigest()
+            raise self._unreadable(error) from error
+        self._compare(hashlib.sha256(content).hexdigest())
+        return content
+
+    def verify(self) -> None:
+        """Check the bytes without holding more than a piece of them in memory. UserError as for `check`."""
+        try:
+            found = sha256_of(self.path)
+        except OSError as error:
+            raise self._unreadable(error) from error
+        self._compare(found)
+
+    def _unreadable(self, error: OSError) -> UserError:
+        return UserError(f"cannot read the data file {self.path}: {error.strerror}; {self.restore}.")
+
+    def _compare(self, found: str) -> None:
         if found != self.sha256:
             raise UserError(
                 f"the data file {self.path} is corrupted: expected SHA-256 {self.sha256[:12]}..., "
                 f"found {found[:12]}...; {self.restore}."
             )
-        return content
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the arrays by name. UserError as for `check`."""
-        self.check()
+        self.verify()
         try:
             with np.load(self.path, allow_pickle=False) as archive:
                 return {name: archive[name] for name in archive.files}
@@ -69,13 +82,14 @@ class Source:
     """Where a data set lies: checked, readable without a framework."""
 
     name: str
-    """embedded, tfds:NAME or csv:NAME."""
+    """embedded, tfds:NAME, csv:NAME or images:NAME."""
     file: DataFile
 
 
 def sha256_of(file: Path) -> str:
     """Return the file's SHA-256 in hexadecimal."""
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> str:

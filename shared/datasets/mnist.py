@@ -17,6 +17,7 @@ EMBEDDED = DataFile(
 ORIGIN = "LeCun, Cortes and Burges; 60,000 + 10,000 digits, 28 x 28 grey"
 LICENCE = "CC BY-SA 3.0"
 SOURCES = ("tfds",)
+TFDS_TASK, TFDS_NAME = "shared.datasets.tfds:convert", "mnist"
 CLASS_NAMES = tuple("0123456789")
 IMAGE_SHAPE = (28, 28)
 VALIDATION_SHARE = 1 / 12

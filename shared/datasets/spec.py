@@ -48,7 +48,7 @@ class Dataset:
 
     name: str
     source: str
-    """embedded, tfds:NAME or csv:NAME."""
+    """embedded, tfds:NAME, csv:NAME or images:NAME."""
     class_names: tuple[str, ...]
     train: Split
     validation: Split
@@ -57,6 +57,10 @@ class Dataset:
     """Stored inputs (batch, ...) to model inputs (batch, ...), channels last: float32, tokens int32, masks bool."""
     feature_names: tuple[str, ...] = ()
     """Of a table, one for each column of the stored inputs (examples, features); empty for images."""
+    skipped: tuple[str, ...] = ()
+    """Files of the source that were left out, each with the reason."""
+    augment: Callable[[Inputs, np.random.Generator], Inputs] | None = None
+    """Changes stored inputs (batch, ...) at random, before `prepare`, where they are trained on."""
 
     @cached_property
     def fingerprint(self) -> str:

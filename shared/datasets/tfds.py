@@ -1,6 +1,8 @@
-"""Any image data set of tensorflow-datasets with MNIST's form, converted once to a cached NumPy file.
+"""Image data sets of tensorflow-datasets, converted once to a cached file.
 
-Conversion runs in a helper process of its own, so that no track's memory or import time carries it.
+Those with MNIST's form become NumPy arrays; labelled pictures of any size become photos, as a user's own are
+(shared/datasets/tfds_photos.py). Conversion runs in a helper process of its own, so that no track's memory or
+import time carries it.
 Parsing costs about 0.1 ms per example; later runs read the cached arrays.
 """
 
@@ -30,19 +32,29 @@ def convert(arguments: Mapping[str, str | None], report: Callable[[str, Mapping[
 
     Raises UserError if there is no such data set, it has another form, or it must be downloaded and cannot be.
     """
-    report("starting", {})
-    builder = _builder(arguments["name"], arguments["folder"])
-    _require_form(builder)
-    if not builder.is_prepared():
-        _require_reachable(builder)
-        report("downloading", {})
-        builder.download_and_prepare()
-    path = user_cache_path("twotrack") / "tfds" / f"{_cache_key(builder)}.npz"
+    builder = prepared(arguments, _require_form, report)
+    path = user_cache_path("twotrack") / "tfds" / f"{cache_key(builder)}.npz"
     checksum = path.with_suffix(".sha256")
     if not (path.is_file() and checksum.is_file() and checksum.read_text() == sha256_of(path)):
         report("converting", {})
         checksum.write_text(write_arrays(path, _read(builder)))
     return {"path": str(path), "sha256": checksum.read_text()}
+
+
+def prepared(
+    arguments: Mapping[str, str | None],
+    require_form: Callable[["tensorflow_datasets.core.DatasetBuilder"], None],
+    report: Callable[[str, Mapping[str, object]], None],
+) -> "tensorflow_datasets.core.DatasetBuilder":
+    """Return the data set `name`, on disk under `folder`; UserError as for `convert`."""
+    report("starting", {})
+    builder = _builder(arguments["name"], arguments["folder"])
+    require_form(builder)
+    if not builder.is_prepared():
+        _require_reachable(builder)
+        report("downloading", {})
+        builder.download_and_prepare()
+    return builder
 
 
 def _builder(name: str, folder: str | None) -> "tensorflow_datasets.core.DatasetBuilder":
@@ -91,7 +103,7 @@ def _require_reachable(builder: "tensorflow_datasets.core.DatasetBuilder") -> No
             ) from error
 
 
-def _cache_key(builder: "tensorflow_datasets.core.DatasetBuilder") -> str:
+def cache_key(builder: "tensorflow_datasets.core.DatasetBuilder") -> str:
     """Name the conversion after the data set and the state of its files on disk."""
     files = sorted(file for file in Path(builder.data_dir).iterdir() if file.is_file())
     state = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]

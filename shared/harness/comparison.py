@@ -18,6 +18,7 @@ from shared.harness.run_folder import remove_partial
 from shared.track import TRACKS, installed_track
 
 OnProgress = Callable[[Job, Mapping[str, Any]], None]
+OnConversion = Callable[[Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,10 @@ class Request:
     tfds_folder: str | None = None
     data: Path | None = None
     """A CSV file of the user's own, instead of `source`."""
+    images: Path | None = None
+    """A folder of the user's own photos, instead of `source`."""
+    skip_broken: bool = False
+    """Leave out files of that folder that are no photos."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +59,10 @@ class Outcome:
     failures: list[Failure]
 
 
-def plan(request: Request, name_folder: Callable[[str, int], Path]) -> list[Job]:
-    """Check the whole request and return its jobs, track by track; nothing is written.
+def plan(
+    request: Request, name_folder: Callable[[str, int], Path], on_data: OnConversion = lambda _: None
+) -> list[Job]:
+    """Check the whole request and return its jobs, track by track; of the data only the cache is written.
 
     Raises UserError for anything that cannot be done, before any worker starts.
     """
@@ -67,7 +74,15 @@ def plan(request: Request, name_folder: Callable[[str, int], Path]) -> list[Job]
         installed_track(track)
     if chapter.transfer:
         chapter.transfer.require(config, request.tracks)
-    source = find_source(chapter.dataset, request.source, request.tfds_folder, request.data)
+    source = find_source(
+        chapter.dataset,
+        request.source,
+        request.tfds_folder,
+        request.data,
+        request.images,
+        request.skip_broken,
+        on_data,
+    )
     return [
         Job(
             chapter=chapter.slug,
@@ -100,22 +115,49 @@ def _check_numbers(request: Request, batch_size: int) -> None:
         raise UserError(f"--device: expected auto, cpu or cuda, found '{request.device}'.")
 
 
-def find_source(dataset: str, source: str, tfds_folder: str | None, data: Path | None = None) -> Source:
-    """Return the checked source of the data, converting a tensorflow-datasets one in a helper process."""
+def find_source(
+    dataset: str,
+    source: str,
+    tfds_folder: str | None,
+    data: Path | None = None,
+    images: Path | None = None,
+    skip_broken: bool = False,
+    on_data: OnConversion = lambda _: None,
+) -> Source:
+    """Return the checked source of the data; photos and tensorflow-datasets are converted in a helper process."""
     datasets.require_known(dataset)
+    _require_one(source, data, images, skip_broken)
     if data:
-        if source != datasets.EMBEDDED:
-            raise UserError(f"--data and --source {source} both name the data; give one of them.")
         return datasets.csv_source(dataset, data)
+    if images:
+        datasets.require_images(dataset)
+        folder = images.absolute()
+        arguments = {"folder": str(folder), "skip_broken": skip_broken}
+        restore = f"decode the photos again with 'twotrack data {dataset} --images {folder}'"
+        return _converted(f"images:{folder.name}", "shared.datasets.photos:convert", arguments, restore, on_data)
     name = datasets.tfds_name(dataset, source)
     if name is None:
         embedded = datasets.embedded_source(dataset)
         embedded.file.check()
         return embedded
-    with Worker(None, "cpu") as worker:
-        found = worker.call("shared.datasets.tfds:convert", {"name": name, "folder": tfds_folder})
+    arguments = {"name": name, "folder": tfds_folder}
     restore = "delete it and run the command again"
-    return Source(f"tfds:{name}", DataFile(Path(found["path"]), found["sha256"], restore))
+    return _converted(f"tfds:{name}", datasets.DATASETS[dataset].TFDS_TASK, arguments, restore, on_data)
+
+
+def _require_one(source: str, data: Path | None, images: Path | None, skip_broken: bool) -> None:
+    named = {f"--source {source}": source != datasets.EMBEDDED, "--data": data, "--images": images}
+    given = [option for option, value in named.items() if value]
+    if len(given) > 1:
+        raise UserError(f"{given[1]} and {given[0]} both name the data; give one of them.")
+    if skip_broken and not images:
+        raise UserError("--skip-broken leaves out files of a folder of photos; name one with --images.")
+
+
+def _converted(name: str, task: str, arguments: Mapping[str, Any], restore: str, on_data: OnConversion) -> Source:
+    with Worker(None, "cpu") as worker:
+        found = worker.call(task, arguments, on_data)
+    return Source(name, DataFile(Path(found["path"]), found["sha256"], restore))
 
 
 def run_jobs(jobs: Sequence[Job], on_progress: OnProgress) -> Outcome:

@@ -11,6 +11,7 @@ import importlib
 import json
 import os
 import queue
+import signal
 import sys
 import threading
 import traceback
@@ -63,6 +64,8 @@ def _do(call: dict, answers: TextIO) -> None:
 
 def main() -> None:
     """Keep stdout for answers alone and serve."""
+    # A shell tells its background jobs to ignore Ctrl-C; then nothing could interrupt a task.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     sys.stdout = sys.stderr

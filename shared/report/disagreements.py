@@ -82,7 +82,7 @@ def _answer(run: Run, number: int, class_names: Sequence[str]) -> Answer:
 
 
 def png(image: np.ndarray) -> str:
-    """Return a grey image, uint8 (height, width), as a data URI."""
+    """Return an image, uint8 (height, width) or (height, width, RGB 3), as a data URI."""
     stream = io.BytesIO()
     Image.fromarray(image).save(stream, format="PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()

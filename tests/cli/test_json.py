@@ -49,6 +49,7 @@ def test_doctor_finds_every_track_and_the_data_usable(tmp_path: Path):
         ("mnist", True),
         ("telco", True),
         ("telco_monthly", True),
+        ("shop", True),
     ]
     assert {"torch", "tensorflow", "keras", "jax", "twotrack"} <= found["environment"]["packages"].keys()
 

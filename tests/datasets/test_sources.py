@@ -29,7 +29,7 @@ def test_every_data_set_says_where_it_comes_from_and_can_be_read(name: str):
     assert isinstance(loaded, Dataset)
     assert (loaded.name, loaded.source) == (name, "embedded")
     assert min(len(module.ORIGIN), len(module.LICENCE)) > 0
-    assert set(module.SOURCES) <= {"tfds", "csv"}
+    assert set(module.SOURCES) <= {"tfds", "csv", "images"}
 
 
 def test_importing_the_data_sets_imports_nothing_slow(tmp_path: Path):
@@ -142,7 +142,7 @@ def test_a_data_set_that_tensorflow_datasets_lacks_is_refused_with_those_that_it
         datasets.tfds_name("telco", source)
 
     assert str(caught.value) == (
-        "data set 'telco' does not come through tensorflow-datasets; these do: mnist; "
+        "data set 'telco' does not come through tensorflow-datasets; these do: mnist, shop; "
         "for 'telco' use --source embedded."
     )
 
@@ -153,11 +153,26 @@ def test_a_data_set_that_tensorflow_datasets_lacks_is_refused_with_those_that_it
         ("mnist", "tfds", "mnist"),
         ("mnist", "tfds:kmnist", "kmnist"),
         ("mnist", "embedded", None),
+        ("shop", "tfds:cats_vs_dogs", "cats_vs_dogs"),
+        ("shop", "embedded", None),
         ("telco", "embedded", None),
     ],
 )
 def test_the_name_at_tensorflow_datasets(dataset: str, source: str, name: str | None):
     assert datasets.tfds_name(dataset, source) == name
+
+
+def test_a_data_set_that_has_no_counterpart_at_tensorflow_datasets_wants_a_name():
+    with pytest.raises(UserError, match=r"--source tfds: name the data set to take for 'shop': --source tfds:NAME"):
+        datasets.tfds_name("shop", "tfds")
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [("embedded", list(DATASETS)), ("tfds", ["mnist"]), ("tfds:kmnist", ["mnist", "shop"])],
+)
+def test_the_data_sets_that_a_source_offers(source: str, expected: list[str]):
+    assert datasets.offering(source) == expected
 
 
 def test_an_unknown_source_is_refused():

@@ -1,7 +1,6 @@
 """--source tfds: the same arrays whatever the file format, cached, and refused in words where they do not fit."""
 
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,31 +19,18 @@ FORMATS = ("tfrecord", "array_record")
 OTHERS = ("SmallImages", "TwoClasses", "TrainOnly", "TextOnly")
 
 
+pytestmark = pytest.mark.usefixtures("own_cache")
+
+
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def prepared(converter: Worker, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Folders of prepared data sets by file format."""
     folders = {file_format: tmp_path_factory.mktemp(file_format) for file_format in FORMATS}
-    with Worker(None, "cpu") as worker:
-        for file_format, folder in folders.items():
-            builders = ["Mnist", *(OTHERS if file_format == "array_record" else ())]
-            arguments = {"folder": str(folder), "file_format": file_format, "builders": builders}
-            worker.call("tests.support.small_mnist:prepare", arguments)
+    for file_format, folder in folders.items():
+        builders = ["Mnist", *(OTHERS if file_format == "array_record" else ())]
+        arguments = {"folder": str(folder), "file_format": file_format, "builders": builders}
+        converter.call("tests.support.small_mnist:prepare", arguments)
     return folders
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A user's cache folder of its own, for workers and commands alike."""
-    folder = tmp_path_factory.mktemp("cache")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(folder))
-        yield folder
-
-
-@pytest.fixture(scope="module")
-def converter(cache: Path) -> Iterator[Worker]:
-    with Worker(None, "cpu") as worker:
-        yield worker
 
 
 def convert(converter: Worker, folder: Path, name: str = "mnist") -> Path:

@@ -102,6 +102,15 @@ def test_leaving_the_block_stops_a_worker_that_hangs():
     assert not running(pids[0])
 
 
+@pytest.fixture(params=[signal.default_int_handler, signal.SIG_IGN], ids=["in the foreground", "in the background"])
+def _started(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let Ctrl-C be handled as in a terminal, or ignored, as a shell has it in its background jobs."""
+    before = signal.signal(signal.SIGINT, request.param)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_started")
 def test_leaving_the_block_inside_a_task_lets_it_remove_its_partial_folder(tmp_path: Path):
     def interrupt(_: Mapping[str, Any]) -> None:
         assert [file.name for file in tmp_path.iterdir()] == [".run.partial"]

@@ -101,9 +101,8 @@ def test_a_disagreement_tells_truth_and_both_answers(runs: list[Run]):
     ]
 
 
-def test_pictures_are_the_very_images():
-    image = ARRAYS["test_images"][7]
-
+@pytest.mark.parametrize("image", [ARRAYS["test_images"][7], np.random.default_rng(0).integers(0, 256, (9, 8, 3), "B")])
+def test_pictures_are_the_very_images(image: np.ndarray):
     kind, _, content = disagreements.png(image).partition(",")
 
     assert kind == "data:image/png;base64"

@@ -1,0 +1,206 @@
+"""Photos, decoded once into one file of the user's cache: later runs and epochs read pixels and no JPEG.
+
+The file holds three NumPy arrays behind each other: facts (JSON as uint8), labels (examples,) int32 and
+images (examples, size, size, RGB 3) uint8, which are mapped into memory and never read as a whole.
+Examples are in the order train, validation, test, each split shuffled once with a fixed seed.
+"""
+
+import hashlib
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+import numpy as np
+import PIL
+from numpy.lib import format as npy
+from platformdirs import user_cache_path
+from pydantic import BaseModel, ConfigDict
+
+from shared.datasets import photo
+from shared.datasets.files import DataFile, sha256_of
+from shared.datasets.photo_folder import printable
+from shared.datasets.spec import Split
+from shared.datasets.tabular import SPLIT_SEED
+from shared.errors import UserError
+from shared.harness.environment import available_cores
+
+SUFFIX = ".photos"
+VERSION = 1
+"""Of the file's form and of how photos are decoded; another one decodes anew."""
+BATCH = 256
+"""Photos that are decoded, and later copied, at a time."""
+RGB = 3
+ABANDONED = 24 * 3600.0
+"""Seconds after which an unfinished file is nobody's."""
+
+Report = Callable[[str, Mapping[str, object]], None]
+Item = TypeVar("Item")
+
+
+class Facts(BaseModel):
+    """What the file says of its images."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    class_names: tuple[str, ...]
+    splits: tuple[int, int, int]
+    """Examples of train, validation and test."""
+    skipped: tuple[str, ...]
+    """Names of files that are no photos, each with the reason."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Photos as a data set takes them."""
+
+    class_names: tuple[str, ...]
+    splits: list[Split]
+    """Train, validation and test: inputs (examples, size, size, RGB 3) uint8, mapped; labels (examples,) int32."""
+    skipped: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One file to decode."""
+
+    name: str
+    label: int
+    read: Callable[[int], np.ndarray]
+    """Size to pixels (size, size, RGB 3) uint8, or BrokenPhotoError."""
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Photos in a fixed order, and how they are split."""
+
+    where: str
+    """Named in errors."""
+    class_names: tuple[str, ...]
+    photos: Iterable[Photo]
+    total: int
+    split: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
+    """Labels (examples,) of the photos that could be decoded to rows of train, validation and test."""
+    remedy: str
+    """What a user does about files that are no photos, as an imperative phrase."""
+
+
+def cache_key(*state: object) -> str:
+    """Name a file after what it was made from and how."""
+    return hashlib.sha256(repr((VERSION, photo.SIZE, PIL.__version__, state)).encode()).hexdigest()[:24]
+
+
+def ensure(key: str, collection: Collection, skip_broken: bool, report: Report) -> dict[str, str]:
+    """Return path and sha256 of the decoded photos, decoding them unless that was done before.
+
+    UserError with every broken file unless those are to be skipped, and if the cache cannot be written.
+    """
+    cache = user_cache_path("twotrack") / "photos"
+    path, checksum = cache / f"{key}{SUFFIX}", cache / f"{key}.sha256"
+    try:
+        if not (path.is_file() and checksum.is_file() and checksum.read_text() == sha256_of(path)):
+            cache.mkdir(parents=True, exist_ok=True)
+            with _partial(cache) as partial:
+                _write(partial / path.name, partial / "decoded", collection, skip_broken, report)
+                (partial / checksum.name).write_text(sha256_of(partial / path.name))
+                for file in (path, checksum):
+                    (partial / file.name).replace(file)
+        _require_whole(collection, _facts(path).skipped, skip_broken)
+    except OSError as error:
+        raise UserError(
+            f"cannot write decoded photos to {cache}: {error.strerror}; make room there, or set XDG_CACHE_HOME."
+        ) from error
+    return {"path": str(path), "sha256": checksum.read_text()}
+
+
+def load(file: DataFile) -> Stored:
+    """Return the photos, after their bytes were checked; UserError as for `DataFile.verify`."""
+    file.verify()
+    with file.path.open("rb") as stream:
+        facts, labels = Facts.model_validate_json(npy.read_array(stream).tobytes()), npy.read_array(stream)
+        npy.read_magic(stream)
+        shape, _, dtype = npy.read_array_header_1_0(stream)
+        images = np.memmap(file.path, dtype, "r", stream.tell(), shape).view(np.ndarray)
+    cuts = np.cumsum(facts.splits)[:-1]
+    splits = [Split(*both) for both in zip(np.split(images, cuts), np.split(labels, cuts), strict=True)]
+    return Stored(facts.class_names, splits, facts.skipped)
+
+
+def _facts(path: Path) -> Facts:
+    with path.open("rb") as stream:
+        return Facts.model_validate_json(npy.read_array(stream).tobytes())
+
+
+@contextmanager
+def _partial(cache: Path) -> Iterator[Path]:
+    """Yield a folder that goes in any case, and remove those of processes that were killed long ago."""
+    for left in cache.glob("*.partial"):
+        if time.time() - left.stat().st_mtime > ABANDONED:
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(".partial", ".", cache) as folder:
+        yield Path(folder)
+
+
+def _write(path: Path, decoded: Path, collection: Collection, skip_broken: bool, report: Report) -> None:
+    """Decode photos in their own order, then copy them in the order of the splits, which needs all labels."""
+    with decoded.open("wb") as stream:
+        labels, skipped = _decode(stream, collection, report)
+    _require_whole(collection, skipped, skip_broken)
+    report("sorting photos", {})
+    splits = [np.random.default_rng(SPLIT_SEED).permutation(rows) for rows in collection.split(labels)]
+    facts = Facts(class_names=collection.class_names, splits=tuple(map(len, splits)), skipped=skipped)
+    shape = (len(labels), photo.SIZE, photo.SIZE, RGB)
+    images, order = np.memmap(decoded, np.uint8, "r", shape=shape), np.concatenate(splits)
+    with path.open("wb") as stream:
+        npy.write_array(stream, np.frombuffer(facts.model_dump_json().encode(), np.uint8))
+        npy.write_array(stream, labels[order])
+        npy.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        for rows in _batches(order):
+            stream.write(images[rows])
+
+
+def _decode(stream: BinaryIO, collection: Collection, report: Report) -> tuple[np.ndarray, list[str]]:
+    """Write the photos' pixels; return their labels (photos,) int32, and the files left out, each with its reason."""
+    labels, skipped, done = [], [], 0
+    workers = ThreadPoolExecutor(available_cores())  # Pillow decodes and resizes without the interpreter's lock
+    try:
+        for batch in _batches(collection.photos):
+            for one, pixels in zip(batch, workers.map(_read, batch), strict=True):
+                if isinstance(pixels, str):
+                    skipped.append(f"{one.name}: {pixels}")
+                else:
+                    labels.append(one.label)
+                    stream.write(pixels)
+            done += len(batch)
+            report("decoding photos", {"done": done, "total": collection.total})
+    finally:
+        workers.shutdown(cancel_futures=True)
+    return np.array(labels, np.int32), skipped
+
+
+def _read(one: Photo) -> np.ndarray | str:
+    """Return the photo's pixels, or why there are none."""
+    try:
+        return np.ascontiguousarray(one.read(photo.SIZE))
+    except photo.BrokenPhotoError as error:
+        return printable(str(error))
+
+
+def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
+    rest = iter(items)
+    while batch := list(islice(rest, BATCH)):
+        yield batch
+
+
+def _require_whole(collection: Collection, skipped: Sequence[str], skip_broken: bool) -> None:
+    if skipped and not skip_broken:
+        listed = "".join(f"\n  {one}" for one in skipped)
+        raise UserError(
+            f"{collection.where}: expected {collection.total:,} photos, found {len(skipped):,} files that are none:"
+            f"{listed}\n{collection.remedy}."
+        )

@@ -1,0 +1,45 @@
+"""A folder of a user's own photos as a data set: found, decoded once and split as any table is.
+
+Decoding runs in a helper process of its own, as that of tensorflow-datasets does.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from shared.datasets import photo
+from shared.datasets.photo_folder import Listing, find, printable, require_enough
+from shared.datasets.photo_store import Collection, Photo, Report, cache_key, ensure
+from shared.datasets.tabular import split_rows
+
+
+def convert(arguments: Mapping[str, object], report: Report) -> dict[str, str]:
+    """Worker task: return path and sha256 of the decoded photos of `folder`, without broken ones if `skip_broken`.
+
+    Raises UserError for all that `photo_folder.find` and `photo_store.ensure` refuse.
+    """
+    report("listing photos", {})
+    listing = find(Path(arguments["folder"]))
+    key = cache_key(listing.class_names, listing.state)
+    return ensure(key, _collection(arguments["folder"], listing), arguments["skip_broken"], report)
+
+
+def _collection(where: str, listing: Listing) -> Collection:
+    return Collection(
+        where=where,
+        class_names=listing.class_names,
+        photos=(
+            Photo(printable(file), int(label), partial(photo.read, listing.root / file))
+            for file, label in zip(listing.files, listing.labels, strict=True)
+        ),
+        total=len(listing.files),
+        split=partial(_split, where, listing.class_names),
+        remedy="remove or replace them, or leave them out with --skip-broken",
+    )
+
+
+def _split(where: str, class_names: tuple[str, ...], labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    require_enough(where, class_names, labels)
+    return split_rows(labels)
