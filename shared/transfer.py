@@ -29,8 +29,8 @@ class Transfer:
     """Raises UserError unless the weights can be had."""
     weights: "Callable[[Any], Mapping[str, np.ndarray]]"
     """Returns weights of the base by canonical name in the base, maybe more than the model has."""
-    last_block: Callable[[Any], str]
-    """Returns what the canonical names of the last block begin with, in the base."""
+    last_block: Callable[[Any], tuple[str, ...]]
+    """Returns the canonical paths of the base's last layers."""
     requires: Mapping[str, tuple[str, ...]]
     """Modules that a track needs beside its framework, by `torch` and `keras`."""
     extra: str
@@ -53,7 +53,7 @@ class Transfer:
             return EVERYTHING
         if trained == "head":
             return (f"{HEAD}.",)
-        return (f"{HEAD}.", f"{BASE}.{self.last_block(config)}.")
+        return (f"{HEAD}.", *(f"{BASE}.{path}." for path in self.last_block(config)))
 
     def start(self, config: Any, names: Iterable[str]) -> "dict[str, np.ndarray]":
         """Return the pretrained weights among the model's canonical names."""

@@ -11,6 +11,7 @@ from shared.chapters import (
     neuron,
     optimizers,
     review_bert,
+    shop_transfer,
 )
 from shared.chapters.spec import Chapter
 from shared.errors import unknown
@@ -26,6 +27,7 @@ _IN_ORDER = (
     churn_lstm,
     churn_transformer,
     review_bert,
+    shop_transfer,
 )
 
 CHAPTERS: dict[str, Chapter] = {module.CHAPTER.slug: module.CHAPTER for module in _IN_ORDER}

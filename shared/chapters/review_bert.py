@@ -52,10 +52,10 @@ def _check(config: Config) -> None:
     open_tokenizer(open_folder(config.weights), config.length)
 
 
-def _last_block(config: Config) -> str:
+def _last_block(config: Config) -> tuple[str, ...]:
     from shared.bert.folder import open_folder
 
-    return f"encoder.transformer_layer_{open_folder(config.weights).config.num_hidden_layers - 1}"
+    return (f"encoder.transformer_layer_{open_folder(config.weights).config.num_hidden_layers - 1}",)
 
 
 def _weights(config: Config) -> "dict[str, np.ndarray]":

@@ -13,6 +13,8 @@ from shared.losses import LossName
 from shared.training import OPTIMIZERS, Optimizer, Recipe
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from shared.datasets import Source
     from shared.datasets.spec import Dataset
     from shared.inputs import Inputs
@@ -49,6 +51,10 @@ class Chapter:
     """Names in shared.references: models of other kinds, to read the scores against."""
     prepare: "Callable[[Any], Callable[[Inputs], Inputs]] | None" = None
     """From the config to what makes model inputs of stored ones, where that depends on the model."""
+    augment: "Callable[[], Callable[[Inputs, np.random.Generator], Inputs]] | None" = None
+    """Makes what changes stored inputs at random where they are trained on; no change if there is none."""
+    of_data: "Callable[[Dataset], Mapping[str, str]] | None" = None
+    """Returns settings that follow from the data, where the data is not the embedded one."""
     transfer: "Transfer | None" = None
     """Where pretrained weights come from; None if all weights are drawn."""
     predict_batch: int = 250
@@ -66,7 +72,8 @@ class Chapter:
         from shared import datasets
 
         loaded = datasets.load(self.dataset, source or datasets.embedded_source(self.dataset), self.features)
-        return replace(loaded, prepare=self.prepare(config or self.config)) if self.prepare else loaded
+        prepare = self.prepare(config or self.config) if self.prepare else loaded.prepare
+        return replace(loaded, prepare=prepare, augment=self.augment() if self.augment else None)
 
     def recipe(self, name: str, settings: Mapping[str, str] = MappingProxyType({})) -> Recipe:
         """Return the named recipe with the recipe's part of `settings` applied; UserError as for `configure`."""

@@ -23,6 +23,7 @@ EMBEDDED = DataFile(
 ORIGIN = "Amazon fine foods, taken from the R package modeldata; 4,000 + 1,000 reviews"
 LICENCE = "MIT"
 SOURCES = ("csv",)
+EXAMPLE = "a text"
 CLASS_NAMES = ("satisfied", "dissatisfied")
 VALIDATION, TEST = 600, 1000
 SMALLEST_CLASS = 20

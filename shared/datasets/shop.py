@@ -4,6 +4,9 @@ Splits of the embedded file, per class: 1,000 train, 200 validation, 400 test. P
 tensorflow-datasets, are RGB and come through shared/datasets/photo_store.py, with the classes that they have.
 """
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 
 from shared.datasets.files import EMBEDDED_FOLDER, DataFile, Source
@@ -18,6 +21,7 @@ ORIGIN = "Fashion-MNIST (Zalando), taken from Debian's dataset-fashion-mnist; 8,
 LICENCE = "MIT"
 SOURCES = ("tfds", "images")
 TFDS_TASK, TFDS_NAME = "shared.datasets.tfds_photos:convert", None
+EXAMPLE = "a photo's file"
 CLASS_NAMES = ("shirt", "pants", "shoes", "bag", "other")
 IMAGE_SHAPE = (28, 28)
 KINDS = (
@@ -60,6 +64,13 @@ def read(source: Source) -> Dataset:
         prepare=EFFICIENTNET,
         skipped=stored.skipped,
     )
+
+
+def examples(given: Sequence[str]) -> np.ndarray:
+    """Return photos of the user's own as they are stored: (examples, 160, 160, RGB 3) uint8."""
+    from shared.datasets.photo import read_photo
+
+    return np.stack([read_photo(Path(file)) for file in given])
 
 
 def _embedded(arrays: dict[str, np.ndarray]) -> list[Split]:

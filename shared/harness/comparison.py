@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from shared import chapters, datasets
+from shared.chapters.spec import Chapter
 from shared.datasets import Source
 from shared.datasets.files import DataFile
 from shared.errors import UserError, WorkerDiedError
@@ -83,13 +84,14 @@ def plan(
         request.skip_broken,
         on_data,
     )
+    settings = _of_data(chapter, source) | dict(request.settings)
     return [
         Job(
             chapter=chapter.slug,
             track=track,
             seed=seed,
             recipe=request.recipe,
-            settings=dict(request.settings),
+            settings=settings,
             epochs=request.epochs or recipe.epochs,
             examples=request.examples,
             device=request.device,
@@ -100,6 +102,13 @@ def plan(
         for track in request.tracks
         for seed in request.seeds
     ]
+
+
+def _of_data(chapter: Chapter, source: Source) -> dict[str, str]:
+    """Return the settings that follow from data other than the embedded one."""
+    if source.name == datasets.EMBEDDED or not chapter.of_data:
+        return {}
+    return dict(chapter.of_data(datasets.load(chapter.dataset, source)))
 
 
 def _check_numbers(request: Request, batch_size: int) -> None:

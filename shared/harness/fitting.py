@@ -136,7 +136,7 @@ def _with_features(model: TrackModel, dataset: Dataset, batch_size: int, report:
         name: replace(split, inputs=in_batches(features, dataset, split.inputs, batch_size), seen=split.inputs)
         for name, split in splits.items()
     }
-    return replace(dataset, **made, prepare=lambda features: features)
+    return replace(dataset, **made, prepare=lambda features: features, augment=None)
 
 
 class Stage:

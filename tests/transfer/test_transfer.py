@@ -22,7 +22,7 @@ def transfer(**changes) -> Transfer:
         "names": ("here",),
         "check": lambda config: None,
         "weights": lambda config: {"block1.kernel": np.full((1, 2), 7.0), "pooler.kernel": np.zeros(3)},
-        "last_block": lambda config: "block2",
+        "last_block": lambda config: ("block2",),
         "requires": {"torch": ("json",), "keras": ("json", "no_such_module")},
         "extra": "some",
     }
@@ -50,7 +50,7 @@ def test_a_block_is_no_other_whose_name_begins_alike():
 
 
 def test_batch_normalisation_of_a_trained_block_stays():
-    prefixes = transfer(last_block=lambda config: "norm2").prefixes(None, "last_block")
+    prefixes = transfer(last_block=lambda config: ("norm2",)).prefixes(None, "last_block")
 
     assert chosen(NAMES, prefixes) == {"head.logits.kernel"}
 
