@@ -78,7 +78,7 @@ CHAPTER = Chapter(
             trained="head",
         ),
         "classic": Recipe(
-            AdamW(learning_rate=1e-4, weight_decay=0.01), WarmUp(warmup_share=0.1), batch_size=32, epochs=3
+            AdamW(learning_rate=1e-4, weight_decay=0.01), WarmUp(warmup_share=0.1), batch_size=32, epochs=2
         ),
     },
     loss="binary_cross_entropy",

@@ -25,6 +25,7 @@ EXPERIMENTS: dict[str, dict[str, str]] = {
         "length": "What do longer series cost, month after month and all at once?",
         "attention": "Which months does each head look at?",
     },
+    "shop_transfer": {"images_per_class": "What are pretrained weights worth, with 10 to 500 pictures a class?"},
 }
 """Question by name, by chapter; the function of the same name in shared.experiments.<chapter> answers it."""
 

@@ -40,6 +40,7 @@ class Curves(_Plain):
     title: str
     x_label: str
     y_label: str
+    log_x: bool = False
     log_y: bool = False
     lines: dict[str, tuple[list[float], list[float]]]
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from shared import chapters, datasets, metrics
 from shared.datasets.spec import Dataset
 from shared.errors import UserError
@@ -85,7 +87,8 @@ def _context(
         "curves": figures.learning_curves(runs),
         "confusions": _confusions(runs),
         "class_names": dataset.class_names,
-        "disagreements": _disagreements(runs, dataset),
+        "per_class": _per_class(runs),
+        "examples": _examples(runs, dataset),
         "attention": attention.customers(runs, dataset),
         "heatmaps": lambda drawn: figures.themed(figures.heatmaps(drawn)),
         "in_words": figures.in_words,
@@ -101,14 +104,23 @@ def _confusions(runs: Sequence[Run]) -> dict[str, list[list[int]]]:
     }
 
 
-def _disagreements(runs: Sequence[Run], dataset: Dataset) -> dict[str, Any]:
-    """Return the disagreements of the lowest seed that most tracks ran."""
+def _per_class(runs: Sequence[Run]) -> dict[str, list[tuple[float, float, float]]]:
+    """Return each track's precision, recall and F1 by class, over its seeds together."""
+    found = {}
+    for track, mine in tables.tracks_of(runs).items():
+        logits, labels = (np.concatenate([getattr(run, what) for run in mine]) for what in ("logits", "labels"))
+        found[track] = list(zip(*(values.tolist() for values in metrics.per_class(logits, labels)), strict=True))
+    return found
+
+
+def _examples(runs: Sequence[Run], dataset: Dataset) -> dict[str, Any]:
+    """Return disagreements and worst mistakes of the lowest seed."""
     seed = min(run.record.job.seed for run in runs)
     of_seed = [run for run in runs if run.record.job.seed == seed]
-    examples = disagreements.find(of_seed)
     return {
         "seed": seed,
-        "count": len(examples),
-        "shown": disagreements.show(of_seed, examples, dataset),
         "tracks": len(of_seed),
+        "count": disagreements.count(of_seed),
+        "disagreements": disagreements.show(of_seed, disagreements.find(of_seed), dataset),
+        "worst": disagreements.show(of_seed, disagreements.worst(of_seed), dataset),
     }

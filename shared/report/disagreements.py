@@ -1,4 +1,4 @@
-"""Test examples to which the tracks give different classes, as pictures or as rows of values."""
+"""Test examples to look at, as pictures or as rows of values: where tracks disagree, and the worst mistakes."""
 
 import base64
 import io
@@ -15,7 +15,7 @@ from shared.datasets.spec import Dataset
 from shared.harness.run_folder import Run
 from shared.inputs import Inputs
 
-LIMIT = 48
+LIMIT, WORST = 48, 12
 SHOWN_CHARACTERS = 600
 
 
@@ -30,7 +30,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Disagreement:
+class Example:
     """One test example, its true class and every track's answer."""
 
     example: int
@@ -47,19 +47,33 @@ def find(runs: Sequence[Run]) -> np.ndarray:
     classes = np.stack([metrics.classes(run.logits) for run in runs])
     differ = np.flatnonzero((classes != classes[0]).any(axis=0))
     confidence = np.stack([metrics.probabilities(run.logits[differ]).max(axis=1) for run in runs]).min(axis=0)
-    return differ[np.argsort(-confidence, kind="stable")]
+    return differ[np.argsort(-confidence, kind="stable")][:LIMIT]
 
 
-def show(runs: Sequence[Run], examples: np.ndarray, dataset: Dataset) -> list[Disagreement]:
-    """Describe the first of the test examples."""
+def worst(runs: Sequence[Run]) -> np.ndarray:
+    """Return the test examples that a run gets wrong, those first whose true class the runs think least of."""
+    labels = runs[0].labels
+    wrong = np.flatnonzero(np.any([metrics.classes(run.logits) != labels for run in runs], axis=0))
+    truth = np.mean([metrics.probabilities(run.logits[wrong])[np.arange(len(wrong)), labels[wrong]] for run in runs], 0)
+    return wrong[np.argsort(truth, kind="stable")][:WORST]
+
+
+def count(runs: Sequence[Run]) -> int:
+    """Return the number of test examples on which runs of one seed differ."""
+    classes = np.stack([metrics.classes(run.logits) for run in runs])
+    return int((classes != classes[0]).any(axis=0).sum())
+
+
+def show(runs: Sequence[Run], examples: np.ndarray, dataset: Dataset) -> list[Example]:
+    """Describe test examples."""
     return [
-        Disagreement(
+        Example(
             example=int(number),
             true_class=dataset.class_names[runs[0].labels[number]],
             answers=[_answer(run, number, dataset.class_names) for run in runs],
             **_content(dataset, dataset.test.take(number).inputs),
         )
-        for number in examples[:LIMIT]
+        for number in examples
     ]
 
 
@@ -68,7 +82,7 @@ def _content(dataset: Dataset, stored: Inputs) -> dict[str, object]:
     if isinstance(stored, str):
         return {"values": {"text": textwrap.shorten(texts.plain(stored), SHOWN_CHARACTERS, placeholder=" ...")}}
     if not dataset.feature_names:
-        return {"picture": png(stored)}
+        return {"picture": data_uri(stored)}
     if not isinstance(stored, Mapping):
         return {"values": tabular.describe(dataset.feature_names, stored)}
     steps = stored["months"][stored["mask"]]
@@ -81,8 +95,8 @@ def _answer(run: Run, number: int, class_names: Sequence[str]) -> Answer:
     return Answer(run.record.job.track, class_names[chosen], float(probabilities[chosen]), chosen == run.labels[number])
 
 
-def png(image: np.ndarray) -> str:
-    """Return an image, uint8 (height, width) or (height, width, RGB 3), as a data URI."""
-    stream = io.BytesIO()
-    Image.fromarray(image).save(stream, format="PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
+def data_uri(image: np.ndarray) -> str:
+    """Return an image, uint8, as a data URI: grey (height, width) as PNG, (height, width, RGB 3) as a small JPEG."""
+    stream, kind = io.BytesIO(), "PNG" if image.ndim == 2 else "JPEG"
+    Image.fromarray(image).save(stream, format=kind, optimize=True)
+    return f"data:image/{kind.lower()};base64," + base64.b64encode(stream.getvalue()).decode()

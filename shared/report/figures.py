@@ -122,7 +122,9 @@ def curves(of_tracks: Mapping[str, Curves]) -> str:
             for colour, (label, (x, y)) in zip(cycle(LINE_COLOURS), drawn.lines.items(), strict=False):
                 shown = label if drawn is first else None
                 axes.plot(x, y, LINE_STYLES[track], color=colour, label=shown, linewidth=1.8)
-        axes.set(xlabel=first.x_label, ylabel=first.y_label, yscale="log" if first.log_y else "linear")
+        scales = {"xscale": first.log_x, "yscale": first.log_y}
+        axes.set(xlabel=first.x_label, ylabel=first.y_label)
+        axes.set(**{axis: "log" if log else "linear" for axis, log in scales.items()})
         axes.grid(alpha=0.5)
         figure.legend(loc="outside right upper", frameon=False)
         return _svg(figure)

@@ -10,7 +10,12 @@ from shared.experiments import EXPERIMENTS
 from shared.experiments.spec import Finding
 from tests.support.workers import Workers
 
-ALL = [(slug, name) for slug, known in EXPERIMENTS.items() for name in known]
+SLOW = {("shop_transfer", "images_per_class")}
+ALL = [
+    pytest.param(slug, name, marks=[pytest.mark.slow] if (slug, name) in SLOW else [])
+    for slug, known in EXPERIMENTS.items()
+    for name in known
+]
 TRACKS = ("torch", "keras:tensorflow")
 
 

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from scipy.special import softmax
 
+from shared import metrics
 from shared.chapters import CHAPTERS
 from shared.datasets.mnist import EMBEDDED
 from shared.errors import UserError
@@ -101,12 +102,43 @@ def test_a_disagreement_tells_truth_and_both_answers(runs: list[Run]):
     ]
 
 
-@pytest.mark.parametrize("image", [ARRAYS["test_images"][7], np.random.default_rng(0).integers(0, 256, (9, 8, 3), "B")])
-def test_pictures_are_the_very_images(image: np.ndarray):
-    kind, _, content = disagreements.png(image).partition(",")
+def shown(image: np.ndarray, kind: str) -> np.ndarray:
+    found, _, content = disagreements.data_uri(image).partition(",")
+    assert found == f"data:image/{kind};base64"
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(content))))
 
-    assert kind == "data:image/png;base64"
-    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(base64.b64decode(content)))), image)
+
+def test_grey_pictures_are_the_very_images():
+    image = ARRAYS["test_images"][7]
+
+    np.testing.assert_array_equal(shown(image, "png"), image)
+
+
+def test_photos_look_like_the_images():
+    rows, columns = np.mgrid[:64, :48]
+    image = np.stack([2 * rows, 4 * columns, rows + columns], axis=-1).astype(np.uint8)
+
+    assert np.abs(shown(image, "jpeg").astype(int) - image).mean() < 3
+
+
+def test_the_worst_mistakes_are_those_with_the_least_probability_of_the_truth(runs: list[Run]):
+    found = disagreements.worst(runs)
+
+    wrong = {number for run in runs for number in np.flatnonzero(run.logits.argmax(axis=1) != run.labels)}
+    truth = [np.mean([softmax(run.logits[number])[run.labels[number]] for run in runs]) for number in found]
+    assert set(found) == wrong
+    assert truth == sorted(truth)
+
+
+def test_precision_and_recall_are_those_of_counting():
+    labels = np.array([0, 0, 0, 1, 1, 2])
+    logits = np.eye(4)[[0, 0, 1, 1, 0, 0]]
+
+    precision, recall, f1 = metrics.per_class(logits, labels)
+
+    np.testing.assert_allclose(precision, [2 / 4, 1 / 2, np.nan, np.nan])
+    np.testing.assert_allclose(recall, [2 / 3, 1 / 2, 0, np.nan])
+    np.testing.assert_allclose(f1[:2], [4 / 7, 1 / 2])
 
 
 def test_the_page_is_one_file_that_loads_nothing(page: Page):

@@ -1,0 +1,82 @@
+"""Experiments of the chapter shop_transfer: what pretrained weights are worth, by the number of pictures."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from shared import initial_weights, metrics
+from shared.datasets.spec import Dataset
+from shared.experiments.lab import Lab
+from shared.experiments.spec import Claim, Curves, Finding, Progress, Table
+from shared.harness import fitting
+from shared.track import open_track
+
+IMAGES = (10, 50, 100, 500)
+"""Per class."""
+SIZE = 64
+"""Pixels of a side: four trainings from scratch then take minutes."""
+FEWEST_STEPS, MOST_STEPS = 300, 600
+TESTED = 1000
+RECIPES = {"transfer": ("imagenet", "fast"), "scratch": ("none", "scratch")}
+"""Weights and recipe of each line."""
+
+
+def images_per_class(lab: Lab, progress: Progress) -> Finding:
+    """Train a new head on ImageNet's features, and the same network from scratch, on 10 to 500 pictures a class."""
+    scores = {line: [_accuracy(lab, line, count, progress) for count in IMAGES] for line in RECIPES}
+    transfer, scratch = scores["transfer"], scores["scratch"]
+    at_100 = IMAGES.index(100)
+    claims = [
+        Claim(text="accuracy of transfer with 10 a class", value=transfer[0], relation="above", bound=scratch[0]),
+        Claim(
+            text="points that transfer is ahead with 100 a class",
+            value=100 * (transfer[at_100] - scratch[at_100]),
+            relation="above",
+            bound=5,
+        ),
+    ]
+    rows = [[str(count), *both] for count, *both in zip(IMAGES, transfer, scratch, strict=True)]
+    table = Table(title="Test accuracy", columns=["images per class", *RECIPES], rows=rows)
+    curves = Curves(
+        name="images",
+        title="Test accuracy by images per class",
+        x_label="images per class",
+        y_label="accuracy",
+        log_x=True,
+        lines={line: (list(map(float, IMAGES)), found) for line, found in scores.items()},
+    )
+    return Finding(claims=claims, tables=[table], curves=[curves])
+
+
+def _accuracy(lab: Lab, line: str, count: int, progress: Progress) -> float:
+    """Train on `count` pictures of each class; return the accuracy on the first test pictures."""
+    weights, recipe_name = RECIPES[line]
+    chapter = lab.chapter
+    config = chapter.configure({"weights": weights, "size": str(SIZE)})
+    dataset = few_of_each(chapter.data(config=config), count)
+    recipe = chapter.recipe(recipe_name)
+    recipe = replace(recipe, epochs=_epochs(len(dataset.train) // recipe.batch_size))
+    model = open_track(lab.track, "auto").build(chapter, config, lab.seed)
+    shapes = {name: array.shape for name, array in model.weights().items()}
+    model.load_weights(initial_weights.start(chapter, config, shapes, lab.seed))
+
+    def report(phase: str, figures: object) -> None:
+        progress(f"{line}, {count} a class: {phase}")
+
+    trained, data = fitting.for_stage(model, dataset, chapter, config, recipe, report)
+    stage = fitting.Stage(trained, data, recipe, chapter, lab.seed, fitting.Stopwatch(), report)
+    stage.run(fitting.Progress(recipe.epochs * (len(dataset.train) // recipe.batch_size)))
+    test = dataset.test.first(TESTED)
+    return metrics.score("accuracy", fitting.in_batches(model.predict, dataset, test.inputs, 50), test.labels)
+
+
+def _epochs(steps_per_epoch: int) -> int:
+    """Return epochs for about 20 passes, but neither too few steps to learn nor more than there is time for."""
+    return -(-min(max(20 * steps_per_epoch, FEWEST_STEPS), MOST_STEPS) // steps_per_epoch)
+
+
+def few_of_each(dataset: Dataset, count: int) -> Dataset:
+    """Keep the first `count` training pictures of each class, and a few for validation, which nothing depends on."""
+    labels = dataset.train.labels
+    chosen = np.sort(np.concatenate([np.flatnonzero(labels == label)[:count] for label in np.unique(labels)]))
+    return replace(dataset, train=dataset.train.take(chosen), validation=dataset.validation.first(32))
