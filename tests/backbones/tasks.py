@@ -4,6 +4,7 @@ Arrays travel in .npy and .npz files. Images are normalised already: (batch, hei
 """
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,17 @@ def _channels_first(images: np.ndarray) -> Any:
     import torch
 
     return torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
+
+
+def variable_paths(arguments: Arguments, report: object) -> list[str]:
+    """Return what Keras calls the variables of the whole network, or of a ViT with two blocks."""
+    from tests.backbones.pairs import VIT
+
+    name = arguments["backbone"]
+    two_blocks = VIT.model_copy(update={"num_hidden_layers": 2})
+    architecture = two_blocks if name == "vit" else open_backbone(name, "none").architecture
+    model = import_module(f"keras_track.backbones.{name}").build(architecture, 3)
+    return [variable.path for variable in model.variables]
 
 
 # === Independent of the tracks ===

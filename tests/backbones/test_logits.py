@@ -193,10 +193,9 @@ RESNET = {
 @pytest.mark.parametrize(
     ("backbone", "kind", "settings", "size", "track"),
     [
-        *[("vit", "vit", VIT, (24, 24), track) for track in TRACKS],
-        ("resnet18", "resnet", RESNET, (33, 48), "torch"),
+        *[pytest.param("vit", "vit", VIT, (24, 24), track, id=f"vit-{track}") for track in TRACKS],
+        pytest.param("resnet18", "resnet", RESNET, (33, 48), "torch", id="resnet18"),
     ],
-    ids=str,
 )
 def test_a_folder_gives_the_logits_of_transformers(
     workers, backbone: str, kind: str, settings: dict, size: tuple[int, int], track: str, tmp_path: Path

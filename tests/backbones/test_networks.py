@@ -2,6 +2,7 @@
 
 import pytest
 
+from shared.backbones import NAMES
 from shared.verify import ladder as climbing
 from shared.verify.ladder import Ladder, Subject
 
@@ -26,3 +27,12 @@ def test_as_a_base_under_a_head_it_can_be_trained_in_part(ladder: Ladder, monkey
     assert found.passed, found.verdicts[-1].detail
     gradients = next(one for one in found.verdicts if one.rung == "gradients")
     assert gradients.detail == "6 gradients compared"  # three kernels of the block, head_conv, and logits' two
+
+
+@pytest.mark.parametrize("backbone", NAMES)
+def test_every_variable_in_keras_has_a_path_of_its_own(workers, backbone: str):
+    """Keras on torch would add up the gradients of all but one of those that share a path."""
+    paths = workers.call("keras:tensorflow", "tests.backbones.tasks:variable_paths", backbone=backbone)
+
+    assert paths
+    assert len(set(paths)) == len(paths)

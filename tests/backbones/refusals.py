@@ -1,0 +1,16 @@
+"""What a user reads when weights are refused."""
+
+from pathlib import Path
+
+import pytest
+
+from shared.backbones import open_backbone
+from shared.errors import UserError
+
+
+def refusal(weights: Path | str, backbone: str = "resnet18") -> str:
+    """Return the message, which is one line."""
+    with pytest.raises(UserError) as caught:
+        open_backbone(backbone, str(weights))
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
