@@ -25,7 +25,7 @@ OnStep = Callable[[str], None]
 
 
 def open_backbone(name: str, weights: str = IMAGENET, on_step: OnStep = lambda _: None) -> "Backbone":
-    """Find and check what `--backbone` and `--weights` name.
+    """Find and check what `--set backbone=` and `--weights` name.
 
     `weights` is `imagenet`, `none` for a random start, or what the backbone's page says: a file, a URL, a
     folder or a model id of the Hugging Face hub.

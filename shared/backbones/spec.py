@@ -80,10 +80,14 @@ class Backbone:
 
     def check_size(self, size: int) -> None:
         """Raise UserError unless the network takes images of size x size pixels."""
-        if size < self.smallest_size or (self.largest_size is not None and size > self.largest_size):
-            fixed = self.smallest_size == self.largest_size
-            wanted = f"{self.smallest_size}" if fixed else f"at least {self.smallest_size}"
-            raise UserError(f"the backbone '{self.name}' takes images of {wanted} pixels a side, found {size}.")
+        largest = self.largest_size or size
+        if self.smallest_size <= size <= largest:
+            return
+        fixed = self.smallest_size == self.largest_size
+        raise UserError(
+            f"the backbone '{self.name}' takes images of {'' if fixed else 'at least '}{self.smallest_size} pixels a "
+            f"side, found {size}; run the command again with --set size={self.smallest_size}."
+        )
 
     def _read(self) -> dict[str, np.ndarray]:
         return self.tensors.read() if self.tensors else {}

