@@ -13,6 +13,7 @@ from tests.support.command_line import python, twotrack
 from tests.support.runs import make_run
 
 REVIEWS, LENGTH = 200, 16
+GOOD, BAD = "great great great great", "sep sep sep sep"
 WITHOUT = """
 import importlib.util, sys
 missing = sys.argv.pop(1)
@@ -30,8 +31,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def reviews(folder: Path) -> Path:
-    """A file of one's own in which a single word tells the classes apart."""
-    lines = [f"it was {'great' if n % 2 else 'sep'} coffee {n},{1 - n % 2}" for n in range(REVIEWS)]
+    """A file of one's own in which the words tell the classes apart."""
+    lines = [f"{GOOD if n % 2 else BAD} {n},{1 - n % 2}" for n in range(REVIEWS)]
     file = folder / "own.csv"
     file.write_text("text,label\n" + "\n".join(lines) + "\n")
     return file
@@ -50,9 +51,7 @@ def runs(folder: Path, reviews: Path) -> list[Path]:
 
 
 def test_a_classifier_of_ones_own_texts_is_trained_and_asked(runs: list[Path], folder: Path):
-    good, bad = "it was great coffee 7", "it was sep coffee 7"
-
-    (first, second) = twotrack("predict", runs[0], good, bad, "--json", folder=folder).json()
+    (first, second) = twotrack("predict", runs[0], GOOD, BAD, "--json", folder=folder).json()
 
     assert (first["class_name"], second["class_name"]) == ("satisfied", "dissatisfied")
     assert sum(first["probabilities"].values()) == pytest.approx(1)
