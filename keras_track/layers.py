@@ -93,3 +93,12 @@ ACTIVATIONS: Mapping[Activation, Callable[..., layers.Layer]] = MappingProxyType
 def activation(kind: Activation, name: str) -> layers.Layer:
     """Return the activation `kind` as a layer called `name`."""
     return ACTIVATIONS[kind](name=name)
+
+
+def head(size: int, num_outputs: int, dropout: float) -> keras.Model:
+    """Return the part `head` of a model that transfers: features (batch, size) to logits (batch, num_outputs)."""
+    network = keras.Sequential([keras.Input((size,))], name="head")
+    if dropout:
+        network.add(layers.Dropout(dropout, name="dropout"))
+    network.add(layers.Dense(num_outputs, name="logits"))
+    return network

@@ -122,3 +122,12 @@ ACTIVATIONS: Mapping[Activation, Callable[..., nn.Module]] = MappingProxyType(
 def activation(kind: Activation, num_units: int) -> nn.Module:
     """Return the activation `kind` for (batch, num_units): PReLU has one alpha per unit."""
     return ACTIVATIONS[kind](num_parameters=num_units) if kind == "prelu" else ACTIVATIONS[kind]()
+
+
+def head(size: int, num_outputs: int, dropout: float) -> nn.Sequential:
+    """Return the part `head` of a model that transfers: features (batch, size) to logits (batch, num_outputs)."""
+    network = nn.Sequential()
+    if dropout:
+        network.add_module("dropout", nn.Dropout(dropout))
+    network.add_module("logits", nn.Linear(size, num_outputs))
+    return network

@@ -9,7 +9,7 @@ import keras
 from keras import layers
 
 from keras_track import bert
-from keras_track.layers import MaskedMean
+from keras_track.layers import MaskedMean, head
 from shared.bert.config import BertConfig
 from shared.bert.folder import open_folder
 from shared.chapters.review_bert import LAST_BLOCKS, Config
@@ -20,7 +20,7 @@ def build(config: Config) -> keras.Model:
     encoder_config = open_folder(config.weights).config
     inputs = text_inputs(config.length)
     features = base(encoder_config, config)(inputs)  # (batch, 1536)
-    logits = head(features.shape[-1], config.dropout)(features)
+    logits = head(features.shape[-1], 1, config.dropout)(features)
     return keras.Model(inputs, logits, name="review_bert")
 
 
@@ -38,12 +38,3 @@ def base(encoder_config: BertConfig, config: Config) -> keras.Model:
     states = bert.states(bert.encoder(encoder_config, config.dropout), token_ids, padding_mask)
     last = layers.Concatenate(name="last_blocks")(states[-LAST_BLOCKS:])  # (batch, 96, 1536)
     return keras.Model(inputs, MaskedMean(name="mean")(last, padding_mask), name="base")
-
-
-def head(size: int, dropout: float) -> keras.Model:
-    """What is new: one dense layer."""
-    network = keras.Sequential([keras.Input((size,))], name="head")
-    if dropout:
-        network.add(layers.Dropout(dropout, name="dropout"))
-    network.add(layers.Dense(1, name="logits"))
-    return network

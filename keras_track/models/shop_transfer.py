@@ -5,9 +5,9 @@ Source: EfficientNet: Tan and Le 2019; ResNet: He et al. 2016; ViT: Dosovitskiy 
 """
 
 import keras
-from keras import layers
 
 from keras_track import backbones
+from keras_track.layers import head
 from shared.chapters.shop_transfer import Config, backbone
 
 
@@ -16,14 +16,5 @@ def build(config: Config) -> keras.Model:
     chosen = backbone(config)
     images = keras.Input((config.size, config.size, 3), name="images")
     features = backbones.build(chosen)(images)  # (batch, 1280)
-    logits = head(chosen.feature_size, config)(features)
+    logits = head(chosen.feature_size, config.num_classes, config.dropout)(features)
     return keras.Model(images, logits, name="shop_transfer")
-
-
-def head(size: int, config: Config) -> keras.Model:
-    """What is new: one dense layer."""
-    network = keras.Sequential([keras.Input((size,))], name="head")
-    if config.dropout:
-        network.add(layers.Dropout(config.dropout, name="dropout"))
-    network.add(layers.Dense(config.num_classes, name="logits"))
-    return network

@@ -12,7 +12,7 @@ from shared.bert.config import BertConfig
 from shared.bert.folder import open_folder
 from shared.chapters.review_bert import LAST_BLOCKS, Config
 from torch_track import bert
-from torch_track.layers import MaskedMean
+from torch_track.layers import MaskedMean, head
 
 
 def build(config: Config) -> nn.Module:
@@ -27,7 +27,7 @@ class ReviewBert(nn.Module):
         super().__init__()
         encoder_config = open_folder(config.weights).config
         self.base = Base(encoder_config, config.dropout)
-        self.head = head(self.base.size, config.dropout)
+        self.head = head(self.base.size, 1, config.dropout)
 
     def forward(self, token_ids: Tensor, padding_mask: Tensor) -> Tensor:
         """Map token_ids (batch, length) and padding_mask (batch, length), true at tokens, to logits (batch, 1)."""
@@ -49,12 +49,3 @@ class Base(nn.Module):
         states = self.encoder(token_ids, padding_mask)
         last = torch.cat(states[-LAST_BLOCKS:], dim=-1)  # (batch, 96, 1536)
         return self.mean(last, padding_mask)
-
-
-def head(size: int, dropout: float) -> nn.Sequential:
-    """What is new: one dense layer."""
-    network = nn.Sequential()
-    if dropout:
-        network.add_module("dropout", nn.Dropout(dropout))
-    network.add_module("logits", nn.Linear(size, 1))
-    return network

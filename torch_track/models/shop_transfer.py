@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from shared.chapters.shop_transfer import Config, backbone
 from torch_track import backbones
+from torch_track.layers import head
 
 
 def build(config: Config) -> nn.Module:
@@ -22,18 +23,9 @@ class ShopTransfer(nn.Module):
         super().__init__()
         chosen = backbone(config)
         self.base = backbones.build(chosen)
-        self.head = head(chosen.feature_size, config)
+        self.head = head(chosen.feature_size, config.num_classes, config.dropout)
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images (batch, channels 3, size, size) to logits (batch, classes)."""
         features = self.base(images)  # (batch, 1280)
         return self.head(features)
-
-
-def head(size: int, config: Config) -> nn.Sequential:
-    """What is new: one dense layer."""
-    network = nn.Sequential()
-    if config.dropout:
-        network.add_module("dropout", nn.Dropout(config.dropout))
-    network.add_module("logits", nn.Linear(size, config.num_classes))
-    return network
