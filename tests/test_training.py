@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.chapters import CHAPTERS
-from shared.training import Adam, Constant, OneCycle, Recipe
+from shared.training import Adam, Constant, OneCycle, Recipe, WarmUp
 from tests.support.workers import Workers
 
 CYCLES = [(429, 0.3, 25.0, 1e4), (100, 0.1, 10.0, 100.0), (7, 0.5, 4.0, 1e3), (2, 0.3, 25.0, 1e4), (1, 0.3, 25.0, 1e4)]
@@ -50,6 +50,23 @@ def test_the_shortest_cycles_stay_finite_positive_and_below_the_peak(
 
     assert len(rates) == steps
     assert all(math.isfinite(rate) and 0 < rate <= 3e-3 * (1 + 1e-12) for rate in rates)
+
+
+def test_warm_up_falls_as_transformers_schedule_does_and_rises_one_step_ahead_of_it(workers: Workers):
+    """transformers spends its first step at a rate of 0, which teaches nothing."""
+    theirs = workers.call("torch", "tests.support.torch_tasks:linear_with_warm_up", steps=50, warm_up_steps=10)
+
+    ours = Recipe(Adam(1.0), WarmUp(0.2), 1, 1).learning_rates(50)
+
+    assert ours[:10] == pytest.approx(theirs[1:11])
+    assert ours[10:] == pytest.approx(theirs[10:])
+
+
+@given(st.integers(1, 200), st.floats(0.0, 0.95))
+def test_warm_up_is_never_zero_and_never_above_the_rate(steps: int, share: float):
+    rates = Recipe(Adam(3e-3), WarmUp(share), 1, 1).learning_rates(steps)
+
+    assert all(0 < rate <= 3e-3 for rate in rates)
 
 
 def test_a_constant_schedule_keeps_the_optimizers_learning_rate():

@@ -47,3 +47,19 @@ def adam_on_quadratic(arguments: Mapping[str, Any], report: object) -> list[list
         optimizer.step()
         path.append(weight.tolist())
     return path
+
+
+def linear_with_warm_up(arguments: Mapping[str, Any], report: object) -> list[float]:
+    """Return the learning rates, relative to the peak, of transformers' own schedule for fine-tuning BERT."""
+    import torch
+    from transformers import get_linear_schedule_with_warmup
+
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], 1.0)
+    steps = arguments["steps"]
+    schedule = get_linear_schedule_with_warmup(optimizer, arguments["warm_up_steps"], steps)
+    factors = []
+    for _ in range(steps):
+        factors.append(schedule.get_last_lr()[0])
+        optimizer.step()
+        schedule.step()
+    return factors
