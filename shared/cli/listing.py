@@ -11,9 +11,12 @@ def list_chapters(json: Json = False) -> None:
 
         print_json([_describe(chapter) for chapter in CHAPTERS.values()])
         return
+    width = max(map(len, CHAPTERS)) + 2
     for chapter in CHAPTERS.values():
-        print(f"{chapter.slug:<16}{chapter.title}")
-        print(f"{'':<16}data {chapter.dataset}; recipes {', '.join(chapter.recipes)}; settings {_settings(chapter)}")
+        print(f"{chapter.slug:<{width}}{chapter.title}")
+        print(
+            f"{'':<{width}}data {chapter.dataset}; recipes {', '.join(chapter.recipes)}; settings {_settings(chapter)}"
+        )
 
 
 def _describe(chapter) -> dict[str, object]:

@@ -49,7 +49,13 @@ def test_doctor_finds_every_track_and_the_data_usable(tmp_path: Path):
         ("mnist", True),
         ("telco", True),
         ("telco_monthly", True),
+        ("reviews", True),
         ("shop", True),
+    ]
+    assert [(one["extra"], one["usable"]) for one in found["extras"]] == [
+        ("tfds", True),
+        ("vision", True),
+        ("bert", True),
     ]
     assert {"torch", "tensorflow", "keras", "jax", "twotrack"} <= found["environment"]["packages"].keys()
 
