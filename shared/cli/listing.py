@@ -14,9 +14,8 @@ def list_chapters(json: Json = False) -> None:
     width = max(map(len, CHAPTERS)) + 2
     for chapter in CHAPTERS.values():
         print(f"{chapter.slug:<{width}}{chapter.title}")
-        print(
-            f"{'':<{width}}data {chapter.dataset}; recipes {', '.join(chapter.recipes)}; settings {_settings(chapter)}"
-        )
+        recipes = ", ".join(chapter.recipes)
+        print(f"{'':<{width}}data {chapter.dataset}; recipes {recipes}; settings {_settings(chapter)}")
 
 
 def _describe(chapter) -> dict[str, object]:
