@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from shared.harness.run_folder import Run, read
+from shared.report import disagreements
 from tests.support.command_line import twotrack
 from tests.support.pages import Page
 
@@ -106,10 +107,11 @@ def test_the_report_is_one_file_that_loads_nothing(compared: Compared):
     assert "script" not in compared.page.tags
 
 
-def test_the_report_shows_both_tracks_and_the_digits_on_which_they_disagree(compared: Compared):
+def test_the_report_shows_both_tracks_the_digits_on_which_they_disagree_and_the_worst_mistakes(compared: Compared):
     (row,) = compared.printed["differences"]
 
-    assert len(compared.page.pictures) == min(row["disagreements"], 48) > 0
+    disputed = min(row["disagreements"], disagreements.LIMIT)
+    assert len(compared.page.pictures) == disputed + disagreements.WORST > disagreements.WORST
     assert all(picture.startswith("data:image/png;base64,") for picture in compared.page.pictures)
     for track, accuracy in accuracies(compared).items():
         assert track in compared.page.text

@@ -20,12 +20,16 @@ VARIANTS = [
 SMALL_BERT = {"weights": "small", "length": "16"}
 """Random weights: this is about the tracks, and MiniLM's agree in tests/bert."""
 SMALL_SHOP = {"backbone": "resnet18", "weights": "none", "size": "33"}
-"""All of ResNet-18, on small pictures; the base is frozen, then not."""
+"""All of ResNet-18, on small pictures; the base is frozen, then not. Slow: XLA's convolutions in float64 are, and
+tests/backbones climbs the ladder with small networks of the same blocks."""
 SUBJECTS = [
     *(Subject(slug) for slug, chapter in CHAPTERS.items() if not chapter.transfer),
     *(Subject(slug, settings) for slug, settings in VARIANTS),
     *(Subject("review_bert", SMALL_BERT, recipe) for recipe in CHAPTERS["review_bert"].recipes),
-    *(Subject("shop_transfer", SMALL_SHOP, recipe) for recipe in CHAPTERS["shop_transfer"].recipes),
+    *(
+        pytest.param(Subject("shop_transfer", SMALL_SHOP, recipe), marks=pytest.mark.slow)
+        for recipe in CHAPTERS["shop_transfer"].recipes
+    ),
 ]
 
 

@@ -127,8 +127,10 @@ def test_a_data_set_of_images_takes_no_csv_file(tmp_path: Path):
     with pytest.raises(UserError) as caught:
         datasets.csv_source("mnist", tmp_path / "digits.csv")
 
-    message = "data set 'mnist' takes no CSV file; these do: telco, telco_monthly; for 'mnist' use --source embedded."
-    assert str(caught.value) == message
+    assert str(caught.value) == (
+        "data set 'mnist' takes no CSV file; these do: telco, telco_monthly, reviews; "
+        "for 'mnist' use --source embedded."
+    )
 
 
 def test_a_csv_file_for_an_unknown_data_set_is_refused(tmp_path: Path):

@@ -17,6 +17,8 @@ ALL = [
     for name in known
 ]
 TRACKS = ("torch", "keras:tensorflow")
+TIMED = {("churn_transformer", "length")}
+"""Their lines are seconds, which no two runs share."""
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +52,8 @@ def test_both_tracks_make_the_same_claims_and_draw_the_same_lines(slug: str, nam
     for one, other in zip(ours.curves, theirs.curves, strict=True):
         for label, (x, y) in one.lines.items():
             assert other.lines[label][0] == x
+            if (slug, name) in TIMED:
+                continue
             assert other.lines[label][1][0] == pytest.approx(y[0], rel=1e-3, abs=1e-6), (one.title, label)
 
 

@@ -174,14 +174,14 @@ def test_a_record_with_an_unknown_field_is_refused_by_field(tmp_path: Path):
         read(run.folder)
 
 
-@pytest.mark.parametrize(("version", "shown"), [(2, "2"), (None, "None")])
+@pytest.mark.parametrize(("version", "shown"), [(1, "1"), (None, "None")])
 def test_a_record_of_another_schema_version_is_refused_with_both_versions(
     tmp_path: Path, version: int | None, shown: str
 ):
     run = make_run(tmp_path / "run")
     change_record(run.folder, schema_version=version)
 
-    with pytest.raises(UserError, match=rf"schema version {shown}; this twotrack reads 1\."):
+    with pytest.raises(UserError, match=rf"schema version {shown}; this twotrack reads 2\."):
         read(run.folder)
 
 

@@ -146,8 +146,8 @@ def test_the_page_is_one_file_that_loads_nothing(page: Page):
     assert "script" not in page.tags
 
 
-def test_the_page_shows_results_difference_disagreements_and_curves(page: Page):
-    assert len(page.pictures) == 3
+def test_the_page_shows_results_difference_disagreements_mistakes_and_curves(page: Page, runs: list[Run]):
+    assert len(page.pictures) == 3 + len(disagreements.worst(runs))
     assert "svg" in page.tags
     for shown in ("99.96 %", "99.97 %", "torch", "keras:jax", "3 of 10,000", "421,642", "learning_rate 0.003"):
         assert shown in page.text
