@@ -4,7 +4,8 @@ The months of the embedded customers are reconstructed from one row each (shared
 A user's own file holds months as they were (shared/datasets/month_rows.py). Labels, splits and class names: as telco.
 """
 
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -34,7 +35,7 @@ def read(source: Source) -> Dataset:
         train=train,
         validation=validation,
         test=test,
-        prepare=partial(prepare, fit(train.inputs["months"], train.inputs["mask"])),
+        prepare=Prepare(fit(train.inputs["months"], train.inputs["mask"])),
         feature_names=FEATURES,
     )
 
@@ -44,10 +45,17 @@ def fit(months: np.ndarray, mask: np.ndarray) -> Standardise:
     return Standardise.fit(months[mask], np.full(len(FEATURES), True))
 
 
-def prepare(standardise: Standardise, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return months (batch, month 12, feature 5) float32, exactly 0 where there is no real month, and the mask."""
-    mask = inputs["mask"]
-    return {"months": np.where(mask[..., np.newaxis], standardise(inputs["months"]), np.float32(0)), "mask": mask}
+@dataclass(frozen=True)
+class Prepare:
+    """Stored months and mask to model inputs."""
+
+    standardise: Standardise
+
+    def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return months (batch, month 12, feature 5) float32, exactly 0 where there is no real month, and the mask."""
+        mask = inputs["mask"]
+        months = np.where(mask[..., np.newaxis], self.standardise(inputs["months"]), np.float32(0))
+        return {"months": months, "mask": mask}
 
 
 def _embedded(source: Source) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -10,19 +10,18 @@ import os
 from collections.abc import Mapping, Sequence
 from ctypes import POINTER, c_char_p, c_int, c_int64, c_size_t, c_void_p
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
 from shared.errors import UserError
+from shared.serving.protos import message
+from shared.serving.tensors import NUMBERS, TEXT, data_type
 
 TAG = "serve"
-NUMBERS = {1: np.float32, 2: np.float64, 3: np.int32, 4: np.uint8, 9: np.int64, 10: np.bool_}
-"""NumPy's type for each TF_DataType that a served model takes or gives, strings aside."""
-STRING = 7
-STRING_BYTES = 24
+TEXT_BYTES = 24
 """Size of a TF_TString."""
 
 
@@ -31,11 +30,11 @@ class ServingError(Exception):
 
 
 class _Buffer(ctypes.Structure):
-    _fields_ = [("data", c_void_p), ("length", c_size_t), ("deallocator", c_void_p)]  # noqa: RUF012 - ctypes' form
+    _fields_ = [("data", c_void_p), ("length", c_size_t), ("deallocator", c_void_p)]
 
 
 class _Output(ctypes.Structure):
-    _fields_ = [("operation", c_void_p), ("index", c_int)]  # noqa: RUF012 - ctypes' form
+    _fields_ = [("operation", c_void_p), ("index", c_int)]
 
 
 _SIGNATURES: Mapping[str, tuple[object, tuple[object, ...]]] = {
@@ -63,6 +62,7 @@ _SIGNATURES: Mapping[str, tuple[object, tuple[object, ...]]] = {
     "TF_NumDims": (c_int, (c_void_p,)),
     "TF_Dim": (c_int64, (c_void_p, c_int)),
     "TF_TensorByteSize": (c_size_t, (c_void_p,)),
+    "TF_GetAllOpList": (POINTER(_Buffer), ()),
     "TF_StringInit": (None, (c_void_p,)),
     "TF_StringCopy": (None, (c_void_p, c_char_p, c_size_t)),
     "TF_StringGetDataPointer": (c_void_p, (c_void_p,)),
@@ -106,6 +106,17 @@ def _library() -> ctypes.CDLL:
         function.restype, function.argtypes = result, arguments
     library["_ZN10tensorflow21DisableXlaCompilationEv"]()
     return library
+
+
+def known_operations() -> frozenset[str]:
+    """Return the names of all operations that the C++ libraries register."""
+    library = _library()
+    listed = library.TF_GetAllOpList()
+    try:
+        content = ctypes.string_at(listed.contents.data, listed.contents.length)
+    finally:
+        library.TF_DeleteBuffer(listed)
+    return frozenset(operation.name for operation in message("Operations").FromString(content).op)
 
 
 @dataclass(frozen=True)
@@ -197,15 +208,15 @@ class LoadedModel:
         if array.dtype == object:
             return self._string_tensor(array, shape)
         plain = np.ascontiguousarray(array)
-        tensor = self._tf.TF_AllocateTensor(self._types[plain.dtype], shape, plain.ndim, plain.nbytes)
+        tensor = self._tf.TF_AllocateTensor(data_type(plain), shape, plain.ndim, plain.nbytes)
         ctypes.memmove(self._tf.TF_TensorData(tensor), plain.ctypes.data, plain.nbytes)
         return tensor
 
     def _string_tensor(self, array: np.ndarray, shape: ctypes.Array) -> int:
-        tensor = self._tf.TF_AllocateTensor(STRING, shape, array.ndim, STRING_BYTES * array.size)
+        tensor = self._tf.TF_AllocateTensor(TEXT, shape, array.ndim, TEXT_BYTES * array.size)
         start = self._tf.TF_TensorData(tensor)
         for number, text in enumerate(array.ravel()):
-            place = start + STRING_BYTES * number
+            place = start + TEXT_BYTES * number
             self._tf.TF_StringInit(place)
             self._tf.TF_StringCopy(place, text, len(text))
         return tensor
@@ -213,8 +224,8 @@ class LoadedModel:
     def _array(self, tensor: int) -> np.ndarray:
         shape = [self._tf.TF_Dim(tensor, axis) for axis in range(self._tf.TF_NumDims(tensor))]
         kind, start = self._tf.TF_TensorType(tensor), self._tf.TF_TensorData(tensor)
-        if kind == STRING:
-            places = [start + STRING_BYTES * number for number in range(int(np.prod(shape)))]
+        if kind == TEXT:
+            places = [start + TEXT_BYTES * number for number in range(int(np.prod(shape)))]
             texts = [
                 ctypes.string_at(self._tf.TF_StringGetDataPointer(one), self._tf.TF_StringGetSize(one))
                 for one in places
@@ -222,10 +233,6 @@ class LoadedModel:
             return np.array(texts, object).reshape(shape)
         content = ctypes.string_at(start, self._tf.TF_TensorByteSize(tensor))
         return np.frombuffer(content, NUMBERS[kind]).reshape(shape)
-
-    @cached_property
-    def _types(self) -> dict[np.dtype, int]:
-        return {np.dtype(kind): number for number, kind in NUMBERS.items()}
 
     def _check(self) -> None:
         if self._tf.TF_GetCode(self._status):

@@ -1,0 +1,128 @@
+"""A trained model as a SavedModel whose signatures take what a client has and answer with probabilities.
+
+Native TensorFlow operations only: whatever track trained the model, its weights are those of the Keras model on the
+TensorFlow backend. Signatures: https://www.tensorflow.org/tfx/serving/signature_defs
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+
+from keras_track import in_graph
+from shared.datasets.spec import Dataset
+from shared.serving.fields import KINDS, Field, fields
+from shared.serving.names import (
+    CLASS_NAME,
+    CLASSES,
+    CLASSIFY,
+    CLASSIFY_METHOD,
+    DEFAULT,
+    ENCODED,
+    EXAMPLES,
+    IMAGE_BYTES,
+    PROBABILITIES,
+    SCORES,
+)
+
+Answers = dict[str, tf.Tensor]
+Respond = Callable[..., Answers]
+
+
+def write(model: keras.Model, dataset: Dataset, folder: Path) -> None:
+    """Write the SavedModel of a model that takes what `dataset.prepare` makes, with all its signatures."""
+    module = tf.Module()
+    module.model_variables = [variable.value for variable in model.variables]
+    signatures = {name: _concrete(respond, specs) for name, (respond, specs) in _signatures(model, dataset).items()}
+    tf.saved_model.save(module, str(folder), signatures=signatures)
+    _set_method(folder / "saved_model.pb", CLASSIFY, CLASSIFY_METHOD)
+
+
+def _signatures(model: keras.Model, dataset: Dataset) -> dict[str, tuple[Respond, dict[str, tf.TensorSpec]]]:
+    """Return what each signature does, and its inputs."""
+    given = fields(dataset)
+    prepare = in_graph.preparation(dataset, given)
+
+    def default(**client: tf.Tensor) -> Answers:
+        return _answers(model(prepare(client), training=False), dataset.class_names)
+
+    specs = {name: tf.TensorSpec((None, *field.shape), field.dtype, name) for name, field in given.items()}
+    if KINDS[dataset.name] != "image":
+        parse = _parser(given)
+        classify = _classify(lambda examples: default(**parse(examples)), dataset.class_names)
+        return {DEFAULT: (default, specs), CLASSIFY: (classify, _EXAMPLES)}
+
+    decode = in_graph.decoder(dataset)
+
+    def encoded(image_bytes: tf.Tensor) -> Answers:
+        return _answers(model(decode(_not_empty(image_bytes)), training=False), dataset.class_names)
+
+    return {
+        DEFAULT: (default, specs),
+        ENCODED: (encoded, {IMAGE_BYTES: tf.TensorSpec((None,), tf.string, IMAGE_BYTES)}),
+        CLASSIFY: (_classify(lambda examples: encoded(_picture_of(examples)), dataset.class_names), _EXAMPLES),
+    }
+
+
+def _answers(logits: tf.Tensor, class_names: tuple[str, ...]) -> Answers:
+    """Return probabilities (batch, classes), as shared.metrics has them, and the name of the most probable class."""
+    one = logits.shape[-1] == 1
+    probabilities = tf.sigmoid(tf.concat([-logits, logits], axis=-1)) if one else tf.nn.softmax(logits)
+    best = tf.gather(tf.constant(class_names), tf.argmax(probabilities, axis=-1))
+    return {PROBABILITIES: probabilities, CLASS_NAME: best}
+
+
+def _not_empty(texts: tf.Tensor) -> tf.Tensor:
+    """Return texts (batch,), unless there are none."""
+    some = tf.debugging.Assert(tf.size(texts) > 0, ["expected at least one example, found none"])
+    with tf.control_dependencies([some]):
+        return tf.ensure_shape(texts, (None,))
+
+
+# === classify: every class with its score, from serialised tf.train.Example ===
+
+
+_EXAMPLES = {EXAMPLES: tf.TensorSpec((None,), tf.string, EXAMPLES)}
+
+
+def _classify(respond: Callable[[tf.Tensor], Answers], class_names: tuple[str, ...]) -> Respond:
+    def classify(inputs: tf.Tensor) -> Answers:
+        scores = respond(_not_empty(inputs))[PROBABILITIES]
+        return {SCORES: scores, CLASSES: tf.broadcast_to(tf.constant(class_names), tf.shape(scores))}
+
+    return classify
+
+
+def _parser(given: Mapping[str, Field]) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
+    """Return what reads a client's inputs from examples; an Example knows texts, whole numbers and float32 only."""
+    kept = {"string": tf.string, "float32": tf.float32}
+    features = {
+        name: tf.io.FixedLenFeature(field.shape, kept.get(field.dtype, tf.int64)) for name, field in given.items()
+    }
+
+    def parse(examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        found = tf.io.parse_example(examples, features)
+        return {name: tf.cast(found[name], field.dtype) for name, field in given.items()}
+
+    return parse
+
+
+def _picture_of(examples: tf.Tensor) -> tf.Tensor:
+    return tf.io.parse_example(examples, {IMAGE_BYTES: tf.io.FixedLenFeature((), tf.string)})[IMAGE_BYTES]
+
+
+# === The file ===
+
+
+def _concrete(respond: Respond, specs: Mapping[str, tf.TensorSpec]) -> Callable[..., Answers]:
+    return tf.function(respond).get_concrete_function(**specs)
+
+
+def _set_method(file: Path, signature: str, method: str) -> None:
+    """State the method of a signature: TensorFlow writes `predict` for all, and the server asks."""
+    saved = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+    for meta_graph in saved.meta_graphs:
+        meta_graph.signature_def[signature].method_name = method
+    file.write_bytes(saved.SerializeToString())

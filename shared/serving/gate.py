@@ -1,0 +1,214 @@
+"""The gate: what a version folder must show in the server's own runtime before it is called an export.
+
+Runs in a process that has not imported TensorFlow in Python, with XLA switched off, as in the stock server.
+"""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from google.protobuf.message import DecodeError
+
+from shared.serving import expected, prediction_log, signatures
+from shared.serving.loader import LoadedModel, ServingError, known_operations
+from shared.serving.names import CLASS_NAME, CLASSIFY_METHOD, DEFAULT, PREDICT_METHOD, PROBABILITIES
+from shared.serving.repository import WARM_UP
+
+BATCH_SIZES = (1, 2, 7, 32)
+LIMIT = 1e-5
+"""Largest difference of a probability from the run's."""
+MOST_WARM_UP_REQUESTS = 1000
+"""The server refuses a longer file."""
+FOREIGN = {
+    "*PyFunc*": "calls Python, which the server does not have",
+    "Xla*": "needs XLA compilation, which the stock server switches off",
+    "Cudnn*": "needs a GPU",
+}
+"""Operations by pattern, and why a stock server cannot run them."""
+
+
+class RefusedError(Exception):
+    """A check failed; the message says what was expected and what was found."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the table."""
+
+    name: str
+    state: str
+    """passed, refused, or not reached."""
+    detail: str
+
+
+def task(arguments: Mapping[str, Any], report: Callable[[str, Mapping[str, Any]], None]) -> list[dict[str, str]]:
+    """Worker task: check a version folder; return the checks, the first refusal ending them."""
+    checks = []
+    for check in check_version(Path(arguments["version"])):
+        checks.append(vars(check))
+        report(check.name, {})
+    return checks
+
+
+def check_version(version: Path) -> Iterator[Check]:
+    """Yield every check of a version folder in turn; after one that refuses the others are not reached."""
+    candidate, refused = _Candidate(version), False
+    for name, check in CHECKS.items():
+        if refused:
+            yield Check(name, "not reached", "")
+            continue
+        try:
+            yield Check(name, "passed", check(candidate))
+        except (RefusedError, ServingError, expected.NothingExpectedError) as error:
+            refused = True
+            yield Check(name, "refused", str(error))
+    candidate.close()
+
+
+class _Candidate:
+    """A version folder, read and loaded as far as the checks have come."""
+
+    def __init__(self, version: Path):
+        self.version = version
+
+    @cached_property
+    def meta_graph(self) -> Any:
+        return signatures.meta_graph((self.version / "saved_model.pb").read_bytes())
+
+    @cached_property
+    def signatures(self) -> Mapping[str, signatures.Signature]:
+        return signatures.signatures(self.meta_graph)
+
+    @cached_property
+    def model(self) -> LoadedModel:
+        return LoadedModel(self.version)
+
+    @cached_property
+    def expected(self) -> expected.Expected:
+        return expected.read(self.version)
+
+    def close(self) -> None:
+        if "model" in vars(self):
+            self.model.close()
+
+
+def _files(candidate: _Candidate) -> str:
+    """saved_model.pb can be read, and the variables are there."""
+    if not candidate.version.name.isdecimal():
+        raise RefusedError(f"expected a whole number as the name of the version, found '{candidate.version.name}'")
+    for name in ("saved_model.pb", "variables/variables.index"):
+        if not (candidate.version / name).is_file():
+            raise RefusedError(f"expected a file {name}, found none")
+    try:
+        nodes = len(candidate.meta_graph.graph_def.node)
+    except (DecodeError, IndexError) as error:
+        raise RefusedError(f"saved_model.pb is damaged: {error}") from error
+    size = sum(file.stat().st_size for file in candidate.version.rglob("*") if file.is_file())
+    return f"{nodes:,} nodes, {size / 1e6:.1f} MB"
+
+
+def _operations(candidate: _Candidate) -> str:
+    """No operation that the stock server lacks."""
+    graph = candidate.meta_graph.graph_def
+    own = {function.signature.name for function in graph.library.function}
+    nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
+    used = {node.op for node in nodes} - own
+    for operation in sorted(used):
+        for pattern, reason in FOREIGN.items():
+            if fnmatch(operation, pattern):
+                raise RefusedError(f"operation {operation} {reason}")
+    if strange := sorted(used - known_operations()):
+        raise RefusedError(f"operation {strange[0]} is none of the server's")
+    return f"{len(used)} kinds, all the server's own"
+
+
+def _signatures(candidate: _Candidate) -> str:
+    """There is a serving_default, and every input takes any number of examples."""
+    found = candidate.signatures
+    if DEFAULT not in found:
+        raise RefusedError(f"expected a signature {DEFAULT}, found {', '.join(found) or 'none'}")
+    for name, signature in found.items():
+        if signature.method not in (PREDICT_METHOD, CLASSIFY_METHOD):
+            raise RefusedError(f"{name}: the server has no method '{signature.method}'")
+        for of, tensor in [*signature.inputs.items(), *signature.outputs.items()]:
+            if not tensor.shape or tensor.shape[0] != -1:
+                raise RefusedError(f"{name}: {of} has shape {tensor.shape}; expected any number of examples (-1) first")
+    return ", ".join(found)
+
+
+def _loads(candidate: _Candidate) -> str:
+    """The C++ runtime loads it."""
+    candidate.model.require_loaded()
+    if "tensorflow" in sys.modules:
+        raise RefusedError("TensorFlow's Python is in this process: the check would prove nothing")
+    return "in the C++ runtime, XLA switched off"
+
+
+def _predictions(candidate: _Candidate) -> str:
+    """Every signature gives the run's probabilities, whatever the batch size."""
+    differences = {}
+    for request in candidate.expected.requests:
+        signature = _signature(candidate, request.signature)
+        for size in BATCH_SIZES:
+            found = signature.ask(candidate.model, {name: array[:size] for name, array in request.inputs.items()})
+            difference = _difference(candidate.expected, found, size)
+            if not difference <= LIMIT:  # NaN is refused too
+                raise RefusedError(
+                    f"{request.signature}, batch of {size}: probabilities differ from the run's by {difference:.1e}, "
+                    f"limit {LIMIT:.0e}"
+                )
+            differences[request.signature] = max(difference, differences.get(request.signature, 0.0))
+    sizes = ", ".join(map(str, BATCH_SIZES))
+    found = "; ".join(f"{name} {difference:.1e}" for name, difference in differences.items())
+    return f"batches of {sizes}: {found} of {LIMIT:.0e}"
+
+
+def _difference(wanted: expected.Expected, found: Mapping[str, np.ndarray], size: int) -> float:
+    """Return the largest difference of a probability; RefusedError if the answers have another form."""
+    probabilities = wanted.probabilities[:size]
+    if PROBABILITIES not in found or found[PROBABILITIES].shape != probabilities.shape:
+        shapes = {name: array.shape for name, array in found.items()}
+        raise RefusedError(f"expected {PROBABILITIES} of shape {probabilities.shape}, found {shapes}")
+    names = np.array(wanted.origin.class_names)[found[PROBABILITIES].argmax(axis=1)]
+    if CLASS_NAME in found and [name.decode() for name in found[CLASS_NAME]] != names.tolist():
+        raise RefusedError(f"{CLASS_NAME} is not the class of the largest probability")
+    return float(np.abs(found[PROBABILITIES] - probabilities).max())
+
+
+def _classify(candidate: _Candidate) -> str:
+    return ""
+
+
+def _warm_up(candidate: _Candidate) -> str:
+    """The warm-up file's requests are answered."""
+    path = candidate.version / WARM_UP
+    try:
+        requests = prediction_log.read(path)
+    except (OSError, prediction_log.DamagedLogError) as error:
+        raise RefusedError(f"{WARM_UP}: {error}") from error
+    if not 0 < len(requests) <= MOST_WARM_UP_REQUESTS:
+        raise RefusedError(f"{WARM_UP}: expected 1 to {MOST_WARM_UP_REQUESTS:,} requests, found {len(requests):,}")
+    for request in requests:
+        _signature(candidate, request.signature).ask(candidate.model, request.inputs)
+    return f"{len(requests)} requests replayed"
+
+
+def _signature(candidate: _Candidate, name: str) -> signatures.Signature:
+    if name not in candidate.signatures:
+        raise RefusedError(f"expected a signature {name}, found {', '.join(candidate.signatures)}")
+    return candidate.signatures[name]
+
+
+CHECKS: Mapping[str, Callable[[_Candidate], str]] = {
+    "files": _files,
+    "operations": _operations,
+    "signatures": _signatures,
+    "loads": _loads,
+    "predictions": _predictions,
+    "warm-up": _warm_up,
+}

@@ -1,0 +1,16 @@
+"""Names of a served model's signatures, inputs and outputs. Those of classify are the server's own."""
+
+DEFAULT = "serving_default"
+ENCODED = "encoded_image"
+CLASSIFY = "classify"
+
+IMAGE_BYTES = "image_bytes"
+EXAMPLES = "inputs"
+
+PROBABILITIES = "probabilities"
+CLASS_NAME = "class_name"
+CLASSES = "classes"
+SCORES = "scores"
+
+PREDICT_METHOD = "tensorflow/serving/predict"
+CLASSIFY_METHOD = "tensorflow/serving/classify"

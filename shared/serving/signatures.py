@@ -1,0 +1,60 @@
+"""The signatures of a SavedModel, and asking one of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from shared.serving.loader import LoadedModel, Place
+from shared.serving.protos import message
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An input or output, and where in the graph it is."""
+
+    place: Place
+    dtype: int
+    shape: tuple[int, ...] | None
+    """-1 where any size is taken; None if any number of axes is."""
+
+    @classmethod
+    def of(cls, info: Any) -> "Tensor":
+        """Read a TensorInfo."""
+        shape = info.tensor_shape
+        sizes = None if shape.unknown_rank else tuple(dim.size for dim in shape.dim)
+        return cls(Place.parse(info.name), info.dtype, sizes)
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What the model can be asked."""
+
+    method: str
+    inputs: Mapping[str, Tensor]
+    outputs: Mapping[str, Tensor]
+
+    def ask(self, model: LoadedModel, given: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the outputs by name; ServingError with the runtime's message if it refuses."""
+        fed = {self.inputs[name].place: array for name, array in given.items()}
+        found = model.run(fed, [output.place for output in self.outputs.values()])
+        return dict(zip(self.outputs, found, strict=True))
+
+
+def signatures(meta_graph: Any) -> dict[str, Signature]:
+    """Return the signatures of a MetaGraph by name, those that a server offers."""
+    return {
+        pair.key: Signature(pair.value.method_name, _tensors(pair.value.inputs), _tensors(pair.value.outputs))
+        for pair in meta_graph.signature_def
+        if pair.value.method_name
+    }
+
+
+def _tensors(pairs: Any) -> dict[str, Tensor]:
+    return {pair.key: Tensor.of(pair.value) for pair in pairs}
+
+
+def meta_graph(content: bytes) -> Any:
+    """Read the MetaGraph of saved_model.pb; DecodeError if it is damaged, IndexError if there is none."""
+    return message("SavedModel").FromString(content).meta_graphs[0]
