@@ -67,10 +67,15 @@ class Worker:
         try:
             self._process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            self.kill()
             self._process.wait()
         self._process.stdout.close()
         self._log.close()
+
+    def kill(self) -> None:
+        """Stop it now, whatever it is doing; a call that waits for it raises WorkerDiedError."""
+        with suppress(ProcessLookupError):  # it has ended, and was waited for
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     @property
     def pid(self) -> int:

@@ -141,7 +141,12 @@ def _observe_all(
             track: pool.submit(_observe, subject, track, worker, folder / track.replace(":", "-"), on_phase)
             for track, worker in workers.items()
         }
-        return {track: future.result() for track, future in futures.items()}
+        try:
+            return {track: future.result() for track, future in futures.items()}
+        except BaseException:  # also Ctrl-C: the pool waits for its threads, and they for their workers
+            for worker in workers.values():
+                worker.kill()
+            raise
 
 
 def _observe(subject: Subject, track: str, worker: Worker, folder: Path, on_phase: OnPhase) -> Observation:

@@ -110,3 +110,16 @@ def test_a_worker_killed_before_any_run_is_finished_leaves_nothing(tmp_path: Pat
     assert "the worker of torch died (SIGKILL)" in command.stderr
     assert "error: no track finished, so there is nothing to report." in command.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["stderr.txt"]
+
+
+def test_a_polite_kill_stops_a_verification_and_its_workers(tmp_path: Path):
+    with Running("verify", "mnist_cnn", "--tracks", "keras:tensorflow", folder=tmp_path) as command:
+        command.wait_for(lambda: command.worker(None) and command.worker("tensorflow"), "both workers are there")
+        workers = [command.worker(None), command.worker("tensorflow")]
+        wait_until(lambda: workers[0].cpu_times().user > 2, "torch is at work")
+        command.process.send_signal(signal.SIGTERM)
+        code = command.process.wait(10)
+
+        assert not any(worker.is_running() for worker in workers)
+    assert code == 143
+    assert "Traceback" not in command.stderr
