@@ -31,11 +31,11 @@ class ServingError(Exception):
 
 
 class _Buffer(ctypes.Structure):
-    _fields_ = [("data", c_void_p), ("length", c_size_t), ("deallocator", c_void_p)]  # noqa: RUF012 - ctypes' form
+    _fields_ = [("data", c_void_p), ("length", c_size_t), ("deallocator", c_void_p)]
 
 
 class _Output(ctypes.Structure):
-    _fields_ = [("operation", c_void_p), ("index", c_int)]  # noqa: RUF012 - ctypes' form
+    _fields_ = [("operation", c_void_p), ("index", c_int)]
 
 
 _SIGNATURES: Mapping[str, tuple[object, tuple[object, ...]]] = {
