@@ -64,7 +64,7 @@ def _hold_second_bias(layer: nn.RNNBase) -> None:
 
 def last_real(x: Tensor, mask: Tensor) -> Tensor:
     """Return from x (batch, time, size) the last step (batch, size) that mask (batch, time), a prefix, keeps."""
-    return x[torch.arange(len(x), device=x.device), mask.sum(dim=1) - 1]
+    return x[torch.arange(x.shape[0], device=x.device), mask.sum(dim=1) - 1]  # len(x) would fix the batch of an export
 
 
 class Positions(nn.Module):

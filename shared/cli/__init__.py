@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from shared.cli import compare, convert, data, doctor, experiment, listing, predict, report, run, verify
+from shared.cli import compare, convert, data, doctor, experiment, export, listing, predict, report, run, verify
 from shared.cli.console import print_error
 from shared.errors import UserError, WorkerDiedError
 
@@ -26,6 +26,7 @@ app.command("verify")(verify.verify)
 app.command("experiment")(experiment.experiment)
 app.command("convert")(convert.convert)
 app.command("predict")(predict.predict)
+app.command("export")(export.export)
 app.command("report")(report.report)
 
 

@@ -1,0 +1,64 @@
+"""A chapter's Keras model, on the TensorFlow backend, as a file for other runtimes: .keras and LiteRT.
+
+Each has the inputs and outputs by name.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+import keras_track.layers  # noqa: F401 - a .keras file names the layers that it registers
+from shared.export.formats import INPUT_TYPES, LOGITS, PROBABILITIES
+from shared.export.subject import Subject
+from shared.inputs import Input
+
+TRACK = "keras:tensorflow"
+
+
+def served(model: keras.Model, inputs: Mapping[str, Input]) -> keras.Model:
+    """Return the model from inputs by name to logits (batch, classes or 1) and probabilities (batch, classes)."""
+    given = {name: keras.Input(one.shape, dtype=INPUT_TYPES[one.kind], name=name) for name, one in inputs.items()}
+    logits = model(list(given.values()) if len(given) > 1 else next(iter(given.values())))
+    return keras.Model(given, {LOGITS: logits, PROBABILITIES: _probabilities(logits)}, name=f"served_{model.name}")
+
+
+def _probabilities(logits: Any) -> Any:
+    if logits.shape[-1] > 1:
+        return ops.softmax(logits)
+    return ops.concatenate([ops.sigmoid(-logits), ops.sigmoid(logits)], axis=-1)
+
+
+def keras_file(subject: Subject, path: Path) -> None:
+    """Write a .keras file."""
+    served(subject.model(TRACK).model, subject.inputs).save(path)
+
+
+def open_keras_file(path: Path, track: str) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
+    """Load a .keras file in safe mode, with this package's layers and none of its models."""
+    return _predict(keras.saving.load_model(path, safe_mode=True))
+
+
+def litert(subject: Subject, path: Path) -> None:
+    """Write a .tflite file that takes LiteRT's own operations alone."""
+    model = subject.model(TRACK).model
+    _unroll(model)
+    served(model, subject.inputs).export(path, format="litert", verbose=False)
+
+
+def _unroll(model: keras.Model) -> None:
+    """Let recurrent layers lay out their steps: the lists in which a loop collects its states are no LiteRT type."""
+    for layer in model._flatten_layers():
+        if isinstance(layer, layers.RNN):
+            layer.unroll = True
+
+
+def _predict(model: keras.Model) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
+    def predict(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        found = model.predict_on_batch(dict(inputs))
+        return {name: ops.convert_to_numpy(values) for name, values in found.items()}
+
+    return predict

@@ -1,0 +1,42 @@
+"""Whether an exported model, reloaded in its own runtime, says what the run said."""
+
+from pathlib import Path
+
+import numpy as np
+
+from shared import metrics
+from shared.errors import UserError, as_user_error
+from shared.export.formats import LOGITS, PROBABILITIES, Format
+from shared.export.names import resolve
+from shared.export.subject import Subject
+
+BATCH_SIZES = (1, 7)
+"""One, which exporters like to take for a constant, and one that none of them has seen."""
+TOLERANCE = 1e-5
+"""On probabilities, between an exported model and the stored predictions of its run."""
+
+
+def compare(form: Format, path: Path, subject: Subject, track: str | None) -> dict[int, float]:
+    """Return by batch size the largest difference of a probability; UserError if the runtime refuses the model."""
+    with as_user_error(f"{form.runtime} does not load the exported model"):
+        predict = resolve(form.open)(path, track)
+    found = {}
+    for size in BATCH_SIZES:
+        with as_user_error(f"{form.runtime} does not run the exported model on a batch of {size}"):
+            found[size] = difference(predict(subject.examples(size)), subject.probabilities(size))
+    return found
+
+
+def difference(outputs: dict[str, np.ndarray], expected: np.ndarray) -> float:
+    """Return the largest difference of both outputs from the expected probabilities (batch, classes).
+
+    Infinite if an output has NaN. Raises UserError for an output that is missing or has another shape.
+    """
+    if set(outputs) != {LOGITS, PROBABILITIES}:
+        raise UserError(f"expected the outputs {LOGITS} and {PROBABILITIES}, found {', '.join(outputs) or 'none'}.")
+    given = {LOGITS: metrics.probabilities(outputs[LOGITS]), PROBABILITIES: outputs[PROBABILITIES]}
+    for name, values in given.items():
+        if values.shape != expected.shape:
+            raise UserError(f"{name}: expected a shape that gives {expected.shape}, found {outputs[name].shape}.")
+    largest = max(float(np.abs(values - expected).max()) for values in given.values())
+    return largest if np.isfinite(largest) else float("inf")

@@ -1,0 +1,117 @@
+"""The formats that `twotrack export` writes. Light: no framework and no NumPy."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from types import MappingProxyType
+
+from shared.errors import UserError, unknown
+
+LOGITS, PROBABILITIES = "logits", "probabilities"
+"""The outputs of every exported model: (batch, classes or 1), and (batch, classes), as shared.metrics has them."""
+INPUT_TYPES = MappingProxyType({"real": "float32", "tokens": "int32", "mask": "bool"})
+"""By the kind of an input, the type in which every exported model takes it; images have their channels last."""
+OWN = "own"
+"""As the place where a format is reloaded: on the track of the run."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """One kind of file, or folder, that a run's model is exported to."""
+
+    name: str
+    suffix: str
+    """How the name of the file must end; empty for a folder."""
+    runtime: str
+    """What reloads it, for tables and messages."""
+    track: str | None
+    """Whose model is written, whichever track trained the weights; None if it takes no framework."""
+    write: str
+    """module:function(subject, path), called in a worker of `track`."""
+    open: str
+    """module:function(path, track), called in a fresh worker; returns a function from inputs to outputs, by name."""
+    reload_on: str | None
+    """The track whose worker reloads it, or OWN; None for a process that imports no framework."""
+    requires: tuple[str, ...] = ()
+    """Modules beside those of the tracks that must be importable."""
+    check: str = "shared.export.check:compare"
+    """module:function(format, path, subject, track), called in the worker that reloads; returns the largest
+    difference by batch size."""
+    refusals: Mapping[str, str] = field(default_factory=dict)
+    """By slug of the chapter, why its model cannot be had in this format."""
+
+    @property
+    def missing(self) -> list[str]:
+        """Required modules that are not installed."""
+        return [module for module in self.requires if find_spec(module) is None]
+
+    def require(self, chapter: str) -> None:
+        """Raise UserError if the chapter's model cannot be had in this format, or a module is missing."""
+        if chapter in self.refusals:
+            raise UserError(f"'{chapter}' cannot be exported to {self.name}: {self.refusals[chapter]}.")
+        if self.missing:
+            raise UserError(
+                f"the format '{self.name}' needs {' and '.join(self.missing)}, not installed here; run: "
+                "pip install -c constraints.txt -e '.[export]'"
+            )
+
+
+FORMATS: dict[str, Format] = {
+    one.name: one
+    for one in (
+        Format(
+            "onnx",
+            suffix=".onnx",
+            runtime="ONNX Runtime",
+            track="torch",
+            write="torch_track.export:onnx",
+            open="shared.export.runtimes:onnx",
+            reload_on=None,
+            requires=("onnx", "onnxruntime", "onnxscript"),
+        ),
+        Format(
+            "litert",
+            suffix=".tflite",
+            runtime="LiteRT",
+            track="keras:tensorflow",
+            write="keras_track.export:litert",
+            open="shared.export.runtimes:litert",
+            reload_on=None,
+            requires=("ai_edge_litert",),
+        ),
+        Format(
+            "torch-export",
+            suffix=".pt2",
+            runtime="torch.export.load",
+            track="torch",
+            write="torch_track.export:torch_export",
+            open="torch_track.export:open_torch_export",
+            reload_on="torch",
+        ),
+        Format(
+            "keras",
+            suffix=".keras",
+            runtime="keras.saving.load_model",
+            track="keras:tensorflow",
+            write="keras_track.export:keras_file",
+            open="keras_track.export:open_keras_file",
+            reload_on="keras:tensorflow",
+        ),
+        Format(
+            "safetensors",
+            suffix=".safetensors",
+            runtime="the run's track",
+            track=None,
+            write="shared.export.canonical:write",
+            open="shared.export.canonical:open_weights",
+            reload_on=OWN,
+        ),
+    )
+}
+
+
+def get(name: str) -> Format:
+    """Return the format; UserError with the nearest name otherwise."""
+    if name not in FORMATS:
+        raise unknown("format", name, FORMATS, f"The formats are: {', '.join(FORMATS)}.")
+    return FORMATS[name]

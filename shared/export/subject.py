@@ -1,0 +1,82 @@
+"""What an export works on: a run's model, the inputs it takes, and what the run itself predicted."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from shared import __version__, chapters, datasets, metrics
+from shared.chapters.spec import Chapter
+from shared.datasets.spec import Dataset
+from shared.export.formats import INPUT_TYPES, LOGITS, PROBABILITIES
+from shared.harness.run_folder import Run, read
+from shared.inputs import Input, by_name, describe
+from shared.track import TrackModel, open_track
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A finished run, seen by an export."""
+
+    run: Run
+
+    @classmethod
+    def of(cls, folder: Path) -> "Subject":
+        """Read the run folder; UserError if it is none."""
+        return cls(read(folder))
+
+    @property
+    def chapter(self) -> Chapter:
+        """The run's chapter."""
+        return chapters.get(self.run.record.job.chapter)
+
+    @cached_property
+    def config(self) -> Any:
+        """The model's hyperparameters."""
+        return self.chapter.configure(self.run.record.job.settings)
+
+    @cached_property
+    def inputs(self) -> dict[str, Input]:
+        """Every input by name, in the order of torch's forward."""
+        return describe(self.chapter.inputs(self.config))
+
+    @cached_property
+    def _dataset(self) -> Dataset:
+        return self.chapter.data(datasets.here(self.chapter.dataset, self.run.record.job.source), self.config)
+
+    def model(self, track: str) -> TrackModel:
+        """Return the model with the run's weights on a track of this process, on the CPU."""
+        model = open_track(track, "cpu").build(self.chapter, self.config, self.run.record.job.seed)
+        model.load_weights(self.run.weights)
+        return model
+
+    def examples(self, count: int) -> dict[str, np.ndarray]:
+        """Return the first test examples (count, ...) by name of the input, prepared for the model."""
+        prepared = by_name(self._dataset.prepare(self._dataset.test.first(count).inputs))
+        return {name: np.asarray(prepared[name], INPUT_TYPES[one.kind]) for name, one in self.inputs.items()}
+
+    def probabilities(self, count: int) -> np.ndarray:
+        """Return what the run predicted for them: (count, classes), computed from its stored logits."""
+        return metrics.probabilities(self.run.logits[:count])
+
+    def metadata(self) -> dict[str, str]:
+        """Return what a file should say of itself, as texts."""
+        job = self.run.record.job
+        inputs = {
+            name: {"type": INPUT_TYPES[one.kind], "shape": ["batch", *one.shape], "axes": "channels last"}
+            for name, one in self.inputs.items()
+        }
+        plain = {
+            "chapter": job.chapter,
+            "settings": job.settings,
+            "trained_on": job.track,
+            "inputs": inputs,
+            "outputs": [LOGITS, PROBABILITIES],
+            "classes": list(self._dataset.class_names),
+        }
+        return {"twotrack": __version__} | {
+            name: value if isinstance(value, str) else json.dumps(value) for name, value in plain.items()
+        }

@@ -1,0 +1,148 @@
+"""`twotrack export`: write under a temporary name, reload and compare, rename. Nothing is left of what is refused."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from shared import chapters
+from shared.errors import UserError, as_user_error
+from shared.export import formats
+from shared.export.check import TOLERANCE
+from shared.export.formats import OWN, Format
+from shared.export.names import resolve
+from shared.export.subject import Subject
+from shared.export.workers import Workers
+from shared.harness.records import Job
+from shared.harness.run_folder import partial_folder, read, unwritable
+from shared.track import installed_track
+
+OnStep = Callable[[str], None]
+WRITE, RELOAD = "write", "reload"
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written, and how far it is from the run's own predictions."""
+
+    out: Path
+    format: str
+    size: int
+    """Bytes, of all files together."""
+    differences: dict[int, float]
+    """The largest difference of a probability, by batch size."""
+
+    @property
+    def largest(self) -> float:
+        """Over all batch sizes."""
+        return max(self.differences.values())
+
+
+def export(folder: Path, name: str, out: Path, workers: Workers, on_step: OnStep = lambda _: None) -> Exported:
+    """Export the run's model, so that `out` appears whole, reloaded and compared, or not at all.
+
+    Raises UserError for anything that cannot be done; what needs no framework is checked first.
+    """
+    form, job = formats.get(name), read(folder).record.job
+    reload_on = job.track if form.reload_on == OWN else form.reload_on
+    _require(form, job, {form.track, reload_on} - {None})
+    _require_free(form, out)
+    with _partial(out) as partial:
+        made = partial / out.name
+        arguments = {"run": str(folder), "format": name, "path": str(made), "track": reload_on}
+        on_step(f"writing {form.name}")
+        workers.call(WRITE, form.track, f"{__name__}:write_task", arguments)
+        on_step(f"comparing in {form.runtime}")
+        found = workers.call(RELOAD, reload_on, f"{__name__}:check_task", arguments)
+        done = Exported(out, name, size_of(made), {int(size): value for size, value in found.items()})
+        require_same(done)
+        _publish(made, out)
+    return done
+
+
+def _require(form: Format, job: Job, tracks: set[str]) -> None:
+    """Raise UserError unless everything that the export needs is installed."""
+    chapter = chapters.get(job.chapter)
+    form.require(job.chapter)
+    for track in tracks:
+        installed_track(track)
+    if chapter.transfer:
+        chapter.transfer.require(chapter.configure(job.settings), tracks)
+
+
+def _require_free(form: Format, out: Path) -> None:
+    if not out.name.endswith(form.suffix):
+        raise UserError(f"--out: expected a name that ends in {form.suffix} for {form.name}, found '{out}'.")
+    if not out.parent.is_dir():
+        raise UserError(f"--out: the folder '{out.parent}' does not exist; create it or choose another one.")
+    if out.exists():
+        raise UserError(f"--out: '{out}' exists, and an export replaces nothing; choose another name or remove it.")
+
+
+def require_same(done: Exported) -> None:
+    """Raise UserError if the exported model does not say what its run said."""
+    for size, value in done.differences.items():
+        if not value <= TOLERANCE:
+            raise UserError(
+                f"the {done.format} export is not the run's model: on a batch of {size} its probabilities are "
+                f"{value:.1e} from the run's predictions, expected at most {TOLERANCE:.0e}; nothing was written."
+            )
+
+
+@contextmanager
+def _partial(out: Path) -> Iterator[Path]:
+    """Yield a new folder beside `out`, which is removed at the end."""
+    folder = partial_folder(out)
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        raise UserError(f"'{folder}' is of another export to this name; remove it if that one is over.") from None
+    except OSError as error:
+        raise unwritable(out.parent, error) from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _publish(made: Path, out: Path) -> None:
+    """Give the artifact its name; UserError if that was taken meanwhile."""
+    if out.exists():
+        raise UserError(f"--out: '{out}' has appeared during the export, which replaces nothing; remove it.")
+    try:
+        os.rename(made, out)
+    except OSError as error:
+        raise unwritable(out.parent, error) from error
+
+
+def size_of(artifact: Path) -> int:
+    """Return the bytes of a file, or of all files in a folder."""
+    files = artifact.rglob("*") if artifact.is_dir() else [artifact]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+@contextmanager
+def _removed_if_interrupted(path: Path) -> Iterator[None]:
+    """Let a worker whose parent was killed remove the folder that the parent no longer can."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        shutil.rmtree(path.parent, ignore_errors=True)
+        raise
+
+
+def write_task(arguments: Mapping[str, Any], report: object) -> None:
+    """Worker task: write the run's model in a format."""
+    form, path = formats.get(arguments["format"]), Path(arguments["path"])
+    with _removed_if_interrupted(path), as_user_error(f"{form.name} cannot be written of this model"):
+        resolve(form.write)(Subject.of(Path(arguments["run"])), path)
+
+
+def check_task(arguments: Mapping[str, Any], report: object) -> dict[int, float]:
+    """Worker task: reload the artifact and compare; return the largest difference by batch size."""
+    form, path = formats.get(arguments["format"]), Path(arguments["path"])
+    with _removed_if_interrupted(path):
+        return resolve(form.check)(form, path, Subject.of(Path(arguments["run"])), arguments["track"])

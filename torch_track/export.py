@@ -1,0 +1,93 @@
+"""A chapter's torch model as a file for other runtimes: torch.export (.pt2) and ONNX.
+
+Both are made of one exported graph. It takes a dict of inputs by name, channels last and tokens int32 as everywhere
+in this package, and moves axes and types itself, so that every format of a model takes the same arrays.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from shared.export.formats import LOGITS, PROBABILITIES
+from shared.export.subject import Subject
+from shared.inputs import Input
+
+TRACK = "torch"
+METADATA = "twotrack.json"
+TRACED = 2
+"""Examples in the batch that is followed through the model; torch.export takes 1 for a constant."""
+
+
+class Served(nn.Module):
+    """Inputs by name to logits and probabilities by name."""
+
+    def __init__(self, module: nn.Module, inputs: Mapping[str, Input]):
+        super().__init__()
+        self.module, self._inputs = module, dict(inputs)
+
+    def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Map inputs (batch, ...), channels last, to logits (batch, classes or 1), probabilities (batch, classes)."""
+        logits = self.module(*(_as_torch(inputs[name], one) for name, one in self._inputs.items()))
+        return {LOGITS: logits, PROBABILITIES: _probabilities(logits)}
+
+
+def _as_torch(values: Tensor, one: Input) -> Tensor:
+    if one.kind == "tokens":
+        return values.to(torch.int64)
+    in_place = one.axes == tuple(range(len(one.axes)))
+    return values if in_place else values.permute(one.axes).contiguous()
+
+
+def _probabilities(logits: Tensor) -> Tensor:
+    if logits.shape[-1] > 1:
+        return torch.softmax(logits, dim=-1)
+    return torch.cat([torch.sigmoid(-logits), torch.sigmoid(logits)], dim=-1)
+
+
+def exported(subject: Subject) -> torch.export.ExportedProgram:
+    """Return the graph of the run's model, for batches of any size."""
+    served = Served(subject.model(TRACK).module, subject.inputs).eval()
+    batch = torch.export.Dim("batch")
+    with torch.no_grad():
+        return torch.export.export(
+            served,
+            (_tensors(subject.examples(TRACED)),),
+            dynamic_shapes=({name: {0: batch} for name in subject.inputs},),
+        )
+
+
+def torch_export(subject: Subject, path: Path) -> None:
+    """Write a .pt2 file."""
+    torch.export.save(exported(subject), path, extra_files={METADATA: json.dumps(subject.metadata())})
+
+
+def open_torch_export(path: Path, track: str) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
+    """Load a .pt2 file, with none of this package's models."""
+    module = torch.export.load(path).module()
+
+    def predict(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        with torch.inference_mode():
+            return {name: tensor.numpy() for name, tensor in module(_tensors(inputs)).items()}
+
+    return predict
+
+
+def onnx(subject: Subject, path: Path) -> None:
+    """Write an .onnx file, weights and all."""
+    program = torch.onnx.export(
+        exported(subject),
+        input_names=list(subject.inputs),
+        output_names=[LOGITS, PROBABILITIES],
+        dynamo=True,
+        verbose=False,
+    )
+    program.model.metadata_props.update(subject.metadata())
+    program.save(path, external_data=False)
+
+
+def _tensors(inputs: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
+    return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in inputs.items()}
