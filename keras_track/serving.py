@@ -5,15 +5,20 @@ TensorFlow backend. Signatures: https://www.tensorflow.org/tfx/serving/signature
 """
 
 from collections.abc import Callable, Mapping
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
+from PIL import Image
 from tensorflow.core.protobuf import saved_model_pb2
 
 from keras_track import in_graph
 from shared.datasets.spec import Dataset
-from shared.serving.fields import KINDS, Field, fields
+from shared.inputs import Inputs
+from shared.serving.fields import KINDS, Field, fields, raw
 from shared.serving.names import (
     CLASS_NAME,
     CLASSES,
@@ -26,6 +31,7 @@ from shared.serving.names import (
     PROBABILITIES,
     SCORES,
 )
+from shared.serving.prediction_log import Request
 
 Answers = dict[str, tf.Tensor]
 Respond = Callable[..., Answers]
@@ -126,3 +132,42 @@ def _set_method(file: Path, signature: str, method: str) -> None:
     for meta_graph in saved.meta_graphs:
         meta_graph.signature_def[signature].method_name = method
     file.write_bytes(saved.SerializeToString())
+
+
+# === Requests ===
+
+
+def requests(dataset: Dataset, stored: Inputs) -> list[Request]:
+    """Return one request to each signature, all for the same stored inputs (batch, ...)."""
+    client = raw(dataset, stored)
+    default = Request(DEFAULT, client)
+    if KINDS[dataset.name] != "image":
+        return [default, Request(CLASSIFY, {EXAMPLES: _examples(client)})]
+    pictures = {IMAGE_BYTES: np.array([_png(image) for image in client["image"]], object)}
+    return [default, Request(ENCODED, pictures), Request(CLASSIFY, {EXAMPLES: _examples(pictures)})]
+
+
+def _examples(client: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return inputs (batch, ...) by name as serialised tf.train.Example (batch,)."""
+    batch = len(next(iter(client.values())))
+    rows = ({name: _feature(array[row]) for name, array in client.items()} for row in range(batch))
+    return np.array([_example(row) for row in rows], object)
+
+
+def _example(features: Mapping[str, tf.train.Feature]) -> bytes:
+    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+
+
+def _feature(values: Any) -> tf.train.Feature:
+    flat = np.ravel(values)
+    if flat.dtype == object:
+        return tf.train.Feature(bytes_list=tf.train.BytesList(value=flat))
+    if np.issubdtype(flat.dtype, np.floating):
+        return tf.train.Feature(float_list=tf.train.FloatList(value=flat))
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=flat.astype(np.int64)))
+
+
+def _png(image: np.ndarray) -> bytes:
+    file = BytesIO()
+    Image.fromarray(image).save(file, "PNG")
+    return file.getvalue()

@@ -15,8 +15,10 @@ import numpy as np
 from google.protobuf.message import DecodeError
 
 from shared.serving import expected, prediction_log, signatures
+from shared.serving.expected import Expected, NothingExpectedError
 from shared.serving.loader import LoadedModel, ServingError, known_operations
-from shared.serving.names import CLASS_NAME, CLASSIFY_METHOD, DEFAULT, PREDICT_METHOD, PROBABILITIES
+from shared.serving.names import CLASS_NAME, CLASSIFY_METHOD, DEFAULT, PREDICT_METHOD, PROBABILITIES, SCORES
+from shared.serving.prediction_log import Request
 from shared.serving.repository import WARM_UP
 
 BATCH_SIZES = (1, 2, 7, 32)
@@ -64,7 +66,7 @@ def check_version(version: Path) -> Iterator[Check]:
             continue
         try:
             yield Check(name, "passed", check(candidate))
-        except (RefusedError, ServingError, expected.NothingExpectedError) as error:
+        except (RefusedError, ServingError, NothingExpectedError) as error:
             refused = True
             yield Check(name, "refused", str(error))
     candidate.close()
@@ -89,7 +91,7 @@ class _Candidate:
         return LoadedModel(self.version)
 
     @cached_property
-    def expected(self) -> expected.Expected:
+    def expected(self) -> Expected:
         return expected.read(self.version)
 
     def close(self) -> None:
@@ -143,45 +145,44 @@ def _signatures(candidate: _Candidate) -> str:
 
 def _loads(candidate: _Candidate) -> str:
     """The C++ runtime loads it."""
-    candidate.model.require_loaded()
     if "tensorflow" in sys.modules:
         raise RefusedError("TensorFlow's Python is in this process: the check would prove nothing")
+    _ = candidate.model
     return "in the C++ runtime, XLA switched off"
 
 
 def _predictions(candidate: _Candidate) -> str:
     """Every signature gives the run's probabilities, whatever the batch size."""
-    differences = {}
-    for request in candidate.expected.requests:
-        signature = _signature(candidate, request.signature)
-        for size in BATCH_SIZES:
-            found = signature.ask(candidate.model, {name: array[:size] for name, array in request.inputs.items()})
-            difference = _difference(candidate.expected, found, size)
-            if not difference <= LIMIT:  # NaN is refused too
-                raise RefusedError(
-                    f"{request.signature}, batch of {size}: probabilities differ from the run's by {difference:.1e}, "
-                    f"limit {LIMIT:.0e}"
-                )
-            differences[request.signature] = max(difference, differences.get(request.signature, 0.0))
+    largest = {request.signature: _largest(candidate, request) for request in candidate.expected.requests}
     sizes = ", ".join(map(str, BATCH_SIZES))
-    found = "; ".join(f"{name} {difference:.1e}" for name, difference in differences.items())
-    return f"batches of {sizes}: {found} of {LIMIT:.0e}"
+    found = ", ".join(f"{name} {difference:.1e}" for name, difference in largest.items())
+    return f"batches of {sizes}; largest difference of {LIMIT:.0e}: {found}"
 
 
-def _difference(wanted: expected.Expected, found: Mapping[str, np.ndarray], size: int) -> float:
+def _largest(candidate: _Candidate, request: Request) -> float:
+    """Return the largest difference of a probability over the batch sizes."""
+    signature, found = _signature(candidate, request.signature), {}
+    for size in BATCH_SIZES:
+        answers = signature.ask(candidate.model, {name: array[:size] for name, array in request.inputs.items()})
+        found[size] = _difference(candidate.expected, answers, size)
+        if not found[size] <= LIMIT:  # NaN is refused too
+            raise RefusedError(
+                f"{request.signature}, batch of {size}: probabilities differ from the run's by {found[size]:.1e}, "
+                f"limit {LIMIT:.0e}"
+            )
+    return max(found.values())
+
+
+def _difference(wanted: Expected, answers: Mapping[str, np.ndarray], size: int) -> float:
     """Return the largest difference of a probability; RefusedError if the answers have another form."""
-    probabilities = wanted.probabilities[:size]
-    if PROBABILITIES not in found or found[PROBABILITIES].shape != probabilities.shape:
-        shapes = {name: array.shape for name, array in found.items()}
-        raise RefusedError(f"expected {PROBABILITIES} of shape {probabilities.shape}, found {shapes}")
-    names = np.array(wanted.origin.class_names)[found[PROBABILITIES].argmax(axis=1)]
-    if CLASS_NAME in found and [name.decode() for name in found[CLASS_NAME]] != names.tolist():
+    expected, found = wanted.probabilities[:size], answers.get(PROBABILITIES, answers.get(SCORES))
+    if found is None or found.shape != expected.shape:
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in answers.items())
+        raise RefusedError(f"expected {PROBABILITIES} or {SCORES} {expected.shape}, found {shapes}")
+    best = np.array(wanted.origin.class_names)[found.argmax(axis=1)].tolist()
+    if CLASS_NAME in answers and [name.decode() for name in answers[CLASS_NAME]] != best:
         raise RefusedError(f"{CLASS_NAME} is not the class of the largest probability")
-    return float(np.abs(found[PROBABILITIES] - probabilities).max())
-
-
-def _classify(candidate: _Candidate) -> str:
-    return ""
+    return float(np.abs(found - expected).max())
 
 
 def _warm_up(candidate: _Candidate) -> str:

@@ -163,6 +163,10 @@ class LoadedModel:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free it."""
         self._tf.TF_CloseSession(self._session, self._status)
         self._tf.TF_DeleteSession(self._session, self._status)
         self._tf.TF_DeleteGraph(self._graph)
