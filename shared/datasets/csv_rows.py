@@ -26,22 +26,22 @@ def read_rows(text: str, file: Path, model: type[Row]) -> list[Row]:
 
 def numbered_rows(text: str, file: Path, model: type[Row]) -> list[tuple[int, Row]]:
     """Return each row with the line, from 1, on which it begins; otherwise as `read_rows`."""
-    return [
-        (line, _row(fields, f"{file}, line {line}", model)) for line, fields in texts(text, file, model.model_fields)
-    ]
+    rows = texts(text, file, model.model_fields)
+    return [(line, _row(values, f"{file}, line {line}", model)) for line, values in rows]
 
 
-def texts(text: str, file: Path, names: Collection[str]) -> list[tuple[int, dict[str, str]]]:
-    """Return each row's texts of the named columns with the line, from 1, on which it begins; otherwise likewise."""
+def texts(text: str, file: Path, names: Collection[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield each row's texts of the named columns with the line, from 1, on which it begins; otherwise likewise."""
     lines = _lines(text, file)
     line, header = next(lines, (0, []))
     if not header:
         raise UserError(f"{file} is empty: expected a header with the columns {_listed(names)}.")
     columns = _columns(header, f"{file}, line {line}", names)
-    rows = [(line, _fields(fields, columns, len(header), f"{file}, line {line}")) for line, fields in lines]
-    if not rows:
+    line = None
+    for line, fields in lines:
+        yield line, _fields(fields, columns, len(header), f"{file}, line {line}")
+    if line is None:
         raise UserError(f"{file}: expected rows below the header, found none; {REMEDY}.")
-    return rows
 
 
 def categories(model: type[BaseModel], column: str) -> tuple[str, ...]:

@@ -41,7 +41,7 @@ def from_csv(file: Path, signature: Signature) -> Columns:
     if unfit or (series and MASK not in signature.inputs):
         raise UserError(f"{file}: rows of a table cannot be sent to this model: {signature}.")
     wanted = [name for name in signature.inputs if name != MASK or not series]
-    rows = texts(_text(file), file, [*wanted, *([CUSTOMER, MONTH] if series else [])])
+    rows = list(texts(_text(file), file, [*wanted, *([CUSTOMER, MONTH] if series else [])]))
     if series:
         return _by_customer(rows, series, signature, file)
     return {name: _column(rows, name, signature.inputs[name], file) for name in wanted}, [f"line {n}" for n, _ in rows]

@@ -56,9 +56,8 @@ class GrpcConnection(Connection):
         outputs = read_all(self._ask(self._predictions.Predict, request).outputs)
         place = f"the answer of {self.address}"
         if outputs.keys() != signature.outputs.keys():
-            raise UserError(
-                f"{place}: expected {', '.join(signature.outputs)}, found {', '.join(outputs) or 'nothing'}."
-            )
+            expected, found = ", ".join(signature.outputs), ", ".join(outputs) or "nothing"
+            raise UserError(f"{place}: expected {expected}, found {found}.")
         return {name: as_array(outputs[name], one, f"{place}: {name}") for name, one in signature.outputs.items()}
 
     def _metadata(self, answer: Any) -> dict[str, Any]:
