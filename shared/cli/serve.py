@@ -1,7 +1,7 @@
 """twotrack serve."""
 
 import signal
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +24,7 @@ def serve(
     json: options.Json = False,
 ) -> None:
     """Serve exported models with TensorFlow Serving, on this machine or in a container, until Ctrl-C."""
-    from shared.cli.console import stderr
+    from shared.cli.console import data_progress, stderr
     from shared.serving.launch import IMAGE, Ports
     from shared.serving.repository import read_repository
     from shared.serving.server import serving
@@ -32,13 +32,13 @@ def serve(
     signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))  # a terminal that closes stops the server too
     repository = read_repository(folder)
     ports = Ports(port, rest_port)
-    with (
-        stderr.status("starting...") as status,
-        serving(repository, ports, image or IMAGE, timeout, status.update) as server,
-    ):
-        status.stop()
-        _tell(repository, server, json)
+    with ExitStack() as stack:
+        with data_progress() as show:
+            starting = serving(repository, ports, image or IMAGE, timeout, lambda step: show({"phase": step}))
+            server = stack.enter_context(starting)
         with suppress(KeyboardInterrupt):
+            _tell(repository, server, json)
+            stderr.print("running; Ctrl-C stops the server")
             server.wait()
     stderr.print("stopped")
 
@@ -54,7 +54,7 @@ def _tell(repository, server, json: bool) -> None:
     else:
         for name, versions in repository.models.items():
             print(f"serving {name}, version {versions[-1]}")
-        print(f"REST {server.rest}, gRPC {server.grpc}; Ctrl-C stops the server. Try, in another terminal:")
+        print(f"REST {server.rest}, gRPC {server.grpc}. Try, in another terminal:")
         name, example = repository.example or (next(iter(repository.models)), "INPUT")
         print(f"  twotrack request {server.rest} {name} {example}")
         print(f"  twotrack request {server.grpc} {name} {example} --protocol grpc")
