@@ -13,7 +13,7 @@ import tensorflow as tf
 from keras_track import in_graph_pictures as pictures
 from shared.datasets import mnist
 from shared.datasets.spec import Dataset
-from shared.serving.fields import KINDS, Field, Kind
+from shared.export.tf_serving.fields import KINDS, Field, Kind
 
 Tensors = Mapping[str, tf.Tensor]
 

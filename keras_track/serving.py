@@ -18,8 +18,8 @@ from tensorflow.core.protobuf import saved_model_pb2
 from keras_track import in_graph
 from shared.datasets.spec import Dataset
 from shared.inputs import Inputs
-from shared.serving.fields import KINDS, Field, fields, raw
-from shared.serving.names import (
+from shared.export.tf_serving.fields import KINDS, Field, fields, raw
+from shared.export.tf_serving.names import (
     CLASS_NAME,
     CLASSES,
     CLASSIFY,
@@ -31,7 +31,7 @@ from shared.serving.names import (
     PROBABILITIES,
     SCORES,
 )
-from shared.serving.prediction_log import Request
+from shared.export.tf_serving.prediction_log import Request
 
 Answers = dict[str, tf.Tensor]
 Respond = Callable[..., Answers]

@@ -5,7 +5,22 @@ import sys
 
 import typer
 
-from shared.cli import compare, convert, data, doctor, experiment, export, listing, predict, report, run, verify
+from shared.cli import (
+    check_export,
+    compare,
+    convert,
+    data,
+    doctor,
+    experiment,
+    export,
+    listing,
+    predict,
+    report,
+    request,
+    run,
+    serve,
+    verify,
+)
 from shared.cli.console import print_error
 from shared.errors import UserError, WorkerDiedError
 
@@ -27,7 +42,10 @@ app.command("experiment")(experiment.experiment)
 app.command("convert")(convert.convert)
 app.command("predict")(predict.predict)
 app.command("export")(export.export)
+app.command("check-export")(check_export.check_export)
 app.command("report")(report.report)
+app.command("request")(request.request)
+app.command("serve")(serve.serve)
 
 
 def main() -> None:

@@ -6,25 +6,38 @@ from typing import Annotated
 import typer
 
 from shared.cli import options
-from shared.export.formats import FORMATS
+from shared.export.formats import FORMATS, TF_SERVING
 
 
 def export(
     run: Annotated[Path, typer.Argument(help="A run folder, of any track.")],
     format: Annotated[str, typer.Option(help=f"One of: {', '.join(FORMATS)}.")],  # noqa: A002 - the option's name
-    out: Annotated[Path, typer.Option(help="The file to write; an existing one is not replaced.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            help=f"The file to write; an existing one is not replaced. For {TF_SERVING} a folder of models, which gets "
+            "a new version."
+        ),
+    ],
+    model: Annotated[
+        str | None, typer.Option(help=f"Name of the model in a folder for {TF_SERVING} [default: the chapter's].")
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Write a run's model for another runtime, reload it there, and compare it with the run's predictions."""
-    from shared.cli.console import print_json, stderr
+    from shared.cli.console import print_checks, print_json, stderr
     from shared.export.workers import Workers
     from shared.export.workflow import export
 
     with stderr.status("starting...") as status, Workers() as workers:
-        done = export(run, format, out, workers, lambda step: status.update(f"{step}..."))
+        done = export(run, format, out, workers, lambda step: status.update(f"{step}..."), model)
     if json:
-        print_json({"out": str(done.out), "format": done.format, "bytes": done.size, "differences": done.differences})
+        shown = {"out": str(done.out), "format": done.format, "bytes": done.size, "differences": done.differences}
+        print_json(shown | {"checks": [vars(check) for check in done.checks]})
         return
     print(f"{done.out}: {done.format}, {done.size:,} bytes, reloaded in {FORMATS[done.format].runtime}")
+    if done.checks:
+        print_checks(done.out, done.checks)
+        return
     for size, value in done.differences.items():
         print(f"  batch of {size}: largest difference from the run's probabilities {value:.1e}")

@@ -11,6 +11,8 @@ LOGITS, PROBABILITIES = "logits", "probabilities"
 """The outputs of every exported model: (batch, classes or 1), and (batch, classes), as shared.metrics has them."""
 INPUT_TYPES = MappingProxyType({"real": "float32", "tokens": "int32", "mask": "bool"})
 """By the kind of an input, the type in which every exported model takes it; images have their channels last."""
+TF_SERVING = "tf-serving"
+"""The format that adds a version to a folder of models."""
 OWN = "own"
 """As the place where a format is reloaded: on the track of the run."""
 
@@ -59,6 +61,16 @@ class Format:
 FORMATS: dict[str, Format] = {
     one.name: one
     for one in (
+        Format(
+            TF_SERVING,
+            suffix="",
+            runtime="TensorFlow Serving's C++ runtime",
+            track="keras:tensorflow",
+            write="shared.export.tf_serving.workflow:publish",
+            open="shared.export.tf_serving.loader:open_saved_model",
+            reload_on=None,
+            requires=("google_crc32c", "tensorflow_serving"),
+        ),
         Format(
             "onnx",
             suffix=".onnx",

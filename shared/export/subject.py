@@ -44,7 +44,8 @@ class Subject:
         return describe(self.chapter.inputs(self.config))
 
     @cached_property
-    def _dataset(self) -> Dataset:
+    def dataset(self) -> Dataset:
+        """The run's data, prepared for its model."""
         return self.chapter.data(datasets.here(self.chapter.dataset, self.run.record.job.source), self.config)
 
     def model(self, track: str) -> TrackModel:
@@ -55,12 +56,16 @@ class Subject:
 
     def examples(self, count: int) -> dict[str, np.ndarray]:
         """Return the first test examples (count, ...) by name of the input, prepared for the model."""
-        prepared = by_name(self._dataset.prepare(self._dataset.test.first(count).inputs))
+        prepared = by_name(self.dataset.prepare(self.dataset.test.first(count).inputs))
         return {name: np.asarray(prepared[name], INPUT_TYPES[one.kind]) for name, one in self.inputs.items()}
 
     def probabilities(self, count: int) -> np.ndarray:
         """Return what the run predicted for them: (count, classes), computed from its stored logits."""
-        return metrics.probabilities(self.run.logits[:count])
+        return self.probabilities_of(np.arange(count))
+
+    def probabilities_of(self, rows: np.ndarray) -> np.ndarray:
+        """Return what the run predicted for the test examples at these rows: (rows, classes)."""
+        return metrics.probabilities(self.run.logits[rows])
 
     def metadata(self) -> dict[str, str]:
         """Return what a file should say of itself, as texts."""
@@ -75,7 +80,7 @@ class Subject:
             "trained_on": job.track,
             "inputs": inputs,
             "outputs": [LOGITS, PROBABILITIES],
-            "classes": list(self._dataset.class_names),
+            "classes": list(self.dataset.class_names),
         }
         return {"twotrack": __version__} | {
             name: value if isinstance(value, str) else json.dumps(value) for name, value in plain.items()

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from shared.serving import prediction_log
-from shared.serving.prediction_log import Request
+from shared.export.tf_serving import prediction_log
+from shared.export.tf_serving.prediction_log import Request
 
 FOLDER = "assets.extra"
 REQUESTS, ANSWERS = f"{FOLDER}/twotrack_requests", f"{FOLDER}/twotrack.json"

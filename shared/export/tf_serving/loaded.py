@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from shared.serving.loader import LoadedModel, Place
-from shared.serving.protos import message
+from shared.export.tf_serving.loader import LoadedModel, Place
+from shared.serving.protos import protos
+from shared.serving.signature import DTYPES, shape_text
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,17 @@ class Tensor:
     dtype: int
     shape: tuple[int, ...] | None
     """-1 where any size is taken; None if any number of axes is."""
+
+    @property
+    def type(self) -> str:
+        """The name of the type, as NumPy has it, or string."""
+        name = protos().types_pb2.DataType.Name(self.dtype)
+        return DTYPES.get(name, name)
+
+    @property
+    def shape_text(self) -> str:
+        """The shape for people: (batch, 28, 28)."""
+        return shape_text(self.shape)
 
     @classmethod
     def of(cls, info: Any) -> "Tensor":
@@ -45,16 +57,16 @@ class Signature:
 def signatures(meta_graph: Any) -> dict[str, Signature]:
     """Return the signatures of a MetaGraph by name, those that a server offers."""
     return {
-        pair.key: Signature(pair.value.method_name, _tensors(pair.value.inputs), _tensors(pair.value.outputs))
-        for pair in meta_graph.signature_def
-        if pair.value.method_name
+        name: Signature(one.method_name, _tensors(one.inputs), _tensors(one.outputs))
+        for name, one in meta_graph.signature_def.items()
+        if one.method_name
     }
 
 
-def _tensors(pairs: Any) -> dict[str, Tensor]:
-    return {pair.key: Tensor.of(pair.value) for pair in pairs}
+def _tensors(found: Mapping[str, Any]) -> dict[str, Tensor]:
+    return {name: Tensor.of(info) for name, info in found.items()}
 
 
 def meta_graph(content: bytes) -> Any:
     """Read the MetaGraph of saved_model.pb; DecodeError if it is damaged, IndexError if there is none."""
-    return message("SavedModel").FromString(content).meta_graphs[0]
+    return protos().saved_model_pb2.SavedModel.FromString(content).meta_graphs[0]

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from google.protobuf.message import DecodeError
 
-from shared.serving import expected, prediction_log, signatures
-from shared.serving.expected import Expected, NothingExpectedError
-from shared.serving.loader import LoadedModel, ServingError, known_operations
-from shared.serving.names import CLASS_NAME, CLASSIFY_METHOD, DEFAULT, PREDICT_METHOD, PROBABILITIES, SCORES
-from shared.serving.prediction_log import Request
-from shared.serving.repository import WARM_UP
+from shared.export.tf_serving import expected, loaded, prediction_log
+from shared.export.tf_serving.expected import Expected, NothingExpectedError
+from shared.export.tf_serving.loader import LoadedModel, ServingError, known_operations
+from shared.export.tf_serving.names import CLASS_NAME, CLASSIFY_METHOD, DEFAULT, PREDICT_METHOD, PROBABILITIES, SCORES
+from shared.export.tf_serving.prediction_log import Request
+from shared.export.tf_serving.publishing import WARM_UP
 
 BATCH_SIZES = (1, 2, 7, 32)
 LIMIT = 1e-5
@@ -80,11 +80,11 @@ class _Candidate:
 
     @cached_property
     def meta_graph(self) -> Any:
-        return signatures.meta_graph((self.version / "saved_model.pb").read_bytes())
+        return loaded.meta_graph((self.version / "saved_model.pb").read_bytes())
 
     @cached_property
-    def signatures(self) -> Mapping[str, signatures.Signature]:
-        return signatures.signatures(self.meta_graph)
+    def signatures(self) -> Mapping[str, loaded.Signature]:
+        return loaded.signatures(self.meta_graph)
 
     @cached_property
     def model(self) -> LoadedModel:
@@ -163,7 +163,7 @@ def _largest(candidate: _Candidate, request: Request) -> float:
     """Return the largest difference of a probability over the batch sizes."""
     signature, found = _signature(candidate, request.signature), {}
     for size in BATCH_SIZES:
-        answers = signature.ask(candidate.model, {name: array[:size] for name, array in request.inputs.items()})
+        answers = signature.ask(candidate.model, request.first(size).inputs)
         found[size] = _difference(candidate.expected, answers, size)
         if not found[size] <= LIMIT:  # NaN is refused too
             raise RefusedError(
@@ -199,7 +199,7 @@ def _warm_up(candidate: _Candidate) -> str:
     return f"{len(requests)} requests replayed"
 
 
-def _signature(candidate: _Candidate, name: str) -> signatures.Signature:
+def _signature(candidate: _Candidate, name: str) -> loaded.Signature:
     if name not in candidate.signatures:
         raise RefusedError(f"expected a signature {name}, found {', '.join(candidate.signatures)}")
     return candidate.signatures[name]

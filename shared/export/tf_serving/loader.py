@@ -17,10 +17,12 @@ from pathlib import Path
 import numpy as np
 
 from shared.errors import UserError
-from shared.serving.protos import message
-from shared.serving.tensors import NUMBERS, TEXT, data_type
+from shared.serving.protos import protos
 
 TAG = "serve"
+NUMBERS = {1: np.float32, 2: np.float64, 3: np.int32, 4: np.uint8, 9: np.int64, 10: np.bool_}
+"""NumPy's type for each TF_DataType that a served model takes or gives, texts aside."""
+TEXT = 7
 TEXT_BYTES = 24
 """Size of a TF_TString."""
 
@@ -116,7 +118,7 @@ def known_operations() -> frozenset[str]:
         content = ctypes.string_at(listed.contents.data, listed.contents.length)
     finally:
         library.TF_DeleteBuffer(listed)
-    return frozenset(operation.name for operation in message("Operations").FromString(content).op)
+    return frozenset(operation.name for operation in protos().op_def_pb2.OpList.FromString(content).op)
 
 
 @dataclass(frozen=True)
@@ -212,7 +214,7 @@ class LoadedModel:
         if array.dtype == object:
             return self._string_tensor(array, shape)
         plain = np.ascontiguousarray(array)
-        tensor = self._tf.TF_AllocateTensor(data_type(plain), shape, plain.ndim, plain.nbytes)
+        tensor = self._tf.TF_AllocateTensor(_data_type(plain), shape, plain.ndim, plain.nbytes)
         ctypes.memmove(self._tf.TF_TensorData(tensor), plain.ctypes.data, plain.nbytes)
         return tensor
 
@@ -241,3 +243,11 @@ class LoadedModel:
     def _check(self) -> None:
         if self._tf.TF_GetCode(self._status):
             raise ServingError(self._tf.TF_Message(self._status).decode(errors="replace"))
+
+
+def _data_type(array: np.ndarray) -> int:
+    """Return the number of an array's TF_DataType; ServingError if no served model takes it."""
+    for number, kind in NUMBERS.items():
+        if array.dtype == kind:
+            return number
+    raise ServingError(f"no model takes {array.dtype}")

@@ -7,13 +7,16 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import google_crc32c
 import numpy as np
 from google.protobuf.message import DecodeError
 
-from shared.serving.protos import message
-from shared.serving.tensors import from_message, to_message
+from shared.errors import UserError
+from shared.export.tf_serving.names import CLASSIFY
+from shared.serving.protos import protos
+from shared.serving.tensors import from_proto, to_proto
 
 _LENGTH, _CHECKSUM = struct.Struct("<Q"), struct.Struct("<I")
 
@@ -24,10 +27,20 @@ class DamagedLogError(ValueError):
 
 @dataclass(frozen=True)
 class Request:
-    """One request to the model."""
+    """One request to a model."""
 
     signature: str
     inputs: Mapping[str, np.ndarray]
+    """(batch, ...) by name; texts are arrays of bytes objects."""
+
+    def first(self, size: int) -> "Request":
+        """Return the same for the first `size` examples."""
+        return Request(self.signature, {name: array[:size] for name, array in self.inputs.items()})
+
+    @property
+    def is_predict(self) -> bool:
+        """Whether the server answers it by the method `predict`."""
+        return self.signature != CLASSIFY
 
 
 def write(path: Path, model: str, requests: Iterable[Request]) -> None:
@@ -39,22 +52,26 @@ def write(path: Path, model: str, requests: Iterable[Request]) -> None:
 def read(path: Path) -> list[Request]:
     """Read the requests to `predict`; DamagedLogError if the file is damaged, OSError if there is none."""
     try:
-        logs = [message("PredictionLog").FromString(record) for record in _records(path.read_bytes())]
+        logs = [protos().prediction_log_pb2.PredictionLog.FromString(record) for record in _records(path.read_bytes())]
     except DecodeError as error:
         raise DamagedLogError(str(error)) from error
-    asked = [log.predict_log.request for log in logs if log.HasField("predict_log")]
-    return [
-        Request(one.model_spec.signature_name, {pair.key: from_message(pair.value) for pair in one.inputs})
-        for one in asked
-    ]
+    return [_request(log.predict_log.request) for log in logs if log.HasField("predict_log")]
+
+
+def _request(asked: Any) -> Request:
+    try:
+        inputs = {name: from_proto(tensor) for name, tensor in asked.inputs.items()}
+    except UserError as error:
+        raise DamagedLogError(str(error)) from error
+    return Request(asked.model_spec.signature_name, inputs)
 
 
 def _log(model: str, request: Request) -> bytes:
-    log = message("PredictionLog")()
+    log = protos().prediction_log_pb2.PredictionLog()
     asked = log.predict_log.request
     asked.model_spec.name, asked.model_spec.signature_name = model, request.signature
     for name, array in request.inputs.items():
-        asked.inputs.add(key=name, value=to_message(array))
+        asked.inputs[name].CopyFrom(to_proto(array))
     return log.SerializeToString()
 
 

@@ -1,0 +1,30 @@
+"""twotrack check-export."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shared.cli import options
+
+
+def check_export(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A folder of models, one model in it, or one version of a model.")
+    ],
+    json: options.Json = False,
+) -> None:
+    """Check exports for TensorFlow Serving in the server's own runtime; exit code 1 if one is refused."""
+    from shared.cli.console import print_checks, print_json, stderr
+    from shared.export.tf_serving.workflow import check_all
+    from shared.export.workers import Workers
+
+    with stderr.status("starting...") as status, Workers() as workers:
+        found = check_all(folder, workers, lambda step: status.update(f"{step}..."))
+    if json:
+        print_json({str(version): [vars(check) for check in checks] for version, checks in found.items()})
+    else:
+        for version, checks in found.items():
+            print_checks(version, checks)
+    if any(check.state == "refused" for checks in found.values() for check in checks):
+        raise typer.Exit(1)
