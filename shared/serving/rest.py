@@ -10,7 +10,6 @@ import requests
 
 from shared.deadline import within
 from shared.errors import UserError
-from shared.serving import GRPC_PORT
 from shared.serving.arrays import as_array, as_values
 from shared.serving.connection import START, Connection, NotFoundError
 from shared.serving.signature import STRING, Model, Signature, Version, read_model, read_versions
@@ -59,7 +58,7 @@ class RestConnection(Connection):
         except (TimeoutError, requests.Timeout) as error:
             raise self.too_slow() from error
         except requests.RequestException as error:
-            raise self.absent(_reason(error), self._maybe_grpc()) from error
+            raise self.absent(_reason(error), " If it is a gRPC port, say --protocol grpc.") from error
         return self._read(answer)
 
     def _send(self, method: str, path: str, body: object) -> requests.Response:
@@ -92,9 +91,6 @@ class RestConnection(Connection):
             f"found {kind or 'something else'} ({start[:80]!r}); {START}."
         )
 
-    def _maybe_grpc(self) -> str:
-        return " For the gRPC port, say --protocol grpc." if self.address.port == GRPC_PORT else ""
-
 
 def _path(name: str, version: int | None) -> str:
     return quote(name, safe="") + ("" if version is None else f"/versions/{version}")
@@ -115,4 +111,5 @@ def _reason(error: BaseException) -> str:
     """Return what the innermost of chained errors says."""
     while inner := error.__cause__ or error.__context__:
         error = inner
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return text if text.isprintable() else "what answers there speaks no HTTP"

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from shared.errors import UserError
-from shared.serving import REST_PORT
 from shared.serving.arrays import as_array
 from shared.serving.connection import Address, Connection, NotFoundError
 from shared.serving.protos import protos
@@ -82,8 +81,7 @@ class GrpcConnection(Connection):
         if code == StatusCode.DEADLINE_EXCEEDED:
             return self.too_slow()
         if code in {StatusCode.UNAVAILABLE, StatusCode.UNIMPLEMENTED, StatusCode.INTERNAL, StatusCode.UNKNOWN}:
-            hint = " For the REST port, say --protocol rest." if self.address.port == REST_PORT else ""
-            return self.absent(details, hint)
+            return self.absent(details, " If it is a REST port, say --protocol rest.")
         return UserError(f"the server at {self.address} refused ({code.name}): {details}")
 
 

@@ -244,6 +244,14 @@ def test_an_address_that_is_none_is_refused(address: str):
         ask(Request(address, DIGITS, ["a=1"]))
 
 
+@pytest.mark.parametrize(("protocol", "other"), [PROTOCOLS, PROTOCOLS[::-1]])
+def test_the_port_of_the_other_protocol_is_recognised(servers: dict[str, str], protocol: str, other: str):
+    with pytest.raises(UserError, match=f"say --protocol {other}") as error:
+        ask(Request(servers[other], DIGITS, ["image=1"], protocol))
+
+    assert str(error.value).isprintable()
+
+
 def test_neither_protocol_imports_tensorflow(servers: dict[str, str], tmp_path: Path, protocol: str):
     file = written(tmp_path / "rows.json", {"instances": ROWS})
     done = python(LOADED, servers[protocol], PAYMENTS, file, protocol, folder=tmp_path)
