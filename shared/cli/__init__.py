@@ -5,7 +5,20 @@ import sys
 
 import typer
 
-from shared.cli import compare, convert, data, doctor, experiment, export, listing, predict, report, run, verify
+from shared.cli import (
+    compare,
+    convert,
+    data,
+    doctor,
+    experiment,
+    export,
+    formats,
+    listing,
+    predict,
+    report,
+    run,
+    verify,
+)
 from shared.cli.console import print_error
 from shared.errors import UserError, WorkerDiedError
 
@@ -27,6 +40,7 @@ app.command("experiment")(experiment.experiment)
 app.command("convert")(convert.convert)
 app.command("predict")(predict.predict)
 app.command("export")(export.export)
+app.command("formats")(formats.formats)
 app.command("report")(report.report)
 
 
