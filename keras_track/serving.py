@@ -17,7 +17,6 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from keras_track import in_graph
 from shared.datasets.spec import Dataset
-from shared.inputs import Inputs
 from shared.export.tf_serving.fields import KINDS, Field, fields, raw
 from shared.export.tf_serving.names import (
     CLASS_NAME,
@@ -32,6 +31,7 @@ from shared.export.tf_serving.names import (
     SCORES,
 )
 from shared.export.tf_serving.prediction_log import Request
+from shared.inputs import Inputs
 
 Answers = dict[str, tf.Tensor]
 Respond = Callable[..., Answers]
@@ -159,7 +159,7 @@ def _example(features: Mapping[str, tf.train.Feature]) -> bytes:
 
 
 def _feature(values: Any) -> tf.train.Feature:
-    flat = np.ravel(values)
+    flat = np.array([values], object) if isinstance(values, bytes) else np.ravel(values)
     if flat.dtype == object:
         return tf.train.Feature(bytes_list=tf.train.BytesList(value=flat))
     if np.issubdtype(flat.dtype, np.floating):

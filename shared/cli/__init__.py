@@ -13,6 +13,7 @@ from shared.cli import (
     doctor,
     experiment,
     export,
+    formats,
     listing,
     predict,
     report,
@@ -43,6 +44,7 @@ app.command("convert")(convert.convert)
 app.command("predict")(predict.predict)
 app.command("export")(export.export)
 app.command("check-export")(check_export.check_export)
+app.command("formats")(formats.formats)
 app.command("report")(report.report)
 app.command("request")(request.request)
 app.command("serve")(serve.serve)

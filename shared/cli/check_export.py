@@ -16,15 +16,16 @@ def check_export(
 ) -> None:
     """Check exports for TensorFlow Serving in the server's own runtime; exit code 1 if one is refused."""
     from shared.cli.console import print_checks, print_json, stderr
-    from shared.export.tf_serving.workflow import check_all
+    from shared.export.check import REFUSED
+    from shared.export.tf_serving.check import check_all
     from shared.export.workers import Workers
 
     with stderr.status("starting...") as status, Workers() as workers:
         found = check_all(folder, workers, lambda step: status.update(f"{step}..."))
     if json:
-        print_json({str(version): [vars(check) for check in checks] for version, checks in found.items()})
+        print_json({str(version): one.model_dump(mode="json") for version, one in found.items()})
     else:
-        for version, checks in found.items():
-            print_checks(version, checks)
-    if any(check.state == "refused" for checks in found.values() for check in checks):
+        for version, one in found.items():
+            print_checks(str(version), one.checks)
+    if any(check.state == REFUSED for one in found.values() for check in one.checks):
         raise typer.Exit(1)

@@ -2,13 +2,14 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 if TYPE_CHECKING:
+    from shared.export.check import Check
     from shared.harness.comparison import OnProgress
     from shared.harness.records import Job
 
@@ -24,6 +25,18 @@ def print_json(content: object) -> None:
     """Print one JSON document on stdout."""
     json.dump(content, sys.stdout, indent=2)
     sys.stdout.write("\n")
+
+
+def print_checks(title: str, checks: "Sequence[Check]") -> None:
+    """Print what was checked, a line each; long details wrap."""
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for column in ("check", "", ""):
+        table.add_column(column, overflow="fold")
+    for check in checks:
+        table.add_row(check.name, check.state, check.detail)
+    Console(highlight=False, markup=False).print(table)
 
 
 @contextmanager

@@ -32,12 +32,12 @@ def export(
     with stderr.status("starting...") as status, Workers() as workers:
         done = export(run, format, out, workers, lambda step: status.update(f"{step}..."), model)
     if json:
-        shown = {"out": str(done.out), "format": done.format, "bytes": done.size, "differences": done.differences}
-        print_json(shown | {"checks": [vars(check) for check in done.checks]})
+        print_json(
+            {"out": str(done.out), "format": done.format, "bytes": done.size} | done.found.model_dump(mode="json")
+        )
         return
     print(f"{done.out}: {done.format}, {done.size:,} bytes, reloaded in {FORMATS[done.format].runtime}")
-    if done.checks:
-        print_checks(done.out, done.checks)
-        return
-    for size, value in done.differences.items():
+    if done.found.checks:
+        print_checks("", done.found.checks)
+    for size, value in done.found.differences.items():
         print(f"  batch of {size}: largest difference from the run's probabilities {value:.1e}")

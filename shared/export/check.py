@@ -1,8 +1,10 @@
 """Whether an exported model, reloaded in its own runtime, says what the run said."""
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict
 
 from shared import metrics
 from shared.errors import UserError, as_user_error
@@ -16,15 +18,39 @@ TOLERANCE = 1e-5
 """On probabilities, between an exported model and the stored predictions of its run."""
 
 
-def compare(form: Format, path: Path, subject: Subject, track: str | None) -> dict[int, float]:
-    """Return by batch size the largest difference of a probability; UserError if the runtime refuses the model."""
+PASSED, REFUSED, NOT_REACHED = "passed", "refused", "not reached"
+
+
+class Check(BaseModel):
+    """One thing that a format requires of its exports, beside the probabilities."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    state: Literal["passed", "refused", "not reached"]
+    detail: str
+
+
+class Compared(BaseModel):
+    """What came of reloading an exported model."""
+
+    model_config = ConfigDict(frozen=True)
+
+    differences: dict[int, float]
+    """The largest difference of a probability, by batch size."""
+    checks: list[Check] = []
+    """What else was checked, in the order in which it was."""
+
+
+def compare(form: Format, path: Path, subject: Subject, track: str | None) -> Compared:
+    """Return the largest differences of a probability; UserError if the runtime refuses the model."""
     with as_user_error(f"{form.runtime} does not load the exported model"):
         predict = resolve(form.open)(path, track)
     found = {}
     for size in BATCH_SIZES:
         with as_user_error(f"{form.runtime} does not run the exported model on a batch of {size}"):
             found[size] = difference(predict(subject.examples(size)), subject.probabilities(size))
-    return found
+    return Compared(differences=found)
 
 
 def difference(outputs: dict[str, np.ndarray], expected: np.ndarray) -> float:

@@ -30,15 +30,18 @@ class Format:
     """Whose model is written, whichever track trained the weights; None if it takes no framework."""
     write: str
     """module:function(subject, path), called in a worker of `track`."""
-    open: str
-    """module:function(path, track), called in a fresh worker; returns a function from inputs to outputs, by name."""
     reload_on: str | None
     """The track whose worker reloads it, or OWN; None for a process that imports no framework."""
+    open: str = ""
+    """module:function(path, track), called in a fresh worker; returns a function from inputs to outputs, by name."""
     requires: tuple[str, ...] = ()
     """Modules beside those of the tracks that must be importable."""
+    extra: str = "export"
+    """That installs them."""
     check: str = "shared.export.check:compare"
-    """module:function(format, path, subject, track), called in the worker that reloads; returns the largest
-    difference by batch size."""
+    """module:function(format, path, subject, track), called in the worker that reloads; returns a Compared."""
+    place: str = "shared.export.workflow:as_named"
+    """module:context manager(out, model), which gives the path to write and, once it is there, does what is left."""
     refusals: Mapping[str, str] = field(default_factory=dict)
     """By slug of the chapter, why its model cannot be had in this format."""
 
@@ -54,7 +57,7 @@ class Format:
         if self.missing:
             raise UserError(
                 f"the format '{self.name}' needs {' and '.join(self.missing)}, not installed here; run: "
-                "pip install -c constraints.txt -e '.[export]'"
+                f"pip install -c constraints.txt -e '.[{self.extra}]'"
             )
 
 
@@ -66,10 +69,12 @@ FORMATS: dict[str, Format] = {
             suffix="",
             runtime="TensorFlow Serving's C++ runtime",
             track="keras:tensorflow",
-            write="shared.export.tf_serving.workflow:publish",
-            open="shared.export.tf_serving.loader:open_saved_model",
+            write="shared.export.tf_serving.version:write",
+            check="shared.export.tf_serving.gate:check",
+            place="shared.export.tf_serving.publishing:next_version",
             reload_on=None,
             requires=("google_crc32c", "tensorflow_serving"),
+            extra="serving",
         ),
         Format(
             "onnx",

@@ -1,9 +1,9 @@
 """Worker processes of an export: one writes, another, which has never seen the model, reloads."""
 
 from collections.abc import Mapping
-from contextlib import ExitStack
 from typing import Any
 
+from shared.errors import WorkerDiedError
 from shared.harness.processes import Worker
 
 
@@ -12,16 +12,21 @@ class Workers:
 
     def __init__(self):
         self._running: dict[tuple[str, str | None], Worker] = {}
-        self._stack = ExitStack()
 
     def __enter__(self) -> "Workers":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stack.close()
+        while self._running:
+            self._running.popitem()[1].__exit__()
 
     def call(self, purpose: str, track: str | None, task: str, arguments: Mapping[str, Any]) -> Any:
-        """Do a task in the worker of this purpose and track."""
-        if (purpose, track) not in self._running:
-            self._running[purpose, track] = self._stack.enter_context(Worker(track, "cpu"))
-        return self._running[purpose, track].call(task, arguments)
+        """Do a task in the worker of this purpose and track; one that has failed is replaced at the next call."""
+        key = purpose, track
+        if key not in self._running:
+            self._running[key] = Worker(track, "cpu")
+        try:
+            return self._running[key].call(task, arguments)
+        except WorkerDiedError:
+            self._running.pop(key).__exit__()
+            raise

@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from shared import chapters
 from shared.errors import UserError, as_user_error
 from shared.export import formats
-from shared.export.check import TOLERANCE
+from shared.export.check import REFUSED, TOLERANCE, Compared
 from shared.export.formats import OWN, Format
 from shared.export.names import resolve
 from shared.export.subject import Subject
@@ -32,35 +32,43 @@ class Exported:
     format: str
     size: int
     """Bytes, of all files together."""
-    differences: dict[int, float]
-    """The largest difference of a probability, by batch size."""
+    found: Compared
 
     @property
     def largest(self) -> float:
-        """Over all batch sizes."""
-        return max(self.differences.values())
+        """The largest difference of a probability, over all batch sizes."""
+        return max(self.found.differences.values())
 
 
-def export(folder: Path, name: str, out: Path, workers: Workers, on_step: OnStep = lambda _: None) -> Exported:
-    """Export the run's model, so that `out` appears whole, reloaded and compared, or not at all.
+def export(
+    folder: Path, name: str, out: Path, workers: Workers, on_step: OnStep = lambda _: None, model: str | None = None
+) -> Exported:
+    """Export the run's model, so that it appears whole, reloaded and compared, or not at all.
 
+    `model` names it where the format wants a name; the chapter's slug if it is None.
     Raises UserError for anything that cannot be done; what needs no framework is checked first.
     """
     form, job = formats.get(name), read(folder).record.job
     reload_on = job.track if form.reload_on == OWN else form.reload_on
     _require(form, job, {form.track, reload_on} - {None})
-    _require_free(form, out)
-    with _partial(out) as partial:
-        made = partial / out.name
-        arguments = {"run": str(folder), "format": name, "path": str(made), "track": reload_on}
-        on_step(f"writing {form.name}")
-        workers.call(WRITE, form.track, f"{__name__}:write_task", arguments)
-        on_step(f"comparing in {form.runtime}")
-        found = workers.call(RELOAD, reload_on, f"{__name__}:check_task", arguments)
-        done = Exported(out, name, size_of(made), {int(size): value for size, value in found.items()})
-        require_same(done)
-        _publish(made, out)
+    with resolve(form.place)(out, model or job.chapter) as target:
+        _require_free(form, target)
+        with _partial(target) as partial:
+            made = partial / target.name
+            arguments = {"run": str(folder), "format": name, "path": str(made), "track": reload_on}
+            on_step(f"writing {form.name}")
+            workers.call(WRITE, form.track, f"{__name__}:write_task", arguments)
+            on_step(f"comparing in {form.runtime}")
+            found = Compared.model_validate(workers.call(RELOAD, reload_on, f"{__name__}:check_task", arguments))
+            done = Exported(target, name, size_of(made), found)
+            require_same(done)
+            _publish(made, target)
     return done
+
+
+def as_named(out: Path, model: str) -> AbstractContextManager[Path]:
+    """Where most formats go: the path that was asked for."""
+    return nullcontext(out)
 
 
 def _require(form: Format, job: Job, tracks: set[str]) -> None:
@@ -84,7 +92,10 @@ def _require_free(form: Format, out: Path) -> None:
 
 def require_same(done: Exported) -> None:
     """Raise UserError if the exported model does not say what its run said."""
-    for size, value in done.differences.items():
+    for check in done.found.checks:
+        if check.state == REFUSED:
+            raise UserError(f"the {done.format} export is refused: {check.name}: {check.detail}; nothing was written.")
+    for size, value in done.found.differences.items():
         if not value <= TOLERANCE:
             raise UserError(
                 f"the {done.format} export is not the run's model: on a batch of {size} its probabilities are "
@@ -141,8 +152,9 @@ def write_task(arguments: Mapping[str, Any], report: object) -> None:
         resolve(form.write)(Subject.of(Path(arguments["run"])), path)
 
 
-def check_task(arguments: Mapping[str, Any], report: object) -> dict[int, float]:
-    """Worker task: reload the artifact and compare; return the largest difference by batch size."""
+def check_task(arguments: Mapping[str, Any], report: object) -> dict[str, Any]:
+    """Worker task: reload the artifact and compare; return a Compared as plain data."""
     form, path = formats.get(arguments["format"]), Path(arguments["path"])
     with _removed_if_interrupted(path):
-        return resolve(form.check)(form, path, Subject.of(Path(arguments["run"])), arguments["track"])
+        subject = Subject.of(Path(arguments["run"]))
+        return resolve(form.check)(form, path, subject, arguments["track"]).model_dump(mode="json")

@@ -4,8 +4,7 @@ Runs in a process that has not imported TensorFlow in Python, with XLA switched 
 """
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path
@@ -14,16 +13,17 @@ from typing import Any
 import numpy as np
 from google.protobuf.message import DecodeError
 
+from shared.export.check import NOT_REACHED, PASSED, REFUSED, TOLERANCE, Check, Compared
+from shared.export.formats import Format
+from shared.export.subject import Subject
 from shared.export.tf_serving import expected, loaded, prediction_log
 from shared.export.tf_serving.expected import Expected, NothingExpectedError
+from shared.export.tf_serving.folders import WARM_UP
 from shared.export.tf_serving.loader import LoadedModel, ServingError, known_operations
 from shared.export.tf_serving.names import CLASS_NAME, CLASSIFY_METHOD, DEFAULT, PREDICT_METHOD, PROBABILITIES, SCORES
 from shared.export.tf_serving.prediction_log import Request
-from shared.export.tf_serving.publishing import WARM_UP
 
 BATCH_SIZES = (1, 2, 7, 32)
-LIMIT = 1e-5
-"""Largest difference of a probability from the run's."""
 MOST_WARM_UP_REQUESTS = 1000
 """The server refuses a longer file."""
 FOREIGN = {
@@ -38,38 +38,33 @@ class RefusedError(Exception):
     """A check failed; the message says what was expected and what was found."""
 
 
-@dataclass(frozen=True)
-class Check:
-    """One line of the table."""
-
-    name: str
-    state: str
-    """passed, refused, or not reached."""
-    detail: str
+def check(form: Format, path: Path, subject: Subject, track: str | None) -> Compared:
+    """Check a version that is being written, as the workflow of exports asks for it."""
+    return check_version(path)
 
 
-def task(arguments: Mapping[str, Any], report: Callable[[str, Mapping[str, Any]], None]) -> list[dict[str, str]]:
-    """Worker task: check a version folder; return the checks, the first refusal ending them."""
-    checks = []
-    for check in check_version(Path(arguments["version"])):
-        checks.append(vars(check))
-        report(check.name, {})
-    return checks
+def task(arguments: Mapping[str, Any], report: object) -> dict[str, Any]:
+    """Worker task: check a version folder."""
+    return check_version(Path(arguments["version"])).model_dump(mode="json")
 
 
-def check_version(version: Path) -> Iterator[Check]:
-    """Yield every check of a version folder in turn; after one that refuses the others are not reached."""
-    candidate, refused = _Candidate(version), False
-    for name, check in CHECKS.items():
-        if refused:
-            yield Check(name, "not reached", "")
-            continue
-        try:
-            yield Check(name, "passed", check(candidate))
-        except (RefusedError, ServingError, NothingExpectedError) as error:
-            refused = True
-            yield Check(name, "refused", str(error))
-    candidate.close()
+def check_version(version: Path) -> Compared:
+    """Do every check of a version folder in turn; after one that refuses the others are not reached."""
+    with _Candidate(version) as candidate:
+        checks: list[Check] = []
+        for name, act in CHECKS.items():
+            refused = any(one.state == REFUSED for one in checks)
+            state, detail = (NOT_REACHED, "") if refused else _outcome(act, candidate)
+            checks.append(Check(name=name, state=state, detail=detail))
+        return Compared(differences=candidate.differences, checks=checks)
+
+
+def _outcome(act: "Callable[[_Candidate], str]", candidate: "_Candidate") -> tuple[str, str]:
+    """Return the state and detail of one check."""
+    try:
+        return PASSED, act(candidate)
+    except (RefusedError, ServingError, NothingExpectedError) as error:
+        return REFUSED, str(error)
 
 
 class _Candidate:
@@ -77,6 +72,15 @@ class _Candidate:
 
     def __init__(self, version: Path):
         self.version = version
+        self.differences: dict[int, float] = {}
+        """The largest of a probability so far, by batch size."""
+
+    def __enter__(self) -> "_Candidate":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if "model" in vars(self):
+            self.model.close()
 
     @cached_property
     def meta_graph(self) -> Any:
@@ -93,10 +97,6 @@ class _Candidate:
     @cached_property
     def expected(self) -> Expected:
         return expected.read(self.version)
-
-    def close(self) -> None:
-        if "model" in vars(self):
-            self.model.close()
 
 
 def _files(candidate: _Candidate) -> str:
@@ -156,21 +156,22 @@ def _predictions(candidate: _Candidate) -> str:
     largest = {request.signature: _largest(candidate, request) for request in candidate.expected.requests}
     sizes = ", ".join(map(str, BATCH_SIZES))
     found = ", ".join(f"{name} {difference:.1e}" for name, difference in largest.items())
-    return f"batches of {sizes}; largest difference of {LIMIT:.0e}: {found}"
+    return f"batches of {sizes}; largest difference of {TOLERANCE:.0e}: {found}"
 
 
 def _largest(candidate: _Candidate, request: Request) -> float:
     """Return the largest difference of a probability over the batch sizes."""
-    signature, found = _signature(candidate, request.signature), {}
+    signature, largest = _signature(candidate, request.signature), 0.0
     for size in BATCH_SIZES:
-        answers = signature.ask(candidate.model, request.first(size).inputs)
-        found[size] = _difference(candidate.expected, answers, size)
-        if not found[size] <= LIMIT:  # NaN is refused too
+        difference = _difference(candidate.expected, signature.ask(candidate.model, request.first(size).inputs), size)
+        candidate.differences[size] = max(difference, candidate.differences.get(size, 0.0))
+        if not difference <= TOLERANCE:  # NaN is refused too
             raise RefusedError(
-                f"{request.signature}, batch of {size}: probabilities differ from the run's by {found[size]:.1e}, "
-                f"limit {LIMIT:.0e}"
+                f"{request.signature}, batch of {size}: probabilities differ from the run's by {difference:.1e}, "
+                f"limit {TOLERANCE:.0e}"
             )
-    return max(found.values())
+        largest = max(largest, difference)
+    return largest
 
 
 def _difference(wanted: Expected, answers: Mapping[str, np.ndarray], size: int) -> float:

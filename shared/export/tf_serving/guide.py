@@ -7,8 +7,7 @@ from pathlib import Path
 import jinja2
 import numpy as np
 
-from shared.export.tf_serving import expected, loaded, publishing
-from shared.export.tf_serving.expected import Expected
+from shared.export.tf_serving import expected, folders, loaded
 from shared.export.tf_serving.names import DEFAULT
 from shared.serving import GRPC_PORT, REST_PORT
 from shared.serving.launch import IMAGE
@@ -37,25 +36,35 @@ def write(folder: Path) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    described = [_describe(folder / name) for name in publishing.models(folder)]
+    described = [_describe(folder / name) for name in folders.models(folder)]
     constants = {"image": IMAGE, "mounted": MOUNTED, "grpc": GRPC_PORT, "rest": REST_PORT, "example": EXAMPLE}
-    page = environment.get_template("guide.md.j2").render(models=described, sizes=publishing.BATCH_SIZES, **constants)
-    publishing.replace(folder / FILE, page)
+    page = environment.get_template("guide.md.j2").render(models=described, sizes=folders.BATCH_SIZES, **constants)
+    folders.replace(folder / FILE, page)
 
 
 def _describe(model: Path) -> Model:
-    numbers = publishing.versions(model)
-    newest = model / str(numbers[-1])
+    newest = _newest(model)
     meta_graph = loaded.meta_graph((newest / SAVED_MODEL).read_bytes())
-    return Model(model.name, numbers, expected.read(newest).origin, loaded.signatures(meta_graph))
+    return Model(model.name, folders.versions(model), expected.read(newest).origin, loaded.signatures(meta_graph))
 
 
-def write_example(model: Path, wanted: Expected) -> None:
-    """Write the body of a REST request that the model answers."""
+def write_example(model: Path) -> None:
+    """Write the body of a REST request that the model's newest version answers."""
+    wanted = expected.read(_newest(model))
     request = next(one for one in wanted.requests if one.signature == DEFAULT).first(EXAMPLES)
     rows = [{name: _plain(array[row]) for name, array in request.inputs.items()} for row in range(EXAMPLES)]
-    publishing.replace(model / EXAMPLE, json.dumps({"signature_name": DEFAULT, "instances": rows}) + "\n")
+    content = {"signature_name": DEFAULT, "instances": rows}
+    folders.replace(model / EXAMPLE, json.dumps(content, sort_keys=True) + "\n")
+
+
+def _newest(model: Path) -> Path:
+    return model / str(folders.versions(model)[-1])
 
 
 def _plain(value: np.ndarray | np.generic | bytes) -> object:
-    return value.decode() if isinstance(value, bytes) else value.tolist()
+    """Return a value as JSON has it; a float32 as the shortest number that becomes it again."""
+    if isinstance(value, bytes):
+        return value.decode()
+    if value.dtype == np.float32:
+        return np.char.mod("%s", value).astype(np.float64).tolist()
+    return value.tolist()

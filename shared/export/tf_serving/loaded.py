@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from shared.export.tf_serving.loader import LoadedModel, Place
+from shared.export.tf_serving.names import DEFAULT
 from shared.serving.protos import protos
 from shared.serving.signature import DTYPES, shape_text
 
@@ -55,16 +56,16 @@ class Signature:
 
 
 def signatures(meta_graph: Any) -> dict[str, Signature]:
-    """Return the signatures of a MetaGraph by name, those that a server offers."""
+    """Return the signatures of a MetaGraph by name, those that a server offers; the default one first."""
     return {
         name: Signature(one.method_name, _tensors(one.inputs), _tensors(one.outputs))
-        for name, one in meta_graph.signature_def.items()
+        for name, one in sorted(meta_graph.signature_def.items(), key=lambda pair: (pair[0] != DEFAULT, pair[0]))
         if one.method_name
     }
 
 
 def _tensors(found: Mapping[str, Any]) -> dict[str, Tensor]:
-    return {name: Tensor.of(info) for name, info in found.items()}
+    return {name: Tensor.of(info) for name, info in sorted(found.items())}
 
 
 def meta_graph(content: bytes) -> Any:

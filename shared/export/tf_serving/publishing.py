@@ -1,81 +1,48 @@
-"""A folder of models, written as the server takes it: versions, configuration, and how to start it.
+"""A new version in a folder of models, and what the server reads beside the models.
 
-<folder>/models.config, batching.config, SERVING.md; <folder>/<model>/request.json and <folder>/<model>/<version>/.
-Formats: https://www.tensorflow.org/tfx/serving/serving_config and .../tfx/serving/saved_model_warmup
+Format: https://www.tensorflow.org/tfx/serving/serving_config
 """
 
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from shared.errors import UserError
+from shared.export.tf_serving import guide
+from shared.export.tf_serving.folders import BATCH_SIZES, models, replace, versions
 from shared.harness.run_folder import unwritable
-from shared.serving.repository import BATCHING_CONFIG, MODELS_CONFIG, MOUNTED, SAVED_MODEL
+from shared.serving.repository import BATCHING_CONFIG, MODELS_CONFIG, MOUNTED
 
-WARM_UP = "assets.extra/tf_serving_warmup_requests"
-BATCH_SIZES = (1, 2, 4, 8, 16, 32)
-"""Sizes that the server pads batches to, so that each is warm."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
-def require_name(name: str) -> None:
+def _require_name(name: str) -> None:
     """Raise UserError unless `name` can be that of a model: a part of paths and addresses."""
     if not _NAME.fullmatch(name):
         raise UserError(f"--model: expected letters, digits, '_' and '-', found '{name}'.")
 
 
-def require_folder(folder: Path) -> None:
-    """Raise UserError for a path that is something else than a folder of models."""
+@contextmanager
+def next_version(folder: Path, model: str) -> Iterator[Path]:
+    """Give the place of a model's next version; when the block ends well, write what stands beside the models.
+
+    Folders that are new and stay empty are removed. Raises UserError if nothing can be written there.
+    """
+    _require_name(model)
     if folder.exists() and not folder.is_dir():
         raise UserError(f"--out: '{folder}' is a file; expected a folder of models, which may be new.")
-
-
-def models(folder: Path) -> list[str]:
-    """Return the names of the models that have a version."""
-    inside = sorted(one for one in folder.iterdir() if one.is_dir()) if folder.is_dir() else []
-    return [one.name for one in inside if versions(one)]
-
-
-def versions(model: Path) -> list[int]:
-    """Return the numbers of a model's versions, the oldest first."""
-    found = model.iterdir() if model.is_dir() else []
-    return sorted(int(one.name) for one in found if one.name.isdecimal() and one.is_dir())
-
-
-def all_versions(folder: Path) -> list[Path]:
-    """Return the versions in a folder of models, or of a model, or the folder itself if it is a version."""
-    if (folder / SAVED_MODEL).is_file():
-        return [folder]
-    if numbers := versions(folder):
-        return [folder / str(number) for number in numbers]
-    return [folder / name / str(number) for name in models(folder) for number in versions(folder / name)]
+    with _removed_if_empty(folder / model):
+        yield folder / model / str(max(versions(folder / model), default=0) + 1)
+        guide.write_example(folder / model)
+        _write_configuration(folder)
+        guide.write(folder)
 
 
 @contextmanager
-def new_version(model: Path) -> Iterator[Path]:
-    """Give a folder to write the next version into, which takes its place when the block ends well, else is removed.
-
-    Until then it lies in a hidden folder, at which the server does not look. UserError if nothing can be written.
-    """
-    with _removed_unless_used(model):
-        number = max(versions(model), default=0) + 1
-        partial = model / f".{number}.{os.getpid()}.partial"
-        try:
-            partial.mkdir()
-            yield partial / str(number)
-            os.rename(partial / str(number), model / str(number))  # refuses what has become another export's version
-        except OSError as error:
-            raise unwritable(model, error) from error
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
-
-
-@contextmanager
-def _removed_unless_used(folder: Path) -> Iterator[None]:
-    """Create a folder and its parents; remove at the end those of them that are empty."""
+def _removed_if_empty(folder: Path) -> Iterator[None]:
+    """Create a folder and its parents; at the end remove those of them that are empty."""
     created = [one for one in (folder, *folder.parents) if not one.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -88,7 +55,7 @@ def _removed_unless_used(folder: Path) -> Iterator[None]:
                 one.rmdir()
 
 
-def write_configuration(folder: Path) -> None:
+def _write_configuration(folder: Path) -> None:
     """Write models.config and batching.config for all models of the folder."""
     entries = "".join(
         f'  config {{\n    name: "{name}"\n    base_path: "{MOUNTED}/{name}"\n    model_platform: "tensorflow"\n  }}\n'
@@ -100,12 +67,6 @@ def write_configuration(folder: Path) -> None:
         f"max_batch_size {{ value: {BATCH_SIZES[-1]} }}\n"
         "batch_timeout_micros { value: 1000 }\n"
         "max_enqueued_batches { value: 1000 }\n"
-        f"num_batch_threads {{ value: {os.cpu_count()} }}\n" + "".join(f"allowed_batch_sizes: {n}\n" for n in BATCH_SIZES),
+        f"num_batch_threads {{ value: {os.cpu_count()} }}\n"
+        + "".join(f"allowed_batch_sizes: {n}\n" for n in BATCH_SIZES),
     )
-
-
-def replace(file: Path, content: str) -> None:
-    """Give a file its content in one step."""
-    partial = file.with_name(f".{file.name}.partial")
-    partial.write_text(content)
-    partial.replace(file)

@@ -1,0 +1,87 @@
+"""Which chapter can be had in which format: a small run of each, exported to all of them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from shared import chapters
+from shared.errors import UserError, WorkerDiedError
+from shared.export.formats import FORMATS
+from shared.export.workers import Workers
+from shared.export.workflow import export
+from shared.harness.comparison import Request, plan
+
+TRAIN = "train"
+CHEAP = {"review_bert": {"length": "16"}, "shop_transfer": {"size": "32"}}
+"""Settings with which the large networks, every layer of them, predict a test split in seconds."""
+OnRow = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One chapter's run in one format."""
+
+    chapter: str
+    track: str
+    """That trained the run."""
+    format: str
+    difference: float | None = None
+    """The largest of a probability, over the batch sizes; None if there is no such export."""
+    size: int | None = None
+    """Bytes."""
+    reason: str | None = None
+    """Why there is none."""
+
+    @property
+    def expected(self) -> bool:
+        """Whether the export works, or the table of formats says that it cannot."""
+        return self.reason is None or self.chapter in FORMATS[self.format].refusals
+
+
+def measure(slugs: Sequence[str], tracks: Sequence[str], on_row: OnRow = lambda _: None) -> list[Cell]:
+    """Train each chapter for one epoch of one batch on each track, and export the run to every format.
+
+    Raises UserError for a chapter or track that is unknown or cannot be trained here, before any is trained.
+    """
+    requests = [_request(slug, track) for slug in slugs for track in tracks]
+    for request in requests:
+        plan(request, lambda *_: Path())
+    with Workers() as workers, TemporaryDirectory() as folder:
+        return [cell for request in requests for cell in _cells(request, Path(folder), workers, on_row)]
+
+
+def _request(slug: str, track: str) -> Request:
+    recipe = chapters.get(slug).recipe("fast")
+    return Request(slug, (track,), settings=CHEAP.get(slug, {}), epochs=1, examples=recipe.batch_size, device="cpu")
+
+
+def _cells(request: Request, folder: Path, workers: Workers, on_row: OnRow) -> Iterator[Cell]:
+    (track,) = request.tracks
+    on_row(f"{request.chapter} on {track}")
+    (job,) = plan(request, lambda *_: folder / f"{request.chapter}-{track.replace(':', '-')}")
+    workers.call(TRAIN, track, "shared.harness.training:train", job.model_dump(mode="json"))
+    for name, form in FORMATS.items():
+        out = job.folder.with_name(f"{job.folder.name}-{name}{form.suffix}")
+        try:
+            done = export(job.folder, name, out, workers)
+            yield Cell(request.chapter, track, name, done.largest, done.size)
+        except (UserError, WorkerDiedError) as error:
+            yield Cell(request.chapter, track, name, reason=str(error).splitlines()[0])
+
+
+def markdown(cells: Sequence[Cell]) -> str:
+    """Return the table, one row per run and one column per format; reasons stand below as numbered notes."""
+    reasons = list(dict.fromkeys(cell.reason for cell in cells if cell.reason))
+    by_place = {(cell.chapter, cell.track, cell.format): _text(cell, reasons) for cell in cells}
+    names = list(dict.fromkeys(cell.format for cell in cells))
+    rows = list(dict.fromkeys((cell.chapter, cell.track) for cell in cells))
+    lines = [["chapter", "run on", *names], ["---"] * (2 + len(names))]
+    lines += [[f"`{slug}`", f"`{track}`", *(by_place[slug, track, name] for name in names)] for slug, track in rows]
+    table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    notes = "".join(f"{number}. {reason}\n" for number, reason in enumerate(reasons, 1))
+    return table + (f"\n{notes}" if notes else "")
+
+
+def _text(cell: Cell, reasons: Sequence[str]) -> str:
+    return f"no ({reasons.index(cell.reason) + 1})" if cell.reason else f"{cell.difference:.0e}"

@@ -1,0 +1,41 @@
+"""A folder of models as the server takes it, and what is in it.
+
+<folder>/models.config, batching.config, SERVING.md; <folder>/<model>/request.json and <folder>/<model>/<version>/.
+"""
+
+from pathlib import Path
+
+from shared.serving.repository import SAVED_MODEL
+
+WARM_UP = "assets.extra/tf_serving_warmup_requests"
+"""In a version. https://www.tensorflow.org/tfx/serving/saved_model_warmup"""
+BATCH_SIZES = (1, 2, 4, 8, 16, 32)
+"""Sizes that the server pads batches to, so that each is warm."""
+
+
+def models(folder: Path) -> list[str]:
+    """Return the names of the models that have a version."""
+    inside = sorted(one for one in folder.iterdir() if one.is_dir()) if folder.is_dir() else []
+    return [one.name for one in inside if versions(one)]
+
+
+def versions(model: Path) -> list[int]:
+    """Return the numbers of a model's versions, the oldest first."""
+    found = model.iterdir() if model.is_dir() else []
+    return sorted(int(one.name) for one in found if one.name.isdecimal() and one.is_dir())
+
+
+def all_versions(folder: Path) -> list[Path]:
+    """Return the versions in a folder of models, or of a model, or the folder itself if it is a version."""
+    if (folder / SAVED_MODEL).is_file():
+        return [folder]
+    if numbers := versions(folder):
+        return [folder / str(number) for number in numbers]
+    return [folder / name / str(number) for name in models(folder) for number in versions(folder / name)]
+
+
+def replace(file: Path, content: str) -> None:
+    """Give a file its content in one step."""
+    partial = file.with_name(f".{file.name}.partial")
+    partial.write_text(content)
+    partial.replace(file)

@@ -1,0 +1,46 @@
+"""One version of a model: the SavedModel, what it must answer, and the requests that warm the server up."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from shared import __version__
+from shared.export.subject import Subject
+from shared.export.tf_serving import expected, prediction_log
+from shared.export.tf_serving.expected import Expected, Origin
+from shared.export.tf_serving.folders import BATCH_SIZES, WARM_UP
+from shared.export.tf_serving.prediction_log import Request
+from shared.harness.run_folder import WEIGHTS
+
+TRACK = "keras:tensorflow"
+"""Whichever track trained the model: native operations of TensorFlow come from this one."""
+
+
+def write(subject: Subject, path: Path) -> None:
+    """Write the version folder <model>/<hidden folder>/<number>, in a worker of the track."""
+    from keras_track import serving
+
+    dataset = subject.dataset
+    rows = np.resize(np.arange(len(dataset.test)), expected.EXAMPLES)
+    serving.write(subject.model(TRACK).model, dataset, path)
+    requests = serving.requests(dataset, dataset.test.take(rows).inputs)
+    expected.write(Expected(_origin(subject), requests, subject.probabilities_of(rows)), path)
+    prediction_log.write(path / WARM_UP, path.parents[1].name, _warm_up(requests))
+
+
+def _origin(subject: Subject) -> Origin:
+    record = subject.run.record
+    return Origin(
+        twotrack=__version__,
+        chapter=record.job.chapter,
+        run=subject.run.folder.name,
+        track=record.job.track,
+        weights=record.files[WEIGHTS],
+        class_names=list(subject.dataset.class_names),
+    )
+
+
+def _warm_up(requests: Iterable[Request]) -> list[Request]:
+    """Return requests to `predict` in every size that the server makes of batches."""
+    return [request.first(size) for request in requests if request.is_predict for size in BATCH_SIZES]
