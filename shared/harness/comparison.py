@@ -133,8 +133,9 @@ def _check_numbers(request: Request, batch_size: int) -> None:
         raise UserError("--seeds: expected at least 1 seed.")
     if any(seed < 0 for seed in request.seeds):
         raise UserError(f"--seed: expected 0 or a positive whole number, found {min(request.seeds)}.")
-    if request.epochs is not None and request.epochs < (0 if request.start else 1):
-        raise UserError(f"--epochs: expected a positive whole number, found {request.epochs}.")
+    fewest, expected = (0, "0 or a positive") if request.start else (1, "a positive")
+    if request.epochs is not None and request.epochs < fewest:
+        raise UserError(f"--epochs: expected {expected} whole number, found {request.epochs}.")
     if request.examples is not None and request.examples < batch_size:
         raise UserError(f"--examples: expected at least one batch of {batch_size}, found {request.examples}.")
     if request.device not in {"auto", "cpu", "cuda"}:
