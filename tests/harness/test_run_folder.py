@@ -185,6 +185,15 @@ def test_a_record_of_another_schema_version_is_refused_with_both_versions(
         read(run.folder)
 
 
+def test_a_record_of_the_version_before_is_read(tmp_path: Path):
+    """It lacks what a run continues."""
+    run = make_run(tmp_path / "run")
+    job = json.loads((run.folder / "record.json").read_text())["job"]
+    change_record(run.folder, schema_version=2, job={name: job[name] for name in job if name != "continues"})
+
+    assert read(run.folder).record.job == run.record.job
+
+
 def test_a_record_that_is_no_object_is_refused(tmp_path: Path):
     run = make_run(tmp_path / "run")
     (run.folder / "record.json").write_text("[]")

@@ -95,7 +95,7 @@ def test_a_walk_through_the_tracks_goes_on_where_the_last_one_ended(
         assert apart(arrived.logits, settled.logits) <= LIMIT, track
         assert weights_apart(arrived, settled) == 0, track
 
-        moved = train(model, track, seed=1, start=settled.folder, examples=128)
+        moved = train(model, track, seed=1, start=settled.folder, examples=384)
         assert moved.record.initial_weights == arrived.record.initial_weights
         assert apart(moved.logits, settled.logits) > 10 * LIMIT, "training must change the predictions"
         settled = moved
@@ -174,6 +174,7 @@ def test_weights_that_were_replaced_after_they_were_named_are_refused(workers: W
     (job,) = plan(Request("mnist_cnn", ("torch",), start=run.folder), lambda *_: tmp_path / "new")
     stale = job.continues.model_copy(update={"weights": "0" * 64})
 
+    changed = job.model_copy(update={"continues": stale}).model_dump(mode="json")
+
     with pytest.raises(UserError, match="were replaced meanwhile"):
-        changed = job.model_copy(update={"continues": stale})
-        workers.call("torch", "shared.harness.training:train", **changed.model_dump(mode="json"))
+        workers.call("torch", "shared.harness.training:train", **changed)
