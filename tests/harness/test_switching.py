@@ -11,8 +11,11 @@ from safetensors.numpy import load_file
 from scipy.special import expit, softmax
 
 from shared.errors import UserError
+from shared.harness import prediction
 from shared.harness.comparison import Request, plan
+from shared.harness.records import Continued
 from shared.harness.run_folder import WEIGHTS, Run, read
+from shared.report import find_runs
 from tests.support.jobs import small_source
 from tests.support.runs import make_run
 from tests.support.workers import Workers
@@ -178,3 +181,32 @@ def test_weights_that_were_replaced_after_they_were_named_are_refused(workers: W
 
     with pytest.raises(UserError, match="were replaced meanwhile"):
         workers.call("torch", "shared.harness.training:train", **changed)
+
+
+# === What the test split's repetition says, and the report on continued runs ===
+
+
+def test_a_repetition_is_the_same_up_to_the_limit_and_not_beyond(run: Run):
+    """A two-class shift of one logit by d near probability 1/2 moves the probability by d / 4."""
+    labels = np.array([0, 1], np.int32)
+    flat = make_run(run.folder.with_name("flat"), np.zeros((2, 1), np.float32), labels)
+
+    near, far = (prediction._compare(flat, "keras:jax", np.array([[0], [shift]])) for shift in (3.6e-5, 4.4e-5))
+
+    assert (near.same, far.same) == (True, False)
+    assert far.difference == pytest.approx(1.1e-5, rel=1e-6)
+    assert (near.examples, near.track, near.run_track) == (2, "keras:jax", "torch")
+    assert prediction._compare(flat, "torch", np.array([[-1], [1]])).other_classes == 1
+
+
+def test_a_report_takes_no_run_without_an_epoch_and_no_other_start(run: Run, tmp_path: Path):
+    continued = {"folder": str(run.folder), "track": "torch", "weights": run.record.files[WEIGHTS]}
+    job = run.record.job.model_copy(update={"track": "keras:jax", "continues": Continued(**continued)})
+    other = make_run(tmp_path / "other", job=job)
+    still = make_run(tmp_path / "still", job=job, epochs=[])
+
+    with pytest.raises(UserError, match=r"differ in track and seed only; start of '.*made' is the chapter's initial"):
+        find_runs([run.folder, other.folder])
+    with pytest.raises(UserError, match=r"still' was trained for no epoch"):
+        find_runs([still.folder])
+    assert (still.record.epoch_seconds, still.record.examples_per_second) == (0, 0)
