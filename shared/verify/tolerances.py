@@ -40,4 +40,4 @@ chapter's own margin."""
 
 PREDICTIONS_LIMIT = 1e-5
 """Probabilities of one set of trained weights, float32, between tracks: the largest absolute difference. Measured on
-test splits: 6e-7 and less (docs/guides/switching-backends.md)."""
+test splits: at most 7.1e-7 (docs/guides/switching-backends.md and porting.md)."""
