@@ -5,7 +5,20 @@ import sys
 
 import typer
 
-from shared.cli import compare, convert, data, doctor, experiment, listing, predict, report, run, verify
+from shared.cli import (
+    compare,
+    convert,
+    data,
+    doctor,
+    experiment,
+    listing,
+    predict,
+    report,
+    request,
+    run,
+    serve,
+    verify,
+)
 from shared.cli.console import print_error
 from shared.errors import UserError, WorkerDiedError
 
@@ -27,6 +40,8 @@ app.command("experiment")(experiment.experiment)
 app.command("convert")(convert.convert)
 app.command("predict")(predict.predict)
 app.command("report")(report.report)
+app.command("request")(request.request)
+app.command("serve")(serve.serve)
 
 
 def main() -> None:

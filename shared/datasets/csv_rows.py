@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar, get_args
 
@@ -26,15 +26,22 @@ def read_rows(text: str, file: Path, model: type[Row]) -> list[Row]:
 
 def numbered_rows(text: str, file: Path, model: type[Row]) -> list[tuple[int, Row]]:
     """Return each row with the line, from 1, on which it begins; otherwise as `read_rows`."""
+    rows = texts(text, file, model.model_fields)
+    return [(line, _row(values, f"{file}, line {line}", model)) for line, values in rows]
+
+
+def texts(text: str, file: Path, names: Collection[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield each row's texts of the named columns with the line, from 1, on which it begins; otherwise likewise."""
     lines = _lines(text, file)
     line, header = next(lines, (0, []))
     if not header:
-        raise UserError(f"{file} is empty: expected a header with the columns {_listed(model.model_fields)}.")
-    columns = _columns(header, f"{file}, line {line}", model)
-    rows = [(line, _row(fields, columns, len(header), f"{file}, line {line}", model)) for line, fields in lines]
-    if not rows:
+        raise UserError(f"{file} is empty: expected a header with the columns {_listed(names)}.")
+    columns = _columns(header, f"{file}, line {line}", names)
+    line = None
+    for line, fields in lines:
+        yield line, _fields(fields, columns, len(header), f"{file}, line {line}")
+    if line is None:
         raise UserError(f"{file}: expected rows below the header, found none; {REMEDY}.")
-    return rows
 
 
 def categories(model: type[BaseModel], column: str) -> tuple[str, ...]:
@@ -57,25 +64,28 @@ def _lines(text: str, file: Path) -> Iterator[tuple[int, list[str]]]:
         ) from error
 
 
-def _columns(header: Sequence[str], place: str, model: type[BaseModel]) -> dict[str, int]:
-    """Return the position of each of the model's columns."""
-    missing = [name for name in model.model_fields if name not in header]
+def _columns(header: Sequence[str], place: str, names: Collection[str]) -> dict[str, int]:
+    """Return the position of each named column."""
+    missing = [name for name in names if name not in header]
     if missing:
-        others = [name for name in header if name not in model.model_fields]
+        others = [name for name in header if name not in names]
         raise UserError(
             f"{place}: expected a header with these columns too: {_listed(missing)}; found instead: "
             f"{_listed(others[:MOST_NAMES]) or 'nothing'}; separate the columns by commas and run the command again."
         )
-    doubled = [name for name in model.model_fields if header.count(name) > 1]
+    doubled = [name for name in names if header.count(name) > 1]
     if doubled:
         raise UserError(f"{place}: expected each column once, found more than once: {_listed(doubled)}; {REMEDY}.")
-    return {name: header.index(name) for name in model.model_fields}
+    return {name: header.index(name) for name in names}
 
 
-def _row(fields: Sequence[str], columns: dict[str, int], width: int, place: str, model: type[Row]) -> Row:
+def _fields(fields: Sequence[str], columns: dict[str, int], width: int, place: str) -> dict[str, str]:
     if len(fields) != width:
         raise UserError(f"{place}: expected {width} fields, as in the header, found {len(fields)}; {REMEDY}.")
-    values = {name: fields[position] for name, position in columns.items()}
+    return {name: fields[position] for name, position in columns.items()}
+
+
+def _row(values: dict[str, str], place: str, model: type[Row]) -> Row:
     try:
         return model.model_validate_strings(values)
     except ValidationError as error:
