@@ -14,15 +14,37 @@ SHOWN_CHARACTERS = 70
 def predict(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
     examples: Annotated[
-        list[str], typer.Argument(metavar="EXAMPLE...", help="Reviews: texts in quotes. Shop: photos.")
-    ],
+        list[str] | None,
+        typer.Argument(
+            metavar="EXAMPLE...",
+            help="Reviews: texts in quotes. Shop and MNIST: pictures. Telco and its months: CSV files.",
+        ),
+    ] = None,
+    test: Annotated[
+        bool,
+        typer.Option("--test", help="Predict the run's test split and compare with the predictions that it stored."),
+    ] = False,
     track: Annotated[
         str | None, typer.Option(help=f"Predict on this track [default: the run's own]: {options.TRACK_LIST}.")
     ] = None,
     device: options.Device = "auto",
+    out: Annotated[Path | None, typer.Option(help="With --test: write logits and labels to this .npz file.")] = None,
     json: options.Json = False,
 ) -> None:
-    """Ask the model of a finished run for the class of examples of your own."""
+    """Ask the model of a finished run for the class of examples of your own, or for its test split again."""
+    from shared.errors import UserError
+
+    if test and examples:
+        raise UserError("--test predicts the run's test split; give examples of your own without it.")
+    if out and not (test and out.suffix == ".npz"):
+        raise UserError(f"--out: expected a name that ends in .npz, together with --test; found '{out}'.")
+    if test:
+        _repeat(run, track, device, out, json)
+    else:
+        _ask(run, examples or [], track, device, json)
+
+
+def _ask(run: Path, examples: list[str], track: str | None, device: str, json: bool) -> None:
     import textwrap
 
     from shared.cli.console import print_json, stderr
@@ -34,4 +56,24 @@ def predict(
         print_json([asdict(one) for one in found])
         return
     for one in found:
-        print(f"{one.class_name} {one.probability:.3f}  {textwrap.shorten(one.given, SHOWN_CHARACTERS)}")
+        note = f" ({one.note})" if one.note else ""
+        print(f"{one.class_name} {one.probability:.3f}  {textwrap.shorten(one.given, SHOWN_CHARACTERS)}{note}")
+
+
+def _repeat(run: Path, track: str | None, device: str, out: Path | None, json: bool) -> None:
+    """Print the comparison; exit code 1 if the predictions are not the run's."""
+    from shared.cli.console import print_json, stderr
+    from shared.harness.prediction import repeat
+
+    with stderr.status("starting...") as status:
+        found = repeat(run, track, device, out, lambda phase: status.update(f"{phase}..."))
+    if json:
+        print_json(asdict(found))
+    else:
+        print(f"{found.track}: test {', '.join(f'{name} {value:.4f}' for name, value in found.test.items())}")
+        print(
+            f"{'same predictions' if found.same else 'OTHER predictions'} as stored by the run on {found.run_track}: "
+            f"probabilities differ by at most {found.difference:.1e} (limit {found.limit:.0e}), "
+            f"classes of {found.other_classes} of {found.examples:,} examples"
+        )
+    raise typer.Exit(0 if found.same else 1)

@@ -20,11 +20,20 @@ def run(
     epochs: options.Epochs = None,
     examples: options.Examples = None,
     device: options.Device = "auto",
-    source: options.Source = "embedded",
+    source: options.OwnSource = None,
     tfds_dir: options.TfdsDir = None,
     data: options.Data = None,
     images: options.Images = None,
     skip_broken: options.SkipBroken = False,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="RUN",
+            help="Start from the trained weights of this run folder, of any track, with its settings and data. "
+            "Optimizer and learning-rate schedule start anew. --epochs 0 trains nothing.",
+        ),
+    ] = None,
     out: options.Out = Path("runs"),
     json: options.Json = False,
 ) -> None:
@@ -49,6 +58,7 @@ def run(
         data=data,
         images=images,
         skip_broken=skip_broken,
+        start=start,
     )
     outcome, runs = train(
         request, out, lambda track, seed: fresh_folder(out, f"{chapter}_{recipe}_{run_name(track, seed)}_{stamp}")

@@ -1,15 +1,14 @@
 """Data sets by name: what the repository carries, tensorflow-datasets, a CSV file or photos of the user's own."""
 
-import stat
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 from shared.datasets import mnist, reviews, shop, tabular, telco, telco_monthly
-from shared.datasets.files import DataFile, Source, sha256_of
-from shared.datasets.spec import Dataset
+from shared.datasets.files import Source, csv_file
+from shared.datasets.spec import Dataset, Examples
 from shared.errors import UserError, unknown
-from shared.inputs import Inputs
 
 DATASETS: dict[str, ModuleType] = {
     "mnist": mnist,
@@ -21,7 +20,8 @@ DATASETS: dict[str, ModuleType] = {
 """Each module has EMBEDDED, ORIGIN, LICENCE, SOURCES (other ways to its data: tfds, csv, images) and read(source).
 
 One with tfds has TFDS_TASK, the worker task that converts, and TFDS_NAME, what `tfds` means without a name, or None.
-One whose examples `twotrack predict` takes has examples(given), from what was typed to stored inputs, and EXAMPLE."""
+One whose examples `twotrack predict` takes has examples(given), from what was typed to Examples, and EXAMPLE, what
+one is."""
 EMBEDDED = "embedded"
 
 
@@ -73,8 +73,7 @@ def csv_source(dataset: str, path: Path) -> Source:
     """Return the user's own CSV file as a source, after all of it was read and checked; UserError otherwise."""
     require_known(dataset)
     _require_offered(dataset, "csv", "takes no CSV file")
-    checksum = _checksum(path)
-    file = DataFile(path.absolute(), checksum, restore="run the command again with --data")
+    file = csv_file(path.absolute(), "name a CSV file with --data", restore="run the command again with --data")
     source = Source(f"csv:{path.name}", file)
     load(dataset, source)
     return source
@@ -98,25 +97,18 @@ def require_examples(dataset: str, given: Sequence[str]) -> None:
     if dataset not in readable:
         raise UserError(f"examples of the data set '{dataset}' cannot be typed; these can: {', '.join(readable)}.")
     if not given:
-        raise UserError("expected at least one example.")
+        raise UserError(f"expected at least one example: {DATASETS[dataset].EXAMPLE}.")
 
 
-def examples(dataset: str, given: Sequence[str]) -> Inputs:
-    """Return what was typed as stored inputs (examples, ...)."""
-    return DATASETS[dataset].examples(given)
+def examples(dataset: str, given: Sequence[str], features: Sequence[str] = ()) -> Examples:
+    """Return what was typed as examples; of a table with the named features only, if any are named."""
+    found = DATASETS[dataset].examples(given)
+    if not features:
+        return found
+    return replace(found, inputs=tabular.columns(found.inputs, found.feature_names, features), feature_names=features)
 
 
 def _require_offered(dataset: str, kind: str, refusal: str) -> None:
     if kind not in DATASETS[dataset].SOURCES:
         others = ", ".join(name for name, module in DATASETS.items() if kind in module.SOURCES)
         raise UserError(f"data set '{dataset}' {refusal}; these do: {others}; for '{dataset}' use --source embedded.")
-
-
-def _checksum(path: Path) -> str:
-    try:
-        if stat.S_ISREG(path.stat().st_mode):
-            return sha256_of(path)
-        reason = "it is a folder or a device, not a file"
-    except OSError as error:
-        reason = error.strerror
-    raise UserError(f"cannot read {path}: {reason}; name a CSV file with --data.")

@@ -21,10 +21,9 @@ AmountSoFar = Annotated[
 WithInternet = Literal["No", "Yes", "No internet service"]
 
 
-class Customer(BaseModel):
-    """A row of the table, in the order of the features: numbers, then flags, then categories."""
+class Known(BaseModel):
+    """What is known of a customer, in the order of the features: numbers, then flags, then categories."""
 
-    churn: Literal["No", "Yes"]
     tenure: Months
     monthly_charges: Amount
     total_charges: AmountSoFar
@@ -52,14 +51,17 @@ class Customer(BaseModel):
         return "0" if missing and info.data.get("tenure") == 0 else value
 
 
-FEATURE_COLUMNS = [column for column in Customer.model_fields if column != "churn"]
+class Customer(Known):
+    """A row of the table, with the label."""
+
+    churn: Literal["No", "Yes"]
 
 
-def features(customers: Sequence[Customer]) -> tuple[tuple[str, ...], np.ndarray]:
+def features(customers: Sequence[Known]) -> tuple[tuple[str, ...], np.ndarray]:
     """Return the names of the features and their values (examples, features 40) float64."""
     names, blocks = [], []
-    for column in FEATURE_COLUMNS:
-        values, known = [getattr(customer, column) for customer in customers], categories(Customer, column)
+    for column in Known.model_fields:
+        values, known = [getattr(customer, column) for customer in customers], categories(Known, column)
         names += [f"{column}={category}" for category in known] or [column]
         blocks.append(one_hot(values, known) if known else np.array(values, np.float64)[:, np.newaxis])
     return tuple(names), np.hstack(blocks)

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import os
+import stat
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -84,6 +85,17 @@ class Source:
     name: str
     """embedded, tfds:NAME, csv:NAME or images:NAME."""
     file: DataFile
+
+
+def csv_file(path: Path, remedy: str, restore: str = "run the command again") -> DataFile:
+    """Return a CSV file of the user's own with the SHA-256 that it has now; UserError, with `remedy`, if unreadable."""
+    try:
+        if stat.S_ISREG(path.stat().st_mode):
+            return DataFile(path, sha256_of(path), restore)
+        reason = "it is a folder or a device, not a file"
+    except OSError as error:
+        reason = error.strerror
+    raise UserError(f"cannot read {path}: {reason}; {remedy}.")
 
 
 def sha256_of(file: Path) -> str:

@@ -4,10 +4,13 @@ Splits, stated here once: the last twelfth of the 60,000 training images, in sto
 validation split (55,000 + 5,000); the 10,000 test images are the test split.
 """
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 
 from shared.datasets.files import EMBEDDED_FOLDER, DataFile, Source
-from shared.datasets.spec import Dataset, Split
+from shared.datasets.spec import Dataset, Examples, Split
 
 EMBEDDED = DataFile(
     EMBEDDED_FOLDER / "mnist.npz",
@@ -18,6 +21,7 @@ ORIGIN = "LeCun, Cortes and Burges; 60,000 + 10,000 digits, 28 x 28 grey"
 LICENCE = "CC BY-SA 3.0"
 SOURCES = ("tfds",)
 TFDS_TASK, TFDS_NAME = "shared.datasets.tfds:convert", "mnist"
+EXAMPLE = "a picture's file of one digit"
 CLASS_NAMES = tuple("0123456789")
 IMAGE_SHAPE = (28, 28)
 VALIDATION_SHARE = 1 / 12
@@ -37,6 +41,14 @@ def normalise(images: np.ndarray) -> np.ndarray:
 def read(source: Source) -> Dataset:
     """Read, check and split the images; UserError if the file is not the expected one."""
     return from_arrays(source.file.arrays(), source.name)
+
+
+def examples(given: Sequence[str]) -> Examples:
+    """Return pictures of digits of the user's own: (examples, 28, 28) uint8, light on dark as MNIST's are."""
+    from shared.datasets.digit import read_digit
+
+    digits = [read_digit(Path(file)) for file in given]
+    return Examples(tuple(given), np.stack([digit.pixels for digit in digits]), notes=tuple(d.note for d in digits))
 
 
 def from_arrays(arrays: dict[str, np.ndarray], source: str) -> Dataset:

@@ -26,8 +26,8 @@ Name = Annotated[str, AfterValidator(_named), Field(description="the name or num
 Count = Annotated[int, Field(ge=0, le=LARGEST, description=f"a whole number from 0 to {LARGEST:,.0f}")]
 
 
-class Month(BaseModel):
-    """A row of the file: one month of one customer."""
+class Known(BaseModel):
+    """What is known of one month of one customer."""
 
     customer: Name
     month: Count
@@ -36,10 +36,15 @@ class Month(BaseModel):
     cumulative_charge: Amount
     services: Count
     contract_months_left: Months
+
+
+class Month(Known):
+    """A row of the file: one month of one customer, with the label."""
+
     churn: Literal["No", "Yes"]
 
 
-Numbered = tuple[int, Month]
+Numbered = tuple[int, Known]
 """A row and the line, from 1, on which it begins."""
 
 
@@ -49,11 +54,25 @@ def read_months(text: str, file: Path) -> tuple[np.ndarray, np.ndarray, np.ndarr
     Customers stand in the order in which they first appear, each with its last twelve months.
     Raises UserError, with line and column, for the first thing that is wrong.
     """
-    histories = [_in_order(rows, file) for rows in _by_customer(numbered_rows(text, file, Month), file)]
+    histories = _histories(text, file, Month)
+    return *_arrays(histories), np.array([history[0].churn == "Yes" for history in histories], np.int32)
+
+
+def read_unlabelled(text: str, file: Path) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Return the customers' names, months and mask as `read_months` does; the column `churn` is not needed."""
+    histories = _histories(text, file, Known)
+    return [history[0].customer for history in histories], *_arrays(histories)
+
+
+def _histories(text: str, file: Path, model: type[Known]) -> list[list[Known]]:
+    return [_in_order(rows, file) for rows in _by_customer(numbered_rows(text, file, model), file)]
+
+
+def _arrays(histories: list[list[Known]]) -> tuple[np.ndarray, np.ndarray]:
     mask = prefix_mask(np.array([min(len(history), MONTHS) for history in histories]))
     months = np.zeros((*mask.shape, len(FEATURES)))
     months[mask] = [[getattr(row, name) for name in FEATURES] for history in histories for row in history[-MONTHS:]]
-    return months, mask, np.array([history[0].churn == "Yes" for history in histories], np.int32)
+    return months, mask
 
 
 def _by_customer(rows: Iterable[Numbered], file: Path) -> Iterable[dict[int, Numbered]]:
@@ -66,18 +85,18 @@ def _by_customer(rows: Iterable[Numbered], file: Path) -> Iterable[dict[int, Num
     return customers.values()
 
 
-def _require_new(line: int, row: Month, known: dict[int, Numbered], file: Path) -> None:
+def _require_new(line: int, row: Known, known: dict[int, Numbered], file: Path) -> None:
     """Refuse a month that the customer has already, and another label than the customer's first."""
     if row.month in known:
         expected = f"each month of a customer once ({_customer(row)} has it in line {known[row.month][0]})"
         _refuse(file, line, "month", expected, str(row.month))
     first_line, first = next(iter(known.values()), (line, row))
-    if row.churn != first.churn:
+    if isinstance(row, Month) and row.churn != first.churn:
         expected = f"'{first.churn}' as in line {first_line}, the same in every row of {_customer(row)}"
         _refuse(file, line, "churn", expected, f"'{row.churn}'")
 
 
-def _in_order(known: dict[int, Numbered], file: Path) -> list[Month]:
+def _in_order(known: dict[int, Numbered], file: Path) -> list[Known]:
     """Return a customer's rows from the first month to the last, refused if one is missing in between."""
     rows = sorted(known.values(), key=lambda numbered: numbered[1].month)
     for (before, last), (line, row) in pairwise(rows):
@@ -87,7 +106,7 @@ def _in_order(known: dict[int, Numbered], file: Path) -> list[Month]:
     return [row for _, row in rows]
 
 
-def _customer(row: Month) -> str:
+def _customer(row: Known) -> str:
     return f"customer {row.customer[:LONGEST]!r}"
 
 

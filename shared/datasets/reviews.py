@@ -11,7 +11,7 @@ import numpy as np
 
 from shared.datasets import texts
 from shared.datasets.files import EMBEDDED_FOLDER, DataFile, Source
-from shared.datasets.spec import Dataset, Split
+from shared.datasets.spec import Dataset, Examples, Split
 from shared.datasets.tabular import SPLIT_SEED, split_rows
 from shared.errors import UserError
 
@@ -57,9 +57,9 @@ def read(source: Source) -> Dataset:
     )
 
 
-def examples(given: Sequence[str]) -> np.ndarray:
-    """Return texts of the user's own as they are stored: (examples,)."""
-    return texts.array(given)
+def examples(given: Sequence[str]) -> Examples:
+    """Return texts of the user's own."""
+    return Examples(tuple(given), texts.array(given))
 
 
 def published_split(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

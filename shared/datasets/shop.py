@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from shared.datasets.files import EMBEDDED_FOLDER, DataFile, Source
-from shared.datasets.spec import Dataset, Split
+from shared.datasets.spec import Dataset, Examples, Split
 
 EMBEDDED = DataFile(
     EMBEDDED_FOLDER / "shop.npz",
@@ -66,11 +66,11 @@ def read(source: Source) -> Dataset:
     )
 
 
-def examples(given: Sequence[str]) -> np.ndarray:
-    """Return photos of the user's own as they are stored: (examples, 160, 160, RGB 3) uint8."""
+def examples(given: Sequence[str]) -> Examples:
+    """Return photos of the user's own: (examples, 160, 160, RGB 3) uint8."""
     from shared.datasets.photo import read_photo
 
-    return np.stack([read_photo(Path(file)) for file in given])
+    return Examples(tuple(given), np.stack([read_photo(Path(file)) for file in given]))
 
 
 def _embedded(arrays: dict[str, np.ndarray]) -> list[Split]:

@@ -43,6 +43,19 @@ class Split:
 
 
 @dataclass(frozen=True)
+class Examples:
+    """Examples of the user's own, without labels, as stored."""
+
+    names: tuple[str, ...]
+    """How each is called in an answer."""
+    inputs: Inputs
+    """(examples, ...) as in a split; of a table with all its features, `feature_names`."""
+    feature_names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What was assumed of each; empty if nothing."""
+
+
+@dataclass(frozen=True)
 class Dataset:
     """The three fixed splits of a data set."""
 

@@ -65,12 +65,21 @@ def select(dataset: Dataset, names: Sequence[str]) -> Dataset:
     unknown = [name for name in names if name not in dataset.feature_names]
     if unknown:
         raise ValueError(f"{dataset.name} has no feature {', '.join(unknown)}; it has {dataset.feature_names}")
-    positions = [dataset.feature_names.index(name) for name in names]
+    prepare = dataset.prepare.select(_positions(dataset.feature_names, names))
     splits = {
-        name: Split(split.inputs.take(positions, axis=1), split.labels)
+        name: Split(columns(split.inputs, dataset.feature_names, names), split.labels)
         for name, split in (("train", dataset.train), ("validation", dataset.validation), ("test", dataset.test))
     }
-    return replace(dataset, feature_names=tuple(names), prepare=dataset.prepare.select(positions), **splits)
+    return replace(dataset, feature_names=tuple(names), prepare=prepare, **splits)
+
+
+def columns(inputs: np.ndarray, feature_names: Sequence[str], names: Sequence[str]) -> np.ndarray:
+    """Return the named features of inputs (examples, features), in the given order."""
+    return inputs.take(_positions(feature_names, names), axis=1)
+
+
+def _positions(feature_names: Sequence[str], names: Sequence[str]) -> list[int]:
+    return [feature_names.index(name) for name in names]
 
 
 def describe(feature_names: Sequence[str], row: np.ndarray) -> dict[str, str]:

@@ -4,13 +4,14 @@ Features, 40: three numbers, six flags, and one 0/1 feature for each category of
 Splits: 70/15/15 %, stratified, stated in shared/datasets/tabular.py.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shared.datasets.files import EMBEDDED_FOLDER, DataFile, Source
-from shared.datasets.spec import Dataset, Split
+from shared.datasets.files import EMBEDDED_FOLDER, DataFile, Source, csv_file
+from shared.datasets.spec import Dataset, Examples, Split
 from shared.datasets.tabular import Standardise, split_rows
 from shared.errors import UserError
 
@@ -25,6 +26,7 @@ EMBEDDED = DataFile(
 ORIGIN = "IBM Watson sample, taken from the R package modeldata; 7,043 customers, 20 columns"
 LICENCE = "MIT"
 SOURCES = ("csv",)
+EXAMPLE = "a CSV file of customers"
 CLASS_NAMES = ("stays", "churns")
 NUMERIC = ("tenure", "monthly_charges", "total_charges")
 SMALLEST_CLASS = 20
@@ -49,6 +51,17 @@ def read(source: Source) -> Dataset:
         prepare=Standardise.fit(train.inputs, np.isin(feature_names, NUMERIC)),
         feature_names=feature_names,
     )
+
+
+def examples(given: Sequence[str]) -> Examples:
+    """Return the customers in CSV files of the user's own, one example a row; the column `churn` may be missing."""
+    from shared.datasets.csv_rows import numbered_rows
+    from shared.datasets.customer import Known, features
+
+    files = [csv_file(Path(name), f"name {EXAMPLE}") for name in given]
+    rows = [(file.path, *row) for file in files for row in numbered_rows(file.text(), file.path, Known)]
+    feature_names, inputs = features([customer for _, _, customer in rows])
+    return Examples(tuple(f"{path}, line {line}" for path, line, _ in rows), inputs, feature_names)
 
 
 def read_customers(source: Source) -> tuple[list["Customer"], np.ndarray]:

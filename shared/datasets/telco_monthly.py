@@ -4,21 +4,23 @@ The months of the embedded customers are reconstructed from one row each (shared
 A user's own file holds months as they were (shared/datasets/month_rows.py). Labels, splits and class names: as telco.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from shared.datasets import telco
-from shared.datasets.files import Source
+from shared.datasets.files import Source, csv_file
 from shared.datasets.monthly import FEATURES, reconstruct
-from shared.datasets.spec import Dataset, Split
+from shared.datasets.spec import Dataset, Examples, Split
 from shared.datasets.tabular import Standardise, split_rows
 
 EMBEDDED = telco.EMBEDDED
 ORIGIN = f"{telco.ORIGIN}; twelve months of each reconstructed, not observed"
 LICENCE = telco.LICENCE
 SOURCES = ("csv",)
+EXAMPLE = "a CSV file of months of customers"
 
 
 def read(source: Source) -> Dataset:
@@ -38,6 +40,17 @@ def read(source: Source) -> Dataset:
         prepare=Prepare(fit(train.inputs["months"], train.inputs["mask"])),
         feature_names=FEATURES,
     )
+
+
+def examples(given: Sequence[str]) -> Examples:
+    """Return the customers in CSV files of the user's own months; the column `churn` may be missing."""
+    from shared.datasets.month_rows import read_unlabelled
+
+    files = [csv_file(Path(name), f"name {EXAMPLE}") for name in given]
+    found = [(file.path, *read_unlabelled(file.text(), file.path)) for file in files]
+    names = tuple(f"{path}, customer {name}" for path, customers, _, _ in found for name in customers)
+    months, mask = (np.concatenate([arrays[number] for arrays in found]) for number in (2, 3))
+    return Examples(names, {"months": months, "mask": mask}, FEATURES)
 
 
 def fit(months: np.ndarray, mask: np.ndarray) -> Standardise:

@@ -13,9 +13,10 @@ from shared.chapters.spec import Chapter
 from shared.datasets import Source
 from shared.datasets.files import DataFile
 from shared.errors import UserError, WorkerDiedError
+from shared.harness import continuing
 from shared.harness.processes import Worker
 from shared.harness.records import Job
-from shared.harness.run_folder import remove_partial
+from shared.harness.run_folder import Run, remove_partial
 from shared.track import TRACKS, installed_track
 
 OnProgress = Callable[[Job, Mapping[str, Any]], None]
@@ -34,7 +35,8 @@ class Request:
     epochs: int | None = None
     examples: int | None = None
     device: str = "auto"
-    source: str = datasets.EMBEDDED
+    source: str | None = None
+    """None: the data of the run that is continued, else the embedded data."""
     tfds_folder: str | None = None
     data: Path | None = None
     """A CSV file of the user's own, instead of `source`."""
@@ -42,6 +44,8 @@ class Request:
     """A folder of the user's own photos, instead of `source`."""
     skip_broken: bool = False
     """Leave out files of that folder that are no photos."""
+    start: Path | None = None
+    """The folder of a run to continue, with its settings, instead of the chapter's initial weights."""
 
 
 @dataclass(frozen=True)
@@ -68,23 +72,19 @@ def plan(
     Raises UserError for anything that cannot be done, before any worker starts.
     """
     chapter = chapters.get(request.chapter)
-    recipe = chapter.recipe(request.recipe, request.settings)
-    config = chapter.configure(request.settings)
+    continued = continuing.find(request.start, request.chapter) if request.start else None
+    if continued and "weights" in request.settings:
+        raise UserError("--from and --weights both say which weights to start from; give one of them.")
+    settings = (continued.record.job.settings if continued else {}) | dict(request.settings)
+    recipe = chapter.recipe(request.recipe, settings)
+    config = chapter.configure(settings)
     _check_numbers(request, recipe.batch_size)
     for track in request.tracks:
         installed_track(track)
     if chapter.transfer:
         chapter.transfer.require(config, request.tracks)
-    source = find_source(
-        chapter.dataset,
-        request.source,
-        request.tfds_folder,
-        request.data,
-        request.images,
-        request.skip_broken,
-        on_data,
-    )
-    settings = _of_data(chapter, source) | dict(request.settings)
+    source = _source(request, chapter.dataset, continued, on_data)
+    settings = _of_data(chapter, source) | settings
     return [
         Job(
             chapter=chapter.slug,
@@ -92,16 +92,33 @@ def plan(
             seed=seed,
             recipe=request.recipe,
             settings=settings,
-            epochs=request.epochs or recipe.epochs,
+            epochs=recipe.epochs if request.epochs is None else request.epochs,
             examples=request.examples,
             device=request.device,
             source=source,
             folder=name_folder(track, seed).absolute(),
             command=sys.argv,
+            continues=continued and continuing.describe(continued),
         )
         for track in request.tracks
         for seed in request.seeds
     ]
+
+
+def _source(request: Request, dataset: str, continued: Run | None, on_data: OnConversion) -> Source:
+    if continued and request.source is None and not (request.data or request.images):
+        source = datasets.here(dataset, continued.record.job.source)
+        source.file.verify()
+        return source
+    return find_source(
+        dataset,
+        request.source or datasets.EMBEDDED,
+        request.tfds_folder,
+        request.data,
+        request.images,
+        request.skip_broken,
+        on_data,
+    )
 
 
 def _of_data(chapter: Chapter, source: Source) -> dict[str, str]:
@@ -116,8 +133,9 @@ def _check_numbers(request: Request, batch_size: int) -> None:
         raise UserError("--seeds: expected at least 1 seed.")
     if any(seed < 0 for seed in request.seeds):
         raise UserError(f"--seed: expected 0 or a positive whole number, found {min(request.seeds)}.")
-    if request.epochs is not None and request.epochs < 1:
-        raise UserError(f"--epochs: expected a positive whole number, found {request.epochs}.")
+    fewest, expected = (0, "0 or a positive") if request.start else (1, "a positive")
+    if request.epochs is not None and request.epochs < fewest:
+        raise UserError(f"--epochs: expected {expected} whole number, found {request.epochs}.")
     if request.examples is not None and request.examples < batch_size:
         raise UserError(f"--examples: expected at least one batch of {batch_size}, found {request.examples}.")
     if request.device not in {"auto", "cpu", "cuda"}:

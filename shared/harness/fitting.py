@@ -14,6 +14,7 @@ from shared.chapters.spec import Chapter
 from shared.datasets.batches import Batch, TrainingBatches
 from shared.datasets.spec import Dataset
 from shared.errors import UserError
+from shared.harness import continuing
 from shared.harness.records import EpochRecord, Job
 from shared.inputs import Inputs, by_name, each
 from shared.track import Track, TrackModel
@@ -75,7 +76,8 @@ class Fit:
         split = dataset.train.first(job.examples) if job.examples else dataset.train
         self._dataset, self.examples = replace(dataset, train=split), len(split)
         self._require_one_batch()
-        steps = sum(stage.epochs * (self.examples // stage.batch_size) for stage in self.recipe.stages)
+        self._stages = self.recipe.stages if job.epochs else ()
+        steps = sum(stage.epochs * (self.examples // stage.batch_size) for stage in self._stages)
         self.progress = Progress(steps)
 
     def _require_one_batch(self) -> None:
@@ -89,7 +91,7 @@ class Fit:
     def run(self) -> None:
         """Start every track from the same numbers, then train stage by stage."""
         self._load_initial_weights()
-        for recipe in self.recipe.stages:
+        for recipe in self._stages:
             self._run_stage(recipe)
 
     def _run_stage(self, recipe: Recipe) -> None:
@@ -101,8 +103,11 @@ class Fit:
         stage.run(self.progress)
 
     def _load_initial_weights(self) -> None:
-        shapes = {name: array.shape for name, array in self._model.weights().items()}
-        self._model.load_weights(initial_weights.start(self._chapter, self._config, shapes, self._job.seed))
+        if self._job.continues:
+            continuing.load(self._model, self._job.continues)
+        else:
+            shapes = {name: array.shape for name, array in self._model.weights().items()}
+            self._model.load_weights(initial_weights.start(self._chapter, self._config, shapes, self._job.seed))
         loaded = self._model.weights()
         self.initial_weights = {name: xxhash.xxh3_128_hexdigest(array) for name, array in loaded.items()}
         self.parameters = sum(loaded[name].size for name in self._model.trainable_names())

@@ -8,11 +8,22 @@ from pydantic import BaseModel, ConfigDict
 from shared.datasets import Source
 from shared.training import Trained
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+READABLE_VERSIONS = (2, 3)
+"""Version 2 lacks `Job.continues` and is the same otherwise."""
 
 
 class _Plain(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Continued(_Plain):
+    """The finished run whose trained weights another one starts from."""
+
+    folder: Path
+    track: str
+    weights: str
+    """SHA-256 of its weights file."""
 
 
 class Job(_Plain):
@@ -33,6 +44,8 @@ class Job(_Plain):
     """Where the run folder will be."""
     command: list[str]
     """The command line that asked for it."""
+    continues: Continued | None = None
+    """Start from these weights; None for the chapter's initial ones."""
 
 
 class DataRecord(_Plain):
@@ -72,11 +85,11 @@ class TimingRecord(_Plain):
     framework_import: float
     """Import and set-up of the framework, once per worker process."""
     build: float
-    warm_up: float
+    warm_up: float = 0.0
     """Compilation and first allocation: for each stage one training step, undone before its first epoch starts."""
-    features: float
+    features: float = 0.0
     """Outputs of a frozen base, computed once for the stages that train the head alone; else next to nothing."""
-    validation: float
+    validation: float = 0.0
     test: float
 
 
@@ -111,6 +124,7 @@ class RunRecord(_Plain):
     """XXH3-128 of the bytes of all training batches."""
     steps: int
     epochs: list[EpochRecord]
+    """Empty for a run that continues another one by no epoch."""
     test: dict[str, float]
     """Metrics on the test split, computed once, after training."""
     timing: TimingRecord
@@ -121,10 +135,11 @@ class RunRecord(_Plain):
 
     @property
     def epoch_seconds(self) -> float:
-        """Mean training seconds of an epoch."""
-        return sum(epoch.seconds for epoch in self.epochs) / len(self.epochs)
+        """Mean training seconds of an epoch; 0 without epochs."""
+        return sum(epoch.seconds for epoch in self.epochs) / max(len(self.epochs), 1)
 
     @property
     def examples_per_second(self) -> float:
-        """Training throughput over all epochs."""
-        return sum(epoch.examples for epoch in self.epochs) / sum(epoch.seconds for epoch in self.epochs)
+        """Training throughput over all epochs; 0 without epochs."""
+        seconds = sum(epoch.seconds for epoch in self.epochs)
+        return sum(epoch.examples for epoch in self.epochs) / seconds if self.epochs else 0.0

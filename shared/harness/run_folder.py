@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save
 
 from shared.datasets.files import sha256_of
 from shared.errors import UserError
-from shared.harness.records import SCHEMA_VERSION, RunRecord
+from shared.harness.records import READABLE_VERSIONS, RunRecord
 
 RECORD, HISTORY, PREDICTIONS, WEIGHTS = "record.json", "history.json", "predictions.npz", "weights.safetensors"
 _PROBE_BYTES = 8 * 2**20
@@ -143,8 +143,9 @@ def read(folder: Path) -> Run:
 
 def _readable(content: object, folder: Path) -> object:
     version = content.get("schema_version") if isinstance(content, dict) else None
-    if version != SCHEMA_VERSION:
-        raise UserError(f"'{folder / RECORD}' has schema version {version}; this twotrack reads {SCHEMA_VERSION}.")
+    if version not in READABLE_VERSIONS:
+        readable = " and ".join(map(str, READABLE_VERSIONS))
+        raise UserError(f"'{folder / RECORD}' has schema version {version}; this twotrack reads {readable}.")
     return content
 
 

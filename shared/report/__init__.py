@@ -35,9 +35,12 @@ def find_runs(folders: Sequence[Path]) -> list[Run]:
 
 def _require_comparable(runs: Sequence[Run]) -> None:
     """Require that the runs differ in track and seed only."""
+    for run in runs:
+        if not run.record.epochs:
+            raise UserError(f"'{run.folder}' was trained for no epoch, so there is nothing to report; leave it out.")
     first = runs[0]
     for run in runs[1:]:
-        for what in ("chapter", "config", "recipe", "data"):
+        for what in ("chapter", "config", "recipe", "data", "start"):
             ours, theirs = _aspect(first, what), _aspect(run, what)
             if ours != theirs:
                 raise UserError(
@@ -53,6 +56,8 @@ def _require_comparable(runs: Sequence[Run]) -> None:
 def _aspect(run: Run, what: str) -> object:
     if what == "chapter":
         return run.record.job.chapter
+    if what == "start":
+        return run.record.job.continues.weights if run.record.job.continues else "the chapter's initial weights"
     return run.record.data.model_dump() if what == "data" else getattr(run.record, what)
 
 

@@ -37,3 +37,7 @@ one track that differ in dropout alone have a standard deviation of 0.003 (mnist
 interval over 5 seeds must fit in beside the difference itself. The exact rungs have found every difference of
 mathematics by then; this one would show a dropout that is off. `twotrack compare` trains on all data, with the
 chapter's own margin."""
+
+PREDICTIONS_LIMIT = 1e-5
+"""Probabilities of one set of trained weights, float32, between tracks: the largest absolute difference. Measured on
+test splits: at most 7.1e-7 (docs/guides/switching-backends.md and porting.md)."""

@@ -270,7 +270,7 @@ def test_quotes_that_do_not_close_are_refused_with_the_line_where_the_row_begins
 def test_an_empty_file_is_refused_with_the_columns_it_needs(text: str):
     found = message(text)
 
-    assert found.startswith("mine.csv is empty: expected a header with the columns 'churn', 'tenure'")
+    assert found.startswith("mine.csv is empty: expected a header with the columns 'tenure', 'monthly_charges'")
     assert all(f"'{name}'" in found for name in COLUMNS)
 
 

@@ -181,8 +181,17 @@ def test_a_record_of_another_schema_version_is_refused_with_both_versions(
     run = make_run(tmp_path / "run")
     change_record(run.folder, schema_version=version)
 
-    with pytest.raises(UserError, match=rf"schema version {shown}; this twotrack reads 2\."):
+    with pytest.raises(UserError, match=rf"schema version {shown}; this twotrack reads 2 and 3\."):
         read(run.folder)
+
+
+def test_a_record_of_the_version_before_is_read(tmp_path: Path):
+    """It lacks what a run continues."""
+    run = make_run(tmp_path / "run")
+    job = json.loads((run.folder / "record.json").read_text())["job"]
+    change_record(run.folder, schema_version=2, job={name: job[name] for name in job if name != "continues"})
+
+    assert read(run.folder).record.job == run.record.job
 
 
 def test_a_record_that_is_no_object_is_refused(tmp_path: Path):

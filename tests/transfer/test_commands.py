@@ -10,7 +10,6 @@ from PIL import Image
 from tests.bert import folders
 from tests.cli.test_bad_input import refused
 from tests.support.command_line import python, twotrack
-from tests.support.runs import make_run
 
 REVIEWS, LENGTH = 200, 16
 GOOD, BAD = "great great great great", "sep sep sep sep"
@@ -142,11 +141,3 @@ def test_a_missing_package_is_named_with_its_extra(
     message = refused(python(WITHOUT, missing, *arguments, folder=tmp_path, check=False), tmp_path)
 
     assert f"run: pip install -c constraints.txt -e '.[{extra}]'" in message
-
-
-def test_predict_refuses_what_its_chapter_cannot_read(tmp_path: Path):
-    run = make_run(tmp_path / "run")
-    done = twotrack("predict", run.folder, "7", folder=tmp_path, check=False)
-
-    assert done.code == 2
-    assert done.error_line == "error: examples of the data set 'mnist' cannot be typed; these can: reviews, shop."
