@@ -13,6 +13,7 @@ from shared.cli import (
     experiment,
     export,
     formats,
+    latency,
     listing,
     predict,
     report,
@@ -41,6 +42,7 @@ app.command("convert")(convert.convert)
 app.command("predict")(predict.predict)
 app.command("export")(export.export)
 app.command("formats")(formats.formats)
+app.command("latency")(latency.latency)
 app.command("report")(report.report)
 
 
