@@ -120,7 +120,8 @@ def _round(number: int, workers: Workers, on_step: OnStep) -> dict[str, Mapping[
     on_step(f"round {number + 1} of {ROUNDS}")
     order = list(TIMED.values())
     order = order[number % len(order) :] + order[: number % len(order)]
-    return {form.name: workers.call(form.name, form.reload_on, f"{timing.__name__}:round_task", {}) for form in order}
+    task = f"{timing.__name__}:round_task"
+    return {form.name: workers.call(form.name, form.reload_on, task, {"format": form.name}) for form in order}
 
 
 def _runtime(

@@ -19,13 +19,12 @@ WARM_UP = 5
 """Calls per batch size before the first that counts."""
 ROUND_SECONDS, FEWEST, MOST = 0.5, 4, 200
 """A round lasts so long at each batch size, and has at least and at most so many calls."""
-_opened: tuple[Predict, dict[int, dict[str, np.ndarray]]]
-"""Of this process: what answers, and its inputs by batch size."""
+_opened: dict[str, tuple[Predict, dict[int, dict[str, np.ndarray]]]] = {}
+"""Of this process, by name: what answers, and its inputs by batch size."""
 
 
 def open_task(arguments: Mapping[str, Any], report: object) -> dict[str, Any]:
     """Worker task: load, answer once, compare, warm up; return seconds and the differences by batch size."""
-    global _opened  # noqa: PLW0603 - a worker times one runtime
     form, subject = TIMED[arguments["format"]], Subject.of(Path(arguments["run"]))
     inputs = {size: subject.examples(size) for size in BATCH_SIZES}
     with as_user_error(f"{form.runtime} does not run the model"):
@@ -37,13 +36,13 @@ def open_task(arguments: Mapping[str, Any], report: object) -> dict[str, Any]:
         differences = {size: difference(predict(inputs[size]), subject.probabilities(size)) for size in BATCH_SIZES}
         for size in BATCH_SIZES:
             _call(predict, inputs[size], WARM_UP)
-    _opened = predict, inputs
+    _opened[form.name] = predict, inputs
     return {"load": loaded - start, "first_call": answered - loaded, "differences": differences}
 
 
 def round_task(arguments: Mapping[str, Any], report: object) -> dict[int, list[float]]:
     """Worker task: return the seconds of each call of one round, by batch size."""
-    predict, inputs = _opened
+    predict, inputs = _opened[arguments["format"]]
     return {size: _round(predict, inputs[size]) for size in BATCH_SIZES}
 
 
