@@ -42,6 +42,17 @@ def open_keras_file(path: Path, track: str) -> Callable[[Mapping[str, np.ndarray
     return _predict(keras.saving.load_model(path, safe_mode=True))
 
 
+def open_predict(path: Path, track: str) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
+    """Load a .keras file and answer with `model.predict`, which returns NumPy, as its users call it."""
+    model = keras.saving.load_model(path, safe_mode=True)
+    return lambda inputs: model.predict(dict(inputs), verbose=0)
+
+
+def saved_model(subject: Subject, path: Path) -> None:
+    """Write a SavedModel folder that takes prepared inputs."""
+    served(subject.model(TRACK).model, subject.inputs).export(path, format="tf_saved_model", verbose=False)
+
+
 def litert(subject: Subject, path: Path) -> None:
     """Write a .tflite file that takes LiteRT's own operations alone."""
     model = subject.model(TRACK).model

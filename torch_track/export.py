@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from shared.export import canonical
 from shared.export.formats import LOGITS, PROBABILITIES
 from shared.export.subject import Subject
 from shared.inputs import Input
@@ -67,13 +68,21 @@ def torch_export(subject: Subject, path: Path) -> None:
 
 def open_torch_export(path: Path, track: str) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
     """Load a .pt2 file, with none of this package's models."""
-    module = torch.export.load(path).module()
+    return _predict(torch.export.load(path).module())
 
+
+def _predict(module: nn.Module) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
     def predict(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         with torch.inference_mode():
             return {name: tensor.numpy() for name, tensor in module(_tensors(inputs)).items()}
 
     return predict
+
+
+def open_eager(path: Path, track: str) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
+    """Build the model of a .safetensors export and run it as it is, without a graph."""
+    model, inputs = canonical.build(path, track)
+    return _predict(Served(model.module, inputs).eval())
 
 
 def onnx(subject: Subject, path: Path) -> None:

@@ -14,6 +14,7 @@ from shared.cli import (
     experiment,
     export,
     formats,
+    latency,
     listing,
     predict,
     report,
@@ -45,6 +46,7 @@ app.command("predict")(predict.predict)
 app.command("export")(export.export)
 app.command("check-export")(check_export.check_export)
 app.command("formats")(formats.formats)
+app.command("latency")(latency.latency)
 app.command("report")(report.report)
 app.command("request")(request.request)
 app.command("serve")(serve.serve)

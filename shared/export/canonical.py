@@ -14,8 +14,8 @@ from safetensors.numpy import load_file, save_file
 from shared import chapters, metrics
 from shared.export.formats import LOGITS, PROBABILITIES
 from shared.export.subject import Subject
-from shared.inputs import ONLY
-from shared.track import open_track
+from shared.inputs import ONLY, Input, describe
+from shared.track import TrackModel, open_track
 
 
 def write(subject: Subject, path: Path) -> None:
@@ -24,15 +24,22 @@ def write(subject: Subject, path: Path) -> None:
 
 
 def open_weights(path: Path, track: str) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
-    """Build on the track the model that the file's metadata describe, and give it the file's weights."""
-    with safe_open(path, "numpy") as file:
-        described = file.metadata()
-    chapter = chapters.get(described["chapter"])
-    model = open_track(track, "cpu").build(chapter, chapter.configure(json.loads(described["settings"])), seed=1)
-    model.load_weights(load_file(path))
+    """Answer with the model of the file."""
+    model, _ = build(path, track)
 
     def predict(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         logits = model.predict(inputs[ONLY] if list(inputs) == [ONLY] else inputs)
         return {LOGITS: logits, PROBABILITIES: metrics.probabilities(logits)}
 
     return predict
+
+
+def build(path: Path, track: str) -> tuple[TrackModel, dict[str, Input]]:
+    """Build on the track the model that the file describes, with its weights; return its inputs too."""
+    with safe_open(path, "numpy") as file:
+        described = file.metadata()
+    chapter = chapters.get(described["chapter"])
+    config = chapter.configure(json.loads(described["settings"]))
+    model = open_track(track, "cpu").build(chapter, config, seed=0)
+    model.load_weights(load_file(path))
+    return model, describe(chapter.inputs(config))

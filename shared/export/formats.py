@@ -1,7 +1,7 @@
 """The formats that `twotrack export` writes. Light: no framework and no NumPy."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from types import MappingProxyType
 
@@ -125,6 +125,34 @@ FORMATS: dict[str, Format] = {
         ),
     )
 }
+
+TIMED: dict[str, Format] = {
+    one.name: one
+    for one in (
+        replace(
+            FORMATS["safetensors"],
+            name="torch",
+            runtime="PyTorch, eager",
+            open="torch_track.export:open_eager",
+            reload_on="torch",
+        ),
+        replace(
+            FORMATS["keras"], name="keras-predict", runtime="Keras predict", open="keras_track.export:open_predict"
+        ),
+        Format(
+            "saved-model",
+            suffix="",
+            runtime="SavedModel in C++",
+            track="keras:tensorflow",
+            write="keras_track.export:saved_model",
+            open="shared.export.runtimes:saved_model",
+            reload_on=None,
+        ),
+        FORMATS["onnx"],
+        FORMATS["litert"],
+    )
+}
+"""What `twotrack latency` measures; all take the same prepared inputs."""
 
 
 def get(name: str) -> Format:

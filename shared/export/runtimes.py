@@ -1,4 +1,4 @@
-"""Runtimes that need neither framework: an exported file in, a function from inputs to outputs by name out."""
+"""Runtimes that need neither framework: an exported model in, a function from inputs to outputs by name out."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from shared.export.formats import LOGITS, PROBABILITIES
+from shared.harness.environment import available_cores
 
 Predict = Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]]
 
@@ -23,6 +24,27 @@ def litert(path: Path, track: str | None) -> Predict:
     """Load in the LiteRT interpreter, which gives the only signature the size of each batch."""
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(str(path))  # kept alive by the function: a signature alone does not
+    interpreter = Interpreter(
+        str(path), num_threads=available_cores()
+    )  # kept alive by the function: a signature alone does not
     signature = interpreter.get_signature_runner()
     return lambda inputs: dict(signature(**inputs))
+
+
+def saved_model(path: Path, track: str | None) -> Predict:
+    """Load a SavedModel in TensorFlow's C++ runtime, without TensorFlow's Python."""
+    from shared.serving.loader import LoadedModel, Place
+    from shared.serving.protos import message
+
+    model = LoadedModel(path)
+    graph = message("MetaGraph").FromString(model.meta_graph)
+    signature = {one.key: one.value for one in graph.signature_def}["serving_default"]
+    inputs, outputs = (
+        {one.key: Place.parse(one.value.name) for one in side} for side in (signature.inputs, signature.outputs)
+    )
+
+    def predict(given: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        found = model.run({place: given[name] for name, place in inputs.items()}, list(outputs.values()))
+        return dict(zip(outputs, found, strict=True))
+
+    return predict

@@ -22,6 +22,7 @@ from shared.track import installed_track
 
 OnStep = Callable[[str], None]
 WRITE, RELOAD = "write", "reload"
+WRITE_TASK = f"{__name__}:write_task"
 
 
 @dataclass(frozen=True)
@@ -50,18 +51,18 @@ def export(
     """
     form, job = formats.get(name), read(folder).record.job
     reload_on = job.track if form.reload_on == OWN else form.reload_on
-    _require(form, job, {form.track, reload_on} - {None})
+    require_installed(form, job)
     with resolve(form.place)(out, model or job.chapter) as target:
         _require_free(form, target)
         with _partial(target) as partial:
             made = partial / target.name
             arguments = {"run": str(folder), "format": name, "path": str(made), "track": reload_on}
             on_step(f"writing {form.name}")
-            workers.call(WRITE, form.track, f"{__name__}:write_task", arguments)
+            workers.call(WRITE, form.track, WRITE_TASK, arguments)
             on_step(f"comparing in {form.runtime}")
             found = Compared.model_validate(workers.call(RELOAD, reload_on, f"{__name__}:check_task", arguments))
             done = Exported(target, name, size_of(made), found)
-            require_same(done)
+            require_same(name, found)
             _publish(made, target)
     return done
 
@@ -71,10 +72,11 @@ def as_named(out: Path, model: str) -> AbstractContextManager[Path]:
     return nullcontext(out)
 
 
-def _require(form: Format, job: Job, tracks: set[str]) -> None:
-    """Raise UserError unless everything that the export needs is installed."""
+def require_installed(form: Format, job: Job) -> None:
+    """Raise UserError unless everything that the format needs for the job's model is installed."""
     chapter = chapters.get(job.chapter)
     form.require(job.chapter)
+    tracks = {form.track, job.track if form.reload_on == OWN else form.reload_on} - {None}
     for track in tracks:
         installed_track(track)
     if chapter.transfer:
@@ -90,15 +92,15 @@ def _require_free(form: Format, out: Path) -> None:
         raise UserError(f"--out: '{out}' exists, and an export replaces nothing; choose another name or remove it.")
 
 
-def require_same(done: Exported) -> None:
-    """Raise UserError if the exported model does not say what its run said."""
-    for check in done.found.checks:
+def require_same(name: str, found: Compared) -> None:
+    """Raise UserError if an exported model was refused, or does not say what its run said."""
+    for check in found.checks:
         if check.state == REFUSED:
-            raise UserError(f"the {done.format} export is refused: {check.name}: {check.detail}; nothing was written.")
-    for size, value in done.found.differences.items():
+            raise UserError(f"the {name} export is refused: {check.name}: {check.detail}; nothing was written.")
+    for size, value in found.differences.items():
         if not value <= TOLERANCE:
             raise UserError(
-                f"the {done.format} export is not the run's model: on a batch of {size} its probabilities are "
+                f"the {name} export is not the run's model: on a batch of {size} its probabilities are "
                 f"{value:.1e} from the run's predictions, expected at most {TOLERANCE:.0e}; nothing was written."
             )
 
@@ -146,8 +148,8 @@ def _removed_if_interrupted(path: Path) -> Iterator[None]:
 
 
 def write_task(arguments: Mapping[str, Any], report: object) -> None:
-    """Worker task: write the run's model in a format."""
-    form, path = formats.get(arguments["format"]), Path(arguments["path"])
+    """Worker task: write the run's model in a format, or as something else that is timed."""
+    form, path = (formats.FORMATS | formats.TIMED)[arguments["format"]], Path(arguments["path"])
     with _removed_if_interrupted(path), as_user_error(f"{form.name} cannot be written of this model"):
         resolve(form.write)(Subject.of(Path(arguments["run"])), path)
 

@@ -9,6 +9,7 @@ import numpy as np
 from shared import chapters, datasets, metrics
 from shared.datasets.spec import Dataset
 from shared.errors import UserError
+from shared.export import latency
 from shared.harness.comparison import Failure
 from shared.harness.run_folder import RECORD, Run, read
 from shared.metrics import METRICS
@@ -97,6 +98,8 @@ def _context(
         "attention": attention.customers(runs, dataset),
         "heatmaps": lambda drawn: figures.themed(figures.heatmaps(drawn)),
         "in_words": figures.in_words,
+        "latencies": [(run, found) for run in runs if (found := latency.stored(run))],
+        "draw_latencies": figures.latencies,
         "runs": runs,
     }
 

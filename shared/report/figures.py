@@ -12,6 +12,7 @@ from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.figure import Figure
 
 from shared.experiments.spec import Curves, Heatmaps
+from shared.export.latency import Latency
 from shared.harness.run_folder import Run
 from shared.metrics import METRICS, probabilities
 from shared.metrics import calibration as calibration_bins
@@ -105,6 +106,24 @@ def calibration(runs: Sequence[Run]) -> str:
         axes.set(xlabel="predicted probability", ylabel="observed share", aspect="equal")
         axes.grid(alpha=0.5)
         axes.legend(frameon=False)
+        return themed(_svg(figure))
+
+
+def latencies(measured: Latency) -> str:
+    """Draw the seconds of a call by runtime, a panel per batch size: a dot at the median, a line to the 99th of 100."""
+    names = [one.name for one in measured.runtimes]
+    by_size = list(zip(*(one.calls for one in measured.runtimes), strict=True))
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(9, 0.8 + 0.4 * len(names)), layout="constrained")
+        panels = figure.subplots(1, len(by_size), squeeze=False, sharey=True)[0]
+        for panel, calls in zip(panels, by_size, strict=True):
+            p50, p99 = ([1e3 * getattr(one, what) for one in calls] for what in ("p50", "p99"))
+            panel.hlines(names, p50, p99, color=LINE_COLOURS[0], linewidth=2)
+            panel.plot(p50, names, "o", color=LINE_COLOURS[0])
+            panel.plot(p99, names, "|", color=LINE_COLOURS[0], markersize=10)
+            panel.set(xscale="log", xlabel="ms per call", title=f"batch of {calls[0].batch_size}")
+            panel.grid(alpha=0.5, axis="x")
+        panels[0].invert_yaxis()
         return themed(_svg(figure))
 
 

@@ -1,0 +1,31 @@
+"""twotrack latency."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shared.cli import options
+
+
+def latency(
+    run: Annotated[Path, typer.Argument(help="A run folder, of any track.")],
+    json: options.Json = False,
+) -> None:
+    """Measure how long a run's model takes to answer in each runtime; a report of the run then shows it."""
+    from shared.cli.console import print_json, stderr
+    from shared.export.latency import FILE, measure
+
+    with stderr.status("starting...") as status:
+        found = measure(run, lambda step: status.update(f"{step}..."))
+    if json:
+        print_json(found.model_dump())
+        return
+    print(f"{'runtime':<20}{'batch':>6}{'calls':>7}{'p50 ms':>9}{'p99 ms':>9}{'examples/s':>12}{'bytes':>13}")
+    for one in found.runtimes:
+        for calls in one.calls:
+            print(
+                f"{one.name:<20}{calls.batch_size:>6}{calls.calls:>7}{1e3 * calls.p50:>9.2f}{1e3 * calls.p99:>9.2f}"
+                f"{calls.examples_per_second:>12,.0f}{one.size:>13,}"
+            )
+    print(f"stored in {run / FILE}; 'twotrack report {run}' shows it")

@@ -1,0 +1,168 @@
+"""How long one model takes to answer in each runtime, all on the same inputs in the same run.
+
+Every runtime has a process of its own. They take turns, round by round, so that a slow minute of the machine falls
+on all of them, and while one is timed the others wait.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from shared.errors import UserError
+from shared.export import timing
+from shared.export.formats import TIMED, Format
+from shared.export.workers import Workers
+from shared.export.workflow import WRITE, WRITE_TASK, OnStep, require_installed, require_same, size_of
+from shared.harness.environment import environment
+from shared.harness.run_folder import Run, read, unwritable
+
+FILE = "latency.json"
+"""In the run folder, where the report finds it."""
+ROUNDS = 5
+
+
+class _Plain(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Calls(_Plain):
+    """All timed calls of a runtime at one batch size."""
+
+    batch_size: int
+    calls: int
+    p50: float
+    """Seconds that half of the calls took at most."""
+    p99: float
+    examples_per_second: float
+    """Over all calls."""
+
+
+class Runtime(_Plain):
+    """One runtime's figures."""
+
+    name: str
+    size: int
+    """Bytes of the artifact that it loads."""
+    load: float
+    """Seconds."""
+    first_call: float
+    """Seconds of the first answer, at batch size 1."""
+    difference: float
+    """The largest of a probability from the run's stored predictions."""
+    calls: list[Calls]
+
+
+class Latency(_Plain):
+    """latency.json."""
+
+    finished: str
+    """UTC, ISO 8601."""
+    rounds: int
+    warm_up: int
+    """Calls per batch size that do not count."""
+    runtimes: list[Runtime]
+    environment: dict[str, Any]
+
+
+def measure(folder: Path, on_step: OnStep = lambda _: None) -> Latency:
+    """Measure the run's model in every runtime, and leave the figures in the run folder.
+
+    Raises UserError if something is not installed, or if a runtime does not say what the run said.
+    """
+    run = read(folder)
+    for form in TIMED.values():
+        require_installed(form, run.record.job)
+    with TemporaryDirectory() as made:
+        artifacts = _write(run, Path(made), on_step)
+        with Workers() as workers:
+            opened = {name: _open(run, TIMED[name], path, workers, on_step) for name, path in artifacts.items()}
+            rounds = [_round(number, workers, on_step) for number in range(ROUNDS)]
+        found = Latency(
+            finished=datetime.now(UTC).isoformat(timespec="seconds"),
+            rounds=ROUNDS,
+            warm_up=timing.WARM_UP,
+            runtimes=[
+                _runtime(form, size_of(artifacts[name]), opened[name], [one[name] for one in rounds])
+                for name, form in TIMED.items()
+            ],
+            environment=environment(),
+        )
+    _store(folder, found)
+    return found
+
+
+def _write(run: Run, folder: Path, on_step: OnStep) -> dict[str, Path]:
+    """Write every artifact, in workers that are gone before anything is timed."""
+    artifacts = {name: folder / f"{name}{form.suffix}" for name, form in TIMED.items()}
+    with Workers() as workers:
+        for name, path in artifacts.items():
+            on_step(f"writing for {TIMED[name].runtime}")
+            arguments = {"run": str(run.folder), "format": name, "path": str(path)}
+            workers.call(WRITE, TIMED[name].track, WRITE_TASK, arguments)
+    return artifacts
+
+
+def _open(run: Run, form: Format, path: Path, workers: Workers, on_step: OnStep) -> dict[str, Any]:
+    on_step(f"opening {form.runtime}")
+    arguments = {"run": str(run.folder), "format": form.name, "path": str(path), "track": form.reload_on}
+    opened = workers.call(form.name, form.reload_on, f"{timing.__name__}:open_task", arguments)
+    require_same(form.name, opened["differences"])
+    return opened
+
+
+def _round(number: int, workers: Workers, on_step: OnStep) -> dict[str, Mapping[str, list[float]]]:
+    """Let every runtime answer for a while; each round begins with another one."""
+    on_step(f"round {number + 1} of {ROUNDS}")
+    order = list(TIMED.values())
+    order = order[number % len(order) :] + order[: number % len(order)]
+    task = f"{timing.__name__}:round_task"
+    return {form.name: workers.call(form.name, form.reload_on, task, {"format": form.name}) for form in order}
+
+
+def _runtime(
+    form: Format, size: int, opened: Mapping[str, Any], rounds: Sequence[Mapping[str, list[float]]]
+) -> Runtime:
+    return Runtime(
+        name=form.runtime,
+        size=size,
+        load=opened["load"],
+        first_call=opened["first_call"],
+        difference=max(opened["differences"].values()),
+        calls=[_calls(size, np.concatenate([one[str(size)] for one in rounds])) for size in timing.BATCH_SIZES],
+    )
+
+
+def _calls(batch_size: int, seconds: np.ndarray) -> Calls:
+    return Calls(
+        batch_size=batch_size,
+        calls=len(seconds),
+        p50=float(np.percentile(seconds, 50)),
+        p99=float(np.percentile(seconds, 99)),
+        examples_per_second=batch_size * len(seconds) / float(seconds.sum()),
+    )
+
+
+def _store(folder: Path, found: Latency) -> None:
+    partial = folder / f".{FILE}.partial"
+    try:
+        partial.write_text(found.model_dump_json(indent=2) + "\n")
+        partial.replace(folder / FILE)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise unwritable(folder, error) from error
+
+
+def stored(run: Run) -> Latency | None:
+    """Return what was measured of the run, if anything; UserError if the file is damaged."""
+    file = run.folder / FILE
+    if not file.exists():
+        return None
+    try:
+        return Latency.model_validate_json(file.read_text())
+    except (OSError, UnicodeDecodeError, ValidationError) as error:
+        raise UserError(f"'{file}' is damaged; make it again with 'twotrack latency {run.folder}'.") from error

@@ -1,0 +1,46 @@
+"""Runs to export, and the session's workers in place of an export's own."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from shared.harness.comparison import Request, plan
+from shared.harness.run_folder import Run, read
+from tests.support.jobs import train
+from tests.support.workers import Workers
+
+CHAPTERS = {"mnist_cnn": "torch", "churn_lstm": "keras:tensorflow"}
+"""By chapter the track of its run: images with several classes, and two inputs, loops and one logit."""
+
+
+class SharedWorkers:
+    """The session's workers, each of which both writes and reloads."""
+
+    def __init__(self, workers: Workers):
+        self._workers = workers
+
+    def __enter__(self) -> "SharedWorkers":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave the workers to the session."""
+
+    def call(self, purpose: str, track: str | None, task: str, arguments: Mapping[str, Any]) -> Any:
+        return self._workers.call(track, task, **arguments)
+
+
+@pytest.fixture(scope="session")
+def exporters(workers: Workers) -> SharedWorkers:
+    return SharedWorkers(workers)
+
+
+@pytest.fixture(scope="session")
+def runs(workers: Workers, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+    """One run per chapter of CHAPTERS."""
+    folder = tmp_path_factory.mktemp("runs")
+    mnist = train(workers, folder / "mnist_cnn", "torch", settings={"filters": "4"})
+    request = Request("churn_lstm", ("keras:tensorflow",), epochs=1, examples=64, device="cpu")
+    (job,) = plan(request, lambda *_: folder / "churn_lstm")
+    workers.call("keras:tensorflow", "shared.harness.training:train", **job.model_dump(mode="json"))
+    return {"mnist_cnn": mnist, "churn_lstm": read(job.folder)}

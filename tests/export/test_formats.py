@@ -1,0 +1,186 @@
+"""Every format of small runs: what is written, how the runtimes see it, and what is refused."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+from safetensors.numpy import load_file, save_file
+from scipy.special import expit, softmax
+
+from shared.chapters import CHAPTERS as ALL
+from shared.cli import main
+from shared.datasets.files import sha256_of
+from shared.errors import UserError
+from shared.export import check, formats, workflow
+from shared.export.formats import FORMATS
+from shared.export.workflow import export
+from shared.harness.run_folder import RECORD, WEIGHTS, Run, read
+from tests.export.conftest import CHAPTERS, SharedWorkers
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_an_export_says_what_its_run_said_and_leaves_one_file(
+    chapter: str, name: str, runs: dict[str, Run], exporters: SharedWorkers, tmp_path: Path
+):
+    out = tmp_path / f"model{FORMATS[name].suffix}"
+
+    done = export(runs[chapter].folder, name, out, exporters)
+
+    assert list(done.differences) == [1, 7]
+    assert 0 <= done.largest <= 1e-5
+    assert list(tmp_path.iterdir()) == [out]
+    assert done.size == out.stat().st_size
+
+
+def test_onnx_runtime_takes_stored_images_channels_last_in_a_batch_of_any_size(
+    runs: dict[str, Run], exporters: SharedWorkers, tmp_path: Path
+):
+    """From the stored bytes on, this calls nothing of the package."""
+    run, out = runs["mnist_cnn"], tmp_path / "a.onnx"
+    export(run.folder, "onnx", out, exporters)
+    with np.load(run.record.job.source.file.path) as archive:
+        images = archive["test_images"][:3].astype(np.float32)[..., None] / 255
+
+    session = onnxruntime.InferenceSession(out, providers=["CPUExecutionProvider"])
+    logits, probabilities = session.run(["logits", "probabilities"], {"input": (images - 0.1307) / 0.3081})
+
+    np.testing.assert_allclose(probabilities, softmax(run.logits[:3], axis=1), atol=1e-5)
+    np.testing.assert_allclose(softmax(logits, axis=1), probabilities, atol=1e-6)
+    described = session.get_modelmeta().custom_metadata_map
+    assert described["chapter"] == "mnist_cnn"
+    assert json.loads(described["inputs"]) == {
+        "input": {"type": "float32", "shape": ["batch", 28, 28, 1], "axes": "channels last"}
+    }
+
+
+def test_litert_has_names_and_both_classes_of_one_logit(runs: dict[str, Run], exporters: SharedWorkers, tmp_path: Path):
+    run, out = runs["churn_lstm"], tmp_path / "a.tflite"
+    export(run.folder, "litert", out, exporters)
+    test = ALL["churn_lstm"].data()
+    given = test.prepare(test.test.first(5).inputs)
+
+    interpreter = Interpreter(str(out))
+    found = interpreter.get_signature_runner()(months=given["months"], mask=given["mask"])
+
+    p = expit(run.logits[:5])
+    np.testing.assert_allclose(found["probabilities"], np.concatenate([1 - p, p], axis=1), atol=1e-5)
+
+
+def changed(run: Run, folder: Path, change: str) -> Path:
+    """Copy a run and change its weights, its record too, so that only its predictions tell."""
+    shutil.copytree(run.folder, folder)
+    weights = {name: array.copy() for name, array in load_file(folder / WEIGHTS).items()}
+    weights["logits.bias"] += {"little": np.float32(1e-3) * np.arange(10, dtype=np.float32), "nan": np.nan}[change]
+    save_file(weights, folder / WEIGHTS)
+    record = json.loads((folder / RECORD).read_text())
+    record["files"][WEIGHTS] = sha256_of(folder / WEIGHTS)
+    (folder / RECORD).write_text(json.dumps(record))
+    return read(folder).folder
+
+
+@pytest.mark.parametrize("change", ["little", "nan"])
+@pytest.mark.parametrize("name", ["onnx", "safetensors"])
+def test_weights_that_did_not_make_the_predictions_are_noticed_and_nothing_is_left(
+    name: str, change: str, runs: dict[str, Run], exporters: SharedWorkers, tmp_path: Path
+):
+    folder, out = changed(runs["mnist_cnn"], tmp_path / "run", change), tmp_path / "out" / f"a{FORMATS[name].suffix}"
+    out.parent.mkdir()
+
+    with pytest.raises(UserError, match=rf"the {name} export is not the run's model: on a batch of 1 .* at most 1e-05"):
+        export(folder, name, out, exporters)
+
+    assert list(out.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["onnx", "litert", "torch-export", "keras", "safetensors"])
+def test_a_damaged_artifact_is_refused_by_its_runtime(
+    name: str, runs: dict[str, Run], exporters: SharedWorkers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The second half of the file is lost between writing and reloading."""
+    call = exporters.call
+
+    def losing(purpose: str, track: str | None, task: str, arguments: dict) -> object:
+        if purpose == workflow.RELOAD:
+            file = Path(arguments["path"])
+            file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+        return call(purpose, track, task, arguments)
+
+    monkeypatch.setattr(exporters, "call", losing)
+    with pytest.raises(UserError, match=r"does not (load|run) the exported model"):
+        export(runs["mnist_cnn"].folder, name, tmp_path / f"a{FORMATS[name].suffix}", exporters)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+EXPECTED = np.array([[0.25, 0.75]])
+LOGIT = np.log(np.array([[3.0]]))
+
+
+@pytest.mark.parametrize(
+    ("outputs", "found"),
+    [
+        ({"logits": LOGIT, "probabilities": EXPECTED}, pytest.approx(0, abs=1e-12)),
+        ({"logits": LOGIT, "probabilities": EXPECTED[:, ::-1]}, pytest.approx(0.5)),
+        ({"logits": -LOGIT, "probabilities": EXPECTED}, pytest.approx(0.5)),
+        ({"logits": LOGIT, "probabilities": EXPECTED * np.nan}, np.inf),
+    ],
+)
+def test_both_outputs_are_compared(outputs: dict[str, np.ndarray], found: float):
+    assert check.difference(outputs, EXPECTED) == found
+
+
+@pytest.mark.parametrize(
+    ("outputs", "message"),
+    [
+        ({"probabilities": EXPECTED}, "expected the outputs logits and probabilities, found probabilities"),
+        ({"logits": LOGIT, "probabilities": EXPECTED[:, 1:]}, "probabilities: expected a shape that gives"),
+        ({"logits": LOGIT[:0], "probabilities": EXPECTED}, "logits: expected a shape that gives"),
+    ],
+)
+def test_outputs_of_another_form_are_refused(outputs: dict[str, np.ndarray], message: str):
+    with pytest.raises(UserError, match=message):
+        check.difference(outputs, EXPECTED)
+
+
+@pytest.mark.parametrize(
+    ("run", "name", "out", "message"),
+    [
+        ("{run}", "onx", "a.onnx", "unknown format 'onx': did you mean 'onnx'? The formats are: onnx, "),
+        ("{tmp}/absent", "onnx", "a.onnx", "'{tmp}/absent' is no run folder: it has no record.json."),
+        ("{run}", "onnx", "a.pt2", "--out: expected a name that ends in .onnx for onnx, found '{tmp}/a.pt2'."),
+        ("{run}", "onnx", "no/a.onnx", "--out: the folder '{tmp}/no' does not exist; create it or choose another one."),
+        ("{run}", "onnx", "old.onnx", "--out: '{tmp}/old.onnx' exists, and an export replaces nothing;"),
+        ("{run}", "keras", "taken.keras", "'{tmp}/.taken.keras.partial' is of another export to this name; remove"),
+    ],
+)
+def test_what_cannot_be_exported_is_refused_before_a_worker_starts(
+    run: str, name: str, out: str, message: str, runs: dict[str, Run], tmp_path: Path, monkeypatch, capsys
+):
+    (tmp_path / "old.onnx").write_text("old")
+    (tmp_path / ".taken.keras.partial").mkdir()
+    before = sorted(tmp_path.iterdir())
+    places = {"run": runs["mnist_cnn"].folder, "tmp": tmp_path}
+    arguments = ["export", run.format(**places), "--format", name, "--out", f"{tmp_path}/{out}"]
+    monkeypatch.setattr(sys, "argv", ["twotrack", *arguments])
+    monkeypatch.delattr("shared.export.workers.Worker")
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith(f"error: {message.format(**places)}")
+    assert sorted(tmp_path.iterdir()) == before
+    assert (tmp_path / "old.onnx").read_text() == "old"
+
+
+def test_a_missing_package_is_named_with_its_install_line(runs: dict[str, Run], tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(formats, "find_spec", lambda module: None if module == "onnxruntime" else module)
+
+    with pytest.raises(UserError, match=r"the format 'onnx' needs onnxruntime, not installed here; run: pip install"):
+        export(runs["mnist_cnn"].folder, "onnx", tmp_path / "a.onnx", None)
