@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from shared.errors import UserError
 from shared.export import timing
+from shared.export.check import Compared
 from shared.export.formats import TIMED, Format
 from shared.export.workers import Workers
 from shared.export.workflow import WRITE, WRITE_TASK, OnStep, require_installed, require_same, size_of
@@ -111,7 +112,7 @@ def _open(run: Run, form: Format, path: Path, workers: Workers, on_step: OnStep)
     on_step(f"opening {form.runtime}")
     arguments = {"run": str(run.folder), "format": form.name, "path": str(path), "track": form.reload_on}
     opened = workers.call(form.name, form.reload_on, f"{timing.__name__}:open_task", arguments)
-    require_same(form.name, opened["differences"])
+    require_same(form.name, Compared(differences=opened["differences"]))
     return opened
 
 

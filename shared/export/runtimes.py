@@ -7,6 +7,7 @@ import numpy as np
 
 from shared.export.formats import LOGITS, PROBABILITIES
 from shared.harness.environment import available_cores
+from shared.serving.repository import SAVED_MODEL
 
 Predict = Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]]
 
@@ -33,18 +34,11 @@ def litert(path: Path, track: str | None) -> Predict:
 
 def saved_model(path: Path, track: str | None) -> Predict:
     """Load a SavedModel in TensorFlow's C++ runtime, without TensorFlow's Python."""
-    from shared.serving.loader import LoadedModel, Place
-    from shared.serving.protos import message
+    from shared.export.tf_serving import loaded
+    from shared.export.tf_serving.loader import LoadedModel
+    from shared.export.tf_serving.names import DEFAULT
 
     model = LoadedModel(path)
-    graph = message("MetaGraph").FromString(model.meta_graph)
-    signature = {one.key: one.value for one in graph.signature_def}["serving_default"]
-    inputs, outputs = (
-        {one.key: Place.parse(one.value.name) for one in side} for side in (signature.inputs, signature.outputs)
-    )
-
-    def predict(given: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        found = model.run({place: given[name] for name, place in inputs.items()}, list(outputs.values()))
-        return dict(zip(outputs, found, strict=True))
-
-    return predict
+    meta_graph = loaded.meta_graph((path / SAVED_MODEL).read_bytes())
+    signature = loaded.signatures(meta_graph)[DEFAULT]
+    return lambda inputs: signature.ask(model, inputs)

@@ -1,6 +1,6 @@
 """Runs to export, and the session's workers in place of an export's own."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -15,10 +15,13 @@ CHAPTERS = {"mnist_cnn": "torch", "churn_lstm": "keras:tensorflow"}
 
 
 class SharedWorkers:
-    """The session's workers, each of which both writes and reloads."""
+    """The session's workers, each of which both writes and reloads.
 
-    def __init__(self, workers: Workers):
-        self._workers = workers
+    What is checked without a framework is checked in a worker that no other test has let import one.
+    """
+
+    def __init__(self, workers: Workers, bare: Workers):
+        self._workers, self._bare = workers, bare
 
     def __enter__(self) -> "SharedWorkers":
         return self
@@ -27,12 +30,13 @@ class SharedWorkers:
         """Leave the workers to the session."""
 
     def call(self, purpose: str, track: str | None, task: str, arguments: Mapping[str, Any]) -> Any:
-        return self._workers.call(track, task, **arguments)
+        return (self._workers if track else self._bare).call(track, task, **arguments)
 
 
 @pytest.fixture(scope="session")
-def exporters(workers: Workers) -> SharedWorkers:
-    return SharedWorkers(workers)
+def exporters(workers: Workers) -> Iterator[SharedWorkers]:
+    with Workers() as bare:
+        yield SharedWorkers(workers, bare)
 
 
 @pytest.fixture(scope="session")

@@ -148,16 +148,14 @@ class LoadedModel:
         self._session = self._load(folder)
 
     def _load(self, folder: Path) -> int:
-        options, meta = self._tf.TF_NewSessionOptions(), self._tf.TF_NewBuffer()
+        options = self._tf.TF_NewSessionOptions()
         tags = (c_char_p * 1)(TAG.encode())
         try:
             session = self._tf.TF_LoadSessionFromSavedModel(
-                options, None, str(folder).encode(), tags, 1, self._graph, meta, self._status
+                options, None, str(folder).encode(), tags, 1, self._graph, None, self._status
             )
             self._check()
-            self.meta_graph = ctypes.string_at(meta.contents.data, meta.contents.length)
         finally:
-            self._tf.TF_DeleteBuffer(meta)
             self._tf.TF_DeleteSessionOptions(options)
         return session
 
