@@ -52,6 +52,7 @@ def test_onnx_runtime_takes_stored_images_channels_last_in_a_batch_of_any_size(
 
     np.testing.assert_allclose(probabilities, softmax(run.logits[:3], axis=1), atol=1e-5)
     np.testing.assert_allclose(softmax(logits, axis=1), probabilities, atol=1e-6)
+    assert session.get_inputs()[0].shape == ["batch", 28, 28, 1]
     described = session.get_modelmeta().custom_metadata_map
     assert described["chapter"] == "mnist_cnn"
     assert json.loads(described["inputs"]) == {
@@ -156,6 +157,7 @@ def test_outputs_of_another_form_are_refused(outputs: dict[str, np.ndarray], mes
         ("{run}", "onnx", "a.pt2", "--out: expected a name that ends in .onnx for onnx, found '{tmp}/a.pt2'."),
         ("{run}", "onnx", "no/a.onnx", "--out: the folder '{tmp}/no' does not exist; create it or choose another one."),
         ("{run}", "onnx", "old.onnx", "--out: '{tmp}/old.onnx' exists, and an export replaces nothing;"),
+        ("{run}", "litert", "link.tflite", "--out: '{tmp}/link.tflite' exists, and an export replaces nothing;"),
         ("{run}", "keras", "taken.keras", "'{tmp}/.taken.keras.partial' is of another export to this name; remove"),
     ],
 )
@@ -163,6 +165,7 @@ def test_what_cannot_be_exported_is_refused_before_a_worker_starts(
     run: str, name: str, out: str, message: str, runs: dict[str, Run], tmp_path: Path, monkeypatch, capsys
 ):
     (tmp_path / "old.onnx").write_text("old")
+    (tmp_path / "link.tflite").symlink_to("nowhere")
     (tmp_path / ".taken.keras.partial").mkdir()
     before = sorted(tmp_path.iterdir())
     places = {"run": runs["mnist_cnn"].folder, "tmp": tmp_path}
@@ -184,3 +187,20 @@ def test_a_missing_package_is_named_with_its_install_line(runs: dict[str, Run], 
 
     with pytest.raises(UserError, match=r"the format 'onnx' needs onnxruntime, not installed here; run: pip install"):
         export(runs["mnist_cnn"].folder, "onnx", tmp_path / "a.onnx", None)
+
+
+def test_a_name_that_is_taken_during_the_export_is_not_replaced(
+    runs: dict[str, Run], exporters: SharedWorkers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    out = tmp_path / "a.safetensors"
+    call = exporters.call
+
+    def taking(*arguments: object) -> object:
+        out.write_text("mine")
+        return call(*arguments)
+
+    monkeypatch.setattr(exporters, "call", taking)
+    with pytest.raises(UserError, match="has appeared during the export, which replaces nothing"):
+        export(runs["mnist_cnn"].folder, "safetensors", out, exporters)
+
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("a.safetensors", "mine")]
