@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,37 +18,32 @@ from shared.cli import main
 from shared.datasets.files import sha256_of
 from shared.errors import UserError
 from shared.export import check, formats, workflow
-from shared.export.formats import FORMATS
-from shared.export.workflow import export
+from shared.export.formats import FORMATS, OWN
+from shared.export.workflow import Exported, export
 from shared.harness.run_folder import RECORD, WEIGHTS, Run, read
 from tests.export.conftest import CHAPTERS, SharedWorkers
+
+Exports = Callable[[str, str], Exported]
 
 
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("chapter", CHAPTERS)
-def test_an_export_says_what_its_run_said_and_leaves_one_file(
-    chapter: str, name: str, runs: dict[str, Run], exporters: SharedWorkers, tmp_path: Path
-):
-    out = tmp_path / f"model{FORMATS[name].suffix}"
-
-    done = export(runs[chapter].folder, name, out, exporters)
+def test_an_export_says_what_its_run_said_and_leaves_one_file(chapter: str, name: str, exported: Exports):
+    done = exported(chapter, name)
 
     assert list(done.differences) == [1, 7]
     assert 0 <= done.largest <= 1e-5
-    assert list(tmp_path.iterdir()) == [out]
-    assert done.size == out.stat().st_size
+    assert list(done.out.parent.iterdir()) == [done.out]
+    assert done.size == done.out.stat().st_size
 
 
-def test_onnx_runtime_takes_stored_images_channels_last_in_a_batch_of_any_size(
-    runs: dict[str, Run], exporters: SharedWorkers, tmp_path: Path
-):
+def test_onnx_runtime_takes_images_channels_last_in_a_batch_of_any_size(runs: dict[str, Run], exported: Exports):
     """From the stored bytes on, this calls nothing of the package."""
-    run, out = runs["mnist_cnn"], tmp_path / "a.onnx"
-    export(run.folder, "onnx", out, exporters)
+    run, file = runs["mnist_cnn"], exported("mnist_cnn", "onnx").out
     with np.load(run.record.job.source.file.path) as archive:
         images = archive["test_images"][:3].astype(np.float32)[..., None] / 255
 
-    session = onnxruntime.InferenceSession(out, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     logits, probabilities = session.run(["logits", "probabilities"], {"input": (images - 0.1307) / 0.3081})
 
     np.testing.assert_allclose(probabilities, softmax(run.logits[:3], axis=1), atol=1e-5)
@@ -60,16 +56,14 @@ def test_onnx_runtime_takes_stored_images_channels_last_in_a_batch_of_any_size(
     }
 
 
-def test_litert_has_names_and_both_classes_of_one_logit(runs: dict[str, Run], exporters: SharedWorkers, tmp_path: Path):
-    run, out = runs["churn_lstm"], tmp_path / "a.tflite"
-    export(run.folder, "litert", out, exporters)
+def test_litert_has_names_and_both_classes_of_one_logit(runs: dict[str, Run], exported: Exports):
     test = ALL["churn_lstm"].data()
     given = test.prepare(test.test.first(5).inputs)
 
-    interpreter = Interpreter(str(out))
+    interpreter = Interpreter(str(exported("churn_lstm", "litert").out))
     found = interpreter.get_signature_runner()(months=given["months"], mask=given["mask"])
 
-    p = expit(run.logits[:5])
+    p = expit(runs["churn_lstm"].logits[:5])
     np.testing.assert_allclose(found["probabilities"], np.concatenate([1 - p, p], axis=1), atol=1e-5)
 
 
@@ -99,24 +93,17 @@ def test_weights_that_did_not_make_the_predictions_are_noticed_and_nothing_is_le
     assert list(out.parent.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["onnx", "litert", "torch-export", "keras", "safetensors"])
-def test_a_damaged_artifact_is_refused_by_its_runtime(
-    name: str, runs: dict[str, Run], exporters: SharedWorkers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", FORMATS)
+def test_half_of_an_artifact_is_refused_by_its_runtime(
+    name: str, runs: dict[str, Run], exported: Exports, exporters: SharedWorkers, tmp_path: Path
 ):
-    """The second half of the file is lost between writing and reloading."""
-    call = exporters.call
+    whole, half = exported("mnist_cnn", name).out, tmp_path / f"half{FORMATS[name].suffix}"
+    half.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    track = "torch" if FORMATS[name].reload_on == OWN else FORMATS[name].reload_on
+    arguments = {"run": str(runs["mnist_cnn"].folder), "format": name, "path": str(half), "track": track}
 
-    def losing(purpose: str, track: str | None, task: str, arguments: dict) -> object:
-        if purpose == workflow.RELOAD:
-            file = Path(arguments["path"])
-            file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-        return call(purpose, track, task, arguments)
-
-    monkeypatch.setattr(exporters, "call", losing)
     with pytest.raises(UserError, match=r"does not (load|run) the exported model"):
-        export(runs["mnist_cnn"].folder, name, tmp_path / f"a{FORMATS[name].suffix}", exporters)
-
-    assert list(tmp_path.iterdir()) == []
+        exporters.call(workflow.RELOAD, track, "shared.export.workflow:check_task", arguments)
 
 
 EXPECTED = np.array([[0.25, 0.75]])

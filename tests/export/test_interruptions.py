@@ -5,23 +5,39 @@ from pathlib import Path
 
 import pytest
 
+from shared.export.workflow import RELOAD, export
 from shared.harness.run_folder import Run
+from tests.export.conftest import SharedWorkers
 from tests.support.command_line import Running, wait_until
 
 
-def exporting(run: Run, folder: Path) -> Running:
-    arguments = ("export", run.folder, "--format", "torch-export", "--out", "a.pt2")
-    return Running(*arguments, folder=folder)
+def test_ctrl_c_between_writing_and_comparing_leaves_nothing(
+    runs: dict[str, Run], exporters: SharedWorkers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    call, seen = exporters.call, []
+
+    def interrupted(purpose: str, *rest: object) -> object:
+        if purpose == RELOAD:
+            seen.extend(path.name for path in tmp_path.rglob("*"))
+            raise KeyboardInterrupt
+        return call(purpose, *rest)
+
+    monkeypatch.setattr(exporters, "call", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        export(runs["mnist_cnn"].folder, "safetensors", tmp_path / "a.safetensors", exporters)
+
+    assert sorted(seen) == [".a.safetensors.partial", "a.safetensors"]
+    assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
-def test_a_stopped_export_leaves_nothing(sent: signal.Signals, code: int, runs: dict[str, Run], tmp_path: Path):
-    with exporting(runs["mnist_cnn"], tmp_path) as command:
+def test_the_worker_of_a_command_that_was_killed_cleans_up(runs: dict[str, Run], tmp_path: Path):
+    arguments = ("export", runs["mnist_cnn"].folder, "--format", "torch-export", "--out", "a.pt2")
+    with Running(*arguments, folder=tmp_path) as command:
         command.wait_for(lambda: command.worker(None), "its worker has started")
         worker = command.worker(None)
         command.wait_for(lambda: any("torch" in one.path for one in worker.memory_maps()), "the worker is in its task")
-        command.process.send_signal(sent)
-
-        assert command.process.wait(20) == code
+        command.process.send_signal(signal.SIGKILL)
+        command.process.wait(20)
         wait_until(lambda: not worker.is_running(), "the worker is gone", seconds=20)
-        assert sorted(path.name for path in tmp_path.iterdir()) == ["stderr.txt"]
+
+        assert [path.name for path in tmp_path.iterdir()] == ["stderr.txt"]
