@@ -94,6 +94,7 @@ def onnx(subject: Subject, path: Path) -> None:
         dynamo=True,
         verbose=False,
     )
+    program.rename_axes({program.model.graph.inputs[0].shape[0]: "batch"})
     program.model.metadata_props.update(subject.metadata())
     program.save(path, external_data=False)
 

@@ -10,6 +10,7 @@ from shared.cli import options
 
 def latency(
     run: Annotated[Path, typer.Argument(help="A run folder, of any track.")],
+    threads: Annotated[int | None, typer.Option(help="Threads of an operation [default: one per core].")] = None,
     json: options.Json = False,
 ) -> None:
     """Measure how long a run's model takes to answer in each runtime; a report of the run then shows it."""
@@ -17,7 +18,7 @@ def latency(
     from shared.export.latency import FILE, measure
 
     with stderr.status("starting...") as status:
-        found = measure(run, lambda step: status.update(f"{step}..."))
+        found = measure(run, threads, lambda step: status.update(f"{step}..."))
     if json:
         print_json(found.model_dump())
         return

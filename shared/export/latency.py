@@ -19,7 +19,7 @@ from shared.export.check import Compared
 from shared.export.formats import TIMED, Format
 from shared.export.workers import Workers
 from shared.export.workflow import WRITE, WRITE_TASK, OnStep, require_installed, require_same, size_of
-from shared.harness.environment import environment
+from shared.harness.environment import available_cores, environment
 from shared.harness.run_folder import Run, read, unwritable
 
 FILE = "latency.json"
@@ -64,28 +64,34 @@ class Latency(_Plain):
     finished: str
     """UTC, ISO 8601."""
     rounds: int
+    threads: int
+    """Of an operation, in every runtime."""
     warm_up: int
     """Calls per batch size that do not count."""
     runtimes: list[Runtime]
     environment: dict[str, Any]
 
 
-def measure(folder: Path, on_step: OnStep = lambda _: None) -> Latency:
+def measure(folder: Path, threads: int | None = None, on_step: OnStep = lambda _: None) -> Latency:
     """Measure the run's model in every runtime, and leave the figures in the run folder.
 
-    Raises UserError if something is not installed, or if a runtime does not say what the run said.
+    An operation gets so many threads, or one per core. Raises UserError if there are not so many cores, if something
+    is not installed, or if a runtime does not say what the run said.
     """
-    run = read(folder)
+    run, cores = read(folder), available_cores()
+    if threads is not None and not 1 <= threads <= cores:
+        raise UserError(f"--threads: expected 1 to {cores}, as many as there are cores, found {threads}.")
     for form in TIMED.values():
         require_installed(form, run.record.job)
     with TemporaryDirectory() as made:
         artifacts = _write(run, Path(made), on_step)
-        with Workers() as workers:
+        with Workers(threads) as workers:
             opened = {name: _open(run, TIMED[name], path, workers, on_step) for name, path in artifacts.items()}
             rounds = [_round(number, workers, on_step) for number in range(ROUNDS)]
         found = Latency(
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
             rounds=ROUNDS,
+            threads=threads or cores,
             warm_up=timing.WARM_UP,
             runtimes=[
                 _runtime(form, size_of(artifacts[name]), opened[name], [one[name] for one in rounds])

@@ -1,5 +1,6 @@
 """Runtimes that need neither framework: an exported model in, a function from inputs to outputs by name out."""
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -12,11 +13,18 @@ from shared.serving.repository import SAVED_MODEL
 Predict = Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]]
 
 
+def _threads() -> int:
+    """Return how many threads an operation gets: what the worker was started with, or one per core."""
+    return int(os.environ.get("OMP_NUM_THREADS") or available_cores())
+
+
 def onnx(path: Path, track: str | None) -> Predict:
     """Load in ONNX Runtime, on the CPU."""
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = _threads()
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     outputs = [LOGITS, PROBABILITIES]
     return lambda inputs: dict(zip(outputs, session.run(outputs, dict(inputs)), strict=True))
 
@@ -25,9 +33,7 @@ def litert(path: Path, track: str | None) -> Predict:
     """Load in the LiteRT interpreter, which gives the only signature the size of each batch."""
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(
-        str(path), num_threads=available_cores()
-    )  # kept alive by the function: a signature alone does not
+    interpreter = Interpreter(str(path), num_threads=_threads())
     signature = interpreter.get_signature_runner()
     return lambda inputs: dict(signature(**inputs))
 

@@ -8,9 +8,13 @@ from shared.harness.processes import Worker
 
 
 class Workers:
-    """One worker per track and purpose, started when it is first needed; leaving the block stops all."""
+    """One worker per track and purpose, started when it is first needed; leaving the block stops all.
 
-    def __init__(self):
+    `threads` limits the threads of an operation; None for one per core.
+    """
+
+    def __init__(self, threads: int | None = None):
+        self._threads = threads
         self._running: dict[tuple[str, str | None], Worker] = {}
 
     def __enter__(self) -> "Workers":
@@ -24,7 +28,7 @@ class Workers:
         """Do a task in the worker of this purpose and track; one that has failed is replaced at the next call."""
         key = purpose, track
         if key not in self._running:
-            self._running[key] = Worker(track, "cpu")
+            self._running[key] = Worker(track, "cpu", self._threads)
         try:
             return self._running[key].call(task, arguments)
         except WorkerDiedError:

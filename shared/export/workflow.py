@@ -88,7 +88,7 @@ def _require_free(form: Format, out: Path) -> None:
         raise UserError(f"--out: expected a name that ends in {form.suffix} for {form.name}, found '{out}'.")
     if not out.parent.is_dir():
         raise UserError(f"--out: the folder '{out.parent}' does not exist; create it or choose another one.")
-    if out.exists():
+    if os.path.lexists(out):
         raise UserError(f"--out: '{out}' exists, and an export replaces nothing; choose another name or remove it.")
 
 
@@ -123,7 +123,7 @@ def _partial(out: Path) -> Iterator[Path]:
 
 def _publish(made: Path, out: Path) -> None:
     """Give the artifact its name; UserError if that was taken meanwhile."""
-    if out.exists():
+    if os.path.lexists(out):
         raise UserError(f"--out: '{out}' has appeared during the export, which replaces nothing; remove it.")
     try:
         os.rename(made, out)

@@ -1,10 +1,13 @@
 """Runs to export, and the session's workers in place of an export's own."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import pytest
 
+from shared.export.formats import FORMATS
+from shared.export.workflow import Exported, export
 from shared.harness.comparison import Request, plan
 from shared.harness.run_folder import Run, read
 from tests.support.jobs import train
@@ -48,3 +51,17 @@ def runs(workers: Workers, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     (job,) = plan(request, lambda *_: folder / "churn_lstm")
     workers.call("keras:tensorflow", "shared.harness.training:train", **job.model_dump(mode="json"))
     return {"mnist_cnn": mnist, "churn_lstm": read(job.folder)}
+
+
+@pytest.fixture(scope="session")
+def exported(
+    runs: dict[str, Run], exporters: SharedWorkers, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str, str], Exported]:
+    """Export the run of a chapter to a format, once, into a folder of its own."""
+
+    @cache
+    def exported(chapter: str, name: str) -> Exported:
+        out = tmp_path_factory.mktemp("exported") / f"{chapter}{FORMATS[name].suffix}"
+        return export(runs[chapter].folder, name, out, exporters)
+
+    return exported

@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,43 +18,39 @@ from shared.cli import main
 from shared.datasets.files import sha256_of
 from shared.errors import UserError
 from shared.export import check, formats, workflow
-from shared.export.formats import FORMATS, TF_SERVING
-from shared.export.workflow import export
+from shared.export.formats import FORMATS, OWN
+from shared.export.workflow import Exported, export
 from shared.harness.run_folder import RECORD, WEIGHTS, Run, read
 from tests.export.conftest import CHAPTERS, SharedWorkers
 
-FILES = [name for name in FORMATS if name != TF_SERVING]
+Exports = Callable[[str, str], Exported]
+FILES = [name for name, one in FORMATS.items() if one.suffix]
+"""The formats that are one file."""
 
 
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("chapter", CHAPTERS)
-def test_an_export_says_what_its_run_said_and_leaves_one_file(
-    chapter: str, name: str, runs: dict[str, Run], exporters: SharedWorkers, tmp_path: Path
-):
-    out = tmp_path / f"model{FORMATS[name].suffix}"
-
-    done = export(runs[chapter].folder, name, out, exporters)
+def test_an_export_says_what_its_run_said_and_leaves_one_file(chapter: str, name: str, exported: Exports):
+    done = exported(chapter, name)
 
     assert list(done.found.differences) == [1, 7]
     assert 0 <= done.largest <= 1e-5
-    assert list(tmp_path.iterdir()) == [out]
-    assert done.size == out.stat().st_size
+    assert list(done.out.parent.iterdir()) == [done.out]
+    assert done.size == done.out.stat().st_size
 
 
-def test_onnx_runtime_takes_stored_images_channels_last_in_a_batch_of_any_size(
-    runs: dict[str, Run], exporters: SharedWorkers, tmp_path: Path
-):
+def test_onnx_runtime_takes_images_channels_last_in_a_batch_of_any_size(runs: dict[str, Run], exported: Exports):
     """From the stored bytes on, this calls nothing of the package."""
-    run, out = runs["mnist_cnn"], tmp_path / "a.onnx"
-    export(run.folder, "onnx", out, exporters)
+    run, file = runs["mnist_cnn"], exported("mnist_cnn", "onnx").out
     with np.load(run.record.job.source.file.path) as archive:
         images = archive["test_images"][:3].astype(np.float32)[..., None] / 255
 
-    session = onnxruntime.InferenceSession(out, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     logits, probabilities = session.run(["logits", "probabilities"], {"input": (images - 0.1307) / 0.3081})
 
     np.testing.assert_allclose(probabilities, softmax(run.logits[:3], axis=1), atol=1e-5)
     np.testing.assert_allclose(softmax(logits, axis=1), probabilities, atol=1e-6)
+    assert session.get_inputs()[0].shape == ["batch", 28, 28, 1]
     described = session.get_modelmeta().custom_metadata_map
     assert described["chapter"] == "mnist_cnn"
     assert json.loads(described["inputs"]) == {
@@ -61,16 +58,14 @@ def test_onnx_runtime_takes_stored_images_channels_last_in_a_batch_of_any_size(
     }
 
 
-def test_litert_has_names_and_both_classes_of_one_logit(runs: dict[str, Run], exporters: SharedWorkers, tmp_path: Path):
-    run, out = runs["churn_lstm"], tmp_path / "a.tflite"
-    export(run.folder, "litert", out, exporters)
+def test_litert_has_names_and_both_classes_of_one_logit(runs: dict[str, Run], exported: Exports):
     test = ALL["churn_lstm"].data()
     given = test.prepare(test.test.first(5).inputs)
 
-    interpreter = Interpreter(str(out))
+    interpreter = Interpreter(str(exported("churn_lstm", "litert").out))
     found = interpreter.get_signature_runner()(months=given["months"], mask=given["mask"])
 
-    p = expit(run.logits[:5])
+    p = expit(runs["churn_lstm"].logits[:5])
     np.testing.assert_allclose(found["probabilities"], np.concatenate([1 - p, p], axis=1), atol=1e-5)
 
 
@@ -100,24 +95,17 @@ def test_weights_that_did_not_make_the_predictions_are_noticed_and_nothing_is_le
     assert list(out.parent.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["onnx", "litert", "torch-export", "keras", "safetensors"])
-def test_a_damaged_artifact_is_refused_by_its_runtime(
-    name: str, runs: dict[str, Run], exporters: SharedWorkers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", FILES)
+def test_half_of_an_artifact_is_refused_by_its_runtime(
+    name: str, runs: dict[str, Run], exported: Exports, exporters: SharedWorkers, tmp_path: Path
 ):
-    """The second half of the file is lost between writing and reloading."""
-    call = exporters.call
+    whole, half = exported("mnist_cnn", name).out, tmp_path / f"half{FORMATS[name].suffix}"
+    half.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    track = "torch" if FORMATS[name].reload_on == OWN else FORMATS[name].reload_on
+    arguments = {"run": str(runs["mnist_cnn"].folder), "format": name, "path": str(half), "track": track}
 
-    def losing(purpose: str, track: str | None, task: str, arguments: dict) -> object:
-        if purpose == workflow.RELOAD:
-            file = Path(arguments["path"])
-            file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-        return call(purpose, track, task, arguments)
-
-    monkeypatch.setattr(exporters, "call", losing)
     with pytest.raises(UserError, match=r"does not (load|run) the exported model"):
-        export(runs["mnist_cnn"].folder, name, tmp_path / f"a{FORMATS[name].suffix}", exporters)
-
-    assert list(tmp_path.iterdir()) == []
+        exporters.call(workflow.RELOAD, track, "shared.export.workflow:check_task", arguments)
 
 
 EXPECTED = np.array([[0.25, 0.75]])
@@ -153,11 +141,12 @@ def test_outputs_of_another_form_are_refused(outputs: dict[str, np.ndarray], mes
 @pytest.mark.parametrize(
     ("run", "name", "out", "message"),
     [
-        ("{run}", "onx", "a.onnx", "unknown format 'onx': did you mean 'onnx'? The formats are: tf-serving, onnx, "),
+        ("{run}", "onx", "a.onnx", "unknown format 'onx': did you mean 'onnx'? The formats are: "),
         ("{tmp}/absent", "onnx", "a.onnx", "'{tmp}/absent' is no run folder: it has no record.json."),
         ("{run}", "onnx", "a.pt2", "--out: expected a name that ends in .onnx for onnx, found '{tmp}/a.pt2'."),
         ("{run}", "onnx", "no/a.onnx", "--out: the folder '{tmp}/no' does not exist; create it or choose another one."),
         ("{run}", "onnx", "old.onnx", "--out: '{tmp}/old.onnx' exists, and an export replaces nothing;"),
+        ("{run}", "litert", "link.tflite", "--out: '{tmp}/link.tflite' exists, and an export replaces nothing;"),
         ("{run}", "keras", "taken.keras", "'{tmp}/.taken.keras.partial' is of another export to this name; remove"),
     ],
 )
@@ -165,6 +154,7 @@ def test_what_cannot_be_exported_is_refused_before_a_worker_starts(
     run: str, name: str, out: str, message: str, runs: dict[str, Run], tmp_path: Path, monkeypatch, capsys
 ):
     (tmp_path / "old.onnx").write_text("old")
+    (tmp_path / "link.tflite").symlink_to("nowhere")
     (tmp_path / ".taken.keras.partial").mkdir()
     before = sorted(tmp_path.iterdir())
     places = {"run": runs["mnist_cnn"].folder, "tmp": tmp_path}
@@ -186,3 +176,20 @@ def test_a_missing_package_is_named_with_its_install_line(runs: dict[str, Run], 
 
     with pytest.raises(UserError, match=r"the format 'onnx' needs onnxruntime, not installed here; run: pip install"):
         export(runs["mnist_cnn"].folder, "onnx", tmp_path / "a.onnx", None)
+
+
+def test_a_name_that_is_taken_during_the_export_is_not_replaced(
+    runs: dict[str, Run], exporters: SharedWorkers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    out = tmp_path / "a.safetensors"
+    call = exporters.call
+
+    def taking(*arguments: object) -> object:
+        out.write_text("mine")
+        return call(*arguments)
+
+    monkeypatch.setattr(exporters, "call", taking)
+    with pytest.raises(UserError, match="has appeared during the export, which replaces nothing"):
+        export(runs["mnist_cnn"].folder, "safetensors", out, exporters)
+
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("a.safetensors", "mine")]

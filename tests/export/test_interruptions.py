@@ -5,31 +5,52 @@ from pathlib import Path
 
 import pytest
 
+from shared.export.workflow import RELOAD, export
 from shared.harness.run_folder import Run
+from tests.export.conftest import SharedWorkers
 from tests.support.command_line import Running, wait_until
 
 
-def exporting(run: Run, form: str, folder: Path) -> Running:
-    return Running("export", run.folder, "--format", form, "--out", "a.pt2", folder=folder)
-
-
-@pytest.mark.parametrize(
-    ("form", "backend", "library", "sent", "code"),
-    [
-        ("torch-export", None, "torch", signal.SIGINT, 130),
-        ("torch-export", None, "torch", signal.SIGKILL, -signal.SIGKILL),
-        ("tf-serving", "tensorflow", "tensorflow", signal.SIGTERM, 143),
-    ],
-)
-def test_a_stopped_export_leaves_nothing(
-    form: str, backend: str | None, library: str, sent: signal.Signals, code: int, runs: dict[str, Run], tmp_path: Path
+def test_ctrl_c_between_writing_and_comparing_leaves_nothing(
+    runs: dict[str, Run], exporters: SharedWorkers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    with exporting(runs["mnist_cnn"], form, tmp_path) as command:
-        command.wait_for(lambda: command.worker(backend), "its worker has started")
-        worker = command.worker(backend)
-        command.wait_for(lambda: any(library in one.path for one in worker.memory_maps()), "the worker is in its task")
-        command.process.send_signal(sent)
+    call, seen = exporters.call, []
 
-        assert command.process.wait(20) == code
+    def interrupted(purpose: str, *rest: object) -> object:
+        if purpose == RELOAD:
+            seen.extend(path.name for path in tmp_path.rglob("*"))
+            raise KeyboardInterrupt
+        return call(purpose, *rest)
+
+    monkeypatch.setattr(exporters, "call", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        export(runs["mnist_cnn"].folder, "safetensors", tmp_path / "a.safetensors", exporters)
+
+    assert sorted(seen) == [".a.safetensors.partial", "a.safetensors"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_worker_of_a_command_that_was_killed_cleans_up(runs: dict[str, Run], tmp_path: Path):
+    arguments = ("export", runs["mnist_cnn"].folder, "--format", "torch-export", "--out", "a.pt2")
+    with Running(*arguments, folder=tmp_path) as command:
+        command.wait_for(lambda: command.worker(None), "its worker has started")
+        worker = command.worker(None)
+        command.wait_for(lambda: any("torch" in one.path for one in worker.memory_maps()), "the worker is in its task")
+        command.process.send_signal(signal.SIGKILL)
+        command.process.wait(20)
         wait_until(lambda: not worker.is_running(), "the worker is gone", seconds=20)
-        assert sorted(path.name for path in tmp_path.iterdir()) == ["stderr.txt"]
+
+        assert [path.name for path in tmp_path.iterdir()] == ["stderr.txt"]
+
+
+def test_a_stopped_export_for_the_server_leaves_no_version(runs: dict[str, Run], tmp_path: Path):
+    arguments = ("export", runs["mnist_cnn"].folder, "--format", "tf-serving", "--out", "new/models")
+    with Running(*arguments, folder=tmp_path) as command:
+        command.wait_for(lambda: command.worker("tensorflow"), "its worker has started")
+        worker = command.worker("tensorflow")
+        command.process.send_signal(signal.SIGTERM)
+        code = command.process.wait(20)
+
+        assert not worker.is_running()
+    assert code == 143
+    assert [path.name for path in tmp_path.iterdir()] == ["stderr.txt"]
