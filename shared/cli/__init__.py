@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from shared.cli import compare, convert, data, doctor, experiment, listing, predict, report, run, verify
+from shared.cli import compare, convert, data, differences, doctor, experiment, listing, predict, report, run, verify
 from shared.cli.console import print_error
 from shared.errors import UserError, WorkerDiedError
 
@@ -23,6 +23,7 @@ app.command("data")(data.data)
 app.command("run")(run.run)
 app.command("compare")(compare.compare)
 app.command("verify")(verify.verify)
+app.command("differences")(differences.differences)
 app.command("experiment")(experiment.experiment)
 app.command("convert")(convert.convert)
 app.command("predict")(predict.predict)
