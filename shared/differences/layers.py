@@ -140,12 +140,12 @@ ENTRIES: tuple[Difference, ...] = (
     ),
     Difference(
         "derivative_at_zero", "layer", "derivative at 0", "ReLU 0, PReLU 0", "ReLU 0, PReLU alpha",
-        "none: the derivative is not defined there", "not made equal: no input of a trained model is exactly 0",
-        {"ReLU": 0, "PReLU": 0}, {"ReLU": 0, "PReLU": 0.25}, with_layers("ReLU", "PReLU"),
+        "none: the derivative is not defined there", "not made equal; it acts only where an input is exactly 0",
+        {"ReLU": 0, "PReLU": 0}, {"ReLU": 0, "PReLU": 0.25}, with_layers("PReLU"),
     ),
     Difference(
         "leaky_derivative_at_zero", "layer", "derivative of leaky ReLU at 0", "its slope; on JAX 1", "its slope",
-        "none: the derivative is not defined there", "not made equal: no input of a trained model is exactly 0",
+        "none: the derivative is not defined there", "not made equal; it acts only where an input is exactly 0",
         {"leaky ReLU": 0.01}, {"leaky ReLU": 0.01}, with_layers("LeakyReLU"),
         exceptions={"keras:jax": {"leaky ReLU": 1.0}},
     ),

@@ -1,6 +1,6 @@
 """The ledger's entries on what stands around a model, and on float64."""
 
-from shared.differences.spec import Difference, always
+from shared.differences.spec import Difference, always, with_layers
 
 _PRECISION = "keras_track/precision.py replaces it, in verification only"
 
@@ -53,13 +53,14 @@ ENTRIES: tuple[Difference, ...] = (
     Difference(
         "float64_leaky_relu", "float64", "leaky ReLU in float64", "TensorFlow keeps the slope in float32", "exact",
         "keras_track.precision.set_precision('float64')", _PRECISION,
-        {"slope 0.3 is exact": False}, {"slope 0.3 is exact": True}, always, "difference of the outputs at -1",
+        {"slope 0.3 is exact": False}, {"slope 0.3 is exact": True}, with_layers("LeakyReLU"),
+        "difference of the outputs at -1",
         tracks=("keras:tensorflow",), remaining=1e-14,
     ),
     Difference(
         "float64_attention", "float64", "attention in float64", "JAX's softmax is float32", "exact",
         "keras_track.precision.set_precision('float64')", _PRECISION,
-        {"softmax is float64": False}, {"softmax is float64": True}, always,
+        {"softmax is float64": False}, {"softmax is float64": True}, with_layers("MultiHeadAttention"),
         tracks=("keras:jax",), remaining=1e-14,
     ),
 )  # fmt: skip

@@ -20,7 +20,8 @@ ENTRIES: tuple[Difference, ...] = (
     Difference(
         "label_smoothing", "loss", "label smoothing", "0", "0",
         "the same label_smoothing in both losses", "no smoothing (keras_track/losses.py, torch_track/losses.py)",
-        {"default": 0, "for integer labels": False}, {"default": 0, "for integer labels": True}, _cross_entropy,
+        {"default": 0, "for integer labels": False}, {"default": 0, "for integer labels": True},
+        lambda makeup: makeup.loss == "cross_entropy",
         "difference of the losses", evidence.loss_fact("label_smoothing"),
     ),
     Difference(
@@ -37,7 +38,7 @@ ENTRIES: tuple[Difference, ...] = (
     ),
     Difference(
         "kl_divergence", "loss", "Kullback-Leibler divergence", "the mean over the batch", "over all numbers",
-        "nn.KLDivLoss('batchmean')", "no chapter uses it",
+        "nn.KLDivLoss(reduction='batchmean')", "no chapter uses it",
         {"the sum over (4, 3) is divided by": 4}, {"the sum over (4, 3) is divided by": 12}, never_used,
         "loss, Keras over torch", compare="ratio",
     ),
@@ -45,7 +46,7 @@ ENTRIES: tuple[Difference, ...] = (
         "squared_error_shapes", "loss", "targets (N,) for outputs (N, 1)", "squeezes", "compares N x N pairs",
         "targets of shape (N, 1)", "as_targets in shared/losses.py makes targets (N, 1)",
         {"loss of outputs that are right": 0.0}, {"loss of outputs that are right": 2.5},
-        lambda makeup: makeup.loss != "cross_entropy", "difference of the losses, four outputs that are right",
+        lambda makeup: makeup.loss == "mean_squared_error", "difference of the losses, four outputs that are right",
     ),
     Difference(
         "auc", "loss", "ROC AUC", "200 thresholds", "none; scikit-learn's is exact",

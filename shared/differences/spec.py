@@ -70,10 +70,10 @@ class Makeup:
         return any(not layer.kinds.isdisjoint(kinds) for layer in self.layers)
 
     def strided(self, *kinds: str) -> bool:
-        """Tell whether a layer of one of these classes has a stride, and a padding of its own or in front of it."""
-        padded = self.has("ZeroPadding2D") or any(layer.facts.get("padding") == "same" for layer in self.layers)
-        strides = (layer.facts.get("strides") for layer in self.layers if not layer.kinds.isdisjoint(kinds))
-        return padded and any(max(one or [1]) > 1 for one in strides)
+        """Tell whether a layer of one of these classes has a stride, and pads or may stand behind a layer that does."""
+        padded = self.has("ZeroPadding2D")
+        facts = [layer.facts for layer in self.layers if not layer.kinds.isdisjoint(kinds)]
+        return any(max(one.get("strides") or [1]) > 1 and (padded or one.get("padding") == "same") for one in facts)
 
     def activates(self, name: str) -> bool:
         """Tell whether a layer applies the activation function of that name."""

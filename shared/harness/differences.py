@@ -142,14 +142,14 @@ def differences(
 
         if not chapter:
             return measure(dict.fromkeys(LEDGER, ()), keras, call)
-        return measure(_touching(chapters.get(chapter), settings, recipe, keras[0], call), keras, call)
+        return measure(touching(chapters.get(chapter), settings, recipe, keras[0], call), keras, call)
 
 
 Call = Callable[[str, str, Mapping[str, Any]], Any]
 """Does a task with arguments in the worker of a track."""
 
 
-def _touching(
+def touching(
     chapter: Chapter, settings: Mapping[str, str], recipe: str, track: str, call: Call
 ) -> dict[Difference, tuple[str, ...]]:
     """Return the entries that touch a chapter, with the settings that they need besides those given."""

@@ -14,10 +14,10 @@ COLUMNS = ("difference", "Keras", "torch", "effect", "aligned", "how the aligned
 
 def differences_table(outcomes: Sequence[Outcome]) -> "Table":
     """Return a table for the terminal, one row per entry; a section per area."""
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
-    table = Table(*COLUMNS)
+    table = Table(*(Column(name, overflow="fold") for name in COLUMNS))
     for place, outcome in enumerate(outcomes):
         following = outcomes[place + 1 :]
         ends = bool(following) and following[0].entry.area != outcome.entry.area
@@ -67,7 +67,7 @@ def _by_track(cells: Mapping[str, list[str]]) -> list[str]:
 def _values(measured: Measured) -> list[str]:
     if measured.error:
         return [measured.error]
-    return [f"{label} {_value(value)}" for label, value in measured.values.items()]
+    return [f"{label}: {_value(value)}" for label, value in measured.values.items()]
 
 
 def _value(value: Any) -> str:

@@ -55,7 +55,9 @@ def kl_divergence() -> Measured:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch recommends batchmean itself
         mean = nn.KLDivLoss()(q.log(), p)
-    return Measured({"the sum over (4, 3) is divided by": total / mean}, mean, nn.KLDivLoss("batchmean")(q.log(), p))
+    return Measured(
+        {"the sum over (4, 3) is divided by": total / mean}, mean, nn.KLDivLoss(reduction="batchmean")(q.log(), p)
+    )
 
 
 def squared_error_shapes() -> Measured:

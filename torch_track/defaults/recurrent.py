@@ -52,7 +52,7 @@ def lstm_gates() -> Measured:
 
 
 def gru_gates() -> Measured:
-    """Order of the gates of nn.GRU, each opened in turn; outputs with Keras' weights; aligned: as the bridge orders them."""
+    """Order of the gates of nn.GRU, each opened in turn; outputs, Keras' weights; aligned: in the bridge's order."""
     names = [
         samples.gru_gate(_step(_unit(nn.GRU, samples.one_gate(3, gate, 50, 0)), torch.full((1, 1, 1), 0.5)))
         for gate in range(3)
