@@ -1,4 +1,4 @@
-"""Initial weights that Keras draws by default: limits and standard deviations, of many numbers after seed 0."""
+"""Initial weights that Keras draws by default, after seed 0; aligned: drawn in shared code and loaded."""
 
 from typing import Any
 
@@ -6,13 +6,22 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from keras_track import weights
+from shared import initial_weights
 from shared.differences.measured import Measured
 
 
-def _built(layer: layers.Layer, *shapes: tuple) -> layers.Layer:
+def _model(layer: layers.Layer, *shape: int, dtype: str = "float32") -> keras.Model:
+    """Return a model of one layer, which attention gets its input for query and value."""
     keras.utils.set_random_seed(0)
-    layer.build(*shapes)
-    return layer
+    inputs = keras.Input(shape, dtype=dtype)
+    attends = isinstance(layer, layers.MultiHeadAttention)
+    return keras.Model(inputs, layer(inputs, inputs) if attends else layer(inputs))
+
+
+def _load_drawn(model: keras.Model) -> None:
+    shapes = {name: array.shape for name, array in weights.weights(model).items()}
+    weights.load_weights(model, initial_weights.draw(shapes, 0))
 
 
 def _limit(variable: Any) -> float:
@@ -23,44 +32,53 @@ def _std(variable: Any) -> float:
     return float(np.std(ops.convert_to_numpy(variable)))
 
 
-def _drawn(layer: layers.Layer) -> Measured:
-    bias, std = bool(_limit(layer.bias) > 0), _std(layer.kernel)
-    return Measured({"limit": _limit(layer.kernel), "std": std, "biases are drawn": bias}, std)
+def _kernel_and_bias(layer: layers.Layer, *shape: int) -> Measured:
+    model = _model(layer, *shape)
+    std = _std(layer.kernel)
+    values = {"limit": _limit(layer.kernel), "std": std, "biases are drawn": _limit(layer.bias) > 0}
+    _load_drawn(model)
+    return Measured(values, std, _std(layer.kernel))
 
 
 def dense_start() -> Measured:
     """Dense, 512 to 256."""
-    return _drawn(_built(layers.Dense(256), (None, 512)))
+    return _kernel_and_bias(layers.Dense(256, name="layer"), 512)
 
 
 def convolution_start() -> Measured:
     """Conv2D, 3 x 3, 32 to 64."""
-    return _drawn(_built(layers.Conv2D(64, 3), (None, 9, 9, 32)))
+    return _kernel_and_bias(layers.Conv2D(64, 3, name="layer"), 9, 9, 32)
 
 
 def embedding_start() -> Measured:
     """Embedding, 1000 rows of 64."""
-    std = _std(_built(layers.Embedding(1000, 64)).embeddings)
-    return Measured({"std": std}, std)
+    layer = layers.Embedding(1000, 64, name="layer")
+    model = _model(layer, 5, dtype="int32")
+    std = _std(layer.embeddings)
+    _load_drawn(model)
+    return Measured({"std": std}, std, _std(layer.embeddings))
 
 
 def recurrent_start() -> Measured:
     """LSTM, 16 to 32."""
-    cell = _built(layers.LSTM(32), (None, None, 16)).cell
+    layer = layers.LSTM(32, name="layer")
+    model, cell = _model(layer, 5, 16), layer.cell
     recurrent = np.array(ops.convert_to_numpy(cell.recurrent_kernel))  # (units, gates * units), rows orthonormal
-    bias = np.array(ops.convert_to_numpy(cell.bias))
-    return Measured(
-        {
-            "kernel limit": _limit(cell.kernel),
-            "recurrent kernel is orthogonal": bool(np.allclose(recurrent @ recurrent.T, np.eye(32), atol=1e-4)),
-            "forget bias is 1": bool((bias[32:64] == 1).all()),
-        },
-        _std(cell.kernel),
-    )
+    values = {
+        "kernel limit": _limit(cell.kernel),
+        "recurrent kernel is orthogonal": bool(np.allclose(recurrent @ recurrent.T, np.eye(32), atol=1e-4)),
+        "forget bias is 1": bool((np.array(ops.convert_to_numpy(cell.bias))[32:64] == 1).all()),
+    }
+    std = _std(cell.kernel)
+    _load_drawn(model)
+    return Measured(values, std, _std(cell.kernel))
 
 
 def attention_start() -> Measured:
     """MultiHeadAttention, 4 heads of 16."""
-    layer = _built(layers.MultiHeadAttention(4, 16), (None, 5, 64), (None, 5, 64))
-    limits = {"query limit": _limit(layer.query_dense.kernel), "output limit": _limit(layer.output_dense.kernel)}
-    return Measured(limits, list(limits.values()))
+    layer = layers.MultiHeadAttention(4, 16, name="layer")
+    model = _model(layer, 5, 64)
+    default = [_limit(layer.query_dense.kernel), _limit(layer.output_dense.kernel)]
+    _load_drawn(model)
+    aligned = [_limit(layer.query_dense.kernel), _limit(layer.output_dense.kernel)]
+    return Measured(dict(zip(("query limit", "output limit"), default, strict=True)), default, aligned)

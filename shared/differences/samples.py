@@ -68,3 +68,22 @@ def one_gate(gates: int, gate: int, value: float, others: float) -> np.ndarray:
 def name_of(shape: Sequence[int]) -> str:
     """Return a shape as text, such as 3 x 3 x 2 x 4."""
     return " x ".join(map(str, shape))
+
+
+STEP_ERROR = 1e-4
+"""Above the rounding of a step with learning rate 1."""
+
+
+def linear_step_error(before: Sequence[np.ndarray], after: Sequence[np.ndarray]) -> float:
+    """Return the largest error of three dense kernels after a step that lowers the mean output for SEQUENCE[0].
+
+    The learning rate is 1, and no layer has a bias.
+    """
+    x, (first, second, third) = SEQUENCE[0].mean(axis=0), [kernel.astype(np.float64) for kernel in before]
+    gradients = [
+        np.outer(x, second @ third),
+        np.outer(x @ first, third),
+        np.outer(x @ first @ second, 1.0),
+    ]
+    errors = [old - gradient - new for old, gradient, new in zip(before, gradients, after, strict=True)]
+    return float(max(np.abs(error).max() for error in errors))
