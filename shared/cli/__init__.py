@@ -10,6 +10,7 @@ from shared.cli import (
     compare,
     convert,
     data,
+    differences,
     doctor,
     experiment,
     export,
@@ -40,6 +41,7 @@ app.command("data")(data.data)
 app.command("run")(run.run)
 app.command("compare")(compare.compare)
 app.command("verify")(verify.verify)
+app.command("differences")(differences.differences)
 app.command("experiment")(experiment.experiment)
 app.command("convert")(convert.convert)
 app.command("predict")(predict.predict)

@@ -51,6 +51,8 @@ Out = Annotated[Path, typer.Option(help="Folder for results.")]
 
 TRACK_LIST = ", ".join(TRACKS)
 DEFAULT_TRACK_LIST = ",".join(DEFAULT_TRACKS)
+ALL = "all"
+"""Of --tracks: every installed one."""
 
 
 def request(

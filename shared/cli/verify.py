@@ -6,15 +6,13 @@ import typer
 
 from shared.cli import options
 
-ALL = "all"
-
 
 def verify(
     subject: Annotated[str, typer.Argument(metavar="CHAPTER | MODULE:PAIR", help="A chapter, or a pair of your own.")],
     tracks: Annotated[
         str,
         typer.Option(help=f"Keras tracks to compare with torch, separated by commas, or 'all': {options.TRACK_LIST}."),
-    ] = ALL,
+    ] = options.ALL,
     recipe: options.Recipe = "fast",
     settings: options.Settings = None,
     weights: options.Weights = None,
@@ -29,7 +27,7 @@ def verify(
     from shared.verify import ladder
 
     asked = ladder.Subject(subject, _settings(subject, settings, weights), recipe)
-    chosen = options.installed_tracks() if tracks == ALL else options.parse_tracks(tracks)
+    chosen = options.installed_tracks() if tracks == options.ALL else options.parse_tracks(tracks)
     ladder.check(asked, chosen)
     with track_phases() as show:
         results = ladder.verify(asked, chosen, show)

@@ -11,7 +11,8 @@ from typing import Any
 import psutil
 
 from shared import chapters, datasets
-from shared.differences.ledger import Difference, Suspect, causes
+from shared.differences.ledger import causes
+from shared.differences.spec import Difference, Suspect
 from shared.errors import UserError
 from shared.harness.environment import available_cores
 from shared.harness.processes import Worker

@@ -1,0 +1,124 @@
+"""What stands around the model in Keras: batches, seeds, stopping, networks, the step itself."""
+
+import inspect
+import sys
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from shared.differences import samples
+from shared.differences.measured import Measured
+
+
+def fit_batches() -> Measured:
+    """`fit` on 64 examples."""
+    model = keras.Sequential([keras.Input((1,)), layers.Dense(1)])
+    model.compile("sgd", "mse", run_eagerly=True)
+    steps = []
+    counter = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: steps.append(batch))
+    model.fit(np.zeros((64, 1)), np.zeros((64, 1)), callbacks=[counter], verbose=0)
+    shuffles = inspect.signature(model.fit).parameters["shuffle"].default
+    return Measured({"batch size": 64 // len(steps), "shuffles": shuffles})
+
+
+def seeding() -> Measured:
+    """Whether keras.utils.set_random_seed calls torch.manual_seed, that of a stand-in for torch."""
+    seeds: list[int] = []
+    with patch.dict(sys.modules, {"torch": SimpleNamespace(manual_seed=seeds.append)}):
+        keras.utils.set_random_seed(0)
+    return Measured({"seeds torch": seeds == [0]})
+
+
+def early_stopping() -> Measured:
+    """EarlyStopping."""
+    callback = keras.callbacks.EarlyStopping()
+    values = {"patience": callback.patience, "restores the best weights": callback.restore_best_weights}
+    return Measured({"exists": True} | values)
+
+
+def pretrained_networks() -> Measured:
+    """keras_hub and keras.applications."""
+    from keras_hub import models
+
+    presets = [name for kind in (models.ResNetBackbone, models.EfficientNetBackbone) for name in kind.presets]
+    convnext = inspect.signature(keras.applications.ConvNeXtTiny).parameters
+    return Measured(
+        {
+            "keras_hub: ResNet18": any("resnet_18" in name for name in presets),
+            "keras_hub: EfficientNet-Lite0": any("lite0" in name for name in presets),
+            "keras_hub: ViT": hasattr(models, "ViTBackbone"),
+            "keras_hub: ConvNeXt": any("convnext" in name.lower() for name in dir(models)),
+            "applications: ResNet18 or ViT": bool({"ResNet18", "ViT", "ViTB16"} & set(dir(keras.applications))),
+            "applications: ConvNeXt and EfficientNet": {"ConvNeXtTiny", "EfficientNetB0"}
+            < set(dir(keras.applications)),
+            "applications: normalises inside": convnext["include_preprocessing"].default,
+        }
+    )
+
+
+def variables_of_one_path() -> Measured:
+    """Second step of two dense layers of one name in one layer, over the first; the loss is their sum."""
+    twins = _Twins()
+    model = keras.Sequential([keras.Input((1,)), twins])
+    model.compile(keras.optimizers.SGD(1.0), _outputs_as_loss, run_eagerly=True)
+    path = [_kernels(twins)]
+    for _ in range(2):
+        model.train_on_batch(np.ones((1, 1)), np.ones((1, 1)))
+        path.append(_kernels(twins))
+    ratio = (path[2] - path[1]) / (path[1] - path[0])
+    return Measured({"largest second step over the first": ratio.max()}, ratio)
+
+
+class _Twins(layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.one, self.other = (layers.Dense(1, use_bias=False, name="same") for _ in range(2))
+
+    def call(self, x: Any) -> Any:
+        return self.one(x) + self.other(x)
+
+
+def _outputs_as_loss(targets: Any, outputs: Any) -> Any:
+    return outputs[:, 0]
+
+
+def _kernels(twins: _Twins) -> np.ndarray:
+    return np.array([ops.convert_to_numpy(one.kernel)[0, 0] for one in (twins.one, twins.other)], np.float64)
+
+
+def variable_reads() -> Measured:
+    """Error of a step under a loss that is linear in the outputs, on TensorFlow with its optimizer of graphs.
+
+    The order of reading and updating is free there, so that models differ: the first of many that goes wrong.
+    """
+    import tensorflow
+
+    def errors(dependency_optimization: bool, models: int) -> Iterator[float]:
+        tensorflow.config.optimizer.set_experimental_options({"dependency_optimization": dependency_optimization})
+        yield from map(_step_error, range(models))
+
+    try:
+        default = next((error for error in errors(True, _MODELS) if error > samples.STEP_ERROR), 0.0)
+    finally:  # leaves the pass off, as the track has it
+        aligned = max(errors(False, 4))
+    return Measured({"the step is right": default == 0.0}, default, aligned)
+
+
+_MODELS = 60
+"""Between a quarter and a half of them go wrong."""
+
+
+def _step_error(seed: int) -> float:
+    """Return the largest error of the weights after a step of three dense layers."""
+    keras.utils.set_random_seed(seed)
+    dense = [layers.Dense(units, use_bias=False) for units in (4, 4, 1)]
+    model = keras.Sequential([keras.Input((3,)), *dense])
+    model.compile(keras.optimizers.SGD(1.0), _outputs_as_loss, jit_compile=False)
+    before = [ops.convert_to_numpy(layer.kernel) for layer in dense]
+    model.train_on_batch(samples.SEQUENCE[0], np.zeros((5, 1)))
+    return samples.linear_step_error(before, [ops.convert_to_numpy(layer.kernel) for layer in dense])

@@ -1,0 +1,225 @@
+"""Optimizers as Keras has them by default, on three weights and given gradients."""
+
+from collections.abc import Iterable, Sequence
+from math import sqrt
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers, ops
+from keras import optimizers as optim
+
+from keras_track import optimizers
+from shared import training
+from shared.differences import samples
+from shared.differences.measured import Measured
+
+_ZERO, _ONE = np.zeros((1, 3), np.float32), np.ones((1, 3), np.float32)
+
+
+def _run(optimizer: optim.Optimizer, gradients: Iterable[np.ndarray]) -> np.ndarray:
+    """Return the weights after a step for every gradient."""
+    variable = keras.Variable(samples.WEIGHTS)
+    optimizer.build([variable])
+    return _steps(optimizer, variable, gradients)
+
+
+def _run_shared(spec: training.Optimizer, gradients: np.ndarray, rates: list[float] | None = None) -> np.ndarray:
+    """Return the weights after steps of the optimizer that the aligned profile has for a shared spec."""
+    return _run(optimizers.build(spec, rates or [spec.learning_rate] * len(gradients)), gradients)
+
+
+def _steps(optimizer: optim.Optimizer, variable: keras.Variable, gradients: Iterable[np.ndarray]) -> np.ndarray:
+    for gradient in gradients:
+        optimizer.apply([ops.convert_to_tensor(np.array(gradient))], [variable])
+    return _array(variable)
+
+
+def _array(tensor: Any) -> np.ndarray:
+    return np.array(ops.convert_to_numpy(tensor))
+
+
+def _rate(optimizer: optim.Optimizer) -> float:
+    return float(ops.convert_to_numpy(optimizer.learning_rate))
+
+
+def _moved(after: np.ndarray) -> float:
+    """Return how far the first weight moved down."""
+    return float(samples.WEIGHTS[0] - after[0])
+
+
+def learning_rate() -> Measured:
+    """SGD, Adam and AdamW; one step of SGD."""
+    values = {make.__name__: _rate(make()) for make in (optim.SGD, optim.Adam, optim.AdamW)}
+    return Measured(values, _run(optim.SGD(), _ONE), _run_shared(training.SGD(0.01), _ONE))
+
+
+def momentum() -> Measured:
+    """SGD and RMSprop."""
+    values = {make.__name__: make().momentum for make in (optim.SGD, optim.RMSprop)}
+    return Measured(values, _run(optim.SGD(0.01), samples.GRADIENTS))
+
+
+def adam_epsilon() -> Measured:
+    """Adam with gradients near 1e-7."""
+    gradients = samples.GRADIENTS * np.float32(1e-7)
+    aligned = _run_shared(training.Adam(1e-3), gradients)
+    return Measured({"epsilon": optim.Adam().epsilon}, _run(optim.Adam(), gradients), aligned)
+
+
+def adam_epsilon_place() -> Measured:
+    """Adam with an epsilon of 1e-7: its first step for a gradient as large, and 20 steps."""
+    tiny, gradients = _ONE * np.float32(1e-7), samples.GRADIENTS * np.float32(1e-7)
+    step = _moved(_run(optim.Adam(1e-3, epsilon=1e-7), tiny)) / 1e-3
+    aligned = _run_shared(training.Adam(1e-3, epsilon=1e-7), gradients)
+    return Measured({"step over rate at g = epsilon": step}, _run(optim.Adam(1e-3, epsilon=1e-7), gradients), aligned)
+
+
+def rmsprop_epsilon() -> Measured:
+    """RMSprop's epsilon, and whether a root is taken of it: then a gradient of 1e-7 hardly moves."""
+    gradients = samples.GRADIENTS * np.float32(1e-4)
+    tiny = _moved(_run(optim.RMSprop(1e-3, epsilon=1e-7), _ONE * np.float32(1e-7))) / 1e-3
+    values = {"epsilon": optim.RMSprop().epsilon, "inside the root": tiny < 0.1}
+    return Measured(values, _run(optim.RMSprop(1e-3), gradients), _run_shared(training.RMSprop(1e-3), gradients))
+
+
+def rmsprop_defaults() -> Measured:
+    """RMSprop's learning rate and rho."""
+    optimizer = optim.RMSprop()
+    values = {"learning rate": _rate(optimizer), "rho": optimizer.rho}
+    aligned = _run_shared(training.RMSprop(1e-3), samples.GRADIENTS)
+    return Measured(values, _run(optimizer, samples.GRADIENTS), aligned)
+
+
+def adagrad_defaults() -> Measured:
+    """Adagrad's learning rate, start and epsilon."""
+    made = optim.Adagrad()
+    values = {
+        "learning rate": _rate(made),
+        "start of the sum": made.initial_accumulator_value,
+        "epsilon": made.epsilon,
+    }
+    bare = optim.Adagrad(1e-3, initial_accumulator_value=0.0, epsilon=1e-7)
+    tiny = _moved(_run(bare, _ONE * np.float32(1e-7))) / 1e-3
+    return Measured(values | {"inside the root": tiny < 0.1}, _run(made, samples.GRADIENTS))
+
+
+def adadelta_defaults() -> Measured:
+    """Adadelta's learning rate, rho and epsilon."""
+    made = optim.Adadelta()
+    values = {"learning rate": _rate(made), "rho": made.rho, "epsilon": made.epsilon}
+    return Measured(values, _run(made, samples.GRADIENTS))
+
+
+def adamax_and_nadam() -> Measured:
+    """Learning rates of Adamax and Nadam."""
+    values = {make.__name__: _rate(make()) for make in (optim.Adamax, optim.Nadam)}
+    return Measured(values, [_run(make(), samples.GRADIENTS) for make in (optim.Adamax, optim.Nadam)])
+
+
+def nadam_schedule() -> Measured:
+    """Nadam at one learning rate: 20 steps, and the first for a gradient of 1."""
+    step = _moved(_run(optim.Nadam(1e-3), _ONE)) / 1e-3
+    return Measured({"first step over rate": step}, _run(optim.Nadam(1e-3), samples.GRADIENTS))
+
+
+def muon_decay() -> Measured:
+    """Muon's weight decay."""
+    made = optim.Muon()
+    return Measured({"weight decay": made.weight_decay, "learning rate": _rate(made)})
+
+
+def lion() -> Measured:
+    """Lion's hyperparameters."""
+    made = optim.Lion()
+    values = {"exists": True, "learning rate": _rate(made), "beta_1": made.beta_1, "beta_2": made.beta_2}
+    return Measured(values, aligned=_run_shared(training.Lion(1e-3, weight_decay=0.1), samples.GRADIENTS))
+
+
+def sophia() -> Measured:
+    """Keras has none; the aligned profile has its own, here without estimates."""
+    aligned = _run_shared(training.Sophia(1e-3), samples.GRADIENTS)
+    return Measured({"exists": any("sophia" in name.lower() for name in dir(optim))}, aligned=aligned)
+
+
+def weight_decay() -> Measured:
+    """What a decay of 0.1 takes from a weight without a gradient, over rate * decay * weight."""
+    makes = {"Adam": optim.Adam, "RMSprop": optim.RMSprop, "AdamW": optim.AdamW}
+    values = {name: _moved(_run(make(1e-3, weight_decay=0.1), _ZERO)) / 1e-4 for name, make in makes.items()}
+    default = _run(optim.Adam(1e-3, weight_decay=0.1), samples.GRADIENTS)
+    return Measured(values, default, _run_shared(training.Adam(1e-3, weight_decay=0.1), samples.GRADIENTS))
+
+
+def weight_decay_size() -> Measured:
+    """AdamW's decay."""
+    aligned = _run_shared(training.AdamW(1e-3, weight_decay=0.01), samples.GRADIENTS)
+    return Measured({"AdamW": optim.AdamW().weight_decay}, _run(optim.AdamW(), samples.GRADIENTS), aligned)
+
+
+def decay_exclusion() -> Measured:
+    """Which weights of a layer called norm, all without a gradient, decay."""
+    return Measured(
+        {
+            "biases decay": "beta" in _decayed([]),
+            "'gamma' excludes norm/gamma": "gamma" not in _decayed(["gamma"]),
+            "'norm' excludes norm/gamma": "gamma" not in _decayed(["norm"]),
+        }
+    )
+
+
+def _decayed(excluded: Sequence[str]) -> set[str]:
+    """Return the names of the weights that AdamW changes."""
+    layer = layers.LayerNormalization(name="norm", beta_initializer="ones")
+    layer.build((None, 2))
+    optimizer = optim.AdamW(1e-3, weight_decay=0.1)
+    optimizer.exclude_from_weight_decay(var_names=list(excluded))
+    optimizer.build(layer.trainable_variables)
+    optimizer.apply([ops.zeros((2,)), ops.zeros((2,))], layer.trainable_variables)
+    return {one.name for one in layer.trainable_variables if (_array(one) < 1).all()}
+
+
+def momentum_under_schedule() -> Measured:
+    """SGD with momentum 0.9: the first step at a tenth of the rate, without a gradient, over the step before."""
+    rates, gradients = [0.1] * 5 + [0.01], np.array([np.ones(3)] * 5 + [np.zeros(3)], np.float32)
+    path = [_scheduled(rates[:steps], gradients) for steps in (4, 5, 6)]
+    ratio = (path[2] - path[1])[0] / (path[1] - path[0])[0]
+    aligned = _run_shared(training.SGD(0.1, momentum=0.9), gradients, rates)
+    return Measured({"step over the one before": ratio}, path[2], aligned)
+
+
+def _scheduled(rates: list[float], gradients: np.ndarray) -> np.ndarray:
+    variable, optimizer = keras.Variable(samples.WEIGHTS), optim.SGD(rates[0], momentum=0.9)
+    optimizer.build([variable])
+    for rate, gradient in zip(rates, gradients, strict=False):
+        optimizer.learning_rate = rate
+        _steps(optimizer, variable, [gradient])
+    return _array(variable)
+
+
+def sparse_embedding_gradients() -> Measured:
+    """Adam's first step of a row that was looked up twice, over the learning rate; TensorFlow alone lists both."""
+    import tensorflow
+
+    def step(optimizer: optim.Optimizer) -> float:
+        table = keras.Variable(np.ones((3, 1), np.float32))
+        optimizer.build([table])
+        twice = tensorflow.IndexedSlices(tensorflow.ones((2, 1)), tensorflow.constant([0, 0]), (3, 1))
+        optimizer.apply([twice], [table])
+        return float((1 - _array(table)[0, 0]) / 1e-3)
+
+    default = step(optim.Adam(1e-3))
+    return Measured({"first step over rate": default}, default, step(optimizers.build(training.Adam(1e-3), [1e-3])))
+
+
+def clipping() -> Measured:
+    """Joint norm of two gradients of norm 1 after clipnorm=1; aligned: after global_clipnorm=1."""
+    each, together = _clipped(clipnorm=1.0), _clipped(global_clipnorm=1.0)
+    return Measured({"norm of both after clipping to 1": each}, each, together)
+
+
+def _clipped(**options: float) -> float:
+    variables = [keras.Variable(np.zeros(1, np.float32)) for _ in range(2)]
+    optimizer = optim.SGD(1.0, **options)
+    optimizer.build(variables)
+    optimizer.apply([ops.ones((1,)), ops.ones((1,))], variables)
+    return sqrt(sum(float(_array(variable)[0]) ** 2 for variable in variables))

@@ -1,0 +1,80 @@
+"""Recurrent layers as Keras has them by default."""
+
+from typing import Any
+
+import numpy as np
+from keras import layers, ops
+
+from shared.differences import samples
+from shared.differences.measured import Measured
+
+
+def _array(tensor: Any) -> np.ndarray:
+    return np.array(ops.convert_to_numpy(tensor))
+
+
+def _loaded(layer: layers.RNN, kernel: np.ndarray, recurrent: np.ndarray, bias: np.ndarray) -> layers.RNN:
+    """Give a layer weights (inputs, gates * units), (units, gates * units) and (gates * units,).
+
+    A GRU may have both its biases given, (2, gates * units).
+    """
+    layer.build((None, None, len(kernel)))
+    if isinstance(layer, layers.GRU) and bias.ndim == 1:
+        bias = np.stack([bias, 0 * bias])
+    layer.set_weights([kernel, recurrent, bias])
+    return layer
+
+
+def _outputs(layer: layers.RNN, **options: Any) -> np.ndarray:
+    state = ops.convert_to_tensor(samples.STATE)
+    start = [state, state] if isinstance(layer, layers.LSTM) else state
+    return _array(layer(ops.convert_to_tensor(samples.SEQUENCE), initial_state=start, **options))
+
+
+def _unit(layer: layers.RNN, bias: np.ndarray, recurrent: np.ndarray | None = None) -> layers.RNN:
+    """Give a layer of one unit for one input these weights, kernels zero."""
+    zero = np.zeros((1, bias.shape[-1]), np.float32)
+    return _loaded(layer, zero, zero if recurrent is None else recurrent, bias)
+
+
+def second_recurrent_bias() -> Measured:
+    """Trained numbers of LSTM, 3 inputs and 7 units."""
+    layer = layers.LSTM(7)
+    layer.build((None, None, 3))
+    return Measured({"parameters of an LSTM, 3 to 7": layer.count_params()}, layer.count_params())
+
+
+def lstm_gates() -> Measured:
+    """Order of the gates of LSTM, each shut in turn; outputs."""
+    names = ""
+    for gate in range(4):
+        unit = _unit(layers.LSTM(1, return_state=True), samples.one_gate(4, gate, -50, 3))
+        _, output, state = unit(ops.zeros((1, 1, 1)))
+        names += samples.lstm_gate(_array(output).item(), _array(state).item())
+    layer = _loaded(layers.LSTM(7, return_sequences=True), *samples.recurrent_weights(4))
+    return Measured({"gates in order": " ".join(names)}, _outputs(layer))
+
+
+def gru_gates() -> Measured:
+    """Order of the gates of GRU, each opened in turn; outputs."""
+    names = [samples.gru_gate(_step(_unit(layers.GRU(1), samples.one_gate(3, gate, 50, 0)))) for gate in range(3)]
+    layer = _loaded(layers.GRU(7, return_sequences=True), *samples.recurrent_weights(3))
+    return Measured({"gates in order": " ".join(names)}, _outputs(layer))
+
+
+def _step(layer: layers.GRU) -> float:
+    return _array(layer(ops.zeros((1, 1, 1)), initial_state=ops.full((1, 1), 0.5))).item()
+
+
+def gru_reset() -> Measured:
+    """Where the reset gate of GRU acts: tanh(r (2 h + 1)) or tanh(2 (r h) + 1), with r = h = 0.5."""
+    bias = np.array([[-50, 0, 0], [0, 0, 1]], np.float32)
+    layer = _unit(layers.GRU(1), bias, np.array([[0, 0, 2]], np.float32))
+    return Measured({"reset after the product": bool(abs(_step(layer) - np.tanh(1.0)) < 1e-5)})
+
+
+def recurrent_dropout() -> Measured:
+    """LSTM with dropout=0.5, in training mode."""
+    layer = layers.LSTM(7, return_sequences=True, dropout=0.5, seed=0)
+    trained, evaluated = _outputs(layer, training=True), _outputs(layer, training=False)
+    return Measured({"acts in a single layer": not np.array_equal(trained, evaluated)})

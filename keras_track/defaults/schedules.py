@@ -1,0 +1,64 @@
+"""Learning-rate schedules as Keras has them by default."""
+
+from itertools import pairwise
+
+import keras
+import numpy as np
+from keras import layers, ops
+from keras.optimizers import SGD, schedules
+
+from keras_track import optimizers
+from shared import training
+from shared.differences.measured import Measured
+
+
+def _float(tensor: object) -> float:
+    return float(ops.convert_to_numpy(tensor))
+
+
+def cosine_end() -> Measured:
+    """CosineDecay over 10 steps, at step 15."""
+    rate = _float(schedules.CosineDecay(1.0, 10)(15))
+    return Measured({"rate at step 15 of 10": rate}, rate)
+
+
+def schedule_steps() -> Measured:
+    """Whether a step of the optimizer moves the schedule; aligned: the rates that three steps used."""
+    optimizer = SGD(schedules.ExponentialDecay(1.0, decay_steps=1, decay_rate=0.5))
+    _used(optimizer, 2)
+    recipe = training.Recipe(training.SGD(1.0), training.OneCycle(0.3, 25.0, 100.0), batch_size=1, epochs=1)
+    aligned = _used(optimizers.build(training.SGD(1.0), recipe.learning_rates(3)), 3)
+    return Measured({"moves with the optimizer": _float(optimizer.learning_rate) < 1.0}, aligned=aligned)
+
+
+def _used(optimizer: keras.optimizers.Optimizer, steps: int) -> list[float]:
+    """Return the rates that an optimizer uses, read from the steps of a weight with gradient 1."""
+    variable, path = keras.Variable(np.zeros(1, np.float32)), [0.0]
+    optimizer.build([variable])
+    for _ in range(steps):
+        optimizer.apply([ops.ones((1,))], [variable])
+        path.append(float(ops.convert_to_numpy(variable)[0]))
+    return [before - after for before, after in pairwise(path)]
+
+
+def plateau() -> Measured:
+    """ReduceLROnPlateau with patience 2: steps without improvement up to the fall; what counts as improvement."""
+    callback = _plateau(patience=2)
+    callback.on_epoch_end(0, {"val_loss": 1.0})
+    steps = 0
+    while _float(callback.model.optimizer.learning_rate) == 1.0:
+        steps += 1
+        callback.on_epoch_end(steps, {"val_loss": 1.0})
+    fresh = _plateau()
+    fresh.on_epoch_end(0, {"val_loss": 1000.0})
+    fresh.on_epoch_end(1, {"val_loss": 999.95})
+    return Measured({"bad epochs, patience 2": steps, "1000 to 999.95 is better": bool(fresh.best < 1000.0)})
+
+
+def _plateau(**options: int) -> keras.callbacks.ReduceLROnPlateau:
+    model = keras.Sequential([keras.Input((1,)), layers.Dense(1)])
+    model.compile(SGD(1.0), "mse")
+    callback = keras.callbacks.ReduceLROnPlateau(**options)
+    callback.set_model(model)
+    callback.on_train_begin()
+    return callback

@@ -1,0 +1,246 @@
+"""The ledger's entries on layers."""
+
+from shared.differences import evidence
+from shared.differences.spec import Difference, Makeup, always, with_layers
+
+_IMAGES = ("Conv2D", "DepthwiseConv2D", "MaxPooling2D")
+_RECURRENT = ("LSTM", "GRU", "SimpleRNN")
+
+
+def _average_same(makeup: Makeup) -> bool:
+    return any("AveragePooling2D" in one.kinds and one.facts.get("padding") == "same" for one in makeup.layers)
+
+
+ENTRIES: tuple[Difference, ...] = (
+    Difference(
+        "layer_norm_epsilon", "layer", "LayerNorm epsilon", "1e-3", "1e-5",
+        "keras.layers.LayerNormalization(epsilon=1e-5)",
+        "both files state 1e-5 (EPSILON in keras_track/models/churn_transformer.py), BERT's and ViT's their config's",
+        {"epsilon": 1e-3}, {"epsilon": 1e-5}, with_layers("LayerNormalization"),
+        "largest difference of the outputs, inputs of standard deviation 0.03",
+        evidence.fact("forward", "epsilon", "layernorm"),
+    ),
+    Difference(
+        "group_norm_epsilon", "layer", "GroupNorm epsilon", "1e-3", "1e-5",
+        "keras.layers.GroupNormalization(epsilon=1e-5)", "state the epsilon; no chapter has the layer",
+        {"epsilon": 1e-3}, {"epsilon": 1e-5}, with_layers("GroupNormalization"),
+        "largest difference of the outputs, inputs of standard deviation 0.03",
+        evidence.fact("forward", "epsilon", "groupnorm"),
+    ),
+    Difference(
+        "batch_norm_epsilon", "layer", "BatchNorm epsilon", "1e-3", "1e-5",
+        "keras.layers.BatchNormalization(epsilon=1e-5)",
+        "both files state 1e-5 (keras_track/models/mnist_cnn.py), backbones that of their weights",
+        {"epsilon": 1e-3}, {"epsilon": 1e-5}, with_layers("BatchNormalization"),
+        "largest difference of the outputs in training, inputs of standard deviation 0.03",
+        evidence.fact("forward", "epsilon", "batchnorm"),
+    ),
+    Difference(
+        "batch_norm_momentum", "layer", "BatchNorm momentum", "0.99, the share kept", "0.1, the share replaced",
+        "keras.layers.BatchNormalization(momentum=0.9) for nn.BatchNorm2d(momentum=0.1)",
+        "0.9 in keras_track/models/mnist_cnn.py is 0.1 in torch_track/models/mnist_cnn.py",
+        {"momentum": 0.99}, {"momentum": 0.1}, with_layers("BatchNormalization"),
+        "largest difference of the running means after one batch", evidence.batch_norm_momentum,
+    ),
+    Difference(
+        "batch_norm_variance", "layer", "BatchNorm running variance",
+        "biased (divides by n)", "unbiased (divides by n - 1)",
+        "use torch_track.layers.BatchNorm2d, which keeps the biased one",
+        "BatchNorm2d in torch_track/layers.py averages the biased one",
+        {"over the biased variance, 36 values": 1.0}, {"over the biased variance, 36 values": 36 / 35},
+        with_layers("BatchNormalization"), "largest difference of the running variances after one batch",
+        evidence.biased_variance,
+    ),
+    Difference(
+        "frozen_batch_norm", "layer", "frozen BatchNorm",
+        "trainable=False stops the statistics", "requires_grad=False does not",
+        "put the layer into evaluation mode: layer.eval()",
+        "train_mode in torch_track/freezing.py leaves a frozen one in evaluation mode",
+        {"statistics move": False}, {"statistics move": True},
+        lambda makeup: makeup.frozen and makeup.has("BatchNormalization"),
+        "largest difference of the running means after one batch",
+    ),
+    Difference(
+        "same_padding", "layer", "'same' padding with stride", "pads more at the end", "pads the same at both ends",
+        "keras.layers.ZeroPadding2D(1) before Conv2D(padding='valid') for nn.Conv2d(padding=1)",
+        "the zeros are layers of their own (keras_track/backbones, torch_track/backbones)",
+        {"rows in front, even input": 0, "rows in front, odd input": 1, "takes 'same' with a stride": True},
+        {"rows in front, even input": 1, "rows in front, odd input": 1, "takes 'same' with a stride": False},
+        lambda makeup: makeup.strided("Conv2D", "DepthwiseConv2D"),
+        "largest difference of the outputs, 6 x 6 inputs, stride 2", evidence.same_padding,
+    ),
+    Difference(
+        "max_pool_padding", "layer", "max pooling padding",
+        "'same' pads more at the end, with -inf", "padding=p pads both ends, with -inf",
+        "pad explicitly with -inf on both sides, or pool without padding",
+        "pooling without padding; ResNet pads zeros on both sides, behind a ReLU (keras_track/backbones)",
+        {"rows in front, even input": 0, "corner of an image of -1": -1},
+        {"rows in front, even input": 1, "corner of an image of -1": -1},
+        lambda makeup: makeup.strided("MaxPooling2D"),
+        "largest difference of the outputs, 6 x 6 inputs below 0, stride 2", evidence.max_padding,
+    ),
+    Difference(
+        "average_pool_padding", "layer", "average pooling padding",
+        "padding is not counted", "padding counts as zeros",
+        "nn.AvgPool2d(..., count_include_pad=False)", "count_include_pad=False; no chapter pads average pooling",
+        {"corner of an image of 1": 1.0}, {"corner of an image of 1": 4 / 9}, _average_same,
+        evidence=evidence.average_padding,
+    ),
+    Difference(
+        "flatten_order", "layer", "flatten order", "height, width, channels", "channels, height, width",
+        "flatten the plain channels-first tensor in torch, as nn.Flatten() does",
+        "the bridge reorders the next dense kernel (FlattenOrder in shared/bridge/layouts.py)",
+        {"second number": "the next channel"}, {"second number": "the next column"}, with_layers("Flatten"),
+        "largest difference of the outputs of a dense layer behind it, same kernel", evidence.flatten_order,
+    ),
+    Difference(
+        "data_format", "layer", "axis of the channels", "last", "behind the batch",
+        "keras.layers.Permute, or give each side its own layout",
+        "batches are channels last; torch_track/inputs.py permutes them once",
+        {"axis of the channels": 3}, {"axis of the channels": 1}, with_layers(*_IMAGES),
+    ),
+    Difference(
+        "kernel_layout", "layer", "layout of kernels", "inputs before outputs", "outputs before inputs",
+        "twotrack convert", "weights travel in Keras' layout (shared/bridge, torch_track/weights.py)",
+        {"dense": "2 x 3", "convolution": "3 x 3 x 2 x 4", "query": "8 x 2 x 4"},
+        {"dense": "3 x 2", "convolution": "4 x 2 x 3 x 3", "query": "24 x 8"}, always,
+    ),
+    Difference(
+        "leaky_relu_slope", "layer", "LeakyReLU slope", "0.3", "0.01",
+        "keras.layers.LeakyReLU(negative_slope=0.01)", "both state LEAKY_SLOPE (shared/activations.py)",
+        {"layer": 0.3, "function": 0.2}, {"layer": 0.01, "function": 0.01}, with_layers("LeakyReLU"),
+        evidence=evidence.fact("forward", "negative_slope", "leaky"),
+    ),
+    Difference(
+        "prelu_alpha", "layer", "PReLU alpha", "0, one per element", "0.25, one for all",
+        "layers.PReLU(alpha_initializer=Constant(0.25)) for nn.PReLU(num_parameters=units)",
+        "both learn one alpha per unit from PRELU_ALPHA on (shared/activations.py)",
+        {"alpha at the start": 0, "alphas for 5 units": 5}, {"alpha at the start": 0.25, "alphas for 5 units": 1},
+        with_layers("PReLU"),
+    ),
+    Difference(
+        "gelu", "layer", "GELU approximation", "exact unless approximate=True", "exact unless approximate='tanh'",
+        "keras.activations.gelu(x, approximate=False) for nn.GELU()",
+        "equal by default; gelu and gelu_tanh say which (shared/activations.py)",
+        {"gelu(1)": 0.8413447}, {"gelu(1)": 0.8413447}, lambda makeup: makeup.activates("gelu"),
+        evidence=evidence.gelu,
+    ),
+    Difference(
+        "bert_gelu", "layer", "GELU of BERT", "by tanh (keras_hub)", "exact (transformers)",
+        "hidden_act='gelu_pytorch_tanh' in transformers",
+        "both take the folder's hidden_act (keras_track/bert.py, torch_track/bert.py)",
+        {"gelu(1)": 0.8411920}, {"gelu(1)": 0.8413447}, lambda makeup: makeup.pretrained == "bert",
+        requires=("keras_hub", "transformers"),
+    ),
+    Difference(
+        "elu_and_hard_sigmoid", "layer", "ELU and hard sigmoid", "alpha 1; relu6(x + 3) / 6", "the same",
+        "nothing to do", "equal by default",
+        {"elu(-1)": -0.6321206, "hard_sigmoid(1)": 2 / 3}, {"elu(-1)": -0.6321206, "hard_sigmoid(1)": 2 / 3},
+        lambda makeup: makeup.activates("elu") or makeup.activates("hard_sigmoid"),
+    ),
+    Difference(
+        "derivative_at_zero", "layer", "derivative at 0", "ReLU 0, PReLU 0", "ReLU 0, PReLU alpha",
+        "none: the derivative is not defined there", "not made equal; it acts only where an input is exactly 0",
+        {"ReLU": 0, "PReLU": 0}, {"ReLU": 0, "PReLU": 0.25}, with_layers("PReLU"),
+    ),
+    Difference(
+        "leaky_derivative_at_zero", "layer", "derivative of leaky ReLU at 0", "its slope; on JAX 1", "its slope",
+        "none: the derivative is not defined there", "not made equal; it acts only where an input is exactly 0",
+        {"leaky ReLU": 0.01}, {"leaky ReLU": 0.01}, with_layers("LeakyReLU"),
+        exceptions={"keras:jax": {"leaky ReLU": 1.0}},
+    ),
+    Difference(
+        "biases", "layer", "missing bias", "use_bias=True", "bias=True",
+        "give both layers a bias, or neither: use_bias=False and bias=False",
+        "equal by default; the ladder's rung parameters finds one that is missing (shared/verify/rungs.py)",
+        {"dense": True, "convolution": True}, {"dense": True, "convolution": True},
+        with_layers("Dense", "Conv2D"), evidence=evidence.missing_bias,
+    ),
+    Difference(
+        "attention_mask", "layer", "attention mask", "True means attend", "True means ignore",
+        "pass key_padding_mask=~mask to nn.MultiheadAttention",
+        "torch_track/models/churn_transformer.py inverts the mask",
+        {"a place with True is attended to": True}, {"a place with True is attended to": False},
+        with_layers("MultiHeadAttention"), "largest difference of the outputs, same mask, identities for kernels",
+        evidence.mask,
+    ),
+    Difference(
+        "second_recurrent_bias", "layer", "second recurrent bias", "one bias", "two biases, both trained",
+        "set bias_hh to zero and bias_hh.requires_grad_(False)",
+        "LSTM and RNN in torch_track/layers.py hold the second at zero",
+        {"parameters of an LSTM, 3 to 7": 308}, {"parameters of an LSTM, 3 to 7": 336}, with_layers(*_RECURRENT),
+        "numbers that are trained", evidence.second_bias,
+    ),
+    Difference(
+        "lstm_gates", "layer", "LSTM gate order", "input i, forget f, candidate g, output o", "the same",
+        "nothing to do", "equal by default",
+        {"gates in order": "i f g o"}, {"gates in order": "i f g o"}, with_layers("LSTM"),
+        "largest difference of the outputs, same weights",
+    ),
+    Difference(
+        "gru_gates", "layer", "GRU gate order", "update z, reset r, candidate h", "reset r, update z, candidate n",
+        "swap the first two thirds of kernel, recurrent kernel and bias",
+        "the bridge swaps them (GRU_GATES in shared/bridge/layouts.py)",
+        {"gates in order": "z r n"}, {"gates in order": "r z n"}, with_layers("GRU"),
+        "largest difference of the outputs, same weights", evidence.gate_order,
+    ),
+    Difference(
+        "gru_reset", "layer", "GRU reset", "reset_after=True applies the reset gate after the product", "always after",
+        "keras.layers.GRU(reset_after=True)", "equal by default",
+        {"reset after the product": True}, {"reset after the product": True}, with_layers("GRU"),
+        evidence=evidence.reset_after,
+    ),
+    Difference(
+        "recurrent_dropout", "layer", "dropout of recurrent layers", "masks the inputs", "acts between stacked layers",
+        "a Dropout layer of its own, and dropout=0 in both",
+        "dropout is a layer of its own (keras_track/models/churn_rnn.py)",
+        {"acts in a single layer": True}, {"acts in a single layer": False}, with_layers(*_RECURRENT),
+    ),
+    Difference(
+        "encoder_block", "layer", "Transformer encoder block", "dropout 0 (keras_hub)", "dropout 0.1",
+        "state dropout in both; both are post-norm with ReLU",
+        "the blocks are written out in both files (keras_track/models/churn_transformer.py)",
+        {"dropout": 0, "layer-norm epsilon": 1e-5, "activation": "relu", "norm first": False},
+        {"dropout": 0.1, "layer-norm epsilon": 1e-5, "activation": "relu", "norm first": False},
+        with_layers("MultiHeadAttention"), requires=("keras_hub",),
+    ),
+    Difference(
+        "vit_epsilon", "layer", "ViT layer-norm epsilon", "1e-6 (keras_hub)", "1e-12 (transformers)",
+        "state layer_norm_epsilon in both", "both take the config's (shared/backbones/vit.py)",
+        {"epsilon": 1e-6}, {"epsilon": 1e-12}, lambda makeup: makeup.settings.get("backbone") == "vit",
+        requires=("keras_hub", "transformers"),
+    ),
+    Difference(
+        "embedding_padding", "layer", "padding row of embeddings", "mask_zero: drawn and trained",
+        "padding_idx: zero and never trained",
+        "nn.Embedding without padding_idx", "nn.Embedding without padding_idx (torch_track/bert.py)",
+        {"row 0 starts at zero": False, "row 0 is trained": True},
+        {"row 0 starts at zero": True, "row 0 is trained": False}, with_layers("Embedding"),
+        "largest difference of the row's gradients",
+    ),
+    Difference(
+        "resizing", "layer", "resizing", "bilinear, without smoothing", "the same",
+        "nothing to do", "equal by default; pictures are resized once, before both (shared/datasets/pictures.py)",
+        {"smooths before it shrinks": False}, {"smooths before it shrinks": False}, with_layers("Resizing"),
+        "largest difference of the outputs, 6 x 6 to 3 x 3",
+    ),
+    Difference(
+        "dropout_rate", "layer", "dropout rate", "rate", "p",
+        "the same share dropped in both: layers.Dropout(rate=p) for nn.Dropout(p)",
+        "both files state the chapter's rate",
+        {"default": "none"}, {"default": 0.5}, with_layers("Dropout"), evidence=evidence.dropout_rate,
+    ),
+    Difference(
+        "dropout_masks", "layer", "dropout masks", "drawn by the backend", "drawn by torch",
+        "dropout off in both", "not made equal; --set dropout=0 takes the difference away",
+        {"what is kept, rate 0.5": 2}, {"what is kept, rate 0.5": 2}, with_layers("Dropout"),
+        "largest difference of the outputs for ones, both with seed 0", remaining=2.0,
+    ),
+    Difference(
+        "fused_activation", "layer", "activation",
+        "activation=None unless given", "a layer or function of its own",
+        "the same activation in both", "activations are layers of their own in both files",
+        {"dense layer takes an activation": True}, {"dense layer takes an activation": False},
+        with_layers("Dense", "Conv2D"), evidence=evidence.activation,
+    ),
+)  # fmt: skip

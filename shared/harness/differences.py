@@ -1,0 +1,202 @@
+"""From the ledger and tracks to what the installed frameworks do: one worker per track."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from math import isclose
+from typing import Any
+
+import numpy as np
+
+from shared import chapters
+from shared.chapters.spec import Chapter
+from shared.differences.ledger import LEDGER
+from shared.differences.makeup import makeup, variants
+from shared.differences.measured import Measured, Value
+from shared.differences.spec import Difference, Facts
+from shared.errors import UserError
+from shared.harness.environment import available_cores
+from shared.harness.processes import Worker
+from shared.track import TRACKS, installed_track
+
+REFERENCE = "torch"
+OnPhase = Callable[[str, str], None]
+"""Called with track and phase."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One entry, measured."""
+
+    entry: Difference
+    torch: Measured | None = None
+    keras: Mapping[str, Measured] = field(default_factory=dict)
+    """By track."""
+    missing: tuple[str, ...] = ()
+    """Modules that the measurement needs and that are not installed; nothing was measured then."""
+    settings: tuple[str, ...] = ()
+    """The chapter's settings under which the entry touches it, if it does not with its own."""
+
+    def effect(self, track: str) -> float | None:
+        """Return how far a Keras track and torch are apart by default; None if the entry has no number."""
+        return self._compare(self.keras[track].output, self.torch.output)
+
+    def remaining(self, track: str) -> float | None:
+        """Return how far they are apart when aligned, or if they are equal by default; None if neither applies."""
+        ours, theirs = self.keras[track], self.torch
+        if ours.aligned is None and theirs.aligned is None:
+            return self.effect(track) if self.entry.expected(track) == self.entry.torch_values else None
+        aligned = [one.output if one.aligned is None else one.aligned for one in (ours, theirs)]
+        found = self._compare(*aligned)
+        return abs(found - 1) if found is not None and self.entry.compare == "ratio" else found
+
+    def _compare(self, ours: list[float] | None, theirs: list[float] | None) -> float | None:
+        if ours is None or theirs is None:
+            return None
+        if self.entry.compare == "ratio":
+            return float(np.max(np.divide(ours, theirs)))
+        return float(np.abs(np.subtract(ours, theirs)).max())
+
+    @property
+    def problems(self) -> list[str]:
+        """Name what is not as the ledger says."""
+        if self.missing:
+            return []
+        found = [text for track, one in self._sides() for text in self._changes(track, one)]
+        return found + [text for track in self.keras for text in self._still_apart(track)]
+
+    def _sides(self) -> list[tuple[str, Measured]]:
+        return [*self.keras.items(), (REFERENCE, self.torch)]
+
+    def _changes(self, track: str, measured: Measured) -> list[str]:
+        if measured.error:
+            return [f"{self.entry.name}: cannot be measured with {_installed(track)}: {measured.error}"]
+        expected = self.entry.expected(track)
+        return [
+            f"{self.entry.name}: {label}: the ledger says {_text(expected, label)}, "
+            f"{_installed(track)} gives {_text(measured.values, label)}"
+            for label in dict.fromkeys([*expected, *measured.values])
+            if not self._agree(expected.get(label), measured.values.get(label))
+        ]
+
+    def _agree(self, expected: Value | None, found: Value | None) -> bool:
+        numbers = [isinstance(one, int | float) and not isinstance(one, bool) for one in (expected, found)]
+        if all(numbers):
+            return isclose(expected, found, rel_tol=self.entry.tolerance, abs_tol=1e-12)
+        return type(expected) is type(found) and expected == found
+
+    def _still_apart(self, track: str) -> list[str]:
+        remaining = None if self.keras[track].error or self.torch.error else self.remaining(track)
+        if remaining is None or remaining <= self.entry.remaining:
+            return []
+        return [
+            f"{self.entry.name}: {track} and torch are {remaining:.1e} apart when aligned; "
+            f"expected at most {self.entry.remaining:.0e}"
+        ]
+
+
+def _text(values: Facts, label: str) -> str:
+    return repr(values[label]) if label in values else "nothing"
+
+
+def _installed(track: str) -> str:
+    """Return the packages of a track with their versions."""
+    from importlib.metadata import version
+
+    return " with ".join(f"{name} {version(name)}" for name in TRACKS[track].requires)
+
+
+def check(chapter: str | None, tracks: Sequence[str], settings: Mapping[str, str], recipe: str) -> tuple[str, ...]:
+    """Return the Keras tracks of a request; UserError for one that cannot be done, before any worker starts."""
+    keras = tuple(track for track in tracks if track != REFERENCE)
+    for track in (REFERENCE, *keras):
+        installed_track(track)
+    if not keras:
+        raise UserError(
+            f"--tracks: name at least one Keras track, out of: {', '.join(sorted(set(TRACKS) - {REFERENCE}))}."
+        )
+    if chapter:
+        chosen = chapters.get(chapter)
+        chosen.recipe(recipe, settings)
+        config = chosen.configure(settings)
+        if chosen.transfer:
+            chosen.transfer.require(config, keras)
+    return keras
+
+
+def differences(
+    chapter: str | None, tracks: Sequence[str], settings: Mapping[str, str], recipe: str, on_phase: OnPhase
+) -> list[Outcome]:
+    """Measure the ledger's entries, those that touch a chapter if one is named, on torch and some Keras tracks.
+
+    Raises UserError for what cannot be done, WorkerDiedError if a worker does.
+    """
+    keras = check(chapter, tracks, settings, recipe)
+    with ExitStack() as stack:
+        workers = {track: stack.enter_context(Worker(track, "cpu")) for track in (REFERENCE, *keras)}
+
+        def call(track: str, task: str, arguments: Mapping[str, Any]) -> Any:
+            return workers[track].call(task, arguments, lambda figures: on_phase(track, figures["phase"]))
+
+        if not chapter:
+            return measure(dict.fromkeys(LEDGER, ()), keras, call)
+        return measure(touching(chapters.get(chapter), settings, recipe, keras[0], call), keras, call)
+
+
+Call = Callable[[str, str, Mapping[str, Any]], Any]
+"""Does a task with arguments in the worker of a track."""
+
+
+def touching(
+    chapter: Chapter, settings: Mapping[str, str], recipe: str, track: str, call: Call
+) -> dict[Difference, tuple[str, ...]]:
+    """Return the entries that touch a chapter, with the settings that they need besides those given."""
+    looked_at = variants(chapter, settings)
+    arguments = {"chapter": chapter.slug, "variants": looked_at}
+    layers = call(track, "shared.differences.makeup:layers", arguments)
+    chosen = chapter.recipe(recipe, settings)
+    made = [makeup(chapter, chosen, own, theirs) for own, theirs in zip(looked_at, layers, strict=True)]
+    touched = {}
+    for entry in LEDGER:
+        if entry.touches(made[0]):
+            touched[entry] = ()
+        elif texts := [_setting_text(one.settings, settings) for one in made[1:] if entry.touches(one)]:
+            touched[entry] = tuple(texts)
+    return touched
+
+
+def _setting_text(settings: Mapping[str, str], given: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in settings.items() if name not in given)
+
+
+def measure(entries: Mapping[Difference, tuple[str, ...]], tracks: Sequence[str], call: Call) -> list[Outcome]:
+    """Measure entries on torch and on Keras tracks: on the first one, and on all those where a backend matters."""
+    missing = {entry: tuple(name for name in entry.requires if find_spec(name) is None) for entry in entries}
+    plan = {REFERENCE: [entry.slug for entry in entries if not missing[entry]]}
+    for track in tracks:
+        plan[track] = [entry.slug for entry in entries if not missing[entry] and _asked(entry, track, tracks)]
+
+    def ask(track: str) -> dict[str, Measured]:
+        arguments = {"track": track, "entries": plan[track]}
+        answers = call(track, "shared.differences.measure:measure", arguments)
+        return {slug: Measured(**answer) for slug, answer in answers.items()}
+
+    with ThreadPoolExecutor(max(1, available_cores())) as pool:
+        found = dict(zip(plan, pool.map(ask, plan), strict=True))
+    return [
+        Outcome(
+            entry,
+            found[REFERENCE].get(entry.slug),
+            {track: found[track][entry.slug] for track in tracks if entry.slug in found[track]},
+            missing[entry],
+            settings,
+        )
+        for entry, settings in entries.items()
+        if missing[entry] or any(entry.concerns(track) for track in tracks)
+    ]
+
+
+def _asked(entry: Difference, track: str, tracks: Sequence[str]) -> bool:
+    return entry.concerns(track) and (entry.by_backend or track == tracks[0])

@@ -1,0 +1,27 @@
+"""The whole ledger, measured once on the session's workers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from shared.differences.ledger import LEDGER
+from shared.harness.differences import Call, Outcome, measure
+from shared.track import TRACKS
+from tests.support.workers import Workers
+
+KERAS = tuple(track for track in TRACKS if track != "torch")
+
+
+@pytest.fixture(scope="session")
+def call(workers: Workers) -> Call:
+    def ask(track: str, task: str, arguments: Mapping[str, Any]) -> Any:
+        return workers.call(track, task, **arguments)
+
+    return ask
+
+
+@pytest.fixture(scope="session")
+def outcomes(call: Call) -> dict[str, Outcome]:
+    """Every entry by slug; one call per worker."""
+    return {one.entry.slug: one for one in measure(dict.fromkeys(LEDGER, ()), KERAS, call)}

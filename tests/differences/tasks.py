@@ -1,0 +1,22 @@
+"""Worker tasks: what the tracks have measurements for, and which classes a chapter's torch model consists of."""
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+from shared import chapters
+
+
+def measurements(arguments: Mapping[str, Any], report: object) -> list[str]:
+    """Return the names of a track's measurements."""
+    return list(importlib.import_module(f"{arguments['package']}.defaults").MEASUREMENTS)
+
+
+def torch_classes(arguments: Mapping[str, Any], report: object) -> dict[str, list[str]]:
+    """Return the classes of the modules of several chapters' torch models, derived ones by their torch class too."""
+    return {slug: _classes(slug) for slug in arguments["chapters"]}
+
+
+def _classes(slug: str) -> list[str]:
+    module = importlib.import_module(f"torch_track.models.{slug}").build(chapters.get(slug).config)
+    return sorted({base.__name__ for one in module.modules() for base in type(one).__mro__})

@@ -1,0 +1,195 @@
+"""Optimizers as PyTorch has them by default, on three weights and given gradients."""
+
+from collections.abc import Iterable
+from math import sqrt
+
+import numpy as np
+import torch
+from torch import nn, optim
+
+from shared import training
+from shared.differences import samples
+from shared.differences.measured import Measured
+from torch_track import optimizers
+
+_ZERO, _ONE = np.zeros((1, 3), np.float32), np.ones((1, 3), np.float32)
+
+
+def _run(make: type[optim.Optimizer], gradients: Iterable[np.ndarray], **options: float) -> np.ndarray:
+    """Return the weights after a step for every gradient."""
+    parameter = nn.Parameter(torch.from_numpy(samples.WEIGHTS.copy()))
+    return _steps(make([parameter], **options), parameter, gradients)
+
+
+def _run_shared(spec: training.Optimizer, gradients: np.ndarray, rates: list[float] | None = None) -> np.ndarray:
+    """Return the weights after steps of the optimizer that the aligned profile has for a shared spec."""
+    parameter = nn.Parameter(torch.from_numpy(samples.WEIGHTS.copy()))
+    optimizer = optimizers.build(spec, rates or [spec.learning_rate] * len(gradients), [parameter])
+    return _steps(optimizer, parameter, gradients)
+
+
+def _steps(optimizer: optim.Optimizer, parameter: nn.Parameter, gradients: Iterable[np.ndarray]) -> np.ndarray:
+    for gradient in gradients:
+        parameter.grad = torch.from_numpy(np.array(gradient))
+        optimizer.step()
+    return parameter.detach().numpy()
+
+
+def _default(make: type[optim.Optimizer], name: str) -> float:
+    """Return a hyperparameter of an optimizer that is told none."""
+    return make([nn.Parameter(torch.zeros(2, 2))]).defaults[name]
+
+
+def _moved(after: np.ndarray) -> float:
+    """Return how far the first weight moved down."""
+    return float(samples.WEIGHTS[0] - after[0])
+
+
+def learning_rate() -> Measured:
+    """SGD, Adam and AdamW; one step of SGD."""
+    values = {make.__name__: _default(make, "lr") for make in (optim.SGD, optim.Adam, optim.AdamW)}
+    return Measured(values, _run(optim.SGD, _ONE), _run_shared(training.SGD(0.01), _ONE))
+
+
+def momentum() -> Measured:
+    """SGD and RMSprop."""
+    values = {make.__name__: _default(make, "momentum") for make in (optim.SGD, optim.RMSprop)}
+    return Measured(values, _run(optim.SGD, samples.GRADIENTS, lr=0.01))
+
+
+def adam_epsilon() -> Measured:
+    """Adam with gradients near 1e-7."""
+    gradients = samples.GRADIENTS * np.float32(1e-7)
+    aligned = _run_shared(training.Adam(1e-3), gradients)
+    return Measured({"epsilon": _default(optim.Adam, "eps")}, _run(optim.Adam, gradients), aligned)
+
+
+def adam_epsilon_place() -> Measured:
+    """Adam with an epsilon of 1e-7: its first step for a gradient as large, and 20 steps."""
+    tiny, gradients = _ONE * np.float32(1e-7), samples.GRADIENTS * np.float32(1e-7)
+    step = _moved(_run(optim.Adam, tiny, eps=1e-7, lr=1e-3)) / 1e-3
+    aligned = _run_shared(training.Adam(1e-3, epsilon=1e-7), gradients)
+    return Measured({"step over rate at g = epsilon": step}, _run(optim.Adam, gradients, eps=1e-7, lr=1e-3), aligned)
+
+
+def rmsprop_epsilon() -> Measured:
+    """RMSprop's epsilon, and whether a root is taken of it: then a gradient of 1e-7 hardly moves."""
+    gradients = samples.GRADIENTS * np.float32(1e-4)
+    tiny = _moved(_run(optim.RMSprop, _ONE * np.float32(1e-7), eps=1e-7, lr=1e-3)) / 1e-3
+    values = {"epsilon": _default(optim.RMSprop, "eps"), "inside the root": tiny < 0.1}
+    default = _run(optim.RMSprop, gradients, lr=1e-3, alpha=0.9)
+    return Measured(values, default, _run_shared(training.RMSprop(1e-3), gradients))
+
+
+def rmsprop_defaults() -> Measured:
+    """RMSprop's learning rate and rho."""
+    values = {"learning rate": _default(optim.RMSprop, "lr"), "rho": _default(optim.RMSprop, "alpha")}
+    aligned = _run_shared(training.RMSprop(1e-3), samples.GRADIENTS)
+    return Measured(values, _run(optim.RMSprop, samples.GRADIENTS), aligned)
+
+
+def adagrad_defaults() -> Measured:
+    """Adagrad's learning rate, start and epsilon."""
+    names = {"learning rate": "lr", "start of the sum": "initial_accumulator_value", "epsilon": "eps"}
+    values = {label: _default(optim.Adagrad, name) for label, name in names.items()}
+    tiny = _moved(_run(optim.Adagrad, _ONE * np.float32(1e-7), eps=1e-7, lr=1e-3)) / 1e-3
+    return Measured(values | {"inside the root": tiny < 0.1}, _run(optim.Adagrad, samples.GRADIENTS))
+
+
+def adadelta_defaults() -> Measured:
+    """Adadelta's learning rate, rho and epsilon."""
+    names = {"learning rate": "lr", "rho": "rho", "epsilon": "eps"}
+    values = {label: _default(optim.Adadelta, name) for label, name in names.items()}
+    return Measured(values, _run(optim.Adadelta, samples.GRADIENTS))
+
+
+def adamax_and_nadam() -> Measured:
+    """Learning rates of Adamax and NAdam."""
+    values = {"Adamax": _default(optim.Adamax, "lr"), "Nadam": _default(optim.NAdam, "lr")}
+    runs = [_run(make, samples.GRADIENTS) for make in (optim.Adamax, optim.NAdam)]
+    return Measured(values, runs)
+
+
+def nadam_schedule() -> Measured:
+    """NAdam at one learning rate: 20 steps, and the first for a gradient of 1."""
+    step = _moved(_run(optim.NAdam, _ONE, lr=1e-3)) / 1e-3
+    return Measured({"first step over rate": step}, _run(optim.NAdam, samples.GRADIENTS, lr=1e-3))
+
+
+def muon_decay() -> Measured:
+    """Muon's weight decay."""
+    values = {"weight decay": _default(optim.Muon, "weight_decay"), "learning rate": _default(optim.Muon, "lr")}
+    return Measured(values)
+
+
+def lion() -> Measured:
+    """torch has none; the aligned profile has its own."""
+    aligned = _run_shared(training.Lion(1e-3, weight_decay=0.1), samples.GRADIENTS)
+    return Measured({"exists": hasattr(optim, "Lion")}, aligned=aligned)
+
+
+def sophia() -> Measured:
+    """torch has none; the aligned profile has its own, here without estimates."""
+    aligned = _run_shared(training.Sophia(1e-3), samples.GRADIENTS)
+    return Measured({"exists": any("sophia" in name.lower() for name in dir(optim))}, aligned=aligned)
+
+
+def weight_decay() -> Measured:
+    """What a decay of 0.1 takes from a weight without a gradient, over rate * decay * weight."""
+    options = {"lr": 1e-3, "weight_decay": 0.1}
+    makes = {"Adam": optim.Adam, "RMSprop": optim.RMSprop, "AdamW": optim.AdamW}
+    values = {name: _moved(_run(make, _ZERO, **options)) / 1e-4 for name, make in makes.items()}
+    default = _run(optim.Adam, samples.GRADIENTS, **options)
+    return Measured(values, default, _run_shared(training.Adam(1e-3, weight_decay=0.1), samples.GRADIENTS))
+
+
+def weight_decay_size() -> Measured:
+    """AdamW's decay."""
+    aligned = _run_shared(training.AdamW(1e-3, weight_decay=0.01), samples.GRADIENTS)
+    return Measured({"AdamW": _default(optim.AdamW, "weight_decay")}, _run(optim.AdamW, samples.GRADIENTS), aligned)
+
+
+def decay_exclusion() -> Measured:
+    """Whether a bias without a gradient decays."""
+    layer = nn.Linear(2, 2)
+    layer.bias.data, layer.bias.grad = torch.ones(2), torch.zeros(2)
+    optim.AdamW([layer.bias], lr=1e-3, weight_decay=0.1).step()
+    return Measured({"biases decay": bool((layer.bias < 1).all())})
+
+
+def momentum_under_schedule() -> Measured:
+    """SGD with momentum 0.9: the first step at a tenth of the rate, without a gradient, over the step before."""
+    rates, gradients = [0.1] * 5 + [0.01], np.array([np.ones(3)] * 5 + [np.zeros(3)], np.float32)
+    path = [_scheduled(rates[:steps], gradients) for steps in (4, 5, 6)]
+    ratio = (path[2] - path[1])[0] / (path[1] - path[0])[0]
+    aligned = _run_shared(training.SGD(0.1, momentum=0.9), gradients, rates)
+    return Measured({"step over the one before": ratio}, path[2], aligned)
+
+
+def _scheduled(rates: list[float], gradients: np.ndarray) -> np.ndarray:
+    parameter = nn.Parameter(torch.from_numpy(samples.WEIGHTS.copy()))
+    optimizer = optim.SGD([parameter], lr=rates[0], momentum=0.9)
+    for rate, gradient in zip(rates, gradients, strict=False):
+        optimizer.param_groups[0]["lr"] = rate
+        _steps(optimizer, parameter, [gradient])
+    return parameter.detach().numpy().copy()
+
+
+def sparse_embedding_gradients() -> Measured:
+    """Adam's first step of a row that was looked up twice, over the learning rate."""
+    table = nn.Embedding(3, 1)
+    before = table.weight.detach().clone()
+    table(torch.tensor([0, 0])).sum().backward()
+    optim.Adam(table.parameters(), lr=1e-3).step()
+    step = ((before - table.weight.detach())[0, 0] / 1e-3).item()
+    return Measured({"first step over rate": step}, step)
+
+
+def clipping() -> Measured:
+    """Joint norm of two gradients of norm 1 after clip_grad_norm_ to 1."""
+    parameters = [nn.Parameter(torch.zeros(1)) for _ in range(2)]
+    for parameter in parameters:
+        parameter.grad = torch.ones(1)
+    nn.utils.clip_grad_norm_(parameters, 1.0)
+    norm = sqrt(sum(float(parameter.grad.square().sum()) for parameter in parameters))
+    return Measured({"norm of both after clipping to 1": norm}, norm)
