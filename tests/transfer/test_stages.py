@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from shared.chapters import CHAPTERS
 from shared.datasets.batches import Batch
 from shared.datasets.spec import Dataset, Split
 from shared.harness.fitting import Fit, Stopwatch
+from shared.harness.records import Job
 from shared.track import TrackModel
 from shared.training import SGD, Constant, Recipe
 from tests.transfer.test_transfer import transfer
@@ -81,7 +81,7 @@ def fit() -> tuple[Fit, list]:
         prepare=None,
         predict_batch=4,
     )
-    job = SimpleNamespace(settings={}, recipe="fast", epochs=1, examples=None, seed=0)
+    job = Job.model_construct(settings={}, recipe="fast", epochs=1, examples=None, seed=0)
     return Fit(Part("whole", log), dataset, chapter, job, Stopwatch(), lambda *_: None), log
 
 
