@@ -1,5 +1,6 @@
 """Options that several commands share, and how their text is read."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout instead of text.")]
 Chapter = Annotated[str, typer.Argument(help="A chapter's slug, as 'twotrack list' shows it.")]
+OptionalChapter = Annotated[
+    str | None, typer.Argument(metavar="CHAPTER", help="A chapter's slug, as 'twotrack list' shows it.")
+]
 Recipe = Annotated[str, typer.Option(help="fast: little time. classic: the seed chapter's own.")]
 Settings = Annotated[
     list[str] | None,
@@ -73,6 +77,39 @@ def request(
         tfds_folder=str(tfds_dir) if tfds_dir else None,
         **asked,
     )
+
+
+def begun(context: typer.Context, folder: Path | None) -> "Request | None":
+    """Return what the comparison of --resume was asked for; None if none is to be continued."""
+    if folder is None:
+        return None
+    from shared.harness.plans import stored_request
+
+    if "out" in _given(context):
+        raise UserError("--resume and --out both say where the results are; leave out --out.")
+    return stored_request(folder)
+
+
+def require_chapter(chapter: str | None, begun: "Request | None") -> str:
+    """Return the chapter that was named, or that of the comparison that goes on."""
+    if chapter is None and begun is None:
+        raise UserError("no chapter named; 'twotrack list' shows all chapters.")
+    return chapter or begun.chapter
+
+
+def as_begun(context: typer.Context, begun: "Request", typed: "Request") -> "Request":
+    """Return the request of a comparison that goes on, changed as far as options were given again."""
+    fields = {_FIELDS.get(name, name) for name in _given(context)}
+    return replace(begun, **{name: getattr(typed, name) for name in fields if hasattr(typed, name)})
+
+
+_FIELDS = {"weights": "settings", "tfds_dir": "tfds_folder"}
+"""Options that a request knows by another name."""
+
+
+def _given(context: typer.Context) -> list[str]:
+    """Return the names of the options and arguments that stand on the command line."""
+    return [name for name in context.params if context.get_parameter_source(name).name == "COMMANDLINE"]
 
 
 def parse_tracks(text: str) -> tuple[str, ...]:

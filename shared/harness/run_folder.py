@@ -25,6 +25,11 @@ def partial_folder(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.partial")
 
 
+def is_partial(folder: Path) -> bool:
+    """Tell whether it is a temporary name of that kind."""
+    return folder.name.startswith(".") and folder.suffix == ".partial"
+
+
 def remove_partial(folder: Path) -> None:
     """Remove what a dead worker left of an unfinished run."""
     shutil.rmtree(partial_folder(folder), ignore_errors=True)
@@ -145,7 +150,10 @@ def _readable(content: object, folder: Path) -> object:
     version = content.get("schema_version") if isinstance(content, dict) else None
     if version not in READABLE_VERSIONS:
         readable = " and ".join(map(str, READABLE_VERSIONS))
-        raise UserError(f"'{folder / RECORD}' has schema version {version}; this twotrack reads {readable}.")
+        raise UserError(
+            f"'{folder / RECORD}' has schema version {version}; this twotrack reads {readable}. "
+            "Read it with the twotrack that made it, or train the run again."
+        )
     return content
 
 

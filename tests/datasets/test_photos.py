@@ -12,8 +12,9 @@ from PIL import Image
 
 from shared import datasets
 from shared.chapters import CHAPTERS
-from shared.datasets import DataFile, Source, photo, photo_store, photos
+from shared.datasets import Source, photo, photo_store, photos
 from shared.datasets.batches import TrainingBatches
+from shared.datasets.files import DataFile
 from shared.datasets.spec import Dataset
 from shared.datasets.tabular import split_rows
 from shared.errors import UserError, WorkerDiedError
