@@ -44,8 +44,7 @@ def compare(
     from shared.cli.training import comparison_folder, exit_code, train_comparison
     from shared.errors import WorkerDiedError
 
-    begun = options.begun(context, resume)
-    chapter = options.require_chapter(chapter, begun)
+    chapter = options.named_chapter(chapter, resume)
     folder = resume or comparison_folder(out, chapter, recipe)
     request = options.request(
         chapter,
@@ -63,9 +62,9 @@ def compare(
         images=images,
         skip_broken=skip_broken,
     )
-    if begun:
-        request = options.as_begun(context, begun, request)
-    outcome, runs = train_comparison(request, folder, go_on=begun is not None)
+    if resume:
+        request = options.as_begun(context, request, resume)
+    outcome, runs = train_comparison(request, folder, go_on=resume is not None)
     if not runs:
         raise WorkerDiedError("no track finished, so there is nothing to report.")
     from shared.report import write_report

@@ -1,6 +1,5 @@
 """Options that several commands share, and how their text is read."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -79,28 +78,23 @@ def request(
     )
 
 
-def begun(context: typer.Context, folder: Path | None) -> "Request | None":
-    """Return what the comparison of --resume was asked for; None if none is to be continued."""
-    if folder is None:
-        return None
+def named_chapter(chapter: str | None, resume: Path | None) -> str:
+    """Return the chapter that was named, or that of the comparison to continue; UserError without either."""
+    if chapter is None and resume is None:
+        raise UserError("no chapter named; 'twotrack list' shows all chapters.")
     from shared.harness.plans import stored_request
 
-    if "out" in _given(context):
+    return chapter or stored_request(resume).chapter
+
+
+def as_begun(context: typer.Context, typed: "Request", folder: Path) -> "Request":
+    """Return what the comparison in `folder` was asked for; UserError if an option given now says something else."""
+    from shared.harness.plans import require_same_request
+
+    names = [_FIELDS.get(name, name) for name in _given(context)]
+    if "out" in names:
         raise UserError("--resume and --out both say where the results are; leave out --out.")
-    return stored_request(folder)
-
-
-def require_chapter(chapter: str | None, begun: "Request | None") -> str:
-    """Return the chapter that was named, or that of the comparison that goes on."""
-    if chapter is None and begun is None:
-        raise UserError("no chapter named; 'twotrack list' shows all chapters.")
-    return chapter or begun.chapter
-
-
-def as_begun(context: typer.Context, begun: "Request", typed: "Request") -> "Request":
-    """Return the request of a comparison that goes on, changed as far as options were given again."""
-    fields = {_FIELDS.get(name, name) for name in _given(context)}
-    return replace(begun, **{name: getattr(typed, name) for name in fields if hasattr(typed, name)})
+    return require_same_request(typed, folder, [name for name in names if hasattr(typed, name)])
 
 
 _FIELDS = {"weights": "settings", "tfds_dir": "tfds_folder"}

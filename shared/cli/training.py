@@ -49,11 +49,9 @@ def comparison_folder(out: Path, chapter: str, recipe: str) -> Path:
 
 def train_comparison(request: Request, folder: Path, go_on: bool) -> tuple[Outcome, list[Run]]:
     """Train a comparison in `folder`, or what is missing of it; if that ends early, say how to go on."""
-    work = plans.resume if go_on else plans.begin
+    work = plans.resume if go_on else lambda jobs: plans.begin(jobs, request)
     try:
-        outcome, runs = train(
-            request, folder, lambda track, seed: folder / run_name(track, seed), lambda jobs: work(jobs, request)
-        )
+        outcome, runs = train(request, folder, lambda track, seed: folder / run_name(track, seed), work)
     except (KeyboardInterrupt, SystemExit):
         _say_how_to_go_on(folder)
         raise

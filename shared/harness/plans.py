@@ -96,17 +96,17 @@ def missing(folder: Path) -> tuple[int, int]:
 
 
 @contextmanager
-def resume(jobs: Sequence[Job], request: Request) -> Iterator[Todo]:
+def resume(jobs: Sequence[Job]) -> Iterator[Todo]:
     """Hold the lock of a comparison that was interrupted, and clear away what its unfinished runs left.
 
-    `jobs` are those of the request as it would be planned now. Raises UserError if they would not do what the plan
-    says, if a finished run was changed, or if somebody is at work on the comparison.
+    `jobs` are those of its stored request, planned now. Raises UserError if they would not do what the plan says, if a
+    finished run was changed, or if somebody is at work on the comparison.
     """
     folder = jobs[0].folder.parent
     with (folder / PLAN).open("r+") as stream:
         _lock(stream, folder)
         plan = _read(folder / PLAN)
-        _require_same(plan, jobs, request, folder)
+        _require_same(plan, jobs, folder)
         missing = [_here(planned, job) for planned, job in zip(plan.jobs, jobs, strict=True) if not _is_done(job)]
         for job in missing:
             remove_partial(job.folder)
@@ -118,10 +118,29 @@ def _here(planned: Job, job: Job) -> Job:
     return planned.model_copy(update={"folder": job.folder, "source": job.source})
 
 
+def require_same_request(asked: Request, folder: Path, names: Sequence[str]) -> Request:
+    """Return what the comparison in `folder` was asked for; UserError if the named fields ask for something else."""
+    begun, asked = stored_request(folder), _absolute(asked)
+    for name in names:
+        then, now = getattr(begun, name), getattr(asked, name)
+        if then != now:
+            raise UserError(
+                f"--resume: the comparison '{folder}' was begun with {name} {_text(then)}, asked for is {_text(now)}; "
+                "go on as it was begun, or start a new comparison."
+            )
+    return begun
+
+
+def _text(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return str(value)
+
+
 def _absolute(request: Request) -> Request:
     """Return the request with absolute paths, for whoever continues it from another folder."""
-    paths = {name: value for name, value in _settings(request).items() if isinstance(value, Path)}
-    return replace(request, **{name: path.absolute() for name, path in paths.items()})
+    values = {one.name: getattr(request, one.name) for one in fields(request)}
+    return replace(request, **{name: path.absolute() for name, path in values.items() if isinstance(path, Path)})
 
 
 @contextmanager
@@ -172,25 +191,20 @@ def _read(file: Path) -> Plan:
         ) from error
 
 
-def _require_same(plan: Plan, jobs: Sequence[Job], request: Request, folder: Path) -> None:
+def _require_same(plan: Plan, jobs: Sequence[Job], folder: Path) -> None:
     """Require that the rest would be computed as the runs that are finished; UserError names what would not."""
-    _compare(_settings(plan.request), _settings(_absolute(request)), folder, "asked for is")
     now = {"schema_version": SCHEMA_VERSION, "twotrack": __version__, "code": _code(), **_flat(environment())}
     then = {"schema_version": plan.schema_version, "twotrack": plan.twotrack, "code": plan.code}
-    _compare(then | _flat(plan.environment), now, folder, "here and now it is")
+    _compare(then | _flat(plan.environment), now, folder)
     for planned, job in zip(plan.jobs, jobs, strict=True):
-        _compare(_what(planned), _what(job), folder, "here and now it is")
+        _compare(_what(planned), _what(job), folder)
 
 
-def _settings(request: Request) -> dict[str, Any]:
-    return {one.name: getattr(request, one.name) for one in fields(request)}
-
-
-def _compare(then: dict[str, Any], now: dict[str, Any], folder: Path, found: str) -> None:
+def _compare(then: dict[str, Any], now: dict[str, Any], folder: Path) -> None:
     for name in [*then, *(now.keys() - then)]:
         if then.get(name) != now.get(name):
             raise UserError(
-                f"--resume: the comparison '{folder}' was begun with {name} = {then.get(name)}, {found} "
+                f"--resume: the comparison '{folder}' was begun with {name} = {then.get(name)}, here and now it is "
                 f"{now.get(name)}; go on as it was begun, or start a new comparison."
             )
 

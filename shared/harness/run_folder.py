@@ -130,6 +130,17 @@ class Run:
             return archive[name]
 
 
+def runs_in(folder: Path) -> list[Path]:
+    """Return the folder if it holds a run, else those directly inside that do; a run may lack files."""
+    if _holds_a_run(folder):
+        return [folder]
+    return sorted(inside for inside in folder.glob("[!.]*") if _holds_a_run(inside))
+
+
+def _holds_a_run(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in (RECORD, HISTORY, PREDICTIONS))
+
+
 def read(folder: Path) -> Run:
     """Read and check a run folder; UserError if it is none, or a file is missing or was changed."""
     try:
