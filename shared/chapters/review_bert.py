@@ -95,5 +95,6 @@ CHAPTER = Chapter(
         requires={"torch": ("transformers", "tokenizers"), "keras": ("keras_hub", "tokenizers")},
         extra="bert",
     ),
+    verify_examples=320,
     predict_batch=32,
 )

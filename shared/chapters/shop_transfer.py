@@ -99,5 +99,6 @@ CHAPTER = Chapter(
         requires={"torch": (), "keras": ()},
         extra="vision",
     ),
+    verify_examples=320,
     predict_batch=50,
 )

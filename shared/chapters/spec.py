@@ -57,6 +57,8 @@ class Chapter:
     """Returns settings that follow from the data, where the data is not the embedded one."""
     transfer: "Transfer | None" = None
     """Where pretrained weights come from; None if all weights are drawn."""
+    verify_examples: int = 1280
+    """Trained on per seed where `twotrack verify` compares scores: few where a step takes long."""
     predict_batch: int = 250
     """Examples predicted at once: few enough that this does not set the peak of memory."""
 

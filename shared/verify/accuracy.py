@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from shared import chapters, initial_weights, statistics
+from shared.chapters.spec import Chapter
 from shared.datasets.batches import TrainingBatches
 from shared.datasets.spec import Dataset
 from shared.harness.fitting import for_stage, in_batches
@@ -20,7 +21,7 @@ from shared.track import open_track
 from shared.verify.rungs import Verdict
 from shared.verify.tolerances import ACCURACY_MARGIN
 
-SEEDS, BATCH_SIZE, EXAMPLES, VALIDATED = 5, 16, 1280, 2000
+SEEDS, BATCH_SIZE, VALIDATED = 5, 16, 2000
 
 
 def measure(arguments: Mapping[str, Any], report: Callable[[str, Mapping[str, object]], None]) -> str:
@@ -32,8 +33,8 @@ def measure(arguments: Mapping[str, Any], report: Callable[[str, Mapping[str, ob
     whole = track.build(chapter, config, seed=0)
     shapes = {name: array.shape for name, array in whole.weights().items()}
     whole.load_weights(initial_weights.start(chapter, config, shapes, seed=0))
-    model, dataset = for_stage(whole, _few(chapter.data(config=config)), chapter, config, recipe, report)
-    model.compile(recipe, recipe.learning_rates(EXAMPLES // BATCH_SIZE))
+    model, dataset = for_stage(whole, _few(chapter, config), chapter, config, recipe, report)
+    model.compile(recipe, recipe.learning_rates(len(dataset.train) // BATCH_SIZE))
     fresh, outputs = model.snapshot(), []
     for seed in range(SEEDS):  # one compiled model serves all seeds
         report(f"accuracy {seed + 1}/{SEEDS}", {})
@@ -44,12 +45,13 @@ def measure(arguments: Mapping[str, Any], report: Callable[[str, Mapping[str, ob
             model.train_step(batch)
         outputs.append(in_batches(model.predict, dataset, dataset.validation.inputs, chapter.predict_batch))
     file = Path(arguments["folder"]) / "accuracy.npz"
-    np.savez(file, outputs=np.stack(outputs), labels=dataset.validation.labels)
+    np.savez(file, outputs=np.stack(outputs), labels=dataset.validation.labels, examples=len(dataset.train))
     return str(file)
 
 
-def _few(dataset: Dataset) -> Dataset:
-    return replace(dataset, train=dataset.train.first(EXAMPLES), validation=dataset.validation.first(VALIDATED))
+def _few(chapter: Chapter, config: Any) -> Dataset:
+    data = chapter.data(config=config)
+    return replace(data, train=data.train.first(chapter.verify_examples), validation=data.validation.first(VALIDATED))
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,14 @@ class Outcome:
     """On the validation split: (seeds, examples, classes or 1)."""
     labels: np.ndarray
     """(examples,)"""
+    trained: int
+    """Examples trained on, per seed."""
 
 
 def load(file: str) -> Outcome:
     """Read what `measure` wrote."""
     with np.load(file, allow_pickle=False) as arrays:
-        return Outcome(arrays["outputs"], arrays["labels"])
+        return Outcome(arrays["outputs"], arrays["labels"], int(arrays["examples"]))
 
 
 def check(metric: str, torch: Outcome, keras: Outcome) -> Verdict:
@@ -76,6 +80,6 @@ def check(metric: str, torch: Outcome, keras: Outcome) -> Verdict:
     detail = (
         f"{METRICS[metric].label}: Keras {scores[0]:.3f}, torch {scores[1]:.3f}, difference "
         f"[{difference.low:+.3f}, {difference.high:+.3f}] within ±{ACCURACY_MARGIN:g}; "
-        f"{SEEDS} seeds, {EXAMPLES:,} examples"
+        f"{SEEDS} seeds, {torch.trained:,} examples"
     )
     return Verdict("accuracy", passed, detail if passed else detail.replace("within", "not within"))

@@ -63,6 +63,7 @@ def test_doctor_finds_every_track_and_the_data_usable(tmp_path: Path):
     assert [(one["extra"], one["usable"]) for one in found["extras"]] == [
         ("tfds", True),
         ("vision", True),
+        ("export", True),
         ("serving", True),
         ("bert", True),
     ]

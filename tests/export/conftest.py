@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -65,3 +66,26 @@ def exported(
         return export(runs[chapter].folder, name, out, exporters)
 
     return exported
+
+
+@pytest.fixture(scope="session")
+def served_runs(runs: dict[str, Run], workers: Workers, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+    """The runs behind the served models, by model."""
+    request = Request("churn_mlp", ("torch",), epochs=1, examples=64, device="cpu")
+    (job,) = plan(request, lambda *_: tmp_path_factory.mktemp("served_runs") / "churn_mlp")
+    workers.call("torch", "shared.harness.training:train", **job.model_dump(mode="json"))
+    return runs | {"churn_mlp": read(job.folder)}
+
+
+@pytest.fixture(scope="session")
+def repository(served_runs: dict[str, Run], exporters: SharedWorkers, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three models for the server, one of them in two versions."""
+    folder = tmp_path_factory.mktemp("served") / "models"
+    for run in (*served_runs.values(), served_runs["mnist_cnn"]):
+        publish(run, folder, exporters)
+    return folder
+
+
+def publish(run: Run, folder: Path, exporters: SharedWorkers, model: str | None = None) -> Path:
+    """Export a run for the server; return its version."""
+    return export(run.folder, "tf-serving", folder, exporters, model=model).out

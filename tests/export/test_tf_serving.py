@@ -18,34 +18,15 @@ from shared.export.check import Check
 from shared.export.tf_serving import expected, folders, gate, prediction_log
 from shared.export.tf_serving.check import check_all
 from shared.export.workflow import export
-from shared.harness.comparison import Request, plan
-from shared.harness.run_folder import Run, read
+from shared.harness.run_folder import Run
 from shared.serving.protos import protos
 from shared.serving.repository import read_repository
-from tests.export.conftest import SharedWorkers
+from tests.export.conftest import SharedWorkers, publish
 from tests.support.jobs import train
 from tests.support.workers import Workers
 
 TF = "keras:tensorflow"
 VERSIONS = ["churn_lstm/1", "churn_mlp/1", "mnist_cnn/1", "mnist_cnn/2"]
-
-
-def publish(run: Run, folder: Path, exporters: SharedWorkers, model: str | None = None) -> Path:
-    return export(run.folder, "tf-serving", folder, exporters, model=model).out
-
-
-@pytest.fixture(scope="module")
-def repository(
-    runs: dict[str, Run], workers: Workers, exporters: SharedWorkers, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """Three models, one of them in two versions."""
-    folder = tmp_path_factory.mktemp("served") / "models"
-    request = Request("churn_mlp", ("torch",), epochs=1, examples=64, device="cpu")
-    (job,) = plan(request, lambda *_: folder.with_name("churn_mlp"))
-    workers.call("torch", "shared.harness.training:train", **job.model_dump(mode="json"))
-    for run in (runs["mnist_cnn"], runs["churn_lstm"], read(job.folder), runs["mnist_cnn"]):
-        publish(run, folder, exporters)
-    return folder
 
 
 @pytest.fixture

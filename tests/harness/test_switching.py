@@ -11,11 +11,13 @@ from safetensors.numpy import load_file
 from scipy.special import expit, softmax
 
 from shared.errors import UserError
+from shared.export.workflow import export
 from shared.harness import prediction
 from shared.harness.comparison import Request, plan
 from shared.harness.records import Continued
 from shared.harness.run_folder import WEIGHTS, Run, read
 from shared.report import find_runs
+from tests.export.conftest import SharedWorkers
 from tests.support.jobs import small_source
 from tests.support.runs import make_run
 from tests.support.workers import Workers
@@ -90,7 +92,7 @@ def weights_apart(one: Run, other: Run) -> float:
 def test_a_walk_through_the_tracks_goes_on_where_the_last_one_ended(
     train: Train, workers: Workers, model: Model, source: Run, tmp_path: Path
 ):
-    """Before its first step each track predicts what the track before it did after its last one."""
+    """Before its first step each track predicts what the track before it did after its last one; so does a server."""
     assert np.ptp(probabilities(source.logits), axis=0).min() > 100 * LIMIT, "the answers must depend on the example"
     settled = source
     for track in OTHERS:
@@ -109,6 +111,11 @@ def test_a_walk_through_the_tracks_goes_on_where_the_last_one_ended(
     with np.load(out, allow_pickle=False) as back:
         np.testing.assert_array_equal(back["labels"], source.labels)
         assert apart(back["logits"], settled.logits) <= LIMIT
+
+    with Workers() as bare:
+        served = export(settled.folder, "tf-serving", tmp_path / "served", SharedWorkers(workers, bare))
+    assert [check.state for check in served.found.checks] == ["passed"] * len(served.found.checks)
+    assert served.largest <= LIMIT
 
 
 def test_converted_to_each_framework_and_back_the_weights_predict_the_same(

@@ -4,7 +4,6 @@ import json
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -15,13 +14,11 @@ import pytest
 
 from shared.errors import UserError, WorkerDiedError
 from shared.serving import server
-from shared.serving.client import Request, ask
-from shared.serving.launch import BINARY, DOCKER, IMAGE, Ports, docker_problem
+from shared.serving.launch import BINARY, DOCKER, IMAGE, Ports
 from shared.serving.repository import read_repository
 from shared.serving.server import serving
 from tests.serving import fake_server
 from tests.support.command_line import Running, twotrack, wait_until
-from tests.support.workers import Workers
 
 CONFIG = """
 # the model of the chapter; name: "not this one"
@@ -209,34 +206,3 @@ def test_a_port_that_is_taken_is_refused_before_anything_starts(repository: Path
 
     assert f"--rest-port {port}: expected a free port" in message
     assert not (path / "record.jsonl").exists()
-
-
-def no_real_server() -> str | None:
-    """Return why the real server cannot run here, or None."""
-    if shutil.which(BINARY):
-        return None
-    docker = shutil.which(DOCKER)
-    if docker is None:
-        return f"neither {BINARY} nor {DOCKER} is on PATH"
-    has_image = subprocess.run([docker, "image", "inspect", IMAGE], capture_output=True, check=False).returncode == 0
-    return docker_problem(docker) or (None if has_image else f"{DOCKER} has no image {IMAGE}")
-
-
-NO_REAL_SERVER = no_real_server()
-
-
-@pytest.mark.skipif(NO_REAL_SERVER is not None, reason=f"no TensorFlow Serving here: {NO_REAL_SERVER}")
-def test_the_real_server_answers_over_both_protocols(workers: Workers, tmp_path: Path):
-    workers.call("keras:tensorflow", "tests.serving.tasks:save_half", folder=str(tmp_path / "half/1"))
-    (tmp_path / "models.config").write_text(
-        'model_config_list { config { name: "half" base_path: "/models/half" model_platform: "tensorflow" } }'
-    )
-    numbers = ports()
-    with serving(read_repository(tmp_path), Ports(int(numbers[1]), int(numbers[3])), IMAGE, 300, print) as real:
-        addresses = {"rest": real.rest, "grpc": real.grpc}
-        answers = {one: ask(Request(addresses[one], "half", ["x=0.5"], one)) for one in addresses}
-        with pytest.raises(UserError, match="has no model 'nope'"):
-            ask(Request(real.rest, "nope", ["x=0.5"]))
-
-    assert answers["rest"].as_json() == answers["grpc"].as_json()
-    assert answers["rest"].classes() == [("1", "yes", pytest.approx(0.75))]
