@@ -169,8 +169,9 @@ def test_a_full_disk_is_refused_before_training(tmp_path: Path, command: tuple[s
 
 def test_a_disk_that_fills_up_during_training_is_a_user_error_that_leaves_nothing(tmp_path: Path):
     """The probe before training fits into 9 MiB, the weights of a wider network do not."""
-    wide = ("--set", "filters=4", "--set", "hidden_size=7000", "--examples", "128", "--device", "cpu")
-    done = python(LIMITED, 9 * 2**20, *RUN, *wide, folder=tmp_path, check=False)
+    wide = ("--set", "hidden_size=2000", "--examples", "128", "--epochs", "1", "--device", "cpu")
+    asked = ("run", "churn_mlp", "--track", "torch", *wide)
+    done = python(LIMITED, 9 * 2**20, *asked, folder=tmp_path, check=False)
 
     assert done.code == 2, done.stderr
     assert done.error_line == "error: cannot write to the output folder '{}': file too large; {}".format(

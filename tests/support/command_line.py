@@ -50,7 +50,9 @@ def in_process(*arguments: object, folder: Path, check: bool = True) -> Done:
     words = [str(word) for word in arguments]
     out, err, code = StringIO(), StringIO(), 0
     on_sigterm = signal.getsignal(signal.SIGTERM)
-    with chdir(folder), redirect_stdout(out), redirect_stderr(err), patch.object(sys, "argv", ["twotrack", *words]):
+    # As if the script had been started: usage lines name the program by these two.
+    program = patch.multiple(sys, argv=["twotrack", *words]), patch.object(sys.modules["__main__"], "__package__", None)
+    with chdir(folder), redirect_stdout(out), redirect_stderr(err), program[0], program[1]:
         try:
             main()
         except SystemExit as ended:
