@@ -8,9 +8,9 @@ from shared import statistics
 from shared.chapters import CHAPTERS
 from shared.harness.comparison import Request, plan, run_name
 from shared.harness.run_folder import Run, read
-from shared.verify import accuracy
 from shared.verify.tolerances import ACCURACY_MARGIN
 from tests.bert import folders
+from tests.support.ladders import SharedLadder
 from tests.support.similar import gap, gap_of_runs, is_beyond, is_within
 from tests.support.workers import Workers
 
@@ -25,24 +25,17 @@ SEEDS = (0, 1, 2)
 
 
 @pytest.mark.parametrize("slug", [slug for slug in CHAPTERS if slug not in ELSEWHERE])
-def test_short_trainings_of_both_tracks_score_alike(slug: str, workers: Workers, tmp_path: Path):
+def test_short_trainings_of_both_tracks_score_alike(slug: str, ladder: SharedLadder, tmp_path: Path):
     settings = dict(SMALL.get(slug, {}))
     if slug == "review_bert":
         settings["weights"] = str(folders.write(tmp_path / "small"))
-    found = [measure(workers, track, slug, settings, tmp_path / track.replace(":", "-")) for track in TRACKS]
+    found = ladder.short_trainings(TRACKS, slug, settings, tmp_path)
 
     metric = CHAPTERS[slug].metric
     first, second = (one.outputs for one in found)
     assert is_within(gap(metric, first, second, found[0].labels), ACCURACY_MARGIN)
     scores = [statistics.score(metric, one.outputs, one.labels).value for one in found]
     assert min(scores) >= LEARNED.get(slug, 0.0), scores
-
-
-def measure(workers: Workers, track: str, slug: str, settings: dict[str, str], folder: Path) -> accuracy.Outcome:
-    """Do the accuracy rung's trainings in the track's shared worker."""
-    folder.mkdir()
-    asked = {"chapter": slug, "recipe": "fast", "settings": settings, "track": track, "folder": str(folder)}
-    return accuracy.load(workers.call(track, "shared.verify.accuracy:measure", **asked))
 
 
 @pytest.mark.slow
