@@ -8,7 +8,7 @@ import pytest
 from hypothesis import settings
 
 from shared.track import TRACKS
-from shared.verify.ladder import Ladder
+from tests.support.ladders import SharedLadder
 from tests.support.models import Models
 from tests.support.workers import Workers
 
@@ -34,9 +34,9 @@ def workers() -> Iterator[Workers]:
 
 
 @pytest.fixture(scope="session")
-def ladder() -> Iterator[Ladder]:
+def ladder() -> Iterator[SharedLadder]:
     """One ladder, with one worker per track, for every pair of the session."""
-    with Ladder(tuple(TRACKS)) as ladder:
+    with SharedLadder(tuple(TRACKS)) as ladder:
         yield ladder
 
 

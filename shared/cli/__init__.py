@@ -21,6 +21,7 @@ from shared.cli import (
     report,
     request,
     run,
+    runs,
     serve,
     verify,
 )
@@ -49,6 +50,7 @@ app.command("export")(export.export)
 app.command("check-export")(check_export.check_export)
 app.command("formats")(formats.formats)
 app.command("latency")(latency.latency)
+app.command("runs")(runs.runs)
 app.command("report")(report.report)
 app.command("request")(request.request)
 app.command("serve")(serve.serve)

@@ -9,7 +9,8 @@ from shared.cli import options
 
 
 def compare(
-    chapter: options.Chapter,
+    context: typer.Context,
+    chapter: options.OptionalChapter = None,
     tracks: Annotated[
         str, typer.Option(help=f"Tracks to compare, separated by commas, out of: {options.TRACK_LIST}.")
     ] = options.DEFAULT_TRACK_LIST,
@@ -26,15 +27,25 @@ def compare(
     images: options.Images = None,
     skip_broken: options.SkipBroken = False,
     out: options.Out = Path("runs"),
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Continue the comparison in this folder, which was interrupted: train what is missing.",
+        ),
+    ] = None,
     json: options.Json = False,
 ) -> None:
-    """Train a chapter on several tracks, from the same start on the same batches, and write a report."""
-    from shared.cli.console import print_json
-    from shared.cli.training import exit_code, train
-    from shared.errors import WorkerDiedError
-    from shared.harness.comparison import fresh_folder, run_name, timestamp
+    """Train a chapter on several tracks, from the same start on the same batches, and write a report.
 
-    folder = fresh_folder(out, f"compare_{chapter}_{recipe}_{timestamp()}")
+    Of a comparison that is continued, CHAPTER and options are known; those given again must be the same.
+    """
+    from shared.cli.console import print_json
+    from shared.cli.training import comparison_folder, exit_code, train_comparison
+    from shared.errors import WorkerDiedError
+
+    chapter = options.named_chapter(chapter, resume)
+    folder = resume or comparison_folder(out, chapter, recipe)
     request = options.request(
         chapter,
         tracks,
@@ -51,7 +62,9 @@ def compare(
         images=images,
         skip_broken=skip_broken,
     )
-    outcome, runs = train(request, folder, lambda track, seed: folder / run_name(track, seed))
+    if resume:
+        request = options.as_begun(context, request, resume)
+    outcome, runs = train_comparison(request, folder, go_on=resume is not None)
     if not runs:
         raise WorkerDiedError("no track finished, so there is nothing to report.")
     from shared.report import write_report

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout instead of text.")]
 Chapter = Annotated[str, typer.Argument(help="A chapter's slug, as 'twotrack list' shows it.")]
+OptionalChapter = Annotated[
+    str | None, typer.Argument(metavar="CHAPTER", help="A chapter's slug, as 'twotrack list' shows it.")
+]
 Recipe = Annotated[str, typer.Option(help="fast: little time. classic: the seed chapter's own.")]
 Settings = Annotated[
     list[str] | None,
@@ -73,6 +76,34 @@ def request(
         tfds_folder=str(tfds_dir) if tfds_dir else None,
         **asked,
     )
+
+
+def named_chapter(chapter: str | None, resume: Path | None) -> str:
+    """Return the chapter that was named, or that of the comparison to continue; UserError without either."""
+    if chapter is None and resume is None:
+        raise UserError("no chapter named; 'twotrack list' shows all chapters.")
+    from shared.harness.plans import stored_request
+
+    return chapter or stored_request(resume).chapter
+
+
+def as_begun(context: typer.Context, typed: "Request", folder: Path) -> "Request":
+    """Return what the comparison in `folder` was asked for; UserError if an option given now says something else."""
+    from shared.harness.plans import require_same_request
+
+    names = [_FIELDS.get(name, name) for name in _given(context)]
+    if "out" in names:
+        raise UserError("--resume and --out both say where the results are; leave out --out.")
+    return require_same_request(typed, folder, [name for name in names if hasattr(typed, name)])
+
+
+_FIELDS = {"weights": "settings", "tfds_dir": "tfds_folder"}
+"""Options that a request knows by another name."""
+
+
+def _given(context: typer.Context) -> list[str]:
+    """Return the names of the options and arguments that stand on the command line."""
+    return [name for name in context.params if context.get_parameter_source(name).name == "COMMANDLINE"]
 
 
 def parse_tracks(text: str) -> tuple[str, ...]:

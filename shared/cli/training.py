@@ -1,15 +1,29 @@
 """What `run` and `compare` have in common: plan, train with progress, report failures."""
 
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from shared.cli.console import data_progress, print_error, training_progress
-from shared.harness.comparison import Outcome, Request, plan, run_jobs
+from shared.cli.console import data_progress, print_error, stderr, training_progress
+from shared.harness import plans
+from shared.harness.comparison import Outcome, Request, fresh_folder, plan, run_jobs, run_name, timestamp
+from shared.harness.plans import Todo
+from shared.harness.records import Job
 from shared.harness.run_folder import Run, read, require_writable
 
+Work = Callable[[Sequence[Job]], AbstractContextManager[Todo]]
 
-def train(request: Request, parent: Path, name_folder: Callable[[str, int], Path]) -> tuple[Outcome, list[Run]]:
-    """Check everything, train, print failures; return the outcome and the finished runs.
+
+@contextmanager
+def _everything(jobs: Sequence[Job]) -> Iterator[Todo]:
+    yield Todo(list(jobs))
+
+
+def train(
+    request: Request, parent: Path, name_folder: Callable[[str, int], Path], work: Work = _everything
+) -> tuple[Outcome, list[Run]]:
+    """Check everything, train what `work` finds to do, print failures; return the outcome and the finished runs.
 
     Folders made for results are removed again if no run finished.
     """
@@ -18,13 +32,39 @@ def train(request: Request, parent: Path, name_folder: Callable[[str, int], Path
     made = [folder for folder in (parent, *parent.parents) if not folder.exists()]
     require_writable(parent)
     try:
-        with training_progress() as show:
-            outcome = run_jobs(jobs, show)
+        with work(jobs) as todo, training_progress() as show:
+            outcome = run_jobs(todo.jobs, show, todo.inherited)
     finally:
         _remove_empty(made)
     for failure in outcome.failures:
         print_error(failure.message)
-    return outcome, [read(folder) for folder in outcome.folders]
+    unfinished = {job.folder for job in todo.jobs} - set(outcome.folders)
+    return outcome, [read(job.folder) for job in jobs if job.folder not in unfinished]
+
+
+def comparison_folder(out: Path, chapter: str, recipe: str) -> Path:
+    """Return the folder of a new comparison."""
+    return fresh_folder(out, f"compare_{chapter}_{recipe}_{timestamp()}")
+
+
+def train_comparison(request: Request, folder: Path, go_on: bool) -> tuple[Outcome, list[Run]]:
+    """Train a comparison in `folder`, or what is missing of it; if that ends early, say how to go on."""
+    work = plans.resume if go_on else lambda jobs: plans.begin(jobs, request)
+    try:
+        outcome, runs = train(request, folder, lambda track, seed: folder / run_name(track, seed), work)
+    except (KeyboardInterrupt, SystemExit):
+        _say_how_to_go_on(folder)
+        raise
+    if outcome.failures:
+        _say_how_to_go_on(folder)
+    elif not outcome.folders:
+        stderr.print(f"nothing to train: all {len(runs)} runs of the comparison are finished")
+    return outcome, runs
+
+
+def _say_how_to_go_on(folder: Path) -> None:
+    if (folder / plans.PLAN).is_file():
+        stderr.print(f"to train what is missing: twotrack compare --resume {shlex.quote(str(folder))}")
 
 
 def _remove_empty(folders: list[Path]) -> None:

@@ -16,6 +16,10 @@ def verify(
     recipe: options.Recipe = "fast",
     settings: options.Settings = None,
     weights: options.Weights = None,
+    until: Annotated[
+        str,
+        typer.Option(metavar="RUNG", help="The last rung to climb, data, parameters, ... or accuracy."),
+    ] = "accuracy",
     json: options.Json = False,
 ) -> None:
     """Prove, rung by rung, that the Keras model and the torch model are the same; else name where they part.
@@ -26,7 +30,7 @@ def verify(
     from shared.report.ladder import ladder_json, ladder_text
     from shared.verify import ladder
 
-    asked = ladder.Subject(subject, _settings(subject, settings, weights), recipe)
+    asked = ladder.Subject(subject, _settings(subject, settings, weights), recipe, until)
     chosen = options.installed_tracks() if tracks == options.ALL else options.parse_tracks(tracks)
     ladder.check(asked, chosen)
     with track_phases() as show:

@@ -187,17 +187,17 @@ def _converted(name: str, task: str, arguments: Mapping[str, Any], restore: str,
     return Source(name, DataFile(Path(found["path"]), found["sha256"], restore))
 
 
-def run_jobs(jobs: Sequence[Job], on_progress: OnProgress) -> Outcome:
+def run_jobs(jobs: Sequence[Job], on_progress: OnProgress, inherited: Sequence[int] = ()) -> Outcome:
     """Do the jobs, one worker process per track, one track at a time so that their times can be compared.
 
     A track whose worker dies is reported and the others go on. UserError ends everything; runs that
-    are finished by then stay.
+    are finished by then stay. The workers keep the descriptors `inherited` open for as long as they live.
     """
     outcome = Outcome([], [])
     for track, of_track in groupby(jobs, lambda job: job.track):
         mine = list(of_track)
         try:
-            with Worker(track, mine[0].device) as worker:
+            with Worker(track, mine[0].device, inherited=inherited) as worker:
                 for job in mine:
                     on_progress(job, {"phase": "started", "pid": worker.pid})
                     worker.call("shared.harness.training:train", job.model_dump(mode="json"), _of(job, on_progress))

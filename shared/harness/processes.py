@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -42,9 +42,14 @@ def worker_environment(track: TrackSpec | None, device: str, threads: int | None
 
 
 class Worker:
-    """A child process that does tasks in turn; leaving the block stops it, whatever it is doing."""
+    """A child process that does tasks in turn; leaving the block stops it, whatever it is doing.
 
-    def __init__(self, track: str | None, device: str = "auto", threads: int | None = None):
+    It keeps the descriptors `inherited` open for as long as it lives.
+    """
+
+    def __init__(
+        self, track: str | None, device: str = "auto", threads: int | None = None, inherited: Sequence[int] = ()
+    ):
         spec = TRACKS[track] if track else None
         self._name = track or "helper"
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed in __exit__
@@ -55,6 +60,7 @@ class Worker:
             stderr=self._log,
             text=True,
             env=worker_environment(spec, device, threads),
+            pass_fds=inherited,
             start_new_session=True,  # Ctrl-C reaches the parent alone, which stops its workers in order
         )
 

@@ -25,6 +25,11 @@ def partial_folder(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.partial")
 
 
+def is_partial(folder: Path) -> bool:
+    """Tell whether it is a temporary name of that kind."""
+    return folder.name.startswith(".") and folder.suffix == ".partial"
+
+
 def remove_partial(folder: Path) -> None:
     """Remove what a dead worker left of an unfinished run."""
     shutil.rmtree(partial_folder(folder), ignore_errors=True)
@@ -125,6 +130,17 @@ class Run:
             return archive[name]
 
 
+def runs_in(folder: Path) -> list[Path]:
+    """Return the folder if it holds a run, else those directly inside that do; a run may lack files."""
+    if _holds_a_run(folder):
+        return [folder]
+    return sorted(inside for inside in folder.glob("[!.]*") if _holds_a_run(inside))
+
+
+def _holds_a_run(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in (RECORD, HISTORY, PREDICTIONS))
+
+
 def read(folder: Path) -> Run:
     """Read and check a run folder; UserError if it is none, or a file is missing or was changed."""
     try:
@@ -145,7 +161,10 @@ def _readable(content: object, folder: Path) -> object:
     version = content.get("schema_version") if isinstance(content, dict) else None
     if version not in READABLE_VERSIONS:
         readable = " and ".join(map(str, READABLE_VERSIONS))
-        raise UserError(f"'{folder / RECORD}' has schema version {version}; this twotrack reads {readable}.")
+        raise UserError(
+            f"'{folder / RECORD}' has schema version {version}; this twotrack reads {readable}. "
+            "Read it with the twotrack that made it, or train the run again."
+        )
     return content
 
 

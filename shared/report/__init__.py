@@ -11,7 +11,7 @@ from shared.datasets.spec import Dataset
 from shared.errors import UserError
 from shared.export import latency
 from shared.harness.comparison import Failure
-from shared.harness.run_folder import RECORD, Run, read
+from shared.harness.run_folder import Run, read, runs_in
 from shared.metrics import METRICS
 from shared.report import attention, disagreements, tables
 from shared.report.pages import render, write_file
@@ -22,9 +22,7 @@ def find_runs(folders: Sequence[Path]) -> list[Run]:
     """Read run folders, or the run folders directly inside; UserError unless they can be compared."""
     found: dict[Path, Run] = {}
     for folder in folders:
-        inside = (
-            [folder] if (folder / RECORD).exists() else sorted(file.parent for file in folder.glob(f"[!.]*/{RECORD}"))
-        )
+        inside = runs_in(folder)
         if not inside:
             raise UserError(f"'{folder}' holds no finished run; name a folder that 'run' or 'compare' has printed.")
         found |= {one.resolve(): read(one) for one in inside}

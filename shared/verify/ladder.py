@@ -13,7 +13,7 @@ import psutil
 from shared import chapters, datasets
 from shared.differences.ledger import causes
 from shared.differences.spec import Difference, Suspect
-from shared.errors import UserError
+from shared.errors import UserError, unknown
 from shared.harness.environment import available_cores
 from shared.harness.processes import Worker
 from shared.track import installed_track
@@ -38,6 +38,8 @@ class Subject:
     name: str
     settings: Mapping[str, str] = field(default_factory=dict)
     recipe: str = "fast"
+    until: str = RUNGS[-1]
+    """The last rung to climb. Those before the accuracy rung take a part of the time."""
 
     @property
     def is_pair(self) -> bool:
@@ -73,6 +75,8 @@ def check(subject: Subject, tracks: Sequence[str]) -> None:
     """Raise UserError for a request that cannot be done, before any worker starts."""
     for track in (REFERENCE, *tracks):
         installed_track(track)
+    if subject.until not in RUNGS:
+        raise unknown("rung", subject.until, RUNGS)
     if all(track == REFERENCE for track in tracks):
         raise UserError("--tracks: name at least one Keras track to compare with torch.")
     if not subject.is_pair:
@@ -128,7 +132,7 @@ class Observation:
     facts: Mapping[str, Any]
     traces: Mapping[str, Trace]
     metric: str | None
-    """The chapter's; None for a user's pair, which has no data to learn."""
+    """The chapter's; None for a user's pair, which has no data to learn, and where the climb ends before."""
     accuracy: accuracy.Outcome | None
 
 
@@ -159,7 +163,7 @@ def _observe(subject: Subject, track: str, worker: Worker, folder: Path, on_phas
 
     facts = worker.call("shared.verify.observe:observe", arguments, show)
     metric = outcome = None
-    if not subject.is_pair:
+    if not subject.is_pair and subject.until == "accuracy":
         metric = chapters.get(subject.name).metric
         outcome = accuracy.load(worker.call("shared.verify.accuracy:measure", arguments, show))
     on_phase(track, "done")
@@ -170,8 +174,8 @@ def _climb(track: str, subject: Subject, worker: Worker, seen: Mapping[str, Obse
     """Compare one Keras track with torch, rung by rung, up to the first failure."""
     torch, keras = seen[REFERENCE], seen[track]
     verdicts: list[Verdict] = []
-    for check in (_data, _parameters, _forward, _gradients, _training, _accuracy):
-        verdict = check(torch, keras)
+    for rung in RUNGS[: RUNGS.index(subject.until) + 1]:
+        verdict = _CHECKS[rung](torch, keras)
         if verdict is not None:
             verdicts.append(verdict)
             if not verdict.passed:
@@ -208,6 +212,16 @@ def _accuracy(torch: Observation, keras: Observation) -> Verdict | None:
     if torch.metric is None:
         return None
     return accuracy.check(torch.metric, torch.accuracy, keras.accuracy)
+
+
+_CHECKS = {
+    "data": _data,
+    "parameters": _parameters,
+    "forward": _forward,
+    "gradients": _gradients,
+    "training": _training,
+    "accuracy": _accuracy,
+}
 
 
 def _suspect(verdict: Verdict, torch: Observation, keras: Observation) -> Suspect:

@@ -3,14 +3,15 @@
 import resource
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-import shared
 from shared import chapters
+from shared.datasets import mnist
 from shared.harness.training import describe
-from tests.support.command_line import Done, python, twotrack
+from tests.support.command_line import Done, in_process, python, twotrack
 from tests.support.runs import make_run
 
 MAIN = "from shared.cli import main; main()"
@@ -69,7 +70,13 @@ def refused(done: Done, folder: Path) -> str:
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
 def test_bad_input_is_refused_in_one_line(tmp_path: Path, arguments: tuple[str, ...], message: str):
-    assert refused(twotrack(*arguments, folder=tmp_path, check=False), tmp_path).startswith(message)
+    assert refused(in_process(*arguments, folder=tmp_path, check=False), tmp_path).startswith(message)
+
+
+def test_the_installed_command_refuses_alike(tmp_path: Path):
+    message = refused(twotrack("run", "mnist_cn", folder=tmp_path, check=False), tmp_path)
+
+    assert message.startswith("unknown chapter 'mnist_cn': did you mean 'mnist_cnn'?")
 
 
 @pytest.mark.parametrize(
@@ -87,7 +94,7 @@ def test_bad_input_is_refused_in_one_line(tmp_path: Path, arguments: tuple[str, 
 def test_what_the_command_line_itself_cannot_read_is_refused_by_name(
     tmp_path: Path, arguments: tuple[str, ...], parts: tuple[str, ...]
 ):
-    done = twotrack(*arguments, folder=tmp_path, check=False)
+    done = in_process(*arguments, folder=tmp_path, check=False)
 
     assert done.code == 2
     assert [part for part in parts if part not in done.stderr] == []
@@ -117,15 +124,15 @@ Spoil = Callable[[Path], object]
 )
 @pytest.mark.parametrize("command", [("data", "mnist"), RUN, COMPARE], ids=" ".join)
 def test_a_spoilt_data_file_is_refused_before_any_worker_starts(
-    tmp_path: Path, command: tuple[str, ...], spoil: Spoil, message: str
+    tmp_path: Path, command: tuple[str, ...], spoil: Spoil, message: str, monkeypatch: pytest.MonkeyPatch
 ):
-    packages, folder = tmp_path / "packages", tmp_path / "folder"
-    shutil.copytree(Path(shared.__file__).parent, packages / "shared")
+    folder, file = tmp_path / "folder", tmp_path / "mnist.npz"
     folder.mkdir()
-    file = packages / "shared" / "datasets" / "embedded" / "mnist.npz"
+    shutil.copyfile(mnist.EMBEDDED.path, file)
     spoil(file)
+    monkeypatch.setattr(mnist, "EMBEDDED", replace(mnist.EMBEDDED, path=file))
 
-    done = python(MAIN, *command, folder=folder, check=False, PYTHONPATH=str(packages))
+    done = in_process(*command, folder=folder, check=False)
 
     assert refused(done, folder).startswith(message.format(file=file))
 
@@ -136,7 +143,7 @@ def test_an_output_folder_below_a_file_is_refused(tmp_path: Path, command: tuple
     folder.mkdir()
     file.write_text("content")
 
-    message = refused(twotrack(*command, "--out", file / "runs", folder=folder, check=False), folder)
+    message = refused(in_process(*command, "--out", file / "runs", folder=folder, check=False), folder)
 
     assert message.startswith(f"cannot write to the output folder '{file}")
     assert message.endswith(": not a directory; choose another one with --out.")
@@ -145,7 +152,7 @@ def test_an_output_folder_below_a_file_is_refused(tmp_path: Path, command: tuple
 
 @pytest.mark.parametrize("command", [RUN, COMPARE], ids=" ".join)
 def test_an_output_folder_that_the_system_refuses_is_refused(tmp_path: Path, command: tuple[str, ...]):
-    message = refused(twotrack(*command, "--out", "/proc/runs", folder=tmp_path, check=False), tmp_path)
+    message = refused(in_process(*command, "--out", "/proc/runs", folder=tmp_path, check=False), tmp_path)
 
     assert message.startswith("cannot write to the output folder '/proc/runs")
 
@@ -162,8 +169,9 @@ def test_a_full_disk_is_refused_before_training(tmp_path: Path, command: tuple[s
 
 def test_a_disk_that_fills_up_during_training_is_a_user_error_that_leaves_nothing(tmp_path: Path):
     """The probe before training fits into 9 MiB, the weights of a wider network do not."""
-    wide = ("--set", "filters=4", "--set", "hidden_size=7000", "--examples", "128", "--device", "cpu")
-    done = python(LIMITED, 9 * 2**20, *RUN, *wide, folder=tmp_path, check=False)
+    wide = ("--set", "hidden_size=2000", "--examples", "128", "--epochs", "1", "--device", "cpu")
+    asked = ("run", "churn_mlp", "--track", "torch", *wide)
+    done = python(LIMITED, 9 * 2**20, *asked, folder=tmp_path, check=False)
 
     assert done.code == 2, done.stderr
     assert done.error_line == "error: cannot write to the output folder '{}': file too large; {}".format(
@@ -186,7 +194,7 @@ def test_a_report_on_runs_of_different_recipes_is_refused(tmp_path: Path, runs: 
     folder = tmp_path / "folder"
     folder.mkdir()
 
-    message = refused(twotrack("report", runs["fast"], runs["classic"], folder=folder, check=False), folder)
+    message = refused(in_process("report", runs["fast"], runs["classic"], folder=folder, check=False), folder)
 
     assert message.startswith(f"runs of one report differ in track and seed only; recipe of '{runs['fast']}' is ")
 
@@ -196,6 +204,6 @@ def test_a_report_on_an_edited_run_is_refused(tmp_path: Path, runs: dict[str, Pa
     folder.mkdir()
     edited.write_bytes(edited.read_bytes() + b"x")
 
-    message = refused(twotrack("report", runs["fast"], folder=folder, check=False), folder)
+    message = refused(in_process("report", runs["fast"], folder=folder, check=False), folder)
 
     assert message == f"'{edited}' was changed after the run: its SHA-256 is not the recorded one."

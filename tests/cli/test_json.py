@@ -1,6 +1,7 @@
 """Every command prints one JSON document with --json, and what it says agrees with what it did."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,16 @@ from shared.chapters import CHAPTERS
 from shared.datasets.mnist import EMBEDDED
 from shared.harness.run_folder import read
 from shared.track import TRACKS
-from tests.support.command_line import Done, twotrack
+from tests.support.command_line import Done, in_process, twotrack
+from tests.support.workers import Workers
 
 QUICK = ("--examples", "256", "--set", "filters=4", "--device", "cpu", "--json")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _lent(workers: Workers) -> Iterator[None]:
+    with workers.lent():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +33,7 @@ def compared(folder: Path) -> Done:
 
 
 def test_list_describes_every_chapter(tmp_path: Path):
-    listed = twotrack("list", "--json", folder=tmp_path).json()
+    listed = in_process("list", "--json", folder=tmp_path).json()
 
     assert [chapter["slug"] for chapter in listed] == list(CHAPTERS)
     assert listed[list(CHAPTERS).index("mnist_cnn")] == {
@@ -40,7 +48,7 @@ def test_list_describes_every_chapter(tmp_path: Path):
 
 
 def test_doctor_finds_every_track_and_the_data_usable(tmp_path: Path):
-    found = twotrack("doctor", "--json", folder=tmp_path).json()
+    found = in_process("doctor", "--json", folder=tmp_path).json()
 
     assert [(one["track"], one["usable"], one["device"]) for one in found["tracks"]] == [
         (track, True, "cpu") for track in TRACKS
@@ -63,7 +71,7 @@ def test_doctor_finds_every_track_and_the_data_usable(tmp_path: Path):
 
 
 def test_data_tells_the_file_and_the_class_counts(tmp_path: Path):
-    (found,) = twotrack("data", "mnist", "--json", folder=tmp_path).json()
+    (found,) = in_process("data", "mnist", "--json", folder=tmp_path).json()
 
     assert (found["file"], found["sha256"]) == (str(EMBEDDED.path), EMBEDDED.sha256)
     assert found["bytes"] == EMBEDDED.path.stat().st_size
@@ -75,7 +83,7 @@ def test_data_tells_the_file_and_the_class_counts(tmp_path: Path):
 
 
 def test_run_prints_the_run_that_it_left(tmp_path: Path):
-    done = twotrack("run", "mnist_cnn", "--track", "torch", "--seed", "3", *QUICK, folder=tmp_path)
+    done = in_process("run", "mnist_cnn", "--track", "torch", "--seed", "3", *QUICK, folder=tmp_path)
 
     (row,) = done.json()["runs"]
     record = read(tmp_path / row["folder"]).record
@@ -101,7 +109,7 @@ def test_report_on_the_same_runs_prints_the_same_comparison(folder: Path, compar
     expected = compared.json()
     parent = folder / Path(expected["report"]).parent
 
-    found = twotrack("report", parent, "--out", "again.html", "--json", folder=folder).json()
+    found = in_process("report", parent, "--out", "again.html", "--json", folder=folder).json()
 
     assert found == expected | {"report": "again.html"}
     assert (folder / "again.html").is_file()

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command_line import python, twotrack
+from tests.support.command_line import in_process, python, twotrack
 
 SLOW = {"torch", "tensorflow", "keras", "jax", "transformers", "tensorflow_datasets", "numpy", "matplotlib"}
-COMMANDS = ["list", "doctor", "data", "run", "compare", "report"]
+COMMANDS = ["list", "doctor", "data", "run", "compare", "runs", "report"]
 LOADED_MODULES = """
 import atexit, json, sys
 atexit.register(lambda: print(json.dumps(sorted(sys.modules)), file=sys.stderr))
@@ -40,14 +40,14 @@ def test_the_answer_comes_within_half_a_second(tmp_path: Path, arguments: list[s
 
 
 def test_help_lists_every_command(tmp_path: Path):
-    shown = twotrack("--help", folder=tmp_path).stdout
+    shown = in_process("--help", folder=tmp_path).stdout
 
     assert [name for name in COMMANDS if f"  {name} " not in shown] == []
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_and_json(tmp_path: Path, command: str):
-    shown = twotrack(command, "--help", folder=tmp_path).stdout
+    shown = in_process(command, "--help", folder=tmp_path).stdout
 
     assert "--json" in shown
     assert "Usage: twotrack" in shown

@@ -10,9 +10,12 @@ from shared.errors import UserError
 from shared.harness.run_folder import read
 from tests.support.command_line import Running, wait_until
 
-COMMON = ("--set", "filters=4", "--device", "cpu", "--out", "runs")
-SHORT = ("--examples", "256", *COMMON)
-LONG = ("--examples", "2560", "--epochs", "50", *COMMON)
+CHAPTER = "churn_mlp"
+"""Its epochs take next to no time, so that a command is soon where a test interrupts it."""
+COMMON = ("--examples", "256", "--device", "cpu", "--out", "runs")
+SHORT = ("--epochs", "100", *COMMON)
+"""A second or two."""
+LONG = ("--epochs", "9000", *COMMON)
 
 
 def folders(out: Path) -> list[Path]:
@@ -37,7 +40,7 @@ def partial(out: Path) -> list[str]:
 
 def in_training(command: Running) -> psutil.Process:
     """Wait until torch is in its second epoch; return its worker."""
-    command.wait_for(lambda: "epoch 1/50" in command.stderr, "the first epoch is done")
+    command.wait_for(lambda: "epoch 1/9000" in command.stderr, "the first epoch is done")
     return command.worker(None)
 
 
@@ -45,7 +48,7 @@ def test_a_killed_worker_is_reported_with_its_last_log_lines_and_the_other_run_i
     out = tmp_path / "runs"
     tracks = ("--tracks", "torch,keras:tensorflow")
     # With this level TensorFlow logs its version of the processor's instructions when it starts.
-    with Running("compare", "mnist_cnn", *tracks, *SHORT, folder=tmp_path, TF_CPP_MIN_LOG_LEVEL="0") as command:
+    with Running("compare", CHAPTER, *tracks, *SHORT, folder=tmp_path, TF_CPP_MIN_LOG_LEVEL="0") as command:
         command.wait_for(lambda: ".keras-tensorflow_seed0.partial" in partial(out), "TensorFlow has begun its run")
         command.worker("tensorflow").kill()
         code = command.process.wait(60)
@@ -67,7 +70,7 @@ def test_a_killed_worker_is_reported_with_its_last_log_lines_and_the_other_run_i
 def test_ctrl_c_and_a_polite_kill_stop_the_worker_and_leave_nothing(
     tmp_path: Path, sent: signal.Signals, expected: int
 ):
-    with Running("run", "mnist_cnn", "--track", "torch", *LONG, folder=tmp_path) as command:
+    with Running("run", CHAPTER, "--track", "torch", *LONG, folder=tmp_path) as command:
         worker = in_training(command)
         command.process.send_signal(sent)
         code = command.process.wait(10)
@@ -80,7 +83,7 @@ def test_ctrl_c_and_a_polite_kill_stop_the_worker_and_leave_nothing(
 
 def test_ctrl_c_keeps_the_runs_that_were_finished(tmp_path: Path):
     out = tmp_path / "runs"
-    with Running("compare", "mnist_cnn", "--tracks", "torch", "--seeds", "9", *SHORT, folder=tmp_path) as command:
+    with Running("compare", CHAPTER, "--tracks", "torch", "--seeds", "9", *SHORT, folder=tmp_path) as command:
         command.wait_for(lambda: ".torch_seed1.partial" in partial(out), "the second run has begun")
         command.process.send_signal(signal.SIGINT)
         code = command.process.wait(10)
@@ -91,7 +94,7 @@ def test_ctrl_c_keeps_the_runs_that_were_finished(tmp_path: Path):
 
 
 def test_a_worker_whose_command_was_killed_ends_and_leaves_no_run(tmp_path: Path):
-    with Running("run", "mnist_cnn", "--track", "torch", *LONG, folder=tmp_path) as command:
+    with Running("run", CHAPTER, "--track", "torch", *LONG, folder=tmp_path) as command:
         worker = in_training(command)
         command.process.kill()
         command.process.wait(10)
@@ -102,7 +105,7 @@ def test_a_worker_whose_command_was_killed_ends_and_leaves_no_run(tmp_path: Path
 
 
 def test_a_worker_killed_before_any_run_is_finished_leaves_nothing(tmp_path: Path):
-    with Running("compare", "mnist_cnn", "--tracks", "torch", *LONG, folder=tmp_path) as command:
+    with Running("compare", CHAPTER, "--tracks", "torch", *LONG, folder=tmp_path) as command:
         in_training(command).kill()
         code = command.process.wait(30)
 

@@ -7,12 +7,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import chdir, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import psutil
+
+from shared.cli import main
 
 SCRIPT = Path(sys.executable).with_name("twotrack")
 
@@ -39,6 +43,24 @@ class Done:
 def twotrack(*arguments: object, folder: Path, check: bool = True, **environment: str) -> Done:
     """Run the command in `folder`; with `check`, require that it succeeds."""
     return run([SCRIPT, *arguments], folder, check, environment)
+
+
+def in_process(*arguments: object, folder: Path, check: bool = True) -> Done:
+    """Run the command in this process, for tests to which the process is not the point: a start takes half a second."""
+    words = [str(word) for word in arguments]
+    out, err, code = StringIO(), StringIO(), 0
+    on_sigterm = signal.getsignal(signal.SIGTERM)
+    # As if the script had been started: usage lines name the program by these two.
+    program = patch.multiple(sys, argv=["twotrack", *words]), patch.object(sys.modules["__main__"], "__package__", None)
+    with chdir(folder), redirect_stdout(out), redirect_stderr(err), program[0], program[1]:
+        try:
+            main()
+        except SystemExit as ended:
+            code = ended.code or 0
+        finally:
+            signal.signal(signal.SIGTERM, on_sigterm)
+    assert not check or code == 0, f"{words} failed:\n{err.getvalue()}"
+    return Done(code, out.getvalue(), err.getvalue())
 
 
 def python(code: str, *arguments: object, folder: Path, check: bool = True, **environment: str) -> Done:

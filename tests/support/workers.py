@@ -1,9 +1,14 @@
 """Worker processes shared by a whole test session: one per track, started at first use."""
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import pytest
+
 from shared.harness.processes import Worker
+
+_start, _stop = Worker.__init__, Worker.__exit__
 
 
 class Workers:
@@ -20,6 +25,24 @@ class Workers:
         self._stack.close()
 
     def call(self, track: str | None, task: str, /, **arguments: Any) -> Any:
+        return self._of(track).call(task, arguments)
+
+    def _of(self, track: str | None) -> Worker:
         if track not in self._running:
-            self._running[track] = self._stack.enter_context(Worker(track, "cpu"))
-        return self._running[track].call(task, arguments)
+            worker = object.__new__(Worker)
+            _start(worker, track, "cpu")
+            self._stack.callback(_stop, worker, None, None, None)
+            self._running[track] = worker
+        return self._running[track]
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """Let commands in this process take the session's workers where they start their own, so as to import less."""
+
+        def borrow(worker: Worker, track: str | None, *_: object, **__: object) -> None:
+            worker.__dict__.update(self._of(track).__dict__)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Worker, "__init__", borrow)
+            patch.setattr(Worker, "__exit__", lambda *_: None)
+            yield

@@ -1,6 +1,7 @@
 """Chapters that start from pretrained weights, as a user runs them, with small folders of their own."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ from PIL import Image
 
 from tests.bert import folders
 from tests.cli.test_bad_input import refused
-from tests.support.command_line import python, twotrack
+from tests.support.command_line import in_process, python, twotrack
+from tests.support.workers import Workers
 
 REVIEWS, LENGTH = 200, 16
 GOOD, BAD = "great great great great", "sep sep sep sep"
@@ -21,6 +23,12 @@ importlib.util.find_spec = lambda name, *rest: None if name == missing else find
 from shared.cli import main; main()
 """
 ODD = ["", " \n\t", "great coffee " * 500, "美味しいコーヒー", "☕😀👩‍👩‍👧", "[SEP] [MASK]", "<br />&eacute;"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _lent(workers: Workers) -> Iterator[None]:
+    with workers.lent():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +49,7 @@ def reviews(folder: Path) -> Path:
 def runs(folder: Path, reviews: Path) -> list[Path]:
     """One run of each default track on the file, with a small encoder."""
     own = folders.write(folder / "own")
-    done = twotrack(
+    done = in_process(
         *("run", "review_bert", "--weights", own, "--data", reviews, "--json"),
         *("--set", f"length={LENGTH}", "--set", "learning_rate=0.1"),
         folder=folder,
@@ -50,7 +58,7 @@ def runs(folder: Path, reviews: Path) -> list[Path]:
 
 
 def test_a_classifier_of_ones_own_texts_is_trained_and_asked(runs: list[Path], folder: Path):
-    (first, second) = twotrack("predict", runs[0], GOOD, BAD, "--json", folder=folder).json()
+    (first, second) = in_process("predict", runs[0], GOOD, BAD, "--json", folder=folder).json()
 
     assert (first["class_name"], second["class_name"]) == ("satisfied", "dissatisfied")
     assert sum(first["probabilities"].values()) == pytest.approx(1)
@@ -59,7 +67,7 @@ def test_a_classifier_of_ones_own_texts_is_trained_and_asked(runs: list[Path], f
 
 def test_odd_texts_get_the_same_answers_on_every_track(runs: list[Path], folder: Path):
     found = [
-        [one["probabilities"]["satisfied"] for one in twotrack("predict", *asked, "--json", folder=folder).json()]
+        [one["probabilities"]["satisfied"] for one in in_process("predict", *asked, "--json", folder=folder).json()]
         for asked in [(runs[0], *ODD), (runs[0], *ODD, "--track", "keras:tensorflow")]
     ]
 
@@ -123,7 +131,7 @@ def test_the_head_has_the_classes_of_ones_own_photos(photos: Path, folder: Path)
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(arguments: tuple[str, ...], message: str, tmp_path: Path):
-    assert refused(twotrack(*arguments, folder=tmp_path, check=False), tmp_path).startswith(message)
+    assert refused(in_process(*arguments, folder=tmp_path, check=False), tmp_path).startswith(message)
 
 
 @pytest.mark.parametrize(
