@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from shared import chapters, datasets, metrics
+from shared import chapters, datasets, metrics, statistics
 from shared.datasets.spec import Dataset
 from shared.errors import UserError
 from shared.export import latency
@@ -78,11 +78,13 @@ def _context(
     chapter = chapters.get(record.job.chapter)
     dataset = chapter.data(datasets.here(chapter.dataset, record.job.source))
     metric = METRICS[chapter.metric]
+    difference_rows = tables.difference_rows(runs)
     return {
         "chapter": chapter,
         "record": record,
         "track_rows": tables.track_rows(runs),
-        "difference_rows": tables.difference_rows(runs),
+        "difference_rows": difference_rows,
+        "verdict": statistics.summary([row.verdict for row in difference_rows]),
         "difference_text": lambda row: tables.difference_text(row, metric),
         "difference_figures": lambda row: tables.difference_figures(row, metric),
         "metric": metric,

@@ -55,6 +55,28 @@ def test_the_difference_counts_right_answers_and_disagreements(runs: list[Run]):
     assert row.within_margin
 
 
+def test_the_verdict_stands_on_top_of_page_text_and_json(runs: list[Run], page: Page):
+    (row,) = tables.difference_rows(runs)
+
+    assert (row.verdict.first, row.verdict.second, row.verdict.kind) == ("torch", "keras:jax", "undecided")
+    assert f"Verdict: {row.verdict.text}." in page.text
+    assert f"verdict: {row.verdict.text}" in tables.comparison_text(runs, {})
+    assert tables.comparison_json(runs, [], {})["verdict"] == row.verdict.text
+
+
+def test_seeds_decide_that_two_tracks_are_equivalent(tmp_path: Path):
+    runs = [
+        make_run(tmp_path / f"{number}{seed}", answers(LABELS, [number, seed]), LABELS, track=track, seed=seed)
+        for number, track in enumerate(WRONG)
+        for seed in (7, 9)
+    ]
+
+    (row,) = tables.difference_rows(runs)
+
+    assert row.verdict.kind == "equivalent"
+    assert [test.seed for test in row.verdict.seed_tests] == [7, 9]
+
+
 def test_a_difference_beyond_the_margin_is_not_within_it(runs: list[Run], tmp_path: Path):
     worse = make_run(tmp_path / "worse", answers(LABELS, list(range(100))), LABELS, track="keras:tensorflow")
 
