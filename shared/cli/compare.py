@@ -19,6 +19,8 @@ def compare(
     weights: options.Weights = None,
     epochs: options.Epochs = None,
     examples: options.Examples = None,
+    profile: options.Profile = "aligned",
+    own_start: options.OwnStart = None,
     device: options.Device = "auto",
     source: options.Source = "embedded",
     tfds_dir: options.TfdsDir = None,
@@ -28,7 +30,7 @@ def compare(
     out: options.Out = Path("runs"),
     json: options.Json = False,
 ) -> None:
-    """Train a chapter on several tracks, from the same start on the same batches, and write a report."""
+    """Train a chapter on several tracks, on the same batches, and write a report."""
     from shared.cli.console import print_json
     from shared.cli.training import exit_code, train
     from shared.errors import WorkerDiedError
@@ -45,6 +47,8 @@ def compare(
         recipe=recipe,
         epochs=epochs,
         examples=examples,
+        profile=profile,
+        own_start=own_start,
         device=device,
         source=source,
         data=data,

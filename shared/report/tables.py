@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from shared import chapters, datasets, metrics, statistics
+from shared import chapters, datasets, metrics, profiles, statistics
 from shared.harness.comparison import Failure
 from shared.harness.run_folder import Run
 from shared.metrics import METRICS, Metric
@@ -198,6 +198,7 @@ def comparison_json(
     return {
         "chapter": runs[0].record.job.chapter,
         "recipe": runs[0].record.job.recipe,
+        "profile": profiles.describe(runs[0].record.job.switched),
         "metric": metric_of(runs),
         "runs": run_rows(runs),
         "tracks": [asdict(row) for row in track_rows(runs)],
@@ -222,6 +223,8 @@ def comparison_text(runs: Sequence[Run], references: Mapping[str, Mapping[str, f
     lines += [f"{name:<{width}}{scores[metric_of(runs)]:.4f} (scikit-learn)" for name, scores in references.items()]
     differences = difference_rows(runs)
     lines += [difference_text(row, metric) for row in differences]
+    if runs[0].record.job.switched:
+        lines.append(f"profile: {profiles.describe(runs[0].record.job.switched)}")
     if differences:
         lines.append(f"verdict: {statistics.summary([row.verdict for row in differences])}")
     return "\n".join(lines)
