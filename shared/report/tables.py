@@ -79,7 +79,7 @@ def _track_row(track: str, runs: list[Run]) -> TrackRow:
     return TrackRow(
         track=track,
         seeds=[record.job.seed for record in records],
-        score=statistics.score(metric_of(runs), _logits(runs), runs[0].labels),
+        score=statistics.score(metric_of(runs), logits_of(runs), runs[0].labels),
         parameters=records[0].parameters,
         epoch_seconds=float(np.mean([record.epoch_seconds for record in records])),
         examples_per_second=float(np.mean([record.examples_per_second for record in records])),
@@ -107,8 +107,8 @@ def verdict(ones: Sequence[Run], others: Sequence[Run], pairs: int = 1) -> Verdi
     """
     return statistics.verdict(
         metric_of(ones),
-        _logits(ones),
-        _logits(others),
+        logits_of(ones),
+        logits_of(others),
         ones[0].labels,
         chapters.get(ones[0].record.job.chapter).margin,
         (ones[0].record.job.track, others[0].record.job.track),
@@ -120,7 +120,7 @@ def verdict(ones: Sequence[Run], others: Sequence[Run], pairs: int = 1) -> Verdi
 def _difference_row(first: str, second: str, pairs: list[tuple[Run, Run]], compared: int) -> DifferenceRow:
     margin = chapters.get(pairs[0][0].record.job.chapter).margin
     ones, others = [one for one, _ in pairs], [other for _, other in pairs]
-    difference = statistics.score_difference(metric_of(ones), _logits(ones), _logits(others), ones[0].labels)
+    difference = statistics.score_difference(metric_of(ones), logits_of(ones), logits_of(others), ones[0].labels)
     return DifferenceRow(
         first=first,
         second=second,
@@ -128,7 +128,7 @@ def _difference_row(first: str, second: str, pairs: list[tuple[Run, Run]], compa
         difference=difference,
         margin=margin,
         within_margin=-margin < difference.low and difference.high < margin,
-        disagreements=int((metrics.classes(_logits(ones)) != metrics.classes(_logits(others))).sum()),
+        disagreements=int((metrics.classes(logits_of(ones)) != metrics.classes(logits_of(others))).sum()),
         predictions=sum(len(one.labels) for one, _ in pairs),
         verdict=verdict(ones, others, compared),
     )
@@ -157,7 +157,7 @@ def metric_of(runs: Sequence[Run]) -> str:
     return chapters.get(runs[0].record.job.chapter).metric
 
 
-def _logits(runs: Sequence[Run]) -> np.ndarray:
+def logits_of(runs: Sequence[Run]) -> np.ndarray:
     """Return test outputs (runs, examples, classes or 1)."""
     return np.stack([run.logits for run in runs])
 
