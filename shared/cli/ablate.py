@@ -24,7 +24,7 @@ def ablate(
     json: options.Json = False,
 ) -> None:
     """Train a chapter aligned, then with one default of each framework at a time, then with all: what each costs."""
-    from shared.cli.console import print_error, print_json, training_progress
+    from shared.cli.console import data_progress, print_error, print_json, training_progress
     from shared.errors import WorkerDiedError
     from shared.harness import ablation
     from shared.harness.comparison import fresh_folder, timestamp
@@ -43,9 +43,11 @@ def ablate(
         device=device,
     )
     folder = fresh_folder(out, f"ablate_{chapter}_{recipe}_{timestamp()}")
-    require_writable(out)
+    with data_progress() as show_data:
+        jobs = ablation.aligned_jobs(request, folder, show_data)
+    require_writable(folder)
     with training_progress() as show:
-        found = ablation.ablate(request, folder, show)
+        found = ablation.ablate(jobs, show)
     for failure in found.failures:
         print_error(failure.message)
     if not found.tracks:

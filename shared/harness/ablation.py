@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
 
 from shared.errors import WorkerDiedError
@@ -24,42 +25,44 @@ class Ablation:
     failures: list[Failure] = field(default_factory=list)
 
 
-def ablate(request: Request, folder: Path, on_progress: OnProgress, on_data: OnConversion = lambda _: None) -> Ablation:
+def aligned_jobs(request: Request, folder: Path, on_data: OnConversion = lambda _: None) -> list[Job]:
+    """Check the whole request and return its aligned jobs; UserError for what cannot be done."""
+    return plan(replace(request, profile=ALIGNED), lambda track, seed: _folder(folder, track, ALIGNED, seed), on_data)
+
+
+def ablate(jobs: Sequence[Job], on_progress: OnProgress) -> Ablation:
     """Train every track aligned, with all of its defaults, and with each of them that changes something there.
 
-    One worker per track does all of its runs. Raises UserError for what cannot be done, before any worker starts.
+    One worker per track does all of its runs, which lie beside those of the aligned jobs.
     """
     found = Ablation()
-    jobs = plan(replace(request, profile=ALIGNED), lambda track, seed: _folder(folder, track, ALIGNED, seed), on_data)
-    for track in request.tracks:
-        mine = [job for job in jobs if job.track == track]
+    for track, of_track in groupby(jobs, lambda job: job.track):
+        mine = list(of_track)
         try:
-            with Worker(track, request.device) as worker:
-                found.tracks[track] = dict(_variants(mine, folder, lambda job: _train(worker, job, on_progress)))
+            with Worker(track, mine[0].device) as worker:
+                found.tracks[track] = dict(_variants(mine, lambda job: _train(worker, job, on_progress)))
         except WorkerDiedError as error:
             found.failures.append(Failure(track, str(error)))
             on_progress(mine[0], {"phase": "failed"})
     return found
 
 
-def _variants(aligned: Sequence[Job], folder: Path, train: Callable[[Job], Run]) -> Iterator[tuple[str, list[Run]]]:
+def _variants(aligned: Sequence[Job], train: Callable[[Job], Run]) -> Iterator[tuple[str, list[Run]]]:
     """Do the runs of one track: aligned, then all defaults, which tell what there is to switch, then one by one."""
 
     def runs(name: str, switched: Sequence[str]) -> list[Run]:
-        return [
-            train(
-                job.model_copy(
-                    update={"switched": list(switched), "folder": _folder(folder, job.track, name, job.seed)}
-                )
-            )
-            for job in aligned
-        ]
+        return [train(_switched(job, name, switched)) for job in aligned]
 
     yield ALIGNED, runs(ALIGNED, ())
     native = runs(NATIVE, SWITCHES)
     for name in native[0].record.switched:
         yield name, runs(name, (name,))
     yield NATIVE, native
+
+
+def _switched(aligned: Job, name: str, switched: Sequence[str]) -> Job:
+    folder = _folder(aligned.folder.parent, aligned.track, name, aligned.seed)
+    return aligned.model_copy(update={"switched": list(switched), "folder": folder})
 
 
 def _train(worker: Worker, job: Job, on_progress: OnProgress) -> Run:

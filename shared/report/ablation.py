@@ -13,7 +13,6 @@ from shared.metrics import METRICS
 from shared.profiles import ALIGNED, NATIVE, SWITCHES
 from shared.report import tables
 from shared.statistics import Estimate, Verdict
-from shared.statistics.verdict import in_words
 
 ENTRIES = {entry.slug: entry for entry in LEDGER}
 NOTHING = "-"
@@ -91,7 +90,7 @@ def _name(switched: str) -> str:
 
 
 def _text(metric: str, change: Estimate) -> str:
-    value, low, high = (in_words(metric, one, unit=False) for one in (change.value, change.low, change.high))
+    value, low, high = (statistics.in_words(metric, one, unit=False) for one in (change.value, change.low, change.high))
     return f"{value} [{low}, {high}]"
 
 

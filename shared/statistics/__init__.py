@@ -2,7 +2,8 @@
 
 from shared.statistics.intervals import Estimate, accuracy, accuracy_difference, score, score_difference
 from shared.statistics.paired import SeedTest
-from shared.statistics.verdict import Verdict, summary, verdict
+from shared.statistics.verdict import Verdict, verdict
+from shared.statistics.wording import in_words, summary
 
 __all__ = [
     "Estimate",
@@ -10,6 +11,7 @@ __all__ = [
     "Verdict",
     "accuracy",
     "accuracy_difference",
+    "in_words",
     "score",
     "score_difference",
     "summary",

@@ -11,18 +11,18 @@ whatever the noise. Of several pairs of tracks, "different" is tested at 5 % div
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from scipy import stats
 
 from shared import metrics
-from shared.metrics import METRICS
 from shared.statistics.areas import bootstrap
 from shared.statistics.intervals import over_examples
 from shared.statistics.paired import SeedTest, seed_tests
-from shared.statistics.power import MOST_SEEDS, POWER, seeds_to_decide
+from shared.statistics.power import POWER, seeds_to_decide
+from shared.statistics.wording import sentence
 
 LEVEL = 0.05
 _ROUNDING = 1e-12
@@ -45,7 +45,9 @@ class Verdict:
     """The interval at 90 %, which is to lie inside the margin."""
     wide_low: float
     wide_high: float
-    """The interval at 95 %, wider for several pairs of tracks, which is to lie outside."""
+    """The wider interval, which is to lie outside."""
+    wide_confidence: float
+    """0.95, more for several pairs of tracks."""
     p_equivalent: float | None
     """Of the two one-sided tests; None if the seeds do not scatter."""
     method: str
@@ -55,7 +57,7 @@ class Verdict:
     """None if it is decided, or 1,000 seeds would not do."""
     assumption: str
     """Behind `seeds_to_decide`; empty if it is decided."""
-    text: str
+    text: str = ""
     """All of it in one sentence."""
 
 
@@ -90,7 +92,7 @@ def verdict(
     found = _intervals(metric, first, second, labels, differences, level)
     kind = "undecided" if len(differences) == 1 else str(decide(found, margin))
     needed, assumption = (None, "") if kind != "undecided" else _to_decide(differences, found, margin, level)
-    return Verdict(
+    made = Verdict(
         kind=kind,
         first=names[0],
         second=names[1],
@@ -101,13 +103,14 @@ def verdict(
         high=found.high,
         wide_low=found.wide_low,
         wide_high=found.wide_high,
+        wide_confidence=1 - level,
         p_equivalent=_p_equivalent(differences, margin),
         method=found.method,
         seed_tests=seed_tests(metric, first, second, labels, seeds or range(len(first))),
         seeds_to_decide=needed,
         assumption=assumption,
-        text=_text(kind, names, metric, differences, found, margin, needed, level),
     )
+    return replace(made, text=sentence(made))
 
 
 def decide(intervals: "_Intervals", margin: float) -> np.ndarray:
@@ -167,68 +170,3 @@ def _to_decide(differences: np.ndarray, found: _Intervals, margin: float, level:
         f"the true difference is the one seen and {source} (standard deviation {deviation:.2g}); power {POWER:.0%}"
     )
     return needed and max(needed, len(differences) + 1), assumption
-
-
-def _text(
-    kind: Kind,
-    names: tuple[str, str],
-    metric: str,
-    differences: np.ndarray,
-    found: _Intervals,
-    margin: float,
-    needed: int | None,
-    level: float,
-) -> str:
-    count, bound = len(differences), in_words(metric, margin, signed=False)
-    seeds = "1 seed" if count == 1 else f"{count} seeds"
-    wide = kind == "different"
-    low, high = (found.wide_low, found.wide_high) if wide else (found.low, found.high)
-    interval = (
-        f"{in_words(metric, float(differences.mean()))} "
-        f"[{in_words(metric, low, unit=False)}, {in_words(metric, high, unit=False)}] "
-        f"({100 * (1 - level) if wide else 90:.3g} % interval, {seeds})"
-    )
-    pair = f"{names[0]} and {names[1]}"
-    if kind == "equivalent":
-        return f"{pair} are equivalent: the difference of {interval} lies within the margin of {bound}"
-    if kind == "different":
-        return f"{pair} are different: the difference of {interval} lies beyond the margin of {bound}"
-    reason = (
-        "one seed cannot tell the tracks from its own luck"
-        if count == 1
-        else f"the interval reaches across the margin of {bound}"
-    )
-    remedy = f"about {needed} seeds would decide" if needed else f"{MOST_SEEDS:,} seeds would not decide"
-    return f"{pair} are undecided: the difference is {interval}, and {reason}; {remedy}"
-
-
-def in_words(metric: str, value: float, signed: bool = True, unit: bool = True) -> str:
-    """Return a difference in the metric's customary unit."""
-    known = METRICS[metric]
-    number = f"{100 * value:+.2f}" if known.in_points else f"{value:+.4f}"
-    if not signed:
-        number = f"{100 * value if known.in_points else value:g}"
-    return f"{number} {'points' if known.in_points else known.label}" if unit else number
-
-
-def summary(verdicts: Sequence[Verdict]) -> str:
-    """Return one sentence about all pairs of tracks; empty if there is none."""
-    if len(verdicts) < 2:
-        return verdicts[0].text if verdicts else ""
-    if all(one.kind == "equivalent" for one in verdicts):
-        one = verdicts[0]
-        tracks = {name for pair in verdicts for name in (pair.first, pair.second)}
-        return (
-            f"all {len(tracks)} tracks are equivalent: the 90 % interval of every difference over "
-            f"{_seed_counts(verdicts)} seeds lies within the margin of {in_words(one.metric, one.margin, signed=False)}"
-        )
-    different = [one for one in verdicts if one.kind == "different"]
-    most = different or [one for one in verdicts if one.kind == "undecided"]
-    worst = max(most, key=lambda one: abs(one.difference))
-    others = f" ({len(most)} of {len(verdicts)} pairs of tracks are {worst.kind})"
-    return worst.text + others
-
-
-def _seed_counts(verdicts: Sequence[Verdict]) -> str:
-    counts = sorted({len(one.seed_tests) for one in verdicts})
-    return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"

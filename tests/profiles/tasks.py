@@ -3,12 +3,15 @@
 import importlib
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xxhash
 
 from shared import chapters
+from shared.harness import prediction
+from shared.harness.run_folder import read
 from shared.profiles import Switches
 from shared.track import open_track
 from shared.training import OPTIMIZERS
@@ -88,6 +91,13 @@ def torch_optimizer(arguments: Arguments, report: object) -> dict[str, Any]:
             plain.param_groups[0]["lr"] = RATES[step]
             updates.step()
     return {"ours": ours.tolist(), "torchs": theirs.tolist(), "acted": sorted(switches.acted)}
+
+
+def predict(arguments: Arguments, report: object) -> None:
+    """Write what the run's model answers on a track for the test split of the data that the run saw."""
+    run = read(Path(arguments["folder"]))
+    dataset = chapters.get(run.record.job.chapter).data(run.record.job.source)
+    np.save(arguments["out"], prediction._logits(arguments, lambda *_: None, run, dataset, dataset.test.inputs))
 
 
 def _build(arguments: Arguments) -> Any:

@@ -10,9 +10,8 @@ import pytest
 
 from shared.cli.console import _title
 from shared.harness import ablation
-from shared.harness.ablation import Ablation, ablate
+from shared.harness.ablation import Ablation
 from shared.harness.comparison import Request
-from shared.harness.records import Job
 from shared.profiles import SWITCHES
 from shared.report.ablation import ablation_json, ablation_markdown, ablation_text, changes
 from shared.statistics import score_difference
@@ -32,16 +31,15 @@ SWITCHED = {
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory, workers: Workers) -> Ablation:
     """The ablation of one seed on the session's workers and the small data."""
-    folder, plan = tmp_path_factory.mktemp("ablation"), ablation.plan
-
-    def small_jobs(*asked: Any) -> list[Job]:
-        return [job.model_copy(update={"source": small_source(folder)}) for job in plan(*asked)]
-
+    folder = tmp_path_factory.mktemp("ablation")
     request = Request("mnist_cnn", TRACKS, (SEED,), settings=SETTINGS, examples=128, device="cpu")
+    jobs = [
+        job.model_copy(update={"source": small_source(folder)})
+        for job in ablation.aligned_jobs(request, folder / "runs")
+    ]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ablation, "plan", small_jobs)
         patch.setattr(ablation, "Worker", lambda track, device: nullcontext(SharedWorker(workers, track)))
-        return ablate(request, folder, lambda job, figures: None)
+        return ablation.ablate(jobs, lambda job, figures: None)
 
 
 class SharedWorker:
@@ -122,9 +120,9 @@ def test_progress_says_what_is_switched(found: Ablation):
     assert _title(job) == f"torch seed {SEED}, aligned but for adam_epsilon"
 
 
-def test_the_command_refuses_a_chapter_that_there_is_not(tmp_path: Path):
-    done = twotrack("ablate", "mnist_cn", folder=tmp_path, check=False)
+def test_the_command_refuses_what_cannot_be_done_and_leaves_nothing(tmp_path: Path):
+    done = twotrack("ablate", "mnist_cnn", "--seeds", 0, folder=tmp_path, check=False)
 
     assert done.code == 2
-    assert "mnist_cnn" in done.error_line
+    assert "--seeds" in done.error_line
     assert list(tmp_path.iterdir()) == []

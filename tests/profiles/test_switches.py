@@ -10,6 +10,7 @@ from shared import profiles
 from shared.differences.ledger import LEDGER
 from shared.differences.spec import never_used
 from shared.errors import UserError
+from shared.harness import continuing
 from shared.profiles import INITIALISATION, KEPT, SWITCHES
 from tests.support.jobs import train
 from tests.support.workers import Workers
@@ -125,6 +126,21 @@ def test_with_its_own_start_a_run_begins_with_what_the_framework_draws(workers: 
     built = workers.call(track, f"{TASKS}own_weights", track=track, chapter="mnist_cnn", settings=BN_GAP)
     assert run.record.initial_weights == built
     assert run.record.switched == ["dense_start", "convolution_start"]
+
+
+def test_a_native_run_predicts_again_what_it_has_predicted_and_not_on_another_framework(
+    workers: Workers, tmp_path: Path
+):
+    run = train(workers, tmp_path / "native", KERAS, settings=BN_GAP, profile="native")
+    arguments = {"folder": str(run.folder), "device": "cpu", "out": str(tmp_path / "again.npy")}
+
+    workers.call(KERAS, f"{TASKS}predict", track=KERAS, **arguments)
+
+    assert np.array_equal(np.load(tmp_path / "again.npy"), run.logits)
+    with pytest.raises(UserError, match="batch_norm_epsilon"):
+        workers.call("torch", f"{TASKS}predict", track="torch", **arguments)
+    with pytest.raises(UserError, match="--profile aligned"):
+        continuing.find(run.folder, "mnist_cnn")
 
 
 def test_one_kind_of_weights_starts_from_the_frameworks_own_and_the_others_do_not(workers: Workers):

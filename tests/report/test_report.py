@@ -16,6 +16,7 @@ from shared.errors import UserError
 from shared.harness.comparison import Failure
 from shared.harness.run_folder import Run
 from shared.harness.training import describe
+from shared.profiles import switched
 from shared.report import _confusions, disagreements, find_runs, tables, write_report
 from tests.support.pages import Page
 from tests.support.runs import answers, make_run
@@ -75,6 +76,17 @@ def test_seeds_decide_that_two_tracks_are_equivalent(tmp_path: Path):
 
     assert row.verdict.kind == "equivalent"
     assert [test.seed for test in row.verdict.seed_tests] == [7, 9]
+
+
+def test_runs_of_several_profiles_are_refused_and_one_is_named(tmp_path: Path):
+    aligned, native = (make_run(tmp_path / track, track=track) for track in ("torch", "keras_torch"))
+    job = native.record.job.model_copy(update={"track": "keras:jax", "switched": list(switched("native", None))})
+    native = make_run(tmp_path / "native", job=job)
+
+    with pytest.raises(UserError, match=r"profile .* aligned, same start, .* native, own start"):
+        find_runs([aligned.folder, native.folder])
+    assert "profile: native, own start" in tables.comparison_text([native], {})
+    assert tables.comparison_json([aligned], [], {})["profile"] == "aligned, same start"
 
 
 def test_a_difference_beyond_the_margin_is_not_within_it(runs: list[Run], tmp_path: Path):
