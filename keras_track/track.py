@@ -1,18 +1,19 @@
 """The Track contract on Keras 3; the backend is the one that KERAS_BACKEND named before the import."""
 
 import importlib
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from typing import Any
 
 import keras
 import numpy as np
 
-from keras_track import backends, freezing, losses, optimizers, precision, weights
+from keras_track import backends, freezing, losses, native, optimizers, precision, weights
 from keras_track.curvature import Curvature
 from shared.chapters.spec import Chapter
 from shared.datasets.batches import Batch
 from shared.inputs import Inputs
 from shared.losses import LossName, as_targets
+from shared.profiles import Switches
 from shared.track import Track, TrackModel, TrackSpec, choose_device
 from shared.training import Recipe
 from shared.transfer import BASE, HEAD
@@ -37,12 +38,14 @@ class KerasTrack(Track):
     def __init__(self, name: str, device: str, backend: backends.Backend):
         self.name, self.device, self._backend = name, device, backend
 
-    def build(self, chapter: Chapter, config: Any, seed: int) -> "KerasModel":
-        """Build keras_track.models.<slug>, forgetting the process's earlier models."""
+    def build(self, chapter: Chapter, config: Any, seed: int, switched: Collection[str] = ()) -> "KerasModel":
+        """Build keras_track.models.<slug>, forgetting the process's earlier models, then switch layers."""
         keras.backend.clear_session()
         keras.utils.set_random_seed(seed)
         model = importlib.import_module(f"keras_track.models.{chapter.slug}").build(config)
-        return KerasModel(model, chapter.loss, self._backend)
+        switches = Switches(switched)
+        switches.apply(native.LAYERS, model.get_layer(HEAD) if chapter.transfer else model)
+        return KerasModel(model, chapter.loss, self._backend, switches)
 
     def synchronise(self) -> None:
         """Nothing to wait for: a training step returns its loss, and a prediction its outputs, to the host."""
@@ -55,8 +58,8 @@ class KerasTrack(Track):
 class KerasModel(TrackModel):
     """A keras.Model with loss and optimizer."""
 
-    def __init__(self, model: keras.Model, loss: LossName, backend: backends.Backend):
-        self.model, self._loss, self._backend = model, loss, backend
+    def __init__(self, model: keras.Model, loss: LossName, backend: backends.Backend, switches: Switches):
+        self.model, self._loss, self._backend, self.switches = model, loss, backend, switches
 
     def weights(self) -> dict[str, np.ndarray]:
         """Return copies of all weights, in canonical form."""
@@ -80,14 +83,13 @@ class KerasModel(TrackModel):
 
     def head(self) -> "KerasModel":
         """Return the head, which takes features (batch, features)."""
-        return KerasModel(self.model.get_layer(HEAD), self._loss, self._backend)
+        return KerasModel(self.model.get_layer(HEAD), self._loss, self._backend, self.switches)
 
     def compile(self, recipe: Recipe, learning_rates: Sequence[float]) -> None:
         """Attach loss and optimizer."""
-        self.model.compile(
-            optimizer=optimizers.build(recipe.optimizer, learning_rates),
-            loss=losses.build(self._loss),
-        )
+        optimizer = optimizers.build(recipe.optimizer, learning_rates)
+        self.switches.apply(native.OPTIMIZERS, optimizer, self.model)
+        self.model.compile(optimizer=optimizer, loss=losses.build(self._loss))
         self.model.optimizer.build(self.model.trainable_variables)
         self._curvature = Curvature(self.model, self._loss)
 

@@ -27,13 +27,21 @@ EMBEDDING_DEVIATION = 0.02
 LSTM_GATES, FORGET_GATE = 4, 1
 
 
-def start(chapter: "Chapter", config: Any, shapes: Mapping[str, Shape], seed: int) -> dict[str, np.ndarray]:
+def start(
+    chapter: "Chapter",
+    config: Any,
+    shapes: Mapping[str, Shape],
+    seed: int,
+    own: Mapping[str, np.ndarray] = MappingProxyType({}),
+) -> dict[str, np.ndarray]:
     """Return the weights with which training of a chapter's model begins: pretrained where there are, else drawn.
 
-    `shapes` are those of the model by canonical name. Raises UserError if pretrained weights cannot be had.
+    `shapes` are those of the model by canonical name; `own` weights of the model stay as its framework has drawn
+    them, unless they are pretrained. Raises UserError if pretrained weights cannot be had.
     """
     pretrained = chapter.transfer.start(config, shapes) if chapter.transfer else {}
-    return pretrained | draw({name: shape for name, shape in shapes.items() if name not in pretrained}, seed)
+    drawn = draw({name: shape for name, shape in shapes.items() if name not in pretrained}, seed)
+    return drawn | dict(own) | pretrained
 
 
 def draw(shapes: Mapping[str, Shape], seed: int) -> dict[str, np.ndarray]:

@@ -2,7 +2,7 @@
 
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from shared.chapters.spec import Chapter
     from shared.datasets.batches import Batch
     from shared.inputs import Inputs
+    from shared.profiles import Switches
     from shared.training import Recipe
 
 
@@ -26,6 +27,9 @@ class TrackModel(ABC):
     Weights cross this line in canonical form only: a mapping from `layer.parameter` to an array,
     channels last, dense kernels (inputs, outputs), convolution kernels (height, width, inputs, outputs).
     """
+
+    switches: "Switches"
+    """What is as the framework has it by default; `acted` is complete once the model was compiled."""
 
     @abstractmethod
     def weights(self) -> dict[str, "np.ndarray"]:
@@ -93,8 +97,11 @@ class Track(ABC):
     """cpu or cuda."""
 
     @abstractmethod
-    def build(self, chapter: "Chapter", config: Any, seed: int) -> TrackModel:
-        """Build the chapter's model; the seed fixes what the framework draws itself, such as dropout."""
+    def build(self, chapter: "Chapter", config: Any, seed: int, switched: Collection[str] = ()) -> TrackModel:
+        """Build the chapter's model; the seed fixes what the framework draws itself, such as dropout.
+
+        `switched` entries of the ledger are as the framework has them by default, all others aligned.
+        """
 
     @abstractmethod
     def synchronise(self) -> None:

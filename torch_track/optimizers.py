@@ -18,7 +18,13 @@ Parameters = Iterable[nn.Parameter]
 
 def build(spec: Optimizer, learning_rates: Sequence[float], parameters: Parameters) -> torch.optim.Optimizer:
     """Return the torch optimizer for `spec`, with a learning rate for every step."""
-    optimizer = _make(spec, parameters)
+    optimizer = make(spec, parameters)
+    follow(optimizer, spec, learning_rates)
+    return optimizer
+
+
+def follow(optimizer: torch.optim.Optimizer, spec: Optimizer, learning_rates: Sequence[float]) -> None:
+    """Give every step of the optimizer its learning rate, and Adam's its eps."""
     for group in optimizer.param_groups:
         group["steps_done"] = 0
 
@@ -30,10 +36,10 @@ def build(spec: Optimizer, learning_rates: Sequence[float], parameters: Paramete
                 group["eps"] = _adam_epsilon(spec, group["steps_done"])
 
     optimizer.register_step_pre_hook(set_step)
-    return optimizer
 
 
-def _make(spec: Optimizer, parameters: Parameters) -> torch.optim.Optimizer:
+def make(spec: Optimizer, parameters: Parameters) -> torch.optim.Optimizer:
+    """Return the torch optimizer for `spec`, with its learning rate at every step."""
     common = {"lr": spec.learning_rate, "weight_decay": spec.weight_decay}
     match spec:
         case SGD(momentum=0):
@@ -116,10 +122,13 @@ class RootEpsilonRMSprop(DecoupledOptimizer):
     def _update(self, parameter: nn.Parameter, gradient: Tensor, group: dict) -> None:
         v = self._slot(parameter, "square_average")
         v.mul_(group["rho"]).addcmul_(gradient, gradient, value=1 - group["rho"])
-        step = group["lr"] * gradient / (v + group["eps"]).sqrt()
+        step = group["lr"] * gradient / self._root(v, group["eps"])
         if group["momentum"]:
             step = self._slot(parameter, "step_average").mul_(group["momentum"]).add_(step)
         parameter.sub_(step)
+
+    def _root(self, v: Tensor, epsilon: float) -> Tensor:
+        return (v + epsilon).sqrt()
 
 
 class Lion(DecoupledOptimizer):

@@ -2,7 +2,7 @@
 
 import copy
 import importlib
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,11 @@ from shared.chapters.spec import Chapter
 from shared.datasets.batches import Batch
 from shared.inputs import Input, Inputs, by_name, describe
 from shared.losses import TARGET_KINDS, LossName, as_targets
+from shared.profiles import Switches
 from shared.track import Track, TrackModel, TrackSpec, choose_device
 from shared.training import Recipe
 from shared.transfer import BASE, HEAD
-from torch_track import freezing, optimizers, weights
+from torch_track import freezing, native, weights
 from torch_track.axes import dense_inputs
 from torch_track.curvature import Curvature
 from torch_track.inputs import example, tensors
@@ -37,13 +38,15 @@ class TorchTrack(Track):
     def __init__(self, name: str, device: str):
         self.name, self.device = name, device
 
-    def build(self, chapter: Chapter, config: Any, seed: int) -> "TorchModel":
-        """Build torch_track.models.<slug> on the device."""
+    def build(self, chapter: Chapter, config: Any, seed: int, switched: Collection[str] = ()) -> "TorchModel":
+        """Build torch_track.models.<slug> on the device, then switch layers."""
         torch.manual_seed(seed)
         module = importlib.import_module(f"torch_track.models.{chapter.slug}").build(config).to(self.device)
+        switches = Switches(switched)
+        switches.apply(native.LAYERS, module.get_submodule(HEAD) if chapter.transfer else module)
         inputs = describe(chapter.inputs(config))
         flattened = dense_inputs(module, *tensors(example(inputs), inputs, self.device, torch.float32))
-        return TorchModel(module, flattened, inputs, chapter.loss, self.device)
+        return TorchModel(module, flattened, inputs, chapter.loss, self.device, switches)
 
     def synchronise(self) -> None:
         """Wait for the GPU, if there is one."""
@@ -65,8 +68,10 @@ class TorchModel(TrackModel):
         inputs: Mapping[str, Input],
         loss: LossName,
         device: str,
+        switches: Switches,
     ):
         self.module, self._flattened, self._inputs, self._loss, self._device = module, flattened, inputs, loss, device
+        self.switches = switches
 
     def weights(self) -> dict[str, np.ndarray]:
         """Return copies of all weights, in canonical form."""
@@ -91,11 +96,13 @@ class TorchModel(TrackModel):
 
     def head(self) -> "TorchModel":
         """Return the head, which takes features (batch, features)."""
-        return TorchModel(self.module.get_submodule(HEAD), {}, describe((1,)), self._loss, self._device)
+        head = self.module.get_submodule(HEAD)
+        return TorchModel(head, {}, describe((1,)), self._loss, self._device, self.switches)
 
     def compile(self, recipe: Recipe, learning_rates: Sequence[float]) -> None:
         """Attach the optimizer."""
-        self._optimizer = optimizers.build(recipe.optimizer, learning_rates, self.module.parameters())
+        parameters = self.module.parameters()
+        self._optimizer = native.optimizer(recipe.optimizer, learning_rates, parameters, self.switches)
         self._curvature = Curvature(self.module, self._optimizer, self._loss)
 
     def train_step(self, batch: Batch) -> float:

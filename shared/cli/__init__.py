@@ -6,6 +6,7 @@ import sys
 import typer
 
 from shared.cli import (
+    ablate,
     check_export,
     compare,
     convert,
@@ -43,6 +44,7 @@ app.command("run")(run.run)
 app.command("compare")(compare.compare)
 app.command("verify")(verify.verify)
 app.command("differences")(differences.differences)
+app.command("ablate")(ablate.ablate)
 app.command("experiment")(experiment.experiment)
 app.command("convert")(convert.convert)
 app.command("predict")(predict.predict)

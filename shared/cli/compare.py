@@ -20,6 +20,8 @@ def compare(
     weights: options.Weights = None,
     epochs: options.Epochs = None,
     examples: options.Examples = None,
+    profile: options.Profile = "aligned",
+    own_start: options.OwnStart = None,
     device: options.Device = "auto",
     source: options.Source = "embedded",
     tfds_dir: options.TfdsDir = None,
@@ -36,7 +38,7 @@ def compare(
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """Train a chapter on several tracks, from the same start on the same batches, and write a report.
+    """Train a chapter on several tracks, on the same batches, and write a report.
 
     Of a comparison that is continued, CHAPTER and options are known; those given again must be the same.
     """
@@ -56,6 +58,8 @@ def compare(
         recipe=recipe,
         epochs=epochs,
         examples=examples,
+        profile=profile,
+        own_start=own_start,
         device=device,
         source=source,
         data=data,

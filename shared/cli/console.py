@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from shared import profiles
+
 if TYPE_CHECKING:
     from shared.export.check import Check
     from shared.harness.comparison import OnProgress
@@ -91,7 +93,8 @@ def _plain_line(job: "Job", figures: Mapping[str, Any]) -> None:
 
 
 def _title(job: "Job") -> str:
-    return f"{job.track} seed {job.seed}"
+    title = f"{job.track} seed {job.seed}"
+    return f"{title}, {profiles.describe(job.switched)}" if job.switched else title
 
 
 def _epoch_text(figures: Mapping[str, Any]) -> str:

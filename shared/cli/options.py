@@ -50,6 +50,14 @@ Images = Annotated[
     Path | None, typer.Option(help="A folder of your own photos, one sub-folder per class, instead of --source.")
 ]
 SkipBroken = Annotated[bool, typer.Option("--skip-broken", help="Leave out files below --images that are no photos.")]
+Profile = Annotated[str, typer.Option(help="aligned: every default made equal. native: each framework's own defaults.")]
+OwnStart = Annotated[
+    bool | None,
+    typer.Option(
+        "--own-start/--same-start",
+        help="Initial weights: each framework's own, or the same in every track [default: same; own with native].",
+    ),
+]
 Out = Annotated[Path, typer.Option(help="Folder for results.")]
 
 TRACK_LIST = ", ".join(TRACKS)

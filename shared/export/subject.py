@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from shared import __version__, chapters, datasets, metrics
+from shared import __version__, chapters, datasets, metrics, profiles
 from shared.chapters.spec import Chapter
 from shared.datasets.spec import Dataset
 from shared.export.formats import INPUT_TYPES, LOGITS, PROBABILITIES
@@ -50,7 +50,9 @@ class Subject:
 
     def model(self, track: str) -> TrackModel:
         """Return the model with the run's weights on a track of this process, on the CPU."""
-        model = open_track(track, "cpu").build(self.chapter, self.config, self.run.record.job.seed)
+        record = self.run.record
+        profiles.require_outputs(record.switched, record.job.track, track)
+        model = open_track(track, "cpu").build(self.chapter, self.config, record.job.seed, record.switched)
         model.load_weights(self.run.weights)
         return model
 

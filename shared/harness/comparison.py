@@ -8,7 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from shared import chapters, datasets
+from shared import chapters, datasets, profiles
 from shared.chapters.spec import Chapter
 from shared.datasets import Source
 from shared.datasets.files import DataFile
@@ -46,6 +46,9 @@ class Request:
     """Leave out files of that folder that are no photos."""
     start: Path | None = None
     """The folder of a run to continue, with its settings, instead of the chapter's initial weights."""
+    profile: str = profiles.ALIGNED
+    own_start: bool | None = None
+    """Each framework's own initial weights; None: as the profile has it."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ def plan(
     continued = continuing.find(request.start, request.chapter) if request.start else None
     if continued and "weights" in request.settings:
         raise UserError("--from and --weights both say which weights to start from; give one of them.")
+    switched = _switched(request)
     settings = (continued.record.job.settings if continued else {}) | dict(request.settings)
     recipe = chapter.recipe(request.recipe, settings)
     config = chapter.configure(settings)
@@ -99,10 +103,19 @@ def plan(
             folder=name_folder(track, seed).absolute(),
             command=sys.argv,
             continues=continued and continuing.describe(continued),
+            switched=switched,
         )
         for track in request.tracks
         for seed in request.seeds
     ]
+
+
+def _switched(request: Request) -> list[str]:
+    """Return the ledger's entries that the request switches; a run that continues another one has its start."""
+    if request.start and request.own_start:
+        raise UserError("--from and --own-start both say which weights to start from; give one of them.")
+    names = profiles.switched(request.profile, request.own_start)
+    return [name for name in names if not (request.start and name in profiles.INITIALISATION)]
 
 
 def _source(request: Request, dataset: str, continued: Run | None, on_data: OnConversion) -> Source:

@@ -6,6 +6,7 @@ not: each framework keeps that state in its own form, and a schedule is over whe
 
 from pathlib import Path
 
+from shared import profiles
 from shared.bridge import BridgeError
 from shared.errors import UserError
 from shared.harness.records import Continued
@@ -20,6 +21,11 @@ def find(folder: Path, chapter: str) -> Run:
         raise UserError(
             f"--from: '{folder}' is a run of the chapter '{run.record.job.chapter}', not of '{chapter}'; "
             "name a run of this chapter."
+        )
+    if own := [name for name in profiles.OUTPUTS if name in run.record.switched]:
+        raise UserError(
+            f"--from: '{folder}' has its framework's own {', '.join(own)}; expected a run of --profile aligned, whose "
+            "weights answer alike on every track."
         )
     return run
 

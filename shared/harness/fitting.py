@@ -106,8 +106,9 @@ class Fit:
         if self._job.continues:
             continuing.load(self._model, self._job.continues)
         else:
-            shapes = {name: array.shape for name, array in self._model.weights().items()}
-            self._model.load_weights(initial_weights.start(self._chapter, self._config, shapes, self._job.seed))
+            built = self._model.weights()
+            shapes, own = {name: array.shape for name, array in built.items()}, self._model.switches.own_weights(built)
+            self._model.load_weights(initial_weights.start(self._chapter, self._config, shapes, self._job.seed, own))
         loaded = self._model.weights()
         self.initial_weights = {name: xxhash.xxh3_128_hexdigest(array) for name, array in loaded.items()}
         self.parameters = sum(loaded[name].size for name in self._model.trainable_names())

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from shared import chapters, datasets, metrics
+from shared import chapters, datasets, metrics, profiles
 from shared.datasets.files import write_arrays
 from shared.datasets.spec import Dataset
 from shared.errors import UserError
@@ -152,9 +152,10 @@ def _logits(arguments: Mapping[str, Any], report: Report, run: Run, dataset: Dat
     """Return the outputs of the run's model, on the track of `arguments`, for stored inputs."""
     job = run.record.job
     chapter = chapters.get(job.chapter)
+    profiles.require_outputs(run.record.switched, job.track, arguments["track"])
     report("building", {})
     track = open_track(arguments["track"], arguments["device"])
-    model = track.build(chapter, chapter.configure(job.settings), job.seed)
+    model = track.build(chapter, chapter.configure(job.settings), job.seed, run.record.switched)
     model.load_weights(run.weights)
     report("predicting", {})
     return in_batches(model.predict, dataset, stored, chapter.predict_batch)

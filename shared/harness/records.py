@@ -46,6 +46,8 @@ class Job(_Plain):
     """The command line that asked for it."""
     continues: Continued | None = None
     """Start from these weights; None for the chapter's initial ones."""
+    switched: list[str] = []
+    """Entries of the ledger that are as each framework has them by default; none of them is aligned then."""
 
 
 class DataRecord(_Plain):
@@ -116,6 +118,8 @@ class RunRecord(_Plain):
     recipe: dict[str, Any]
     """All training hyperparameters."""
     data: DataRecord
+    switched: list[str] = []
+    """Those of `job.switched` that changed something on this track."""
     parameters: int
     """Trainable weights."""
     initial_weights: dict[str, str]

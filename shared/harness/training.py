@@ -36,7 +36,7 @@ class Trainer:
         watch = Stopwatch(self._track)
         with RunWriter(job.folder) as writer:
             report("building", {})
-            model = watch.time("build", lambda: self._track.build(chapter, config, job.seed))
+            model = watch.time("build", lambda: self._track.build(chapter, config, job.seed, job.switched))
             fit = Fit(model, dataset, chapter, job, watch, report)
             fit.run()
             report("testing", {})
@@ -54,6 +54,7 @@ class Trainer:
                     config=asdict(config),
                     recipe=describe(fit.recipe),
                     data=_data_record(dataset, fit),
+                    switched=[name for name in job.switched if name in model.switches.acted],
                     parameters=fit.parameters,
                     initial_weights=fit.initial_weights,
                     batches=fit.progress.digest.hexdigest(),

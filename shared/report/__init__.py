@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from shared import chapters, datasets, metrics
+from shared import chapters, datasets, metrics, profiles, statistics
 from shared.datasets.spec import Dataset
 from shared.errors import UserError
 from shared.export import latency
@@ -39,7 +39,7 @@ def _require_comparable(runs: Sequence[Run]) -> None:
             raise UserError(f"'{run.folder}' was trained for no epoch, so there is nothing to report; leave it out.")
     first = runs[0]
     for run in runs[1:]:
-        for what in ("chapter", "config", "recipe", "data", "start"):
+        for what in ("chapter", "config", "recipe", "data", "start", "profile"):
             ours, theirs = _aspect(first, what), _aspect(run, what)
             if ours != theirs:
                 raise UserError(
@@ -57,6 +57,8 @@ def _aspect(run: Run, what: str) -> object:
         return run.record.job.chapter
     if what == "start":
         return run.record.job.continues.weights if run.record.job.continues else "the chapter's initial weights"
+    if what == "profile":
+        return profiles.describe(run.record.job.switched)
     return run.record.data.model_dump() if what == "data" else getattr(run.record, what)
 
 
@@ -76,11 +78,14 @@ def _context(
     chapter = chapters.get(record.job.chapter)
     dataset = chapter.data(datasets.here(chapter.dataset, record.job.source))
     metric = METRICS[chapter.metric]
+    difference_rows = tables.difference_rows(runs)
     return {
         "chapter": chapter,
         "record": record,
         "track_rows": tables.track_rows(runs),
-        "difference_rows": tables.difference_rows(runs),
+        "difference_rows": difference_rows,
+        "profile": profiles.describe(record.job.switched),
+        "verdict": statistics.summary([row.verdict for row in difference_rows]),
         "difference_text": lambda row: tables.difference_text(row, metric),
         "difference_figures": lambda row: tables.difference_figures(row, metric),
         "metric": metric,

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from shared import chapters, datasets, metrics, statistics
+from shared import chapters, datasets, metrics, profiles, statistics
 from shared.harness.comparison import Failure
 from shared.harness.run_folder import Run
 from shared.metrics import METRICS, Metric
-from shared.statistics import Estimate
+from shared.statistics import Estimate, Verdict
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,8 @@ class DifferenceRow:
     """Test examples, over all seeds, to which the two give different classes."""
     predictions: int
     """Test examples times seeds."""
+    verdict: Verdict
+    """Whether the two are equivalent."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def _track_row(track: str, runs: list[Run]) -> TrackRow:
     return TrackRow(
         track=track,
         seeds=[record.job.seed for record in records],
-        score=statistics.score(metric_of(runs), _logits(runs), runs[0].labels),
+        score=statistics.score(metric_of(runs), logits_of(runs), runs[0].labels),
         parameters=records[0].parameters,
         epoch_seconds=float(np.mean([record.epoch_seconds for record in records])),
         examples_per_second=float(np.mean([record.examples_per_second for record in records])),
@@ -89,19 +91,36 @@ def _track_row(track: str, runs: list[Run]) -> TrackRow:
 
 def difference_rows(runs: Sequence[Run]) -> list[DifferenceRow]:
     """Compare every two tracks that have a seed in common."""
-    rows = []
+    found = {}
     for (first, first_runs), (second, second_runs) in combinations(tracks_of(runs).items(), 2):
         by_seed = {run.record.job.seed: run for run in second_runs}
         pairs = [(run, by_seed[run.record.job.seed]) for run in first_runs if run.record.job.seed in by_seed]
         if pairs:
-            rows.append(_difference_row(first, second, pairs))
-    return rows
+            found[first, second] = pairs
+    return [_difference_row(first, second, pairs, len(found)) for (first, second), pairs in found.items()]
 
 
-def _difference_row(first: str, second: str, pairs: list[tuple[Run, Run]]) -> DifferenceRow:
+def verdict(ones: Sequence[Run], others: Sequence[Run], pairs: int = 1) -> Verdict:
+    """Return whether two tracks are equivalent, from their runs with the same seeds in the same order.
+
+    `pairs` of tracks are compared in all.
+    """
+    return statistics.verdict(
+        metric_of(ones),
+        logits_of(ones),
+        logits_of(others),
+        ones[0].labels,
+        chapters.get(ones[0].record.job.chapter).margin,
+        (ones[0].record.job.track, others[0].record.job.track),
+        [run.record.job.seed for run in ones],
+        pairs,
+    )
+
+
+def _difference_row(first: str, second: str, pairs: list[tuple[Run, Run]], compared: int) -> DifferenceRow:
     margin = chapters.get(pairs[0][0].record.job.chapter).margin
     ones, others = [one for one, _ in pairs], [other for _, other in pairs]
-    difference = statistics.score_difference(metric_of(ones), _logits(ones), _logits(others), ones[0].labels)
+    difference = statistics.score_difference(metric_of(ones), logits_of(ones), logits_of(others), ones[0].labels)
     return DifferenceRow(
         first=first,
         second=second,
@@ -109,8 +128,9 @@ def _difference_row(first: str, second: str, pairs: list[tuple[Run, Run]]) -> Di
         difference=difference,
         margin=margin,
         within_margin=-margin < difference.low and difference.high < margin,
-        disagreements=int((metrics.classes(_logits(ones)) != metrics.classes(_logits(others))).sum()),
+        disagreements=int((metrics.classes(logits_of(ones)) != metrics.classes(logits_of(others))).sum()),
         predictions=sum(len(one.labels) for one, _ in pairs),
+        verdict=verdict(ones, others, compared),
     )
 
 
@@ -137,7 +157,7 @@ def metric_of(runs: Sequence[Run]) -> str:
     return chapters.get(runs[0].record.job.chapter).metric
 
 
-def _logits(runs: Sequence[Run]) -> np.ndarray:
+def logits_of(runs: Sequence[Run]) -> np.ndarray:
     """Return test outputs (runs, examples, classes or 1)."""
     return np.stack([run.logits for run in runs])
 
@@ -174,13 +194,16 @@ def comparison_json(
     runs: Sequence[Run], failures: Sequence[Failure], references: Mapping[str, Mapping[str, float]]
 ) -> dict[str, Any]:
     """Return the whole comparison as JSON-ready data."""
+    differences = difference_rows(runs)
     return {
         "chapter": runs[0].record.job.chapter,
         "recipe": runs[0].record.job.recipe,
+        "profile": profiles.describe(runs[0].record.job.switched),
         "metric": metric_of(runs),
         "runs": run_rows(runs),
         "tracks": [asdict(row) for row in track_rows(runs)],
-        "differences": [asdict(row) for row in difference_rows(runs)],
+        "verdict": statistics.summary([row.verdict for row in differences]),
+        "differences": [asdict(row) for row in differences],
         "references": {name: dict(scores) for name, scores in references.items()},
         "same_start": asdict(same_start(runs)),
         "failures": [asdict(failure) for failure in failures],
@@ -198,7 +221,12 @@ def comparison_text(runs: Sequence[Run], references: Mapping[str, Mapping[str, f
             f"{row.examples_per_second:>12,.0f}{row.peak_memory / 1e6:>9,.0f}"
         )
     lines += [f"{name:<{width}}{scores[metric_of(runs)]:.4f} (scikit-learn)" for name, scores in references.items()]
-    lines += [difference_text(row, metric) for row in difference_rows(runs)]
+    differences = difference_rows(runs)
+    lines += [difference_text(row, metric) for row in differences]
+    if runs[0].record.job.switched:
+        lines.append(f"profile: {profiles.describe(runs[0].record.job.switched)}")
+    if differences:
+        lines.append(f"verdict: {statistics.summary([row.verdict for row in differences])}")
     return "\n".join(lines)
 
 

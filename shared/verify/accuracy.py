@@ -75,11 +75,11 @@ def load(file: str) -> Outcome:
 def check(metric: str, torch: Outcome, keras: Outcome) -> Verdict:
     """Require equivalence in the chapter's metric within the margin, by two one-sided tests at 5 %."""
     scores = [statistics.score(metric, one.outputs, one.labels).value for one in (keras, torch)]
-    difference = statistics.score_difference(metric, keras.outputs, torch.outputs, torch.labels, confidence=0.9)
-    passed = max(-difference.low, difference.high) < ACCURACY_MARGIN
+    found = statistics.verdict(metric, keras.outputs, torch.outputs, torch.labels, ACCURACY_MARGIN)
+    passed = found.kind == "equivalent"
     detail = (
         f"{METRICS[metric].label}: Keras {scores[0]:.3f}, torch {scores[1]:.3f}, difference "
-        f"[{difference.low:+.3f}, {difference.high:+.3f}] within ±{ACCURACY_MARGIN:g}; "
+        f"[{found.low:+.3f}, {found.high:+.3f}] within ±{ACCURACY_MARGIN:g}; "
         f"{SEEDS} seeds, {torch.trained:,} examples"
     )
     return Verdict("accuracy", passed, detail if passed else detail.replace("within", "not within"))

@@ -10,6 +10,7 @@ import numpy as np
 from shared.datasets.batches import Batch
 from shared.inputs import Input, describe
 from shared.losses import LossName
+from shared.profiles import Switches
 from shared.track import TrackModel
 from shared.training import Constant, Recipe, Sophia
 from shared.verify.material import draw_weights
@@ -46,7 +47,7 @@ def _torch_perceptron() -> TrackModel:
         def forward(self, x: Any) -> Any:
             return self.logits(self.dropout(self.norm(self.hidden(x)).tanh()))
 
-    return TorchModel(Perceptron(), {}, describe((FEATURES,)), "cross_entropy", "cpu")
+    return TorchModel(Perceptron(), {}, describe((FEATURES,)), "cross_entropy", "cpu", Switches())
 
 
 def _keras_perceptron() -> TrackModel:
@@ -64,7 +65,7 @@ def _keras_perceptron() -> TrackModel:
         layers.Dense(CLASSES, name="logits"),
     ]
     model = keras.Sequential([keras.Input((FEATURES,)), *inside])
-    return KerasModel(model, "cross_entropy", BACKENDS[keras.backend.backend()]())
+    return KerasModel(model, "cross_entropy", BACKENDS[keras.backend.backend()](), Switches())
 
 
 def perceptron_batches(count: int) -> list[Batch]:

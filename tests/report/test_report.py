@@ -16,6 +16,7 @@ from shared.errors import UserError
 from shared.harness.comparison import Failure
 from shared.harness.run_folder import Run
 from shared.harness.training import describe
+from shared.profiles import switched
 from shared.report import _confusions, disagreements, find_runs, tables, write_report
 from tests.support.pages import Page
 from tests.support.runs import answers, make_run
@@ -53,6 +54,39 @@ def test_the_difference_counts_right_answers_and_disagreements(runs: list[Run]):
     assert row.difference.value == pytest.approx(-1e-4)
     assert (row.disagreements, row.predictions) == (3, 10_000)
     assert row.within_margin
+
+
+def test_the_verdict_stands_on_top_of_page_text_and_json(runs: list[Run], page: Page):
+    (row,) = tables.difference_rows(runs)
+
+    assert (row.verdict.first, row.verdict.second, row.verdict.kind) == ("torch", "keras:jax", "undecided")
+    assert f"Verdict: {row.verdict.text}." in page.text
+    assert f"verdict: {row.verdict.text}" in tables.comparison_text(runs, {})
+    assert tables.comparison_json(runs, [], {})["verdict"] == row.verdict.text
+
+
+def test_seeds_decide_that_two_tracks_are_equivalent(tmp_path: Path):
+    runs = [
+        make_run(tmp_path / f"{number}{seed}", answers(LABELS, [number, seed]), LABELS, track=track, seed=seed)
+        for number, track in enumerate(WRONG)
+        for seed in (7, 9)
+    ]
+
+    (row,) = tables.difference_rows(runs)
+
+    assert row.verdict.kind == "equivalent"
+    assert [test.seed for test in row.verdict.seed_tests] == [7, 9]
+
+
+def test_runs_of_several_profiles_are_refused_and_one_is_named(tmp_path: Path):
+    aligned, native = (make_run(tmp_path / track, track=track) for track in ("torch", "keras_torch"))
+    job = native.record.job.model_copy(update={"track": "keras:jax", "switched": list(switched("native", None))})
+    native = make_run(tmp_path / "native", job=job)
+
+    with pytest.raises(UserError, match=r"profile .* aligned, same start, .* native, own start"):
+        find_runs([aligned.folder, native.folder])
+    assert "profile: native, own start" in tables.comparison_text([native], {})
+    assert tables.comparison_json([aligned], [], {})["profile"] == "aligned, same start"
 
 
 def test_a_difference_beyond_the_margin_is_not_within_it(runs: list[Run], tmp_path: Path):

@@ -1,6 +1,5 @@
 """Intervals for one track and for the difference between two, all at 95 % unless said otherwise."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,9 +7,9 @@ from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
 from shared import metrics
+from shared.statistics.areas import bootstrap
 
 CONFIDENCE = 0.95
-RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
@@ -32,8 +31,8 @@ def score(metric: str, logits: np.ndarray, labels: np.ndarray) -> Estimate:
     if metric == "accuracy":
         return accuracy(metrics.classes(logits) == labels)
     if len(logits) == 1:
-        return _bootstrap(lambda chosen: metrics.score(metric, logits[0][chosen], labels[chosen]), labels)
-    return _mean(np.array([metrics.score(metric, one, labels) for one in logits]), "Student's t, over seeds")
+        return _bootstrapped(bootstrap(logits, labels)[0], CONFIDENCE)
+    return _mean(_scores(metric, logits, labels), "Student's t, over seeds")
 
 
 def score_difference(
@@ -46,32 +45,21 @@ def score_difference(
     """
     if metric == "accuracy":
         return accuracy_difference(metrics.classes(first) == labels, metrics.classes(second) == labels, confidence)
-
-    def difference(one: np.ndarray, other: np.ndarray, chosen: np.ndarray | slice) -> float:
-        return metrics.score(metric, one[chosen], labels[chosen]) - metrics.score(metric, other[chosen], labels[chosen])
-
     if len(first) == 1:
-        return _bootstrap(lambda chosen: difference(first[0], second[0], chosen), labels, confidence)
-    each = [difference(one, other, slice(None)) for one, other in zip(first, second, strict=True)]
-    return _mean(np.array(each), "paired t, over seeds", confidence)
+        return _bootstrapped((bootstrap(first, labels) - bootstrap(second, labels))[0], confidence)
+    differences = _scores(metric, first, labels) - _scores(metric, second, labels)
+    return _mean(differences, "paired t, over seeds", confidence)
 
 
-def _bootstrap(
-    statistic: Callable[[np.ndarray], float], labels: np.ndarray, confidence: float = CONFIDENCE
-) -> Estimate:
-    """Estimate `statistic` of chosen examples from resamples within each class (Efron and Tibshirani 1993)."""
-    strata = [np.flatnonzero(labels == label) for label in np.unique(labels)]
-    interval = stats.bootstrap(
-        strata,
-        lambda *chosen: statistic(np.concatenate(chosen)),
-        n_resamples=RESAMPLES,
-        vectorized=False,
-        confidence_level=confidence,
-        method="percentile",
-        rng=0,
-    ).confidence_interval
-    value = statistic(np.arange(len(labels)))
-    return Estimate(value, float(interval.low), float(interval.high), "bootstrap, over test examples")
+def _scores(metric: str, logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    return np.array([metrics.score(metric, one, labels) for one in logits])
+
+
+def _bootstrapped(values: np.ndarray, confidence: float) -> Estimate:
+    """Estimate from values (1 + resamples,), the observed one first (Efron and Tibshirani 1993)."""
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(values[1:], [tail, 1 - tail])
+    return Estimate(float(values[0]), float(low), float(high), "bootstrap, over test examples")
 
 
 def accuracy(correct: np.ndarray) -> Estimate:
@@ -93,7 +81,11 @@ def accuracy_difference(first: np.ndarray, second: np.ndarray, confidence: float
     """
     if len(first) > 1:
         return _mean(first.mean(axis=1) - second.mean(axis=1), "paired t, over seeds", confidence)
-    difference = first[0].astype(float) - second[0].astype(float)
+    return over_examples(first[0].astype(float) - second[0].astype(float), confidence)
+
+
+def over_examples(difference: np.ndarray, confidence: float = CONFIDENCE) -> Estimate:
+    """Estimate a difference in accuracy for another test set from what each example (examples,) adds to it."""
     if difference.any():
         return _mean(difference, "paired t, over test examples", confidence)
     # No disagreement at all: the interval of the share of disagreements bounds the difference.

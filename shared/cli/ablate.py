@@ -1,0 +1,64 @@
+"""twotrack ablate."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shared.cli import options
+
+
+def ablate(
+    chapter: options.Chapter,
+    tracks: Annotated[
+        str, typer.Option(help=f"Tracks to train, separated by commas, out of: {options.TRACK_LIST}.")
+    ] = options.DEFAULT_TRACK_LIST,
+    recipe: options.Recipe = "fast",
+    seeds: Annotated[int, typer.Option(help="Train everything with this many seeds: 0, 1, ...")] = 3,
+    settings: options.Settings = None,
+    epochs: options.Epochs = None,
+    examples: options.Examples = None,
+    device: options.Device = "auto",
+    out: options.Out = Path("runs"),
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")] = False,
+    json: options.Json = False,
+) -> None:
+    """Train a chapter aligned, then with one default of each framework at a time, then with all: what each costs."""
+    from shared.cli.console import data_progress, print_error, print_json, training_progress
+    from shared.errors import WorkerDiedError
+    from shared.harness import ablation
+    from shared.harness.comparison import fresh_folder, timestamp
+    from shared.harness.run_folder import require_writable
+
+    request = options.request(
+        chapter,
+        tracks,
+        settings,
+        None,
+        None,
+        seeds=tuple(range(seeds)),
+        recipe=recipe,
+        epochs=epochs,
+        examples=examples,
+        device=device,
+    )
+    folder = fresh_folder(out, f"ablate_{chapter}_{recipe}_{timestamp()}")
+    with data_progress() as show_data:
+        jobs = ablation.aligned_jobs(request, folder, show_data)
+    require_writable(folder)
+    with training_progress() as show:
+        found = ablation.ablate(jobs, show)
+    for failure in found.failures:
+        print_error(failure.message)
+    if not found.tracks:
+        raise WorkerDiedError("no track finished, so there is nothing to tell.")
+    from shared.report.ablation import ablation_json, ablation_markdown, ablation_text
+
+    if json:
+        print_json(ablation_json(found) | {"folder": str(folder)})
+    elif markdown:
+        print(ablation_markdown(found))
+    else:
+        print(ablation_text(found))
+        print(f"runs: {folder}")
+    raise typer.Exit(1 if found.failures else 0)

@@ -1,0 +1,19 @@
+"""Statistics of runs: intervals of one track, and what two tracks' runs show about each other."""
+
+from shared.statistics.intervals import Estimate, accuracy, accuracy_difference, score, score_difference
+from shared.statistics.paired import SeedTest
+from shared.statistics.verdict import Verdict, verdict
+from shared.statistics.wording import in_words, summary
+
+__all__ = [
+    "Estimate",
+    "SeedTest",
+    "Verdict",
+    "accuracy",
+    "accuracy_difference",
+    "in_words",
+    "score",
+    "score_difference",
+    "summary",
+    "verdict",
+]

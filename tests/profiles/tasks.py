@@ -1,0 +1,106 @@
+"""Worker tasks that switch differences and look at what has changed."""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xxhash
+
+from shared import chapters
+from shared.harness import prediction
+from shared.harness.run_folder import read
+from shared.profiles import Switches
+from shared.track import open_track
+from shared.training import OPTIMIZERS
+
+Arguments = Mapping[str, Any]
+STEPS = 12
+RATES = [1e-2 * (1 - step / STEPS) for step in range(STEPS)]
+
+
+def functions(arguments: Arguments, report: object) -> list[str]:
+    """Return the switches that a track has, by the tables of its module."""
+    native = importlib.import_module(f"{arguments['track'].partition(':')[0]}_track.native")
+    tables = [getattr(native, name, {}) for name in ("LAYERS", "SPECS", "OPTIMIZERS", "HOOKS")]
+    return sorted(name for table in tables for name in table)
+
+
+def own_weights(arguments: Arguments, report: object) -> dict[str, str]:
+    """Return hashes of the weights with which the framework itself builds the model."""
+    model = _build(arguments)
+    return {name: xxhash.xxh3_128_hexdigest(array) for name, array in model.weights().items()}
+
+
+def keras_layers(arguments: Arguments, report: object) -> dict[str, list[dict[str, Any]]]:
+    """Return the configs of the model's layers, aligned and switched, and of Keras' own batch normalisation."""
+    import keras
+
+    models = [_build(arguments | {"switched": names}).model for names in ([], arguments["switched"])]
+    aligned, switched = ([layer.get_config() for layer in model.layers] for model in models)
+    return {"aligned": aligned, "switched": switched, "default": [keras.layers.BatchNormalization().get_config()]}
+
+
+def torch_batch_norm(arguments: Arguments, report: object) -> dict[str, list[float]]:
+    """Return the running variances after one batch: of the switched model's first one, and of nn.BatchNorm2d."""
+    import torch
+
+    layer = _build(arguments).module.bn1
+    plain = torch.nn.BatchNorm2d(layer.num_features)
+    batch = torch.from_numpy(np.random.default_rng(0).normal(size=(4, layer.num_features, 3, 3)).astype(np.float32))
+    for one in (layer, plain):
+        one.train()(batch)
+    return {"ours": layer.running_var.tolist(), "torchs": plain.running_var.tolist()}
+
+
+def torch_second_bias(arguments: Arguments, report: object) -> dict[str, Any]:
+    """Return whether second biases are trained and drawn, and the largest difference of outputs from torch's LSTM."""
+    import torch
+
+    model = _build(arguments)
+    layer = model.module.lstm1
+    plain = torch.nn.LSTM(layer.input_size, layer.hidden_size, batch_first=True)
+    plain.load_state_dict(layer.state_dict())
+    x = torch.from_numpy(np.random.default_rng(0).normal(size=(2, 5, layer.input_size)).astype(np.float32))
+    trained = [name for name, one in plain.named_parameters() if layer.get_parameter(name).requires_grad]
+    return {
+        "trained": trained,
+        "largest": float(layer.bias_hh_l0.abs().max()),
+        "limit": layer.hidden_size**-0.5,
+        "apart": float((layer(x)[0] - plain(x)[0]).abs().max()),
+    }
+
+
+def torch_optimizer(arguments: Arguments, report: object) -> dict[str, Any]:
+    """Train a few weights by our optimizer with switches and by torch's own; return both, and what has acted."""
+    import torch
+
+    from torch_track import native
+
+    spec = replace(OPTIMIZERS[arguments["name"]], **arguments["changes"])
+    switches = Switches(arguments["switched"])
+    ours, theirs = (torch.nn.Parameter(torch.tensor([1.0, -2.0, 0.5])) for _ in range(2))
+    optimizer = native.optimizer(spec, RATES, [ours], switches)
+    kind, options = arguments["torchs"]
+    plain = getattr(torch.optim, kind)([theirs], lr=RATES[0], **options)
+    for step, gradient in enumerate(np.random.default_rng(2).normal(scale=arguments["scale"], size=(STEPS, 3))):
+        for one, updates in ((ours, optimizer), (theirs, plain)):
+            one.grad = torch.tensor(gradient, dtype=torch.float32)
+            plain.param_groups[0]["lr"] = RATES[step]
+            updates.step()
+    return {"ours": ours.tolist(), "torchs": theirs.tolist(), "acted": sorted(switches.acted)}
+
+
+def predict(arguments: Arguments, report: object) -> None:
+    """Write what the run's model answers on a track for the test split of the data that the run saw."""
+    run = read(Path(arguments["folder"]))
+    dataset = chapters.get(run.record.job.chapter).data(run.record.job.source)
+    np.save(arguments["out"], prediction._logits(arguments, lambda *_: None, run, dataset, dataset.test.inputs))
+
+
+def _build(arguments: Arguments) -> Any:
+    chapter = chapters.get(arguments["chapter"])
+    config = chapter.configure(arguments.get("settings", {}))
+    return open_track(arguments["track"], "cpu").build(chapter, config, 0, arguments.get("switched", ()))

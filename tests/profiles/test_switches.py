@@ -1,0 +1,181 @@
+"""Each switch changes what it says, to what the framework itself does, and nothing else."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from shared import profiles
+from shared.differences.ledger import LEDGER
+from shared.differences.spec import never_used
+from shared.errors import UserError
+from shared.harness import continuing
+from shared.profiles import INITIALISATION, KEPT, SWITCHES
+from tests.support.jobs import train
+from tests.support.workers import Workers
+
+TASKS = "tests.profiles.tasks:"
+BN_GAP = {"architecture": "bn_gap", "filters": "4", "hidden_size": "8"}
+KERAS = "keras:torch"
+"""The Keras track whose framework is there already."""
+
+
+def test_every_entry_that_touches_chapters_is_switched_or_says_why_not():
+    touching = {entry.slug for entry in LEDGER if entry.touches is not never_used}
+
+    assert set(SWITCHES) | set(KEPT) == touching
+    assert not set(SWITCHES) & set(KEPT)
+
+
+def test_every_switch_is_a_function_of_a_track_or_a_kind_of_initial_weights(workers: Workers):
+    found = [workers.call(track, f"{TASKS}functions", track=track) for track in ("torch", KERAS)]
+
+    assert sorted(found[0] + found[1]) == sorted(set(SWITCHES) - set(INITIALISATION))
+
+
+@pytest.mark.parametrize(("slug", "name"), [("batch_norm_epsilon", "epsilon"), ("batch_norm_momentum", "momentum")])
+def test_a_keras_layer_gets_one_value_of_keras_own_layer(workers: Workers, slug: str, name: str):
+    found = workers.call(
+        KERAS, f"{TASKS}keras_layers", track=KERAS, chapter="mnist_cnn", settings=BN_GAP, switched=[slug]
+    )
+
+    (default,), changed = found["default"], 0
+    for aligned, switched in zip(found["aligned"], found["switched"], strict=True):
+        different = {key for key in aligned if aligned[key] != switched[key]}
+        changed += len(different)
+        assert different <= {name}
+        assert not different or switched[name] == default[name]
+    assert changed == 2  # bn1 and bn2
+
+
+def test_torchs_running_variance_is_that_of_its_own_layer(workers: Workers):
+    arguments = {"track": "torch", "chapter": "mnist_cnn", "settings": BN_GAP}
+
+    aligned = workers.call("torch", f"{TASKS}torch_batch_norm", **arguments)
+    switched = workers.call("torch", f"{TASKS}torch_batch_norm", **arguments, switched=["batch_norm_variance"])
+
+    assert switched["ours"] == switched["torchs"]
+    assert aligned["ours"] != aligned["torchs"]
+
+
+def test_the_second_bias_is_drawn_and_trained(workers: Workers):
+    arguments = {"track": "torch", "chapter": "churn_lstm"}
+
+    aligned = workers.call("torch", f"{TASKS}torch_second_bias", **arguments)
+    switched = workers.call("torch", f"{TASKS}torch_second_bias", **arguments, switched=["second_recurrent_bias"])
+
+    assert set(switched["trained"]) - set(aligned["trained"]) == {"bias_hh_l0"}
+    assert 0.5 * switched["limit"] < switched["largest"] <= switched["limit"]
+    assert (aligned["largest"], switched["apart"]) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "switched", "torchs", "scale"),
+    [
+        ("adam", {}, ["adam_epsilon", "adam_epsilon_place"], ("Adam", {}), 1e-7),
+        ("adam", {}, ["adam_epsilon_place"], ("Adam", {"eps": 1e-7}), 1e-7),
+        ("adamw", {}, ["adam_epsilon", "adam_epsilon_place"], ("AdamW", {"weight_decay": 0.004}), 1e-7),
+        (
+            "adam",
+            {"weight_decay": 0.1},
+            ["adam_epsilon", "adam_epsilon_place", "weight_decay"],
+            ("Adam", {"weight_decay": 0.1}),
+            1.0,
+        ),
+        ("momentum", {}, ["momentum_under_schedule"], ("SGD", {"momentum": 0.9}), 1.0),
+        (
+            "nesterov",
+            {"weight_decay": 0.1},
+            ["momentum_under_schedule", "weight_decay"],
+            ("SGD", {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1}),
+            1.0,
+        ),
+        ("rmsprop", {}, ["rmsprop_epsilon"], ("RMSprop", {"alpha": 0.9}), 1e-7),
+    ],
+)
+def test_torchs_optimizer_is_its_own_with_its_switches_and_not_without(
+    workers: Workers, name: str, changes: dict, switched: list[str], torchs: tuple, scale: float
+):
+    arguments: dict[str, Any] = {"name": name, "changes": changes, "torchs": torchs, "scale": scale}
+
+    on = workers.call("torch", f"{TASKS}torch_optimizer", **arguments, switched=switched)
+    off = workers.call("torch", f"{TASKS}torch_optimizer", **arguments, switched=[])
+
+    assert on["ours"] == pytest.approx(on["torchs"], rel=1e-6)
+    assert np.abs(np.subtract(off["ours"], off["torchs"])).max() > 1e-4
+    assert (on["acted"], off["acted"]) == (sorted(switched), [])
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"), [("adamw", "weight_decay"), ("adam", "weight_decay"), ("sgd", "adam_epsilon")]
+)
+def test_a_switch_without_anything_to_change_does_not_act(workers: Workers, name: str, slug: str):
+    arguments = {"name": name, "changes": {}, "torchs": ("SGD", {}), "scale": 1.0}
+
+    on, off = (workers.call("torch", f"{TASKS}torch_optimizer", **arguments, switched=names) for names in ([slug], []))
+
+    assert on["acted"] == []
+    assert on["ours"] == off["ours"]
+
+
+@pytest.mark.parametrize("track", ["torch", KERAS])
+def test_with_its_own_start_a_run_begins_with_what_the_framework_draws(workers: Workers, tmp_path: Path, track: str):
+    run = train(workers, tmp_path / "own", track, settings=BN_GAP, own_start=True)
+
+    built = workers.call(track, f"{TASKS}own_weights", track=track, chapter="mnist_cnn", settings=BN_GAP)
+    assert run.record.initial_weights == built
+    assert run.record.switched == ["dense_start", "convolution_start"]
+
+
+def test_a_native_run_predicts_again_what_it_has_predicted_and_not_on_another_framework(
+    workers: Workers, tmp_path: Path
+):
+    run = train(workers, tmp_path / "native", KERAS, settings=BN_GAP, profile="native")
+    arguments = {"folder": str(run.folder), "device": "cpu", "out": str(tmp_path / "again.npy")}
+
+    workers.call(KERAS, f"{TASKS}predict", track=KERAS, **arguments)
+
+    assert np.array_equal(np.load(tmp_path / "again.npy"), run.logits)
+    with pytest.raises(UserError, match="batch_norm_epsilon"):
+        workers.call("torch", f"{TASKS}predict", track="torch", **arguments)
+    with pytest.raises(UserError, match="--profile aligned"):
+        continuing.find(run.folder, "mnist_cnn")
+
+
+def test_one_kind_of_weights_starts_from_the_frameworks_own_and_the_others_do_not(workers: Workers):
+    weights = workers.call("torch", f"{TASKS}own_weights", track="torch", chapter="mnist_cnn")
+
+    switches = profiles.Switches(["dense_start"])
+    shapes = {name: np.zeros((1,) * (4 if name.startswith("conv") else 2)) for name in weights}
+
+    assert sorted(switches.own_weights(shapes)) == ["dense1.bias", "dense1.kernel", "logits.bias", "logits.kernel"]
+
+
+@pytest.mark.parametrize(
+    ("profile", "own_start", "words"),
+    [
+        ("aligned", None, "aligned, same start"),
+        ("aligned", True, "aligned, own start"),
+        ("native", None, "native, own start"),
+        ("native", False, "native, same start"),
+    ],
+)
+def test_a_profile_is_told_from_its_switches(profile: str, own_start: bool | None, words: str):
+    assert profiles.describe(profiles.switched(profile, own_start)) == words
+
+
+def test_a_single_switch_is_named():
+    assert profiles.describe(["adam_epsilon"]) == "aligned but for adam_epsilon"
+
+
+def test_an_unknown_profile_is_refused():
+    with pytest.raises(UserError, match="'nativ': did you mean 'native'"):
+        profiles.switched("nativ", None)
+
+
+def test_weights_that_answer_otherwise_elsewhere_are_refused_there():
+    with pytest.raises(UserError, match="batch_norm_epsilon"):
+        profiles.require_outputs(["batch_norm_epsilon"], "keras:jax", "torch")
+    profiles.require_outputs(["batch_norm_epsilon"], "keras:jax", "keras:torch")
+    profiles.require_outputs(["adam_epsilon"], "torch", "keras:jax")
