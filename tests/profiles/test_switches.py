@@ -1,5 +1,6 @@
 """Each switch changes what it says, to what the framework itself does, and nothing else."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ from shared.differences.ledger import LEDGER
 from shared.differences.spec import never_used
 from shared.errors import UserError
 from shared.harness import continuing
+from shared.harness.comparison import Request, plan
 from shared.profiles import INITIALISATION, KEPT, SWITCHES
 from tests.support.jobs import train
+from tests.support.runs import make_run
 from tests.support.workers import Workers
 
 TASKS = "tests.profiles.tasks:"
@@ -163,6 +166,17 @@ def test_one_kind_of_weights_starts_from_the_frameworks_own_and_the_others_do_no
 )
 def test_a_profile_is_told_from_its_switches(profile: str, own_start: bool | None, words: str):
     assert profiles.describe(profiles.switched(profile, own_start)) == words
+
+
+def test_a_run_that_continues_another_one_has_its_start(tmp_path: Path):
+    run = make_run(tmp_path / "run")
+    request = Request("mnist_cnn", ("torch",), start=run.folder)
+
+    (job,) = plan(replace(request, profile="native"), lambda *_: tmp_path)
+
+    assert job.switched == list(profiles.switched("native", own_start=False))
+    with pytest.raises(UserError, match="--from and --own-start"):
+        plan(replace(request, own_start=True), lambda *_: tmp_path)
 
 
 def test_a_single_switch_is_named():
