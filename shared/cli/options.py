@@ -47,6 +47,10 @@ Images = Annotated[
     Path | None, typer.Option(help="A folder of your own photos, one sub-folder per class, instead of --source.")
 ]
 SkipBroken = Annotated[bool, typer.Option("--skip-broken", help="Leave out files below --images that are no photos.")]
+Tensorboard = Annotated[
+    bool,
+    typer.Option("--tensorboard", help="Write TensorBoard event files while training; needs the extra tensorboard."),
+]
 Out = Annotated[Path, typer.Option(help="Folder for results.")]
 
 TRACK_LIST = ", ".join(TRACKS)

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from shared.chapters import CHAPTERS
@@ -10,6 +11,7 @@ from shared.datasets.mnist import EMBEDDED
 from shared.harness.run_folder import read
 from shared.track import TRACKS
 from tests.support.command_line import Done, twotrack
+from tests.support.events import scalars
 
 QUICK = ("--examples", "256", "--set", "filters=4", "--device", "cpu", "--json")
 
@@ -56,6 +58,7 @@ def test_doctor_finds_every_track_and_the_data_usable(tmp_path: Path):
         ("tfds", True),
         ("vision", True),
         ("serving", True),
+        ("tensorboard", True),
         ("bert", True),
     ]
     assert {"torch", "tensorflow", "keras", "jax", "twotrack"} <= found["environment"]["packages"].keys()
@@ -73,8 +76,8 @@ def test_data_tells_the_file_and_the_class_counts(tmp_path: Path):
     }
 
 
-def test_run_prints_the_run_that_it_left(tmp_path: Path):
-    done = twotrack("run", "mnist_cnn", "--track", "torch", "--seed", "3", *QUICK, folder=tmp_path)
+def test_run_prints_the_run_that_it_left_and_logs_its_curves(tmp_path: Path):
+    done = twotrack("run", "mnist_cnn", "--track", "torch", "--seed", "3", "--tensorboard", *QUICK, folder=tmp_path)
 
     (row,) = done.json()["runs"]
     record = read(tmp_path / row["folder"]).record
@@ -82,6 +85,9 @@ def test_run_prints_the_run_that_it_left(tmp_path: Path):
     assert (row["track"], row["seed"], row["test"]) == ("torch", 3, record.test)
     assert record.job.command[1:4] == ["run", "mnist_cnn", "--track"]
     assert done.stderr.splitlines()[0] == "torch seed 3: started"
+    (logs,) = tmp_path.glob("runs/mnist_cnn_fast_tensorboard_*/torch_seed3")
+    losses = [value for _, value in scalars(logs)["loss/train"]]
+    np.testing.assert_allclose(losses, read(tmp_path / row["folder"]).history["loss"], rtol=1e-6)
 
 
 def test_compare_with_two_seeds_prints_both_runs_and_their_interval(folder: Path, compared: Done):
