@@ -120,7 +120,7 @@ def _tables(runs: Sequence[Run]) -> dict[str, Any]:
         "epoch_rows": tables.epoch_rows(runs),
         "of_track": tables.tracks_of(runs),
         "costs": tables.costs(runs),
-        "spread": tables.spread_text,
+        "spread_text": tables.spread_text,
         "bins": {track: list(zip(*tables.calibration_bins(mine), strict=True)) for track, mine in _by_track(runs)},
         "confusions": _confusions(runs),
         "per_class": _per_class(runs),

@@ -126,6 +126,8 @@ def differences(rows: Sequence[DifferenceRow], metric: str) -> Drawing:
             ylim=(len(rows) - 0.4, -0.6),
             xlabel=f"difference in {unit}",
         )
+        axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4, steps=[1, 2, 5, 10]))
+        axes.xaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%g"))
         axes.grid(visible=False, axis="y")
         figure.legend(loc="outside upper left", ncols=2, frameon=False, fontsize="small")
     words = "; ".join(_pair_in_words(row, scale) for row in rows)
@@ -189,10 +191,14 @@ def _cost(cost: Cost) -> Drawing:
         axes.set(yticks=range(len(tracks)), yticklabels=tracks, ylim=(len(tracks) - 0.4, -0.6), xlabel=cost.unit)
         axes.set_xlim(left=0)
         axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4))
-        axes.xaxis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda value, _: f"{value:,.4g}"))
+        axes.xaxis.set_major_formatter(matplotlib.ticker.FuncFormatter(_size_label))
         axes.grid(visible=False, axis="y")
     words = "; ".join(f"{track} {spread_text(values, cost.form)}" for track, values in cost.by_track.items())
     return Drawing.of(cost.title, f"{words}. Bars are means, a mark is a seed.", figure)
+
+
+def _size_label(value: float, _: int) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:g}"
 
 
 def divergence(ladder: LadderRecord) -> Drawing | None:
@@ -210,6 +216,7 @@ def divergence(ladder: LadderRecord) -> Drawing | None:
                 axes.plot(values, at, MARKERS[track.track], color=TRACK_COLOURS[track.track][0], markersize=5,
                           fillstyle=fill, label=f"{track.track}, {precision}")  # fmt: skip
         axes.set(xscale="log", xlabel="relative difference from torch", ylim=(len(names) - 0.4, -0.6))
+        axes.xaxis.set_major_formatter(matplotlib.ticker.FuncFormatter(_difference_label))
         axes.set(yticks=range(0, len(names), every), yticklabels=names[::every])
         figure.legend(loc="outside upper left", ncols=2, frameon=False, fontsize="small")
     words = "; ".join(_layers_in_words(track.track, track.layers) for track in ladder.tracks if track.layers)
@@ -218,6 +225,10 @@ def divergence(ladder: LadderRecord) -> Drawing | None:
 
 def _on_axis(difference: float | None) -> float:
     return np.nan if difference is None else float(np.clip(difference, NOTHING, TOO_MUCH))
+
+
+def _difference_label(value: float, _: int) -> str:
+    return "0" if value <= NOTHING else f"{value:.0e}"
 
 
 def _layers_in_words(track: str, layers: Sequence[Layer]) -> str:
