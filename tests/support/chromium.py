@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,7 +13,13 @@ from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PROGRAM = next((found for name in NAMES if (found := shutil.which(name))), None)
-SECONDS = 60
+LAUNCH = """
+import fcntl, os, sys
+ends = [fcntl.fcntl(int(end), fcntl.F_DUPFD, 10) for end in sys.argv[1:3]]
+for place, end in zip((3, 4), ends):  # where Chromium looks for its pipe
+    os.dup2(end, place)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 TOO_WIDE = """
 JSON.stringify([...document.querySelectorAll("body *")].filter(one => {
   const box = one.getBoundingClientRect();
@@ -33,10 +40,10 @@ class Chromium:
         profile = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True))
         to_child, self._out = os.pipe()
         self._in, from_child = os.pipe()
+        flags = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--remote-debugging-pipe")
         self._process = subprocess.Popen(
-            ["sh", "-c", f'exec "$0" "$@" 3<&{to_child} 4>&{from_child}', PROGRAM, "--headless", "--no-sandbox",
-             "--disable-gpu", "--hide-scrollbars",
-             "--remote-debugging-pipe", f"--user-data-dir={profile}", "about:blank"],
+            [sys.executable, "-c", LAUNCH, str(to_child), str(from_child), PROGRAM, *flags,
+             f"--user-data-dir={profile}", "about:blank"],
             pass_fds=(to_child, from_child), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )  # fmt: skip
