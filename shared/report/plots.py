@@ -32,7 +32,8 @@ SHOWN_BIN = 10
 LABELLED_LAYERS = 40
 """More names than this do not fit; then every second layer has one, or every third."""
 NOTHING, TOO_MUCH = 1e-18, 1e2
-"""Ends of the axis of layer differences, which 0 and infinity are drawn at."""
+"""Ends of the axis of layer differences, at which 0 and infinity are drawn."""
+DECADES = (NOTHING, 1e-15, 1e-12, 1e-9, 1e-6, 1e-3, 1.0)
 
 
 @contextmanager
@@ -216,7 +217,8 @@ def divergence(ladder: LadderRecord) -> Drawing | None:
                 axes.plot(values, at, MARKERS[track.track], color=TRACK_COLOURS[track.track][0], markersize=5,
                           fillstyle=fill, label=f"{track.track}, {precision}")  # fmt: skip
         axes.set(xscale="log", xlabel="relative difference from torch", ylim=(len(names) - 0.4, -0.6))
-        axes.xaxis.set_major_formatter(matplotlib.ticker.FuncFormatter(_difference_label))
+        axes.set_xticks(DECADES, ["0", *(f"{value:.0e}" for value in DECADES[1:])])
+        axes.minorticks_off()
         axes.set(yticks=range(0, len(names), every), yticklabels=names[::every])
         figure.legend(loc="outside upper left", ncols=2, frameon=False, fontsize="small")
     words = "; ".join(_layers_in_words(track.track, track.layers) for track in ladder.tracks if track.layers)
@@ -225,10 +227,6 @@ def divergence(ladder: LadderRecord) -> Drawing | None:
 
 def _on_axis(difference: float | None) -> float:
     return np.nan if difference is None else float(np.clip(difference, NOTHING, TOO_MUCH))
-
-
-def _difference_label(value: float, _: int) -> str:
-    return "0" if value <= NOTHING else f"{value:.0e}"
 
 
 def _layers_in_words(track: str, layers: Sequence[Layer]) -> str:

@@ -112,6 +112,16 @@ def test_report_on_the_same_runs_prints_the_same_comparison(folder: Path, compar
     assert (folder / "again.html").is_file()
 
 
+def test_report_takes_what_verify_prints(folder: Path, compared: Done):
+    verified = {"subject": "mnist_cnn", "settings": {"filters": "4"}, "recipe": "fast", "passed": True, "tracks": []}
+    (folder / "verified.json").write_text(json.dumps(verified))
+    parent = folder / Path(compared.json()["report"]).parent
+
+    found = twotrack("report", parent, "--ladder", "verified.json", "--json", folder=folder).json()
+
+    assert found["verification"] == verified
+
+
 def test_json_is_all_that_is_printed_and_progress_goes_to_stderr(compared: Done):
     assert compared.stdout == json.dumps(compared.json(), indent=2) + "\n"
     assert "torch seed 1: finished" in compared.stderr
