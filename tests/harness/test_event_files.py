@@ -65,6 +65,8 @@ def test_a_run_that_is_done_again_replaces_its_curves(tmp_path: Path):
     for losses in ([9.0, 9.0], [3.0, 2.0]):
         with event_files.event_files(tmp_path / "logs") as hear:
             hear(job(tmp_path, "torch"), REPORTS[1] | {"losses": losses})
+        (written,) = (tmp_path / "logs" / "torch_seed0").iterdir()
+        written.rename(written.with_name(f"{event_files.PREFIX}{losses[0]:.0f}.earlier"))
 
     assert scalars(tmp_path / "logs" / "torch_seed0")["loss/train"] == [(1, 3.0), (2, 2.0)]
 

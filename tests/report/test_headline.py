@@ -31,14 +31,14 @@ def test_two_tracks_within_the_margin(tmp_path: Path):
 
 
 def test_of_more_tracks_the_pair_furthest_apart_is_named(tmp_path: Path):
-    counts = {"torch": 0, "keras_jax": 10, "keras_torch": 100}
+    counts = {"torch": 100, "keras_jax": 10, "keras_torch": 0}
     found = sentence(
         tmp_path, **{f"{track}_{seed}": count + seed for track, count in counts.items() for seed in (0, 1)}
     )
 
     assert found == (
         "All 3 tracks are not shown to score the same within the margin of 0.5 points in accuracy: the widest of 3 "
-        "pairs, torch minus keras:torch, is +5.00 points [+5.00, +5.00] over 2 seeds."
+        "pairs, torch minus keras:torch, is -5.00 points [-5.00, -5.00] over 2 seeds."
     )
 
 
