@@ -30,9 +30,10 @@ def _reach(row: DifferenceRow) -> float:
 
 def _subject(rows: Sequence[DifferenceRow], within: bool) -> str:
     tracks = {track for row in rows for track in (row.first, row.second)}
-    who = "Both tracks" if len(tracks) == 2 else f"All {len(tracks)} tracks"
-    verdict = "score the same within" if within else "are not shown to score the same within"
-    return f"{who} {verdict}"
+    who = "both tracks" if len(tracks) == 2 else f"all {len(tracks)} tracks"
+    return (
+        f"{who.capitalize()} score the same within" if within else f"It is not shown that {who} score the same within"
+    )
 
 
 def _uncompared(runs: Sequence[Run]) -> str:

@@ -37,7 +37,7 @@ def test_of_more_tracks_the_pair_furthest_apart_is_named(tmp_path: Path):
     )
 
     assert found == (
-        "All 3 tracks are not shown to score the same within the margin of 0.5 points in accuracy: the widest of 3 "
+        "It is not shown that all 3 tracks score the same within the margin of 0.5 points in accuracy: the widest of 3 "
         "pairs, torch minus keras:torch, is -5.00 points [-5.00, -5.00] over 2 seeds."
     )
 
