@@ -4,15 +4,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from shared.harness.run_folder import Run, read
 from shared.report import disagreements
 from tests.support.command_line import twotrack
+from tests.support.events import scalars
 from tests.support.pages import Page
 
 TRACKS = ["torch", "keras:tensorflow"]
-JOB = ("compare", "mnist_cnn", "--tracks", "torch,keras:tensorflow", "--json")
+JOB = ("compare", "mnist_cnn", "--tracks", "torch,keras:tensorflow", "--tensorboard", "--json")
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,17 @@ def test_what_is_printed_is_what_the_records_say(compared: Compared):
         assert row["score"]["value"] == run.record.test["accuracy"]
         assert row["score"]["low"] < row["score"]["value"] < row["score"]["high"]
         assert row["parameters"] == 421_642
+
+
+def test_tensorboard_reads_both_tracks_curves_under_the_same_tags(compared: Compared):
+    for run in compared.runs:
+        found = scalars(run.folder.parent / "tensorboard" / run.folder.name)
+        for tag, history in (("loss/train", "loss"), ("learning_rate", "learning_rate")):
+            steps, values = zip(*found[tag], strict=True)
+            assert steps == tuple(range(1, 430))
+            np.testing.assert_allclose(values, run.history[history], rtol=1e-6)
+        assert found["accuracy/validation"] == [(429, pytest.approx(run.record.epochs[0].validation_metric))]
+        assert found["loss/validation"] == [(429, pytest.approx(run.record.epochs[0].validation_loss))]
 
 
 def test_the_printed_difference_is_that_of_the_predictions(compared: Compared):

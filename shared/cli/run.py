@@ -36,6 +36,7 @@ def run(
             "Optimizer and learning-rate schedule start anew. --epochs 0 trains nothing.",
         ),
     ] = None,
+    tensorboard: options.Tensorboard = False,
     out: options.Out = Path("runs"),
     json: options.Json = False,
 ) -> None:
@@ -64,8 +65,9 @@ def run(
         skip_broken=skip_broken,
         start=start,
     )
+    logs = fresh_folder(out, f"{chapter}_{recipe}_tensorboard_{stamp}") if tensorboard else None
     outcome, runs = train(
-        request, out, lambda track, seed: fresh_folder(out, f"{chapter}_{recipe}_{run_name(track, seed)}_{stamp}")
+        request, out, lambda track, seed: fresh_folder(out, f"{chapter}_{recipe}_{run_name(track, seed)}_{stamp}"), logs
     )
     if json:
         from shared.report.tables import run_rows

@@ -1,13 +1,24 @@
 """What `run` and `compare` have in common: plan, train with progress, report failures."""
 
 import shlex
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from shared.cli.console import data_progress, print_error, stderr, training_progress
 from shared.harness import plans
-from shared.harness.comparison import Outcome, Request, fresh_folder, plan, run_jobs, run_name, timestamp
+from shared.harness.comparison import (
+    OnProgress,
+    Outcome,
+    Request,
+    fresh_folder,
+    plan,
+    run_jobs,
+    run_name,
+    timestamp,
+)
+from shared.harness.event_files import event_files, require_installed
 from shared.harness.plans import Todo
 from shared.harness.records import Job
 from shared.harness.run_folder import Run, read, require_writable
@@ -21,18 +32,24 @@ def _everything(jobs: Sequence[Job]) -> Iterator[Todo]:
 
 
 def train(
-    request: Request, parent: Path, name_folder: Callable[[str, int], Path], work: Work = _everything
+    request: Request,
+    parent: Path,
+    name_folder: Callable[[str, int], Path],
+    tensorboard: Path | None = None,
+    work: Work = _everything,
 ) -> tuple[Outcome, list[Run]]:
     """Check everything, train what `work` finds to do, print failures; return the outcome and the finished runs.
 
-    Folders made for results are removed again if no run finished.
+    Folders made for results are removed again if no run finished. With `tensorboard`, event files go to that folder.
     """
+    if tensorboard:
+        require_installed()
     with data_progress() as show_data:
         jobs = plan(request, name_folder, show_data)
     made = [folder for folder in (parent, *parent.parents) if not folder.exists()]
     require_writable(parent)
     try:
-        with work(jobs) as todo, training_progress() as show:
+        with work(jobs) as todo, _listeners(tensorboard) as show:
             outcome = run_jobs(todo.jobs, show, todo.inherited)
     finally:
         _remove_empty(made)
@@ -47,11 +64,13 @@ def comparison_folder(out: Path, chapter: str, recipe: str) -> Path:
     return fresh_folder(out, f"compare_{chapter}_{recipe}_{timestamp()}")
 
 
-def train_comparison(request: Request, folder: Path, go_on: bool) -> tuple[Outcome, list[Run]]:
+def train_comparison(
+    request: Request, folder: Path, go_on: bool, tensorboard: Path | None = None
+) -> tuple[Outcome, list[Run]]:
     """Train a comparison in `folder`, or what is missing of it; if that ends early, say how to go on."""
     work = plans.resume if go_on else lambda jobs: plans.begin(jobs, request)
     try:
-        outcome, runs = train(request, folder, lambda track, seed: folder / run_name(track, seed), work)
+        outcome, runs = train(request, folder, lambda track, seed: folder / run_name(track, seed), tensorboard, work)
     except (KeyboardInterrupt, SystemExit):
         _say_how_to_go_on(folder)
         raise
@@ -65,6 +84,21 @@ def train_comparison(request: Request, folder: Path, go_on: bool) -> tuple[Outco
 def _say_how_to_go_on(folder: Path) -> None:
     if (folder / plans.PLAN).is_file():
         stderr.print(f"to train what is missing: twotrack compare --resume {shlex.quote(str(folder))}")
+
+
+@contextmanager
+def _listeners(tensorboard: Path | None) -> Iterator[OnProgress]:
+    """Yield one listener that shows progress and, if asked, logs it."""
+    with ExitStack() as stack:
+        heard = [stack.enter_context(training_progress())]
+        if tensorboard:
+            heard.append(stack.enter_context(event_files(tensorboard)))
+
+        def hear(job: Job, figures: Mapping[str, Any]) -> None:
+            for listen in heard:
+                listen(job, figures)
+
+        yield hear
 
 
 def _remove_empty(folders: list[Path]) -> None:

@@ -1,10 +1,14 @@
 """twotrack verify."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from shared.cli import options
+
+if TYPE_CHECKING:
+    from shared.verify.ladder import Subject, TrackResult
 
 
 def verify(
@@ -26,20 +30,28 @@ def verify(
 
     Exit code 1 if a rung fails.
     """
-    from shared.cli.console import print_json, track_phases
-    from shared.report.ladder import ladder_json, ladder_text
+    from shared.cli.console import print_json
+    from shared.report.ladder import ladder_record, ladder_text
     from shared.verify import ladder
 
     asked = ladder.Subject(subject, _settings(subject, settings, weights), recipe, until)
     chosen = options.installed_tracks() if tracks == options.ALL else options.parse_tracks(tracks)
-    ladder.check(asked, chosen)
-    with track_phases() as show:
-        results = ladder.verify(asked, chosen, show)
+    results = climb(asked, chosen)
     if json:
-        print_json(ladder_json(asked, results))
+        print_json(ladder_record(asked, results).model_dump())
     else:
         print(ladder_text(asked, results))
     raise typer.Exit(0 if all(result.passed for result in results) else 1)
+
+
+def climb(subject: "Subject", tracks: Sequence[str]) -> "list[TrackResult]":
+    """Check the request, then climb the ladder while showing what every track is doing."""
+    from shared.cli.console import track_phases
+    from shared.verify import ladder
+
+    ladder.check(subject, tracks)
+    with track_phases() as show:
+        return ladder.verify(subject, tracks, show)
 
 
 def _settings(subject: str, settings: list[str] | None, weights: str | None) -> dict[str, str]:

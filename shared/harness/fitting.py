@@ -204,6 +204,7 @@ class Stage:
 
     def _train_batches(self, feed: "TimedIterator", count: int, progress: Progress) -> None:
         losses = progress.history["loss"]
+        told = len(losses)
         start = reported = time.perf_counter()
         for number, batch in enumerate(feed, start=1):
             losses.append(self._model.train_step(batch))
@@ -213,15 +214,19 @@ class Stage:
             now = time.perf_counter()
             if now - reported > REPORT_SECONDS or number == count:
                 reported = now
-                self._report("training", _figures(progress, number * self._recipe.batch_size / (now - start)))
+                self._report("training", _figures(progress, told, number * self._recipe.batch_size / (now - start)))
+                told = len(losses)
 
 
-def _figures(progress: Progress, examples_per_second: float) -> dict[str, object]:
+def _figures(progress: Progress, told: int, examples_per_second: float) -> dict[str, object]:
+    """Describe where training is; `told` steps have been reported before."""
     losses = progress.history["loss"]
     return {
         "step": len(losses),
         "steps": progress.steps,
         "loss": float(np.mean(losses[-20:])),
+        "losses": losses[told:],
+        "learning_rates": progress.history["learning_rate"][told : len(losses)],
         "examples_per_second": examples_per_second,
     }
 

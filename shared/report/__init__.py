@@ -1,12 +1,12 @@
 """Run folders to one self-contained HTML page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from shared import chapters, datasets, metrics, profiles, statistics
+from shared import chapters, datasets, metrics, profiles
 from shared.datasets.spec import Dataset
 from shared.errors import UserError
 from shared.export import latency
@@ -14,8 +14,13 @@ from shared.harness.comparison import Failure
 from shared.harness.run_folder import Run, read, runs_in
 from shared.metrics import METRICS
 from shared.report import attention, disagreements, tables
+from shared.report.commands import reproducing
+from shared.report.headline import headline
+from shared.report.ladder import LadderRecord, require_of
 from shared.report.pages import render, write_file
+from shared.report.tables import DifferenceRow
 from shared.track import TRACKS
+from shared.verify.ladder import RUNGS
 
 
 def find_runs(folders: Sequence[Path]) -> list[Run]:
@@ -63,47 +68,85 @@ def _aspect(run: Run, what: str) -> object:
 
 
 def write_report(
-    runs: Sequence[Run], page: Path, failures: Sequence[Failure], references: Mapping[str, Mapping[str, float]]
+    runs: Sequence[Run],
+    page: Path,
+    failures: Sequence[Failure],
+    references: Mapping[str, Mapping[str, float]],
+    ladder: LadderRecord | None = None,
 ) -> Path:
-    """Render the page, which appears whole or not at all; UserError if it cannot be written."""
-    return write_file(page, render("page.html.j2", **_context(runs, failures, references)))
+    """Render the page, which appears whole or not at all; UserError if it cannot be written.
+
+    With `ladder`, the verification of the runs' models is on it.
+    """
+    if ladder:
+        require_of(ladder, runs[0].record.job)
+    return write_file(page, render("page.html.j2", **_context(runs, failures, references, ladder)))
 
 
 def _context(
-    runs: Sequence[Run], failures: Sequence[Failure], references: Mapping[str, Mapping[str, float]]
+    runs: Sequence[Run],
+    failures: Sequence[Failure],
+    references: Mapping[str, Mapping[str, float]],
+    ladder: LadderRecord | None,
 ) -> dict[str, Any]:
-    from shared.report import figures
-
     record = runs[0].record
     chapter = chapters.get(record.job.chapter)
     dataset = chapter.data(datasets.here(chapter.dataset, record.job.source))
-    metric = METRICS[chapter.metric]
-    difference_rows = tables.difference_rows(runs)
+    rows = tables.difference_rows(runs)
     return {
         "chapter": chapter,
         "record": record,
-        "track_rows": tables.track_rows(runs),
-        "difference_rows": difference_rows,
+        "runs": runs,
         "profile": profiles.describe(record.job.switched),
-        "verdict": statistics.summary([row.verdict for row in difference_rows]),
-        "difference_text": lambda row: tables.difference_text(row, metric),
-        "difference_figures": lambda row: tables.difference_figures(row, metric),
-        "metric": metric,
-        "references": references,
-        "calibration": figures.calibration(runs) if len(dataset.class_names) == 2 else None,
-        "same_start": tables.same_start(runs),
-        "failures": failures,
-        "curves": figures.learning_curves(runs),
-        "confusions": _confusions(runs),
+        "metric": METRICS[chapter.metric],
         "class_names": dataset.class_names,
-        "per_class": _per_class(runs),
+        "headline": headline(runs, rows),
+        "failures": failures,
+        "references": references,
+        "ladder": ladder,
+        "rung_names": RUNGS,
+        "commands": reproducing(runs),
+        "difference_rows": rows,
+        "difference_figures": lambda row: tables.difference_figures(row, METRICS[chapter.metric]),
+        **_tables(runs),
+        **_drawings(runs, rows, dataset, ladder),
         "examples": _examples(runs, dataset),
+    }
+
+
+def _tables(runs: Sequence[Run]) -> dict[str, Any]:
+    return {
+        "track_rows": tables.track_rows(runs),
+        "same_start": tables.same_start(runs),
+        "epoch_rows": tables.epoch_rows(runs),
+        "of_track": tables.tracks_of(runs),
+        "costs": tables.costs(runs),
+        "spread_text": tables.spread_text,
+        "bins": {track: list(zip(*tables.calibration_bins(mine), strict=True)) for track, mine in _by_track(runs)},
+        "confusions": _confusions(runs),
+        "per_class": _per_class(runs),
+    }
+
+
+def _by_track(runs: Sequence[Run]) -> Iterable[tuple[str, list[Run]]]:
+    return tables.tracks_of(runs).items()
+
+
+def _drawings(
+    runs: Sequence[Run], rows: Sequence[DifferenceRow], dataset: Dataset, ladder: LadderRecord | None
+) -> dict[str, Any]:
+    from shared.report import figures, plots
+
+    return {
+        "curves": plots.learning_curves(runs),
+        "difference_drawing": plots.differences(rows, tables.metric_of(runs)) if rows else None,
+        "divergence": plots.divergence(ladder) if ladder else None,
+        "cost_drawings": plots.costs(tables.costs(runs)),
+        "calibration": plots.calibration(runs, dataset.class_names),
         "attention": attention.customers(runs, dataset),
         "heatmaps": lambda drawn: figures.themed(figures.heatmaps(drawn)),
         "in_words": figures.in_words,
-        "latencies": [(run, found) for run in runs if (found := latency.stored(run))],
-        "draw_latencies": figures.latencies,
-        "runs": runs,
+        "latencies": [(run, found, plots.latencies(found)) for run in runs if (found := latency.stored(run))],
     }
 
 

@@ -2,26 +2,23 @@
 
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
 from itertools import cycle
 
 import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.figure import Figure
 
 from shared.experiments.spec import Curves, Heatmaps
-from shared.export.latency import Latency
-from shared.harness.run_folder import Run
-from shared.metrics import METRICS, probabilities
-from shared.metrics import calibration as calibration_bins
-from shared.report.tables import metric_of, tracks_of
 
 matplotlib.use("svg")
 
-# Matplotlib writes these colours, which nothing else uses, and `_to_svg` puts the variables in their place.
-THEME = {"#010101": "var(--ink)", "#020202": "var(--line)"}
+# Matplotlib writes these colours, which nothing else uses, and `themed` puts the variables in their place.
+INK, LINE, GOOD, BAD = "#010101", "#020202", "#070707", "#080808"
+THEME = {INK: "var(--ink)", LINE: "var(--line)", GOOD: "var(--good)", BAD: "var(--bad)"}
 TRACK_COLOURS = {
     "torch": ("#030303", "var(--torch)"),
     "keras:tensorflow": ("#040404", "var(--keras-tensorflow)"),
@@ -34,97 +31,15 @@ STYLE = {
     "svg.hashsalt": "twotrack",
     "font.family": "sans-serif",
     "font.size": 11,
-    "text.color": "#010101",
-    "axes.labelcolor": "#010101",
-    "axes.edgecolor": "#020202",
-    "xtick.color": "#010101",
-    "ytick.color": "#010101",
-    "grid.color": "#020202",
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": LINE,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "grid.color": LINE,
     "axes.spines.top": False,
     "axes.spines.right": False,
 }
-
-
-def learning_curves(runs: Sequence[Run]) -> str:
-    """Draw the training loss by step and, beyond one epoch, the validation metric by epoch; tracks overlaid."""
-    epochs = len(runs[0].record.epochs)
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(9, 3.6), layout="constrained")
-        panels = figure.subplots(1, 2 if epochs > 1 else 1, squeeze=False)[0]
-        _draw_losses(panels[0], runs)
-        if epochs > 1:
-            _draw_validation(panels[1], runs)
-        for panel in panels:
-            panel.grid(alpha=0.5)
-        panels[0].legend(frameon=False)
-        return themed(_svg(figure))
-
-
-def _draw_losses(axes: Axes, runs: Sequence[Run]) -> None:
-    for track, mine in tracks_of(runs).items():
-        for number, run in enumerate(mine):
-            steps, losses = _smooth(np.array(run.history["loss"]))
-            label = track if number == 0 else None
-            axes.plot(steps, losses, LINE_STYLES[track], color=TRACK_COLOURS[track][0], label=label, linewidth=1.8)
-    axes.set(yscale="log", xlabel="training step", ylabel="training loss (nats)")
-
-
-def _smooth(losses: np.ndarray, points: int = 150) -> tuple[np.ndarray, np.ndarray]:
-    """Return the middle steps and mean losses of consecutive windows, so that the curve can be read."""
-    window = max(1, len(losses) // points)
-    count = len(losses) // window
-    means = losses[: count * window].reshape(count, window).mean(axis=1)
-    return (np.arange(count) + 0.5) * window, means
-
-
-def _draw_validation(axes: Axes, runs: Sequence[Run]) -> None:
-    for track, mine in tracks_of(runs).items():
-        for run in mine:
-            epochs = [epoch.epoch for epoch in run.record.epochs]
-            values = [epoch.validation_metric for epoch in run.record.epochs]
-            axes.plot(epochs, values, LINE_STYLES[track], color=TRACK_COLOURS[track][0], marker="o", markersize=4)
-    axes.set(
-        xlabel="epoch",
-        ylabel=f"validation {METRICS[metric_of(runs)].label}",
-        xticks=range(1, len(runs[0].record.epochs) + 1),
-    )
-
-
-def calibration(runs: Sequence[Run]) -> str:
-    """Draw the share of the second class against its predicted probability, all seeds of a track together."""
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(5.2, 4.4), layout="constrained")
-        axes = figure.subplots()
-        axes.plot([0, 1], [0, 1], color="#020202", linewidth=1)
-        for track, mine in tracks_of(runs).items():
-            _, predicted, observed = calibration_bins(
-                np.concatenate([probabilities(run.logits)[:, 1] for run in mine]),
-                np.concatenate([run.labels for run in mine]),
-            )
-            colour, style = TRACK_COLOURS[track][0], LINE_STYLES[track]
-            axes.plot(predicted, observed, style, color=colour, label=track, marker="o", markersize=4)
-        axes.set(xlabel="predicted probability", ylabel="observed share", aspect="equal")
-        axes.grid(alpha=0.5)
-        axes.legend(frameon=False)
-        return themed(_svg(figure))
-
-
-def latencies(measured: Latency) -> str:
-    """Draw the seconds of a call by runtime, a panel per batch size: a dot at the median, a line to the 99th of 100."""
-    names = [one.name for one in measured.runtimes]
-    by_size = list(zip(*(one.calls for one in measured.runtimes), strict=True))
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(9, 0.8 + 0.4 * len(names)), layout="constrained")
-        panels = figure.subplots(1, len(by_size), squeeze=False, sharey=True)[0]
-        for panel, calls in zip(panels, by_size, strict=True):
-            p50, p99 = ([1e3 * getattr(one, what) for one in calls] for what in ("p50", "p99"))
-            panel.hlines(names, p50, p99, color=LINE_COLOURS[0], linewidth=2)
-            panel.plot(p50, names, "o", color=LINE_COLOURS[0])
-            panel.plot(p99, names, "|", color=LINE_COLOURS[0], markersize=10)
-            panel.set(xscale="log", xlabel="ms per call", title=f"batch of {calls[0].batch_size}")
-            panel.grid(alpha=0.5, axis="x")
-        panels[0].invert_yaxis()
-        return themed(_svg(figure))
 
 
 LINE_COLOURS = ("#4c8dd6", "#e07b39", "#3aa66b", "#b565c9", "#c29a1c", "#d6506b", "#4aa5a5", "#8a8f98")
@@ -146,7 +61,7 @@ def curves(of_tracks: Mapping[str, Curves]) -> str:
         axes.set(**{axis: "log" if log else "linear" for axis, log in scales.items()})
         axes.grid(alpha=0.5)
         figure.legend(loc="outside right upper", frameon=False)
-        return _svg(figure)
+        return svg_of(figure)
 
 
 SHARES = LinearSegmentedColormap.from_list("shares", [to_rgba("#2f8fd0", 0.0), to_rgba("#2f8fd0", 1.0)])
@@ -169,7 +84,7 @@ def heatmaps(drawn: Heatmaps) -> str:
         figure.supxlabel(drawn.x_label, fontsize="medium")
         figure.supylabel(drawn.y_label, fontsize="medium")
         figure.colorbar(shown, ax=panels, label="share", aspect=30).solids.set(rasterized=True, edgecolor="face")
-        return _svg(figure)
+        return svg_of(figure)
 
 
 def in_words(drawn: Heatmaps) -> str:
@@ -182,11 +97,30 @@ def in_words(drawn: Heatmaps) -> str:
     )
 
 
-def _svg(figure: Figure) -> str:
+@dataclass(frozen=True)
+class Drawing:
+    """A figure of the page."""
+
+    title: str
+    words: str
+    """What it shows, for those who do not see it."""
+    svg: str
+
+    @classmethod
+    def of(cls, title: str, words: str, figure: Figure) -> "Drawing":
+        """Draw a figure in the page's colours, with its title and words inside."""
+        opening, inside = themed(svg_of(figure)).split(">", 1)
+        named = f"<title>{escape(title)}</title><desc>{escape(words)}</desc>"
+        return cls(title, words, f'{opening} role="img">{named}{inside}')
+
+
+def svg_of(figure: Figure) -> str:
+    """Return a figure as an SVG element, without names that a page of several figures would have twice."""
     stream = io.StringIO()
     figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     svg = stream.getvalue()
-    return svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
+    return re.sub(r' id="[A-Za-z0-9.]+_\d+"', "", svg)
 
 
 def themed(svg: str) -> str:

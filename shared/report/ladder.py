@@ -1,13 +1,78 @@
-"""The outcome of the ladder as text and as data."""
+"""The outcome of the ladder as text, and as a record that a report can show."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from pathlib import Path
 
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from shared import datasets
+from shared.errors import UserError
+from shared.harness.records import Job
+from shared.report.pages import write_file
 from shared.verify.ladder import RUNGS, Subject, TrackResult
 from shared.verify.rungs import Verdict
 
 SHOWN_CAUSES = 3
+FILE = "ladder.json"
+"""In the folder of a comparison, where the report finds it."""
+
+
+class _Plain(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Rung(_Plain):
+    """What one rung found; as shared.verify.rungs.Verdict."""
+
+    rung: str
+    passed: bool
+    detail: str
+    difference: float | None
+    difference32: float | None
+    limit: float | None
+    where: str
+    layer_inputs_agree: bool | None
+
+
+class Layer(_Plain):
+    """Forward difference of one layer; as shared.verify.rungs.LayerDifference."""
+
+    path: str
+    kind: str
+    float64: float
+    float32: float | None
+
+
+class Cause(_Plain):
+    """An entry of the ledger that can cause the failure."""
+
+    name: str
+    keras: str
+    torch: str
+    fix: str
+
+
+class ClimbedTrack(_Plain):
+    """How far one Keras track climbed, torch beside it."""
+
+    track: str
+    passed: bool
+    rungs: list[Rung]
+    layers: list[Layer]
+    isolated: str
+    causes: list[Cause]
+
+
+class LadderRecord(_Plain):
+    """What `verify --json` prints, and ladder.json."""
+
+    subject: str
+    settings: dict[str, str]
+    recipe: str
+    passed: bool
+    tracks: list[ClimbedTrack]
 
 
 def ladder_text(subject: Subject, results: Sequence[TrackResult]) -> str:
@@ -42,23 +107,69 @@ def _failure(result: TrackResult) -> list[str]:
     return lines
 
 
-def ladder_json(subject: Subject, results: Sequence[TrackResult]) -> dict[str, Any]:
-    """Return the outcome as JSON-ready data."""
-    return {
-        "subject": subject.name,
-        "settings": dict(subject.settings),
-        "passed": all(result.passed for result in results),
-        "tracks": [
-            {
-                "track": result.track,
-                "passed": result.passed,
-                "rungs": [asdict(verdict) for verdict in result.verdicts],
-                "isolated": result.isolated,
-                "causes": [
-                    {"name": cause.name, "keras": cause.keras, "torch": cause.torch, "fix": cause.fix}
+def ladder_record(subject: Subject, results: Sequence[TrackResult]) -> LadderRecord:
+    """Return the outcome as a record, which `verify --json` prints."""
+    return LadderRecord(
+        subject=subject.name,
+        settings=dict(subject.settings),
+        recipe=subject.recipe,
+        passed=all(result.passed for result in results),
+        tracks=[
+            ClimbedTrack(
+                track=result.track,
+                passed=result.passed,
+                rungs=[Rung(**asdict(verdict)) for verdict in result.verdicts],
+                layers=[Layer(**asdict(layer)) for layer in result.layers],
+                isolated=result.isolated,
+                causes=[
+                    Cause(name=cause.name, keras=cause.keras, torch=cause.torch, fix=cause.fix)
                     for cause in result.causes
                 ],
-            }
+            )
             for result in results
         ],
-    }
+    )
+
+
+def write_ladder(path: Path, record: LadderRecord) -> Path:
+    """Write the record; UserError if that is not possible."""
+    return write_file(path, json.dumps(record.model_dump(), indent=2) + "\n")
+
+
+def read_ladder(path: Path) -> LadderRecord:
+    """Read what `verify --json` printed or `compare --verify` left; UserError if it is something else."""
+    try:
+        return LadderRecord.model_validate(json.loads(path.read_text()))
+    except OSError as error:
+        raise UserError(f"cannot read '{path}': {(error.strerror or str(error)).lower()}.") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"'{path}' is not what 'verify --json' prints: {error}.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UserError(f"'{path}' is not what 'verify --json' prints: {where}: {first['msg'].lower()}.") from error
+
+
+def find_ladder(folders: Sequence[Path]) -> LadderRecord | None:
+    """Return the record that `compare --verify` left in one of the folders, if any."""
+    files = [folder / FILE for folder in folders if (folder / FILE).is_file()]
+    if len(files) > 1:
+        raise UserError(f"'{files[0]}' and '{files[1]}' are two verifications; name the one to show with --ladder.")
+    return read_ladder(files[0]) if files else None
+
+
+def require_of(record: LadderRecord, job: Job) -> None:
+    """Raise UserError unless the ladder verified the model and the recipe that the job trained."""
+    own_data = job.source.name != datasets.EMBEDDED
+    # Own data may bring settings of their own, such as the number of classes; the ladder feeds the embedded data.
+    trained = {key: value for key, value in job.settings.items() if key in record.settings or not own_data}
+    for what, found, expected in (
+        ("chapter", record.subject, job.chapter),
+        ("recipe", record.recipe, job.recipe),
+        ("settings", record.settings, trained),
+    ):
+        if found != expected:
+            raise UserError(
+                f"the verification is of another model than the runs: its {what} is {found}, theirs {expected}; "
+                "verify the chapter with the options of the runs."
+            )

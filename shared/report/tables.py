@@ -1,9 +1,9 @@
 """Runs as tables: per run, per track, and between tracks; as data for JSON and the page, and as text."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from shared.harness.comparison import Failure
 from shared.harness.run_folder import Run
 from shared.metrics import METRICS, Metric
 from shared.statistics import Estimate, Verdict
+
+if TYPE_CHECKING:
+    from shared.report.ladder import LadderRecord
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,8 @@ class DifferenceRow:
     """Test examples times seeds."""
     verdict: Verdict
     """Whether the two are equivalent."""
+    by_seed: list[float]
+    """The difference of each of `seeds`."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,17 @@ class SameStart:
     data: bool
     initial_weights: bool
     batches: bool
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What training took, per track one value per seed."""
+
+    title: str
+    unit: str
+    form: str
+    """Format of a value."""
+    by_track: dict[str, list[float]]
 
 
 def tracks_of(runs: Sequence[Run]) -> dict[str, list[Run]]:
@@ -89,15 +105,78 @@ def _track_row(track: str, runs: list[Run]) -> TrackRow:
     )
 
 
+def costs(runs: Sequence[Run]) -> list[Cost]:
+    """Return time, throughput and memory of every run."""
+    parts = [
+        ("Time per epoch", "seconds", ".2f", lambda record: record.epoch_seconds),
+        ("Throughput", "examples per second", ",.0f", lambda record: record.examples_per_second),
+        ("Peak memory of the process", "MB", ",.0f", lambda record: record.memory.peak / 1e6),
+    ]
+    if any(run.record.memory.peak_device for run in runs):
+        parts.append(("Peak memory on the GPU", "MB", ",.0f", lambda record: (record.memory.peak_device or 0) / 1e6))
+    return [
+        Cost(title, unit, form, {track: [of(run.record) for run in mine] for track, mine in tracks_of(runs).items()})
+        for title, unit, form, of in parts
+    ]
+
+
+@dataclass(frozen=True)
+class EpochRow:
+    """One epoch of one track, one value per seed."""
+
+    track: str
+    epoch: int
+    train_loss: list[float]
+    validation_loss: list[float]
+    validation_metric: list[float]
+    seconds: list[float]
+    feeding_seconds: list[float]
+
+
+def epoch_rows(runs: Sequence[Run]) -> list[EpochRow]:
+    """Return every epoch of every track."""
+    names = [one.name for one in fields(EpochRow)[2:]]
+    return [
+        EpochRow(track, epochs[0].epoch, **{name: [getattr(one, name) for one in epochs] for name in names})
+        for track, mine in tracks_of(runs).items()
+        for epochs in zip(*(run.record.epochs for run in mine), strict=True)
+    ]
+
+
+def calibration_bins(runs: Sequence[Run]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return bins of one track's predictions, all seeds together; as metrics.calibration.
+
+    Of two classes the probability is that of the second, of more that of the answer.
+    """
+    chances = np.concatenate([metrics.probabilities(run.logits) for run in runs])
+    labels = np.concatenate([run.labels for run in runs])
+    if chances.shape[1] == 2:
+        return metrics.calibration(chances[:, 1], labels)
+    answers = np.concatenate([metrics.classes(run.logits) for run in runs])
+    return metrics.calibration(chances.max(axis=1), (answers == labels).astype(float))
+
+
+def spread_text(values: Sequence[float], form: str) -> str:
+    """Return the mean of the seeds' values and, if they differ, the lowest and the highest."""
+    mean, low, high = (format(of(values), form) for of in (np.mean, min, max))
+    return mean if low == high else f"{mean} ({low} to {high})"
+
+
 def difference_rows(runs: Sequence[Run]) -> list[DifferenceRow]:
     """Compare every two tracks that have a seed in common."""
+    scores = {run.folder: metrics.score(metric_of(runs), run.logits, run.labels) for run in runs}
     found = {}
     for (first, first_runs), (second, second_runs) in combinations(tracks_of(runs).items(), 2):
-        by_seed = {run.record.job.seed: run for run in second_runs}
-        pairs = [(run, by_seed[run.record.job.seed]) for run in first_runs if run.record.job.seed in by_seed]
+        partners = {run.record.job.seed: run for run in second_runs}
+        pairs = [(run, partners[run.record.job.seed]) for run in first_runs if run.record.job.seed in partners]
         if pairs:
             found[first, second] = pairs
-    return [_difference_row(first, second, pairs, len(found)) for (first, second), pairs in found.items()]
+    return [
+        _difference_row(
+            first, second, pairs, len(found), [scores[one.folder] - scores[other.folder] for one, other in pairs]
+        )
+        for (first, second), pairs in found.items()
+    ]
 
 
 def verdict(ones: Sequence[Run], others: Sequence[Run], pairs: int = 1) -> Verdict:
@@ -117,7 +196,9 @@ def verdict(ones: Sequence[Run], others: Sequence[Run], pairs: int = 1) -> Verdi
     )
 
 
-def _difference_row(first: str, second: str, pairs: list[tuple[Run, Run]], compared: int) -> DifferenceRow:
+def _difference_row(
+    first: str, second: str, pairs: list[tuple[Run, Run]], compared: int, by_seed: list[float]
+) -> DifferenceRow:
     margin = chapters.get(pairs[0][0].record.job.chapter).margin
     ones, others = [one for one, _ in pairs], [other for _, other in pairs]
     difference = statistics.score_difference(metric_of(ones), logits_of(ones), logits_of(others), ones[0].labels)
@@ -131,6 +212,7 @@ def _difference_row(first: str, second: str, pairs: list[tuple[Run, Run]], compa
         disagreements=int((metrics.classes(logits_of(ones)) != metrics.classes(logits_of(others))).sum()),
         predictions=sum(len(one.labels) for one, _ in pairs),
         verdict=verdict(ones, others, compared),
+        by_seed=by_seed,
     )
 
 
@@ -191,9 +273,12 @@ def reference_scores(runs: Sequence[Run]) -> dict[str, dict[str, float]]:
 
 
 def comparison_json(
-    runs: Sequence[Run], failures: Sequence[Failure], references: Mapping[str, Mapping[str, float]]
+    runs: Sequence[Run],
+    failures: Sequence[Failure],
+    references: Mapping[str, Mapping[str, float]],
+    ladder: "LadderRecord | None" = None,
 ) -> dict[str, Any]:
-    """Return the whole comparison as JSON-ready data."""
+    """Return the whole comparison as JSON-ready data; the verification only if there was one."""
     differences = difference_rows(runs)
     return {
         "chapter": runs[0].record.job.chapter,
@@ -207,7 +292,7 @@ def comparison_json(
         "references": {name: dict(scores) for name, scores in references.items()},
         "same_start": asdict(same_start(runs)),
         "failures": [asdict(failure) for failure in failures],
-    }
+    } | ({"verification": ladder.model_dump()} if ladder else {})
 
 
 def comparison_text(runs: Sequence[Run], references: Mapping[str, Mapping[str, float]]) -> str:

@@ -18,7 +18,7 @@ from shared.harness.environment import available_cores
 from shared.harness.processes import Worker
 from shared.track import installed_track
 from shared.verify import accuracy, rungs
-from shared.verify.rungs import Verdict
+from shared.verify.rungs import LayerDifference, Verdict
 from shared.verify.tolerances import TOLERANCES
 from shared.verify.trace import Trace, load
 
@@ -64,6 +64,8 @@ class TrackResult:
     """Of the failure, most likely first; empty if there is none."""
     isolated: str = ""
     """What the first diverging layer did alone, on torch's inputs."""
+    layers: list[LayerDifference] = field(default_factory=list)
+    """Of the forward pass; empty if its rung was not reached."""
 
     @property
     def passed(self) -> bool:
@@ -180,8 +182,14 @@ def _climb(track: str, subject: Subject, worker: Worker, seen: Mapping[str, Obse
             verdicts.append(verdict)
             if not verdict.passed:
                 found = causes(_suspect(verdict, torch, keras))
-                return TrackResult(track, verdicts, found, _isolated(verdict, track, subject, worker, seen, folder))
-    return TrackResult(track, verdicts, [])
+                alone = _isolated(verdict, track, subject, worker, seen, folder)
+                return TrackResult(track, verdicts, found, alone, _layers(verdicts, torch, keras))
+    return TrackResult(track, verdicts, [], layers=_layers(verdicts, torch, keras))
+
+
+def _layers(verdicts: Sequence[Verdict], torch: Observation, keras: Observation) -> list[LayerDifference]:
+    climbed = any(verdict.rung == "forward" for verdict in verdicts)
+    return rungs.layer_differences(torch.traces, keras.traces) if climbed else []
 
 
 def _data(torch: Observation, keras: Observation) -> Verdict:

@@ -28,6 +28,18 @@ class Verdict:
     """Forward only: the layer got the same inputs on both sides, so it is at fault itself."""
 
 
+@dataclass(frozen=True)
+class LayerDifference:
+    """How far the outputs of one layer are apart in the forward pass, relative to the largest."""
+
+    path: str
+    kind: str
+    """Class name in Keras."""
+    float64: float
+    float32: float | None
+    """None where the layer's outputs could not be paired in float32."""
+
+
 def relative(ours: np.ndarray, theirs: np.ndarray, scale: float | None = None) -> float:
     """Return the largest difference over the largest value; infinity if a value is not finite or shapes differ."""
     if ours.shape != theirs.shape or not (np.isfinite(ours).all() and np.isfinite(theirs).all()):
@@ -103,6 +115,18 @@ def matched_layers(torch: Trace, keras: Trace) -> Iterator[tuple[LayerTrace, Lay
         other = theirs.get(ours.path)
         if other and any(a.shape == b.shape for a in ours.outputs for b in other.outputs):
             yield ours, other
+
+
+def layer_differences(torch: Mapping[str, Trace], keras: Mapping[str, Trace]) -> list[LayerDifference]:
+    """Compare every layer that both sides name, in Keras' order of calls; traces by precision."""
+    double, single = (
+        {ours.path: (ours.kind, layer_difference(ours.outputs, theirs.outputs)) for ours, theirs in pairs}
+        for pairs in (matched_layers(torch[name], keras[name]) for name in ("float64", "float32"))
+    )
+    return [
+        LayerDifference(path, kind, difference, single[path][1] if path in single else None)
+        for path, (kind, difference) in double.items()
+    ]
 
 
 def layer_difference(ours: list[np.ndarray], theirs: list[np.ndarray]) -> float:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from shared.chapters import CHAPTERS
@@ -11,6 +12,7 @@ from shared.datasets.mnist import EMBEDDED
 from shared.harness.run_folder import read
 from shared.track import TRACKS
 from tests.support.command_line import Done, in_process, twotrack
+from tests.support.events import scalars
 from tests.support.workers import Workers
 
 QUICK = ("--examples", "256", "--set", "filters=4", "--device", "cpu", "--json")
@@ -65,6 +67,7 @@ def test_doctor_finds_every_track_and_the_data_usable(tmp_path: Path):
         ("vision", True),
         ("export", True),
         ("serving", True),
+        ("tensorboard", True),
         ("bert", True),
     ]
     assert {"torch", "tensorflow", "keras", "jax", "twotrack"} <= found["environment"]["packages"].keys()
@@ -82,8 +85,8 @@ def test_data_tells_the_file_and_the_class_counts(tmp_path: Path):
     }
 
 
-def test_run_prints_the_run_that_it_left(tmp_path: Path):
-    done = in_process("run", "mnist_cnn", "--track", "torch", "--seed", "3", *QUICK, folder=tmp_path)
+def test_run_prints_the_run_that_it_left_and_logs_its_curves(tmp_path: Path):
+    done = in_process("run", "mnist_cnn", "--track", "torch", "--seed", "3", "--tensorboard", *QUICK, folder=tmp_path)
 
     (row,) = done.json()["runs"]
     record = read(tmp_path / row["folder"]).record
@@ -91,6 +94,9 @@ def test_run_prints_the_run_that_it_left(tmp_path: Path):
     assert (row["track"], row["seed"], row["test"]) == ("torch", 3, record.test)
     assert record.job.command[1:4] == ["run", "mnist_cnn", "--track"]
     assert done.stderr.splitlines()[0] == "torch seed 3: started"
+    (logs,) = tmp_path.glob("runs/mnist_cnn_fast_tensorboard_*/torch_seed3")
+    losses = [value for _, value in scalars(logs)["loss/train"]]
+    np.testing.assert_allclose(losses, read(tmp_path / row["folder"]).history["loss"], rtol=1e-6)
 
 
 def test_compare_with_two_seeds_prints_both_runs_and_their_interval(folder: Path, compared: Done):
@@ -113,6 +119,16 @@ def test_report_on_the_same_runs_prints_the_same_comparison(folder: Path, compar
 
     assert found == expected | {"report": "again.html"}
     assert (folder / "again.html").is_file()
+
+
+def test_report_takes_what_verify_prints(folder: Path, compared: Done):
+    verified = {"subject": "mnist_cnn", "settings": {"filters": "4"}, "recipe": "fast", "passed": True, "tracks": []}
+    (folder / "verified.json").write_text(json.dumps(verified))
+    parent = folder / Path(compared.json()["report"]).parent
+
+    found = twotrack("report", parent, "--ladder", "verified.json", "--json", folder=folder).json()
+
+    assert found["verification"] == verified
 
 
 def test_json_is_all_that_is_printed_and_progress_goes_to_stderr(compared: Done):

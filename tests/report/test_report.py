@@ -18,8 +18,9 @@ from shared.harness.run_folder import Run
 from shared.harness.training import describe
 from shared.profiles import switched
 from shared.report import _confusions, disagreements, find_runs, tables, write_report
+from shared.report.commands import reproducing
 from tests.support.pages import Page
-from tests.support.runs import answers, make_run
+from tests.support.runs import answers, make_run, record_of
 
 ARRAYS = EMBEDDED.arrays()
 LABELS = ARRAYS["test_labels"].astype(np.int32)
@@ -185,6 +186,26 @@ def test_the_page_shows_results_difference_disagreements_mistakes_and_curves(pag
     assert "svg" in page.tags
     for shown in ("99.96 %", "99.97 %", "torch", "keras:jax", "3 of 10,000", "421,642", "learning_rate 0.003"):
         assert shown in page.text
+
+
+def test_commands_are_told_once_and_as_a_shell_takes_them(tmp_path: Path):
+    typed = ["/somewhere/bin/twotrack", "run", "churn_mlp", "--data", "my customers.csv"]
+    runs = [
+        make_run(tmp_path / f"{seed}", job=record_of(tmp_path, seed=seed).job.model_copy(update={"command": typed}))
+        for seed in (0, 1)
+    ]
+
+    assert reproducing(runs) == ["twotrack run churn_mlp --data 'my customers.csv'"]
+
+
+def test_calibration_of_ten_classes_is_about_the_answer(runs: list[Run]):
+    counts, predicted, observed = tables.calibration_bins(runs[:1])
+
+    chances = softmax(runs[0].logits.astype(np.float64), axis=1).max(axis=1)
+    right = runs[0].logits.argmax(axis=1) == LABELS
+    top = chances >= 0.9
+    assert (counts[-1], counts.sum()) == (top.sum(), 10_000)
+    np.testing.assert_allclose([predicted[-1], observed[-1]], [chances[top].mean(), right[top].mean()])
 
 
 def test_the_page_shows_confusions_that_add_up(runs: list[Run]):

@@ -1,12 +1,13 @@
 """Finished runs made by hand, through the product's own writer, so that no training is needed to read them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from shared import __version__, chapters, datasets
+from shared import __version__, chapters, datasets, metrics
 from shared.harness.records import SCHEMA_VERSION, DataRecord, EpochRecord, Job, MemoryRecord, RunRecord, TimingRecord
 from shared.harness.run_folder import Run, RunWriter, read
 from shared.harness.training import describe
@@ -78,13 +79,68 @@ def make_run(
     logits: np.ndarray | None = None,
     labels: np.ndarray | None = None,
     weights: Mapping[str, np.ndarray] = WEIGHTS,
+    history: Mapping[str, list[float]] | None = None,
     **changes: Any,
 ) -> Run:
     """Write a finished run and read it back; without logits, of ten right answers."""
     labels = np.arange(CLASSES, dtype=np.int32) if labels is None else labels
     logits = answers(labels, []) if logits is None else logits
     with RunWriter(folder) as writer:
-        history = {"loss": [2.0, 1.0, 0.6, 0.5], "learning_rate": [1e-3] * STEPS}
+        history = history or {"loss": [2.0, 1.0, 0.6, 0.5], "learning_rate": [1e-3] * STEPS}
         files = writer.write(history, {"logits": logits, "labels": labels}, weights)
         writer.finish(record_of(folder, files=files, **changes))
     return read(folder)
+
+
+def make_comparison(folder: Path, chapter: str, tracks: Sequence[str], seeds: int, epochs: int, steps: int) -> None:
+    """Write finished runs on a chapter's real test split, with plausible outputs and curves of their own each."""
+    spec = chapters.get(chapter)
+    labels = spec.data().test.labels
+    sides = 1 if len(spec.data().class_names) == 2 else len(spec.data().class_names)
+    job = record_of(folder).job.model_copy(
+        update={
+            "chapter": chapter,
+            "epochs": epochs,
+            "examples": None,
+            "source": datasets.embedded_source(spec.dataset),
+            "command": ["twotrack", "compare", chapter, "--tracks", ",".join(tracks), "--seeds", str(seeds)],
+        }
+    )
+    chance = np.random.default_rng(0)
+    truth = 2.0 * (labels[:, None] - 0.5 if sides == 1 else 3 * np.eye(sides)[labels])
+    common = truth + chance.normal(size=(len(labels), sides))
+    for number, track in enumerate(tracks):
+        for seed in range(seeds):
+            made = _curves(chance, epochs, steps, speed=1 + number)
+            logits = (common + 0.3 * chance.normal(size=common.shape)).astype(np.float32)
+            make_run(
+                folder / f"{track.replace(':', '-')}_seed{seed}",
+                logits,
+                labels,
+                history=made["history"],
+                job=job.model_copy(update={"track": track, "seed": seed}),
+                config=asdict(spec.config),
+                recipe=describe(spec.recipe("fast")),
+                data=DataRecord(
+                    name=spec.dataset, source="embedded", fingerprint="f00d", train=steps * 64 // epochs,
+                    validation=500, test=len(labels),
+                ),
+                test=metrics.evaluate(logits, labels),
+                epochs=made["epochs"],
+                steps=steps,
+                memory=MemoryRecord(after_import=10**8, peak=int(4e8 + 1e8 * number + 1e6 * seed), peak_device=None),
+            )  # fmt: skip
+
+
+def _curves(chance: np.random.Generator, epochs: int, steps: int, speed: float) -> dict[str, Any]:
+    """Return a history that falls, and epochs that go with it."""
+    losses = (0.05 + 2 / (1 + 0.05 * np.arange(steps))) * chance.lognormal(sigma=0.1, size=steps)
+    by_epoch = losses[: steps // epochs * epochs].reshape(epochs, -1).mean(axis=1)
+    rows = [
+        EpochRecord(
+            epoch=number + 1, trained="all", examples=steps * 64 // epochs, train_loss=loss, validation_loss=1.1 * loss,
+            validation_metric=1 / (1 + loss), seconds=speed * chance.uniform(0.9, 1.1), feeding_seconds=0.1,
+        )
+        for number, loss in enumerate(by_epoch.tolist())
+    ]  # fmt: skip
+    return {"history": {"loss": losses.tolist(), "learning_rate": [1e-3] * steps}, "epochs": rows}

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from shared.verify.rungs import check_forward, check_gradients, check_parameters, check_training, relative
+from shared.verify.rungs import (
+    check_forward,
+    check_gradients,
+    check_parameters,
+    check_training,
+    layer_differences,
+    relative,
+)
 from shared.verify.trace import LayerTrace, Trace
 
 
@@ -46,6 +53,16 @@ def test_forward_names_the_first_layer_that_diverges_not_the_last() -> None:
     off = trace(layers=[layer("first", np.arange(3.0) + 1e-3), layer("second", np.zeros(4))], outputs=[np.zeros(4)])
     verdict = check_forward(trace(), off)
     assert (verdict.passed, verdict.where, verdict.layer_inputs_agree) == (False, "first", True)
+
+
+def test_every_layer_has_its_difference_in_both_precisions() -> None:
+    off = trace(layers=[layer("first", np.arange(3.0)), layer("second", np.array([0.0, 1.0, 2.0, 3.3]))])
+    unpaired = trace(layers=[layer("first", np.arange(3.0)), layer("other", np.zeros(4))])
+
+    found = layer_differences({"float64": trace(), "float32": trace()}, {"float64": off, "float32": unpaired})
+
+    assert [(one.path, one.kind, one.float32) for one in found] == [("first", "Dense", 0.0), ("second", "Dense", None)]
+    assert [one.float64 for one in found] == [0.0, pytest.approx(0.1)]
 
 
 def test_forward_says_when_a_layer_was_given_other_inputs_already() -> None:

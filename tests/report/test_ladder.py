@@ -1,0 +1,127 @@
+"""The verification as a record: written, read back, refused if it is of another model, shown on the page."""
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+
+from shared.cli import compare as command
+from shared.differences.ledger import LEDGER
+from shared.errors import UserError
+from shared.harness.comparison import Outcome
+from shared.report import ladder, write_report
+from shared.report.ladder import FILE, LadderRecord
+from shared.verify.ladder import Subject, TrackResult
+from shared.verify.rungs import LayerDifference, Verdict
+from tests.support.pages import Page
+from tests.support.runs import make_run
+
+LAYERS = [LayerDifference("conv1", "Conv2D", 0.0, 3e-7), LayerDifference("logits", "Dense", 4e-16, None)]
+DATA = Verdict("data", True, "same bytes, f00d")
+FORWARD = Verdict("forward", True, "outputs and 2 named layers compared", 4e-16, 2e-7, 1e-12)
+WRONG = Verdict("forward", False, "layer 'conv1' (Conv2D against Conv2d) differs by 5.0e-01", 0.5, 0.5, 1e-12, "conv1")
+PASSED = TrackResult("keras:jax", [DATA, FORWARD], [], layers=LAYERS)
+FAILED = TrackResult("keras:torch", [DATA, WRONG], [LEDGER[0]], layers=[LayerDifference("conv1", "Conv2D", 0.5, 0.5)])
+
+
+def record(*results: TrackResult, **subject: object) -> LadderRecord:
+    return ladder.ladder_record(Subject(**({"name": "mnist_cnn"} | subject)), results)
+
+
+def test_a_record_is_read_back_as_it_was_written(tmp_path: Path):
+    written = record(PASSED, FAILED, settings={"filters": "4"}, recipe="classic")
+
+    assert ladder.read_ladder(ladder.write_ladder(tmp_path / FILE, written)) == written
+    assert ladder.find_ladder([tmp_path / "elsewhere", tmp_path]) == written
+    assert ladder.find_ladder([tmp_path / "elsewhere"]) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [("{", "expecting property name"), ("[]", "input should be"), ('{"subject": "mnist_cnn"}', "field required")],
+)
+def test_a_file_that_is_something_else_is_refused_by_name(tmp_path: Path, content: str, problem: str):
+    (tmp_path / "x.json").write_text(content)
+
+    with pytest.raises(UserError, match=r"x\.json' is not what 'verify --json' prints") as caught:
+        ladder.read_ladder(tmp_path / "x.json")
+
+    assert problem in str(caught.value).lower()
+
+
+def test_two_verifications_are_refused(tmp_path: Path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        ladder.write_ladder(tmp_path / name / FILE, record(PASSED))
+
+    with pytest.raises(UserError, match="are two verifications; name the one to show with --ladder"):
+        ladder.find_ladder([tmp_path / "a", tmp_path / "b"])
+
+
+@pytest.mark.parametrize(
+    ("subject", "what"),
+    [
+        ({"name": "churn_mlp"}, "chapter is churn_mlp, theirs mnist_cnn"),
+        ({"recipe": "classic"}, "recipe is classic, theirs fast"),
+        ({"settings": {"filters": "4"}}, "settings is {'filters': '4'}, theirs {}"),
+    ],
+)
+def test_a_verification_of_another_model_is_refused(tmp_path: Path, subject: dict, what: str):
+    run = make_run(tmp_path / "run")
+
+    with pytest.raises(UserError) as caught:
+        write_report([run], tmp_path / "report.html", [], {}, record(PASSED, **subject))
+
+    assert what in str(caught.value)
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_the_page_shows_rungs_layers_and_the_cause_of_a_failure(tmp_path: Path):
+    runs = [make_run(tmp_path / track.replace(":", "-"), track=track) for track in ("torch", "keras:jax")]
+
+    text = Page(write_report(runs, tmp_path / "report.html", [], {}, record(PASSED, FAILED))).text
+
+    for shown in (
+        "pass 4.0e-16 [2e-07]",
+        "FAIL 5.0e-01 [5e-01]",
+        "not reached",
+        "layer 'conv1' (Conv2D against Conv2d)",
+    ):
+        assert shown in text
+    assert f"Likely cause 1: {LEDGER[0].name}" in text
+    assert "keras:jax: 2 layers, the largest difference in float64 is 4.0e-16 in 'logits'" in text
+
+
+def test_without_a_verification_the_page_says_so(tmp_path: Path):
+    text = Page(write_report([make_run(tmp_path / "run")], tmp_path / "report.html", [], {})).text
+
+    assert "Not verified for this report. twotrack verify mnist_cnn proves" in text
+
+
+@pytest.mark.parametrize(("result", "code"), [(PASSED, 0), (FAILED, 1)])
+def test_compare_verifies_first_and_leaves_the_record_beside_the_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, result: TrackResult, code: int
+):
+    """Both steps have tests of their own; this one is about how the command puts them together."""
+    done = []
+
+    def climb(subject: Subject, tracks: tuple[str, ...]) -> list[TrackResult]:
+        done.append((subject, tracks))
+        return [result]
+
+    def train(request, parent, name_folder, logs):
+        done.append("trained")
+        runs = [make_run(name_folder(track, 0), track=track) for track in request.tracks]
+        return Outcome([run.folder for run in runs], []), runs
+
+    monkeypatch.setattr("shared.cli.verify.climb", climb)
+    monkeypatch.setattr("shared.cli.training.train", train)
+    with pytest.raises(typer.Exit) as left:
+        command.compare("mnist_cnn", tracks="torch,keras:jax", verify=True, out=tmp_path, json=True)
+
+    printed = json.loads(capsys.readouterr().out)
+    assert done == [(Subject("mnist_cnn", {}, "fast"), ("torch", "keras:jax")), "trained"]
+    assert left.value.exit_code == code
+    assert printed["verification"]["passed"] is (code == 0)
+    assert ladder.read_ladder(Path(printed["report"]).with_name(FILE)) == record(result)

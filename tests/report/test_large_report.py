@@ -1,0 +1,133 @@
+"""A report of 20 seeds on four tracks: small, quick, and good to look at, narrow and wide, light and dark, on paper."""
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shared.harness.run_folder import Run
+from shared.report import find_runs, tables, write_report
+from shared.track import TRACKS
+from tests.report.test_ladder import FAILED, PASSED, record
+from tests.support.chromium import NAMES, PROGRAM, Chromium
+from tests.support.pages import Page
+from tests.support.runs import make_comparison
+
+SEEDS, EPOCHS, STEPS = 20, 10, 400
+
+
+@dataclass(frozen=True)
+class Report:
+    runs: list[Run]
+    path: Path
+    seconds: float
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    folder = tmp_path_factory.mktemp("large")
+    make_comparison(folder, "churn_mlp", list(TRACKS), SEEDS, EPOCHS, STEPS)
+    start = time.process_time()
+    runs = find_runs([folder])
+    path = write_report(runs, folder / "report.html", [], {}, record(PASSED, FAILED, name="churn_mlp"))
+    return Report(runs, path, time.process_time() - start)
+
+
+def test_it_is_below_five_megabytes_and_takes_less_than_ten_seconds(report: Report):
+    assert report.path.stat().st_size < 5e6
+    assert report.seconds < 10
+
+
+def test_every_figure_has_a_title_and_words(report: Report):
+    drawn = re.findall(r"<svg.*?</svg>", report.path.read_text(), re.DOTALL)
+
+    assert len(drawn) == 3 + 1 + 1 + 3 + 1  # curves, difference, layers, costs, calibration
+    for svg in drawn:
+        title, words = re.search(r'role="img"><title>(.+?)</title><desc>(.+?)</desc>', svg).groups()
+        assert len(title) > 5
+        assert len(words) > 60
+
+
+def test_names_inside_the_figures_are_not_used_for_two_things(report: Report):
+    """One page, one name space: figures would borrow each other's parts."""
+    by_name: dict[str, set[str]] = {}
+    for name, content in re.findall(r'id="([^"]+)"(.*?)/>', report.path.read_text(), re.DOTALL):
+        by_name.setdefault(name, set()).add(content)
+
+    assert {name: len(contents) for name, contents in by_name.items() if len(contents) > 1} == {}
+
+
+def test_the_words_of_the_difference_are_those_of_the_predictions(report: Report):
+    by_track = tables.tracks_of(report.runs)
+    one, other = ([run.record.test["roc_auc"] for run in by_track[track]] for track in ("torch", "keras:jax"))
+    gaps = np.subtract(one, other)
+
+    text = Page(report.path).text
+    assert f"torch minus keras:jax {gaps.mean():+.4g}, interval" in text
+    assert f"seeds {gaps.mean():+.4g} ({gaps.min():+.4g} to {gaps.max():+.4g})" in text
+
+
+def test_costs_are_those_of_the_records(report: Report):
+    seconds = [run.record.epoch_seconds for run in report.runs if run.record.job.track == "keras:jax"]
+
+    shown = f"{np.mean(seconds):.2f} ({min(seconds):.2f} to {max(seconds):.2f})"
+    assert f"keras:jax {shown}" in Page(report.path).text
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Chromium]:
+    if PROGRAM is None:
+        pytest.skip(f"no browser here; one of {', '.join(NAMES)} is needed to look at the page")
+    with Chromium() as browser:
+        yield browser
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_sticks_out_and_nothing_complains(report: Report, browser: Chromium, width: int, scheme: str):
+    browser.open(report.path, width, scheme)
+
+    assert browser.evaluate("document.documentElement.scrollWidth") == width
+    assert browser.too_wide() == []
+    assert browser.complaints() == []
+
+
+def brightness_of(browser: Chromium, what: str) -> int:
+    """Return red + green + blue of a colour of the page."""
+    return sum(map(int, re.findall(r"\d+", browser.evaluate(f"getComputedStyle(document.body).{what}"))[:3]))
+
+
+def test_light_and_dark_have_their_colours(report: Report, browser: Chromium):
+    brightness = {}
+    for scheme in ("light", "dark"):
+        browser.open(report.path, 1280, scheme)
+        ground, ink = (
+            browser.evaluate(f"getComputedStyle(document.body).{what}") for what in ("backgroundColor", "color")
+        )
+        brightness[scheme] = [sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in (ground, ink)]
+
+    assert brightness["light"][0] - brightness["light"][1] > 450
+    assert brightness["dark"][1] - brightness["dark"][0] > 450
+
+
+def test_on_paper_everything_fits_and_is_dark_on_white(report: Report, browser: Chromium):
+    browser.open(report.path, 680, "dark", media="print")  # A4 between its margins
+
+    assert browser.too_wide() == []
+    assert brightness_of(browser, "color") < 200
+    pages = len(re.findall(rb"/Type\s*/Page\b", browser.pdf()))
+    assert 5 < pages < 40
+
+
+def test_the_check_finds_what_sticks_out(browser: Chromium, tmp_path: Path):
+    page = tmp_path / "wide.html"
+    page.write_text("<!doctype html><p style='width: 500px'>wide</p><script>console.error('oh'); boom()</script>")
+
+    browser.open(page, 390)
+
+    assert [one.split(":")[0] for one in browser.too_wide()] == ["P.null"]
+    assert len(browser.complaints()) == 2
