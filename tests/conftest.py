@@ -24,6 +24,9 @@ def _tree_under_test() -> Iterator[None]:
     """Let every child process import the packages, and the tests' own tasks, from this tree."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
+        # torch's threads that wait for each other sleep instead of spinning: as many threads, so the same numbers, and
+        # where other work shares the cores a third to a fifth of the time.
+        patch.setenv("OMP_WAIT_POLICY", "PASSIVE")
         yield
 
 

@@ -81,7 +81,7 @@ def begin(jobs: Sequence[Job], request: Request) -> Iterator[Todo]:
             yield Todo(list(jobs), (stream.fileno(),))
         finally:
             if not any(job.folder.exists() for job in jobs):
-                file.unlink()
+                file.unlink(missing_ok=True)
 
 
 def stored_request(folder: Path) -> Request:
@@ -103,7 +103,7 @@ def resume(jobs: Sequence[Job]) -> Iterator[Todo]:
     finished run was changed, or if somebody is at work on the comparison.
     """
     folder = jobs[0].folder.parent
-    with (folder / PLAN).open("r+") as stream:
+    with _opened(folder / PLAN) as stream:
         _lock(stream, folder)
         plan = _read(folder / PLAN)
         _require_same(plan, jobs, folder)
@@ -149,14 +149,21 @@ def _written(file: Path, plan: Plan) -> Iterator[TextIO]:
     partial = file.with_name(f".{file.name}.partial")
     try:
         partial.write_text(plan.model_dump_json(indent=2) + "\n")
-        stream = partial.open("r+")
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise unwritable(file.parent, error) from error
-    with stream:
+    with _opened(partial) as stream:
         _lock(stream, file.parent)
         partial.rename(file)
         yield stream
+
+
+def _opened(file: Path) -> TextIO:
+    """Open a plan for a lock, which some file systems give to writers only."""
+    try:
+        return file.open("r+")
+    except OSError as error:
+        raise unwritable(file.parent, error) from error
 
 
 def _lock(stream: TextIO, folder: Path) -> None:

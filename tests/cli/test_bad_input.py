@@ -65,6 +65,7 @@ def refused(done: Done, folder: Path) -> str:
         (("differences", "mnist_cn"), "unknown chapter 'mnist_cn': did you mean 'mnist_cnn'?"),
         (("differences", "--tracks", "torch"), "--tracks: name at least one Keras track, out of: keras:jax, keras:t"),
         (("differences", "--set", "dropout=0"), "--set changes a chapter; name one, for example: twotrack difference"),
+        (("verify", "mnist_cnn", "--until", "trainin"), "unknown rung 'trainin': did you mean 'training'?"),
         (("report", "absent"), "'absent' holds no finished run; name a folder that 'run' or 'compare' has printed."),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
