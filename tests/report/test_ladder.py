@@ -110,7 +110,7 @@ def test_compare_verifies_first_and_leaves_the_record_beside_the_runs(
         done.append((subject, tracks))
         return [result]
 
-    def train(request, parent, name_folder, logs):
+    def train(request, parent, name_folder, logs, work):
         done.append("trained")
         runs = [make_run(name_folder(track, 0), track=track) for track in request.tracks]
         return Outcome([run.folder for run in runs], []), runs
@@ -118,7 +118,7 @@ def test_compare_verifies_first_and_leaves_the_record_beside_the_runs(
     monkeypatch.setattr("shared.cli.verify.climb", climb)
     monkeypatch.setattr("shared.cli.training.train", train)
     with pytest.raises(typer.Exit) as left:
-        command.compare("mnist_cnn", tracks="torch,keras:jax", verify=True, out=tmp_path, json=True)
+        command.compare(None, "mnist_cnn", tracks="torch,keras:jax", verify=True, out=tmp_path, json=True)
 
     printed = json.loads(capsys.readouterr().out)
     assert done == [(Subject("mnist_cnn", {}, "fast"), ("torch", "keras:jax")), "trained"]
