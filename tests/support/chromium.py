@@ -1,4 +1,7 @@
-"""Pages as Chromium shows them, over its debugging pipe: layout, console, screenshots, PDF. No driver is needed."""
+"""Pages as Chromium shows them, over its debugging pipe: layout, console, screenshots, PDF. No driver is needed.
+
+python -m tests.support.chromium PAGE PNG takes the picture of docs/figures: the top of a report, 1100 x 1375 pixels.
+"""
 
 import base64
 import json
@@ -94,7 +97,8 @@ class Chromium:
         self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         scheme_feature = {"name": "prefers-color-scheme", "value": scheme}
         self.ask("Emulation.setEmulatedMedia", media=media, features=[scheme_feature])
-        self.ask("Page.navigate", url=page.resolve().as_uri())
+        went = self.ask("Page.navigate", url=page.resolve().as_uri())
+        assert "errorText" not in went, f"{page}: {went['errorText']}"
         while not any(one.get("method") == "Page.loadEventFired" for one in self._events):
             self._events.append(self._next())
 
@@ -126,3 +130,15 @@ class Chromium:
         """Print the page on A4."""
         options = {"paperWidth": 8.27, "paperHeight": 11.69, "preferCSSPageSize": True, "printBackground": False}
         return base64.b64decode(self.ask("Page.printToPDF", **options)["data"])
+
+
+def main() -> None:
+    """Take a picture of the top of a page."""
+    page, png = map(Path, sys.argv[1:])
+    with Chromium() as browser:
+        browser.open(page, width=1100, height=1375)
+        browser.screenshot(png, whole=False)
+
+
+if __name__ == "__main__":
+    main()
