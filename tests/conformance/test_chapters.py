@@ -58,7 +58,7 @@ def small_bert(tmp_path: Path) -> str:
     return str(folders.write(tmp_path / "small"))
 
 
-@pytest.mark.parametrize("subject", subjects(), ids=name_of)
+@pytest.mark.parametrize("subject", list(subjects()), ids=name_of)
 def test_a_chapter_passes_every_rung_on_every_backend(subject: Subject, ladder: Ladder, small_bert: str) -> None:
     if subject.settings.get("weights") == "small":
         subject = replace(subject, settings={**subject.settings, "weights": small_bert})
