@@ -150,7 +150,9 @@ def _observe_all(
         }
         try:
             return {track: future.result() for track, future in futures.items()}
-        except BaseException:  # also Ctrl-C: the pool waits for its threads, and they for their workers
+        except UserError:
+            raise
+        except BaseException:  # Ctrl-C, say: the pool waits for its threads, and they for their workers
             for worker in workers.values():
                 worker.kill()
             raise
