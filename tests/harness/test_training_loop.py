@@ -11,6 +11,7 @@ from shared.datasets.batches import Batch
 from shared.datasets.mnist import EMBEDDED
 from shared.harness import fitting, training
 from shared.harness.run_folder import Run, read
+from shared.profiles import Switches
 from shared.track import Track, TrackModel
 from shared.training import Recipe
 from tests.support.jobs import BATCH_SIZE, EXAMPLES, make_job
@@ -38,6 +39,7 @@ class FakeModel(TrackModel):
 
     def __init__(self, clock: Clock, losses: Sequence[float]):
         self._clock, self._losses = clock, list(losses)
+        self.switches, self.own = Switches(), {}
         self._weights = {"logits.kernel": np.zeros((2, 3), np.float32), "logits.moving_mean": np.ones(2, np.float32)}
 
     def weights(self) -> dict[str, np.ndarray]:
@@ -89,7 +91,7 @@ class FakeTrack(Track):
     def __init__(self, clock: Clock, losses: Sequence[float]):
         self._clock, self._losses = clock, losses
 
-    def build(self, chapter: Any, config: Any, seed: int) -> TrackModel:
+    def build(self, chapter: Any, config: Any, seed: int, switched: Sequence[str] = ()) -> TrackModel:
         self._clock.work("build", seed)
         return FakeModel(self._clock, self._losses)
 
