@@ -12,6 +12,7 @@ from shared.datasets.batches import Batch
 from shared.datasets.spec import Dataset, Split
 from shared.harness.fitting import Fit, Stopwatch
 from shared.harness.records import Job
+from shared.profiles import Switches
 from shared.track import TrackModel
 from shared.training import SGD, Constant, Recipe
 from tests.transfer.test_transfer import transfer
@@ -24,7 +25,7 @@ class Part(TrackModel):
     """Logs what is asked of it."""
 
     def __init__(self, name: str, log: list):
-        self.name, self.log = name, log
+        self.name, self.log, self.switches = name, log, Switches()
 
     def weights(self) -> dict[str, np.ndarray]:
         return dict(WEIGHTS)
