@@ -1,5 +1,7 @@
 # Two commands for a fresh clone: `make compare` and `make test`. Each does its own set-up in .venv.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# Of the tests. Each starts a worker of every track and takes about 8 GB of memory.
+PROCESSES ?= 2
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 INSTALL := $(PIP) install --quiet --constraint constraints.txt --editable
@@ -11,7 +13,7 @@ compare: .venv/.compare  ## train the MNIST CNN in PyTorch and in Keras on Tenso
 	$(BIN)/twotrack compare mnist_cnn --tracks torch,keras:tensorflow --recipe fast
 
 test: .venv/.test lint  ## the whole default test suite, every track
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile
 
 slow: .venv/.test  ## the full recipes too
 	$(BIN)/python -m pytest -m slow

@@ -20,14 +20,27 @@ settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _tree_under_test() -> Iterator[None]:
+def _tree_under_test(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Let every child process import the packages, and the tests' own tasks, from this tree."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
         # torch's threads that wait for each other sleep instead of spinning: as many threads, so the same numbers, and
         # where other work shares the cores a third to a fifth of the time.
         patch.setenv("OMP_WAIT_POLICY", "PASSIVE")
+        # JAX compiles a program once in a session, not once in each of its processes.
+        for name, value in _shared_compilations(tmp_path_factory.getbasetemp()).items():
+            patch.setenv(name, value)
         yield
+
+
+def _shared_compilations(base: Path) -> dict[str, str]:
+    """Return the environment of JAX with one folder for all that the session compiles, however short it took."""
+    of_all_processes = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    return {
+        "JAX_COMPILATION_CACHE_DIR": str(of_all_processes / "jax_compilations"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
 
 
 @pytest.fixture(scope="session")
