@@ -152,7 +152,12 @@ def test_a_checkpoint_may_have_other_classes_or_none(tmp_path: Path):
 def test_every_weight_can_be_drawn_for_a_random_start(tmp_path: Path):
     found: Backbone = open_backbone("resnet18", str(write(tmp_path / "own.safetensors", tensors())))
 
-    draw({name: array.shape for name, array in found.weights().items()}, seed=0)
+    shapes = {name: array.shape for name, array in found.weights().items()}
+    drawn = draw(shapes, seed=0)
+
+    assert {name: array.shape for name, array in drawn.items()} == shapes
+    assert all(np.isfinite(array).all() for array in drawn.values())
+    assert [name for name, array in drawn.items() if name.endswith("kernel") and array.std() == 0] == []
 
 
 def without_a_kernel(found: Tensors) -> None:

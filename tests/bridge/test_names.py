@@ -67,7 +67,7 @@ def refusal(found, **more) -> str:
 
 @given(st.permutations(sorted(SHAPES)))
 def test_the_same_names_and_shapes_pass_in_any_order(order):
-    require_same(SHAPES, {name: list(SHAPES[name]) for name in order}, "the model")
+    assert require_same(SHAPES, {name: list(SHAPES[name]) for name in order}, "the model") is None
 
 
 def test_a_missing_weight_is_named_with_its_shape_and_both_sides():

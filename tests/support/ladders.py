@@ -1,4 +1,4 @@
-"""The session's ladder: its workers share the cores, so they can train side by side."""
+"""The session's ladder, on the session's workers."""
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -6,10 +6,15 @@ from pathlib import Path
 
 from shared.verify import accuracy
 from shared.verify.ladder import Ladder
+from tests.support.workers import Workers
 
 
 class SharedLadder(Ladder):
-    """A ladder that can do the accuracy rung's trainings alone."""
+    """A ladder that starts no workers of its own, and can do the accuracy rung's trainings alone."""
+
+    def __init__(self, tracks: Sequence[str], workers: Workers):
+        super().__init__(tracks)
+        self._workers = {track: workers.of(track) for track in tracks}
 
     def short_trainings(
         self, tracks: Sequence[str], chapter: str, settings: Mapping[str, str], folder: Path

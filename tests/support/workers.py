@@ -1,4 +1,4 @@
-"""Worker processes shared by a whole test session: one per track, started at first use."""
+"""Worker processes shared by a whole test session: one per track, started at first use, with one thread each."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -25,12 +25,13 @@ class Workers:
         self._stack.close()
 
     def call(self, track: str | None, task: str, /, **arguments: Any) -> Any:
-        return self._of(track).call(task, arguments)
+        return self.of(track).call(task, arguments)
 
-    def _of(self, track: str | None) -> Worker:
+    def of(self, track: str | None) -> Worker:
+        """Return the worker of a track, started if it was not."""
         if track not in self._running:
             worker = object.__new__(Worker)
-            _start(worker, track, "cpu")
+            _start(worker, track, "cpu", threads=1)
             self._stack.callback(_stop, worker, None, None, None)
             self._running[track] = worker
         return self._running[track]
@@ -40,7 +41,7 @@ class Workers:
         """Let commands in this process take the session's workers where they start their own, so as to import less."""
 
         def borrow(worker: Worker, track: str | None, *_: object, **__: object) -> None:
-            worker.__dict__.update(self._of(track).__dict__)
+            worker.__dict__.update(self.of(track).__dict__)
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Worker, "__init__", borrow)
