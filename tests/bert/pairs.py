@@ -91,5 +91,4 @@ def encoder_pair(config: BertConfig) -> Pair:
 
 
 EXACT = classifier_pair()
-APPROXIMATE = classifier_pair(hidden_act="gelu_new", layer_norm_eps=1e-5)
-WITH_DROPOUT = classifier_pair(dropout=0.1)
+APPROXIMATE = classifier_pair(dropout=0.1, hidden_act="gelu_new", layer_norm_eps=1e-5)

@@ -12,13 +12,20 @@ from shared.verify.ladder import RUNGS, Ladder, Subject
 from tests.bert import folders
 
 LIMITS = {"forward": 1e-12, "gradients": 1e-11, "training": 1e-9}
+DEFAULT = ("adam", "lion", "sophia")
 VARIANTS = [
     ("mnist_cnn", {"architecture": "bn_gap"}),
     ("backprop", {"activation": "sigmoid"}),
     ("churn_transformer", {"norm": "post", "positions": "sinusoidal"}),
-    *(("churn_mlp", {"activation": name}) for name in ("prelu", "gelu_tanh", "swiglu", "softmax")),
-    *(("optimizers", {"optimizer": name}) for name in CHAPTERS["optimizers"].optimizers if name != "adam"),
+    *(("churn_mlp", {"activation": name}) for name in ("prelu", "swiglu")),
+    *(("optimizers", {"optimizer": name}) for name in ("lion", "sophia")),
 ]
+"""Those with weights, layers or code of their own."""
+ALSO = [
+    *(("churn_mlp", {"activation": name}) for name in ("gelu_tanh", "softmax")),
+    *(("optimizers", {"optimizer": name}) for name in CHAPTERS["optimizers"].optimizers if name not in DEFAULT),
+]
+"""Slow: by default tests/layers and tests/optimizers compare these with their formulas, on every backend."""
 SMALL_BERT = {"weights": "small", "length": "16"}
 """Random weights: this is about the tracks, and MiniLM's agree in tests/bert."""
 SMALL_SHOP = {"backbone": "resnet18", "weights": "none", "size": "33"}
@@ -36,8 +43,10 @@ def subjects() -> Iterator[ParameterSet]:
             yield from _climbs(Subject(slug), cheap=slug not in COSTLY)
     for slug, settings in VARIANTS:
         yield from _climbs(Subject(slug, settings), cheap=False)
-    for recipe in CHAPTERS["review_bert"].recipes:
-        yield from _climbs(Subject("review_bert", SMALL_BERT, recipe), cheap=False)
+    for slug, settings in ALSO:
+        yield pytest.param(Subject(slug, settings), marks=pytest.mark.slow)
+    yield pytest.param(Subject("review_bert", SMALL_BERT, "fast"), marks=pytest.mark.slow)  # on a frozen encoder
+    yield from _climbs(Subject("review_bert", SMALL_BERT, "classic"), cheap=False)
     for recipe in CHAPTERS["shop_transfer"].recipes:
         yield pytest.param(Subject("shop_transfer", SMALL_SHOP, recipe), marks=pytest.mark.slow)
 

@@ -7,8 +7,8 @@ import pytest
 
 from tests.support.workers import Workers
 
-MODELS = {"keras:tensorflow": 40, "keras:jax": 10, "keras:torch": 10}
-"""With a quarter of them wrong, the chance to see none of 40 is 1e-5. The others have no such optimizer."""
+MODELS = {"keras:tensorflow": 24, "keras:jax": 10, "keras:torch": 10}
+"""With a quarter of them wrong, the chance to see none of 24 is 0.1 %. The others have no such optimizer."""
 
 
 @pytest.mark.parametrize("track", MODELS)

@@ -120,9 +120,21 @@ def test_progress_says_what_is_switched(found: Ablation):
     assert _title(job) == f"torch seed {SEED}, aligned but for adam_epsilon"
 
 
-def test_the_command_refuses_what_cannot_be_done_and_leaves_nothing(tmp_path: Path):
-    done = twotrack("ablate", "mnist_cnn", "--seeds", 0, folder=tmp_path, check=False)
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (("mnist_cnn", "--seeds", 0), "--seeds"),
+        (("churn_mlp", "--data", "absent.csv"), "absent.csv"),
+        (("mnist_cnn", "--data", "customers.csv"), "--data"),
+        (("shop_transfer", "--images", "absent"), "absent"),
+        (("review_bert", "--weights", "./absent"), "absent"),
+        (("mnist_cnn", "--source", "tfdz"), "tfdz"),
+    ],
+    ids=lambda value: " ".join(map(str, value)) if isinstance(value, tuple) else "",
+)
+def test_the_command_refuses_what_cannot_be_done_and_leaves_nothing(asked: tuple, told: str, tmp_path: Path):
+    done = twotrack("ablate", *asked, folder=tmp_path, check=False)
 
     assert done.code == 2
-    assert "--seeds" in done.error_line
+    assert told in done.error_line
     assert list(tmp_path.iterdir()) == []

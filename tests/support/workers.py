@@ -1,4 +1,4 @@
-"""Worker processes shared by a whole test session: one per track, started at first use, with one thread each."""
+"""Worker processes shared by a whole test session: one per track, started at first use."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -31,7 +31,7 @@ class Workers:
         """Return the worker of a track, started if it was not."""
         if track not in self._running:
             worker = object.__new__(Worker)
-            _start(worker, track, "cpu", threads=1)
+            _start(worker, track, "cpu")
             self._stack.callback(_stop, worker, None, None, None)
             self._running[track] = worker
         return self._running[track]
