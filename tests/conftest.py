@@ -24,9 +24,6 @@ def _tree_under_test(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     """Let every child process import the packages, and the tests' own tasks, from this tree."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
-        # torch's threads that wait for each other sleep instead of spinning: as many threads, so the same numbers, and
-        # where other work shares the cores a third to a fifth of the time.
-        patch.setenv("OMP_WAIT_POLICY", "PASSIVE")
         # What JAX runs here is mostly compiled for a few steps: that is most of the suite's time. It compiles a program
         # once in a session, not once in each of its processes, and spends less on the machine code, which computes the
         # same to the accuracy that is asked for.
