@@ -125,7 +125,7 @@ def test_progress_says_what_is_switched(found: Ablation):
     [
         (("mnist_cnn", "--seeds", 0), "--seeds"),
         (("churn_mlp", "--data", "absent.csv"), "absent.csv"),
-        (("mnist_cnn", "--data", "customers.csv"), "--data"),
+        (("mnist_cnn", "--data", "customers.csv"), "takes no CSV file"),
         (("shop_transfer", "--images", "absent"), "absent"),
         (("review_bert", "--weights", "./absent"), "absent"),
         (("mnist_cnn", "--source", "tfdz"), "tfdz"),
