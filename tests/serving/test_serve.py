@@ -188,7 +188,8 @@ def test_a_server_that_cannot_serve_is_told(
         pass
 
     assert expected in str(error.value)
-    assert not name or running(path) == []
+    if name:
+        wait_until(lambda: running(path) == [], "nothing is left", 5)
 
 
 def test_what_is_no_repository_is_refused_before_anything_starts(path: Path):
