@@ -2,6 +2,9 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 # Of the tests. Each starts a worker of every track and takes about 8 GB of memory.
 PROCESSES ?= 2
+# A program of the tests runs for a few steps: JAX compiles it faster with less effort and with the simpler of XLA's code
+# generators. Values stay the same to the accuracy that the tests ask for.
+QUICK_XLA := --xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 INSTALL := $(PIP) install --quiet --constraint constraints.txt --editable
@@ -13,7 +16,7 @@ compare: .venv/.compare  ## train the MNIST CNN in PyTorch and in Keras on Tenso
 	$(BIN)/twotrack compare mnist_cnn --tracks torch,keras:tensorflow --recipe fast
 
 test: .venv/.test lint  ## the whole default test suite, every track
-	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile
+	XLA_FLAGS="$(QUICK_XLA) $$XLA_FLAGS" $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile
 
 slow: .venv/.test  ## the full recipes too
 	$(BIN)/python -m pytest -m slow

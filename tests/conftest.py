@@ -25,11 +25,9 @@ def _tree_under_test(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
         # What JAX runs here is mostly compiled for a few steps: that is most of the suite's time. It compiles a program
-        # once in a session, not once in each of its processes, and spends less on the machine code, which computes the
-        # same to the accuracy that is asked for.
+        # once in a session, not once in each of its processes.
         for name, value in _shared_compilations(tmp_path_factory.getbasetemp()).items():
             patch.setenv(name, value)
-        patch.setenv("XLA_FLAGS", "--xla_backend_optimization_level=0", prepend=" ")
         yield
 
 
