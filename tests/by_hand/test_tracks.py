@@ -46,7 +46,7 @@ def one_neuron(case: Case) -> tuple[dict[str, Any], dict[str, np.ndarray], dict[
 
 @pytest.mark.parametrize("track", TRACKS)
 @settings(max_examples=2, phases=[Phase.generate])  # few, and none to shrink: a call compiles every network
-@given(drawn=st.lists(cases, min_size=5, max_size=5, unique_by=lambda case: (case.examples, case.hidden_size)))
+@given(drawn=st.lists(cases, min_size=3, max_size=3, unique_by=lambda case: (case.examples, case.hidden_size)))
 def test_gradients_by_hand_are_those_of_the_track(
     track: str, drawn: list[Case], workers: Workers, tmp_path_factory: pytest.TempPathFactory
 ):

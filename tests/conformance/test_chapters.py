@@ -16,16 +16,17 @@ DEFAULT = ("adam", "lion", "sophia")
 VARIANTS = [
     ("mnist_cnn", {"architecture": "bn_gap"}),
     ("backprop", {"activation": "sigmoid"}),
-    ("churn_transformer", {"norm": "post", "positions": "sinusoidal"}),
     *(("churn_mlp", {"activation": name}) for name in ("prelu", "swiglu")),
     *(("optimizers", {"optimizer": name}) for name in ("lion", "sophia")),
 ]
 """Those with weights, layers or code of their own."""
 ALSO = [
+    ("churn_transformer", {"norm": "post", "positions": "sinusoidal"}),
     *(("churn_mlp", {"activation": name}) for name in ("gelu_tanh", "softmax")),
     *(("optimizers", {"optimizer": name}) for name in CHAPTERS["optimizers"].optimizers if name not in DEFAULT),
 ]
-"""Slow: by default tests/layers and tests/optimizers compare these with their formulas, on every backend."""
+"""Slow: by default tests/layers, tests/optimizers and tests/experiments compare these with their formulas, on every
+backend."""
 SMALL_BERT = {"weights": "small", "length": "16"}
 """Random weights: this is about the tracks, and MiniLM's agree in tests/bert."""
 SMALL_SHOP = {"backbone": "resnet18", "weights": "none", "size": "33"}
