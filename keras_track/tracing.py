@@ -12,6 +12,7 @@ from keras_track.curvature import Curvature
 from keras_track.facts import facts, loss_facts, optimizer_facts
 from keras_track.freezing import freeze
 from keras_track.probes import InputProbe, attention_recorded
+from keras_track.session import start_afresh
 from shared.errors import UserError, as_user_error
 from shared.training import SGD
 from shared.transfer import EVERYTHING, chosen
@@ -27,8 +28,7 @@ class KerasSubject:
 
     def __init__(self, pair: Pair, precision_name: str, device: str):
         precision.set_precision(precision_name)
-        keras.backend.clear_session()
-        keras.utils.set_random_seed(0)
+        start_afresh(seed=0)
         self._pair, self._float = pair, precision_name
         with as_user_error("the Keras build function failed"):
             self.model = pair.keras()

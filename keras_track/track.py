@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_track import backends, freezing, losses, native, optimizers, precision, weights
 from keras_track.curvature import Curvature
+from keras_track.session import start_afresh
 from shared.chapters.spec import Chapter
 from shared.datasets.batches import Batch
 from shared.inputs import Inputs
@@ -40,8 +41,7 @@ class KerasTrack(Track):
 
     def build(self, chapter: Chapter, config: Any, seed: int, switched: Collection[str] = ()) -> "KerasModel":
         """Build keras_track.models.<slug>, forgetting the process's earlier models, then switch layers."""
-        keras.backend.clear_session()
-        keras.utils.set_random_seed(seed)
+        start_afresh(seed)
         model = importlib.import_module(f"keras_track.models.{chapter.slug}").build(config)
         switches = Switches(switched)
         switches.apply(native.LAYERS, model.get_layer(HEAD) if chapter.transfer else model)
