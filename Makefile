@@ -1,6 +1,6 @@
 # Two commands for a fresh clone: `make compare` and `make test`. Each does its own set-up in .venv.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
-# Of the tests. Each starts a worker of every track and takes about 8 GB of memory.
+# Of the tests. Each starts a worker of every track and takes up to 10 GB of memory.
 PROCESSES ?= 2
 # A program of the tests runs for a few steps: JAX compiles it faster with less effort and with the simpler of XLA's code
 # generators. Values stay the same to the accuracy that the tests ask for.
