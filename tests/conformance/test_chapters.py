@@ -32,6 +32,10 @@ SMALL_BERT = {"weights": "small", "length": "16"}
 SMALL_SHOP = {"backbone": "resnet18", "weights": "none", "size": "33"}
 """All of ResNet-18, on small pictures; the base is frozen, then not. Slow: XLA's convolutions in float64 are, and
 tests/backbones climbs the ladder with small networks of the same blocks."""
+UNTIL = {"scratch": "training"}
+"""All of ResNet-18 from random weights on 320 photos: scores vary so much from seed to seed (n = 5: 90 % interval of
+the difference -0.118 to +0.020) that the accuracy rung cannot decide within its margin of 0.05, whatever the tracks do.
+"""
 COSTLY = {"mnist_cnn", "churn_rnn", "churn_lstm", "churn_transformer", "review_bert"}
 """Their accuracy rung takes longer than all others together. tests/test_similar_accuracy.py trains as it does, with the
 same statistics, on torch and TensorFlow; here it is climbed by default where it takes seconds, and else if slow."""
@@ -49,7 +53,8 @@ def subjects() -> Iterator[ParameterSet]:
     yield pytest.param(Subject("review_bert", SMALL_BERT, "fast"), marks=pytest.mark.slow)  # on a frozen encoder
     yield from _climbs(Subject("review_bert", SMALL_BERT, "classic"), cheap=False)
     for recipe in CHAPTERS["shop_transfer"].recipes:
-        yield pytest.param(Subject("shop_transfer", SMALL_SHOP, recipe), marks=pytest.mark.slow)
+        subject = Subject("shop_transfer", SMALL_SHOP, recipe, UNTIL.get(recipe, RUNGS[-1]))
+        yield pytest.param(subject, marks=pytest.mark.slow)
 
 
 def _climbs(subject: Subject, cheap: bool) -> Iterator[ParameterSet]:
