@@ -22,6 +22,7 @@ from shared.verify.rungs import Verdict
 from shared.verify.tolerances import ACCURACY_MARGIN
 
 SEEDS, BATCH_SIZE, VALIDATED = 5, 16, 2000
+_WHERE = {"equivalent": "within", "different": "beyond", "undecided": "not shown to lie within"}
 
 
 def measure(arguments: Mapping[str, Any], report: Callable[[str, Mapping[str, object]], None]) -> str:
@@ -76,10 +77,9 @@ def check(metric: str, torch: Outcome, keras: Outcome) -> Verdict:
     """Require equivalence in the chapter's metric within the margin, by two one-sided tests at 5 %."""
     scores = [statistics.score(metric, one.outputs, one.labels).value for one in (keras, torch)]
     found = statistics.verdict(metric, keras.outputs, torch.outputs, torch.labels, ACCURACY_MARGIN)
-    passed = found.kind == "equivalent"
     detail = (
         f"{METRICS[metric].label}: Keras {scores[0]:.3f}, torch {scores[1]:.3f}, difference "
-        f"[{found.low:+.3f}, {found.high:+.3f}] within ±{ACCURACY_MARGIN:g}; "
+        f"[{found.low:+.3f}, {found.high:+.3f}] {_WHERE[found.kind]} ±{ACCURACY_MARGIN:g}; "
         f"{SEEDS} seeds, {torch.trained:,} examples"
     )
-    return Verdict("accuracy", passed, detail if passed else detail.replace("within", "not within"))
+    return Verdict("accuracy", found.kind == "equivalent", detail)
