@@ -11,9 +11,8 @@ import keras
 from keras import ops
 from keras_hub.layers import TransformerEncoder
 from keras_hub.models import BertBackbone
-
-from keras_track.layers import gelu_tanh
-from shared.bert.config import BertConfig
+from twotrack.keras_track.layers import gelu_tanh
+from twotrack.shared.bert.config import BertConfig
 
 ACTIVATIONS = {"gelu": "gelu", "gelu_new": gelu_tanh, "gelu_pytorch_tanh": gelu_tanh, "relu": "relu"}
 

@@ -10,12 +10,11 @@ from typing import NamedTuple
 
 import h5py
 import numpy as np
-
-from keras_track.precision import set_precision
-from keras_track.weights import MODEL
-from shared.bridge.names import require_same
-from shared.errors import UserError
-from shared.track import TrackModel
+from twotrack.keras_track.precision import set_precision
+from twotrack.keras_track.weights import MODEL
+from twotrack.shared.bridge.names import require_same
+from twotrack.shared.errors import UserError
+from twotrack.shared.track import TrackModel
 
 NOT_THE_MODEL = ("optimizer/", "compile_metrics/")
 """What a file of a compiled model holds beside the model."""

@@ -9,12 +9,11 @@ from typing import Any
 
 import keras
 from keras import ops
-
-from keras_track import losses
-from keras_track.optimizers import Sophia
-from shared.curvature import draw_noise, require_named
-from shared.losses import TARGET_KINDS, LossName
-from shared.verify.pair import OwnLoss
+from twotrack.keras_track import losses
+from twotrack.keras_track.optimizers import Sophia
+from twotrack.shared.curvature import draw_noise, require_named
+from twotrack.shared.losses import TARGET_KINDS, LossName
+from twotrack.shared.verify.pair import OwnLoss
 
 
 class Curvature:
@@ -92,7 +91,7 @@ class _CurvatureUpdate(keras.optimizers.Optimizer):
 
 
 def read_labels(output: Any, loss: LossName, noise: Any) -> Any:
-    """Return the labels that `noise` makes of an output of the same shape; see shared.curvature."""
+    """Return the labels that `noise` makes of an output of the same shape; see twotrack.shared.curvature."""
     noisy = ops.stop_gradient(output) + noise
     match TARGET_KINDS[loss]:
         case "classes":

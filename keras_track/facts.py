@@ -4,9 +4,8 @@ from typing import Any
 
 import keras
 from keras import layers
-
-from shared.errors import as_user_error
-from shared.verify.pair import OwnLoss, OwnOptimizer, Pair
+from twotrack.shared.errors import as_user_error
+from twotrack.shared.verify.pair import OwnLoss, OwnOptimizer, Pair
 
 _SAME_NAMES = (
     "epsilon", "momentum", "negative_slope", "groups", "num_heads", "use_bias", "rate", "padding",
@@ -22,7 +21,7 @@ def facts(layer: keras.layers.Layer) -> dict[str, Any]:
     activation = getattr(layer, "activation", None)
     if callable(activation):
         found["activation"] = getattr(activation, "__name__", type(activation).__name__)
-        if found["activation"] in {"gelu", "gelu_tanh"}:  # the latter of keras_track.layers
+        if found["activation"] in {"gelu", "gelu_tanh"}:  # the latter of twotrack.keras_track.layers
             found["approximate"] = _gelu_is_approximate(layer)
     if isinstance(layer, layers.MaxPooling2D | layers.AveragePooling2D):
         found["count_include_pad"] = False

@@ -3,8 +3,7 @@
 from collections.abc import Set
 
 import keras
-
-from keras_track import weights
+from twotrack.keras_track import weights
 
 
 def freeze(model: keras.Model, trained: Set[str]) -> None:

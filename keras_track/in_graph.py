@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-
-from keras_track import in_graph_pictures as pictures
-from shared.datasets import mnist
-from shared.datasets.spec import Dataset
-from shared.export.tf_serving.fields import KINDS, Field, Kind
+from twotrack.keras_track import in_graph_pictures as pictures
+from twotrack.shared.datasets import mnist
+from twotrack.shared.datasets.spec import Dataset
+from twotrack.shared.export.tf_serving.fields import KINDS, Field, Kind
 
 Tensors = Mapping[str, tf.Tensor]
 

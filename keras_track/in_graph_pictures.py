@@ -9,8 +9,7 @@ of its size.
 from collections.abc import Callable
 
 import tensorflow as tf
-
-from shared.datasets import photo
+from twotrack.shared.datasets import photo
 
 RGB, RGBA = 3, 4
 UNIT = 2.0**22

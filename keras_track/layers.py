@@ -7,9 +7,8 @@ from typing import Any, Literal
 
 import keras
 from keras import layers, ops
-
-from shared.activations import LEAKY_SLOPE, PRELU_ALPHA, Activation
-from shared.positions import sinusoids
+from twotrack.shared.activations import LEAKY_SLOPE, PRELU_ALPHA, Activation
+from twotrack.shared.positions import sinusoids
 
 
 @keras.saving.register_keras_serializable(package="twotrack")

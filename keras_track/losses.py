@@ -1,8 +1,7 @@
 """The named losses in Keras, every argument that acts explicit."""
 
 import keras
-
-from shared.losses import LossName
+from twotrack.shared.losses import LossName
 
 
 def build(name: LossName) -> keras.losses.Loss:

@@ -7,9 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops
-
-from shared import training
-from shared.training import SGD, Adam, AdamW, Lion, Optimizer, RMSprop
+from twotrack.shared import training
+from twotrack.shared.training import SGD, Adam, AdamW, Lion, Optimizer, RMSprop
 
 _OFF = MappingProxyType(
     {
@@ -43,9 +42,9 @@ class TabulatedLearningRate(keras.optimizers.schedules.LearningRateSchedule):
 
 @keras.saving.register_keras_serializable(package="twotrack")
 class Sophia(keras.optimizers.Optimizer):
-    """shared.training.Sophia.
+    """twotrack.shared.training.Sophia.
 
-    It needs an estimate of the curvature before every step where `estimate_due`, which keras_track.curvature
+    It needs an estimate of the curvature before every step where `estimate_due`, which twotrack.keras_track.curvature
     takes. `fit` alone takes none: h then stays zero, and a step is learning_rate * sign(m).
     """
 

@@ -6,8 +6,7 @@ from typing import Any
 
 import keras
 import numpy as np
-
-from keras_track import weights
+from twotrack.keras_track import weights
 
 
 class InputProbe(keras.Model):

@@ -14,11 +14,10 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 from tensorflow.core.protobuf import saved_model_pb2
-
-from keras_track import in_graph
-from shared.datasets.spec import Dataset
-from shared.export.tf_serving.fields import KINDS, Field, fields, raw
-from shared.export.tf_serving.names import (
+from twotrack.keras_track import in_graph
+from twotrack.shared.datasets.spec import Dataset
+from twotrack.shared.export.tf_serving.fields import KINDS, Field, fields, raw
+from twotrack.shared.export.tf_serving.names import (
     CLASS_NAME,
     CLASSES,
     CLASSIFY,
@@ -30,8 +29,8 @@ from shared.export.tf_serving.names import (
     PROBABILITIES,
     SCORES,
 )
-from shared.export.tf_serving.prediction_log import Request
-from shared.inputs import Inputs
+from twotrack.shared.export.tf_serving.prediction_log import Request
+from twotrack.shared.inputs import Inputs
 
 Answers = dict[str, tf.Tensor]
 Respond = Callable[..., Answers]
@@ -73,7 +72,7 @@ def _signatures(model: keras.Model, dataset: Dataset) -> dict[str, tuple[Respond
 
 
 def _answers(logits: tf.Tensor, class_names: tuple[str, ...]) -> Answers:
-    """Return probabilities (batch, classes), as shared.metrics has them, and the name of the most probable class."""
+    """Return probabilities (batch, classes), as twotrack.shared.metrics has them, and the name of the most probable class."""
     one = logits.shape[-1] == 1
     probabilities = tf.sigmoid(tf.concat([-logits, logits], axis=-1)) if one else tf.nn.softmax(logits)
     best = tf.gather(tf.constant(class_names), tf.argmax(probabilities, axis=-1))

@@ -6,18 +6,17 @@ from typing import Any
 
 import keras
 import numpy as np
-
-from keras_track import losses, optimizers, precision, weights
-from keras_track.curvature import Curvature
-from keras_track.facts import facts, loss_facts, optimizer_facts
-from keras_track.freezing import freeze
-from keras_track.probes import InputProbe, attention_recorded
-from keras_track.session import start_afresh
-from shared.errors import UserError, as_user_error
-from shared.training import SGD
-from shared.transfer import EVERYTHING, chosen
-from shared.verify.pair import Input, OwnLoss, OwnOptimizer, Pair
-from shared.verify.trace import LayerTrace
+from twotrack.keras_track import losses, optimizers, precision, weights
+from twotrack.keras_track.curvature import Curvature
+from twotrack.keras_track.facts import facts, loss_facts, optimizer_facts
+from twotrack.keras_track.freezing import freeze
+from twotrack.keras_track.probes import InputProbe, attention_recorded
+from twotrack.keras_track.session import start_afresh
+from twotrack.shared.errors import UserError, as_user_error
+from twotrack.shared.training import SGD
+from twotrack.shared.transfer import EVERYTHING, chosen
+from twotrack.shared.verify.pair import Input, OwnLoss, OwnOptimizer, Pair
+from twotrack.shared.verify.trace import LayerTrace
 
 _GRADIENT_RATE = 2.0**40
 """One SGD step w - rate * g shows g on every backend; at this rate w's own digits do not cost g any."""

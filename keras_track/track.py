@@ -6,18 +6,17 @@ from typing import Any
 
 import keras
 import numpy as np
-
-from keras_track import backends, freezing, losses, native, optimizers, precision, weights
-from keras_track.curvature import Curvature
-from keras_track.session import start_afresh
-from shared.chapters.spec import Chapter
-from shared.datasets.batches import Batch
-from shared.inputs import Inputs
-from shared.losses import LossName, as_targets
-from shared.profiles import Switches
-from shared.track import Track, TrackModel, TrackSpec, choose_device
-from shared.training import Recipe
-from shared.transfer import BASE, HEAD
+from twotrack.keras_track import backends, freezing, losses, native, optimizers, precision, weights
+from twotrack.keras_track.curvature import Curvature
+from twotrack.keras_track.session import start_afresh
+from twotrack.shared.chapters.spec import Chapter
+from twotrack.shared.datasets.batches import Batch
+from twotrack.shared.inputs import Inputs
+from twotrack.shared.losses import LossName, as_targets
+from twotrack.shared.profiles import Switches
+from twotrack.shared.track import Track, TrackModel, TrackSpec, choose_device
+from twotrack.shared.training import Recipe
+from twotrack.shared.transfer import BASE, HEAD
 
 
 def open_track(spec: TrackSpec, device: str) -> "KerasTrack":
@@ -40,9 +39,9 @@ class KerasTrack(Track):
         self.name, self.device, self._backend = name, device, backend
 
     def build(self, chapter: Chapter, config: Any, seed: int, switched: Collection[str] = ()) -> "KerasModel":
-        """Build keras_track.models.<slug>, forgetting the process's earlier models, then switch layers."""
+        """Build twotrack.keras_track.models.<slug>, forgetting the process's earlier models, then switch layers."""
         start_afresh(seed)
-        model = importlib.import_module(f"keras_track.models.{chapter.slug}").build(config)
+        model = importlib.import_module(f"twotrack.keras_track.models.{chapter.slug}").build(config)
         switches = Switches(switched)
         switches.apply(native.LAYERS, model.get_layer(HEAD) if chapter.transfer else model)
         return KerasModel(model, chapter.loss, self._backend, switches)

@@ -12,10 +12,9 @@ from typing import NamedTuple
 import keras
 import numpy as np
 from keras import layers
-
-from shared.bridge import BridgeError
-from shared.bridge.layouts import SAME, Layout, depthwise_kernel, shared_alpha
-from shared.bridge.names import join, require_same
+from twotrack.shared.bridge import BridgeError
+from twotrack.shared.bridge.layouts import SAME, Layout, depthwise_kernel, shared_alpha
+from twotrack.shared.bridge.names import join, require_same
 
 MODEL = "the Keras model"
 

@@ -3,7 +3,7 @@
 from typing import Literal
 
 Activation = Literal["none", "relu", "leaky_relu", "prelu", "sigmoid", "tanh", "softmax", "gelu", "gelu_tanh", "swiglu"]
-"""shared.by_hand.activations has the formula of each."""
+"""twotrack.shared.by_hand.activations has the formula of each."""
 
 LEAKY_SLOPE = 0.01
 """Slope of leaky ReLU below 0 (Maas et al. 2013)."""

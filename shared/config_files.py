@@ -4,8 +4,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
-
-from shared.errors import UserError
+from twotrack.shared.errors import UserError
 
 Config = TypeVar("Config", bound=BaseModel)
 

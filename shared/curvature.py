@@ -23,12 +23,11 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 import numpy as np
-
-from shared.errors import UserError
-from shared.losses import TARGET_KINDS, LossName
+from twotrack.shared.errors import UserError
+from twotrack.shared.losses import TARGET_KINDS, LossName
 
 if TYPE_CHECKING:
-    from shared.verify.pair import OwnLoss
+    from twotrack.shared.verify.pair import OwnLoss
 
 
 def draw_noise(loss: LossName, shape: tuple[int, ...], step: int, output: int = 0) -> np.ndarray:

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from shared.deadline import within
-from shared.errors import UserError
+from twotrack.shared.deadline import within
+from twotrack.shared.errors import UserError
 
 HUB = "huggingface.co"
 ANSWER_SECONDS = 5.0

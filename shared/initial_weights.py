@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 import numpy as np
-
-from shared.activations import PRELU_ALPHA
+from twotrack.shared.activations import PRELU_ALPHA
 
 if TYPE_CHECKING:
-    from shared.chapters.spec import Chapter
+    from twotrack.shared.chapters.spec import Chapter
 
 Shape = tuple[int, ...]
 CONSTANTS = {

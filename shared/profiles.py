@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from shared.errors import UserError, unknown
+from twotrack.shared.errors import UserError, unknown
 
 ALIGNED, NATIVE = "aligned", "native"
 PROFILES = (ALIGNED, NATIVE)

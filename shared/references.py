@@ -9,11 +9,10 @@ from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-
-from shared import metrics
-from shared.datasets import texts
-from shared.datasets.spec import Dataset
-from shared.inputs import Inputs
+from twotrack.shared import metrics
+from twotrack.shared.datasets import texts
+from twotrack.shared.datasets.spec import Dataset
+from twotrack.shared.inputs import Inputs
 
 
 def _tfidf() -> TfidfVectorizer:

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-
-from shared.bridge import BridgeError
-from shared.bridge.names import require_same
-from shared.bridge.rules import Table
-from shared.errors import UserError
+from twotrack.shared.bridge import BridgeError
+from twotrack.shared.bridge.names import require_same
+from twotrack.shared.bridge.rules import Table
+from twotrack.shared.errors import UserError
 
 TYPES = {"F32", "F16"}
 

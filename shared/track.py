@@ -7,18 +7,17 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from shared.errors import UserError, unknown
+from twotrack.shared.errors import UserError, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Set
 
     import numpy as np
-
-    from shared.chapters.spec import Chapter
-    from shared.datasets.batches import Batch
-    from shared.inputs import Inputs
-    from shared.profiles import Switches
-    from shared.training import Recipe
+    from twotrack.shared.chapters.spec import Chapter
+    from twotrack.shared.datasets.batches import Batch
+    from twotrack.shared.inputs import Inputs
+    from twotrack.shared.profiles import Switches
+    from twotrack.shared.training import Recipe
 
 
 class TrackModel(ABC):
@@ -145,10 +144,12 @@ class TrackSpec:
 TRACKS: dict[str, TrackSpec] = {
     spec.name: spec
     for spec in (
-        TrackSpec("torch", "torch_track.track", None, ("torch",), "torch"),
-        TrackSpec("keras:tensorflow", "keras_track.track", "tensorflow", ("keras", "tensorflow"), "tensorflow"),
-        TrackSpec("keras:jax", "keras_track.track", "jax", ("keras", "jax"), "jax"),
-        TrackSpec("keras:torch", "keras_track.track", "torch", ("keras", "torch"), "keras,torch"),
+        TrackSpec("torch", "twotrack.torch_track.track", None, ("torch",), "torch"),
+        TrackSpec(
+            "keras:tensorflow", "twotrack.keras_track.track", "tensorflow", ("keras", "tensorflow"), "tensorflow"
+        ),
+        TrackSpec("keras:jax", "twotrack.keras_track.track", "jax", ("keras", "jax"), "jax"),
+        TrackSpec("keras:torch", "twotrack.keras_track.track", "torch", ("keras", "torch"), "keras,torch"),
     )
 }
 DEFAULT_TRACKS = ("torch", "keras:tensorflow")

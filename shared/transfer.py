@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from shared.errors import UserError
-from shared.training import Trained
+from twotrack.shared.errors import UserError
+from twotrack.shared.training import Trained
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from twotrack.shared.track import TRACKS
 
-from shared.track import TRACKS
 from tests.support.ladders import SharedLadder
 from tests.support.models import Models
 from tests.support.workers import Workers

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from twotrack.shared.harness.run_folder import Run, read
+from twotrack.shared.report import disagreements
 
-from shared.harness.run_folder import Run, read
-from shared.report import disagreements
 from tests.support.command_line import twotrack
 from tests.support.events import scalars
 from tests.support.pages import Page

@@ -5,8 +5,7 @@ from math import sqrt
 import numpy as np
 import pytest
 from scipy import stats
-
-from shared import initial_weights
+from twotrack.shared import initial_weights
 
 SHAPES = {
     "conv.kernel": (3, 3, 16, 32),

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
+from twotrack.shared import statistics
+from twotrack.shared.chapters import CHAPTERS
+from twotrack.shared.harness.comparison import Request, plan, run_name
+from twotrack.shared.harness.run_folder import Run, read
+from twotrack.shared.verify.tolerances import ACCURACY_MARGIN
 
-from shared import statistics
-from shared.chapters import CHAPTERS
-from shared.harness.comparison import Request, plan, run_name
-from shared.harness.run_folder import Run, read
-from shared.verify.tolerances import ACCURACY_MARGIN
 from tests.bert import folders
 from tests.support.ladders import SharedLadder
 from tests.support.similar import gap, gap_of_runs, is_beyond, is_within
@@ -54,5 +54,5 @@ def trained(workers: Workers, slug: str, track: str, folder: Path) -> list[Run]:
     request = Request(slug, (track,), SEEDS, device="cpu")
     jobs = plan(request, lambda track, seed: folder / run_name(track, seed))
     for job in jobs:
-        workers.call(track, "shared.harness.training:train", **job.model_dump(mode="json"))
+        workers.call(track, "twotrack.shared.harness.training:train", **job.model_dump(mode="json"))
     return [read(job.folder) for job in jobs]

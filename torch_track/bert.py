@@ -8,10 +8,9 @@ Source: Devlin et al. 2019; MiniLM of Wang et al. 2020.
 from torch import Tensor, nn
 from transformers import BertConfig as HuggingFaceConfig
 from transformers import BertModel
-
-from shared.bert import names
-from shared.bert.config import BertConfig
-from torch_track import weights
+from twotrack.shared.bert import names
+from twotrack.shared.bert.config import BertConfig
+from twotrack.torch_track import weights
 
 
 class Encoder(nn.Module):

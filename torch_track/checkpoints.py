@@ -8,11 +8,10 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-
-from shared.bridge.names import require_same
-from shared.errors import UserError
-from shared.track import TrackModel
-from torch_track.weights import MODEL, NOT_WEIGHTS, merged_biases
+from twotrack.shared.bridge.names import require_same
+from twotrack.shared.errors import UserError
+from twotrack.shared.track import TrackModel
+from twotrack.torch_track.weights import MODEL, NOT_WEIGHTS, merged_biases
 
 
 def read(path: Path, build: Callable[[], TrackModel]) -> tuple[dict[str, np.ndarray], list[str]]:

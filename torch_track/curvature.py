@@ -7,12 +7,11 @@ from math import sqrt
 import numpy as np
 import torch
 from torch import Tensor, nn
-
-from shared.curvature import draw_noise, require_named
-from shared.losses import TARGET_KINDS, LossName
-from shared.verify.pair import OwnLoss
-from torch_track.losses import LOSSES
-from torch_track.optimizers import Sophia
+from twotrack.shared.curvature import draw_noise, require_named
+from twotrack.shared.losses import TARGET_KINDS, LossName
+from twotrack.shared.verify.pair import OwnLoss
+from twotrack.torch_track.losses import LOSSES
+from twotrack.torch_track.optimizers import Sophia
 
 
 class Curvature:
@@ -45,7 +44,7 @@ class Curvature:
 
 
 def read_labels(output: Tensor, loss: LossName, noise: np.ndarray) -> Tensor:
-    """Return the labels that `noise` makes of an output of the same shape; see shared.curvature."""
+    """Return the labels that `noise` makes of an output of the same shape; see twotrack.shared.curvature."""
     noisy = output.detach() + torch.from_numpy(noise).to(output)
     match TARGET_KINDS[loss]:
         case "classes":

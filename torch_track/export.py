@@ -11,11 +11,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
-
-from shared.export import canonical
-from shared.export.formats import LOGITS, PROBABILITIES
-from shared.export.subject import Subject
-from shared.inputs import Input
+from twotrack.shared.export import canonical
+from twotrack.shared.export.formats import LOGITS, PROBABILITIES
+from twotrack.shared.export.subject import Subject
+from twotrack.shared.inputs import Input
 
 TRACK = "torch"
 METADATA = "twotrack.json"

@@ -4,10 +4,9 @@ from typing import Any
 
 import torch
 from torch import nn
-
-from shared.errors import as_user_error
-from shared.verify.pair import OwnLoss, OwnOptimizer, Pair
-from torch_track.optimizers import DecoupledOptimizer
+from twotrack.shared.errors import as_user_error
+from twotrack.shared.verify.pair import OwnLoss, OwnOptimizer, Pair
+from twotrack.torch_track.optimizers import DecoupledOptimizer
 
 _SAME_NAMES = {
     "eps": "epsilon",

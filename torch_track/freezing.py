@@ -4,8 +4,7 @@ from collections.abc import Mapping, Set
 
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
-
-from torch_track.weights import Entry
+from twotrack.torch_track.weights import Entry
 
 FROZEN = "frozen"
 """Attribute of a batch normalisation that stays in evaluation mode."""

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 from torch import Tensor
-
-from shared.inputs import Input
-from torch_track.axes import mark_channels
+from twotrack.shared.inputs import Input
+from twotrack.torch_track.axes import mark_channels
 
 
 def tensors(

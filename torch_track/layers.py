@@ -8,9 +8,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-
-from shared.activations import LEAKY_SLOPE, PRELU_ALPHA, Activation
-from shared.positions import sinusoids
+from twotrack.shared.activations import LEAKY_SLOPE, PRELU_ALPHA, Activation
+from twotrack.shared.positions import sinusoids
 
 
 class BatchNorm2d(nn.BatchNorm2d):

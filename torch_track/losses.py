@@ -1,12 +1,11 @@
-"""The named losses in torch. Each maps outputs and targets, see shared.losses, to a mean over the batch."""
+"""The named losses in torch. Each maps outputs and targets, see twotrack.shared.losses, to a mean over the batch."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from torch import Tensor
 from torch.nn import functional
-
-from shared.losses import LossName
+from twotrack.shared.losses import LossName
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 

@@ -13,18 +13,17 @@ from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
-
-from shared.profiles import Switches
-from shared.training import SGD, Adam, Optimizer, RMSprop
-from torch_track import optimizers
-from torch_track.layers import LSTM, RNN, BatchNorm2d
-from torch_track.optimizers import MomentumSGD, Parameters, RootEpsilonRMSprop
+from twotrack.shared.profiles import Switches
+from twotrack.shared.training import SGD, Adam, Optimizer, RMSprop
+from twotrack.torch_track import optimizers
+from twotrack.torch_track.layers import LSTM, RNN, BatchNorm2d
+from twotrack.torch_track.optimizers import MomentumSGD, Parameters, RootEpsilonRMSprop
 
 # === Layers ===
 
 
 def batch_norm_variance(module: nn.Module) -> bool:
-    """Average the unbiased variance: nn.BatchNorm2d in the place of torch_track.layers.BatchNorm2d."""
+    """Average the unbiased variance: nn.BatchNorm2d in the place of twotrack.torch_track.layers.BatchNorm2d."""
     found = [(path, one) for path, one in module.named_modules() if type(one) is BatchNorm2d]
     for path, ours in found:
         plain = nn.BatchNorm2d(ours.num_features, eps=ours.eps, momentum=ours.momentum).to(ours.weight.device)

@@ -9,9 +9,8 @@ from math import sqrt
 
 import torch
 from torch import Tensor, nn
-
-from shared import training
-from shared.training import SGD, Adam, Optimizer, RMSprop
+from twotrack.shared import training
+from twotrack.shared.training import SGD, Adam, Optimizer, RMSprop
 
 Parameters = Iterable[nn.Parameter]
 
@@ -97,7 +96,7 @@ class DecoupledOptimizer(torch.optim.Optimizer):
 
 
 class MomentumSGD(DecoupledOptimizer):
-    """shared.training.SGD. torch.optim.SGD has the learning rate outside the velocity, and couples decay."""
+    """twotrack.shared.training.SGD. torch.optim.SGD has the learning rate outside the velocity, and couples decay."""
 
     def __init__(self, parameters: Parameters, lr: float, momentum: float, nesterov: bool, weight_decay: float):
         settings = {"lr": lr, "momentum": momentum, "nesterov": nesterov, "weight_decay": weight_decay}
@@ -113,7 +112,7 @@ class MomentumSGD(DecoupledOptimizer):
 
 
 class RootEpsilonRMSprop(DecoupledOptimizer):
-    """shared.training.RMSprop. torch.optim.RMSprop adds epsilon to the root and couples decay."""
+    """twotrack.shared.training.RMSprop. torch.optim.RMSprop adds epsilon to the root and couples decay."""
 
     def __init__(self, parameters: Parameters, lr: float, rho: float, momentum: float, eps: float, weight_decay: float):
         settings = {"lr": lr, "rho": rho, "momentum": momentum, "eps": eps, "weight_decay": weight_decay}
@@ -132,7 +131,7 @@ class RootEpsilonRMSprop(DecoupledOptimizer):
 
 
 class Lion(DecoupledOptimizer):
-    """shared.training.Lion, which torch lacks."""
+    """twotrack.shared.training.Lion, which torch lacks."""
 
     def __init__(
         self, parameters: Parameters, lr: float, betas: tuple[float, float] = (0.9, 0.99), weight_decay: float = 0.0
@@ -147,9 +146,9 @@ class Lion(DecoupledOptimizer):
 
 
 class Sophia(DecoupledOptimizer):
-    """shared.training.Sophia, which torch lacks.
+    """twotrack.shared.training.Sophia, which torch lacks.
 
-    It needs an estimate of the curvature before every step where `estimate_due`, which torch_track.curvature
+    It needs an estimate of the curvature before every step where `estimate_due`, which twotrack.torch_track.curvature
     takes. Without, h stays zero, and a step is lr * sign(m).
     """
 

@@ -8,18 +8,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
-
-from shared.errors import UserError, as_user_error
-from shared.transfer import EVERYTHING, chosen
-from shared.verify.pair import OwnLoss, OwnOptimizer, Pair
-from shared.verify.trace import LayerTrace
-from torch_track import optimizers, weights
-from torch_track.axes import AxisTracker, canonical, channels_last, dense_inputs
-from torch_track.curvature import Curvature
-from torch_track.facts import facts, loss_facts, optimizer_facts
-from torch_track.freezing import freeze, train_mode
-from torch_track.inputs import example, tensors
-from torch_track.losses import LOSSES
+from twotrack.shared.errors import UserError, as_user_error
+from twotrack.shared.transfer import EVERYTHING, chosen
+from twotrack.shared.verify.pair import OwnLoss, OwnOptimizer, Pair
+from twotrack.shared.verify.trace import LayerTrace
+from twotrack.torch_track import optimizers, weights
+from twotrack.torch_track.axes import AxisTracker, canonical, channels_last, dense_inputs
+from twotrack.torch_track.curvature import Curvature
+from twotrack.torch_track.facts import facts, loss_facts, optimizer_facts
+from twotrack.torch_track.freezing import freeze, train_mode
+from twotrack.torch_track.inputs import example, tensors
+from twotrack.torch_track.losses import LOSSES
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 

@@ -8,20 +8,19 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-
-from shared.chapters.spec import Chapter
-from shared.datasets.batches import Batch
-from shared.inputs import Input, Inputs, by_name, describe
-from shared.losses import TARGET_KINDS, LossName, as_targets
-from shared.profiles import Switches
-from shared.track import Track, TrackModel, TrackSpec, choose_device
-from shared.training import Recipe
-from shared.transfer import BASE, HEAD
-from torch_track import freezing, native, weights
-from torch_track.axes import dense_inputs
-from torch_track.curvature import Curvature
-from torch_track.inputs import example, tensors
-from torch_track.losses import LOSSES
+from twotrack.shared.chapters.spec import Chapter
+from twotrack.shared.datasets.batches import Batch
+from twotrack.shared.inputs import Input, Inputs, by_name, describe
+from twotrack.shared.losses import TARGET_KINDS, LossName, as_targets
+from twotrack.shared.profiles import Switches
+from twotrack.shared.track import Track, TrackModel, TrackSpec, choose_device
+from twotrack.shared.training import Recipe
+from twotrack.shared.transfer import BASE, HEAD
+from twotrack.torch_track import freezing, native, weights
+from twotrack.torch_track.axes import dense_inputs
+from twotrack.torch_track.curvature import Curvature
+from twotrack.torch_track.inputs import example, tensors
+from twotrack.torch_track.losses import LOSSES
 
 
 def open_track(spec: TrackSpec, device: str) -> "TorchTrack":
@@ -39,9 +38,9 @@ class TorchTrack(Track):
         self.name, self.device = name, device
 
     def build(self, chapter: Chapter, config: Any, seed: int, switched: Collection[str] = ()) -> "TorchModel":
-        """Build torch_track.models.<slug> on the device, then switch layers."""
+        """Build twotrack.torch_track.models.<slug> on the device, then switch layers."""
         torch.manual_seed(seed)
-        module = importlib.import_module(f"torch_track.models.{chapter.slug}").build(config).to(self.device)
+        module = importlib.import_module(f"twotrack.torch_track.models.{chapter.slug}").build(config).to(self.device)
         switches = Switches(switched)
         switches.apply(native.LAYERS, module.get_submodule(HEAD) if chapter.transfer else module)
         inputs = describe(chapter.inputs(config))

@@ -14,9 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
-
-from shared.bridge import BridgeError, names
-from shared.bridge.layouts import (
+from twotrack.shared.bridge import BridgeError, names
+from twotrack.shared.bridge.layouts import (
     CONV,
     DENSE,
     GRU_GATES,
@@ -28,7 +27,7 @@ from shared.bridge.layouts import (
     heads_kernel,
     merge_heads_kernel,
 )
-from shared.bridge.names import NOTHING, join
+from twotrack.shared.bridge.names import NOTHING, join
 
 RULE, PATHS = "canonical_rule", "canonical_paths"
 """Attributes in which a module can state a rule of its own, and the canonical paths of what is inside it."""

@@ -5,8 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
-
-from shared.backbones.spec import Backbone
+from twotrack.shared.backbones.spec import Backbone
 
 
 def build(backbone: Backbone, num_classes: int = 0) -> keras.Model:

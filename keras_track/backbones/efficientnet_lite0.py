@@ -9,9 +9,8 @@ from typing import Any
 
 import keras
 from keras import layers
-
-from keras_track.backbones import block
-from shared.backbones.efficientnet_lite0 import EPSILON, KEPT, Architecture, Block
+from twotrack.keras_track.backbones import block
+from twotrack.shared.backbones.efficientnet_lite0 import EPSILON, KEPT, Architecture, Block
 
 
 def build(architecture: Architecture, num_classes: int) -> keras.Model:

@@ -9,9 +9,8 @@ from typing import Any
 
 import keras
 from keras import layers
-
-from keras_track.backbones import block
-from shared.backbones.resnet18 import EPSILON, KEPT, Architecture
+from twotrack.keras_track.backbones import block
+from twotrack.shared.backbones.resnet18 import EPSILON, KEPT, Architecture
 
 
 def build(architecture: Architecture, num_classes: int) -> keras.Model:

@@ -7,8 +7,7 @@ Source: Dosovitskiy et al. 2021.
 import keras
 from keras import layers
 from keras_hub.models import ViTBackbone
-
-from shared.backbones.vit import Config
+from twotrack.shared.backbones.vit import Config
 
 
 def build(config: Config, num_classes: int) -> keras.Model:

@@ -3,8 +3,17 @@
 import inspect
 from collections.abc import Callable
 
-from keras_track.defaults import initialisation, layers, loop, losses, optimizers, precision, recurrent, schedules
-from shared.differences.measured import Measured
+from twotrack.keras_track.defaults import (
+    initialisation,
+    layers,
+    loop,
+    losses,
+    optimizers,
+    precision,
+    recurrent,
+    schedules,
+)
+from twotrack.shared.differences.measured import Measured
 
 _MODULES = (layers, recurrent, initialisation, losses, optimizers, schedules, loop, precision)
 

@@ -5,10 +5,9 @@ from typing import Any
 import keras
 import numpy as np
 from keras import layers, ops
-
-from keras_track import weights
-from shared import initial_weights
-from shared.differences.measured import Measured
+from twotrack.keras_track import weights
+from twotrack.shared import initial_weights
+from twotrack.shared.differences.measured import Measured
 
 
 def _model(layer: layers.Layer, *shape: int, dtype: str = "float32") -> keras.Model:

@@ -7,11 +7,10 @@ from typing import Any
 import keras
 import numpy as np
 from keras import layers, ops
-
-from keras_track.layers import activation
-from keras_track.models.churn_transformer import EPSILON
-from shared.differences import samples
-from shared.differences.measured import Measured
+from twotrack.keras_track.layers import activation
+from twotrack.keras_track.models.churn_transformer import EPSILON
+from twotrack.shared.differences import samples
+from twotrack.shared.differences.measured import Measured
 
 
 def _array(tensor: Any) -> np.ndarray:

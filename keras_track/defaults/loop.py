@@ -10,9 +10,8 @@ from unittest.mock import patch
 import keras
 import numpy as np
 from keras import layers, ops
-
-from shared.differences import samples
-from shared.differences.measured import Measured
+from twotrack.shared.differences import samples
+from twotrack.shared.differences.measured import Measured
 
 
 def fit_batches() -> Measured:

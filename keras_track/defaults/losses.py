@@ -6,11 +6,10 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops
-
-from keras_track import losses
-from shared.differences import samples
-from shared.differences.measured import Measured
-from shared.losses import as_targets
+from twotrack.keras_track import losses
+from twotrack.shared.differences import samples
+from twotrack.shared.differences.measured import Measured
+from twotrack.shared.losses import as_targets
 
 
 def _value(loss: keras.losses.Loss, labels: Any, outputs: Any, **options: Any) -> float:

@@ -8,11 +8,10 @@ import keras
 import numpy as np
 from keras import layers, ops
 from keras import optimizers as optim
-
-from keras_track import optimizers
-from shared import training
-from shared.differences import samples
-from shared.differences.measured import Measured
+from twotrack.keras_track import optimizers
+from twotrack.shared import training
+from twotrack.shared.differences import samples
+from twotrack.shared.differences.measured import Measured
 
 _ZERO, _ONE = np.zeros((1, 3), np.float32), np.ones((1, 3), np.float32)
 

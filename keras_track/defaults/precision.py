@@ -1,4 +1,4 @@
-"""What is left of float64 in Keras: by default, and with keras_track.precision."""
+"""What is left of float64 in Keras: by default, and with twotrack.keras_track.precision."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -6,10 +6,9 @@ from contextlib import contextmanager
 import keras
 import numpy as np
 from keras import layers, ops
-
-from keras_track.precision import set_precision
-from shared.differences import samples
-from shared.differences.measured import Measured
+from twotrack.keras_track.precision import set_precision
+from twotrack.shared.differences import samples
+from twotrack.shared.differences.measured import Measured
 
 
 @contextmanager
@@ -22,7 +21,7 @@ def _float64() -> Iterator[None]:
 
 
 def _both(measure: Callable[[], float | np.ndarray]) -> tuple[float | np.ndarray, float | np.ndarray]:
-    """Return a measurement without and with keras_track.precision."""
+    """Return a measurement without and with twotrack.keras_track.precision."""
     default = measure()
     with _float64():
         return default, measure()

@@ -4,9 +4,8 @@ from typing import Any
 
 import numpy as np
 from keras import layers, ops
-
-from shared.differences import samples
-from shared.differences.measured import Measured
+from twotrack.shared.differences import samples
+from twotrack.shared.differences.measured import Measured
 
 
 def _array(tensor: Any) -> np.ndarray:

@@ -6,10 +6,9 @@ import keras
 import numpy as np
 from keras import layers, ops
 from keras.optimizers import SGD, schedules
-
-from keras_track import optimizers
-from shared import training
-from shared.differences.measured import Measured
+from twotrack.keras_track import optimizers
+from twotrack.shared import training
+from twotrack.shared.differences.measured import Measured
 
 
 def _float(tensor: object) -> float:

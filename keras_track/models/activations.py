@@ -5,9 +5,8 @@ Source: as churn_mlp; gradients that vanish with depth: Hochreiter 1991, Glorot 
 """
 
 import keras
-
-from keras_track.models.churn_mlp import mlp
-from shared.chapters.activations import Config
+from twotrack.keras_track.models.churn_mlp import mlp
+from twotrack.shared.chapters.activations import Config
 
 
 def build(config: Config) -> keras.Model:

@@ -6,10 +6,9 @@ Source: Rumelhart, Hinton and Williams 1986; shared/by_hand/two_layer.py has its
 
 import keras
 from keras import layers
-
-from keras_track.layers import activation
-from shared.chapters.backprop import Config
-from shared.chapters.neuron import FEATURES
+from twotrack.keras_track.layers import activation
+from twotrack.shared.chapters.backprop import Config
+from twotrack.shared.chapters.neuron import FEATURES
 
 
 def build(config: Config) -> keras.Model:

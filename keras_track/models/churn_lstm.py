@@ -6,9 +6,8 @@ Source: Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 200
 
 import keras
 from keras import layers
-
-from keras_track.models.churn_rnn import recurrent
-from shared.chapters.churn_rnn import Config
+from twotrack.keras_track.models.churn_rnn import recurrent
+from twotrack.shared.chapters.churn_rnn import Config
 
 
 def build(config: Config) -> keras.Model:

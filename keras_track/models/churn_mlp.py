@@ -7,10 +7,9 @@ Source: Rumelhart, Hinton and Williams 1986; ReLU of Nair and Hinton 2010; dropo
 
 import keras
 from keras import layers
-
-from keras_track.layers import activation
-from shared.activations import Activation, units_before
-from shared.chapters.churn_mlp import NUM_FEATURES, Config
+from twotrack.keras_track.layers import activation
+from twotrack.shared.activations import Activation, units_before
+from twotrack.shared.chapters.churn_mlp import NUM_FEATURES, Config
 
 
 def build(config: Config) -> keras.Model:

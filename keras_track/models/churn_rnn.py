@@ -8,8 +8,7 @@ from collections.abc import Callable
 
 import keras
 from keras import layers
-
-from shared.chapters.churn_rnn import NUM_FEATURES, Config
+from twotrack.shared.chapters.churn_rnn import NUM_FEATURES, Config
 
 
 def build(config: Config) -> keras.Model:

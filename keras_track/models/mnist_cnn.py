@@ -7,8 +7,7 @@ and global average pooling (Lin et al. 2014).
 
 import keras
 from keras import layers
-
-from shared.chapters.mnist_cnn import IMAGE_SIZE, NUM_CLASSES, Config
+from twotrack.shared.chapters.mnist_cnn import IMAGE_SIZE, NUM_CLASSES, Config
 
 
 def build(config: Config) -> keras.Model:

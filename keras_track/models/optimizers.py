@@ -5,9 +5,8 @@ Source: as churn_mlp.
 """
 
 import keras
-
-from keras_track.models.churn_mlp import mlp
-from shared.chapters.optimizers import Config
+from twotrack.keras_track.models.churn_mlp import mlp
+from twotrack.shared.chapters.optimizers import Config
 
 
 def build(config: Config) -> keras.Model:

@@ -7,12 +7,11 @@ Reimers and Gurevych 2019.
 
 import keras
 from keras import layers
-
-from keras_track import bert
-from keras_track.layers import MaskedMean, head
-from shared.bert.config import BertConfig
-from shared.bert.folder import open_folder
-from shared.chapters.review_bert import LAST_BLOCKS, Config
+from twotrack.keras_track import bert
+from twotrack.keras_track.layers import MaskedMean, head
+from twotrack.shared.bert.config import BertConfig
+from twotrack.shared.bert.folder import open_folder
+from twotrack.shared.chapters.review_bert import LAST_BLOCKS, Config
 
 
 def build(config: Config) -> keras.Model:

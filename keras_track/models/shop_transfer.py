@@ -5,10 +5,9 @@ Source: EfficientNet: Tan and Le 2019; ResNet: He et al. 2016; ViT: Dosovitskiy 
 """
 
 import keras
-
-from keras_track import backbones
-from keras_track.layers import head
-from shared.chapters.shop_transfer import Config, backbone
+from twotrack.keras_track import backbones
+from twotrack.keras_track.layers import head
+from twotrack.shared.chapters.shop_transfer import Config, backbone
 
 
 def build(config: Config) -> keras.Model:

@@ -7,10 +7,10 @@ import importlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from shared.errors import unknown
+from twotrack.shared.errors import unknown
 
 if TYPE_CHECKING:
-    from shared.backbones.spec import Backbone
+    from twotrack.shared.backbones.spec import Backbone
 
 NAMES = ("efficientnet_lite0", "resnet18", "vit")
 OFFLINE = "efficientnet_lite0"
@@ -33,4 +33,4 @@ def open_backbone(name: str, weights: str = IMAGENET, on_step: OnStep = lambda _
     """
     if name not in NAMES:
         raise unknown("backbone", name, NAMES)
-    return importlib.import_module(f"shared.backbones.{name}").find(weights, on_step)
+    return importlib.import_module(f"twotrack.shared.backbones.{name}").find(weights, on_step)

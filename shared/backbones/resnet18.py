@@ -10,16 +10,15 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel
-
-from shared import tensor_files
-from shared.backbones import IMAGENET, NONE, OnStep
-from shared.backbones.files import COUNTER, find_file, is_file_name
-from shared.backbones.folder import CONFIG, TENSORS, find_folder
-from shared.backbones.spec import NUM_CLASSES, Backbone, Normalisation
-from shared.bridge import rules
-from shared.bridge.rules import BATCH_NORM, CONV_2D_NO_BIAS, LINEAR, Module
-from shared.config_files import read_config
-from shared.tensor_files import TensorFile
+from twotrack.shared import tensor_files
+from twotrack.shared.backbones import IMAGENET, NONE, OnStep
+from twotrack.shared.backbones.files import COUNTER, find_file, is_file_name
+from twotrack.shared.backbones.folder import CONFIG, TENSORS, find_folder
+from twotrack.shared.backbones.spec import NUM_CLASSES, Backbone, Normalisation
+from twotrack.shared.bridge import rules
+from twotrack.shared.bridge.rules import BATCH_NORM, CONV_2D_NO_BIAS, LINEAR, Module
+from twotrack.shared.config_files import read_config
+from twotrack.shared.tensor_files import TensorFile
 
 NAME = "resnet18"
 URL = "https://download.pytorch.org/models/resnet18-f37072fd.pth"

@@ -5,10 +5,9 @@ from functools import cached_property
 from typing import Protocol
 
 import numpy as np
-
-from shared.datasets.files import sha256_of
-from shared.errors import UserError
-from shared.tensor_files import TensorFile
+from twotrack.shared.datasets.files import sha256_of
+from twotrack.shared.errors import UserError
+from twotrack.shared.tensor_files import TensorFile
 
 Channels = tuple[float, float, float]
 """One number for red, green and blue."""

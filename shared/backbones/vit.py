@@ -11,17 +11,16 @@ from typing import Annotated, Literal
 
 from annotated_types import Gt
 from pydantic import BaseModel, ConfigDict, model_validator
-
-from shared import tensor_files
-from shared.backbones import IMAGENET, NONE, OnStep
-from shared.backbones.folder import CONFIG, PREPROCESSOR, TENSORS, find_folder
-from shared.backbones.spec import Backbone, Channels, Normalisation
-from shared.bridge import rules
-from shared.bridge.layouts import SAME, Reshape
-from shared.bridge.rules import CONV_2D, LINEAR, NORM, Module, Rule, Table, Weight, merge_heads, split_heads
-from shared.config_files import read_config
-from shared.errors import UserError
-from shared.tensor_files import TensorFile
+from twotrack.shared import tensor_files
+from twotrack.shared.backbones import IMAGENET, NONE, OnStep
+from twotrack.shared.backbones.folder import CONFIG, PREPROCESSOR, TENSORS, find_folder
+from twotrack.shared.backbones.spec import Backbone, Channels, Normalisation
+from twotrack.shared.bridge import rules
+from twotrack.shared.bridge.layouts import SAME, Reshape
+from twotrack.shared.bridge.rules import CONV_2D, LINEAR, NORM, Module, Rule, Table, Weight, merge_heads, split_heads
+from twotrack.shared.config_files import read_config
+from twotrack.shared.errors import UserError
+from twotrack.shared.tensor_files import TensorFile
 
 NAME = "vit"
 HUB_ID = "google/vit-base-patch16-224"

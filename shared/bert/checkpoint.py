@@ -4,11 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-
-from shared import tensor_files
-from shared.bert import names
-from shared.bert.config import REMEDY, BertConfig
-from shared.tensor_files import TensorFile
+from twotrack.shared import tensor_files
+from twotrack.shared.bert import names
+from twotrack.shared.bert.config import REMEDY, BertConfig
+from twotrack.shared.tensor_files import TensorFile
 
 FILE = "model.safetensors"
 PREFIX = "bert."

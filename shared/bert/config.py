@@ -5,8 +5,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Gt
 from pydantic import BaseModel, ConfigDict, model_validator
-
-from shared import config_files
+from twotrack.shared import config_files
 
 REMEDY = "name the folder of a BERT encoder with --weights"
 Count = Annotated[int, Gt(0)]

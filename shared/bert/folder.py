@@ -10,11 +10,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared import hub
-from shared.bert import DEFAULT, INSTALL, checkpoint
-from shared.bert.config import BertConfig, read_config
-from shared.datasets.files import sha256_of
-from shared.errors import UserError
+from twotrack.shared import hub
+from twotrack.shared.bert import DEFAULT, INSTALL, checkpoint
+from twotrack.shared.bert.config import BertConfig, read_config
+from twotrack.shared.datasets.files import sha256_of
+from twotrack.shared.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np

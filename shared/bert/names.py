@@ -5,9 +5,9 @@ The canonical names are those of keras_hub's BertBackbone. The pooler is no part
 
 from collections.abc import Iterator
 
-from shared.bert.config import BertConfig
-from shared.bridge import rules
-from shared.bridge.rules import EMBEDDING, LINEAR, NORM, Module, Weight, merge_heads, split_heads
+from twotrack.shared.bert.config import BertConfig
+from twotrack.shared.bridge import rules
+from twotrack.shared.bridge.rules import EMBEDDING, LINEAR, NORM, Module, Weight, merge_heads, split_heads
 
 
 def modules(config: BertConfig) -> Iterator[Module]:

@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-
-from shared.bert import DEFAULT, INSTALL, LENGTH
-from shared.datasets import texts
-from shared.errors import UserError
+from twotrack.shared.bert import DEFAULT, INSTALL, LENGTH
+from twotrack.shared.datasets import texts
+from twotrack.shared.errors import UserError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
-
-    from shared.bert.folder import BertFolder
+    from twotrack.shared.bert.folder import BertFolder
 
 PAD, START, END, UNKNOWN = "[PAD]", "[CLS]", "[SEP]", "[UNK]"
 
@@ -40,7 +38,7 @@ class Tokenise:
 
 @lru_cache
 def _tokenizer(weights: str, length: int) -> "Tokenizer":
-    from shared.bert.folder import open_folder
+    from twotrack.shared.bert.folder import open_folder
 
     return open_tokenizer(open_folder(weights), length)
 
@@ -82,8 +80,7 @@ def _from_words(path: Path) -> "Tokenizer":
     from tokenizers.models import WordPiece
     from tokenizers.normalizers import BertNormalizer
     from tokenizers.pre_tokenizers import BertPreTokenizer
-
-    from shared.bert.config import read_tokenizer_config
+    from twotrack.shared.bert.config import read_tokenizer_config
 
     config = read_tokenizer_config(path / "tokenizer_config.json")
     tokenizer = Tokenizer(WordPiece(WordPiece.read_file(str(path / "vocab.txt")), unk_token=UNKNOWN))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from types import MappingProxyType
 
-from shared.bridge import BridgeError
+from twotrack.shared.bridge import BridgeError
 
 Shape = tuple[int, ...]
 NOTHING: Mapping[str, str] = MappingProxyType({})

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from shared.bridge.layouts import CONV, DENSE, SAME, Layout, heads_bias, heads_kernel, merge_heads_kernel
+from twotrack.shared.bridge.layouts import CONV, DENSE, SAME, Layout, heads_bias, heads_kernel, merge_heads_kernel
 
 Rule = Mapping[str, tuple[str, Layout]]
 """torch's name of a parameter to its canonical name and layout."""

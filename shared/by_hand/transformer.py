@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-
-from shared.by_hand.activations import relu, softmax
-from shared.chapters.churn_transformer import Config
-from shared.positions import sinusoids
+from twotrack.shared.by_hand.activations import relu, softmax
+from twotrack.shared.chapters.churn_transformer import Config
+from twotrack.shared.positions import sinusoids
 
 EPSILON = 1e-5
 Weights = Mapping[str, np.ndarray]

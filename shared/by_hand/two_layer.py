@@ -9,9 +9,8 @@ Source: Rumelhart, Hinton and Williams 1986.
 from typing import Literal, NamedTuple
 
 import numpy as np
-
-from shared.by_hand.activations import d_sigmoid, d_tanh, sigmoid, tanh
-from shared.by_hand.neuron import binary_cross_entropy
+from twotrack.shared.by_hand.activations import d_sigmoid, d_tanh, sigmoid, tanh
+from twotrack.shared.by_hand.neuron import binary_cross_entropy
 
 ACTIVATIONS = {"sigmoid": (sigmoid, d_sigmoid), "tanh": (tanh, d_tanh)}
 """Value and derivative."""

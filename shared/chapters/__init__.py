@@ -1,6 +1,6 @@
 """The chapters, in teaching order."""
 
-from shared.chapters import (
+from twotrack.shared.chapters import (
     activations,
     backprop,
     churn_lstm,
@@ -13,8 +13,8 @@ from shared.chapters import (
     review_bert,
     shop_transfer,
 )
-from shared.chapters.spec import Chapter
-from shared.errors import unknown
+from twotrack.shared.chapters.spec import Chapter
+from twotrack.shared.errors import unknown
 
 _IN_ORDER = (
     neuron,

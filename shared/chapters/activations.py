@@ -5,11 +5,10 @@ from types import MappingProxyType
 from typing import Annotated
 
 from annotated_types import Gt
-
-from shared.activations import Activation
-from shared.chapters.churn_mlp import NUM_FEATURES
-from shared.chapters.spec import Chapter
-from shared.training import Adam, Constant, OneCycle, Recipe
+from twotrack.shared.activations import Activation
+from twotrack.shared.chapters.churn_mlp import NUM_FEATURES
+from twotrack.shared.chapters.spec import Chapter
+from twotrack.shared.training import Adam, Constant, OneCycle, Recipe
 
 
 @dataclass(frozen=True)

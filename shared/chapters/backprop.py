@@ -5,10 +5,9 @@ from types import MappingProxyType
 from typing import Annotated, Literal
 
 from annotated_types import Gt
-
-from shared.chapters.neuron import FEATURES
-from shared.chapters.spec import Chapter
-from shared.training import SGD, Constant, Recipe
+from twotrack.shared.chapters.neuron import FEATURES
+from twotrack.shared.chapters.spec import Chapter
+from twotrack.shared.training import SGD, Constant, Recipe
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """churn_lstm: a long short-term memory reads a customer's last twelve months."""
 
-from shared.chapters.churn_rnn import INPUTS, RECIPES, Config
-from shared.chapters.spec import Chapter
+from twotrack.shared.chapters.churn_rnn import INPUTS, RECIPES, Config
+from twotrack.shared.chapters.spec import Chapter
 
 CHAPTER = Chapter(
     slug="churn_lstm",

@@ -5,10 +5,9 @@ from types import MappingProxyType
 from typing import Annotated
 
 from annotated_types import Ge, Gt, Lt
-
-from shared.activations import Activation
-from shared.chapters.spec import Chapter
-from shared.training import Adam, AdamW, Constant, OneCycle, Recipe
+from twotrack.shared.activations import Activation
+from twotrack.shared.chapters.spec import Chapter
+from twotrack.shared.training import Adam, AdamW, Constant, OneCycle, Recipe
 
 NUM_FEATURES = 40
 """All columns of the data set telco."""

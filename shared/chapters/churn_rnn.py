@@ -5,10 +5,9 @@ from types import MappingProxyType
 from typing import Annotated, ClassVar
 
 from annotated_types import Ge, Gt, Lt
-
-from shared.chapters.spec import Chapter
-from shared.inputs import Input
-from shared.training import Adam, Constant, OneCycle, Recipe
+from twotrack.shared.chapters.spec import Chapter
+from twotrack.shared.inputs import Input
+from twotrack.shared.training import Adam, Constant, OneCycle, Recipe
 
 MONTHS, NUM_FEATURES = 12, 5
 INPUTS = MappingProxyType({"months": Input((MONTHS, NUM_FEATURES)), "mask": Input((MONTHS,), kind="mask")})

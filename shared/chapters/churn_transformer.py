@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Lt
-
-from shared.chapters.churn_rnn import INPUTS, MONTHS, RECIPES
-from shared.chapters.spec import Chapter
+from twotrack.shared.chapters.churn_rnn import INPUTS, MONTHS, RECIPES
+from twotrack.shared.chapters.spec import Chapter
 
 
 @dataclass(frozen=True)

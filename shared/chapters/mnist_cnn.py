@@ -5,9 +5,8 @@ from types import MappingProxyType
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Lt
-
-from shared.chapters.spec import Chapter
-from shared.training import Adam, Constant, OneCycle, Recipe
+from twotrack.shared.chapters.spec import Chapter
+from twotrack.shared.training import Adam, Constant, OneCycle, Recipe
 
 IMAGE_SIZE = 28
 NUM_CLASSES = 10

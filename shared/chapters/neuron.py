@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from shared.chapters.spec import Chapter
-from shared.training import SGD, Constant, Recipe
+from twotrack.shared.chapters.spec import Chapter
+from twotrack.shared.training import SGD, Constant, Recipe
 
 FEATURES = ("tenure", "monthly_charges")
 """Two, so that the data and the line that the neuron draws through them fit into one picture."""

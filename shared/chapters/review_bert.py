@@ -4,17 +4,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import Ge, Lt
-
-from shared.bert import DEFAULT, LENGTH
-from shared.chapters.spec import Chapter
-from shared.inputs import Input
-from shared.training import AdamW, Recipe, WarmUp
-from shared.transfer import Transfer
+from twotrack.shared.bert import DEFAULT, LENGTH
+from twotrack.shared.chapters.spec import Chapter
+from twotrack.shared.inputs import Input
+from twotrack.shared.training import AdamW, Recipe, WarmUp
+from twotrack.shared.transfer import Transfer
 
 if TYPE_CHECKING:
     import numpy as np
-
-    from shared.bert.tokens import Tokenise
+    from twotrack.shared.bert.tokens import Tokenise
 
 LAST_BLOCKS = 4
 """Blocks whose states the head sees; all if the encoder has fewer."""
@@ -33,33 +31,33 @@ class Config:
 
 
 def _inputs(config: Config) -> dict[str, Input]:
-    from shared.bert.folder import open_folder
+    from twotrack.shared.bert.folder import open_folder
 
     shape, words = (config.length,), open_folder(config.weights).config.vocab_size
     return {"token_ids": Input(shape, "tokens", words), "padding_mask": Input(shape, "mask")}
 
 
 def _tokenise(config: Config) -> "Tokenise":
-    from shared.bert.tokens import Tokenise
+    from twotrack.shared.bert.tokens import Tokenise
 
     return Tokenise(config.weights, config.length)
 
 
 def _check(config: Config) -> None:
-    from shared.bert.folder import open_folder
-    from shared.bert.tokens import open_tokenizer
+    from twotrack.shared.bert.folder import open_folder
+    from twotrack.shared.bert.tokens import open_tokenizer
 
     open_tokenizer(open_folder(config.weights), config.length)
 
 
 def _last_block(config: Config) -> tuple[str, ...]:
-    from shared.bert.folder import open_folder
+    from twotrack.shared.bert.folder import open_folder
 
     return (f"encoder.transformer_layer_{open_folder(config.weights).config.num_hidden_layers - 1}",)
 
 
 def _weights(config: Config) -> "dict[str, np.ndarray]":
-    from shared.bert.folder import open_folder
+    from twotrack.shared.bert.folder import open_folder
 
     return {f"encoder.{name}": array for name, array in open_folder(config.weights).weights().items()}
 

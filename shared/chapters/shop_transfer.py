@@ -5,16 +5,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Ge, Gt, Lt
-
-from shared.chapters.spec import Chapter
-from shared.training import AdamW, OneCycle, Recipe, WarmUp
-from shared.transfer import Transfer
+from twotrack.shared.chapters.spec import Chapter
+from twotrack.shared.training import AdamW, OneCycle, Recipe, WarmUp
+from twotrack.shared.transfer import Transfer
 
 if TYPE_CHECKING:
     import numpy as np
-
-    from shared.backbones.spec import Backbone
-    from shared.datasets.spec import Dataset
+    from twotrack.shared.backbones.spec import Backbone
+    from twotrack.shared.datasets.spec import Dataset
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class Config:
 
 def backbone(config: Config) -> "Backbone":
     """Return the backbone that the config names; UserError if its weights cannot be had or the size does not fit."""
-    from shared.backbones import open_backbone
+    from twotrack.shared.backbones import open_backbone
 
     found = open_backbone(config.backbone, config.weights)
     found.check_size(config.size)
@@ -46,14 +44,14 @@ def _weights(config: Config) -> "dict[str, np.ndarray]":
 
 
 def _prepare(config: Config) -> "Callable[[np.ndarray], np.ndarray]":
-    from shared.datasets.pictures import Prepare
+    from twotrack.shared.datasets.pictures import Prepare
 
     normalisation = backbone(config).normalisation
     return Prepare(normalisation.mean, normalisation.scale, config.size)
 
 
 def _augment() -> "Callable[[np.ndarray, np.random.Generator], np.ndarray]":
-    from shared.datasets.augment import Augment
+    from twotrack.shared.datasets.augment import Augment
 
     return Augment()
 

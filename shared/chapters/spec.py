@@ -6,19 +6,17 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 from annotated_types import Gt
-
-from shared.errors import UserError, unknown
-from shared.inputs import InputShape
-from shared.losses import LossName
-from shared.training import OPTIMIZERS, Optimizer, Recipe
+from twotrack.shared.errors import UserError, unknown
+from twotrack.shared.inputs import InputShape
+from twotrack.shared.losses import LossName
+from twotrack.shared.training import OPTIMIZERS, Optimizer, Recipe
 
 if TYPE_CHECKING:
     import numpy as np
-
-    from shared.datasets import Source
-    from shared.datasets.spec import Dataset
-    from shared.inputs import Inputs
-    from shared.transfer import Transfer
+    from twotrack.shared.datasets import Source
+    from twotrack.shared.datasets.spec import Dataset
+    from twotrack.shared.inputs import Inputs
+    from twotrack.shared.transfer import Transfer
 
 RECIPE_SETTINGS = ("optimizer", "learning_rate")
 """Settings of every chapter that change its recipe, not its model."""
@@ -31,13 +29,13 @@ class Chapter:
     slug: str
     title: str
     dataset: str
-    """Name of the data set in shared.datasets."""
+    """Name of the data set in twotrack.shared.datasets."""
     config: Any
     """Frozen dataclass with the model's hyperparameters, at the seed chapter's values."""
     recipes: Mapping[str, Recipe]
     loss: LossName
     metric: str
-    """Name in shared.metrics; larger is better."""
+    """Name in twotrack.shared.metrics; larger is better."""
     margin: float
     """Two tracks whose metric differs by less than this are the same for a reader's purpose."""
     input_shape: InputShape | Callable[[Any], InputShape]
@@ -48,7 +46,7 @@ class Chapter:
     optimizers: Mapping[str, Optimizer] = field(default_factory=dict)
     """What `--set optimizer=NAME` means here, where the general learning rate of that optimizer does not suit."""
     references: tuple[str, ...] = ()
-    """Names in shared.references: models of other kinds, to read the scores against."""
+    """Names in twotrack.shared.references: models of other kinds, to read the scores against."""
     prepare: "Callable[[Any], Callable[[Inputs], Inputs]] | None" = None
     """From the config to what makes model inputs of stored ones, where that depends on the model."""
     augment: "Callable[[], Callable[[Inputs, np.random.Generator], Inputs]] | None" = None
@@ -71,7 +69,7 @@ class Chapter:
 
         The source is the embedded one if none is named. Raises UserError if the data cannot be had.
         """
-        from shared import datasets
+        from twotrack.shared import datasets
 
         loaded = datasets.load(self.dataset, source or datasets.embedded_source(self.dataset), self.features)
         prepare = self.prepare(config or self.config) if self.prepare else loaded.prepare

@@ -4,8 +4,7 @@ import signal
 import sys
 
 import typer
-
-from shared.cli import (
+from twotrack.shared.cli import (
     ablate,
     check_export,
     compare,
@@ -26,8 +25,8 @@ from shared.cli import (
     serve,
     verify,
 )
-from shared.cli.console import print_error
-from shared.errors import UserError, WorkerDiedError
+from twotrack.shared.cli.console import print_error
+from twotrack.shared.errors import UserError, WorkerDiedError
 
 app = typer.Typer(
     name="twotrack",

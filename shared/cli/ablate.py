@@ -4,8 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from shared.cli import options
+from twotrack.shared.cli import options
 
 
 def ablate(
@@ -30,11 +29,11 @@ def ablate(
     json: options.Json = False,
 ) -> None:
     """Train a chapter aligned, then with one default of each framework at a time, then with all: what each costs."""
-    from shared.cli.console import data_progress, print_error, print_json, training_progress
-    from shared.errors import WorkerDiedError
-    from shared.harness import ablation
-    from shared.harness.comparison import fresh_folder, timestamp
-    from shared.harness.run_folder import require_writable
+    from twotrack.shared.cli.console import data_progress, print_error, print_json, training_progress
+    from twotrack.shared.errors import WorkerDiedError
+    from twotrack.shared.harness import ablation
+    from twotrack.shared.harness.comparison import fresh_folder, timestamp
+    from twotrack.shared.harness.run_folder import require_writable
 
     request = options.request(
         chapter,
@@ -62,7 +61,7 @@ def ablate(
         print_error(failure.message)
     if not found.tracks:
         raise WorkerDiedError("no track finished, so there is nothing to tell.")
-    from shared.report.ablation import ablation_json, ablation_markdown, ablation_text
+    from twotrack.shared.report.ablation import ablation_json, ablation_markdown, ablation_text
 
     if json:
         print_json(ablation_json(found) | {"folder": str(folder)})

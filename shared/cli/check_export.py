@@ -4,8 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from shared.cli import options
+from twotrack.shared.cli import options
 
 
 def check_export(
@@ -15,10 +14,10 @@ def check_export(
     json: options.Json = False,
 ) -> None:
     """Check exports for TensorFlow Serving in the server's own runtime; exit code 1 if one is refused."""
-    from shared.cli.console import print_checks, print_json, stderr
-    from shared.export.check import REFUSED
-    from shared.export.tf_serving.check import check_all
-    from shared.export.workers import Workers
+    from twotrack.shared.cli.console import print_checks, print_json, stderr
+    from twotrack.shared.export.check import REFUSED
+    from twotrack.shared.export.tf_serving.check import check_all
+    from twotrack.shared.export.workers import Workers
 
     with stderr.status("starting...") as status, Workers() as workers:
         found = check_all(folder, workers, lambda step: status.update(f"{step}..."))

@@ -4,12 +4,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-
-from shared.cli import options
+from twotrack.shared.cli import options
 
 if TYPE_CHECKING:
-    from shared.harness.comparison import Request
-    from shared.report.ladder import LadderRecord
+    from twotrack.shared.harness.comparison import Request
+    from twotrack.shared.report.ladder import LadderRecord
 
 
 def compare(
@@ -51,9 +50,9 @@ def compare(
 
     Of a comparison that is continued, CHAPTER and options are known; those given again must be the same.
     """
-    from shared.cli.console import print_json
-    from shared.cli.training import comparison_folder, exit_code, train_comparison
-    from shared.errors import WorkerDiedError
+    from twotrack.shared.cli.console import print_json
+    from twotrack.shared.cli.training import comparison_folder, exit_code, train_comparison
+    from twotrack.shared.errors import WorkerDiedError
 
     chapter = options.named_chapter(chapter, resume)
     folder = resume or comparison_folder(out, chapter, recipe)
@@ -82,9 +81,9 @@ def compare(
     outcome, runs = train_comparison(request, folder, resume is not None, logs)
     if not runs:
         raise WorkerDiedError("no track finished, so there is nothing to report.")
-    from shared.report import write_report
-    from shared.report.ladder import FILE, write_ladder
-    from shared.report.tables import comparison_json, comparison_text, reference_scores
+    from twotrack.shared.report import write_report
+    from twotrack.shared.report.ladder import FILE, write_ladder
+    from twotrack.shared.report.tables import comparison_json, comparison_text, reference_scores
 
     references = reference_scores(runs)
     if climbed:
@@ -100,10 +99,10 @@ def compare(
 
 def _climb(request: "Request") -> "LadderRecord":
     """Verify the models before they are trained; the outcome is printed unless every rung is passed."""
-    from shared.cli.console import print_error, stderr
-    from shared.cli.verify import climb
-    from shared.report.ladder import ladder_record, ladder_text
-    from shared.verify.ladder import Subject
+    from twotrack.shared.cli.console import print_error, stderr
+    from twotrack.shared.cli.verify import climb
+    from twotrack.shared.report.ladder import ladder_record, ladder_text
+    from twotrack.shared.verify.ladder import Subject
 
     subject = Subject(request.chapter, request.settings, request.recipe)
     results = climb(subject, request.tracks)

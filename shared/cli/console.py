@@ -7,13 +7,12 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-
-from shared import profiles
+from twotrack.shared import profiles
 
 if TYPE_CHECKING:
-    from shared.export.check import Check
-    from shared.harness.comparison import OnProgress
-    from shared.harness.records import Job
+    from twotrack.shared.export.check import Check
+    from twotrack.shared.harness.comparison import OnProgress
+    from twotrack.shared.harness.records import Job
 
 stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 

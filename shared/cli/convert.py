@@ -4,8 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from shared.cli import options
+from twotrack.shared.cli import options
 
 
 def convert(
@@ -22,8 +21,8 @@ def convert(
     json: options.Json = False,
 ) -> None:
     """Convert the weights of a chapter's model from one framework to the other, bit for bit."""
-    from shared.cli.console import print_json, stderr
-    from shared.harness.convert import Request, convert
+    from twotrack.shared.cli.console import print_json, stderr
+    from twotrack.shared.harness.convert import Request, convert
 
     request = Request(weights, chapter, options.parse_settings(settings), to, out)
     with stderr.status("starting...") as status:

@@ -3,8 +3,7 @@
 from typing import Annotated
 
 import typer
-
-from shared.cli import options
+from twotrack.shared.cli import options
 
 
 def data(
@@ -17,10 +16,10 @@ def data(
     json: options.Json = False,
 ) -> None:
     """Check data sets and show their splits, class counts and origin."""
-    from shared import datasets
-    from shared.cli.console import data_progress, print_json
-    from shared.errors import UserError
-    from shared.harness.comparison import find_source
+    from twotrack.shared import datasets
+    from twotrack.shared.cli.console import data_progress, print_json
+    from twotrack.shared.errors import UserError
+    from twotrack.shared.harness.comparison import find_source
 
     if data and not dataset:
         raise UserError("--data: name the data set that the file is an example of, for example 'twotrack data telco'.")
@@ -46,7 +45,7 @@ def data(
 
 def describe(name: str, source) -> dict[str, object]:
     """Return the data set's facts, read from its checked arrays."""
-    from shared import datasets
+    from twotrack.shared import datasets
 
     dataset = datasets.load(name, source)
     splits = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
@@ -65,7 +64,7 @@ def describe(name: str, source) -> dict[str, object]:
 
 def _provenance(name: str, source) -> dict[str, str]:
     """Return origin and licence, as far as they are known."""
-    from shared import datasets
+    from twotrack.shared import datasets
 
     kind, _, title = source.name.partition(":")
     if kind in {"csv", "images"}:

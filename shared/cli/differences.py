@@ -3,8 +3,7 @@
 from typing import Annotated
 
 import typer
-
-from shared.cli import options
+from twotrack.shared.cli import options
 
 WIDTH = 170
 """Characters of a table that goes to no terminal."""
@@ -29,10 +28,10 @@ def differences(
 
     Exit code 1 if a value is not the one that the ledger states: an upgrade has changed a default.
     """
-    from shared.cli.console import print_error, print_json, track_phases
-    from shared.errors import UserError
-    from shared.harness import differences as harness
-    from shared.report.differences import differences_json, differences_markdown
+    from twotrack.shared.cli.console import print_error, print_json, track_phases
+    from twotrack.shared.errors import UserError
+    from twotrack.shared.harness import differences as harness
+    from twotrack.shared.report.differences import differences_json, differences_markdown
 
     if settings and not chapter:
         raise UserError("--set changes a chapter; name one, for example: twotrack differences mnist_cnn --set ...")
@@ -53,8 +52,7 @@ def differences(
 
 def _print_table(outcomes: list) -> None:
     from rich.console import Console
-
-    from shared.report.differences import differences_table
+    from twotrack.shared.report.differences import differences_table
 
     console = Console()
     if not console.is_terminal:

@@ -3,8 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import typer
-
-from shared.cli import options
+from twotrack.shared.cli import options
 
 
 def doctor(json: options.Json = False) -> None:
@@ -13,10 +12,10 @@ def doctor(json: options.Json = False) -> None:
     Every installed framework is imported in a process of its own. Exit code 1 if no track
     is usable, or if a data file is missing or damaged.
     """
-    from shared import datasets
-    from shared.cli.console import print_json, stderr
-    from shared.harness.environment import environment
-    from shared.track import TRACKS
+    from twotrack.shared import datasets
+    from twotrack.shared.cli.console import print_json, stderr
+    from twotrack.shared.harness.environment import environment
+    from twotrack.shared.track import TRACKS
 
     with stderr.status("importing every framework..."), ThreadPoolExecutor() as pool:
         tracks = list(pool.map(_check_track, TRACKS))
@@ -31,9 +30,9 @@ def doctor(json: options.Json = False) -> None:
 
 
 def _check_track(name: str) -> dict[str, object]:
-    from shared.errors import UserError, WorkerDiedError
-    from shared.harness.processes import Worker
-    from shared.track import TRACKS
+    from twotrack.shared.errors import UserError, WorkerDiedError
+    from twotrack.shared.harness.processes import Worker
+    from twotrack.shared.track import TRACKS
 
     spec = TRACKS[name]
     if spec.missing:
@@ -41,14 +40,14 @@ def _check_track(name: str) -> dict[str, object]:
         return {"track": name, "usable": False, "problem": missing, "remedy": spec.install_line}
     try:
         with Worker(name) as worker:
-            return {"track": name, "usable": True} | worker.call("shared.harness.probe:probe", {"track": name})
+            return {"track": name, "usable": True} | worker.call("twotrack.shared.harness.probe:probe", {"track": name})
     except (UserError, WorkerDiedError) as error:
         return {"track": name, "usable": False, "problem": str(error)}
 
 
 def _check_data(name: str) -> dict[str, object]:
-    from shared import datasets
-    from shared.errors import UserError
+    from twotrack.shared import datasets
+    from twotrack.shared.errors import UserError
 
     file = datasets.embedded_source(name).file
     try:

@@ -4,8 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from shared.cli import options
+from twotrack.shared.cli import options
 
 
 def experiment(
@@ -24,10 +23,10 @@ def experiment(
 
     Exit code 1 if a claim does not hold.
     """
-    from shared.cli.console import print_json, track_phases
-    from shared.harness.comparison import fresh_folder, timestamp
-    from shared.harness.experiments import experiment as measure
-    from shared.report.experiments import answers_json, answers_text, write_page
+    from twotrack.shared.cli.console import print_json, track_phases
+    from twotrack.shared.harness.comparison import fresh_folder, timestamp
+    from twotrack.shared.harness.experiments import experiment as measure
+    from twotrack.shared.report.experiments import answers_json, answers_text, write_page
 
     with track_phases() as show:
         answers = measure(chapter, names or [], options.parse_tracks(tracks), seed, show)

@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from shared.cli import options
-from shared.export.formats import FORMATS, TF_SERVING
+from twotrack.shared.cli import options
+from twotrack.shared.export.formats import FORMATS, TF_SERVING
 
 
 def export(
@@ -25,9 +24,9 @@ def export(
     json: options.Json = False,
 ) -> None:
     """Write a run's model for another runtime, reload it there, and compare it with the run's predictions."""
-    from shared.cli.console import print_checks, print_json, stderr
-    from shared.export.workers import Workers
-    from shared.export.workflow import export
+    from twotrack.shared.cli.console import print_checks, print_json, stderr
+    from twotrack.shared.export.workers import Workers
+    from twotrack.shared.export.workflow import export
 
     with stderr.status("starting...") as status, Workers() as workers:
         done = export(run, format, out, workers, lambda step: status.update(f"{step}..."), model)

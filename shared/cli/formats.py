@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from shared.cli import options
+from twotrack.shared.cli import options
 
 
 def formats(
@@ -21,10 +20,10 @@ def formats(
 
     Exit code 1 if an export fails that is not known to be impossible.
     """
-    from shared.chapters import CHAPTERS
-    from shared.cli.console import print_json, stderr
-    from shared.export.table import markdown, measure
-    from shared.report.pages import write_file
+    from twotrack.shared.chapters import CHAPTERS
+    from twotrack.shared.cli.console import print_json, stderr
+    from twotrack.shared.export.table import markdown, measure
+    from twotrack.shared.report.pages import write_file
 
     cells = measure(
         chapters or list(CHAPTERS), options.parse_tracks(tracks), lambda row: stderr.print(row, markup=False)

@@ -4,8 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from shared.cli import options
+from twotrack.shared.cli import options
 
 
 def latency(
@@ -14,8 +13,8 @@ def latency(
     json: options.Json = False,
 ) -> None:
     """Measure how long a run's model takes to answer in each runtime; a report of the run then shows it."""
-    from shared.cli.console import print_json, stderr
-    from shared.export.latency import FILE, measure
+    from twotrack.shared.cli.console import print_json, stderr
+    from twotrack.shared.export.latency import FILE, measure
 
     with stderr.status("starting...") as status:
         found = measure(run, threads, lambda step: status.update(f"{step}..."))

@@ -1,13 +1,13 @@
 """twotrack list."""
 
-from shared.chapters import CHAPTERS
-from shared.cli.options import Json
+from twotrack.shared.chapters import CHAPTERS
+from twotrack.shared.cli.options import Json
 
 
 def list_chapters(json: Json = False) -> None:
     """List the chapters, in teaching order."""
     if json:
-        from shared.cli.console import print_json
+        from twotrack.shared.cli.console import print_json
 
         print_json([_describe(chapter) for chapter in CHAPTERS.values()])
         return

@@ -4,12 +4,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-
-from shared.errors import UserError
-from shared.track import DEFAULT_TRACKS, TRACKS
+from twotrack.shared.errors import UserError
+from twotrack.shared.track import DEFAULT_TRACKS, TRACKS
 
 if TYPE_CHECKING:
-    from shared.harness.comparison import Request
+    from twotrack.shared.harness.comparison import Request
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout instead of text.")]
 Chapter = Annotated[str, typer.Argument(help="A chapter's slug, as 'twotrack list' shows it.")]
@@ -79,7 +78,7 @@ def request(
     **asked: object,
 ) -> "Request":
     """Return what the options of `run` and `compare` ask for, their texts read."""
-    from shared.harness.comparison import Request
+    from twotrack.shared.harness.comparison import Request
 
     return Request(
         chapter=chapter,
@@ -94,14 +93,14 @@ def named_chapter(chapter: str | None, resume: Path | None) -> str:
     """Return the chapter that was named, or that of the comparison to continue; UserError without either."""
     if chapter is None and resume is None:
         raise UserError("no chapter named; 'twotrack list' shows all chapters.")
-    from shared.harness.plans import stored_request
+    from twotrack.shared.harness.plans import stored_request
 
     return chapter or stored_request(resume).chapter
 
 
 def as_begun(context: typer.Context, typed: "Request", folder: Path) -> "Request":
     """Return what the comparison in `folder` was asked for; UserError if an option given now says something else."""
-    from shared.harness.plans import require_same_request
+    from twotrack.shared.harness.plans import require_same_request
 
     names = [_FIELDS.get(name, name) for name in _given(context)]
     if "out" in names:
@@ -145,7 +144,7 @@ def chapter_settings(chapter: str, settings: list[str] | None, weights: str | No
 
     A path becomes absolute, so that the run's record says where it is.
     """
-    from shared import chapters
+    from twotrack.shared import chapters
 
     found = parse_settings(settings)
     transfer = chapters.get(chapter).transfer

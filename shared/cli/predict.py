@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from shared.cli import options
+from twotrack.shared.cli import options
 
 SHOWN_CHARACTERS = 70
 
@@ -32,7 +31,7 @@ def predict(
     json: options.Json = False,
 ) -> None:
     """Ask the model of a finished run for the class of examples of your own, or for its test split again."""
-    from shared.errors import UserError
+    from twotrack.shared.errors import UserError
 
     if test and examples:
         raise UserError("--test predicts the run's test split; give examples of your own without it.")
@@ -47,8 +46,8 @@ def predict(
 def _ask(run: Path, examples: list[str], track: str | None, device: str, json: bool) -> None:
     import textwrap
 
-    from shared.cli.console import print_json, stderr
-    from shared.harness.prediction import predict
+    from twotrack.shared.cli.console import print_json, stderr
+    from twotrack.shared.harness.prediction import predict
 
     with stderr.status("starting...") as status:
         found = predict(run, examples, track, device, lambda phase: status.update(f"{phase}..."))
@@ -62,8 +61,8 @@ def _ask(run: Path, examples: list[str], track: str | None, device: str, json: b
 
 def _repeat(run: Path, track: str | None, device: str, out: Path | None, json: bool) -> None:
     """Print the comparison; exit code 1 if the predictions are not the run's."""
-    from shared.cli.console import print_json, stderr
-    from shared.harness.prediction import repeat
+    from twotrack.shared.cli.console import print_json, stderr
+    from twotrack.shared.harness.prediction import repeat
 
     with stderr.status("starting...") as status:
         found = repeat(run, track, device, out, lambda phase: status.update(f"{phase}..."))

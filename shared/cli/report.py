@@ -4,8 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from shared.cli import options
+from twotrack.shared.cli import options
 
 
 def report(
@@ -23,10 +22,10 @@ def report(
     json: options.Json = False,
 ) -> None:
     """Write one self-contained HTML page about finished runs of a chapter."""
-    from shared.cli.console import print_json
-    from shared.report import find_runs, write_report
-    from shared.report.ladder import find_ladder, read_ladder
-    from shared.report.tables import comparison_json, comparison_text, reference_scores
+    from twotrack.shared.cli.console import print_json
+    from twotrack.shared.report import find_runs, write_report
+    from twotrack.shared.report.ladder import find_ladder, read_ladder
+    from twotrack.shared.report.tables import comparison_json, comparison_text, reference_scores
 
     runs = find_runs(folders)
     references = reference_scores(runs)

@@ -3,8 +3,7 @@
 from typing import Annotated
 
 import typer
-
-from shared.cli import options
+from twotrack.shared.cli import options
 
 
 def request(
@@ -25,8 +24,8 @@ def request(
     json: options.Json = False,
 ) -> None:
     """Ask a model on a TensorFlow Serving server for the class of examples of your own."""
-    from shared.cli.console import print_json, stderr
-    from shared.serving.client import Request, ask
+    from twotrack.shared.cli.console import print_json, stderr
+    from twotrack.shared.serving.client import Request, ask
 
     asked = Request(address, model, inputs, protocol, signature, model_version, timeout)
     with stderr.status(f"asking {address}..."):

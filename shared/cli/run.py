@@ -4,8 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from shared.cli import options
+from twotrack.shared.cli import options
 
 
 def run(
@@ -41,9 +40,9 @@ def run(
     json: options.Json = False,
 ) -> None:
     """Train a chapter with one seed and leave a run folder per track."""
-    from shared.cli.console import print_json
-    from shared.cli.training import exit_code, train
-    from shared.harness.comparison import fresh_folder, run_name, timestamp
+    from twotrack.shared.cli.console import print_json
+    from twotrack.shared.cli.training import exit_code, train
+    from twotrack.shared.harness.comparison import fresh_folder, run_name, timestamp
 
     stamp = timestamp()
     request = options.request(
@@ -70,7 +69,7 @@ def run(
         request, out, lambda track, seed: fresh_folder(out, f"{chapter}_{recipe}_{run_name(track, seed)}_{stamp}"), logs
     )
     if json:
-        from shared.report.tables import run_rows
+        from twotrack.shared.report.tables import run_rows
 
         print_json({"runs": run_rows(runs), "failures": [vars(failure) for failure in outcome.failures]})
     else:

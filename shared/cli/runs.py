@@ -4,11 +4,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-
-from shared.cli import options
+from twotrack.shared.cli import options
 
 if TYPE_CHECKING:
-    from shared.harness.catalogue import Filter, Problem
+    from twotrack.shared.harness.catalogue import Filter, Problem
 
 
 def runs(
@@ -43,10 +42,10 @@ def runs(
     json: options.Json = False,
 ) -> None:
     """List finished runs, and name the folders that are damaged or unfinished."""
-    from shared.cli.console import print_json
-    from shared.errors import UserError
-    from shared.harness import catalogue
-    from shared.harness.schema import record_schema
+    from twotrack.shared.cli.console import print_json
+    from twotrack.shared.errors import UserError
+    from twotrack.shared.harness import catalogue
+    from twotrack.shared.harness.schema import record_schema
 
     if schema:
         print_json(record_schema())
@@ -76,10 +75,10 @@ def _filter(
     until: str | None,
 ) -> "Filter":
     """Read the options' texts; UserError for what cannot be read."""
-    from shared import chapters
-    from shared.errors import unknown
-    from shared.harness.catalogue import Filter, moment
-    from shared.track import TRACKS
+    from twotrack.shared import chapters
+    from twotrack.shared.errors import unknown
+    from twotrack.shared.harness.catalogue import Filter, moment
+    from twotrack.shared.track import TRACKS
 
     if chapter:
         chapters.get(chapter)
@@ -99,7 +98,7 @@ def _filter(
 
 
 def _limits(option: str, texts: list[str] | None) -> dict[str, float]:
-    from shared.errors import UserError
+    from twotrack.shared.errors import UserError
 
     limits = {}
     for text in texts or []:
@@ -118,7 +117,7 @@ def _plain(problem: "Problem") -> dict[str, str]:
 def _write_csv(target: str, rows: list[dict[str, Any]], problems: "list[Problem]") -> None:
     import sys
 
-    from shared.harness.run_folder import unwritable
+    from twotrack.shared.harness.run_folder import unwritable
 
     text = _csv([_csv_line(row) for row in rows] + [_plain(one) for one in problems])
     if target == "-":

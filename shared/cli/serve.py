@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from shared.cli import options
-from shared.serving import GRPC_PORT, REST_PORT
+from twotrack.shared.cli import options
+from twotrack.shared.serving import GRPC_PORT, REST_PORT
 
 
 def serve(
@@ -24,10 +23,10 @@ def serve(
     json: options.Json = False,
 ) -> None:
     """Serve exported models with TensorFlow Serving, on this machine or in a container, until Ctrl-C."""
-    from shared.cli.console import data_progress, stderr
-    from shared.serving.launch import IMAGE, Ports
-    from shared.serving.repository import read_repository
-    from shared.serving.server import serving
+    from twotrack.shared.cli.console import data_progress, stderr
+    from twotrack.shared.serving.launch import IMAGE, Ports
+    from twotrack.shared.serving.repository import read_repository
+    from twotrack.shared.serving.server import serving
 
     signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))  # a terminal that closes stops the server too
     repository = read_repository(folder)
@@ -46,7 +45,7 @@ def serve(
 def _tell(repository, server, json: bool) -> None:
     import sys
 
-    from shared.cli.console import print_json
+    from twotrack.shared.cli.console import print_json
 
     if json:
         models = {name: list(versions) for name, versions in repository.models.items()}

@@ -6,9 +6,9 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from shared.cli.console import data_progress, print_error, stderr, training_progress
-from shared.harness import plans
-from shared.harness.comparison import (
+from twotrack.shared.cli.console import data_progress, print_error, stderr, training_progress
+from twotrack.shared.harness import plans
+from twotrack.shared.harness.comparison import (
     OnProgress,
     Outcome,
     Request,
@@ -18,10 +18,10 @@ from shared.harness.comparison import (
     run_name,
     timestamp,
 )
-from shared.harness.event_files import event_files, require_installed
-from shared.harness.plans import Todo
-from shared.harness.records import Job
-from shared.harness.run_folder import Run, read, require_writable
+from twotrack.shared.harness.event_files import event_files, require_installed
+from twotrack.shared.harness.plans import Todo
+from twotrack.shared.harness.records import Job
+from twotrack.shared.harness.run_folder import Run, read, require_writable
 
 Work = Callable[[Sequence[Job]], AbstractContextManager[Todo]]
 

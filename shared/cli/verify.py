@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-
-from shared.cli import options
+from twotrack.shared.cli import options
 
 if TYPE_CHECKING:
-    from shared.verify.ladder import Subject, TrackResult
+    from twotrack.shared.verify.ladder import Subject, TrackResult
 
 
 def verify(
@@ -30,9 +29,9 @@ def verify(
 
     Exit code 1 if a rung fails.
     """
-    from shared.cli.console import print_json
-    from shared.report.ladder import ladder_record, ladder_text
-    from shared.verify import ladder
+    from twotrack.shared.cli.console import print_json
+    from twotrack.shared.report.ladder import ladder_record, ladder_text
+    from twotrack.shared.verify import ladder
 
     asked = ladder.Subject(subject, _settings(subject, settings, weights), recipe, until)
     chosen = options.installed_tracks() if tracks == options.ALL else options.parse_tracks(tracks)
@@ -46,8 +45,8 @@ def verify(
 
 def climb(subject: "Subject", tracks: Sequence[str]) -> "list[TrackResult]":
     """Check the request, then climb the ladder while showing what every track is doing."""
-    from shared.cli.console import track_phases
-    from shared.verify import ladder
+    from twotrack.shared.cli.console import track_phases
+    from twotrack.shared.verify import ladder
 
     ladder.check(subject, tracks)
     with track_phases() as show:
@@ -55,7 +54,7 @@ def climb(subject: "Subject", tracks: Sequence[str]) -> "list[TrackResult]":
 
 
 def _settings(subject: str, settings: list[str] | None, weights: str | None) -> dict[str, str]:
-    from shared.errors import UserError
+    from twotrack.shared.errors import UserError
 
     if ":" not in subject:
         return options.chapter_settings(subject, settings, weights)

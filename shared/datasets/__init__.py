@@ -5,10 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-from shared.datasets import mnist, reviews, shop, tabular, telco, telco_monthly
-from shared.datasets.files import Source, csv_file
-from shared.datasets.spec import Dataset, Examples
-from shared.errors import UserError, unknown
+from twotrack.shared.datasets import mnist, reviews, shop, tabular, telco, telco_monthly
+from twotrack.shared.datasets.files import Source, csv_file
+from twotrack.shared.datasets.spec import Dataset, Examples
+from twotrack.shared.errors import UserError, unknown
 
 DATASETS: dict[str, ModuleType] = {
     "mnist": mnist,

@@ -10,9 +10,8 @@ from zlib import crc32
 
 import numpy as np
 import xxhash
-
-from shared.datasets.spec import Dataset, Split, update
-from shared.inputs import Inputs
+from twotrack.shared.datasets.spec import Dataset, Split, update
+from twotrack.shared.inputs import Inputs
 
 
 @dataclass(frozen=True)

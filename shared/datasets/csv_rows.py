@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
-
-from shared.errors import UserError
+from twotrack.shared.errors import UserError
 
 Row = TypeVar("Row", bound=BaseModel)
 REMEDY = "correct the file and run the command again"

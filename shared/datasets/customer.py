@@ -5,9 +5,8 @@ from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
-
-from shared.datasets.csv_rows import categories
-from shared.datasets.tabular import one_hot
+from twotrack.shared.datasets.csv_rows import categories
+from twotrack.shared.datasets.tabular import one_hot
 
 LARGEST = 1e9
 """A larger number is a mistake in the file."""

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-
-from shared.datasets.photo import read_photo
+from twotrack.shared.datasets.photo import read_photo
 
 SIZE = 28
 INVERTED = "light background: taken as a dark digit and inverted"

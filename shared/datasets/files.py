@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-
-from shared.errors import UserError
+from twotrack.shared.errors import UserError
 
 EMBEDDED_FOLDER = Path(__file__).parent / "embedded"
 GZIP_MAGIC = b"\x1f\x8b"

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-
-from shared.datasets.files import EMBEDDED_FOLDER, DataFile, Source
-from shared.datasets.spec import Dataset, Examples, Split
+from twotrack.shared.datasets.files import EMBEDDED_FOLDER, DataFile, Source
+from twotrack.shared.datasets.spec import Dataset, Examples, Split
 
 EMBEDDED = DataFile(
     EMBEDDED_FOLDER / "mnist.npz",
@@ -20,7 +19,7 @@ EMBEDDED = DataFile(
 ORIGIN = "LeCun, Cortes and Burges; 60,000 + 10,000 digits, 28 x 28 grey"
 LICENCE = "CC BY-SA 3.0"
 SOURCES = ("tfds",)
-TFDS_TASK, TFDS_NAME = "shared.datasets.tfds:convert", "mnist"
+TFDS_TASK, TFDS_NAME = "twotrack.shared.datasets.tfds:convert", "mnist"
 EXAMPLE = "a picture's file of one digit"
 CLASS_NAMES = tuple("0123456789")
 IMAGE_SHAPE = (28, 28)
@@ -45,7 +44,7 @@ def read(source: Source) -> Dataset:
 
 def examples(given: Sequence[str]) -> Examples:
     """Return pictures of digits of the user's own: (examples, 28, 28) uint8, light on dark as MNIST's are."""
-    from shared.datasets.digit import read_digit
+    from twotrack.shared.datasets.digit import read_digit
 
     digits = [read_digit(Path(file)) for file in given]
     return Examples(tuple(given), np.stack([digit.pixels for digit in digits]), notes=tuple(d.note for d in digits))

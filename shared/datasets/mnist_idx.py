@@ -1,4 +1,4 @@
-"""How the embedded MNIST file was made: python -m shared.datasets.mnist_idx FOLDER OUT.npz
+"""How the embedded MNIST file was made: python -m twotrack.shared.datasets.mnist_idx FOLDER OUT.npz
 
 FOLDER holds the four original files, unpacked; their SHA-256 must be the well-known ones.
 """
@@ -7,9 +7,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
-
-from shared.datasets.files import DataFile, write_arrays
-from shared.datasets.mnist import IMAGE_SHAPE
+from twotrack.shared.datasets.files import DataFile, write_arrays
+from twotrack.shared.datasets.mnist import IMAGE_SHAPE
 
 RESTORE = "take the four original idx files, unpacked"
 ORIGINALS = {

@@ -7,11 +7,10 @@ from typing import Annotated, Literal, NoReturn
 
 import numpy as np
 from pydantic import AfterValidator, BaseModel, Field
-
-from shared.datasets.csv_rows import LONGEST, REMEDY, numbered_rows
-from shared.datasets.customer import LARGEST, Amount, Months
-from shared.datasets.monthly import FEATURES, MONTHS, prefix_mask
-from shared.errors import UserError
+from twotrack.shared.datasets.csv_rows import LONGEST, REMEDY, numbered_rows
+from twotrack.shared.datasets.customer import LARGEST, Amount, Months
+from twotrack.shared.datasets.monthly import FEATURES, MONTHS, prefix_mask
+from twotrack.shared.errors import UserError
 
 
 def _named(text: str) -> str:

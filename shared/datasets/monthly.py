@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from shared.datasets.customer import Customer
+    from twotrack.shared.datasets.customer import Customer
 
 MONTHS = 12
 FEATURES = ("tenure", "monthly_charge", "cumulative_charge", "services", "contract_months_left")

@@ -7,8 +7,7 @@ from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
-
-from shared.errors import UserError
+from twotrack.shared.errors import UserError
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 SIZE = 160

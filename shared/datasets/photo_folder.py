@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-
-from shared.errors import UserError
+from twotrack.shared.errors import UserError
 
 IGNORED = {"thumbs.db", "desktop.ini", "__macosx"}
 """What systems leave behind, in small letters, beside names that begin with a dot."""

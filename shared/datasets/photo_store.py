@@ -22,14 +22,13 @@ import PIL
 from numpy.lib import format as npy
 from platformdirs import user_cache_path
 from pydantic import BaseModel, ConfigDict
-
-from shared.datasets import photo
-from shared.datasets.files import DataFile, sha256_of
-from shared.datasets.photo_folder import printable
-from shared.datasets.spec import Split
-from shared.datasets.tabular import SPLIT_SEED
-from shared.errors import UserError
-from shared.harness.environment import available_cores
+from twotrack.shared.datasets import photo
+from twotrack.shared.datasets.files import DataFile, sha256_of
+from twotrack.shared.datasets.photo_folder import printable
+from twotrack.shared.datasets.spec import Split
+from twotrack.shared.datasets.tabular import SPLIT_SEED
+from twotrack.shared.errors import UserError
+from twotrack.shared.harness.environment import available_cores
 
 SUFFIX = ".photos"
 VERSION = 1

@@ -8,11 +8,10 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-
-from shared.datasets import photo
-from shared.datasets.photo_folder import Listing, find, printable, require_enough
-from shared.datasets.photo_store import Collection, Photo, Report, cache_key, ensure
-from shared.datasets.tabular import split_rows
+from twotrack.shared.datasets import photo
+from twotrack.shared.datasets.photo_folder import Listing, find, printable, require_enough
+from twotrack.shared.datasets.photo_store import Collection, Photo, Report, cache_key, ensure
+from twotrack.shared.datasets.tabular import split_rows
 
 
 def convert(arguments: Mapping[str, object], report: Report) -> dict[str, str]:

@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-
-from shared.datasets import texts
-from shared.datasets.files import EMBEDDED_FOLDER, DataFile, Source
-from shared.datasets.spec import Dataset, Examples, Split
-from shared.datasets.tabular import SPLIT_SEED, split_rows
-from shared.errors import UserError
+from twotrack.shared.datasets import texts
+from twotrack.shared.datasets.files import EMBEDDED_FOLDER, DataFile, Source
+from twotrack.shared.datasets.spec import Dataset, Examples, Split
+from twotrack.shared.datasets.tabular import SPLIT_SEED, split_rows
+from twotrack.shared.errors import UserError
 
 EMBEDDED = DataFile(
     EMBEDDED_FOLDER / "reviews.csv.gz",
@@ -35,9 +34,9 @@ def read(source: Source) -> Dataset:
 
     Inputs are stored as texts (examples,), as they were written.
     """
-    from shared.bert.tokens import Tokenise
-    from shared.datasets.csv_rows import read_rows
-    from shared.datasets.review import Published, Review
+    from twotrack.shared.bert.tokens import Tokenise
+    from twotrack.shared.datasets.csv_rows import read_rows
+    from twotrack.shared.datasets.review import Published, Review
 
     published = source.file.sha256 == EMBEDDED.sha256
     rows = read_rows(source.file.text(), source.file.path, Published if published else Review)

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-
-from shared.datasets.files import EMBEDDED_FOLDER, DataFile, Source
-from shared.datasets.spec import Dataset, Examples, Split
+from twotrack.shared.datasets.files import EMBEDDED_FOLDER, DataFile, Source
+from twotrack.shared.datasets.spec import Dataset, Examples, Split
 
 EMBEDDED = DataFile(
     EMBEDDED_FOLDER / "shop.npz",
@@ -20,7 +19,7 @@ EMBEDDED = DataFile(
 ORIGIN = "Fashion-MNIST (Zalando), taken from Debian's dataset-fashion-mnist; 8,000 of its images in five classes"
 LICENCE = "MIT"
 SOURCES = ("tfds", "images")
-TFDS_TASK, TFDS_NAME = "shared.datasets.tfds_photos:convert", None
+TFDS_TASK, TFDS_NAME = "twotrack.shared.datasets.tfds_photos:convert", None
 EXAMPLE = "a photo's file"
 CLASS_NAMES = ("shirt", "pants", "shoes", "bag", "other")
 IMAGE_SHAPE = (28, 28)
@@ -46,8 +45,8 @@ def read(source: Source) -> Dataset:
 
     Inputs are stored as uint8: grey (examples, 28, 28), or photos (examples, height, width, RGB 3).
     """
-    from shared.datasets.photo_store import SUFFIX, Stored, load
-    from shared.datasets.pictures import EFFICIENTNET
+    from twotrack.shared.datasets.photo_store import SUFFIX, Stored, load
+    from twotrack.shared.datasets.pictures import EFFICIENTNET
 
     if source.file.path.suffix == SUFFIX:
         stored = load(source.file)
@@ -68,7 +67,7 @@ def read(source: Source) -> Dataset:
 
 def examples(given: Sequence[str]) -> Examples:
     """Return photos of the user's own: (examples, 160, 160, RGB 3) uint8."""
-    from shared.datasets.photo import read_photo
+    from twotrack.shared.datasets.photo import read_photo
 
     return Examples(tuple(given), np.stack([read_photo(Path(file)) for file in given]))
 

@@ -1,4 +1,4 @@
-"""How the embedded shop file was made: python -m shared.datasets.shop_idx FOLDER OUT.npz
+"""How the embedded shop file was made: python -m twotrack.shared.datasets.shop_idx FOLDER OUT.npz
 
 FOLDER holds Fashion-MNIST's four idx files, packed by gzip, as Debian's dataset-fashion-mnist installs them;
 their SHA-256 must be the stated ones.
@@ -9,10 +9,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
-
-from shared.datasets.files import DataFile, write_arrays
-from shared.datasets.mnist_idx import read_idx
-from shared.datasets.shop import CLASS_NAMES, IMAGE_SHAPE, KINDS
+from twotrack.shared.datasets.files import DataFile, write_arrays
+from twotrack.shared.datasets.mnist_idx import read_idx
+from twotrack.shared.datasets.shop import CLASS_NAMES, IMAGE_SHAPE, KINDS
 
 RESTORE = "take the four files of Debian's package dataset-fashion-mnist"
 ORIGINALS = {

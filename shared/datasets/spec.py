@@ -6,9 +6,8 @@ from functools import cached_property
 
 import numpy as np
 import xxhash
-
-from shared.datasets import texts
-from shared.inputs import Inputs, by_name, each
+from twotrack.shared.datasets import texts
+from twotrack.shared.inputs import Inputs, by_name, each
 
 
 def update(digest: xxhash.xxh3_128, inputs: Inputs, labels: np.ndarray) -> None:

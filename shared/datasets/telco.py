@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-
-from shared.datasets.files import EMBEDDED_FOLDER, DataFile, Source, csv_file
-from shared.datasets.spec import Dataset, Examples, Split
-from shared.datasets.tabular import Standardise, split_rows
-from shared.errors import UserError
+from twotrack.shared.datasets.files import EMBEDDED_FOLDER, DataFile, Source, csv_file
+from twotrack.shared.datasets.spec import Dataset, Examples, Split
+from twotrack.shared.datasets.tabular import Standardise, split_rows
+from twotrack.shared.errors import UserError
 
 if TYPE_CHECKING:
-    from shared.datasets.customer import Customer
+    from twotrack.shared.datasets.customer import Customer
 
 EMBEDDED = DataFile(
     EMBEDDED_FOLDER / "telco.csv.gz",
@@ -35,7 +34,7 @@ SMALLEST_CLASS = 20
 
 def read(source: Source) -> Dataset:
     """Read, check and split the customers; UserError with line and column if a row is not as it should be."""
-    from shared.datasets.customer import features
+    from twotrack.shared.datasets.customer import features
 
     customers, labels = read_customers(source)
     require_both_classes(labels, source.file.path)
@@ -55,8 +54,8 @@ def read(source: Source) -> Dataset:
 
 def examples(given: Sequence[str]) -> Examples:
     """Return the customers in CSV files of the user's own, one example a row; the column `churn` may be missing."""
-    from shared.datasets.csv_rows import numbered_rows
-    from shared.datasets.customer import Known, features
+    from twotrack.shared.datasets.csv_rows import numbered_rows
+    from twotrack.shared.datasets.customer import Known, features
 
     files = [csv_file(Path(name), f"name {EXAMPLE}") for name in given]
     rows = [(file.path, *row) for file in files for row in numbered_rows(file.text(), file.path, Known)]
@@ -66,8 +65,8 @@ def examples(given: Sequence[str]) -> Examples:
 
 def read_customers(source: Source) -> tuple[list["Customer"], np.ndarray]:
     """Return the customers in the order of the file, and their labels (customers,) int32; UserError as for `read`."""
-    from shared.datasets.csv_rows import read_rows
-    from shared.datasets.customer import Customer
+    from twotrack.shared.datasets.csv_rows import read_rows
+    from twotrack.shared.datasets.customer import Customer
 
     customers = read_rows(source.file.text(), source.file.path, Customer)
     return customers, np.array([customer.churn == "Yes" for customer in customers], np.int32)

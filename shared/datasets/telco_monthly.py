@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-
-from shared.datasets import telco
-from shared.datasets.files import Source, csv_file
-from shared.datasets.monthly import FEATURES, reconstruct
-from shared.datasets.spec import Dataset, Examples, Split
-from shared.datasets.tabular import Standardise, split_rows
+from twotrack.shared.datasets import telco
+from twotrack.shared.datasets.files import Source, csv_file
+from twotrack.shared.datasets.monthly import FEATURES, reconstruct
+from twotrack.shared.datasets.spec import Dataset, Examples, Split
+from twotrack.shared.datasets.tabular import Standardise, split_rows
 
 EMBEDDED = telco.EMBEDDED
 ORIGIN = f"{telco.ORIGIN}; twelve months of each reconstructed, not observed"
@@ -44,7 +43,7 @@ def read(source: Source) -> Dataset:
 
 def examples(given: Sequence[str]) -> Examples:
     """Return the customers in CSV files of the user's own months; the column `churn` may be missing."""
-    from shared.datasets.month_rows import read_unlabelled
+    from twotrack.shared.datasets.month_rows import read_unlabelled
 
     files = [csv_file(Path(name), f"name {EXAMPLE}") for name in given]
     found = [(file.path, *read_unlabelled(file.text(), file.path)) for file in files]
@@ -77,6 +76,6 @@ def _embedded(source: Source) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _own(source: Source) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    from shared.datasets.month_rows import read_months
+    from twotrack.shared.datasets.month_rows import read_months
 
     return read_months(source.file.text(), source.file.path)

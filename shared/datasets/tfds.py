@@ -16,10 +16,9 @@ from urllib.parse import urlsplit
 
 import numpy as np
 from platformdirs import user_cache_path
-
-from shared.datasets import mnist
-from shared.datasets.files import sha256_of, write_arrays
-from shared.errors import UserError
+from twotrack.shared.datasets import mnist
+from twotrack.shared.datasets.files import sha256_of, write_arrays
+from twotrack.shared.errors import UserError
 
 if TYPE_CHECKING:
     import tensorflow_datasets

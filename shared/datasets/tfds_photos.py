@@ -10,12 +10,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-
-from shared.datasets import photo, tfds
-from shared.datasets.photo_folder import require_enough
-from shared.datasets.photo_store import Collection, Photo, Report, cache_key, ensure
-from shared.datasets.tabular import SPLIT_SEED, split_rows
-from shared.errors import UserError
+from twotrack.shared.datasets import photo, tfds
+from twotrack.shared.datasets.photo_folder import require_enough
+from twotrack.shared.datasets.photo_store import Collection, Photo, Report, cache_key, ensure
+from twotrack.shared.datasets.tabular import SPLIT_SEED, split_rows
+from twotrack.shared.errors import UserError
 
 if TYPE_CHECKING:
     import tensorflow_datasets

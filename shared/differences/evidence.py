@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from shared.differences.spec import Suspect
+from twotrack.shared.differences.spec import Suspect
 
 
 def fact(rung: str, fact: str, *kinds: str) -> Callable[[Suspect], float]:

@@ -1,6 +1,6 @@
 """The ledger's entries on initial weights."""
 
-from shared.differences.spec import Difference, with_layers
+from twotrack.shared.differences.spec import Difference, with_layers
 
 _ALIGNED = "drawn once in NumPy and loaded into both (shared/initial_weights.py)"
 _EFFECT = "standard deviation of the kernel, Keras over torch"

@@ -1,7 +1,7 @@
 """The ledger's entries on layers."""
 
-from shared.differences import evidence
-from shared.differences.spec import Difference, Makeup, always, with_layers
+from twotrack.shared.differences import evidence
+from twotrack.shared.differences.spec import Difference, Makeup, always, with_layers
 
 _IMAGES = ("Conv2D", "DepthwiseConv2D", "MaxPooling2D")
 _RECURRENT = ("LSTM", "GRU", "SimpleRNN")
@@ -45,7 +45,7 @@ ENTRIES: tuple[Difference, ...] = (
     Difference(
         "batch_norm_variance", "layer", "BatchNorm running variance",
         "biased (divides by n)", "unbiased (divides by n - 1)",
-        "use torch_track.layers.BatchNorm2d, which keeps the biased one",
+        "use twotrack.torch_track.layers.BatchNorm2d, which keeps the biased one",
         "BatchNorm2d in torch_track/layers.py averages the biased one",
         {"over the biased variance, 36 values": 1.0}, {"over the biased variance, 36 values": 36 / 35},
         with_layers("BatchNormalization"), "largest difference of the running variances after one batch",

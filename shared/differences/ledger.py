@@ -1,7 +1,7 @@
 """The ledger: every default and convention on which the frameworks are known to differ."""
 
-from shared.differences import initialisation, layers, loop, losses, optimizers
-from shared.differences.spec import Difference, Suspect
+from twotrack.shared.differences import initialisation, layers, loop, losses, optimizers
+from twotrack.shared.differences.spec import Difference, Suspect
 
 LEDGER: tuple[Difference, ...] = (
     *layers.ENTRIES,

@@ -1,6 +1,6 @@
 """The ledger's entries on what stands around a model, and on float64."""
 
-from shared.differences.spec import Difference, always, with_layers
+from twotrack.shared.differences.spec import Difference, always, with_layers
 
 _PRECISION = "keras_track/precision.py replaces it, in verification only"
 
@@ -57,7 +57,7 @@ ENTRIES: tuple[Difference, ...] = (
     ),
     Difference(
         "float64_promotion", "float64", "promotion of float64", "to float32, but on TensorFlow", "to float64",
-        "keras_track.precision.set_precision('float64')", _PRECISION,
+        "twotrack.keras_track.precision.set_precision('float64')", _PRECISION,
         {"float64 with float64": "float32"}, {"float64 with float64": "float64"}, always,
         "largest difference of a product of matrices",
         exceptions={"keras:tensorflow": {"float64 with float64": "float64"}}, remaining=1e-14,
@@ -70,14 +70,14 @@ ENTRIES: tuple[Difference, ...] = (
     ),
     Difference(
         "float64_leaky_relu", "float64", "leaky ReLU in float64", "TensorFlow keeps the slope in float32", "exact",
-        "keras_track.precision.set_precision('float64')", _PRECISION,
+        "twotrack.keras_track.precision.set_precision('float64')", _PRECISION,
         {"slope 0.3 is exact": False}, {"slope 0.3 is exact": True}, with_layers("LeakyReLU"),
         "difference of the outputs at -1",
         tracks=("keras:tensorflow",), remaining=1e-14,
     ),
     Difference(
         "float64_attention", "float64", "attention in float64", "JAX's softmax is float32", "exact",
-        "keras_track.precision.set_precision('float64')", _PRECISION,
+        "twotrack.keras_track.precision.set_precision('float64')", _PRECISION,
         {"softmax is float64": False}, {"softmax is float64": True}, with_layers("MultiHeadAttention"),
         tracks=("keras:jax",), remaining=1e-14,
     ),

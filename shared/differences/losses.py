@@ -1,7 +1,7 @@
 """The ledger's entries on losses and metrics."""
 
-from shared.differences import evidence
-from shared.differences.spec import Difference, Makeup, never_used
+from twotrack.shared.differences import evidence
+from twotrack.shared.differences.spec import Difference, Makeup, never_used
 
 
 def _cross_entropy(makeup: Makeup) -> bool:

@@ -4,10 +4,10 @@ import importlib
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from shared import chapters
-from shared.chapters.spec import RECIPE_SETTINGS, Chapter
-from shared.differences.spec import LayerMakeup, Makeup
-from shared.training import Constant, Recipe
+from twotrack.shared import chapters
+from twotrack.shared.chapters.spec import RECIPE_SETTINGS, Chapter
+from twotrack.shared.differences.spec import LayerMakeup, Makeup
+from twotrack.shared.training import Constant, Recipe
 
 Settings = Mapping[str, str]
 
@@ -35,12 +35,12 @@ def layers(arguments: Mapping[str, Any], report: Callable[[str, Mapping[str, obj
     """Worker task of a Keras track: return the layers of the chapter's model under each of its variants."""
     report("building the chapter", {})
     chapter = chapters.get(arguments["chapter"])
-    build = importlib.import_module(f"keras_track.models.{chapter.slug}").build
+    build = importlib.import_module(f"twotrack.keras_track.models.{chapter.slug}").build
     return [_layers(build(chapter.configure(settings))) for settings in arguments["variants"]]
 
 
 def _layers(model: Any) -> list[dict[str, Any]]:
-    from keras_track.facts import facts
+    from twotrack.keras_track.facts import facts
 
     found = model._flatten_layers(include_self=False)
     return [{"kinds": [base.__name__ for base in type(one).__mro__], "facts": facts(one)} for one in found]

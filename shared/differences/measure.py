@@ -5,8 +5,8 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from shared.differences.measured import Measured
-from shared.track import open_track
+from twotrack.shared.differences.measured import Measured
+from twotrack.shared.track import open_track
 
 Report = Callable[[str, Mapping[str, object]], None]
 
@@ -19,7 +19,7 @@ def measure(arguments: Mapping[str, Any], report: Report) -> dict[str, dict[str,
     track, slugs = arguments["track"], arguments["entries"]
     report("starting", {})
     open_track(track, "cpu")
-    measurements = importlib.import_module(f"{track.partition(':')[0]}_track.defaults").MEASUREMENTS
+    measurements = importlib.import_module(f"twotrack.{track.partition(':')[0]}_track.defaults").MEASUREMENTS
     found = {}
     for number, slug in enumerate(slugs, start=1):
         report(f"{number} of {len(slugs)}", {})

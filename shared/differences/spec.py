@@ -51,7 +51,7 @@ class Makeup:
     layers: tuple["LayerMakeup", ...]
     """Every layer of the built Keras model, inner ones too."""
     optimizers: frozenset[str]
-    """Class names in shared.training, of the recipe's stages and of the chapter's own table."""
+    """Class names in twotrack.shared.training, of the recipe's stages and of the chapter's own table."""
     weight_decay: bool
     """Some of these optimizers decay weights."""
     momentum: bool
@@ -112,7 +112,7 @@ class Difference:
     """
 
     slug: str
-    """Name of the measurement in keras_track.defaults and torch_track.defaults."""
+    """Name of the measurement in twotrack.keras_track.defaults and twotrack.torch_track.defaults."""
     area: Area
     name: str
     keras: str
@@ -164,5 +164,5 @@ def with_layers(*kinds: str) -> Callable[[Makeup], bool]:
 
 
 def with_optimizers(*names: str) -> Callable[[Makeup], bool]:
-    """Chapters that use one of these optimizers of shared.training are touched."""
+    """Chapters that use one of these optimizers of twotrack.shared.training are touched."""
     return lambda makeup: not makeup.optimizers.isdisjoint(names)

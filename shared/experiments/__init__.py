@@ -3,8 +3,8 @@
 The table is light: an experiment's function is imported when it is run.
 """
 
-from shared import chapters
-from shared.errors import UserError, unknown
+from twotrack.shared import chapters
+from twotrack.shared.errors import UserError, unknown
 
 EXPERIMENTS: dict[str, dict[str, str]] = {
     "neuron": {
@@ -27,7 +27,7 @@ EXPERIMENTS: dict[str, dict[str, str]] = {
     },
     "shop_transfer": {"images_per_class": "What are pretrained weights worth, with 10 to 500 pictures a class?"},
 }
-"""Question by name, by chapter; the function of the same name in shared.experiments.<chapter> answers it."""
+"""Question by name, by chapter; the function of the same name in twotrack.shared.experiments.<chapter> answers it."""
 
 
 def names(slug: str, asked: list[str]) -> list[str]:

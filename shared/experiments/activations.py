@@ -5,13 +5,12 @@ from typing import get_args
 
 import numpy as np
 from sklearn.linear_model import LinearRegression
-
-from shared.activations import Activation
-from shared.by_hand import activations as formulas
-from shared.by_hand.neuron import sigmoid
-from shared.datasets.spec import Dataset
-from shared.experiments.lab import Lab, Specimen, norm
-from shared.experiments.spec import Claim, Curves, Finding, Progress, Table
+from twotrack.shared.activations import Activation
+from twotrack.shared.by_hand import activations as formulas
+from twotrack.shared.by_hand.neuron import sigmoid
+from twotrack.shared.datasets.spec import Dataset
+from twotrack.shared.experiments.lab import Lab, Specimen, norm
+from twotrack.shared.experiments.spec import Claim, Curves, Finding, Progress, Table
 
 DEPTH = 10
 GRADIENT_EXAMPLES = 1024

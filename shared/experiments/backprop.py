@@ -1,11 +1,10 @@
 """Experiment of the chapter backprop: gradients by hand, by the framework and by finite differences."""
 
 import numpy as np
-
-from shared.by_hand import two_layer
-from shared.by_hand.two_layer import Weights
-from shared.experiments.lab import Lab
-from shared.experiments.spec import Claim, Finding, Progress, Table
+from twotrack.shared.by_hand import two_layer
+from twotrack.shared.by_hand.two_layer import Weights
+from twotrack.shared.experiments.lab import Lab
+from twotrack.shared.experiments.spec import Claim, Finding, Progress, Table
 
 EXAMPLES, STEP = 256, 1e-5
 NAMES = Weights("hidden.kernel", "hidden.bias", "logits.kernel", "logits.bias")

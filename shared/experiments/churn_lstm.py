@@ -1,12 +1,11 @@
 """Experiment of the chapter churn_lstm: what the forget gate does to the gradient on its way back through time."""
 
 import numpy as np
-
-from shared.experiments.churn_rnn import shares, step_curves, step_norms
-from shared.experiments.lab import Lab
-from shared.experiments.series import series_lab
-from shared.experiments.spec import Claim, Finding, Progress, Table
-from shared.initial_weights import FORGET_GATE, LSTM_GATES
+from twotrack.shared.experiments.churn_rnn import shares, step_curves, step_norms
+from twotrack.shared.experiments.lab import Lab
+from twotrack.shared.experiments.series import series_lab
+from twotrack.shared.experiments.spec import Claim, Finding, Progress, Table
+from twotrack.shared.initial_weights import FORGET_GATE, LSTM_GATES
 
 REPEATS, BIASES = 8, (0.0, 1.0, 3.0)
 

@@ -1,11 +1,10 @@
 """Experiment of the chapter churn_rnn: what is left of the gradient on its way back through time."""
 
 import numpy as np
-
-from shared import chapters
-from shared.experiments.lab import Lab, Specimen, norm
-from shared.experiments.series import series_lab
-from shared.experiments.spec import Claim, Curves, Finding, Progress, Table
+from twotrack.shared import chapters
+from twotrack.shared.experiments.lab import Lab, Specimen, norm
+from twotrack.shared.experiments.series import series_lab
+from twotrack.shared.experiments.spec import Claim, Curves, Finding, Progress, Table
 
 CUSTOMERS, REPEATS = 64, (1, 8)
 HALVED = "RNN, recurrent kernels halved"

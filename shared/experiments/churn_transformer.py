@@ -4,15 +4,14 @@ import time
 from collections.abc import Iterator
 
 import numpy as np
-
-from shared import chapters, initial_weights
-from shared.by_hand import transformer
-from shared.datasets.batches import TrainingBatches
-from shared.datasets.spec import Split
-from shared.experiments.lab import Lab
-from shared.experiments.series import series_lab
-from shared.experiments.spec import Claim, Curves, Finding, Heatmaps, Progress, Table
-from shared.track import open_track
+from twotrack.shared import chapters, initial_weights
+from twotrack.shared.by_hand import transformer
+from twotrack.shared.datasets.batches import TrainingBatches
+from twotrack.shared.datasets.spec import Split
+from twotrack.shared.experiments.lab import Lab
+from twotrack.shared.experiments.series import series_lab
+from twotrack.shared.experiments.spec import Claim, Curves, Finding, Heatmaps, Progress, Table
+from twotrack.shared.track import open_track
 
 # === length ===
 

@@ -7,16 +7,15 @@ from itertools import count
 from typing import Any
 
 import numpy as np
-
-from shared import chapters, initial_weights
-from shared.chapters.spec import Chapter
-from shared.datasets.batches import Batch, TrainingBatches
-from shared.datasets.spec import Dataset, Split
-from shared.inputs import Inputs, by_name
-from shared.losses import LossName, as_targets
-from shared.verify.observe import chapter_pair
-from shared.verify.pair import Pair
-from shared.verify.subject import Subject, open_subject
+from twotrack.shared import chapters, initial_weights
+from twotrack.shared.chapters.spec import Chapter
+from twotrack.shared.datasets.batches import Batch, TrainingBatches
+from twotrack.shared.datasets.spec import Dataset, Split
+from twotrack.shared.inputs import Inputs, by_name
+from twotrack.shared.losses import LossName, as_targets
+from twotrack.shared.verify.observe import chapter_pair
+from twotrack.shared.verify.pair import Pair
+from twotrack.shared.verify.subject import Subject, open_subject
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,9 @@
 """Experiments of the chapter neuron: one update by hand, and whom the trained neuron warns of."""
 
 import numpy as np
-
-from shared.by_hand import neuron
-from shared.experiments.lab import Lab
-from shared.experiments.spec import Claim, Finding, Progress, Table
+from twotrack.shared.by_hand import neuron
+from twotrack.shared.experiments.lab import Lab
+from twotrack.shared.experiments.spec import Claim, Finding, Progress, Table
 
 CUSTOMERS, TRAINED_EPOCHS = 6, 10
 

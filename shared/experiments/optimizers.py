@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 
 import numpy as np
-
-from shared import metrics
-from shared.experiments.lab import Lab
-from shared.experiments.spec import Claim, Curves, Finding, Progress, Table
+from twotrack.shared import metrics
+from twotrack.shared.experiments.lab import Lab
+from twotrack.shared.experiments.spec import Claim, Curves, Finding, Progress, Table
 
 STEPS, BATCH, EVERY, TARGET = 400, 64, 10, 0.43
 """The target is a loss (nats) on the validation split."""

@@ -8,11 +8,10 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-
-from shared.chapters.spec import Chapter
-from shared.datasets.spec import Dataset, Split
-from shared.experiments.lab import Lab
-from shared.inputs import each
+from twotrack.shared.chapters.spec import Chapter
+from twotrack.shared.datasets.spec import Dataset, Split
+from twotrack.shared.experiments.lab import Lab
+from twotrack.shared.inputs import each
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,12 @@
 from dataclasses import replace
 
 import numpy as np
-
-from shared import initial_weights, metrics
-from shared.datasets.spec import Dataset
-from shared.experiments.lab import Lab
-from shared.experiments.spec import Claim, Curves, Finding, Progress, Table
-from shared.harness import fitting
-from shared.track import open_track
+from twotrack.shared import initial_weights, metrics
+from twotrack.shared.datasets.spec import Dataset
+from twotrack.shared.experiments.lab import Lab
+from twotrack.shared.experiments.spec import Claim, Curves, Finding, Progress, Table
+from twotrack.shared.harness import fitting
+from twotrack.shared.track import open_track
 
 IMAGES = (10, 50, 100, 500)
 """Per class."""

@@ -4,12 +4,12 @@ import importlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from shared.experiments.lab import open_lab
+from twotrack.shared.experiments.lab import open_lab
 
 
 def measure(arguments: Mapping[str, Any], report: Callable[[str, Mapping[str, object]], None]) -> dict[str, Any]:
     """Return the finding as plain data."""
     lab = open_lab(arguments["track"], arguments["chapter"], arguments["seed"])
-    module = importlib.import_module(f"shared.experiments.{arguments['chapter']}")
+    module = importlib.import_module(f"twotrack.shared.experiments.{arguments['chapter']}")
     experiment = getattr(module, arguments["experiment"])
     return experiment(lab, lambda phase: report(phase, {})).model_dump(mode="json")

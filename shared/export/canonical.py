@@ -10,12 +10,11 @@ from pathlib import Path
 import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
-
-from shared import chapters, metrics
-from shared.export.formats import LOGITS, PROBABILITIES
-from shared.export.subject import Subject
-from shared.inputs import ONLY, Input, describe
-from shared.track import TrackModel, open_track
+from twotrack.shared import chapters, metrics
+from twotrack.shared.export.formats import LOGITS, PROBABILITIES
+from twotrack.shared.export.subject import Subject
+from twotrack.shared.inputs import ONLY, Input, describe
+from twotrack.shared.track import TrackModel, open_track
 
 
 def write(subject: Subject, path: Path) -> None:

@@ -5,12 +5,11 @@ from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
-
-from shared import metrics
-from shared.errors import UserError, as_user_error
-from shared.export.formats import LOGITS, PROBABILITIES, Format
-from shared.export.names import resolve
-from shared.export.subject import Subject
+from twotrack.shared import metrics
+from twotrack.shared.errors import UserError, as_user_error
+from twotrack.shared.export.formats import LOGITS, PROBABILITIES, Format
+from twotrack.shared.export.names import resolve
+from twotrack.shared.export.subject import Subject
 
 BATCH_SIZES = (1, 7)
 """One, which exporters like to take for a constant, and one that none of them has seen."""

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from types import MappingProxyType
 
-from shared.errors import UserError, unknown
+from twotrack.shared.errors import UserError, unknown
 
 LOGITS, PROBABILITIES = "logits", "probabilities"
-"""The outputs of every exported model: (batch, classes or 1), and (batch, classes), as shared.metrics has them."""
+"""The outputs of every exported model: (batch, classes or 1), and (batch, classes), as twotrack.shared.metrics has them."""
 INPUT_TYPES = MappingProxyType({"real": "float32", "tokens": "int32", "mask": "bool"})
 """By the kind of an input, the type in which every exported model takes it; images have their channels last."""
 TF_SERVING = "tf-serving"
@@ -38,9 +38,9 @@ class Format:
     """Modules beside those of the tracks that must be importable."""
     extra: str = "export"
     """That installs them."""
-    check: str = "shared.export.check:compare"
+    check: str = "twotrack.shared.export.check:compare"
     """module:function(format, path, subject, track), called in the worker that reloads; returns a Compared."""
-    place: str = "shared.export.workflow:as_named"
+    place: str = "twotrack.shared.export.workflow:as_named"
     """module:context manager(out, model), which gives the path to write and, once it is there, does what is left."""
     refusals: Mapping[str, str] = field(default_factory=dict)
     """By slug of the chapter, why its model cannot be had in this format."""
@@ -69,9 +69,9 @@ FORMATS: dict[str, Format] = {
             suffix="",
             runtime="TensorFlow Serving's C++ runtime",
             track="keras:tensorflow",
-            write="shared.export.tf_serving.version:write",
-            check="shared.export.tf_serving.gate:check",
-            place="shared.export.tf_serving.publishing:next_version",
+            write="twotrack.shared.export.tf_serving.version:write",
+            check="twotrack.shared.export.tf_serving.gate:check",
+            place="twotrack.shared.export.tf_serving.publishing:next_version",
             reload_on=None,
             requires=("google_crc32c", "tensorflow_serving"),
             extra="serving",
@@ -81,8 +81,8 @@ FORMATS: dict[str, Format] = {
             suffix=".onnx",
             runtime="ONNX Runtime",
             track="torch",
-            write="torch_track.export:onnx",
-            open="shared.export.runtimes:onnx",
+            write="twotrack.torch_track.export:onnx",
+            open="twotrack.shared.export.runtimes:onnx",
             reload_on=None,
             requires=("onnx", "onnxruntime", "onnxscript"),
         ),
@@ -91,8 +91,8 @@ FORMATS: dict[str, Format] = {
             suffix=".tflite",
             runtime="LiteRT",
             track="keras:tensorflow",
-            write="keras_track.export:litert",
-            open="shared.export.runtimes:litert",
+            write="twotrack.keras_track.export:litert",
+            open="twotrack.shared.export.runtimes:litert",
             reload_on=None,
             requires=("ai_edge_litert",),
         ),
@@ -101,8 +101,8 @@ FORMATS: dict[str, Format] = {
             suffix=".pt2",
             runtime="torch.export.load",
             track="torch",
-            write="torch_track.export:torch_export",
-            open="torch_track.export:open_torch_export",
+            write="twotrack.torch_track.export:torch_export",
+            open="twotrack.torch_track.export:open_torch_export",
             reload_on="torch",
         ),
         Format(
@@ -110,8 +110,8 @@ FORMATS: dict[str, Format] = {
             suffix=".keras",
             runtime="keras.saving.load_model",
             track="keras:tensorflow",
-            write="keras_track.export:keras_file",
-            open="keras_track.export:open_keras_file",
+            write="twotrack.keras_track.export:keras_file",
+            open="twotrack.keras_track.export:open_keras_file",
             reload_on="keras:tensorflow",
         ),
         Format(
@@ -119,8 +119,8 @@ FORMATS: dict[str, Format] = {
             suffix=".safetensors",
             runtime="the run's track",
             track=None,
-            write="shared.export.canonical:write",
-            open="shared.export.canonical:open_weights",
+            write="twotrack.shared.export.canonical:write",
+            open="twotrack.shared.export.canonical:open_weights",
             reload_on=OWN,
         ),
     )
@@ -133,19 +133,22 @@ TIMED: dict[str, Format] = {
             FORMATS["safetensors"],
             name="torch",
             runtime="PyTorch, eager",
-            open="torch_track.export:open_eager",
+            open="twotrack.torch_track.export:open_eager",
             reload_on="torch",
         ),
         replace(
-            FORMATS["keras"], name="keras-predict", runtime="Keras predict", open="keras_track.export:open_predict"
+            FORMATS["keras"],
+            name="keras-predict",
+            runtime="Keras predict",
+            open="twotrack.keras_track.export:open_predict",
         ),
         Format(
             "saved-model",
             suffix="",
             runtime="SavedModel in C++",
             track="keras:tensorflow",
-            write="keras_track.export:saved_model",
-            open="shared.export.runtimes:saved_model",
+            write="twotrack.keras_track.export:saved_model",
+            open="twotrack.shared.export.runtimes:saved_model",
             reload_on=None,
         ),
         FORMATS["onnx"],

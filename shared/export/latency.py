@@ -12,15 +12,14 @@ from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
-
-from shared.errors import UserError
-from shared.export import timing
-from shared.export.check import Compared
-from shared.export.formats import TIMED, Format
-from shared.export.workers import Workers
-from shared.export.workflow import WRITE, WRITE_TASK, OnStep, require_installed, require_same, size_of
-from shared.harness.environment import available_cores, environment
-from shared.harness.run_folder import Run, read, unwritable
+from twotrack.shared.errors import UserError
+from twotrack.shared.export import timing
+from twotrack.shared.export.check import Compared
+from twotrack.shared.export.formats import TIMED, Format
+from twotrack.shared.export.workers import Workers
+from twotrack.shared.export.workflow import WRITE, WRITE_TASK, OnStep, require_installed, require_same, size_of
+from twotrack.shared.harness.environment import available_cores, environment
+from twotrack.shared.harness.run_folder import Run, read, unwritable
 
 FILE = "latency.json"
 """In the run folder, where the report finds it."""

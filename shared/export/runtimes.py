@@ -5,10 +5,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
-
-from shared.export.formats import LOGITS, PROBABILITIES
-from shared.harness.environment import available_cores
-from shared.serving.repository import SAVED_MODEL
+from twotrack.shared.export.formats import LOGITS, PROBABILITIES
+from twotrack.shared.harness.environment import available_cores
+from twotrack.shared.serving.repository import SAVED_MODEL
 
 Predict = Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]]
 
@@ -40,9 +39,9 @@ def litert(path: Path, track: str | None) -> Predict:
 
 def saved_model(path: Path, track: str | None) -> Predict:
     """Load a SavedModel in TensorFlow's C++ runtime, without TensorFlow's Python."""
-    from shared.export.tf_serving import loaded
-    from shared.export.tf_serving.loader import LoadedModel
-    from shared.export.tf_serving.names import DEFAULT
+    from twotrack.shared.export.tf_serving import loaded
+    from twotrack.shared.export.tf_serving.loader import LoadedModel
+    from twotrack.shared.export.tf_serving.names import DEFAULT
 
     model = LoadedModel(path)
     meta_graph = loaded.meta_graph((path / SAVED_MODEL).read_bytes())

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from shared import __version__, chapters, datasets, metrics, profiles
-from shared.chapters.spec import Chapter
-from shared.datasets.spec import Dataset
-from shared.export.formats import INPUT_TYPES, LOGITS, PROBABILITIES
-from shared.harness.run_folder import Run, read
-from shared.inputs import Input, by_name, describe
-from shared.track import TrackModel, open_track
+from twotrack.shared import __version__, chapters, datasets, metrics, profiles
+from twotrack.shared.chapters.spec import Chapter
+from twotrack.shared.datasets.spec import Dataset
+from twotrack.shared.export.formats import INPUT_TYPES, LOGITS, PROBABILITIES
+from twotrack.shared.harness.run_folder import Run, read
+from twotrack.shared.inputs import Input, by_name, describe
+from twotrack.shared.track import TrackModel, open_track
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from shared import chapters
-from shared.errors import UserError, WorkerDiedError
-from shared.export.formats import FORMATS
-from shared.export.workers import Workers
-from shared.export.workflow import export
-from shared.harness.comparison import Request, plan
+from twotrack.shared import chapters
+from twotrack.shared.errors import UserError, WorkerDiedError
+from twotrack.shared.export.formats import FORMATS
+from twotrack.shared.export.workers import Workers
+from twotrack.shared.export.workflow import export
+from twotrack.shared.harness.comparison import Request, plan
 
 TRAIN = "train"
 CHEAP = {"review_bert": {"length": "16"}, "shop_transfer": {"size": "32"}}
@@ -60,7 +60,7 @@ def _cells(request: Request, folder: Path, workers: Workers, on_row: OnRow) -> I
     (track,) = request.tracks
     on_row(f"{request.chapter} on {track}")
     (job,) = plan(request, lambda *_: folder / f"{request.chapter}-{track.replace(':', '-')}")
-    workers.call(TRAIN, track, "shared.harness.training:train", job.model_dump(mode="json"))
+    workers.call(TRAIN, track, "twotrack.shared.harness.training:train", job.model_dump(mode="json"))
     for name, form in FORMATS.items():
         out = job.folder.with_name(f"{job.folder.name}-{name}{form.suffix}")
         try:

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from shared.errors import as_user_error
-from shared.export.check import difference
-from shared.export.formats import TIMED
-from shared.export.names import resolve
-from shared.export.runtimes import Predict
-from shared.export.subject import Subject
+from twotrack.shared.errors import as_user_error
+from twotrack.shared.export.check import difference
+from twotrack.shared.export.formats import TIMED
+from twotrack.shared.export.names import resolve
+from twotrack.shared.export.runtimes import Predict
+from twotrack.shared.export.subject import Subject
 
 BATCH_SIZES = (1, 32)
 WARM_UP = 5

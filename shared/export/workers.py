@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from shared.errors import UserError
-from shared.harness.processes import Worker
+from twotrack.shared.errors import UserError
+from twotrack.shared.harness.processes import Worker
 
 
 class Workers:

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shared import chapters
-from shared.errors import UserError, as_user_error
-from shared.export import formats
-from shared.export.check import REFUSED, TOLERANCE, Compared
-from shared.export.formats import OWN, Format
-from shared.export.names import resolve
-from shared.export.subject import Subject
-from shared.export.workers import Workers
-from shared.harness.records import Job
-from shared.harness.run_folder import partial_folder, read, unwritable
-from shared.track import installed_track
+from twotrack.shared import chapters
+from twotrack.shared.errors import UserError, as_user_error
+from twotrack.shared.export import formats
+from twotrack.shared.export.check import REFUSED, TOLERANCE, Compared
+from twotrack.shared.export.formats import OWN, Format
+from twotrack.shared.export.names import resolve
+from twotrack.shared.export.subject import Subject
+from twotrack.shared.export.workers import Workers
+from twotrack.shared.harness.records import Job
+from twotrack.shared.harness.run_folder import partial_folder, read, unwritable
+from twotrack.shared.track import installed_track
 
 OnStep = Callable[[str], None]
 WRITE, RELOAD = "write", "reload"

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 
-from shared.errors import WorkerDiedError
-from shared.harness.comparison import Failure, OnConversion, OnProgress, Request, plan
-from shared.harness.processes import Worker
-from shared.harness.records import Job
-from shared.harness.run_folder import Run, read, remove_partial
-from shared.profiles import ALIGNED, NATIVE, SWITCHES
-from shared.track import TRACKS
+from twotrack.shared.errors import WorkerDiedError
+from twotrack.shared.harness.comparison import Failure, OnConversion, OnProgress, Request, plan
+from twotrack.shared.harness.processes import Worker
+from twotrack.shared.harness.records import Job
+from twotrack.shared.harness.run_folder import Run, read, remove_partial
+from twotrack.shared.profiles import ALIGNED, NATIVE, SWITCHES
+from twotrack.shared.track import TRACKS
 
 Variants = dict[str, list[Run]]
 """Runs by what is switched: aligned, an entry of the ledger, or native; one per seed."""
@@ -69,7 +69,7 @@ def _train(worker: Worker, job: Job, on_progress: OnProgress) -> Run:
     on_progress(job, {"phase": "started", "pid": worker.pid})
     try:
         arguments = job.model_dump(mode="json")
-        worker.call("shared.harness.training:train", arguments, lambda figures: on_progress(job, figures))
+        worker.call("twotrack.shared.harness.training:train", arguments, lambda figures: on_progress(job, figures))
     finally:
         remove_partial(job.folder)
     on_progress(job, {"phase": "finished"})

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from shared import chapters
-from shared.errors import UserError, unknown
-from shared.harness import plans
-from shared.harness.run_folder import HISTORY, PREDICTIONS, RECORD, Run, is_partial, read
+from twotrack.shared import chapters
+from twotrack.shared.errors import UserError, unknown
+from twotrack.shared.harness import plans
+from twotrack.shared.harness.run_folder import HISTORY, PREDICTIONS, RECORD, Run, is_partial, read
 
 ORDERS = ("finished", "folder", "chapter", "track", "seed", "score")
 

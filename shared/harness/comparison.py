@@ -8,16 +8,16 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from shared import chapters, datasets, profiles
-from shared.chapters.spec import Chapter
-from shared.datasets import Source
-from shared.datasets.files import DataFile
-from shared.errors import UserError, WorkerDiedError
-from shared.harness import continuing
-from shared.harness.processes import Worker
-from shared.harness.records import Job
-from shared.harness.run_folder import Run, remove_partial
-from shared.track import TRACKS, installed_track
+from twotrack.shared import chapters, datasets, profiles
+from twotrack.shared.chapters.spec import Chapter
+from twotrack.shared.datasets import Source
+from twotrack.shared.datasets.files import DataFile
+from twotrack.shared.errors import UserError, WorkerDiedError
+from twotrack.shared.harness import continuing
+from twotrack.shared.harness.processes import Worker
+from twotrack.shared.harness.records import Job
+from twotrack.shared.harness.run_folder import Run, remove_partial
+from twotrack.shared.track import TRACKS, installed_track
 
 OnProgress = Callable[[Job, Mapping[str, Any]], None]
 OnConversion = Callable[[Mapping[str, Any]], None]
@@ -174,7 +174,9 @@ def find_source(
         folder = images.absolute()
         arguments = {"folder": str(folder), "skip_broken": skip_broken}
         restore = f"decode the photos again with 'twotrack data {dataset} --images {folder}'"
-        return _converted(f"images:{folder.name}", "shared.datasets.photos:convert", arguments, restore, on_data)
+        return _converted(
+            f"images:{folder.name}", "twotrack.shared.datasets.photos:convert", arguments, restore, on_data
+        )
     name = datasets.tfds_name(dataset, source)
     if name is None:
         embedded = datasets.embedded_source(dataset)
@@ -213,7 +215,9 @@ def run_jobs(jobs: Sequence[Job], on_progress: OnProgress, inherited: Sequence[i
             with Worker(track, mine[0].device, inherited=inherited) as worker:
                 for job in mine:
                     on_progress(job, {"phase": "started", "pid": worker.pid})
-                    worker.call("shared.harness.training:train", job.model_dump(mode="json"), _of(job, on_progress))
+                    worker.call(
+                        "twotrack.shared.harness.training:train", job.model_dump(mode="json"), _of(job, on_progress)
+                    )
                     outcome.folders.append(job.folder)
                     on_progress(job, {"phase": "finished"})
         except WorkerDiedError as error:

@@ -6,12 +6,12 @@ not: each framework keeps that state in its own form, and a schedule is over whe
 
 from pathlib import Path
 
-from shared import profiles
-from shared.bridge import BridgeError
-from shared.errors import UserError
-from shared.harness.records import Continued
-from shared.harness.run_folder import WEIGHTS, Run, read
-from shared.track import TrackModel
+from twotrack.shared import profiles
+from twotrack.shared.bridge import BridgeError
+from twotrack.shared.errors import UserError
+from twotrack.shared.harness.records import Continued
+from twotrack.shared.harness.run_folder import WEIGHTS, Run, read
+from twotrack.shared.track import TrackModel
 
 
 def find(folder: Path, chapter: str) -> Run:

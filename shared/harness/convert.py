@@ -14,13 +14,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from safetensors.numpy import load_file, save_file
-
-from shared import chapters
-from shared.bridge import BridgeError
-from shared.errors import UserError, unknown
-from shared.harness.processes import Worker
-from shared.harness.run_folder import RECORD, WEIGHTS, read, unwritable
-from shared.track import TRACKS, TrackModel, installed_track, open_track
+from twotrack.shared import chapters
+from twotrack.shared.bridge import BridgeError
+from twotrack.shared.errors import UserError, unknown
+from twotrack.shared.harness.processes import Worker
+from twotrack.shared.harness.run_folder import RECORD, WEIGHTS, read, unwritable
+from twotrack.shared.track import TRACKS, TrackModel, installed_track, open_track
 
 TORCH, KERAS = "torch", "keras"
 READABLE = {TORCH: (".safetensors", ".pt", ".pth"), KERAS: (".weights.h5", ".keras")}

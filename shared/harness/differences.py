@@ -9,17 +9,16 @@ from math import isclose
 from typing import Any
 
 import numpy as np
-
-from shared import chapters
-from shared.chapters.spec import Chapter
-from shared.differences.ledger import LEDGER
-from shared.differences.makeup import makeup, variants
-from shared.differences.measured import Measured, Value
-from shared.differences.spec import Difference, Facts
-from shared.errors import UserError
-from shared.harness.environment import available_cores
-from shared.harness.processes import Worker
-from shared.track import TRACKS, installed_track
+from twotrack.shared import chapters
+from twotrack.shared.chapters.spec import Chapter
+from twotrack.shared.differences.ledger import LEDGER
+from twotrack.shared.differences.makeup import makeup, variants
+from twotrack.shared.differences.measured import Measured, Value
+from twotrack.shared.differences.spec import Difference, Facts
+from twotrack.shared.errors import UserError
+from twotrack.shared.harness.environment import available_cores
+from twotrack.shared.harness.processes import Worker
+from twotrack.shared.track import TRACKS, installed_track
 
 REFERENCE = "torch"
 OnPhase = Callable[[str, str], None]
@@ -155,7 +154,7 @@ def touching(
     """Return the entries that touch a chapter, with the settings that they need besides those given."""
     looked_at = variants(chapter, settings)
     arguments = {"chapter": chapter.slug, "variants": looked_at}
-    layers = call(track, "shared.differences.makeup:layers", arguments)
+    layers = call(track, "twotrack.shared.differences.makeup:layers", arguments)
     chosen = chapter.recipe(recipe, settings)
     made = [makeup(chapter, chosen, own, theirs) for own, theirs in zip(looked_at, layers, strict=True)]
     touched = {}
@@ -180,7 +179,7 @@ def measure(entries: Mapping[Difference, tuple[str, ...]], tracks: Sequence[str]
 
     def ask(track: str) -> dict[str, Measured]:
         arguments = {"track": track, "entries": plan[track]}
-        answers = call(track, "shared.differences.measure:measure", arguments)
+        answers = call(track, "twotrack.shared.differences.measure:measure", arguments)
         return {slug: Measured(**answer) for slug, answer in answers.items()}
 
     with ThreadPoolExecutor(max(1, available_cores())) as pool:

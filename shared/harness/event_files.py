@@ -11,10 +11,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from shared import chapters
-from shared.errors import UserError
-from shared.harness.comparison import OnProgress, run_name
-from shared.harness.records import Job
+from twotrack.shared import chapters
+from twotrack.shared.errors import UserError
+from twotrack.shared.harness.comparison import OnProgress, run_name
+from twotrack.shared.harness.records import Job
 
 TRAIN_LOSS, LEARNING_RATE, VALIDATION_LOSS = "loss/train", "learning_rate", "loss/validation"
 PREFIX = "events.out.tfevents."

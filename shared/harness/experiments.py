@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from shared.experiments import EXPERIMENTS, names
-from shared.experiments.spec import Finding
-from shared.harness.processes import Worker
-from shared.track import installed_track
+from twotrack.shared.experiments import EXPERIMENTS, names
+from twotrack.shared.experiments.spec import Finding
+from twotrack.shared.harness.processes import Worker
+from twotrack.shared.track import installed_track
 
 OnPhase = Callable[[str, str], None]
 """Called with track and phase."""
@@ -47,6 +47,8 @@ def _measure(worker: Worker, track: str, chapter: str, name: str, seed: int, on_
     on_phase(track, name)
     arguments = {"track": track, "chapter": chapter, "experiment": name, "seed": seed}
     answer = worker.call(
-        "shared.experiments.task:measure", arguments, lambda figures: on_phase(track, f"{name}, {figures['phase']}")
+        "twotrack.shared.experiments.task:measure",
+        arguments,
+        lambda figures: on_phase(track, f"{name}, {figures['phase']}"),
     )
     return Finding.model_validate(answer)

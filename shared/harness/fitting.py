@@ -8,18 +8,17 @@ from typing import Any
 
 import numpy as np
 import xxhash
-
-from shared import initial_weights, metrics
-from shared.chapters.spec import Chapter
-from shared.datasets.batches import Batch, TrainingBatches
-from shared.datasets.spec import Dataset
-from shared.errors import UserError
-from shared.harness import continuing
-from shared.harness.records import EpochRecord, Job
-from shared.inputs import Inputs, by_name, each
-from shared.track import Track, TrackModel
-from shared.training import Recipe
-from shared.transfer import chosen
+from twotrack.shared import initial_weights, metrics
+from twotrack.shared.chapters.spec import Chapter
+from twotrack.shared.datasets.batches import Batch, TrainingBatches
+from twotrack.shared.datasets.spec import Dataset
+from twotrack.shared.errors import UserError
+from twotrack.shared.harness import continuing
+from twotrack.shared.harness.records import EpochRecord, Job
+from twotrack.shared.inputs import Inputs, by_name, each
+from twotrack.shared.track import Track, TrackModel
+from twotrack.shared.training import Recipe
+from twotrack.shared.transfer import chosen
 
 Report = Callable[[str, Mapping[str, object]], None]
 """Tells the parent of progress: report(phase, figures)."""

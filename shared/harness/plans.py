@@ -18,18 +18,17 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-
-from shared import __version__
-from shared.errors import UserError
-from shared.harness.comparison import Request
-from shared.harness.environment import environment
-from shared.harness.records import SCHEMA_VERSION, Job
-from shared.harness.run_folder import read, remove_partial, unwritable
+from twotrack.shared import __version__
+from twotrack.shared.errors import UserError
+from twotrack.shared.harness.comparison import Request
+from twotrack.shared.harness.environment import environment
+from twotrack.shared.harness.records import SCHEMA_VERSION, Job
+from twotrack.shared.harness.run_folder import read, remove_partial, unwritable
 
 PLAN = "plan.json"
 _LOCK_SECONDS = 10.0
 """The workers of a killed command end within 5 s."""
-_PACKAGES = ("shared", "keras_track", "torch_track")
+_PACKAGES = ("twotrack.shared", "twotrack.keras_track", "twotrack.torch_track")
 _NEVER_THE_SAME = ("memory_bytes", "platform")
 _OF_PLACE = ("command", "folder")
 """Of a job: where, not what."""

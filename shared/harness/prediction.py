@@ -7,17 +7,16 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-
-from shared import chapters, datasets, metrics, profiles
-from shared.datasets.files import write_arrays
-from shared.datasets.spec import Dataset
-from shared.errors import UserError
-from shared.harness.fitting import Report, in_batches
-from shared.harness.processes import Worker
-from shared.harness.run_folder import PREDICTIONS, Run, read, unwritable
-from shared.inputs import Inputs
-from shared.track import installed_track, open_track
-from shared.verify.tolerances import PREDICTIONS_LIMIT
+from twotrack.shared import chapters, datasets, metrics, profiles
+from twotrack.shared.datasets.files import write_arrays
+from twotrack.shared.datasets.spec import Dataset
+from twotrack.shared.errors import UserError
+from twotrack.shared.harness.fitting import Report, in_batches
+from twotrack.shared.harness.processes import Worker
+from twotrack.shared.harness.run_folder import PREDICTIONS, Run, read, unwritable
+from twotrack.shared.inputs import Inputs
+from twotrack.shared.track import installed_track, open_track
+from twotrack.shared.verify.tolerances import PREDICTIONS_LIMIT
 
 OnPhase = Callable[[str], None]
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 
-from shared.track import open_track
+from twotrack.shared.track import open_track
 
 
 def probe(arguments: Mapping[str, str], report: object) -> dict[str, object]:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from shared.errors import UserError, WorkerDiedError
-from shared.track import TRACKS, TrackSpec
+from twotrack.shared.errors import UserError, WorkerDiedError
+from twotrack.shared.track import TRACKS, TrackSpec
 
 OnProgress = Callable[[Mapping[str, Any]], None]
 LOG_LINES = 12
@@ -57,7 +57,7 @@ class Worker:
         self._name = track or "helper"
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed in __exit__
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "shared.harness.worker"],
+            [sys.executable, "-m", "twotrack.shared.harness.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

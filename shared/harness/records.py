@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
-
-from shared.datasets import Source
-from shared.training import Trained
+from twotrack.shared.datasets import Source
+from twotrack.shared.training import Trained
 
 SCHEMA_VERSION = 3
 READABLE_VERSIONS = (2, 3)

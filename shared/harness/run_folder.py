@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 from safetensors.numpy import load_file, save
-
-from shared.datasets.files import sha256_of
-from shared.errors import UserError
-from shared.harness.records import READABLE_VERSIONS, RunRecord
+from twotrack.shared.datasets.files import sha256_of
+from twotrack.shared.errors import UserError
+from twotrack.shared.harness.records import READABLE_VERSIONS, RunRecord
 
 RECORD, HISTORY, PREDICTIONS, WEIGHTS = "record.json", "history.json", "predictions.npz", "weights.safetensors"
 _PROBE_BYTES = 8 * 2**20

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from shared.harness.records import READABLE_VERSIONS, RunRecord
-from shared.harness.run_folder import HISTORY, PREDICTIONS, WEIGHTS
+from twotrack.shared.harness.records import READABLE_VERSIONS, RunRecord
+from twotrack.shared.harness.run_folder import HISTORY, PREDICTIONS, WEIGHTS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _SHA256 = {"type": "string", "pattern": "^[0-9a-f]{64}$"}

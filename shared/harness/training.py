@@ -6,14 +6,14 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from shared import __version__, chapters, metrics
-from shared.datasets.spec import Dataset
-from shared.harness.environment import environment, peak_resident_bytes, resident_bytes
-from shared.harness.fitting import Fit, Report, Stopwatch, in_batches
-from shared.harness.records import SCHEMA_VERSION, DataRecord, Job, MemoryRecord, RunRecord, TimingRecord
-from shared.harness.run_folder import RunWriter
-from shared.track import open_track
-from shared.training import Recipe
+from twotrack.shared import __version__, chapters, metrics
+from twotrack.shared.datasets.spec import Dataset
+from twotrack.shared.harness.environment import environment, peak_resident_bytes, resident_bytes
+from twotrack.shared.harness.fitting import Fit, Report, Stopwatch, in_batches
+from twotrack.shared.harness.records import SCHEMA_VERSION, DataRecord, Job, MemoryRecord, RunRecord, TimingRecord
+from twotrack.shared.harness.run_folder import RunWriter
+from twotrack.shared.track import open_track
+from twotrack.shared.training import Recipe
 
 
 class Trainer:

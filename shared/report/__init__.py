@@ -5,22 +5,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from shared import chapters, datasets, metrics, profiles
-from shared.datasets.spec import Dataset
-from shared.errors import UserError
-from shared.export import latency
-from shared.harness.comparison import Failure
-from shared.harness.run_folder import Run, read, runs_in
-from shared.metrics import METRICS
-from shared.report import attention, disagreements, tables
-from shared.report.commands import reproducing
-from shared.report.headline import headline
-from shared.report.ladder import LadderRecord, require_of
-from shared.report.pages import render, write_file
-from shared.report.tables import DifferenceRow
-from shared.track import TRACKS
-from shared.verify.ladder import RUNGS
+from twotrack.shared import chapters, datasets, metrics, profiles
+from twotrack.shared.datasets.spec import Dataset
+from twotrack.shared.errors import UserError
+from twotrack.shared.export import latency
+from twotrack.shared.harness.comparison import Failure
+from twotrack.shared.harness.run_folder import Run, read, runs_in
+from twotrack.shared.metrics import METRICS
+from twotrack.shared.report import attention, disagreements, tables
+from twotrack.shared.report.commands import reproducing
+from twotrack.shared.report.headline import headline
+from twotrack.shared.report.ladder import LadderRecord, require_of
+from twotrack.shared.report.pages import render, write_file
+from twotrack.shared.report.tables import DifferenceRow
+from twotrack.shared.track import TRACKS
+from twotrack.shared.verify.ladder import RUNGS
 
 
 def find_runs(folders: Sequence[Path]) -> list[Run]:
@@ -135,7 +134,7 @@ def _by_track(runs: Sequence[Run]) -> Iterable[tuple[str, list[Run]]]:
 def _drawings(
     runs: Sequence[Run], rows: Sequence[DifferenceRow], dataset: Dataset, ladder: LadderRecord | None
 ) -> dict[str, Any]:
-    from shared.report import figures, plots
+    from twotrack.shared.report import figures, plots
 
     return {
         "curves": plots.learning_curves(runs),

@@ -5,14 +5,14 @@ from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
 
-from shared import chapters, statistics
-from shared.differences.ledger import LEDGER
-from shared.harness.ablation import Ablation
-from shared.harness.run_folder import Run
-from shared.metrics import METRICS
-from shared.profiles import ALIGNED, NATIVE, SWITCHES
-from shared.report import tables
-from shared.statistics import Estimate, Verdict
+from twotrack.shared import chapters, statistics
+from twotrack.shared.differences.ledger import LEDGER
+from twotrack.shared.harness.ablation import Ablation
+from twotrack.shared.harness.run_folder import Run
+from twotrack.shared.metrics import METRICS
+from twotrack.shared.profiles import ALIGNED, NATIVE, SWITCHES
+from twotrack.shared.report import tables
+from twotrack.shared.statistics import Estimate, Verdict
 
 ENTRIES = {entry.slug: entry for entry in LEDGER}
 NOTHING = "-"

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-
-from shared import chapters
-from shared.by_hand import transformer
-from shared.datasets.spec import Dataset, Split
-from shared.experiments.churn_transformer import picture, typical
-from shared.experiments.spec import Heatmaps
-from shared.harness.run_folder import Run
+from twotrack.shared import chapters
+from twotrack.shared.by_hand import transformer
+from twotrack.shared.datasets.spec import Dataset, Split
+from twotrack.shared.experiments.churn_transformer import picture, typical
+from twotrack.shared.experiments.spec import Heatmaps
+from twotrack.shared.harness.run_folder import Run
 
 CHAPTER = "churn_transformer"
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from shared.differences.measured import Measured
-from shared.harness.differences import REFERENCE, Outcome
+from twotrack.shared.differences.measured import Measured
+from twotrack.shared.harness.differences import REFERENCE, Outcome
 
 if TYPE_CHECKING:
     from rich.table import Table

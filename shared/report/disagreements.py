@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from PIL import Image
-
-from shared import metrics
-from shared.datasets import tabular, texts
-from shared.datasets.spec import Dataset
-from shared.harness.run_folder import Run
-from shared.inputs import Inputs
+from twotrack.shared import metrics
+from twotrack.shared.datasets import tabular, texts
+from twotrack.shared.datasets.spec import Dataset
+from twotrack.shared.harness.run_folder import Run
+from twotrack.shared.inputs import Inputs
 
 LIMIT, WORST = 48, 12
 SHOWN_CHARACTERS = 600

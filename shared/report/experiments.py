@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from shared import chapters
-from shared.harness.experiments import Answer
-from shared.report.pages import render, write_folder
-from shared.track import TRACKS
+from twotrack.shared import chapters
+from twotrack.shared.harness.experiments import Answer
+from twotrack.shared.report.pages import render, write_folder
+from twotrack.shared.track import TRACKS
 
 PAGE = "experiment.html"
 
@@ -71,7 +71,7 @@ def number(cell: str | float) -> str:
 
 def write_page(chapter: str, seed: int, answers: Sequence[Answer], folder: Path) -> Path:
     """Write the page and one SVG file per plot into the folder; UserError if that is not possible."""
-    from shared.report import figures
+    from twotrack.shared.report import figures
 
     plots = {
         f"{answer.name}-{curves.name}": figures.curves(

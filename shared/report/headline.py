@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from shared import statistics
-from shared.harness.run_folder import Run
-from shared.metrics import METRICS
-from shared.report import tables
-from shared.report.tables import DifferenceRow
+from twotrack.shared import statistics
+from twotrack.shared.harness.run_folder import Run
+from twotrack.shared.metrics import METRICS
+from twotrack.shared.report import tables
+from twotrack.shared.report.tables import DifferenceRow
 
 
 def headline(runs: Sequence[Run], rows: Sequence[DifferenceRow]) -> str:

@@ -6,13 +6,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-
-from shared import datasets
-from shared.errors import UserError
-from shared.harness.records import Job
-from shared.report.pages import write_file
-from shared.verify.ladder import RUNGS, Subject, TrackResult
-from shared.verify.rungs import Verdict
+from twotrack.shared import datasets
+from twotrack.shared.errors import UserError
+from twotrack.shared.harness.records import Job
+from twotrack.shared.report.pages import write_file
+from twotrack.shared.verify.ladder import RUNGS, Subject, TrackResult
+from twotrack.shared.verify.rungs import Verdict
 
 SHOWN_CAUSES = 3
 FILE = "ladder.json"
@@ -24,7 +23,7 @@ class _Plain(BaseModel):
 
 
 class Rung(_Plain):
-    """What one rung found; as shared.verify.rungs.Verdict."""
+    """What one rung found; as twotrack.shared.verify.rungs.Verdict."""
 
     rung: str
     passed: bool
@@ -37,7 +36,7 @@ class Rung(_Plain):
 
 
 class Layer(_Plain):
-    """Forward difference of one layer; as shared.verify.rungs.LayerDifference."""
+    """Forward difference of one layer; as twotrack.shared.verify.rungs.LayerDifference."""
 
     path: str
     kind: str

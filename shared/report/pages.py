@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from shared.harness.run_folder import partial_folder, unwritable
+from twotrack.shared.harness.run_folder import partial_folder, unwritable
 
 
 def render(template: str, **context: Any) -> str:
@@ -14,13 +14,13 @@ def render(template: str, **context: Any) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("shared.report", "."),
+        loader=PackageLoader("twotrack.shared.report", "."),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    style = files("shared.report").joinpath("style.css").read_text()
+    style = files("twotrack.shared.report").joinpath("style.css").read_text()
     return environment.get_template(template).render(style=style, **context)
 
 

@@ -8,14 +8,23 @@ import matplotlib.ticker
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-
-from shared.export.latency import Calls, Latency
-from shared.harness.run_folder import Run
-from shared.metrics import CALIBRATION_BINS, METRICS
-from shared.report.figures import BAD, GOOD, INK, LINE, LINE_COLOURS, LINE_STYLES, STYLE, TRACK_COLOURS, Drawing
-from shared.report.ladder import LadderRecord, Layer
-from shared.report.tables import Cost, DifferenceRow, calibration_bins, metric_of, spread_text, tracks_of
-from shared.verify.tolerances import TOLERANCES
+from twotrack.shared.export.latency import Calls, Latency
+from twotrack.shared.harness.run_folder import Run
+from twotrack.shared.metrics import CALIBRATION_BINS, METRICS
+from twotrack.shared.report.figures import (
+    BAD,
+    GOOD,
+    INK,
+    LINE,
+    LINE_COLOURS,
+    LINE_STYLES,
+    STYLE,
+    TRACK_COLOURS,
+    Drawing,
+)
+from twotrack.shared.report.ladder import LadderRecord, Layer
+from twotrack.shared.report.tables import Cost, DifferenceRow, calibration_bins, metric_of, spread_text, tracks_of
+from twotrack.shared.verify.tolerances import TOLERANCES
 
 WIDTH = 5.2
 """Inches: the text of a figure as wide as a phone can still be read, and two stand side by side on a wide page."""

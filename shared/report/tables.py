@@ -6,15 +6,14 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-
-from shared import chapters, datasets, metrics, profiles, statistics
-from shared.harness.comparison import Failure
-from shared.harness.run_folder import Run
-from shared.metrics import METRICS, Metric
-from shared.statistics import Estimate, Verdict
+from twotrack.shared import chapters, datasets, metrics, profiles, statistics
+from twotrack.shared.harness.comparison import Failure
+from twotrack.shared.harness.run_folder import Run
+from twotrack.shared.metrics import METRICS, Metric
+from twotrack.shared.statistics import Estimate, Verdict
 
 if TYPE_CHECKING:
-    from shared.report.ladder import LadderRecord
+    from twotrack.shared.report.ladder import LadderRecord
 
 
 @dataclass(frozen=True)
@@ -267,7 +266,7 @@ def reference_scores(runs: Sequence[Run]) -> dict[str, dict[str, float]]:
     chapter = chapters.get(job.chapter)
     if not chapter.references:
         return {}
-    from shared import references
+    from twotrack.shared import references
 
     return references.scores(chapter.references, chapter.data(datasets.here(chapter.dataset, job.source)), job.examples)
 

@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-
-from shared.errors import UserError, unknown
-from shared.serving.signature import STRING, Signature, Tensor, shape_text
+from twotrack.shared.errors import UserError, unknown
+from twotrack.shared.serving.signature import STRING, Signature, Tensor, shape_text
 
 KINDS = {"b": "true or false", "i": "whole numbers", "u": "whole numbers", "f": "numbers", "U": "texts", "S": "texts"}
 ACCEPTED = {"b": "b", "i": "iu", "u": "iu", "f": "iuf"}

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-
-from shared.errors import UserError, unknown
-from shared.serving.arrays import as_values
-from shared.serving.connection import Connection, NotFoundError, parse_address
-from shared.serving.inputs import read, sort_out
-from shared.serving.signature import Model, Signature
+from twotrack.shared.errors import UserError, unknown
+from twotrack.shared.serving.arrays import as_values
+from twotrack.shared.serving.connection import Connection, NotFoundError, parse_address
+from twotrack.shared.serving.inputs import read, sort_out
+from twotrack.shared.serving.signature import Model, Signature
 
 PROTOCOLS = ("rest", "grpc")
 CLASS_NAME, PROBABILITIES = "class_name", "probabilities"
@@ -85,11 +84,11 @@ def connect(protocol: str, address: str, timeout: float) -> Connection:
     """Return the connection; nothing is sent yet."""
     where = parse_address(address)
     if protocol == "rest":
-        from shared.serving.rest import RestConnection
+        from twotrack.shared.serving.rest import RestConnection
 
         return RestConnection(where, timeout)
     if protocol == "grpc":
-        from shared.serving.rpc import GrpcConnection
+        from twotrack.shared.serving.rpc import GrpcConnection
 
         return GrpcConnection(where, timeout)
     raise unknown("protocol", protocol, PROTOCOLS)

@@ -6,9 +6,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from shared.datasets.csv_rows import REMEDY, texts
-from shared.errors import UserError
-from shared.serving.signature import STRING, Signature, Tensor
+from twotrack.shared.datasets.csv_rows import REMEDY, texts
+from twotrack.shared.errors import UserError
+from twotrack.shared.serving.signature import STRING, Signature, Tensor
 
 CUSTOMER, MONTH, MASK = "customer", "month", "mask"
 """Columns that put rows together to series, and the input that tells months from padding."""

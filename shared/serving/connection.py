@@ -5,13 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shared.errors import UserError
-from shared.serving import GRPC_PORT, REST_PORT
+from twotrack.shared.errors import UserError
+from twotrack.shared.serving import GRPC_PORT, REST_PORT
 
 if TYPE_CHECKING:
     import numpy as np
-
-    from shared.serving.signature import Model, Signature, Version
+    from twotrack.shared.serving.signature import Model, Signature, Version
 
 START = "start one with 'twotrack serve DIR', or correct HOST:PORT"
 

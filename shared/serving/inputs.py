@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from shared.errors import UserError
-from shared.serving.arrays import checked
-from shared.serving.columns import from_csv, from_pairs
-from shared.serving.signature import DEFAULT, Model, Signature
+from twotrack.shared.errors import UserError
+from twotrack.shared.serving.arrays import checked
+from twotrack.shared.serving.columns import from_csv, from_pairs
+from twotrack.shared.serving.signature import DEFAULT, Model, Signature
 
 PICTURES = (".png", ".jpg", ".jpeg")
 FILES = (*PICTURES, ".json", ".csv", ".npy", ".npz")

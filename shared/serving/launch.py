@@ -8,9 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.errors import UserError
-from shared.serving import GRPC_PORT, REST_PORT
-from shared.serving.repository import BATCHING_CONFIG, MODELS_CONFIG, MOUNTED, Repository
+from twotrack.shared.errors import UserError
+from twotrack.shared.serving import GRPC_PORT, REST_PORT
+from twotrack.shared.serving.repository import BATCHING_CONFIG, MODELS_CONFIG, MOUNTED, Repository
 
 BINARY, DOCKER = "tensorflow_model_server", "docker"
 IMAGE = "tensorflow/serving:2.21.0"

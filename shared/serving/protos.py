@@ -13,7 +13,7 @@ from functools import cache
 from importlib.util import find_spec
 from types import ModuleType, SimpleNamespace
 
-from shared.errors import UserError
+from twotrack.shared.errors import UserError
 
 REMEDY = "pip install -c constraints.txt -e '.[serving]'"
 MODULES = (

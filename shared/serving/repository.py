@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.errors import UserError
+from twotrack.shared.errors import UserError
 
 MODELS_CONFIG, BATCHING_CONFIG, EXAMPLE = "models.config", "batching.config", "request.json"
 SAVED_MODEL = "saved_model.pb"

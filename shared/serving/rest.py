@@ -7,12 +7,11 @@ from urllib.parse import quote
 
 import numpy as np
 import requests
-
-from shared.deadline import within
-from shared.errors import UserError
-from shared.serving.arrays import as_array, as_values
-from shared.serving.connection import START, Connection, NotFoundError
-from shared.serving.signature import STRING, Model, Signature, Version, read_model, read_versions
+from twotrack.shared.deadline import within
+from twotrack.shared.errors import UserError
+from twotrack.shared.serving.arrays import as_array, as_values
+from twotrack.shared.serving.connection import START, Connection, NotFoundError
+from twotrack.shared.serving.signature import STRING, Model, Signature, Version, read_model, read_versions
 
 OK, NOT_FOUND = 200, 404
 SHOWN = 300

@@ -4,13 +4,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-
-from shared.errors import UserError
-from shared.serving.arrays import as_array
-from shared.serving.connection import Address, Connection, NotFoundError
-from shared.serving.protos import protos
-from shared.serving.signature import Model, Signature, Version, read_model, read_versions
-from shared.serving.tensors import read_all, to_proto
+from twotrack.shared.errors import UserError
+from twotrack.shared.serving.arrays import as_array
+from twotrack.shared.serving.connection import Address, Connection, NotFoundError
+from twotrack.shared.serving.protos import protos
+from twotrack.shared.serving.signature import Model, Signature, Version, read_model, read_versions
+from twotrack.shared.serving.tensors import read_all, to_proto
 
 UNLIMITED = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
 """gRPC alone refuses answers above 4 MB."""

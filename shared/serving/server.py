@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from shared.errors import UserError, WorkerDiedError
-from shared.serving.client import connect
-from shared.serving.connection import NotFoundError
-from shared.serving.launch import Launch, Ports, find_launch
-from shared.serving.repository import Repository
+from twotrack.shared.errors import UserError, WorkerDiedError
+from twotrack.shared.serving.client import connect
+from twotrack.shared.serving.connection import NotFoundError
+from twotrack.shared.serving.launch import Launch, Ports, find_launch
+from twotrack.shared.serving.repository import Repository
 
 OnStep = Callable[[str], None]
 LOG_LINES = 12

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
-
-from shared.errors import UserError, unknown
+from twotrack.shared.errors import UserError, unknown
 
 STRING = "string"
 DEFAULT = "serving_default"

@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-
-from shared.errors import UserError
-from shared.serving.protos import protos
-from shared.serving.signature import DTYPES, STRING
+from twotrack.shared.errors import UserError
+from twotrack.shared.serving.protos import protos
+from twotrack.shared.serving.signature import DTYPES, STRING
 
 FIELDS = {
     "bool": "bool_val",

@@ -1,9 +1,9 @@
 """Statistics of runs: intervals of one track, and what two tracks' runs show about each other."""
 
-from shared.statistics.intervals import Estimate, accuracy, accuracy_difference, score, score_difference
-from shared.statistics.paired import SeedTest
-from shared.statistics.verdict import Verdict, verdict
-from shared.statistics.wording import in_words, summary
+from twotrack.shared.statistics.intervals import Estimate, accuracy, accuracy_difference, score, score_difference
+from twotrack.shared.statistics.paired import SeedTest
+from twotrack.shared.statistics.verdict import Verdict, verdict
+from twotrack.shared.statistics.wording import in_words, summary
 
 __all__ = [
     "Estimate",

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
-
-from shared import metrics
-from shared.statistics.areas import bootstrap
+from twotrack.shared import metrics
+from twotrack.shared.statistics.areas import bootstrap
 
 CONFIDENCE = 0.95
 
@@ -23,7 +22,7 @@ class Estimate:
 
 
 def score(metric: str, logits: np.ndarray, labels: np.ndarray) -> Estimate:
-    """Estimate a metric of shared.metrics from logits (seeds, examples, classes or 1) and labels (examples,).
+    """Estimate a metric of twotrack.shared.metrics from logits (seeds, examples, classes or 1) and labels (examples,).
 
     One seed: accuracy as in `accuracy`, any other metric by bootstrap over the test examples, for
     another test set. More seeds: Student's t over the seeds, for another seed.

@@ -1,7 +1,7 @@
 """Two models on the same test set, seed by seed: McNemar's test of accuracy, paired bootstrap of ROC AUC.
 
 A seed's test says whether these two trained models differ. Models of one track differ too, from seed to seed, so it
-says nothing about the tracks; that is what `shared.statistics.verdict` is for.
+says nothing about the tracks; that is what `twotrack.shared.statistics.verdict` is for.
 """
 
 from collections.abc import Sequence
@@ -9,10 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
-
-from shared import metrics
-from shared.statistics.areas import bootstrap
-from shared.statistics.intervals import CONFIDENCE, over_examples
+from twotrack.shared import metrics
+from twotrack.shared.statistics.areas import bootstrap
+from twotrack.shared.statistics.intervals import CONFIDENCE, over_examples
 
 
 @dataclass(frozen=True)

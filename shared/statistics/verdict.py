@@ -16,13 +16,12 @@ from typing import Literal
 
 import numpy as np
 from scipy import stats
-
-from shared import metrics
-from shared.statistics.areas import bootstrap
-from shared.statistics.intervals import over_examples
-from shared.statistics.paired import SeedTest, seed_tests
-from shared.statistics.power import POWER, seeds_to_decide
-from shared.statistics.wording import sentence
+from twotrack.shared import metrics
+from twotrack.shared.statistics.areas import bootstrap
+from twotrack.shared.statistics.intervals import over_examples
+from twotrack.shared.statistics.paired import SeedTest, seed_tests
+from twotrack.shared.statistics.power import POWER, seeds_to_decide
+from twotrack.shared.statistics.wording import sentence
 
 LEVEL = 0.05
 _ROUNDING = 1e-12
@@ -82,7 +81,7 @@ def verdict(
     seeds: Sequence[int] = (),
     pairs: int = 1,
 ) -> Verdict:
-    """Compare two tracks by a metric of shared.metrics on logits (seeds, examples, classes or 1), paired by seed.
+    """Compare two tracks by a metric of twotrack.shared.metrics on logits (seeds, examples, classes or 1), paired by seed.
 
     Labels are (examples,). `seeds` are their numbers, 0, 1, ... if left out; `pairs` of tracks are compared in all.
     """

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from shared.metrics import METRICS
-from shared.statistics.power import MOST_SEEDS
+from twotrack.shared.metrics import METRICS
+from twotrack.shared.statistics.power import MOST_SEEDS
 
 if TYPE_CHECKING:
-    from shared.statistics.verdict import Verdict
+    from twotrack.shared.statistics.verdict import Verdict
 
 
 def in_words(metric: str, value: float, unit: bool = True) -> str:

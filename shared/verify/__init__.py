@@ -1,7 +1,7 @@
-"""The verification ladder. `from shared.verify import Pair` is all that a pair of one's own needs."""
+"""The verification ladder. `from twotrack.shared.verify import Pair` is all that a pair of one's own needs."""
 
-from shared.training import SGD, Adam, AdamW, Constant, OneCycle, RMSprop
-from shared.verify.pair import Input, OwnLoss, OwnOptimizer, Pair
+from twotrack.shared.training import SGD, Adam, AdamW, Constant, OneCycle, RMSprop
+from twotrack.shared.verify.pair import Input, OwnLoss, OwnOptimizer, Pair
 
 __all__ = [
     "SGD",

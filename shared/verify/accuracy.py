@@ -10,16 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from shared import chapters, initial_weights, statistics
-from shared.chapters.spec import Chapter
-from shared.datasets.batches import TrainingBatches
-from shared.datasets.spec import Dataset
-from shared.harness.fitting import for_stage, in_batches
-from shared.metrics import METRICS
-from shared.track import open_track
-from shared.verify.rungs import Verdict
-from shared.verify.tolerances import ACCURACY_MARGIN
+from twotrack.shared import chapters, initial_weights, statistics
+from twotrack.shared.chapters.spec import Chapter
+from twotrack.shared.datasets.batches import TrainingBatches
+from twotrack.shared.datasets.spec import Dataset
+from twotrack.shared.harness.fitting import for_stage, in_batches
+from twotrack.shared.metrics import METRICS
+from twotrack.shared.track import open_track
+from twotrack.shared.verify.rungs import Verdict
+from twotrack.shared.verify.tolerances import ACCURACY_MARGIN
 
 SEEDS, BATCH_SIZE, VALIDATED = 5, 16, 2000
 _WHERE = {"equivalent": "within", "different": "beyond", "undecided": "not shown to lie within"}

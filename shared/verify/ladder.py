@@ -9,18 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-
-from shared import chapters, datasets
-from shared.differences.ledger import causes
-from shared.differences.spec import Difference, Suspect
-from shared.errors import UserError, unknown
-from shared.harness.environment import available_cores
-from shared.harness.processes import Worker
-from shared.track import installed_track
-from shared.verify import accuracy, rungs
-from shared.verify.rungs import LayerDifference, Verdict
-from shared.verify.tolerances import TOLERANCES
-from shared.verify.trace import Trace, load
+from twotrack.shared import chapters, datasets
+from twotrack.shared.differences.ledger import causes
+from twotrack.shared.differences.spec import Difference, Suspect
+from twotrack.shared.errors import UserError, unknown
+from twotrack.shared.harness.environment import available_cores
+from twotrack.shared.harness.processes import Worker
+from twotrack.shared.track import installed_track
+from twotrack.shared.verify import accuracy, rungs
+from twotrack.shared.verify.rungs import LayerDifference, Verdict
+from twotrack.shared.verify.tolerances import TOLERANCES
+from twotrack.shared.verify.trace import Trace, load
 
 RUNGS = ("data", "parameters", "forward", "gradients", "training", "accuracy")
 REFERENCE = "torch"
@@ -165,11 +164,11 @@ def _observe(subject: Subject, track: str, worker: Worker, folder: Path, on_phas
     def show(figures: Mapping[str, Any]) -> None:
         on_phase(track, figures["phase"])
 
-    facts = worker.call("shared.verify.observe:observe", arguments, show)
+    facts = worker.call("twotrack.shared.verify.observe:observe", arguments, show)
     metric = outcome = None
     if not subject.is_pair and subject.until == "accuracy":
         metric = chapters.get(subject.name).metric
-        outcome = accuracy.load(worker.call("shared.verify.accuracy:measure", arguments, show))
+        outcome = accuracy.load(worker.call("twotrack.shared.verify.accuracy:measure", arguments, show))
     on_phase(track, "done")
     return Observation(facts, {name: load(content) for name, content in facts["traces"].items()}, metric, outcome)
 
@@ -274,7 +273,7 @@ def _isolated(
         "track": track, "folder": str(folder / track.replace(":", "-")), "path": verdict.where,
         "reference": reference, "layer": number,
     }  # fmt: skip
-    alone = load(worker.call("shared.verify.observe:isolate", arguments)).outputs
+    alone = load(worker.call("twotrack.shared.verify.observe:isolate", arguments)).outputs
     difference = rungs.layer_difference(alone, torch.traces["float64"].layers[number].outputs)
     outcome = "differs" if difference > TOLERANCES["forward"].limit else "agrees"
     return f"run alone on torch's inputs, '{verdict.where}' {outcome} ({difference:.1e})"

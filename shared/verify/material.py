@@ -7,8 +7,7 @@ from zlib import crc32
 
 import numpy as np
 import xxhash
-
-from shared.verify.pair import Input, Pair
+from twotrack.shared.verify.pair import Input, Pair
 
 
 @dataclass(frozen=True)

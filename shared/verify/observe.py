@@ -7,18 +7,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from shared import chapters
-from shared.bridge import BridgeError
-from shared.chapters.spec import Chapter
-from shared.datasets.batches import TrainingBatches
-from shared.errors import UserError, as_user_error
-from shared.inputs import by_name
-from shared.losses import as_targets
-from shared.transfer import EVERYTHING
-from shared.verify.material import Material, draw_material, draw_weights
-from shared.verify.pair import Pair
-from shared.verify.subject import Subject, open_subject
-from shared.verify.trace import Trace, load, save
+from twotrack.shared import chapters
+from twotrack.shared.bridge import BridgeError
+from twotrack.shared.chapters.spec import Chapter
+from twotrack.shared.datasets.batches import TrainingBatches
+from twotrack.shared.errors import UserError, as_user_error
+from twotrack.shared.inputs import by_name
+from twotrack.shared.losses import as_targets
+from twotrack.shared.transfer import EVERYTHING
+from twotrack.shared.verify.material import Material, draw_material, draw_weights
+from twotrack.shared.verify.pair import Pair
+from twotrack.shared.verify.subject import Subject, open_subject
+from twotrack.shared.verify.trace import Trace, load, save
 
 Report = Callable[[str, Mapping[str, object]], None]
 PRECISIONS = ("float64", "float32")
@@ -97,8 +97,8 @@ def chapter_pair(chapter: Chapter, settings: Mapping[str, str], recipe_name: str
     """Return both tracks' models of a chapter as a pair."""
     config, recipe = chapter.configure(settings), chapter.recipe(recipe_name, settings)
     return Pair(
-        keras=lambda: importlib.import_module(f"keras_track.models.{chapter.slug}").build(config),
-        torch=lambda: importlib.import_module(f"torch_track.models.{chapter.slug}").build(config),
+        keras=lambda: importlib.import_module(f"twotrack.keras_track.models.{chapter.slug}").build(config),
+        torch=lambda: importlib.import_module(f"twotrack.torch_track.models.{chapter.slug}").build(config),
         input_shape=chapter.inputs(config),
         loss=chapter.loss,
         optimizer=recipe.optimizer,
@@ -117,7 +117,7 @@ def user_pair(reference: str) -> Pair:
     found = getattr(module, attribute, None)
     if not isinstance(found, Pair):
         kind = "nothing" if found is None else f"a {type(found).__name__}"
-        raise UserError(f"'{reference}': expected a shared.verify.Pair named '{attribute}', found {kind}.")
+        raise UserError(f"'{reference}': expected a twotrack.shared.verify.Pair named '{attribute}', found {kind}.")
     return found
 
 

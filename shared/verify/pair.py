@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from shared.inputs import Input, InputShape, describe
-from shared.losses import TARGET_KINDS, LossName
-from shared.training import Adam, Constant, Optimizer, Recipe, Schedule
-from shared.transfer import EVERYTHING
+from twotrack.shared.inputs import Input, InputShape, describe
+from twotrack.shared.losses import TARGET_KINDS, LossName
+from twotrack.shared.training import Adam, Constant, Optimizer, Recipe, Schedule
+from twotrack.shared.transfer import EVERYTHING
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Pair:
     """torch layer path (or prefix) to Keras layer path, where the names differ."""
     batch_size: int = 8
     trained: tuple[str, ...] = EVERYTHING
-    """What the canonical names of the trained weights begin with; see shared.transfer."""
+    """What the canonical names of the trained weights begin with; see twotrack.shared.transfer."""
 
     @property
     def inputs(self) -> dict[str, Input]:

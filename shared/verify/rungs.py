@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-
-from shared.verify.tolerances import GRADIENT_SCALE_FLOOR, TOLERANCES
-from shared.verify.trace import LayerTrace, Trace
+from twotrack.shared.verify.tolerances import GRADIENT_SCALE_FLOOR, TOLERANCES
+from twotrack.shared.verify.trace import LayerTrace, Trace
 
 
 @dataclass(frozen=True)

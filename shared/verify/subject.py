@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
-from shared.track import open_track
-from shared.verify.pair import Pair
+from twotrack.shared.track import open_track
+from twotrack.shared.verify.pair import Pair
 
 if TYPE_CHECKING:
     import numpy as np
-
-    from shared.verify.trace import LayerTrace
+    from twotrack.shared.verify.trace import LayerTrace
 
 
 class Subject(Protocol):
@@ -56,10 +55,10 @@ def open_subject(pair: Pair, track: str, precision: str) -> Subject:
     """Build one side of the pair; a build function that fails is the user's to put right (UserError)."""
     device = _device(track)
     if track == "torch":
-        from torch_track.tracing import TorchSubject
+        from twotrack.torch_track.tracing import TorchSubject
 
         return TorchSubject(pair, precision, device)
-    from keras_track.tracing import KerasSubject
+    from twotrack.keras_track.tracing import KerasSubject
 
     return KerasSubject(pair, precision, device)
 

@@ -3,9 +3,9 @@
 import importlib
 from typing import Any
 
-from shared.backbones import efficientnet_lite0, resnet18, vit
-from shared.backbones.efficientnet_lite0 import Block
-from shared.verify import SGD, Pair
+from twotrack.shared.backbones import efficientnet_lite0, resnet18, vit
+from twotrack.shared.backbones.efficientnet_lite0 import Block
+from twotrack.shared.verify import SGD, Pair
 
 NUM_CLASSES = 3
 # Short, as JAX takes seconds to compile each block, but with every kind of block that the whole networks have.
@@ -30,8 +30,8 @@ VIT = vit.Config(
 def pair(name: str, architecture: Any, height: int, width: int) -> Pair:
     """Return both tracks' networks with a classifier of three classes."""
     return Pair(
-        lambda: importlib.import_module(f"keras_track.backbones.{name}").build(architecture, NUM_CLASSES),
-        lambda: importlib.import_module(f"torch_track.backbones.{name}").build(architecture, NUM_CLASSES),
+        lambda: importlib.import_module(f"twotrack.keras_track.backbones.{name}").build(architecture, NUM_CLASSES),
+        lambda: importlib.import_module(f"twotrack.torch_track.backbones.{name}").build(architecture, NUM_CLASSES),
         (height, width, 3),
         "cross_entropy",
         SGD(0.01, momentum=0.9),
@@ -44,8 +44,7 @@ def fine_tuned_pair(size: int) -> Pair:
 
     def build_keras() -> Any:
         import keras
-
-        from keras_track.backbones.efficientnet_lite0 import build
+        from twotrack.keras_track.backbones.efficientnet_lite0 import build
 
         images, base = keras.Input((size, size, 3)), build(EFFICIENTNET, 0)
         layers = [keras.Input((EFFICIENTNET.feature_size,)), keras.layers.Dense(NUM_CLASSES, name="logits")]
@@ -55,8 +54,7 @@ def fine_tuned_pair(size: int) -> Pair:
         from collections import OrderedDict
 
         from torch import nn
-
-        from torch_track.backbones.efficientnet_lite0 import build
+        from twotrack.torch_track.backbones.efficientnet_lite0 import build
 
         head = nn.Sequential(OrderedDict(logits=nn.Linear(EFFICIENTNET.feature_size, NUM_CLASSES)))
         return nn.Sequential(OrderedDict(base=build(EFFICIENTNET, 0), head=head))

@@ -3,9 +3,8 @@
 from pathlib import Path
 
 import pytest
-
-from shared.backbones import open_backbone
-from shared.errors import UserError
+from twotrack.shared.backbones import open_backbone
+from twotrack.shared.errors import UserError
 
 
 def refusal(weights: Path | str, backbone: str = "resnet18") -> str:

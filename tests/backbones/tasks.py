@@ -8,10 +8,10 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
+from twotrack.shared.backbones import open_backbone
+from twotrack.shared.backbones.spec import Backbone
+from twotrack.shared.track import open_track
 
-from shared.backbones import open_backbone
-from shared.backbones.spec import Backbone
-from shared.track import open_track
 from tests.optimizers.tasks import keras_float64
 
 Arguments = Mapping[str, Any]
@@ -27,7 +27,7 @@ def logits(arguments: Arguments, report: object) -> None:
 
 
 def _keras_logits(backbone: Backbone, images: np.ndarray) -> np.ndarray:
-    from keras_track import backbones
+    from twotrack.keras_track import backbones
 
     if images.dtype == np.float64:
         with keras_float64():
@@ -36,7 +36,7 @@ def _keras_logits(backbone: Backbone, images: np.ndarray) -> np.ndarray:
 
 
 def _keras_prediction(model: Any, backbone: Backbone, images: np.ndarray) -> np.ndarray:
-    from keras_track.weights import load_weights
+    from twotrack.keras_track.weights import load_weights
 
     load_weights(model, backbone.weights() | backbone.classifier())
     return model.predict_on_batch(images)
@@ -44,9 +44,8 @@ def _keras_prediction(model: Any, backbone: Backbone, images: np.ndarray) -> np.
 
 def _torch_logits(backbone: Backbone, images: np.ndarray) -> np.ndarray:
     import torch
-
-    from torch_track import backbones
-    from torch_track.weights import load_weights
+    from twotrack.torch_track import backbones
+    from twotrack.torch_track.weights import load_weights
 
     module = backbones.build(backbone, backbone.num_classes).eval()
     load_weights(module, {}, backbone.weights() | backbone.classifier())
@@ -69,7 +68,7 @@ def variable_paths(arguments: Arguments, report: object) -> list[str]:
     name = arguments["backbone"]
     two_blocks = VIT.model_copy(update={"num_hidden_layers": 2})
     architecture = two_blocks if name == "vit" else open_backbone(name, "none").architecture
-    model = import_module(f"keras_track.backbones.{name}").build(architecture, 3)
+    model = import_module(f"twotrack.keras_track.backbones.{name}").build(architecture, 3)
     return [variable.path for variable in model.variables]
 
 
@@ -110,8 +109,7 @@ def resnet18_by_hand(arguments: Arguments, report: object) -> None:
 def load_unchanged(arguments: Arguments, report: object) -> list[int]:
     """Load a state_dict strictly into the torch track's ResNet-18; return how many tensors and parameters it has."""
     import torch
-
-    from torch_track import backbones
+    from twotrack.torch_track import backbones
 
     state = torch.load(arguments["state"], weights_only=True)
     module = backbones.build(open_backbone("resnet18", "none"), 1000)

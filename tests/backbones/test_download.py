@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from twotrack.shared.backbones import download, resnet18
 
-from shared.backbones import download, resnet18
 from tests.backbones.refusals import refusal
 
 URL = "https://models.invalid/net-0123abcd.pth"

@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 from safetensors.numpy import save_file
-
-from shared.backbones import open_backbone
-from shared.track import TRACKS
+from twotrack.shared.backbones import open_backbone
+from twotrack.shared.track import TRACKS
 
 TWO_TRACKS = ("torch", "keras:tensorflow")
 TORCHVISION = json.loads((Path(__file__).parent / "resnet18_torchvision.json").read_text())

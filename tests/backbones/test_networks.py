@@ -1,10 +1,9 @@
 """Every backbone is one network in both tracks, on every Keras backend."""
 
 import pytest
-
-from shared.backbones import NAMES
-from shared.verify import ladder as climbing
-from shared.verify.ladder import Ladder, Subject
+from twotrack.shared.backbones import NAMES
+from twotrack.shared.verify import ladder as climbing
+from twotrack.shared.verify.ladder import Ladder, Subject
 
 
 @pytest.mark.parametrize("name", ["RESNET_18", "EFFICIENTNET_LITE", "VISION_TRANSFORMER"])

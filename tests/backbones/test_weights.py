@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
+from twotrack.shared.backbones import efficientnet_lite0, files, open_backbone, resnet18
+from twotrack.shared.backbones.spec import Backbone
+from twotrack.shared.bridge import rules
+from twotrack.shared.errors import UserError
+from twotrack.shared.initial_weights import draw
 
-from shared.backbones import efficientnet_lite0, files, open_backbone, resnet18
-from shared.backbones.spec import Backbone
-from shared.bridge import rules
-from shared.errors import UserError
-from shared.initial_weights import draw
 from tests.backbones.refusals import refusal
 from tests.cli.test_imports import FRAMEWORKS
 from tests.support.command_line import python
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("cache")
 
 
 def test_a_random_start_needs_no_framework_and_no_file(tmp_path: Path):
-    code = """import sys; from shared.backbones import open_backbone
+    code = """import sys; from twotrack.shared.backbones import open_backbone
 found = [open_backbone(name, "none") for name in ("efficientnet_lite0", "resnet18")]
 print(*sys.modules); assert [one.weights() | one.classifier() for one in found] == [{}, {}]"""
 
@@ -227,7 +227,7 @@ def test_a_torch_file_with_code_in_it_is_refused(workers, tmp_path: Path):
     workers.call("torch", "tests.backbones.tasks:save_code", out=asked["path"])
 
     with pytest.raises(UserError, match="would run code when loaded"):
-        workers.call("torch", "shared.backbones.files:convert_task", **asked)
+        workers.call("torch", "twotrack.shared.backbones.files:convert_task", **asked)
 
     assert not Path(asked["out"]).exists()
 
@@ -238,7 +238,7 @@ def test_a_damaged_torch_file_is_refused(workers, tmp_path: Path):
     with pytest.raises(UserError, match="is damaged or no torch checkpoint"):
         workers.call(
             "torch",
-            "shared.backbones.files:convert_task",
+            "twotrack.shared.backbones.files:convert_task",
             path=str(tmp_path / "own.pth"),
             out=str(tmp_path / "own.safetensors"),
         )
@@ -290,8 +290,8 @@ def test_a_vit_has_no_random_start_and_no_files(tmp_path: Path):
 
 
 def test_without_a_network_a_model_of_the_hub_names_the_offline_backbone(tmp_path: Path):
-    code = """from shared.backbones import open_backbone
-from shared.errors import UserError
+    code = """from twotrack.shared.backbones import open_backbone
+from twotrack.shared.errors import UserError
 try: open_backbone("vit")
 except UserError as error: print(error)"""
     environment = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_CACHE": str(tmp_path), "HF_HUB_DISABLE_TELEMETRY": "1"}

@@ -3,8 +3,8 @@
 import statistics
 import time
 
-from shared import chapters, datasets
-from shared.datasets.batches import TrainingBatches
+from twotrack.shared import chapters, datasets
+from twotrack.shared.datasets.batches import TrainingBatches
 
 REPEATS = 5
 

@@ -17,15 +17,14 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-
-from shared import datasets
-from shared.datasets.augment import Augment
-from shared.datasets.batches import TrainingBatches
-from shared.datasets.files import DataFile
-from shared.datasets.pictures import EFFICIENTNET
-from shared.harness.comparison import find_source
-from shared.harness.environment import peak_resident_bytes
-from shared.harness.processes import Worker
+from twotrack.shared import datasets
+from twotrack.shared.datasets.augment import Augment
+from twotrack.shared.datasets.batches import TrainingBatches
+from twotrack.shared.datasets.files import DataFile
+from twotrack.shared.datasets.pictures import EFFICIENTNET
+from twotrack.shared.harness.comparison import find_source
+from twotrack.shared.harness.environment import peak_resident_bytes
+from twotrack.shared.harness.processes import Worker
 
 CLASSES, ORIGINALS, BATCH_SIZE, REPEATS = 5, 40, 32, 20
 

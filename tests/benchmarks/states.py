@@ -13,14 +13,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-
-from shared.bert import DEFAULT
-from shared.bert.folder import open_folder
-from shared.bert.tokens import Tokenise
-from shared.datasets import embedded_source, load
-from shared.datasets.spec import Split
-from torch_track import weights
-from torch_track.bert import Encoder
+from twotrack.shared.bert import DEFAULT
+from twotrack.shared.bert.folder import open_folder
+from twotrack.shared.bert.tokens import Tokenise
+from twotrack.shared.datasets import embedded_source, load
+from twotrack.shared.datasets.spec import Split
+from twotrack.torch_track import weights
+from twotrack.torch_track.bert import Encoder
 
 BATCH_SIZE, LAST, STRENGTH = 32, 4, 0.003
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from shared import bert
-from shared.bert.config import BertConfig
-from shared.verify import AdamW, Input, Pair
+from twotrack.shared import bert
+from twotrack.shared.bert.config import BertConfig
+from twotrack.shared.verify import AdamW, Input, Pair
 
 CONFIG = BertConfig(
     model_type="bert",
@@ -28,8 +28,7 @@ def classifier_pair(dropout: float = 0.0, length: int = 12, **changes: Any) -> P
     def build_keras() -> Any:
         import keras
         from keras import ops
-
-        from keras_track import bert
+        from twotrack.keras_track import bert
 
         token_ids = keras.Input((length,), dtype="int32", name="token_ids")
         padding_mask = keras.Input((length,), dtype="bool", name="padding_mask")
@@ -40,8 +39,7 @@ def classifier_pair(dropout: float = 0.0, length: int = 12, **changes: Any) -> P
 
     def build_torch() -> Any:
         from torch import nn
-
-        from torch_track import bert
+        from twotrack.torch_track import bert
 
         class Classifier(nn.Module):
             def __init__(self):
@@ -64,8 +62,7 @@ def encoder_pair(config: BertConfig) -> Pair:
 
     def build_keras() -> Any:
         import keras
-
-        from keras_track import bert
+        from twotrack.keras_track import bert
 
         token_ids = keras.Input((None,), dtype="int32", name="token_ids")
         padding_mask = keras.Input((None,), dtype="bool", name="padding_mask")
@@ -74,8 +71,7 @@ def encoder_pair(config: BertConfig) -> Pair:
 
     def build_torch() -> Any:
         from torch import nn
-
-        from torch_track import bert
+        from twotrack.torch_track import bert
 
         class Alone(nn.Module):
             def __init__(self):

@@ -8,14 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
-
-from shared import bert
-from shared.bert.folder import open_folder
-from shared.bert.tokens import Tokenise
-from shared.datasets import reviews
-from shared.datasets.files import Source
-from shared.track import TRACKS
-from shared.verify.ladder import Ladder, Subject
+from twotrack.shared import bert
+from twotrack.shared.bert.folder import open_folder
+from twotrack.shared.bert.tokens import Tokenise
+from twotrack.shared.datasets import reviews
+from twotrack.shared.datasets.files import Source
+from twotrack.shared.track import TRACKS
+from twotrack.shared.verify.ladder import Ladder, Subject
 
 KERAS_TRACKS = [track for track in TRACKS if track != "torch"]
 REVIEWS = 6

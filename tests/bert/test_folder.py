@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from twotrack.shared import bert, hub
+from twotrack.shared.bert import checkpoint, folder
+from twotrack.shared.bert.folder import BertFolder, find, open_folder
+from twotrack.shared.errors import UserError
 
-from shared import bert, hub
-from shared.bert import checkpoint, folder
-from shared.bert.folder import BertFolder, find, open_folder
-from shared.errors import UserError
 from tests.bert import folders
 from tests.cli.test_imports import FRAMEWORKS
 from tests.support.command_line import python
@@ -26,8 +26,8 @@ DATA_CARD = (Path(__file__).parents[2] / "docs/datasets/minilm.md").read_text()
 WITHOUT_NETWORK = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_DISABLE_TELEMETRY": "1"}
 OPEN = """
 import sys
-from shared.bert.folder import open_folder
-from shared.errors import UserError
+from twotrack.shared.bert.folder import open_folder
+from twotrack.shared.errors import UserError
 try:
     open_folder(sys.argv[1])
 except UserError as error:
@@ -46,7 +46,9 @@ def refusal(weights: Path | str) -> str:
 
 
 def test_the_default_is_found_and_read_without_importing_a_framework_or_the_package(tmp_path: Path):
-    code = "import sys; from shared.bert.folder import open_folder; open_folder().weights(); print(*sys.modules)"
+    code = (
+        "import sys; from twotrack.shared.bert.folder import open_folder; open_folder().weights(); print(*sys.modules)"
+    )
 
     loaded = set(python(code, folder=tmp_path).stdout.split())
 

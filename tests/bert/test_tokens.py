@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from twotrack.shared import bert
+from twotrack.shared.bert.folder import open_folder
+from twotrack.shared.bert.tokens import Tokenise, open_tokenizer
+from twotrack.shared.datasets import reviews, texts
+from twotrack.shared.datasets.files import Source
+from twotrack.shared.errors import UserError
 
-from shared import bert
-from shared.bert.folder import open_folder
-from shared.bert.tokens import Tokenise, open_tokenizer
-from shared.datasets import reviews, texts
-from shared.datasets.files import Source
-from shared.errors import UserError
 from tests.bert import folders
 
 ODD = [

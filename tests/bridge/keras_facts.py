@@ -6,9 +6,9 @@ from typing import Any
 import keras
 import numpy as np
 from keras import layers
+from twotrack.keras_track import weights
+from twotrack.shared.bridge import BridgeError
 
-from keras_track import weights
-from shared.bridge import BridgeError
 from tests.bridge.keras_models import Subclassed
 
 Arguments = Mapping[str, Any]

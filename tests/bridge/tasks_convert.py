@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from shared import chapters
-from shared.track import open_track
+from twotrack.shared import chapters
+from twotrack.shared.track import open_track
 
 Arguments = Mapping[str, Any]
 SETTINGS = {"filters": "2", "hidden_size": "5"}

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
+from twotrack.shared.cli import main
+from twotrack.shared.errors import UserError
+from twotrack.shared.harness import convert as converting
+from twotrack.shared.harness.comparison import Request, plan, run_jobs
 
-from shared.cli import main
-from shared.errors import UserError
-from shared.harness import convert as converting
-from shared.harness.comparison import Request, plan, run_jobs
 from tests.bridge.tasks_convert import SETTINGS
 
 KERAS = "keras:tensorflow"
@@ -59,7 +59,12 @@ def read(workers, files, tmp_path):
         track = "torch" if name.endswith((".pt", ".safetensors")) else KERAS
         paths = {"path": str(files / name), "canonical": str(tmp_path / "canonical")}
         notes = workers.call(
-            track, "shared.harness.convert:read_task", track=track, chapter="mnist_cnn", settings=SETTINGS, **paths
+            track,
+            "twotrack.shared.harness.convert:read_task",
+            track=track,
+            chapter="mnist_cnn",
+            settings=SETTINGS,
+            **paths,
         )
         return load_file(tmp_path / "canonical"), notes
 
@@ -75,7 +80,12 @@ def write(workers, tmp_path):
         save_file(canonical, tmp_path / "given")
         paths = {"path": str(tmp_path / name), "canonical": str(tmp_path / "given")}
         workers.call(
-            track, "shared.harness.convert:write_task", track=track, chapter="mnist_cnn", settings=SETTINGS, **paths
+            track,
+            "twotrack.shared.harness.convert:write_task",
+            track=track,
+            chapter="mnist_cnn",
+            settings=SETTINGS,
+            **paths,
         )
         return tmp_path / name
 
@@ -249,7 +259,7 @@ def test_a_run_of_another_chapter_is_refused(run, tmp_path, monkeypatch):
 
 
 def test_a_missing_framework_is_named_with_its_install_line(files, tmp_path, monkeypatch):
-    from shared import track
+    from twotrack.shared import track
 
     monkeypatch.setattr(track, "find_spec", lambda module: None)
     request = converting.Request(files / "good.pt", "mnist_cnn", {}, "keras", tmp_path / "a.weights.h5")
@@ -258,7 +268,7 @@ def test_a_missing_framework_is_named_with_its_install_line(files, tmp_path, mon
 
 
 def test_the_first_installed_keras_backend_is_taken(files, tmp_path, monkeypatch):
-    from shared import track
+    from twotrack.shared import track
 
     monkeypatch.setattr(track, "find_spec", lambda module: None if module == "tensorflow" else module)
     assert converting._track("keras") == "keras:jax"

@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-
-from shared.bridge import layouts
+from twotrack.shared.bridge import layouts
 
 SIZE = st.integers(1, 4)
 

@@ -6,8 +6,7 @@ from typing import Literal
 
 import numpy as np
 from hypothesis import strategies as st
-
-from shared.by_hand.two_layer import Weights
+from twotrack.shared.by_hand.two_layer import Weights
 
 FEATURES = 2
 

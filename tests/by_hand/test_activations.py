@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hypothesis_numpy
 from mpmath import mp, mpf
-
-from shared.by_hand import activations
+from twotrack.shared.by_hand import activations
 
 RELATIVE = 1e-12
 """Largest difference measured: 1.1e-13, of gelu at -37, where it is an exponential with the exponent -684."""

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from twotrack.shared.by_hand import neuron, two_layer
+from twotrack.shared.track import TRACKS
 
-from shared.by_hand import neuron, two_layer
-from shared.track import TRACKS
 from tests.by_hand.cases import Case, cases
 from tests.support.workers import Workers
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from scipy.special import expit
 from sklearn.metrics import log_loss
+from twotrack.shared.by_hand import two_layer
 
-from shared.by_hand import two_layer
 from tests.by_hand import differences
 from tests.by_hand.cases import Case, cases
 

@@ -1,11 +1,10 @@
 """Hyperparameters and recipes, from text as typed."""
 
 import pytest
-
-from shared import chapters
-from shared.chapters.mnist_cnn import Config
-from shared.errors import UserError
-from shared.training import OPTIMIZERS, Adam, Lion
+from twotrack.shared import chapters
+from twotrack.shared.chapters.mnist_cnn import Config
+from twotrack.shared.errors import UserError
+from twotrack.shared.training import OPTIMIZERS, Adam, Lion
 
 CHAPTER = chapters.get("mnist_cnn")
 

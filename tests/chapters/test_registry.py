@@ -3,9 +3,8 @@
 import dataclasses
 
 import pytest
-
-from shared import chapters, datasets
-from shared.errors import UserError
+from twotrack.shared import chapters, datasets
+from twotrack.shared.errors import UserError
 
 
 def test_mnist_cnn_is_a_chapter():

@@ -7,14 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from twotrack.shared import chapters
+from twotrack.shared.datasets import mnist
+from twotrack.shared.harness.training import describe
 
-from shared import chapters
-from shared.datasets import mnist
-from shared.harness.training import describe
 from tests.support.command_line import Done, in_process, python, twotrack
 from tests.support.runs import make_run
 
-MAIN = "from shared.cli import main; main()"
+MAIN = "from twotrack.shared.cli import main; main()"
 WITHOUT_JAX = f"""
 import importlib.util
 find_spec = importlib.util.find_spec

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from twotrack.shared.cli import console
+from twotrack.shared.harness.records import Job
 
-from shared.cli import console
-from shared.harness.records import Job
 from tests.support.jobs import make_job
 
 TRAINING = {"phase": "training", "step": 3, "steps": 4, "loss": 0.12345, "examples_per_second": 1234.5}

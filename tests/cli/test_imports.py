@@ -5,14 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-import shared
+import twotrack.shared
 
 FRAMEWORKS = {
     "torch", "torchvision", "tensorflow", "keras", "keras_hub", "jax", "jaxlib", "flax", "transformers",
     "tensorflow_datasets", "onnx", "onnxruntime", "keras_track", "torch_track",
 }  # fmt: skip
-SOURCES = sorted(Path(shared.__file__).parent.rglob("*.py"))
+SOURCES = sorted(Path(twotrack.shared.__file__).parent.rglob("*.py"))
 
 
 def imported_at_module_level(source: str) -> set[str]:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from twotrack.shared.chapters import CHAPTERS
+from twotrack.shared.datasets.mnist import EMBEDDED
+from twotrack.shared.harness.run_folder import read
+from twotrack.shared.track import TRACKS
 
-from shared.chapters import CHAPTERS
-from shared.datasets.mnist import EMBEDDED
-from shared.harness.run_folder import read
-from shared.track import TRACKS
 from tests.support.command_line import Done, in_process, twotrack
 from tests.support.events import scalars
 from tests.support.workers import Workers

@@ -12,7 +12,7 @@ COMMANDS = ["list", "doctor", "data", "run", "compare", "runs", "report"]
 LOADED_MODULES = """
 import atexit, json, sys
 atexit.register(lambda: print(json.dumps(sorted(sys.modules)), file=sys.stderr))
-from shared.cli import main
+from twotrack.shared.cli import main
 main()
 """
 QUICK = [["--help"], ["list"], ["list", "--json"], ["compare", "--help"], ["run", "--help"]]
@@ -23,7 +23,7 @@ def test_no_framework_and_nothing_heavy_is_imported(tmp_path: Path, arguments: l
     done = python(LOADED_MODULES, *arguments, folder=tmp_path)
 
     loaded = set(json.loads(done.stderr.splitlines()[-1]))
-    assert "shared.cli" in loaded
+    assert "twotrack.shared.cli" in loaded
     assert loaded & SLOW == set()
 
 

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from shared.verify import OwnLoss, Pair
+from twotrack.shared.verify import OwnLoss, Pair
+
 from tests.conformance.planted import modules, sequential
 
 KERAS = sequential(lambda k: k.Input((4,)), lambda k: k.Dense(2, name="dense1"))

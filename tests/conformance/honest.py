@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from shared.verify import SGD, Adam, AdamW, Input, OneCycle, OwnLoss, Pair, RMSprop
+from twotrack.shared.verify import SGD, Adam, AdamW, Input, OneCycle, OwnLoss, Pair, RMSprop
+
 from tests.conformance.planted import ATTENTION, LSTM, modules, sequential  # noqa: F401 - two more honest pairs
 
 
@@ -113,7 +114,7 @@ def _torch_conv_net() -> Any:
 
 
 def _torch_conv_net_aligned() -> Any:
-    from torch_track.layers import BatchNorm2d
+    from twotrack.torch_track.layers import BatchNorm2d
 
     network = _torch_conv_net()
     network.bn1 = BatchNorm2d(4)

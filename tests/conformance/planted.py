@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from shared.verify import Input, OwnLoss, OwnOptimizer, Pair
+from twotrack.shared.verify import Input, OwnLoss, OwnOptimizer, Pair
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from _pytest.mark import ParameterSet
+from twotrack.shared.chapters import CHAPTERS
+from twotrack.shared.verify.ladder import RUNGS, Ladder, Subject
 
-from shared.chapters import CHAPTERS
-from shared.verify.ladder import RUNGS, Ladder, Subject
 from tests.bert import folders
 
 LIMITS = {"forward": 1e-12, "gradients": 1e-11, "training": 1e-9}

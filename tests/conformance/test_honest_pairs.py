@@ -1,8 +1,8 @@
 """Pairs that are one model pass on every backend."""
 
 import pytest
+from twotrack.shared.verify.ladder import Ladder, Subject
 
-from shared.verify.ladder import Ladder, Subject
 from tests.conformance.honest import HONEST
 
 

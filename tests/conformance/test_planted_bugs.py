@@ -1,8 +1,8 @@
 """Every planted bug is detected, at its layer, with its true cause among the first two suggestions."""
 
 import pytest
+from twotrack.shared.verify.ladder import Ladder, Subject, TrackResult
 
-from shared.verify.ladder import Ladder, Subject, TrackResult
 from tests.conformance.planted import BUGS, Bug
 
 

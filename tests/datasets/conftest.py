@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from shared.harness.processes import Worker
+from twotrack.shared.harness.processes import Worker
 
 
 @pytest.fixture(scope="session")

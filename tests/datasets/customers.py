@@ -3,9 +3,8 @@
 from pathlib import Path
 
 import pandas
-
-from shared.datasets import telco
-from shared.datasets.files import DataFile, Source, sha256_of
+from twotrack.shared.datasets import telco
+from twotrack.shared.datasets.files import DataFile, Source, sha256_of
 
 COUNT = 200
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import xxhash
 from PIL import Image, ImageEnhance
+from twotrack.shared.datasets.augment import ASPECTS, Augment, adjust, crop, draw_boxes, flip
+from twotrack.shared.datasets.batches import TrainingBatches
+from twotrack.shared.datasets.pictures import Prepare
+from twotrack.shared.datasets.spec import Dataset, Split
 
-from shared.datasets.augment import ASPECTS, Augment, adjust, crop, draw_boxes, flip
-from shared.datasets.batches import TrainingBatches
-from shared.datasets.pictures import Prepare
-from shared.datasets.spec import Dataset, Split
 from tests.support.workers import Workers
 
 ONE = np.ones(8)

@@ -5,9 +5,8 @@ import pytest
 import xxhash
 from hypothesis import given
 from hypothesis import strategies as st
-
-from shared.datasets.batches import Batch, TrainingBatches
-from shared.datasets.spec import Dataset, Split
+from twotrack.shared.datasets.batches import Batch, TrainingBatches
+from twotrack.shared.datasets.spec import Dataset, Split
 
 
 def numbered_dataset(examples: int) -> Dataset:

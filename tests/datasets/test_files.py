@@ -4,9 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from shared.datasets.files import DataFile, sha256_of, write_arrays
-from shared.errors import UserError
+from twotrack.shared.datasets.files import DataFile, sha256_of, write_arrays
+from twotrack.shared.errors import UserError
 
 REMEDY = "fetch it again"
 ARRAYS = {"images": np.arange(24, dtype=np.uint8).reshape(2, 3, 4), "labels": np.array([3, 1], np.uint8)}

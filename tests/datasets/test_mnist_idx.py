@@ -5,10 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from shared.datasets.mnist import EMBEDDED
-from shared.datasets.mnist_idx import ORIGINALS, read_idx, read_originals
-from shared.errors import UserError
+from twotrack.shared.datasets.mnist import EMBEDDED
+from twotrack.shared.datasets.mnist_idx import ORIGINALS, read_idx, read_originals
+from twotrack.shared.errors import UserError
 
 
 def write_idx(path: Path, array: np.ndarray) -> None:

@@ -8,10 +8,10 @@ import pandas
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from twotrack.shared.datasets.month_rows import read_months
+from twotrack.shared.datasets.monthly import FEATURES, MONTHS
+from twotrack.shared.errors import UserError
 
-from shared.datasets.month_rows import read_months
-from shared.datasets.monthly import FEATURES, MONTHS
-from shared.errors import UserError
 from tests.datasets import customers, months
 
 FILE = Path("mine.csv")

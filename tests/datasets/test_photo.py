@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-
-from shared.datasets.photo import read_photo
-from shared.errors import UserError
+from twotrack.shared.datasets.photo import read_photo
+from twotrack.shared.errors import UserError
 
 SIZE = 160
 WIDTH, HEIGHT = 300, 200

@@ -9,18 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from twotrack.shared import datasets
+from twotrack.shared.chapters import CHAPTERS
+from twotrack.shared.datasets import Source, photo, photo_store, photos
+from twotrack.shared.datasets.batches import TrainingBatches
+from twotrack.shared.datasets.files import DataFile
+from twotrack.shared.datasets.spec import Dataset
+from twotrack.shared.datasets.tabular import split_rows
+from twotrack.shared.errors import UserError, WorkerDiedError
+from twotrack.shared.harness.comparison import Request, find_source, plan
+from twotrack.shared.harness.processes import Worker
+from twotrack.shared.harness.records import Job
 
-from shared import datasets
-from shared.chapters import CHAPTERS
-from shared.datasets import Source, photo, photo_store, photos
-from shared.datasets.batches import TrainingBatches
-from shared.datasets.files import DataFile
-from shared.datasets.spec import Dataset
-from shared.datasets.tabular import split_rows
-from shared.errors import UserError, WorkerDiedError
-from shared.harness.comparison import Request, find_source, plan
-from shared.harness.processes import Worker
-from shared.harness.records import Job
 from tests.support.command_line import twotrack
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -237,7 +237,7 @@ def test_whatever_stops_the_decoding_leaves_no_entry(many: Path, empty_cache: Pa
             raise KeyboardInterrupt
 
     with pytest.raises((KeyboardInterrupt, WorkerDiedError)), Worker(None, "cpu") as worker:
-        worker.call("shared.datasets.photos:convert", {"folder": str(many), "skip_broken": False}, stop)
+        worker.call("twotrack.shared.datasets.photos:convert", {"folder": str(many), "skip_broken": False}, stop)
 
     left = [path.name for path in empty_cache.iterdir()]
     assert [name for name in left if not name.endswith(".partial")] == []

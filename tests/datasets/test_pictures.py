@@ -5,8 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
-
-from shared.datasets.pictures import EFFICIENTNET, IMAGENET, Prepare, resize
+from twotrack.shared.datasets.pictures import EFFICIENTNET, IMAGENET, Prepare, resize
 
 
 def random_pictures(count: int = 4, size: int = 40, channels: int = 3) -> np.ndarray:

@@ -11,12 +11,11 @@ from pathlib import Path
 import numpy as np
 import pandas
 import pytest
-
-from shared import bert, datasets
-from shared.datasets import reviews, texts
-from shared.datasets.spec import Dataset
-from shared.datasets.tabular import split_rows
-from shared.errors import UserError
+from twotrack.shared import bert, datasets
+from twotrack.shared.datasets import reviews, texts
+from twotrack.shared.datasets.spec import Dataset
+from twotrack.shared.datasets.tabular import split_rows
+from twotrack.shared.errors import UserError
 
 SPLITS = ("train", "validation", "test")
 DATA_CARD = (Path(__file__).parents[2] / "docs/datasets/reviews.md").read_text()

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from shared import datasets
-from shared.datasets import shop, shop_idx
-from shared.datasets.spec import Dataset
-from shared.errors import UserError
+from twotrack.shared import datasets
+from twotrack.shared.datasets import shop, shop_idx
+from twotrack.shared.datasets.spec import Dataset
+from twotrack.shared.errors import UserError
 
 SPLITS = ("train", "validation", "test")
 DATA_CARD = (Path(__file__).parents[2] / "docs/datasets/shop.md").read_text()

@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import pandas
 import pytest
+from twotrack.shared import datasets
+from twotrack.shared.datasets import DATASETS, mnist, telco
+from twotrack.shared.datasets.files import DataFile, Source, sha256_of
+from twotrack.shared.datasets.spec import Dataset
+from twotrack.shared.errors import UserError
 
-from shared import datasets
-from shared.datasets import DATASETS, mnist, telco
-from shared.datasets.files import DataFile, Source, sha256_of
-from shared.datasets.spec import Dataset
-from shared.errors import UserError
 from tests.datasets import customers
 from tests.support.command_line import python
 
-LOADED_MODULES = "import json, sys; import shared.datasets; print(json.dumps(sorted(sys.modules)))"
+LOADED_MODULES = "import json, sys; import twotrack.shared.datasets; print(json.dumps(sorted(sys.modules)))"
 SLOW = {"sklearn", "pandas", "pydantic", "scipy"}
 
 
@@ -35,7 +35,7 @@ def test_every_data_set_says_where_it_comes_from_and_can_be_read(name: str):
 def test_importing_the_data_sets_imports_nothing_slow(tmp_path: Path):
     loaded = set(json.loads(python(LOADED_MODULES, folder=tmp_path).stdout))
 
-    assert "shared.datasets.telco" in loaded
+    assert "twotrack.shared.datasets.telco" in loaded
     assert loaded & SLOW == set()
 
 

@@ -8,11 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
-
-from shared import datasets
-from shared.datasets import mnist
-from shared.datasets.spec import Dataset
-from shared.datasets.tabular import Standardise, describe, one_hot, select, split_rows
+from twotrack.shared import datasets
+from twotrack.shared.datasets import mnist
+from twotrack.shared.datasets.spec import Dataset
+from twotrack.shared.datasets.tabular import Standardise, describe, one_hot, select, split_rows
 
 SPLITS = ("train", "validation", "test")
 NAMES = ("contract=Two year", "monthly_charges", "partner")

@@ -11,15 +11,15 @@ import pytest
 from scipy.stats import chi2_contingency
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
+from twotrack.shared import datasets
+from twotrack.shared.datasets import telco, telco_monthly
+from twotrack.shared.datasets.files import DataFile, Source
+from twotrack.shared.datasets.month_rows import read_months
+from twotrack.shared.datasets.monthly import FEATURES
+from twotrack.shared.datasets.spec import Dataset
+from twotrack.shared.datasets.tabular import split_rows
+from twotrack.shared.errors import UserError
 
-from shared import datasets
-from shared.datasets import telco, telco_monthly
-from shared.datasets.files import DataFile, Source
-from shared.datasets.month_rows import read_months
-from shared.datasets.monthly import FEATURES
-from shared.datasets.spec import Dataset
-from shared.datasets.tabular import split_rows
-from shared.errors import UserError
 from tests.datasets import customers, months
 
 SPLITS = ("train", "validation", "test")

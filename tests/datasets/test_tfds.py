@@ -6,12 +6,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from twotrack.shared import datasets
+from twotrack.shared.datasets import tfds
+from twotrack.shared.errors import UserError
+from twotrack.shared.harness.processes import Worker
+from twotrack.shared.harness.run_folder import read
 
-from shared import datasets
-from shared.datasets import tfds
-from shared.errors import UserError
-from shared.harness.processes import Worker
-from shared.harness.run_folder import read
 from tests.support.command_line import twotrack
 
 TRAIN, TEST = 600, 200
@@ -34,7 +34,7 @@ def prepared(converter: Worker, tmp_path_factory: pytest.TempPathFactory) -> dic
 
 
 def convert(converter: Worker, folder: Path, name: str = "mnist") -> Path:
-    found = converter.call("shared.datasets.tfds:convert", {"name": name, "folder": str(folder)})
+    found = converter.call("twotrack.shared.datasets.tfds:convert", {"name": name, "folder": str(folder)})
     return Path(found["path"])
 
 

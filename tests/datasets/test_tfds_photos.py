@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from twotrack.shared import datasets
+from twotrack.shared.datasets import Source
+from twotrack.shared.datasets.files import DataFile
+from twotrack.shared.datasets.photo import SIZE
+from twotrack.shared.datasets.spec import Dataset
+from twotrack.shared.errors import UserError
+from twotrack.shared.harness.processes import Worker
 
-from shared import datasets
-from shared.datasets import Source
-from shared.datasets.files import DataFile
-from shared.datasets.photo import SIZE
-from shared.datasets.spec import Dataset
-from shared.errors import UserError
-from shared.harness.processes import Worker
 from tests.support.command_line import twotrack
 
 CLASSES = ("cat", "dog", "eel")
@@ -36,7 +36,7 @@ def prepared(converter: Worker, tmp_path_factory: pytest.TempPathFactory) -> dic
 
 
 def load(converter: Worker, folder: Path, name: str) -> Dataset:
-    found = converter.call("shared.datasets.tfds_photos:convert", {"name": name, "folder": str(folder)})
+    found = converter.call("twotrack.shared.datasets.tfds_photos:convert", {"name": name, "folder": str(folder)})
     return datasets.load("shop", Source(f"tfds:{name}", DataFile(Path(found["path"]), found["sha256"], "again")))
 
 

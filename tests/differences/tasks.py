@@ -4,7 +4,7 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
-from shared import chapters
+from twotrack.shared import chapters
 
 
 def measurements(arguments: Mapping[str, Any], report: object) -> list[str]:
@@ -18,5 +18,5 @@ def torch_classes(arguments: Mapping[str, Any], report: object) -> dict[str, lis
 
 
 def _classes(slug: str) -> list[str]:
-    module = importlib.import_module(f"torch_track.models.{slug}").build(chapters.get(slug).config)
+    module = importlib.import_module(f"twotrack.torch_track.models.{slug}").build(chapters.get(slug).config)
     return sorted({base.__name__ for one in module.modules() for base in type(one).__mro__})

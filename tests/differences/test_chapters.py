@@ -1,9 +1,9 @@
 """Which entries touch a chapter: those of the layers, the optimizer and the loss that it really has."""
 
 import pytest
+from twotrack.shared import chapters
+from twotrack.shared.harness.differences import Call, touching
 
-from shared import chapters
-from shared.harness.differences import Call, touching
 from tests.support.workers import Workers
 
 TRACK = "keras:tensorflow"

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from twotrack.shared.cli import app
+from twotrack.shared.harness import differences as harness
 from typer.testing import CliRunner, Result
 
-from shared.cli import app
-from shared.harness import differences as harness
 from tests.support.workers import Workers
 
 TENSORFLOW = "keras:tensorflow"

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from twotrack.shared.differences.ledger import LEDGER
+from twotrack.shared.differences.measured import Measured
+from twotrack.shared.harness import differences as harness
+from twotrack.shared.harness.differences import Call, Outcome
 
-from shared.differences.ledger import LEDGER
-from shared.differences.measured import Measured
-from shared.harness import differences as harness
-from shared.harness.differences import Call, Outcome
 from tests.differences.conftest import KERAS
 from tests.support.workers import Workers
 

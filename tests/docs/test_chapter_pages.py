@@ -4,8 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-
-from shared.chapters import CHAPTERS
+from twotrack.shared.chapters import CHAPTERS
 
 ROOT = Path(__file__).parents[2]
 NAVIGATION = (ROOT / "mkdocs.yml").read_text()

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 import typer.main
-
-from shared.cli import app
+from twotrack.shared.cli import app
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/cli.md").read_text()
 COMMANDS = typer.main.get_command(app).commands

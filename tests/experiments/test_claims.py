@@ -5,9 +5,9 @@ from functools import cache
 from itertools import pairwise
 
 import pytest
+from twotrack.shared.experiments import EXPERIMENTS
+from twotrack.shared.experiments.spec import Finding
 
-from shared.experiments import EXPERIMENTS
-from shared.experiments.spec import Finding
 from tests.support.workers import Workers
 
 SLOW = {("shop_transfer", "images_per_class")}
@@ -28,7 +28,7 @@ def measured(workers: Workers):
     @cache
     def measure(track: str, slug: str, name: str) -> Finding:
         found = workers.call(
-            track, "shared.experiments.task:measure", track=track, chapter=slug, experiment=name, seed=0
+            track, "twotrack.shared.experiments.task:measure", track=track, chapter=slug, experiment=name, seed=0
         )
         return Finding.model_validate(found)
 

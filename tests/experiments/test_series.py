@@ -4,14 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from twotrack.shared import chapters
+from twotrack.shared.by_hand import transformer
+from twotrack.shared.experiments.churn_lstm import with_forget_bias
+from twotrack.shared.experiments.churn_transformer import typical
+from twotrack.shared.experiments.lab import Lab
+from twotrack.shared.experiments.series import repeat, series_lab
+from twotrack.shared.track import TRACKS
 
-from shared import chapters
-from shared.by_hand import transformer
-from shared.experiments.churn_lstm import with_forget_bias
-from shared.experiments.churn_transformer import typical
-from shared.experiments.lab import Lab
-from shared.experiments.series import repeat, series_lab
-from shared.track import TRACKS
 from tests.support.workers import Workers
 
 SMALL = {"hidden_size": "4", "num_layers": "1"}

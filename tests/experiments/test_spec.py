@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
-
-from shared.errors import UserError
-from shared.experiments import EXPERIMENTS, names
-from shared.experiments.activations import collapse, dead_share
-from shared.experiments.optimizers import EVERY, STEPS, steps_to
-from shared.experiments.spec import Claim
+from twotrack.shared.errors import UserError
+from twotrack.shared.experiments import EXPERIMENTS, names
+from twotrack.shared.experiments.activations import collapse, dead_share
+from twotrack.shared.experiments.optimizers import EVERY, STEPS, steps_to
+from twotrack.shared.experiments.spec import Claim
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from twotrack.shared.export.formats import FORMATS
+from twotrack.shared.export.workflow import Exported, export
+from twotrack.shared.harness.comparison import Request, plan
+from twotrack.shared.harness.run_folder import Run, read
 
-from shared.export.formats import FORMATS
-from shared.export.workflow import Exported, export
-from shared.harness.comparison import Request, plan
-from shared.harness.run_folder import Run, read
 from tests.support.jobs import train
 from tests.support.workers import Workers
 
@@ -50,7 +50,7 @@ def runs(workers: Workers, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     mnist = train(workers, folder / "mnist_cnn", "torch", settings={"filters": "4"})
     request = Request("churn_lstm", ("keras:tensorflow",), epochs=1, examples=64, device="cpu")
     (job,) = plan(request, lambda *_: folder / "churn_lstm")
-    workers.call("keras:tensorflow", "shared.harness.training:train", **job.model_dump(mode="json"))
+    workers.call("keras:tensorflow", "twotrack.shared.harness.training:train", **job.model_dump(mode="json"))
     return {"mnist_cnn": mnist, "churn_lstm": read(job.folder)}
 
 
@@ -73,7 +73,7 @@ def served_runs(runs: dict[str, Run], workers: Workers, tmp_path_factory: pytest
     """The runs behind the served models, by model."""
     request = Request("churn_mlp", ("torch",), epochs=1, examples=64, device="cpu")
     (job,) = plan(request, lambda *_: tmp_path_factory.mktemp("served_runs") / "churn_mlp")
-    workers.call("torch", "shared.harness.training:train", **job.model_dump(mode="json"))
+    workers.call("torch", "twotrack.shared.harness.training:train", **job.model_dump(mode="json"))
     return runs | {"churn_mlp": read(job.folder)}
 
 

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from shared.export.subject import Subject
-from shared.export.tf_serving import loaded
-from shared.export.tf_serving.expected import FOLDER
-from shared.export.tf_serving.loader import LoadedModel, ServingError
+from twotrack.shared.export.subject import Subject
+from twotrack.shared.export.tf_serving import loaded
+from twotrack.shared.export.tf_serving.expected import FOLDER
+from twotrack.shared.export.tf_serving.loader import LoadedModel, ServingError
 
 
 def with_python(arguments: Mapping[str, Any], report: object) -> None:
@@ -102,7 +101,7 @@ def warm_up_sizes(arguments: Mapping[str, Any], report: object) -> dict[str, lis
 
 def resized(arguments: Mapping[str, Any], report: object) -> dict[str, Any]:
     """Return what the graph makes of pixels (height, width, RGB 3)."""
-    from keras_track import in_graph_pictures
+    from twotrack.keras_track import in_graph_pictures
 
     pixels, size = np.array(arguments["pixels"], np.uint8), arguments["size"]
     made = {"resized": in_graph_pictures.resize(pixels, size), "fitted": in_graph_pictures.fit(pixels, size)}
@@ -111,7 +110,7 @@ def resized(arguments: Mapping[str, Any], report: object) -> dict[str, Any]:
 
 def decoded(arguments: Mapping[str, Any], report: object) -> list[Any]:
     """Return what the graph decodes of a file, none of whose sides is the stored one."""
-    from keras_track import in_graph_pictures
+    from twotrack.keras_track import in_graph_pictures
 
     one = in_graph_pictures.square((28, 28), arguments["size"])
     return one(Path(arguments["file"]).read_bytes()).numpy().tolist()

@@ -15,18 +15,18 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from twotrack.shared import metrics
+from twotrack.shared.datasets import telco
+from twotrack.shared.datasets.tabular import split_rows
+from twotrack.shared.errors import UserError
+from twotrack.shared.export.tf_serving import loaded
+from twotrack.shared.export.tf_serving.loader import LoadedModel, ServingError
+from twotrack.shared.harness.run_folder import Run
+from twotrack.shared.serving.client import Request, ask
+from twotrack.shared.serving.launch import BINARY, DOCKER, IMAGE, Ports, docker_problem
+from twotrack.shared.serving.repository import read_repository
+from twotrack.shared.serving.server import serving
 
-from shared import metrics
-from shared.datasets import telco
-from shared.datasets.tabular import split_rows
-from shared.errors import UserError
-from shared.export.tf_serving import loaded
-from shared.export.tf_serving.loader import LoadedModel, ServingError
-from shared.harness.run_folder import Run
-from shared.serving.client import Request, ask
-from shared.serving.launch import BINARY, DOCKER, IMAGE, Ports, docker_problem
-from shared.serving.repository import read_repository
-from shared.serving.server import serving
 from tests.serving import standin
 
 PROTOCOLS = ("rest", "grpc")

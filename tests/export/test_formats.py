@@ -12,15 +12,15 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from safetensors.numpy import load_file, save_file
 from scipy.special import expit, softmax
+from twotrack.shared.chapters import CHAPTERS as ALL
+from twotrack.shared.cli import main
+from twotrack.shared.datasets.files import sha256_of
+from twotrack.shared.errors import UserError
+from twotrack.shared.export import check, formats, workflow
+from twotrack.shared.export.formats import FORMATS, OWN
+from twotrack.shared.export.workflow import Exported, export
+from twotrack.shared.harness.run_folder import RECORD, WEIGHTS, Run, read
 
-from shared.chapters import CHAPTERS as ALL
-from shared.cli import main
-from shared.datasets.files import sha256_of
-from shared.errors import UserError
-from shared.export import check, formats, workflow
-from shared.export.formats import FORMATS, OWN
-from shared.export.workflow import Exported, export
-from shared.harness.run_folder import RECORD, WEIGHTS, Run, read
 from tests.export.conftest import CHAPTERS, SharedWorkers
 
 Exports = Callable[[str, str], Exported]
@@ -105,7 +105,7 @@ def test_half_of_an_artifact_is_refused_by_its_runtime(
     arguments = {"run": str(runs["mnist_cnn"].folder), "format": name, "path": str(half), "track": track}
 
     with pytest.raises(UserError, match=r"does not (load|run) the exported model"):
-        exporters.call(workflow.RELOAD, track, "shared.export.workflow:check_task", arguments)
+        exporters.call(workflow.RELOAD, track, "twotrack.shared.export.workflow:check_task", arguments)
 
 
 EXPECTED = np.array([[0.25, 0.75]])
@@ -160,7 +160,7 @@ def test_what_cannot_be_exported_is_refused_before_a_worker_starts(
     places = {"run": runs["mnist_cnn"].folder, "tmp": tmp_path}
     arguments = ["export", run.format(**places), "--format", name, "--out", f"{tmp_path}/{out}"]
     monkeypatch.setattr(sys, "argv", ["twotrack", *arguments])
-    monkeypatch.delattr("shared.export.workers.Worker")
+    monkeypatch.delattr("twotrack.shared.export.workers.Worker")
 
     with pytest.raises(SystemExit) as ended:
         main()

@@ -4,9 +4,9 @@ import signal
 from pathlib import Path
 
 import pytest
+from twotrack.shared.export.workflow import RELOAD, export
+from twotrack.shared.harness.run_folder import Run
 
-from shared.export.workflow import RELOAD, export
-from shared.harness.run_folder import Run
 from tests.export.conftest import SharedWorkers
 from tests.support.command_line import Running, wait_until
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from twotrack.shared.errors import UserError
+from twotrack.shared.export import latency, table, timing
+from twotrack.shared.export.formats import FORMATS, TIMED
+from twotrack.shared.export.table import Cell
+from twotrack.shared.harness.run_folder import Run, read
+from twotrack.shared.report import write_report
 
-from shared.errors import UserError
-from shared.export import latency, table, timing
-from shared.export.formats import FORMATS, TIMED
-from shared.export.table import Cell
-from shared.harness.run_folder import Run, read
-from shared.report import write_report
 from tests.export.conftest import SharedWorkers
 from tests.support.pages import Page
 from tests.support.runs import make_run

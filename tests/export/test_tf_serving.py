@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 from scipy.special import softmax
+from twotrack.shared.datasets import photo, pictures, telco
+from twotrack.shared.datasets.tabular import split_rows
+from twotrack.shared.errors import UserError
+from twotrack.shared.export.check import Check
+from twotrack.shared.export.tf_serving import expected, folders, gate, prediction_log
+from twotrack.shared.export.tf_serving.check import check_all
+from twotrack.shared.export.workflow import export
+from twotrack.shared.harness.run_folder import Run
+from twotrack.shared.serving.protos import protos
+from twotrack.shared.serving.repository import read_repository
 
-from shared.datasets import photo, pictures, telco
-from shared.datasets.tabular import split_rows
-from shared.errors import UserError
-from shared.export.check import Check
-from shared.export.tf_serving import expected, folders, gate, prediction_log
-from shared.export.tf_serving.check import check_all
-from shared.export.workflow import export
-from shared.harness.run_folder import Run
-from shared.serving.protos import protos
-from shared.serving.repository import read_repository
 from tests.export.conftest import SharedWorkers, publish
 from tests.support.jobs import train
 from tests.support.workers import Workers
@@ -225,7 +225,7 @@ def test_an_export_that_the_gate_refuses_leaves_no_version(
 
 
 def swap_predictions(run: Path) -> None:
-    from shared.datasets.files import sha256_of
+    from twotrack.shared.datasets.files import sha256_of
 
     with np.load(run / "predictions.npz") as archive:
         arrays = dict(archive)

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import xxhash
 from safetensors.numpy import load_file
+from twotrack.shared import datasets, initial_weights, metrics
+from twotrack.shared.chapters import mnist_cnn
+from twotrack.shared.datasets.batches import TrainingBatches
+from twotrack.shared.harness.run_folder import Run
+from twotrack.shared.track import TRACKS
 
-from shared import datasets, initial_weights, metrics
-from shared.chapters import mnist_cnn
-from shared.datasets.batches import TrainingBatches
-from shared.harness.run_folder import Run
-from shared.track import TRACKS
 from tests.support.jobs import BATCH_SIZE, EXAMPLES, train
 from tests.support.workers import Workers
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+from twotrack.shared.errors import UserError
+from twotrack.shared.harness.run_folder import read
 
-from shared.errors import UserError
-from shared.harness.run_folder import read
 from tests.support.command_line import Running, wait_until
 
 CHAPTER = "churn_mlp"

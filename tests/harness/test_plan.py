@@ -3,9 +3,8 @@
 from pathlib import Path
 
 import pytest
-
-from shared.errors import UserError
-from shared.harness.comparison import Request, fresh_folder, plan, run_name
+from twotrack.shared.errors import UserError
+from twotrack.shared.harness.comparison import Request, fresh_folder, plan, run_name
 
 
 def name_folder(track: str, seed: int) -> Path:

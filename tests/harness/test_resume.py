@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from twotrack.shared.errors import UserError
+from twotrack.shared.harness import plans
+from twotrack.shared.harness.comparison import Request, plan, run_name
+from twotrack.shared.harness.processes import Worker
+from twotrack.shared.harness.run_folder import Run, partial_folder, read
 
-from shared.errors import UserError
-from shared.harness import plans
-from shared.harness.comparison import Request, plan, run_name
-from shared.harness.processes import Worker
-from shared.harness.run_folder import Run, partial_folder, read
 from tests.support.command_line import Done, Running, in_process
 from tests.support.runs import make_run
 from tests.support.workers import Workers
@@ -25,7 +25,7 @@ def uninterrupted(workers: Workers, folder: Path) -> list[Run]:
     """Train the same jobs in workers that have done other things before."""
     jobs = plan(REQUEST, lambda track, seed: folder / run_name(track, seed))
     for job in jobs:
-        workers.call(job.track, "shared.harness.training:train", **job.model_dump(mode="json"))
+        workers.call(job.track, "twotrack.shared.harness.training:train", **job.model_dump(mode="json"))
     return [read(job.folder) for job in jobs]
 
 

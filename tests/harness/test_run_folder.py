@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
+from twotrack.shared.errors import UserError
+from twotrack.shared.harness.run_folder import RunWriter, read, remove_partial, require_writable
 
-from shared.errors import UserError
-from shared.harness.run_folder import RunWriter, read, remove_partial, require_writable
 from tests.support.runs import WEIGHTS, answers, make_run, record_of
 
 FILES = ["history.json", "predictions.npz", "record.json", "weights.safetensors"]

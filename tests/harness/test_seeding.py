@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
+from twotrack.shared.track import TRACKS
 
-from shared.track import TRACKS
 from tests.support.jobs import train
 from tests.support.workers import Workers
 

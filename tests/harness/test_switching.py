@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 from scipy.special import expit, softmax
+from twotrack.shared.errors import UserError
+from twotrack.shared.export.workflow import export
+from twotrack.shared.harness import prediction
+from twotrack.shared.harness.comparison import Request, plan
+from twotrack.shared.harness.records import Continued
+from twotrack.shared.harness.run_folder import WEIGHTS, Run, read
+from twotrack.shared.report import find_runs
 
-from shared.errors import UserError
-from shared.export.workflow import export
-from shared.harness import prediction
-from shared.harness.comparison import Request, plan
-from shared.harness.records import Continued
-from shared.harness.run_folder import WEIGHTS, Run, read
-from shared.report import find_runs
 from tests.export.conftest import SharedWorkers
 from tests.support.jobs import small_source
 from tests.support.runs import make_run
@@ -58,7 +58,7 @@ def train(workers: Workers, tmp_path_factory: pytest.TempPathFactory) -> Train:
         (job,) = plan(Request(model.chapter, (track,), (seed,), **asked), lambda *_: folder)
         if model.chapter == "mnist_cnn":  # not as embedded data, which moves with the installation
             job = job.model_copy(update={"source": replace(small_source(parent), name="tfds:small")})
-        workers.call(track, "shared.harness.training:train", **job.model_dump(mode="json"))
+        workers.call(track, "twotrack.shared.harness.training:train", **job.model_dump(mode="json"))
         return read(folder)
 
     return train
@@ -107,7 +107,7 @@ def test_a_walk_through_the_tracks_goes_on_where_the_last_one_ended(
 
     out = tmp_path / "predicted.npz"
     asked = {"folder": str(settled.folder), "track": FIRST, "device": "cpu", "out": str(out)}
-    workers.call(FIRST, "shared.harness.prediction:test_task", **asked)
+    workers.call(FIRST, "twotrack.shared.harness.prediction:test_task", **asked)
     with np.load(out, allow_pickle=False) as back:
         np.testing.assert_array_equal(back["labels"], source.labels)
         assert apart(back["logits"], settled.logits) <= LIMIT
@@ -127,8 +127,8 @@ def test_converted_to_each_framework_and_back_the_weights_predict_the_same(
     for number, (track, name) in enumerate(files):
         asked = {"track": track, "chapter": model.chapter, "settings": dict(model.settings)}
         there, back = str(tmp_path / name), tmp_path / f"canonical{number}"
-        workers.call(track, "shared.harness.convert:write_task", **asked, path=there, canonical=str(canonical))
-        workers.call(track, "shared.harness.convert:read_task", **asked, path=there, canonical=str(back))
+        workers.call(track, "twotrack.shared.harness.convert:write_task", **asked, path=there, canonical=str(canonical))
+        workers.call(track, "twotrack.shared.harness.convert:read_task", **asked, path=there, canonical=str(back))
         canonical = back
 
     converted = load_file(canonical)
@@ -187,7 +187,7 @@ def test_weights_that_were_replaced_after_they_were_named_are_refused(workers: W
     changed = job.model_copy(update={"continues": stale}).model_dump(mode="json")
 
     with pytest.raises(UserError, match="were replaced meanwhile"):
-        workers.call("torch", "shared.harness.training:train", **changed)
+        workers.call("torch", "twotrack.shared.harness.training:train", **changed)
 
 
 # === What the test split's repetition says, and the report on continued runs ===

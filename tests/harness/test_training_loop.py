@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from twotrack.shared.datasets.batches import Batch
+from twotrack.shared.datasets.mnist import EMBEDDED
+from twotrack.shared.harness import fitting, training
+from twotrack.shared.harness.run_folder import Run, read
+from twotrack.shared.profiles import Switches
+from twotrack.shared.track import Track, TrackModel
+from twotrack.shared.training import Recipe
 
-from shared.datasets.batches import Batch
-from shared.datasets.mnist import EMBEDDED
-from shared.harness import fitting, training
-from shared.harness.run_folder import Run, read
-from shared.profiles import Switches
-from shared.track import Track, TrackModel
-from shared.training import Recipe
 from tests.support.jobs import BATCH_SIZE, EXAMPLES, make_job
 
 SECONDS = {"build": 1e5, "warm_up": 1e4, "train_step": 1.0, "predict": 100.0}

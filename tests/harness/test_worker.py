@@ -10,10 +10,10 @@ from typing import Any
 
 import psutil
 import pytest
+from twotrack.shared.errors import UserError, WorkerDiedError
+from twotrack.shared.harness.processes import LOG_LINES, Worker
+from twotrack.shared.track import TRACKS
 
-from shared.errors import UserError, WorkerDiedError
-from shared.harness.processes import LOG_LINES, Worker
-from shared.track import TRACKS
 from tests.support.command_line import wait_until
 
 TASKS = "tests.support.harness_tasks"
@@ -124,7 +124,7 @@ def test_leaving_the_block_inside_a_task_lets_it_remove_its_partial_folder(tmp_p
 
 def test_a_worker_whose_parent_was_killed_ends_by_itself(tmp_path: Path):
     code = (
-        "import sys; from shared.harness.processes import Worker; worker = Worker(None);"
+        "import sys; from twotrack.shared.harness.processes import Worker; worker = Worker(None);"
         f"worker.call('{TASKS}:write_slowly', {{'folder': sys.argv[1]}}, lambda _: print(worker.pid, flush=True))"
     )
     parent = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "run")], stdout=subprocess.PIPE, text=True)

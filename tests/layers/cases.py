@@ -3,9 +3,8 @@
 from typing import get_args
 
 import numpy as np
-
-from shared.activations import Activation
-from shared.by_hand import activations
+from twotrack.shared.activations import Activation
+from twotrack.shared.by_hand import activations
 
 KINDS: tuple[Activation, ...] = get_args(Activation)
 KINKED: tuple[Activation, ...] = ("relu", "leaky_relu", "prelu")

@@ -5,14 +5,15 @@ from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from typing import Any
 
-from shared.verify.pair import Pair
-from shared.verify.subject import Subject, open_subject
+from twotrack.shared.verify.pair import Pair
+from twotrack.shared.verify.subject import Subject, open_subject
+
 from tests.optimizers.tasks import keras_float64, one_torch_thread
 
 
 def chapter_pair(slug: str, settings: Mapping[str, str]) -> Pair:
     """Return both tracks' models of a chapter."""
-    chapter = import_module(f"shared.chapters.{slug}").CHAPTER
+    chapter = import_module(f"twotrack.shared.chapters.{slug}").CHAPTER
     config = chapter.configure(settings)
 
     def build(track: str) -> Any:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from twotrack.shared.activations import Activation, units_before
+from twotrack.shared.verify.pair import Pair
 
-from shared.activations import Activation, units_before
-from shared.verify.pair import Pair
 from tests.layers.cases import ALPHA, KINDS, KINKED, UNITS, inputs, targets
 from tests.layers.subjects import chapter_pair, subject
 
@@ -20,16 +20,14 @@ def activation_pair(kind: Activation, examples: int) -> Pair:
 
     def build_keras() -> Any:
         import keras
-
-        from keras_track.layers import activation
+        from twotrack.keras_track.layers import activation
 
         before = keras.layers.Dense(units_before(kind, UNITS), use_bias=False, name="before")
         return keras.Sequential([keras.Input((examples,)), before, activation(kind, name="act")])
 
     def build_torch() -> Any:
         from torch import nn
-
-        from torch_track.layers import activation
+        from twotrack.torch_track.layers import activation
 
         before = nn.Linear(examples, units_before(kind, UNITS), bias=False)
         return nn.Sequential(OrderedDict(before=before, act=activation(kind, UNITS)))

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from twotrack.shared.track import TRACKS
 
-from shared.track import TRACKS
 from tests.layers.cases import KINDS, by_hand
 from tests.support.workers import Workers
 

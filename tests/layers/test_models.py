@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from twotrack.shared import initial_weights
+from twotrack.shared.by_hand import activations
+from twotrack.shared.track import TRACKS
 
-from shared import initial_weights
-from shared.by_hand import activations
-from shared.track import TRACKS
 from tests.layers.cases import KINDS
 from tests.support.workers import Workers
 

@@ -4,9 +4,8 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
-
-from shared.losses import LossName
-from shared.training import SGD, Adam, AdamW, Constant, Lion, OneCycle, Optimizer, RMSprop, Schedule, Sophia
+from twotrack.shared.losses import LossName
+from twotrack.shared.training import SGD, Adam, AdamW, Constant, Lion, OneCycle, Optimizer, RMSprop, Schedule, Sophia
 
 STEPS, BATCH, INPUTS, HIDDEN = 50, 12, 8, 16
 OUTPUTS: dict[LossName, int] = {"cross_entropy": 4, "binary_cross_entropy": 1, "mean_squared_error": 3}

@@ -6,15 +6,15 @@ Frameworks are imported in the functions: tests import this module too.
 from typing import Any
 
 import numpy as np
+from twotrack.shared.datasets.batches import Batch
+from twotrack.shared.inputs import Input, describe
+from twotrack.shared.losses import LossName
+from twotrack.shared.profiles import Switches
+from twotrack.shared.track import TrackModel
+from twotrack.shared.training import Constant, Recipe, Sophia
+from twotrack.shared.verify.material import draw_weights
+from twotrack.shared.verify.pair import OwnLoss, Pair
 
-from shared.datasets.batches import Batch
-from shared.inputs import Input, describe
-from shared.losses import LossName
-from shared.profiles import Switches
-from shared.track import TrackModel
-from shared.training import Constant, Recipe, Sophia
-from shared.verify.material import draw_weights
-from shared.verify.pair import OwnLoss, Pair
 from tests.optimizers.cases import OUTPUTS
 
 FEATURES, HIDDEN, CLASSES, BATCH = 5, 8, 4, 8
@@ -35,8 +35,7 @@ def track_model(track: str, optimizer: Sophia, steps: int) -> TrackModel:
 
 def _torch_perceptron() -> TrackModel:
     from torch import nn
-
-    from torch_track.track import TorchModel
+    from twotrack.torch_track.track import TorchModel
 
     class Perceptron(nn.Module):
         def __init__(self):
@@ -53,9 +52,8 @@ def _torch_perceptron() -> TrackModel:
 def _keras_perceptron() -> TrackModel:
     import keras
     from keras import layers
-
-    from keras_track.backends import BACKENDS
-    from keras_track.track import KerasModel
+    from twotrack.keras_track.backends import BACKENDS
+    from twotrack.keras_track.track import KerasModel
 
     inside = [
         layers.Dense(HIDDEN, name="hidden"),

@@ -8,8 +8,8 @@ from typing import Any
 import keras
 import numpy as np
 from keras.src.backend.common import dtypes
+from twotrack.keras_track import precision
 
-from keras_track import precision
 from tests.optimizers import probes
 from tests.optimizers.tasks import keras_float64
 
@@ -27,7 +27,7 @@ def wide(arguments: Arguments, report: object) -> dict[str, Any]:
 
 
 def documented_switches_only(arguments: Arguments, report: object) -> dict[str, Any]:
-    """What the public settings for float64 give, without keras_track.precision."""
+    """What the public settings for float64 give, without twotrack.keras_track.precision."""
     with _public_float64():
         return _measure()
 

@@ -1,13 +1,13 @@
-"""The documented formulas of shared.training, and the perceptron's gradients, written out in NumPy."""
+"""The documented formulas of twotrack.shared.training, and the perceptron's gradients, written out in NumPy."""
 
 from collections.abc import Callable, Iterator
 
 import numpy as np
 from scipy.special import expit, log_softmax, softmax
+from twotrack.shared.curvature import draw_noise
+from twotrack.shared.losses import LossName
+from twotrack.shared.training import SGD, Adam, Lion, RMSprop, Sophia
 
-from shared.curvature import draw_noise
-from shared.losses import LossName
-from shared.training import SGD, Adam, Lion, RMSprop, Sophia
 from tests.optimizers.cases import Case, batches, initial_weights
 
 Weights = list[np.ndarray]

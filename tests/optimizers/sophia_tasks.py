@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from twotrack.shared.training import Sophia
+from twotrack.shared.verify.material import draw_material, draw_weights
+from twotrack.shared.verify.pair import OwnLoss
+from twotrack.shared.verify.subject import open_subject
 
-from shared.training import Sophia
-from shared.verify.material import draw_material, draw_weights
-from shared.verify.pair import OwnLoss
-from shared.verify.subject import open_subject
 from tests.optimizers.networks import (
     output_shapes,
     perceptron_batches,
@@ -47,8 +47,7 @@ def one_step(arguments: Arguments, report: object) -> list[float]:
 
 def _torch_step(spec: Sophia, weights: np.ndarray, gradients: np.ndarray, b: np.ndarray) -> np.ndarray:
     import torch
-
-    from torch_track import optimizers
+    from twotrack.torch_track import optimizers
 
     parameter = torch.nn.Parameter(torch.from_numpy(weights))
     optimizer = optimizers.build(spec, [spec.learning_rate], [parameter])
@@ -61,8 +60,7 @@ def _torch_step(spec: Sophia, weights: np.ndarray, gradients: np.ndarray, b: np.
 
 def _keras_step(spec: Sophia, weights: np.ndarray, gradients: np.ndarray, b: np.ndarray) -> np.ndarray:
     import keras
-
-    from keras_track import optimizers
+    from twotrack.keras_track import optimizers
 
     variable = keras.Variable(weights)
     optimizer = optimizers.build(spec, [spec.learning_rate])
@@ -76,13 +74,12 @@ def defaults(arguments: Arguments, report: object) -> dict[str, dict[str, float]
     """Return the hyperparameters that Lion and Sophia have when only the learning rate is given."""
     if arguments["track"] == "torch":
         import torch
-
-        from torch_track.optimizers import Lion
-        from torch_track.optimizers import Sophia as Own
+        from twotrack.torch_track.optimizers import Lion
+        from twotrack.torch_track.optimizers import Sophia as Own
 
         groups = {make.__name__: make([torch.zeros(1)], 0.5).defaults for make in (Lion, Own)}
         return {name: _under_shared_names(group) for name, group in groups.items()}
-    from keras_track.optimizers import Sophia as Own
+    from twotrack.keras_track.optimizers import Sophia as Own
 
     config = Own(0.5).get_config()
     return {"Sophia": {name: config[name] for name in vars(Sophia(0.5))}}
@@ -101,8 +98,7 @@ def _under_shared_names(group: Mapping[str, Any]) -> dict[str, float]:
 def config_round_trip(arguments: Arguments, report: object) -> list[dict[str, Any]]:
     """Return the serialised optimizers of keras_track, once as built and once after a round trip."""
     import keras
-
-    from keras_track import optimizers
+    from twotrack.keras_track import optimizers
 
     spec = Sophia(0.5, 0.1, 0.2, 0.3, 0.4, 7, 0.6)
     built = keras.optimizers.serialize(optimizers.build(spec, [0.5, 0.25]))
@@ -162,9 +158,8 @@ def estimate_once(arguments: Arguments, report: object) -> tuple[dict, dict, lis
 
 def _torch_estimate(model: Any, inputs: np.ndarray) -> list:
     import torch
-
-    from torch_track import optimizers
-    from torch_track.curvature import Curvature
+    from twotrack.torch_track import optimizers
+    from twotrack.torch_track.curvature import Curvature
 
     module = model.module.train()
     optimizer = optimizers.build(SPEC, [SPEC.learning_rate], module.parameters())
@@ -173,7 +168,7 @@ def _torch_estimate(model: Any, inputs: np.ndarray) -> list:
 
 
 def _keras_estimate(model: Any, inputs: np.ndarray) -> list:
-    from keras_track.curvature import Curvature
+    from twotrack.keras_track.curvature import Curvature
 
     Curvature(model.model, "cross_entropy").update_if_due(inputs)
     return model.model.optimizer.curvatures
@@ -182,9 +177,8 @@ def _keras_estimate(model: Any, inputs: np.ndarray) -> list:
 def estimates_of_two_outputs(arguments: Arguments, report: object) -> list:
     """Return torch's estimates at many steps for x @ kernel and mean over time of x @ kernel, in float64."""
     import torch
-
-    from torch_track.curvature import Curvature
-    from torch_track.optimizers import Sophia as Own
+    from twotrack.torch_track.curvature import Curvature
+    from twotrack.torch_track.optimizers import Sophia as Own
 
     x = torch.tensor(arguments["inputs"], dtype=torch.float64)
     module = torch.nn.Linear(x.shape[-1], len(arguments["kernel"][0]), bias=False).double()

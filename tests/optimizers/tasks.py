@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from twotrack.shared.training import Adam, RMSprop
 
-from shared.training import Adam, RMSprop
 from tests.optimizers.cases import CASES, HIDDEN, INPUTS, OUTPUTS, Case, batches, initial_weights
 
 Arguments = Mapping[str, Any]
@@ -17,7 +17,7 @@ Arguments = Mapping[str, Any]
 @contextmanager
 def keras_float64() -> Iterator[None]:
     """Leave the worker as it was found: other tests share it."""
-    from keras_track.precision import set_precision
+    from twotrack.keras_track.precision import set_precision
 
     set_precision("float64")
     try:
@@ -42,7 +42,7 @@ def one_torch_thread() -> Iterator[None]:
 
 
 def train_keras(arguments: Arguments, report: object) -> dict[str, Any]:
-    from keras_track import optimizers
+    from twotrack.keras_track import optimizers
 
     case = CASES[arguments["case"]]
     return _train_keras(case, lambda: optimizers.build(case.optimizer, case.learning_rates))
@@ -64,9 +64,8 @@ def train_stock_keras_lion(arguments: Arguments, report: object) -> dict[str, An
 
 def _train_keras(case: Case, make: Callable[[], Any]) -> dict[str, Any]:
     import keras
-
-    from keras_track import losses
-    from keras_track.curvature import Curvature
+    from twotrack.keras_track import losses
+    from twotrack.keras_track.curvature import Curvature
 
     with keras_float64(), one_torch_thread():
         model = keras.Sequential(
@@ -89,7 +88,7 @@ def _train_keras(case: Case, make: Callable[[], Any]) -> dict[str, Any]:
 
 
 def train_torch(arguments: Arguments, report: object) -> dict[str, Any]:
-    from torch_track import optimizers
+    from twotrack.torch_track import optimizers
 
     case = CASES[arguments["case"]]
 
@@ -131,9 +130,8 @@ def _stock_torch(case: Case, parameters: Any) -> Any:
 def _train_torch(case: Case, make: Callable[[Any], Any], warm_up: bool) -> dict[str, Any]:
     import torch
     from torch import nn
-
-    from torch_track.curvature import Curvature
-    from torch_track.losses import LOSSES
+    from twotrack.torch_track.curvature import Curvature
+    from twotrack.torch_track.losses import LOSSES
 
     model = nn.Sequential(nn.Linear(INPUTS, HIDDEN), nn.Tanh(), nn.Linear(HIDDEN, OUTPUTS[case.loss])).double()
     with torch.no_grad():

@@ -5,9 +5,9 @@ from functools import cache
 
 import numpy as np
 import pytest
+from twotrack.shared.losses import LossName
+from twotrack.shared.training import Lion, Sophia
 
-from shared.losses import LossName
-from shared.training import Lion, Sophia
 from tests.optimizers import reference
 from tests.optimizers.cases import CASES, OUTPUTS, TINY_LOSS, batches, initial_weights
 from tests.support.workers import Workers

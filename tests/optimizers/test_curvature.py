@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy import stats
 from scipy.special import expit, softmax
+from twotrack.shared.curvature import draw_noise
+from twotrack.shared.errors import UserError
+from twotrack.shared.losses import LossName
 
-from shared.curvature import draw_noise
-from shared.errors import UserError
-from shared.losses import LossName
 from tests.optimizers.cases import OUTPUTS
 from tests.optimizers.reference import draw_labels
 from tests.support.workers import Workers
@@ -42,7 +42,7 @@ def test_noise_of_many_steps_has_its_distribution(loss: LossName) -> None:
 
 
 def _read(outputs: np.ndarray, loss: LossName, noise: np.ndarray) -> np.ndarray:
-    """Read labels as shared.curvature documents it."""
+    """Read labels as twotrack.shared.curvature documents it."""
     match loss:
         case "cross_entropy":
             return (outputs + noise).argmax(axis=-1)

@@ -4,8 +4,8 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
+from twotrack.shared.training import Lion, Sophia
 
-from shared.training import Lion, Sophia
 from tests.optimizers.cases import CASES
 from tests.support.workers import Workers
 

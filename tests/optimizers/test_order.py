@@ -13,6 +13,6 @@ MODELS = {"keras:tensorflow": 24, "keras:jax": 10, "keras:torch": 10}
 
 @pytest.mark.parametrize("track", MODELS)
 def test_no_gradient_sees_an_updated_weight(track: str, workers: Workers) -> None:
-    workers.call(track, "shared.harness.probe:probe", track=track)  # sets the track up
+    workers.call(track, "twotrack.shared.harness.probe:probe", track=track)  # sets the track up
     wrong = workers.call(track, "tests.optimizers.order_tasks:gradients_of_updated_weights", models=MODELS[track])
     assert wrong == 0

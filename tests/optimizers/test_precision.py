@@ -1,4 +1,4 @@
-"""keras_track.precision puts Keras into float64 entirely, and back entirely."""
+"""twotrack.keras_track.precision puts Keras into float64 entirely, and back entirely."""
 
 from collections.abc import Mapping
 from typing import Any

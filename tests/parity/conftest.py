@@ -1,8 +1,8 @@
 """Every parity test runs for every architecture of the convolutional chapter, most of them on every track."""
 
 import pytest
+from twotrack.shared.track import TRACKS
 
-from shared.track import TRACKS
 from tests.support.cases import CASES, Case
 
 

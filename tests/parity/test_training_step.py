@@ -3,8 +3,8 @@
 from math import sqrt
 
 import numpy as np
+from twotrack.shared.training import Adam, OneCycle, Recipe
 
-from shared.training import Adam, OneCycle, Recipe
 from tests.support import reference_network, tolerances
 from tests.support.cases import Case, real_batch
 from tests.support.models import Models, Trained

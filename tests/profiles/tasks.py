@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 import xxhash
-
-from shared import chapters
-from shared.harness import prediction
-from shared.harness.run_folder import read
-from shared.profiles import Switches
-from shared.track import open_track
-from shared.training import OPTIMIZERS
+from twotrack.shared import chapters
+from twotrack.shared.harness import prediction
+from twotrack.shared.harness.run_folder import read
+from twotrack.shared.profiles import Switches
+from twotrack.shared.track import open_track
+from twotrack.shared.training import OPTIMIZERS
 
 Arguments = Mapping[str, Any]
 STEPS = 12
@@ -23,7 +22,7 @@ RATES = [1e-2 * (1 - step / STEPS) for step in range(STEPS)]
 
 def functions(arguments: Arguments, report: object) -> list[str]:
     """Return the switches that a track has, by the tables of its module."""
-    native = importlib.import_module(f"{arguments['track'].partition(':')[0]}_track.native")
+    native = importlib.import_module(f"twotrack.{arguments['track'].partition(':')[0]}_track.native")
     tables = [getattr(native, name, {}) for name in ("LAYERS", "SPECS", "OPTIMIZERS", "HOOKS")]
     return sorted(name for table in tables for name in table)
 
@@ -76,8 +75,7 @@ def torch_second_bias(arguments: Arguments, report: object) -> dict[str, Any]:
 def torch_optimizer(arguments: Arguments, report: object) -> dict[str, Any]:
     """Train a few weights by our optimizer with switches and by torch's own; return both, and what has acted."""
     import torch
-
-    from torch_track import native
+    from twotrack.torch_track import native
 
     spec = replace(OPTIMIZERS[arguments["name"]], **arguments["changes"])
     switches = Switches(arguments["switched"])

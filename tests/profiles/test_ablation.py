@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from twotrack.shared.cli.console import _title
+from twotrack.shared.harness import ablation
+from twotrack.shared.harness.ablation import Ablation
+from twotrack.shared.harness.comparison import Request
+from twotrack.shared.profiles import SWITCHES
+from twotrack.shared.report.ablation import ablation_json, ablation_markdown, ablation_text, changes
+from twotrack.shared.statistics import score_difference
 
-from shared.cli.console import _title
-from shared.harness import ablation
-from shared.harness.ablation import Ablation
-from shared.harness.comparison import Request
-from shared.profiles import SWITCHES
-from shared.report.ablation import ablation_json, ablation_markdown, ablation_text, changes
-from shared.statistics import score_difference
 from tests.support.command_line import twotrack
 from tests.support.jobs import small_source
 from tests.support.workers import Workers

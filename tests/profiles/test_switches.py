@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from twotrack.shared import profiles
+from twotrack.shared.differences.ledger import LEDGER
+from twotrack.shared.differences.spec import never_used
+from twotrack.shared.errors import UserError
+from twotrack.shared.harness import continuing
+from twotrack.shared.harness.comparison import Request, plan
+from twotrack.shared.profiles import INITIALISATION, KEPT, SWITCHES
 
-from shared import profiles
-from shared.differences.ledger import LEDGER
-from shared.differences.spec import never_used
-from shared.errors import UserError
-from shared.harness import continuing
-from shared.harness.comparison import Request, plan
-from shared.profiles import INITIALISATION, KEPT, SWITCHES
 from tests.support.jobs import train
 from tests.support.runs import make_run
 from tests.support.workers import Workers

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from twotrack.shared.report.headline import headline
+from twotrack.shared.report.tables import difference_rows
 
-from shared.report.headline import headline
-from shared.report.tables import difference_rows
 from tests.support.runs import answers, make_run
 
 LABELS = np.arange(2000, dtype=np.int32) % 10

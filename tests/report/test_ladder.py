@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 import typer
+from twotrack.shared.cli import compare as command
+from twotrack.shared.differences.ledger import LEDGER
+from twotrack.shared.errors import UserError
+from twotrack.shared.harness.comparison import Outcome
+from twotrack.shared.report import ladder, write_report
+from twotrack.shared.report.ladder import FILE, LadderRecord
+from twotrack.shared.verify.ladder import Subject, TrackResult
+from twotrack.shared.verify.rungs import LayerDifference, Verdict
 
-from shared.cli import compare as command
-from shared.differences.ledger import LEDGER
-from shared.errors import UserError
-from shared.harness.comparison import Outcome
-from shared.report import ladder, write_report
-from shared.report.ladder import FILE, LadderRecord
-from shared.verify.ladder import Subject, TrackResult
-from shared.verify.rungs import LayerDifference, Verdict
 from tests.support.pages import Page
 from tests.support.runs import make_run
 
@@ -115,8 +115,8 @@ def test_compare_verifies_first_and_leaves_the_record_beside_the_runs(
         runs = [make_run(name_folder(track, 0), track=track) for track in request.tracks]
         return Outcome([run.folder for run in runs], []), runs
 
-    monkeypatch.setattr("shared.cli.verify.climb", climb)
-    monkeypatch.setattr("shared.cli.training.train", train)
+    monkeypatch.setattr("twotrack.shared.cli.verify.climb", climb)
+    monkeypatch.setattr("twotrack.shared.cli.training.train", train)
     with pytest.raises(typer.Exit) as left:
         command.compare(None, "mnist_cnn", tracks="torch,keras:jax", verify=True, out=tmp_path, json=True)
 

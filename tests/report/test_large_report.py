@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from twotrack.shared.harness.run_folder import Run
+from twotrack.shared.report import find_runs, tables, write_report
+from twotrack.shared.track import TRACKS
 
-from shared.harness.run_folder import Run
-from shared.report import find_runs, tables, write_report
-from shared.track import TRACKS
 from tests.report.test_ladder import FAILED, PASSED, record
 from tests.support.chromium import NAMES, PROGRAM, Chromium
 from tests.support.pages import Page

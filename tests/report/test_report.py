@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 from PIL import Image
 from scipy.special import softmax
+from twotrack.shared import metrics
+from twotrack.shared.chapters import CHAPTERS
+from twotrack.shared.datasets.mnist import EMBEDDED
+from twotrack.shared.errors import UserError
+from twotrack.shared.harness.comparison import Failure
+from twotrack.shared.harness.run_folder import Run
+from twotrack.shared.harness.training import describe
+from twotrack.shared.profiles import switched
+from twotrack.shared.report import _confusions, disagreements, find_runs, tables, write_report
+from twotrack.shared.report.commands import reproducing
 
-from shared import metrics
-from shared.chapters import CHAPTERS
-from shared.datasets.mnist import EMBEDDED
-from shared.errors import UserError
-from shared.harness.comparison import Failure
-from shared.harness.run_folder import Run
-from shared.harness.training import describe
-from shared.profiles import switched
-from shared.report import _confusions, disagreements, find_runs, tables, write_report
-from shared.report.commands import reproducing
 from tests.support.pages import Page
 from tests.support.runs import answers, make_run, record_of
 

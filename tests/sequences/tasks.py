@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-
-from shared import chapters, initial_weights
-from shared.track import open_track
+from twotrack.shared import chapters, initial_weights
+from twotrack.shared.track import open_track
 
 CUSTOMERS = 64
 

@@ -1,8 +1,8 @@
 """Padding never changes an output, not by a bit; real months always do."""
 
 import pytest
+from twotrack.shared.track import TRACKS
 
-from shared.track import TRACKS
 from tests.support.workers import Workers
 
 MODELS = [

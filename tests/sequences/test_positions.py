@@ -3,8 +3,7 @@
 from math import cos, sin
 
 import numpy as np
-
-from shared.positions import sinusoids
+from twotrack.shared.positions import sinusoids
 
 
 def test_every_entry_is_the_one_of_the_formula():

@@ -15,8 +15,7 @@ from typing import Any
 
 import grpc
 import numpy as np
-
-from shared.serving.protos import protos
+from twotrack.shared.serving.protos import protos
 
 MESSAGES = protos()
 DIGITS, PAYMENTS, MONTHLY, LOADING = "digits", "payments", "monthly", "loading"

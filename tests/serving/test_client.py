@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from twotrack.shared.errors import UserError
+from twotrack.shared.serving.client import PROTOCOLS, Answer, Request, ask
 
-from shared.errors import UserError
-from shared.serving.client import PROTOCOLS, Answer, Request, ask
 from tests.serving.standin import DIGITS, LOADING, MONTHLY, PAYMENTS
 from tests.support.command_line import python, twotrack
 
 LOADED = """
 import json, sys
-from shared.serving.client import Request, ask
+from twotrack.shared.serving.client import Request, ask
 ask(Request(*sys.argv[1:3], sys.argv[3:4], sys.argv[4]))
 print(json.dumps(sorted(sys.modules)))
 """

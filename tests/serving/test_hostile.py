@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 import pytest
+from twotrack.shared.errors import UserError
+from twotrack.shared.serving.client import PROTOCOLS, Request, ask
 
-from shared.errors import UserError
-from shared.serving.client import PROTOCOLS, Request, ask
 from tests.serving.standin import DIGITS
 
 JSON = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"

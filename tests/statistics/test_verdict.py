@@ -7,10 +7,10 @@ import pytest
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.weightstats import ttost_paired
+from twotrack.shared import metrics, statistics
+from twotrack.shared.statistics.areas import bootstrap
+from twotrack.shared.statistics.power import seeds_to_decide
 
-from shared import metrics, statistics
-from shared.statistics.areas import bootstrap
-from shared.statistics.power import seeds_to_decide
 from tests.statistics.simulation import MARGINS, rates, whole_verdicts
 
 EXAMPLES = 400

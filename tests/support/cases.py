@@ -6,9 +6,8 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-
-from shared import chapters, initial_weights
-from shared.datasets.spec import Dataset
+from twotrack.shared import chapters, initial_weights
+from twotrack.shared.datasets.spec import Dataset
 
 
 @dataclass(frozen=True)

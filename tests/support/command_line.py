@@ -15,8 +15,7 @@ from typing import Any
 from unittest.mock import patch
 
 import psutil
-
-from shared.cli import main
+from twotrack.shared.cli import main
 
 SCRIPT = Path(sys.executable).with_name("twotrack")
 
@@ -120,7 +119,10 @@ class Running:
         """Return the worker of a Keras backend, or of torch for None, if it runs."""
         for child in self.process.children():
             with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-                if "shared.harness.worker" in child.cmdline() and child.environ().get("KERAS_BACKEND") == keras_backend:
+                if (
+                    "twotrack.shared.harness.worker" in child.cmdline()
+                    and child.environ().get("KERAS_BACKEND") == keras_backend
+                ):
                     self.seen.add(child)
                     return child
         return None

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from shared.errors import UserError
-from shared.harness.run_folder import RunWriter
+from twotrack.shared.errors import UserError
+from twotrack.shared.harness.run_folder import RunWriter
 
 Arguments = Mapping[str, Any]
 Report = Callable[[str, Mapping[str, object]], None]

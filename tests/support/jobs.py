@@ -4,12 +4,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from shared.datasets import Source
-from shared.datasets.files import DataFile, write_arrays
-from shared.datasets.mnist import EMBEDDED
-from shared.harness.comparison import Request, plan
-from shared.harness.records import Job
-from shared.harness.run_folder import Run, read
+from twotrack.shared.datasets import Source
+from twotrack.shared.datasets.files import DataFile, write_arrays
+from twotrack.shared.datasets.mnist import EMBEDDED
+from twotrack.shared.harness.comparison import Request, plan
+from twotrack.shared.harness.records import Job
+from twotrack.shared.harness.run_folder import Run, read
+
 from tests.support.workers import Workers
 
 EXAMPLES, BATCH_SIZE = 512, 128
@@ -35,5 +36,5 @@ def make_job(folder: Path, track: str, seed: int = 0, **changes: Any) -> Job:
 def train(workers: Workers, folder: Path, track: str, seed: int = 0, **changes: Any) -> Run:
     """Do such a run in the track's shared worker and read it."""
     job = make_job(folder, track, seed, **changes)
-    workers.call(track, "shared.harness.training:train", **job.model_dump(mode="json"))
+    workers.call(track, "twotrack.shared.harness.training:train", **job.model_dump(mode="json"))
     return read(folder)

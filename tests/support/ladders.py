@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from shared.verify import accuracy
-from shared.verify.ladder import Ladder
+from twotrack.shared.verify import accuracy
+from twotrack.shared.verify.ladder import Ladder
+
 from tests.support.workers import Workers
 
 
@@ -26,7 +27,7 @@ class SharedLadder(Ladder):
             own.mkdir()
             asked = {"chapter": chapter, "recipe": "fast", "settings": dict(settings), "track": track}
             return accuracy.load(
-                self._workers[track].call("shared.verify.accuracy:measure", {**asked, "folder": str(own)})
+                self._workers[track].call("twotrack.shared.verify.accuracy:measure", {**asked, "folder": str(own)})
             )
 
         with ThreadPoolExecutor(len(tracks)) as pool:

@@ -5,12 +5,12 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from twotrack.shared import chapters
+from twotrack.shared.bridge import BridgeError
+from twotrack.shared.datasets.batches import Batch
+from twotrack.shared.track import Track, TrackModel, open_track
+from twotrack.shared.training import Adam, Constant, Recipe
 
-from shared import chapters
-from shared.bridge import BridgeError
-from shared.datasets.batches import Batch
-from shared.track import Track, TrackModel, open_track
-from shared.training import Adam, Constant, Recipe
 from tests.support.cases import real_batch
 
 Arguments = Mapping[str, Any]

@@ -6,11 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from shared import __version__, chapters, datasets, metrics
-from shared.harness.records import SCHEMA_VERSION, DataRecord, EpochRecord, Job, MemoryRecord, RunRecord, TimingRecord
-from shared.harness.run_folder import Run, RunWriter, read
-from shared.harness.training import describe
+from twotrack.shared import __version__, chapters, datasets, metrics
+from twotrack.shared.harness.records import (
+    SCHEMA_VERSION,
+    DataRecord,
+    EpochRecord,
+    Job,
+    MemoryRecord,
+    RunRecord,
+    TimingRecord,
+)
+from twotrack.shared.harness.run_folder import Run, RunWriter, read
+from twotrack.shared.harness.training import describe
 
 CLASSES, STEPS = 10, 4
 WEIGHTS = {"logits.kernel": np.ones((4, CLASSES), np.float32), "logits.bias": np.zeros(CLASSES, np.float32)}

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-
-from shared import chapters, statistics
-from shared.harness.run_folder import Run
-from shared.statistics import Estimate
+from twotrack.shared import chapters, statistics
+from twotrack.shared.harness.run_folder import Run
+from twotrack.shared.statistics import Estimate
 
 
 def gap(metric: str, first: np.ndarray, second: np.ndarray, labels: np.ndarray) -> Estimate:

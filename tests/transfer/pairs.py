@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-from shared.training import AdamW
-from shared.verify import Pair
+from twotrack.shared.training import AdamW
+from twotrack.shared.verify import Pair
 
 SIZE, CLASSES = 6, 3
 
@@ -28,8 +28,7 @@ def build_torch() -> Any:
     from collections import OrderedDict
 
     from torch import nn
-
-    from torch_track.layers import BatchNorm2d, GlobalAveragePooling2d
+    from twotrack.torch_track.layers import BatchNorm2d, GlobalAveragePooling2d
 
     base = OrderedDict(
         conv1=nn.Conv2d(2, 4, 3),

@@ -5,14 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from twotrack.shared import chapters, initial_weights
+from twotrack.shared.datasets.batches import Batch
+from twotrack.shared.track import open_track
+from twotrack.shared.training import AdamW, Constant, Recipe
+from twotrack.shared.transfer import chosen
+from twotrack.shared.verify.material import draw_material, draw_weights
+from twotrack.shared.verify.subject import open_subject
 
-from shared import chapters, initial_weights
-from shared.datasets.batches import Batch
-from shared.track import open_track
-from shared.training import AdamW, Constant, Recipe
-from shared.transfer import chosen
-from shared.verify.material import draw_material, draw_weights
-from shared.verify.subject import open_subject
 from tests.transfer import pairs
 
 STEPS, REVIEWS = 3, 8

@@ -20,7 +20,7 @@ import importlib.util, sys
 missing = sys.argv.pop(1)
 find_spec = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *rest: None if name == missing else find_spec(name, *rest)
-from shared.cli import main; main()
+from twotrack.shared.cli import main; main()
 """
 ODD = ["", " \n\t", "great coffee " * 500, "美味しいコーヒー", "☕😀👩‍👩‍👧", "[SEP] [MASK]", "<br />&eacute;"]
 

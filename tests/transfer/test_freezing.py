@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
+from twotrack.shared.track import TRACKS
+from twotrack.shared.verify.ladder import Subject
 
-from shared.track import TRACKS
-from shared.verify.ladder import Subject
 from tests.bert import folders
 from tests.support.workers import Workers
 

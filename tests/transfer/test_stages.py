@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from twotrack.shared.chapters import CHAPTERS
+from twotrack.shared.datasets.batches import Batch
+from twotrack.shared.datasets.spec import Dataset, Split
+from twotrack.shared.harness.fitting import Fit, Stopwatch
+from twotrack.shared.harness.records import Job
+from twotrack.shared.profiles import Switches
+from twotrack.shared.track import TrackModel
+from twotrack.shared.training import SGD, Constant, Recipe
 
-from shared.chapters import CHAPTERS
-from shared.datasets.batches import Batch
-from shared.datasets.spec import Dataset, Split
-from shared.harness.fitting import Fit, Stopwatch
-from shared.harness.records import Job
-from shared.profiles import Switches
-from shared.track import TrackModel
-from shared.training import SGD, Constant, Recipe
 from tests.transfer.test_transfer import transfer
 
 TRAIN, VALIDATION, BATCH_SIZE = 10, 6, 4

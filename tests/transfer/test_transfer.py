@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-
-from shared import initial_weights
-from shared.chapters import CHAPTERS
-from shared.errors import UserError
-from shared.transfer import Transfer, chosen
+from twotrack.shared import initial_weights
+from twotrack.shared.chapters import CHAPTERS
+from twotrack.shared.errors import UserError
+from twotrack.shared.transfer import Transfer, chosen
 
 NAMES = [
     "base.block1.kernel",

@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def verify(folder: Path) -> tuple[int, dict]:
-    code = "from shared.cli import main; main()"
+    code = "from twotrack.shared.cli import main; main()"
     command = [sys.executable, "-c", code, "verify", "my_pair:PAIR", "--tracks", "keras:tensorflow", "--json"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)

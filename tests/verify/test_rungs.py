@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-
-from shared.verify.rungs import (
+from twotrack.shared.verify.rungs import (
     check_forward,
     check_gradients,
     check_parameters,
@@ -11,7 +10,7 @@ from shared.verify.rungs import (
     layer_differences,
     relative,
 )
-from shared.verify.trace import LayerTrace, Trace
+from twotrack.shared.verify.trace import LayerTrace, Trace
 
 
 def layer(path: str, output: np.ndarray, given: np.ndarray | None = None) -> LayerTrace:

@@ -3,8 +3,7 @@
 import importlib
 
 from torch import nn
-
-from shared.backbones.spec import Backbone
+from twotrack.shared.backbones.spec import Backbone
 
 
 def build(backbone: Backbone, num_classes: int = 0) -> nn.Module:

@@ -5,9 +5,8 @@ Input (batch, channels 3, height, width), output features (batch, 1280). Source:
 
 from torch import Tensor, nn
 from torch.nn import functional
-
-from shared.backbones.efficientnet_lite0 import EPSILON, KEPT, Architecture, Block
-from torch_track.layers import BatchNorm2d, GlobalAveragePooling2d
+from twotrack.shared.backbones.efficientnet_lite0 import EPSILON, KEPT, Architecture, Block
+from twotrack.torch_track.layers import BatchNorm2d, GlobalAveragePooling2d
 
 
 def build(architecture: Architecture, num_classes: int) -> nn.Module:

@@ -5,9 +5,8 @@ the names and shapes of torchvision's resnet18, whose checkpoints it loads uncha
 """
 
 from torch import Tensor, nn
-
-from shared.backbones.resnet18 import EPSILON, KEPT, Architecture
-from torch_track.layers import BatchNorm2d, GlobalAveragePooling2d
+from twotrack.shared.backbones.resnet18 import EPSILON, KEPT, Architecture
+from twotrack.torch_track.layers import BatchNorm2d, GlobalAveragePooling2d
 
 
 def build(architecture: Architecture, num_classes: int) -> nn.Module:

@@ -7,10 +7,9 @@ Source: Dosovitskiy et al. 2021.
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import ViTConfig, ViTModel
-
-from shared.backbones.vit import Config, merge, positions_layout, split
-from shared.bridge.layouts import SAME
-from torch_track import weights
+from twotrack.shared.backbones.vit import Config, merge, positions_layout, split
+from twotrack.shared.bridge.layouts import SAME
+from twotrack.torch_track import weights
 
 BLOCK = {
     "layernorm_before": "ln_1",

@@ -3,8 +3,17 @@
 import inspect
 from collections.abc import Callable
 
-from shared.differences.measured import Measured
-from torch_track.defaults import initialisation, layers, loop, losses, optimizers, precision, recurrent, schedules
+from twotrack.shared.differences.measured import Measured
+from twotrack.torch_track.defaults import (
+    initialisation,
+    layers,
+    loop,
+    losses,
+    optimizers,
+    precision,
+    recurrent,
+    schedules,
+)
 
 _MODULES = (layers, recurrent, initialisation, losses, optimizers, schedules, loop, precision)
 

@@ -5,10 +5,9 @@ from collections import OrderedDict
 import numpy as np
 import torch
 from torch import Tensor, nn
-
-from shared import initial_weights
-from shared.differences.measured import Measured
-from torch_track import weights
+from twotrack.shared import initial_weights
+from twotrack.shared.differences.measured import Measured
+from twotrack.torch_track import weights
 
 
 def _load_drawn(layer: nn.Module) -> None:

@@ -4,12 +4,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-
-from shared.bridge.layouts import dense_after_flatten
-from shared.differences import samples
-from shared.differences.measured import Measured
-from torch_track.freezing import FROZEN, train_mode
-from torch_track.layers import BatchNorm2d, activation
+from twotrack.shared.bridge.layouts import dense_after_flatten
+from twotrack.shared.differences import samples
+from twotrack.shared.differences.measured import Measured
+from twotrack.torch_track.freezing import FROZEN, train_mode
+from twotrack.torch_track.layers import BatchNorm2d, activation
 
 
 def _tensor(array: np.ndarray) -> Tensor:

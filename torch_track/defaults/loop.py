@@ -6,9 +6,8 @@ import numpy as np
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, RandomSampler
-
-from shared.differences import samples
-from shared.differences.measured import Measured
+from twotrack.shared.differences import samples
+from twotrack.shared.differences.measured import Measured
 
 
 def fit_batches() -> Measured:

@@ -8,11 +8,10 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 from torch.nn import functional
-
-from shared.differences import samples
-from shared.differences.measured import Measured
-from shared.losses import as_targets
-from torch_track.losses import LOSSES
+from twotrack.shared.differences import samples
+from twotrack.shared.differences.measured import Measured
+from twotrack.shared.losses import as_targets
+from twotrack.torch_track.losses import LOSSES
 
 _LABELS, _LOGITS = torch.from_numpy(samples.LABELS), torch.from_numpy(samples.LOGITS)
 

@@ -6,11 +6,10 @@ from math import sqrt
 import numpy as np
 import torch
 from torch import nn, optim
-
-from shared import training
-from shared.differences import samples
-from shared.differences.measured import Measured
-from torch_track import optimizers
+from twotrack.shared import training
+from twotrack.shared.differences import samples
+from twotrack.shared.differences.measured import Measured
+from twotrack.torch_track import optimizers
 
 _ZERO, _ONE = np.zeros((1, 3), np.float32), np.ones((1, 3), np.float32)
 

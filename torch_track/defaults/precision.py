@@ -4,9 +4,8 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
-
-from shared.differences import samples
-from shared.differences.measured import Measured
+from twotrack.shared.differences import samples
+from twotrack.shared.differences.measured import Measured
 
 
 def _wide(array: np.ndarray) -> torch.Tensor:

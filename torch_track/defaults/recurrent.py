@@ -5,11 +5,10 @@ import warnings
 import numpy as np
 import torch
 from torch import Tensor, nn
-
-from shared.bridge.layouts import GRU_GATES
-from shared.differences import samples
-from shared.differences.measured import Measured
-from torch_track import layers
+from twotrack.shared.bridge.layouts import GRU_GATES
+from twotrack.shared.differences import samples
+from twotrack.shared.differences.measured import Measured
+from twotrack.torch_track import layers
 
 
 def _loaded(layer: nn.RNNBase, kernel: np.ndarray, recurrent: np.ndarray, bias: np.ndarray) -> nn.RNNBase:

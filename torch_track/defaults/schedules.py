@@ -3,10 +3,9 @@
 import torch
 from torch import nn, optim
 from torch.optim import lr_scheduler
-
-from shared.differences.measured import Measured
-from shared.training import SGD, OneCycle, Recipe
-from torch_track import optimizers
+from twotrack.shared.differences.measured import Measured
+from twotrack.shared.training import SGD, OneCycle, Recipe
+from twotrack.torch_track import optimizers
 
 
 def _optimizer() -> optim.Optimizer:

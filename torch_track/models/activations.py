@@ -5,9 +5,8 @@ Source: as churn_mlp; gradients that vanish with depth: Hochreiter 1991, Glorot 
 """
 
 from torch import nn
-
-from shared.chapters.activations import Config
-from torch_track.models.churn_mlp import MLP
+from twotrack.shared.chapters.activations import Config
+from twotrack.torch_track.models.churn_mlp import MLP
 
 
 def build(config: Config) -> nn.Module:

@@ -5,11 +5,10 @@ Source: Rumelhart, Hinton and Williams 1986; shared/by_hand/two_layer.py has its
 """
 
 from torch import Tensor, nn
-
-from shared.activations import Activation
-from shared.chapters.backprop import Config
-from shared.chapters.neuron import FEATURES
-from torch_track.layers import activation
+from twotrack.shared.activations import Activation
+from twotrack.shared.chapters.backprop import Config
+from twotrack.shared.chapters.neuron import FEATURES
+from twotrack.torch_track.layers import activation
 
 
 def build(config: Config) -> nn.Module:

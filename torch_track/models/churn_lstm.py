@@ -5,10 +5,9 @@ Source: Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 200
 """
 
 from torch import nn
-
-from shared.chapters.churn_rnn import Config
-from torch_track.layers import LSTM
-from torch_track.models.churn_rnn import Recurrent
+from twotrack.shared.chapters.churn_rnn import Config
+from twotrack.torch_track.layers import LSTM
+from twotrack.torch_track.models.churn_rnn import Recurrent
 
 
 def build(config: Config) -> nn.Module:

@@ -6,10 +6,9 @@ Source: Rumelhart, Hinton and Williams 1986; ReLU of Nair and Hinton 2010; dropo
 """
 
 from torch import nn
-
-from shared.activations import Activation, units_before
-from shared.chapters.churn_mlp import NUM_FEATURES, Config
-from torch_track.layers import activation
+from twotrack.shared.activations import Activation, units_before
+from twotrack.shared.chapters.churn_mlp import NUM_FEATURES, Config
+from twotrack.torch_track.layers import activation
 
 
 def build(config: Config) -> nn.Module:

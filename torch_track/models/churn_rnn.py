@@ -7,9 +7,8 @@ Source: Elman 1990, with two layers.
 from collections.abc import Callable
 
 from torch import Tensor, nn
-
-from shared.chapters.churn_rnn import NUM_FEATURES, Config
-from torch_track.layers import RNN, last_real
+from twotrack.shared.chapters.churn_rnn import NUM_FEATURES, Config
+from twotrack.torch_track.layers import RNN, last_real
 
 
 def build(config: Config) -> nn.Module:

@@ -6,9 +6,8 @@ and global average pooling (Lin et al. 2014).
 """
 
 from torch import Tensor, nn
-
-from shared.chapters.mnist_cnn import IMAGE_SIZE, NUM_CLASSES, Config
-from torch_track.layers import BatchNorm2d, GlobalAveragePooling2d
+from twotrack.shared.chapters.mnist_cnn import IMAGE_SIZE, NUM_CLASSES, Config
+from twotrack.torch_track.layers import BatchNorm2d, GlobalAveragePooling2d
 
 
 def build(config: Config) -> nn.Module:

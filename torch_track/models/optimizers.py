@@ -5,9 +5,8 @@ Source: as churn_mlp.
 """
 
 from torch import nn
-
-from shared.chapters.optimizers import Config
-from torch_track.models.churn_mlp import MLP
+from twotrack.shared.chapters.optimizers import Config
+from twotrack.torch_track.models.churn_mlp import MLP
 
 
 def build(config: Config) -> nn.Module:

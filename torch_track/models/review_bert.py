@@ -7,12 +7,11 @@ Reimers and Gurevych 2019.
 
 import torch
 from torch import Tensor, nn
-
-from shared.bert.config import BertConfig
-from shared.bert.folder import open_folder
-from shared.chapters.review_bert import LAST_BLOCKS, Config
-from torch_track import bert
-from torch_track.layers import MaskedMean, head
+from twotrack.shared.bert.config import BertConfig
+from twotrack.shared.bert.folder import open_folder
+from twotrack.shared.chapters.review_bert import LAST_BLOCKS, Config
+from twotrack.torch_track import bert
+from twotrack.torch_track.layers import MaskedMean, head
 
 
 def build(config: Config) -> nn.Module:

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from shared.errors import UserError
-from shared.export.check import Compared
-from shared.export.tf_serving.folders import all_versions
-from shared.export.workers import Workers
+from twotrack.shared.errors import UserError
+from twotrack.shared.export.check import Compared
+from twotrack.shared.export.tf_serving.folders import all_versions
+from twotrack.shared.export.workers import Workers
 
 
 def check_all(folder: Path, workers: Workers, on_step: Callable[[str], None]) -> dict[Path, Compared]:
@@ -20,5 +20,5 @@ def check_all(folder: Path, workers: Workers, on_step: Callable[[str], None]) ->
 def _check(version: Path, workers: Workers, on_step: Callable[[str], None]) -> Compared:
     on_step(f"checking {version.parent.name}/{version.name}")
     return Compared.model_validate(
-        workers.call("gate", None, "shared.export.tf_serving.gate:task", {"version": str(version)})
+        workers.call("gate", None, "twotrack.shared.export.tf_serving.gate:task", {"version": str(version)})
     )

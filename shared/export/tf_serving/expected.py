@@ -5,9 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-
-from shared.export.tf_serving import prediction_log
-from shared.export.tf_serving.prediction_log import Request
+from twotrack.shared.export.tf_serving import prediction_log
+from twotrack.shared.export.tf_serving.prediction_log import Request
 
 FOLDER = "assets.extra"
 REQUESTS, ANSWERS = f"{FOLDER}/twotrack_requests", f"{FOLDER}/twotrack.json"

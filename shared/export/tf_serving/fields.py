@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-
-from shared.datasets import tabular
-from shared.datasets.customer import Customer
-from shared.datasets.spec import Dataset
-from shared.inputs import Inputs
+from twotrack.shared.datasets import tabular
+from twotrack.shared.datasets.customer import Customer
+from twotrack.shared.datasets.spec import Dataset
+from twotrack.shared.inputs import Inputs
 
 Kind = Literal["image", "columns", "months", "tokens"]
 KINDS: Mapping[str, Kind] = {

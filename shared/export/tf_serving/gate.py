@@ -12,16 +12,22 @@ from typing import Any
 
 import numpy as np
 from google.protobuf.message import DecodeError
-
-from shared.export.check import NOT_REACHED, PASSED, REFUSED, TOLERANCE, Check, Compared
-from shared.export.formats import Format
-from shared.export.subject import Subject
-from shared.export.tf_serving import expected, loaded, prediction_log
-from shared.export.tf_serving.expected import Expected, NothingExpectedError
-from shared.export.tf_serving.folders import WARM_UP
-from shared.export.tf_serving.loader import LoadedModel, ServingError, known_operations
-from shared.export.tf_serving.names import CLASS_NAME, CLASSIFY_METHOD, DEFAULT, PREDICT_METHOD, PROBABILITIES, SCORES
-from shared.export.tf_serving.prediction_log import Request
+from twotrack.shared.export.check import NOT_REACHED, PASSED, REFUSED, TOLERANCE, Check, Compared
+from twotrack.shared.export.formats import Format
+from twotrack.shared.export.subject import Subject
+from twotrack.shared.export.tf_serving import expected, loaded, prediction_log
+from twotrack.shared.export.tf_serving.expected import Expected, NothingExpectedError
+from twotrack.shared.export.tf_serving.folders import WARM_UP
+from twotrack.shared.export.tf_serving.loader import LoadedModel, ServingError, known_operations
+from twotrack.shared.export.tf_serving.names import (
+    CLASS_NAME,
+    CLASSIFY_METHOD,
+    DEFAULT,
+    PREDICT_METHOD,
+    PROBABILITIES,
+    SCORES,
+)
+from twotrack.shared.export.tf_serving.prediction_log import Request
 
 BATCH_SIZES = (1, 2, 7, 32)
 MOST_WARM_UP_REQUESTS = 1000

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import jinja2
 import numpy as np
-
-from shared.export.tf_serving import expected, folders, loaded
-from shared.export.tf_serving.names import DEFAULT
-from shared.serving import GRPC_PORT, REST_PORT
-from shared.serving.launch import IMAGE
-from shared.serving.repository import EXAMPLE, MOUNTED, SAVED_MODEL
+from twotrack.shared.export.tf_serving import expected, folders, loaded
+from twotrack.shared.export.tf_serving.names import DEFAULT
+from twotrack.shared.serving import GRPC_PORT, REST_PORT
+from twotrack.shared.serving.launch import IMAGE
+from twotrack.shared.serving.repository import EXAMPLE, MOUNTED, SAVED_MODEL
 
 FILE = "SERVING.md"
 EXAMPLES = 2
@@ -31,7 +30,7 @@ class Model:
 def write(folder: Path) -> None:
     """Write SERVING.md for all models of the folder that have what a version of ours has."""
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("shared.export.tf_serving", "."),
+        loader=jinja2.PackageLoader("twotrack.shared.export.tf_serving", "."),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-
-from shared.export.tf_serving.loader import LoadedModel, Place
-from shared.export.tf_serving.names import DEFAULT
-from shared.serving.protos import protos
-from shared.serving.signature import DTYPES, shape_text
+from twotrack.shared.export.tf_serving.loader import LoadedModel, Place
+from twotrack.shared.export.tf_serving.names import DEFAULT
+from twotrack.shared.serving.protos import protos
+from twotrack.shared.serving.signature import DTYPES, shape_text
 
 
 @dataclass(frozen=True)

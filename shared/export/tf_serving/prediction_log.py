@@ -12,11 +12,10 @@ from typing import Any
 import google_crc32c
 import numpy as np
 from google.protobuf.message import DecodeError
-
-from shared.errors import UserError
-from shared.export.tf_serving.names import CLASSIFY
-from shared.serving.protos import protos
-from shared.serving.tensors import from_proto, to_proto
+from twotrack.shared.errors import UserError
+from twotrack.shared.export.tf_serving.names import CLASSIFY
+from twotrack.shared.serving.protos import protos
+from twotrack.shared.serving.tensors import from_proto, to_proto
 
 _LENGTH, _CHECKSUM = struct.Struct("<Q"), struct.Struct("<I")
 

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from shared.errors import UserError
-from shared.export.tf_serving import guide
-from shared.export.tf_serving.folders import BATCH_SIZES, models, replace, versions
-from shared.harness.run_folder import unwritable
-from shared.serving.repository import BATCHING_CONFIG, MODELS_CONFIG, MOUNTED
+from twotrack.shared.errors import UserError
+from twotrack.shared.export.tf_serving import guide
+from twotrack.shared.export.tf_serving.folders import BATCH_SIZES, models, replace, versions
+from twotrack.shared.harness.run_folder import unwritable
+from twotrack.shared.serving.repository import BATCHING_CONFIG, MODELS_CONFIG, MOUNTED
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 

@@ -4,14 +4,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-
-from shared import __version__
-from shared.export.subject import Subject
-from shared.export.tf_serving import expected, prediction_log
-from shared.export.tf_serving.expected import Expected, Origin
-from shared.export.tf_serving.folders import BATCH_SIZES, WARM_UP
-from shared.export.tf_serving.prediction_log import Request
-from shared.harness.run_folder import WEIGHTS
+from twotrack.shared import __version__
+from twotrack.shared.export.subject import Subject
+from twotrack.shared.export.tf_serving import expected, prediction_log
+from twotrack.shared.export.tf_serving.expected import Expected, Origin
+from twotrack.shared.export.tf_serving.folders import BATCH_SIZES, WARM_UP
+from twotrack.shared.export.tf_serving.prediction_log import Request
+from twotrack.shared.harness.run_folder import WEIGHTS
 
 TRACK = "keras:tensorflow"
 """Whichever track trained the model: native operations of TensorFlow come from this one."""
@@ -19,7 +18,7 @@ TRACK = "keras:tensorflow"
 
 def write(subject: Subject, path: Path) -> None:
     """Write the version folder <model>/<hidden folder>/<number>, in a worker of the track."""
-    from keras_track import serving
+    from twotrack.keras_track import serving
 
     dataset = subject.dataset
     rows = np.resize(np.arange(len(dataset.test)), expected.EXAMPLES)
