@@ -72,7 +72,7 @@ def _signatures(model: keras.Model, dataset: Dataset) -> dict[str, tuple[Respond
 
 
 def _answers(logits: tf.Tensor, class_names: tuple[str, ...]) -> Answers:
-    """Return probabilities (batch, classes), as twotrack.shared.metrics has them, and the name of the most probable class."""
+    """Return probabilities (batch, classes), as shared/metrics.py has them, and the name of the most probable class."""
     one = logits.shape[-1] == 1
     probabilities = tf.sigmoid(tf.concat([-logits, logits], axis=-1)) if one else tf.nn.softmax(logits)
     best = tf.gather(tf.constant(class_names), tf.argmax(probabilities, axis=-1))

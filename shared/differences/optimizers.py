@@ -11,13 +11,13 @@ _ADAM = with_optimizers("Adam", "AdamW")
 ENTRIES: tuple[Difference, ...] = (
     Difference(
         "adam_epsilon", "optimizer", "Adam epsilon", "1e-7", "1e-8",
-        "keras.optimizers.Adam(epsilon=1e-8), or the shared spec twotrack.shared.training.Adam", _SPEC,
+        "keras.optimizers.Adam(epsilon=1e-8), or twotrack.Adam", _SPEC,
         {"epsilon": 1e-7}, {"epsilon": 1e-8}, _ADAM, f"{_STEPS}, gradients near 1e-7",
         evidence.optimizer("epsilon", "adam"),
     ),
     Difference(
         "rmsprop_epsilon", "optimizer", "RMSprop epsilon", "1e-7, inside the root", "1e-8, outside the root",
-        "use the shared spec twotrack.shared.training.RMSprop in the pair",
+        "use twotrack.RMSprop in the pair",
         "RootEpsilonRMSprop in torch_track/optimizers.py has it inside",
         {"epsilon": 1e-7, "inside the root": True}, {"epsilon": 1e-8, "inside the root": False},
         with_optimizers("RMSprop"), f"{_STEPS}, gradients near 1e-4", evidence.optimizer("epsilon", "rmsprop"),
@@ -51,7 +51,7 @@ ENTRIES: tuple[Difference, ...] = (
     Difference(
         "adam_epsilon_place", "optimizer", "Adam epsilon placement",
         "sqrt(v) + epsilon", "sqrt(v / (1 - beta_2^t)) + eps",
-        "use the shared spec twotrack.shared.training.Adam in the pair",
+        "use twotrack.Adam in the pair",
         "torch gets epsilon / sqrt(1 - beta_2^t) at step t (torch_track/optimizers.py)",
         {"step over rate at g = epsilon": 0.030653}, {"step over rate at g = epsilon": 0.5}, _ADAM,
         f"{_STEPS}, equal epsilons, gradients near 1e-7", evidence.epsilon_placement, tolerance=1e-3,
@@ -59,7 +59,7 @@ ENTRIES: tuple[Difference, ...] = (
     Difference(
         "momentum_under_schedule", "optimizer", "momentum under a schedule",
         "learning rate inside the velocity", "learning rate outside the velocity",
-        "use the shared spec twotrack.shared.training.SGD in the pair", "MomentumSGD in torch_track/optimizers.py has it inside",
+        "use twotrack.SGD in the pair", "MomentumSGD in torch_track/optimizers.py has it inside",
         {"step over the one before": 0.9}, {"step over the one before": 0.09},
         lambda makeup: makeup.momentum and makeup.schedule,
         "largest difference of three weights one step after the rate fell to a tenth", evidence.momentum_schedule,
@@ -67,7 +67,7 @@ ENTRIES: tuple[Difference, ...] = (
     Difference(
         "sparse_embedding_gradients", "optimizer", "sparse embedding gradients",
         "on TensorFlow, a row looked up twice has its gradients squared one by one",
-        "squared after adding up", "use the shared specs of twotrack.shared.training in the pair",
+        "squared after adding up", "use an optimizer of twotrack in the pair",
         "gradients are made dense (keras_track/optimizers.py)",
         {"first step over rate": 2**0.5}, {"first step over rate": 1.0},
         lambda makeup: makeup.has("Embedding") and not makeup.optimizers.isdisjoint({"Adam", "AdamW", "RMSprop"}),
@@ -114,7 +114,7 @@ ENTRIES: tuple[Difference, ...] = (
     ),
     Difference(
         "sophia", "optimizer", "Sophia", "absent", "absent",
-        "the shared spec twotrack.shared.training.Sophia",
+        "twotrack.shared.training.Sophia",
         "keras_track/optimizers.py and torch_track/optimizers.py define it",
         {"exists": False}, {"exists": False}, with_optimizers("Sophia"), _STEPS,
     ),

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from twotrack.shared.errors import UserError, unknown
 
 LOGITS, PROBABILITIES = "logits", "probabilities"
-"""The outputs of every exported model: (batch, classes or 1), and (batch, classes), as twotrack.shared.metrics has them."""
+"""The outputs of every exported model: (batch, classes or 1), and (batch, classes), as shared/metrics.py has them."""
 INPUT_TYPES = MappingProxyType({"real": "float32", "tokens": "int32", "mask": "bool"})
 """By the kind of an input, the type in which every exported model takes it; images have their channels last."""
 TF_SERVING = "tf-serving"

@@ -1,4 +1,4 @@
-"""A worker process: python -m twotrack.shared.harness.worker. Reads calls from stdin, does them in turn, answers on stdout.
+"""A worker process, python -m twotrack.shared.harness.worker: reads calls from stdin, answers them in turn on stdout.
 
 A call is a line of JSON: {"task": "module:function", "arguments": {...}}. The function gets the
 arguments and a `report(phase, figures)`. Each line of the answer is JSON too: any number of

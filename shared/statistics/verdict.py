@@ -81,7 +81,7 @@ def verdict(
     seeds: Sequence[int] = (),
     pairs: int = 1,
 ) -> Verdict:
-    """Compare two tracks by a metric of twotrack.shared.metrics on logits (seeds, examples, classes or 1), paired by seed.
+    """Compare two tracks by a metric of shared/metrics.py on logits (seeds, examples, classes or 1), paired by seed.
 
     Labels are (examples,). `seeds` are their numbers, 0, 1, ... if left out; `pairs` of tracks are compared in all.
     """
