@@ -11,6 +11,7 @@ import keras
 from keras import ops
 from keras_hub.layers import TransformerEncoder
 from keras_hub.models import BertBackbone
+
 from twotrack.keras_track.layers import gelu_tanh
 from twotrack.shared.bert.config import BertConfig
 

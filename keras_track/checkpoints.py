@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import h5py
 import numpy as np
+
 from twotrack.keras_track.precision import set_precision
 from twotrack.keras_track.weights import MODEL
 from twotrack.shared.bridge.names import require_same

@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 from keras import ops
+
 from twotrack.keras_track import losses
 from twotrack.keras_track.optimizers import Sophia
 from twotrack.shared.curvature import draw_noise, require_named

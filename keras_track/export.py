@@ -9,8 +9,9 @@ from typing import Any
 
 import keras
 import numpy as np
-import twotrack.keras_track.layers  # noqa: F401 - a .keras file names the layers that it registers
 from keras import layers, ops
+
+import twotrack.keras_track.layers  # noqa: F401 - a .keras file names the layers that it registers
 from twotrack.shared.export.formats import INPUT_TYPES, LOGITS, PROBABILITIES
 from twotrack.shared.export.subject import Subject
 from twotrack.shared.inputs import Input

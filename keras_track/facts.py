@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 from keras import layers
+
 from twotrack.shared.errors import as_user_error
 from twotrack.shared.verify.pair import OwnLoss, OwnOptimizer, Pair
 

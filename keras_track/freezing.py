@@ -3,6 +3,7 @@
 from collections.abc import Set
 
 import keras
+
 from twotrack.keras_track import weights
 
 

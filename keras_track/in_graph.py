@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+
 from twotrack.keras_track import in_graph_pictures as pictures
 from twotrack.shared.datasets import mnist
 from twotrack.shared.datasets.spec import Dataset

@@ -9,6 +9,7 @@ of its size.
 from collections.abc import Callable
 
 import tensorflow as tf
+
 from twotrack.shared.datasets import photo
 
 RGB, RGBA = 3, 4

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import keras
 from keras import layers, ops
+
 from twotrack.shared.activations import LEAKY_SLOPE, PRELU_ALPHA, Activation
 from twotrack.shared.positions import sinusoids
 

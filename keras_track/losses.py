@@ -1,6 +1,7 @@
 """The named losses in Keras, every argument that acts explicit."""
 
 import keras
+
 from twotrack.shared.losses import LossName
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops
+
 from twotrack.shared import training
 from twotrack.shared.training import SGD, Adam, AdamW, Lion, Optimizer, RMSprop
 

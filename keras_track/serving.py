@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 from tensorflow.core.protobuf import saved_model_pb2
+
 from twotrack.keras_track import in_graph
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.export.tf_serving.fields import KINDS, Field, fields, raw

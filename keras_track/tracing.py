@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 import numpy as np
+
 from twotrack.keras_track import losses, optimizers, precision, weights
 from twotrack.keras_track.curvature import Curvature
 from twotrack.keras_track.facts import facts, loss_facts, optimizer_facts

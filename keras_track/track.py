@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 import numpy as np
+
 from twotrack.keras_track import backends, freezing, losses, native, optimizers, precision, weights
 from twotrack.keras_track.curvature import Curvature
 from twotrack.keras_track.session import start_afresh

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 from keras import layers
+
 from twotrack.shared.bridge import BridgeError
 from twotrack.shared.bridge.layouts import SAME, Layout, depthwise_kernel, shared_alpha
 from twotrack.shared.bridge.names import join, require_same

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
+
 from twotrack.shared.errors import UserError
 
 Config = TypeVar("Config", bound=BaseModel)

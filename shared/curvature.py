@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 import numpy as np
+
 from twotrack.shared.errors import UserError
 from twotrack.shared.losses import TARGET_KINDS, LossName
 

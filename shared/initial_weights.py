@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 import numpy as np
+
 from twotrack.shared.activations import PRELU_ALPHA
 
 if TYPE_CHECKING:

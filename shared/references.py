@@ -9,6 +9,7 @@ from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
+
 from twotrack.shared import metrics
 from twotrack.shared.datasets import texts
 from twotrack.shared.datasets.spec import Dataset

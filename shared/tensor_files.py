@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
+
 from twotrack.shared.bridge import BridgeError
 from twotrack.shared.bridge.names import require_same
 from twotrack.shared.bridge.rules import Table

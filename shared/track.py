@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Set
 
     import numpy as np
+
     from twotrack.shared.chapters.spec import Chapter
     from twotrack.shared.datasets.batches import Batch
     from twotrack.shared.inputs import Inputs

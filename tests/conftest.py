@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from twotrack.shared.track import TRACKS
 
 from tests.support.ladders import SharedLadder
 from tests.support.models import Models
 from tests.support.workers import Workers
+from twotrack.shared.track import TRACKS
 
 ROOT = Path(__file__).parents[1]
 

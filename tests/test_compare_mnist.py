@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from twotrack.shared.harness.run_folder import Run, read
-from twotrack.shared.report import disagreements
 
 from tests.support.command_line import twotrack
 from tests.support.events import scalars
 from tests.support.pages import Page
+from twotrack.shared.harness.run_folder import Run, read
+from twotrack.shared.report import disagreements
 
 TRACKS = ["torch", "keras:tensorflow"]
 JOB = ("compare", "mnist_cnn", "--tracks", "torch,keras:tensorflow", "--tensorboard", "--json")

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.special import expit, softmax
 from scipy.stats import mannwhitneyu
 from sklearn.metrics import accuracy_score, log_loss
+
 from twotrack.shared import metrics
 
 

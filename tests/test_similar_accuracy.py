@@ -3,16 +3,16 @@
 from pathlib import Path
 
 import pytest
-from twotrack.shared import statistics
-from twotrack.shared.chapters import CHAPTERS
-from twotrack.shared.harness.comparison import Request, plan, run_name
-from twotrack.shared.harness.run_folder import Run, read
-from twotrack.shared.verify.tolerances import ACCURACY_MARGIN
 
 from tests.bert import folders
 from tests.support.ladders import SharedLadder
 from tests.support.similar import gap, gap_of_runs, is_beyond, is_within
 from tests.support.workers import Workers
+from twotrack.shared import statistics
+from twotrack.shared.chapters import CHAPTERS
+from twotrack.shared.harness.comparison import Request, plan, run_name
+from twotrack.shared.harness.run_folder import Run, read
+from twotrack.shared.verify.tolerances import ACCURACY_MARGIN
 
 TRACKS = ("torch", "keras:tensorflow")
 ELSEWHERE = {"neuron", "backprop", "churn_mlp", "activations", "optimizers"}

@@ -5,10 +5,10 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from twotrack.shared.chapters import CHAPTERS
-from twotrack.shared.training import Adam, Constant, OneCycle, Recipe, WarmUp
 
 from tests.support.workers import Workers
+from twotrack.shared.chapters import CHAPTERS
+from twotrack.shared.training import Adam, Constant, OneCycle, Recipe, WarmUp
 
 CYCLES = [(429, 0.3, 25.0, 1e4), (100, 0.1, 10.0, 100.0), (7, 0.5, 4.0, 1e3), (2, 0.3, 25.0, 1e4), (1, 0.3, 25.0, 1e4)]
 

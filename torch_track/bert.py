@@ -8,6 +8,7 @@ Source: Devlin et al. 2019; MiniLM of Wang et al. 2020.
 from torch import Tensor, nn
 from transformers import BertConfig as HuggingFaceConfig
 from transformers import BertModel
+
 from twotrack.shared.bert import names
 from twotrack.shared.bert.config import BertConfig
 from twotrack.torch_track import weights

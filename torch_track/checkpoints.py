@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+
 from twotrack.shared.bridge.names import require_same
 from twotrack.shared.errors import UserError
 from twotrack.shared.track import TrackModel

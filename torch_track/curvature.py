@@ -7,6 +7,7 @@ from math import sqrt
 import numpy as np
 import torch
 from torch import Tensor, nn
+
 from twotrack.shared.curvature import draw_noise, require_named
 from twotrack.shared.losses import TARGET_KINDS, LossName
 from twotrack.shared.verify.pair import OwnLoss

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
+
 from twotrack.shared.export import canonical
 from twotrack.shared.export.formats import LOGITS, PROBABILITIES
 from twotrack.shared.export.subject import Subject

@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from torch import nn
+
 from twotrack.shared.errors import as_user_error
 from twotrack.shared.verify.pair import OwnLoss, OwnOptimizer, Pair
 from twotrack.torch_track.optimizers import DecoupledOptimizer

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Set
 
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
+
 from twotrack.torch_track.weights import Entry
 
 FROZEN = "frozen"

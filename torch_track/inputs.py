@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 from torch import Tensor
+
 from twotrack.shared.inputs import Input
 from twotrack.torch_track.axes import mark_channels
 

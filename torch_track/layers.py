@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
 from twotrack.shared.activations import LEAKY_SLOPE, PRELU_ALPHA, Activation
 from twotrack.shared.positions import sinusoids
 

@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from torch import Tensor
 from torch.nn import functional
+
 from twotrack.shared.losses import LossName
 
 Loss = Callable[[Tensor, Tensor], Tensor]

@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
+
 from twotrack.shared.profiles import Switches
 from twotrack.shared.training import SGD, Adam, Optimizer, RMSprop
 from twotrack.torch_track import optimizers

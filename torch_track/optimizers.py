@@ -9,6 +9,7 @@ from math import sqrt
 
 import torch
 from torch import Tensor, nn
+
 from twotrack.shared import training
 from twotrack.shared.training import SGD, Adam, Optimizer, RMSprop
 

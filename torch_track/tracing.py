@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
+
 from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.transfer import EVERYTHING, chosen
 from twotrack.shared.verify.pair import OwnLoss, OwnOptimizer, Pair

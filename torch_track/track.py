@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+
 from twotrack.shared.chapters.spec import Chapter
 from twotrack.shared.datasets.batches import Batch
 from twotrack.shared.inputs import Input, Inputs, by_name, describe

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
+
 from twotrack.shared.bridge import BridgeError, names
 from twotrack.shared.bridge.layouts import (
     CONV,

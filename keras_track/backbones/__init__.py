@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+
 from twotrack.shared.backbones.spec import Backbone
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 from keras import layers
+
 from twotrack.keras_track.backbones import block
 from twotrack.shared.backbones.efficientnet_lite0 import EPSILON, KEPT, Architecture, Block
 

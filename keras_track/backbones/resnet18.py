@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 from keras import layers
+
 from twotrack.keras_track.backbones import block
 from twotrack.shared.backbones.resnet18 import EPSILON, KEPT, Architecture
 

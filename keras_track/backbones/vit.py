@@ -7,6 +7,7 @@ Source: Dosovitskiy et al. 2021.
 import keras
 from keras import layers
 from keras_hub.models import ViTBackbone
+
 from twotrack.shared.backbones.vit import Config
 
 

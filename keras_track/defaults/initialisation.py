@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 from keras import layers, ops
+
 from twotrack.keras_track import weights
 from twotrack.shared import initial_weights
 from twotrack.shared.differences.measured import Measured

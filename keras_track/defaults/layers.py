@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 from keras import layers, ops
+
 from twotrack.keras_track.layers import activation
 from twotrack.keras_track.models.churn_transformer import EPSILON
 from twotrack.shared.differences import samples

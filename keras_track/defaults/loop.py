@@ -10,6 +10,7 @@ from unittest.mock import patch
 import keras
 import numpy as np
 from keras import layers, ops
+
 from twotrack.shared.differences import samples
 from twotrack.shared.differences.measured import Measured
 

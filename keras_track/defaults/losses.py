@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops
+
 from twotrack.keras_track import losses
 from twotrack.shared.differences import samples
 from twotrack.shared.differences.measured import Measured

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 from keras import optimizers as optim
+
 from twotrack.keras_track import optimizers
 from twotrack.shared import training
 from twotrack.shared.differences import samples

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import keras
 import numpy as np
 from keras import layers, ops
+
 from twotrack.keras_track.precision import set_precision
 from twotrack.shared.differences import samples
 from twotrack.shared.differences.measured import Measured

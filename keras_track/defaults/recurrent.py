@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from keras import layers, ops
+
 from twotrack.shared.differences import samples
 from twotrack.shared.differences.measured import Measured
 

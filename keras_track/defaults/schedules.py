@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 from keras.optimizers import SGD, schedules
+
 from twotrack.keras_track import optimizers
 from twotrack.shared import training
 from twotrack.shared.differences.measured import Measured

@@ -5,6 +5,7 @@ Source: as churn_mlp; gradients that vanish with depth: Hochreiter 1991, Glorot 
 """
 
 import keras
+
 from twotrack.keras_track.models.churn_mlp import mlp
 from twotrack.shared.chapters.activations import Config
 

@@ -6,6 +6,7 @@ Source: Rumelhart, Hinton and Williams 1986; shared/by_hand/two_layer.py has its
 
 import keras
 from keras import layers
+
 from twotrack.keras_track.layers import activation
 from twotrack.shared.chapters.backprop import Config
 from twotrack.shared.chapters.neuron import FEATURES

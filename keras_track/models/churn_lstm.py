@@ -6,6 +6,7 @@ Source: Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 200
 
 import keras
 from keras import layers
+
 from twotrack.keras_track.models.churn_rnn import recurrent
 from twotrack.shared.chapters.churn_rnn import Config
 

@@ -7,6 +7,7 @@ Source: Rumelhart, Hinton and Williams 1986; ReLU of Nair and Hinton 2010; dropo
 
 import keras
 from keras import layers
+
 from twotrack.keras_track.layers import activation
 from twotrack.shared.activations import Activation, units_before
 from twotrack.shared.chapters.churn_mlp import NUM_FEATURES, Config

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import keras
 from keras import layers
+
 from twotrack.shared.chapters.churn_rnn import NUM_FEATURES, Config
 
 

@@ -6,6 +6,7 @@ Source: Vaswani et al. 2017; pre-norm: Xiong et al. 2020.
 
 import keras
 from keras import layers, ops
+
 from twotrack.keras_track.layers import MaskedMean, Positions
 from twotrack.shared.chapters.churn_rnn import NUM_FEATURES
 from twotrack.shared.chapters.churn_transformer import Config

@@ -7,6 +7,7 @@ and global average pooling (Lin et al. 2014).
 
 import keras
 from keras import layers
+
 from twotrack.shared.chapters.mnist_cnn import IMAGE_SIZE, NUM_CLASSES, Config
 
 

@@ -6,6 +6,7 @@ Source: Rosenblatt 1958 for the neuron, Cox 1958 for its training by the log-lik
 
 import keras
 from keras import layers
+
 from twotrack.shared.chapters.neuron import FEATURES, Config
 
 

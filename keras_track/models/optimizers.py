@@ -5,6 +5,7 @@ Source: as churn_mlp.
 """
 
 import keras
+
 from twotrack.keras_track.models.churn_mlp import mlp
 from twotrack.shared.chapters.optimizers import Config
 

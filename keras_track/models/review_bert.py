@@ -7,6 +7,7 @@ Reimers and Gurevych 2019.
 
 import keras
 from keras import layers
+
 from twotrack.keras_track import bert
 from twotrack.keras_track.layers import MaskedMean, head
 from twotrack.shared.bert.config import BertConfig

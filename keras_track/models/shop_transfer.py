@@ -5,6 +5,7 @@ Source: EfficientNet: Tan and Le 2019; ResNet: He et al. 2016; ViT: Dosovitskiy 
 """
 
 import keras
+
 from twotrack.keras_track import backbones
 from twotrack.keras_track.layers import head
 from twotrack.shared.chapters.shop_transfer import Config, backbone

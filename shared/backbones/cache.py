@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from platformdirs import user_cache_path
+
 from twotrack.shared.datasets.files import sha256_of
 from twotrack.shared.errors import UserError
 

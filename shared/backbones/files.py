@@ -70,6 +70,7 @@ def convert_task(arguments: Mapping[str, Any], report: object) -> None:
     Nothing is unpickled but tensors.
     """
     from safetensors.torch import save_file
+
     from twotrack.torch_track.checkpoints import read_state
 
     state = read_state(Path(arguments["path"]))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel
+
 from twotrack.shared import tensor_files
 from twotrack.shared.backbones import IMAGENET, NONE, OnStep
 from twotrack.shared.backbones.files import COUNTER, find_file, is_file_name

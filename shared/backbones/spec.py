@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Protocol
 
 import numpy as np
+
 from twotrack.shared.datasets.files import sha256_of
 from twotrack.shared.errors import UserError
 from twotrack.shared.tensor_files import TensorFile

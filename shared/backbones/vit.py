@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Gt
 from pydantic import BaseModel, ConfigDict, model_validator
+
 from twotrack.shared import tensor_files
 from twotrack.shared.backbones import IMAGENET, NONE, OnStep
 from twotrack.shared.backbones.folder import CONFIG, PREPROCESSOR, TENSORS, find_folder

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+
 from twotrack.shared import tensor_files
 from twotrack.shared.bert import names
 from twotrack.shared.bert.config import REMEDY, BertConfig

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Gt
 from pydantic import BaseModel, ConfigDict, model_validator
+
 from twotrack.shared import config_files
 
 REMEDY = "name the folder of a BERT encoder with --weights"

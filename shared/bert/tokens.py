@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
 from twotrack.shared.bert import DEFAULT, INSTALL, LENGTH
 from twotrack.shared.datasets import texts
 from twotrack.shared.errors import UserError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
+
     from twotrack.shared.bert.folder import BertFolder
 
 PAD, START, END, UNKNOWN = "[PAD]", "[CLS]", "[SEP]", "[UNK]"
@@ -80,6 +82,7 @@ def _from_words(path: Path) -> "Tokenizer":
     from tokenizers.models import WordPiece
     from tokenizers.normalizers import BertNormalizer
     from tokenizers.pre_tokenizers import BertPreTokenizer
+
     from twotrack.shared.bert.config import read_tokenizer_config
 
     config = read_tokenizer_config(path / "tokenizer_config.json")

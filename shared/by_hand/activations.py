@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 import numpy as np
 from scipy.special import erfc, expit
+
 from twotrack.shared.activations import LEAKY_SLOPE, Activation
 
 GELU_CUBIC = 0.044715

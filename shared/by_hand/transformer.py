@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
+
 from twotrack.shared.by_hand.activations import relu, softmax
 from twotrack.shared.chapters.churn_transformer import Config
 from twotrack.shared.positions import sinusoids

@@ -9,6 +9,7 @@ Source: Rumelhart, Hinton and Williams 1986.
 from typing import Literal, NamedTuple
 
 import numpy as np
+
 from twotrack.shared.by_hand.activations import d_sigmoid, d_tanh, sigmoid, tanh
 from twotrack.shared.by_hand.neuron import binary_cross_entropy
 

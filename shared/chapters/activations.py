@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Annotated
 
 from annotated_types import Gt
+
 from twotrack.shared.activations import Activation
 from twotrack.shared.chapters.churn_mlp import NUM_FEATURES
 from twotrack.shared.chapters.spec import Chapter

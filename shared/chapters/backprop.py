@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Annotated, Literal
 
 from annotated_types import Gt
+
 from twotrack.shared.chapters.neuron import FEATURES
 from twotrack.shared.chapters.spec import Chapter
 from twotrack.shared.training import SGD, Constant, Recipe

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Annotated
 
 from annotated_types import Ge, Gt, Lt
+
 from twotrack.shared.activations import Activation
 from twotrack.shared.chapters.spec import Chapter
 from twotrack.shared.training import Adam, AdamW, Constant, OneCycle, Recipe

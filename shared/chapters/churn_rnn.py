@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Annotated, ClassVar
 
 from annotated_types import Ge, Gt, Lt
+
 from twotrack.shared.chapters.spec import Chapter
 from twotrack.shared.inputs import Input
 from twotrack.shared.training import Adam, Constant, OneCycle, Recipe

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Lt
+
 from twotrack.shared.chapters.churn_rnn import INPUTS, MONTHS, RECIPES
 from twotrack.shared.chapters.spec import Chapter
 

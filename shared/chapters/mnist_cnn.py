@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Lt
+
 from twotrack.shared.chapters.spec import Chapter
 from twotrack.shared.training import Adam, Constant, OneCycle, Recipe
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import Ge, Lt
+
 from twotrack.shared.bert import DEFAULT, LENGTH
 from twotrack.shared.chapters.spec import Chapter
 from twotrack.shared.inputs import Input
@@ -12,6 +13,7 @@ from twotrack.shared.transfer import Transfer
 
 if TYPE_CHECKING:
     import numpy as np
+
     from twotrack.shared.bert.tokens import Tokenise
 
 LAST_BLOCKS = 4

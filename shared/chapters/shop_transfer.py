@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Ge, Gt, Lt
+
 from twotrack.shared.chapters.spec import Chapter
 from twotrack.shared.training import AdamW, OneCycle, Recipe, WarmUp
 from twotrack.shared.transfer import Transfer
 
 if TYPE_CHECKING:
     import numpy as np
+
     from twotrack.shared.backbones.spec import Backbone
     from twotrack.shared.datasets.spec import Dataset
 

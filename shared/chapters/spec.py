@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 from annotated_types import Gt
+
 from twotrack.shared.errors import UserError, unknown
 from twotrack.shared.inputs import InputShape
 from twotrack.shared.losses import LossName
@@ -13,6 +14,7 @@ from twotrack.shared.training import OPTIMIZERS, Optimizer, Recipe
 
 if TYPE_CHECKING:
     import numpy as np
+
     from twotrack.shared.datasets import Source
     from twotrack.shared.datasets.spec import Dataset
     from twotrack.shared.inputs import Inputs

@@ -4,6 +4,7 @@ import signal
 import sys
 
 import typer
+
 from twotrack.shared.cli import (
     ablate,
     check_export,

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+
 from twotrack.shared import profiles
 
 if TYPE_CHECKING:

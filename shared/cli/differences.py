@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import typer
+
 from twotrack.shared.cli import options
 
 WIDTH = 170
@@ -52,6 +53,7 @@ def differences(
 
 def _print_table(outcomes: list) -> None:
     from rich.console import Console
+
     from twotrack.shared.report.differences import differences_table
 
     console = Console()

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import typer
+
 from twotrack.shared.cli import options
 
 

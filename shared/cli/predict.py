@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
 from twotrack.shared.cli import options
 
 SHOWN_CHARACTERS = 70

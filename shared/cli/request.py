@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import typer
+
 from twotrack.shared.cli import options
 
 

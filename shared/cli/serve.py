@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
 from twotrack.shared.cli import options
 from twotrack.shared.serving import GRPC_PORT, REST_PORT
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
 from twotrack.shared.cli import options
 
 if TYPE_CHECKING:

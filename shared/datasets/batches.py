@@ -10,6 +10,7 @@ from zlib import crc32
 
 import numpy as np
 import xxhash
+
 from twotrack.shared.datasets.spec import Dataset, Split, update
 from twotrack.shared.inputs import Inputs
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
+
 from twotrack.shared.errors import UserError
 
 Row = TypeVar("Row", bound=BaseModel)

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
+
 from twotrack.shared.datasets.csv_rows import categories
 from twotrack.shared.datasets.tabular import one_hot
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
 from twotrack.shared.datasets.photo import read_photo
 
 SIZE = 28

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
 from twotrack.shared.errors import UserError
 
 EMBEDDED_FOLDER = Path(__file__).parent / "embedded"

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+
 from twotrack.shared.datasets.files import EMBEDDED_FOLDER, DataFile, Source
 from twotrack.shared.datasets.spec import Dataset, Examples, Split
 

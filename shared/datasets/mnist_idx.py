@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+
 from twotrack.shared.datasets.files import DataFile, write_arrays
 from twotrack.shared.datasets.mnist import IMAGE_SHAPE
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, NoReturn
 
 import numpy as np
 from pydantic import AfterValidator, BaseModel, Field
+
 from twotrack.shared.datasets.csv_rows import LONGEST, REMEDY, numbered_rows
 from twotrack.shared.datasets.customer import LARGEST, Amount, Months
 from twotrack.shared.datasets.monthly import FEATURES, MONTHS, prefix_mask

@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
+
 from twotrack.shared.errors import UserError
 
 FORMATS = ("JPEG", "PNG", "WEBP")

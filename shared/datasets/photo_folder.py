@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
 from twotrack.shared.errors import UserError
 
 IGNORED = {"thumbs.db", "desktop.ini", "__macosx"}

@@ -22,6 +22,7 @@ import PIL
 from numpy.lib import format as npy
 from platformdirs import user_cache_path
 from pydantic import BaseModel, ConfigDict
+
 from twotrack.shared.datasets import photo
 from twotrack.shared.datasets.files import DataFile, sha256_of
 from twotrack.shared.datasets.photo_folder import printable

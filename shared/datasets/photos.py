@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+
 from twotrack.shared.datasets import photo
 from twotrack.shared.datasets.photo_folder import Listing, find, printable, require_enough
 from twotrack.shared.datasets.photo_store import Collection, Photo, Report, cache_key, ensure

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+
 from twotrack.shared.datasets.files import DataFile, write_arrays
 from twotrack.shared.datasets.mnist_idx import read_idx
 from twotrack.shared.datasets.shop import CLASS_NAMES, IMAGE_SHAPE, KINDS

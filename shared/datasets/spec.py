@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 import xxhash
+
 from twotrack.shared.datasets import texts
 from twotrack.shared.inputs import Inputs, by_name, each
 

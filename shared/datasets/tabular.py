@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+
 from twotrack.shared.datasets.spec import Dataset, Split
 
 TRAINING_SHARE = 0.7

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
 from twotrack.shared.datasets.files import EMBEDDED_FOLDER, DataFile, Source, csv_file
 from twotrack.shared.datasets.spec import Dataset, Examples, Split
 from twotrack.shared.datasets.tabular import Standardise, split_rows

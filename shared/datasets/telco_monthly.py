@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
 from twotrack.shared.datasets import telco
 from twotrack.shared.datasets.files import Source, csv_file
 from twotrack.shared.datasets.monthly import FEATURES, reconstruct

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 from platformdirs import user_cache_path
+
 from twotrack.shared.datasets import mnist
 from twotrack.shared.datasets.files import sha256_of, write_arrays
 from twotrack.shared.errors import UserError

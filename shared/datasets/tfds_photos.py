@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+
 from twotrack.shared.datasets import photo, tfds
 from twotrack.shared.datasets.photo_folder import require_enough
 from twotrack.shared.datasets.photo_store import Collection, Photo, Report, cache_key, ensure

@@ -5,6 +5,7 @@ from typing import get_args
 
 import numpy as np
 from sklearn.linear_model import LinearRegression
+
 from twotrack.shared.activations import Activation
 from twotrack.shared.by_hand import activations as formulas
 from twotrack.shared.by_hand.neuron import sigmoid

@@ -1,6 +1,7 @@
 """Experiment of the chapter backprop: gradients by hand, by the framework and by finite differences."""
 
 import numpy as np
+
 from twotrack.shared.by_hand import two_layer
 from twotrack.shared.by_hand.two_layer import Weights
 from twotrack.shared.experiments.lab import Lab

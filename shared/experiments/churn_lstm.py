@@ -1,6 +1,7 @@
 """Experiment of the chapter churn_lstm: what the forget gate does to the gradient on its way back through time."""
 
 import numpy as np
+
 from twotrack.shared.experiments.churn_rnn import shares, step_curves, step_norms
 from twotrack.shared.experiments.lab import Lab
 from twotrack.shared.experiments.series import series_lab

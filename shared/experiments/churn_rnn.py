@@ -1,6 +1,7 @@
 """Experiment of the chapter churn_rnn: what is left of the gradient on its way back through time."""
 
 import numpy as np
+
 from twotrack.shared import chapters
 from twotrack.shared.experiments.lab import Lab, Specimen, norm
 from twotrack.shared.experiments.series import series_lab

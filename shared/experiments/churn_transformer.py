@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 
 import numpy as np
+
 from twotrack.shared import chapters, initial_weights
 from twotrack.shared.by_hand import transformer
 from twotrack.shared.datasets.batches import TrainingBatches

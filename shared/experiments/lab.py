@@ -7,6 +7,7 @@ from itertools import count
 from typing import Any
 
 import numpy as np
+
 from twotrack.shared import chapters, initial_weights
 from twotrack.shared.chapters.spec import Chapter
 from twotrack.shared.datasets.batches import Batch, TrainingBatches

@@ -1,6 +1,7 @@
 """Experiments of the chapter neuron: one update by hand, and whom the trained neuron warns of."""
 
 import numpy as np
+
 from twotrack.shared.by_hand import neuron
 from twotrack.shared.experiments.lab import Lab
 from twotrack.shared.experiments.spec import Claim, Finding, Progress, Table

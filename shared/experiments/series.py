@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+
 from twotrack.shared.chapters.spec import Chapter
 from twotrack.shared.datasets.spec import Dataset, Split
 from twotrack.shared.experiments.lab import Lab

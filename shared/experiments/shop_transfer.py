@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+
 from twotrack.shared import initial_weights, metrics
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.experiments.lab import Lab

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
+
 from twotrack.shared import chapters, metrics
 from twotrack.shared.export.formats import LOGITS, PROBABILITIES
 from twotrack.shared.export.subject import Subject

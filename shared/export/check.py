@@ -5,6 +5,7 @@ from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
+
 from twotrack.shared import metrics
 from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.export.formats import LOGITS, PROBABILITIES, Format

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
+
 from twotrack.shared.errors import UserError
 from twotrack.shared.export import timing
 from twotrack.shared.export.check import Compared

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
+
 from twotrack.shared.export.formats import LOGITS, PROBABILITIES
 from twotrack.shared.harness.environment import available_cores
 from twotrack.shared.serving.repository import SAVED_MODEL

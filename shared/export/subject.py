@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from twotrack.shared import __version__, chapters, datasets, metrics, profiles
 from twotrack.shared.chapters.spec import Chapter
 from twotrack.shared.datasets.spec import Dataset

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from twotrack.shared.errors import as_user_error
 from twotrack.shared.export.check import difference
 from twotrack.shared.export.formats import TIMED

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from safetensors.numpy import load_file, save_file
+
 from twotrack.shared import chapters
 from twotrack.shared.bridge import BridgeError
 from twotrack.shared.errors import UserError, unknown

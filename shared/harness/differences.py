@@ -9,6 +9,7 @@ from math import isclose
 from typing import Any
 
 import numpy as np
+
 from twotrack.shared import chapters
 from twotrack.shared.chapters.spec import Chapter
 from twotrack.shared.differences.ledger import LEDGER

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import xxhash
+
 from twotrack.shared import initial_weights, metrics
 from twotrack.shared.chapters.spec import Chapter
 from twotrack.shared.datasets.batches import Batch, TrainingBatches

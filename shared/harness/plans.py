@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+
 from twotrack.shared import __version__
 from twotrack.shared.errors import UserError
 from twotrack.shared.harness.comparison import Request

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+
 from twotrack.shared import chapters, datasets, metrics, profiles
 from twotrack.shared.datasets.files import write_arrays
 from twotrack.shared.datasets.spec import Dataset

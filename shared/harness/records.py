@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
+
 from twotrack.shared.datasets import Source
 from twotrack.shared.training import Trained
 

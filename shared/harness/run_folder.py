@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 from safetensors.numpy import load_file, save
+
 from twotrack.shared.datasets.files import sha256_of
 from twotrack.shared.errors import UserError
 from twotrack.shared.harness.records import READABLE_VERSIONS, RunRecord

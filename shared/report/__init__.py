@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from twotrack.shared import chapters, datasets, metrics, profiles
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.errors import UserError

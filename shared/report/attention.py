@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
 from twotrack.shared import chapters
 from twotrack.shared.by_hand import transformer
 from twotrack.shared.datasets.spec import Dataset, Split

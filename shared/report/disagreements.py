@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from PIL import Image
+
 from twotrack.shared import metrics
 from twotrack.shared.datasets import tabular, texts
 from twotrack.shared.datasets.spec import Dataset

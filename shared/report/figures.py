@@ -11,6 +11,7 @@ import matplotlib
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.figure import Figure
+
 from twotrack.shared.experiments.spec import Curves, Heatmaps
 
 matplotlib.use("svg")

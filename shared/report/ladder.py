@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+
 from twotrack.shared import datasets
 from twotrack.shared.errors import UserError
 from twotrack.shared.harness.records import Job

@@ -8,6 +8,7 @@ import matplotlib.ticker
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
 from twotrack.shared.export.latency import Calls, Latency
 from twotrack.shared.harness.run_folder import Run
 from twotrack.shared.metrics import CALIBRATION_BINS, METRICS

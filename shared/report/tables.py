@@ -6,6 +6,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
 from twotrack.shared import chapters, datasets, metrics, profiles, statistics
 from twotrack.shared.harness.comparison import Failure
 from twotrack.shared.harness.run_folder import Run

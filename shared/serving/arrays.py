@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+
 from twotrack.shared.errors import UserError, unknown
 from twotrack.shared.serving.signature import STRING, Signature, Tensor, shape_text
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
 from twotrack.shared.errors import UserError, unknown
 from twotrack.shared.serving.arrays import as_values
 from twotrack.shared.serving.connection import Connection, NotFoundError, parse_address

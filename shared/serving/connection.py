@@ -10,6 +10,7 @@ from twotrack.shared.serving import GRPC_PORT, REST_PORT
 
 if TYPE_CHECKING:
     import numpy as np
+
     from twotrack.shared.serving.signature import Model, Signature, Version
 
 START = "start one with 'twotrack serve DIR', or correct HOST:PORT"

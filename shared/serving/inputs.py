@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from twotrack.shared.errors import UserError
 from twotrack.shared.serving.arrays import checked
 from twotrack.shared.serving.columns import from_csv, from_pairs

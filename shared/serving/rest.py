@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import numpy as np
 import requests
+
 from twotrack.shared.deadline import within
 from twotrack.shared.errors import UserError
 from twotrack.shared.serving.arrays import as_array, as_values

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+
 from twotrack.shared.errors import UserError
 from twotrack.shared.serving.arrays import as_array
 from twotrack.shared.serving.connection import Address, Connection, NotFoundError

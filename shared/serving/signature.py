@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+
 from twotrack.shared.errors import UserError, unknown
 
 STRING = "string"

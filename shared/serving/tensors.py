@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+
 from twotrack.shared.errors import UserError
 from twotrack.shared.serving.protos import protos
 from twotrack.shared.serving.signature import DTYPES, STRING

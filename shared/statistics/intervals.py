@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
+
 from twotrack.shared import metrics
 from twotrack.shared.statistics.areas import bootstrap
 

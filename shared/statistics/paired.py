@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
+
 from twotrack.shared import metrics
 from twotrack.shared.statistics.areas import bootstrap
 from twotrack.shared.statistics.intervals import CONFIDENCE, over_examples

@@ -16,6 +16,7 @@ from typing import Literal
 
 import numpy as np
 from scipy import stats
+
 from twotrack.shared import metrics
 from twotrack.shared.statistics.areas import bootstrap
 from twotrack.shared.statistics.intervals import over_examples

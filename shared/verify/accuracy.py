@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from twotrack.shared import chapters, initial_weights, statistics
 from twotrack.shared.chapters.spec import Chapter
 from twotrack.shared.datasets.batches import TrainingBatches

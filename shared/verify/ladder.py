@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+
 from twotrack.shared import chapters, datasets
 from twotrack.shared.differences.ledger import causes
 from twotrack.shared.differences.spec import Difference, Suspect

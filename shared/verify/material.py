@@ -7,6 +7,7 @@ from zlib import crc32
 
 import numpy as np
 import xxhash
+
 from twotrack.shared.verify.pair import Input, Pair
 
 

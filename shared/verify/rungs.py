@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
 from twotrack.shared.verify.tolerances import GRADIENT_SCALE_FLOOR, TOLERANCES
 from twotrack.shared.verify.trace import LayerTrace, Trace
 

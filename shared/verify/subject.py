@@ -9,6 +9,7 @@ from twotrack.shared.verify.pair import Pair
 
 if TYPE_CHECKING:
     import numpy as np
+
     from twotrack.shared.verify.trace import LayerTrace
 
 

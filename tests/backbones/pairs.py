@@ -44,6 +44,7 @@ def fine_tuned_pair(size: int) -> Pair:
 
     def build_keras() -> Any:
         import keras
+
         from twotrack.keras_track.backbones.efficientnet_lite0 import build
 
         images, base = keras.Input((size, size, 3)), build(EFFICIENTNET, 0)
@@ -54,6 +55,7 @@ def fine_tuned_pair(size: int) -> Pair:
         from collections import OrderedDict
 
         from torch import nn
+
         from twotrack.torch_track.backbones.efficientnet_lite0 import build
 
         head = nn.Sequential(OrderedDict(logits=nn.Linear(EFFICIENTNET.feature_size, NUM_CLASSES)))

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from twotrack.shared.backbones import open_backbone
 from twotrack.shared.errors import UserError
 

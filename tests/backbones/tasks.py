@@ -8,11 +8,11 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
+
+from tests.optimizers.tasks import keras_float64
 from twotrack.shared.backbones import open_backbone
 from twotrack.shared.backbones.spec import Backbone
 from twotrack.shared.track import open_track
-
-from tests.optimizers.tasks import keras_float64
 
 Arguments = Mapping[str, Any]
 
@@ -44,6 +44,7 @@ def _keras_prediction(model: Any, backbone: Backbone, images: np.ndarray) -> np.
 
 def _torch_logits(backbone: Backbone, images: np.ndarray) -> np.ndarray:
     import torch
+
     from twotrack.torch_track import backbones
     from twotrack.torch_track.weights import load_weights
 
@@ -109,6 +110,7 @@ def resnet18_by_hand(arguments: Arguments, report: object) -> None:
 def load_unchanged(arguments: Arguments, report: object) -> list[int]:
     """Load a state_dict strictly into the torch track's ResNet-18; return how many tensors and parameters it has."""
     import torch
+
     from twotrack.torch_track import backbones
 
     state = torch.load(arguments["state"], weights_only=True)

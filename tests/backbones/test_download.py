@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from twotrack.shared.backbones import download, resnet18
 
 from tests.backbones.refusals import refusal
+from twotrack.shared.backbones import download, resnet18
 
 URL = "https://models.invalid/net-0123abcd.pth"
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from safetensors.numpy import save_file
+
 from twotrack.shared.backbones import open_backbone
 from twotrack.shared.track import TRACKS
 

@@ -1,6 +1,7 @@
 """Every backbone is one network in both tracks, on every Keras backend."""
 
 import pytest
+
 from twotrack.shared.backbones import NAMES
 from twotrack.shared.verify import ladder as climbing
 from twotrack.shared.verify.ladder import Ladder, Subject

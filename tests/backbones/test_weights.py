@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
+
+from tests.backbones.refusals import refusal
+from tests.cli.test_imports import FRAMEWORKS
+from tests.support.command_line import python
 from twotrack.shared.backbones import efficientnet_lite0, files, open_backbone, resnet18
 from twotrack.shared.backbones.spec import Backbone
 from twotrack.shared.bridge import rules
 from twotrack.shared.errors import UserError
 from twotrack.shared.initial_weights import draw
-
-from tests.backbones.refusals import refusal
-from tests.cli.test_imports import FRAMEWORKS
-from tests.support.command_line import python
 
 TORCHVISION = json.loads((Path(__file__).parent / "resnet18_torchvision.json").read_text())
 COUNTER = "num_batches_tracked"

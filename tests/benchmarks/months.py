@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+
 from twotrack.shared import metrics
 from twotrack.shared.datasets import telco_monthly
 from twotrack.shared.datasets.files import Source

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
 from twotrack.shared import datasets
 from twotrack.shared.datasets.augment import Augment
 from twotrack.shared.datasets.batches import TrainingBatches

@@ -10,12 +10,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.support.runs import make_comparison
 from twotrack.shared import chapters
 from twotrack.shared.report import find_runs, write_report
 from twotrack.shared.report.tables import reference_scores
 from twotrack.shared.track import TRACKS
-
-from tests.support.runs import make_comparison
 
 SEEDS = 20
 

@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+
 from twotrack.shared.bert import DEFAULT
 from twotrack.shared.bert.folder import open_folder
 from twotrack.shared.bert.tokens import Tokenise

@@ -28,6 +28,7 @@ def classifier_pair(dropout: float = 0.0, length: int = 12, **changes: Any) -> P
     def build_keras() -> Any:
         import keras
         from keras import ops
+
         from twotrack.keras_track import bert
 
         token_ids = keras.Input((length,), dtype="int32", name="token_ids")
@@ -39,6 +40,7 @@ def classifier_pair(dropout: float = 0.0, length: int = 12, **changes: Any) -> P
 
     def build_torch() -> Any:
         from torch import nn
+
         from twotrack.torch_track import bert
 
         class Classifier(nn.Module):
@@ -62,6 +64,7 @@ def encoder_pair(config: BertConfig) -> Pair:
 
     def build_keras() -> Any:
         import keras
+
         from twotrack.keras_track import bert
 
         token_ids = keras.Input((None,), dtype="int32", name="token_ids")
@@ -71,6 +74,7 @@ def encoder_pair(config: BertConfig) -> Pair:
 
     def build_torch() -> Any:
         from torch import nn
+
         from twotrack.torch_track import bert
 
         class Alone(nn.Module):

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
-from twotrack.shared.bert.folder import open_folder
-from twotrack.shared.verify.subject import Subject, open_subject
 
 from tests.bert.pairs import encoder_pair
 from tests.optimizers.tasks import keras_float64
+from twotrack.shared.bert.folder import open_folder
+from twotrack.shared.verify.subject import Subject, open_subject
 
 Arguments = Mapping[str, Any]
 INSIDE = "encoder."
@@ -73,6 +73,7 @@ def keras_hub_encoder(arguments: Arguments, report: object) -> None:
     """Write the weights and the last states of keras_hub's BertBackbone, having loaded the folder itself."""
     from keras import ops
     from keras_hub.models import BertBackbone
+
     from twotrack.keras_track.weights import weights
 
     backbone = BertBackbone.from_preset(arguments["folder"])

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
+
 from twotrack.shared import bert
 from twotrack.shared.bert.folder import open_folder
 from twotrack.shared.bert.tokens import Tokenise

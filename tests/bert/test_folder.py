@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from twotrack.shared import bert, hub
-from twotrack.shared.bert import checkpoint, folder
-from twotrack.shared.bert.folder import BertFolder, find, open_folder
-from twotrack.shared.errors import UserError
 
 from tests.bert import folders
 from tests.cli.test_imports import FRAMEWORKS
 from tests.support.command_line import python
+from twotrack.shared import bert, hub
+from twotrack.shared.bert import checkpoint, folder
+from twotrack.shared.bert.folder import BertFolder, find, open_folder
+from twotrack.shared.errors import UserError
 
 QUERY = "encoder.layer.1.attention.self.query.weight"
 DATA_CARD = (Path(__file__).parents[2] / "docs/datasets/minilm.md").read_text()

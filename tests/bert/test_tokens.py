@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.bert import folders
 from twotrack.shared import bert
 from twotrack.shared.bert.folder import open_folder
 from twotrack.shared.bert.tokens import Tokenise, open_tokenizer
 from twotrack.shared.datasets import reviews, texts
 from twotrack.shared.datasets.files import Source
 from twotrack.shared.errors import UserError
-
-from tests.bert import folders
 
 ODD = [
     "", " ", "\t\n", "\0", "a\0b", "\x07\x1b[31mred\x1b[0m", "\u200b\u200d\ufeff", "\ufffd", "no-break\u00a0space",

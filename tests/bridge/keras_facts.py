@@ -6,10 +6,10 @@ from typing import Any
 import keras
 import numpy as np
 from keras import layers
-from twotrack.keras_track import weights
-from twotrack.shared.bridge import BridgeError
 
 from tests.bridge.keras_models import Subclassed
+from twotrack.keras_track import weights
+from twotrack.shared.bridge import BridgeError
 
 Arguments = Mapping[str, Any]
 

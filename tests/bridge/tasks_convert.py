@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from twotrack.shared import chapters
 from twotrack.shared.track import open_track
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from safetensors.numpy import load_file, save_file
-from twotrack.keras_track import checkpoints, precision, weights
 
 from tests.bridge.cases import CASES
 from tests.bridge.keras_models import LAYERS, build
+from twotrack.keras_track import checkpoints, precision, weights
 
 
 def run(arguments: Mapping[str, Any], report: object) -> dict[str, list[str]]:

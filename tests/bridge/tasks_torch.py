@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from safetensors.numpy import load_file, save_file
 from torch import nn
-from twotrack.torch_track import checkpoints, weights
 
 from tests.bridge.cases import CASES
 from tests.bridge.torch_models import MODELS
+from twotrack.torch_track import checkpoints, weights
 
 Arguments = Mapping[str, Any]
 

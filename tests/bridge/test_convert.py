@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
+
+from tests.bridge.tasks_convert import SETTINGS
 from twotrack.shared.cli import main
 from twotrack.shared.errors import UserError
 from twotrack.shared.harness import convert as converting
 from twotrack.shared.harness.comparison import Request, plan, run_jobs
-
-from tests.bridge.tasks_convert import SETTINGS
 
 KERAS = "keras:tensorflow"
 SET = [part for key, value in SETTINGS.items() for part in ("--set", f"{key}={value}")]

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+
 from twotrack.shared.bridge import layouts
 
 SIZE = st.integers(1, 4)

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from twotrack.shared.bridge import BridgeError
 from twotrack.shared.bridge.names import join, rename, rename_path, require_same
 

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn.utils import parametrizations
-from twotrack.shared.bridge import BridgeError
-from twotrack.torch_track import checkpoints, weights
 
 from tests.bridge.torch_models import Layers, Scale, Tied
+from twotrack.shared.bridge import BridgeError
+from twotrack.torch_track import checkpoints, weights
 
 Arguments = Mapping[str, Any]
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 from hypothesis import strategies as st
+
 from twotrack.shared.by_hand.two_layer import Weights
 
 FEATURES = 2

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hypothesis_numpy
 from mpmath import mp, mpf
+
 from twotrack.shared.by_hand import activations
 
 RELATIVE = 1e-12

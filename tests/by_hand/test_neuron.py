@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
-from twotrack.shared.by_hand import neuron
 
 from tests.by_hand import differences
 from tests.by_hand.cases import Case, cases
+from twotrack.shared.by_hand import neuron
 
 
 @given(cases)

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from twotrack.shared.by_hand import neuron, two_layer
-from twotrack.shared.track import TRACKS
 
 from tests.by_hand.cases import Case, cases
 from tests.support.workers import Workers
+from twotrack.shared.by_hand import neuron, two_layer
+from twotrack.shared.track import TRACKS
 
 TOLERANCE = 1e-12
 """Measured: 1.8e-15."""

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from scipy.special import expit
 from sklearn.metrics import log_loss
-from twotrack.shared.by_hand import two_layer
 
 from tests.by_hand import differences
 from tests.by_hand.cases import Case, cases
+from twotrack.shared.by_hand import two_layer
 
 
 def test_forward_of_one_unit_and_one_example_is_the_sum_worked_out_on_paper():

@@ -1,6 +1,7 @@
 """Hyperparameters and recipes, from text as typed."""
 
 import pytest
+
 from twotrack.shared import chapters
 from twotrack.shared.chapters.mnist_cnn import Config
 from twotrack.shared.errors import UserError

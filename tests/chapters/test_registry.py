@@ -3,6 +3,7 @@
 import dataclasses
 
 import pytest
+
 from twotrack.shared import chapters, datasets
 from twotrack.shared.errors import UserError
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from twotrack.shared import chapters
-from twotrack.shared.datasets import mnist
-from twotrack.shared.harness.training import describe
 
 from tests.support.command_line import Done, in_process, python, twotrack
 from tests.support.runs import make_run
+from twotrack.shared import chapters
+from twotrack.shared.datasets import mnist
+from twotrack.shared.harness.training import describe
 
 MAIN = "from twotrack.shared.cli import main; main()"
 WITHOUT_JAX = f"""

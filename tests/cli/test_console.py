@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from rich.console import Console
-from twotrack.shared.cli import console
-from twotrack.shared.harness.records import Job
 
 from tests.support.jobs import make_job
+from twotrack.shared.cli import console
+from twotrack.shared.harness.records import Job
 
 TRAINING = {"phase": "training", "step": 3, "steps": 4, "loss": 0.12345, "examples_per_second": 1234.5}
 EPOCH = {"phase": "epoch", "epoch": 1, "train_loss": 0.5, "validation_metric": 0.98765, "seconds": 12.34}

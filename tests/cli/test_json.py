@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from twotrack.shared.chapters import CHAPTERS
-from twotrack.shared.datasets.mnist import EMBEDDED
-from twotrack.shared.harness.run_folder import read
-from twotrack.shared.track import TRACKS
 
 from tests.support.command_line import Done, in_process, twotrack
 from tests.support.events import scalars
 from tests.support.workers import Workers
+from twotrack.shared.chapters import CHAPTERS
+from twotrack.shared.datasets.mnist import EMBEDDED
+from twotrack.shared.harness.run_folder import read
+from twotrack.shared.track import TRACKS
 
 QUICK = ("--examples", "256", "--set", "filters=4", "--device", "cpu", "--json")
 

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from twotrack.shared.verify import OwnLoss, Pair
-
 from tests.conformance.planted import modules, sequential
+from twotrack.shared.verify import OwnLoss, Pair
 
 KERAS = sequential(lambda k: k.Input((4,)), lambda k: k.Dense(2, name="dense1"))
 TORCH = modules(dense1=lambda nn: nn.Linear(4, 2))

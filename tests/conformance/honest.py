@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from twotrack.shared.verify import SGD, Adam, AdamW, Input, OneCycle, OwnLoss, Pair, RMSprop
-
 from tests.conformance.planted import ATTENTION, LSTM, modules, sequential  # noqa: F401 - two more honest pairs
+from twotrack.shared.verify import SGD, Adam, AdamW, Input, OneCycle, OwnLoss, Pair, RMSprop
 
 
 def _keras_functional() -> Any:

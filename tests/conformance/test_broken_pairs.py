@@ -1,6 +1,7 @@
 """A pair that cannot be verified gives one message that names what is wrong and where."""
 
 import pytest
+
 from twotrack.shared.errors import UserError
 from twotrack.shared.verify.ladder import Ladder, Subject, TrackResult
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from _pytest.mark import ParameterSet
-from twotrack.shared.chapters import CHAPTERS
-from twotrack.shared.verify.ladder import RUNGS, Ladder, Subject
 
 from tests.bert import folders
+from twotrack.shared.chapters import CHAPTERS
+from twotrack.shared.verify.ladder import RUNGS, Ladder, Subject
 
 LIMITS = {"forward": 1e-12, "gradients": 1e-11, "training": 1e-9}
 DEFAULT = ("adam", "lion", "sophia")

@@ -1,9 +1,9 @@
 """Pairs that are one model pass on every backend."""
 
 import pytest
-from twotrack.shared.verify.ladder import Ladder, Subject
 
 from tests.conformance.honest import HONEST
+from twotrack.shared.verify.ladder import Ladder, Subject
 
 
 @pytest.mark.parametrize("name", HONEST)

@@ -1,9 +1,9 @@
 """Every planted bug is detected, at its layer, with its true cause among the first two suggestions."""
 
 import pytest
-from twotrack.shared.verify.ladder import Ladder, Subject, TrackResult
 
 from tests.conformance.planted import BUGS, Bug
+from twotrack.shared.verify.ladder import Ladder, Subject, TrackResult
 
 
 @pytest.fixture(scope="module", params=BUGS)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pandas
+
 from twotrack.shared.datasets import telco
 from twotrack.shared.datasets.files import DataFile, Source, sha256_of
 

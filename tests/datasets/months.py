@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas
+
+from tests.datasets import customers
 from twotrack.shared.datasets import telco
 from twotrack.shared.datasets.csv_rows import read_rows
 from twotrack.shared.datasets.customer import Customer
 from twotrack.shared.datasets.files import Source
 from twotrack.shared.datasets.monthly import FEATURES, reconstruct
-
-from tests.datasets import customers
 
 COUNT = 200
 FIRST_MONTH = 100

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import xxhash
 from PIL import Image, ImageEnhance
+
+from tests.support.workers import Workers
 from twotrack.shared.datasets.augment import ASPECTS, Augment, adjust, crop, draw_boxes, flip
 from twotrack.shared.datasets.batches import TrainingBatches
 from twotrack.shared.datasets.pictures import Prepare
 from twotrack.shared.datasets.spec import Dataset, Split
-
-from tests.support.workers import Workers
 
 ONE = np.ones(8)
 

@@ -12,12 +12,12 @@ import pandas
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+
+from tests.datasets import customers
 from twotrack.shared.datasets.csv_rows import read_rows
 from twotrack.shared.datasets.customer import Customer
 from twotrack.shared.datasets.files import DataFile, sha256_of
 from twotrack.shared.errors import UserError
-
-from tests.datasets import customers
 
 FILE = Path("mine.csv")
 TABLE = customers.table(30)

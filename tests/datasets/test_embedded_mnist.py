@@ -5,6 +5,7 @@ import struct
 
 import numpy as np
 import pytest
+
 from twotrack.shared import datasets
 from twotrack.shared.datasets import mnist, mnist_idx
 from twotrack.shared.datasets.spec import Dataset

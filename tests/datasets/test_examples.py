@@ -6,13 +6,13 @@ import numpy as np
 import pandas
 import pytest
 from PIL import Image
+
+from tests.datasets import customers, months
 from twotrack.shared import chapters, datasets
 from twotrack.shared.datasets.digit import INVERTED
 from twotrack.shared.datasets.mnist import EMBEDDED
 from twotrack.shared.datasets.monthly import reconstruct
 from twotrack.shared.errors import UserError
-
-from tests.datasets import customers, months
 
 COUNT = 40
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from twotrack.shared.datasets.files import DataFile, sha256_of, write_arrays
 from twotrack.shared.errors import UserError
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from twotrack.shared.datasets.mnist import EMBEDDED
 from twotrack.shared.datasets.mnist_idx import ORIGINALS, read_idx, read_originals
 from twotrack.shared.errors import UserError

@@ -8,11 +8,11 @@ import pandas
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.datasets import customers, months
 from twotrack.shared.datasets.month_rows import read_months
 from twotrack.shared.datasets.monthly import FEATURES, MONTHS
 from twotrack.shared.errors import UserError
-
-from tests.datasets import customers, months
 
 FILE = Path("mine.csv")
 TABLE = months.table(30)

@@ -5,11 +5,11 @@ import pandas
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from twotrack.shared.datasets.customer import Customer
-from twotrack.shared.datasets.monthly import FEATURES, MONTHS, count_services, prefix_mask, reconstruct
 
 from tests.datasets import customers
 from tests.datasets.months import read_customers
+from twotrack.shared.datasets.customer import Customer
+from twotrack.shared.datasets.monthly import FEATURES, MONTHS, count_services, prefix_mask, reconstruct
 
 CENT = 0.005
 TENURE, CHARGE, CUMULATIVE, SERVICES, LEFT = range(5)

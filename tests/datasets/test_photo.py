@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+
 from twotrack.shared.datasets.photo import read_photo
 from twotrack.shared.errors import UserError
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+
+from tests.support.command_line import twotrack
 from twotrack.shared import datasets
 from twotrack.shared.chapters import CHAPTERS
 from twotrack.shared.datasets import Source, photo, photo_store, photos
@@ -20,8 +22,6 @@ from twotrack.shared.errors import UserError, WorkerDiedError
 from twotrack.shared.harness.comparison import Request, find_source, plan
 from twotrack.shared.harness.processes import Worker
 from twotrack.shared.harness.records import Job
-
-from tests.support.command_line import twotrack
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 SPLITS = ("train", "validation", "test")

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
+
 from twotrack.shared.datasets.pictures import EFFICIENTNET, IMAGENET, Prepare, resize
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas
 import pytest
+
 from twotrack.shared import bert, datasets
 from twotrack.shared.datasets import reviews, texts
 from twotrack.shared.datasets.spec import Dataset

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from twotrack.shared import datasets
 from twotrack.shared.datasets import shop, shop_idx
 from twotrack.shared.datasets.spec import Dataset

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pandas
 import pytest
+
+from tests.datasets import customers
+from tests.support.command_line import python
 from twotrack.shared import datasets
 from twotrack.shared.datasets import DATASETS, mnist, telco
 from twotrack.shared.datasets.files import DataFile, Source, sha256_of
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.errors import UserError
-
-from tests.datasets import customers
-from tests.support.command_line import python
 
 LOADED_MODULES = "import json, sys; import twotrack.shared.datasets; print(json.dumps(sorted(sys.modules)))"
 SLOW = {"sklearn", "pandas", "pydantic", "scipy"}

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
 from twotrack.shared import datasets
 from twotrack.shared.datasets import mnist
 from twotrack.shared.datasets.spec import Dataset

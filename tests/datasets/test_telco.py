@@ -9,12 +9,12 @@ import numpy as np
 import pandas
 import pytest
 from sklearn.preprocessing import StandardScaler
+
+from tests.datasets import customers
 from twotrack.shared import datasets
 from twotrack.shared.datasets import telco
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.datasets.tabular import split_rows
-
-from tests.datasets import customers
 
 NUMERIC = ["tenure", "monthly_charges", "total_charges"]
 SPLITS = ("train", "validation", "test")

@@ -11,6 +11,8 @@ import pytest
 from scipy.stats import chi2_contingency
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
+
+from tests.datasets import customers, months
 from twotrack.shared import datasets
 from twotrack.shared.datasets import telco, telco_monthly
 from twotrack.shared.datasets.files import DataFile, Source
@@ -19,8 +21,6 @@ from twotrack.shared.datasets.monthly import FEATURES
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.datasets.tabular import split_rows
 from twotrack.shared.errors import UserError
-
-from tests.datasets import customers, months
 
 SPLITS = ("train", "validation", "test")
 DATA_CARD = (Path(__file__).parents[2] / "docs/datasets/telco_monthly.md").read_text()

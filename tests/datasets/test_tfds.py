@@ -6,13 +6,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+
+from tests.support.command_line import twotrack
 from twotrack.shared import datasets
 from twotrack.shared.datasets import tfds
 from twotrack.shared.errors import UserError
 from twotrack.shared.harness.processes import Worker
 from twotrack.shared.harness.run_folder import read
-
-from tests.support.command_line import twotrack
 
 TRAIN, TEST = 600, 200
 FORMATS = ("tfrecord", "array_record")

@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+
+from tests.support.command_line import twotrack
 from twotrack.shared import datasets
 from twotrack.shared.datasets import Source
 from twotrack.shared.datasets.files import DataFile
@@ -12,8 +14,6 @@ from twotrack.shared.datasets.photo import SIZE
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.errors import UserError
 from twotrack.shared.harness.processes import Worker
-
-from tests.support.command_line import twotrack
 
 CLASSES = ("cat", "dog", "eel")
 GOOD = {"tfrecord": ["OneSplit"], "array_record": ["OneSplit", "TwoSplits", "ThreeSplits"]}

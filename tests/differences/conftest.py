@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+
+from tests.support.workers import Workers
 from twotrack.shared.differences.ledger import LEDGER
 from twotrack.shared.harness.differences import Call, Outcome, measure
 from twotrack.shared.track import TRACKS
-
-from tests.support.workers import Workers
 
 KERAS = tuple(track for track in TRACKS if track != "torch")
 

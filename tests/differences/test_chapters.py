@@ -1,10 +1,10 @@
 """Which entries touch a chapter: those of the layers, the optimizer and the loss that it really has."""
 
 import pytest
-from twotrack.shared import chapters
-from twotrack.shared.harness.differences import Call, touching
 
 from tests.support.workers import Workers
+from twotrack.shared import chapters
+from twotrack.shared.harness.differences import Call, touching
 
 TRACK = "keras:tensorflow"
 DRAWN = [slug for slug, chapter in chapters.CHAPTERS.items() if not chapter.transfer]

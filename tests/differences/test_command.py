@@ -8,11 +8,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from twotrack.shared.cli import app
-from twotrack.shared.harness import differences as harness
 from typer.testing import CliRunner, Result
 
 from tests.support.workers import Workers
+from twotrack.shared.cli import app
+from twotrack.shared.harness import differences as harness
 
 TENSORFLOW = "keras:tensorflow"
 SLUGS = ("layer_norm_epsilon", "adam_epsilon", "attention_start", "seeding")

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.differences.conftest import KERAS
+from tests.support.workers import Workers
 from twotrack.shared.differences.ledger import LEDGER
 from twotrack.shared.differences.measured import Measured
 from twotrack.shared.harness import differences as harness
 from twotrack.shared.harness.differences import Call, Outcome
-
-from tests.differences.conftest import KERAS
-from tests.support.workers import Workers
 
 TENSORFLOW = "keras:tensorflow"
 ROOT = Path(__file__).parents[2]

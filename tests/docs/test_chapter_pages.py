@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from twotrack.shared.chapters import CHAPTERS
 
 ROOT = Path(__file__).parents[2]

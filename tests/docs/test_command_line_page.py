@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import typer.main
+
 from twotrack.shared.cli import app
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/cli.md").read_text()

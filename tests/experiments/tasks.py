@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from tests.layers.subjects import subject
 from twotrack.shared import chapters, initial_weights
 from twotrack.shared.inputs import by_name
 from twotrack.shared.losses import as_targets
 from twotrack.shared.verify.observe import chapter_pair
 from twotrack.shared.verify.subject import Subject
-
-from tests.layers.subjects import subject
 
 EXAMPLES, DIRECTIONS, STEP = 3, 4, 1e-5
 

@@ -5,10 +5,10 @@ from functools import cache
 from itertools import pairwise
 
 import pytest
-from twotrack.shared.experiments import EXPERIMENTS
-from twotrack.shared.experiments.spec import Finding
 
 from tests.support.workers import Workers
+from twotrack.shared.experiments import EXPERIMENTS
+from twotrack.shared.experiments.spec import Finding
 
 SLOW = {("shop_transfer", "images_per_class")}
 ALL = [

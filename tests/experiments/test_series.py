@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from tests.support.workers import Workers
 from twotrack.shared import chapters
 from twotrack.shared.by_hand import transformer
 from twotrack.shared.experiments.churn_lstm import with_forget_bias
@@ -11,8 +13,6 @@ from twotrack.shared.experiments.churn_transformer import typical
 from twotrack.shared.experiments.lab import Lab
 from twotrack.shared.experiments.series import repeat, series_lab
 from twotrack.shared.track import TRACKS
-
-from tests.support.workers import Workers
 
 SMALL = {"hidden_size": "4", "num_layers": "1"}
 IMAGES = {"filters": "2", "hidden_size": "4"}

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from twotrack.shared.errors import UserError
 from twotrack.shared.experiments import EXPERIMENTS, names
 from twotrack.shared.experiments.activations import collapse, dead_share

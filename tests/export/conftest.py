@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.support.jobs import train
+from tests.support.workers import Workers
 from twotrack.shared.export.formats import FORMATS
 from twotrack.shared.export.workflow import Exported, export
 from twotrack.shared.harness.comparison import Request, plan
 from twotrack.shared.harness.run_folder import Run, read
-
-from tests.support.jobs import train
-from tests.support.workers import Workers
 
 CHAPTERS = {"mnist_cnn": "torch", "churn_lstm": "keras:tensorflow"}
 """By chapter the track of its run: images with several classes, and two inputs, loops and one logit."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from twotrack.shared.export.subject import Subject
 from twotrack.shared.export.tf_serving import loaded
 from twotrack.shared.export.tf_serving.expected import FOLDER

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+
+from tests.serving import standin
 from twotrack.shared import metrics
 from twotrack.shared.datasets import telco
 from twotrack.shared.datasets.tabular import split_rows
@@ -26,8 +28,6 @@ from twotrack.shared.serving.client import Request, ask
 from twotrack.shared.serving.launch import BINARY, DOCKER, IMAGE, Ports, docker_problem
 from twotrack.shared.serving.repository import read_repository
 from twotrack.shared.serving.server import serving
-
-from tests.serving import standin
 
 PROTOCOLS = ("rest", "grpc")
 

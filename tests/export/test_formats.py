@@ -12,6 +12,8 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from safetensors.numpy import load_file, save_file
 from scipy.special import expit, softmax
+
+from tests.export.conftest import CHAPTERS, SharedWorkers
 from twotrack.shared.chapters import CHAPTERS as ALL
 from twotrack.shared.cli import main
 from twotrack.shared.datasets.files import sha256_of
@@ -20,8 +22,6 @@ from twotrack.shared.export import check, formats, workflow
 from twotrack.shared.export.formats import FORMATS, OWN
 from twotrack.shared.export.workflow import Exported, export
 from twotrack.shared.harness.run_folder import RECORD, WEIGHTS, Run, read
-
-from tests.export.conftest import CHAPTERS, SharedWorkers
 
 Exports = Callable[[str, str], Exported]
 FILES = [name for name, one in FORMATS.items() if one.suffix]

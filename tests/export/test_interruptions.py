@@ -4,11 +4,11 @@ import signal
 from pathlib import Path
 
 import pytest
-from twotrack.shared.export.workflow import RELOAD, export
-from twotrack.shared.harness.run_folder import Run
 
 from tests.export.conftest import SharedWorkers
 from tests.support.command_line import Running, wait_until
+from twotrack.shared.export.workflow import RELOAD, export
+from twotrack.shared.harness.run_folder import Run
 
 
 def test_ctrl_c_between_writing_and_comparing_leaves_nothing(

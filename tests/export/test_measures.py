@@ -5,16 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from tests.export.conftest import SharedWorkers
+from tests.support.pages import Page
+from tests.support.runs import make_run
 from twotrack.shared.errors import UserError
 from twotrack.shared.export import latency, table, timing
 from twotrack.shared.export.formats import FORMATS, TIMED
 from twotrack.shared.export.table import Cell
 from twotrack.shared.harness.run_folder import Run, read
 from twotrack.shared.report import write_report
-
-from tests.export.conftest import SharedWorkers
-from tests.support.pages import Page
-from tests.support.runs import make_run
 
 
 def test_the_table_trains_a_run_and_exports_it_to_every_format(exporters: SharedWorkers, monkeypatch):

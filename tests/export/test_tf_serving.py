@@ -10,6 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 from scipy.special import softmax
+
+from tests.export.conftest import SharedWorkers, publish
+from tests.support.jobs import train
+from tests.support.workers import Workers
 from twotrack.shared.datasets import photo, pictures, telco
 from twotrack.shared.datasets.tabular import split_rows
 from twotrack.shared.errors import UserError
@@ -20,10 +24,6 @@ from twotrack.shared.export.workflow import export
 from twotrack.shared.harness.run_folder import Run
 from twotrack.shared.serving.protos import protos
 from twotrack.shared.serving.repository import read_repository
-
-from tests.export.conftest import SharedWorkers, publish
-from tests.support.jobs import train
-from tests.support.workers import Workers
 
 TF = "keras:tensorflow"
 VERSIONS = ["churn_lstm/1", "churn_mlp/1", "mnist_cnn/1", "mnist_cnn/2"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 import numpy as np
+
 from twotrack.keras_track.session import start_afresh
 
 WAYS = {"keras": keras.utils.set_random_seed, "twotrack": start_afresh}

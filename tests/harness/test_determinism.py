@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import xxhash
 from safetensors.numpy import load_file
+
+from tests.support.jobs import BATCH_SIZE, EXAMPLES, train
+from tests.support.workers import Workers
 from twotrack.shared import datasets, initial_weights, metrics
 from twotrack.shared.chapters import mnist_cnn
 from twotrack.shared.datasets.batches import TrainingBatches
 from twotrack.shared.harness.run_folder import Run
 from twotrack.shared.track import TRACKS
-
-from tests.support.jobs import BATCH_SIZE, EXAMPLES, train
-from tests.support.workers import Workers
 
 Runs = Callable[[str, int, int], Run]
 

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from twotrack.shared.errors import UserError
-from twotrack.shared.harness import event_files
-from twotrack.shared.harness.records import Job
 
 from tests.support.events import scalars
 from tests.support.runs import record_of
+from twotrack.shared.errors import UserError
+from twotrack.shared.harness import event_files
+from twotrack.shared.harness.records import Job
 
 REPORTS = [
     {"phase": "started"},

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from twotrack.shared.errors import UserError
-from twotrack.shared.harness.run_folder import read
 
 from tests.support.command_line import Running, wait_until
+from twotrack.shared.errors import UserError
+from twotrack.shared.harness.run_folder import read
 
 CHAPTER = "churn_mlp"
 """Its epochs take next to no time, so that a command is soon where a test interrupts it."""

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from twotrack.shared.errors import UserError
 from twotrack.shared.harness.comparison import Request, fresh_folder, plan, run_name
 

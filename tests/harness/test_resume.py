@@ -5,15 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from tests.support.command_line import Done, Running, in_process
+from tests.support.runs import make_run
+from tests.support.workers import Workers
 from twotrack.shared.errors import UserError
 from twotrack.shared.harness import plans
 from twotrack.shared.harness.comparison import Request, plan, run_name
 from twotrack.shared.harness.processes import Worker
 from twotrack.shared.harness.run_folder import Run, partial_folder, read
-
-from tests.support.command_line import Done, Running, in_process
-from tests.support.runs import make_run
-from tests.support.workers import Workers
 
 TRACKS, SEEDS = ("torch", "keras:tensorflow"), (0, 1)
 SMALL = {"examples": 256, "settings": {"filters": "4"}, "device": "cpu"}

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
-from twotrack.shared.errors import UserError
-from twotrack.shared.harness.run_folder import RunWriter, read, remove_partial, require_writable
 
 from tests.support.runs import WEIGHTS, answers, make_run, record_of
+from twotrack.shared.errors import UserError
+from twotrack.shared.harness.run_folder import RunWriter, read, remove_partial, require_writable
 
 FILES = ["history.json", "predictions.npz", "record.json", "weights.safetensors"]
 SMALL = {"loss": [1.0]}, {"logits": np.zeros((2, 2))}, {"w": np.zeros(2, np.float32)}

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from twotrack.shared.track import TRACKS
 
 from tests.support.jobs import train
 from tests.support.workers import Workers
+from twotrack.shared.track import TRACKS
 
 KERAS_TRACKS = [track for track in TRACKS if track != "torch"]
 

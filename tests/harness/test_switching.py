@@ -9,6 +9,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 from scipy.special import expit, softmax
+
+from tests.export.conftest import SharedWorkers
+from tests.support.jobs import small_source
+from tests.support.runs import make_run
+from tests.support.workers import Workers
 from twotrack.shared.errors import UserError
 from twotrack.shared.export.workflow import export
 from twotrack.shared.harness import prediction
@@ -16,11 +21,6 @@ from twotrack.shared.harness.comparison import Request, plan
 from twotrack.shared.harness.records import Continued
 from twotrack.shared.harness.run_folder import WEIGHTS, Run, read
 from twotrack.shared.report import find_runs
-
-from tests.export.conftest import SharedWorkers
-from tests.support.jobs import small_source
-from tests.support.runs import make_run
-from tests.support.workers import Workers
 
 FIRST, *OTHERS = ("keras:tensorflow", "keras:jax", "keras:torch", "torch")
 LIMIT = 1e-5

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+from tests.support.jobs import BATCH_SIZE, EXAMPLES, make_job
 from twotrack.shared.datasets.batches import Batch
 from twotrack.shared.datasets.mnist import EMBEDDED
 from twotrack.shared.harness import fitting, training
@@ -13,8 +15,6 @@ from twotrack.shared.harness.run_folder import Run, read
 from twotrack.shared.profiles import Switches
 from twotrack.shared.track import Track, TrackModel
 from twotrack.shared.training import Recipe
-
-from tests.support.jobs import BATCH_SIZE, EXAMPLES, make_job
 
 SECONDS = {"build": 1e5, "warm_up": 1e4, "train_step": 1.0, "predict": 100.0}
 STEPS = EXAMPLES // BATCH_SIZE

@@ -10,11 +10,11 @@ from typing import Any
 
 import psutil
 import pytest
+
+from tests.support.command_line import wait_until
 from twotrack.shared.errors import UserError, WorkerDiedError
 from twotrack.shared.harness.processes import LOG_LINES, Worker
 from twotrack.shared.track import TRACKS
-
-from tests.support.command_line import wait_until
 
 TASKS = "tests.support.harness_tasks"
 

@@ -3,6 +3,7 @@
 from typing import get_args
 
 import numpy as np
+
 from twotrack.shared.activations import Activation
 from twotrack.shared.by_hand import activations
 

@@ -5,10 +5,9 @@ from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from typing import Any
 
+from tests.optimizers.tasks import keras_float64, one_torch_thread
 from twotrack.shared.verify.pair import Pair
 from twotrack.shared.verify.subject import Subject, open_subject
-
-from tests.optimizers.tasks import keras_float64, one_torch_thread
 
 
 def chapter_pair(slug: str, settings: Mapping[str, str]) -> Pair:

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from twotrack.shared.activations import Activation, units_before
-from twotrack.shared.verify.pair import Pair
 
 from tests.layers.cases import ALPHA, KINDS, KINKED, UNITS, inputs, targets
 from tests.layers.subjects import chapter_pair, subject
+from twotrack.shared.activations import Activation, units_before
+from twotrack.shared.verify.pair import Pair
 
 Arguments = Mapping[str, Any]
 
@@ -20,6 +20,7 @@ def activation_pair(kind: Activation, examples: int) -> Pair:
 
     def build_keras() -> Any:
         import keras
+
         from twotrack.keras_track.layers import activation
 
         before = keras.layers.Dense(units_before(kind, UNITS), use_bias=False, name="before")
@@ -27,6 +28,7 @@ def activation_pair(kind: Activation, examples: int) -> Pair:
 
     def build_torch() -> Any:
         from torch import nn
+
         from twotrack.torch_track.layers import activation
 
         before = nn.Linear(examples, units_before(kind, UNITS), bias=False)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from twotrack.shared.track import TRACKS
 
 from tests.layers.cases import KINDS, by_hand
 from tests.support.workers import Workers
+from twotrack.shared.track import TRACKS
 
 TOLERANCE = 1e-12
 """Relative above 1, absolute below. Measured: 5e-15, of the gradient through gelu_tanh and SwiGLU."""

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from twotrack.shared import initial_weights
-from twotrack.shared.by_hand import activations
-from twotrack.shared.track import TRACKS
 
 from tests.layers.cases import KINDS
 from tests.support.workers import Workers
+from twotrack.shared import initial_weights
+from twotrack.shared.by_hand import activations
+from twotrack.shared.track import TRACKS
 
 Settings = dict[str, str]
 NO_DROPOUT = {"dropout": "0", "num_layers": "1", "hidden_size": "5"}

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
+
 from twotrack.shared.losses import LossName
 from twotrack.shared.training import SGD, Adam, AdamW, Constant, Lion, OneCycle, Optimizer, RMSprop, Schedule, Sophia
 

@@ -6,6 +6,8 @@ Frameworks are imported in the functions: tests import this module too.
 from typing import Any
 
 import numpy as np
+
+from tests.optimizers.cases import OUTPUTS
 from twotrack.shared.datasets.batches import Batch
 from twotrack.shared.inputs import Input, describe
 from twotrack.shared.losses import LossName
@@ -14,8 +16,6 @@ from twotrack.shared.track import TrackModel
 from twotrack.shared.training import Constant, Recipe, Sophia
 from twotrack.shared.verify.material import draw_weights
 from twotrack.shared.verify.pair import OwnLoss, Pair
-
-from tests.optimizers.cases import OUTPUTS
 
 FEATURES, HIDDEN, CLASSES, BATCH = 5, 8, 4, 8
 TOKENS, LENGTH, SIZE = 6, 7, 3
@@ -35,6 +35,7 @@ def track_model(track: str, optimizer: Sophia, steps: int) -> TrackModel:
 
 def _torch_perceptron() -> TrackModel:
     from torch import nn
+
     from twotrack.torch_track.track import TorchModel
 
     class Perceptron(nn.Module):
@@ -52,6 +53,7 @@ def _torch_perceptron() -> TrackModel:
 def _keras_perceptron() -> TrackModel:
     import keras
     from keras import layers
+
     from twotrack.keras_track.backends import BACKENDS
     from twotrack.keras_track.track import KerasModel
 

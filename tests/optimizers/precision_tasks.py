@@ -8,10 +8,10 @@ from typing import Any
 import keras
 import numpy as np
 from keras.src.backend.common import dtypes
-from twotrack.keras_track import precision
 
 from tests.optimizers import probes
 from tests.optimizers.tasks import keras_float64
+from twotrack.keras_track import precision
 
 Arguments = Mapping[str, Any]
 

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 from scipy.special import expit, log_softmax, softmax
+
+from tests.optimizers.cases import Case, batches, initial_weights
 from twotrack.shared.curvature import draw_noise
 from twotrack.shared.losses import LossName
 from twotrack.shared.training import SGD, Adam, Lion, RMSprop, Sophia
-
-from tests.optimizers.cases import Case, batches, initial_weights
 
 Weights = list[np.ndarray]
 Update = Callable[[np.ndarray, np.ndarray, float, np.ndarray | None], np.ndarray]

@@ -6,10 +6,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from twotrack.shared.training import Sophia
-from twotrack.shared.verify.material import draw_material, draw_weights
-from twotrack.shared.verify.pair import OwnLoss
-from twotrack.shared.verify.subject import open_subject
 
 from tests.optimizers.networks import (
     output_shapes,
@@ -18,6 +14,10 @@ from tests.optimizers.networks import (
     track_model,
 )
 from tests.optimizers.tasks import keras_float64, one_torch_thread
+from twotrack.shared.training import Sophia
+from twotrack.shared.verify.material import draw_material, draw_weights
+from twotrack.shared.verify.pair import OwnLoss
+from twotrack.shared.verify.subject import open_subject
 
 Arguments = Mapping[str, Any]
 SPEC = Sophia(0.01, beta_2=0.7, gamma=20.0, epsilon=1e-4, interval=3)
@@ -47,6 +47,7 @@ def one_step(arguments: Arguments, report: object) -> list[float]:
 
 def _torch_step(spec: Sophia, weights: np.ndarray, gradients: np.ndarray, b: np.ndarray) -> np.ndarray:
     import torch
+
     from twotrack.torch_track import optimizers
 
     parameter = torch.nn.Parameter(torch.from_numpy(weights))
@@ -60,6 +61,7 @@ def _torch_step(spec: Sophia, weights: np.ndarray, gradients: np.ndarray, b: np.
 
 def _keras_step(spec: Sophia, weights: np.ndarray, gradients: np.ndarray, b: np.ndarray) -> np.ndarray:
     import keras
+
     from twotrack.keras_track import optimizers
 
     variable = keras.Variable(weights)
@@ -74,6 +76,7 @@ def defaults(arguments: Arguments, report: object) -> dict[str, dict[str, float]
     """Return the hyperparameters that Lion and Sophia have when only the learning rate is given."""
     if arguments["track"] == "torch":
         import torch
+
         from twotrack.torch_track.optimizers import Lion
         from twotrack.torch_track.optimizers import Sophia as Own
 
@@ -98,6 +101,7 @@ def _under_shared_names(group: Mapping[str, Any]) -> dict[str, float]:
 def config_round_trip(arguments: Arguments, report: object) -> list[dict[str, Any]]:
     """Return the serialised optimizers of keras_track, once as built and once after a round trip."""
     import keras
+
     from twotrack.keras_track import optimizers
 
     spec = Sophia(0.5, 0.1, 0.2, 0.3, 0.4, 7, 0.6)
@@ -158,6 +162,7 @@ def estimate_once(arguments: Arguments, report: object) -> tuple[dict, dict, lis
 
 def _torch_estimate(model: Any, inputs: np.ndarray) -> list:
     import torch
+
     from twotrack.torch_track import optimizers
     from twotrack.torch_track.curvature import Curvature
 
@@ -177,6 +182,7 @@ def _keras_estimate(model: Any, inputs: np.ndarray) -> list:
 def estimates_of_two_outputs(arguments: Arguments, report: object) -> list:
     """Return torch's estimates at many steps for x @ kernel and mean over time of x @ kernel, in float64."""
     import torch
+
     from twotrack.torch_track.curvature import Curvature
     from twotrack.torch_track.optimizers import Sophia as Own
 

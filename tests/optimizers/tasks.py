@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from twotrack.shared.training import Adam, RMSprop
 
 from tests.optimizers.cases import CASES, HIDDEN, INPUTS, OUTPUTS, Case, batches, initial_weights
+from twotrack.shared.training import Adam, RMSprop
 
 Arguments = Mapping[str, Any]
 
@@ -64,6 +64,7 @@ def train_stock_keras_lion(arguments: Arguments, report: object) -> dict[str, An
 
 def _train_keras(case: Case, make: Callable[[], Any]) -> dict[str, Any]:
     import keras
+
     from twotrack.keras_track import losses
     from twotrack.keras_track.curvature import Curvature
 
@@ -130,6 +131,7 @@ def _stock_torch(case: Case, parameters: Any) -> Any:
 def _train_torch(case: Case, make: Callable[[Any], Any], warm_up: bool) -> dict[str, Any]:
     import torch
     from torch import nn
+
     from twotrack.torch_track.curvature import Curvature
     from twotrack.torch_track.losses import LOSSES
 

@@ -5,12 +5,12 @@ from functools import cache
 
 import numpy as np
 import pytest
-from twotrack.shared.losses import LossName
-from twotrack.shared.training import Lion, Sophia
 
 from tests.optimizers import reference
 from tests.optimizers.cases import CASES, OUTPUTS, TINY_LOSS, batches, initial_weights
 from tests.support.workers import Workers
+from twotrack.shared.losses import LossName
+from twotrack.shared.training import Lion, Sophia
 
 TOLERANCE = 1e-10
 """The largest difference measured is 5.0e-14 with Sophia, which divides by tiny numbers, 2.6e-15 with all others."""

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from scipy import stats
 from scipy.special import expit, softmax
-from twotrack.shared.curvature import draw_noise
-from twotrack.shared.errors import UserError
-from twotrack.shared.losses import LossName
 
 from tests.optimizers.cases import OUTPUTS
 from tests.optimizers.reference import draw_labels
 from tests.support.workers import Workers
+from twotrack.shared.curvature import draw_noise
+from twotrack.shared.errors import UserError
+from twotrack.shared.losses import LossName
 
 TASKS = "tests.optimizers.sophia_tasks"
 TRACKS = ("torch", "keras:tensorflow", "keras:jax", "keras:torch")

@@ -4,10 +4,10 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from twotrack.shared.training import Lion, Sophia
 
 from tests.optimizers.cases import CASES
 from tests.support.workers import Workers
+from twotrack.shared.training import Lion, Sophia
 
 TASKS = "tests.optimizers.sophia_tasks"
 KERAS_TRACKS = ("keras:tensorflow", "keras:jax", "keras:torch")

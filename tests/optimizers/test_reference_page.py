@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+
 from twotrack.shared.training import OPTIMIZERS, Optimizer
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/optimizers.md").read_text()

@@ -1,9 +1,9 @@
 """Every parity test runs for every architecture of the convolutional chapter, most of them on every track."""
 
 import pytest
-from twotrack.shared.track import TRACKS
 
 from tests.support.cases import CASES, Case
+from twotrack.shared.track import TRACKS
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

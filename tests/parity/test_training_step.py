@@ -3,11 +3,11 @@
 from math import sqrt
 
 import numpy as np
-from twotrack.shared.training import Adam, OneCycle, Recipe
 
 from tests.support import reference_network, tolerances
 from tests.support.cases import Case, real_batch
 from tests.support.models import Models, Trained
+from twotrack.shared.training import Adam, OneCycle, Recipe
 
 # Few images: the unbiased variance would then miss by 1e-4, twenty times the tolerance.
 BATCH_SIZE = 4

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import xxhash
+
 from twotrack.shared import chapters
 from twotrack.shared.harness import prediction
 from twotrack.shared.harness.run_folder import read
@@ -75,6 +76,7 @@ def torch_second_bias(arguments: Arguments, report: object) -> dict[str, Any]:
 def torch_optimizer(arguments: Arguments, report: object) -> dict[str, Any]:
     """Train a few weights by our optimizer with switches and by torch's own; return both, and what has acted."""
     import torch
+
     from twotrack.torch_track import native
 
     spec = replace(OPTIMIZERS[arguments["name"]], **arguments["changes"])

@@ -7,6 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+from tests.support.command_line import twotrack
+from tests.support.jobs import small_source
+from tests.support.workers import Workers
 from twotrack.shared.cli.console import _title
 from twotrack.shared.harness import ablation
 from twotrack.shared.harness.ablation import Ablation
@@ -14,10 +18,6 @@ from twotrack.shared.harness.comparison import Request
 from twotrack.shared.profiles import SWITCHES
 from twotrack.shared.report.ablation import ablation_json, ablation_markdown, ablation_text, changes
 from twotrack.shared.statistics import score_difference
-
-from tests.support.command_line import twotrack
-from tests.support.jobs import small_source
-from tests.support.workers import Workers
 
 TRACKS = ("torch", "keras:torch")
 SEED = 4

@@ -6,6 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+from tests.support.jobs import train
+from tests.support.runs import make_run
+from tests.support.workers import Workers
 from twotrack.shared import profiles
 from twotrack.shared.differences.ledger import LEDGER
 from twotrack.shared.differences.spec import never_used
@@ -13,10 +17,6 @@ from twotrack.shared.errors import UserError
 from twotrack.shared.harness import continuing
 from twotrack.shared.harness.comparison import Request, plan
 from twotrack.shared.profiles import INITIALISATION, KEPT, SWITCHES
-
-from tests.support.jobs import train
-from tests.support.runs import make_run
-from tests.support.workers import Workers
 
 TASKS = "tests.profiles.tasks:"
 BN_GAP = {"architecture": "bn_gap", "filters": "4", "hidden_size": "8"}

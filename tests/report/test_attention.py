@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from tests.support.pages import Page
+from tests.support.runs import make_run, record_of
 from twotrack.shared import datasets, initial_weights
 from twotrack.shared.chapters import CHAPTERS
 from twotrack.shared.harness.run_folder import Run
 from twotrack.shared.harness.training import describe
 from twotrack.shared.report import attention, write_report
-
-from tests.support.pages import Page
-from tests.support.runs import make_run, record_of
 
 CHAPTER = CHAPTERS["churn_transformer"]
 DATA = CHAPTER.data()

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from twotrack.shared.report.headline import headline
-from twotrack.shared.report.tables import difference_rows
 
 from tests.support.runs import answers, make_run
+from twotrack.shared.report.headline import headline
+from twotrack.shared.report.tables import difference_rows
 
 LABELS = np.arange(2000, dtype=np.int32) % 10
 

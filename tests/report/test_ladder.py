@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 import typer
+
+from tests.support.pages import Page
+from tests.support.runs import make_run
 from twotrack.shared.cli import compare as command
 from twotrack.shared.differences.ledger import LEDGER
 from twotrack.shared.errors import UserError
@@ -13,9 +16,6 @@ from twotrack.shared.report import ladder, write_report
 from twotrack.shared.report.ladder import FILE, LadderRecord
 from twotrack.shared.verify.ladder import Subject, TrackResult
 from twotrack.shared.verify.rungs import LayerDifference, Verdict
-
-from tests.support.pages import Page
-from tests.support.runs import make_run
 
 LAYERS = [LayerDifference("conv1", "Conv2D", 0.0, 3e-7), LayerDifference("logits", "Dense", 4e-16, None)]
 DATA = Verdict("data", True, "same bytes, f00d")

@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 from scipy.special import softmax
+
+from tests.support.pages import Page
+from tests.support.runs import answers, make_run, record_of
 from twotrack.shared import metrics
 from twotrack.shared.chapters import CHAPTERS
 from twotrack.shared.datasets.mnist import EMBEDDED
@@ -18,9 +21,6 @@ from twotrack.shared.harness.training import describe
 from twotrack.shared.profiles import switched
 from twotrack.shared.report import _confusions, disagreements, find_runs, tables, write_report
 from twotrack.shared.report.commands import reproducing
-
-from tests.support.pages import Page
-from tests.support.runs import answers, make_run, record_of
 
 ARRAYS = EMBEDDED.arrays()
 LABELS = ARRAYS["test_labels"].astype(np.int32)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+
 from twotrack.shared import chapters, initial_weights
 from twotrack.shared.track import open_track
 

@@ -1,9 +1,9 @@
 """Padding never changes an output, not by a bit; real months always do."""
 
 import pytest
-from twotrack.shared.track import TRACKS
 
 from tests.support.workers import Workers
+from twotrack.shared.track import TRACKS
 
 MODELS = [
     ("churn_rnn", {}),

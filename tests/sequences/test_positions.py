@@ -3,6 +3,7 @@
 from math import cos, sin
 
 import numpy as np
+
 from twotrack.shared.positions import sinusoids
 
 

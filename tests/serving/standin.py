@@ -15,6 +15,7 @@ from typing import Any
 
 import grpc
 import numpy as np
+
 from twotrack.shared.serving.protos import protos
 
 MESSAGES = protos()

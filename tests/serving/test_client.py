@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from twotrack.shared.errors import UserError
-from twotrack.shared.serving.client import PROTOCOLS, Answer, Request, ask
 
 from tests.serving.standin import DIGITS, LOADING, MONTHLY, PAYMENTS
 from tests.support.command_line import python, twotrack
+from twotrack.shared.errors import UserError
+from twotrack.shared.serving.client import PROTOCOLS, Answer, Request, ask
 
 LOADED = """
 import json, sys

@@ -11,14 +11,14 @@ from typing import Any
 
 import psutil
 import pytest
+
+from tests.serving import fake_server
+from tests.support.command_line import Running, twotrack, wait_until
 from twotrack.shared.errors import UserError, WorkerDiedError
 from twotrack.shared.serving import server
 from twotrack.shared.serving.launch import BINARY, DOCKER, IMAGE, Ports
 from twotrack.shared.serving.repository import read_repository
 from twotrack.shared.serving.server import serving
-
-from tests.serving import fake_server
-from tests.support.command_line import Running, twotrack, wait_until
 
 CONFIG = """
 # the model of the chapter; name: "not this one"

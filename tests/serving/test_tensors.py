@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+from tests.support.workers import Workers
 from twotrack.shared.errors import UserError
 from twotrack.shared.serving.protos import protos
 from twotrack.shared.serving.tensors import from_proto, to_proto
-
-from tests.support.workers import Workers
 
 DTYPES = ("bool", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 ARRAYS = [np.arange(-2, 4).reshape(2, 3, 1).astype(name) for name in DTYPES]

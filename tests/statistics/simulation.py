@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
+
 from twotrack.shared import statistics
 from twotrack.shared.statistics.verdict import decide, over_seeds
 

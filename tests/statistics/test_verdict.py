@@ -7,11 +7,11 @@ import pytest
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.weightstats import ttost_paired
+
+from tests.statistics.simulation import MARGINS, rates, whole_verdicts
 from twotrack.shared import metrics, statistics
 from twotrack.shared.statistics.areas import bootstrap
 from twotrack.shared.statistics.power import seeds_to_decide
-
-from tests.statistics.simulation import MARGINS, rates, whole_verdicts
 
 EXAMPLES = 400
 LABELS = (np.arange(EXAMPLES) % 3 == 0).astype(np.int32)

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+
 from twotrack.shared import chapters, initial_weights
 from twotrack.shared.datasets.spec import Dataset
 

@@ -15,6 +15,7 @@ from typing import Any
 from unittest.mock import patch
 
 import psutil
+
 from twotrack.shared.cli import main
 
 SCRIPT = Path(sys.executable).with_name("twotrack")

@@ -4,14 +4,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tests.support.workers import Workers
 from twotrack.shared.datasets import Source
 from twotrack.shared.datasets.files import DataFile, write_arrays
 from twotrack.shared.datasets.mnist import EMBEDDED
 from twotrack.shared.harness.comparison import Request, plan
 from twotrack.shared.harness.records import Job
 from twotrack.shared.harness.run_folder import Run, read
-
-from tests.support.workers import Workers
 
 EXAMPLES, BATCH_SIZE = 512, 128
 STORED = {"train": 600, "test": 500}

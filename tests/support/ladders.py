@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from tests.support.workers import Workers
 from twotrack.shared.verify import accuracy
 from twotrack.shared.verify.ladder import Ladder
-
-from tests.support.workers import Workers
 
 
 class SharedLadder(Ladder):

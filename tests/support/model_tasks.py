@@ -5,13 +5,13 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+
+from tests.support.cases import real_batch
 from twotrack.shared import chapters
 from twotrack.shared.bridge import BridgeError
 from twotrack.shared.datasets.batches import Batch
 from twotrack.shared.track import Track, TrackModel, open_track
 from twotrack.shared.training import Adam, Constant, Recipe
-
-from tests.support.cases import real_batch
 
 Arguments = Mapping[str, Any]
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from twotrack.shared import __version__, chapters, datasets, metrics
 from twotrack.shared.harness.records import (
     SCHEMA_VERSION,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+
 from twotrack.shared import chapters, statistics
 from twotrack.shared.harness.run_folder import Run
 from twotrack.shared.statistics import Estimate

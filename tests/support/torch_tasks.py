@@ -31,6 +31,7 @@ def one_cycle(arguments: Mapping[str, Any], report: object) -> list[float]:
 def adam_on_quadratic(arguments: Mapping[str, Any], report: object) -> list[list[float]]:
     """Minimise sum(curvature * w^2) / 2 in float64 with torch_track's Adam; return w after every step."""
     import torch
+
     from twotrack.shared.training import Adam
     from twotrack.torch_track import optimizers
 

@@ -5,6 +5,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
+
 from twotrack.shared.harness.processes import Worker
 
 _start, _stop = Worker.__init__, Worker.__exit__

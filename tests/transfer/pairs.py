@@ -28,6 +28,7 @@ def build_torch() -> Any:
     from collections import OrderedDict
 
     from torch import nn
+
     from twotrack.torch_track.layers import BatchNorm2d, GlobalAveragePooling2d
 
     base = OrderedDict(

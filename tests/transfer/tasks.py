@@ -5,6 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+
+from tests.transfer import pairs
 from twotrack.shared import chapters, initial_weights
 from twotrack.shared.datasets.batches import Batch
 from twotrack.shared.track import open_track
@@ -12,8 +14,6 @@ from twotrack.shared.training import AdamW, Constant, Recipe
 from twotrack.shared.transfer import chosen
 from twotrack.shared.verify.material import draw_material, draw_weights
 from twotrack.shared.verify.subject import open_subject
-
-from tests.transfer import pairs
 
 STEPS, REVIEWS = 3, 8
 RECIPE = Recipe(AdamW(1e-2, weight_decay=0.01), Constant(), REVIEWS, epochs=1)

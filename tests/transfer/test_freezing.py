@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from twotrack.shared.track import TRACKS
-from twotrack.shared.verify.ladder import Subject
 
 from tests.bert import folders
 from tests.support.workers import Workers
+from twotrack.shared.track import TRACKS
+from twotrack.shared.verify.ladder import Subject
 
 HEAD = {"head.logits.bias", "head.logits.kernel"}
 LAST = {"base.conv2.bias", "base.conv2.kernel"}

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+from tests.transfer.test_transfer import transfer
 from twotrack.shared.chapters import CHAPTERS
 from twotrack.shared.datasets.batches import Batch
 from twotrack.shared.datasets.spec import Dataset, Split
@@ -14,8 +16,6 @@ from twotrack.shared.harness.records import Job
 from twotrack.shared.profiles import Switches
 from twotrack.shared.track import TrackModel
 from twotrack.shared.training import SGD, Constant, Recipe
-
-from tests.transfer.test_transfer import transfer
 
 TRAIN, VALIDATION, BATCH_SIZE = 10, 6, 4
 WEIGHTS = {"base.block2.kernel": np.ones((2, 2), np.float32), "head.logits.kernel": np.ones((2, 1), np.float32)}

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from twotrack.shared import initial_weights
 from twotrack.shared.chapters import CHAPTERS
 from twotrack.shared.errors import UserError

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from twotrack.shared.verify.accuracy import SEEDS, Outcome, check
 
 LABELS = np.arange(400) % 2

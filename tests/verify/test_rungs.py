@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from twotrack.shared.verify.rungs import (
     check_forward,
     check_gradients,

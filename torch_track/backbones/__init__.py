@@ -3,6 +3,7 @@
 import importlib
 
 from torch import nn
+
 from twotrack.shared.backbones.spec import Backbone
 
 

@@ -5,6 +5,7 @@ from collections import OrderedDict
 import numpy as np
 import torch
 from torch import Tensor, nn
+
 from twotrack.shared import initial_weights
 from twotrack.shared.differences.measured import Measured
 from twotrack.torch_track import weights

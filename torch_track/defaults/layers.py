@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
 from twotrack.shared.bridge.layouts import dense_after_flatten
 from twotrack.shared.differences import samples
 from twotrack.shared.differences.measured import Measured

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, RandomSampler
+
 from twotrack.shared.differences import samples
 from twotrack.shared.differences.measured import Measured
 

@@ -8,6 +8,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 from torch.nn import functional
+
 from twotrack.shared.differences import samples
 from twotrack.shared.differences.measured import Measured
 from twotrack.shared.losses import as_targets

@@ -6,6 +6,7 @@ from math import sqrt
 import numpy as np
 import torch
 from torch import nn, optim
+
 from twotrack.shared import training
 from twotrack.shared.differences import samples
 from twotrack.shared.differences.measured import Measured

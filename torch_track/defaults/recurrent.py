@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import torch
 from torch import Tensor, nn
+
 from twotrack.shared.bridge.layouts import GRU_GATES
 from twotrack.shared.differences import samples
 from twotrack.shared.differences.measured import Measured

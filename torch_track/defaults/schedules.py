@@ -3,6 +3,7 @@
 import torch
 from torch import nn, optim
 from torch.optim import lr_scheduler
+
 from twotrack.shared.differences.measured import Measured
 from twotrack.shared.training import SGD, OneCycle, Recipe
 from twotrack.torch_track import optimizers

@@ -5,6 +5,7 @@ Source: as churn_mlp; gradients that vanish with depth: Hochreiter 1991, Glorot 
 """
 
 from torch import nn
+
 from twotrack.shared.chapters.activations import Config
 from twotrack.torch_track.models.churn_mlp import MLP
 

@@ -5,6 +5,7 @@ Source: Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 200
 """
 
 from torch import nn
+
 from twotrack.shared.chapters.churn_rnn import Config
 from twotrack.torch_track.layers import LSTM
 from twotrack.torch_track.models.churn_rnn import Recurrent

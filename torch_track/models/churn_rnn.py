@@ -7,6 +7,7 @@ Source: Elman 1990, with two layers.
 from collections.abc import Callable
 
 from torch import Tensor, nn
+
 from twotrack.shared.chapters.churn_rnn import NUM_FEATURES, Config
 from twotrack.torch_track.layers import RNN, last_real
 

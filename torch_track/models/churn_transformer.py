@@ -5,6 +5,7 @@ Source: Vaswani et al. 2017; pre-norm: Xiong et al. 2020.
 """
 
 from torch import Tensor, nn
+
 from twotrack.shared.chapters.churn_rnn import NUM_FEATURES
 from twotrack.shared.chapters.churn_transformer import Config
 from twotrack.torch_track.layers import MaskedMean, Positions

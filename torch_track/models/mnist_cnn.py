@@ -6,6 +6,7 @@ and global average pooling (Lin et al. 2014).
 """
 
 from torch import Tensor, nn
+
 from twotrack.shared.chapters.mnist_cnn import IMAGE_SIZE, NUM_CLASSES, Config
 from twotrack.torch_track.layers import BatchNorm2d, GlobalAveragePooling2d
 

@@ -5,6 +5,7 @@ Source: Rosenblatt 1958 for the neuron, Cox 1958 for its training by the log-lik
 """
 
 from torch import Tensor, nn
+
 from twotrack.shared.chapters.neuron import FEATURES, Config
 
 

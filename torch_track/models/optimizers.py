@@ -5,6 +5,7 @@ Source: as churn_mlp.
 """
 
 from torch import nn
+
 from twotrack.shared.chapters.optimizers import Config
 from twotrack.torch_track.models.churn_mlp import MLP
 

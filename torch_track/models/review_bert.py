@@ -7,6 +7,7 @@ Reimers and Gurevych 2019.
 
 import torch
 from torch import Tensor, nn
+
 from twotrack.shared.bert.config import BertConfig
 from twotrack.shared.bert.folder import open_folder
 from twotrack.shared.chapters.review_bert import LAST_BLOCKS, Config

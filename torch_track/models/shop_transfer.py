@@ -5,6 +5,7 @@ Source: EfficientNet: Tan and Le 2019; ResNet: He et al. 2016; ViT: Dosovitskiy 
 """
 
 from torch import Tensor, nn
+
 from twotrack.shared.chapters.shop_transfer import Config, backbone
 from twotrack.torch_track import backbones
 from twotrack.torch_track.layers import head

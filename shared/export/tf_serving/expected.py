@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+
 from twotrack.shared.export.tf_serving import prediction_log
 from twotrack.shared.export.tf_serving.prediction_log import Request
 

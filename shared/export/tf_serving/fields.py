@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+
 from twotrack.shared.datasets import tabular
 from twotrack.shared.datasets.customer import Customer
 from twotrack.shared.datasets.spec import Dataset

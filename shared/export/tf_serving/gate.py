@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from google.protobuf.message import DecodeError
+
 from twotrack.shared.export.check import NOT_REACHED, PASSED, REFUSED, TOLERANCE, Check, Compared
 from twotrack.shared.export.formats import Format
 from twotrack.shared.export.subject import Subject

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import jinja2
 import numpy as np
+
 from twotrack.shared.export.tf_serving import expected, folders, loaded
 from twotrack.shared.export.tf_serving.names import DEFAULT
 from twotrack.shared.serving import GRPC_PORT, REST_PORT

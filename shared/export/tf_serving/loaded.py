@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
 from twotrack.shared.export.tf_serving.loader import LoadedModel, Place
 from twotrack.shared.export.tf_serving.names import DEFAULT
 from twotrack.shared.serving.protos import protos

@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+
 from twotrack.shared.errors import UserError
 from twotrack.shared.serving.protos import protos
 

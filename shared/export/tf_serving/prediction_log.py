@@ -12,6 +12,7 @@ from typing import Any
 import google_crc32c
 import numpy as np
 from google.protobuf.message import DecodeError
+
 from twotrack.shared.errors import UserError
 from twotrack.shared.export.tf_serving.names import CLASSIFY
 from twotrack.shared.serving.protos import protos

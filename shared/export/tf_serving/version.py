@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+
 from twotrack.shared import __version__
 from twotrack.shared.export.subject import Subject
 from twotrack.shared.export.tf_serving import expected, prediction_log

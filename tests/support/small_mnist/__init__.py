@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
+
 from twotrack.shared import datasets
 
 TRAIN, TEST = 600, 200
