@@ -45,6 +45,16 @@ def describe(input_shape: InputShape) -> dict[str, Input]:
     return {name: one if isinstance(one, Input) else Input(tuple(one)) for name, one in given.items()}
 
 
+def example(inputs: Mapping[str, Input]) -> "dict[str, np.ndarray]":
+    """Return a batch of two that any model takes: zeros, and masks that hide nothing."""
+    import numpy as np
+
+    return {
+        name: np.ones((2, *one.shape), bool) if one.kind == "mask" else np.zeros((2, *one.shape))
+        for name, one in inputs.items()
+    }
+
+
 def by_name(inputs: "Inputs") -> "dict[str, np.ndarray]":
     """Return arrays by name; a single one is called `input`."""
     return dict(inputs) if isinstance(inputs, Mapping) else {ONLY: inputs}

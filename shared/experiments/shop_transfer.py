@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from twotrack.shared import initial_weights, metrics
+from twotrack.shared import metrics
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.experiments.lab import Lab
 from twotrack.shared.experiments.spec import Claim, Curves, Finding, Progress, Table
-from twotrack.shared.harness import fitting
+from twotrack.shared.harness.fitting import Fit, Stopwatch, fresh_model, in_batches
 from twotrack.shared.track import open_track
 
 IMAGES = (10, 50, 100, 500)
@@ -55,18 +55,14 @@ def _accuracy(lab: Lab, line: str, count: int, progress: Progress) -> float:
     dataset = few_of_each(chapter.data(config=config), count)
     recipe = chapter.recipe(recipe_name)
     recipe = replace(recipe, epochs=_epochs(len(dataset.train) // recipe.batch_size))
-    model = open_track(lab.track, "auto").build(chapter, config, lab.seed)
-    shapes = {name: array.shape for name, array in model.weights().items()}
-    model.load_weights(initial_weights.start(chapter, config, shapes, lab.seed))
+    model = fresh_model(open_track(lab.track, "auto"), chapter, config, lab.seed)
 
     def report(phase: str, figures: object) -> None:
         progress(f"{line}, {count} a class: {phase}")
 
-    trained, data = fitting.for_stage(model, dataset, chapter, config, recipe, report)
-    stage = fitting.Stage(trained, data, recipe, chapter, lab.seed, fitting.Stopwatch(), report)
-    stage.run(fitting.Progress(recipe.epochs * (len(dataset.train) // recipe.batch_size)))
+    Fit(model, dataset, chapter, config, recipe, lab.seed, Stopwatch(), report).run()
     test = dataset.test.first(TESTED)
-    return metrics.score("accuracy", fitting.in_batches(model.predict, dataset, test.inputs, 50), test.labels)
+    return metrics.score("accuracy", in_batches(model.predict, dataset, test.inputs, 50), test.labels)
 
 
 def _epochs(steps_per_epoch: int) -> int:

@@ -2,17 +2,21 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Any
+
+import xxhash
 
 from twotrack.shared import __version__, chapters, metrics
+from twotrack.shared.chapters.spec import Chapter
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.harness.environment import environment, peak_resident_bytes, resident_bytes
-from twotrack.shared.harness.fitting import Fit, Report, Stopwatch, in_batches
+from twotrack.shared.harness.fitting import Fit, Report, Stopwatch, fresh_model, in_batches
 from twotrack.shared.harness.records import SCHEMA_VERSION, DataRecord, Job, MemoryRecord, RunRecord, TimingRecord
 from twotrack.shared.harness.run_folder import RunWriter
-from twotrack.shared.track import open_track
+from twotrack.shared.track import Precision, TrackModel, open_track
 from twotrack.shared.training import Recipe
 
 
@@ -32,12 +36,16 @@ class Trainer:
         """
         chapter = chapters.get(job.chapter)
         config = chapter.configure(job.settings)
-        dataset = chapter.data(job.source, config)
+        recipe = replace(chapter.recipe(job.recipe, job.settings), epochs=job.epochs)
+        whole = chapter.data(job.source, config)
+        dataset = replace(whole, train=whole.train.first(job.examples)) if job.examples else whole
         watch = Stopwatch(self._track)
         with RunWriter(job.folder) as writer:
             report("building", {})
-            model = watch.time("build", lambda: self._track.build(chapter, config, job.seed, job.switched))
-            fit = Fit(model, dataset, chapter, job, watch, report)
+            model = watch.time("build", lambda: self._build(job, chapter, config))
+            start = model.weights()
+            parameters = sum(start[name].size for name in model.trainable_names())
+            fit = Fit(model, dataset, chapter, config, recipe, job.seed, watch, report)
             fit.run()
             report("testing", {})
             size = chapter.predict_batch
@@ -52,11 +60,11 @@ class Trainer:
                     job=job,
                     device=self._track.device,
                     config=asdict(config),
-                    recipe=describe(fit.recipe),
-                    data=_data_record(dataset, fit),
+                    recipe=describe(recipe),
+                    data=_data_record(whole, len(dataset.train)),
                     switched=[name for name in job.switched if name in model.switches.acted],
-                    parameters=fit.parameters,
-                    initial_weights=fit.initial_weights,
+                    parameters=parameters,
+                    initial_weights={name: xxhash.xxh3_128_hexdigest(array) for name, array in start.items()},
                     batches=fit.progress.digest.hexdigest(),
                     steps=fit.progress.steps,
                     epochs=fit.progress.epochs,
@@ -67,6 +75,13 @@ class Trainer:
                     files=files,
                 )
             )
+
+    def _build(self, job: Job, chapter: Chapter, config: Any) -> TrackModel:
+        precision: Precision = "float64" if job.exact else "float32"
+        model = fresh_model(self._track, chapter, config, job.seed, precision, job.switched, job.continues)
+        if job.exact:
+            model.probe().remove_dropout()
+        return model
 
     def _memory(self) -> MemoryRecord:
         return MemoryRecord(
@@ -85,12 +100,12 @@ def describe(recipe: Recipe) -> dict[str, object]:
     return plain
 
 
-def _data_record(dataset: Dataset, fit: Fit) -> DataRecord:
+def _data_record(dataset: Dataset, examples: int) -> DataRecord:
     return DataRecord(
         name=dataset.name,
         source=dataset.source,
         fingerprint=dataset.fingerprint,
-        train=fit.examples,
+        train=examples,
         validation=len(dataset.validation),
         test=len(dataset.test),
     )

@@ -11,11 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from twotrack.shared import chapters, initial_weights, statistics
+from twotrack.shared import chapters, statistics
 from twotrack.shared.chapters.spec import Chapter
 from twotrack.shared.datasets.batches import TrainingBatches
 from twotrack.shared.datasets.spec import Dataset
-from twotrack.shared.harness.fitting import for_stage, in_batches
+from twotrack.shared.harness.fitting import (
+    Progress,
+    Stage,
+    Stopwatch,
+    for_stage,
+    fresh_model,
+    in_batches,
+    load_start,
+    silent,
+)
 from twotrack.shared.metrics import METRICS
 from twotrack.shared.track import open_track
 from twotrack.shared.verify.rungs import Verdict
@@ -31,19 +40,17 @@ def measure(arguments: Mapping[str, Any], report: Callable[[str, Mapping[str, ob
     chapter = chapters.get(arguments["chapter"])
     recipe = chapter.recipe(arguments["recipe"], arguments["settings"])
     config = chapter.configure(arguments["settings"])
-    whole = track.build(chapter, config, seed=0)
-    shapes = {name: array.shape for name, array in whole.weights().items()}
-    whole.load_weights(initial_weights.start(chapter, config, shapes, seed=0))
-    model, dataset = for_stage(whole, _few(chapter, config), chapter, config, recipe, report)
-    model.compile(recipe, recipe.learning_rates(len(dataset.train) // BATCH_SIZE))
+    whole = fresh_model(track, chapter, config, seed=0)
+    model, dataset = for_stage(whole, _few(chapter, config), chapter, config, recipe, silent)
+    batches = [TrainingBatches(dataset, dataset.train, BATCH_SIZE, seed, chapter.loss) for seed in range(SEEDS)]
+    stage = Stage(model, recipe.optimizer, recipe.learning_rates(len(batches[0])), Stopwatch())
     fresh, outputs = model.snapshot(), []
     for seed in range(SEEDS):  # one compiled model serves all seeds
         report(f"accuracy {seed + 1}/{SEEDS}", {})
         model.restore(fresh)
         model.reseed(seed)
-        whole.load_weights(initial_weights.start(chapter, config, shapes, seed))
-        for batch in TrainingBatches(dataset, dataset.train, BATCH_SIZE, seed).epoch(0):
-            model.train_step(batch)
+        load_start(whole, chapter, config, seed)
+        stage.train_epoch(batches[seed], 0, Progress(len(batches[seed])))
         outputs.append(in_batches(model.predict, dataset, dataset.validation.inputs, chapter.predict_batch))
     file = Path(arguments["folder"]) / "accuracy.npz"
     np.savez(file, outputs=np.stack(outputs), labels=dataset.validation.labels, examples=len(dataset.train))

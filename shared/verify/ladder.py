@@ -24,7 +24,6 @@ from twotrack.shared.verify.trace import Trace, load
 
 RUNGS = ("data", "parameters", "forward", "gradients", "training", "accuracy")
 REFERENCE = "torch"
-STEPS = 20
 _MEMORY_PER_WORKER = 2 * 2**30
 
 OnPhase = Callable[[str, str], None]
@@ -160,7 +159,7 @@ def _observe_all(
 
 def _observe(subject: Subject, track: str, worker: Worker, folder: Path, on_phase: OnPhase) -> Observation:
     folder.mkdir()
-    arguments = subject.arguments | {"track": track, "folder": str(folder), "steps": STEPS}
+    arguments = subject.arguments | {"track": track, "folder": str(folder)}
 
     def show(figures: Mapping[str, Any]) -> None:
         on_phase(track, figures["phase"])
@@ -195,7 +194,7 @@ def _layers(verdicts: Sequence[Verdict], torch: Observation, keras: Observation)
 
 
 def _data(torch: Observation, keras: Observation) -> Verdict:
-    return rungs.check_data(torch.facts, keras.facts)
+    return rungs.check_data(torch.traces["float64"], keras.traces["float64"])
 
 
 def _parameters(torch: Observation, keras: Observation) -> Verdict:
@@ -257,7 +256,7 @@ def _suspect_of(verdict: Verdict, inputs: frozenset[str], ours: Mapping, theirs:
 def _layer_facts(observation: Observation, path: str) -> tuple[str, Mapping[str, Any]]:
     for layer in observation.traces["float64"].layers:
         if layer.path == path:
-            return layer.kind, layer.facts
+            return layer.kind, layer.hyperparameters
     return "", {}
 
 

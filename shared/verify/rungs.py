@@ -51,11 +51,20 @@ def relative(ours: np.ndarray, theirs: np.ndarray, scale: float | None = None) -
     return float(difference / largest) if largest > 0 else float(difference)
 
 
-def check_data(torch: Mapping[str, Any], keras: Mapping[str, Any]) -> Verdict:
-    """Compare the hashes of what both sides were fed."""
-    same = torch["fingerprint"] == keras["fingerprint"]
-    detail = f"same bytes, {torch['fingerprint'][:12]}" if same else "the two sides were fed different bytes"
+def check_data(torch: Trace, keras: Trace) -> Verdict:
+    """Compare the hashes of what both sides were trained on."""
+    if len(torch.losses) != len(keras.losses):
+        keras_fed, torch_fed = (f"{len(side.losses)} batches in {_epochs(side)}" for side in (keras, torch))
+        detail = f"Keras was fed {keras_fed}, torch {torch_fed}"
+        return Verdict("data", False, detail)
+    same = torch.batches == keras.batches
+    detail = f"same bytes, {torch.batches[:12]}" if same else "the two sides were fed different bytes"
     return Verdict("data", same, detail)
+
+
+def _epochs(trace: Trace) -> str:
+    count = len(set(trace.epochs))
+    return f"{count} epoch{'' if count == 1 else 's'}"
 
 
 def check_parameters(torch: Mapping[str, Any], keras: Mapping[str, Any]) -> Verdict:
@@ -199,7 +208,22 @@ def check_training(torch: Mapping[str, Any], keras: Mapping[str, Any], ours: Tra
         if worst > limit:
             detail = _training_detail(step + 1, one, other, name, weights.get(name, 0.0))
             return Verdict("training", False, detail, worst, limit=limit, where=name)
-    return Verdict("training", True, f"{len(ours.losses)} steps compared", worst, limit=limit)
+    return _after_training(ours, theirs, worst)
+
+
+def _after_training(keras: Trace, torch: Trace, worst: float) -> Verdict:
+    """Compare what validation saw after each epoch, and the trained model's outputs in inference mode."""
+    limit = TOLERANCES["training"].limit
+    for epoch, (loss, other) in enumerate(zip(keras.validation, torch.validation, strict=True), start=1):
+        if (difference := relative(np.array(loss), np.array(other))) > limit:
+            detail = f"epoch {epoch}: the validation loss is {loss:.6g} in Keras, {other:.6g} in torch"
+            return Verdict("training", False, detail, difference, limit=limit, where="validation")
+    outputs = max(map(relative, keras.trained_outputs, torch.trained_outputs), default=0.0)
+    if outputs > limit:
+        detail = f"the outputs after training differ by {outputs:.1e}, on equal weights"
+        return Verdict("training", False, detail, outputs, limit=limit, where="outputs")
+    steps, epochs = len(keras.losses), _epochs(keras)
+    return Verdict("training", True, f"{steps} steps in {epochs} compared", max(worst, outputs), limit=limit)
 
 
 def _rates(rates: Mapping[str, float]) -> str:

@@ -10,22 +10,7 @@ from typing import Any
 
 import numpy as np
 
-
-@dataclass
-class LayerTrace:
-    """One call of a named layer in inference mode."""
-
-    path: str
-    """Canonical path; a second call of a shared layer ends in #2."""
-    kind: str
-    """Class name."""
-    leaf: bool
-    """Has no layers inside."""
-    facts: dict[str, Any]
-    """Hyperparameters under names common to both frameworks."""
-    inputs: list[np.ndarray]
-    outputs: list[np.ndarray]
-    """What may stand for the layer's output: every tensor it returns, and the value before a fused activation."""
+from twotrack.shared.probe import LayerTrace
 
 
 @dataclass
@@ -39,6 +24,14 @@ class Trace:
     """Before each training step."""
     weights: list[dict[str, np.ndarray]] = field(default_factory=list)
     """After each training step, trainable and not."""
+    epochs: list[int] = field(default_factory=list)
+    """Of each training step, 0-based."""
+    batches: str = ""
+    """XXH3-128 of the bytes of all training batches."""
+    validation: list[float] = field(default_factory=list)
+    """The loss on a chapter's validation split, after each epoch."""
+    trained_outputs: list[np.ndarray] = field(default_factory=list)
+    """As `outputs`, after training."""
 
 
 def save(trace: Trace, file: Path) -> dict[str, Any]:
@@ -49,6 +42,7 @@ def save(trace: Trace, file: Path) -> dict[str, Any]:
         _put(arrays, f"{number}.out", layer.outputs)
     _put(arrays, "outputs", trace.outputs)
     arrays |= {f"gradient.{name}": array for name, array in trace.gradients.items()}
+    _put(arrays, "trained", trace.trained_outputs)
     for step, weights in enumerate(trace.weights):
         arrays |= {f"weight.{step}.{name}": array for name, array in weights.items()}
     np.savez(file, **arrays)
@@ -63,6 +57,10 @@ def save(trace: Trace, file: Path) -> dict[str, Any]:
         "outputs": len(trace.outputs),
         "gradients": list(trace.gradients),
         "losses": trace.losses,
+        "epochs": trace.epochs,
+        "batches": trace.batches,
+        "validation": trace.validation,
+        "trained_outputs": len(trace.trained_outputs),
         "weights": [list(weights) for weights in trace.weights],
     }
 
@@ -87,6 +85,10 @@ def load(content: Mapping[str, Any]) -> Trace:
             outputs=_take(arrays, "outputs", content["outputs"]),
             gradients={name: arrays[f"gradient.{name}"] for name in content["gradients"]},
             losses=content["losses"],
+            epochs=content["epochs"],
+            batches=content["batches"],
+            validation=content["validation"],
+            trained_outputs=_take(arrays, "trained", content["trained_outputs"]),
             weights=[
                 {name: arrays[f"weight.{step}.{name}"] for name in names}
                 for step, names in enumerate(content["weights"])
