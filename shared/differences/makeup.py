@@ -1,12 +1,13 @@
 """What a chapter is made of, read from its built model and its recipe; worker task."""
 
-import importlib
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from twotrack.shared import chapters
+from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.chapters.spec import RECIPE_SETTINGS, Chapter
 from twotrack.shared.differences.spec import LayerMakeup, Makeup
+from twotrack.shared.track import Track, open_track
 from twotrack.shared.training import Constant, Recipe
 
 Settings = Mapping[str, str]
@@ -35,15 +36,13 @@ def layers(arguments: Mapping[str, Any], report: Callable[[str, Mapping[str, obj
     """Worker task of a Keras track: return the layers of the chapter's model under each of its variants."""
     report("building the chapter", {})
     chapter = chapters.get(arguments["chapter"])
-    build = importlib.import_module(f"twotrack.keras_track.models.{chapter.slug}").build
-    return [_layers(build(chapter.configure(settings))) for settings in arguments["variants"]]
+    track = open_track(arguments["track"], "cpu")
+    return [_layers(track, chapter, settings) for settings in arguments["variants"]]
 
 
-def _layers(model: Any) -> list[dict[str, Any]]:
-    from twotrack.keras_track.facts import facts
-
-    found = model._flatten_layers(include_self=False)
-    return [{"kinds": [base.__name__ for base in type(one).__mro__], "facts": facts(one)} for one in found]
+def _layers(track: Track, chapter: Chapter, settings: Settings) -> list[dict[str, Any]]:
+    model = track.build(whole_pair(chapter, chapter.configure(settings)), seed=0)
+    return [{"kinds": kinds, "facts": dict(hyperparameters)} for kinds, hyperparameters in model.probe().layers()]
 
 
 def makeup(chapter: Chapter, recipe: Recipe, settings: Settings, layers: list[dict[str, Any]]) -> Makeup:

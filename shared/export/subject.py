@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from twotrack.shared import __version__, chapters, datasets, metrics, profiles
+from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.chapters.spec import Chapter
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.export.formats import INPUT_TYPES, LOGITS, PROBABILITIES
@@ -52,7 +53,8 @@ class Subject:
         """Return the model with the run's weights on a track of this process, on the CPU."""
         record = self.run.record
         profiles.require_outputs(record.switched, record.job.track, track)
-        model = open_track(track, "cpu").build(self.chapter, self.config, record.job.seed, record.switched)
+        pair = whole_pair(self.chapter, self.config)
+        model = open_track(track, "cpu").build(pair, record.job.seed, switched=record.switched)
         model.load_weights(self.run.weights)
         return model
 

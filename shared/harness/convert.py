@@ -17,6 +17,7 @@ from safetensors.numpy import load_file, save_file
 
 from twotrack.shared import chapters
 from twotrack.shared.bridge import BridgeError
+from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.errors import UserError, unknown
 from twotrack.shared.harness.processes import Worker
 from twotrack.shared.harness.run_folder import RECORD, WEIGHTS, read, unwritable
@@ -154,7 +155,7 @@ def _of_model(arguments: Mapping[str, Any], work: str, *what: Any) -> Any:
     track = open_track(spec.name, "cpu")  # before the files choose a precision, which opening would reset
 
     def build() -> TrackModel:
-        return track.build(chapter, chapter.configure(arguments["settings"]), seed=0)
+        return track.build(whole_pair(chapter, chapter.configure(arguments["settings"])), seed=0)
 
     files = importlib.import_module(f"{spec.module.rpartition('.')[0]}.checkpoints")
     try:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from twotrack.shared import chapters, datasets, metrics, profiles
+from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.datasets.files import write_arrays
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.errors import UserError
@@ -155,7 +156,7 @@ def _logits(arguments: Mapping[str, Any], report: Report, run: Run, dataset: Dat
     profiles.require_outputs(run.record.switched, job.track, arguments["track"])
     report("building", {})
     track = open_track(arguments["track"], arguments["device"])
-    model = track.build(chapter, chapter.configure(job.settings), job.seed, run.record.switched)
+    model = track.build(whole_pair(chapter, chapter.configure(job.settings)), job.seed, switched=run.record.switched)
     model.load_weights(run.weights)
     report("predicting", {})
     return in_batches(model.predict, dataset, stored, chapter.predict_batch)

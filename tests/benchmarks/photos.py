@@ -50,7 +50,7 @@ def feed(arguments: Mapping[str, str], report: object) -> dict[str, float]:
     dataset.fingerprint  # noqa: B018 - what a run record needs
     hashed = time.perf_counter()
     augmented = replace(dataset, augment=Augment())
-    batches = TrainingBatches(augmented, augmented.train, BATCH_SIZE, 0)
+    batches = TrainingBatches(augmented, augmented.train, BATCH_SIZE, 0, loss="cross_entropy")
     for _ in batches.epoch(0):
         pass
     epoch = time.perf_counter() - hashed

@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save_file
 from tests.bert.pairs import encoder_pair
 from tests.optimizers.tasks import keras_float64
 from twotrack.shared.bert.folder import open_folder
-from twotrack.shared.verify.subject import Subject, open_subject
+from twotrack.shared.track import Precision, TrackModel, open_track
 
 Arguments = Mapping[str, Any]
 INSIDE = "encoder."
@@ -23,11 +23,11 @@ INSIDE = "encoder."
 
 
 @contextmanager
-def _encoder(arguments: Arguments, precision: str) -> Iterator[Subject]:
+def _encoder(arguments: Arguments, precision: Precision) -> Iterator[TrackModel]:
     """Build the track's encoder by the folder's config; afterwards Keras computes in float32 again."""
     pair = encoder_pair(open_folder(arguments["folder"]).config)
     with nullcontext() if arguments["track"] == "torch" else keras_float64():
-        yield open_subject(pair, arguments["track"], precision)
+        yield open_track(arguments["track"], "cpu").build(pair, 0, precision)
 
 
 def states(arguments: Arguments, report: object) -> None:
@@ -36,7 +36,7 @@ def states(arguments: Arguments, report: object) -> None:
     with _encoder(arguments, arguments["precision"]) as encoder:
         weights = open_folder(arguments["folder"]).weights()
         encoder.load_weights({f"{INSIDE}{name}": array for name, array in weights.items()})
-        layers, _ = encoder.trace_layers(inputs)
+        layers, _ = encoder.probe().trace(inputs)
     for layer in layers:
         name = layer.path.removeprefix(INSIDE)
         if "." not in name and name.startswith(("embeddings_layer_norm", "transformer_layer_")):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from twotrack.shared import chapters
+from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.track import open_track
 
 Arguments = Mapping[str, Any]
@@ -15,7 +16,7 @@ SETTINGS = {"filters": "2", "hidden_size": "5"}
 
 def _model(track: str) -> Any:
     chapter = chapters.get("mnist_cnn")
-    return open_track(track, "cpu").build(chapter, chapter.configure(SETTINGS), seed=0)
+    return open_track(track, "cpu").build(whole_pair(chapter, chapter.configure(SETTINGS)), seed=0)
 
 
 class Code:

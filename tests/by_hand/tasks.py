@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.layers.subjects import chapter_pair, subject
+from tests.layers.sides import built, chapter_pair
 
 
 def backward(arguments: Mapping[str, Any], report: object) -> None:
@@ -15,7 +15,7 @@ def backward(arguments: Mapping[str, Any], report: object) -> None:
     for number, network in enumerate(arguments["networks"]):
         given = dict(np.load(folder / f"{number}.npz"))
         inputs, targets = {"input": given.pop("x")}, [given.pop("y")]
-        with subject(chapter_pair(network["chapter"], network["settings"]), arguments["track"]) as model:
+        with built(chapter_pair(network["chapter"], network["settings"]), arguments["track"]) as model:
             model.load_weights(given)
-            _, (outputs,) = model.trace_layers(inputs)
-            np.savez(folder / f"{number}.found.npz", outputs=outputs, **model.gradients(inputs, targets))
+            outputs, gradients = model.predict(inputs), model.probe().gradients(inputs, targets)
+            np.savez(folder / f"{number}.found.npz", outputs=outputs, **gradients)

@@ -22,6 +22,7 @@ from twotrack.shared.errors import UserError, WorkerDiedError
 from twotrack.shared.harness.comparison import Request, find_source, plan
 from twotrack.shared.harness.processes import Worker
 from twotrack.shared.harness.records import Job
+from twotrack.shared.inputs import ONLY
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 SPLITS = ("train", "validation", "test")
@@ -117,9 +118,9 @@ def test_photos_stay_in_the_file_until_a_batch_is_taken(folder: Path):
 def test_batches_are_prepared_from_the_photos(folder: Path):
     loaded = load(convert(folder))
 
-    for batch in TrainingBatches(loaded, loaded.train, 8, seed=0).epoch(0):
-        assert batch.inputs.shape == (8, loaded.prepare.size, loaded.prepare.size, 3)
-        np.testing.assert_array_equal(batch.inputs[:, 0, 0, 0], (60 * batch.labels - 127) / np.float32(128))
+    for batch in TrainingBatches(loaded, loaded.train, 8, seed=0, loss="cross_entropy").epoch(0):
+        assert batch.inputs[ONLY].shape == (8, loaded.prepare.size, loaded.prepare.size, 3)
+        np.testing.assert_array_equal(batch.inputs[ONLY][:, 0, 0, 0], (60 * batch.targets[0] - 127) / np.float32(128))
 
 
 def test_deeper_folders_belong_to_their_class_and_what_systems_leave_behind_is_ignored(folder: Path):

@@ -14,10 +14,11 @@ from tests.optimizers.networks import (
     track_model,
 )
 from tests.optimizers.tasks import keras_float64, one_torch_thread
+from twotrack.shared.inputs import ONLY
+from twotrack.shared.track import open_track
 from twotrack.shared.training import Sophia
-from twotrack.shared.verify.material import draw_material, draw_weights
+from twotrack.shared.verify.material import DrawnBatches, draw_weights
 from twotrack.shared.verify.pair import OwnLoss
-from twotrack.shared.verify.subject import open_subject
 
 Arguments = Mapping[str, Any]
 SPEC = Sophia(0.01, beta_2=0.7, gamma=20.0, epsilon=1e-4, interval=3)
@@ -118,7 +119,7 @@ def train(arguments: Arguments, report: object) -> dict[str, Any]:
     model, steps = track_model(arguments["track"], SPEC, 5), perceptron_batches(5)
     if arguments["warm_up"]:
         model.warm_up(steps[-1])
-    losses = [model.train_step(batch) for batch in steps]
+    losses = [model.train_step(batch.inputs, batch.targets) for batch in steps]
     return {"losses": losses, "weights": _lists(model.weights())}
 
 
@@ -126,10 +127,10 @@ def train_twice_from_a_snapshot(arguments: Arguments, report: object) -> list[di
     """Train two steps, keep the state, and go on from there twice, an estimate included."""
     model, steps = track_model(arguments["track"], SPEC, 5), perceptron_batches(5)
     for batch in steps[:2]:
-        model.train_step(batch)
+        model.train_step(batch.inputs, batch.targets)
     state, runs = model.snapshot(), []
     for _ in range(2):
-        losses = [model.train_step(batch) for batch in steps[2:]]
+        losses = [model.train_step(batch.inputs, batch.targets) for batch in steps[2:]]
         runs.append({"losses": losses, "weights": _lists(model.weights())})
         model.restore(state)
     return runs
@@ -139,7 +140,7 @@ def steps_with_an_estimate(arguments: Arguments, report: object) -> list[int]:
     """Return the numbers, from 1, of the steps that changed h."""
     model, changed, before = track_model(arguments["track"], SPEC, arguments["steps"]), [], None
     for number, batch in enumerate(perceptron_batches(arguments["steps"]), start=1):
-        model.train_step(batch)
+        model.train_step(batch.inputs, batch.targets)
         if (after := _curvatures(model, arguments["track"])) != before:
             changed.append(number)
         before = after
@@ -154,7 +155,7 @@ def _curvatures(model: Any, track: str) -> list[list]:
 
 def estimate_once(arguments: Arguments, report: object) -> tuple[dict, dict, list]:
     """Return weights and running statistics before and after an estimate, and h."""
-    model, inputs = track_model(arguments["track"], SPEC, 1), perceptron_batches(1)[0].inputs
+    model, inputs = track_model(arguments["track"], SPEC, 1), perceptron_batches(1)[0].inputs[ONLY]
     before = _lists(model.weights())
     curvatures = (_torch_estimate if arguments["track"] == "torch" else _keras_estimate)(model, inputs)
     return before, _lists(model.weights()), [np.array(h).tolist() for h in curvatures]
@@ -207,21 +208,19 @@ def train_pair(arguments: Arguments, report: object) -> dict[str, Any]:
     """Train in float64 with three estimates; return losses and canonical weights."""
     pair, steps = token_pair(arguments["loss"], SPEC), 8
     with _float64(arguments["track"]), one_torch_thread():
-        subject = open_subject(pair, arguments["track"], "float64")
-        subject.load_weights(draw_weights({name: array.shape for name, array in subject.weights().items()}))
-        subject.start_training(steps)
-        material, shapes = draw_material(pair, steps), output_shapes(arguments["loss"])
-        losses = [
-            subject.train_step(inputs, material.targets(step, shapes, pair.target))
-            for step, inputs in enumerate(material.inputs)
-        ]
-        return {"losses": losses, "weights": _lists(subject.weights())}
+        model = open_track(arguments["track"], "cpu").build(pair, 0, "float64")
+        model.load_weights(draw_weights({name: array.shape for name, array in model.weights().items()}))
+        model.compile(pair.optimizer, pair.learning_rates(steps))
+        batches = DrawnBatches(pair, output_shapes(arguments["loss"]), steps).epoch(0)
+        losses = [model.train_step(batch.inputs, batch.targets) for batch in batches]
+        return {"losses": losses, "weights": _lists(model.weights())}
 
 
 def refusal(arguments: Arguments, report: object) -> None:
     """Raise the UserError for Sophia with a loss that has no name."""
     with _float64(arguments["track"]):
-        open_subject(token_pair(OwnLoss(_keras_loss, _torch_loss, "real"), SPEC), arguments["track"], "float64").facts()
+        pair = token_pair(OwnLoss(_keras_loss, _torch_loss, "real"), SPEC)
+        open_track(arguments["track"], "cpu").build(pair, 0, "float64").compile(SPEC, pair.learning_rates(1))
 
 
 def _keras_loss() -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 import xxhash
 
 from twotrack.shared import chapters
+from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.harness import prediction
 from twotrack.shared.harness.run_folder import read
 from twotrack.shared.profiles import Switches
@@ -103,4 +104,6 @@ def predict(arguments: Arguments, report: object) -> None:
 def _build(arguments: Arguments) -> Any:
     chapter = chapters.get(arguments["chapter"])
     config = chapter.configure(arguments.get("settings", {}))
-    return open_track(arguments["track"], "cpu").build(chapter, config, 0, arguments.get("switched", ()))
+    return open_track(arguments["track"], "cpu").build(
+        whole_pair(chapter, config), 0, switched=arguments.get("switched", ())
+    )

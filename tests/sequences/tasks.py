@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from twotrack.shared import chapters, initial_weights
+from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.track import open_track
 
 CUSTOMERS = 64
@@ -14,7 +15,8 @@ CUSTOMERS = 64
 def outputs(arguments: Mapping[str, Any], report: object) -> list[list[float]]:
     """Return the outputs for short histories: padding of zeros, of noise, and the real months alone changed."""
     chapter = chapters.get(arguments["chapter"])
-    model = open_track(arguments["track"], "cpu").build(chapter, chapter.configure(arguments["settings"]), seed=0)
+    pair = whole_pair(chapter, chapter.configure(arguments["settings"]))
+    model = open_track(arguments["track"], "cpu").build(pair, seed=0)
     model.load_weights(initial_weights.draw({name: one.shape for name, one in model.weights().items()}, seed=0))
     data = chapter.data()
     short = np.flatnonzero(~data.test.inputs["mask"].all(axis=1))[:CUSTOMERS]

@@ -9,9 +9,11 @@ import numpy as np
 from tests.support.cases import real_batch
 from twotrack.shared import chapters
 from twotrack.shared.bridge import BridgeError
+from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.datasets.batches import Batch
+from twotrack.shared.inputs import by_name
 from twotrack.shared.track import Track, TrackModel, open_track
-from twotrack.shared.training import Adam, Constant, Recipe
+from twotrack.shared.training import Adam
 
 Arguments = Mapping[str, Any]
 
@@ -47,21 +49,26 @@ def forward(arguments: Arguments, report: object) -> None:
     model = _build(arguments)
     model.load_weights(_read(arguments["weights"]))
     inputs, _ = real_batch(arguments["chapter"], arguments["count"])
-    np.savez(arguments["out"], outputs=model.predict(inputs))
+    np.savez(arguments["out"], outputs=model.predict(by_name(inputs)))
 
 
 def train(arguments: Arguments, report: object) -> dict[str, list[float]]:
     """Train one step per learning rate; return the losses and write the weights."""
     model, rates, size = _build(arguments), arguments["learning_rates"], arguments["batch_size"]
-    batches = [Batch(*real_batch(arguments["chapter"], size, number)) for number in range(len(rates))]
+    batches = [_batch(arguments["chapter"], size, number) for number in range(len(rates))]
     model.load_weights(_read(arguments["weights"]))
     optimizer = Adam(learning_rate=max(rates), epsilon=arguments["epsilon"])
-    model.compile(Recipe(optimizer, Constant(), size, 1), rates)
+    model.compile(optimizer, rates)
     if arguments["warm_up"]:
         model.warm_up(batches[-1])
-    losses = [model.train_step(batch) for batch in batches]
+    losses = [model.train_step(batch.inputs, batch.targets) for batch in batches]
     np.savez(arguments["out"], **model.weights())
     return {"losses": losses}
+
+
+def _batch(chapter: str, size: int, number: int) -> Batch:
+    inputs, labels = real_batch(chapter, size, number)
+    return Batch(by_name(inputs), [labels])
 
 
 @cache
@@ -71,7 +78,7 @@ def _track(name: str) -> Track:
 
 def _build(arguments: Arguments) -> TrackModel:
     chapter = chapters.get(arguments["chapter"])
-    return _track(arguments["track"]).build(chapter, chapter.configure(arguments["settings"]), seed=3)
+    return _track(arguments["track"]).build(whole_pair(chapter, chapter.configure(arguments["settings"])), seed=3)
 
 
 def _read(path: str) -> dict[str, np.ndarray]:
