@@ -103,9 +103,9 @@ def _climb(request: "Request") -> "LadderRecord":
     from twotrack.shared.cli.console import print_error, stderr
     from twotrack.shared.cli.verify import climb
     from twotrack.shared.report.ladder import ladder_record, ladder_text
-    from twotrack.shared.verify.ladder import Subject
+    from twotrack.shared.verify.request import VerifyRequest
 
-    subject = Subject(request.chapter, request.settings, request.recipe)
+    subject = VerifyRequest(name=request.chapter, settings=dict(request.settings), recipe=request.recipe)
     results = climb(subject, request.tracks)
     found = ladder_record(subject, results)
     if found.passed:

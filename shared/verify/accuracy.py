@@ -4,7 +4,7 @@ The budget is small, so that the rung takes seconds; `twotrack compare` trains o
 is the chapter's: ROC AUC, say, where accuracy would be that of the larger class after so few steps.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from twotrack.shared.datasets.batches import TrainingBatches
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.harness.fitting import (
     Progress,
+    Report,
     Stage,
     Stopwatch,
     for_stage,
@@ -27,19 +28,20 @@ from twotrack.shared.harness.fitting import (
 )
 from twotrack.shared.metrics import METRICS
 from twotrack.shared.track import open_track
-from twotrack.shared.verify.rungs import Verdict
+from twotrack.shared.verify.request import SideRequest
+from twotrack.shared.verify.rungs import RungResult
 from twotrack.shared.verify.tolerances import ACCURACY_MARGIN
 
 SEEDS, BATCH_SIZE, VALIDATED = 5, 16, 2000
 _WHERE = {"equivalent": "within", "different": "beyond", "undecided": "not shown to lie within"}
 
 
-def measure(arguments: Mapping[str, Any], report: Callable[[str, Mapping[str, object]], None]) -> str:
+def measure(arguments: Mapping[str, Any], report: Report) -> str:
     """Worker task: train each seed, write the outputs on the validation split and its labels, return the file."""
-    track = open_track(arguments["track"], "auto")
-    chapter = chapters.get(arguments["chapter"])
-    recipe = chapter.recipe(arguments["recipe"], arguments["settings"])
-    config = chapter.configure(arguments["settings"])
+    request = SideRequest.model_validate(arguments)
+    asked, track = request.verify, open_track(request.track, "auto")
+    chapter = chapters.get(asked.name)
+    recipe, config = chapter.recipe(asked.recipe, asked.settings), chapter.configure(asked.settings)
     whole = fresh_model(track, chapter, config, seed=0)
     model, dataset = for_stage(whole, _few(chapter, config), chapter, config, recipe, silent)
     batches = [TrainingBatches(dataset, dataset.train, BATCH_SIZE, seed, chapter.loss) for seed in range(SEEDS)]
@@ -52,7 +54,7 @@ def measure(arguments: Mapping[str, Any], report: Callable[[str, Mapping[str, ob
         load_start(whole, chapter, config, seed)
         stage.train_epoch(batches[seed], 0, Progress(len(batches[seed])))
         outputs.append(in_batches(model.predict, dataset, dataset.validation.inputs, chapter.predict_batch))
-    file = Path(arguments["folder"]) / "accuracy.npz"
+    file = request.folder / "accuracy.npz"
     np.savez(file, outputs=np.stack(outputs), labels=dataset.validation.labels, examples=len(dataset.train))
     return str(file)
 
@@ -63,7 +65,7 @@ def _few(chapter: Chapter, config: Any) -> Dataset:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ShortTrainings:
     """What one track's short trainings came to."""
 
     outputs: np.ndarray
@@ -74,19 +76,19 @@ class Outcome:
     """Examples trained on, per seed."""
 
 
-def load(file: str) -> Outcome:
+def load(file: Path) -> ShortTrainings:
     """Read what `measure` wrote."""
     with np.load(file, allow_pickle=False) as arrays:
-        return Outcome(arrays["outputs"], arrays["labels"], int(arrays["examples"]))
+        return ShortTrainings(arrays["outputs"], arrays["labels"], int(arrays["examples"]))
 
 
-def check(metric: str, torch: Outcome, keras: Outcome) -> Verdict:
+def check(metric: str, torch: ShortTrainings, keras: ShortTrainings) -> RungResult:
     """Require equivalence in the chapter's metric within the margin, by two one-sided tests at 5 %."""
-    scores = [statistics.score(metric, one.outputs, one.labels).value for one in (keras, torch)]
-    found = statistics.verdict(metric, keras.outputs, torch.outputs, torch.labels, ACCURACY_MARGIN)
+    keras_score, torch_score = (statistics.score(metric, side.outputs, side.labels).value for side in (keras, torch))
+    verdict = statistics.verdict(metric, keras.outputs, torch.outputs, torch.labels, ACCURACY_MARGIN)
     detail = (
-        f"{METRICS[metric].label}: Keras {scores[0]:.3f}, torch {scores[1]:.3f}, difference "
-        f"[{found.low:+.3f}, {found.high:+.3f}] {_WHERE[found.kind]} ±{ACCURACY_MARGIN:g}; "
+        f"{METRICS[metric].label}: Keras {keras_score:.3f}, torch {torch_score:.3f}, difference "
+        f"[{verdict.low:+.3f}, {verdict.high:+.3f}] {_WHERE[verdict.kind]} ±{ACCURACY_MARGIN:g}; "
         f"{SEEDS} seeds, {torch.trained:,} examples"
     )
-    return Verdict("accuracy", found.kind == "equivalent", detail)
+    return RungResult("accuracy", verdict.kind == "equivalent", detail)

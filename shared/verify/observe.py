@@ -5,7 +5,6 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from math import prod
-from pathlib import Path
 from typing import Any
 
 from twotrack.shared import chapters
@@ -16,7 +15,9 @@ from twotrack.shared.probe import Probe
 from twotrack.shared.track import Precision, Track, TrackModel, open_track
 from twotrack.shared.verify.exercise import ChapterExercise, Exercise, PairExercise
 from twotrack.shared.verify.material import draw_weights
+from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.pair import Pair
+from twotrack.shared.verify.request import LayerRequest, SideRequest, VerifyRequest
 from twotrack.shared.verify.trace import Trace, load, save
 
 Report = Callable[[str, Mapping[str, object]], None]
@@ -27,21 +28,23 @@ ALL_WEIGHTS_LIMIT = 2_000_000
 
 def observe(arguments: Mapping[str, Any], report: Report) -> dict[str, Any]:
     """Worker task: return what one side of a pair does, in both precisions; arrays go to `folder`."""
+    request = SideRequest.model_validate(arguments)
     report("starting", {})
     try:
-        return _observe(arguments, report)
+        return observation(request, report).model_dump(mode="json")
     except BridgeError as error:
-        raise UserError(f"{arguments.get('pair') or arguments['chapter']}: {error}") from error
+        raise UserError(f"{request.verify.name}: {error}") from error
 
 
-def _observe(arguments: Mapping[str, Any], report: Report) -> dict[str, Any]:
-    exercise, track = find_exercise(arguments), open_track(arguments["track"], "auto")
-    traces, facts = {}, {}
+def observation(request: SideRequest, report: Report) -> Observation:
+    """Show one side; write a trace for each precision below the request's folder."""
+    exercise, track = find_exercise(request.verify), open_track(request.track, "auto")
+    folders, said = {}, {}
     for precision in PRECISIONS:
         side = Side(exercise, track, precision, lambda phase, name=precision: report(f"{phase} {name}", {}))
-        facts = side.describe()
-        traces[precision] = save(side.trace(), Path(arguments["folder"]) / f"{precision}.npz")
-    return facts | {"traces": traces}
+        said = side.describe()
+        folders[precision] = save(side.trace(), request.folder / precision)
+    return Observation(**said, folders=folders)
 
 
 class Side:
@@ -59,10 +62,10 @@ class Side:
         """Return what the side says of itself."""
         self.model.compile(self._exercise.pair.optimizer, self._exercise.pair.learning_rates(1))
         return {
-            "parameters": {name: list(shape) for name, shape in self._shapes.items()},
+            "parameters": self._shapes,
             "without_counterpart": self.probe.without_counterpart(),
             "dropout": self._dropout,
-            "input_kinds": sorted({spec.kind for spec in self._exercise.pair.inputs.values()}),
+            "input_kinds": {spec.kind for spec in self._exercise.pair.inputs.values()},
             "loss": self.probe.loss(),
             "optimizer": self.probe.optimizer(),
         }
@@ -94,20 +97,22 @@ class Side:
         return sum(prod(shape) for shape in self._shapes.values())
 
 
-def isolate(arguments: Mapping[str, Any], report: Report) -> dict[str, Any]:
-    """Worker task: run one Keras layer alone on the inputs that torch's layer got; arrays go to `folder`."""
-    side = Side(find_exercise(arguments), open_track(arguments["track"], "auto"), "float64", lambda _: None)
-    layer = load(arguments["reference"]).layers[arguments["layer"]]
-    outputs = side.probe.run_layer(arguments["path"], layer.inputs)
-    return save(Trace(outputs=outputs), Path(arguments["folder"]) / "isolated.npz")
+def isolate(arguments: Mapping[str, Any], report: Report) -> str:
+    """Worker task: run one layer alone on the inputs that the other side's got; return the folder of a trace."""
+    request = LayerRequest.model_validate(arguments)
+    side = Side(find_exercise(request.verify), open_track(request.track, "auto"), "float64", lambda _: None)
+    layer = load(request.reference).layers[request.number]
+    outputs = side.probe.run_layer(request.path, layer.inputs)
+    return str(save(Trace(outputs=outputs), request.folder / "alone"))
 
 
-def find_exercise(arguments: Mapping[str, Any]) -> Exercise:
-    """Return what a chapter's pair, or the user's own at "module:NAME", is put through."""
-    if "chapter" not in arguments:
-        return PairExercise(user_pair(arguments["pair"]))
-    chapter, settings = chapters.get(arguments["chapter"]), arguments["settings"]
-    return ChapterExercise(chapter, chapter.configure(settings), chapter.recipe(arguments["recipe"], settings))
+def find_exercise(request: VerifyRequest) -> Exercise:
+    """Return what a chapter's pair, or the user's own, is put through."""
+    if request.is_pair:
+        return PairExercise(user_pair(request.name))
+    chapter = chapters.get(request.name)
+    config = chapter.configure(request.settings)
+    return ChapterExercise(chapter, config, chapter.recipe(request.recipe, request.settings))
 
 
 def user_pair(reference: str) -> Pair:

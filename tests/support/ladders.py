@@ -7,6 +7,7 @@ from pathlib import Path
 from tests.support.workers import Workers
 from twotrack.shared.verify import accuracy
 from twotrack.shared.verify.ladder import Ladder
+from twotrack.shared.verify.request import SideRequest, VerifyRequest
 
 
 class SharedLadder(Ladder):
@@ -18,16 +19,15 @@ class SharedLadder(Ladder):
 
     def short_trainings(
         self, tracks: Sequence[str], chapter: str, settings: Mapping[str, str], folder: Path
-    ) -> list[accuracy.Outcome]:
+    ) -> list[accuracy.ShortTrainings]:
         """Train on every track as the accuracy rung does; return what each came to."""
 
-        def measure(track: str) -> accuracy.Outcome:
+        def measure(track: str) -> accuracy.ShortTrainings:
             own = folder / track.replace(":", "-")
             own.mkdir()
-            asked = {"chapter": chapter, "recipe": "fast", "settings": dict(settings), "track": track}
-            return accuracy.load(
-                self._workers[track].call("twotrack.shared.verify.accuracy:measure", {**asked, "folder": str(own)})
-            )
+            request = VerifyRequest(name=chapter, settings=dict(settings))
+            asked = SideRequest(verify=request, track=track, folder=own).model_dump(mode="json")
+            return accuracy.load(Path(self._workers[track].call("twotrack.shared.verify.accuracy:measure", asked)))
 
         with ThreadPoolExecutor(len(tracks)) as pool:
             return list(pool.map(measure, tracks))
