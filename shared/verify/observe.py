@@ -21,7 +21,6 @@ from twotrack.shared.verify.request import LayerRequest, SideRequest, VerifyRequ
 from twotrack.shared.verify.trace import Trace, load, save
 
 Report = Callable[[str, Mapping[str, object]], None]
-PRECISIONS: tuple[Precision, ...] = ("float64", "float32")
 ALL_WEIGHTS_LIMIT = 2_000_000
 """Models above so many values keep the weights of the last training step only, to spare disk and memory."""
 
@@ -40,7 +39,7 @@ def observation(request: SideRequest, report: Report) -> Observation:
     """Show one side; write a trace for each precision below the request's folder."""
     exercise, track = find_exercise(request.verify), open_track(request.track, "auto")
     folders, said = {}, {}
-    for precision in PRECISIONS:
+    for precision in request.precisions:
         side = Side(exercise, track, precision, lambda phase, name=precision: report(f"{phase} {name}", {}))
         said = side.describe()
         folders[precision] = save(side.trace(), request.folder / precision)

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from twotrack.shared.track import Precision
+
 RUNGS = ("data", "parameters", "forward", "gradients", "training", "accuracy")
 
 
@@ -35,6 +37,8 @@ class SideRequest(BaseModel):
     track: str
     folder: Path
     """Where arrays are written."""
+    precisions: tuple[Precision, ...] = ("float64", "float32")
+    """float64 decides; float32 is for information."""
 
 
 class LayerRequest(SideRequest):

@@ -1,6 +1,6 @@
 """The exact rungs: each compares two sides. Nothing is masked: NaN or infinity on either side fails by name."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -70,6 +70,13 @@ def relative(torch: np.ndarray, keras: np.ndarray, scale: float | None = None) -
     return float(difference / largest) if largest > 0 else float(difference)
 
 
+def _single(measure: Callable[[Trace, Trace], float | None], torch: Observation, keras: Observation) -> float | None:
+    """Measure in float32, for information; None if the sides did not show it."""
+    if "float32" not in torch.traces or "float32" not in keras.traces:
+        return None
+    return measure(torch.traces["float32"], keras.traces["float32"])
+
+
 # === Data and parameters ===
 
 
@@ -123,8 +130,8 @@ def _parameter_problems(torch: Observation, keras: Observation) -> Iterator[tupl
 
 def check_forward(torch: Observation, keras: Observation) -> RungResult:
     """Compare the outputs in inference mode; if they differ, name the first layer that diverges."""
-    single = output_difference(torch.traces["float32"], keras.traces["float32"])
-    return replace(compare_forward(torch.traces["float64"], keras.traces["float64"]), difference32=single)
+    result = compare_forward(torch.traces["float64"], keras.traces["float64"])
+    return replace(result, difference32=_single(output_difference, torch, keras))
 
 
 def compare_forward(torch: Trace, keras: Trace) -> RungResult:
@@ -211,8 +218,8 @@ def _finite(arrays: Sequence[np.ndarray]) -> bool:
 
 def check_gradients(torch: Observation, keras: Observation) -> RungResult:
     """Compare the loss on the first batch, then the gradient of every trainable weight."""
-    single = max(gradient_differences(torch.traces["float32"], keras.traces["float32"]).values(), default=None)
-    return replace(compare_gradients(torch.traces["float64"], keras.traces["float64"]), difference32=single)
+    result = compare_gradients(torch.traces["float64"], keras.traces["float64"])
+    return replace(result, difference32=_single(_largest_gradient_difference, torch, keras))
 
 
 def compare_gradients(torch: Trace, keras: Trace) -> RungResult:
@@ -252,14 +259,17 @@ def gradient_differences(torch: Trace, keras: Trace) -> dict[str, float]:
     }
 
 
+def _largest_gradient_difference(torch: Trace, keras: Trace) -> float | None:
+    return max(gradient_differences(torch, keras).values(), default=None)
+
+
 # === Training ===
 
 
 def check_training(torch: Observation, keras: Observation) -> RungResult:
     """Compare dropout rates, then loss and weights after every step, validation, and the trained model's outputs."""
-    last = step_differences(torch.traces["float32"].weights[-1], keras.traces["float32"].weights[-1])
     result = _check_dropout(torch, keras) or compare_training(torch.traces["float64"], keras.traces["float64"])
-    return replace(result, difference32=max(last.values(), default=None))
+    return replace(result, difference32=_single(_last_weight_difference, torch, keras))
 
 
 def _check_dropout(torch: Observation, keras: Observation) -> RungResult | None:
@@ -311,6 +321,10 @@ def _training_detail(step: int, loss: float, other: float, name: str, difference
     return (
         f"step {step}: '{name}' differs by {difference:.1e} after the update (loss {loss:.6g} and {other:.6g} before)"
     )
+
+
+def _last_weight_difference(torch: Trace, keras: Trace) -> float | None:
+    return max(step_differences(torch.weights[-1], keras.weights[-1]).values(), default=None)
 
 
 def step_differences(torch: Mapping[str, np.ndarray], keras: Mapping[str, np.ndarray]) -> dict[str, float]:
