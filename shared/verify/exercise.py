@@ -75,7 +75,7 @@ class PairExercise(Exercise):
         """Train in one stage, with a look at outputs after each epoch, as validation is one."""
         learning_rates = self.pair.learning_rates(EPOCHS * STEPS_PER_EPOCH)
         batches = DrawnBatches(self.pair, outputs, STEPS_PER_EPOCH)
-        progress = Progress(len(learning_rates))
+        progress = Progress(EPOCHS * STEPS_PER_EPOCH)
         stage = Stage(model, self.pair.optimizer, learning_rates, Stopwatch(), silent, listen)
         stage.prepare(next(batches.epoch(0)))
         for epoch in range(EPOCHS):

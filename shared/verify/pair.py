@@ -86,7 +86,9 @@ class Pair:
         )
 
     def learning_rates(self, steps: int) -> list[float]:
-        """Return the learning rate of each of `steps` steps of the shared optimizer."""
+        """Return the learning rate of each of `steps` steps; none of an optimizer of the user's own."""
+        if isinstance(self.optimizer, OwnOptimizer):
+            return []
         recipe = Recipe(self.optimizer, self.schedule, self.batch_size, epochs=1)
         return recipe.learning_rates(steps)
 
