@@ -4,6 +4,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from math import prod
 from typing import Any
 
@@ -18,11 +19,12 @@ from twotrack.shared.verify.material import draw_weights
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.pair import Pair
 from twotrack.shared.verify.request import LayerRequest, SideRequest, VerifyRequest
+from twotrack.shared.verify.suspects import STATISTICS
 from twotrack.shared.verify.trace import Trace, load, save
 
 Report = Callable[[str, Mapping[str, object]], None]
-ALL_WEIGHTS_LIMIT = 2_000_000
-"""Models above so many values keep the weights of the last training step only, to spare disk and memory."""
+KEPT_LIMIT = 2_000_000
+"""Values of the weights that are kept after every step; of the last step all weights are."""
 
 
 def observe(arguments: Mapping[str, Any], report: Report) -> dict[str, Any]:
@@ -86,14 +88,20 @@ class Side:
         return trace
 
     def _keep(self, trace: Trace, step: Step) -> None:
-        """Keep the loss and, of a model that is not large, the weights after a step."""
+        """Keep the loss and, as far as the limit allows, the weights after a step."""
         trace.losses.append(step.loss)
         trace.epochs.append(step.epoch)
-        trace.weights.append(self.model.weights() if self._size <= ALL_WEIGHTS_LIMIT else {})
+        names = self._kept_at_every_step
+        trace.weights.append({name: array for name, array in self.model.weights().items() if name in names})
 
-    @property
-    def _size(self) -> int:
-        return sum(prod(shape) for shape in self._shapes.values())
+    @cached_property
+    def _kept_at_every_step(self) -> set[str]:
+        """All weights of a small model; of a larger one those that training moves; of a large one none."""
+        moving = {name for name in self._shapes if name.rpartition(".")[2] in STATISTICS}
+        for names in (set(self._shapes), self.model.trainable_names() | moving):
+            if sum(prod(self._shapes[name]) for name in names) <= KEPT_LIMIT:
+                return names
+        return set()
 
 
 def isolate(arguments: Mapping[str, Any], report: Report) -> str:
