@@ -1,9 +1,9 @@
 """What `--weights` names, as a .safetensors file: a torch state_dict is converted once, by torch, into the cache."""
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from twotrack.shared.backbones import IMAGENET, NONE, OnStep
 from twotrack.shared.backbones.cache import cached
@@ -11,6 +11,7 @@ from twotrack.shared.backbones.download import download
 from twotrack.shared.datasets.files import sha256_of
 from twotrack.shared.errors import UserError
 from twotrack.shared.track import TRACKS
+from twotrack.shared.workers.task import task
 
 if TYPE_CHECKING:
     import torch
@@ -53,7 +54,7 @@ def _expected() -> str:
 
 def _convert(path: Path, out: Path) -> None:
     """Read the file in a process that has torch."""
-    from twotrack.shared.harness.processes import Worker
+    from twotrack.shared.workers.processes import Worker
 
     if find_spec("torch") is None:
         raise UserError(
@@ -61,11 +62,20 @@ def _convert(path: Path, out: Path) -> None:
             f"{TRACKS['torch'].install_line}; or name a {SAFE} file with --weights."
         )
     with Worker("torch", "cpu") as worker:
-        worker.call(f"{__name__}:convert_task", {"path": str(path), "out": str(out)})
+        worker.call(convert_state, Conversion(path, out))
 
 
-def convert_task(arguments: Mapping[str, Any], report: object) -> None:
-    """Worker task: write the tensors of a state_dict, float32, without counters; UserError if it holds anything else.
+@dataclass(frozen=True)
+class Conversion:
+    """A torch file, and the .safetensors file that it becomes."""
+
+    path: Path
+    out: Path
+
+
+@task
+def convert_state(files: Conversion) -> None:
+    """Write the tensors of a state_dict, float32, without counters; UserError if it holds anything else.
 
     Nothing is unpickled but tensors.
     """
@@ -73,9 +83,9 @@ def convert_task(arguments: Mapping[str, Any], report: object) -> None:
 
     from twotrack.torch_track.checkpoints import read_state
 
-    state = read_state(Path(arguments["path"]))
+    state = read_state(files.path)
     kept = {name: tensor for name, tensor in state.items() if not name.endswith(COUNTER)}
-    save_file({name: _float32(tensor) for name, tensor in kept.items()}, arguments["out"])
+    save_file({name: _float32(tensor) for name, tensor in kept.items()}, files.out)
 
 
 def _float32(tensor: "torch.Tensor") -> "torch.Tensor":

@@ -1,13 +1,15 @@
 """What a chapter is made of, read from its built model and its recipe; worker task."""
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from twotrack.shared import chapters
 from twotrack.shared.chapters.spec import RECIPE_SETTINGS, Chapter
 from twotrack.shared.differences.spec import LayerMakeup, Makeup
 from twotrack.shared.training import Constant, Recipe
+from twotrack.shared.workers.task import Report, task
 
 Settings = Mapping[str, str]
 
@@ -31,27 +33,36 @@ def variants(chapter: Chapter, settings: Settings) -> list[dict[str, str]]:
     return [given, *(given | other for other in others)]
 
 
-def layers(arguments: Mapping[str, Any], report: Callable[[str, Mapping[str, object]], None]) -> list[list[dict]]:
-    """Worker task of a Keras track: return the layers of the chapter's model under each of its variants."""
+@dataclass(frozen=True)
+class Variants:
+    """A chapter, and the settings under which it is looked at."""
+
+    chapter: str
+    settings: list[dict[str, str]]
+
+
+@task
+def layers(asked: Variants, report: Report) -> list[list[LayerMakeup]]:
+    """On a Keras track: return the layers of the chapter's model under each of the settings."""
     report("building the chapter", {})
-    chapter = chapters.get(arguments["chapter"])
+    chapter = chapters.get(asked.chapter)
     build = importlib.import_module(f"twotrack.keras_track.models.{chapter.slug}").build
-    return [_layers(build(chapter.configure(settings))) for settings in arguments["variants"]]
+    return [_layers(build(chapter.configure(settings))) for settings in asked.settings]
 
 
-def _layers(model: Any) -> list[dict[str, Any]]:
+def _layers(model: Any) -> list[LayerMakeup]:
     from twotrack.keras_track.facts import facts
 
     found = model._flatten_layers(include_self=False)
-    return [{"kinds": [base.__name__ for base in type(one).__mro__], "facts": facts(one)} for one in found]
+    return [LayerMakeup(frozenset(base.__name__ for base in type(one).__mro__), facts(one)) for one in found]
 
 
-def makeup(chapter: Chapter, recipe: Recipe, settings: Settings, layers: list[dict[str, Any]]) -> Makeup:
+def makeup(chapter: Chapter, recipe: Recipe, settings: Settings, layers: list[LayerMakeup]) -> Makeup:
     """Return a variant's make-up; `layers` are what the task of that name has returned for it."""
     optimizers = [stage.optimizer for stage in recipe.stages] + list(chapter.optimizers.values())
     return Makeup(
         settings=settings,
-        layers=tuple(LayerMakeup(frozenset(one["kinds"]), one["facts"]) for one in layers),
+        layers=tuple(layers),
         optimizers=frozenset(type(one).__name__ for one in optimizers),
         weight_decay=any(one.weight_decay for one in optimizers),
         momentum=any(getattr(one, "momentum", 0) for one in optimizers),

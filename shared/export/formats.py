@@ -54,6 +54,10 @@ class Format:
         """Raise UserError if the chapter's model cannot be had in this format, or a module is missing."""
         if chapter in self.refusals:
             raise UserError(f"'{chapter}' cannot be exported to {self.name}: {self.refusals[chapter]}.")
+        self.require_modules()
+
+    def require_modules(self) -> None:
+        """Raise UserError if a module is missing."""
         if self.missing:
             raise UserError(
                 f"the format '{self.name}' needs {' and '.join(self.missing)}, not installed here; run: "

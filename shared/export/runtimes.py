@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from twotrack.shared.export.formats import LOGITS, PROBABILITIES
-from twotrack.shared.harness.environment import available_cores
 from twotrack.shared.serving.repository import SAVED_MODEL
+from twotrack.shared.workers.environment import available_cores
 
 Predict = Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]]
 

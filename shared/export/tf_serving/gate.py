@@ -29,6 +29,7 @@ from twotrack.shared.export.tf_serving.names import (
     SCORES,
 )
 from twotrack.shared.export.tf_serving.prediction_log import Request
+from twotrack.shared.workers.task import task
 
 BATCH_SIZES = (1, 2, 7, 32)
 MOST_WARM_UP_REQUESTS = 1000
@@ -50,9 +51,10 @@ def check(form: Format, path: Path, subject: Subject, track: str | None) -> Comp
     return check_version(path)
 
 
-def task(arguments: Mapping[str, Any], report: object) -> dict[str, Any]:
-    """Worker task: check a version folder."""
-    return check_version(Path(arguments["version"])).model_dump(mode="json")
+@task
+def check_folder(version: Path) -> Compared:
+    """Check a version folder."""
+    return check_version(version)
 
 
 def check_version(version: Path) -> Compared:
