@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from twotrack.shared.backbones import IMAGENET, NONE, OnStep
 from twotrack.shared.backbones.cache import cached
@@ -11,10 +10,8 @@ from twotrack.shared.backbones.download import download
 from twotrack.shared.datasets.files import sha256_of
 from twotrack.shared.errors import UserError
 from twotrack.shared.track import TRACKS
+from twotrack.shared.workers.door import open_torch
 from twotrack.shared.workers.task import task
-
-if TYPE_CHECKING:
-    import torch
 
 SAFE, PICKLED = ".safetensors", (".pth", ".pt")
 COUNTER = "num_batches_tracked"
@@ -75,19 +72,5 @@ class Conversion:
 
 @task
 def convert_state(files: Conversion) -> None:
-    """Write the tensors of a state_dict, float32, without counters; UserError if it holds anything else.
-
-    Nothing is unpickled but tensors.
-    """
-    from safetensors.torch import save_file
-
-    from twotrack.torch_track.checkpoints import read_state
-
-    state = read_state(files.path)
-    kept = {name: tensor for name, tensor in state.items() if not name.endswith(COUNTER)}
-    save_file({name: _float32(tensor) for name, tensor in kept.items()}, files.out)
-
-
-def _float32(tensor: "torch.Tensor") -> "torch.Tensor":
-    """Return a copy, as safetensors refuses tensors that share memory; whole numbers stay what they are."""
-    return (tensor.float() if tensor.is_floating_point() else tensor).clone().contiguous()
+    """Write the tensors of a state_dict, float32, without counters; UserError if it holds anything else."""
+    open_torch("cpu").to_safetensors(files.path, files.out)

@@ -1,14 +1,14 @@
 """What a chapter is made of, read from its built model and its recipe; worker task."""
 
-import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Literal, get_args, get_origin, get_type_hints
 
 from twotrack.shared import chapters
 from twotrack.shared.chapters.spec import RECIPE_SETTINGS, Chapter
 from twotrack.shared.differences.spec import LayerMakeup, Makeup
 from twotrack.shared.training import Constant, Recipe
+from twotrack.shared.workers.door import open_keras
 from twotrack.shared.workers.task import Report, task
 
 Settings = Mapping[str, str]
@@ -35,26 +35,19 @@ def variants(chapter: Chapter, settings: Settings) -> list[dict[str, str]]:
 
 @dataclass(frozen=True)
 class Variants:
-    """A chapter, and the settings under which it is looked at."""
+    """A chapter on a Keras track, and the settings under which it is looked at."""
 
+    track: str
     chapter: str
     settings: list[dict[str, str]]
 
 
 @task
 def layers(asked: Variants, report: Report) -> list[list[LayerMakeup]]:
-    """On a Keras track: return the layers of the chapter's model under each of the settings."""
+    """Return the layers of the chapter's model under each of the settings."""
     report("building the chapter", {})
-    chapter = chapters.get(asked.chapter)
-    build = importlib.import_module(f"twotrack.keras_track.models.{chapter.slug}").build
-    return [_layers(build(chapter.configure(settings))) for settings in asked.settings]
-
-
-def _layers(model: Any) -> list[LayerMakeup]:
-    from twotrack.keras_track.facts import facts
-
-    found = model._flatten_layers(include_self=False)
-    return [LayerMakeup(frozenset(base.__name__ for base in type(one).__mro__), facts(one)) for one in found]
+    chapter, track = chapters.get(asked.chapter), open_keras(asked.track, "cpu")
+    return [track.layers(chapter, chapter.configure(settings)) for settings in asked.settings]
 
 
 def makeup(chapter: Chapter, recipe: Recipe, settings: Settings, layers: list[LayerMakeup]) -> Makeup:

@@ -1,12 +1,11 @@
 """Worker tasks: measure the ledger's entries on one track; tell what a chapter's models are made of."""
 
-import importlib
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from twotrack.shared.differences.measured import Measured
-from twotrack.shared.track import open_track
+from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import Report, task
 
 
@@ -26,8 +25,7 @@ def measure(asked: Entries, report: Report) -> dict[str, Measured]:
     """
     track, slugs = asked.track, asked.slugs
     report("starting", {})
-    open_track(track, "cpu")
-    measurements = importlib.import_module(f"twotrack.{track.partition(':')[0]}_track.defaults").MEASUREMENTS
+    measurements = open_track(track, "cpu").measurements()
     found = {}
     for number, slug in enumerate(slugs, start=1):
         report(f"{number} of {len(slugs)}", {})

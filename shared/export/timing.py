@@ -9,7 +9,6 @@ import numpy as np
 from twotrack.shared.errors import as_user_error
 from twotrack.shared.export.check import difference
 from twotrack.shared.export.formats import TIMED
-from twotrack.shared.export.names import resolve
 from twotrack.shared.export.runtimes import Predict
 from twotrack.shared.export.subject import Subject
 from twotrack.shared.export.workflow import Artifact
@@ -43,7 +42,7 @@ def open_and_warm_up(artifact: Artifact) -> Opened:
     inputs = {size: subject.examples(size) for size in BATCH_SIZES}
     with as_user_error(f"{form.runtime} does not run the model"):
         start = time.perf_counter()
-        predict = resolve(form.open)(artifact.path, artifact.track)
+        predict = form.open(artifact.path, artifact.track)
         loaded = time.perf_counter()
         predict(inputs[BATCH_SIZES[0]])
         answered = time.perf_counter()

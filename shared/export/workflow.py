@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,6 @@ from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.export import formats
 from twotrack.shared.export.check import REFUSED, TOLERANCE, Compared
 from twotrack.shared.export.formats import OWN, Format
-from twotrack.shared.export.names import resolve
 from twotrack.shared.export.subject import Subject
 from twotrack.shared.harness.records import Job
 from twotrack.shared.harness.run_folder import partial_folder, read, unwritable
@@ -64,7 +63,7 @@ def export(
     form, job = formats.get(name), read(folder).record.job
     reload_on = job.track if form.reload_on == OWN else form.reload_on
     require_installed(form, job)
-    with resolve(form.place)(out, model or job.chapter) as target:
+    with form.place(out, model or job.chapter) as target:
         _require_free(form, target)
         with _partial(target) as partial:
             made = partial / target.name
@@ -77,11 +76,6 @@ def export(
             require_same(name, found)
             _publish(made, target)
     return done
-
-
-def as_named(out: Path, model: str) -> AbstractContextManager[Path]:
-    """Where most formats go: the path that was asked for."""
-    return nullcontext(out)
 
 
 def require_installed(form: Format, job: Job) -> None:
@@ -164,7 +158,7 @@ def write(artifact: Artifact) -> None:
     """Write the run's model in a format, or as something else that is timed."""
     form = (formats.FORMATS | formats.TIMED)[artifact.format]
     with _removed_if_interrupted(artifact.path), as_user_error(f"{form.name} cannot be written of this model"):
-        resolve(form.write)(Subject.of(artifact.run), artifact.path)
+        form.write(Subject.of(artifact.run), artifact.path)
 
 
 @task
@@ -172,4 +166,4 @@ def check(artifact: Artifact) -> Compared:
     """Reload the artifact and compare."""
     form = formats.get(artifact.format)
     with _removed_if_interrupted(artifact.path):
-        return resolve(form.check)(form, artifact.path, Subject.of(artifact.run), artifact.track)
+        return form.check(artifact.path, Subject.of(artifact.run), artifact.track)

@@ -4,14 +4,13 @@ Each framework reads and writes its own files in a worker process; between them 
 canonical form in a temporary .safetensors file.
 """
 
-import importlib
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from safetensors.numpy import load_file, save_file
 
@@ -19,7 +18,8 @@ from twotrack.shared import chapters
 from twotrack.shared.bridge import BridgeError
 from twotrack.shared.errors import UserError, unknown
 from twotrack.shared.harness.run_folder import RECORD, WEIGHTS, read, unwritable
-from twotrack.shared.track import TRACKS, TrackModel, installed_track, open_track
+from twotrack.shared.track import TRACKS, Checkpoints, TrackModel, installed_track
+from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.pool import WorkerPool, lent_or_new
 from twotrack.shared.workers.task import task
 
@@ -80,10 +80,10 @@ def convert(request: Request, on_step: OnStep, pool: WorkerPool | None = None) -
     chapters.get(request.chapter).configure(settings)
     reader = None if run else _reader(request.weights)
     with TemporaryDirectory() as folder, lent_or_new(pool, "cpu") as workers:
-        canonical, made, notes = run and run / WEIGHTS, Path(folder, request.out.name), []
+        canonical = run / WEIGHTS if run else Path(folder, "canonical")
+        made, notes = Path(folder, request.out.name), list[str]()
         if reader:
             on_step(f"reading '{request.weights}' with {reader}")
-            canonical = Path(folder, "canonical")
             files = Files(reader, request.chapter, settings, request.weights, canonical)
             notes = workers.call(reader, read_weights, files)
         on_step(f"writing '{request.out}' with {writer}")
@@ -151,7 +151,9 @@ def _publish(made: Path, out: Path) -> None:
 @task
 def read_weights(files: Files) -> list[str]:
     """Read a file of the track's framework, write it in canonical form; return what is not kept."""
-    weights, notes = _of_model(files, "read", files.path)
+    checkpoints, build = _opened(files)
+    with _as_user_error():
+        weights, notes = checkpoints.read(files.path, build)
     save_file(weights, files.canonical)
     return notes
 
@@ -160,20 +162,23 @@ def read_weights(files: Files) -> list[str]:
 def write_weights(files: Files) -> Written:
     """Write canonical weights as a file of the track's framework."""
     canonical = load_file(files.canonical)
-    _of_model(files, "write", files.path, canonical)
+    checkpoints, build = _opened(files)
+    with _as_user_error():
+        checkpoints.write(files.path, canonical, build)
     return Written(len(canonical), sum(array.size for array in canonical.values()))
 
 
-def _of_model(asked: Files, work: str, *what: Any) -> Any:
-    """Let the track's framework read or write for the chapter's model."""
-    chapter, spec = chapters.get(asked.chapter), TRACKS[asked.track]
-    track = open_track(spec.name, "cpu")  # before the files choose a precision, which opening would reset
+def _opened(files: Files) -> tuple[Checkpoints, Callable[[], TrackModel]]:
+    """Return what the track's framework reads and writes with, and what builds the chapter's model."""
+    chapter = chapters.get(files.chapter)
+    track = open_track(files.track, "cpu")  # before the files choose a precision, which opening would reset
+    return track.checkpoints(), lambda: track.build(chapter, chapter.configure(files.settings), seed=0)
 
-    def build() -> TrackModel:
-        return track.build(chapter, chapter.configure(asked.settings), seed=0)
 
-    files = importlib.import_module(f"{spec.module.rpartition('.')[0]}.checkpoints")
+@contextmanager
+def _as_user_error() -> Iterator[None]:
+    """Let weights that are not the model's be the user's."""
     try:
-        return getattr(files, work)(*what, build)
+        yield
     except BridgeError as error:
         raise UserError(str(error)) from error

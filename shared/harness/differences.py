@@ -160,7 +160,7 @@ def touching(
 ) -> dict[Difference, tuple[str, ...]]:
     """Return the entries that touch a chapter, with the settings that they need besides those given."""
     looked_at = variants(chapter, settings)
-    built = pool.call(track, layers, Variants(chapter.slug, looked_at), _shown(track, on_phase))
+    built = pool.call(track, layers, Variants(track, chapter.slug, looked_at), _shown(track, on_phase))
     chosen = chapter.recipe(recipe, settings)
     made = [makeup(chapter, chosen, own, theirs) for own, theirs in zip(looked_at, built, strict=True)]
     touched = {}

@@ -15,8 +15,9 @@ from twotrack.shared.errors import UserError
 from twotrack.shared.harness.fitting import in_batches
 from twotrack.shared.harness.run_folder import PREDICTIONS, Run, read, unwritable
 from twotrack.shared.inputs import Inputs
-from twotrack.shared.track import installed_track, open_track
+from twotrack.shared.track import installed_track
 from twotrack.shared.verify.tolerances import PREDICTIONS_LIMIT
+from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.pool import WorkerPool, lent_or_new
 from twotrack.shared.workers.task import Answer, Report, Task, task
 

@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 
-from twotrack.shared.track import open_track
+from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import task
 
 

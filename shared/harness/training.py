@@ -10,8 +10,8 @@ from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.harness.fitting import Fit, Stopwatch, in_batches
 from twotrack.shared.harness.records import SCHEMA_VERSION, DataRecord, Job, MemoryRecord, RunRecord, TimingRecord
 from twotrack.shared.harness.run_folder import RunWriter
-from twotrack.shared.track import open_track
 from twotrack.shared.training import Recipe
+from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.environment import environment, peak_resident_bytes, resident_bytes
 from twotrack.shared.workers.task import Report, task
 

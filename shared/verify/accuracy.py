@@ -16,10 +16,10 @@ from twotrack.shared.datasets.batches import TrainingBatches
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.harness.fitting import for_stage, in_batches
 from twotrack.shared.metrics import METRICS
-from twotrack.shared.track import open_track
 from twotrack.shared.verify.observe import ObserveRequest
 from twotrack.shared.verify.rungs import Verdict
 from twotrack.shared.verify.tolerances import ACCURACY_MARGIN
+from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import Report, task
 
 SEEDS, BATCH_SIZE, VALIDATED = 5, 16, 2000

@@ -12,7 +12,7 @@ import numpy as np
 from tests.optimizers.tasks import keras_float64
 from twotrack.shared.backbones import open_backbone
 from twotrack.shared.backbones.spec import Backbone
-from twotrack.shared.track import open_track
+from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import task
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from twotrack.shared import chapters
-from twotrack.shared.track import open_track
+from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import task
 
 

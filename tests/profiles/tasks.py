@@ -12,8 +12,8 @@ from twotrack.shared.harness import prediction
 from twotrack.shared.harness.prediction import SplitRequest
 from twotrack.shared.harness.run_folder import read
 from twotrack.shared.profiles import Switches
-from twotrack.shared.track import open_track
 from twotrack.shared.training import OPTIMIZERS
+from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import task
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from twotrack.shared import chapters, initial_weights
-from twotrack.shared.track import open_track
+from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import task
 
 

@@ -10,8 +10,9 @@ from tests.support.cases import real_batch
 from twotrack.shared import chapters
 from twotrack.shared.bridge import BridgeError
 from twotrack.shared.datasets.batches import Batch
-from twotrack.shared.track import Track, TrackModel, open_track
+from twotrack.shared.track import Track, TrackModel
 from twotrack.shared.training import Adam, Constant, Recipe
+from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import task
 
 Shapes = dict[str, tuple[int, ...]]

@@ -8,11 +8,11 @@ import numpy as np
 from tests.transfer import pairs
 from twotrack.shared import chapters, initial_weights
 from twotrack.shared.datasets.batches import Batch
-from twotrack.shared.track import open_track
 from twotrack.shared.training import AdamW, Constant, Recipe
 from twotrack.shared.transfer import chosen
 from twotrack.shared.verify.material import draw_material, draw_weights
 from twotrack.shared.verify.subject import open_subject
+from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import task
 
 

@@ -14,8 +14,6 @@ import numpy as np
 from google.protobuf.message import DecodeError
 
 from twotrack.shared.export.check import NOT_REACHED, PASSED, REFUSED, TOLERANCE, Check, Compared
-from twotrack.shared.export.formats import Format
-from twotrack.shared.export.subject import Subject
 from twotrack.shared.export.tf_serving import expected, loaded, prediction_log
 from twotrack.shared.export.tf_serving.expected import Expected, NothingExpectedError
 from twotrack.shared.export.tf_serving.folders import WARM_UP
@@ -44,11 +42,6 @@ FOREIGN = {
 
 class RefusedError(Exception):
     """A check failed; the message says what was expected and what was found."""
-
-
-def check(form: Format, path: Path, subject: Subject, track: str | None) -> Compared:
-    """Check a version that is being written, as the workflow of exports asks for it."""
-    return check_version(path)
 
 
 @task
