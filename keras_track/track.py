@@ -1,8 +1,9 @@
 """The Track contract on Keras 3; the backend is the one that KERAS_BACKEND named before the import."""
 
 import importlib
-from collections.abc import Collection, Mapping, Sequence, Set
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -13,13 +14,18 @@ from twotrack.keras_track.inputs import arranged
 from twotrack.keras_track.precision import set_precision
 from twotrack.keras_track.probe import KerasProbe
 from twotrack.keras_track.session import start_afresh
+from twotrack.shared.differences.measured import Measured
 from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.inputs import Input, describe, example
 from twotrack.shared.profiles import Switches
-from twotrack.shared.track import Precision, Track, TrackModel, TrackSpec, choose_device
+from twotrack.shared.track import Checkpoints, Precision, Track, TrackModel, TrackSpec, choose_device
 from twotrack.shared.training import Optimizer
 from twotrack.shared.transfer import BASE, EVERYTHING, HEAD, chosen
 from twotrack.shared.verify.pair import ChapterBuild, LossSpec, OwnLoss, OwnOptimizer, Pair, target_kind
+
+if TYPE_CHECKING:
+    from twotrack.shared.export.runtimes import Predict
+    from twotrack.shared.export.subject import Subject
 
 
 def open_track(spec: TrackSpec, device: str) -> "KerasTrack":
@@ -55,6 +61,30 @@ class KerasTrack(Track):
         if pair.trainable != EVERYTHING:
             model.freeze(chosen(model.weights(), pair.trainable))
         return model
+
+    def checkpoints(self) -> Checkpoints:
+        """Return what reads and writes Keras' own files."""
+        from twotrack.keras_track import checkpoints
+
+        return checkpoints
+
+    def measurements(self) -> Mapping[str, Callable[[], Measured]]:
+        """Return what measures Keras' defaults."""
+        from twotrack.keras_track.defaults import MEASUREMENTS
+
+        return MEASUREMENTS
+
+    def exporters(self) -> "Mapping[str, Callable[[Subject, Path], None]]":
+        """Return what Keras writes; all of it but .keras on the TensorFlow backend only."""
+        from twotrack.keras_track.export import EXPORTERS
+
+        return EXPORTERS
+
+    def openers(self) -> "Mapping[str, Callable[[Path], Predict]]":
+        """Return what Keras loads."""
+        from twotrack.keras_track.export import OPENERS
+
+        return OPENERS
 
     def synchronise(self) -> None:
         """Nothing to wait for: a training step returns its loss, and a prediction its outputs, to the host."""

@@ -6,16 +6,18 @@ from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, nullcontext
 from functools import reduce
 from operator import add
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from twotrack.shared.differences.measured import Measured
 from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.inputs import Input, describe, example
 from twotrack.shared.profiles import Switches
-from twotrack.shared.track import Precision, Track, TrackModel, TrackSpec, choose_device
+from twotrack.shared.track import Checkpoints, Precision, Track, TrackModel, TrackSpec, choose_device
 from twotrack.shared.training import Optimizer
 from twotrack.shared.transfer import BASE, EVERYTHING, HEAD, chosen
 from twotrack.shared.verify.pair import ChapterBuild, LossSpec, OwnLoss, OwnOptimizer, Pair, target_kind
@@ -28,6 +30,10 @@ from twotrack.torch_track.probe import TorchProbe
 from twotrack.torch_track.structure import tensors_in
 
 DTYPES: dict[Precision, torch.dtype] = {"float32": torch.float32, "float64": torch.float64}
+
+if TYPE_CHECKING:
+    from twotrack.shared.export.runtimes import Predict
+    from twotrack.shared.export.subject import Subject
 
 
 def open_track(spec: TrackSpec, device: str) -> "TorchTrack":
@@ -61,6 +67,39 @@ class TorchTrack(Track):
         if pair.trainable != EVERYTHING:
             model.freeze(chosen(model.table(), pair.trainable))
         return model
+
+    def checkpoints(self) -> Checkpoints:
+        """Return what reads and writes state_dicts."""
+        from twotrack.torch_track import checkpoints
+
+        return checkpoints
+
+    def measurements(self) -> Mapping[str, Callable[[], Measured]]:
+        """Return what measures torch's defaults."""
+        from twotrack.torch_track.defaults import MEASUREMENTS
+
+        return MEASUREMENTS
+
+    def exporters(self) -> "Mapping[str, Callable[[Subject, Path], None]]":
+        """Return what torch writes."""
+        from twotrack.torch_track.export import EXPORTERS
+
+        return EXPORTERS
+
+    def openers(self) -> "Mapping[str, Callable[[Path], Predict]]":
+        """Return what torch loads."""
+        from twotrack.torch_track.export import OPENERS
+
+        return OPENERS
+
+    def to_safetensors(self, path: Path, out: Path) -> None:
+        """Write a state_dict's tensors to a .safetensors file, float32, without counters of batches.
+
+        Nothing is unpickled but tensors; UserError if the file holds anything else.
+        """
+        from twotrack.torch_track import checkpoints
+
+        checkpoints.to_safetensors(path, out)
 
     def synchronise(self) -> None:
         """Wait for the GPU, if there is one."""

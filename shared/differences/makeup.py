@@ -1,14 +1,16 @@
 """What a chapter is made of, read from its built model and its recipe; worker task."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args, get_origin, get_type_hints
 
 from twotrack.shared import chapters
 from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.chapters.spec import RECIPE_SETTINGS, Chapter
 from twotrack.shared.differences.spec import LayerMakeup, Makeup
-from twotrack.shared.track import Track, open_track
 from twotrack.shared.training import Constant, Recipe
+from twotrack.shared.workers.door import open_track
+from twotrack.shared.workers.task import Report, task
 
 Settings = Mapping[str, str]
 
@@ -32,25 +34,33 @@ def variants(chapter: Chapter, settings: Settings) -> list[dict[str, str]]:
     return [given, *(given | other for other in others)]
 
 
-def layers(arguments: Mapping[str, Any], report: Callable[[str, Mapping[str, object]], None]) -> list[list[dict]]:
-    """Worker task of a Keras track: return the layers of the chapter's model under each of its variants."""
+@dataclass(frozen=True)
+class Variants:
+    """A chapter on a Keras track, and the settings under which it is looked at."""
+
+    track: str
+    chapter: str
+    settings: list[dict[str, str]]
+
+
+@task
+def layers(asked: Variants, report: Report) -> list[list[LayerMakeup]]:
+    """Return the layers of the chapter's model under each of the settings."""
     report("building the chapter", {})
-    chapter = chapters.get(arguments["chapter"])
-    track = open_track(arguments["track"], "cpu")
-    return [_layers(track, chapter, settings) for settings in arguments["variants"]]
+    chapter, track = chapters.get(asked.chapter), open_track(asked.track, "cpu")
+    pairs = [whole_pair(chapter, chapter.configure(settings)) for settings in asked.settings]
+    return [
+        [LayerMakeup(frozenset(kinds), dict(values)) for kinds, values in track.build(pair, 0).probe().layers()]
+        for pair in pairs
+    ]
 
 
-def _layers(track: Track, chapter: Chapter, settings: Settings) -> list[dict[str, Any]]:
-    model = track.build(whole_pair(chapter, chapter.configure(settings)), seed=0)
-    return [{"kinds": kinds, "facts": dict(hyperparameters)} for kinds, hyperparameters in model.probe().layers()]
-
-
-def makeup(chapter: Chapter, recipe: Recipe, settings: Settings, layers: list[dict[str, Any]]) -> Makeup:
+def makeup(chapter: Chapter, recipe: Recipe, settings: Settings, layers: list[LayerMakeup]) -> Makeup:
     """Return a variant's make-up; `layers` are what the task of that name has returned for it."""
     optimizers = [stage.optimizer for stage in recipe.stages] + list(chapter.optimizers.values())
     return Makeup(
         settings=settings,
-        layers=tuple(LayerMakeup(frozenset(one["kinds"]), one["facts"]) for one in layers),
+        layers=tuple(layers),
         optimizers=frozenset(type(one).__name__ for one in optimizers),
         weight_decay=any(one.weight_decay for one in optimizers),
         momentum=any(getattr(one, "momentum", 0) for one in optimizers),

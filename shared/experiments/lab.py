@@ -16,8 +16,9 @@ from twotrack.shared.datasets.spec import Dataset, Split
 from twotrack.shared.harness.fitting import Stage, Stopwatch, load_start
 from twotrack.shared.inputs import Inputs, by_name
 from twotrack.shared.losses import LossName, as_targets
-from twotrack.shared.track import Precision, TrackModel, open_track
+from twotrack.shared.track import Precision, TrackModel
 from twotrack.shared.verify.pair import Pair
+from twotrack.shared.workers.door import open_track
 
 
 @dataclass(frozen=True)

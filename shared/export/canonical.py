@@ -16,7 +16,8 @@ from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.export.formats import LOGITS, PROBABILITIES
 from twotrack.shared.export.subject import Subject
 from twotrack.shared.inputs import Input, describe
-from twotrack.shared.track import TrackModel, open_track
+from twotrack.shared.track import TrackModel
+from twotrack.shared.workers.door import open_track
 
 
 def write(subject: Subject, path: Path) -> None:

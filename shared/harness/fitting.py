@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,14 +23,12 @@ from twotrack.shared.track import Precision, Track, TrackModel
 from twotrack.shared.training import Optimizer, Recipe
 from twotrack.shared.transfer import chosen
 from twotrack.shared.verify.pair import OwnOptimizer
-
-Report = Callable[[str, Mapping[str, object]], None]
-"""Tells the parent of progress: report(phase, figures)."""
+from twotrack.shared.workers.task import Report
 
 REPORT_SECONDS = 0.2
 
 
-def silent(phase: str, figures: Mapping[str, object]) -> None:
+def silent(phase: str, figures: Mapping[str, Any] = MappingProxyType({}), /) -> None:
     """Tell nobody."""
 
 

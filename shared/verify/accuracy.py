@@ -4,7 +4,6 @@ The budget is small, so that the rung takes seconds; `twotrack compare` trains o
 is the chapter's: ROC AUC, say, where accuracy would be that of the larger class after so few steps.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from twotrack.shared.datasets.batches import TrainingBatches
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.harness.fitting import (
     Progress,
-    Report,
     Stage,
     Stopwatch,
     for_stage,
@@ -27,18 +25,19 @@ from twotrack.shared.harness.fitting import (
     silent,
 )
 from twotrack.shared.metrics import METRICS
-from twotrack.shared.track import open_track
 from twotrack.shared.verify.request import SideRequest
 from twotrack.shared.verify.rungs import RungResult
 from twotrack.shared.verify.tolerances import ACCURACY_MARGIN
+from twotrack.shared.workers.door import open_track
+from twotrack.shared.workers.task import Report, task
 
 SEEDS, BATCH_SIZE, VALIDATED = 5, 16, 2000
 _WHERE = {"equivalent": "within", "different": "beyond", "undecided": "not shown to lie within"}
 
 
-def measure(arguments: Mapping[str, Any], report: Report) -> str:
-    """Worker task: train each seed, write the outputs on the validation split and its labels, return the file."""
-    request = SideRequest.model_validate(arguments)
+@task
+def measure(request: SideRequest, report: Report) -> Path:
+    """Train each seed, write the outputs on the validation split and its labels, return the file."""
     asked, track = request.verify, open_track(request.track, "auto")
     chapter = chapters.get(asked.name)
     recipe, config = chapter.recipe(asked.recipe, asked.settings), chapter.configure(asked.settings)
@@ -56,7 +55,7 @@ def measure(arguments: Mapping[str, Any], report: Report) -> str:
         outputs.append(in_batches(model.predict, dataset, dataset.validation.inputs, chapter.predict_batch))
     file = request.folder / "accuracy.npz"
     np.savez(file, outputs=np.stack(outputs), labels=dataset.validation.labels, examples=len(dataset.train))
-    return str(file)
+    return file
 
 
 def _few(chapter: Chapter, config: Any) -> Dataset:

@@ -2,11 +2,9 @@
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -14,16 +12,18 @@ from twotrack.shared import chapters, datasets
 from twotrack.shared.differences.ledger import causes
 from twotrack.shared.differences.spec import Difference
 from twotrack.shared.errors import UserError, unknown
-from twotrack.shared.harness.environment import available_cores
-from twotrack.shared.harness.processes import Worker
 from twotrack.shared.track import installed_track
 from twotrack.shared.verify import accuracy, rungs
 from twotrack.shared.verify.observation import Observation
+from twotrack.shared.verify.observe import isolate, observe
 from twotrack.shared.verify.request import RUNGS, LayerRequest, SideRequest, VerifyRequest
 from twotrack.shared.verify.rungs import LayerDifference, Place, RungResult
 from twotrack.shared.verify.suspects import suspect
 from twotrack.shared.verify.tolerances import TOLERANCES
 from twotrack.shared.verify.trace import load
+from twotrack.shared.workers.environment import available_cores
+from twotrack.shared.workers.messages import Progress
+from twotrack.shared.workers.pool import WorkerPool, lent_or_new
 
 REFERENCE = "torch"
 _MEMORY_PER_WORKER = 2 * 2**30
@@ -68,12 +68,14 @@ def check(request: VerifyRequest, tracks: Sequence[str]) -> None:
         datasets.embedded_source(chapter.dataset).file.check()
 
 
-def verify(request: VerifyRequest, tracks: Sequence[str], on_phase: OnPhase) -> list[TrackResult]:
+def verify(
+    request: VerifyRequest, tracks: Sequence[str], on_phase: OnPhase, pool: WorkerPool | None = None
+) -> list[TrackResult]:
     """Climb the ladder on every Keras track of `tracks`; torch is the side they are compared with.
 
     Raises UserError for a pair that cannot be built or run, WorkerDiedError if a worker does.
     """
-    with Ladder(tracks) as ladder:
+    with Ladder(tracks, pool) as ladder:
         return ladder.climb(request, on_phase)
 
 
@@ -89,16 +91,14 @@ class Seen:
 class Ladder:
     """Worker processes for torch and some Keras tracks, on which any number of pairs can be verified."""
 
-    def __init__(self, tracks: Sequence[str]):
+    def __init__(self, tracks: Sequence[str], pool: WorkerPool | None = None):
         self._keras_tracks = [track for track in tracks if track != REFERENCE]
         self._stack = ExitStack()
-        self._workers: dict[str, Worker] = {}
+        self._lent = pool
 
     def __enter__(self) -> "Ladder":
-        tracks = (REFERENCE, *self._keras_tracks)
-        threads = max(1, available_cores() // len(tracks))
-        for track in tracks:
-            self._workers[track] = self._stack.enter_context(Worker(track, threads=threads))
+        threads = max(1, available_cores() // (1 + len(self._keras_tracks)))
+        self._pool = self._stack.enter_context(lent_or_new(self._lent, threads=threads))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -109,9 +109,8 @@ class Ladder:
     ) -> list[TrackResult]:
         """Verify one request, on all Keras tracks of the ladder or on `tracks`; as `verify`."""
         chosen = tracks or self._keras_tracks
-        workers = {track: self._workers[track] for track in (REFERENCE, *chosen)}
         with tempfile.TemporaryDirectory(prefix="twotrack-") as name:
-            seen = _see_all(request, workers, Path(name), on_phase)
+            seen = _see_all(request, (REFERENCE, *chosen), self._pool, Path(name), on_phase)
             return [self._result(request, track, seen[REFERENCE], seen[track], Path(name)) for track in chosen]
 
     def _result(self, request: VerifyRequest, track: str, torch: Seen, keras: Seen, folder: Path) -> TrackResult:
@@ -139,8 +138,8 @@ class Ladder:
             reference=torch.folders["float64"],
             number=number,
         )
-        answer = self._workers[track].call("twotrack.shared.verify.observe:isolate", asked.model_dump(mode="json"))
-        difference = rungs.layer_difference(layers[number].outputs, load(Path(answer)).outputs)
+        alone = load(self._pool.call(track, isolate, asked))
+        difference = rungs.layer_difference(layers[number].outputs, alone.outputs)
         outcome = "differs" if difference > TOLERANCES["forward"].limit else "agrees"
         return f"run alone on torch's inputs, '{failure.where}' {outcome} ({difference:.1e})"
 
@@ -149,35 +148,25 @@ def _slug(track: str) -> str:
     return track.replace(":", "-")
 
 
-def _see_all(request: VerifyRequest, workers: Mapping[str, Worker], folder: Path, on_phase: OnPhase) -> dict[str, Seen]:
+def _see_all(
+    request: VerifyRequest, tracks: Sequence[str], pool: WorkerPool, folder: Path, on_phase: OnPhase
+) -> dict[str, Seen]:
     """Let the workers work side by side, as many as memory allows."""
-    at_once = max(1, min(len(workers), psutil.virtual_memory().available // _MEMORY_PER_WORKER))
-    with ThreadPoolExecutor(at_once) as pool:
-        futures = {
-            track: pool.submit(_see, request, track, worker, folder / _slug(track), on_phase)
-            for track, worker in workers.items()
-        }
-        try:
-            return {track: future.result() for track, future in futures.items()}
-        except UserError:
-            raise
-        except BaseException:  # Ctrl-C, say: the pool waits for its threads, and they for their workers
-            for worker in workers.values():
-                worker.kill()
-            raise
+    at_once = max(1, min(len(tracks), psutil.virtual_memory().available // _MEMORY_PER_WORKER))
+    return pool.each(tracks, lambda track: _see(request, track, pool, folder / _slug(track), on_phase), at_once)
 
 
-def _see(request: VerifyRequest, track: str, worker: Worker, folder: Path, on_phase: OnPhase) -> Seen:
+def _see(request: VerifyRequest, track: str, pool: WorkerPool, folder: Path, on_phase: OnPhase) -> Seen:
     folder.mkdir()
-    asked = SideRequest(verify=request, track=track, folder=folder).model_dump(mode="json")
+    asked = SideRequest(verify=request, track=track, folder=folder)
 
-    def show(figures: Mapping[str, Any]) -> None:
-        on_phase(track, figures["phase"])
+    def show(progress: Progress) -> None:
+        on_phase(track, progress.phase)
 
-    observation = Observation.model_validate(worker.call("twotrack.shared.verify.observe:observe", asked, show))
+    observation = pool.call(track, observe, asked, show)
     trainings = None
     if not request.is_pair and request.until == "accuracy":
-        trainings = accuracy.load(Path(worker.call("twotrack.shared.verify.accuracy:measure", asked, show)))
+        trainings = accuracy.load(pool.call(track, accuracy.measure, asked, show))
     on_phase(track, "done")
     return Seen(observation, trainings)
 

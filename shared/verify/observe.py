@@ -3,9 +3,10 @@
 import importlib
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cached_property
 from math import prod
+from pathlib import Path
 from typing import Any
 
 from twotrack.shared import chapters
@@ -13,7 +14,7 @@ from twotrack.shared.bridge import BridgeError
 from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.harness.fitting import Step
 from twotrack.shared.probe import Probe
-from twotrack.shared.track import Precision, Track, TrackModel, open_track
+from twotrack.shared.track import Precision, Track, TrackModel
 from twotrack.shared.verify.exercise import ChapterExercise, Exercise, PairExercise
 from twotrack.shared.verify.material import draw_weights
 from twotrack.shared.verify.observation import Observation
@@ -21,18 +22,19 @@ from twotrack.shared.verify.pair import Pair
 from twotrack.shared.verify.request import LayerRequest, SideRequest, VerifyRequest
 from twotrack.shared.verify.suspects import STATISTICS
 from twotrack.shared.verify.trace import Trace, load, save
+from twotrack.shared.workers.door import open_track
+from twotrack.shared.workers.task import Report, task
 
-Report = Callable[[str, Mapping[str, object]], None]
 KEPT_LIMIT = 2_000_000
 """Values of the weights that are kept after every step; of the last step all weights are."""
 
 
-def observe(arguments: Mapping[str, Any], report: Report) -> dict[str, Any]:
-    """Worker task: return what one side of a pair does, in both precisions; arrays go to `folder`."""
-    request = SideRequest.model_validate(arguments)
+@task
+def observe(request: SideRequest, report: Report) -> Observation:
+    """Return what one side of a pair does, in both precisions; arrays go to the request's folder."""
     report("starting", {})
     try:
-        return observation(request, report).model_dump(mode="json")
+        return observation(request, report)
     except BridgeError as error:
         raise UserError(f"{request.verify.name}: {error}") from error
 
@@ -104,13 +106,13 @@ class Side:
         return set()
 
 
-def isolate(arguments: Mapping[str, Any], report: Report) -> str:
-    """Worker task: run one layer alone on the inputs that the other side's got; return the folder of a trace."""
-    request = LayerRequest.model_validate(arguments)
+@task
+def isolate(request: LayerRequest) -> Path:
+    """Run one layer alone on the inputs that the other side's got; return the folder of a trace."""
     side = Side(find_exercise(request.verify), open_track(request.track, "auto"), "float64", lambda _: None)
     layer = load(request.reference).layers[request.number]
     outputs = side.probe.run_layer(request.path, layer.inputs)
-    return str(save(Trace(outputs=outputs), request.folder / "alone"))
+    return save(Trace(outputs=outputs), request.folder / "alone")
 
 
 def find_exercise(request: VerifyRequest) -> Exercise:

@@ -1,15 +1,24 @@
 """Worker task: show one side with a fault planted in this process."""
 
-from collections.abc import Mapping
 from contextlib import nullcontext
-from typing import Any
+from dataclasses import dataclass
 
 from tests.mutation.faults import FAULTS
+from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.observe import observation
 from twotrack.shared.verify.request import SideRequest
+from twotrack.shared.workers.task import Report, task
 
 
-def observe(arguments: Mapping[str, Any], report: Any) -> dict[str, Any]:
-    request, fault = SideRequest.model_validate(arguments["request"]), arguments["fault"]
-    with FAULTS[fault].plant() if fault else nullcontext():
-        return observation(request, report).model_dump(mode="json")
+@dataclass(frozen=True)
+class Planted:
+    """A side, and the name of a fault; empty for none."""
+
+    side: SideRequest
+    fault: str
+
+
+@task
+def observe(asked: Planted, report: Report) -> Observation:
+    with FAULTS[asked.fault].plant() if asked.fault else nullcontext():
+        return observation(asked.side, report)

@@ -8,28 +8,26 @@ from functools import cache
 
 import pytest
 
+from tests.mutation import tasks
 from tests.mutation.faults import FAULTS, KERAS, TORCH, Fault
 from tests.mutation.subjects import SUBJECTS
-from tests.support.workers import Workers
 from twotrack.shared.verify.ladder import Seen, climbed
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.request import SideRequest
 from twotrack.shared.verify.rungs import RungResult
+from twotrack.shared.workers.pool import WorkerPool
 
 Observe = Callable[[str, str, str], Observation]
 
 
 @pytest.fixture(scope="module")
-def observe(workers: Workers, tmp_path_factory: pytest.TempPathFactory) -> Observe:
+def observe(workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory) -> Observe:
     """Observations by subject, track and fault, in float64; without a fault each is made once."""
 
     def made(subject: str, track: str, fault: str) -> Observation:
         folder = tmp_path_factory.mktemp("side")
         request = SideRequest(verify=SUBJECTS[subject], track=track, folder=folder, precisions=("float64",))
-        answer = workers.call(
-            track, "tests.mutation.tasks:observe", request=request.model_dump(mode="json"), fault=fault
-        )
-        return Observation.model_validate(answer)
+        return workers.call(track, tasks.observe, tasks.Planted(request, fault))
 
     healthy = cache(lambda subject, track: made(subject, track, ""))
     return lambda subject, track, fault="": made(subject, track, fault) if fault else healthy(subject, track)
