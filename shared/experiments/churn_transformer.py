@@ -57,8 +57,8 @@ def _epoch_seconds(lab: Lab, name: str, repeats: int, progress: Progress) -> flo
 
 def _step_seconds(lab: Lab) -> Iterator[float]:
     """Yield the seconds of training steps after the warm-up, dropout active, as a run takes them."""
-    recipe, track, steps = lab.chapter.recipe("fast"), open_track(lab.track, "auto"), WARM_UP + STEPS
-    model = fresh_model(track, lab.chapter, lab.chapter.config, lab.seed)
+    variant, track, steps = lab.chapter.variant(), open_track(lab.track, "auto"), WARM_UP + STEPS
+    model, recipe = fresh_model(track, variant, lab.seed), variant.recipe
     batches = TrainingBatches(lab.dataset, lab.dataset.train, recipe.batch_size, lab.seed, lab.chapter.loss)
     stage = Stage(model, recipe.optimizer, recipe.learning_rates(steps), Stopwatch(track))
     made = list(islice(batches.epoch(0), steps))

@@ -42,8 +42,7 @@ class Lab:
         """
         loss: LossName = changes.pop("loss", self.chapter.loss)
         settings = {name: str(value) for name, value in changes.items()}
-        config = self.chapter.configure(settings)
-        pair = replace(chapter_pair(self.chapter, config, self.chapter.recipe(recipe, settings)), loss=loss)
+        pair = replace(chapter_pair(self.chapter.variant(recipe, settings)), loss=loss)
         return Specimen(open_track(self.track, "auto").build(pair, 0, precision), pair, loss, self)
 
 
@@ -53,7 +52,7 @@ class Specimen:
     def __init__(self, model: TrackModel, pair: Pair, loss: LossName, lab: Lab):
         self._model, self._probe, self._pair, self._loss, self._lab = model, model.probe(), pair, loss, lab
         self._probe.remove_dropout()
-        load_start(model, lab.chapter, lab.chapter.config, lab.seed)
+        load_start(model, lab.chapter.variant(), lab.seed)
 
     @property
     def weights(self) -> dict[str, np.ndarray]:

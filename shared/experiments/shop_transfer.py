@@ -50,17 +50,16 @@ def images_per_class(lab: Lab, progress: Progress) -> Finding:
 def _accuracy(lab: Lab, line: str, count: int, progress: Progress) -> float:
     """Train on `count` pictures of each class; return the accuracy on the first test pictures."""
     weights, recipe_name = RECIPES[line]
-    chapter = lab.chapter
-    config = chapter.configure({"weights": weights, "size": str(SIZE)})
-    dataset = few_of_each(chapter.data(config=config), count)
-    recipe = chapter.recipe(recipe_name)
-    recipe = replace(recipe, epochs=_epochs(len(dataset.train) // recipe.batch_size))
-    model = fresh_model(open_track(lab.track, "auto"), chapter, config, lab.seed)
+    variant = lab.chapter.variant(recipe_name, {"weights": weights, "size": str(SIZE)})
+    dataset = few_of_each(variant.data(), count)
+    epochs = _epochs(len(dataset.train) // variant.recipe.batch_size)
+    variant = replace(variant, recipe=replace(variant.recipe, epochs=epochs))
+    model = fresh_model(open_track(lab.track, "auto"), variant, lab.seed)
 
     def report(phase: str, figures: object) -> None:
         progress(f"{line}, {count} a class: {phase}")
 
-    Fit(model, dataset, chapter, config, recipe, lab.seed, Stopwatch(), report).run()
+    Fit(model, dataset, variant, lab.seed, Stopwatch(), report).run()
     test = dataset.test.first(TESTED)
     return metrics.score("accuracy", in_batches(model.predict, dataset, test.inputs, 50), test.labels)
 

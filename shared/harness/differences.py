@@ -7,8 +7,7 @@ from math import isclose
 
 import numpy as np
 
-from twotrack.shared import chapters
-from twotrack.shared.chapters.spec import Chapter
+from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.differences.ledger import LEDGER
 from twotrack.shared.differences.makeup import Variants, layers, makeup, variants
 from twotrack.shared.differences.measure import Entries
@@ -108,7 +107,7 @@ def _installed(track: str) -> str:
     return " with ".join(f"{name} {version(name)}" for name in TRACKS[track].requires)
 
 
-def check(chapter: str | None, tracks: Sequence[str], settings: Mapping[str, str], recipe: str) -> tuple[str, ...]:
+def check(variant: ChapterVariant | None, tracks: Sequence[str]) -> tuple[str, ...]:
     """Return the Keras tracks of a request; UserError for one that cannot be done, before any worker starts."""
     keras = tuple(track for track in tracks if track != REFERENCE)
     for track in (REFERENCE, *keras):
@@ -117,32 +116,26 @@ def check(chapter: str | None, tracks: Sequence[str], settings: Mapping[str, str
         raise UserError(
             f"--tracks: name at least one Keras track, out of: {', '.join(sorted(set(TRACKS) - {REFERENCE}))}."
         )
-    if chapter:
-        chosen = chapters.get(chapter)
-        chosen.recipe(recipe, settings)
-        config = chosen.configure(settings)
-        if chosen.transfer:
-            chosen.transfer.require(config, keras)
+    if variant:
+        variant.require(keras)
     return keras
 
 
 def differences(
-    chapter: str | None,
+    variant: ChapterVariant | None,
     tracks: Sequence[str],
-    settings: Mapping[str, str],
-    recipe: str,
     on_phase: OnPhase,
     pool: WorkerPool | None = None,
 ) -> list[Outcome]:
-    """Measure the ledger's entries, those that touch a chapter if one is named, on torch and some Keras tracks.
+    """Measure the ledger's entries, those that touch a chapter if one is given, on torch and some Keras tracks.
 
     Raises UserError for what cannot be done, WorkerDiedError if a worker does.
     """
-    keras = check(chapter, tracks, settings, recipe)
+    keras = check(variant, tracks)
     with lent_or_new(pool, "cpu") as workers:
-        if not chapter:
+        if not variant:
             return measure(dict.fromkeys(LEDGER, ()), keras, workers, on_phase)
-        touched = touching(chapters.get(chapter), settings, recipe, keras[0], workers, on_phase)
+        touched = touching(variant, keras[0], workers, on_phase)
         return measure(touched, keras, workers, on_phase)
 
 
@@ -151,23 +144,20 @@ def no_phase(track: str, phase: str) -> None:
 
 
 def touching(
-    chapter: Chapter,
-    settings: Mapping[str, str],
-    recipe: str,
+    variant: ChapterVariant,
     track: str,
     pool: WorkerPool,
     on_phase: OnPhase = no_phase,
 ) -> dict[Difference, tuple[str, ...]]:
     """Return the entries that touch a chapter, with the settings that they need besides those given."""
-    looked_at = variants(chapter, settings)
-    built = pool.call(track, layers, Variants(track, chapter.slug, looked_at), _shown(track, on_phase))
-    chosen = chapter.recipe(recipe, settings)
-    made = [makeup(chapter, chosen, own, theirs) for own, theirs in zip(looked_at, built, strict=True)]
+    looked_at = variants(variant)
+    built = pool.call(track, layers, Variants(track, looked_at), _shown(track, on_phase))
+    made = [makeup(*both) for both in zip(looked_at, built, strict=True)]
     touched = {}
     for entry in LEDGER:
         if entry.touches(made[0]):
             touched[entry] = ()
-        elif texts := [_setting_text(one.settings, settings) for one in made[1:] if entry.touches(one)]:
+        elif texts := [_setting_text(one.settings, variant.settings) for one in made[1:] if entry.touches(one)]:
             touched[entry] = tuple(texts)
     return touched
 

@@ -12,7 +12,7 @@ import xxhash
 
 from twotrack.shared import initial_weights, metrics
 from twotrack.shared.chapters.pairs import whole_pair
-from twotrack.shared.chapters.spec import Chapter
+from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.datasets.batches import Batch, Batches, TrainingBatches
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.errors import UserError
@@ -92,8 +92,7 @@ def require_finite(step: Step) -> None:
 
 def fresh_model(
     track: Track,
-    chapter: Chapter,
-    config: Any,
+    variant: ChapterVariant,
     seed: int,
     precision: Precision = "float32",
     switched: Collection[str] = (),
@@ -104,19 +103,19 @@ def fresh_model(
     They are the same numbers in every track, or those of a finished run. All of them are trainable until a stage
     freezes some. Raises UserError if pretrained weights or the run cannot be had.
     """
-    model = track.build(whole_pair(chapter, config), seed, precision, switched)
+    model = track.build(whole_pair(variant), seed, precision, switched)
     if continues:
         continuing.load(model, continues)
     else:
-        load_start(model, chapter, config, seed)
+        load_start(model, variant, seed)
     return model
 
 
-def load_start(model: TrackModel, chapter: Chapter, config: Any, seed: int) -> None:
+def load_start(model: TrackModel, variant: ChapterVariant, seed: int) -> None:
     """Load the chapter's initial weights: pretrained where there are, else drawn."""
     built = model.weights()
     shapes, own = {name: array.shape for name, array in built.items()}, model.switches.own_weights(built)
-    model.load_weights(initial_weights.start(chapter, config, shapes, seed, own))
+    model.load_weights(initial_weights.start(variant.chapter, variant.config, shapes, seed, own))
 
 
 class Fit:
@@ -126,16 +125,15 @@ class Fit:
         self,
         model: TrackModel,
         dataset: Dataset,
-        chapter: Chapter,
-        config: Any,
-        recipe: Recipe,
+        variant: ChapterVariant,
         seed: int,
         watch: Stopwatch,
         report: Report,
         listen: Listener = require_finite,
     ):
-        self._model, self._dataset, self._chapter, self._config, self._seed = model, dataset, chapter, config, seed
-        self._watch, self._report, self._listen = watch, report, listen
+        self._model, self._dataset, self._variant, self._seed = model, dataset, variant, seed
+        self._watch, self._report, self._listen, self._chapter = watch, report, listen, variant.chapter
+        recipe = variant.recipe
         self._require_one_batch(recipe)
         self._stages = recipe.stages if recipe.epochs else ()
         steps = sum(stage.epochs * (len(dataset.train) // stage.batch_size) for stage in self._stages)
@@ -156,7 +154,7 @@ class Fit:
 
     def _run_stage(self, recipe: Recipe) -> None:
         def prepare() -> tuple[TrackModel, Dataset]:
-            return for_stage(self._model, self._dataset, self._chapter, self._config, recipe, self._report)
+            return for_stage(self._model, self._dataset, self._variant, recipe, self._report)
 
         model, dataset = self._watch.time("features", prepare)
         batches = TrainingBatches(dataset, dataset.train, recipe.batch_size, self._seed, self._chapter.loss)
@@ -188,12 +186,13 @@ class Fit:
 
 
 def for_stage(
-    model: TrackModel, dataset: Dataset, chapter: Chapter, config: Any, recipe: Recipe, report: Report
+    model: TrackModel, dataset: Dataset, variant: ChapterVariant, recipe: Recipe, report: Report
 ) -> tuple[TrackModel, Dataset]:
     """Return what a stage trains, on which data: frozen as it says; for a head alone that, on the base's features."""
+    chapter = variant.chapter
     if not chapter.transfer:
         return model, dataset
-    model.freeze(chosen(model.weights(), chapter.transfer.prefixes(config, recipe.trained)))
+    model.freeze(chosen(model.weights(), chapter.transfer.prefixes(variant.config, recipe.trained)))
     if recipe.trained != "head":
         return model, dataset
     return model.head(), _with_features(model, dataset, chapter.predict_batch, report)

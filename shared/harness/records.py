@@ -5,6 +5,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from twotrack.shared import chapters
+from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.datasets import Source
 from twotrack.shared.training import Trained
 
@@ -50,6 +52,11 @@ class Job(_Plain):
     """Entries of the ledger that are as each framework has them by default; none of them is aligned then."""
     exact: bool = False
     """In float64 and without dropout, so that what is left between tracks is rounding."""
+
+    @property
+    def variant(self) -> ChapterVariant:
+        """The chapter with the job's settings, read."""
+        return chapters.get(self.chapter).variant(self.recipe, self.settings)
 
 
 class DataRecord(_Plain):

@@ -4,12 +4,11 @@ import time
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
 
 import xxhash
 
-from twotrack.shared import __version__, chapters, metrics
-from twotrack.shared.chapters.spec import Chapter
+from twotrack.shared import __version__, metrics
+from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.harness.fitting import Fit, Stopwatch, fresh_model, in_batches
 from twotrack.shared.harness.records import SCHEMA_VERSION, DataRecord, Job, MemoryRecord, RunRecord, TimingRecord
@@ -35,18 +34,16 @@ class Trainer:
 
         Raises TrainingError if the loss stops being finite, UserError if the folder cannot be written.
         """
-        chapter = chapters.get(job.chapter)
-        config = chapter.configure(job.settings)
-        recipe = replace(chapter.recipe(job.recipe, job.settings), epochs=job.epochs)
-        whole = chapter.data(job.source, config)
+        variant = replace(job.variant, recipe=replace(job.variant.recipe, epochs=job.epochs))
+        chapter, whole = variant.chapter, variant.data(job.source)
         dataset = replace(whole, train=whole.train.first(job.examples)) if job.examples else whole
         watch = Stopwatch(self._track)
         with RunWriter(job.folder) as writer:
             report("building", {})
-            model = watch.time("build", lambda: self._build(job, chapter, config))
+            model = watch.time("build", lambda: self._build(job, variant))
             start = model.weights()
             parameters = sum(start[name].size for name in model.trainable_names())
-            fit = Fit(model, dataset, chapter, config, recipe, job.seed, watch, report)
+            fit = Fit(model, dataset, variant, job.seed, watch, report)
             fit.run()
             report("testing", {})
             size = chapter.predict_batch
@@ -60,8 +57,8 @@ class Trainer:
                     finished=datetime.now(UTC).isoformat(timespec="seconds"),
                     job=job,
                     device=self._track.device,
-                    config=asdict(config),
-                    recipe=describe(recipe),
+                    config=asdict(variant.config),
+                    recipe=describe(variant.recipe),
                     data=_data_record(whole, len(dataset.train)),
                     switched=[name for name in job.switched if name in model.switches.acted],
                     parameters=parameters,
@@ -77,9 +74,9 @@ class Trainer:
                 )
             )
 
-    def _build(self, job: Job, chapter: Chapter, config: Any) -> TrackModel:
+    def _build(self, job: Job, variant: ChapterVariant) -> TrackModel:
         precision: Precision = "float64" if job.exact else "float32"
-        model = fresh_model(self._track, chapter, config, job.seed, precision, job.switched, job.continues)
+        model = fresh_model(self._track, variant, job.seed, precision, job.switched, job.continues)
         if job.exact:
             model.probe().remove_dropout()
         return model

@@ -6,12 +6,11 @@ is the chapter's: ROC AUC, say, where accuracy would be that of the larger class
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from twotrack.shared import chapters, statistics
-from twotrack.shared.chapters.spec import Chapter
+from twotrack.shared import statistics
+from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.datasets.batches import TrainingBatches
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.harness.fitting import (
@@ -38,11 +37,10 @@ _WHERE = {"equivalent": "within", "different": "beyond", "undecided": "not shown
 @task
 def measure(request: SideRequest, report: Report) -> Path:
     """Train each seed, write the outputs on the validation split and its labels, return the file."""
-    asked, track = request.verify, open_track(request.track, "auto")
-    chapter = chapters.get(asked.name)
-    recipe, config = chapter.recipe(asked.recipe, asked.settings), chapter.configure(asked.settings)
-    whole = fresh_model(track, chapter, config, seed=0)
-    model, dataset = for_stage(whole, _few(chapter, config), chapter, config, recipe, silent)
+    variant, track = request.verify.variant, open_track(request.track, "auto")
+    chapter, recipe = variant.chapter, variant.recipe
+    whole = fresh_model(track, variant, seed=0)
+    model, dataset = for_stage(whole, _few(variant), variant, recipe, silent)
     batches = [TrainingBatches(dataset, dataset.train, BATCH_SIZE, seed, chapter.loss) for seed in range(SEEDS)]
     stage = Stage(model, recipe.optimizer, recipe.learning_rates(len(batches[0])), Stopwatch())
     fresh, outputs = model.snapshot(), []
@@ -50,7 +48,7 @@ def measure(request: SideRequest, report: Report) -> Path:
         report(f"accuracy {seed + 1}/{SEEDS}", {})
         model.restore(fresh)
         model.reseed(seed)
-        load_start(whole, chapter, config, seed)
+        load_start(whole, variant, seed)
         stage.train_epoch(batches[seed], 0, Progress(len(batches[seed])))
         outputs.append(in_batches(model.predict, dataset, dataset.validation.inputs, chapter.predict_batch))
     file = request.folder / "accuracy.npz"
@@ -58,9 +56,11 @@ def measure(request: SideRequest, report: Report) -> Path:
     return file
 
 
-def _few(chapter: Chapter, config: Any) -> Dataset:
-    data = chapter.data(config=config)
-    return replace(data, train=data.train.first(chapter.verify_examples), validation=data.validation.first(VALIDATED))
+def _few(variant: ChapterVariant) -> Dataset:
+    data = variant.data()
+    return replace(
+        data, train=data.train.first(variant.chapter.verify_examples), validation=data.validation.first(VALIDATED)
+    )
 
 
 @dataclass(frozen=True)

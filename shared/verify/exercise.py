@@ -4,12 +4,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from twotrack.shared.chapters.pairs import PROBED_BATCH_SIZE, chapter_pair
-from twotrack.shared.chapters.spec import Chapter
+from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.datasets.batches import Batch, TrainingBatches
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.harness.fitting import Fit, Listener, Progress, Stage, Stopwatch, silent
@@ -87,19 +86,19 @@ class PairExercise(Exercise):
 class ChapterExercise(Exercise):
     """A chapter: its own data and its recipe's stages, with few examples and small batches."""
 
-    def __init__(self, chapter: Chapter, config: Any, recipe: Recipe):
-        self.pair = chapter_pair(chapter, config, recipe)
-        self._chapter, self._config, self._recipe = chapter, config, short(recipe)
+    def __init__(self, variant: ChapterVariant):
+        self.pair = chapter_pair(variant)
+        self._variant = replace(variant, recipe=short(variant.recipe))
 
     @cached_property
     def _dataset(self) -> Dataset:
-        loaded = self._chapter.data(config=self._config)
+        loaded = self._variant.data()
         examples = STEPS_PER_EPOCH * PROBED_BATCH_SIZE
         return replace(loaded, train=loaded.train.first(examples), validation=loaded.validation.first(VALIDATED))
 
     @cached_property
     def _first(self) -> Batch:
-        batches = TrainingBatches(self._dataset, self._dataset.train, PROBED_BATCH_SIZE, 0, self._chapter.loss)
+        batches = TrainingBatches(self._dataset, self._dataset.train, PROBED_BATCH_SIZE, 0, self._variant.chapter.loss)
         return next(batches.epoch(0))
 
     def inputs(self) -> Mapping[str, np.ndarray]:
@@ -112,7 +111,7 @@ class ChapterExercise(Exercise):
 
     def rehearse(self, model: TrackModel, outputs: Shapes, listen: Listener) -> Rehearsal:
         """Go through the recipe's stages, validation included."""
-        fit = Fit(model, self._dataset, self._chapter, self._config, self._recipe, 0, Stopwatch(), silent, listen)
+        fit = Fit(model, self._dataset, self._variant, 0, Stopwatch(), silent, listen)
         fit.run()
         validation = [epoch.validation_loss for epoch in fit.progress.epochs]
         history = fit.progress.history["learning_rate"]

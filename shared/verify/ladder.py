@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from twotrack.shared import chapters, datasets
+from twotrack.shared import datasets
 from twotrack.shared.differences.ledger import causes
 from twotrack.shared.differences.spec import Difference
 from twotrack.shared.errors import UserError, unknown
@@ -60,12 +60,9 @@ def check(request: VerifyRequest, tracks: Sequence[str]) -> None:
     if all(track == REFERENCE for track in tracks):
         raise UserError("--tracks: name at least one Keras track to compare with torch.")
     if not request.is_pair:
-        chapter = chapters.get(request.name)
-        chapter.recipe(request.recipe, request.settings)
-        config = chapter.configure(request.settings)
-        if chapter.transfer:
-            chapter.transfer.require(config, (REFERENCE, *tracks))
-        datasets.embedded_source(chapter.dataset).file.check()
+        variant = request.variant
+        variant.require((REFERENCE, *tracks))
+        datasets.embedded_source(variant.chapter.dataset).file.check()
 
 
 def verify(
@@ -189,7 +186,7 @@ def _check(rung: str, request: VerifyRequest, torch: Seen, keras: Seen) -> RungR
         return _EXACT[rung](torch.observation, keras.observation)
     if torch.trainings is None or keras.trainings is None:
         return None
-    return accuracy.check(chapters.get(request.name).metric, torch.trainings, keras.trainings)
+    return accuracy.check(request.variant.chapter.metric, torch.trainings, keras.trainings)
 
 
 _EXACT: Mapping[str, Callable[[Observation, Observation], RungResult]] = {

@@ -9,7 +9,6 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from twotrack.shared import chapters
 from twotrack.shared.bridge import BridgeError
 from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.harness.fitting import Step
@@ -119,9 +118,7 @@ def find_exercise(request: VerifyRequest) -> Exercise:
     """Return what a chapter's pair, or the user's own, is put through."""
     if request.is_pair:
         return PairExercise(user_pair(request.name))
-    chapter = chapters.get(request.name)
-    config = chapter.configure(request.settings)
-    return ChapterExercise(chapter, config, chapter.recipe(request.recipe, request.settings))
+    return ChapterExercise(request.variant)
 
 
 def user_pair(reference: str) -> Pair:

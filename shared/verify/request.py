@@ -4,6 +4,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from twotrack.shared import chapters
+from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.track import Precision
 
 RUNGS = ("data", "parameters", "forward", "gradients", "training", "accuracy")
@@ -26,6 +28,11 @@ class VerifyRequest(BaseModel):
     def is_pair(self) -> bool:
         """The user's own."""
         return ":" in self.name
+
+    @property
+    def variant(self) -> ChapterVariant:
+        """The chapter with its settings read; UserError if there is no such chapter, recipe or setting."""
+        return chapters.get(self.name).variant(self.recipe, self.settings)
 
 
 class SideRequest(BaseModel):

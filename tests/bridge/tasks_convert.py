@@ -27,7 +27,7 @@ SETTINGS = {"filters": "2", "hidden_size": "5"}
 
 def _model(track: str) -> Any:
     chapter = chapters.get("mnist_cnn")
-    return open_track(track, "cpu").build(whole_pair(chapter, chapter.configure(SETTINGS)), seed=0)
+    return open_track(track, "cpu").build(whole_pair(chapter.variant(settings=SETTINGS)), seed=0)
 
 
 class Code:

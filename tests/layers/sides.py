@@ -13,7 +13,7 @@ from twotrack.shared.verify.pair import Pair
 def chapter_pair(slug: str, settings: Mapping[str, str]) -> Pair:
     """Return both tracks' models of a chapter."""
     chapter = chapters.get(slug)
-    return whole_pair(chapter, chapter.configure(settings))
+    return whole_pair(chapter.variant(settings=settings))
 
 
 @contextmanager

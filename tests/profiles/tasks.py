@@ -131,5 +131,5 @@ def predict(asked: SplitRequest) -> None:
 
 def _build(asked: Model) -> Any:
     chapter = chapters.get(asked.chapter)
-    pair = whole_pair(chapter, chapter.configure(asked.settings))
+    pair = whole_pair(chapter.variant(settings=asked.settings))
     return open_track(asked.track, "cpu").build(pair, 0, switched=asked.switched)

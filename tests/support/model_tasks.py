@@ -131,7 +131,7 @@ def _track(name: str) -> Track:
 
 def _build(asked: OnTrack) -> TrackModel:
     chapter = chapters.get(asked.chapter)
-    return _track(asked.track).build(whole_pair(chapter, chapter.configure(asked.settings)), seed=3)
+    return _track(asked.track).build(whole_pair(chapter.variant(settings=asked.settings)), seed=3)
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:

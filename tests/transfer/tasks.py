@@ -69,8 +69,8 @@ def head_in_two_ways(asked: OfFolder) -> dict[str, Any]:
 
 def _small_bert(asked: OfFolder) -> tuple[Any, dict, dict, np.ndarray]:
     chapter = chapters.get("review_bert")
-    config = chapter.configure({"weights": asked.folder, "length": "16", "dropout": "0"})
-    model = open_track(asked.track, "cpu").build(whole_pair(chapter, config), seed=0)
+    variant = chapter.variant(settings={"weights": asked.folder, "length": "16", "dropout": "0"})
+    config, model = variant.config, open_track(asked.track, "cpu").build(whole_pair(variant), seed=0)
     shapes = {name: array.shape for name, array in model.weights().items()}
     start = initial_weights.start(chapter, config, shapes, seed=0)
     model.load_weights(start)

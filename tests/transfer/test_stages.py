@@ -70,7 +70,7 @@ def fit() -> tuple[Fit, list]:
         prepare=None,
         predict_batch=4,
     )
-    return Fit(Part("whole", log), dataset, chapter, chapter.config, recipe, 0, Stopwatch(), silent), log
+    return Fit(Part("whole", log), dataset, chapter.variant(), 0, Stopwatch(), silent), log
 
 
 def test_the_head_is_trained_first_on_features_that_are_computed_once(fit):
