@@ -12,7 +12,7 @@ from twotrack.keras_track.curvature import Curvature
 from twotrack.keras_track.session import start_afresh
 from twotrack.shared.chapters.spec import Chapter
 from twotrack.shared.datasets.batches import Batch
-from twotrack.shared.inputs import Inputs
+from twotrack.shared.inputs import ONLY, Inputs
 from twotrack.shared.losses import LossName, as_targets
 from twotrack.shared.profiles import Switches
 from twotrack.shared.track import Track, TrackModel, TrackSpec, choose_device
@@ -79,7 +79,7 @@ class KerasModel(TrackModel):
 
     def features(self, inputs: Inputs) -> np.ndarray:
         """Return the outputs of the base in inference mode."""
-        return keras.ops.convert_to_numpy(self.model.get_layer(BASE).predict_on_batch(inputs))
+        return keras.ops.convert_to_numpy(self.model.get_layer(BASE).predict_on_batch(_given(inputs)))
 
     def head(self) -> "KerasModel":
         """Return the head, which takes features (batch, features)."""
@@ -95,13 +95,14 @@ class KerasModel(TrackModel):
 
     def train_step(self, batch: Batch) -> float:
         """Train on one batch; the loss tracker is reset because it averages over calls."""
-        self._curvature.update_if_due(batch.inputs)
+        inputs = _given(batch.inputs)
+        self._curvature.update_if_due(inputs)
         self.model.reset_metrics()
-        return float(self.model.train_on_batch(batch.inputs, as_targets(self._loss, batch.labels)))
+        return float(self.model.train_on_batch(inputs, as_targets(self._loss, batch.labels)))
 
     def predict(self, inputs: Inputs) -> np.ndarray:
         """Return the outputs in inference mode."""
-        return keras.ops.convert_to_numpy(self.model.predict_on_batch(inputs))
+        return keras.ops.convert_to_numpy(self.model.predict_on_batch(_given(inputs)))
 
     def snapshot(self) -> tuple[list[np.ndarray], object]:
         """Return the value of every variable and the backend's random state."""
@@ -124,3 +125,8 @@ class KerasModel(TrackModel):
 
     def _variables(self) -> list[keras.Variable]:
         return [*self.model.variables, *self.model.optimizer.variables]
+
+
+def _given(inputs: Inputs) -> np.ndarray | Inputs:
+    """Return what Keras takes: an input that is alone as the bare array, whatever the model calls it."""
+    return inputs[ONLY] if list(inputs) == [ONLY] else inputs

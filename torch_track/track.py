@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from twotrack.shared.chapters.spec import Chapter
 from twotrack.shared.datasets.batches import Batch
-from twotrack.shared.inputs import Input, Inputs, by_name, describe
+from twotrack.shared.inputs import Input, Inputs, describe
 from twotrack.shared.losses import TARGET_KINDS, LossName, as_targets
 from twotrack.shared.profiles import Switches
 from twotrack.shared.track import Track, TrackModel, TrackSpec, choose_device
@@ -146,7 +146,7 @@ class TorchModel(TrackModel):
         torch.manual_seed(seed)
 
     def _tensors(self, inputs: Inputs) -> list[Tensor]:
-        return tensors(by_name(inputs), self._inputs, self._device, torch.float32)
+        return tensors(inputs, self._inputs, self._device, torch.float32)
 
     def _targets(self, labels: np.ndarray) -> Tensor:
         targets = torch.from_numpy(as_targets(self._loss, labels)).to(self._device)

@@ -17,7 +17,7 @@ from twotrack.shared.inputs import Inputs
 
 @dataclass(frozen=True)
 class Batch:
-    """One batch of prepared model inputs (batch, ...), channels last, and labels (batch,) int32."""
+    """One batch of prepared model inputs (batch, ...) by name, channels last, and labels (batch,) int32."""
 
     inputs: Inputs
     labels: np.ndarray

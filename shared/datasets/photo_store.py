@@ -30,6 +30,7 @@ from twotrack.shared.datasets.spec import Split
 from twotrack.shared.datasets.tabular import SPLIT_SEED
 from twotrack.shared.errors import UserError
 from twotrack.shared.harness.environment import available_cores
+from twotrack.shared.inputs import ONLY
 
 SUFFIX = ".photos"
 VERSION = 1
@@ -61,7 +62,7 @@ class Stored:
 
     class_names: tuple[str, ...]
     splits: list[Split]
-    """Train, validation and test: inputs (examples, size, size, RGB 3) uint8, mapped; labels (examples,) int32."""
+    """Train, validation and test: input (examples, size, size, RGB 3) uint8, mapped; labels (examples,) int32."""
     skipped: tuple[str, ...]
 
 
@@ -127,7 +128,8 @@ def load(file: DataFile) -> Stored:
         shape, _, dtype = npy.read_array_header_1_0(stream)
         images = np.memmap(file.path, dtype, "r", stream.tell(), shape).view(np.ndarray)
     cuts = np.cumsum(facts.splits)[:-1]
-    splits = [Split(*both) for both in zip(np.split(images, cuts), np.split(labels, cuts), strict=True)]
+    parts = zip(np.split(images, cuts), np.split(labels, cuts), strict=True)
+    splits = [Split({ONLY: pixels}, classes) for pixels, classes in parts]
     return Stored(facts.class_names, splits, facts.skipped)
 
 

@@ -12,7 +12,7 @@ from twotrack.shared import chapters, initial_weights
 from twotrack.shared.chapters.spec import Chapter
 from twotrack.shared.datasets.batches import Batch, TrainingBatches
 from twotrack.shared.datasets.spec import Dataset, Split
-from twotrack.shared.inputs import Inputs, by_name
+from twotrack.shared.inputs import Inputs
 from twotrack.shared.losses import LossName, as_targets
 from twotrack.shared.verify.observe import chapter_pair
 from twotrack.shared.verify.pair import Pair
@@ -90,7 +90,7 @@ class Specimen:
         """Train on the seed's batches; yield the loss before each step. Weights may be read in between."""
         self._subject.start_training(steps)
         for batch, _ in zip(self._batches(batch_size), range(steps), strict=False):
-            yield self._subject.train_step(by_name(batch.inputs), [as_targets(self._loss, batch.labels)])
+            yield self._subject.train_step(batch.inputs, [as_targets(self._loss, batch.labels)])
 
     def train_on(self, split: Split, steps: int) -> list[float]:
         """Train on one split as a whole; return the loss before each step."""
@@ -104,8 +104,8 @@ class Specimen:
         for epoch in count():
             yield from batches.epoch(epoch)
 
-    def _inputs(self, stored: Inputs) -> dict[str, np.ndarray]:
-        return by_name(self._lab.dataset.prepare(stored))
+    def _inputs(self, stored: Inputs) -> Inputs:
+        return self._lab.dataset.prepare(stored)
 
 
 def norm(arrays: Sequence[np.ndarray]) -> float:

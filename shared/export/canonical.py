@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 from twotrack.shared import chapters, metrics
 from twotrack.shared.export.formats import LOGITS, PROBABILITIES
 from twotrack.shared.export.subject import Subject
-from twotrack.shared.inputs import ONLY, Input, describe
+from twotrack.shared.inputs import Input, describe
 from twotrack.shared.track import TrackModel, open_track
 
 
@@ -28,7 +28,7 @@ def open_weights(path: Path, track: str) -> Callable[[Mapping[str, np.ndarray]],
     model, _ = build(path, track)
 
     def predict(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        logits = model.predict(inputs[ONLY] if list(inputs) == [ONLY] else inputs)
+        logits = model.predict(inputs)
         return {LOGITS: logits, PROBABILITIES: metrics.probabilities(logits)}
 
     return predict

@@ -12,7 +12,6 @@ from twotrack.shared.bridge import BridgeError
 from twotrack.shared.chapters.spec import Chapter
 from twotrack.shared.datasets.batches import TrainingBatches
 from twotrack.shared.errors import UserError, as_user_error
-from twotrack.shared.inputs import by_name
 from twotrack.shared.losses import as_targets
 from twotrack.shared.transfer import EVERYTHING
 from twotrack.shared.verify.material import Material, draw_material, draw_weights
@@ -129,5 +128,5 @@ def _material(arguments: Mapping[str, Any], pair: Pair, steps: int) -> Material:
     batches = TrainingBatches(dataset, dataset.train, pair.batch_size, 0).epoch(0)
     chosen = [next(batches) for _ in range(steps)]
     return Material(
-        [by_name(batch.inputs) for batch in chosen], [as_targets(chapter.loss, batch.labels) for batch in chosen]
+        [dict(batch.inputs) for batch in chosen], [as_targets(chapter.loss, batch.labels) for batch in chosen]
     )

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from twotrack.shared import chapters
+from twotrack.shared.inputs import ONLY
 from twotrack.shared.track import open_track
 
 Arguments = Mapping[str, Any]
@@ -94,4 +95,4 @@ def predict(arguments: Arguments, report: object) -> None:
         model.module.load_state_dict(state)
     else:
         model.model.load_weights(path)
-    np.save(arguments["out"], model.predict(np.load(arguments["inputs"])))
+    np.save(arguments["out"], model.predict({ONLY: np.load(arguments["inputs"])}))

@@ -8,7 +8,6 @@ import numpy as np
 
 from tests.layers.subjects import subject
 from twotrack.shared import chapters, initial_weights
-from twotrack.shared.inputs import by_name
 from twotrack.shared.losses import as_targets
 from twotrack.shared.verify.observe import chapter_pair
 from twotrack.shared.verify.subject import Subject
@@ -24,7 +23,7 @@ def input_gradients(arguments: Mapping[str, Any], report: object) -> list[tuple[
     # Noise, because the largest of four equal black pixels has no derivative.
     inputs = {
         name: one + 0.1 * generator.normal(size=one.shape) if one.dtype.kind == "f" else one
-        for name, one in by_name(data.prepare(split.inputs)).items()
+        for name, one in data.prepare(split.inputs).items()
     }
     with subject(chapter_pair(chapter, arguments["settings"], "fast"), arguments["track"]) as model:
         model.remove_dropout()

@@ -12,6 +12,7 @@ from twotrack.shared.datasets.batches import Batch
 from twotrack.shared.datasets.mnist import EMBEDDED
 from twotrack.shared.harness import fitting, training
 from twotrack.shared.harness.run_folder import Run, read
+from twotrack.shared.inputs import ONLY, Inputs
 from twotrack.shared.profiles import Switches
 from twotrack.shared.track import Track, TrackModel
 from twotrack.shared.training import Recipe
@@ -74,15 +75,16 @@ class FakeModel(TrackModel):
     def freeze(self, trained: Set[str]) -> None:
         raise AssertionError("nothing is frozen where no weights are pretrained")
 
-    def features(self, inputs: np.ndarray) -> np.ndarray:
+    def features(self, inputs: Inputs) -> np.ndarray:
         raise AssertionError("the model has no base")
 
     def head(self) -> TrackModel:
         raise AssertionError("the model has no head")
 
-    def predict(self, inputs: np.ndarray) -> np.ndarray:
-        self._clock.work("predict", len(inputs))
-        return np.tile(np.eye(10, dtype=np.float32)[0], (len(inputs), 1))
+    def predict(self, inputs: Inputs) -> np.ndarray:
+        examples = len(inputs[ONLY])
+        self._clock.work("predict", examples)
+        return np.tile(np.eye(10, dtype=np.float32)[0], (examples, 1))
 
 
 class FakeTrack(Track):

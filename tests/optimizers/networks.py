@@ -9,7 +9,7 @@ import numpy as np
 
 from tests.optimizers.cases import OUTPUTS
 from twotrack.shared.datasets.batches import Batch
-from twotrack.shared.inputs import Input, describe
+from twotrack.shared.inputs import ONLY, Input, describe
 from twotrack.shared.losses import LossName
 from twotrack.shared.profiles import Switches
 from twotrack.shared.track import TrackModel
@@ -72,7 +72,7 @@ def perceptron_batches(count: int) -> list[Batch]:
     random = np.random.default_rng(4)
     return [
         Batch(
-            random.normal(size=(BATCH, FEATURES)).astype(np.float32),
+            {ONLY: random.normal(size=(BATCH, FEATURES)).astype(np.float32)},
             random.integers(CLASSES, size=BATCH, dtype=np.int32),
         )
         for _ in range(count)

@@ -14,6 +14,7 @@ from tests.optimizers.networks import (
     track_model,
 )
 from tests.optimizers.tasks import keras_float64, one_torch_thread
+from twotrack.shared.inputs import ONLY
 from twotrack.shared.training import Sophia
 from twotrack.shared.verify.material import draw_material, draw_weights
 from twotrack.shared.verify.pair import OwnLoss
@@ -154,7 +155,7 @@ def _curvatures(model: Any, track: str) -> list[list]:
 
 def estimate_once(arguments: Arguments, report: object) -> tuple[dict, dict, list]:
     """Return weights and running statistics before and after an estimate, and h."""
-    model, inputs = track_model(arguments["track"], SPEC, 1), perceptron_batches(1)[0].inputs
+    model, inputs = track_model(arguments["track"], SPEC, 1), perceptron_batches(1)[0].inputs[ONLY]
     before = _lists(model.weights())
     curvatures = (_torch_estimate if arguments["track"] == "torch" else _keras_estimate)(model, inputs)
     return before, _lists(model.weights()), [np.array(h).tolist() for h in curvatures]

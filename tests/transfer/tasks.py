@@ -9,6 +9,7 @@ import numpy as np
 from tests.transfer import pairs
 from twotrack.shared import chapters, initial_weights
 from twotrack.shared.datasets.batches import Batch
+from twotrack.shared.inputs import ONLY
 from twotrack.shared.track import open_track
 from twotrack.shared.training import AdamW, Constant, Recipe
 from twotrack.shared.transfer import chosen
@@ -42,7 +43,7 @@ def head_in_two_ways(arguments: Mapping[str, Any], report: object) -> dict[str, 
     whole, start, inputs, labels = _small_bert(arguments)
     whole.freeze(chosen(start, ("head.",)))
     outputs, moved = [], set()
-    for model, batch in ((whole, inputs), (whole.head(), whole.features(inputs))):
+    for model, batch in ((whole, inputs), (whole.head(), {ONLY: whole.features(inputs)})):
         whole.load_weights(start)
         model.compile(RECIPE, [1e-2] * STEPS)
         for _ in range(STEPS):

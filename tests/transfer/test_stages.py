@@ -13,6 +13,7 @@ from twotrack.shared.datasets.batches import Batch
 from twotrack.shared.datasets.spec import Dataset, Split
 from twotrack.shared.harness.fitting import Fit, Stopwatch
 from twotrack.shared.harness.records import Job
+from twotrack.shared.inputs import ONLY, Inputs
 from twotrack.shared.profiles import Switches
 from twotrack.shared.track import TrackModel
 from twotrack.shared.training import SGD, Constant, Recipe
@@ -39,9 +40,9 @@ class Part(TrackModel):
     def freeze(self, trained: Set[str]) -> None:
         self.log.append(("freeze", sorted(trained)))
 
-    def features(self, inputs: np.ndarray) -> np.ndarray:
-        self.log.append(("features", len(inputs)))
-        return 10 * inputs
+    def features(self, inputs: Inputs) -> np.ndarray:
+        self.log.append(("features", len(inputs[ONLY])))
+        return 10 * inputs[ONLY]
 
     def head(self) -> TrackModel:
         return Part("head", self.log)
@@ -53,11 +54,11 @@ class Part(TrackModel):
         pass
 
     def train_step(self, batch: Batch) -> float:
-        self.log.append(("train", self.name, float(np.max(batch.inputs))))
+        self.log.append(("train", self.name, float(np.max(batch.inputs[ONLY]))))
         return 1.0
 
-    def predict(self, inputs: np.ndarray) -> np.ndarray:
-        return np.zeros((len(inputs), 1), np.float32)
+    def predict(self, inputs: Inputs) -> np.ndarray:
+        return np.zeros((len(inputs[ONLY]), 1), np.float32)
 
     def snapshot(self) -> None: ...
 
@@ -70,7 +71,8 @@ class Part(TrackModel):
 def fit() -> tuple[Fit, list]:
     log: list = []
     splits = [
-        Split(np.ones((count, 2), np.float32), np.arange(count, dtype=np.int32) % 2) for count in (TRAIN, VALIDATION, 2)
+        Split({ONLY: np.ones((count, 2), np.float32)}, np.arange(count, dtype=np.int32) % 2)
+        for count in (TRAIN, VALIDATION, 2)
     ]
     dataset = Dataset("made", "embedded", ("a", "b"), *splits, prepare=lambda inputs: inputs)
     first = Recipe(SGD(0.5), Constant(), BATCH_SIZE, epochs=2, trained="head")
