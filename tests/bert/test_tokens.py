@@ -135,8 +135,8 @@ def test_every_text_becomes_one_row_that_does_not_depend_on_its_neighbours(writt
 def test_markup_is_no_text():
     tokenise = Tokenise()
 
-    marked = tokenise(['Good.<br /><br />I&apos;ll <a href="http://www.amazon.com/gp">buy</a> &quot;it&quot;'])
-    plain = tokenise(["""Good. I'll buy "it" """])
+    marked = tokenise({ONLY: ['Good.<br /><br />I&apos;ll <a href="http://www.amazon.com/gp">buy</a> &quot;it&quot;']})
+    plain = tokenise({ONLY: ["""Good. I'll buy "it" """]})
 
     np.testing.assert_array_equal(marked["token_ids"], plain["token_ids"])
 
@@ -144,10 +144,10 @@ def test_markup_is_no_text():
 def test_5000_reviews_take_no_longer_than_five_seconds(published):
     """Of processor time, which other work on the machine does not change."""
     tokenise = Tokenise()
-    tokenise(published[:1])
+    tokenise({ONLY: published[:1]})
     start = time.process_time()
 
-    tokenise(published)
+    tokenise({ONLY: published})
 
     assert time.process_time() - start < 5
 

@@ -140,8 +140,8 @@ def test_what_is_measured_for_standardising_does_not_depend_on_held_out_rows(
     changed = telco.read(customers.source(file))
 
     assert (getattr(changed, split).inputs[ONLY] != getattr(loaded, split).inputs[ONLY]).any()
-    np.testing.assert_array_equal(changed.prepare.mean, loaded.prepare.mean)
-    np.testing.assert_array_equal(changed.prepare.std, loaded.prepare.std)
+    np.testing.assert_array_equal(changed.prepare.standardise.mean, loaded.prepare.standardise.mean)
+    np.testing.assert_array_equal(changed.prepare.standardise.std, loaded.prepare.standardise.std)
 
 
 def test_what_is_measured_for_standardising_depends_on_training_rows(
@@ -152,8 +152,8 @@ def test_what_is_measured_for_standardising_depends_on_training_rows(
     changed = telco.read(customers.source(file))
 
     charges = loaded.feature_names.index("monthly_charges")
-    assert changed.prepare.mean[charges] == pytest.approx(10 * loaded.prepare.mean[charges])
-    assert changed.prepare.std[charges] == pytest.approx(10 * loaded.prepare.std[charges])
+    assert changed.prepare.standardise.mean[charges] == pytest.approx(10 * loaded.prepare.standardise.mean[charges])
+    assert changed.prepare.standardise.std[charges] == pytest.approx(10 * loaded.prepare.standardise.std[charges])
 
 
 def test_a_customer_reads_in_a_report_as_in_the_file(loaded: Dataset):
