@@ -6,12 +6,8 @@ Examples are in the order train, validation, test, each split shuffled once with
 """
 
 import hashlib
-import shutil
-import tempfile
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -23,6 +19,7 @@ from numpy.lib import format as npy
 from platformdirs import user_cache_path
 from pydantic import BaseModel, ConfigDict
 
+from twotrack.shared import atomic
 from twotrack.shared.datasets import photo
 from twotrack.shared.datasets.files import DataFile, sha256_of
 from twotrack.shared.datasets.photo_folder import printable
@@ -38,8 +35,6 @@ VERSION = 1
 BATCH = 256
 """Photos that are decoded, and later copied, at a time."""
 RGB = 3
-ABANDONED = 24 * 3600.0
-"""Seconds after which an unfinished file is nobody's."""
 
 Report = Callable[[str, Mapping[str, object]], None]
 Item = TypeVar("Item")
@@ -106,11 +101,11 @@ def ensure(key: str, collection: Collection, skip_broken: bool, report: Report) 
     try:
         if not (path.is_file() and checksum.is_file() and checksum.read_text() == sha256_of(path)):
             cache.mkdir(parents=True, exist_ok=True)
-            with _partial(cache) as partial:
-                _write(partial / path.name, partial / "decoded", collection, skip_broken, report)
-                (partial / checksum.name).write_text(sha256_of(partial / path.name))
-                for file in (path, checksum):
-                    (partial / file.name).replace(file)
+            atomic.remove_abandoned(cache)
+            with atomic.written(path) as made:
+                _write(made, made.with_name("decoded"), collection, skip_broken, report)
+                digest = sha256_of(made)
+            atomic.write(checksum, digest)
         _require_whole(collection, _facts(path).skipped, skip_broken)
     except OSError as error:
         raise UserError(
@@ -136,16 +131,6 @@ def load(file: DataFile) -> Stored:
 def _facts(path: Path) -> Facts:
     with path.open("rb") as stream:
         return Facts.model_validate_json(npy.read_array(stream).tobytes())
-
-
-@contextmanager
-def _partial(cache: Path) -> Iterator[Path]:
-    """Yield a folder that goes in any case, and remove those of processes that were killed long ago."""
-    for left in cache.glob("*.partial"):
-        if time.time() - left.stat().st_mtime > ABANDONED:
-            shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(".partial", ".", cache) as folder:
-        yield Path(folder)
 
 
 def _write(path: Path, decoded: Path, collection: Collection, skip_broken: bool, report: Report) -> None:

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import numpy as np
 from platformdirs import user_cache_path
 
+from twotrack.shared import atomic
 from twotrack.shared.datasets import mnist
 from twotrack.shared.datasets.files import sha256_of, write_arrays
 from twotrack.shared.errors import UserError
@@ -37,7 +38,7 @@ def convert(arguments: Mapping[str, str | None], report: Callable[[str, Mapping[
     checksum = path.with_suffix(".sha256")
     if not (path.is_file() and checksum.is_file() and checksum.read_text() == sha256_of(path)):
         report("converting", {})
-        checksum.write_text(write_arrays(path, _read(builder)))
+        atomic.write(checksum, write_arrays(path, _read(builder)))
     return {"path": str(path), "sha256": checksum.read_text()}
 
 

@@ -5,7 +5,6 @@ canonical form in a temporary .safetensors file.
 """
 
 import importlib
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import Any
 
 from safetensors.numpy import load_file, save_file
 
-from twotrack.shared import chapters
+from twotrack.shared import atomic, chapters
 from twotrack.shared.bridge import BridgeError
 from twotrack.shared.errors import UserError, unknown
 from twotrack.shared.harness.processes import Worker
@@ -124,14 +123,11 @@ def _call(track: str, task: str, model: Mapping[str, Any], **paths: Path) -> Any
 
 def _publish(made: Path, out: Path) -> None:
     """Give `out` its content in one step."""
-    partial = out.with_name(f".{out.name}.partial")
     try:
-        shutil.copyfile(made, partial)
-        os.replace(partial, out)
+        with atomic.written(out) as partial:
+            shutil.copyfile(made, partial)
     except OSError as error:
         raise unwritable(out.parent, error) from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def read_task(arguments: Mapping[str, Any], report: object) -> list[str]:

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from tests.support.command_line import twotrack
-from twotrack.shared import datasets
+from twotrack.shared import atomic, datasets
 from twotrack.shared.chapters import CHAPTERS
-from twotrack.shared.datasets import Source, photo, photo_store, photos
+from twotrack.shared.datasets import Source, photo, photos
 from twotrack.shared.datasets.batches import TrainingBatches
 from twotrack.shared.datasets.files import DataFile
 from twotrack.shared.datasets.spec import Dataset
@@ -247,7 +247,7 @@ def test_whatever_stops_the_decoding_leaves_no_entry(many: Path, empty_cache: Pa
 
 
 def test_what_a_killed_process_left_a_day_ago_is_removed(folder: Path, empty_cache: Path):
-    for name, age in ((".old.partial", 2 * photo_store.ABANDONED), (".new.partial", 0)):
+    for name, age in ((".old.partial", 2 * atomic.ABANDONED), (".new.partial", 0)):
         (empty_cache / name).mkdir(parents=True)
         (empty_cache / name / "decoded").write_bytes(b"x")
         moment = (empty_cache / name).stat().st_mtime - age

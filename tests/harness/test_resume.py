@@ -9,11 +9,12 @@ import pytest
 from tests.support.command_line import Done, Running, in_process
 from tests.support.runs import make_run
 from tests.support.workers import Workers
+from twotrack.shared.atomic import partial_name
 from twotrack.shared.errors import UserError
 from twotrack.shared.harness import plans
 from twotrack.shared.harness.comparison import Request, plan, run_name
 from twotrack.shared.harness.processes import Worker
-from twotrack.shared.harness.run_folder import Run, partial_folder, read
+from twotrack.shared.harness.run_folder import Run, read
 
 TRACKS, SEEDS = ("torch", "keras:tensorflow"), (0, 1)
 SMALL = {"examples": 256, "settings": {"filters": "4"}, "device": "cpu"}
@@ -78,7 +79,7 @@ def begun(tmp_path: Path) -> Path:
     jobs = plan(REQUEST, lambda track, seed: folder / run_name(track, seed))
     with plans.begin(jobs, REQUEST):
         make_run(folder / "torch_seed0", job=jobs[0])
-    partial_folder(jobs[1].folder).mkdir()
+    partial_name(jobs[1].folder).mkdir()
     return folder
 
 
@@ -202,7 +203,7 @@ def test_a_comparison_at_work_is_not_continued_by_a_second_command(begun: Path, 
     jobs = plan(REQUEST, lambda track, seed: begun / run_name(track, seed))
 
     with plans.resume(jobs):
-        partial_folder(jobs[1].folder).mkdir()
+        partial_name(jobs[1].folder).mkdir()
         message = refused(begun)
 
     assert f"somebody is at work on the comparison '{begun}'" in message
