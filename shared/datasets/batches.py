@@ -13,7 +13,7 @@ import numpy as np
 import xxhash
 
 from twotrack.shared.datasets.spec import Dataset, Split, update
-from twotrack.shared.inputs import Inputs, by_name
+from twotrack.shared.inputs import Inputs
 from twotrack.shared.losses import LossName, as_targets
 
 
@@ -55,7 +55,7 @@ class TrainingBatches:
         order = np.random.default_rng([self._seed, epoch]).permutation(len(self._split))
         for number in range(len(self)):
             stored = self._split.take(order[number * self._batch_size : (number + 1) * self._batch_size])
-            inputs = by_name(self._dataset.prepare(self._augmented(stored.inputs, epoch, number)))
+            inputs = self._dataset.prepare(self._augmented(stored.inputs, epoch, number))
             if digest:
                 update(digest, inputs if stored.seen is None else stored.seen, stored.labels)
             yield Batch(inputs, [as_targets(self._loss, stored.labels)])

@@ -14,7 +14,7 @@ from twotrack.shared.chapters.spec import Chapter
 from twotrack.shared.datasets.batches import Batch, TrainingBatches
 from twotrack.shared.datasets.spec import Dataset, Split
 from twotrack.shared.harness.fitting import Stage, Stopwatch, load_start
-from twotrack.shared.inputs import Inputs, by_name
+from twotrack.shared.inputs import Inputs
 from twotrack.shared.losses import LossName, as_targets
 from twotrack.shared.track import Precision, TrackModel
 from twotrack.shared.verify.pair import Pair
@@ -108,8 +108,8 @@ class Specimen:
         for epoch in count():
             yield from batches.epoch(epoch)
 
-    def _inputs(self, stored: Inputs) -> dict[str, np.ndarray]:
-        return by_name(self._lab.dataset.prepare(stored))
+    def _inputs(self, stored: Inputs) -> Inputs:
+        return self._lab.dataset.prepare(stored)
 
     def _targets(self, split: Split) -> list[np.ndarray]:
         return [as_targets(self._loss, split.labels)]

@@ -13,7 +13,7 @@ from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.export.formats import INPUT_TYPES, LOGITS, PROBABILITIES
 from twotrack.shared.harness.run_folder import Run, read
-from twotrack.shared.inputs import Input, by_name, describe
+from twotrack.shared.inputs import Input, describe
 from twotrack.shared.track import TrackModel
 from twotrack.shared.workers.door import open_track
 
@@ -55,7 +55,7 @@ class Subject:
 
     def examples(self, count: int) -> dict[str, np.ndarray]:
         """Return the first test examples (count, ...) by name of the input, prepared for the model."""
-        prepared = by_name(self.dataset.prepare(self.dataset.test.first(count).inputs))
+        prepared = self.dataset.prepare(self.dataset.test.first(count).inputs)
         return {name: np.asarray(prepared[name], INPUT_TYPES[one.kind]) for name, one in self.inputs.items()}
 
     def probabilities(self, count: int) -> np.ndarray:

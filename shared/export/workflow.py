@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from twotrack.shared import atomic
 from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.export import formats
 from twotrack.shared.export.check import REFUSED, TOLERANCE, Compared
 from twotrack.shared.export.formats import OWN, Format
 from twotrack.shared.export.subject import Subject
 from twotrack.shared.harness.records import Job
-from twotrack.shared.harness.run_folder import partial_folder, read, unwritable
+from twotrack.shared.harness.run_folder import read, unwritable
 from twotrack.shared.track import installed_track
 from twotrack.shared.workers.pool import WorkerPool
 from twotrack.shared.workers.task import task
@@ -112,7 +113,7 @@ def require_same(name: str, found: Compared) -> None:
 @contextmanager
 def _partial(out: Path) -> Iterator[Path]:
     """Yield a new folder beside `out`, which is removed at the end."""
-    folder = partial_folder(out)
+    folder = atomic.partial_name(out)
     try:
         folder.mkdir()
     except FileExistsError:
@@ -130,7 +131,7 @@ def _publish(made: Path, out: Path) -> None:
     if os.path.lexists(out):
         raise UserError(f"--out: '{out}' has appeared during the export, which replaces nothing; remove it.")
     try:
-        os.rename(made, out)
+        atomic.publish(made, out)
     except OSError as error:
         raise unwritable(out.parent, error) from error
 

@@ -18,7 +18,7 @@ from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.errors import UserError
 from twotrack.shared.harness import continuing
 from twotrack.shared.harness.records import Continued, EpochRecord
-from twotrack.shared.inputs import Inputs, by_name, each
+from twotrack.shared.inputs import ONLY, Inputs, each
 from twotrack.shared.track import Precision, Track, TrackModel
 from twotrack.shared.training import Optimizer, Recipe
 from twotrack.shared.transfer import chosen
@@ -211,7 +211,7 @@ def _with_features(model: TrackModel, dataset: Dataset, batch_size: int, report:
         return computed
 
     made = {
-        name: replace(split, inputs=in_batches(features, dataset, split.inputs, batch_size), seen=split.inputs)
+        name: replace(split, inputs={ONLY: in_batches(features, dataset, split.inputs, batch_size)}, seen=split.inputs)
         for name, split in splits.items()
     }
     return replace(dataset, **made, prepare=lambda features: features, augment=None)
@@ -307,6 +307,6 @@ def in_batches(
     compute: Callable[[Inputs], np.ndarray], dataset: Dataset, stored: Inputs, batch_size: int
 ) -> np.ndarray:
     """Return what `compute` makes of stored inputs (examples, ...), prepared and `batch_size` examples at a time."""
-    count = len(next(iter(by_name(stored).values())))
+    count = len(next(iter(stored.values())))
     parts = (each(lambda array, at=at: array[at : at + batch_size], stored) for at in range(0, count, batch_size))
-    return np.concatenate([compute(by_name(dataset.prepare(part))) for part in parts])
+    return np.concatenate([compute(dataset.prepare(part)) for part in parts])

@@ -15,6 +15,7 @@ from twotrack.shared.bert.folder import open_folder
 from twotrack.shared.bert.tokens import Tokenise
 from twotrack.shared.datasets import reviews
 from twotrack.shared.datasets.files import Source
+from twotrack.shared.inputs import ONLY
 from twotrack.shared.track import TRACKS
 from twotrack.shared.verify.ladder import Ladder
 from twotrack.shared.verify.request import VerifyRequest
@@ -49,9 +50,9 @@ def test_parameters_states_gradients_and_training_are_the_same_on_every_backend(
 @pytest.fixture(scope="session")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Reviews of different lengths: the shortest are padding for the most part, the longest are cut."""
-    texts = reviews.read(Source("embedded", reviews.EMBEDDED)).test.inputs[: 20 * REVIEWS]
+    texts = reviews.read(Source("embedded", reviews.EMBEDDED)).test.inputs[ONLY][: 20 * REVIEWS]
     file = tmp_path_factory.mktemp("inputs") / "inputs.npz"
-    np.savez(file, **Tokenise()(sorted(texts, key=len)[::20]))
+    np.savez(file, **Tokenise()({ONLY: sorted(texts, key=len)[::20]}))
     return file
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from twotrack.shared import chapters
 from twotrack.shared.chapters.pairs import whole_pair
+from twotrack.shared.inputs import ONLY
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import task
 
@@ -107,4 +108,4 @@ def predict(asked: Outputs) -> None:
         model.module.load_state_dict(state)
     else:
         model.model.load_weights(path)
-    np.save(asked.out, model.predict(np.load(asked.inputs)))
+    np.save(asked.out, model.predict({ONLY: np.load(asked.inputs)}))

@@ -8,14 +8,18 @@ from hypothesis import strategies as st
 
 from twotrack.shared.datasets.batches import Batch, TrainingBatches
 from twotrack.shared.datasets.spec import Dataset, Split
-from twotrack.shared.inputs import ONLY
+from twotrack.shared.inputs import ONLY, Inputs
 
 
 def numbered_dataset(examples: int) -> Dataset:
     """A data set whose example i has input [i, -i] and label i."""
     numbers = np.arange(examples, dtype=np.int32)
-    split = Split(np.stack([numbers, -numbers], axis=1), numbers)
-    return Dataset("numbers", "embedded", (), split, split, split, lambda inputs: inputs.astype(np.float32))
+    split = Split({ONLY: np.stack([numbers, -numbers], axis=1)}, numbers)
+    return Dataset("numbers", "embedded", (), split, split, split, _as_float32)
+
+
+def _as_float32(inputs: Inputs) -> Inputs:
+    return {ONLY: inputs[ONLY].astype(np.float32)}
 
 
 def batches(examples: int = 50, batch_size: int = 8, seed: int = 0) -> TrainingBatches:
@@ -63,7 +67,7 @@ def test_the_same_seed_gives_the_same_bytes_and_digest():
 
     for epoch in (0, 1):
         for one, other in zip(first.epoch(epoch), second.epoch(epoch), strict=True):
-            assert one.inputs.tobytes() == other.inputs.tobytes()
+            assert one.inputs[ONLY].tobytes() == other.inputs[ONLY].tobytes()
             assert one.targets[0].tobytes() == other.targets[0].tobytes()
     assert digest(first, 0, 1) == digest(second, 0, 1)
 
@@ -84,7 +88,7 @@ def test_of_features_the_digest_is_that_of_what_the_model_saw():
     labels = np.zeros(12, np.int32)
 
     def made(scale: float) -> TrainingBatches:
-        split = Split(scale * seen.astype(np.float32), labels, seen)
+        split = Split({ONLY: scale * seen.astype(np.float32)}, labels, {ONLY: seen})
         dataset = Dataset("made", "embedded", ("a",), split, split, split, prepare=lambda features: features)
         return TrainingBatches(dataset, split, 4, seed=0, loss="cross_entropy")
 
@@ -108,4 +112,4 @@ def test_the_first_examples_of_a_split_are_its_first_in_stored_order():
     first = numbered_dataset(50).train.first(7)
 
     assert first.targets[0].tolist() == list(range(7))
-    assert len(first) == len(first.inputs) == 7
+    assert len(first) == len(first.inputs[ONLY]) == 7

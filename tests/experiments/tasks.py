@@ -7,7 +7,6 @@ import numpy as np
 
 from tests.layers.sides import built, chapter_pair
 from twotrack.shared import chapters, initial_weights
-from twotrack.shared.inputs import by_name
 from twotrack.shared.losses import as_targets
 from twotrack.shared.track import TrackModel
 from twotrack.shared.workers.task import task
@@ -39,7 +38,7 @@ def input_gradients(asked: OfChapter) -> list[tuple[float, float]]:
     # Noise, because the largest of four equal black pixels has no derivative.
     inputs = {
         name: one + 0.1 * generator.normal(size=one.shape) if one.dtype.kind == "f" else one
-        for name, one in by_name(data.prepare(split.inputs)).items()
+        for name, one in data.prepare(split.inputs).items()
     }
     with built(chapter_pair(asked.chapter, asked.settings), asked.track) as model:
         model.probe().remove_dropout()

@@ -11,7 +11,6 @@ from twotrack.shared import chapters
 from twotrack.shared.bridge import BridgeError
 from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.datasets.batches import Batch
-from twotrack.shared.inputs import by_name
 from twotrack.shared.track import Track, TrackModel
 from twotrack.shared.training import Adam
 from twotrack.shared.workers.door import open_track
@@ -102,7 +101,7 @@ def forward(asked: Forward) -> None:
     model = _build(asked.model)
     model.load_weights(_read(asked.weights))
     inputs, _ = real_batch(asked.model.chapter, asked.count)
-    np.savez(asked.out, outputs=model.predict(by_name(inputs)))
+    np.savez(asked.out, outputs=model.predict(inputs))
 
 
 @task
@@ -121,7 +120,7 @@ def train(asked: Training) -> list[float]:
 
 def _batch(chapter: str, size: int, number: int) -> Batch:
     inputs, labels = real_batch(chapter, size, number)
-    return Batch(by_name(inputs), [labels])
+    return Batch(inputs, [labels])
 
 
 @cache

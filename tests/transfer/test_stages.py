@@ -58,7 +58,8 @@ class Part(FakeModel):
 def fit() -> tuple[Fit, list]:
     log: list = []
     splits = [
-        Split(np.ones((count, 2), np.float32), np.arange(count, dtype=np.int32) % 2) for count in (TRAIN, VALIDATION, 2)
+        Split({ONLY: np.ones((count, 2), np.float32)}, np.arange(count, dtype=np.int32) % 2)
+        for count in (TRAIN, VALIDATION, 2)
     ]
     dataset = Dataset("made", "embedded", ("a", "b"), *splits, prepare=lambda inputs: inputs)
     first = Recipe(SGD(0.5), Constant(), BATCH_SIZE, epochs=2, trained="head")
