@@ -6,7 +6,7 @@ import keras
 from keras import layers
 
 from twotrack.shared.errors import as_user_error
-from twotrack.shared.verify.pair import OwnLoss, OwnOptimizer, Pair
+from twotrack.shared.verify.pair import CustomLoss, CustomOptimizer, Pair
 
 _SAME_NAMES = (
     "epsilon", "momentum", "negative_slope", "groups", "num_heads", "use_bias", "rate", "padding",
@@ -45,7 +45,7 @@ def _plain(value: Any) -> Any:
 
 def loss_facts(pair: Pair) -> dict[str, Any]:
     """Return what the loss expects and does."""
-    if not isinstance(pair.loss, OwnLoss):
+    if not isinstance(pair.loss, CustomLoss):
         return {"kind": pair.loss, "from_logits": True, "label_smoothing": 0.0}
     with as_user_error("the Keras loss function failed"):
         loss = pair.loss.keras()
@@ -63,7 +63,7 @@ def optimizer_facts(optimizer: keras.optimizers.Optimizer, pair: Pair) -> dict[s
     names = ("epsilon", "momentum", "rho", "beta_1", "beta_2", "gamma", "interval")
     values = {name: getattr(optimizer, name, None) for name in names}
     found |= {name: float(value) for name, value in values.items() if isinstance(value, int | float)}
-    if isinstance(pair.optimizer, OwnOptimizer):
+    if isinstance(pair.optimizer, CustomOptimizer):
         found["learning_rate"] = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
         found["decoupled_weight_decay"] = True
     return found

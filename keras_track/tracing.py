@@ -16,7 +16,7 @@ from twotrack.keras_track.session import start_afresh
 from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.training import SGD
 from twotrack.shared.transfer import EVERYTHING, chosen
-from twotrack.shared.verify.pair import Input, OwnLoss, OwnOptimizer, Pair
+from twotrack.shared.verify.pair import CustomLoss, CustomOptimizer, Input, Pair
 from twotrack.shared.verify.trace import LayerTrace
 
 _GRADIENT_RATE = 2.0**40
@@ -138,7 +138,7 @@ class KerasSubject:
     def start_training(self, steps: int) -> None:
         """Attach the pair's optimizer, for `steps` steps."""
         spec = self._pair.optimizer
-        if isinstance(spec, OwnOptimizer):
+        if isinstance(spec, CustomOptimizer):
             with as_user_error("the Keras optimizer function failed"):
                 optimizer = spec.keras()
             self._compile(optimizer)
@@ -159,7 +159,7 @@ class KerasSubject:
         self._curvature = Curvature(self.model, self._pair.loss)
 
     def _loss(self) -> keras.losses.Loss:
-        if isinstance(self._pair.loss, OwnLoss):
+        if isinstance(self._pair.loss, CustomLoss):
             with as_user_error("the Keras loss function failed"):
                 return self._pair.loss.keras()
         return losses.build(self._pair.loss)

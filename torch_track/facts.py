@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from twotrack.shared.errors import as_user_error
-from twotrack.shared.verify.pair import OwnLoss, OwnOptimizer, Pair
+from twotrack.shared.verify.pair import CustomLoss, CustomOptimizer, Pair
 from twotrack.torch_track.optimizers import DecoupledOptimizer
 
 _SAME_NAMES = {
@@ -48,7 +48,7 @@ def _per_axis(value: int | tuple[int, ...]) -> list[int]:
 
 def loss_facts(pair: Pair) -> dict[str, Any]:
     """Return what the loss expects and does."""
-    if not isinstance(pair.loss, OwnLoss):
+    if not isinstance(pair.loss, CustomLoss):
         return {"kind": pair.loss, "from_logits": True, "label_smoothing": 0.0}
     with as_user_error("the torch loss function failed"):
         loss = pair.loss.torch()
@@ -67,7 +67,7 @@ def optimizer_facts(optimizer: torch.optim.Optimizer, pair: Pair) -> dict[str, A
     found |= {ours: float(group[theirs]) for theirs, ours in _OPTIMIZER_NAMES.items() if group.get(theirs) is not None}
     if "betas" in group:
         found |= {"beta_1": float(group["betas"][0]), "beta_2": float(group["betas"][1])}
-    if isinstance(pair.optimizer, OwnOptimizer):
+    if isinstance(pair.optimizer, CustomOptimizer):
         found["decoupled_weight_decay"] = isinstance(optimizer, torch.optim.AdamW | DecoupledOptimizer)
     return found
 

@@ -11,7 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.transfer import EVERYTHING, chosen
-from twotrack.shared.verify.pair import OwnLoss, OwnOptimizer, Pair
+from twotrack.shared.verify.pair import CustomLoss, CustomOptimizer, Pair
 from twotrack.shared.verify.trace import LayerTrace
 from twotrack.torch_track import optimizers, weights
 from twotrack.torch_track.axes import AxisTracker, canonical, channels_last, dense_inputs
@@ -151,7 +151,7 @@ class TorchSubject:
         """Attach the pair's optimizer, for `steps` steps."""
         self.module.zero_grad(set_to_none=True)
         spec = self._pair.optimizer
-        if isinstance(spec, OwnOptimizer):
+        if isinstance(spec, CustomOptimizer):
             with as_user_error("the torch optimizer function failed"):
                 self._optimizer = spec.torch(self.module.parameters())
         else:
@@ -178,7 +178,7 @@ class TorchSubject:
             return [canonical(one) for one in tensors_in(self.module(*inputs))]
 
     def _loss(self) -> Callable[[Tensor, Tensor], Tensor]:
-        if isinstance(self._pair.loss, OwnLoss):
+        if isinstance(self._pair.loss, CustomLoss):
             with as_user_error("the torch loss function failed"):
                 return self._pair.loss.torch()
         return LOSSES[self._pair.loss]

@@ -2,17 +2,17 @@
 
 from twotrack.shared import __version__
 from twotrack.shared.training import SGD, Adam, AdamW, Constant, OneCycle, RMSprop
-from twotrack.shared.verify.pair import Input, OwnLoss, OwnOptimizer, Pair
+from twotrack.shared.verify.pair import CustomLoss, CustomOptimizer, Input, Pair
 
 __all__ = [
     "SGD",
     "Adam",
     "AdamW",
     "Constant",
+    "CustomLoss",
+    "CustomOptimizer",
     "Input",
     "OneCycle",
-    "OwnLoss",
-    "OwnOptimizer",
     "Pair",
     "RMSprop",
     "__version__",

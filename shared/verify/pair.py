@@ -11,7 +11,7 @@ from twotrack.shared.transfer import EVERYTHING
 
 
 @dataclass(frozen=True)
-class OwnLoss:
+class CustomLoss:
     """A loss of the user's own: functions that return each framework's loss object."""
 
     keras: Callable[[], Any]
@@ -22,7 +22,7 @@ class OwnLoss:
 
 
 @dataclass(frozen=True)
-class OwnOptimizer:
+class CustomOptimizer:
     """An optimizer of the user's own, in each framework."""
 
     keras: Callable[[], Any]
@@ -44,9 +44,9 @@ class Pair:
     input_shape: InputShape
     """Without the batch axis; a mapping for several inputs, in the order of torch's forward and with
     the names of Keras' inputs."""
-    loss: LossName | OwnLoss = "mean_squared_error"
+    loss: LossName | CustomLoss = "mean_squared_error"
     """Applied to every output and summed."""
-    optimizer: Optimizer | OwnOptimizer = Adam(learning_rate=1e-3)  # noqa: RUF009 - frozen
+    optimizer: Optimizer | CustomOptimizer = Adam(learning_rate=1e-3)  # noqa: RUF009 - frozen
     schedule: Schedule = Constant()  # noqa: RUF009 - frozen
     rename: Mapping[str, str] = field(default_factory=dict)
     """torch layer path (or prefix) to Keras layer path, where the names differ."""
@@ -74,4 +74,4 @@ class Pair:
     @property
     def target(self) -> str:
         """The kind of target: classes, binary or real."""
-        return self.loss.target if isinstance(self.loss, OwnLoss) else TARGET_KINDS[self.loss]
+        return self.loss.target if isinstance(self.loss, CustomLoss) else TARGET_KINDS[self.loss]

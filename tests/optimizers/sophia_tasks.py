@@ -16,7 +16,7 @@ from tests.optimizers.networks import (
 from tests.optimizers.tasks import keras_float64, one_torch_thread
 from twotrack.shared.training import Sophia
 from twotrack.shared.verify.material import draw_material, draw_weights
-from twotrack.shared.verify.pair import OwnLoss
+from twotrack.shared.verify.pair import CustomLoss
 from twotrack.shared.verify.subject import open_subject
 
 Arguments = Mapping[str, Any]
@@ -221,7 +221,9 @@ def train_pair(arguments: Arguments, report: object) -> dict[str, Any]:
 def refusal(arguments: Arguments, report: object) -> None:
     """Raise the UserError for Sophia with a loss that has no name."""
     with _float64(arguments["track"]):
-        open_subject(token_pair(OwnLoss(_keras_loss, _torch_loss, "real"), SPEC), arguments["track"], "float64").facts()
+        open_subject(
+            token_pair(CustomLoss(_keras_loss, _torch_loss, "real"), SPEC), arguments["track"], "float64"
+        ).facts()
 
 
 def _keras_loss() -> Any:
