@@ -25,6 +25,10 @@ def worker_environment(track: TrackSpec | None, device: str, threads: int | None
     take every core spend most of their time waiting for each other.
     """
     environment = dict(os.environ)
+    environment["PYTHONSAFEPATH"] = "1"  # the current folder is no place to load code from, for a child of ours neither
+    # PYTHONPATH is the user's word, but an empty part of it, left by "$PYTHONPATH:/folder", means the current folder.
+    if "PYTHONPATH" in environment:
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, environment["PYTHONPATH"].split(os.pathsep)))
     environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     environment.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # determinism of torch on CUDA
     # torch's threads that wait for each other sleep instead of spinning: as many threads, so the same numbers, no

@@ -17,10 +17,11 @@ from twotrack.shared.errors import UserError, unknown
 from twotrack.shared.harness.environment import available_cores
 from twotrack.shared.harness.processes import Worker
 from twotrack.shared.track import installed_track
-from twotrack.shared.verify import accuracy, rungs
+from twotrack.shared.verify import accuracy, rungs, user_pair
 from twotrack.shared.verify.rungs import LayerDifference, Verdict
 from twotrack.shared.verify.tolerances import TOLERANCES
 from twotrack.shared.verify.trace import Trace, load
+from twotrack.shared.verify.user_pair import PairReference
 
 RUNGS = ("data", "parameters", "forward", "gradients", "training", "accuracy")
 REFERENCE = "torch"
@@ -40,6 +41,8 @@ class Subject:
     recipe: str = "fast"
     until: str = RUNGS[-1]
     """The last rung to climb. Those before the accuracy rung take a part of the time."""
+    pair: PairReference | None = None
+    """The user's own; None for a chapter, and for a pair that the name leads to."""
 
     @property
     def is_pair(self) -> bool:
@@ -50,7 +53,7 @@ class Subject:
     def arguments(self) -> dict[str, Any]:
         """What the worker tasks need to find it."""
         if self.is_pair:
-            return {"pair": self.name}
+            return {"pair": (self.pair or user_pair.named(self.name)).model_dump(mode="json")}
         return {"chapter": self.name, "settings": dict(self.settings), "recipe": self.recipe}
 
 

@@ -1,8 +1,6 @@
 """Worker tasks of the ladder: show one side of a pair, or run one of its layers alone."""
 
 import importlib
-import os
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,10 +9,11 @@ from twotrack.shared import chapters
 from twotrack.shared.bridge import BridgeError
 from twotrack.shared.chapters.spec import Chapter
 from twotrack.shared.datasets.batches import TrainingBatches
-from twotrack.shared.errors import UserError, as_user_error
+from twotrack.shared.errors import UserError
 from twotrack.shared.inputs import by_name
 from twotrack.shared.losses import as_targets
 from twotrack.shared.transfer import EVERYTHING
+from twotrack.shared.verify import user_pair
 from twotrack.shared.verify.material import Material, draw_material, draw_weights
 from twotrack.shared.verify.pair import Pair
 from twotrack.shared.verify.subject import Subject, open_subject
@@ -32,7 +31,8 @@ def observe(arguments: Mapping[str, Any], report: Report) -> dict[str, Any]:
     try:
         return _observe(arguments, report)
     except BridgeError as error:
-        raise UserError(f"{arguments.get('pair') or arguments['chapter']}: {error}") from error
+        label = user_pair.parse(arguments["pair"]).label if "pair" in arguments else arguments["chapter"]
+        raise UserError(f"{label}: {error}") from error
 
 
 def _observe(arguments: Mapping[str, Any], report: Report) -> dict[str, Any]:
@@ -87,10 +87,10 @@ def isolate(arguments: Mapping[str, Any], report: Report) -> dict[str, Any]:
 
 
 def find_pair(arguments: Mapping[str, Any]) -> Pair:
-    """Return the chapter's pair, or the user's own at "module:NAME"."""
+    """Return the chapter's pair, or the user's own."""
     if "chapter" in arguments:
         return chapter_pair(chapters.get(arguments["chapter"]), arguments["settings"], arguments["recipe"])
-    return user_pair(arguments["pair"])
+    return user_pair.parse(arguments["pair"]).load()
 
 
 def chapter_pair(chapter: Chapter, settings: Mapping[str, str], recipe_name: str) -> Pair:
@@ -106,19 +106,6 @@ def chapter_pair(chapter: Chapter, settings: Mapping[str, str], recipe_name: str
         batch_size=16,
         trained=chapter.transfer.prefixes(config, recipe.trained) if chapter.transfer else EVERYTHING,
     )
-
-
-def user_pair(reference: str) -> Pair:
-    """Import "module:NAME" from the current folder or the path; UserError if that is no Pair."""
-    module_name, _, attribute = reference.partition(":")
-    sys.path.insert(0, os.getcwd())
-    with as_user_error(f"importing '{module_name}' from {os.getcwd()} failed"):
-        module = importlib.import_module(module_name)
-    found = getattr(module, attribute, None)
-    if not isinstance(found, Pair):
-        kind = "nothing" if found is None else f"a {type(found).__name__}"
-        raise UserError(f"'{reference}': expected a twotrack.shared.verify.Pair named '{attribute}', found {kind}.")
-    return found
 
 
 def _material(arguments: Mapping[str, Any], pair: Pair, steps: int) -> Material:

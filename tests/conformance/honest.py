@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.conformance.planted import ATTENTION, LSTM, modules, sequential  # noqa: F401 - two more honest pairs
-from twotrack.shared.verify import SGD, Adam, AdamW, CustomLoss, Input, OneCycle, Pair, RMSprop
+from twotrack import SGD, Adam, AdamW, CustomLoss, Input, OneCycle, Pair, RMSprop
 
 
 def _keras_functional() -> Any:

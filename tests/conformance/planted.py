@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from twotrack.shared.verify import CustomLoss, CustomOptimizer, Input, Pair
+from twotrack import CustomLoss, CustomOptimizer, Input, Pair
 
 
 @dataclass(frozen=True)
