@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import warnings
 
 import typer
 
@@ -26,7 +27,7 @@ from twotrack.shared.cli import (
     serve,
     verify,
 )
-from twotrack.shared.cli.console import print_error
+from twotrack.shared.cli.console import print_error, show_warning
 from twotrack.shared.errors import UserError, WorkerDiedError
 
 app = typer.Typer(
@@ -62,7 +63,9 @@ def main() -> None:
     """Run the command line. Exit code 2: the user can put it right; 1: a worker failed; 130: Ctrl-C."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leaves every block, so workers are stopped
     try:
-        app()
+        with warnings.catch_warnings():
+            warnings.showwarning = show_warning
+            app()
     except UserError as error:
         print_error(str(error))
         sys.exit(2)

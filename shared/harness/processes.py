@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from twotrack.shared.errors import UserError, WorkerDiedError
+from twotrack.shared.tested_versions import warn_if_untested
 from twotrack.shared.track import TRACKS, TrackSpec
 
 OnProgress = Callable[[Mapping[str, Any]], None]
@@ -58,6 +59,7 @@ class Worker:
         self, track: str | None, device: str = "auto", threads: int | None = None, inherited: Sequence[int] = ()
     ):
         spec = TRACKS[track] if track else None
+        warn_if_untested(spec.requires if spec else ())
         self._name = track or "helper"
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed in __exit__
         self._process = subprocess.Popen(
