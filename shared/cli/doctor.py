@@ -57,9 +57,9 @@ def _check_versions() -> list[dict[str, object]]:
     from twotrack.shared.tested_versions import TESTED
 
     return [
-        {"package": one.package, "installed": one.installed, "tested": one.text, "problem": one.problem}
-        for one in TESTED.values()
-        if one.installed
+        {"package": tested.package, "installed": tested.installed, "tested": tested.text, "problem": tested.problem}
+        for tested in TESTED.values()
+        if tested.installed
     ]
 
 
