@@ -21,7 +21,7 @@ from twotrack.shared.profiles import Switches
 from twotrack.shared.track import Checkpoints, Precision, Track, TrackModel, TrackSpec, choose_device
 from twotrack.shared.training import Optimizer
 from twotrack.shared.transfer import BASE, EVERYTHING, HEAD, chosen
-from twotrack.shared.verify.pair import ChapterBuild, LossSpec, OwnLoss, OwnOptimizer, Pair, target_kind
+from twotrack.shared.verify.pair import ChapterBuild, CustomLoss, CustomOptimizer, LossSpec, Pair, target_kind
 
 if TYPE_CHECKING:
     from twotrack.shared.export.runtimes import Predict
@@ -146,9 +146,9 @@ class KerasModel(TrackModel):
         """Return the head, which takes features (batch, features)."""
         return KerasModel(self.model.get_layer(HEAD), describe((1,)), self.loss, self._backend, self.switches)
 
-    def compile(self, optimizer: Optimizer | OwnOptimizer, learning_rates: Sequence[float]) -> None:
+    def compile(self, optimizer: Optimizer | CustomOptimizer, learning_rates: Sequence[float]) -> None:
         """Attach loss and optimizer."""
-        if isinstance(optimizer, OwnOptimizer):
+        if isinstance(optimizer, CustomOptimizer):
             with as_user_error("the Keras optimizer function failed"):
                 made = optimizer.keras()
         else:
@@ -164,7 +164,7 @@ class KerasModel(TrackModel):
 
     def made_loss(self) -> keras.losses.Loss:
         """Return the loss as an object of Keras."""
-        if isinstance(self.loss, OwnLoss):
+        if isinstance(self.loss, CustomLoss):
             with as_user_error("the Keras loss function failed"):
                 return self.loss.keras()
         return losses.build(self.loss)

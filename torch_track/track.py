@@ -20,7 +20,7 @@ from twotrack.shared.profiles import Switches
 from twotrack.shared.track import Checkpoints, Precision, Track, TrackModel, TrackSpec, choose_device
 from twotrack.shared.training import Optimizer
 from twotrack.shared.transfer import BASE, EVERYTHING, HEAD, chosen
-from twotrack.shared.verify.pair import ChapterBuild, LossSpec, OwnLoss, OwnOptimizer, Pair, target_kind
+from twotrack.shared.verify.pair import ChapterBuild, CustomLoss, CustomOptimizer, LossSpec, Pair, target_kind
 from twotrack.torch_track import freezing, native, weights
 from twotrack.torch_track.axes import NO_LAYOUT, Layout, axis_layout
 from twotrack.torch_track.curvature import Curvature
@@ -177,10 +177,10 @@ class TorchModel(TrackModel):
         head = self.module.get_submodule(HEAD)
         return TorchModel(head, describe((1,)), self.loss, self.device, self._dtype, self.switches)
 
-    def compile(self, optimizer: Optimizer | OwnOptimizer, learning_rates: Sequence[float]) -> None:
+    def compile(self, optimizer: Optimizer | CustomOptimizer, learning_rates: Sequence[float]) -> None:
         """Attach the optimizer."""
         self.module.zero_grad(set_to_none=True)
-        if isinstance(optimizer, OwnOptimizer):
+        if isinstance(optimizer, CustomOptimizer):
             with as_user_error("the torch optimizer function failed"):
                 self.optimizer = optimizer.torch(self.module.parameters())
         else:
@@ -216,7 +216,7 @@ class TorchModel(TrackModel):
 
     def made_loss(self) -> Loss:
         """Return the loss as a callable."""
-        if isinstance(self.loss, OwnLoss):
+        if isinstance(self.loss, CustomLoss):
             with as_user_error("the torch loss function failed"):
                 return self.loss.torch()
         return LOSSES[self.loss]
