@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from twotrack.keras_track import backends, freezing, losses, native, optimizers, precision, weights
+from twotrack.keras_track import backends, freezing, losses, native, precision, weights
 from twotrack.keras_track.curvature import Curvature
 from twotrack.keras_track.session import start_afresh
 from twotrack.shared.chapters.spec import Chapter
@@ -44,7 +44,7 @@ class KerasTrack(Track):
         start_afresh(seed)
         model = importlib.import_module(f"twotrack.keras_track.models.{chapter.slug}").build(config)
         switches = Switches(switched)
-        switches.apply(native.LAYERS, model.get_layer(HEAD) if chapter.transfer else model)
+        native.switch_layers(model.get_layer(HEAD) if chapter.transfer else model, switches)
         return KerasModel(model, chapter.loss, self._backend, switches)
 
     def synchronise(self) -> None:
@@ -87,8 +87,7 @@ class KerasModel(TrackModel):
 
     def compile(self, recipe: Recipe, learning_rates: Sequence[float]) -> None:
         """Attach loss and optimizer."""
-        optimizer = optimizers.build(recipe.optimizer, learning_rates)
-        self.switches.apply(native.OPTIMIZERS, optimizer, self.model)
+        optimizer = native.optimizer(recipe.optimizer, learning_rates, self.model, self.switches)
         self.model.compile(optimizer=optimizer, loss=losses.build(self._loss))
         self.model.optimizer.build(self.model.trainable_variables)
         self._curvature = Curvature(self.model, self._loss)

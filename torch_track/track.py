@@ -43,7 +43,7 @@ class TorchTrack(Track):
         torch.manual_seed(seed)
         module = importlib.import_module(f"twotrack.torch_track.models.{chapter.slug}").build(config).to(self.device)
         switches = Switches(switched)
-        switches.apply(native.LAYERS, module.get_submodule(HEAD) if chapter.transfer else module)
+        native.switch_layers(module.get_submodule(HEAD) if chapter.transfer else module, switches)
         inputs = describe(chapter.inputs(config))
         flattened = dense_inputs(module, *tensors(example(inputs), inputs, self.device, torch.float32))
         return TorchModel(module, flattened, inputs, chapter.loss, self.device, switches)

@@ -42,8 +42,10 @@ def layers(arguments: Mapping[str, Any], report: Callable[[str, Mapping[str, obj
 def _layers(model: Any) -> list[dict[str, Any]]:
     from twotrack.keras_track.facts import facts
 
-    found = model._flatten_layers(include_self=False)
-    return [{"kinds": [base.__name__ for base in type(one).__mro__], "facts": facts(one)} for one in found]
+    return [
+        {"kinds": [base.__name__ for base in type(layer).__mro__], "hyperparameters": facts(layer)}
+        for layer in model._flatten_layers(include_self=False)
+    ]
 
 
 def makeup(chapter: Chapter, recipe: Recipe, settings: Settings, layers: list[dict[str, Any]]) -> Makeup:
@@ -51,10 +53,12 @@ def makeup(chapter: Chapter, recipe: Recipe, settings: Settings, layers: list[di
     optimizers = [stage.optimizer for stage in recipe.stages] + list(chapter.optimizers.values())
     return Makeup(
         settings=settings,
-        layers=tuple(LayerMakeup(frozenset(one["kinds"]), one["facts"]) for one in layers),
-        optimizers=frozenset(type(one).__name__ for one in optimizers),
-        weight_decay=any(one.weight_decay for one in optimizers),
-        momentum=any(getattr(one, "momentum", 0) for one in optimizers),
+        layers=tuple(
+            LayerMakeup(kinds=frozenset(layer["kinds"]), hyperparameters=layer["hyperparameters"]) for layer in layers
+        ),
+        optimizers=frozenset(type(optimizer).__name__ for optimizer in optimizers),
+        weight_decay=any(optimizer.weight_decay for optimizer in optimizers),
+        momentum=any(getattr(optimizer, "momentum", 0) for optimizer in optimizers),
         schedule=any(stage.schedule != Constant() for stage in recipe.stages),
         loss=chapter.loss,
         metric=chapter.metric,

@@ -1,4 +1,4 @@
-"""Worker tasks: measure the ledger's entries on one track; tell what a chapter's models are made of."""
+"""Worker task: measure the ledger's entries on one track."""
 
 import importlib
 import traceback
@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from twotrack.shared.differences.measured import Measured
+from twotrack.shared.differences.registry import Measurement
 from twotrack.shared.track import open_track
 
 Report = Callable[[str, Mapping[str, object]], None]
@@ -19,15 +20,15 @@ def measure(arguments: Mapping[str, Any], report: Report) -> dict[str, dict[str,
     track, slugs = arguments["track"], arguments["entries"]
     report("starting", {})
     open_track(track, "cpu")
-    measurements = importlib.import_module(f"twotrack.{track.partition(':')[0]}_track.defaults").MEASUREMENTS
-    found = {}
+    defaults = importlib.import_module(f"twotrack.{track.partition(':')[0]}_track.defaults").DEFAULTS
+    measured = {}
     for number, slug in enumerate(slugs, start=1):
         report(f"{number} of {len(slugs)}", {})
-        found[slug] = _measure(measurements[slug]).as_json()
-    return found
+        measured[slug] = _measure(defaults.measurements[slug]).as_json()
+    return measured
 
 
-def _measure(measurement: Callable[[], Measured]) -> Measured:
+def _measure(measurement: Measurement) -> Measured:
     try:
         return measurement()
     except Exception as error:

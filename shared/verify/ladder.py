@@ -246,12 +246,18 @@ def _suspect(verdict: Verdict, torch: Observation, keras: Observation) -> Suspec
         return _suspect_of(verdict, inputs, keras.facts["optimizer"], torch.facts["optimizer"])
     layer = verdict.where.partition("#")[0] if verdict.rung == "forward" else verdict.where.rpartition(".")[0]
     ours, theirs = _layer_facts(keras, layer), _layer_facts(torch, layer)
-    return Suspect(verdict.rung, verdict.where, ours[0], theirs[0], ours[1], theirs[1], inputs)
+    return Suspect(
+        rung=verdict.rung, where=verdict.where, inputs=inputs,
+        torch_kind=theirs[0], torch=theirs[1], keras_kind=ours[0], keras=ours[1],
+    )  # fmt: skip
 
 
 def _suspect_of(verdict: Verdict, inputs: frozenset[str], ours: Mapping, theirs: Mapping) -> Suspect:
     """Return a suspect that is no layer: the loss or the optimizer."""
-    return Suspect(verdict.rung, verdict.where, ours["kind"], theirs["kind"], ours, theirs, inputs)
+    return Suspect(
+        rung=verdict.rung, where=verdict.where, inputs=inputs,
+        torch_kind=theirs["kind"], torch=theirs, keras_kind=ours["kind"], keras=ours,
+    )  # fmt: skip
 
 
 def _layer_facts(observation: Observation, path: str) -> tuple[str, Mapping[str, Any]]:
