@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.workers import Workers
 from twotrack.shared.differences.ledger import LEDGER
-from twotrack.shared.harness.differences import Call, Outcome, measure
+from twotrack.shared.harness.differences import Call, MeasuredEntry, measure
 from twotrack.shared.track import TRACKS
 
 KERAS = tuple(track for track in TRACKS if track != "torch")
@@ -22,6 +22,6 @@ def call(workers: Workers) -> Call:
 
 
 @pytest.fixture(scope="session")
-def outcomes(call: Call) -> dict[str, Outcome]:
+def outcomes(call: Call) -> dict[str, MeasuredEntry]:
     """Every entry by slug; one call per worker."""
-    return {one.entry.slug: one for one in measure(dict.fromkeys(LEDGER, ()), KERAS, call)}
+    return {measured.entry.slug: measured for measured in measure(dict.fromkeys(LEDGER, ()), KERAS, call)}

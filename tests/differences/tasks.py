@@ -7,9 +7,20 @@ from typing import Any
 from twotrack.shared import chapters
 
 
-def measurements(arguments: Mapping[str, Any], report: object) -> list[str]:
-    """Return the names of a track's measurements."""
-    return list(importlib.import_module(f"{arguments['package']}.defaults").MEASUREMENTS)
+def measurements(arguments: Mapping[str, Any], report: object) -> dict[str, str]:
+    """Return the files of a track's measurements, by their names."""
+    defaults = importlib.import_module(f"twotrack.{arguments['package']}.defaults").DEFAULTS
+    return {slug: function.__module__.rpartition(".")[2] for slug, function in defaults.measurements.items()}
+
+
+def unknown_names(arguments: Mapping[str, Any], report: object) -> list[str]:
+    """Return those of some dotted names that name nothing in an installed package."""
+    return [name for name in arguments["names"] if not _exists(name)]
+
+
+def _exists(name: str) -> bool:
+    module, _, attribute = name.rpartition(".")
+    return hasattr(importlib.import_module(module), attribute)
 
 
 def torch_classes(arguments: Mapping[str, Any], report: object) -> dict[str, list[str]]:
@@ -19,4 +30,4 @@ def torch_classes(arguments: Mapping[str, Any], report: object) -> dict[str, lis
 
 def _classes(slug: str) -> list[str]:
     module = importlib.import_module(f"twotrack.torch_track.models.{slug}").build(chapters.get(slug).config)
-    return sorted({base.__name__ for one in module.modules() for base in type(one).__mro__})
+    return sorted({base.__name__ for layer in module.modules() for base in type(layer).__mro__})

@@ -51,10 +51,8 @@ def attention_mask() -> Measured:
 @DEFAULTS.measures
 def second_recurrent_bias() -> Measured:
     """Trained numbers of nn.LSTM, 3 inputs and 7 units."""
-    counts = [
-        sum(weight.numel() for weight in layer.parameters() if weight.requires_grad)
-        for layer in (nn.LSTM(3, 7), LSTM(3, 7))
-    ]
+    weights = [layer.parameters() for layer in (nn.LSTM(3, 7), LSTM(3, 7))]
+    counts = [sum(weight.numel() for weight in layer if weight.requires_grad) for layer in weights]
     return Measured({"parameters of an LSTM, 3 to 7": counts[0]}, *counts)
 
 
