@@ -72,7 +72,7 @@ def torch_second_bias(arguments: Arguments, report: object) -> dict[str, Any]:
 
 
 def torch_optimizer(arguments: Arguments, report: object) -> dict[str, Any]:
-    """Train a few weights by the track's optimizer with switches and by torch's own; return both, and what has acted."""
+    """Train a few weights by the track's optimizer with switches and by torch's own; return both, and what acted."""
     import torch
 
     from twotrack.torch_track import native

@@ -96,5 +96,5 @@ def test_a_new_entry_is_switched_by_the_native_profile_and_alone_and_changes_the
     runs = {folder.name: folder for folder in (project / done["folder"]).iterdir() if folder.is_dir()}
     record = json.loads((runs["torch_native_seed0"] / "record.json").read_text())
     assert record["job"]["switched"][-1] == record["switched"][-1] == "output_scale"
-    histories = [(runs[f"torch_{name}_seed0"] / "history.csv").read_text() for name in ("aligned", "output_scale")]
+    histories = [(runs[f"torch_{name}_seed0"] / "history.json").read_text() for name in ("aligned", "output_scale")]
     assert histories[0] != histories[1]
