@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from twotrack.shared import profiles
-
 if TYPE_CHECKING:
     from twotrack.shared.export.check import Check
     from twotrack.shared.harness.comparison import OnProgress
@@ -93,8 +91,10 @@ def _plain_line(job: "Job", figures: Mapping[str, Any]) -> None:
 
 
 def _title(job: "Job") -> str:
+    from twotrack.shared.profiles import describe  # imports the ledger, which `list` does not need
+
     title = f"{job.track} seed {job.seed}"
-    return f"{title}, {profiles.describe(job.switched)}" if job.switched else title
+    return f"{title}, {describe(job.switched)}" if job.switched else title
 
 
 def _epoch_text(figures: Mapping[str, Any]) -> str:
