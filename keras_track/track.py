@@ -1,8 +1,9 @@
 """The Track contract on Keras 3; the backend is the one that KERAS_BACKEND named before the import."""
 
 import importlib
-from collections.abc import Collection, Mapping, Sequence, Set
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -12,12 +13,18 @@ from twotrack.keras_track.curvature import Curvature
 from twotrack.keras_track.session import start_afresh
 from twotrack.shared.chapters.spec import Chapter
 from twotrack.shared.datasets.batches import Batch
+from twotrack.shared.differences.measured import Measured
+from twotrack.shared.differences.spec import LayerMakeup
 from twotrack.shared.inputs import Inputs
 from twotrack.shared.losses import LossName, as_targets
 from twotrack.shared.profiles import Switches
-from twotrack.shared.track import Track, TrackModel, TrackSpec, choose_device
+from twotrack.shared.track import Checkpoints, Track, TrackModel, TrackSpec, choose_device
 from twotrack.shared.training import Recipe
 from twotrack.shared.transfer import BASE, HEAD
+
+if TYPE_CHECKING:
+    from twotrack.shared.export.runtimes import Predict
+    from twotrack.shared.export.subject import Subject
 
 
 def open_track(spec: TrackSpec, device: str) -> "KerasTrack":
@@ -46,6 +53,40 @@ class KerasTrack(Track):
         switches = Switches(switched)
         native.switch_layers(model.get_layer(HEAD) if chapter.transfer else model, switches)
         return KerasModel(model, chapter.loss, self._backend, switches)
+
+    def checkpoints(self) -> Checkpoints:
+        """Return what reads and writes Keras' own files."""
+        from twotrack.keras_track import checkpoints
+
+        return checkpoints
+
+    def measurements(self) -> Mapping[str, Callable[[], Measured]]:
+        """Return what measures Keras' defaults."""
+        from twotrack.keras_track.defaults import DEFAULTS
+
+        return DEFAULTS.measurements
+
+    def exporters(self) -> "Mapping[str, Callable[[Subject, Path], None]]":
+        """Return what Keras writes; all of it but .keras on the TensorFlow backend only."""
+        from twotrack.keras_track.export import EXPORTERS
+
+        return EXPORTERS
+
+    def openers(self) -> "Mapping[str, Callable[[Path], Predict]]":
+        """Return what Keras loads."""
+        from twotrack.keras_track.export import OPENERS
+
+        return OPENERS
+
+    def layers(self, chapter: Chapter, config: Any) -> list[LayerMakeup]:
+        """Return the layers of the chapter's model, inner ones too."""
+        from twotrack.keras_track.facts import facts
+
+        model = importlib.import_module(f"twotrack.keras_track.models.{chapter.slug}").build(config)
+        return [
+            LayerMakeup(kinds=frozenset(base.__name__ for base in type(layer).__mro__), hyperparameters=facts(layer))
+            for layer in model._flatten_layers(include_self=False)
+        ]
 
     def synchronise(self) -> None:
         """Nothing to wait for: a training step returns its loss, and a prediction its outputs, to the host."""

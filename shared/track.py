@@ -1,21 +1,24 @@
 """The contract that both tracks implement, and the table of tracks. No framework is imported here."""
 
-import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twotrack.shared.errors import UserError, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Set
+    from pathlib import Path
 
     import numpy as np
 
     from twotrack.shared.chapters.spec import Chapter
     from twotrack.shared.datasets.batches import Batch
+    from twotrack.shared.differences.measured import Measured
+    from twotrack.shared.export.runtimes import Predict
+    from twotrack.shared.export.subject import Subject
     from twotrack.shared.inputs import Inputs
     from twotrack.shared.profiles import Switches
     from twotrack.shared.training import Recipe
@@ -89,6 +92,20 @@ class TrackModel(ABC):
         """Return the part `head`, from features (batch, features) to outputs, as a model that shares its weights."""
 
 
+class Checkpoints(Protocol):
+    """Reads and writes the framework's own files of weights."""
+
+    def read(self, path: "Path", build: Callable[[], TrackModel], /) -> "tuple[dict[str, np.ndarray], list[str]]":
+        """Return a file's weights in canonical form, and what that form does not keep.
+
+        Raises UserError for a file that cannot be read without running code from it, BridgeError if its weights are
+        not those of the model that `build` returns.
+        """
+
+    def write(self, path: "Path", canonical: "Mapping[str, np.ndarray]", build: Callable[[], TrackModel], /) -> None:
+        """Write canonical weights as a file for the model that `build` returns; BridgeError if they are not its."""
+
+
 class Track(ABC):
     """One framework, made deterministic and put on one device, in this process."""
 
@@ -104,6 +121,22 @@ class Track(ABC):
         """
 
     @abstractmethod
+    def checkpoints(self) -> Checkpoints:
+        """Return what reads and writes the framework's own files."""
+
+    @abstractmethod
+    def measurements(self) -> "Mapping[str, Callable[[], Measured]]":
+        """Return what measures the framework's defaults, by the slug of the ledger's entry."""
+
+    @abstractmethod
+    def exporters(self) -> "Mapping[str, Callable[[Subject, Path], None]]":
+        """Return what writes a run's model with this framework, by the name of the format."""
+
+    @abstractmethod
+    def openers(self) -> "Mapping[str, Callable[[Path], Predict]]":
+        """Return what loads an exported model with this framework, by the name of the format."""
+
+    @abstractmethod
     def synchronise(self) -> None:
         """Wait until the device has done all work, so that a clock can be read."""
 
@@ -117,10 +150,8 @@ class TrackSpec:
     """What is known of a track without importing it."""
 
     name: str
-    module: str
-    """Module with `open_track(spec, device)`."""
     backend: str | None
-    """Keras backend."""
+    """Keras backend; None for torch."""
     requires: tuple[str, ...]
     """Modules that must be importable."""
     extras: str
@@ -145,12 +176,10 @@ class TrackSpec:
 TRACKS: dict[str, TrackSpec] = {
     spec.name: spec
     for spec in (
-        TrackSpec("torch", "twotrack.torch_track.track", None, ("torch",), "torch"),
-        TrackSpec(
-            "keras:tensorflow", "twotrack.keras_track.track", "tensorflow", ("keras", "tensorflow"), "tensorflow"
-        ),
-        TrackSpec("keras:jax", "twotrack.keras_track.track", "jax", ("keras", "jax"), "jax"),
-        TrackSpec("keras:torch", "twotrack.keras_track.track", "torch", ("keras", "torch"), "keras,torch"),
+        TrackSpec("torch", None, ("torch",), "torch"),
+        TrackSpec("keras:tensorflow", "tensorflow", ("keras", "tensorflow"), "tensorflow"),
+        TrackSpec("keras:jax", "jax", ("keras", "jax"), "jax"),
+        TrackSpec("keras:torch", "torch", ("keras", "torch"), "keras,torch"),
     )
 }
 DEFAULT_TRACKS = ("torch", "keras:tensorflow")
@@ -166,12 +195,6 @@ def installed_track(name: str) -> TrackSpec:
             f"track '{name}' needs {' and '.join(spec.missing)}, not installed here; run: {spec.install_line}"
         )
     return spec
-
-
-def open_track(name: str, device: str) -> Track:
-    """Import the named track's framework into this process and set it up on `device` (auto, cpu or cuda)."""
-    spec = installed_track(name)
-    return importlib.import_module(spec.module).open_track(spec, device)
 
 
 def choose_device(wanted: str, has_gpu: bool, track: str) -> str:

@@ -2,8 +2,9 @@
 
 import copy
 import importlib
-from collections.abc import Collection, Mapping, Sequence, Set
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -11,10 +12,11 @@ from torch import Tensor, nn
 
 from twotrack.shared.chapters.spec import Chapter
 from twotrack.shared.datasets.batches import Batch
+from twotrack.shared.differences.measured import Measured
 from twotrack.shared.inputs import Input, Inputs, by_name, describe
 from twotrack.shared.losses import TARGET_KINDS, LossName, as_targets
 from twotrack.shared.profiles import Switches
-from twotrack.shared.track import Track, TrackModel, TrackSpec, choose_device
+from twotrack.shared.track import Checkpoints, Track, TrackModel, TrackSpec, choose_device
 from twotrack.shared.training import Recipe
 from twotrack.shared.transfer import BASE, HEAD
 from twotrack.torch_track import freezing, native, weights
@@ -22,6 +24,10 @@ from twotrack.torch_track.axes import dense_inputs
 from twotrack.torch_track.curvature import Curvature
 from twotrack.torch_track.inputs import example, tensors
 from twotrack.torch_track.losses import LOSSES
+
+if TYPE_CHECKING:
+    from twotrack.shared.export.runtimes import Predict
+    from twotrack.shared.export.subject import Subject
 
 
 def open_track(spec: TrackSpec, device: str) -> "TorchTrack":
@@ -47,6 +53,39 @@ class TorchTrack(Track):
         inputs = describe(chapter.inputs(config))
         flattened = dense_inputs(module, *tensors(example(inputs), inputs, self.device, torch.float32))
         return TorchModel(module, flattened, inputs, chapter.loss, self.device, switches)
+
+    def checkpoints(self) -> Checkpoints:
+        """Return what reads and writes state_dicts."""
+        from twotrack.torch_track import checkpoints
+
+        return checkpoints
+
+    def measurements(self) -> Mapping[str, Callable[[], Measured]]:
+        """Return what measures torch's defaults."""
+        from twotrack.torch_track.defaults import DEFAULTS
+
+        return DEFAULTS.measurements
+
+    def exporters(self) -> "Mapping[str, Callable[[Subject, Path], None]]":
+        """Return what torch writes."""
+        from twotrack.torch_track.export import EXPORTERS
+
+        return EXPORTERS
+
+    def openers(self) -> "Mapping[str, Callable[[Path], Predict]]":
+        """Return what torch loads."""
+        from twotrack.torch_track.export import OPENERS
+
+        return OPENERS
+
+    def to_safetensors(self, path: Path, out: Path) -> None:
+        """Write a state_dict's tensors to a .safetensors file, float32, without counters of batches.
+
+        Nothing is unpickled but tensors; UserError if the file holds anything else.
+        """
+        from twotrack.torch_track import checkpoints
+
+        checkpoints.to_safetensors(path, out)
 
     def synchronise(self) -> None:
         """Wait for the GPU, if there is one."""

@@ -52,12 +52,13 @@ def ablate(
         images=images,
         skip_broken=skip_broken,
     )
+    pool = options.lent_pool()
     folder = fresh_folder(out, f"ablate_{chapter}_{recipe}_{timestamp()}")
     with data_progress() as show_data:
-        jobs = ablation.aligned_jobs(request, folder, show_data)
+        jobs = ablation.aligned_jobs(request, folder, show_data, pool)
     require_writable(folder)
     with training_progress() as show:
-        found = ablation.ablate(jobs, show)
+        found = ablation.ablate(jobs, show, pool)
     for failure in found.failures:
         print_error(failure.message)
     if not found.tracks:

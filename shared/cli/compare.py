@@ -79,7 +79,7 @@ def compare(
         request = options.as_begun(context, request, resume)
     climbed = _climb(request) if verify else None
     logs = folder / "tensorboard" if tensorboard else None
-    outcome, runs = train_comparison(request, folder, resume is not None, logs)
+    outcome, runs = train_comparison(request, folder, resume is not None, logs, options.lent_pool())
     if not runs:
         raise WorkerDiedError("no track finished, so there is nothing to report.")
     from twotrack.shared.report import write_report

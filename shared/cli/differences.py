@@ -38,7 +38,9 @@ def differences(
         raise UserError("--set changes a chapter; name one, for example: twotrack differences mnist_cnn --set ...")
     chosen = options.installed_tracks() if tracks == options.ALL else options.parse_tracks(tracks)
     with track_phases() as show:
-        outcomes = harness.differences(chapter, chosen, options.parse_settings(settings), recipe, show)
+        outcomes = harness.differences(
+            chapter, chosen, options.parse_settings(settings), recipe, show, options.lent_pool()
+        )
     if json:
         print_json(differences_json(chapter, outcomes))
     elif markdown:

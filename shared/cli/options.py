@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import click
 import typer
 
 from twotrack.shared.errors import UserError
@@ -10,6 +11,7 @@ from twotrack.shared.track import DEFAULT_TRACKS, TRACKS
 
 if TYPE_CHECKING:
     from twotrack.shared.harness.comparison import Request
+    from twotrack.shared.workers.pool import WorkerPool
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout instead of text.")]
 Chapter = Annotated[str, typer.Argument(help="A chapter's slug, as 'twotrack list' shows it.")]
@@ -157,6 +159,13 @@ def chapter_settings(chapter: str, settings: list[str] | None, weights: str | No
         is_path = weights not in transfer.names and path.exists()
         found["weights"] = str(path.absolute()) if is_path else weights
     return found
+
+
+def lent_pool() -> "WorkerPool | None":
+    """Return the workers that whoever runs this command in a process of theirs lends it; None if it starts its own."""
+    from twotrack.shared.workers.pool import WorkerPool
+
+    return click.get_current_context().find_object(WorkerPool)
 
 
 def installed_tracks() -> tuple[str, ...]:

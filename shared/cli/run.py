@@ -67,7 +67,11 @@ def run(
     )
     logs = fresh_folder(out, f"{chapter}_{recipe}_tensorboard_{stamp}") if tensorboard else None
     outcome, runs = train(
-        request, out, lambda track, seed: fresh_folder(out, f"{chapter}_{recipe}_{run_name(track, seed)}_{stamp}"), logs
+        request,
+        out,
+        lambda track, seed: fresh_folder(out, f"{chapter}_{recipe}_{run_name(track, seed)}_{stamp}"),
+        logs,
+        pool=options.lent_pool(),
     )
     if json:
         from twotrack.shared.report.tables import run_rows

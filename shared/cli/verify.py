@@ -51,7 +51,7 @@ def climb(subject: "Subject", tracks: Sequence[str]) -> "list[TrackResult]":
 
     ladder.check(subject, tracks)
     with track_phases() as show:
-        return ladder.verify(subject, tracks, show)
+        return ladder.verify(subject, tracks, show, options.lent_pool())
 
 
 def _settings(subject: str, settings: list[str] | None, weights: str | None) -> dict[str, str]:

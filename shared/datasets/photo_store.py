@@ -9,7 +9,7 @@ import hashlib
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,12 +24,13 @@ from platformdirs import user_cache_path
 from pydantic import BaseModel, ConfigDict
 
 from twotrack.shared.datasets import photo
-from twotrack.shared.datasets.files import DataFile, sha256_of
+from twotrack.shared.datasets.files import CachedFile, DataFile, sha256_of
 from twotrack.shared.datasets.photo_folder import printable
 from twotrack.shared.datasets.spec import Split
 from twotrack.shared.datasets.tabular import SPLIT_SEED
 from twotrack.shared.errors import UserError
-from twotrack.shared.harness.environment import available_cores
+from twotrack.shared.workers.environment import available_cores
+from twotrack.shared.workers.task import Report
 
 SUFFIX = ".photos"
 VERSION = 1
@@ -40,7 +41,6 @@ RGB = 3
 ABANDONED = 24 * 3600.0
 """Seconds after which an unfinished file is nobody's."""
 
-Report = Callable[[str, Mapping[str, object]], None]
 Item = TypeVar("Item")
 
 
@@ -95,8 +95,8 @@ def cache_key(*state: object) -> str:
     return hashlib.sha256(repr((VERSION, photo.SIZE, PIL.__version__, state)).encode()).hexdigest()[:24]
 
 
-def ensure(key: str, collection: Collection, skip_broken: bool, report: Report) -> dict[str, str]:
-    """Return path and sha256 of the decoded photos, decoding them unless that was done before.
+def ensure(key: str, collection: Collection, skip_broken: bool, report: Report) -> CachedFile:
+    """Return the decoded photos, decoding them unless that was done before.
 
     UserError with every broken file unless those are to be skipped, and if the cache cannot be written.
     """
@@ -115,7 +115,7 @@ def ensure(key: str, collection: Collection, skip_broken: bool, report: Report) 
         raise UserError(
             f"cannot write decoded photos to {cache}: {error.strerror}; make room there, or set XDG_CACHE_HOME."
         ) from error
-    return {"path": str(path), "sha256": checksum.read_text()}
+    return CachedFile(path, checksum.read_text())
 
 
 def load(file: DataFile) -> Stored:

@@ -1,13 +1,15 @@
 """What a chapter is made of, read from its built model and its recipe; worker task."""
 
-import importlib
-from collections.abc import Callable, Mapping
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args, get_origin, get_type_hints
 
 from twotrack.shared import chapters
 from twotrack.shared.chapters.spec import RECIPE_SETTINGS, Chapter
 from twotrack.shared.differences.spec import LayerMakeup, Makeup
 from twotrack.shared.training import Constant, Recipe
+from twotrack.shared.workers.door import open_keras
+from twotrack.shared.workers.task import Report, task
 
 Settings = Mapping[str, str]
 
@@ -31,31 +33,29 @@ def variants(chapter: Chapter, settings: Settings) -> list[dict[str, str]]:
     return [given, *(given | other for other in others)]
 
 
-def layers(arguments: Mapping[str, Any], report: Callable[[str, Mapping[str, object]], None]) -> list[list[dict]]:
-    """Worker task of a Keras track: return the layers of the chapter's model under each of its variants."""
+@dataclass(frozen=True)
+class Variants:
+    """A chapter on a Keras track, and the settings under which it is looked at."""
+
+    track: str
+    chapter: str
+    settings: list[dict[str, str]]
+
+
+@task
+def layers(asked: Variants, report: Report) -> list[list[LayerMakeup]]:
+    """Return the layers of the chapter's model under each of the settings."""
     report("building the chapter", {})
-    chapter = chapters.get(arguments["chapter"])
-    build = importlib.import_module(f"twotrack.keras_track.models.{chapter.slug}").build
-    return [_layers(build(chapter.configure(settings))) for settings in arguments["variants"]]
+    chapter, track = chapters.get(asked.chapter), open_keras(asked.track, "cpu")
+    return [track.layers(chapter, chapter.configure(settings)) for settings in asked.settings]
 
 
-def _layers(model: Any) -> list[dict[str, Any]]:
-    from twotrack.keras_track.facts import facts
-
-    return [
-        {"kinds": [base.__name__ for base in type(layer).__mro__], "hyperparameters": facts(layer)}
-        for layer in model._flatten_layers(include_self=False)
-    ]
-
-
-def makeup(chapter: Chapter, recipe: Recipe, settings: Settings, layers: list[dict[str, Any]]) -> Makeup:
+def makeup(chapter: Chapter, recipe: Recipe, settings: Settings, layers: list[LayerMakeup]) -> Makeup:
     """Return a variant's make-up; `layers` are what the task of that name has returned for it."""
     optimizers = [stage.optimizer for stage in recipe.stages] + list(chapter.optimizers.values())
     return Makeup(
         settings=settings,
-        layers=tuple(
-            LayerMakeup(kinds=frozenset(layer["kinds"]), hyperparameters=layer["hyperparameters"]) for layer in layers
-        ),
+        layers=tuple(layers),
         optimizers=frozenset(type(optimizer).__name__ for optimizer in optimizers),
         weight_decay=any(optimizer.weight_decay for optimizer in optimizers),
         momentum=any(getattr(optimizer, "momentum", 0) for optimizer in optimizers),

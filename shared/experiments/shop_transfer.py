@@ -9,7 +9,7 @@ from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.experiments.lab import Lab
 from twotrack.shared.experiments.spec import Claim, Curves, Finding, Progress, Table
 from twotrack.shared.harness import fitting
-from twotrack.shared.track import open_track
+from twotrack.shared.workers.door import open_track
 
 IMAGES = (10, 50, 100, 500)
 """Per class."""

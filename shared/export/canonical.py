@@ -15,7 +15,8 @@ from twotrack.shared import chapters, metrics
 from twotrack.shared.export.formats import LOGITS, PROBABILITIES
 from twotrack.shared.export.subject import Subject
 from twotrack.shared.inputs import ONLY, Input, describe
-from twotrack.shared.track import TrackModel, open_track
+from twotrack.shared.track import TrackModel
+from twotrack.shared.workers.door import open_track
 
 
 def write(subject: Subject, path: Path) -> None:

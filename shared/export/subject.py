@@ -14,7 +14,8 @@ from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.export.formats import INPUT_TYPES, LOGITS, PROBABILITIES
 from twotrack.shared.harness.run_folder import Run, read
 from twotrack.shared.inputs import Input, by_name, describe
-from twotrack.shared.track import TrackModel, open_track
+from twotrack.shared.track import TrackModel
+from twotrack.shared.workers.door import open_track
 
 
 @dataclass(frozen=True)

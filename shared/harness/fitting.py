@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,9 +20,7 @@ from twotrack.shared.inputs import Inputs, by_name, each
 from twotrack.shared.track import Track, TrackModel
 from twotrack.shared.training import Recipe
 from twotrack.shared.transfer import chosen
-
-Report = Callable[[str, Mapping[str, object]], None]
-"""Tells the parent of progress: report(phase, figures)."""
+from twotrack.shared.workers.task import Report
 
 REPORT_SECONDS = 0.2
 

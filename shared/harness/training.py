@@ -1,19 +1,19 @@
 """What a worker does with a job: train, test once, and leave a run folder."""
 
 import time
-from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import lru_cache
 
 from twotrack.shared import __version__, chapters, metrics
 from twotrack.shared.datasets.spec import Dataset
-from twotrack.shared.harness.environment import environment, peak_resident_bytes, resident_bytes
-from twotrack.shared.harness.fitting import Fit, Report, Stopwatch, in_batches
+from twotrack.shared.harness.fitting import Fit, Stopwatch, in_batches
 from twotrack.shared.harness.records import SCHEMA_VERSION, DataRecord, Job, MemoryRecord, RunRecord, TimingRecord
 from twotrack.shared.harness.run_folder import RunWriter
-from twotrack.shared.track import open_track
 from twotrack.shared.training import Recipe
+from twotrack.shared.workers.door import open_track
+from twotrack.shared.workers.environment import environment, peak_resident_bytes, resident_bytes
+from twotrack.shared.workers.task import Report, task
 
 
 class Trainer:
@@ -102,8 +102,8 @@ def _trainer(track: str, device: str) -> Trainer:
     return Trainer(track, device)
 
 
-def train(arguments: Mapping[str, object], report: Report) -> None:
-    """Worker task: train the job in `arguments`."""
-    job = Job.model_validate(arguments)
+@task
+def train(job: Job, report: Report) -> None:
+    """Train and leave the job's run folder."""
     report("starting", {})
     _trainer(job.track, job.device).train(job, report)

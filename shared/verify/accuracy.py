@@ -4,7 +4,6 @@ The budget is small, so that the rung takes seconds; `twotrack compare` trains o
 is the chapter's: ROC AUC, say, where accuracy would be that of the larger class after so few steps.
 """
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,20 +16,23 @@ from twotrack.shared.datasets.batches import TrainingBatches
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.harness.fitting import for_stage, in_batches
 from twotrack.shared.metrics import METRICS
-from twotrack.shared.track import open_track
+from twotrack.shared.verify.observe import ObserveRequest
 from twotrack.shared.verify.rungs import Verdict
 from twotrack.shared.verify.tolerances import ACCURACY_MARGIN
+from twotrack.shared.workers.door import open_track
+from twotrack.shared.workers.task import Report, task
 
 SEEDS, BATCH_SIZE, VALIDATED = 5, 16, 2000
 _WHERE = {"equivalent": "within", "different": "beyond", "undecided": "not shown to lie within"}
 
 
-def measure(arguments: Mapping[str, Any], report: Callable[[str, Mapping[str, object]], None]) -> str:
-    """Worker task: train each seed, write the outputs on the validation split and its labels, return the file."""
-    track = open_track(arguments["track"], "auto")
-    chapter = chapters.get(arguments["chapter"])
-    recipe = chapter.recipe(arguments["recipe"], arguments["settings"])
-    config = chapter.configure(arguments["settings"])
+@task
+def measure(asked: ObserveRequest, report: Report) -> Path:
+    """Train each seed, write the outputs on the validation split and its labels, return the file."""
+    track, subject = open_track(asked.track, "auto"), asked.subject
+    chapter = chapters.get(subject.name)
+    recipe = chapter.recipe(subject.recipe, subject.settings)
+    config = chapter.configure(subject.settings)
     whole = track.build(chapter, config, seed=0)
     shapes = {name: array.shape for name, array in whole.weights().items()}
     whole.load_weights(initial_weights.start(chapter, config, shapes, seed=0))
@@ -45,9 +47,9 @@ def measure(arguments: Mapping[str, Any], report: Callable[[str, Mapping[str, ob
         for batch in TrainingBatches(dataset, dataset.train, BATCH_SIZE, seed).epoch(0):
             model.train_step(batch)
         outputs.append(in_batches(model.predict, dataset, dataset.validation.inputs, chapter.predict_batch))
-    file = Path(arguments["folder"]) / "accuracy.npz"
+    file = asked.folder / "accuracy.npz"
     np.savez(file, outputs=np.stack(outputs), labels=dataset.validation.labels, examples=len(dataset.train))
-    return str(file)
+    return file
 
 
 def _few(chapter: Chapter, config: Any) -> Dataset:
@@ -67,7 +69,7 @@ class Outcome:
     """Examples trained on, per seed."""
 
 
-def load(file: str) -> Outcome:
+def load(file: Path) -> Outcome:
     """Read what `measure` wrote."""
     with np.load(file, allow_pickle=False) as arrays:
         return Outcome(arrays["outputs"], arrays["labels"], int(arrays["examples"]))

@@ -2,7 +2,6 @@
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,13 +13,15 @@ from twotrack.shared import chapters, datasets
 from twotrack.shared.differences.ledger import causes
 from twotrack.shared.differences.spec import Difference, Suspect
 from twotrack.shared.errors import UserError, unknown
-from twotrack.shared.harness.environment import available_cores
-from twotrack.shared.harness.processes import Worker
 from twotrack.shared.track import installed_track
 from twotrack.shared.verify import accuracy, rungs
+from twotrack.shared.verify.observe import IsolateRequest, Named, ObserveRequest, isolate, observe
 from twotrack.shared.verify.rungs import LayerDifference, Verdict
 from twotrack.shared.verify.tolerances import TOLERANCES
 from twotrack.shared.verify.trace import Trace, load
+from twotrack.shared.workers.environment import available_cores
+from twotrack.shared.workers.messages import Progress
+from twotrack.shared.workers.pool import WorkerPool, lent_or_new
 
 RUNGS = ("data", "parameters", "forward", "gradients", "training", "accuracy")
 REFERENCE = "torch"
@@ -32,26 +33,16 @@ OnPhase = Callable[[str, str], None]
 
 
 @dataclass(frozen=True)
-class Subject:
-    """What to verify: a chapter, or a user's own pair "module:NAME"."""
+class Subject(Named):
+    """What to verify."""
 
-    name: str
-    settings: Mapping[str, str] = field(default_factory=dict)
-    recipe: str = "fast"
     until: str = RUNGS[-1]
     """The last rung to climb. Those before the accuracy rung take a part of the time."""
 
     @property
-    def is_pair(self) -> bool:
-        """The user's own."""
-        return ":" in self.name
-
-    @property
-    def arguments(self) -> dict[str, Any]:
+    def named(self) -> Named:
         """What the worker tasks need to find it."""
-        if self.is_pair:
-            return {"pair": self.name}
-        return {"chapter": self.name, "settings": dict(self.settings), "recipe": self.recipe}
+        return Named(self.name, self.settings, self.recipe)
 
 
 @dataclass(frozen=True)
@@ -90,28 +81,28 @@ def check(subject: Subject, tracks: Sequence[str]) -> None:
         datasets.embedded_source(chapter.dataset).file.check()
 
 
-def verify(subject: Subject, tracks: Sequence[str], on_phase: OnPhase) -> list[TrackResult]:
+def verify(
+    subject: Subject, tracks: Sequence[str], on_phase: OnPhase, pool: WorkerPool | None = None
+) -> list[TrackResult]:
     """Climb the ladder on every Keras track of `tracks`; torch is the side they are compared with.
 
     Raises UserError for a pair that cannot be built or run, WorkerDiedError if a worker does.
     """
-    with Ladder(tracks) as ladder:
+    with Ladder(tracks, pool) as ladder:
         return ladder.climb(subject, on_phase)
 
 
 class Ladder:
     """Worker processes for torch and some Keras tracks, on which any number of pairs can be verified."""
 
-    def __init__(self, tracks: Sequence[str]):
+    def __init__(self, tracks: Sequence[str], pool: WorkerPool | None = None):
         self._keras_tracks = [track for track in tracks if track != REFERENCE]
         self._stack = ExitStack()
-        self._workers: dict[str, Worker] = {}
+        self._lent = pool
 
     def __enter__(self) -> "Ladder":
-        tracks = (REFERENCE, *self._keras_tracks)
-        threads = max(1, available_cores() // len(tracks))
-        for track in tracks:
-            self._workers[track] = self._stack.enter_context(Worker(track, threads=threads))
+        threads = max(1, available_cores() // (1 + len(self._keras_tracks)))
+        self._pool = self._stack.enter_context(lent_or_new(self._lent, threads=threads))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -120,11 +111,10 @@ class Ladder:
     def climb(self, subject: Subject, on_phase: OnPhase, tracks: Sequence[str] | None = None) -> list[TrackResult]:
         """Verify one subject, on all Keras tracks of the ladder or on `tracks`; as `verify`."""
         chosen = tracks or self._keras_tracks
-        workers = {track: self._workers[track] for track in (REFERENCE, *chosen)}
         with tempfile.TemporaryDirectory(prefix="twotrack-") as name:
             folder = Path(name)
-            seen = _observe_all(subject, workers, folder, on_phase)
-            return [_climb(track, subject, workers[track], seen, folder) for track in chosen]
+            seen = _observe_all(subject, (REFERENCE, *chosen), self._pool, folder, on_phase)
+            return [_climb(track, subject, self._pool, seen, folder) for track in chosen]
 
 
 @dataclass(frozen=True)
@@ -139,42 +129,34 @@ class Observation:
 
 
 def _observe_all(
-    subject: Subject, workers: Mapping[str, Worker], folder: Path, on_phase: OnPhase
+    subject: Subject, tracks: Sequence[str], pool: WorkerPool, folder: Path, on_phase: OnPhase
 ) -> dict[str, Observation]:
     """Let the workers work side by side, as many as memory allows."""
-    at_once = max(1, min(len(workers), psutil.virtual_memory().available // _MEMORY_PER_WORKER))
-    with ThreadPoolExecutor(at_once) as pool:
-        futures = {
-            track: pool.submit(_observe, subject, track, worker, folder / track.replace(":", "-"), on_phase)
-            for track, worker in workers.items()
-        }
-        try:
-            return {track: future.result() for track, future in futures.items()}
-        except UserError:
-            raise
-        except BaseException:  # Ctrl-C, say: the pool waits for its threads, and they for their workers
-            for worker in workers.values():
-                worker.kill()
-            raise
+    at_once = max(1, min(len(tracks), psutil.virtual_memory().available // _MEMORY_PER_WORKER))
+    return pool.each(
+        tracks, lambda track: _observe(subject, track, pool, folder / track.replace(":", "-"), on_phase), at_once
+    )
 
 
-def _observe(subject: Subject, track: str, worker: Worker, folder: Path, on_phase: OnPhase) -> Observation:
+def _observe(subject: Subject, track: str, pool: WorkerPool, folder: Path, on_phase: OnPhase) -> Observation:
     folder.mkdir()
-    arguments = subject.arguments | {"track": track, "folder": str(folder), "steps": STEPS}
+    asked = ObserveRequest(subject.named, track, folder, STEPS)
 
-    def show(figures: Mapping[str, Any]) -> None:
-        on_phase(track, figures["phase"])
+    def show(progress: Progress) -> None:
+        on_phase(track, progress.phase)
 
-    facts = worker.call("twotrack.shared.verify.observe:observe", arguments, show)
+    facts = pool.call(track, observe, asked, show)
     metric = outcome = None
     if not subject.is_pair and subject.until == "accuracy":
         metric = chapters.get(subject.name).metric
-        outcome = accuracy.load(worker.call("twotrack.shared.verify.accuracy:measure", arguments, show))
+        outcome = accuracy.load(pool.call(track, accuracy.measure, asked, show))
     on_phase(track, "done")
     return Observation(facts, {name: load(content) for name, content in facts["traces"].items()}, metric, outcome)
 
 
-def _climb(track: str, subject: Subject, worker: Worker, seen: Mapping[str, Observation], folder: Path) -> TrackResult:
+def _climb(
+    track: str, subject: Subject, pool: WorkerPool, seen: Mapping[str, Observation], folder: Path
+) -> TrackResult:
     """Compare one Keras track with torch, rung by rung, up to the first failure."""
     torch, keras = seen[REFERENCE], seen[track]
     verdicts: list[Verdict] = []
@@ -184,7 +166,7 @@ def _climb(track: str, subject: Subject, worker: Worker, seen: Mapping[str, Obse
             verdicts.append(verdict)
             if not verdict.passed:
                 found = causes(_suspect(verdict, torch, keras))
-                alone = _isolated(verdict, track, subject, worker, seen, folder)
+                alone = _isolated(verdict, track, subject, pool, seen, folder)
                 return TrackResult(track, verdicts, found, alone, _layers(verdicts, torch, keras))
     return TrackResult(track, verdicts, [], layers=_layers(verdicts, torch, keras))
 
@@ -268,7 +250,7 @@ def _layer_facts(observation: Observation, path: str) -> tuple[str, Mapping[str,
 
 
 def _isolated(
-    verdict: Verdict, track: str, subject: Subject, worker: Worker, seen: Mapping[str, Observation], folder: Path
+    verdict: Verdict, track: str, subject: Subject, pool: WorkerPool, seen: Mapping[str, Observation], folder: Path
 ) -> str:
     """Run the first diverging layer alone in Keras on the inputs that torch's layer got."""
     if verdict.rung != "forward" or not verdict.layer_inputs_agree:
@@ -276,11 +258,9 @@ def _isolated(
     torch = seen[REFERENCE]
     number = next(n for n, layer in enumerate(torch.traces["float64"].layers) if layer.path == verdict.where)
     reference = torch.facts["traces"]["float64"]
-    arguments = subject.arguments | {
-        "track": track, "folder": str(folder / track.replace(":", "-")), "path": verdict.where,
-        "reference": reference, "layer": number,
-    }  # fmt: skip
-    alone = load(worker.call("twotrack.shared.verify.observe:isolate", arguments)).outputs
+    own = folder / track.replace(":", "-")
+    asked = IsolateRequest(subject.named, track, own, verdict.where, reference, number)
+    alone = load(pool.call(track, isolate, asked)).outputs
     difference = rungs.layer_difference(alone, torch.traces["float64"].layers[number].outputs)
     outcome = "differs" if difference > TOLERANCES["forward"].limit else "agrees"
     return f"run alone on torch's inputs, '{verdict.where}' {outcome} ({difference:.1e})"

@@ -4,6 +4,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,32 +20,75 @@ from twotrack.shared.verify.material import Material, draw_material, draw_weight
 from twotrack.shared.verify.pair import Pair
 from twotrack.shared.verify.subject import Subject, open_subject
 from twotrack.shared.verify.trace import Trace, load, save
+from twotrack.shared.workers.task import Report, task
 
-Report = Callable[[str, Mapping[str, object]], None]
 PRECISIONS = ("float64", "float32")
 ALL_WEIGHTS_LIMIT = 2_000_000
 """Models above so many values keep the weights of the last training step only, to spare disk and memory."""
 
 
-def observe(arguments: Mapping[str, Any], report: Report) -> dict[str, Any]:
-    """Worker task: return what one side of a pair does, in both precisions; arrays go to `folder`."""
+@dataclass(frozen=True)
+class Named:
+    """A chapter, or a user's own pair "module:NAME"; the rest is for a chapter."""
+
+    name: str
+    settings: Mapping[str, str] = field(default_factory=dict)
+    recipe: str = "fast"
+
+    @property
+    def is_pair(self) -> bool:
+        """The user's own."""
+        return ":" in self.name
+
+
+@dataclass(frozen=True)
+class ObserveRequest:
+    """One side of a pair to look at, or to train for the accuracy rung."""
+
+    subject: Named
+    track: str
+    folder: Path
+    """For arrays."""
+    steps: int = 0
+    """Of the training rung."""
+
+
+@dataclass(frozen=True)
+class IsolateRequest:
+    """A layer to run alone."""
+
+    subject: Named
+    track: str
+    folder: Path
+    """For arrays."""
+    path: str
+    """Of the layer."""
+    reference: dict[str, Any]
+    """Torch's trace, as it was saved."""
+    layer: int
+    """Number of torch's layer in that."""
+
+
+@task
+def observe(asked: ObserveRequest, report: Report) -> dict[str, Any]:
+    """Return what one side of a pair does, in both precisions."""
     report("starting", {})
     try:
-        return _observe(arguments, report)
+        return _observe(asked, report)
     except BridgeError as error:
-        raise UserError(f"{arguments.get('pair') or arguments['chapter']}: {error}") from error
+        raise UserError(f"{asked.subject.name}: {error}") from error
 
 
-def _observe(arguments: Mapping[str, Any], report: Report) -> dict[str, Any]:
-    pair, steps = find_pair(arguments), arguments["steps"]
-    material = _material(arguments, pair, steps)
+def _observe(asked: ObserveRequest, report: Report) -> dict[str, Any]:
+    pair, steps = find_pair(asked.subject), asked.steps
+    material = _material(asked.subject, pair, steps)
     traces = {}
     for precision in PRECISIONS:
-        subject = open_subject(pair, arguments["track"], precision)
+        subject = open_subject(pair, asked.track, precision)
         facts = _facts(subject, pair)
         subject.load_weights(draw_weights({name: tuple(shape) for name, shape in facts["parameters"].items()}))
         trace = _trace(subject, pair, material, steps, lambda phase, name=precision: report(f"{phase} {name}", {}))
-        traces[precision] = save(trace, Path(arguments["folder"]) / f"{precision}.npz")
+        traces[precision] = save(trace, asked.folder / f"{precision}.npz")
     return facts | {"fingerprint": material.fingerprint, "traces": traces}
 
 
@@ -76,21 +120,22 @@ def _trace(subject: Subject, pair: Pair, material: Material, steps: int, phase: 
     return trace
 
 
-def isolate(arguments: Mapping[str, Any], report: Report) -> dict[str, Any]:
-    """Worker task: run one Keras layer alone on the inputs that torch's layer got; arrays go to `folder`."""
-    subject = open_subject(find_pair(arguments), arguments["track"], "float64")
+@task
+def isolate(asked: IsolateRequest) -> dict[str, Any]:
+    """Run one Keras layer alone on the inputs that torch's layer got."""
+    subject = open_subject(find_pair(asked.subject), asked.track, "float64")
     shapes = {name: array.shape for name, array in subject.weights().items()}
     subject.load_weights(draw_weights(shapes))
-    layer = load(arguments["reference"]).layers[arguments["layer"]]
-    outputs = subject.run_layer(arguments["path"], layer.inputs)
-    return save(Trace(outputs=outputs), Path(arguments["folder"]) / "isolated.npz")
+    layer = load(asked.reference).layers[asked.layer]
+    outputs = subject.run_layer(asked.path, layer.inputs)
+    return save(Trace(outputs=outputs), asked.folder / "isolated.npz")
 
 
-def find_pair(arguments: Mapping[str, Any]) -> Pair:
+def find_pair(subject: Named) -> Pair:
     """Return the chapter's pair, or the user's own at "module:NAME"."""
-    if "chapter" in arguments:
-        return chapter_pair(chapters.get(arguments["chapter"]), arguments["settings"], arguments["recipe"])
-    return user_pair(arguments["pair"])
+    if subject.is_pair:
+        return user_pair(subject.name)
+    return chapter_pair(chapters.get(subject.name), subject.settings, subject.recipe)
 
 
 def chapter_pair(chapter: Chapter, settings: Mapping[str, str], recipe_name: str) -> Pair:
@@ -121,11 +166,11 @@ def user_pair(reference: str) -> Pair:
     return found
 
 
-def _material(arguments: Mapping[str, Any], pair: Pair, steps: int) -> Material:
-    if "chapter" not in arguments:
+def _material(subject: Named, pair: Pair, steps: int) -> Material:
+    if subject.is_pair:
         return draw_material(pair, steps)
-    chapter = chapters.get(arguments["chapter"])
-    dataset = chapter.data(config=chapter.configure(arguments["settings"]))
+    chapter = chapters.get(subject.name)
+    dataset = chapter.data(config=chapter.configure(subject.settings))
     batches = TrainingBatches(dataset, dataset.train, pair.batch_size, 0).epoch(0)
     chosen = [next(batches) for _ in range(steps)]
     return Material(

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
-from twotrack.shared.track import open_track
 from twotrack.shared.verify.pair import Pair
+from twotrack.shared.workers.door import open_track
 
 if TYPE_CHECKING:
     import numpy as np

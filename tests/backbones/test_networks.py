@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.backbones import tasks
 from twotrack.shared.backbones import NAMES
 from twotrack.shared.verify import ladder as climbing
 from twotrack.shared.verify.ladder import Ladder, Subject
@@ -32,7 +33,7 @@ def test_as_a_base_under_a_head_it_can_be_trained_in_part(ladder: Ladder, monkey
 @pytest.mark.parametrize("backbone", NAMES)
 def test_every_variable_in_keras_has_a_path_of_its_own(workers, backbone: str):
     """Keras on torch would add up the gradients of all but one of those that share a path."""
-    paths = workers.call("keras:tensorflow", "tests.backbones.tasks:variable_paths", backbone=backbone)
+    paths = workers.call("keras:tensorflow", tasks.variable_paths, backbone)
 
     assert paths
     assert len(set(paths)) == len(paths)

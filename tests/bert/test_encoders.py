@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from tests.bert import tasks
 from twotrack.shared import bert
 from twotrack.shared.bert.folder import open_folder
 from twotrack.shared.bert.tokens import Tokenise
@@ -66,8 +67,7 @@ def states(workers, inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> M
 
 def states_of(workers, track: str, precision: str, inputs: Path, folder: Path, weights: str = bert.DEFAULT) -> States:
     out = folder / f"{track.replace(':', '-')}.{precision}.npz"
-    asked = {"track": track, "folder": weights, "precision": precision, "inputs": str(inputs), "out": str(out)}
-    workers.call(track, "tests.bert.tasks:states", **asked)
+    workers.call(track, tasks.states, tasks.States(track, weights, precision, str(inputs), str(out)))
     return dict(np.load(out))
 
 
@@ -86,7 +86,7 @@ def test_both_tracks_have_the_same_states_after_every_block(states, track: str, 
 def by_transformers(workers, inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> States:
     """What transformers computes in float64, having loaded the folder itself."""
     asked = {"inputs": str(inputs), "out": str(tmp_path_factory.mktemp("transformers") / "states.npz")}
-    workers.call("torch", "tests.bert.tasks:transformers_states", folder=str(open_folder().path), **asked)
+    workers.call("torch", tasks.transformers_states, tasks.OwnStates(folder=str(open_folder().path), **asked))
     return dict(np.load(asked["out"]))
 
 
@@ -106,8 +106,8 @@ def by_keras_hub(workers, inputs: Path, tmp_path_factory: pytest.TempPathFactory
     """Weights and last states of keras_hub's BertBackbone, which loaded the folder itself."""
     folder = tmp_path_factory.mktemp("keras_hub")
     files = {"weights": folder / "weights.safetensors", "out": folder / "states.npy"}
-    asked = {"folder": str(open_folder().path), "inputs": str(inputs)} | {name: str(one) for name, one in files.items()}
-    workers.call("keras:tensorflow", "tests.bert.tasks:keras_hub_encoder", **asked)
+    asked = tasks.OwnEncoder(str(open_folder().path), str(inputs), str(files["out"]), str(files["weights"]))
+    workers.call("keras:tensorflow", tasks.keras_hub_encoder, asked)
     return files
 
 
@@ -153,8 +153,7 @@ def test_pretrained_weights_come_back_bit_equal_from_torch_and_from_keras(worker
     save_file(expected, files[0])
 
     for track, start, out in zip(("torch", "keras:tensorflow"), files, files[1:], strict=False):
-        asked = {"track": track, "folder": bert.DEFAULT, "start": str(start), "out": str(out)}
-        workers.call(track, "tests.bert.tasks:through", **asked)
+        workers.call(track, tasks.through, tasks.Through(track, bert.DEFAULT, str(start), str(out)))
         found = load_file(out)
         assert set(found) == set(expected)
         assert all(found[name].tobytes() == array.tobytes() for name, array in expected.items())

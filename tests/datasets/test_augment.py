@@ -1,7 +1,6 @@
 """Augmentation: the same bytes in every process, each step against Pillow, and applied to training batches only."""
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -9,11 +8,12 @@ import pytest
 import xxhash
 from PIL import Image, ImageEnhance
 
-from tests.support.workers import Workers
 from twotrack.shared.datasets.augment import ASPECTS, Augment, adjust, crop, draw_boxes, flip
 from twotrack.shared.datasets.batches import TrainingBatches
 from twotrack.shared.datasets.pictures import Prepare
 from twotrack.shared.datasets.spec import Dataset, Split
+from twotrack.shared.workers.pool import WorkerPool
+from twotrack.shared.workers.task import task
 
 ONE = np.ones(8)
 
@@ -167,17 +167,18 @@ def batches(augment: Augment | None, seed: int = 0) -> TrainingBatches:
     return TrainingBatches(dataset, dataset.train, 8, seed)
 
 
-def fingerprint(arguments: Mapping[str, int] | None = None, report: object = None) -> str:
-    """Worker task: hash the bytes of two epochs."""
-    made, digest = batches(Augment()), xxhash.xxh3_128()
+@task
+def fingerprint(seed: int) -> str:
+    """Hash the bytes of two epochs."""
+    made, digest = batches(Augment(), seed), xxhash.xxh3_128()
     inputs = [batch.inputs for epoch in (0, 1) for batch in made.epoch(epoch, digest)]
     return hashlib.sha256(b"".join(one.tobytes() for one in inputs)).hexdigest() + digest.hexdigest()
 
 
-def test_every_process_sees_the_same_augmented_bytes(workers: Workers):
-    found = {track: workers.call(track, "tests.datasets.test_augment:fingerprint") for track in ("torch", None)}
+def test_every_process_sees_the_same_augmented_bytes(workers: WorkerPool):
+    found = {track: workers.call(track, fingerprint, 0) for track in ("torch", None)}
 
-    assert set(found.values()) == {fingerprint()}
+    assert set(found.values()) == {fingerprint(0, lambda *_: None)}
 
 
 def test_batches_are_augmented_by_seed_epoch_and_number_before_they_are_prepared():

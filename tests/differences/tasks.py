@@ -1,21 +1,22 @@
 """Worker tasks: what the tracks have measurements for, and which classes a chapter's torch model consists of."""
 
 import importlib
-from collections.abc import Mapping
-from typing import Any
 
 from twotrack.shared import chapters
+from twotrack.shared.workers.task import task
 
 
-def measurements(arguments: Mapping[str, Any], report: object) -> dict[str, str]:
+@task
+def measurements(package: str) -> dict[str, str]:
     """Return the files of a track's measurements, by their names."""
-    defaults = importlib.import_module(f"twotrack.{arguments['package']}.defaults").DEFAULTS
+    defaults = importlib.import_module(f"twotrack.{package}.defaults").DEFAULTS
     return {slug: function.__module__.rpartition(".")[2] for slug, function in defaults.measurements.items()}
 
 
-def unknown_names(arguments: Mapping[str, Any], report: object) -> list[str]:
+@task
+def unknown_names(names: list[str]) -> list[str]:
     """Return those of some dotted names that name nothing in an installed package."""
-    return [name for name in arguments["names"] if not _exists(name)]
+    return [name for name in names if not _exists(name)]
 
 
 def _exists(name: str) -> bool:
@@ -23,9 +24,10 @@ def _exists(name: str) -> bool:
     return hasattr(importlib.import_module(module), attribute)
 
 
-def torch_classes(arguments: Mapping[str, Any], report: object) -> dict[str, list[str]]:
+@task
+def torch_classes(chapters: list[str]) -> dict[str, list[str]]:
     """Return the classes of the modules of several chapters' torch models, derived ones by their torch class too."""
-    return {slug: _classes(slug) for slug in arguments["chapters"]}
+    return {slug: _classes(slug) for slug in chapters}
 
 
 def _classes(slug: str) -> list[str]:

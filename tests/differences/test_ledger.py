@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
+from tests.differences import tasks
 from tests.differences.conftest import KERAS
-from tests.support.workers import Workers
 from twotrack.shared.differences.ledger import FILES, LEDGER
 from twotrack.shared.differences.measured import Measured
 from twotrack.shared.differences.spec import Effect, Ratio
 from twotrack.shared.harness import differences as harness
-from twotrack.shared.harness.differences import Call, MeasuredEntry
+from twotrack.shared.harness.differences import MeasuredEntry
+from twotrack.shared.workers.pool import WorkerPool
 
 TENSORFLOW = "keras:tensorflow"
 ROOT = Path(__file__).parents[2]
@@ -53,22 +54,22 @@ def test_entries_of_a_backend_are_measured_on_it_and_the_others_once(outcomes: d
 
 
 @pytest.mark.parametrize(("package", "track"), [("torch_track", "torch"), ("keras_track", TENSORFLOW)])
-def test_every_entry_has_a_measurement_and_every_measurement_an_entry(workers: Workers, package: str, track: str):
-    measurements = workers.call(track, "tests.differences.tasks:measurements", package=package)
+def test_every_entry_has_a_measurement_and_every_measurement_an_entry(workers: WorkerPool, package: str, track: str):
+    measurements = workers.call(track, tasks.measurements, package)
 
     files = {entry.slug: file.__name__.rpartition(".")[2] for file in FILES for entry in file.ENTRIES}
     assert measurements == files  # in files of the same names too
 
 
-def test_every_name_of_twotrack_in_a_remedy_exists(workers: Workers):
+def test_every_name_of_twotrack_in_a_remedy_exists(workers: WorkerPool):
     texts = [text for entry in LEDGER for text in (entry.name, entry.fix, entry.aligned)]
     names = {name for text in texts for name in re.findall(r"twotrack(?:\.\w+)+", text)}
     of_keras = {name for name in names if name.startswith("twotrack.keras_track")}
 
     assert len(of_keras) >= 1
     assert len(names - of_keras) >= 5
-    assert workers.call(TENSORFLOW, "tests.differences.tasks:unknown_names", names=sorted(of_keras)) == []
-    assert workers.call("torch", "tests.differences.tasks:unknown_names", names=sorted(names - of_keras)) == []
+    assert workers.call(TENSORFLOW, tasks.unknown_names, sorted(of_keras)) == []
+    assert workers.call("torch", tasks.unknown_names, sorted(names - of_keras)) == []
 
 
 def changed(outcomes: dict[str, MeasuredEntry], slug: str, **sides: Mapping[str, Any]) -> list[str]:
@@ -127,11 +128,11 @@ def test_an_alignment_that_no_longer_removes_the_difference_is_named(outcomes: d
     assert problem.startswith("Adam epsilon: keras:tensorflow and torch are 2.0e+00 apart when aligned; expected at m")
 
 
-def test_an_entry_whose_package_is_missing_is_not_measured(call: Call, monkeypatch: pytest.MonkeyPatch):
+def test_an_entry_whose_package_is_missing_is_not_measured(workers: WorkerPool, monkeypatch: pytest.MonkeyPatch):
     (entry,) = (entry for entry in LEDGER if entry.slug == "encoder_block")
     monkeypatch.setattr(harness, "find_spec", lambda name: None)
 
-    (outcome,) = harness.measure({entry: ()}, (TENSORFLOW,), call)
+    (outcome,) = harness.measure({entry: ()}, (TENSORFLOW,), workers)
 
     assert outcome.missing == ("keras_hub",)
     assert (outcome.torch, outcome.keras, outcome.problems) == (None, {}, [])

@@ -1,8 +1,7 @@
 """Worker tasks: what a track finds of its models' inputs and attention. Arrays travel in .npz files."""
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -12,13 +11,30 @@ from twotrack.shared.inputs import by_name
 from twotrack.shared.losses import as_targets
 from twotrack.shared.verify.observe import chapter_pair
 from twotrack.shared.verify.subject import Subject
+from twotrack.shared.workers.task import task
+
+
+@dataclass(frozen=True)
+class OfChapter:
+    track: str
+    chapter: str
+    settings: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Attention:
+    track: str
+    settings: dict[str, str]
+    out: Path
+
 
 EXAMPLES, DIRECTIONS, STEP = 3, 4, 1e-5
 
 
-def input_gradients(arguments: Mapping[str, Any], report: object) -> list[tuple[float, float]]:
+@task
+def input_gradients(asked: OfChapter) -> list[tuple[float, float]]:
     """Return derivatives of the loss along random directions: by the gradient of the inputs, by central differences."""
-    chapter = chapters.get(arguments["chapter"])
+    chapter = chapters.get(asked.chapter)
     data = chapter.data()
     generator, pairs, split = np.random.default_rng(0), [], data.train.first(EXAMPLES)
     # Noise, because the largest of four equal black pixels has no derivative.
@@ -26,7 +42,7 @@ def input_gradients(arguments: Mapping[str, Any], report: object) -> list[tuple[
         name: one + 0.1 * generator.normal(size=one.shape) if one.dtype.kind == "f" else one
         for name, one in by_name(data.prepare(split.inputs)).items()
     }
-    with subject(chapter_pair(chapter, arguments["settings"], "fast"), arguments["track"]) as model:
+    with subject(chapter_pair(chapter, asked.settings, "fast"), asked.track) as model:
         model.remove_dropout()
         model.load_weights(_weights(model))
         before = model.weights()
@@ -51,17 +67,18 @@ def _loss(model: Subject, inputs: dict[str, np.ndarray], labels: np.ndarray) -> 
     return float(np.mean(np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(len(labels)), labels]))
 
 
-def attention(arguments: Mapping[str, Any], report: object) -> None:
+@task
+def attention(asked: Attention) -> None:
     """Write the weights, the inputs of short and long customers, and what the track computes with them."""
     chapter = chapters.get("churn_transformer")
     data = chapter.data()
     inputs = data.prepare(data.test.first(16).inputs)
-    with subject(chapter_pair(chapter, arguments["settings"], "fast"), arguments["track"]) as model:
+    with subject(chapter_pair(chapter, asked.settings, "fast"), asked.track) as model:
         model.load_weights(_weights(model))
         maps = model.attention(inputs)
         (logits,) = model.trace_layers(inputs)[1]
         weights = {f"weight:{name}": one for name, one in model.weights().items()}
-    np.savez(Path(arguments["out"]), logits=logits, maps=np.stack(list(maps.values())), **inputs, **weights)
+    np.savez(asked.out, logits=logits, maps=np.stack(list(maps.values())), **inputs, **weights)
 
 
 def _weights(model: Subject) -> dict[str, np.ndarray]:

@@ -1,7 +1,6 @@
 """Worker tasks: train in part, and train a head on features."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,20 +8,37 @@ import numpy as np
 from tests.transfer import pairs
 from twotrack.shared import chapters, initial_weights
 from twotrack.shared.datasets.batches import Batch
-from twotrack.shared.track import open_track
 from twotrack.shared.training import AdamW, Constant, Recipe
 from twotrack.shared.transfer import chosen
 from twotrack.shared.verify.material import draw_material, draw_weights
 from twotrack.shared.verify.subject import open_subject
+from twotrack.shared.workers.door import open_track
+from twotrack.shared.workers.task import task
+
+
+@dataclass(frozen=True)
+class OfPair:
+    track: str
+    pair: str
+    """Name in tests/transfer/pairs.py."""
+
+
+@dataclass(frozen=True)
+class OfFolder:
+    track: str
+    folder: str
+    """Of BERT."""
+
 
 STEPS, REVIEWS = 3, 8
 RECIPE = Recipe(AdamW(1e-2, weight_decay=0.01), Constant(), REVIEWS, epochs=1)
 
 
-def moved(arguments: Mapping[str, Any], report: object) -> list[str]:
+@task
+def moved(asked: OfPair) -> list[str]:
     """Return the names of the weights and statistics that a few steps of the named pair change."""
-    pair = getattr(pairs, arguments["pair"])
-    subject = open_subject(pair, arguments["track"], "float32")
+    pair = getattr(pairs, asked.pair)
+    subject = open_subject(pair, asked.track, "float32")
     start = draw_weights({name: array.shape for name, array in subject.weights().items()})
     subject.load_weights(start)
     before, material = subject.weights(), draw_material(pair, STEPS)
@@ -34,12 +50,13 @@ def moved(arguments: Mapping[str, Any], report: object) -> list[str]:
     return sorted(name for name in before if not np.array_equal(before[name], after[name]))
 
 
-def head_in_two_ways(arguments: Mapping[str, Any], report: object) -> dict[str, Any]:
+@task
+def head_in_two_ways(asked: OfFolder) -> dict[str, Any]:
     """Train the head of a small BERT in the whole model with a frozen base, and alone on features.
 
     Returns the largest difference of the logits afterwards, and the names of the weights that moved.
     """
-    whole, start, inputs, labels = _small_bert(arguments)
+    whole, start, inputs, labels = _small_bert(asked)
     whole.freeze(chosen(start, ("head.",)))
     outputs, moved = [], set()
     for model, batch in ((whole, inputs), (whole.head(), whole.features(inputs))):
@@ -52,10 +69,10 @@ def head_in_two_ways(arguments: Mapping[str, Any], report: object) -> dict[str, 
     return {"difference": float(np.abs(outputs[0] - outputs[1]).max()), "moved": sorted(moved)}
 
 
-def _small_bert(arguments: Mapping[str, Any]) -> tuple[Any, dict, dict, np.ndarray]:
+def _small_bert(asked: OfFolder) -> tuple[Any, dict, dict, np.ndarray]:
     chapter = chapters.get("review_bert")
-    config = chapter.configure({"weights": arguments["folder"], "length": "16", "dropout": "0"})
-    model = open_track(arguments["track"], "cpu").build(chapter, config, seed=0)
+    config = chapter.configure({"weights": asked.folder, "length": "16", "dropout": "0"})
+    model = open_track(asked.track, "cpu").build(chapter, config, seed=0)
     shapes = {name: array.shape for name, array in model.weights().items()}
     start = initial_weights.start(chapter, config, shapes, seed=0)
     model.load_weights(start)
