@@ -165,7 +165,7 @@ def touching(
     built = pool.call(track, layers, Variants(track, chapter.slug, looked_at), _shown(track, on_phase))
     chosen = chapter.recipe(recipe, settings)
     own, *others = (makeup(chapter, chosen, *variant) for variant in zip(looked_at, built, strict=True))
-    touched = {}
+    touched: dict[Difference, tuple[str, ...]] = {}
     for entry in LEDGER:
         if entry.touches(own):
             touched[entry] = ()
