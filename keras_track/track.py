@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from twotrack.keras_track import backends, freezing, losses, native, optimizers, weights
+from twotrack.keras_track import backends, freezing, losses, native, weights
 from twotrack.keras_track.curvature import Curvature
 from twotrack.keras_track.inputs import arranged
 from twotrack.keras_track.precision import set_precision
@@ -56,7 +56,7 @@ class KerasTrack(Track):
         own = isinstance(pair.keras, ChapterBuild)
         network = _chapter_network(pair.keras) if own else _users_network(pair)
         switches = Switches(switched)
-        switches.apply(native.LAYERS, network.get_layer(HEAD) if own and pair.keras.has_base else network)
+        native.switch_layers(network.get_layer(HEAD) if own and pair.keras.has_base else network, switches)
         model = KerasModel(network, pair.inputs, pair.loss, self._backend, switches)
         if pair.trainable != EVERYTHING:
             model.freeze(chosen(model.weights(), pair.trainable))
@@ -70,9 +70,9 @@ class KerasTrack(Track):
 
     def measurements(self) -> Mapping[str, Callable[[], Measured]]:
         """Return what measures Keras' defaults."""
-        from twotrack.keras_track.defaults import MEASUREMENTS
+        from twotrack.keras_track.defaults import DEFAULTS
 
-        return MEASUREMENTS
+        return DEFAULTS.measurements
 
     def exporters(self) -> "Mapping[str, Callable[[Subject, Path], None]]":
         """Return what Keras writes; all of it but .keras on the TensorFlow backend only."""
@@ -152,8 +152,7 @@ class KerasModel(TrackModel):
             with as_user_error("the Keras optimizer function failed"):
                 made = optimizer.keras()
         else:
-            made = optimizers.build(optimizer, learning_rates)
-        self.switches.apply(native.OPTIMIZERS, made, self.model)
+            made = native.optimizer(optimizer, learning_rates, self.model, self.switches)
         self.attach(made)
 
     def attach(self, optimizer: keras.optimizers.Optimizer) -> None:

@@ -58,7 +58,7 @@ class TorchTrack(Track):
         own = isinstance(pair.torch, ChapterBuild)
         module = (_chapter_module(pair.torch) if own else _users_module(pair)).to(self.device, DTYPES[precision])
         switches = Switches(switched)
-        switches.apply(native.LAYERS, module.get_submodule(HEAD) if own and pair.torch.has_base else module)
+        native.switch_layers(module.get_submodule(HEAD) if own and pair.torch.has_base else module, switches)
         given = tensors(example(pair.inputs), pair.inputs, self.device, DTYPES[precision])
         with as_user_error(f"the torch model does not take inputs of {pair.shapes}"):
             layout = axis_layout(module, given)
@@ -76,9 +76,9 @@ class TorchTrack(Track):
 
     def measurements(self) -> Mapping[str, Callable[[], Measured]]:
         """Return what measures torch's defaults."""
-        from twotrack.torch_track.defaults import MEASUREMENTS
+        from twotrack.torch_track.defaults import DEFAULTS
 
-        return MEASUREMENTS
+        return DEFAULTS.measurements
 
     def exporters(self) -> "Mapping[str, Callable[[Subject, Path], None]]":
         """Return what torch writes."""

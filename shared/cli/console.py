@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
 
-from twotrack.shared import profiles
 from twotrack.shared.tested_versions import UntestedVersionWarning
 
 if TYPE_CHECKING:
@@ -117,8 +116,10 @@ def _plain_line(job: "Job", progress: "Progress") -> None:
 
 
 def _title(job: "Job") -> str:
+    from twotrack.shared.profiles import describe  # imports the ledger, which `list` does not need
+
     title = f"{job.track} seed {job.seed}"
-    return f"{title}, {profiles.describe(job.switched)}" if job.switched else title
+    return f"{title}, {describe(job.switched)}" if job.switched else title
 
 
 def _epoch_text(figures: Mapping[str, Any]) -> str:
