@@ -11,9 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from twotrack.keras_track import in_graph_pictures as pictures
-from twotrack.shared.datasets import mnist
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.export.tf_serving.fields import KINDS, Field, Kind
+from twotrack.shared.inputs import ONLY
 
 Tensors = Mapping[str, tf.Tensor]
 
@@ -54,7 +54,7 @@ def _finite(name: str, numbers: tf.Tensor) -> tf.Tensor:
 
 def decoder(dataset: Dataset) -> Callable[[tf.Tensor], tf.Tensor]:
     """Return what makes the model's inputs of encoded pictures (batch,) strings."""
-    stored = dataset.test.inputs.shape[1:3]
+    stored = dataset.test.inputs[ONLY].shape[1:3]
     if dataset.name == "mnist":
         return lambda encoded: _digit(dataset, pictures.decode(encoded, pictures.grey(stored), stored))
     side = dataset.prepare.size
@@ -66,14 +66,13 @@ def _image(dataset: Dataset, given: Tensors) -> tf.Tensor:
     return {"mnist": _digit, "shop": _picture}[dataset.name](dataset, given["image"])
 
 
-def _digit(_: Dataset, image: tf.Tensor) -> tf.Tensor:
-    scaled = tf.cast(image, tf.float32) * np.float32(1 / (255 * mnist.PIXEL_STD))
-    return (scaled - np.float32(mnist.PIXEL_MEAN / mnist.PIXEL_STD))[..., tf.newaxis]
+def _digit(dataset: Dataset, image: tf.Tensor) -> tf.Tensor:
+    return (tf.cast(image, tf.float32) * dataset.prepare.factor - dataset.prepare.shift)[..., tf.newaxis]
 
 
 def _picture(dataset: Dataset, image: tf.Tensor) -> tf.Tensor:
     """Resize and normalise; grey pictures (batch, height, width) get three equal channels."""
-    pixels = tf.stack([image] * pictures.RGB, axis=-1) if dataset.test.inputs.ndim == 3 else image
+    pixels = tf.stack([image] * pictures.RGB, axis=-1) if dataset.test.inputs[ONLY].ndim == 3 else image
     return _normalise(dataset, pictures.resize(pixels, dataset.prepare.size))
 
 
@@ -89,7 +88,7 @@ def _columns(dataset: Dataset, given: Tensors) -> tf.Tensor:
     checks = [check for column in given for check in _known(dataset, column, given[column])]
     with tf.control_dependencies(checks):
         raw = tf.stack([_feature(name, given) for name in dataset.feature_names], axis=1)
-    standardise = dataset.prepare
+    standardise = dataset.prepare.standardise
     return tf.cast((raw - standardise.mean) / standardise.std, tf.float32)
 
 

@@ -1,6 +1,5 @@
 """Texts to WordPiece token ids by a BERT folder's own tokenizer: one for both tracks."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 from twotrack.shared.bert import DEFAULT, INSTALL, LENGTH
 from twotrack.shared.datasets import texts
 from twotrack.shared.errors import UserError
+from twotrack.shared.inputs import ONLY, Inputs
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -28,9 +28,9 @@ class Tokenise:
     """What `--weights` names: the vocabulary is that of the encoder."""
     length: int = LENGTH
 
-    def __call__(self, stored: Iterable[str]) -> dict[str, np.ndarray]:
+    def __call__(self, inputs: Inputs) -> dict[str, np.ndarray]:
         """Return [CLS] text [SEP], cut at the end or padded; the mask is True on these, False on padding."""
-        found = _tokenizer(self.weights, self.length).encode_batch([texts.plain(text) for text in stored])
+        found = _tokenizer(self.weights, self.length).encode_batch([texts.plain(text) for text in inputs[ONLY]])
         shape = (len(found), self.length)
         return {
             "token_ids": np.array([one.ids for one in found], np.int32).reshape(shape),

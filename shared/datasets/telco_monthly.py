@@ -4,7 +4,7 @@ The months of the embedded customers are reconstructed from one row each (shared
 A user's own file holds months as they were (shared/datasets/month_rows.py). Labels, splits and class names: as telco.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from twotrack.shared.datasets.files import Source, csv_file
 from twotrack.shared.datasets.monthly import FEATURES, reconstruct
 from twotrack.shared.datasets.spec import Dataset, Examples, Split
 from twotrack.shared.datasets.tabular import Standardise, split_rows
+from twotrack.shared.inputs import Inputs
 
 EMBEDDED = telco.EMBEDDED
 ORIGIN = f"{telco.ORIGIN}; twelve months of each reconstructed, not observed"
@@ -64,7 +65,7 @@ class Prepare:
 
     standardise: Standardise
 
-    def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def __call__(self, inputs: Inputs) -> dict[str, np.ndarray]:
         """Return months (batch, month 12, feature 5) float32, exactly 0 where there is no real month, and the mask."""
         mask = inputs["mask"]
         months = np.where(mask[..., np.newaxis], self.standardise(inputs["months"]), np.float32(0))

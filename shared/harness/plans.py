@@ -10,7 +10,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import cache
 from importlib.util import find_spec
@@ -19,12 +19,12 @@ from typing import Any, TextIO
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from twotrack.shared import __version__
+from twotrack.shared import __version__, atomic
 from twotrack.shared.errors import UserError
 from twotrack.shared.harness.comparison import Request
-from twotrack.shared.harness.environment import environment
 from twotrack.shared.harness.records import SCHEMA_VERSION, Job
 from twotrack.shared.harness.run_folder import read, remove_partial, unwritable
+from twotrack.shared.workers.environment import environment
 
 PLAN = "plan.json"
 _LOCK_SECONDS = 10.0
@@ -146,15 +146,14 @@ def _absolute(request: Request) -> Request:
 @contextmanager
 def _written(file: Path, plan: Plan) -> Iterator[TextIO]:
     """Make the file appear whole and locked."""
-    partial = file.with_name(f".{file.name}.partial")
-    try:
-        partial.write_text(plan.model_dump_json(indent=2) + "\n")
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise unwritable(file.parent, error) from error
-    with _opened(partial) as stream:
-        _lock(stream, file.parent)
-        partial.rename(file)
+    with ExitStack() as stack:
+        try:
+            with atomic.written(file) as made:
+                made.write_text(plan.model_dump_json(indent=2) + "\n")
+                stream = stack.enter_context(_opened(made))
+                _lock(stream, file.parent)
+        except OSError as error:
+            raise unwritable(file.parent, error) from error
         yield stream
 
 

@@ -13,7 +13,7 @@ from twotrack.shared import metrics
 from twotrack.shared.datasets import tabular, texts
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.harness.run_folder import Run
-from twotrack.shared.inputs import Inputs
+from twotrack.shared.inputs import ONLY, Inputs
 
 LIMIT, WORST = 48, 12
 SHOWN_CHARACTERS = 600
@@ -79,12 +79,13 @@ def show(runs: Sequence[Run], examples: np.ndarray, dataset: Dataset) -> list[Ex
 
 def _content(dataset: Dataset, stored: Inputs) -> dict[str, object]:
     """Show an image, a text, the row of a table, or of a series its length and its last real step."""
-    if isinstance(stored, str):
-        return {"values": {"text": textwrap.shorten(texts.plain(stored), SHOWN_CHARACTERS, placeholder=" ...")}}
+    only = stored.get(ONLY)
+    if isinstance(only, str):
+        return {"values": {"text": textwrap.shorten(texts.plain(only), SHOWN_CHARACTERS, placeholder=" ...")}}
     if not dataset.feature_names:
-        return {"picture": data_uri(stored)}
-    if not isinstance(stored, Mapping):
-        return {"values": tabular.describe(dataset.feature_names, stored)}
+        return {"picture": data_uri(stored[ONLY])}
+    if only is not None:
+        return {"values": tabular.describe(dataset.feature_names, only)}
     steps = stored["months"][stored["mask"]]
     return {"values": {"months": str(len(steps))} | tabular.describe(dataset.feature_names, steps[-1])}
 

@@ -6,14 +6,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.support.builders import Builders, prepare_photos
 from tests.support.command_line import twotrack
 from twotrack.shared import datasets
-from twotrack.shared.datasets import Source
+from twotrack.shared.datasets import Source, tfds_photos
 from twotrack.shared.datasets.files import DataFile
 from twotrack.shared.datasets.photo import SIZE
 from twotrack.shared.datasets.spec import Dataset
+from twotrack.shared.datasets.tfds import TfdsRequest
 from twotrack.shared.errors import UserError
-from twotrack.shared.harness.processes import Worker
+from twotrack.shared.inputs import ONLY
+from twotrack.shared.workers.processes import Worker
 
 CLASSES = ("cat", "dog", "eel")
 GOOD = {"tfrecord": ["OneSplit"], "array_record": ["OneSplit", "TwoSplits", "ThreeSplits"]}
@@ -30,14 +33,13 @@ def prepared(converter: Worker, tmp_path_factory: pytest.TempPathFactory) -> dic
     for file_format, builders in GOOD.items():
         folders[file_format] = tmp_path_factory.mktemp(file_format)
         everything = builders + (BAD if file_format == "array_record" else [])
-        arguments = {"folder": str(folders[file_format]), "file_format": file_format, "builders": everything}
-        converter.call("tests.support.small_photos:prepare", arguments)
+        converter.call(prepare_photos, Builders(everything, folders[file_format], file_format))
     return folders
 
 
 def load(converter: Worker, folder: Path, name: str) -> Dataset:
-    found = converter.call("twotrack.shared.datasets.tfds_photos:convert", {"name": name, "folder": str(folder)})
-    return datasets.load("shop", Source(f"tfds:{name}", DataFile(Path(found["path"]), found["sha256"], "again")))
+    file = converter.call(tfds_photos.convert, TfdsRequest(name, str(folder)))
+    return datasets.load("shop", Source(f"tfds:{name}", DataFile(file.path, file.sha256, "again")))
 
 
 def picture(number: int, channels: int) -> np.ndarray:
@@ -54,7 +56,7 @@ def picture(number: int, channels: int) -> np.ndarray:
 def numbers(dataset: Dataset, split: str, of: dict[bytes, int]) -> list[int]:
     """The builder's numbers of a split's pictures; fails if a picture is none of them or has another class."""
     part = getattr(dataset, split)
-    found = [of[image.tobytes()] for image in part.inputs]
+    found = [of[image.tobytes()] for image in part.inputs[ONLY]]
     assert [number % 3 for number in found] == part.labels.tolist()
     return found
 
@@ -93,7 +95,7 @@ def test_three_published_splits_are_kept(converter: Worker, prepared: dict[str, 
     assert [len(split) for split in (loaded.train, loaded.validation, loaded.test)] == [30, 12, 15]
     # JPEG changes pixels a little, so each picture is told by the nearest one.
     known = np.stack([picture(number, 3) for number in range(57)]).astype(int)
-    nearest = [int(np.abs(known - image).mean(axis=(1, 2, 3)).argmin()) for image in loaded.validation.inputs]
+    nearest = [int(np.abs(known - image).mean(axis=(1, 2, 3)).argmin()) for image in loaded.validation.inputs[ONLY]]
     assert sorted(nearest) == list(range(30, 42))
     assert [number % 3 for number in nearest] == loaded.validation.labels.tolist()
 

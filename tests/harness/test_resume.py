@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 
 from tests.support.command_line import Done, Running, in_process
+from tests.support.jobs import run
 from tests.support.runs import make_run
-from tests.support.workers import Workers
+from twotrack.shared.atomic import partial_name
 from twotrack.shared.errors import UserError
 from twotrack.shared.harness import plans
 from twotrack.shared.harness.comparison import Request, plan, run_name
-from twotrack.shared.harness.processes import Worker
-from twotrack.shared.harness.run_folder import Run, partial_folder, read
+from twotrack.shared.harness.run_folder import Run, read
+from twotrack.shared.workers.pool import WorkerPool
+from twotrack.shared.workers.processes import Worker
 
 TRACKS, SEEDS = ("torch", "keras:tensorflow"), (0, 1)
 SMALL = {"examples": 256, "settings": {"filters": "4"}, "device": "cpu"}
@@ -21,15 +23,13 @@ OPTIONS = ("--tracks", ",".join(TRACKS), "--seeds", "2", "--examples", "256", "-
 REQUEST = Request("mnist_cnn", TRACKS, SEEDS, **SMALL)
 
 
-def uninterrupted(workers: Workers, folder: Path) -> list[Run]:
+def uninterrupted(workers: WorkerPool, folder: Path) -> list[Run]:
     """Train the same jobs in workers that have done other things before."""
     jobs = plan(REQUEST, lambda track, seed: folder / run_name(track, seed))
-    for job in jobs:
-        workers.call(job.track, "twotrack.shared.harness.training:train", **job.model_dump(mode="json"))
-    return [read(job.folder) for job in jobs]
+    return [run(workers, job) for job in jobs]
 
 
-def test_a_killed_comparison_goes_on_with_the_same_result(tmp_path: Path, workers: Workers):
+def test_a_killed_comparison_goes_on_with_the_same_result(tmp_path: Path, workers: WorkerPool):
     with Running("compare", "mnist_cnn", *OPTIONS, folder=tmp_path) as command:
         command.wait_for(lambda: list(tmp_path.glob("runs/*/.torch_seed1.partial")), "the second run has begun")
         command.process.kill()
@@ -78,7 +78,7 @@ def begun(tmp_path: Path) -> Path:
     jobs = plan(REQUEST, lambda track, seed: folder / run_name(track, seed))
     with plans.begin(jobs, REQUEST):
         make_run(folder / "torch_seed0", job=jobs[0])
-    partial_folder(jobs[1].folder).mkdir()
+    partial_name(jobs[1].folder).mkdir()
     return folder
 
 
@@ -202,7 +202,7 @@ def test_a_comparison_at_work_is_not_continued_by_a_second_command(begun: Path, 
     jobs = plan(REQUEST, lambda track, seed: begun / run_name(track, seed))
 
     with plans.resume(jobs):
-        partial_folder(jobs[1].folder).mkdir()
+        partial_name(jobs[1].folder).mkdir()
         message = refused(begun)
 
     assert f"somebody is at work on the comparison '{begun}'" in message

@@ -11,9 +11,9 @@ from typing import Literal
 import numpy as np
 
 from twotrack.shared.datasets import tabular
-from twotrack.shared.datasets.customer import Customer
+from twotrack.shared.datasets.customer import WHOLE_NUMBERS
 from twotrack.shared.datasets.spec import Dataset
-from twotrack.shared.inputs import Inputs
+from twotrack.shared.inputs import ONLY, Inputs
 
 Kind = Literal["image", "columns", "months", "tokens"]
 KINDS: Mapping[str, Kind] = {
@@ -24,7 +24,6 @@ KINDS: Mapping[str, Kind] = {
     "reviews": "tokens",
 }
 """By data set."""
-WHOLE_NUMBERS = tuple(name for name, field in Customer.model_fields.items() if field.annotation is int)
 
 
 @dataclass(frozen=True)
@@ -50,12 +49,12 @@ def _dtype(array: np.ndarray) -> str:
     return "string" if array.dtype == object else array.dtype.name
 
 
-def _image(_: Dataset, stored: np.ndarray) -> dict[str, np.ndarray]:
-    return {"image": stored}
+def _image(_: Dataset, stored: Inputs) -> dict[str, np.ndarray]:
+    return {"image": stored[ONLY]}
 
 
-def _columns(dataset: Dataset, stored: np.ndarray) -> dict[str, np.ndarray]:
-    rows = [tabular.describe(dataset.feature_names, row) for row in stored]
+def _columns(dataset: Dataset, stored: Inputs) -> dict[str, np.ndarray]:
+    rows = [tabular.describe(dataset.feature_names, row) for row in stored[ONLY]]
     return {column: _column(dataset, column, [row[column] for row in rows]) for column in rows[0]}
 
 
@@ -65,12 +64,12 @@ def _column(dataset: Dataset, column: str, values: list[str]) -> np.ndarray:
     return np.array(values, np.float64).astype(np.int64 if column in WHOLE_NUMBERS else np.float32)
 
 
-def _months(dataset: Dataset, stored: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _months(dataset: Dataset, stored: Inputs) -> dict[str, np.ndarray]:
     columns = {name: stored["months"][..., axis].astype(np.float32) for axis, name in enumerate(dataset.feature_names)}
     return {**columns, "mask": stored["mask"]}
 
 
-def _tokens(dataset: Dataset, stored: np.ndarray) -> dict[str, np.ndarray]:
+def _tokens(dataset: Dataset, stored: Inputs) -> dict[str, np.ndarray]:
     return dict(dataset.prepare(stored))
 
 
