@@ -37,12 +37,12 @@ def keras_file(subject: Subject, path: Path) -> None:
     served(subject.model(TRACK).model, subject.inputs).save(path)
 
 
-def open_keras_file(path: Path, track: str) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
+def open_keras_file(path: Path) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
     """Load a .keras file in safe mode, with this package's layers and none of its models."""
     return _predict(keras.saving.load_model(path, safe_mode=True))
 
 
-def open_predict(path: Path, track: str) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
+def open_predict(path: Path) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
     """Load a .keras file and answer with `model.predict`, which returns NumPy, as its users call it."""
     model = keras.saving.load_model(path, safe_mode=True)
     return lambda inputs: model.predict(dict(inputs), verbose=0)
@@ -60,6 +60,18 @@ def litert(subject: Subject, path: Path) -> None:
     served(model, subject.inputs).export(path, format="litert", verbose=False)
 
 
+def tf_serving(subject: Subject, path: Path) -> None:
+    """Write a version folder for TensorFlow Serving, <model>/<hidden folder>/<number>, and what must be asked of it."""
+    from twotrack.keras_track import serving
+    from twotrack.shared.export.tf_serving import version
+
+    serving.write(subject.model(TRACK).model, subject.dataset, path)
+    rows = version.example_rows(subject)
+    version.write_requests(
+        subject, rows, serving.requests(subject.dataset, subject.dataset.test.take(rows).inputs), path
+    )
+
+
 def _unroll(model: keras.Model) -> None:
     """Let recurrent layers lay out their steps: the lists in which a loop collects its states are no LiteRT type."""
     for layer in model._flatten_layers():
@@ -73,3 +85,14 @@ def _predict(model: keras.Model) -> Callable[[Mapping[str, np.ndarray]], dict[st
         return {name: ops.convert_to_numpy(values) for name, values in found.items()}
 
     return predict
+
+
+EXPORTERS = {
+    "keras": keras_file,
+    "keras-predict": keras_file,
+    "litert": litert,
+    "saved-model": saved_model,
+    "tf-serving": tf_serving,
+}
+OPENERS = {"keras": open_keras_file, "keras-predict": open_predict}
+"""By the name of the format in shared/export/formats.py."""

@@ -45,6 +45,16 @@ def describe(input_shape: InputShape) -> dict[str, Input]:
     return {name: one if isinstance(one, Input) else Input(tuple(one)) for name, one in given.items()}
 
 
+def example(inputs: Mapping[str, Input]) -> "dict[str, np.ndarray]":
+    """Return a batch of two that any model takes: zeros, and masks that hide nothing."""
+    import numpy as np
+
+    return {
+        name: np.ones((2, *spec.shape), bool) if spec.kind == "mask" else np.zeros((2, *spec.shape))
+        for name, spec in inputs.items()
+    }
+
+
 def each(change: "Callable[[np.ndarray], np.ndarray]", inputs: Inputs) -> "dict[str, np.ndarray]":
     """Return what `change` makes of every array, by the same name."""
     return {name: change(array) for name, array in inputs.items()}

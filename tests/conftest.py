@@ -9,8 +9,8 @@ from hypothesis import settings
 
 from tests.support.ladders import SharedLadder
 from tests.support.models import Models
-from tests.support.workers import Workers
 from twotrack.shared.track import TRACKS
+from twotrack.shared.workers.pool import WorkerPool
 
 ROOT = Path(__file__).parents[1]
 
@@ -42,17 +42,19 @@ def _shared_compilations(base: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def workers() -> Iterator[Workers]:
-    with Workers() as workers:
+def workers() -> Iterator[WorkerPool]:
+    """Workers shared by the whole session: one per track, on the CPU, started at first use."""
+    with WorkerPool("cpu", one_per_track=True) as workers:
         yield workers
 
 
 @pytest.fixture(scope="session")
-def ladder(workers: Workers) -> SharedLadder:
+def ladder(workers: WorkerPool) -> Iterator[SharedLadder]:
     """One ladder, with one worker per track, for every pair of the session."""
-    return SharedLadder(tuple(TRACKS), workers)
+    with SharedLadder(tuple(TRACKS), workers) as ladder:
+        yield ladder
 
 
 @pytest.fixture(scope="session")
-def models(workers: Workers, tmp_path_factory: pytest.TempPathFactory) -> Models:
+def models(workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory) -> Models:
     return Models(workers, tmp_path_factory.mktemp("models"))

@@ -5,14 +5,15 @@ from pathlib import Path
 import pytest
 
 from tests.bert import folders
+from tests.support.jobs import run
 from tests.support.ladders import SharedLadder
 from tests.support.similar import gap, gap_of_runs, is_beyond, is_within
-from tests.support.workers import Workers
 from twotrack.shared import statistics
 from twotrack.shared.chapters import CHAPTERS
 from twotrack.shared.harness.comparison import Request, plan, run_name
-from twotrack.shared.harness.run_folder import Run, read
+from twotrack.shared.harness.run_folder import Run
 from twotrack.shared.verify.tolerances import ACCURACY_MARGIN
+from twotrack.shared.workers.pool import WorkerPool
 
 TRACKS = ("torch", "keras:tensorflow")
 ELSEWHERE = {"neuron", "backprop", "churn_mlp", "activations", "optimizers"}
@@ -40,7 +41,7 @@ def test_short_trainings_of_both_tracks_score_alike(slug: str, ladder: SharedLad
 
 @pytest.mark.slow
 @pytest.mark.parametrize("slug", CHAPTERS)
-def test_full_trainings_of_both_tracks_score_alike(slug: str, workers: Workers, tmp_path: Path):
+def test_full_trainings_of_both_tracks_score_alike(slug: str, workers: WorkerPool, tmp_path: Path):
     """With three seeds the interval may be wider than a chapter's margin; the difference itself is not."""
     first, second = (trained(workers, slug, track, tmp_path) for track in TRACKS)
     found, margin = gap_of_runs(first, second), CHAPTERS[slug].margin
@@ -49,10 +50,8 @@ def test_full_trainings_of_both_tracks_score_alike(slug: str, workers: Workers, 
     assert not is_beyond(found, margin), found
 
 
-def trained(workers: Workers, slug: str, track: str, folder: Path) -> list[Run]:
+def trained(workers: WorkerPool, slug: str, track: str, folder: Path) -> list[Run]:
     """Train the fast recipe with every seed, as `compare` does."""
     request = Request(slug, (track,), SEEDS, device="cpu")
     jobs = plan(request, lambda track, seed: folder / run_name(track, seed))
-    for job in jobs:
-        workers.call(track, "twotrack.shared.harness.training:train", **job.model_dump(mode="json"))
-    return [read(job.folder) for job in jobs]
+    return [run(workers, job) for job in jobs]

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.workers import Workers
+from tests.support import torch_tasks
 from twotrack.shared.chapters import CHAPTERS
 from twotrack.shared.training import Adam, Constant, OneCycle, Recipe, WarmUp
+from twotrack.shared.workers.pool import WorkerPool
 
 CYCLES = [(429, 0.3, 25.0, 1e4), (100, 0.1, 10.0, 100.0), (7, 0.5, 4.0, 1e3), (2, 0.3, 25.0, 1e4), (1, 0.3, 25.0, 1e4)]
 
@@ -18,16 +19,8 @@ def one_cycle(peak: float, steps: int, share: float, start: float, end: float) -
 
 
 @pytest.mark.parametrize(("steps", "share", "start", "end"), CYCLES)
-def test_one_cycle_is_torchs_one_cycle(workers: Workers, steps: int, share: float, start: float, end: float):
-    expected = workers.call(
-        "torch",
-        "tests.support.torch_tasks:one_cycle",
-        peak=3e-3,
-        steps=steps,
-        warmup_share=share,
-        start_divisor=start,
-        end_divisor=end,
-    )
+def test_one_cycle_is_torchs_one_cycle(workers: WorkerPool, steps: int, share: float, start: float, end: float):
+    expected = workers.call("torch", torch_tasks.one_cycle, torch_tasks.OneCycle(3e-3, steps, share, start, end))
 
     assert one_cycle(3e-3, steps, share, start, end) == pytest.approx(expected, rel=1e-9, abs=1e-18)
 
@@ -52,9 +45,9 @@ def test_the_shortest_cycles_stay_finite_positive_and_below_the_peak(
     assert all(math.isfinite(rate) and 0 < rate <= 3e-3 * (1 + 1e-12) for rate in rates)
 
 
-def test_warm_up_falls_as_transformers_schedule_does_and_rises_one_step_ahead_of_it(workers: Workers):
+def test_warm_up_falls_as_transformers_schedule_does_and_rises_one_step_ahead_of_it(workers: WorkerPool):
     """transformers spends its first step at a rate of 0, which teaches nothing."""
-    theirs = workers.call("torch", "tests.support.torch_tasks:linear_with_warm_up", steps=50, warm_up_steps=10)
+    theirs = workers.call("torch", torch_tasks.linear_with_warm_up, torch_tasks.Linear(steps=50, warm_up_steps=10))
 
     ours = Recipe(Adam(1.0), WarmUp(0.2), 1, 1).learning_rates(50)
 

@@ -44,6 +44,17 @@ def write(path: Path, canonical: Mapping[str, np.ndarray], build: Callable[[], T
         torch.save(state, path)
 
 
+def to_safetensors(path: Path, out: Path) -> None:
+    """Write a state_dict's tensors to a .safetensors file, float32, without counters of batches."""
+    state = read_state(path)
+    save_file({name: _float32(tensor) for name, tensor in state.items() if not _is_counter(name)}, out)
+
+
+def _float32(tensor: Tensor) -> Tensor:
+    """Return a copy, as safetensors refuses tensors that share memory; whole numbers stay what they are."""
+    return (tensor.float() if tensor.is_floating_point() else tensor).clone().contiguous()
+
+
 def read_state(path: Path) -> dict[str, Tensor]:
     """Return the tensors of a checkpoint, which may stand under `state_dict`; UserError if there is anything else."""
     try:

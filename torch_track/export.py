@@ -66,7 +66,7 @@ def torch_export(subject: Subject, path: Path) -> None:
     torch.export.save(exported(subject), path, extra_files={METADATA: json.dumps(subject.metadata())})
 
 
-def open_torch_export(path: Path, track: str) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
+def open_torch_export(path: Path) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
     """Load a .pt2 file, with none of this package's models."""
     return _predict(torch.export.load(path).module())
 
@@ -79,9 +79,9 @@ def _predict(module: nn.Module) -> Callable[[Mapping[str, np.ndarray]], dict[str
     return predict
 
 
-def open_eager(path: Path, track: str) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
+def open_eager(path: Path) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
     """Build the model of a .safetensors export and run it as it is, without a graph."""
-    model, inputs = canonical.build(path, track)
+    model, inputs = canonical.build(path, TRACK)
     return _predict(Served(model.module, inputs).eval())
 
 
@@ -101,3 +101,8 @@ def onnx(subject: Subject, path: Path) -> None:
 
 def _tensors(inputs: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
     return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in inputs.items()}
+
+
+EXPORTERS = {"onnx": onnx, "torch-export": torch_export}
+OPENERS = {"torch-export": open_torch_export, "torch": open_eager}
+"""By the name of the format in shared/export/formats.py."""

@@ -1,9 +1,8 @@
 """What `--weights` names, as a .safetensors file: a torch state_dict is converted once, by torch, into the cache."""
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from twotrack.shared.backbones import IMAGENET, NONE, OnStep
 from twotrack.shared.backbones.cache import cached
@@ -11,9 +10,8 @@ from twotrack.shared.backbones.download import download
 from twotrack.shared.datasets.files import sha256_of
 from twotrack.shared.errors import UserError
 from twotrack.shared.track import TRACKS
-
-if TYPE_CHECKING:
-    import torch
+from twotrack.shared.workers.door import open_torch
+from twotrack.shared.workers.task import task
 
 SAFE, PICKLED = ".safetensors", (".pth", ".pt")
 COUNTER = "num_batches_tracked"
@@ -53,7 +51,7 @@ def _expected() -> str:
 
 def _convert(path: Path, out: Path) -> None:
     """Read the file in a process that has torch."""
-    from twotrack.shared.harness.processes import Worker
+    from twotrack.shared.workers.processes import Worker
 
     if find_spec("torch") is None:
         raise UserError(
@@ -61,23 +59,18 @@ def _convert(path: Path, out: Path) -> None:
             f"{TRACKS['torch'].install_line}; or name a {SAFE} file with --weights."
         )
     with Worker("torch", "cpu") as worker:
-        worker.call(f"{__name__}:convert_task", {"path": str(path), "out": str(out)})
+        worker.call(convert_state, Conversion(path, out))
 
 
-def convert_task(arguments: Mapping[str, Any], report: object) -> None:
-    """Worker task: write the tensors of a state_dict, float32, without counters; UserError if it holds anything else.
+@dataclass(frozen=True)
+class Conversion:
+    """A torch file, and the .safetensors file that it becomes."""
 
-    Nothing is unpickled but tensors.
-    """
-    from safetensors.torch import save_file
-
-    from twotrack.torch_track.checkpoints import read_state
-
-    state = read_state(Path(arguments["path"]))
-    kept = {name: tensor for name, tensor in state.items() if not name.endswith(COUNTER)}
-    save_file({name: _float32(tensor) for name, tensor in kept.items()}, arguments["out"])
+    path: Path
+    out: Path
 
 
-def _float32(tensor: "torch.Tensor") -> "torch.Tensor":
-    """Return a copy, as safetensors refuses tensors that share memory; whole numbers stay what they are."""
-    return (tensor.float() if tensor.is_floating_point() else tensor).clone().contiguous()
+@task
+def convert_state(files: Conversion) -> None:
+    """Write the tensors of a state_dict, float32, without counters; UserError if it holds anything else."""
+    open_torch("cpu").to_safetensors(files.path, files.out)

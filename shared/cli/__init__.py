@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -28,6 +29,9 @@ from twotrack.shared.cli import (
 )
 from twotrack.shared.cli.console import print_error
 from twotrack.shared.errors import UserError, WorkerDiedError
+
+if TYPE_CHECKING:
+    from twotrack.shared.workers.pool import WorkerPool
 
 app = typer.Typer(
     name="twotrack",
@@ -58,11 +62,14 @@ app.command("request")(request.request)
 app.command("serve")(serve.serve)
 
 
-def main() -> None:
-    """Run the command line. Exit code 2: the user can put it right; 1: a worker failed; 130: Ctrl-C."""
+def main(pool: "WorkerPool | None" = None) -> None:
+    """Run the command line, on the workers of `pool` if one is lent, else on its own.
+
+    Exit code 2: the user can put it right; 1: a worker failed; 130: Ctrl-C.
+    """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leaves every block, so workers are stopped
     try:
-        app()
+        app(obj=pool)
     except UserError as error:
         print_error(str(error))
         sys.exit(2)

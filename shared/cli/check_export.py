@@ -18,9 +18,9 @@ def check_export(
     from twotrack.shared.cli.console import print_checks, print_json, stderr
     from twotrack.shared.export.check import REFUSED
     from twotrack.shared.export.tf_serving.check import check_all
-    from twotrack.shared.export.workers import Workers
+    from twotrack.shared.workers.pool import lent_or_new
 
-    with stderr.status("starting...") as status, Workers() as workers:
+    with stderr.status("starting...") as status, lent_or_new(options.lent_pool(), "cpu") as workers:
         found = check_all(folder, workers, lambda step: status.update(f"{step}..."))
     if json:
         print_json({str(version): one.model_dump(mode="json") for version, one in found.items()})

@@ -11,9 +11,15 @@ from rich.console import Console
 from twotrack.shared import profiles
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    import rich.progress
+
     from twotrack.shared.export.check import Check
-    from twotrack.shared.harness.comparison import OnProgress
+    from twotrack.shared.harness.comparison import OnJob
     from twotrack.shared.harness.records import Job
+    from twotrack.shared.workers.messages import Progress
+    from twotrack.shared.workers.processes import OnProgress
 
 stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -42,50 +48,51 @@ def print_checks(title: str, checks: "Sequence[Check]") -> None:
 
 
 @contextmanager
-def training_progress() -> Iterator["OnProgress"]:
+def training_progress() -> Iterator["OnJob"]:
     """Yield a listener for `run_jobs` that shows every job's progress on stderr."""
     if not stderr.is_terminal:
         yield _plain_line
         return
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich import progress as rich
 
     columns = (
-        TextColumn("{task.description:<24}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[figures]}"),
-        TimeRemainingColumn(),
+        rich.TextColumn("{task.description:<24}"),
+        rich.BarColumn(),
+        rich.TaskProgressColumn(),
+        rich.TextColumn("{task.fields[figures]}"),
+        rich.TimeRemainingColumn(),
     )
-    with Progress(*columns, console=stderr) as progress:
-        yield Bars(progress).show
+    with rich.Progress(*columns, console=stderr) as bars:
+        yield Bars(bars).show
 
 
 class Bars:
     """One rich progress bar per job."""
 
-    def __init__(self, progress: Any):
-        self._progress, self._bars = progress, {}
+    def __init__(self, bars: "rich.progress.Progress"):
+        self._shown = bars
+        self._bars: dict[Path, rich.progress.TaskID] = {}
 
-    def show(self, job: "Job", figures: Mapping[str, Any]) -> None:
+    def show(self, job: "Job", progress: "Progress") -> None:
         """Update the job's bar."""
         if job.folder not in self._bars:
-            self._bars[job.folder] = self._progress.add_task(_title(job), total=None, figures="")
-        bar, phase = self._bars[job.folder], figures["phase"]
+            self._bars[job.folder] = self._shown.add_task(_title(job), total=None, figures="")
+        bar, phase, figures = self._bars[job.folder], progress.phase, progress.figures
         if phase == "training":
             text = f"loss {figures['loss']:.4f}  {figures['examples_per_second']:,.0f} examples/s"
-            self._progress.update(bar, completed=figures["step"], total=figures["steps"], figures=text)
+            self._shown.update(bar, completed=figures["step"], total=figures["steps"], figures=text)
         elif phase == "features":
             text = f"features {figures['done']:,} of {figures['of']:,}"
-            self._progress.update(bar, figures=text)
+            self._shown.update(bar, figures=text)
         elif phase == "epoch":
-            self._progress.update(bar, figures=_epoch_text(figures))
+            self._shown.update(bar, figures=_epoch_text(figures))
         elif phase not in {"validating", "finished"}:
-            self._progress.update(bar, figures=phase)
+            self._shown.update(bar, figures=phase)
 
 
-def _plain_line(job: "Job", figures: Mapping[str, Any]) -> None:
+def _plain_line(job: "Job", progress: "Progress") -> None:
     """Print a line at the start, the end and each epoch of a job."""
-    phase = figures["phase"]
+    phase, figures = progress.phase, progress.figures
     if phase == "epoch":
         stderr.print(f"{_title(job)}: epoch {figures['epoch']}/{job.epochs}: {_epoch_text(figures)}")
     elif phase in {"started", "finished", "failed"}:
@@ -104,20 +111,21 @@ def _epoch_text(figures: Mapping[str, Any]) -> str:
 
 
 @contextmanager
-def data_progress() -> Iterator[Callable[[Mapping[str, Any]], None]]:
+def data_progress() -> Iterator["OnProgress"]:
     """Yield a listener that shows on stderr how far the conversion of data is; it shows nothing if there is none."""
     seen: set[str] = set()
     with ExitStack() as stack:
 
-        def show(figures: Mapping[str, Any]) -> None:
+        def show(progress: "Progress") -> None:
+            phase, figures = progress.phase, progress.figures
             count = f" {figures['done']:,} of {figures['total']:,}" if "done" in figures else ""
             if stderr.is_terminal:
                 if not seen:
                     stack.enter_context(status)
-                status.update(figures["phase"] + count)
-            elif figures["phase"] not in seen:
-                stderr.print(f"{figures['phase']}")
-            seen.add(figures["phase"])
+                status.update(phase + count)
+            elif phase not in seen:
+                stderr.print(phase)
+            seen.add(phase)
 
         status = stderr.status("")
         yield show

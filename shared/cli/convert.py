@@ -27,7 +27,7 @@ def convert(
 
     request = Request(weights, chapter, options.parse_settings(settings), to, out)
     with stderr.status("starting...") as status:
-        done = convert(request, lambda step: status.update(f"{step}..."))
+        done = convert(request, lambda step: status.update(f"{step}..."), options.lent_pool())
     if json:
         print_json({"out": str(done.out), "weights": done.weights, "values": done.values, "notes": done.notes})
         return

@@ -29,7 +29,8 @@ def data(
     names = [dataset] if dataset else datasets.offering(source)
     tfds_folder = str(tfds_dir) if tfds_dir else None
     with data_progress() as show:
-        sources = [find_source(name, source, tfds_folder, data, images, skip_broken, show) for name in names]
+        pool = options.lent_pool()
+        sources = [find_source(name, source, tfds_folder, data, images, skip_broken, show, pool) for name in names]
     found = [describe(name, source) for name, source in zip(names, sources, strict=True)]
     if json:
         print_json(found)

@@ -1,10 +1,14 @@
 """twotrack doctor."""
 
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import typer
 
 from twotrack.shared.cli import options
+
+if TYPE_CHECKING:
+    from twotrack.shared.workers.pool import WorkerPool
 
 
 def doctor(json: options.Json = False) -> None:
@@ -15,11 +19,12 @@ def doctor(json: options.Json = False) -> None:
     """
     from twotrack.shared import datasets
     from twotrack.shared.cli.console import print_json, stderr
-    from twotrack.shared.harness.environment import environment
     from twotrack.shared.track import TRACKS
+    from twotrack.shared.workers.environment import environment
+    from twotrack.shared.workers.pool import lent_or_new
 
-    with stderr.status("importing every framework..."), ThreadPoolExecutor() as pool:
-        tracks = list(pool.map(_check_track, TRACKS))
+    with stderr.status("importing every framework..."), lent_or_new(options.lent_pool()) as pool:
+        tracks = list(pool.each(list(TRACKS), lambda name: _check_track(name, pool)).values())
     data = [_check_data(name) for name in datasets.DATASETS]
     found = {"environment": environment(), "tracks": tracks, "data": data, "extras": _check_extras()}
     if json:
@@ -30,9 +35,9 @@ def doctor(json: options.Json = False) -> None:
         raise typer.Exit(1)
 
 
-def _check_track(name: str) -> dict[str, object]:
+def _check_track(name: str, pool: "WorkerPool") -> dict[str, object]:
     from twotrack.shared.errors import UserError, WorkerDiedError
-    from twotrack.shared.harness.processes import Worker
+    from twotrack.shared.harness.probe import probe
     from twotrack.shared.track import TRACKS
 
     spec = TRACKS[name]
@@ -40,8 +45,7 @@ def _check_track(name: str) -> dict[str, object]:
         missing = f"not installed: {', '.join(spec.missing)}"
         return {"track": name, "usable": False, "problem": missing, "remedy": spec.install_line}
     try:
-        with Worker(name) as worker:
-            return {"track": name, "usable": True} | worker.call("twotrack.shared.harness.probe:probe", {"track": name})
+        return {"track": name, "usable": True} | asdict(pool.call(name, probe, name))
     except (UserError, WorkerDiedError) as error:
         return {"track": name, "usable": False, "problem": str(error)}
 

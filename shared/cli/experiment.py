@@ -30,7 +30,7 @@ def experiment(
     from twotrack.shared.report.experiments import answers_json, answers_text, write_page
 
     with track_phases() as show:
-        answers = measure(chapter, names or [], options.parse_tracks(tracks), seed, show)
+        answers = measure(chapter, names or [], options.parse_tracks(tracks), seed, show, options.lent_pool())
     page = write_page(chapter, seed, answers, fresh_folder(out, f"experiment_{chapter}_{timestamp()}"))
     if json:
         print_json(answers_json(chapter, seed, answers) | {"page": str(page)})

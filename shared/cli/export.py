@@ -26,10 +26,10 @@ def export(
 ) -> None:
     """Write a run's model for another runtime, reload it there, and compare it with the run's predictions."""
     from twotrack.shared.cli.console import print_checks, print_json, stderr
-    from twotrack.shared.export.workers import Workers
     from twotrack.shared.export.workflow import export
+    from twotrack.shared.workers.pool import lent_or_new
 
-    with stderr.status("starting...") as status, Workers() as workers:
+    with stderr.status("starting...") as status, lent_or_new(options.lent_pool(), "cpu") as workers:
         done = export(run, format, out, workers, lambda step: status.update(f"{step}..."), model)
     if json:
         print_json(

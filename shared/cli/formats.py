@@ -27,7 +27,10 @@ def formats(
     from twotrack.shared.report.pages import write_file
 
     cells = measure(
-        chapters or list(CHAPTERS), options.parse_tracks(tracks), lambda row: stderr.print(row, markup=False)
+        chapters or list(CHAPTERS),
+        options.parse_tracks(tracks),
+        lambda row: stderr.print(row, markup=False),
+        options.lent_pool(),
     )
     table = markdown(cells)
     if out:

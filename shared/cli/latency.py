@@ -18,7 +18,7 @@ def latency(
     from twotrack.shared.export.latency import FILE, measure
 
     with stderr.status("starting...") as status:
-        found = measure(run, threads, lambda step: status.update(f"{step}..."))
+        found = measure(run, threads, lambda step: status.update(f"{step}..."), options.lent_pool())
     if json:
         print_json(found.model_dump())
         return

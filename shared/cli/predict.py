@@ -51,7 +51,7 @@ def _ask(run: Path, examples: list[str], track: str | None, device: str, json: b
     from twotrack.shared.harness.prediction import predict
 
     with stderr.status("starting...") as status:
-        found = predict(run, examples, track, device, lambda phase: status.update(f"{phase}..."))
+        found = predict(run, examples, track, device, lambda phase: status.update(f"{phase}..."), options.lent_pool())
     if json:
         print_json([asdict(one) for one in found])
         return
@@ -66,7 +66,7 @@ def _repeat(run: Path, track: str | None, device: str, out: Path | None, json: b
     from twotrack.shared.harness.prediction import repeat
 
     with stderr.status("starting...") as status:
-        found = repeat(run, track, device, out, lambda phase: status.update(f"{phase}..."))
+        found = repeat(run, track, device, out, lambda phase: status.update(f"{phase}..."), options.lent_pool())
     if json:
         print_json(asdict(found))
     else:

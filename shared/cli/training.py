@@ -1,15 +1,14 @@
 """What `run` and `compare` have in common: plan, train with progress, report failures."""
 
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 from twotrack.shared.cli.console import data_progress, print_error, stderr, training_progress
 from twotrack.shared.harness import plans
 from twotrack.shared.harness.comparison import (
-    OnProgress,
+    OnJob,
     Outcome,
     Request,
     fresh_folder,
@@ -22,6 +21,8 @@ from twotrack.shared.harness.event_files import event_files, require_installed
 from twotrack.shared.harness.plans import Todo
 from twotrack.shared.harness.records import Job
 from twotrack.shared.harness.run_folder import Run, read, require_writable
+from twotrack.shared.workers.messages import Progress
+from twotrack.shared.workers.pool import WorkerPool
 
 Work = Callable[[Sequence[Job]], AbstractContextManager[Todo]]
 
@@ -37,6 +38,7 @@ def train(
     name_folder: Callable[[str, int], Path],
     tensorboard: Path | None = None,
     work: Work = _everything,
+    pool: WorkerPool | None = None,
 ) -> tuple[Outcome, list[Run]]:
     """Check everything, train what `work` finds to do, print failures; return the outcome and the finished runs.
 
@@ -45,12 +47,12 @@ def train(
     if tensorboard:
         require_installed()
     with data_progress() as show_data:
-        jobs = plan(request, name_folder, show_data)
+        jobs = plan(request, name_folder, show_data, pool)
     made = [folder for folder in (parent, *parent.parents) if not folder.exists()]
     require_writable(parent)
     try:
         with work(jobs) as todo, _listeners(tensorboard) as show:
-            outcome = run_jobs(todo.jobs, show, todo.inherited)
+            outcome = run_jobs(todo.jobs, show, todo.inherited, pool)
     finally:
         _remove_empty(made)
     for failure in outcome.failures:
@@ -65,12 +67,14 @@ def comparison_folder(out: Path, chapter: str, recipe: str) -> Path:
 
 
 def train_comparison(
-    request: Request, folder: Path, go_on: bool, tensorboard: Path | None = None
+    request: Request, folder: Path, go_on: bool, tensorboard: Path | None = None, pool: WorkerPool | None = None
 ) -> tuple[Outcome, list[Run]]:
     """Train a comparison in `folder`, or what is missing of it; if that ends early, say how to go on."""
     work = plans.resume if go_on else lambda jobs: plans.begin(jobs, request)
     try:
-        outcome, runs = train(request, folder, lambda track, seed: folder / run_name(track, seed), tensorboard, work)
+        outcome, runs = train(
+            request, folder, lambda track, seed: folder / run_name(track, seed), tensorboard, work, pool
+        )
     except (KeyboardInterrupt, SystemExit):
         _say_how_to_go_on(folder)
         raise
@@ -87,16 +91,16 @@ def _say_how_to_go_on(folder: Path) -> None:
 
 
 @contextmanager
-def _listeners(tensorboard: Path | None) -> Iterator[OnProgress]:
+def _listeners(tensorboard: Path | None) -> Iterator[OnJob]:
     """Yield one listener that shows progress and, if asked, logs it."""
     with ExitStack() as stack:
         heard = [stack.enter_context(training_progress())]
         if tensorboard:
             heard.append(stack.enter_context(event_files(tensorboard)))
 
-        def hear(job: Job, figures: Mapping[str, Any]) -> None:
+        def hear(job: Job, progress: Progress) -> None:
             for listen in heard:
-                listen(job, figures)
+                listen(job, progress)
 
         yield hear
 

@@ -19,7 +19,7 @@ DATASETS: dict[str, ModuleType] = {
 }
 """Each module has EMBEDDED, ORIGIN, LICENCE, SOURCES (other ways to its data: tfds, csv, images) and read(source).
 
-One with tfds has TFDS_TASK, the worker task that converts, and TFDS_NAME, what `tfds` means without a name, or None.
+One with tfds has tfds_task(), the worker task that converts, and TFDS_NAME, what `tfds` means without a name, or None.
 One whose examples `twotrack predict` takes has examples(given), from what was typed to Examples, and EXAMPLE, what
 one is."""
 EMBEDDED = "embedded"

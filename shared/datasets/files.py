@@ -18,6 +18,14 @@ GZIP_MAGIC = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
+class CachedFile:
+    """What a conversion has left in the cache."""
+
+    path: Path
+    sha256: str
+
+
+@dataclass(frozen=True)
 class DataFile:
     """A file of named arrays, or of text, and the SHA-256 that its bytes must have."""
 

@@ -6,6 +6,7 @@ validation split (55,000 + 5,000); the 10,000 test images are the test split.
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +14,11 @@ from twotrack.shared.datasets.files import EMBEDDED_FOLDER, DataFile, Source
 from twotrack.shared.datasets.pictures import Grey
 from twotrack.shared.datasets.spec import Dataset, Examples, Split
 from twotrack.shared.inputs import ONLY
+
+if TYPE_CHECKING:
+    from twotrack.shared.datasets.files import CachedFile
+    from twotrack.shared.datasets.tfds import TfdsRequest
+    from twotrack.shared.workers.task import Task
 
 EMBEDDED = DataFile(
     EMBEDDED_FOLDER / "mnist.npz",
@@ -22,7 +28,7 @@ EMBEDDED = DataFile(
 ORIGIN = "LeCun, Cortes and Burges; 60,000 + 10,000 digits, 28 x 28 grey"
 LICENCE = "CC BY-SA 3.0"
 SOURCES = ("tfds",)
-TFDS_TASK, TFDS_NAME = "twotrack.shared.datasets.tfds:convert", "mnist"
+TFDS_NAME = "mnist"
 EXAMPLE = "a picture's file of one digit"
 CLASS_NAMES = tuple("0123456789")
 IMAGE_SHAPE = (28, 28)
@@ -30,6 +36,13 @@ VALIDATION_SHARE = 1 / 12
 
 NORMALISE = Grey(mean=0.1307, std=0.3081)
 """Mean and deviation of the training pixels scaled to 0..1, rounded as everywhere in the literature."""
+
+
+def tfds_task() -> "Task[TfdsRequest, CachedFile]":
+    """Return what converts a data set of tensorflow-datasets."""
+    from twotrack.shared.datasets.tfds import convert
+
+    return convert
 
 
 def read(source: Source) -> Dataset:

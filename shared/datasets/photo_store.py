@@ -6,7 +6,7 @@ Examples are in the order train, validation, test, each split shuffled once with
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -21,13 +21,14 @@ from pydantic import BaseModel, ConfigDict
 
 from twotrack.shared import atomic
 from twotrack.shared.datasets import photo
-from twotrack.shared.datasets.files import DataFile, sha256_of
+from twotrack.shared.datasets.files import CachedFile, DataFile, sha256_of
 from twotrack.shared.datasets.photo_folder import printable
 from twotrack.shared.datasets.spec import Split
 from twotrack.shared.datasets.tabular import SPLIT_SEED
 from twotrack.shared.errors import UserError
-from twotrack.shared.harness.environment import available_cores
 from twotrack.shared.inputs import ONLY
+from twotrack.shared.workers.environment import available_cores
+from twotrack.shared.workers.task import Report
 
 SUFFIX = ".photos"
 VERSION = 1
@@ -36,7 +37,6 @@ BATCH = 256
 """Photos that are decoded, and later copied, at a time."""
 RGB = 3
 
-Report = Callable[[str, Mapping[str, object]], None]
 Item = TypeVar("Item")
 
 
@@ -91,8 +91,8 @@ def cache_key(*state: object) -> str:
     return hashlib.sha256(repr((VERSION, photo.SIZE, PIL.__version__, state)).encode()).hexdigest()[:24]
 
 
-def ensure(key: str, collection: Collection, skip_broken: bool, report: Report) -> dict[str, str]:
-    """Return path and sha256 of the decoded photos, decoding them unless that was done before.
+def ensure(key: str, collection: Collection, skip_broken: bool, report: Report) -> CachedFile:
+    """Return the decoded photos, decoding them unless that was done before.
 
     UserError with every broken file unless those are to be skipped, and if the cache cannot be written.
     """
@@ -111,7 +111,7 @@ def ensure(key: str, collection: Collection, skip_broken: bool, report: Report) 
         raise UserError(
             f"cannot write decoded photos to {cache}: {error.strerror}; make room there, or set XDG_CACHE_HOME."
         ) from error
-    return {"path": str(path), "sha256": checksum.read_text()}
+    return CachedFile(path, checksum.read_text())
 
 
 def load(file: DataFile) -> Stored:

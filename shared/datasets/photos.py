@@ -3,27 +3,39 @@
 Decoding runs in a helper process of its own, as that of tensorflow-datasets does.
 """
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from twotrack.shared.datasets import photo
+from twotrack.shared.datasets.files import CachedFile
 from twotrack.shared.datasets.photo_folder import Listing, find, printable, require_enough
-from twotrack.shared.datasets.photo_store import Collection, Photo, Report, cache_key, ensure
+from twotrack.shared.datasets.photo_store import Collection, Photo, cache_key, ensure
 from twotrack.shared.datasets.tabular import split_rows
+from twotrack.shared.workers.task import Report, task
 
 
-def convert(arguments: Mapping[str, object], report: Report) -> dict[str, str]:
-    """Worker task: return path and sha256 of the decoded photos of `folder`, without broken ones if `skip_broken`.
+@dataclass(frozen=True)
+class PhotosRequest:
+    """A user's own photos."""
+
+    folder: str
+    skip_broken: bool
+    """Leave out files that are no photos."""
+
+
+@task
+def convert(asked: PhotosRequest, report: Report) -> CachedFile:
+    """Write the decoded photos to the cache.
 
     Raises UserError for all that `photo_folder.find` and `photo_store.ensure` refuse.
     """
     report("listing photos", {})
-    listing = find(Path(arguments["folder"]))
+    listing = find(Path(asked.folder))
     key = cache_key(listing.class_names, listing.state)
-    return ensure(key, _collection(arguments["folder"], listing), arguments["skip_broken"], report)
+    return ensure(key, _collection(asked.folder, listing), asked.skip_broken, report)
 
 
 def _collection(where: str, listing: Listing) -> Collection:

@@ -6,12 +6,18 @@ tensorflow-datasets, are RGB and come through shared/datasets/photo_store.py, wi
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from twotrack.shared.datasets.files import EMBEDDED_FOLDER, DataFile, Source
 from twotrack.shared.datasets.spec import Dataset, Examples, Split
 from twotrack.shared.inputs import ONLY
+
+if TYPE_CHECKING:
+    from twotrack.shared.datasets.files import CachedFile
+    from twotrack.shared.datasets.tfds import TfdsRequest
+    from twotrack.shared.workers.task import Task
 
 EMBEDDED = DataFile(
     EMBEDDED_FOLDER / "shop.npz",
@@ -21,7 +27,7 @@ EMBEDDED = DataFile(
 ORIGIN = "Fashion-MNIST (Zalando), taken from Debian's dataset-fashion-mnist; 8,000 of its images in five classes"
 LICENCE = "MIT"
 SOURCES = ("tfds", "images")
-TFDS_TASK, TFDS_NAME = "twotrack.shared.datasets.tfds_photos:convert", None
+TFDS_NAME = None
 EXAMPLE = "a photo's file"
 CLASS_NAMES = ("shirt", "pants", "shoes", "bag", "other")
 IMAGE_SHAPE = (28, 28)
@@ -40,6 +46,13 @@ KINDS = (
 """Fashion-MNIST's ten kinds, by label, and the class that each belongs to."""
 LABELS = np.array([CLASS_NAMES.index(grouped) for _, grouped in KINDS], np.int32)
 """(kinds 10,) label of each kind."""
+
+
+def tfds_task() -> "Task[TfdsRequest, CachedFile]":
+    """Return what converts a data set of tensorflow-datasets."""
+    from twotrack.shared.datasets.tfds_photos import convert
+
+    return convert
 
 
 def read(source: Source) -> Dataset:

@@ -9,7 +9,8 @@ Parsing costs about 0.1 ms per example; later runs read the cached arrays.
 import hashlib
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -17,10 +18,10 @@ from urllib.parse import urlsplit
 import numpy as np
 from platformdirs import user_cache_path
 
-from twotrack.shared import atomic
 from twotrack.shared.datasets import mnist
-from twotrack.shared.datasets.files import sha256_of, write_arrays
+from twotrack.shared.datasets.files import CachedFile, sha256_of, write_arrays
 from twotrack.shared.errors import UserError
+from twotrack.shared.workers.task import Report, task
 
 if TYPE_CHECKING:
     import tensorflow_datasets
@@ -28,28 +29,38 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 5.0
 
 
-def convert(arguments: Mapping[str, str | None], report: Callable[[str, Mapping[str, object]], None]) -> dict[str, str]:
-    """Worker task: return path and sha256 of the cached arrays of `name`, prepared under `folder` (or TFDS' own).
+@dataclass(frozen=True)
+class TfdsRequest:
+    """A data set of tensorflow-datasets."""
+
+    name: str
+    folder: str | None
+    """Where it is prepared; None for its own."""
+
+
+@task
+def convert(asked: TfdsRequest, report: Report) -> CachedFile:
+    """Write its arrays to the cache.
 
     Raises UserError if there is no such data set, it has another form, or it must be downloaded and cannot be.
     """
-    builder = prepared(arguments, _require_form, report)
+    builder = prepared(asked, _require_form, report)
     path = user_cache_path("twotrack") / "tfds" / f"{cache_key(builder)}.npz"
     checksum = path.with_suffix(".sha256")
     if not (path.is_file() and checksum.is_file() and checksum.read_text() == sha256_of(path)):
         report("converting", {})
-        atomic.write(checksum, write_arrays(path, _read(builder)))
-    return {"path": str(path), "sha256": checksum.read_text()}
+        checksum.write_text(write_arrays(path, _read(builder)))
+    return CachedFile(path, checksum.read_text())
 
 
 def prepared(
-    arguments: Mapping[str, str | None],
+    asked: TfdsRequest,
     require_form: Callable[["tensorflow_datasets.core.DatasetBuilder"], None],
-    report: Callable[[str, Mapping[str, object]], None],
+    report: Report,
 ) -> "tensorflow_datasets.core.DatasetBuilder":
-    """Return the data set `name`, on disk under `folder`; UserError as for `convert`."""
+    """Return the data set, on disk; UserError as for `convert`."""
     report("starting", {})
-    builder = _builder(arguments["name"], arguments["folder"])
+    builder = _builder(asked.name, asked.folder)
     require_form(builder)
     if not builder.is_prepared():
         _require_reachable(builder)

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from twotrack.shared.datasets import photo, tfds
+from twotrack.shared.datasets.files import CachedFile
 from twotrack.shared.datasets.photo_folder import require_enough
-from twotrack.shared.datasets.photo_store import Collection, Photo, Report, cache_key, ensure
+from twotrack.shared.datasets.photo_store import Collection, Photo, cache_key, ensure
 from twotrack.shared.datasets.tabular import SPLIT_SEED, split_rows
+from twotrack.shared.datasets.tfds import TfdsRequest
 from twotrack.shared.errors import UserError
+from twotrack.shared.workers.task import Report, task
 
 if TYPE_CHECKING:
     import tensorflow_datasets
@@ -25,12 +28,13 @@ PUBLISHED = (("train", "validation", "test"), ("train", "test"), ("train", "vali
 """Splits that are taken, the first of these that a data set has."""
 
 
-def convert(arguments: Mapping[str, str | None], report: Report) -> dict[str, str]:
-    """Worker task: return path and sha256 of the decoded pictures of `name`, prepared under `folder`.
+@task
+def convert(asked: TfdsRequest, report: Report) -> CachedFile:
+    """Write its decoded pictures to the cache.
 
     Raises UserError as `tfds.convert` does, and for pictures that cannot be decoded.
     """
-    builder = tfds.prepared(arguments, _require_form, report)
+    builder = tfds.prepared(asked, _require_form, report)
     collection = _collection(builder)
     return ensure(cache_key(tfds.cache_key(builder)), collection, False, report)
 

@@ -1,25 +1,24 @@
 """What a chapter is made of, read from its built model and its recipe; worker task."""
 
-import importlib
-from collections.abc import Callable, Mapping
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from dataclasses import dataclass
+from typing import Literal, get_args, get_origin, get_type_hints
 
-from twotrack.shared import chapters
-from twotrack.shared.chapters.spec import RECIPE_SETTINGS, Chapter
+from twotrack.shared.chapters.pairs import whole_pair
+from twotrack.shared.chapters.spec import RECIPE_SETTINGS, ChapterVariant
 from twotrack.shared.differences.spec import LayerMakeup, Makeup
-from twotrack.shared.training import Constant, Recipe
+from twotrack.shared.training import Constant
+from twotrack.shared.workers.door import open_track
+from twotrack.shared.workers.task import Report, task
 
-Settings = Mapping[str, str]
 
-
-def variants(chapter: Chapter, settings: Settings) -> list[dict[str, str]]:
-    """Return the settings under which a chapter is looked at: those given; each architecture if none is.
+def variants(asked: ChapterVariant) -> list[ChapterVariant]:
+    """Return how a chapter is looked at: as asked for; with each architecture if no setting of the model is given.
 
     A pretrained chapter has one only, since others need weights that may not be there.
     """
-    given = dict(settings)
+    chapter, given = asked.chapter, dict(asked.settings)
     if chapter.transfer or set(given) - set(RECIPE_SETTINGS):
-        return [given]
+        return [asked]
     hints = get_type_hints(type(chapter.config))
     choices = {name: get_args(hint) for name, hint in hints.items() if get_origin(hint) is Literal}
     others = [
@@ -28,30 +27,38 @@ def variants(chapter: Chapter, settings: Settings) -> list[dict[str, str]]:
         for choice in possible
         if choice != getattr(chapter.config, name)
     ]
-    return [given, *(given | other for other in others)]
+    return [asked, *(chapter.variant(asked.recipe_name, given | other) for other in others)]
 
 
-def layers(arguments: Mapping[str, Any], report: Callable[[str, Mapping[str, object]], None]) -> list[list[dict]]:
-    """Worker task of a Keras track: return the layers of the chapter's model under each of its variants."""
+@dataclass(frozen=True)
+class Variants:
+    """A chapter in several ways, on a Keras track."""
+
+    track: str
+    variants: list[ChapterVariant]
+
+
+@task
+def layers(asked: Variants, report: Report) -> list[list[LayerMakeup]]:
+    """Return the layers of the chapter's model under each of them."""
     report("building the chapter", {})
-    chapter = chapters.get(arguments["chapter"])
-    build = importlib.import_module(f"twotrack.keras_track.models.{chapter.slug}").build
-    return [_layers(build(chapter.configure(settings))) for settings in arguments["variants"]]
+    track = open_track(asked.track, "cpu")
+    return [
+        [
+            LayerMakeup(frozenset(kinds), dict(hyperparameters))
+            for kinds, hyperparameters in track.build(whole_pair(variant), 0).probe().layers()
+        ]
+        for variant in asked.variants
+    ]
 
 
-def _layers(model: Any) -> list[dict[str, Any]]:
-    from twotrack.keras_track.facts import facts
-
-    found = model._flatten_layers(include_self=False)
-    return [{"kinds": [base.__name__ for base in type(one).__mro__], "facts": facts(one)} for one in found]
-
-
-def makeup(chapter: Chapter, recipe: Recipe, settings: Settings, layers: list[dict[str, Any]]) -> Makeup:
+def makeup(variant: ChapterVariant, layers: list[LayerMakeup]) -> Makeup:
     """Return a variant's make-up; `layers` are what the task of that name has returned for it."""
+    chapter, recipe = variant.chapter, variant.recipe
     optimizers = [stage.optimizer for stage in recipe.stages] + list(chapter.optimizers.values())
     return Makeup(
-        settings=settings,
-        layers=tuple(LayerMakeup(frozenset(one["kinds"]), one["facts"]) for one in layers),
+        settings=variant.settings,
+        layers=tuple(layers),
         optimizers=frozenset(type(one).__name__ for one in optimizers),
         weight_decay=any(one.weight_decay for one in optimizers),
         momentum=any(getattr(one, "momentum", 0) for one in optimizers),

@@ -1,29 +1,35 @@
 """Worker tasks: measure the ledger's entries on one track; tell what a chapter's models are made of."""
 
-import importlib
 import traceback
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from twotrack.shared.differences.measured import Measured
-from twotrack.shared.track import open_track
+from twotrack.shared.workers.door import open_track
+from twotrack.shared.workers.task import Report, task
 
-Report = Callable[[str, Mapping[str, object]], None]
+
+@dataclass(frozen=True)
+class Entries:
+    """Entries of the ledger, to measure on a track."""
+
+    track: str
+    slugs: list[str]
 
 
-def measure(arguments: Mapping[str, Any], report: Report) -> dict[str, dict[str, Any]]:
-    """Worker task: return every named entry's measurement on `track`, by slug.
+@task
+def measure(asked: Entries, report: Report) -> dict[str, Measured]:
+    """Return every entry's measurement by slug, as plain numbers.
 
     What the installed framework no longer has is a finding, not a failure of the rest.
     """
-    track, slugs = arguments["track"], arguments["entries"]
+    track, slugs = asked.track, asked.slugs
     report("starting", {})
-    open_track(track, "cpu")
-    measurements = importlib.import_module(f"twotrack.{track.partition(':')[0]}_track.defaults").MEASUREMENTS
+    measurements = open_track(track, "cpu").measurements()
     found = {}
     for number, slug in enumerate(slugs, start=1):
         report(f"{number} of {len(slugs)}", {})
-        found[slug] = _measure(measurements[slug]).as_json()
+        found[slug] = _measure(measurements[slug]).plain()
     return found
 
 

@@ -20,14 +20,14 @@ class Measured:
     error: str = ""
     """Why there was nothing to measure."""
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the same, ready for JSON."""
-        return {
-            "values": {label: _plain(value) for label, value in self.values.items()},
-            "output": _numbers(self.output),
-            "aligned": _numbers(self.aligned),
-            "error": self.error,
-        }
+    def plain(self) -> "Measured":
+        """Return the same without arrays, ready for JSON."""
+        return Measured(
+            {label: _plain(value) for label, value in self.values.items()},
+            _numbers(self.output),
+            _numbers(self.aligned),
+            self.error,
+        )
 
 
 def _plain(value: Any) -> Value:

@@ -1,15 +1,26 @@
 """Worker task: do one experiment on the worker's track."""
 
 import importlib
-from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
 
 from twotrack.shared.experiments.lab import open_lab
+from twotrack.shared.experiments.spec import Finding
+from twotrack.shared.workers.task import Report, task
 
 
-def measure(arguments: Mapping[str, Any], report: Callable[[str, Mapping[str, object]], None]) -> dict[str, Any]:
-    """Return the finding as plain data."""
-    lab = open_lab(arguments["track"], arguments["chapter"], arguments["seed"])
-    module = importlib.import_module(f"twotrack.shared.experiments.{arguments['chapter']}")
-    experiment = getattr(module, arguments["experiment"])
-    return experiment(lab, lambda phase: report(phase, {})).model_dump(mode="json")
+@dataclass(frozen=True)
+class Experiment:
+    """One experiment of a chapter, to do on a track."""
+
+    track: str
+    chapter: str
+    name: str
+    seed: int
+
+
+@task
+def measure(asked: Experiment, report: Report) -> Finding:
+    """Do it and return what it finds."""
+    lab = open_lab(asked.track, asked.chapter, asked.seed)
+    module = importlib.import_module(f"twotrack.shared.experiments.{asked.chapter}")
+    return getattr(module, asked.name)(lab, report)

@@ -12,10 +12,12 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from twotrack.shared import chapters, metrics
+from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.export.formats import LOGITS, PROBABILITIES
 from twotrack.shared.export.subject import Subject
 from twotrack.shared.inputs import Input, describe
-from twotrack.shared.track import TrackModel, open_track
+from twotrack.shared.track import TrackModel
+from twotrack.shared.workers.door import open_track
 
 
 def write(subject: Subject, path: Path) -> None:
@@ -38,8 +40,7 @@ def build(path: Path, track: str) -> tuple[TrackModel, dict[str, Input]]:
     """Build on the track the model that the file describes, with its weights; return its inputs too."""
     with safe_open(path, "numpy") as file:
         described = file.metadata()
-    chapter = chapters.get(described["chapter"])
-    config = chapter.configure(json.loads(described["settings"]))
-    model = open_track(track, "cpu").build(chapter, config, seed=0)
+    variant = chapters.get(described["chapter"]).variant(settings=json.loads(described["settings"]))
+    model = open_track(track, "cpu").build(whole_pair(variant), seed=0)
     model.load_weights(load_file(path))
-    return model, describe(chapter.inputs(config))
+    return model, describe(variant.inputs())

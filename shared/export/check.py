@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict
 from twotrack.shared import metrics
 from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.export.formats import LOGITS, PROBABILITIES, Format
-from twotrack.shared.export.names import resolve
 from twotrack.shared.export.subject import Subject
 
 BATCH_SIZES = (1, 7)
@@ -45,7 +44,7 @@ class Compared(BaseModel):
 def compare(form: Format, path: Path, subject: Subject, track: str | None) -> Compared:
     """Return the largest differences of a probability; UserError if the runtime refuses the model."""
     with as_user_error(f"{form.runtime} does not load the exported model"):
-        predict = resolve(form.open)(path, track)
+        predict = form.open(path, track)
     found = {}
     for size in BATCH_SIZES:
         with as_user_error(f"{form.runtime} does not run the exported model on a batch of {size}"):

@@ -1,11 +1,20 @@
 """The formats that `twotrack export` writes. Light: no framework and no NumPy."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
+from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from twotrack.shared.errors import UserError, unknown
+from twotrack.shared.workers.door import open_track
+
+if TYPE_CHECKING:
+    from twotrack.shared.export.check import Compared
+    from twotrack.shared.export.runtimes import Predict
+    from twotrack.shared.export.subject import Subject
 
 LOGITS, PROBABILITIES = "logits", "probabilities"
 """The outputs of every exported model: (batch, classes or 1), and (batch, classes), as shared/metrics.py has them."""
@@ -28,22 +37,32 @@ class Format:
     """What reloads it, for tables and messages."""
     track: str | None
     """Whose model is written, whichever track trained the weights; None if it takes no framework."""
-    write: str
-    """module:function(subject, path), called in a worker of `track`."""
     reload_on: str | None
     """The track whose worker reloads it, or OWN; None for a process that imports no framework."""
-    open: str = ""
-    """module:function(path, track), called in a fresh worker; returns a function from inputs to outputs, by name."""
     requires: tuple[str, ...] = ()
     """Modules beside those of the tracks that must be importable."""
     extra: str = "export"
     """That installs them."""
-    check: str = "twotrack.shared.export.check:compare"
-    """module:function(format, path, subject, track), called in the worker that reloads; returns a Compared."""
-    place: str = "twotrack.shared.export.workflow:as_named"
-    """module:context manager(out, model), which gives the path to write and, once it is there, does what is left."""
     refusals: Mapping[str, str] = field(default_factory=dict)
     """By slug of the chapter, why its model cannot be had in this format."""
+
+    def write(self, subject: "Subject", path: Path) -> None:
+        """Write the run's model, in a worker of `track`."""
+        open_track(required(self.track), "cpu").exporters()[self.name](subject, path)
+
+    def open(self, path: Path, track: str | None) -> "Predict":
+        """Load it in a worker of the track that reloads; return what maps inputs to outputs, by name."""
+        return open_track(required(track), "cpu").openers()[self.name](path)
+
+    def check(self, path: Path, subject: "Subject", track: str | None) -> "Compared":
+        """Reload it there, and compare it with what the run has predicted."""
+        from twotrack.shared.export.check import compare
+
+        return compare(self, path, subject, track)
+
+    def place(self, out: Path, model: str) -> AbstractContextManager[Path]:
+        """Give the path to write; once it is there, do what is left."""
+        return nullcontext(out)
 
     @property
     def missing(self) -> list[str]:
@@ -54,6 +73,10 @@ class Format:
         """Raise UserError if the chapter's model cannot be had in this format, or a module is missing."""
         if chapter in self.refusals:
             raise UserError(f"'{chapter}' cannot be exported to {self.name}: {self.refusals[chapter]}.")
+        self.require_modules()
+
+    def require_modules(self) -> None:
+        """Raise UserError if a module is missing."""
         if self.missing:
             raise UserError(
                 f"the format '{self.name}' needs {' and '.join(self.missing)}, not installed here; run: "
@@ -61,101 +84,114 @@ class Format:
             )
 
 
+@dataclass(frozen=True)
+class TfServingFormat(Format):
+    """A new version in a folder of models, which a gate checks."""
+
+    def place(self, out: Path, model: str) -> AbstractContextManager[Path]:
+        """Give the place of the model's next version in the folder, and write what stands beside the models."""
+        from twotrack.shared.export.tf_serving.publishing import next_version
+
+        return next_version(out, model)
+
+    def check(self, path: Path, subject: "Subject", track: str | None) -> "Compared":
+        """Let the version go through the gate."""
+        from twotrack.shared.export.tf_serving.gate import check_version
+
+        return check_version(path)
+
+
+@dataclass(frozen=True)
+class RuntimeFormat(Format):
+    """Loaded by a runtime that needs neither framework."""
+
+    def open(self, path: Path, track: str | None) -> "Predict":
+        """Load it in its own runtime."""
+        from twotrack.shared.export.runtimes import RUNTIMES
+
+        return RUNTIMES[self.name](path)
+
+
+@dataclass(frozen=True)
+class WeightsFormat(Format):
+    """Weights in canonical form, which take no framework to write, and a track to build their model."""
+
+    def write(self, subject: "Subject", path: Path) -> None:
+        """Write the weights."""
+        from twotrack.shared.export.canonical import write
+
+        write(subject, path)
+
+
+@dataclass(frozen=True)
+class CanonicalFormat(WeightsFormat):
+    """The same, answered for by a track as it is."""
+
+    def open(self, path: Path, track: str | None) -> "Predict":
+        """Build the model on the track."""
+        from twotrack.shared.export.canonical import open_weights
+
+        return open_weights(path, required(track))
+
+
 FORMATS: dict[str, Format] = {
-    one.name: one
-    for one in (
-        Format(
+    form.name: form
+    for form in (
+        TfServingFormat(
             TF_SERVING,
             suffix="",
             runtime="TensorFlow Serving's C++ runtime",
             track="keras:tensorflow",
-            write="twotrack.shared.export.tf_serving.version:write",
-            check="twotrack.shared.export.tf_serving.gate:check",
-            place="twotrack.shared.export.tf_serving.publishing:next_version",
             reload_on=None,
             requires=("google_crc32c", "tensorflow_serving"),
             extra="serving",
         ),
-        Format(
+        RuntimeFormat(
             "onnx",
             suffix=".onnx",
             runtime="ONNX Runtime",
             track="torch",
-            write="twotrack.torch_track.export:onnx",
-            open="twotrack.shared.export.runtimes:onnx",
             reload_on=None,
             requires=("onnx", "onnxruntime", "onnxscript"),
         ),
-        Format(
+        RuntimeFormat(
             "litert",
             suffix=".tflite",
             runtime="LiteRT",
             track="keras:tensorflow",
-            write="twotrack.keras_track.export:litert",
-            open="twotrack.shared.export.runtimes:litert",
             reload_on=None,
             requires=("ai_edge_litert",),
         ),
-        Format(
-            "torch-export",
-            suffix=".pt2",
-            runtime="torch.export.load",
-            track="torch",
-            write="twotrack.torch_track.export:torch_export",
-            open="twotrack.torch_track.export:open_torch_export",
-            reload_on="torch",
-        ),
+        Format("torch-export", suffix=".pt2", runtime="torch.export.load", track="torch", reload_on="torch"),
         Format(
             "keras",
             suffix=".keras",
             runtime="keras.saving.load_model",
             track="keras:tensorflow",
-            write="twotrack.keras_track.export:keras_file",
-            open="twotrack.keras_track.export:open_keras_file",
             reload_on="keras:tensorflow",
         ),
-        Format(
-            "safetensors",
-            suffix=".safetensors",
-            runtime="the run's track",
-            track=None,
-            write="twotrack.shared.export.canonical:write",
-            open="twotrack.shared.export.canonical:open_weights",
-            reload_on=OWN,
-        ),
+        CanonicalFormat("safetensors", suffix=".safetensors", runtime="the run's track", track=None, reload_on=OWN),
     )
 }
 
 TIMED: dict[str, Format] = {
-    one.name: one
-    for one in (
-        replace(
-            FORMATS["safetensors"],
-            name="torch",
-            runtime="PyTorch, eager",
-            open="twotrack.torch_track.export:open_eager",
-            reload_on="torch",
-        ),
-        replace(
-            FORMATS["keras"],
-            name="keras-predict",
-            runtime="Keras predict",
-            open="twotrack.keras_track.export:open_predict",
-        ),
-        Format(
-            "saved-model",
-            suffix="",
-            runtime="SavedModel in C++",
-            track="keras:tensorflow",
-            write="twotrack.keras_track.export:saved_model",
-            open="twotrack.shared.export.runtimes:saved_model",
-            reload_on=None,
-        ),
+    form.name: form
+    for form in (
+        WeightsFormat("torch", suffix=".safetensors", runtime="PyTorch, eager", track=None, reload_on="torch"),
+        replace(FORMATS["keras"], name="keras-predict", runtime="Keras predict"),
+        RuntimeFormat("saved-model", suffix="", runtime="SavedModel in C++", track="keras:tensorflow", reload_on=None),
         FORMATS["onnx"],
         FORMATS["litert"],
     )
 }
 """What `twotrack latency` measures; all take the same prepared inputs."""
+
+
+def required(track: str | None) -> str:
+    """Return the track; ValueError for none, which a format that needs one must not get."""
+    if track is None:
+        raise ValueError("expected a track, found none.")
+    return track
 
 
 def get(name: str) -> Format:

@@ -18,10 +18,11 @@ from twotrack.shared.errors import UserError
 from twotrack.shared.export import timing
 from twotrack.shared.export.check import Compared
 from twotrack.shared.export.formats import TIMED, Format
-from twotrack.shared.export.workers import Workers
-from twotrack.shared.export.workflow import WRITE, WRITE_TASK, OnStep, require_installed, require_same, size_of
-from twotrack.shared.harness.environment import available_cores, environment
+from twotrack.shared.export.timing import Opened
+from twotrack.shared.export.workflow import WRITE, Artifact, OnStep, require_installed, require_same, size_of, write
 from twotrack.shared.harness.run_folder import Run, read, unwritable
+from twotrack.shared.workers.environment import available_cores, environment
+from twotrack.shared.workers.pool import WorkerPool, lent_or_new
 
 FILE = "latency.json"
 """In the run folder, where the report finds it."""
@@ -73,7 +74,9 @@ class Latency(_Plain):
     environment: dict[str, Any]
 
 
-def measure(folder: Path, threads: int | None = None, on_step: OnStep = lambda _: None) -> Latency:
+def measure(
+    folder: Path, threads: int | None = None, on_step: OnStep = lambda _: None, pool: WorkerPool | None = None
+) -> Latency:
     """Measure the run's model in every runtime, and leave the figures in the run folder.
 
     An operation gets so many threads, or one per core. Raises UserError if there are not so many cores, if something
@@ -85,8 +88,8 @@ def measure(folder: Path, threads: int | None = None, on_step: OnStep = lambda _
     for form in TIMED.values():
         require_installed(form, run.record.job)
     with TemporaryDirectory() as made:
-        artifacts = _write(run, Path(made), on_step)
-        with Workers(threads) as workers:
+        artifacts = _write(run, Path(made), on_step, pool)
+        with lent_or_new(pool, "cpu", threads) as workers:
             opened = {name: _open(run, TIMED[name], path, workers, on_step) for name, path in artifacts.items()}
             rounds = [_round(number, workers, on_step) for number in range(ROUNDS)]
         found = Latency(
@@ -104,44 +107,40 @@ def measure(folder: Path, threads: int | None = None, on_step: OnStep = lambda _
     return found
 
 
-def _write(run: Run, folder: Path, on_step: OnStep) -> dict[str, Path]:
+def _write(run: Run, folder: Path, on_step: OnStep, pool: WorkerPool | None) -> dict[str, Path]:
     """Write every artifact, in workers that are gone before anything is timed."""
     artifacts = {name: folder / f"{name}{form.suffix}" for name, form in TIMED.items()}
-    with Workers() as workers:
+    with lent_or_new(pool, "cpu") as workers:
         for name, path in artifacts.items():
             on_step(f"writing for {TIMED[name].runtime}")
-            arguments = {"run": str(run.folder), "format": name, "path": str(path)}
-            workers.call(WRITE, TIMED[name].track, WRITE_TASK, arguments)
+            workers.call(TIMED[name].track, write, Artifact(run.folder, name, path), role=WRITE)
     return artifacts
 
 
-def _open(run: Run, form: Format, path: Path, workers: Workers, on_step: OnStep) -> dict[str, Any]:
+def _open(run: Run, form: Format, path: Path, workers: WorkerPool, on_step: OnStep) -> Opened:
     on_step(f"opening {form.runtime}")
-    arguments = {"run": str(run.folder), "format": form.name, "path": str(path), "track": form.reload_on}
-    opened = workers.call(form.name, form.reload_on, f"{timing.__name__}:open_task", arguments)
-    require_same(form.name, Compared(differences=opened["differences"]))
+    artifact = Artifact(run.folder, form.name, path, form.reload_on)
+    opened = workers.call(form.reload_on, timing.open_and_warm_up, artifact, role=form.name)
+    require_same(form.name, Compared(differences=opened.differences))
     return opened
 
 
-def _round(number: int, workers: Workers, on_step: OnStep) -> dict[str, Mapping[str, list[float]]]:
+def _round(number: int, workers: WorkerPool, on_step: OnStep) -> dict[str, dict[int, list[float]]]:
     """Let every runtime answer for a while; each round begins with another one."""
     on_step(f"round {number + 1} of {ROUNDS}")
     order = list(TIMED.values())
     order = order[number % len(order) :] + order[: number % len(order)]
-    task = f"{timing.__name__}:round_task"
-    return {form.name: workers.call(form.name, form.reload_on, task, {"format": form.name}) for form in order}
+    return {form.name: workers.call(form.reload_on, timing.time_round, form.name, role=form.name) for form in order}
 
 
-def _runtime(
-    form: Format, size: int, opened: Mapping[str, Any], rounds: Sequence[Mapping[str, list[float]]]
-) -> Runtime:
+def _runtime(form: Format, size: int, opened: Opened, rounds: Sequence[Mapping[int, list[float]]]) -> Runtime:
     return Runtime(
         name=form.runtime,
         size=size,
-        load=opened["load"],
-        first_call=opened["first_call"],
-        difference=max(opened["differences"].values()),
-        calls=[_calls(size, np.concatenate([one[str(size)] for one in rounds])) for size in timing.BATCH_SIZES],
+        load=opened.load,
+        first_call=opened.first_call,
+        difference=max(opened.differences.values()),
+        calls=[_calls(size, np.concatenate([one[size] for one in rounds])) for size in timing.BATCH_SIZES],
     )
 
 

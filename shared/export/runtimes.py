@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from twotrack.shared.export.formats import LOGITS, PROBABILITIES
-from twotrack.shared.harness.environment import available_cores
 from twotrack.shared.serving.repository import SAVED_MODEL
+from twotrack.shared.workers.environment import available_cores
 
 Predict = Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]]
 
@@ -18,7 +18,7 @@ def _threads() -> int:
     return int(os.environ.get("OMP_NUM_THREADS") or available_cores())
 
 
-def onnx(path: Path, track: str | None) -> Predict:
+def onnx(path: Path) -> Predict:
     """Load in ONNX Runtime, on the CPU."""
     import onnxruntime
 
@@ -29,7 +29,7 @@ def onnx(path: Path, track: str | None) -> Predict:
     return lambda inputs: dict(zip(outputs, session.run(outputs, dict(inputs)), strict=True))
 
 
-def litert(path: Path, track: str | None) -> Predict:
+def litert(path: Path) -> Predict:
     """Load in the LiteRT interpreter, which gives the only signature the size of each batch."""
     from ai_edge_litert.interpreter import Interpreter
 
@@ -38,7 +38,7 @@ def litert(path: Path, track: str | None) -> Predict:
     return lambda inputs: dict(signature(**inputs))
 
 
-def saved_model(path: Path, track: str | None) -> Predict:
+def saved_model(path: Path) -> Predict:
     """Load a SavedModel in TensorFlow's C++ runtime, without TensorFlow's Python."""
     from twotrack.shared.export.tf_serving import loaded
     from twotrack.shared.export.tf_serving.loader import LoadedModel
@@ -48,3 +48,7 @@ def saved_model(path: Path, track: str | None) -> Predict:
     meta_graph = loaded.meta_graph((path / SAVED_MODEL).read_bytes())
     signature = loaded.signatures(meta_graph)[DEFAULT]
     return lambda inputs: signature.ask(model, inputs)
+
+
+RUNTIMES: dict[str, Callable[[Path], Predict]] = {"onnx": onnx, "litert": litert, "saved-model": saved_model}
+"""By the name of the format."""

@@ -8,11 +8,10 @@ from tempfile import TemporaryDirectory
 from twotrack.shared import chapters
 from twotrack.shared.errors import UserError, WorkerDiedError
 from twotrack.shared.export.formats import FORMATS
-from twotrack.shared.export.workers import Workers
 from twotrack.shared.export.workflow import export
-from twotrack.shared.harness.comparison import Request, plan
+from twotrack.shared.harness.comparison import Request, plan, run_jobs
+from twotrack.shared.workers.pool import WorkerPool, lent_or_new
 
-TRAIN = "train"
 CHEAP = {"review_bert": {"length": "16"}, "shop_transfer": {"size": "32"}}
 """Settings with which the large networks, every layer of them, predict a test split in seconds."""
 OnRow = Callable[[str], None]
@@ -39,7 +38,12 @@ class Cell:
         return self.reason is None or self.chapter in FORMATS[self.format].refusals
 
 
-def measure(slugs: Sequence[str], tracks: Sequence[str], on_row: OnRow = lambda _: None) -> list[Cell]:
+def measure(
+    slugs: Sequence[str],
+    tracks: Sequence[str],
+    on_row: OnRow = lambda _: None,
+    pool: WorkerPool | None = None,
+) -> list[Cell]:
     """Train each chapter for one epoch of one batch on each track, and export the run to every format.
 
     Raises UserError for a chapter or track that is unknown or cannot be trained here, before any is trained.
@@ -47,20 +51,22 @@ def measure(slugs: Sequence[str], tracks: Sequence[str], on_row: OnRow = lambda 
     requests = [_request(slug, track) for slug in slugs for track in tracks]
     for request in requests:
         plan(request, lambda *_: Path())
-    with Workers() as workers, TemporaryDirectory() as folder:
+    with lent_or_new(pool, "cpu") as workers, TemporaryDirectory() as folder:
         return [cell for request in requests for cell in _cells(request, Path(folder), workers, on_row)]
 
 
 def _request(slug: str, track: str) -> Request:
-    recipe = chapters.get(slug).recipe("fast")
-    return Request(slug, (track,), settings=CHEAP.get(slug, {}), epochs=1, examples=recipe.batch_size, device="cpu")
+    variant = chapters.get(slug).variant(settings=CHEAP.get(slug, {}))
+    examples = variant.recipe.batch_size
+    return Request(slug, (track,), settings=variant.settings, epochs=1, examples=examples, device="cpu")
 
 
-def _cells(request: Request, folder: Path, workers: Workers, on_row: OnRow) -> Iterator[Cell]:
+def _cells(request: Request, folder: Path, workers: WorkerPool, on_row: OnRow) -> Iterator[Cell]:
     (track,) = request.tracks
     on_row(f"{request.chapter} on {track}")
     (job,) = plan(request, lambda *_: folder / f"{request.chapter}-{track.replace(':', '-')}")
-    workers.call(TRAIN, track, "twotrack.shared.harness.training:train", job.model_dump(mode="json"))
+    for failure in run_jobs([job], pool=workers).failures:
+        raise WorkerDiedError(failure.message)
     for name, form in FORMATS.items():
         out = job.folder.with_name(f"{job.folder.name}-{name}{form.suffix}")
         try:

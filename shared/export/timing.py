@@ -2,17 +2,17 @@
 
 import time
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from twotrack.shared.errors import as_user_error
 from twotrack.shared.export.check import difference
 from twotrack.shared.export.formats import TIMED
-from twotrack.shared.export.names import resolve
 from twotrack.shared.export.runtimes import Predict
 from twotrack.shared.export.subject import Subject
+from twotrack.shared.export.workflow import Artifact
+from twotrack.shared.workers.task import task
 
 BATCH_SIZES = (1, 32)
 WARM_UP = 5
@@ -23,13 +23,26 @@ _opened: dict[str, tuple[Predict, dict[int, dict[str, np.ndarray]]]] = {}
 """Of this process, by name: what answers, and its inputs by batch size."""
 
 
-def open_task(arguments: Mapping[str, Any], report: object) -> dict[str, Any]:
-    """Worker task: load, answer once, compare, warm up; return seconds and the differences by batch size."""
-    form, subject = TIMED[arguments["format"]], Subject.of(Path(arguments["run"]))
+@dataclass(frozen=True)
+class Opened:
+    """A runtime that is ready."""
+
+    load: float
+    """Seconds."""
+    first_call: float
+    """Seconds of the first answer, at the least batch size."""
+    differences: dict[int, float]
+    """The largest of a probability from the run's, by batch size."""
+
+
+@task
+def open_and_warm_up(artifact: Artifact) -> Opened:
+    """Load, answer once, compare, warm up."""
+    form, subject = TIMED[artifact.format], Subject.of(artifact.run)
     inputs = {size: subject.examples(size) for size in BATCH_SIZES}
     with as_user_error(f"{form.runtime} does not run the model"):
         start = time.perf_counter()
-        predict = resolve(form.open)(Path(arguments["path"]), arguments["track"])
+        predict = form.open(artifact.path, artifact.track)
         loaded = time.perf_counter()
         predict(inputs[BATCH_SIZES[0]])
         answered = time.perf_counter()
@@ -37,12 +50,13 @@ def open_task(arguments: Mapping[str, Any], report: object) -> dict[str, Any]:
         for size in BATCH_SIZES:
             _call(predict, inputs[size], WARM_UP)
     _opened[form.name] = predict, inputs
-    return {"load": loaded - start, "first_call": answered - loaded, "differences": differences}
+    return Opened(loaded - start, answered - loaded, differences)
 
 
-def round_task(arguments: Mapping[str, Any], report: object) -> dict[int, list[float]]:
-    """Worker task: return the seconds of each call of one round, by batch size."""
-    predict, inputs = _opened[arguments["format"]]
+@task
+def time_round(name: str) -> dict[int, list[float]]:
+    """Return the seconds of each call of one round of an opened format, by batch size."""
+    predict, inputs = _opened[name]
     return {size: _round(predict, inputs[size]) for size in BATCH_SIZES}
 
 

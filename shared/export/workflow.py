@@ -2,27 +2,38 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from twotrack.shared import atomic, chapters
+from twotrack.shared import atomic
 from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.export import formats
 from twotrack.shared.export.check import REFUSED, TOLERANCE, Compared
 from twotrack.shared.export.formats import OWN, Format
-from twotrack.shared.export.names import resolve
 from twotrack.shared.export.subject import Subject
-from twotrack.shared.export.workers import Workers
 from twotrack.shared.harness.records import Job
 from twotrack.shared.harness.run_folder import read, unwritable
 from twotrack.shared.track import installed_track
+from twotrack.shared.workers.pool import WorkerPool
+from twotrack.shared.workers.task import task
 
 OnStep = Callable[[str], None]
 WRITE, RELOAD = "write", "reload"
-WRITE_TASK = f"{__name__}:write_task"
+"""Roles of workers: one writes, another, which has never seen the model, reloads."""
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A run's model in a format."""
+
+    run: Path
+    format: str
+    path: Path
+    """Of the file or folder."""
+    track: str | None = None
+    """Whose worker reloads it; None for one without a framework."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +53,7 @@ class Exported:
 
 
 def export(
-    folder: Path, name: str, out: Path, workers: Workers, on_step: OnStep = lambda _: None, model: str | None = None
+    folder: Path, name: str, out: Path, pool: WorkerPool, on_step: OnStep = lambda _: None, model: str | None = None
 ) -> Exported:
     """Export the run's model, so that it appears whole, reloaded and compared, or not at all.
 
@@ -52,35 +63,29 @@ def export(
     form, job = formats.get(name), read(folder).record.job
     reload_on = job.track if form.reload_on == OWN else form.reload_on
     require_installed(form, job)
-    with resolve(form.place)(out, model or job.chapter) as target:
+    with form.place(out, model or job.chapter) as target:
         _require_free(form, target)
         with _partial(target) as partial:
             made = partial / target.name
-            arguments = {"run": str(folder), "format": name, "path": str(made), "track": reload_on}
+            artifact = Artifact(folder, name, made, reload_on)
             on_step(f"writing {form.name}")
-            workers.call(WRITE, form.track, WRITE_TASK, arguments)
+            pool.call(form.track, write, artifact, role=WRITE)
             on_step(f"comparing in {form.runtime}")
-            found = Compared.model_validate(workers.call(RELOAD, reload_on, f"{__name__}:check_task", arguments))
+            found = pool.call(reload_on, check, artifact, role=RELOAD)
             done = Exported(target, name, size_of(made), found)
             require_same(name, found)
             _publish(made, target)
     return done
 
 
-def as_named(out: Path, model: str) -> AbstractContextManager[Path]:
-    """Where most formats go: the path that was asked for."""
-    return nullcontext(out)
-
-
 def require_installed(form: Format, job: Job) -> None:
     """Raise UserError unless everything that the format needs for the job's model is installed."""
-    chapter = chapters.get(job.chapter)
     form.require(job.chapter)
-    tracks = {form.track, job.track if form.reload_on == OWN else form.reload_on} - {None}
+    reload_on = job.track if form.reload_on == OWN else form.reload_on
+    tracks = {track for track in (form.track, reload_on) if track}
     for track in tracks:
         installed_track(track)
-    if chapter.transfer:
-        chapter.transfer.require(chapter.configure(job.settings), tracks)
+    job.variant.require(tracks)
 
 
 def _require_free(form: Format, out: Path) -> None:
@@ -94,9 +99,9 @@ def _require_free(form: Format, out: Path) -> None:
 
 def require_same(name: str, found: Compared) -> None:
     """Raise UserError if an exported model was refused, or does not say what its run said."""
-    for check in found.checks:
-        if check.state == REFUSED:
-            raise UserError(f"the {name} export is refused: {check.name}: {check.detail}; nothing was written.")
+    for checked in found.checks:
+        if checked.state == REFUSED:
+            raise UserError(f"the {name} export is refused: {checked.name}: {checked.detail}; nothing was written.")
     for size, value in found.differences.items():
         if not value <= TOLERANCE:
             raise UserError(
@@ -147,16 +152,17 @@ def _removed_if_interrupted(path: Path) -> Iterator[None]:
         raise
 
 
-def write_task(arguments: Mapping[str, Any], report: object) -> None:
-    """Worker task: write the run's model in a format, or as something else that is timed."""
-    form, path = (formats.FORMATS | formats.TIMED)[arguments["format"]], Path(arguments["path"])
-    with _removed_if_interrupted(path), as_user_error(f"{form.name} cannot be written of this model"):
-        resolve(form.write)(Subject.of(Path(arguments["run"])), path)
+@task
+def write(artifact: Artifact) -> None:
+    """Write the run's model in a format, or as something else that is timed."""
+    form = (formats.FORMATS | formats.TIMED)[artifact.format]
+    with _removed_if_interrupted(artifact.path), as_user_error(f"{form.name} cannot be written of this model"):
+        form.write(Subject.of(artifact.run), artifact.path)
 
 
-def check_task(arguments: Mapping[str, Any], report: object) -> dict[str, Any]:
-    """Worker task: reload the artifact and compare; return a Compared as plain data."""
-    form, path = formats.get(arguments["format"]), Path(arguments["path"])
-    with _removed_if_interrupted(path):
-        subject = Subject.of(Path(arguments["run"]))
-        return resolve(form.check)(form, path, subject, arguments["track"]).model_dump(mode="json")
+@task
+def check(artifact: Artifact) -> Compared:
+    """Reload the artifact and compare."""
+    form = formats.get(artifact.format)
+    with _removed_if_interrupted(artifact.path):
+        return form.check(artifact.path, Subject.of(artifact.run), artifact.track)

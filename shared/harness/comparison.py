@@ -4,23 +4,32 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 from twotrack.shared import chapters, datasets, profiles
 from twotrack.shared.chapters.spec import Chapter
 from twotrack.shared.datasets import Source
-from twotrack.shared.datasets.files import DataFile
+from twotrack.shared.datasets.files import CachedFile, DataFile
 from twotrack.shared.errors import UserError, WorkerDiedError
 from twotrack.shared.harness import continuing
-from twotrack.shared.harness.processes import Worker
 from twotrack.shared.harness.records import Job
 from twotrack.shared.harness.run_folder import Run, remove_partial
+from twotrack.shared.harness.training import train
 from twotrack.shared.track import TRACKS, installed_track
+from twotrack.shared.workers.messages import Progress
+from twotrack.shared.workers.pool import WorkerPool, lent_or_new
+from twotrack.shared.workers.processes import OnProgress, ignore
+from twotrack.shared.workers.task import Request as TaskRequest
+from twotrack.shared.workers.task import Task
 
-OnProgress = Callable[[Job, Mapping[str, Any]], None]
-OnConversion = Callable[[Mapping[str, Any]], None]
+OnJob = Callable[[Job, Progress], None]
+"""Called with a job and how far it is."""
+
+
+def say_nothing(job: Job, progress: Progress) -> None:
+    """Let jobs go on without a word."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +77,10 @@ class Outcome:
 
 
 def plan(
-    request: Request, name_folder: Callable[[str, int], Path], on_data: OnConversion = lambda _: None
+    request: Request,
+    name_folder: Callable[[str, int], Path],
+    on_data: OnProgress = ignore,
+    pool: WorkerPool | None = None,
 ) -> list[Job]:
     """Check the whole request and return its jobs, track by track; of the data only the cache is written.
 
@@ -80,14 +92,12 @@ def plan(
         raise UserError("--from and --weights both say which weights to start from; give one of them.")
     switched = _switched(request)
     settings = (continued.record.job.settings if continued else {}) | dict(request.settings)
-    recipe = chapter.recipe(request.recipe, settings)
-    config = chapter.configure(settings)
-    _check_numbers(request, recipe.batch_size)
+    variant = chapter.variant(request.recipe, settings)
+    _check_numbers(request, variant.recipe.batch_size)
     for track in request.tracks:
         installed_track(track)
-    if chapter.transfer:
-        chapter.transfer.require(config, request.tracks)
-    source = _source(request, chapter.dataset, continued, on_data)
+    variant.require(request.tracks)
+    source = _source(request, chapter.dataset, continued, on_data, pool)
     settings = _of_data(chapter, source) | settings
     return [
         Job(
@@ -96,7 +106,7 @@ def plan(
             seed=seed,
             recipe=request.recipe,
             settings=settings,
-            epochs=recipe.epochs if request.epochs is None else request.epochs,
+            epochs=variant.recipe.epochs if request.epochs is None else request.epochs,
             examples=request.examples,
             device=request.device,
             source=source,
@@ -118,7 +128,9 @@ def _switched(request: Request) -> list[str]:
     return [name for name in names if not (request.start and name in profiles.INITIALISATION)]
 
 
-def _source(request: Request, dataset: str, continued: Run | None, on_data: OnConversion) -> Source:
+def _source(
+    request: Request, dataset: str, continued: Run | None, on_data: OnProgress, pool: WorkerPool | None
+) -> Source:
     if continued and request.source is None and not (request.data or request.images):
         source = datasets.here(dataset, continued.record.job.source)
         source.file.verify()
@@ -131,6 +143,7 @@ def _source(request: Request, dataset: str, continued: Run | None, on_data: OnCo
         request.images,
         request.skip_broken,
         on_data,
+        pool,
     )
 
 
@@ -162,7 +175,8 @@ def find_source(
     data: Path | None = None,
     images: Path | None = None,
     skip_broken: bool = False,
-    on_data: OnConversion = lambda _: None,
+    on_data: OnProgress = ignore,
+    pool: WorkerPool | None = None,
 ) -> Source:
     """Return the checked source of the data; photos and tensorflow-datasets are converted in a helper process."""
     datasets.require_known(dataset)
@@ -171,20 +185,21 @@ def find_source(
         return datasets.csv_source(dataset, data)
     if images:
         datasets.require_images(dataset)
+        from twotrack.shared.datasets import photos
+
         folder = images.absolute()
-        arguments = {"folder": str(folder), "skip_broken": skip_broken}
+        asked = photos.PhotosRequest(str(folder), skip_broken)
         restore = f"decode the photos again with 'twotrack data {dataset} --images {folder}'"
-        return _converted(
-            f"images:{folder.name}", "twotrack.shared.datasets.photos:convert", arguments, restore, on_data
-        )
+        return _converted(f"images:{folder.name}", photos.convert, asked, restore, on_data, pool)
     name = datasets.tfds_name(dataset, source)
     if name is None:
         embedded = datasets.embedded_source(dataset)
         embedded.file.check()
         return embedded
-    arguments = {"name": name, "folder": tfds_folder}
-    restore = "delete it and run the command again"
-    return _converted(f"tfds:{name}", datasets.DATASETS[dataset].TFDS_TASK, arguments, restore, on_data)
+    from twotrack.shared.datasets.tfds import TfdsRequest
+
+    convert, restore = datasets.DATASETS[dataset].tfds_task(), "delete it and run the command again"
+    return _converted(f"tfds:{name}", convert, TfdsRequest(name, tfds_folder), restore, on_data, pool)
 
 
 def _require_one(source: str, data: Path | None, images: Path | None, skip_broken: bool) -> None:
@@ -196,41 +211,48 @@ def _require_one(source: str, data: Path | None, images: Path | None, skip_broke
         raise UserError("--skip-broken leaves out files of a folder of photos; name one with --images.")
 
 
-def _converted(name: str, task: str, arguments: Mapping[str, Any], restore: str, on_data: OnConversion) -> Source:
-    with Worker(None, "cpu") as worker:
-        found = worker.call(task, arguments, on_data)
-    return Source(name, DataFile(Path(found["path"]), found["sha256"], restore))
+def _converted(
+    name: str,
+    convert: Task[TaskRequest, CachedFile],
+    asked: TaskRequest,
+    restore: str,
+    on_data: OnProgress,
+    pool: WorkerPool | None,
+) -> Source:
+    with lent_or_new(pool, "cpu") as workers:
+        file = workers.call(None, convert, asked, on_data)
+    return Source(name, DataFile(file.path, file.sha256, restore))
 
 
-def run_jobs(jobs: Sequence[Job], on_progress: OnProgress, inherited: Sequence[int] = ()) -> Outcome:
+def run_jobs(
+    jobs: Sequence[Job],
+    on_progress: OnJob = say_nothing,
+    inherited: Sequence[int] = (),
+    pool: WorkerPool | None = None,
+) -> Outcome:
     """Do the jobs, one worker process per track, one track at a time so that their times can be compared.
 
     A track whose worker dies is reported and the others go on. UserError ends everything; runs that
-    are finished by then stay. The workers keep the descriptors `inherited` open for as long as they live.
+    are finished by then stay. The workers keep the descriptors `inherited` open for as long as they live, unless
+    they are those of a `pool` that is lent.
     """
     outcome = Outcome([], [])
     for track, of_track in groupby(jobs, lambda job: job.track):
         mine = list(of_track)
         try:
-            with Worker(track, mine[0].device, inherited=inherited) as worker:
+            with lent_or_new(pool, mine[0].device, inherited=inherited) as workers:
                 for job in mine:
-                    on_progress(job, {"phase": "started", "pid": worker.pid})
-                    worker.call(
-                        "twotrack.shared.harness.training:train", job.model_dump(mode="json"), _of(job, on_progress)
-                    )
+                    on_progress(job, Progress("started"))
+                    workers.call(track, train, job, partial(on_progress, job))
                     outcome.folders.append(job.folder)
-                    on_progress(job, {"phase": "finished"})
+                    on_progress(job, Progress("finished"))
         except WorkerDiedError as error:
             outcome.failures.append(Failure(track, str(error)))
-            on_progress(job, {"phase": "failed"})
+            on_progress(job, Progress("failed"))
         finally:
             for job in mine:
                 remove_partial(job.folder)
     return outcome
-
-
-def _of(job: Job, on_progress: OnProgress) -> Callable[[Mapping[str, Any]], None]:
-    return lambda figures: on_progress(job, figures)
 
 
 def timestamp() -> str:

@@ -4,22 +4,25 @@ Each framework reads and writes its own files in a worker process; between them 
 canonical form in a temporary .safetensors file.
 """
 
-import importlib
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from safetensors.numpy import load_file, save_file
 
 from twotrack.shared import atomic, chapters
 from twotrack.shared.bridge import BridgeError
+from twotrack.shared.chapters.pairs import whole_pair
+from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.errors import UserError, unknown
-from twotrack.shared.harness.processes import Worker
 from twotrack.shared.harness.run_folder import RECORD, WEIGHTS, read, unwritable
-from twotrack.shared.track import TRACKS, TrackModel, installed_track, open_track
+from twotrack.shared.track import TRACKS, Checkpoints, TrackModel, installed_track
+from twotrack.shared.workers.door import open_track
+from twotrack.shared.workers.pool import WorkerPool, lent_or_new
+from twotrack.shared.workers.task import task
 
 TORCH, KERAS = "torch", "keras"
 READABLE = {TORCH: (".safetensors", ".pt", ".pth"), KERAS: (".weights.h5", ".keras")}
@@ -49,26 +52,44 @@ class Converted:
     """What the target does not keep of the source."""
 
 
-def convert(request: Request, on_step: OnStep) -> Converted:
+@dataclass(frozen=True)
+class Files:
+    """A file of a track's framework for a chapter's model, and the same weights in canonical form."""
+
+    track: str
+    model: ChapterVariant
+    path: Path
+    canonical: Path
+
+
+@dataclass(frozen=True)
+class Written:
+    """How much is in a file."""
+
+    weights: int
+    values: int
+
+
+def convert(request: Request, on_step: OnStep, pool: WorkerPool | None = None) -> Converted:
     """Convert, so that `request.out` appears whole or not at all.
 
     Raises UserError for anything that cannot be done; what needs no framework is checked first.
     """
     writer = _writer(request)
     run, settings = _run_folder(request)
-    chapters.get(request.chapter).configure(settings)
+    model = chapters.get(request.chapter).variant(settings=settings)
     reader = None if run else _reader(request.weights)
-    model = {"chapter": request.chapter, "settings": settings}
-    with TemporaryDirectory() as folder:
-        canonical, made, notes = run and run / WEIGHTS, Path(folder, request.out.name), []
+    with TemporaryDirectory() as folder, lent_or_new(pool, "cpu") as workers:
+        canonical = run / WEIGHTS if run else Path(folder, "canonical")
+        made, notes = Path(folder, request.out.name), list[str]()
         if reader:
             on_step(f"reading '{request.weights}' with {reader}")
-            canonical = Path(folder, "canonical")
-            notes = _call(reader, "read_task", model, path=request.weights, canonical=canonical)
+            files = Files(reader, model, request.weights, canonical)
+            notes = workers.call(reader, read_weights, files)
         on_step(f"writing '{request.out}' with {writer}")
-        counts = _call(writer, "write_task", model, path=made, canonical=canonical)
+        written = workers.call(writer, write_weights, Files(writer, model, made, canonical))
         _publish(made, request.out)
-    return Converted(request.out, notes=notes, **counts)
+    return Converted(request.out, written.weights, written.values, notes)
 
 
 def _writer(request: Request) -> str:
@@ -115,12 +136,6 @@ def _track(family: str) -> str:
     return installed_track((usable or tracks)[0]).name
 
 
-def _call(track: str, task: str, model: Mapping[str, Any], **paths: Path) -> Any:
-    arguments = {"track": track, **model, **{name: str(path) for name, path in paths.items()}}
-    with Worker(track, "cpu") as worker:
-        return worker.call(f"{__name__}:{task}", arguments)
-
-
 def _publish(made: Path, out: Path) -> None:
     """Give `out` its content in one step."""
     try:
@@ -130,30 +145,36 @@ def _publish(made: Path, out: Path) -> None:
         raise unwritable(out.parent, error) from error
 
 
-def read_task(arguments: Mapping[str, Any], report: object) -> list[str]:
-    """Worker task: read a file of the track's framework, write it in canonical form; return what is not kept."""
-    weights, notes = _of_model(arguments, "read", Path(arguments["path"]))
-    save_file(weights, arguments["canonical"])
+@task
+def read_weights(files: Files) -> list[str]:
+    """Read a file of the track's framework, write it in canonical form; return what is not kept."""
+    checkpoints, build = _opened(files)
+    with _as_user_error():
+        weights, notes = checkpoints.read(files.path, build)
+    save_file(weights, files.canonical)
     return notes
 
 
-def write_task(arguments: Mapping[str, Any], report: object) -> dict[str, int]:
-    """Worker task: write canonical weights as a file of the track's framework; return how many they are."""
-    canonical = load_file(arguments["canonical"])
-    _of_model(arguments, "write", Path(arguments["path"]), canonical)
-    return {"weights": len(canonical), "values": sum(array.size for array in canonical.values())}
+@task
+def write_weights(files: Files) -> Written:
+    """Write canonical weights as a file of the track's framework."""
+    canonical = load_file(files.canonical)
+    checkpoints, build = _opened(files)
+    with _as_user_error():
+        checkpoints.write(files.path, canonical, build)
+    return Written(len(canonical), sum(array.size for array in canonical.values()))
 
 
-def _of_model(arguments: Mapping[str, Any], work: str, *what: Any) -> Any:
-    """Let the track's framework read or write for the chapter's model."""
-    chapter, spec = chapters.get(arguments["chapter"]), TRACKS[arguments["track"]]
-    track = open_track(spec.name, "cpu")  # before the files choose a precision, which opening would reset
+def _opened(files: Files) -> tuple[Checkpoints, Callable[[], TrackModel]]:
+    """Return what the track's framework reads and writes with, and what builds the chapter's model."""
+    track = open_track(files.track, "cpu")  # before the files choose a precision, which opening would reset
+    return track.checkpoints(), lambda: track.build(whole_pair(files.model), seed=0)
 
-    def build() -> TrackModel:
-        return track.build(chapter, chapter.configure(arguments["settings"]), seed=0)
 
-    files = importlib.import_module(f"{spec.module.rpartition('.')[0]}.checkpoints")
+@contextmanager
+def _as_user_error() -> Iterator[None]:
+    """Let weights that are not the model's be the user's."""
     try:
-        return getattr(files, work)(*what, build)
+        yield
     except BridgeError as error:
         raise UserError(str(error)) from error

@@ -1,25 +1,24 @@
 """From the ledger and tracks to what the installed frameworks do: one worker per track."""
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from math import isclose
-from typing import Any
 
 import numpy as np
 
-from twotrack.shared import chapters
-from twotrack.shared.chapters.spec import Chapter
+from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.differences.ledger import LEDGER
-from twotrack.shared.differences.makeup import makeup, variants
+from twotrack.shared.differences.makeup import Variants, layers, makeup, variants
+from twotrack.shared.differences.measure import Entries
+from twotrack.shared.differences.measure import measure as measure_entries
 from twotrack.shared.differences.measured import Measured, Value
 from twotrack.shared.differences.spec import Difference, Facts
 from twotrack.shared.errors import UserError
-from twotrack.shared.harness.environment import available_cores
-from twotrack.shared.harness.processes import Worker
 from twotrack.shared.track import TRACKS, installed_track
+from twotrack.shared.workers.environment import available_cores
+from twotrack.shared.workers.messages import Progress
+from twotrack.shared.workers.pool import WorkerPool, lent_or_new
 
 REFERENCE = "torch"
 OnPhase = Callable[[str, str], None]
@@ -108,7 +107,7 @@ def _installed(track: str) -> str:
     return " with ".join(f"{name} {version(name)}" for name in TRACKS[track].requires)
 
 
-def check(chapter: str | None, tracks: Sequence[str], settings: Mapping[str, str], recipe: str) -> tuple[str, ...]:
+def check(variant: ChapterVariant | None, tracks: Sequence[str]) -> tuple[str, ...]:
     """Return the Keras tracks of a request; UserError for one that cannot be done, before any worker starts."""
     keras = tuple(track for track in tracks if track != REFERENCE)
     for track in (REFERENCE, *keras):
@@ -117,52 +116,48 @@ def check(chapter: str | None, tracks: Sequence[str], settings: Mapping[str, str
         raise UserError(
             f"--tracks: name at least one Keras track, out of: {', '.join(sorted(set(TRACKS) - {REFERENCE}))}."
         )
-    if chapter:
-        chosen = chapters.get(chapter)
-        chosen.recipe(recipe, settings)
-        config = chosen.configure(settings)
-        if chosen.transfer:
-            chosen.transfer.require(config, keras)
+    if variant:
+        variant.require(keras)
     return keras
 
 
 def differences(
-    chapter: str | None, tracks: Sequence[str], settings: Mapping[str, str], recipe: str, on_phase: OnPhase
+    variant: ChapterVariant | None,
+    tracks: Sequence[str],
+    on_phase: OnPhase,
+    pool: WorkerPool | None = None,
 ) -> list[Outcome]:
-    """Measure the ledger's entries, those that touch a chapter if one is named, on torch and some Keras tracks.
+    """Measure the ledger's entries, those that touch a chapter if one is given, on torch and some Keras tracks.
 
     Raises UserError for what cannot be done, WorkerDiedError if a worker does.
     """
-    keras = check(chapter, tracks, settings, recipe)
-    with ExitStack() as stack:
-        workers = {track: stack.enter_context(Worker(track, "cpu")) for track in (REFERENCE, *keras)}
-
-        def call(track: str, task: str, arguments: Mapping[str, Any]) -> Any:
-            return workers[track].call(task, arguments, lambda figures: on_phase(track, figures["phase"]))
-
-        if not chapter:
-            return measure(dict.fromkeys(LEDGER, ()), keras, call)
-        return measure(touching(chapters.get(chapter), settings, recipe, keras[0], call), keras, call)
+    keras = check(variant, tracks)
+    with lent_or_new(pool, "cpu") as workers:
+        if not variant:
+            return measure(dict.fromkeys(LEDGER, ()), keras, workers, on_phase)
+        touched = touching(variant, keras[0], workers, on_phase)
+        return measure(touched, keras, workers, on_phase)
 
 
-Call = Callable[[str, str, Mapping[str, Any]], Any]
-"""Does a task with arguments in the worker of a track."""
+def no_phase(track: str, phase: str) -> None:
+    """Show nothing."""
 
 
 def touching(
-    chapter: Chapter, settings: Mapping[str, str], recipe: str, track: str, call: Call
+    variant: ChapterVariant,
+    track: str,
+    pool: WorkerPool,
+    on_phase: OnPhase = no_phase,
 ) -> dict[Difference, tuple[str, ...]]:
     """Return the entries that touch a chapter, with the settings that they need besides those given."""
-    looked_at = variants(chapter, settings)
-    arguments = {"chapter": chapter.slug, "variants": looked_at}
-    layers = call(track, "twotrack.shared.differences.makeup:layers", arguments)
-    chosen = chapter.recipe(recipe, settings)
-    made = [makeup(chapter, chosen, own, theirs) for own, theirs in zip(looked_at, layers, strict=True)]
+    looked_at = variants(variant)
+    built = pool.call(track, layers, Variants(track, looked_at), _shown(track, on_phase))
+    made = [makeup(*both) for both in zip(looked_at, built, strict=True)]
     touched = {}
     for entry in LEDGER:
         if entry.touches(made[0]):
             touched[entry] = ()
-        elif texts := [_setting_text(one.settings, settings) for one in made[1:] if entry.touches(one)]:
+        elif texts := [_setting_text(one.settings, variant.settings) for one in made[1:] if entry.touches(one)]:
             touched[entry] = tuple(texts)
     return touched
 
@@ -171,7 +166,16 @@ def _setting_text(settings: Mapping[str, str], given: Mapping[str, str]) -> str:
     return ", ".join(f"{name}={value}" for name, value in settings.items() if name not in given)
 
 
-def measure(entries: Mapping[Difference, tuple[str, ...]], tracks: Sequence[str], call: Call) -> list[Outcome]:
+def _shown(track: str, on_phase: OnPhase) -> Callable[[Progress], None]:
+    return lambda progress: on_phase(track, progress.phase)
+
+
+def measure(
+    entries: Mapping[Difference, tuple[str, ...]],
+    tracks: Sequence[str],
+    pool: WorkerPool,
+    on_phase: OnPhase = no_phase,
+) -> list[Outcome]:
     """Measure entries on torch and on Keras tracks: on the first one, and on all those where a backend matters."""
     missing = {entry: tuple(name for name in entry.requires if find_spec(name) is None) for entry in entries}
     plan = {REFERENCE: [entry.slug for entry in entries if not missing[entry]]}
@@ -179,12 +183,9 @@ def measure(entries: Mapping[Difference, tuple[str, ...]], tracks: Sequence[str]
         plan[track] = [entry.slug for entry in entries if not missing[entry] and _asked(entry, track, tracks)]
 
     def ask(track: str) -> dict[str, Measured]:
-        arguments = {"track": track, "entries": plan[track]}
-        answers = call(track, "twotrack.shared.differences.measure:measure", arguments)
-        return {slug: Measured(**answer) for slug, answer in answers.items()}
+        return pool.call(track, measure_entries, Entries(track, plan[track]), _shown(track, on_phase))
 
-    with ThreadPoolExecutor(max(1, available_cores())) as pool:
-        found = dict(zip(plan, pool.map(ask, plan), strict=True))
+    found = pool.each(list(plan), ask, at_once=available_cores())
     return [
         Outcome(
             entry,

@@ -13,8 +13,9 @@ from typing import Any
 
 from twotrack.shared import chapters
 from twotrack.shared.errors import UserError
-from twotrack.shared.harness.comparison import OnProgress, run_name
+from twotrack.shared.harness.comparison import OnJob, run_name
 from twotrack.shared.harness.records import Job
+from twotrack.shared.workers.messages import Progress
 
 TRAIN_LOSS, LEARNING_RATE, VALIDATION_LOSS = "loss/train", "learning_rate", "loss/validation"
 PREFIX = "events.out.tfevents."
@@ -36,7 +37,7 @@ def require_installed() -> None:
 
 
 @contextmanager
-def event_files(folder: Path) -> Iterator[OnProgress]:
+def event_files(folder: Path) -> Iterator[OnJob]:
     """Yield a listener for `run_jobs` that writes each run's curves into a sub-folder of its own."""
     with ExitStack() as stack:
         yield _Listener(folder, stack).hear
@@ -50,11 +51,12 @@ class _Listener:
         self._open: dict[Path, EventFile] = {}
         self._steps: dict[Path, int] = {}
 
-    def hear(self, job: Job, figures: Mapping[str, Any]) -> None:
+    def hear(self, job: Job, progress: Progress) -> None:
         """Write what the report holds, if anything."""
-        if figures["phase"] == "training":
+        figures = progress.figures
+        if progress.phase == "training":
             self._write_steps(job, figures)
-        elif figures["phase"] == "epoch":
+        elif progress.phase == "epoch":
             scalars = {
                 VALIDATION_LOSS: figures["validation_loss"],
                 metric_tag(chapters.get(job.chapter).metric): figures["validation_metric"],

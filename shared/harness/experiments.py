@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from twotrack.shared.experiments import EXPERIMENTS, names
 from twotrack.shared.experiments.spec import Finding
-from twotrack.shared.harness.processes import Worker
+from twotrack.shared.experiments.task import Experiment, measure
 from twotrack.shared.track import installed_track
+from twotrack.shared.workers.messages import Progress
+from twotrack.shared.workers.pool import WorkerPool, lent_or_new
 
 OnPhase = Callable[[str, str], None]
 """Called with track and phase."""
@@ -27,7 +29,14 @@ class Answer:
         return all(finding.holds for finding in self.findings.values())
 
 
-def experiment(chapter: str, asked: Sequence[str], tracks: Sequence[str], seed: int, on_phase: OnPhase) -> list[Answer]:
+def experiment(
+    chapter: str,
+    asked: Sequence[str],
+    tracks: Sequence[str],
+    seed: int,
+    on_phase: OnPhase,
+    pool: WorkerPool | None = None,
+) -> list[Answer]:
     """Do experiments of a chapter, all if none is asked for.
 
     Raises UserError for what cannot be done, before any worker starts, and WorkerDiedError if a worker does.
@@ -37,18 +46,16 @@ def experiment(chapter: str, asked: Sequence[str], tracks: Sequence[str], seed: 
         installed_track(track)
     found: dict[str, dict[str, Finding]] = {name: {} for name in chosen}
     for track in tracks:
-        with Worker(track) as worker:
+        with lent_or_new(pool) as workers:
             for name in chosen:
-                found[name][track] = _measure(worker, track, chapter, name, seed, on_phase)
+                found[name][track] = _measure(workers, Experiment(track, chapter, name, seed), on_phase)
     return [Answer(name, EXPERIMENTS[chapter][name], found[name]) for name in chosen]
 
 
-def _measure(worker: Worker, track: str, chapter: str, name: str, seed: int, on_phase: OnPhase) -> Finding:
-    on_phase(track, name)
-    arguments = {"track": track, "chapter": chapter, "experiment": name, "seed": seed}
-    answer = worker.call(
-        "twotrack.shared.experiments.task:measure",
-        arguments,
-        lambda figures: on_phase(track, f"{name}, {figures['phase']}"),
-    )
-    return Finding.model_validate(answer)
+def _measure(workers: WorkerPool, asked: Experiment, on_phase: OnPhase) -> Finding:
+    on_phase(asked.track, asked.name)
+
+    def show(progress: Progress) -> None:
+        on_phase(asked.track, f"{asked.name}, {progress.phase}")
+
+    return workers.call(asked.track, measure, asked, show)

@@ -22,9 +22,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from twotrack.shared import __version__, atomic
 from twotrack.shared.errors import UserError, first_error
 from twotrack.shared.harness.comparison import Request
-from twotrack.shared.harness.environment import environment
 from twotrack.shared.harness.records import SCHEMA_VERSION, Job
 from twotrack.shared.harness.run_folder import read, remove_partial, unwritable
+from twotrack.shared.workers.environment import environment
 
 PLAN = "plan.json"
 _LOCK_SECONDS = 10.0

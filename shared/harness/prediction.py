@@ -1,25 +1,29 @@
 """What a finished run's model says, on whichever track: of examples of the user's own, or of the test split again."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
 from twotrack.shared import chapters, datasets, metrics, profiles
+from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.datasets.files import write_arrays
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.errors import UserError
-from twotrack.shared.harness.fitting import Report, in_batches
-from twotrack.shared.harness.processes import Worker
+from twotrack.shared.harness.fitting import in_batches
 from twotrack.shared.harness.run_folder import PREDICTIONS, Run, read, unwritable
 from twotrack.shared.inputs import Inputs
-from twotrack.shared.track import installed_track, open_track
+from twotrack.shared.track import installed_track
 from twotrack.shared.verify.tolerances import PREDICTIONS_LIMIT
+from twotrack.shared.workers.door import open_track
+from twotrack.shared.workers.pool import WorkerPool, lent_or_new
+from twotrack.shared.workers.task import Answer, Report, Task, task
 
 OnPhase = Callable[[str], None]
+Asked = TypeVar("Asked", bound="RunModel")
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,37 @@ class Repetition:
     """Metrics of what was predicted now."""
 
 
+@dataclass(frozen=True)
+class RunModel:
+    """A run's model, on a track."""
+
+    run: Path
+    track: str
+    device: str
+
+
+@dataclass(frozen=True)
+class ExamplesRequest(RunModel):
+    """Examples of the user's own for a model."""
+
+    given: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SplitRequest(RunModel):
+    """The run's test split for a model."""
+
+    out: Path
+    """The .npz file for logits and labels."""
+
+
 def predict(
-    folder: Path, given: Sequence[str], track: str | None, device: str, on_phase: OnPhase = lambda _: None
+    folder: Path,
+    given: Sequence[str],
+    track: str | None,
+    device: str,
+    on_phase: OnPhase = lambda _: None,
+    pool: WorkerPool | None = None,
 ) -> list[Prediction]:
     """Return the prediction for each example, on the run's own track if none is named.
 
@@ -64,12 +97,16 @@ def predict(
     """
     job = read(folder).record.job
     datasets.require_examples(chapters.get(job.chapter).dataset, given)
-    answers = _call("examples_task", folder, track or job.track, device, on_phase, given=list(given))
-    return [Prediction(**answer) for answer in answers]
+    return _call(predict_examples, ExamplesRequest(folder, track or job.track, device, tuple(given)), on_phase, pool)
 
 
 def repeat(
-    folder: Path, track: str | None, device: str, out: Path | None, on_phase: OnPhase = lambda _: None
+    folder: Path,
+    track: str | None,
+    device: str,
+    out: Path | None,
+    on_phase: OnPhase = lambda _: None,
+    pool: WorkerPool | None = None,
 ) -> Repetition:
     """Predict the run's test split, on its own track if none is named, and compare with what the run has stored.
 
@@ -82,7 +119,7 @@ def repeat(
         raise UserError(f"--out: the folder '{out.parent}' does not exist; create it or choose another one.")
     with TemporaryDirectory() as temporary:
         made = Path(temporary, PREDICTIONS)
-        _call("test_task", folder, chosen, device, on_phase, out=str(made))
+        _call(predict_test, SplitRequest(folder, chosen, device, made), on_phase, pool)
         with np.load(made, allow_pickle=False) as archive:
             logits = archive["logits"]
     if out:
@@ -107,19 +144,19 @@ def _compare(run: Run, track: str, logits: np.ndarray) -> Repetition:
     )
 
 
-def _call(task: str, folder: Path, track: str, device: str, on_phase: OnPhase, **more: Any) -> Any:
-    installed_track(track)
-    arguments = {"folder": str(folder), "track": track, "device": device, **more}
-    with Worker(track, device) as worker:
-        return worker.call(f"{__name__}:{task}", arguments, lambda figures: on_phase(figures["phase"]))
+def _call(work: Task[Asked, Answer], asked: Asked, on_phase: OnPhase, pool: WorkerPool | None) -> Answer:
+    installed_track(asked.track)
+    with lent_or_new(pool, asked.device) as workers:
+        return workers.call(asked.track, work, asked, lambda progress: on_phase(progress.phase))
 
 
-def examples_task(arguments: Mapping[str, Any], report: Report) -> list[dict[str, Any]]:
-    """Worker task: build the run's model, load its weights, predict examples of the user's own."""
-    run, dataset = _open(arguments, report)
-    chapter = chapters.get(run.record.job.chapter)
-    examples = datasets.examples(chapter.dataset, arguments["given"], chapter.features)
-    probabilities = metrics.probabilities(_logits(arguments, report, run, dataset, examples.inputs))
+@task
+def predict_examples(asked: ExamplesRequest, report: Report) -> list[Prediction]:
+    """Build the run's model, load its weights, predict examples of the user's own."""
+    run, dataset = _open(asked, report)
+    chapter = run.record.job.variant.chapter
+    examples = datasets.examples(chapter.dataset, asked.given, chapter.features)
+    probabilities = metrics.probabilities(_logits(asked, report, run, dataset, examples.inputs))
     notes = examples.notes or [""] * len(examples.names)
     return [
         _answer(name, note, row, dataset.class_names)
@@ -127,47 +164,40 @@ def examples_task(arguments: Mapping[str, Any], report: Report) -> list[dict[str
     ]
 
 
-def test_task(arguments: Mapping[str, Any], report: Report) -> None:
-    """Worker task: build the run's model, load its weights, write its predictions of the test split."""
-    run, dataset = _open(arguments, report)
+@task
+def predict_test(asked: SplitRequest, report: Report) -> None:
+    """Build the run's model, load its weights, write its predictions of the test split."""
+    run, dataset = _open(asked, report)
     if dataset.fingerprint != run.record.data.fingerprint:
         raise UserError(
             f"the data '{dataset.source}' are not those of the run: expected the fingerprint "
             f"{run.record.data.fingerprint}, found {dataset.fingerprint}; give the run's data their place back."
         )
-    logits = _logits(arguments, report, run, dataset, dataset.test.inputs)
-    write_arrays(Path(arguments["out"]), {"logits": logits, "labels": dataset.test.labels})
+    logits = _logits(asked, report, run, dataset, dataset.test.inputs)
+    write_arrays(asked.out, {"logits": logits, "labels": dataset.test.labels})
 
 
-def _open(arguments: Mapping[str, Any], report: Report) -> tuple[Run, Dataset]:
+def _open(asked: RunModel, report: Report) -> tuple[Run, Dataset]:
     """Return the run and its data, prepared for its model."""
     report("starting", {})
-    run = read(Path(arguments["folder"]))
-    job = run.record.job
-    chapter = chapters.get(job.chapter)
-    return run, chapter.data(datasets.here(chapter.dataset, job.source), chapter.configure(job.settings))
+    run = read(asked.run)
+    job, variant = run.record.job, run.record.job.variant
+    return run, variant.data(datasets.here(variant.chapter.dataset, job.source))
 
 
-def _logits(arguments: Mapping[str, Any], report: Report, run: Run, dataset: Dataset, stored: Inputs) -> np.ndarray:
-    """Return the outputs of the run's model, on the track of `arguments`, for stored inputs."""
-    job = run.record.job
-    chapter = chapters.get(job.chapter)
-    profiles.require_outputs(run.record.switched, job.track, arguments["track"])
+def _logits(asked: RunModel, report: Report, run: Run, dataset: Dataset, stored: Inputs) -> np.ndarray:
+    """Return the outputs of the run's model, on the track that is asked for, for stored inputs."""
+    job, variant = run.record.job, run.record.job.variant
+    profiles.require_outputs(run.record.switched, job.track, asked.track)
     report("building", {})
-    track = open_track(arguments["track"], arguments["device"])
-    model = track.build(chapter, chapter.configure(job.settings), job.seed, run.record.switched)
+    track = open_track(asked.track, asked.device)
+    model = track.build(whole_pair(variant), job.seed, switched=run.record.switched)
     model.load_weights(run.weights)
     report("predicting", {})
-    return in_batches(model.predict, dataset, stored, chapter.predict_batch)
+    return in_batches(model.predict, dataset, stored, variant.chapter.predict_batch)
 
 
-def _answer(given: str, note: str, probabilities: np.ndarray, class_names: Sequence[str]) -> dict[str, Any]:
+def _answer(given: str, note: str, probabilities: np.ndarray, class_names: Sequence[str]) -> Prediction:
     by_class = dict(zip(class_names, map(float, probabilities), strict=True))
     best = max(by_class, key=by_class.get)
-    return {
-        "given": given,
-        "class_name": best,
-        "probability": by_class[best],
-        "probabilities": by_class,
-        "note": note,
-    }
+    return Prediction(given, best, by_class[best], by_class, note)

@@ -1,13 +1,25 @@
 """Worker task behind `twotrack doctor`: does a track's framework really import, and what does it see?"""
 
 import time
-from collections.abc import Mapping
+from dataclasses import dataclass
 
-from twotrack.shared.track import open_track
+from twotrack.shared.workers.door import open_track
+from twotrack.shared.workers.task import task
 
 
-def probe(arguments: Mapping[str, str], report: object) -> dict[str, object]:
-    """Import and set up a track; return its device and the seconds that took."""
+@dataclass(frozen=True)
+class Probed:
+    """A track that is usable."""
+
+    device: str
+    """cpu or cuda."""
+    seconds: float
+    """That its framework took to import."""
+
+
+@task
+def probe(track: str) -> Probed:
+    """Import and set up a track."""
     start = time.perf_counter()
-    track = open_track(arguments["track"], "auto")
-    return {"device": track.device, "seconds": time.perf_counter() - start}
+    opened = open_track(track, "auto")
+    return Probed(opened.device, time.perf_counter() - start)

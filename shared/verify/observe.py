@@ -3,108 +3,122 @@
 import importlib
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import cached_property
+from math import prod
 from pathlib import Path
 from typing import Any
 
-from twotrack.shared import chapters
 from twotrack.shared.bridge import BridgeError
-from twotrack.shared.chapters.spec import Chapter
-from twotrack.shared.datasets.batches import TrainingBatches
 from twotrack.shared.errors import UserError, as_user_error
-from twotrack.shared.losses import as_targets
-from twotrack.shared.transfer import EVERYTHING
-from twotrack.shared.verify.material import Material, draw_material, draw_weights
+from twotrack.shared.harness.fitting import Step
+from twotrack.shared.probe import Probe
+from twotrack.shared.track import Precision, Track, TrackModel
+from twotrack.shared.verify.exercise import ChapterExercise, Exercise, PairExercise
+from twotrack.shared.verify.material import draw_weights
+from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.pair import Pair
-from twotrack.shared.verify.subject import Subject, open_subject
+from twotrack.shared.verify.request import LayerRequest, SideRequest, VerifyRequest
+from twotrack.shared.verify.suspects import STATISTICS
 from twotrack.shared.verify.trace import Trace, load, save
+from twotrack.shared.workers.door import open_track
+from twotrack.shared.workers.task import Report, task
 
-Report = Callable[[str, Mapping[str, object]], None]
-PRECISIONS = ("float64", "float32")
-ALL_WEIGHTS_LIMIT = 2_000_000
-"""Models above so many values keep the weights of the last training step only, to spare disk and memory."""
+KEPT_LIMIT = 2_000_000
+"""Values of the weights that are kept after every step; of the last step all weights are."""
 
 
-def observe(arguments: Mapping[str, Any], report: Report) -> dict[str, Any]:
-    """Worker task: return what one side of a pair does, in both precisions; arrays go to `folder`."""
+@task
+def observe(request: SideRequest, report: Report) -> Observation:
+    """Return what one side of a pair does, in both precisions; arrays go to the request's folder."""
     report("starting", {})
     try:
-        return _observe(arguments, report)
+        return observation(request, report)
     except BridgeError as error:
-        raise UserError(f"{arguments.get('pair') or arguments['chapter']}: {error}") from error
+        raise UserError(f"{request.verify.name}: {error}") from error
 
 
-def _observe(arguments: Mapping[str, Any], report: Report) -> dict[str, Any]:
-    pair, steps = find_pair(arguments), arguments["steps"]
-    material = _material(arguments, pair, steps)
-    traces = {}
-    for precision in PRECISIONS:
-        subject = open_subject(pair, arguments["track"], precision)
-        facts = _facts(subject, pair)
-        subject.load_weights(draw_weights({name: tuple(shape) for name, shape in facts["parameters"].items()}))
-        trace = _trace(subject, pair, material, steps, lambda phase, name=precision: report(f"{phase} {name}", {}))
-        traces[precision] = save(trace, Path(arguments["folder"]) / f"{precision}.npz")
-    return facts | {"fingerprint": material.fingerprint, "traces": traces}
+def observation(request: SideRequest, report: Report) -> Observation:
+    """Show one side; write a trace for each precision below the request's folder."""
+    exercise, track = find_exercise(request.verify), open_track(request.track, "auto")
+    folders, said = {}, {}
+    for precision in request.precisions:
+        side = Side(exercise, track, precision, lambda phase, name=precision: report(f"{phase} {name}", {}))
+        said = side.describe()
+        folders[precision] = save(side.trace(), request.folder / precision)
+    return Observation(**said, folders=folders)
 
 
-def _facts(subject: Subject, pair: Pair) -> dict[str, Any]:
-    return {
-        "parameters": {name: list(array.shape) for name, array in subject.weights().items()},
-        "without_counterpart": subject.without_counterpart(),
-        "dropout": subject.remove_dropout(),
-        "input_kinds": sorted({one.kind for one in pair.inputs.values()}),
-    } | subject.facts()
+class Side:
+    """One side of a pair in one precision, without dropout and on drawn weights."""
+
+    def __init__(self, exercise: Exercise, track: Track, precision: Precision, phase: Callable[[str], None]):
+        self._exercise, self._phase = exercise, phase
+        self.model: TrackModel = track.build(exercise.pair, 0, precision)
+        self.probe: Probe = self.model.probe()
+        self._dropout = self.probe.remove_dropout()
+        self._shapes = {name: array.shape for name, array in self.model.weights().items()}
+        self.model.load_weights(draw_weights(self._shapes))
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the side says of itself."""
+        self.model.compile(self._exercise.pair.optimizer, self._exercise.pair.learning_rates(1))
+        return {
+            "parameters": self._shapes,
+            "without_counterpart": self.probe.without_counterpart(),
+            "dropout": self._dropout,
+            "input_kinds": {spec.kind for spec in self._exercise.pair.inputs.values()},
+            "loss": self.probe.loss(),
+            "optimizer": self.probe.optimizer(),
+        }
+
+    def trace(self) -> Trace:
+        """Return what the side computes: forward, backward, and in a short training."""
+        trace, inputs = Trace(), self._exercise.inputs()
+        self._phase("forward")
+        trace.layers, _ = self.probe.trace(inputs)
+        trace.outputs = self.model.outputs(inputs)
+        shapes = [output.shape for output in trace.outputs]
+        self._phase("gradients")
+        trace.gradients = self.probe.gradients(inputs, self._exercise.targets(shapes))
+        self._phase("training")
+        rehearsal = self._exercise.rehearse(self.model, shapes, lambda step: self._keep(trace, step))
+        trace.batches, trace.validation = rehearsal.batches, rehearsal.validation
+        trace.weights[-1] = self.model.weights()
+        trace.trained_outputs = self.model.outputs(inputs)
+        return trace
+
+    def _keep(self, trace: Trace, step: Step) -> None:
+        """Keep the loss and, as far as the limit allows, the weights after a step."""
+        trace.losses.append(step.loss)
+        trace.epochs.append(step.epoch)
+        names = self._kept_at_every_step
+        trace.weights.append({name: array for name, array in self.model.weights().items() if name in names})
+
+    @cached_property
+    def _kept_at_every_step(self) -> set[str]:
+        """All weights of a small model; of a larger one those that training moves; of a large one none."""
+        moving = {name for name in self._shapes if name.rpartition(".")[2] in STATISTICS}
+        for names in (set(self._shapes), self.model.trainable_names() | moving):
+            if sum(prod(self._shapes[name]) for name in names) <= KEPT_LIMIT:
+                return names
+        return set()
 
 
-def _trace(subject: Subject, pair: Pair, material: Material, steps: int, phase: Callable[[str], None]) -> Trace:
-    trace = Trace()
-    start = subject.weights()
-    phase("forward")
-    trace.layers, trace.outputs = subject.trace_layers(material.inputs[0])
-    shapes = [output.shape for output in trace.outputs]
-    phase("gradients")
-    trace.gradients = subject.gradients(material.inputs[0], material.targets(0, shapes, pair.target))
-    subject.load_weights(start)
-    phase("training")
-    subject.start_training(steps)
-    keep_all = sum(array.size for array in start.values()) <= ALL_WEIGHTS_LIMIT
-    for step in range(steps):
-        loss = subject.train_step(material.inputs[step], material.targets(step, shapes, pair.target))
-        trace.losses.append(loss)
-        trace.weights.append(subject.weights() if keep_all or step == steps - 1 else {})
-    return trace
+@task
+def isolate(request: LayerRequest) -> Path:
+    """Run one layer alone on the inputs that the other side's got; return the folder of a trace."""
+    side = Side(find_exercise(request.verify), open_track(request.track, "auto"), "float64", lambda _: None)
+    layer = load(request.reference).layers[request.number]
+    outputs = side.probe.run_layer(request.path, layer.inputs)
+    return save(Trace(outputs=outputs), request.folder / "alone")
 
 
-def isolate(arguments: Mapping[str, Any], report: Report) -> dict[str, Any]:
-    """Worker task: run one Keras layer alone on the inputs that torch's layer got; arrays go to `folder`."""
-    subject = open_subject(find_pair(arguments), arguments["track"], "float64")
-    shapes = {name: array.shape for name, array in subject.weights().items()}
-    subject.load_weights(draw_weights(shapes))
-    layer = load(arguments["reference"]).layers[arguments["layer"]]
-    outputs = subject.run_layer(arguments["path"], layer.inputs)
-    return save(Trace(outputs=outputs), Path(arguments["folder"]) / "isolated.npz")
-
-
-def find_pair(arguments: Mapping[str, Any]) -> Pair:
-    """Return the chapter's pair, or the user's own at "module:NAME"."""
-    if "chapter" in arguments:
-        return chapter_pair(chapters.get(arguments["chapter"]), arguments["settings"], arguments["recipe"])
-    return user_pair(arguments["pair"])
-
-
-def chapter_pair(chapter: Chapter, settings: Mapping[str, str], recipe_name: str) -> Pair:
-    """Return both tracks' models of a chapter as a pair."""
-    config, recipe = chapter.configure(settings), chapter.recipe(recipe_name, settings)
-    return Pair(
-        keras=lambda: importlib.import_module(f"twotrack.keras_track.models.{chapter.slug}").build(config),
-        torch=lambda: importlib.import_module(f"twotrack.torch_track.models.{chapter.slug}").build(config),
-        input_shape=chapter.inputs(config),
-        loss=chapter.loss,
-        optimizer=recipe.optimizer,
-        schedule=recipe.schedule,
-        batch_size=16,
-        trained=chapter.transfer.prefixes(config, recipe.trained) if chapter.transfer else EVERYTHING,
-    )
+def find_exercise(request: VerifyRequest) -> Exercise:
+    """Return what a chapter's pair, or the user's own, is put through."""
+    if request.is_pair:
+        return PairExercise(user_pair(request.name))
+    return ChapterExercise(request.variant)
 
 
 def user_pair(reference: str) -> Pair:
@@ -118,15 +132,3 @@ def user_pair(reference: str) -> Pair:
         kind = "nothing" if found is None else f"a {type(found).__name__}"
         raise UserError(f"'{reference}': expected a twotrack.shared.verify.Pair named '{attribute}', found {kind}.")
     return found
-
-
-def _material(arguments: Mapping[str, Any], pair: Pair, steps: int) -> Material:
-    if "chapter" not in arguments:
-        return draw_material(pair, steps)
-    chapter = chapters.get(arguments["chapter"])
-    dataset = chapter.data(config=chapter.configure(arguments["settings"]))
-    batches = TrainingBatches(dataset, dataset.train, pair.batch_size, 0).epoch(0)
-    chosen = [next(batches) for _ in range(steps)]
-    return Material(
-        [dict(batch.inputs) for batch in chosen], [as_targets(chapter.loss, batch.labels) for batch in chosen]
-    )

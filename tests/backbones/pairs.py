@@ -62,7 +62,7 @@ def fine_tuned_pair(size: int) -> Pair:
         return nn.Sequential(OrderedDict(base=build(EFFICIENTNET, 0), head=head))
 
     trained = ("head.", "base.block1.", "base.head_conv.", "base.head_bn.")
-    return Pair(build_keras, build_torch, (size, size, 3), "cross_entropy", SGD(0.01), trained=trained, batch_size=4)
+    return Pair(build_keras, build_torch, (size, size, 3), "cross_entropy", SGD(0.01), trainable=trained, batch_size=4)
 
 
 # One side odd and one even at every stride: 33, 17, 9 and 48, 24, 12.

@@ -3,7 +3,7 @@
 Arrays travel in .npy and .npz files. Images are normalised already: (batch, height, width, 3).
 """
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
@@ -12,18 +12,58 @@ import numpy as np
 from tests.optimizers.tasks import keras_float64
 from twotrack.shared.backbones import open_backbone
 from twotrack.shared.backbones.spec import Backbone
-from twotrack.shared.track import open_track
+from twotrack.shared.workers.door import open_track
+from twotrack.shared.workers.task import task
 
-Arguments = Mapping[str, Any]
+
+@dataclass(frozen=True)
+class Logits:
+    """A track's network, and the files of images and logits."""
+
+    track: str
+    precision: str
+    images: str
+    out: str
+    backbone: str
+    weights: str
 
 
-def logits(arguments: Arguments, report: object) -> None:
+@dataclass(frozen=True)
+class OnImages:
+    """A state_dict in a file, and the files of images and logits."""
+
+    state: str
+    images: str
+    out: str
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A .safetensors file, and the file of torch that it becomes."""
+
+    state: str
+    out: str
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network of transformers, and where it and its logits on images go."""
+
+    kind: str
+    settings: dict[str, Any]
+    folder: str
+    images: str
+    out: str
+
+
+@task
+def logits(asked: Logits) -> None:
     """Write what the track's network, with its classifier, makes of the images."""
-    open_track(arguments["track"], "cpu")
-    backbone = open_backbone(arguments["backbone"], arguments["weights"])
-    images = np.load(arguments["images"]).astype(arguments["precision"])
-    compute = _torch_logits if arguments["track"] == "torch" else _keras_logits
-    np.save(arguments["out"], compute(backbone, images))
+    open_track(asked.track, "cpu")
+    backbone = open_backbone(asked.backbone, asked.weights)
+    images = np.load(asked.images).astype(asked.precision)
+    compute = _torch_logits if asked.track == "torch" else _keras_logits
+    np.save(asked.out, compute(backbone, images))
 
 
 def _keras_logits(backbone: Backbone, images: np.ndarray) -> np.ndarray:
@@ -62,11 +102,12 @@ def _channels_first(images: np.ndarray) -> Any:
     return torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
 
 
-def variable_paths(arguments: Arguments, report: object) -> list[str]:
+@task
+def variable_paths(backbone: str) -> list[str]:
     """Return what Keras calls the variables of the whole network, or of a ViT with two blocks."""
     from tests.backbones.pairs import VIT
 
-    name = arguments["backbone"]
+    name = backbone
     two_blocks = VIT.model_copy(update={"num_hidden_layers": 2})
     architecture = two_blocks if name == "vit" else open_backbone(name, "none").architecture
     model = import_module(f"twotrack.keras_track.backbones.{name}").build(architecture, 3)
@@ -76,7 +117,8 @@ def variable_paths(arguments: Arguments, report: object) -> list[str]:
 # === Independent of the tracks ===
 
 
-def resnet18_by_hand(arguments: Arguments, report: object) -> None:
+@task
+def resnet18_by_hand(asked: OnImages) -> None:
     """Write the logits of a state_dict in torchvision's names by torch.nn.functional, in float64.
 
     As the paper draws it (He et al. 2016, figure 5 and table 1), with the shortcut of option B.
@@ -84,7 +126,7 @@ def resnet18_by_hand(arguments: Arguments, report: object) -> None:
     from safetensors.torch import load_file
     from torch.nn import functional
 
-    state = {name: tensor.double() for name, tensor in load_file(arguments["state"]).items()}
+    state = {name: tensor.double() for name, tensor in load_file(asked.state).items()}
 
     def conv_bn(x: Any, conv: str, norm: str, stride: int, padding: int) -> Any:
         x = functional.conv2d(x, state[f"{conv}.weight"], stride=stride, padding=padding)
@@ -93,7 +135,7 @@ def resnet18_by_hand(arguments: Arguments, report: object) -> None:
         )
         return (x - mean) / (variance + 1e-5).sqrt() * weight + bias
 
-    x = conv_bn(_channels_first(np.load(arguments["images"]).astype(np.float64)), "conv1", "bn1", 2, 3).clamp(min=0)
+    x = conv_bn(_channels_first(np.load(asked.images).astype(np.float64)), "conv1", "bn1", 2, 3).clamp(min=0)
     x = functional.max_pool2d(x, 3, 2, 1)
     for stage in range(1, 5):
         for number in range(2):
@@ -104,44 +146,48 @@ def resnet18_by_hand(arguments: Arguments, report: object) -> None:
             shortcut = conv_bn(x, f"{path}.downsample.0", f"{path}.downsample.1", stride, 0) if has_shortcut else x
             x = (y + shortcut).clamp(min=0)
     features = x.mean(dim=(2, 3))
-    np.save(arguments["out"], (features @ state["fc.weight"].T + state["fc.bias"]).numpy())
+    np.save(asked.out, (features @ state["fc.weight"].T + state["fc.bias"]).numpy())
 
 
-def load_unchanged(arguments: Arguments, report: object) -> list[int]:
+@task
+def load_unchanged(state: str) -> list[int]:
     """Load a state_dict strictly into the torch track's ResNet-18; return how many tensors and parameters it has."""
     import torch
 
     from twotrack.torch_track import backbones
 
-    state = torch.load(arguments["state"], weights_only=True)
+    state = torch.load(state, weights_only=True)
     module = backbones.build(open_backbone("resnet18", "none"), 1000)
     module.load_state_dict(state, strict=True)
     return [len(module.state_dict()), sum(parameter.numel() for parameter in module.parameters())]
 
 
-def save_state(arguments: Arguments, report: object) -> None:
+@task
+def save_state(asked: Saved) -> None:
     """Write a .safetensors file as torch writes a state_dict."""
     import torch
     from safetensors.torch import load_file
 
-    torch.save(load_file(arguments["state"]), arguments["out"])
+    torch.save(load_file(asked.state), asked.out)
 
 
-def save_code(arguments: Arguments, report: object) -> None:
+@task
+def save_code(out: str) -> None:
     """Write a whole module, which is code, where a state_dict is expected."""
     import torch
 
-    torch.save(torch.nn.Linear(2, 2), arguments["out"])
+    torch.save(torch.nn.Linear(2, 2), out)
 
 
-def transformers_network(arguments: Arguments, report: object) -> None:
+@task
+def transformers_network(asked: Network) -> None:
     """Let transformers write a network with random weights into a folder, and its logits in float64."""
     import torch
     from transformers import ResNetConfig, ResNetForImageClassification, ViTConfig, ViTForImageClassification
 
     torch.manual_seed(0)
-    settings = {"num_labels": 5, **arguments["settings"]}
-    if arguments["kind"] == "vit":
+    settings = {"num_labels": 5, **asked.settings}
+    if asked.kind == "vit":
         model = ViTForImageClassification(ViTConfig(**settings, attn_implementation="sdpa"))
     else:
         model = ResNetForImageClassification(ResNetConfig(**settings))
@@ -150,6 +196,6 @@ def transformers_network(arguments: Arguments, report: object) -> None:
             if tensor.is_floating_point():  # nothing that can be left out is zero or one
                 scale = 0.5 if tensor.ndim < 2 else tensor[0].numel() ** -0.5
                 tensor.normal_(0.0, scale).add_(1.0 if name.endswith(("var", "normalization.weight")) else 0.0).abs_()
-        model.save_pretrained(arguments["folder"])
-        images = _channels_first(np.load(arguments["images"]).astype(np.float64))
-        np.save(arguments["out"], model.double().eval()(images).logits.numpy())
+        model.save_pretrained(asked.folder)
+        images = _channels_first(np.load(asked.images).astype(np.float64))
+        np.save(asked.out, model.double().eval()(images).logits.numpy())

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from safetensors.numpy import save_file
 
+from tests.backbones import tasks
 from twotrack.shared.backbones import open_backbone
 from twotrack.shared.track import TRACKS
 
@@ -31,7 +32,7 @@ def relative(ours: np.ndarray, theirs: np.ndarray) -> float:
 def logits_of(workers, folder: Path, track: str, images: np.ndarray, precision: str, **asked: str) -> np.ndarray:
     files = {"images": str(folder / "images.npy"), "out": str(folder / "out.npy")}
     np.save(files["images"], images)
-    workers.call(track, "tests.backbones.tasks:logits", track=track, precision=precision, **files, **asked)
+    workers.call(track, tasks.logits, tasks.Logits(track=track, precision=precision, **files, **asked))
     return np.load(files["out"])
 
 
@@ -104,7 +105,7 @@ def checkpoint(workers, tmp_path_factory: pytest.TempPathFactory) -> dict[str, P
     folder, generator = tmp_path_factory.mktemp("resnet18"), np.random.default_rng(0)
     files = {"safetensors": folder / "own.safetensors", "pth": folder / "own.pth"}
     save_file({name: made_up(name, shape, generator) for name, shape in TORCHVISION.items()}, files["safetensors"])
-    workers.call("torch", "tests.backbones.tasks:save_state", state=str(files["safetensors"]), out=str(files["pth"]))
+    workers.call("torch", tasks.save_state, tasks.Saved(state=str(files["safetensors"]), out=str(files["pth"])))
     return files
 
 
@@ -135,7 +136,7 @@ def test_the_fixture_has_the_parameters_of_the_paper_and_of_torchvision():
 
 
 def test_the_torch_module_loads_torchvisions_state_dict_unchanged(workers, checkpoint: dict[str, Path]):
-    found = workers.call("torch", "tests.backbones.tasks:load_unchanged", state=str(checkpoint["pth"]))
+    found = workers.call("torch", tasks.load_unchanged, str(checkpoint["pth"]))
 
     assert found == [122, 11_689_512]
 
@@ -145,7 +146,7 @@ def test_a_checkpoint_gives_the_function_written_by_hand(workers, checkpoint, im
     asked = {"images": str(tmp_path / "images.npy"), "out": str(tmp_path / "hand.npy")}
     np.save(asked["images"], images)
     state = str(checkpoint["safetensors"])
-    workers.call("torch", "tests.backbones.tasks:resnet18_by_hand", state=state, **asked)
+    workers.call("torch", tasks.resnet18_by_hand, tasks.OnImages(state=state, **asked))
 
     ours = logits_of(workers, tmp_path, track, images, "float64", backbone="resnet18", weights=state)
 
@@ -203,7 +204,7 @@ def test_a_folder_gives_the_logits_of_transformers(
     images = np.random.default_rng(2).normal(size=(3, *size, 3))
     asked = {"folder": str(tmp_path / "own"), "images": str(tmp_path / "images.npy"), "out": str(tmp_path / "own.npy")}
     np.save(asked["images"], images)
-    workers.call("torch", "tests.backbones.tasks:transformers_network", kind=kind, settings=settings, **asked)
+    workers.call("torch", tasks.transformers_network, tasks.Network(kind=kind, settings=settings, **asked))
 
     ours = logits_of(workers, tmp_path, track, images, "float64", backbone=backbone, weights=asked["folder"])
 

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from tests.backbones import tasks
 from tests.backbones.refusals import refusal
 from tests.cli.test_imports import FRAMEWORKS
 from tests.support.command_line import python
 from twotrack.shared.backbones import efficientnet_lite0, files, open_backbone, resnet18
+from twotrack.shared.backbones.files import Conversion, convert_state
 from twotrack.shared.backbones.spec import Backbone
 from twotrack.shared.bridge import rules
 from twotrack.shared.errors import UserError
@@ -223,25 +225,20 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path):
 
 
 def test_a_torch_file_with_code_in_it_is_refused(workers, tmp_path: Path):
-    asked = {"path": str(tmp_path / "own.pth"), "out": str(tmp_path / "own.safetensors")}
-    workers.call("torch", "tests.backbones.tasks:save_code", out=asked["path"])
+    files = Conversion(tmp_path / "own.pth", tmp_path / "own.safetensors")
+    workers.call("torch", tasks.save_code, str(files.path))
 
     with pytest.raises(UserError, match="would run code when loaded"):
-        workers.call("torch", "twotrack.shared.backbones.files:convert_task", **asked)
+        workers.call("torch", convert_state, files)
 
-    assert not Path(asked["out"]).exists()
+    assert not files.out.exists()
 
 
 def test_a_damaged_torch_file_is_refused(workers, tmp_path: Path):
     (tmp_path / "own.pth").write_bytes(b"PK\x03\x04" + b"\0" * 100)
 
     with pytest.raises(UserError, match="is damaged or no torch checkpoint"):
-        workers.call(
-            "torch",
-            "twotrack.shared.backbones.files:convert_task",
-            path=str(tmp_path / "own.pth"),
-            out=str(tmp_path / "own.safetensors"),
-        )
+        workers.call("torch", convert_state, Conversion(tmp_path / "own.pth", tmp_path / "own.safetensors"))
 
 
 # === Folders of ViTs ===

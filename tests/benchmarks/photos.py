@@ -11,23 +11,20 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from twotrack.shared import datasets
+from tests.benchmarks.feeding_photos import BATCH_SIZE, feed
 from twotrack.shared.datasets.augment import Augment
-from twotrack.shared.datasets.batches import TrainingBatches
-from twotrack.shared.datasets.files import DataFile
 from twotrack.shared.datasets.pictures import EFFICIENTNET
 from twotrack.shared.harness.comparison import find_source
-from twotrack.shared.harness.environment import peak_resident_bytes
-from twotrack.shared.harness.processes import Worker
+from twotrack.shared.workers.processes import Worker
 
-CLASSES, ORIGINALS, BATCH_SIZE, REPEATS = 5, 40, 32, 20
+CLASSES, ORIGINALS, REPEATS = 5, 40, 20
 
 
 def write_photos(folder: Path, count: int) -> None:
@@ -39,27 +36,6 @@ def write_photos(folder: Path, count: int) -> None:
         place = folder / "photos" / f"class{number % CLASSES}"
         place.mkdir(parents=True, exist_ok=True)
         os.link(folder / f"{number % ORIGINALS}.jpg", place / f"{number}.jpg")
-
-
-def feed(arguments: Mapping[str, str], report: object) -> dict[str, float]:
-    """Worker task: load the photos as a run does, hash them and go through an epoch."""
-    start = time.perf_counter()
-    file = DataFile(Path(arguments["path"]), arguments["sha256"], "run it again")
-    dataset = datasets.load("shop", datasets.Source("images:photos", file))
-    loaded = time.perf_counter()
-    dataset.fingerprint  # noqa: B018 - what a run record needs
-    hashed = time.perf_counter()
-    augmented = replace(dataset, augment=Augment())
-    batches = TrainingBatches(augmented, augmented.train, BATCH_SIZE, 0)
-    for _ in batches.epoch(0):
-        pass
-    epoch = time.perf_counter() - hashed
-    return {
-        "load": loaded - start,
-        "fingerprint": hashed - loaded,
-        "batch": epoch / len(batches),
-        "peak": peak_resident_bytes(),
-    }
 
 
 def milliseconds(work: Callable[[], object]) -> str:
@@ -101,12 +77,10 @@ def time_photos(folder: Path, count: int) -> None:
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
     print(f"peak memory while decoding: {peak / 1e6:,.0f} MB; file {source.file.path.stat().st_size / 1e6:,.0f} MB")
     with Worker(None, "cpu") as worker:
-        found = worker.call(
-            "tests.benchmarks.photos:feed", {"path": str(source.file.path), "sha256": source.file.sha256}
-        )
+        found = worker.call(feed, source.file)
     print(
-        f"load {found['load']:.1f} s, fingerprint {found['fingerprint']:.1f} s, batch of {BATCH_SIZE} "
-        f"{1e3 * found['batch']:.1f} ms, peak memory {found['peak'] / 1e6:,.0f} MB"
+        f"load {found.load:.1f} s, fingerprint {found.fingerprint:.1f} s, batch of {BATCH_SIZE} "
+        f"{1e3 * found.batch:.1f} ms, peak memory {found.peak / 1e6:,.0f} MB"
     )
 
 

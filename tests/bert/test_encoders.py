@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from tests.bert import tasks
 from twotrack.shared import bert
 from twotrack.shared.bert.folder import open_folder
 from twotrack.shared.bert.tokens import Tokenise
@@ -16,7 +17,8 @@ from twotrack.shared.datasets import reviews
 from twotrack.shared.datasets.files import Source
 from twotrack.shared.inputs import ONLY
 from twotrack.shared.track import TRACKS
-from twotrack.shared.verify.ladder import Ladder, Subject
+from twotrack.shared.verify.ladder import Ladder
+from twotrack.shared.verify.request import VerifyRequest
 
 KERAS_TRACKS = [track for track in TRACKS if track != "torch"]
 REVIEWS = 6
@@ -36,10 +38,10 @@ def relative(ours: np.ndarray, theirs: np.ndarray) -> float:
 
 @pytest.mark.parametrize("name", ["EXACT", "APPROXIMATE"])
 def test_parameters_states_gradients_and_training_are_the_same_on_every_backend(name: str, ladder: Ladder):
-    results = ladder.climb(Subject(f"tests.bert.pairs:{name}"), lambda *_: None)
+    results = ladder.climb(VerifyRequest(name=f"tests.bert.pairs:{name}"), lambda *_: None)
 
-    assert {result.track: result.verdicts[-1].detail for result in results if not result.passed} == {}
-    assert [len(result.verdicts) for result in results] == [5, 5, 5]
+    assert {result.track: result.rungs[-1].detail for result in results if not result.passed} == {}
+    assert [len(result.rungs) for result in results] == [5, 5, 5]
 
 
 # === MiniLM on real reviews ===
@@ -67,8 +69,7 @@ def states(workers, inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> M
 
 def states_of(workers, track: str, precision: str, inputs: Path, folder: Path, weights: str = bert.DEFAULT) -> States:
     out = folder / f"{track.replace(':', '-')}.{precision}.npz"
-    asked = {"track": track, "folder": weights, "precision": precision, "inputs": str(inputs), "out": str(out)}
-    workers.call(track, "tests.bert.tasks:states", **asked)
+    workers.call(track, tasks.states, tasks.States(track, weights, precision, str(inputs), str(out)))
     return dict(np.load(out))
 
 
@@ -87,7 +88,7 @@ def test_both_tracks_have_the_same_states_after_every_block(states, track: str, 
 def by_transformers(workers, inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> States:
     """What transformers computes in float64, having loaded the folder itself."""
     asked = {"inputs": str(inputs), "out": str(tmp_path_factory.mktemp("transformers") / "states.npz")}
-    workers.call("torch", "tests.bert.tasks:transformers_states", folder=str(open_folder().path), **asked)
+    workers.call("torch", tasks.transformers_states, tasks.OwnStates(folder=str(open_folder().path), **asked))
     return dict(np.load(asked["out"]))
 
 
@@ -107,8 +108,8 @@ def by_keras_hub(workers, inputs: Path, tmp_path_factory: pytest.TempPathFactory
     """Weights and last states of keras_hub's BertBackbone, which loaded the folder itself."""
     folder = tmp_path_factory.mktemp("keras_hub")
     files = {"weights": folder / "weights.safetensors", "out": folder / "states.npy"}
-    asked = {"folder": str(open_folder().path), "inputs": str(inputs)} | {name: str(one) for name, one in files.items()}
-    workers.call("keras:tensorflow", "tests.bert.tasks:keras_hub_encoder", **asked)
+    asked = tasks.OwnEncoder(str(open_folder().path), str(inputs), str(files["out"]), str(files["weights"]))
+    workers.call("keras:tensorflow", tasks.keras_hub_encoder, asked)
     return files
 
 
@@ -154,8 +155,7 @@ def test_pretrained_weights_come_back_bit_equal_from_torch_and_from_keras(worker
     save_file(expected, files[0])
 
     for track, start, out in zip(("torch", "keras:tensorflow"), files, files[1:], strict=False):
-        asked = {"track": track, "folder": bert.DEFAULT, "start": str(start), "out": str(out)}
-        workers.call(track, "tests.bert.tasks:through", **asked)
+        workers.call(track, tasks.through, tasks.Through(track, bert.DEFAULT, str(start), str(out)))
         found = load_file(out)
         assert set(found) == set(expected)
         assert all(found[name].tobytes() == array.tobytes() for name, array in expected.items())

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.bert import folders
+from tests.bert import folders, tasks
 from twotrack.shared import bert
 from twotrack.shared.bert.folder import open_folder
 from twotrack.shared.bert.tokens import Tokenise, open_tokenizer
@@ -43,10 +43,10 @@ def reference(workers, published: list[str], tmp_path_factory: pytest.TempPathFa
     """The ids that the frameworks' own tokenizers give the odd texts, and the reviews without markup, uncut."""
     file = tmp_path_factory.mktemp("texts") / "texts.json"
     file.write_text(json.dumps([*ODD, *SPECIAL, *map(texts.plain, published)]))
-    asked = {"texts": str(file), "folder": str(open_folder().path)}
+    asked = tasks.Texts(str(file), str(open_folder().path))
     return {
-        "transformers": workers.call("torch", "tests.bert.tasks:transformers_tokens", **asked),
-        "keras_hub": workers.call("keras:tensorflow", "tests.bert.tasks:keras_hub_tokens", **asked),
+        "transformers": workers.call("torch", tasks.transformers_tokens, asked),
+        "keras_hub": workers.call("keras:tensorflow", tasks.keras_hub_tokens, asked),
     }
 
 

@@ -1,6 +1,6 @@
-"""Worker tasks: single facts about the Keras side of the bridge."""
+"""Single facts about the Keras side of the bridge."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -11,10 +11,8 @@ from tests.bridge.keras_models import Subclassed
 from twotrack.keras_track import weights
 from twotrack.shared.bridge import BridgeError
 
-Arguments = Mapping[str, Any]
 
-
-def refusals(arguments: Arguments, report: object) -> dict[str, str | None]:
+def refusals() -> dict[str, str | None]:
     """Return the message of every call that must be refused."""
     model = keras.Sequential([keras.Input((6,)), layers.Dense(3, name="dense")], name="model")
     good = weights.weights(model)
@@ -60,7 +58,7 @@ def _message(call: Callable[[], object]) -> str | None:
     return None
 
 
-def paths(arguments: Arguments, report: object) -> list[list[str]]:
+def paths() -> list[list[str]]:
     """Return path and type of every layer of a model with layers inside layers."""
     inputs = keras.Input((5, 4))
     x = layers.Bidirectional(layers.LSTM(3, return_sequences=True), name="both")(inputs)
@@ -72,7 +70,7 @@ def paths(arguments: Arguments, report: object) -> list[list[str]]:
     return [[path, type(layer).__name__] for path, layer in found if not isinstance(layer, layers.InputLayer)]
 
 
-def names(arguments: Arguments, report: object) -> dict[str, list[str]]:
+def names() -> dict[str, list[str]]:
     """Return the canonical names of models, and which are trainable."""
     shared = layers.Dense(4, name="shared")
     twice = keras.Sequential([keras.Input((4,)), shared, layers.Dropout(0.5), shared], name="model")
@@ -88,7 +86,7 @@ def names(arguments: Arguments, report: object) -> dict[str, list[str]]:
     }
 
 
-def types(arguments: Arguments, report: object) -> dict[str, Any]:
+def types() -> dict[str, Any]:
     """Return the types of canonical weights, and a float64 value after loading it into float32."""
     found = {}
     for policy in ("float16", "bfloat16", "float32", "float64"):
@@ -99,3 +97,6 @@ def types(arguments: Arguments, report: object) -> dict[str, Any]:
     weights.load_weights(single, {"dense.kernel": np.full((1, 1), 1 / 3), "dense.bias": np.full(1, 1 / 3)})
     kernel = weights.weights(single)["dense.kernel"]
     return found | {"loaded": kernel.item(), "loaded type": str(kernel.dtype)}
+
+
+FACTS: dict[str, Callable[[], Any]] = {"refusals": refusals, "paths": paths, "names": names, "types": types}

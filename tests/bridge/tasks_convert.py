@@ -1,22 +1,34 @@
 """Worker tasks that make the files that `twotrack convert` gets. The model is mnist_cnn, small."""
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from twotrack.shared import chapters
+from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.inputs import ONLY
-from twotrack.shared.track import open_track
+from twotrack.shared.workers.door import open_track
+from twotrack.shared.workers.task import task
 
-Arguments = Mapping[str, Any]
+
+@dataclass(frozen=True)
+class Outputs:
+    """A track, a file of its framework, and the files of inputs and outputs."""
+
+    track: str
+    path: Path
+    inputs: Path
+    out: Path
+
+
 SETTINGS = {"filters": "2", "hidden_size": "5"}
 
 
 def _model(track: str) -> Any:
     chapter = chapters.get("mnist_cnn")
-    return open_track(track, "cpu").build(chapter, chapter.configure(SETTINGS), seed=0)
+    return open_track(track, "cpu").build(whole_pair(chapter.variant(settings=SETTINGS)), seed=0)
 
 
 class Code:
@@ -26,12 +38,12 @@ class Code:
         return print, ("ran",)
 
 
-def torch_files(arguments: Arguments, report: object) -> None:
+@task
+def torch_files(folder: Path) -> None:
     """Write good and bad torch checkpoints, all of the same random weights."""
     import torch
     from safetensors.torch import save_file
 
-    folder = Path(arguments["folder"])
     torch.manual_seed(3)
     state = _model("torch").module.state_dict()
     save_file(state, folder / "good.safetensors")
@@ -52,12 +64,12 @@ def torch_files(arguments: Arguments, report: object) -> None:
     (folder / "cut.pt").write_bytes((folder / "good.pt").read_bytes()[:2000])
 
 
-def keras_files(arguments: Arguments, report: object) -> None:
+@task
+def keras_files(folder: Path) -> None:
     """Write good and bad Keras files."""
     import h5py
     import keras
 
-    folder = Path(arguments["folder"])
     keras.utils.set_random_seed(4)
     model = _model("keras:tensorflow").model
     model.save_weights(folder / "good.weights.h5")
@@ -83,9 +95,10 @@ def keras_files(arguments: Arguments, report: object) -> None:
     (folder / "garbage.keras").write_bytes(b"hello world")
 
 
-def predict(arguments: Arguments, report: object) -> None:
+@task
+def predict(asked: Outputs) -> None:
     """Load a file the framework's own way into a fresh model; write its outputs."""
-    track, path = arguments["track"], Path(arguments["path"])
+    track, path = asked.track, asked.path
     model = _model(track)
     if track == "torch":
         import torch
@@ -95,4 +108,4 @@ def predict(arguments: Arguments, report: object) -> None:
         model.module.load_state_dict(state)
     else:
         model.model.load_weights(path)
-    np.save(arguments["out"], model.predict({ONLY: np.load(arguments["inputs"])}))
+    np.save(asked.out, model.predict({ONLY: np.load(asked.inputs)}))

@@ -9,13 +9,18 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from tests.bridge.tasks_convert import SETTINGS
+from tests.bridge import tasks_convert
+from tests.bridge.tasks_convert import SETTINGS, Outputs
+from tests.support.pools import Unused
+from twotrack.shared import chapters
 from twotrack.shared.cli import main
 from twotrack.shared.errors import UserError
 from twotrack.shared.harness import convert as converting
 from twotrack.shared.harness.comparison import Request, plan, run_jobs
+from twotrack.shared.workers.pool import WorkerPool
 
 KERAS = "keras:tensorflow"
+MODEL = chapters.get("mnist_cnn").variant(settings=SETTINGS)
 SET = [part for key, value in SETTINGS.items() for part in ("--set", f"{key}={value}")]
 
 
@@ -23,8 +28,8 @@ SET = [part for key, value in SETTINGS.items() for part in ("--set", f"{key}={va
 def files(workers, tmp_path_factory) -> Path:
     """Folder with good and bad files of both frameworks."""
     folder = tmp_path_factory.mktemp("files")
-    workers.call("torch", "tests.bridge.tasks_convert:torch_files", folder=str(folder))
-    workers.call(KERAS, "tests.bridge.tasks_convert:keras_files", folder=str(folder))
+    workers.call("torch", tasks_convert.torch_files, folder)
+    workers.call(KERAS, tasks_convert.keras_files, folder)
     np.save(folder / "inputs.npy", np.random.default_rng(0).random((8, 28, 28, 1), np.float32))
     return folder
 
@@ -42,10 +47,10 @@ def run(tmp_path_factory) -> Path:
 def twotrack(monkeypatch, capsys):
     """Run the command line in this process; return exit code, stdout and stderr."""
 
-    def run(*arguments: object) -> tuple[int, str, str]:
+    def run(*arguments: object, workers: WorkerPool | None = None) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["twotrack", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
-            main()
+            main(workers)
         return ended.value.code or 0, *capsys.readouterr()
 
     return run
@@ -57,15 +62,8 @@ def read(workers, files, tmp_path):
 
     def read(name: str) -> tuple[dict[str, np.ndarray], list[str]]:
         track = "torch" if name.endswith((".pt", ".safetensors")) else KERAS
-        paths = {"path": str(files / name), "canonical": str(tmp_path / "canonical")}
-        notes = workers.call(
-            track,
-            "twotrack.shared.harness.convert:read_task",
-            track=track,
-            chapter="mnist_cnn",
-            settings=SETTINGS,
-            **paths,
-        )
+        asked = converting.Files(track, MODEL, files / name, tmp_path / "canonical")
+        notes = workers.call(track, converting.read_weights, asked)
         return load_file(tmp_path / "canonical"), notes
 
     return read
@@ -78,15 +76,8 @@ def write(workers, tmp_path):
     def write(canonical: dict[str, np.ndarray], name: str) -> Path:
         track = "torch" if name.endswith((".pt", ".safetensors")) else KERAS
         save_file(canonical, tmp_path / "given")
-        paths = {"path": str(tmp_path / name), "canonical": str(tmp_path / "given")}
-        workers.call(
-            track,
-            "twotrack.shared.harness.convert:write_task",
-            track=track,
-            chapter="mnist_cnn",
-            settings=SETTINGS,
-            **paths,
-        )
+        asked = converting.Files(track, MODEL, tmp_path / name, tmp_path / "given")
+        workers.call(track, converting.write_weights, asked)
         return tmp_path / name
 
     return write
@@ -99,8 +90,7 @@ def predict(workers, files, tmp_path):
     def predict(path: Path) -> np.ndarray:
         track = "torch" if path.name.endswith((".pt", ".safetensors")) else KERAS
         out = tmp_path / "outputs.npy"
-        plain = {"path": str(path), "inputs": str(files / "inputs.npy"), "out": str(out)}
-        workers.call(track, "tests.bridge.tasks_convert:predict", track=track, **plain)
+        workers.call(track, tasks_convert.predict, Outputs(track, path, files / "inputs.npy", out))
         return np.load(out)
 
     return predict
@@ -238,24 +228,22 @@ def test_a_file_that_does_not_serve_is_refused_in_one_line(read, files, name, ex
     ],
 )
 def test_what_cannot_be_done_is_refused_before_a_framework_starts(
-    twotrack, files, tmp_path, monkeypatch, weights, options, expected
+    twotrack, files, tmp_path, weights, options, expected
 ):
-    monkeypatch.delattr(converting, "Worker")
     asked = {"--chapter": "mnist_cnn", "--to": "keras", "--out": "{out}/a.weights.h5"} | options
     places = {"out": tmp_path, "files": files}
     given = [part for key, value in asked.items() for part in (key, value.format(**places))]
-    code, out, err = twotrack("convert", files / weights, *given)
+    code, out, err = twotrack("convert", files / weights, *given, workers=Unused())
     assert (code, out) == (2, "")
     assert err.startswith(f"error: {expected.format(**places)}")
     assert err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_run_of_another_chapter_is_refused(run, tmp_path, monkeypatch):
-    monkeypatch.delattr(converting, "Worker")
+def test_a_run_of_another_chapter_is_refused(run, tmp_path):
     request = converting.Request(run, "churn_mlp", {}, "torch", tmp_path / "a.pt")
     with pytest.raises(UserError, match="holds weights of the chapter 'mnist_cnn', not of 'churn_mlp'"):
-        converting.convert(request, lambda _: None)
+        converting.convert(request, lambda _: None, Unused())
 
 
 def test_a_missing_framework_is_named_with_its_install_line(files, tmp_path, monkeypatch):

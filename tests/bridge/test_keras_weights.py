@@ -2,11 +2,13 @@
 
 import pytest
 
+from tests.bridge import tasks
+
 
 @pytest.fixture(scope="session")
 def keras(workers):
     """Return facts by name from the Keras worker."""
-    return lambda fact: workers.call("keras:tensorflow", f"tests.bridge.keras_facts:{fact}")
+    return lambda fact: workers.call("keras:tensorflow", tasks.keras_fact, fact)
 
 
 @pytest.fixture(scope="session")

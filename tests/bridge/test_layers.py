@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from tests.bridge import tasks
 from tests.bridge.cases import CASES, draw_weights
 
 TORCH, KERAS = "torch", "keras:tensorflow"
@@ -27,15 +28,15 @@ class Both(NamedTuple):
 def computed(workers, tmp_path_factory) -> dict[str, Both]:
     """What both tracks computed, for every case, from random weights and inputs."""
     folder = tmp_path_factory.mktemp("layers")
-    shapes = workers.call(TORCH, "tests.bridge.tasks_torch:describe")
+    shapes = workers.call(TORCH, tasks.describe, None)
     given = {name: draw_weights(shapes[name], seed=3) for name in CASES}
     for name, case in CASES.items():
         inputs = case.draw(np.random.default_rng(4))
         np.savez(
             folder / f"{name}.given.npz", **given[name], **{f"input{number}": one for number, one in enumerate(inputs)}
         )
-    for track, side in ((TORCH, "torch"), (KERAS, "keras")):
-        ran = workers.call(track, f"tests.bridge.tasks_{side}:run", folder=str(folder))
+    for track, run in ((TORCH, tasks.run_torch), (KERAS, tasks.run_keras)):
+        ran = workers.call(track, run, folder)
         assert list(ran) == list(CASES)
     return {name: Both(given[name], _read(folder, name, "torch"), _read(folder, name, "keras")) for name in CASES}
 

@@ -4,16 +4,17 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from tests.bridge import tasks
 from tests.bridge.cases import CASES
 
 
 @pytest.fixture(scope="session", params=["safetensors", "pt"])
 def folder(request, workers, tmp_path_factory):
     folder = tmp_path_factory.mktemp("round_trip")
-    files = {"folder": str(folder), "extension": request.param}
-    workers.call("torch", "tests.bridge.tasks_torch:write_checkpoints", **files)
-    workers.call("keras:tensorflow", "tests.bridge.tasks_keras:through_files", **files)
-    workers.call("torch", "tests.bridge.tasks_torch:read_checkpoints", **files)
+    files = tasks.Checkpoints(folder, request.param)
+    workers.call("torch", tasks.write_checkpoints, files)
+    workers.call("keras:tensorflow", tasks.through_keras, files)
+    workers.call("torch", tasks.read_checkpoints, files)
     return folder
 
 

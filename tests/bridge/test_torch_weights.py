@@ -2,11 +2,13 @@
 
 import pytest
 
+from tests.bridge import tasks
+
 
 @pytest.fixture(scope="session")
 def torch(workers):
     """Return facts by name from the torch worker."""
-    return lambda fact, **arguments: workers.call("torch", f"tests.bridge.torch_facts:{fact}", **arguments)
+    return lambda fact: workers.call("torch", tasks.torch_fact, fact)
 
 
 @pytest.fixture(scope="session")
@@ -103,8 +105,8 @@ def test_an_entrys_tensor_is_a_view_of_its_part_of_the_parameter(torch):
     assert found["shapes agree"]
 
 
-def test_a_checkpoint_may_lack_counters_and_the_second_name_of_a_tied_weight(torch, tmp_path):
-    found = torch("checkpoint_keys", folder=str(tmp_path))
+def test_a_checkpoint_may_lack_counters_and_the_second_name_of_a_tied_weight(workers, tmp_path):
+    found = workers.call("torch", tasks.checkpoint_keys, tmp_path)
     merged = "lstm.bias_hh_l0: added to the first bias"
     assert found["whole"]["notes"] == [merged, "norm.num_batches_tracked: not kept"]
     assert found["old"]["notes"] == [merged]

@@ -1,6 +1,6 @@
-"""Worker tasks: single facts about the torch side of the bridge."""
+"""Single facts about the torch side of the bridge."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,10 +14,8 @@ from tests.bridge.torch_models import Layers, Scale, Tied
 from twotrack.shared.bridge import BridgeError
 from twotrack.torch_track import checkpoints, weights
 
-Arguments = Mapping[str, Any]
 
-
-def refusals(arguments: Arguments, report: object) -> dict[str, str | None]:
+def refusals() -> dict[str, str | None]:
     """Return the message of every call that must be refused."""
     dense, conv = Layers(dense=nn.Linear(6, 3)), Layers(conv=nn.Conv2d(1, 2, 3))
     good = weights.weights(dense, {})
@@ -48,7 +46,7 @@ def _message(call: Callable[[], object]) -> str | None:
     return None
 
 
-def names(arguments: Arguments, report: object) -> dict[str, list[str]]:
+def names() -> dict[str, list[str]]:
     """Return the canonical names of modules, in order."""
     modules = {
         "order": Layers(upper=nn.Linear(2, 3), lower=nn.Linear(3, 2, bias=False), norm=nn.LayerNorm(2)),
@@ -62,7 +60,7 @@ def names(arguments: Arguments, report: object) -> dict[str, list[str]]:
     return {name: list(weights.name_table(module, {})) for name, module in modules.items()}
 
 
-def second_biases(arguments: Arguments, report: object) -> dict[str, list[str]]:
+def second_biases() -> dict[str, list[str]]:
     """Return the second biases that the bridge reports as trainable, and as merged."""
     lstm = Layers(lstm=nn.LSTM(2, 3, num_layers=2, bidirectional=True))
     frozen = Layers(rnn=nn.RNN(2, 3), cell=nn.LSTMCell(2, 3))
@@ -79,7 +77,7 @@ def second_biases(arguments: Arguments, report: object) -> dict[str, list[str]]:
     }
 
 
-def merging(arguments: Arguments, report: object) -> dict[str, float | bool]:
+def merging() -> dict[str, float | bool]:
     """Load the canonical weights of an LSTM with two live biases back into it."""
     torch.manual_seed(0)
     lstm, x = nn.LSTM(2, 3).double(), torch.randn(5, 1, 2, dtype=torch.float64)
@@ -94,7 +92,7 @@ def merging(arguments: Arguments, report: object) -> dict[str, float | bool]:
     }
 
 
-def gradients(arguments: Arguments, report: object) -> dict[str, Any]:
+def gradients() -> dict[str, Any]:
     """Return gradients with NaN, of an unused layer, of a sparse embedding, and which names have any."""
     module = Layers(
         embedding=nn.Embedding(4, 2, sparse=True), dense=nn.Linear(2, 3), unused=nn.Linear(2, 2), frozen=nn.Linear(2, 2)
@@ -111,9 +109,8 @@ def gradients(arguments: Arguments, report: object) -> dict[str, Any]:
     }
 
 
-def checkpoint_keys(arguments: Arguments, report: object) -> dict[str, Any]:
+def checkpoint_keys(folder: Path) -> dict[str, Any]:
     """Read checkpoints that a state_dict of today would not be; return notes and refusals."""
-    folder = Path(arguments["folder"])
     model = Layers(norm=nn.BatchNorm1d(2), lstm=nn.LSTM(2, 3))
     model.norm.num_batches_tracked.fill_(7)
     with torch.no_grad():
@@ -135,7 +132,7 @@ def _track_model(module: nn.Module) -> SimpleNamespace:
     return SimpleNamespace(module=module, weights=lambda: weights.weights(module, {}))
 
 
-def types(arguments: Arguments, report: object) -> dict[str, Any]:
+def types() -> dict[str, Any]:
     """Return the types of canonical weights, and a float64 value after loading it into float32."""
     kinds = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32, "float64": torch.float64}
     single, third = nn.Linear(1, 1), np.full((1, 1), 1 / 3)
@@ -148,7 +145,7 @@ def types(arguments: Arguments, report: object) -> dict[str, Any]:
     }
 
 
-def views(arguments: Arguments, report: object) -> dict[str, Any]:
+def views() -> dict[str, Any]:
     """Copy into an entry's tensor, a view of a part of a parameter; return what the parameter then holds."""
     attention = nn.MultiheadAttention(4, 2)
     table = weights.name_table(attention, {})
@@ -161,3 +158,14 @@ def views(arguments: Arguments, report: object) -> dict[str, Any]:
         "trainable": [entry.trainable and entry.tensor.requires_grad for entry in table.values()],
         "shapes agree": all(entry.shape == entry.value().shape for entry in table.values()),
     }
+
+
+FACTS: dict[str, Callable[[], Any]] = {
+    "refusals": refusals,
+    "names": names,
+    "second_biases": second_biases,
+    "merging": merging,
+    "gradients": gradients,
+    "types": types,
+    "views": views,
+}

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.by_hand import tasks
 from tests.by_hand.cases import Case, cases
-from tests.support.workers import Workers
 from twotrack.shared.by_hand import neuron, two_layer
 from twotrack.shared.track import TRACKS
+from twotrack.shared.workers.pool import WorkerPool
 
 TOLERANCE = 1e-12
 """Measured: 1.8e-15."""
@@ -48,7 +49,7 @@ def one_neuron(case: Case) -> tuple[dict[str, Any], dict[str, np.ndarray], dict[
 @settings(max_examples=2, phases=[Phase.generate])  # few, and none to shrink: a call compiles every network
 @given(drawn=st.lists(cases, min_size=3, max_size=3, unique_by=lambda case: (case.examples, case.hidden_size)))
 def test_gradients_by_hand_are_those_of_the_track(
-    track: str, drawn: list[Case], workers: Workers, tmp_path_factory: pytest.TempPathFactory
+    track: str, drawn: list[Case], workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory
 ):
     folder = tmp_path_factory.mktemp("by_hand")
     networks = [(drawn[0], one_neuron(drawn[0])), *((case, two_layer_network(case)) for case in drawn)]
@@ -56,7 +57,7 @@ def test_gradients_by_hand_are_those_of_the_track(
         np.savez(folder / f"{number}.npz", x=case.x, y=case.y[:, None], **weights)
 
     described = [what for _, (what, _, _) in networks]
-    workers.call(track, "tests.by_hand.tasks:backward", track=track, networks=described, folder=str(folder))
+    workers.call(track, tasks.backward, tasks.Networks(track=track, networks=described, folder=str(folder)))
 
     for number, (_, (what, _, expected)) in enumerate(networks):
         check(folder / f"{number}.found.npz", expected, str(what))

@@ -2,7 +2,6 @@
 
 import io
 from pathlib import Path
-from typing import Any
 
 import pytest
 from rich.console import Console
@@ -10,12 +9,13 @@ from rich.console import Console
 from tests.support.jobs import make_job
 from twotrack.shared.cli import console
 from twotrack.shared.harness.records import Job
+from twotrack.shared.workers.messages import Progress
 
-TRAINING = {"phase": "training", "step": 3, "steps": 4, "loss": 0.12345, "examples_per_second": 1234.5}
-EPOCH = {"phase": "epoch", "epoch": 1, "train_loss": 0.5, "validation_metric": 0.98765, "seconds": 12.34}
-EVENTS: list[dict[str, Any]] = [
-    {"phase": "started", "pid": 1}, {"phase": "starting"}, {"phase": "building"}, {"phase": "warming up"},
-    TRAINING, {"phase": "validating"}, EPOCH, {"phase": "testing"}, {"phase": "finished"},
+TRAINING = Progress("training", {"step": 3, "steps": 4, "loss": 0.12345, "examples_per_second": 1234.5})
+EPOCH = Progress("epoch", {"epoch": 1, "train_loss": 0.5, "validation_metric": 0.98765, "seconds": 12.34})
+EVENTS: list[Progress] = [
+    Progress("started"), Progress("starting"), Progress("building"), Progress("warming up"),
+    TRAINING, Progress("validating"), EPOCH, Progress("testing"), Progress("finished"),
 ]  # fmt: skip
 
 
@@ -24,7 +24,7 @@ def job(tmp_path: Path) -> Job:
     return make_job(tmp_path / "run", "torch", seed=7)
 
 
-def shown(monkeypatch: pytest.MonkeyPatch, job: Job, events: list[dict[str, Any]], terminal: bool) -> str:
+def shown(monkeypatch: pytest.MonkeyPatch, job: Job, events: list[Progress], terminal: bool) -> str:
     screen = io.StringIO()
     monkeypatch.setattr(console, "stderr", Console(file=screen, force_terminal=terminal, width=200, soft_wrap=True))
     with console.training_progress() as show:
@@ -42,7 +42,7 @@ def test_without_a_terminal_start_epochs_and_end_are_plain_lines(monkeypatch: py
 
 
 def test_without_a_terminal_a_failure_is_a_line(monkeypatch: pytest.MonkeyPatch, job: Job):
-    assert shown(monkeypatch, job, [{"phase": "failed"}], terminal=False) == "torch seed 7: failed\n"
+    assert shown(monkeypatch, job, [Progress("failed")], terminal=False) == "torch seed 7: failed\n"
 
 
 @pytest.mark.parametrize(
@@ -50,15 +50,15 @@ def test_without_a_terminal_a_failure_is_a_line(monkeypatch: pytest.MonkeyPatch,
     [
         (TRAINING, ["torch seed 7", "75%", "loss 0.1235", "1,234 examples/s"]),
         (EPOCH, ["loss 0.5000, validation 0.9877, 12.3 s"]),
-        ({"phase": "warming up"}, ["warming up"]),
-        ({"phase": "failed"}, ["failed"]),
+        (Progress("warming up"), ["warming up"]),
+        (Progress("failed"), ["failed"]),
     ],
-    ids=lambda value: value["phase"] if isinstance(value, dict) else "",
+    ids=lambda value: value.phase if isinstance(value, Progress) else "",
 )
 def test_on_a_terminal_a_bar_shows_where_training_is(
-    monkeypatch: pytest.MonkeyPatch, job: Job, last: dict[str, Any], expected: list[str]
+    monkeypatch: pytest.MonkeyPatch, job: Job, last: Progress, expected: list[str]
 ):
-    screen = shown(monkeypatch, job, [{"phase": "started"}, last], terminal=True)
+    screen = shown(monkeypatch, job, [Progress("started"), last], terminal=True)
 
     assert [text for text in expected if text not in screen] == []
     assert "\x1b" in screen

@@ -1,7 +1,6 @@
 """Every command prints one JSON document with --json, and what it says agrees with what it did."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,19 +8,13 @@ import pytest
 
 from tests.support.command_line import Done, in_process, twotrack
 from tests.support.events import scalars
-from tests.support.workers import Workers
 from twotrack.shared.chapters import CHAPTERS
 from twotrack.shared.datasets.mnist import EMBEDDED
 from twotrack.shared.harness.run_folder import read
 from twotrack.shared.track import TRACKS
+from twotrack.shared.workers.pool import WorkerPool
 
 QUICK = ("--examples", "256", "--set", "filters=4", "--device", "cpu", "--json")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _lent(workers: Workers) -> Iterator[None]:
-    with workers.lent():
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +42,8 @@ def test_list_describes_every_chapter(tmp_path: Path):
     }
 
 
-def test_doctor_finds_every_track_and_the_data_usable(tmp_path: Path):
-    found = in_process("doctor", "--json", folder=tmp_path).json()
+def test_doctor_finds_every_track_and_the_data_usable(tmp_path: Path, workers: WorkerPool):
+    found = in_process("doctor", "--json", folder=tmp_path, workers=workers).json()
 
     assert [(one["track"], one["usable"], one["device"]) for one in found["tracks"]] == [
         (track, True, "cpu") for track in TRACKS
@@ -85,8 +78,9 @@ def test_data_tells_the_file_and_the_class_counts(tmp_path: Path):
     }
 
 
-def test_run_prints_the_run_that_it_left_and_logs_its_curves(tmp_path: Path):
-    done = in_process("run", "mnist_cnn", "--track", "torch", "--seed", "3", "--tensorboard", *QUICK, folder=tmp_path)
+def test_run_prints_the_run_that_it_left_and_logs_its_curves(tmp_path: Path, workers: WorkerPool):
+    command = ("run", "mnist_cnn", "--track", "torch", "--seed", "3", "--tensorboard", *QUICK)
+    done = in_process(*command, folder=tmp_path, workers=workers)
 
     (row,) = done.json()["runs"]
     record = read(tmp_path / row["folder"]).record

@@ -3,11 +3,12 @@
 import pytest
 
 from twotrack.shared.errors import UserError
-from twotrack.shared.verify.ladder import Ladder, Subject, TrackResult
+from twotrack.shared.verify.ladder import Ladder, TrackResult
+from twotrack.shared.verify.request import VerifyRequest
 
 
 def climb(ladder: Ladder, reference: str) -> TrackResult:
-    return ladder.climb(Subject(reference), lambda *_: None, ["keras:tensorflow"])[0]
+    return ladder.climb(VerifyRequest(name=reference), lambda *_: None, ["keras:tensorflow"])[0]
 
 
 @pytest.mark.parametrize(
@@ -41,13 +42,13 @@ def test_a_module_that_cannot_be_imported_is_named(ladder: Ladder) -> None:
 def test_names_that_do_not_match_fail_the_parameters_rung_naming_both(
     name: str, keras_name: str, ladder: Ladder
 ) -> None:
-    failure = climb(ladder, f"tests.conformance.broken:{name}").verdicts[-1]
+    failure = climb(ladder, f"tests.conformance.broken:{name}").rungs[-1]
     assert failure.rung == "parameters"
     assert f"'{keras_name}" in failure.detail
     assert "in torch only" in failure.detail
 
 
 def test_infinity_fails_forward_and_names_its_layer(ladder: Ladder) -> None:
-    failure = climb(ladder, "tests.conformance.broken:EXPLODES").verdicts[-1]
+    failure = climb(ladder, "tests.conformance.broken:EXPLODES").rungs[-1]
     assert (failure.rung, failure.where) == ("forward", "scale")
     assert "NaN or infinity in Keras" in failure.detail

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from twotrack.shared.harness.processes import Worker
+from twotrack.shared.workers.processes import Worker
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """Augmentation: the same bytes in every process, each step against Pillow, and applied to training batches only."""
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -9,12 +8,13 @@ import pytest
 import xxhash
 from PIL import Image, ImageEnhance
 
-from tests.support.workers import Workers
 from twotrack.shared.datasets.augment import ASPECTS, Augment, adjust, crop, draw_boxes, flip
 from twotrack.shared.datasets.batches import TrainingBatches
 from twotrack.shared.datasets.pictures import Prepare
 from twotrack.shared.datasets.spec import Dataset, Split
 from twotrack.shared.inputs import ONLY, Inputs
+from twotrack.shared.workers.pool import WorkerPool
+from twotrack.shared.workers.task import task
 
 ONE = np.ones(8)
 
@@ -165,20 +165,21 @@ def shop(augment: Augment | None) -> Dataset:
 
 def batches(augment: Augment | None, seed: int = 0) -> TrainingBatches:
     dataset = shop(augment)
-    return TrainingBatches(dataset, dataset.train, 8, seed)
+    return TrainingBatches(dataset, dataset.train, 8, seed, loss="cross_entropy")
 
 
-def fingerprint(arguments: Mapping[str, int] | None = None, report: object = None) -> str:
-    """Worker task: hash the bytes of two epochs."""
-    made, digest = batches(Augment()), xxhash.xxh3_128()
+@task
+def fingerprint(seed: int) -> str:
+    """Hash the bytes of two epochs."""
+    made, digest = batches(Augment(), seed), xxhash.xxh3_128()
     inputs = [batch.inputs[ONLY] for epoch in (0, 1) for batch in made.epoch(epoch, digest)]
     return hashlib.sha256(b"".join(one.tobytes() for one in inputs)).hexdigest() + digest.hexdigest()
 
 
-def test_every_process_sees_the_same_augmented_bytes(workers: Workers):
-    found = {track: workers.call(track, "tests.datasets.test_augment:fingerprint") for track in ("torch", None)}
+def test_every_process_sees_the_same_augmented_bytes(workers: WorkerPool):
+    found = {track: workers.call(track, fingerprint, 0) for track in ("torch", None)}
 
-    assert set(found.values()) == {fingerprint()}
+    assert set(found.values()) == {fingerprint(0, lambda *_: None)}
 
 
 def test_batches_are_augmented_by_seed_epoch_and_number_before_they_are_prepared():
@@ -189,13 +190,13 @@ def test_batches_are_augmented_by_seed_epoch_and_number_before_they_are_prepared
         return {ONLY: 255 - inputs[ONLY]}
 
     dataset = replace(shop(None), augment=spy)
-    runs = [TrainingBatches(dataset, dataset.train, 8, seed) for seed in (0, 1)]
+    runs = [TrainingBatches(dataset, dataset.train, 8, seed, loss="cross_entropy") for seed in (0, 1)]
     made = [batch for run in runs for epoch in (0, 1) for batch in run.epoch(epoch)]
 
     assert len(seen) == len({draw for _, draw in seen}) == 12
     for batch, (stored, _) in zip(made, seen, strict=True):
         assert stored.dtype == np.uint8
-        np.testing.assert_array_equal(stored, dataset.train.inputs[ONLY][batch.labels])
+        np.testing.assert_array_equal(stored, dataset.train.inputs[ONLY][batch.targets[0]])
         np.testing.assert_array_equal(batch.inputs[ONLY][..., 2], 255 - stored)
 
 
@@ -203,11 +204,11 @@ def test_the_draws_are_not_those_of_the_order():
     """The order's generator is seeded by seed and epoch; zeros behind them would seed the same one."""
     draws = []
     dataset = replace(shop(None), augment=lambda inputs, random: (draws.append(random.random()), inputs)[1])
-    list(TrainingBatches(dataset, dataset.train, 8, seed=3).epoch(2))
+    list(TrainingBatches(dataset, dataset.train, 8, seed=3, loss="cross_entropy").epoch(2))
 
     assert np.random.default_rng([3, 2]).random() not in draws
 
 
 def test_without_augmentation_batches_are_the_stored_pictures():
     for batch in batches(None).epoch(0):
-        np.testing.assert_array_equal(batch.inputs[ONLY][..., 0], shop(None).train.inputs[ONLY][batch.labels])
+        np.testing.assert_array_equal(batch.inputs[ONLY][..., 0], shop(None).train.inputs[ONLY][batch.targets[0]])

@@ -15,14 +15,16 @@ from twotrack.shared import atomic, datasets
 from twotrack.shared.chapters import CHAPTERS
 from twotrack.shared.datasets import Source, photo, photos
 from twotrack.shared.datasets.batches import TrainingBatches
-from twotrack.shared.datasets.files import DataFile
+from twotrack.shared.datasets.files import CachedFile, DataFile
+from twotrack.shared.datasets.photos import PhotosRequest
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.datasets.tabular import split_rows
 from twotrack.shared.errors import UserError, WorkerDiedError
 from twotrack.shared.harness.comparison import Request, find_source, plan
-from twotrack.shared.harness.processes import Worker
 from twotrack.shared.harness.records import Job
 from twotrack.shared.inputs import ONLY
+from twotrack.shared.workers.messages import Progress
+from twotrack.shared.workers.processes import Worker
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 SPLITS = ("train", "validation", "test")
@@ -50,12 +52,12 @@ def folder(tmp_path: Path) -> Path:
     return write_photos(tmp_path / "products")
 
 
-def convert(folder: Path, skip_broken: bool = False) -> dict[str, str]:
-    return photos.convert({"folder": str(folder), "skip_broken": skip_broken}, lambda *_: None)
+def convert(folder: Path, skip_broken: bool = False) -> CachedFile:
+    return photos.convert(PhotosRequest(str(folder), skip_broken), lambda *_: None)
 
 
-def load(found: Mapping[str, str]) -> Dataset:
-    file = DataFile(Path(found["path"]), found["sha256"], "decode it again")
+def load(cached: CachedFile) -> Dataset:
+    file = DataFile(cached.path, cached.sha256, "decode it again")
     return datasets.load("shop", Source("images:products", file))
 
 
@@ -119,9 +121,9 @@ def test_photos_stay_in_the_file_until_a_batch_is_taken(folder: Path):
 def test_batches_are_prepared_from_the_photos(folder: Path):
     loaded = load(convert(folder))
 
-    for batch in TrainingBatches(loaded, loaded.train, 8, seed=0).epoch(0):
+    for batch in TrainingBatches(loaded, loaded.train, 8, seed=0, loss="cross_entropy").epoch(0):
         assert batch.inputs[ONLY].shape == (8, loaded.prepare.size, loaded.prepare.size, 3)
-        np.testing.assert_array_equal(batch.inputs[ONLY][:, 0, 0, 0], (60 * batch.labels - 127) / np.float32(128))
+        np.testing.assert_array_equal(batch.inputs[ONLY][:, 0, 0, 0], (60 * batch.targets[0] - 127) / np.float32(128))
 
 
 def test_deeper_folders_belong_to_their_class_and_what_systems_leave_behind_is_ignored(folder: Path):
@@ -173,7 +175,7 @@ def test_a_changed_folder_is_decoded_anew(folder: Path, change: Change):
     before = convert(folder)
     change(folder)
 
-    assert convert(folder)["path"] != before["path"]
+    assert convert(folder).path != before.path
 
 
 @pytest.mark.parametrize(
@@ -187,7 +189,7 @@ def test_a_changed_folder_is_decoded_anew(folder: Path, change: Change):
 )
 def test_a_spoilt_cache_is_decoded_again_to_the_same_bytes(folder: Path, spoil: Change):
     first = convert(folder)
-    spoil(Path(first["path"]))
+    spoil(first.path)
 
     assert convert(folder) == first
     load(first)
@@ -195,9 +197,9 @@ def test_a_spoilt_cache_is_decoded_again_to_the_same_bytes(folder: Path, spoil: 
 
 def test_photos_that_were_changed_after_the_job_was_planned_are_refused_by_the_worker(folder: Path):
     found = convert(folder)
-    content = bytearray(Path(found["path"]).read_bytes())
+    content = bytearray(found.path.read_bytes())
     content[-1] ^= 1
-    Path(found["path"]).write_bytes(content)
+    found.path.write_bytes(content)
 
     with pytest.raises(UserError, match=r"is corrupted: expected SHA-256 .*; decode it again\."):
         load(found)
@@ -232,14 +234,14 @@ def many(tmp_path: Path) -> Path:
 def test_whatever_stops_the_decoding_leaves_no_entry(many: Path, empty_cache: Path, how: str):
     """The listener is told after the first of eight parts."""
 
-    def stop(figures: Mapping[str, object]) -> None:
-        if "done" in figures and how == "worker killed":
+    def stop(progress: Progress) -> None:
+        if "done" in progress.figures and how == "worker killed":
             os.kill(worker.pid, signal.SIGKILL)
-        elif "done" in figures:
+        elif "done" in progress.figures:
             raise KeyboardInterrupt
 
     with pytest.raises((KeyboardInterrupt, WorkerDiedError)), Worker(None, "cpu") as worker:
-        worker.call("twotrack.shared.datasets.photos:convert", {"folder": str(many), "skip_broken": False}, stop)
+        worker.call(photos.convert, PhotosRequest(str(many), skip_broken=False), stop)
 
     left = [path.name for path in empty_cache.iterdir()]
     assert [name for name in left if not name.endswith(".partial")] == []

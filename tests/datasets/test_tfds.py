@@ -7,13 +7,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from tests.support.builders import Builders, prepare_mnist
 from tests.support.command_line import twotrack
 from twotrack.shared import datasets
 from twotrack.shared.datasets import tfds
+from twotrack.shared.datasets.tfds import TfdsRequest
 from twotrack.shared.errors import UserError
-from twotrack.shared.harness.processes import Worker
 from twotrack.shared.harness.run_folder import read
 from twotrack.shared.inputs import ONLY
+from twotrack.shared.workers.processes import Worker
 
 TRAIN, TEST = 600, 200
 FORMATS = ("tfrecord", "array_record")
@@ -29,14 +31,12 @@ def prepared(converter: Worker, tmp_path_factory: pytest.TempPathFactory) -> dic
     folders = {file_format: tmp_path_factory.mktemp(file_format) for file_format in FORMATS}
     for file_format, folder in folders.items():
         builders = ["Mnist", *(OTHERS if file_format == "array_record" else ())]
-        arguments = {"folder": str(folder), "file_format": file_format, "builders": builders}
-        converter.call("tests.support.small_mnist:prepare", arguments)
+        converter.call(prepare_mnist, Builders(builders, folder, file_format))
     return folders
 
 
 def convert(converter: Worker, folder: Path, name: str = "mnist") -> Path:
-    found = converter.call("twotrack.shared.datasets.tfds:convert", {"name": name, "folder": str(folder)})
-    return Path(found["path"])
+    return converter.call(tfds.convert, TfdsRequest(name, str(folder))).path
 
 
 def examples(images: np.ndarray, labels: np.ndarray) -> list[tuple[bytes, int]]:
@@ -126,7 +126,7 @@ def test_data_that_must_be_downloaded_from_an_unreachable_host_is_refused_with_w
     monkeypatch.setattr(tfds, "_builder", lambda name, folder: builder)
 
     with pytest.raises(UserError) as caught:
-        tfds.convert({"name": "mnist", "folder": "prepared"}, lambda *_: None)
+        tfds.convert(TfdsRequest("mnist", "prepared"), lambda *_: None)
 
     for part in ("mnist/3.0.1 is not prepared in prepared/mnist", "host 127.99.99.99 cannot be reached", "--tfds-dir"):
         assert part in str(caught.value)

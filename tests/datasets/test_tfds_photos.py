@@ -6,15 +6,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.support.builders import Builders, prepare_photos
 from tests.support.command_line import twotrack
 from twotrack.shared import datasets
-from twotrack.shared.datasets import Source
+from twotrack.shared.datasets import Source, tfds_photos
 from twotrack.shared.datasets.files import DataFile
 from twotrack.shared.datasets.photo import SIZE
 from twotrack.shared.datasets.spec import Dataset
+from twotrack.shared.datasets.tfds import TfdsRequest
 from twotrack.shared.errors import UserError
-from twotrack.shared.harness.processes import Worker
 from twotrack.shared.inputs import ONLY
+from twotrack.shared.workers.processes import Worker
 
 CLASSES = ("cat", "dog", "eel")
 GOOD = {"tfrecord": ["OneSplit"], "array_record": ["OneSplit", "TwoSplits", "ThreeSplits"]}
@@ -31,14 +33,13 @@ def prepared(converter: Worker, tmp_path_factory: pytest.TempPathFactory) -> dic
     for file_format, builders in GOOD.items():
         folders[file_format] = tmp_path_factory.mktemp(file_format)
         everything = builders + (BAD if file_format == "array_record" else [])
-        arguments = {"folder": str(folders[file_format]), "file_format": file_format, "builders": everything}
-        converter.call("tests.support.small_photos:prepare", arguments)
+        converter.call(prepare_photos, Builders(everything, folders[file_format], file_format))
     return folders
 
 
 def load(converter: Worker, folder: Path, name: str) -> Dataset:
-    found = converter.call("twotrack.shared.datasets.tfds_photos:convert", {"name": name, "folder": str(folder)})
-    return datasets.load("shop", Source(f"tfds:{name}", DataFile(Path(found["path"]), found["sha256"], "again")))
+    file = converter.call(tfds_photos.convert, TfdsRequest(name, str(folder)))
+    return datasets.load("shop", Source(f"tfds:{name}", DataFile(file.path, file.sha256, "again")))
 
 
 def picture(number: int, channels: int) -> np.ndarray:

@@ -1,20 +1,21 @@
 """Worker tasks: what the tracks have measurements for, and which classes a chapter's torch model consists of."""
 
 import importlib
-from collections.abc import Mapping
-from typing import Any
 
 from twotrack.shared import chapters
+from twotrack.shared.workers.task import task
 
 
-def measurements(arguments: Mapping[str, Any], report: object) -> list[str]:
+@task
+def measurements(package: str) -> list[str]:
     """Return the names of a track's measurements."""
-    return list(importlib.import_module(f"{arguments['package']}.defaults").MEASUREMENTS)
+    return list(importlib.import_module(f"{package}.defaults").MEASUREMENTS)
 
 
-def torch_classes(arguments: Mapping[str, Any], report: object) -> dict[str, list[str]]:
+@task
+def torch_classes(chapters: list[str]) -> dict[str, list[str]]:
     """Return the classes of the modules of several chapters' torch models, derived ones by their torch class too."""
-    return {slug: _classes(slug) for slug in arguments["chapters"]}
+    return {slug: _classes(slug) for slug in chapters}
 
 
 def _classes(slug: str) -> list[str]:

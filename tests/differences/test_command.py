@@ -1,18 +1,15 @@
 """twotrack differences: table, Markdown, JSON and exit code, on the session's workers."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.support.workers import Workers
 from twotrack.shared.cli import app
 from twotrack.shared.harness import differences as harness
+from twotrack.shared.workers.pool import WorkerPool
 
 TENSORFLOW = "keras:tensorflow"
 SLUGS = ("layer_norm_epsilon", "adam_epsilon", "attention_start", "seeding")
@@ -20,16 +17,11 @@ Command = Callable[..., Result]
 
 
 @pytest.fixture
-def command(workers: Workers, monkeypatch: pytest.MonkeyPatch) -> Command:
+def command(workers: WorkerPool, monkeypatch: pytest.MonkeyPatch) -> Command:
     """Run the command on running workers and on a few entries only."""
 
-    @contextmanager
-    def worker(track: str, device: str) -> Iterator[Any]:
-        yield SimpleNamespace(call=lambda task, arguments, show: workers.call(track, task, **arguments))
-
-    monkeypatch.setattr(harness, "Worker", worker)
     monkeypatch.setattr(harness, "LEDGER", [entry for entry in harness.LEDGER if entry.slug in SLUGS])
-    return lambda *words: CliRunner().invoke(app, ["differences", *words, "--tracks", TENSORFLOW])
+    return lambda *words: CliRunner().invoke(app, ["differences", *words, "--tracks", TENSORFLOW], obj=workers)
 
 
 def test_json_has_both_values_the_effect_and_what_removes_it(command: Command):

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from tests.differences import tasks
 from tests.differences.conftest import KERAS
-from tests.support.workers import Workers
 from twotrack.shared.differences.ledger import LEDGER
 from twotrack.shared.differences.measured import Measured
 from twotrack.shared.harness import differences as harness
-from twotrack.shared.harness.differences import Call, Outcome
+from twotrack.shared.harness.differences import Outcome
+from twotrack.shared.workers.pool import WorkerPool
 
 TENSORFLOW = "keras:tensorflow"
 ROOT = Path(__file__).parents[2]
@@ -44,8 +45,8 @@ def test_entries_of_a_backend_are_measured_on_it_and_the_others_once(outcomes: d
 
 
 @pytest.mark.parametrize(("package", "track"), [("torch_track", "torch"), ("keras_track", TENSORFLOW)])
-def test_every_entry_has_a_measurement_and_every_measurement_an_entry(workers: Workers, package: str, track: str):
-    found = workers.call(track, "tests.differences.tasks:measurements", package=package)
+def test_every_entry_has_a_measurement_and_every_measurement_an_entry(workers: WorkerPool, package: str, track: str):
+    found = workers.call(track, tasks.measurements, package)
 
     assert sorted(found) == sorted(entry.slug for entry in LEDGER)
 
@@ -105,11 +106,11 @@ def test_an_alignment_that_no_longer_removes_the_difference_is_named(outcomes: d
     assert problem.startswith("Adam epsilon: keras:tensorflow and torch are 2.0e+00 apart when aligned; expected at m")
 
 
-def test_an_entry_whose_package_is_missing_is_not_measured(call: Call, monkeypatch: pytest.MonkeyPatch):
+def test_an_entry_whose_package_is_missing_is_not_measured(workers: WorkerPool, monkeypatch: pytest.MonkeyPatch):
     (entry,) = (entry for entry in LEDGER if entry.slug == "encoder_block")
     monkeypatch.setattr(harness, "find_spec", lambda name: None)
 
-    (outcome,) = harness.measure({entry: ()}, (TENSORFLOW,), call)
+    (outcome,) = harness.measure({entry: ()}, (TENSORFLOW,), workers)
 
     assert outcome.missing == ("keras_hub",)
     assert (outcome.torch, outcome.keras, outcome.problems) == (None, {}, [])

@@ -1,23 +1,38 @@
 """Worker tasks: what a track finds of its models' inputs and attention. Arrays travel in .npz files."""
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from tests.layers.subjects import subject
+from tests.layers.sides import built, chapter_pair
 from twotrack.shared import chapters, initial_weights
 from twotrack.shared.losses import as_targets
-from twotrack.shared.verify.observe import chapter_pair
-from twotrack.shared.verify.subject import Subject
+from twotrack.shared.track import TrackModel
+from twotrack.shared.workers.task import task
+
+
+@dataclass(frozen=True)
+class OfChapter:
+    track: str
+    chapter: str
+    settings: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Attention:
+    track: str
+    settings: dict[str, str]
+    out: Path
+
 
 EXAMPLES, DIRECTIONS, STEP = 3, 4, 1e-5
 
 
-def input_gradients(arguments: Mapping[str, Any], report: object) -> list[tuple[float, float]]:
+@task
+def input_gradients(asked: OfChapter) -> list[tuple[float, float]]:
     """Return derivatives of the loss along random directions: by the gradient of the inputs, by central differences."""
-    chapter = chapters.get(arguments["chapter"])
+    chapter = chapters.get(asked.chapter)
     data = chapter.data()
     generator, pairs, split = np.random.default_rng(0), [], data.train.first(EXAMPLES)
     # Noise, because the largest of four equal black pixels has no derivative.
@@ -25,11 +40,11 @@ def input_gradients(arguments: Mapping[str, Any], report: object) -> list[tuple[
         name: one + 0.1 * generator.normal(size=one.shape) if one.dtype.kind == "f" else one
         for name, one in data.prepare(split.inputs).items()
     }
-    with subject(chapter_pair(chapter, arguments["settings"], "fast"), arguments["track"]) as model:
-        model.remove_dropout()
+    with built(chapter_pair(asked.chapter, asked.settings), asked.track) as model:
+        model.probe().remove_dropout()
         model.load_weights(_weights(model))
         before = model.weights()
-        found = model.input_gradients(inputs, [as_targets(chapter.loss, split.labels)])
+        found = model.probe().input_gradients(inputs, [as_targets(chapter.loss, split.labels)])
         assert all(np.array_equal(before[name], one) for name, one in model.weights().items())
         for _ in range(DIRECTIONS):
             direction = {name: generator.normal(size=inputs[name].shape) for name in found}
@@ -43,27 +58,28 @@ def input_gradients(arguments: Mapping[str, Any], report: object) -> list[tuple[
     return pairs
 
 
-def _loss(model: Subject, inputs: dict[str, np.ndarray], labels: np.ndarray) -> float:
+def _loss(model: TrackModel, inputs: dict[str, np.ndarray], labels: np.ndarray) -> float:
     """Mean cross-entropy in NumPy, of one logit or of several."""
-    (logits,) = model.trace_layers(inputs)[1]
+    logits = model.predict(inputs)
     logits = np.concatenate([np.zeros_like(logits), logits], axis=1) if logits.shape[1] == 1 else logits
     return float(np.mean(np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(len(labels)), labels]))
 
 
-def attention(arguments: Mapping[str, Any], report: object) -> None:
+@task
+def attention(asked: Attention) -> None:
     """Write the weights, the inputs of short and long customers, and what the track computes with them."""
     chapter = chapters.get("churn_transformer")
     data = chapter.data()
     inputs = data.prepare(data.test.first(16).inputs)
-    with subject(chapter_pair(chapter, arguments["settings"], "fast"), arguments["track"]) as model:
+    with built(chapter_pair("churn_transformer", asked.settings), asked.track) as model:
         model.load_weights(_weights(model))
-        maps = model.attention(inputs)
-        (logits,) = model.trace_layers(inputs)[1]
+        maps = model.probe().attention(inputs)
+        logits = model.predict(inputs)
         weights = {f"weight:{name}": one for name, one in model.weights().items()}
-    np.savez(Path(arguments["out"]), logits=logits, maps=np.stack(list(maps.values())), **inputs, **weights)
+    np.savez(asked.out, logits=logits, maps=np.stack(list(maps.values())), **inputs, **weights)
 
 
-def _weights(model: Subject) -> dict[str, np.ndarray]:
+def _weights(model: TrackModel) -> dict[str, np.ndarray]:
     """Return weights that are neither 0 nor 1 anywhere, and in float64 not of float32's either."""
     generator = np.random.default_rng(0)
     shapes = {name: one.shape for name, one in model.weights().items()}

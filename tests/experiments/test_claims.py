@@ -6,9 +6,11 @@ from itertools import pairwise
 
 import pytest
 
-from tests.support.workers import Workers
 from twotrack.shared.experiments import EXPERIMENTS
 from twotrack.shared.experiments.spec import Finding
+from twotrack.shared.experiments.task import Experiment
+from twotrack.shared.experiments.task import measure as measure_task
+from twotrack.shared.workers.pool import WorkerPool
 
 SLOW = {("shop_transfer", "images_per_class")}
 ALL = [
@@ -22,15 +24,12 @@ TIMED = {("churn_transformer", "length")}
 
 
 @pytest.fixture(scope="module")
-def measured(workers: Workers):
+def measured(workers: WorkerPool):
     """Do an experiment on a track, once."""
 
     @cache
     def measure(track: str, slug: str, name: str) -> Finding:
-        found = workers.call(
-            track, "twotrack.shared.experiments.task:measure", track=track, chapter=slug, experiment=name, seed=0
-        )
-        return Finding.model_validate(found)
+        return workers.call(track, measure_task, Experiment(track, slug, name, seed=0))
 
     return measure
 

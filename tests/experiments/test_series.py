@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.workers import Workers
+from tests.experiments import tasks
 from twotrack.shared import chapters
 from twotrack.shared.by_hand import transformer
 from twotrack.shared.experiments.churn_lstm import with_forget_bias
@@ -13,6 +13,7 @@ from twotrack.shared.experiments.churn_transformer import typical
 from twotrack.shared.experiments.lab import Lab
 from twotrack.shared.experiments.series import repeat, series_lab
 from twotrack.shared.track import TRACKS
+from twotrack.shared.workers.pool import WorkerPool
 
 SMALL = {"hidden_size": "4", "num_layers": "1"}
 IMAGES = {"filters": "2", "hidden_size": "4"}
@@ -26,11 +27,9 @@ POST = {"norm": "post", "positions": "sinusoidal", "num_heads": "2", "hidden_siz
     ids=lambda one: one if isinstance(one, str) else "",
 )
 def test_gradients_of_inputs_are_those_of_central_differences(
-    chapter: str, settings: dict[str, str], track: str, workers: Workers
+    chapter: str, settings: dict[str, str], track: str, workers: WorkerPool
 ) -> None:
-    pairs = workers.call(
-        track, "tests.experiments.tasks:input_gradients", track=track, chapter=chapter, settings=settings
-    )
+    pairs = workers.call(track, tasks.input_gradients, tasks.OfChapter(track=track, chapter=chapter, settings=settings))
 
     for found, difference in pairs:
         assert found == pytest.approx(difference, rel=1e-6, abs=1e-10)
@@ -43,11 +42,9 @@ def test_gradients_of_inputs_are_those_of_central_differences(
     ids=lambda one: one if isinstance(one, str) else "-".join(one),
 )
 def test_attention_and_logits_by_hand_are_those_of_the_track(
-    settings: dict[str, str], track: str, workers: Workers, tmp_path: Path
+    settings: dict[str, str], track: str, workers: WorkerPool, tmp_path: Path
 ) -> None:
-    workers.call(
-        track, "tests.experiments.tasks:attention", track=track, settings=settings, out=str(tmp_path / "found.npz")
-    )
+    workers.call(track, tasks.attention, tasks.Attention(track=track, settings=settings, out=tmp_path / "found.npz"))
     found = dict(np.load(tmp_path / "found.npz"))
     weights = {name.removeprefix("weight:"): one for name, one in found.items() if name.startswith("weight:")}
 

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,63 @@ from twotrack.shared.export.subject import Subject
 from twotrack.shared.export.tf_serving import loaded
 from twotrack.shared.export.tf_serving.expected import FOLDER
 from twotrack.shared.export.tf_serving.loader import LoadedModel, ServingError
+from twotrack.shared.workers.task import task
 
 
-def with_python(arguments: Mapping[str, Any], report: object) -> None:
+@dataclass(frozen=True)
+class Broken:
+    """A good version, the bad one to write, and the run of both."""
+
+    good: Path
+    bad: Path
+    run: Path
+
+
+@dataclass(frozen=True)
+class Questions:
+    version: Path
+    questions: list[tuple[str, dict[str, list[Any]]]]
+    """Signature and inputs: kind, shape and value by name."""
+
+
+@dataclass(frozen=True)
+class Images:
+    version: Path
+    image: list[Any]
+    """(images, height, width)"""
+
+
+@dataclass(frozen=True)
+class Answers:
+    probabilities: list[list[float]]
+    class_name: list[str]
+
+
+@dataclass(frozen=True)
+class Pixels:
+    pixels: list[Any]
+    """(height, width, RGB 3)"""
+    size: int
+
+
+@dataclass(frozen=True)
+class Resized:
+    resized: list[Any]
+    fitted: list[Any]
+
+
+@dataclass(frozen=True)
+class Picture:
+    file: Path
+    size: int
+
+
+@task
+def with_python(asked: Broken) -> None:
     """Write a version whose predictions are right, but made in Python."""
     import tensorflow as tf
 
-    good = tf.saved_model.load(arguments["good"])
+    good = tf.saved_model.load(str(asked.good))
     found = good.signatures["serving_default"]
 
     def respond(image: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -26,39 +77,42 @@ def with_python(arguments: Mapping[str, Any], report: object) -> None:
         probabilities = tf.numpy_function(lambda array: array, [answers["probabilities"]], tf.float32)
         return {**answers, "probabilities": tf.ensure_shape(probabilities, shape)}
 
-    _save(tf, respond, (None, 28, 28), good, arguments)
+    _save(tf, respond, (None, 28, 28), good, asked)
 
 
-def of_one(arguments: Mapping[str, Any], report: object) -> None:
+@task
+def of_one(asked: Broken) -> None:
     """Write a version that takes one example at a time."""
     import tensorflow as tf
 
-    good = tf.saved_model.load(arguments["good"])
+    good = tf.saved_model.load(str(asked.good))
     found = good.signatures["serving_default"]
-    _save(tf, lambda image: found(image=image), (1, 28, 28), good, arguments)
+    _save(tf, lambda image: found(image=image), (1, 28, 28), good, asked)
 
 
-def _save(tf: Any, respond: Any, shape: tuple, source: Any, arguments: Mapping[str, Any]) -> None:
+def _save(tf: Any, respond: Any, shape: tuple, source: Any, asked: Broken) -> None:
     module = tf.Module()
     module.source = source
     concrete = tf.function(respond).get_concrete_function(image=tf.TensorSpec(shape, tf.uint8, "image"))
-    tf.saved_model.save(module, arguments["bad"], signatures={"serving_default": concrete})
-    shutil.copytree(Path(arguments["good"], FOLDER), Path(arguments["bad"], FOLDER))
+    tf.saved_model.save(module, str(asked.bad), signatures={"serving_default": concrete})
+    shutil.copytree(asked.good / FOLDER, asked.bad / FOLDER)
 
 
-def of_jax(arguments: Mapping[str, Any], report: object) -> None:
+@task
+def of_jax(asked: Broken) -> None:
     """Write what Keras exports on the JAX backend."""
-    model = Subject.of(Path(arguments["run"])).model("keras:jax").model
-    model.export(arguments["bad"], format="tf_saved_model", verbose=False)
-    shutil.copytree(Path(arguments["good"], FOLDER), Path(arguments["bad"], FOLDER))
+    model = Subject.of(asked.run).model("keras:jax").model
+    model.export(str(asked.bad), format="tf_saved_model", verbose=False)
+    shutil.copytree(asked.good / FOLDER, asked.bad / FOLDER)
 
 
-def ask(arguments: Mapping[str, Any], report: object) -> list[str]:
+@task
+def ask(asked: Questions) -> list[str]:
     """Return for each question, a signature with inputs as lists and their types, the error, or `answered`."""
-    version = Path(arguments["version"])
+    version = asked.version
     known = loaded.signatures(loaded.meta_graph((version / "saved_model.pb").read_bytes()))
     with LoadedModel(version) as model:
-        return [_ask(known[signature], model, inputs) for signature, inputs in arguments["questions"]]
+        return [_ask(known[signature], model, inputs) for signature, inputs in asked.questions]
 
 
 def _ask(signature: loaded.Signature, model: LoadedModel, inputs: Mapping[str, Any]) -> str:
@@ -75,43 +129,44 @@ def _array(kind: str, shape: list[int], value: Any) -> np.ndarray:
     return np.full(shape, value, kind)
 
 
-def answers(arguments: Mapping[str, Any], report: object) -> dict[str, list[Any]]:
+@task
+def answers(asked: Images) -> Answers:
     """Return what TensorFlow's Python finds with serving_default for uint8 images."""
     import tensorflow as tf
 
-    signature = tf.saved_model.load(arguments["version"]).signatures["serving_default"]
-    found = signature(image=tf.constant(arguments["image"], tf.uint8))
-    return {
-        "probabilities": found["probabilities"].numpy().tolist(),
-        "class_name": [name.decode() for name in found["class_name"].numpy()],
-    }
+    signature = tf.saved_model.load(str(asked.version)).signatures["serving_default"]
+    found = signature(image=tf.constant(asked.image, tf.uint8))
+    return Answers(found["probabilities"].numpy().tolist(), [name.decode() for name in found["class_name"].numpy()])
 
 
-def warm_up_sizes(arguments: Mapping[str, Any], report: object) -> dict[str, list[int]]:
+@task
+def warm_up_sizes(file: Path) -> dict[str, list[int]]:
     """Return by signature the batch sizes of a warm-up file, read by TensorFlow and its server's own messages."""
     import tensorflow as tf
     from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
     sizes: dict[str, list[int]] = {}
-    for record in tf.data.TFRecordDataset(arguments["file"]):
+    for record in tf.data.TFRecordDataset(str(file)):
         request = PredictionLog.FromString(record.numpy()).predict_log.request
         (tensor,) = request.inputs.values()
         sizes.setdefault(request.model_spec.signature_name, []).append(len(tf.make_ndarray(tensor)))
     return sizes
 
 
-def resized(arguments: Mapping[str, Any], report: object) -> dict[str, Any]:
+@task
+def resized(asked: Pixels) -> Resized:
     """Return what the graph makes of pixels (height, width, RGB 3)."""
     from twotrack.keras_track import in_graph_pictures
 
-    pixels, size = np.array(arguments["pixels"], np.uint8), arguments["size"]
-    made = {"resized": in_graph_pictures.resize(pixels, size), "fitted": in_graph_pictures.fit(pixels, size)}
-    return {name: picture.numpy().tolist() for name, picture in made.items()}
+    pixels, size = np.array(asked.pixels, np.uint8), asked.size
+    made = (in_graph_pictures.resize(pixels, size), in_graph_pictures.fit(pixels, size))
+    return Resized(*(picture.numpy().tolist() for picture in made))
 
 
-def decoded(arguments: Mapping[str, Any], report: object) -> list[Any]:
+@task
+def decoded(asked: Picture) -> list[Any]:
     """Return what the graph decodes of a file, none of whose sides is the stored one."""
     from twotrack.keras_track import in_graph_pictures
 
-    one = in_graph_pictures.square((28, 28), arguments["size"])
-    return one(Path(arguments["file"]).read_bytes()).numpy().tolist()
+    one = in_graph_pictures.square((28, 28), asked.size)
+    return one(asked.file.read_bytes()).numpy().tolist()

@@ -13,15 +13,17 @@ from ai_edge_litert.interpreter import Interpreter
 from safetensors.numpy import load_file, save_file
 from scipy.special import expit, softmax
 
-from tests.export.conftest import CHAPTERS, SharedWorkers
+from tests.export.conftest import CHAPTERS
+from tests.support.pools import Unused, Watched
 from twotrack.shared.chapters import CHAPTERS as ALL
 from twotrack.shared.cli import main
 from twotrack.shared.datasets.files import sha256_of
 from twotrack.shared.errors import UserError
 from twotrack.shared.export import check, formats, workflow
 from twotrack.shared.export.formats import FORMATS, OWN
-from twotrack.shared.export.workflow import Exported, export
+from twotrack.shared.export.workflow import Artifact, Exported, export
 from twotrack.shared.harness.run_folder import RECORD, WEIGHTS, Run, read
+from twotrack.shared.workers.pool import WorkerPool
 
 Exports = Callable[[str, str], Exported]
 FILES = [name for name, one in FORMATS.items() if one.suffix]
@@ -84,28 +86,28 @@ def changed(run: Run, folder: Path, change: str) -> Path:
 @pytest.mark.parametrize("change", ["little", "nan"])
 @pytest.mark.parametrize("name", ["onnx", "safetensors"])
 def test_weights_that_did_not_make_the_predictions_are_noticed_and_nothing_is_left(
-    name: str, change: str, runs: dict[str, Run], exporters: SharedWorkers, tmp_path: Path
+    name: str, change: str, runs: dict[str, Run], workers: WorkerPool, tmp_path: Path
 ):
     folder, out = changed(runs["mnist_cnn"], tmp_path / "run", change), tmp_path / "out" / f"a{FORMATS[name].suffix}"
     out.parent.mkdir()
 
     with pytest.raises(UserError, match=rf"the {name} export is not the run's model: on a batch of 1 .* at most 1e-05"):
-        export(folder, name, out, exporters)
+        export(folder, name, out, workers)
 
     assert list(out.parent.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_half_of_an_artifact_is_refused_by_its_runtime(
-    name: str, runs: dict[str, Run], exported: Exports, exporters: SharedWorkers, tmp_path: Path
+    name: str, runs: dict[str, Run], exported: Exports, workers: WorkerPool, tmp_path: Path
 ):
     whole, half = exported("mnist_cnn", name).out, tmp_path / f"half{FORMATS[name].suffix}"
     half.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     track = "torch" if FORMATS[name].reload_on == OWN else FORMATS[name].reload_on
-    arguments = {"run": str(runs["mnist_cnn"].folder), "format": name, "path": str(half), "track": track}
+    artifact = Artifact(runs["mnist_cnn"].folder, name, half, track)
 
     with pytest.raises(UserError, match=r"does not (load|run) the exported model"):
-        exporters.call(workflow.RELOAD, track, "twotrack.shared.export.workflow:check_task", arguments)
+        workers.call(track, workflow.check, artifact, role=workflow.RELOAD)
 
 
 EXPECTED = np.array([[0.25, 0.75]])
@@ -160,10 +162,9 @@ def test_what_cannot_be_exported_is_refused_before_a_worker_starts(
     places = {"run": runs["mnist_cnn"].folder, "tmp": tmp_path}
     arguments = ["export", run.format(**places), "--format", name, "--out", f"{tmp_path}/{out}"]
     monkeypatch.setattr(sys, "argv", ["twotrack", *arguments])
-    monkeypatch.delattr("twotrack.shared.export.workers.Worker")
 
     with pytest.raises(SystemExit) as ended:
-        main()
+        main(Unused())
 
     assert ended.value.code == 2
     assert capsys.readouterr().err.startswith(f"error: {message.format(**places)}")
@@ -175,21 +176,16 @@ def test_a_missing_package_is_named_with_its_install_line(runs: dict[str, Run], 
     monkeypatch.setattr(formats, "find_spec", lambda module: None if module == "onnxruntime" else module)
 
     with pytest.raises(UserError, match=r"the format 'onnx' needs onnxruntime, not installed here; run: pip install"):
-        export(runs["mnist_cnn"].folder, "onnx", tmp_path / "a.onnx", None)
+        export(runs["mnist_cnn"].folder, "onnx", tmp_path / "a.onnx", Unused())
 
 
 def test_a_name_that_is_taken_during_the_export_is_not_replaced(
-    runs: dict[str, Run], exporters: SharedWorkers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    runs: dict[str, Run], workers: WorkerPool, tmp_path: Path
 ):
     out = tmp_path / "a.safetensors"
-    call = exporters.call
+    watched = Watched(workers, lambda role: out.write_text("mine"))
 
-    def taking(*arguments: object) -> object:
-        out.write_text("mine")
-        return call(*arguments)
-
-    monkeypatch.setattr(exporters, "call", taking)
     with pytest.raises(UserError, match="has appeared during the export, which replaces nothing"):
-        export(runs["mnist_cnn"].folder, "safetensors", out, exporters)
+        export(runs["mnist_cnn"].folder, "safetensors", out, watched)
 
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("a.safetensors", "mine")]

@@ -5,26 +5,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.export.conftest import SharedWorkers
 from tests.support.command_line import Running, wait_until
+from tests.support.pools import Watched
 from twotrack.shared.export.workflow import RELOAD, export
 from twotrack.shared.harness.run_folder import Run
+from twotrack.shared.workers.pool import WorkerPool
 
 
-def test_ctrl_c_between_writing_and_comparing_leaves_nothing(
-    runs: dict[str, Run], exporters: SharedWorkers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    call, seen = exporters.call, []
+def test_ctrl_c_between_writing_and_comparing_leaves_nothing(runs: dict[str, Run], workers: WorkerPool, tmp_path: Path):
+    seen: list[str] = []
 
-    def interrupted(purpose: str, *rest: object) -> object:
-        if purpose == RELOAD:
+    def interrupt(role: str) -> None:
+        if role == RELOAD:
             seen.extend(path.name for path in tmp_path.rglob("*"))
             raise KeyboardInterrupt
-        return call(purpose, *rest)
 
-    monkeypatch.setattr(exporters, "call", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        export(runs["mnist_cnn"].folder, "safetensors", tmp_path / "a.safetensors", exporters)
+        export(runs["mnist_cnn"].folder, "safetensors", tmp_path / "a.safetensors", Watched(workers, interrupt))
 
     assert sorted(seen) == [".a.safetensors.partial", "a.safetensors"]
     assert list(tmp_path.iterdir()) == []

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.export.conftest import SharedWorkers
 from tests.support.pages import Page
 from tests.support.runs import make_run
 from twotrack.shared.errors import UserError
@@ -15,14 +14,14 @@ from twotrack.shared.export.formats import FORMATS, TIMED
 from twotrack.shared.export.table import Cell
 from twotrack.shared.harness.run_folder import Run, read
 from twotrack.shared.report import write_report
+from twotrack.shared.workers.pool import WorkerPool
 
 
-def test_the_table_trains_a_run_and_exports_it_to_every_format(exporters: SharedWorkers, monkeypatch):
+def test_the_table_trains_a_run_and_exports_it_to_every_format(workers: WorkerPool, monkeypatch):
     chosen = {name: FORMATS[name] for name in ("torch-export", "safetensors")}
     monkeypatch.setattr(table, "FORMATS", chosen)
-    monkeypatch.setattr(table, "Workers", lambda: exporters)
 
-    cells = table.measure(["neuron"], ["torch"])
+    cells = table.measure(["neuron"], ["torch"], pool=workers)
 
     assert [cell.format for cell in cells] == list(chosen)
     assert [cell.reason for cell in cells if cell.reason] == []
@@ -50,11 +49,10 @@ def test_a_reason_stands_below_the_table_once():
 
 
 @pytest.fixture(scope="module")
-def measured(runs: dict[str, Run], exporters: SharedWorkers) -> Run:
+def measured(runs: dict[str, Run], workers: WorkerPool) -> Run:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(latency, "Workers", lambda *_: exporters)
         patch.setattr(latency, "ROUNDS", 1)
-        latency.measure(runs["mnist_cnn"].folder)
+        latency.measure(runs["mnist_cnn"].folder, pool=workers)
     return read(runs["mnist_cnn"].folder)
 
 

@@ -11,9 +11,10 @@ import pytest
 from PIL import Image, ImageOps
 from scipy.special import softmax
 
-from tests.export.conftest import SharedWorkers, publish
+from tests.export import served
+from tests.export.conftest import publish
+from tests.export.served import Broken, Questions
 from tests.support.jobs import train
-from tests.support.workers import Workers
 from twotrack.shared.datasets import photo, pictures, telco
 from twotrack.shared.datasets.tabular import split_rows
 from twotrack.shared.errors import UserError
@@ -24,6 +25,8 @@ from twotrack.shared.export.workflow import export
 from twotrack.shared.harness.run_folder import Run
 from twotrack.shared.serving.protos import protos
 from twotrack.shared.serving.repository import read_repository
+from twotrack.shared.workers.pool import WorkerPool
+from twotrack.shared.workers.task import Task
 
 TF = "keras:tensorflow"
 VERSIONS = ["churn_lstm/1", "churn_mlp/1", "mnist_cnn/1", "mnist_cnn/2"]
@@ -35,9 +38,9 @@ def broken(repository: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(repository / "mnist_cnn" / "1", tmp_path / "mnist_cnn" / "1"))
 
 
-def refusal(version: Path, exporters: SharedWorkers) -> Check:
+def refusal(version: Path, workers: WorkerPool) -> Check:
     """Check a version; return the check that refused it."""
-    (found,) = check_all(version, exporters, lambda _: None).values()
+    (found,) = check_all(version, workers, lambda _: None).values()
     states = [check.state for check in found.checks]
     at = states.index("refused")
     assert states == ["passed"] * at + ["refused"] + ["not reached"] * (len(states) - at - 1)
@@ -47,8 +50,8 @@ def refusal(version: Path, exporters: SharedWorkers) -> Check:
 # === What an export is ===
 
 
-def test_every_version_passes_the_gate_at_every_batch_size(repository: Path, exporters: SharedWorkers):
-    found = check_all(repository, exporters, lambda _: None)
+def test_every_version_passes_the_gate_at_every_batch_size(repository: Path, workers: WorkerPool):
+    found = check_all(repository, workers, lambda _: None)
 
     assert [str(version.relative_to(repository)) for version in found] == VERSIONS
     for one in found.values():
@@ -70,7 +73,7 @@ def test_the_folder_is_what_a_server_reads(repository: Path):
 
 
 def test_tensorflows_own_python_finds_the_probabilities_of_the_run(
-    repository: Path, runs: dict[str, Run], workers: Workers
+    repository: Path, runs: dict[str, Run], workers: WorkerPool
 ):
     """Independent of the loader: TensorFlow's Python, on pictures read from the data file."""
     run = runs["mnist_cnn"]
@@ -78,11 +81,11 @@ def test_tensorflows_own_python_finds_the_probabilities_of_the_run(
         images = archive["test_images"][:5]
 
     found = workers.call(
-        TF, "tests.export.served:answers", version=str(repository / "mnist_cnn" / "1"), image=images.tolist()
+        TF, served.answers, served.Images(version=repository / "mnist_cnn" / "1", image=images.tolist())
     )
 
-    np.testing.assert_allclose(found["probabilities"], softmax(run.logits[:5], axis=1), atol=1e-5)
-    assert found["class_name"] == [str(digit) for digit in run.logits[:5].argmax(axis=1)]
+    np.testing.assert_allclose(found.probabilities, softmax(run.logits[:5], axis=1), atol=1e-5)
+    assert found.class_name == [str(digit) for digit in run.logits[:5].argmax(axis=1)]
 
 
 def test_the_example_request_holds_what_the_customers_file_says(repository: Path):
@@ -109,11 +112,11 @@ def test_a_customer_is_asked_about_by_the_columns_of_the_csv_file(repository: Pa
         assert found["total_charges"] == float(row["total_charges"])
 
 
-def test_the_warm_up_file_is_what_tensorflow_reads(repository: Path, workers: Workers):
+def test_the_warm_up_file_is_what_tensorflow_reads(repository: Path, workers: WorkerPool):
     """TensorFlow's own reader of records, and the real messages; every batch size of batching.config is in it."""
     version = repository / "mnist_cnn" / "2"
 
-    sizes = workers.call(TF, "tests.export.served:warm_up_sizes", file=str(version / folders.WARM_UP))
+    sizes = workers.call(TF, served.warm_up_sizes, version / folders.WARM_UP)
 
     assert sizes == {name: [1, 2, 4, 8, 16, 32] for name in ("serving_default", "encoded_image")}
     config = (repository / "batching.config").read_text()
@@ -136,10 +139,10 @@ def test_classify_is_what_the_server_calls_classify(repository: Path):
 @pytest.mark.parametrize(
     ("task", "track", "check", "reason"),
     [
-        ("with_python", TF, "operations", "PyFunc calls Python, which the server does not have"),
-        ("of_one", TF, "signatures", "image has shape (1, 28, 28); expected any number of examples (-1) first"),
+        (served.with_python, TF, "operations", "PyFunc calls Python, which the server does not have"),
+        (served.of_one, TF, "signatures", "image has shape (1, 28, 28); expected any number of examples (-1) first"),
         (
-            "of_jax",
+            served.of_jax,
             "keras:jax",
             "operations",
             "XlaCallModule needs XLA compilation, which the",
@@ -147,38 +150,35 @@ def test_classify_is_what_the_server_calls_classify(repository: Path):
     ],
 )
 def test_a_model_that_the_server_cannot_run_is_refused(
-    task: str, track: str, check: str, reason: str,
-    repository: Path, runs: dict[str, Run], workers: Workers, exporters: SharedWorkers, tmp_path: Path,
+    task: Task[Broken, None], track: str, check: str, reason: str,
+    repository: Path, runs: dict[str, Run], workers: WorkerPool, tmp_path: Path,
 ):  # fmt: skip
     bad = tmp_path / "mnist_cnn" / "1"
-    good, run = str(repository / "mnist_cnn" / "1"), str(runs["mnist_cnn"].folder)
 
-    workers.call(track, f"tests.export.served:{task}", good=good, bad=str(bad), run=run)
+    workers.call(track, task, Broken(repository / "mnist_cnn" / "1", bad, runs["mnist_cnn"].folder))
 
-    found = refusal(bad, exporters)
+    found = refusal(bad, workers)
     assert found.name == check
     assert reason in found.detail
 
 
-def test_wrong_weights_are_refused(
-    repository: Path, workers: Workers, exporters: SharedWorkers, broken: Path, tmp_path: Path
-):
+def test_wrong_weights_are_refused(repository: Path, workers: WorkerPool, broken: Path, tmp_path: Path):
     other = train(workers, tmp_path / "other", "torch", seed=1, settings={"filters": "4"})
-    weights = publish(other, tmp_path / "served", exporters)
+    weights = publish(other, tmp_path / "served", workers)
     shutil.rmtree(broken / "variables")
     shutil.copytree(weights / "variables", broken / "variables")
 
-    found = refusal(broken, exporters)
+    found = refusal(broken, workers)
 
     assert found.name == "predictions"
     assert found.detail.startswith("serving_default, batch of 1: probabilities differ from the run's by")
 
 
-def test_truncated_variables_are_refused(broken: Path, exporters: SharedWorkers):
+def test_truncated_variables_are_refused(broken: Path, workers: WorkerPool):
     (file,) = (broken / "variables").glob("*.data-*")
     file.write_bytes(file.read_bytes()[:1000])
 
-    assert refusal(broken, exporters).name == "loads"
+    assert refusal(broken, workers).name == "loads"
 
 
 def damage(file: Path) -> None:
@@ -202,24 +202,24 @@ def damage(file: Path) -> None:
         (lambda version: shutil.rmtree(version / "variables"), "files", "expected a file variables/variables.index"),
     ],
 )
-def test_a_damaged_version_is_refused(change: Any, check: str, reason: str, broken: Path, exporters: SharedWorkers):
+def test_a_damaged_version_is_refused(change: Any, check: str, reason: str, broken: Path, workers: WorkerPool):
     change(broken)
 
-    found = refusal(broken, exporters)
+    found = refusal(broken, workers)
 
     assert found.name == check
     assert reason in found.detail
 
 
 def test_an_export_that_the_gate_refuses_leaves_no_version(
-    runs: dict[str, Run], exporters: SharedWorkers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    runs: dict[str, Run], workers: WorkerPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """The run's stored predictions are swapped, so that no model can have made them."""
     run = Path(shutil.copytree(runs["mnist_cnn"].folder, tmp_path / "run"))
     swap_predictions(run)
 
     with pytest.raises(UserError, match=r"refused: predictions: serving_default, batch of 1: .* nothing was written"):
-        export(run, "tf-serving", tmp_path / "new" / "models", exporters)
+        export(run, "tf-serving", tmp_path / "new" / "models", workers)
 
     assert not (tmp_path / "new").exists()
 
@@ -236,11 +236,9 @@ def swap_predictions(run: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["../elsewhere", "a/b", "", ".hidden"])
-def test_a_models_name_cannot_leave_the_folder(
-    name: str, runs: dict[str, Run], exporters: SharedWorkers, tmp_path: Path
-):
+def test_a_models_name_cannot_leave_the_folder(name: str, runs: dict[str, Run], workers: WorkerPool, tmp_path: Path):
     with pytest.raises(UserError, match="--model: expected letters, digits"):
-        publish(runs["mnist_cnn"], tmp_path / "models", exporters, name or " ")
+        publish(runs["mnist_cnn"], tmp_path / "models", workers, name or " ")
 
     assert list(tmp_path.iterdir()) == []
 
@@ -294,14 +292,10 @@ def customer(**changes: list[Any]) -> dict[str, Any]:
     ],
 )  # fmt: skip
 def test_the_graph_refuses_what_it_cannot_answer(
-    model: str, signature: str, inputs: dict[str, Any], reason: str, repository: Path, exporters: SharedWorkers
+    model: str, signature: str, inputs: dict[str, Any], reason: str, repository: Path, workers: WorkerPool
 ):
-    (found,) = exporters.call(
-        "gate",
-        None,
-        "tests.export.served:ask",
-        {"version": str(repository / model / "1"), "questions": [[signature, inputs]]},
-    )
+    asked = Questions(repository / model / "1", [(signature, inputs)])
+    (found,) = workers.call(None, served.ask, asked, role="gate")
 
     assert reason in found
 
@@ -312,22 +306,22 @@ def test_the_graph_refuses_what_it_cannot_answer(
 @pytest.mark.parametrize(
     ("height", "width", "size"), [(28, 28, 96), (160, 160, 64), (33, 57, 20), (300, 480, 160), (1, 1, 4)]
 )
-def test_the_graph_resizes_as_pillow_does(height: int, width: int, size: int, workers: Workers):
+def test_the_graph_resizes_as_pillow_does(height: int, width: int, size: int, workers: WorkerPool):
     pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
     picture = Image.fromarray(pixels)
 
-    found = workers.call(TF, "tests.export.served:resized", pixels=pixels.tolist(), size=size)
+    found = workers.call(TF, served.resized, served.Pixels(pixels=pixels.tolist(), size=size))
 
     bilinear = Image.Resampling.BILINEAR
-    np.testing.assert_array_equal(found["resized"], np.asarray(picture.resize((size, size), bilinear)))
-    np.testing.assert_array_equal(found["fitted"], np.asarray(ImageOps.fit(picture, (size, size), bilinear)))
+    np.testing.assert_array_equal(found.resized, np.asarray(picture.resize((size, size), bilinear)))
+    np.testing.assert_array_equal(found.fitted, np.asarray(ImageOps.fit(picture, (size, size), bilinear)))
 
 
 @pytest.mark.parametrize(
     ("kind", "mode", "levels"), [("PNG", "RGB", 0), ("PNG", "L", 0), ("PNG", "RGBA", 1), ("JPEG", "RGB", 4)]
 )
 def test_the_graph_decodes_a_photo_as_training_does(
-    kind: str, mode: str, levels: int, workers: Workers, tmp_path: Path
+    kind: str, mode: str, levels: int, workers: WorkerPool, tmp_path: Path
 ):
     """A smooth picture: a JPEG's colours are stored at half its size, and libraries differ in how they enlarge them."""
     rows, columns = np.mgrid[0:120, 0:200]
@@ -335,7 +329,7 @@ def test_the_graph_decodes_a_photo_as_training_does(
     file = tmp_path / "photo"
     Image.fromarray(channels, "RGBA").convert(mode).save(file, kind)
 
-    found = workers.call(TF, "tests.export.served:decoded", file=str(file), size=64)
+    found = workers.call(TF, served.decoded, served.Picture(file=file, size=64))
 
     expected_pixels = pictures.resize(photo.read_photo(file)[np.newaxis], 64)[0].astype(int)
     assert np.abs(np.array(found) - expected_pixels).max() <= levels

@@ -2,27 +2,44 @@
 
 import random
 import sys
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
-import keras
 import numpy as np
 
-from twotrack.keras_track.session import start_afresh
-
-WAYS = {"keras": keras.utils.set_random_seed, "twotrack": start_afresh}
+from twotrack.shared.workers.task import task
 
 
-def draws(arguments: Mapping[str, Any], report: object) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Seed:
+    way: Literal["keras", "twotrack"]
+    seed: int
+
+
+@dataclass(frozen=True)
+class Drawn:
+    python: float
+    numpy: float
+    tensors: list[Any]
+
+
+@task
+def draws(asked: Seed) -> Drawn:
     """Seed in the way that is asked for; draw from every generator that a model uses."""
-    WAYS[arguments["way"]](arguments["seed"])
+    import keras
+
+    from twotrack.keras_track.session import start_afresh
+
+    ways = {"keras": keras.utils.set_random_seed, "twotrack": start_afresh}
+    ways[asked.way](asked.seed)
     ones = np.ones((4, 6), "float32")
     kernel = keras.layers.Dense(6)(ones)
     dropped = keras.layers.Dropout(0.5)(ones, training=True)
     tensors = [keras.ops.convert_to_numpy(one).tolist() for one in (kernel, dropped)]
-    return {"python": random.random(), "numpy": float(np.random.random()), "tensors": tensors}
+    return Drawn(random.random(), float(np.random.random()), tensors)
 
 
-def modules(arguments: Mapping[str, Any], report: object) -> list[str]:
+@task
+def modules(_: None) -> list[str]:
     """Return the top-level modules."""
     return [name for name in sys.modules if "." not in name]

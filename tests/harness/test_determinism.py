@@ -10,18 +10,18 @@ import xxhash
 from safetensors.numpy import load_file
 
 from tests.support.jobs import BATCH_SIZE, EXAMPLES, train
-from tests.support.workers import Workers
 from twotrack.shared import datasets, initial_weights, metrics
 from twotrack.shared.chapters import mnist_cnn
 from twotrack.shared.datasets.batches import TrainingBatches
 from twotrack.shared.harness.run_folder import Run
 from twotrack.shared.track import TRACKS
+from twotrack.shared.workers.pool import WorkerPool
 
 Runs = Callable[[str, int, int], Run]
 
 
 @pytest.fixture(scope="module")
-def run(workers: Workers, tmp_path_factory: pytest.TempPathFactory) -> Runs:
+def run(workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory) -> Runs:
     """Runs by track, seed and number; each is trained once."""
     folder = tmp_path_factory.mktemp("runs")
 
@@ -49,7 +49,7 @@ def test_the_same_seed_in_two_fresh_processes_gives_the_same_weights_file(run: R
     """Also the same as in a worker that has trained before."""
     files = []
     for name in ("first", "second"):
-        with Workers() as fresh:
+        with WorkerPool() as fresh:
             files.append(weights_file(train(fresh, tmp_path / name, "torch")))
 
     assert files == [weights_file(run("torch", 0, 1))] * 2
@@ -77,7 +77,7 @@ def test_every_track_starts_from_the_weights_that_the_seed_draws(run: Runs, trac
 @pytest.mark.parametrize("track", TRACKS)
 def test_every_track_trains_on_the_batches_that_the_seed_orders(run: Runs, track: str):
     dataset = datasets.load("mnist", run(track, 0, 1).record.job.source)
-    batches = TrainingBatches(dataset, dataset.train.first(EXAMPLES), BATCH_SIZE, seed=0)
+    batches = TrainingBatches(dataset, dataset.train.first(EXAMPLES), BATCH_SIZE, seed=0, loss="cross_entropy")
     digest = xxhash.xxh3_128()
     steps = len(list(batches.epoch(0, digest)))
 

@@ -10,16 +10,17 @@ from tests.support.runs import record_of
 from twotrack.shared.errors import UserError
 from twotrack.shared.harness import event_files
 from twotrack.shared.harness.records import Job
+from twotrack.shared.workers.messages import Progress
 
 REPORTS = [
-    {"phase": "started"},
-    {"phase": "training", "step": 2, "losses": [3.0, 2.0], "learning_rates": [0.1, 0.2]},
-    {"phase": "training", "step": 3, "losses": [1.0], "learning_rates": [0.3]},
-    {"phase": "validating"},
-    {"phase": "epoch", "validation_loss": 0.75, "validation_metric": 0.5},
-    {"phase": "training", "step": 4, "losses": [0.5], "learning_rates": [0.4]},
-    {"phase": "epoch", "validation_loss": 0.25, "validation_metric": 0.875},
-    {"phase": "finished"},
+    Progress("started"),
+    Progress("training", {"step": 2, "losses": [3.0, 2.0], "learning_rates": [0.1, 0.2]}),
+    Progress("training", {"step": 3, "losses": [1.0], "learning_rates": [0.3]}),
+    Progress("validating"),
+    Progress("epoch", {"validation_loss": 0.75, "validation_metric": 0.5}),
+    Progress("training", {"step": 4, "losses": [0.5], "learning_rates": [0.4]}),
+    Progress("epoch", {"validation_loss": 0.25, "validation_metric": 0.875}),
+    Progress("finished"),
 ]
 
 
@@ -30,8 +31,8 @@ def job(folder: Path, track: str, seed: int = 0) -> Job:
 
 def test_every_step_and_epoch_is_a_point_at_its_training_step(tmp_path: Path):
     with event_files.event_files(tmp_path / "logs") as hear:
-        for figures in REPORTS:
-            hear(job(tmp_path, "torch", seed=3), figures)
+        for progress in REPORTS:
+            hear(job(tmp_path, "torch", seed=3), progress)
 
     found = scalars(tmp_path / "logs" / "torch_seed3")
 
@@ -53,8 +54,8 @@ def test_what_is_written_can_be_read_while_training_goes_on(tmp_path: Path):
 def test_runs_have_folders_of_their_own_with_the_same_tags(tmp_path: Path):
     with event_files.event_files(tmp_path / "logs") as hear:
         for track, seed in (("torch", 0), ("torch", 1), ("keras:jax", 0)):
-            for figures in REPORTS:
-                hear(job(tmp_path, track, seed), figures)
+            for progress in REPORTS:
+                hear(job(tmp_path, track, seed), progress)
 
     folders = sorted((tmp_path / "logs").iterdir())
     assert [folder.name for folder in folders] == ["keras-jax_seed0", "torch_seed0", "torch_seed1"]
@@ -64,7 +65,7 @@ def test_runs_have_folders_of_their_own_with_the_same_tags(tmp_path: Path):
 def test_a_run_that_is_done_again_replaces_its_curves(tmp_path: Path):
     for losses in ([9.0, 9.0], [3.0, 2.0]):
         with event_files.event_files(tmp_path / "logs") as hear:
-            hear(job(tmp_path, "torch"), REPORTS[1] | {"losses": losses})
+            hear(job(tmp_path, "torch"), Progress("training", dict(REPORTS[1].figures) | {"losses": losses}))
         (written,) = (tmp_path / "logs" / "torch_seed0").iterdir()
         written.rename(written.with_name(f"{event_files.PREFIX}{losses[0]:.0f}.earlier"))
 

@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 
 from tests.support.command_line import Done, Running, in_process
+from tests.support.jobs import run
 from tests.support.runs import make_run
-from tests.support.workers import Workers
 from twotrack.shared.atomic import partial_name
 from twotrack.shared.errors import UserError
 from twotrack.shared.harness import plans
 from twotrack.shared.harness.comparison import Request, plan, run_name
-from twotrack.shared.harness.processes import Worker
 from twotrack.shared.harness.run_folder import Run, read
+from twotrack.shared.workers.pool import WorkerPool
+from twotrack.shared.workers.processes import Worker
 
 TRACKS, SEEDS = ("torch", "keras:tensorflow"), (0, 1)
 SMALL = {"examples": 256, "settings": {"filters": "4"}, "device": "cpu"}
@@ -22,15 +23,13 @@ OPTIONS = ("--tracks", ",".join(TRACKS), "--seeds", "2", "--examples", "256", "-
 REQUEST = Request("mnist_cnn", TRACKS, SEEDS, **SMALL)
 
 
-def uninterrupted(workers: Workers, folder: Path) -> list[Run]:
+def uninterrupted(workers: WorkerPool, folder: Path) -> list[Run]:
     """Train the same jobs in workers that have done other things before."""
     jobs = plan(REQUEST, lambda track, seed: folder / run_name(track, seed))
-    for job in jobs:
-        workers.call(job.track, "twotrack.shared.harness.training:train", **job.model_dump(mode="json"))
-    return [read(job.folder) for job in jobs]
+    return [run(workers, job) for job in jobs]
 
 
-def test_a_killed_comparison_goes_on_with_the_same_result(tmp_path: Path, workers: Workers):
+def test_a_killed_comparison_goes_on_with_the_same_result(tmp_path: Path, workers: WorkerPool):
     with Running("compare", "mnist_cnn", *OPTIONS, folder=tmp_path) as command:
         command.wait_for(lambda: list(tmp_path.glob("runs/*/.torch_seed1.partial")), "the second run has begun")
         command.process.kill()

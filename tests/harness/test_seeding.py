@@ -4,17 +4,19 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness import seeding_tasks
+from tests.harness.seeding_tasks import Seed
 from tests.support.jobs import train
-from tests.support.workers import Workers
 from twotrack.shared.track import TRACKS
+from twotrack.shared.workers.pool import WorkerPool
 
 KERAS_TRACKS = [track for track in TRACKS if track != "torch"]
 
 
 @pytest.mark.parametrize("track", KERAS_TRACKS)
-def test_draws_are_those_after_keras_own_seeding(track: str, workers: Workers):
+def test_draws_are_those_after_keras_own_seeding(track: str, workers: WorkerPool):
     drawn = {
-        (way, seed): workers.call(track, "tests.harness.seeding_tasks:draws", way=way, seed=seed)
+        (way, seed): workers.call(track, seeding_tasks.draws, Seed(way, seed))
         for way in ("keras", "twotrack")
         for seed in (3, 4)
     }
@@ -25,9 +27,9 @@ def test_draws_are_those_after_keras_own_seeding(track: str, workers: Workers):
 
 
 def test_a_run_of_keras_on_another_backend_does_not_import_tensorflow(tmp_path: Path):
-    with Workers() as fresh:
+    with WorkerPool("cpu") as fresh:
         train(fresh, tmp_path / "run", "keras:torch")
-        loaded = fresh.call("keras:torch", "tests.harness.seeding_tasks:modules")
+        loaded = fresh.call("keras:torch", seeding_tasks.modules, None)
 
     assert {"keras", "torch"} <= set(loaded)
     assert "tensorflow" not in loaded

@@ -10,17 +10,19 @@ import pytest
 from safetensors.numpy import load_file
 from scipy.special import expit, softmax
 
-from tests.export.conftest import SharedWorkers
+from tests.support.jobs import run as run_job
 from tests.support.jobs import small_source
 from tests.support.runs import make_run
-from tests.support.workers import Workers
 from twotrack.shared.errors import UserError
 from twotrack.shared.export.workflow import export
-from twotrack.shared.harness import prediction
+from twotrack.shared.harness import convert, prediction
 from twotrack.shared.harness.comparison import Request, plan
+from twotrack.shared.harness.convert import Files
+from twotrack.shared.harness.prediction import SplitRequest
 from twotrack.shared.harness.records import Continued
-from twotrack.shared.harness.run_folder import WEIGHTS, Run, read
+from twotrack.shared.harness.run_folder import WEIGHTS, Run
 from twotrack.shared.report import find_runs
+from twotrack.shared.workers.pool import WorkerPool
 
 FIRST, *OTHERS = ("keras:tensorflow", "keras:jax", "keras:torch", "torch")
 LIMIT = 1e-5
@@ -48,7 +50,7 @@ Train = Callable[..., Run]
 
 
 @pytest.fixture(scope="module")
-def train(workers: Workers, tmp_path_factory: pytest.TempPathFactory) -> Train:
+def train(workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory) -> Train:
     """Train in the track's shared worker; of MNIST only the first digits."""
     parent = tmp_path_factory.mktemp("runs")
 
@@ -58,8 +60,7 @@ def train(workers: Workers, tmp_path_factory: pytest.TempPathFactory) -> Train:
         (job,) = plan(Request(model.chapter, (track,), (seed,), **asked), lambda *_: folder)
         if model.chapter == "mnist_cnn":  # not as embedded data, which moves with the installation
             job = job.model_copy(update={"source": replace(small_source(parent), name="tfds:small")})
-        workers.call(track, "twotrack.shared.harness.training:train", **job.model_dump(mode="json"))
-        return read(folder)
+        return run_job(workers, job)
 
     return train
 
@@ -90,7 +91,7 @@ def weights_apart(one: Run, other: Run) -> float:
 
 
 def test_a_walk_through_the_tracks_goes_on_where_the_last_one_ended(
-    train: Train, workers: Workers, model: Model, source: Run, tmp_path: Path
+    train: Train, workers: WorkerPool, model: Model, source: Run, tmp_path: Path
 ):
     """Before its first step each track predicts what the track before it did after its last one; so does a server."""
     assert np.ptp(probabilities(source.logits), axis=0).min() > 100 * LIMIT, "the answers must depend on the example"
@@ -106,29 +107,26 @@ def test_a_walk_through_the_tracks_goes_on_where_the_last_one_ended(
         settled = moved
 
     out = tmp_path / "predicted.npz"
-    asked = {"folder": str(settled.folder), "track": FIRST, "device": "cpu", "out": str(out)}
-    workers.call(FIRST, "twotrack.shared.harness.prediction:test_task", **asked)
+    workers.call(FIRST, prediction.predict_test, SplitRequest(settled.folder, FIRST, "cpu", out))
     with np.load(out, allow_pickle=False) as back:
         np.testing.assert_array_equal(back["labels"], source.labels)
         assert apart(back["logits"], settled.logits) <= LIMIT
 
-    with Workers() as bare:
-        served = export(settled.folder, "tf-serving", tmp_path / "served", SharedWorkers(workers, bare))
+    served = export(settled.folder, "tf-serving", tmp_path / "served", workers)
     assert [check.state for check in served.found.checks] == ["passed"] * len(served.found.checks)
     assert served.largest <= LIMIT
 
 
 def test_converted_to_each_framework_and_back_the_weights_predict_the_same(
-    workers: Workers, model: Model, source: Run, tmp_path: Path
+    workers: WorkerPool, model: Model, source: Run, tmp_path: Path
 ):
     """run -> .weights.h5 -> canonical -> torch's .safetensors -> canonical."""
     files = [(FIRST, "model.weights.h5"), ("torch", "model.safetensors")]
-    canonical = source.folder / WEIGHTS
+    variant, canonical = source.record.job.variant, source.folder / WEIGHTS
     for number, (track, name) in enumerate(files):
-        asked = {"track": track, "chapter": model.chapter, "settings": dict(model.settings)}
-        there, back = str(tmp_path / name), tmp_path / f"canonical{number}"
-        workers.call(track, "twotrack.shared.harness.convert:write_task", **asked, path=there, canonical=str(canonical))
-        workers.call(track, "twotrack.shared.harness.convert:read_task", **asked, path=there, canonical=str(back))
+        there, back = tmp_path / name, tmp_path / f"canonical{number}"
+        for work, stored in ((convert.write_weights, canonical), (convert.read_weights, back)):
+            workers.call(track, work, Files(track, variant, there, stored))
         canonical = back
 
     converted = load_file(canonical)
@@ -180,14 +178,14 @@ def test_a_setting_that_changes_the_models_shape_is_refused_by_weight(train: Tra
             train(model, "torch", start=source.folder, settings={"hidden_size": "8"})
 
 
-def test_weights_that_were_replaced_after_they_were_named_are_refused(workers: Workers, tmp_path: Path, run: Run):
+def test_weights_that_were_replaced_after_they_were_named_are_refused(workers: WorkerPool, tmp_path: Path, run: Run):
     (job,) = plan(Request("mnist_cnn", ("torch",), start=run.folder), lambda *_: tmp_path / "new")
     stale = job.continues.model_copy(update={"weights": "0" * 64})
 
-    changed = job.model_copy(update={"continues": stale}).model_dump(mode="json")
+    changed = job.model_copy(update={"continues": stale})
 
     with pytest.raises(UserError, match="were replaced meanwhile"):
-        workers.call("torch", "twotrack.shared.harness.training:train", **changed)
+        run_job(workers, changed)
 
 
 # === What the test split's repetition says, and the report on continued runs ===

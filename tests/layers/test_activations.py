@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.layers import tasks
 from tests.layers.cases import KINDS, by_hand
-from tests.support.workers import Workers
 from twotrack.shared.track import TRACKS
+from twotrack.shared.workers.pool import WorkerPool
 
 TOLERANCE = 1e-12
 """Relative above 1, absolute below. Measured: 5e-15, of the gradient through gelu_tanh and SwiGLU."""
@@ -25,13 +26,13 @@ KERAS = [track for track in TRACKS if track != "torch"]
 
 
 @pytest.fixture(scope="module")
-def found(workers: Workers, tmp_path_factory: pytest.TempPathFactory):
+def found(workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory):
     """What a track computes: activation to value, dx and dalpha."""
 
     @cache
     def compute(track: str) -> Path:
         folder = tmp_path_factory.mktemp("activations")
-        workers.call(track, "tests.layers.tasks:backward", track=track, folder=str(folder))
+        workers.call(track, tasks.backward, tasks.OnTrack(track=track, folder=folder))
         return folder
 
     return lambda track, kind: dict(np.load(compute(track) / f"{kind}.npz"))
@@ -49,15 +50,15 @@ def test_value_and_backward_pass_are_those_by_hand(found, track: str, kind: str)
 
 
 @pytest.mark.parametrize("track", TRACKS)
-def test_derivatives_at_a_kink_are_those_on_record(workers: Workers, track: str):
-    found = workers.call(track, "tests.layers.tasks:at_zero", track=track)
+def test_derivatives_at_a_kink_are_those_on_record(workers: WorkerPool, track: str):
+    found = workers.call(track, tasks.at_zero, track)
 
     assert found == pytest.approx(AT_ZERO[track], abs=1e-15)
 
 
 @pytest.mark.parametrize("track", TRACKS)
-def test_facts_tell_apart_what_only_a_hyperparameter_does(workers: Workers, track: str):
-    facts = workers.call(track, "tests.layers.tasks:facts", track=track)
+def test_facts_tell_apart_what_only_a_hyperparameter_does(workers: WorkerPool, track: str):
+    facts = workers.call(track, tasks.facts, track)
 
     assert {facts[kind]["path"] for kind in KINDS} == {"act"}
     assert [facts[kind]["approximate"] for kind in ("gelu", "gelu_tanh")] == [False, True]
@@ -65,7 +66,7 @@ def test_facts_tell_apart_what_only_a_hyperparameter_does(workers: Workers, trac
 
 
 @pytest.mark.parametrize("track", KERAS)
-def test_keras_models_come_back_from_their_file(workers: Workers, track: str, tmp_path: Path):
-    same = workers.call(track, "tests.layers.tasks:saved_and_loaded", folder=str(tmp_path))
+def test_keras_models_come_back_from_their_file(workers: WorkerPool, track: str, tmp_path: Path):
+    same = workers.call(track, tasks.saved_and_loaded, tmp_path)
 
     assert same == dict.fromkeys(KINDS, True)

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.layers import tasks
 from tests.layers.cases import KINDS
-from tests.support.workers import Workers
 from twotrack.shared import initial_weights
 from twotrack.shared.by_hand import activations
 from twotrack.shared.track import TRACKS
+from twotrack.shared.workers.pool import WorkerPool
 
 Settings = dict[str, str]
 NO_DROPOUT = {"dropout": "0", "num_layers": "1", "hidden_size": "5"}
@@ -89,7 +90,7 @@ def draw(number: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def observed(workers: Workers, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, Any]]]:
+def observed(workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, Any]]]:
     """What every track says of every model, and its outputs."""
     found = {}
     for track in TRACKS:
@@ -97,7 +98,7 @@ def observed(workers: Workers, tmp_path_factory: pytest.TempPathFactory) -> dict
         for number in range(len(MODELS)):
             weights, x = draw(number)
             np.savez(folder / f"{number}.npz", x=x, **weights)
-        found[track] = workers.call(track, "tests.layers.tasks:observe", track=track, models=MODELS, folder=str(folder))
+        found[track] = workers.call(track, tasks.observe, tasks.Models(track=track, models=MODELS, folder=folder))
         for number, model in enumerate(found[track]):
             model["outputs"] = np.load(folder / f"{number}.outputs.npy")
     return found

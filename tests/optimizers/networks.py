@@ -13,7 +13,7 @@ from twotrack.shared.inputs import ONLY, Input, describe
 from twotrack.shared.losses import LossName
 from twotrack.shared.profiles import Switches
 from twotrack.shared.track import TrackModel
-from twotrack.shared.training import Constant, Recipe, Sophia
+from twotrack.shared.training import Sophia
 from twotrack.shared.verify.material import draw_weights
 from twotrack.shared.verify.pair import OwnLoss, Pair
 
@@ -27,13 +27,13 @@ TOKENS, LENGTH, SIZE = 6, 7, 3
 def track_model(track: str, optimizer: Sophia, steps: int) -> TrackModel:
     model = _torch_perceptron() if track == "torch" else _keras_perceptron()
     model.load_weights(draw_weights({name: array.shape for name, array in model.weights().items()}))
-    recipe = Recipe(optimizer, Constant(), BATCH, epochs=1)
-    model.compile(recipe, recipe.learning_rates(steps))
+    model.compile(optimizer, [optimizer.learning_rate] * steps)
     model.reseed(1)
     return model
 
 
 def _torch_perceptron() -> TrackModel:
+    import torch
     from torch import nn
 
     from twotrack.torch_track.track import TorchModel
@@ -47,7 +47,7 @@ def _torch_perceptron() -> TrackModel:
         def forward(self, x: Any) -> Any:
             return self.logits(self.dropout(self.norm(self.hidden(x)).tanh()))
 
-    return TorchModel(Perceptron(), {}, describe((FEATURES,)), "cross_entropy", "cpu", Switches())
+    return TorchModel(Perceptron(), describe((FEATURES,)), "cross_entropy", "cpu", torch.float32, Switches())
 
 
 def _keras_perceptron() -> TrackModel:
@@ -65,7 +65,7 @@ def _keras_perceptron() -> TrackModel:
         layers.Dense(CLASSES, name="logits"),
     ]
     model = keras.Sequential([keras.Input((FEATURES,)), *inside])
-    return KerasModel(model, "cross_entropy", BACKENDS[keras.backend.backend()](), Switches())
+    return KerasModel(model, describe((FEATURES,)), "cross_entropy", BACKENDS[keras.backend.backend()](), Switches())
 
 
 def perceptron_batches(count: int) -> list[Batch]:
@@ -73,7 +73,7 @@ def perceptron_batches(count: int) -> list[Batch]:
     return [
         Batch(
             {ONLY: random.normal(size=(BATCH, FEATURES)).astype(np.float32)},
-            random.integers(CLASSES, size=BATCH, dtype=np.int32),
+            [random.integers(CLASSES, size=BATCH, dtype=np.int32)],
         )
         for _ in range(count)
     ]

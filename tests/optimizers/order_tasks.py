@@ -1,16 +1,15 @@
 """Worker task: is a gradient taken before any weight is updated? Asked of many freshly compiled models."""
 
-from collections.abc import Mapping
-from typing import Any
-
-import keras
 import numpy as np
+
+from twotrack.shared.workers.task import task
 
 EXAMPLES, UNITS = 12, 6
 
 
-def gradients_of_updated_weights(arguments: Mapping[str, Any], report: object) -> int:
-    """Return how many of `models` models sent the second layer's new weights back to the first.
+@task
+def gradients_of_updated_weights(models: int) -> int:
+    """Return how many of so many models sent the second layer's new weights back to the first.
 
     The loss is sum(targets * outputs): its gradient in the outputs is the targets, whatever the weights
     are, so only the weights of the second layer tie the first layer's gradient to the forward pass.
@@ -19,13 +18,14 @@ def gradients_of_updated_weights(arguments: Mapping[str, Any], report: object) -
     first, second, targets = (draw(size=(rows, UNITS)).astype("float32") for rows in (EXAMPLES, UNITS, EXAMPLES))
     expected = first - targets @ second.T / EXAMPLES
     return sum(
-        not np.allclose(_trained_first_layer(first, second, targets), expected, atol=1e-4)
-        for _ in range(arguments["models"])
+        not np.allclose(_trained_first_layer(first, second, targets), expected, atol=1e-4) for _ in range(models)
     )
 
 
 def _trained_first_layer(first: np.ndarray, second: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """Return the first kernel after one step of gradient descent at rate 1; the inputs are unit vectors."""
+    import keras
+
     keras.backend.clear_session()
     layers = [keras.layers.Dense(UNITS, use_bias=False) for _ in range(2)]
     model = keras.Sequential([keras.Input((EXAMPLES,)), *layers])

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,63 @@ from tests.optimizers.networks import (
 )
 from tests.optimizers.tasks import keras_float64, one_torch_thread
 from twotrack.shared.inputs import ONLY
+from twotrack.shared.losses import LossName
 from twotrack.shared.training import Sophia
-from twotrack.shared.verify.material import draw_material, draw_weights
+from twotrack.shared.verify.material import DrawnBatches, draw_weights
 from twotrack.shared.verify.pair import OwnLoss
-from twotrack.shared.verify.subject import open_subject
+from twotrack.shared.workers.door import open_track
+from twotrack.shared.workers.task import task
 
-Arguments = Mapping[str, Any]
+
+@dataclass(frozen=True)
+class Step:
+    track: str
+    spec: Sophia
+    weights: list[float]
+    gradients: list[float]
+    b: list[float]
+
+
+@dataclass(frozen=True)
+class Training:
+    track: str
+    warm_up: bool
+
+
+@dataclass(frozen=True)
+class Steps:
+    track: str
+    steps: int
+
+
+@dataclass(frozen=True)
+class TwoOutputs:
+    inputs: list[list[list[float]]]
+    kernel: list[list[float]]
+    steps: int
+
+
+@dataclass(frozen=True)
+class OfPair:
+    track: str
+    loss: LossName
+
+
+@dataclass(frozen=True)
+class Trained:
+    losses: list[float]
+    weights: dict[str, Any]
+    """By name, as lists."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    before: dict[str, Any]
+    """Weights and running statistics, as lists."""
+    after: dict[str, Any]
+    curvature: list[Any]
+
+
 SPEC = Sophia(0.01, beta_2=0.7, gamma=20.0, epsilon=1e-4, interval=3)
 """Few weights reach the clipping, so that h shows."""
 
@@ -38,12 +90,12 @@ def _lists(arrays: Mapping[str, np.ndarray]) -> dict[str, list]:
     return {name: array.tolist() for name, array in arrays.items()}
 
 
-def one_step(arguments: Arguments, report: object) -> list[float]:
+@task
+def one_step(asked: Step) -> list[float]:
     """Return the weights after a step on given gradients, and gradients b of the estimate, in float64."""
-    spec = Sophia(**arguments["spec"])
-    weights, gradients, b = (np.array(arguments[name]) for name in ("weights", "gradients", "b"))
-    with _float64(arguments["track"]):
-        return (_torch_step if arguments["track"] == "torch" else _keras_step)(spec, weights, gradients, b).tolist()
+    weights, gradients, b = (np.array(values) for values in (asked.weights, asked.gradients, asked.b))
+    with _float64(asked.track):
+        return (_torch_step if asked.track == "torch" else _keras_step)(asked.spec, weights, gradients, b).tolist()
 
 
 def _torch_step(spec: Sophia, weights: np.ndarray, gradients: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -73,9 +125,10 @@ def _keras_step(spec: Sophia, weights: np.ndarray, gradients: np.ndarray, b: np.
     return np.array(keras.ops.convert_to_numpy(variable))
 
 
-def defaults(arguments: Arguments, report: object) -> dict[str, dict[str, float]]:
+@task
+def defaults(track: str) -> dict[str, dict[str, float]]:
     """Return the hyperparameters that Lion and Sophia have when only the learning rate is given."""
-    if arguments["track"] == "torch":
+    if track == "torch":
         import torch
 
         from twotrack.torch_track.optimizers import Lion
@@ -99,7 +152,8 @@ def _under_shared_names(group: Mapping[str, Any]) -> dict[str, float]:
     return renamed | {"beta_1": group["betas"][0], "beta_2": group["betas"][1]}
 
 
-def config_round_trip(arguments: Arguments, report: object) -> list[dict[str, Any]]:
+@task
+def config_round_trip(_: None) -> list[dict[str, Any]]:
     """Return the serialised optimizers of keras_track, once as built and once after a round trip."""
     import keras
 
@@ -114,34 +168,37 @@ def config_round_trip(arguments: Arguments, report: object) -> list[dict[str, An
 # === Models of the tracks ===
 
 
-def train(arguments: Arguments, report: object) -> dict[str, Any]:
+@task
+def train(asked: Training) -> Trained:
     """Train a track's model, after a warm-up if asked; return losses and weights."""
-    model, steps = track_model(arguments["track"], SPEC, 5), perceptron_batches(5)
-    if arguments["warm_up"]:
+    model, steps = track_model(asked.track, SPEC, 5), perceptron_batches(5)
+    if asked.warm_up:
         model.warm_up(steps[-1])
-    losses = [model.train_step(batch) for batch in steps]
-    return {"losses": losses, "weights": _lists(model.weights())}
+    losses = [model.train_step(batch.inputs, batch.targets) for batch in steps]
+    return Trained(losses, _lists(model.weights()))
 
 
-def train_twice_from_a_snapshot(arguments: Arguments, report: object) -> list[dict[str, Any]]:
+@task
+def train_twice_from_a_snapshot(track: str) -> list[Trained]:
     """Train two steps, keep the state, and go on from there twice, an estimate included."""
-    model, steps = track_model(arguments["track"], SPEC, 5), perceptron_batches(5)
+    model, steps = track_model(track, SPEC, 5), perceptron_batches(5)
     for batch in steps[:2]:
-        model.train_step(batch)
+        model.train_step(batch.inputs, batch.targets)
     state, runs = model.snapshot(), []
     for _ in range(2):
-        losses = [model.train_step(batch) for batch in steps[2:]]
-        runs.append({"losses": losses, "weights": _lists(model.weights())})
+        losses = [model.train_step(batch.inputs, batch.targets) for batch in steps[2:]]
+        runs.append(Trained(losses, _lists(model.weights())))
         model.restore(state)
     return runs
 
 
-def steps_with_an_estimate(arguments: Arguments, report: object) -> list[int]:
+@task
+def steps_with_an_estimate(asked: Steps) -> list[int]:
     """Return the numbers, from 1, of the steps that changed h."""
-    model, changed, before = track_model(arguments["track"], SPEC, arguments["steps"]), [], None
-    for number, batch in enumerate(perceptron_batches(arguments["steps"]), start=1):
-        model.train_step(batch)
-        if (after := _curvatures(model, arguments["track"])) != before:
+    model, changed, before = track_model(asked.track, SPEC, asked.steps), [], None
+    for number, batch in enumerate(perceptron_batches(asked.steps), start=1):
+        model.train_step(batch.inputs, batch.targets)
+        if (after := _curvatures(model, asked.track)) != before:
             changed.append(number)
         before = after
     return changed
@@ -153,12 +210,13 @@ def _curvatures(model: Any, track: str) -> list[list]:
     return [np.array(h).tolist() for h in model.model.optimizer.curvatures]
 
 
-def estimate_once(arguments: Arguments, report: object) -> tuple[dict, dict, list]:
+@task
+def estimate_once(track: str) -> Estimate:
     """Return weights and running statistics before and after an estimate, and h."""
-    model, inputs = track_model(arguments["track"], SPEC, 1), perceptron_batches(1)[0].inputs[ONLY]
+    model, inputs = track_model(track, SPEC, 1), perceptron_batches(1)[0].inputs[ONLY]
     before = _lists(model.weights())
-    curvatures = (_torch_estimate if arguments["track"] == "torch" else _keras_estimate)(model, inputs)
-    return before, _lists(model.weights()), [np.array(h).tolist() for h in curvatures]
+    curvatures = (_torch_estimate if track == "torch" else _keras_estimate)(model, inputs)
+    return Estimate(before, _lists(model.weights()), [np.array(h).tolist() for h in curvatures])
 
 
 def _torch_estimate(model: Any, inputs: np.ndarray) -> list:
@@ -180,21 +238,22 @@ def _keras_estimate(model: Any, inputs: np.ndarray) -> list:
     return model.model.optimizer.curvatures
 
 
-def estimates_of_two_outputs(arguments: Arguments, report: object) -> list:
+@task
+def estimates_of_two_outputs(asked: TwoOutputs) -> list:
     """Return torch's estimates at many steps for x @ kernel and mean over time of x @ kernel, in float64."""
     import torch
 
     from twotrack.torch_track.curvature import Curvature
     from twotrack.torch_track.optimizers import Sophia as Own
 
-    x = torch.tensor(arguments["inputs"], dtype=torch.float64)
-    module = torch.nn.Linear(x.shape[-1], len(arguments["kernel"][0]), bias=False).double()
+    x = torch.tensor(asked.inputs, dtype=torch.float64)
+    module = torch.nn.Linear(x.shape[-1], len(asked.kernel[0]), bias=False).double()
     with torch.no_grad():
-        module.weight.copy_(torch.tensor(arguments["kernel"]).T)
+        module.weight.copy_(torch.tensor(asked.kernel).T)
     optimizer = Own(module.parameters(), lr=0.0, betas=(0.9, 0.0), interval=1)
     curvature, estimates = Curvature(module, optimizer, "cross_entropy"), []
     with one_torch_thread():
-        for _ in range(arguments["steps"]):
+        for _ in range(asked.steps):
             curvature.update_if_due(lambda: [module(x), module(x.mean(dim=1))])
             optimizer.step()
             estimates.append(optimizer.state[module.weight]["curvature"].T.tolist())
@@ -204,25 +263,25 @@ def estimates_of_two_outputs(arguments: Arguments, report: object) -> list:
 # === Pairs ===
 
 
-def train_pair(arguments: Arguments, report: object) -> dict[str, Any]:
+@task
+def train_pair(asked: OfPair) -> Trained:
     """Train in float64 with three estimates; return losses and canonical weights."""
-    pair, steps = token_pair(arguments["loss"], SPEC), 8
-    with _float64(arguments["track"]), one_torch_thread():
-        subject = open_subject(pair, arguments["track"], "float64")
-        subject.load_weights(draw_weights({name: array.shape for name, array in subject.weights().items()}))
-        subject.start_training(steps)
-        material, shapes = draw_material(pair, steps), output_shapes(arguments["loss"])
-        losses = [
-            subject.train_step(inputs, material.targets(step, shapes, pair.target))
-            for step, inputs in enumerate(material.inputs)
-        ]
-        return {"losses": losses, "weights": _lists(subject.weights())}
+    pair, steps = token_pair(asked.loss, SPEC), 8
+    with _float64(asked.track), one_torch_thread():
+        model = open_track(asked.track, "cpu").build(pair, 0, "float64")
+        model.load_weights(draw_weights({name: array.shape for name, array in model.weights().items()}))
+        model.compile(pair.optimizer, pair.learning_rates(steps))
+        batches = DrawnBatches(pair, output_shapes(asked.loss), steps).epoch(0)
+        losses = [model.train_step(batch.inputs, batch.targets) for batch in batches]
+        return Trained(losses, _lists(model.weights()))
 
 
-def refusal(arguments: Arguments, report: object) -> None:
+@task
+def refusal(track: str) -> None:
     """Raise the UserError for Sophia with a loss that has no name."""
-    with _float64(arguments["track"]):
-        open_subject(token_pair(OwnLoss(_keras_loss, _torch_loss, "real"), SPEC), arguments["track"], "float64").facts()
+    with _float64(track):
+        pair = token_pair(OwnLoss(_keras_loss, _torch_loss, "real"), SPEC)
+        open_track(track, "cpu").build(pair, 0, "float64").compile(SPEC, pair.learning_rates(1))
 
 
 def _keras_loss() -> Any:

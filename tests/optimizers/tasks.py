@@ -2,16 +2,22 @@
 
 import copy
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tests.optimizers.cases import CASES, HIDDEN, INPUTS, OUTPUTS, Case, batches, initial_weights
 from twotrack.shared.training import Adam, RMSprop
+from twotrack.shared.workers.task import task
 
-Arguments = Mapping[str, Any]
+
+@dataclass(frozen=True)
+class Trained:
+    losses: list[float]
+    weights: list[list[Any]]
 
 
 @contextmanager
@@ -41,18 +47,20 @@ def one_torch_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def train_keras(arguments: Arguments, report: object) -> dict[str, Any]:
+@task
+def train_keras(name: str) -> Trained:
     from twotrack.keras_track import optimizers
 
-    case = CASES[arguments["case"]]
+    case = CASES[name]
     return _train_keras(case, lambda: optimizers.build(case.optimizer, case.learning_rates))
 
 
-def train_stock_keras_lion(arguments: Arguments, report: object) -> dict[str, Any]:
+@task
+def train_stock_keras_lion(name: str) -> Trained:
     """keras.optimizers.Lion as it comes, with the case's hyperparameters and constant learning rate."""
     import keras
 
-    case = CASES[arguments["case"]]
+    case = CASES[name]
     spec = case.optimizer
     return _train_keras(
         case,
@@ -62,7 +70,7 @@ def train_stock_keras_lion(arguments: Arguments, report: object) -> dict[str, An
     )
 
 
-def _train_keras(case: Case, make: Callable[[], Any]) -> dict[str, Any]:
+def _train_keras(case: Case, make: Callable[[], Any]) -> Trained:
     import keras
 
     from twotrack.keras_track import losses
@@ -85,23 +93,34 @@ def _train_keras(case: Case, make: Callable[[], Any]) -> dict[str, Any]:
             curvature.update_if_due(inputs)
             model.reset_metrics()
             values.append(float(model.train_on_batch(inputs, targets)))
-        return {"losses": values, "weights": [weight.tolist() for weight in model.get_weights()]}
+        return Trained(values, [weight.tolist() for weight in model.get_weights()])
 
 
-def train_torch(arguments: Arguments, report: object) -> dict[str, Any]:
+@task
+def train_torch(name: str) -> Trained:
+    return _train_own_torch(name, warm_up=False)
+
+
+@task
+def train_torch_after_a_warm_up(name: str) -> Trained:
+    return _train_own_torch(name, warm_up=True)
+
+
+def _train_own_torch(name: str, warm_up: bool) -> Trained:
     from twotrack.torch_track import optimizers
 
-    case = CASES[arguments["case"]]
+    case = CASES[name]
 
     def make(parameters: Any) -> Any:
         return optimizers.build(case.optimizer, case.learning_rates, parameters)
 
-    return _train_torch(case, make, arguments.get("warm_up", False))
+    return _train_torch(case, make, warm_up)
 
 
-def train_stock_torch(arguments: Arguments, report: object) -> dict[str, Any]:
+@task
+def train_stock_torch(name: str) -> Trained:
     """torch's own optimizer with the same hyperparameters, and the same learning rates."""
-    case = CASES[arguments["case"]]
+    case = CASES[name]
 
     def make(parameters: Any) -> Any:
         import torch
@@ -128,7 +147,7 @@ def _stock_torch(case: Case, parameters: Any) -> Any:
     return optim.SGD(parameters, momentum=spec.momentum, nesterov=spec.nesterov, **common)
 
 
-def _train_torch(case: Case, make: Callable[[Any], Any], warm_up: bool) -> dict[str, Any]:
+def _train_torch(case: Case, make: Callable[[Any], Any], warm_up: bool) -> Trained:
     import torch
     from torch import nn
 
@@ -158,4 +177,4 @@ def _train_torch(case: Case, make: Callable[[Any], Any], warm_up: bool) -> dict[
         optimizer.load_state_dict(state[1])
     with one_torch_thread():
         losses = [step(*batch) for batch in batches(case.loss)]
-    return {"losses": losses, "weights": [parameter.detach().numpy().T.tolist() for parameter in model.parameters()]}
+    return Trained(losses, [parameter.detach().numpy().T.tolist() for parameter in model.parameters()])

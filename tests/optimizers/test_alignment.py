@@ -1,24 +1,24 @@
 """Every track's optimizer computes the documented formula, to float64 rounding."""
 
-from collections.abc import Mapping
 from functools import cache
 
 import numpy as np
 import pytest
 
-from tests.optimizers import reference
+from tests.optimizers import reference, tasks
 from tests.optimizers.cases import CASES, OUTPUTS, TINY_LOSS, batches, initial_weights
-from tests.support.workers import Workers
+from tests.optimizers.tasks import Trained
 from twotrack.shared.losses import LossName
 from twotrack.shared.training import Lion, Sophia
+from twotrack.shared.workers.pool import WorkerPool
 
 TOLERANCE = 1e-10
 """The largest difference measured is 5.0e-14 with Sophia, which divides by tiny numbers, 2.6e-15 with all others."""
 TRACKS = {
-    "torch": "train_torch",
-    "keras:tensorflow": "train_keras",
-    "keras:jax": "train_keras",
-    "keras:torch": "train_keras",
+    "torch": tasks.train_torch,
+    "keras:tensorflow": tasks.train_keras,
+    "keras:jax": tasks.train_keras,
+    "keras:torch": tasks.train_keras,
 }
 EQUAL_IN_STOCK_TORCH = {
     *(f"sgd{decay}-{schedule}" for decay in ("", "-decay") for schedule in ("constant", "one_cycle")),
@@ -32,33 +32,32 @@ def _expected(case: str) -> tuple[list[float], list[np.ndarray]]:
     return reference.train(CASES[case])
 
 
-def _largest_difference(trained: Mapping[str, list], case: str) -> float:
+def _largest_difference(trained: Trained, case: str) -> float:
     _, weights = _expected(case)
-    pairs = zip(trained["weights"], weights, strict=True)
+    pairs = zip(trained.weights, weights, strict=True)
     return max(float(np.abs(np.array(found) - expected).max()) for found, expected in pairs)
 
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("track", TRACKS)
-def test_fifty_steps_give_the_weights_of_the_formula(track: str, case: str, workers: Workers) -> None:
-    trained = workers.call(track, f"tests.optimizers.tasks:{TRACKS[track]}", case=case)
+def test_fifty_steps_give_the_weights_of_the_formula(track: str, case: str, workers: WorkerPool) -> None:
+    trained = workers.call(track, TRACKS[track], case)
     assert _largest_difference(trained, case) <= TOLERANCE
-    np.testing.assert_allclose(trained["losses"], _expected(case)[0], rtol=TOLERANCE, atol=0)
+    np.testing.assert_allclose(trained.losses, _expected(case)[0], rtol=TOLERANCE, atol=0)
 
 
 @pytest.mark.parametrize(
     "case", [name for name, case in CASES.items() if not isinstance(case.optimizer, Lion | Sophia)]
 )
-def test_stock_torch_optimizers_would_fail(case: str, workers: Workers) -> None:
-    trained = workers.call("torch", "tests.optimizers.tasks:train_stock_torch", case=case)
+def test_stock_torch_optimizers_would_fail(case: str, workers: WorkerPool) -> None:
+    trained = workers.call("torch", tasks.train_stock_torch, case)
     assert (_largest_difference(trained, case) <= TOLERANCE) == (case in EQUAL_IN_STOCK_TORCH)
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.endswith("-decay-one_cycle")])
-def test_restoring_the_state_dict_undoes_a_step(case: str, workers: Workers) -> None:
+def test_restoring_the_state_dict_undoes_a_step(case: str, workers: WorkerPool) -> None:
     plain, warmed_up = (
-        workers.call("torch", "tests.optimizers.tasks:train_torch", case=case, warm_up=warm_up)
-        for warm_up in (False, True)
+        workers.call("torch", train, case) for train in (tasks.train_torch, tasks.train_torch_after_a_warm_up)
     )
     assert warmed_up == plain
 

@@ -7,14 +7,14 @@ import pytest
 from scipy import stats
 from scipy.special import expit, softmax
 
+from tests.optimizers import sophia_tasks
 from tests.optimizers.cases import OUTPUTS
 from tests.optimizers.reference import draw_labels
-from tests.support.workers import Workers
 from twotrack.shared.curvature import draw_noise
 from twotrack.shared.errors import UserError
 from twotrack.shared.losses import LossName
+from twotrack.shared.workers.pool import WorkerPool
 
-TASKS = "tests.optimizers.sophia_tasks"
 TRACKS = ("torch", "keras:tensorflow", "keras:jax", "keras:torch")
 LOSSES = tuple(OUTPUTS)
 DISTRIBUTIONS = {
@@ -105,7 +105,7 @@ def _assert_mean(estimates: np.ndarray, expected: np.ndarray) -> None:
     assert (np.abs(estimates.mean(axis=0) - expected) < 4 * error).all()
 
 
-def test_two_outputs_with_unequal_numbers_of_labels_add_up_to_their_gauss_newton_diagonal(workers: Workers) -> None:
+def test_two_outputs_with_unequal_numbers_of_labels_add_up_to_their_gauss_newton_diagonal(workers: WorkerPool) -> None:
     """Logits (batch, time, classes), and (batch, classes) for the mean over time; one kernel makes both."""
     random = np.random.default_rng(5)
     inputs, kernel = random.normal(size=(4, 3, 2)), random.normal(size=(2, 3))
@@ -113,31 +113,34 @@ def test_two_outputs_with_unequal_numbers_of_labels_add_up_to_their_gauss_newton
         (x.reshape(-1, 2) ** 2).T @ _SECOND["cross_entropy"](x.reshape(-1, 2) @ kernel) / (x.size // 2)
         for x in (inputs, inputs.mean(axis=1))
     )
-    arguments = {"inputs": inputs.tolist(), "kernel": kernel.tolist(), "steps": 2000}
-    _assert_mean(
-        np.array(workers.call("torch", f"{TASKS}:estimates_of_two_outputs", track="torch", **arguments)), expected
-    )
+    asked = sophia_tasks.TwoOutputs(inputs.tolist(), kernel.tolist(), steps=2000)
+    _assert_mean(np.array(workers.call("torch", sophia_tasks.estimates_of_two_outputs, asked)), expected)
 
 
 @pytest.mark.parametrize("track", TRACKS)
-def test_an_estimate_leaves_weights_and_running_statistics_as_they_are(track: str, workers: Workers) -> None:
-    before, after, curvature = workers.call(track, f"{TASKS}:estimate_once", track=track)
-    assert after == before
-    assert {"norm.moving_mean", "norm.moving_variance"} < set(before)
-    assert all(np.max(h) > 0 for h in curvature)
+def test_an_estimate_leaves_weights_and_running_statistics_as_they_are(track: str, workers: WorkerPool) -> None:
+    estimate = workers.call(track, sophia_tasks.estimate_once, track)
+    assert estimate.after == estimate.before
+    assert {"norm.moving_mean", "norm.moving_variance"} < set(estimate.before)
+    assert all(np.max(h) > 0 for h in estimate.curvature)
 
 
 @pytest.mark.parametrize("track", TRACKS)
-def test_a_loss_of_ones_own_is_refused(track: str, workers: Workers) -> None:
+def test_a_loss_of_ones_own_is_refused(track: str, workers: WorkerPool) -> None:
     with pytest.raises(UserError, match=r"name the loss \(cross_entropy, binary_cross_entropy, mean_squared_error\)"):
-        workers.call(track, f"{TASKS}:refusal", track=track)
+        workers.call(track, sophia_tasks.refusal, track)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("track", TRACKS[1:])
-def test_subclassed_models_with_several_outputs_train_as_in_torch(track: str, loss: LossName, workers: Workers) -> None:
+def test_subclassed_models_with_several_outputs_train_as_in_torch(
+    track: str, loss: LossName, workers: WorkerPool
+) -> None:
     """With batch normalisation, and an embedding whose rows occur several times in a batch."""
-    keras, torch = (workers.call(one, f"{TASKS}:train_pair", track=one, loss=loss) for one in (track, "torch"))
-    np.testing.assert_allclose(keras["losses"], torch["losses"], rtol=1e-12)
-    for name in set(torch["weights"]) - {"norm.moving_variance"}:  # torch's is unbiased, and unused in training
-        np.testing.assert_allclose(keras["weights"][name], torch["weights"][name], rtol=0, atol=1e-12, err_msg=name)
+    keras, torch = (
+        workers.call(one, sophia_tasks.train_pair, sophia_tasks.OfPair(track=one, loss=loss))
+        for one in (track, "torch")
+    )
+    np.testing.assert_allclose(keras.losses, torch.losses, rtol=1e-12)
+    for name in set(torch.weights) - {"norm.moving_variance"}:  # torch's is unbiased, and unused in training
+        np.testing.assert_allclose(keras.weights[name], torch.weights[name], rtol=0, atol=1e-12, err_msg=name)

@@ -5,14 +5,16 @@ TensorFlow 2.21 does not with its default graph optimizer: about a quarter of th
 
 import pytest
 
-from tests.support.workers import Workers
+from tests.optimizers.order_tasks import gradients_of_updated_weights
+from twotrack.shared.harness.probe import probe
+from twotrack.shared.workers.pool import WorkerPool
 
 MODELS = {"keras:tensorflow": 24, "keras:jax": 10, "keras:torch": 10}
 """With a quarter of them wrong, the chance to see none of 24 is 0.1 %. The others have no such optimizer."""
 
 
 @pytest.mark.parametrize("track", MODELS)
-def test_no_gradient_sees_an_updated_weight(track: str, workers: Workers) -> None:
-    workers.call(track, "twotrack.shared.harness.probe:probe", track=track)  # sets the track up
-    wrong = workers.call(track, "tests.optimizers.order_tasks:gradients_of_updated_weights", models=MODELS[track])
+def test_no_gradient_sees_an_updated_weight(track: str, workers: WorkerPool) -> None:
+    workers.call(track, probe, track)  # sets the track up
+    wrong = workers.call(track, gradients_of_updated_weights, MODELS[track])
     assert wrong == 0

@@ -5,8 +5,10 @@ from math import sqrt
 import numpy as np
 import pytest
 
+from tests.support import torch_tasks
 from tests.support.tolerances import ADAM_FLOAT64
-from tests.support.workers import Workers
+from tests.support.torch_tasks import Quadratic
+from twotrack.shared.workers.pool import WorkerPool
 
 START = [1.0, -2.0, 3e-4, 5.0]
 CURVATURE = [1.0, 0.3, 1e-3, 1e-6]  # gradients from far above epsilon down to its size
@@ -27,17 +29,10 @@ def adam(beta_1: float, beta_2: float, epsilon: float) -> np.ndarray:
 
 @pytest.mark.parametrize(("beta_1", "beta_2", "epsilon"), [(0.9, 0.999, 1e-7), (0.8, 0.95, 1e-3)])
 def test_aligned_adam_follows_the_equations_for_20_steps(
-    workers: Workers, beta_1: float, beta_2: float, epsilon: float
+    workers: WorkerPool, beta_1: float, beta_2: float, epsilon: float
 ):
     path = workers.call(
-        "torch",
-        "tests.support.torch_tasks:adam_on_quadratic",
-        start=START,
-        curvature=CURVATURE,
-        learning_rates=RATES,
-        beta_1=beta_1,
-        beta_2=beta_2,
-        epsilon=epsilon,
+        "torch", torch_tasks.adam_on_quadratic, Quadratic(START, CURVATURE, RATES, beta_1, beta_2, epsilon)
     )
 
     np.testing.assert_allclose(path, adam(beta_1, beta_2, epsilon), rtol=0, atol=ADAM_FLOAT64)

@@ -75,7 +75,7 @@ def test_gradients_are_those_of_finite_differences(models: Models, case: Case, w
 
     before, after = models.weights(case), models.train("torch", without_dropout, (rate,), BATCH_SIZE, epsilon).weights
 
-    for name in models.describe("torch", case)["trainable"]:
+    for name in models.describe("torch", case).trainable:
         gradient = before[name].astype(np.float64) - after[name]
         place = np.unravel_index(np.abs(gradient).argmax(), gradient.shape)
         slope = _slope(before, name, place, batch)

@@ -24,7 +24,7 @@ NAMES = {
 def test_every_track_trains_the_published_number_of_parameters(models: Models, track: str, case: Case):
     described = models.describe(track, case)
 
-    assert sum(prod(described["shapes"][name]) for name in described["trainable"]) == TRAINABLE[str(case)]
+    assert sum(prod(described.shapes[name]) for name in described.trainable) == TRAINABLE[str(case)]
 
 
 def test_all_tracks_have_the_same_canonical_names_shapes_and_trainable_weights(
@@ -34,14 +34,14 @@ def test_all_tracks_have_the_same_canonical_names_shapes_and_trainable_weights(
 
 
 def test_weights_are_float32(models: Models, track: str, case: Case):
-    assert set(models.describe(track, case)["types"].values()) == {"float32"}
+    assert set(models.describe(track, case).types.values()) == {"float32"}
 
 
 def test_only_moving_statistics_are_not_trained(models: Models, track: str, case: Case):
     described = models.describe(track, case)
 
-    untrained = described["shapes"].keys() - set(described["trainable"])
-    assert untrained == {name for name in described["shapes"] if ".moving_" in name}
+    untrained = described.shapes.keys() - set(described.trainable)
+    assert untrained == {name for name in described.shapes if ".moving_" in name}
 
 
 def test_weights_come_back_from_a_model_bit_for_bit(models: Models, track: str, case: Case):
@@ -81,7 +81,7 @@ def test_fitting_weights_are_not_refused(models: Models, track: str, case: Case)
 
 
 def test_the_number_of_filters_reaches_every_layer_that_depends_on_it(models: Models, track: str, case: Case):
-    shapes = models.describe(track, case.but(filters="8"))["shapes"]
+    shapes = models.describe(track, case.but(filters="8")).shapes
 
     inputs_of_dense = 16 * (49 if case.config.architecture == "flatten" else 1)
     assert shapes["conv2.kernel"] == [3, 3, 8, 16]

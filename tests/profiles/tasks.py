@@ -1,53 +1,79 @@
 """Worker tasks that switch differences and look at what has changed."""
 
 import importlib
-from collections.abc import Mapping
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import xxhash
 
 from twotrack.shared import chapters
+from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.harness import prediction
+from twotrack.shared.harness.prediction import SplitRequest
 from twotrack.shared.harness.run_folder import read
 from twotrack.shared.profiles import Switches
-from twotrack.shared.track import open_track
 from twotrack.shared.training import OPTIMIZERS
+from twotrack.shared.workers.door import open_track
+from twotrack.shared.workers.task import task
 
-Arguments = Mapping[str, Any]
+
+@dataclass(frozen=True)
+class Model:
+    track: str
+    chapter: str
+    settings: dict[str, str] = field(default_factory=dict)
+    switched: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """One of twotrack's, and how to make torch's own."""
+
+    name: str
+    changes: dict[str, Any]
+    torchs: tuple[str, dict[str, Any]]
+    """Class and options."""
+    scale: float
+    """Of the gradients."""
+    switched: list[str]
+
+
 STEPS = 12
 RATES = [1e-2 * (1 - step / STEPS) for step in range(STEPS)]
 
 
-def functions(arguments: Arguments, report: object) -> list[str]:
+@task
+def functions(track: str) -> list[str]:
     """Return the switches that a track has, by the tables of its module."""
-    native = importlib.import_module(f"twotrack.{arguments['track'].partition(':')[0]}_track.native")
+    native = importlib.import_module(f"twotrack.{track.partition(':')[0]}_track.native")
     tables = [getattr(native, name, {}) for name in ("LAYERS", "SPECS", "OPTIMIZERS", "HOOKS")]
     return sorted(name for table in tables for name in table)
 
 
-def own_weights(arguments: Arguments, report: object) -> dict[str, str]:
+@task
+def own_weights(asked: Model) -> dict[str, str]:
     """Return hashes of the weights with which the framework itself builds the model."""
-    model = _build(arguments)
+    model = _build(asked)
     return {name: xxhash.xxh3_128_hexdigest(array) for name, array in model.weights().items()}
 
 
-def keras_layers(arguments: Arguments, report: object) -> dict[str, list[dict[str, Any]]]:
+@task
+def keras_layers(asked: Model) -> dict[str, list[dict[str, Any]]]:
     """Return the configs of the model's layers, aligned and switched, and of Keras' own batch normalisation."""
     import keras
 
-    models = [_build(arguments | {"switched": names}).model for names in ([], arguments["switched"])]
+    models = [_build(replace(asked, switched=names)).model for names in ([], asked.switched)]
     aligned, switched = ([layer.get_config() for layer in model.layers] for model in models)
     return {"aligned": aligned, "switched": switched, "default": [keras.layers.BatchNormalization().get_config()]}
 
 
-def torch_batch_norm(arguments: Arguments, report: object) -> dict[str, list[float]]:
+@task
+def torch_batch_norm(asked: Model) -> dict[str, list[float]]:
     """Return the running variances after one batch: of the switched model's first one, and of nn.BatchNorm2d."""
     import torch
 
-    layer = _build(arguments).module.bn1
+    layer = _build(asked).module.bn1
     plain = torch.nn.BatchNorm2d(layer.num_features)
     batch = torch.from_numpy(np.random.default_rng(0).normal(size=(4, layer.num_features, 3, 3)).astype(np.float32))
     for one in (layer, plain):
@@ -55,11 +81,12 @@ def torch_batch_norm(arguments: Arguments, report: object) -> dict[str, list[flo
     return {"ours": layer.running_var.tolist(), "torchs": plain.running_var.tolist()}
 
 
-def torch_second_bias(arguments: Arguments, report: object) -> dict[str, Any]:
+@task
+def torch_second_bias(asked: Model) -> dict[str, Any]:
     """Return whether second biases are trained and drawn, and the largest difference of outputs from torch's LSTM."""
     import torch
 
-    model = _build(arguments)
+    model = _build(asked)
     layer = model.module.lstm1
     plain = torch.nn.LSTM(layer.input_size, layer.hidden_size, batch_first=True)
     plain.load_state_dict(layer.state_dict())
@@ -73,19 +100,20 @@ def torch_second_bias(arguments: Arguments, report: object) -> dict[str, Any]:
     }
 
 
-def torch_optimizer(arguments: Arguments, report: object) -> dict[str, Any]:
+@task
+def torch_optimizer(asked: Optimizer) -> dict[str, Any]:
     """Train a few weights by our optimizer with switches and by torch's own; return both, and what has acted."""
     import torch
 
     from twotrack.torch_track import native
 
-    spec = replace(OPTIMIZERS[arguments["name"]], **arguments["changes"])
-    switches = Switches(arguments["switched"])
+    spec = replace(OPTIMIZERS[asked.name], **asked.changes)
+    switches = Switches(asked.switched)
     ours, theirs = (torch.nn.Parameter(torch.tensor([1.0, -2.0, 0.5])) for _ in range(2))
     optimizer = native.optimizer(spec, RATES, [ours], switches)
-    kind, options = arguments["torchs"]
+    kind, options = asked.torchs
     plain = getattr(torch.optim, kind)([theirs], lr=RATES[0], **options)
-    for step, gradient in enumerate(np.random.default_rng(2).normal(scale=arguments["scale"], size=(STEPS, 3))):
+    for step, gradient in enumerate(np.random.default_rng(2).normal(scale=asked.scale, size=(STEPS, 3))):
         for one, updates in ((ours, optimizer), (theirs, plain)):
             one.grad = torch.tensor(gradient, dtype=torch.float32)
             plain.param_groups[0]["lr"] = RATES[step]
@@ -93,14 +121,15 @@ def torch_optimizer(arguments: Arguments, report: object) -> dict[str, Any]:
     return {"ours": ours.tolist(), "torchs": theirs.tolist(), "acted": sorted(switches.acted)}
 
 
-def predict(arguments: Arguments, report: object) -> None:
+@task
+def predict(asked: SplitRequest) -> None:
     """Write what the run's model answers on a track for the test split of the data that the run saw."""
-    run = read(Path(arguments["folder"]))
+    run = read(asked.run)
     dataset = chapters.get(run.record.job.chapter).data(run.record.job.source)
-    np.save(arguments["out"], prediction._logits(arguments, lambda *_: None, run, dataset, dataset.test.inputs))
+    np.save(asked.out, prediction._logits(asked, lambda *_: None, run, dataset, dataset.test.inputs))
 
 
-def _build(arguments: Arguments) -> Any:
-    chapter = chapters.get(arguments["chapter"])
-    config = chapter.configure(arguments.get("settings", {}))
-    return open_track(arguments["track"], "cpu").build(chapter, config, 0, arguments.get("switched", ()))
+def _build(asked: Model) -> Any:
+    chapter = chapters.get(asked.chapter)
+    pair = whole_pair(chapter.variant(settings=asked.settings))
+    return open_track(asked.track, "cpu").build(pair, 0, switched=asked.switched)

@@ -1,16 +1,13 @@
 """`ablate` on a tiny budget: what it trains, and that its table says what the runs say."""
 
 import json
-from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.support.command_line import twotrack
 from tests.support.jobs import small_source
-from tests.support.workers import Workers
 from twotrack.shared.cli.console import _title
 from twotrack.shared.harness import ablation
 from twotrack.shared.harness.ablation import Ablation
@@ -18,6 +15,7 @@ from twotrack.shared.harness.comparison import Request
 from twotrack.shared.profiles import SWITCHES
 from twotrack.shared.report.ablation import ablation_json, ablation_markdown, ablation_text, changes
 from twotrack.shared.statistics import score_difference
+from twotrack.shared.workers.pool import WorkerPool
 
 TRACKS = ("torch", "keras:torch")
 SEED = 4
@@ -29,7 +27,7 @@ SWITCHED = {
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory, workers: Workers) -> Ablation:
+def found(tmp_path_factory: pytest.TempPathFactory, workers: WorkerPool) -> Ablation:
     """The ablation of one seed on the session's workers and the small data."""
     folder = tmp_path_factory.mktemp("ablation")
     request = Request("mnist_cnn", TRACKS, (SEED,), settings=SETTINGS, examples=128, device="cpu")
@@ -37,21 +35,7 @@ def found(tmp_path_factory: pytest.TempPathFactory, workers: Workers) -> Ablatio
         job.model_copy(update={"source": small_source(folder)})
         for job in ablation.aligned_jobs(request, folder / "runs")
     ]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ablation, "Worker", lambda track, device: nullcontext(SharedWorker(workers, track)))
-        return ablation.ablate(jobs, lambda job, figures: None)
-
-
-class SharedWorker:
-    """A worker of the session in the place of one of the command's own."""
-
-    pid = 0
-
-    def __init__(self, workers: Workers, track: str):
-        self._workers, self._track = workers, track
-
-    def call(self, task: str, arguments: dict[str, Any], on_report: object) -> Any:
-        return self._workers.call(self._track, task, **arguments)
+    return ablation.ablate(jobs, lambda *_: None, workers)
 
 
 def test_every_track_trains_aligned_native_and_one_default_at_a_time(found: Ablation):

@@ -2,23 +2,23 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.profiles import tasks
 from tests.support.jobs import train
 from tests.support.runs import make_run
-from tests.support.workers import Workers
 from twotrack.shared import profiles
 from twotrack.shared.differences.ledger import LEDGER
 from twotrack.shared.differences.spec import never_used
 from twotrack.shared.errors import UserError
 from twotrack.shared.harness import continuing
 from twotrack.shared.harness.comparison import Request, plan
+from twotrack.shared.harness.prediction import SplitRequest
 from twotrack.shared.profiles import INITIALISATION, KEPT, SWITCHES
+from twotrack.shared.workers.pool import WorkerPool
 
-TASKS = "tests.profiles.tasks:"
 BN_GAP = {"architecture": "bn_gap", "filters": "4", "hidden_size": "8"}
 KERAS = "keras:torch"
 """The Keras track whose framework is there already."""
@@ -31,16 +31,16 @@ def test_every_entry_that_touches_chapters_is_switched_or_says_why_not():
     assert not set(SWITCHES) & set(KEPT)
 
 
-def test_every_switch_is_a_function_of_a_track_or_a_kind_of_initial_weights(workers: Workers):
-    found = [workers.call(track, f"{TASKS}functions", track=track) for track in ("torch", KERAS)]
+def test_every_switch_is_a_function_of_a_track_or_a_kind_of_initial_weights(workers: WorkerPool):
+    found = [workers.call(track, tasks.functions, track) for track in ("torch", KERAS)]
 
     assert sorted(found[0] + found[1]) == sorted(set(SWITCHES) - set(INITIALISATION))
 
 
 @pytest.mark.parametrize(("slug", "name"), [("batch_norm_epsilon", "epsilon"), ("batch_norm_momentum", "momentum")])
-def test_a_keras_layer_gets_one_value_of_keras_own_layer(workers: Workers, slug: str, name: str):
+def test_a_keras_layer_gets_one_value_of_keras_own_layer(workers: WorkerPool, slug: str, name: str):
     found = workers.call(
-        KERAS, f"{TASKS}keras_layers", track=KERAS, chapter="mnist_cnn", settings=BN_GAP, switched=[slug]
+        KERAS, tasks.keras_layers, tasks.Model(track=KERAS, chapter="mnist_cnn", settings=BN_GAP, switched=[slug])
     )
 
     (default,), changed = found["default"], 0
@@ -52,21 +52,21 @@ def test_a_keras_layer_gets_one_value_of_keras_own_layer(workers: Workers, slug:
     assert changed == 2  # bn1 and bn2
 
 
-def test_torchs_running_variance_is_that_of_its_own_layer(workers: Workers):
-    arguments = {"track": "torch", "chapter": "mnist_cnn", "settings": BN_GAP}
+def test_torchs_running_variance_is_that_of_its_own_layer(workers: WorkerPool):
+    model = tasks.Model("torch", "mnist_cnn", BN_GAP)
 
-    aligned = workers.call("torch", f"{TASKS}torch_batch_norm", **arguments)
-    switched = workers.call("torch", f"{TASKS}torch_batch_norm", **arguments, switched=["batch_norm_variance"])
+    aligned = workers.call("torch", tasks.torch_batch_norm, model)
+    switched = workers.call("torch", tasks.torch_batch_norm, replace(model, switched=["batch_norm_variance"]))
 
     assert switched["ours"] == switched["torchs"]
     assert aligned["ours"] != aligned["torchs"]
 
 
-def test_the_second_bias_is_drawn_and_trained(workers: Workers):
-    arguments = {"track": "torch", "chapter": "churn_lstm"}
+def test_the_second_bias_is_drawn_and_trained(workers: WorkerPool):
+    model = tasks.Model("torch", "churn_lstm")
 
-    aligned = workers.call("torch", f"{TASKS}torch_second_bias", **arguments)
-    switched = workers.call("torch", f"{TASKS}torch_second_bias", **arguments, switched=["second_recurrent_bias"])
+    aligned = workers.call("torch", tasks.torch_second_bias, model)
+    switched = workers.call("torch", tasks.torch_second_bias, replace(model, switched=["second_recurrent_bias"]))
 
     assert set(switched["trained"]) - set(aligned["trained"]) == {"bias_hh_l0"}
     assert 0.5 * switched["limit"] < switched["largest"] <= switched["limit"]
@@ -98,12 +98,12 @@ def test_the_second_bias_is_drawn_and_trained(workers: Workers):
     ],
 )
 def test_torchs_optimizer_is_its_own_with_its_switches_and_not_without(
-    workers: Workers, name: str, changes: dict, switched: list[str], torchs: tuple, scale: float
+    workers: WorkerPool, name: str, changes: dict, switched: list[str], torchs: tuple, scale: float
 ):
-    arguments: dict[str, Any] = {"name": name, "changes": changes, "torchs": torchs, "scale": scale}
+    optimizer = tasks.Optimizer(name, changes, torchs, scale, switched)
 
-    on = workers.call("torch", f"{TASKS}torch_optimizer", **arguments, switched=switched)
-    off = workers.call("torch", f"{TASKS}torch_optimizer", **arguments, switched=[])
+    on = workers.call("torch", tasks.torch_optimizer, optimizer)
+    off = workers.call("torch", tasks.torch_optimizer, replace(optimizer, switched=[]))
 
     assert on["ours"] == pytest.approx(on["torchs"], rel=1e-6)
     assert np.abs(np.subtract(off["ours"], off["torchs"])).max() > 1e-4
@@ -113,41 +113,43 @@ def test_torchs_optimizer_is_its_own_with_its_switches_and_not_without(
 @pytest.mark.parametrize(
     ("name", "slug"), [("adamw", "weight_decay"), ("adam", "weight_decay"), ("sgd", "adam_epsilon")]
 )
-def test_a_switch_without_anything_to_change_does_not_act(workers: Workers, name: str, slug: str):
-    arguments = {"name": name, "changes": {}, "torchs": ("SGD", {}), "scale": 1.0}
+def test_a_switch_without_anything_to_change_does_not_act(workers: WorkerPool, name: str, slug: str):
+    optimizer = tasks.Optimizer(name, {}, ("SGD", {}), 1.0, [])
 
-    on, off = (workers.call("torch", f"{TASKS}torch_optimizer", **arguments, switched=names) for names in ([slug], []))
+    on, off = (
+        workers.call("torch", tasks.torch_optimizer, replace(optimizer, switched=names)) for names in ([slug], [])
+    )
 
     assert on["acted"] == []
     assert on["ours"] == off["ours"]
 
 
 @pytest.mark.parametrize("track", ["torch", KERAS])
-def test_with_its_own_start_a_run_begins_with_what_the_framework_draws(workers: Workers, tmp_path: Path, track: str):
+def test_with_its_own_start_a_run_begins_with_what_the_framework_draws(workers: WorkerPool, tmp_path: Path, track: str):
     run = train(workers, tmp_path / "own", track, settings=BN_GAP, own_start=True)
 
-    built = workers.call(track, f"{TASKS}own_weights", track=track, chapter="mnist_cnn", settings=BN_GAP)
+    built = workers.call(track, tasks.own_weights, tasks.Model(track=track, chapter="mnist_cnn", settings=BN_GAP))
     assert run.record.initial_weights == built
     assert run.record.switched == ["dense_start", "convolution_start"]
 
 
 def test_a_native_run_predicts_again_what_it_has_predicted_and_not_on_another_framework(
-    workers: Workers, tmp_path: Path
+    workers: WorkerPool, tmp_path: Path
 ):
     run = train(workers, tmp_path / "native", KERAS, settings=BN_GAP, profile="native")
-    arguments = {"folder": str(run.folder), "device": "cpu", "out": str(tmp_path / "again.npy")}
+    asked = SplitRequest(run.folder, KERAS, "cpu", tmp_path / "again.npy")
 
-    workers.call(KERAS, f"{TASKS}predict", track=KERAS, **arguments)
+    workers.call(KERAS, tasks.predict, asked)
 
     assert np.array_equal(np.load(tmp_path / "again.npy"), run.logits)
     with pytest.raises(UserError, match="batch_norm_epsilon"):
-        workers.call("torch", f"{TASKS}predict", track="torch", **arguments)
+        workers.call("torch", tasks.predict, replace(asked, track="torch"))
     with pytest.raises(UserError, match="--profile aligned"):
         continuing.find(run.folder, "mnist_cnn")
 
 
-def test_one_kind_of_weights_starts_from_the_frameworks_own_and_the_others_do_not(workers: Workers):
-    weights = workers.call("torch", f"{TASKS}own_weights", track="torch", chapter="mnist_cnn")
+def test_one_kind_of_weights_starts_from_the_frameworks_own_and_the_others_do_not(workers: WorkerPool):
+    weights = workers.call("torch", tasks.own_weights, tasks.Model(track="torch", chapter="mnist_cnn"))
 
     switches = profiles.Switches(["dense_start"])
     shapes = {name: np.zeros((1,) * (4 if name.startswith("conv") else 2)) for name in weights}

@@ -1,20 +1,30 @@
 """Worker task: what a chapter's model says of customers, whatever stands in their padding."""
 
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from twotrack.shared import chapters, initial_weights
-from twotrack.shared.track import open_track
+from twotrack.shared.chapters.pairs import whole_pair
+from twotrack.shared.workers.door import open_track
+from twotrack.shared.workers.task import task
+
+
+@dataclass(frozen=True)
+class OfChapter:
+    track: str
+    chapter: str
+    settings: dict[str, str]
+
 
 CUSTOMERS = 64
 
 
-def outputs(arguments: Mapping[str, Any], report: object) -> list[list[float]]:
+@task
+def outputs(asked: OfChapter) -> list[list[float]]:
     """Return the outputs for short histories: padding of zeros, of noise, and the real months alone changed."""
-    chapter = chapters.get(arguments["chapter"])
-    model = open_track(arguments["track"], "cpu").build(chapter, chapter.configure(arguments["settings"]), seed=0)
+    chapter = chapters.get(asked.chapter)
+    model = open_track(asked.track, "cpu").build(whole_pair(chapter.variant(settings=asked.settings)), seed=0)
     model.load_weights(initial_weights.draw({name: one.shape for name, one in model.weights().items()}, seed=0))
     data = chapter.data()
     short = np.flatnonzero(~data.test.inputs["mask"].all(axis=1))[:CUSTOMERS]

@@ -2,8 +2,9 @@
 
 import pytest
 
-from tests.support.workers import Workers
+from tests.sequences import tasks
 from twotrack.shared.track import TRACKS
+from twotrack.shared.workers.pool import WorkerPool
 
 MODELS = [
     ("churn_rnn", {}),
@@ -18,10 +19,10 @@ MODELS = [
     ("chapter", "settings"), MODELS, ids=lambda one: one if isinstance(one, str) else "-".join(one)
 )
 def test_what_stands_in_masked_months_does_not_matter(
-    chapter: str, settings: dict[str, str], track: str, workers: Workers
+    chapter: str, settings: dict[str, str], track: str, workers: WorkerPool
 ) -> None:
     zeros, noise, changed = workers.call(
-        track, "tests.sequences.tasks:outputs", track=track, chapter=chapter, settings=settings
+        track, tasks.outputs, tasks.OfChapter(track=track, chapter=chapter, settings=settings)
     )
 
     assert noise == zeros

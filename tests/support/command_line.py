@@ -17,6 +17,7 @@ from unittest.mock import patch
 import psutil
 
 from twotrack.shared.cli import main
+from twotrack.shared.workers.pool import WorkerPool
 
 SCRIPT = Path(sys.executable).with_name("twotrack")
 
@@ -45,8 +46,11 @@ def twotrack(*arguments: object, folder: Path, check: bool = True, **environment
     return run([SCRIPT, *arguments], folder, check, environment)
 
 
-def in_process(*arguments: object, folder: Path, check: bool = True) -> Done:
-    """Run the command in this process, for tests to which the process is not the point: a start takes half a second."""
+def in_process(*arguments: object, folder: Path, check: bool = True, workers: WorkerPool | None = None) -> Done:
+    """Run the command in this process, for tests to which the process is not the point: a start takes half a second.
+
+    Workers that are lent import less than those that the command would start.
+    """
     words = [str(word) for word in arguments]
     out, err, code = StringIO(), StringIO(), 0
     on_sigterm = signal.getsignal(signal.SIGTERM)
@@ -54,7 +58,7 @@ def in_process(*arguments: object, folder: Path, check: bool = True) -> Done:
     program = patch.multiple(sys, argv=["twotrack", *words]), patch.object(sys.modules["__main__"], "__package__", None)
     with chdir(folder), redirect_stdout(out), redirect_stderr(err), program[0], program[1]:
         try:
-            main()
+            main(workers)
         except SystemExit as ended:
             code = ended.code or 0
         finally:
@@ -121,7 +125,7 @@ class Running:
         for child in self.process.children():
             with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
                 if (
-                    "twotrack.shared.harness.worker" in child.cmdline()
+                    "twotrack.shared.workers.worker" in child.cmdline()
                     and child.environ().get("KERAS_BACKEND") == keras_backend
                 ):
                     self.seen.add(child)

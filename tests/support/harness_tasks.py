@@ -5,67 +5,114 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from twotrack.shared.errors import UserError
 from twotrack.shared.harness.run_folder import RunWriter
-
-Arguments = Mapping[str, Any]
-Report = Callable[[str, Mapping[str, object]], None]
+from twotrack.shared.workers.task import Report, Task, task
 
 
-def echo(arguments: Arguments, report: Report) -> Arguments:
-    return arguments
+@dataclass(frozen=True)
+class Parcel:
+    """Something of every kind that goes over a pipe."""
+
+    text: str
+    numbers: list[int | float | None]
+    nested: dict[str, bool]
+    place: Path
+    anything: Any
 
 
-def count(arguments: Arguments, report: Report) -> str:
-    for number in range(arguments["to"]):
+@task
+def echo(parcel: Parcel) -> Parcel:
+    return parcel
+
+
+@task
+def count(to: int, report: Report) -> str:
+    for number in range(to):
         report("counting", {"number": number})
     return "done"
 
 
-def chatter(arguments: Arguments, report: Report) -> str:
+@task
+def chatter(line: str) -> str:
     """Print on every channel that a library might use."""
-    print("python prints")
+    print(line)
     os.write(1, b"a C library writes\n")
     subprocess.run(["echo", "a child echoes"], check=True)
     return "done"
 
 
-def environment(arguments: Arguments, report: Report) -> dict[str, str]:
-    return dict(os.environ)
+@task
+def environment(names: list[str]) -> dict[str, str | None]:
+    """Return what some variables of the environment are."""
+    return {name: os.environ.get(name) for name in names}
 
 
-def refuse(arguments: Arguments, report: Report) -> None:
-    raise UserError("expected this, found that; do so.")
+@task
+def refuse(message: str) -> None:
+    raise UserError(message)
 
 
-def fail(arguments: Arguments, report: Report) -> None:
-    raise ZeroDivisionError("the reason")
+@task
+def fail(message: str) -> None:
+    raise ZeroDivisionError(message)
 
 
-def die(arguments: Arguments, report: Report) -> None:
-    """Log numbered lines, then die of a signal, or with exit code 3."""
-    for number in range(arguments["lines"]):
+@task
+def answer_wrongly(text: str) -> int:
+    return text  # type: ignore[return-value]
+
+
+@dataclass(frozen=True)
+class Death:
+    lines: int
+    """Of a log."""
+    signal: str | None
+    """None for exit code 3."""
+
+
+@task
+def die(death: Death) -> None:
+    """Log numbered lines, then die."""
+    for number in range(death.lines):
         print(f"log line {number}", file=sys.stderr)
     sys.stderr.flush()
-    if arguments["signal"]:
-        os.kill(os.getpid(), signal.Signals[arguments["signal"]])
+    if death.signal:
+        os.kill(os.getpid(), signal.Signals[death.signal])
     os._exit(3)
 
 
-def hang(arguments: Arguments, report: Report) -> None:
+@task
+def hang(seconds: float, report: Report) -> None:
     """Ignore every request to stop."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     report("hanging", {"pid": os.getpid()})
-    time.sleep(600)
+    time.sleep(seconds)
 
 
-def write_slowly(arguments: Arguments, report: Report) -> None:
+@task
+def write_slowly(folder: Path, report: Report) -> None:
     """Start a run folder and never finish it, in small steps, as training does."""
-    with RunWriter(Path(arguments["folder"])):
-        report("writing", {})
+    with RunWriter(folder):
+        report("writing")
         while True:
             time.sleep(0.01)
+
+
+@task
+def process(_: None) -> int:
+    """Return the number of the worker's process."""
+    return os.getpid()
+
+
+def plain(text: str) -> str:
+    """A function that is no task."""
+    return text
+
+
+UNKNOWN: Task[str, str] = Task(plain)
+"""What a worker must not find under the name of the function."""

@@ -4,13 +4,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests.support.workers import Workers
 from twotrack.shared.datasets import Source
 from twotrack.shared.datasets.files import DataFile, write_arrays
 from twotrack.shared.datasets.mnist import EMBEDDED
-from twotrack.shared.harness.comparison import Request, plan
+from twotrack.shared.harness.comparison import Request, plan, run_jobs
 from twotrack.shared.harness.records import Job
 from twotrack.shared.harness.run_folder import Run, read
+from twotrack.shared.workers.pool import WorkerPool
 
 EXAMPLES, BATCH_SIZE = 512, 128
 STORED = {"train": 600, "test": 500}
@@ -32,8 +32,13 @@ def make_job(folder: Path, track: str, seed: int = 0, **changes: Any) -> Job:
     return job.model_copy(update={"source": small_source(folder.parent)})
 
 
-def train(workers: Workers, folder: Path, track: str, seed: int = 0, **changes: Any) -> Run:
+def train(workers: WorkerPool, folder: Path, track: str, seed: int = 0, **changes: Any) -> Run:
     """Do such a run in the track's shared worker and read it."""
-    job = make_job(folder, track, seed, **changes)
-    workers.call(track, "twotrack.shared.harness.training:train", **job.model_dump(mode="json"))
-    return read(folder)
+    return run(workers, make_job(folder, track, seed, **changes))
+
+
+def run(workers: WorkerPool, job: Job) -> Run:
+    """Do a job in its track's shared worker and read it."""
+    outcome = run_jobs([job], pool=workers)
+    assert outcome.failures == []
+    return read(job.folder)

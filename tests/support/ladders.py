@@ -1,33 +1,25 @@
 """The session's ladder, on the session's workers."""
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.support.workers import Workers
 from twotrack.shared.verify import accuracy
 from twotrack.shared.verify.ladder import Ladder
+from twotrack.shared.verify.request import SideRequest, VerifyRequest
 
 
 class SharedLadder(Ladder):
-    """A ladder that starts no workers of its own, and can do the accuracy rung's trainings alone."""
-
-    def __init__(self, tracks: Sequence[str], workers: Workers):
-        super().__init__(tracks)
-        self._workers = {track: workers.of(track) for track in tracks}
+    """A ladder that can do the accuracy rung's trainings alone."""
 
     def short_trainings(
         self, tracks: Sequence[str], chapter: str, settings: Mapping[str, str], folder: Path
-    ) -> list[accuracy.Outcome]:
+    ) -> list[accuracy.ShortTrainings]:
         """Train on every track as the accuracy rung does; return what each came to."""
 
-        def measure(track: str) -> accuracy.Outcome:
+        def measure(track: str) -> accuracy.ShortTrainings:
             own = folder / track.replace(":", "-")
             own.mkdir()
-            asked = {"chapter": chapter, "recipe": "fast", "settings": dict(settings), "track": track}
-            return accuracy.load(
-                self._workers[track].call("twotrack.shared.verify.accuracy:measure", {**asked, "folder": str(own)})
-            )
+            asked = SideRequest(verify=VerifyRequest(name=chapter, settings=dict(settings)), track=track, folder=own)
+            return accuracy.load(self._pool.call(track, accuracy.measure, asked))
 
-        with ThreadPoolExecutor(len(tracks)) as pool:
-            return list(pool.map(measure, tracks))
+        return list(self._pool.each(tracks, measure).values())

@@ -1,67 +1,126 @@
 """Worker tasks that ask a track about its model of a chapter. Arrays travel in .npz files."""
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 
 from tests.support.cases import real_batch
 from twotrack.shared import chapters
 from twotrack.shared.bridge import BridgeError
+from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.datasets.batches import Batch
-from twotrack.shared.track import Track, TrackModel, open_track
-from twotrack.shared.training import Adam, Constant, Recipe
+from twotrack.shared.track import Track, TrackModel
+from twotrack.shared.training import Adam
+from twotrack.shared.workers.door import open_track
+from twotrack.shared.workers.task import task
 
-Arguments = Mapping[str, Any]
+Shapes = dict[str, tuple[int, ...]]
 
 
-def describe(arguments: Arguments, report: object) -> dict[str, Any]:
-    model = _build(arguments)
+@dataclass(frozen=True)
+class OnTrack:
+    """A chapter's model on a track."""
+
+    track: str
+    chapter: str
+    settings: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Described:
+    shapes: Shapes
+    types: dict[str, str]
+    trainable: list[str]
+
+
+@dataclass(frozen=True)
+class Shaped:
+    """Weights of other shapes."""
+
+    model: OnTrack
+    shapes: Shapes
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """Weights for a model, and where its answer goes."""
+
+    model: OnTrack
+    weights: Path
+    out: Path
+
+
+@dataclass(frozen=True)
+class Forward(Weighted):
+    count: int
+    """Of examples."""
+
+
+@dataclass(frozen=True)
+class Training(Weighted):
+    learning_rates: tuple[float, ...]
+    batch_size: int
+    epsilon: float
+    warm_up: bool
+
+
+@task
+def describe(asked: OnTrack) -> Described:
+    model = _build(asked)
     weights = model.weights()
-    return {
-        "shapes": {name: array.shape for name, array in weights.items()},
-        "types": {name: str(array.dtype) for name, array in weights.items()},
-        "trainable": sorted(model.trainable_names()),
-    }
+    return Described(
+        {name: array.shape for name, array in weights.items()},
+        {name: str(array.dtype) for name, array in weights.items()},
+        sorted(model.trainable_names()),
+    )
 
 
-def round_trip(arguments: Arguments, report: object) -> None:
+@task
+def round_trip(asked: Weighted) -> None:
     """Load weights and write what the model then says its weights are."""
-    model = _build(arguments)
-    model.load_weights(_read(arguments["weights"]))
-    np.savez(arguments["out"], **model.weights())
+    model = _build(asked.model)
+    model.load_weights(_read(asked.weights))
+    np.savez(asked.out, **model.weights())
 
 
-def refusal(arguments: Arguments, report: object) -> str | None:
+@task
+def refusal(asked: Shaped) -> str | None:
     """Return why weights of other names or shapes are refused; None if they are not."""
-    shapes = arguments["shapes"]
+    weights = {name: np.zeros(shape, np.float32) for name, shape in asked.shapes.items()}
     try:
-        _build(arguments).load_weights({name: np.zeros(shape, np.float32) for name, shape in shapes.items()})
+        _build(asked.model).load_weights(weights)
     except BridgeError as error:
         return str(error)
     return None
 
 
-def forward(arguments: Arguments, report: object) -> None:
-    model = _build(arguments)
-    model.load_weights(_read(arguments["weights"]))
-    inputs, _ = real_batch(arguments["chapter"], arguments["count"])
-    np.savez(arguments["out"], outputs=model.predict(inputs))
+@task
+def forward(asked: Forward) -> None:
+    model = _build(asked.model)
+    model.load_weights(_read(asked.weights))
+    inputs, _ = real_batch(asked.model.chapter, asked.count)
+    np.savez(asked.out, outputs=model.predict(inputs))
 
 
-def train(arguments: Arguments, report: object) -> dict[str, list[float]]:
+@task
+def train(asked: Training) -> list[float]:
     """Train one step per learning rate; return the losses and write the weights."""
-    model, rates, size = _build(arguments), arguments["learning_rates"], arguments["batch_size"]
-    batches = [Batch(*real_batch(arguments["chapter"], size, number)) for number in range(len(rates))]
-    model.load_weights(_read(arguments["weights"]))
-    optimizer = Adam(learning_rate=max(rates), epsilon=arguments["epsilon"])
-    model.compile(Recipe(optimizer, Constant(), size, 1), rates)
-    if arguments["warm_up"]:
+    model, rates, size = _build(asked.model), asked.learning_rates, asked.batch_size
+    batches = [_batch(asked.model.chapter, size, number) for number in range(len(rates))]
+    model.load_weights(_read(asked.weights))
+    model.compile(Adam(learning_rate=max(rates), epsilon=asked.epsilon), rates)
+    if asked.warm_up:
         model.warm_up(batches[-1])
-    losses = [model.train_step(batch) for batch in batches]
-    np.savez(arguments["out"], **model.weights())
-    return {"losses": losses}
+    losses = [model.train_step(batch.inputs, batch.targets) for batch in batches]
+    np.savez(asked.out, **model.weights())
+    return losses
+
+
+def _batch(chapter: str, size: int, number: int) -> Batch:
+    inputs, labels = real_batch(chapter, size, number)
+    return Batch(inputs, [labels])
 
 
 @cache
@@ -69,11 +128,11 @@ def _track(name: str) -> Track:
     return open_track(name, "cpu")
 
 
-def _build(arguments: Arguments) -> TrackModel:
-    chapter = chapters.get(arguments["chapter"])
-    return _track(arguments["track"]).build(chapter, chapter.configure(arguments["settings"]), seed=3)
+def _build(asked: OnTrack) -> TrackModel:
+    chapter = chapters.get(asked.chapter)
+    return _track(asked.track).build(whole_pair(chapter.variant(settings=asked.settings)), seed=3)
 
 
-def _read(path: str) -> dict[str, np.ndarray]:
+def _read(path: Path) -> dict[str, np.ndarray]:
     with np.load(path) as archive:
         return dict(archive)

@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from functools import cache
 from itertools import count
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from tests.support import model_tasks
 from tests.support.cases import Case, random_weights
-from tests.support.workers import Workers
+from tests.support.model_tasks import Described, Forward, OnTrack, Shaped, Training, Weighted
+from twotrack.shared.workers.pool import WorkerPool
 
 Weights = Mapping[str, np.ndarray]
 
@@ -22,16 +24,16 @@ class Trained(NamedTuple):
 class Models:
     """Builds a case's model in a track's worker and returns what it computes."""
 
-    def __init__(self, workers: Workers, folder: Path):
+    def __init__(self, workers: WorkerPool, folder: Path):
         self._workers, self._folder, self._numbers = workers, folder, count()
 
     @cache  # noqa: B019 - one object per session
-    def describe(self, track: str, case: Case) -> dict[str, Any]:
-        return self._call(track, case, "describe")
+    def describe(self, track: str, case: Case) -> Described:
+        return self._workers.call(track, model_tasks.describe, _model(track, case))
 
     def shapes(self, case: Case) -> dict[str, tuple[int, ...]]:
         """Canonical names and shapes, as torch has them; a test holds every track to them."""
-        return {name: tuple(shape) for name, shape in self.describe("torch", case)["shapes"].items()}
+        return self.describe("torch", case).shapes
 
     def weights(self, case: Case) -> dict[str, np.ndarray]:
         """The weights that tests start from: neither 0 nor 1 anywhere."""
@@ -39,16 +41,18 @@ class Models:
 
     def round_trip(self, track: str, case: Case, weights: Weights) -> dict[str, np.ndarray]:
         out = self._new()
-        self._call(track, case, "round_trip", weights=self._write(weights), out=out)
+        asked = Weighted(_model(track, case), self._write(weights), out)
+        self._workers.call(track, model_tasks.round_trip, asked)
         return self._read(out)
 
     def refusal(self, track: str, case: Case, shapes: Mapping[str, tuple[int, ...]]) -> str | None:
-        return self._call(track, case, "refusal", shapes=dict(shapes))
+        return self._workers.call(track, model_tasks.refusal, Shaped(_model(track, case), dict(shapes)))
 
     def forward(self, track: str, case: Case, weights: Weights, count: int) -> np.ndarray:
         """Return the outputs on the first `count` validation examples."""
         out = self._new()
-        self._call(track, case, "forward", weights=self._write(weights), count=count, out=out)
+        asked = Forward(_model(track, case), self._write(weights), out, count)
+        self._workers.call(track, model_tasks.forward, asked)
         return self._read(out)["outputs"]
 
     @cache  # noqa: B019 - one object per session
@@ -63,31 +67,21 @@ class Models:
     ) -> Trained:
         """Train from `weights(case)`, one step per learning rate, on successive validation batches."""
         out, start = self._new(), self._write(self.weights(case))
-        answer = self._call(
-            track,
-            case,
-            "train",
-            weights=start,
-            learning_rates=learning_rates,
-            batch_size=batch_size,
-            epsilon=epsilon,
-            warm_up=warm_up,
-            out=out,
-        )
-        return Trained(answer["losses"], self._read(out))
+        asked = Training(_model(track, case), start, out, learning_rates, batch_size, epsilon, warm_up)
+        return Trained(self._workers.call(track, model_tasks.train, asked), self._read(out))
 
-    def _call(self, track: str, case: Case, task: str, /, **arguments: Any) -> Any:
-        arguments |= {"track": track, "chapter": case.chapter, "settings": dict(case.settings)}
-        return self._workers.call(track, f"tests.support.model_tasks:{task}", **arguments)
+    def _new(self) -> Path:
+        return self._folder / f"{next(self._numbers)}.npz"
 
-    def _new(self) -> str:
-        return str(self._folder / f"{next(self._numbers)}.npz")
-
-    def _write(self, weights: Weights) -> str:
+    def _write(self, weights: Weights) -> Path:
         path = self._new()
         np.savez(path, **weights)
         return path
 
-    def _read(self, path: str) -> dict[str, np.ndarray]:
+    def _read(self, path: Path) -> dict[str, np.ndarray]:
         with np.load(path) as archive:
             return dict(archive)
+
+
+def _model(track: str, case: Case) -> OnTrack:
+    return OnTrack(track, case.chapter, dict(case.settings))

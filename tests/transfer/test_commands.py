@@ -1,7 +1,6 @@
 """Chapters that start from pretrained weights, as a user runs them, with small folders of their own."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ from PIL import Image
 from tests.bert import folders
 from tests.cli.test_bad_input import refused
 from tests.support.command_line import in_process, python, twotrack
-from tests.support.workers import Workers
+from twotrack.shared.workers.pool import WorkerPool
 
 REVIEWS, LENGTH = 200, 16
 GOOD, BAD = "great great great great", "sep sep sep sep"
@@ -23,12 +22,6 @@ importlib.util.find_spec = lambda name, *rest: None if name == missing else find
 from twotrack.shared.cli import main; main()
 """
 ODD = ["", " \n\t", "great coffee " * 500, "美味しいコーヒー", "☕😀👩‍👩‍👧", "[SEP] [MASK]", "<br />&eacute;"]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _lent(workers: Workers) -> Iterator[None]:
-    with workers.lent():
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -46,30 +39,32 @@ def reviews(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def runs(folder: Path, reviews: Path) -> list[Path]:
+def runs(folder: Path, reviews: Path, workers: WorkerPool) -> list[Path]:
     """One run of each default track on the file, with a small encoder."""
     own = folders.write(folder / "own")
     done = in_process(
         *("run", "review_bert", "--weights", own, "--data", reviews, "--json"),
         *("--set", f"length={LENGTH}", "--set", "learning_rate=0.1"),
         folder=folder,
+        workers=workers,
     )
     return [Path(run["folder"]) for run in done.json()["runs"]]
 
 
-def test_a_classifier_of_ones_own_texts_is_trained_and_asked(runs: list[Path], folder: Path):
-    (first, second) = in_process("predict", runs[0], GOOD, BAD, "--json", folder=folder).json()
+def test_a_classifier_of_ones_own_texts_is_trained_and_asked(runs: list[Path], folder: Path, workers: WorkerPool):
+    (first, second) = in_process("predict", runs[0], GOOD, BAD, "--json", folder=folder, workers=workers).json()
 
     assert (first["class_name"], second["class_name"]) == ("satisfied", "dissatisfied")
     assert sum(first["probabilities"].values()) == pytest.approx(1)
     assert first["probability"] == max(first["probabilities"].values())
 
 
-def test_odd_texts_get_the_same_answers_on_every_track(runs: list[Path], folder: Path):
-    found = [
-        [one["probabilities"]["satisfied"] for one in in_process("predict", *asked, "--json", folder=folder).json()]
-        for asked in [(runs[0], *ODD), (runs[0], *ODD, "--track", "keras:tensorflow")]
+def test_odd_texts_get_the_same_answers_on_every_track(runs: list[Path], folder: Path, workers: WorkerPool):
+    answers = [
+        in_process("predict", runs[0], *ODD, *track, "--json", folder=folder, workers=workers).json()
+        for track in ((), ("--track", "keras:tensorflow"))
     ]
+    found = [[one["probabilities"]["satisfied"] for one in of_track] for of_track in answers]
 
     assert len(found[0]) == len(ODD)
     np.testing.assert_allclose(found[0], found[1], rtol=0, atol=1e-6)

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from tests.bert import folders
-from tests.support.workers import Workers
+from tests.transfer import tasks
 from twotrack.shared.track import TRACKS
-from twotrack.shared.verify.ladder import Subject
+from twotrack.shared.verify.request import VerifyRequest
+from twotrack.shared.workers.pool import WorkerPool
 
 HEAD = {"head.logits.bias", "head.logits.kernel"}
 LAST = {"base.conv2.bias", "base.conv2.kernel"}
@@ -22,22 +23,24 @@ ALL = {f"base.{layer}.{kind}" for layer in ("norm1", "norm2") for kind in ("gamm
 
 @pytest.mark.parametrize(("pair", "trained"), [("ALL", ALL), ("HEAD", HEAD), ("LAST_BLOCK", HEAD | LAST)])
 @pytest.mark.parametrize("track", TRACKS)
-def test_training_changes_what_is_trained_and_nothing_else(workers: Workers, track: str, pair: str, trained: set[str]):
+def test_training_changes_what_is_trained_and_nothing_else(
+    workers: WorkerPool, track: str, pair: str, trained: set[str]
+):
     """The second normalisation is in the last block, and frozen all the same."""
-    assert set(workers.call(track, "tests.transfer.tasks:moved", track=track, pair=pair)) == trained
+    assert set(workers.call(track, tasks.moved, tasks.OfPair(track=track, pair=pair))) == trained
 
 
 @pytest.mark.parametrize("pair", ["HEAD", "LAST_BLOCK"])
 def test_a_model_frozen_in_part_passes_the_ladder_on_every_backend(pair: str, ladder):
-    for result in ladder.climb(Subject(f"tests.transfer.pairs:{pair}"), lambda *_: None):
-        assert result.passed, result.verdicts[-1]
+    for result in ladder.climb(VerifyRequest(name=f"tests.transfer.pairs:{pair}"), lambda *_: None):
+        assert result.passed, result.rungs[-1]
 
 
 @pytest.mark.parametrize("track", TRACKS)
-def test_a_head_on_features_is_trained_as_in_the_whole_model(workers: Workers, track: str, tmp_path: Path):
+def test_a_head_on_features_is_trained_as_in_the_whole_model(workers: WorkerPool, track: str, tmp_path: Path):
     own = str(folders.write(tmp_path / "own"))
 
-    found = workers.call(track, "tests.transfer.tasks:head_in_two_ways", track=track, folder=own)
+    found = workers.call(track, tasks.head_in_two_ways, tasks.OfFolder(track=track, folder=own))
 
     assert set(found["moved"]) == HEAD
     assert found["difference"] < 1e-6

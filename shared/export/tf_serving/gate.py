@@ -14,8 +14,6 @@ import numpy as np
 from google.protobuf.message import DecodeError
 
 from twotrack.shared.export.check import NOT_REACHED, PASSED, REFUSED, TOLERANCE, Check, Compared
-from twotrack.shared.export.formats import Format
-from twotrack.shared.export.subject import Subject
 from twotrack.shared.export.tf_serving import expected, loaded, prediction_log
 from twotrack.shared.export.tf_serving.expected import Expected, NothingExpectedError
 from twotrack.shared.export.tf_serving.folders import WARM_UP
@@ -29,6 +27,7 @@ from twotrack.shared.export.tf_serving.names import (
     SCORES,
 )
 from twotrack.shared.export.tf_serving.prediction_log import Request
+from twotrack.shared.workers.task import task
 
 BATCH_SIZES = (1, 2, 7, 32)
 MOST_WARM_UP_REQUESTS = 1000
@@ -45,14 +44,10 @@ class RefusedError(Exception):
     """A check failed; the message says what was expected and what was found."""
 
 
-def check(form: Format, path: Path, subject: Subject, track: str | None) -> Compared:
-    """Check a version that is being written, as the workflow of exports asks for it."""
-    return check_version(path)
-
-
-def task(arguments: Mapping[str, Any], report: object) -> dict[str, Any]:
-    """Worker task: check a version folder."""
-    return check_version(Path(arguments["version"])).model_dump(mode="json")
+@task
+def check_folder(version: Path) -> Compared:
+    """Check a version folder."""
+    return check_version(version)
 
 
 def check_version(version: Path) -> Compared:

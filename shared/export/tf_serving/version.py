@@ -1,6 +1,6 @@
-"""One version of a model: the SavedModel, what it must answer, and the requests that warm the server up."""
+"""What stands in a version beside the SavedModel: what it must answer, and the requests that warm the server up."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,19 +13,15 @@ from twotrack.shared.export.tf_serving.folders import BATCH_SIZES, WARM_UP
 from twotrack.shared.export.tf_serving.prediction_log import Request
 from twotrack.shared.harness.run_folder import WEIGHTS
 
-TRACK = "keras:tensorflow"
-"""Whichever track trained the model: native operations of TensorFlow come from this one."""
+
+def example_rows(subject: Subject) -> np.ndarray:
+    """Return the test examples (rows,) by which a version is judged."""
+    return np.resize(np.arange(len(subject.dataset.test)), expected.EXAMPLES)
 
 
-def write(subject: Subject, path: Path) -> None:
-    """Write the version folder <model>/<hidden folder>/<number>, in a worker of the track."""
-    from twotrack.keras_track import serving
-
-    dataset = subject.dataset
-    rows = np.resize(np.arange(len(dataset.test)), expected.EXAMPLES)
-    serving.write(subject.model(TRACK).model, dataset, path)
-    requests = serving.requests(dataset, dataset.test.take(rows).inputs)
-    expected.write(Expected(_origin(subject), requests, subject.probabilities_of(rows)), path)
+def write_requests(subject: Subject, rows: np.ndarray, requests: Sequence[Request], path: Path) -> None:
+    """Write into a version what it must answer to requests for these examples, and those that warm the server up."""
+    expected.write(Expected(_origin(subject), list(requests), subject.probabilities_of(rows)), path)
     prediction_log.write(path / WARM_UP, path.parents[1].name, _warm_up(requests))
 
 

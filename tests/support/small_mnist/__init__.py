@@ -73,9 +73,3 @@ class TextOnly(tfds.core.GeneratorBasedBuilder):
 
     def _generate_examples(self) -> Iterator[tuple[int, dict[str, str]]]:
         yield 0, {"text": "no image"}
-
-
-def prepare(arguments: Mapping[str, str], report: object) -> None:
-    """Worker task: prepare the builders under `folder` in `file_format`."""
-    for builder in arguments["builders"]:
-        globals()[builder](data_dir=arguments["folder"], file_format=arguments["file_format"]).download_and_prepare()

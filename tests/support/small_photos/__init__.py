@@ -89,9 +89,3 @@ class NoLabel(_Pictures):
     def _generate_examples(self, start: int, count: int) -> Iterator[tuple[int, dict[str, Any]]]:
         for number in range(start, start + count):
             yield number, {"image": picture(number)}
-
-
-def prepare(arguments: Mapping[str, str], report: object) -> None:
-    """Worker task: prepare the builders under `folder` in `file_format`."""
-    for builder in arguments["builders"]:
-        globals()[builder](data_dir=arguments["folder"], file_format=arguments["file_format"]).download_and_prepare()

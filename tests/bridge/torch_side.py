@@ -1,9 +1,7 @@
-"""Worker tasks on the torch side. Arrays travel in .npz and .safetensors files."""
+"""What a worker does on the torch side. Arrays travel in .npz and .safetensors files."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,20 +12,17 @@ from tests.bridge.cases import CASES
 from tests.bridge.torch_models import MODELS
 from twotrack.torch_track import checkpoints, weights
 
-Arguments = Mapping[str, Any]
 
-
-def describe(arguments: Arguments, report: object) -> dict[str, dict[str, Any]]:
+def describe() -> dict[str, dict[str, tuple[int, ...]]]:
     """Return the canonical shapes of every case."""
     return {
-        name: {key: list(array.shape) for key, array in _weights(name, build()).items()}
-        for name, build in MODELS.items()
+        name: {key: array.shape for key, array in _weights(name, build()).items()} for name, build in MODELS.items()
     }
 
 
-def run(arguments: Arguments, report: object) -> dict[str, list[str]]:
+def run(folder: Path) -> dict[str, list[str]]:
     """For every case: load, read back, run forward and backward; return the names of trainable weights."""
-    return {name: _run(name, Path(arguments["folder"])) for name in MODELS}
+    return {name: _run(name, folder) for name in MODELS}
 
 
 def _run(name: str, folder: Path) -> list[str]:
@@ -50,16 +45,15 @@ def _weights(name: str, module: nn.Module) -> dict[str, np.ndarray]:
     return weights.weights(module, CASES[name].flattened, CASES[name].rename)
 
 
-def write_checkpoints(arguments: Arguments, report: object) -> None:
+def write_checkpoints(folder: Path, extension: str) -> None:
     """For every case: a state_dict of random numbers in a file, and that file in canonical form."""
-    folder = Path(arguments["folder"])
     for name, build in MODELS.items():
         torch.manual_seed(1)
         module = build()
         _randomise(module)
         state = {key: tensor.detach().clone().contiguous() for key, tensor in module.state_dict().items()}
-        path = folder / f"{name}.{arguments['extension']}"
-        if arguments["extension"] == "pt":
+        path = folder / f"{name}.{extension}"
+        if extension == "pt":
             torch.save({"state_dict": state, "epoch": 3}, path)
         else:
             checkpoints.save_file(state, path)
@@ -80,12 +74,11 @@ def _randomise(module: nn.Module) -> None:
             module.get_parameter(name).zero_()
 
 
-def read_checkpoints(arguments: Arguments, report: object) -> None:
+def read_checkpoints(folder: Path, extension: str) -> None:
     """For every case: write what came back from Keras as a state_dict."""
-    folder = Path(arguments["folder"])
     for name, build in MODELS.items():
         canonical = load_file(folder / f"{name}.from_keras.safetensors")
-        path = folder / f"{name}.back.{arguments['extension']}"
+        path = folder / f"{name}.back.{extension}"
         checkpoints.write(path, canonical, lambda build=build, name=name: _track_model(name, build()))
         state = torch.load(path, weights_only=True) if path.suffix == ".pt" else checkpoints.load_file(path)
         build().load_state_dict(state)

@@ -1,14 +1,10 @@
-"""A worker process, python -m twotrack.shared.harness.worker: reads calls from stdin, answers them in turn on stdout.
+"""A worker process, python -m twotrack.shared.workers.worker: reads calls from stdin, answers them in turn on stdout.
 
-A call is a line of JSON: {"task": "module:function", "arguments": {...}}. The function gets the
-arguments and a `report(phase, figures)`. Each line of the answer is JSON too: any number of
-{"event": "progress", ...}, then one {"event": "result", ...} or {"event": "error", ...}.
+Call and answers are those of shared/workers/messages.py. Only a Task is done, whatever else a call may name.
 Whatever a library prints goes to stderr, which the parent keeps as the log.
 When stdin closes the parent is gone or has finished, and the worker ends, even inside a task.
 """
 
-import importlib
-import json
 import os
 import queue
 import signal
@@ -16,9 +12,13 @@ import sys
 import threading
 import traceback
 from _thread import interrupt_main
-from typing import TextIO
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, TextIO
 
 from twotrack.shared.errors import UserError
+from twotrack.shared.workers.messages import Answer, Call, Failure, Progress, Result, read_call, to_line
+from twotrack.shared.workers.task import find
 
 _GRACE_SECONDS = 5.0
 
@@ -30,7 +30,7 @@ def serve(calls: TextIO, answers: TextIO) -> None:
     threading.Thread(target=_read, args=(calls, waiting, busy), daemon=True).start()
     while (line := waiting.get()) is not None:
         busy.set()
-        _do(json.loads(line), answers)
+        _do(read_call(line), answers)
         busy.clear()
 
 
@@ -44,22 +44,25 @@ def _read(calls: TextIO, waiting: "queue.Queue[str | None]", busy: threading.Eve
         os._exit(1)
 
 
-def _do(call: dict, answers: TextIO) -> None:
-    def answer(event: str, **content: object) -> None:
-        answers.write(json.dumps({"event": event, **content}) + "\n")
-        answers.flush()
+def _do(call: Call, answers: TextIO) -> None:
+    def report(phase: str, figures: Mapping[str, Any] = MappingProxyType({}), /) -> None:
+        _write(Progress(phase, dict(figures)), answers)
 
     try:
-        module, _, function = call["task"].partition(":")
-        task = getattr(importlib.import_module(module), function)
-        result = task(call["arguments"], lambda phase, figures: answer("progress", phase=phase, **figures))
+        task = find(call.module, call.name)
+        result = task.answer.write(task(task.request.read(call.request), report))
     except UserError as error:
-        answer("error", user=True, message=str(error))
+        _write(Failure(str(error), of_user=True), answers)
     except Exception as error:
         traceback.print_exc()
-        answer("error", user=False, message=f"{type(error).__name__}: {error}")
+        _write(Failure(f"{type(error).__name__}: {error}", of_user=False), answers)
     else:
-        answer("result", value=result)
+        _write(Result(result), answers)
+
+
+def _write(answer: Answer, answers: TextIO) -> None:
+    answers.write(to_line(answer))
+    answers.flush()
 
 
 def main() -> None:

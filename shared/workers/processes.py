@@ -1,21 +1,25 @@
 """Worker processes as the parent sees them: started with the right environment, always stopped."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
 
 from twotrack.shared.errors import UserError, WorkerDiedError
 from twotrack.shared.track import TRACKS, TrackSpec
+from twotrack.shared.workers.messages import Call, Failure, Progress, read_answer, to_line
+from twotrack.shared.workers.task import Answer, Request, Task
 
-OnProgress = Callable[[Mapping[str, Any]], None]
+OnProgress = Callable[[Progress], None]
 LOG_LINES = 12
 _STOP_SECONDS = 5.0
+
+
+def ignore(progress: Progress) -> None:
+    """Listen to a task's progress, and do nothing."""
 
 
 def worker_environment(track: TrackSpec | None, device: str, threads: int | None) -> dict[str, str]:
@@ -57,28 +61,31 @@ class Worker:
         self._name = track or "helper"
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed in __exit__
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "twotrack.shared.harness.worker"],
+            [sys.executable, "-m", "twotrack.shared.workers.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            text=True,
+            encoding="ascii",
             env=worker_environment(spec, device, threads),
             pass_fds=inherited,
             start_new_session=True,  # Ctrl-C reaches the parent alone, which stops its workers in order
         )
+        assert self._process.stdin is not None  # pipes, as asked for above
+        assert self._process.stdout is not None
+        self._calls, self._answers = self._process.stdin, self._process.stdout
 
     def __enter__(self) -> "Worker":
         return self
 
     def __exit__(self, *_: object) -> None:
         with suppress(BrokenPipeError):  # a worker that died cannot take what was still to be sent
-            self._process.stdin.close()
+            self._calls.close()
         try:
             self._process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self.kill()
             self._process.wait()
-        self._process.stdout.close()
+        self._answers.close()
         self._log.close()
 
     def kill(self) -> None:
@@ -91,31 +98,31 @@ class Worker:
         """The process number."""
         return self._process.pid
 
-    def call(self, task: str, arguments: Mapping[str, Any], on_progress: OnProgress = lambda _: None) -> Any:
-        """Do a task, "module:function", and return its result.
+    def call(self, task: Task[Request, Answer], request: Request, on_progress: OnProgress = ignore) -> Answer:
+        """Do a task and return its answer.
 
         Raises UserError if the task did, WorkerDiedError with the last log lines if it failed otherwise.
         """
+        call = Call(task.module, task.name, task.request.write(request))
         try:
-            self._process.stdin.write(json.dumps({"task": task, "arguments": arguments}) + "\n")
-            self._process.stdin.flush()
+            self._calls.write(to_line(call))
+            self._calls.flush()
         except BrokenPipeError as error:
             raise self._died() from error
-        for line in self._process.stdout:
-            answer = json.loads(line)
-            event = answer.pop("event")
-            if event == "progress":
+        for line in self._answers:
+            answer = read_answer(line)
+            if isinstance(answer, Progress):
                 on_progress(answer)
-            elif event == "result":
-                return answer["value"]
-            else:
+            elif isinstance(answer, Failure):
                 raise self._error(answer)
+            else:
+                return task.answer.read(answer.value)
         raise self._died()
 
-    def _error(self, answer: Mapping[str, Any]) -> Exception:
-        if answer["user"]:
-            return UserError(answer["message"])
-        return WorkerDiedError(f"{self._name} failed: {answer['message']}{self._last_log_lines()}")
+    def _error(self, failure: Failure) -> Exception:
+        if failure.of_user:
+            return UserError(failure.message)
+        return WorkerDiedError(f"{self._name} failed: {failure.message}{self._last_log_lines()}")
 
     def _died(self) -> WorkerDiedError:
         code = self._process.wait()

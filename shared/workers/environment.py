@@ -54,7 +54,7 @@ def _processor() -> str:
 
 def resident_bytes() -> int:
     """Return the memory of this process that is in RAM now."""
-    return psutil.Process().memory_info().rss
+    return int(psutil.Process().memory_info().rss)
 
 
 def peak_resident_bytes() -> int:

@@ -1,9 +1,7 @@
-"""Worker tasks on the Keras side of the cases, on TensorFlow. Arrays travel in .npz files."""
+"""What a worker does on the Keras side of the cases, on TensorFlow. Arrays travel in .npz files."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -14,11 +12,11 @@ from tests.bridge.keras_models import LAYERS, build
 from twotrack.keras_track import checkpoints, precision, weights
 
 
-def run(arguments: Mapping[str, Any], report: object) -> dict[str, list[str]]:
+def run(folder: Path) -> dict[str, list[str]]:
     """For every case: load, read back, run forward and backward; return the names of trainable weights."""
     precision.set_precision("float64")
     try:
-        return {name: _run(name, Path(arguments["folder"])) for name in LAYERS}
+        return {name: _run(name, folder) for name in LAYERS}
     finally:
         precision.set_precision("float32")
 
@@ -41,9 +39,8 @@ def _run(name: str, folder: Path) -> list[str]:
     return list(trainable)
 
 
-def through_files(arguments: Mapping[str, Any], report: object) -> None:
+def through_files(folder: Path) -> None:
     """For every case: write canonical weights as Keras' own file, read that back."""
-    folder = Path(arguments["folder"])
     for name in LAYERS:
         path = folder / f"{name}.weights.h5"
         checkpoints.write(path, load_file(folder / f"{name}.canonical.safetensors"), lambda name=name: _built(name))

@@ -1,0 +1,33 @@
+"""The door into a framework: the only place of shared that knows where the tracks are."""
+
+from typing import TYPE_CHECKING
+
+from twotrack.shared.errors import UserError
+from twotrack.shared.track import Track, installed_track
+
+if TYPE_CHECKING:
+    from twotrack.keras_track.track import KerasTrack
+    from twotrack.torch_track.track import TorchTrack
+
+
+def open_track(name: str, device: str) -> Track:
+    """Import the named track's framework into this process and set it up on `device` (auto, cpu or cuda)."""
+    return open_keras(name, device) if installed_track(name).backend else open_torch(device)
+
+
+def open_torch(device: str) -> "TorchTrack":
+    """Do the same for torch, for what only torch can do."""
+    spec = installed_track("torch")
+    from twotrack.torch_track.track import open_track
+
+    return open_track(spec, device)
+
+
+def open_keras(name: str, device: str) -> "KerasTrack":
+    """Do the same for a Keras track, for what only Keras can do; UserError for torch."""
+    spec = installed_track(name)
+    if spec.backend is None:
+        raise UserError(f"expected a Keras track, found '{name}'.")
+    from twotrack.keras_track.track import open_track
+
+    return open_track(spec, device)

@@ -1,0 +1,114 @@
+"""Worker processes by track, for whoever needs several, or may be lent those of somebody else."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Lock
+from typing import TypeVar
+
+from twotrack.shared.errors import UserError, WorkerDiedError
+from twotrack.shared.workers.processes import OnProgress, Worker, ignore
+from twotrack.shared.workers.task import Answer, Request, Task
+
+Key = tuple[str | None, str]
+"""Track (None: no framework) and role."""
+Found = TypeVar("Found")
+
+
+class WorkerPool:
+    """One worker per track and role, started when it is first needed; leaving the block ends all.
+
+    `device` is auto, cpu or cuda; `threads` limits the threads of an operation, None for one per core; all workers
+    keep the descriptors `inherited` open. With `one_per_track` a track has one worker, whatever its role: fewer
+    processes, where it does not matter that one has done something else before. A worker without a track keeps its
+    role, as it may have imported anything.
+    """
+
+    def __init__(
+        self,
+        device: str = "auto",
+        threads: int | None = None,
+        inherited: Sequence[int] = (),
+        one_per_track: bool = False,
+    ):
+        self._device, self._threads, self._inherited = device, threads, tuple(inherited)
+        self._one_per_track = one_per_track
+        self._running: dict[Key, Worker] = {}
+        self._locks: defaultdict[Key, Lock] = defaultdict(Lock)
+        self._stopped = False
+
+    def __enter__(self) -> "WorkerPool":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        while self._running:
+            self._running.popitem()[1].__exit__()
+
+    def call(
+        self,
+        track: str | None,
+        task: Task[Request, Answer],
+        request: Request,
+        on_progress: OnProgress = ignore,
+        role: str = "",
+    ) -> Answer:
+        """Do a task in the worker of a track and role; any thread may call, and waits for its turn.
+
+        Raises as `Worker.call` does. A worker in which anything but a UserError was raised is gone before this
+        returns, so that it writes nothing any more; the next call starts another one.
+        """
+        key = track, "" if track and self._one_per_track else role
+        with self._locks[key]:
+            worker = self._worker(key)
+            try:
+                return worker.call(task, request, on_progress)
+            except UserError:
+                raise
+            except BaseException:
+                self._running.pop(key, None)
+                worker.__exit__()
+                raise
+
+    def _worker(self, key: Key) -> Worker:
+        if self._stopped:
+            raise WorkerDiedError("the workers were stopped.")
+        if key not in self._running:
+            self._running[key] = Worker(key[0], self._device, self._threads, self._inherited)
+        return self._running[key]
+
+    def each(self, tracks: Sequence[str], work: Callable[[str], Found], at_once: int | None = None) -> dict[str, Found]:
+        """Do `work`, which calls the pool, for every track in a thread of its own, `at_once` of them side by side.
+
+        Raises the first error of the tracks in their order; unless it is a UserError, all workers are killed, so that
+        nothing waits for them: this is how Ctrl-C gets through.
+        """
+        with ThreadPoolExecutor(at_once or max(1, len(tracks))) as threads:
+            futures = {track: threads.submit(work, track) for track in tracks}
+            try:
+                return {track: future.result() for track, future in futures.items()}
+            except UserError:
+                raise
+            except BaseException:
+                self._kill()
+                threads.shutdown(cancel_futures=True)
+                raise
+            finally:
+                self._stopped = False
+
+    def _kill(self) -> None:
+        self._stopped = True
+        for worker in list(self._running.values()):
+            worker.kill()
+
+
+@contextmanager
+def lent_or_new(
+    pool: WorkerPool | None, device: str = "auto", threads: int | None = None, inherited: Sequence[int] = ()
+) -> Iterator[WorkerPool]:
+    """Yield the pool that was lent, which stays as it is, or a new one that ends with the block."""
+    if pool is not None:
+        yield pool
+        return
+    with WorkerPool(device, threads, inherited) as new:
+        yield new
