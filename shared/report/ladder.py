@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from twotrack.shared import datasets
-from twotrack.shared.errors import UserError
+from twotrack.shared.errors import UserError, first_error
 from twotrack.shared.harness.records import Job
 from twotrack.shared.report.pages import write_file
 from twotrack.shared.verify.ladder import TrackResult
@@ -148,9 +148,7 @@ def read_ladder(path: Path) -> LadderRecord:
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"'{path}' is not what 'verify --json' prints: {error}.") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"'{path}' is not what 'verify --json' prints: {where}: {first['msg'].lower()}.") from error
+        raise UserError(f"'{path}' is not what 'verify --json' prints: {first_error(error)}.") from error
 
 
 def find_ladder(folders: Sequence[Path]) -> LadderRecord | None:

@@ -162,7 +162,7 @@ def test_a_record_with_a_field_of_another_type_is_refused_by_field(tmp_path: Pat
     run = make_run(tmp_path / "run")
     change_record(run.folder, steps="many")
 
-    with pytest.raises(UserError, match=r"record\.json' is no run record: steps: input should be a valid integer"):
+    with pytest.raises(UserError, match=r"record\.json' is no run record: 'steps': input should be a valid integer"):
         read(run.folder)
 
 
@@ -170,7 +170,7 @@ def test_a_record_with_an_unknown_field_is_refused_by_field(tmp_path: Path):
     run = make_run(tmp_path / "run")
     change_record(run.folder, verdict="fine")
 
-    with pytest.raises(UserError, match="no run record: verdict: extra inputs are not permitted"):
+    with pytest.raises(UserError, match="no run record: 'verdict': extra inputs are not permitted"):
         read(run.folder)
 
 
