@@ -34,6 +34,13 @@ Settings = Annotated[
 ]
 Epochs = Annotated[int | None, typer.Option(help="Train this many epochs instead of the recipe's.")]
 Examples = Annotated[int | None, typer.Option(help="Train on the first so many examples only, for a quick try.")]
+Exact = Annotated[
+    bool,
+    typer.Option(
+        "--exact",
+        help="Compute in float64 and drop nothing out: what is left between tracks is rounding. Takes longer.",
+    ),
+]
 Device = Annotated[str, typer.Option(help="auto (a GPU if there is one), cpu or cuda.")]
 Source = Annotated[
     str, typer.Option(help="embedded, tfds, or tfds:NAME for another data set of the same form, e.g. tfds:kmnist.")
@@ -80,6 +87,7 @@ class Training:
     weights: Weights = None
     epochs: Epochs = None
     examples: Examples = None
+    exact: Exact = False
 
 
 @dataclass(frozen=True)
@@ -172,6 +180,7 @@ def request(
         start,
         defaults.profile,
         defaults.own_start,
+        training.exact,
     )
 
 
