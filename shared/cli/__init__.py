@@ -19,6 +19,7 @@ from twotrack.shared.cli import (
     formats,
     latency,
     listing,
+    options,
     predict,
     report,
     request,
@@ -69,7 +70,8 @@ def main(pool: "WorkerPool | None" = None) -> None:
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leaves every block, so workers are stopped
     try:
-        app(obj=pool)
+        with options.lending(pool):
+            app()
     except UserError as error:
         print_error(str(error))
         sys.exit(2)

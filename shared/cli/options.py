@@ -1,12 +1,13 @@
 """Options that several commands share, and how their text is read."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
-import click
 import typer
 
 from twotrack.shared import profiles
@@ -243,11 +244,22 @@ def chapter_settings(chapter: str, settings: list[str] | None, weights: str | No
     return found
 
 
-def lent_pool() -> "WorkerPool | None":
-    """Return the workers that whoever runs this command in a process of theirs lends it; None if it starts its own."""
-    from twotrack.shared.workers.pool import WorkerPool
+_lent: "ContextVar[WorkerPool | None]" = ContextVar("lent", default=None)
 
-    return click.get_current_context().find_object(WorkerPool)
+
+@contextmanager
+def lending(pool: "WorkerPool | None") -> Iterator[None]:
+    """Lend workers to the commands that run inside the block."""
+    token = _lent.set(pool)
+    try:
+        yield
+    finally:
+        _lent.reset(token)
+
+
+def lent_pool() -> "WorkerPool | None":
+    """Return the workers that are lent to this command; None if it starts its own."""
+    return _lent.get()
 
 
 def installed_tracks() -> tuple[str, ...]:
