@@ -181,9 +181,9 @@ def _optimizer(optimizer: Optimizer | CustomOptimizer) -> SpecRecord | CustomOpt
     )
 
 
-def _spec(spec: Any) -> SpecRecord:
+def _spec(spec: Optimizer | Schedule) -> SpecRecord:
     kind = type(spec).__name__
-    if _SPECS.get(kind) is not type(spec):
+    if type(spec) not in _SPECS.values():
         raise UserError(f"expected an optimizer or a schedule of twotrack ({', '.join(_SPECS)}), found a {kind}.")
     return SpecRecord(kind=kind, values=dataclasses.asdict(spec))
 
