@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from twotrack.shared.harness.run_folder import Run
     from twotrack.shared.report.ladder import LadderRecord
     from twotrack.shared.verify.ladder import Subject, TrackResult
+    from twotrack.shared.verify.user_pair import PairReference
 
 _ADAM, _CONSTANT = Adam(learning_rate=1e-3), Constant()
 
@@ -104,9 +105,12 @@ def _climb(
     from twotrack.shared.verify import ladder, user_modules, user_pair
 
     user_modules.require_not_importing(function)
-    pair = user_pair.reference(subject) if isinstance(subject, Pair) else None
-    name = pair.label if pair else str(subject)
-    asked = ladder.Subject(name, _texts(settings), recipe, until, pair)
+    pair: PairReference | None = None
+    if isinstance(subject, Pair):
+        pair = user_pair.reference(subject)
+    elif ":" in subject:
+        pair = user_pair.named(subject, user_pair.module_folders())
+    asked = ladder.Subject(pair.label if pair else str(subject), _texts(settings), recipe, until, pair)
     chosen = [track for track in TRACKS if not TRACKS[track].missing] if tracks is None else list(tracks)
     ladder.check(asked, chosen)
     return asked, ladder.verify(asked, chosen, on_phase)

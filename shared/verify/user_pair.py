@@ -71,8 +71,8 @@ class NamedPair(_Plain):
 
     module: str
     name: str
-    folder: Path
-    """The current folder of who named it."""
+    folders: tuple[Path, ...]
+    """Where it may lie: the current folder of who named it, then where the user's process finds modules."""
 
     @property
     def label(self) -> str:
@@ -80,8 +80,8 @@ class NamedPair(_Plain):
         return f"{self.module}:{self.name}"
 
     def load(self) -> Pair:
-        """Import it from the folder or the path; UserError if that is no Pair."""
-        module = user_modules.import_named(self.module, self.folder)
+        """Import it from the folders or the path; UserError if that is no Pair."""
+        module = user_modules.import_named(self.module, self.folders)
         pair = _attribute(module, self.name)
         if not isinstance(pair, Pair):
             kind = "nothing" if pair is None else f"a {type(pair).__name__}"
@@ -138,10 +138,15 @@ PairReference = NamedPair | PairOfFunctions
 _REFERENCE: TypeAdapter[PairReference] = TypeAdapter(PairReference)
 
 
-def named(text: str) -> NamedPair:
-    """Return the reference for "module:NAME", seen from the current folder."""
+def named(text: str, folders: tuple[Path, ...] = ()) -> NamedPair:
+    """Return the reference for "module:NAME", seen from the current folder and from `folders`."""
     module, _, name = text.partition(":")
-    return NamedPair(module=module, name=name, folder=Path.cwd())
+    return NamedPair(module=module, name=name, folders=(Path.cwd(), *folders))
+
+
+def module_folders() -> tuple[Path, ...]:
+    """Return where this process finds modules: the folder of the user's script, what pytest was told, ..."""
+    return tuple(Path(folder).absolute() for folder in sys.path if folder)
 
 
 def parse(plain: Mapping[str, Any]) -> PairReference:
@@ -161,7 +166,7 @@ def reference(pair: Pair) -> PairOfFunctions:
         rename=dict(pair.rename),
         batch_size=pair.batch_size,
         trained=pair.trained,
-        folders=tuple(Path(folder).absolute() for folder in sys.path if folder),
+        folders=module_folders(),
     )
 
 
