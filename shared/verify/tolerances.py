@@ -1,4 +1,4 @@
-"""Every tolerance of the ladder, in one table, each with its reason. Differences are relative."""
+"""Every tolerance of twotrack in one table, each with its reason. Those of the ladder are relative."""
 
 from dataclasses import dataclass
 
@@ -41,3 +41,11 @@ chapter's own margin."""
 PREDICTIONS_LIMIT = 1e-5
 """Probabilities of one set of trained weights, float32, between tracks: the largest absolute difference. Measured on
 test splits: at most 7.1e-7 (docs/guides/switching-backends.md and porting.md)."""
+
+EXPORT_LIMIT = 1e-5
+"""Probabilities of an exported model, reloaded in its runtime, and of the run that it was made of, float32: the largest
+absolute difference. Another runtime sums in another order, like another track, and has the same limit as one."""
+
+SCATTER_ROUNDING = 1e-12
+"""Differences of two scores that spread by less than this are one difference and the rounding of the subtraction:
+scores lie between 0 and 1, where float64 rounds to 1e-16."""
