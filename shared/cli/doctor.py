@@ -85,10 +85,8 @@ def _chapters_with(extra: str) -> str:
     """Name the chapters whose pretrained weights need the extra."""
     from twotrack.shared import chapters
 
-    found = (
-        slug for slug, chapter in chapters.CHAPTERS.items() if chapter.transfer and chapter.transfer.extra == extra
-    )
-    return ", ".join(found)
+    starts = {slug: chapter.transfer for slug, chapter in chapters.CHAPTERS.items() if chapter.transfer}
+    return ", ".join(slug for slug, transfer in starts.items() if transfer.extra == extra)
 
 
 def _check_extra(extra: str, use: str, modules: tuple[str, ...]) -> dict[str, object]:
