@@ -7,6 +7,8 @@ PROCESSES ?= auto
 QUICK_XLA := --xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false
 BIN := .venv/bin
 SHELL := /bin/bash
+# The folders that setup.py puts below the package `twotrack`.
+MAPPED := shared keras_track torch_track
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 INSTALL := $(PIP) install --quiet --constraint constraints.txt --editable
 
@@ -19,9 +21,9 @@ compare: .venv/.compare  ## train the MNIST CNN in PyTorch and in Keras on Tenso
 check: lint types  ## style and types
 
 fast: .venv/.test  ## the tests that need no framework
-	$(BIN)/python -m pytest --fast --quiet --numprocesses $$(nproc)
+	$(BIN)/python -m pytest --fast --quiet --numprocesses $$(nproc) --dist loadfile
 
-test: .venv/.test check browser  ## the whole default test suite, every track
+test: .venv/.test lint browser  ## the whole default test suite, every track
 	XLA_FLAGS="$(QUICK_XLA) $$XLA_FLAGS" $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile
 
 slow: .venv/.test  ## the full recipes too
@@ -31,10 +33,10 @@ lint: .venv/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: .venv/.test  ## mypy over all that is installed as `twotrack`
+types: .venv/.test  ## mypy over all that is installed as `twotrack`; its messages name the files of the repository
 	@rm -rf build/types && mkdir -p build/types/twotrack
-	@ln -s $(CURDIR)/twotrack/* $(CURDIR)/shared $(CURDIR)/keras_track $(CURDIR)/torch_track build/types/twotrack
-	@set -o pipefail; $(BIN)/python -m mypy | sed -E 's,^build/types/(twotrack/(shared|keras_track|torch_track)/),\1,; s,^twotrack/(shared|keras_track|torch_track)/,\1/,'
+	@ln -s $(CURDIR)/twotrack/* $(foreach folder,$(MAPPED),$(CURDIR)/$(folder)) build/types/twotrack
+	@set -o pipefail; $(BIN)/python -m mypy | sed -E 's,^build/types/(twotrack/($(subst $() ,|,$(MAPPED))))?,\2,'
 
 browser: .venv/.test  ## the browser that the tests of pages look through
 	$(BIN)/python -m tests.support.browser

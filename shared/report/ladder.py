@@ -104,7 +104,8 @@ def _failure(result: TrackResult) -> list[str]:
     if result.isolated:
         lines.append(f"        {result.isolated}")
     for number, cause in enumerate(result.causes[:SHOWN_CAUSES], start=1):
-        lines.append(f"        likely cause {number}: {cause.name} (Keras: {cause.keras}; torch: {cause.torch})")
+        sides = f"Keras: {cause.keras.default}; torch: {cause.torch.default}"
+        lines.append(f"        likely cause {number}: {cause.name} ({sides})")
         lines.append(f"          to make them equal: {cause.fix}")
     return lines
 
@@ -124,7 +125,7 @@ def ladder_record(subject: VerifyRequest, results: Sequence[TrackResult]) -> Lad
                 layers=[Layer(**asdict(layer)) for layer in result.layers],
                 isolated=result.isolated,
                 causes=[
-                    Cause(name=cause.name, keras=cause.keras, torch=cause.torch, fix=cause.fix)
+                    Cause(name=cause.name, keras=cause.keras.default, torch=cause.torch.default, fix=cause.fix)
                     for cause in result.causes
                 ],
             )
