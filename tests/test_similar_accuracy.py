@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from tests.bert import folders
+from tests.support.jobs import run
 from tests.support.ladders import SharedLadder
 from tests.support.similar import gap, gap_of_runs, is_beyond, is_within
 from twotrack.shared import statistics
 from twotrack.shared.chapters import CHAPTERS
 from twotrack.shared.harness.comparison import Request, plan, run_name
-from twotrack.shared.harness.run_folder import Run, read
-from twotrack.shared.harness.training import train
+from twotrack.shared.harness.run_folder import Run
 from twotrack.shared.verify.tolerances import ACCURACY_MARGIN
 from twotrack.shared.workers.pool import WorkerPool
 
@@ -54,6 +54,4 @@ def trained(workers: WorkerPool, slug: str, track: str, folder: Path) -> list[Ru
     """Train the fast recipe with every seed, as `compare` does."""
     request = Request(slug, (track,), SEEDS, device="cpu")
     jobs = plan(request, lambda track, seed: folder / run_name(track, seed))
-    for job in jobs:
-        workers.call(track, train, job)
-    return [read(job.folder) for job in jobs]
+    return [run(workers, job) for job in jobs]

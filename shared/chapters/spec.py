@@ -1,6 +1,6 @@
 """The frozen description of a chapter. Framework-free, and light: listing chapters loads no NumPy."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
@@ -14,12 +14,14 @@ from twotrack.shared.training import OPTIMIZERS, Optimizer, Recipe
 
 if TYPE_CHECKING:
     import numpy as np
+    from pydantic_core import CoreSchema
 
     from twotrack.shared.datasets import Source
     from twotrack.shared.datasets.spec import Dataset
     from twotrack.shared.inputs import Inputs
     from twotrack.shared.transfer import Transfer
 
+DEFAULT_RECIPE = "fast"
 RECIPE_SETTINGS = ("optimizer", "learning_rate")
 """Settings of every chapter that change its recipe, not its model."""
 
@@ -77,6 +79,16 @@ class Chapter:
         prepare = self.prepare(config or self.config) if self.prepare else loaded.prepare
         return replace(loaded, prepare=prepare, augment=self.augment() if self.augment else None)
 
+    def variant(
+        self, recipe: str = DEFAULT_RECIPE, settings: Mapping[str, str] = MappingProxyType({})
+    ) -> "ChapterVariant":
+        """Return the chapter with the named recipe and `settings` (name to text, as typed) read.
+
+        Raises UserError for an unknown name or a value that does not fit.
+        """
+        trained = self.recipe(recipe, settings)
+        return ChapterVariant(self, self.configure(settings), trained, recipe, dict(settings))
+
     def recipe(self, name: str, settings: Mapping[str, str] = MappingProxyType({})) -> Recipe:
         """Return the named recipe with the recipe's part of `settings` applied; UserError as for `configure`."""
         if name not in self.recipes:
@@ -106,6 +118,56 @@ class Chapter:
                 raise unknown(f"setting of {self.slug}", name, [*known, *RECIPE_SETTINGS])
             values[name] = _parse(f"{self.slug}: {name}", text, hints[name])
         return replace(self.config, **values)
+
+
+@dataclass(frozen=True)
+class ChapterVariant:
+    """A chapter with settings that were read once: the model's hyperparameters, and how it is trained.
+
+    It is JSON by what was asked for: slug, name of the recipe, settings as they were typed.
+    """
+
+    chapter: Chapter
+    config: Any
+    """The chapter's frozen dataclass of hyperparameters."""
+    recipe: Recipe
+    recipe_name: str
+    settings: Mapping[str, str]
+    """Those that differ from the chapter's own, as they were typed."""
+
+    def inputs(self) -> InputShape:
+        """Return one example as the model gets it."""
+        return self.chapter.inputs(self.config)
+
+    def data(self, source: "Source | None" = None) -> "Dataset":
+        """Load the data for the model; as `Chapter.data`."""
+        return self.chapter.data(source, self.config)
+
+    def require(self, tracks: Iterable[str]) -> None:
+        """Raise UserError unless what pretrained weights need on the tracks is installed, and they can be had."""
+        if self.chapter.transfer:
+            self.chapter.transfer.require(self.config, tracks)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: object) -> "CoreSchema":
+        """Let requests to workers carry it."""
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_plain_validator_function(
+            _as_variant, serialization=core_schema.plain_serializer_function_ser_schema(_as_plain)
+        )
+
+
+def _as_variant(given: Any) -> ChapterVariant:
+    from twotrack.shared import chapters
+
+    if isinstance(given, ChapterVariant):
+        return given
+    return chapters.get(given["chapter"]).variant(given["recipe"], given["settings"])
+
+
+def _as_plain(variant: ChapterVariant) -> dict[str, Any]:
+    return {"chapter": variant.chapter.slug, "recipe": variant.recipe_name, "settings": dict(variant.settings)}
 
 
 def _parse(what: str, text: str, hint: Any) -> Any:

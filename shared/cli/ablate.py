@@ -8,23 +8,19 @@ import typer
 from twotrack.shared.cli import options
 
 
+@options.grouped
 def ablate(
     chapter: options.Chapter,
+    *,
     tracks: Annotated[
         str, typer.Option(help=f"Tracks to train, separated by commas, out of: {options.TRACK_LIST}.")
     ] = options.DEFAULT_TRACK_LIST,
     recipe: options.Recipe = "fast",
     seeds: Annotated[int, typer.Option(help="Train everything with this many seeds: 0, 1, ...")] = 3,
-    settings: options.Settings = None,
-    weights: options.Weights = None,
-    epochs: options.Epochs = None,
-    examples: options.Examples = None,
+    training: options.Training,
     device: options.Device = "auto",
     source: options.Source = "embedded",
-    tfds_dir: options.TfdsDir = None,
-    data: options.Data = None,
-    images: options.Images = None,
-    skip_broken: options.SkipBroken = False,
+    own: options.OwnData,
     out: options.Out = Path("runs"),
     markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")] = False,
     json: options.Json = False,
@@ -36,22 +32,7 @@ def ablate(
     from twotrack.shared.harness.comparison import fresh_folder, timestamp
     from twotrack.shared.harness.run_folder import require_writable
 
-    request = options.request(
-        chapter,
-        tracks,
-        settings,
-        weights,
-        tfds_dir,
-        seeds=tuple(range(seeds)),
-        recipe=recipe,
-        epochs=epochs,
-        examples=examples,
-        device=device,
-        source=source,
-        data=data,
-        images=images,
-        skip_broken=skip_broken,
-    )
+    request = options.request(chapter, tracks, tuple(range(seeds)), recipe, training, device, source, own)
     pool = options.lent_pool()
     folder = fresh_folder(out, f"ablate_{chapter}_{recipe}_{timestamp()}")
     with data_progress() as show_data:

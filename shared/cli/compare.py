@@ -12,26 +12,21 @@ if TYPE_CHECKING:
     from twotrack.shared.report.ladder import LadderRecord
 
 
+@options.grouped
 def compare(
     context: typer.Context,
     chapter: options.OptionalChapter = None,
+    *,
     tracks: Annotated[
         str, typer.Option(help=f"Tracks to compare, separated by commas, out of: {options.TRACK_LIST}.")
     ] = options.DEFAULT_TRACK_LIST,
     recipe: options.Recipe = "fast",
     seeds: Annotated[int, typer.Option(help="Train each track with this many seeds: 0, 1, ...")] = 1,
-    settings: options.Settings = None,
-    weights: options.Weights = None,
-    epochs: options.Epochs = None,
-    examples: options.Examples = None,
-    profile: options.Profile = "aligned",
-    own_start: options.OwnStart = None,
+    training: options.Training,
+    defaults: options.Defaults,
     device: options.Device = "auto",
     source: options.Source = "embedded",
-    tfds_dir: options.TfdsDir = None,
-    data: options.Data = None,
-    images: options.Images = None,
-    skip_broken: options.SkipBroken = False,
+    own: options.OwnData,
     verify: Annotated[
         bool,
         typer.Option("--verify", help="Climb the verification ladder first, as 'twotrack verify' does, and report it."),
@@ -57,24 +52,7 @@ def compare(
 
     chapter = options.named_chapter(chapter, resume)
     folder = resume or comparison_folder(out, chapter, recipe)
-    request = options.request(
-        chapter,
-        tracks,
-        settings,
-        weights,
-        tfds_dir,
-        seeds=tuple(range(seeds)),
-        recipe=recipe,
-        epochs=epochs,
-        examples=examples,
-        profile=profile,
-        own_start=own_start,
-        device=device,
-        source=source,
-        data=data,
-        images=images,
-        skip_broken=skip_broken,
-    )
+    request = options.request(chapter, tracks, tuple(range(seeds)), recipe, training, device, source, own, defaults)
     if resume:
         request = options.as_begun(context, request, resume)
     climbed = _climb(request) if verify else None

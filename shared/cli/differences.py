@@ -29,6 +29,7 @@ def differences(
 
     Exit code 1 if a value is not the one that the ledger states: an upgrade has changed a default.
     """
+    from twotrack.shared import chapters
     from twotrack.shared.cli.console import print_error, print_json, track_phases
     from twotrack.shared.errors import UserError
     from twotrack.shared.harness import differences as harness
@@ -36,11 +37,10 @@ def differences(
 
     if settings and not chapter:
         raise UserError("--set changes a chapter; name one, for example: twotrack differences mnist_cnn --set ...")
+    variant = chapters.get(chapter).variant(recipe, options.parse_settings(settings)) if chapter else None
     chosen = options.installed_tracks() if tracks == options.ALL else options.parse_tracks(tracks)
     with track_phases() as show:
-        outcomes = harness.differences(
-            chapter, chosen, options.parse_settings(settings), recipe, show, options.lent_pool()
-        )
+        outcomes = harness.differences(variant, chosen, show, options.lent_pool())
     if json:
         print_json(differences_json(chapter, outcomes))
     elif markdown:

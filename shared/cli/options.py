@@ -1,11 +1,15 @@
 """Options that several commands share, and how their text is read."""
 
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import click
 import typer
 
+from twotrack.shared import profiles
 from twotrack.shared.errors import UserError
 from twotrack.shared.track import DEFAULT_TRACKS, TRACKS
 
@@ -66,29 +70,107 @@ Tensorboard = Annotated[
 ]
 Out = Annotated[Path, typer.Option(help="Folder for results.")]
 
+
+@dataclass(frozen=True)
+class Training:
+    """What of a chapter is trained, and how much."""
+
+    settings: Settings = None
+    weights: Weights = None
+    epochs: Epochs = None
+    examples: Examples = None
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What each framework decides itself."""
+
+    profile: Profile = profiles.ALIGNED
+    own_start: OwnStart = None
+
+
+@dataclass(frozen=True)
+class OwnData:
+    """Where data are that are not embedded."""
+
+    tfds_dir: TfdsDir = None
+    data: Data = None
+    images: Images = None
+    skip_broken: SkipBroken = False
+
+
 TRACK_LIST = ", ".join(TRACKS)
 DEFAULT_TRACK_LIST = ",".join(DEFAULT_TRACKS)
 ALL = "all"
 """Of --tracks: every installed one."""
 
 
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command take groups of options: dataclasses such as `Training`.
+
+    Typer is shown the group's fields, in their order, where the command has a parameter of the group.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    parameters = inspect.signature(command).parameters
+    groups = {name: hints[name] for name in parameters if is_dataclass(hints[name])}
+
+    def run(**given: Any) -> None:
+        for name, group in groups.items():
+            given[name] = group(**{field.name: given.pop(field.name) for field in fields(group)})
+        command(**given)
+
+    shown: list[inspect.Parameter] = []
+    for name, parameter in parameters.items():
+        shown += _fields(groups[name]) if name in groups else [parameter.replace(annotation=hints[name])]
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    run.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in shown}
+    return run
+
+
+def _fields(group: type) -> list[inspect.Parameter]:
+    """Return a group's options as parameters of a command."""
+    hints = get_type_hints(group, include_extras=True)
+    return [
+        inspect.Parameter(
+            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
+        )
+        for field in fields(group)
+    ]
+
+
 def request(
     chapter: str,
     tracks: str,
-    settings: list[str] | None,
-    weights: str | None,
-    tfds_dir: Path | None,
-    **asked: object,
+    seeds: tuple[int, ...],
+    recipe: str,
+    training: Training,
+    device: str,
+    source: str | None,
+    own: OwnData,
+    defaults: Defaults = Defaults(),
+    start: Path | None = None,
 ) -> "Request":
-    """Return what the options of `run` and `compare` ask for, their texts read."""
+    """Return what the options of `run`, `compare` and `ablate` ask for, their texts read."""
     from twotrack.shared.harness.comparison import Request
 
     return Request(
-        chapter=chapter,
-        tracks=parse_tracks(tracks),
-        settings=chapter_settings(chapter, settings, weights),
-        tfds_folder=str(tfds_dir) if tfds_dir else None,
-        **asked,
+        chapter,
+        parse_tracks(tracks),
+        seeds,
+        recipe,
+        chapter_settings(chapter, training.settings, training.weights),
+        training.epochs,
+        training.examples,
+        device,
+        source,
+        str(own.tfds_dir) if own.tfds_dir else None,
+        own.data,
+        own.images,
+        own.skip_broken,
+        start,
+        defaults.profile,
+        defaults.own_start,
     )
 
 

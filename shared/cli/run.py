@@ -8,25 +8,20 @@ import typer
 from twotrack.shared.cli import options
 
 
+@options.grouped
 def run(
     chapter: options.Chapter,
+    *,
     track: Annotated[
         str, typer.Option(help=f"Tracks to train, separated by commas, out of: {options.TRACK_LIST}.")
     ] = options.DEFAULT_TRACK_LIST,
     recipe: options.Recipe = "fast",
     seed: Annotated[int, typer.Option(help="Fixes initial weights, batch order and dropout.")] = 0,
-    settings: options.Settings = None,
-    weights: options.Weights = None,
-    epochs: options.Epochs = None,
-    examples: options.Examples = None,
-    profile: options.Profile = "aligned",
-    own_start: options.OwnStart = None,
+    training: options.Training,
+    defaults: options.Defaults,
     device: options.Device = "auto",
     source: options.OwnSource = None,
-    tfds_dir: options.TfdsDir = None,
-    data: options.Data = None,
-    images: options.Images = None,
-    skip_broken: options.SkipBroken = False,
+    own: options.OwnData,
     start: Annotated[
         Path | None,
         typer.Option(
@@ -46,25 +41,7 @@ def run(
     from twotrack.shared.harness.comparison import fresh_folder, run_name, timestamp
 
     stamp = timestamp()
-    request = options.request(
-        chapter,
-        track,
-        settings,
-        weights,
-        tfds_dir,
-        seeds=(seed,),
-        recipe=recipe,
-        epochs=epochs,
-        examples=examples,
-        profile=profile,
-        own_start=own_start,
-        device=device,
-        source=source,
-        data=data,
-        images=images,
-        skip_broken=skip_broken,
-        start=start,
-    )
+    request = options.request(chapter, track, (seed,), recipe, training, device, source, own, defaults, start)
     logs = fresh_folder(out, f"{chapter}_{recipe}_tensorboard_{stamp}") if tensorboard else None
     outcome, runs = train(
         request,

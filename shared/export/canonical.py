@@ -39,8 +39,7 @@ def build(path: Path, track: str) -> tuple[TrackModel, dict[str, Input]]:
     """Build on the track the model that the file describes, with its weights; return its inputs too."""
     with safe_open(path, "numpy") as file:
         described = file.metadata()
-    chapter = chapters.get(described["chapter"])
-    config = chapter.configure(json.loads(described["settings"]))
-    model = open_track(track, "cpu").build(chapter, config, seed=0)
+    variant = chapters.get(described["chapter"]).variant(settings=json.loads(described["settings"]))
+    model = open_track(track, "cpu").build(variant.chapter, variant.config, seed=0)
     model.load_weights(load_file(path))
-    return model, describe(chapter.inputs(config))
+    return model, describe(variant.inputs())

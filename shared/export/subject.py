@@ -4,12 +4,11 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from twotrack.shared import __version__, chapters, datasets, metrics, profiles
-from twotrack.shared.chapters.spec import Chapter
+from twotrack.shared import __version__, datasets, metrics, profiles
+from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.export.formats import INPUT_TYPES, LOGITS, PROBABILITIES
 from twotrack.shared.harness.run_folder import Run, read
@@ -29,31 +28,27 @@ class Subject:
         """Read the run folder; UserError if it is none."""
         return cls(read(folder))
 
-    @property
-    def chapter(self) -> Chapter:
-        """The run's chapter."""
-        return chapters.get(self.run.record.job.chapter)
-
     @cached_property
-    def config(self) -> Any:
-        """The model's hyperparameters."""
-        return self.chapter.configure(self.run.record.job.settings)
+    def variant(self) -> ChapterVariant:
+        """The run's chapter with its settings."""
+        return self.run.record.job.variant
 
     @cached_property
     def inputs(self) -> dict[str, Input]:
         """Every input by name, in the order of torch's forward."""
-        return describe(self.chapter.inputs(self.config))
+        return describe(self.variant.inputs())
 
     @cached_property
     def dataset(self) -> Dataset:
         """The run's data, prepared for its model."""
-        return self.chapter.data(datasets.here(self.chapter.dataset, self.run.record.job.source), self.config)
+        return self.variant.data(datasets.here(self.variant.chapter.dataset, self.run.record.job.source))
 
     def model(self, track: str) -> TrackModel:
         """Return the model with the run's weights on a track of this process, on the CPU."""
         record = self.run.record
         profiles.require_outputs(record.switched, record.job.track, track)
-        model = open_track(track, "cpu").build(self.chapter, self.config, record.job.seed, record.switched)
+        chapter, config = self.variant.chapter, self.variant.config
+        model = open_track(track, "cpu").build(chapter, config, record.job.seed, record.switched)
         model.load_weights(self.run.weights)
         return model
 

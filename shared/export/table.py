@@ -10,8 +10,6 @@ from twotrack.shared.errors import UserError, WorkerDiedError
 from twotrack.shared.export.formats import FORMATS
 from twotrack.shared.export.workflow import export
 from twotrack.shared.harness.comparison import Request, plan, run_jobs
-from twotrack.shared.harness.records import Job
-from twotrack.shared.workers.messages import Progress
 from twotrack.shared.workers.pool import WorkerPool, lent_or_new
 
 CHEAP = {"review_bert": {"length": "16"}, "shop_transfer": {"size": "32"}}
@@ -58,15 +56,16 @@ def measure(
 
 
 def _request(slug: str, track: str) -> Request:
-    recipe = chapters.get(slug).recipe("fast")
-    return Request(slug, (track,), settings=CHEAP.get(slug, {}), epochs=1, examples=recipe.batch_size, device="cpu")
+    variant = chapters.get(slug).variant(settings=CHEAP.get(slug, {}))
+    examples = variant.recipe.batch_size
+    return Request(slug, (track,), settings=variant.settings, epochs=1, examples=examples, device="cpu")
 
 
 def _cells(request: Request, folder: Path, workers: WorkerPool, on_row: OnRow) -> Iterator[Cell]:
     (track,) = request.tracks
     on_row(f"{request.chapter} on {track}")
     (job,) = plan(request, lambda *_: folder / f"{request.chapter}-{track.replace(':', '-')}")
-    for failure in run_jobs([job], _say_nothing, pool=workers).failures:
+    for failure in run_jobs([job], pool=workers).failures:
         raise WorkerDiedError(failure.message)
     for name, form in FORMATS.items():
         out = job.folder.with_name(f"{job.folder.name}-{name}{form.suffix}")
@@ -75,10 +74,6 @@ def _cells(request: Request, folder: Path, workers: WorkerPool, on_row: OnRow) -
             yield Cell(request.chapter, track, name, done.largest, done.size)
         except (UserError, WorkerDiedError) as error:
             yield Cell(request.chapter, track, name, reason=str(error).splitlines()[0])
-
-
-def _say_nothing(job: Job, progress: Progress) -> None:
-    """Let a training of seconds go on without a word."""
 
 
 def markdown(cells: Sequence[Cell]) -> str:

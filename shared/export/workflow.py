@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from twotrack.shared import chapters
 from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.export import formats
 from twotrack.shared.export.check import REFUSED, TOLERANCE, Compared
@@ -80,13 +79,12 @@ def export(
 
 def require_installed(form: Format, job: Job) -> None:
     """Raise UserError unless everything that the format needs for the job's model is installed."""
-    chapter = chapters.get(job.chapter)
     form.require(job.chapter)
-    tracks = {form.track, job.track if form.reload_on == OWN else form.reload_on} - {None}
+    reload_on = job.track if form.reload_on == OWN else form.reload_on
+    tracks = {track for track in (form.track, reload_on) if track}
     for track in tracks:
         installed_track(track)
-    if chapter.transfer:
-        chapter.transfer.require(chapter.configure(job.settings), tracks)
+    job.variant.require(tracks)
 
 
 def _require_free(form: Format, out: Path) -> None:

@@ -28,6 +28,10 @@ OnJob = Callable[[Job, Progress], None]
 """Called with a job and how far it is."""
 
 
+def say_nothing(job: Job, progress: Progress) -> None:
+    """Let jobs go on without a word."""
+
+
 @dataclass(frozen=True)
 class Request:
     """What the user asked to train."""
@@ -88,13 +92,11 @@ def plan(
         raise UserError("--from and --weights both say which weights to start from; give one of them.")
     switched = _switched(request)
     settings = (continued.record.job.settings if continued else {}) | dict(request.settings)
-    recipe = chapter.recipe(request.recipe, settings)
-    config = chapter.configure(settings)
-    _check_numbers(request, recipe.batch_size)
+    variant = chapter.variant(request.recipe, settings)
+    _check_numbers(request, variant.recipe.batch_size)
     for track in request.tracks:
         installed_track(track)
-    if chapter.transfer:
-        chapter.transfer.require(config, request.tracks)
+    variant.require(request.tracks)
     source = _source(request, chapter.dataset, continued, on_data, pool)
     settings = _of_data(chapter, source) | settings
     return [
@@ -104,7 +106,7 @@ def plan(
             seed=seed,
             recipe=request.recipe,
             settings=settings,
-            epochs=recipe.epochs if request.epochs is None else request.epochs,
+            epochs=variant.recipe.epochs if request.epochs is None else request.epochs,
             examples=request.examples,
             device=request.device,
             source=source,
@@ -223,7 +225,10 @@ def _converted(
 
 
 def run_jobs(
-    jobs: Sequence[Job], on_progress: OnJob, inherited: Sequence[int] = (), pool: WorkerPool | None = None
+    jobs: Sequence[Job],
+    on_progress: OnJob = say_nothing,
+    inherited: Sequence[int] = (),
+    pool: WorkerPool | None = None,
 ) -> Outcome:
     """Do the jobs, one worker process per track, one track at a time so that their times can be compared.
 

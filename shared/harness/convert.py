@@ -16,6 +16,7 @@ from safetensors.numpy import load_file, save_file
 
 from twotrack.shared import chapters
 from twotrack.shared.bridge import BridgeError
+from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.errors import UserError, unknown
 from twotrack.shared.harness.run_folder import RECORD, WEIGHTS, read, unwritable
 from twotrack.shared.track import TRACKS, Checkpoints, TrackModel, installed_track
@@ -56,8 +57,7 @@ class Files:
     """A file of a track's framework for a chapter's model, and the same weights in canonical form."""
 
     track: str
-    chapter: str
-    settings: dict[str, str]
+    model: ChapterVariant
     path: Path
     canonical: Path
 
@@ -77,17 +77,17 @@ def convert(request: Request, on_step: OnStep, pool: WorkerPool | None = None) -
     """
     writer = _writer(request)
     run, settings = _run_folder(request)
-    chapters.get(request.chapter).configure(settings)
+    model = chapters.get(request.chapter).variant(settings=settings)
     reader = None if run else _reader(request.weights)
     with TemporaryDirectory() as folder, lent_or_new(pool, "cpu") as workers:
         canonical = run / WEIGHTS if run else Path(folder, "canonical")
         made, notes = Path(folder, request.out.name), list[str]()
         if reader:
             on_step(f"reading '{request.weights}' with {reader}")
-            files = Files(reader, request.chapter, settings, request.weights, canonical)
+            files = Files(reader, model, request.weights, canonical)
             notes = workers.call(reader, read_weights, files)
         on_step(f"writing '{request.out}' with {writer}")
-        written = workers.call(writer, write_weights, Files(writer, request.chapter, settings, made, canonical))
+        written = workers.call(writer, write_weights, Files(writer, model, made, canonical))
         _publish(made, request.out)
     return Converted(request.out, written.weights, written.values, notes)
 
@@ -170,9 +170,8 @@ def write_weights(files: Files) -> Written:
 
 def _opened(files: Files) -> tuple[Checkpoints, Callable[[], TrackModel]]:
     """Return what the track's framework reads and writes with, and what builds the chapter's model."""
-    chapter = chapters.get(files.chapter)
     track = open_track(files.track, "cpu")  # before the files choose a precision, which opening would reset
-    return track.checkpoints(), lambda: track.build(chapter, chapter.configure(files.settings), seed=0)
+    return track.checkpoints(), lambda: track.build(files.model.chapter, files.model.config, seed=0)
 
 
 @contextmanager

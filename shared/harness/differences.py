@@ -6,8 +6,7 @@ from importlib.util import find_spec
 from math import isclose
 from typing import TypeGuard
 
-from twotrack.shared import chapters
-from twotrack.shared.chapters.spec import Chapter
+from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.differences.ledger import LEDGER
 from twotrack.shared.differences.makeup import Variants, layers, makeup, variants
 from twotrack.shared.differences.measure import Entries
@@ -110,7 +109,7 @@ def _installed(track: str) -> str:
     return " with ".join(f"{name} {version(name)}" for name in TRACKS[track].requires)
 
 
-def check(chapter: str | None, tracks: Sequence[str], settings: Mapping[str, str], recipe: str) -> tuple[str, ...]:
+def check(variant: ChapterVariant | None, tracks: Sequence[str]) -> tuple[str, ...]:
     """Return the Keras tracks of a request; UserError for one that cannot be done, before any worker starts."""
     keras = tuple(track for track in tracks if track != REFERENCE)
     for track in (REFERENCE, *keras):
@@ -119,32 +118,26 @@ def check(chapter: str | None, tracks: Sequence[str], settings: Mapping[str, str
         raise UserError(
             f"--tracks: name at least one Keras track, out of: {', '.join(sorted(set(TRACKS) - {REFERENCE}))}."
         )
-    if chapter:
-        chosen = chapters.get(chapter)
-        chosen.recipe(recipe, settings)
-        config = chosen.configure(settings)
-        if chosen.transfer:
-            chosen.transfer.require(config, keras)
+    if variant:
+        variant.require(keras)
     return keras
 
 
 def differences(
-    chapter: str | None,
+    variant: ChapterVariant | None,
     tracks: Sequence[str],
-    settings: Mapping[str, str],
-    recipe: str,
     on_phase: OnPhase,
     pool: WorkerPool | None = None,
 ) -> list[MeasuredEntry]:
-    """Measure the ledger's entries, those that touch a chapter if one is named, on torch and some Keras tracks.
+    """Measure the ledger's entries, those that touch a chapter if one is given, on torch and some Keras tracks.
 
     Raises UserError for what cannot be done, WorkerDiedError if a worker does.
     """
-    keras = check(chapter, tracks, settings, recipe)
+    keras = check(variant, tracks)
     with lent_or_new(pool, "cpu") as workers:
-        if not chapter:
+        if not variant:
             return measure(dict.fromkeys(LEDGER, ()), keras, workers, on_phase)
-        touched = touching(chapters.get(chapter), settings, recipe, keras[0], workers, on_phase)
+        touched = touching(variant, keras[0], workers, on_phase)
         return measure(touched, keras, workers, on_phase)
 
 
@@ -153,23 +146,20 @@ def no_phase(track: str, phase: str) -> None:
 
 
 def touching(
-    chapter: Chapter,
-    settings: Mapping[str, str],
-    recipe: str,
+    variant: ChapterVariant,
     track: str,
     pool: WorkerPool,
     on_phase: OnPhase = no_phase,
 ) -> dict[Difference, tuple[str, ...]]:
     """Return the entries that touch a chapter, with the settings that they need besides those given."""
-    looked_at = variants(chapter, settings)
-    built = pool.call(track, layers, Variants(track, chapter.slug, looked_at), _shown(track, on_phase))
-    chosen = chapter.recipe(recipe, settings)
-    own, *others = (makeup(chapter, chosen, *variant) for variant in zip(looked_at, built, strict=True))
+    looked_at = variants(variant)
+    built = pool.call(track, layers, Variants(track, looked_at), _shown(track, on_phase))
+    own, *others = (makeup(*both) for both in zip(looked_at, built, strict=True))
     touched: dict[Difference, tuple[str, ...]] = {}
     for entry in LEDGER:
         if entry.touches(own):
             touched[entry] = ()
-        elif texts := [_setting_text(other.settings, settings) for other in others if entry.touches(other)]:
+        elif texts := [_setting_text(other.settings, variant.settings) for other in others if entry.touches(other)]:
             touched[entry] = tuple(texts)
     return touched
 

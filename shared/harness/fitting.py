@@ -10,7 +10,7 @@ import numpy as np
 import xxhash
 
 from twotrack.shared import initial_weights, metrics
-from twotrack.shared.chapters.spec import Chapter
+from twotrack.shared.chapters.spec import Chapter, ChapterVariant
 from twotrack.shared.datasets.batches import Batch, TrainingBatches
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.errors import UserError
@@ -66,11 +66,11 @@ class Fit:
     """All of a job's training."""
 
     def __init__(
-        self, model: TrackModel, dataset: Dataset, chapter: Chapter, job: Job, watch: Stopwatch, report: Report
+        self, model: TrackModel, dataset: Dataset, variant: ChapterVariant, job: Job, watch: Stopwatch, report: Report
     ):
-        self._model, self._chapter, self._job, self._watch, self._report = model, chapter, job, watch, report
-        self._config = chapter.configure(job.settings)
-        self.recipe = replace(chapter.recipe(job.recipe, job.settings), epochs=job.epochs)
+        self._model, self._chapter, self._job, self._watch, self._report = model, variant.chapter, job, watch, report
+        self._config = variant.config
+        self.recipe = replace(variant.recipe, epochs=job.epochs)
         split = dataset.train.first(job.examples) if job.examples else dataset.train
         self._dataset, self.examples = replace(dataset, train=split), len(split)
         self._require_one_batch()

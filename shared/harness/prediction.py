@@ -153,7 +153,7 @@ def _call(work: Task[Asked, Answer], asked: Asked, on_phase: OnPhase, pool: Work
 def predict_examples(asked: ExamplesRequest, report: Report) -> list[Prediction]:
     """Build the run's model, load its weights, predict examples of the user's own."""
     run, dataset = _open(asked, report)
-    chapter = chapters.get(run.record.job.chapter)
+    chapter = run.record.job.variant.chapter
     examples = datasets.examples(chapter.dataset, asked.given, chapter.features)
     probabilities = metrics.probabilities(_logits(asked, report, run, dataset, examples.inputs))
     notes = examples.notes or [""] * len(examples.names)
@@ -180,22 +180,20 @@ def _open(asked: RunModel, report: Report) -> tuple[Run, Dataset]:
     """Return the run and its data, prepared for its model."""
     report("starting", {})
     run = read(asked.run)
-    job = run.record.job
-    chapter = chapters.get(job.chapter)
-    return run, chapter.data(datasets.here(chapter.dataset, job.source), chapter.configure(job.settings))
+    job, variant = run.record.job, run.record.job.variant
+    return run, variant.data(datasets.here(variant.chapter.dataset, job.source))
 
 
 def _logits(asked: RunModel, report: Report, run: Run, dataset: Dataset, stored: Inputs) -> np.ndarray:
     """Return the outputs of the run's model, on the track that is asked for, for stored inputs."""
-    job = run.record.job
-    chapter = chapters.get(job.chapter)
+    job, variant = run.record.job, run.record.job.variant
     profiles.require_outputs(run.record.switched, job.track, asked.track)
     report("building", {})
     track = open_track(asked.track, asked.device)
-    model = track.build(chapter, chapter.configure(job.settings), job.seed, run.record.switched)
+    model = track.build(variant.chapter, variant.config, job.seed, run.record.switched)
     model.load_weights(run.weights)
     report("predicting", {})
-    return in_batches(model.predict, dataset, stored, chapter.predict_batch)
+    return in_batches(model.predict, dataset, stored, variant.chapter.predict_batch)
 
 
 def _answer(given: str, note: str, probabilities: np.ndarray, class_names: Sequence[str]) -> Prediction:

@@ -5,6 +5,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from twotrack.shared import chapters
+from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.datasets import Source
 from twotrack.shared.training import Trained
 
@@ -48,6 +50,11 @@ class Job(_Plain):
     """Start from these weights; None for the chapter's initial ones."""
     switched: list[str] = []
     """Entries of the ledger that are as each framework has them by default; none of them is aligned then."""
+
+    @property
+    def variant(self) -> ChapterVariant:
+        """The chapter with the job's settings, read."""
+        return chapters.get(self.chapter).variant(self.recipe, self.settings)
 
 
 class DataRecord(_Plain):

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from twotrack.shared import __version__, chapters, metrics
+from twotrack.shared import __version__, metrics
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.harness.fitting import Fit, Stopwatch, in_batches
 from twotrack.shared.harness.records import SCHEMA_VERSION, DataRecord, Job, MemoryRecord, RunRecord, TimingRecord
@@ -30,14 +30,14 @@ class Trainer:
 
         Raises TrainingError if the loss stops being finite, UserError if the folder cannot be written.
         """
-        chapter = chapters.get(job.chapter)
-        config = chapter.configure(job.settings)
-        dataset = chapter.data(job.source, config)
+        variant = job.variant
+        chapter, config = variant.chapter, variant.config
+        dataset = variant.data(job.source)
         watch = Stopwatch(self._track)
         with RunWriter(job.folder) as writer:
             report("building", {})
             model = watch.time("build", lambda: self._track.build(chapter, config, job.seed, job.switched))
-            fit = Fit(model, dataset, chapter, job, watch, report)
+            fit = Fit(model, dataset, variant, job, watch, report)
             fit.run()
             report("testing", {})
             size = chapter.predict_batch

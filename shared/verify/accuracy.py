@@ -30,9 +30,8 @@ _WHERE = {"equivalent": "within", "different": "beyond", "undecided": "not shown
 def measure(asked: ObserveRequest, report: Report) -> Path:
     """Train each seed, write the outputs on the validation split and its labels, return the file."""
     track, subject = open_track(asked.track, "auto"), asked.subject
-    chapter = chapters.get(subject.name)
-    recipe = chapter.recipe(subject.recipe, subject.settings)
-    config = chapter.configure(subject.settings)
+    variant = chapters.get(subject.name).variant(subject.recipe, subject.settings)
+    chapter, recipe, config = variant.chapter, variant.recipe, variant.config
     whole = track.build(chapter, config, seed=0)
     shapes = {name: array.shape for name, array in whole.weights().items()}
     whole.load_weights(initial_weights.start(chapter, config, shapes, seed=0))

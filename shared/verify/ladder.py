@@ -73,12 +73,9 @@ def check(subject: Subject, tracks: Sequence[str]) -> None:
     if all(track == REFERENCE for track in tracks):
         raise UserError("--tracks: name at least one Keras track to compare with torch.")
     if not subject.is_pair:
-        chapter = chapters.get(subject.name)
-        chapter.recipe(subject.recipe, subject.settings)
-        config = chapter.configure(subject.settings)
-        if chapter.transfer:
-            chapter.transfer.require(config, (REFERENCE, *tracks))
-        datasets.embedded_source(chapter.dataset).file.check()
+        variant = chapters.get(subject.name).variant(subject.recipe, subject.settings)
+        variant.require((REFERENCE, *tracks))
+        datasets.embedded_source(variant.chapter.dataset).file.check()
 
 
 def verify(

@@ -12,6 +12,7 @@ from safetensors.numpy import load_file, save_file
 from tests.bridge import tasks_convert
 from tests.bridge.tasks_convert import SETTINGS, Outputs
 from tests.support.pools import Unused
+from twotrack.shared import chapters
 from twotrack.shared.cli import main
 from twotrack.shared.errors import UserError
 from twotrack.shared.harness import convert as converting
@@ -19,6 +20,7 @@ from twotrack.shared.harness.comparison import Request, plan, run_jobs
 from twotrack.shared.workers.pool import WorkerPool
 
 KERAS = "keras:tensorflow"
+MODEL = chapters.get("mnist_cnn").variant(settings=SETTINGS)
 SET = [part for key, value in SETTINGS.items() for part in ("--set", f"{key}={value}")]
 
 
@@ -60,7 +62,7 @@ def read(workers, files, tmp_path):
 
     def read(name: str) -> tuple[dict[str, np.ndarray], list[str]]:
         track = "torch" if name.endswith((".pt", ".safetensors")) else KERAS
-        asked = converting.Files(track, "mnist_cnn", SETTINGS, files / name, tmp_path / "canonical")
+        asked = converting.Files(track, MODEL, files / name, tmp_path / "canonical")
         notes = workers.call(track, converting.read_weights, asked)
         return load_file(tmp_path / "canonical"), notes
 
@@ -74,7 +76,7 @@ def write(workers, tmp_path):
     def write(canonical: dict[str, np.ndarray], name: str) -> Path:
         track = "torch" if name.endswith((".pt", ".safetensors")) else KERAS
         save_file(canonical, tmp_path / "given")
-        asked = converting.Files(track, "mnist_cnn", SETTINGS, tmp_path / name, tmp_path / "given")
+        asked = converting.Files(track, MODEL, tmp_path / name, tmp_path / "given")
         workers.call(track, converting.write_weights, asked)
         return tmp_path / name
 

@@ -29,7 +29,7 @@ ENTRIES = {
 
 def touched(workers: WorkerPool, slug: str, recipe: str = "fast", **settings: str) -> dict[str, tuple[str, ...]]:
     """Return the slugs of the entries that touch a chapter, and with which settings."""
-    found = touching(chapters.get(slug), settings, recipe, TRACK, workers)
+    found = touching(chapters.get(slug).variant(recipe, settings), TRACK, workers)
     return {entry.slug: only_with for entry, only_with in found.items()}
 
 

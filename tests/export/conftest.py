@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.jobs import train
+from tests.support.jobs import run, train
 from twotrack.shared.export.formats import FORMATS
 from twotrack.shared.export.workflow import Exported, export
 from twotrack.shared.harness.comparison import Request, plan
-from twotrack.shared.harness.run_folder import Run, read
-from twotrack.shared.harness.training import train as train_task
+from twotrack.shared.harness.run_folder import Run
 from twotrack.shared.workers.pool import WorkerPool
 
 CHAPTERS = {"mnist_cnn": "torch", "churn_lstm": "keras:tensorflow"}
@@ -25,8 +24,7 @@ def runs(workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory) -> dict[
     mnist = train(workers, folder / "mnist_cnn", "torch", settings={"filters": "4"})
     request = Request("churn_lstm", ("keras:tensorflow",), epochs=1, examples=64, device="cpu")
     (job,) = plan(request, lambda *_: folder / "churn_lstm")
-    workers.call("keras:tensorflow", train_task, job)
-    return {"mnist_cnn": mnist, "churn_lstm": read(job.folder)}
+    return {"mnist_cnn": mnist, "churn_lstm": run(workers, job)}
 
 
 @pytest.fixture(scope="session")
@@ -48,8 +46,7 @@ def served_runs(runs: dict[str, Run], workers: WorkerPool, tmp_path_factory: pyt
     """The runs behind the served models, by model."""
     request = Request("churn_mlp", ("torch",), epochs=1, examples=64, device="cpu")
     (job,) = plan(request, lambda *_: tmp_path_factory.mktemp("served_runs") / "churn_mlp")
-    workers.call("torch", train_task, job)
-    return runs | {"churn_mlp": read(job.folder)}
+    return runs | {"churn_mlp": run(workers, job)}
 
 
 @pytest.fixture(scope="session")

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from tests.support.command_line import Done, Running, in_process
+from tests.support.jobs import run
 from tests.support.runs import make_run
 from twotrack.shared.errors import UserError
 from twotrack.shared.harness import plans
 from twotrack.shared.harness.comparison import Request, plan, run_name
 from twotrack.shared.harness.run_folder import Run, partial_folder, read
-from twotrack.shared.harness.training import train
 from twotrack.shared.workers.pool import WorkerPool
 from twotrack.shared.workers.processes import Worker
 
@@ -25,9 +25,7 @@ REQUEST = Request("mnist_cnn", TRACKS, SEEDS, **SMALL)
 def uninterrupted(workers: WorkerPool, folder: Path) -> list[Run]:
     """Train the same jobs in workers that have done other things before."""
     jobs = plan(REQUEST, lambda track, seed: folder / run_name(track, seed))
-    for job in jobs:
-        workers.call(job.track, train, job)
-    return [read(job.folder) for job in jobs]
+    return [run(workers, job) for job in jobs]
 
 
 def test_a_killed_comparison_goes_on_with_the_same_result(tmp_path: Path, workers: WorkerPool):

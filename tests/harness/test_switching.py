@@ -10,16 +10,17 @@ import pytest
 from safetensors.numpy import load_file
 from scipy.special import expit, softmax
 
+from tests.support.jobs import run as run_job
 from tests.support.jobs import small_source
 from tests.support.runs import make_run
 from twotrack.shared.errors import UserError
 from twotrack.shared.export.workflow import export
-from twotrack.shared.harness import convert, prediction, training
+from twotrack.shared.harness import convert, prediction
 from twotrack.shared.harness.comparison import Request, plan
 from twotrack.shared.harness.convert import Files
 from twotrack.shared.harness.prediction import SplitRequest
 from twotrack.shared.harness.records import Continued
-from twotrack.shared.harness.run_folder import WEIGHTS, Run, read
+from twotrack.shared.harness.run_folder import WEIGHTS, Run
 from twotrack.shared.report import find_runs
 from twotrack.shared.workers.pool import WorkerPool
 
@@ -59,8 +60,7 @@ def train(workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory) -> Trai
         (job,) = plan(Request(model.chapter, (track,), (seed,), **asked), lambda *_: folder)
         if model.chapter == "mnist_cnn":  # not as embedded data, which moves with the installation
             job = job.model_copy(update={"source": replace(small_source(parent), name="tfds:small")})
-        workers.call(track, training.train, job)
-        return read(folder)
+        return run_job(workers, job)
 
     return train
 
@@ -122,11 +122,11 @@ def test_converted_to_each_framework_and_back_the_weights_predict_the_same(
 ):
     """run -> .weights.h5 -> canonical -> torch's .safetensors -> canonical."""
     files = [(FIRST, "model.weights.h5"), ("torch", "model.safetensors")]
-    canonical = source.folder / WEIGHTS
+    variant, canonical = source.record.job.variant, source.folder / WEIGHTS
     for number, (track, name) in enumerate(files):
         there, back = tmp_path / name, tmp_path / f"canonical{number}"
         for work, stored in ((convert.write_weights, canonical), (convert.read_weights, back)):
-            workers.call(track, work, Files(track, model.chapter, dict(model.settings), there, stored))
+            workers.call(track, work, Files(track, variant, there, stored))
         canonical = back
 
     converted = load_file(canonical)
@@ -185,7 +185,7 @@ def test_weights_that_were_replaced_after_they_were_named_are_refused(workers: W
     changed = job.model_copy(update={"continues": stale})
 
     with pytest.raises(UserError, match="were replaced meanwhile"):
-        workers.call("torch", training.train, changed)
+        run_job(workers, changed)
 
 
 # === What the test split's repetition says, and the report on continued runs ===

@@ -7,10 +7,9 @@ from typing import Any
 from twotrack.shared.datasets import Source
 from twotrack.shared.datasets.files import DataFile, write_arrays
 from twotrack.shared.datasets.mnist import EMBEDDED
-from twotrack.shared.harness.comparison import Request, plan
+from twotrack.shared.harness.comparison import Request, plan, run_jobs
 from twotrack.shared.harness.records import Job
 from twotrack.shared.harness.run_folder import Run, read
-from twotrack.shared.harness.training import train as train_task
 from twotrack.shared.workers.pool import WorkerPool
 
 EXAMPLES, BATCH_SIZE = 512, 128
@@ -35,6 +34,11 @@ def make_job(folder: Path, track: str, seed: int = 0, **changes: Any) -> Job:
 
 def train(workers: WorkerPool, folder: Path, track: str, seed: int = 0, **changes: Any) -> Run:
     """Do such a run in the track's shared worker and read it."""
-    job = make_job(folder, track, seed, **changes)
-    workers.call(track, train_task, job)
-    return read(folder)
+    return run(workers, make_job(folder, track, seed, **changes))
+
+
+def run(workers: WorkerPool, job: Job) -> Run:
+    """Do a job in its track's shared worker and read it."""
+    outcome = run_jobs([job], pool=workers)
+    assert outcome.failures == []
+    return read(job.folder)
