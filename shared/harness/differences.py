@@ -130,7 +130,7 @@ def differences(
     on_phase: OnPhase,
     pool: WorkerPool | None = None,
 ) -> list[MeasuredEntry]:
-    """Measure the ledger's entries, those that touch a chapter if one is named, on torch and some Keras tracks.
+    """Measure the ledger's entries, those that touch a chapter if one is given, on torch and some Keras tracks.
 
     Raises UserError for what cannot be done, WorkerDiedError if a worker does.
     """
