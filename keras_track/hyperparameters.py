@@ -7,7 +7,7 @@ import keras
 from keras import layers
 
 from twotrack.keras_track.optimizers import TabulatedLearningRate
-from twotrack.shared.verify.pair import LossSpec, OwnLoss
+from twotrack.shared.verify.pair import CustomLoss, LossSpec
 
 _SAME_NAMES = (
     "epsilon", "momentum", "negative_slope", "groups", "num_heads", "use_bias", "rate", "padding",
@@ -46,7 +46,7 @@ def _plain(value: Any) -> Any:
 
 def of_loss(loss: LossSpec, made: Callable[[], keras.losses.Loss]) -> dict[str, Any]:
     """Return what the loss expects and does; `made` returns it as an object of Keras."""
-    if not isinstance(loss, OwnLoss):
+    if not isinstance(loss, CustomLoss):
         return {"kind": loss, "from_logits": True, "label_smoothing": 0.0}
     config = made().get_config()
     return {

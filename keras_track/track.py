@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from twotrack.keras_track import backends, freezing, losses, native, optimizers, weights
+from twotrack.keras_track import backends, freezing, losses, native, weights
 from twotrack.keras_track.curvature import Curvature
 from twotrack.keras_track.inputs import arranged
 from twotrack.keras_track.precision import set_precision
@@ -21,7 +21,7 @@ from twotrack.shared.profiles import Switches
 from twotrack.shared.track import Checkpoints, Precision, Track, TrackModel, TrackSpec, choose_device
 from twotrack.shared.training import Optimizer
 from twotrack.shared.transfer import BASE, EVERYTHING, HEAD, chosen
-from twotrack.shared.verify.pair import ChapterBuild, LossSpec, OwnLoss, OwnOptimizer, Pair, target_kind
+from twotrack.shared.verify.pair import ChapterBuild, CustomLoss, CustomOptimizer, LossSpec, Pair, target_kind
 
 if TYPE_CHECKING:
     from twotrack.shared.export.runtimes import Predict
@@ -56,7 +56,7 @@ class KerasTrack(Track):
         own = isinstance(pair.keras, ChapterBuild)
         network = _chapter_network(pair.keras) if own else _users_network(pair)
         switches = Switches(switched)
-        switches.apply(native.LAYERS, network.get_layer(HEAD) if own and pair.keras.has_base else network)
+        native.switch_layers(network.get_layer(HEAD) if own and pair.keras.has_base else network, switches)
         model = KerasModel(network, pair.inputs, pair.loss, self._backend, switches)
         if pair.trainable != EVERYTHING:
             model.freeze(chosen(model.weights(), pair.trainable))
@@ -70,9 +70,9 @@ class KerasTrack(Track):
 
     def measurements(self) -> Mapping[str, Callable[[], Measured]]:
         """Return what measures Keras' defaults."""
-        from twotrack.keras_track.defaults import MEASUREMENTS
+        from twotrack.keras_track.defaults import DEFAULTS
 
-        return MEASUREMENTS
+        return DEFAULTS.measurements
 
     def exporters(self) -> "Mapping[str, Callable[[Subject, Path], None]]":
         """Return what Keras writes; all of it but .keras on the TensorFlow backend only."""
@@ -146,14 +146,13 @@ class KerasModel(TrackModel):
         """Return the head, which takes features (batch, features)."""
         return KerasModel(self.model.get_layer(HEAD), describe((1,)), self.loss, self._backend, self.switches)
 
-    def compile(self, optimizer: Optimizer | OwnOptimizer, learning_rates: Sequence[float]) -> None:
+    def compile(self, optimizer: Optimizer | CustomOptimizer, learning_rates: Sequence[float]) -> None:
         """Attach loss and optimizer."""
-        if isinstance(optimizer, OwnOptimizer):
+        if isinstance(optimizer, CustomOptimizer):
             with as_user_error("the Keras optimizer function failed"):
                 made = optimizer.keras()
         else:
-            made = optimizers.build(optimizer, learning_rates)
-        self.switches.apply(native.OPTIMIZERS, made, self.model)
+            made = native.optimizer(optimizer, learning_rates, self.model, self.switches)
         self.attach(made)
 
     def attach(self, optimizer: keras.optimizers.Optimizer) -> None:
@@ -164,7 +163,7 @@ class KerasModel(TrackModel):
 
     def made_loss(self) -> keras.losses.Loss:
         """Return the loss as an object of Keras."""
-        if isinstance(self.loss, OwnLoss):
+        if isinstance(self.loss, CustomLoss):
             with as_user_error("the Keras loss function failed"):
                 return self.loss.keras()
         return losses.build(self.loss)

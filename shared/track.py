@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from twotrack.shared.probe import Probe
     from twotrack.shared.profiles import Switches
     from twotrack.shared.training import Optimizer
-    from twotrack.shared.verify.pair import OwnOptimizer, Pair
+    from twotrack.shared.verify.pair import CustomOptimizer, Pair
 
 Precision = Literal["float32", "float64"]
 
@@ -48,7 +48,7 @@ class TrackModel(ABC):
         """Replace all weights; BridgeError if a name is missing, left over or misshapen."""
 
     @abstractmethod
-    def compile(self, optimizer: "Optimizer | OwnOptimizer", learning_rates: Sequence[float]) -> None:
+    def compile(self, optimizer: "Optimizer | CustomOptimizer", learning_rates: Sequence[float]) -> None:
         """Attach loss and optimizer; `learning_rates` has one entry per training step to come.
 
         A user's own optimizer has its own learning rates.

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from twotrack.shared.verify.pair import LossSpec, OwnLoss
+from twotrack.shared.verify.pair import CustomLoss, LossSpec
 from twotrack.torch_track.optimizers import DecoupledOptimizer
 
 _SAME_NAMES = {
@@ -48,7 +48,7 @@ def _per_axis(value: int | tuple[int, ...]) -> list[int]:
 
 def of_loss(loss: LossSpec, made: Callable) -> dict[str, Any]:
     """Return what the loss expects and does; `made` is the loss as a callable."""
-    if not isinstance(loss, OwnLoss):
+    if not isinstance(loss, CustomLoss):
         return {"kind": loss, "from_logits": True, "label_smoothing": 0.0}
     return {
         "kind": type(made).__name__,

@@ -20,7 +20,7 @@ from twotrack.shared.profiles import Switches
 from twotrack.shared.track import Checkpoints, Precision, Track, TrackModel, TrackSpec, choose_device
 from twotrack.shared.training import Optimizer
 from twotrack.shared.transfer import BASE, EVERYTHING, HEAD, chosen
-from twotrack.shared.verify.pair import ChapterBuild, LossSpec, OwnLoss, OwnOptimizer, Pair, target_kind
+from twotrack.shared.verify.pair import ChapterBuild, CustomLoss, CustomOptimizer, LossSpec, Pair, target_kind
 from twotrack.torch_track import freezing, native, weights
 from twotrack.torch_track.axes import NO_LAYOUT, Layout, axis_layout
 from twotrack.torch_track.curvature import Curvature
@@ -58,7 +58,7 @@ class TorchTrack(Track):
         own = isinstance(pair.torch, ChapterBuild)
         module = (_chapter_module(pair.torch) if own else _users_module(pair)).to(self.device, DTYPES[precision])
         switches = Switches(switched)
-        switches.apply(native.LAYERS, module.get_submodule(HEAD) if own and pair.torch.has_base else module)
+        native.switch_layers(module.get_submodule(HEAD) if own and pair.torch.has_base else module, switches)
         given = tensors(example(pair.inputs), pair.inputs, self.device, DTYPES[precision])
         with as_user_error(f"the torch model does not take inputs of {pair.shapes}"):
             layout = axis_layout(module, given)
@@ -76,9 +76,9 @@ class TorchTrack(Track):
 
     def measurements(self) -> Mapping[str, Callable[[], Measured]]:
         """Return what measures torch's defaults."""
-        from twotrack.torch_track.defaults import MEASUREMENTS
+        from twotrack.torch_track.defaults import DEFAULTS
 
-        return MEASUREMENTS
+        return DEFAULTS.measurements
 
     def exporters(self) -> "Mapping[str, Callable[[Subject, Path], None]]":
         """Return what torch writes."""
@@ -177,10 +177,10 @@ class TorchModel(TrackModel):
         head = self.module.get_submodule(HEAD)
         return TorchModel(head, describe((1,)), self.loss, self.device, self._dtype, self.switches)
 
-    def compile(self, optimizer: Optimizer | OwnOptimizer, learning_rates: Sequence[float]) -> None:
+    def compile(self, optimizer: Optimizer | CustomOptimizer, learning_rates: Sequence[float]) -> None:
         """Attach the optimizer."""
         self.module.zero_grad(set_to_none=True)
-        if isinstance(optimizer, OwnOptimizer):
+        if isinstance(optimizer, CustomOptimizer):
             with as_user_error("the torch optimizer function failed"):
                 self.optimizer = optimizer.torch(self.module.parameters())
         else:
@@ -216,7 +216,7 @@ class TorchModel(TrackModel):
 
     def made_loss(self) -> Loss:
         """Return the loss as a callable."""
-        if isinstance(self.loss, OwnLoss):
+        if isinstance(self.loss, CustomLoss):
             with as_user_error("the torch loss function failed"):
                 return self.loss.torch()
         return LOSSES[self.loss]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 from annotated_types import Gt
 
-from twotrack.shared.errors import UserError, unknown
+from twotrack.shared.errors import UserError, first_error, unknown
 from twotrack.shared.inputs import InputShape
 from twotrack.shared.losses import LossName
 from twotrack.shared.training import OPTIMIZERS, Optimizer, Recipe
@@ -182,4 +182,4 @@ def _parse(what: str, text: str, hint: Any) -> Any:
     try:
         return TypeAdapter(hint).validate_strings(text)
     except ValidationError as error:
-        raise UserError(f"{what}: {error.errors()[0]['msg'].lower()}; found '{text}'.") from error
+        raise UserError(f"{what}: {first_error(error)}.") from error

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import warnings
 from typing import TYPE_CHECKING
 
 import typer
@@ -19,6 +20,7 @@ from twotrack.shared.cli import (
     formats,
     latency,
     listing,
+    options,
     predict,
     report,
     request,
@@ -27,7 +29,7 @@ from twotrack.shared.cli import (
     serve,
     verify,
 )
-from twotrack.shared.cli.console import print_error
+from twotrack.shared.cli.console import print_error, show_warning
 from twotrack.shared.errors import UserError, WorkerDiedError
 
 if TYPE_CHECKING:
@@ -69,7 +71,9 @@ def main(pool: "WorkerPool | None" = None) -> None:
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leaves every block, so workers are stopped
     try:
-        app(obj=pool)
+        with warnings.catch_warnings(), options.lending(pool):
+            warnings.showwarning = show_warning
+            app()
     except UserError as error:
         print_error(str(error))
         sys.exit(2)

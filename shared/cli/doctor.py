@@ -26,7 +26,13 @@ def doctor(json: options.Json = False) -> None:
     with stderr.status("importing every framework..."), lent_or_new(options.lent_pool()) as pool:
         tracks = list(pool.each(list(TRACKS), lambda name: _check_track(name, pool)).values())
     data = [_check_data(name) for name in datasets.DATASETS]
-    found = {"environment": environment(), "tracks": tracks, "data": data, "extras": _check_extras()}
+    found = {
+        "environment": environment(),
+        "tracks": tracks,
+        "versions": _check_versions(),
+        "data": data,
+        "extras": _check_extras(),
+    }
     if json:
         print_json(found)
     else:
@@ -48,6 +54,17 @@ def _check_track(name: str, pool: "WorkerPool") -> dict[str, object]:
         return {"track": name, "usable": True} | asdict(pool.call(name, probe, name))
     except (UserError, WorkerDiedError) as error:
         return {"track": name, "usable": False, "problem": str(error)}
+
+
+def _check_versions() -> list[dict[str, object]]:
+    """Tell which installed frameworks have a version that twotrack is tested with."""
+    from twotrack.shared.tested_versions import TESTED
+
+    return [
+        {"package": tested.package, "installed": tested.installed, "tested": tested.text, "problem": tested.problem}
+        for tested in TESTED.values()
+        if tested.installed
+    ]
 
 
 def _check_data(name: str) -> dict[str, object]:
@@ -105,6 +122,10 @@ def _print(found: dict) -> None:
     for track in found["tracks"]:
         good = f"usable on {track['device']} (import {track['seconds']:.1f} s)" if track["usable"] else ""
         _print_item(track["track"], track, good)
+    for framework in found["versions"]:
+        fine = f"{framework['installed']}, tested are {framework['tested']}"
+        item = {"usable": not framework["problem"], "problem": framework["problem"]}
+        _print_item(framework["package"], item, fine)
     for data in found["data"]:
         _print_item(data["dataset"], data, "usable, SHA-256 checked")
     for extra in found["extras"]:

@@ -1,12 +1,13 @@
 """Options that several commands share, and how their text is read."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
-import click
 import typer
 
 from twotrack.shared import profiles
@@ -33,6 +34,13 @@ Settings = Annotated[
 ]
 Epochs = Annotated[int | None, typer.Option(help="Train this many epochs instead of the recipe's.")]
 Examples = Annotated[int | None, typer.Option(help="Train on the first so many examples only, for a quick try.")]
+Exact = Annotated[
+    bool,
+    typer.Option(
+        "--exact",
+        help="Compute in float64 and drop nothing out: what is left between tracks is rounding. Takes longer.",
+    ),
+]
 Device = Annotated[str, typer.Option(help="auto (a GPU if there is one), cpu or cuda.")]
 Source = Annotated[
     str, typer.Option(help="embedded, tfds, or tfds:NAME for another data set of the same form, e.g. tfds:kmnist.")
@@ -79,6 +87,7 @@ class Training:
     weights: Weights = None
     epochs: Epochs = None
     examples: Examples = None
+    exact: Exact = False
 
 
 @dataclass(frozen=True)
@@ -171,6 +180,7 @@ def request(
         start,
         defaults.profile,
         defaults.own_start,
+        training.exact,
     )
 
 
@@ -243,11 +253,22 @@ def chapter_settings(chapter: str, settings: list[str] | None, weights: str | No
     return found
 
 
+_LENT: "ContextVar[WorkerPool | None]" = ContextVar("lent workers", default=None)
+
+
+@contextmanager
+def lending(pool: "WorkerPool | None") -> Iterator[None]:
+    """Lend workers to the command that runs inside the block."""
+    token = _LENT.set(pool)
+    try:
+        yield
+    finally:
+        _LENT.reset(token)
+
+
 def lent_pool() -> "WorkerPool | None":
     """Return the workers that whoever runs this command in a process of theirs lends it; None if it starts its own."""
-    from twotrack.shared.workers.pool import WorkerPool
-
-    return click.get_current_context().find_object(WorkerPool)
+    return _LENT.get()
 
 
 def installed_tracks() -> tuple[str, ...]:

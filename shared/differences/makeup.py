@@ -45,7 +45,7 @@ def layers(asked: Variants, report: Report) -> list[list[LayerMakeup]]:
     track = open_track(asked.track, "cpu")
     return [
         [
-            LayerMakeup(frozenset(kinds), dict(hyperparameters))
+            LayerMakeup(kinds=frozenset(kinds), hyperparameters=dict(hyperparameters))
             for kinds, hyperparameters in track.build(whole_pair(variant), 0).probe().layers()
         ]
         for variant in asked.variants
@@ -59,9 +59,9 @@ def makeup(variant: ChapterVariant, layers: list[LayerMakeup]) -> Makeup:
     return Makeup(
         settings=variant.settings,
         layers=tuple(layers),
-        optimizers=frozenset(type(one).__name__ for one in optimizers),
-        weight_decay=any(one.weight_decay for one in optimizers),
-        momentum=any(getattr(one, "momentum", 0) for one in optimizers),
+        optimizers=frozenset(type(optimizer).__name__ for optimizer in optimizers),
+        weight_decay=any(optimizer.weight_decay for optimizer in optimizers),
+        momentum=any(getattr(optimizer, "momentum", 0) for optimizer in optimizers),
         schedule=any(stage.schedule != Constant() for stage in recipe.stages),
         loss=chapter.loss,
         metric=chapter.metric,

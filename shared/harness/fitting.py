@@ -22,7 +22,7 @@ from twotrack.shared.inputs import ONLY, Inputs, each
 from twotrack.shared.track import Precision, Track, TrackModel
 from twotrack.shared.training import Optimizer, Recipe
 from twotrack.shared.transfer import chosen
-from twotrack.shared.verify.pair import OwnOptimizer
+from twotrack.shared.verify.pair import CustomOptimizer
 from twotrack.shared.workers.task import Report
 
 REPORT_SECONDS = 0.2
@@ -251,7 +251,7 @@ class Stage:
     def __init__(
         self,
         model: TrackModel,
-        optimizer: Optimizer | OwnOptimizer,
+        optimizer: Optimizer | CustomOptimizer,
         learning_rates: Sequence[float],
         watch: Stopwatch,
         report: Report = silent,

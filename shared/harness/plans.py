@@ -20,7 +20,7 @@ from typing import Any, TextIO
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from twotrack.shared import __version__, atomic
-from twotrack.shared.errors import UserError
+from twotrack.shared.errors import UserError, first_error
 from twotrack.shared.harness.comparison import Request
 from twotrack.shared.harness.records import SCHEMA_VERSION, Job
 from twotrack.shared.harness.run_folder import read, remove_partial, unwritable
@@ -189,11 +189,9 @@ def _read(file: Path) -> Plan:
             f"'{file.parent}' holds no comparison: it has no {PLAN}; name a folder that 'compare' has made."
         ) from error
     except (UnicodeDecodeError, ValidationError) as error:
-        first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": str(error)}
-        where = ".".join(map(str, first["loc"]))
+        reason = first_error(error) if isinstance(error, ValidationError) else error
         raise UserError(
-            f"'{file}' is no plan that twotrack {__version__} can read: {where}: {first['msg'].lower()}; "
-            "start a new comparison."
+            f"'{file}' is no plan that twotrack {__version__} can read: {reason}; start a new comparison."
         ) from error
 
 

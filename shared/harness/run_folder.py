@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save
 
 from twotrack.shared import atomic
 from twotrack.shared.datasets.files import sha256_of
-from twotrack.shared.errors import UserError
+from twotrack.shared.errors import UserError, first_error
 from twotrack.shared.harness.records import READABLE_VERSIONS, RunRecord
 
 RECORD, HISTORY, PREDICTIONS, WEIGHTS = "record.json", "history.json", "predictions.npz", "weights.safetensors"
@@ -141,9 +141,7 @@ def read(folder: Path) -> Run:
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"'{folder / RECORD}' is damaged: {error}.") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"'{folder / RECORD}' is no run record: {where}: {first['msg'].lower()}.") from error
+        raise UserError(f"'{folder / RECORD}' is no run record: {first_error(error)}.") from error
     _check_files(folder, record)
     return Run(folder, record)
 

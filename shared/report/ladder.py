@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from twotrack.shared import datasets
-from twotrack.shared.errors import UserError
+from twotrack.shared.errors import UserError, first_error
 from twotrack.shared.harness.records import Job
 from twotrack.shared.report.pages import write_file
 from twotrack.shared.verify.ladder import TrackResult
@@ -104,7 +104,8 @@ def _failure(result: TrackResult) -> list[str]:
     if result.isolated:
         lines.append(f"        {result.isolated}")
     for number, cause in enumerate(result.causes[:SHOWN_CAUSES], start=1):
-        lines.append(f"        likely cause {number}: {cause.name} (Keras: {cause.keras}; torch: {cause.torch})")
+        sides = f"Keras: {cause.keras.default}; torch: {cause.torch.default}"
+        lines.append(f"        likely cause {number}: {cause.name} ({sides})")
         lines.append(f"          to make them equal: {cause.fix}")
     return lines
 
@@ -124,7 +125,7 @@ def ladder_record(subject: VerifyRequest, results: Sequence[TrackResult]) -> Lad
                 layers=[Layer(**asdict(layer)) for layer in result.layers],
                 isolated=result.isolated,
                 causes=[
-                    Cause(name=cause.name, keras=cause.keras, torch=cause.torch, fix=cause.fix)
+                    Cause(name=cause.name, keras=cause.keras.default, torch=cause.torch.default, fix=cause.fix)
                     for cause in result.causes
                 ],
             )
@@ -147,9 +148,7 @@ def read_ladder(path: Path) -> LadderRecord:
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"'{path}' is not what 'verify --json' prints: {error}.") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"'{path}' is not what 'verify --json' prints: {where}: {first['msg'].lower()}.") from error
+        raise UserError(f"'{path}' is not what 'verify --json' prints: {first_error(error)}.") from error
 
 
 def find_ladder(folders: Sequence[Path]) -> LadderRecord | None:

@@ -105,7 +105,7 @@ class Ladder:
         self, request: VerifyRequest, on_phase: OnPhase, tracks: Sequence[str] | None = None
     ) -> list[TrackResult]:
         """Verify one request, on all Keras tracks of the ladder or on `tracks`; as `verify`."""
-        chosen = tracks or self._keras_tracks
+        chosen, request = tracks or self._keras_tracks, request.located()
         with tempfile.TemporaryDirectory(prefix="twotrack-") as name:
             seen = _see_all(request, (REFERENCE, *chosen), self._pool, Path(name), on_phase)
             return [self._result(request, track, seen[REFERENCE], seen[track], Path(name)) for track in chosen]

@@ -1,8 +1,5 @@
 """Worker tasks of the ladder: show one side of a pair, or run one of its layers alone."""
 
-import importlib
-import os
-import sys
 from collections.abc import Callable
 from functools import cached_property
 from math import prod
@@ -10,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from twotrack.shared.bridge import BridgeError
-from twotrack.shared.errors import UserError, as_user_error
+from twotrack.shared.errors import UserError
 from twotrack.shared.harness.fitting import Step
 from twotrack.shared.probe import Probe
 from twotrack.shared.track import Precision, Track, TrackModel
 from twotrack.shared.verify.exercise import ChapterExercise, Exercise, PairExercise
 from twotrack.shared.verify.material import draw_weights
 from twotrack.shared.verify.observation import Observation
-from twotrack.shared.verify.pair import Pair
 from twotrack.shared.verify.request import LayerRequest, SideRequest, VerifyRequest
 from twotrack.shared.verify.suspects import STATISTICS
 from twotrack.shared.verify.trace import Trace, load, save
@@ -116,19 +112,4 @@ def isolate(request: LayerRequest) -> Path:
 
 def find_exercise(request: VerifyRequest) -> Exercise:
     """Return what a chapter's pair, or the user's own, is put through."""
-    if request.is_pair:
-        return PairExercise(user_pair(request.name))
-    return ChapterExercise(request.variant)
-
-
-def user_pair(reference: str) -> Pair:
-    """Import "module:NAME" from the current folder or the path; UserError if that is no Pair."""
-    module_name, _, attribute = reference.partition(":")
-    sys.path.insert(0, os.getcwd())
-    with as_user_error(f"importing '{module_name}' from {os.getcwd()} failed"):
-        module = importlib.import_module(module_name)
-    found = getattr(module, attribute, None)
-    if not isinstance(found, Pair):
-        kind = "nothing" if found is None else f"a {type(found).__name__}"
-        raise UserError(f"'{reference}': expected a twotrack.shared.verify.Pair named '{attribute}', found {kind}.")
-    return found
+    return PairExercise(request.pair.load()) if request.pair else ChapterExercise(request.variant)

@@ -11,7 +11,7 @@ from twotrack.shared.transfer import EVERYTHING
 
 
 @dataclass(frozen=True)
-class OwnLoss:
+class CustomLoss:
     """A loss of the user's own: functions that return each framework's loss object."""
 
     keras: Callable[[], Any]
@@ -21,16 +21,16 @@ class OwnLoss:
     target: Literal["classes", "binary", "real"]
 
 
-LossSpec = LossName | OwnLoss
+LossSpec = LossName | CustomLoss
 
 
 def target_kind(loss: LossSpec) -> Literal["classes", "binary", "real"]:
     """Return the kind of target that a loss takes."""
-    return loss.target if isinstance(loss, OwnLoss) else TARGET_KINDS[loss]
+    return loss.target if isinstance(loss, CustomLoss) else TARGET_KINDS[loss]
 
 
 @dataclass(frozen=True)
-class OwnOptimizer:
+class CustomOptimizer:
     """An optimizer of the user's own, in each framework."""
 
     keras: Callable[[], Any]
@@ -65,7 +65,7 @@ class Pair:
     the names of Keras' inputs."""
     loss: LossSpec = "mean_squared_error"
     """Applied to every output and summed."""
-    optimizer: Optimizer | OwnOptimizer = Adam(learning_rate=1e-3)  # noqa: RUF009 - frozen
+    optimizer: Optimizer | CustomOptimizer = Adam(learning_rate=1e-3)  # noqa: RUF009 - frozen
     schedule: Schedule = Constant()  # noqa: RUF009 - frozen
     rename: Mapping[str, str] = field(default_factory=dict)
     """torch layer path (or prefix) to Keras layer path, where the names differ."""
@@ -87,7 +87,7 @@ class Pair:
 
     def learning_rates(self, steps: int) -> list[float]:
         """Return the learning rate of each of `steps` steps; none of an optimizer of the user's own."""
-        if isinstance(self.optimizer, OwnOptimizer):
+        if isinstance(self.optimizer, CustomOptimizer):
             return []
         recipe = Recipe(self.optimizer, self.schedule, self.batch_size, epochs=1)
         return recipe.learning_rates(steps)

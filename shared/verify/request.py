@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict
 from twotrack.shared import chapters
 from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.track import Precision
+from twotrack.shared.verify import user_pair
+from twotrack.shared.verify.user_pair import PairReference
 
 RUNGS = ("data", "parameters", "forward", "gradients", "training", "accuracy")
 
@@ -23,11 +25,19 @@ class VerifyRequest(BaseModel):
     """Of a chapter."""
     until: str = RUNGS[-1]
     """The last rung to climb. Those before the accuracy rung take a part of the time."""
+    pair: PairReference | None = None
+    """The user's own; None for a chapter, and for a pair that the name leads to."""
 
     @property
     def is_pair(self) -> bool:
         """The user's own."""
         return ":" in self.name
+
+    def located(self) -> "VerifyRequest":
+        """Return it with the pair that the name leads to, seen from this process's current folder."""
+        if self.pair or not self.is_pair:
+            return self
+        return self.model_copy(update={"pair": user_pair.named(self.name)})
 
     @property
     def variant(self) -> ChapterVariant:

@@ -23,11 +23,27 @@ def suspect(failure: RungResult, torch: Observation, keras: Observation) -> Susp
         return _of(failure, failure.where, torch.optimizer, keras.optimizer, keras)
     path = failure.where.partition("#")[0] if failure.place is Place.LAYER else failure.where.rpartition(".")[0]
     (torch_kind, torch_layer), (keras_kind, keras_layer) = torch.layer(path), keras.layer(path)
-    return Suspect(failure.rung, failure.where, keras_kind, torch_kind, keras_layer, torch_layer, keras.input_kinds)
+    return Suspect(
+        rung=failure.rung,
+        where=failure.where,
+        inputs=keras.input_kinds,
+        torch_kind=torch_kind,
+        torch=torch_layer,
+        keras_kind=keras_kind,
+        keras=keras_layer,
+    )
 
 
 def _of(
     failure: RungResult, where: str, torch: Mapping[str, Any], keras: Mapping[str, Any], side: Observation
 ) -> Suspect:
     """Return a suspect that is no layer."""
-    return Suspect(failure.rung, where, keras["kind"], torch["kind"], keras, torch, side.input_kinds)
+    return Suspect(
+        rung=failure.rung,
+        where=where,
+        inputs=side.input_kinds,
+        torch_kind=torch["kind"],
+        torch=torch,
+        keras_kind=keras["kind"],
+        keras=keras,
+    )

@@ -24,6 +24,10 @@ TOLERANCES = {
         1e-9,
         "each of 20 steps feeds rounding back into the weights; Adam divides by sqrt(v), which enlarges it",
     ),
+    "exact": Tolerance(
+        1e-9,
+        "as training, over all steps of a run; what an epoch of each chapter measures is in tests/exact",
+    ),
 }
 
 GRADIENT_SCALE_FLOOR = 1e-3

@@ -15,7 +15,7 @@ from twotrack.shared.profiles import Switches
 from twotrack.shared.track import TrackModel
 from twotrack.shared.training import Sophia
 from twotrack.shared.verify.material import draw_weights
-from twotrack.shared.verify.pair import OwnLoss, Pair
+from twotrack.shared.verify.pair import CustomLoss, Pair
 
 FEATURES, HIDDEN, CLASSES, BATCH = 5, 8, 4, 8
 TOKENS, LENGTH, SIZE = 6, 7, 3
@@ -82,7 +82,7 @@ def perceptron_batches(count: int) -> list[Batch]:
 # === Tokens (batch, time) to one output for every token and one for all, as a pair; in Keras subclassed ===
 
 
-def token_pair(loss: LossName | OwnLoss, optimizer: Sophia) -> Pair:
+def token_pair(loss: LossName | CustomLoss, optimizer: Sophia) -> Pair:
     outputs = OUTPUTS.get(loss, 1) if isinstance(loss, str) else 1
     return Pair(
         keras=lambda: _keras_network(outputs),

@@ -19,7 +19,7 @@ from twotrack.shared.inputs import ONLY
 from twotrack.shared.losses import LossName
 from twotrack.shared.training import Sophia
 from twotrack.shared.verify.material import DrawnBatches, draw_weights
-from twotrack.shared.verify.pair import OwnLoss
+from twotrack.shared.verify.pair import CustomLoss
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import task
 
@@ -280,7 +280,7 @@ def train_pair(asked: OfPair) -> Trained:
 def refusal(track: str) -> None:
     """Raise the UserError for Sophia with a loss that has no name."""
     with _float64(track):
-        pair = token_pair(OwnLoss(_keras_loss, _torch_loss, "real"), SPEC)
+        pair = token_pair(CustomLoss(_keras_loss, _torch_loss, "real"), SPEC)
         open_track(track, "cpu").build(pair, 0, "float64").compile(SPEC, pair.learning_rates(1))
 
 

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
+from twotrack import Pair
 from twotrack.shared.training import AdamW
-from twotrack.shared.verify import Pair
 
 SIZE, CLASSES = 6, 3
 
