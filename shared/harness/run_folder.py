@@ -149,7 +149,8 @@ def read(folder: Path) -> Run:
 def _readable(content: object, folder: Path) -> object:
     version = content.get("schema_version") if isinstance(content, dict) else None
     if version not in READABLE_VERSIONS:
-        readable = " and ".join(map(str, READABLE_VERSIONS))
+        *older, newest = map(str, READABLE_VERSIONS)
+        readable = f"{', '.join(older)} and {newest}"
         raise UserError(
             f"'{folder / RECORD}' has schema version {version}; this twotrack reads {readable}. "
             "Read it with the twotrack that made it, or train the run again."

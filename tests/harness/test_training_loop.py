@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.support.fake_model import FakeModel
+from tests.support.fake_model import FakeModel, FakeTrack
 from tests.support.jobs import BATCH_SIZE, EXAMPLES, make_job
 from twotrack.shared.datasets.batches import Batch
 from twotrack.shared.datasets.mnist import EMBEDDED
 from twotrack.shared.harness import fitting, training
 from twotrack.shared.harness.run_folder import Run, read
 from twotrack.shared.inputs import ONLY
-from twotrack.shared.track import Precision, Track, TrackModel
+from twotrack.shared.track import Precision, TrackModel
 from twotrack.shared.training import Optimizer
 from twotrack.shared.verify.pair import Pair
 
@@ -70,7 +70,7 @@ class ZeroModel(FakeModel):
         return [np.tile(np.eye(10, dtype=np.float32)[0], (count, 1))]
 
 
-class FakeTrack(Track):
+class ClockedTrack(FakeTrack):
     name, device = "torch", "cpu"
 
     def __init__(self, clock: Clock, losses: Sequence[float]):
@@ -101,7 +101,7 @@ Train = Callable[..., tuple[Run, list[tuple[str, Mapping[str, Any]]]]]
 def train(clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
     def train(losses: Sequence[float], **changes: Any) -> tuple[Run, list[tuple[str, Mapping[str, Any]]]]:
         heard: list[tuple[str, Mapping[str, Any]]] = []
-        monkeypatch.setattr(training, "open_track", lambda *_: FakeTrack(clock, losses))
+        monkeypatch.setattr(training, "open_track", lambda *_: ClockedTrack(clock, losses))
         monkeypatch.setattr(fitting.time, "perf_counter", clock.perf_counter)
         job = make_job(tmp_path / "run", "torch", **changes)
         training.Trainer("torch", "cpu").train(job, lambda phase, figures: heard.append((phase, figures)))

@@ -1,6 +1,7 @@
 """The verification as a record: written, read back, refused if it is of another model, shown on the page."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import typer
 from tests.support.pages import Page
 from tests.support.runs import make_run
 from twotrack.shared.cli import compare as command
+from twotrack.shared.cli import options
 from twotrack.shared.differences.ledger import LEDGER
 from twotrack.shared.errors import UserError
 from twotrack.shared.harness.comparison import Outcome
@@ -113,7 +115,7 @@ def test_compare_verifies_first_and_leaves_the_record_beside_the_runs(
         done.append((subject, tracks))
         return [result]
 
-    def train(request, parent, name_folder, logs, work):
+    def train(request, parent, name_folder, logs, work, pool):
         done.append("trained")
         runs = [make_run(name_folder(track, 0), track=track) for track in request.tracks]
         return Outcome([run.folder for run in runs], []), runs
@@ -121,7 +123,11 @@ def test_compare_verifies_first_and_leaves_the_record_beside_the_runs(
     monkeypatch.setattr("twotrack.shared.cli.verify.climb", climb)
     monkeypatch.setattr("twotrack.shared.cli.training.train", train)
     with pytest.raises(typer.Exit) as left:
-        command.compare(None, "mnist_cnn", tracks="torch,keras:jax", verify=True, out=tmp_path, json=True)
+        command.compare(
+            context=None, chapter="mnist_cnn", tracks="torch,keras:jax", seeds=1, recipe="fast", device="auto",
+            source="embedded", verify=True, tensorboard=False, out=tmp_path, resume=None, json=True,
+            **asdict(options.Training()), **asdict(options.Defaults()), **asdict(options.OwnData()),
+        )  # fmt: skip
 
     printed = json.loads(capsys.readouterr().out)
     assert done == [(VerifyRequest(name="mnist_cnn"), ("torch", "keras:jax")), "trained"]

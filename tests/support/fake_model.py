@@ -1,14 +1,15 @@
-"""A model of no framework: what a test does not expect to be asked is an error."""
+"""A model and a track of no framework: what a test does not expect to be asked is an error."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
 
 from twotrack.shared.probe import Probe
 from twotrack.shared.profiles import Switches
-from twotrack.shared.track import TrackModel
+from twotrack.shared.track import Precision, Track, TrackModel
 from twotrack.shared.training import Optimizer
+from twotrack.shared.verify.pair import Pair
 
 
 class FakeModel(TrackModel):
@@ -55,3 +56,30 @@ class FakeModel(TrackModel):
 
     def probe(self) -> Probe:
         raise AssertionError("training is not probed")
+
+
+class FakeTrack(Track):
+    """Refuses everything; a test's own class overrides what it is about."""
+
+    def build(
+        self, pair: Pair, seed: int, precision: Precision = "float32", switched: Collection[str] = ()
+    ) -> TrackModel:
+        raise AssertionError("nothing is built")
+
+    def checkpoints(self) -> Any:
+        raise AssertionError("no files of the framework are read or written")
+
+    def measurements(self) -> Any:
+        raise AssertionError("no defaults are measured")
+
+    def exporters(self) -> Any:
+        raise AssertionError("nothing is exported")
+
+    def openers(self) -> Any:
+        raise AssertionError("nothing is loaded")
+
+    def synchronise(self) -> None:
+        raise AssertionError("no clock is read")
+
+    def peak_device_memory(self) -> int | None:
+        raise AssertionError("no memory is asked for")
