@@ -92,6 +92,7 @@ def test_an_error_of_one_track_stops_the_worker_that_another_waits_for_and_the_p
         pool.call(track, tasks.hang, 600, lambda progress: pids.append(progress.figures["pid"]))
 
     with WorkerPool("cpu") as pool:
+        pool.call("keras:jax", tasks.count, 0)
         with pytest.raises(KeyboardInterrupt):
             pool.each(["torch", "keras:jax"], work)
 
