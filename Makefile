@@ -1,21 +1,29 @@
 # Two commands for a fresh clone: `make compare` and `make test`. Each does its own set-up in .venv.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
-# Of the tests. Each starts a worker of every track and takes up to 10 GB of memory.
-PROCESSES ?= 2
+# Of the tests. auto: as many as the memory and the cores allow (tests/support/resources.py).
+PROCESSES ?= auto
 # A program of the tests runs for a few steps: JAX compiles it faster with less effort and with the simpler of XLA's code
 # generators. Values stay the same to the accuracy that the tests ask for.
 QUICK_XLA := --xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false
 BIN := .venv/bin
+SHELL := /bin/bash
+# The folders that setup.py puts below the package `twotrack`.
+MAPPED := shared keras_track torch_track
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 INSTALL := $(PIP) install --quiet --constraint constraints.txt --editable
 
-.PHONY: compare test slow lint docs clean
+.PHONY: compare check fast test slow lint types browser hooks docs clean
 .DELETE_ON_ERROR:
 
 compare: .venv/.compare  ## train the MNIST CNN in PyTorch and in Keras on TensorFlow; ends by naming the report
 	$(BIN)/twotrack compare mnist_cnn --tracks torch,keras:tensorflow --recipe fast
 
-test: .venv/.test lint  ## the whole default test suite, every track
+check: lint types  ## style and types
+
+fast: .venv/.test  ## the tests that need no framework
+	$(BIN)/python -m pytest --fast --quiet --numprocesses $$(nproc) --dist loadfile
+
+test: .venv/.test lint browser  ## the whole default test suite, every track
 	XLA_FLAGS="$(QUICK_XLA) $$XLA_FLAGS" $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile
 
 slow: .venv/.test  ## the full recipes too
@@ -24,6 +32,17 @@ slow: .venv/.test  ## the full recipes too
 lint: .venv/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: .venv/.test  ## mypy over all that is installed as `twotrack`; its messages name the files of the repository
+	@rm -rf build/types && mkdir -p build/types/twotrack
+	@ln -s $(CURDIR)/twotrack/* $(foreach folder,$(MAPPED),$(CURDIR)/$(folder)) build/types/twotrack
+	@set -o pipefail; $(BIN)/python -m mypy | sed -E 's,^build/types/(twotrack/($(subst $() ,|,$(MAPPED))))?,\2,'
+
+browser: .venv/.test  ## the browser that the tests of pages look through
+	$(BIN)/python -m tests.support.browser
+
+hooks: .venv/.test  ## check before every commit, run the fast lane before every push
+	$(BIN)/pre-commit install --hook-type pre-commit --hook-type pre-push
 
 docs: .venv/.docs  ## build the documentation into site/
 	$(BIN)/mkdocs build --strict

@@ -14,7 +14,7 @@ from twotrack.keras_track import losses
 from twotrack.keras_track.optimizers import Sophia
 from twotrack.shared.curvature import draw_noise, require_named
 from twotrack.shared.losses import TARGET_KINDS, LossName
-from twotrack.shared.verify.pair import OwnLoss
+from twotrack.shared.verify.pair import CustomLoss
 
 
 class Curvature:
@@ -23,7 +23,7 @@ class Curvature:
     Raises UserError for Sophia with a loss of the user's own.
     """
 
-    def __init__(self, model: keras.Model, loss: LossName | OwnLoss):
+    def __init__(self, model: keras.Model, loss: LossName | CustomLoss):
         self._sophia = model.optimizer if isinstance(model.optimizer, Sophia) else None
         if self._sophia:
             self._loss = require_named(loss)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import keras
 import numpy as np
@@ -21,6 +21,8 @@ _OFF = MappingProxyType(
         "gradient_accumulation_steps": None,
     }
 )
+
+Kind = TypeVar("Kind", bound=keras.optimizers.Optimizer)
 
 
 @keras.saving.register_keras_serializable(package="twotrack")
@@ -104,15 +106,17 @@ def build(spec: Optimizer, learning_rates: Sequence[float]) -> keras.optimizers.
     """Return the Keras optimizer for `spec`, with a learning rate for every step."""
     make, own = _choose(spec)
     optimizer = make(learning_rate=TabulatedLearningRate(learning_rates), **own, **_OFF)
-    return _with_dense_gradients(optimizer) if keras.backend.backend() == "tensorflow" else optimizer
+    return with_dense_gradients(optimizer)
 
 
-def _with_dense_gradients(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
-    """Let the optimizer see one gradient per embedding row, as on every other backend.
+def with_dense_gradients(optimizer: Kind) -> Kind:
+    """Let the optimizer see one gradient per embedding row on TensorFlow, as on every other backend.
 
     TensorFlow lists a row once for each time it was looked up. Keras squares such a list entry by
     entry, so Adam and RMSprop would average the sum of squares instead of the square of the sum.
     """
+    if keras.backend.backend() != "tensorflow":
+        return optimizer
     import tensorflow
 
     apply = optimizer.apply

@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from twotrack.keras_track import backends, freezing, losses, native, optimizers, precision, weights
+from twotrack.keras_track import backends, freezing, losses, native, weights
 from twotrack.keras_track.curvature import Curvature
+from twotrack.keras_track.inputs import arranged
+from twotrack.keras_track.precision import set_precision
+from twotrack.keras_track.probe import KerasProbe
 from twotrack.keras_track.session import start_afresh
-from twotrack.shared.chapters.spec import Chapter
-from twotrack.shared.datasets.batches import Batch
 from twotrack.shared.differences.measured import Measured
-from twotrack.shared.differences.spec import LayerMakeup
-from twotrack.shared.inputs import Inputs
-from twotrack.shared.losses import LossName, as_targets
+from twotrack.shared.errors import UserError, as_user_error
+from twotrack.shared.inputs import Input, describe, example
 from twotrack.shared.profiles import Switches
-from twotrack.shared.track import Checkpoints, Track, TrackModel, TrackSpec, choose_device
-from twotrack.shared.training import Recipe
-from twotrack.shared.transfer import BASE, HEAD
+from twotrack.shared.track import Checkpoints, Precision, Track, TrackModel, TrackSpec, choose_device
+from twotrack.shared.training import Optimizer
+from twotrack.shared.transfer import BASE, EVERYTHING, HEAD, chosen
+from twotrack.shared.verify.pair import ChapterBuild, CustomLoss, CustomOptimizer, LossSpec, Pair, target_kind
 
 if TYPE_CHECKING:
     from twotrack.shared.export.runtimes import Predict
@@ -35,7 +36,7 @@ def open_track(spec: TrackSpec, device: str) -> "KerasTrack":
     if keras.backend.backend() != spec.backend:
         raise RuntimeError(f"{spec.name} needs KERAS_BACKEND={spec.backend}, found {keras.backend.backend()}")
     keras.config.set_image_data_format("channels_last")
-    precision.set_precision("float32")  # whatever the user's keras.json says
+    set_precision("float32")  # whatever the user's keras.json says
     backend = backends.BACKENDS[spec.backend]()
     return KerasTrack(spec.name, choose_device(device, backend.has_gpu(), spec.name), backend)
 
@@ -46,13 +47,20 @@ class KerasTrack(Track):
     def __init__(self, name: str, device: str, backend: backends.Backend):
         self.name, self.device, self._backend = name, device, backend
 
-    def build(self, chapter: Chapter, config: Any, seed: int, switched: Collection[str] = ()) -> "KerasModel":
-        """Build twotrack.keras_track.models.<slug>, forgetting the process's earlier models, then switch layers."""
+    def build(
+        self, pair: Pair, seed: int, precision: Precision = "float32", switched: Collection[str] = ()
+    ) -> "KerasModel":
+        """Build the pair's Keras side, forgetting the process's earlier models, then switch layers."""
+        set_precision(precision)
         start_afresh(seed)
-        model = importlib.import_module(f"twotrack.keras_track.models.{chapter.slug}").build(config)
+        own = isinstance(pair.keras, ChapterBuild)
+        network = _chapter_network(pair.keras) if own else _users_network(pair)
         switches = Switches(switched)
-        switches.apply(native.LAYERS, model.get_layer(HEAD) if chapter.transfer else model)
-        return KerasModel(model, chapter.loss, self._backend, switches)
+        native.switch_layers(network.get_layer(HEAD) if own and pair.keras.has_base else network, switches)
+        model = KerasModel(network, pair.inputs, pair.loss, self._backend, switches)
+        if pair.trainable != EVERYTHING:
+            model.freeze(chosen(model.weights(), pair.trainable))
+        return model
 
     def checkpoints(self) -> Checkpoints:
         """Return what reads and writes Keras' own files."""
@@ -62,9 +70,9 @@ class KerasTrack(Track):
 
     def measurements(self) -> Mapping[str, Callable[[], Measured]]:
         """Return what measures Keras' defaults."""
-        from twotrack.keras_track.defaults import MEASUREMENTS
+        from twotrack.keras_track.defaults import DEFAULTS
 
-        return MEASUREMENTS
+        return DEFAULTS.measurements
 
     def exporters(self) -> "Mapping[str, Callable[[Subject, Path], None]]":
         """Return what Keras writes; all of it but .keras on the TensorFlow backend only."""
@@ -78,16 +86,6 @@ class KerasTrack(Track):
 
         return OPENERS
 
-    def layers(self, chapter: Chapter, config: Any) -> list[LayerMakeup]:
-        """Return the layers of the chapter's model, inner ones too."""
-        from twotrack.keras_track.facts import facts
-
-        model = importlib.import_module(f"twotrack.keras_track.models.{chapter.slug}").build(config)
-        return [
-            LayerMakeup(frozenset(base.__name__ for base in type(layer).__mro__), facts(layer))
-            for layer in model._flatten_layers(include_self=False)
-        ]
-
     def synchronise(self) -> None:
         """Nothing to wait for: a training step returns its loss, and a prediction its outputs, to the host."""
 
@@ -96,11 +94,33 @@ class KerasTrack(Track):
         return self._backend.peak_gpu_memory() if self.device == "cuda" else None
 
 
+def _chapter_network(build: ChapterBuild) -> keras.Model:
+    return importlib.import_module(f"twotrack.keras_track.models.{build.slug}").build(build.config)
+
+
+def _users_network(pair: Pair) -> keras.Model:
+    """Call the user's build function, and the model once: that builds a subclassed one, and shows a wrong shape."""
+    with as_user_error("the Keras build function failed"):
+        network = pair.keras()
+    if not isinstance(network, keras.Model):
+        raise UserError(f"the Keras build function must return a keras.Model, found {type(network).__name__}.")
+    with as_user_error(f"the Keras model does not take inputs of {pair.shapes}"):
+        network(arranged(network, pair.inputs, example(pair.inputs)), training=False)
+    return network
+
+
 class KerasModel(TrackModel):
     """A keras.Model with loss and optimizer."""
 
-    def __init__(self, model: keras.Model, loss: LossName, backend: backends.Backend, switches: Switches):
-        self.model, self._loss, self._backend, self.switches = model, loss, backend, switches
+    def __init__(
+        self,
+        model: keras.Model,
+        inputs: Mapping[str, Input],
+        loss: LossSpec,
+        backend: backends.Backend,
+        switches: Switches,
+    ):
+        self.model, self.inputs, self.loss, self._backend, self.switches = model, inputs, loss, backend, switches
 
     def weights(self) -> dict[str, np.ndarray]:
         """Return copies of all weights, in canonical form."""
@@ -114,35 +134,51 @@ class KerasModel(TrackModel):
         """Return the names of the weights that have gradients."""
         return weights.trainable_names(self.model)
 
-    def freeze(self, trained: Set[str]) -> None:
+    def freeze(self, trainable: Set[str]) -> None:
         """Update the weights of these names only."""
-        freezing.freeze(self.model, trained)
+        freezing.freeze(self.model, trainable)
 
-    def features(self, inputs: Inputs) -> np.ndarray:
+    def features(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the outputs of the base in inference mode."""
-        return keras.ops.convert_to_numpy(self.model.get_layer(BASE).predict_on_batch(inputs))
+        return np.asarray(self.model.get_layer(BASE).predict_on_batch(self.arranged(inputs)))
 
     def head(self) -> "KerasModel":
         """Return the head, which takes features (batch, features)."""
-        return KerasModel(self.model.get_layer(HEAD), self._loss, self._backend, self.switches)
+        return KerasModel(self.model.get_layer(HEAD), describe((1,)), self.loss, self._backend, self.switches)
 
-    def compile(self, recipe: Recipe, learning_rates: Sequence[float]) -> None:
+    def compile(self, optimizer: Optimizer | CustomOptimizer, learning_rates: Sequence[float]) -> None:
         """Attach loss and optimizer."""
-        optimizer = optimizers.build(recipe.optimizer, learning_rates)
-        self.switches.apply(native.OPTIMIZERS, optimizer, self.model)
-        self.model.compile(optimizer=optimizer, loss=losses.build(self._loss))
+        if isinstance(optimizer, CustomOptimizer):
+            with as_user_error("the Keras optimizer function failed"):
+                made = optimizer.keras()
+        else:
+            made = native.optimizer(optimizer, learning_rates, self.model, self.switches)
+        self.attach(made)
+
+    def attach(self, optimizer: keras.optimizers.Optimizer) -> None:
+        """Attach the loss and an optimizer of Keras."""
+        self.model.compile(optimizer=optimizer, loss=self.made_loss())
         self.model.optimizer.build(self.model.trainable_variables)
-        self._curvature = Curvature(self.model, self._loss)
+        self._curvature = Curvature(self.model, self.loss)
 
-    def train_step(self, batch: Batch) -> float:
+    def made_loss(self) -> keras.losses.Loss:
+        """Return the loss as an object of Keras."""
+        if isinstance(self.loss, CustomLoss):
+            with as_user_error("the Keras loss function failed"):
+                return self.loss.keras()
+        return losses.build(self.loss)
+
+    def train_step(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> float:
         """Train on one batch; the loss tracker is reset because it averages over calls."""
-        self._curvature.update_if_due(batch.inputs)
+        x, y = self.arranged(inputs), self.cast_targets(targets)
+        self._curvature.update_if_due(x)
         self.model.reset_metrics()
-        return float(self.model.train_on_batch(batch.inputs, as_targets(self._loss, batch.labels)))
+        logs = self.model.train_on_batch(x, y if len(y) > 1 else y[0], return_dict=True)
+        return float(logs["loss"])
 
-    def predict(self, inputs: Inputs) -> np.ndarray:
+    def outputs(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """Return the outputs in inference mode."""
-        return keras.ops.convert_to_numpy(self.model.predict_on_batch(inputs))
+        return [np.asarray(output) for output in keras.tree.flatten(self.model.predict_on_batch(self.arranged(inputs)))]
 
     def snapshot(self) -> tuple[list[np.ndarray], object]:
         """Return the value of every variable and the backend's random state."""
@@ -162,6 +198,19 @@ class KerasModel(TrackModel):
         for number, layer in enumerate(self.model._flatten_layers()):
             if generator := getattr(layer, "seed_generator", None):
                 generator.state.assign(np.array([seed, number]))
+
+    def probe(self) -> KerasProbe:
+        """Return what looks at this model beyond its training."""
+        return KerasProbe(self)
+
+    def arranged(self, inputs: Mapping[str, np.ndarray]) -> Any:
+        """Return inputs by name in the form and in the types that the model takes."""
+        return arranged(self.model, self.inputs, inputs)
+
+    def cast_targets(self, targets: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return targets in the type that the loss takes."""
+        kind = "int32" if target_kind(self.loss) == "classes" else keras.config.floatx()
+        return [target.astype(kind, copy=False) for target in targets]
 
     def _variables(self) -> list[keras.Variable]:
         return [*self.model.variables, *self.model.optimizer.variables]

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from twotrack.shared.errors import UserError
+from twotrack.shared.errors import UserError, first_error
 
 Config = TypeVar("Config", bound=BaseModel)
 
@@ -17,14 +17,5 @@ def read_config(model: type[Config], file: Path, remedy: str) -> Config:
     except OSError as error:
         reason = error.strerror
     except ValidationError as error:
-        reason = _first(error)
+        reason = str(first_error(error))
     raise UserError(f"{file}: {reason}; {remedy}.")
-
-
-def _first(error: ValidationError) -> str:
-    """Return the first thing that is wrong in one line."""
-    found = error.errors()[0]
-    if not found["loc"]:
-        return found["msg"].removeprefix("Value error, ")
-    shown = "" if found["type"] == "missing" else f", found {str(found['input'])[:60]!r}"
-    return f"'{found['loc'][0]}': {found['msg'].lower()}{shown}"

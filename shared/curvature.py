@@ -28,7 +28,7 @@ from twotrack.shared.errors import UserError
 from twotrack.shared.losses import TARGET_KINDS, LossName
 
 if TYPE_CHECKING:
-    from twotrack.shared.verify.pair import OwnLoss
+    from twotrack.shared.verify.pair import CustomLoss
 
 
 def draw_noise(loss: LossName, shape: tuple[int, ...], step: int, output: int = 0) -> np.ndarray:
@@ -43,7 +43,7 @@ def draw_noise(loss: LossName, shape: tuple[int, ...], step: int, output: int = 
             return generator.normal(scale=sqrt(0.5), size=shape)
 
 
-def require_named(loss: "LossName | OwnLoss") -> LossName:
+def require_named(loss: "LossName | CustomLoss") -> LossName:
     """Return the loss if it is a named one, of which the distribution is known; UserError otherwise."""
     if isinstance(loss, str):
         return loss

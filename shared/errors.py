@@ -2,7 +2,15 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+LONGEST = 60
+"""Characters of a value that a message shows."""
 
 
 class UserError(Exception):
@@ -19,6 +27,32 @@ def unknown(kind: str, found: str, known: Iterable[str], hint: str = "") -> User
     near = get_close_matches(found.lower(), known, n=1, cutoff=0.75)
     guess = f"did you mean '{near[0]}'?" if near else f"expected one of: {', '.join(known)}."
     return UserError(f"unknown {kind} '{found}': {guess}{' ' + hint if hint else ''}")
+
+
+@dataclass(frozen=True)
+class Invalid:
+    """The first thing that a pydantic model refuses."""
+
+    where: str
+    """Names and positions, joined by dots; empty for the whole."""
+    expected: str
+    found: str
+    """The value, as Python writes it, shortened; empty if there is none, or if it is the whole."""
+
+    def __str__(self) -> str:
+        place = f"'{self.where}': " if self.where else ""
+        return f"{place}{self.expected}{', found ' if self.found else ''}{self.found}"
+
+
+def first_error(error: "ValidationError") -> Invalid:
+    """Return where the error's first problem is, what was expected there and what was found."""
+    first = error.errors(include_url=False)[0]
+    where, value = ".".join(map(str, first["loc"])), first["input"]
+    own = first["type"] == "value_error"
+    message = first["msg"].removeprefix("Value error, ") if own else first["msg"][0].lower() + first["msg"][1:]
+    shown = first["type"] != "missing" and (where or isinstance(value, str | int | float))
+    found = repr(str(value)[:LONGEST]) if shown else ""
+    return Invalid(where, message, found)
 
 
 @contextmanager

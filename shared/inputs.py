@@ -1,14 +1,14 @@
-"""What a model takes in: one array, or several by name. Light: describing an input loads no NumPy."""
+"""What a model takes in: arrays by name. Light: describing an input loads no NumPy."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Union
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     import numpy as np
 
-Inputs = Union["np.ndarray", Mapping[str, "np.ndarray"]]
-"""(batch, ...) each; a model with several inputs has them by name."""
+Inputs = Mapping[str, "np.ndarray"]
+"""(batch, ...) each, by name; an input that is alone is called `input`."""
 
 ONLY = "input"
 """Name of an input that is alone."""
@@ -45,13 +45,16 @@ def describe(input_shape: InputShape) -> dict[str, Input]:
     return {name: one if isinstance(one, Input) else Input(tuple(one)) for name, one in given.items()}
 
 
-def by_name(inputs: "Inputs") -> "dict[str, np.ndarray]":
-    """Return arrays by name; a single one is called `input`."""
-    return dict(inputs) if isinstance(inputs, Mapping) else {ONLY: inputs}
+def example(inputs: Mapping[str, Input]) -> "dict[str, np.ndarray]":
+    """Return a batch of two that any model takes: zeros, and masks that hide nothing."""
+    import numpy as np
+
+    return {
+        name: np.ones((2, *spec.shape), bool) if spec.kind == "mask" else np.zeros((2, *spec.shape))
+        for name, spec in inputs.items()
+    }
 
 
-def each(change: "Callable[[np.ndarray], np.ndarray]", inputs: "Inputs") -> "Inputs":
-    """Return what `change` makes of every array."""
-    if isinstance(inputs, Mapping):
-        return {name: change(array) for name, array in inputs.items()}
-    return change(inputs)
+def each(change: "Callable[[np.ndarray], np.ndarray]", inputs: Inputs) -> "dict[str, np.ndarray]":
+    """Return what `change` makes of every array, by the same name."""
+    return {name: change(array) for name, array in inputs.items()}

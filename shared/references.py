@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from twotrack.shared import metrics
 from twotrack.shared.datasets import texts
 from twotrack.shared.datasets.spec import Dataset
-from twotrack.shared.inputs import Inputs
+from twotrack.shared.inputs import ONLY, Inputs
 
 
 def _tfidf() -> TfidfVectorizer:
@@ -45,5 +45,5 @@ def scores(names: Sequence[str], dataset: Dataset, examples: int | None) -> dict
 
 
 def _readable(dataset: Dataset, stored: Inputs) -> np.ndarray | list[str]:
-    """Return texts as they are, everything else as the tracks' models get it."""
-    return stored.tolist() if texts.is_text(stored) else dataset.prepare(stored)
+    """Return texts as they are, everything else as the tracks' models get it: the only input."""
+    return stored[ONLY].tolist() if texts.is_text(stored[ONLY]) else dataset.prepare(stored)[ONLY]

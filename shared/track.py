@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from twotrack.shared.errors import UserError, unknown
 
@@ -14,21 +14,26 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from twotrack.shared.chapters.spec import Chapter
     from twotrack.shared.datasets.batches import Batch
     from twotrack.shared.differences.measured import Measured
     from twotrack.shared.export.runtimes import Predict
     from twotrack.shared.export.subject import Subject
-    from twotrack.shared.inputs import Inputs
+    from twotrack.shared.probe import Probe
     from twotrack.shared.profiles import Switches
-    from twotrack.shared.training import Recipe
+    from twotrack.shared.training import Optimizer
+    from twotrack.shared.verify.pair import CustomOptimizer, Pair
+
+Precision = Literal["float32", "float64"]
 
 
 class TrackModel(ABC):
-    """A chapter's model in one track, with its loss and optimizer.
+    """A model in one track, with its loss and optimizer: a chapter's, or one side of a user's pair.
 
+    There is one way to build it (Track.build), to attach loss and optimizer (compile) and to do a step
+    (train_step): runs, comparisons, experiments and the ladder all take it.
     Weights cross this line in canonical form only: a mapping from `layer.parameter` to an array,
     channels last, dense kernels (inputs, outputs), convolution kernels (height, width, inputs, outputs).
+    Inputs are arrays (batch, ...) by input name, channels last; targets one array per output, see shared/losses.py.
     """
 
     switches: "Switches"
@@ -39,20 +44,28 @@ class TrackModel(ABC):
         """Return copies of all weights, in canonical form."""
 
     @abstractmethod
-    def load_weights(self, weights: Mapping[str, "np.ndarray"]) -> None:
+    def load_weights(self, canonical: Mapping[str, "np.ndarray"]) -> None:
         """Replace all weights; BridgeError if a name is missing, left over or misshapen."""
 
     @abstractmethod
-    def compile(self, recipe: "Recipe", learning_rates: Sequence[float]) -> None:
-        """Attach loss and optimizer; `learning_rates` has one entry per training step to come."""
+    def compile(self, optimizer: "Optimizer | CustomOptimizer", learning_rates: Sequence[float]) -> None:
+        """Attach loss and optimizer; `learning_rates` has one entry per training step to come.
+
+        A user's own optimizer has its own learning rates.
+        """
 
     @abstractmethod
-    def train_step(self, batch: "Batch") -> float:
+    def train_step(self, inputs: Mapping[str, "np.ndarray"], targets: Sequence["np.ndarray"]) -> float:
         """Update the weights once and return the loss on the batch, dropout active, before the update."""
 
     @abstractmethod
-    def predict(self, inputs: "Inputs") -> "np.ndarray":
-        """Return the model's outputs (batch, ...) in inference mode for prepared inputs (batch, ...)."""
+    def outputs(self, inputs: Mapping[str, "np.ndarray"]) -> list["np.ndarray"]:
+        """Return all of the model's outputs (batch, ...), channels last, in inference mode."""
+
+    def predict(self, inputs: Mapping[str, "np.ndarray"]) -> "np.ndarray":
+        """Return the only output (batch, ...) in inference mode."""
+        (output,) = self.outputs(inputs)
+        return output
 
     @abstractmethod
     def snapshot(self) -> Any:
@@ -69,7 +82,7 @@ class TrackModel(ABC):
     def warm_up(self, batch: "Batch") -> None:
         """Do a training step, so that compilation and allocation are over, then put every state back."""
         state = self.snapshot()
-        self.train_step(batch)
+        self.train_step(batch.inputs, batch.targets)
         self.restore(state)
 
     @abstractmethod
@@ -77,19 +90,23 @@ class TrackModel(ABC):
         """Return the canonical names of the weights that training updates."""
 
     @abstractmethod
-    def freeze(self, trained: "Set[str]") -> None:
+    def freeze(self, trainable: "Set[str]") -> None:
         """From the next `compile` on update the weights of these canonical names only.
 
         Batch normalisation that is not trained is in inference mode, in training too.
         """
 
     @abstractmethod
-    def features(self, inputs: "Inputs") -> "np.ndarray":
+    def features(self, inputs: Mapping[str, "np.ndarray"]) -> "np.ndarray":
         """Return the outputs (batch, ...) of the part `base` in inference mode."""
 
     @abstractmethod
     def head(self) -> "TrackModel":
         """Return the part `head`, from features (batch, features) to outputs, as a model that shares its weights."""
+
+    @abstractmethod
+    def probe(self) -> "Probe":
+        """Return what looks at this model beyond its training."""
 
 
 class Checkpoints(Protocol):
@@ -114,10 +131,14 @@ class Track(ABC):
     """cpu or cuda."""
 
     @abstractmethod
-    def build(self, chapter: "Chapter", config: Any, seed: int, switched: Collection[str] = ()) -> TrackModel:
-        """Build the chapter's model; the seed fixes what the framework draws itself, such as dropout.
+    def build(
+        self, pair: "Pair", seed: int, precision: Precision = "float32", switched: Collection[str] = ()
+    ) -> TrackModel:
+        """Build this track's side of a pair in a precision, with the weights that the framework draws.
 
-        `switched` entries of the ledger are as the framework has them by default, all others aligned.
+        The seed fixes those and dropout. `switched` entries of the ledger are as the framework has them by default,
+        all others aligned. What was built before in another precision must not be used any more.
+        Raises UserError if a build function of the user's fails or does not fit the pair's inputs.
         """
 
     @abstractmethod

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.support import resources
+from tests.support.fast_lane import FastLane
 from tests.support.ladders import SharedLadder
 from tests.support.models import Models
 from twotrack.shared.track import TRACKS
@@ -17,6 +19,20 @@ ROOT = Path(__file__).parents[1]
 # The same examples in every run, and no limit on the time that one takes on a busy machine.
 settings.register_profile("suite", derandomize=True, deadline=None)
 settings.load_profile("suite")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fast", action="store_true", help="only the tests that need no framework")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--fast"):
+        config.pluginmanager.register(FastLane())
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return the number of processes of `--numprocesses auto`: as many as memory and cores allow."""
+    return resources.processes(resources.available_memory(), resources.cores())
 
 
 @pytest.fixture(scope="session", autouse=True)

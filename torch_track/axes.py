@@ -6,12 +6,15 @@ order, which is remembered until a dense layer consumes them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
+
+from twotrack.torch_track.structure import tensors_in
 
 CHANNEL_AXIS, FLATTENED = "_channel_axis", "_flattened"
 _CONVOLUTIONS = {
@@ -27,23 +30,45 @@ def mark_channels(tensor: Tensor, axis: int) -> Tensor:
     return tensor
 
 
-def canonical(tensor: Tensor) -> Tensor:
-    """Return the tensor in canonical order: channels last, flattened features channels last too."""
-    axis, flattened = getattr(tensor, CHANNEL_AXIS, None), getattr(tensor, FLATTENED, None)
-    if flattened is not None:
-        return tensor.reshape(len(tensor), *flattened).movedim(1, -1).reshape(tensor.shape)
-    return tensor if axis is None else tensor.movedim(axis, -1)
+@dataclass(frozen=True)
+class Axes:
+    """Where one tensor has its channels."""
+
+    channels: int | None = None
+    """The axis that counts them; None if it is the last, or none."""
+    flattened: tuple[int, ...] | None = None
+    """(channels, height, width) or (channels, length) that were flattened into the last axis."""
+
+    @classmethod
+    def of(cls, tensor: Tensor) -> "Axes":
+        """Read the marks of a tensor."""
+        return cls(getattr(tensor, CHANNEL_AXIS, None), getattr(tensor, FLATTENED, None))
+
+    def channels_last(self, tensor: Tensor) -> Tensor:
+        """Return the tensor in canonical order: channels last, flattened features channels last too."""
+        if self.flattened is not None:
+            return tensor.reshape(len(tensor), *self.flattened).movedim(1, -1).reshape(tensor.shape)
+        return tensor if self.channels is None else tensor.movedim(self.channels, -1)
+
+    def channels_first(self, tensor: Tensor) -> Tensor:
+        """Return a tensor in canonical order as the module had it, marked; the way back of `channels_last`."""
+        if self.flattened is not None:
+            channels, *places = self.flattened
+            own = tensor.reshape(len(tensor), *places, channels).movedim(-1, 1).reshape(tensor.shape)
+            setattr(own, FLATTENED, self.flattened)
+            return own
+        return tensor if self.channels is None else mark_channels(tensor.movedim(-1, self.channels), self.channels)
 
 
 def channels_last(tensor: Tensor) -> np.ndarray:
     """Return a copy of the tensor's values in canonical order."""
-    return canonical(tensor).detach().cpu().numpy().copy()
+    return Axes.of(tensor).channels_last(tensor).detach().cpu().numpy().copy()
 
 
 class AxisTracker(TorchFunctionMode):
     """Marks the results of torch calls with where their channels are.
 
-    `dense_inputs` collects, by the path of the dense layer, the (height, width, channels) or
+    Its `dense_inputs` collects, by the path of the dense layer, the (height, width, channels) or
     (length, channels) that was flattened in channel-first order before it.
     """
 
@@ -78,12 +103,32 @@ class AxisTracker(TorchFunctionMode):
             setattr(result, FLATTENED, flattened)
 
 
-def dense_inputs(module: nn.Module, *inputs: Tensor) -> dict[str, tuple[int, ...]]:
-    """Run the module once; return, by path, what was flattened channel first before each dense layer."""
+@dataclass(frozen=True)
+class Layout:
+    """Where a module's values have their channels, which does not change from batch to batch."""
+
+    dense_inputs: Mapping[str, tuple[int, ...]]
+    """By path of a dense layer, what was flattened channel first before it."""
+    outputs: Sequence["Axes"] = ()
+    """Of each output; empty if none has to be moved."""
+
+    def channels_last(self, outputs: Sequence[Tensor]) -> list[Tensor]:
+        """Return a module's outputs in canonical order."""
+        if not self.outputs:
+            return list(outputs)
+        return [axes.channels_last(output) for axes, output in zip(self.outputs, outputs, strict=True)]
+
+
+NO_LAYOUT = Layout({})
+
+
+def axis_layout(module: nn.Module, inputs: Sequence[Tensor]) -> Layout:
+    """Run the module once, in evaluation mode, and return where its values have their channels."""
     module.eval()
     with torch.no_grad(), AxisTracker(module) as tracker:
-        module(*inputs)
-    return tracker.dense_inputs
+        outputs = [Axes.of(tensor) for tensor in tensors_in(module(*inputs))]
+    moved = any(axes != Axes() for axes in outputs)
+    return Layout(tracker.dense_inputs, outputs if moved else ())
 
 
 def _mark_reshaped(result: Tensor, source: Tensor, axis: int) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from twotrack.shared.curvature import draw_noise, require_named
 from twotrack.shared.losses import TARGET_KINDS, LossName
-from twotrack.shared.verify.pair import OwnLoss
+from twotrack.shared.verify.pair import CustomLoss
 from twotrack.torch_track.losses import LOSSES
 from twotrack.torch_track.optimizers import Sophia
 
@@ -21,7 +21,7 @@ class Curvature:
     Raises UserError for Sophia with a loss of the user's own.
     """
 
-    def __init__(self, module: nn.Module, optimizer: torch.optim.Optimizer, loss: LossName | OwnLoss):
+    def __init__(self, module: nn.Module, optimizer: torch.optim.Optimizer, loss: LossName | CustomLoss):
         self._module, self._sophia = module, optimizer if isinstance(optimizer, Sophia) else None
         self._loss = require_named(loss) if self._sophia else None
 

@@ -23,11 +23,3 @@ def _tensor(values: np.ndarray, one: Input, device: str, real: torch.dtype) -> T
     tensor = torch.from_numpy(np.ascontiguousarray(values)).to(device, dtype).permute(one.axes).contiguous()
     moved = one.axes != tuple(range(len(one.axes)))
     return mark_channels(tensor, one.axes.index(len(one.axes) - 1)) if moved else tensor
-
-
-def example(inputs: Mapping[str, Input]) -> dict[str, np.ndarray]:
-    """Return a batch of two that any model takes: zeros, and masks that hide nothing."""
-    return {
-        name: np.ones((2, *one.shape), bool) if one.kind == "mask" else np.zeros((2, *one.shape))
-        for name, one in inputs.items()
-    }

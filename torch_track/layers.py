@@ -8,20 +8,21 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from twotrack.shared.activations import LEAKY_SLOPE, PRELU_ALPHA, Activation
 from twotrack.shared.positions import sinusoids
 
 
-class BatchNorm2d(nn.BatchNorm2d):
+class _BiasedVariance(_BatchNorm):
     """Batch normalisation whose running variance averages the biased batch variance, as in Keras.
 
-    nn.BatchNorm2d normalises with the biased variance but averages the unbiased one, n/(n-1) times
-    as large (n = batch * height * width). Same parameters, buffers and inference as nn.BatchNorm2d.
+    torch normalises with the biased variance but averages the unbiased one, n/(n-1) times as large (n values of a
+    channel in the batch). Same parameters, buffers and inference as torch's own.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise x (batch, channels, height, width)."""
+        """Normalise x (batch, channels, ...)."""
         if not self.training:
             return super().forward(x)
         count = x.numel() // x.shape[1]
@@ -31,6 +32,14 @@ class BatchNorm2d(nn.BatchNorm2d):
             self.num_batches_tracked.add_(1)
             self.running_var.mul_(1 - self.momentum).add_(unbiased, alpha=(count - 1) / count)
         return y
+
+
+class BatchNorm1d(_BiasedVariance, nn.BatchNorm1d):
+    """nn.BatchNorm1d with the running variance of Keras."""
+
+
+class BatchNorm2d(_BiasedVariance, nn.BatchNorm2d):
+    """nn.BatchNorm2d with the running variance of Keras; n is batch * height * width."""
 
 
 class GlobalAveragePooling2d(nn.Module):

@@ -3,6 +3,9 @@
 import copy
 import importlib
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from contextlib import AbstractContextManager, nullcontext
+from functools import reduce
+from operator import add
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,20 +13,23 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from twotrack.shared.chapters.spec import Chapter
-from twotrack.shared.datasets.batches import Batch
 from twotrack.shared.differences.measured import Measured
-from twotrack.shared.inputs import Input, Inputs, by_name, describe
-from twotrack.shared.losses import TARGET_KINDS, LossName, as_targets
+from twotrack.shared.errors import UserError, as_user_error
+from twotrack.shared.inputs import Input, describe, example
 from twotrack.shared.profiles import Switches
-from twotrack.shared.track import Checkpoints, Track, TrackModel, TrackSpec, choose_device
-from twotrack.shared.training import Recipe
-from twotrack.shared.transfer import BASE, HEAD
+from twotrack.shared.track import Checkpoints, Precision, Track, TrackModel, TrackSpec, choose_device
+from twotrack.shared.training import Optimizer
+from twotrack.shared.transfer import BASE, EVERYTHING, HEAD, chosen
+from twotrack.shared.verify.pair import ChapterBuild, CustomLoss, CustomOptimizer, LossSpec, Pair, target_kind
 from twotrack.torch_track import freezing, native, weights
-from twotrack.torch_track.axes import dense_inputs
+from twotrack.torch_track.axes import NO_LAYOUT, Layout, axis_layout
 from twotrack.torch_track.curvature import Curvature
-from twotrack.torch_track.inputs import example, tensors
-from twotrack.torch_track.losses import LOSSES
+from twotrack.torch_track.inputs import tensors
+from twotrack.torch_track.losses import LOSSES, Loss
+from twotrack.torch_track.probe import TorchProbe
+from twotrack.torch_track.structure import tensors_in
+
+DTYPES: dict[Precision, torch.dtype] = {"float32": torch.float32, "float64": torch.float64}
 
 if TYPE_CHECKING:
     from twotrack.shared.export.runtimes import Predict
@@ -44,15 +50,23 @@ class TorchTrack(Track):
     def __init__(self, name: str, device: str):
         self.name, self.device = name, device
 
-    def build(self, chapter: Chapter, config: Any, seed: int, switched: Collection[str] = ()) -> "TorchModel":
-        """Build twotrack.torch_track.models.<slug> on the device, then switch layers."""
+    def build(
+        self, pair: Pair, seed: int, precision: Precision = "float32", switched: Collection[str] = ()
+    ) -> "TorchModel":
+        """Build the pair's torch side on the device, then switch layers."""
         torch.manual_seed(seed)
-        module = importlib.import_module(f"twotrack.torch_track.models.{chapter.slug}").build(config).to(self.device)
+        own = isinstance(pair.torch, ChapterBuild)
+        module = (_chapter_module(pair.torch) if own else _users_module(pair)).to(self.device, DTYPES[precision])
         switches = Switches(switched)
-        switches.apply(native.LAYERS, module.get_submodule(HEAD) if chapter.transfer else module)
-        inputs = describe(chapter.inputs(config))
-        flattened = dense_inputs(module, *tensors(example(inputs), inputs, self.device, torch.float32))
-        return TorchModel(module, flattened, inputs, chapter.loss, self.device, switches)
+        native.switch_layers(module.get_submodule(HEAD) if own and pair.torch.has_base else module, switches)
+        given = tensors(example(pair.inputs), pair.inputs, self.device, DTYPES[precision])
+        with as_user_error(f"the torch model does not take inputs of {pair.shapes}"):
+            layout = axis_layout(module, given)
+        renames = weights.renames(module, pair.rename)
+        model = TorchModel(module, pair.inputs, pair.loss, self.device, DTYPES[precision], switches, layout, renames)
+        if pair.trainable != EVERYTHING:
+            model.freeze(chosen(model.table(), pair.trainable))
+        return model
 
     def checkpoints(self) -> Checkpoints:
         """Return what reads and writes state_dicts."""
@@ -62,9 +76,9 @@ class TorchTrack(Track):
 
     def measurements(self) -> Mapping[str, Callable[[], Measured]]:
         """Return what measures torch's defaults."""
-        from twotrack.torch_track.defaults import MEASUREMENTS
+        from twotrack.torch_track.defaults import DEFAULTS
 
-        return MEASUREMENTS
+        return DEFAULTS.measurements
 
     def exporters(self) -> "Mapping[str, Callable[[Subject, Path], None]]":
         """Return what torch writes."""
@@ -97,78 +111,131 @@ class TorchTrack(Track):
         return torch.cuda.max_memory_allocated() if self.device == "cuda" else None
 
 
+def _chapter_module(build: ChapterBuild) -> nn.Module:
+    return importlib.import_module(f"twotrack.torch_track.models.{build.slug}").build(build.config)
+
+
+def _users_module(pair: Pair) -> nn.Module:
+    with as_user_error("the torch build function failed"):
+        module = pair.torch()
+    if not isinstance(module, nn.Module):
+        raise UserError(f"the torch build function must return an nn.Module, found {type(module).__name__}.")
+    return module
+
+
 class TorchModel(TrackModel):
     """An nn.Module with loss and optimizer."""
+
+    around: Callable[[], AbstractContextManager] = nullcontext
+    """What a forward pass in training runs in; a probe turns functional dropout off here."""
 
     def __init__(
         self,
         module: nn.Module,
-        flattened: weights.Flattened,
         inputs: Mapping[str, Input],
-        loss: LossName,
+        loss: LossSpec,
         device: str,
+        dtype: torch.dtype,
         switches: Switches,
+        layout: Layout = NO_LAYOUT,
+        renames: Mapping[str, str] = weights.NOTHING,
     ):
-        self.module, self._flattened, self._inputs, self._loss, self._device = module, flattened, inputs, loss, device
-        self.switches = switches
+        self.module, self.inputs, self.loss, self.switches = module, inputs, loss, switches
+        self.device, self._dtype, self._layout, self.renames = device, dtype, layout, renames
+
+    def table(self) -> dict[str, weights.Entry]:
+        """Return where every canonical weight lives in the module."""
+        return weights.name_table(self.module, self._layout.dense_inputs, self.renames)
 
     def weights(self) -> dict[str, np.ndarray]:
         """Return copies of all weights, in canonical form."""
-        return weights.weights(self.module, self._flattened)
+        return weights.weights(self.module, self._layout.dense_inputs, self.renames)
 
     def load_weights(self, canonical: Mapping[str, np.ndarray]) -> None:
         """Replace all weights."""
-        weights.load_weights(self.module, self._flattened, canonical)
+        weights.load_weights(self.module, self._layout.dense_inputs, canonical, self.renames)
+
+    def gradients(self) -> dict[str, np.ndarray]:
+        """Return what `backward` has left for every trainable weight, in canonical form."""
+        return weights.gradients(self.module, self._layout.dense_inputs, self.renames)
 
     def trainable_names(self) -> set[str]:
         """Return the names of the weights with gradients."""
-        table = weights.name_table(self.module, self._flattened)
-        return {name for name, entry in table.items() if entry.tensor.requires_grad}
+        return {name for name, entry in self.table().items() if entry.trainable}
 
-    def freeze(self, trained: Set[str]) -> None:
+    def freeze(self, trainable: Set[str]) -> None:
         """Update the weights of these names only."""
-        freezing.freeze(self.module, weights.name_table(self.module, self._flattened), trained)
+        freezing.freeze(self.module, self.table(), trainable)
 
-    def features(self, inputs: Inputs) -> np.ndarray:
+    def features(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the outputs of the base in evaluation mode."""
-        return self._evaluate(self.module.get_submodule(BASE), inputs)
+        (features,) = self._evaluate(self.module.get_submodule(BASE), inputs)
+        return features.cpu().numpy()
 
     def head(self) -> "TorchModel":
         """Return the head, which takes features (batch, features)."""
         head = self.module.get_submodule(HEAD)
-        return TorchModel(head, {}, describe((1,)), self._loss, self._device, self.switches)
+        return TorchModel(head, describe((1,)), self.loss, self.device, self._dtype, self.switches)
 
-    def compile(self, recipe: Recipe, learning_rates: Sequence[float]) -> None:
+    def compile(self, optimizer: Optimizer | CustomOptimizer, learning_rates: Sequence[float]) -> None:
         """Attach the optimizer."""
-        parameters = self.module.parameters()
-        self._optimizer = native.optimizer(recipe.optimizer, learning_rates, parameters, self.switches)
-        self._curvature = Curvature(self.module, self._optimizer, self._loss)
+        self.module.zero_grad(set_to_none=True)
+        if isinstance(optimizer, CustomOptimizer):
+            with as_user_error("the torch optimizer function failed"):
+                self.optimizer = optimizer.torch(self.module.parameters())
+        else:
+            parameters = self.module.parameters()
+            self.optimizer = native.optimizer(optimizer, learning_rates, parameters, self.switches)
+        self._curvature = Curvature(self.module, self.optimizer, self.loss)
 
-    def train_step(self, batch: Batch) -> float:
+    def train_step(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> float:
         """Forward, backward, update."""
-        freezing.train_mode(self.module)
-        inputs = self._tensors(batch.inputs)
-        self._curvature.update_if_due(lambda: [self.module(*inputs)])
-        self._optimizer.zero_grad()
-        loss = LOSSES[self._loss](self.module(*inputs), self._targets(batch.labels))
-        loss.backward()
-        self._optimizer.step()
+        given = self.tensors(inputs)
+        self._curvature.update_if_due(lambda: self.forward(given))
+        loss = self.backward(given, targets)
+        self.optimizer.step()
         return loss.item()
 
-    def predict(self, inputs: Inputs) -> np.ndarray:
-        """Return the outputs in evaluation mode."""
-        return self._evaluate(self.module, inputs)
+    def backward(self, inputs: Sequence[Tensor], targets: Sequence[np.ndarray]) -> Tensor:
+        """Leave the gradients of the loss, in training mode, in the parameters; return the loss."""
+        self.module.zero_grad(set_to_none=True)
+        loss = self.loss_value(inputs, targets)
+        loss.backward()
+        return loss
 
-    def _evaluate(self, module: nn.Module, inputs: Inputs) -> np.ndarray:
+    def loss_value(self, inputs: Sequence[Tensor], targets: Sequence[np.ndarray]) -> Tensor:
+        """Return the sum over the outputs of the loss, in training mode."""
+        loss, pairs = self.made_loss(), zip(self.forward(inputs), targets, strict=True)
+        return reduce(add, (loss(output, self._target(target)) for output, target in pairs))
+
+    def forward(self, inputs: Sequence[Tensor]) -> list[Tensor]:
+        """Return the outputs, channels last, in training mode."""
+        freezing.train_mode(self.module)
+        with self.around():
+            return self._layout.channels_last(tensors_in(self.module(*inputs)))
+
+    def made_loss(self) -> Loss:
+        """Return the loss as a callable."""
+        if isinstance(self.loss, CustomLoss):
+            with as_user_error("the torch loss function failed"):
+                return self.loss.torch()
+        return LOSSES[self.loss]
+
+    def outputs(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        """Return the outputs in evaluation mode."""
+        outputs = self._layout.channels_last(self._evaluate(self.module, inputs))
+        return [output.cpu().numpy() for output in outputs]
+
+    def _evaluate(self, module: nn.Module, inputs: Mapping[str, np.ndarray]) -> list[Tensor]:
         module.eval()
         with torch.inference_mode():
-            return module(*self._tensors(inputs)).cpu().numpy()
+            return tensors_in(module(*self.tensors(inputs)))
 
     def snapshot(self) -> dict[str, Any]:
         """Return the states of module, optimizer and random generators."""
         return {
             "module": copy.deepcopy(self.module.state_dict()),
-            "optimizer": copy.deepcopy(self._optimizer.state_dict()),
+            "optimizer": copy.deepcopy(self.optimizer.state_dict()),
             "cpu": torch.get_rng_state(),
             "cuda": torch.cuda.get_rng_state_all(),
         }
@@ -176,7 +243,7 @@ class TorchModel(TrackModel):
     def restore(self, state: dict[str, Any]) -> None:
         """Put the states back; the snapshot stays good for another time."""
         self.module.load_state_dict(state["module"])
-        self._optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
+        self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
         torch.set_rng_state(state["cpu"])
         torch.cuda.set_rng_state_all(state["cuda"])
 
@@ -184,9 +251,14 @@ class TorchModel(TrackModel):
         """Seed torch's generators, on every device."""
         torch.manual_seed(seed)
 
-    def _tensors(self, inputs: Inputs) -> list[Tensor]:
-        return tensors(by_name(inputs), self._inputs, self._device, torch.float32)
+    def probe(self) -> TorchProbe:
+        """Return what looks at this model beyond its training."""
+        return TorchProbe(self)
 
-    def _targets(self, labels: np.ndarray) -> Tensor:
-        targets = torch.from_numpy(as_targets(self._loss, labels)).to(self._device)
-        return targets.to(torch.int64) if TARGET_KINDS[self._loss] == "classes" else targets
+    def tensors(self, inputs: Mapping[str, np.ndarray]) -> list[Tensor]:
+        """Return inputs as tensors, in the order of the module's forward."""
+        return tensors(inputs, self.inputs, self.device, self._dtype)
+
+    def _target(self, target: np.ndarray) -> Tensor:
+        dtype = torch.int64 if target_kind(self.loss) == "classes" else self._dtype
+        return torch.from_numpy(target).to(self.device, dtype)

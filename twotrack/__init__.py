@@ -1,19 +1,76 @@
-"""Prove that two models, one in Keras 3 and one in PyTorch, are the same model, or name where they differ."""
+"""Prove that two models, one in Keras 3 and one in PyTorch, are the same model, or name where they differ.
 
-from twotrack.shared import __version__
-from twotrack.shared.training import SGD, Adam, AdamW, Constant, OneCycle, RMSprop
-from twotrack.shared.verify.pair import Input, OwnLoss, OwnOptimizer, Pair
+>>> import twotrack
+>>> twotrack.Pair, twotrack.verify  # doctest: +ELLIPSIS
+(<class '...Pair'>, <function verify at ...>)
+
+A name is imported when it is first used, so that `import twotrack` takes no time. No name imports a framework.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from twotrack.api import Comparison, assert_same_model, compare, export, read_run, verify
+    from twotrack.shared import __version__
+    from twotrack.shared.errors import UserError, WorkerDiedError
+    from twotrack.shared.training import (
+        SGD,
+        Adam,
+        AdamW,
+        Constant,
+        Lion,
+        OneCycle,
+        RMSprop,
+        Sophia,
+        WarmUp,
+    )
+    from twotrack.shared.verify.pair import CustomLoss, CustomOptimizer, Input, Pair
 
 __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "Comparison",
     "Constant",
+    "CustomLoss",
+    "CustomOptimizer",
     "Input",
+    "Lion",
     "OneCycle",
-    "OwnLoss",
-    "OwnOptimizer",
     "Pair",
     "RMSprop",
+    "Sophia",
+    "UserError",
+    "WarmUp",
+    "WorkerDiedError",
     "__version__",
+    "assert_same_model",
+    "compare",
+    "export",
+    "read_run",
+    "verify",
 ]
+
+_HOMES = {
+    "twotrack.api": ("Comparison", "assert_same_model", "compare", "export", "read_run", "verify"),
+    "twotrack.shared": ("__version__",),
+    "twotrack.shared.errors": ("UserError", "WorkerDiedError"),
+    "twotrack.shared.training": (
+        "SGD", "Adam", "AdamW", "Constant", "Lion", "OneCycle", "RMSprop", "Sophia", "WarmUp",
+    ),
+    "twotrack.shared.verify.pair": ("CustomLoss", "CustomOptimizer", "Input", "Pair"),
+}  # fmt: skip
+"""The modules that the public names come from."""
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            value = globals()[name] = getattr(importlib.import_module(home), name)
+            return value
+    raise AttributeError(f"module 'twotrack' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

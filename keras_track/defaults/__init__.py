@@ -1,26 +1,26 @@
-"""What Keras does by default: one measurement for every entry of the ledger, under the entry's slug."""
+"""What Keras does by default, a file for each of the ledger's in shared/differences.
 
-import inspect
-from collections.abc import Callable
+For every entry a measurement of its name and, where an aligned run has something else, the function that switches the
+default on again. Importing this package fills the registry.
+"""
 
-from twotrack.keras_track.defaults import (
+from twotrack.keras_track.defaults import (  # noqa: F401 - each registers its functions
+    activations,
+    images,
     initialisation,
     layers,
     loop,
     losses,
+    normalisation,
     optimizers,
     precision,
-    recurrent,
     schedules,
+    sequences,
 )
-from twotrack.shared.differences.measured import Measured
+from twotrack.keras_track.defaults.registry import DEFAULTS, LAYERS, OPTIMIZERS
 
-_MODULES = (layers, recurrent, initialisation, losses, optimizers, schedules, loop, precision)
-
-MEASUREMENTS: dict[str, Callable[[], Measured]] = {
-    name: function
-    for module in _MODULES
-    for name, function in vars(module).items()
-    if inspect.isfunction(function) and function.__module__ == module.__name__ and not name.startswith("_")
-}
-"""By the slug of the ledger's entry, which is the function's name."""
+__all__ = [
+    "DEFAULTS",
+    "LAYERS",
+    "OPTIMIZERS",
+]

@@ -7,6 +7,7 @@ import numpy as np
 from keras import layers, ops
 
 from twotrack.keras_track import weights
+from twotrack.keras_track.defaults.registry import DEFAULTS
 from twotrack.shared import initial_weights
 from twotrack.shared.differences.measured import Measured
 
@@ -40,16 +41,19 @@ def _kernel_and_bias(layer: layers.Layer, *shape: int) -> Measured:
     return Measured(values, std, _std(layer.kernel))
 
 
+@DEFAULTS.measures
 def dense_start() -> Measured:
     """Dense, 512 to 256."""
     return _kernel_and_bias(layers.Dense(256, name="layer"), 512)
 
 
+@DEFAULTS.measures
 def convolution_start() -> Measured:
     """Conv2D, 3 x 3, 32 to 64."""
     return _kernel_and_bias(layers.Conv2D(64, 3, name="layer"), 9, 9, 32)
 
 
+@DEFAULTS.measures
 def embedding_start() -> Measured:
     """Embedding, 1000 rows of 64."""
     layer = layers.Embedding(1000, 64, name="layer")
@@ -59,6 +63,7 @@ def embedding_start() -> Measured:
     return Measured({"std": std}, std, _std(layer.embeddings))
 
 
+@DEFAULTS.measures
 def recurrent_start() -> Measured:
     """LSTM, 16 to 32."""
     layer = layers.LSTM(32, name="layer")
@@ -74,6 +79,7 @@ def recurrent_start() -> Measured:
     return Measured(values, std, _std(cell.kernel))
 
 
+@DEFAULTS.measures
 def attention_start() -> Measured:
     """MultiHeadAttention, 4 heads of 16."""
     layer = layers.MultiHeadAttention(4, 16, name="layer")

@@ -11,10 +11,13 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from twotrack.keras_track.defaults.registry import DEFAULTS
 from twotrack.shared.differences import samples
 from twotrack.shared.differences.measured import Measured
+from twotrack.shared.verify.tolerances import STEP_ERROR
 
 
+@DEFAULTS.measures
 def fit_batches() -> Measured:
     """`fit` on 64 examples."""
     model = keras.Sequential([keras.Input((1,)), layers.Dense(1)])
@@ -26,6 +29,7 @@ def fit_batches() -> Measured:
     return Measured({"batch size": 64 // len(steps), "shuffles": shuffles})
 
 
+@DEFAULTS.measures
 def seeding() -> Measured:
     """Whether keras.utils.set_random_seed calls torch.manual_seed, that of a stand-in for torch."""
     seeds: list[int] = []
@@ -35,6 +39,7 @@ def seeding() -> Measured:
     return Measured({"seeds torch": seeds == [0]})
 
 
+@DEFAULTS.measures
 def early_stopping() -> Measured:
     """EarlyStopping."""
     callback = keras.callbacks.EarlyStopping()
@@ -42,6 +47,7 @@ def early_stopping() -> Measured:
     return Measured({"exists": True} | values)
 
 
+@DEFAULTS.measures
 def pretrained_networks() -> Measured:
     """keras_hub and keras.applications."""
     from keras_hub import models
@@ -62,6 +68,7 @@ def pretrained_networks() -> Measured:
     )
 
 
+@DEFAULTS.measures
 def variables_of_one_path() -> Measured:
     """Second step of two dense layers of one name in one layer, over the first; the loss is their sum."""
     twins = _Twins()
@@ -78,10 +85,10 @@ def variables_of_one_path() -> Measured:
 class _Twins(layers.Layer):
     def __init__(self):
         super().__init__()
-        self.one, self.other = (layers.Dense(1, use_bias=False, name="same") for _ in range(2))
+        self.first, self.second = (layers.Dense(1, use_bias=False, name="same") for _ in range(2))
 
     def call(self, x: Any) -> Any:
-        return self.one(x) + self.other(x)
+        return self.first(x) + self.second(x)
 
 
 def _outputs_as_loss(targets: Any, outputs: Any) -> Any:
@@ -89,9 +96,10 @@ def _outputs_as_loss(targets: Any, outputs: Any) -> Any:
 
 
 def _kernels(twins: _Twins) -> np.ndarray:
-    return np.array([ops.convert_to_numpy(one.kernel)[0, 0] for one in (twins.one, twins.other)], np.float64)
+    return np.array([ops.convert_to_numpy(layer.kernel)[0, 0] for layer in (twins.first, twins.second)], np.float64)
 
 
+@DEFAULTS.measures
 def variable_reads() -> Measured:
     """Error of a step under a loss that is linear in the outputs, on TensorFlow with its optimizer of graphs.
 
@@ -104,7 +112,7 @@ def variable_reads() -> Measured:
         yield from map(_step_error, range(models))
 
     try:
-        default = next((error for error in errors(True, _MODELS) if error > samples.STEP_ERROR), 0.0)
+        default = next((error for error in errors(True, _MODELS) if error > STEP_ERROR), 0.0)
     finally:  # leaves the pass off, as the track has it
         aligned = max(errors(False, 4))
     return Measured({"the step is right": default == 0.0}, default, aligned)

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from twotrack.keras_track import losses
+from twotrack.keras_track.defaults.registry import DEFAULTS
 from twotrack.shared.differences import samples
 from twotrack.shared.differences.measured import Measured
 from twotrack.shared.losses import as_targets
@@ -17,6 +18,7 @@ def _value(loss: keras.losses.Loss, labels: Any, outputs: Any, **options: Any) -
     return float(loss(ops.convert_to_tensor(labels), ops.convert_to_tensor(outputs), **options))
 
 
+@DEFAULTS.measures
 def loss_on_logits() -> Measured:
     """SparseCategoricalCrossentropy, and what a constant added to its inputs does."""
     loss = keras.losses.SparseCategoricalCrossentropy()
@@ -26,6 +28,7 @@ def loss_on_logits() -> Measured:
     return Measured(values, value, _value(losses.build("cross_entropy"), samples.LABELS, samples.LOGITS))
 
 
+@DEFAULTS.measures
 def label_smoothing() -> Measured:
     """Cross-entropy on integer labels; aligned: on one-hot labels with a smoothing of 0.1."""
     smoothed = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)
@@ -35,6 +38,7 @@ def label_smoothing() -> Measured:
     return Measured(values | {"for integer labels": takes}, aligned=_value(smoothed, one_hot, samples.LOGITS))
 
 
+@DEFAULTS.measures
 def class_weights() -> Measured:
     """Cross-entropy with weights 1 and 4, as fit applies class_weight, on an example of each that loses log 2."""
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -43,16 +47,18 @@ def class_weights() -> Measured:
     return Measured({"weights 1 and 4, losses over log 2": mean / np.log(2)}, mean)
 
 
+@DEFAULTS.measures
 def saturated_bce() -> Measured:
     """BinaryCrossentropy where the probability of the true class is 0; aligned: on a logit of -50."""
-    one, zero = np.ones((1, 1), np.float32), np.zeros((1, 1), np.float32)
-    loss = _value(keras.losses.BinaryCrossentropy(), one, zero)
-    return Measured({"largest loss": loss}, loss, _value(losses.build("binary_cross_entropy"), one, zero - 50))
+    label, zero = np.ones((1, 1), np.float32), np.zeros((1, 1), np.float32)
+    loss = _value(keras.losses.BinaryCrossentropy(), label, zero)
+    return Measured({"largest loss": loss}, loss, _value(losses.build("binary_cross_entropy"), label, zero - 50))
 
 
+@DEFAULTS.measures
 def kl_divergence() -> Measured:
     """KLDivergence on (4, 3)."""
-    p, q = (_softmax(one) for one in (samples.LOGITS, samples.LOGITS[:, ::-1]))
+    p, q = (_softmax(logits) for logits in (samples.LOGITS, samples.LOGITS[:, ::-1]))
     mean = _value(keras.losses.KLDivergence(), p, q)
     return Measured({"the sum over (4, 3) is divided by": float((p * np.log(p / q)).sum() / mean)}, mean)
 
@@ -61,6 +67,7 @@ def _softmax(x: np.ndarray) -> np.ndarray:
     return np.exp(x) / np.exp(x).sum(-1, keepdims=True)
 
 
+@DEFAULTS.measures
 def squared_error_shapes() -> Measured:
     """MeanSquaredError of (4, 1) that equal (4,); aligned: labels as the harness shapes them."""
     labels, outputs = np.arange(4), np.arange(4, dtype=np.float32)[:, None]
@@ -69,6 +76,7 @@ def squared_error_shapes() -> Measured:
     return Measured({"loss of outputs that are right": loss}, loss, aligned)
 
 
+@DEFAULTS.measures
 def auc() -> Measured:
     """The metric AUC; aligned: scikit-learn's, as of both tracks' logits."""
     from sklearn.metrics import roc_auc_score

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from math import sqrt
-from typing import Any
 
 import keras
 import numpy as np
@@ -10,6 +9,8 @@ from keras import layers, ops
 from keras import optimizers as optim
 
 from twotrack.keras_track import optimizers
+from twotrack.keras_track.defaults.common import layers_of, to_numpy
+from twotrack.keras_track.defaults.registry import DEFAULTS, OPTIMIZERS
 from twotrack.shared import training
 from twotrack.shared.differences import samples
 from twotrack.shared.differences.measured import Measured
@@ -32,11 +33,7 @@ def _run_shared(spec: training.Optimizer, gradients: np.ndarray, rates: list[flo
 def _steps(optimizer: optim.Optimizer, variable: keras.Variable, gradients: Iterable[np.ndarray]) -> np.ndarray:
     for gradient in gradients:
         optimizer.apply([ops.convert_to_tensor(np.array(gradient))], [variable])
-    return _array(variable)
-
-
-def _array(tensor: Any) -> np.ndarray:
-    return np.array(ops.convert_to_numpy(tensor))
+    return to_numpy(variable)
 
 
 def _rate(optimizer: optim.Optimizer) -> float:
@@ -48,18 +45,21 @@ def _moved(after: np.ndarray) -> float:
     return float(samples.WEIGHTS[0] - after[0])
 
 
+@DEFAULTS.measures
 def learning_rate() -> Measured:
     """SGD, Adam and AdamW; one step of SGD."""
     values = {make.__name__: _rate(make()) for make in (optim.SGD, optim.Adam, optim.AdamW)}
     return Measured(values, _run(optim.SGD(), _ONE), _run_shared(training.SGD(0.01), _ONE))
 
 
+@DEFAULTS.measures
 def momentum() -> Measured:
     """SGD and RMSprop."""
     values = {make.__name__: make().momentum for make in (optim.SGD, optim.RMSprop)}
     return Measured(values, _run(optim.SGD(0.01), samples.GRADIENTS))
 
 
+@DEFAULTS.measures
 def adam_epsilon() -> Measured:
     """Adam with gradients near 1e-7."""
     gradients = samples.GRADIENTS * np.float32(1e-7)
@@ -67,6 +67,7 @@ def adam_epsilon() -> Measured:
     return Measured({"epsilon": optim.Adam().epsilon}, _run(optim.Adam(), gradients), aligned)
 
 
+@DEFAULTS.measures
 def adam_epsilon_place() -> Measured:
     """Adam with an epsilon of 1e-7: its first step for a gradient as large, and 20 steps."""
     tiny, gradients = _ONE * np.float32(1e-7), samples.GRADIENTS * np.float32(1e-7)
@@ -75,6 +76,7 @@ def adam_epsilon_place() -> Measured:
     return Measured({"step over rate at g = epsilon": step}, _run(optim.Adam(1e-3, epsilon=1e-7), gradients), aligned)
 
 
+@DEFAULTS.measures
 def rmsprop_epsilon() -> Measured:
     """RMSprop's epsilon, and whether a root is taken of it: then a gradient of 1e-7 hardly moves."""
     gradients = samples.GRADIENTS * np.float32(1e-4)
@@ -83,6 +85,7 @@ def rmsprop_epsilon() -> Measured:
     return Measured(values, _run(optim.RMSprop(1e-3), gradients), _run_shared(training.RMSprop(1e-3), gradients))
 
 
+@DEFAULTS.measures
 def rmsprop_defaults() -> Measured:
     """RMSprop's learning rate and rho."""
     optimizer = optim.RMSprop()
@@ -91,6 +94,7 @@ def rmsprop_defaults() -> Measured:
     return Measured(values, _run(optimizer, samples.GRADIENTS), aligned)
 
 
+@DEFAULTS.measures
 def adagrad_defaults() -> Measured:
     """Adagrad's learning rate, start and epsilon."""
     made = optim.Adagrad()
@@ -104,6 +108,7 @@ def adagrad_defaults() -> Measured:
     return Measured(values | {"inside the root": tiny < 0.1}, _run(made, samples.GRADIENTS))
 
 
+@DEFAULTS.measures
 def adadelta_defaults() -> Measured:
     """Adadelta's learning rate, rho and epsilon."""
     made = optim.Adadelta()
@@ -111,24 +116,28 @@ def adadelta_defaults() -> Measured:
     return Measured(values, _run(made, samples.GRADIENTS))
 
 
+@DEFAULTS.measures
 def adamax_and_nadam() -> Measured:
     """Learning rates of Adamax and Nadam."""
     values = {make.__name__: _rate(make()) for make in (optim.Adamax, optim.Nadam)}
     return Measured(values, [_run(make(), samples.GRADIENTS) for make in (optim.Adamax, optim.Nadam)])
 
 
+@DEFAULTS.measures
 def nadam_schedule() -> Measured:
     """Nadam at one learning rate: 20 steps, and the first for a gradient of 1."""
     step = _moved(_run(optim.Nadam(1e-3), _ONE)) / 1e-3
     return Measured({"first step over rate": step}, _run(optim.Nadam(1e-3), samples.GRADIENTS))
 
 
+@DEFAULTS.measures
 def muon_decay() -> Measured:
     """Muon's weight decay."""
     made = optim.Muon()
     return Measured({"weight decay": made.weight_decay, "learning rate": _rate(made)})
 
 
+@DEFAULTS.measures
 def lion() -> Measured:
     """Lion's hyperparameters."""
     made = optim.Lion()
@@ -136,12 +145,14 @@ def lion() -> Measured:
     return Measured(values, aligned=_run_shared(training.Lion(1e-3, weight_decay=0.1), samples.GRADIENTS))
 
 
+@DEFAULTS.measures
 def sophia() -> Measured:
     """Keras has none; the aligned profile has its own, here without estimates."""
     aligned = _run_shared(training.Sophia(1e-3), samples.GRADIENTS)
     return Measured({"exists": any("sophia" in name.lower() for name in dir(optim))}, aligned=aligned)
 
 
+@DEFAULTS.measures
 def weight_decay() -> Measured:
     """What a decay of 0.1 takes from a weight without a gradient, over rate * decay * weight."""
     makes = {"Adam": optim.Adam, "RMSprop": optim.RMSprop, "AdamW": optim.AdamW}
@@ -150,12 +161,14 @@ def weight_decay() -> Measured:
     return Measured(values, default, _run_shared(training.Adam(1e-3, weight_decay=0.1), samples.GRADIENTS))
 
 
+@DEFAULTS.measures
 def weight_decay_size() -> Measured:
     """AdamW's decay."""
     aligned = _run_shared(training.AdamW(1e-3, weight_decay=0.01), samples.GRADIENTS)
     return Measured({"AdamW": optim.AdamW().weight_decay}, _run(optim.AdamW(), samples.GRADIENTS), aligned)
 
 
+@DEFAULTS.measures
 def decay_exclusion() -> Measured:
     """Which weights of a layer called norm, all without a gradient, decay."""
     return Measured(
@@ -175,9 +188,10 @@ def _decayed(excluded: Sequence[str]) -> set[str]:
     optimizer.exclude_from_weight_decay(var_names=list(excluded))
     optimizer.build(layer.trainable_variables)
     optimizer.apply([ops.zeros((2,)), ops.zeros((2,))], layer.trainable_variables)
-    return {one.name for one in layer.trainable_variables if (_array(one) < 1).all()}
+    return {variable.name for variable in layer.trainable_variables if (to_numpy(variable) < 1).all()}
 
 
+@DEFAULTS.measures
 def momentum_under_schedule() -> Measured:
     """SGD with momentum 0.9: the first step at a tenth of the rate, without a gradient, over the step before."""
     rates, gradients = [0.1] * 5 + [0.01], np.array([np.ones(3)] * 5 + [np.zeros(3)], np.float32)
@@ -193,9 +207,10 @@ def _scheduled(rates: list[float], gradients: np.ndarray) -> np.ndarray:
     for rate, gradient in zip(rates, gradients, strict=False):
         optimizer.learning_rate = rate
         _steps(optimizer, variable, [gradient])
-    return _array(variable)
+    return to_numpy(variable)
 
 
+@DEFAULTS.measures
 def sparse_embedding_gradients() -> Measured:
     """Adam's first step of a row that was looked up twice, over the learning rate; TensorFlow alone lists both."""
     import tensorflow
@@ -205,12 +220,22 @@ def sparse_embedding_gradients() -> Measured:
         optimizer.build([table])
         twice = tensorflow.IndexedSlices(tensorflow.ones((2, 1)), tensorflow.constant([0, 0]), (3, 1))
         optimizer.apply([twice], [table])
-        return float((1 - _array(table)[0, 0]) / 1e-3)
+        return float((1 - to_numpy(table)[0, 0]) / 1e-3)
 
     default = step(optim.Adam(1e-3))
     return Measured({"first step over rate": default}, default, step(optimizers.build(training.Adam(1e-3), [1e-3])))
 
 
+@OPTIMIZERS.switches(sparse_embedding_gradients)
+def switch_sparse_embedding_gradients(optimizer: keras.optimizers.Optimizer, model: keras.Model) -> bool:
+    """Let the optimizer see an embedding's gradients as TensorFlow lists them, and not made dense."""
+    if not layers_of(model, layers.Embedding) or "apply" not in vars(optimizer):
+        return False
+    del optimizer.apply  # that of keras_track/optimizers.py; the class has Keras' own
+    return True
+
+
+@DEFAULTS.measures
 def clipping() -> Measured:
     """Joint norm of two gradients of norm 1 after clipnorm=1; aligned: after global_clipnorm=1."""
     each, together = _clipped(clipnorm=1.0), _clipped(global_clipnorm=1.0)
@@ -222,4 +247,4 @@ def _clipped(**options: float) -> float:
     optimizer = optim.SGD(1.0, **options)
     optimizer.build(variables)
     optimizer.apply([ops.ones((1,)), ops.ones((1,))], variables)
-    return sqrt(sum(float(_array(variable)[0]) ** 2 for variable in variables))
+    return sqrt(sum(float(to_numpy(variable)[0]) ** 2 for variable in variables))

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from twotrack.keras_track.defaults.registry import DEFAULTS
 from twotrack.keras_track.precision import set_precision
 from twotrack.shared.differences import samples
 from twotrack.shared.differences.measured import Measured
@@ -32,6 +33,7 @@ def _wide(array: np.ndarray) -> np.ndarray:
     return array.astype(np.float64) / 3
 
 
+@DEFAULTS.measures
 def float64_policy() -> Measured:
     """Type of a layer after keras.config.set_floatx("float64") alone."""
     keras.config.set_floatx("float64")
@@ -42,6 +44,7 @@ def float64_policy() -> Measured:
     return Measured({"a new layer": dtype})
 
 
+@DEFAULTS.measures
 def float64_promotion() -> Measured:
     """Type of float64 with float64; a product of such matrices."""
     left, right = (_wide(samples.SCORES[start : start + 16].reshape(4, 4)) for start in (0, 16))
@@ -53,6 +56,7 @@ def _product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return np.array(ops.convert_to_numpy(ops.matmul(ops.convert_to_tensor(left), ops.convert_to_tensor(right))))
 
 
+@DEFAULTS.measures
 def float64_cast() -> Measured:
     """0.999 as float64, by the cast that Keras on TensorFlow uses."""
     import tensorflow
@@ -61,6 +65,7 @@ def float64_cast() -> Measured:
     return Measured({"0.999 is exact": default == 0.999}, default, aligned)
 
 
+@DEFAULTS.measures
 def float64_leaky_relu() -> Measured:
     """Leaky ReLU with slope 0.3 of -1 in float64, on TensorFlow."""
     x = ops.convert_to_tensor(np.array([-1.0]))
@@ -68,6 +73,7 @@ def float64_leaky_relu() -> Measured:
     return Measured({"slope 0.3 is exact": default == -0.3}, default, aligned)
 
 
+@DEFAULTS.measures
 def float64_attention() -> Measured:
     """Attention of (1, 4, 4) on itself in float64, by the function that Keras on JAX uses."""
     import jax

@@ -8,6 +8,7 @@ from keras import layers, ops
 from keras.optimizers import SGD, schedules
 
 from twotrack.keras_track import optimizers
+from twotrack.keras_track.defaults.registry import DEFAULTS
 from twotrack.shared import training
 from twotrack.shared.differences.measured import Measured
 
@@ -16,12 +17,14 @@ def _float(tensor: object) -> float:
     return float(ops.convert_to_numpy(tensor))
 
 
+@DEFAULTS.measures
 def cosine_end() -> Measured:
     """CosineDecay over 10 steps, at step 15."""
     rate = _float(schedules.CosineDecay(1.0, 10)(15))
     return Measured({"rate at step 15 of 10": rate}, rate)
 
 
+@DEFAULTS.measures
 def schedule_steps() -> Measured:
     """Whether a step of the optimizer moves the schedule; aligned: the rates that three steps used."""
     optimizer = SGD(schedules.ExponentialDecay(1.0, decay_steps=1, decay_rate=0.5))
@@ -41,6 +44,7 @@ def _used(optimizer: keras.optimizers.Optimizer, steps: int) -> list[float]:
     return [before - after for before, after in pairwise(path)]
 
 
+@DEFAULTS.measures
 def plateau() -> Measured:
     """ReduceLROnPlateau with patience 2: steps without improvement up to the fall; what counts as improvement."""
     callback = _plateau(patience=2)

@@ -1,11 +1,11 @@
 """Files that are made once and kept in the user's cache folder, each beside its SHA-256."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 from platformdirs import user_cache_path
 
+from twotrack.shared import atomic
 from twotrack.shared.datasets.files import sha256_of
 from twotrack.shared.errors import UserError
 
@@ -19,18 +19,16 @@ def cached(name: str, make: Callable[[Path], None]) -> Path:
     checksum = file.with_name(f"{name}.sha256")
     if file.is_file() and checksum.is_file() and checksum.read_text() == sha256_of(file):
         return file
-    partial = file.with_name(f".{os.getpid()}.partial.{name}")  # ends as the file does, which says what it holds
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        make(partial)
-        digest = sha256_of(partial)
-        partial.replace(file)
-        checksum.write_text(digest)
+        atomic.remove_abandoned(file.parent)
+        with atomic.written(file) as made:
+            make(made)
+            digest = sha256_of(made)
+        atomic.write(checksum, digest)
     except OSError as error:
         raise UserError(
             f"cannot write the cache {file.parent} ({error.strerror}); make it writable, or name another one "
             "with the environment variable XDG_CACHE_HOME."
         ) from error
-    finally:
-        partial.unlink(missing_ok=True)
     return file

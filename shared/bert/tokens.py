@@ -1,6 +1,5 @@
 """Texts to WordPiece token ids by a BERT folder's own tokenizer: one for both tracks."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -10,7 +9,9 @@ import numpy as np
 
 from twotrack.shared.bert import DEFAULT, INSTALL, LENGTH
 from twotrack.shared.datasets import texts
+from twotrack.shared.datasets.preparation import Preparation, shortened
 from twotrack.shared.errors import UserError
+from twotrack.shared.inputs import ONLY, Inputs
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -21,21 +22,25 @@ PAD, START, END, UNKNOWN = "[PAD]", "[CLS]", "[SEP]", "[UNK]"
 
 
 @dataclass(frozen=True)
-class Tokenise:
+class Tokenise(Preparation):
     """Stored texts (batch,) to model inputs: token_ids (batch, length) int32 and padding_mask (batch, length) bool."""
 
     weights: str = DEFAULT
     """What `--weights` names: the vocabulary is that of the encoder."""
     length: int = LENGTH
 
-    def __call__(self, stored: Iterable[str]) -> dict[str, np.ndarray]:
+    def __call__(self, inputs: Inputs) -> dict[str, np.ndarray]:
         """Return [CLS] text [SEP], cut at the end or padded; the mask is True on these, False on padding."""
-        found = _tokenizer(self.weights, self.length).encode_batch([texts.plain(text) for text in stored])
+        found = _tokenizer(self.weights, self.length).encode_batch([texts.plain(text) for text in inputs[ONLY]])
         shape = (len(found), self.length)
         return {
             "token_ids": np.array([one.ids for one in found], np.int32).reshape(shape),
             "padding_mask": np.array([one.attention_mask for one in found], bool).reshape(shape),
         }
+
+    def show(self, example: Inputs) -> dict[str, str]:
+        """Return the text as a reader sees it."""
+        return {"text": shortened(texts.plain(example[ONLY]))}
 
 
 @lru_cache

@@ -1,6 +1,5 @@
 """shop_transfer: an image network that was trained on ImageNet learns shop products, or anyone's photos."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -14,6 +13,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from twotrack.shared.backbones.spec import Backbone
+    from twotrack.shared.datasets.augment import Augment
+    from twotrack.shared.datasets.pictures import Prepare
     from twotrack.shared.datasets.spec import Dataset
 
 
@@ -45,14 +46,14 @@ def _weights(config: Config) -> "dict[str, np.ndarray]":
     return backbone(config).weights()
 
 
-def _prepare(config: Config) -> "Callable[[np.ndarray], np.ndarray]":
+def _prepare(config: Config) -> "Prepare":
     from twotrack.shared.datasets.pictures import Prepare
 
     normalisation = backbone(config).normalisation
     return Prepare(normalisation.mean, normalisation.scale, config.size)
 
 
-def _augment() -> "Callable[[np.ndarray, np.random.Generator], np.ndarray]":
+def _augment() -> "Augment":
     from twotrack.shared.datasets.augment import Augment
 
     return Augment()
@@ -100,5 +101,6 @@ CHAPTER = Chapter(
         extra="vision",
     ),
     verify_examples=320,
+    cheap={"size": "32"},
     predict_batch=50,
 )

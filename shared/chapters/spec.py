@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 from annotated_types import Gt
 
-from twotrack.shared.errors import UserError, unknown
+from twotrack.shared.errors import UserError, first_error, unknown
 from twotrack.shared.inputs import InputShape
 from twotrack.shared.losses import LossName
 from twotrack.shared.training import OPTIMIZERS, Optimizer, Recipe
@@ -61,6 +61,11 @@ class Chapter:
     """Where pretrained weights come from; None if all weights are drawn."""
     verify_examples: int = 1280
     """Trained on per seed where `twotrack verify` compares scores: few where a step takes long."""
+    attention: "Callable[[Mapping[str, np.ndarray], Any, Inputs], np.ndarray] | None" = None
+    """From canonical weights, config and model inputs to what each head weighs with, computed by hand:
+    (examples, blocks, heads, queries, keys). None if there is nothing to draw in a report."""
+    cheap: Mapping[str, str] = field(default_factory=dict)
+    """Settings with which a large network, every layer of it, predicts the test split in seconds."""
     predict_batch: int = 250
     """Examples predicted at once: few enough that this does not set the peak of memory."""
 
@@ -182,4 +187,4 @@ def _parse(what: str, text: str, hint: Any) -> Any:
     try:
         return TypeAdapter(hint).validate_strings(text)
     except ValidationError as error:
-        raise UserError(f"{what}: {error.errors()[0]['msg'].lower()}; found '{text}'.") from error
+        raise UserError(f"{what}: {first_error(error)}.") from error

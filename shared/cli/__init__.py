@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import warnings
 from typing import TYPE_CHECKING
 
 import typer
@@ -28,7 +29,7 @@ from twotrack.shared.cli import (
     serve,
     verify,
 )
-from twotrack.shared.cli.console import print_error
+from twotrack.shared.cli.console import print_error, show_warning
 from twotrack.shared.errors import UserError, WorkerDiedError
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ def main(pool: "WorkerPool | None" = None) -> None:
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leaves every block, so workers are stopped
     try:
-        with options.lending(pool):
+        with warnings.catch_warnings(), options.lending(pool):
+            warnings.showwarning = show_warning
             app()
     except UserError as error:
         print_error(str(error))

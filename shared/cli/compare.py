@@ -45,6 +45,7 @@ def compare(
     """Train a chapter on several tracks, on the same batches, and write a report.
 
     Of a comparison that is continued, CHAPTER and options are known; those given again must be the same.
+    Exit code 1 if a track fails, if --verify finds a difference, or if --exact leaves more than rounding.
     """
     from twotrack.shared.cli.console import print_json
     from twotrack.shared.cli.training import comparison_folder, exit_code, train_comparison
@@ -60,6 +61,7 @@ def compare(
     outcome, runs = train_comparison(request, folder, resume is not None, logs, options.lent_pool())
     if not runs:
         raise WorkerDiedError("no track finished, so there is nothing to report.")
+    from twotrack.shared.harness.agreement import agreements
     from twotrack.shared.report import write_report
     from twotrack.shared.report.ladder import FILE, write_ladder
     from twotrack.shared.report.tables import comparison_json, comparison_text, reference_scores
@@ -73,7 +75,8 @@ def compare(
     else:
         print(comparison_text(runs, references))
         print(f"report: {page}")
-    raise typer.Exit(1 if climbed and not climbed.passed else exit_code(outcome))
+    failed = (climbed and not climbed.passed) or not all(pair.within for pair in agreements(runs))
+    raise typer.Exit(1 if failed else exit_code(outcome))
 
 
 def _climb(request: "Request") -> "LadderRecord":
@@ -81,9 +84,9 @@ def _climb(request: "Request") -> "LadderRecord":
     from twotrack.shared.cli.console import print_error, stderr
     from twotrack.shared.cli.verify import climb
     from twotrack.shared.report.ladder import ladder_record, ladder_text
-    from twotrack.shared.verify.ladder import Subject
+    from twotrack.shared.verify.request import VerifyRequest
 
-    subject = Subject(request.chapter, request.settings, request.recipe)
+    subject = VerifyRequest(name=request.chapter, settings=dict(request.settings), recipe=request.recipe)
     results = climb(subject, request.tracks)
     found = ladder_record(subject, results)
     if found.passed:

@@ -2,13 +2,14 @@
 
 import json
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
 
-from twotrack.shared import profiles
+from twotrack.shared.tested_versions import UntestedVersionWarning
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +28,21 @@ stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 def print_error(message: str) -> None:
     """Print an error on stderr."""
     stderr.print(f"error: {message}", markup=False)
+
+
+def show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Print a warning on stderr, one of twotrack's own without the line of code that it came from."""
+    if issubclass(category, UntestedVersionWarning):
+        stderr.print(f"warning: {message}", markup=False)
+    else:
+        stderr.print(warnings.formatwarning(message, category, filename, lineno, line), markup=False, end="")
 
 
 def print_json(content: object) -> None:
@@ -100,8 +116,10 @@ def _plain_line(job: "Job", progress: "Progress") -> None:
 
 
 def _title(job: "Job") -> str:
+    from twotrack.shared.profiles import describe  # imports the ledger, which `list` does not need
+
     title = f"{job.track} seed {job.seed}"
-    return f"{title}, {profiles.describe(job.switched)}" if job.switched else title
+    return f"{title}, {describe(job.switched)}" if job.switched else title
 
 
 def _epoch_text(figures: Mapping[str, Any]) -> str:

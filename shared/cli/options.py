@@ -34,6 +34,13 @@ Settings = Annotated[
 ]
 Epochs = Annotated[int | None, typer.Option(help="Train this many epochs instead of the recipe's.")]
 Examples = Annotated[int | None, typer.Option(help="Train on the first so many examples only, for a quick try.")]
+Exact = Annotated[
+    bool,
+    typer.Option(
+        "--exact",
+        help="Compute in float64 and drop nothing out: what is left between tracks is rounding. Takes longer.",
+    ),
+]
 Device = Annotated[str, typer.Option(help="auto (a GPU if there is one), cpu or cuda.")]
 Source = Annotated[
     str, typer.Option(help="embedded, tfds, or tfds:NAME for another data set of the same form, e.g. tfds:kmnist.")
@@ -80,6 +87,7 @@ class Training:
     weights: Weights = None
     epochs: Epochs = None
     examples: Examples = None
+    exact: Exact = False
 
 
 @dataclass(frozen=True)
@@ -172,6 +180,7 @@ def request(
         start,
         defaults.profile,
         defaults.own_start,
+        training.exact,
     )
 
 
@@ -244,22 +253,22 @@ def chapter_settings(chapter: str, settings: list[str] | None, weights: str | No
     return found
 
 
-_lent: "ContextVar[WorkerPool | None]" = ContextVar("lent", default=None)
+_LENT: "ContextVar[WorkerPool | None]" = ContextVar("lent workers", default=None)
 
 
 @contextmanager
 def lending(pool: "WorkerPool | None") -> Iterator[None]:
-    """Lend workers to the commands that run inside the block."""
-    token = _lent.set(pool)
+    """Lend workers to the command that runs inside the block."""
+    token = _LENT.set(pool)
     try:
         yield
     finally:
-        _lent.reset(token)
+        _LENT.reset(token)
 
 
 def lent_pool() -> "WorkerPool | None":
-    """Return the workers that are lent to this command; None if it starts its own."""
-    return _lent.get()
+    """Return the workers that whoever runs this command in a process of theirs lends it; None if it starts its own."""
+    return _LENT.get()
 
 
 def installed_tracks() -> tuple[str, ...]:

@@ -8,7 +8,8 @@ import typer
 from twotrack.shared.cli import options
 
 if TYPE_CHECKING:
-    from twotrack.shared.verify.ladder import Subject, TrackResult
+    from twotrack.shared.verify.ladder import TrackResult
+    from twotrack.shared.verify.request import VerifyRequest
 
 
 def verify(
@@ -32,9 +33,9 @@ def verify(
     """
     from twotrack.shared.cli.console import print_json
     from twotrack.shared.report.ladder import ladder_record, ladder_text
-    from twotrack.shared.verify import ladder
+    from twotrack.shared.verify.request import VerifyRequest
 
-    asked = ladder.Subject(subject, _settings(subject, settings, weights), recipe, until)
+    asked = VerifyRequest(name=subject, settings=_settings(subject, settings, weights), recipe=recipe, until=until)
     chosen = options.installed_tracks() if tracks == options.ALL else options.parse_tracks(tracks)
     results = climb(asked, chosen)
     if json:
@@ -44,7 +45,7 @@ def verify(
     raise typer.Exit(0 if all(result.passed for result in results) else 1)
 
 
-def climb(subject: "Subject", tracks: Sequence[str]) -> "list[TrackResult]":
+def climb(subject: "VerifyRequest", tracks: Sequence[str]) -> "list[TrackResult]":
     """Check the request, then climb the ladder while showing what every track is doing."""
     from twotrack.shared.cli.console import track_phases
     from twotrack.shared.verify import ladder

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from twotrack.shared.inputs import ONLY, Inputs
+
 LUMA = tuple(np.float32(share) for share in (0.299, 0.587, 0.114))
 """Shares of the channels in grey (ITU-R BT.601)."""
 ASPECTS = (3 / 4, 4 / 3)
@@ -29,9 +31,12 @@ class Augment:
     jitter: float = 0.2
     """Each of the three factors is drawn from 1 - jitter to 1 + jitter; 0 for none."""
 
-    def __call__(self, inputs: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    def __call__(self, inputs: Inputs, generator: np.random.Generator) -> dict[str, np.ndarray]:
+        """Return what `change` makes of the only input."""
+        return {ONLY: self.change(inputs[ONLY], generator)}
+
+    def change(self, pictures: np.ndarray, generator: np.random.Generator) -> np.ndarray:
         """Return other pictures; the same ones for a generator in the same state."""
-        pictures = inputs
         if self.crop < 1:
             pictures = crop(pictures, *draw_boxes(pictures.shape[:3], self.crop, generator))
         if self.flip:

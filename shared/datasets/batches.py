@@ -4,8 +4,9 @@ Whole batches are gathered from the in-memory arrays by index. On 2 cores of an 
 epoch of 429 batches costs about 0.04 s this way, hashing included (python -m tests.benchmarks.feeding).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 from zlib import crc32
 
 import numpy as np
@@ -13,14 +14,26 @@ import xxhash
 
 from twotrack.shared.datasets.spec import Dataset, Split, update
 from twotrack.shared.inputs import Inputs
+from twotrack.shared.losses import LossName, as_targets
 
 
 @dataclass(frozen=True)
 class Batch:
-    """One batch of prepared model inputs (batch, ...), channels last, and labels (batch,) int32."""
+    """One batch of prepared model inputs (batch, ...) by name, channels last, and a target for each output."""
 
-    inputs: Inputs
-    labels: np.ndarray
+    inputs: Mapping[str, np.ndarray]
+    targets: Sequence[np.ndarray]
+    """In the form that the loss takes them; see shared/losses.py."""
+
+
+class Batches(Protocol):
+    """What a stage of training is fed with."""
+
+    def __len__(self) -> int:
+        """Return the batches in an epoch."""
+
+    def epoch(self, epoch: int, digest: xxhash.xxh3_128 | None = None) -> Iterator[Batch]:
+        """Yield the batches of one epoch (0-based); add the bytes of each to `digest`."""
 
 
 class TrainingBatches:
@@ -29,8 +42,8 @@ class TrainingBatches:
     Whole batches only, so that compiled training steps see one shape.
     """
 
-    def __init__(self, dataset: Dataset, split: Split, batch_size: int, seed: int):
-        self._dataset, self._split = dataset, split
+    def __init__(self, dataset: Dataset, split: Split, batch_size: int, seed: int, loss: LossName):
+        self._dataset, self._split, self._loss = dataset, split, loss
         self._batch_size, self._seed = batch_size, seed
 
     def __len__(self) -> int:
@@ -42,10 +55,10 @@ class TrainingBatches:
         order = np.random.default_rng([self._seed, epoch]).permutation(len(self._split))
         for number in range(len(self)):
             stored = self._split.take(order[number * self._batch_size : (number + 1) * self._batch_size])
-            batch = Batch(self._dataset.prepare(self._augmented(stored.inputs, epoch, number)), stored.labels)
+            inputs = self._dataset.prepare(self._augmented(stored.inputs, epoch, number))
             if digest:
-                update(digest, batch.inputs if stored.seen is None else stored.seen, batch.labels)
-            yield batch
+                update(digest, inputs if stored.seen is None else stored.seen, stored.labels)
+            yield Batch(inputs, [as_targets(self._loss, stored.labels)])
 
     def _augmented(self, inputs: Inputs, epoch: int, number: int) -> Inputs:
         if self._dataset.augment is None:

@@ -8,7 +8,7 @@ from typing import TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from twotrack.shared.errors import UserError
+from twotrack.shared.errors import UserError, first_error
 
 Row = TypeVar("Row", bound=BaseModel)
 REMEDY = "correct the file and run the command again"
@@ -89,7 +89,7 @@ def _row(values: dict[str, str], place: str, model: type[Row]) -> Row:
     try:
         return model.model_validate_strings(values)
     except ValidationError as error:
-        column = str(error.errors()[0]["loc"][0])
+        column = first_error(error).where.partition(".")[0]
         found = _listed([values[column]])
         raise UserError(
             f"{place}, column '{column}': expected {_expected(model, column)}, found {found}; {REMEDY}."

@@ -51,6 +51,10 @@ class Known(BaseModel):
         return "0" if missing and info.data.get("tenure") == 0 else value
 
 
+WHOLE_NUMBERS = tuple(name for name, field in Known.model_fields.items() if field.annotation is int)
+"""Columns that hold them."""
+
+
 class Customer(Known):
     """A row of the table, with the label."""
 

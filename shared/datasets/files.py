@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import os
 import stat
 import zipfile
 import zlib
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from twotrack.shared import atomic
 from twotrack.shared.errors import UserError
 
 EMBEDDED_FOLDER = Path(__file__).parent / "embedded"
@@ -115,12 +115,7 @@ def sha256_of(file: Path) -> str:
 def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> str:
     """Write a compressed archive that appears whole or not at all; return its SHA-256."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as stream:
+    with atomic.written(path) as made:
+        with made.open("wb") as stream:
             np.savez_compressed(stream, **arrays)
-        digest = sha256_of(partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    return digest
+        return sha256_of(made)

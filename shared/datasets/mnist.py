@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from twotrack.shared.datasets.files import EMBEDDED_FOLDER, DataFile, Source
+from twotrack.shared.datasets.pictures import Grey
 from twotrack.shared.datasets.spec import Dataset, Examples, Split
+from twotrack.shared.inputs import ONLY
 
 if TYPE_CHECKING:
     from twotrack.shared.datasets.files import CachedFile
@@ -32,16 +34,8 @@ CLASS_NAMES = tuple("0123456789")
 IMAGE_SHAPE = (28, 28)
 VALIDATION_SHARE = 1 / 12
 
-# Of the training pixels scaled to 0..1, rounded as everywhere in the literature.
-PIXEL_MEAN, PIXEL_STD = 0.1307, 0.3081
-
-
-def normalise(images: np.ndarray) -> np.ndarray:
-    """Turn uint8 (batch, height, width) into float32 (batch, height, width, channel 1), standardised."""
-    scaled = images.astype(np.float32)
-    scaled *= np.float32(1 / (255 * PIXEL_STD))
-    scaled -= np.float32(PIXEL_MEAN / PIXEL_STD)
-    return scaled[..., np.newaxis]
+NORMALISE = Grey(mean=0.1307, std=0.3081)
+"""Mean and deviation of the training pixels scaled to 0..1, rounded as everywhere in the literature."""
 
 
 def tfds_task() -> "Task[TfdsRequest, CachedFile]":
@@ -61,7 +55,8 @@ def examples(given: Sequence[str]) -> Examples:
     from twotrack.shared.datasets.digit import read_digit
 
     digits = [read_digit(Path(file)) for file in given]
-    return Examples(tuple(given), np.stack([digit.pixels for digit in digits]), notes=tuple(d.note for d in digits))
+    pixels = np.stack([digit.pixels for digit in digits])
+    return Examples(tuple(given), {ONLY: pixels}, notes=tuple(digit.note for digit in digits))
 
 
 def from_arrays(arrays: dict[str, np.ndarray], source: str) -> Dataset:
@@ -72,8 +67,8 @@ def from_arrays(arrays: dict[str, np.ndarray], source: str) -> Dataset:
         name="mnist",
         source=source,
         class_names=CLASS_NAMES,
-        train=Split(images[:cut], labels[:cut]),
-        validation=Split(images[cut:], labels[cut:]),
-        test=Split(arrays["test_images"], arrays["test_labels"].astype(np.int32)),
-        prepare=normalise,
+        train=Split({ONLY: images[:cut]}, labels[:cut]),
+        validation=Split({ONLY: images[cut:]}, labels[cut:]),
+        test=Split({ONLY: arrays["test_images"]}, arrays["test_labels"].astype(np.int32)),
+        prepare=NORMALISE,
     )

@@ -6,12 +6,8 @@ Examples are in the order train, validation, test, each split shuffled once with
 """
 
 import hashlib
-import shutil
-import tempfile
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -23,12 +19,14 @@ from numpy.lib import format as npy
 from platformdirs import user_cache_path
 from pydantic import BaseModel, ConfigDict
 
+from twotrack.shared import atomic
 from twotrack.shared.datasets import photo
 from twotrack.shared.datasets.files import CachedFile, DataFile, sha256_of
 from twotrack.shared.datasets.photo_folder import printable
 from twotrack.shared.datasets.spec import Split
 from twotrack.shared.datasets.tabular import SPLIT_SEED
 from twotrack.shared.errors import UserError
+from twotrack.shared.inputs import ONLY
 from twotrack.shared.workers.environment import available_cores
 from twotrack.shared.workers.task import Report
 
@@ -38,8 +36,6 @@ VERSION = 1
 BATCH = 256
 """Photos that are decoded, and later copied, at a time."""
 RGB = 3
-ABANDONED = 24 * 3600.0
-"""Seconds after which an unfinished file is nobody's."""
 
 Item = TypeVar("Item")
 
@@ -61,7 +57,7 @@ class Stored:
 
     class_names: tuple[str, ...]
     splits: list[Split]
-    """Train, validation and test: inputs (examples, size, size, RGB 3) uint8, mapped; labels (examples,) int32."""
+    """Train, validation and test: input (examples, size, size, RGB 3) uint8, mapped; labels (examples,) int32."""
     skipped: tuple[str, ...]
 
 
@@ -105,11 +101,11 @@ def ensure(key: str, collection: Collection, skip_broken: bool, report: Report) 
     try:
         if not (path.is_file() and checksum.is_file() and checksum.read_text() == sha256_of(path)):
             cache.mkdir(parents=True, exist_ok=True)
-            with _partial(cache) as partial:
-                _write(partial / path.name, partial / "decoded", collection, skip_broken, report)
-                (partial / checksum.name).write_text(sha256_of(partial / path.name))
-                for file in (path, checksum):
-                    (partial / file.name).replace(file)
+            atomic.remove_abandoned(cache)
+            with atomic.written(path) as made:
+                _write(made, made.with_name("decoded"), collection, skip_broken, report)
+                digest = sha256_of(made)
+            atomic.write(checksum, digest)
         _require_whole(collection, _facts(path).skipped, skip_broken)
     except OSError as error:
         raise UserError(
@@ -127,23 +123,14 @@ def load(file: DataFile) -> Stored:
         shape, _, dtype = npy.read_array_header_1_0(stream)
         images = np.memmap(file.path, dtype, "r", stream.tell(), shape).view(np.ndarray)
     cuts = np.cumsum(facts.splits)[:-1]
-    splits = [Split(*both) for both in zip(np.split(images, cuts), np.split(labels, cuts), strict=True)]
+    parts = zip(np.split(images, cuts), np.split(labels, cuts), strict=True)
+    splits = [Split({ONLY: pixels}, classes) for pixels, classes in parts]
     return Stored(facts.class_names, splits, facts.skipped)
 
 
 def _facts(path: Path) -> Facts:
     with path.open("rb") as stream:
         return Facts.model_validate_json(npy.read_array(stream).tobytes())
-
-
-@contextmanager
-def _partial(cache: Path) -> Iterator[Path]:
-    """Yield a folder that goes in any case, and remove those of processes that were killed long ago."""
-    for left in cache.glob("*.partial"):
-        if time.time() - left.stat().st_mtime > ABANDONED:
-            shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(".partial", ".", cache) as folder:
-        yield Path(folder)
 
 
 def _write(path: Path, decoded: Path, collection: Collection, skip_broken: bool, report: Report) -> None:

@@ -14,6 +14,7 @@ from twotrack.shared.datasets.files import EMBEDDED_FOLDER, DataFile, Source
 from twotrack.shared.datasets.spec import Dataset, Examples, Split
 from twotrack.shared.datasets.tabular import SPLIT_SEED, split_rows
 from twotrack.shared.errors import UserError
+from twotrack.shared.inputs import ONLY
 
 EMBEDDED = DataFile(
     EMBEDDED_FOLDER / "reviews.csv.gz",
@@ -45,7 +46,7 @@ def read(source: Source) -> Dataset:
     labels = np.array([row.dissatisfied for row in rows], np.int32)
     _require_both_classes(labels, source.file.path)
     numbers = published_split(labels) if published else split_rows(labels)
-    train, validation, test = (Split(inputs[chosen], labels[chosen]) for chosen in numbers)
+    train, validation, test = (Split({ONLY: inputs[chosen]}, labels[chosen]) for chosen in numbers)
     return Dataset(
         name="reviews",
         source=source.name,
@@ -59,7 +60,7 @@ def read(source: Source) -> Dataset:
 
 def examples(given: Sequence[str]) -> Examples:
     """Return texts of the user's own."""
-    return Examples(tuple(given), texts.array(given))
+    return Examples(tuple(given), {ONLY: texts.array(given)})
 
 
 def published_split(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from twotrack.shared.datasets.files import EMBEDDED_FOLDER, DataFile, Source
 from twotrack.shared.datasets.spec import Dataset, Examples, Split
+from twotrack.shared.inputs import ONLY
 
 if TYPE_CHECKING:
     from twotrack.shared.datasets.files import CachedFile
@@ -83,10 +84,11 @@ def examples(given: Sequence[str]) -> Examples:
     """Return photos of the user's own: (examples, 160, 160, RGB 3) uint8."""
     from twotrack.shared.datasets.photo import read_photo
 
-    return Examples(tuple(given), np.stack([read_photo(Path(file)) for file in given]))
+    return Examples(tuple(given), {ONLY: np.stack([read_photo(Path(file)) for file in given])})
 
 
 def _embedded(arrays: dict[str, np.ndarray]) -> list[Split]:
     return [
-        Split(arrays[f"{split}_images"], LABELS[arrays[f"{split}_kinds"]]) for split in ("train", "validation", "test")
+        Split({ONLY: arrays[f"{split}_images"]}, LABELS[arrays[f"{split}_kinds"]])
+        for split in ("train", "validation", "test")
     ]

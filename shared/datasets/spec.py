@@ -8,12 +8,13 @@ import numpy as np
 import xxhash
 
 from twotrack.shared.datasets import texts
-from twotrack.shared.inputs import Inputs, by_name, each
+from twotrack.shared.datasets.preparation import Plain, Preparation
+from twotrack.shared.inputs import Inputs, each
 
 
 def update(digest: xxhash.xxh3_128, inputs: Inputs, labels: np.ndarray) -> None:
     """Add the bytes of inputs, in the order of their names, and labels to a hash."""
-    for _, array in sorted(by_name(inputs).items()):
+    for _, array in sorted(inputs.items()):
         digest.update(texts.as_bytes(array) if texts.is_text(array) else np.ascontiguousarray(array))
     digest.update(np.ascontiguousarray(labels))
 
@@ -23,7 +24,7 @@ class Split:
     """Examples of one split, as stored."""
 
     inputs: Inputs
-    """(examples, ...) in the stored type, for example uint8 pixels; several by name."""
+    """(examples, ...) each, in the stored type, for example uint8 pixels."""
     labels: np.ndarray
     """(examples,) int32."""
     seen: Inputs | None = None
@@ -49,7 +50,7 @@ class Examples:
     names: tuple[str, ...]
     """How each is called in an answer."""
     inputs: Inputs
-    """(examples, ...) as in a split; of a table with all its features, `feature_names`."""
+    """(examples, ...) each, as in a split; of a table with all its features, `feature_names`."""
     feature_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     """What was assumed of each; empty if nothing."""
@@ -74,6 +75,11 @@ class Dataset:
     """Files of the source that were left out, each with the reason."""
     augment: Callable[[Inputs, np.random.Generator], Inputs] | None = None
     """Changes stored inputs (batch, ...) at random, before `prepare`, where they are trained on."""
+
+    @property
+    def preparation(self) -> Preparation:
+        """`prepare`, with what it says to a client and to a reader."""
+        return self.prepare if isinstance(self.prepare, Preparation) else Plain(self.prepare)
 
     @cached_property
     def fingerprint(self) -> str:

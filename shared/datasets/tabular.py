@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from twotrack.shared.datasets.preparation import Preparation
 from twotrack.shared.datasets.spec import Dataset, Split
+from twotrack.shared.inputs import ONLY, Inputs, each
 
 TRAINING_SHARE = 0.7
 SPLIT_SEED = 0
@@ -41,6 +43,40 @@ class Standardise:
         return Standardise(self.mean[positions], self.std[positions])
 
 
+@dataclass(frozen=True)
+class Prepare(Preparation):
+    """Stored rows to model inputs."""
+
+    standardise: Standardise
+    feature_names: tuple[str, ...]
+    """(features,)"""
+    whole_numbers: tuple[str, ...] = ()
+    """Columns that hold whole numbers; the other columns without categories hold any."""
+
+    def __call__(self, inputs: Inputs) -> dict[str, np.ndarray]:
+        """Return (batch, features) float32."""
+        return each(self.standardise, inputs)
+
+    def client_inputs(self, inputs: Inputs) -> dict[str, np.ndarray]:
+        """Return every column as an input (batch,): numbers, whole numbers int64, or categories as bytes objects."""
+        rows = [describe(self.feature_names, row) for row in inputs[ONLY]]
+        return {column: self._column(column, [row[column] for row in rows]) for column in rows[0]}
+
+    def _column(self, column: str, values: Sequence[str]) -> np.ndarray:
+        if column not in self.feature_names:
+            return np.array([value.encode() for value in values], object)
+        return np.array(values, np.float64).astype(np.int64 if column in self.whole_numbers else np.float32)
+
+    def show(self, example: Inputs) -> dict[str, str]:
+        """Return the row by column."""
+        return describe(self.feature_names, example[ONLY])
+
+    def select(self, names: Sequence[str]) -> "Prepare":
+        """Return the same for the named features only, in the given order."""
+        chosen = self.standardise.select(_positions(self.feature_names, names))
+        return Prepare(chosen, tuple(names), self.whole_numbers)
+
+
 def one_hot(values: Sequence[str], categories: Sequence[str]) -> np.ndarray:
     """Return (examples, categories), true where the value is the category."""
     return np.asarray(values)[:, np.newaxis] == np.asarray(categories)
@@ -61,21 +97,22 @@ def split_rows(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def select(dataset: Dataset, names: Sequence[str]) -> Dataset:
-    """Return the data set with the named features only, in the given order; ValueError if one is unknown."""
+    """Return the data set of a table with the named features only, in the given order; ValueError if one is unknown."""
     unknown = [name for name in names if name not in dataset.feature_names]
     if unknown:
         raise ValueError(f"{dataset.name} has no feature {', '.join(unknown)}; it has {dataset.feature_names}")
-    prepare = dataset.prepare.select(_positions(dataset.feature_names, names))
+    if not isinstance(dataset.prepare, Prepare):
+        raise ValueError(f"{dataset.name} is no table; expected inputs that tabular.Prepare prepares")
     splits = {
         name: Split(columns(split.inputs, dataset.feature_names, names), split.labels)
         for name, split in (("train", dataset.train), ("validation", dataset.validation), ("test", dataset.test))
     }
-    return replace(dataset, feature_names=tuple(names), prepare=prepare, **splits)
+    return replace(dataset, feature_names=tuple(names), prepare=dataset.prepare.select(names), **splits)
 
 
-def columns(inputs: np.ndarray, feature_names: Sequence[str], names: Sequence[str]) -> np.ndarray:
-    """Return the named features of inputs (examples, features), in the given order."""
-    return inputs.take(_positions(feature_names, names), axis=1)
+def columns(inputs: Inputs, feature_names: Sequence[str], names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return the named features of a table's rows (examples, features), in the given order."""
+    return {ONLY: inputs[ONLY].take(_positions(feature_names, names), axis=1)}
 
 
 def _positions(feature_names: Sequence[str], names: Sequence[str]) -> list[int]:

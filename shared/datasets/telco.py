@@ -12,8 +12,9 @@ import numpy as np
 
 from twotrack.shared.datasets.files import EMBEDDED_FOLDER, DataFile, Source, csv_file
 from twotrack.shared.datasets.spec import Dataset, Examples, Split
-from twotrack.shared.datasets.tabular import Standardise, split_rows
+from twotrack.shared.datasets.tabular import Prepare, Standardise, split_rows
 from twotrack.shared.errors import UserError
+from twotrack.shared.inputs import ONLY
 
 if TYPE_CHECKING:
     from twotrack.shared.datasets.customer import Customer
@@ -35,12 +36,13 @@ SMALLEST_CLASS = 20
 
 def read(source: Source) -> Dataset:
     """Read, check and split the customers; UserError with line and column if a row is not as it should be."""
-    from twotrack.shared.datasets.customer import features
+    from twotrack.shared.datasets.customer import WHOLE_NUMBERS, features
 
     customers, labels = read_customers(source)
     require_both_classes(labels, source.file.path)
     feature_names, inputs = features(customers)
-    train, validation, test = (Split(inputs[rows], labels[rows]) for rows in split_rows(labels))
+    train, validation, test = (Split({ONLY: inputs[rows]}, labels[rows]) for rows in split_rows(labels))
+    standardise = Standardise.fit(train.inputs[ONLY], np.isin(feature_names, NUMERIC))
     return Dataset(
         name="telco",
         source=source.name,
@@ -48,7 +50,7 @@ def read(source: Source) -> Dataset:
         train=train,
         validation=validation,
         test=test,
-        prepare=Standardise.fit(train.inputs, np.isin(feature_names, NUMERIC)),
+        prepare=Prepare(standardise, feature_names, WHOLE_NUMBERS),
         feature_names=feature_names,
     )
 
@@ -61,7 +63,7 @@ def examples(given: Sequence[str]) -> Examples:
     files = [csv_file(Path(name), f"name {EXAMPLE}") for name in given]
     rows = [(file.path, *row) for file in files for row in numbered_rows(file.text(), file.path, Known)]
     feature_names, inputs = features([customer for _, _, customer in rows])
-    return Examples(tuple(f"{path}, line {line}" for path, line, _ in rows), inputs, feature_names)
+    return Examples(tuple(f"{path}, line {line}" for path, line, _ in rows), {ONLY: inputs}, feature_names)
 
 
 def read_customers(source: Source) -> tuple[list["Customer"], np.ndarray]:

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Literal, get_args, get_origin, get_type_hints
 
+from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.chapters.spec import RECIPE_SETTINGS, ChapterVariant
 from twotrack.shared.differences.spec import LayerMakeup, Makeup
 from twotrack.shared.training import Constant
-from twotrack.shared.workers.door import open_keras
+from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import Report, task
 
 
@@ -41,8 +42,14 @@ class Variants:
 def layers(asked: Variants, report: Report) -> list[list[LayerMakeup]]:
     """Return the layers of the chapter's model under each of them."""
     report("building the chapter", {})
-    track = open_keras(asked.track, "cpu")
-    return [track.layers(variant.chapter, variant.config) for variant in asked.variants]
+    track = open_track(asked.track, "cpu")
+    return [
+        [
+            LayerMakeup(kinds=frozenset(kinds), hyperparameters=dict(hyperparameters))
+            for kinds, hyperparameters in track.build(whole_pair(variant), 0).probe().layers()
+        ]
+        for variant in asked.variants
+    ]
 
 
 def makeup(variant: ChapterVariant, layers: list[LayerMakeup]) -> Makeup:
@@ -52,9 +59,9 @@ def makeup(variant: ChapterVariant, layers: list[LayerMakeup]) -> Makeup:
     return Makeup(
         settings=variant.settings,
         layers=tuple(layers),
-        optimizers=frozenset(type(one).__name__ for one in optimizers),
-        weight_decay=any(one.weight_decay for one in optimizers),
-        momentum=any(getattr(one, "momentum", 0) for one in optimizers),
+        optimizers=frozenset(type(optimizer).__name__ for optimizer in optimizers),
+        weight_decay=any(optimizer.weight_decay for optimizer in optimizers),
+        momentum=any(getattr(optimizer, "momentum", 0) for optimizer in optimizers),
         schedule=any(stage.schedule != Constant() for stage in recipe.stages),
         loss=chapter.loss,
         metric=chapter.metric,

@@ -1,10 +1,10 @@
-"""Worker tasks: measure the ledger's entries on one track; tell what a chapter's models are made of."""
+"""Worker task: measure the ledger's entries on one track."""
 
 import traceback
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from twotrack.shared.differences.measured import Measured
+from twotrack.shared.differences.registry import Measurement
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import Report, task
 
@@ -26,14 +26,14 @@ def measure(asked: Entries, report: Report) -> dict[str, Measured]:
     track, slugs = asked.track, asked.slugs
     report("starting", {})
     measurements = open_track(track, "cpu").measurements()
-    found = {}
+    measured = {}
     for number, slug in enumerate(slugs, start=1):
         report(f"{number} of {len(slugs)}", {})
-        found[slug] = _measure(measurements[slug]).plain()
-    return found
+        measured[slug] = _measure(measurements[slug]).plain()
+    return measured
 
 
-def _measure(measurement: Callable[[], Measured]) -> Measured:
+def _measure(measurement: Measurement) -> Measured:
     try:
         return measurement()
     except Exception as error:

@@ -1,10 +1,11 @@
 """What one framework does by default, measured: values by label, outputs on a fixed input."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 Value = bool | int | float | str
+Numbers = Sequence[float]
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from twotrack.shared.by_hand.neuron import sigmoid
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.experiments.lab import Lab, Specimen, norm
 from twotrack.shared.experiments.spec import Claim, Curves, Finding, Progress, Table
+from twotrack.shared.inputs import ONLY
 
 DEPTH = 10
 GRADIENT_EXAMPLES = 1024
@@ -48,7 +49,7 @@ def _distances(lab: Lab, activation: Activation) -> tuple[float, float]:
     alpha = weights.get("act1.alpha")
     dz2 = (sigmoid(outputs["logits"]) - split.labels[:, None]) / len(split)  # (examples, 1)
     dz = pull_back(activation, z, dz2 @ weights["logits.kernel"].T, alpha)
-    expected = lab.dataset.prepare(split.inputs).astype(np.float64).T @ dz
+    expected = lab.dataset.prepare(split.inputs)[ONLY].astype(np.float64).T @ dz
     found = model.gradients(split)["dense1.kernel"]
     return _relative(a, value(activation, z, alpha)), _relative(found, expected)
 
@@ -140,7 +141,7 @@ def linear(lab: Lab, progress: Progress) -> Finding:
     """
     progress("one matrix")
     model = lab.model("float64", activation="none", num_layers=DEPTH)
-    test = lab.dataset.prepare(lab.dataset.test.inputs).astype(np.float64)
+    test = lab.dataset.prepare(lab.dataset.test.inputs)[ONLY].astype(np.float64)
     kernel, bias = collapse(model.weights)
     collapsed = test @ kernel + bias
     apart = np.abs(model.predict(lab.dataset.test) - collapsed).max() / np.abs(collapsed).max()
@@ -183,7 +184,8 @@ def collapse(weights: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]
 
 
 def _least_squares_error(lab: Lab) -> float:
-    inputs, labels = lab.dataset.prepare(lab.dataset.train.inputs).astype(np.float64), lab.dataset.train.labels
+    inputs = lab.dataset.prepare(lab.dataset.train.inputs)[ONLY].astype(np.float64)
+    labels = lab.dataset.train.labels
     fitted = LinearRegression().fit(inputs, labels)
     return float(np.mean((fitted.predict(inputs) - labels) ** 2))
 

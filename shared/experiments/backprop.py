@@ -6,6 +6,7 @@ from twotrack.shared.by_hand import two_layer
 from twotrack.shared.by_hand.two_layer import Weights
 from twotrack.shared.experiments.lab import Lab
 from twotrack.shared.experiments.spec import Claim, Finding, Progress, Table
+from twotrack.shared.inputs import ONLY
 
 EXAMPLES, STEP = 256, 1e-5
 NAMES = Weights("hidden.kernel", "hidden.bias", "logits.kernel", "logits.bias")
@@ -16,7 +17,7 @@ def gradients(lab: Lab, progress: Progress) -> Finding:
     """Compare all three on real customers, in float64."""
     progress("backward pass")
     split = lab.dataset.train.first(EXAMPLES)
-    X, y = lab.dataset.prepare(split.inputs).astype(np.float64), split.labels[:, None]  # noqa: N806 - as in the equations
+    X, y = lab.dataset.prepare(split.inputs)[ONLY].astype(np.float64), split.labels[:, None]  # noqa: N806 - equations
     model = lab.model("float64")
     weights = Weights(*(model.weights[name] for name in NAMES))
     activation = lab.chapter.config.activation

@@ -2,16 +2,18 @@
 
 import time
 from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 
-from twotrack.shared import chapters, initial_weights
+from twotrack.shared import chapters
 from twotrack.shared.by_hand import transformer
 from twotrack.shared.datasets.batches import TrainingBatches
 from twotrack.shared.datasets.spec import Split
 from twotrack.shared.experiments.lab import Lab
 from twotrack.shared.experiments.series import series_lab
 from twotrack.shared.experiments.spec import Claim, Curves, Finding, Heatmaps, Progress, Table
+from twotrack.shared.harness.fitting import Stage, Stopwatch, fresh_model
 from twotrack.shared.workers.door import open_track
 
 # === length ===
@@ -55,16 +57,15 @@ def _epoch_seconds(lab: Lab, name: str, repeats: int, progress: Progress) -> flo
 
 def _step_seconds(lab: Lab) -> Iterator[float]:
     """Yield the seconds of training steps after the warm-up, dropout active, as a run takes them."""
-    recipe, track = lab.chapter.recipe("fast"), open_track(lab.track, "auto")
-    model = track.build(lab.chapter, lab.chapter.config, lab.seed)
-    model.load_weights(initial_weights.draw({name: one.shape for name, one in model.weights().items()}, lab.seed))
-    model.compile(recipe, recipe.learning_rates(WARM_UP + STEPS))
-    batches = TrainingBatches(lab.dataset, lab.dataset.train, recipe.batch_size, lab.seed).epoch(0)
-    for number in range(WARM_UP + STEPS):
-        batch = next(batches)
+    variant, track, steps = lab.chapter.variant(), open_track(lab.track, "auto"), WARM_UP + STEPS
+    model, recipe = fresh_model(track, variant, lab.seed), variant.recipe
+    batches = TrainingBatches(lab.dataset, lab.dataset.train, recipe.batch_size, lab.seed, lab.chapter.loss)
+    stage = Stage(model, recipe.optimizer, recipe.learning_rates(steps), Stopwatch(track))
+    made = list(islice(batches.epoch(0), steps))
+    for number, batch in enumerate(made):
         track.synchronise()
         start = time.perf_counter()
-        model.train_step(batch)
+        list(stage.steps([batch]))
         track.synchronise()
         if number >= WARM_UP:
             yield time.perf_counter() - start

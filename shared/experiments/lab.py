@@ -1,22 +1,24 @@
 """A track's models of one chapter, opened up for experiments: gradients, layer outputs, single steps."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import count
+from itertools import count, islice, repeat
 from typing import Any
 
 import numpy as np
 
-from twotrack.shared import chapters, initial_weights
+from twotrack.shared import chapters
+from twotrack.shared.chapters.pairs import chapter_pair
 from twotrack.shared.chapters.spec import Chapter
 from twotrack.shared.datasets.batches import Batch, TrainingBatches
 from twotrack.shared.datasets.spec import Dataset, Split
-from twotrack.shared.inputs import Inputs, by_name
+from twotrack.shared.harness.fitting import Stage, Stopwatch, load_start
+from twotrack.shared.inputs import Inputs
 from twotrack.shared.losses import LossName, as_targets
-from twotrack.shared.verify.observe import chapter_pair
+from twotrack.shared.track import Precision, TrackModel
 from twotrack.shared.verify.pair import Pair
-from twotrack.shared.verify.subject import Subject, open_subject
+from twotrack.shared.workers.door import open_track
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Lab:
         """The chapter's embedded data."""
         return self.chapter.data()
 
-    def model(self, precision: str = "float32", recipe: str = "fast", **changes: Any) -> "Specimen":
+    def model(self, precision: Precision = "float32", recipe: str = "fast", **changes: Any) -> "Specimen":
         """Build the chapter's model, dropout off, from the seed's initial weights.
 
         `changes` are settings of the chapter, or `loss`: another loss on the same outputs. Building a
@@ -40,27 +42,26 @@ class Lab:
         """
         loss: LossName = changes.pop("loss", self.chapter.loss)
         settings = {name: str(value) for name, value in changes.items()}
-        pair = replace(chapter_pair(self.chapter, settings, recipe), loss=loss)
-        return Specimen(open_subject(pair, self.track, precision), pair, loss, self)
+        pair = replace(chapter_pair(self.chapter.variant(recipe, settings)), loss=loss)
+        return Specimen(open_track(self.track, "auto").build(pair, 0, precision), pair, loss, self)
 
 
 class Specimen:
     """A model that can be looked into."""
 
-    def __init__(self, subject: Subject, pair: Pair, loss: LossName, lab: Lab):
-        self._subject, self._pair, self._loss, self._lab = subject, pair, loss, lab
-        subject.remove_dropout()
-        shapes = {name: array.shape for name, array in subject.weights().items()}
-        subject.load_weights(initial_weights.draw(shapes, lab.seed))
+    def __init__(self, model: TrackModel, pair: Pair, loss: LossName, lab: Lab):
+        self._model, self._probe, self._pair, self._loss, self._lab = model, model.probe(), pair, loss, lab
+        self._probe.remove_dropout()
+        load_start(model, lab.chapter.variant(), lab.seed)
 
     @property
     def weights(self) -> dict[str, np.ndarray]:
         """Copies of all weights, in canonical form."""
-        return self._subject.weights()
+        return self._model.weights()
 
     def load(self, weights: Mapping[str, np.ndarray]) -> None:
         """Replace all weights."""
-        self._subject.load_weights(weights)
+        self._model.load_weights(weights)
 
     def predict(self, split: Split) -> np.ndarray:
         """Return the outputs (examples, ...) for a split, in inference mode."""
@@ -68,44 +69,50 @@ class Specimen:
 
     def predict_stored(self, stored: Inputs) -> np.ndarray:
         """Return the outputs for stored inputs (examples, ...), which are prepared as the data set's are."""
-        return self._subject.trace_layers(self._inputs(stored))[1][0]
+        return self._model.predict(self._inputs(stored))
 
     def layer_outputs(self, split: Split) -> dict[str, np.ndarray]:
         """Return every named layer's output for a split, in inference mode and in the order of calls."""
-        return {layer.path: layer.outputs[0] for layer in self._subject.trace_layers(self._inputs(split.inputs))[0]}
+        layers, _ = self._probe.trace(self._inputs(split.inputs))
+        return {layer.path: layer.outputs[0] for layer in layers}
 
     def gradients(self, split: Split) -> dict[str, np.ndarray]:
         """Return the gradient of the mean loss over a split for every trainable weight."""
-        return self._subject.gradients(self._inputs(split.inputs), [as_targets(self._loss, split.labels)])
+        return self._probe.gradients(self._inputs(split.inputs), self._targets(split))
 
     def input_gradients(self, split: Split) -> dict[str, np.ndarray]:
         """Return the gradient of the mean loss over a split for every input of numbers, in the input's shape."""
-        return self._subject.input_gradients(self._inputs(split.inputs), [as_targets(self._loss, split.labels)])
+        return self._probe.input_gradients(self._inputs(split.inputs), self._targets(split))
 
     def attention(self, split: Split) -> dict[str, np.ndarray]:
         """Return what every attention layer weighs with, by path: (examples, heads, queries, keys)."""
-        return self._subject.attention(self._inputs(split.inputs))
+        return self._probe.attention(self._inputs(split.inputs))
 
     def train(self, steps: int, batch_size: int) -> Iterator[float]:
         """Train on the seed's batches; yield the loss before each step. Weights may be read in between."""
-        self._subject.start_training(steps)
-        for batch, _ in zip(self._batches(batch_size), range(steps), strict=False):
-            yield self._subject.train_step(by_name(batch.inputs), [as_targets(self._loss, batch.labels)])
+        return self._steps(islice(self._batches(batch_size), steps), steps)
 
     def train_on(self, split: Split, steps: int) -> list[float]:
         """Train on one split as a whole; return the loss before each step."""
-        self._subject.start_training(steps)
-        targets = [as_targets(self._loss, split.labels)]
-        return [self._subject.train_step(self._inputs(split.inputs), targets) for _ in range(steps)]
+        batch = Batch(self._inputs(split.inputs), self._targets(split))
+        return list(self._steps(repeat(batch, steps), steps))
+
+    def _steps(self, batches: Iterable[Batch], number: int) -> Iterator[float]:
+        stage = Stage(self._model, self._pair.optimizer, self._pair.learning_rates(number), Stopwatch())
+        yield from stage.steps(batches)
 
     def _batches(self, batch_size: int) -> Iterator[Batch]:
         """Yield the batches of one epoch after the other, without end."""
-        batches = TrainingBatches(self._lab.dataset, self._lab.dataset.train, batch_size, self._lab.seed)
+        dataset = self._lab.dataset
+        batches = TrainingBatches(dataset, dataset.train, batch_size, self._lab.seed, self._loss)
         for epoch in count():
             yield from batches.epoch(epoch)
 
-    def _inputs(self, stored: Inputs) -> dict[str, np.ndarray]:
-        return by_name(self._lab.dataset.prepare(stored))
+    def _inputs(self, stored: Inputs) -> Inputs:
+        return self._lab.dataset.prepare(stored)
+
+    def _targets(self, split: Split) -> list[np.ndarray]:
+        return [as_targets(self._loss, split.labels)]
 
 
 def norm(arrays: Sequence[np.ndarray]) -> float:

@@ -5,6 +5,7 @@ import numpy as np
 from twotrack.shared.by_hand import neuron
 from twotrack.shared.experiments.lab import Lab
 from twotrack.shared.experiments.spec import Claim, Finding, Progress, Table
+from twotrack.shared.inputs import ONLY
 
 CUSTOMERS, TRAINED_EPOCHS = 6, 10
 
@@ -13,7 +14,7 @@ def by_hand(lab: Lab, progress: Progress) -> Finding:
     """Follow one gradient-descent step on a few customers, in float64: forward pass, loss, update."""
     progress("one step")
     split = lab.dataset.train.first(CUSTOMERS)
-    x, y = lab.dataset.prepare(split.inputs).astype(np.float64), split.labels
+    x, y = lab.dataset.prepare(split.inputs)[ONLY].astype(np.float64), split.labels
     model = lab.model("float64", recipe="classic")
     w, b = model.weights["neuron.kernel"][:, 0], float(model.weights["neuron.bias"][0])
     z = neuron.logit(w, b, x)
@@ -39,7 +40,7 @@ def _forward_table(lab: Lab, z: np.ndarray) -> Table:
     probability = neuron.sigmoid(z)
     rows = [
         [*map(float, stored), float(score), float(p), lab.dataset.class_names[label]]
-        for stored, score, p, label in zip(split.inputs, z, probability, split.labels, strict=True)
+        for stored, score, p, label in zip(split.inputs[ONLY], z, probability, split.labels, strict=True)
     ]
     columns = [*lab.dataset.feature_names, "z", "probability", "truth"]
     return Table(title="Forward pass before training", columns=columns, rows=rows)
@@ -58,8 +59,8 @@ def risk(lab: Lab, progress: Progress) -> Finding:
     progress(f"{steps} steps")
     for _ in model.train(steps, recipe.batch_size):
         pass
-    customers = np.array([[2, 100], [2, 20], [70, 100], [70, 20]], lab.dataset.train.inputs.dtype)
-    probability = neuron.sigmoid(model.predict_stored(customers)[:, 0].astype(float))
+    customers = np.array([[2, 100], [2, 20], [70, 100], [70, 20]], lab.dataset.train.inputs[ONLY].dtype)
+    probability = neuron.sigmoid(model.predict_stored({ONLY: customers})[:, 0].astype(float))
     tenure, charges = model.weights["neuron.kernel"][:, 0]
     claims = [
         Claim(text="risk after 2 months at 100 a month", value=probability[0], relation="above", bound=0.5),

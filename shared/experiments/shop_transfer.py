@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from twotrack.shared import initial_weights, metrics
+from twotrack.shared import metrics
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.experiments.lab import Lab
 from twotrack.shared.experiments.spec import Claim, Curves, Finding, Progress, Table
-from twotrack.shared.harness import fitting
+from twotrack.shared.harness.fitting import Fit, Stopwatch, fresh_model, in_batches
 from twotrack.shared.workers.door import open_track
 
 IMAGES = (10, 50, 100, 500)
@@ -50,23 +50,18 @@ def images_per_class(lab: Lab, progress: Progress) -> Finding:
 def _accuracy(lab: Lab, line: str, count: int, progress: Progress) -> float:
     """Train on `count` pictures of each class; return the accuracy on the first test pictures."""
     weights, recipe_name = RECIPES[line]
-    chapter = lab.chapter
-    config = chapter.configure({"weights": weights, "size": str(SIZE)})
-    dataset = few_of_each(chapter.data(config=config), count)
-    recipe = chapter.recipe(recipe_name)
-    recipe = replace(recipe, epochs=_epochs(len(dataset.train) // recipe.batch_size))
-    model = open_track(lab.track, "auto").build(chapter, config, lab.seed)
-    shapes = {name: array.shape for name, array in model.weights().items()}
-    model.load_weights(initial_weights.start(chapter, config, shapes, lab.seed))
+    variant = lab.chapter.variant(recipe_name, {"weights": weights, "size": str(SIZE)})
+    dataset = few_of_each(variant.data(), count)
+    epochs = _epochs(len(dataset.train) // variant.recipe.batch_size)
+    variant = replace(variant, recipe=replace(variant.recipe, epochs=epochs))
+    model = fresh_model(open_track(lab.track, "auto"), variant, lab.seed)
 
     def report(phase: str, figures: object) -> None:
         progress(f"{line}, {count} a class: {phase}")
 
-    trained, data = fitting.for_stage(model, dataset, chapter, config, recipe, report)
-    stage = fitting.Stage(trained, data, recipe, chapter, lab.seed, fitting.Stopwatch(), report)
-    stage.run(fitting.Progress(recipe.epochs * (len(dataset.train) // recipe.batch_size)))
+    Fit(model, dataset, variant, lab.seed, Stopwatch(), report).run()
     test = dataset.test.first(TESTED)
-    return metrics.score("accuracy", fitting.in_batches(model.predict, dataset, test.inputs, 50), test.labels)
+    return metrics.score("accuracy", in_batches(model.predict, dataset, test.inputs, 50), test.labels)
 
 
 def _epochs(steps_per_epoch: int) -> int:

@@ -12,9 +12,10 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from twotrack.shared import chapters, metrics
+from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.export.formats import LOGITS, PROBABILITIES
 from twotrack.shared.export.subject import Subject
-from twotrack.shared.inputs import ONLY, Input, describe
+from twotrack.shared.inputs import Input, describe
 from twotrack.shared.track import TrackModel
 from twotrack.shared.workers.door import open_track
 
@@ -29,7 +30,7 @@ def open_weights(path: Path, track: str) -> Callable[[Mapping[str, np.ndarray]],
     model, _ = build(path, track)
 
     def predict(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        logits = model.predict(inputs[ONLY] if list(inputs) == [ONLY] else inputs)
+        logits = model.predict(inputs)
         return {LOGITS: logits, PROBABILITIES: metrics.probabilities(logits)}
 
     return predict
@@ -40,6 +41,6 @@ def build(path: Path, track: str) -> tuple[TrackModel, dict[str, Input]]:
     with safe_open(path, "numpy") as file:
         described = file.metadata()
     variant = chapters.get(described["chapter"]).variant(settings=json.loads(described["settings"]))
-    model = open_track(track, "cpu").build(variant.chapter, variant.config, seed=0)
+    model = open_track(track, "cpu").build(whole_pair(variant), seed=0)
     model.load_weights(load_file(path))
     return model, describe(variant.inputs())

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from twotrack.shared import atomic
 from twotrack.shared.errors import UserError
 from twotrack.shared.export import timing
 from twotrack.shared.export.check import Compared
@@ -154,12 +155,9 @@ def _calls(batch_size: int, seconds: np.ndarray) -> Calls:
 
 
 def _store(folder: Path, found: Latency) -> None:
-    partial = folder / f".{FILE}.partial"
     try:
-        partial.write_text(found.model_dump_json(indent=2) + "\n")
-        partial.replace(folder / FILE)
+        atomic.write(folder / FILE, found.model_dump_json(indent=2) + "\n")
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise unwritable(folder, error) from error
 
 

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from twotrack.shared import __version__, datasets, metrics, profiles
+from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.export.formats import INPUT_TYPES, LOGITS, PROBABILITIES
 from twotrack.shared.harness.run_folder import Run, read
-from twotrack.shared.inputs import Input, by_name, describe
+from twotrack.shared.inputs import Input, describe
 from twotrack.shared.track import TrackModel
 from twotrack.shared.workers.door import open_track
 
@@ -47,14 +48,14 @@ class Subject:
         """Return the model with the run's weights on a track of this process, on the CPU."""
         record = self.run.record
         profiles.require_outputs(record.switched, record.job.track, track)
-        chapter, config = self.variant.chapter, self.variant.config
-        model = open_track(track, "cpu").build(chapter, config, record.job.seed, record.switched)
+        pair = whole_pair(self.variant)
+        model = open_track(track, "cpu").build(pair, record.job.seed, switched=record.switched)
         model.load_weights(self.run.weights)
         return model
 
     def examples(self, count: int) -> dict[str, np.ndarray]:
         """Return the first test examples (count, ...) by name of the input, prepared for the model."""
-        prepared = by_name(self.dataset.prepare(self.dataset.test.first(count).inputs))
+        prepared = self.dataset.prepare(self.dataset.test.first(count).inputs)
         return {name: np.asarray(prepared[name], INPUT_TYPES[one.kind]) for name, one in self.inputs.items()}
 
     def probabilities(self, count: int) -> np.ndarray:

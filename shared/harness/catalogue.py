@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from twotrack.shared import chapters
+from twotrack.shared.atomic import is_partial
 from twotrack.shared.errors import UserError, unknown
 from twotrack.shared.harness import plans
-from twotrack.shared.harness.run_folder import HISTORY, PREDICTIONS, RECORD, Run, is_partial, read
+from twotrack.shared.harness.run_folder import HISTORY, PREDICTIONS, RECORD, Run, read
 
 ORDERS = ("finished", "folder", "chapter", "track", "seed", "score")
 

@@ -58,6 +58,8 @@ class Request:
     profile: str = profiles.ALIGNED
     own_start: bool | None = None
     """Each framework's own initial weights; None: as the profile has it."""
+    exact: bool = False
+    """In float64 and without dropout."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,7 @@ def plan(
             command=sys.argv,
             continues=continued and continuing.describe(continued),
             switched=switched,
+            exact=request.exact,
         )
         for track in request.tracks
         for seed in request.seeds

@@ -4,7 +4,6 @@ Each framework reads and writes its own files in a worker process; between them 
 canonical form in a temporary .safetensors file.
 """
 
-import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,8 +13,9 @@ from tempfile import TemporaryDirectory
 
 from safetensors.numpy import load_file, save_file
 
-from twotrack.shared import chapters
+from twotrack.shared import atomic, chapters
 from twotrack.shared.bridge import BridgeError
+from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.errors import UserError, unknown
 from twotrack.shared.harness.run_folder import RECORD, WEIGHTS, read, unwritable
@@ -138,14 +138,11 @@ def _track(family: str) -> str:
 
 def _publish(made: Path, out: Path) -> None:
     """Give `out` its content in one step."""
-    partial = out.with_name(f".{out.name}.partial")
     try:
-        shutil.copyfile(made, partial)
-        os.replace(partial, out)
+        with atomic.written(out) as partial:
+            shutil.copyfile(made, partial)
     except OSError as error:
         raise unwritable(out.parent, error) from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 @task
@@ -171,7 +168,7 @@ def write_weights(files: Files) -> Written:
 def _opened(files: Files) -> tuple[Checkpoints, Callable[[], TrackModel]]:
     """Return what the track's framework reads and writes with, and what builds the chapter's model."""
     track = open_track(files.track, "cpu")  # before the files choose a precision, which opening would reset
-    return track.checkpoints(), lambda: track.build(files.model.chapter, files.model.config, seed=0)
+    return track.checkpoints(), lambda: track.build(whole_pair(files.model), seed=0)
 
 
 @contextmanager

@@ -4,18 +4,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from math import isclose
-
-import numpy as np
+from typing import TypeGuard
 
 from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.differences.ledger import LEDGER
 from twotrack.shared.differences.makeup import Variants, layers, makeup, variants
 from twotrack.shared.differences.measure import Entries
 from twotrack.shared.differences.measure import measure as measure_entries
-from twotrack.shared.differences.measured import Measured, Value
-from twotrack.shared.differences.spec import Difference, Facts
+from twotrack.shared.differences.measured import Measured, Numbers, Value
+from twotrack.shared.differences.spec import Difference
 from twotrack.shared.errors import UserError
 from twotrack.shared.track import TRACKS, installed_track
+from twotrack.shared.verify.tolerances import LEDGER_ZERO
 from twotrack.shared.workers.environment import available_cores
 from twotrack.shared.workers.messages import Progress
 from twotrack.shared.workers.pool import WorkerPool, lent_or_new
@@ -26,7 +26,7 @@ OnPhase = Callable[[str, str], None]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class MeasuredEntry:
     """One entry, measured."""
 
     entry: Difference
@@ -39,35 +39,35 @@ class Outcome:
     """The chapter's settings under which the entry touches it, if it does not with its own."""
 
     def effect(self, track: str) -> float | None:
-        """Return how far a Keras track and torch are apart by default; None if the entry has no number."""
-        return self._compare(self.keras[track].output, self.torch.output)
+        """Return how far torch and a Keras track are apart by default; None if the entry has no number."""
+        return self._effect(self._torch.output, self.keras[track].output)
 
     def remaining(self, track: str) -> float | None:
         """Return how far they are apart when aligned, or if they are equal by default; None if neither applies."""
-        ours, theirs = self.keras[track], self.torch
-        if ours.aligned is None and theirs.aligned is None:
-            return self.effect(track) if self.entry.expected(track) == self.entry.torch_values else None
-        aligned = [one.output if one.aligned is None else one.aligned for one in (ours, theirs)]
-        found = self._compare(*aligned)
-        return abs(found - 1) if found is not None and self.entry.compare == "ratio" else found
+        torch, keras = self._torch, self.keras[track]
+        if torch.aligned is None and keras.aligned is None:
+            return self.effect(track) if self.entry.expected(track) == self.entry.torch.values else None
+        effect = self._effect(*(side.output if side.aligned is None else side.aligned for side in (torch, keras)))
+        return None if effect is None else self.entry.effect.from_equal(effect)
 
-    def _compare(self, ours: list[float] | None, theirs: list[float] | None) -> float | None:
-        if ours is None or theirs is None:
-            return None
-        if self.entry.compare == "ratio":
-            return float(np.max(np.divide(ours, theirs)))
-        return float(np.abs(np.subtract(ours, theirs)).max())
+    def _effect(self, torch: Numbers | None, keras: Numbers | None) -> float | None:
+        return None if torch is None or keras is None else self.entry.effect.between(torch, keras)
+
+    @property
+    def _torch(self) -> Measured:
+        """Torch's measurement of an entry that was measured."""
+        return self.torch or Measured()
 
     @property
     def problems(self) -> list[str]:
         """Name what is not as the ledger says."""
         if self.missing:
             return []
-        found = [text for track, one in self._sides() for text in self._changes(track, one)]
-        return found + [text for track in self.keras for text in self._still_apart(track)]
+        changes = [text for track, measured in self._sides() for text in self._changes(track, measured)]
+        return changes + [text for track in self.keras for text in self._still_apart(track)]
 
     def _sides(self) -> list[tuple[str, Measured]]:
-        return [*self.keras.items(), (REFERENCE, self.torch)]
+        return [*self.keras.items(), (REFERENCE, self._torch)]
 
     def _changes(self, track: str, measured: Measured) -> list[str]:
         if measured.error:
@@ -80,23 +80,26 @@ class Outcome:
             if not self._agree(expected.get(label), measured.values.get(label))
         ]
 
-    def _agree(self, expected: Value | None, found: Value | None) -> bool:
-        numbers = [isinstance(one, int | float) and not isinstance(one, bool) for one in (expected, found)]
-        if all(numbers):
-            return isclose(expected, found, rel_tol=self.entry.tolerance, abs_tol=1e-12)
-        return type(expected) is type(found) and expected == found
+    def _agree(self, expected: Value | None, measured: Value | None) -> bool:
+        if _is_number(expected) and _is_number(measured):
+            return isclose(expected, measured, rel_tol=self.entry.tolerance, abs_tol=LEDGER_ZERO)
+        return type(expected) is type(measured) and expected == measured
 
     def _still_apart(self, track: str) -> list[str]:
-        remaining = None if self.keras[track].error or self.torch.error else self.remaining(track)
-        if remaining is None or remaining <= self.entry.remaining:
+        remaining = None if self.keras[track].error or self._torch.error else self.remaining(track)
+        if remaining is None or remaining <= self.entry.effect.remaining:
             return []
         return [
             f"{self.entry.name}: {track} and torch are {remaining:.1e} apart when aligned; "
-            f"expected at most {self.entry.remaining:.0e}"
+            f"expected at most {self.entry.effect.remaining:.0e}"
         ]
 
 
-def _text(values: Facts, label: str) -> str:
+def _is_number(value: Value | None) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _text(values: Mapping[str, Value], label: str) -> str:
     return repr(values[label]) if label in values else "nothing"
 
 
@@ -126,7 +129,7 @@ def differences(
     tracks: Sequence[str],
     on_phase: OnPhase,
     pool: WorkerPool | None = None,
-) -> list[Outcome]:
+) -> list[MeasuredEntry]:
     """Measure the ledger's entries, those that touch a chapter if one is given, on torch and some Keras tracks.
 
     Raises UserError for what cannot be done, WorkerDiedError if a worker does.
@@ -152,12 +155,12 @@ def touching(
     """Return the entries that touch a chapter, with the settings that they need besides those given."""
     looked_at = variants(variant)
     built = pool.call(track, layers, Variants(track, looked_at), _shown(track, on_phase))
-    made = [makeup(*both) for both in zip(looked_at, built, strict=True)]
-    touched = {}
+    own, *others = (makeup(*both) for both in zip(looked_at, built, strict=True))
+    touched: dict[Difference, tuple[str, ...]] = {}
     for entry in LEDGER:
-        if entry.touches(made[0]):
+        if entry.touches(own):
             touched[entry] = ()
-        elif texts := [_setting_text(one.settings, variant.settings) for one in made[1:] if entry.touches(one)]:
+        elif texts := [_setting_text(other.settings, variant.settings) for other in others if entry.touches(other)]:
             touched[entry] = tuple(texts)
     return touched
 
@@ -175,7 +178,7 @@ def measure(
     tracks: Sequence[str],
     pool: WorkerPool,
     on_phase: OnPhase = no_phase,
-) -> list[Outcome]:
+) -> list[MeasuredEntry]:
     """Measure entries on torch and on Keras tracks: on the first one, and on all those where a backend matters."""
     missing = {entry: tuple(name for name in entry.requires if find_spec(name) is None) for entry in entries}
     plan = {REFERENCE: [entry.slug for entry in entries if not missing[entry]]}
@@ -185,12 +188,12 @@ def measure(
     def ask(track: str) -> dict[str, Measured]:
         return pool.call(track, measure_entries, Entries(track, plan[track]), _shown(track, on_phase))
 
-    found = pool.each(list(plan), ask, at_once=available_cores())
+    measured = pool.each(list(plan), ask, at_once=available_cores())
     return [
-        Outcome(
+        MeasuredEntry(
             entry,
-            found[REFERENCE].get(entry.slug),
-            {track: found[track][entry.slug] for track in tracks if entry.slug in found[track]},
+            measured[REFERENCE].get(entry.slug),
+            {track: measured[track][entry.slug] for track in tracks if entry.slug in measured[track]},
             missing[entry],
             settings,
         )

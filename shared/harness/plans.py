@@ -10,7 +10,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import cache
 from importlib.util import find_spec
@@ -19,8 +19,8 @@ from typing import Any, TextIO
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from twotrack.shared import __version__
-from twotrack.shared.errors import UserError
+from twotrack.shared import __version__, atomic
+from twotrack.shared.errors import UserError, first_error
 from twotrack.shared.harness.comparison import Request
 from twotrack.shared.harness.records import SCHEMA_VERSION, Job
 from twotrack.shared.harness.run_folder import read, remove_partial, unwritable
@@ -146,15 +146,14 @@ def _absolute(request: Request) -> Request:
 @contextmanager
 def _written(file: Path, plan: Plan) -> Iterator[TextIO]:
     """Make the file appear whole and locked."""
-    partial = file.with_name(f".{file.name}.partial")
-    try:
-        partial.write_text(plan.model_dump_json(indent=2) + "\n")
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise unwritable(file.parent, error) from error
-    with _opened(partial) as stream:
-        _lock(stream, file.parent)
-        partial.rename(file)
+    with ExitStack() as stack:
+        try:
+            with atomic.written(file) as made:
+                made.write_text(plan.model_dump_json(indent=2) + "\n")
+                stream = stack.enter_context(_opened(made))
+                _lock(stream, file.parent)
+        except OSError as error:
+            raise unwritable(file.parent, error) from error
         yield stream
 
 
@@ -190,11 +189,9 @@ def _read(file: Path) -> Plan:
             f"'{file.parent}' holds no comparison: it has no {PLAN}; name a folder that 'compare' has made."
         ) from error
     except (UnicodeDecodeError, ValidationError) as error:
-        first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": str(error)}
-        where = ".".join(map(str, first["loc"]))
+        reason = first_error(error) if isinstance(error, ValidationError) else error
         raise UserError(
-            f"'{file}' is no plan that twotrack {__version__} can read: {where}: {first['msg'].lower()}; "
-            "start a new comparison."
+            f"'{file}' is no plan that twotrack {__version__} can read: {reason}; start a new comparison."
         ) from error
 
 

@@ -9,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 from twotrack.shared import chapters, datasets, metrics, profiles
+from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.datasets.files import write_arrays
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.errors import UserError
@@ -190,7 +191,7 @@ def _logits(asked: RunModel, report: Report, run: Run, dataset: Dataset, stored:
     profiles.require_outputs(run.record.switched, job.track, asked.track)
     report("building", {})
     track = open_track(asked.track, asked.device)
-    model = track.build(variant.chapter, variant.config, job.seed, run.record.switched)
+    model = track.build(whole_pair(variant), job.seed, switched=run.record.switched)
     model.load_weights(run.weights)
     report("predicting", {})
     return in_batches(model.predict, dataset, stored, variant.chapter.predict_batch)

@@ -10,9 +10,9 @@ from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.datasets import Source
 from twotrack.shared.training import Trained
 
-SCHEMA_VERSION = 3
-READABLE_VERSIONS = (2, 3)
-"""Version 2 lacks `Job.continues` and is the same otherwise."""
+SCHEMA_VERSION = 4
+READABLE_VERSIONS = (2, 3, 4)
+"""Version 3 lacks `Job.exact`, version 2 `Job.continues` too; they are the same otherwise."""
 
 
 class _Plain(BaseModel):
@@ -50,6 +50,8 @@ class Job(_Plain):
     """Start from these weights; None for the chapter's initial ones."""
     switched: list[str] = []
     """Entries of the ledger that are as each framework has them by default; none of them is aligned then."""
+    exact: bool = False
+    """In float64 and without dropout, so that what is left between tracks is rounding."""
 
     @property
     def variant(self) -> ChapterVariant:

@@ -11,8 +11,9 @@ import numpy as np
 from pydantic import ValidationError
 from safetensors.numpy import load_file, save
 
+from twotrack.shared import atomic
 from twotrack.shared.datasets.files import sha256_of
-from twotrack.shared.errors import UserError
+from twotrack.shared.errors import UserError, first_error
 from twotrack.shared.harness.records import READABLE_VERSIONS, RunRecord
 
 RECORD, HISTORY, PREDICTIONS, WEIGHTS = "record.json", "history.json", "predictions.npz", "weights.safetensors"
@@ -20,19 +21,9 @@ _PROBE_BYTES = 8 * 2**20
 """A run folder takes about 2.3 MB; asking for more finds a disk that is about to fill up."""
 
 
-def partial_folder(folder: Path) -> Path:
-    """Return the temporary name of a run folder."""
-    return folder.with_name(f".{folder.name}.partial")
-
-
-def is_partial(folder: Path) -> bool:
-    """Tell whether it is a temporary name of that kind."""
-    return folder.name.startswith(".") and folder.suffix == ".partial"
-
-
 def remove_partial(folder: Path) -> None:
     """Remove what a dead worker left of an unfinished run."""
-    shutil.rmtree(partial_folder(folder), ignore_errors=True)
+    shutil.rmtree(atomic.partial_name(folder), ignore_errors=True)
 
 
 def require_writable(parent: Path) -> None:
@@ -62,7 +53,7 @@ class RunWriter:
     """Collects the files of a run; `finish` makes the folder appear, leaving the block otherwise removes it."""
 
     def __init__(self, folder: Path):
-        self._folder, self._partial = folder, partial_folder(folder)
+        self._folder, self._partial = folder, atomic.partial_name(folder)
 
     def __enter__(self) -> "RunWriter":
         try:
@@ -93,7 +84,7 @@ class RunWriter:
         """Write the record and give the folder its name."""
         try:
             (self._partial / RECORD).write_text(record.model_dump_json(indent=2) + "\n")
-            self._partial.rename(self._folder)
+            atomic.publish(self._partial, self._folder)
         except OSError as error:
             raise unwritable(self._folder.parent, error) from error
 
@@ -150,9 +141,7 @@ def read(folder: Path) -> Run:
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"'{folder / RECORD}' is damaged: {error}.") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"'{folder / RECORD}' is no run record: {where}: {first['msg'].lower()}.") from error
+        raise UserError(f"'{folder / RECORD}' is no run record: {first_error(error)}.") from error
     _check_files(folder, record)
     return Run(folder, record)
 

@@ -1,15 +1,19 @@
 """What a worker does with a job: train, test once, and leave a run folder."""
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 
+import xxhash
+
 from twotrack.shared import __version__, metrics
+from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.datasets.spec import Dataset
-from twotrack.shared.harness.fitting import Fit, Stopwatch, in_batches
+from twotrack.shared.harness.fitting import Fit, Stopwatch, fresh_model, in_batches
 from twotrack.shared.harness.records import SCHEMA_VERSION, DataRecord, Job, MemoryRecord, RunRecord, TimingRecord
 from twotrack.shared.harness.run_folder import RunWriter
+from twotrack.shared.track import Precision, TrackModel
 from twotrack.shared.training import Recipe
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.environment import environment, peak_resident_bytes, resident_bytes
@@ -30,14 +34,16 @@ class Trainer:
 
         Raises TrainingError if the loss stops being finite, UserError if the folder cannot be written.
         """
-        variant = job.variant
-        chapter, config = variant.chapter, variant.config
-        dataset = variant.data(job.source)
+        variant = replace(job.variant, recipe=replace(job.variant.recipe, epochs=job.epochs))
+        chapter, whole = variant.chapter, variant.data(job.source)
+        dataset = replace(whole, train=whole.train.first(job.examples)) if job.examples else whole
         watch = Stopwatch(self._track)
         with RunWriter(job.folder) as writer:
             report("building", {})
-            model = watch.time("build", lambda: self._track.build(chapter, config, job.seed, job.switched))
-            fit = Fit(model, dataset, variant, job, watch, report)
+            model = watch.time("build", lambda: self._build(job, variant))
+            start = model.weights()
+            parameters = sum(start[name].size for name in model.trainable_names())
+            fit = Fit(model, dataset, variant, job.seed, watch, report)
             fit.run()
             report("testing", {})
             size = chapter.predict_batch
@@ -51,12 +57,12 @@ class Trainer:
                     finished=datetime.now(UTC).isoformat(timespec="seconds"),
                     job=job,
                     device=self._track.device,
-                    config=asdict(config),
-                    recipe=describe(fit.recipe),
-                    data=_data_record(dataset, fit),
+                    config=asdict(variant.config),
+                    recipe=describe(variant.recipe),
+                    data=_data_record(whole, len(dataset.train)),
                     switched=[name for name in job.switched if name in model.switches.acted],
-                    parameters=fit.parameters,
-                    initial_weights=fit.initial_weights,
+                    parameters=parameters,
+                    initial_weights={name: xxhash.xxh3_128_hexdigest(array) for name, array in start.items()},
                     batches=fit.progress.digest.hexdigest(),
                     steps=fit.progress.steps,
                     epochs=fit.progress.epochs,
@@ -67,6 +73,13 @@ class Trainer:
                     files=files,
                 )
             )
+
+    def _build(self, job: Job, variant: ChapterVariant) -> TrackModel:
+        precision: Precision = "float64" if job.exact else "float32"
+        model = fresh_model(self._track, variant, job.seed, precision, job.switched, job.continues)
+        if job.exact:
+            model.probe().remove_dropout()
+        return model
 
     def _memory(self) -> MemoryRecord:
         return MemoryRecord(
@@ -85,12 +98,12 @@ def describe(recipe: Recipe) -> dict[str, object]:
     return plain
 
 
-def _data_record(dataset: Dataset, fit: Fit) -> DataRecord:
+def _data_record(dataset: Dataset, examples: int) -> DataRecord:
     return DataRecord(
         name=dataset.name,
         source=dataset.source,
         fingerprint=dataset.fingerprint,
-        train=fit.examples,
+        train=examples,
         validation=len(dataset.validation),
         test=len(dataset.test),
     )

@@ -20,7 +20,7 @@ from twotrack.shared.report.ladder import LadderRecord, require_of
 from twotrack.shared.report.pages import render, write_file
 from twotrack.shared.report.tables import DifferenceRow
 from twotrack.shared.track import TRACKS
-from twotrack.shared.verify.ladder import RUNGS
+from twotrack.shared.verify.request import RUNGS
 
 
 def find_runs(folders: Sequence[Path]) -> list[Run]:

@@ -59,7 +59,7 @@ def _change(track: str, name: str, runs: Sequence[Run], aligned: Sequence[Run]) 
 
 def _default(track: str, name: str) -> str:
     entry = ENTRIES.get(name)
-    return getattr(entry, track.partition(":")[0]) if entry else ""
+    return entry.side(track).default if entry else ""
 
 
 def verdicts(ablation: Ablation, variant: str) -> list[Verdict]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from twotrack.shared.differences.measured import Measured
-from twotrack.shared.harness.differences import REFERENCE, Outcome
+from twotrack.shared.harness.differences import REFERENCE, MeasuredEntry
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 COLUMNS = ("difference", "Keras", "torch", "effect", "aligned", "how the aligned profile removes it")
 
 
-def differences_table(outcomes: Sequence[Outcome]) -> "Table":
+def differences_table(outcomes: Sequence[MeasuredEntry]) -> "Table":
     """Return a table for the terminal, one row per entry; a section per area."""
     from rich.table import Column, Table
     from rich.text import Text
@@ -25,7 +25,7 @@ def differences_table(outcomes: Sequence[Outcome]) -> "Table":
     return table
 
 
-def differences_markdown(outcomes: Sequence[Outcome]) -> str:
+def differences_markdown(outcomes: Sequence[MeasuredEntry]) -> str:
     """Return the same table as docs/reference/differences.md has it, with a heading per area."""
     lines: list[str] = []
     for area in dict.fromkeys(outcome.entry.area for outcome in outcomes):
@@ -36,7 +36,7 @@ def differences_markdown(outcomes: Sequence[Outcome]) -> str:
     return "\n".join(lines)
 
 
-def _cells(outcome: Outcome) -> list[list[str]]:
+def _cells(outcome: MeasuredEntry) -> list[list[str]]:
     """Return the lines of every cell."""
     name = [outcome.entry.name, *(f"(with {settings})" for settings in outcome.settings)]
     if outcome.missing:
@@ -53,8 +53,8 @@ def _cells(outcome: Outcome) -> list[list[str]]:
     ]
 
 
-def _of(outcome: Outcome, effects: Mapping[str, str]) -> list[str]:
-    return [outcome.entry.effect] if any(text != "-" for text in effects.values()) else []
+def _of(outcome: MeasuredEntry, effects: Mapping[str, str]) -> list[str]:
+    return [outcome.entry.effect.name] if any(text != "-" for text in effects.values()) else []
 
 
 def _by_track(cells: Mapping[str, list[str]]) -> list[str]:
@@ -80,7 +80,7 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.2g}"
 
 
-def differences_json(chapter: str | None, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def differences_json(chapter: str | None, outcomes: Sequence[MeasuredEntry]) -> dict[str, Any]:
     """Return the same as JSON-ready data."""
     return {
         "chapter": chapter,
@@ -89,7 +89,7 @@ def differences_json(chapter: str | None, outcomes: Sequence[Outcome]) -> dict[s
     }
 
 
-def _json(outcome: Outcome) -> dict[str, Any]:
+def _json(outcome: MeasuredEntry) -> dict[str, Any]:
     entry = outcome.entry
     sides = {**outcome.keras, **({REFERENCE: outcome.torch} if outcome.torch else {})}
     return {
@@ -98,7 +98,7 @@ def _json(outcome: Outcome) -> dict[str, Any]:
         "area": entry.area,
         "measured": {track: dict(one.values) for track, one in sides.items()},
         "expected": {track: dict(entry.expected(track)) for track in sides},
-        "effect_is": entry.effect if any(one.output for one in sides.values()) else None,
+        "effect_is": entry.effect.name if any(one.output for one in sides.values()) else None,
         "effect": {track: outcome.effect(track) for track in outcome.keras},
         "aligned_effect": {track: outcome.remaining(track) for track in outcome.keras},
         "aligned": entry.aligned,

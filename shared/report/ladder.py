@@ -8,11 +8,12 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from twotrack.shared import datasets
-from twotrack.shared.errors import UserError
+from twotrack.shared.errors import UserError, first_error
 from twotrack.shared.harness.records import Job
 from twotrack.shared.report.pages import write_file
-from twotrack.shared.verify.ladder import RUNGS, Subject, TrackResult
-from twotrack.shared.verify.rungs import Verdict
+from twotrack.shared.verify.ladder import TrackResult
+from twotrack.shared.verify.request import RUNGS, VerifyRequest
+from twotrack.shared.verify.rungs import RungResult
 
 SHOWN_CAUSES = 3
 FILE = "ladder.json"
@@ -24,7 +25,7 @@ class _Plain(BaseModel):
 
 
 class Rung(_Plain):
-    """What one rung found; as twotrack.shared.verify.rungs.Verdict."""
+    """What one rung found; as twotrack.shared.verify.rungs.RungResult."""
 
     rung: str
     passed: bool
@@ -32,6 +33,7 @@ class Rung(_Plain):
     difference: float | None
     difference32: float | None
     limit: float | None
+    place: str
     where: str
     layer_inputs_agree: bool | None
 
@@ -75,17 +77,17 @@ class LadderRecord(_Plain):
     tracks: list[ClimbedTrack]
 
 
-def ladder_text(subject: Subject, results: Sequence[TrackResult]) -> str:
+def ladder_text(subject: VerifyRequest, results: Sequence[TrackResult]) -> str:
     """Return a table of rungs per track, and what failed."""
     settings = "".join(f", {key}={value}" for key, value in subject.settings.items())
     lines = [f"{subject.name}{settings}: torch against {', '.join(result.track for result in results)}", ""]
     for result in results:
-        lines += [f"{result.track}", *(_row(verdict) for verdict in result.verdicts), *_failure(result), ""]
+        lines += [f"{result.track}", *(_row(verdict) for verdict in result.rungs), *_failure(result), ""]
     passed = sum(result.passed for result in results)
     return "\n".join([*lines, f"{passed} of {len(results)} tracks passed every rung"])
 
 
-def _row(verdict: Verdict) -> str:
+def _row(verdict: RungResult) -> str:
     figures = ""
     if verdict.difference is not None:
         figures = f"{verdict.difference:.1e} of {verdict.limit:.0e}"
@@ -97,17 +99,18 @@ def _row(verdict: Verdict) -> str:
 def _failure(result: TrackResult) -> list[str]:
     if result.passed:
         return []
-    climbed = {verdict.rung for verdict in result.verdicts}
+    climbed = {verdict.rung for verdict in result.rungs}
     lines = [f"        not reached: {', '.join(rung for rung in RUNGS if rung not in climbed)}"]
     if result.isolated:
         lines.append(f"        {result.isolated}")
     for number, cause in enumerate(result.causes[:SHOWN_CAUSES], start=1):
-        lines.append(f"        likely cause {number}: {cause.name} (Keras: {cause.keras}; torch: {cause.torch})")
+        sides = f"Keras: {cause.keras.default}; torch: {cause.torch.default}"
+        lines.append(f"        likely cause {number}: {cause.name} ({sides})")
         lines.append(f"          to make them equal: {cause.fix}")
     return lines
 
 
-def ladder_record(subject: Subject, results: Sequence[TrackResult]) -> LadderRecord:
+def ladder_record(subject: VerifyRequest, results: Sequence[TrackResult]) -> LadderRecord:
     """Return the outcome as a record, which `verify --json` prints."""
     return LadderRecord(
         subject=subject.name,
@@ -118,11 +121,11 @@ def ladder_record(subject: Subject, results: Sequence[TrackResult]) -> LadderRec
             ClimbedTrack(
                 track=result.track,
                 passed=result.passed,
-                rungs=[Rung(**asdict(verdict)) for verdict in result.verdicts],
+                rungs=[Rung(**asdict(verdict)) for verdict in result.rungs],
                 layers=[Layer(**asdict(layer)) for layer in result.layers],
                 isolated=result.isolated,
                 causes=[
-                    Cause(name=cause.name, keras=cause.keras, torch=cause.torch, fix=cause.fix)
+                    Cause(name=cause.name, keras=cause.keras.default, torch=cause.torch.default, fix=cause.fix)
                     for cause in result.causes
                 ],
             )
@@ -145,9 +148,7 @@ def read_ladder(path: Path) -> LadderRecord:
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"'{path}' is not what 'verify --json' prints: {error}.") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"'{path}' is not what 'verify --json' prints: {where}: {first['msg'].lower()}.") from error
+        raise UserError(f"'{path}' is not what 'verify --json' prints: {first_error(error)}.") from error
 
 
 def find_ladder(folders: Sequence[Path]) -> LadderRecord | None:

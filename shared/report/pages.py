@@ -1,12 +1,12 @@
 """Templates to self-contained HTML, and files that appear whole or not at all."""
 
-import shutil
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from twotrack.shared.harness.run_folder import partial_folder, unwritable
+from twotrack.shared import atomic
+from twotrack.shared.harness.run_folder import unwritable
 
 
 def render(template: str, **context: Any) -> str:
@@ -26,26 +26,21 @@ def render(template: str, **context: Any) -> str:
 
 def write_file(path: Path, content: str) -> Path:
     """Write one file; UserError if that is not possible."""
-    partial = path.with_name(f".{path.name}.partial")
     try:
-        partial.write_text(content)
-        partial.replace(path)
+        atomic.write(path, content)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise unwritable(path.parent, error) from error
     return path
 
 
 def write_folder(folder: Path, contents: Mapping[str, str]) -> Path:
     """Write a folder of files, by name; UserError if that is not possible."""
-    partial = partial_folder(folder)
     try:
-        partial.mkdir(parents=True)
-        for name, content in contents.items():
-            (partial / name).write_text(content)
-        partial.rename(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with atomic.written(folder) as made:
+            made.mkdir()
+            for name, content in contents.items():
+                (made / name).write_text(content)
     except OSError as error:
         raise unwritable(folder.parent, error) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return folder

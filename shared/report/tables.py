@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from twotrack.shared import chapters, datasets, metrics, profiles, statistics
+from twotrack.shared.harness import agreement
 from twotrack.shared.harness.comparison import Failure
 from twotrack.shared.harness.run_folder import Run
 from twotrack.shared.metrics import METRICS, Metric
@@ -292,6 +293,7 @@ def comparison_json(
         "references": {name: dict(scores) for name, scores in references.items()},
         "same_start": asdict(same_start(runs)),
         "failures": [asdict(failure) for failure in failures],
+        "exact": [asdict(pair) for pair in agreement.agreements(runs)],
     } | ({"verification": ladder.model_dump()} if ladder else {})
 
 
@@ -312,6 +314,7 @@ def comparison_text(runs: Sequence[Run], references: Mapping[str, Mapping[str, f
         lines.append(f"profile: {profiles.describe(runs[0].record.job.switched)}")
     if differences:
         lines.append(f"verdict: {statistics.summary([row.verdict for row in differences])}")
+    lines += [agreement.sentence(pair) for pair in agreement.agreements(runs)]
     return "\n".join(lines)
 
 

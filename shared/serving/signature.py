@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from twotrack.shared.errors import UserError, unknown
+from twotrack.shared.errors import UserError, first_error, unknown
 
 STRING = "string"
 DEFAULT = "serving_default"
@@ -180,11 +180,9 @@ def _validated(model: type[BaseModel], answer: Any, place: str) -> Any:
     try:
         return model.model_validate(answer)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the answer"
         raise UserError(
-            f"{place}: expected an answer of TensorFlow Serving, found one in which {where} is wrong "
-            f"({first['msg'].lower()}); check HOST:PORT."
+            f"{place}: expected an answer of TensorFlow Serving, found another one: {first_error(error)}; "
+            "check HOST:PORT."
         ) from error
 
 

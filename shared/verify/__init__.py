@@ -1,17 +1,1 @@
-"""The verification ladder. `from twotrack.shared.verify import Pair` is all that a pair of one's own needs."""
-
-from twotrack.shared.training import SGD, Adam, AdamW, Constant, OneCycle, RMSprop
-from twotrack.shared.verify.pair import Input, OwnLoss, OwnOptimizer, Pair
-
-__all__ = [
-    "SGD",
-    "Adam",
-    "AdamW",
-    "Constant",
-    "Input",
-    "OneCycle",
-    "OwnLoss",
-    "OwnOptimizer",
-    "Pair",
-    "RMSprop",
-]
+"""The verification ladder, and what a user says of a pair of models."""

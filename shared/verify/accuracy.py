@@ -6,18 +6,26 @@ is the chapter's: ROC AUC, say, where accuracy would be that of the larger class
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from twotrack.shared import chapters, initial_weights, statistics
-from twotrack.shared.chapters.spec import Chapter
+from twotrack.shared import statistics
+from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.datasets.batches import TrainingBatches
 from twotrack.shared.datasets.spec import Dataset
-from twotrack.shared.harness.fitting import for_stage, in_batches
+from twotrack.shared.harness.fitting import (
+    Progress,
+    Stage,
+    Stopwatch,
+    for_stage,
+    fresh_model,
+    in_batches,
+    load_start,
+    silent,
+)
 from twotrack.shared.metrics import METRICS
-from twotrack.shared.verify.observe import ObserveRequest
-from twotrack.shared.verify.rungs import Verdict
+from twotrack.shared.verify.request import SideRequest
+from twotrack.shared.verify.rungs import RungResult
 from twotrack.shared.verify.tolerances import ACCURACY_MARGIN
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import Report, task
@@ -27,37 +35,36 @@ _WHERE = {"equivalent": "within", "different": "beyond", "undecided": "not shown
 
 
 @task
-def measure(asked: ObserveRequest, report: Report) -> Path:
+def measure(request: SideRequest, report: Report) -> Path:
     """Train each seed, write the outputs on the validation split and its labels, return the file."""
-    track, subject = open_track(asked.track, "auto"), asked.subject
-    variant = chapters.get(subject.name).variant(subject.recipe, subject.settings)
-    chapter, recipe, config = variant.chapter, variant.recipe, variant.config
-    whole = track.build(chapter, config, seed=0)
-    shapes = {name: array.shape for name, array in whole.weights().items()}
-    whole.load_weights(initial_weights.start(chapter, config, shapes, seed=0))
-    model, dataset = for_stage(whole, _few(chapter, config), chapter, config, recipe, report)
-    model.compile(recipe, recipe.learning_rates(len(dataset.train) // BATCH_SIZE))
+    variant, track = request.verify.variant, open_track(request.track, "auto")
+    chapter, recipe = variant.chapter, variant.recipe
+    whole = fresh_model(track, variant, seed=0)
+    model, dataset = for_stage(whole, _few(variant), variant, recipe, silent)
+    batches = [TrainingBatches(dataset, dataset.train, BATCH_SIZE, seed, chapter.loss) for seed in range(SEEDS)]
+    stage = Stage(model, recipe.optimizer, recipe.learning_rates(len(batches[0])), Stopwatch())
     fresh, outputs = model.snapshot(), []
     for seed in range(SEEDS):  # one compiled model serves all seeds
         report(f"accuracy {seed + 1}/{SEEDS}", {})
         model.restore(fresh)
         model.reseed(seed)
-        whole.load_weights(initial_weights.start(chapter, config, shapes, seed))
-        for batch in TrainingBatches(dataset, dataset.train, BATCH_SIZE, seed).epoch(0):
-            model.train_step(batch)
+        load_start(whole, variant, seed)
+        stage.train_epoch(batches[seed], 0, Progress(len(batches[seed])))
         outputs.append(in_batches(model.predict, dataset, dataset.validation.inputs, chapter.predict_batch))
-    file = asked.folder / "accuracy.npz"
+    file = request.folder / "accuracy.npz"
     np.savez(file, outputs=np.stack(outputs), labels=dataset.validation.labels, examples=len(dataset.train))
     return file
 
 
-def _few(chapter: Chapter, config: Any) -> Dataset:
-    data = chapter.data(config=config)
-    return replace(data, train=data.train.first(chapter.verify_examples), validation=data.validation.first(VALIDATED))
+def _few(variant: ChapterVariant) -> Dataset:
+    data = variant.data()
+    return replace(
+        data, train=data.train.first(variant.chapter.verify_examples), validation=data.validation.first(VALIDATED)
+    )
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ShortTrainings:
     """What one track's short trainings came to."""
 
     outputs: np.ndarray
@@ -68,19 +75,19 @@ class Outcome:
     """Examples trained on, per seed."""
 
 
-def load(file: Path) -> Outcome:
+def load(file: Path) -> ShortTrainings:
     """Read what `measure` wrote."""
     with np.load(file, allow_pickle=False) as arrays:
-        return Outcome(arrays["outputs"], arrays["labels"], int(arrays["examples"]))
+        return ShortTrainings(arrays["outputs"], arrays["labels"], int(arrays["examples"]))
 
 
-def check(metric: str, torch: Outcome, keras: Outcome) -> Verdict:
+def check(metric: str, torch: ShortTrainings, keras: ShortTrainings) -> RungResult:
     """Require equivalence in the chapter's metric within the margin, by two one-sided tests at 5 %."""
-    scores = [statistics.score(metric, one.outputs, one.labels).value for one in (keras, torch)]
-    found = statistics.verdict(metric, keras.outputs, torch.outputs, torch.labels, ACCURACY_MARGIN)
+    keras_score, torch_score = (statistics.score(metric, side.outputs, side.labels).value for side in (keras, torch))
+    verdict = statistics.verdict(metric, keras.outputs, torch.outputs, torch.labels, ACCURACY_MARGIN)
     detail = (
-        f"{METRICS[metric].label}: Keras {scores[0]:.3f}, torch {scores[1]:.3f}, difference "
-        f"[{found.low:+.3f}, {found.high:+.3f}] {_WHERE[found.kind]} ±{ACCURACY_MARGIN:g}; "
+        f"{METRICS[metric].label}: Keras {keras_score:.3f}, torch {torch_score:.3f}, difference "
+        f"[{verdict.low:+.3f}, {verdict.high:+.3f}] {_WHERE[verdict.kind]} ±{ACCURACY_MARGIN:g}; "
         f"{SEEDS} seeds, {torch.trained:,} examples"
     )
-    return Verdict("accuracy", found.kind == "equivalent", detail)
+    return RungResult("accuracy", verdict.kind == "equivalent", detail)

@@ -1,42 +1,55 @@
 """What a ladder feeds to both sides: inputs, targets and weights, the same in every process."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from math import prod, sqrt
 from zlib import crc32
 
 import numpy as np
 import xxhash
 
-from twotrack.shared.verify.pair import Input, Pair
+from twotrack.shared.datasets.batches import Batch
+from twotrack.shared.inputs import Input
+from twotrack.shared.verify.pair import Pair
 
 
-@dataclass(frozen=True)
-class Material:
-    """Batches for the ladder: the first also serves forward and gradients."""
+class DrawnBatches:
+    """Random batches for a pair that has no data of its own, the same in every process."""
 
-    inputs: list[dict[str, np.ndarray]]
-    """Per batch, by input name: (batch, ...), channels last."""
-    known_targets: list[np.ndarray] | None
-    """Real targets of the model's only output per batch; None where they are drawn to fit the outputs."""
+    def __init__(self, pair: Pair, output_shapes: Sequence[tuple[int, ...]], steps: int):
+        self._pair, self._output_shapes, self._steps = pair, output_shapes, steps
 
-    @property
-    def fingerprint(self) -> str:
-        """XXH3-128 of all bytes."""
-        digest = xxhash.xxh3_128()
-        for batch in self.inputs:
-            for name in sorted(batch):
-                digest.update(np.ascontiguousarray(batch[name]))
-        for targets in self.known_targets or []:
-            digest.update(targets)
-        return digest.hexdigest()
+    def __len__(self) -> int:
+        """Return the batches in an epoch."""
+        return self._steps
 
-    def targets(self, step: int, output_shapes: Sequence[tuple[int, ...]], kind: str) -> list[np.ndarray]:
-        """Return one target per output of the model, for the batch at `step`."""
-        if self.known_targets is not None:
-            return [self.known_targets[step]]
-        generator = np.random.default_rng([step, crc32(b"targets")])
-        return [_draw_target(generator, shape, kind) for shape in output_shapes]
+    def epoch(self, epoch: int, digest: xxhash.xxh3_128 | None = None) -> Iterator[Batch]:
+        """Yield the batches of one epoch (0-based); add the bytes of each to `digest`."""
+        for step in range(epoch * self._steps, (epoch + 1) * self._steps):
+            batch = Batch(draw_inputs(self._pair, step), draw_targets(self._pair, self._output_shapes, step))
+            if digest:
+                add_bytes(digest, batch)
+            yield batch
+
+
+def add_bytes(digest: xxhash.xxh3_128, batch: Batch) -> None:
+    """Add the bytes of a batch to a hash, inputs in the order of their names."""
+    for name in sorted(batch.inputs):
+        digest.update(np.ascontiguousarray(batch.inputs[name]))
+    for target in batch.targets:
+        digest.update(np.ascontiguousarray(target))
+
+
+def draw_inputs(pair: Pair, step: int) -> dict[str, np.ndarray]:
+    """Draw inputs (batch, ...) by name."""
+    return {
+        name: _draw_input(spec, pair.batch_size, [step, crc32(name.encode())]) for name, spec in pair.inputs.items()
+    }
+
+
+def draw_targets(pair: Pair, output_shapes: Sequence[tuple[int, ...]], step: int) -> list[np.ndarray]:
+    """Draw a target for every output (batch, ...) of the model."""
+    generator = np.random.default_rng([step, crc32(b"targets")])
+    return [_draw_target(generator, shape, pair.target) for shape in output_shapes]
 
 
 def _draw_target(generator: np.random.Generator, shape: tuple[int, ...], kind: str) -> np.ndarray:
@@ -45,25 +58,14 @@ def _draw_target(generator: np.random.Generator, shape: tuple[int, ...], kind: s
     return generator.integers(0, 2, shape).astype(float) if kind == "binary" else generator.normal(size=shape)
 
 
-def draw_material(pair: Pair, batches: int) -> Material:
-    """Draw random batches for a pair that has no data of its own."""
-    return Material(
-        [
-            {name: _draw_input(one, pair.batch_size, [step, crc32(name.encode())]) for name, one in pair.inputs.items()}
-            for step in range(batches)
-        ],
-        None,
-    )
-
-
-def _draw_input(one: Input, batch_size: int, seed: list[int]) -> np.ndarray:
+def _draw_input(spec: Input, batch_size: int, seed: list[int]) -> np.ndarray:
     generator = np.random.default_rng(seed)
-    shape = (batch_size, *one.shape)
-    if one.kind == "tokens":
-        return generator.integers(0, one.size, shape)
-    if one.kind == "mask":  # a different number of real entries per example, at least one, at the front
-        lengths = generator.integers(1, one.shape[-1] + 1, (*shape[:-1], 1))
-        return np.arange(one.shape[-1]) < lengths
+    shape = (batch_size, *spec.shape)
+    if spec.kind == "tokens":
+        return generator.integers(0, spec.size, shape)
+    if spec.kind == "mask":  # a different number of real entries per example, at least one, at the front
+        lengths = generator.integers(1, spec.shape[-1] + 1, (*shape[:-1], 1))
+        return np.arange(spec.shape[-1]) < lengths
     return generator.normal(size=shape)
 
 

@@ -11,7 +11,7 @@ from twotrack.shared.transfer import EVERYTHING
 
 
 @dataclass(frozen=True)
-class OwnLoss:
+class CustomLoss:
     """A loss of the user's own: functions that return each framework's loss object."""
 
     keras: Callable[[], Any]
@@ -21,14 +21,33 @@ class OwnLoss:
     target: Literal["classes", "binary", "real"]
 
 
+LossSpec = LossName | CustomLoss
+
+
+def target_kind(loss: LossSpec) -> Literal["classes", "binary", "real"]:
+    """Return the kind of target that a loss takes."""
+    return loss.target if isinstance(loss, CustomLoss) else TARGET_KINDS[loss]
+
+
 @dataclass(frozen=True)
-class OwnOptimizer:
+class CustomOptimizer:
     """An optimizer of the user's own, in each framework."""
 
     keras: Callable[[], Any]
     """Returns a keras.optimizers.Optimizer."""
     torch: Callable[[Any], Any]
     """Maps the parameters to a torch.optim.Optimizer."""
+
+
+@dataclass(frozen=True)
+class ChapterBuild:
+    """In place of a build function: the model that a track has for a chapter."""
+
+    slug: str
+    config: Any
+    """The chapter's hyperparameters."""
+    has_base: bool = False
+    """The model is head(base(inputs)), see shared/transfer.py."""
 
 
 @dataclass(frozen=True)
@@ -39,20 +58,20 @@ class Pair:
     its own framework inside.
     """
 
-    keras: Callable[[], Any]
-    torch: Callable[[], Any]
+    keras: Callable[[], Any] | ChapterBuild
+    torch: Callable[[], Any] | ChapterBuild
     input_shape: InputShape
     """Without the batch axis; a mapping for several inputs, in the order of torch's forward and with
     the names of Keras' inputs."""
-    loss: LossName | OwnLoss = "mean_squared_error"
+    loss: LossSpec = "mean_squared_error"
     """Applied to every output and summed."""
-    optimizer: Optimizer | OwnOptimizer = Adam(learning_rate=1e-3)  # noqa: RUF009 - frozen
+    optimizer: Optimizer | CustomOptimizer = Adam(learning_rate=1e-3)  # noqa: RUF009 - frozen
     schedule: Schedule = Constant()  # noqa: RUF009 - frozen
     rename: Mapping[str, str] = field(default_factory=dict)
     """torch layer path (or prefix) to Keras layer path, where the names differ."""
     batch_size: int = 8
-    trained: tuple[str, ...] = EVERYTHING
-    """What the canonical names of the trained weights begin with; see twotrack.shared.transfer."""
+    trainable: tuple[str, ...] = EVERYTHING
+    """What the canonical names of the weights that are trained begin with; see shared/transfer.py."""
 
     @property
     def inputs(self) -> dict[str, Input]:
@@ -67,11 +86,13 @@ class Pair:
         )
 
     def learning_rates(self, steps: int) -> list[float]:
-        """Return the learning rate of each of `steps` steps of the shared optimizer."""
+        """Return the learning rate of each of `steps` steps; none of an optimizer of the user's own."""
+        if isinstance(self.optimizer, CustomOptimizer):
+            return []
         recipe = Recipe(self.optimizer, self.schedule, self.batch_size, epochs=1)
         return recipe.learning_rates(steps)
 
     @property
-    def target(self) -> str:
+    def target(self) -> Literal["classes", "binary", "real"]:
         """The kind of target: classes, binary or real."""
-        return self.loss.target if isinstance(self.loss, OwnLoss) else TARGET_KINDS[self.loss]
+        return target_kind(self.loss)

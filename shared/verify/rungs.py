@@ -1,17 +1,31 @@
-"""The rungs that compare two traces. Nothing is masked: NaN or infinity on either side fails its rung by name."""
+"""The exact rungs: each compares two sides. Nothing is masked: NaN or infinity on either side fails by name."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
 import numpy as np
 
+from twotrack.shared.probe import LayerTrace
+from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.tolerances import GRADIENT_SCALE_FLOOR, TOLERANCES
-from twotrack.shared.verify.trace import LayerTrace, Trace
+from twotrack.shared.verify.trace import Trace
+
+
+class Place(StrEnum):
+    """What a rung's failure is about."""
+
+    NOWHERE = ""
+    WEIGHT = "weight"
+    LAYER = "layer"
+    OUTPUTS = "outputs"
+    LOSS = "loss"
+    DROPOUT = "dropout"
+    VALIDATION = "validation"
 
 
 @dataclass(frozen=True)
-class Verdict:
+class RungResult:
     """What one rung found between torch and one Keras track."""
 
     rung: str
@@ -22,8 +36,10 @@ class Verdict:
     difference32: float | None = None
     """The same in float32, for information."""
     limit: float | None = None
+    place: Place = Place.NOWHERE
+    """Of a failure."""
     where: str = ""
-    """First diverging layer or parameter, or 'loss'."""
+    """First diverging layer or weight, by canonical name."""
     layer_inputs_agree: bool | None = None
     """Forward only: the layer got the same inputs on both sides, so it is at fault itself."""
 
@@ -40,88 +56,130 @@ class LayerDifference:
     """None where the layer's outputs could not be paired in float32."""
 
 
-def relative(ours: np.ndarray, theirs: np.ndarray, scale: float | None = None) -> float:
-    """Return the largest difference over the largest value; infinity if a value is not finite or shapes differ."""
-    if ours.shape != theirs.shape or not (np.isfinite(ours).all() and np.isfinite(theirs).all()):
+def relative(torch: np.ndarray, keras: np.ndarray, scale: float | None = None) -> float:
+    """Return the largest difference over torch's largest value, or over `scale`.
+
+    Infinity if a value is not finite or shapes differ.
+    """
+    if torch.shape != keras.shape or not (np.isfinite(torch).all() and np.isfinite(keras).all()):
         return float("inf")
-    if ours.size == 0:
+    if torch.size == 0:
         return 0.0
-    largest = np.abs(theirs).max() if scale is None else scale
-    difference = np.abs(ours.astype(float) - theirs.astype(float)).max()
+    largest = np.abs(torch).max() if scale is None else scale
+    difference = np.abs(keras.astype(float) - torch.astype(float)).max()
     return float(difference / largest) if largest > 0 else float(difference)
 
 
-def check_data(torch: Mapping[str, Any], keras: Mapping[str, Any]) -> Verdict:
-    """Compare the hashes of what both sides were fed."""
-    same = torch["fingerprint"] == keras["fingerprint"]
-    detail = f"same bytes, {torch['fingerprint'][:12]}" if same else "the two sides were fed different bytes"
-    return Verdict("data", same, detail)
+def _single(measure: Callable[[Trace, Trace], float | None], torch: Observation, keras: Observation) -> float | None:
+    """Measure in float32, for information; None if the sides did not show it."""
+    if "float32" not in torch.traces or "float32" not in keras.traces:
+        return None
+    return measure(torch.traces["float32"], keras.traces["float32"])
 
 
-def check_parameters(torch: Mapping[str, Any], keras: Mapping[str, Any]) -> Verdict:
+# === Data and parameters ===
+
+
+def check_data(torch: Observation, keras: Observation) -> RungResult:
+    """Compare how many batches both sides were trained on, and the hashes of their bytes."""
+    torch_trace, keras_trace = torch.traces["float64"], keras.traces["float64"]
+    if torch_trace.epochs != keras_trace.epochs:
+        detail = f"Keras was fed {_fed(keras_trace)}, torch {_fed(torch_trace)}"
+        return RungResult("data", False, detail)
+    same = torch_trace.batches == keras_trace.batches
+    detail = f"same bytes, {torch_trace.batches[:12]}" if same else "the two sides were fed different bytes"
+    return RungResult("data", same, detail)
+
+
+def _fed(trace: Trace) -> str:
+    return f"{len(trace.epochs)} batches in {_epochs(trace)}"
+
+
+def _epochs(trace: Trace) -> str:
+    count = len(set(trace.epochs))
+    return f"{count} epoch{'' if count == 1 else 's'}"
+
+
+def check_parameters(torch: Observation, keras: Observation) -> RungResult:
     """Require that every weight has exactly one counterpart of the same canonical shape."""
-    ours, theirs = keras["parameters"], torch["parameters"]
-    problems = [(name, f"'{name}' is in Keras only") for name in ours if name not in theirs]
-    problems += [(name, f"'{name}' is in torch only") for name in theirs if name not in ours]
-    problems += [
-        (name, f"'{name}' has shape {tuple(ours[name])} in Keras, {tuple(theirs[name])} in torch")
-        for name in ours
-        if name in theirs and ours[name] != theirs[name]
-    ]
-    problems += [
-        (name, f"'{name}' is trained in torch and has no counterpart in Keras") for name in torch["without_counterpart"]
-    ]
+    problems = list(_parameter_problems(torch, keras))
     if problems:
-        return Verdict("parameters", False, "; ".join(text for _, text in problems), where=problems[0][0])
-    values = sum(int(np.prod(shape)) for shape in ours.values())
-    return Verdict("parameters", True, f"{len(ours)} weights, {values:,} values, one to one")
+        detail = "; ".join(text for _, text in problems)
+        return RungResult("parameters", False, detail, place=Place.WEIGHT, where=problems[0][0])
+    values = sum(int(np.prod(shape)) for shape in keras.parameters.values())
+    return RungResult("parameters", True, f"{len(keras.parameters)} weights, {values:,} values, one to one")
 
 
-def check_forward(torch: Trace, keras: Trace) -> Verdict:
-    """Compare the outputs; if they differ, name the first layer that diverges."""
+def _parameter_problems(torch: Observation, keras: Observation) -> Iterator[tuple[str, str]]:
+    """Yield name and sentence of every weight without a counterpart of its shape."""
+    for name in keras.parameters:
+        if name not in torch.parameters:
+            yield name, f"'{name}' is in Keras only"
+    for name in torch.parameters:
+        if name not in keras.parameters:
+            yield name, f"'{name}' is in torch only"
+    for name, shape in keras.parameters.items():
+        if shape != (other := torch.parameters.get(name, shape)):
+            yield name, f"'{name}' has shape {shape} in Keras, {other} in torch"
+    for name in torch.without_counterpart:
+        yield name, f"'{name}' is trained in torch and has no counterpart in Keras"
+
+
+# === Forward ===
+
+
+def check_forward(torch: Observation, keras: Observation) -> RungResult:
+    """Compare the outputs in inference mode; if they differ, name the first layer that diverges."""
+    result = compare_forward(torch.traces["float64"], keras.traces["float64"])
+    return replace(result, difference32=_single(output_difference, torch, keras))
+
+
+def compare_forward(torch: Trace, keras: Trace) -> RungResult:
+    """Compare two traces of one precision."""
     limit = TOLERANCES["forward"].limit
     if len(torch.outputs) != len(keras.outputs):
-        return Verdict("forward", False, f"{len(keras.outputs)} outputs in Keras, {len(torch.outputs)} in torch")
+        detail = f"{len(keras.outputs)} outputs in Keras, {len(torch.outputs)} in torch"
+        return RungResult("forward", False, detail, place=Place.OUTPUTS)
     difference = output_difference(torch, keras)
-    compared = list(matched_layers(torch, keras))
+    matched = list(matched_layers(torch, keras))
     if difference <= limit:
-        detail = f"outputs and {len(compared)} named layers compared"
-        return Verdict("forward", True, detail, difference, limit=limit)
-    for ours, theirs in compared:
-        here = layer_difference(ours.outputs, theirs.outputs)
-        if here > limit:
-            agree = layer_difference(ours.inputs, theirs.inputs) <= limit
-            return Verdict(
-                "forward", False, _forward_detail(ours, theirs, here, agree), here, None, limit, ours.path, agree
-            )
+        detail = f"outputs and {len(matched)} named layers compared"
+        return RungResult("forward", True, detail, difference, limit=limit)
+    for torch_layer, keras_layer in matched:
+        if layer_difference(torch_layer.outputs, keras_layer.outputs) > limit:
+            return _diverging(torch_layer, keras_layer)
     shapes = ", ".join(
-        f"{one.shape} against {other.shape}" for one, other in zip(keras.outputs, torch.outputs, strict=True)
+        f"{keras_output.shape} against {torch_output.shape}"
+        for torch_output, keras_output in zip(torch.outputs, keras.outputs, strict=True)
     )
     detail = f"the outputs differ ({shapes}) although every layer that both sides name agrees"
-    return Verdict("forward", False, detail, difference, limit=limit)
+    return RungResult("forward", False, detail, difference, limit=limit, place=Place.OUTPUTS)
 
 
 def output_difference(torch: Trace, keras: Trace) -> float:
     """Return the largest relative difference of the models' outputs; infinity if they are not as many."""
     if len(torch.outputs) != len(keras.outputs):
         return float("inf")
-    return max(relative(one, other) for one, other in zip(keras.outputs, torch.outputs, strict=True))
+    return max(map(relative, torch.outputs, keras.outputs))
 
 
 def matched_layers(torch: Trace, keras: Trace) -> Iterator[tuple[LayerTrace, LayerTrace]]:
     """Pair the layers that both sides name and whose outputs have a shape in common, in Keras' order of calls."""
-    theirs = {layer.path: layer for layer in torch.layers}
-    for ours in keras.layers:
-        other = theirs.get(ours.path)
-        if other and any(a.shape == b.shape for a in ours.outputs for b in other.outputs):
-            yield ours, other
+    by_path = {layer.path: layer for layer in torch.layers}
+    for layer in keras.layers:
+        other = by_path.get(layer.path)
+        if other and any(a.shape == b.shape for a in layer.outputs for b in other.outputs):
+            yield other, layer
 
 
-def layer_differences(torch: Mapping[str, Trace], keras: Mapping[str, Trace]) -> list[LayerDifference]:
-    """Compare every layer that both sides name, in Keras' order of calls; traces by precision."""
+def layer_differences(torch: Observation, keras: Observation) -> list[LayerDifference]:
+    """Compare every layer that both sides name, in Keras' order of calls."""
     double, single = (
-        {ours.path: (ours.kind, layer_difference(ours.outputs, theirs.outputs)) for ours, theirs in pairs}
-        for pairs in (matched_layers(torch[name], keras[name]) for name in ("float64", "float32"))
+        {
+            keras_layer.path: (keras_layer.kind, layer_difference(torch_layer.outputs, keras_layer.outputs))
+            for torch_layer, keras_layer in matched_layers(torch.traces[precision], keras.traces[precision])
+        }
+        for precision in ("float64", "float32")
     )
     return [
         LayerDifference(path, kind, difference, single[path][1] if path in single else None)
@@ -129,91 +187,148 @@ def layer_differences(torch: Mapping[str, Trace], keras: Mapping[str, Trace]) ->
     ]
 
 
-def layer_difference(ours: list[np.ndarray], theirs: list[np.ndarray]) -> float:
+def layer_difference(torch: Sequence[np.ndarray], keras: Sequence[np.ndarray]) -> float:
     """Return the smallest difference between values that may stand for the same thing."""
-    return min((relative(a, b) for a in ours for b in theirs if a.shape == b.shape), default=float("inf"))
+    return min((relative(a, b) for a in torch for b in keras if a.shape == b.shape), default=float("inf"))
 
 
-def _forward_detail(ours: LayerTrace, theirs: LayerTrace, difference: float, inputs_agree: bool) -> str:
-    bad = [side for side, layer in (("Keras", ours), ("torch", theirs)) if not _finite(layer.outputs)]
-    kinds = f"{ours.kind} against {theirs.kind}"
+def _diverging(torch: LayerTrace, keras: LayerTrace) -> RungResult:
+    limit = TOLERANCES["forward"].limit
+    difference = layer_difference(torch.outputs, keras.outputs)
+    inputs_agree = layer_difference(torch.inputs, keras.inputs) <= limit
+    detail = _forward_detail(torch, keras, difference, inputs_agree)
+    return RungResult("forward", False, detail, difference, None, limit, Place.LAYER, keras.path, inputs_agree)
+
+
+def _forward_detail(torch: LayerTrace, keras: LayerTrace, difference: float, inputs_agree: bool) -> str:
+    bad = [side for side, layer in (("Keras", keras), ("torch", torch)) if not _finite(layer.outputs)]
+    kinds = f"{keras.kind} against {torch.kind}"
     if bad:
-        return f"layer '{ours.path}' ({kinds}) has NaN or infinity in {' and '.join(bad)}"
+        return f"layer '{keras.path}' ({kinds}) has NaN or infinity in {' and '.join(bad)}"
     place = "its inputs agree" if inputs_agree else "its inputs differ already, though the named layers before it agree"
-    return f"layer '{ours.path}' ({kinds}) differs by {difference:.1e}; {place}"
+    return f"layer '{keras.path}' ({kinds}) differs by {difference:.1e}; {place}"
 
 
-def _finite(arrays: list[np.ndarray]) -> bool:
+def _finite(arrays: Sequence[np.ndarray]) -> bool:
     return all(np.isfinite(array).all() for array in arrays)
 
 
-def check_gradients(torch: Trace, keras: Trace) -> Verdict:
+# === Gradients ===
+
+
+def check_gradients(torch: Observation, keras: Observation) -> RungResult:
     """Compare the loss on the first batch, then the gradient of every trainable weight."""
+    result = compare_gradients(torch.traces["float64"], keras.traces["float64"])
+    return replace(result, difference32=_single(_largest_gradient_difference, torch, keras))
+
+
+def compare_gradients(torch: Trace, keras: Trace) -> RungResult:
+    """Compare two traces of one precision."""
     limit = TOLERANCES["gradients"].limit
-    loss = relative(np.array(keras.losses[:1]), np.array(torch.losses[:1]))
+    loss = relative(np.array(torch.losses[:1]), np.array(keras.losses[:1]))
     if loss > TOLERANCES["forward"].limit:
         detail = f"the loss is {keras.losses[0]:.6g} in Keras, {torch.losses[0]:.6g} in torch, on equal outputs"
-        return Verdict("gradients", False, detail, loss, limit=limit, where="loss")
-    if keras.gradients.keys() != torch.gradients.keys():
-        odd = sorted(keras.gradients.keys() ^ torch.gradients.keys())
-        return Verdict("gradients", False, f"'{odd[0]}' is trained on one side only", where=odd[0], limit=limit)
+        return RungResult("gradients", False, detail, loss, limit=limit, place=Place.LOSS)
+    if torch.gradients.keys() != keras.gradients.keys():
+        odd = min(torch.gradients.keys() ^ keras.gradients.keys())
+        detail = f"'{odd}' is trained on one side only"
+        return RungResult("gradients", False, detail, limit=limit, place=Place.WEIGHT, where=odd)
     differences = gradient_differences(torch, keras)
     worst = max(differences.values(), default=0.0)
     if worst <= limit:
-        return Verdict("gradients", True, f"{len(differences)} gradients compared", worst, limit=limit)
+        return RungResult("gradients", True, f"{len(differences)} gradients compared", worst, limit=limit)
     # Backpropagation starts at the end: the last diverging weight in the order of the layers is the first to go wrong.
     name = [name for name, difference in differences.items() if difference > limit][-1]
-    finite = _finite([keras.gradients[name], torch.gradients[name]])
-    text = f"differs by {differences[name]:.1e}" if finite else "has NaN or infinity"
-    return Verdict("gradients", False, f"the gradient of '{name}' {text}", differences[name], limit=limit, where=name)
+    finite = _finite([torch.gradients[name], keras.gradients[name]])
+    detail = f"the gradient of '{name}' " + (f"differs by {differences[name]:.1e}" if finite else "has NaN or infinity")
+    return RungResult("gradients", False, detail, differences[name], limit=limit, place=Place.WEIGHT, where=name)
 
 
 def gradient_differences(torch: Trace, keras: Trace) -> dict[str, float]:
-    """Return the difference of every gradient, relative to the largest gradient of its layer."""
-    sizes = {name: float(np.abs(one).max(initial=0.0)) for name, one in torch.gradients.items()}
+    """Return the difference of every gradient that both sides have, relative to the largest gradient of its layer."""
+    sizes = {name: float(np.abs(gradient).max(initial=0.0)) for name, gradient in torch.gradients.items()}
     floor = GRADIENT_SCALE_FLOOR * max(sizes.values(), default=0.0)
     layers: dict[str, float] = {}
     for name, size in sizes.items():
         layer = name.rpartition(".")[0]
         layers[layer] = max(layers.get(layer, floor), size)
     return {
-        name: relative(keras.gradients[name], one, layers[name.rpartition(".")[0]])
-        for name, one in torch.gradients.items()
+        name: relative(gradient, keras.gradients[name], layers[name.rpartition(".")[0]])
+        for name, gradient in torch.gradients.items()
+        if name in keras.gradients
     }
 
 
-def check_training(torch: Mapping[str, Any], keras: Mapping[str, Any], ours: Trace, theirs: Trace) -> Verdict:
-    """Compare dropout rates, then loss and weights after every step."""
-    limit = TOLERANCES["training"].limit
-    ours_dropped, theirs_dropped = keras["dropout"], torch["dropout"]
-    odd = [name for name, rate in ours_dropped.items() if theirs_dropped.get(name, rate) != rate]
-    if odd or sorted(ours_dropped.values()) != sorted(theirs_dropped.values()):
-        detail = f"dropout rates: Keras {_rates(ours_dropped)}; torch {_rates(theirs_dropped)}"
-        return Verdict("training", False, detail, where=odd[0] if odd else next(iter(ours_dropped | theirs_dropped)))
-    worst = 0.0
-    for step, (one, other) in enumerate(zip(ours.losses, theirs.losses, strict=True)):
-        loss = relative(np.array(one), np.array(other))
-        weights = step_differences(ours.weights[step], theirs.weights[step])
-        name = max(weights, key=weights.get, default="")
-        worst = max(worst, loss, weights.get(name, 0.0))
-        if worst > limit:
-            detail = _training_detail(step + 1, one, other, name, weights.get(name, 0.0))
-            return Verdict("training", False, detail, worst, limit=limit, where=name)
-    return Verdict("training", True, f"{len(ours.losses)} steps compared", worst, limit=limit)
+def _largest_gradient_difference(torch: Trace, keras: Trace) -> float | None:
+    return max(gradient_differences(torch, keras).values(), default=None)
+
+
+# === Training ===
+
+
+def check_training(torch: Observation, keras: Observation) -> RungResult:
+    """Compare dropout rates, then loss and weights after every step, validation, and the trained model's outputs."""
+    result = _check_dropout(torch, keras) or compare_training(torch.traces["float64"], keras.traces["float64"])
+    return replace(result, difference32=_single(_last_weight_difference, torch, keras))
+
+
+def _check_dropout(torch: Observation, keras: Observation) -> RungResult | None:
+    """Return a failure if the sides do not drop alike."""
+    odd = [name for name, rate in keras.dropout.items() if torch.dropout.get(name, rate) != rate]
+    if not odd and sorted(keras.dropout.values()) == sorted(torch.dropout.values()):
+        return None
+    detail = f"dropout rates: Keras {_rates(keras.dropout)}; torch {_rates(torch.dropout)}"
+    where = odd[0] if odd else next(iter(keras.dropout | torch.dropout))
+    return RungResult("training", False, detail, place=Place.DROPOUT, where=where)
 
 
 def _rates(rates: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {rate:g}" for name, rate in rates.items()) or "none"
 
 
+def compare_training(torch: Trace, keras: Trace) -> RungResult:
+    """Compare two traces of one precision, step by step."""
+    limit, worst = TOLERANCES["training"].limit, 0.0
+    for step, (loss, other) in enumerate(zip(keras.losses, torch.losses, strict=True)):
+        differences = step_differences(torch.weights[step], keras.weights[step])
+        name = max(differences, key=differences.__getitem__, default="")
+        worst = max(worst, relative(np.array(other), np.array(loss)), differences.get(name, 0.0))
+        if worst > limit:
+            detail = _training_detail(step + 1, loss, other, name, differences.get(name, 0.0))
+            return RungResult("training", False, detail, worst, limit=limit, place=Place.WEIGHT, where=name)
+    return _compare_inference(torch, keras, worst)
+
+
+def _compare_inference(torch: Trace, keras: Trace, worst: float) -> RungResult:
+    """Compare what validation saw after each epoch, and the trained model's outputs."""
+    limit = TOLERANCES["training"].limit
+    for epoch, (loss, other) in enumerate(zip(keras.validation, torch.validation, strict=True), start=1):
+        difference = relative(np.array(other), np.array(loss))
+        if difference > limit:
+            detail = f"epoch {epoch}: the validation loss is {loss:.6g} in Keras, {other:.6g} in torch"
+            return RungResult("training", False, detail, difference, limit=limit, place=Place.VALIDATION)
+    outputs = max(map(relative, torch.trained_outputs, keras.trained_outputs), default=0.0)
+    if outputs > limit:
+        detail = f"the outputs after training differ by {outputs:.1e}, on equal weights"
+        return RungResult("training", False, detail, outputs, limit=limit, place=Place.OUTPUTS)
+    detail = f"{len(keras.losses)} steps in {_epochs(keras)} compared"
+    return RungResult("training", True, detail, max(worst, outputs), limit=limit)
+
+
 def _training_detail(step: int, loss: float, other: float, name: str, difference: float) -> str:
     if not (np.isfinite(loss) and np.isfinite(other)):
         return f"step {step}: the loss is {loss} in Keras, {other} in torch"
+    if not name:  # the weights of a large model are kept of the last step only
+        return f"step {step}: the loss is {loss:.9g} in Keras, {other:.9g} in torch; an update before it differs"
     return (
         f"step {step}: '{name}' differs by {difference:.1e} after the update (loss {loss:.6g} and {other:.6g} before)"
     )
 
 
-def step_differences(ours: Mapping[str, np.ndarray], theirs: Mapping[str, np.ndarray]) -> dict[str, float]:
+def _last_weight_difference(torch: Trace, keras: Trace) -> float | None:
+    return max(step_differences(torch.weights[-1], keras.weights[-1]).values(), default=None)
+
+
+def step_differences(torch: Mapping[str, np.ndarray], keras: Mapping[str, np.ndarray]) -> dict[str, float]:
     """Return the relative difference of every weight after one step."""
-    return {name: relative(array, theirs[name]) for name, array in ours.items()}
+    return {name: relative(torch[name], weight) for name, weight in keras.items()}

@@ -1,31 +1,18 @@
 """What one track shows of a model: layer outputs, gradients and training steps, on given weights and batches.
 
-Arrays travel between processes as one .npz file; everything else is the JSON-ready dictionary.
+A trace travels between processes as a folder: an .npz file with its arrays, and a JSON file with everything else.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict
 
+from twotrack.shared.probe import LayerTrace
 
-@dataclass
-class LayerTrace:
-    """One call of a named layer in inference mode."""
-
-    path: str
-    """Canonical path; a second call of a shared layer ends in #2."""
-    kind: str
-    """Class name."""
-    leaf: bool
-    """Has no layers inside."""
-    facts: dict[str, Any]
-    """Hyperparameters under names common to both frameworks."""
-    inputs: list[np.ndarray]
-    outputs: list[np.ndarray]
-    """What may stand for the layer's output: every tensor it returns, and the value before a fused activation."""
+ARRAYS, INDEX = "arrays.npz", "trace.json"
 
 
 @dataclass
@@ -34,69 +21,103 @@ class Trace:
 
     layers: list[LayerTrace] = field(default_factory=list)
     outputs: list[np.ndarray] = field(default_factory=list)
+    """(batch, ...) in inference mode, before training."""
     gradients: dict[str, np.ndarray] = field(default_factory=dict)
+    batches: str = ""
+    """XXH3-128 of the bytes of all training batches."""
+    epochs: list[int] = field(default_factory=list)
+    """Of each training step, 0-based."""
     losses: list[float] = field(default_factory=list)
     """Before each training step."""
     weights: list[dict[str, np.ndarray]] = field(default_factory=list)
     """After each training step, trainable and not."""
+    validation: list[float] = field(default_factory=list)
+    """The loss on a chapter's validation split, after each epoch."""
+    trained_outputs: list[np.ndarray] = field(default_factory=list)
+    """As `outputs`, after training."""
 
 
-def save(trace: Trace, file: Path) -> dict[str, Any]:
-    """Write the arrays to `file`; return the rest."""
-    arrays: dict[str, np.ndarray] = {}
+class _Layer(BaseModel):
+    """A LayerTrace without its arrays."""
+
+    path: str
+    kind: str
+    leaf: bool
+    hyperparameters: dict[str, Any]
+    inputs: int
+    outputs: int
+
+
+class _Index(BaseModel):
+    """A Trace without its arrays: how many there are, and what they are called."""
+
+    model_config = ConfigDict(extra="forbid", ser_json_inf_nan="constants")
+
+    layers: list[_Layer]
+    outputs: int
+    gradients: list[str]
+    batches: str
+    epochs: list[int]
+    losses: list[float]
+    weights: list[list[str]]
+    validation: list[float]
+    trained_outputs: int
+
+
+def save(trace: Trace, folder: Path) -> Path:
+    """Write a trace into a new folder and return it."""
+    folder.mkdir()
+    np.savez(folder / ARRAYS, **_arrays(trace))
+    layers = [
+        _Layer(**vars(layer) | {"inputs": len(layer.inputs), "outputs": len(layer.outputs)}) for layer in trace.layers
+    ]
+    counts = {"outputs": len(trace.outputs), "trained_outputs": len(trace.trained_outputs)}
+    names = {"gradients": list(trace.gradients), "weights": [list(weights) for weights in trace.weights]}
+    index = _Index(**vars(trace) | counts | names | {"layers": layers})
+    (folder / INDEX).write_text(index.model_dump_json())
+    return folder
+
+
+def _arrays(trace: Trace) -> dict[str, np.ndarray]:
+    arrays = _numbered("outputs", trace.outputs) | _numbered("trained", trace.trained_outputs)
     for number, layer in enumerate(trace.layers):
-        _put(arrays, f"{number}.in", layer.inputs)
-        _put(arrays, f"{number}.out", layer.outputs)
-    _put(arrays, "outputs", trace.outputs)
+        arrays |= _numbered(f"{number}.in", layer.inputs) | _numbered(f"{number}.out", layer.outputs)
     arrays |= {f"gradient.{name}": array for name, array in trace.gradients.items()}
     for step, weights in enumerate(trace.weights):
         arrays |= {f"weight.{step}.{name}": array for name, array in weights.items()}
-    np.savez(file, **arrays)
-    layers = [
-        {key: value for key, value in vars(layer).items() if key not in {"inputs", "outputs"}}
-        | {"inputs": len(layer.inputs), "outputs": len(layer.outputs)}
-        for layer in trace.layers
-    ]
-    return {
-        "file": str(file),
-        "layers": layers,
-        "outputs": len(trace.outputs),
-        "gradients": list(trace.gradients),
-        "losses": trace.losses,
-        "weights": [list(weights) for weights in trace.weights],
-    }
+    return arrays
 
 
-def load(content: Mapping[str, Any]) -> Trace:
-    """Read what `save` wrote and returned."""
-    with np.load(content["file"], allow_pickle=False) as arrays:
+def load(folder: Path) -> Trace:
+    """Read what `save` wrote."""
+    index = _Index.model_validate_json((folder / INDEX).read_text())
+    with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
+
+        def take(prefix: str, count: int) -> list[np.ndarray]:
+            return [arrays[f"{prefix}.{number}"] for number in range(count)]
+
         layers = [
             LayerTrace(
-                **(
-                    layer
-                    | {
-                        "inputs": _take(arrays, f"{number}.in", layer["inputs"]),
-                        "outputs": _take(arrays, f"{number}.out", layer["outputs"]),
-                    }
-                )
+                **layer.model_dump()
+                | {"inputs": take(f"{number}.in", layer.inputs), "outputs": take(f"{number}.out", layer.outputs)}
             )
-            for number, layer in enumerate(content["layers"])
+            for number, layer in enumerate(index.layers)
+        ]
+        weights = [
+            {name: arrays[f"weight.{step}.{name}"] for name in names} for step, names in enumerate(index.weights)
         ]
         return Trace(
             layers=layers,
-            outputs=_take(arrays, "outputs", content["outputs"]),
-            gradients={name: arrays[f"gradient.{name}"] for name in content["gradients"]},
-            losses=content["losses"],
-            weights=[
-                {name: arrays[f"weight.{step}.{name}"] for name in names}
-                for step, names in enumerate(content["weights"])
-            ],
+            outputs=take("outputs", index.outputs),
+            gradients={name: arrays[f"gradient.{name}"] for name in index.gradients},
+            batches=index.batches,
+            epochs=index.epochs,
+            losses=index.losses,
+            weights=weights,
+            validation=index.validation,
+            trained_outputs=take("trained", index.trained_outputs),
         )
 
 
-def _put(arrays: dict[str, np.ndarray], prefix: str, values: list[np.ndarray]) -> None:
-    arrays.update({f"{prefix}.{number}": value for number, value in enumerate(values)})
-
-
-def _take(arrays: Mapping[str, np.ndarray], prefix: str, count: int) -> list[np.ndarray]:
-    return [arrays[f"{prefix}.{number}"] for number in range(count)]
+def _numbered(prefix: str, values: list[np.ndarray]) -> dict[str, np.ndarray]:
+    return {f"{prefix}.{number}": value for number, value in enumerate(values)}

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from twotrack.shared.errors import UserError, WorkerDiedError
+from twotrack.shared.tested_versions import warn_if_untested
 from twotrack.shared.track import TRACKS, TrackSpec
 from twotrack.shared.workers.messages import Call, Failure, Progress, read_answer, to_line
 from twotrack.shared.workers.task import Answer, Request, Task
@@ -29,6 +30,10 @@ def worker_environment(track: TrackSpec | None, device: str, threads: int | None
     take every core spend most of their time waiting for each other.
     """
     environment = dict(os.environ)
+    environment["PYTHONSAFEPATH"] = "1"  # the current folder is no place to load code from, for a child of ours neither
+    # PYTHONPATH is the user's word, but an empty part of it, left by "$PYTHONPATH:/folder", means the current folder.
+    if "PYTHONPATH" in environment:
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, environment["PYTHONPATH"].split(os.pathsep)))
     environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     environment.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # determinism of torch on CUDA
     # torch's threads that wait for each other sleep instead of spinning: as many threads, so the same numbers, no
@@ -58,6 +63,7 @@ class Worker:
         self, track: str | None, device: str = "auto", threads: int | None = None, inherited: Sequence[int] = ()
     ):
         spec = TRACKS[track] if track else None
+        warn_if_untested(spec.requires if spec else ())
         self._name = track or "helper"
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed in __exit__
         self._process = subprocess.Popen(

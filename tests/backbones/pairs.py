@@ -3,9 +3,9 @@
 import importlib
 from typing import Any
 
+from twotrack import SGD, Pair
 from twotrack.shared.backbones import efficientnet_lite0, resnet18, vit
 from twotrack.shared.backbones.efficientnet_lite0 import Block
-from twotrack.shared.verify import SGD, Pair
 
 NUM_CLASSES = 3
 # Short, as JAX takes seconds to compile each block, but with every kind of block that the whole networks have.
@@ -62,7 +62,7 @@ def fine_tuned_pair(size: int) -> Pair:
         return nn.Sequential(OrderedDict(base=build(EFFICIENTNET, 0), head=head))
 
     trained = ("head.", "base.block1.", "base.head_conv.", "base.head_bn.")
-    return Pair(build_keras, build_torch, (size, size, 3), "cross_entropy", SGD(0.01), trained=trained, batch_size=4)
+    return Pair(build_keras, build_torch, (size, size, 3), "cross_entropy", SGD(0.01), trainable=trained, batch_size=4)
 
 
 # One side odd and one even at every stride: 33, 17, 9 and 48, 24, 12.

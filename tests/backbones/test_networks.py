@@ -4,29 +4,25 @@ import pytest
 
 from tests.backbones import tasks
 from twotrack.shared.backbones import NAMES
-from twotrack.shared.verify import ladder as climbing
-from twotrack.shared.verify.ladder import Ladder, Subject
+from twotrack.shared.verify.ladder import Ladder
+from twotrack.shared.verify.request import VerifyRequest
 
 
 @pytest.mark.parametrize("name", ["RESNET_18", "EFFICIENTNET_LITE", "VISION_TRANSFORMER"])
-def test_parameters_layers_gradients_and_training_are_the_same_on_every_backend(
-    name: str, ladder: Ladder, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(climbing, "STEPS", 5)
+def test_parameters_layers_gradients_and_training_are_the_same_on_every_backend(name: str, ladder: Ladder):
+    results = ladder.climb(VerifyRequest(name=f"tests.backbones.pairs:{name}"), lambda *_: None)
 
-    results = ladder.climb(Subject(f"tests.backbones.pairs:{name}"), lambda *_: None)
-
-    assert {result.track: result.verdicts[-1].detail for result in results if not result.passed} == {}
-    assert [len(result.verdicts) for result in results] == [5, 5, 5]
+    assert {result.track: result.rungs[-1].detail for result in results if not result.passed} == {}
+    assert [len(result.rungs) for result in results] == [5, 5, 5]
 
 
-def test_as_a_base_under_a_head_it_can_be_trained_in_part(ladder: Ladder, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(climbing, "STEPS", 5)
+def test_as_a_base_under_a_head_it_can_be_trained_in_part(ladder: Ladder):
+    (found,) = ladder.climb(
+        VerifyRequest(name="tests.backbones.pairs:FINE_TUNED"), lambda *_: None, ["keras:tensorflow"]
+    )
 
-    (found,) = ladder.climb(Subject("tests.backbones.pairs:FINE_TUNED"), lambda *_: None, ["keras:tensorflow"])
-
-    assert found.passed, found.verdicts[-1].detail
-    gradients = next(one for one in found.verdicts if one.rung == "gradients")
+    assert found.passed, found.rungs[-1].detail
+    gradients = next(one for one in found.rungs if one.rung == "gradients")
     assert gradients.detail == "6 gradients compared"  # three kernels of the block, head_conv, and logits' two
 
 

@@ -19,7 +19,7 @@ def seconds_per_epoch(batches: TrainingBatches, epoch: int) -> float:
 def main() -> None:
     dataset = datasets.load("mnist", datasets.embedded_source("mnist"))
     batch_size = chapters.get("mnist_cnn").recipe("fast").batch_size
-    batches = TrainingBatches(dataset, dataset.train, batch_size, seed=0)
+    batches = TrainingBatches(dataset, dataset.train, batch_size, seed=0, loss="cross_entropy")
     seconds = [seconds_per_epoch(batches, epoch) for epoch in range(REPEATS)]
     print(
         f"{len(batches)} batches of {batch_size}: median {statistics.median(seconds):.3f} s per epoch, "

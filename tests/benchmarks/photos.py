@@ -59,11 +59,11 @@ def time_batches() -> None:
     photos = generator.integers(0, 256, (500, 160, 160, 3), np.uint8)
     products = generator.integers(0, 256, (500, 28, 28), np.uint8)
     batch, large, augment = photos[:BATCH_SIZE], replace(EFFICIENTNET, size=224), Augment()
-    print("augment 32 photos of 160:", milliseconds(lambda: augment(batch, np.random.default_rng(0))))
-    print("prepare 32 photos of 160:", milliseconds(lambda: EFFICIENTNET(batch)))
-    print("prepare 32 photos of 160 for 224:", milliseconds(lambda: large(batch)))
-    print("prepare 500 photos of 160:", milliseconds(lambda: EFFICIENTNET(photos)))
-    print("prepare 500 products of 28 for 160:", milliseconds(lambda: EFFICIENTNET(products)))
+    print("augment 32 photos of 160:", milliseconds(lambda: augment.change(batch, np.random.default_rng(0))))
+    print("prepare 32 photos of 160:", milliseconds(lambda: EFFICIENTNET.normalise(batch)))
+    print("prepare 32 photos of 160 for 224:", milliseconds(lambda: large.normalise(batch)))
+    print("prepare 500 photos of 160:", milliseconds(lambda: EFFICIENTNET.normalise(photos)))
+    print("prepare 500 products of 28 for 160:", milliseconds(lambda: EFFICIENTNET.normalise(products)))
 
 
 def time_photos(folder: Path, count: int) -> None:

@@ -19,6 +19,7 @@ from twotrack.shared.bert.folder import open_folder
 from twotrack.shared.bert.tokens import Tokenise
 from twotrack.shared.datasets import embedded_source, load
 from twotrack.shared.datasets.spec import Split
+from twotrack.shared.inputs import ONLY
 from twotrack.torch_track import weights
 from twotrack.torch_track.bert import Encoder
 
@@ -32,7 +33,7 @@ def states(encoder: Encoder, tokenise: Tokenise, split: Split) -> np.ndarray:
 
 def _means(encoder: Encoder, tokenise: Tokenise, split: Split) -> Iterator[np.ndarray]:
     for start in range(0, len(split), BATCH_SIZE):
-        given = tokenise(split.inputs[start : start + BATCH_SIZE])
+        given = tokenise({ONLY: split.inputs[ONLY][start : start + BATCH_SIZE]})
         token_ids, mask = torch.from_numpy(given["token_ids"]).long(), torch.from_numpy(given["padding_mask"])
         with torch.inference_mode():
             found = torch.stack(encoder(token_ids, mask), dim=1)  # (batch, blocks, length, hidden)

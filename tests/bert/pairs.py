@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from twotrack import AdamW, Input, Pair
 from twotrack.shared import bert
 from twotrack.shared.bert.config import BertConfig
-from twotrack.shared.verify import AdamW, Input, Pair
 
 CONFIG = BertConfig(
     model_type="bert",

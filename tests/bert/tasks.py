@@ -15,7 +15,8 @@ from safetensors.numpy import load_file, save_file
 from tests.bert.pairs import encoder_pair
 from tests.optimizers.tasks import keras_float64
 from twotrack.shared.bert.folder import open_folder
-from twotrack.shared.verify.subject import Subject, open_subject
+from twotrack.shared.track import Precision, TrackModel
+from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import task
 
 
@@ -25,7 +26,7 @@ class States:
 
     track: str
     folder: str
-    precision: str
+    precision: Precision
     inputs: str
     out: str
 
@@ -68,11 +69,11 @@ INSIDE = "encoder."
 
 
 @contextmanager
-def _encoder(track: str, folder: str, precision: str) -> Iterator[Subject]:
+def _encoder(track: str, folder: str, precision: Precision) -> Iterator[TrackModel]:
     """Build the track's encoder by the folder's config; afterwards Keras computes in float32 again."""
     pair = encoder_pair(open_folder(folder).config)
     with nullcontext() if track == "torch" else keras_float64():
-        yield open_subject(pair, track, precision)
+        yield open_track(track, "cpu").build(pair, 0, precision)
 
 
 @task
@@ -82,7 +83,7 @@ def states(asked: States) -> None:
     with _encoder(asked.track, asked.folder, asked.precision) as encoder:
         weights = open_folder(asked.folder).weights()
         encoder.load_weights({f"{INSIDE}{name}": array for name, array in weights.items()})
-        layers, _ = encoder.trace_layers(inputs)
+        layers, _ = encoder.probe().trace(inputs)
     for layer in layers:
         name = layer.path.removeprefix(INSIDE)
         if "." not in name and name.startswith(("embeddings_layer_norm", "transformer_layer_")):

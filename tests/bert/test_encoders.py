@@ -15,8 +15,10 @@ from twotrack.shared.bert.folder import open_folder
 from twotrack.shared.bert.tokens import Tokenise
 from twotrack.shared.datasets import reviews
 from twotrack.shared.datasets.files import Source
+from twotrack.shared.inputs import ONLY
 from twotrack.shared.track import TRACKS
-from twotrack.shared.verify.ladder import Ladder, Subject
+from twotrack.shared.verify.ladder import Ladder
+from twotrack.shared.verify.request import VerifyRequest
 
 KERAS_TRACKS = [track for track in TRACKS if track != "torch"]
 REVIEWS = 6
@@ -36,10 +38,10 @@ def relative(ours: np.ndarray, theirs: np.ndarray) -> float:
 
 @pytest.mark.parametrize("name", ["EXACT", "APPROXIMATE"])
 def test_parameters_states_gradients_and_training_are_the_same_on_every_backend(name: str, ladder: Ladder):
-    results = ladder.climb(Subject(f"tests.bert.pairs:{name}"), lambda *_: None)
+    results = ladder.climb(VerifyRequest(name=f"tests.bert.pairs:{name}"), lambda *_: None)
 
-    assert {result.track: result.verdicts[-1].detail for result in results if not result.passed} == {}
-    assert [len(result.verdicts) for result in results] == [5, 5, 5]
+    assert {result.track: result.rungs[-1].detail for result in results if not result.passed} == {}
+    assert [len(result.rungs) for result in results] == [5, 5, 5]
 
 
 # === MiniLM on real reviews ===
@@ -48,9 +50,9 @@ def test_parameters_states_gradients_and_training_are_the_same_on_every_backend(
 @pytest.fixture(scope="session")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Reviews of different lengths: the shortest are padding for the most part, the longest are cut."""
-    texts = reviews.read(Source("embedded", reviews.EMBEDDED)).test.inputs[: 20 * REVIEWS]
+    texts = reviews.read(Source("embedded", reviews.EMBEDDED)).test.inputs[ONLY][: 20 * REVIEWS]
     file = tmp_path_factory.mktemp("inputs") / "inputs.npz"
-    np.savez(file, **Tokenise()(sorted(texts, key=len)[::20]))
+    np.savez(file, **Tokenise()({ONLY: sorted(texts, key=len)[::20]}))
     return file
 
 

@@ -17,6 +17,7 @@ from twotrack.shared.bert.tokens import Tokenise, open_tokenizer
 from twotrack.shared.datasets import reviews, texts
 from twotrack.shared.datasets.files import Source
 from twotrack.shared.errors import UserError
+from twotrack.shared.inputs import ONLY
 
 ODD = [
     "", " ", "\t\n", "\0", "a\0b", "\x07\x1b[31mred\x1b[0m", "\u200b\u200d\ufeff", "\ufffd", "no-break\u00a0space",
@@ -34,7 +35,7 @@ SPECIAL = ["[SEP]", "[MASK] and [PAD]", "great[CLS]great", "[sep]", "[UNK]"]
 def published() -> list[str]:
     """The 5,000 reviews as they were written."""
     loaded = reviews.read(Source("embedded", reviews.EMBEDDED))
-    return [text for split in (loaded.train, loaded.validation, loaded.test) for text in split.inputs]
+    return [text for split in (loaded.train, loaded.validation, loaded.test) for text in split.inputs[ONLY]]
 
 
 @pytest.fixture(scope="session")
@@ -67,14 +68,14 @@ def own_tokenizer(path: Path, length: int = 8):
 
 @pytest.mark.parametrize("length", [2, 96, 512])
 def test_ids_are_those_of_transformers_for_every_review_and_odd_text(published, reference, length: int):
-    found = Tokenise(bert.DEFAULT, length)(ODD + SPECIAL + published)
+    found = Tokenise(bert.DEFAULT, length)({ONLY: ODD + SPECIAL + published})
 
     expected = [cut(ids, length) for ids in reference["transformers"]]
     assert list(ids_of(found)) == expected
 
 
 def test_keras_hub_agrees_on_every_review_in_ascii_and_differs_where_the_data_card_says(published, reference):
-    ours = list(ids_of(Tokenise(bert.DEFAULT, 512)(published)))
+    ours = list(ids_of(Tokenise(bert.DEFAULT, 512)({ONLY: published})))
 
     theirs = [cut(ids, 512) for ids in reference["keras_hub"][-len(published) :]]
 
@@ -102,7 +103,7 @@ def test_accents_spaces_and_control_characters_are_where_keras_hub_differs(refer
 
 
 def test_inputs_have_the_stated_types_and_shapes():
-    found = Tokenise()(np.array(ODD, np.dtypes.StringDType()))
+    found = Tokenise()({ONLY: np.array(ODD, np.dtypes.StringDType())})
 
     assert {name: (array.shape, array.dtype) for name, array in found.items()} == {
         "token_ids": ((len(ODD), bert.LENGTH), np.dtype(np.int32)),
@@ -113,7 +114,7 @@ def test_inputs_have_the_stated_types_and_shapes():
 
 
 def test_no_texts_give_no_rows():
-    assert Tokenise()([])["token_ids"].shape == (0, bert.LENGTH)
+    assert Tokenise()({ONLY: []})["token_ids"].shape == (0, bert.LENGTH)
 
 
 @given(st.lists(st.text(st.characters(), max_size=80), max_size=4), st.integers(2, 40))
@@ -121,10 +122,10 @@ def test_every_text_becomes_one_row_that_does_not_depend_on_its_neighbours(writt
     """Surrogates without their other half included, as a terminal can pass them."""
     tokenise = Tokenise(bert.DEFAULT, length)
 
-    found = tokenise(texts.array(written))
+    found = tokenise({ONLY: texts.array(written)})
 
     for number, text in enumerate(written):
-        alone = tokenise(texts.array([text]))
+        alone = tokenise({ONLY: texts.array([text])})
         assert found["token_ids"][number].tolist() == alone["token_ids"][0].tolist()
         ids = next(ids_of(alone))
         assert (ids[0], ids[-1]) == (101, 102)
@@ -134,8 +135,8 @@ def test_every_text_becomes_one_row_that_does_not_depend_on_its_neighbours(writt
 def test_markup_is_no_text():
     tokenise = Tokenise()
 
-    marked = tokenise(['Good.<br /><br />I&apos;ll <a href="http://www.amazon.com/gp">buy</a> &quot;it&quot;'])
-    plain = tokenise(["""Good. I'll buy "it" """])
+    marked = tokenise({ONLY: ['Good.<br /><br />I&apos;ll <a href="http://www.amazon.com/gp">buy</a> &quot;it&quot;']})
+    plain = tokenise({ONLY: ["""Good. I'll buy "it" """]})
 
     np.testing.assert_array_equal(marked["token_ids"], plain["token_ids"])
 
@@ -143,10 +144,10 @@ def test_markup_is_no_text():
 def test_5000_reviews_take_no_longer_than_five_seconds(published):
     """Of processor time, which other work on the machine does not change."""
     tokenise = Tokenise()
-    tokenise(published[:1])
+    tokenise({ONLY: published[:1]})
     start = time.process_time()
 
-    tokenise(published)
+    tokenise({ONLY: published})
 
     assert time.process_time() - start < 5
 

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from twotrack.shared import chapters
+from twotrack.shared.chapters.pairs import whole_pair
+from twotrack.shared.inputs import ONLY
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import task
 
@@ -26,7 +28,7 @@ SETTINGS = {"filters": "2", "hidden_size": "5"}
 
 def _model(track: str) -> Any:
     chapter = chapters.get("mnist_cnn")
-    return open_track(track, "cpu").build(chapter, chapter.configure(SETTINGS), seed=0)
+    return open_track(track, "cpu").build(whole_pair(chapter.variant(settings=SETTINGS)), seed=0)
 
 
 class Code:
@@ -106,4 +108,4 @@ def predict(asked: Outputs) -> None:
         model.module.load_state_dict(state)
     else:
         model.model.load_weights(path)
-    np.save(asked.out, model.predict(np.load(asked.inputs)))
+    np.save(asked.out, model.predict({ONLY: np.load(asked.inputs)}))

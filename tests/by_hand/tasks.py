@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.layers.subjects import chapter_pair, subject
+from tests.layers.sides import built, chapter_pair
 from twotrack.shared.workers.task import task
 
 
@@ -31,7 +31,7 @@ def backward(asked: Networks) -> None:
     for number, network in enumerate(asked.networks):
         given = dict(np.load(folder / f"{number}.npz"))
         inputs, targets = {"input": given.pop("x")}, [given.pop("y")]
-        with subject(chapter_pair(network.chapter, network.settings), asked.track) as model:
+        with built(chapter_pair(network.chapter, network.settings), asked.track) as model:
             model.load_weights(given)
-            _, (outputs,) = model.trace_layers(inputs)
-            np.savez(folder / f"{number}.found.npz", outputs=outputs, **model.gradients(inputs, targets))
+            outputs, gradients = model.predict(inputs), model.probe().gradients(inputs, targets)
+            np.savez(folder / f"{number}.found.npz", outputs=outputs, **gradients)

@@ -35,10 +35,10 @@ def test_settings_leave_the_chapters_own_config_as_it_is():
         ({"architecture": "bn-gap"}, "unknown value for mnist_cnn: architecture 'bn-gap': did you mean 'bn_gap'?"),
         ({"filters": "many"}, "mnist_cnn: filters: input should be a valid integer"),
         ({"filters": "3.5"}, "mnist_cnn: filters: input should be a valid integer"),
-        ({"filters": "0"}, "mnist_cnn: filters: input should be greater than 0; found '0'."),
-        ({"hidden_size": "-1"}, "mnist_cnn: hidden_size: input should be greater than 0; found '-1'."),
-        ({"dropout": "1"}, "mnist_cnn: dropout: input should be less than 1; found '1'."),
-        ({"dropout": "-0.1"}, "mnist_cnn: dropout: input should be greater than or equal to 0; found '-0.1'."),
+        ({"filters": "0"}, "mnist_cnn: filters: input should be greater than 0, found '0'."),
+        ({"hidden_size": "-1"}, "mnist_cnn: hidden_size: input should be greater than 0, found '-1'."),
+        ({"dropout": "1"}, "mnist_cnn: dropout: input should be less than 1, found '1'."),
+        ({"dropout": "-0.1"}, "mnist_cnn: dropout: input should be greater than or equal to 0, found '-0.1'."),
         ({"dropout": "nan"}, "mnist_cnn: dropout: input should be"),
         ({"dropout": ""}, "mnist_cnn: dropout: input should be a valid number"),
     ],
@@ -80,7 +80,7 @@ def test_a_chapters_own_optimizers_go_before_the_general_ones():
     ("settings", "message"),
     [
         ({"optimizer": "adamm"}, "unknown value for mnist_cnn: optimizer 'adamm': did you mean 'adam'?"),
-        ({"learning_rate": "0"}, "mnist_cnn: learning_rate: input should be greater than 0; found '0'."),
+        ({"learning_rate": "0"}, "mnist_cnn: learning_rate: input should be greater than 0, found '0'."),
         ({"learning_rate": "fast"}, "mnist_cnn: learning_rate: input should be a valid number"),
     ],
 )

@@ -58,7 +58,7 @@ def refused(done: Done, folder: Path) -> str:
         ((*RUN, "--device", "gpu"), "--device: expected auto, cpu or cuda, found 'gpu'."),
         ((*RUN, "--set", "filters"), "--set filters: expected KEY=VALUE, for example --set dropout=0.5."),
         ((*RUN, "--set", "dropuot=0.5"), "unknown setting of mnist_cnn 'dropuot': did you mean 'dropout'?"),
-        ((*RUN, "--set", "filters=0"), "mnist_cnn: filters: input should be greater than 0; found '0'."),
+        ((*RUN, "--set", "filters=0"), "mnist_cnn: filters: input should be greater than 0, found '0'."),
         ((*RUN, "--set", "architecture=bn-gap"), "unknown value for mnist_cnn: architecture 'bn-gap': did you mean"),
         ((*RUN, "--source", "tfd"), "unknown source 'tfd': expected 'embedded', 'tfds' or 'tfds:NAME'."),
         (("data", "mnst"), "unknown data set 'mnst': did you mean 'mnist'? 'twotrack data' shows all data sets."),

@@ -10,14 +10,22 @@ import twotrack.shared
 
 FRAMEWORKS = {
     "torch", "torchvision", "tensorflow", "keras", "keras_hub", "jax", "jaxlib", "flax", "transformers",
-    "tensorflow_datasets", "onnx", "onnxruntime", "keras_track", "torch_track",
+    "tensorflow_datasets", "onnx", "onnxruntime", "twotrack.keras_track", "twotrack.torch_track",
 }  # fmt: skip
 SOURCES = sorted(Path(twotrack.shared.__file__).parent.rglob("*.py"))
 
 
 def imported_at_module_level(source: str) -> set[str]:
-    """Return the top packages that importing the module imports; what only type checkers see is left out."""
-    return {name.partition(".")[0] for node in _executed(ast.parse(source).body) for name in _names(node)}
+    """Return the packages that importing the module imports; what only type checkers see is left out.
+
+    A package is named by its top name, and one of twotrack by two: twotrack.keras_track.
+    """
+    return {_package(name) for node in _executed(ast.parse(source).body) for name in _names(node)}
+
+
+def _package(name: str) -> str:
+    parts = name.split(".")
+    return ".".join(parts[:2]) if parts[0] == "twotrack" else parts[0]
 
 
 def _executed(body: list[ast.stmt]) -> Iterator[ast.stmt]:
@@ -36,7 +44,9 @@ def _executed(body: list[ast.stmt]) -> Iterator[ast.stmt]:
 def _names(node: ast.stmt) -> list[str]:
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
-    return [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
+    if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        return [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return []
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(SOURCES[0].parent)))
@@ -61,6 +71,21 @@ def test_no_framework_is_imported_at_module_level(source: Path):
 )
 def test_the_check_finds_every_import_that_runs(source: str):
     assert "torch" in imported_at_module_level(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import twotrack.keras_track",
+        "import twotrack.keras_track.track as track",
+        "from twotrack import keras_track",
+        "from twotrack.keras_track import losses",
+        "from twotrack.keras_track.losses import build",
+        "try:\n    from twotrack import keras_track\nexcept ImportError:\n    pass",
+    ],
+)
+def test_the_check_finds_every_import_of_a_track(source: str):
+    assert "twotrack.keras_track" in imported_at_module_level(source)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.conformance.planted import modules, sequential
-from twotrack.shared.verify import OwnLoss, Pair
+from twotrack import CustomLoss, Pair
 
 KERAS = sequential(lambda k: k.Input((4,)), lambda k: k.Dense(2, name="dense1"))
 TORCH = modules(dense1=lambda nn: nn.Linear(4, 2))
@@ -34,5 +34,5 @@ EXPLODES = Pair(
     (4,),
 )
 NOT_A_PAIR = "just text"
-LOSS = OwnLoss(fails, fails, "real")
+LOSS = CustomLoss(fails, fails, "real")
 LOSS_FAILS = Pair(KERAS, TORCH, (4,), loss=LOSS)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.conformance.planted import ATTENTION, LSTM, modules, sequential  # noqa: F401 - two more honest pairs
-from twotrack.shared.verify import SGD, Adam, AdamW, Input, OneCycle, OwnLoss, Pair, RMSprop
+from twotrack import SGD, Adam, AdamW, CustomLoss, Input, OneCycle, Pair, RMSprop
 
 
 def _keras_functional() -> Any:
@@ -234,7 +234,7 @@ DEPTHWISE = Pair(
         norm=lambda nn: nn.GroupNorm(2, 2),
     ),
     input_shape=(8, 8, 3),
-    loss=OwnLoss(_keras_mse, _torch_mse, "real"),
+    loss=CustomLoss(_keras_mse, _torch_mse, "real"),
 )
 
 HONEST = (

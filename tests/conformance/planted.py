@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from twotrack.shared.verify import Input, OwnLoss, OwnOptimizer, Pair
+from twotrack import CustomLoss, CustomOptimizer, Input, Pair
 
 
 @dataclass(frozen=True)
@@ -256,10 +256,10 @@ def _plain_pair(**rest: Any) -> Pair:
 
 
 ADAM_EPSILON = _plain_pair(
-    optimizer=OwnOptimizer(_keras_optimizer("Adam", learning_rate=1e-3), _torch_optimizer("Adam", lr=1e-3))
+    optimizer=CustomOptimizer(_keras_optimizer("Adam", learning_rate=1e-3), _torch_optimizer("Adam", lr=1e-3))
 )
 WEIGHT_DECAY = _plain_pair(
-    optimizer=OwnOptimizer(
+    optimizer=CustomOptimizer(
         _keras_optimizer("Adam", learning_rate=0.01, weight_decay=0.1, epsilon=1e-8),
         _torch_optimizer("Adam", lr=0.01, weight_decay=0.1, eps=1e-8),
     )
@@ -290,7 +290,7 @@ SPARSE_GRADIENTS = Pair(
     ),
     torch=torch_embedding,
     input_shape=Input((6,), kind="tokens", size=3),
-    optimizer=OwnOptimizer(
+    optimizer=CustomOptimizer(
         _keras_optimizer("RMSprop", learning_rate=0.01, rho=0.99, epsilon=1e-14),
         _torch_optimizer("RMSprop", lr=0.01, eps=1e-7),
     ),
@@ -333,9 +333,9 @@ def _keras_smoothed() -> Any:
 
 PROBABILITIES = _dense_pair(
     lambda k: k.Activation("sigmoid", name="sigmoid"), lambda nn: nn.Sigmoid(), "sigmoid",
-    loss=OwnLoss(_keras_cross_entropy(), _torch_cross_entropy(), "classes"),
+    loss=CustomLoss(_keras_cross_entropy(), _torch_cross_entropy(), "classes"),
 )  # fmt: skip
-LABEL_SMOOTHING = _plain_pair(loss=OwnLoss(_keras_smoothed, _torch_cross_entropy(), "classes"))
+LABEL_SMOOTHING = _plain_pair(loss=CustomLoss(_keras_smoothed, _torch_cross_entropy(), "classes"))
 
 BUGS = {
     "LAYER_NORM_EPSILON": Bug("LAYER_NORM_EPSILON", "forward", "norm", "LayerNorm epsilon"),

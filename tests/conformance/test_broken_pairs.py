@@ -3,11 +3,12 @@
 import pytest
 
 from twotrack.shared.errors import UserError
-from twotrack.shared.verify.ladder import Ladder, Subject, TrackResult
+from twotrack.shared.verify.ladder import Ladder, TrackResult
+from twotrack.shared.verify.request import VerifyRequest
 
 
 def climb(ladder: Ladder, reference: str) -> TrackResult:
-    return ladder.climb(Subject(reference), lambda *_: None, ["keras:tensorflow"])[0]
+    return ladder.climb(VerifyRequest(name=reference), lambda *_: None, ["keras:tensorflow"])[0]
 
 
 @pytest.mark.parametrize(
@@ -21,8 +22,8 @@ def climb(ladder: Ladder, reference: str) -> TrackResult:
         ("KERAS_SHAPE", ["the Keras model does not take inputs of shape (batch, 4)"]),
         ("UNKNOWN_RENAME", ["head"]),
         ("LOSS_FAILS", ["loss", "no such width: -3"]),
-        ("NOT_A_PAIR", ["expected a twotrack.shared.verify.Pair named 'NOT_A_PAIR'", "found a str"]),
-        ("ABSENT", ["expected a twotrack.shared.verify.Pair named 'ABSENT'", "found nothing"]),
+        ("NOT_A_PAIR", ["expected a twotrack.Pair named 'NOT_A_PAIR'", "found a str"]),
+        ("ABSENT", ["expected a twotrack.Pair named 'ABSENT'", "found nothing"]),
     ],
 )
 def test_what_cannot_be_built_or_run_is_named(name: str, told: list[str], ladder: Ladder) -> None:
@@ -41,13 +42,13 @@ def test_a_module_that_cannot_be_imported_is_named(ladder: Ladder) -> None:
 def test_names_that_do_not_match_fail_the_parameters_rung_naming_both(
     name: str, keras_name: str, ladder: Ladder
 ) -> None:
-    failure = climb(ladder, f"tests.conformance.broken:{name}").verdicts[-1]
+    failure = climb(ladder, f"tests.conformance.broken:{name}").rungs[-1]
     assert failure.rung == "parameters"
     assert f"'{keras_name}" in failure.detail
     assert "in torch only" in failure.detail
 
 
 def test_infinity_fails_forward_and_names_its_layer(ladder: Ladder) -> None:
-    failure = climb(ladder, "tests.conformance.broken:EXPLODES").verdicts[-1]
+    failure = climb(ladder, "tests.conformance.broken:EXPLODES").rungs[-1]
     assert (failure.rung, failure.where) == ("forward", "scale")
     assert "NaN or infinity in Keras" in failure.detail

@@ -1,7 +1,6 @@
 """Every chapter passes every rung on every backend, well below the limits; so do its variants."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,8 @@ from _pytest.mark import ParameterSet
 
 from tests.bert import folders
 from twotrack.shared.chapters import CHAPTERS
-from twotrack.shared.verify.ladder import RUNGS, Ladder, Subject
+from twotrack.shared.verify.ladder import Ladder
+from twotrack.shared.verify.request import RUNGS, VerifyRequest
 
 LIMITS = {"forward": 1e-12, "gradients": 1e-11, "training": 1e-9}
 DEFAULT = ("adam", "lion", "sophia")
@@ -45,26 +45,29 @@ def subjects() -> Iterator[ParameterSet]:
     """Yield every chapter and variant up to the last rung that fits into the default suite, and the rest as slow."""
     for slug, chapter in CHAPTERS.items():
         if not chapter.transfer:
-            yield from _climbs(Subject(slug), cheap=slug not in COSTLY)
+            yield from _climbs(VerifyRequest(name=slug), cheap=slug not in COSTLY)
     for slug, settings in VARIANTS:
-        yield from _climbs(Subject(slug, settings), cheap=False)
+        yield from _climbs(VerifyRequest(name=slug, settings=settings), cheap=False)
     for slug, settings in ALSO:
-        yield pytest.param(Subject(slug, settings), marks=pytest.mark.slow)
-    yield pytest.param(Subject("review_bert", SMALL_BERT, "fast"), marks=pytest.mark.slow)  # on a frozen encoder
-    yield from _climbs(Subject("review_bert", SMALL_BERT, "classic"), cheap=False)
+        yield pytest.param(VerifyRequest(name=slug, settings=settings), marks=pytest.mark.slow)
+    yield pytest.param(
+        VerifyRequest(name="review_bert", settings=SMALL_BERT), marks=pytest.mark.slow
+    )  # on a frozen encoder
+    yield from _climbs(VerifyRequest(name="review_bert", settings=SMALL_BERT, recipe="classic"), cheap=False)
     for recipe in CHAPTERS["shop_transfer"].recipes:
-        subject = Subject("shop_transfer", SMALL_SHOP, recipe, UNTIL.get(recipe, RUNGS[-1]))
+        until = UNTIL.get(recipe, RUNGS[-1])
+        subject = VerifyRequest(name="shop_transfer", settings=SMALL_SHOP, recipe=recipe, until=until)
         yield pytest.param(subject, marks=pytest.mark.slow)
 
 
-def _climbs(subject: Subject, cheap: bool) -> Iterator[ParameterSet]:
+def _climbs(subject: VerifyRequest, cheap: bool) -> Iterator[ParameterSet]:
     """Every exact rung by default; the accuracy rung too where it is cheap, else in a climb of its own."""
     if not cheap:
-        yield pytest.param(replace(subject, until="training"))
+        yield pytest.param(subject.model_copy(update={"until": "training"}))
     yield pytest.param(subject, marks=() if cheap else pytest.mark.slow)
 
 
-def name_of(subject: Subject) -> str:
+def name_of(subject: VerifyRequest) -> str:
     return "-".join([subject.name, *subject.settings.values(), subject.recipe, subject.until])
 
 
@@ -74,13 +77,13 @@ def small_bert(tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize("subject", list(subjects()), ids=name_of)
-def test_a_chapter_passes_every_rung_on_every_backend(subject: Subject, ladder: Ladder, small_bert: str) -> None:
+def test_a_chapter_passes_every_rung_on_every_backend(subject: VerifyRequest, ladder: Ladder, small_bert: str) -> None:
     if subject.settings.get("weights") == "small":
-        subject = replace(subject, settings={**subject.settings, "weights": small_bert})
+        subject = subject.model_copy(update={"settings": {**subject.settings, "weights": small_bert}})
     for result in ladder.climb(subject, lambda *_: None):
-        assert [verdict.rung for verdict in result.verdicts] == list(RUNGS[: RUNGS.index(subject.until) + 1]), (
-            result.verdicts[-1]
+        assert [verdict.rung for verdict in result.rungs] == list(RUNGS[: RUNGS.index(subject.until) + 1]), (
+            result.rungs[-1]
         )
-        assert result.passed, result.verdicts[-1]
-        measured = {verdict.rung: verdict.difference for verdict in result.verdicts if verdict.rung in LIMITS}
+        assert result.passed, result.rungs[-1]
+        measured = {verdict.rung: verdict.difference for verdict in result.rungs if verdict.rung in LIMITS}
         assert {rung for rung, difference in measured.items() if difference > LIMITS[rung]} == set()

@@ -3,18 +3,19 @@
 import pytest
 
 from tests.conformance.planted import BUGS, Bug
-from twotrack.shared.verify.ladder import Ladder, Subject, TrackResult
+from twotrack.shared.verify.ladder import Ladder, TrackResult
+from twotrack.shared.verify.request import VerifyRequest
 
 
 @pytest.fixture(scope="module", params=BUGS)
 def found(request: pytest.FixtureRequest, ladder: Ladder) -> tuple[Bug, TrackResult]:
-    subject = Subject(f"tests.conformance.planted:{request.param}")
+    subject = VerifyRequest(name=f"tests.conformance.planted:{request.param}")
     return BUGS[request.param], ladder.climb(subject, lambda *_: None, ["keras:tensorflow"])[0]
 
 
 def test_the_bug_fails_the_ladder_at_its_rung_and_layer(found: tuple[Bug, TrackResult]) -> None:
     bug, result = found
-    failure = result.verdicts[-1]
+    failure = result.rungs[-1]
     assert not result.passed
     assert failure.rung == bug.rung
     assert failure.where.startswith(bug.layer)

@@ -12,6 +12,7 @@ from twotrack.shared.datasets.augment import ASPECTS, Augment, adjust, crop, dra
 from twotrack.shared.datasets.batches import TrainingBatches
 from twotrack.shared.datasets.pictures import Prepare
 from twotrack.shared.datasets.spec import Dataset, Split
+from twotrack.shared.inputs import ONLY, Inputs
 from twotrack.shared.workers.pool import WorkerPool
 from twotrack.shared.workers.task import task
 
@@ -117,7 +118,7 @@ def test_pictures_keep_shape_and_type_and_the_originals_stay(shape: tuple[int, .
     pictures = generator().integers(0, 256, shape, np.uint8)
     before = pictures.copy()
 
-    found = Augment()(pictures, generator())
+    found = Augment().change(pictures, generator())
 
     assert (found.shape, found.dtype) == (shape, np.uint8)
     np.testing.assert_array_equal(pictures, before)
@@ -126,7 +127,7 @@ def test_pictures_keep_shape_and_type_and_the_originals_stay(shape: tuple[int, .
 def test_the_same_generator_gives_the_same_pictures_and_another_one_others():
     pictures = smooth()
 
-    first, same, other = (Augment()(pictures, generator(seed)) for seed in (1, 1, 2))
+    first, same, other = (Augment().change(pictures, generator(seed)) for seed in (1, 1, 2))
 
     np.testing.assert_array_equal(first, same)
     assert (first != other).any()
@@ -135,13 +136,13 @@ def test_the_same_generator_gives_the_same_pictures_and_another_one_others():
 def test_pictures_of_a_batch_are_changed_independently():
     pictures = np.repeat(smooth(1), 16, axis=0)
 
-    assert len({picture.tobytes() for picture in Augment()(pictures, generator())}) == 16
+    assert len({picture.tobytes() for picture in Augment().change(pictures, generator())}) == 16
 
 
 def test_about_half_of_the_pictures_are_flipped_and_nothing_else_where_only_that_is_asked_for():
     pictures = np.repeat(smooth(1), 400, axis=0)
 
-    found = Augment(crop=1, flip=True, jitter=0)(pictures, generator())
+    found = Augment(crop=1, flip=True, jitter=0).change(pictures, generator())
 
     flipped = (found == pictures[:, :, ::-1]).all(axis=(1, 2, 3))
     assert 160 < flipped.sum() < 240
@@ -149,7 +150,7 @@ def test_about_half_of_the_pictures_are_flipped_and_nothing_else_where_only_that
 
 
 def test_no_change_asked_for_is_none():
-    np.testing.assert_array_equal(Augment(crop=1, flip=False, jitter=0)(smooth(), generator()), smooth())
+    np.testing.assert_array_equal(Augment(crop=1, flip=False, jitter=0).change(smooth(), generator()), smooth())
 
 
 # === In training batches ===
@@ -157,21 +158,21 @@ def test_no_change_asked_for_is_none():
 
 def shop(augment: Augment | None) -> Dataset:
     pictures = generator(5).integers(0, 256, (24, 28, 28), np.uint8)
-    split = Split(pictures, np.arange(24, dtype=np.int32))
+    split = Split({ONLY: pictures}, np.arange(24, dtype=np.int32))
     prepare = Prepare((0.0,) * 3, (1.0,) * 3, size=28)
     return Dataset("shop", "embedded", (), split, split, split, prepare, augment=augment)
 
 
 def batches(augment: Augment | None, seed: int = 0) -> TrainingBatches:
     dataset = shop(augment)
-    return TrainingBatches(dataset, dataset.train, 8, seed)
+    return TrainingBatches(dataset, dataset.train, 8, seed, loss="cross_entropy")
 
 
 @task
 def fingerprint(seed: int) -> str:
     """Hash the bytes of two epochs."""
     made, digest = batches(Augment(), seed), xxhash.xxh3_128()
-    inputs = [batch.inputs for epoch in (0, 1) for batch in made.epoch(epoch, digest)]
+    inputs = [batch.inputs[ONLY] for epoch in (0, 1) for batch in made.epoch(epoch, digest)]
     return hashlib.sha256(b"".join(one.tobytes() for one in inputs)).hexdigest() + digest.hexdigest()
 
 
@@ -184,30 +185,30 @@ def test_every_process_sees_the_same_augmented_bytes(workers: WorkerPool):
 def test_batches_are_augmented_by_seed_epoch_and_number_before_they_are_prepared():
     seen: list[tuple[np.ndarray, float]] = []
 
-    def spy(inputs: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        seen.append((inputs, random.random()))
-        return 255 - inputs
+    def spy(inputs: Inputs, random: np.random.Generator) -> Inputs:
+        seen.append((inputs[ONLY], random.random()))
+        return {ONLY: 255 - inputs[ONLY]}
 
     dataset = replace(shop(None), augment=spy)
-    runs = [TrainingBatches(dataset, dataset.train, 8, seed) for seed in (0, 1)]
+    runs = [TrainingBatches(dataset, dataset.train, 8, seed, loss="cross_entropy") for seed in (0, 1)]
     made = [batch for run in runs for epoch in (0, 1) for batch in run.epoch(epoch)]
 
     assert len(seen) == len({draw for _, draw in seen}) == 12
     for batch, (stored, _) in zip(made, seen, strict=True):
         assert stored.dtype == np.uint8
-        np.testing.assert_array_equal(stored, dataset.train.inputs[batch.labels])
-        np.testing.assert_array_equal(batch.inputs[..., 2], 255 - stored)
+        np.testing.assert_array_equal(stored, dataset.train.inputs[ONLY][batch.targets[0]])
+        np.testing.assert_array_equal(batch.inputs[ONLY][..., 2], 255 - stored)
 
 
 def test_the_draws_are_not_those_of_the_order():
     """The order's generator is seeded by seed and epoch; zeros behind them would seed the same one."""
     draws = []
     dataset = replace(shop(None), augment=lambda inputs, random: (draws.append(random.random()), inputs)[1])
-    list(TrainingBatches(dataset, dataset.train, 8, seed=3).epoch(2))
+    list(TrainingBatches(dataset, dataset.train, 8, seed=3, loss="cross_entropy").epoch(2))
 
     assert np.random.default_rng([3, 2]).random() not in draws
 
 
 def test_without_augmentation_batches_are_the_stored_pictures():
     for batch in batches(None).epoch(0):
-        np.testing.assert_array_equal(batch.inputs[..., 0], shop(None).train.inputs[batch.labels])
+        np.testing.assert_array_equal(batch.inputs[ONLY][..., 0], shop(None).train.inputs[ONLY][batch.targets[0]])

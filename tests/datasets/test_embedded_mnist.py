@@ -9,6 +9,7 @@ import pytest
 from twotrack.shared import datasets
 from twotrack.shared.datasets import mnist, mnist_idx
 from twotrack.shared.datasets.spec import Dataset
+from twotrack.shared.inputs import ONLY
 
 # Counts of the digits 0 to 9, from the original distribution's label files.
 TRAINING_COUNTS = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
@@ -22,7 +23,7 @@ def loaded() -> Dataset:
 
 @pytest.fixture(scope="module")
 def training_images(loaded: Dataset) -> np.ndarray:
-    return np.concatenate([loaded.train.inputs, loaded.validation.inputs])
+    return np.concatenate([loaded.train.inputs[ONLY], loaded.validation.inputs[ONLY]])
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +38,11 @@ def original_file(array: np.ndarray) -> bytes:
 
 
 def test_splits_have_the_stated_sizes_and_types(loaded: Dataset):
-    sizes = {name: getattr(loaded, name).inputs.shape for name in ("train", "validation", "test")}
+    sizes = {name: getattr(loaded, name).inputs[ONLY].shape for name in ("train", "validation", "test")}
 
     assert sizes == {"train": (55_000, 28, 28), "validation": (5_000, 28, 28), "test": (10_000, 28, 28)}
     for split in (loaded.train, loaded.validation, loaded.test):
-        assert (split.inputs.dtype, split.labels.dtype, len(split.labels)) == (np.uint8, np.int32, len(split))
+        assert (split.inputs[ONLY].dtype, split.labels.dtype, len(split.labels)) == (np.uint8, np.int32, len(split))
 
 
 def test_train_and_validation_in_order_are_the_original_training_files(
@@ -54,7 +55,7 @@ def test_train_and_validation_in_order_are_the_original_training_files(
 
 
 def test_the_test_split_is_the_original_test_files(loaded: Dataset):
-    arrays = (loaded.test.inputs, loaded.test.labels)
+    arrays = (loaded.test.inputs[ONLY], loaded.test.labels)
     hashes = [hashlib.sha256(original_file(array)).hexdigest() for array in arrays]
 
     assert hashes == [mnist_idx.ORIGINALS["test_images"][1], mnist_idx.ORIGINALS["test_labels"][1]]
@@ -68,7 +69,7 @@ def test_class_counts_are_the_published_ones(loaded: Dataset, training_labels: n
 def test_pixel_mean_and_deviation_are_those_of_the_training_images(training_images: np.ndarray):
     scaled = training_images.astype(np.float64) / 255
 
-    assert (round(scaled.mean(), 4), round(scaled.std(), 4)) == (mnist.PIXEL_MEAN, mnist.PIXEL_STD)
+    assert (round(scaled.mean(), 4), round(scaled.std(), 4)) == (mnist.NORMALISE.mean, mnist.NORMALISE.std)
 
 
 def test_the_file_is_at_most_12_megabytes():
@@ -76,9 +77,9 @@ def test_the_file_is_at_most_12_megabytes():
 
 
 def test_normalise_standardises_to_float32_with_a_channel_axis(loaded: Dataset):
-    images = loaded.train.inputs[:100]
+    images = loaded.train.inputs[ONLY][:100]
 
-    prepared = mnist.normalise(images)
+    prepared = mnist.NORMALISE.normalise(images)
 
     exact = (images.astype(np.float64) / 255 - 0.1307) / 0.3081
     assert (prepared.shape, prepared.dtype) == ((100, 28, 28, 1), np.float32)
@@ -86,11 +87,11 @@ def test_normalise_standardises_to_float32_with_a_channel_axis(loaded: Dataset):
 
 
 def test_normalise_leaves_the_stored_images_as_they_are(loaded: Dataset):
-    images = loaded.train.inputs[:10].copy()
+    images = loaded.train.inputs[ONLY][:10].copy()
 
-    mnist.normalise(images)
+    mnist.NORMALISE.normalise(images)
 
-    np.testing.assert_array_equal(images, loaded.train.inputs[:10])
+    np.testing.assert_array_equal(images, loaded.train.inputs[ONLY][:10])
 
 
 def test_the_fingerprint_changes_with_one_pixel_and_with_one_label(loaded: Dataset):

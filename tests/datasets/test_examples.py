@@ -13,6 +13,7 @@ from twotrack.shared.datasets.digit import INVERTED
 from twotrack.shared.datasets.mnist import EMBEDDED
 from twotrack.shared.datasets.monthly import reconstruct
 from twotrack.shared.errors import UserError
+from twotrack.shared.inputs import ONLY
 
 COUNT = 40
 
@@ -34,7 +35,7 @@ def test_a_digit_of_mnists_own_size_keeps_its_pixels(tmp_path: Path, digits: np.
 
     found = datasets.examples("mnist", files)
 
-    np.testing.assert_array_equal(found.inputs, digits)
+    np.testing.assert_array_equal(found.inputs[ONLY], digits)
     assert found.names == tuple(files)
     assert set(found.notes) == {""}
 
@@ -42,7 +43,7 @@ def test_a_digit_of_mnists_own_size_keeps_its_pixels(tmp_path: Path, digits: np.
 def test_a_dark_digit_on_light_paper_is_inverted_and_that_is_said(tmp_path: Path, digits: np.ndarray):
     found = datasets.examples("mnist", save(tmp_path, 255 - digits))
 
-    np.testing.assert_array_equal(found.inputs, digits)
+    np.testing.assert_array_equal(found.inputs[ONLY], digits)
     assert set(found.notes) == {INVERTED}
 
 
@@ -52,9 +53,9 @@ def test_a_large_picture_in_colour_is_made_small_and_grey(tmp_path: Path, digits
 
     found = datasets.examples("mnist", save(tmp_path, coloured, "webp"))
 
-    assert found.inputs.shape == digits.shape
-    difference = found.inputs.astype(float) - digits
-    assert np.corrcoef(found.inputs.ravel(), digits.ravel())[0, 1] > 0.98
+    assert found.inputs[ONLY].shape == digits.shape
+    difference = found.inputs[ONLY].astype(float) - digits
+    assert np.corrcoef(found.inputs[ONLY].ravel(), digits.ravel())[0, 1] > 0.98
     assert abs(difference.mean()) < 2
 
 
@@ -75,8 +76,8 @@ def test_customers_become_the_features_of_the_same_rows(tmp_path: Path, chapter:
     found = datasets.examples("telco", [str(file)], features)
 
     assert found.names[:2] == (f"{file}, line 2", f"{file}, line 3")
-    assert found.inputs.shape == (COUNT, len(features or found.feature_names))
-    for name, values in zip(features or found.feature_names, found.inputs.T, strict=True):
+    assert found.inputs[ONLY].shape == (COUNT, len(features or found.feature_names))
+    for name, values in zip(features or found.feature_names, found.inputs[ONLY].T, strict=True):
         column, _, category = name.partition("=")
         expected = rows[column] == category if category else pandas.to_numeric(rows[column])
         np.testing.assert_array_equal(values, expected.to_numpy(float), err_msg=name)

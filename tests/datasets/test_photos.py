@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from tests.support.command_line import twotrack
-from twotrack.shared import datasets
+from twotrack.shared import atomic, datasets
 from twotrack.shared.chapters import CHAPTERS
-from twotrack.shared.datasets import Source, photo, photo_store, photos
+from twotrack.shared.datasets import Source, photo, photos
 from twotrack.shared.datasets.batches import TrainingBatches
 from twotrack.shared.datasets.files import CachedFile, DataFile
 from twotrack.shared.datasets.photos import PhotosRequest
@@ -22,6 +22,7 @@ from twotrack.shared.datasets.tabular import split_rows
 from twotrack.shared.errors import UserError, WorkerDiedError
 from twotrack.shared.harness.comparison import Request, find_source, plan
 from twotrack.shared.harness.records import Job
+from twotrack.shared.inputs import ONLY
 from twotrack.shared.workers.messages import Progress
 from twotrack.shared.workers.processes import Worker
 
@@ -82,11 +83,12 @@ def test_every_photo_is_in_one_split_with_the_class_of_its_folder(folder: Path):
     assert (loaded.name, loaded.source, loaded.class_names) == ("shop", "images:products", ("bag", "shirt", "shoes"))
     seen = []
     for split in (getattr(loaded, name) for name in SPLITS):
-        assert (split.inputs.dtype, split.inputs.shape) == (np.uint8, (len(split), photo.SIZE, photo.SIZE, 3))
+        pixels = split.inputs[ONLY]
+        assert (pixels.dtype, pixels.shape) == (np.uint8, (len(split), photo.SIZE, photo.SIZE, 3))
         assert split.labels.dtype == np.int32
-        assert (split.inputs == split.inputs[:, :1, :1]).all()
-        seen += [tuple(pixels) for pixels in split.inputs[:, 0, 0].tolist()]
-        assert [60 * label for label in split.labels] == split.inputs[:, 0, 0, 0].tolist()
+        assert (pixels == pixels[:, :1, :1]).all()
+        seen += [tuple(colours) for colours in pixels[:, 0, 0].tolist()]
+        assert [60 * label for label in split.labels] == pixels[:, 0, 0, 0].tolist()
     expected = [colour(label, number) for label, count in enumerate(COUNTS.values()) for number in range(count)]
     assert sorted(seen) == sorted(expected)
 
@@ -97,7 +99,7 @@ def test_splits_are_those_of_a_table_with_the_same_labels_shuffled(folder: Path)
     labels = np.repeat(np.arange(3), list(COUNTS.values()))
     names = [(label, number) for label, count in enumerate(COUNTS.values()) for number in range(count)]
     for split, rows in zip((loaded.train, loaded.validation, loaded.test), split_rows(labels), strict=True):
-        found = [(red // 60, green) for red, green, _ in split.inputs[:, 0, 0].tolist()]
+        found = [(red // 60, green) for red, green, _ in split.inputs[ONLY][:, 0, 0].tolist()]
         assert sorted(found) == [names[row] for row in rows]
         assert found != sorted(found)
     # Whoever trains on the first examples only gets all classes.
@@ -108,20 +110,20 @@ def test_photos_stay_in_the_file_until_a_batch_is_taken(folder: Path):
     loaded = load(convert(folder))
 
     for split in (loaded.train, loaded.train.first(9), loaded.train.take(slice(5, 40)), loaded.test):
-        owner = split.inputs
+        owner = split.inputs[ONLY]
         while isinstance(owner, np.ndarray) and not isinstance(owner, np.memmap):
             owner = owner.base
         assert isinstance(owner, np.memmap)
-        assert not split.inputs.flags.writeable
-    assert not np.shares_memory(loaded.train.take(np.array([3, 1])).inputs, loaded.train.inputs)
+        assert not split.inputs[ONLY].flags.writeable
+    assert not np.shares_memory(loaded.train.take(np.array([3, 1])).inputs[ONLY], loaded.train.inputs[ONLY])
 
 
 def test_batches_are_prepared_from_the_photos(folder: Path):
     loaded = load(convert(folder))
 
-    for batch in TrainingBatches(loaded, loaded.train, 8, seed=0).epoch(0):
-        assert batch.inputs.shape == (8, loaded.prepare.size, loaded.prepare.size, 3)
-        np.testing.assert_array_equal(batch.inputs[:, 0, 0, 0], (60 * batch.labels - 127) / np.float32(128))
+    for batch in TrainingBatches(loaded, loaded.train, 8, seed=0, loss="cross_entropy").epoch(0):
+        assert batch.inputs[ONLY].shape == (8, loaded.prepare.size, loaded.prepare.size, 3)
+        np.testing.assert_array_equal(batch.inputs[ONLY][:, 0, 0, 0], (60 * batch.targets[0] - 127) / np.float32(128))
 
 
 def test_deeper_folders_belong_to_their_class_and_what_systems_leave_behind_is_ignored(folder: Path):
@@ -247,7 +249,7 @@ def test_whatever_stops_the_decoding_leaves_no_entry(many: Path, empty_cache: Pa
 
 
 def test_what_a_killed_process_left_a_day_ago_is_removed(folder: Path, empty_cache: Path):
-    for name, age in ((".old.partial", 2 * photo_store.ABANDONED), (".new.partial", 0)):
+    for name, age in ((".old.partial", 2 * atomic.ABANDONED), (".new.partial", 0)):
         (empty_cache / name).mkdir(parents=True)
         (empty_cache / name / "decoded").write_bytes(b"x")
         moment = (empty_cache / name).stat().st_mtime - age

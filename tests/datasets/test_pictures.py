@@ -17,7 +17,7 @@ def random_pictures(count: int = 4, size: int = 40, channels: int = 3) -> np.nda
 def test_pixels_of_the_models_own_size_follow_the_formula():
     pictures = random_pictures()
 
-    found = Prepare((1.0, 2.0, 3.0), (10.0, 20.0, 40.0), size=40)(pictures)
+    found = Prepare((1.0, 2.0, 3.0), (10.0, 20.0, 40.0), size=40).normalise(pictures)
 
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, (pictures - np.array([1.0, 2, 3])) / [10.0, 20, 40], rtol=1e-6, atol=1e-6)
@@ -26,7 +26,7 @@ def test_pixels_of_the_models_own_size_follow_the_formula():
 def test_the_named_normalisations_are_the_published_ones():
     pictures = np.array([0, 127, 255], np.uint8)[:, np.newaxis, np.newaxis, np.newaxis].repeat(3, axis=3)
 
-    efficientnet, imagenet = (replace(one, size=1)(pictures)[:, 0, 0] for one in (EFFICIENTNET, IMAGENET))
+    efficientnet, imagenet = (replace(one, size=1).normalise(pictures)[:, 0, 0] for one in (EFFICIENTNET, IMAGENET))
 
     assert efficientnet[:, 0].tolist() == [-127 / 128, 0, 1]
     published = (np.array([[0], [127], [255]]) / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
@@ -38,7 +38,7 @@ def test_the_named_normalisations_are_the_published_ones():
 def test_pictures_are_resized_as_pillow_does_and_grey_ones_get_three_equal_channels(size: int, channels: int):
     pictures = random_pictures(channels=channels)
 
-    found = Prepare((0.0,) * 3, (1.0,) * 3, size)(pictures)
+    found = Prepare((0.0,) * 3, (1.0,) * 3, size).normalise(pictures)
 
     colour = [Image.fromarray(picture).convert("RGB") for picture in pictures]
     expected = [np.asarray(one.resize((size, size), Image.Resampling.BILINEAR)) for one in colour]
@@ -50,7 +50,7 @@ def test_the_stored_pictures_stay_as_they_are():
         before = pictures.copy()
 
         for size in (40, 20):
-            replace(EFFICIENTNET, size=size)(pictures)
+            replace(EFFICIENTNET, size=size).normalise(pictures)
 
         np.testing.assert_array_equal(pictures, before)
 
@@ -62,4 +62,4 @@ def test_pictures_of_the_size_asked_for_are_not_copied():
 
 
 def test_an_empty_batch_stays_empty():
-    assert EFFICIENTNET(random_pictures(0)).shape == (0, EFFICIENTNET.size, EFFICIENTNET.size, 3)
+    assert EFFICIENTNET.normalise(random_pictures(0)).shape == (0, EFFICIENTNET.size, EFFICIENTNET.size, 3)

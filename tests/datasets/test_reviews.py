@@ -17,6 +17,7 @@ from twotrack.shared.datasets import reviews, texts
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.datasets.tabular import split_rows
 from twotrack.shared.errors import UserError
+from twotrack.shared.inputs import ONLY
 
 SPLITS = ("train", "validation", "test")
 DATA_CARD = (Path(__file__).parents[2] / "docs/datasets/reviews.md").read_text()
@@ -67,8 +68,8 @@ def test_splits_have_the_stated_sizes_and_types_and_are_stratified(loaded: Datas
     assert counts == {"train": [2210, 1190], "validation": [390, 210], "test": [658, 342]}
     for name in SPLITS:
         split = getattr(loaded, name)
-        assert (split.inputs.dtype, split.labels.dtype) == (np.dtypes.StringDType(), np.int32)
-        assert split.inputs.shape == split.labels.shape
+        assert (split.inputs[ONLY].dtype, split.labels.dtype) == (np.dtypes.StringDType(), np.int32)
+        assert split.inputs[ONLY].shape == split.labels.shape
 
 
 def test_texts_are_those_that_pandas_reads_and_the_test_split_is_the_published_one(
@@ -76,13 +77,13 @@ def test_texts_are_those_that_pandas_reads_and_the_test_split_is_the_published_o
 ):
     learning, test = published[:4000], published[4000:]
 
-    assert loaded.test.inputs.tolist() == test["review"].tolist()
+    assert loaded.test.inputs[ONLY].tolist() == test["review"].tolist()
     np.testing.assert_array_equal(loaded.test.labels, test["score"] == "other")
-    numbers = [learning.index[learning["review"].isin(getattr(loaded, name).inputs)] for name in SPLITS[:2]]
+    numbers = [learning.index[learning["review"].isin(getattr(loaded, name).inputs[ONLY])] for name in SPLITS[:2]]
     assert sorted({*numbers[0], *numbers[1]}) == list(range(4000))
     rows = reviews.published_split((published["score"] == "other").to_numpy().astype(int))
     for name, chosen in zip(SPLITS, rows, strict=True):
-        assert getattr(loaded, name).inputs.tolist() == published["review"][chosen].tolist()
+        assert getattr(loaded, name).inputs[ONLY].tolist() == published["review"][chosen].tolist()
         assert (np.diff(chosen) > 0).all()
     assert sorted(np.concatenate(rows)) == list(range(5000))
 
@@ -91,14 +92,14 @@ def test_the_split_and_the_texts_are_the_same_in_every_version(loaded: Dataset):
     """Runs of two versions can be compared as long as this value stands; a change belongs into the changelog."""
     digest = hashlib.sha256()
     for name in SPLITS:
-        digest.update(texts.as_bytes(getattr(loaded, name).inputs))
+        digest.update(texts.as_bytes(getattr(loaded, name).inputs[ONLY]))
         digest.update(getattr(loaded, name).labels)
 
     assert digest.hexdigest()[:16] == "6ad5597b60ab3320"
 
 
 def test_prepared_inputs_are_tokens_with_a_mask(loaded: Dataset):
-    found = loaded.prepare(loaded.test.inputs[:3])
+    found = loaded.prepare(loaded.test.first(3).inputs)
 
     assert {name: (array.shape, str(array.dtype)) for name, array in found.items()} == {
         "token_ids": ((3, bert.LENGTH), "int32"),
@@ -154,7 +155,9 @@ def test_tags_become_spaces_and_entities_characters(written: str, read: str):
 
 
 def test_no_review_keeps_a_tag(loaded: Dataset):
-    kept = [text for text in map(texts.plain, loaded.train.inputs) if re.search(r"<\s*/?\s*(br|a|p|span)\b", text)]
+    kept = [
+        text for text in map(texts.plain, loaded.train.inputs[ONLY]) if re.search(r"<\s*/?\s*(br|a|p|span)\b", text)
+    ]
 
     assert kept == []
 
@@ -209,8 +212,8 @@ def test_a_users_own_reviews_are_split_as_a_table_is(tmp_path: Path, labels: tup
     written = np.array([text for text, _ in rows()])
     for name, chosen in zip(SPLITS, split_rows(expected), strict=True):
         split = getattr(found, name)
-        assert split.inputs.tolist() == written[chosen].tolist()
-        assert [text.startswith("bad") for text in split.inputs] == split.labels.astype(bool).tolist()
+        assert split.inputs[ONLY].tolist() == written[chosen].tolist()
+        assert [text.startswith("bad") for text in split.inputs[ONLY]] == split.labels.astype(bool).tolist()
 
 
 def test_texts_may_be_of_any_kind_and_other_columns_are_ignored(tmp_path: Path):
@@ -219,7 +222,7 @@ def test_texts_may_be_of_any_kind_and_other_columns_are_ignored(tmp_path: Path):
 
     found = own(write(tmp_path / "mine.csv", given, ("shop", "text", "label")))
 
-    everything = [text for name in SPLITS for text in getattr(found, name).inputs]
+    everything = [text for name in SPLITS for text in getattr(found, name).inputs[ONLY]]
     assert set(odd) < set(everything)
     assert len(everything) == 88
 
@@ -231,7 +234,7 @@ def test_the_published_reviews_as_a_users_own_file_are_the_same_texts(tmp_path: 
     found = own(tmp_path / "mine.csv")
 
     assert sum(len(getattr(found, name)) for name in SPLITS) == 5000
-    assert sorted(t for name in SPLITS for t in getattr(found, name).inputs) == sorted(published["review"])
+    assert sorted(t for name in SPLITS for t in getattr(found, name).inputs[ONLY]) == sorted(published["review"])
     assert np.bincount(found.test.labels).tolist() == [489, 261]
 
 

@@ -11,6 +11,7 @@ from twotrack.shared import datasets
 from twotrack.shared.datasets import shop, shop_idx
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.errors import UserError
+from twotrack.shared.inputs import ONLY
 
 SPLITS = ("train", "validation", "test")
 DATA_CARD = (Path(__file__).parents[2] / "docs/datasets/shop.md").read_text()
@@ -41,7 +42,7 @@ def test_splits_are_balanced_and_have_the_stated_form(loaded: Dataset):
     assert loaded.class_names == tuple(CLASSES)
     for name, each in zip(SPLITS, (1000, 200, 400), strict=True):
         split = getattr(loaded, name)
-        assert (split.inputs.dtype, split.inputs.shape) == (np.uint8, (5 * each, 28, 28))
+        assert (split.inputs[ONLY].dtype, split.inputs[ONLY].shape) == (np.uint8, (5 * each, 28, 28))
         assert (split.labels.dtype, np.bincount(split.labels).tolist()) == (np.int32, [each] * 5)
 
 
@@ -54,7 +55,7 @@ def test_every_kind_belongs_to_the_class_of_the_data_card(loaded: Dataset, array
 
 
 def test_no_image_occurs_twice(loaded: Dataset):
-    everything = np.concatenate([getattr(loaded, name).inputs for name in SPLITS])
+    everything = np.concatenate([getattr(loaded, name).inputs[ONLY] for name in SPLITS])
 
     assert len({image.tobytes() for image in everything}) == len(everything) == 8000
 
@@ -70,7 +71,7 @@ def test_the_file_is_small_and_the_same_in_every_version(loaded: Dataset):
 
 
 def test_prepared_products_are_what_the_network_takes(loaded: Dataset):
-    found = loaded.prepare(loaded.test.inputs[:2])
+    found = loaded.prepare(loaded.test.first(2).inputs)[ONLY]
 
     assert (found.shape, found.dtype) == ((2, 160, 160, 3), np.float32)
     assert found.min() == -127 / 128

@@ -15,6 +15,7 @@ from twotrack.shared.datasets import DATASETS, mnist, telco
 from twotrack.shared.datasets.files import DataFile, Source, sha256_of
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.errors import UserError
+from twotrack.shared.inputs import ONLY
 
 LOADED_MODULES = "import json, sys; import twotrack.shared.datasets; print(json.dumps(sorted(sys.modules)))"
 SLOW = {"sklearn", "pandas", "pydantic", "scipy"}
@@ -196,7 +197,7 @@ def test_named_features_are_selected_when_data_is_loaded():
     narrow = datasets.load("telco", source, ("tenure", "monthly_charges"))
 
     assert narrow.feature_names == ("tenure", "monthly_charges")
-    assert narrow.prepare(narrow.test.inputs).shape == (len(narrow.test), 2)
+    assert narrow.prepare(narrow.test.inputs)[ONLY].shape == (len(narrow.test), 2)
 
 
 def test_images_are_read_as_their_arrays_say():

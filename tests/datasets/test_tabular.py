@@ -13,6 +13,7 @@ from twotrack.shared import datasets
 from twotrack.shared.datasets import mnist
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.datasets.tabular import Standardise, describe, one_hot, select, split_rows
+from twotrack.shared.inputs import ONLY
 
 SPLITS = ("train", "validation", "test")
 NAMES = ("contract=Two year", "monthly_charges", "partner")
@@ -59,11 +60,11 @@ def test_features_that_are_not_numeric_pass_unchanged():
 
 
 def test_preparing_leaves_the_stored_inputs_as_they_are(loaded: Dataset):
-    stored = loaded.train.inputs[:50].copy()
+    stored = loaded.train.inputs[ONLY][:50].copy()
 
-    loaded.prepare(loaded.train.inputs[:50])
+    loaded.prepare(loaded.train.first(50).inputs)
 
-    np.testing.assert_array_equal(loaded.train.inputs[:50], stored)
+    np.testing.assert_array_equal(loaded.train.inputs[ONLY][:50], stored)
 
 
 @given(st.lists(st.sampled_from(["DSL", "No", "Fiber optic"]), min_size=1, max_size=20))
@@ -104,20 +105,20 @@ def test_select_keeps_the_named_features_in_the_given_order(loaded: Dataset):
     assert narrow.feature_names == NAMES
     for name in SPLITS:
         before, after = getattr(loaded, name), getattr(narrow, name)
-        assert after.inputs.shape == (len(before), 3)
+        assert after.inputs[ONLY].shape == (len(before), 3)
         np.testing.assert_array_equal(after.labels, before.labels)
         for position, feature in enumerate(NAMES):
             column = loaded.feature_names.index(feature)
-            np.testing.assert_array_equal(after.inputs[:, position], before.inputs[:, column])
+            np.testing.assert_array_equal(after.inputs[ONLY][:, position], before.inputs[ONLY][:, column])
 
 
 def test_selected_features_are_prepared_as_before(loaded: Dataset):
     narrow = select(loaded, NAMES)
     columns = [loaded.feature_names.index(name) for name in NAMES]
 
-    prepared = narrow.prepare(narrow.test.inputs)
+    prepared = narrow.prepare(narrow.test.inputs)[ONLY]
 
-    np.testing.assert_array_equal(prepared, loaded.prepare(loaded.test.inputs)[:, columns])
+    np.testing.assert_array_equal(prepared, loaded.prepare(loaded.test.inputs)[ONLY][:, columns])
 
 
 def test_batches_of_selected_features_lie_in_memory_row_by_row(loaded: Dataset):
@@ -125,8 +126,8 @@ def test_batches_of_selected_features_lie_in_memory_row_by_row(loaded: Dataset):
     narrow = select(loaded, NAMES)
 
     for split in (narrow.train, narrow.test):
-        assert split.inputs.flags.c_contiguous
-        assert narrow.prepare(split.inputs[[5, 3, 8]]).flags.c_contiguous
+        assert split.inputs[ONLY].flags.c_contiguous
+        assert narrow.prepare({ONLY: split.inputs[ONLY][[5, 3, 8]]})[ONLY].flags.c_contiguous
 
 
 def test_select_leaves_the_data_set_as_it_is_and_gives_another_fingerprint(loaded: Dataset):

@@ -15,6 +15,7 @@ from twotrack.shared import datasets
 from twotrack.shared.datasets import telco
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.datasets.tabular import split_rows
+from twotrack.shared.inputs import ONLY
 
 NUMERIC = ["tenure", "monthly_charges", "total_charges"]
 SPLITS = ("train", "validation", "test")
@@ -59,15 +60,15 @@ def test_splits_have_the_stated_sizes_types_and_class_counts(loaded: Dataset):
     assert counts == {"train": [3622, 1308], "validation": [776, 280], "test": [776, 281]}
     for name in SPLITS:
         split = getattr(loaded, name)
-        assert (split.inputs.dtype, split.labels.dtype) == (np.float64, np.int32)
-        assert split.inputs.shape == (len(split), 40)
+        assert (split.inputs[ONLY].dtype, split.labels.dtype) == (np.float64, np.int32)
+        assert split.inputs[ONLY].shape == (len(split), 40)
 
 
 def test_the_stored_inputs_are_those_that_pandas_reads(loaded: Dataset, reference: pandas.DataFrame):
     assert sorted(loaded.feature_names) == sorted(reference.columns.drop("churned"))
     for name, rows in rows_of_splits(reference).items():
         expected, split = reference.iloc[rows], getattr(loaded, name)
-        np.testing.assert_array_equal(split.inputs, expected[list(loaded.feature_names)])
+        np.testing.assert_array_equal(split.inputs[ONLY], expected[list(loaded.feature_names)])
         np.testing.assert_array_equal(split.labels, expected["churned"])
 
 
@@ -80,7 +81,7 @@ def test_prepared_inputs_are_those_of_scikit_learn_fitted_on_the_training_split(
     for name, of_split in rows.items():
         expected = reference.iloc[of_split][list(loaded.feature_names)]
         expected[NUMERIC] = scaler.transform(expected[NUMERIC].to_numpy())
-        prepared = loaded.prepare(getattr(loaded, name).inputs)
+        prepared = loaded.prepare(getattr(loaded, name).inputs)[ONLY]
         assert prepared.dtype == np.float32
         np.testing.assert_allclose(prepared, expected, rtol=1e-6, atol=1e-6)
 
@@ -88,11 +89,11 @@ def test_prepared_inputs_are_those_of_scikit_learn_fitted_on_the_training_split(
 def test_flags_and_categories_pass_unchanged(loaded: Dataset):
     others = [position for position, name in enumerate(loaded.feature_names) if name not in NUMERIC]
 
-    prepared = loaded.prepare(loaded.test.inputs)[:, others]
+    prepared = loaded.prepare(loaded.test.inputs)[ONLY][:, others]
 
     assert len(others) == 37
     assert set(np.unique(prepared)) == {0.0, 1.0}
-    np.testing.assert_array_equal(prepared, loaded.test.inputs[:, others])
+    np.testing.assert_array_equal(prepared, loaded.test.inputs[ONLY][:, others])
 
 
 def test_the_split_and_the_values_are_the_same_in_every_version(loaded: Dataset):
@@ -102,7 +103,7 @@ def test_the_split_and_the_values_are_the_same_in_every_version(loaded: Dataset)
 
 def test_nothing_was_charged_to_the_11_customers_whose_total_is_missing(loaded: Dataset):
     tenure, total = (loaded.feature_names.index(name) for name in ("tenure", "total_charges"))
-    inputs = np.concatenate([getattr(loaded, name).inputs for name in SPLITS])
+    inputs = np.concatenate([getattr(loaded, name).inputs[ONLY] for name in SPLITS])
 
     assert (inputs[:, total] == 0).sum() == 11
     np.testing.assert_array_equal(inputs[:, total] == 0, inputs[:, tenure] == 0)
@@ -110,7 +111,8 @@ def test_nothing_was_charged_to_the_11_customers_whose_total_is_missing(loaded: 
 
 def test_the_data_card_states_checksums_class_counts_and_what_was_measured(loaded: Dataset):
     numeric = [loaded.feature_names.index(name) for name in NUMERIC]
-    measured = zip(NUMERIC, loaded.prepare.mean[numeric], loaded.prepare.std[numeric], strict=True)
+    scale = loaded.prepare.standardise
+    measured = zip(NUMERIC, scale.mean[numeric], scale.std[numeric], strict=True)
 
     assert DATA_CARD.count(telco.EMBEDDED.sha256) == DATA_CARD.count(ORIGINAL_SHA256) == 1
     for name in SPLITS:
@@ -137,9 +139,9 @@ def test_what_is_measured_for_standardising_does_not_depend_on_held_out_rows(
 
     changed = telco.read(customers.source(file))
 
-    assert (getattr(changed, split).inputs != getattr(loaded, split).inputs).any()
-    np.testing.assert_array_equal(changed.prepare.mean, loaded.prepare.mean)
-    np.testing.assert_array_equal(changed.prepare.std, loaded.prepare.std)
+    assert (getattr(changed, split).inputs[ONLY] != getattr(loaded, split).inputs[ONLY]).any()
+    np.testing.assert_array_equal(changed.prepare.standardise.mean, loaded.prepare.standardise.mean)
+    np.testing.assert_array_equal(changed.prepare.standardise.std, loaded.prepare.standardise.std)
 
 
 def test_what_is_measured_for_standardising_depends_on_training_rows(
@@ -150,8 +152,8 @@ def test_what_is_measured_for_standardising_depends_on_training_rows(
     changed = telco.read(customers.source(file))
 
     charges = loaded.feature_names.index("monthly_charges")
-    assert changed.prepare.mean[charges] == pytest.approx(10 * loaded.prepare.mean[charges])
-    assert changed.prepare.std[charges] == pytest.approx(10 * loaded.prepare.std[charges])
+    assert changed.prepare.standardise.mean[charges] == pytest.approx(10 * loaded.prepare.standardise.mean[charges])
+    assert changed.prepare.standardise.std[charges] == pytest.approx(10 * loaded.prepare.standardise.std[charges])
 
 
 def test_a_customer_reads_in_a_report_as_in_the_file(loaded: Dataset):
@@ -159,7 +161,7 @@ def test_a_customer_reads_in_a_report_as_in_the_file(loaded: Dataset):
     rows = split_rows((written["churn"] == "Yes").to_numpy().astype(int))[2]
 
     for number in range(0, len(rows), 50):
-        described = datasets.tabular.describe(loaded.feature_names, loaded.test.inputs[number])
+        described = datasets.tabular.describe(loaded.feature_names, loaded.test.inputs[ONLY][number])
         assert described == written.iloc[rows[number]].drop("churn").to_dict()
 
 

@@ -14,6 +14,7 @@ from twotrack.shared.datasets import tfds
 from twotrack.shared.datasets.tfds import TfdsRequest
 from twotrack.shared.errors import UserError
 from twotrack.shared.harness.run_folder import read
+from twotrack.shared.inputs import ONLY
 from twotrack.shared.workers.processes import Worker
 
 TRAIN, TEST = 600, 200
@@ -55,7 +56,7 @@ def test_converted_arrays_hold_exactly_the_examples_that_were_prepared(
         expected = getattr(original, split).first(count)
         images, labels = found[f"{split}_images"], found[f"{split}_labels"]
         assert (images.dtype, images.shape) == (np.uint8, (count, 28, 28))
-        assert examples(images, labels) == examples(expected.inputs, expected.labels)
+        assert examples(images, labels) == examples(expected.inputs[ONLY], expected.labels)
 
 
 def test_a_second_call_reuses_the_cached_arrays(converter: Worker, prepared: dict[str, Path]):

@@ -15,6 +15,7 @@ from twotrack.shared.datasets.photo import SIZE
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.datasets.tfds import TfdsRequest
 from twotrack.shared.errors import UserError
+from twotrack.shared.inputs import ONLY
 from twotrack.shared.workers.processes import Worker
 
 CLASSES = ("cat", "dog", "eel")
@@ -55,7 +56,7 @@ def picture(number: int, channels: int) -> np.ndarray:
 def numbers(dataset: Dataset, split: str, of: dict[bytes, int]) -> list[int]:
     """The builder's numbers of a split's pictures; fails if a picture is none of them or has another class."""
     part = getattr(dataset, split)
-    found = [of[image.tobytes()] for image in part.inputs]
+    found = [of[image.tobytes()] for image in part.inputs[ONLY]]
     assert [number % 3 for number in found] == part.labels.tolist()
     return found
 
@@ -94,7 +95,7 @@ def test_three_published_splits_are_kept(converter: Worker, prepared: dict[str, 
     assert [len(split) for split in (loaded.train, loaded.validation, loaded.test)] == [30, 12, 15]
     # JPEG changes pixels a little, so each picture is told by the nearest one.
     known = np.stack([picture(number, 3) for number in range(57)]).astype(int)
-    nearest = [int(np.abs(known - image).mean(axis=(1, 2, 3)).argmin()) for image in loaded.validation.inputs]
+    nearest = [int(np.abs(known - image).mean(axis=(1, 2, 3)).argmin()) for image in loaded.validation.inputs[ONLY]]
     assert sorted(nearest) == list(range(30, 42))
     assert [number % 3 for number in nearest] == loaded.validation.labels.tolist()
 

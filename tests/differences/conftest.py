@@ -3,7 +3,7 @@
 import pytest
 
 from twotrack.shared.differences.ledger import LEDGER
-from twotrack.shared.harness.differences import Outcome, measure
+from twotrack.shared.harness.differences import MeasuredEntry, measure
 from twotrack.shared.track import TRACKS
 from twotrack.shared.workers.pool import WorkerPool
 
@@ -11,6 +11,6 @@ KERAS = tuple(track for track in TRACKS if track != "torch")
 
 
 @pytest.fixture(scope="session")
-def outcomes(workers: WorkerPool) -> dict[str, Outcome]:
+def outcomes(workers: WorkerPool) -> dict[str, MeasuredEntry]:
     """Every entry by slug; one call per worker."""
-    return {one.entry.slug: one for one in measure(dict.fromkeys(LEDGER, ()), KERAS, workers)}
+    return {measured.entry.slug: measured for measured in measure(dict.fromkeys(LEDGER, ()), KERAS, workers)}

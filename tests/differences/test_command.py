@@ -63,7 +63,7 @@ def test_table_and_markdown_have_a_row_per_entry(command: Command):
 
 def test_a_changed_default_ends_with_exit_code_1_and_its_name(command: Command, monkeypatch: pytest.MonkeyPatch):
     entries = [
-        replace(entry, torch_values={"epsilon": 1e-9}) if entry.slug == "adam_epsilon" else entry
+        replace(entry, torch=replace(entry.torch, values={"epsilon": 1e-9})) if entry.slug == "adam_epsilon" else entry
         for entry in harness.LEDGER
     ]
     monkeypatch.setattr(harness, "LEDGER", entries)

@@ -5,12 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.layers.subjects import subject
+from tests.layers.sides import built, chapter_pair
 from twotrack.shared import chapters, initial_weights
-from twotrack.shared.inputs import by_name
 from twotrack.shared.losses import as_targets
-from twotrack.shared.verify.observe import chapter_pair
-from twotrack.shared.verify.subject import Subject
+from twotrack.shared.track import TrackModel
 from twotrack.shared.workers.task import task
 
 
@@ -40,13 +38,13 @@ def input_gradients(asked: OfChapter) -> list[tuple[float, float]]:
     # Noise, because the largest of four equal black pixels has no derivative.
     inputs = {
         name: one + 0.1 * generator.normal(size=one.shape) if one.dtype.kind == "f" else one
-        for name, one in by_name(data.prepare(split.inputs)).items()
+        for name, one in data.prepare(split.inputs).items()
     }
-    with subject(chapter_pair(chapter, asked.settings, "fast"), asked.track) as model:
-        model.remove_dropout()
+    with built(chapter_pair(asked.chapter, asked.settings), asked.track) as model:
+        model.probe().remove_dropout()
         model.load_weights(_weights(model))
         before = model.weights()
-        found = model.input_gradients(inputs, [as_targets(chapter.loss, split.labels)])
+        found = model.probe().input_gradients(inputs, [as_targets(chapter.loss, split.labels)])
         assert all(np.array_equal(before[name], one) for name, one in model.weights().items())
         for _ in range(DIRECTIONS):
             direction = {name: generator.normal(size=inputs[name].shape) for name in found}
@@ -60,9 +58,9 @@ def input_gradients(asked: OfChapter) -> list[tuple[float, float]]:
     return pairs
 
 
-def _loss(model: Subject, inputs: dict[str, np.ndarray], labels: np.ndarray) -> float:
+def _loss(model: TrackModel, inputs: dict[str, np.ndarray], labels: np.ndarray) -> float:
     """Mean cross-entropy in NumPy, of one logit or of several."""
-    (logits,) = model.trace_layers(inputs)[1]
+    logits = model.predict(inputs)
     logits = np.concatenate([np.zeros_like(logits), logits], axis=1) if logits.shape[1] == 1 else logits
     return float(np.mean(np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(len(labels)), labels]))
 
@@ -73,15 +71,15 @@ def attention(asked: Attention) -> None:
     chapter = chapters.get("churn_transformer")
     data = chapter.data()
     inputs = data.prepare(data.test.first(16).inputs)
-    with subject(chapter_pair(chapter, asked.settings, "fast"), asked.track) as model:
+    with built(chapter_pair("churn_transformer", asked.settings), asked.track) as model:
         model.load_weights(_weights(model))
-        maps = model.attention(inputs)
-        (logits,) = model.trace_layers(inputs)[1]
+        maps = model.probe().attention(inputs)
+        logits = model.predict(inputs)
         weights = {f"weight:{name}": one for name, one in model.weights().items()}
     np.savez(asked.out, logits=logits, maps=np.stack(list(maps.values())), **inputs, **weights)
 
 
-def _weights(model: Subject) -> dict[str, np.ndarray]:
+def _weights(model: TrackModel) -> dict[str, np.ndarray]:
     """Return weights that are neither 0 nor 1 anywhere, and in float64 not of float32's either."""
     generator = np.random.default_rng(0)
     shapes = {name: one.shape for name, one in model.weights().items()}

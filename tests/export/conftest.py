@@ -53,8 +53,8 @@ def served_runs(runs: dict[str, Run], workers: WorkerPool, tmp_path_factory: pyt
 def repository(served_runs: dict[str, Run], workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three models for the server, one of them in two versions."""
     folder = tmp_path_factory.mktemp("served") / "models"
-    for served in (*served_runs.values(), served_runs["mnist_cnn"]):
-        publish(served, folder, workers)
+    for made in (*served_runs.values(), served_runs["mnist_cnn"]):
+        publish(made, folder, workers)
     return folder
 
 

@@ -77,7 +77,7 @@ def test_every_track_starts_from_the_weights_that_the_seed_draws(run: Runs, trac
 @pytest.mark.parametrize("track", TRACKS)
 def test_every_track_trains_on_the_batches_that_the_seed_orders(run: Runs, track: str):
     dataset = datasets.load("mnist", run(track, 0, 1).record.job.source)
-    batches = TrainingBatches(dataset, dataset.train.first(EXAMPLES), BATCH_SIZE, seed=0)
+    batches = TrainingBatches(dataset, dataset.train.first(EXAMPLES), BATCH_SIZE, seed=0, loss="cross_entropy")
     digest = xxhash.xxh3_128()
     steps = len(list(batches.epoch(0, digest)))
 

@@ -9,10 +9,11 @@ import pytest
 from tests.support.command_line import Done, Running, in_process
 from tests.support.jobs import run
 from tests.support.runs import make_run
+from twotrack.shared.atomic import partial_name
 from twotrack.shared.errors import UserError
 from twotrack.shared.harness import plans
 from twotrack.shared.harness.comparison import Request, plan, run_name
-from twotrack.shared.harness.run_folder import Run, partial_folder, read
+from twotrack.shared.harness.run_folder import Run, read
 from twotrack.shared.workers.pool import WorkerPool
 from twotrack.shared.workers.processes import Worker
 
@@ -77,7 +78,7 @@ def begun(tmp_path: Path) -> Path:
     jobs = plan(REQUEST, lambda track, seed: folder / run_name(track, seed))
     with plans.begin(jobs, REQUEST):
         make_run(folder / "torch_seed0", job=jobs[0])
-    partial_folder(jobs[1].folder).mkdir()
+    partial_name(jobs[1].folder).mkdir()
     return folder
 
 
@@ -201,7 +202,7 @@ def test_a_comparison_at_work_is_not_continued_by_a_second_command(begun: Path, 
     jobs = plan(REQUEST, lambda track, seed: begun / run_name(track, seed))
 
     with plans.resume(jobs):
-        partial_folder(jobs[1].folder).mkdir()
+        partial_name(jobs[1].folder).mkdir()
         message = refused(begun)
 
     assert f"somebody is at work on the comparison '{begun}'" in message

@@ -162,7 +162,7 @@ def test_a_record_with_a_field_of_another_type_is_refused_by_field(tmp_path: Pat
     run = make_run(tmp_path / "run")
     change_record(run.folder, steps="many")
 
-    with pytest.raises(UserError, match=r"record\.json' is no run record: steps: input should be a valid integer"):
+    with pytest.raises(UserError, match=r"record\.json' is no run record: 'steps': input should be a valid integer"):
         read(run.folder)
 
 
@@ -170,7 +170,7 @@ def test_a_record_with_an_unknown_field_is_refused_by_field(tmp_path: Path):
     run = make_run(tmp_path / "run")
     change_record(run.folder, verdict="fine")
 
-    with pytest.raises(UserError, match="no run record: verdict: extra inputs are not permitted"):
+    with pytest.raises(UserError, match="no run record: 'verdict': extra inputs are not permitted"):
         read(run.folder)
 
 
@@ -181,15 +181,16 @@ def test_a_record_of_another_schema_version_is_refused_with_both_versions(
     run = make_run(tmp_path / "run")
     change_record(run.folder, schema_version=version)
 
-    with pytest.raises(UserError, match=rf"schema version {shown}; this twotrack reads 2 and 3\."):
+    with pytest.raises(UserError, match=rf"schema version {shown}; this twotrack reads 2, 3 and 4\."):
         read(run.folder)
 
 
-def test_a_record_of_the_version_before_is_read(tmp_path: Path):
-    """It lacks what a run continues."""
+@pytest.mark.parametrize(("version", "lacks"), [(2, {"continues", "exact"}), (3, {"exact"})])
+def test_a_record_of_a_version_before_is_read(tmp_path: Path, version: int, lacks: set[str]):
+    """It lacks what a run continues, and that it is not exact."""
     run = make_run(tmp_path / "run")
     job = json.loads((run.folder / "record.json").read_text())["job"]
-    change_record(run.folder, schema_version=2, job={name: job[name] for name in job if name != "continues"})
+    change_record(run.folder, schema_version=version, job={name: job[name] for name in job if name not in lacks})
 
     assert read(run.folder).record.job == run.record.job
 

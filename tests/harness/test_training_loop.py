@@ -1,20 +1,22 @@
 """The one training loop, with a track made of NumPy and a clock that only the track's work moves."""
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.support.fake_model import FakeModel
 from tests.support.jobs import BATCH_SIZE, EXAMPLES, make_job
 from twotrack.shared.datasets.batches import Batch
 from twotrack.shared.datasets.mnist import EMBEDDED
 from twotrack.shared.harness import fitting, training
 from twotrack.shared.harness.run_folder import Run, read
-from twotrack.shared.profiles import Switches
-from twotrack.shared.track import Track, TrackModel
-from twotrack.shared.training import Recipe
+from twotrack.shared.inputs import ONLY
+from twotrack.shared.track import Precision, Track, TrackModel
+from twotrack.shared.training import Optimizer
+from twotrack.shared.verify.pair import Pair
 
 SECONDS = {"build": 1e5, "warm_up": 1e4, "train_step": 1.0, "predict": 100.0}
 STEPS = EXAMPLES // BATCH_SIZE
@@ -34,55 +36,38 @@ class Clock:
         return self.now
 
 
-class FakeModel(TrackModel):
+class ZeroModel(FakeModel):
     """Answers 0 to everything; its loss falls, or is what `losses` says."""
 
     def __init__(self, clock: Clock, losses: Sequence[float]):
+        super().__init__()
         self._clock, self._losses = clock, list(losses)
-        self.switches, self.own = Switches(), {}
         self._weights = {"logits.kernel": np.zeros((2, 3), np.float32), "logits.moving_mean": np.ones(2, np.float32)}
 
     def weights(self) -> dict[str, np.ndarray]:
         return {name: array.copy() for name, array in self._weights.items()}
 
-    def load_weights(self, weights: Mapping[str, np.ndarray]) -> None:
+    def load_weights(self, canonical: Mapping[str, np.ndarray]) -> None:
         self._clock.work("load_weights")
-        self._weights = dict(weights)
+        self._weights = dict(canonical)
 
     def trainable_names(self) -> set[str]:
         return {"logits.kernel"}
 
-    def compile(self, recipe: Recipe, learning_rates: Sequence[float]) -> None:
+    def compile(self, optimizer: Optimizer, learning_rates: Sequence[float]) -> None:
         self._clock.work("compile", len(learning_rates))
 
     def warm_up(self, batch: Batch) -> None:
-        self._clock.work("warm_up", len(batch.labels))
+        self._clock.work("warm_up", len(batch.targets[0]))
 
-    def snapshot(self) -> None:
-        raise AssertionError("training takes no snapshot but for its warm-up")
-
-    def restore(self, state: Any) -> None:
-        raise AssertionError("training goes back to no snapshot but after its warm-up")
-
-    def reseed(self, seed: int) -> None:
-        raise AssertionError("the seed is given when the model is built")
-
-    def train_step(self, batch: Batch) -> float:
-        self._clock.work("train_step", len(batch.labels))
+    def train_step(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> float:
+        self._clock.work("train_step", len(targets[0]))
         return self._losses.pop(0)
 
-    def freeze(self, trained: Set[str]) -> None:
-        raise AssertionError("nothing is frozen where no weights are pretrained")
-
-    def features(self, inputs: np.ndarray) -> np.ndarray:
-        raise AssertionError("the model has no base")
-
-    def head(self) -> TrackModel:
-        raise AssertionError("the model has no head")
-
-    def predict(self, inputs: np.ndarray) -> np.ndarray:
-        self._clock.work("predict", len(inputs))
-        return np.tile(np.eye(10, dtype=np.float32)[0], (len(inputs), 1))
+    def outputs(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        count = len(inputs[ONLY])
+        self._clock.work("predict", count)
+        return [np.tile(np.eye(10, dtype=np.float32)[0], (count, 1))]
 
 
 class FakeTrack(Track):
@@ -91,9 +76,11 @@ class FakeTrack(Track):
     def __init__(self, clock: Clock, losses: Sequence[float]):
         self._clock, self._losses = clock, losses
 
-    def build(self, chapter: Any, config: Any, seed: int, switched: Sequence[str] = ()) -> TrackModel:
+    def build(
+        self, pair: Pair, seed: int, precision: Precision = "float32", switched: Collection[str] = ()
+    ) -> TrackModel:
         self._clock.work("build", seed)
-        return FakeModel(self._clock, self._losses)
+        return ZeroModel(self._clock, self._losses)
 
     def synchronise(self) -> None:
         pass

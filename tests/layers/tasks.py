@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tests.layers.cases import ALPHA, KINDS, KINKED, UNITS, inputs, targets
-from tests.layers.subjects import chapter_pair, subject
+from tests.layers.sides import built, chapter_pair
 from twotrack.shared.activations import Activation, units_before
 from twotrack.shared.verify.pair import Pair
 from twotrack.shared.workers.task import task
@@ -71,12 +71,12 @@ def _backward(
     track: str, kind: Activation, x: np.ndarray, target: np.ndarray, alpha: np.ndarray = ALPHA
 ) -> dict[str, np.ndarray]:
     one_hot = {"input": np.eye(len(x))}
-    with subject(activation_pair(kind, len(x)), track) as model:
+    with built(activation_pair(kind, len(x)), track) as model:
         weights = {"before.kernel": x} | ({"act.alpha": alpha} if kind == "prelu" else {})
         model.load_weights(weights)
-        layers, (value,) = model.trace_layers(one_hot)
+        layers, (value,) = model.probe().trace(one_hot)
         np.testing.assert_array_equal(layers[-1].inputs[0], x)
-        gradients = model.gradients(one_hot, [target])
+        gradients = model.probe().gradients(one_hot, [target])
     names = {"before.kernel": "dx", "act.alpha": "dalpha"}
     return {"value": value} | {names[name]: one * target.size / 2 for name, one in gradients.items()}
 
@@ -86,9 +86,9 @@ def facts(track: str) -> dict[str, dict[str, Any]]:
     """Return what the ladder knows of every activation layer."""
     found = {}
     for kind in KINDS:
-        with subject(activation_pair(kind, 2), track) as model:
-            layers, _ = model.trace_layers({"input": np.eye(2)})
-            found[kind] = {"path": layers[-1].path, **layers[-1].facts}
+        with built(activation_pair(kind, 2), track) as model:
+            layers, _ = model.probe().trace({"input": np.eye(2)})
+            found[kind] = {"path": layers[-1].path, **layers[-1].hyperparameters}
     return found
 
 
@@ -99,13 +99,13 @@ def observe(asked: Models) -> list[dict[str, Any]]:
     for number, (slug, settings) in enumerate(asked.models):
         given = dict(np.load(asked.folder / f"{number}.npz"))
         inputs = {"input": given.pop("x")}
-        with subject(chapter_pair(slug, settings), asked.track) as model:
+        with built(chapter_pair(slug, settings), asked.track) as model:
             shapes = {name: array.shape for name, array in model.weights().items()}
             model.load_weights(given)
-            layers, (outputs,) = model.trace_layers(inputs)
+            layers, (outputs,) = model.probe().trace(inputs)
             np.save(asked.folder / f"{number}.outputs.npy", outputs)
             paths = [layer.path for layer in layers if layer.kind != "InputLayer"]
-            found.append({"shapes": shapes, "layers": paths, "dropout": model.remove_dropout()})
+            found.append({"shapes": shapes, "layers": paths, "dropout": model.probe().remove_dropout()})
     return found
 
 

@@ -9,13 +9,13 @@ import numpy as np
 
 from tests.optimizers.cases import OUTPUTS
 from twotrack.shared.datasets.batches import Batch
-from twotrack.shared.inputs import Input, describe
+from twotrack.shared.inputs import ONLY, Input, describe
 from twotrack.shared.losses import LossName
 from twotrack.shared.profiles import Switches
 from twotrack.shared.track import TrackModel
-from twotrack.shared.training import Constant, Recipe, Sophia
+from twotrack.shared.training import Sophia
 from twotrack.shared.verify.material import draw_weights
-from twotrack.shared.verify.pair import OwnLoss, Pair
+from twotrack.shared.verify.pair import CustomLoss, Pair
 
 FEATURES, HIDDEN, CLASSES, BATCH = 5, 8, 4, 8
 TOKENS, LENGTH, SIZE = 6, 7, 3
@@ -27,13 +27,13 @@ TOKENS, LENGTH, SIZE = 6, 7, 3
 def track_model(track: str, optimizer: Sophia, steps: int) -> TrackModel:
     model = _torch_perceptron() if track == "torch" else _keras_perceptron()
     model.load_weights(draw_weights({name: array.shape for name, array in model.weights().items()}))
-    recipe = Recipe(optimizer, Constant(), BATCH, epochs=1)
-    model.compile(recipe, recipe.learning_rates(steps))
+    model.compile(optimizer, [optimizer.learning_rate] * steps)
     model.reseed(1)
     return model
 
 
 def _torch_perceptron() -> TrackModel:
+    import torch
     from torch import nn
 
     from twotrack.torch_track.track import TorchModel
@@ -47,7 +47,7 @@ def _torch_perceptron() -> TrackModel:
         def forward(self, x: Any) -> Any:
             return self.logits(self.dropout(self.norm(self.hidden(x)).tanh()))
 
-    return TorchModel(Perceptron(), {}, describe((FEATURES,)), "cross_entropy", "cpu", Switches())
+    return TorchModel(Perceptron(), describe((FEATURES,)), "cross_entropy", "cpu", torch.float32, Switches())
 
 
 def _keras_perceptron() -> TrackModel:
@@ -65,15 +65,15 @@ def _keras_perceptron() -> TrackModel:
         layers.Dense(CLASSES, name="logits"),
     ]
     model = keras.Sequential([keras.Input((FEATURES,)), *inside])
-    return KerasModel(model, "cross_entropy", BACKENDS[keras.backend.backend()](), Switches())
+    return KerasModel(model, describe((FEATURES,)), "cross_entropy", BACKENDS[keras.backend.backend()](), Switches())
 
 
 def perceptron_batches(count: int) -> list[Batch]:
     random = np.random.default_rng(4)
     return [
         Batch(
-            random.normal(size=(BATCH, FEATURES)).astype(np.float32),
-            random.integers(CLASSES, size=BATCH, dtype=np.int32),
+            {ONLY: random.normal(size=(BATCH, FEATURES)).astype(np.float32)},
+            [random.integers(CLASSES, size=BATCH, dtype=np.int32)],
         )
         for _ in range(count)
     ]
@@ -82,7 +82,7 @@ def perceptron_batches(count: int) -> list[Batch]:
 # === Tokens (batch, time) to one output for every token and one for all, as a pair; in Keras subclassed ===
 
 
-def token_pair(loss: LossName | OwnLoss, optimizer: Sophia) -> Pair:
+def token_pair(loss: LossName | CustomLoss, optimizer: Sophia) -> Pair:
     outputs = OUTPUTS.get(loss, 1) if isinstance(loss, str) else 1
     return Pair(
         keras=lambda: _keras_network(outputs),

@@ -15,11 +15,12 @@ from tests.optimizers.networks import (
     track_model,
 )
 from tests.optimizers.tasks import keras_float64, one_torch_thread
+from twotrack.shared.inputs import ONLY
 from twotrack.shared.losses import LossName
 from twotrack.shared.training import Sophia
-from twotrack.shared.verify.material import draw_material, draw_weights
-from twotrack.shared.verify.pair import OwnLoss
-from twotrack.shared.verify.subject import open_subject
+from twotrack.shared.verify.material import DrawnBatches, draw_weights
+from twotrack.shared.verify.pair import CustomLoss
+from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import task
 
 
@@ -173,7 +174,7 @@ def train(asked: Training) -> Trained:
     model, steps = track_model(asked.track, SPEC, 5), perceptron_batches(5)
     if asked.warm_up:
         model.warm_up(steps[-1])
-    losses = [model.train_step(batch) for batch in steps]
+    losses = [model.train_step(batch.inputs, batch.targets) for batch in steps]
     return Trained(losses, _lists(model.weights()))
 
 
@@ -182,10 +183,10 @@ def train_twice_from_a_snapshot(track: str) -> list[Trained]:
     """Train two steps, keep the state, and go on from there twice, an estimate included."""
     model, steps = track_model(track, SPEC, 5), perceptron_batches(5)
     for batch in steps[:2]:
-        model.train_step(batch)
+        model.train_step(batch.inputs, batch.targets)
     state, runs = model.snapshot(), []
     for _ in range(2):
-        losses = [model.train_step(batch) for batch in steps[2:]]
+        losses = [model.train_step(batch.inputs, batch.targets) for batch in steps[2:]]
         runs.append(Trained(losses, _lists(model.weights())))
         model.restore(state)
     return runs
@@ -196,7 +197,7 @@ def steps_with_an_estimate(asked: Steps) -> list[int]:
     """Return the numbers, from 1, of the steps that changed h."""
     model, changed, before = track_model(asked.track, SPEC, asked.steps), [], None
     for number, batch in enumerate(perceptron_batches(asked.steps), start=1):
-        model.train_step(batch)
+        model.train_step(batch.inputs, batch.targets)
         if (after := _curvatures(model, asked.track)) != before:
             changed.append(number)
         before = after
@@ -212,7 +213,7 @@ def _curvatures(model: Any, track: str) -> list[list]:
 @task
 def estimate_once(track: str) -> Estimate:
     """Return weights and running statistics before and after an estimate, and h."""
-    model, inputs = track_model(track, SPEC, 1), perceptron_batches(1)[0].inputs
+    model, inputs = track_model(track, SPEC, 1), perceptron_batches(1)[0].inputs[ONLY]
     before = _lists(model.weights())
     curvatures = (_torch_estimate if track == "torch" else _keras_estimate)(model, inputs)
     return Estimate(before, _lists(model.weights()), [np.array(h).tolist() for h in curvatures])
@@ -267,22 +268,20 @@ def train_pair(asked: OfPair) -> Trained:
     """Train in float64 with three estimates; return losses and canonical weights."""
     pair, steps = token_pair(asked.loss, SPEC), 8
     with _float64(asked.track), one_torch_thread():
-        subject = open_subject(pair, asked.track, "float64")
-        subject.load_weights(draw_weights({name: array.shape for name, array in subject.weights().items()}))
-        subject.start_training(steps)
-        material, shapes = draw_material(pair, steps), output_shapes(asked.loss)
-        losses = [
-            subject.train_step(inputs, material.targets(step, shapes, pair.target))
-            for step, inputs in enumerate(material.inputs)
-        ]
-        return Trained(losses, _lists(subject.weights()))
+        model = open_track(asked.track, "cpu").build(pair, 0, "float64")
+        model.load_weights(draw_weights({name: array.shape for name, array in model.weights().items()}))
+        model.compile(pair.optimizer, pair.learning_rates(steps))
+        batches = DrawnBatches(pair, output_shapes(asked.loss), steps).epoch(0)
+        losses = [model.train_step(batch.inputs, batch.targets) for batch in batches]
+        return Trained(losses, _lists(model.weights()))
 
 
 @task
 def refusal(track: str) -> None:
     """Raise the UserError for Sophia with a loss that has no name."""
     with _float64(track):
-        open_subject(token_pair(OwnLoss(_keras_loss, _torch_loss, "real"), SPEC), track, "float64").facts()
+        pair = token_pair(CustomLoss(_keras_loss, _torch_loss, "real"), SPEC)
+        open_track(track, "cpu").build(pair, 0, "float64").compile(SPEC, pair.learning_rates(1))
 
 
 def _keras_loss() -> Any:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.support import reference_network
-from tests.support.cases import Case, real_batch
+from tests.support.cases import Case, real_images
 from tests.support.models import Models
 from tests.support.tolerances import FORWARD
 
@@ -13,7 +13,7 @@ IMAGES, EXACT_IMAGES = 64, 2
 
 def test_outputs_on_real_images_are_those_of_the_equations(models: Models, track: str, case: Case):
     weights = models.weights(case)
-    images, _ = real_batch(case.chapter, IMAGES)
+    images, _ = real_images(case.chapter, IMAGES)
 
     outputs = models.forward(track, case, weights, IMAGES)
 

@@ -5,7 +5,7 @@ from math import sqrt
 import numpy as np
 
 from tests.support import reference_network, tolerances
-from tests.support.cases import Case, real_batch
+from tests.support.cases import Case, real_images
 from tests.support.models import Models, Trained
 from twotrack.shared.training import Adam, OneCycle, Recipe
 
@@ -24,7 +24,7 @@ def one_step(models: Models, track: str, case: Case) -> Trained:
 def test_first_loss_is_the_cross_entropy_of_the_equations_before_any_update(
     models: Models, track: str, case: Case, without_dropout: Case
 ):
-    expected, _ = reference_network.training_loss(models.weights(case), *real_batch(case.chapter, BATCH_SIZE))
+    expected, _ = reference_network.training_loss(models.weights(case), *real_images(case.chapter, BATCH_SIZE))
 
     losses = one_step(models, track, without_dropout).losses
 
@@ -61,7 +61,7 @@ def test_moving_statistics_average_the_mean_and_the_biased_variance_of_the_batch
 ):
     before, after = models.weights(case), one_step(models, track, without_dropout).weights
 
-    _, seen = reference_network.training_loss(before, *real_batch(case.chapter, BATCH_SIZE))
+    _, seen = reference_network.training_loss(before, *real_images(case.chapter, BATCH_SIZE))
     assert seen.keys() == {name for name in before if ".moving_" in name}
     for name, of_batch in seen.items():
         expected = 0.9 * before[name].astype(np.float64) + 0.1 * of_batch
@@ -70,7 +70,7 @@ def test_moving_statistics_average_the_mean_and_the_biased_variance_of_the_batch
 
 def test_gradients_are_those_of_finite_differences(models: Models, case: Case, without_dropout: Case):
     """An epsilon far above the gradients makes Adam's first step the gradient itself."""
-    epsilon, batch = 1e4, real_batch(case.chapter, BATCH_SIZE)
+    epsilon, batch = 1e4, real_images(case.chapter, BATCH_SIZE)
     rate = epsilon / sqrt(1 - Adam(1.0).beta_2)
 
     before, after = models.weights(case), models.train("torch", without_dropout, (rate,), BATCH_SIZE, epsilon).weights

@@ -8,6 +8,7 @@ import numpy as np
 import xxhash
 
 from twotrack.shared import chapters
+from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.harness import prediction
 from twotrack.shared.harness.prediction import SplitRequest
 from twotrack.shared.harness.run_folder import read
@@ -44,10 +45,8 @@ RATES = [1e-2 * (1 - step / STEPS) for step in range(STEPS)]
 
 @task
 def functions(track: str) -> list[str]:
-    """Return the switches that a track has, by the tables of its module."""
-    native = importlib.import_module(f"twotrack.{track.partition(':')[0]}_track.native")
-    tables = [getattr(native, name, {}) for name in ("LAYERS", "SPECS", "OPTIMIZERS", "HOOKS")]
-    return sorted(name for table in tables for name in table)
+    """Return the entries that a track switches by functions."""
+    return importlib.import_module(f"twotrack.{track.partition(':')[0]}_track.defaults").DEFAULTS.switched
 
 
 @task
@@ -75,9 +74,9 @@ def torch_batch_norm(asked: Model) -> dict[str, list[float]]:
     layer = _build(asked).module.bn1
     plain = torch.nn.BatchNorm2d(layer.num_features)
     batch = torch.from_numpy(np.random.default_rng(0).normal(size=(4, layer.num_features, 3, 3)).astype(np.float32))
-    for one in (layer, plain):
-        one.train()(batch)
-    return {"ours": layer.running_var.tolist(), "torchs": plain.running_var.tolist()}
+    for module in (layer, plain):
+        module.train()(batch)
+    return {"switched": layer.running_var.tolist(), "torchs": plain.running_var.tolist()}
 
 
 @task
@@ -90,7 +89,7 @@ def torch_second_bias(asked: Model) -> dict[str, Any]:
     plain = torch.nn.LSTM(layer.input_size, layer.hidden_size, batch_first=True)
     plain.load_state_dict(layer.state_dict())
     x = torch.from_numpy(np.random.default_rng(0).normal(size=(2, 5, layer.input_size)).astype(np.float32))
-    trained = [name for name, one in plain.named_parameters() if layer.get_parameter(name).requires_grad]
+    trained = [name for name, _ in plain.named_parameters() if layer.get_parameter(name).requires_grad]
     return {
         "trained": trained,
         "largest": float(layer.bias_hh_l0.abs().max()),
@@ -101,23 +100,24 @@ def torch_second_bias(asked: Model) -> dict[str, Any]:
 
 @task
 def torch_optimizer(asked: Optimizer) -> dict[str, Any]:
-    """Train a few weights by our optimizer with switches and by torch's own; return both, and what has acted."""
+    """Train a few weights by the track's optimizer with switches and by torch's own; return both, and what acted."""
     import torch
 
     from twotrack.torch_track import native
 
     spec = replace(OPTIMIZERS[asked.name], **asked.changes)
     switches = Switches(asked.switched)
-    ours, theirs = (torch.nn.Parameter(torch.tensor([1.0, -2.0, 0.5])) for _ in range(2))
-    optimizer = native.optimizer(spec, RATES, [ours], switches)
+    parameters = [torch.nn.Parameter(torch.tensor([1.0, -2.0, 0.5])) for _ in range(2)]
+    optimizer = native.optimizer(spec, RATES, parameters[:1], switches)
     kind, options = asked.torchs
-    plain = getattr(torch.optim, kind)([theirs], lr=RATES[0], **options)
+    plain = getattr(torch.optim, kind)(parameters[1:], lr=RATES[0], **options)
     for step, gradient in enumerate(np.random.default_rng(2).normal(scale=asked.scale, size=(STEPS, 3))):
-        for one, updates in ((ours, optimizer), (theirs, plain)):
-            one.grad = torch.tensor(gradient, dtype=torch.float32)
-            plain.param_groups[0]["lr"] = RATES[step]
+        plain.param_groups[0]["lr"] = RATES[step]
+        for parameter, updates in zip(parameters, (optimizer, plain), strict=True):
+            parameter.grad = torch.tensor(gradient, dtype=torch.float32)
             updates.step()
-    return {"ours": ours.tolist(), "torchs": theirs.tolist(), "acted": sorted(switches.acted)}
+    switched, torchs = (parameter.tolist() for parameter in parameters)
+    return {"switched": switched, "torchs": torchs, "acted": sorted(switches.acted)}
 
 
 @task
@@ -130,4 +130,5 @@ def predict(asked: SplitRequest) -> None:
 
 def _build(asked: Model) -> Any:
     chapter = chapters.get(asked.chapter)
-    return open_track(asked.track, "cpu").build(chapter, chapter.configure(asked.settings), 0, asked.switched)
+    pair = whole_pair(chapter.variant(settings=asked.settings))
+    return open_track(asked.track, "cpu").build(pair, 0, switched=asked.switched)

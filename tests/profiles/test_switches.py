@@ -1,7 +1,9 @@
 """Each switch changes what it says, to what the framework itself does, and nothing else."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,14 +13,15 @@ from tests.support.jobs import train
 from tests.support.runs import make_run
 from twotrack.shared import profiles
 from twotrack.shared.differences.ledger import LEDGER
-from twotrack.shared.differences.spec import never_used
+from twotrack.shared.differences.spec import Makeup, Switch, Weight, always, never_used
 from twotrack.shared.errors import UserError
 from twotrack.shared.harness import continuing
 from twotrack.shared.harness.comparison import Request, plan
 from twotrack.shared.harness.prediction import SplitRequest
-from twotrack.shared.profiles import INITIALISATION, KEPT, SWITCHES
+from twotrack.shared.profiles import INITIALISATION, SWITCHES
 from twotrack.shared.workers.pool import WorkerPool
 
+ENTRIES = {entry.slug: entry for entry in LEDGER}
 BN_GAP = {"architecture": "bn_gap", "filters": "4", "hidden_size": "8"}
 KERAS = "keras:torch"
 """The Keras track whose framework is there already."""
@@ -27,8 +30,50 @@ KERAS = "keras:torch"
 def test_every_entry_that_touches_chapters_is_switched_or_says_why_not():
     touching = {entry.slug for entry in LEDGER if entry.touches is not never_used}
 
-    assert set(SWITCHES) | set(KEPT) == touching
-    assert not set(SWITCHES) & set(KEPT)
+    kept = {entry.slug for entry in LEDGER if entry.kept}
+    assert set(SWITCHES) | kept == touching
+    assert not set(SWITCHES) & kept
+
+
+@pytest.mark.parametrize(
+    ("touches", "stated", "expected"),
+    [
+        (always, {}, "expected 1 of `switch` and `kept`, found 0"),
+        (always, {"switch": Switch(), "kept": "why"}, "expected 1 of `switch` and `kept`, found 2"),
+        (never_used, {"kept": "why"}, "expected 0 of `switch` and `kept`, found 1"),
+    ],
+)
+def test_an_entry_that_does_not_say_whether_it_is_switched_is_refused(
+    touches: Callable[[Makeup], bool], stated: dict[str, Any], expected: str
+):
+    with pytest.raises(ValueError, match=f"entry adam_epsilon of the ledger: {expected}"):
+        replace(ENTRIES["adam_epsilon"], touches=touches, **({"switch": None} | stated))
+
+
+def test_switches_are_in_the_order_of_their_places_which_are_all_different():
+    places = [ENTRIES[slug].switch.place for slug in SWITCHES]
+
+    assert places == list(range(1, len(SWITCHES) + 1))
+
+
+def test_no_weight_is_of_two_entries():
+    kernel, recurrent = np.zeros((2, 2)), {"lstm.kernel": np.zeros((2, 8)), "lstm.recurrent_kernel": np.zeros((2, 8))}
+    weights = recurrent | {"conv.kernel": np.zeros((3, 3, 1, 1)), "table.embeddings": kernel, "norm.gamma": kernel[0]}
+    weights |= {"dense.kernel": kernel, "dense.bias": kernel[0], "attention.query.kernel": np.zeros((2, 1, 2))}
+    starts = {slug: ENTRIES[slug].switch for slug in INITIALISATION}
+
+    claimed = {name: [slug for slug in starts if starts[slug].concerns(Weight(name, weights))] for name in weights}
+
+    assert claimed == {
+        "lstm.kernel": ["recurrent_start"],
+        "lstm.recurrent_kernel": ["recurrent_start"],
+        "conv.kernel": ["convolution_start"],
+        "table.embeddings": ["embedding_start"],
+        "norm.gamma": [],
+        "dense.kernel": ["dense_start"],
+        "dense.bias": ["dense_start"],
+        "attention.query.kernel": ["attention_start"],
+    }
 
 
 def test_every_switch_is_a_function_of_a_track_or_a_kind_of_initial_weights(workers: WorkerPool):
@@ -58,8 +103,8 @@ def test_torchs_running_variance_is_that_of_its_own_layer(workers: WorkerPool):
     aligned = workers.call("torch", tasks.torch_batch_norm, model)
     switched = workers.call("torch", tasks.torch_batch_norm, replace(model, switched=["batch_norm_variance"]))
 
-    assert switched["ours"] == switched["torchs"]
-    assert aligned["ours"] != aligned["torchs"]
+    assert switched["switched"] == switched["torchs"]
+    assert aligned["switched"] != aligned["torchs"]
 
 
 def test_the_second_bias_is_drawn_and_trained(workers: WorkerPool):
@@ -105,8 +150,8 @@ def test_torchs_optimizer_is_its_own_with_its_switches_and_not_without(
     on = workers.call("torch", tasks.torch_optimizer, optimizer)
     off = workers.call("torch", tasks.torch_optimizer, replace(optimizer, switched=[]))
 
-    assert on["ours"] == pytest.approx(on["torchs"], rel=1e-6)
-    assert np.abs(np.subtract(off["ours"], off["torchs"])).max() > 1e-4
+    assert on["switched"] == pytest.approx(on["torchs"], rel=1e-6)
+    assert np.abs(np.subtract(off["switched"], off["torchs"])).max() > 1e-4
     assert (on["acted"], off["acted"]) == (sorted(switched), [])
 
 
@@ -121,7 +166,7 @@ def test_a_switch_without_anything_to_change_does_not_act(workers: WorkerPool, n
     )
 
     assert on["acted"] == []
-    assert on["ours"] == off["ours"]
+    assert on["switched"] == off["switched"]
 
 
 @pytest.mark.parametrize("track", ["torch", KERAS])

@@ -14,19 +14,22 @@ from twotrack.shared.errors import UserError
 from twotrack.shared.harness.comparison import Outcome
 from twotrack.shared.report import ladder, write_report
 from twotrack.shared.report.ladder import FILE, LadderRecord
-from twotrack.shared.verify.ladder import Subject, TrackResult
-from twotrack.shared.verify.rungs import LayerDifference, Verdict
+from twotrack.shared.verify.ladder import TrackResult
+from twotrack.shared.verify.request import VerifyRequest
+from twotrack.shared.verify.rungs import LayerDifference, Place, RungResult
 
 LAYERS = [LayerDifference("conv1", "Conv2D", 0.0, 3e-7), LayerDifference("logits", "Dense", 4e-16, None)]
-DATA = Verdict("data", True, "same bytes, f00d")
-FORWARD = Verdict("forward", True, "outputs and 2 named layers compared", 4e-16, 2e-7, 1e-12)
-WRONG = Verdict("forward", False, "layer 'conv1' (Conv2D against Conv2d) differs by 5.0e-01", 0.5, 0.5, 1e-12, "conv1")
+DATA = RungResult("data", True, "same bytes, f00d")
+FORWARD = RungResult("forward", True, "outputs and 2 named layers compared", 4e-16, 2e-7, 1e-12)
+WRONG = RungResult(
+    "forward", False, "layer 'conv1' (Conv2D against Conv2d) differs by 5.0e-01", 0.5, 0.5, 1e-12, Place.LAYER, "conv1"
+)
 PASSED = TrackResult("keras:jax", [DATA, FORWARD], [], layers=LAYERS)
 FAILED = TrackResult("keras:torch", [DATA, WRONG], [LEDGER[0]], layers=[LayerDifference("conv1", "Conv2D", 0.5, 0.5)])
 
 
 def record(*results: TrackResult, **subject: object) -> LadderRecord:
-    return ladder.ladder_record(Subject(**({"name": "mnist_cnn"} | subject)), results)
+    return ladder.ladder_record(VerifyRequest(**({"name": "mnist_cnn"} | subject)), results)
 
 
 def test_a_record_is_read_back_as_it_was_written(tmp_path: Path):
@@ -106,7 +109,7 @@ def test_compare_verifies_first_and_leaves_the_record_beside_the_runs(
     """Both steps have tests of their own; this one is about how the command puts them together."""
     done = []
 
-    def climb(subject: Subject, tracks: tuple[str, ...]) -> list[TrackResult]:
+    def climb(subject: VerifyRequest, tracks: tuple[str, ...]) -> list[TrackResult]:
         done.append((subject, tracks))
         return [result]
 
@@ -121,7 +124,7 @@ def test_compare_verifies_first_and_leaves_the_record_beside_the_runs(
         command.compare(None, "mnist_cnn", tracks="torch,keras:jax", verify=True, out=tmp_path, json=True)
 
     printed = json.loads(capsys.readouterr().out)
-    assert done == [(Subject("mnist_cnn", {}, "fast"), ("torch", "keras:jax")), "trained"]
+    assert done == [(VerifyRequest(name="mnist_cnn"), ("torch", "keras:jax")), "trained"]
     assert left.value.exit_code == code
     assert printed["verification"]["passed"] is (code == 0)
     assert ladder.read_ladder(Path(printed["report"]).with_name(FILE)) == record(result)

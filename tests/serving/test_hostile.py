@@ -88,8 +88,11 @@ def message(address: str, protocol: str) -> str:
         (trickles, "within 0.5 s"),
         (says(document(b"[]")), "answers, but not as TensorFlow Serving"),
         (says(document(b"[" * 200_000)), "answers, but not as TensorFlow Serving"),
-        (says(document(b"{}")), "found one in which model_spec is wrong"),
-        (says(document(b'{"model_spec": {"name": "digits", "version": "x"}, "metadata": 3}')), "is wrong"),
+        (says(document(b"{}")), "found another one: 'model_spec': field required"),
+        (
+            says(document(b'{"model_spec": {"name": "digits", "version": "x"}, "metadata": 3}')),
+            "'model_spec.version': input should be a valid integer",
+        ),
         (says(b"HTTP/1.1 503 X\r\nContent-Length: 21\r\n\r\n" + b'{"error": "too busy"}'), "refused: too busy"),
     ],
 )

@@ -9,6 +9,7 @@ import numpy as np
 
 from twotrack.shared import chapters, initial_weights
 from twotrack.shared.datasets.spec import Dataset
+from twotrack.shared.inputs import ONLY, Inputs
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,17 @@ def dataset(chapter: str) -> Dataset:
     return chapters.get(chapter).data()
 
 
-def real_batch(chapter: str, size: int, number: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Return inputs (size, ...), prepared as for training, and labels (size,), from the validation split."""
+def real_batch(chapter: str, size: int, number: int = 0) -> tuple[Inputs, np.ndarray]:
+    """Return inputs (size, ...) by name, prepared as for training, and labels (size,), from the validation split."""
     data = dataset(chapter)
-    chosen = slice(number * size, (number + 1) * size)
-    return data.prepare(data.validation.inputs[chosen]), data.validation.labels[chosen]
+    chosen = data.validation.take(slice(number * size, (number + 1) * size))
+    return data.prepare(chosen.inputs), chosen.labels
+
+
+def real_images(chapter: str, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the only input of a batch, as a bare array, and its labels."""
+    inputs, labels = real_batch(chapter, size)
+    return inputs[ONLY], labels
 
 
 def random_weights(shapes: Mapping[str, tuple[int, ...]], seed: int = 7) -> dict[str, np.ndarray]:

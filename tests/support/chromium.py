@@ -6,7 +6,6 @@ python -m tests.support.chromium PAGE PNG takes the picture of docs/figures: the
 import base64
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,8 +13,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-PROGRAM = next((found for name in NAMES if (found := shutil.which(name))), None)
+from tests.support import browser
+
 LAUNCH = """
 import fcntl, os, sys
 ends = [fcntl.fcntl(int(end), fcntl.F_DUPFD, 10) for end in sys.argv[1:3]]
@@ -36,16 +35,22 @@ JSON.stringify([...document.querySelectorAll("body *")].filter(one => {
 
 
 class Chromium:
-    """One headless browser with one tab; leaving the block ends it."""
+    """One headless browser with one tab; leaving the block ends it.
+
+    Raises:
+        pytest.fail.Exception: there is no browser, and CI is set.
+        pytest.skip.Exception: there is none.
+    """
 
     def __enter__(self) -> "Chromium":
+        program = browser.program() or browser.fail_or_skip()
         self._stack = ExitStack()
         profile = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True))
         to_child, self._out = os.pipe()
         self._in, from_child = os.pipe()
         flags = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--remote-debugging-pipe")
         self._process = subprocess.Popen(
-            [sys.executable, "-c", LAUNCH, str(to_child), str(from_child), PROGRAM, *flags,
+            [sys.executable, "-c", LAUNCH, str(to_child), str(from_child), program, *flags,
              f"--user-data-dir={profile}", "about:blank"],
             pass_fds=(to_child, from_child), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -135,9 +140,9 @@ class Chromium:
 def main() -> None:
     """Take a picture of the top of a page."""
     page, png = map(Path, sys.argv[1:])
-    with Chromium() as browser:
-        browser.open(page, width=1100, height=1375)
-        browser.screenshot(png, whole=False)
+    with Chromium() as chromium:
+        chromium.open(page, width=1100, height=1375)
+        chromium.screenshot(png, whole=False)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from twotrack.shared.verify import accuracy
 from twotrack.shared.verify.ladder import Ladder
-from twotrack.shared.verify.observe import Named, ObserveRequest
+from twotrack.shared.verify.request import SideRequest, VerifyRequest
 
 
 class SharedLadder(Ladder):
@@ -13,13 +13,13 @@ class SharedLadder(Ladder):
 
     def short_trainings(
         self, tracks: Sequence[str], chapter: str, settings: Mapping[str, str], folder: Path
-    ) -> list[accuracy.Outcome]:
+    ) -> list[accuracy.ShortTrainings]:
         """Train on every track as the accuracy rung does; return what each came to."""
 
-        def measure(track: str) -> accuracy.Outcome:
+        def measure(track: str) -> accuracy.ShortTrainings:
             own = folder / track.replace(":", "-")
             own.mkdir()
-            asked = ObserveRequest(Named(chapter, settings), track, own)
+            asked = SideRequest(verify=VerifyRequest(name=chapter, settings=dict(settings)), track=track, folder=own)
             return accuracy.load(self._pool.call(track, accuracy.measure, asked))
 
         return list(self._pool.each(tracks, measure).values())

@@ -9,9 +9,10 @@ import numpy as np
 from tests.support.cases import real_batch
 from twotrack.shared import chapters
 from twotrack.shared.bridge import BridgeError
+from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.datasets.batches import Batch
 from twotrack.shared.track import Track, TrackModel
-from twotrack.shared.training import Adam, Constant, Recipe
+from twotrack.shared.training import Adam
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import task
 
@@ -107,15 +108,19 @@ def forward(asked: Forward) -> None:
 def train(asked: Training) -> list[float]:
     """Train one step per learning rate; return the losses and write the weights."""
     model, rates, size = _build(asked.model), asked.learning_rates, asked.batch_size
-    batches = [Batch(*real_batch(asked.model.chapter, size, number)) for number in range(len(rates))]
+    batches = [_batch(asked.model.chapter, size, number) for number in range(len(rates))]
     model.load_weights(_read(asked.weights))
-    optimizer = Adam(learning_rate=max(rates), epsilon=asked.epsilon)
-    model.compile(Recipe(optimizer, Constant(), size, 1), rates)
+    model.compile(Adam(learning_rate=max(rates), epsilon=asked.epsilon), rates)
     if asked.warm_up:
         model.warm_up(batches[-1])
-    losses = [model.train_step(batch) for batch in batches]
+    losses = [model.train_step(batch.inputs, batch.targets) for batch in batches]
     np.savez(asked.out, **model.weights())
     return losses
+
+
+def _batch(chapter: str, size: int, number: int) -> Batch:
+    inputs, labels = real_batch(chapter, size, number)
+    return Batch(inputs, [labels])
 
 
 @cache
@@ -125,7 +130,7 @@ def _track(name: str) -> Track:
 
 def _build(asked: OnTrack) -> TrackModel:
     chapter = chapters.get(asked.chapter)
-    return _track(asked.track).build(chapter, chapter.configure(asked.settings), seed=3)
+    return _track(asked.track).build(whole_pair(chapter.variant(settings=asked.settings)), seed=3)
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:

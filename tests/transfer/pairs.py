@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
+from twotrack import Pair
 from twotrack.shared.training import AdamW
-from twotrack.shared.verify import Pair
 
 SIZE, CLASSES = 6, 3
 
@@ -44,5 +44,5 @@ def build_torch() -> Any:
 
 
 ALL = Pair(build_keras, build_torch, (SIZE, SIZE, 2), "cross_entropy", AdamW(1e-2, weight_decay=0.1))
-HEAD = replace(ALL, trained=("head.",))
-LAST_BLOCK = replace(ALL, trained=("head.", "base.conv2.", "base.norm2."))
+HEAD = replace(ALL, trainable=("head.",))
+LAST_BLOCK = replace(ALL, trainable=("head.", "base.conv2.", "base.norm2."))

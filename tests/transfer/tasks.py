@@ -7,11 +7,11 @@ import numpy as np
 
 from tests.transfer import pairs
 from twotrack.shared import chapters, initial_weights
-from twotrack.shared.datasets.batches import Batch
-from twotrack.shared.training import AdamW, Constant, Recipe
+from twotrack.shared.chapters.pairs import whole_pair
+from twotrack.shared.inputs import ONLY
+from twotrack.shared.training import AdamW
 from twotrack.shared.transfer import chosen
-from twotrack.shared.verify.material import draw_material, draw_weights
-from twotrack.shared.verify.subject import open_subject
+from twotrack.shared.verify.material import DrawnBatches, draw_weights
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import task
 
@@ -31,22 +31,20 @@ class OfFolder:
 
 
 STEPS, REVIEWS = 3, 8
-RECIPE = Recipe(AdamW(1e-2, weight_decay=0.01), Constant(), REVIEWS, epochs=1)
+OPTIMIZER = AdamW(1e-2, weight_decay=0.01)
 
 
 @task
 def moved(asked: OfPair) -> list[str]:
     """Return the names of the weights and statistics that a few steps of the named pair change."""
     pair = getattr(pairs, asked.pair)
-    subject = open_subject(pair, asked.track, "float32")
-    start = draw_weights({name: array.shape for name, array in subject.weights().items()})
-    subject.load_weights(start)
-    before, material = subject.weights(), draw_material(pair, STEPS)
-    subject.start_training(STEPS)
-    for step in range(STEPS):
-        targets = material.targets(step, [(pair.batch_size, pairs.CLASSES)], pair.target)
-        subject.train_step(material.inputs[step], targets)
-    after = subject.weights()
+    model = open_track(asked.track, "cpu").build(pair, 0)
+    model.load_weights(draw_weights({name: array.shape for name, array in model.weights().items()}))
+    before = model.weights()
+    model.compile(pair.optimizer, pair.learning_rates(STEPS))
+    for batch in DrawnBatches(pair, [(pair.batch_size, pairs.CLASSES)], STEPS).epoch(0):
+        model.train_step(batch.inputs, batch.targets)
+    after = model.weights()
     return sorted(name for name in before if not np.array_equal(before[name], after[name]))
 
 
@@ -59,11 +57,11 @@ def head_in_two_ways(asked: OfFolder) -> dict[str, Any]:
     whole, start, inputs, labels = _small_bert(asked)
     whole.freeze(chosen(start, ("head.",)))
     outputs, moved = [], set()
-    for model, batch in ((whole, inputs), (whole.head(), whole.features(inputs))):
+    for model, batch in ((whole, inputs), (whole.head(), {ONLY: whole.features(inputs)})):
         whole.load_weights(start)
-        model.compile(RECIPE, [1e-2] * STEPS)
+        model.compile(OPTIMIZER, [1e-2] * STEPS)
         for _ in range(STEPS):
-            model.train_step(Batch(batch, labels))
+            model.train_step(batch, [labels])
         outputs.append(whole.predict(inputs))
         moved |= {name for name, array in whole.weights().items() if not np.array_equal(array, start[name])}
     return {"difference": float(np.abs(outputs[0] - outputs[1]).max()), "moved": sorted(moved)}
@@ -71,8 +69,8 @@ def head_in_two_ways(asked: OfFolder) -> dict[str, Any]:
 
 def _small_bert(asked: OfFolder) -> tuple[Any, dict, dict, np.ndarray]:
     chapter = chapters.get("review_bert")
-    config = chapter.configure({"weights": asked.folder, "length": "16", "dropout": "0"})
-    model = open_track(asked.track, "cpu").build(chapter, config, seed=0)
+    variant = chapter.variant(settings={"weights": asked.folder, "length": "16", "dropout": "0"})
+    config, model = variant.config, open_track(asked.track, "cpu").build(whole_pair(variant), seed=0)
     shapes = {name: array.shape for name, array in model.weights().items()}
     start = initial_weights.start(chapter, config, shapes, seed=0)
     model.load_weights(start)

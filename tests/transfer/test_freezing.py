@@ -7,7 +7,7 @@ import pytest
 from tests.bert import folders
 from tests.transfer import tasks
 from twotrack.shared.track import TRACKS
-from twotrack.shared.verify.ladder import Subject
+from twotrack.shared.verify.request import VerifyRequest
 from twotrack.shared.workers.pool import WorkerPool
 
 HEAD = {"head.logits.bias", "head.logits.kernel"}
@@ -32,8 +32,8 @@ def test_training_changes_what_is_trained_and_nothing_else(
 
 @pytest.mark.parametrize("pair", ["HEAD", "LAST_BLOCK"])
 def test_a_model_frozen_in_part_passes_the_ladder_on_every_backend(pair: str, ladder):
-    for result in ladder.climb(Subject(f"tests.transfer.pairs:{pair}"), lambda *_: None):
-        assert result.passed, result.verdicts[-1]
+    for result in ladder.climb(VerifyRequest(name=f"tests.transfer.pairs:{pair}"), lambda *_: None):
+        assert result.passed, result.rungs[-1]
 
 
 @pytest.mark.parametrize("track", TRACKS)

@@ -2,75 +2,64 @@
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.support.fake_model import FakeModel
 from tests.transfer.test_transfer import transfer
 from twotrack.shared.chapters import CHAPTERS
 from twotrack.shared.datasets.batches import Batch
 from twotrack.shared.datasets.spec import Dataset, Split
-from twotrack.shared.harness.fitting import Fit, Stopwatch
-from twotrack.shared.harness.records import Job
-from twotrack.shared.profiles import Switches
+from twotrack.shared.harness.fitting import Fit, Stopwatch, silent
+from twotrack.shared.inputs import ONLY
 from twotrack.shared.track import TrackModel
-from twotrack.shared.training import SGD, Constant, Recipe
+from twotrack.shared.training import SGD, Constant, Optimizer, Recipe
 
 TRAIN, VALIDATION, BATCH_SIZE = 10, 6, 4
 WEIGHTS = {"base.block2.kernel": np.ones((2, 2), np.float32), "head.logits.kernel": np.ones((2, 1), np.float32)}
 
 
-class Part(TrackModel):
+class Part(FakeModel):
     """Logs what is asked of it."""
 
     def __init__(self, name: str, log: list):
-        self.name, self.log, self.switches = name, log, Switches()
+        super().__init__()
+        self.name, self.log = name, log
 
     def weights(self) -> dict[str, np.ndarray]:
         return dict(WEIGHTS)
 
-    def load_weights(self, weights: Mapping[str, np.ndarray]) -> None:
-        pass
+    def freeze(self, trainable: Set[str]) -> None:
+        self.log.append(("freeze", sorted(trainable)))
 
-    def trainable_names(self) -> set[str]:
-        return set(WEIGHTS)
-
-    def freeze(self, trained: Set[str]) -> None:
-        self.log.append(("freeze", sorted(trained)))
-
-    def features(self, inputs: np.ndarray) -> np.ndarray:
-        self.log.append(("features", len(inputs)))
-        return 10 * inputs
+    def features(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        self.log.append(("features", len(inputs[ONLY])))
+        return 10 * inputs[ONLY]
 
     def head(self) -> TrackModel:
         return Part("head", self.log)
 
-    def compile(self, recipe: Recipe, learning_rates: Sequence[float]) -> None:
+    def compile(self, optimizer: Optimizer, learning_rates: Sequence[float]) -> None:
         self.log.append(("compile", self.name, list(learning_rates)))
 
     def warm_up(self, batch: Batch) -> None:
         pass
 
-    def train_step(self, batch: Batch) -> float:
-        self.log.append(("train", self.name, float(np.max(batch.inputs))))
+    def train_step(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> float:
+        self.log.append(("train", self.name, float(np.max(inputs[ONLY]))))
         return 1.0
 
-    def predict(self, inputs: np.ndarray) -> np.ndarray:
-        return np.zeros((len(inputs), 1), np.float32)
-
-    def snapshot(self) -> None: ...
-
-    def restore(self, state: Any) -> None: ...
-
-    def reseed(self, seed: int) -> None: ...
+    def outputs(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        return [np.zeros((len(inputs[ONLY]), 1), np.float32)]
 
 
 @pytest.fixture
 def fit() -> tuple[Fit, list]:
     log: list = []
     splits = [
-        Split(np.ones((count, 2), np.float32), np.arange(count, dtype=np.int32) % 2) for count in (TRAIN, VALIDATION, 2)
+        Split({ONLY: np.ones((count, 2), np.float32)}, np.arange(count, dtype=np.int32) % 2)
+        for count in (TRAIN, VALIDATION, 2)
     ]
     dataset = Dataset("made", "embedded", ("a", "b"), *splits, prepare=lambda inputs: inputs)
     first = Recipe(SGD(0.5), Constant(), BATCH_SIZE, epochs=2, trained="head")
@@ -82,8 +71,7 @@ def fit() -> tuple[Fit, list]:
         prepare=None,
         predict_batch=4,
     )
-    job = Job.model_construct(settings={}, recipe="fast", epochs=1, examples=None, seed=0)
-    return Fit(Part("whole", log), dataset, chapter, job, Stopwatch(), lambda *_: None), log
+    return Fit(Part("whole", log), dataset, chapter.variant(), 0, Stopwatch(), silent), log
 
 
 def test_the_head_is_trained_first_on_features_that_are_computed_once(fit):

@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from twotrack.shared.verify.accuracy import SEEDS, Outcome, check
+from twotrack.shared.verify.accuracy import SEEDS, ShortTrainings, check
 
 LABELS = np.arange(400) % 2
 
 
-def outcome(shares: list[float]) -> Outcome:
+def outcome(shares: list[float]) -> ShortTrainings:
     """Outputs that name the right class for these shares of the examples, one per seed."""
     right = np.stack([np.arange(len(LABELS)) < share * len(LABELS) for share in shares])
     named = np.where(right, LABELS, 1 - LABELS)
-    return Outcome(np.eye(2)[named], LABELS, trained=64)
+    return ShortTrainings(np.eye(2)[named], LABELS, trained=64)
 
 
 @pytest.mark.parametrize(

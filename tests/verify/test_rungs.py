@@ -1,17 +1,24 @@
 """The comparisons by themselves, on traces made by hand."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from twotrack.shared.probe import LayerTrace
+from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.rungs import (
-    check_forward,
-    check_gradients,
+    Place,
+    check_data,
     check_parameters,
     check_training,
+    compare_forward,
+    compare_gradients,
+    compare_training,
     layer_differences,
     relative,
 )
-from twotrack.shared.verify.trace import LayerTrace, Trace
+from twotrack.shared.verify.trace import Trace, load, save
 
 
 def layer(path: str, output: np.ndarray, given: np.ndarray | None = None) -> LayerTrace:
@@ -23,17 +30,26 @@ def trace(**changes: object) -> Trace:
         "layers": [layer("first", np.arange(3.0)), layer("second", np.arange(4.0))],
         "outputs": [np.arange(4.0)],
         "gradients": {"first.kernel": np.ones((2, 2)), "second.kernel": np.ones((2, 2))},
+        "batches": "f00d",
+        "epochs": [0, 1],
         "losses": [1.0, 0.5],
         "weights": [{"first.kernel": np.ones((2, 2))}, {"first.kernel": np.full((2, 2), 0.9)}],
+        "validation": [0.7, 0.6],
+        "trained_outputs": [np.ones(4)],
     }
     return Trace(**(fields | changes))
 
 
-FACTS = {"parameters": {"first.kernel": [2, 2]}, "without_counterpart": [], "dropout": {}}
+def side(double: Trace | None = None, single: Trace | None = None, **changes: object) -> Observation:
+    fields = {"parameters": {"first.kernel": (2, 2)}, "without_counterpart": [], "dropout": {}, "folders": {}}
+    said = {"input_kinds": ["real"], "loss": {"kind": "mse"}, "optimizer": {"kind": "Adam"}}
+    made = Observation(**(fields | said | changes))
+    made.__dict__["traces"] = {"float64": double or trace(), "float32": single or trace()}
+    return made
 
 
 def test_relative_difference_is_measured_against_the_largest_value() -> None:
-    assert relative(np.array([1.0, 4.0]), np.array([1.0, 5.0])) == pytest.approx(0.2)
+    assert relative(np.array([1.0, 5.0]), np.array([1.0, 4.0])) == pytest.approx(0.2)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -44,22 +60,63 @@ def test_a_value_that_is_not_finite_is_an_infinite_difference_even_on_both_sides
 
 
 def test_equal_traces_pass_every_rung() -> None:
-    assert check_forward(trace(), trace()).passed
-    assert check_gradients(trace(), trace()).passed
-    assert check_training(FACTS, FACTS, trace(), trace()).passed
+    assert check_data(side(), side()).passed
+    assert check_parameters(side(), side()).passed
+    assert compare_forward(trace(), trace()).passed
+    assert compare_gradients(trace(), trace()).passed
+    assert check_training(side(), side()).passed
+
+
+def test_a_trace_is_the_same_after_it_was_written_and_read(tmp_path: Path) -> None:
+    made = trace(losses=[1.0, np.inf])
+    back = load(save(made, tmp_path / "trace"))
+    assert (back.epochs, back.losses, back.batches, back.validation) == ([0, 1], [1.0, np.inf], "f00d", [0.7, 0.6])
+    assert [(one.path, one.kind, one.leaf) for one in back.layers] == [
+        (one.path, one.kind, one.leaf) for one in made.layers
+    ]
+    for name, array in made.weights[1].items():
+        np.testing.assert_array_equal(back.weights[1][name], array)
+    np.testing.assert_array_equal(back.layers[1].outputs[0], made.layers[1].outputs[0])
+    np.testing.assert_array_equal(back.trained_outputs[0], made.trained_outputs[0])
+    np.testing.assert_array_equal(back.gradients["second.kernel"], made.gradients["second.kernel"])
+
+
+def test_data_tells_a_side_that_was_fed_less() -> None:
+    result = check_data(side(), side(trace(epochs=[0], losses=[1.0])))
+    assert (result.passed, result.detail) == (False, "Keras was fed 1 batches in 1 epoch, torch 2 batches in 2 epochs")
+
+
+def test_data_tells_other_bytes() -> None:
+    assert check_data(side(), side(trace(batches="beef"))).detail == "the two sides were fed different bytes"
+
+
+def test_training_compares_what_validation_saw() -> None:
+    result = compare_training(trace(), trace(validation=[0.7, 0.61]))
+    assert (result.passed, result.place) == (False, Place.VALIDATION)
+    assert result.detail.startswith("epoch 2: the validation loss is 0.61 in Keras, 0.6 in torch")
+
+
+def test_training_compares_the_outputs_of_the_trained_model() -> None:
+    result = compare_training(trace(), trace(trained_outputs=[np.full(4, 1.01)]))
+    assert (result.passed, result.place) == (False, Place.OUTPUTS)
+
+
+def test_training_names_the_layer_that_drops_otherwise() -> None:
+    result = check_training(side(dropout={"drop": 0.5}), side(dropout={"drop": 0.4}))
+    assert (result.passed, result.place, result.where) == (False, Place.DROPOUT, "drop")
 
 
 def test_forward_names_the_first_layer_that_diverges_not_the_last() -> None:
     off = trace(layers=[layer("first", np.arange(3.0) + 1e-3), layer("second", np.zeros(4))], outputs=[np.zeros(4)])
-    verdict = check_forward(trace(), off)
-    assert (verdict.passed, verdict.where, verdict.layer_inputs_agree) == (False, "first", True)
+    result = compare_forward(trace(), off)
+    assert (result.passed, result.where, result.layer_inputs_agree) == (False, "first", True)
 
 
 def test_every_layer_has_its_difference_in_both_precisions() -> None:
     off = trace(layers=[layer("first", np.arange(3.0)), layer("second", np.array([0.0, 1.0, 2.0, 3.3]))])
     unpaired = trace(layers=[layer("first", np.arange(3.0)), layer("other", np.zeros(4))])
 
-    found = layer_differences({"float64": trace(), "float32": trace()}, {"float64": off, "float32": unpaired})
+    found = layer_differences(side(), side(off, unpaired))
 
     assert [(one.path, one.kind, one.float32) for one in found] == [("first", "Dense", 0.0), ("second", "Dense", None)]
     assert [one.float64 for one in found] == [0.0, pytest.approx(0.1)]
@@ -67,43 +124,43 @@ def test_every_layer_has_its_difference_in_both_precisions() -> None:
 
 def test_forward_says_when_a_layer_was_given_other_inputs_already() -> None:
     layers = [layer("first", np.arange(3.0)), layer("second", np.zeros(4), np.zeros(3))]
-    verdict = check_forward(trace(), trace(layers=layers, outputs=[np.zeros(4)]))
-    assert (verdict.where, verdict.layer_inputs_agree) == ("second", False)
+    result = compare_forward(trace(), trace(layers=layers, outputs=[np.zeros(4)]))
+    assert (result.where, result.layer_inputs_agree) == ("second", False)
 
 
 def test_forward_names_the_layer_with_nan() -> None:
     broken = trace(layers=[layer("first", np.array([0.0, np.nan, 2.0]))], outputs=[np.full(4, np.nan)])
-    verdict = check_forward(broken, broken)
-    assert (verdict.passed, verdict.where) == (False, "first")
-    assert "NaN or infinity in Keras and torch" in verdict.detail
+    result = compare_forward(broken, broken)
+    assert (result.passed, result.where) == (False, "first")
+    assert "NaN or infinity in Keras and torch" in result.detail
 
 
 def test_gradients_blame_the_loss_if_equal_outputs_give_another_loss() -> None:
-    verdict = check_gradients(trace(), trace(losses=[1.1, 0.5]))
-    assert (verdict.passed, verdict.where) == (False, "loss")
+    result = compare_gradients(trace(), trace(losses=[1.1, 0.5]))
+    assert (result.passed, result.place) == (False, Place.LOSS)
 
 
 def test_gradients_name_the_diverging_weight_nearest_to_the_loss() -> None:
     off = trace(gradients={"first.kernel": np.zeros((2, 2)), "second.kernel": np.full((2, 2), 1.001)})
-    assert check_gradients(trace(), off).where == "second.kernel"
+    assert compare_gradients(trace(), off).where == "second.kernel"
 
 
 def test_gradients_require_the_same_weights_to_be_trained() -> None:
-    verdict = check_gradients(trace(), trace(gradients={"first.kernel": np.ones((2, 2))}))
-    assert (verdict.passed, verdict.where) == (False, "second.kernel")
+    result = compare_gradients(trace(), trace(gradients={"first.kernel": np.ones((2, 2))}))
+    assert (result.passed, result.where) == (False, "second.kernel")
 
 
 def test_training_names_step_and_weight() -> None:
     off = trace(weights=[{"first.kernel": np.ones((2, 2))}, {"first.kernel": np.full((2, 2), 0.8)}])
-    verdict = check_training(FACTS, FACTS, off, trace())
-    assert (verdict.passed, verdict.where) == (False, "first.kernel")
-    assert verdict.detail.startswith("step 2:")
+    result = compare_training(trace(), off)
+    assert (result.passed, result.where) == (False, "first.kernel")
+    assert result.detail.startswith("step 2:")
 
 
 def test_training_fails_on_a_loss_that_is_not_finite() -> None:
-    verdict = check_training(FACTS, FACTS, trace(losses=[np.nan, 0.5]), trace(losses=[np.nan, 0.5]))
-    assert not verdict.passed
-    assert "the loss is nan in Keras, nan in torch" in verdict.detail
+    result = compare_training(trace(losses=[np.nan, 0.5]), trace(losses=[np.nan, 0.5]))
+    assert not result.passed
+    assert "the loss is nan in Keras, nan in torch" in result.detail
 
 
 @pytest.mark.parametrize(
@@ -115,11 +172,11 @@ def test_training_fails_on_a_loss_that_is_not_finite() -> None:
     ],
 )
 def test_parameters_name_what_has_no_counterpart(keras: dict, torch: dict, named: str) -> None:
-    verdict = check_parameters(FACTS | {"parameters": torch}, FACTS | {"parameters": keras})
-    assert not verdict.passed
-    assert named in verdict.detail
+    result = check_parameters(side(parameters=torch), side(parameters=keras))
+    assert not result.passed
+    assert named in result.detail
 
 
 def test_parameters_report_a_weight_that_only_torch_trains() -> None:
-    verdict = check_parameters(FACTS | {"without_counterpart": ["lstm.bias_hh_l0"]}, FACTS)
-    assert (verdict.passed, verdict.where) == (False, "lstm.bias_hh_l0")
+    result = check_parameters(side(without_counterpart=["lstm.bias_hh_l0"]), side())
+    assert (result.passed, result.where) == (False, "lstm.bias_hh_l0")

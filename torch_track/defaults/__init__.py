@@ -1,26 +1,28 @@
-"""What torch does by default: one measurement for every entry of the ledger, under the entry's slug."""
+"""What torch does by default, a file for each of the ledger's in shared/differences.
 
-import inspect
-from collections.abc import Callable
+For every entry a measurement of its name and, where an aligned run has something else, the function that switches the
+default on again. Importing this package fills the registry.
+"""
 
-from twotrack.shared.differences.measured import Measured
-from twotrack.torch_track.defaults import (
+from twotrack.torch_track.defaults import (  # noqa: F401 - each registers its functions
+    activations,
+    images,
     initialisation,
     layers,
     loop,
     losses,
+    normalisation,
     optimizers,
     precision,
-    recurrent,
     schedules,
+    sequences,
 )
+from twotrack.torch_track.defaults.registry import DEFAULTS, HOOKS, LAYERS, OPTIMIZERS, SPECS
 
-_MODULES = (layers, recurrent, initialisation, losses, optimizers, schedules, loop, precision)
-
-MEASUREMENTS: dict[str, Callable[[], Measured]] = {
-    name: function
-    for module in _MODULES
-    for name, function in vars(module).items()
-    if inspect.isfunction(function) and function.__module__ == module.__name__ and not name.startswith("_")
-}
-"""By the slug of the ledger's entry, which is the function's name."""
+__all__ = [
+    "DEFAULTS",
+    "HOOKS",
+    "LAYERS",
+    "OPTIMIZERS",
+    "SPECS",
+]

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from twotrack.shared import initial_weights
 from twotrack.shared.differences.measured import Measured
 from twotrack.torch_track import weights
+from twotrack.torch_track.defaults.registry import DEFAULTS
 
 
 def _load_drawn(layer: nn.Module) -> None:
@@ -32,18 +33,21 @@ def _kernel_and_bias(layer: nn.Linear | nn.Conv2d) -> Measured:
     return Measured(values, std, _std(layer.weight))
 
 
+@DEFAULTS.measures
 def dense_start() -> Measured:
     """nn.Linear, 512 to 256."""
     torch.manual_seed(0)
     return _kernel_and_bias(nn.Linear(512, 256))
 
 
+@DEFAULTS.measures
 def convolution_start() -> Measured:
     """nn.Conv2d, 3 x 3, 32 to 64."""
     torch.manual_seed(0)
     return _kernel_and_bias(nn.Conv2d(32, 64, 3))
 
 
+@DEFAULTS.measures
 def embedding_start() -> Measured:
     """nn.Embedding, 1000 rows of 64."""
     torch.manual_seed(0)
@@ -53,6 +57,7 @@ def embedding_start() -> Measured:
     return Measured({"std": std}, std, _std(layer.weight))
 
 
+@DEFAULTS.measures
 def recurrent_start() -> Measured:
     """nn.LSTM, 16 to 32."""
     torch.manual_seed(0)
@@ -68,6 +73,7 @@ def recurrent_start() -> Measured:
     return Measured(values, std, _std(layer.weight_ih_l0))
 
 
+@DEFAULTS.measures
 def attention_start() -> Measured:
     """nn.MultiheadAttention, 4 heads of 16."""
     torch.manual_seed(0)

@@ -12,11 +12,13 @@ from torch.nn import functional
 from twotrack.shared.differences import samples
 from twotrack.shared.differences.measured import Measured
 from twotrack.shared.losses import as_targets
+from twotrack.torch_track.defaults.registry import DEFAULTS
 from twotrack.torch_track.losses import LOSSES
 
 _LABELS, _LOGITS = torch.from_numpy(samples.LABELS), torch.from_numpy(samples.LOGITS)
 
 
+@DEFAULTS.measures
 def loss_on_logits() -> Measured:
     """nn.CrossEntropyLoss, and what a constant added to its inputs does."""
     loss = nn.CrossEntropyLoss()
@@ -25,6 +27,7 @@ def loss_on_logits() -> Measured:
     return Measured(values, value, LOSSES["cross_entropy"](_LOGITS, _LABELS))
 
 
+@DEFAULTS.measures
 def label_smoothing() -> Measured:
     """nn.CrossEntropyLoss on integer labels; aligned: with a smoothing of 0.1."""
     smoothed = nn.CrossEntropyLoss(label_smoothing=0.1)(_LOGITS, _LABELS)
@@ -33,6 +36,7 @@ def label_smoothing() -> Measured:
     return Measured(values, aligned=smoothed)
 
 
+@DEFAULTS.measures
 def class_weights() -> Measured:
     """nn.CrossEntropyLoss with weights 1 and 4, on an example of each class that loses log 2."""
     weight, equal, labels = torch.tensor([1.0, 4.0]), torch.zeros(2, 2), torch.tensor([0, 1])
@@ -41,6 +45,7 @@ def class_weights() -> Measured:
     return Measured({"weights 1 and 4, losses over log 2": mean / np.log(2)}, mean, by_count)
 
 
+@DEFAULTS.measures
 def saturated_bce() -> Measured:
     """nn.BCELoss where the probability of the true class is 0; aligned: on a logit of -50."""
     loss = nn.BCELoss()(torch.zeros(1, 1), torch.ones(1, 1))
@@ -48,6 +53,7 @@ def saturated_bce() -> Measured:
     return Measured({"largest loss": loss}, loss, aligned)
 
 
+@DEFAULTS.measures
 def kl_divergence() -> Measured:
     """nn.KLDivLoss on (4, 3); aligned: reduction batchmean."""
     p, q = torch.softmax(_LOGITS, -1), torch.softmax(_LOGITS.flip(1), -1)
@@ -60,6 +66,7 @@ def kl_divergence() -> Measured:
     )
 
 
+@DEFAULTS.measures
 def squared_error_shapes() -> Measured:
     """nn.MSELoss of (4, 1) that equal (4,); aligned: labels as the harness shapes them."""
     labels = np.arange(4)
@@ -75,6 +82,7 @@ def _targets(labels: np.ndarray) -> Tensor:
     return torch.from_numpy(as_targets("mean_squared_error", labels))
 
 
+@DEFAULTS.measures
 def auc() -> Measured:
     """There is no metric in torch; scikit-learn computes it."""
     exact = float(roc_auc_score(samples.POSITIVE, samples.SCORES))

@@ -1,16 +1,19 @@
 """Optimizers as PyTorch has them by default, on three weights and given gradients."""
 
+import inspect
 from collections.abc import Iterable
+from dataclasses import replace
 from math import sqrt
 
 import numpy as np
 import torch
-from torch import nn, optim
+from torch import Tensor, nn, optim
 
 from twotrack.shared import training
 from twotrack.shared.differences import samples
 from twotrack.shared.differences.measured import Measured
 from twotrack.torch_track import optimizers
+from twotrack.torch_track.defaults.registry import DEFAULTS, HOOKS, OPTIMIZERS, SPECS
 
 _ZERO, _ONE = np.zeros((1, 3), np.float32), np.ones((1, 3), np.float32)
 
@@ -45,18 +48,21 @@ def _moved(after: np.ndarray) -> float:
     return float(samples.WEIGHTS[0] - after[0])
 
 
+@DEFAULTS.measures
 def learning_rate() -> Measured:
     """SGD, Adam and AdamW; one step of SGD."""
     values = {make.__name__: _default(make, "lr") for make in (optim.SGD, optim.Adam, optim.AdamW)}
     return Measured(values, _run(optim.SGD, _ONE), _run_shared(training.SGD(0.01), _ONE))
 
 
+@DEFAULTS.measures
 def momentum() -> Measured:
     """SGD and RMSprop."""
     values = {make.__name__: _default(make, "momentum") for make in (optim.SGD, optim.RMSprop)}
     return Measured(values, _run(optim.SGD, samples.GRADIENTS, lr=0.01))
 
 
+@DEFAULTS.measures
 def adam_epsilon() -> Measured:
     """Adam with gradients near 1e-7."""
     gradients = samples.GRADIENTS * np.float32(1e-7)
@@ -64,6 +70,14 @@ def adam_epsilon() -> Measured:
     return Measured({"epsilon": _default(optim.Adam, "eps")}, _run(optim.Adam, gradients), aligned)
 
 
+@SPECS.switches(adam_epsilon)
+def switch_adam_epsilon(spec: training.Optimizer) -> training.Optimizer:
+    """Return Adam with torch's epsilon."""
+    default = inspect.signature(optim.Adam).parameters["eps"].default
+    return replace(spec, epsilon=default) if isinstance(spec, training.Adam) and spec.epsilon != default else spec
+
+
+@DEFAULTS.measures
 def adam_epsilon_place() -> Measured:
     """Adam with an epsilon of 1e-7: its first step for a gradient as large, and 20 steps."""
     tiny, gradients = _ONE * np.float32(1e-7), samples.GRADIENTS * np.float32(1e-7)
@@ -72,6 +86,21 @@ def adam_epsilon_place() -> Measured:
     return Measured({"step over rate at g = epsilon": step}, _run(optim.Adam, gradients, eps=1e-7, lr=1e-3), aligned)
 
 
+@HOOKS.switches(adam_epsilon_place)
+def switch_adam_epsilon_place(optimizer: optim.Optimizer, spec: training.Optimizer) -> bool:
+    """Leave epsilon where torch adds it: the same at every step."""
+    if not isinstance(spec, training.Adam):
+        return False
+
+    def set_epsilon(optimizer: optim.Optimizer, *_: object) -> None:
+        for group in optimizer.param_groups:
+            group["eps"] = spec.epsilon
+
+    optimizer.register_step_pre_hook(set_epsilon)
+    return True
+
+
+@DEFAULTS.measures
 def rmsprop_epsilon() -> Measured:
     """RMSprop's epsilon, and whether a root is taken of it: then a gradient of 1e-7 hardly moves."""
     gradients = samples.GRADIENTS * np.float32(1e-4)
@@ -81,6 +110,29 @@ def rmsprop_epsilon() -> Measured:
     return Measured(values, default, _run_shared(training.RMSprop(1e-3), gradients))
 
 
+@OPTIMIZERS.switches(rmsprop_epsilon)
+def switch_rmsprop_epsilon(optimizer: optim.Optimizer) -> optim.Optimizer:
+    """Return RMSprop with torch's epsilon outside the root."""
+    if not isinstance(optimizer, optimizers.RootEpsilonRMSprop):
+        return optimizer
+    default = inspect.signature(optim.RMSprop).parameters["eps"].default
+    return _as(OutsideEpsilonRMSprop, optimizer, eps=default)
+
+
+class OutsideEpsilonRMSprop(optimizers.RootEpsilonRMSprop):
+    """The root of torch.optim.RMSprop, decay apart."""
+
+    def _root(self, v: Tensor, epsilon: float) -> Tensor:
+        return v.sqrt().add_(epsilon)
+
+
+def _as(kind: type[optim.Optimizer], optimizer: optim.Optimizer, **changes: float) -> optim.Optimizer:
+    """Return an optimizer of another class with the same parameters and settings."""
+    (group,) = optimizer.param_groups
+    return kind(group["params"], **optimizer.defaults | changes)
+
+
+@DEFAULTS.measures
 def rmsprop_defaults() -> Measured:
     """RMSprop's learning rate and rho."""
     values = {"learning rate": _default(optim.RMSprop, "lr"), "rho": _default(optim.RMSprop, "alpha")}
@@ -88,6 +140,7 @@ def rmsprop_defaults() -> Measured:
     return Measured(values, _run(optim.RMSprop, samples.GRADIENTS), aligned)
 
 
+@DEFAULTS.measures
 def adagrad_defaults() -> Measured:
     """Adagrad's learning rate, start and epsilon."""
     names = {"learning rate": "lr", "start of the sum": "initial_accumulator_value", "epsilon": "eps"}
@@ -96,6 +149,7 @@ def adagrad_defaults() -> Measured:
     return Measured(values | {"inside the root": tiny < 0.1}, _run(optim.Adagrad, samples.GRADIENTS))
 
 
+@DEFAULTS.measures
 def adadelta_defaults() -> Measured:
     """Adadelta's learning rate, rho and epsilon."""
     names = {"learning rate": "lr", "rho": "rho", "epsilon": "eps"}
@@ -103,6 +157,7 @@ def adadelta_defaults() -> Measured:
     return Measured(values, _run(optim.Adadelta, samples.GRADIENTS))
 
 
+@DEFAULTS.measures
 def adamax_and_nadam() -> Measured:
     """Learning rates of Adamax and NAdam."""
     values = {"Adamax": _default(optim.Adamax, "lr"), "Nadam": _default(optim.NAdam, "lr")}
@@ -110,30 +165,35 @@ def adamax_and_nadam() -> Measured:
     return Measured(values, runs)
 
 
+@DEFAULTS.measures
 def nadam_schedule() -> Measured:
     """NAdam at one learning rate: 20 steps, and the first for a gradient of 1."""
     step = _moved(_run(optim.NAdam, _ONE, lr=1e-3)) / 1e-3
     return Measured({"first step over rate": step}, _run(optim.NAdam, samples.GRADIENTS, lr=1e-3))
 
 
+@DEFAULTS.measures
 def muon_decay() -> Measured:
     """Muon's weight decay."""
     values = {"weight decay": _default(optim.Muon, "weight_decay"), "learning rate": _default(optim.Muon, "lr")}
     return Measured(values)
 
 
+@DEFAULTS.measures
 def lion() -> Measured:
     """torch has none; the aligned profile has its own."""
     aligned = _run_shared(training.Lion(1e-3, weight_decay=0.1), samples.GRADIENTS)
     return Measured({"exists": hasattr(optim, "Lion")}, aligned=aligned)
 
 
+@DEFAULTS.measures
 def sophia() -> Measured:
     """torch has none; the aligned profile has its own, here without estimates."""
     aligned = _run_shared(training.Sophia(1e-3), samples.GRADIENTS)
     return Measured({"exists": any("sophia" in name.lower() for name in dir(optim))}, aligned=aligned)
 
 
+@DEFAULTS.measures
 def weight_decay() -> Measured:
     """What a decay of 0.1 takes from a weight without a gradient, over rate * decay * weight."""
     options = {"lr": 1e-3, "weight_decay": 0.1}
@@ -143,12 +203,34 @@ def weight_decay() -> Measured:
     return Measured(values, default, _run_shared(training.Adam(1e-3, weight_decay=0.1), samples.GRADIENTS))
 
 
+@HOOKS.switches(weight_decay)
+def switch_weight_decay(optimizer: optim.Optimizer, spec: training.Optimizer) -> bool:
+    """Add decay to the gradient, where torch's optimizer of that name does."""
+    coupled = (isinstance(spec, training.SGD | training.RMSprop) or type(spec) is training.Adam) and spec.weight_decay
+    if not coupled:
+        return False
+    for group in optimizer.param_groups:
+        group["weight_decay"] = 0.0
+
+    @torch.no_grad()
+    def decay(optimizer: optim.Optimizer, *_: object) -> None:
+        for group in optimizer.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    parameter.grad.add_(parameter, alpha=spec.weight_decay)
+
+    optimizer.register_step_pre_hook(decay)
+    return True
+
+
+@DEFAULTS.measures
 def weight_decay_size() -> Measured:
     """AdamW's decay."""
     aligned = _run_shared(training.AdamW(1e-3, weight_decay=0.01), samples.GRADIENTS)
     return Measured({"AdamW": _default(optim.AdamW, "weight_decay")}, _run(optim.AdamW, samples.GRADIENTS), aligned)
 
 
+@DEFAULTS.measures
 def decay_exclusion() -> Measured:
     """Whether a bias without a gradient decays."""
     layer = nn.Linear(2, 2)
@@ -157,6 +239,7 @@ def decay_exclusion() -> Measured:
     return Measured({"biases decay": bool((layer.bias < 1).all())})
 
 
+@DEFAULTS.measures
 def momentum_under_schedule() -> Measured:
     """SGD with momentum 0.9: the first step at a tenth of the rate, without a gradient, over the step before."""
     rates, gradients = [0.1] * 5 + [0.01], np.array([np.ones(3)] * 5 + [np.zeros(3)], np.float32)
@@ -175,6 +258,22 @@ def _scheduled(rates: list[float], gradients: np.ndarray) -> np.ndarray:
     return parameter.detach().numpy().copy()
 
 
+@OPTIMIZERS.switches(momentum_under_schedule)
+def switch_momentum_under_schedule(optimizer: optim.Optimizer) -> optim.Optimizer:
+    """Return SGD whose velocity holds gradients, and not steps."""
+    return _as(LateRateSGD, optimizer) if isinstance(optimizer, optimizers.MomentumSGD) else optimizer
+
+
+class LateRateSGD(optimizers.MomentumSGD):
+    """The velocity of torch.optim.SGD, decay apart."""
+
+    def _update(self, parameter: nn.Parameter, gradient: Tensor, group: dict) -> None:
+        velocity = self._slot(parameter, "velocity").mul_(group["momentum"]).add_(gradient)
+        step = gradient.add(velocity, alpha=group["momentum"]) if group["nesterov"] else velocity
+        parameter.add_(step, alpha=-group["lr"])
+
+
+@DEFAULTS.measures
 def sparse_embedding_gradients() -> Measured:
     """Adam's first step of a row that was looked up twice, over the learning rate."""
     table = nn.Embedding(3, 1)
@@ -185,6 +284,7 @@ def sparse_embedding_gradients() -> Measured:
     return Measured({"first step over rate": step}, step)
 
 
+@DEFAULTS.measures
 def clipping() -> Measured:
     """Joint norm of two gradients of norm 1 after clip_grad_norm_ to 1."""
     parameters = [nn.Parameter(torch.zeros(1)) for _ in range(2)]

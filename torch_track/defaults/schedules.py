@@ -7,6 +7,7 @@ from torch.optim import lr_scheduler
 from twotrack.shared.differences.measured import Measured
 from twotrack.shared.training import SGD, OneCycle, Recipe
 from twotrack.torch_track import optimizers
+from twotrack.torch_track.defaults.registry import DEFAULTS
 
 
 def _optimizer() -> optim.Optimizer:
@@ -19,6 +20,7 @@ def _rate(optimizer: optim.Optimizer) -> float:
     return float(optimizer.param_groups[0]["lr"])
 
 
+@DEFAULTS.measures
 def cosine_end() -> Measured:
     """CosineAnnealingLR over 10 steps, at step 15."""
     optimizer = _optimizer()
@@ -29,6 +31,7 @@ def cosine_end() -> Measured:
     return Measured({"rate at step 15 of 10": _rate(optimizer)}, _rate(optimizer))
 
 
+@DEFAULTS.measures
 def schedule_steps() -> Measured:
     """Whether a step of the optimizer moves the schedule; aligned: the rates that three steps used."""
     optimizer = _optimizer()
@@ -51,6 +54,7 @@ def _rates(rates: list[float]) -> list[float]:
     return used
 
 
+@DEFAULTS.measures
 def plateau() -> Measured:
     """ReduceLROnPlateau with patience 2: steps without improvement up to the fall; what counts as improvement."""
     optimizer = _optimizer()

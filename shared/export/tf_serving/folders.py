@@ -32,10 +32,3 @@ def all_versions(folder: Path) -> list[Path]:
     if numbers := versions(folder):
         return [folder / str(number) for number in numbers]
     return [folder / name / str(number) for name in models(folder) for number in versions(folder / name)]
-
-
-def replace(file: Path, content: str) -> None:
-    """Give a file its content in one step."""
-    partial = file.with_name(f".{file.name}.partial")
-    partial.write_text(content)
-    partial.replace(file)

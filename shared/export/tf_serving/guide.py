@@ -7,6 +7,7 @@ from pathlib import Path
 import jinja2
 import numpy as np
 
+from twotrack.shared import atomic
 from twotrack.shared.export.tf_serving import expected, folders, loaded
 from twotrack.shared.export.tf_serving.names import DEFAULT
 from twotrack.shared.serving import GRPC_PORT, REST_PORT
@@ -39,7 +40,7 @@ def write(folder: Path) -> None:
     described = [_describe(folder / name) for name in folders.models(folder)]
     constants = {"image": IMAGE, "mounted": MOUNTED, "grpc": GRPC_PORT, "rest": REST_PORT, "example": EXAMPLE}
     page = environment.get_template("guide.md.j2").render(models=described, sizes=folders.BATCH_SIZES, **constants)
-    folders.replace(folder / FILE, page)
+    atomic.write(folder / FILE, page)
 
 
 def _describe(model: Path) -> Model:
@@ -54,7 +55,7 @@ def write_example(model: Path) -> None:
     request = next(one for one in wanted.requests if one.signature == DEFAULT).first(EXAMPLES)
     rows = [{name: _plain(array[row]) for name, array in request.inputs.items()} for row in range(EXAMPLES)]
     content = {"signature_name": DEFAULT, "instances": rows}
-    folders.replace(model / EXAMPLE, json.dumps(content, sort_keys=True) + "\n")
+    atomic.write(model / EXAMPLE, json.dumps(content, sort_keys=True) + "\n")
 
 
 def _newest(model: Path) -> Path:

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from twotrack.shared import atomic
 from twotrack.shared.errors import UserError
 from twotrack.shared.export.tf_serving import guide
-from twotrack.shared.export.tf_serving.folders import BATCH_SIZES, models, replace, versions
+from twotrack.shared.export.tf_serving.folders import BATCH_SIZES, models, versions
 from twotrack.shared.harness.run_folder import unwritable
 from twotrack.shared.serving.repository import BATCHING_CONFIG, MODELS_CONFIG, MOUNTED
 
@@ -61,8 +62,8 @@ def _write_configuration(folder: Path) -> None:
         f'  config {{\n    name: "{name}"\n    base_path: "{MOUNTED}/{name}"\n    model_platform: "tensorflow"\n  }}\n'
         for name in models(folder)
     )
-    replace(folder / MODELS_CONFIG, f"model_config_list {{\n{entries}}}\n")
-    replace(
+    atomic.write(folder / MODELS_CONFIG, f"model_config_list {{\n{entries}}}\n")
+    atomic.write(
         folder / BATCHING_CONFIG,
         f"max_batch_size {{ value: {BATCH_SIZES[-1]} }}\n"
         "batch_timeout_micros { value: 1000 }\n"

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from twotrack.shared import datasets
+from twotrack.shared.inputs import ONLY
 
 TRAIN, TEST = 600, 200
 
@@ -31,7 +32,7 @@ class _Digits(tfds.core.GeneratorBasedBuilder):
 
     def _generate_examples(self, split: str, count: int) -> Iterator[tuple[int, dict[str, Any]]]:
         digits = getattr(datasets.load("mnist", datasets.embedded_source("mnist")), split).first(count)
-        for number, (image, label) in enumerate(zip(digits.inputs, digits.labels, strict=True)):
+        for number, (image, label) in enumerate(zip(digits.inputs[ONLY], digits.labels, strict=True)):
             cut = np.ascontiguousarray(image[: self.SIDE, : self.SIDE, np.newaxis])
             yield number, {"image": cut, "label": int(label) % self.CLASSES}
 

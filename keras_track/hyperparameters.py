@@ -1,12 +1,13 @@
 """Hyperparameters of Keras layers under the names that both frameworks' layers are compared by."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
 from keras import layers
 
-from twotrack.shared.errors import as_user_error
-from twotrack.shared.verify.pair import OwnLoss, OwnOptimizer, Pair
+from twotrack.keras_track.optimizers import TabulatedLearningRate
+from twotrack.shared.verify.pair import CustomLoss, LossSpec
 
 _SAME_NAMES = (
     "epsilon", "momentum", "negative_slope", "groups", "num_heads", "use_bias", "rate", "padding",
@@ -15,7 +16,7 @@ _SAME_NAMES = (
 _RENAMED = {"pool_size": "kernel_size", "kernel_size": "kernel_size", "dilation_rate": "dilation"}
 
 
-def facts(layer: keras.layers.Layer) -> dict[str, Any]:
+def of_layer(layer: keras.layers.Layer) -> dict[str, Any]:
     """Return JSON-ready hyperparameters of a layer."""
     found = {name: getattr(layer, name) for name in _SAME_NAMES if hasattr(layer, name)}
     found |= {ours: getattr(layer, theirs) for theirs, ours in _RENAMED.items() if hasattr(layer, theirs)}
@@ -43,27 +44,25 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, bool | int | float | str) else None
 
 
-def loss_facts(pair: Pair) -> dict[str, Any]:
-    """Return what the loss expects and does."""
-    if not isinstance(pair.loss, OwnLoss):
-        return {"kind": pair.loss, "from_logits": True, "label_smoothing": 0.0}
-    with as_user_error("the Keras loss function failed"):
-        loss = pair.loss.keras()
-    config = loss.get_config()
+def of_loss(loss: LossSpec, made: Callable[[], keras.losses.Loss]) -> dict[str, Any]:
+    """Return what the loss expects and does; `made` returns it as an object of Keras."""
+    if not isinstance(loss, CustomLoss):
+        return {"kind": loss, "from_logits": True, "label_smoothing": 0.0}
+    config = made().get_config()
     return {
-        "kind": type(loss).__name__,
+        "kind": type(made()).__name__,
         "from_logits": bool(config.get("from_logits", False)),
         "label_smoothing": float(config.get("label_smoothing", 0.0)),
     }
 
 
-def optimizer_facts(optimizer: keras.optimizers.Optimizer, pair: Pair) -> dict[str, Any]:
-    """Return the optimizer's hyperparameters."""
-    found = {"kind": type(optimizer).__name__, "weight_decay": float(optimizer.weight_decay or 0.0)}
+def of_optimizer(optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
+    """Return the optimizer's hyperparameters; the learning rate at this step unless a table of twotrack holds it."""
+    values = {"kind": type(optimizer).__name__, "weight_decay": float(optimizer.weight_decay or 0.0)}
     names = ("epsilon", "momentum", "rho", "beta_1", "beta_2", "gamma", "interval")
-    values = {name: getattr(optimizer, name, None) for name in names}
-    found |= {name: float(value) for name, value in values.items() if isinstance(value, int | float)}
-    if isinstance(pair.optimizer, OwnOptimizer):
-        found["learning_rate"] = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
-        found["decoupled_weight_decay"] = True
-    return found
+    stated = {name: getattr(optimizer, name, None) for name in names}
+    values |= {name: float(value) for name, value in stated.items() if isinstance(value, int | float)}
+    if not isinstance(optimizer._learning_rate, TabulatedLearningRate):  # a user's own optimizer
+        values["learning_rate"] = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+        values["decoupled_weight_decay"] = True
+    return values

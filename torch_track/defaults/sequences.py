@@ -1,6 +1,7 @@
-"""Recurrent layers as PyTorch has them by default."""
+"""Layers of sequences as PyTorch has them by default."""
 
 import warnings
+from math import sqrt
 
 import numpy as np
 import torch
@@ -9,7 +10,8 @@ from torch import Tensor, nn
 from twotrack.shared.bridge.layouts import GRU_GATES
 from twotrack.shared.differences import samples
 from twotrack.shared.differences.measured import Measured
-from twotrack.torch_track import layers
+from twotrack.torch_track.defaults.registry import DEFAULTS, LAYERS
+from twotrack.torch_track.layers import LSTM, RNN
 
 
 def _loaded(layer: nn.RNNBase, kernel: np.ndarray, recurrent: np.ndarray, bias: np.ndarray) -> nn.RNNBase:
@@ -31,15 +33,43 @@ def _unit(layer: type[nn.RNNBase], bias: np.ndarray, recurrent: np.ndarray | Non
     return _loaded(layer(1, 1, batch_first=True), zero, zero if recurrent is None else recurrent, bias)
 
 
+@DEFAULTS.measures
+def attention_mask() -> Measured:
+    """nn.MultiheadAttention with identities for kernels, the same mask as it is and inverted."""
+    layer, x = nn.MultiheadAttention(4, 1, bias=False, batch_first=True), torch.from_numpy(samples.normal(1, 4, 4))
+    layer.in_proj_weight.data, layer.out_proj.weight.data = torch.eye(4).repeat(3, 1), torch.eye(4)
+
+    def attend(x: Tensor, mask: Tensor) -> np.ndarray:
+        return layer(x, x, x, key_padding_mask=mask)[0].detach().numpy()
+
+    mask, other = torch.from_numpy(samples.MASK), x.clone()
+    other[0, 0] += 1
+    attends = not np.allclose(attend(x, mask)[0, 3], attend(other, mask)[0, 3])
+    return Measured({"a place with True is attended to": attends}, attend(x, mask), attend(x, ~mask))
+
+
+@DEFAULTS.measures
 def second_recurrent_bias() -> Measured:
     """Trained numbers of nn.LSTM, 3 inputs and 7 units."""
-    counts = [
-        sum(one.numel() for one in layer.parameters() if one.requires_grad)
-        for layer in (nn.LSTM(3, 7), layers.LSTM(3, 7))
-    ]
+    weights = [layer.parameters() for layer in (nn.LSTM(3, 7), LSTM(3, 7))]
+    counts = [sum(weight.numel() for weight in layer if weight.requires_grad) for layer in weights]
     return Measured({"parameters of an LSTM, 3 to 7": counts[0]}, *counts)
 
 
+@LAYERS.switches(second_recurrent_bias)
+def switch_second_recurrent_bias(module: nn.Module) -> bool:
+    """Train the second bias too, from its own start where the layer has its own."""
+    recurrent = [layer for layer in module.modules() if isinstance(layer, LSTM | RNN)]
+    for layer in recurrent:
+        generator = torch.Generator(layer.bias_hh_l0.device).manual_seed(torch.initial_seed())  # dropout's goes on
+        limit = 1 / sqrt(layer.hidden_size)
+        with torch.no_grad():
+            layer.bias_hh_l0.uniform_(-limit, limit, generator=generator)
+        layer.bias_hh_l0.requires_grad_(True)
+    return bool(recurrent)
+
+
+@DEFAULTS.measures
 def lstm_gates() -> Measured:
     """Order of the gates of nn.LSTM, each shut in turn; outputs with one bias."""
     names = ""
@@ -51,6 +81,7 @@ def lstm_gates() -> Measured:
     return Measured({"gates in order": " ".join(names)}, _outputs(layer))
 
 
+@DEFAULTS.measures
 def gru_gates() -> Measured:
     """Order of the gates of nn.GRU, each opened in turn; outputs, Keras' weights; aligned: in the bridge's order."""
     names = [
@@ -59,7 +90,7 @@ def gru_gates() -> Measured:
     ]
     weights = samples.recurrent_weights(3)
     as_they_are = _loaded(nn.GRU(3, 7, batch_first=True), *weights)
-    ordered = _loaded(nn.GRU(3, 7, batch_first=True), *(GRU_GATES.from_canonical(one) for one in weights))
+    ordered = _loaded(nn.GRU(3, 7, batch_first=True), *(GRU_GATES.from_canonical(array) for array in weights))
     return Measured({"gates in order": " ".join(names)}, _outputs(as_they_are), _outputs(ordered))
 
 
@@ -67,6 +98,7 @@ def _step(layer: nn.GRU, state: Tensor) -> float:
     return layer(torch.zeros(1, 1, 1), state)[0].item()
 
 
+@DEFAULTS.measures
 def gru_reset() -> Measured:
     """Where the reset gate of nn.GRU acts: tanh(r (2 h + 1)) or tanh(2 (r h) + 1), with r = h = 0.5."""
     layer = _unit(nn.GRU, np.array([0, -50, 0], np.float32), np.array([[0, 0, 2]], np.float32))
@@ -75,6 +107,7 @@ def gru_reset() -> Measured:
     return Measured({"reset after the product": bool(after)})
 
 
+@DEFAULTS.measures
 def recurrent_dropout() -> Measured:
     """nn.LSTM of one layer with dropout=0.5, in training mode."""
     with warnings.catch_warnings():
@@ -82,3 +115,37 @@ def recurrent_dropout() -> Measured:
         layer = nn.LSTM(3, 7, batch_first=True, dropout=0.5)
     trained, evaluated = _outputs(layer.train()), _outputs(layer.eval())
     return Measured({"acts in a single layer": not np.array_equal(trained, evaluated)})
+
+
+@DEFAULTS.measures
+def encoder_block() -> Measured:
+    """nn.TransformerEncoderLayer."""
+    layer = nn.TransformerEncoderLayer(8, 2)
+    return Measured(
+        {
+            "dropout": layer.dropout.p,
+            "layer-norm epsilon": layer.norm1.eps,
+            "activation": layer.activation.__name__,
+            "norm first": layer.norm_first,
+        }
+    )
+
+
+@DEFAULTS.measures
+def vit_epsilon() -> Measured:
+    """Layer normalisation of transformers' ViT."""
+    from transformers import ViTConfig
+
+    return Measured({"epsilon": ViTConfig().layer_norm_eps})
+
+
+@DEFAULTS.measures
+def embedding_padding() -> Measured:
+    """Row 0 of nn.Embedding with padding_idx: at the start, and its gradient."""
+    gradients = []
+    for padding in ({"padding_idx": 0}, {}):
+        layer = nn.Embedding(4, 2, **padding)
+        layer(torch.tensor([[0, 1]])).sum().backward()
+        gradients.append(layer.weight.grad[0].numpy())
+    zero = not nn.Embedding(4, 2, padding_idx=0).weight[0].any()
+    return Measured({"row 0 starts at zero": zero, "row 0 is trained": bool(gradients[0].any())}, *gradients)

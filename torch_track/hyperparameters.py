@@ -1,12 +1,12 @@
 """Hyperparameters of torch layers under the names that both frameworks' layers are compared by."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import nn
 
-from twotrack.shared.errors import as_user_error
-from twotrack.shared.verify.pair import OwnLoss, OwnOptimizer, Pair
+from twotrack.shared.verify.pair import CustomLoss, LossSpec
 from twotrack.torch_track.optimizers import DecoupledOptimizer
 
 _SAME_NAMES = {
@@ -22,7 +22,7 @@ _SAME_NAMES = {
 _PER_AXIS = {"kernel_size": "kernel_size", "stride": "strides", "dilation": "dilation"}
 
 
-def facts(layer: nn.Module) -> dict[str, Any]:
+def of_layer(layer: nn.Module) -> dict[str, Any]:
     """Return JSON-ready hyperparameters of a layer."""
     found = {ours: getattr(layer, theirs) for theirs, ours in _SAME_NAMES.items() if hasattr(layer, theirs)}
     for theirs, ours in _PER_AXIS.items():
@@ -46,30 +46,26 @@ def _per_axis(value: int | tuple[int, ...]) -> list[int]:
     return [value, value] if isinstance(value, int) else list(value)
 
 
-def loss_facts(pair: Pair) -> dict[str, Any]:
-    """Return what the loss expects and does."""
-    if not isinstance(pair.loss, OwnLoss):
-        return {"kind": pair.loss, "from_logits": True, "label_smoothing": 0.0}
-    with as_user_error("the torch loss function failed"):
-        loss = pair.loss.torch()
-    logits = isinstance(loss, nn.CrossEntropyLoss | nn.BCEWithLogitsLoss)
+def of_loss(loss: LossSpec, made: Callable) -> dict[str, Any]:
+    """Return what the loss expects and does; `made` is the loss as a callable."""
+    if not isinstance(loss, CustomLoss):
+        return {"kind": loss, "from_logits": True, "label_smoothing": 0.0}
     return {
-        "kind": type(loss).__name__,
-        "from_logits": logits,
-        "label_smoothing": float(getattr(loss, "label_smoothing", 0.0)),
+        "kind": type(made).__name__,
+        "from_logits": isinstance(made, nn.CrossEntropyLoss | nn.BCEWithLogitsLoss),
+        "label_smoothing": float(getattr(made, "label_smoothing", 0.0)),
     }
 
 
-def optimizer_facts(optimizer: torch.optim.Optimizer, pair: Pair) -> dict[str, Any]:
+def of_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     """Return the optimizer's hyperparameters under Keras' names."""
     group = optimizer.param_groups[0]
-    found = {"kind": type(optimizer).__name__, "learning_rate": float(group["lr"])}
-    found |= {ours: float(group[theirs]) for theirs, ours in _OPTIMIZER_NAMES.items() if group.get(theirs) is not None}
+    values = {"kind": type(optimizer).__name__, "learning_rate": float(group["lr"])}
+    values |= {name: float(group[own]) for own, name in _OPTIMIZER_NAMES.items() if group.get(own) is not None}
     if "betas" in group:
-        found |= {"beta_1": float(group["betas"][0]), "beta_2": float(group["betas"][1])}
-    if isinstance(pair.optimizer, OwnOptimizer):
-        found["decoupled_weight_decay"] = isinstance(optimizer, torch.optim.AdamW | DecoupledOptimizer)
-    return found
+        values |= {"beta_1": float(group["betas"][0]), "beta_2": float(group["betas"][1])}
+    values["decoupled_weight_decay"] = isinstance(optimizer, torch.optim.AdamW | DecoupledOptimizer)
+    return values
 
 
 _OPTIMIZER_NAMES = {

@@ -1,0 +1,112 @@
+"""The Probe contract on Keras: it looks at a KerasModel and trains nothing of its own."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+
+from twotrack.keras_track import hyperparameters, weights
+from twotrack.keras_track.gradients import InputShift, recorder
+from twotrack.keras_track.inputs import cast
+from twotrack.keras_track.recording import arrays, as_array, attention_recorded, layer_recorded, layers_recorded
+from twotrack.shared.probe import Hyperparameters, LayerTrace, Probe
+
+if TYPE_CHECKING:
+    from twotrack.keras_track.track import KerasModel
+
+
+class KerasProbe(Probe):
+    """Opens up one KerasModel."""
+
+    def __init__(self, model: "KerasModel"):
+        self._model = model
+
+    def without_counterpart(self) -> list[str]:
+        """Keras layers have no weights that torch cannot have."""
+        return []
+
+    def layers(self) -> list[tuple[tuple[str, ...], Hyperparameters]]:
+        """Return every layer's class names and hyperparameters, inner layers too."""
+        inside = self._model.model._flatten_layers(include_self=False)
+        return [
+            (tuple(base.__name__ for base in type(layer).__mro__), hyperparameters.of_layer(layer)) for layer in inside
+        ]
+
+    def loss(self) -> Hyperparameters:
+        """Return the loss's hyperparameters."""
+        return hyperparameters.of_loss(self._model.loss, self._model.made_loss)
+
+    def optimizer(self) -> Hyperparameters:
+        """Return the optimizer's hyperparameters."""
+        return hyperparameters.of_optimizer(self._model.model.optimizer)
+
+    def remove_dropout(self) -> dict[str, float]:
+        """Set every dropout rate to zero; return, by canonical path, the rates that dropped something.
+
+        Recurrent cells and attention keep rates of their own besides their layers'.
+        """
+        layers = dict(weights.layer_paths(self._model.model))
+        inner = {id(getattr(layer, "_dropout_layer", None)) for layer in layers.values()}  # attention's, as its own
+        rates = {path: _dropout_rate(layer) for path, layer in layers.items() if id(layer) not in inner}
+        for layer in self._model.model._flatten_layers():
+            for name in ("rate", "dropout", "recurrent_dropout", "_dropout"):
+                if isinstance(vars(layer).get(name), float):
+                    setattr(layer, name, 0.0)
+        return {path: rate for path, rate in rates.items() if rate}
+
+    def trace(self, inputs: Mapping[str, np.ndarray]) -> tuple[list[LayerTrace], list[np.ndarray]]:
+        """Run in inference mode, layer by layer; return their values and the outputs."""
+        with layers_recorded(self._model.model) as traces:
+            outputs = self._call(inputs)
+        return traces, arrays(outputs)
+
+    def run_layer(self, path: str, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Run one layer alone in inference mode on given inputs."""
+        layer = dict(weights.layer_paths(self._model.model))[path]
+        with layer_recorded(path, layer) as traces:
+            layer(*[keras.ops.convert_to_tensor(array) for array in inputs])
+        return traces[-1].outputs
+
+    def gradients(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the gradient of the loss for every trainable weight, as a training step has it."""
+        before, kept = self._model.weights(), recorder()
+        self._model.attach(kept)
+        self._model.train_step(inputs, targets)
+        self._model.load_weights(before)  # running statistics moved; constraints may have moved weights
+        table = weights.name_table(self._model.model)
+        return {
+            name: np.array(entry.layout.to_canonical(as_array(kept.gradient(entry.variable))), order="C")
+            for name, entry in table.items()
+            if entry.trainable
+        }
+
+    def input_gradients(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the gradient of the loss for every input of numbers."""
+        model, before, kept = self._model, self._model.weights(), recorder()
+        given = cast(inputs, model.inputs)
+        shapes = {name: given[name].shape for name, spec in model.inputs.items() if spec.kind == "real"}
+        shifted = InputShift(model.model, shapes)
+        shifted.compile(optimizer=kept, loss=model.made_loss())
+        y = model.cast_targets(targets)
+        shifted.train_on_batch(given, y if len(y) > 1 else y[0])
+        model.load_weights(before)
+        return {name: as_array(kept.gradient(shift)) for name, shift in shifted.shifts.items()}
+
+    def attention(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return what every attention layer weighs with."""
+        with attention_recorded(self._model.model) as kept:
+            self._call(inputs)
+        return kept
+
+    def _call(self, inputs: Mapping[str, np.ndarray]) -> Any:
+        return self._model.model(self._model.arranged(inputs), training=False)
+
+
+def _dropout_rate(layer: keras.layers.Layer) -> float:
+    """Return what share of its values the layer drops in training."""
+    if isinstance(layer, keras.layers.Dropout):
+        return float(layer.rate)
+    if isinstance(layer, keras.layers.LSTM | keras.layers.GRU | keras.layers.SimpleRNN):
+        return float(layer.dropout)
+    return float(layer._dropout) if isinstance(layer, keras.layers.MultiHeadAttention) else 0.0

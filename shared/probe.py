@@ -1,0 +1,80 @@
+"""What a probe shows of a track's model beyond its training: layers, gradients, hyperparameters, dropout."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Hyperparameters = Mapping[str, Any]
+"""JSON-ready values under names that both frameworks' layers, losses and optimizers are compared by."""
+
+
+@dataclass
+class LayerTrace:
+    """One call of a named layer in inference mode."""
+
+    path: str
+    """Canonical path; a second call of a shared layer ends in #2."""
+    kind: str
+    """Class name."""
+    leaf: bool
+    """Has no layers inside."""
+    hyperparameters: dict[str, Any]
+    inputs: "list[np.ndarray]"
+    outputs: "list[np.ndarray]"
+    """What may stand for the layer's output: every tensor it returns, and the value before a fused activation."""
+
+
+class Probe(ABC):
+    """Opens up one TrackModel, on the model's own way of building, stepping and predicting.
+
+    Inputs are arrays (batch, ...) by input name, channels last; weights and gradients are canonical.
+    """
+
+    @abstractmethod
+    def without_counterpart(self) -> list[str]:
+        """Return trainable tensors that the other framework cannot have."""
+
+    @abstractmethod
+    def layers(self) -> list[tuple[tuple[str, ...], Hyperparameters]]:
+        """Return, for every layer, the names of its class and of those it derives from, and its hyperparameters."""
+
+    @abstractmethod
+    def loss(self) -> Hyperparameters:
+        """Return the hyperparameters of the model's loss."""
+
+    @abstractmethod
+    def optimizer(self) -> Hyperparameters:
+        """Return the hyperparameters of the optimizer; the model must be compiled."""
+
+    @abstractmethod
+    def remove_dropout(self) -> dict[str, float]:
+        """Drop nothing from now on; return, by layer, the rates that dropped something."""
+
+    @abstractmethod
+    def trace(self, inputs: "Mapping[str, np.ndarray]") -> "tuple[list[LayerTrace], list[np.ndarray]]":
+        """Run in inference mode; return every layer's values in the order of calls, and the outputs."""
+
+    @abstractmethod
+    def run_layer(self, path: str, inputs: "Sequence[np.ndarray]") -> "list[np.ndarray]":
+        """Run one layer alone in inference mode on given inputs; return what may stand for its output."""
+
+    @abstractmethod
+    def gradients(self, inputs: "Mapping[str, np.ndarray]", targets: "Sequence[np.ndarray]") -> "dict[str, np.ndarray]":
+        """Return the gradient of the loss for every trainable weight, in training mode.
+
+        Weights stay as they are, running statistics too; compile the model again before it is trained.
+        """
+
+    @abstractmethod
+    def input_gradients(
+        self, inputs: "Mapping[str, np.ndarray]", targets: "Sequence[np.ndarray]"
+    ) -> "dict[str, np.ndarray]":
+        """Return the gradient of the loss for every input of numbers, in the input's shape and training mode."""
+
+    @abstractmethod
+    def attention(self, inputs: "Mapping[str, np.ndarray]") -> "dict[str, np.ndarray]":
+        """Return what every attention layer weighs with, in inference mode: (batch, heads, queries, keys) by path."""

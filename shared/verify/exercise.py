@@ -1,0 +1,124 @@
+"""What the ladder puts a model through: a first batch, and a short training of the kind that a run is."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from twotrack.shared.chapters.pairs import PROBED_BATCH_SIZE, chapter_pair
+from twotrack.shared.chapters.spec import ChapterVariant
+from twotrack.shared.datasets.batches import Batch, TrainingBatches
+from twotrack.shared.datasets.spec import Dataset
+from twotrack.shared.harness.fitting import Fit, Listener, Progress, Stage, Stopwatch, silent
+from twotrack.shared.track import TrackModel
+from twotrack.shared.training import Recipe
+from twotrack.shared.verify.material import DrawnBatches, draw_inputs, draw_targets
+from twotrack.shared.verify.pair import Pair
+
+EPOCHS, STEPS_PER_EPOCH = 2, 10
+"""Of the short training's last stage; a stage before it has one epoch."""
+VALIDATED = 32
+"""Examples of a chapter's validation split."""
+
+Shapes = Sequence[tuple[int, ...]]
+"""Of the model's outputs, batch included."""
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What a short training came to, beside what its listener heard."""
+
+    batches: str
+    """XXH3-128 of the bytes of all batches."""
+    learning_rates: list[float]
+    """What was asked for, by step."""
+    validation: list[float]
+    """After every epoch: the loss on a chapter's validation split; none for a pair."""
+
+
+class Exercise(ABC):
+    """A pair, and what both of its sides are fed."""
+
+    pair: Pair
+
+    @abstractmethod
+    def inputs(self) -> Mapping[str, np.ndarray]:
+        """Return inputs (batch, ...) by name for the rungs forward and gradients."""
+
+    @abstractmethod
+    def targets(self, outputs: Shapes) -> Sequence[np.ndarray]:
+        """Return targets for these inputs, one for each output."""
+
+    @abstractmethod
+    def rehearse(self, model: TrackModel, outputs: Shapes, listen: Listener) -> Rehearsal:
+        """Train the model for a few steps and epochs, as a run does, from the weights that it has."""
+
+
+class PairExercise(Exercise):
+    """A user's pair: drawn batches, and the pair's optimizer for two epochs."""
+
+    def __init__(self, pair: Pair):
+        self.pair = pair
+
+    def inputs(self) -> Mapping[str, np.ndarray]:
+        """Draw inputs."""
+        return draw_inputs(self.pair, 0)
+
+    def targets(self, outputs: Shapes) -> Sequence[np.ndarray]:
+        """Draw targets."""
+        return draw_targets(self.pair, outputs, 0)
+
+    def rehearse(self, model: TrackModel, outputs: Shapes, listen: Listener) -> Rehearsal:
+        """Train in one stage, with a look at outputs after each epoch, as validation is one."""
+        learning_rates = self.pair.learning_rates(EPOCHS * STEPS_PER_EPOCH)
+        batches = DrawnBatches(self.pair, outputs, STEPS_PER_EPOCH)
+        progress = Progress(EPOCHS * STEPS_PER_EPOCH)
+        stage = Stage(model, self.pair.optimizer, learning_rates, Stopwatch(), silent, listen)
+        stage.prepare(next(batches.epoch(0)))
+        for epoch in range(EPOCHS):
+            stage.train_epoch(batches, epoch, progress)
+            model.outputs(self.inputs())
+        return Rehearsal(progress.digest.hexdigest(), learning_rates, [])
+
+
+class ChapterExercise(Exercise):
+    """A chapter: its own data and its recipe's stages, with few examples and small batches."""
+
+    def __init__(self, variant: ChapterVariant):
+        self.pair = chapter_pair(variant)
+        self._variant = replace(variant, recipe=short(variant.recipe))
+
+    @cached_property
+    def _dataset(self) -> Dataset:
+        loaded = self._variant.data()
+        examples = STEPS_PER_EPOCH * PROBED_BATCH_SIZE
+        return replace(loaded, train=loaded.train.first(examples), validation=loaded.validation.first(VALIDATED))
+
+    @cached_property
+    def _first(self) -> Batch:
+        batches = TrainingBatches(self._dataset, self._dataset.train, PROBED_BATCH_SIZE, 0, self._variant.chapter.loss)
+        return next(batches.epoch(0))
+
+    def inputs(self) -> Mapping[str, np.ndarray]:
+        """Return the inputs of the first batch of an epoch."""
+        return self._first.inputs
+
+    def targets(self, outputs: Shapes) -> Sequence[np.ndarray]:
+        """Return the targets of that batch."""
+        return self._first.targets
+
+    def rehearse(self, model: TrackModel, outputs: Shapes, listen: Listener) -> Rehearsal:
+        """Go through the recipe's stages, validation included."""
+        fit = Fit(model, self._dataset, self._variant, 0, Stopwatch(), silent, listen)
+        fit.run()
+        validation = [epoch.validation_loss for epoch in fit.progress.epochs]
+        history = fit.progress.history["learning_rate"]
+        return Rehearsal(fit.progress.digest.hexdigest(), history, validation)
+
+
+def short(recipe: Recipe) -> Recipe:
+    """Return the recipe with small batches and few epochs; every stage and the form of every schedule stay."""
+    first = recipe.head_first and replace(recipe.head_first, batch_size=PROBED_BATCH_SIZE, epochs=1)
+    return replace(recipe, batch_size=PROBED_BATCH_SIZE, epochs=EPOCHS, head_first=first)

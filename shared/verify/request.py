@@ -1,0 +1,69 @@
+"""What is to be verified, as it is asked for and as it goes to the workers."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from twotrack.shared import chapters
+from twotrack.shared.chapters.spec import ChapterVariant
+from twotrack.shared.track import Precision
+from twotrack.shared.verify import user_pair
+from twotrack.shared.verify.user_pair import PairReference
+
+RUNGS = ("data", "parameters", "forward", "gradients", "training", "accuracy")
+
+
+class VerifyRequest(BaseModel):
+    """What to verify: a chapter, or a user's own pair "module:NAME"."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    settings: dict[str, str] = {}
+    """Of a chapter."""
+    recipe: str = "fast"
+    """Of a chapter."""
+    until: str = RUNGS[-1]
+    """The last rung to climb. Those before the accuracy rung take a part of the time."""
+    pair: PairReference | None = None
+    """The user's own; None for a chapter, and for a pair that the name leads to."""
+
+    @property
+    def is_pair(self) -> bool:
+        """The user's own."""
+        return ":" in self.name
+
+    def located(self) -> "VerifyRequest":
+        """Return it with the pair that the name leads to, seen from this process's current folder."""
+        if self.pair or not self.is_pair:
+            return self
+        return self.model_copy(update={"pair": user_pair.named(self.name)})
+
+    @property
+    def variant(self) -> ChapterVariant:
+        """The chapter with its settings read; UserError if there is no such chapter, recipe or setting."""
+        return chapters.get(self.name).variant(self.recipe, self.settings)
+
+
+class SideRequest(BaseModel):
+    """One side, for the worker of its track."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    verify: VerifyRequest
+    track: str
+    folder: Path
+    """Where arrays are written."""
+    precisions: tuple[Precision, ...] = ("float64", "float32")
+    """float64 decides; float32 is for information."""
+
+
+class LayerRequest(SideRequest):
+    """One layer of a side, alone, on the inputs that the other side's layer got."""
+
+    path: str
+    """Canonical."""
+    reference: Path
+    """The other side's trace."""
+    number: int
+    """Of its layer."""

@@ -1,0 +1,49 @@
+"""From a rung's failure to what the ledger is asked: what both sides say of themselves where it showed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from twotrack.shared.differences.spec import Suspect
+from twotrack.shared.verify.observation import Observation
+from twotrack.shared.verify.rungs import Place, RungResult
+
+STATISTICS = ("moving_mean", "moving_variance")
+
+
+def suspect(failure: RungResult, torch: Observation, keras: Observation) -> Suspect:
+    """Return the suspect of a failure: a layer, the loss, a dropout or the optimizer."""
+    if failure.place is Place.LOSS:
+        return _of(failure, "loss", torch.loss, keras.loss, keras)
+    if failure.place is Place.DROPOUT:
+        torch_rate, keras_rate = (
+            {"kind": "Dropout", "rate": side.dropout.get(failure.where, 0.0)} for side in (torch, keras)
+        )
+        return _of(failure, failure.where, torch_rate, keras_rate, keras)
+    if failure.rung == "training" and not failure.where.endswith(STATISTICS):
+        return _of(failure, failure.where, torch.optimizer, keras.optimizer, keras)
+    path = failure.where.partition("#")[0] if failure.place is Place.LAYER else failure.where.rpartition(".")[0]
+    (torch_kind, torch_layer), (keras_kind, keras_layer) = torch.layer(path), keras.layer(path)
+    return Suspect(
+        rung=failure.rung,
+        where=failure.where,
+        inputs=keras.input_kinds,
+        torch_kind=torch_kind,
+        torch=torch_layer,
+        keras_kind=keras_kind,
+        keras=keras_layer,
+    )
+
+
+def _of(
+    failure: RungResult, where: str, torch: Mapping[str, Any], keras: Mapping[str, Any], side: Observation
+) -> Suspect:
+    """Return a suspect that is no layer."""
+    return Suspect(
+        rung=failure.rung,
+        where=where,
+        inputs=side.input_kinds,
+        torch_kind=torch["kind"],
+        torch=torch,
+        keras_kind=keras["kind"],
+        keras=keras,
+    )

@@ -1,0 +1,85 @@
+"""The layers of the product code, drawn from its imports: nothing points upward, nothing goes in a circle."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.architecture import imports
+from tests.architecture.imports import PACKAGE, SHARED, Arrow, arrows, below_shared, between_rooms, circle, room_of
+from tests.architecture.layers import ABOVE_THE_TRACKS, DOOR, ROOMS, UPWARD
+
+FILES = imports.modules()
+ARROWS = arrows(FILES)
+TRACKS = (f"{PACKAGE}.keras_track", f"{PACKAGE}.torch_track")
+
+
+def test_every_module_of_shared_is_in_a_room_and_the_table_names_no_other():
+    names = {below_shared(module) for module in FILES if module.startswith(SHARED)}
+
+    assert {room_of(module) for module in FILES if module.startswith(SHARED)} == set(ROOMS)
+    assert {name for listed in ROOMS.values() for name in listed} <= names
+
+
+def test_no_module_is_in_two_rooms():
+    listed = [name for names in ROOMS.values() for name in names]
+
+    assert len(listed) == len(set(listed))
+
+
+def test_no_import_points_upward_but_those_that_are_to_be_removed():
+    upward = imports.upward(ARROWS)
+
+    assert upward - UPWARD == set(), "import from a lower room, or move what is needed down"
+    assert UPWARD - upward == set(), "removed: take it off the list in tests/architecture/layers.py"
+
+
+def test_no_rooms_import_each_other_in_a_circle():
+    allowed = [arrow for arrow in ARROWS if (below_shared(arrow.importer), below_shared(arrow.imported)) not in UPWARD]
+
+    assert circle({pair for pair in between_rooms(allowed) if set(pair) <= set(ROOMS)}) == []
+
+
+def test_shared_imports_a_track_through_one_door():
+    importers = {
+        arrow.importer for arrow in ARROWS if arrow.importer.startswith(SHARED) and room_of(arrow.imported) in TRACKS
+    }
+
+    assert importers == {DOOR}
+
+
+def test_a_track_imports_neither_the_other_nor_what_is_above_it():
+    reached = {
+        (room_of(arrow.importer), room_of(arrow.imported)) for arrow in ARROWS if room_of(arrow.importer) in TRACKS
+    }
+
+    assert {(track, room) for track, room in reached if room in {*TRACKS, *ABOVE_THE_TRACKS} - {track}} == set()
+
+
+@pytest.mark.parametrize(
+    ("source", "for_types"),
+    [
+        ("from twotrack.shared import cli", False),
+        ("import twotrack.shared.cli", False),
+        ("from twotrack.shared.cli import main", False),
+        ("def f():\n    from twotrack.shared.cli import main", False),
+        ("TASK = 'twotrack.shared.cli:main'", False),
+        ("if TYPE_CHECKING:\n    from twotrack.shared.cli import main", True),
+        ("if TYPE_CHECKING:\n    import os\nelse:\n    from twotrack.shared.cli import main", False),
+    ],
+)
+def test_every_way_to_import_is_seen(tmp_path: Path, source: str, for_types: bool):
+    file = tmp_path / "errors.py"
+    file.write_text(source)
+    files = FILES | {"twotrack.shared.errors": file}
+
+    planted = [arrow for arrow in arrows(files) if arrow.importer == "twotrack.shared.errors"]
+
+    assert planted == [Arrow("twotrack.shared.errors", "twotrack.shared.cli", for_types)]
+    assert imports.upward(planted) == {("errors", "cli")}
+
+
+def test_a_circle_is_found_wherever_it_is():
+    chain = {("a", "b"), ("b", "c"), ("c", "d")}
+
+    assert circle(chain) == []
+    assert circle(chain | {("d", "b")}) == ["b", "c", "d"]

@@ -1,0 +1,163 @@
+"""Every private part of a framework that twotrack uses: what for, and how to see in a worker that it is still there."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from twotrack.shared.workers.task import task
+
+
+@dataclass(frozen=True)
+class PrivateName:
+    """A name that a framework may take away without notice."""
+
+    track: str
+    """Whose worker has the framework."""
+    use: str
+    """What twotrack would no longer do without it."""
+    is_there: Callable[[], bool]
+    """Runs in the worker."""
+
+
+def _flatten_layers() -> bool:
+    import keras
+
+    inner = keras.layers.Dense(1, name="inner")
+    model = keras.Sequential([keras.Input((2,)), inner])
+    return inner in model._flatten_layers() and model not in model._flatten_layers(include_self=False)
+
+
+def _layers() -> bool:
+    import keras
+
+    attention = keras.layers.MultiHeadAttention(1, 2)
+    attention.build((1, 3, 2), (1, 3, 2))
+    return {layer.name for layer in attention._layers} >= {"query", "key", "value"}
+
+
+def _attention(name: str) -> Callable[[], bool]:
+    def is_there() -> bool:
+        import keras
+
+        attention = keras.layers.MultiHeadAttention(1, 2, dropout=0.5)
+        attention.build((1, 3, 2), (1, 3, 2))
+        return name in vars(attention)
+
+    return is_there
+
+
+def _get_variable_index() -> bool:
+    import keras
+
+    variables = [keras.Variable([0.0]), keras.Variable([1.0])]
+    optimizer = keras.optimizers.SGD()
+    optimizer.build(variables)
+    return [optimizer._get_variable_index(variable) for variable in variables] == [0, 1]
+
+
+def _type_promotion() -> bool:
+    from keras.src.backend.common import dtypes
+
+    return "float64" in dtypes.BIT64_TO_BIT32_DTYPE
+
+
+def _backend(*path: str) -> Callable[[], bool]:
+    def is_there() -> bool:
+        from keras.src import backend
+
+        value: Any = backend
+        for part in path:
+            value = getattr(value, part, None)
+        return callable(value)
+
+    return is_there
+
+
+def _math_ops() -> bool:
+    from tensorflow.python.ops import math_ops
+
+    return callable(math_ops.cast)
+
+
+def _disable_xla() -> bool:
+    import ctypes
+    from pathlib import Path
+
+    import tensorflow
+
+    library = ctypes.CDLL(str(Path(tensorflow.__file__).parent / "libtensorflow_cc.so.2"))
+    return callable(library["_ZN10tensorflow21DisableXlaCompilationEv"])
+
+
+def _base_of(module: str, name: str, *derived: str) -> Callable[[], bool]:
+    def is_there() -> bool:
+        from torch import nn
+
+        base = getattr(getattr(nn.modules, module), name)
+        return all(issubclass(getattr(nn, layer), base) for layer in derived)
+
+    return is_there
+
+
+def _non_persistent_buffers_set() -> bool:
+    from torch import nn, zeros
+
+    module = nn.Module()
+    module.register_buffer("mask", zeros(1), persistent=False)
+    return "mask" in module._non_persistent_buffers_set
+
+
+KERAS, TORCH = "keras:tensorflow", "torch"
+PRIVATE_NAMES: Mapping[str, PrivateName] = {
+    "keras.Layer._flatten_layers": PrivateName(KERAS, "find every layer of a model", _flatten_layers),
+    "keras.Layer._layers": PrivateName(KERAS, "find the layers inside a layer", _layers),
+    "keras.layers.MultiHeadAttention._dropout": PrivateName(
+        KERAS, "see and switch off attention's dropout", _attention("_dropout")
+    ),
+    "keras.layers.MultiHeadAttention._dropout_layer": PrivateName(
+        KERAS, "count attention's dropout once", _attention("_dropout_layer")
+    ),
+    "keras.optimizers.Optimizer._get_variable_index": PrivateName(
+        KERAS, "keep Sophia's state per variable", _get_variable_index
+    ),
+    "keras.src.backend.common.dtypes.BIT64_TO_BIT32_DTYPE": PrivateName(
+        KERAS, "keep float64 in type promotion", _type_promotion
+    ),
+    "keras.src.backend.convert_to_tensor": PrivateName(KERAS, "compute in float64", _backend("convert_to_tensor")),
+    "keras.src.backend.nn.dot_product_attention": PrivateName(
+        KERAS, "give attention an exact scale in float64", _backend("nn", "dot_product_attention")
+    ),
+    "keras.src.backend.nn.leaky_relu": PrivateName(
+        KERAS, "give LeakyReLU an exact slope in float64", _backend("nn", "leaky_relu")
+    ),
+    "keras.src.backend.numpy.where": PrivateName(KERAS, "compute LeakyReLU in float64", _backend("numpy", "where")),
+    "tensorflow.python.ops.math_ops.cast": PrivateName(KERAS, "cast Python numbers to float64", _math_ops),
+    "tensorflow.libtensorflow_cc._ZN10tensorflow21DisableXlaCompilationEv": PrivateName(
+        KERAS, "check exports in the server's own runtime", _disable_xla
+    ),
+    "torch.nn.modules.batchnorm._BatchNorm": PrivateName(
+        TORCH,
+        "keep frozen batch normalisation in inference mode",
+        _base_of("batchnorm", "_BatchNorm", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d"),
+    ),
+    "torch.nn.modules.conv._ConvNd": PrivateName(
+        TORCH,
+        "say whether a convolution has a bias",
+        _base_of("conv", "_ConvNd", "Conv1d", "ConvTranspose3d"),
+    ),
+    "torch.nn.modules.dropout._DropoutNd": PrivateName(
+        TORCH, "see and switch off dropout", _base_of("dropout", "_DropoutNd", "Dropout", "Dropout2d", "AlphaDropout")
+    ),
+    "torch.nn.Module._non_persistent_buffers_set": PrivateName(
+        TORCH, "leave out buffers that are no weights", _non_persistent_buffers_set
+    ),
+}
+
+
+@task
+def is_there(name: str) -> bool:
+    """Tell whether the framework still has the name, and as twotrack uses it."""
+    try:
+        return PRIVATE_NAMES[name].is_there()
+    except (AttributeError, ImportError, OSError, TypeError):
+        return False

@@ -1,0 +1,57 @@
+"""A model of no framework: what a test does not expect to be asked is an error."""
+
+from collections.abc import Mapping, Sequence, Set
+from typing import Any
+
+import numpy as np
+
+from twotrack.shared.probe import Probe
+from twotrack.shared.profiles import Switches
+from twotrack.shared.track import TrackModel
+from twotrack.shared.training import Optimizer
+
+
+class FakeModel(TrackModel):
+    """Refuses everything; a test's own class overrides what it is about."""
+
+    def __init__(self) -> None:
+        self.switches = Switches()
+
+    def weights(self) -> dict[str, np.ndarray]:
+        raise AssertionError("no weights are asked for")
+
+    def load_weights(self, canonical: Mapping[str, np.ndarray]) -> None:
+        raise AssertionError("no weights are loaded")
+
+    def compile(self, optimizer: Optimizer, learning_rates: Sequence[float]) -> None:
+        raise AssertionError("nothing is trained")
+
+    def train_step(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> float:
+        raise AssertionError("nothing is trained")
+
+    def outputs(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        raise AssertionError("nothing is predicted")
+
+    def snapshot(self) -> Any:
+        raise AssertionError("training takes no snapshot but for its warm-up")
+
+    def restore(self, state: Any) -> None:
+        raise AssertionError("training goes back to no snapshot but after its warm-up")
+
+    def reseed(self, seed: int) -> None:
+        raise AssertionError("the seed is given when the model is built")
+
+    def trainable_names(self) -> set[str]:
+        raise AssertionError("nothing is trained")
+
+    def freeze(self, trainable: Set[str]) -> None:
+        raise AssertionError("nothing is frozen where no weights are pretrained")
+
+    def features(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        raise AssertionError("the model has no base")
+
+    def head(self) -> TrackModel:
+        raise AssertionError("the model has no head")
+
+    def probe(self) -> Probe:
+        raise AssertionError("training is not probed")

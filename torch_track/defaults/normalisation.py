@@ -1,0 +1,75 @@
+"""Normalisation layers as PyTorch has them by default."""
+
+import numpy as np
+from torch import nn
+
+from twotrack.shared.differences import samples
+from twotrack.shared.differences.measured import Measured
+from twotrack.torch_track.defaults.common import apply
+from twotrack.torch_track.defaults.registry import DEFAULTS, LAYERS
+from twotrack.torch_track.freezing import FROZEN, train_mode
+from twotrack.torch_track.layers import BatchNorm2d
+
+
+@DEFAULTS.measures
+def layer_norm_epsilon() -> Measured:
+    """nn.LayerNorm on small numbers."""
+    layer = nn.LayerNorm(8)
+    return Measured({"epsilon": layer.eps}, apply(layer, samples.SMALL))
+
+
+@DEFAULTS.measures
+def group_norm_epsilon() -> Measured:
+    """nn.GroupNorm on small numbers."""
+    layer = nn.GroupNorm(2, 8)
+    return Measured({"epsilon": layer.eps}, apply(layer, samples.SMALL))
+
+
+@DEFAULTS.measures
+def batch_norm_epsilon() -> Measured:
+    """nn.BatchNorm2d in training on small images."""
+    layer = nn.BatchNorm2d(2)
+    return Measured({"epsilon": layer.eps}, apply(layer, samples.IMAGE * np.float32(0.03)))
+
+
+@DEFAULTS.measures
+def batch_norm_momentum() -> Measured:
+    """Running mean of nn.BatchNorm2d after one batch."""
+    layer = nn.BatchNorm2d(2)
+    apply(layer, samples.IMAGE)
+    return Measured({"momentum": layer.momentum}, layer.running_mean.numpy())
+
+
+@DEFAULTS.measures
+def batch_norm_variance() -> Measured:
+    """Running variance of nn.BatchNorm2d that keeps the last batch's alone."""
+    variances = []
+    for layer in (nn.BatchNorm2d(2, momentum=1.0), BatchNorm2d(2, momentum=1.0)):
+        apply(layer, samples.IMAGE)
+        variances.append(layer.running_var.numpy())
+    ratio = variances[0] / samples.IMAGE.var(axis=(0, 1, 2))
+    return Measured({"over the biased variance, 36 values": ratio[0]}, *variances)
+
+
+@LAYERS.switches(batch_norm_variance)
+def switch_batch_norm_variance(module: nn.Module) -> bool:
+    """Average the unbiased variance: nn.BatchNorm2d in the place of twotrack.torch_track.layers.BatchNorm2d."""
+    aligned = [(path, layer) for path, layer in module.named_modules() if type(layer) is BatchNorm2d]
+    for path, layer in aligned:
+        plain = nn.BatchNorm2d(layer.num_features, eps=layer.eps, momentum=layer.momentum).to(layer.weight.device)
+        plain.load_state_dict(layer.state_dict())
+        module.set_submodule(path, plain)
+    return bool(aligned)
+
+
+@DEFAULTS.measures
+def frozen_batch_norm() -> Measured:
+    """Running mean of a batch normalisation that takes no gradient, after one batch in training mode."""
+    plain, aligned = nn.BatchNorm2d(2), nn.BatchNorm2d(2)
+    setattr(aligned, FROZEN, True)
+    plain.requires_grad_(False).train()
+    train_mode(aligned)
+    for layer in (plain, aligned):
+        apply(layer, samples.IMAGE)
+    moved = bool(plain.running_mean.abs().max() > 0)
+    return Measured({"statistics move": moved}, plain.running_mean.numpy(), aligned.running_mean.numpy())

@@ -1,0 +1,22 @@
+"""What torch does by default, by the slug of the ledger's entry: measurements, and functions that switch it on again.
+
+A function of a stage changes what it is given to the default of the installed torch, and tells whether there was
+anything to change, or returns what it was given if there was not. Where the aligned value is torch's own, there is
+none.
+"""
+
+import torch
+from torch import nn
+
+from twotrack.shared.differences.registry import Defaults, Stage
+from twotrack.shared.training import Optimizer
+
+DEFAULTS = Defaults()
+LAYERS: Stage[[nn.Module], bool] = DEFAULTS.stage(Stage())
+"""Before training, of a module."""
+SPECS: Stage[[Optimizer], Optimizer] = DEFAULTS.stage(Stage())
+"""Of an optimizer as data."""
+OPTIMIZERS: Stage[[torch.optim.Optimizer], torch.optim.Optimizer] = DEFAULTS.stage(Stage())
+"""Of an aligned optimizer that has not yet its learning rates."""
+HOOKS: Stage[[torch.optim.Optimizer, Optimizer], bool] = DEFAULTS.stage(Stage())
+"""Of an optimizer and its data; what they add to a step comes last."""

@@ -1,0 +1,116 @@
+"""Records, for a while, what layers of a torch module compute: their values, or the weights of attention."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from torch import nn
+from torch.overrides import TorchFunctionMode
+from torch.utils.hooks import RemovableHandle
+
+from twotrack.shared.probe import LayerTrace
+from twotrack.torch_track import hyperparameters
+from twotrack.torch_track.axes import Axes, channels_last
+from twotrack.torch_track.structure import tensors_in
+
+Named = Callable[[str], str]
+"""From a torch path to the canonical one."""
+
+
+@contextmanager
+def layers_recorded(module: nn.Module, canonical: Named) -> Iterator[list[LayerTrace]]:
+    """Let every layer record its calls, for a while, in the list that is given."""
+    traces: list[LayerTrace] = []
+    counts: dict[str, int] = {}
+    handles = [
+        layer.register_forward_hook(_recording(canonical(path), traces, counts))
+        for path, layer in module.named_modules()
+        if path
+    ]
+    with _removed(handles):
+        yield traces
+
+
+def _recording(path: str, traces: list[LayerTrace], counts: dict[str, int]) -> Callable:
+    def record(layer: nn.Module, args: tuple, output: Any) -> None:
+        counts[path] = counts.get(path, 0) + 1
+        traces.append(
+            LayerTrace(
+                path=path if counts[path] == 1 else f"{path}#{counts[path]}",
+                kind=type(layer).__name__,
+                leaf=not any(layer.children()),
+                hyperparameters=hyperparameters.of_layer(layer),
+                inputs=[channels_last(tensor) for tensor in tensors_in(args)],
+                outputs=[channels_last(tensor) for tensor in tensors_in(output)],
+            )
+        )
+
+    return record
+
+
+@contextmanager
+def input_axes_recorded(layer: nn.Module) -> Iterator[list[Axes]]:
+    """Keep, for a while, where the tensors that a layer is given have their channels, in its last call."""
+    axes: list[Axes] = []
+
+    def keep(layer: nn.Module, args: tuple) -> None:
+        axes[:] = [Axes.of(tensor) for tensor in tensors_in(args)]
+
+    with _removed([layer.register_forward_pre_hook(keep)]):
+        yield axes
+
+
+@contextmanager
+def attention_recorded(module: nn.Module, canonical: Named) -> Iterator[dict[str, np.ndarray]]:
+    """Let every attention layer compute its weights, head by head, and keep them under its path."""
+    kept: dict[str, np.ndarray] = {}
+
+    def ask(layer: nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+        return args, kwargs | {"need_weights": True, "average_attn_weights": False}
+
+    def keep(path: str) -> Callable:
+        return lambda layer, args, output: kept.update({canonical(path): output[1].cpu().numpy()})
+
+    layers = [(path, layer) for path, layer in module.named_modules() if isinstance(layer, nn.MultiheadAttention)]
+    handles = [layer.register_forward_pre_hook(ask, with_kwargs=True) for _, layer in layers]
+    handles += [layer.register_forward_hook(keep(path)) for path, layer in layers]
+    with _removed(handles):
+        yield kept
+
+
+@contextmanager
+def _removed(handles: Sequence[RemovableHandle]) -> Iterator[None]:
+    """Remove hooks afterwards."""
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+class NoFunctionalDropout(TorchFunctionMode):
+    """Turns torch.nn.functional.dropout, which no attribute controls, into the identity; keeps its rates."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rates: list[float] = []
+
+    def __torch_function__(self, function: Callable, types: Any, args: Sequence = (), kwargs: Any = None) -> Any:
+        if getattr(function, "__name__", "") not in {"dropout", "alpha_dropout", "feature_alpha_dropout"}:
+            return function(*args, **(kwargs or {}))
+        given = dict(zip(("input", "p", "training"), args, strict=False)) | (kwargs or {})
+        if given.get("training", True) and given.get("p", 0.5):
+            self.rates.append(float(given.get("p", 0.5)))
+        return given["input"]
+
+
+def dropout_rates(module: nn.Module) -> dict[str, float]:
+    """Return the rate of every layer that can drop, by torch path."""
+    rates = {}
+    for path, layer in module.named_modules():
+        rate = getattr(layer, "p", None) if isinstance(layer, nn.modules.dropout._DropoutNd) else None
+        rate = layer.dropout if isinstance(layer, nn.RNNBase | nn.MultiheadAttention) else rate
+        if rate is not None:
+            rates[path] = float(rate)
+    return rates

@@ -1,0 +1,253 @@
+"""The functions of `import twotrack`: what the command line does, called from Python."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from twotrack.shared.errors import WorkerDiedError
+from twotrack.shared.inputs import InputShape
+from twotrack.shared.losses import LossName
+from twotrack.shared.track import DEFAULT_TRACKS, TRACKS
+from twotrack.shared.training import Adam, Constant, Optimizer, Schedule
+from twotrack.shared.transfer import EVERYTHING
+from twotrack.shared.verify.pair import CustomLoss, CustomOptimizer, Pair
+
+if TYPE_CHECKING:
+    from twotrack.shared.export.workflow import Exported
+    from twotrack.shared.harness.comparison import Failure, Request
+    from twotrack.shared.harness.run_folder import Run
+    from twotrack.shared.report.ladder import LadderRecord
+    from twotrack.shared.verify.ladder import TrackResult
+    from twotrack.shared.verify.request import VerifyRequest
+    from twotrack.shared.verify.user_pair import PairReference
+
+_ADAM, _CONSTANT = Adam(learning_rate=1e-3), Constant()
+
+
+def verify(
+    subject: str | Pair,
+    *,
+    tracks: Sequence[str] | None = None,
+    settings: Mapping[str, object] | None = None,
+    recipe: str = "fast",
+    until: str = "accuracy",
+    on_phase: Callable[[str, str], None] = lambda track, phase: None,
+) -> "LadderRecord":
+    """Climb the verification ladder: are the Keras model and the torch model one, in float64? As `twotrack verify`.
+
+    `subject` is a chapter's slug, a text "module:NAME" that names a Pair, or a Pair whose functions stand at the top
+    level of a file. `tracks` are the Keras tracks that are compared with torch; None for every installed one.
+    `settings` and `recipe` are a chapter's. `until` is the last rung to climb. `on_phase` hears (track, phase).
+
+    Returns the rungs of every track: `.passed`, and per track `.tracks[i].rungs`, `.causes`. Raises UserError for what
+    cannot be done, WorkerDiedError if a worker process ends early.
+
+    >>> import twotrack
+    >>> twotrack.verify("neuron", tracks=["keras:tensorflow"], until="training").passed  # doctest: +SKIP
+    True
+    """
+    from twotrack.shared.report.ladder import ladder_record
+
+    asked, results = _climb(subject, tracks, settings or {}, recipe, until, on_phase, "twotrack.verify")
+    return ladder_record(asked, results)
+
+
+def assert_same_model(
+    keras: Callable[[], Any],
+    torch: Callable[[], Any],
+    inputs: InputShape,
+    *,
+    tracks: Sequence[str] | None = None,
+    until: str = "accuracy",
+    loss: LossName | CustomLoss = "mean_squared_error",
+    optimizer: Optimizer | CustomOptimizer = _ADAM,
+    schedule: Schedule = _CONSTANT,
+    rename: Mapping[str, str] | None = None,
+    batch_size: int = 8,
+    trainable: tuple[str, ...] = EVERYTHING,
+) -> None:
+    """Require that two build functions build one model, for a test: AssertionError says at which rung and place not.
+
+    `keras` and `torch` take no arguments and stand at the top level of a file. `inputs` is the shape that Keras gets,
+    without the batch axis, or a mapping for several inputs; the other arguments are those of Pair, and as of `verify`.
+
+    >>> from twotrack import assert_same_model
+    >>> assert_same_model(build_keras, build_torch, (28, 28, 1), loss="cross_entropy")  # doctest: +SKIP
+    """
+    from twotrack.shared.report.ladder import ladder_text
+
+    pair = Pair(
+        keras=keras,
+        torch=torch,
+        input_shape=inputs,
+        loss=loss,
+        optimizer=optimizer,
+        schedule=schedule,
+        rename=rename or {},
+        batch_size=batch_size,
+        trainable=trainable,
+    )
+    asked, results = _climb(pair, tracks, {}, "fast", until, lambda *_: None, "twotrack.assert_same_model")
+    if not all(result.passed for result in results):
+        raise AssertionError(f"not the same model\n{ladder_text(asked, results)}")
+
+
+def _climb(
+    subject: str | Pair,
+    tracks: Sequence[str] | None,
+    settings: Mapping[str, object],
+    recipe: str,
+    until: str,
+    on_phase: Callable[[str, str], None],
+    function: str,
+) -> "tuple[VerifyRequest, list[TrackResult]]":
+    from twotrack.shared.verify import ladder, user_modules, user_pair
+    from twotrack.shared.verify.request import VerifyRequest
+
+    user_modules.require_not_importing(function)
+    pair: PairReference | None = None
+    if isinstance(subject, Pair):
+        pair = user_pair.reference(subject)
+    elif ":" in subject:
+        pair = user_pair.named(subject, user_pair.module_folders())
+    name = pair.label if pair else str(subject)
+    asked = VerifyRequest(name=name, settings=_texts(settings), recipe=recipe, until=until, pair=pair)
+    chosen = [track for track in TRACKS if not TRACKS[track].missing] if tracks is None else list(tracks)
+    ladder.check(asked, chosen)
+    return asked, ladder.verify(asked, chosen, on_phase)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What `compare` trained: finished runs, and the tracks whose worker did not finish."""
+
+    folder: Path
+    runs: "list[Run]"
+    failures: "list[Failure]"
+    report: Path
+    """The page."""
+    verdict: str
+    """One sentence on the tracks."""
+
+
+def compare(
+    chapter: str,
+    tracks: Sequence[str] = DEFAULT_TRACKS,
+    *,
+    seeds: int = 1,
+    recipe: str = "fast",
+    settings: Mapping[str, object] | None = None,
+    epochs: int | None = None,
+    examples: int | None = None,
+    profile: str = "aligned",
+    own_start: bool | None = None,
+    device: str = "auto",
+    out: str | Path = "runs",
+    on_progress: "Callable[[Any, Mapping[str, Any]], None]" = lambda job, figures: None,
+) -> Comparison:
+    """Train a chapter on several tracks with seeds 0, 1, ..., on the same batches, and report. As `twotrack compare`.
+
+    `settings` are the chapter's, for example {"dropout": 0.5}. `on_progress` hears (job, figures) of every phase.
+    A new folder below `out` takes the run folders and the report. `twotrack compare --resume` continues it.
+    Raises UserError for what cannot be done, WorkerDiedError if no track finishes.
+
+    >>> import twotrack
+    >>> done = twotrack.compare("neuron", ["torch", "keras:jax"], examples=256)  # doctest: +SKIP
+    >>> done.runs[0].record.test["roc_auc"]  # doctest: +SKIP
+    """
+    from twotrack.shared.harness.comparison import Request, fresh_folder, timestamp
+    from twotrack.shared.verify import user_modules
+
+    user_modules.require_not_importing("twotrack.compare")
+    request = Request(
+        chapter=chapter,
+        tracks=tuple(tracks),
+        seeds=tuple(range(seeds)),
+        recipe=recipe,
+        settings=_texts(settings or {}),
+        epochs=epochs,
+        examples=examples,
+        device=device,
+        profile=profile,
+        own_start=own_start,
+    )
+    folder = fresh_folder(Path(out), f"compare_{chapter}_{recipe}_{timestamp()}")
+    return _reported(folder, *_train(request, folder, on_progress))
+
+
+def _train(
+    request: "Request", folder: Path, on_progress: Callable[[Any, Mapping[str, Any]], None]
+) -> "tuple[list[Run], list[Failure]]":
+    """Train in the folder, under a plan that makes it one that can be continued."""
+    from twotrack.shared.harness import plans
+    from twotrack.shared.harness.comparison import plan, run_jobs, run_name
+    from twotrack.shared.harness.run_folder import require_writable
+
+    jobs = plan(request, lambda track, seed: folder / run_name(track, seed))
+    require_writable(folder)
+    try:
+        with plans.begin(jobs, request) as todo:
+            outcome = run_jobs(todo.jobs, on_progress, todo.inherited)
+    finally:
+        with suppress(OSError):  # it holds runs
+            folder.rmdir()
+    if not outcome.folders:
+        raise WorkerDiedError("\n".join(failure.message for failure in outcome.failures))
+    return [read_run(finished) for finished in outcome.folders], outcome.failures
+
+
+def _reported(folder: Path, runs: "list[Run]", failures: "list[Failure]") -> Comparison:
+    from twotrack.shared.report import write_report
+    from twotrack.shared.report.headline import headline
+    from twotrack.shared.report.tables import difference_rows, reference_scores
+
+    page = write_report(runs, folder / "report.html", failures, reference_scores(runs), None)
+    return Comparison(folder, runs, failures, page, headline(runs, difference_rows(runs)))
+
+
+def read_run(folder: str | Path) -> "Run":
+    """Read a finished run: `.record`, `.history`, `.logits` (examples, classes), `.labels`, `.weights` by name.
+
+    Raises UserError if the folder holds no run, or if a file of it is missing or was changed.
+
+    >>> import twotrack
+    >>> run = twotrack.read_run("runs/compare_neuron_fast_20261122-210317/torch_seed0")  # doctest: +SKIP
+    >>> run.record.test, run.weights["output.kernel"].shape  # doctest: +SKIP
+    """
+    from twotrack.shared.harness.run_folder import read
+
+    return read(Path(folder))
+
+
+def export(
+    run: str | Path,
+    format: str,  # noqa: A002 - the name of the command's option
+    out: str | Path,
+    *,
+    model: str | None = None,
+    on_step: Callable[[str], None] = lambda step: None,
+) -> "Exported":
+    """Write a run's model for another runtime, reload it there and compare. As `twotrack export`.
+
+    `format` is one that `twotrack formats` lists, `out` the file or, for tf-serving, the folder of models. `model`
+    names it where the format wants a name. Raises UserError, with nothing written, if that cannot be done or if the
+    reloaded model does not say what the run said.
+
+    >>> import twotrack
+    >>> twotrack.export("runs/neuron_torch", "onnx", "neuron.onnx").largest < 1e-5  # doctest: +SKIP
+    True
+    """
+    from twotrack.shared.export import workflow
+    from twotrack.shared.verify import user_modules
+    from twotrack.shared.workers.pool import WorkerPool
+
+    user_modules.require_not_importing("twotrack.export")
+    with WorkerPool("cpu") as workers:
+        return workflow.export(Path(run), format, Path(out), workers, on_step, model)
+
+
+def _texts(settings: Mapping[str, object]) -> dict[str, str]:
+    """Return settings as the command line gives them."""
+    return {name: str(value) for name, value in settings.items()}
