@@ -28,13 +28,14 @@ def serve(
     from twotrack.shared.serving.launch import IMAGE, Ports
     from twotrack.shared.serving.repository import read_repository
     from twotrack.shared.serving.server import serving
+    from twotrack.shared.workers.messages import Progress
 
     signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))  # a terminal that closes stops the server too
     repository = read_repository(folder)
     ports = Ports(port, rest_port)
     with ExitStack() as stack:
         with data_progress() as show:
-            starting = serving(repository, ports, image or IMAGE, timeout, lambda step: show({"phase": step}))
+            starting = serving(repository, ports, image or IMAGE, timeout, lambda step: show(Progress(step)))
             server = stack.enter_context(starting)
         with suppress(KeyboardInterrupt):
             _tell(repository, server, json)

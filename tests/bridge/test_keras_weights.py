@@ -63,7 +63,7 @@ def test_every_layer_has_one_path_and_wrapped_layers_have_none_of_their_own(kera
 
 def test_shared_weights_stand_once_and_states_are_no_weights(keras):
     found = keras("names")
-    assert found["shared"] == ["twotrack.shared.kernel", "twotrack.shared.bias"]
+    assert found["shared"] == ["shared.kernel", "shared.bias"]
     assert found["stateful"] == ["lstm.kernel", "lstm.recurrent_kernel", "lstm.bias"]
     assert found["trainable"] == ["live.bias", "live.kernel", "norm.beta", "norm.gamma"]
 
