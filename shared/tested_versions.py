@@ -51,9 +51,9 @@ class VersionRange:
 TESTED = {
     tested.package: tested
     for tested in (
-        VersionRange("keras", "3.15", "3.16"),
+        VersionRange("keras", "3.13.2", "3.16"),
         VersionRange("tensorflow", "2.21", "2.22"),
-        VersionRange("jax", "0.10", "0.11"),
+        VersionRange("jax", "0.9.2", "0.11"),
         VersionRange("torch", "2.13", "2.14"),
     )
 }

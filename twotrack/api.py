@@ -214,7 +214,7 @@ def read_run(folder: str | Path) -> "Run":
 
     >>> import twotrack
     >>> run = twotrack.read_run("runs/compare_neuron_fast_20261122-210317/torch_seed0")  # doctest: +SKIP
-    >>> run.record.test, run.weights["output.kernel"].shape  # doctest: +SKIP
+    >>> run.record.test, run.weights["neuron.kernel"].shape  # doctest: +SKIP
     """
     from twotrack.shared.harness.run_folder import read
 

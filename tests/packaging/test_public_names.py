@@ -188,7 +188,7 @@ def test_compare_trains_read_run_reads_and_export_exports(tmp_path: Path) -> Non
     assert [run.record.job.track for run in done.runs] == ["torch", "keras:jax"]
     assert done.report.is_file()
     assert done.failures == []
-    assert "torch and keras:jax are" in done.verdict
+    assert "torch and keras:jax are" in done.verdict.lower()
     assert run_of_torch.record.job.settings["learning_rate"] == "0.01"
     assert exported.largest < 1e-5
 
