@@ -14,7 +14,7 @@ from twotrack.shared.datasets.files import EMBEDDED_FOLDER, DataFile, Source
 from twotrack.shared.datasets.spec import Dataset, Examples, Split
 from twotrack.shared.datasets.tabular import SPLIT_SEED, split_rows
 from twotrack.shared.errors import UserError
-from twotrack.shared.inputs import ONLY
+from twotrack.shared.inputs import ONLY, Inputs
 
 EMBEDDED = DataFile(
     EMBEDDED_FOLDER / "reviews.csv.gz",
@@ -36,7 +36,6 @@ def read(source: Source) -> Dataset:
 
     Inputs are stored as texts (examples,), as they were written.
     """
-    from twotrack.shared.bert.tokens import Tokenise
     from twotrack.shared.datasets.csv_rows import read_rows
     from twotrack.shared.datasets.review import Published, Review
 
@@ -54,8 +53,13 @@ def read(source: Source) -> Dataset:
         train=train,
         validation=validation,
         test=test,
-        prepare=Tokenise(),
+        prepare=as_written,
     )
+
+
+def as_written(inputs: Inputs) -> Inputs:
+    """Return texts as they are: which tokens a model takes is the chapter's to say, with its encoder."""
+    return inputs
 
 
 def examples(given: Sequence[str]) -> Examples:

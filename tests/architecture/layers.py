@@ -5,15 +5,16 @@ This table is the only place that says which module belongs where.
 
 ROOMS: dict[str, tuple[str, ...]] = {
     "errors": ("", "errors", "atomic", "deadline", "config_files"),
+    "ledger": ("differences",),
     "spec": (
         "activations",
         "curvature",
-        "differences.measured",
         "inputs",
         "losses",
         "positions",
         "probe",
         "profiles",
+        "tested_versions",
         "track",
         "training",
         "transfer",
@@ -25,7 +26,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "evaluation": ("metrics", "references", "statistics", "verify.tolerances"),
     "chapters": ("by_hand", "chapters"),
     "runs": ("harness",),
-    "differences": ("differences", "harness.differences"),
+    "differences": ("differences.makeup", "differences.measure", "harness.differences"),
     "verify": ("harness.probe", "verify"),
     "experiments": ("experiments", "harness.experiments"),
     "export": ("export", "serving"),
@@ -39,12 +40,3 @@ DOOR = "twotrack.shared.workers.door"
 
 ABOVE_THE_TRACKS = {"runs", "experiments", "report", "cli"}
 """Rooms that a track knows nothing of."""
-
-UPWARD: set[tuple[str, str]] = {
-    ("datasets.reviews", "bert.tokens"),
-    ("initial_weights", "chapters.spec"),
-    ("track", "datasets.batches"),
-    ("track", "export.runtimes"),
-    ("track", "export.subject"),
-}
-"""Imports that still point upward, by module below twotrack.shared: to be removed, never to be added to."""
