@@ -5,30 +5,45 @@ no Python. What cannot be prepared is refused by the graph itself, for a server 
 """
 
 from collections.abc import Callable, Mapping
+from functools import singledispatch
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from twotrack.keras_track import in_graph_pictures as pictures
-from twotrack.shared.datasets.spec import Dataset
-from twotrack.shared.export.tf_serving.fields import KINDS, Field, Kind
-from twotrack.shared.inputs import ONLY
+from twotrack.keras_track import in_graph_pictures
+from twotrack.shared.bert.tokens import Tokenise
+from twotrack.shared.datasets import pictures, tabular, telco_monthly
+from twotrack.shared.datasets.preparation import Preparation
+from twotrack.shared.export.tf_serving.fields import Field
 
 Tensors = Mapping[str, tf.Tensor]
+Decode = Callable[[tf.Tensor], tf.Tensor]
 
 
-def preparation(dataset: Dataset, fields: Mapping[str, Field]) -> Callable[[Tensors], Any]:
+def preparation(prepare: Preparation, fields: Mapping[str, Field]) -> Callable[[Tensors], Any]:
     """Return what makes the model's inputs of a client's, both with a batch axis in front, or refuses them."""
-    of_kind = _PREPARE[KINDS[dataset.name]]
 
-    def prepare(given: Tensors) -> Any:
+    def prepared(given: Tensors) -> Any:
         with tf.control_dependencies(_same_batch(given)):
             # The shapes that a signature states are not enforced by the runtime.
             checked = {name: tf.ensure_shape(given[name], (None, *field.shape)) for name, field in fields.items()}
-        return of_kind(dataset, checked)
+        made = _prepared(prepare, checked)
+        return made if len(made) > 1 else next(iter(made.values()))
 
-    return prepare
+    return prepared
+
+
+@singledispatch
+def _prepared(prepare: Preparation, given: Tensors) -> Tensors:
+    """Return the model's inputs by name; a client sends them as they are if no function below knows the preparation."""
+    return {name: _finite(name, values) if values.dtype.is_floating else values for name, values in given.items()}
+
+
+@singledispatch
+def decoder(prepare: Preparation, fields: Mapping[str, Field]) -> Decode | None:
+    """Return what makes the model's input of encoded pictures (batch,) strings; None where a client has no pictures."""
+    return None
 
 
 def _same_batch(given: Tensors) -> list[tf.Operation]:
@@ -49,47 +64,55 @@ def _finite(name: str, numbers: tf.Tensor) -> tf.Tensor:
         return tf.identity(numbers)
 
 
-# === image ===
+# === Pictures ===
 
 
-def decoder(dataset: Dataset) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Return what makes the model's inputs of encoded pictures (batch,) strings."""
-    stored = dataset.test.inputs[ONLY].shape[1:3]
-    if dataset.name == "mnist":
-        return lambda encoded: _digit(dataset, pictures.decode(encoded, pictures.grey(stored), stored))
-    side = dataset.prepare.size
-    shape = (side, side, pictures.RGB)
-    return lambda encoded: _normalise(dataset, pictures.decode(encoded, pictures.square(stored, side), shape))
+@decoder.register
+def _(prepare: pictures.Grey, fields: Mapping[str, Field]) -> Decode:
+    stored = fields[pictures.IMAGE].shape
+    one = in_graph_pictures.grey(stored)
+    return lambda encoded: _standardised(prepare, in_graph_pictures.decode(encoded, one, stored))
 
 
-def _image(dataset: Dataset, given: Tensors) -> tf.Tensor:
-    return {"mnist": _digit, "shop": _picture}[dataset.name](dataset, given["image"])
+@decoder.register
+def _(prepare: pictures.Prepare, fields: Mapping[str, Field]) -> Decode:
+    side, stored = prepare.size, fields[pictures.IMAGE].shape[:2]
+    one, shape = in_graph_pictures.square(stored, side), (side, side, pictures.RGB)
+    return lambda encoded: _normalised(prepare, in_graph_pictures.decode(encoded, one, shape))
 
 
-def _digit(dataset: Dataset, image: tf.Tensor) -> tf.Tensor:
-    return (tf.cast(image, tf.float32) * dataset.prepare.factor - dataset.prepare.shift)[..., tf.newaxis]
+@_prepared.register
+def _(prepare: pictures.Grey, given: Tensors) -> Tensors:
+    return {pictures.IMAGE: _standardised(prepare, given[pictures.IMAGE])}
 
 
-def _picture(dataset: Dataset, image: tf.Tensor) -> tf.Tensor:
+@_prepared.register
+def _(prepare: pictures.Prepare, given: Tensors) -> Tensors:
     """Resize and normalise; grey pictures (batch, height, width) get three equal channels."""
-    pixels = tf.stack([image] * pictures.RGB, axis=-1) if dataset.test.inputs[ONLY].ndim == 3 else image
-    return _normalise(dataset, pictures.resize(pixels, dataset.prepare.size))
+    image = given[pictures.IMAGE]
+    pixels = tf.stack([image] * pictures.RGB, axis=-1) if image.shape.rank == 3 else image
+    return {pictures.IMAGE: _normalised(prepare, in_graph_pictures.resize(pixels, prepare.size))}
 
 
-def _normalise(dataset: Dataset, pixels: tf.Tensor) -> tf.Tensor:
-    return (tf.cast(pixels, tf.float32) - np.float32(dataset.prepare.mean)) / np.float32(dataset.prepare.scale)
+def _standardised(prepare: pictures.Grey, image: tf.Tensor) -> tf.Tensor:
+    return (tf.cast(image, tf.float32) * prepare.factor - prepare.shift)[..., tf.newaxis]
 
 
-# === columns ===
+def _normalised(prepare: pictures.Prepare, pixels: tf.Tensor) -> tf.Tensor:
+    return (tf.cast(pixels, tf.float32) - np.float32(prepare.mean)) / np.float32(prepare.scale)
 
 
-def _columns(dataset: Dataset, given: Tensors) -> tf.Tensor:
+# === Rows of a table ===
+
+
+@_prepared.register
+def _(prepare: tabular.Prepare, given: Tensors) -> Tensors:
     """Return (batch, features), one after the other as the data set names them."""
-    checks = [check for column in given for check in _known(dataset, column, given[column])]
+    names, standardise = prepare.feature_names, prepare.standardise
+    checks = [check for column in given for check in _known(names, column, given[column])]
     with tf.control_dependencies(checks):
-        raw = tf.stack([_feature(name, given) for name in dataset.feature_names], axis=1)
-    standardise = dataset.prepare.standardise
-    return tf.cast((raw - standardise.mean) / standardise.std, tf.float32)
+        raw = tf.stack([_feature(name, given) for name in names], axis=1)
+    return {"rows": tf.cast((raw - standardise.mean) / standardise.std, tf.float32)}
 
 
 def _feature(name: str, given: Tensors) -> tf.Tensor:
@@ -99,9 +122,9 @@ def _feature(name: str, given: Tensors) -> tf.Tensor:
     return tf.cast(_finite(column, given[column]) if given[column].dtype.is_floating else given[column], tf.float64)
 
 
-def _known(dataset: Dataset, column: str, values: tf.Tensor) -> list[tf.Operation]:
+def _known(names: tuple[str, ...], column: str, values: tf.Tensor) -> list[tf.Operation]:
     """Return the assertion that all values are categories of the column; none for a column of numbers."""
-    parts = (name.partition("=") for name in dataset.feature_names)
+    parts = (name.partition("=") for name in names)
     categories = [category for of, _, category in parts if of == column and category]
     if not categories:
         return []
@@ -109,14 +132,15 @@ def _known(dataset: Dataset, column: str, values: tf.Tensor) -> list[tf.Operatio
     return [tf.debugging.Assert(known, [f"{column}: expected one of {categories}, found", values], summarize=32)]
 
 
-# === months ===
+# === Months ===
 
 
-def _months(dataset: Dataset, given: Tensors) -> dict[str, tf.Tensor]:
+@_prepared.register
+def _(prepare: telco_monthly.Prepare, given: Tensors) -> Tensors:
     """Return months (batch, month, feature), 0 where the mask says that there is none, and the mask."""
-    mask, standardise = given["mask"], dataset.prepare.standardise
-    raw = tf.stack([tf.cast(_finite(name, given[name]), tf.float64) for name in dataset.feature_names], axis=-1)
-    months = tf.cast((raw - standardise.mean) / standardise.std, tf.float32)
+    mask, standardise = given["mask"], prepare.standardise
+    columns = [tf.cast(_finite(name, given[name]), tf.float64) for name in telco_monthly.FEATURES]
+    months = tf.cast((tf.stack(columns, axis=-1) - standardise.mean) / standardise.std, tf.float32)
     with tf.control_dependencies([_begins("mask", mask)]):
         return {"months": tf.where(mask[..., tf.newaxis], months, 0.0), "mask": tf.identity(mask)}
 
@@ -128,18 +152,11 @@ def _begins(name: str, mask: tf.Tensor) -> tf.Operation:
     return tf.debugging.Assert(holds, [f"{name}: expected true for the first positions, at least one, then false"])
 
 
-# === tokens ===
+# === Tokens ===
 
 
-def _tokens(_: Dataset, given: Tensors) -> dict[str, tf.Tensor]:
+@_prepared.register
+def _(prepare: Tokenise, given: Tensors) -> Tensors:
     mask = given["padding_mask"]
     with tf.control_dependencies([_begins("padding_mask", mask)]):
         return {"token_ids": given["token_ids"], "padding_mask": tf.identity(mask)}
-
-
-_PREPARE: Mapping[Kind, Callable[[Dataset, Tensors], Any]] = {
-    "image": _image,
-    "columns": _columns,
-    "months": _months,
-    "tokens": _tokens,
-}

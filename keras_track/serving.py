@@ -16,8 +16,9 @@ from PIL import Image
 from tensorflow.core.protobuf import saved_model_pb2
 
 from twotrack.keras_track import in_graph
+from twotrack.shared.datasets.pictures import IMAGE
 from twotrack.shared.datasets.spec import Dataset
-from twotrack.shared.export.tf_serving.fields import KINDS, Field, fields, raw
+from twotrack.shared.export.tf_serving.fields import Field, fields, raw
 from twotrack.shared.export.tf_serving.names import (
     CLASS_NAME,
     CLASSES,
@@ -49,18 +50,17 @@ def write(model: keras.Model, dataset: Dataset, folder: Path) -> None:
 def _signatures(model: keras.Model, dataset: Dataset) -> dict[str, tuple[Respond, dict[str, tf.TensorSpec]]]:
     """Return what each signature does, and its inputs."""
     given = fields(dataset)
-    prepare = in_graph.preparation(dataset, given)
+    prepare = in_graph.preparation(dataset.preparation, given)
 
     def default(**client: tf.Tensor) -> Answers:
         return _answers(model(prepare(client), training=False), dataset.class_names)
 
     specs = {name: tf.TensorSpec((None, *field.shape), field.dtype, name) for name, field in given.items()}
-    if KINDS[dataset.name] != "image":
+    decode = in_graph.decoder(dataset.preparation, given)
+    if decode is None:
         parse = _parser(given)
         classify = _classify(lambda examples: default(**parse(examples)), dataset.class_names)
         return {DEFAULT: (default, specs), CLASSIFY: (classify, _EXAMPLES)}
-
-    decode = in_graph.decoder(dataset)
 
     def encoded(image_bytes: tf.Tensor) -> Answers:
         return _answers(model(decode(_not_empty(image_bytes)), training=False), dataset.class_names)
@@ -103,16 +103,19 @@ def _classify(respond: Callable[[tf.Tensor], Answers], class_names: tuple[str, .
 
 def _parser(given: Mapping[str, Field]) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
     """Return what reads a client's inputs from examples; an Example knows texts, whole numbers and float32 only."""
-    kept = {"string": tf.string, "float32": tf.float32}
-    features = {
-        name: tf.io.FixedLenFeature(field.shape, kept.get(field.dtype, tf.int64)) for name, field in given.items()
-    }
+    features = {name: tf.io.FixedLenFeature(field.shape, _kept(field.dtype)) for name, field in given.items()}
 
     def parse(examples: tf.Tensor) -> dict[str, tf.Tensor]:
         found = tf.io.parse_example(examples, features)
         return {name: tf.cast(found[name], field.dtype) for name, field in given.items()}
 
     return parse
+
+
+def _kept(dtype: str) -> tf.DType:
+    if dtype == "string":
+        return tf.string
+    return tf.float32 if tf.as_dtype(dtype).is_floating else tf.int64
 
 
 def _picture_of(examples: tf.Tensor) -> tf.Tensor:
@@ -141,9 +144,9 @@ def requests(dataset: Dataset, stored: Inputs) -> list[Request]:
     """Return one request to each signature, all for the same stored inputs (batch, ...)."""
     client = raw(dataset, stored)
     default = Request(DEFAULT, client)
-    if KINDS[dataset.name] != "image":
+    if in_graph.decoder(dataset.preparation, fields(dataset)) is None:
         return [default, Request(CLASSIFY, {EXAMPLES: _examples(client)})]
-    pictures = {IMAGE_BYTES: np.array([_png(image) for image in client["image"]], object)}
+    pictures = {IMAGE_BYTES: np.array([_png(image) for image in client[IMAGE]], object)}
     return [default, Request(ENCODED, pictures), Request(CLASSIFY, {EXAMPLES: _examples(pictures)})]
 
 

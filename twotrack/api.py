@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from twotrack.shared.report.ladder import LadderRecord
     from twotrack.shared.verify.ladder import TrackResult
     from twotrack.shared.verify.request import VerifyRequest
+    from twotrack.shared.verify.user_pair import PairReference
 
 _ADAM, _CONSTANT = Adam(learning_rate=1e-3), Constant()
 
@@ -106,7 +107,11 @@ def _climb(
     from twotrack.shared.verify.request import VerifyRequest
 
     user_modules.require_not_importing(function)
-    pair = user_pair.reference(subject) if isinstance(subject, Pair) else None
+    pair: PairReference | None = None
+    if isinstance(subject, Pair):
+        pair = user_pair.reference(subject)
+    elif ":" in subject:
+        pair = user_pair.named(subject, user_pair.module_folders())
     name = pair.label if pair else str(subject)
     asked = VerifyRequest(name=name, settings=_texts(settings), recipe=recipe, until=until, pair=pair)
     chosen = [track for track in TRACKS if not TRACKS[track].missing] if tracks is None else list(tracks)

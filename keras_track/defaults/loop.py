@@ -14,6 +14,7 @@ from keras import layers, ops
 from twotrack.keras_track.defaults.registry import DEFAULTS
 from twotrack.shared.differences import samples
 from twotrack.shared.differences.measured import Measured
+from twotrack.shared.verify.tolerances import STEP_ERROR
 
 
 @DEFAULTS.measures
@@ -111,7 +112,7 @@ def variable_reads() -> Measured:
         yield from map(_step_error, range(models))
 
     try:
-        default = next((error for error in errors(True, _MODELS) if error > samples.STEP_ERROR), 0.0)
+        default = next((error for error in errors(True, _MODELS) if error > STEP_ERROR), 0.0)
     finally:  # leaves the pass off, as the track has it
         aligned = max(errors(False, 4))
     return Measured({"the step is right": default == 0.0}, default, aligned)

@@ -9,6 +9,7 @@ import numpy as np
 
 from twotrack.shared.bert import DEFAULT, INSTALL, LENGTH
 from twotrack.shared.datasets import texts
+from twotrack.shared.datasets.preparation import Preparation, shortened
 from twotrack.shared.errors import UserError
 from twotrack.shared.inputs import ONLY, Inputs
 
@@ -21,7 +22,7 @@ PAD, START, END, UNKNOWN = "[PAD]", "[CLS]", "[SEP]", "[UNK]"
 
 
 @dataclass(frozen=True)
-class Tokenise:
+class Tokenise(Preparation):
     """Stored texts (batch,) to model inputs: token_ids (batch, length) int32 and padding_mask (batch, length) bool."""
 
     weights: str = DEFAULT
@@ -36,6 +37,10 @@ class Tokenise:
             "token_ids": np.array([one.ids for one in found], np.int32).reshape(shape),
             "padding_mask": np.array([one.attention_mask for one in found], bool).reshape(shape),
         }
+
+    def show(self, example: Inputs) -> dict[str, str]:
+        """Return the text as a reader sees it."""
+        return {"text": shortened(texts.plain(example[ONLY]))}
 
 
 @lru_cache

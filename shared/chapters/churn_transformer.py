@@ -1,12 +1,19 @@
 """churn_transformer: a Transformer encoder reads a customer's last twelve months, all at once."""
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Lt
 
 from twotrack.shared.chapters.churn_rnn import INPUTS, MONTHS, RECIPES
 from twotrack.shared.chapters.spec import Chapter
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+
+    from twotrack.shared.inputs import Inputs
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,14 @@ class Config:
     """After attention and after the feed-forward part; at 0 there are no dropout layers."""
 
 
+def _attention(weights: "Mapping[str, np.ndarray]", config: Config, inputs: "Inputs") -> "np.ndarray":
+    import numpy as np
+
+    from twotrack.shared.by_hand import transformer
+
+    return np.stack(transformer.forward(weights, config, inputs["months"], inputs["mask"]).attention, axis=1)
+
+
 CHAPTER = Chapter(
     slug="churn_transformer",
     title="Transformer encoder on months of customers",
@@ -37,4 +52,5 @@ CHAPTER = Chapter(
     metric="roc_auc",
     margin=0.01,
     input_shape=INPUTS,
+    attention=_attention,
 )

@@ -96,5 +96,6 @@ CHAPTER = Chapter(
         extra="bert",
     ),
     verify_examples=320,
+    cheap={"length": "16"},
     predict_batch=32,
 )

@@ -101,5 +101,6 @@ CHAPTER = Chapter(
         extra="vision",
     ),
     verify_examples=320,
+    cheap={"size": "32"},
     predict_batch=50,
 )

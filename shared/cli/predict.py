@@ -17,7 +17,7 @@ def predict(
         list[str] | None,
         typer.Argument(
             metavar="EXAMPLE...",
-            help="Reviews: texts in quotes. Shop and MNIST: pictures. Telco and its months: CSV files.",
+            help="What the chapter's data are made of: texts in quotes, pictures, or CSV files.",
         ),
     ] = None,
     test: Annotated[

@@ -10,14 +10,29 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from twotrack.shared.inputs import Inputs, each
+from twotrack.shared.datasets.preparation import Preparation
+from twotrack.shared.inputs import ONLY, Inputs, each
 
 RGB = 3
 DEFAULT_SIZE = 160
+IMAGE = "image"
+"""A client's name of the only input."""
+
+
+class _Pictures(Preparation):
+    """Pictures uint8, which a client sends as they are stored."""
+
+    def client_inputs(self, inputs: Inputs) -> Inputs:
+        """Return the pictures as the input `image`."""
+        return {IMAGE: inputs[ONLY]}
+
+    def show(self, example: Inputs) -> np.ndarray:
+        """Return the picture."""
+        return example[ONLY]
 
 
 @dataclass(frozen=True)
-class Grey:
+class Grey(_Pictures):
     """Stored uint8 (batch, height, width) to float32 (batch, height, width, channel 1), standardised."""
 
     mean: float
@@ -47,7 +62,7 @@ class Grey:
 
 
 @dataclass(frozen=True)
-class Prepare:
+class Prepare(_Pictures):
     """Stored uint8 (batch, height, width) or (batch, height, width, RGB 3) to float32 (batch, size, size, RGB 3)."""
 
     mean: Sequence[float]

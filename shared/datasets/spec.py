@@ -8,6 +8,7 @@ import numpy as np
 import xxhash
 
 from twotrack.shared.datasets import texts
+from twotrack.shared.datasets.preparation import Plain, Preparation
 from twotrack.shared.inputs import Inputs, each
 
 
@@ -74,6 +75,11 @@ class Dataset:
     """Files of the source that were left out, each with the reason."""
     augment: Callable[[Inputs, np.random.Generator], Inputs] | None = None
     """Changes stored inputs (batch, ...) at random, before `prepare`, where they are trained on."""
+
+    @property
+    def preparation(self) -> Preparation:
+        """`prepare`, with what it says to a client and to a reader."""
+        return self.prepare if isinstance(self.prepare, Preparation) else Plain(self.prepare)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from twotrack.shared.datasets.preparation import Preparation
 from twotrack.shared.datasets.spec import Dataset, Split
 from twotrack.shared.inputs import ONLY, Inputs, each
 
@@ -43,7 +44,7 @@ class Standardise:
 
 
 @dataclass(frozen=True)
-class Prepare:
+class Prepare(Preparation):
     """Stored rows to model inputs."""
 
     standardise: Standardise
@@ -55,6 +56,20 @@ class Prepare:
     def __call__(self, inputs: Inputs) -> dict[str, np.ndarray]:
         """Return (batch, features) float32."""
         return each(self.standardise, inputs)
+
+    def client_inputs(self, inputs: Inputs) -> dict[str, np.ndarray]:
+        """Return every column as an input (batch,): numbers, whole numbers int64, or categories as bytes objects."""
+        rows = [describe(self.feature_names, row) for row in inputs[ONLY]]
+        return {column: self._column(column, [row[column] for row in rows]) for column in rows[0]}
+
+    def _column(self, column: str, values: Sequence[str]) -> np.ndarray:
+        if column not in self.feature_names:
+            return np.array([value.encode() for value in values], object)
+        return np.array(values, np.float64).astype(np.int64 if column in self.whole_numbers else np.float32)
+
+    def show(self, example: Inputs) -> dict[str, str]:
+        """Return the row by column."""
+        return describe(self.feature_names, example[ONLY])
 
     def select(self, names: Sequence[str]) -> "Prepare":
         """Return the same for the named features only, in the given order."""

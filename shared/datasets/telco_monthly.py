@@ -13,8 +13,9 @@ import numpy as np
 from twotrack.shared.datasets import telco
 from twotrack.shared.datasets.files import Source, csv_file
 from twotrack.shared.datasets.monthly import FEATURES, reconstruct
+from twotrack.shared.datasets.preparation import Preparation
 from twotrack.shared.datasets.spec import Dataset, Examples, Split
-from twotrack.shared.datasets.tabular import Standardise, split_rows
+from twotrack.shared.datasets.tabular import Standardise, describe, split_rows
 from twotrack.shared.inputs import Inputs
 
 EMBEDDED = telco.EMBEDDED
@@ -60,7 +61,7 @@ def fit(months: np.ndarray, mask: np.ndarray) -> Standardise:
 
 
 @dataclass(frozen=True)
-class Prepare:
+class Prepare(Preparation):
     """Stored months and mask to model inputs."""
 
     standardise: Standardise
@@ -70,6 +71,16 @@ class Prepare:
         mask = inputs["mask"]
         months = np.where(mask[..., np.newaxis], self.standardise(inputs["months"]), np.float32(0))
         return {"months": months, "mask": mask}
+
+    def client_inputs(self, inputs: Inputs) -> dict[str, np.ndarray]:
+        """Return every feature as an input (batch, month 12) float32, and the mask."""
+        columns = {name: inputs["months"][..., axis].astype(np.float32) for axis, name in enumerate(FEATURES)}
+        return columns | {"mask": inputs["mask"]}
+
+    def show(self, example: Inputs) -> dict[str, str]:
+        """Return the number of real months, and the last of them by column."""
+        steps = example["months"][example["mask"]]
+        return {"months": str(len(steps))} | describe(FEATURES, steps[-1])
 
 
 def _embedded(source: Source) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

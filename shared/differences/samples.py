@@ -70,10 +70,6 @@ def name_of(shape: Sequence[int]) -> str:
     return " x ".join(map(str, shape))
 
 
-STEP_ERROR = 1e-4
-"""Above the rounding of a step with learning rate 1."""
-
-
 def linear_step_error(before: Sequence[np.ndarray], after: Sequence[np.ndarray]) -> float:
     """Return the largest error of three dense kernels after a step that lowers the mean output for SEQUENCE[0].
 

@@ -7,6 +7,7 @@ from math import isclose
 from typing import TYPE_CHECKING, Any
 
 from twotrack.shared.differences.measured import Numbers, Value
+from twotrack.shared.verify.tolerances import LEDGER_REMAINING, LEDGER_VALUE, SAME_HYPERPARAMETER
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +37,7 @@ class Suspect:
             return False
         torch, keras = self.torch[name], self.keras[name]
         if isinstance(torch, float) and isinstance(keras, float):
-            return not isclose(torch, keras, rel_tol=1e-6)
+            return not isclose(torch, keras, rel_tol=SAME_HYPERPARAMETER)
         return torch != keras
 
     def kind(self, *words: str) -> bool:
@@ -187,7 +188,7 @@ class Effect:
 
     name: str = "largest difference of the outputs"
     """What the number is."""
-    remaining: float = 1e-5
+    remaining: float = LEDGER_REMAINING
     """What rounding may leave when the two sides are aligned, or are equal by default."""
 
     def between(self, torch: Numbers, keras: Numbers) -> float:
@@ -276,7 +277,7 @@ class Difference:
     """Keras tracks that the entry is about; all of them if empty."""
     requires: tuple[str, ...] = ()
     """Modules besides the frameworks that the measurement needs."""
-    tolerance: float = 1e-5
+    tolerance: float = LEDGER_VALUE
     """Relative, for the values: what float32 leaves of a few steps, or more where they are statistics of draws."""
 
     def __post_init__(self) -> None:

@@ -13,8 +13,6 @@ from twotrack.shared.export.subject import Subject
 
 BATCH_SIZES = (1, 7)
 """One, which exporters like to take for a constant, and one that none of them has seen."""
-TOLERANCE = 1e-5
-"""On probabilities, between an exported model and the stored predictions of its run."""
 
 
 PASSED, REFUSED, NOT_REACHED = "passed", "refused", "not reached"

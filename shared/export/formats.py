@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
@@ -57,8 +57,6 @@ class Format:
     """Modules beside those of the tracks that must be importable."""
     extra: str = "export"
     """That installs them."""
-    refusals: Mapping[str, str] = field(default_factory=dict)
-    """By slug of the chapter, why its model cannot be had in this format."""
 
     def write(self, subject: "Subject", path: Path) -> None:
         """Write the run's model, in a worker of `track`."""
@@ -82,12 +80,6 @@ class Format:
     def missing(self) -> list[str]:
         """Required modules that are not installed."""
         return [module for module in self.requires if find_spec(module) is None]
-
-    def require(self, chapter: str) -> None:
-        """Raise UserError if the chapter's model cannot be had in this format, or a module is missing."""
-        if chapter in self.refusals:
-            raise UserError(f"'{chapter}' cannot be exported to {self.name}: {self.refusals[chapter]}.")
-        self.require_modules()
 
     def require_modules(self) -> None:
         """Raise UserError if a module is missing."""

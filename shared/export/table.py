@@ -12,8 +12,6 @@ from twotrack.shared.export.workflow import export
 from twotrack.shared.harness.comparison import Request, plan, run_jobs
 from twotrack.shared.workers.pool import WorkerPool, lent_or_new
 
-CHEAP = {"review_bert": {"length": "16"}, "shop_transfer": {"size": "32"}}
-"""Settings with which the large networks, every layer of them, predict a test split in seconds."""
 OnRow = Callable[[str], None]
 
 
@@ -31,11 +29,6 @@ class Cell:
     """Bytes."""
     reason: str | None = None
     """Why there is none."""
-
-    @property
-    def expected(self) -> bool:
-        """Whether the export works, or the table of formats says that it cannot."""
-        return self.reason is None or self.chapter in FORMATS[self.format].refusals
 
 
 def measure(
@@ -56,7 +49,8 @@ def measure(
 
 
 def _request(slug: str, track: str) -> Request:
-    variant = chapters.get(slug).variant(settings=CHEAP.get(slug, {}))
+    chapter = chapters.get(slug)
+    variant = chapter.variant(settings=chapter.cheap)
     examples = variant.recipe.batch_size
     return Request(slug, (track,), settings=variant.settings, epochs=1, examples=examples, device="cpu")
 

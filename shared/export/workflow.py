@@ -10,12 +10,13 @@ from pathlib import Path
 from twotrack.shared import atomic
 from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.export import formats
-from twotrack.shared.export.check import REFUSED, TOLERANCE, Compared
+from twotrack.shared.export.check import REFUSED, Compared
 from twotrack.shared.export.formats import OWN, Format
 from twotrack.shared.export.subject import Subject
 from twotrack.shared.harness.records import Job
 from twotrack.shared.harness.run_folder import read, unwritable
 from twotrack.shared.track import installed_track
+from twotrack.shared.verify.tolerances import EXPORT_LIMIT
 from twotrack.shared.workers.pool import WorkerPool
 from twotrack.shared.workers.task import task
 
@@ -80,7 +81,7 @@ def export(
 
 def require_installed(form: Format, job: Job) -> None:
     """Raise UserError unless everything that the format needs for the job's model is installed."""
-    form.require(job.chapter)
+    form.require_modules()
     reload_on = job.track if form.reload_on == OWN else form.reload_on
     tracks = {track for track in (form.track, reload_on) if track}
     for track in tracks:
@@ -103,10 +104,10 @@ def require_same(name: str, found: Compared) -> None:
         if checked.state == REFUSED:
             raise UserError(f"the {name} export is refused: {checked.name}: {checked.detail}; nothing was written.")
     for size, value in found.differences.items():
-        if not value <= TOLERANCE:
+        if not value <= EXPORT_LIMIT:
             raise UserError(
                 f"the {name} export is not the run's model: on a batch of {size} its probabilities are "
-                f"{value:.1e} from the run's predictions, expected at most {TOLERANCE:.0e}; nothing was written."
+                f"{value:.1e} from the run's predictions, expected at most {EXPORT_LIMIT:.0e}; nothing was written."
             )
 
 

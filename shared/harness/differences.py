@@ -15,6 +15,7 @@ from twotrack.shared.differences.measured import Measured, Numbers, Value
 from twotrack.shared.differences.spec import Difference
 from twotrack.shared.errors import UserError
 from twotrack.shared.track import TRACKS, installed_track
+from twotrack.shared.verify.tolerances import LEDGER_ZERO
 from twotrack.shared.workers.environment import available_cores
 from twotrack.shared.workers.messages import Progress
 from twotrack.shared.workers.pool import WorkerPool, lent_or_new
@@ -81,7 +82,7 @@ class MeasuredEntry:
 
     def _agree(self, expected: Value | None, measured: Value | None) -> bool:
         if _is_number(expected) and _is_number(measured):
-            return isclose(expected, measured, rel_tol=self.entry.tolerance, abs_tol=1e-12)
+            return isclose(expected, measured, rel_tol=self.entry.tolerance, abs_tol=LEDGER_ZERO)
         return type(expected) is type(measured) and expected == measured
 
     def _still_apart(self, track: str) -> list[str]:
@@ -129,7 +130,7 @@ def differences(
     on_phase: OnPhase,
     pool: WorkerPool | None = None,
 ) -> list[MeasuredEntry]:
-    """Measure the ledger's entries, those that touch a chapter if one is named, on torch and some Keras tracks.
+    """Measure the ledger's entries, those that touch a chapter if one is given, on torch and some Keras tracks.
 
     Raises UserError for what cannot be done, WorkerDiedError if a worker does.
     """

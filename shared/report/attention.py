@@ -6,13 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from twotrack.shared import chapters
-from twotrack.shared.by_hand import transformer
 from twotrack.shared.datasets.spec import Dataset, Split
 from twotrack.shared.experiments.churn_transformer import picture, typical
 from twotrack.shared.experiments.spec import Heatmaps
 from twotrack.shared.harness.run_folder import Run
-
-CHAPTER = "churn_transformer"
 
 
 @dataclass(frozen=True)
@@ -27,8 +24,8 @@ class Customer:
 
 
 def customers(runs: Sequence[Run], dataset: Dataset) -> list[Customer]:
-    """Return typical test customers under the runs of the lowest seed; none for other chapters."""
-    if runs[0].record.job.chapter != CHAPTER:
+    """Return typical test customers under the runs of the lowest seed; none for a chapter without heads."""
+    if chapters.get(runs[0].record.job.chapter).attention is None:
         return []
     seed = min(run.record.job.seed for run in runs)
     chosen = dataset.test.take(typical(dataset.test))
@@ -45,6 +42,8 @@ def customers(runs: Sequence[Run], dataset: Dataset) -> list[Customer]:
 
 def attention(run: Run, dataset: Dataset, split: Split) -> np.ndarray:
     """Return the attention of a run's model for a split, (customers, blocks, heads, 12, 12)."""
-    inputs = dataset.prepare(split.inputs)
-    config = type(chapters.get(CHAPTER).config)(**run.record.config)
-    return np.stack(transformer.forward(run.weights, config, inputs["months"], inputs["mask"]).attention, axis=1)
+    chapter = chapters.get(run.record.job.chapter)
+    if chapter.attention is None:
+        raise ValueError(f"expected a chapter that says where its heads look, found '{chapter.slug}'")
+    config = type(chapter.config)(**run.record.config)
+    return chapter.attention(run.weights, config, dataset.prepare(split.inputs))

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,13 +9,11 @@ import numpy as np
 from PIL import Image
 
 from twotrack.shared import metrics
-from twotrack.shared.datasets import tabular, texts
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.harness.run_folder import Run
-from twotrack.shared.inputs import ONLY, Inputs
+from twotrack.shared.inputs import Inputs
 
 LIMIT, WORST = 48, 12
-SHOWN_CHARACTERS = 600
 
 
 @dataclass(frozen=True)
@@ -78,16 +75,9 @@ def show(runs: Sequence[Run], examples: np.ndarray, dataset: Dataset) -> list[Ex
 
 
 def _content(dataset: Dataset, stored: Inputs) -> dict[str, object]:
-    """Show an image, a text, the row of a table, or of a series its length and its last real step."""
-    only = stored.get(ONLY)
-    if isinstance(only, str):
-        return {"values": {"text": textwrap.shorten(texts.plain(only), SHOWN_CHARACTERS, placeholder=" ...")}}
-    if not dataset.feature_names:
-        return {"picture": data_uri(stored[ONLY])}
-    if only is not None:
-        return {"values": tabular.describe(dataset.feature_names, only)}
-    steps = stored["months"][stored["mask"]]
-    return {"values": {"months": str(len(steps))} | tabular.describe(dataset.feature_names, steps[-1])}
+    """Show a stored example as its data set does: a picture, or values by name."""
+    shown = dataset.preparation.show(stored)
+    return {"picture": data_uri(shown)} if isinstance(shown, np.ndarray) else {"values": shown}
 
 
 def _answer(run: Run, number: int, class_names: Sequence[str]) -> Answer:

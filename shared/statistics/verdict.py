@@ -23,9 +23,9 @@ from twotrack.shared.statistics.intervals import over_examples
 from twotrack.shared.statistics.paired import SeedTest, seed_tests
 from twotrack.shared.statistics.power import POWER, seeds_to_decide
 from twotrack.shared.statistics.wording import sentence
+from twotrack.shared.verify.tolerances import SCATTER_ROUNDING
 
 LEVEL = 0.05
-_ROUNDING = 1e-12
 Kind = Literal["equivalent", "different", "undecided"]
 
 
@@ -146,7 +146,7 @@ def _intervals(
 
 def _scatter(differences: np.ndarray) -> bool:
     """Tell whether differences (seeds,) are not all one, but for what subtracting two scores rounds."""
-    return bool(np.ptp(differences) > _ROUNDING)
+    return bool(np.ptp(differences) > SCATTER_ROUNDING)
 
 
 def _p_equivalent(differences: np.ndarray, margin: float) -> float | None:

@@ -1,4 +1,4 @@
-"""Every tolerance of the ladder, in one table, each with its reason. Differences are relative."""
+"""Every tolerance of twotrack in one table, each with its reason. Those of the ladder are relative."""
 
 from dataclasses import dataclass
 
@@ -45,3 +45,28 @@ chapter's own margin."""
 PREDICTIONS_LIMIT = 1e-5
 """Probabilities of one set of trained weights, float32, between tracks: the largest absolute difference. Measured on
 test splits: at most 7.1e-7 (docs/guides/switching-backends.md and porting.md)."""
+
+EXPORT_LIMIT = 1e-5
+"""Probabilities of an exported model, reloaded in its runtime, and of the run that it was made of, float32: the largest
+absolute difference. Another runtime sums in another order, like another track, and has the same limit as one."""
+
+SCATTER_ROUNDING = 1e-12
+"""Differences of two scores that spread by less than this are one difference and the rounding of the subtraction:
+scores lie between 0 and 1, where float64 rounds to 1e-16."""
+
+LEDGER_VALUE = 1e-5
+"""Relative, between what an entry of the ledger says and what the installed framework does: what float32 leaves of a
+few steps. An entry may have its own, where the values are statistics of draws."""
+
+LEDGER_ZERO = 1e-12
+"""Absolute, for values of the ledger that are 0: what float64 leaves of one."""
+
+LEDGER_REMAINING = 1e-5
+"""Between outputs that are aligned, or equal by default, float32: the rounding of a small layer or of a few steps. An
+entry may have its own."""
+
+SAME_HYPERPARAMETER = 1e-6
+"""Relative, between one hyperparameter of both sides: a framework may keep it in float32."""
+
+STEP_ERROR = 1e-4
+"""Of a weight near 1, after a step with learning rate 1: above float32's rounding of the step, and below the step."""

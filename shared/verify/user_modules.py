@@ -14,7 +14,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from importlib.metadata import packages_distributions, requires
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -78,9 +78,13 @@ class UserModules(MetaPathFinder):
 def _importer() -> str:
     """Return the name of the module whose code imports; the machinery of imports itself is left out."""
     frame = sys._getframe(2)  # behind this function and the finder
-    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "importlib":
+    while frame.f_back and _module_of(frame).partition(".")[0] == "importlib":
         frame = frame.f_back
-    return frame.f_globals.get("__name__", "")
+    return _module_of(frame)
+
+
+def _module_of(frame: FrameType) -> str:
+    return frame.f_globals.get("__name__") or ""
 
 
 def _belongs_elsewhere(name: str, spec: ModuleSpec) -> bool:
@@ -103,9 +107,9 @@ def _required_modules() -> frozenset[str]:
 _finder = UserModules()
 
 
-def import_named(name: str, folder: Path) -> ModuleType:
-    """Import the module that the user named, from `folder` or from the path; UserError if that fails."""
-    with _finder.opened([folder], name), as_user_error(f"importing '{name}' from {folder} failed"):
+def import_named(name: str, folders: Sequence[Path]) -> ModuleType:
+    """Import the module that the user named, from one of `folders` or from the path; UserError if that fails."""
+    with _finder.opened(folders, name), as_user_error(f"importing '{name}' from {folders[0]} failed"):
         return importlib.import_module(name)
 
 

@@ -71,8 +71,8 @@ class NamedPair(_Plain):
 
     module: str
     name: str
-    folder: Path
-    """The current folder of who named it."""
+    folders: tuple[Path, ...]
+    """Where it may lie: the current folder of who named it, then where the user's process finds modules."""
 
     @property
     def label(self) -> str:
@@ -80,8 +80,8 @@ class NamedPair(_Plain):
         return f"{self.module}:{self.name}"
 
     def load(self) -> Pair:
-        """Import it from the folder or the path; UserError if that is no Pair."""
-        module = user_modules.import_named(self.module, self.folder)
+        """Import it from the folders or the path; UserError if that is no Pair."""
+        module = user_modules.import_named(self.module, self.folders)
         pair = _attribute(module, self.name)
         if not isinstance(pair, Pair):
             kind = "nothing" if pair is None else f"a {type(pair).__name__}"
@@ -137,10 +137,15 @@ class PairOfFunctions(_Plain):
 PairReference = NamedPair | PairOfFunctions
 
 
-def named(text: str) -> NamedPair:
-    """Return the reference for "module:NAME", seen from the current folder."""
+def named(text: str, folders: tuple[Path, ...] = ()) -> NamedPair:
+    """Return the reference for "module:NAME", seen from the current folder and from `folders`."""
     module, _, name = text.partition(":")
-    return NamedPair(module=module, name=name, folder=Path.cwd())
+    return NamedPair(module=module, name=name, folders=(Path.cwd(), *folders))
+
+
+def module_folders() -> tuple[Path, ...]:
+    """Return where this process finds modules: the folder of the user's script, what pytest was told, ..."""
+    return tuple(Path(folder).absolute() for folder in sys.path if folder)
 
 
 def reference(pair: Pair) -> PairOfFunctions:
@@ -155,7 +160,7 @@ def reference(pair: Pair) -> PairOfFunctions:
         rename=dict(pair.rename),
         batch_size=pair.batch_size,
         trainable=pair.trainable,
-        folders=tuple(Path(folder).absolute() for folder in sys.path if folder),
+        folders=module_folders(),
     )
 
 
@@ -175,9 +180,9 @@ def _optimizer(optimizer: Optimizer | CustomOptimizer) -> SpecRecord | CustomOpt
     )
 
 
-def _spec(spec: Any) -> SpecRecord:
+def _spec(spec: Optimizer | Schedule) -> SpecRecord:
     kind = type(spec).__name__
-    if _SPECS.get(kind) is not type(spec):
+    if type(spec) not in _SPECS.values():
         raise UserError(f"expected an optimizer or a schedule of twotrack ({', '.join(_SPECS)}), found a {kind}.")
     return SpecRecord(kind=kind, values=dataclasses.asdict(spec))
 

@@ -22,8 +22,8 @@ def climb(ladder: Ladder, reference: str) -> TrackResult:
         ("KERAS_SHAPE", ["the Keras model does not take inputs of shape (batch, 4)"]),
         ("UNKNOWN_RENAME", ["head"]),
         ("LOSS_FAILS", ["loss", "no such width: -3"]),
-        ("NOT_A_PAIR", ["expected a twotrack.shared.verify.Pair named 'NOT_A_PAIR'", "found a str"]),
-        ("ABSENT", ["expected a twotrack.shared.verify.Pair named 'ABSENT'", "found nothing"]),
+        ("NOT_A_PAIR", ["expected a twotrack.Pair named 'NOT_A_PAIR'", "found a str"]),
+        ("ABSENT", ["expected a twotrack.Pair named 'ABSENT'", "found nothing"]),
     ],
 )
 def test_what_cannot_be_built_or_run_is_named(name: str, told: list[str], ladder: Ladder) -> None:

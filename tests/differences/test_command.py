@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner, Result
 
-from twotrack.shared.cli import app
+from twotrack.shared.cli import app, options
 from twotrack.shared.harness import differences as harness
 from twotrack.shared.workers.pool import WorkerPool
 
@@ -21,7 +21,12 @@ def command(workers: WorkerPool, monkeypatch: pytest.MonkeyPatch) -> Command:
     """Run the command on running workers and on a few entries only."""
 
     monkeypatch.setattr(harness, "LEDGER", [entry for entry in harness.LEDGER if entry.slug in SLUGS])
-    return lambda *words: CliRunner().invoke(app, ["differences", *words, "--tracks", TENSORFLOW], obj=workers)
+
+    def run(*words: str) -> Result:
+        with options.lending(workers):
+            return CliRunner().invoke(app, ["differences", *words, "--tracks", TENSORFLOW])
+
+    return run
 
 
 def test_json_has_both_values_the_effect_and_what_removes_it(command: Command):

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from tests.support import staged
 from twotrack import SGD, AdamW, Pair
 from twotrack.shared.training import OneCycle
 from twotrack.shared.verify.request import VerifyRequest
@@ -50,8 +51,8 @@ NETWORK = Pair(
 )
 MOMENTUM = replace(NETWORK, optimizer=SGD(1e-2, momentum=0.9, nesterov=True, weight_decay=0.01))
 FINE_TUNED = replace(NETWORK, trainable=("logits.",))
-SUBJECTS = {
+SUBJECTS: dict[str, VerifyRequest] = {
     **{name: VerifyRequest(name=f"tests.mutation.subjects:{name}") for name in ("NETWORK", "MOMENTUM", "FINE_TUNED")},
     "CHAPTER": VerifyRequest(name="churn_mlp"),
-    "STAGES": VerifyRequest(name="shop_transfer", recipe="classic", settings={"size": "32", "weights": "none"}),
+    "STAGES": VerifyRequest(name=staged.SLUG, recipe=staged.RECIPE),
 }

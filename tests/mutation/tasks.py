@@ -4,6 +4,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 
 from tests.mutation.faults import FAULTS
+from tests.support.staged import staged
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.observe import observation
 from twotrack.shared.verify.request import SideRequest
@@ -20,5 +21,5 @@ class Planted:
 
 @task
 def observe(asked: Planted, report: Report) -> Observation:
-    with FAULTS[asked.fault].plant() if asked.fault else nullcontext():
+    with staged(), FAULTS[asked.fault].plant() if asked.fault else nullcontext():
         return observation(asked.side, report)

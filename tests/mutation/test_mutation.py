@@ -8,9 +8,11 @@ from functools import cache
 
 import pytest
 
+from tests.bert import folders
 from tests.mutation import tasks
 from tests.mutation.faults import FAULTS, KERAS, TORCH, Fault
 from tests.mutation.subjects import SUBJECTS
+from tests.support import staged
 from twotrack.shared.verify.ladder import Seen, climbed
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.request import SideRequest
@@ -23,10 +25,14 @@ Observe = Callable[[str, str, str], Observation]
 @pytest.fixture(scope="module")
 def observe(workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory) -> Observe:
     """Observations by subject, track and fault, in float64; without a fault each is made once."""
+    small_bert = str(folders.write(tmp_path_factory.mktemp("bert") / "small"))
 
     def made(subject: str, track: str, fault: str) -> Observation:
         folder = tmp_path_factory.mktemp("side")
-        request = SideRequest(verify=SUBJECTS[subject], track=track, folder=folder, precisions=("float64",))
+        verify = SUBJECTS[subject].located()
+        if subject == "STAGES":
+            verify = verify.model_copy(update={"settings": staged.settings(small_bert)})
+        request = SideRequest(verify=verify, track=track, folder=folder, precisions=("float64",))
         return workers.call(track, tasks.observe, tasks.Planted(request, fault))
 
     healthy = cache(lambda subject, track: made(subject, track, ""))

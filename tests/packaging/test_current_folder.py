@@ -64,7 +64,7 @@ def test_a_library_never_finds_a_file_of_the_folder(tmp_path: Path) -> None:
     (folder / "optional.py").write_text("")
     path = f"sys.path.append({str(library.parent)!r})\n"
 
-    done = in_worker(path + "print(user_modules.import_named('mine', folder).FOUND)", folder)
+    done = in_worker(path + "print(user_modules.import_named('mine', [folder]).FOUND)", folder)
     assert done.stdout == "None\n"
 
 
@@ -76,7 +76,7 @@ def test_a_file_of_the_folder_never_stands_in_for_the_standard_library_or_a_requ
     (tmp_path / f"{name}.py").write_text("")
 
     unload = f"for loaded in [one for one in sys.modules if one.split('.')[0] == '{name}']: del sys.modules[loaded]\n"
-    done = in_worker(unload + "print(user_modules.import_named('mine', folder).FILE)", tmp_path)
+    done = in_worker(unload + "print(user_modules.import_named('mine', [folder]).FILE)", tmp_path)
     assert str(tmp_path) not in done.stdout
 
 
@@ -89,7 +89,7 @@ def test_a_file_of_the_folder_comes_before_another_installed_package_of_its_name
     (folder / "mine.py").write_text("import utils\n")
     path = f"sys.path.append({str(tmp_path / 'site')!r})\n"
 
-    done = in_worker(path + "print(user_modules.import_named('mine', folder).utils.FROM)", folder)
+    done = in_worker(path + "print(user_modules.import_named('mine', [folder]).utils.FROM)", folder)
     assert done.stdout == "beside\n"
 
 

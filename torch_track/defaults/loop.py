@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader, RandomSampler
 
 from twotrack.shared.differences import samples
 from twotrack.shared.differences.measured import Measured
+from twotrack.shared.verify.tolerances import STEP_ERROR
 from twotrack.torch_track.defaults.registry import DEFAULTS
 
 
@@ -70,4 +71,4 @@ def variable_reads() -> Measured:
     nn.Sequential(*layers)(torch.from_numpy(samples.SEQUENCE[0])).mean().backward()
     optimizer.step()
     error = samples.linear_step_error(before, [layer.weight.detach().numpy().T for layer in layers])
-    return Measured({"the step is right": error <= samples.STEP_ERROR}, error)
+    return Measured({"the step is right": error <= STEP_ERROR}, error)

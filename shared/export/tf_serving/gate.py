@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from google.protobuf.message import DecodeError
 
-from twotrack.shared.export.check import NOT_REACHED, PASSED, REFUSED, TOLERANCE, Check, Compared
+from twotrack.shared.export.check import NOT_REACHED, PASSED, REFUSED, Check, Compared
 from twotrack.shared.export.tf_serving import expected, loaded, prediction_log
 from twotrack.shared.export.tf_serving.expected import Expected, NothingExpectedError
 from twotrack.shared.export.tf_serving.folders import WARM_UP
@@ -27,6 +27,7 @@ from twotrack.shared.export.tf_serving.names import (
     SCORES,
 )
 from twotrack.shared.export.tf_serving.prediction_log import Request
+from twotrack.shared.verify.tolerances import EXPORT_LIMIT
 from twotrack.shared.workers.task import task
 
 BATCH_SIZES = (1, 2, 7, 32)
@@ -158,7 +159,7 @@ def _predictions(candidate: _Candidate) -> str:
     largest = {request.signature: _largest(candidate, request) for request in candidate.expected.requests}
     sizes = ", ".join(map(str, BATCH_SIZES))
     found = ", ".join(f"{name} {difference:.1e}" for name, difference in largest.items())
-    return f"batches of {sizes}; largest difference of {TOLERANCE:.0e}: {found}"
+    return f"batches of {sizes}; largest difference of {EXPORT_LIMIT:.0e}: {found}"
 
 
 def _largest(candidate: _Candidate, request: Request) -> float:
@@ -167,10 +168,10 @@ def _largest(candidate: _Candidate, request: Request) -> float:
     for size in BATCH_SIZES:
         difference = _difference(candidate.expected, signature.ask(candidate.model, request.first(size).inputs), size)
         candidate.differences[size] = max(difference, candidate.differences.get(size, 0.0))
-        if not difference <= TOLERANCE:  # NaN is refused too
+        if not difference <= EXPORT_LIMIT:  # NaN is refused too
             raise RefusedError(
                 f"{request.signature}, batch of {size}: probabilities differ from the run's by {difference:.1e}, "
-                f"limit {TOLERANCE:.0e}"
+                f"limit {EXPORT_LIMIT:.0e}"
             )
         largest = max(largest, difference)
     return largest
