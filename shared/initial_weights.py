@@ -86,7 +86,7 @@ def _fans(shape: Shape, layer: str) -> tuple[int, int]:
     return receptive_field * shape[-2], receptive_field * shape[-1]
 
 
-def _orthogonal(generator: np.random.Generator, shape: Shape, _: str) -> np.ndarray:
+def _orthogonal(generator: np.random.Generator, shape: Shape, layer: str) -> np.ndarray:
     """Return (hidden, gates * hidden): for each gate a matrix drawn evenly from all orthogonal ones."""
     hidden = shape[0]
     gates = []

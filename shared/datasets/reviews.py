@@ -40,7 +40,10 @@ def read(source: Source) -> Dataset:
     from twotrack.shared.datasets.review import Published, Review
 
     published = source.file.sha256 == EMBEDDED.sha256
-    rows = read_rows(source.file.text(), source.file.path, Published if published else Review)
+    text, path = source.file.text(), source.file.path
+    rows: Sequence[Published | Review] = (
+        read_rows(text, path, Published) if published else read_rows(text, path, Review)
+    )
     inputs = texts.array(row.text for row in rows)
     labels = np.array([row.dissatisfied for row in rows], np.int32)
     _require_both_classes(labels, source.file.path)

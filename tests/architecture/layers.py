@@ -4,7 +4,7 @@ This table is the only place that says which module belongs where.
 """
 
 ROOMS: dict[str, tuple[str, ...]] = {
-    "errors": ("", "errors", "atomic", "deadline", "config_files", "verify.tolerances"),
+    "errors": ("", "errors", "atomic", "deadline", "config_files", "packages", "verify.tolerances"),
     "ledger": ("differences",),
     "spec": (
         "activations",
