@@ -3,12 +3,16 @@
 import signal
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from twotrack.shared.cli import options
 from twotrack.shared.serving import GRPC_PORT, REST_PORT
+
+if TYPE_CHECKING:
+    from twotrack.shared.serving.repository import Repository
+    from twotrack.shared.serving.server import Server
 
 
 def serve(
@@ -28,13 +32,14 @@ def serve(
     from twotrack.shared.serving.launch import IMAGE, Ports
     from twotrack.shared.serving.repository import read_repository
     from twotrack.shared.serving.server import serving
+    from twotrack.shared.workers.messages import Progress
 
     signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))  # a terminal that closes stops the server too
     repository = read_repository(folder)
     ports = Ports(port, rest_port)
     with ExitStack() as stack:
         with data_progress() as show:
-            starting = serving(repository, ports, image or IMAGE, timeout, lambda step: show({"phase": step}))
+            starting = serving(repository, ports, image or IMAGE, timeout, lambda step: show(Progress(step)))
             server = stack.enter_context(starting)
         with suppress(KeyboardInterrupt):
             _tell(repository, server, json)
@@ -43,7 +48,7 @@ def serve(
     stderr.print("stopped")
 
 
-def _tell(repository, server, json: bool) -> None:
+def _tell(repository: "Repository", server: "Server", json: bool) -> None:
     import sys
 
     from twotrack.shared.cli.console import print_json

@@ -11,6 +11,7 @@ from PIL import Image
 from twotrack.shared import metrics
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.harness.run_folder import Run
+from twotrack.shared.inputs import each
 
 LIMIT, WORST = 48, 12
 
