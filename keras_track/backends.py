@@ -1,6 +1,7 @@
 """What differs between the backends of Keras: determinism, precision, devices. Each imports only its own."""
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 
 class Backend(ABC):
@@ -14,11 +15,11 @@ class Backend(ABC):
     def peak_gpu_memory(self) -> int:
         """Return the most bytes held on the first GPU."""
 
-    def random_state(self) -> object:
+    def random_state(self) -> Any:
         """Return the state of random generators that Keras' own seed generators do not replace."""
         return None
 
-    def set_random_state(self, state: object) -> None:  # noqa: B027 - most backends have nothing to put back
+    def set_random_state(self, state: Any) -> None:  # noqa: B027 - most backends have nothing to put back
         """Put back what `random_state` returned."""
 
     def reseed(self, seed: int) -> None:  # noqa: B027
@@ -28,7 +29,7 @@ class Backend(ABC):
 class TensorFlow(Backend):
     """Keras on TensorFlow."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         import tensorflow
 
         self._tensorflow = tensorflow
@@ -51,7 +52,7 @@ class TensorFlow(Backend):
 class Jax(Backend):
     """Keras on JAX. On a GPU, XLA's determinism is set by XLA_FLAGS before the import."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         import jax
 
         self._jax = jax
@@ -69,7 +70,7 @@ class Jax(Backend):
 class Torch(Backend):
     """Keras on PyTorch, whose dropout draws from torch's global generator."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         import torch
 
         self._torch = torch
@@ -85,11 +86,11 @@ class Torch(Backend):
         """Return PyTorch's own peak."""
         return self._torch.cuda.max_memory_allocated()
 
-    def random_state(self) -> object:
+    def random_state(self) -> Any:
         """Return the state of torch's generators."""
         return self._torch.get_rng_state(), self._torch.cuda.get_rng_state_all()
 
-    def set_random_state(self, state: object) -> None:
+    def set_random_state(self, state: Any) -> None:
         """Put torch's generators back."""
         cpu, cuda = state
         self._torch.set_rng_state(cpu)

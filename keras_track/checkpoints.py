@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 
 from twotrack.keras_track.precision import set_precision
+from twotrack.keras_track.track import as_keras
 from twotrack.keras_track.weights import MODEL
 from twotrack.shared.bridge.names import require_same
 from twotrack.shared.errors import UserError
@@ -37,7 +38,7 @@ def read(path: Path, build: Callable[[], TrackModel]) -> tuple[dict[str, np.ndar
     """
     found = _contents(path)
     with _precision_for(dataset.type for dataset in found.values()):
-        model = build()
+        model = as_keras(build())
         with tempfile.TemporaryDirectory() as folder:
             own = Path(folder, "own.weights.h5")
             model.model.save_weights(own)
@@ -55,7 +56,7 @@ def read(path: Path, build: Callable[[], TrackModel]) -> tuple[dict[str, np.ndar
 def write(path: Path, canonical: Mapping[str, np.ndarray], build: Callable[[], TrackModel]) -> None:
     """Write canonical weights as .weights.h5; BridgeError if they are not the model's."""
     with _precision_for(array.dtype for array in canonical.values()):
-        model = build()
+        model = as_keras(build())
         model.load_weights(canonical)
         model.model.save_weights(path)
 

@@ -12,6 +12,7 @@ import numpy as np
 from keras import layers, ops
 
 import twotrack.keras_track.layers  # noqa: F401 - a .keras file names the layers that it registers
+from twotrack.keras_track.track import as_keras
 from twotrack.shared.export.formats import INPUT_TYPES, LOGITS, PROBABILITIES
 from twotrack.shared.export.subject import Subject
 from twotrack.shared.inputs import Input
@@ -32,9 +33,13 @@ def _probabilities(logits: Any) -> Any:
     return ops.concatenate([ops.sigmoid(-logits), ops.sigmoid(logits)], axis=-1)
 
 
+def _network(subject: Subject) -> keras.Model:
+    return as_keras(subject.model(TRACK)).model
+
+
 def keras_file(subject: Subject, path: Path) -> None:
     """Write a .keras file."""
-    served(subject.model(TRACK).model, subject.inputs).save(path)
+    served(_network(subject), subject.inputs).save(path)
 
 
 def open_keras_file(path: Path) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
@@ -50,12 +55,12 @@ def open_predict(path: Path) -> Callable[[Mapping[str, np.ndarray]], dict[str, n
 
 def saved_model(subject: Subject, path: Path) -> None:
     """Write a SavedModel folder that takes prepared inputs."""
-    served(subject.model(TRACK).model, subject.inputs).export(path, format="tf_saved_model", verbose=False)
+    served(_network(subject), subject.inputs).export(path, format="tf_saved_model", verbose=False)
 
 
 def litert(subject: Subject, path: Path) -> None:
     """Write a .tflite file that takes LiteRT's own operations alone."""
-    model = subject.model(TRACK).model
+    model = _network(subject)
     _unroll(model)
     served(model, subject.inputs).export(path, format="litert", verbose=False)
 
@@ -65,7 +70,7 @@ def tf_serving(subject: Subject, path: Path) -> None:
     from twotrack.keras_track import serving
     from twotrack.shared.export.tf_serving import version
 
-    serving.write(subject.model(TRACK).model, subject.dataset, path)
+    serving.write(_network(subject), subject.dataset, path)
     rows = version.example_rows(subject)
     version.write_requests(
         subject, rows, serving.requests(subject.dataset, subject.dataset.test.take(rows).inputs), path

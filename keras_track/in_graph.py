@@ -99,7 +99,7 @@ def _standardised(prepare: pictures.Grey, image: tf.Tensor) -> tf.Tensor:
 
 
 def _normalised(prepare: pictures.Prepare, pixels: tf.Tensor) -> tf.Tensor:
-    return (tf.cast(pixels, tf.float32) - np.float32(prepare.mean)) / np.float32(prepare.scale)
+    return (tf.cast(pixels, tf.float32) - np.array(prepare.mean, np.float32)) / np.array(prepare.scale, np.float32)
 
 
 # === Rows of a table ===

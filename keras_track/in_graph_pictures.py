@@ -24,7 +24,7 @@ def decode(encoded: tf.Tensor, one: Decode, shape: tuple[int, ...]) -> tf.Tensor
     return tf.map_fn(one, encoded, fn_output_signature=tf.TensorSpec(shape, tf.uint8))
 
 
-def grey(shape: tuple[int, int]) -> Decode:
+def grey(shape: tuple[int, ...]) -> Decode:
     """Return what decodes a grey picture that has this shape, and refuses one that has not."""
 
     def one(encoded: tf.Tensor) -> tf.Tensor:
@@ -34,7 +34,7 @@ def grey(shape: tuple[int, int]) -> Decode:
     return one
 
 
-def square(stored: tuple[int, int], size: int) -> Decode:
+def square(stored: tuple[int, ...], size: int) -> Decode:
     """Return what decodes a photo to (size, size, RGB 3): one of the stored shape as it is, others as files."""
 
     def one(encoded: tf.Tensor) -> tf.Tensor:

@@ -130,11 +130,15 @@ def with_dense_gradients(optimizer: Kind) -> Kind:
 
 def _choose(spec: Optimizer) -> tuple[type[keras.optimizers.Optimizer], dict[str, object]]:
     """Return the optimizer's class and the arguments that are its own."""
-    decay = {"weight_decay": spec.weight_decay or None}  # None skips the work, 0 would multiply by it
+    own: dict[str, object]
+    decay: dict[str, object] = {
+        "weight_decay": spec.weight_decay or None
+    }  # None skips the work, 0 would multiply by it
     match spec:
         case SGD():
             # Keras refuses an integer momentum.
-            return keras.optimizers.SGD, {"momentum": float(spec.momentum), "nesterov": spec.nesterov} | decay
+            own = {"momentum": float(spec.momentum), "nesterov": spec.nesterov}
+            return keras.optimizers.SGD, own | decay
         case RMSprop():
             own = {"rho": spec.rho, "momentum": spec.momentum, "epsilon": spec.epsilon, "centered": False}
             return keras.optimizers.RMSprop, own | decay
@@ -144,7 +148,8 @@ def _choose(spec: Optimizer) -> tuple[type[keras.optimizers.Optimizer], dict[str
                 return keras.optimizers.AdamW, own | {"weight_decay": spec.weight_decay}  # it refuses None
             return keras.optimizers.Adam, own | decay
         case Lion():
-            return keras.optimizers.Lion, {"beta_1": spec.beta_1, "beta_2": spec.beta_2} | decay
+            own = {"beta_1": spec.beta_1, "beta_2": spec.beta_2}
+            return keras.optimizers.Lion, own | decay
         case training.Sophia():
             own = {"beta_1": spec.beta_1, "beta_2": spec.beta_2, "gamma": spec.gamma, "epsilon": spec.epsilon}
             return Sophia, own | {"interval": spec.interval} | decay

@@ -57,7 +57,8 @@ def _widen_tensorflow() -> None:
 def _widen_jax() -> None:
     import jax
 
-    _replaced.callback(jax.config.update, "jax_enable_x64", jax.config.jax_enable_x64)
+    before = jax.config.jax_enable_x64  # type: ignore[attr-defined]  # JAX adds its options when it is imported
+    _replaced.callback(jax.config.update, "jax_enable_x64", before)
     jax.config.update("jax_enable_x64", True)
     _replace(jax.nn, "dot_product_attention", _jax_attention)
 
@@ -100,7 +101,9 @@ def _leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
 def _with_scale(attention: Callable) -> Callable:
     """Return attention whose default scale is exact."""
 
-    def scaled(query: Any, key: Any, value: Any, bias: Any = None, mask: Any = None, scale: Any = None, **options: Any):
+    def scaled(
+        query: Any, key: Any, value: Any, bias: Any = None, mask: Any = None, scale: Any = None, **options: Any
+    ) -> Any:
         scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
         return attention(query, key, value, bias=bias, mask=mask, scale=scale, **options)
 

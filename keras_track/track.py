@@ -94,6 +94,13 @@ class KerasTrack(Track):
         return self._backend.peak_gpu_memory() if self.device == "cuda" else None
 
 
+def as_keras(model: TrackModel) -> "KerasModel":
+    """Return a model that was built on a Keras track as what it is; TypeError for another track's."""
+    if not isinstance(model, KerasModel):
+        raise TypeError(f"expected a model of Keras, found {type(model).__name__}.")
+    return model
+
+
 def _chapter_network(build: ChapterBuild) -> keras.Model:
     return importlib.import_module(f"twotrack.keras_track.models.{build.slug}").build(build.config)
 

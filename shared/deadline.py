@@ -1,8 +1,8 @@
 """A call that is given up after some seconds, whatever it waits for."""
 
-import queue
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from typing import TypeVar
 
 Result = TypeVar("Result")
@@ -13,19 +13,15 @@ def within(seconds: float, call: Callable[[], Result]) -> Result:
 
     The time-outs of connections do not count the look-up of a host's name, which can take as long as it likes.
     """
-    found: queue.Queue[tuple[Result | None, Exception | None]] = queue.Queue()
+    answer: Future[Result] = Future()
 
     def work() -> None:
         try:
-            found.put((call(), None))
+            answer.set_result(call())
         except Exception as error:
-            found.put((None, error))
+            answer.set_exception(error)
 
     threading.Thread(target=work, daemon=True).start()
-    try:
-        result, error = found.get(timeout=seconds)
-    except queue.Empty:
-        raise TimeoutError(f"no answer within {seconds:g} s") from None
-    if error is not None:
-        raise error
-    return result
+    if not wait([answer], seconds).done:
+        raise TimeoutError(f"no answer within {seconds:g} s")
+    return answer.result()

@@ -40,8 +40,8 @@ def download(asked: HubModel, files: Sequence[str], or_a_folder: str, install: s
     reachable = True
     try:
         reachable = _answers(HfApi().model_info, asked, errors.HfHubHTTPError)
-        patterns = {"allow_patterns": list(files)}
-        return Path(snapshot_download(model, revision=revision, local_files_only=not reachable, **patterns))
+        local = not reachable
+        return Path(snapshot_download(model, revision=revision, local_files_only=local, allow_patterns=list(files)))
     except (OSError, ValueError, errors.HfHubHTTPError) as error:  # no network; no such model, or none that is open
         reason = str(error).strip().splitlines()[0] if reachable else "no answer, and no copy in its cache"
         raise UserError(

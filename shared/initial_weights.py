@@ -3,15 +3,13 @@
 from collections.abc import Callable, Mapping
 from math import prod, sqrt
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zlib import crc32
 
 import numpy as np
 
 from twotrack.shared.activations import PRELU_ALPHA
-
-if TYPE_CHECKING:
-    from twotrack.shared.chapters.spec import Chapter
+from twotrack.shared.transfer import Transfer
 
 Shape = tuple[int, ...]
 CONSTANTS = {
@@ -28,7 +26,7 @@ LSTM_GATES, FORGET_GATE = 4, 1
 
 
 def start(
-    chapter: "Chapter",
+    transfer: Transfer | None,
     config: Any,
     shapes: Mapping[str, Shape],
     seed: int,
@@ -36,10 +34,11 @@ def start(
 ) -> dict[str, np.ndarray]:
     """Return the weights with which training of a chapter's model begins: pretrained where there are, else drawn.
 
-    `shapes` are those of the model by canonical name; `own` weights of the model stay as its framework has drawn
-    them, unless they are pretrained. Raises UserError if pretrained weights cannot be had.
+    `transfer` and `config` are the chapter's, `shapes` those of the model by canonical name; `own` weights of the model
+    stay as its framework has drawn them, unless they are pretrained.
+    Raises UserError if pretrained weights cannot be had.
     """
-    pretrained = chapter.transfer.start(config, shapes) if chapter.transfer else {}
+    pretrained = transfer.start(config, shapes) if transfer else {}
     drawn = draw({name: shape for name, shape in shapes.items() if name not in pretrained}, seed)
     return drawn | dict(own) | pretrained
 
@@ -87,7 +86,7 @@ def _fans(shape: Shape, layer: str) -> tuple[int, int]:
     return receptive_field * shape[-2], receptive_field * shape[-1]
 
 
-def _orthogonal(generator: np.random.Generator, shape: Shape, _: str) -> np.ndarray:
+def _orthogonal(generator: np.random.Generator, shape: Shape, layer: str) -> np.ndarray:
     """Return (hidden, gates * hidden): for each gate a matrix drawn evenly from all orthogonal ones."""
     hidden = shape[0]
     gates = []

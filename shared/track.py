@@ -14,10 +14,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from twotrack.shared.datasets.batches import Batch
     from twotrack.shared.differences.measured import Measured
-    from twotrack.shared.export.runtimes import Predict
-    from twotrack.shared.export.subject import Subject
     from twotrack.shared.probe import Probe
     from twotrack.shared.profiles import Switches
     from twotrack.shared.training import Optimizer
@@ -79,10 +76,10 @@ class TrackModel(ABC):
     def reseed(self, seed: int) -> None:
         """Let dropout draw from here on as a model built with this seed would, up to the framework."""
 
-    def warm_up(self, batch: "Batch") -> None:
-        """Do a training step, so that compilation and allocation are over, then put every state back."""
+    def warm_up(self, inputs: Mapping[str, "np.ndarray"], targets: Sequence["np.ndarray"]) -> None:
+        """Do a training step on the batch, so that compilation and allocation are over, then put every state back."""
         state = self.snapshot()
-        self.train_step(batch.inputs, batch.targets)
+        self.train_step(inputs, targets)
         self.restore(state)
 
     @abstractmethod
@@ -148,14 +145,6 @@ class Track(ABC):
     @abstractmethod
     def measurements(self) -> "Mapping[str, Callable[[], Measured]]":
         """Return what measures the framework's defaults, by the slug of the ledger's entry."""
-
-    @abstractmethod
-    def exporters(self) -> "Mapping[str, Callable[[Subject, Path], None]]":
-        """Return what writes a run's model with this framework, by the name of the format."""
-
-    @abstractmethod
-    def openers(self) -> "Mapping[str, Callable[[Path], Predict]]":
-        """Return what loads an exported model with this framework, by the name of the format."""
 
     @abstractmethod
     def synchronise(self) -> None:

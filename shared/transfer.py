@@ -25,7 +25,7 @@ class Transfer:
 
     names: tuple[str, ...]
     """What `--weights` can say beside files, folders and addresses."""
-    check: Callable[[Any], None]
+    check: Callable[[Any], object]
     """Raises UserError unless the weights can be had."""
     weights: "Callable[[Any], Mapping[str, np.ndarray]]"
     """Returns weights of the base by canonical name in the base, maybe more than the model has."""

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from twotrack.shared.bridge.names import require_same
 from twotrack.shared.errors import UserError
 from twotrack.shared.track import TrackModel
+from twotrack.torch_track.track import as_torch
 from twotrack.torch_track.weights import MODEL, NOT_WEIGHTS, merged_biases
 
 
@@ -21,7 +22,7 @@ def read(path: Path, build: Callable[[], TrackModel]) -> tuple[dict[str, np.ndar
     A .safetensors file may be canonical already. Raises UserError for a file that cannot be read
     without running code from it, BridgeError if its names or shapes are not the model's.
     """
-    state, model = read_state(path), build()
+    state, model = read_state(path), as_torch(build())
     if set(state) == set(model.weights()):
         return {name: tensor.numpy() for name, tensor in state.items()}, []
     _load(model.module, state, f"the weights in '{path}'")
@@ -32,7 +33,7 @@ def read(path: Path, build: Callable[[], TrackModel]) -> tuple[dict[str, np.ndar
 
 def write(path: Path, canonical: Mapping[str, np.ndarray], build: Callable[[], TrackModel]) -> None:
     """Write canonical weights as the model's state_dict; BridgeError if they are not the model's."""
-    model = build()
+    model = as_torch(build())
     if any(array.dtype == np.float64 for array in canonical.values()):
         model.module.double()
     model.load_weights(canonical)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import reduce
 from math import sqrt
 
 import numpy as np
@@ -22,26 +23,32 @@ class Curvature:
     """
 
     def __init__(self, module: nn.Module, optimizer: torch.optim.Optimizer, loss: LossName | CustomLoss):
-        self._module, self._sophia = module, optimizer if isinstance(optimizer, Sophia) else None
-        self._loss = require_named(loss) if self._sophia else None
+        self._module = module
+        self._estimated = (optimizer, require_named(loss)) if isinstance(optimizer, Sophia) else None
 
     def update_if_due(self, forward: Callable[[], Sequence[Tensor]]) -> None:
         """Before a step, update Sophia's h if it is its turn; `forward` returns the outputs on the step's batch.
 
         Leaves weights and buffers, such as running statistics, as they are, and no gradients.
         """
-        if self._sophia is None or not self._sophia.estimate_due:
+        if self._estimated is None or not self._estimated[0].estimate_due:
             return
-        self._sophia.zero_grad()
+        sophia, loss = self._estimated
+        sophia.zero_grad()
         with _buffers_kept(self._module):
-            sum(self._weighted_loss(number, output) for number, output in enumerate(forward())).backward()
-        self._sophia.update_curvature()
-        self._sophia.zero_grad()
+            losses = [
+                _weighted_loss(loss, output, draw_noise(loss, output.shape, sophia.iterations, number))
+                for number, output in enumerate(forward())
+            ]
+            reduce(torch.add, losses).backward()
+        sophia.update_curvature()
+        sophia.zero_grad()
 
-    def _weighted_loss(self, number: int, output: Tensor) -> Tensor:
-        """Return the mean loss in drawn labels, times the root of their number."""
-        labels = read_labels(output, self._loss, draw_noise(self._loss, output.shape, self._sophia.iterations, number))
-        return sqrt(labels.numel()) * LOSSES[self._loss](output, labels)
+
+def _weighted_loss(loss: LossName, output: Tensor, noise: np.ndarray) -> Tensor:
+    """Return the mean loss in the labels that `noise` draws, times the root of their number."""
+    labels = read_labels(output, loss, noise)
+    return sqrt(labels.numel()) * LOSSES[loss](output, labels)
 
 
 def read_labels(output: Tensor, loss: LossName, noise: np.ndarray) -> Tensor:

@@ -16,6 +16,7 @@ from twotrack.shared.export import canonical
 from twotrack.shared.export.formats import LOGITS, PROBABILITIES
 from twotrack.shared.export.subject import Subject
 from twotrack.shared.inputs import Input
+from twotrack.torch_track.track import as_torch
 
 TRACK = "torch"
 METADATA = "twotrack.json"
@@ -51,7 +52,7 @@ def _probabilities(logits: Tensor) -> Tensor:
 
 def exported(subject: Subject) -> torch.export.ExportedProgram:
     """Return the graph of the run's model, for batches of any size."""
-    served = Served(subject.model(TRACK).module, subject.inputs).eval()
+    served = Served(as_torch(subject.model(TRACK)).module, subject.inputs).eval()
     batch = torch.export.Dim("batch")
     with torch.no_grad():
         return torch.export.export(
@@ -82,7 +83,7 @@ def _predict(module: nn.Module) -> Callable[[Mapping[str, np.ndarray]], dict[str
 def open_eager(path: Path) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
     """Build the model of a .safetensors export and run it as it is, without a graph."""
     model, inputs = canonical.build(path, TRACK)
-    return _predict(Served(model.module, inputs).eval())
+    return _predict(Served(as_torch(model).module, inputs).eval())
 
 
 def onnx(subject: Subject, path: Path) -> None:
@@ -94,7 +95,12 @@ def onnx(subject: Subject, path: Path) -> None:
         dynamo=True,
         verbose=False,
     )
-    program.rename_axes({program.model.graph.inputs[0].shape[0]: "batch"})
+    if program is None:
+        raise RuntimeError("expected torch.onnx to return what it exported, found nothing.")
+    (axis, *_) = program.model.graph.inputs[0].shape or (None,)
+    if axis is None or isinstance(axis, int):
+        raise RuntimeError(f"expected a graph that takes batches of any size, found {axis}.")
+    program.rename_axes({axis: "batch"})
     program.model.metadata_props.update(subject.metadata())
     program.save(path, external_data=False)
 

@@ -28,8 +28,8 @@ def of_layer(layer: nn.Module) -> dict[str, Any]:
     for theirs, ours in _PER_AXIS.items():
         if isinstance(getattr(layer, theirs, None), int | tuple):
             found[ours] = _per_axis(getattr(layer, theirs))
-    if isinstance(getattr(layer, "padding", None), int | tuple | str):
-        padding = layer.padding
+    padding = getattr(layer, "padding", None)
+    if isinstance(padding, int | tuple | str):
         found["padding"] = padding if isinstance(padding, str) else _per_axis(padding)
     if isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.momentum is not None:
         found["momentum"] = 1 - layer.momentum  # the share that the running statistics keep, as Keras counts

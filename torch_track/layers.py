@@ -23,14 +23,17 @@ class _BiasedVariance(_BatchNorm):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise x (batch, channels, ...)."""
-        if not self.training:
+        variance, batches, momentum = self.running_var, self.num_batches_tracked, self.momentum
+        if not self.training or variance is None or batches is None:
             return super().forward(x)
+        if momentum is None:
+            raise ValueError("momentum: expected a number, found None; Keras has no cumulative average.")
         count = x.numel() // x.shape[1]
-        unbiased = torch.zeros_like(self.running_var)  # becomes momentum * unbiased batch variance
-        y = functional.batch_norm(x, self.running_mean, unbiased, self.weight, self.bias, True, self.momentum, self.eps)
+        unbiased = torch.zeros_like(variance)  # becomes momentum * unbiased batch variance
+        y = functional.batch_norm(x, self.running_mean, unbiased, self.weight, self.bias, True, momentum, self.eps)
         with torch.no_grad():
-            self.num_batches_tracked.add_(1)
-            self.running_var.mul_(1 - self.momentum).add_(unbiased, alpha=(count - 1) / count)
+            batches.add_(1)
+            variance.mul_(1 - momentum).add_(unbiased, alpha=(count - 1) / count)
         return y
 
 
@@ -67,8 +70,9 @@ class RNN(nn.RNN):
 
 
 def _hold_second_bias(layer: nn.RNNBase) -> None:
-    nn.init.zeros_(layer.bias_hh_l0)
-    layer.bias_hh_l0.requires_grad_(False)
+    bias = layer.get_parameter("bias_hh_l0")
+    nn.init.zeros_(bias)
+    bias.requires_grad_(False)
 
 
 def last_real(x: Tensor, mask: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ table of learning rates, is an entry of every parameter group.
 
 from collections.abc import Callable, Iterable, Sequence
 from math import sqrt
+from typing import overload
 
 import torch
 from torch import Tensor, nn
@@ -40,23 +41,23 @@ def follow(optimizer: torch.optim.Optimizer, spec: Optimizer, learning_rates: Se
 
 def make(spec: Optimizer, parameters: Parameters) -> torch.optim.Optimizer:
     """Return the torch optimizer for `spec`, with its learning rate at every step."""
-    common = {"lr": spec.learning_rate, "weight_decay": spec.weight_decay}
+    rate, decay = spec.learning_rate, spec.weight_decay
     match spec:
         case SGD(momentum=0):
             # Without momentum, torch's decay inside the gradient is the decoupled one.
-            return torch.optim.SGD(parameters, momentum=0.0, nesterov=False, **common)
+            return torch.optim.SGD(parameters, rate, momentum=0.0, nesterov=False, weight_decay=decay)
         case SGD():
-            return MomentumSGD(parameters, momentum=spec.momentum, nesterov=spec.nesterov, **common)
+            return MomentumSGD(parameters, rate, spec.momentum, spec.nesterov, decay)
         case RMSprop():
-            return RootEpsilonRMSprop(parameters, rho=spec.rho, momentum=spec.momentum, eps=spec.epsilon, **common)
+            return RootEpsilonRMSprop(parameters, rate, spec.rho, spec.momentum, spec.epsilon, decay)
         case Adam():
             betas = (spec.beta_1, spec.beta_2)
-            return torch.optim.AdamW(parameters, betas=betas, eps=spec.epsilon, amsgrad=False, **common)
+            return torch.optim.AdamW(parameters, rate, betas, spec.epsilon, weight_decay=decay, amsgrad=False)
         case training.Lion():
-            return Lion(parameters, betas=(spec.beta_1, spec.beta_2), **common)
+            return Lion(parameters, rate, (spec.beta_1, spec.beta_2), decay)
         case training.Sophia():
-            own = {"betas": (spec.beta_1, spec.beta_2), "gamma": spec.gamma, "eps": spec.epsilon}
-            return Sophia(parameters, interval=spec.interval, **own, **common)
+            betas = (spec.beta_1, spec.beta_2)
+            return Sophia(parameters, rate, betas, spec.gamma, spec.epsilon, spec.interval, decay)
     raise TypeError(f"no torch optimizer for {type(spec).__name__}")
 
 
@@ -71,9 +72,13 @@ def _adam_epsilon(spec: Adam, step: int) -> float:
 class DecoupledOptimizer(torch.optim.Optimizer):
     """Shrinks each weight by lr * weight_decay of itself, then leaves it to `_update`."""
 
+    @overload
+    def step(self, closure: None = None) -> None: ...
+    @overload
+    def step(self, closure: Callable[[], float]) -> float: ...
     @torch.no_grad()
-    def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
-        """Update every parameter that has a gradient once."""
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:
+        """Update every parameter that has a gradient once; return the loss of `closure`, if it is given."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -83,7 +88,11 @@ class DecoupledOptimizer(torch.optim.Optimizer):
                 if parameter.grad is not None:
                     parameter.mul_(1 - group["lr"] * group["weight_decay"])
                     self._update(parameter, parameter.grad, group)
+            self._end(group)
         return loss
+
+    def _end(self, group: dict) -> None:
+        """Do what is left once the group's parameters were updated."""
 
     def _update(self, parameter: nn.Parameter, gradient: Tensor, group: dict) -> None:
         raise NotImplementedError
@@ -185,12 +194,8 @@ class Sophia(DecoupledOptimizer):
                 if (b := parameter.grad) is not None:
                     self._slot(parameter, "curvature").mul_(beta_2).addcmul_(b, b, value=1 - beta_2)
 
-    def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
-        """Update every parameter that has a gradient once, and count."""
-        loss = super().step(closure)
-        for group in self.param_groups:
-            group["iterations"] += 1
-        return loss
+    def _end(self, group: dict) -> None:
+        group["iterations"] += 1
 
     def _update(self, parameter: nn.Parameter, gradient: Tensor, group: dict) -> None:
         m, h = self._slot(parameter, "momentum"), self._slot(parameter, "curvature")

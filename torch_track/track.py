@@ -111,6 +111,13 @@ class TorchTrack(Track):
         return torch.cuda.max_memory_allocated() if self.device == "cuda" else None
 
 
+def as_torch(model: TrackModel) -> "TorchModel":
+    """Return a model that was built on this track as what it is; TypeError for another track's."""
+    if not isinstance(model, TorchModel):
+        raise TypeError(f"expected a model of torch, found {type(model).__name__}.")
+    return model
+
+
 def _chapter_module(build: ChapterBuild) -> nn.Module:
     return importlib.import_module(f"twotrack.torch_track.models.{build.slug}").build(build.config)
 

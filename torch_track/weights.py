@@ -36,11 +36,11 @@ MODEL = "the torch model"
 NOT_WEIGHTS = {"num_batches_tracked"}
 """Buffers that only count; Keras has no counterpart and the aligned momentum does not need it."""
 
-NORMALISATIONS = (
+NORMALISATIONS: tuple[type[nn.Module], ...] = (
     nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm,
     nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d, nn.LayerNorm, nn.GroupNorm,
 )  # fmt: skip
-CONVOLUTIONS = {
+CONVOLUTIONS: dict[int, tuple[type[nn.Module], ...]] = {
     1: (nn.Conv1d, nn.ConvTranspose1d),
     2: (nn.Conv2d, nn.ConvTranspose2d),
     3: (nn.Conv3d, nn.ConvTranspose3d),
@@ -229,8 +229,8 @@ def _recurrent(layer: RECURRENT, path: str, own: Mapping[str, Tensor]) -> Iterat
                 yield join(cell, parameter), entry
         if "bias_ih" + suffix in own:
             first, second = own["bias_ih" + suffix], own["bias_hh" + suffix]
-            both = {"stacked" if is_gru else "added": second}
-            yield join(cell, "bias"), Entry(join(path, "bias_ih" + suffix), first, gates, **both)
+            entry = Entry(join(path, "bias_ih" + suffix), first, gates)
+            yield join(cell, "bias"), replace(entry, stacked=second) if is_gru else replace(entry, added=second)
 
 
 def _cells(layer: RECURRENT, path: str) -> Iterator[tuple[str, str]]:
@@ -330,5 +330,5 @@ def merged_biases(module: nn.Module) -> list[str]:
 
 
 def _added(module: nn.Module) -> dict[str, Tensor]:
-    entries = [entry for _, entry in _entries(module, {}) if entry.added is not None]
-    return {entry.torch_name.replace("bias_ih", "bias_hh"): entry.added for entry in entries}
+    entries = ((entry.torch_name, entry.added) for _, entry in _entries(module, {}))
+    return {name.replace("bias_ih", "bias_hh"): added for name, added in entries if added is not None}

@@ -16,7 +16,7 @@ from twotrack.shared.verify.pair import CustomLoss, CustomOptimizer, Pair
 
 if TYPE_CHECKING:
     from twotrack.shared.export.workflow import Exported
-    from twotrack.shared.harness.comparison import Failure, Request
+    from twotrack.shared.harness.comparison import Failure, OnJob, Request
     from twotrack.shared.harness.run_folder import Run
     from twotrack.shared.report.ladder import LadderRecord
     from twotrack.shared.verify.ladder import TrackResult
@@ -145,11 +145,11 @@ def compare(
     own_start: bool | None = None,
     device: str = "auto",
     out: str | Path = "runs",
-    on_progress: "Callable[[Any, Mapping[str, Any]], None]" = lambda job, figures: None,
+    on_progress: "OnJob" = lambda job, progress: None,
 ) -> Comparison:
     """Train a chapter on several tracks with seeds 0, 1, ..., on the same batches, and report. As `twotrack compare`.
 
-    `settings` are the chapter's, for example {"dropout": 0.5}. `on_progress` hears (job, figures) of every phase.
+    `settings` are the chapter's, for example {"dropout": 0.5}. `on_progress` hears (job, progress) of every phase.
     A new folder below `out` takes the run folders and the report. `twotrack compare --resume` continues it.
     Raises UserError for what cannot be done, WorkerDiedError if no track finishes.
 
@@ -177,9 +177,7 @@ def compare(
     return _reported(folder, *_train(request, folder, on_progress))
 
 
-def _train(
-    request: "Request", folder: Path, on_progress: Callable[[Any, Mapping[str, Any]], None]
-) -> "tuple[list[Run], list[Failure]]":
+def _train(request: "Request", folder: Path, on_progress: "OnJob") -> "tuple[list[Run], list[Failure]]":
     """Train in the folder, under a plan that makes it one that can be continued."""
     from twotrack.shared.harness import plans
     from twotrack.shared.harness.comparison import plan, run_jobs, run_name

@@ -83,7 +83,7 @@ def variables_of_one_path() -> Measured:
 
 
 class _Twins(layers.Layer):
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.first, self.second = (layers.Dense(1, use_bias=False, name="same") for _ in range(2))
 

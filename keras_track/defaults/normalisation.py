@@ -36,8 +36,8 @@ def batch_norm_epsilon() -> Measured:
     """BatchNormalization in training on small images."""
     layer, aligned = layers.BatchNormalization(), layers.BatchNormalization(epsilon=1e-5)
     small = samples.IMAGE * np.float32(0.03)
-    outputs = [apply(normalise, small, training=True) for normalise in (layer, aligned)]
-    return Measured({"epsilon": layer.epsilon}, *outputs)
+    output, of_aligned = (apply(normalise, small, training=True) for normalise in (layer, aligned))
+    return Measured({"epsilon": layer.epsilon}, output, of_aligned)
 
 
 @LAYERS.switches(batch_norm_epsilon)
@@ -49,10 +49,10 @@ def switch_batch_norm_epsilon(model: keras.Model) -> bool:
 @DEFAULTS.measures
 def batch_norm_momentum() -> Measured:
     """Moving mean of BatchNormalization after one batch."""
-    both = [layers.BatchNormalization(), layers.BatchNormalization(momentum=0.9)]
-    for layer in both:
-        apply(layer, samples.IMAGE, training=True)
-    return Measured({"momentum": both[0].momentum}, *(to_numpy(layer.moving_mean) for layer in both))
+    layer, aligned = layers.BatchNormalization(), layers.BatchNormalization(momentum=0.9)
+    for normalise in (layer, aligned):
+        apply(normalise, samples.IMAGE, training=True)
+    return Measured({"momentum": layer.momentum}, to_numpy(layer.moving_mean), to_numpy(aligned.moving_mean))
 
 
 @LAYERS.switches(batch_norm_momentum)

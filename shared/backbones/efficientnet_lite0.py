@@ -7,7 +7,6 @@ Google's of 2020.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 
 from twotrack.shared import tensor_files
@@ -18,6 +17,7 @@ from twotrack.shared.bridge import rules
 from twotrack.shared.bridge.rules import BATCH_NORM, CONV_2D_NO_BIAS, LINEAR, Module
 from twotrack.shared.datasets.files import sha256_of
 from twotrack.shared.errors import UserError
+from twotrack.shared.packages import folder_of
 from twotrack.shared.tensor_files import TensorFile
 
 NAME = "efficientnet_lite0"
@@ -112,13 +112,13 @@ def _backbone(tensors: TensorFile | None, num_classes: int) -> Backbone:
 
 def _packaged() -> Path:
     """Find the installed package without importing it; UserError if it is missing or not the known one."""
-    spec = find_spec(PACKAGE)
-    if spec is None:
+    folder = folder_of(PACKAGE)
+    if folder is None:
         raise UserError(
             f"the weights '{IMAGENET}' of {NAME} are in the package {DISTRIBUTION}, not installed here; run: "
             f"{INSTALL}; or name a file with --weights."
         )
-    file = Path(spec.submodule_search_locations[0]) / FILE
+    file = folder / FILE
     found = sha256_of(file) if file.is_file() else "no file"
     if found != SHA256:
         raise UserError(

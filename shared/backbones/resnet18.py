@@ -66,7 +66,7 @@ def find(weights: str, on_step: OnStep) -> Backbone:
         return _backbone(None, 0)
     file = _file(URL if weights == IMAGENET else weights, on_step)
     own_names = _own_names(tensor_files.shapes(file))
-    num_classes = tensor_files.shapes(file).get(own_names.get("fc.weight"), (0,))[0]
+    num_classes = tensor_files.shapes(file).get(own_names.get("fc.weight", ""), (0,))[0]
     table = rules.table(modules(Architecture(), num_classes))
     tensors = TensorFile(file, table, own_names, "ResNet-18", "name another file with --weights")
     tensors.check()

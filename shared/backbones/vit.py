@@ -84,7 +84,12 @@ class PreprocessorConfig(BaseModel):
     @property
     def normalisation(self) -> Normalisation:
         """The same of values from 0 to 255."""
-        return Normalisation(tuple(255 * one for one in self.image_mean), tuple(255 * one for one in self.image_std))
+        return Normalisation(_in_pixels(self.image_mean), _in_pixels(self.image_std))
+
+
+def _in_pixels(channels: Channels) -> Channels:
+    red, green, blue = channels
+    return 255 * red, 255 * green, 255 * blue
 
 
 def find(weights: str, on_step: OnStep) -> Backbone:

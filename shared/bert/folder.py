@@ -6,7 +6,6 @@ Only the files named in FILES are read, none of them runs code, and no path insi
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from twotrack.shared.bert import DEFAULT, INSTALL, checkpoint
 from twotrack.shared.bert.config import BertConfig, read_config
 from twotrack.shared.datasets.files import sha256_of
 from twotrack.shared.errors import UserError
+from twotrack.shared.packages import folder_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,13 +73,13 @@ def find(weights: str) -> Path:
 
 def _packaged() -> Path:
     """Find the installed package without importing it, which would import a framework."""
-    spec = find_spec(PACKAGE)
-    if spec is None:
+    folder = folder_of(PACKAGE)
+    if folder is None:
         raise UserError(
             f"the weights '{DEFAULT}' are in the package {DISTRIBUTION}, not installed here; run: {INSTALL}; "
             "or name a folder with --weights."
         )
-    return Path(spec.submodule_search_locations[0]) / "model"
+    return folder / "model"
 
 
 def _require_files(path: Path) -> None:

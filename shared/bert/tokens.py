@@ -40,7 +40,7 @@ class Tokenise(Preparation):
 
     def show(self, example: Inputs) -> dict[str, str]:
         """Return the text as a reader sees it."""
-        return {"text": shortened(texts.plain(example[ONLY]))}
+        return {"text": shortened(texts.plain(str(example[ONLY])))}
 
 
 @lru_cache
@@ -61,7 +61,7 @@ def open_tokenizer(folder: "BertFolder", length: int) -> "Tokenizer":
         raise UserError(f"reviews need the package tokenizers, not installed here; run: {INSTALL}") from error
     tokenizer = _read(folder.path)
     _require_fit(tokenizer, folder, length)
-    pad, start, end = (tokenizer.token_to_id(token) for token in (PAD, START, END))
+    pad, start, end = (tokenizer.get_vocab()[token] for token in (PAD, START, END))
     tokenizer.post_processor = BertProcessing((END, end), (START, start))
     tokenizer.encode_special_tokens = True  # "[SEP]" in a review is five characters, not the end of the text
     tokenizer.enable_truncation(length)

@@ -1,5 +1,6 @@
 """optimizers: one small perceptron, trained by every optimizer at a learning rate of its own."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated
@@ -8,7 +9,7 @@ from annotated_types import Gt
 
 from twotrack.shared.chapters.churn_mlp import NUM_FEATURES
 from twotrack.shared.chapters.spec import Chapter
-from twotrack.shared.training import SGD, Adam, AdamW, Constant, Lion, OneCycle, Recipe, Sophia
+from twotrack.shared.training import SGD, Adam, AdamW, Constant, Lion, OneCycle, Optimizer, Recipe, Sophia
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Config:
     """Hidden layers, with ReLU and without dropout, so that the optimizer makes the difference."""
 
 
-OPTIMIZERS = MappingProxyType(
+OPTIMIZERS: Mapping[str, Optimizer] = MappingProxyType(
     {
         "sgd": SGD(learning_rate=1.0),
         "momentum": SGD(learning_rate=0.1, momentum=0.9),

@@ -1,10 +1,15 @@
 """twotrack data."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from twotrack.shared.cli import options
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from twotrack.shared.datasets.files import Source
 
 
 def data(
@@ -45,8 +50,8 @@ def data(
             print(f"  left out   {file}")
 
 
-def describe(name: str, source) -> dict[str, object]:
-    """Return the data set's facts, read from its checked arrays."""
+def describe(name: str, source: "Source") -> dict[str, Any]:
+    """Return the data set's facts, ready for JSON, read from its checked arrays."""
     from twotrack.shared import datasets
 
     dataset = datasets.load(name, source)
@@ -64,7 +69,7 @@ def describe(name: str, source) -> dict[str, object]:
     }
 
 
-def _provenance(name: str, source) -> dict[str, str]:
+def _provenance(name: str, source: "Source") -> dict[str, str]:
     """Return origin and licence, as far as they are known."""
     from twotrack.shared import datasets
 
@@ -77,7 +82,7 @@ def _provenance(name: str, source) -> dict[str, str]:
     return {"origin": datasets.DATASETS[name].ORIGIN, "licence": datasets.DATASETS[name].LICENCE}
 
 
-def _class_counts(labels, class_names: tuple[str, ...]) -> dict[str, int]:
+def _class_counts(labels: "np.ndarray", class_names: tuple[str, ...]) -> dict[str, int]:
     import numpy as np
 
     return dict(zip(class_names, np.bincount(labels, minlength=len(class_names)).tolist(), strict=True))

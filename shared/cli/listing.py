@@ -1,6 +1,7 @@
 """twotrack list."""
 
 from twotrack.shared.chapters import CHAPTERS
+from twotrack.shared.chapters.spec import Chapter
 from twotrack.shared.cli.options import Json
 
 
@@ -18,7 +19,7 @@ def list_chapters(json: Json = False) -> None:
         print(f"{'':<{width}}data {chapter.dataset}; recipes {recipes}; settings {_settings(chapter)}")
 
 
-def _describe(chapter) -> dict[str, object]:
+def _describe(chapter: Chapter) -> dict[str, object]:
     from dataclasses import asdict
 
     return {
@@ -32,7 +33,7 @@ def _describe(chapter) -> dict[str, object]:
     }
 
 
-def _settings(chapter) -> str:
+def _settings(chapter: Chapter) -> str:
     from dataclasses import asdict
 
     return ", ".join(f"{key}={value}" for key, value in asdict(chapter.config).items()) or "none"

@@ -1,10 +1,13 @@
 """twotrack request."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from twotrack.shared.cli import options
+
+if TYPE_CHECKING:
+    from twotrack.shared.serving.client import Answer
 
 
 def request(
@@ -37,7 +40,7 @@ def request(
         _print(answer)
 
 
-def _print(answer) -> None:
+def _print(answer: "Answer") -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table

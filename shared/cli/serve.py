@@ -3,12 +3,16 @@
 import signal
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from twotrack.shared.cli import options
 from twotrack.shared.serving import GRPC_PORT, REST_PORT
+
+if TYPE_CHECKING:
+    from twotrack.shared.serving.repository import Repository
+    from twotrack.shared.serving.server import Server
 
 
 def serve(
@@ -44,7 +48,7 @@ def serve(
     stderr.print("stopped")
 
 
-def _tell(repository, server, json: bool) -> None:
+def _tell(repository: "Repository", server: "Server", json: bool) -> None:
     import sys
 
     from twotrack.shared.cli.console import print_json

@@ -56,7 +56,8 @@ def draw_boxes(
     """
     batch, height, width = shape
     area = generator.uniform(least, 1, batch) * height * width
-    aspect = np.exp(generator.uniform(*(math.log(ratio) for ratio in ASPECTS), batch))
+    low, high = (math.log(ratio) for ratio in ASPECTS)
+    aspect = np.exp(generator.uniform(low, high, batch))
     whole = np.array([width, height], float)
     sizes = np.minimum(np.sqrt(np.stack([area * aspect, area / aspect], axis=1)), whole)
     return generator.random((batch, 2)) * (whole - sizes), sizes

@@ -37,10 +37,11 @@ def texts(text: str, file: Path, names: Collection[str]) -> Iterator[tuple[int, 
     if not header:
         raise UserError(f"{file} is empty: expected a header with the columns {_listed(names)}.")
     columns = _columns(header, f"{file}, line {line}", names)
-    line = None
+    empty = True
     for line, fields in lines:
+        empty = False
         yield line, _fields(fields, columns, len(header), f"{file}, line {line}")
-    if line is None:
+    if empty:
         raise UserError(f"{file}: expected rows below the header, found none; {REMEDY}.")
 
 
@@ -98,7 +99,7 @@ def _row(values: dict[str, str], place: str, model: type[Row]) -> Row:
 
 def _expected(model: type[BaseModel], column: str) -> str:
     known = categories(model, column)
-    return f"one of {_listed(known)}" if known else model.model_fields[column].description
+    return f"one of {_listed(known)}" if known else model.model_fields[column].description or column
 
 
 def _listed(texts: Iterable[str]) -> str:

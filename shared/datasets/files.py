@@ -102,7 +102,7 @@ def csv_file(path: Path, remedy: str, restore: str = "run the command again") ->
             return DataFile(path, sha256_of(path), restore)
         reason = "it is a folder or a device, not a file"
     except OSError as error:
-        reason = error.strerror
+        reason = error.strerror or str(error)
     raise UserError(f"cannot read {path}: {reason}; {remedy}.")
 
 
@@ -117,5 +117,5 @@ def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic.written(path) as made:
         with made.open("wb") as stream:
-            np.savez_compressed(stream, **arrays)
+            np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]  # NumPy's stubs give every name the type of `allow_pickle`
         return sha256_of(made)

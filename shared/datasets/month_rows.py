@@ -1,9 +1,9 @@
 """Months of customers from a CSV file of the user's own: one row a month, in any order, each with its customer."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, Literal, NoReturn, TypeVar
 
 import numpy as np
 from pydantic import AfterValidator, BaseModel, Field
@@ -44,7 +44,8 @@ class Month(Known):
     churn: Literal["No", "Yes"]
 
 
-Numbered = tuple[int, Known]
+Row = TypeVar("Row", bound=Known)
+Numbered = tuple[int, Row]
 """A row and the line, from 1, on which it begins."""
 
 
@@ -64,20 +65,20 @@ def read_unlabelled(text: str, file: Path) -> tuple[list[str], np.ndarray, np.nd
     return [history[0].customer for history in histories], *_arrays(histories)
 
 
-def _histories(text: str, file: Path, model: type[Known]) -> list[list[Known]]:
+def _histories(text: str, file: Path, model: type[Row]) -> list[list[Row]]:
     return [_in_order(rows, file) for rows in _by_customer(numbered_rows(text, file, model), file)]
 
 
-def _arrays(histories: list[list[Known]]) -> tuple[np.ndarray, np.ndarray]:
+def _arrays(histories: Sequence[Sequence[Known]]) -> tuple[np.ndarray, np.ndarray]:
     mask = prefix_mask(np.array([min(len(history), MONTHS) for history in histories]))
     months = np.zeros((*mask.shape, len(FEATURES)))
     months[mask] = [[getattr(row, name) for name in FEATURES] for history in histories for row in history[-MONTHS:]]
     return months, mask
 
 
-def _by_customer(rows: Iterable[Numbered], file: Path) -> Iterable[dict[int, Numbered]]:
+def _by_customer(rows: Iterable[Numbered[Row]], file: Path) -> Iterable[dict[int, Numbered[Row]]]:
     """Return each customer's rows by month."""
-    customers: dict[str, dict[int, Numbered]] = {}
+    customers: dict[str, dict[int, Numbered[Row]]] = {}
     for line, row in rows:
         known = customers.setdefault(row.customer, {})
         _require_new(line, row, known, file)
@@ -85,18 +86,18 @@ def _by_customer(rows: Iterable[Numbered], file: Path) -> Iterable[dict[int, Num
     return customers.values()
 
 
-def _require_new(line: int, row: Known, known: dict[int, Numbered], file: Path) -> None:
+def _require_new(line: int, row: Row, known: dict[int, Numbered[Row]], file: Path) -> None:
     """Refuse a month that the customer has already, and another label than the customer's first."""
     if row.month in known:
         expected = f"each month of a customer once ({_customer(row)} has it in line {known[row.month][0]})"
         _refuse(file, line, "month", expected, str(row.month))
     first_line, first = next(iter(known.values()), (line, row))
-    if isinstance(row, Month) and row.churn != first.churn:
+    if isinstance(row, Month) and isinstance(first, Month) and row.churn != first.churn:
         expected = f"'{first.churn}' as in line {first_line}, the same in every row of {_customer(row)}"
         _refuse(file, line, "churn", expected, f"'{row.churn}'")
 
 
-def _in_order(known: dict[int, Numbered], file: Path) -> list[Known]:
+def _in_order(known: dict[int, Numbered[Row]], file: Path) -> list[Row]:
     """Return a customer's rows from the first month to the last, refused if one is missing in between."""
     rows = sorted(known.values(), key=lambda numbered: numbered[1].month)
     for (before, last), (line, row) in pairwise(rows):

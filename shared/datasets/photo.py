@@ -1,6 +1,7 @@
 """One photo: from a JPEG, PNG or WebP file of any size and kind to a square of RGB pixels."""
 
 import stat
+import sys
 import warnings
 from pathlib import Path
 from typing import BinaryIO
@@ -69,13 +70,14 @@ def _square(stream: BinaryIO, size: int) -> np.ndarray:
 
 def _opened(stream: BinaryIO) -> Image.Image:
     """Open the picture, whose pixels are not decoded yet; Pillow itself only warns up to twice its limit."""
+    most = Image.MAX_IMAGE_PIXELS or sys.maxsize
     try:
         image = Image.open(stream, formats=FORMATS)
         pixels = image.width * image.height
     except Image.DecompressionBombError:
         pixels = None
-    if pixels is None or pixels > Image.MAX_IMAGE_PIXELS:
-        raise BrokenPhotoError(f"more than {Image.MAX_IMAGE_PIXELS:,} pixels, which a small file can claim to have")
+    if pixels is None or pixels > most:
+        raise BrokenPhotoError(f"more than {most:,} pixels, which a small file can claim to have")
     return image
 
 

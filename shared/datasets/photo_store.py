@@ -148,7 +148,7 @@ def _write(path: Path, decoded: Path, collection: Collection, skip_broken: bool,
         npy.write_array(stream, labels[order])
         npy.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
         for rows in _batches(order):
-            stream.write(images[rows])
+            stream.write(images[rows].data)
 
 
 def _decode(stream: BinaryIO, collection: Collection, report: Report) -> tuple[np.ndarray, list[str]]:
@@ -162,7 +162,7 @@ def _decode(stream: BinaryIO, collection: Collection, report: Report) -> tuple[n
                     skipped.append(f"{one.name}: {pixels}")
                 else:
                     labels.append(one.label)
-                    stream.write(pixels)
+                    stream.write(pixels.data)
             done += len(batch)
             report("decoding photos", {"done": done, "total": collection.total})
     finally:

@@ -14,7 +14,7 @@ from twotrack.shared.datasets.files import EMBEDDED_FOLDER, DataFile, Source
 from twotrack.shared.datasets.spec import Dataset, Examples, Split
 from twotrack.shared.datasets.tabular import SPLIT_SEED, split_rows
 from twotrack.shared.errors import UserError
-from twotrack.shared.inputs import ONLY
+from twotrack.shared.inputs import ONLY, Inputs
 
 EMBEDDED = DataFile(
     EMBEDDED_FOLDER / "reviews.csv.gz",
@@ -36,12 +36,14 @@ def read(source: Source) -> Dataset:
 
     Inputs are stored as texts (examples,), as they were written.
     """
-    from twotrack.shared.bert.tokens import Tokenise
     from twotrack.shared.datasets.csv_rows import read_rows
     from twotrack.shared.datasets.review import Published, Review
 
     published = source.file.sha256 == EMBEDDED.sha256
-    rows = read_rows(source.file.text(), source.file.path, Published if published else Review)
+    text, path = source.file.text(), source.file.path
+    rows: Sequence[Published | Review] = (
+        read_rows(text, path, Published) if published else read_rows(text, path, Review)
+    )
     inputs = texts.array(row.text for row in rows)
     labels = np.array([row.dissatisfied for row in rows], np.int32)
     _require_both_classes(labels, source.file.path)
@@ -54,8 +56,13 @@ def read(source: Source) -> Dataset:
         train=train,
         validation=validation,
         test=test,
-        prepare=Tokenise(),
+        prepare=as_written,
     )
+
+
+def as_written(inputs: Inputs) -> Inputs:
+    """Return texts as they are: which tokens a model takes is the chapter's to say, with its encoder."""
+    return inputs
 
 
 def examples(given: Sequence[str]) -> Examples:

@@ -1,7 +1,7 @@
 """What a loaded data set is: three splits of NumPy arrays, and how a batch of them becomes model input."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -15,8 +15,8 @@ from twotrack.shared.inputs import Inputs, each
 def update(digest: xxhash.xxh3_128, inputs: Inputs, labels: np.ndarray) -> None:
     """Add the bytes of inputs, in the order of their names, and labels to a hash."""
     for _, array in sorted(inputs.items()):
-        digest.update(texts.as_bytes(array) if texts.is_text(array) else np.ascontiguousarray(array))
-    digest.update(np.ascontiguousarray(labels))
+        digest.update(texts.as_bytes(array) if texts.is_text(array) else np.ascontiguousarray(array).data)
+    digest.update(np.ascontiguousarray(labels).data)
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,10 @@ class Dataset:
     def preparation(self) -> Preparation:
         """`prepare`, with what it says to a client and to a reader."""
         return self.prepare if isinstance(self.prepare, Preparation) else Plain(self.prepare)
+
+    def with_splits(self, change: Callable[[Split], Split]) -> "Dataset":
+        """Return the same data set with its three splits changed."""
+        return replace(self, train=change(self.train), validation=change(self.validation), test=change(self.test))
 
     @cached_property
     def fingerprint(self) -> str:

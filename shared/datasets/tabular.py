@@ -103,11 +103,8 @@ def select(dataset: Dataset, names: Sequence[str]) -> Dataset:
         raise ValueError(f"{dataset.name} has no feature {', '.join(unknown)}; it has {dataset.feature_names}")
     if not isinstance(dataset.prepare, Prepare):
         raise ValueError(f"{dataset.name} is no table; expected inputs that tabular.Prepare prepares")
-    splits = {
-        name: Split(columns(split.inputs, dataset.feature_names, names), split.labels)
-        for name, split in (("train", dataset.train), ("validation", dataset.validation), ("test", dataset.test))
-    }
-    return replace(dataset, feature_names=tuple(names), prepare=dataset.prepare.select(names), **splits)
+    narrow = dataset.with_splits(lambda split: Split(columns(split.inputs, dataset.feature_names, names), split.labels))
+    return replace(narrow, feature_names=tuple(names), prepare=dataset.prepare.select(names))
 
 
 def columns(inputs: Inputs, feature_names: Sequence[str], names: Sequence[str]) -> dict[str, np.ndarray]:

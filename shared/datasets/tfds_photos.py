@@ -7,7 +7,7 @@ stratified: 15 % for validation, and as much for test if there is none.
 import io
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -74,7 +74,7 @@ def _photos(builder: "tensorflow_datasets.core.DatasetBuilder", splits: tuple[st
             yield Photo(f"{split} {number}", int(example["label"]), partial(_decode, example["image"]))
 
 
-def _examples(builder: "tensorflow_datasets.core.DatasetBuilder", split: str) -> Iterator[Mapping[str, object]]:
+def _examples(builder: "tensorflow_datasets.core.DatasetBuilder", split: str) -> Iterator[Mapping[str, Any]]:
     """Yield examples in stored order, their pictures still packed."""
     import tensorflow_datasets
 
@@ -99,7 +99,8 @@ def _split(
         raise UserError(f"{where}: expected a label of every picture, found some without; pick another data set.")
     parts = np.split(np.arange(len(labels)), np.cumsum(counts)[:-1])
     if len(parts) == 3:
-        return tuple(parts)
+        train, validation, test = parts
+        return train, validation, test
     require_enough(where, class_names, labels[parts[0]])
     if len(parts) == 1:
         return split_rows(labels)

@@ -1,5 +1,6 @@
 """Whether an exported model, reloaded in its own runtime, says what the run said."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -50,7 +51,7 @@ def compare(form: Format, path: Path, subject: Subject, track: str | None) -> Co
     return Compared(differences=found)
 
 
-def difference(outputs: dict[str, np.ndarray], expected: np.ndarray) -> float:
+def difference(outputs: Mapping[str, np.ndarray], expected: np.ndarray) -> float:
     """Return the largest difference of both outputs from the expected probabilities (batch, classes).
 
     Infinite if an output has NaN. Raises UserError for an output that is missing or has another shape.

@@ -1,11 +1,12 @@
 """The formats that `twotrack export` writes. Light: no framework and no NumPy."""
 
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from twotrack.shared.errors import UserError, unknown
 from twotrack.shared.workers.door import open_track
@@ -23,6 +24,20 @@ TF_SERVING = "tf-serving"
 """The format that adds a version to a folder of models."""
 OWN = "own"
 """As the place where a format is reloaded: on the track of the run."""
+
+
+class Framework(Protocol):
+    """What an export asks of a track, beside the contract of shared/track.py."""
+
+    def exporters(self) -> "Mapping[str, Callable[[Subject, Path], None]]":
+        """Return what writes a run's model with this framework, by the name of the format."""
+
+    def openers(self) -> "Mapping[str, Callable[[Path], Predict]]":
+        """Return what loads an exported model with this framework, by the name of the format."""
+
+
+def _framework(track: str) -> Framework:
+    return open_track(track, "cpu")
 
 
 @dataclass(frozen=True)
@@ -45,11 +60,11 @@ class Format:
 
     def write(self, subject: "Subject", path: Path) -> None:
         """Write the run's model, in a worker of `track`."""
-        open_track(required(self.track), "cpu").exporters()[self.name](subject, path)
+        _framework(required(self.track)).exporters()[self.name](subject, path)
 
     def open(self, path: Path, track: str | None) -> "Predict":
         """Load it in a worker of the track that reloads; return what maps inputs to outputs, by name."""
-        return open_track(required(track), "cpu").openers()[self.name](path)
+        return _framework(required(track)).openers()[self.name](path)
 
     def check(self, path: Path, subject: "Subject", track: str | None) -> "Compared":
         """Reload it there, and compare it with what the run has predicted."""

@@ -115,7 +115,7 @@ def load_start(model: TrackModel, variant: ChapterVariant, seed: int) -> None:
     """Load the chapter's initial weights: pretrained where there are, else drawn."""
     built = model.weights()
     shapes, own = {name: array.shape for name, array in built.items()}, model.switches.own_weights(built)
-    model.load_weights(initial_weights.start(variant.chapter, variant.config, shapes, seed, own))
+    model.load_weights(initial_weights.start(variant.chapter.transfer, variant.config, shapes, seed, own))
 
 
 class Fit:
@@ -263,7 +263,7 @@ class Stage:
     def prepare(self, batch: Batch) -> None:
         """Let the framework compile its training step and allocate; what the step on the batch did is undone."""
         self._report("warming up", {})
-        self._watch.time("warm_up", lambda: self._model.warm_up(batch))
+        self._watch.time("warm_up", lambda: self._model.warm_up(batch.inputs, batch.targets))
 
     def steps(self, batches: Iterable[Batch]) -> Iterator[float]:
         """Do a step on each batch; yield its loss before the update."""

@@ -153,7 +153,7 @@ def _drawings(
 def _confusions(runs: Sequence[Run]) -> dict[str, list[list[int]]]:
     """Return each track's confusion matrix, summed over its seeds."""
     return {
-        track: sum(metrics.confusion(run.logits, run.labels) for run in mine).tolist()
+        track: np.sum([metrics.confusion(run.logits, run.labels) for run in mine], axis=0).tolist()
         for track, mine in tables.tracks_of(runs).items()
     }
 

@@ -46,7 +46,7 @@ def _cells(outcome: MeasuredEntry) -> list[list[str]]:
     return [
         name,
         _by_track({track: _values(one) for track, one in outcome.keras.items()}),
-        _values(outcome.torch),
+        _values(outcome.torch or Measured()),
         [*_by_track({track: [text] for track, text in effects.items()}), *_of(outcome, effects)],
         _by_track({track: [text] for track, text in remaining.items()}),
         [outcome.entry.aligned],

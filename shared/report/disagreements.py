@@ -11,7 +11,7 @@ from PIL import Image
 from twotrack.shared import metrics
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.harness.run_folder import Run
-from twotrack.shared.inputs import Inputs
+from twotrack.shared.inputs import each
 
 LIMIT, WORST = 48, 12
 
@@ -63,21 +63,19 @@ def count(runs: Sequence[Run]) -> int:
 
 def show(runs: Sequence[Run], examples: np.ndarray, dataset: Dataset) -> list[Example]:
     """Describe test examples."""
-    return [
-        Example(
-            example=int(number),
-            true_class=dataset.class_names[runs[0].labels[number]],
-            answers=[_answer(run, number, dataset.class_names) for run in runs],
-            **_content(dataset, dataset.test.take(number).inputs),
-        )
-        for number in examples
-    ]
+    return [_example(runs, int(number), dataset) for number in examples]
 
 
-def _content(dataset: Dataset, stored: Inputs) -> dict[str, object]:
-    """Show a stored example as its data set does: a picture, or values by name."""
-    shown = dataset.preparation.show(stored)
-    return {"picture": data_uri(shown)} if isinstance(shown, np.ndarray) else {"values": shown}
+def _example(runs: Sequence[Run], number: int, dataset: Dataset) -> Example:
+    """Show a stored example as its data set does, a picture or values by name, with what the runs say of it."""
+    shown = dataset.preparation.show(each(lambda array: array[number], dataset.test.inputs))
+    return Example(
+        example=number,
+        true_class=dataset.class_names[runs[0].labels[number]],
+        answers=[_answer(run, number, dataset.class_names) for run in runs],
+        picture=data_uri(shown) if isinstance(shown, np.ndarray) else "",
+        values={} if isinstance(shown, np.ndarray) else shown,
+    )
 
 
 def _answer(run: Run, number: int, class_names: Sequence[str]) -> Answer:

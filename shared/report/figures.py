@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from itertools import cycle
+from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.figure import Figure
+from matplotlib.typing import RcKeyType
 
 from twotrack.shared.experiments.spec import Curves, Heatmaps
 
@@ -26,7 +28,7 @@ TRACK_COLOURS = {
     "keras:torch": ("#060606", "var(--keras-torch)"),
 }
 LINE_STYLES = {"torch": "-", "keras:tensorflow": "--", "keras:jax": "-.", "keras:torch": ":"}
-STYLE = {
+STYLE: dict[RcKeyType, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "twotrack",
     "font.family": "sans-serif",
@@ -72,7 +74,8 @@ def heatmaps(drawn: Heatmaps) -> str:
     """Draw every matrix, all on one scale, as unthemed SVG."""
     matrices = {label: np.array(rows) for label, rows in drawn.maps.items()}
     lines, most = -(-len(matrices) // drawn.columns), max(values.max() for values in matrices.values())
-    with matplotlib.rc_context(STYLE | {"axes.spines.top": True, "axes.spines.right": True}):
+    framed: dict[RcKeyType, Any] = {"axes.spines.top": True, "axes.spines.right": True}
+    with matplotlib.rc_context(STYLE | framed):
         figure = Figure(figsize=(1.6 * drawn.columns + 0.9, 1.75 * lines + 0.4), layout="constrained")
         panels = figure.subplots(lines, drawn.columns, squeeze=False, sharex=True, sharey=True)
         for panel, (label, values) in zip(panels.flat, matrices.items(), strict=False):
@@ -83,7 +86,9 @@ def heatmaps(drawn: Heatmaps) -> str:
             panel.set(xticks=(1, width), yticks=(1, height))
         figure.supxlabel(drawn.x_label, fontsize="medium")
         figure.supylabel(drawn.y_label, fontsize="medium")
-        figure.colorbar(shown, ax=panels, label="share", aspect=30).solids.set(rasterized=True, edgecolor="face")
+        steps = figure.colorbar(shown, ax=panels, label="share", aspect=30).solids
+        if steps is not None:
+            steps.set(rasterized=True, edgecolor="face")
         return svg_of(figure)
 
 

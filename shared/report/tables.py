@@ -337,5 +337,6 @@ def difference_text(row: DifferenceRow, metric: Metric) -> str:
 def difference_figures(row: DifferenceRow, metric: Metric) -> tuple[str, str, str, str]:
     """Return difference, its interval's ends and the margin, in percentage points if that is the metric's custom."""
     scale, digits = (100, 2) if metric.in_points else (1, 4)
-    signed = [f"{scale * one:+.{digits}f}" for one in (row.difference.value, row.difference.low, row.difference.high)]
-    return (*signed, f"{scale * row.margin:g}")
+    ends = (row.difference.value, row.difference.low, row.difference.high)
+    value, low, high = (f"{scale * end:+.{digits}f}" for end in ends)
+    return value, low, high, f"{scale * row.margin:g}"

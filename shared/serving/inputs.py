@@ -70,6 +70,8 @@ def sort_out(texts: Sequence[str]) -> Given:
 
 def read(given: Given, model: Model, signature: str | None) -> Examples:
     """Return the examples for the named signature, or for the one that takes what is given."""
+    values: Mapping[str, Any]
+    names: Sequence[str]
     if given.kind == "pictures":
         chosen = model.signature(signature) if signature else _for_pictures(model)
         values, names = _pictures(given, chosen), given.texts

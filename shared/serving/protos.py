@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from types import ModuleType, SimpleNamespace
 
 from twotrack.shared.errors import UserError
+from twotrack.shared.packages import folder_of
 
 REMEDY = "pip install -c constraints.txt -e '.[serving]'"
 MODULES = (
@@ -52,7 +53,7 @@ def _bare_package(name: str) -> Iterator[None]:
         yield
         return
     bare = ModuleType(name)
-    bare.__path__ = list(find_spec(name).submodule_search_locations)
+    bare.__path__ = [str(folder_of(name))]
     sys.modules[name] = bare
     try:
         yield

@@ -52,7 +52,7 @@ class RestConnection(Connection):
         place = f"the answer of {self.address}"
         return {name: as_array(outputs[name], tensor, f"{place}: {name}") for name, tensor in signature.outputs.items()}
 
-    def _ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         try:
             answer = within(self.timeout, lambda: self._send(method, path, body))
         except (TimeoutError, requests.Timeout) as error:
@@ -61,7 +61,7 @@ class RestConnection(Connection):
             raise self.absent(_reason(error), " If it is a gRPC port, say --protocol grpc.") from error
         return self._read(answer)
 
-    def _send(self, method: str, path: str, body: object) -> requests.Response:
+    def _send(self, method: str, path: str, body: dict[str, Any] | None) -> requests.Response:
         # A redirection would send the inputs to somebody else; TensorFlow Serving never asks for one.
         return requests.request(method, self._url(path), json=body, timeout=self.timeout, allow_redirects=False)
 

@@ -12,7 +12,7 @@ whatever the noise. Of several pairs of tracks, "different" is tested at 5 % div
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 import numpy as np
 from scipy import stats
@@ -27,6 +27,8 @@ from twotrack.shared.verify.tolerances import SCATTER_ROUNDING
 
 LEVEL = 0.05
 Kind = Literal["equivalent", "different", "undecided"]
+KINDS: tuple[Kind, ...] = ("equivalent", "different", "undecided")
+Ends = TypeVar("Ends", float, np.ndarray)
 
 
 @dataclass(frozen=True)
@@ -62,13 +64,13 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class _Intervals:
-    """The two intervals of one difference."""
+class Intervals(Generic[Ends]):
+    """The two intervals of one difference, or of many: their ends are numbers, or arrays of one shape."""
 
-    low: float
-    high: float
-    wide_low: float
-    wide_high: float
+    low: Ends
+    high: Ends
+    wide_low: Ends
+    wide_high: Ends
     method: str
 
 
@@ -90,7 +92,7 @@ def verdict(
     differences = scores[0] - scores[1]
     level = LEVEL / pairs
     found = _intervals(metric, first, second, labels, differences, level)
-    kind = "undecided" if len(differences) == 1 else str(decide(found, margin))
+    kind = _kind(found, margin) if len(differences) > 1 else "undecided"
     needed, assumption = (None, "") if kind != "undecided" else _to_decide(differences, found, margin, level)
     made = Verdict(
         kind=kind,
@@ -113,35 +115,42 @@ def verdict(
     return replace(made, text=sentence(made))
 
 
-def decide(intervals: "_Intervals", margin: float) -> np.ndarray:
-    """Return the kind of verdict for intervals, whose ends may be arrays of one shape."""
+def _kind(intervals: Intervals[float], margin: float) -> Kind:
+    (decided,) = decide(intervals, margin).ravel()
+    return next(kind for kind in KINDS if kind == decided)
+
+
+def decide(intervals: Intervals[float] | Intervals[np.ndarray], margin: float) -> np.ndarray:
+    """Return the kind of verdict for intervals, in an array of their ends' shape."""
     inside = (-margin < intervals.low) & (intervals.high < margin)
     outside = (intervals.wide_low > margin) | (intervals.wide_high < -margin)
-    return np.select([inside, outside], ["equivalent", "different"], "undecided")
+    return np.select([inside, outside], list(KINDS[:2]), KINDS[2])
 
 
-def over_seeds(differences: np.ndarray, level: float = LEVEL) -> "_Intervals":
+def over_seeds(differences: np.ndarray, level: float = LEVEL) -> Intervals[np.ndarray]:
     """Return Student's intervals of the mean of differences (..., seeds) over two or more seeds."""
     count = differences.shape[-1]
     centre, error = differences.mean(axis=-1), differences.std(axis=-1, ddof=1) / np.sqrt(count)
     narrow, wide = (stats.t.ppf(1 - tail, count - 1) * error for tail in (LEVEL, level / 2))
-    return _Intervals(centre - narrow, centre + narrow, centre - wide, centre + wide, "paired t, over seeds")
+    return Intervals(centre - narrow, centre + narrow, centre - wide, centre + wide, "paired t, over seeds")
 
 
 def _intervals(
     metric: str, first: np.ndarray, second: np.ndarray, labels: np.ndarray, differences: np.ndarray, level: float
-) -> _Intervals:
+) -> Intervals[float]:
     """Return the intervals over the seeds; over the test examples if the seeds do not scatter, or there is one."""
     if _scatter(differences):
         found = over_seeds(differences, level)
-        return _Intervals(*map(float, (found.low, found.high, found.wide_low, found.wide_high)), found.method)
+        return Intervals(
+            float(found.low), float(found.high), float(found.wide_low), float(found.wide_high), found.method
+        )
     if metric == "accuracy":
         right = [(metrics.classes(logits) == labels).mean(axis=0) for logits in (first, second)]
         narrow, wide = (over_examples(right[0] - right[1], 1 - tails) for tails in (2 * LEVEL, level))
-        return _Intervals(narrow.low, narrow.high, wide.low, wide.high, narrow.method)
+        return Intervals(narrow.low, narrow.high, wide.low, wide.high, narrow.method)
     resampled = (bootstrap(first, labels) - bootstrap(second, labels))[:, 1:].mean(axis=0)
-    ends = np.quantile(resampled, [LEVEL, 1 - LEVEL, level / 2, 1 - level / 2])
-    return _Intervals(*map(float, ends), "bootstrap, over test examples")
+    low, high, wide_low, wide_high = np.quantile(resampled, [LEVEL, 1 - LEVEL, level / 2, 1 - level / 2]).tolist()
+    return Intervals(low, high, wide_low, wide_high, "bootstrap, over test examples")
 
 
 def _scatter(differences: np.ndarray) -> bool:
@@ -158,7 +167,7 @@ def _p_equivalent(differences: np.ndarray, margin: float) -> float | None:
     return float(max(above, below))
 
 
-def _to_decide(differences: np.ndarray, found: _Intervals, margin: float, level: float) -> tuple[int | None, str]:
+def _to_decide(differences: np.ndarray, found: Intervals, margin: float, level: float) -> tuple[int | None, str]:
     """Return how many seeds would decide, more than there are, and what that assumes."""
     if len(differences) == 1:
         deviation = (found.high - found.low) / 2 / stats.norm.ppf(1 - LEVEL)

@@ -3,14 +3,14 @@
 from typing import TYPE_CHECKING
 
 from twotrack.shared.errors import UserError
-from twotrack.shared.track import Track, installed_track
+from twotrack.shared.track import installed_track
 
 if TYPE_CHECKING:
     from twotrack.keras_track.track import KerasTrack
     from twotrack.torch_track.track import TorchTrack
 
 
-def open_track(name: str, device: str) -> Track:
+def open_track(name: str, device: str) -> "KerasTrack | TorchTrack":
     """Import the named track's framework into this process and set it up on `device` (auto, cpu or cuda)."""
     return open_keras(name, device) if installed_track(name).backend else open_torch(device)
 

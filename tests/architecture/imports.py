@@ -1,6 +1,7 @@
 """Who imports whom in the product code, read from its source; `python -m tests.architecture.imports` prints it.
 
-Counted are imports everywhere in a module, inside functions and for type checkers too, and texts that name a module.
+Counted are imports everywhere in a module, inside functions and for type checkers too, import_module, and texts that
+name a function as "module:function".
 """
 
 import ast
@@ -17,7 +18,8 @@ PACKAGE = "twotrack"
 SHARED = f"{PACKAGE}.shared"
 FOLDERS = {PACKAGE: PACKAGE} | {f"{PACKAGE}.{name}": name for name in ("shared", "keras_track", "torch_track")}
 """Folder of the repository by the package that it is installed as."""
-NAMED = re.compile(r"(twotrack(?:\.\w+)+)(?::\w+)?")
+ROOM_OF = {name: room for room, names in ROOMS.items() for name in names}
+REFERENCE = re.compile(r"(twotrack(?:\.\w+)+):\w+")
 
 
 @dataclass(frozen=True)
@@ -46,20 +48,21 @@ def _name(package: str, file: Path) -> str:
 
 def arrows(files: Mapping[str, Path]) -> list[Arrow]:
     """Return every import of one module of the product by another."""
-    return [
-        Arrow(importer, imported, for_types)
-        for importer, path in files.items()
-        for imported, for_types in _imported(ast.parse(path.read_text()), files)
-        if imported != importer
-    ]
+    return [arrow for importer, path in files.items() for arrow in arrows_of(importer, path.read_text(), files)]
+
+
+def arrows_of(importer: str, source: str, files: Mapping[str, Path]) -> list[Arrow]:
+    """Return every import of a module of the product by the one with this source."""
+    named = _imported(ast.parse(source), files)
+    return [Arrow(importer, imported, for_types) for imported, for_types in named if imported != importer]
 
 
 def _imported(node: ast.AST, files: Mapping[str, Path], for_types: bool = False) -> Iterator[tuple[str, bool]]:
     for name in _names(node, files):
         yield name, for_types
-    only_types = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+    only_types = node.body if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test) else []
     for child in ast.iter_child_nodes(node):
-        yield from _imported(child, files, for_types or (only_types and child in node.body))  # type: ignore[attr-defined]
+        yield from _imported(child, files, for_types or child in only_types)
 
 
 def _names(node: ast.AST, files: Mapping[str, Path]) -> list[str]:
@@ -73,8 +76,10 @@ def _names(node: ast.AST, files: Mapping[str, Path]) -> list[str]:
         case ast.ImportFrom(level=level) if level:
             raise ValueError(f"line {node.lineno}: expected imports by full name, found a relative one")
         case ast.Constant(value=str(text)):
-            named = NAMED.fullmatch(text)
-            return [named[1]] if named and named[1] in files else []
+            reference = REFERENCE.fullmatch(text)
+            return [reference[1]] if reference and reference[1] in files else []
+        case ast.Call(func=ast.Attribute(attr="import_module"), args=[ast.Constant(value=str(module))]):
+            return [module] if module in files else []
     return []
 
 
@@ -90,11 +95,10 @@ def room_of(module: str) -> str:
     """
     if not module.startswith(SHARED):
         return next(package for package in reversed(FOLDERS) if f"{module}.".startswith(f"{package}."))
-    rooms = {name: room for room, names in ROOMS.items() for name in names}
     name = below_shared(module)
-    while name not in rooms and "." in name:
+    while name not in ROOM_OF and "." in name:
         name = name.rpartition(".")[0]
-    return rooms[name]
+    return ROOM_OF[name]
 
 
 def upward(found: list[Arrow]) -> set[tuple[str, str]]:

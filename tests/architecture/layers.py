@@ -4,16 +4,17 @@ This table is the only place that says which module belongs where.
 """
 
 ROOMS: dict[str, tuple[str, ...]] = {
-    "errors": ("", "errors", "atomic", "deadline", "config_files"),
+    "errors": ("", "errors", "atomic", "deadline", "config_files", "packages", "verify.tolerances"),
+    "ledger": ("differences",),
     "spec": (
         "activations",
         "curvature",
-        "differences.measured",
         "inputs",
         "losses",
         "positions",
         "probe",
         "profiles",
+        "tested_versions",
         "track",
         "training",
         "transfer",
@@ -22,10 +23,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "workers": ("workers",),
     "datasets": ("datasets",),
     "weights": ("backbones", "bert", "bridge", "hub", "initial_weights", "tensor_files"),
-    "evaluation": ("metrics", "references", "statistics", "verify.tolerances"),
+    "evaluation": ("metrics", "references", "statistics"),
     "chapters": ("by_hand", "chapters"),
     "runs": ("harness",),
-    "differences": ("differences", "harness.differences"),
+    "differences": ("differences.makeup", "differences.measure", "harness.differences"),
     "verify": ("harness.probe", "verify"),
     "experiments": ("experiments", "harness.experiments"),
     "export": ("export", "serving"),
@@ -39,12 +40,3 @@ DOOR = "twotrack.shared.workers.door"
 
 ABOVE_THE_TRACKS = {"runs", "experiments", "report", "cli"}
 """Rooms that a track knows nothing of."""
-
-UPWARD: set[tuple[str, str]] = {
-    ("datasets.reviews", "bert.tokens"),
-    ("initial_weights", "chapters.spec"),
-    ("track", "datasets.batches"),
-    ("track", "export.runtimes"),
-    ("track", "export.subject"),
-}
-"""Imports that still point upward, by module below twotrack.shared: to be removed, never to be added to."""

@@ -12,7 +12,7 @@ import numpy as np
 import pandas
 import pytest
 
-from twotrack.shared import bert, datasets
+from twotrack.shared import bert, chapters, datasets
 from twotrack.shared.datasets import reviews, texts
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.datasets.tabular import split_rows
@@ -98,14 +98,14 @@ def test_the_split_and_the_texts_are_the_same_in_every_version(loaded: Dataset):
     assert digest.hexdigest()[:16] == "6ad5597b60ab3320"
 
 
-def test_prepared_inputs_are_tokens_with_a_mask(loaded: Dataset):
-    found = loaded.prepare(loaded.test.first(3).inputs)
+def test_a_chapter_prepares_texts_as_tokens_with_a_mask(loaded: Dataset):
+    prepared = chapters.get("review_bert").variant().data().prepare(loaded.test.first(3).inputs)
 
-    assert {name: (array.shape, str(array.dtype)) for name, array in found.items()} == {
+    assert {name: (array.shape, str(array.dtype)) for name, array in prepared.items()} == {
         "token_ids": ((3, bert.LENGTH), "int32"),
         "padding_mask": ((3, bert.LENGTH), "bool"),
     }
-    np.testing.assert_array_equal(found["padding_mask"], found["token_ids"] != 0)
+    np.testing.assert_array_equal(prepared["padding_mask"], prepared["token_ids"] != 0)
 
 
 def test_the_data_card_states_checksums_counts_and_what_was_counted(loaded: Dataset, published: pandas.DataFrame):

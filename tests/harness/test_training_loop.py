@@ -9,7 +9,6 @@ import pytest
 
 from tests.support.fake_model import FakeModel, FakeTrack
 from tests.support.jobs import BATCH_SIZE, EXAMPLES, make_job
-from twotrack.shared.datasets.batches import Batch
 from twotrack.shared.datasets.mnist import EMBEDDED
 from twotrack.shared.harness import fitting, training
 from twotrack.shared.harness.run_folder import Run, read
@@ -57,8 +56,8 @@ class ZeroModel(FakeModel):
     def compile(self, optimizer: Optimizer, learning_rates: Sequence[float]) -> None:
         self._clock.work("compile", len(learning_rates))
 
-    def warm_up(self, batch: Batch) -> None:
-        self._clock.work("warm_up", len(batch.targets[0]))
+    def warm_up(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> None:
+        self._clock.work("warm_up", len(targets[0]))
 
     def train_step(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> float:
         self._clock.work("train_step", len(targets[0]))

@@ -122,3 +122,17 @@ def saved_and_loaded(folder: Path) -> dict[str, bool]:
         loaded = keras.models.load_model(path, safe_mode=True)
         same[kind] = np.array_equal(model.predict_on_batch(x), loaded.predict_on_batch(x))
     return same
+
+
+@task
+def train_batch_norm(momentum: float | None) -> str:
+    """Train torch's aligned batch normalisation on one batch; return why it refuses, or nothing."""
+    import torch
+
+    from twotrack.torch_track.layers import BatchNorm2d
+
+    try:
+        BatchNorm2d(2, momentum=momentum)(torch.ones(1, 2, 3, 3))
+    except ValueError as error:
+        return str(error)
+    return ""

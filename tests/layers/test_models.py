@@ -139,3 +139,10 @@ def test_outputs_are_those_of_the_equations(observed, track: str):
         expected = outputs(slug, settings, *draw(number))
         assert found["outputs"].shape == (EXAMPLES, 1)
         np.testing.assert_allclose(found["outputs"], expected, rtol=0, atol=1e-12, err_msg=f"{slug} {settings}")
+
+
+def test_a_cumulative_average_is_refused_as_keras_has_none(workers: WorkerPool):
+    expected = "momentum: expected a number, found None; Keras has no cumulative average."
+
+    assert workers.call("torch", tasks.train_batch_norm, None) == expected
+    assert workers.call("torch", tasks.train_batch_norm, 0.1) == ""

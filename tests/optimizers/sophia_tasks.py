@@ -173,7 +173,7 @@ def train(asked: Training) -> Trained:
     """Train a track's model, after a warm-up if asked; return losses and weights."""
     model, steps = track_model(asked.track, SPEC, 5), perceptron_batches(5)
     if asked.warm_up:
-        model.warm_up(steps[-1])
+        model.warm_up(steps[-1].inputs, steps[-1].targets)
     losses = [model.train_step(batch.inputs, batch.targets) for batch in steps]
     return Trained(losses, _lists(model.weights()))
 

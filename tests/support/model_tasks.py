@@ -112,7 +112,7 @@ def train(asked: Training) -> list[float]:
     model.load_weights(_read(asked.weights))
     model.compile(Adam(learning_rate=max(rates), epsilon=asked.epsilon), rates)
     if asked.warm_up:
-        model.warm_up(batches[-1])
+        model.warm_up(batches[-1].inputs, batches[-1].targets)
     losses = [model.train_step(batch.inputs, batch.targets) for batch in batches]
     np.savez(asked.out, **model.weights())
     return losses

@@ -72,7 +72,7 @@ def _small_bert(asked: OfFolder) -> tuple[Any, dict, dict, np.ndarray]:
     variant = chapter.variant(settings={"weights": asked.folder, "length": "16", "dropout": "0"})
     config, model = variant.config, open_track(asked.track, "cpu").build(whole_pair(variant), seed=0)
     shapes = {name: array.shape for name, array in model.weights().items()}
-    start = initial_weights.start(chapter, config, shapes, seed=0)
+    start = initial_weights.start(chapter.transfer, config, shapes, seed=0)
     model.load_weights(start)
     split = replace(chapter.data(config=config)).train.first(REVIEWS)
     return model, start, chapter.prepare(config)(split.inputs), split.labels

@@ -74,8 +74,10 @@ def _paths(config: Config) -> dict[str, str]:
 
 def _state_rules(vit: ViTModel, config: Config) -> None:
     """State the layouts of what is no plain layer: the two parameters of the embeddings, and the heads."""
-    own = {"cls_token": ("class_token", SAME)}
-    own["position_embeddings"] = ("position_embedding.embeddings", positions_layout(config))
+    own: weights.Rule = {
+        "cls_token": ("class_token", SAME),
+        "position_embeddings": ("position_embedding.embeddings", positions_layout(config)),
+    }
     setattr(vit.embeddings, weights.RULE, own)
     for layer in vit.layers:
         attention = layer.attention

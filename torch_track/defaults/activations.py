@@ -15,7 +15,7 @@ from twotrack.torch_track.layers import activation
 def leaky_relu_slope() -> Measured:
     """nn.LeakyReLU and its function."""
     x, minus = samples.normal(8), torch.tensor(-1.0)
-    values = {"layer": -nn.LeakyReLU()(minus), "function": -functional.leaky_relu(minus)}
+    values = {"layer": -nn.LeakyReLU()(minus).item(), "function": -functional.leaky_relu(minus).item()}
     return Measured(values, apply(nn.LeakyReLU(), x), apply(activation("leaky_relu", 8), x))
 
 
@@ -23,7 +23,7 @@ def leaky_relu_slope() -> Measured:
 def prelu_alpha() -> Measured:
     """nn.PReLU on 5 units."""
     x, layer = samples.normal(4, 5), nn.PReLU()
-    values = {"alpha at the start": layer.weight[0], "alphas for 5 units": layer.weight.numel()}
+    values = {"alpha at the start": layer.weight[0].item(), "alphas for 5 units": layer.weight.numel()}
     return Measured(values, apply(layer, x), apply(activation("prelu", 5), x))
 
 
@@ -65,8 +65,8 @@ def leaky_derivative_at_zero() -> Measured:
 
 def _derivative(layer: nn.Module) -> float:
     x = torch.zeros(1, requires_grad=True)
-    layer(x).backward()
-    return float(x.grad)
+    (gradient,) = torch.autograd.grad(layer(x), x)
+    return gradient.item()
 
 
 @DEFAULTS.measures

@@ -28,7 +28,7 @@ def _std(tensor: Tensor) -> float:
 
 def _kernel_and_bias(layer: nn.Linear | nn.Conv2d) -> Measured:
     std = _std(layer.weight)
-    values = {"limit": _limit(layer.weight), "std": std, "biases are drawn": bool(layer.bias.any())}
+    values = {"limit": _limit(layer.weight), "std": std, "biases are drawn": bool(layer.get_parameter("bias").any())}
     _load_drawn(layer)
     return Measured(values, std, _std(layer.weight))
 
@@ -62,15 +62,16 @@ def recurrent_start() -> Measured:
     """nn.LSTM, 16 to 32."""
     torch.manual_seed(0)
     layer = nn.LSTM(16, 32)
-    first = layer.weight_hh_l0.detach().numpy()[:32]  # (units, units) of the first gate
+    kernel, recurrent, bias = map(layer.get_parameter, ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0"))
+    first = recurrent.detach().numpy()[:32]  # (units, units) of the first gate
     values = {
-        "kernel limit": _limit(layer.weight_ih_l0),
+        "kernel limit": _limit(kernel),
         "recurrent kernel is orthogonal": bool(np.allclose(first @ first.T, np.eye(32), atol=1e-4)),
-        "forget bias is 1": bool((layer.bias_ih_l0[32:64] == 1).all()),
+        "forget bias is 1": bool((bias[32:64] == 1).all()),
     }
-    std = _std(layer.weight_ih_l0)
+    std = _std(kernel)
     _load_drawn(layer)
-    return Measured(values, std, _std(layer.weight_ih_l0))
+    return Measured(values, std, _std(layer.get_parameter("weight_ih_l0")))
 
 
 @DEFAULTS.measures

@@ -5,7 +5,7 @@ import pkgutil
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, RandomSampler
+from torch.utils.data import DataLoader, RandomSampler, TensorDataset
 
 from twotrack.shared.differences import samples
 from twotrack.shared.differences.measured import Measured
@@ -16,8 +16,8 @@ from twotrack.torch_track.defaults.registry import DEFAULTS
 @DEFAULTS.measures
 def fit_batches() -> Measured:
     """DataLoader over 64 examples."""
-    loader = DataLoader(range(64))
-    return Measured({"batch size": loader.batch_size, "shuffles": isinstance(loader.sampler, RandomSampler)})
+    loader = DataLoader(TensorDataset(torch.zeros(64)))
+    return Measured({"batch size": loader.batch_size or 0, "shuffles": isinstance(loader.sampler, RandomSampler)})
 
 
 @DEFAULTS.measures

@@ -37,18 +37,18 @@ def batch_norm_momentum() -> Measured:
     """Running mean of nn.BatchNorm2d after one batch."""
     layer = nn.BatchNorm2d(2)
     apply(layer, samples.IMAGE)
-    return Measured({"momentum": layer.momentum}, layer.running_mean.numpy())
+    return Measured({"momentum": layer.momentum or 0.0}, _running_mean(layer))
 
 
 @DEFAULTS.measures
 def batch_norm_variance() -> Measured:
     """Running variance of nn.BatchNorm2d that keeps the last batch's alone."""
-    variances = []
-    for layer in (nn.BatchNorm2d(2, momentum=1.0), BatchNorm2d(2, momentum=1.0)):
+    layers = (nn.BatchNorm2d(2, momentum=1.0), BatchNorm2d(2, momentum=1.0))
+    for layer in layers:
         apply(layer, samples.IMAGE)
-        variances.append(layer.running_var.numpy())
-    ratio = variances[0] / samples.IMAGE.var(axis=(0, 1, 2))
-    return Measured({"over the biased variance, 36 values": ratio[0]}, *variances)
+    variance, of_aligned = (layer.get_buffer("running_var").numpy() for layer in layers)
+    ratio = variance / samples.IMAGE.var(axis=(0, 1, 2))
+    return Measured({"over the biased variance, 36 values": ratio[0]}, variance, of_aligned)
 
 
 @LAYERS.switches(batch_norm_variance)
@@ -71,5 +71,9 @@ def frozen_batch_norm() -> Measured:
     train_mode(aligned)
     for layer in (plain, aligned):
         apply(layer, samples.IMAGE)
-    moved = bool(plain.running_mean.abs().max() > 0)
-    return Measured({"statistics move": moved}, plain.running_mean.numpy(), aligned.running_mean.numpy())
+    mean, of_aligned = _running_mean(plain), _running_mean(aligned)
+    return Measured({"statistics move": bool(np.abs(mean).max() > 0)}, mean, of_aligned)
+
+
+def _running_mean(layer: nn.BatchNorm2d) -> np.ndarray:
+    return layer.get_buffer("running_mean").numpy()

@@ -1,7 +1,7 @@
 """Optimizers as PyTorch has them by default, on three weights and given gradients."""
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from math import sqrt
 
@@ -15,10 +15,12 @@ from twotrack.shared.differences.measured import Measured
 from twotrack.torch_track import optimizers
 from twotrack.torch_track.defaults.registry import DEFAULTS, HOOKS, OPTIMIZERS, SPECS
 
+Make = Callable[..., optim.Optimizer]
+"""An optimizer's class, which takes parameters and hyperparameters by name."""
 _ZERO, _ONE = np.zeros((1, 3), np.float32), np.ones((1, 3), np.float32)
 
 
-def _run(make: type[optim.Optimizer], gradients: Iterable[np.ndarray], **options: float) -> np.ndarray:
+def _run(make: Make, gradients: Iterable[np.ndarray], **options: float) -> np.ndarray:
     """Return the weights after a step for every gradient."""
     parameter = nn.Parameter(torch.from_numpy(samples.WEIGHTS.copy()))
     return _steps(make([parameter], **options), parameter, gradients)
@@ -38,7 +40,7 @@ def _steps(optimizer: optim.Optimizer, parameter: nn.Parameter, gradients: Itera
     return parameter.detach().numpy()
 
 
-def _default(make: type[optim.Optimizer], name: str) -> float:
+def _default(make: Make, name: str) -> float:
     """Return a hyperparameter of an optimizer that is told none."""
     return make([nn.Parameter(torch.zeros(2, 2))]).defaults[name]
 
@@ -291,5 +293,6 @@ def clipping() -> Measured:
     for parameter in parameters:
         parameter.grad = torch.ones(1)
     nn.utils.clip_grad_norm_(parameters, 1.0)
-    norm = sqrt(sum(float(parameter.grad.square().sum()) for parameter in parameters))
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    norm = sqrt(sum(float(gradient.square().sum()) for gradient in gradients))
     return Measured({"norm of both after clipping to 1": norm}, norm)

@@ -2,6 +2,7 @@
 
 import warnings
 from math import sqrt
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -13,11 +14,13 @@ from twotrack.shared.differences.measured import Measured
 from twotrack.torch_track.defaults.registry import DEFAULTS, LAYERS
 from twotrack.torch_track.layers import LSTM, RNN
 
+Recurrent = TypeVar("Recurrent", bound=nn.RNNBase)
 
-def _loaded(layer: nn.RNNBase, kernel: np.ndarray, recurrent: np.ndarray, bias: np.ndarray) -> nn.RNNBase:
+
+def _loaded(layer: Recurrent, kernel: np.ndarray, recurrent: np.ndarray, bias: np.ndarray) -> Recurrent:
     """Give a layer of one bias the weights (inputs, gates * units), (units, gates * units) and (gates * units,)."""
     for name, array in (("weight_ih", kernel.T), ("weight_hh", recurrent.T), ("bias_ih", bias), ("bias_hh", 0 * bias)):
-        getattr(layer, f"{name}_l0").data = torch.from_numpy(np.ascontiguousarray(array))
+        layer.get_parameter(f"{name}_l0").data = torch.from_numpy(np.ascontiguousarray(array))
     return layer
 
 
@@ -27,10 +30,10 @@ def _outputs(layer: nn.RNNBase) -> np.ndarray:
     return layer(torch.from_numpy(samples.SEQUENCE), start)[0].detach().numpy()
 
 
-def _unit(layer: type[nn.RNNBase], bias: np.ndarray, recurrent: np.ndarray | None = None) -> nn.RNNBase:
-    """Return a layer of one unit for one input, kernels zero."""
+def _unit(layer: Recurrent, bias: np.ndarray, recurrent: np.ndarray | None = None) -> Recurrent:
+    """Give a layer of one unit for one input the bias, and kernels that are zero."""
     zero = np.zeros((1, len(bias)), np.float32)
-    return _loaded(layer(1, 1, batch_first=True), zero, zero if recurrent is None else recurrent, bias)
+    return _loaded(layer, zero, zero if recurrent is None else recurrent, bias)
 
 
 @DEFAULTS.measures
@@ -52,8 +55,8 @@ def attention_mask() -> Measured:
 def second_recurrent_bias() -> Measured:
     """Trained numbers of nn.LSTM, 3 inputs and 7 units."""
     weights = [layer.parameters() for layer in (nn.LSTM(3, 7), LSTM(3, 7))]
-    counts = [sum(weight.numel() for weight in layer if weight.requires_grad) for layer in weights]
-    return Measured({"parameters of an LSTM, 3 to 7": counts[0]}, *counts)
+    count, of_aligned = (sum(weight.numel() for weight in layer if weight.requires_grad) for layer in weights)
+    return Measured({"parameters of an LSTM, 3 to 7": count}, count, of_aligned)
 
 
 @LAYERS.switches(second_recurrent_bias)
@@ -61,11 +64,11 @@ def switch_second_recurrent_bias(module: nn.Module) -> bool:
     """Train the second bias too, from its own start where the layer has its own."""
     recurrent = [layer for layer in module.modules() if isinstance(layer, LSTM | RNN)]
     for layer in recurrent:
-        generator = torch.Generator(layer.bias_hh_l0.device).manual_seed(torch.initial_seed())  # dropout's goes on
-        limit = 1 / sqrt(layer.hidden_size)
+        bias, limit = layer.get_parameter("bias_hh_l0"), 1 / sqrt(layer.hidden_size)
+        generator = torch.Generator(bias.device).manual_seed(torch.initial_seed())  # dropout's goes on
         with torch.no_grad():
-            layer.bias_hh_l0.uniform_(-limit, limit, generator=generator)
-        layer.bias_hh_l0.requires_grad_(True)
+            bias.uniform_(-limit, limit, generator=generator)
+        bias.requires_grad_(True)
     return bool(recurrent)
 
 
@@ -74,7 +77,7 @@ def lstm_gates() -> Measured:
     """Order of the gates of nn.LSTM, each shut in turn; outputs with one bias."""
     names = ""
     for gate in range(4):
-        unit = _unit(nn.LSTM, samples.one_gate(4, gate, -50, 3))
+        unit = _unit(nn.LSTM(1, 1, batch_first=True), samples.one_gate(4, gate, -50, 3))
         output, (_, state) = unit(torch.zeros(1, 1, 1))
         names += samples.lstm_gate(output.item(), state.item())
     layer = _loaded(nn.LSTM(3, 7, batch_first=True), *samples.recurrent_weights(4))
@@ -84,10 +87,8 @@ def lstm_gates() -> Measured:
 @DEFAULTS.measures
 def gru_gates() -> Measured:
     """Order of the gates of nn.GRU, each opened in turn; outputs, Keras' weights; aligned: in the bridge's order."""
-    names = [
-        samples.gru_gate(_step(_unit(nn.GRU, samples.one_gate(3, gate, 50, 0)), torch.full((1, 1, 1), 0.5)))
-        for gate in range(3)
-    ]
+    units = [_unit(nn.GRU(1, 1, batch_first=True), samples.one_gate(3, gate, 50, 0)) for gate in range(3)]
+    names = [samples.gru_gate(_step(unit, torch.full((1, 1, 1), 0.5))) for unit in units]
     weights = samples.recurrent_weights(3)
     as_they_are = _loaded(nn.GRU(3, 7, batch_first=True), *weights)
     ordered = _loaded(nn.GRU(3, 7, batch_first=True), *(GRU_GATES.from_canonical(array) for array in weights))
@@ -101,8 +102,9 @@ def _step(layer: nn.GRU, state: Tensor) -> float:
 @DEFAULTS.measures
 def gru_reset() -> Measured:
     """Where the reset gate of nn.GRU acts: tanh(r (2 h + 1)) or tanh(2 (r h) + 1), with r = h = 0.5."""
-    layer = _unit(nn.GRU, np.array([0, -50, 0], np.float32), np.array([[0, 0, 2]], np.float32))
-    layer.bias_hh_l0.data = torch.tensor([0.0, 0.0, 1.0])
+    bias, recurrent = np.array([0, -50, 0], np.float32), np.array([[0, 0, 2]], np.float32)
+    layer = _unit(nn.GRU(1, 1, batch_first=True), bias, recurrent)
+    layer.get_parameter("bias_hh_l0").data = torch.tensor([0.0, 0.0, 1.0])
     after = abs(_step(layer, torch.full((1, 1, 1), 0.5)) - np.tanh(1.0)) < 1e-5
     return Measured({"reset after the product": bool(after)})
 
@@ -142,10 +144,11 @@ def vit_epsilon() -> Measured:
 @DEFAULTS.measures
 def embedding_padding() -> Measured:
     """Row 0 of nn.Embedding with padding_idx: at the start, and its gradient."""
-    gradients = []
-    for padding in ({"padding_idx": 0}, {}):
-        layer = nn.Embedding(4, 2, **padding)
-        layer(torch.tensor([[0, 1]])).sum().backward()
-        gradients.append(layer.weight.grad[0].numpy())
+    gradient, of_aligned = (_gradient_of_row_0(nn.Embedding(4, 2, padding_idx=padding)) for padding in (0, None))
     zero = not nn.Embedding(4, 2, padding_idx=0).weight[0].any()
-    return Measured({"row 0 starts at zero": zero, "row 0 is trained": bool(gradients[0].any())}, *gradients)
+    return Measured({"row 0 starts at zero": zero, "row 0 is trained": bool(gradient.any())}, gradient, of_aligned)
+
+
+def _gradient_of_row_0(layer: nn.Embedding) -> np.ndarray:
+    (gradient,) = torch.autograd.grad(layer(torch.tensor([[0, 1]])).sum(), layer.weight)
+    return gradient[0].numpy()

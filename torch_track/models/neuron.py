@@ -17,7 +17,7 @@ def build(config: Config) -> nn.Module:
 class Neuron(nn.Module):
     """One dense layer with one output."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.neuron = nn.Linear(len(FEATURES), 1)
 

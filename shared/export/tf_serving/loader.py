@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from ctypes import POINTER, c_char_p, c_int, c_int64, c_size_t, c_void_p
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
 from twotrack.shared.errors import UserError
+from twotrack.shared.packages import folder_of
 from twotrack.shared.serving.protos import protos
 
 TAG = "serve"
@@ -94,13 +94,12 @@ _SIGNATURES: Mapping[str, tuple[object, tuple[object, ...]]] = {
 def _library() -> ctypes.CDLL:
     """Load TensorFlow's C++ libraries, once, with XLA switched off."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    spec = find_spec("tensorflow")
-    if spec is None:
+    folder = folder_of("tensorflow")
+    if folder is None:
         raise UserError(
             "checking an export needs tensorflow, not installed here; run: "
             "pip install -c constraints.txt -e '.[tensorflow,export]'"
         )
-    folder = Path(spec.submodule_search_locations[0])
     ctypes.CDLL(str(folder / "libtensorflow_framework.so.2"), mode=ctypes.RTLD_GLOBAL)
     library = ctypes.CDLL(str(folder / "libtensorflow_cc.so.2"), mode=ctypes.RTLD_GLOBAL)
     for name, (result, arguments) in _SIGNATURES.items():
@@ -192,7 +191,7 @@ class LoadedModel:
                 self._status,
             )
             self._check()
-            return [self._array(tensor) for tensor in made]
+            return [self._array(tensor) for tensor in made if tensor]
         finally:
             for tensor in [*given, *(one for one in made if one)]:
                 self._tf.TF_DeleteTensor(tensor)
