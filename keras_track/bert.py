@@ -13,7 +13,7 @@ from keras_hub.layers import TransformerEncoder
 from keras_hub.models import BertBackbone
 
 from twotrack.keras_track.layers import gelu_tanh
-from twotrack.shared.bert.config import BertConfig
+from twotrack.shared.weights.pretrained.bert.config import BertConfig
 
 ACTIVATIONS = {"gelu": "gelu", "gelu_new": gelu_tanh, "gelu_pytorch_tanh": gelu_tanh, "relu": "relu"}
 

@@ -14,9 +14,9 @@ import numpy as np
 from twotrack.keras_track.precision import set_precision
 from twotrack.keras_track.track import as_keras
 from twotrack.keras_track.weights import MODEL
-from twotrack.shared.bridge.names import require_same
 from twotrack.shared.errors import UserError
-from twotrack.shared.track import TrackModel
+from twotrack.shared.spec.track import TrackModel
+from twotrack.shared.weights.bridge.names import require_same
 
 NOT_THE_MODEL = ("optimizer/", "compile_metrics/")
 """What a file of a compiled model holds beside the model."""

@@ -12,9 +12,9 @@ from keras import ops
 
 from twotrack.keras_track import losses
 from twotrack.keras_track.optimizers import Sophia
-from twotrack.shared.curvature import draw_noise, require_named
-from twotrack.shared.losses import TARGET_KINDS, LossName
-from twotrack.shared.verify.pair import CustomLoss
+from twotrack.shared.spec.curvature import draw_noise, require_named
+from twotrack.shared.spec.losses import TARGET_KINDS, LossName
+from twotrack.shared.spec.pair import CustomLoss
 
 
 class Curvature:
@@ -92,7 +92,7 @@ class _CurvatureUpdate(keras.optimizers.Optimizer):
 
 
 def read_labels(output: Any, loss: LossName, noise: Any) -> Any:
-    """Return the labels that `noise` makes of an output of the same shape; see twotrack.shared.curvature."""
+    """Return the labels that `noise` makes of an output of the same shape; see twotrack.shared.spec.curvature."""
     noisy = ops.stop_gradient(output) + noise
     match TARGET_KINDS[loss]:
         case "classes":

@@ -15,7 +15,7 @@ import twotrack.keras_track.layers  # noqa: F401 - a .keras file names the layer
 from twotrack.keras_track.track import as_keras
 from twotrack.shared.export.formats import INPUT_TYPES, LOGITS, PROBABILITIES
 from twotrack.shared.export.subject import Subject
-from twotrack.shared.inputs import Input
+from twotrack.shared.spec.inputs import Input
 
 TRACK = "keras:tensorflow"
 

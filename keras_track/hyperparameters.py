@@ -6,8 +6,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from twotrack.keras_track.optimizers import TabulatedLearningRate
-from twotrack.shared.verify.pair import CustomLoss, LossSpec
+from twotrack.shared.spec.pair import CustomLoss, LossSpec
 
 _SAME_NAMES = (
     "epsilon", "momentum", "negative_slope", "groups", "num_heads", "use_bias", "rate", "padding",
@@ -56,13 +55,13 @@ def of_loss(loss: LossSpec, made: Callable[[], keras.losses.Loss]) -> dict[str, 
     }
 
 
-def of_optimizer(optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
-    """Return the optimizer's hyperparameters; the learning rate at this step unless a table of twotrack holds it."""
+def of_optimizer(optimizer: keras.optimizers.Optimizer, custom: bool) -> dict[str, Any]:
+    """Return the optimizer's hyperparameters; of a user's own, with the learning rate at this step."""
     values = {"kind": type(optimizer).__name__, "weight_decay": float(optimizer.weight_decay or 0.0)}
     names = ("epsilon", "momentum", "rho", "beta_1", "beta_2", "gamma", "interval")
     stated = {name: getattr(optimizer, name, None) for name in names}
     values |= {name: float(value) for name, value in stated.items() if isinstance(value, int | float)}
-    if not isinstance(optimizer._learning_rate, TabulatedLearningRate):  # a user's own optimizer
+    if custom:
         values["learning_rate"] = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
         values["decoupled_weight_decay"] = True
     return values

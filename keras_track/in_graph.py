@@ -12,10 +12,10 @@ import numpy as np
 import tensorflow as tf
 
 from twotrack.keras_track import in_graph_pictures
-from twotrack.shared.bert.tokens import Tokenise
 from twotrack.shared.datasets import pictures, tabular, telco_monthly
 from twotrack.shared.datasets.preparation import Preparation
 from twotrack.shared.export.tf_serving.fields import Field
+from twotrack.shared.weights.pretrained.bert.tokens import Tokenise
 
 Tensors = Mapping[str, tf.Tensor]
 Decode = Callable[[tf.Tensor], tf.Tensor]

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from twotrack.shared.inputs import Input
+from twotrack.shared.spec.inputs import Input
 
 
 def cast(arrays: Mapping[str, np.ndarray], inputs: Mapping[str, Input]) -> dict[str, np.ndarray]:

@@ -8,8 +8,8 @@ from typing import Any, Literal
 import keras
 from keras import layers, ops
 
-from twotrack.shared.activations import LEAKY_SLOPE, PRELU_ALPHA, Activation
-from twotrack.shared.positions import sinusoids
+from twotrack.shared.spec.activations import LEAKY_SLOPE, PRELU_ALPHA, Activation
+from twotrack.shared.spec.positions import sinusoids
 
 
 @keras.saving.register_keras_serializable(package="twotrack")

@@ -2,7 +2,7 @@
 
 import keras
 
-from twotrack.shared.losses import LossName
+from twotrack.shared.spec.losses import LossName
 
 
 def build(name: LossName) -> keras.losses.Loss:

@@ -10,7 +10,7 @@ from twotrack.keras_track import hyperparameters, weights
 from twotrack.keras_track.gradients import InputShift, recorder
 from twotrack.keras_track.inputs import cast
 from twotrack.keras_track.recording import arrays, as_array, attention_recorded, layer_recorded, layers_recorded
-from twotrack.shared.probe import Hyperparameters, LayerTrace, Probe
+from twotrack.shared.spec.probe import Hyperparameters, LayerTrace, Probe
 
 if TYPE_CHECKING:
     from twotrack.keras_track.track import KerasModel
@@ -39,7 +39,7 @@ class KerasProbe(Probe):
 
     def optimizer(self) -> Hyperparameters:
         """Return the optimizer's hyperparameters."""
-        return hyperparameters.of_optimizer(self._model.model.optimizer)
+        return hyperparameters.of_optimizer(self._model.model.optimizer, self._model.has_custom_optimizer)
 
     def remove_dropout(self) -> dict[str, float]:
         """Set every dropout rate to zero; return, by canonical path, the rates that dropped something.

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from twotrack.keras_track import hyperparameters, weights
-from twotrack.shared.probe import LayerTrace
+from twotrack.shared.spec.probe import LayerTrace
 
 
 @contextmanager

@@ -32,7 +32,7 @@ from twotrack.shared.export.tf_serving.names import (
     SCORES,
 )
 from twotrack.shared.export.tf_serving.prediction_log import Request
-from twotrack.shared.inputs import Inputs
+from twotrack.shared.spec.inputs import Inputs
 
 Answers = dict[str, tf.Tensor]
 Respond = Callable[..., Answers]
@@ -73,7 +73,7 @@ def _signatures(model: keras.Model, dataset: Dataset) -> dict[str, tuple[Respond
 
 
 def _answers(logits: tf.Tensor, class_names: tuple[str, ...]) -> Answers:
-    """Return probabilities (batch, classes), as shared/metrics.py has them, and the name of the most probable class."""
+    """Return probabilities (batch, classes), and the name of the most probable class."""
     one = logits.shape[-1] == 1
     probabilities = tf.sigmoid(tf.concat([-logits, logits], axis=-1)) if one else tf.nn.softmax(logits)
     best = tf.gather(tf.constant(class_names), tf.argmax(probabilities, axis=-1))

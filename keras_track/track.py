@@ -14,14 +14,14 @@ from twotrack.keras_track.inputs import arranged
 from twotrack.keras_track.precision import set_precision
 from twotrack.keras_track.probe import KerasProbe
 from twotrack.keras_track.session import start_afresh
-from twotrack.shared.differences.measured import Measured
 from twotrack.shared.errors import UserError, as_user_error
-from twotrack.shared.inputs import Input, describe, example
-from twotrack.shared.profiles import Switches
-from twotrack.shared.track import Checkpoints, Precision, Track, TrackModel, TrackSpec, choose_device
-from twotrack.shared.training import Optimizer
-from twotrack.shared.transfer import BASE, EVERYTHING, HEAD, chosen
-from twotrack.shared.verify.pair import ChapterBuild, CustomLoss, CustomOptimizer, LossSpec, Pair, target_kind
+from twotrack.shared.ledger.measured import Measured
+from twotrack.shared.spec.inputs import Input, describe, example
+from twotrack.shared.spec.pair import ChapterBuild, CustomLoss, CustomOptimizer, LossSpec, Pair, target_kind
+from twotrack.shared.spec.profiles import Switches
+from twotrack.shared.spec.recipes import Optimizer
+from twotrack.shared.spec.track import Checkpoints, Precision, Track, TrackModel, TrackSpec, choose_device
+from twotrack.shared.spec.transfer import BASE, EVERYTHING, HEAD, chosen
 
 if TYPE_CHECKING:
     from twotrack.shared.export.runtimes import Predict
@@ -155,6 +155,7 @@ class KerasModel(TrackModel):
 
     def compile(self, optimizer: Optimizer | CustomOptimizer, learning_rates: Sequence[float]) -> None:
         """Attach loss and optimizer."""
+        self.has_custom_optimizer = isinstance(optimizer, CustomOptimizer)
         if isinstance(optimizer, CustomOptimizer):
             with as_user_error("the Keras optimizer function failed"):
                 made = optimizer.keras()

@@ -13,9 +13,9 @@ import keras
 import numpy as np
 from keras import layers
 
-from twotrack.shared.bridge import BridgeError
-from twotrack.shared.bridge.layouts import SAME, Layout, depthwise_kernel, shared_alpha
-from twotrack.shared.bridge.names import join, require_same
+from twotrack.shared.weights.bridge import BridgeError
+from twotrack.shared.weights.bridge.layouts import SAME, Layout, depthwise_kernel, shared_alpha
+from twotrack.shared.weights.bridge.names import join, require_same
 
 MODEL = "the Keras model"
 

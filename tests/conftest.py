@@ -11,7 +11,7 @@ from tests.support import resources
 from tests.support.fast_lane import FastLane
 from tests.support.ladders import SharedLadder
 from tests.support.models import Models
-from twotrack.shared.track import TRACKS
+from twotrack.shared.spec.track import TRACKS
 from twotrack.shared.workers.pool import WorkerPool
 
 ROOT = Path(__file__).parents[1]

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from twotrack.shared import atomic
+from twotrack.shared.base import atomic
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from twotrack.shared import atomic
+from twotrack.shared.base import atomic
 with atomic.written(Path(sys.argv[1])) as made:
     made.write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)

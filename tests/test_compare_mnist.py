@@ -10,8 +10,8 @@ import pytest
 from tests.support.command_line import twotrack
 from tests.support.events import scalars
 from tests.support.pages import Page
-from twotrack.shared.harness.run_folder import Run, read
 from twotrack.shared.report import disagreements
+from twotrack.shared.runs.run_folder import Run, read
 
 TRACKS = ["torch", "keras:tensorflow"]
 JOB = ("compare", "mnist_cnn", "--tracks", "torch,keras:tensorflow", "--tensorboard", "--json")

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from twotrack.shared.deadline import within
+from twotrack.shared.base.deadline import within
 
 
 def test_an_answer_in_time_is_returned():

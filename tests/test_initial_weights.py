@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from twotrack.shared import initial_weights
+from twotrack.shared.weights import initial
 
 SHAPES = {
     "conv.kernel": (3, 3, 16, 32),
@@ -36,9 +36,9 @@ FANS = {
 
 
 def test_the_same_seed_gives_the_same_weights_in_any_order_and_company():
-    whole = initial_weights.draw(SHAPES, seed=5)
-    backwards = initial_weights.draw(dict(reversed(SHAPES.items())), seed=5)
-    alone = initial_weights.draw({"dense.kernel": (300, 200)}, seed=5)
+    whole = initial.draw(SHAPES, seed=5)
+    backwards = initial.draw(dict(reversed(SHAPES.items())), seed=5)
+    alone = initial.draw({"dense.kernel": (300, 200)}, seed=5)
 
     np.testing.assert_array_equal(alone["dense.kernel"], whole["dense.kernel"])
     for name, array in whole.items():
@@ -46,14 +46,14 @@ def test_the_same_seed_gives_the_same_weights_in_any_order_and_company():
 
 
 def test_another_seed_or_name_gives_other_weights():
-    first, second = (initial_weights.draw(SHAPES, seed) for seed in (0, 1))
+    first, second = (initial.draw(SHAPES, seed) for seed in (0, 1))
 
     assert not np.array_equal(first["dense.kernel"], second["dense.kernel"])
     assert not np.array_equal(first["dense.kernel"], first["other.kernel"])
 
 
 def test_shapes_and_types_are_those_asked_for():
-    drawn = initial_weights.draw(SHAPES, seed=0)
+    drawn = initial.draw(SHAPES, seed=0)
 
     assert {name: array.shape for name, array in drawn.items()} == SHAPES
     assert {array.dtype for array in drawn.values()} == {np.dtype(np.float32)}
@@ -64,7 +64,7 @@ def test_kernels_are_uniform_within_glorots_bounds(name: str):
     """Glorot and Bengio 2010, equation 16; the uniform's deviation is its limit over the root of 3."""
     limit = sqrt(6 / FANS[name])
 
-    kernel = initial_weights.draw(SHAPES, seed=0)[name].astype(np.float64).ravel()
+    kernel = initial.draw(SHAPES, seed=0)[name].astype(np.float64).ravel()
 
     assert np.abs(kernel).max() <= limit
     assert kernel.std() == pytest.approx(limit / sqrt(3), rel=0.02)
@@ -83,16 +83,16 @@ def test_kernels_are_uniform_within_glorots_bounds(name: str):
     ],
 )
 def test_everything_but_kernels_is_constant(name: str, value: float):
-    np.testing.assert_array_equal(initial_weights.draw(SHAPES, seed=0)[name], np.full(SHAPES[name], value))
+    np.testing.assert_array_equal(initial.draw(SHAPES, seed=0)[name], np.full(SHAPES[name], value))
 
 
 def test_a_weight_of_an_unknown_kind_is_refused_by_name():
     with pytest.raises(ValueError, match=r"'lstm\.peephole' of shape \(4, 16\)"):
-        initial_weights.draw({"lstm.peephole": (4, 16)}, seed=0)
+        initial.draw({"lstm.peephole": (4, 16)}, seed=0)
 
 
 def test_recurrent_kernels_are_orthogonal_for_each_gate():
-    drawn = initial_weights.draw(SHAPES, seed=0)
+    drawn = initial.draw(SHAPES, seed=0)
 
     for gate in (*np.split(drawn["lstm.recurrent_kernel"], 4, axis=1), drawn["rnn.recurrent_kernel"]):
         np.testing.assert_allclose(gate.T @ gate, np.eye(64), atol=1e-5)
@@ -103,8 +103,7 @@ def test_recurrent_kernels_are_orthogonal_for_each_gate():
 def test_orthogonal_matrices_are_drawn_evenly():
     """Of evenly drawn ones the trace has mean 0 and deviation 1; QR without its signs has a negative mean."""
     traces = [
-        np.trace(initial_weights.draw({"rnn.recurrent_kernel": (4, 4)}, seed)["rnn.recurrent_kernel"])
-        for seed in range(2000)
+        np.trace(initial.draw({"rnn.recurrent_kernel": (4, 4)}, seed)["rnn.recurrent_kernel"]) for seed in range(2000)
     ]
 
     assert np.mean(traces) == pytest.approx(0, abs=4 / sqrt(2000))
@@ -112,13 +111,13 @@ def test_orthogonal_matrices_are_drawn_evenly():
 
 
 def test_only_the_forget_gate_of_an_lstm_starts_open():
-    drawn = initial_weights.draw(SHAPES, seed=0)
+    drawn = initial.draw(SHAPES, seed=0)
 
     assert drawn["lstm.bias"].tolist() == [0.0] * 64 + [1.0] * 64 + [0.0] * 128
     assert not drawn["rnn.bias"].any()
 
 
 def test_embeddings_are_normal():
-    drawn = initial_weights.draw(SHAPES, seed=0)["positions.embeddings"].ravel()
+    drawn = initial.draw(SHAPES, seed=0)["positions.embeddings"].ravel()
 
     assert stats.kstest(drawn, stats.norm(scale=0.02).cdf).pvalue > 0.01

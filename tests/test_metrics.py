@@ -8,7 +8,7 @@ from scipy.special import expit, softmax
 from scipy.stats import mannwhitneyu
 from sklearn.metrics import accuracy_score, log_loss
 
-from twotrack.shared import metrics
+from twotrack.shared.evaluation import metrics
 
 
 def random_answers(examples: int, classes: int, seed: int, scale: float = 3.0) -> tuple[np.ndarray, np.ndarray]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from twotrack.shared.packages import folder_of
+from twotrack.shared.base.packages import folder_of
 
 
 def test_the_folder_is_that_of_the_imported_package():

@@ -8,11 +8,11 @@ from tests.bert import folders
 from tests.support.jobs import run
 from tests.support.ladders import SharedLadder
 from tests.support.similar import gap, gap_of_runs, is_beyond, is_within
-from twotrack.shared import statistics
+from twotrack.shared.base.tolerances import ACCURACY_MARGIN
 from twotrack.shared.chapters import CHAPTERS
-from twotrack.shared.harness.comparison import Request, plan, run_name
-from twotrack.shared.harness.run_folder import Run
-from twotrack.shared.verify.tolerances import ACCURACY_MARGIN
+from twotrack.shared.evaluation import statistics
+from twotrack.shared.runs.comparison import Request, plan, run_name
+from twotrack.shared.runs.run_folder import Run
 from twotrack.shared.workers.pool import WorkerPool
 
 TRACKS = ("torch", "keras:tensorflow")

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from transformers import BertConfig as HuggingFaceConfig
 from transformers import BertModel
 
-from twotrack.shared.bert import names
-from twotrack.shared.bert.config import BertConfig
+from twotrack.shared.weights.pretrained.bert import names
+from twotrack.shared.weights.pretrained.bert.config import BertConfig
 from twotrack.torch_track import weights
 
 

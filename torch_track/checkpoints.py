@@ -9,9 +9,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from twotrack.shared.bridge.names import require_same
 from twotrack.shared.errors import UserError
-from twotrack.shared.track import TrackModel
+from twotrack.shared.spec.track import TrackModel
+from twotrack.shared.weights.bridge.names import require_same
 from twotrack.torch_track.track import as_torch
 from twotrack.torch_track.weights import MODEL, NOT_WEIGHTS, merged_biases
 

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from twotrack.shared.curvature import draw_noise, require_named
-from twotrack.shared.losses import TARGET_KINDS, LossName
-from twotrack.shared.verify.pair import CustomLoss
+from twotrack.shared.spec.curvature import draw_noise, require_named
+from twotrack.shared.spec.losses import TARGET_KINDS, LossName
+from twotrack.shared.spec.pair import CustomLoss
 from twotrack.torch_track.losses import LOSSES
 from twotrack.torch_track.optimizers import Sophia
 
@@ -52,7 +52,7 @@ def _weighted_loss(loss: LossName, output: Tensor, noise: np.ndarray) -> Tensor:
 
 
 def read_labels(output: Tensor, loss: LossName, noise: np.ndarray) -> Tensor:
-    """Return the labels that `noise` makes of an output of the same shape; see twotrack.shared.curvature."""
+    """Return the labels that `noise` makes of an output of the same shape; see twotrack.shared.spec.curvature."""
     noisy = output.detach() + torch.from_numpy(noise).to(output)
     match TARGET_KINDS[loss]:
         case "classes":

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from twotrack.shared.export import canonical
 from twotrack.shared.export.formats import LOGITS, PROBABILITIES
 from twotrack.shared.export.subject import Subject
-from twotrack.shared.inputs import Input
+from twotrack.shared.spec.inputs import Input
 from twotrack.torch_track.track import as_torch
 
 TRACK = "torch"

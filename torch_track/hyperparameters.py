@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from twotrack.shared.verify.pair import CustomLoss, LossSpec
+from twotrack.shared.spec.pair import CustomLoss, LossSpec
 from twotrack.torch_track.optimizers import DecoupledOptimizer
 
 _SAME_NAMES = {

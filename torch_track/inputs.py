@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from twotrack.shared.inputs import Input
+from twotrack.shared.spec.inputs import Input
 from twotrack.torch_track.axes import mark_channels
 
 

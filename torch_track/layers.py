@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from twotrack.shared.activations import LEAKY_SLOPE, PRELU_ALPHA, Activation
-from twotrack.shared.positions import sinusoids
+from twotrack.shared.spec.activations import LEAKY_SLOPE, PRELU_ALPHA, Activation
+from twotrack.shared.spec.positions import sinusoids
 
 
 class _BiasedVariance(_BatchNorm):

@@ -1,4 +1,4 @@
-"""The named losses in torch. Each maps outputs and targets, see twotrack.shared.losses, to a mean over the batch."""
+"""The named losses in torch. Each maps outputs and targets, see shared/spec/losses.py, to a mean over the batch."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -6,7 +6,7 @@ from types import MappingProxyType
 from torch import Tensor
 from torch.nn import functional
 
-from twotrack.shared.losses import LossName
+from twotrack.shared.spec.losses import LossName
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from twotrack.shared.inputs import example
-from twotrack.shared.probe import Hyperparameters, LayerTrace, Probe
+from twotrack.shared.spec.inputs import example
+from twotrack.shared.spec.probe import Hyperparameters, LayerTrace, Probe
 from twotrack.torch_track import hyperparameters, weights
 from twotrack.torch_track.axes import AxisTracker, channels_last
 from twotrack.torch_track.recording import (

@@ -9,7 +9,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
-from twotrack.shared.probe import LayerTrace
+from twotrack.shared.spec.probe import LayerTrace
 from twotrack.torch_track import hyperparameters
 from twotrack.torch_track.axes import Axes, channels_last
 from twotrack.torch_track.structure import tensors_in

@@ -13,14 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from twotrack.shared.differences.measured import Measured
 from twotrack.shared.errors import UserError, as_user_error
-from twotrack.shared.inputs import Input, describe, example
-from twotrack.shared.profiles import Switches
-from twotrack.shared.track import Checkpoints, Precision, Track, TrackModel, TrackSpec, choose_device
-from twotrack.shared.training import Optimizer
-from twotrack.shared.transfer import BASE, EVERYTHING, HEAD, chosen
-from twotrack.shared.verify.pair import ChapterBuild, CustomLoss, CustomOptimizer, LossSpec, Pair, target_kind
+from twotrack.shared.ledger.measured import Measured
+from twotrack.shared.spec.inputs import Input, describe, example
+from twotrack.shared.spec.pair import ChapterBuild, CustomLoss, CustomOptimizer, LossSpec, Pair, target_kind
+from twotrack.shared.spec.profiles import Switches
+from twotrack.shared.spec.recipes import Optimizer
+from twotrack.shared.spec.track import Checkpoints, Precision, Track, TrackModel, TrackSpec, choose_device
+from twotrack.shared.spec.transfer import BASE, EVERYTHING, HEAD, chosen
 from twotrack.torch_track import freezing, native, weights
 from twotrack.torch_track.axes import NO_LAYOUT, Layout, axis_layout
 from twotrack.torch_track.curvature import Curvature

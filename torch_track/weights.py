@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from twotrack.shared.bridge import BridgeError, names
-from twotrack.shared.bridge.layouts import (
+from twotrack.shared.weights.bridge import BridgeError, names
+from twotrack.shared.weights.bridge.layouts import (
     CONV,
     DENSE,
     GRU_GATES,
@@ -28,7 +28,7 @@ from twotrack.shared.bridge.layouts import (
     heads_kernel,
     merge_heads_kernel,
 )
-from twotrack.shared.bridge.names import NOTHING, join
+from twotrack.shared.weights.bridge.names import NOTHING, join
 
 RULE, PATHS = "canonical_rule", "canonical_paths"
 """Attributes in which a module can state a rule of its own, and the canonical paths of what is inside it."""

@@ -14,18 +14,8 @@ if TYPE_CHECKING:
     from twotrack.api import Comparison, assert_same_model, compare, export, read_run, verify
     from twotrack.shared import __version__
     from twotrack.shared.errors import UserError, WorkerDiedError
-    from twotrack.shared.training import (
-        SGD,
-        Adam,
-        AdamW,
-        Constant,
-        Lion,
-        OneCycle,
-        RMSprop,
-        Sophia,
-        WarmUp,
-    )
-    from twotrack.shared.verify.pair import CustomLoss, CustomOptimizer, Input, Pair
+    from twotrack.shared.spec.pair import CustomLoss, CustomOptimizer, Input, Pair
+    from twotrack.shared.spec.recipes import SGD, Adam, AdamW, Constant, Lion, OneCycle, RMSprop, Sophia, WarmUp
 
 __all__ = [
     "SGD",
@@ -56,10 +46,10 @@ _HOMES = {
     "twotrack.api": ("Comparison", "assert_same_model", "compare", "export", "read_run", "verify"),
     "twotrack.shared": ("__version__",),
     "twotrack.shared.errors": ("UserError", "WorkerDiedError"),
-    "twotrack.shared.training": (
+    "twotrack.shared.spec.recipes": (
         "SGD", "Adam", "AdamW", "Constant", "Lion", "OneCycle", "RMSprop", "Sophia", "WarmUp",
     ),
-    "twotrack.shared.verify.pair": ("CustomLoss", "CustomOptimizer", "Input", "Pair"),
+    "twotrack.shared.spec.pair": ("CustomLoss", "CustomOptimizer", "Input", "Pair"),
 }  # fmt: skip
 """The modules that the public names come from."""
 

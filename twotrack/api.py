@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twotrack.shared.errors import WorkerDiedError
-from twotrack.shared.inputs import InputShape
-from twotrack.shared.losses import LossName
-from twotrack.shared.track import DEFAULT_TRACKS, TRACKS
-from twotrack.shared.training import Adam, Constant, Optimizer, Schedule
-from twotrack.shared.transfer import EVERYTHING
-from twotrack.shared.verify.pair import CustomLoss, CustomOptimizer, Pair
+from twotrack.shared.spec.inputs import InputShape
+from twotrack.shared.spec.losses import LossName
+from twotrack.shared.spec.pair import CustomLoss, CustomOptimizer, Pair
+from twotrack.shared.spec.recipes import Adam, Constant, Optimizer, Schedule
+from twotrack.shared.spec.track import DEFAULT_TRACKS, TRACKS
+from twotrack.shared.spec.transfer import EVERYTHING
 
 if TYPE_CHECKING:
     from twotrack.shared.export.workflow import Exported
-    from twotrack.shared.harness.comparison import Failure, OnJob, Request
-    from twotrack.shared.harness.run_folder import Run
     from twotrack.shared.report.ladder import LadderRecord
+    from twotrack.shared.runs.comparison import Failure, OnJob, Request
+    from twotrack.shared.runs.run_folder import Run
     from twotrack.shared.verify.ladder import TrackResult
     from twotrack.shared.verify.request import VerifyRequest
     from twotrack.shared.verify.user_pair import PairReference
@@ -157,7 +157,7 @@ def compare(
     >>> done = twotrack.compare("neuron", ["torch", "keras:jax"], examples=256)  # doctest: +SKIP
     >>> done.runs[0].record.test["roc_auc"]  # doctest: +SKIP
     """
-    from twotrack.shared.harness.comparison import Request, fresh_folder, timestamp
+    from twotrack.shared.runs.comparison import Request, fresh_folder, timestamp
     from twotrack.shared.verify import user_modules
 
     user_modules.require_not_importing("twotrack.compare")
@@ -179,9 +179,9 @@ def compare(
 
 def _train(request: "Request", folder: Path, on_progress: "OnJob") -> "tuple[list[Run], list[Failure]]":
     """Train in the folder, under a plan that makes it one that can be continued."""
-    from twotrack.shared.harness import plans
-    from twotrack.shared.harness.comparison import plan, run_jobs, run_name
-    from twotrack.shared.harness.run_folder import require_writable
+    from twotrack.shared.runs import plans
+    from twotrack.shared.runs.comparison import plan, run_jobs, run_name
+    from twotrack.shared.runs.run_folder import require_writable
 
     jobs = plan(request, lambda track, seed: folder / run_name(track, seed))
     require_writable(folder)
@@ -214,7 +214,7 @@ def read_run(folder: str | Path) -> "Run":
     >>> run = twotrack.read_run("runs/compare_neuron_fast_20261122-210317/torch_seed0")  # doctest: +SKIP
     >>> run.record.test, run.weights["neuron.kernel"].shape  # doctest: +SKIP
     """
-    from twotrack.shared.harness.run_folder import read
+    from twotrack.shared.runs.run_folder import read
 
     return read(Path(folder))
 

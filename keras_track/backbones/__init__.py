@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from twotrack.shared.backbones.spec import Backbone
+from twotrack.shared.weights.pretrained.backbones.spec import Backbone
 
 
 def build(backbone: Backbone, num_classes: int = 0) -> keras.Model:

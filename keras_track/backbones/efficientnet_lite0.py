@@ -11,7 +11,7 @@ import keras
 from keras import layers
 
 from twotrack.keras_track.backbones import block
-from twotrack.shared.backbones.efficientnet_lite0 import EPSILON, KEPT, Architecture, Block
+from twotrack.shared.weights.pretrained.backbones.efficientnet_lite0 import EPSILON, KEPT, Architecture, Block
 
 
 def build(architecture: Architecture, num_classes: int) -> keras.Model:

@@ -11,7 +11,7 @@ import keras
 from keras import layers
 
 from twotrack.keras_track.backbones import block
-from twotrack.shared.backbones.resnet18 import EPSILON, KEPT, Architecture
+from twotrack.shared.weights.pretrained.backbones.resnet18 import EPSILON, KEPT, Architecture
 
 
 def build(architecture: Architecture, num_classes: int) -> keras.Model:

@@ -8,7 +8,7 @@ import keras
 from keras import layers
 from keras_hub.models import ViTBackbone
 
-from twotrack.shared.backbones.vit import Config
+from twotrack.shared.weights.pretrained.backbones.vit import Config
 
 
 def build(config: Config, num_classes: int) -> keras.Model:

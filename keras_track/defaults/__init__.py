@@ -1,4 +1,4 @@
-"""What Keras does by default, a file for each of the ledger's in shared/differences.
+"""What Keras does by default, a file for each of the ledger's in shared/ledger.
 
 For every entry a measurement of its name and, where an aligned run has something else, the function that switches the
 default on again. Importing this package fills the registry.

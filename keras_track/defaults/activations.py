@@ -7,8 +7,8 @@ from keras import layers
 from twotrack.keras_track.defaults.common import apply, gradient_of, set_default, to_numpy
 from twotrack.keras_track.defaults.registry import DEFAULTS, LAYERS
 from twotrack.keras_track.layers import activation
-from twotrack.shared.differences import samples
-from twotrack.shared.differences.measured import Measured
+from twotrack.shared.ledger import samples
+from twotrack.shared.ledger.measured import Measured
 
 
 @DEFAULTS.measures

@@ -5,8 +5,8 @@ from keras import layers
 
 from twotrack.keras_track.defaults.common import apply
 from twotrack.keras_track.defaults.registry import DEFAULTS
-from twotrack.shared.differences import samples
-from twotrack.shared.differences.measured import Measured
+from twotrack.shared.ledger import samples
+from twotrack.shared.ledger.measured import Measured
 
 
 def _with_kernel(layer: layers.Layer, image: np.ndarray, kernel: np.ndarray) -> np.ndarray:

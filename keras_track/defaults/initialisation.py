@@ -8,8 +8,8 @@ from keras import layers, ops
 
 from twotrack.keras_track import weights
 from twotrack.keras_track.defaults.registry import DEFAULTS
-from twotrack.shared import initial_weights
-from twotrack.shared.differences.measured import Measured
+from twotrack.shared.ledger.measured import Measured
+from twotrack.shared.weights import initial
 
 
 def _model(layer: layers.Layer, *shape: int, dtype: str = "float32") -> keras.Model:
@@ -22,7 +22,7 @@ def _model(layer: layers.Layer, *shape: int, dtype: str = "float32") -> keras.Mo
 
 def _load_drawn(model: keras.Model) -> None:
     shapes = {name: array.shape for name, array in weights.weights(model).items()}
-    weights.load_weights(model, initial_weights.draw(shapes, 0))
+    weights.load_weights(model, initial.draw(shapes, 0))
 
 
 def _limit(variable: Any) -> float:

@@ -12,9 +12,9 @@ import numpy as np
 from keras import layers, ops
 
 from twotrack.keras_track.defaults.registry import DEFAULTS
-from twotrack.shared.differences import samples
-from twotrack.shared.differences.measured import Measured
-from twotrack.shared.verify.tolerances import STEP_ERROR
+from twotrack.shared.base.tolerances import STEP_ERROR
+from twotrack.shared.ledger import samples
+from twotrack.shared.ledger.measured import Measured
 
 
 @DEFAULTS.measures

@@ -9,9 +9,9 @@ from keras import ops
 
 from twotrack.keras_track import losses
 from twotrack.keras_track.defaults.registry import DEFAULTS
-from twotrack.shared.differences import samples
-from twotrack.shared.differences.measured import Measured
-from twotrack.shared.losses import as_targets
+from twotrack.shared.ledger import samples
+from twotrack.shared.ledger.measured import Measured
+from twotrack.shared.spec.losses import as_targets
 
 
 def _value(loss: keras.losses.Loss, labels: Any, outputs: Any, **options: Any) -> float:

@@ -7,8 +7,8 @@ from keras import layers
 from twotrack.keras_track.defaults.common import apply, set_default, to_numpy
 from twotrack.keras_track.defaults.registry import DEFAULTS, LAYERS
 from twotrack.keras_track.models.churn_transformer import EPSILON
-from twotrack.shared.differences import samples
-from twotrack.shared.differences.measured import Measured
+from twotrack.shared.ledger import samples
+from twotrack.shared.ledger.measured import Measured
 
 
 @DEFAULTS.measures

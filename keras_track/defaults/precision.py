@@ -9,8 +9,8 @@ from keras import layers, ops
 
 from twotrack.keras_track.defaults.registry import DEFAULTS
 from twotrack.keras_track.precision import set_precision
-from twotrack.shared.differences import samples
-from twotrack.shared.differences.measured import Measured
+from twotrack.shared.ledger import samples
+from twotrack.shared.ledger.measured import Measured
 
 
 @contextmanager

@@ -6,7 +6,7 @@ anything to change. Where the aligned value is Keras' own, there is none.
 
 import keras
 
-from twotrack.shared.differences.registry import Defaults, Stage
+from twotrack.shared.ledger.registry import Defaults, Stage
 
 DEFAULTS = Defaults()
 LAYERS: Stage[[keras.Model], bool] = DEFAULTS.stage(Stage())

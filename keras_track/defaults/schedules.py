@@ -9,8 +9,8 @@ from keras.optimizers import SGD, schedules
 
 from twotrack.keras_track import optimizers
 from twotrack.keras_track.defaults.registry import DEFAULTS
-from twotrack.shared import training
-from twotrack.shared.differences.measured import Measured
+from twotrack.shared.ledger.measured import Measured
+from twotrack.shared.spec import recipes
 
 
 def _float(tensor: object) -> float:
@@ -29,8 +29,8 @@ def schedule_steps() -> Measured:
     """Whether a step of the optimizer moves the schedule; aligned: the rates that three steps used."""
     optimizer = SGD(schedules.ExponentialDecay(1.0, decay_steps=1, decay_rate=0.5))
     _used(optimizer, 2)
-    recipe = training.Recipe(training.SGD(1.0), training.OneCycle(0.3, 25.0, 100.0), batch_size=1, epochs=1)
-    aligned = _used(optimizers.build(training.SGD(1.0), recipe.learning_rates(3)), 3)
+    recipe = recipes.Recipe(recipes.SGD(1.0), recipes.OneCycle(0.3, 25.0, 100.0), batch_size=1, epochs=1)
+    aligned = _used(optimizers.build(recipes.SGD(1.0), recipe.learning_rates(3)), 3)
     return Measured({"moves with the optimizer": _float(optimizer.learning_rate) < 1.0}, aligned=aligned)
 
 

@@ -8,8 +8,8 @@ from keras import layers, ops
 
 from twotrack.keras_track.defaults.common import gradient_of, to_numpy
 from twotrack.keras_track.defaults.registry import DEFAULTS
-from twotrack.shared.differences import samples
-from twotrack.shared.differences.measured import Measured
+from twotrack.shared.ledger import samples
+from twotrack.shared.ledger.measured import Measured
 
 
 def _loaded(layer: layers.RNN, kernel: np.ndarray, recurrent: np.ndarray, bias: np.ndarray) -> layers.RNN:

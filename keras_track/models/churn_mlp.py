@@ -9,8 +9,8 @@ import keras
 from keras import layers
 
 from twotrack.keras_track.layers import activation
-from twotrack.shared.activations import Activation, units_before
 from twotrack.shared.chapters.churn_mlp import NUM_FEATURES, Config
+from twotrack.shared.spec.activations import Activation, units_before
 
 
 def build(config: Config) -> keras.Model:

@@ -10,9 +10,9 @@ from keras import layers
 
 from twotrack.keras_track import bert
 from twotrack.keras_track.layers import MaskedMean, head
-from twotrack.shared.bert.config import BertConfig
-from twotrack.shared.bert.folder import open_folder
 from twotrack.shared.chapters.review_bert import LAST_BLOCKS, Config
+from twotrack.shared.weights.pretrained.bert.config import BertConfig
+from twotrack.shared.weights.pretrained.bert.folder import open_folder
 
 
 def build(config: Config) -> keras.Model:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 import numpy as np
 from scipy.special import erfc, expit
 
-from twotrack.shared.activations import LEAKY_SLOPE, Activation
+from twotrack.shared.spec.activations import LEAKY_SLOPE, Activation
 
 GELU_CUBIC = 0.044715
 """Weight of x^3 in the approximate GELU (Hendrycks and Gimpel 2016)."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from twotrack.shared.by_hand.activations import relu, softmax
 from twotrack.shared.chapters.churn_transformer import Config
-from twotrack.shared.positions import sinusoids
+from twotrack.shared.spec.positions import sinusoids
 
 EPSILON = 1e-5
 Weights = Mapping[str, np.ndarray]

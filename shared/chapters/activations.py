@@ -6,10 +6,10 @@ from typing import Annotated
 
 from annotated_types import Gt
 
-from twotrack.shared.activations import Activation
 from twotrack.shared.chapters.churn_mlp import NUM_FEATURES
 from twotrack.shared.chapters.spec import Chapter
-from twotrack.shared.training import Adam, Constant, OneCycle, Recipe
+from twotrack.shared.spec.activations import Activation
+from twotrack.shared.spec.recipes import Adam, Constant, OneCycle, Recipe
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from annotated_types import Gt
 
 from twotrack.shared.chapters.neuron import FEATURES
 from twotrack.shared.chapters.spec import Chapter
-from twotrack.shared.training import SGD, Constant, Recipe
+from twotrack.shared.spec.recipes import SGD, Constant, Recipe
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from annotated_types import Ge, Gt, Lt
 
-from twotrack.shared.activations import Activation
 from twotrack.shared.chapters.spec import Chapter
-from twotrack.shared.training import Adam, AdamW, Constant, OneCycle, Recipe
+from twotrack.shared.spec.activations import Activation
+from twotrack.shared.spec.recipes import Adam, AdamW, Constant, OneCycle, Recipe
 
 NUM_FEATURES = 40
 """All columns of the data set telco."""

@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar
 from annotated_types import Ge, Gt, Lt
 
 from twotrack.shared.chapters.spec import Chapter
-from twotrack.shared.inputs import Input
-from twotrack.shared.training import Adam, Constant, OneCycle, Recipe
+from twotrack.shared.spec.inputs import Input
+from twotrack.shared.spec.recipes import Adam, Constant, OneCycle, Recipe
 
 MONTHS, NUM_FEATURES = 12, 5
 INPUTS = MappingProxyType({"months": Input((MONTHS, NUM_FEATURES)), "mask": Input((MONTHS,), kind="mask")})

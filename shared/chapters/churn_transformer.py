@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from twotrack.shared.inputs import Inputs
+    from twotrack.shared.spec.inputs import Inputs
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Gt, Lt
 
 from twotrack.shared.chapters.spec import Chapter
-from twotrack.shared.training import Adam, Constant, OneCycle, Recipe
+from twotrack.shared.spec.recipes import Adam, Constant, OneCycle, Recipe
 
 IMAGE_SIZE = 28
 NUM_CLASSES = 10

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from twotrack.shared.chapters.spec import Chapter
-from twotrack.shared.training import SGD, Constant, Recipe
+from twotrack.shared.spec.recipes import SGD, Constant, Recipe
 
 FEATURES = ("tenure", "monthly_charges")
 """Two, so that the data and the line that the neuron draws through them fit into one picture."""

@@ -9,7 +9,7 @@ from annotated_types import Gt
 
 from twotrack.shared.chapters.churn_mlp import NUM_FEATURES
 from twotrack.shared.chapters.spec import Chapter
-from twotrack.shared.training import SGD, Adam, AdamW, Constant, Lion, OneCycle, Optimizer, Recipe, Sophia
+from twotrack.shared.spec.recipes import SGD, Adam, AdamW, Constant, Lion, OneCycle, Optimizer, Recipe, Sophia
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from twotrack.shared.chapters.spec import ChapterVariant
-from twotrack.shared.transfer import EVERYTHING
-from twotrack.shared.verify.pair import ChapterBuild, Pair
+from twotrack.shared.spec.pair import ChapterBuild, Pair
+from twotrack.shared.spec.transfer import EVERYTHING
 
 PROBED_BATCH_SIZE = 16
 """Examples in a batch of the ladder."""

@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import Ge, Lt
 
-from twotrack.shared.bert import DEFAULT, LENGTH
 from twotrack.shared.chapters.spec import Chapter
-from twotrack.shared.inputs import Input
-from twotrack.shared.training import AdamW, Recipe, WarmUp
-from twotrack.shared.transfer import Transfer
+from twotrack.shared.spec.inputs import Input
+from twotrack.shared.spec.recipes import AdamW, Recipe, WarmUp
+from twotrack.shared.spec.transfer import Transfer
+from twotrack.shared.weights.pretrained.bert import DEFAULT, LENGTH
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from twotrack.shared.bert.tokens import Tokenise
+    from twotrack.shared.weights.pretrained.bert.tokens import Tokenise
 
 LAST_BLOCKS = 4
 """Blocks whose states the head sees; all if the encoder has fewer."""
@@ -33,33 +33,33 @@ class Config:
 
 
 def _inputs(config: Config) -> dict[str, Input]:
-    from twotrack.shared.bert.folder import open_folder
+    from twotrack.shared.weights.pretrained.bert.folder import open_folder
 
     shape, words = (config.length,), open_folder(config.weights).config.vocab_size
     return {"token_ids": Input(shape, "tokens", words), "padding_mask": Input(shape, "mask")}
 
 
 def _tokenise(config: Config) -> "Tokenise":
-    from twotrack.shared.bert.tokens import Tokenise
+    from twotrack.shared.weights.pretrained.bert.tokens import Tokenise
 
     return Tokenise(config.weights, config.length)
 
 
 def _check(config: Config) -> None:
-    from twotrack.shared.bert.folder import open_folder
-    from twotrack.shared.bert.tokens import open_tokenizer
+    from twotrack.shared.weights.pretrained.bert.folder import open_folder
+    from twotrack.shared.weights.pretrained.bert.tokens import open_tokenizer
 
     open_tokenizer(open_folder(config.weights), config.length)
 
 
 def _last_block(config: Config) -> tuple[str, ...]:
-    from twotrack.shared.bert.folder import open_folder
+    from twotrack.shared.weights.pretrained.bert.folder import open_folder
 
     return (f"encoder.transformer_layer_{open_folder(config.weights).config.num_hidden_layers - 1}",)
 
 
 def _weights(config: Config) -> "dict[str, np.ndarray]":
-    from twotrack.shared.bert.folder import open_folder
+    from twotrack.shared.weights.pretrained.bert.folder import open_folder
 
     return {f"encoder.{name}": array for name, array in open_folder(config.weights).weights().items()}
 

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from annotated_types import Ge, Gt, Lt
 
 from twotrack.shared.chapters.spec import Chapter
-from twotrack.shared.training import AdamW, OneCycle, Recipe, WarmUp
-from twotrack.shared.transfer import Transfer
+from twotrack.shared.spec.recipes import AdamW, OneCycle, Recipe, WarmUp
+from twotrack.shared.spec.transfer import Transfer
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from twotrack.shared.backbones.spec import Backbone
     from twotrack.shared.datasets.augment import Augment
     from twotrack.shared.datasets.pictures import Prepare
     from twotrack.shared.datasets.spec import Dataset
+    from twotrack.shared.weights.pretrained.backbones.spec import Backbone
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Config:
 
 def backbone(config: Config) -> "Backbone":
     """Return the backbone that the config names; UserError if its weights cannot be had or the size does not fit."""
-    from twotrack.shared.backbones import open_backbone
+    from twotrack.shared.weights.pretrained.backbones import open_backbone
 
     found = open_backbone(config.backbone, config.weights)
     found.check_size(config.size)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 from annotated_types import Gt
 
 from twotrack.shared.errors import UserError, first_error, unknown
-from twotrack.shared.inputs import InputShape
-from twotrack.shared.losses import LossName
-from twotrack.shared.training import OPTIMIZERS, Optimizer, Recipe
+from twotrack.shared.spec.inputs import InputShape
+from twotrack.shared.spec.losses import LossName
+from twotrack.shared.spec.recipes import OPTIMIZERS, Optimizer, Recipe
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from twotrack.shared.datasets import Source
     from twotrack.shared.datasets.spec import Dataset
-    from twotrack.shared.inputs import Inputs
-    from twotrack.shared.transfer import Transfer
+    from twotrack.shared.spec.inputs import Inputs
+    from twotrack.shared.spec.transfer import Transfer
 
 DEFAULT_RECIPE = "fast"
 RECIPE_SETTINGS = ("optimizer", "learning_rate")
@@ -39,7 +39,7 @@ class Chapter:
     recipes: Mapping[str, Recipe]
     loss: LossName
     metric: str
-    """Name in twotrack.shared.metrics; larger is better."""
+    """Name in twotrack.shared.evaluation.metrics; larger is better."""
     margin: float
     """Two tracks whose metric differs by less than this are the same for a reader's purpose."""
     input_shape: InputShape | Callable[[Any], InputShape]
@@ -50,7 +50,7 @@ class Chapter:
     optimizers: Mapping[str, Optimizer] = field(default_factory=dict)
     """What `--set optimizer=NAME` means here, where the general learning rate of that optimizer does not suit."""
     references: tuple[str, ...] = ()
-    """Names in twotrack.shared.references: models of other kinds, to read the scores against."""
+    """Names in twotrack.shared.evaluation.baselines: models of other kinds, to read the scores against."""
     prepare: "Callable[[Any], Callable[[Inputs], Inputs]] | None" = None
     """From the config to what makes model inputs of stored ones, where that depends on the model."""
     augment: "Callable[[], Callable[[Inputs, np.random.Generator], Inputs]] | None" = None

@@ -28,9 +28,9 @@ def ablate(
     """Train a chapter aligned, then with one default of each framework at a time, then with all: what each costs."""
     from twotrack.shared.cli.console import data_progress, print_error, print_json, training_progress
     from twotrack.shared.errors import WorkerDiedError
-    from twotrack.shared.harness import ablation
-    from twotrack.shared.harness.comparison import fresh_folder, timestamp
-    from twotrack.shared.harness.run_folder import require_writable
+    from twotrack.shared.runs import ablation
+    from twotrack.shared.runs.comparison import fresh_folder, timestamp
+    from twotrack.shared.runs.run_folder import require_writable
 
     request = options.request(chapter, tracks, tuple(range(seeds)), recipe, training, device, source, own)
     pool = options.lent_pool()

@@ -8,8 +8,8 @@ import typer
 from twotrack.shared.cli import options
 
 if TYPE_CHECKING:
-    from twotrack.shared.harness.comparison import Request
     from twotrack.shared.report.ladder import LadderRecord
+    from twotrack.shared.runs.comparison import Request
 
 
 @options.grouped
@@ -61,10 +61,10 @@ def compare(
     outcome, runs = train_comparison(request, folder, resume is not None, logs, options.lent_pool())
     if not runs:
         raise WorkerDiedError("no track finished, so there is nothing to report.")
-    from twotrack.shared.harness.agreement import agreements
     from twotrack.shared.report import write_report
     from twotrack.shared.report.ladder import FILE, write_ladder
     from twotrack.shared.report.tables import comparison_json, comparison_text, reference_scores
+    from twotrack.shared.runs.agreement import agreements
 
     references = reference_scores(runs)
     if climbed:

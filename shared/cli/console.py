@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
 
-from twotrack.shared.tested_versions import UntestedVersionWarning
+from twotrack.shared.spec.tested_versions import UntestedVersionWarning
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import rich.progress
 
     from twotrack.shared.export.check import Check
-    from twotrack.shared.harness.comparison import OnJob
-    from twotrack.shared.harness.records import Job
+    from twotrack.shared.runs.comparison import OnJob
+    from twotrack.shared.runs.records import Job
     from twotrack.shared.workers.messages import Progress
     from twotrack.shared.workers.processes import OnProgress
 
@@ -116,7 +116,7 @@ def _plain_line(job: "Job", progress: "Progress") -> None:
 
 
 def _title(job: "Job") -> str:
-    from twotrack.shared.profiles import describe  # imports the ledger, which `list` does not need
+    from twotrack.shared.spec.profiles import describe  # imports the ledger, which `list` does not need
 
     title = f"{job.track} seed {job.seed}"
     return f"{title}, {describe(job.switched)}" if job.switched else title

@@ -25,7 +25,7 @@ def data(
     from twotrack.shared import datasets
     from twotrack.shared.cli.console import data_progress, print_json
     from twotrack.shared.errors import UserError
-    from twotrack.shared.harness.comparison import find_source
+    from twotrack.shared.runs.comparison import find_source
 
     if data and not dataset:
         raise UserError("--data: name the data set that the file is an example of, for example 'twotrack data telco'.")

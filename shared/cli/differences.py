@@ -31,8 +31,8 @@ def differences(
     """
     from twotrack.shared import chapters
     from twotrack.shared.cli.console import print_error, print_json, track_phases
+    from twotrack.shared.differences import measuring as harness
     from twotrack.shared.errors import UserError
-    from twotrack.shared.harness import differences as harness
     from twotrack.shared.report.differences import differences_json, differences_markdown
 
     if settings and not chapter:

@@ -19,7 +19,7 @@ def doctor(json: options.Json = False) -> None:
     """
     from twotrack.shared import datasets
     from twotrack.shared.cli.console import print_json, stderr
-    from twotrack.shared.track import TRACKS
+    from twotrack.shared.spec.track import TRACKS
     from twotrack.shared.workers.environment import environment
     from twotrack.shared.workers.pool import lent_or_new
 
@@ -43,8 +43,8 @@ def doctor(json: options.Json = False) -> None:
 
 def _check_track(name: str, pool: "WorkerPool") -> dict[str, object]:
     from twotrack.shared.errors import UserError, WorkerDiedError
-    from twotrack.shared.harness.probe import probe
-    from twotrack.shared.track import TRACKS
+    from twotrack.shared.spec.track import TRACKS
+    from twotrack.shared.workers.doctor import probe
 
     spec = TRACKS[name]
     if spec.missing:
@@ -58,7 +58,7 @@ def _check_track(name: str, pool: "WorkerPool") -> dict[str, object]:
 
 def _check_versions() -> list[dict[str, object]]:
     """Tell which installed frameworks have a version that twotrack is tested with."""
-    from twotrack.shared.tested_versions import TESTED
+    from twotrack.shared.spec.tested_versions import TESTED
 
     return [
         {"package": tested.package, "installed": tested.installed, "tested": tested.text, "problem": tested.problem}

@@ -25,9 +25,9 @@ def experiment(
     Exit code 1 if a claim does not hold.
     """
     from twotrack.shared.cli.console import print_json, track_phases
-    from twotrack.shared.harness.comparison import fresh_folder, timestamp
-    from twotrack.shared.harness.experiments import experiment as measure
+    from twotrack.shared.experiments.running import experiment as measure
     from twotrack.shared.report.experiments import answers_json, answers_text, write_page
+    from twotrack.shared.runs.comparison import fresh_folder, timestamp
 
     with track_phases() as show:
         answers = measure(chapter, names or [], options.parse_tracks(tracks), seed, show, options.lent_pool())

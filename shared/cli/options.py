@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from twotrack.shared import profiles
 from twotrack.shared.errors import UserError
-from twotrack.shared.track import DEFAULT_TRACKS, TRACKS
+from twotrack.shared.spec import profiles
+from twotrack.shared.spec.track import DEFAULT_TRACKS, TRACKS
 
 if TYPE_CHECKING:
-    from twotrack.shared.harness.comparison import Request
+    from twotrack.shared.runs.comparison import Request
     from twotrack.shared.workers.pool import WorkerPool
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout instead of text.")]
@@ -161,7 +161,7 @@ def request(
     start: Path | None = None,
 ) -> "Request":
     """Return what the options of `run`, `compare` and `ablate` ask for, their texts read."""
-    from twotrack.shared.harness.comparison import Request
+    from twotrack.shared.runs.comparison import Request
 
     return Request(
         chapter,
@@ -188,14 +188,14 @@ def named_chapter(chapter: str | None, resume: Path | None) -> str:
     """Return the chapter that was named, or that of the comparison to continue; UserError without either."""
     if chapter is None and resume is None:
         raise UserError("no chapter named; 'twotrack list' shows all chapters.")
-    from twotrack.shared.harness.plans import stored_request
+    from twotrack.shared.runs.plans import stored_request
 
     return chapter or stored_request(resume).chapter
 
 
 def as_begun(context: typer.Context, typed: "Request", folder: Path) -> "Request":
     """Return what the comparison in `folder` was asked for; UserError if an option given now says something else."""
-    from twotrack.shared.harness.plans import require_same_request
+    from twotrack.shared.runs.plans import require_same_request
 
     names = [_FIELDS.get(name, name) for name in _given(context)]
     if "out" in names:

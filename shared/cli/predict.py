@@ -48,7 +48,7 @@ def _ask(run: Path, examples: list[str], track: str | None, device: str, json: b
     import textwrap
 
     from twotrack.shared.cli.console import print_json, stderr
-    from twotrack.shared.harness.prediction import predict
+    from twotrack.shared.runs.prediction import predict
 
     with stderr.status("starting...") as status:
         found = predict(run, examples, track, device, lambda phase: status.update(f"{phase}..."), options.lent_pool())
@@ -63,7 +63,7 @@ def _ask(run: Path, examples: list[str], track: str | None, device: str, json: b
 def _repeat(run: Path, track: str | None, device: str, out: Path | None, json: bool) -> None:
     """Print the comparison; exit code 1 if the predictions are not the run's."""
     from twotrack.shared.cli.console import print_json, stderr
-    from twotrack.shared.harness.prediction import repeat
+    from twotrack.shared.runs.prediction import repeat
 
     with stderr.status("starting...") as status:
         found = repeat(run, track, device, out, lambda phase: status.update(f"{phase}..."), options.lent_pool())

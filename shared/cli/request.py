@@ -7,7 +7,7 @@ import typer
 from twotrack.shared.cli import options
 
 if TYPE_CHECKING:
-    from twotrack.shared.serving.client import Answer
+    from twotrack.shared.export.serving.client import Answer
 
 
 def request(
@@ -29,7 +29,7 @@ def request(
 ) -> None:
     """Ask a model on a TensorFlow Serving server for the class of examples of your own."""
     from twotrack.shared.cli.console import print_json, stderr
-    from twotrack.shared.serving.client import Request, ask
+    from twotrack.shared.export.serving.client import Request, ask
 
     asked = Request(address, model, inputs, protocol, signature, model_version, timeout)
     with stderr.status(f"asking {address}..."):

@@ -38,7 +38,7 @@ def run(
     """Train a chapter with one seed and leave a run folder per track."""
     from twotrack.shared.cli.console import print_json
     from twotrack.shared.cli.training import exit_code, train
-    from twotrack.shared.harness.comparison import fresh_folder, run_name, timestamp
+    from twotrack.shared.runs.comparison import fresh_folder, run_name, timestamp
 
     stamp = timestamp()
     request = options.request(chapter, track, (seed,), recipe, training, device, source, own, defaults, start)

@@ -8,7 +8,7 @@ import typer
 from twotrack.shared.cli import options
 
 if TYPE_CHECKING:
-    from twotrack.shared.harness.catalogue import Filter, Problem
+    from twotrack.shared.runs.catalogue import Filter, Problem
 
 
 def runs(
@@ -45,8 +45,8 @@ def runs(
     """List finished runs, and name the folders that are damaged or unfinished."""
     from twotrack.shared.cli.console import print_json
     from twotrack.shared.errors import UserError
-    from twotrack.shared.harness import catalogue
-    from twotrack.shared.harness.schema import record_schema
+    from twotrack.shared.runs import catalogue
+    from twotrack.shared.runs.schema import record_schema
 
     if schema:
         print_json(record_schema())
@@ -78,8 +78,8 @@ def _filter(
     """Read the options' texts; UserError for what cannot be read."""
     from twotrack.shared import chapters
     from twotrack.shared.errors import unknown
-    from twotrack.shared.harness.catalogue import Filter, moment
-    from twotrack.shared.track import TRACKS
+    from twotrack.shared.runs.catalogue import Filter, moment
+    from twotrack.shared.spec.track import TRACKS
 
     if chapter:
         chapters.get(chapter)
@@ -118,7 +118,7 @@ def _plain(problem: "Problem") -> dict[str, str]:
 def _write_csv(target: str, rows: list[dict[str, Any]], problems: "list[Problem]") -> None:
     import sys
 
-    from twotrack.shared.harness.run_folder import unwritable
+    from twotrack.shared.runs.run_folder import unwritable
 
     text = _csv([_csv_line(row) for row in rows] + [_plain(one) for one in problems])
     if target == "-":

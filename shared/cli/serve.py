@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from twotrack.shared.cli import options
-from twotrack.shared.serving import GRPC_PORT, REST_PORT
+from twotrack.shared.export.serving import GRPC_PORT, REST_PORT
 
 if TYPE_CHECKING:
-    from twotrack.shared.serving.repository import Repository
-    from twotrack.shared.serving.server import Server
+    from twotrack.shared.export.serving.repository import Repository
+    from twotrack.shared.export.serving.server import Server
 
 
 def serve(
@@ -29,9 +29,9 @@ def serve(
 ) -> None:
     """Serve exported models with TensorFlow Serving, on this machine or in a container, until Ctrl-C."""
     from twotrack.shared.cli.console import data_progress, stderr
-    from twotrack.shared.serving.launch import IMAGE, Ports
-    from twotrack.shared.serving.repository import read_repository
-    from twotrack.shared.serving.server import serving
+    from twotrack.shared.export.serving.launch import IMAGE, Ports
+    from twotrack.shared.export.serving.repository import read_repository
+    from twotrack.shared.export.serving.server import serving
     from twotrack.shared.workers.messages import Progress
 
     signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))  # a terminal that closes stops the server too

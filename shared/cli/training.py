@@ -6,21 +6,12 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 from twotrack.shared.cli.console import data_progress, print_error, stderr, training_progress
-from twotrack.shared.harness import plans
-from twotrack.shared.harness.comparison import (
-    OnJob,
-    Outcome,
-    Request,
-    fresh_folder,
-    plan,
-    run_jobs,
-    run_name,
-    timestamp,
-)
-from twotrack.shared.harness.event_files import event_files, require_installed
-from twotrack.shared.harness.plans import Todo
-from twotrack.shared.harness.records import Job
-from twotrack.shared.harness.run_folder import Run, read, require_writable
+from twotrack.shared.runs import plans
+from twotrack.shared.runs.comparison import OnJob, Outcome, Request, fresh_folder, plan, run_jobs, run_name, timestamp
+from twotrack.shared.runs.event_files import event_files, require_installed
+from twotrack.shared.runs.plans import Todo
+from twotrack.shared.runs.records import Job
+from twotrack.shared.runs.run_folder import Run, read, require_writable
 from twotrack.shared.workers.messages import Progress
 from twotrack.shared.workers.pool import WorkerPool
 

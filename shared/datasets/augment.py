@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from twotrack.shared.inputs import ONLY, Inputs
+from twotrack.shared.spec.inputs import ONLY, Inputs
 
 LUMA = tuple(np.float32(share) for share in (0.299, 0.587, 0.114))
 """Shares of the channels in grey (ITU-R BT.601)."""

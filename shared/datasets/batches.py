@@ -13,8 +13,8 @@ import numpy as np
 import xxhash
 
 from twotrack.shared.datasets.spec import Dataset, Split, update
-from twotrack.shared.inputs import Inputs
-from twotrack.shared.losses import LossName, as_targets
+from twotrack.shared.spec.inputs import Inputs
+from twotrack.shared.spec.losses import LossName, as_targets
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Batch:
 
     inputs: Mapping[str, np.ndarray]
     targets: Sequence[np.ndarray]
-    """In the form that the loss takes them; see shared/losses.py."""
+    """In the form that the loss takes them; see shared/spec/losses.py."""
 
 
 class Batches(Protocol):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from twotrack.shared import atomic
+from twotrack.shared.base import atomic
 from twotrack.shared.errors import UserError
 
 EMBEDDED_FOLDER = Path(__file__).parent / "embedded"

@@ -13,7 +13,7 @@ import numpy as np
 from twotrack.shared.datasets.files import EMBEDDED_FOLDER, DataFile, Source
 from twotrack.shared.datasets.pictures import Grey
 from twotrack.shared.datasets.spec import Dataset, Examples, Split
-from twotrack.shared.inputs import ONLY
+from twotrack.shared.spec.inputs import ONLY
 
 if TYPE_CHECKING:
     from twotrack.shared.datasets.files import CachedFile

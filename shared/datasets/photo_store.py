@@ -19,14 +19,14 @@ from numpy.lib import format as npy
 from platformdirs import user_cache_path
 from pydantic import BaseModel, ConfigDict
 
-from twotrack.shared import atomic
+from twotrack.shared.base import atomic
 from twotrack.shared.datasets import photo
 from twotrack.shared.datasets.files import CachedFile, DataFile, sha256_of
 from twotrack.shared.datasets.photo_folder import printable
 from twotrack.shared.datasets.spec import Split
 from twotrack.shared.datasets.tabular import SPLIT_SEED
 from twotrack.shared.errors import UserError
-from twotrack.shared.inputs import ONLY
+from twotrack.shared.spec.inputs import ONLY
 from twotrack.shared.workers.environment import available_cores
 from twotrack.shared.workers.task import Report
 

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from twotrack.shared.datasets.preparation import Preparation
-from twotrack.shared.inputs import ONLY, Inputs, each
+from twotrack.shared.spec.inputs import ONLY, Inputs, each
 
 RGB = 3
 DEFAULT_SIZE = 160

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from twotrack.shared.inputs import Inputs
+from twotrack.shared.spec.inputs import Inputs
 
 Shown = np.ndarray | Mapping[str, str]
 """A picture uint8, grey (height, width) or (height, width, RGB 3), or texts by name."""

@@ -14,7 +14,7 @@ from twotrack.shared.datasets.files import EMBEDDED_FOLDER, DataFile, Source
 from twotrack.shared.datasets.spec import Dataset, Examples, Split
 from twotrack.shared.datasets.tabular import SPLIT_SEED, split_rows
 from twotrack.shared.errors import UserError
-from twotrack.shared.inputs import ONLY, Inputs
+from twotrack.shared.spec.inputs import ONLY, Inputs
 
 EMBEDDED = DataFile(
     EMBEDDED_FOLDER / "reviews.csv.gz",

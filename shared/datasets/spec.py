@@ -9,7 +9,7 @@ import xxhash
 
 from twotrack.shared.datasets import texts
 from twotrack.shared.datasets.preparation import Plain, Preparation
-from twotrack.shared.inputs import Inputs, each
+from twotrack.shared.spec.inputs import Inputs, each
 
 
 def update(digest: xxhash.xxh3_128, inputs: Inputs, labels: np.ndarray) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from twotrack.shared.datasets.preparation import Preparation
 from twotrack.shared.datasets.spec import Dataset, Split
-from twotrack.shared.inputs import ONLY, Inputs, each
+from twotrack.shared.spec.inputs import ONLY, Inputs, each
 
 TRAINING_SHARE = 0.7
 SPLIT_SEED = 0

@@ -14,7 +14,7 @@ from twotrack.shared.datasets.files import EMBEDDED_FOLDER, DataFile, Source, cs
 from twotrack.shared.datasets.spec import Dataset, Examples, Split
 from twotrack.shared.datasets.tabular import Prepare, Standardise, split_rows
 from twotrack.shared.errors import UserError
-from twotrack.shared.inputs import ONLY
+from twotrack.shared.spec.inputs import ONLY
 
 if TYPE_CHECKING:
     from twotrack.shared.datasets.customer import Customer

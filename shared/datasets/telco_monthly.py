@@ -16,7 +16,7 @@ from twotrack.shared.datasets.monthly import FEATURES, reconstruct
 from twotrack.shared.datasets.preparation import Preparation
 from twotrack.shared.datasets.spec import Dataset, Examples, Split
 from twotrack.shared.datasets.tabular import Standardise, describe, split_rows
-from twotrack.shared.inputs import Inputs
+from twotrack.shared.spec.inputs import Inputs
 
 EMBEDDED = telco.EMBEDDED
 ORIGIN = f"{telco.ORIGIN}; twelve months of each reconstructed, not observed"

@@ -1,1 +1,1 @@
-"""The ledger of differences: defaults and conventions on which Keras and PyTorch disagree."""
+"""What the installed frameworks do where the ledger says that they differ, and which chapters that touches."""

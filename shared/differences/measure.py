@@ -3,8 +3,8 @@
 import traceback
 from dataclasses import dataclass
 
-from twotrack.shared.differences.measured import Measured
-from twotrack.shared.differences.registry import Measurement
+from twotrack.shared.ledger.measured import Measured
+from twotrack.shared.ledger.registry import Measurement
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import Report, task
 

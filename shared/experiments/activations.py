@@ -6,13 +6,13 @@ from typing import get_args
 import numpy as np
 from sklearn.linear_model import LinearRegression
 
-from twotrack.shared.activations import Activation
 from twotrack.shared.by_hand import activations as formulas
 from twotrack.shared.by_hand.neuron import sigmoid
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.experiments.lab import Lab, Specimen, norm
 from twotrack.shared.experiments.spec import Claim, Curves, Finding, Progress, Table
-from twotrack.shared.inputs import ONLY
+from twotrack.shared.spec.activations import Activation
+from twotrack.shared.spec.inputs import ONLY
 
 DEPTH = 10
 GRADIENT_EXAMPLES = 1024

@@ -6,7 +6,7 @@ from twotrack.shared.by_hand import two_layer
 from twotrack.shared.by_hand.two_layer import Weights
 from twotrack.shared.experiments.lab import Lab
 from twotrack.shared.experiments.spec import Claim, Finding, Progress, Table
-from twotrack.shared.inputs import ONLY
+from twotrack.shared.spec.inputs import ONLY
 
 EXAMPLES, STEP = 256, 1e-5
 NAMES = Weights("hidden.kernel", "hidden.bias", "logits.kernel", "logits.bias")

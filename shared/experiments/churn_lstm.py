@@ -6,7 +6,7 @@ from twotrack.shared.experiments.churn_rnn import shares, step_curves, step_norm
 from twotrack.shared.experiments.lab import Lab
 from twotrack.shared.experiments.series import series_lab
 from twotrack.shared.experiments.spec import Claim, Finding, Progress, Table
-from twotrack.shared.initial_weights import FORGET_GATE, LSTM_GATES
+from twotrack.shared.weights.initial import FORGET_GATE, LSTM_GATES
 
 REPEATS, BIASES = 8, (0.0, 1.0, 3.0)
 

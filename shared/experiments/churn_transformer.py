@@ -13,7 +13,7 @@ from twotrack.shared.datasets.spec import Split
 from twotrack.shared.experiments.lab import Lab
 from twotrack.shared.experiments.series import series_lab
 from twotrack.shared.experiments.spec import Claim, Curves, Finding, Heatmaps, Progress, Table
-from twotrack.shared.harness.fitting import Stage, Stopwatch, fresh_model
+from twotrack.shared.runs.fitting import Stage, Stopwatch, fresh_model
 from twotrack.shared.workers.door import open_track
 
 # === length ===

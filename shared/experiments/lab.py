@@ -13,11 +13,11 @@ from twotrack.shared.chapters.pairs import chapter_pair
 from twotrack.shared.chapters.spec import Chapter
 from twotrack.shared.datasets.batches import Batch, TrainingBatches
 from twotrack.shared.datasets.spec import Dataset, Split
-from twotrack.shared.harness.fitting import Stage, Stopwatch, load_start
-from twotrack.shared.inputs import Inputs
-from twotrack.shared.losses import LossName, as_targets
-from twotrack.shared.track import Precision, TrackModel
-from twotrack.shared.verify.pair import Pair
+from twotrack.shared.runs.fitting import Stage, Stopwatch, load_start
+from twotrack.shared.spec.inputs import Inputs
+from twotrack.shared.spec.losses import LossName, as_targets
+from twotrack.shared.spec.pair import Pair
+from twotrack.shared.spec.track import Precision, TrackModel
 from twotrack.shared.workers.door import open_track
 
 

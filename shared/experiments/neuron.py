@@ -5,7 +5,7 @@ import numpy as np
 from twotrack.shared.by_hand import neuron
 from twotrack.shared.experiments.lab import Lab
 from twotrack.shared.experiments.spec import Claim, Finding, Progress, Table
-from twotrack.shared.inputs import ONLY
+from twotrack.shared.spec.inputs import ONLY
 
 CUSTOMERS, TRAINED_EPOCHS = 6, 10
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from twotrack.shared import metrics
+from twotrack.shared.evaluation import metrics
 from twotrack.shared.experiments.lab import Lab
 from twotrack.shared.experiments.spec import Claim, Curves, Finding, Progress, Table
 

@@ -12,7 +12,7 @@ import numpy as np
 from twotrack.shared.chapters.spec import Chapter
 from twotrack.shared.datasets.spec import Dataset, Split
 from twotrack.shared.experiments.lab import Lab
-from twotrack.shared.inputs import each
+from twotrack.shared.spec.inputs import each
 
 
 @dataclass(frozen=True)

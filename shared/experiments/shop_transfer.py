@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from twotrack.shared import metrics
 from twotrack.shared.datasets.spec import Dataset
+from twotrack.shared.evaluation import metrics
 from twotrack.shared.experiments.lab import Lab
 from twotrack.shared.experiments.spec import Claim, Curves, Finding, Progress, Table
-from twotrack.shared.harness.fitting import Fit, Stopwatch, fresh_model, in_batches
+from twotrack.shared.runs.fitting import Fit, Stopwatch, fresh_model, in_batches
 from twotrack.shared.workers.door import open_track
 
 IMAGES = (10, 50, 100, 500)

@@ -11,12 +11,13 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from twotrack.shared import chapters, metrics
+from twotrack.shared import chapters
 from twotrack.shared.chapters.pairs import whole_pair
+from twotrack.shared.evaluation import metrics
 from twotrack.shared.export.formats import LOGITS, PROBABILITIES
 from twotrack.shared.export.subject import Subject
-from twotrack.shared.inputs import Input, describe
-from twotrack.shared.track import TrackModel
+from twotrack.shared.spec.inputs import Input, describe
+from twotrack.shared.spec.track import TrackModel
 from twotrack.shared.workers.door import open_track
 
 

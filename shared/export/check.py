@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from twotrack.shared import metrics
 from twotrack.shared.errors import UserError, as_user_error
+from twotrack.shared.evaluation import metrics
 from twotrack.shared.export.formats import LOGITS, PROBABILITIES, Format
 from twotrack.shared.export.subject import Subject
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from twotrack.shared.export.subject import Subject
 
 LOGITS, PROBABILITIES = "logits", "probabilities"
-"""The outputs of every exported model: (batch, classes or 1), and (batch, classes), as shared/metrics.py has them."""
+"""The outputs of every exported model: (batch, classes or 1), and (batch, classes), as metrics take them."""
 INPUT_TYPES = MappingProxyType({"real": "float32", "tokens": "int32", "mask": "bool"})
 """By the kind of an input, the type in which every exported model takes it; images have their channels last."""
 TF_SERVING = "tf-serving"
@@ -27,7 +27,7 @@ OWN = "own"
 
 
 class Framework(Protocol):
-    """What an export asks of a track, beside the contract of shared/track.py."""
+    """What an export asks of a track, beside the contract of shared/spec/track.py."""
 
     def exporters(self) -> "Mapping[str, Callable[[Subject, Path], None]]":
         """Return what writes a run's model with this framework, by the name of the format."""

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from twotrack.shared import atomic
+from twotrack.shared.base import atomic
 from twotrack.shared.errors import UserError
 from twotrack.shared.export import timing
 from twotrack.shared.export.check import Compared
 from twotrack.shared.export.formats import TIMED, Format
 from twotrack.shared.export.timing import Opened
 from twotrack.shared.export.workflow import WRITE, Artifact, OnStep, require_installed, require_same, size_of, write
-from twotrack.shared.harness.run_folder import Run, read, unwritable
+from twotrack.shared.runs.run_folder import Run, read, unwritable
 from twotrack.shared.workers.environment import available_cores, environment
 from twotrack.shared.workers.pool import WorkerPool, lent_or_new
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from twotrack.shared.export.formats import LOGITS, PROBABILITIES
-from twotrack.shared.serving.repository import SAVED_MODEL
+from twotrack.shared.export.serving.repository import SAVED_MODEL
 from twotrack.shared.workers.environment import available_cores
 
 Predict = Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]]

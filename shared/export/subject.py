@@ -7,14 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
-from twotrack.shared import __version__, datasets, metrics, profiles
+from twotrack.shared import __version__, datasets
 from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.datasets.spec import Dataset
+from twotrack.shared.evaluation import metrics
 from twotrack.shared.export.formats import INPUT_TYPES, LOGITS, PROBABILITIES
-from twotrack.shared.harness.run_folder import Run, read
-from twotrack.shared.inputs import Input, describe
-from twotrack.shared.track import TrackModel
+from twotrack.shared.runs.run_folder import Run, read
+from twotrack.shared.spec import profiles
+from twotrack.shared.spec.inputs import Input, describe
+from twotrack.shared.spec.track import TrackModel
 from twotrack.shared.workers.door import open_track
 
 

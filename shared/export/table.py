@@ -9,7 +9,7 @@ from twotrack.shared import chapters
 from twotrack.shared.errors import UserError, WorkerDiedError
 from twotrack.shared.export.formats import FORMATS
 from twotrack.shared.export.workflow import export
-from twotrack.shared.harness.comparison import Request, plan, run_jobs
+from twotrack.shared.runs.comparison import Request, plan, run_jobs
 from twotrack.shared.workers.pool import WorkerPool, lent_or_new
 
 OnRow = Callable[[str], None]

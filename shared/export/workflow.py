@@ -7,16 +7,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from twotrack.shared import atomic
+from twotrack.shared.base import atomic
+from twotrack.shared.base.tolerances import EXPORT_LIMIT
 from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.export import formats
 from twotrack.shared.export.check import REFUSED, Compared
 from twotrack.shared.export.formats import OWN, Format
 from twotrack.shared.export.subject import Subject
-from twotrack.shared.harness.records import Job
-from twotrack.shared.harness.run_folder import read, unwritable
-from twotrack.shared.track import installed_track
-from twotrack.shared.verify.tolerances import EXPORT_LIMIT
+from twotrack.shared.runs.records import Job
+from twotrack.shared.runs.run_folder import read, unwritable
+from twotrack.shared.spec.track import installed_track
 from twotrack.shared.workers.pool import WorkerPool
 from twotrack.shared.workers.task import task
 

@@ -6,20 +6,22 @@ from typing import Any
 
 import numpy as np
 
-from twotrack.shared import chapters, datasets, metrics, profiles
+from twotrack.shared import chapters, datasets
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.errors import UserError
+from twotrack.shared.evaluation import metrics
+from twotrack.shared.evaluation.metrics import METRICS
 from twotrack.shared.export import latency
-from twotrack.shared.harness.comparison import Failure
-from twotrack.shared.harness.run_folder import Run, read, runs_in
-from twotrack.shared.metrics import METRICS
 from twotrack.shared.report import attention, disagreements, tables
 from twotrack.shared.report.commands import reproducing
 from twotrack.shared.report.headline import headline
 from twotrack.shared.report.ladder import LadderRecord, require_of
 from twotrack.shared.report.pages import render, write_file
 from twotrack.shared.report.tables import DifferenceRow
-from twotrack.shared.track import TRACKS
+from twotrack.shared.runs.comparison import Failure
+from twotrack.shared.runs.run_folder import Run, read, runs_in
+from twotrack.shared.spec import profiles
+from twotrack.shared.spec.track import TRACKS
 from twotrack.shared.verify.request import RUNGS
 
 

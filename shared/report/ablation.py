@@ -5,14 +5,15 @@ from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
 
-from twotrack.shared import chapters, statistics
-from twotrack.shared.differences.ledger import LEDGER
-from twotrack.shared.harness.ablation import Ablation
-from twotrack.shared.harness.run_folder import Run
-from twotrack.shared.metrics import METRICS
-from twotrack.shared.profiles import ALIGNED, NATIVE, SWITCHES
+from twotrack.shared import chapters
+from twotrack.shared.evaluation import statistics
+from twotrack.shared.evaluation.metrics import METRICS
+from twotrack.shared.evaluation.statistics import Estimate, Verdict
+from twotrack.shared.ledger.ledger import LEDGER
 from twotrack.shared.report import tables
-from twotrack.shared.statistics import Estimate, Verdict
+from twotrack.shared.runs.ablation import Ablation
+from twotrack.shared.runs.run_folder import Run
+from twotrack.shared.spec.profiles import ALIGNED, NATIVE, SWITCHES
 
 ENTRIES = {entry.slug: entry for entry in LEDGER}
 NOTHING = "-"

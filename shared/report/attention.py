@@ -9,7 +9,7 @@ from twotrack.shared import chapters
 from twotrack.shared.datasets.spec import Dataset, Split
 from twotrack.shared.experiments.churn_transformer import picture, typical
 from twotrack.shared.experiments.spec import Heatmaps
-from twotrack.shared.harness.run_folder import Run
+from twotrack.shared.runs.run_folder import Run
 
 
 @dataclass(frozen=True)

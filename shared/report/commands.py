@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Sequence
 
-from twotrack.shared.harness.run_folder import Run
+from twotrack.shared.runs.run_folder import Run
 
 
 def reproducing(runs: Sequence[Run]) -> list[str]:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from twotrack.shared.differences.measured import Measured
-from twotrack.shared.harness.differences import REFERENCE, MeasuredEntry
+from twotrack.shared.differences.measuring import REFERENCE, MeasuredEntry
+from twotrack.shared.ledger.measured import Measured
 
 if TYPE_CHECKING:
     from rich.table import Table

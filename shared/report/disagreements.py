@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image
 
-from twotrack.shared import metrics
 from twotrack.shared.datasets.spec import Dataset
-from twotrack.shared.harness.run_folder import Run
-from twotrack.shared.inputs import each
+from twotrack.shared.evaluation import metrics
+from twotrack.shared.runs.run_folder import Run
+from twotrack.shared.spec.inputs import each
 
 LIMIT, WORST = 48, 12
 

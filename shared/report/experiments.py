@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from twotrack.shared import chapters
-from twotrack.shared.harness.experiments import Answer
+from twotrack.shared.experiments.running import Answer
 from twotrack.shared.report.pages import render, write_folder
-from twotrack.shared.track import TRACKS
+from twotrack.shared.spec.track import TRACKS
 
 PAGE = "experiment.html"
 

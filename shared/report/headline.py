@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from twotrack.shared import statistics
-from twotrack.shared.harness.run_folder import Run
-from twotrack.shared.metrics import METRICS
+from twotrack.shared.evaluation import statistics
+from twotrack.shared.evaluation.metrics import METRICS
 from twotrack.shared.report import tables
 from twotrack.shared.report.tables import DifferenceRow
+from twotrack.shared.runs.run_folder import Run
 
 
 def headline(runs: Sequence[Run], rows: Sequence[DifferenceRow]) -> str:

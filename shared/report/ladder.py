@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from twotrack.shared import datasets
 from twotrack.shared.errors import UserError, first_error
-from twotrack.shared.harness.records import Job
 from twotrack.shared.report.pages import write_file
+from twotrack.shared.runs.records import Job
 from twotrack.shared.verify.ladder import TrackResult
 from twotrack.shared.verify.request import RUNGS, VerifyRequest
 from twotrack.shared.verify.rungs import RungResult

@@ -5,8 +5,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from twotrack.shared import atomic
-from twotrack.shared.harness.run_folder import unwritable
+from twotrack.shared.base import atomic
+from twotrack.shared.runs.run_folder import unwritable
 
 
 def render(template: str, **context: Any) -> str:

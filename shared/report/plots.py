@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from twotrack.shared.base.tolerances import TOLERANCES
+from twotrack.shared.evaluation.metrics import CALIBRATION_BINS, METRICS
 from twotrack.shared.export.latency import Calls, Latency
-from twotrack.shared.harness.run_folder import Run
-from twotrack.shared.metrics import CALIBRATION_BINS, METRICS
 from twotrack.shared.report.figures import (
     BAD,
     GOOD,
@@ -25,7 +25,7 @@ from twotrack.shared.report.figures import (
 )
 from twotrack.shared.report.ladder import LadderRecord, Layer
 from twotrack.shared.report.tables import Cost, DifferenceRow, calibration_bins, metric_of, spread_text, tracks_of
-from twotrack.shared.verify.tolerances import TOLERANCES
+from twotrack.shared.runs.run_folder import Run
 
 WIDTH = 5.2
 """Inches: the text of a figure as wide as a phone can still be read, and two stand side by side on a wide page."""

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from twotrack.shared import chapters, datasets, metrics, profiles, statistics
-from twotrack.shared.harness import agreement
-from twotrack.shared.harness.comparison import Failure
-from twotrack.shared.harness.run_folder import Run
-from twotrack.shared.metrics import METRICS, Metric
-from twotrack.shared.statistics import Estimate, Verdict
+from twotrack.shared import chapters, datasets
+from twotrack.shared.evaluation import metrics, statistics
+from twotrack.shared.evaluation.metrics import METRICS, Metric
+from twotrack.shared.evaluation.statistics import Estimate, Verdict
+from twotrack.shared.runs import agreement
+from twotrack.shared.runs.comparison import Failure
+from twotrack.shared.runs.run_folder import Run
+from twotrack.shared.spec import profiles
 
 if TYPE_CHECKING:
     from twotrack.shared.report.ladder import LadderRecord
@@ -268,9 +270,9 @@ def reference_scores(runs: Sequence[Run]) -> dict[str, dict[str, float]]:
     chapter = chapters.get(job.chapter)
     if not chapter.references:
         return {}
-    from twotrack.shared import references
+    from twotrack.shared.evaluation import baselines
 
-    return references.scores(chapter.references, chapter.data(datasets.here(chapter.dataset, job.source)), job.examples)
+    return baselines.scores(chapter.references, chapter.data(datasets.here(chapter.dataset, job.source)), job.examples)
 
 
 def comparison_json(

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from twotrack.shared import statistics
+from twotrack.shared.base.tolerances import ACCURACY_MARGIN
 from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.datasets.batches import TrainingBatches
 from twotrack.shared.datasets.spec import Dataset
-from twotrack.shared.harness.fitting import (
+from twotrack.shared.evaluation import statistics
+from twotrack.shared.evaluation.metrics import METRICS
+from twotrack.shared.runs.fitting import (
     Progress,
     Stage,
     Stopwatch,
@@ -23,10 +25,8 @@ from twotrack.shared.harness.fitting import (
     load_start,
     silent,
 )
-from twotrack.shared.metrics import METRICS
 from twotrack.shared.verify.request import SideRequest
 from twotrack.shared.verify.rungs import RungResult
-from twotrack.shared.verify.tolerances import ACCURACY_MARGIN
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import Report, task
 

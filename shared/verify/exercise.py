@@ -11,11 +11,11 @@ from twotrack.shared.chapters.pairs import PROBED_BATCH_SIZE, chapter_pair
 from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.datasets.batches import Batch, TrainingBatches
 from twotrack.shared.datasets.spec import Dataset
-from twotrack.shared.harness.fitting import Fit, Listener, Progress, Stage, Stopwatch, silent
-from twotrack.shared.track import TrackModel
-from twotrack.shared.training import Recipe
+from twotrack.shared.runs.fitting import Fit, Listener, Progress, Stage, Stopwatch, silent
+from twotrack.shared.spec.pair import Pair
+from twotrack.shared.spec.recipes import Recipe
+from twotrack.shared.spec.track import TrackModel
 from twotrack.shared.verify.material import DrawnBatches, draw_inputs, draw_targets
-from twotrack.shared.verify.pair import Pair
 
 EPOCHS, STEPS_PER_EPOCH = 2, 10
 """Of the short training's last stage; a stage before it has one epoch."""

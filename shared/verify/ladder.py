@@ -9,17 +9,17 @@ from pathlib import Path
 import psutil
 
 from twotrack.shared import datasets
-from twotrack.shared.differences.ledger import causes
-from twotrack.shared.differences.spec import Difference
+from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.errors import UserError, unknown
-from twotrack.shared.track import installed_track
+from twotrack.shared.ledger.ledger import causes
+from twotrack.shared.ledger.spec import Difference
+from twotrack.shared.spec.track import installed_track
 from twotrack.shared.verify import accuracy, rungs
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.observe import isolate, observe
 from twotrack.shared.verify.request import RUNGS, LayerRequest, SideRequest, VerifyRequest
 from twotrack.shared.verify.rungs import LayerDifference, Place, RungResult
 from twotrack.shared.verify.suspects import suspect
-from twotrack.shared.verify.tolerances import TOLERANCES
 from twotrack.shared.verify.trace import load
 from twotrack.shared.workers.environment import available_cores
 from twotrack.shared.workers.messages import Progress

@@ -8,8 +8,8 @@ import numpy as np
 import xxhash
 
 from twotrack.shared.datasets.batches import Batch
-from twotrack.shared.inputs import Input
-from twotrack.shared.verify.pair import Pair
+from twotrack.shared.spec.inputs import Input
+from twotrack.shared.spec.pair import Pair
 
 
 class DrawnBatches:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from twotrack.shared.track import Precision
+from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify.trace import Trace, load
 
 

@@ -6,17 +6,17 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from twotrack.shared.bridge import BridgeError
 from twotrack.shared.errors import UserError
-from twotrack.shared.harness.fitting import Step
-from twotrack.shared.probe import Probe
-from twotrack.shared.track import Precision, Track, TrackModel
+from twotrack.shared.runs.fitting import Step
+from twotrack.shared.spec.probe import Probe
+from twotrack.shared.spec.track import Precision, Track, TrackModel
 from twotrack.shared.verify.exercise import ChapterExercise, Exercise, PairExercise
 from twotrack.shared.verify.material import draw_weights
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.request import LayerRequest, SideRequest, VerifyRequest
 from twotrack.shared.verify.suspects import STATISTICS
 from twotrack.shared.verify.trace import Trace, load, save
+from twotrack.shared.weights.bridge import BridgeError
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import Report, task
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from twotrack.shared import chapters
 from twotrack.shared.chapters.spec import ChapterVariant
-from twotrack.shared.track import Precision
+from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import user_pair
 from twotrack.shared.verify.user_pair import PairReference
 

@@ -6,9 +6,9 @@ from enum import StrEnum
 
 import numpy as np
 
-from twotrack.shared.probe import LayerTrace
+from twotrack.shared.base.tolerances import GRADIENT_SCALE_FLOOR, TOLERANCES
+from twotrack.shared.spec.probe import LayerTrace
 from twotrack.shared.verify.observation import Observation
-from twotrack.shared.verify.tolerances import GRADIENT_SCALE_FLOOR, TOLERANCES
 from twotrack.shared.verify.trace import Trace
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from twotrack.shared.differences.spec import Suspect
+from twotrack.shared.ledger.spec import Suspect
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.rungs import Place, RungResult
 

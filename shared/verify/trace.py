@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from twotrack.shared.probe import LayerTrace
+from twotrack.shared.spec.probe import LayerTrace
 
 ARRAYS, INDEX = "arrays.npz", "trace.json"
 

@@ -9,11 +9,11 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict
 
 from twotrack.shared.errors import UserError
-from twotrack.shared.inputs import Input
-from twotrack.shared.losses import LossName
-from twotrack.shared.training import Optimizer, Schedule
+from twotrack.shared.spec.inputs import Input
+from twotrack.shared.spec.losses import LossName
+from twotrack.shared.spec.pair import CustomLoss, CustomOptimizer, Pair
+from twotrack.shared.spec.recipes import Optimizer, Schedule
 from twotrack.shared.verify import user_modules
-from twotrack.shared.verify.pair import CustomLoss, CustomOptimizer, Pair
 
 _SPECS: dict[str, type] = {kind.__name__: kind for kind in (*get_args(Optimizer), *get_args(Schedule))}
 

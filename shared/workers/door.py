@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from twotrack.shared.errors import UserError
-from twotrack.shared.track import installed_track
+from twotrack.shared.spec.track import installed_track
 
 if TYPE_CHECKING:
     from twotrack.keras_track.track import KerasTrack

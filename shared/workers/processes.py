@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from twotrack.shared.errors import UserError, WorkerDiedError
-from twotrack.shared.tested_versions import warn_if_untested
-from twotrack.shared.track import TRACKS, TrackSpec
+from twotrack.shared.spec.tested_versions import warn_if_untested
+from twotrack.shared.spec.track import TRACKS, TrackSpec
 from twotrack.shared.workers.messages import Call, Failure, Progress, read_answer, to_line
 from twotrack.shared.workers.task import Answer, Request, Task
 

@@ -4,8 +4,8 @@ import importlib
 from typing import Any
 
 from twotrack import SGD, Pair
-from twotrack.shared.backbones import efficientnet_lite0, resnet18, vit
-from twotrack.shared.backbones.efficientnet_lite0 import Block
+from twotrack.shared.weights.pretrained.backbones import efficientnet_lite0, resnet18, vit
+from twotrack.shared.weights.pretrained.backbones.efficientnet_lite0 import Block
 
 NUM_CLASSES = 3
 # Short, as JAX takes seconds to compile each block, but with every kind of block that the whole networks have.

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from twotrack.shared.backbones import open_backbone
 from twotrack.shared.errors import UserError
+from twotrack.shared.weights.pretrained.backbones import open_backbone
 
 
 def refusal(weights: Path | str, backbone: str = "resnet18") -> str:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from tests.optimizers.tasks import keras_float64
-from twotrack.shared.backbones import open_backbone
-from twotrack.shared.backbones.spec import Backbone
+from twotrack.shared.weights.pretrained.backbones import open_backbone
+from twotrack.shared.weights.pretrained.backbones.spec import Backbone
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import task
 

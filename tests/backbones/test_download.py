@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.backbones.refusals import refusal
-from twotrack.shared.backbones import download, resnet18
+from twotrack.shared.weights.pretrained.backbones import download, resnet18
 
 URL = "https://models.invalid/net-0123abcd.pth"
 

@@ -13,8 +13,8 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from tests.backbones import tasks
-from twotrack.shared.backbones import open_backbone
-from twotrack.shared.track import TRACKS
+from twotrack.shared.spec.track import TRACKS
+from twotrack.shared.weights.pretrained.backbones import open_backbone
 
 TWO_TRACKS = ("torch", "keras:tensorflow")
 TORCHVISION = json.loads((Path(__file__).parent / "resnet18_torchvision.json").read_text())

@@ -3,9 +3,9 @@
 import pytest
 
 from tests.backbones import tasks
-from twotrack.shared.backbones import NAMES
 from twotrack.shared.verify.ladder import Ladder
 from twotrack.shared.verify.request import VerifyRequest
+from twotrack.shared.weights.pretrained.backbones import NAMES
 
 
 @pytest.mark.parametrize("name", ["RESNET_18", "EFFICIENTNET_LITE", "VISION_TRANSFORMER"])

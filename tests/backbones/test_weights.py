@@ -13,12 +13,12 @@ from tests.backbones import tasks
 from tests.backbones.refusals import refusal
 from tests.cli.test_imports import FRAMEWORKS
 from tests.support.command_line import python
-from twotrack.shared.backbones import efficientnet_lite0, files, open_backbone, resnet18
-from twotrack.shared.backbones.files import Conversion, convert_state
-from twotrack.shared.backbones.spec import Backbone
-from twotrack.shared.bridge import rules
 from twotrack.shared.errors import UserError
-from twotrack.shared.initial_weights import draw
+from twotrack.shared.weights.bridge import rules
+from twotrack.shared.weights.initial import draw
+from twotrack.shared.weights.pretrained.backbones import efficientnet_lite0, files, open_backbone, resnet18
+from twotrack.shared.weights.pretrained.backbones.files import Conversion, convert_state
+from twotrack.shared.weights.pretrained.backbones.spec import Backbone
 
 TORCHVISION = json.loads((Path(__file__).parent / "resnet18_torchvision.json").read_text())
 COUNTER = "num_batches_tracked"
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("cache")
 
 
 def test_a_random_start_needs_no_framework_and_no_file(tmp_path: Path):
-    code = """import sys; from twotrack.shared.backbones import open_backbone
+    code = """import sys; from twotrack.shared.weights.pretrained.backbones import open_backbone
 found = [open_backbone(name, "none") for name in ("efficientnet_lite0", "resnet18")]
 print(*sys.modules); assert [one.weights() | one.classifier() for one in found] == [{}, {}]"""
 
@@ -287,7 +287,7 @@ def test_a_vit_has_no_random_start_and_no_files(tmp_path: Path):
 
 
 def test_without_a_network_a_model_of_the_hub_names_the_offline_backbone(tmp_path: Path):
-    code = """from twotrack.shared.backbones import open_backbone
+    code = """from twotrack.shared.weights.pretrained.backbones import open_backbone
 from twotrack.shared.errors import UserError
 try: open_backbone("vit")
 except UserError as error: print(error)"""

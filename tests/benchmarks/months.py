@@ -9,12 +9,12 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from twotrack.shared import metrics
 from twotrack.shared.datasets import telco_monthly
 from twotrack.shared.datasets.files import Source
 from twotrack.shared.datasets.monthly import FEATURES
 from twotrack.shared.datasets.spec import Dataset
-from twotrack.shared.statistics import score, score_difference
+from twotrack.shared.evaluation import metrics
+from twotrack.shared.evaluation.statistics import score, score_difference
 
 SEEDS, STEPS, BATCH_SIZE = 5, 600, 64
 LEARNING_RATE, DROPOUT = 3e-3, 0.3

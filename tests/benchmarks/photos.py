@@ -21,7 +21,7 @@ from PIL import Image
 from tests.benchmarks.feeding_photos import BATCH_SIZE, feed
 from twotrack.shared.datasets.augment import Augment
 from twotrack.shared.datasets.pictures import EFFICIENTNET
-from twotrack.shared.harness.comparison import find_source
+from twotrack.shared.runs.comparison import find_source
 from twotrack.shared.workers.processes import Worker
 
 CLASSES, ORIGINALS, REPEATS = 5, 40, 20

@@ -14,7 +14,7 @@ from tests.support.runs import make_comparison
 from twotrack.shared import chapters
 from twotrack.shared.report import find_runs, write_report
 from twotrack.shared.report.tables import reference_scores
-from twotrack.shared.track import TRACKS
+from twotrack.shared.spec.track import TRACKS
 
 SEEDS = 20
 

@@ -14,12 +14,12 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from twotrack.shared.bert import DEFAULT
-from twotrack.shared.bert.folder import open_folder
-from twotrack.shared.bert.tokens import Tokenise
 from twotrack.shared.datasets import embedded_source, load
 from twotrack.shared.datasets.spec import Split
-from twotrack.shared.inputs import ONLY
+from twotrack.shared.spec.inputs import ONLY
+from twotrack.shared.weights.pretrained.bert import DEFAULT
+from twotrack.shared.weights.pretrained.bert.folder import open_folder
+from twotrack.shared.weights.pretrained.bert.tokens import Tokenise
 from twotrack.torch_track import weights
 from twotrack.torch_track.bert import Encoder
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 from twotrack import AdamW, Input, Pair
-from twotrack.shared import bert
-from twotrack.shared.bert.config import BertConfig
+from twotrack.shared.weights.pretrained import bert
+from twotrack.shared.weights.pretrained.bert.config import BertConfig
 
 CONFIG = BertConfig(
     model_type="bert",

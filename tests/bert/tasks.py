@@ -14,8 +14,8 @@ from safetensors.numpy import load_file, save_file
 
 from tests.bert.pairs import encoder_pair
 from tests.optimizers.tasks import keras_float64
-from twotrack.shared.bert.folder import open_folder
-from twotrack.shared.track import Precision, TrackModel
+from twotrack.shared.spec.track import Precision, TrackModel
+from twotrack.shared.weights.pretrained.bert.folder import open_folder
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import task
 

@@ -10,15 +10,15 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from tests.bert import tasks
-from twotrack.shared import bert
-from twotrack.shared.bert.folder import open_folder
-from twotrack.shared.bert.tokens import Tokenise
 from twotrack.shared.datasets import reviews
 from twotrack.shared.datasets.files import Source
-from twotrack.shared.inputs import ONLY
-from twotrack.shared.track import TRACKS
+from twotrack.shared.spec.inputs import ONLY
+from twotrack.shared.spec.track import TRACKS
 from twotrack.shared.verify.ladder import Ladder
 from twotrack.shared.verify.request import VerifyRequest
+from twotrack.shared.weights.pretrained import bert
+from twotrack.shared.weights.pretrained.bert.folder import open_folder
+from twotrack.shared.weights.pretrained.bert.tokens import Tokenise
 
 KERAS_TRACKS = [track for track in TRACKS if track != "torch"]
 REVIEWS = 6

@@ -16,17 +16,17 @@ import pytest
 from tests.bert import folders
 from tests.cli.test_imports import FRAMEWORKS
 from tests.support.command_line import python
-from twotrack.shared import bert, hub
-from twotrack.shared.bert import checkpoint, folder
-from twotrack.shared.bert.folder import BertFolder, find, open_folder
 from twotrack.shared.errors import UserError
+from twotrack.shared.weights.pretrained import bert, hub
+from twotrack.shared.weights.pretrained.bert import checkpoint, folder
+from twotrack.shared.weights.pretrained.bert.folder import BertFolder, find, open_folder
 
 QUERY = "encoder.layer.1.attention.self.query.weight"
 DATA_CARD = (Path(__file__).parents[2] / "docs/datasets/minilm.md").read_text()
 WITHOUT_NETWORK = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_DISABLE_TELEMETRY": "1"}
 OPEN = """
 import sys
-from twotrack.shared.bert.folder import open_folder
+from twotrack.shared.weights.pretrained.bert.folder import open_folder
 from twotrack.shared.errors import UserError
 try:
     open_folder(sys.argv[1])
@@ -46,9 +46,8 @@ def refusal(weights: Path | str) -> str:
 
 
 def test_the_default_is_found_and_read_without_importing_a_framework_or_the_package(tmp_path: Path):
-    code = (
-        "import sys; from twotrack.shared.bert.folder import open_folder; open_folder().weights(); print(*sys.modules)"
-    )
+    opened = "from twotrack.shared.weights.pretrained.bert.folder import open_folder; open_folder().weights()"
+    code = f"import sys; {opened}; print(*sys.modules)"
 
     loaded = set(python(code, folder=tmp_path).stdout.split())
 

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.bert import folders, tasks
-from twotrack.shared import bert
-from twotrack.shared.bert.folder import open_folder
-from twotrack.shared.bert.tokens import Tokenise, open_tokenizer
 from twotrack.shared.datasets import reviews, texts
 from twotrack.shared.datasets.files import Source
 from twotrack.shared.errors import UserError
-from twotrack.shared.inputs import ONLY
+from twotrack.shared.spec.inputs import ONLY
+from twotrack.shared.weights.pretrained import bert
+from twotrack.shared.weights.pretrained.bert.folder import open_folder
+from twotrack.shared.weights.pretrained.bert.tokens import Tokenise, open_tokenizer
 
 ODD = [
     "", " ", "\t\n", "\0", "a\0b", "\x07\x1b[31mred\x1b[0m", "\u200b\u200d\ufeff", "\ufffd", "no-break\u00a0space",

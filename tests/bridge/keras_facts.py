@@ -9,7 +9,7 @@ from keras import layers
 
 from tests.bridge.keras_models import Subclassed
 from twotrack.keras_track import weights
-from twotrack.shared.bridge import BridgeError
+from twotrack.shared.weights.bridge import BridgeError
 
 
 def refusals() -> dict[str, str | None]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from twotrack.shared import chapters
 from twotrack.shared.chapters.pairs import whole_pair
-from twotrack.shared.inputs import ONLY
+from twotrack.shared.spec.inputs import ONLY
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import task
 

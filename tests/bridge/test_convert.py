@@ -15,8 +15,8 @@ from tests.support.pools import Unused
 from twotrack.shared import chapters
 from twotrack.shared.cli import main
 from twotrack.shared.errors import UserError
-from twotrack.shared.harness import convert as converting
-from twotrack.shared.harness.comparison import Request, plan, run_jobs
+from twotrack.shared.runs import convert as converting
+from twotrack.shared.runs.comparison import Request, plan, run_jobs
 from twotrack.shared.workers.pool import WorkerPool
 
 KERAS = "keras:tensorflow"
@@ -247,7 +247,7 @@ def test_a_run_of_another_chapter_is_refused(run, tmp_path):
 
 
 def test_a_missing_framework_is_named_with_its_install_line(files, tmp_path, monkeypatch):
-    from twotrack.shared import track
+    from twotrack.shared.spec import track
 
     monkeypatch.setattr(track, "find_spec", lambda module: None)
     request = converting.Request(files / "good.pt", "mnist_cnn", {}, "keras", tmp_path / "a.weights.h5")
@@ -256,7 +256,7 @@ def test_a_missing_framework_is_named_with_its_install_line(files, tmp_path, mon
 
 
 def test_the_first_installed_keras_backend_is_taken(files, tmp_path, monkeypatch):
-    from twotrack.shared import track
+    from twotrack.shared.spec import track
 
     monkeypatch.setattr(track, "find_spec", lambda module: None if module == "tensorflow" else module)
     assert converting._track("keras") == "keras:jax"

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from twotrack.shared.bridge import layouts
+from twotrack.shared.weights.bridge import layouts
 
 SIZE = st.integers(1, 4)
 

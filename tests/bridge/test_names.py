@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twotrack.shared.bridge import BridgeError
-from twotrack.shared.bridge.names import join, rename, rename_path, require_same
+from twotrack.shared.weights.bridge import BridgeError
+from twotrack.shared.weights.bridge.names import join, rename, rename_path, require_same
 
 NAMES = ["encoder.lstm.l0.kernel", "encoder.lstm.l1.kernel", "encoder.norm.gamma", "head.kernel"]
 

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.utils import parametrizations
 
 from tests.bridge.torch_models import Layers, Scale, Tied
-from twotrack.shared.bridge import BridgeError
+from twotrack.shared.weights.bridge import BridgeError
 from twotrack.torch_track import checkpoints, weights
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.by_hand import tasks
 from tests.by_hand.cases import Case, cases
 from twotrack.shared.by_hand import neuron, two_layer
-from twotrack.shared.track import TRACKS
+from twotrack.shared.spec.track import TRACKS
 from twotrack.shared.workers.pool import WorkerPool
 
 TOLERANCE = 1e-12

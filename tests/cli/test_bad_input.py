@@ -12,7 +12,7 @@ from tests.support.command_line import Done, in_process, python, twotrack
 from tests.support.runs import make_run
 from twotrack.shared import chapters
 from twotrack.shared.datasets import mnist
-from twotrack.shared.harness.training import describe
+from twotrack.shared.runs.training import describe
 
 MAIN = "from twotrack.shared.cli import main; main()"
 WITHOUT_JAX = f"""

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from tests.support.jobs import make_job
 from twotrack.shared.cli import console
-from twotrack.shared.harness.records import Job
+from twotrack.shared.runs.records import Job
 from twotrack.shared.workers.messages import Progress
 
 TRAINING = Progress("training", {"step": 3, "steps": 4, "loss": 0.12345, "examples_per_second": 1234.5})

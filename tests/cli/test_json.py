@@ -10,8 +10,8 @@ from tests.support.command_line import Done, in_process, twotrack
 from tests.support.events import scalars
 from twotrack.shared.chapters import CHAPTERS
 from twotrack.shared.datasets.mnist import EMBEDDED
-from twotrack.shared.harness.run_folder import read
-from twotrack.shared.track import TRACKS
+from twotrack.shared.runs.run_folder import read
+from twotrack.shared.spec.track import TRACKS
 from twotrack.shared.workers.pool import WorkerPool
 
 QUICK = ("--examples", "256", "--set", "filters=4", "--device", "cpu", "--json")

@@ -12,7 +12,7 @@ from twotrack.shared.datasets.augment import ASPECTS, Augment, adjust, crop, dra
 from twotrack.shared.datasets.batches import TrainingBatches
 from twotrack.shared.datasets.pictures import Prepare
 from twotrack.shared.datasets.spec import Dataset, Split
-from twotrack.shared.inputs import ONLY, Inputs
+from twotrack.shared.spec.inputs import ONLY, Inputs
 from twotrack.shared.workers.pool import WorkerPool
 from twotrack.shared.workers.task import task
 

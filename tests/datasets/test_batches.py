@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from twotrack.shared.datasets.batches import Batch, TrainingBatches
 from twotrack.shared.datasets.spec import Dataset, Split
-from twotrack.shared.inputs import ONLY, Inputs
+from twotrack.shared.spec.inputs import ONLY, Inputs
 
 
 def numbered_dataset(examples: int) -> Dataset:

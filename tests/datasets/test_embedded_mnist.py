@@ -9,7 +9,7 @@ import pytest
 from twotrack.shared import datasets
 from twotrack.shared.datasets import mnist, mnist_idx
 from twotrack.shared.datasets.spec import Dataset
-from twotrack.shared.inputs import ONLY
+from twotrack.shared.spec.inputs import ONLY
 
 # Counts of the digits 0 to 9, from the original distribution's label files.
 TRAINING_COUNTS = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]

@@ -13,7 +13,7 @@ from twotrack.shared.datasets.digit import INVERTED
 from twotrack.shared.datasets.mnist import EMBEDDED
 from twotrack.shared.datasets.monthly import reconstruct
 from twotrack.shared.errors import UserError
-from twotrack.shared.inputs import ONLY
+from twotrack.shared.spec.inputs import ONLY
 
 COUNT = 40
 

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from tests.support.command_line import twotrack
-from twotrack.shared import atomic, datasets
+from twotrack.shared import datasets
+from twotrack.shared.base import atomic
 from twotrack.shared.chapters import CHAPTERS
 from twotrack.shared.datasets import Source, photo, photos
 from twotrack.shared.datasets.batches import TrainingBatches
@@ -20,9 +21,9 @@ from twotrack.shared.datasets.photos import PhotosRequest
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.datasets.tabular import split_rows
 from twotrack.shared.errors import UserError, WorkerDiedError
-from twotrack.shared.harness.comparison import Request, find_source, plan
-from twotrack.shared.harness.records import Job
-from twotrack.shared.inputs import ONLY
+from twotrack.shared.runs.comparison import Request, find_source, plan
+from twotrack.shared.runs.records import Job
+from twotrack.shared.spec.inputs import ONLY
 from twotrack.shared.workers.messages import Progress
 from twotrack.shared.workers.processes import Worker
 

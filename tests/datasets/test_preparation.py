@@ -6,7 +6,7 @@ import pytest
 from twotrack.shared import datasets
 from twotrack.shared.datasets.preparation import Plain
 from twotrack.shared.datasets.spec import Dataset
-from twotrack.shared.inputs import ONLY
+from twotrack.shared.spec.inputs import ONLY
 
 
 def loaded(name: str) -> Dataset:

@@ -12,12 +12,13 @@ import numpy as np
 import pandas
 import pytest
 
-from twotrack.shared import bert, chapters, datasets
+from twotrack.shared import chapters, datasets
 from twotrack.shared.datasets import reviews, texts
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.datasets.tabular import split_rows
 from twotrack.shared.errors import UserError
-from twotrack.shared.inputs import ONLY
+from twotrack.shared.spec.inputs import ONLY
+from twotrack.shared.weights.pretrained import bert
 
 SPLITS = ("train", "validation", "test")
 DATA_CARD = (Path(__file__).parents[2] / "docs/datasets/reviews.md").read_text()

@@ -11,7 +11,7 @@ from twotrack.shared import datasets
 from twotrack.shared.datasets import shop, shop_idx
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.errors import UserError
-from twotrack.shared.inputs import ONLY
+from twotrack.shared.spec.inputs import ONLY
 
 SPLITS = ("train", "validation", "test")
 DATA_CARD = (Path(__file__).parents[2] / "docs/datasets/shop.md").read_text()

@@ -15,7 +15,7 @@ from twotrack.shared.datasets import DATASETS, mnist, telco
 from twotrack.shared.datasets.files import DataFile, Source, sha256_of
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.errors import UserError
-from twotrack.shared.inputs import ONLY
+from twotrack.shared.spec.inputs import ONLY
 
 LOADED_MODULES = "import json, sys; import twotrack.shared.datasets; print(json.dumps(sorted(sys.modules)))"
 SLOW = {"sklearn", "pandas", "pydantic", "scipy"}

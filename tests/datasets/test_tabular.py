@@ -13,7 +13,7 @@ from twotrack.shared import datasets
 from twotrack.shared.datasets import mnist
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.datasets.tabular import Standardise, describe, one_hot, select, split_rows
-from twotrack.shared.inputs import ONLY
+from twotrack.shared.spec.inputs import ONLY
 
 SPLITS = ("train", "validation", "test")
 NAMES = ("contract=Two year", "monthly_charges", "partner")

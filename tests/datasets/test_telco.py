@@ -15,7 +15,7 @@ from twotrack.shared import datasets
 from twotrack.shared.datasets import telco
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.datasets.tabular import split_rows
-from twotrack.shared.inputs import ONLY
+from twotrack.shared.spec.inputs import ONLY
 
 NUMERIC = ["tenure", "monthly_charges", "total_charges"]
 SPLITS = ("train", "validation", "test")

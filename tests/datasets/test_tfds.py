@@ -13,8 +13,8 @@ from twotrack.shared import datasets
 from twotrack.shared.datasets import tfds
 from twotrack.shared.datasets.tfds import TfdsRequest
 from twotrack.shared.errors import UserError
-from twotrack.shared.harness.run_folder import read
-from twotrack.shared.inputs import ONLY
+from twotrack.shared.runs.run_folder import read
+from twotrack.shared.spec.inputs import ONLY
 from twotrack.shared.workers.processes import Worker
 
 TRAIN, TEST = 600, 200

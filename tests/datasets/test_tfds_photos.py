@@ -15,7 +15,7 @@ from twotrack.shared.datasets.photo import SIZE
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.datasets.tfds import TfdsRequest
 from twotrack.shared.errors import UserError
-from twotrack.shared.inputs import ONLY
+from twotrack.shared.spec.inputs import ONLY
 from twotrack.shared.workers.processes import Worker
 
 CLASSES = ("cat", "dog", "eel")

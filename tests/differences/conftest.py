@@ -2,9 +2,9 @@
 
 import pytest
 
-from twotrack.shared.differences.ledger import LEDGER
-from twotrack.shared.harness.differences import MeasuredEntry, measure
-from twotrack.shared.track import TRACKS
+from twotrack.shared.differences.measuring import MeasuredEntry, measure
+from twotrack.shared.ledger.ledger import LEDGER
+from twotrack.shared.spec.track import TRACKS
 from twotrack.shared.workers.pool import WorkerPool
 
 KERAS = tuple(track for track in TRACKS if track != "torch")

@@ -4,7 +4,7 @@ import pytest
 
 from tests.differences import tasks
 from twotrack.shared import chapters
-from twotrack.shared.harness.differences import touching
+from twotrack.shared.differences.measuring import touching
 from twotrack.shared.workers.pool import WorkerPool
 
 TRACK = "keras:tensorflow"

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from twotrack.shared.cli import app, options
-from twotrack.shared.harness import differences as harness
+from twotrack.shared.differences import measuring as harness
 from twotrack.shared.workers.pool import WorkerPool
 
 TENSORFLOW = "keras:tensorflow"

@@ -11,11 +11,11 @@ import pytest
 
 from tests.differences import tasks
 from tests.differences.conftest import KERAS
-from twotrack.shared.differences.ledger import FILES, LEDGER
-from twotrack.shared.differences.measured import Measured
-from twotrack.shared.differences.spec import Effect, Ratio
-from twotrack.shared.harness import differences as harness
-from twotrack.shared.harness.differences import MeasuredEntry
+from twotrack.shared.differences import measuring as harness
+from twotrack.shared.differences.measuring import MeasuredEntry
+from twotrack.shared.ledger.ledger import FILES, LEDGER
+from twotrack.shared.ledger.measured import Measured
+from twotrack.shared.ledger.spec import Effect, Ratio
 from twotrack.shared.workers.pool import WorkerPool
 
 TENSORFLOW = "keras:tensorflow"

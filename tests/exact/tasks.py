@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from tests.mutation.faults import FAULTS
 from tests.support.staged import staged
-from twotrack.shared.harness.records import Job
-from twotrack.shared.harness.training import train
+from twotrack.shared.runs.records import Job
+from twotrack.shared.runs.training import train
 from twotrack.shared.workers.task import Report, task
 
 

@@ -13,11 +13,11 @@ from tests.bert import folders
 from tests.exact import tasks
 from tests.support import staged
 from tests.support.jobs import run
-from twotrack.shared.harness.agreement import agreements, sentence
-from twotrack.shared.harness.comparison import Request, plan
-from twotrack.shared.harness.records import Job
-from twotrack.shared.harness.run_folder import Run, read
-from twotrack.shared.track import TRACKS
+from twotrack.shared.runs.agreement import agreements, sentence
+from twotrack.shared.runs.comparison import Request, plan
+from twotrack.shared.runs.records import Job
+from twotrack.shared.runs.run_folder import Run, read
+from twotrack.shared.spec.track import TRACKS
 from twotrack.shared.workers.pool import WorkerPool
 
 OTHERS = [track for track in TRACKS if track != "torch"]

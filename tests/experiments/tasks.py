@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from tests.layers.sides import built, chapter_pair
-from twotrack.shared import chapters, initial_weights
-from twotrack.shared.losses import as_targets
-from twotrack.shared.track import TrackModel
+from twotrack.shared import chapters
+from twotrack.shared.spec.losses import as_targets
+from twotrack.shared.spec.track import TrackModel
+from twotrack.shared.weights import initial
 from twotrack.shared.workers.task import task
 
 
@@ -83,5 +84,5 @@ def _weights(model: TrackModel) -> dict[str, np.ndarray]:
     """Return weights that are neither 0 nor 1 anywhere, and in float64 not of float32's either."""
     generator = np.random.default_rng(0)
     shapes = {name: one.shape for name, one in model.weights().items()}
-    drawn = initial_weights.draw(shapes, seed=0)
+    drawn = initial.draw(shapes, seed=0)
     return {name: one + 0.1 * generator.normal(size=one.shape) for name, one in sorted(drawn.items())}

@@ -12,7 +12,7 @@ from twotrack.shared.experiments.churn_lstm import with_forget_bias
 from twotrack.shared.experiments.churn_transformer import typical
 from twotrack.shared.experiments.lab import Lab
 from twotrack.shared.experiments.series import repeat, series_lab
-from twotrack.shared.track import TRACKS
+from twotrack.shared.spec.track import TRACKS
 from twotrack.shared.workers.pool import WorkerPool
 
 SMALL = {"hidden_size": "4", "num_layers": "1"}

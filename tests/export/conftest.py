@@ -9,8 +9,8 @@ import pytest
 from tests.support.jobs import run, train
 from twotrack.shared.export.formats import FORMATS
 from twotrack.shared.export.workflow import Exported, export
-from twotrack.shared.harness.comparison import Request, plan
-from twotrack.shared.harness.run_folder import Run
+from twotrack.shared.runs.comparison import Request, plan
+from twotrack.shared.runs.run_folder import Run
 from twotrack.shared.workers.pool import WorkerPool
 
 CHAPTERS = {"mnist_cnn": "torch", "churn_lstm": "keras:tensorflow"}

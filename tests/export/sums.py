@@ -20,11 +20,11 @@ from twotrack.shared.datasets.spec import Dataset, Examples, Split
 from twotrack.shared.export import workflow
 from twotrack.shared.export.check import Compared
 from twotrack.shared.export.workflow import Artifact
-from twotrack.shared.harness import prediction, training
-from twotrack.shared.harness.prediction import ExamplesRequest, Prediction
-from twotrack.shared.harness.records import Job
-from twotrack.shared.inputs import Inputs
-from twotrack.shared.training import SGD, Constant, Recipe
+from twotrack.shared.runs import prediction, training
+from twotrack.shared.runs.prediction import ExamplesRequest, Prediction
+from twotrack.shared.runs.records import Job
+from twotrack.shared.spec.inputs import Inputs
+from twotrack.shared.spec.recipes import SGD, Constant, Recipe
 from twotrack.shared.workers.task import Report, Task, task
 
 SLUG, LEFT, RIGHT, SCALE = "sums", 4, 2, 10.0

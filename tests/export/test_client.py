@@ -17,17 +17,17 @@ import pytest
 from PIL import Image
 
 from tests.serving import standin
-from twotrack.shared import metrics
 from twotrack.shared.datasets import telco
 from twotrack.shared.datasets.tabular import split_rows
 from twotrack.shared.errors import UserError
+from twotrack.shared.evaluation import metrics
+from twotrack.shared.export.serving.client import Request, ask
+from twotrack.shared.export.serving.launch import BINARY, DOCKER, IMAGE, Ports, docker_problem
+from twotrack.shared.export.serving.repository import read_repository
+from twotrack.shared.export.serving.server import serving
 from twotrack.shared.export.tf_serving import loaded
 from twotrack.shared.export.tf_serving.loader import LoadedModel, ServingError
-from twotrack.shared.harness.run_folder import Run
-from twotrack.shared.serving.client import Request, ask
-from twotrack.shared.serving.launch import BINARY, DOCKER, IMAGE, Ports, docker_problem
-from twotrack.shared.serving.repository import read_repository
-from twotrack.shared.serving.server import serving
+from twotrack.shared.runs.run_folder import Run
 
 PROTOCOLS = ("rest", "grpc")
 

@@ -22,7 +22,7 @@ from twotrack.shared.errors import UserError
 from twotrack.shared.export import check, formats, workflow
 from twotrack.shared.export.formats import FORMATS, OWN
 from twotrack.shared.export.workflow import Artifact, Exported, export
-from twotrack.shared.harness.run_folder import RECORD, WEIGHTS, Run, read
+from twotrack.shared.runs.run_folder import RECORD, WEIGHTS, Run, read
 from twotrack.shared.workers.pool import WorkerPool
 
 Exports = Callable[[str, str], Exported]

@@ -8,7 +8,7 @@ import pytest
 from tests.support.command_line import Running, wait_until
 from tests.support.pools import Watched
 from twotrack.shared.export.workflow import RELOAD, export
-from twotrack.shared.harness.run_folder import Run
+from twotrack.shared.runs.run_folder import Run
 from twotrack.shared.workers.pool import WorkerPool
 
 

@@ -15,9 +15,9 @@ from twotrack.shared import datasets
 from twotrack.shared.chapters import CHAPTERS
 from twotrack.shared.export.formats import FORMATS, TF_SERVING
 from twotrack.shared.export.workflow import export
-from twotrack.shared.harness.comparison import Request, plan
-from twotrack.shared.harness.prediction import predict
-from twotrack.shared.harness.run_folder import Run
+from twotrack.shared.runs.comparison import Request, plan
+from twotrack.shared.runs.prediction import predict
+from twotrack.shared.runs.run_folder import Run
 from twotrack.shared.workers.pool import WorkerPool
 from twotrack.shared.workers.processes import OnProgress, ignore
 from twotrack.shared.workers.task import Task

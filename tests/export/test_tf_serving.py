@@ -19,12 +19,12 @@ from twotrack.shared.datasets import photo, pictures, telco
 from twotrack.shared.datasets.tabular import split_rows
 from twotrack.shared.errors import UserError
 from twotrack.shared.export.check import Check
+from twotrack.shared.export.serving.protos import protos
+from twotrack.shared.export.serving.repository import read_repository
 from twotrack.shared.export.tf_serving import expected, folders, gate, prediction_log
 from twotrack.shared.export.tf_serving.check import check_all
 from twotrack.shared.export.workflow import export
-from twotrack.shared.harness.run_folder import Run
-from twotrack.shared.serving.protos import protos
-from twotrack.shared.serving.repository import read_repository
+from twotrack.shared.runs.run_folder import Run
 from twotrack.shared.workers.pool import WorkerPool
 from twotrack.shared.workers.task import Task
 

@@ -4,8 +4,8 @@ from typing import get_args
 
 import numpy as np
 
-from twotrack.shared.activations import Activation
 from twotrack.shared.by_hand import activations
+from twotrack.shared.spec.activations import Activation
 
 KINDS: tuple[Activation, ...] = get_args(Activation)
 KINKED: tuple[Activation, ...] = ("relu", "leaky_relu", "prelu")

@@ -9,8 +9,8 @@ import numpy as np
 
 from tests.layers.cases import ALPHA, KINDS, KINKED, UNITS, inputs, targets
 from tests.layers.sides import built, chapter_pair
-from twotrack.shared.activations import Activation, units_before
-from twotrack.shared.verify.pair import Pair
+from twotrack.shared.spec.activations import Activation, units_before
+from twotrack.shared.spec.pair import Pair
 from twotrack.shared.workers.task import task
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.layers import tasks
 from tests.layers.cases import KINDS, by_hand
-from twotrack.shared.track import TRACKS
+from twotrack.shared.spec.track import TRACKS
 from twotrack.shared.workers.pool import WorkerPool
 
 TOLERANCE = 1e-12

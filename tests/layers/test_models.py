@@ -9,9 +9,9 @@ import pytest
 
 from tests.layers import tasks
 from tests.layers.cases import KINDS
-from twotrack.shared import initial_weights
 from twotrack.shared.by_hand import activations
-from twotrack.shared.track import TRACKS
+from twotrack.shared.spec.track import TRACKS
+from twotrack.shared.weights import initial
 from twotrack.shared.workers.pool import WorkerPool
 
 Settings = dict[str, str]
@@ -84,7 +84,7 @@ def draw(number: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
     slug, settings = MODELS[number]
     weights = {
         name: array + 0.1 * generator.normal(size=array.shape)
-        for name, array in initial_weights.draw(shapes(slug, settings), seed=number).items()
+        for name, array in initial.draw(shapes(slug, settings), seed=number).items()
     }
     return weights, generator.normal(size=(EXAMPLES, next(layers(slug, settings))[1]))
 

@@ -14,9 +14,9 @@ import numpy as np
 
 from twotrack.shared.datasets import batches
 from twotrack.shared.datasets.batches import Batch, TrainingBatches
-from twotrack.shared.harness import fitting
-from twotrack.shared.harness.fitting import Stage
-from twotrack.shared.track import TrackModel
+from twotrack.shared.runs import fitting
+from twotrack.shared.runs.fitting import Stage
+from twotrack.shared.spec.track import TrackModel
 from twotrack.shared.verify.material import DrawnBatches
 
 TORCH, KERAS = "torch", "keras:tensorflow"

@@ -9,13 +9,13 @@ import numpy as np
 
 from tests.optimizers.cases import OUTPUTS
 from twotrack.shared.datasets.batches import Batch
-from twotrack.shared.inputs import ONLY, Input, describe
-from twotrack.shared.losses import LossName
-from twotrack.shared.profiles import Switches
-from twotrack.shared.track import TrackModel
-from twotrack.shared.training import Sophia
+from twotrack.shared.spec.inputs import ONLY, Input, describe
+from twotrack.shared.spec.losses import LossName
+from twotrack.shared.spec.pair import CustomLoss, Pair
+from twotrack.shared.spec.profiles import Switches
+from twotrack.shared.spec.recipes import Sophia
+from twotrack.shared.spec.track import TrackModel
 from twotrack.shared.verify.material import draw_weights
-from twotrack.shared.verify.pair import CustomLoss, Pair
 
 FEATURES, HIDDEN, CLASSES, BATCH = 5, 8, 4, 8
 TOKENS, LENGTH, SIZE = 6, 7, 3

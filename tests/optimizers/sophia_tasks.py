@@ -15,11 +15,11 @@ from tests.optimizers.networks import (
     track_model,
 )
 from tests.optimizers.tasks import keras_float64, one_torch_thread
-from twotrack.shared.inputs import ONLY
-from twotrack.shared.losses import LossName
-from twotrack.shared.training import Sophia
+from twotrack.shared.spec.inputs import ONLY
+from twotrack.shared.spec.losses import LossName
+from twotrack.shared.spec.pair import CustomLoss
+from twotrack.shared.spec.recipes import Sophia
 from twotrack.shared.verify.material import DrawnBatches, draw_weights
-from twotrack.shared.verify.pair import CustomLoss
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import task
 

@@ -8,8 +8,8 @@ import pytest
 from tests.optimizers import reference, tasks
 from tests.optimizers.cases import CASES, OUTPUTS, TINY_LOSS, batches, initial_weights
 from tests.optimizers.tasks import Trained
-from twotrack.shared.losses import LossName
-from twotrack.shared.training import Lion, Sophia
+from twotrack.shared.spec.losses import LossName
+from twotrack.shared.spec.recipes import Lion, Sophia
 from twotrack.shared.workers.pool import WorkerPool
 
 TOLERANCE = 1e-10

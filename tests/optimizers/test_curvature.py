@@ -10,9 +10,9 @@ from scipy.special import expit, softmax
 from tests.optimizers import sophia_tasks
 from tests.optimizers.cases import OUTPUTS
 from tests.optimizers.reference import draw_labels
-from twotrack.shared.curvature import draw_noise
 from twotrack.shared.errors import UserError
-from twotrack.shared.losses import LossName
+from twotrack.shared.spec.curvature import draw_noise
+from twotrack.shared.spec.losses import LossName
 from twotrack.shared.workers.pool import WorkerPool
 
 TRACKS = ("torch", "keras:tensorflow", "keras:jax", "keras:torch")
@@ -42,7 +42,7 @@ def test_noise_of_many_steps_has_its_distribution(loss: LossName) -> None:
 
 
 def _read(outputs: np.ndarray, loss: LossName, noise: np.ndarray) -> np.ndarray:
-    """Read labels as twotrack.shared.curvature documents it."""
+    """Read labels as twotrack.shared.spec.curvature documents it."""
     match loss:
         case "cross_entropy":
             return (outputs + noise).argmax(axis=-1)

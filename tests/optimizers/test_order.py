@@ -6,7 +6,7 @@ TensorFlow 2.21 does not with its default graph optimizer: about a quarter of th
 import pytest
 
 from tests.optimizers.order_tasks import gradients_of_updated_weights
-from twotrack.shared.harness.probe import probe
+from twotrack.shared.workers.doctor import probe
 from twotrack.shared.workers.pool import WorkerPool
 
 MODELS = {"keras:tensorflow": 24, "keras:jax": 10, "keras:torch": 10}

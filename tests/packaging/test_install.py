@@ -127,7 +127,7 @@ def test_no_folder_of_twotrack_is_on_the_path_under_its_own_name(
 def test_a_project_imports_its_own_package_shared_beside_twotrack(installation: Installation, tmp_path: Path) -> None:
     code = "import shared.sizes, twotrack; print(shared.sizes.__file__, twotrack.Pair.__module__)"
     done = installation.python(code, project(tmp_path / "project"))
-    assert done.stdout.split() == [f"{tmp_path}/project/shared/sizes.py", "twotrack.shared.verify.pair"]
+    assert done.stdout.split() == [f"{tmp_path}/project/shared/sizes.py", "twotrack.shared.spec.pair"]
 
 
 def test_the_command_runs_from_any_folder(installation: Installation, checkout: Path, tmp_path: Path) -> None:

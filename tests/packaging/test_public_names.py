@@ -125,7 +125,7 @@ def test_a_pair_comes_back_from_its_reference_as_it_was() -> None:
         schedule=twotrack.OneCycle(0.3, 25.0, 1e4),
         rename={"fc": "hidden"},
         batch_size=5,
-        trained=("head",),
+        trainable=("head",),
     )
     travelled = PairOfFunctions.model_validate_json(reference(pair).model_dump_json()).load()
     assert travelled == dataclasses.replace(pair, input_shape=pair.inputs)

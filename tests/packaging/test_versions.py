@@ -10,8 +10,8 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from tests.support.command_line import in_process
-from twotrack.shared import tested_versions
-from twotrack.shared.tested_versions import TESTED, UntestedVersionWarning, VersionRange, warn_if_untested
+from twotrack.shared.spec import tested_versions
+from twotrack.shared.spec.tested_versions import TESTED, UntestedVersionWarning, VersionRange, warn_if_untested
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

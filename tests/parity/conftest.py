@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.cases import CASES, Case
-from twotrack.shared.track import TRACKS
+from twotrack.shared.spec.track import TRACKS
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

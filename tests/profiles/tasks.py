@@ -9,11 +9,11 @@ import xxhash
 
 from twotrack.shared import chapters
 from twotrack.shared.chapters.pairs import whole_pair
-from twotrack.shared.harness import prediction
-from twotrack.shared.harness.prediction import SplitRequest
-from twotrack.shared.harness.run_folder import read
-from twotrack.shared.profiles import Switches
-from twotrack.shared.training import OPTIMIZERS
+from twotrack.shared.runs import prediction
+from twotrack.shared.runs.prediction import SplitRequest
+from twotrack.shared.runs.run_folder import read
+from twotrack.shared.spec.profiles import Switches
+from twotrack.shared.spec.recipes import OPTIMIZERS
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import task
 

@@ -9,12 +9,12 @@ import pytest
 from tests.support.command_line import twotrack
 from tests.support.jobs import small_source
 from twotrack.shared.cli.console import _title
-from twotrack.shared.harness import ablation
-from twotrack.shared.harness.ablation import Ablation
-from twotrack.shared.harness.comparison import Request
-from twotrack.shared.profiles import SWITCHES
+from twotrack.shared.evaluation.statistics import score_difference
 from twotrack.shared.report.ablation import ablation_json, ablation_markdown, ablation_text, changes
-from twotrack.shared.statistics import score_difference
+from twotrack.shared.runs import ablation
+from twotrack.shared.runs.ablation import Ablation
+from twotrack.shared.runs.comparison import Request
+from twotrack.shared.spec.profiles import SWITCHES
 from twotrack.shared.workers.pool import WorkerPool
 
 TRACKS = ("torch", "keras:torch")

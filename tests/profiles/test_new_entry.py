@@ -49,7 +49,7 @@ def switch_output_scale(module: nn.Module) -> bool:
     return True
 '''
 PLACES = {
-    "shared/differences/normalisation.py": ENTRY,
+    "shared/ledger/normalisation.py": ENTRY,
     "keras_track/defaults/normalisation.py": KERAS,
     "torch_track/defaults/normalisation.py": TORCH,
 }

@@ -11,14 +11,14 @@ import pytest
 from tests.profiles import tasks
 from tests.support.jobs import train
 from tests.support.runs import make_run
-from twotrack.shared import profiles
-from twotrack.shared.differences.ledger import LEDGER
-from twotrack.shared.differences.spec import Makeup, Switch, Weight, always, never_used
 from twotrack.shared.errors import UserError
-from twotrack.shared.harness import continuing
-from twotrack.shared.harness.comparison import Request, plan
-from twotrack.shared.harness.prediction import SplitRequest
-from twotrack.shared.profiles import INITIALISATION, SWITCHES
+from twotrack.shared.ledger.ledger import LEDGER
+from twotrack.shared.ledger.spec import Makeup, Switch, Weight, always, never_used
+from twotrack.shared.runs import warm_start
+from twotrack.shared.runs.comparison import Request, plan
+from twotrack.shared.runs.prediction import SplitRequest
+from twotrack.shared.spec import profiles
+from twotrack.shared.spec.profiles import INITIALISATION, SWITCHES
 from twotrack.shared.workers.pool import WorkerPool
 
 ENTRIES = {entry.slug: entry for entry in LEDGER}
@@ -190,7 +190,7 @@ def test_a_native_run_predicts_again_what_it_has_predicted_and_not_on_another_fr
     with pytest.raises(UserError, match="batch_norm_epsilon"):
         workers.call("torch", tasks.predict, replace(asked, track="torch"))
     with pytest.raises(UserError, match="--profile aligned"):
-        continuing.find(run.folder, "mnist_cnn")
+        warm_start.find(run.folder, "mnist_cnn")
 
 
 def test_one_kind_of_weights_starts_from_the_frameworks_own_and_the_others_do_not(workers: WorkerPool):

@@ -8,11 +8,12 @@ import pytest
 
 from tests.support.pages import Page
 from tests.support.runs import make_run, record_of
-from twotrack.shared import datasets, initial_weights
+from twotrack.shared import datasets
 from twotrack.shared.chapters import CHAPTERS
-from twotrack.shared.harness.run_folder import Run
-from twotrack.shared.harness.training import describe
 from twotrack.shared.report import attention, write_report
+from twotrack.shared.runs.run_folder import Run
+from twotrack.shared.runs.training import describe
+from twotrack.shared.weights import initial
 
 CHAPTER = CHAPTERS["churn_transformer"]
 DATA = CHAPTER.data()
@@ -31,7 +32,7 @@ def weights(query: float) -> dict[str, np.ndarray]:
     }
     shapes |= {"ffn_in1.kernel": (size, ffn), "ffn_in1.bias": (ffn,), "ffn_out1.kernel": (ffn, size)}
     shapes |= {"ffn_out1.bias": (size,), "logits.kernel": (size, 1), "logits.bias": (1,)}
-    drawn = initial_weights.draw(shapes, seed=0)
+    drawn = initial.draw(shapes, seed=0)
     return drawn | {"attention1.query.kernel": query * drawn["attention1.query.kernel"]}
 
 

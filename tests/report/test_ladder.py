@@ -11,11 +11,11 @@ from tests.support.pages import Page
 from tests.support.runs import make_run
 from twotrack.shared.cli import compare as command
 from twotrack.shared.cli import options
-from twotrack.shared.differences.ledger import LEDGER
 from twotrack.shared.errors import UserError
-from twotrack.shared.harness.comparison import Outcome
+from twotrack.shared.ledger.ledger import LEDGER
 from twotrack.shared.report import ladder, write_report
 from twotrack.shared.report.ladder import FILE, LadderRecord
+from twotrack.shared.runs.comparison import Outcome
 from twotrack.shared.verify.ladder import TrackResult
 from twotrack.shared.verify.request import VerifyRequest
 from twotrack.shared.verify.rungs import LayerDifference, Place, RungResult

@@ -13,9 +13,9 @@ from tests.report.test_ladder import FAILED, PASSED, record
 from tests.support.chromium import Chromium
 from tests.support.pages import Page
 from tests.support.runs import make_comparison
-from twotrack.shared.harness.run_folder import Run
 from twotrack.shared.report import find_runs, tables, write_report
-from twotrack.shared.track import TRACKS
+from twotrack.shared.runs.run_folder import Run
+from twotrack.shared.spec.track import TRACKS
 
 SEEDS, EPOCHS, STEPS = 20, 10, 400
 

@@ -11,16 +11,16 @@ from scipy.special import softmax
 
 from tests.support.pages import Page
 from tests.support.runs import answers, make_run, record_of
-from twotrack.shared import metrics
 from twotrack.shared.chapters import CHAPTERS
 from twotrack.shared.datasets.mnist import EMBEDDED
 from twotrack.shared.errors import UserError
-from twotrack.shared.harness.comparison import Failure
-from twotrack.shared.harness.run_folder import Run
-from twotrack.shared.harness.training import describe
-from twotrack.shared.profiles import switched
+from twotrack.shared.evaluation import metrics
 from twotrack.shared.report import _confusions, disagreements, find_runs, tables, write_report
 from twotrack.shared.report.commands import reproducing
+from twotrack.shared.runs.comparison import Failure
+from twotrack.shared.runs.run_folder import Run
+from twotrack.shared.runs.training import describe
+from twotrack.shared.spec.profiles import switched
 
 ARRAYS = EMBEDDED.arrays()
 LABELS = ARRAYS["test_labels"].astype(np.int32)

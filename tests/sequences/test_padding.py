@@ -3,7 +3,7 @@
 import pytest
 
 from tests.sequences import tasks
-from twotrack.shared.track import TRACKS
+from twotrack.shared.spec.track import TRACKS
 from twotrack.shared.workers.pool import WorkerPool
 
 MODELS = [

@@ -4,7 +4,7 @@ from math import cos, sin
 
 import numpy as np
 
-from twotrack.shared.positions import sinusoids
+from twotrack.shared.spec.positions import sinusoids
 
 
 def test_every_entry_is_the_one_of_the_formula():

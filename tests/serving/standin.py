@@ -16,7 +16,7 @@ from typing import Any
 import grpc
 import numpy as np
 
-from twotrack.shared.serving.protos import protos
+from twotrack.shared.export.serving.protos import protos
 
 MESSAGES = protos()
 DIGITS, PAYMENTS, MONTHLY, LOADING = "digits", "payments", "monthly", "loading"

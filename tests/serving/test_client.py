@@ -11,11 +11,11 @@ from PIL import Image
 from tests.serving.standin import DIGITS, LOADING, MONTHLY, PAYMENTS
 from tests.support.command_line import python, twotrack
 from twotrack.shared.errors import UserError
-from twotrack.shared.serving.client import PROTOCOLS, Answer, Request, ask
+from twotrack.shared.export.serving.client import PROTOCOLS, Answer, Request, ask
 
 LOADED = """
 import json, sys
-from twotrack.shared.serving.client import Request, ask
+from twotrack.shared.export.serving.client import Request, ask
 ask(Request(*sys.argv[1:3], sys.argv[3:4], sys.argv[4]))
 print(json.dumps(sorted(sys.modules)))
 """

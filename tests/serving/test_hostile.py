@@ -10,7 +10,7 @@ import pytest
 
 from tests.serving.standin import DIGITS
 from twotrack.shared.errors import UserError
-from twotrack.shared.serving.client import PROTOCOLS, Request, ask
+from twotrack.shared.export.serving.client import PROTOCOLS, Request, ask
 
 JSON = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
 HTML = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<!doctype html><h1>Welcome</h1>"

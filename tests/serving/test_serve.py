@@ -15,10 +15,10 @@ import pytest
 from tests.serving import fake_server
 from tests.support.command_line import Running, twotrack, wait_until
 from twotrack.shared.errors import UserError, WorkerDiedError
-from twotrack.shared.serving import server
-from twotrack.shared.serving.launch import BINARY, DOCKER, IMAGE, Ports
-from twotrack.shared.serving.repository import read_repository
-from twotrack.shared.serving.server import serving
+from twotrack.shared.export.serving import server
+from twotrack.shared.export.serving.launch import BINARY, DOCKER, IMAGE, Ports
+from twotrack.shared.export.serving.repository import read_repository
+from twotrack.shared.export.serving.server import serving
 
 CONFIG = """
 # the model of the chapter; name: "not this one"

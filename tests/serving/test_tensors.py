@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from twotrack.shared.errors import UserError
-from twotrack.shared.serving.protos import protos
-from twotrack.shared.serving.tensors import from_proto, to_proto
+from twotrack.shared.export.serving.protos import protos
+from twotrack.shared.export.serving.tensors import from_proto, to_proto
 from twotrack.shared.workers.pool import WorkerPool
 from twotrack.shared.workers.task import task
 

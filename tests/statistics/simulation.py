@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from twotrack.shared import statistics
-from twotrack.shared.statistics.verdict import decide, over_seeds
+from twotrack.shared.evaluation import statistics
+from twotrack.shared.evaluation.statistics.verdict import decide, over_seeds
 
 MARGINS = {"accuracy": 0.005, "roc_auc": 0.05}
 NOISES = (0.2, 1.0, 5.0)

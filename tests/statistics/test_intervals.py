@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from twotrack.shared import statistics
+from twotrack.shared.evaluation import statistics
 
 Z = stats.norm.ppf(0.975)
 TRIALS = 1000

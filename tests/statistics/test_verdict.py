@@ -9,9 +9,9 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.weightstats import ttost_paired
 
 from tests.statistics.simulation import MARGINS, rates, whole_verdicts
-from twotrack.shared import metrics, statistics
-from twotrack.shared.statistics.areas import bootstrap
-from twotrack.shared.statistics.power import seeds_to_decide
+from twotrack.shared.evaluation import metrics, statistics
+from twotrack.shared.evaluation.statistics.areas import bootstrap
+from twotrack.shared.evaluation.statistics.power import seeds_to_decide
 
 EXAMPLES = 400
 LABELS = (np.arange(EXAMPLES) % 3 == 0).astype(np.int32)

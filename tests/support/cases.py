@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from twotrack.shared import chapters, initial_weights
+from twotrack.shared import chapters
 from twotrack.shared.datasets.spec import Dataset
-from twotrack.shared.inputs import ONLY, Inputs
+from twotrack.shared.spec.inputs import ONLY, Inputs
+from twotrack.shared.weights import initial
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def real_images(chapter: str, size: int) -> tuple[np.ndarray, np.ndarray]:
 def random_weights(shapes: Mapping[str, tuple[int, ...]], seed: int = 7) -> dict[str, np.ndarray]:
     """Return kernels as a run starts with, and everything else away from 0 and 1, so that mix-ups show."""
     generator = np.random.default_rng(seed)
-    weights = initial_weights.draw(shapes, seed)
+    weights = initial.draw(shapes, seed)
     for name, array in weights.items():
         if not name.endswith("kernel"):
             low = 0.5 if name.endswith(("gamma", "moving_variance")) else -0.5

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from twotrack.shared.probe import Probe
-from twotrack.shared.profiles import Switches
-from twotrack.shared.track import Precision, Track, TrackModel
-from twotrack.shared.training import Optimizer
-from twotrack.shared.verify.pair import Pair
+from twotrack.shared.spec.pair import Pair
+from twotrack.shared.spec.probe import Probe
+from twotrack.shared.spec.profiles import Switches
+from twotrack.shared.spec.recipes import Optimizer
+from twotrack.shared.spec.track import Precision, Track, TrackModel
 
 
 class FakeModel(TrackModel):

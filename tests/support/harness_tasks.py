@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from twotrack.shared.errors import UserError
-from twotrack.shared.harness.run_folder import RunWriter
+from twotrack.shared.runs.run_folder import RunWriter
 from twotrack.shared.workers.task import Report, Task, task
 
 

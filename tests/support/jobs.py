@@ -7,9 +7,9 @@ from typing import Any
 from twotrack.shared.datasets import Source
 from twotrack.shared.datasets.files import DataFile, write_arrays
 from twotrack.shared.datasets.mnist import EMBEDDED
-from twotrack.shared.harness.comparison import Request, plan, run_jobs
-from twotrack.shared.harness.records import Job
-from twotrack.shared.harness.run_folder import Run, read
+from twotrack.shared.runs.comparison import Request, plan, run_jobs
+from twotrack.shared.runs.records import Job
+from twotrack.shared.runs.run_folder import Run, read
 from twotrack.shared.workers.pool import WorkerPool
 
 EXAMPLES, BATCH_SIZE = 512, 128

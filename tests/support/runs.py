@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from twotrack.shared import __version__, chapters, datasets, metrics
-from twotrack.shared.harness.records import (
+from twotrack.shared import __version__, chapters, datasets
+from twotrack.shared.evaluation import metrics
+from twotrack.shared.runs.records import (
     SCHEMA_VERSION,
     DataRecord,
     EpochRecord,
@@ -17,8 +18,8 @@ from twotrack.shared.harness.records import (
     RunRecord,
     TimingRecord,
 )
-from twotrack.shared.harness.run_folder import Run, RunWriter, read
-from twotrack.shared.harness.training import describe
+from twotrack.shared.runs.run_folder import Run, RunWriter, read
+from twotrack.shared.runs.training import describe
 
 CLASSES, STEPS = 10, 4
 WEIGHTS = {"logits.kernel": np.ones((4, CLASSES), np.float32), "logits.bias": np.zeros(CLASSES, np.float32)}

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from twotrack.shared import chapters, statistics
-from twotrack.shared.harness.run_folder import Run
-from twotrack.shared.statistics import Estimate
+from twotrack.shared import chapters
+from twotrack.shared.evaluation import statistics
+from twotrack.shared.evaluation.statistics import Estimate
+from twotrack.shared.runs.run_folder import Run
 
 
 def gap(metric: str, first: np.ndarray, second: np.ndarray, labels: np.ndarray) -> Estimate:

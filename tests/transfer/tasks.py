@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 
 from tests.transfer import pairs
-from twotrack.shared import chapters, initial_weights
+from twotrack.shared import chapters
 from twotrack.shared.chapters.pairs import whole_pair
-from twotrack.shared.inputs import ONLY
-from twotrack.shared.training import AdamW
-from twotrack.shared.transfer import chosen
+from twotrack.shared.spec.inputs import ONLY
+from twotrack.shared.spec.recipes import AdamW
+from twotrack.shared.spec.transfer import chosen
 from twotrack.shared.verify.material import DrawnBatches, draw_weights
+from twotrack.shared.weights import initial
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import task
 
@@ -72,7 +73,7 @@ def _small_bert(asked: OfFolder) -> tuple[Any, dict, dict, np.ndarray]:
     variant = chapter.variant(settings={"weights": asked.folder, "length": "16", "dropout": "0"})
     config, model = variant.config, open_track(asked.track, "cpu").build(whole_pair(variant), seed=0)
     shapes = {name: array.shape for name, array in model.weights().items()}
-    start = initial_weights.start(chapter.transfer, config, shapes, seed=0)
+    start = initial.start(chapter.transfer, config, shapes, seed=0)
     model.load_weights(start)
     split = replace(chapter.data(config=config)).train.first(REVIEWS)
     return model, start, chapter.prepare(config)(split.inputs), split.labels

@@ -6,7 +6,7 @@ import pytest
 
 from tests.bert import folders
 from tests.transfer import tasks
-from twotrack.shared.track import TRACKS
+from twotrack.shared.spec.track import TRACKS
 from twotrack.shared.verify.request import VerifyRequest
 from twotrack.shared.workers.pool import WorkerPool
 

@@ -11,10 +11,10 @@ from tests.transfer.test_transfer import transfer
 from twotrack.shared.chapters import CHAPTERS
 from twotrack.shared.datasets.batches import Batch
 from twotrack.shared.datasets.spec import Dataset, Split
-from twotrack.shared.harness.fitting import Fit, Stopwatch, silent
-from twotrack.shared.inputs import ONLY
-from twotrack.shared.track import TrackModel
-from twotrack.shared.training import SGD, Constant, Optimizer, Recipe
+from twotrack.shared.runs.fitting import Fit, Stopwatch, silent
+from twotrack.shared.spec.inputs import ONLY
+from twotrack.shared.spec.recipes import SGD, Constant, Optimizer, Recipe
+from twotrack.shared.spec.track import TrackModel
 
 TRAIN, VALIDATION, BATCH_SIZE = 10, 6, 4
 WEIGHTS = {"base.block2.kernel": np.ones((2, 2), np.float32), "head.logits.kernel": np.ones((2, 1), np.float32)}

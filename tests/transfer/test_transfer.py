@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from twotrack.shared import initial_weights
 from twotrack.shared.chapters import CHAPTERS
 from twotrack.shared.errors import UserError
-from twotrack.shared.transfer import Transfer, chosen
+from twotrack.shared.spec.transfer import Transfer, chosen
+from twotrack.shared.weights import initial
 
 NAMES = [
     "base.block1.kernel",
@@ -67,7 +67,7 @@ def test_what_is_not_pretrained_is_drawn_by_the_seed():
     chapter = replace(CHAPTERS["review_bert"], transfer=transfer())
     shapes = {"base.block1.kernel": (1, 2), "head.logits.kernel": (4, 1)}
 
-    first, again, other = (initial_weights.start(chapter.transfer, None, shapes, seed) for seed in (0, 0, 1))
+    first, again, other = (initial.start(chapter.transfer, None, shapes, seed) for seed in (0, 0, 1))
 
     np.testing.assert_array_equal(first["head.logits.kernel"], again["head.logits.kernel"])
     assert not np.array_equal(first["head.logits.kernel"], other["head.logits.kernel"])

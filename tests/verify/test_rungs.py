@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from twotrack.shared.probe import LayerTrace
+from twotrack.shared.spec.probe import LayerTrace
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.rungs import (
     Place,

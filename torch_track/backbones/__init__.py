@@ -4,7 +4,7 @@ import importlib
 
 from torch import nn
 
-from twotrack.shared.backbones.spec import Backbone
+from twotrack.shared.weights.pretrained.backbones.spec import Backbone
 
 
 def build(backbone: Backbone, num_classes: int = 0) -> nn.Module:

@@ -6,7 +6,7 @@ Input (batch, channels 3, height, width), output features (batch, 1280). Source:
 from torch import Tensor, nn
 from torch.nn import functional
 
-from twotrack.shared.backbones.efficientnet_lite0 import EPSILON, KEPT, Architecture, Block
+from twotrack.shared.weights.pretrained.backbones.efficientnet_lite0 import EPSILON, KEPT, Architecture, Block
 from twotrack.torch_track.layers import BatchNorm2d, GlobalAveragePooling2d
 
 

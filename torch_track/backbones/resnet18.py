@@ -6,7 +6,7 @@ the names and shapes of torchvision's resnet18, whose checkpoints it loads uncha
 
 from torch import Tensor, nn
 
-from twotrack.shared.backbones.resnet18 import EPSILON, KEPT, Architecture
+from twotrack.shared.weights.pretrained.backbones.resnet18 import EPSILON, KEPT, Architecture
 from twotrack.torch_track.layers import BatchNorm2d, GlobalAveragePooling2d
 
 

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import ViTConfig, ViTModel
 
-from twotrack.shared.backbones.vit import Config, merge, positions_layout, split
-from twotrack.shared.bridge.layouts import SAME
+from twotrack.shared.weights.bridge.layouts import SAME
+from twotrack.shared.weights.pretrained.backbones.vit import Config, merge, positions_layout, split
 from twotrack.torch_track import weights
 
 BLOCK = {

@@ -4,8 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from twotrack.shared.differences import samples
-from twotrack.shared.differences.measured import Measured
+from twotrack.shared.ledger import samples
+from twotrack.shared.ledger.measured import Measured
 from twotrack.torch_track.defaults.common import apply
 from twotrack.torch_track.defaults.registry import DEFAULTS
 from twotrack.torch_track.layers import activation

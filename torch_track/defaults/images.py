@@ -4,9 +4,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from twotrack.shared.bridge.layouts import dense_after_flatten
-from twotrack.shared.differences import samples
-from twotrack.shared.differences.measured import Measured
+from twotrack.shared.ledger import samples
+from twotrack.shared.ledger.measured import Measured
+from twotrack.shared.weights.bridge.layouts import dense_after_flatten
 from twotrack.torch_track.defaults.common import apply
 from twotrack.torch_track.defaults.registry import DEFAULTS
 

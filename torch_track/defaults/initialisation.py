@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from twotrack.shared import initial_weights
-from twotrack.shared.differences.measured import Measured
+from twotrack.shared.ledger.measured import Measured
+from twotrack.shared.weights import initial
 from twotrack.torch_track import weights
 from twotrack.torch_track.defaults.registry import DEFAULTS
 
@@ -15,7 +15,7 @@ from twotrack.torch_track.defaults.registry import DEFAULTS
 def _load_drawn(layer: nn.Module) -> None:
     model = nn.Sequential(OrderedDict(layer=layer))
     shapes = {name: array.shape for name, array in weights.weights(model, {}).items()}
-    weights.load_weights(model, {}, initial_weights.draw(shapes, 0))
+    weights.load_weights(model, {}, initial.draw(shapes, 0))
 
 
 def _limit(tensor: Tensor) -> float:

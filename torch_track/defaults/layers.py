@@ -5,8 +5,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from twotrack.shared.differences import samples
-from twotrack.shared.differences.measured import Measured
+from twotrack.shared.ledger import samples
+from twotrack.shared.ledger.measured import Measured
 from twotrack.torch_track.defaults.common import apply, to_numpy, to_tensor
 from twotrack.torch_track.defaults.registry import DEFAULTS
 

@@ -7,9 +7,9 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, RandomSampler, TensorDataset
 
-from twotrack.shared.differences import samples
-from twotrack.shared.differences.measured import Measured
-from twotrack.shared.verify.tolerances import STEP_ERROR
+from twotrack.shared.base.tolerances import STEP_ERROR
+from twotrack.shared.ledger import samples
+from twotrack.shared.ledger.measured import Measured
 from twotrack.torch_track.defaults.registry import DEFAULTS
 
 

@@ -9,9 +9,9 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 from torch.nn import functional
 
-from twotrack.shared.differences import samples
-from twotrack.shared.differences.measured import Measured
-from twotrack.shared.losses import as_targets
+from twotrack.shared.ledger import samples
+from twotrack.shared.ledger.measured import Measured
+from twotrack.shared.spec.losses import as_targets
 from twotrack.torch_track.defaults.registry import DEFAULTS
 from twotrack.torch_track.losses import LOSSES
 

@@ -3,8 +3,8 @@
 import numpy as np
 from torch import nn
 
-from twotrack.shared.differences import samples
-from twotrack.shared.differences.measured import Measured
+from twotrack.shared.ledger import samples
+from twotrack.shared.ledger.measured import Measured
 from twotrack.torch_track.defaults.common import apply
 from twotrack.torch_track.defaults.registry import DEFAULTS, LAYERS
 from twotrack.torch_track.freezing import FROZEN, train_mode

@@ -8,8 +8,8 @@ none.
 import torch
 from torch import nn
 
-from twotrack.shared.differences.registry import Defaults, Stage
-from twotrack.shared.training import Optimizer
+from twotrack.shared.ledger.registry import Defaults, Stage
+from twotrack.shared.spec.recipes import Optimizer
 
 DEFAULTS = Defaults()
 LAYERS: Stage[[nn.Module], bool] = DEFAULTS.stage(Stage())

@@ -4,8 +4,8 @@ import torch
 from torch import nn, optim
 from torch.optim import lr_scheduler
 
-from twotrack.shared.differences.measured import Measured
-from twotrack.shared.training import SGD, OneCycle, Recipe
+from twotrack.shared.ledger.measured import Measured
+from twotrack.shared.spec.recipes import SGD, OneCycle, Recipe
 from twotrack.torch_track import optimizers
 from twotrack.torch_track.defaults.registry import DEFAULTS
 

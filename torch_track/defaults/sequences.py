@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from twotrack.shared.bridge.layouts import GRU_GATES
-from twotrack.shared.differences import samples
-from twotrack.shared.differences.measured import Measured
+from twotrack.shared.ledger import samples
+from twotrack.shared.ledger.measured import Measured
+from twotrack.shared.weights.bridge.layouts import GRU_GATES
 from twotrack.torch_track.defaults.registry import DEFAULTS, LAYERS
 from twotrack.torch_track.layers import LSTM, RNN
 

@@ -6,9 +6,9 @@ Source: Rumelhart, Hinton and Williams 1986; shared/by_hand/two_layer.py has its
 
 from torch import Tensor, nn
 
-from twotrack.shared.activations import Activation
 from twotrack.shared.chapters.backprop import Config
 from twotrack.shared.chapters.neuron import FEATURES
+from twotrack.shared.spec.activations import Activation
 from twotrack.torch_track.layers import activation
 
 

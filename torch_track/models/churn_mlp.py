@@ -7,8 +7,8 @@ Source: Rumelhart, Hinton and Williams 1986; ReLU of Nair and Hinton 2010; dropo
 
 from torch import nn
 
-from twotrack.shared.activations import Activation, units_before
 from twotrack.shared.chapters.churn_mlp import NUM_FEATURES, Config
+from twotrack.shared.spec.activations import Activation, units_before
 from twotrack.torch_track.layers import activation
 
 

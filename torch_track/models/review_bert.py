@@ -8,9 +8,9 @@ Reimers and Gurevych 2019.
 import torch
 from torch import Tensor, nn
 
-from twotrack.shared.bert.config import BertConfig
-from twotrack.shared.bert.folder import open_folder
 from twotrack.shared.chapters.review_bert import LAST_BLOCKS, Config
+from twotrack.shared.weights.pretrained.bert.config import BertConfig
+from twotrack.shared.weights.pretrained.bert.folder import open_folder
 from twotrack.torch_track import bert
 from twotrack.torch_track.layers import MaskedMean, head
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from twotrack.shared.datasets.spec import Dataset
-from twotrack.shared.inputs import Inputs
+from twotrack.shared.spec.inputs import Inputs
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@
 
 from pathlib import Path
 
-from twotrack.shared.serving.repository import SAVED_MODEL
+from twotrack.shared.export.serving.repository import SAVED_MODEL
 
 WARM_UP = "assets.extra/tf_serving_warmup_requests"
 """In a version. https://www.tensorflow.org/tfx/serving/saved_model_warmup"""

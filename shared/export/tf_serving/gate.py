@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from google.protobuf.message import DecodeError
 
+from twotrack.shared.base.tolerances import EXPORT_LIMIT
 from twotrack.shared.export.check import NOT_REACHED, PASSED, REFUSED, Check, Compared
 from twotrack.shared.export.tf_serving import expected, loaded, prediction_log
 from twotrack.shared.export.tf_serving.expected import Expected, NothingExpectedError
@@ -27,7 +28,6 @@ from twotrack.shared.export.tf_serving.names import (
     SCORES,
 )
 from twotrack.shared.export.tf_serving.prediction_log import Request
-from twotrack.shared.verify.tolerances import EXPORT_LIMIT
 from twotrack.shared.workers.task import task
 
 BATCH_SIZES = (1, 2, 7, 32)

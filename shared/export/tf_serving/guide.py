@@ -7,12 +7,12 @@ from pathlib import Path
 import jinja2
 import numpy as np
 
-from twotrack.shared import atomic
+from twotrack.shared.base import atomic
+from twotrack.shared.export.serving import GRPC_PORT, REST_PORT
+from twotrack.shared.export.serving.launch import IMAGE
+from twotrack.shared.export.serving.repository import EXAMPLE, MOUNTED, SAVED_MODEL
 from twotrack.shared.export.tf_serving import expected, folders, loaded
 from twotrack.shared.export.tf_serving.names import DEFAULT
-from twotrack.shared.serving import GRPC_PORT, REST_PORT
-from twotrack.shared.serving.launch import IMAGE
-from twotrack.shared.serving.repository import EXAMPLE, MOUNTED, SAVED_MODEL
 
 FILE = "SERVING.md"
 EXAMPLES = 2

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from twotrack.shared.export.serving.protos import protos
+from twotrack.shared.export.serving.signature import DTYPES, shape_text
 from twotrack.shared.export.tf_serving.loader import LoadedModel, Place
 from twotrack.shared.export.tf_serving.names import DEFAULT
-from twotrack.shared.serving.protos import protos
-from twotrack.shared.serving.signature import DTYPES, shape_text
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
+from twotrack.shared.base.packages import folder_of
 from twotrack.shared.errors import UserError
-from twotrack.shared.packages import folder_of
-from twotrack.shared.serving.protos import protos
+from twotrack.shared.export.serving.protos import protos
 
 TAG = "serve"
 NUMBERS = {1: np.float32, 2: np.float64, 3: np.int32, 4: np.uint8, 9: np.int64, 10: np.bool_}

@@ -14,9 +14,9 @@ import numpy as np
 from google.protobuf.message import DecodeError
 
 from twotrack.shared.errors import UserError
+from twotrack.shared.export.serving.protos import protos
+from twotrack.shared.export.serving.tensors import from_proto, to_proto
 from twotrack.shared.export.tf_serving.names import CLASSIFY
-from twotrack.shared.serving.protos import protos
-from twotrack.shared.serving.tensors import from_proto, to_proto
 
 _LENGTH, _CHECKSUM = struct.Struct("<Q"), struct.Struct("<I")
 

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from twotrack.shared import atomic
+from twotrack.shared.base import atomic
 from twotrack.shared.errors import UserError
+from twotrack.shared.export.serving.repository import BATCHING_CONFIG, MODELS_CONFIG, MOUNTED
 from twotrack.shared.export.tf_serving import guide
 from twotrack.shared.export.tf_serving.folders import BATCH_SIZES, models, versions
-from twotrack.shared.harness.run_folder import unwritable
-from twotrack.shared.serving.repository import BATCHING_CONFIG, MODELS_CONFIG, MOUNTED
+from twotrack.shared.runs.run_folder import unwritable
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 

@@ -11,7 +11,7 @@ from twotrack.shared.export.tf_serving import expected, prediction_log
 from twotrack.shared.export.tf_serving.expected import Expected, Origin
 from twotrack.shared.export.tf_serving.folders import BATCH_SIZES, WARM_UP
 from twotrack.shared.export.tf_serving.prediction_log import Request
-from twotrack.shared.harness.run_folder import WEIGHTS
+from twotrack.shared.runs.run_folder import WEIGHTS
 
 
 def example_rows(subject: Subject) -> np.ndarray:

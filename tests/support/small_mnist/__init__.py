@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from twotrack.shared import datasets
-from twotrack.shared.inputs import ONLY
+from twotrack.shared.spec.inputs import ONLY
 
 TRAIN, TEST = 600, 200
 

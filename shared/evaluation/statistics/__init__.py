@@ -1,0 +1,25 @@
+"""Statistics of runs: intervals of one track, and what two tracks' runs show about each other."""
+
+from twotrack.shared.evaluation.statistics.intervals import (
+    Estimate,
+    accuracy,
+    accuracy_difference,
+    score,
+    score_difference,
+)
+from twotrack.shared.evaluation.statistics.paired import SeedTest
+from twotrack.shared.evaluation.statistics.verdict import Verdict, verdict
+from twotrack.shared.evaluation.statistics.wording import in_words, summary
+
+__all__ = [
+    "Estimate",
+    "SeedTest",
+    "Verdict",
+    "accuracy",
+    "accuracy_difference",
+    "in_words",
+    "score",
+    "score_difference",
+    "summary",
+    "verdict",
+]

@@ -1,0 +1,102 @@
+"""The ledger's entries on what stands around a model."""
+
+from twotrack.shared.ledger import reasons
+from twotrack.shared.ledger.spec import Area, Difference, Effect, Side, always
+
+ENTRIES: tuple[Difference, ...] = (
+    Difference(
+        slug="fit_batches",
+        area=Area.LOOP,
+        name="batches",
+        torch=Side(default="DataLoader: 1 example, in order", values={"batch size": 1, "shuffles": False}),
+        keras=Side(default="fit: 32 examples, shuffled", values={"batch size": 32, "shuffles": True}),
+        fix="state batch_size and shuffle in both",
+        aligned="both get the same batches (shared/datasets/batches.py)",
+        touches=always,
+        kept=reasons.LOOP,
+    ),
+    Difference(
+        slug="seeding",
+        area=Area.LOOP,
+        name="seeds",
+        torch=Side(default="torch.manual_seed", values={"seeds torch": True}),
+        keras=Side(
+            default="keras.utils.set_random_seed does not seed torch, unless it is the backend",
+            values={"seeds torch": False},
+        ),
+        fix="seed both",
+        aligned="each track seeds its own (keras_track/track.py, torch_track/track.py)",
+        touches=always,
+        kept=reasons.LOOP,
+        tracks=("keras:tensorflow", "keras:jax"),
+    ),
+    Difference(
+        slug="early_stopping",
+        area=Area.LOOP,
+        name="early stopping",
+        torch=Side(default="absent", values={"exists": False}),
+        keras=Side(
+            default="patience 0, keeps the last weights",
+            values={"exists": True, "patience": 0, "restores the best weights": False},
+        ),
+        fix="state patience and restore_best_weights",
+        aligned="every epoch of the recipe is done (shared/runs/fitting.py)",
+        touches=always,
+        kept=reasons.LOOP,
+    ),
+    Difference(
+        slug="pretrained_networks",
+        area=Area.LOOP,
+        name="pretrained image networks",
+        torch=Side(default="none in torch itself", values={"networks in torch itself": False}),
+        keras=Side(
+            default="keras_hub: ResNet18, EfficientNet, ViT; applications: ConvNeXt, EfficientNet",
+            values={
+                "keras_hub: ResNet18": True,
+                "keras_hub: EfficientNet-Lite0": True,
+                "keras_hub: ViT": True,
+                "keras_hub: ConvNeXt": False,
+                "applications: ResNet18 or ViT": False,
+                "applications: ConvNeXt and EfficientNet": True,
+                "applications: normalises inside": True,
+            },
+        ),
+        fix="take both sides' weights from one file",
+        aligned="both load one file's weights (shared/weights/pretrained/backbones)",
+        touches=lambda makeup: makeup.pretrained == "vision",
+        kept=reasons.PRETRAINED,
+        requires=("keras_hub",),
+    ),
+    Difference(
+        slug="variables_of_one_path",
+        area=Area.LOOP,
+        name="variables of one path",
+        torch=Side(default="have no paths", values={"largest second step over the first": 1.0}),
+        keras=Side(
+            default="on PyTorch, the gradients of all but one are never set back to zero",
+            values={"largest second step over the first": 1.0},
+            exceptions={"keras:torch": {"largest second step over the first": 2.0}},
+        ),
+        fix="give layers inside one layer names of their own",
+        aligned="every path is unique (keras_track/weights.py refuses others)",
+        touches=always,
+        effect=Effect(name="largest difference of the steps, gradients all 1"),
+        kept=reasons.FAULT,
+    ),
+    Difference(
+        slug="variable_reads",
+        area=Area.LOOP,
+        name="reading weights before they are updated",
+        torch=Side(default="always", values={"the step is right": True}),
+        keras=Side(
+            default="on TensorFlow, not sure under a loss that is linear in the outputs",
+            values={"the step is right": False},
+        ),
+        fix="tensorflow.config.optimizer.set_experimental_options({'dependency_optimization': False})",
+        aligned="keras_track/backends.py turns that pass of TensorFlow's graph optimizer off",
+        touches=always,
+        effect=Effect(name="difference of the largest errors of a weight after a step"),
+        kept=reasons.FAULT,
+        tracks=("keras:tensorflow",),
+    ),
+)

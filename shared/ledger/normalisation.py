@@ -1,0 +1,87 @@
+"""The ledger's entries on normalisation layers."""
+
+from twotrack.shared.ledger import evidence, reasons
+from twotrack.shared.ledger.spec import Area, Difference, Effect, Side, Switch, with_layers
+
+ENTRIES: tuple[Difference, ...] = (
+    Difference(
+        slug="layer_norm_epsilon",
+        area=Area.LAYER,
+        name="LayerNorm epsilon",
+        torch=Side(default="1e-5", values={"epsilon": 1e-5}),
+        keras=Side(default="1e-3", values={"epsilon": 1e-3}),
+        fix="keras.layers.LayerNormalization(epsilon=1e-5)",
+        aligned=(
+            "both files state 1e-5 (EPSILON in keras_track/models/churn_transformer.py), BERT's and ViT's their "
+            "config's"
+        ),
+        touches=with_layers("LayerNormalization"),
+        effect=Effect(name="largest difference of the outputs, inputs of standard deviation 0.03"),
+        evidence=evidence.hyperparameter("forward", "epsilon", "layernorm"),
+        switch=Switch(place=9, changes_outputs=True),
+    ),
+    Difference(
+        slug="group_norm_epsilon",
+        area=Area.LAYER,
+        name="GroupNorm epsilon",
+        torch=Side(default="1e-5", values={"epsilon": 1e-5}),
+        keras=Side(default="1e-3", values={"epsilon": 1e-3}),
+        fix="keras.layers.GroupNormalization(epsilon=1e-5)",
+        aligned="state the epsilon; no chapter has the layer",
+        touches=with_layers("GroupNormalization"),
+        effect=Effect(name="largest difference of the outputs, inputs of standard deviation 0.03"),
+        evidence=evidence.hyperparameter("forward", "epsilon", "groupnorm"),
+        kept=reasons.STATED,
+    ),
+    Difference(
+        slug="batch_norm_epsilon",
+        area=Area.LAYER,
+        name="BatchNorm epsilon",
+        torch=Side(default="1e-5", values={"epsilon": 1e-5}),
+        keras=Side(default="1e-3", values={"epsilon": 1e-3}),
+        fix="keras.layers.BatchNormalization(epsilon=1e-5)",
+        aligned="both files state 1e-5 (keras_track/models/mnist_cnn.py), backbones that of their weights",
+        touches=with_layers("BatchNormalization"),
+        effect=Effect(name="largest difference of the outputs in training, inputs of standard deviation 0.03"),
+        evidence=evidence.hyperparameter("forward", "epsilon", "batchnorm"),
+        switch=Switch(place=6, changes_outputs=True),
+    ),
+    Difference(
+        slug="batch_norm_momentum",
+        area=Area.LAYER,
+        name="BatchNorm momentum",
+        torch=Side(default="0.1, the share replaced", values={"momentum": 0.1}),
+        keras=Side(default="0.99, the share kept", values={"momentum": 0.99}),
+        fix="keras.layers.BatchNormalization(momentum=0.9) for nn.BatchNorm2d(momentum=0.1)",
+        aligned="0.9 in keras_track/models/mnist_cnn.py is 0.1 in torch_track/models/mnist_cnn.py",
+        touches=with_layers("BatchNormalization"),
+        effect=Effect(name="largest difference of the running means after one batch"),
+        evidence=evidence.batch_norm_momentum,
+        switch=Switch(place=7),
+    ),
+    Difference(
+        slug="batch_norm_variance",
+        area=Area.LAYER,
+        name="BatchNorm running variance",
+        torch=Side(default="unbiased (divides by n - 1)", values={"over the biased variance, 36 values": 36 / 35}),
+        keras=Side(default="biased (divides by n)", values={"over the biased variance, 36 values": 1.0}),
+        fix="use twotrack.torch_track.layers.BatchNorm2d, which keeps the biased one",
+        aligned="BatchNorm2d in torch_track/layers.py averages the biased one",
+        touches=with_layers("BatchNormalization"),
+        effect=Effect(name="largest difference of the running variances after one batch"),
+        evidence=evidence.biased_variance,
+        switch=Switch(place=8),
+    ),
+    Difference(
+        slug="frozen_batch_norm",
+        area=Area.LAYER,
+        name="frozen BatchNorm",
+        torch=Side(default="requires_grad=False does not", values={"statistics move": True}),
+        keras=Side(default="trainable=False stops the statistics", values={"statistics move": False}),
+        fix="put the layer into evaluation mode: layer.eval()",
+        aligned="train_mode in torch_track/freezing.py leaves a frozen one in evaluation mode",
+        touches=lambda makeup: makeup.frozen and makeup.has("BatchNormalization"),
+        effect=Effect(name="largest difference of the running means after one batch"),
+        kept=reasons.STATED,
+    ),
+)

@@ -1,0 +1,11 @@
+"""Why entries of the ledger are the same in every profile, where several have one reason."""
+
+STATED = "the chapter states it, in every profile"
+SAME = "both frameworks do the same by default"
+FORM = "a form in which one model is written, in every profile"
+PRETRAINED = "it belongs to the pretrained weights"
+OWN_DERIVATIVE = "each framework has its own, in every profile"
+LOGITS = "the models' outputs are logits, in every profile"
+LOOP = "the loop of both tracks is shared (shared/runs/fitting.py)"
+FAULT = "a fault, not a choice"
+VERIFICATION = "float64 is for verification only"

@@ -1,0 +1,278 @@
+"""From a chapter, tracks and seeds to finished runs: plan the jobs, then do them track by track."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+
+from twotrack.shared import chapters, datasets
+from twotrack.shared.spec import profiles
+from twotrack.shared.chapters.spec import Chapter
+from twotrack.shared.datasets import Source
+from twotrack.shared.datasets.files import CachedFile, DataFile
+from twotrack.shared.errors import UserError, WorkerDiedError
+from twotrack.shared.runs import warm_start
+from twotrack.shared.runs.records import Job
+from twotrack.shared.runs.run_folder import Run, remove_partial
+from twotrack.shared.runs.training import train
+from twotrack.shared.spec.track import TRACKS, installed_track
+from twotrack.shared.workers.messages import Progress
+from twotrack.shared.workers.pool import WorkerPool, lent_or_new
+from twotrack.shared.workers.processes import OnProgress, ignore
+from twotrack.shared.workers.task import Request as TaskRequest
+from twotrack.shared.workers.task import Task
+
+OnJob = Callable[[Job, Progress], None]
+"""Called with a job and how far it is."""
+
+
+def say_nothing(job: Job, progress: Progress) -> None:
+    """Let jobs go on without a word."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked to train."""
+
+    chapter: str
+    tracks: tuple[str, ...]
+    seeds: tuple[int, ...] = (0,)
+    recipe: str = "fast"
+    settings: Mapping[str, str] = field(default_factory=dict)
+    epochs: int | None = None
+    examples: int | None = None
+    device: str = "auto"
+    source: str | None = None
+    """None: the data of the run that is continued, else the embedded data."""
+    tfds_folder: str | None = None
+    data: Path | None = None
+    """A CSV file of the user's own, instead of `source`."""
+    images: Path | None = None
+    """A folder of the user's own photos, instead of `source`."""
+    skip_broken: bool = False
+    """Leave out files of that folder that are no photos."""
+    start: Path | None = None
+    """The folder of a run to continue, with its settings, instead of the chapter's initial weights."""
+    profile: str = profiles.ALIGNED
+    own_start: bool | None = None
+    """Each framework's own initial weights; None: as the profile has it."""
+    exact: bool = False
+    """In float64 and without dropout."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A track whose worker did not finish."""
+
+    track: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Run folders that are finished, and the tracks that failed."""
+
+    folders: list[Path]
+    failures: list[Failure]
+
+
+def plan(
+    request: Request,
+    name_folder: Callable[[str, int], Path],
+    on_data: OnProgress = ignore,
+    pool: WorkerPool | None = None,
+) -> list[Job]:
+    """Check the whole request and return its jobs, track by track; of the data only the cache is written.
+
+    Raises UserError for anything that cannot be done, before any worker starts.
+    """
+    chapter = chapters.get(request.chapter)
+    continued = warm_start.find(request.start, request.chapter) if request.start else None
+    if continued and "weights" in request.settings:
+        raise UserError("--from and --weights both say which weights to start from; give one of them.")
+    switched = _switched(request)
+    settings = (continued.record.job.settings if continued else {}) | dict(request.settings)
+    variant = chapter.variant(request.recipe, settings)
+    _check_numbers(request, variant.recipe.batch_size)
+    for track in request.tracks:
+        installed_track(track)
+    variant.require(request.tracks)
+    source = _source(request, chapter.dataset, continued, on_data, pool)
+    settings = _of_data(chapter, source) | settings
+    return [
+        Job(
+            chapter=chapter.slug,
+            track=track,
+            seed=seed,
+            recipe=request.recipe,
+            settings=settings,
+            epochs=variant.recipe.epochs if request.epochs is None else request.epochs,
+            examples=request.examples,
+            device=request.device,
+            source=source,
+            folder=name_folder(track, seed).absolute(),
+            command=sys.argv,
+            continues=continued and warm_start.describe(continued),
+            switched=switched,
+            exact=request.exact,
+        )
+        for track in request.tracks
+        for seed in request.seeds
+    ]
+
+
+def _switched(request: Request) -> list[str]:
+    """Return the ledger's entries that the request switches; a run that continues another one has its start."""
+    if request.start and request.own_start:
+        raise UserError("--from and --own-start both say which weights to start from; give one of them.")
+    names = profiles.switched(request.profile, request.own_start)
+    return [name for name in names if not (request.start and name in profiles.INITIALISATION)]
+
+
+def _source(
+    request: Request, dataset: str, continued: Run | None, on_data: OnProgress, pool: WorkerPool | None
+) -> Source:
+    if continued and request.source is None and not (request.data or request.images):
+        source = datasets.here(dataset, continued.record.job.source)
+        source.file.verify()
+        return source
+    return find_source(
+        dataset,
+        request.source or datasets.EMBEDDED,
+        request.tfds_folder,
+        request.data,
+        request.images,
+        request.skip_broken,
+        on_data,
+        pool,
+    )
+
+
+def _of_data(chapter: Chapter, source: Source) -> dict[str, str]:
+    """Return the settings that follow from data other than the embedded one."""
+    if source.name == datasets.EMBEDDED or not chapter.of_data:
+        return {}
+    return dict(chapter.of_data(datasets.load(chapter.dataset, source)))
+
+
+def _check_numbers(request: Request, batch_size: int) -> None:
+    if not request.seeds:
+        raise UserError("--seeds: expected at least 1 seed.")
+    if any(seed < 0 for seed in request.seeds):
+        raise UserError(f"--seed: expected 0 or a positive whole number, found {min(request.seeds)}.")
+    fewest, expected = (0, "0 or a positive") if request.start else (1, "a positive")
+    if request.epochs is not None and request.epochs < fewest:
+        raise UserError(f"--epochs: expected {expected} whole number, found {request.epochs}.")
+    if request.examples is not None and request.examples < batch_size:
+        raise UserError(f"--examples: expected at least one batch of {batch_size}, found {request.examples}.")
+    if request.device not in {"auto", "cpu", "cuda"}:
+        raise UserError(f"--device: expected auto, cpu or cuda, found '{request.device}'.")
+
+
+def find_source(
+    dataset: str,
+    source: str,
+    tfds_folder: str | None,
+    data: Path | None = None,
+    images: Path | None = None,
+    skip_broken: bool = False,
+    on_data: OnProgress = ignore,
+    pool: WorkerPool | None = None,
+) -> Source:
+    """Return the checked source of the data; photos and tensorflow-datasets are converted in a helper process."""
+    datasets.require_known(dataset)
+    _require_one(source, data, images, skip_broken)
+    if data:
+        return datasets.csv_source(dataset, data)
+    if images:
+        datasets.require_images(dataset)
+        from twotrack.shared.datasets import photos
+
+        folder = images.absolute()
+        asked = photos.PhotosRequest(str(folder), skip_broken)
+        restore = f"decode the photos again with 'twotrack data {dataset} --images {folder}'"
+        return _converted(f"images:{folder.name}", photos.convert, asked, restore, on_data, pool)
+    name = datasets.tfds_name(dataset, source)
+    if name is None:
+        embedded = datasets.embedded_source(dataset)
+        embedded.file.check()
+        return embedded
+    from twotrack.shared.datasets.tfds import TfdsRequest
+
+    convert, restore = datasets.DATASETS[dataset].tfds_task(), "delete it and run the command again"
+    return _converted(f"tfds:{name}", convert, TfdsRequest(name, tfds_folder), restore, on_data, pool)
+
+
+def _require_one(source: str, data: Path | None, images: Path | None, skip_broken: bool) -> None:
+    named = {f"--source {source}": source != datasets.EMBEDDED, "--data": data, "--images": images}
+    given = [option for option, value in named.items() if value]
+    if len(given) > 1:
+        raise UserError(f"{given[1]} and {given[0]} both name the data; give one of them.")
+    if skip_broken and not images:
+        raise UserError("--skip-broken leaves out files of a folder of photos; name one with --images.")
+
+
+def _converted(
+    name: str,
+    convert: Task[TaskRequest, CachedFile],
+    asked: TaskRequest,
+    restore: str,
+    on_data: OnProgress,
+    pool: WorkerPool | None,
+) -> Source:
+    with lent_or_new(pool, "cpu") as workers:
+        file = workers.call(None, convert, asked, on_data)
+    return Source(name, DataFile(file.path, file.sha256, restore))
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    on_progress: OnJob = say_nothing,
+    inherited: Sequence[int] = (),
+    pool: WorkerPool | None = None,
+) -> Outcome:
+    """Do the jobs, one worker process per track, one track at a time so that their times can be compared.
+
+    A track whose worker dies is reported and the others go on. UserError ends everything; runs that
+    are finished by then stay. The workers keep the descriptors `inherited` open for as long as they live, unless
+    they are those of a `pool` that is lent.
+    """
+    outcome = Outcome([], [])
+    for track, of_track in groupby(jobs, lambda job: job.track):
+        mine = list(of_track)
+        try:
+            with lent_or_new(pool, mine[0].device, inherited=inherited) as workers:
+                for job in mine:
+                    on_progress(job, Progress("started"))
+                    workers.call(track, train, job, partial(on_progress, job))
+                    outcome.folders.append(job.folder)
+                    on_progress(job, Progress("finished"))
+        except WorkerDiedError as error:
+            outcome.failures.append(Failure(track, str(error)))
+            on_progress(job, Progress("failed"))
+        finally:
+            for job in mine:
+                remove_partial(job.folder)
+    return outcome
+
+
+def timestamp() -> str:
+    """Return the local time for a folder name."""
+    return datetime.now().strftime("%Y%m%d-%H%M%S")
+
+
+def fresh_folder(parent: Path, name: str) -> Path:
+    """Return a folder that does not exist yet: `name`, or `name`-2, -3, ..."""
+    number, folder = 1, parent / name
+    while folder.exists():
+        number += 1
+        folder = parent / f"{name}-{number}"
+    return folder
+
+
+def run_name(track: str, seed: int) -> str:
+    """Return the name of a run folder inside a comparison."""
+    return f"{TRACKS[track].slug}_seed{seed}"

@@ -1,0 +1,181 @@
+"""Weights from a torch checkpoint, Keras weights or a run into a file of either framework.
+
+Each framework reads and writes its own files in a worker process; between them the weights stand in
+canonical form in a temporary .safetensors file.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from safetensors.numpy import load_file, save_file
+
+from twotrack.shared.base import atomic
+from twotrack.shared import chapters
+from twotrack.shared.weights.bridge import BridgeError
+from twotrack.shared.chapters.pairs import whole_pair
+from twotrack.shared.chapters.spec import ChapterVariant
+from twotrack.shared.errors import UserError, unknown
+from twotrack.shared.runs.run_folder import RECORD, WEIGHTS, read, unwritable
+from twotrack.shared.spec.track import TRACKS, Checkpoints, TrackModel, installed_track
+from twotrack.shared.workers.door import open_track
+from twotrack.shared.workers.pool import WorkerPool, lent_or_new
+from twotrack.shared.workers.task import task
+
+TORCH, KERAS = "torch", "keras"
+READABLE = {TORCH: (".safetensors", ".pt", ".pth"), KERAS: (".weights.h5", ".keras")}
+WRITABLE = {TORCH: (".safetensors", ".pt"), KERAS: (".weights.h5",)}
+OnStep = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked to convert."""
+
+    weights: Path
+    chapter: str
+    settings: Mapping[str, str]
+    to: str
+    out: Path
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What was written."""
+
+    out: Path
+    weights: int
+    values: int
+    notes: list[str]
+    """What the target does not keep of the source."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """A file of a track's framework for a chapter's model, and the same weights in canonical form."""
+
+    track: str
+    model: ChapterVariant
+    path: Path
+    canonical: Path
+
+
+@dataclass(frozen=True)
+class Written:
+    """How much is in a file."""
+
+    weights: int
+    values: int
+
+
+def convert(request: Request, on_step: OnStep, pool: WorkerPool | None = None) -> Converted:
+    """Convert, so that `request.out` appears whole or not at all.
+
+    Raises UserError for anything that cannot be done; what needs no framework is checked first.
+    """
+    writer = _writer(request)
+    run, settings = _run_folder(request)
+    model = chapters.get(request.chapter).variant(settings=settings)
+    reader = None if run else _reader(request.weights)
+    with TemporaryDirectory() as folder, lent_or_new(pool, "cpu") as workers:
+        canonical = run / WEIGHTS if run else Path(folder, "canonical")
+        made, notes = Path(folder, request.out.name), list[str]()
+        if reader:
+            on_step(f"reading '{request.weights}' with {reader}")
+            files = Files(reader, model, request.weights, canonical)
+            notes = workers.call(reader, read_weights, files)
+        on_step(f"writing '{request.out}' with {writer}")
+        written = workers.call(writer, write_weights, Files(writer, model, made, canonical))
+        _publish(made, request.out)
+    return Converted(request.out, written.weights, written.values, notes)
+
+
+def _writer(request: Request) -> str:
+    """Return the track that writes; UserError if the target or the output file cannot be."""
+    if request.to not in WRITABLE:
+        raise unknown("target of --to", request.to, WRITABLE)
+    _require_extension(request.out, WRITABLE[request.to], "--out")
+    if not request.out.parent.is_dir():
+        raise UserError(f"--out: the folder '{request.out.parent}' does not exist; create it or choose another one.")
+    if request.out.is_dir():
+        raise UserError(f"--out: '{request.out}' is a folder; expected the name of a file.")
+    return _track(request.to)
+
+
+def _run_folder(request: Request) -> tuple[Path | None, dict[str, str]]:
+    """Return the run folder that the weights stand in, if they do, and the model's settings."""
+    path = request.weights
+    if not path.exists():
+        raise UserError(f"there is no file or run folder '{path}'.")
+    folder = path.parent if path.name == WEIGHTS and (path.parent / RECORD).is_file() else path
+    if not folder.is_dir():
+        return None, dict(request.settings)
+    job = read(folder).record.job
+    if job.chapter != request.chapter:
+        raise UserError(f"'{folder}' holds weights of the chapter '{job.chapter}', not of '{request.chapter}'.")
+    return folder, job.settings | dict(request.settings)
+
+
+def _reader(path: Path) -> str:
+    """Return the track that reads the file."""
+    _require_extension(path, [extension for known in READABLE.values() for extension in known], "WEIGHTS")
+    return _track(next(family for family, known in READABLE.items() if path.name.endswith(known)))
+
+
+def _require_extension(path: Path, known: "list[str] | tuple[str, ...]", what: str) -> None:
+    if not path.name.endswith(tuple(known)):
+        raise UserError(f"{what}: expected a name that ends in {' or '.join(known)}, found '{path}'.")
+
+
+def _track(family: str) -> str:
+    """Return torch, or the first Keras track that is installed here; UserError if there is none."""
+    tracks = [name for name in TRACKS if name.partition(":")[0] == family]
+    usable = [name for name in tracks if not TRACKS[name].missing]
+    return installed_track((usable or tracks)[0]).name
+
+
+def _publish(made: Path, out: Path) -> None:
+    """Give `out` its content in one step."""
+    try:
+        with atomic.written(out) as partial:
+            shutil.copyfile(made, partial)
+    except OSError as error:
+        raise unwritable(out.parent, error) from error
+
+
+@task
+def read_weights(files: Files) -> list[str]:
+    """Read a file of the track's framework, write it in canonical form; return what is not kept."""
+    checkpoints, build = _opened(files)
+    with _as_user_error():
+        weights, notes = checkpoints.read(files.path, build)
+    save_file(weights, files.canonical)
+    return notes
+
+
+@task
+def write_weights(files: Files) -> Written:
+    """Write canonical weights as a file of the track's framework."""
+    canonical = load_file(files.canonical)
+    checkpoints, build = _opened(files)
+    with _as_user_error():
+        checkpoints.write(files.path, canonical, build)
+    return Written(len(canonical), sum(array.size for array in canonical.values()))
+
+
+def _opened(files: Files) -> tuple[Checkpoints, Callable[[], TrackModel]]:
+    """Return what the track's framework reads and writes with, and what builds the chapter's model."""
+    track = open_track(files.track, "cpu")  # before the files choose a precision, which opening would reset
+    return track.checkpoints(), lambda: track.build(whole_pair(files.model), seed=0)
+
+
+@contextmanager
+def _as_user_error() -> Iterator[None]:
+    """Let weights that are not the model's be the user's."""
+    try:
+        yield
+    except BridgeError as error:
+        raise UserError(str(error)) from error

@@ -1,0 +1,313 @@
+"""Training proper: a model starts from the same numbers in every track, then goes through the recipe's stages."""
+
+import math
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+import xxhash
+
+from twotrack.shared.weights import initial
+from twotrack.shared.evaluation import metrics
+from twotrack.shared.chapters.pairs import whole_pair
+from twotrack.shared.chapters.spec import ChapterVariant
+from twotrack.shared.datasets.batches import Batch, Batches, TrainingBatches
+from twotrack.shared.datasets.spec import Dataset
+from twotrack.shared.errors import UserError
+from twotrack.shared.runs import warm_start
+from twotrack.shared.runs.records import Continued, EpochRecord
+from twotrack.shared.spec.inputs import ONLY, Inputs, each
+from twotrack.shared.spec.track import Precision, Track, TrackModel
+from twotrack.shared.spec.recipes import Optimizer, Recipe
+from twotrack.shared.spec.transfer import chosen
+from twotrack.shared.spec.pair import CustomOptimizer
+from twotrack.shared.workers.task import Report
+
+REPORT_SECONDS = 0.2
+
+
+def silent(phase: str, figures: Mapping[str, Any] = MappingProxyType({}), /) -> None:
+    """Tell nobody."""
+
+
+class TrainingError(Exception):
+    """Training cannot go on: the loss is not a finite number."""
+
+
+@dataclass
+class Stopwatch:
+    """Seconds per named part of the work."""
+
+    track: Track | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def time(self, part: str, work: Callable[[], Any]) -> Any:
+        """Do the work and add its seconds to the part, the device idle before and after."""
+        self._synchronise()
+        start = time.perf_counter()
+        result = work()
+        self._synchronise()
+        self.seconds[part] = self.seconds.get(part, 0.0) + time.perf_counter() - start
+        return result
+
+    def _synchronise(self) -> None:
+        if self.track:
+            self.track.synchronise()
+
+
+@dataclass
+class Progress:
+    """What training has come to, over all stages."""
+
+    steps: int
+    """That there will be."""
+    history: dict[str, list[float]] = field(default_factory=lambda: {"loss": [], "learning_rate": []})
+    epochs: list[EpochRecord] = field(default_factory=list)
+    digest: xxhash.xxh3_128 = field(default_factory=xxhash.xxh3_128)
+    """Of all batches."""
+
+
+class Step(NamedTuple):
+    """A training step that was done."""
+
+    epoch: int
+    """0-based, over all stages."""
+    number: int
+    """From 1, in its epoch."""
+    loss: float
+    """On the step's batch, before the update."""
+
+
+Listener = Callable[[Step], None]
+"""Hears of every step."""
+
+
+def require_finite(step: Step) -> None:
+    """Raise TrainingError if the loss is not a finite number."""
+    if not math.isfinite(step.loss):
+        raise TrainingError(f"the loss became {step.loss} in epoch {step.epoch + 1}, step {step.number}")
+
+
+def fresh_model(
+    track: Track,
+    variant: ChapterVariant,
+    seed: int,
+    precision: Precision = "float32",
+    switched: Collection[str] = (),
+    continues: Continued | None = None,
+) -> TrackModel:
+    """Build a chapter's model and give it the weights with which training begins.
+
+    They are the same numbers in every track, or those of a finished run. All of them are trainable until a stage
+    freezes some. Raises UserError if pretrained weights or the run cannot be had.
+    """
+    model = track.build(whole_pair(variant), seed, precision, switched)
+    if continues:
+        warm_start.load(model, continues)
+    else:
+        load_start(model, variant, seed)
+    return model
+
+
+def load_start(model: TrackModel, variant: ChapterVariant, seed: int) -> None:
+    """Load the chapter's initial weights: pretrained where there are, else drawn."""
+    built = model.weights()
+    shapes, own = {name: array.shape for name, array in built.items()}, model.switches.own_weights(built)
+    model.load_weights(initial.start(variant.chapter.transfer, variant.config, shapes, seed, own))
+
+
+class Fit:
+    """All of a chapter's training, stage by stage, from the weights that the model has."""
+
+    def __init__(
+        self,
+        model: TrackModel,
+        dataset: Dataset,
+        variant: ChapterVariant,
+        seed: int,
+        watch: Stopwatch,
+        report: Report,
+        listen: Listener = require_finite,
+    ):
+        self._model, self._dataset, self._variant, self._seed = model, dataset, variant, seed
+        self._watch, self._report, self._listen, self._chapter = watch, report, listen, variant.chapter
+        recipe = variant.recipe
+        self._require_one_batch(recipe)
+        self._stages = recipe.stages if recipe.epochs else ()
+        steps = sum(stage.epochs * (len(dataset.train) // stage.batch_size) for stage in self._stages)
+        self.progress = Progress(steps)
+
+    def _require_one_batch(self, recipe: Recipe) -> None:
+        largest, examples = max(stage.batch_size for stage in recipe.stages), len(self._dataset.train)
+        if examples < largest:
+            raise UserError(
+                f"the training split of '{self._dataset.source}' has {examples} examples, less than one batch "
+                f"of {largest}; give a file with more rows."
+            )
+
+    def run(self) -> None:
+        """Train stage by stage."""
+        for recipe in self._stages:
+            self._run_stage(recipe)
+
+    def _run_stage(self, recipe: Recipe) -> None:
+        def prepare() -> tuple[TrackModel, Dataset]:
+            return for_stage(self._model, self._dataset, self._variant, recipe, self._report)
+
+        model, dataset = self._watch.time("features", prepare)
+        batches = TrainingBatches(dataset, dataset.train, recipe.batch_size, self._seed, self._chapter.loss)
+        learning_rates = recipe.learning_rates(recipe.epochs * len(batches))
+        self.progress.history["learning_rate"] += learning_rates
+        stage = Stage(model, recipe.optimizer, learning_rates, self._watch, self._report, self._listen)
+        stage.prepare(next(batches.epoch(0)))
+        for _ in range(recipe.epochs):
+            timed = stage.train_epoch(batches, len(self.progress.epochs), self.progress)
+            self._validate(model, dataset, recipe, len(batches), timed)
+
+    def _validate(self, model: TrackModel, dataset: Dataset, recipe: Recipe, steps: int, timed: "EpochSeconds") -> None:
+        self._report("validating", {})
+        inputs, size = dataset.validation.inputs, self._chapter.predict_batch
+        logits = self._watch.time("validation", lambda: in_batches(model.predict, dataset, inputs, size))
+        scores = metrics.evaluate(logits, dataset.validation.labels)
+        done = EpochRecord(
+            epoch=len(self.progress.epochs) + 1,
+            trained=recipe.trained,
+            examples=steps * recipe.batch_size,
+            train_loss=float(np.mean(self.progress.history["loss"][-steps:])),
+            validation_loss=scores["loss"],
+            validation_metric=scores[self._chapter.metric],
+            seconds=timed.training,
+            feeding_seconds=timed.feeding,
+        )
+        self.progress.epochs.append(done)
+        self._report("epoch", done.model_dump())
+
+
+def for_stage(
+    model: TrackModel, dataset: Dataset, variant: ChapterVariant, recipe: Recipe, report: Report
+) -> tuple[TrackModel, Dataset]:
+    """Return what a stage trains, on which data: frozen as it says; for a head alone that, on the base's features."""
+    chapter = variant.chapter
+    if not chapter.transfer:
+        return model, dataset
+    model.freeze(chosen(model.weights(), chapter.transfer.prefixes(variant.config, recipe.trained)))
+    if recipe.trained != "head":
+        return model, dataset
+    return model.head(), _with_features(model, dataset, chapter.predict_batch, report)
+
+
+def _with_features(model: TrackModel, dataset: Dataset, batch_size: int, report: Report) -> Dataset:
+    """Return the data set with the outputs of the base in place of the inputs of train and validation."""
+    splits = {"train": dataset.train, "validation": dataset.validation}
+    total, done = sum(map(len, splits.values())), 0
+
+    def features(prepared: Inputs) -> np.ndarray:
+        nonlocal done
+        computed = model.features(prepared)
+        done += len(computed)
+        report("features", {"done": done, "of": total})
+        return computed
+
+    made = {
+        name: replace(split, inputs={ONLY: in_batches(features, dataset, split.inputs, batch_size)}, seen=split.inputs)
+        for name, split in splits.items()
+    }
+    return replace(dataset, **made, prepare=lambda features: features, augment=None)
+
+
+class Feed:
+    """An iterator over batches that adds up their examples, and the seconds spent on making them."""
+
+    def __init__(self, batches: Iterator[Batch]):
+        self._batches, self.seconds, self.examples = batches, 0.0, 0
+
+    def __iter__(self) -> "Feed":
+        return self
+
+    def __next__(self) -> Batch:
+        start = time.perf_counter()
+        try:
+            batch = next(self._batches)
+        finally:
+            self.seconds += time.perf_counter() - start
+        self.examples += len(batch.targets[0])
+        return batch
+
+
+class EpochSeconds(NamedTuple):
+    """What an epoch took, without validation."""
+
+    training: float
+    """Feeding included."""
+    feeding: float
+    """Making batches."""
+
+
+class Stage:
+    """One stage: loss and optimizer attached, a warm-up that is undone, then epochs."""
+
+    def __init__(
+        self,
+        model: TrackModel,
+        optimizer: Optimizer | CustomOptimizer,
+        learning_rates: Sequence[float],
+        watch: Stopwatch,
+        report: Report = silent,
+        listen: Listener = require_finite,
+    ):
+        self._model, self._watch, self._report, self._listen = model, watch, report, listen
+        model.compile(optimizer, learning_rates)
+
+    def prepare(self, batch: Batch) -> None:
+        """Let the framework compile its training step and allocate; what the step on the batch did is undone."""
+        self._report("warming up", {})
+        self._watch.time("warm_up", lambda: self._model.warm_up(batch.inputs, batch.targets))
+
+    def steps(self, batches: Iterable[Batch]) -> Iterator[float]:
+        """Do a step on each batch; yield its loss before the update."""
+        return (self._model.train_step(batch.inputs, batch.targets) for batch in batches)
+
+    def train_epoch(self, batches: Batches, epoch: int, progress: Progress) -> EpochSeconds:
+        """Train on the batches of one epoch (0-based)."""
+        clock = Stopwatch(self._watch.track)
+        feed = Feed(batches.epoch(epoch, progress.digest))
+        clock.time("train", lambda: self._train(feed, epoch, len(batches), progress))
+        return EpochSeconds(clock.seconds["train"], feed.seconds)
+
+    def _train(self, feed: Feed, epoch: int, count: int, progress: Progress) -> None:
+        losses = progress.history["loss"]
+        told = len(losses)
+        start = reported = time.perf_counter()
+        for number, loss in enumerate(self.steps(feed), start=1):
+            losses.append(loss)
+            self._listen(Step(epoch, number, loss))
+            now = time.perf_counter()
+            if now - reported > REPORT_SECONDS or number == count:
+                reported = now
+                self._report("training", _figures(progress, told, feed.examples / (now - start)))
+                told = len(losses)
+
+
+def _figures(progress: Progress, told: int, examples_per_second: float) -> dict[str, object]:
+    """Describe where training is; `told` steps have been reported before."""
+    losses = progress.history["loss"]
+    return {
+        "step": len(losses),
+        "steps": progress.steps,
+        "loss": float(np.mean(losses[-20:])),
+        "losses": losses[told:],
+        "learning_rates": progress.history["learning_rate"][told : len(losses)],
+        "examples_per_second": examples_per_second,
+    }
+
+
+def in_batches(
+    compute: Callable[[Inputs], np.ndarray], dataset: Dataset, stored: Inputs, batch_size: int
+) -> np.ndarray:
+    """Return what `compute` makes of stored inputs (examples, ...), prepared and `batch_size` examples at a time."""
+    count = len(next(iter(stored.values())))
+    parts = (each(lambda array, at=at: array[at : at + batch_size], stored) for at in range(0, count, batch_size))
+    return np.concatenate([compute(dataset.prepare(part)) for part in parts])

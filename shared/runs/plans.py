@@ -1,0 +1,248 @@
+"""The plan of a comparison, on disk from its start, so that one that was killed can be continued.
+
+Whoever works on a comparison holds a lock on its plan. The workers inherit the lock, so it is free only when the last
+of them has ended, and then whatever unfinished run is left belongs to nobody.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, fields, replace
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, TextIO
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from twotrack.shared import __version__
+from twotrack.shared.base import atomic
+from twotrack.shared.errors import UserError, first_error
+from twotrack.shared.runs.comparison import Request
+from twotrack.shared.runs.records import SCHEMA_VERSION, Job
+from twotrack.shared.runs.run_folder import read, remove_partial, unwritable
+from twotrack.shared.workers.environment import environment
+
+PLAN = "plan.json"
+_LOCK_SECONDS = 10.0
+"""The workers of a killed command end within 5 s."""
+_PACKAGES = ("twotrack.shared", "twotrack.keras_track", "twotrack.torch_track")
+_NEVER_THE_SAME = ("memory_bytes", "platform")
+_OF_PLACE = ("command", "folder")
+"""Of a job: where, not what."""
+
+
+class Plan(BaseModel):
+    """plan.json of a comparison's folder."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: int
+    """Of the run records that it leads to."""
+    twotrack: str
+    code: str
+    """SHA-256 of the source files of twotrack, which a version number in development does not tell apart."""
+    environment: dict[str, Any]
+    request: Request
+    """What the user asked for."""
+    jobs: list[Job]
+
+
+@dataclass(frozen=True)
+class Todo:
+    """The work that a comparison still needs."""
+
+    jobs: list[Job]
+    """Those without a finished run."""
+    inherited: tuple[int, ...] = ()
+    """Descriptors that the workers keep open: the plan's, so that they hold its lock."""
+
+
+@contextmanager
+def begin(jobs: Sequence[Job], request: Request) -> Iterator[Todo]:
+    """Write the plan of a new comparison beside its run folders and hold its lock.
+
+    A comparison that ends without any finished run leaves no plan: there is nothing to continue.
+    """
+    file = jobs[0].folder.parent / PLAN
+    plan = Plan(
+        schema_version=SCHEMA_VERSION,
+        twotrack=__version__,
+        code=_code(),
+        environment=environment(),
+        request=_absolute(request),
+        jobs=list(jobs),
+    )
+    with _written(file, plan) as stream:
+        try:
+            yield Todo(list(jobs), (stream.fileno(),))
+        finally:
+            if not any(job.folder.exists() for job in jobs):
+                file.unlink(missing_ok=True)
+
+
+def stored_request(folder: Path) -> Request:
+    """Return what the comparison in `folder` was asked for; UserError if it has no plan."""
+    return _read(folder / PLAN).request
+
+
+def missing(folder: Path) -> tuple[int, int]:
+    """Return how many of the comparison's runs are missing, and how many were planned; UserError without a plan."""
+    jobs = _read(folder / PLAN).jobs
+    return sum(not (folder / job.folder.name).exists() for job in jobs), len(jobs)
+
+
+@contextmanager
+def resume(jobs: Sequence[Job]) -> Iterator[Todo]:
+    """Hold the lock of a comparison that was interrupted, and clear away what its unfinished runs left.
+
+    `jobs` are those of its stored request, planned now. Raises UserError if they would not do what the plan says, if a
+    finished run was changed, or if somebody is at work on the comparison.
+    """
+    folder = jobs[0].folder.parent
+    with _opened(folder / PLAN) as stream:
+        _lock(stream, folder)
+        plan = _read(folder / PLAN)
+        _require_same(plan, jobs, folder)
+        missing = [_here(planned, job) for planned, job in zip(plan.jobs, jobs, strict=True) if not _is_done(job)]
+        for job in missing:
+            remove_partial(job.folder)
+        yield Todo(missing, (stream.fileno(),))
+
+
+def _here(planned: Job, job: Job) -> Job:
+    """Return the planned job, with the command that began the comparison, for where folder and data are now."""
+    return planned.model_copy(update={"folder": job.folder, "source": job.source})
+
+
+def require_same_request(asked: Request, folder: Path, names: Sequence[str]) -> Request:
+    """Return what the comparison in `folder` was asked for; UserError if the named fields ask for something else."""
+    begun, asked = stored_request(folder), _absolute(asked)
+    for name in names:
+        then, now = getattr(begun, name), getattr(asked, name)
+        if then != now:
+            raise UserError(
+                f"--resume: the comparison '{folder}' was begun with {name} {_text(then)}, asked for is {_text(now)}; "
+                "go on as it was begun, or start a new comparison."
+            )
+    return begun
+
+
+def _text(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return str(value)
+
+
+def _absolute(request: Request) -> Request:
+    """Return the request with absolute paths, for whoever continues it from another folder."""
+    values = {one.name: getattr(request, one.name) for one in fields(request)}
+    return replace(request, **{name: path.absolute() for name, path in values.items() if isinstance(path, Path)})
+
+
+@contextmanager
+def _written(file: Path, plan: Plan) -> Iterator[TextIO]:
+    """Make the file appear whole and locked."""
+    with ExitStack() as stack:
+        try:
+            with atomic.written(file) as made:
+                made.write_text(plan.model_dump_json(indent=2) + "\n")
+                stream = stack.enter_context(_opened(made))
+                _lock(stream, file.parent)
+        except OSError as error:
+            raise unwritable(file.parent, error) from error
+        yield stream
+
+
+def _opened(file: Path) -> TextIO:
+    """Open a plan for a lock, which some file systems give to writers only."""
+    try:
+        return file.open("r+")
+    except OSError as error:
+        raise unwritable(file.parent, error) from error
+
+
+def _lock(stream: TextIO, folder: Path) -> None:
+    """Lock an open plan, until it is closed here and in every worker; UserError if somebody else does not let go."""
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError as error:
+            if time.monotonic() > deadline:
+                raise UserError(
+                    f"--resume: somebody is at work on the comparison '{folder}': expected its lock to be free, found "
+                    "it held; wait until that command has ended, or end it."
+                ) from error
+        time.sleep(0.1)
+
+
+def _read(file: Path) -> Plan:
+    try:
+        return Plan.model_validate_json(file.read_text())
+    except OSError as error:
+        raise UserError(
+            f"'{file.parent}' holds no comparison: it has no {PLAN}; name a folder that 'compare' has made."
+        ) from error
+    except (UnicodeDecodeError, ValidationError) as error:
+        reason = first_error(error) if isinstance(error, ValidationError) else error
+        raise UserError(
+            f"'{file}' is no plan that twotrack {__version__} can read: {reason}; start a new comparison."
+        ) from error
+
+
+def _require_same(plan: Plan, jobs: Sequence[Job], folder: Path) -> None:
+    """Require that the rest would be computed as the runs that are finished; UserError names what would not."""
+    now = {"schema_version": SCHEMA_VERSION, "twotrack": __version__, "code": _code(), **_flat(environment())}
+    then = {"schema_version": plan.schema_version, "twotrack": plan.twotrack, "code": plan.code}
+    _compare(then | _flat(plan.environment), now, folder)
+    for planned, job in zip(plan.jobs, jobs, strict=True):
+        _compare(_what(planned), _what(job), folder)
+
+
+def _compare(then: dict[str, Any], now: dict[str, Any], folder: Path) -> None:
+    for name in [*then, *(now.keys() - then)]:
+        if then.get(name) != now.get(name):
+            raise UserError(
+                f"--resume: the comparison '{folder}' was begun with {name} = {then.get(name)}, here and now it is "
+                f"{now.get(name)}; go on as it was begun, or start a new comparison."
+            )
+
+
+def _flat(described: dict[str, Any]) -> dict[str, Any]:
+    """Return what must be the same of an environment, packages by name."""
+    kept = {name: value for name, value in described.items() if name not in (*_NEVER_THE_SAME, "packages")}
+    return kept | {f"version of {name}": version for name, version in described["packages"].items()}
+
+
+def _what(job: Job) -> dict[str, Any]:
+    """Return what a job does, its data by content."""
+    plain = job.model_dump(mode="json", exclude={*_OF_PLACE, "source"})
+    return plain | {"source": job.source.name, "data": job.source.file.sha256}
+
+
+def _is_done(job: Job) -> bool:
+    """Tell whether the job's run is finished; UserError if it was changed or is another one."""
+    if not job.folder.exists():
+        return False
+    if _what(read(job.folder).record.job) != _what(job):
+        raise UserError(
+            f"--resume: '{job.folder}' is no run of this comparison; move it away and run the command again."
+        )
+    return True
+
+
+@cache
+def _code() -> str:
+    """Return the SHA-256 of twotrack's Python files."""
+    digest = hashlib.sha256()
+    for package in _PACKAGES:
+        root = Path(find_spec(package).origin).parent
+        for file in sorted(root.rglob("*.py")):
+            digest.update(json.dumps([package, os.fspath(file.relative_to(root))]).encode() + file.read_bytes())
+    return digest.hexdigest()

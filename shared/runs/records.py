@@ -1,0 +1,158 @@
+"""What crosses a process or file boundary: the job that a worker gets and the record that a run leaves."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from twotrack.shared import chapters
+from twotrack.shared.chapters.spec import ChapterVariant
+from twotrack.shared.datasets import Source
+from twotrack.shared.spec.recipes import Trained
+
+SCHEMA_VERSION = 4
+READABLE_VERSIONS = (2, 3, 4)
+"""Version 3 lacks `Job.exact`, version 2 `Job.continues` too; they are the same otherwise."""
+
+
+class _Plain(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Continued(_Plain):
+    """The finished run whose trained weights another one starts from."""
+
+    folder: Path
+    track: str
+    weights: str
+    """SHA-256 of its weights file."""
+
+
+class Job(_Plain):
+    """One training of one chapter on one track with one seed."""
+
+    chapter: str
+    track: str
+    seed: int
+    recipe: str
+    settings: dict[str, str]
+    """Model hyperparameters that differ from the chapter's own."""
+    epochs: int
+    examples: int | None
+    """Train on the first so many examples only; None for all."""
+    device: Literal["auto", "cpu", "cuda"]
+    source: Source
+    folder: Path
+    """Where the run folder will be."""
+    command: list[str]
+    """The command line that asked for it."""
+    continues: Continued | None = None
+    """Start from these weights; None for the chapter's initial ones."""
+    switched: list[str] = []
+    """Entries of the ledger that are as each framework has them by default; none of them is aligned then."""
+    exact: bool = False
+    """In float64 and without dropout, so that what is left between tracks is rounding."""
+
+    @property
+    def variant(self) -> ChapterVariant:
+        """The chapter with the job's settings, read."""
+        return chapters.get(self.chapter).variant(self.recipe, self.settings)
+
+
+class DataRecord(_Plain):
+    """Which data the run saw."""
+
+    name: str
+    source: str
+    fingerprint: str
+    """XXH3-128 of all arrays."""
+    train: int
+    """Examples trained on."""
+    validation: int
+    test: int
+
+
+class EpochRecord(_Plain):
+    """One epoch. Seconds cover feeding and training steps; validation is not counted."""
+
+    epoch: int
+    """From 1, over all stages of the recipe."""
+    trained: Trained
+    """Which weights: all, head, or head and last_block."""
+    examples: int
+    """Trained on; those that do not fill a batch are left out."""
+    train_loss: float
+    """Mean of the batch losses, dropout active."""
+    validation_loss: float
+    validation_metric: float
+    seconds: float
+    feeding_seconds: float
+    """Part of `seconds` spent on making batches."""
+
+
+class TimingRecord(_Plain):
+    """Seconds of the parts that are not training."""
+
+    framework_import: float
+    """Import and set-up of the framework, once per worker process."""
+    build: float
+    warm_up: float = 0.0
+    """Compilation and first allocation: for each stage one training step, undone before its first epoch starts."""
+    features: float = 0.0
+    """Outputs of a frozen base, computed once for the stages that train the head alone; else next to nothing."""
+    validation: float = 0.0
+    test: float
+
+
+class MemoryRecord(_Plain):
+    """Bytes. Peaks are of the worker process since its start; a worker does all jobs of its track."""
+
+    after_import: int
+    peak: int
+    peak_device: int | None
+    """On the accelerator; None on the CPU."""
+
+
+class RunRecord(_Plain):
+    """record.json of a run folder."""
+
+    schema_version: int
+    twotrack: str
+    finished: str
+    """UTC, ISO 8601."""
+    job: Job
+    device: Literal["cpu", "cuda"]
+    config: dict[str, Any]
+    """All model hyperparameters."""
+    recipe: dict[str, Any]
+    """All training hyperparameters."""
+    data: DataRecord
+    switched: list[str] = []
+    """Those of `job.switched` that changed something on this track."""
+    parameters: int
+    """Trainable weights."""
+    initial_weights: dict[str, str]
+    """XXH3-128 of each canonical weight before training."""
+    batches: str
+    """XXH3-128 of the bytes of all training batches."""
+    steps: int
+    epochs: list[EpochRecord]
+    """Empty for a run that continues another one by no epoch."""
+    test: dict[str, float]
+    """Metrics on the test split, computed once, after training."""
+    timing: TimingRecord
+    memory: MemoryRecord
+    environment: dict[str, Any]
+    files: dict[str, str]
+    """SHA-256 of the other files of the folder."""
+
+    @property
+    def epoch_seconds(self) -> float:
+        """Mean training seconds of an epoch; 0 without epochs."""
+        return sum(epoch.seconds for epoch in self.epochs) / max(len(self.epochs), 1)
+
+    @property
+    def examples_per_second(self) -> float:
+        """Training throughput over all epochs; 0 without epochs."""
+        seconds = sum(epoch.seconds for epoch in self.epochs)
+        return sum(epoch.examples for epoch in self.epochs) / seconds if self.epochs else 0.0

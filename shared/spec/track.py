@@ -1,0 +1,214 @@
+"""The contract that both tracks implement, and the table of tracks. No framework is imported here."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from twotrack.shared.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Set
+    from pathlib import Path
+
+    import numpy as np
+
+    from twotrack.shared.ledger.measured import Measured
+    from twotrack.shared.spec.pair import CustomOptimizer, Pair
+    from twotrack.shared.spec.probe import Probe
+    from twotrack.shared.spec.profiles import Switches
+    from twotrack.shared.spec.recipes import Optimizer
+
+Precision = Literal["float32", "float64"]
+
+
+class TrackModel(ABC):
+    """A model in one track, with its loss and optimizer: a chapter's, or one side of a user's pair.
+
+    There is one way to build it (Track.build), to attach loss and optimizer (compile) and to do a step
+    (train_step): runs, comparisons, experiments and the ladder all take it.
+    Weights cross this line in canonical form only: a mapping from `layer.parameter` to an array,
+    channels last, dense kernels (inputs, outputs), convolution kernels (height, width, inputs, outputs).
+    Inputs are arrays (batch, ...) by input name, channels last; targets one array per output, see losses.py.
+    """
+
+    switches: "Switches"
+    """What is as the framework has it by default; `acted` is complete once the model was compiled."""
+
+    @abstractmethod
+    def weights(self) -> dict[str, "np.ndarray"]:
+        """Return copies of all weights, in canonical form."""
+
+    @abstractmethod
+    def load_weights(self, canonical: Mapping[str, "np.ndarray"]) -> None:
+        """Replace all weights; BridgeError if a name is missing, left over or misshapen."""
+
+    @abstractmethod
+    def compile(self, optimizer: "Optimizer | CustomOptimizer", learning_rates: Sequence[float]) -> None:
+        """Attach loss and optimizer; `learning_rates` has one entry per training step to come.
+
+        A user's own optimizer has its own learning rates.
+        """
+
+    @abstractmethod
+    def train_step(self, inputs: Mapping[str, "np.ndarray"], targets: Sequence["np.ndarray"]) -> float:
+        """Update the weights once and return the loss on the batch, dropout active, before the update."""
+
+    @abstractmethod
+    def outputs(self, inputs: Mapping[str, "np.ndarray"]) -> list["np.ndarray"]:
+        """Return all of the model's outputs (batch, ...), channels last, in inference mode."""
+
+    def predict(self, inputs: Mapping[str, "np.ndarray"]) -> "np.ndarray":
+        """Return the only output (batch, ...) in inference mode."""
+        (output,) = self.outputs(inputs)
+        return output
+
+    @abstractmethod
+    def snapshot(self) -> Any:
+        """Return all state that training changes: weights, optimizer, dropout's random state."""
+
+    @abstractmethod
+    def restore(self, state: Any) -> None:
+        """Go back to a snapshot."""
+
+    @abstractmethod
+    def reseed(self, seed: int) -> None:
+        """Let dropout draw from here on as a model built with this seed would, up to the framework."""
+
+    def warm_up(self, inputs: Mapping[str, "np.ndarray"], targets: Sequence["np.ndarray"]) -> None:
+        """Do a training step on the batch, so that compilation and allocation are over, then put every state back."""
+        state = self.snapshot()
+        self.train_step(inputs, targets)
+        self.restore(state)
+
+    @abstractmethod
+    def trainable_names(self) -> set[str]:
+        """Return the canonical names of the weights that training updates."""
+
+    @abstractmethod
+    def freeze(self, trainable: "Set[str]") -> None:
+        """From the next `compile` on update the weights of these canonical names only.
+
+        Batch normalisation that is not trained is in inference mode, in training too.
+        """
+
+    @abstractmethod
+    def features(self, inputs: Mapping[str, "np.ndarray"]) -> "np.ndarray":
+        """Return the outputs (batch, ...) of the part `base` in inference mode."""
+
+    @abstractmethod
+    def head(self) -> "TrackModel":
+        """Return the part `head`, from features (batch, features) to outputs, as a model that shares its weights."""
+
+    @abstractmethod
+    def probe(self) -> "Probe":
+        """Return what looks at this model beyond its training."""
+
+
+class Checkpoints(Protocol):
+    """Reads and writes the framework's own files of weights."""
+
+    def read(self, path: "Path", build: Callable[[], TrackModel], /) -> "tuple[dict[str, np.ndarray], list[str]]":
+        """Return a file's weights in canonical form, and what that form does not keep.
+
+        Raises UserError for a file that cannot be read without running code from it, BridgeError if its weights are
+        not those of the model that `build` returns.
+        """
+
+    def write(self, path: "Path", canonical: "Mapping[str, np.ndarray]", build: Callable[[], TrackModel], /) -> None:
+        """Write canonical weights as a file for the model that `build` returns; BridgeError if they are not its."""
+
+
+class Track(ABC):
+    """One framework, made deterministic and put on one device, in this process."""
+
+    name: str
+    device: str
+    """cpu or cuda."""
+
+    @abstractmethod
+    def build(
+        self, pair: "Pair", seed: int, precision: Precision = "float32", switched: Collection[str] = ()
+    ) -> TrackModel:
+        """Build this track's side of a pair in a precision, with the weights that the framework draws.
+
+        The seed fixes those and dropout. `switched` entries of the ledger are as the framework has them by default,
+        all others aligned. What was built before in another precision must not be used any more.
+        Raises UserError if a build function of the user's fails or does not fit the pair's inputs.
+        """
+
+    @abstractmethod
+    def checkpoints(self) -> Checkpoints:
+        """Return what reads and writes the framework's own files."""
+
+    @abstractmethod
+    def measurements(self) -> "Mapping[str, Callable[[], Measured]]":
+        """Return what measures the framework's defaults, by the slug of the ledger's entry."""
+
+    @abstractmethod
+    def synchronise(self) -> None:
+        """Wait until the device has done all work, so that a clock can be read."""
+
+    @abstractmethod
+    def peak_device_memory(self) -> int | None:
+        """Return the most bytes held on the accelerator so far; None on the CPU."""
+
+
+@dataclass(frozen=True)
+class TrackSpec:
+    """What is known of a track without importing it."""
+
+    name: str
+    backend: str | None
+    """Keras backend; None for torch."""
+    requires: tuple[str, ...]
+    """Modules that must be importable."""
+    extras: str
+    """Extras of this distribution that install them."""
+
+    @property
+    def slug(self) -> str:
+        """The name as part of a file name."""
+        return self.name.replace(":", "-")
+
+    @property
+    def missing(self) -> list[str]:
+        """Required modules that are not installed."""
+        return [module for module in self.requires if find_spec(module) is None]
+
+    @property
+    def install_line(self) -> str:
+        """The command that installs what the track needs, from the repository's folder."""
+        return f"pip install -c constraints.txt -e '.[{self.extras}]'"
+
+
+TRACKS: dict[str, TrackSpec] = {
+    spec.name: spec
+    for spec in (
+        TrackSpec("torch", None, ("torch",), "torch"),
+        TrackSpec("keras:tensorflow", "tensorflow", ("keras", "tensorflow"), "tensorflow"),
+        TrackSpec("keras:jax", "jax", ("keras", "jax"), "jax"),
+        TrackSpec("keras:torch", "torch", ("keras", "torch"), "keras,torch"),
+    )
+}
+DEFAULT_TRACKS = ("torch", "keras:tensorflow")
+
+
+def installed_track(name: str) -> TrackSpec:
+    """Return the named track; UserError if there is no such track or its framework is not installed."""
+    if name not in TRACKS:
+        raise unknown("track", name, TRACKS, f"The tracks are: {', '.join(TRACKS)}.")
+    spec = TRACKS[name]
+    if spec.missing:
+        raise UserError(
+            f"track '{name}' needs {' and '.join(spec.missing)}, not installed here; run: {spec.install_line}"
+        )
+    return spec
+
+
+def choose_device(wanted: str, has_gpu: bool, track: str) -> str:
+    """Return cpu or cuda for auto, cpu or cuda; UserError if a GPU is wanted and there is none."""
+    if wanted == "cuda" and not has_gpu:
+        raise UserError(f"--device cuda: track '{track}' sees no usable GPU; use --device cpu or auto.")
+    return "cuda" if wanted != "cpu" and has_gpu else "cpu"

@@ -1,0 +1,1 @@
+"""Weights that others have trained: where they come from and what their names mean."""
