@@ -23,7 +23,7 @@ class Agreement:
 
     @property
     def within(self) -> bool:
-        """Whether it is rounding; NaN is not."""
+        """Whether it is within what rounding is allowed; NaN is not."""
         return self.difference <= TOLERANCES["exact"].limit
 
 
@@ -78,8 +78,13 @@ def _relative(a: np.ndarray, b: np.ndarray, scale: float | None = None) -> float
 
 def sentence(agreement: Agreement) -> str:
     """Say it in one line."""
-    verdict = "rounding" if agreement.within else "NOT rounding"
+    limit = f"{TOLERANCES['exact'].limit:.0e}"
+    verdict = (
+        f"rounding, limit {limit}"
+        if agreement.within
+        else f"beyond {limit}: a difference, or rounding that so many steps have enlarged; 'twotrack verify' tells which"
+    )
     return (
         f"exact: {agreement.second} differs from {agreement.first} by {agreement.difference:.1e} after "
-        f"{agreement.steps:,} steps with seed {agreement.seed}: {verdict}, limit {TOLERANCES['exact'].limit:.0e}"
+        f"{agreement.steps:,} steps with seed {agreement.seed}: {verdict}"
     )
