@@ -16,7 +16,6 @@ import pytest
 from tests.bert import folders
 from tests.cli.test_imports import FRAMEWORKS
 from tests.support.command_line import python
-from twotrack.shared.base import packages
 from twotrack.shared.errors import UserError
 from twotrack.shared.weights.pretrained import bert, hub
 from twotrack.shared.weights.pretrained.bert import checkpoint, folder
@@ -67,7 +66,7 @@ def test_the_default_is_the_encoder_of_the_data_card():
 
 
 def test_without_the_package_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(packages, "find_spec", lambda name: None)
+    monkeypatch.setattr(folder, "folder_of", lambda package: None)
 
     with pytest.raises(UserError) as caught:
         find(bert.DEFAULT)
