@@ -22,7 +22,7 @@ NOT_THE_MODEL = ("optimizer/", "compile_metrics/")
 """What a file of a compiled model holds beside the model."""
 
 
-class Dataset(NamedTuple):
+class StoredWeight(NamedTuple):
     """A weight in a file."""
 
     shape: tuple[int, ...]
@@ -71,13 +71,13 @@ def _precision_for(types: Iterable[np.dtype]) -> Iterator[None]:
         set_precision("float32")
 
 
-def _contents(path: Path) -> dict[str, Dataset]:
+def _contents(path: Path) -> dict[str, StoredWeight]:
     """Return the model's datasets by their path in the file; UserError if it cannot be read."""
     found = {}
 
     def visit(name: str, item: h5py.HLObject) -> None:
         if isinstance(item, h5py.Dataset) and not name.startswith(NOT_THE_MODEL):
-            found[name] = Dataset(item.shape, item.dtype, item.parent.attrs.get("name", ""))
+            found[name] = StoredWeight(item.shape, item.dtype, item.parent.attrs.get("name", ""))
 
     try:
         with _open(path) as file:
@@ -87,7 +87,7 @@ def _contents(path: Path) -> dict[str, Dataset]:
     return found
 
 
-def _shapes(datasets: Mapping[str, Dataset]) -> dict[str, tuple[int, ...]]:
+def _shapes(datasets: Mapping[str, StoredWeight]) -> dict[str, tuple[int, ...]]:
     return {name: dataset.shape for name, dataset in datasets.items()}
 
 

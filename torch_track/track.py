@@ -22,7 +22,7 @@ from twotrack.shared.spec.recipes import Optimizer
 from twotrack.shared.spec.track import Checkpoints, Precision, Track, TrackModel, TrackSpec, choose_device
 from twotrack.shared.spec.transfer import BASE, EVERYTHING, HEAD, chosen
 from twotrack.torch_track import freezing, native, weights
-from twotrack.torch_track.axes import NO_LAYOUT, Layout, axis_layout
+from twotrack.torch_track.axes import NO_LAYOUT, ChannelLayout, axis_layout
 from twotrack.torch_track.curvature import Curvature
 from twotrack.torch_track.inputs import tensors
 from twotrack.torch_track.losses import LOSSES, Loss
@@ -144,7 +144,7 @@ class TorchModel(TrackModel):
         device: str,
         dtype: torch.dtype,
         switches: Switches,
-        layout: Layout = NO_LAYOUT,
+        layout: ChannelLayout = NO_LAYOUT,
         renames: Mapping[str, str] = weights.NOTHING,
     ):
         self.module, self.inputs, self.loss, self.switches = module, inputs, loss, switches

@@ -30,9 +30,9 @@ def gradients(lab: Lab, progress: Progress) -> Finding:
         apart = [np.abs(other - by_hand[place]).max() / size for other in (framework[name], differences)]
         rows.append([name, float(size), *map(float, apart)])
     claims = [
-        Claim(text=f"largest relative distance from {what}", value=max(row[column] for row in rows),
+        Claim(text=f"largest relative distance from {reference}", value=max(row[column] for row in rows),
               relation="below", bound=bound)
-        for column, what, bound in ((2, "the framework's gradients", 1e-12), (3, "central differences", 1e-8))
+        for column, reference, bound in ((2, "the framework's gradients", 1e-12), (3, "central differences", 1e-8))
     ]  # fmt: skip
     columns = ["weight", "largest gradient", "by hand against framework", "against central differences"]
     return Finding(claims=claims, tables=[Table(title="Gradients", columns=columns, rows=rows)])
@@ -40,13 +40,13 @@ def gradients(lab: Lab, progress: Progress) -> Finding:
 
 def _central_differences(weights: Weights, place: int, X: np.ndarray, y: np.ndarray, activation: str) -> np.ndarray:  # noqa: N803
     """Return (L(w + d) - L(w - d)) / 2d for every element of one weight."""
-    found = np.empty_like(weights[place])
-    for index in np.ndindex(found.shape):
+    differences = np.empty_like(weights[place])
+    for index in np.ndindex(differences.shape):
         losses = []
         for sign in (1, -1):
             moved = weights[place].copy()
             moved[index] += sign * STEP
-            changed = Weights(*(moved if number == place else one for number, one in enumerate(weights)))
+            changed = Weights(*(moved if number == place else array for number, array in enumerate(weights)))
             losses.append(two_layer.loss(changed, X, y, activation))
-        found[index] = (losses[0] - losses[1]) / (2 * STEP)
-    return found
+        differences[index] = (losses[0] - losses[1]) / (2 * STEP)
+    return differences

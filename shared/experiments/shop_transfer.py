@@ -42,7 +42,7 @@ def images_per_class(lab: Lab, progress: Progress) -> Finding:
         x_label="images per class",
         y_label="accuracy",
         log_x=True,
-        lines={line: (list(map(float, IMAGES)), found) for line, found in scores.items()},
+        lines={line: (list(map(float, IMAGES)), accuracies) for line, accuracies in scores.items()},
     )
     return Finding(claims=claims, tables=[table], curves=[curves])
 

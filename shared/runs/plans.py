@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from twotrack.shared import __version__
 from twotrack.shared.base import atomic
 from twotrack.shared.errors import UserError, first_error
-from twotrack.shared.runs.comparison import Request
+from twotrack.shared.runs.comparison import TrainingRequest
 from twotrack.shared.runs.records import SCHEMA_VERSION, Job
 from twotrack.shared.runs.run_folder import read, remove_partial, unwritable
 from twotrack.shared.workers.environment import environment
@@ -47,7 +47,7 @@ class Plan(BaseModel):
     code: str
     """SHA-256 of the source files of twotrack, which a version number in development does not tell apart."""
     environment: dict[str, Any]
-    request: Request
+    request: TrainingRequest
     """What the user asked for."""
     jobs: list[Job]
 
@@ -63,7 +63,7 @@ class Todo:
 
 
 @contextmanager
-def begin(jobs: Sequence[Job], request: Request) -> Iterator[Todo]:
+def begin(jobs: Sequence[Job], request: TrainingRequest) -> Iterator[Todo]:
     """Write the plan of a new comparison beside its run folders and hold its lock.
 
     A comparison that ends without any finished run leaves no plan: there is nothing to continue.
@@ -85,7 +85,7 @@ def begin(jobs: Sequence[Job], request: Request) -> Iterator[Todo]:
                 file.unlink(missing_ok=True)
 
 
-def stored_request(folder: Path) -> Request:
+def stored_request(folder: Path) -> TrainingRequest:
     """Return what the comparison in `folder` was asked for; UserError if it has no plan."""
     return _read(folder / PLAN).request
 
@@ -119,17 +119,17 @@ def _here(planned: Job, job: Job) -> Job:
     return planned.model_copy(update={"folder": job.folder, "source": job.source})
 
 
-def require_same_request(asked: Request, folder: Path, names: Sequence[str]) -> Request:
+def require_same_request(request: TrainingRequest, folder: Path, names: Sequence[str]) -> TrainingRequest:
     """Return what the comparison in `folder` was asked for; UserError if the named fields ask for something else."""
-    begun, asked = stored_request(folder), _absolute(asked)
+    stored, request = stored_request(folder), _absolute(request)
     for name in names:
-        then, now = getattr(begun, name), getattr(asked, name)
+        then, now = getattr(stored, name), getattr(request, name)
         if then != now:
             raise UserError(
                 f"--resume: the comparison '{folder}' was begun with {name} {_text(then)}, asked for is {_text(now)}; "
                 "go on as it was begun, or start a new comparison."
             )
-    return begun
+    return stored
 
 
 def _text(value: object) -> str:
@@ -138,7 +138,7 @@ def _text(value: object) -> str:
     return str(value)
 
 
-def _absolute(request: Request) -> Request:
+def _absolute(request: TrainingRequest) -> TrainingRequest:
     """Return the request with absolute paths, for whoever continues it from another folder."""
     values = {one.name: getattr(request, one.name) for one in fields(request)}
     return replace(request, **{name: path.absolute() for name, path in values.items() if isinstance(path, Path)})
@@ -149,9 +149,9 @@ def _written(file: Path, plan: Plan) -> Iterator[TextIO]:
     """Make the file appear whole and locked."""
     with ExitStack() as stack:
         try:
-            with atomic.written(file) as made:
-                made.write_text(plan.model_dump_json(indent=2) + "\n")
-                stream = stack.enter_context(_opened(made))
+            with atomic.written(file) as draft:
+                draft.write_text(plan.model_dump_json(indent=2) + "\n")
+                stream = stack.enter_context(_opened(draft))
                 _lock(stream, file.parent)
         except OSError as error:
             raise unwritable(file.parent, error) from error

@@ -13,7 +13,7 @@ from tests.mutation import tasks
 from tests.mutation.faults import FAULTS, KERAS, TORCH, Fault
 from tests.mutation.subjects import SUBJECTS
 from tests.support import staged
-from twotrack.shared.verify.ladder import Seen, climbed
+from twotrack.shared.verify.ladder import SideResults, climbed
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.request import SideRequest
 from twotrack.shared.verify.rungs import RungResult
@@ -42,7 +42,7 @@ def observe(workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory) -> Ob
 def results(observe: Observe, subject: str, torch_fault: str = "", keras_fault: str = "") -> list[RungResult]:
     sides = (observe(subject, TORCH, torch_fault), observe(subject, KERAS, keras_fault))
     request = SUBJECTS[subject].model_copy(update={"until": "training"})
-    return climbed(request, *(Seen(side, None) for side in sides))
+    return climbed(request, *(SideResults(side, None) for side in sides))
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)
