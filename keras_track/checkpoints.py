@@ -36,16 +36,16 @@ def read(path: Path, build: Callable[[], TrackModel]) -> tuple[dict[str, np.ndar
 
     Raises UserError for a file that cannot be read, BridgeError if its names or shapes are not the model's.
     """
-    found = _contents(path)
-    with _precision_for(dataset.type for dataset in found.values()):
+    stored = _contents(path)
+    with _precision_for(dataset.type for dataset in stored.values()):
         model = as_keras(build())
         with tempfile.TemporaryDirectory() as folder:
-            own = Path(folder, "own.weights.h5")
-            model.model.save_weights(own)
-            expected = _contents(own)
+            template = Path(folder, "own.weights.h5")
+            model.model.save_weights(template)
+            expected = _contents(template)
         # Keras itself would pass over what is left over.
         layers = {name: f"in layer '{dataset.layer}'" for name, dataset in expected.items()}
-        require_same(_shapes(expected), _shapes(found), MODEL, f"the weights in '{path}'", layers)
+        require_same(_shapes(expected), _shapes(stored), MODEL, f"the weights in '{path}'", layers)
         try:
             model.model.load_weights(path)
         except Exception as error:  # links out of the file, datasets of absurd size
@@ -64,7 +64,7 @@ def write(path: Path, canonical: Mapping[str, np.ndarray], build: Callable[[], T
 @contextmanager
 def _precision_for(types: Iterable[np.dtype]) -> Iterator[None]:
     """Let Keras build models that hold weights of these types exactly."""
-    set_precision("float64" if any(one == np.float64 for one in types) else "float32")
+    set_precision("float64" if any(dtype == np.float64 for dtype in types) else "float32")
     try:
         yield
     finally:
@@ -73,18 +73,18 @@ def _precision_for(types: Iterable[np.dtype]) -> Iterator[None]:
 
 def _contents(path: Path) -> dict[str, StoredWeight]:
     """Return the model's datasets by their path in the file; UserError if it cannot be read."""
-    found = {}
+    stored = {}
 
     def visit(name: str, item: h5py.HLObject) -> None:
         if isinstance(item, h5py.Dataset) and not name.startswith(NOT_THE_MODEL):
-            found[name] = StoredWeight(item.shape, item.dtype, item.parent.attrs.get("name", ""))
+            stored[name] = StoredWeight(item.shape, item.dtype, item.parent.attrs.get("name", ""))
 
     try:
         with _open(path) as file:
             file.visititems(visit)
     except (OSError, KeyError, zipfile.BadZipFile) as error:
         raise UserError(f"'{path}' is no readable Keras file: {str(error).splitlines()[0]}") from error
-    return found
+    return stored
 
 
 def _shapes(datasets: Mapping[str, StoredWeight]) -> dict[str, tuple[int, ...]]:

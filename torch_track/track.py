@@ -55,10 +55,13 @@ class TorchTrack(Track):
     ) -> "TorchModel":
         """Build the pair's torch side on the device, then switch layers."""
         torch.manual_seed(seed)
-        own = isinstance(pair.torch, ChapterBuild)
-        module = (_chapter_module(pair.torch) if own else _users_module(pair)).to(self.device, DTYPES[precision])
+        if isinstance(pair.torch, ChapterBuild):
+            module, has_base = _chapter_module(pair.torch), pair.torch.has_base
+        else:
+            module, has_base = _users_module(pair.torch), False
+        module = module.to(self.device, DTYPES[precision])
         switches = Switches(switched)
-        native.switch_layers(module.get_submodule(HEAD) if own and pair.torch.has_base else module, switches)
+        native.switch_layers(module.get_submodule(HEAD) if has_base else module, switches)
         given = tensors(example(pair.inputs), pair.inputs, self.device, DTYPES[precision])
         with as_user_error(f"the torch model does not take inputs of {pair.shapes}"):
             layout = axis_layout(module, given)
@@ -122,9 +125,9 @@ def _chapter_module(build: ChapterBuild) -> nn.Module:
     return importlib.import_module(f"twotrack.torch_track.models.{build.slug}").build(build.config)
 
 
-def _users_module(pair: Pair) -> nn.Module:
+def _users_module(build: Callable[[], Any]) -> nn.Module:
     with as_user_error("the torch build function failed"):
-        module = pair.torch()
+        module = build()
     if not isinstance(module, nn.Module):
         raise UserError(f"the torch build function must return an nn.Module, found {type(module).__name__}.")
     return module
@@ -212,7 +215,7 @@ class TorchModel(TrackModel):
 
     def loss_value(self, inputs: Sequence[Tensor], targets: Sequence[np.ndarray]) -> Tensor:
         """Return the sum over the outputs of the loss, in training mode."""
-        loss, pairs = self.made_loss(), zip(self.forward(inputs), targets, strict=True)
+        loss, pairs = self.loss_object(), zip(self.forward(inputs), targets, strict=True)
         return reduce(add, (loss(output, self._target(target)) for output, target in pairs))
 
     def forward(self, inputs: Sequence[Tensor]) -> list[Tensor]:
@@ -221,7 +224,7 @@ class TorchModel(TrackModel):
         with self.around():
             return self._layout.channels_last(tensors_in(self.module(*inputs)))
 
-    def made_loss(self) -> Loss:
+    def loss_object(self) -> Loss:
         """Return the loss as a callable."""
         if isinstance(self.loss, CustomLoss):
             with as_user_error("the torch loss function failed"):

@@ -55,8 +55,8 @@ def _distances(lab: Lab, activation: Activation) -> tuple[float, float]:
 
 
 def value(activation: Activation, z: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
-    """Return the activation of z (..., units) by its formula."""
-    return formulas.prelu(z, alpha) if activation == "prelu" else getattr(formulas, activation)(z)
+    """Return the activation of z (..., units) by its formula; `alpha` is what PReLU learned, None for the others."""
+    return getattr(formulas, activation)(z) if alpha is None else formulas.prelu(z, alpha)
 
 
 def pull_back(activation: Activation, z: np.ndarray, da: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
@@ -65,7 +65,7 @@ def pull_back(activation: Activation, z: np.ndarray, da: np.ndarray, alpha: np.n
         return np.einsum("nj,nij->ni", da, formulas.d_softmax(z))
     if activation == "swiglu":
         return np.concatenate([da * part for part in formulas.d_swiglu(z)], axis=1)
-    if activation == "prelu":
+    if alpha is not None:  # PReLU, the only one that learns it
         return da * formulas.d_prelu(z, alpha)[0]
     return da * formulas.ELEMENTWISE[activation][1](z)
 

@@ -1,6 +1,7 @@
 """Experiments of the chapter optimizers: a race of six from the same start on the same batches."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -45,7 +46,7 @@ def race(lab: Lab, progress: Progress) -> Finding:
 
 def _claims(arrivals: dict[str, float], own: list[str]) -> list[Claim]:
     text = f"steps to a validation loss of {TARGET}, %s"
-    slowest = max(own, key=arrivals.get)
+    slowest = max(own, key=arrivals.__getitem__)
     plain = f"sgd at {COMMON_RATE}"
     return [
         Claim(text=text % "the slowest at its own rate", value=arrivals[slowest], relation="below", bound=WITHIN),
@@ -57,7 +58,7 @@ def _claims(arrivals: dict[str, float], own: list[str]) -> list[Claim]:
     ]  # fmt: skip
 
 
-def _validation_losses(lab: Lab, label: str, changes: Mapping[str, object], progress: Progress) -> list[float]:
+def _validation_losses(lab: Lab, label: str, changes: Mapping[str, Any], progress: Progress) -> list[float]:
     """Return the validation loss before the first step and after every EVERY steps."""
     model = lab.model(recipe="classic", **changes)
     losses = []

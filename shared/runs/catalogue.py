@@ -54,7 +54,10 @@ def find(folders: Sequence[Path]) -> tuple[list[Run], list[Problem]]:
             raise UserError(f"there is no folder '{root}'; name one that 'run' or 'compare' has written to.")
         for folder, names in _candidates(root):
             for entry in _look(folder, names):
-                (problems if isinstance(entry, Problem) else runs)[folder.resolve()] = entry
+                if isinstance(entry, Problem):
+                    problems[folder.resolve()] = entry
+                else:
+                    runs[folder.resolve()] = entry
     return list(runs.values()), list(problems.values())
 
 
@@ -178,8 +181,8 @@ def ordered(rows: Sequence[dict[str, Any]], by: str, backwards: bool) -> list[di
     """Sort rows by one of `ORDERS`, then by the rest; UserError for another one."""
     if by not in ORDERS:
         raise unknown("order of runs", by, ORDERS)
-    first = sorted(rows, key=lambda one: tuple(one[name] for name in ORDERS if name != "score"))
-    return sorted(first, key=lambda one: one[by], reverse=backwards)
+    first = sorted(rows, key=lambda fields: tuple(fields[name] for name in ORDERS if name != "score"))
+    return sorted(first, key=lambda fields: fields[by], reverse=backwards)
 
 
 def moment(text: str, option: str) -> datetime:

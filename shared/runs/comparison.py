@@ -183,7 +183,7 @@ def find_source(
 ) -> Source:
     """Return the checked source of the data; photos and tensorflow-datasets are converted in a helper process."""
     datasets.require_known(dataset)
-    _require_single_origin(source, data, images, skip_broken)
+    _require_single_source(source, data, images, skip_broken)
     if data:
         return datasets.csv_source(dataset, data)
     if images:
@@ -205,7 +205,7 @@ def find_source(
     return _converted(f"tfds:{name}", convert, TfdsRequest(name, tfds_folder), restore, on_data, pool)
 
 
-def _require_single_origin(source: str, data: Path | None, images: Path | None, skip_broken: bool) -> None:
+def _require_single_source(source: str, data: Path | None, images: Path | None, skip_broken: bool) -> None:
     options = {f"--source {source}": source != datasets.EMBEDDED, "--data": data, "--images": images}
     given = [option for option, value in options.items() if value]
     if len(given) > 1:

@@ -15,7 +15,7 @@ from twotrack.shared.evaluation import metrics
 from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.datasets.batches import Batch, Batches, TrainingBatches
-from twotrack.shared.datasets.spec import Dataset
+from twotrack.shared.datasets.spec import Dataset, Split
 from twotrack.shared.errors import UserError
 from twotrack.shared.runs import warm_start
 from twotrack.shared.runs.records import Continued, EpochRecord
@@ -135,12 +135,12 @@ class Fit:
         self._model, self._dataset, self._variant, self._seed = model, dataset, variant, seed
         self._watch, self._report, self._listen, self._chapter = watch, report, listen, variant.chapter
         recipe = variant.recipe
-        self._require_one_batch(recipe)
+        self._require_full_batch(recipe)
         self._stages = recipe.stages if recipe.epochs else ()
         steps = sum(stage.epochs * (len(dataset.train) // stage.batch_size) for stage in self._stages)
         self.progress = TrainingProgress(steps)
 
-    def _require_one_batch(self, recipe: Recipe) -> None:
+    def _require_full_batch(self, recipe: Recipe) -> None:
         largest, examples = max(stage.batch_size for stage in recipe.stages), len(self._dataset.train)
         if examples < largest:
             raise UserError(
@@ -201,8 +201,7 @@ def for_stage(
 
 def _with_features(model: TrackModel, dataset: Dataset, batch_size: int, report: Report) -> Dataset:
     """Return the data set with the outputs of the base in place of the inputs of train and validation."""
-    splits = {"train": dataset.train, "validation": dataset.validation}
-    total, examples_done = sum(map(len, splits.values())), 0
+    total, examples_done = len(dataset.train) + len(dataset.validation), 0
 
     def features(prepared: Inputs) -> np.ndarray:
         nonlocal examples_done
@@ -211,11 +210,12 @@ def _with_features(model: TrackModel, dataset: Dataset, batch_size: int, report:
         report("features", {"done": examples_done, "of": total})
         return computed
 
-    feature_splits = {
-        name: replace(split, inputs={ONLY: in_batches(features, dataset, split.inputs, batch_size)}, seen=split.inputs)
-        for name, split in splits.items()
-    }
-    return replace(dataset, **feature_splits, prepare=lambda features: features, augment=None)
+    def of_features(split: Split) -> Split:
+        computed = in_batches(features, dataset, split.inputs, batch_size)
+        return replace(split, inputs={ONLY: computed}, seen=split.inputs)
+
+    train, validation = of_features(dataset.train), of_features(dataset.validation)
+    return replace(dataset, train=train, validation=validation, prepare=lambda features: features, augment=None)
 
 
 class Feed:
@@ -309,5 +309,9 @@ def in_batches(
 ) -> np.ndarray:
     """Return what `compute` makes of stored inputs (examples, ...), prepared and `batch_size` examples at a time."""
     count = len(next(iter(stored.values())))
-    parts = (each(lambda array, at=at: array[at : at + batch_size], stored) for at in range(0, count, batch_size))
+    parts = (_rows(stored, slice(start, start + batch_size)) for start in range(0, count, batch_size))
     return np.concatenate([compute(dataset.prepare(part)) for part in parts])
+
+
+def _rows(stored: Inputs, rows: slice) -> Inputs:
+    return each(lambda array: array[rows], stored)

@@ -140,8 +140,9 @@ def _text(value: object) -> str:
 
 def _absolute(request: TrainingRequest) -> TrainingRequest:
     """Return the request with absolute paths, for whoever continues it from another folder."""
-    values = {one.name: getattr(request, one.name) for one in fields(request)}
-    return replace(request, **{name: path.absolute() for name, path in values.items() if isinstance(path, Path)})
+    values = {field.name: getattr(request, field.name) for field in fields(request)}
+    paths: dict[str, Any] = {name: value.absolute() for name, value in values.items() if isinstance(value, Path)}
+    return replace(request, **paths)
 
 
 @contextmanager
@@ -242,7 +243,10 @@ def _code() -> str:
     """Return the SHA-256 of twotrack's Python files."""
     digest = hashlib.sha256()
     for package in _PACKAGES:
-        root = Path(find_spec(package).origin).parent
+        spec = find_spec(package)
+        assert spec is not None  # packages of this project, each with an __init__.py
+        assert spec.origin is not None
+        root = Path(spec.origin).parent
         for file in sorted(root.rglob("*.py")):
             digest.update(json.dumps([package, os.fspath(file.relative_to(root))]).encode() + file.read_bytes())
     return digest.hexdigest()

@@ -360,7 +360,7 @@ def summed_loss() -> AbstractContextManager:
         made = original(model)
         return lambda outputs, targets: made(outputs, targets) * len(targets)
 
-    return around(track.TorchModel, "made_loss", loss_of)
+    return around(track.TorchModel, "loss_object", loss_of)
 
 
 def smoothed_loss() -> AbstractContextManager:
@@ -375,7 +375,7 @@ def smoothed_loss() -> AbstractContextManager:
 
         return Smoothed()
 
-    return around(model_class(KERAS), "made_loss", loss_of)
+    return around(model_class(KERAS), "loss_object", loss_of)
 
 
 def gradients_through_float32() -> AbstractContextManager:
