@@ -1,18 +1,16 @@
 """Experiment of the chapter backprop: gradients by hand, by the framework and by finite differences."""
 
-from typing import Literal
-
 import numpy as np
 
 from twotrack.shared.by_hand import two_layer
-from twotrack.shared.by_hand.two_layer import Weights
+from twotrack.shared.by_hand.two_layer import Activation, Weights
 from twotrack.shared.experiments.lab import Lab
 from twotrack.shared.experiments.spec import Claim, Finding, Progress, Table
 from twotrack.shared.spec.inputs import ONLY
 
 EXAMPLES, STEP = 256, 1e-5
 NAMES = ("hidden.kernel", "hidden.bias", "logits.kernel", "logits.bias")
-"""Canonical names of the weights, in the order of two_layer.Weights."""
+"""Canonical names of the weights, in the order of `Weights`."""
 
 
 def gradients(lab: Lab, progress: Progress) -> Finding:
@@ -26,14 +24,16 @@ def gradients(lab: Lab, progress: Progress) -> Finding:
     by_hand = two_layer.backward(weights, X, y, activation)
     framework = model.gradients(split)
     rows: list[list[str | float]] = []
-    distances = []
+    distances: list[list[float]] = []
     for place, name in enumerate(NAMES):
         differences = _central_differences(weights, place, X, y, activation)
         size = np.abs(by_hand[place]).max()
-        distances.append([_distance(array, by_hand[place]) for array in (framework[name], differences)])
+        distances.append(
+            [float(np.abs(other - by_hand[place]).max() / size) for other in (framework[name], differences)]
+        )
         rows.append([name, float(size), *distances[-1]])
     claims = [
-        Claim(text=f"largest relative distance from {reference}", value=max(row[column] for row in distances),
+        Claim(text=f"largest relative distance from {reference}", value=max(distance[column] for distance in distances),
               relation="below", bound=bound)
         for column, reference, bound in ((0, "the framework's gradients", 1e-12), (1, "central differences", 1e-8))
     ]  # fmt: skip
@@ -41,17 +41,12 @@ def gradients(lab: Lab, progress: Progress) -> Finding:
     return Finding(claims=claims, tables=[Table(title="Gradients", columns=columns, rows=rows)])
 
 
-def _distance(gradient: np.ndarray, by_hand: np.ndarray) -> float:
-    """Return the largest difference, relative to the largest gradient by hand."""
-    return float(np.abs(gradient - by_hand).max() / np.abs(by_hand).max())
-
-
 def _central_differences(
     weights: Weights,
     place: int,
-    X: np.ndarray,  # noqa: N803 - equations
+    X: np.ndarray,  # noqa: N803
     y: np.ndarray,
-    activation: Literal["sigmoid", "tanh"],
+    activation: Activation,
 ) -> np.ndarray:
     """Return (L(w + d) - L(w - d)) / 2d for every element of one weight."""
     differences = np.empty_like(weights[place])

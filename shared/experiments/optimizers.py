@@ -60,7 +60,7 @@ def _claims(arrivals: dict[str, float], own: list[str]) -> list[Claim]:
 
 def _validation_losses(lab: Lab, label: str, changes: Mapping[str, Any], progress: Progress) -> list[float]:
     """Return the validation loss before the first step and after every EVERY steps."""
-    model = lab.model(recipe="classic", **changes)
+    model = lab.model("float32", "classic", **changes)
     losses = []
 
     def look(step: int) -> None:

@@ -308,10 +308,9 @@ def in_batches(
     compute: Callable[[Inputs], np.ndarray], dataset: Dataset, stored: Inputs, batch_size: int
 ) -> np.ndarray:
     """Return what `compute` makes of stored inputs (examples, ...), prepared and `batch_size` examples at a time."""
+
+    def outputs(first: int) -> np.ndarray:
+        return compute(dataset.prepare(each(lambda array: array[first : first + batch_size], stored)))
+
     count = len(next(iter(stored.values())))
-    parts = (_rows(stored, slice(start, start + batch_size)) for start in range(0, count, batch_size))
-    return np.concatenate([compute(dataset.prepare(part)) for part in parts])
-
-
-def _rows(stored: Inputs, rows: slice) -> Inputs:
-    return each(lambda array: array[rows], stored)
+    return np.concatenate([outputs(first) for first in range(0, count, batch_size)])

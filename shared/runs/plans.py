@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from twotrack.shared import __version__
 from twotrack.shared.base import atomic
+from twotrack.shared.base.packages import folder_of
 from twotrack.shared.errors import UserError, first_error
 from twotrack.shared.runs.comparison import TrainingRequest
 from twotrack.shared.runs.records import SCHEMA_VERSION, Job
@@ -141,8 +142,8 @@ def _text(value: object) -> str:
 def _absolute(request: TrainingRequest) -> TrainingRequest:
     """Return the request with absolute paths, for whoever continues it from another folder."""
     values = {field.name: getattr(request, field.name) for field in fields(request)}
-    paths: dict[str, Any] = {name: value.absolute() for name, value in values.items() if isinstance(value, Path)}
-    return replace(request, **paths)
+    values |= {name: value.absolute() for name, value in values.items() if isinstance(value, Path)}
+    return TrainingRequest(**values)
 
 
 @contextmanager
@@ -242,11 +243,8 @@ def _is_done(job: Job) -> bool:
 def _code() -> str:
     """Return the SHA-256 of twotrack's Python files."""
     digest = hashlib.sha256()
-    for package in _PACKAGES:
-        spec = find_spec(package)
-        assert spec is not None  # packages of this project, each with an __init__.py
-        assert spec.origin is not None
-        root = Path(spec.origin).parent
+    roots = {package: root for package in _PACKAGES if (root := folder_of(package))}
+    for package, root in roots.items():
         for file in sorted(root.rglob("*.py")):
             digest.update(json.dumps([package, os.fspath(file.relative_to(root))]).encode() + file.read_bytes())
     return digest.hexdigest()
