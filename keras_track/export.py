@@ -22,9 +22,9 @@ TRACK = "keras:tensorflow"
 
 def served(model: keras.Model, inputs: Mapping[str, Input]) -> keras.Model:
     """Return the model from inputs by name to logits (batch, classes or 1) and probabilities (batch, classes)."""
-    given = {name: keras.Input(one.shape, dtype=INPUT_TYPES[one.kind], name=name) for name, one in inputs.items()}
-    logits = model(list(given.values()) if len(given) > 1 else next(iter(given.values())))
-    return keras.Model(given, {LOGITS: logits, PROBABILITIES: _probabilities(logits)}, name=f"served_{model.name}")
+    tensors = {name: keras.Input(spec.shape, dtype=INPUT_TYPES[spec.kind], name=name) for name, spec in inputs.items()}
+    logits = model(list(tensors.values()) if len(tensors) > 1 else next(iter(tensors.values())))
+    return keras.Model(tensors, {LOGITS: logits, PROBABILITIES: _probabilities(logits)}, name=f"served_{model.name}")
 
 
 def _probabilities(logits: Any) -> Any:
@@ -86,8 +86,8 @@ def _unroll(model: keras.Model) -> None:
 
 def _predict(model: keras.Model) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
     def predict(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        found = model.predict_on_batch(dict(inputs))
-        return {name: ops.convert_to_numpy(values) for name, values in found.items()}
+        outputs = model.predict_on_batch(dict(inputs))
+        return {name: ops.convert_to_numpy(values) for name, values in outputs.items()}
 
     return predict
 

@@ -28,8 +28,8 @@ def preparation(prepare: Preparation, fields: Mapping[str, Field]) -> Callable[[
         with tf.control_dependencies(_same_batch(given)):
             # The shapes that a signature states are not enforced by the runtime.
             checked = {name: tf.ensure_shape(given[name], (None, *field.shape)) for name, field in fields.items()}
-        made = _prepared(prepare, checked)
-        return made if len(made) > 1 else next(iter(made.values()))
+        model_inputs = _prepared(prepare, checked)
+        return model_inputs if len(model_inputs) > 1 else next(iter(model_inputs.values()))
 
     return prepared
 
@@ -70,15 +70,15 @@ def _finite(name: str, numbers: tf.Tensor) -> tf.Tensor:
 @decoder.register
 def _(prepare: pictures.Grey, fields: Mapping[str, Field]) -> Decode:
     stored = fields[pictures.IMAGE].shape
-    one = in_graph_pictures.grey(stored)
-    return lambda encoded: _standardised(prepare, in_graph_pictures.decode(encoded, one, stored))
+    decode_picture = in_graph_pictures.grey(stored)
+    return lambda encoded: _standardised(prepare, in_graph_pictures.decode(encoded, decode_picture, stored))
 
 
 @decoder.register
 def _(prepare: pictures.Prepare, fields: Mapping[str, Field]) -> Decode:
     side, stored = prepare.size, fields[pictures.IMAGE].shape[:2]
-    one, shape = in_graph_pictures.square(stored, side), (side, side, pictures.RGB)
-    return lambda encoded: _normalised(prepare, in_graph_pictures.decode(encoded, one, shape))
+    decode_picture, shape = in_graph_pictures.square(stored, side), (side, side, pictures.RGB)
+    return lambda encoded: _normalised(prepare, in_graph_pictures.decode(encoded, decode_picture, shape))
 
 
 @_prepared.register

@@ -74,8 +74,8 @@ def _signatures(model: keras.Model, dataset: Dataset) -> dict[str, tuple[Respond
 
 def _answers(logits: tf.Tensor, class_names: tuple[str, ...]) -> Answers:
     """Return probabilities (batch, classes), and the name of the most probable class."""
-    one = logits.shape[-1] == 1
-    probabilities = tf.sigmoid(tf.concat([-logits, logits], axis=-1)) if one else tf.nn.softmax(logits)
+    is_single = logits.shape[-1] == 1
+    probabilities = tf.sigmoid(tf.concat([-logits, logits], axis=-1)) if is_single else tf.nn.softmax(logits)
     best = tf.gather(tf.constant(class_names), tf.argmax(probabilities, axis=-1))
     return {PROBABILITIES: probabilities, CLASS_NAME: best}
 
@@ -106,8 +106,8 @@ def _parser(given: Mapping[str, Field]) -> Callable[[tf.Tensor], dict[str, tf.Te
     features = {name: tf.io.FixedLenFeature(field.shape, _kept(field.dtype)) for name, field in given.items()}
 
     def parse(examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        found = tf.io.parse_example(examples, features)
-        return {name: tf.cast(found[name], field.dtype) for name, field in given.items()}
+        parsed = tf.io.parse_example(examples, features)
+        return {name: tf.cast(parsed[name], field.dtype) for name, field in given.items()}
 
     return parse
 

@@ -68,8 +68,8 @@ def read_state(path: Path) -> dict[str, Tensor]:
         raise UserError(f"'{path}' holds a {type(content).__name__}; expected a state_dict: save model.state_dict().")
     for name, value in content.items():
         if not isinstance(value, Tensor):
-            found = f"'{name}' is of type {type(value).__name__}"
-            raise UserError(f"'{path}' is no state_dict: {found}; save model.state_dict() alone.")
+            problem = f"'{name}' is of type {type(value).__name__}"
+            raise UserError(f"'{path}' is no state_dict: {problem}; save model.state_dict() alone.")
     return dict(content)
 
 

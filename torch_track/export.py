@@ -33,15 +33,15 @@ class Served(nn.Module):
 
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Map inputs (batch, ...), channels last, to logits (batch, classes or 1), probabilities (batch, classes)."""
-        logits = self.module(*(_as_torch(inputs[name], one) for name, one in self._inputs.items()))
+        logits = self.module(*(_as_torch(inputs[name], spec) for name, spec in self._inputs.items()))
         return {LOGITS: logits, PROBABILITIES: _probabilities(logits)}
 
 
-def _as_torch(values: Tensor, one: Input) -> Tensor:
-    if one.kind == "tokens":
+def _as_torch(values: Tensor, spec: Input) -> Tensor:
+    if spec.kind == "tokens":
         return values.to(torch.int64)
-    in_place = one.axes == tuple(range(len(one.axes)))
-    return values if in_place else values.permute(one.axes).contiguous()
+    in_place = spec.axes == tuple(range(len(spec.axes)))
+    return values if in_place else values.permute(spec.axes).contiguous()
 
 
 def _probabilities(logits: Tensor) -> Tensor:

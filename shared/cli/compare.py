@@ -9,7 +9,7 @@ from twotrack.shared.cli import options
 
 if TYPE_CHECKING:
     from twotrack.shared.report.ladder import LadderRecord
-    from twotrack.shared.runs.comparison import Request
+    from twotrack.shared.runs.comparison import TrainingRequest
 
 
 @options.grouped
@@ -79,7 +79,7 @@ def compare(
     raise typer.Exit(1 if failed else exit_code(outcome))
 
 
-def _climb(request: "Request") -> "LadderRecord":
+def _climb(request: "TrainingRequest") -> "LadderRecord":
     """Verify the models before they are trained; the outcome is printed unless every rung is passed."""
     from twotrack.shared.cli.console import print_error, stderr
     from twotrack.shared.cli.verify import climb

@@ -23,9 +23,9 @@ def convert(
 ) -> None:
     """Convert the weights of a chapter's model from one framework to the other, bit for bit."""
     from twotrack.shared.cli.console import print_json, stderr
-    from twotrack.shared.runs.convert import Request, convert
+    from twotrack.shared.runs.convert import ConversionRequest, convert
 
-    request = Request(weights, chapter, options.parse_settings(settings), to, out)
+    request = ConversionRequest(weights, chapter, options.parse_settings(settings), to, out)
     with stderr.status("starting...") as status:
         done = convert(request, lambda step: status.update(f"{step}..."), options.lent_pool())
     if json:

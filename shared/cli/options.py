@@ -15,7 +15,7 @@ from twotrack.shared.spec import profiles
 from twotrack.shared.spec.track import DEFAULT_TRACKS, TRACKS
 
 if TYPE_CHECKING:
-    from twotrack.shared.runs.comparison import Request
+    from twotrack.shared.runs.comparison import TrainingRequest
     from twotrack.shared.workers.pool import WorkerPool
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout instead of text.")]
@@ -159,11 +159,11 @@ def request(
     own: OwnData,
     defaults: Defaults = Defaults(),
     start: Path | None = None,
-) -> "Request":
+) -> "TrainingRequest":
     """Return what the options of `run`, `compare` and `ablate` ask for, their texts read."""
-    from twotrack.shared.runs.comparison import Request
+    from twotrack.shared.runs.comparison import TrainingRequest
 
-    return Request(
+    return TrainingRequest(
         chapter,
         parse_tracks(tracks),
         seeds,
@@ -195,7 +195,7 @@ def named_chapter(chapter: str | None, resume: Path | None) -> str:
     return stored_request(resume).chapter
 
 
-def as_begun(context: typer.Context, typed: "Request", folder: Path) -> "Request":
+def as_begun(context: typer.Context, typed: "TrainingRequest", folder: Path) -> "TrainingRequest":
     """Return what the comparison in `folder` was asked for; UserError if an option given now says something else."""
     from twotrack.shared.runs.plans import require_same_request
 

@@ -9,7 +9,7 @@ from twotrack.shared import chapters
 from twotrack.shared.errors import UserError, WorkerDiedError
 from twotrack.shared.export.formats import FORMATS
 from twotrack.shared.export.workflow import export
-from twotrack.shared.runs.comparison import Request, plan, run_jobs
+from twotrack.shared.runs.comparison import TrainingRequest, plan, run_jobs
 from twotrack.shared.workers.pool import WorkerPool, lent_or_new
 
 OnRow = Callable[[str], None]
@@ -48,14 +48,14 @@ def measure(
         return [cell for request in requests for cell in _cells(request, Path(folder), workers, on_row)]
 
 
-def _request(slug: str, track: str) -> Request:
+def _request(slug: str, track: str) -> TrainingRequest:
     chapter = chapters.get(slug)
     variant = chapter.variant(settings=chapter.cheap)
     examples = variant.recipe.batch_size
-    return Request(slug, (track,), settings=variant.settings, epochs=1, examples=examples, device="cpu")
+    return TrainingRequest(slug, (track,), settings=variant.settings, epochs=1, examples=examples, device="cpu")
 
 
-def _cells(request: Request, folder: Path, workers: WorkerPool, on_row: OnRow) -> Iterator[Cell]:
+def _cells(request: TrainingRequest, folder: Path, workers: WorkerPool, on_row: OnRow) -> Iterator[Cell]:
     (track,) = request.tracks
     on_row(f"{request.chapter} on {track}")
     (job,) = plan(request, lambda *_: folder / f"{request.chapter}-{track.replace(':', '-')}")

@@ -18,7 +18,7 @@ from twotrack.shared.report.headline import headline
 from twotrack.shared.report.ladder import LadderRecord, require_of
 from twotrack.shared.report.pages import render, write_file
 from twotrack.shared.report.tables import DifferenceRow
-from twotrack.shared.runs.comparison import Failure
+from twotrack.shared.runs.comparison import TrackFailure
 from twotrack.shared.runs.run_folder import Run, read, runs_in
 from twotrack.shared.spec import profiles
 from twotrack.shared.spec.track import TRACKS
@@ -72,7 +72,7 @@ def _aspect(run: Run, what: str) -> object:
 def write_report(
     runs: Sequence[Run],
     page: Path,
-    failures: Sequence[Failure],
+    failures: Sequence[TrackFailure],
     references: Mapping[str, Mapping[str, float]],
     ladder: LadderRecord | None = None,
 ) -> Path:
@@ -87,7 +87,7 @@ def write_report(
 
 def _context(
     runs: Sequence[Run],
-    failures: Sequence[Failure],
+    failures: Sequence[TrackFailure],
     references: Mapping[str, Mapping[str, float]],
     ladder: LadderRecord | None,
 ) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from twotrack.shared.evaluation import metrics, statistics
 from twotrack.shared.evaluation.metrics import METRICS, Metric
 from twotrack.shared.evaluation.statistics import Estimate, Verdict
 from twotrack.shared.runs import agreement
-from twotrack.shared.runs.comparison import Failure
+from twotrack.shared.runs.comparison import TrackFailure
 from twotrack.shared.runs.run_folder import Run
 from twotrack.shared.spec import profiles
 
@@ -277,7 +277,7 @@ def reference_scores(runs: Sequence[Run]) -> dict[str, dict[str, float]]:
 
 def comparison_json(
     runs: Sequence[Run],
-    failures: Sequence[Failure],
+    failures: Sequence[TrackFailure],
     references: Mapping[str, Mapping[str, float]],
     ladder: "LadderRecord | None" = None,
 ) -> dict[str, Any]:

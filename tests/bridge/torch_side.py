@@ -11,7 +11,7 @@ from tests.bridge.cases import CASES
 from tests.bridge.torch_models import MODELS
 from twotrack.shared.spec.profiles import Switches
 from twotrack.torch_track import checkpoints, weights
-from twotrack.torch_track.axes import Layout
+from twotrack.torch_track.axes import ChannelLayout
 from twotrack.torch_track.track import TorchModel
 
 
@@ -90,5 +90,5 @@ def read_checkpoints(folder: Path, extension: str) -> None:
 def _track_model(name: str, module: nn.Module) -> TorchModel:
     """Return the module as the track's model."""
     case = CASES[name]
-    layout, renames = Layout(case.flattened), weights.renames(module, case.rename)
+    layout, renames = ChannelLayout(case.flattened), weights.renames(module, case.rename)
     return TorchModel(module, {}, "mean_squared_error", "cpu", torch.float32, Switches(), layout, renames)

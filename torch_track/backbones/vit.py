@@ -38,7 +38,9 @@ class Vit(nn.Module):
         super().__init__()
         self.vit = ViTModel(_settings(config), add_pooling_layer=False)
         self.classifier = nn.Linear(config.hidden_size, num_classes) if num_classes else None
-        self.canonical_paths = {f"vit.{theirs}": ours for theirs, ours in _paths(config).items()}
+        self.canonical_paths = {
+            f"vit.{torch_path}": canonical_path for torch_path, canonical_path in _paths(config).items()
+        }
         _state_rules(self.vit, config)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -68,17 +70,19 @@ def _paths(config: Config) -> dict[str, str]:
     for number in range(config.num_hidden_layers):
         block = f"vit_encoder.transformer_block_{number + 1}"
         paths[f"layers.{number}"] = block
-        paths |= {f"layers.{number}.{theirs}": f"{block}.{ours}" for theirs, ours in BLOCK.items()}
+        paths |= {
+            f"layers.{number}.{torch_path}": f"{block}.{canonical_path}" for torch_path, canonical_path in BLOCK.items()
+        }
     return paths
 
 
 def _state_rules(vit: ViTModel, config: Config) -> None:
     """State the layouts of what is no plain layer: the two parameters of the embeddings, and the heads."""
-    own: weights.Rule = {
+    rules: weights.Rule = {
         "cls_token": ("class_token", SAME),
         "position_embeddings": ("position_embedding.embeddings", positions_layout(config)),
     }
-    setattr(vit.embeddings, weights.RULE, own)
+    setattr(vit.embeddings, weights.RULE, rules)
     for layer in vit.layers:
         attention = layer.attention
         for projection in (attention.q_proj, attention.k_proj, attention.v_proj):
