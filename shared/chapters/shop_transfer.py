@@ -37,9 +37,9 @@ def backbone(config: Config) -> "Backbone":
     """Return the backbone that the config names; UserError if its weights cannot be had or the size does not fit."""
     from twotrack.shared.weights.pretrained.backbones import open_backbone
 
-    found = open_backbone(config.backbone, config.weights)
-    found.check_size(config.size)
-    return found
+    opened = open_backbone(config.backbone, config.weights)
+    opened.check_size(config.size)
+    return opened
 
 
 def _weights(config: Config) -> "dict[str, np.ndarray]":
