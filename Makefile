@@ -21,9 +21,9 @@ compare: .venv/.compare  ## train the MNIST CNN in PyTorch and in Keras on Tenso
 check: lint types  ## style and types
 
 fast: .venv/.test  ## the tests that need no framework
-	$(BIN)/python -m pytest --fast --quiet --numprocesses $$(nproc) --dist loadfile
+	$(BIN)/python -m pytest --fast --quiet -rfE --numprocesses $$(nproc) --dist loadfile
 
-test: .venv/.test lint browser  ## the whole default test suite, every track
+test: .venv/.test check browser  ## the whole default test suite, every track
 	XLA_FLAGS="$(QUICK_XLA) $$XLA_FLAGS" $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile
 
 slow: .venv/.test  ## the full recipes too

@@ -37,7 +37,7 @@ def open_track(spec: TrackSpec, device: str) -> "KerasTrack":
         raise RuntimeError(f"{spec.name} needs KERAS_BACKEND={spec.backend}, found {keras.backend.backend()}")
     keras.config.set_image_data_format("channels_last")
     set_precision("float32")  # whatever the user's keras.json says
-    backend = backends.BACKENDS[spec.backend]()
+    backend = backends.BACKENDS[keras.backend.backend()]()
     return KerasTrack(spec.name, choose_device(device, backend.has_gpu(), spec.name), backend)
 
 
@@ -53,10 +53,11 @@ class KerasTrack(Track):
         """Build the pair's Keras side, forgetting the process's earlier models, then switch layers."""
         set_precision(precision)
         start_afresh(seed)
-        own = isinstance(pair.keras, ChapterBuild)
-        network = _chapter_network(pair.keras) if own else _users_network(pair)
+        build = pair.keras
+        network = _chapter_network(build) if isinstance(build, ChapterBuild) else _users_network(build, pair)
+        has_base = isinstance(build, ChapterBuild) and build.has_base
         switches = Switches(switched)
-        native.switch_layers(network.get_layer(HEAD) if own and pair.keras.has_base else network, switches)
+        native.switch_layers(network.get_layer(HEAD) if has_base else network, switches)
         model = KerasModel(network, pair.inputs, pair.loss, self._backend, switches)
         if pair.trainable != EVERYTHING:
             model.freeze(chosen(model.weights(), pair.trainable))
@@ -105,10 +106,10 @@ def _chapter_network(build: ChapterBuild) -> keras.Model:
     return importlib.import_module(f"twotrack.keras_track.models.{build.slug}").build(build.config)
 
 
-def _users_network(pair: Pair) -> keras.Model:
+def _users_network(build: Callable[[], Any], pair: Pair) -> keras.Model:
     """Call the user's build function, and the model once: that builds a subclassed one, and shows a wrong shape."""
     with as_user_error("the Keras build function failed"):
-        network = pair.keras()
+        network = build()
     if not isinstance(network, keras.Model):
         raise UserError(f"the Keras build function must return a keras.Model, found {type(network).__name__}.")
     with as_user_error(f"the Keras model does not take inputs of {pair.shapes}"):

@@ -55,10 +55,12 @@ class TorchTrack(Track):
     ) -> "TorchModel":
         """Build the pair's torch side on the device, then switch layers."""
         torch.manual_seed(seed)
-        own = isinstance(pair.torch, ChapterBuild)
-        module = (_chapter_module(pair.torch) if own else _users_module(pair)).to(self.device, DTYPES[precision])
+        build = pair.torch
+        module = _chapter_module(build) if isinstance(build, ChapterBuild) else _users_module(build)
+        module = module.to(self.device, DTYPES[precision])
+        has_base = isinstance(build, ChapterBuild) and build.has_base
         switches = Switches(switched)
-        native.switch_layers(module.get_submodule(HEAD) if own and pair.torch.has_base else module, switches)
+        native.switch_layers(module.get_submodule(HEAD) if has_base else module, switches)
         given = tensors(example(pair.inputs), pair.inputs, self.device, DTYPES[precision])
         with as_user_error(f"the torch model does not take inputs of {pair.shapes}"):
             layout = axis_layout(module, given)
@@ -122,9 +124,9 @@ def _chapter_module(build: ChapterBuild) -> nn.Module:
     return importlib.import_module(f"twotrack.torch_track.models.{build.slug}").build(build.config)
 
 
-def _users_module(pair: Pair) -> nn.Module:
+def _users_module(build: Callable[[], Any]) -> nn.Module:
     with as_user_error("the torch build function failed"):
-        module = pair.torch()
+        module = build()
     if not isinstance(module, nn.Module):
         raise UserError(f"the torch build function must return an nn.Module, found {type(module).__name__}.")
     return module

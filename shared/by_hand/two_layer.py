@@ -13,6 +13,7 @@ import numpy as np
 from twotrack.shared.by_hand.activations import d_sigmoid, d_tanh, sigmoid, tanh
 from twotrack.shared.by_hand.neuron import binary_cross_entropy
 
+Activation = Literal["sigmoid", "tanh"]
 ACTIVATIONS = {"sigmoid": (sigmoid, d_sigmoid), "tanh": (tanh, d_tanh)}
 """Value and derivative."""
 
@@ -41,7 +42,7 @@ class LayerValues(NamedTuple):
     """(n, 1), the logits"""
 
 
-def forward(weights: Weights, X: np.ndarray, activation: Literal["sigmoid", "tanh"]) -> LayerValues:
+def forward(weights: Weights, X: np.ndarray, activation: Activation) -> LayerValues:
     """Return the values of every layer."""
     W1, b1, W2, b2 = weights
     value, _ = ACTIVATIONS[activation]
@@ -51,12 +52,12 @@ def forward(weights: Weights, X: np.ndarray, activation: Literal["sigmoid", "tan
     return LayerValues(z1, a1, z2)
 
 
-def loss(weights: Weights, X: np.ndarray, y: np.ndarray, activation: Literal["sigmoid", "tanh"]) -> float:
+def loss(weights: Weights, X: np.ndarray, y: np.ndarray, activation: Activation) -> float:
     """Return the mean binary cross-entropy."""
     return binary_cross_entropy(forward(weights, X, activation).z2, y)
 
 
-def backward(weights: Weights, X: np.ndarray, y: np.ndarray, activation: Literal["sigmoid", "tanh"]) -> Weights:
+def backward(weights: Weights, X: np.ndarray, y: np.ndarray, activation: Activation) -> Weights:
     """Return the derivatives of the mean loss in every weight."""
     z1, a1, z2 = forward(weights, X, activation)
     _, derivative = ACTIVATIONS[activation]
@@ -70,9 +71,7 @@ def backward(weights: Weights, X: np.ndarray, y: np.ndarray, activation: Literal
     return Weights(dW1, db1, dW2, db2)
 
 
-def update(
-    weights: Weights, X: np.ndarray, y: np.ndarray, activation: Literal["sigmoid", "tanh"], learning_rate: float
-) -> Weights:
+def update(weights: Weights, X: np.ndarray, y: np.ndarray, activation: Activation, learning_rate: float) -> Weights:
     """Return the weights after one step of gradient descent."""
     gradients = backward(weights, X, y, activation)
     return Weights(*(w - learning_rate * dw for w, dw in zip(weights, gradients, strict=True)))

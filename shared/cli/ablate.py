@@ -47,7 +47,7 @@ def ablate(
     from twotrack.shared.report.ablation import ablation_json, ablation_markdown, ablation_text
 
     if json:
-        print_json(ablation_json(found) | {"folder": str(folder)})
+        print_json({**ablation_json(found), "folder": str(folder)})
     elif markdown:
         print(ablation_markdown(found))
     else:

@@ -56,7 +56,7 @@ def _distances(lab: Lab, activation: Activation) -> tuple[float, float]:
 
 def value(activation: Activation, z: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
     """Return the activation of z (..., units) by its formula."""
-    return formulas.prelu(z, alpha) if activation == "prelu" else getattr(formulas, activation)(z)
+    return formulas.prelu(z, alpha) if activation == "prelu" and alpha is not None else getattr(formulas, activation)(z)
 
 
 def pull_back(activation: Activation, z: np.ndarray, da: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
@@ -65,7 +65,7 @@ def pull_back(activation: Activation, z: np.ndarray, da: np.ndarray, alpha: np.n
         return np.einsum("nj,nij->ni", da, formulas.d_softmax(z))
     if activation == "swiglu":
         return np.concatenate([da * part for part in formulas.d_swiglu(z)], axis=1)
-    if activation == "prelu":
+    if activation == "prelu" and alpha is not None:
         return da * formulas.d_prelu(z, alpha)[0]
     return da * formulas.ELEMENTWISE[activation][1](z)
 

@@ -3,14 +3,14 @@
 import numpy as np
 
 from twotrack.shared.by_hand import two_layer
-from twotrack.shared.by_hand.two_layer import Weights
+from twotrack.shared.by_hand.two_layer import Activation, Weights
 from twotrack.shared.experiments.lab import Lab
 from twotrack.shared.experiments.spec import Claim, Finding, Progress, Table
 from twotrack.shared.spec.inputs import ONLY
 
 EXAMPLES, STEP = 256, 1e-5
-NAMES = Weights("hidden.kernel", "hidden.bias", "logits.kernel", "logits.bias")
-"""Canonical names of the weights."""
+NAMES = ("hidden.kernel", "hidden.bias", "logits.kernel", "logits.bias")
+"""Canonical names of the weights, in the order of `Weights`."""
 
 
 def gradients(lab: Lab, progress: Progress) -> Finding:
@@ -23,22 +23,31 @@ def gradients(lab: Lab, progress: Progress) -> Finding:
     activation = lab.chapter.config.activation
     by_hand = two_layer.backward(weights, X, y, activation)
     framework = model.gradients(split)
-    rows = []
+    rows: list[list[str | float]] = []
+    distances: list[list[float]] = []
     for place, name in enumerate(NAMES):
         differences = _central_differences(weights, place, X, y, activation)
         size = np.abs(by_hand[place]).max()
-        apart = [np.abs(other - by_hand[place]).max() / size for other in (framework[name], differences)]
-        rows.append([name, float(size), *map(float, apart)])
+        distances.append(
+            [float(np.abs(other - by_hand[place]).max() / size) for other in (framework[name], differences)]
+        )
+        rows.append([name, float(size), *distances[-1]])
     claims = [
-        Claim(text=f"largest relative distance from {what}", value=max(row[column] for row in rows),
+        Claim(text=f"largest relative distance from {what}", value=max(of_weight[column] for of_weight in distances),
               relation="below", bound=bound)
-        for column, what, bound in ((2, "the framework's gradients", 1e-12), (3, "central differences", 1e-8))
+        for column, what, bound in ((0, "the framework's gradients", 1e-12), (1, "central differences", 1e-8))
     ]  # fmt: skip
     columns = ["weight", "largest gradient", "by hand against framework", "against central differences"]
     return Finding(claims=claims, tables=[Table(title="Gradients", columns=columns, rows=rows)])
 
 
-def _central_differences(weights: Weights, place: int, X: np.ndarray, y: np.ndarray, activation: str) -> np.ndarray:  # noqa: N803
+def _central_differences(
+    weights: Weights,
+    place: int,
+    X: np.ndarray,  # noqa: N803
+    y: np.ndarray,
+    activation: Activation,
+) -> np.ndarray:
     """Return (L(w + d) - L(w - d)) / 2d for every element of one weight."""
     found = np.empty_like(weights[place])
     for index in np.ndindex(found.shape):

@@ -45,7 +45,7 @@ def race(lab: Lab, progress: Progress) -> Finding:
 
 def _claims(arrivals: dict[str, float], own: list[str]) -> list[Claim]:
     text = f"steps to a validation loss of {TARGET}, %s"
-    slowest = max(own, key=arrivals.get)
+    slowest = max(own, key=arrivals.__getitem__)
     plain = f"sgd at {COMMON_RATE}"
     return [
         Claim(text=text % "the slowest at its own rate", value=arrivals[slowest], relation="below", bound=WITHIN),
@@ -59,7 +59,7 @@ def _claims(arrivals: dict[str, float], own: list[str]) -> list[Claim]:
 
 def _validation_losses(lab: Lab, label: str, changes: Mapping[str, object], progress: Progress) -> list[float]:
     """Return the validation loss before the first step and after every EVERY steps."""
-    model = lab.model(recipe="classic", **changes)
+    model = lab.model("float32", "classic", **changes)
     losses = []
 
     def look(step: int) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from twotrack.shared.chapters.spec import Chapter
 from twotrack.shared.datasets.spec import Dataset, Split
 from twotrack.shared.experiments.lab import Lab
-from twotrack.shared.spec.inputs import each
+from twotrack.shared.spec.inputs import describe, each
 
 
 @dataclass(frozen=True)
@@ -24,15 +24,14 @@ class SeriesLab(Lab):
     @cached_property
     def dataset(self) -> Dataset:
         """The chapter's embedded customers with twelve months, repeated."""
-        data = self.chapter.data()
-        splits = {name: repeat(getattr(data, name), self.repeats) for name in ("train", "validation", "test")}
-        return replace(data, **splits)
+        return self.chapter.data().with_splits(lambda split: repeat(split, self.repeats))
 
 
 def series_lab(lab: Lab, chapter: Chapter, repeats: int) -> SeriesLab:
     """Return the lab of a chapter on series, on the track and seed of `lab`, for repeated months."""
     months = repeats * chapter.config.months
-    shape = {name: replace(one, shape=(months, *one.shape[1:])) for name, one in chapter.input_shape.items()}
+    inputs = describe(chapter.inputs(chapter.config))
+    shape = {name: replace(given, shape=(months, *given.shape[1:])) for name, given in inputs.items()}
     longer = replace(chapter, config=_with_months(chapter.config, months), input_shape=shape)
     return SeriesLab(lab.track, longer, lab.seed, repeats)
 

@@ -1,6 +1,9 @@
 """Experiments of the chapter shop_transfer: what pretrained weights are worth, by the number of pictures."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -56,7 +59,7 @@ def _accuracy(lab: Lab, line: str, count: int, progress: Progress) -> float:
     variant = replace(variant, recipe=replace(variant.recipe, epochs=epochs))
     model = fresh_model(open_track(lab.track, "auto"), variant, lab.seed)
 
-    def report(phase: str, figures: object) -> None:
+    def report(phase: str, figures: Mapping[str, Any] = MappingProxyType({})) -> None:
         progress(f"{line}, {count} a class: {phase}")
 
     Fit(model, dataset, variant, lab.seed, Stopwatch(), report).run()

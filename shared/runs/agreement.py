@@ -1,6 +1,6 @@
 """How far exact runs of one seed are apart: in what was validated and in what the trained models answer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -23,7 +23,7 @@ class Agreement:
 
     @property
     def within(self) -> bool:
-        """Whether it is rounding; NaN is not."""
+        """Whether it is within what rounding is allowed; NaN is not."""
         return self.difference <= TOLERANCES["exact"].limit
 
 
@@ -41,28 +41,50 @@ def agreements(runs: Sequence[Run]) -> list[Agreement]:
 
 
 def _apart(first: Run, second: Run) -> float:
-    compared = [(np.array(first.history["loss"]), np.array(second.history["loss"]))]
-    compared += [(np.array(_validation(first)), np.array(_validation(second))), (first.logits, second.logits)]
-    compared += [(array, second.weights[name]) for name, array in first.weights.items()]
-    return max(_relative(a, b) for a, b in compared)
+    losses = (np.array(first.history["loss"]), np.array(second.history["loss"]))
+    validation = (np.array(_validation(first)), np.array(_validation(second)))
+    compared = (losses, validation, (first.logits, second.logits))
+    return max([*(_relative(*pair) for pair in compared), *_of_weights(first.weights, second.weights)])
+
+
+def _of_weights(first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray]) -> Iterator[float]:
+    """Yield the difference of every weight, over the largest weight of its layer.
+
+    A bias before a normalisation, or of keys in attention, has a gradient of zero in exact arithmetic: started at 0, it
+    holds nothing but rounding.
+    """
+    largest: dict[str, float] = {}
+    for name, array in first.items():
+        layer = name.rpartition(".")[0]
+        largest[layer] = max(largest.get(layer, 0.0), float(np.abs(array).max(initial=0.0)))
+    for name, array in first.items():
+        yield _relative(array, second[name], largest[name.rpartition(".")[0]])
 
 
 def _validation(run: Run) -> list[float]:
     return [epoch.validation_loss for epoch in run.record.epochs]
 
 
-def _relative(a: np.ndarray, b: np.ndarray) -> float:
-    """Return the largest difference over the largest value; infinity where shapes differ or a value is not finite."""
+def _relative(a: np.ndarray, b: np.ndarray, scale: float | None = None) -> float:
+    """Return the largest difference over the largest value, or over `scale`.
+
+    Infinity where shapes differ or a value is not finite.
+    """
     if a.shape != b.shape or not (np.isfinite(a).all() and np.isfinite(b).all()):
         return float("inf")
-    largest, difference = np.abs(a).max(initial=0.0), np.abs(a - b).max(initial=0.0)
+    largest, difference = np.abs(a).max(initial=0.0) if scale is None else scale, np.abs(a - b).max(initial=0.0)
     return float(difference / largest) if largest else float(difference)
 
 
 def sentence(agreement: Agreement) -> str:
     """Say it in one line."""
-    verdict = "rounding" if agreement.within else "NOT rounding"
+    limit = f"{TOLERANCES['exact'].limit:.0e}"
+    verdict = (
+        f"rounding, limit {limit}"
+        if agreement.within
+        else f"beyond {limit}: a difference, or rounding that so many steps have enlarged; 'twotrack verify' tells which"
+    )
     return (
         f"exact: {agreement.second} differs from {agreement.first} by {agreement.difference:.1e} after "
-        f"{agreement.steps:,} steps with seed {agreement.seed}: {verdict}, limit {TOLERANCES['exact'].limit:.0e}"
+        f"{agreement.steps:,} steps with seed {agreement.seed}: {verdict}"
     )

@@ -54,7 +54,10 @@ def find(folders: Sequence[Path]) -> tuple[list[Run], list[Problem]]:
             raise UserError(f"there is no folder '{root}'; name one that 'run' or 'compare' has written to.")
         for folder, names in _candidates(root):
             for found in _look(folder, names):
-                (problems if isinstance(found, Problem) else runs)[folder.resolve()] = found
+                if isinstance(found, Problem):
+                    problems[folder.resolve()] = found
+                else:
+                    runs[folder.resolve()] = found
     return list(runs.values()), list(problems.values())
 
 

@@ -169,7 +169,7 @@ def write_weights(files: Files) -> Written:
 def _opened(files: Files) -> tuple[Checkpoints, Callable[[], TrackModel]]:
     """Return what the track's framework reads and writes with, and what builds the chapter's model."""
     track = open_track(files.track, "cpu")  # before the files choose a precision, which opening would reset
-    return track.checkpoints(), lambda: track.build(whole_pair(files.model), seed=0)
+    return track.checkpoints(), lambda precision: track.build(whole_pair(files.model), 0, precision)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from twotrack.shared.evaluation import metrics
 from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.datasets.batches import Batch, Batches, TrainingBatches
-from twotrack.shared.datasets.spec import Dataset
+from twotrack.shared.datasets.spec import Dataset, Split
 from twotrack.shared.errors import UserError
 from twotrack.shared.runs import warm_start
 from twotrack.shared.runs.records import Continued, EpochRecord
@@ -201,8 +201,7 @@ def for_stage(
 
 def _with_features(model: TrackModel, dataset: Dataset, batch_size: int, report: Report) -> Dataset:
     """Return the data set with the outputs of the base in place of the inputs of train and validation."""
-    splits = {"train": dataset.train, "validation": dataset.validation}
-    total, done = sum(map(len, splits.values())), 0
+    total, done = len(dataset.train) + len(dataset.validation), 0
 
     def features(prepared: Inputs) -> np.ndarray:
         nonlocal done
@@ -211,11 +210,12 @@ def _with_features(model: TrackModel, dataset: Dataset, batch_size: int, report:
         report("features", {"done": done, "of": total})
         return computed
 
-    made = {
-        name: replace(split, inputs={ONLY: in_batches(features, dataset, split.inputs, batch_size)}, seen=split.inputs)
-        for name, split in splits.items()
-    }
-    return replace(dataset, **made, prepare=lambda features: features, augment=None)
+    def with_features(split: Split) -> Split:
+        computed = in_batches(features, dataset, split.inputs, batch_size)
+        return replace(split, inputs={ONLY: computed}, seen=split.inputs)
+
+    train, validation = with_features(dataset.train), with_features(dataset.validation)
+    return replace(dataset, train=train, validation=validation, prepare=lambda features: features, augment=None)
 
 
 class Feed:
@@ -308,6 +308,9 @@ def in_batches(
     compute: Callable[[Inputs], np.ndarray], dataset: Dataset, stored: Inputs, batch_size: int
 ) -> np.ndarray:
     """Return what `compute` makes of stored inputs (examples, ...), prepared and `batch_size` examples at a time."""
+
+    def outputs(first: int) -> np.ndarray:
+        return compute(dataset.prepare(each(lambda array: array[first : first + batch_size], stored)))
+
     count = len(next(iter(stored.values())))
-    parts = (each(lambda array, at=at: array[at : at + batch_size], stored) for at in range(0, count, batch_size))
-    return np.concatenate([compute(dataset.prepare(part)) for part in parts])
+    return np.concatenate([outputs(first) for first in range(0, count, batch_size)])

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from twotrack.shared import __version__
 from twotrack.shared.base import atomic
+from twotrack.shared.base.packages import folder_of
 from twotrack.shared.errors import UserError, first_error
 from twotrack.shared.runs.comparison import Request
 from twotrack.shared.runs.records import SCHEMA_VERSION, Job
@@ -140,8 +141,9 @@ def _text(value: object) -> str:
 
 def _absolute(request: Request) -> Request:
     """Return the request with absolute paths, for whoever continues it from another folder."""
-    values = {one.name: getattr(request, one.name) for one in fields(request)}
-    return replace(request, **{name: path.absolute() for name, path in values.items() if isinstance(path, Path)})
+    values = {field.name: getattr(request, field.name) for field in fields(request)}
+    values |= {name: value.absolute() for name, value in values.items() if isinstance(value, Path)}
+    return Request(**values)
 
 
 @contextmanager
@@ -241,8 +243,8 @@ def _is_done(job: Job) -> bool:
 def _code() -> str:
     """Return the SHA-256 of twotrack's Python files."""
     digest = hashlib.sha256()
-    for package in _PACKAGES:
-        root = Path(find_spec(package).origin).parent
+    roots = {package: root for package in _PACKAGES if (root := folder_of(package))}
+    for package, root in roots.items():
         for file in sorted(root.rglob("*.py")):
             digest.update(json.dumps([package, os.fspath(file.relative_to(root))]).encode() + file.read_bytes())
     return digest.hexdigest()

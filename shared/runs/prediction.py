@@ -201,5 +201,5 @@ def _logits(asked: RunModel, report: Report, run: Run, dataset: Dataset, stored:
 
 def _answer(given: str, note: str, probabilities: np.ndarray, class_names: Sequence[str]) -> Prediction:
     by_class = dict(zip(class_names, map(float, probabilities), strict=True))
-    best = max(by_class, key=by_class.get)
+    best = max(by_class, key=by_class.__getitem__)
     return Prediction(given, best, by_class[best], by_class, note)

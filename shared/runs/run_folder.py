@@ -74,7 +74,8 @@ class RunWriter:
         """Write history, predictions and weights; return the SHA-256 of each file."""
         try:
             (self._partial / HISTORY).write_text(json.dumps(history))
-            np.savez_compressed(self._partial / PREDICTIONS, **predictions)
+            stored = self._partial / PREDICTIONS
+            np.savez_compressed(stored, **predictions)  # type: ignore[arg-type]  # NumPy's stubs give every name the type of `allow_pickle`
             (self._partial / WEIGHTS).write_bytes(save(dict(weights)))
         except OSError as error:
             raise unwritable(self._folder.parent, error) from error

@@ -34,9 +34,9 @@ class DrawnBatches:
 def add_bytes(digest: xxhash.xxh3_128, batch: Batch) -> None:
     """Add the bytes of a batch to a hash, inputs in the order of their names."""
     for name in sorted(batch.inputs):
-        digest.update(np.ascontiguousarray(batch.inputs[name]))
+        digest.update(np.ascontiguousarray(batch.inputs[name]).data)
     for target in batch.targets:
-        digest.update(np.ascontiguousarray(target))
+        digest.update(np.ascontiguousarray(target).data)
 
 
 def draw_inputs(pair: Pair, step: int) -> dict[str, np.ndarray]:

@@ -1,7 +1,7 @@
 """Worker tasks of the ladder: show one side of a pair, or run one of its layers alone."""
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -39,10 +39,14 @@ def observation(request: SideRequest, report: Report) -> Observation:
     exercise, track = find_exercise(request.verify), open_track(request.track, "auto")
     folders, said = {}, {}
     for precision in request.precisions:
-        side = Side(exercise, track, precision, lambda phase, name=precision: report(f"{phase} {name}", {}))
+        side = Side(exercise, track, precision, partial(_report_phase, report, precision))
         said = side.describe()
         folders[precision] = save(side.trace(), request.folder / precision)
     return Observation(**said, folders=folders)
+
+
+def _report_phase(report: Report, precision: Precision, phase: str) -> None:
+    report(f"{phase} {precision}", {})
 
 
 class Side:

@@ -67,7 +67,7 @@ class _Index(BaseModel):
 def save(trace: Trace, folder: Path) -> Path:
     """Write a trace into a new folder and return it."""
     folder.mkdir()
-    np.savez(folder / ARRAYS, **_arrays(trace))
+    np.savez(folder / ARRAYS, **_arrays(trace))  # type: ignore[arg-type]  # NumPy's stubs give every name the type of `allow_pickle`
     layers = [
         _Layer(**vars(layer) | {"inputs": len(layer.inputs), "outputs": len(layer.outputs)}) for layer in trace.layers
     ]

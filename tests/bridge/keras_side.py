@@ -1,7 +1,6 @@
 """What a worker does on the Keras side of the cases, on TensorFlow. Arrays travel in .npz files."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import tensorflow as tf
@@ -10,6 +9,9 @@ from safetensors.numpy import load_file, save_file
 from tests.bridge.cases import CASES
 from tests.bridge.keras_models import LAYERS, build
 from twotrack.keras_track import checkpoints, precision, weights
+from twotrack.keras_track.backends import BACKENDS
+from twotrack.keras_track.track import KerasModel
+from twotrack.shared.spec.profiles import Switches
 
 
 def run(folder: Path) -> dict[str, list[str]]:
@@ -43,17 +45,13 @@ def through_files(folder: Path) -> None:
     """For every case: write canonical weights as Keras' own file, read that back."""
     for name in LAYERS:
         path = folder / f"{name}.weights.h5"
-        checkpoints.write(path, load_file(folder / f"{name}.canonical.safetensors"), lambda name=name: _built(name))
-        canonical, notes = checkpoints.read(path, lambda name=name: _built(name))
+        checkpoints.write(path, load_file(folder / f"{name}.canonical.safetensors"), lambda _, name=name: _built(name))
+        canonical, notes = checkpoints.read(path, lambda _, name=name: _built(name))
         assert notes == []
         save_file(canonical, folder / f"{name}.from_keras.safetensors")
 
 
-def _built(name: str) -> SimpleNamespace:
-    """Return what `read` and `write` use of a track's model."""
-    model = build(name)
-    return SimpleNamespace(
-        model=model,
-        weights=lambda: weights.weights(model),
-        load_weights=lambda canonical: weights.load_weights(model, canonical),
-    )
+def _built(name: str) -> KerasModel:
+    """Return the named model as the track's."""
+    backend = BACKENDS[keras.backend.backend()]()
+    return KerasModel(build(name), {}, "mean_squared_error", backend, Switches())

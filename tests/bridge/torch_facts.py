@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,10 @@ from torch import nn
 from torch.nn.utils import parametrizations
 
 from tests.bridge.torch_models import Layers, Scale, Tied
+from twotrack.shared.spec.profiles import Switches
 from twotrack.shared.weights.bridge import BridgeError
 from twotrack.torch_track import checkpoints, weights
+from twotrack.torch_track.track import TorchModel
 
 
 def refusals() -> dict[str, str | None]:
@@ -122,14 +123,14 @@ def checkpoint_keys(folder: Path) -> dict[str, Any]:
     found = {}
     for name, (module, state) in given.items():
         torch.save(state, folder / f"{name}.pt")
-        canonical, notes = checkpoints.read(folder / f"{name}.pt", lambda module=module: _track_model(module))
+        canonical, notes = checkpoints.read(folder / f"{name}.pt", lambda _, module=module: _track_model(module))
         found[name] = {"notes": notes, "names": list(canonical)}
     found["tied"]["loaded"] = bool((canonical["embedding.embeddings"] == tied["logits.weight"].numpy()).all())
     return found
 
 
-def _track_model(module: nn.Module) -> SimpleNamespace:
-    return SimpleNamespace(module=module, weights=lambda: weights.weights(module, {}))
+def _track_model(module: nn.Module) -> TorchModel:
+    return TorchModel(module, {}, "mean_squared_error", "cpu", torch.float32, Switches())
 
 
 def types() -> dict[str, Any]:

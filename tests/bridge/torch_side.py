@@ -1,7 +1,6 @@
 """What a worker does on the torch side. Arrays travel in .npz and .safetensors files."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -10,7 +9,10 @@ from torch import nn
 
 from tests.bridge.cases import CASES
 from tests.bridge.torch_models import MODELS
+from twotrack.shared.spec.profiles import Switches
 from twotrack.torch_track import checkpoints, weights
+from twotrack.torch_track.axes import Layout
+from twotrack.torch_track.track import TorchModel
 
 
 def describe() -> dict[str, dict[str, tuple[int, ...]]]:
@@ -58,7 +60,7 @@ def write_checkpoints(folder: Path, extension: str) -> None:
         else:
             checkpoints.save_file(state, path)
         np.savez(folder / f"{name}.state.npz", **{key: tensor.numpy() for key, tensor in state.items()})
-        canonical, notes = checkpoints.read(path, lambda build=build, name=name: _track_model(name, build()))
+        canonical, notes = checkpoints.read(path, lambda _, build=build, name=name: _track_model(name, build()))
         assert notes == []
         save_file(canonical, folder / f"{name}.canonical.safetensors")
 
@@ -79,17 +81,14 @@ def read_checkpoints(folder: Path, extension: str) -> None:
     for name, build in MODELS.items():
         canonical = load_file(folder / f"{name}.from_keras.safetensors")
         path = folder / f"{name}.back.{extension}"
-        checkpoints.write(path, canonical, lambda build=build, name=name: _track_model(name, build()))
+        checkpoints.write(path, canonical, lambda _, build=build, name=name: _track_model(name, build()))
         state = torch.load(path, weights_only=True) if path.suffix == ".pt" else checkpoints.load_file(path)
         build().load_state_dict(state)
         np.savez(folder / f"{name}.back.npz", **{key: tensor.numpy() for key, tensor in state.items()})
 
 
-def _track_model(name: str, module: nn.Module) -> SimpleNamespace:
-    """Return what `read` and `write` use of a track's model."""
+def _track_model(name: str, module: nn.Module) -> TorchModel:
+    """Return the module as the track's model."""
     case = CASES[name]
-    return SimpleNamespace(
-        module=module,
-        weights=lambda: _weights(name, module),
-        load_weights=lambda canonical: weights.load_weights(module, case.flattened, canonical, case.rename),
-    )
+    layout, renames = Layout(case.flattened), weights.renames(module, case.rename)
+    return TorchModel(module, {}, "mean_squared_error", "cpu", torch.float32, Switches(), layout, renames)

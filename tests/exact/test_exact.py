@@ -77,7 +77,7 @@ def test_a_fault_in_one_track_is_more_than_rounding(
     (pair,) = agreements([whole_epoch("torch"), read(planned.folder)])
 
     assert not pair.within
-    assert "NOT rounding" in sentence(pair)
+    assert "beyond 1e-09" in sentence(pair)
 
 
 def test_runs_that_are_not_exact_are_not_held_to_rounding(workers: WorkerPool, tmp_path: Path) -> None:

@@ -1,0 +1,52 @@
+"""Sides with and without a planted fault, in float64, and what the ladder's exact rungs make of two of them."""
+
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from tests.bert import folders
+from tests.mutation import tasks
+from tests.mutation.faults import FAULTS, KERAS, TORCH
+from tests.mutation.subjects import SUBJECTS
+from tests.support import staged
+from twotrack.shared.verify.ladder import Seen, climbed
+from twotrack.shared.verify.observation import Observation
+from twotrack.shared.verify.request import SideRequest, VerifyRequest
+from twotrack.shared.verify.rungs import RungResult
+from twotrack.shared.workers.pool import WorkerPool
+
+
+class Gate:
+    """Climbs with a fault planted in one track; a side without a fault is observed once."""
+
+    def __init__(self, workers: WorkerPool, folder: Path):
+        self._workers, self._folder = workers, folder
+        self._bert = str(folders.write(folder / "bert"))
+        self._healthy = cache(lambda subject, track: self._observe(subject, track, ""))
+
+    def healthy(self, subject: str) -> list[RungResult]:
+        """Return the rungs of a subject as it is."""
+        return self._climb(subject, {})
+
+    def planted(self, name: str) -> list[RungResult]:
+        """Return the rungs of a fault's subject with the fault planted."""
+        return self._climb(FAULTS[name].subject, {FAULTS[name].track: name})
+
+    def _climb(self, subject: str, faults: dict[str, str]) -> list[RungResult]:
+        sides = [
+            self._observe(subject, track, faults[track]) if track in faults else self._healthy(subject, track)
+            for track in (TORCH, KERAS)
+        ]
+        request = SUBJECTS[subject].model_copy(update={"until": "training"})
+        return climbed(request, *(Seen(side, None) for side in sides))
+
+    def _observe(self, subject: str, track: str, fault: str) -> Observation:
+        folder = Path(tempfile.mkdtemp(dir=self._folder))
+        side = SideRequest(verify=self._request(subject), track=track, folder=folder, precisions=("float64",))
+        return self._workers.call(track, tasks.observe, tasks.Planted(side, fault))
+
+    def _request(self, subject: str) -> VerifyRequest:
+        request = SUBJECTS[subject].located()
+        if subject != "STAGES":
+            return request
+        return request.model_copy(update={"settings": staged.settings(self._bert)})
