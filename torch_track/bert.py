@@ -24,7 +24,7 @@ class Encoder(nn.Module):
             f"bert.{torch_path}": canonical_path for torch_path, canonical_path in names.paths(config).items()
         }
         for module in names.modules(config):
-            setattr(self.bert.get_submodule(module.theirs), weights.RULE, module.rule)
+            setattr(self.bert.get_submodule(module.published_path), weights.RULE, module.rule)
 
     def forward(self, token_ids: Tensor, padding_mask: Tensor) -> list[Tensor]:
         """Return the states after every block; the mask is True where there is a token.

@@ -11,10 +11,15 @@ import keras
 from keras import layers
 
 from twotrack.keras_track.backbones import block
-from twotrack.shared.weights.pretrained.backbones.efficientnet_lite0 import EPSILON, KEPT, Architecture, Block
+from twotrack.shared.weights.pretrained.backbones.efficientnet_lite0 import (
+    EPSILON,
+    KEPT,
+    Block,
+    EfficientNetLite0Architecture,
+)
 
 
-def build(architecture: Architecture, num_classes: int) -> keras.Model:
+def build(architecture: EfficientNetLite0Architecture, num_classes: int) -> keras.Model:
     """Return stem, blocks, head and mean over the places; behind them the classifier if it has classes."""
     images = keras.Input((None, None, 3), name="images")
     x = conv(architecture.stem_filters, 3, 2, "stem_conv")(images)  # (batch, 112, 112, 32)

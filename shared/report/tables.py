@@ -268,11 +268,11 @@ def reference_scores(runs: Sequence[Run]) -> dict[str, dict[str, float]]:
     """Fit the chapter's models of other kinds on the data that the runs saw; return their test metrics by name."""
     job = runs[0].record.job
     chapter = chapters.get(job.chapter)
-    if not chapter.references:
+    if not chapter.baselines:
         return {}
     from twotrack.shared.evaluation import baselines
 
-    return baselines.scores(chapter.references, chapter.data(datasets.here(chapter.dataset, job.source)), job.examples)
+    return baselines.scores(chapter.baselines, chapter.data(datasets.here(chapter.dataset, job.source)), job.examples)
 
 
 def comparison_json(

@@ -6,11 +6,16 @@ Input (batch, channels 3, height, width), output features (batch, 1280). Source:
 from torch import Tensor, nn
 from torch.nn import functional
 
-from twotrack.shared.weights.pretrained.backbones.efficientnet_lite0 import EPSILON, KEPT, Architecture, Block
+from twotrack.shared.weights.pretrained.backbones.efficientnet_lite0 import (
+    EPSILON,
+    KEPT,
+    Block,
+    EfficientNetLite0Architecture,
+)
 from twotrack.torch_track.layers import BatchNorm2d, GlobalAveragePooling2d
 
 
-def build(architecture: Architecture, num_classes: int) -> nn.Module:
+def build(architecture: EfficientNetLite0Architecture, num_classes: int) -> nn.Module:
     """Return stem, blocks, head and mean over the places; behind them the classifier if it has classes."""
     return EfficientNetLite(architecture, num_classes)
 
@@ -18,7 +23,7 @@ def build(architecture: Architecture, num_classes: int) -> nn.Module:
 class EfficientNetLite(nn.Module):
     """Convolutions and blocks called as in Keras."""
 
-    def __init__(self, architecture: Architecture, num_classes: int):
+    def __init__(self, architecture: EfficientNetLite0Architecture, num_classes: int):
         super().__init__()
         self.stem_conv = conv(3, architecture.stem_filters, 3, 2)
         self.stem_bn = norm(architecture.stem_filters)
