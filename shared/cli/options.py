@@ -91,7 +91,7 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Defaults:
+class ProfileOptions:
     """What each framework decides itself."""
 
     profile: Profile = profiles.ALIGNED
@@ -157,7 +157,7 @@ def request(
     device: str,
     source: str | None,
     own: OwnData,
-    defaults: Defaults = Defaults(),
+    defaults: ProfileOptions = ProfileOptions(),
     start: Path | None = None,
 ) -> "Request":
     """Return what the options of `run`, `compare` and `ablate` ask for, their texts read."""
@@ -186,11 +186,13 @@ def request(
 
 def named_chapter(chapter: str | None, resume: Path | None) -> str:
     """Return the chapter that was named, or that of the comparison to continue; UserError without either."""
-    if chapter is None and resume is None:
+    if chapter is not None:
+        return chapter
+    if resume is None:
         raise UserError("no chapter named; 'twotrack list' shows all chapters.")
     from twotrack.shared.runs.plans import stored_request
 
-    return chapter or stored_request(resume).chapter
+    return stored_request(resume).chapter
 
 
 def as_begun(context: typer.Context, typed: "Request", folder: Path) -> "Request":
@@ -209,7 +211,8 @@ _FIELDS = {"weights": "settings", "tfds_dir": "tfds_folder"}
 
 def _given(context: typer.Context) -> list[str]:
     """Return the names of the options and arguments that stand on the command line."""
-    return [name for name in context.params if context.get_parameter_source(name).name == "COMMANDLINE"]
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
 
 
 def parse_tracks(text: str) -> tuple[str, ...]:
@@ -241,16 +244,16 @@ def chapter_settings(chapter: str, settings: list[str] | None, weights: str | No
     """
     from twotrack.shared import chapters
 
-    found = parse_settings(settings)
+    parsed = parse_settings(settings)
     transfer = chapters.get(chapter).transfer
-    if weights and not transfer:
-        known = ", ".join(slug for slug, one in chapters.CHAPTERS.items() if one.transfer)
+    if not weights:
+        return parsed
+    if transfer is None:
+        known = ", ".join(slug for slug, other in chapters.CHAPTERS.items() if other.transfer)
         raise UserError(f"--weights: '{chapter}' starts from no pretrained weights; these chapters do: {known}.")
-    if weights:
-        path = Path(weights).expanduser()
-        is_path = weights not in transfer.names and path.exists()
-        found["weights"] = str(path.absolute()) if is_path else weights
-    return found
+    path = Path(weights).expanduser()
+    is_path = weights not in transfer.names and path.exists()
+    return parsed | {"weights": str(path.absolute()) if is_path else weights}
 
 
 _LENT: "ContextVar[WorkerPool | None]" = ContextVar("lent workers", default=None)
