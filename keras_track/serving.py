@@ -31,7 +31,7 @@ from twotrack.shared.export.tf_serving.names import (
     PROBABILITIES,
     SCORES,
 )
-from twotrack.shared.export.tf_serving.prediction_log import Request
+from twotrack.shared.export.tf_serving.prediction_log import LoggedRequest
 from twotrack.shared.spec.inputs import Inputs
 
 Answers = dict[str, tf.Tensor]
@@ -140,14 +140,14 @@ def _set_method(file: Path, signature: str, method: str) -> None:
 # === Requests ===
 
 
-def requests(dataset: Dataset, stored: Inputs) -> list[Request]:
+def requests(dataset: Dataset, stored: Inputs) -> list[LoggedRequest]:
     """Return one request to each signature, all for the same stored inputs (batch, ...)."""
     client = raw(dataset, stored)
-    default = Request(DEFAULT, client)
+    default = LoggedRequest(DEFAULT, client)
     if in_graph.decoder(dataset.preparation, fields(dataset)) is None:
-        return [default, Request(CLASSIFY, {EXAMPLES: _examples(client)})]
+        return [default, LoggedRequest(CLASSIFY, {EXAMPLES: _examples(client)})]
     pictures = {IMAGE_BYTES: np.array([_png(image) for image in client[IMAGE]], object)}
-    return [default, Request(ENCODED, pictures), Request(CLASSIFY, {EXAMPLES: _examples(pictures)})]
+    return [default, LoggedRequest(ENCODED, pictures), LoggedRequest(CLASSIFY, {EXAMPLES: _examples(pictures)})]
 
 
 def _examples(client: Mapping[str, np.ndarray]) -> np.ndarray:

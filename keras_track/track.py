@@ -25,7 +25,7 @@ from twotrack.shared.spec.transfer import BASE, EVERYTHING, HEAD, chosen
 
 if TYPE_CHECKING:
     from twotrack.shared.export.runtimes import Predict
-    from twotrack.shared.export.subject import Subject
+    from twotrack.shared.export.subject import ExportSubject
 
 
 def open_track(spec: TrackSpec, device: str) -> "KerasTrack":
@@ -77,7 +77,7 @@ class KerasTrack(Track):
 
         return DEFAULTS.measurements
 
-    def exporters(self) -> "Mapping[str, Callable[[Subject, Path], None]]":
+    def exporters(self) -> "Mapping[str, Callable[[ExportSubject, Path], None]]":
         """Return what Keras writes; all of it but .keras on the TensorFlow backend only."""
         from twotrack.keras_track.export import EXPORTERS
 

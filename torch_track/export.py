@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from twotrack.shared.export import canonical
 from twotrack.shared.export.formats import LOGITS, PROBABILITIES
-from twotrack.shared.export.subject import Subject
+from twotrack.shared.export.subject import ExportSubject
 from twotrack.shared.spec.inputs import Input
 from twotrack.torch_track.track import as_torch
 
@@ -50,7 +50,7 @@ def _probabilities(logits: Tensor) -> Tensor:
     return torch.cat([torch.sigmoid(-logits), torch.sigmoid(logits)], dim=-1)
 
 
-def exported(subject: Subject) -> torch.export.ExportedProgram:
+def exported(subject: ExportSubject) -> torch.export.ExportedProgram:
     """Return the graph of the run's model, for batches of any size."""
     served = Served(as_torch(subject.model(TRACK)).module, subject.inputs).eval()
     batch = torch.export.Dim("batch")
@@ -62,7 +62,7 @@ def exported(subject: Subject) -> torch.export.ExportedProgram:
         )
 
 
-def torch_export(subject: Subject, path: Path) -> None:
+def torch_export(subject: ExportSubject, path: Path) -> None:
     """Write a .pt2 file."""
     torch.export.save(exported(subject), path, extra_files={METADATA: json.dumps(subject.metadata())})
 
@@ -86,7 +86,7 @@ def open_eager(path: Path) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.
     return _predict(Served(as_torch(model).module, inputs).eval())
 
 
-def onnx(subject: Subject, path: Path) -> None:
+def onnx(subject: ExportSubject, path: Path) -> None:
     """Write an .onnx file, weights and all."""
     program = torch.onnx.export(
         exported(subject),

@@ -33,7 +33,7 @@ DTYPES: dict[Precision, torch.dtype] = {"float32": torch.float32, "float64": tor
 
 if TYPE_CHECKING:
     from twotrack.shared.export.runtimes import Predict
-    from twotrack.shared.export.subject import Subject
+    from twotrack.shared.export.subject import ExportSubject
 
 
 def open_track(spec: TrackSpec, device: str) -> "TorchTrack":
@@ -83,7 +83,7 @@ class TorchTrack(Track):
 
         return DEFAULTS.measurements
 
-    def exporters(self) -> "Mapping[str, Callable[[Subject, Path], None]]":
+    def exporters(self) -> "Mapping[str, Callable[[ExportSubject, Path], None]]":
         """Return what torch writes."""
         from twotrack.torch_track.export import EXPORTERS
 

@@ -91,7 +91,7 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Defaults:
+class ProfileOptions:
     """What each framework decides itself."""
 
     profile: Profile = profiles.ALIGNED
@@ -157,7 +157,7 @@ def request(
     device: str,
     source: str | None,
     own: OwnData,
-    defaults: Defaults = Defaults(),
+    defaults: ProfileOptions = ProfileOptions(),
     start: Path | None = None,
 ) -> "TrainingRequest":
     """Return what the options of `run`, `compare` and `ablate` ask for, their texts read."""
@@ -244,16 +244,16 @@ def chapter_settings(chapter: str, settings: list[str] | None, weights: str | No
     """
     from twotrack.shared import chapters
 
-    found = parse_settings(settings)
+    parsed = parse_settings(settings)
     transfer = chapters.get(chapter).transfer
     if not weights:
-        return found
+        return parsed
     if transfer is None:
-        known = ", ".join(slug for slug, one in chapters.CHAPTERS.items() if one.transfer)
+        known = ", ".join(slug for slug, other in chapters.CHAPTERS.items() if other.transfer)
         raise UserError(f"--weights: '{chapter}' starts from no pretrained weights; these chapters do: {known}.")
     path = Path(weights).expanduser()
     is_path = weights not in transfer.names and path.exists()
-    return found | {"weights": str(path.absolute()) if is_path else weights}
+    return parsed | {"weights": str(path.absolute()) if is_path else weights}
 
 
 _LENT: "ContextVar[WorkerPool | None]" = ContextVar("lent workers", default=None)

@@ -48,13 +48,13 @@ def train(
         require_installed()
     with data_progress() as show_data:
         jobs = plan(request, name_folder, show_data, pool)
-    made = [folder for folder in (parent, *parent.parents) if not folder.exists()]
+    new_folders = [folder for folder in (parent, *parent.parents) if not folder.exists()]
     require_writable(parent)
     try:
         with work(jobs) as todo, _listeners(tensorboard) as show:
             outcome = run_jobs(todo.jobs, show, todo.inherited, pool)
     finally:
-        _remove_empty(made)
+        _remove_empty(new_folders)
     for failure in outcome.failures:
         print_error(failure.message)
     unfinished = {job.folder for job in todo.jobs} - set(outcome.folders)
@@ -94,12 +94,12 @@ def _say_how_to_go_on(folder: Path) -> None:
 def _listeners(tensorboard: Path | None) -> Iterator[OnJob]:
     """Yield one listener that shows progress and, if asked, logs it."""
     with ExitStack() as stack:
-        heard = [stack.enter_context(training_progress())]
+        listeners = [stack.enter_context(training_progress())]
         if tensorboard:
-            heard.append(stack.enter_context(event_files(tensorboard)))
+            listeners.append(stack.enter_context(event_files(tensorboard)))
 
         def hear(job: Job, progress: Progress) -> None:
-            for listen in heard:
+            for listen in listeners:
                 listen(job, progress)
 
         yield hear

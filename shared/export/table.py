@@ -64,8 +64,8 @@ def _cells(request: TrainingRequest, folder: Path, workers: WorkerPool, on_row: 
     for name, form in FORMATS.items():
         out = job.folder.with_name(f"{job.folder.name}-{name}{form.suffix}")
         try:
-            done = export(job.folder, name, out, workers)
-            yield Cell(request.chapter, track, name, done.largest, done.size)
+            exported = export(job.folder, name, out, workers)
+            yield Cell(request.chapter, track, name, exported.largest, exported.size)
         except (UserError, WorkerDiedError) as error:
             yield Cell(request.chapter, track, name, reason=str(error).splitlines()[0])
 

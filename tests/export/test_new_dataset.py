@@ -62,7 +62,7 @@ def test_its_runs_can_be_exported_to_every_format(name: str, run: Run, pool: Wor
     done = export(run.folder, name, tmp_path / f"out{FORMATS[name].suffix}", pool)
 
     assert 0 <= done.largest <= 1e-5
-    assert max(done.found.differences) >= 7
+    assert max(done.compared.differences) >= 7
 
 
 def test_a_client_sends_what_the_model_takes(run: Run, pool: WorkerPool, tmp_path: Path):

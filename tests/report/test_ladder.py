@@ -133,7 +133,7 @@ def test_compare_verifies_first_and_leaves_the_record_beside_the_runs(
         command.compare(
             context=None, chapter="mnist_cnn", tracks="torch,keras:jax", seeds=1, recipe="fast", device="auto",
             source="embedded", verify=True, tensorboard=False, out=tmp_path, resume=None, json=True,
-            **asdict(options.Training()), **asdict(options.Defaults()), **asdict(options.OwnData()),
+            **asdict(options.Training()), **asdict(options.ProfileOptions()), **asdict(options.OwnData()),
         )  # fmt: skip
 
     printed = json.loads(capsys.readouterr().out)

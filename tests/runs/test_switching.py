@@ -113,7 +113,7 @@ def test_a_walk_through_the_tracks_goes_on_where_the_last_one_ended(
         assert apart(back["logits"], settled.logits) <= LIMIT
 
     served = export(settled.folder, "tf-serving", tmp_path / "served", workers)
-    assert [check.state for check in served.found.checks] == ["passed"] * len(served.found.checks)
+    assert [check.state for check in served.compared.checks] == ["passed"] * len(served.compared.checks)
     assert served.largest <= LIMIT
 
 
