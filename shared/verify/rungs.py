@@ -227,7 +227,7 @@ def compare_gradients(torch: Trace, keras: Trace) -> RungResult:
     limit = TOLERANCES["gradients"].limit
     loss = relative(np.array(torch.losses[:1]), np.array(keras.losses[:1]))
     if loss > TOLERANCES["forward"].limit:
-        detail = f"the loss is {keras.losses[0]:.6g} in Keras, {torch.losses[0]:.6g} in torch, on equal outputs"
+        detail = f"the loss is {keras.losses[0]:.9g} in Keras, {torch.losses[0]:.9g} in torch, on equal outputs"
         return RungResult("gradients", False, detail, loss, limit=limit, place=FailurePlace.LOSS)
     if torch.gradients.keys() != keras.gradients.keys():
         unmatched = min(torch.gradients.keys() ^ keras.gradients.keys())
