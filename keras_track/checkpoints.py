@@ -3,7 +3,7 @@
 import io
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from twotrack.keras_track.precision import set_precision
 from twotrack.keras_track.track import as_keras
 from twotrack.keras_track.weights import MODEL
 from twotrack.shared.errors import UserError
-from twotrack.shared.spec.track import TrackModel
+from twotrack.shared.spec.track import BuildIn, Precision
 from twotrack.shared.weights.bridge.names import require_same
 
 NOT_THE_MODEL = ("optimizer/", "compile_metrics/")
@@ -31,14 +31,14 @@ class Dataset(NamedTuple):
     """Name of the layer that wrote it."""
 
 
-def read(path: Path, build: Callable[[], TrackModel]) -> tuple[dict[str, np.ndarray], list[str]]:
+def read(path: Path, build: BuildIn) -> tuple[dict[str, np.ndarray], list[str]]:
     """Return the file's weights in canonical form, and what the canonical form does not keep: nothing.
 
     Raises UserError for a file that cannot be read, BridgeError if its names or shapes are not the model's.
     """
     found = _contents(path)
-    with _precision_for(dataset.type for dataset in found.values()):
-        model = as_keras(build())
+    with _precision_for(dataset.type for dataset in found.values()) as precision:
+        model = as_keras(build(precision))
         with tempfile.TemporaryDirectory() as folder:
             own = Path(folder, "own.weights.h5")
             model.model.save_weights(own)
@@ -53,20 +53,21 @@ def read(path: Path, build: Callable[[], TrackModel]) -> tuple[dict[str, np.ndar
         return model.weights(), []
 
 
-def write(path: Path, canonical: Mapping[str, np.ndarray], build: Callable[[], TrackModel]) -> None:
+def write(path: Path, canonical: Mapping[str, np.ndarray], build: BuildIn) -> None:
     """Write canonical weights as .weights.h5; BridgeError if they are not the model's."""
-    with _precision_for(array.dtype for array in canonical.values()):
-        model = as_keras(build())
+    with _precision_for(array.dtype for array in canonical.values()) as precision:
+        model = as_keras(build(precision))
         model.load_weights(canonical)
         model.model.save_weights(path)
 
 
 @contextmanager
-def _precision_for(types: Iterable[np.dtype]) -> Iterator[None]:
-    """Let Keras build models that hold weights of these types exactly."""
-    set_precision("float64" if any(one == np.float64 for one in types) else "float32")
+def _precision_for(types: Iterable[np.dtype]) -> Iterator[Precision]:
+    """Let Keras build models that hold weights of these types exactly, and yield the precision that they need."""
+    precision: Precision = "float64" if any(one == np.float64 for one in types) else "float32"
+    set_precision(precision)
     try:
-        yield
+        yield precision
     finally:
         set_precision("float32")
 

@@ -1,7 +1,7 @@
 """A torch model's weights in files: a state_dict as .safetensors, or as .pt that holds tensors only."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,19 +10,21 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from twotrack.shared.errors import UserError
-from twotrack.shared.spec.track import TrackModel
+from twotrack.shared.spec.track import BuildIn
 from twotrack.shared.weights.bridge.names import require_same
 from twotrack.torch_track.track import as_torch
 from twotrack.torch_track.weights import MODEL, NOT_WEIGHTS, merged_biases
 
 
-def read(path: Path, build: Callable[[], TrackModel]) -> tuple[dict[str, np.ndarray], list[str]]:
+def read(path: Path, build: BuildIn) -> tuple[dict[str, np.ndarray], list[str]]:
     """Return the file's weights in canonical form, and what the canonical form does not keep.
 
     A .safetensors file may be canonical already. Raises UserError for a file that cannot be read
     without running code from it, BridgeError if its names or shapes are not the model's.
     """
-    state, model = read_state(path), as_torch(build())
+    state = read_state(path)
+    is_wide = any(tensor.dtype == torch.float64 for tensor in state.values())
+    model = as_torch(build("float64" if is_wide else "float32"))
     if set(state) == set(model.weights()):
         return {name: tensor.numpy() for name, tensor in state.items()}, []
     _load(model.module, state, f"the weights in '{path}'")
@@ -31,11 +33,10 @@ def read(path: Path, build: Callable[[], TrackModel]) -> tuple[dict[str, np.ndar
     return model.weights(), notes + [f"{name}: not kept" for name in counters]
 
 
-def write(path: Path, canonical: Mapping[str, np.ndarray], build: Callable[[], TrackModel]) -> None:
+def write(path: Path, canonical: Mapping[str, np.ndarray], build: BuildIn) -> None:
     """Write canonical weights as the model's state_dict; BridgeError if they are not the model's."""
-    model = as_torch(build())
-    if any(array.dtype == np.float64 for array in canonical.values()):
-        model.module.double()
+    is_wide = any(array.dtype == np.float64 for array in canonical.values())
+    model = as_torch(build("float64" if is_wide else "float32"))
     model.load_weights(canonical)
     # safetensors refuses tensors that share memory, as tied weights do.
     state = {name: tensor.detach().clone().contiguous() for name, tensor in model.module.state_dict().items()}
@@ -83,9 +84,7 @@ def _refusal(path: Path, error: Exception) -> str:
 
 
 def _load(module: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
-    """Load every tensor, exactly: in float64 if the checkpoint is; half precision widens to the module's type."""
-    if any(tensor.dtype == torch.float64 for tensor in state.values()):
-        module.double()
+    """Load every tensor, exactly; half precision widens to the module's type."""
     own = module.state_dict(keep_vars=True)
     present = {id(own[name]) for name in state if name in own}
     # A counter is no weight, and of names that share a tensor one is enough.

@@ -20,7 +20,7 @@ from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.errors import UserError, unknown
 from twotrack.shared.runs.run_folder import RECORD, WEIGHTS, read, unwritable
-from twotrack.shared.spec.track import TRACKS, Checkpoints, TrackModel, installed_track
+from twotrack.shared.spec.track import TRACKS, BuildIn, Checkpoints, installed_track
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.pool import WorkerPool, lent_or_new
 from twotrack.shared.workers.task import task
@@ -166,10 +166,10 @@ def write_weights(files: Files) -> Written:
     return Written(len(canonical), sum(array.size for array in canonical.values()))
 
 
-def _opened(files: Files) -> tuple[Checkpoints, Callable[[], TrackModel]]:
+def _opened(files: Files) -> tuple[Checkpoints, BuildIn]:
     """Return what the track's framework reads and writes with, and what builds the chapter's model."""
-    track = open_track(files.track, "cpu")  # before the files choose a precision, which opening would reset
-    return track.checkpoints(), lambda: track.build(whole_pair(files.model), seed=0)
+    track = open_track(files.track, "cpu")
+    return track.checkpoints(), lambda precision: track.build(whole_pair(files.model), 0, precision)
 
 
 @contextmanager

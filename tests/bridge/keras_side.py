@@ -43,8 +43,8 @@ def through_files(folder: Path) -> None:
     """For every case: write canonical weights as Keras' own file, read that back."""
     for name in LAYERS:
         path = folder / f"{name}.weights.h5"
-        checkpoints.write(path, load_file(folder / f"{name}.canonical.safetensors"), lambda name=name: _built(name))
-        canonical, notes = checkpoints.read(path, lambda name=name: _built(name))
+        checkpoints.write(path, load_file(folder / f"{name}.canonical.safetensors"), lambda _, name=name: _built(name))
+        canonical, notes = checkpoints.read(path, lambda _, name=name: _built(name))
         assert notes == []
         save_file(canonical, folder / f"{name}.from_keras.safetensors")
 

@@ -122,7 +122,7 @@ def checkpoint_keys(folder: Path) -> dict[str, Any]:
     found = {}
     for name, (module, state) in given.items():
         torch.save(state, folder / f"{name}.pt")
-        canonical, notes = checkpoints.read(folder / f"{name}.pt", lambda module=module: _track_model(module))
+        canonical, notes = checkpoints.read(folder / f"{name}.pt", lambda _, module=module: _track_model(module))
         found[name] = {"notes": notes, "names": list(canonical)}
     found["tied"]["loaded"] = bool((canonical["embedding.embeddings"] == tied["logits.weight"].numpy()).all())
     return found

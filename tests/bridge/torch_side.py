@@ -58,7 +58,7 @@ def write_checkpoints(folder: Path, extension: str) -> None:
         else:
             checkpoints.save_file(state, path)
         np.savez(folder / f"{name}.state.npz", **{key: tensor.numpy() for key, tensor in state.items()})
-        canonical, notes = checkpoints.read(path, lambda build=build, name=name: _track_model(name, build()))
+        canonical, notes = checkpoints.read(path, lambda _, build=build, name=name: _track_model(name, build()))
         assert notes == []
         save_file(canonical, folder / f"{name}.canonical.safetensors")
 
@@ -79,7 +79,7 @@ def read_checkpoints(folder: Path, extension: str) -> None:
     for name, build in MODELS.items():
         canonical = load_file(folder / f"{name}.from_keras.safetensors")
         path = folder / f"{name}.back.{extension}"
-        checkpoints.write(path, canonical, lambda build=build, name=name: _track_model(name, build()))
+        checkpoints.write(path, canonical, lambda _, build=build, name=name: _track_model(name, build()))
         state = torch.load(path, weights_only=True) if path.suffix == ".pt" else checkpoints.load_file(path)
         build().load_state_dict(state)
         np.savez(folder / f"{name}.back.npz", **{key: tensor.numpy() for key, tensor in state.items()})
