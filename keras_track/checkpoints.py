@@ -15,14 +15,14 @@ from twotrack.keras_track.precision import set_precision
 from twotrack.keras_track.track import as_keras
 from twotrack.keras_track.weights import MODEL
 from twotrack.shared.errors import UserError
-from twotrack.shared.spec.track import BuildIn, Precision
+from twotrack.shared.spec.track import BuildModel, Precision
 from twotrack.shared.weights.bridge.names import require_same
 
 NOT_THE_MODEL = ("optimizer/", "compile_metrics/")
 """What a file of a compiled model holds beside the model."""
 
 
-class Dataset(NamedTuple):
+class StoredWeight(NamedTuple):
     """A weight in a file."""
 
     shape: tuple[int, ...]
@@ -31,21 +31,21 @@ class Dataset(NamedTuple):
     """Name of the layer that wrote it."""
 
 
-def read(path: Path, build: BuildIn) -> tuple[dict[str, np.ndarray], list[str]]:
+def read(path: Path, build: BuildModel) -> tuple[dict[str, np.ndarray], list[str]]:
     """Return the file's weights in canonical form, and what the canonical form does not keep: nothing.
 
     Raises UserError for a file that cannot be read, BridgeError if its names or shapes are not the model's.
     """
-    found = _contents(path)
-    with _precision_for(dataset.type for dataset in found.values()) as precision:
+    stored = _contents(path)
+    with _precision_for(dataset.type for dataset in stored.values()) as precision:
         model = as_keras(build(precision))
         with tempfile.TemporaryDirectory() as folder:
-            own = Path(folder, "own.weights.h5")
-            model.model.save_weights(own)
-            expected = _contents(own)
+            template = Path(folder, "own.weights.h5")
+            model.model.save_weights(template)
+            expected = _contents(template)
         # Keras itself would pass over what is left over.
         layers = {name: f"in layer '{dataset.layer}'" for name, dataset in expected.items()}
-        require_same(_shapes(expected), _shapes(found), MODEL, f"the weights in '{path}'", layers)
+        require_same(_shapes(expected), _shapes(stored), MODEL, f"the weights in '{path}'", layers)
         try:
             model.model.load_weights(path)
         except Exception as error:  # links out of the file, datasets of absurd size
@@ -53,7 +53,7 @@ def read(path: Path, build: BuildIn) -> tuple[dict[str, np.ndarray], list[str]]:
         return model.weights(), []
 
 
-def write(path: Path, canonical: Mapping[str, np.ndarray], build: BuildIn) -> None:
+def write(path: Path, canonical: Mapping[str, np.ndarray], build: BuildModel) -> None:
     """Write canonical weights as .weights.h5; BridgeError if they are not the model's."""
     with _precision_for(array.dtype for array in canonical.values()) as precision:
         model = as_keras(build(precision))
@@ -63,32 +63,30 @@ def write(path: Path, canonical: Mapping[str, np.ndarray], build: BuildIn) -> No
 
 @contextmanager
 def _precision_for(types: Iterable[np.dtype]) -> Iterator[Precision]:
-    """Let Keras build models that hold weights of these types exactly, and yield the precision that they need."""
-    precision: Precision = "float64" if any(one == np.float64 for one in types) else "float32"
-    set_precision(precision)
+    """Yield the precision in which a model holds weights of these types exactly; afterwards Keras has float32 again."""
     try:
-        yield precision
+        yield "float64" if any(dtype == np.float64 for dtype in types) else "float32"
     finally:
         set_precision("float32")
 
 
-def _contents(path: Path) -> dict[str, Dataset]:
+def _contents(path: Path) -> dict[str, StoredWeight]:
     """Return the model's datasets by their path in the file; UserError if it cannot be read."""
-    found = {}
+    stored = {}
 
     def visit(name: str, item: h5py.HLObject) -> None:
         if isinstance(item, h5py.Dataset) and not name.startswith(NOT_THE_MODEL):
-            found[name] = Dataset(item.shape, item.dtype, item.parent.attrs.get("name", ""))
+            stored[name] = StoredWeight(item.shape, item.dtype, item.parent.attrs.get("name", ""))
 
     try:
         with _open(path) as file:
             file.visititems(visit)
     except (OSError, KeyError, zipfile.BadZipFile) as error:
         raise UserError(f"'{path}' is no readable Keras file: {str(error).splitlines()[0]}") from error
-    return found
+    return stored
 
 
-def _shapes(datasets: Mapping[str, Dataset]) -> dict[str, tuple[int, ...]]:
+def _shapes(datasets: Mapping[str, StoredWeight]) -> dict[str, tuple[int, ...]]:
     return {name: dataset.shape for name, dataset in datasets.items()}
 
 

@@ -39,14 +39,18 @@ class Curvature:
             return
         step = int(self._sophia.iterations)
         noise = [draw_noise(self._loss, shape, step, number) for number, shape in enumerate(self._outputs(inputs))]
-        self._estimator.train_on_batch(inputs, [one.astype(keras.config.floatx()) for one in noise])
+        self._estimator.train_on_batch(inputs, [drawn.astype(keras.config.floatx()) for drawn in noise])
 
     def _outputs(self, inputs: Any) -> list[tuple[int, ...]]:
         """Return the shapes of the model's outputs, which cost as much to find as several steps of a small model."""
-        shapes = tuple(one.shape for one in keras.tree.flatten(inputs))
+        shapes = tuple(tensor.shape for tensor in keras.tree.flatten(inputs))
         if shapes not in self._shapes:
-            symbols = keras.tree.map_structure(lambda one: keras.KerasTensor(one.shape, str(one.dtype)), inputs)
-            self._shapes[shapes] = [one.shape for one in keras.tree.flatten(self._estimator(symbols, training=True))]
+            symbols = keras.tree.map_structure(
+                lambda tensor: keras.KerasTensor(tensor.shape, str(tensor.dtype)), inputs
+            )
+            self._shapes[shapes] = [
+                tensor.shape for tensor in keras.tree.flatten(self._estimator(symbols, training=True))
+            ]
         return self._shapes[shapes]
 
 

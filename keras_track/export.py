@@ -14,7 +14,7 @@ from keras import layers, ops
 import twotrack.keras_track.layers  # noqa: F401 - a .keras file names the layers that it registers
 from twotrack.keras_track.track import as_keras
 from twotrack.shared.export.formats import INPUT_TYPES, LOGITS, PROBABILITIES
-from twotrack.shared.export.subject import Subject
+from twotrack.shared.export.subject import ExportSubject
 from twotrack.shared.spec.inputs import Input
 
 TRACK = "keras:tensorflow"
@@ -22,9 +22,9 @@ TRACK = "keras:tensorflow"
 
 def served(model: keras.Model, inputs: Mapping[str, Input]) -> keras.Model:
     """Return the model from inputs by name to logits (batch, classes or 1) and probabilities (batch, classes)."""
-    given = {name: keras.Input(one.shape, dtype=INPUT_TYPES[one.kind], name=name) for name, one in inputs.items()}
-    logits = model(list(given.values()) if len(given) > 1 else next(iter(given.values())))
-    return keras.Model(given, {LOGITS: logits, PROBABILITIES: _probabilities(logits)}, name=f"served_{model.name}")
+    tensors = {name: keras.Input(spec.shape, dtype=INPUT_TYPES[spec.kind], name=name) for name, spec in inputs.items()}
+    logits = model(list(tensors.values()) if len(tensors) > 1 else next(iter(tensors.values())))
+    return keras.Model(tensors, {LOGITS: logits, PROBABILITIES: _probabilities(logits)}, name=f"served_{model.name}")
 
 
 def _probabilities(logits: Any) -> Any:
@@ -33,11 +33,11 @@ def _probabilities(logits: Any) -> Any:
     return ops.concatenate([ops.sigmoid(-logits), ops.sigmoid(logits)], axis=-1)
 
 
-def _network(subject: Subject) -> keras.Model:
+def _network(subject: ExportSubject) -> keras.Model:
     return as_keras(subject.model(TRACK)).model
 
 
-def keras_file(subject: Subject, path: Path) -> None:
+def keras_file(subject: ExportSubject, path: Path) -> None:
     """Write a .keras file."""
     served(_network(subject), subject.inputs).save(path)
 
@@ -53,19 +53,19 @@ def open_predict(path: Path) -> Callable[[Mapping[str, np.ndarray]], dict[str, n
     return lambda inputs: model.predict(dict(inputs), verbose=0)
 
 
-def saved_model(subject: Subject, path: Path) -> None:
+def saved_model(subject: ExportSubject, path: Path) -> None:
     """Write a SavedModel folder that takes prepared inputs."""
     served(_network(subject), subject.inputs).export(path, format="tf_saved_model", verbose=False)
 
 
-def litert(subject: Subject, path: Path) -> None:
+def litert(subject: ExportSubject, path: Path) -> None:
     """Write a .tflite file that takes LiteRT's own operations alone."""
     model = _network(subject)
     _unroll(model)
     served(model, subject.inputs).export(path, format="litert", verbose=False)
 
 
-def tf_serving(subject: Subject, path: Path) -> None:
+def tf_serving(subject: ExportSubject, path: Path) -> None:
     """Write a version folder for TensorFlow Serving, <model>/<hidden folder>/<number>, and what must be asked of it."""
     from twotrack.keras_track import serving
     from twotrack.shared.export.tf_serving import version
@@ -86,8 +86,8 @@ def _unroll(model: keras.Model) -> None:
 
 def _predict(model: keras.Model) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
     def predict(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        found = model.predict_on_batch(dict(inputs))
-        return {name: ops.convert_to_numpy(values) for name, values in found.items()}
+        outputs = model.predict_on_batch(dict(inputs))
+        return {name: ops.convert_to_numpy(values) for name, values in outputs.items()}
 
     return predict
 

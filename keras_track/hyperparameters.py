@@ -17,16 +17,20 @@ _RENAMED = {"pool_size": "kernel_size", "kernel_size": "kernel_size", "dilation_
 
 def of_layer(layer: keras.layers.Layer) -> dict[str, Any]:
     """Return JSON-ready hyperparameters of a layer."""
-    found = {name: getattr(layer, name) for name in _SAME_NAMES if hasattr(layer, name)}
-    found |= {ours: getattr(layer, theirs) for theirs, ours in _RENAMED.items() if hasattr(layer, theirs)}
+    hyperparameters = {name: getattr(layer, name) for name in _SAME_NAMES if hasattr(layer, name)}
+    hyperparameters |= {
+        shared_name: getattr(layer, keras_name)
+        for keras_name, shared_name in _RENAMED.items()
+        if hasattr(layer, keras_name)
+    }
     activation = getattr(layer, "activation", None)
     if callable(activation):
-        found["activation"] = getattr(activation, "__name__", type(activation).__name__)
-        if found["activation"] in {"gelu", "gelu_tanh"}:  # the latter of twotrack.keras_track.layers
-            found["approximate"] = _gelu_is_approximate(layer)
+        hyperparameters["activation"] = getattr(activation, "__name__", type(activation).__name__)
+        if hyperparameters["activation"] in {"gelu", "gelu_tanh"}:  # the latter of twotrack.keras_track.layers
+            hyperparameters["approximate"] = _gelu_is_approximate(layer)
     if isinstance(layer, layers.MaxPooling2D | layers.AveragePooling2D):
-        found["count_include_pad"] = False
-    return {name: _plain(value) for name, value in found.items() if _plain(value) is not None}
+        hyperparameters["count_include_pad"] = False
+    return {name: _plain(value) for name, value in hyperparameters.items() if _plain(value) is not None}
 
 
 def _gelu_is_approximate(layer: keras.layers.Layer) -> bool:
@@ -39,17 +43,17 @@ def _gelu_is_approximate(layer: keras.layers.Layer) -> bool:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple | list):
-        return [int(one) for one in value] if all(isinstance(one, int) for one in value) else None
+        return [int(element) for element in value] if all(isinstance(element, int) for element in value) else None
     return value if isinstance(value, bool | int | float | str) else None
 
 
-def of_loss(loss: LossSpec, made: Callable[[], keras.losses.Loss]) -> dict[str, Any]:
-    """Return what the loss expects and does; `made` returns it as an object of Keras."""
+def of_loss(loss: LossSpec, make_loss: Callable[[], keras.losses.Loss]) -> dict[str, Any]:
+    """Return what the loss expects and does; `make_loss` returns it as an object of Keras."""
     if not isinstance(loss, CustomLoss):
         return {"kind": loss, "from_logits": True, "label_smoothing": 0.0}
-    config = made().get_config()
+    config = make_loss().get_config()
     return {
-        "kind": type(made()).__name__,
+        "kind": type(make_loss()).__name__,
         "from_logits": bool(config.get("from_logits", False)),
         "label_smoothing": float(config.get("label_smoothing", 0.0)),
     }

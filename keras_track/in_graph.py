@@ -28,8 +28,8 @@ def preparation(prepare: Preparation, fields: Mapping[str, Field]) -> Callable[[
         with tf.control_dependencies(_same_batch(given)):
             # The shapes that a signature states are not enforced by the runtime.
             checked = {name: tf.ensure_shape(given[name], (None, *field.shape)) for name, field in fields.items()}
-        made = _prepared(prepare, checked)
-        return made if len(made) > 1 else next(iter(made.values()))
+        model_inputs = _prepared(prepare, checked)
+        return model_inputs if len(model_inputs) > 1 else next(iter(model_inputs.values()))
 
     return prepared
 
@@ -70,15 +70,15 @@ def _finite(name: str, numbers: tf.Tensor) -> tf.Tensor:
 @decoder.register
 def _(prepare: pictures.Grey, fields: Mapping[str, Field]) -> Decode:
     stored = fields[pictures.IMAGE].shape
-    one = in_graph_pictures.grey(stored)
-    return lambda encoded: _standardised(prepare, in_graph_pictures.decode(encoded, one, stored))
+    decode_picture = in_graph_pictures.grey(stored)
+    return lambda encoded: _standardised(prepare, in_graph_pictures.decode(encoded, decode_picture, stored))
 
 
 @decoder.register
-def _(prepare: pictures.Prepare, fields: Mapping[str, Field]) -> Decode:
+def _(prepare: pictures.PreparePictures, fields: Mapping[str, Field]) -> Decode:
     side, stored = prepare.size, fields[pictures.IMAGE].shape[:2]
-    one, shape = in_graph_pictures.square(stored, side), (side, side, pictures.RGB)
-    return lambda encoded: _normalised(prepare, in_graph_pictures.decode(encoded, one, shape))
+    decode_picture, shape = in_graph_pictures.square(stored, side), (side, side, pictures.RGB)
+    return lambda encoded: _normalised(prepare, in_graph_pictures.decode(encoded, decode_picture, shape))
 
 
 @_prepared.register
@@ -87,7 +87,7 @@ def _(prepare: pictures.Grey, given: Tensors) -> Tensors:
 
 
 @_prepared.register
-def _(prepare: pictures.Prepare, given: Tensors) -> Tensors:
+def _(prepare: pictures.PreparePictures, given: Tensors) -> Tensors:
     """Resize and normalise; grey pictures (batch, height, width) get three equal channels."""
     image = given[pictures.IMAGE]
     pixels = tf.stack([image] * pictures.RGB, axis=-1) if image.shape.rank == 3 else image
@@ -98,7 +98,7 @@ def _standardised(prepare: pictures.Grey, image: tf.Tensor) -> tf.Tensor:
     return (tf.cast(image, tf.float32) * prepare.factor - prepare.shift)[..., tf.newaxis]
 
 
-def _normalised(prepare: pictures.Prepare, pixels: tf.Tensor) -> tf.Tensor:
+def _normalised(prepare: pictures.PreparePictures, pixels: tf.Tensor) -> tf.Tensor:
     return (tf.cast(pixels, tf.float32) - np.array(prepare.mean, np.float32)) / np.array(prepare.scale, np.float32)
 
 
@@ -106,7 +106,7 @@ def _normalised(prepare: pictures.Prepare, pixels: tf.Tensor) -> tf.Tensor:
 
 
 @_prepared.register
-def _(prepare: tabular.Prepare, given: Tensors) -> Tensors:
+def _(prepare: tabular.PrepareTable, given: Tensors) -> Tensors:
     """Return (batch, features), one after the other as the data set names them."""
     names, standardise = prepare.feature_names, prepare.standardise
     checks = [check for column in given for check in _known(names, column, given[column])]
@@ -136,7 +136,7 @@ def _known(names: tuple[str, ...], column: str, values: tf.Tensor) -> list[tf.Op
 
 
 @_prepared.register
-def _(prepare: telco_monthly.Prepare, given: Tensors) -> Tensors:
+def _(prepare: telco_monthly.PrepareMonths, given: Tensors) -> Tensors:
     """Return months (batch, month, feature), 0 where the mask says that there is none, and the mask."""
     mask, standardise = given["mask"], prepare.standardise
     columns = [tf.cast(_finite(name, given[name]), tf.float64) for name in telco_monthly.FEATURES]

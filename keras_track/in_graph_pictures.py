@@ -19,30 +19,30 @@ UNIT = 2.0**22
 Decode = Callable[[tf.Tensor], tf.Tensor]
 
 
-def decode(encoded: tf.Tensor, one: Decode, shape: tuple[int, ...]) -> tf.Tensor:
-    """Return uint8 (batch, *shape) of encoded pictures (batch,), each decoded by `one`."""
-    return tf.map_fn(one, encoded, fn_output_signature=tf.TensorSpec(shape, tf.uint8))
+def decode(encoded: tf.Tensor, decode_picture: Decode, shape: tuple[int, ...]) -> tf.Tensor:
+    """Return uint8 (batch, *shape) of encoded pictures (batch,), each decoded by `decode_picture`."""
+    return tf.map_fn(decode_picture, encoded, fn_output_signature=tf.TensorSpec(shape, tf.uint8))
 
 
 def grey(shape: tuple[int, ...]) -> Decode:
     """Return what decodes a grey picture that has this shape, and refuses one that has not."""
 
-    def one(encoded: tf.Tensor) -> tf.Tensor:
+    def decode_picture(encoded: tf.Tensor) -> tf.Tensor:
         image = tf.io.decode_jpeg(encoded, channels=1, dct_method="INTEGER_ACCURATE")[..., 0]
         return tf.ensure_shape(image, shape)
 
-    return one
+    return decode_picture
 
 
 def square(stored: tuple[int, ...], size: int) -> Decode:
     """Return what decodes a photo to (size, size, RGB 3): one of the stored shape as it is, others as files."""
 
-    def one(encoded: tf.Tensor) -> tf.Tensor:
+    def decode_picture(encoded: tf.Tensor) -> tf.Tensor:
         image = _rgb(encoded)
         as_stored = tf.reduce_all(tf.shape(image)[:2] == stored)
         return resize(tf.cond(as_stored, lambda: image, lambda: fit(image, photo.SIZE)), size)
 
-    return one
+    return decode_picture
 
 
 def _rgb(encoded: tf.Tensor) -> tf.Tensor:

@@ -19,6 +19,6 @@ def optimizer(
     spec: Optimizer, learning_rates: Sequence[float], model: keras.Model, switches: Switches
 ) -> keras.optimizers.Optimizer:
     """Return the optimizer for `spec`, which trains `model`, aligned but for the switches."""
-    made = optimizers.build(spec, learning_rates)
-    switches.apply(OPTIMIZERS, made, model)
-    return made
+    keras_optimizer = optimizers.build(spec, learning_rates)
+    switches.apply(OPTIMIZERS, keras_optimizer, model)
+    return keras_optimizer

@@ -35,7 +35,7 @@ class KerasProbe(Probe):
 
     def loss(self) -> Hyperparameters:
         """Return the loss's hyperparameters."""
-        return hyperparameters.of_loss(self._model.loss, self._model.made_loss)
+        return hyperparameters.of_loss(self._model.loss, self._model.loss_object)
 
     def optimizer(self) -> Hyperparameters:
         """Return the optimizer's hyperparameters."""
@@ -87,7 +87,7 @@ class KerasProbe(Probe):
         given = cast(inputs, model.inputs)
         shapes = {name: given[name].shape for name, spec in model.inputs.items() if spec.kind == "real"}
         shifted = InputShift(model.model, shapes)
-        shifted.compile(optimizer=kept, loss=model.made_loss())
+        shifted.compile(optimizer=kept, loss=model.loss_object())
         y = model.cast_targets(targets)
         shifted.train_on_batch(given, y if len(y) > 1 else y[0])
         model.load_weights(before)

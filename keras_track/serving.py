@@ -31,7 +31,7 @@ from twotrack.shared.export.tf_serving.names import (
     PROBABILITIES,
     SCORES,
 )
-from twotrack.shared.export.tf_serving.prediction_log import Request
+from twotrack.shared.export.tf_serving.prediction_log import LoggedRequest
 from twotrack.shared.spec.inputs import Inputs
 
 Answers = dict[str, tf.Tensor]
@@ -74,8 +74,8 @@ def _signatures(model: keras.Model, dataset: Dataset) -> dict[str, tuple[Respond
 
 def _answers(logits: tf.Tensor, class_names: tuple[str, ...]) -> Answers:
     """Return probabilities (batch, classes), and the name of the most probable class."""
-    one = logits.shape[-1] == 1
-    probabilities = tf.sigmoid(tf.concat([-logits, logits], axis=-1)) if one else tf.nn.softmax(logits)
+    is_single = logits.shape[-1] == 1
+    probabilities = tf.sigmoid(tf.concat([-logits, logits], axis=-1)) if is_single else tf.nn.softmax(logits)
     best = tf.gather(tf.constant(class_names), tf.argmax(probabilities, axis=-1))
     return {PROBABILITIES: probabilities, CLASS_NAME: best}
 
@@ -106,8 +106,8 @@ def _parser(given: Mapping[str, Field]) -> Callable[[tf.Tensor], dict[str, tf.Te
     features = {name: tf.io.FixedLenFeature(field.shape, _kept(field.dtype)) for name, field in given.items()}
 
     def parse(examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        found = tf.io.parse_example(examples, features)
-        return {name: tf.cast(found[name], field.dtype) for name, field in given.items()}
+        parsed = tf.io.parse_example(examples, features)
+        return {name: tf.cast(parsed[name], field.dtype) for name, field in given.items()}
 
     return parse
 
@@ -140,14 +140,14 @@ def _set_method(file: Path, signature: str, method: str) -> None:
 # === Requests ===
 
 
-def requests(dataset: Dataset, stored: Inputs) -> list[Request]:
+def requests(dataset: Dataset, stored: Inputs) -> list[LoggedRequest]:
     """Return one request to each signature, all for the same stored inputs (batch, ...)."""
     client = raw(dataset, stored)
-    default = Request(DEFAULT, client)
+    default = LoggedRequest(DEFAULT, client)
     if in_graph.decoder(dataset.preparation, fields(dataset)) is None:
-        return [default, Request(CLASSIFY, {EXAMPLES: _examples(client)})]
+        return [default, LoggedRequest(CLASSIFY, {EXAMPLES: _examples(client)})]
     pictures = {IMAGE_BYTES: np.array([_png(image) for image in client[IMAGE]], object)}
-    return [default, Request(ENCODED, pictures), Request(CLASSIFY, {EXAMPLES: _examples(pictures)})]
+    return [default, LoggedRequest(ENCODED, pictures), LoggedRequest(CLASSIFY, {EXAMPLES: _examples(pictures)})]
 
 
 def _examples(client: Mapping[str, np.ndarray]) -> np.ndarray:

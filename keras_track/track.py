@@ -25,7 +25,7 @@ from twotrack.shared.spec.transfer import BASE, EVERYTHING, HEAD, chosen
 
 if TYPE_CHECKING:
     from twotrack.shared.export.runtimes import Predict
-    from twotrack.shared.export.subject import Subject
+    from twotrack.shared.export.subject import ExportSubject
 
 
 def open_track(spec: TrackSpec, device: str) -> "KerasTrack":
@@ -33,11 +33,12 @@ def open_track(spec: TrackSpec, device: str) -> "KerasTrack":
 
     Raises RuntimeError if Keras was imported with another backend than the track's.
     """
-    if keras.backend.backend() != spec.backend:
-        raise RuntimeError(f"{spec.name} needs KERAS_BACKEND={spec.backend}, found {keras.backend.backend()}")
+    imported = keras.backend.backend()
+    if imported != spec.backend:
+        raise RuntimeError(f"{spec.name} needs KERAS_BACKEND={spec.backend}, found {imported}")
     keras.config.set_image_data_format("channels_last")
     set_precision("float32")  # whatever the user's keras.json says
-    backend = backends.BACKENDS[keras.backend.backend()]()
+    backend = backends.BACKENDS[imported]()
     return KerasTrack(spec.name, choose_device(device, backend.has_gpu(), spec.name), backend)
 
 
@@ -53,9 +54,10 @@ class KerasTrack(Track):
         """Build the pair's Keras side, forgetting the process's earlier models, then switch layers."""
         set_precision(precision)
         start_afresh(seed)
-        build = pair.keras
-        network = _chapter_network(build) if isinstance(build, ChapterBuild) else _users_network(build, pair)
-        has_base = isinstance(build, ChapterBuild) and build.has_base
+        if isinstance(pair.keras, ChapterBuild):
+            network, has_base = _chapter_network(pair.keras), pair.keras.has_base
+        else:
+            network, has_base = _users_network(pair.keras, pair), False
         switches = Switches(switched)
         native.switch_layers(network.get_layer(HEAD) if has_base else network, switches)
         model = KerasModel(network, pair.inputs, pair.loss, self._backend, switches)
@@ -75,7 +77,7 @@ class KerasTrack(Track):
 
         return DEFAULTS.measurements
 
-    def exporters(self) -> "Mapping[str, Callable[[Subject, Path], None]]":
+    def exporters(self) -> "Mapping[str, Callable[[ExportSubject, Path], None]]":
         """Return what Keras writes; all of it but .keras on the TensorFlow backend only."""
         from twotrack.keras_track.export import EXPORTERS
 
@@ -159,18 +161,18 @@ class KerasModel(TrackModel):
         self.has_custom_optimizer = isinstance(optimizer, CustomOptimizer)
         if isinstance(optimizer, CustomOptimizer):
             with as_user_error("the Keras optimizer function failed"):
-                made = optimizer.keras()
+                keras_optimizer = optimizer.keras()
         else:
-            made = native.optimizer(optimizer, learning_rates, self.model, self.switches)
-        self.attach(made)
+            keras_optimizer = native.optimizer(optimizer, learning_rates, self.model, self.switches)
+        self.attach(keras_optimizer)
 
     def attach(self, optimizer: keras.optimizers.Optimizer) -> None:
         """Attach the loss and an optimizer of Keras."""
-        self.model.compile(optimizer=optimizer, loss=self.made_loss())
+        self.model.compile(optimizer=optimizer, loss=self.loss_object())
         self.model.optimizer.build(self.model.trainable_variables)
         self._curvature = Curvature(self.model, self.loss)
 
-    def made_loss(self) -> keras.losses.Loss:
+    def loss_object(self) -> keras.losses.Loss:
         """Return the loss as an object of Keras."""
         if isinstance(self.loss, CustomLoss):
             with as_user_error("the Keras loss function failed"):

@@ -38,10 +38,10 @@ class Entry(NamedTuple):
 
     def value(self) -> np.ndarray:
         """Return a copy in canonical form."""
-        own = keras.ops.convert_to_numpy(self.variable)
+        value = keras.ops.convert_to_numpy(self.variable)
         if keras.backend.standardize_dtype(self.variable.dtype) == "bfloat16":
-            own = own.astype(np.float32)  # NumPy has no bfloat16; float32 holds each of its values exactly
-        return np.array(self.layout.to_canonical(own), order="C")
+            value = value.astype(np.float32)  # NumPy has no bfloat16; float32 holds each of its values exactly
+        return np.array(self.layout.to_canonical(value), order="C")
 
 
 def name_table(model: keras.Model) -> dict[str, Entry]:
@@ -71,9 +71,9 @@ def name_table(model: keras.Model) -> dict[str, Entry]:
 def _entries(model: keras.Model) -> Iterator[tuple[str, Entry]]:
     """Yield every layer's own weights, then those of the layers inside it."""
     for path, layer in _walk(model, ""):
-        theirs = {id(variable) for _, inner in _layers_inside(layer) for variable in inner.weights}
+        inner_variables = {id(variable) for _, inner in _layers_inside(layer) for variable in inner.weights}
         for variable in layer.weights:
-            if id(variable) not in theirs:
+            if id(variable) not in inner_variables:
                 yield join(path, variable.name), Entry(variable, _layout(layer, variable))
 
 

@@ -21,12 +21,12 @@ class WorkerDiedError(Exception):
     """A worker process ended without finishing its job. The command exits with code 1."""
 
 
-def unknown(kind: str, found: str, known: Iterable[str], hint: str = "") -> UserError:
+def unknown(kind: str, name: str, known: Iterable[str], hint: str = "") -> UserError:
     """Return the error for a name that does not exist, with the nearest name that does."""
     known = sorted(known)
-    near = get_close_matches(found.lower(), known, n=1, cutoff=0.75)
+    near = get_close_matches(name.lower(), known, n=1, cutoff=0.75)
     guess = f"did you mean '{near[0]}'?" if near else f"expected one of: {', '.join(known)}."
-    return UserError(f"unknown {kind} '{found}': {guess}{' ' + hint if hint else ''}")
+    return UserError(f"unknown {kind} '{name}': {guess}{' ' + hint if hint else ''}")
 
 
 @dataclass(frozen=True)
@@ -36,23 +36,22 @@ class Invalid:
     where: str
     """Names and positions, joined by dots; empty for the whole."""
     expected: str
-    found: str
-    """The value, as Python writes it, shortened; empty if there is none, or if it is the whole."""
+    value: str
+    """What was found, as Python writes it, shortened; empty if there is none, or if it is the whole."""
 
     def __str__(self) -> str:
         place = f"'{self.where}': " if self.where else ""
-        return f"{place}{self.expected}{', found ' if self.found else ''}{self.found}"
+        return f"{place}{self.expected}{', found ' if self.value else ''}{self.value}"
 
 
 def first_error(error: "ValidationError") -> Invalid:
     """Return where the error's first problem is, what was expected there and what was found."""
     first = error.errors(include_url=False)[0]
-    where, value = ".".join(map(str, first["loc"])), first["input"]
+    where, given = ".".join(map(str, first["loc"])), first["input"]
     own = first["type"] == "value_error"
     message = first["msg"].removeprefix("Value error, ") if own else first["msg"][0].lower() + first["msg"][1:]
-    shown = first["type"] != "missing" and (where or isinstance(value, str | int | float))
-    found = repr(str(value)[:LONGEST]) if shown else ""
-    return Invalid(where, message, found)
+    shown = first["type"] != "missing" and (where or isinstance(given, str | int | float))
+    return Invalid(where, message, repr(str(given)[:LONGEST]) if shown else "")
 
 
 @contextmanager

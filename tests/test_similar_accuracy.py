@@ -11,7 +11,7 @@ from tests.support.similar import gap, gap_of_runs, is_beyond, is_within
 from twotrack.shared.base.tolerances import ACCURACY_MARGIN
 from twotrack.shared.chapters import CHAPTERS
 from twotrack.shared.evaluation import statistics
-from twotrack.shared.runs.comparison import Request, plan, run_name
+from twotrack.shared.runs.comparison import TrainingRequest, plan, run_name
 from twotrack.shared.runs.run_folder import Run
 from twotrack.shared.workers.pool import WorkerPool
 
@@ -52,6 +52,6 @@ def test_full_trainings_of_both_tracks_score_alike(slug: str, workers: WorkerPoo
 
 def trained(workers: WorkerPool, slug: str, track: str, folder: Path) -> list[Run]:
     """Train the fast recipe with every seed, as `compare` does."""
-    request = Request(slug, (track,), SEEDS, device="cpu")
+    request = TrainingRequest(slug, (track,), SEEDS, device="cpu")
     jobs = plan(request, lambda track, seed: folder / run_name(track, seed))
     return [run(workers, job) for job in jobs]

@@ -31,7 +31,7 @@ def mark_channels(tensor: Tensor, axis: int) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Axes:
+class ChannelAxes:
     """Where one tensor has its channels."""
 
     channels: int | None = None
@@ -40,7 +40,7 @@ class Axes:
     """(channels, height, width) or (channels, length) that were flattened into the last axis."""
 
     @classmethod
-    def of(cls, tensor: Tensor) -> "Axes":
+    def of(cls, tensor: Tensor) -> "ChannelAxes":
         """Read the marks of a tensor."""
         return cls(getattr(tensor, CHANNEL_AXIS, None), getattr(tensor, FLATTENED, None))
 
@@ -62,7 +62,7 @@ class Axes:
 
 def channels_last(tensor: Tensor) -> np.ndarray:
     """Return a copy of the tensor's values in canonical order."""
-    return Axes.of(tensor).channels_last(tensor).detach().cpu().numpy().copy()
+    return ChannelAxes.of(tensor).channels_last(tensor).detach().cpu().numpy().copy()
 
 
 class AxisTracker(TorchFunctionMode):
@@ -104,12 +104,12 @@ class AxisTracker(TorchFunctionMode):
 
 
 @dataclass(frozen=True)
-class Layout:
+class ChannelLayout:
     """Where a module's values have their channels, which does not change from batch to batch."""
 
     dense_inputs: Mapping[str, tuple[int, ...]]
     """By path of a dense layer, what was flattened channel first before it."""
-    outputs: Sequence["Axes"] = ()
+    outputs: Sequence["ChannelAxes"] = ()
     """Of each output; empty if none has to be moved."""
 
     def channels_last(self, outputs: Sequence[Tensor]) -> list[Tensor]:
@@ -119,16 +119,16 @@ class Layout:
         return [axes.channels_last(output) for axes, output in zip(self.outputs, outputs, strict=True)]
 
 
-NO_LAYOUT = Layout({})
+NO_LAYOUT = ChannelLayout({})
 
 
-def axis_layout(module: nn.Module, inputs: Sequence[Tensor]) -> Layout:
+def axis_layout(module: nn.Module, inputs: Sequence[Tensor]) -> ChannelLayout:
     """Run the module once, in evaluation mode, and return where its values have their channels."""
     module.eval()
     with torch.no_grad(), AxisTracker(module) as tracker:
-        outputs = [Axes.of(tensor) for tensor in tensors_in(module(*inputs))]
-    moved = any(axes != Axes() for axes in outputs)
-    return Layout(tracker.dense_inputs, outputs if moved else ())
+        outputs = [ChannelAxes.of(tensor) for tensor in tensors_in(module(*inputs))]
+    moved = any(axes != ChannelAxes() for axes in outputs)
+    return ChannelLayout(tracker.dense_inputs, outputs if moved else ())
 
 
 def _mark_reshaped(result: Tensor, source: Tensor, axis: int) -> None:

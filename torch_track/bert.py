@@ -20,17 +20,19 @@ class Encoder(nn.Module):
     def __init__(self, config: BertConfig, dropout: float):
         super().__init__()
         self.bert = BertModel(_settings(config, dropout), add_pooling_layer=False)
-        self.canonical_paths = {f"bert.{theirs}": ours for theirs, ours in names.paths(config).items()}
+        self.canonical_paths = {
+            f"bert.{torch_path}": canonical_path for torch_path, canonical_path in names.paths(config).items()
+        }
         for module in names.modules(config):
-            setattr(self.bert.get_submodule(module.theirs), weights.RULE, module.rule)
+            setattr(self.bert.get_submodule(module.published_path), weights.RULE, module.rule)
 
     def forward(self, token_ids: Tensor, padding_mask: Tensor) -> list[Tensor]:
         """Return the states after every block; the mask is True where there is a token.
 
         All tokens are of the first segment.
         """
-        found = self.bert(input_ids=token_ids, attention_mask=padding_mask, output_hidden_states=True)
-        return list(found.hidden_states[1:])  # the first are the embeddings
+        outputs = self.bert(input_ids=token_ids, attention_mask=padding_mask, output_hidden_states=True)
+        return list(outputs.hidden_states[1:])  # the first are the embeddings
 
 
 def _settings(config: BertConfig, dropout: float) -> HuggingFaceConfig:

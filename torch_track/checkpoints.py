@@ -10,21 +10,19 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from twotrack.shared.errors import UserError
-from twotrack.shared.spec.track import BuildIn
+from twotrack.shared.spec.track import BuildModel
 from twotrack.shared.weights.bridge.names import require_same
 from twotrack.torch_track.track import as_torch
 from twotrack.torch_track.weights import MODEL, NOT_WEIGHTS, merged_biases
 
 
-def read(path: Path, build: BuildIn) -> tuple[dict[str, np.ndarray], list[str]]:
+def read(path: Path, build: BuildModel) -> tuple[dict[str, np.ndarray], list[str]]:
     """Return the file's weights in canonical form, and what the canonical form does not keep.
 
     A .safetensors file may be canonical already. Raises UserError for a file that cannot be read
     without running code from it, BridgeError if its names or shapes are not the model's.
     """
-    state = read_state(path)
-    is_wide = any(tensor.dtype == torch.float64 for tensor in state.values())
-    model = as_torch(build("float64" if is_wide else "float32"))
+    state, model = read_state(path), as_torch(build("float32"))
     if set(state) == set(model.weights()):
         return {name: tensor.numpy() for name, tensor in state.items()}, []
     _load(model.module, state, f"the weights in '{path}'")
@@ -33,10 +31,10 @@ def read(path: Path, build: BuildIn) -> tuple[dict[str, np.ndarray], list[str]]:
     return model.weights(), notes + [f"{name}: not kept" for name in counters]
 
 
-def write(path: Path, canonical: Mapping[str, np.ndarray], build: BuildIn) -> None:
+def write(path: Path, canonical: Mapping[str, np.ndarray], build: BuildModel) -> None:
     """Write canonical weights as the model's state_dict; BridgeError if they are not the model's."""
-    is_wide = any(array.dtype == np.float64 for array in canonical.values())
-    model = as_torch(build("float64" if is_wide else "float32"))
+    double = any(array.dtype == np.float64 for array in canonical.values())
+    model = as_torch(build("float64" if double else "float32"))
     model.load_weights(canonical)
     # safetensors refuses tensors that share memory, as tied weights do.
     state = {name: tensor.detach().clone().contiguous() for name, tensor in model.module.state_dict().items()}
@@ -70,8 +68,8 @@ def read_state(path: Path) -> dict[str, Tensor]:
         raise UserError(f"'{path}' holds a {type(content).__name__}; expected a state_dict: save model.state_dict().")
     for name, value in content.items():
         if not isinstance(value, Tensor):
-            found = f"'{name}' is of type {type(value).__name__}"
-            raise UserError(f"'{path}' is no state_dict: {found}; save model.state_dict() alone.")
+            problem = f"'{name}' is of type {type(value).__name__}"
+            raise UserError(f"'{path}' is no state_dict: {problem}; save model.state_dict() alone.")
     return dict(content)
 
 
@@ -84,7 +82,9 @@ def _refusal(path: Path, error: Exception) -> str:
 
 
 def _load(module: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
-    """Load every tensor, exactly; half precision widens to the module's type."""
+    """Load every tensor, exactly: in float64 if the checkpoint is; half precision widens to the module's type."""
+    if any(tensor.dtype == torch.float64 for tensor in state.values()):
+        module.double()
     own = module.state_dict(keep_vars=True)
     present = {id(own[name]) for name in state if name in own}
     # A counter is no weight, and of names that share a tensor one is enough.

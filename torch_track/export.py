@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from twotrack.shared.export import canonical
 from twotrack.shared.export.formats import LOGITS, PROBABILITIES
-from twotrack.shared.export.subject import Subject
+from twotrack.shared.export.subject import ExportSubject
 from twotrack.shared.spec.inputs import Input
 from twotrack.torch_track.track import as_torch
 
@@ -33,15 +33,15 @@ class Served(nn.Module):
 
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Map inputs (batch, ...), channels last, to logits (batch, classes or 1), probabilities (batch, classes)."""
-        logits = self.module(*(_as_torch(inputs[name], one) for name, one in self._inputs.items()))
+        logits = self.module(*(_as_torch(inputs[name], spec) for name, spec in self._inputs.items()))
         return {LOGITS: logits, PROBABILITIES: _probabilities(logits)}
 
 
-def _as_torch(values: Tensor, one: Input) -> Tensor:
-    if one.kind == "tokens":
+def _as_torch(values: Tensor, spec: Input) -> Tensor:
+    if spec.kind == "tokens":
         return values.to(torch.int64)
-    in_place = one.axes == tuple(range(len(one.axes)))
-    return values if in_place else values.permute(one.axes).contiguous()
+    in_place = spec.axes == tuple(range(len(spec.axes)))
+    return values if in_place else values.permute(spec.axes).contiguous()
 
 
 def _probabilities(logits: Tensor) -> Tensor:
@@ -50,7 +50,7 @@ def _probabilities(logits: Tensor) -> Tensor:
     return torch.cat([torch.sigmoid(-logits), torch.sigmoid(logits)], dim=-1)
 
 
-def exported(subject: Subject) -> torch.export.ExportedProgram:
+def exported(subject: ExportSubject) -> torch.export.ExportedProgram:
     """Return the graph of the run's model, for batches of any size."""
     served = Served(as_torch(subject.model(TRACK)).module, subject.inputs).eval()
     batch = torch.export.Dim("batch")
@@ -62,7 +62,7 @@ def exported(subject: Subject) -> torch.export.ExportedProgram:
         )
 
 
-def torch_export(subject: Subject, path: Path) -> None:
+def torch_export(subject: ExportSubject, path: Path) -> None:
     """Write a .pt2 file."""
     torch.export.save(exported(subject), path, extra_files={METADATA: json.dumps(subject.metadata())})
 
@@ -86,7 +86,7 @@ def open_eager(path: Path) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.
     return _predict(Served(as_torch(model).module, inputs).eval())
 
 
-def onnx(subject: Subject, path: Path) -> None:
+def onnx(subject: ExportSubject, path: Path) -> None:
     """Write an .onnx file, weights and all."""
     program = torch.onnx.export(
         exported(subject),

@@ -19,7 +19,7 @@ def freeze(module: nn.Module, table: Mapping[str, Entry], trained: Set[str]) -> 
                 own.requires_grad_(name in trained)
     for layer in module.modules():
         if isinstance(layer, _BatchNorm):
-            setattr(layer, FROZEN, not any(one.requires_grad for one in layer.parameters()))
+            setattr(layer, FROZEN, not any(parameter.requires_grad for parameter in layer.parameters()))
 
 
 def train_mode(module: nn.Module) -> None:

@@ -24,36 +24,42 @@ _PER_AXIS = {"kernel_size": "kernel_size", "stride": "strides", "dilation": "dil
 
 def of_layer(layer: nn.Module) -> dict[str, Any]:
     """Return JSON-ready hyperparameters of a layer."""
-    found = {ours: getattr(layer, theirs) for theirs, ours in _SAME_NAMES.items() if hasattr(layer, theirs)}
-    for theirs, ours in _PER_AXIS.items():
-        if isinstance(getattr(layer, theirs, None), int | tuple):
-            found[ours] = _per_axis(getattr(layer, theirs))
+    hyperparameters = {
+        shared_name: getattr(layer, torch_name)
+        for torch_name, shared_name in _SAME_NAMES.items()
+        if hasattr(layer, torch_name)
+    }
+    for torch_name, shared_name in _PER_AXIS.items():
+        if isinstance(getattr(layer, torch_name, None), int | tuple):
+            hyperparameters[shared_name] = _per_axis(getattr(layer, torch_name))
     padding = getattr(layer, "padding", None)
     if isinstance(padding, int | tuple | str):
-        found["padding"] = padding if isinstance(padding, str) else _per_axis(padding)
+        hyperparameters["padding"] = padding if isinstance(padding, str) else _per_axis(padding)
     if isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.momentum is not None:
-        found["momentum"] = 1 - layer.momentum  # the share that the running statistics keep, as Keras counts
+        hyperparameters["momentum"] = 1 - layer.momentum  # the share that the running statistics keep, as Keras counts
     if isinstance(layer, nn.modules.dropout._DropoutNd):
-        found["rate"] = layer.p
-    if "approximate" in found:
-        found["approximate"] = found["approximate"] == "tanh"
+        hyperparameters["rate"] = layer.p
+    if "approximate" in hyperparameters:
+        hyperparameters["approximate"] = hyperparameters["approximate"] == "tanh"
     if hasattr(layer, "bias") and isinstance(layer, nn.Linear | nn.modules.conv._ConvNd):
-        found["use_bias"] = layer.bias is not None
-    return {name: value for name, value in found.items() if isinstance(value, bool | int | float | str | list)}
+        hyperparameters["use_bias"] = layer.bias is not None
+    return {
+        name: value for name, value in hyperparameters.items() if isinstance(value, bool | int | float | str | list)
+    }
 
 
 def _per_axis(value: int | tuple[int, ...]) -> list[int]:
     return [value, value] if isinstance(value, int) else list(value)
 
 
-def of_loss(loss: LossSpec, made: Callable) -> dict[str, Any]:
-    """Return what the loss expects and does; `made` is the loss as a callable."""
+def of_loss(loss: LossSpec, loss_function: Callable) -> dict[str, Any]:
+    """Return what the loss expects and does; `loss_function` is the loss as a callable."""
     if not isinstance(loss, CustomLoss):
         return {"kind": loss, "from_logits": True, "label_smoothing": 0.0}
     return {
-        "kind": type(made).__name__,
-        "from_logits": isinstance(made, nn.CrossEntropyLoss | nn.BCEWithLogitsLoss),
-        "label_smoothing": float(getattr(made, "label_smoothing", 0.0)),
+        "kind": type(loss_function).__name__,
+        "from_logits": isinstance(loss_function, nn.CrossEntropyLoss | nn.BCEWithLogitsLoss),
+        "label_smoothing": float(getattr(loss_function, "label_smoothing", 0.0)),
     }
 
 

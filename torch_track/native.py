@@ -22,7 +22,7 @@ def optimizer(
 ) -> torch.optim.Optimizer:
     """Return the optimizer for `spec`, aligned but for the switches."""
     spec = switches.fold(SPECS, spec)
-    made = switches.fold(OPTIMIZERS, optimizers.make(spec, parameters))
-    optimizers.follow(made, spec, learning_rates)
-    switches.apply(HOOKS, made, spec)
-    return made
+    torch_optimizer = switches.fold(OPTIMIZERS, optimizers.make(spec, parameters))
+    optimizers.follow(torch_optimizer, spec, learning_rates)
+    switches.apply(HOOKS, torch_optimizer, spec)
+    return torch_optimizer

@@ -42,7 +42,7 @@ class TorchProbe(Probe):
 
     def loss(self) -> Hyperparameters:
         """Return the loss's hyperparameters."""
-        return hyperparameters.of_loss(self._model.loss, self._model.made_loss())
+        return hyperparameters.of_loss(self._model.loss, self._model.loss_object())
 
     def optimizer(self) -> Hyperparameters:
         """Return the optimizer's hyperparameters."""
@@ -63,10 +63,10 @@ class TorchProbe(Probe):
     def _functional_rates(self) -> dict[str, float]:
         """Return the rates of torch.nn.functional.dropout calls, which no module holds."""
         state = {name: tensor.clone() for name, tensor in self._module.state_dict().items()}
-        with torch.no_grad(), NoFunctionalDropout() as seen:
+        with torch.no_grad(), NoFunctionalDropout() as recorder:
             self._model.forward(self._model.tensors(example(self._model.inputs)))
         self._module.load_state_dict(state)
-        return {f"functional dropout {number}": rate for number, rate in enumerate(seen.rates, start=1)}
+        return {f"functional dropout {number}": rate for number, rate in enumerate(recorder.rates, start=1)}
 
     def trace(self, inputs: Mapping[str, np.ndarray]) -> tuple[list[LayerTrace], list[np.ndarray]]:
         """Run in evaluation mode, layer by layer; return their values and the outputs."""

@@ -11,7 +11,7 @@ from torch.utils.hooks import RemovableHandle
 
 from twotrack.shared.spec.probe import LayerTrace
 from twotrack.torch_track import hyperparameters
-from twotrack.torch_track.axes import Axes, channels_last
+from twotrack.torch_track.axes import ChannelAxes, channels_last
 from twotrack.torch_track.structure import tensors_in
 
 Named = Callable[[str], str]
@@ -50,12 +50,12 @@ def _recording(path: str, traces: list[LayerTrace], counts: dict[str, int]) -> C
 
 
 @contextmanager
-def input_axes_recorded(layer: nn.Module) -> Iterator[list[Axes]]:
+def input_axes_recorded(layer: nn.Module) -> Iterator[list[ChannelAxes]]:
     """Keep, for a while, where the tensors that a layer is given have their channels, in its last call."""
-    axes: list[Axes] = []
+    axes: list[ChannelAxes] = []
 
     def keep(layer: nn.Module, args: tuple) -> None:
-        axes[:] = [Axes.of(tensor) for tensor in tensors_in(args)]
+        axes[:] = [ChannelAxes.of(tensor) for tensor in tensors_in(args)]
 
     with _removed([layer.register_forward_pre_hook(keep)]):
         yield axes

@@ -22,7 +22,7 @@ from twotrack.shared.spec.recipes import Optimizer
 from twotrack.shared.spec.track import Checkpoints, Precision, Track, TrackModel, TrackSpec, choose_device
 from twotrack.shared.spec.transfer import BASE, EVERYTHING, HEAD, chosen
 from twotrack.torch_track import freezing, native, weights
-from twotrack.torch_track.axes import NO_LAYOUT, Layout, axis_layout
+from twotrack.torch_track.axes import NO_LAYOUT, ChannelLayout, axis_layout
 from twotrack.torch_track.curvature import Curvature
 from twotrack.torch_track.inputs import tensors
 from twotrack.torch_track.losses import LOSSES, Loss
@@ -33,7 +33,7 @@ DTYPES: dict[Precision, torch.dtype] = {"float32": torch.float32, "float64": tor
 
 if TYPE_CHECKING:
     from twotrack.shared.export.runtimes import Predict
-    from twotrack.shared.export.subject import Subject
+    from twotrack.shared.export.subject import ExportSubject
 
 
 def open_track(spec: TrackSpec, device: str) -> "TorchTrack":
@@ -55,10 +55,11 @@ class TorchTrack(Track):
     ) -> "TorchModel":
         """Build the pair's torch side on the device, then switch layers."""
         torch.manual_seed(seed)
-        build = pair.torch
-        module = _chapter_module(build) if isinstance(build, ChapterBuild) else _users_module(build)
+        if isinstance(pair.torch, ChapterBuild):
+            module, has_base = _chapter_module(pair.torch), pair.torch.has_base
+        else:
+            module, has_base = _users_module(pair.torch), False
         module = module.to(self.device, DTYPES[precision])
-        has_base = isinstance(build, ChapterBuild) and build.has_base
         switches = Switches(switched)
         native.switch_layers(module.get_submodule(HEAD) if has_base else module, switches)
         given = tensors(example(pair.inputs), pair.inputs, self.device, DTYPES[precision])
@@ -82,7 +83,7 @@ class TorchTrack(Track):
 
         return DEFAULTS.measurements
 
-    def exporters(self) -> "Mapping[str, Callable[[Subject, Path], None]]":
+    def exporters(self) -> "Mapping[str, Callable[[ExportSubject, Path], None]]":
         """Return what torch writes."""
         from twotrack.torch_track.export import EXPORTERS
 
@@ -146,7 +147,7 @@ class TorchModel(TrackModel):
         device: str,
         dtype: torch.dtype,
         switches: Switches,
-        layout: Layout = NO_LAYOUT,
+        layout: ChannelLayout = NO_LAYOUT,
         renames: Mapping[str, str] = weights.NOTHING,
     ):
         self.module, self.inputs, self.loss, self.switches = module, inputs, loss, switches
@@ -214,7 +215,7 @@ class TorchModel(TrackModel):
 
     def loss_value(self, inputs: Sequence[Tensor], targets: Sequence[np.ndarray]) -> Tensor:
         """Return the sum over the outputs of the loss, in training mode."""
-        loss, pairs = self.made_loss(), zip(self.forward(inputs), targets, strict=True)
+        loss, pairs = self.loss_object(), zip(self.forward(inputs), targets, strict=True)
         return reduce(add, (loss(output, self._target(target)) for output, target in pairs))
 
     def forward(self, inputs: Sequence[Tensor]) -> list[Tensor]:
@@ -223,7 +224,7 @@ class TorchModel(TrackModel):
         with self.around():
             return self._layout.channels_last(tensors_in(self.module(*inputs)))
 
-    def made_loss(self) -> Loss:
+    def loss_object(self) -> Loss:
         """Return the loss as a callable."""
         if isinstance(self.loss, CustomLoss):
             with as_user_error("the torch loss function failed"):

@@ -159,20 +159,20 @@ def name_table(module: nn.Module, flattened: Flattened, rename: Mapping[str, str
 def renames(module: nn.Module, given: Mapping[str, str] = NOTHING) -> dict[str, str]:
     """Return the canonical path for each torch path that a module inside states in PATHS; `given` wins."""
     stated = {
-        join(path, theirs): join(path, ours)
+        join(path, torch_path): join(path, canonical_name)
         for path, layer in module.named_modules()
-        for theirs, ours in getattr(layer, PATHS, NOTHING).items()
+        for torch_path, canonical_name in getattr(layer, PATHS, NOTHING).items()
     }
     return stated | dict(given)
 
 
 def _entries(module: nn.Module, flattened: Flattened) -> Iterator[tuple[str, Entry]]:
     """Yield every weight of the module under its name before renaming."""
-    seen: set[int] = set()
+    yielded: set[int] = set()
     unused = dict(flattened)
     for path, layer in module.named_modules():
-        own = [pair for pair in _layer_entries(layer, path) if id(pair[1].parameter) not in seen]
-        seen |= {id(tensor) for _, entry in own for tensor in (entry.parameter, entry.added, entry.stacked)}
+        own = [pair for pair in _layer_entries(layer, path) if id(pair[1].parameter) not in yielded]
+        yielded |= {id(tensor) for _, entry in own for tensor in (entry.parameter, entry.added, entry.stacked)}
         if path in unused:
             own = list(_behind_flatten(layer, path, unused.pop(path), own))
         yield from own

@@ -17,7 +17,7 @@ from twotrack.shared.spec.transfer import EVERYTHING
 if TYPE_CHECKING:
     from twotrack.shared.export.workflow import Exported
     from twotrack.shared.report.ladder import LadderRecord
-    from twotrack.shared.runs.comparison import Failure, OnJob, Request
+    from twotrack.shared.runs.comparison import OnJob, TrackFailure, TrainingRequest
     from twotrack.shared.runs.run_folder import Run
     from twotrack.shared.verify.ladder import TrackResult
     from twotrack.shared.verify.request import VerifyRequest
@@ -50,8 +50,8 @@ def verify(
     """
     from twotrack.shared.report.ladder import ladder_record
 
-    asked, results = _climb(subject, tracks, settings or {}, recipe, until, on_phase, "twotrack.verify")
-    return ladder_record(asked, results)
+    request, results = _climb(subject, tracks, settings or {}, recipe, until, on_phase, "twotrack.verify")
+    return ladder_record(request, results)
 
 
 def assert_same_model(
@@ -89,9 +89,9 @@ def assert_same_model(
         batch_size=batch_size,
         trainable=trainable,
     )
-    asked, results = _climb(pair, tracks, {}, "fast", until, lambda *_: None, "twotrack.assert_same_model")
+    request, results = _climb(pair, tracks, {}, "fast", until, lambda *_: None, "twotrack.assert_same_model")
     if not all(result.passed for result in results):
-        raise AssertionError(f"not the same model\n{ladder_text(asked, results)}")
+        raise AssertionError(f"not the same model\n{ladder_text(request, results)}")
 
 
 def _climb(
@@ -113,10 +113,10 @@ def _climb(
     elif ":" in subject:
         pair = user_pair.named(subject, user_pair.module_folders())
     name = pair.label if pair else str(subject)
-    asked = VerifyRequest(name=name, settings=_texts(settings), recipe=recipe, until=until, pair=pair)
+    request = VerifyRequest(name=name, settings=_texts(settings), recipe=recipe, until=until, pair=pair)
     chosen = [track for track in TRACKS if not TRACKS[track].missing] if tracks is None else list(tracks)
-    ladder.check(asked, chosen)
-    return asked, ladder.verify(asked, chosen, on_phase)
+    ladder.check(request, chosen)
+    return request, ladder.verify(request, chosen, on_phase)
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class Comparison:
 
     folder: Path
     runs: "list[Run]"
-    failures: "list[Failure]"
+    failures: "list[TrackFailure]"
     report: Path
     """The page."""
     verdict: str
@@ -157,11 +157,11 @@ def compare(
     >>> done = twotrack.compare("neuron", ["torch", "keras:jax"], examples=256)  # doctest: +SKIP
     >>> done.runs[0].record.test["roc_auc"]  # doctest: +SKIP
     """
-    from twotrack.shared.runs.comparison import Request, fresh_folder, timestamp
+    from twotrack.shared.runs.comparison import TrainingRequest, fresh_folder, timestamp
     from twotrack.shared.verify import user_modules
 
     user_modules.require_not_importing("twotrack.compare")
-    request = Request(
+    request = TrainingRequest(
         chapter=chapter,
         tracks=tuple(tracks),
         seeds=tuple(range(seeds)),
@@ -177,7 +177,7 @@ def compare(
     return _reported(folder, *_train(request, folder, on_progress))
 
 
-def _train(request: "Request", folder: Path, on_progress: "OnJob") -> "tuple[list[Run], list[Failure]]":
+def _train(request: "TrainingRequest", folder: Path, on_progress: "OnJob") -> "tuple[list[Run], list[TrackFailure]]":
     """Train in the folder, under a plan that makes it one that can be continued."""
     from twotrack.shared.runs import plans
     from twotrack.shared.runs.comparison import plan, run_jobs, run_name
@@ -196,12 +196,12 @@ def _train(request: "Request", folder: Path, on_progress: "OnJob") -> "tuple[lis
     return [read_run(finished) for finished in outcome.folders], outcome.failures
 
 
-def _reported(folder: Path, runs: "list[Run]", failures: "list[Failure]") -> Comparison:
+def _reported(folder: Path, runs: "list[Run]", failures: "list[TrackFailure]") -> Comparison:
     from twotrack.shared.report import write_report
     from twotrack.shared.report.headline import headline
-    from twotrack.shared.report.tables import difference_rows, reference_scores
+    from twotrack.shared.report.tables import baseline_scores, difference_rows
 
-    page = write_report(runs, folder / "report.html", failures, reference_scores(runs), None)
+    page = write_report(runs, folder / "report.html", failures, baseline_scores(runs), None)
     return Comparison(folder, runs, failures, page, headline(runs, difference_rows(runs)))
 
 

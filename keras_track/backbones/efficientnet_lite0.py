@@ -11,16 +11,21 @@ import keras
 from keras import layers
 
 from twotrack.keras_track.backbones import block
-from twotrack.shared.weights.pretrained.backbones.efficientnet_lite0 import EPSILON, KEPT, Architecture, Block
+from twotrack.shared.weights.pretrained.backbones.efficientnet_lite0 import (
+    EPSILON,
+    KEPT,
+    Block,
+    EfficientNetLite0Architecture,
+)
 
 
-def build(architecture: Architecture, num_classes: int) -> keras.Model:
+def build(architecture: EfficientNetLite0Architecture, num_classes: int) -> keras.Model:
     """Return stem, blocks, head and mean over the places; behind them the classifier if it has classes."""
     images = keras.Input((None, None, 3), name="images")
     x = conv(architecture.stem_filters, 3, 2, "stem_conv")(images)  # (batch, 112, 112, 32)
     x = relu6("stem_relu6")(norm("stem_bn")(x))
-    for number, one in enumerate(architecture.blocks):
-        x = block(f"block{number}", partial(bottleneck, one=one), x)  # last: (batch, 7, 7, 320)
+    for number, spec in enumerate(architecture.blocks):
+        x = block(f"block{number}", partial(bottleneck, spec=spec), x)  # last: (batch, 7, 7, 320)
     x = conv(architecture.feature_size, 1, 1, "head_conv")(x)
     x = relu6("head_relu6")(norm("head_bn")(x))
     x = layers.GlobalAveragePooling2D(name="pool")(x)  # (batch, 1280)
@@ -29,16 +34,16 @@ def build(architecture: Architecture, num_classes: int) -> keras.Model:
     return keras.Model(images, x, name="base")
 
 
-def bottleneck(inputs: Any, one: Block) -> Any:
+def bottleneck(inputs: Any, spec: Block) -> Any:
     """Widen, filter each channel, narrow; add the input where shapes allow it."""
     x = inputs
-    if one.expansion != 1:
-        x = conv(one.inputs * one.expansion, 1, 1, "expand_conv")(x)
+    if spec.expansion != 1:
+        x = conv(spec.inputs * spec.expansion, 1, 1, "expand_conv")(x)
         x = relu6("expand_relu6")(norm("expand_bn")(x))
-    x = depthwise(one.kernel_size, one.stride, "depthwise_conv")(x)
+    x = depthwise(spec.kernel_size, spec.stride, "depthwise_conv")(x)
     x = relu6("depthwise_relu6")(norm("depthwise_bn")(x))
-    x = norm("project_bn")(conv(one.outputs, 1, 1, "project_conv")(x))
-    return layers.Add(name="add")([x, inputs]) if one.is_residual else x
+    x = norm("project_bn")(conv(spec.outputs, 1, 1, "project_conv")(x))
+    return layers.Add(name="add")([x, inputs]) if spec.is_residual else x
 
 
 def conv(filters: int, kernel_size: int, stride: int, name: str) -> layers.Layer:

@@ -11,10 +11,10 @@ import keras
 from keras import layers
 
 from twotrack.keras_track.backbones import block
-from twotrack.shared.weights.pretrained.backbones.resnet18 import EPSILON, KEPT, Architecture
+from twotrack.shared.weights.pretrained.backbones.resnet18 import EPSILON, KEPT, ResNet18Architecture
 
 
-def build(architecture: Architecture, num_classes: int) -> keras.Model:
+def build(architecture: ResNet18Architecture, num_classes: int) -> keras.Model:
     """Return stem, stages and mean over the places; behind them the classifier if it has classes."""
     images = keras.Input((None, None, 3), name="images")
     x = conv(images, architecture.widths[0], 7, 2, "conv1")  # (batch, 112, 112, 64)

@@ -8,10 +8,10 @@ import keras
 from keras import layers
 from keras_hub.models import ViTBackbone
 
-from twotrack.shared.weights.pretrained.backbones.vit import Config
+from twotrack.shared.weights.pretrained.backbones.vit import VisionTransformerConfig
 
 
-def build(config: Config, num_classes: int) -> keras.Model:
+def build(config: VisionTransformerConfig, num_classes: int) -> keras.Model:
     """Return the class token's last state; behind it the classifier if it has classes."""
     backbone = ViTBackbone(
         image_shape=(config.image_size, config.image_size, 3),

@@ -97,23 +97,23 @@ def rmsprop_defaults() -> Measured:
 @DEFAULTS.measures
 def adagrad_defaults() -> Measured:
     """Adagrad's learning rate, start and epsilon."""
-    made = optim.Adagrad()
+    optimizer = optim.Adagrad()
     values = {
-        "learning rate": _rate(made),
-        "start of the sum": made.initial_accumulator_value,
-        "epsilon": made.epsilon,
+        "learning rate": _rate(optimizer),
+        "start of the sum": optimizer.initial_accumulator_value,
+        "epsilon": optimizer.epsilon,
     }
     bare = optim.Adagrad(1e-3, initial_accumulator_value=0.0, epsilon=1e-7)
     tiny = _moved(_run(bare, _ONE * np.float32(1e-7))) / 1e-3
-    return Measured(values | {"inside the root": tiny < 0.1}, _run(made, samples.GRADIENTS))
+    return Measured(values | {"inside the root": tiny < 0.1}, _run(optimizer, samples.GRADIENTS))
 
 
 @DEFAULTS.measures
 def adadelta_defaults() -> Measured:
     """Adadelta's learning rate, rho and epsilon."""
-    made = optim.Adadelta()
-    values = {"learning rate": _rate(made), "rho": made.rho, "epsilon": made.epsilon}
-    return Measured(values, _run(made, samples.GRADIENTS))
+    optimizer = optim.Adadelta()
+    values = {"learning rate": _rate(optimizer), "rho": optimizer.rho, "epsilon": optimizer.epsilon}
+    return Measured(values, _run(optimizer, samples.GRADIENTS))
 
 
 @DEFAULTS.measures
@@ -133,15 +133,15 @@ def nadam_schedule() -> Measured:
 @DEFAULTS.measures
 def muon_decay() -> Measured:
     """Muon's weight decay."""
-    made = optim.Muon()
-    return Measured({"weight decay": made.weight_decay, "learning rate": _rate(made)})
+    optimizer = optim.Muon()
+    return Measured({"weight decay": optimizer.weight_decay, "learning rate": _rate(optimizer)})
 
 
 @DEFAULTS.measures
 def lion() -> Measured:
     """Lion's hyperparameters."""
-    made = optim.Lion()
-    values = {"exists": True, "learning rate": _rate(made), "beta_1": made.beta_1, "beta_2": made.beta_2}
+    optimizer = optim.Lion()
+    values = {"exists": True, "learning rate": _rate(optimizer), "beta_1": optimizer.beta_1, "beta_2": optimizer.beta_2}
     return Measured(values, aligned=_run_shared(recipes.Lion(1e-3, weight_decay=0.1), samples.GRADIENTS))
 
 

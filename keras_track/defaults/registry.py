@@ -6,10 +6,10 @@ anything to change. Where the aligned value is Keras' own, there is none.
 
 import keras
 
-from twotrack.shared.ledger.registry import Defaults, Stage
+from twotrack.shared.ledger.registry import FrameworkDefaults, SwitchPoint
 
-DEFAULTS = Defaults()
-LAYERS: Stage[[keras.Model], bool] = DEFAULTS.stage(Stage())
+DEFAULTS = FrameworkDefaults()
+LAYERS: SwitchPoint[[keras.Model], bool] = DEFAULTS.switch_point(SwitchPoint())
 """Before training, of a model."""
-OPTIMIZERS: Stage[[keras.optimizers.Optimizer, keras.Model], bool] = DEFAULTS.stage(Stage())
+OPTIMIZERS: SwitchPoint[[keras.optimizers.Optimizer, keras.Model], bool] = DEFAULTS.switch_point(SwitchPoint())
 """Of an aligned optimizer and the model that it trains."""

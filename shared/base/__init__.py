@@ -1,1 +1,1 @@
-"""What every room may use: files written whole, deadlines, packages of the distribution, the table of tolerances."""
+"""What every room may use: files written whole, deadlines, packages, records, the table of tolerances."""

@@ -35,25 +35,25 @@ def written(path: Path) -> Iterator[Path]:
     may leave other files in it. OSError if nothing can be written beside `path`.
     """
     with tempfile.TemporaryDirectory(SUFFIX, f".{path.name}.", path.parent) as folder:
-        made = Path(folder, path.name)
-        yield made
-        publish(made, path)
+        partial = Path(folder, path.name)
+        yield partial
+        publish(partial, path)
 
 
 def write(path: Path, content: str | bytes) -> None:
     """Give a file its content, text as UTF-8, in one step; OSError if that is not possible."""
-    with written(path) as made:
-        made.write_bytes(content.encode() if isinstance(content, str) else content)
+    with written(path) as partial:
+        partial.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
-def publish(made: Path, path: Path) -> None:
+def publish(partial: Path, path: Path) -> None:
     """Sync a file, or all files of a folder, and give it the name `path`, of a file or empty folder at most.
 
-    OSError if that is not possible; then `made` still has its name.
+    OSError if that is not possible; then `partial` still has its name.
     """
-    for part in [*made.rglob("*"), made] if made.is_dir() else [made]:
+    for part in [*partial.rglob("*"), partial] if partial.is_dir() else [partial]:
         _sync(part)
-    os.replace(made, path)
+    os.replace(partial, path)
     _sync(path.parent)
 
 
@@ -71,6 +71,6 @@ def _sync(path: Path) -> None:
 
 def remove_abandoned(folder: Path) -> None:
     """Remove what processes that were killed long ago have left unfinished in the folder."""
-    for left in folder.glob(f".*{SUFFIX}"):
-        if time.time() - left.stat().st_mtime > ABANDONED:
-            shutil.rmtree(left, ignore_errors=True)
+    for leftover in folder.glob(f".*{SUFFIX}"):
+        if time.time() - leftover.stat().st_mtime > ABANDONED:
+            shutil.rmtree(leftover, ignore_errors=True)

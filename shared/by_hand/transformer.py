@@ -19,7 +19,7 @@ EPSILON = 1e-5
 Weights = Mapping[str, np.ndarray]
 
 
-class Forward(NamedTuple):
+class EncoderValues(NamedTuple):
     """What the forward pass computes."""
 
     attention: list[np.ndarray]
@@ -28,7 +28,7 @@ class Forward(NamedTuple):
     """(n, 1)"""
 
 
-def forward(weights: Weights, config: Config, months: np.ndarray, mask: np.ndarray) -> Forward:
+def forward(weights: Weights, config: Config, months: np.ndarray, mask: np.ndarray) -> EncoderValues:
     """Return attention and logits in inference mode."""
     w = {name: array.astype(np.float64) for name, array in weights.items()}
     x = dense(w, "embedding", months.astype(np.float64))  # (n, T, d)
@@ -41,7 +41,7 @@ def forward(weights: Weights, config: Config, months: np.ndarray, mask: np.ndarr
     x = norm(w, "norm", x) if config.norm == "pre" else x
     keep = mask[..., np.newaxis]
     mean = (x * keep).sum(axis=1) / keep.sum(axis=1)  # (n, d)
-    return Forward(maps, dense(w, "logits", mean))
+    return EncoderValues(maps, dense(w, "logits", mean))
 
 
 def block(w: Weights, kind: str, x: np.ndarray, mask: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:

@@ -31,7 +31,7 @@ class Weights(NamedTuple):
     """(1,)"""
 
 
-class Forward(NamedTuple):
+class LayerValues(NamedTuple):
     """What the forward pass computes, and the backward pass needs again."""
 
     z1: np.ndarray
@@ -42,14 +42,14 @@ class Forward(NamedTuple):
     """(n, 1), the logits"""
 
 
-def forward(weights: Weights, X: np.ndarray, activation: Activation) -> Forward:
+def forward(weights: Weights, X: np.ndarray, activation: Activation) -> LayerValues:
     """Return the values of every layer."""
     W1, b1, W2, b2 = weights
     value, _ = ACTIVATIONS[activation]
     z1 = X @ W1 + b1
     a1 = value(z1)
     z2 = a1 @ W2 + b2
-    return Forward(z1, a1, z2)
+    return LayerValues(z1, a1, z2)
 
 
 def loss(weights: Weights, X: np.ndarray, y: np.ndarray, activation: Activation) -> float:

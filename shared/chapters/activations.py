@@ -42,5 +42,5 @@ CHAPTER = Chapter(
     metric="roc_auc",
     margin=0.01,
     input_shape=(NUM_FEATURES,),
-    references=("logistic_regression", "gradient_boosting"),
+    baselines=("logistic_regression", "gradient_boosting"),
 )

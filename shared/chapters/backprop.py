@@ -40,5 +40,5 @@ CHAPTER = Chapter(
     margin=0.01,
     input_shape=(len(FEATURES),),
     features=FEATURES,
-    references=("logistic_regression", "gradient_boosting"),
+    baselines=("logistic_regression", "gradient_boosting"),
 )

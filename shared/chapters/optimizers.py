@@ -53,5 +53,5 @@ CHAPTER = Chapter(
     margin=0.01,
     input_shape=(NUM_FEATURES,),
     optimizers=OPTIMIZERS,
-    references=("logistic_regression", "gradient_boosting"),
+    baselines=("logistic_regression", "gradient_boosting"),
 )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from twotrack.shared.datasets.augment import Augment
-    from twotrack.shared.datasets.pictures import Prepare
+    from twotrack.shared.datasets.pictures import PreparePictures
     from twotrack.shared.datasets.spec import Dataset
     from twotrack.shared.weights.pretrained.backbones.spec import Backbone
 
@@ -37,20 +37,20 @@ def backbone(config: Config) -> "Backbone":
     """Return the backbone that the config names; UserError if its weights cannot be had or the size does not fit."""
     from twotrack.shared.weights.pretrained.backbones import open_backbone
 
-    found = open_backbone(config.backbone, config.weights)
-    found.check_size(config.size)
-    return found
+    opened = open_backbone(config.backbone, config.weights)
+    opened.check_size(config.size)
+    return opened
 
 
 def _weights(config: Config) -> "dict[str, np.ndarray]":
     return backbone(config).weights()
 
 
-def _prepare(config: Config) -> "Prepare":
-    from twotrack.shared.datasets.pictures import Prepare
+def _prepare(config: Config) -> "PreparePictures":
+    from twotrack.shared.datasets.pictures import PreparePictures
 
     normalisation = backbone(config).normalisation
-    return Prepare(normalisation.mean, normalisation.scale, config.size)
+    return PreparePictures(normalisation.mean, normalisation.scale, config.size)
 
 
 def _augment() -> "Augment":

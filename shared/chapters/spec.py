@@ -49,7 +49,7 @@ class Chapter:
     """Columns of a tabular data set that the model sees; all of them if empty."""
     optimizers: Mapping[str, Optimizer] = field(default_factory=dict)
     """What `--set optimizer=NAME` means here, where the general learning rate of that optimizer does not suit."""
-    references: tuple[str, ...] = ()
+    baselines: tuple[str, ...] = ()
     """Names in twotrack.shared.evaluation.baselines: models of other kinds, to read the scores against."""
     prepare: "Callable[[Any], Callable[[Inputs], Inputs]] | None" = None
     """From the config to what makes model inputs of stored ones, where that depends on the model."""
@@ -91,8 +91,7 @@ class Chapter:
 
         Raises UserError for an unknown name or a value that does not fit.
         """
-        trained = self.recipe(recipe, settings)
-        return ChapterVariant(self, self.configure(settings), trained, recipe, dict(settings))
+        return ChapterVariant(self, self.configure(settings), self.recipe(recipe, settings), recipe, dict(settings))
 
     def recipe(self, name: str, settings: Mapping[str, str] = MappingProxyType({})) -> Recipe:
         """Return the named recipe with the recipe's part of `settings` applied; UserError as for `configure`."""
@@ -114,7 +113,7 @@ class Chapter:
         Raises UserError for an unknown name or a value that the field does not take.
         """
         hints = get_type_hints(type(self.config), include_extras=True)
-        known = [one.name for one in fields(self.config)]
+        known = [hyperparameter.name for hyperparameter in fields(self.config)]
         values = {}
         for name, text in settings.items():
             if name in RECIPE_SETTINGS:

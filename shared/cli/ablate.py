@@ -39,18 +39,18 @@ def ablate(
         jobs = ablation.aligned_jobs(request, folder, show_data, pool)
     require_writable(folder)
     with training_progress() as show:
-        found = ablation.ablate(jobs, show, pool)
-    for failure in found.failures:
+        outcome = ablation.ablate(jobs, show, pool)
+    for failure in outcome.failures:
         print_error(failure.message)
-    if not found.tracks:
+    if not outcome.tracks:
         raise WorkerDiedError("no track finished, so there is nothing to tell.")
     from twotrack.shared.report.ablation import ablation_json, ablation_markdown, ablation_text
 
     if json:
-        print_json({**ablation_json(found), "folder": str(folder)})
+        print_json({**ablation_json(outcome), "folder": str(folder)})
     elif markdown:
-        print(ablation_markdown(found))
+        print(ablation_markdown(outcome))
     else:
-        print(ablation_text(found))
+        print(ablation_text(outcome))
         print(f"runs: {folder}")
-    raise typer.Exit(1 if found.failures else 0)
+    raise typer.Exit(1 if outcome.failures else 0)

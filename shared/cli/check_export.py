@@ -21,11 +21,11 @@ def check_export(
     from twotrack.shared.workers.pool import lent_or_new
 
     with stderr.status("starting...") as status, lent_or_new(options.lent_pool(), "cpu") as workers:
-        found = check_all(folder, workers, lambda step: status.update(f"{step}..."))
+        results = check_all(folder, workers, lambda step: status.update(f"{step}..."))
     if json:
-        print_json({str(version): one.model_dump(mode="json") for version, one in found.items()})
+        print_json({str(version): result.model_dump(mode="json") for version, result in results.items()})
     else:
-        for version, one in found.items():
-            print_checks(str(version), one.checks)
-    if any(check.state == REFUSED for one in found.values() for check in one.checks):
+        for version, result in results.items():
+            print_checks(str(version), result.checks)
+    if any(check.state == REFUSED for result in results.values() for check in result.checks):
         raise typer.Exit(1)

@@ -9,7 +9,7 @@ from twotrack.shared.cli import options
 
 if TYPE_CHECKING:
     from twotrack.shared.report.ladder import LadderRecord
-    from twotrack.shared.runs.comparison import Request
+    from twotrack.shared.runs.comparison import TrainingRequest
 
 
 @options.grouped
@@ -23,7 +23,7 @@ def compare(
     recipe: options.Recipe = "fast",
     seeds: Annotated[int, typer.Option(help="Train each track with this many seeds: 0, 1, ...")] = 1,
     training: options.Training,
-    defaults: options.Defaults,
+    defaults: options.ProfileOptions,
     device: options.Device = "auto",
     source: options.Source = "embedded",
     own: options.OwnData,
@@ -56,41 +56,41 @@ def compare(
     request = options.request(chapter, tracks, tuple(range(seeds)), recipe, training, device, source, own, defaults)
     if resume:
         request = options.as_begun(context, request, resume)
-    climbed = _climb(request) if verify else None
+    ladder = _climb(request) if verify else None
     logs = folder / "tensorboard" if tensorboard else None
     outcome, runs = train_comparison(request, folder, resume is not None, logs, options.lent_pool())
     if not runs:
         raise WorkerDiedError("no track finished, so there is nothing to report.")
     from twotrack.shared.report import write_report
     from twotrack.shared.report.ladder import FILE, write_ladder
-    from twotrack.shared.report.tables import comparison_json, comparison_text, reference_scores
+    from twotrack.shared.report.tables import baseline_scores, comparison_json, comparison_text
     from twotrack.shared.runs.agreement import agreements
 
-    references = reference_scores(runs)
-    if climbed:
-        write_ladder(folder / FILE, climbed)
-    page = write_report(runs, folder / "report.html", outcome.failures, references, climbed)
+    baselines = baseline_scores(runs)
+    if ladder:
+        write_ladder(folder / FILE, ladder)
+    page = write_report(runs, folder / "report.html", outcome.failures, baselines, ladder)
     if json:
-        print_json(comparison_json(runs, outcome.failures, references, climbed) | {"report": str(page)})
+        print_json(comparison_json(runs, outcome.failures, baselines, ladder) | {"report": str(page)})
     else:
-        print(comparison_text(runs, references))
+        print(comparison_text(runs, baselines))
         print(f"report: {page}")
-    failed = (climbed and not climbed.passed) or not all(pair.within for pair in agreements(runs))
+    failed = (ladder and not ladder.passed) or not all(pair.within for pair in agreements(runs))
     raise typer.Exit(1 if failed else exit_code(outcome))
 
 
-def _climb(request: "Request") -> "LadderRecord":
+def _climb(request: "TrainingRequest") -> "LadderRecord":
     """Verify the models before they are trained; the outcome is printed unless every rung is passed."""
     from twotrack.shared.cli.console import print_error, stderr
     from twotrack.shared.cli.verify import climb
     from twotrack.shared.report.ladder import ladder_record, ladder_text
     from twotrack.shared.verify.request import VerifyRequest
 
-    subject = VerifyRequest(name=request.chapter, settings=dict(request.settings), recipe=request.recipe)
-    results = climb(subject, request.tracks)
-    found = ladder_record(subject, results)
-    if found.passed:
+    ladder_request = VerifyRequest(name=request.chapter, settings=dict(request.settings), recipe=request.recipe)
+    results = climb(ladder_request, request.tracks)
+    ladder = ladder_record(ladder_request, results)
+    if ladder.passed:
         stderr.print("verification: every rung passed")
     else:
-        print_error(ladder_text(subject, results))
-    return found
+        print_error(ladder_text(ladder_request, results))
+    return ladder

@@ -23,14 +23,21 @@ def convert(
 ) -> None:
     """Convert the weights of a chapter's model from one framework to the other, bit for bit."""
     from twotrack.shared.cli.console import print_json, stderr
-    from twotrack.shared.runs.convert import Request, convert
+    from twotrack.shared.runs.convert import ConversionRequest, convert
 
-    request = Request(weights, chapter, options.parse_settings(settings), to, out)
+    request = ConversionRequest(weights, chapter, options.parse_settings(settings), to, out)
     with stderr.status("starting...") as status:
-        done = convert(request, lambda step: status.update(f"{step}..."), options.lent_pool())
+        converted = convert(request, lambda step: status.update(f"{step}..."), options.lent_pool())
     if json:
-        print_json({"out": str(done.out), "weights": done.weights, "values": done.values, "notes": done.notes})
+        print_json(
+            {
+                "out": str(converted.out),
+                "weights": converted.weights,
+                "values": converted.values,
+                "notes": converted.notes,
+            }
+        )
         return
-    print(f"{done.out}: {done.weights} weights, {done.values:,} values")
-    for note in done.notes:
+    print(f"{converted.out}: {converted.weights} weights, {converted.values:,} values")
+    for note in converted.notes:
         print(f"  {note}")

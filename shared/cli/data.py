@@ -36,17 +36,20 @@ def data(
     with data_progress() as show:
         pool = options.lent_pool()
         sources = [find_source(name, source, tfds_folder, data, images, skip_broken, show, pool) for name in names]
-    found = [describe(name, source) for name, source in zip(names, sources, strict=True)]
+    descriptions = [describe(name, source) for name, source in zip(names, sources, strict=True)]
     if json:
-        print_json(found)
+        print_json(descriptions)
         return
-    for one in found:
-        print(f"{one['name']}: {one['origin']}; licence {one['licence']}; source {one['source']}")
-        print(f"  {one['file']} ({one['bytes'] / 1e6:.1f} MB, SHA-256 checked)")
-        for split, counts in one["splits"].items():
+    for description in descriptions:
+        print(
+            f"{description['name']}: {description['origin']}; licence {description['licence']}; "
+            f"source {description['source']}"
+        )
+        print(f"  {description['file']} ({description['bytes'] / 1e6:.1f} MB, SHA-256 checked)")
+        for split, counts in description["splits"].items():
             per_class = " ".join(f"{name}:{count}" for name, count in counts.items())
             print(f"  {split:<11}{sum(counts.values()):>6} examples  {per_class}")
-        for file in one["skipped"]:
+        for file in description["skipped"]:
             print(f"  left out   {file}")
 
 

@@ -31,16 +31,16 @@ def differences(
     """
     from twotrack.shared import chapters
     from twotrack.shared.cli.console import print_error, print_json, track_phases
-    from twotrack.shared.differences import measuring as harness
+    from twotrack.shared.differences import measuring
     from twotrack.shared.errors import UserError
     from twotrack.shared.report.differences import differences_json, differences_markdown
 
     if settings and not chapter:
         raise UserError("--set changes a chapter; name one, for example: twotrack differences mnist_cnn --set ...")
     variant = chapters.get(chapter).variant(recipe, options.parse_settings(settings)) if chapter else None
-    chosen = options.installed_tracks() if tracks == options.ALL else options.parse_tracks(tracks)
+    chosen_tracks = options.installed_tracks() if tracks == options.ALL else options.parse_tracks(tracks)
     with track_phases() as show:
-        outcomes = harness.differences(variant, chosen, show, options.lent_pool())
+        outcomes = measuring.differences(variant, chosen_tracks, show, options.lent_pool())
     if json:
         print_json(differences_json(chapter, outcomes))
     elif markdown:

@@ -26,7 +26,7 @@ def doctor(json: options.Json = False) -> None:
     with stderr.status("importing every framework..."), lent_or_new(options.lent_pool()) as pool:
         tracks = list(pool.each(list(TRACKS), lambda name: _check_track(name, pool)).values())
     data = [_check_data(name) for name in datasets.DATASETS]
-    found = {
+    checkup = {
         "environment": environment(),
         "tracks": tracks,
         "versions": _check_versions(),
@@ -34,10 +34,10 @@ def doctor(json: options.Json = False) -> None:
         "extras": _check_extras(),
     }
     if json:
-        print_json(found)
+        print_json(checkup)
     else:
-        _print(found)
-    if not (any(track["usable"] for track in tracks) and all(one["usable"] for one in data)):
+        _print(checkup)
+    if not (any(track["usable"] for track in tracks) and all(dataset["usable"] for dataset in data)):
         raise typer.Exit(1)
 
 
@@ -110,30 +110,30 @@ def _check_extra(extra: str, use: str, modules: tuple[str, ...]) -> dict[str, ob
     from importlib.util import find_spec
 
     missing = [name for name in modules if find_spec(name) is None]
-    found: dict[str, object] = {"extra": extra, "use": use, "usable": not missing}
+    status: dict[str, object] = {"extra": extra, "use": use, "usable": not missing}
     if missing:
-        found |= {
+        status |= {
             "problem": f"not installed: {', '.join(missing)}",
             "remedy": f"pip install -c constraints.txt -e '.[{extra}]'",
         }
-    return found
+    return status
 
 
-def _print(found: dict) -> None:
-    machine = found["environment"]
+def _print(checkup: dict) -> None:
+    machine = checkup["environment"]
     memory = machine["memory_bytes"] / 2**30
     print(f"Python {machine['python']}, {machine['processor']}, {machine['cores']} cores, {memory:.0f} GiB")
     print("packages: " + ", ".join(f"{name} {version}" for name, version in machine["packages"].items()))
-    for track in found["tracks"]:
+    for track in checkup["tracks"]:
         good = f"usable on {track['device']} (import {track['seconds']:.1f} s)" if track["usable"] else ""
         _print_item(track["track"], track, good)
-    for framework in found["versions"]:
+    for framework in checkup["versions"]:
         fine = f"{framework['installed']}, tested are {framework['tested']}"
         item = {"usable": not framework["problem"], "problem": framework["problem"]}
         _print_item(framework["package"], item, fine)
-    for data in found["data"]:
+    for data in checkup["data"]:
         _print_item(data["dataset"], data, "usable, SHA-256 checked")
-    for extra in found["extras"]:
+    for extra in checkup["extras"]:
         _print_item(extra["use"], extra, "usable")
 
 

@@ -30,14 +30,15 @@ def export(
     from twotrack.shared.workers.pool import lent_or_new
 
     with stderr.status("starting...") as status, lent_or_new(options.lent_pool(), "cpu") as workers:
-        done = export(run, format, out, workers, lambda step: status.update(f"{step}..."), model)
+        exported = export(run, format, out, workers, lambda step: status.update(f"{step}..."), model)
     if json:
         print_json(
-            {"out": str(done.out), "format": done.format, "bytes": done.size} | done.found.model_dump(mode="json")
+            {"out": str(exported.out), "format": exported.format, "bytes": exported.size}
+            | exported.compared.model_dump(mode="json")
         )
         return
-    print(f"{done.out}: {done.format}, {done.size:,} bytes, reloaded in {FORMATS[done.format].runtime}")
-    if done.found.checks:
-        print_checks("", done.found.checks)
-    for size, value in done.found.differences.items():
+    print(f"{exported.out}: {exported.format}, {exported.size:,} bytes, reloaded in {FORMATS[exported.format].runtime}")
+    if exported.compared.checks:
+        print_checks("", exported.compared.checks)
+    for size, value in exported.compared.differences.items():
         print(f"  batch of {size}: largest difference from the run's probabilities {value:.1e}")

@@ -19,7 +19,7 @@ def formats(
 ) -> None:
     """Export a small run of each chapter to every format, and show the differences or the reasons why not.
 
-    Exit code 1 if an export fails that is not known to be impossible.
+    Exit code 1 if an export fails.
     """
     from twotrack.shared.chapters import CHAPTERS
     from twotrack.shared.cli.console import print_json, stderr

@@ -18,15 +18,15 @@ def latency(
     from twotrack.shared.export.latency import FILE, measure
 
     with stderr.status("starting...") as status:
-        found = measure(run, threads, lambda step: status.update(f"{step}..."), options.lent_pool())
+        measured = measure(run, threads, lambda step: status.update(f"{step}..."), options.lent_pool())
     if json:
-        print_json(found.model_dump())
+        print_json(measured.model_dump())
         return
     print(f"{'runtime':<20}{'batch':>6}{'calls':>7}{'p50 ms':>9}{'p99 ms':>9}{'examples/s':>12}{'bytes':>13}")
-    for one in found.runtimes:
-        for calls in one.calls:
+    for runtime in measured.runtimes:
+        for calls in runtime.calls:
             print(
-                f"{one.name:<20}{calls.batch_size:>6}{calls.calls:>7}{1e3 * calls.p50:>9.2f}{1e3 * calls.p99:>9.2f}"
-                f"{calls.examples_per_second:>12,.0f}{one.size:>13,}"
+                f"{runtime.name:<20}{calls.batch_size:>6}{calls.calls:>7}{1e3 * calls.p50:>9.2f}{1e3 * calls.p99:>9.2f}"
+                f"{calls.examples_per_second:>12,.0f}{runtime.size:>13,}"
             )
     print(f"stored in {run / FILE}; 'twotrack report {run}' shows it")

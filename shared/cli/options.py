@@ -15,7 +15,7 @@ from twotrack.shared.spec import profiles
 from twotrack.shared.spec.track import DEFAULT_TRACKS, TRACKS
 
 if TYPE_CHECKING:
-    from twotrack.shared.runs.comparison import Request
+    from twotrack.shared.runs.comparison import TrainingRequest
     from twotrack.shared.workers.pool import WorkerPool
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout instead of text.")]
@@ -91,7 +91,7 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Defaults:
+class ProfileOptions:
     """What each framework decides itself."""
 
     profile: Profile = profiles.ALIGNED
@@ -157,13 +157,13 @@ def request(
     device: str,
     source: str | None,
     own: OwnData,
-    defaults: Defaults = Defaults(),
+    defaults: ProfileOptions = ProfileOptions(),
     start: Path | None = None,
-) -> "Request":
+) -> "TrainingRequest":
     """Return what the options of `run`, `compare` and `ablate` ask for, their texts read."""
-    from twotrack.shared.runs.comparison import Request
+    from twotrack.shared.runs.comparison import TrainingRequest
 
-    return Request(
+    return TrainingRequest(
         chapter,
         parse_tracks(tracks),
         seeds,
@@ -195,7 +195,7 @@ def named_chapter(chapter: str | None, resume: Path | None) -> str:
     return stored_request(resume).chapter
 
 
-def as_begun(context: typer.Context, typed: "Request", folder: Path) -> "Request":
+def as_begun(context: typer.Context, typed: "TrainingRequest", folder: Path) -> "TrainingRequest":
     """Return what the comparison in `folder` was asked for; UserError if an option given now says something else."""
     from twotrack.shared.runs.plans import require_same_request
 
@@ -244,16 +244,16 @@ def chapter_settings(chapter: str, settings: list[str] | None, weights: str | No
     """
     from twotrack.shared import chapters
 
-    found = parse_settings(settings)
+    parsed = parse_settings(settings)
     transfer = chapters.get(chapter).transfer
     if not weights:
-        return found
+        return parsed
     if transfer is None:
-        known = ", ".join(slug for slug, one in chapters.CHAPTERS.items() if one.transfer)
+        known = ", ".join(slug for slug, other in chapters.CHAPTERS.items() if other.transfer)
         raise UserError(f"--weights: '{chapter}' starts from no pretrained weights; these chapters do: {known}.")
     path = Path(weights).expanduser()
     is_path = weights not in transfer.names and path.exists()
-    return found | {"weights": str(path.absolute()) if is_path else weights}
+    return parsed | {"weights": str(path.absolute()) if is_path else weights}
 
 
 _LENT: "ContextVar[WorkerPool | None]" = ContextVar("lent workers", default=None)

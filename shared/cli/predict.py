@@ -51,13 +51,16 @@ def _ask(run: Path, examples: list[str], track: str | None, device: str, json: b
     from twotrack.shared.runs.prediction import predict
 
     with stderr.status("starting...") as status:
-        found = predict(run, examples, track, device, lambda phase: status.update(f"{phase}..."), options.lent_pool())
+        predictions = predict(
+            run, examples, track, device, lambda phase: status.update(f"{phase}..."), options.lent_pool()
+        )
     if json:
-        print_json([asdict(one) for one in found])
+        print_json([asdict(prediction) for prediction in predictions])
         return
-    for one in found:
-        note = f" ({one.note})" if one.note else ""
-        print(f"{one.class_name} {one.probability:.3f}  {textwrap.shorten(one.given, SHOWN_CHARACTERS)}{note}")
+    for prediction in predictions:
+        note = f" ({prediction.note})" if prediction.note else ""
+        given = textwrap.shorten(prediction.given, SHOWN_CHARACTERS)
+        print(f"{prediction.class_name} {prediction.probability:.3f}  {given}{note}")
 
 
 def _repeat(run: Path, track: str | None, device: str, out: Path | None, json: bool) -> None:
@@ -66,14 +69,15 @@ def _repeat(run: Path, track: str | None, device: str, out: Path | None, json: b
     from twotrack.shared.runs.prediction import repeat
 
     with stderr.status("starting...") as status:
-        found = repeat(run, track, device, out, lambda phase: status.update(f"{phase}..."), options.lent_pool())
+        repetition = repeat(run, track, device, out, lambda phase: status.update(f"{phase}..."), options.lent_pool())
     if json:
-        print_json(asdict(found))
+        print_json(asdict(repetition))
     else:
-        print(f"{found.track}: test {', '.join(f'{name} {value:.4f}' for name, value in found.test.items())}")
+        print(f"{repetition.track}: test {', '.join(f'{name} {value:.4f}' for name, value in repetition.test.items())}")
+        outcome = "same predictions" if repetition.same else "OTHER predictions"
         print(
-            f"{'same predictions' if found.same else 'OTHER predictions'} as stored by the run on {found.run_track}: "
-            f"probabilities differ by at most {found.difference:.1e} (limit {found.limit:.0e}), "
-            f"classes of {found.other_classes} of {found.examples:,} examples"
+            f"{outcome} as stored by the run on {repetition.run_track}: "
+            f"probabilities differ by at most {repetition.difference:.1e} (limit {repetition.limit:.0e}), "
+            f"classes of {repetition.other_classes} of {repetition.examples:,} examples"
         )
-    raise typer.Exit(0 if found.same else 1)
+    raise typer.Exit(0 if repetition.same else 1)

@@ -26,14 +26,14 @@ def report(
     from twotrack.shared.cli.console import print_json
     from twotrack.shared.report import find_runs, write_report
     from twotrack.shared.report.ladder import find_ladder, read_ladder
-    from twotrack.shared.report.tables import comparison_json, comparison_text, reference_scores
+    from twotrack.shared.report.tables import baseline_scores, comparison_json, comparison_text
 
     runs = find_runs(folders)
-    references = reference_scores(runs)
+    baselines = baseline_scores(runs)
     climbed = read_ladder(ladder) if ladder else find_ladder(folders)
-    page = write_report(runs, out, [], references, climbed)
+    page = write_report(runs, out, [], baselines, climbed)
     if json:
-        print_json(comparison_json(runs, [], references, climbed) | {"report": str(page)})
+        print_json(comparison_json(runs, [], baselines, climbed) | {"report": str(page)})
     else:
-        print(comparison_text(runs, references))
+        print(comparison_text(runs, baselines))
         print(f"report: {page}")

@@ -7,7 +7,7 @@ import typer
 from twotrack.shared.cli import options
 
 if TYPE_CHECKING:
-    from twotrack.shared.export.serving.client import Answer
+    from twotrack.shared.export.serving.client import ServedAnswer
 
 
 def request(
@@ -29,18 +29,18 @@ def request(
 ) -> None:
     """Ask a model on a TensorFlow Serving server for the class of examples of your own."""
     from twotrack.shared.cli.console import print_json, stderr
-    from twotrack.shared.export.serving.client import Request, ask
+    from twotrack.shared.export.serving.client import ServingRequest, ask
 
-    asked = Request(address, model, inputs, protocol, signature, model_version, timeout)
+    question = ServingRequest(address, model, inputs, protocol, signature, model_version, timeout)
     with stderr.status(f"asking {address}..."):
-        answer = ask(asked)
+        answer = ask(question)
     if json:
         print_json(answer.as_json())
     else:
         _print(answer)
 
 
-def _print(answer: "Answer") -> None:
+def _print(answer: "ServedAnswer") -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table

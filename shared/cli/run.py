@@ -18,7 +18,7 @@ def run(
     recipe: options.Recipe = "fast",
     seed: Annotated[int, typer.Option(help="Fixes initial weights, batch order and dropout.")] = 0,
     training: options.Training,
-    defaults: options.Defaults,
+    defaults: options.ProfileOptions,
     device: options.Device = "auto",
     source: options.OwnSource = None,
     own: options.OwnData,
@@ -55,7 +55,7 @@ def run(
 
         print_json({"runs": run_rows(runs), "failures": [vars(failure) for failure in outcome.failures]})
     else:
-        for one in runs:
-            scores = ", ".join(f"{name} {value:.4f}" for name, value in one.record.test.items())
-            print(f"{one.record.job.track}: test {scores}; {one.folder}")
+        for result in runs:
+            scores = ", ".join(f"{name} {value:.4f}" for name, value in result.record.test.items())
+            print(f"{result.record.job.track}: test {scores}; {result.folder}")
     raise typer.Exit(exit_code(outcome))

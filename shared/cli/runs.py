@@ -53,11 +53,11 @@ def runs(
         return
     if csv and json:
         raise UserError("--csv and --json are two forms of the same list; choose one.")
-    wanted = _filter(chapter, track, seed, recipe, settings, at_least, at_most, since, until)
-    found, problems = catalogue.find(folders or [Path("runs")])
-    rows = catalogue.ordered([catalogue.row(run) for run in catalogue.select(found, wanted)], sort, reverse)
+    criteria = _filter(chapter, track, seed, recipe, settings, at_least, at_most, since, until)
+    finished, problems = catalogue.find(folders or [Path("runs")])
+    rows = catalogue.ordered([catalogue.row(run) for run in catalogue.select(finished, criteria)], sort, reverse)
     if json:
-        print_json({"runs": rows, "problems": [_plain(one) for one in problems]})
+        print_json({"runs": rows, "problems": [_plain(problem) for problem in problems]})
     elif csv:
         _write_csv(csv, rows, problems)
     else:
@@ -120,7 +120,7 @@ def _write_csv(target: str, rows: list[dict[str, Any]], problems: "list[Problem]
 
     from twotrack.shared.runs.run_folder import unwritable
 
-    text = _csv([_csv_line(row) for row in rows] + [_plain(one) for one in problems])
+    text = _csv([_csv_line(row) for row in rows] + [_plain(problem) for problem in problems])
     if target == "-":
         sys.stdout.write(text)
         return
@@ -172,5 +172,5 @@ def _print(rows: list[dict[str, Any]], problems: "list[Problem]") -> None:
     if rows:
         console.print(table)
     console.print(f"{len(rows)} run{'s' * (len(rows) != 1)}")
-    for one in problems:
-        console.print(f"{one.state}: '{one.folder}': {one.reason}")
+    for problem in problems:
+        console.print(f"{problem.state}: '{problem.folder}': {problem.reason}")

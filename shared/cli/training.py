@@ -7,7 +7,16 @@ from pathlib import Path
 
 from twotrack.shared.cli.console import data_progress, print_error, stderr, training_progress
 from twotrack.shared.runs import plans
-from twotrack.shared.runs.comparison import OnJob, Outcome, Request, fresh_folder, plan, run_jobs, run_name, timestamp
+from twotrack.shared.runs.comparison import (
+    OnJob,
+    TrainingOutcome,
+    TrainingRequest,
+    fresh_folder,
+    plan,
+    run_jobs,
+    run_name,
+    timestamp,
+)
 from twotrack.shared.runs.event_files import event_files, require_installed
 from twotrack.shared.runs.plans import Todo
 from twotrack.shared.runs.records import Job
@@ -24,13 +33,13 @@ def _everything(jobs: Sequence[Job]) -> Iterator[Todo]:
 
 
 def train(
-    request: Request,
+    request: TrainingRequest,
     parent: Path,
     name_folder: Callable[[str, int], Path],
     tensorboard: Path | None = None,
     work: Work = _everything,
     pool: WorkerPool | None = None,
-) -> tuple[Outcome, list[Run]]:
+) -> tuple[TrainingOutcome, list[Run]]:
     """Check everything, train what `work` finds to do, print failures; return the outcome and the finished runs.
 
     Folders made for results are removed again if no run finished. With `tensorboard`, event files go to that folder.
@@ -39,13 +48,13 @@ def train(
         require_installed()
     with data_progress() as show_data:
         jobs = plan(request, name_folder, show_data, pool)
-    made = [folder for folder in (parent, *parent.parents) if not folder.exists()]
+    new_folders = [folder for folder in (parent, *parent.parents) if not folder.exists()]
     require_writable(parent)
     try:
         with work(jobs) as todo, _listeners(tensorboard) as show:
             outcome = run_jobs(todo.jobs, show, todo.inherited, pool)
     finally:
-        _remove_empty(made)
+        _remove_empty(new_folders)
     for failure in outcome.failures:
         print_error(failure.message)
     unfinished = {job.folder for job in todo.jobs} - set(outcome.folders)
@@ -58,8 +67,8 @@ def comparison_folder(out: Path, chapter: str, recipe: str) -> Path:
 
 
 def train_comparison(
-    request: Request, folder: Path, go_on: bool, tensorboard: Path | None = None, pool: WorkerPool | None = None
-) -> tuple[Outcome, list[Run]]:
+    request: TrainingRequest, folder: Path, go_on: bool, tensorboard: Path | None = None, pool: WorkerPool | None = None
+) -> tuple[TrainingOutcome, list[Run]]:
     """Train a comparison in `folder`, or what is missing of it; if that ends early, say how to go on."""
     work = plans.resume if go_on else lambda jobs: plans.begin(jobs, request)
     try:
@@ -85,12 +94,12 @@ def _say_how_to_go_on(folder: Path) -> None:
 def _listeners(tensorboard: Path | None) -> Iterator[OnJob]:
     """Yield one listener that shows progress and, if asked, logs it."""
     with ExitStack() as stack:
-        heard = [stack.enter_context(training_progress())]
+        listeners = [stack.enter_context(training_progress())]
         if tensorboard:
-            heard.append(stack.enter_context(event_files(tensorboard)))
+            listeners.append(stack.enter_context(event_files(tensorboard)))
 
         def hear(job: Job, progress: Progress) -> None:
-            for listen in heard:
+            for listen in listeners:
                 listen(job, progress)
 
         yield hear
@@ -104,6 +113,6 @@ def _remove_empty(folders: list[Path]) -> None:
         folder.rmdir()
 
 
-def exit_code(outcome: Outcome) -> int:
+def exit_code(outcome: TrainingOutcome) -> int:
     """Return 1 if a track failed, else 0."""
     return 1 if outcome.failures else 0

@@ -35,24 +35,24 @@ def verify(
     from twotrack.shared.report.ladder import ladder_record, ladder_text
     from twotrack.shared.verify.request import VerifyRequest
 
-    asked = VerifyRequest(name=subject, settings=_settings(subject, settings, weights), recipe=recipe, until=until)
+    request = VerifyRequest(name=subject, settings=_settings(subject, settings, weights), recipe=recipe, until=until)
     chosen = options.installed_tracks() if tracks == options.ALL else options.parse_tracks(tracks)
-    results = climb(asked, chosen)
+    results = climb(request, chosen)
     if json:
-        print_json(ladder_record(asked, results).model_dump())
+        print_json(ladder_record(request, results).model_dump())
     else:
-        print(ladder_text(asked, results))
+        print(ladder_text(request, results))
     raise typer.Exit(0 if all(result.passed for result in results) else 1)
 
 
-def climb(subject: "VerifyRequest", tracks: Sequence[str]) -> "list[TrackResult]":
+def climb(request: "VerifyRequest", tracks: Sequence[str]) -> "list[TrackResult]":
     """Check the request, then climb the ladder while showing what every track is doing."""
     from twotrack.shared.cli.console import track_phases
     from twotrack.shared.verify import ladder
 
-    ladder.check(subject, tracks)
+    ladder.check(request, tracks)
     with track_phases() as show:
-        return ladder.verify(subject, tracks, show, options.lent_pool())
+        return ladder.verify(request, tracks, show, options.lent_pool())
 
 
 def _settings(subject: str, settings: list[str] | None, weights: str | None) -> dict[str, str]:

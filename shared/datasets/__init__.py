@@ -102,10 +102,10 @@ def require_examples(dataset: str, given: Sequence[str]) -> None:
 
 def examples(dataset: str, given: Sequence[str], features: Sequence[str] = ()) -> Examples:
     """Return what was typed as examples; of a table with the named features only, if any are named."""
-    found = DATASETS[dataset].examples(given)
+    read = DATASETS[dataset].examples(given)
     if not features:
-        return found
-    return replace(found, inputs=tabular.columns(found.inputs, found.feature_names, features), feature_names=features)
+        return read
+    return replace(read, inputs=tabular.columns(read.inputs, read.feature_names, features), feature_names=features)
 
 
 def _require_offered(dataset: str, kind: str, refusal: str) -> None:

@@ -88,8 +88,8 @@ def adjust(pictures: np.ndarray, brightness: np.ndarray, contrast: np.ndarray, s
     their own grey. All three are linear, so one formula does them, and is rounded and cut to 0..255 once.
     """
     adjusted = np.empty_like(pictures)
-    for result, *one in zip(adjusted, pictures, brightness, contrast, saturation, strict=True):
-        result[...] = _adjust(*one)
+    for result, picture, *factors in zip(adjusted, pictures, brightness, contrast, saturation, strict=True):
+        result[...] = _adjust(picture, *factors)
     return adjusted
 
 

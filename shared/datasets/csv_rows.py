@@ -91,9 +91,9 @@ def _row(values: dict[str, str], place: str, model: type[Row]) -> Row:
         return model.model_validate_strings(values)
     except ValidationError as error:
         column = first_error(error).where.partition(".")[0]
-        found = _listed([values[column]])
+        value = _listed([values[column]])
         raise UserError(
-            f"{place}, column '{column}': expected {_expected(model, column)}, found {found}; {REMEDY}."
+            f"{place}, column '{column}': expected {_expected(model, column)}, found {value}; {REMEDY}."
         ) from error
 
 

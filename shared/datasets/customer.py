@@ -21,7 +21,7 @@ AmountSoFar = Annotated[
 WithInternet = Literal["No", "Yes", "No internet service"]
 
 
-class Known(BaseModel):
+class KnownCustomer(BaseModel):
     """What is known of a customer, in the order of the features: numbers, then flags, then categories."""
 
     tenure: Months
@@ -51,21 +51,21 @@ class Known(BaseModel):
         return "0" if missing and info.data.get("tenure") == 0 else value
 
 
-WHOLE_NUMBERS = tuple(name for name, field in Known.model_fields.items() if field.annotation is int)
+WHOLE_NUMBERS = tuple(name for name, field in KnownCustomer.model_fields.items() if field.annotation is int)
 """Columns that hold them."""
 
 
-class Customer(Known):
+class Customer(KnownCustomer):
     """A row of the table, with the label."""
 
     churn: Literal["No", "Yes"]
 
 
-def features(customers: Sequence[Known]) -> tuple[tuple[str, ...], np.ndarray]:
+def features(customers: Sequence[KnownCustomer]) -> tuple[tuple[str, ...], np.ndarray]:
     """Return the names of the features and their values (examples, features 40) float64."""
     names, blocks = [], []
-    for column in Known.model_fields:
-        values, known = [getattr(customer, column) for customer in customers], categories(Known, column)
+    for column in KnownCustomer.model_fields:
+        values, known = [getattr(customer, column) for customer in customers], categories(KnownCustomer, column)
         names += [f"{column}={category}" for category in known] or [column]
         blocks.append(one_hot(values, known) if known else np.array(values, np.float64)[:, np.newaxis])
     return tuple(names), np.hstack(blocks)

@@ -46,19 +46,19 @@ class DataFile:
     def verify(self) -> None:
         """Check the bytes without holding more than a piece of them in memory. UserError as for `check`."""
         try:
-            found = sha256_of(self.path)
+            sha256 = sha256_of(self.path)
         except OSError as error:
             raise self._unreadable(error) from error
-        self._compare(found)
+        self._compare(sha256)
 
     def _unreadable(self, error: OSError) -> UserError:
         return UserError(f"cannot read the data file {self.path}: {error.strerror}; {self.restore}.")
 
-    def _compare(self, found: str) -> None:
-        if found != self.sha256:
+    def _compare(self, sha256: str) -> None:
+        if sha256 != self.sha256:
             raise UserError(
                 f"the data file {self.path} is corrupted: expected SHA-256 {self.sha256[:12]}..., "
-                f"found {found[:12]}...; {self.restore}."
+                f"found {sha256[:12]}...; {self.restore}."
             )
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -115,7 +115,7 @@ def sha256_of(file: Path) -> str:
 def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> str:
     """Write a compressed archive that appears whole or not at all; return its SHA-256."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic.written(path) as made:
-        with made.open("wb") as stream:
+    with atomic.written(path) as unfinished:
+        with unfinished.open("wb") as stream:
             np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]  # NumPy's stubs give every name the type of `allow_pickle`
-        return sha256_of(made)
+        return sha256_of(unfinished)

@@ -26,7 +26,7 @@ Name = Annotated[str, AfterValidator(_named), Field(description="the name or num
 Count = Annotated[int, Field(ge=0, le=LARGEST, description=f"a whole number from 0 to {LARGEST:,.0f}")]
 
 
-class Known(BaseModel):
+class KnownMonth(BaseModel):
     """What is known of one month of one customer."""
 
     customer: Name
@@ -38,13 +38,13 @@ class Known(BaseModel):
     contract_months_left: Months
 
 
-class Month(Known):
+class Month(KnownMonth):
     """A row of the file: one month of one customer, with the label."""
 
     churn: Literal["No", "Yes"]
 
 
-Row = TypeVar("Row", bound=Known)
+Row = TypeVar("Row", bound=KnownMonth)
 Numbered = tuple[int, Row]
 """A row and the line, from 1, on which it begins."""
 
@@ -61,7 +61,7 @@ def read_months(text: str, file: Path) -> tuple[np.ndarray, np.ndarray, np.ndarr
 
 def read_unlabelled(text: str, file: Path) -> tuple[list[str], np.ndarray, np.ndarray]:
     """Return the customers' names, months and mask as `read_months` does; the column `churn` is not needed."""
-    histories = _histories(text, file, Known)
+    histories = _histories(text, file, KnownMonth)
     return [history[0].customer for history in histories], *_arrays(histories)
 
 
@@ -69,7 +69,7 @@ def _histories(text: str, file: Path, model: type[Row]) -> list[list[Row]]:
     return [_in_order(rows, file) for rows in _by_customer(numbered_rows(text, file, model), file)]
 
 
-def _arrays(histories: Sequence[Sequence[Known]]) -> tuple[np.ndarray, np.ndarray]:
+def _arrays(histories: Sequence[Sequence[KnownMonth]]) -> tuple[np.ndarray, np.ndarray]:
     mask = prefix_mask(np.array([min(len(history), MONTHS) for history in histories]))
     months = np.zeros((*mask.shape, len(FEATURES)))
     months[mask] = [[getattr(row, name) for name in FEATURES] for history in histories for row in history[-MONTHS:]]
@@ -107,7 +107,7 @@ def _in_order(known: dict[int, Numbered[Row]], file: Path) -> list[Row]:
     return [row for _, row in rows]
 
 
-def _customer(row: Known) -> str:
+def _customer(row: KnownMonth) -> str:
     return f"customer {row.customer[:LONGEST]!r}"
 
 

@@ -84,9 +84,9 @@ def _class_folders(root: Path) -> list[str]:
 
 def _require_classes(folder: Path, names: Sequence[str]) -> None:
     if len(names) < 2:
-        found = f"only '{printable(names[0])}'" if names else "none"
+        listed = f"only '{printable(names[0])}'" if names else "none"
         raise UserError(
-            f"{folder}: expected two sub-folders or more, one per class, with its photos inside; found {found}."
+            f"{folder}: expected two sub-folders or more, one per class, with its photos inside; found {listed}."
         )
 
 
@@ -112,10 +112,10 @@ def _unreadable(error: OSError) -> UserError:
 
 def _state(path: Path) -> tuple[int, int]:
     try:
-        facts = path.stat()
+        status = path.stat()
     except OSError:  # a link to nothing, which will be reported when it is read
         return 0, 0
-    return facts.st_size, facts.st_mtime_ns
+    return status.st_size, status.st_mtime_ns
 
 
 def _ignored(name: str) -> bool:

@@ -1,6 +1,6 @@
 """Photos, decoded once into one file of the user's cache: later runs and epochs read pixels and no JPEG.
 
-The file holds three NumPy arrays behind each other: facts (JSON as uint8), labels (examples,) int32 and
+The file holds three NumPy arrays behind each other: a header (JSON as uint8), labels (examples,) int32 and
 images (examples, size, size, RGB 3) uint8, which are mapped into memory and never read as a whole.
 Examples are in the order train, validation, test, each split shuffled once with a fixed seed.
 """
@@ -40,7 +40,7 @@ RGB = 3
 Item = TypeVar("Item")
 
 
-class Facts(BaseModel):
+class Header(BaseModel):
     """What the file says of its images."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -102,11 +102,11 @@ def ensure(key: str, collection: Collection, skip_broken: bool, report: Report) 
         if not (path.is_file() and checksum.is_file() and checksum.read_text() == sha256_of(path)):
             cache.mkdir(parents=True, exist_ok=True)
             atomic.remove_abandoned(cache)
-            with atomic.written(path) as made:
-                _write(made, made.with_name("decoded"), collection, skip_broken, report)
-                digest = sha256_of(made)
+            with atomic.written(path) as unfinished:
+                _write(unfinished, unfinished.with_name("decoded"), collection, skip_broken, report)
+                digest = sha256_of(unfinished)
             atomic.write(checksum, digest)
-        _require_whole(collection, _facts(path).skipped, skip_broken)
+        _require_whole(collection, _header(path).skipped, skip_broken)
     except OSError as error:
         raise UserError(
             f"cannot write decoded photos to {cache}: {error.strerror}; make room there, or set XDG_CACHE_HOME."
@@ -118,19 +118,19 @@ def load(file: DataFile) -> Stored:
     """Return the photos, after their bytes were checked; UserError as for `DataFile.verify`."""
     file.verify()
     with file.path.open("rb") as stream:
-        facts, labels = Facts.model_validate_json(npy.read_array(stream).tobytes()), npy.read_array(stream)
+        header, labels = Header.model_validate_json(npy.read_array(stream).tobytes()), npy.read_array(stream)
         npy.read_magic(stream)
         shape, _, dtype = npy.read_array_header_1_0(stream)
         images = np.memmap(file.path, dtype, "r", stream.tell(), shape).view(np.ndarray)
-    cuts = np.cumsum(facts.splits)[:-1]
+    cuts = np.cumsum(header.splits)[:-1]
     parts = zip(np.split(images, cuts), np.split(labels, cuts), strict=True)
     splits = [Split({ONLY: pixels}, classes) for pixels, classes in parts]
-    return Stored(facts.class_names, splits, facts.skipped)
+    return Stored(header.class_names, splits, header.skipped)
 
 
-def _facts(path: Path) -> Facts:
+def _header(path: Path) -> Header:
     with path.open("rb") as stream:
-        return Facts.model_validate_json(npy.read_array(stream).tobytes())
+        return Header.model_validate_json(npy.read_array(stream).tobytes())
 
 
 def _write(path: Path, decoded: Path, collection: Collection, skip_broken: bool, report: Report) -> None:
@@ -140,11 +140,11 @@ def _write(path: Path, decoded: Path, collection: Collection, skip_broken: bool,
     _require_whole(collection, skipped, skip_broken)
     report("sorting photos", {})
     splits = [np.random.default_rng(SPLIT_SEED).permutation(rows) for rows in collection.split(labels)]
-    facts = Facts(class_names=collection.class_names, splits=tuple(map(len, splits)), skipped=skipped)
+    header = Header(class_names=collection.class_names, splits=tuple(map(len, splits)), skipped=skipped)
     shape = (len(labels), photo.SIZE, photo.SIZE, RGB)
     images, order = np.memmap(decoded, np.uint8, "r", shape=shape), np.concatenate(splits)
     with path.open("wb") as stream:
-        npy.write_array(stream, np.frombuffer(facts.model_dump_json().encode(), np.uint8))
+        npy.write_array(stream, np.frombuffer(header.model_dump_json().encode(), np.uint8))
         npy.write_array(stream, labels[order])
         npy.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
         for rows in _batches(order):
@@ -157,11 +157,11 @@ def _decode(stream: BinaryIO, collection: Collection, report: Report) -> tuple[n
     workers = ThreadPoolExecutor(available_cores())  # Pillow decodes and resizes without the interpreter's lock
     try:
         for batch in _batches(collection.photos):
-            for one, pixels in zip(batch, workers.map(_read, batch), strict=True):
+            for photograph, pixels in zip(batch, workers.map(_read, batch), strict=True):
                 if isinstance(pixels, str):
-                    skipped.append(f"{one.name}: {pixels}")
+                    skipped.append(f"{photograph.name}: {pixels}")
                 else:
-                    labels.append(one.label)
+                    labels.append(photograph.label)
                     stream.write(pixels.data)
             done += len(batch)
             report("decoding photos", {"done": done, "total": collection.total})
@@ -170,10 +170,10 @@ def _decode(stream: BinaryIO, collection: Collection, report: Report) -> tuple[n
     return np.array(labels, np.int32), skipped
 
 
-def _read(one: Photo) -> np.ndarray | str:
+def _read(photograph: Photo) -> np.ndarray | str:
     """Return the photo's pixels, or why there are none."""
     try:
-        return np.ascontiguousarray(one.read(photo.SIZE))
+        return np.ascontiguousarray(photograph.read(photo.SIZE))
     except photo.BrokenPhotoError as error:
         return printable(str(error))
 
@@ -186,7 +186,7 @@ def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
 
 def _require_whole(collection: Collection, skipped: Sequence[str], skip_broken: bool) -> None:
     if skipped and not skip_broken:
-        listed = "".join(f"\n  {one}" for one in skipped)
+        listed = "".join(f"\n  {file}" for file in skipped)
         raise UserError(
             f"{collection.where}: expected {collection.total:,} photos, found {len(skipped):,} files that are none:"
             f"{listed}\n{collection.remedy}."

@@ -27,15 +27,15 @@ class PhotosRequest:
 
 
 @task
-def convert(asked: PhotosRequest, report: Report) -> CachedFile:
+def convert(request: PhotosRequest, report: Report) -> CachedFile:
     """Write the decoded photos to the cache.
 
     Raises UserError for all that `photo_folder.find` and `photo_store.ensure` refuse.
     """
     report("listing photos", {})
-    listing = find(Path(asked.folder))
+    listing = find(Path(request.folder))
     key = cache_key(listing.class_names, listing.state)
-    return ensure(key, _collection(asked.folder, listing), asked.skip_broken, report)
+    return ensure(key, _collection(request.folder, listing), request.skip_broken, report)
 
 
 def _collection(where: str, listing: Listing) -> Collection:

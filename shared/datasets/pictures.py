@@ -62,7 +62,7 @@ class Grey(_Pictures):
 
 
 @dataclass(frozen=True)
-class Prepare(_Pictures):
+class PreparePictures(_Pictures):
     """Stored uint8 (batch, height, width) or (batch, height, width, RGB 3) to float32 (batch, size, size, RGB 3)."""
 
     mean: Sequence[float]
@@ -89,9 +89,9 @@ class Prepare(_Pictures):
         return prepared
 
 
-EFFICIENTNET = Prepare(mean=(127.0,) * RGB, scale=(128.0,) * RGB)
+EFFICIENTNET = PreparePictures(mean=(127.0,) * RGB, scale=(128.0,) * RGB)
 """(x - 127) / 128, as EfficientNet-Lite was trained."""
-IMAGENET = Prepare(
+IMAGENET = PreparePictures(
     mean=tuple(255 * mean for mean in (0.485, 0.456, 0.406)), scale=tuple(255 * std for std in (0.229, 0.224, 0.225))
 )
 """Mean and deviation of ImageNet's pixels, as torchvision's networks were trained."""

@@ -44,7 +44,7 @@ class Standardise:
 
 
 @dataclass(frozen=True)
-class Prepare(Preparation):
+class PrepareTable(Preparation):
     """Stored rows to model inputs."""
 
     standardise: Standardise
@@ -71,10 +71,10 @@ class Prepare(Preparation):
         """Return the row by column."""
         return describe(self.feature_names, example[ONLY])
 
-    def select(self, names: Sequence[str]) -> "Prepare":
+    def select(self, names: Sequence[str]) -> "PrepareTable":
         """Return the same for the named features only, in the given order."""
         chosen = self.standardise.select(_positions(self.feature_names, names))
-        return Prepare(chosen, tuple(names), self.whole_numbers)
+        return PrepareTable(chosen, tuple(names), self.whole_numbers)
 
 
 def one_hot(values: Sequence[str], categories: Sequence[str]) -> np.ndarray:
@@ -101,8 +101,8 @@ def select(dataset: Dataset, names: Sequence[str]) -> Dataset:
     unknown = [name for name in names if name not in dataset.feature_names]
     if unknown:
         raise ValueError(f"{dataset.name} has no feature {', '.join(unknown)}; it has {dataset.feature_names}")
-    if not isinstance(dataset.prepare, Prepare):
-        raise ValueError(f"{dataset.name} is no table; expected inputs that tabular.Prepare prepares")
+    if not isinstance(dataset.prepare, PrepareTable):
+        raise ValueError(f"{dataset.name} is no table; expected inputs that tabular.PrepareTable prepares")
     narrow = dataset.with_splits(lambda split: Split(columns(split.inputs, dataset.feature_names, names), split.labels))
     return replace(narrow, feature_names=tuple(names), prepare=dataset.prepare.select(names))
 

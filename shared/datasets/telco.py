@@ -12,7 +12,7 @@ import numpy as np
 
 from twotrack.shared.datasets.files import EMBEDDED_FOLDER, DataFile, Source, csv_file
 from twotrack.shared.datasets.spec import Dataset, Examples, Split
-from twotrack.shared.datasets.tabular import Prepare, Standardise, split_rows
+from twotrack.shared.datasets.tabular import PrepareTable, Standardise, split_rows
 from twotrack.shared.errors import UserError
 from twotrack.shared.spec.inputs import ONLY
 
@@ -50,7 +50,7 @@ def read(source: Source) -> Dataset:
         train=train,
         validation=validation,
         test=test,
-        prepare=Prepare(standardise, feature_names, WHOLE_NUMBERS),
+        prepare=PrepareTable(standardise, feature_names, WHOLE_NUMBERS),
         feature_names=feature_names,
     )
 
@@ -58,10 +58,10 @@ def read(source: Source) -> Dataset:
 def examples(given: Sequence[str]) -> Examples:
     """Return the customers in CSV files of the user's own, one example a row; the column `churn` may be missing."""
     from twotrack.shared.datasets.csv_rows import numbered_rows
-    from twotrack.shared.datasets.customer import Known, features
+    from twotrack.shared.datasets.customer import KnownCustomer, features
 
     files = [csv_file(Path(name), f"name {EXAMPLE}") for name in given]
-    rows = [(file.path, *row) for file in files for row in numbered_rows(file.text(), file.path, Known)]
+    rows = [(file.path, *row) for file in files for row in numbered_rows(file.text(), file.path, KnownCustomer)]
     feature_names, inputs = features([customer for _, _, customer in rows])
     return Examples(tuple(f"{path}, line {line}" for path, line, _ in rows), {ONLY: inputs}, feature_names)
 

@@ -39,7 +39,7 @@ def read(source: Source) -> Dataset:
         train=train,
         validation=validation,
         test=test,
-        prepare=Prepare(fit(train.inputs["months"], train.inputs["mask"])),
+        prepare=PrepareMonths(fit(train.inputs["months"], train.inputs["mask"])),
         feature_names=FEATURES,
     )
 
@@ -49,9 +49,9 @@ def examples(given: Sequence[str]) -> Examples:
     from twotrack.shared.datasets.month_rows import read_unlabelled
 
     files = [csv_file(Path(name), f"name {EXAMPLE}") for name in given]
-    found = [(file.path, *read_unlabelled(file.text(), file.path)) for file in files]
-    names = tuple(f"{path}, customer {name}" for path, customers, _, _ in found for name in customers)
-    months, mask = (np.concatenate([arrays[number] for arrays in found]) for number in (2, 3))
+    histories = [(file.path, *read_unlabelled(file.text(), file.path)) for file in files]
+    names = tuple(f"{path}, customer {name}" for path, customers, _, _ in histories for name in customers)
+    months, mask = (np.concatenate([arrays[number] for arrays in histories]) for number in (2, 3))
     return Examples(names, {"months": months, "mask": mask}, FEATURES)
 
 
@@ -61,7 +61,7 @@ def fit(months: np.ndarray, mask: np.ndarray) -> Standardise:
 
 
 @dataclass(frozen=True)
-class Prepare(Preparation):
+class PrepareMonths(Preparation):
     """Stored months and mask to model inputs."""
 
     standardise: Standardise

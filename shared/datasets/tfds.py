@@ -39,12 +39,12 @@ class TfdsRequest:
 
 
 @task
-def convert(asked: TfdsRequest, report: Report) -> CachedFile:
+def convert(request: TfdsRequest, report: Report) -> CachedFile:
     """Write its arrays to the cache.
 
     Raises UserError if there is no such data set, it has another form, or it must be downloaded and cannot be.
     """
-    builder = prepared(asked, _require_form, report)
+    builder = prepared(request, _require_form, report)
     path = user_cache_path("twotrack") / "tfds" / f"{cache_key(builder)}.npz"
     checksum = path.with_suffix(".sha256")
     if not (path.is_file() and checksum.is_file() and checksum.read_text() == sha256_of(path)):
@@ -54,13 +54,13 @@ def convert(asked: TfdsRequest, report: Report) -> CachedFile:
 
 
 def prepared(
-    asked: TfdsRequest,
+    request: TfdsRequest,
     require_form: Callable[["tensorflow_datasets.core.DatasetBuilder"], None],
     report: Report,
 ) -> "tensorflow_datasets.core.DatasetBuilder":
     """Return the data set, on disk; UserError as for `convert`."""
     report("starting", {})
-    builder = _builder(asked.name, asked.folder)
+    builder = _builder(request.name, request.folder)
     require_form(builder)
     if not builder.is_prepared():
         _require_reachable(builder)
@@ -88,10 +88,10 @@ def _require_form(builder: "tensorflow_datasets.core.DatasetBuilder") -> None:
     """Require splits train and test of 28 x 28 grey images with ten classes."""
     name, features = builder.info.full_name, builder.info.features
     expected = (*mnist.IMAGE_SHAPE, 1)
-    found = features["image"].shape if "image" in features else None
-    if found != expected:
+    shape = features["image"].shape if "image" in features else None
+    if shape != expected:
         raise UserError(
-            f"{name}: expected a feature 'image' of shape {expected}, found {found}; pick another data set."
+            f"{name}: expected a feature 'image' of shape {expected}, found {shape}; pick another data set."
         )
     classes = getattr(features["label"], "num_classes", None) if "label" in features else None
     if classes != len(mnist.CLASS_NAMES):
@@ -138,6 +138,8 @@ def _read_split(builder: "tensorflow_datasets.core.DatasetBuilder", split: str) 
     if builder.info.file_format in tfds.core.FileFormat.with_random_access():
         source = builder.as_data_source(split)
         examples = [source[number] for number in range(len(source))]
-        return np.stack([one["image"] for one in examples]), np.array([one["label"] for one in examples])
+        return np.stack([example["image"] for example in examples]), np.array(
+            [example["label"] for example in examples]
+        )
     whole = tfds.as_numpy(builder.as_dataset(split, batch_size=-1, shuffle_files=False))
     return whole["image"], whole["label"]

@@ -29,12 +29,12 @@ PUBLISHED = (("train", "validation", "test"), ("train", "test"), ("train", "vali
 
 
 @task
-def convert(asked: TfdsRequest, report: Report) -> CachedFile:
+def convert(request: TfdsRequest, report: Report) -> CachedFile:
     """Write its decoded pictures to the cache.
 
     Raises UserError as `tfds.convert` does, and for pictures that cannot be decoded.
     """
-    builder = tfds.prepared(asked, _require_form, report)
+    builder = tfds.prepared(request, _require_form, report)
     collection = _collection(builder)
     return ensure(cache_key(tfds.cache_key(builder)), collection, False, report)
 

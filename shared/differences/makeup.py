@@ -11,14 +11,14 @@ from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import Report, task
 
 
-def variants(asked: ChapterVariant) -> list[ChapterVariant]:
+def variants(variant: ChapterVariant) -> list[ChapterVariant]:
     """Return how a chapter is looked at: as asked for; with each architecture if no setting of the model is given.
 
     A pretrained chapter has one only, since others need weights that may not be there.
     """
-    chapter, given = asked.chapter, dict(asked.settings)
-    if chapter.transfer or set(given) - set(RECIPE_SETTINGS):
-        return [asked]
+    chapter, settings = variant.chapter, dict(variant.settings)
+    if chapter.transfer or set(settings) - set(RECIPE_SETTINGS):
+        return [variant]
     hints = get_type_hints(type(chapter.config))
     choices = {name: get_args(hint) for name, hint in hints.items() if get_origin(hint) is Literal}
     others = [
@@ -27,7 +27,7 @@ def variants(asked: ChapterVariant) -> list[ChapterVariant]:
         for choice in possible
         if choice != getattr(chapter.config, name)
     ]
-    return [asked, *(chapter.variant(asked.recipe_name, given | other) for other in others)]
+    return [variant, *(chapter.variant(variant.recipe_name, settings | other) for other in others)]
 
 
 @dataclass(frozen=True)
@@ -39,16 +39,16 @@ class Variants:
 
 
 @task
-def layers(asked: Variants, report: Report) -> list[list[LayerMakeup]]:
+def layers(request: Variants, report: Report) -> list[list[LayerMakeup]]:
     """Return the layers of the chapter's model under each of them."""
     report("building the chapter", {})
-    track = open_track(asked.track, "cpu")
+    track = open_track(request.track, "cpu")
     return [
         [
             LayerMakeup(kinds=frozenset(kinds), hyperparameters=dict(hyperparameters))
             for kinds, hyperparameters in track.build(whole_pair(variant), 0).probe().layers()
         ]
-        for variant in asked.variants
+        for variant in request.variants
     ]
 
 

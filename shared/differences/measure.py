@@ -18,12 +18,12 @@ class Entries:
 
 
 @task
-def measure(asked: Entries, report: Report) -> dict[str, Measured]:
+def measure(request: Entries, report: Report) -> dict[str, Measured]:
     """Return every entry's measurement by slug, as plain numbers.
 
     What the installed framework no longer has is a finding, not a failure of the rest.
     """
-    track, slugs = asked.track, asked.slugs
+    track, slugs = request.track, request.slugs
     report("starting", {})
     measurements = open_track(track, "cpu").measurements()
     measured = {}

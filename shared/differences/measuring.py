@@ -155,7 +155,7 @@ def touching(
     """Return the entries that touch a chapter, with the settings that they need besides those given."""
     looked_at = variants(variant)
     built = pool.call(track, layers, Variants(track, looked_at), _shown(track, on_phase))
-    own, *others = (makeup(*both) for both in zip(looked_at, built, strict=True))
+    own, *others = (makeup(*pair) for pair in zip(looked_at, built, strict=True))
     touched: dict[Difference, tuple[str, ...]] = {}
     for entry in LEDGER:
         if entry.touches(own):

@@ -37,11 +37,11 @@ def scores(names: Sequence[str], dataset: Dataset, examples: int | None) -> dict
     """Fit each model on the training split, or its first `examples`; return its metrics on the test split."""
     train = dataset.train.first(examples) if examples else dataset.train
     inputs, test = _readable(dataset, train.inputs), _readable(dataset, dataset.test.inputs)
-    found = {}
+    by_model = {}
     for name in names:
         fitted = MODELS[name]().fit(inputs, train.labels)
-        found[name] = metrics.evaluate(fitted.decision_function(test)[:, None], dataset.test.labels)
-    return found
+        by_model[name] = metrics.evaluate(fitted.decision_function(test)[:, None], dataset.test.labels)
+    return by_model
 
 
 def _readable(dataset: Dataset, stored: Inputs) -> np.ndarray | list[str]:

@@ -111,5 +111,7 @@ def confusion(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
 def per_class(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return precision, recall and F1 of every class, (classes,) each; NaN where there is nothing to divide by."""
     known = np.arange(max(2, logits.shape[1]))
-    found = sklearn_metrics.precision_recall_fscore_support(labels, classes(logits), labels=known, zero_division=np.nan)
-    return found[:3]
+    scores = sklearn_metrics.precision_recall_fscore_support(
+        labels, classes(logits), labels=known, zero_division=np.nan
+    )
+    return scores[:3]

@@ -30,13 +30,13 @@ EXPERIMENTS: dict[str, dict[str, str]] = {
 """Question by name, by chapter; the function of the same name in twotrack.shared.experiments.<chapter> answers it."""
 
 
-def names(slug: str, asked: list[str]) -> list[str]:
+def names(slug: str, experiments: list[str]) -> list[str]:
     """Return the asked experiments of a chapter, all if none is; UserError for what does not exist."""
     chapters.get(slug)
     if slug not in EXPERIMENTS:
         raise UserError(f"'{slug}' has no experiments; these chapters have: {', '.join(EXPERIMENTS)}.")
     known = EXPERIMENTS[slug]
-    for name in asked:
+    for name in experiments:
         if name not in known:
             raise unknown(f"experiment of {slug}", name, known, f"'{slug}' has: {', '.join(known)}.")
-    return asked or list(known)
+    return experiments or list(known)

@@ -29,12 +29,12 @@ def values(lab: Lab, progress: Progress) -> Finding:
         rows.append([activation, *_distances(lab, activation)])
     claims = [
         Claim(
-            text=f"largest relative distance of the {what} from the formulas, {len(rows)} activations",
+            text=f"largest relative distance of the {quantity} from the formulas, {len(rows)} activations",
             value=max(row[column] for row in rows),
             relation="below",
             bound=1e-12,
         )
-        for column, what in ((1, "values"), (2, "gradients"))
+        for column, quantity in ((1, "values"), (2, "gradients"))
     ]
     table = Table(title="Relative distance from the formulas", columns=["activation", "value", "gradient"], rows=rows)
     return Finding(claims=claims, tables=[table], curves=_formula_curves())
@@ -50,13 +50,13 @@ def _distances(lab: Lab, activation: Activation) -> tuple[float, float]:
     dz2 = (sigmoid(outputs["logits"]) - split.labels[:, None]) / len(split)  # (examples, 1)
     dz = pull_back(activation, z, dz2 @ weights["logits.kernel"].T, alpha)
     expected = lab.dataset.prepare(split.inputs)[ONLY].astype(np.float64).T @ dz
-    found = model.gradients(split)["dense1.kernel"]
-    return _relative(a, value(activation, z, alpha)), _relative(found, expected)
+    gradient = model.gradients(split)["dense1.kernel"]
+    return _relative(a, value(activation, z, alpha)), _relative(gradient, expected)
 
 
 def value(activation: Activation, z: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
-    """Return the activation of z (..., units) by its formula."""
-    return formulas.prelu(z, alpha) if activation == "prelu" and alpha is not None else getattr(formulas, activation)(z)
+    """Return the activation of z (..., units) by its formula; `alpha` is what PReLU learned, None for the others."""
+    return getattr(formulas, activation)(z) if alpha is None else formulas.prelu(z, alpha)
 
 
 def pull_back(activation: Activation, z: np.ndarray, da: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
@@ -65,13 +65,13 @@ def pull_back(activation: Activation, z: np.ndarray, da: np.ndarray, alpha: np.n
         return np.einsum("nj,nij->ni", da, formulas.d_softmax(z))
     if activation == "swiglu":
         return np.concatenate([da * part for part in formulas.d_swiglu(z)], axis=1)
-    if activation == "prelu" and alpha is not None:
+    if alpha is not None:  # PReLU, the only one that learns it
         return da * formulas.d_prelu(z, alpha)[0]
     return da * formulas.ELEMENTWISE[activation][1](z)
 
 
-def _relative(found: np.ndarray, expected: np.ndarray) -> float:
-    return float(np.abs(found - expected).max() / np.abs(expected).max())
+def _relative(measured: np.ndarray, expected: np.ndarray) -> float:
+    return float(np.abs(measured - expected).max() / np.abs(expected).max())
 
 
 def _formula_curves() -> list[Curves]:
@@ -211,12 +211,12 @@ def dead_units(lab: Lab, progress: Progress) -> Finding:
     A unit whose input is negative for every example is constant under ReLU: its gradient is zero, and
     it stays as it is (Maas, Hannun and Ng 2013). LeakyReLU and PReLU keep a slope below zero.
     """
-    found = {name: _train_to_death(lab, name, progress) for name in ("relu", "leaky_relu", "prelu")}
+    dead_shares = {name: _train_to_death(lab, name, progress) for name in ("relu", "leaky_relu", "prelu")}
     text = f"share of dead units after {DEATH_STEPS} steps of Adam at learning rate {DEATH_RATE}, %s"
     claims = [
-        Claim(text=text % "relu", value=found["relu"][-1], relation="above", bound=0.2),
-        Claim(text=text % "leaky_relu", value=found["leaky_relu"][-1], relation="below", bound=1e-9),
-        Claim(text=text % "prelu", value=found["prelu"][-1], relation="below", bound=1e-9),
+        Claim(text=text % "relu", value=dead_shares["relu"][-1], relation="above", bound=0.2),
+        Claim(text=text % "leaky_relu", value=dead_shares["leaky_relu"][-1], relation="below", bound=1e-9),
+        Claim(text=text % "prelu", value=dead_shares["prelu"][-1], relation="below", bound=1e-9),
     ]
     steps = [float(step) for step in range(0, DEATH_STEPS + 1, DEATH_EVERY)]
     curves = Curves(
@@ -224,9 +224,9 @@ def dead_units(lab: Lab, progress: Progress) -> Finding:
         title=f"Dead units, learning rate {DEATH_RATE}",
         x_label="training step",
         y_label="share of units",
-        lines={name: (steps, shares) for name, shares in found.items()},
+        lines={name: (steps, shares) for name, shares in dead_shares.items()},
     )
-    rows = [[name, shares[0], shares[-1]] for name, shares in found.items()]
+    rows = [[name, shares[0], shares[-1]] for name, shares in dead_shares.items()]
     table = Table(title="Share of dead units", columns=["activation", "at the start", "at the end"], rows=rows)
     return Finding(claims=claims, tables=[table], curves=[curves])
 

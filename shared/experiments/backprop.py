@@ -33,9 +33,9 @@ def gradients(lab: Lab, progress: Progress) -> Finding:
         )
         rows.append([name, float(size), *distances[-1]])
     claims = [
-        Claim(text=f"largest relative distance from {what}", value=max(of_weight[column] for of_weight in distances),
+        Claim(text=f"largest relative distance from {reference}", value=max(distance[column] for distance in distances),
               relation="below", bound=bound)
-        for column, what, bound in ((0, "the framework's gradients", 1e-12), (1, "central differences", 1e-8))
+        for column, reference, bound in ((0, "the framework's gradients", 1e-12), (1, "central differences", 1e-8))
     ]  # fmt: skip
     columns = ["weight", "largest gradient", "by hand against framework", "against central differences"]
     return Finding(claims=claims, tables=[Table(title="Gradients", columns=columns, rows=rows)])
@@ -49,13 +49,13 @@ def _central_differences(
     activation: Activation,
 ) -> np.ndarray:
     """Return (L(w + d) - L(w - d)) / 2d for every element of one weight."""
-    found = np.empty_like(weights[place])
-    for index in np.ndindex(found.shape):
+    differences = np.empty_like(weights[place])
+    for index in np.ndindex(differences.shape):
         losses = []
         for sign in (1, -1):
             moved = weights[place].copy()
             moved[index] += sign * STEP
-            changed = Weights(*(moved if number == place else one for number, one in enumerate(weights)))
+            changed = Weights(*(moved if number == place else array for number, array in enumerate(weights)))
             losses.append(two_layer.loss(changed, X, y, activation))
-        found[index] = (losses[0] - losses[1]) / (2 * STEP)
-    return found
+        differences[index] = (losses[0] - losses[1]) / (2 * STEP)
+    return differences

@@ -22,8 +22,8 @@ def through_time(lab: Lab, progress: Progress) -> Finding:
     steps = {repeats: len(of["RNN"]) for repeats, of in norms.items()}
     text = "gradient norm of the first of %d steps, as a share of the last, %s"
     claims = [
-        Claim(text=text % (months, name), value=found[name], relation=relation, bound=bound)
-        for months, found, name, relation, bound in (
+        Claim(text=text % (months, name), value=first_shares[name], relation=relation, bound=bound)
+        for months, first_shares, name, relation, bound in (
             (steps[1], short, "RNN", "above", 0.1),
             (steps[1], short, "LSTM", "above", 0.1),
             (steps[1], short, HALVED, "below", 0.01),
@@ -40,22 +40,24 @@ def through_time(lab: Lab, progress: Progress) -> Finding:
 
 def _norms(lab: Lab, repeats: int, progress: Progress) -> dict[str, list[float]]:
     """Return the gradient norm of each step by model."""
-    found = {}
+    norms_by_model = {}
     for name, slug in (("RNN", "churn_rnn"), ("LSTM", "churn_lstm")):
-        place = series_lab(lab, chapters.get(slug), repeats)
-        progress(f"{name}, {place.chapter.config.months} steps")
-        model = place.model()
-        found[name] = step_norms(model, place)
+        series = series_lab(lab, chapters.get(slug), repeats)
+        progress(f"{name}, {series.chapter.config.months} steps")
+        model = series.model()
+        norms_by_model[name] = step_norms(model, series)
         if name == "RNN":
             weights = model.weights
-            model.load({path: one / 2 if path.endswith("recurrent_kernel") else one for path, one in weights.items()})
-            found[HALVED] = step_norms(model, place)
-    return found
+            model.load(
+                {path: array / 2 if path.endswith("recurrent_kernel") else array for path, array in weights.items()}
+            )
+            norms_by_model[HALVED] = step_norms(model, series)
+    return norms_by_model
 
 
-def step_norms(model: Specimen, place: Lab) -> list[float]:
+def step_norms(model: Specimen, lab: Lab) -> list[float]:
     """Return for each step the norm of the loss's gradient in all that enters there, over the first customers."""
-    months = model.input_gradients(place.dataset.train.first(CUSTOMERS))["months"]  # (customers, step, features)
+    months = model.input_gradients(lab.dataset.train.first(CUSTOMERS))["months"]  # (customers, step, features)
     return [norm([step]) for step in np.moveaxis(months, 1, 0)]
 
 

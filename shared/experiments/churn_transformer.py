@@ -13,7 +13,7 @@ from twotrack.shared.datasets.spec import Split
 from twotrack.shared.experiments.lab import Lab
 from twotrack.shared.experiments.series import series_lab
 from twotrack.shared.experiments.spec import Claim, Curves, Finding, Heatmaps, Progress, Table
-from twotrack.shared.runs.fitting import Stage, Stopwatch, fresh_model
+from twotrack.shared.runs.fitting import Stopwatch, TrainingStage, fresh_model
 from twotrack.shared.workers.door import open_track
 
 # === length ===
@@ -28,18 +28,18 @@ def length(lab: Lab, progress: Progress) -> Finding:
     An LSTM takes the months one after the other. A Transformer takes them at once, but compares each with
     each: what that gains depends on how much the machine can do at once.
     """
-    found = {name: [_epoch_seconds(lab, name, repeats, progress) for repeats in REPEATS] for name in MODELS}
+    epoch_seconds = {name: [_epoch_seconds(lab, name, repeats, progress) for repeats in REPEATS] for name in MODELS}
     months = [repeats * lab.chapter.config.months for repeats in REPEATS]
-    growth = {name: seconds[-1] / seconds[0] for name, seconds in found.items()}
+    growth = {name: seconds[-1] / seconds[0] for name, seconds in epoch_seconds.items()}
     text = f"seconds per epoch on {months[-1]} months over those on {months[0]}, %s"
     claims = [
         Claim(text=text % "LSTM", value=growth["LSTM"], relation="above", bound=3),
         Claim(text=text % "Transformer", value=growth["Transformer"], relation="above", bound=1),
     ]
-    rows = [[name, *seconds, growth[name]] for name, seconds in found.items()]
+    rows = [[name, *seconds, growth[name]] for name, seconds in epoch_seconds.items()]
     columns = ["model", *(f"{count} months" for count in months), f"{months[-1]} over {months[0]}"]
     title = f"Seconds per epoch, from the fastest of {STEPS} training steps after the warm-up"
-    lines = {name: ([float(count) for count in months], seconds) for name, seconds in found.items()}
+    lines = {name: ([float(count) for count in months], seconds) for name, seconds in epoch_seconds.items()}
     curves = Curves(name="seconds", title=title, x_label="months", y_label="seconds per epoch", log_y=True, lines=lines)
     return Finding(claims=claims, tables=[Table(title=title, columns=columns, rows=rows)], curves=[curves])
 
@@ -49,10 +49,10 @@ def _epoch_seconds(lab: Lab, name: str, repeats: int, progress: Progress) -> flo
 
     The fastest, because what else the machine does can only add.
     """
-    place = series_lab(lab, chapters.get(MODELS[name]), repeats)
-    progress(f"{name}, {place.chapter.config.months} months")
-    steps_per_epoch = len(lab.dataset.train) // place.chapter.recipe("fast").batch_size
-    return min(_step_seconds(place)) * steps_per_epoch
+    series = series_lab(lab, chapters.get(MODELS[name]), repeats)
+    progress(f"{name}, {series.chapter.config.months} months")
+    steps_per_epoch = len(lab.dataset.train) // series.chapter.recipe("fast").batch_size
+    return min(_step_seconds(series)) * steps_per_epoch
 
 
 def _step_seconds(lab: Lab) -> Iterator[float]:
@@ -60,9 +60,9 @@ def _step_seconds(lab: Lab) -> Iterator[float]:
     variant, track, steps = lab.chapter.variant(), open_track(lab.track, "auto"), WARM_UP + STEPS
     model, recipe = fresh_model(track, variant, lab.seed), variant.recipe
     batches = TrainingBatches(lab.dataset, lab.dataset.train, recipe.batch_size, lab.seed, lab.chapter.loss)
-    stage = Stage(model, recipe.optimizer, recipe.learning_rates(steps), Stopwatch(track))
-    made = list(islice(batches.epoch(0), steps))
-    for number, batch in enumerate(made):
+    stage = TrainingStage(model, recipe.optimizer, recipe.learning_rates(steps), Stopwatch(track))
+    ready = list(islice(batches.epoch(0), steps))
+    for number, batch in enumerate(ready):
         track.synchronise()
         start = time.perf_counter()
         list(stage.steps([batch]))
@@ -87,18 +87,19 @@ def attention(lab: Lab, progress: Progress) -> Finding:
     customers = lab.dataset.test.take(typical(lab.dataset.test))
     inputs = lab.dataset.prepare(customers.inputs)
     by_hand = transformer.forward(model.weights, lab.chapter.config, inputs["months"], inputs["mask"])
-    found = np.stack(list(model.attention(customers).values()), axis=1)  # (customers, blocks, heads, 12, 12)
+    attended = np.stack(list(model.attention(customers).values()), axis=1)  # (customers, blocks, heads, 12, 12)
     expected = np.stack(by_hand.attention, axis=1)
     padded = ~inputs["mask"][:, np.newaxis, np.newaxis, np.newaxis]
     values = {
-        "distance of the track's attention from the one by hand": np.abs(found - expected).max(),
+        "distance of the track's attention from the one by hand": np.abs(attended - expected).max(),
         "distance of the track's logits from those by hand": np.abs(model.predict(customers) - by_hand.logits).max(),
-        "distance of a row's sum from 1": np.abs(found.sum(axis=-1) - 1).max(),
+        "distance of a row's sum from 1": np.abs(attended.sum(axis=-1) - 1).max(),
     }
     claims = [Claim(text=text, value=float(value), relation="below", bound=1e-6) for text, value in values.items()]
-    most = float((found * padded).max())
-    claims.append(Claim(text="largest attention to a month that is padding", value=most, relation="below", bound=1e-30))
-    return Finding(claims=claims, heatmaps=[picture(customers, number, found[number]) for number in range(2)])
+    padding_share = float((attended * padded).max())
+    text = "largest attention to a month that is padding"
+    claims.append(Claim(text=text, value=padding_share, relation="below", bound=1e-30))
+    return Finding(claims=claims, heatmaps=[picture(customers, number, attended[number]) for number in range(2)])
 
 
 def typical(split: Split) -> np.ndarray:
@@ -117,8 +118,8 @@ def picture(customers: Split, number: int, maps: np.ndarray) -> Heatmaps:
         y_label="month that looks",
         columns=maps.shape[1],
         maps={
-            f"block {block}, head {head}": one.tolist()
+            f"block {block}, head {head}": shares.tolist()
             for block, heads in enumerate(maps, start=1)
-            for head, one in enumerate(heads, start=1)
+            for head, shares in enumerate(heads, start=1)
         },
     )

@@ -13,7 +13,7 @@ from twotrack.shared.chapters.pairs import chapter_pair
 from twotrack.shared.chapters.spec import Chapter
 from twotrack.shared.datasets.batches import Batch, TrainingBatches
 from twotrack.shared.datasets.spec import Dataset, Split
-from twotrack.shared.runs.fitting import Stage, Stopwatch, load_start
+from twotrack.shared.runs.fitting import Stopwatch, TrainingStage, load_start
 from twotrack.shared.spec.inputs import Inputs
 from twotrack.shared.spec.losses import LossName, as_targets
 from twotrack.shared.spec.pair import Pair
@@ -98,7 +98,7 @@ class Specimen:
         return list(self._steps(repeat(batch, steps), steps))
 
     def _steps(self, batches: Iterable[Batch], number: int) -> Iterator[float]:
-        stage = Stage(self._model, self._pair.optimizer, self._pair.learning_rates(number), Stopwatch())
+        stage = TrainingStage(self._model, self._pair.optimizer, self._pair.learning_rates(number), Stopwatch())
         yield from stage.steps(batches)
 
     def _batches(self, batch_size: int) -> Iterator[Batch]:

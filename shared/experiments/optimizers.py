@@ -1,6 +1,7 @@
 """Experiments of the chapter optimizers: a race of six from the same start on the same batches."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -57,7 +58,7 @@ def _claims(arrivals: dict[str, float], own: list[str]) -> list[Claim]:
     ]  # fmt: skip
 
 
-def _validation_losses(lab: Lab, label: str, changes: Mapping[str, object], progress: Progress) -> list[float]:
+def _validation_losses(lab: Lab, label: str, changes: Mapping[str, Any], progress: Progress) -> list[float]:
     """Return the validation loss before the first step and after every EVERY steps."""
     model = lab.model("float32", "classic", **changes)
     losses = []

@@ -15,7 +15,7 @@ OnPhase = Callable[[str, str], None]
 
 
 @dataclass(frozen=True)
-class Answer:
+class ExperimentAnswer:
     """One experiment, answered by every track."""
 
     name: str
@@ -31,31 +31,31 @@ class Answer:
 
 def experiment(
     chapter: str,
-    asked: Sequence[str],
+    experiments: Sequence[str],
     tracks: Sequence[str],
     seed: int,
     on_phase: OnPhase,
     pool: WorkerPool | None = None,
-) -> list[Answer]:
+) -> list[ExperimentAnswer]:
     """Do experiments of a chapter, all if none is asked for.
 
     Raises UserError for what cannot be done, before any worker starts, and WorkerDiedError if a worker does.
     """
-    chosen = names(chapter, list(asked))
+    chosen = names(chapter, list(experiments))
     for track in tracks:
         installed_track(track)
-    found: dict[str, dict[str, Finding]] = {name: {} for name in chosen}
+    findings: dict[str, dict[str, Finding]] = {name: {} for name in chosen}
     for track in tracks:
         with lent_or_new(pool) as workers:
             for name in chosen:
-                found[name][track] = _measure(workers, Experiment(track, chapter, name, seed), on_phase)
-    return [Answer(name, EXPERIMENTS[chapter][name], found[name]) for name in chosen]
+                findings[name][track] = _measure(workers, Experiment(track, chapter, name, seed), on_phase)
+    return [ExperimentAnswer(name, EXPERIMENTS[chapter][name], findings[name]) for name in chosen]
 
 
-def _measure(workers: WorkerPool, asked: Experiment, on_phase: OnPhase) -> Finding:
-    on_phase(asked.track, asked.name)
+def _measure(workers: WorkerPool, request: Experiment, on_phase: OnPhase) -> Finding:
+    on_phase(request.track, request.name)
 
     def show(progress: Progress) -> None:
-        on_phase(asked.track, f"{asked.name}, {progress.phase}")
+        on_phase(request.track, f"{request.name}, {progress.phase}")
 
-    return workers.call(asked.track, measure, asked, show)
+    return workers.call(request.track, measure, request, show)

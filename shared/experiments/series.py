@@ -31,8 +31,8 @@ def series_lab(lab: Lab, chapter: Chapter, repeats: int) -> SeriesLab:
     """Return the lab of a chapter on series, on the track and seed of `lab`, for repeated months."""
     months = repeats * chapter.config.months
     inputs = describe(chapter.inputs(chapter.config))
-    shape = {name: replace(given, shape=(months, *given.shape[1:])) for name, given in inputs.items()}
-    longer = replace(chapter, config=_with_months(chapter.config, months), input_shape=shape)
+    shapes = {name: replace(spec, shape=(months, *spec.shape[1:])) for name, spec in inputs.items()}
+    longer = replace(chapter, config=_with_months(chapter.config, months), input_shape=shapes)
     return SeriesLab(lab.track, longer, lab.seed, repeats)
 
 

@@ -45,7 +45,7 @@ def images_per_class(lab: Lab, progress: Progress) -> Finding:
         x_label="images per class",
         y_label="accuracy",
         log_x=True,
-        lines={line: (list(map(float, IMAGES)), found) for line, found in scores.items()},
+        lines={line: (list(map(float, IMAGES)), accuracies) for line, accuracies in scores.items()},
     )
     return Finding(claims=claims, tables=[table], curves=[curves])
 
@@ -59,7 +59,7 @@ def _accuracy(lab: Lab, line: str, count: int, progress: Progress) -> float:
     variant = replace(variant, recipe=replace(variant.recipe, epochs=epochs))
     model = fresh_model(open_track(lab.track, "auto"), variant, lab.seed)
 
-    def report(phase: str, figures: Mapping[str, Any] = MappingProxyType({})) -> None:
+    def report(phase: str, figures: Mapping[str, Any] = MappingProxyType({}), /) -> None:
         progress(f"{line}, {count} a class: {phase}")
 
     Fit(model, dataset, variant, lab.seed, Stopwatch(), report).run()

@@ -19,8 +19,8 @@ class Experiment:
 
 
 @task
-def measure(asked: Experiment, report: Report) -> Finding:
+def measure(experiment: Experiment, report: Report) -> Finding:
     """Do it and return what it finds."""
-    lab = open_lab(asked.track, asked.chapter, asked.seed)
-    module = importlib.import_module(f"twotrack.shared.experiments.{asked.chapter}")
-    return getattr(module, asked.name)(lab, report)
+    lab = open_lab(experiment.track, experiment.chapter, experiment.seed)
+    module = importlib.import_module(f"twotrack.shared.experiments.{experiment.chapter}")
+    return getattr(module, experiment.name)(lab, report)

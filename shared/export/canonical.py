@@ -15,13 +15,13 @@ from twotrack.shared import chapters
 from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.evaluation import metrics
 from twotrack.shared.export.formats import LOGITS, PROBABILITIES
-from twotrack.shared.export.subject import Subject
+from twotrack.shared.export.subject import ExportSubject
 from twotrack.shared.spec.inputs import Input, describe
 from twotrack.shared.spec.track import TrackModel
 from twotrack.shared.workers.door import open_track
 
 
-def write(subject: Subject, path: Path) -> None:
+def write(subject: ExportSubject, path: Path) -> None:
     """Write the weights, with the metadata."""
     save_file(subject.run.weights, path, subject.metadata())
 

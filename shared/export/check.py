@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.evaluation import metrics
 from twotrack.shared.export.formats import LOGITS, PROBABILITIES, Format
-from twotrack.shared.export.subject import Subject
+from twotrack.shared.export.subject import ExportSubject
 
 BATCH_SIZES = (1, 7)
 """One, which exporters like to take for a constant, and one that none of them has seen."""
@@ -40,15 +40,15 @@ class Compared(BaseModel):
     """What else was checked, in the order in which it was."""
 
 
-def compare(form: Format, path: Path, subject: Subject, track: str | None) -> Compared:
+def compare(form: Format, path: Path, subject: ExportSubject, track: str | None) -> Compared:
     """Return the largest differences of a probability; UserError if the runtime refuses the model."""
     with as_user_error(f"{form.runtime} does not load the exported model"):
         predict = form.open(path, track)
-    found = {}
+    differences = {}
     for size in BATCH_SIZES:
         with as_user_error(f"{form.runtime} does not run the exported model on a batch of {size}"):
-            found[size] = difference(predict(subject.examples(size)), subject.probabilities(size))
-    return Compared(differences=found)
+            differences[size] = difference(predict(subject.examples(size)), subject.probabilities(size))
+    return Compared(differences=differences)
 
 
 def difference(outputs: Mapping[str, np.ndarray], expected: np.ndarray) -> float:

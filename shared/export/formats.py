@@ -14,7 +14,7 @@ from twotrack.shared.workers.door import open_track
 if TYPE_CHECKING:
     from twotrack.shared.export.check import Compared
     from twotrack.shared.export.runtimes import Predict
-    from twotrack.shared.export.subject import Subject
+    from twotrack.shared.export.subject import ExportSubject
 
 LOGITS, PROBABILITIES = "logits", "probabilities"
 """The outputs of every exported model: (batch, classes or 1), and (batch, classes), as metrics take them."""
@@ -29,7 +29,7 @@ OWN = "own"
 class Framework(Protocol):
     """What an export asks of a track, beside the contract of shared/spec/track.py."""
 
-    def exporters(self) -> "Mapping[str, Callable[[Subject, Path], None]]":
+    def exporters(self) -> "Mapping[str, Callable[[ExportSubject, Path], None]]":
         """Return what writes a run's model with this framework, by the name of the format."""
 
     def openers(self) -> "Mapping[str, Callable[[Path], Predict]]":
@@ -58,7 +58,7 @@ class Format:
     extra: str = "export"
     """That installs them."""
 
-    def write(self, subject: "Subject", path: Path) -> None:
+    def write(self, subject: "ExportSubject", path: Path) -> None:
         """Write the run's model, in a worker of `track`."""
         _framework(required(self.track)).exporters()[self.name](subject, path)
 
@@ -66,7 +66,7 @@ class Format:
         """Load it in a worker of the track that reloads; return what maps inputs to outputs, by name."""
         return _framework(required(track)).openers()[self.name](path)
 
-    def check(self, path: Path, subject: "Subject", track: str | None) -> "Compared":
+    def check(self, path: Path, subject: "ExportSubject", track: str | None) -> "Compared":
         """Reload it there, and compare it with what the run has predicted."""
         from twotrack.shared.export.check import compare
 
@@ -100,7 +100,7 @@ class TfServingFormat(Format):
 
         return next_version(out, model)
 
-    def check(self, path: Path, subject: "Subject", track: str | None) -> "Compared":
+    def check(self, path: Path, subject: "ExportSubject", track: str | None) -> "Compared":
         """Let the version go through the gate."""
         from twotrack.shared.export.tf_serving.gate import check_version
 
@@ -122,7 +122,7 @@ class RuntimeFormat(Format):
 class WeightsFormat(Format):
     """Weights in canonical form, which take no framework to write, and a track to build their model."""
 
-    def write(self, subject: "Subject", path: Path) -> None:
+    def write(self, subject: "ExportSubject", path: Path) -> None:
         """Write the weights."""
         from twotrack.shared.export.canonical import write
 

@@ -11,9 +11,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from twotrack.shared.base import atomic
+from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.errors import UserError
 from twotrack.shared.export import timing
 from twotrack.shared.export.check import Compared
@@ -29,11 +30,7 @@ FILE = "latency.json"
 ROUNDS = 5
 
 
-class _Plain(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Calls(_Plain):
+class Calls(FrozenRecord):
     """All timed calls of a runtime at one batch size."""
 
     batch_size: int
@@ -45,7 +42,7 @@ class Calls(_Plain):
     """Over all calls."""
 
 
-class Runtime(_Plain):
+class Runtime(FrozenRecord):
     """One runtime's figures."""
 
     name: str
@@ -60,7 +57,7 @@ class Runtime(_Plain):
     calls: list[Calls]
 
 
-class Latency(_Plain):
+class Latency(FrozenRecord):
     """latency.json."""
 
     finished: str
@@ -87,24 +84,24 @@ def measure(
         raise UserError(f"--threads: expected 1 to {cores}, as many as there are cores, found {threads}.")
     for form in TIMED.values():
         require_installed(form, run.record.job)
-    with TemporaryDirectory() as made:
-        artifacts = _write(run, Path(made), on_step, pool)
+    with TemporaryDirectory() as work_folder:
+        artifacts = _write(run, Path(work_folder), on_step, pool)
         with lent_or_new(pool, "cpu", threads) as workers:
             opened = {name: _open(run, TIMED[name], path, workers, on_step) for name, path in artifacts.items()}
             rounds = [_round(number, workers, on_step) for number in range(ROUNDS)]
-        found = Latency(
+        latency = Latency(
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
             rounds=ROUNDS,
             threads=threads or cores,
             warm_up=timing.WARM_UP,
             runtimes=[
-                _runtime(form, size_of(artifacts[name]), opened[name], [one[name] for one in rounds])
+                _runtime(form, size_of(artifacts[name]), opened[name], [seconds[name] for seconds in rounds])
                 for name, form in TIMED.items()
             ],
             environment=environment(),
         )
-    _store(folder, found)
-    return found
+    _store(folder, latency)
+    return latency
 
 
 def _write(run: Run, folder: Path, on_step: OnStep, pool: WorkerPool | None) -> dict[str, Path]:
@@ -140,7 +137,10 @@ def _runtime(form: Format, size: int, opened: Opened, rounds: Sequence[Mapping[i
         load=opened.load,
         first_call=opened.first_call,
         difference=max(opened.differences.values()),
-        calls=[_calls(size, np.concatenate([one[size] for one in rounds])) for size in timing.BATCH_SIZES],
+        calls=[
+            _calls(batch_size, np.concatenate([seconds[batch_size] for seconds in rounds]))
+            for batch_size in timing.BATCH_SIZES
+        ],
     )
 
 
@@ -154,9 +154,9 @@ def _calls(batch_size: int, seconds: np.ndarray) -> Calls:
     )
 
 
-def _store(folder: Path, found: Latency) -> None:
+def _store(folder: Path, latency: Latency) -> None:
     try:
-        atomic.write(folder / FILE, found.model_dump_json(indent=2) + "\n")
+        atomic.write(folder / FILE, latency.model_dump_json(indent=2) + "\n")
     except OSError as error:
         raise unwritable(folder, error) from error
 

@@ -21,13 +21,13 @@ from twotrack.shared.workers.door import open_track
 
 
 @dataclass(frozen=True)
-class Subject:
+class ExportSubject:
     """A finished run, seen by an export."""
 
     run: Run
 
     @classmethod
-    def of(cls, folder: Path) -> "Subject":
+    def of(cls, folder: Path) -> "ExportSubject":
         """Read the run folder; UserError if it is none."""
         return cls(read(folder))
 
@@ -58,7 +58,7 @@ class Subject:
     def examples(self, count: int) -> dict[str, np.ndarray]:
         """Return the first test examples (count, ...) by name of the input, prepared for the model."""
         prepared = self.dataset.prepare(self.dataset.test.first(count).inputs)
-        return {name: np.asarray(prepared[name], INPUT_TYPES[one.kind]) for name, one in self.inputs.items()}
+        return {name: np.asarray(prepared[name], INPUT_TYPES[spec.kind]) for name, spec in self.inputs.items()}
 
     def probabilities(self, count: int) -> np.ndarray:
         """Return what the run predicted for them: (count, classes), computed from its stored logits."""
@@ -72,8 +72,8 @@ class Subject:
         """Return what a file should say of itself, as texts."""
         job = self.run.record.job
         inputs = {
-            name: {"type": INPUT_TYPES[one.kind], "shape": ["batch", *one.shape], "axes": "channels last"}
-            for name, one in self.inputs.items()
+            name: {"type": INPUT_TYPES[spec.kind], "shape": ["batch", *spec.shape], "axes": "channels last"}
+            for name, spec in self.inputs.items()
         }
         plain = {
             "chapter": job.chapter,

@@ -9,7 +9,7 @@ from twotrack.shared import chapters
 from twotrack.shared.errors import UserError, WorkerDiedError
 from twotrack.shared.export.formats import FORMATS
 from twotrack.shared.export.workflow import export
-from twotrack.shared.runs.comparison import Request, plan, run_jobs
+from twotrack.shared.runs.comparison import TrainingRequest, plan, run_jobs
 from twotrack.shared.workers.pool import WorkerPool, lent_or_new
 
 OnRow = Callable[[str], None]
@@ -48,14 +48,14 @@ def measure(
         return [cell for request in requests for cell in _cells(request, Path(folder), workers, on_row)]
 
 
-def _request(slug: str, track: str) -> Request:
+def _request(slug: str, track: str) -> TrainingRequest:
     chapter = chapters.get(slug)
     variant = chapter.variant(settings=chapter.cheap)
     examples = variant.recipe.batch_size
-    return Request(slug, (track,), settings=variant.settings, epochs=1, examples=examples, device="cpu")
+    return TrainingRequest(slug, (track,), settings=variant.settings, epochs=1, examples=examples, device="cpu")
 
 
-def _cells(request: Request, folder: Path, workers: WorkerPool, on_row: OnRow) -> Iterator[Cell]:
+def _cells(request: TrainingRequest, folder: Path, workers: WorkerPool, on_row: OnRow) -> Iterator[Cell]:
     (track,) = request.tracks
     on_row(f"{request.chapter} on {track}")
     (job,) = plan(request, lambda *_: folder / f"{request.chapter}-{track.replace(':', '-')}")
@@ -64,8 +64,8 @@ def _cells(request: Request, folder: Path, workers: WorkerPool, on_row: OnRow) -
     for name, form in FORMATS.items():
         out = job.folder.with_name(f"{job.folder.name}-{name}{form.suffix}")
         try:
-            done = export(job.folder, name, out, workers)
-            yield Cell(request.chapter, track, name, done.largest, done.size)
+            exported = export(job.folder, name, out, workers)
+            yield Cell(request.chapter, track, name, exported.largest, exported.size)
         except (UserError, WorkerDiedError) as error:
             yield Cell(request.chapter, track, name, reason=str(error).splitlines()[0])
 

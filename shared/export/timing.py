@@ -10,7 +10,7 @@ from twotrack.shared.errors import as_user_error
 from twotrack.shared.export.check import difference
 from twotrack.shared.export.formats import TIMED
 from twotrack.shared.export.runtimes import Predict
-from twotrack.shared.export.subject import Subject
+from twotrack.shared.export.subject import ExportSubject
 from twotrack.shared.export.workflow import Artifact
 from twotrack.shared.workers.task import task
 
@@ -38,7 +38,7 @@ class Opened:
 @task
 def open_and_warm_up(artifact: Artifact) -> Opened:
     """Load, answer once, compare, warm up."""
-    form, subject = TIMED[artifact.format], Subject.of(artifact.run)
+    form, subject = TIMED[artifact.format], ExportSubject.of(artifact.run)
     inputs = {size: subject.examples(size) for size in BATCH_SIZES}
     with as_user_error(f"{form.runtime} does not run the model"):
         start = time.perf_counter()

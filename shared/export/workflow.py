@@ -13,7 +13,7 @@ from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.export import formats
 from twotrack.shared.export.check import REFUSED, Compared
 from twotrack.shared.export.formats import OWN, Format
-from twotrack.shared.export.subject import Subject
+from twotrack.shared.export.subject import ExportSubject
 from twotrack.shared.runs.records import Job
 from twotrack.shared.runs.run_folder import read, unwritable
 from twotrack.shared.spec.track import installed_track
@@ -45,12 +45,12 @@ class Exported:
     format: str
     size: int
     """Bytes, of all files together."""
-    found: Compared
+    compared: Compared
 
     @property
     def largest(self) -> float:
         """The largest difference of a probability, over all batch sizes."""
-        return max(self.found.differences.values())
+        return max(self.compared.differences.values())
 
 
 def export(
@@ -67,16 +67,16 @@ def export(
     with form.place(out, model or job.chapter) as target:
         _require_free(form, target)
         with _partial(target) as partial:
-            made = partial / target.name
-            artifact = Artifact(folder, name, made, reload_on)
+            unnamed = partial / target.name
+            artifact = Artifact(folder, name, unnamed, reload_on)
             on_step(f"writing {form.name}")
             pool.call(form.track, write, artifact, role=WRITE)
             on_step(f"comparing in {form.runtime}")
-            found = pool.call(reload_on, check, artifact, role=RELOAD)
-            done = Exported(target, name, size_of(made), found)
-            require_same(name, found)
-            _publish(made, target)
-    return done
+            compared = pool.call(reload_on, check, artifact, role=RELOAD)
+            exported = Exported(target, name, size_of(unnamed), compared)
+            require_same(name, compared)
+            _publish(unnamed, target)
+    return exported
 
 
 def require_installed(form: Format, job: Job) -> None:
@@ -98,12 +98,12 @@ def _require_free(form: Format, out: Path) -> None:
         raise UserError(f"--out: '{out}' exists, and an export replaces nothing; choose another name or remove it.")
 
 
-def require_same(name: str, found: Compared) -> None:
+def require_same(name: str, compared: Compared) -> None:
     """Raise UserError if an exported model was refused, or does not say what its run said."""
-    for checked in found.checks:
+    for checked in compared.checks:
         if checked.state == REFUSED:
             raise UserError(f"the {name} export is refused: {checked.name}: {checked.detail}; nothing was written.")
-    for size, value in found.differences.items():
+    for size, value in compared.differences.items():
         if not value <= EXPORT_LIMIT:
             raise UserError(
                 f"the {name} export is not the run's model: on a batch of {size} its probabilities are "
@@ -127,12 +127,12 @@ def _partial(out: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _publish(made: Path, out: Path) -> None:
+def _publish(unnamed: Path, out: Path) -> None:
     """Give the artifact its name; UserError if that was taken meanwhile."""
     if os.path.lexists(out):
         raise UserError(f"--out: '{out}' has appeared during the export, which replaces nothing; remove it.")
     try:
-        atomic.publish(made, out)
+        atomic.publish(unnamed, out)
     except OSError as error:
         raise unwritable(out.parent, error) from error
 
@@ -158,7 +158,7 @@ def write(artifact: Artifact) -> None:
     """Write the run's model in a format, or as something else that is timed."""
     form = (formats.FORMATS | formats.TIMED)[artifact.format]
     with _removed_if_interrupted(artifact.path), as_user_error(f"{form.name} cannot be written of this model"):
-        form.write(Subject.of(artifact.run), artifact.path)
+        form.write(ExportSubject.of(artifact.run), artifact.path)
 
 
 @task
@@ -166,4 +166,4 @@ def check(artifact: Artifact) -> Compared:
     """Reload the artifact and compare."""
     form = formats.get(artifact.format)
     with _removed_if_interrupted(artifact.path):
-        return form.check(artifact.path, Subject.of(artifact.run), artifact.track)
+        return form.check(artifact.path, ExportSubject.of(artifact.run), artifact.track)

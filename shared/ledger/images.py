@@ -1,7 +1,7 @@
 """The ledger's entries on layers of images: padding, order of numbers, layout of kernels."""
 
 from twotrack.shared.ledger import evidence, reasons
-from twotrack.shared.ledger.spec import Area, Difference, Effect, Makeup, Side, always, with_layers
+from twotrack.shared.ledger.spec import Area, Behaviour, Difference, Effect, Makeup, always, with_layers
 
 _IMAGES = ("Conv2D", "DepthwiseConv2D", "MaxPooling2D")
 
@@ -15,11 +15,11 @@ ENTRIES: tuple[Difference, ...] = (
         slug="same_padding",
         area=Area.LAYER,
         name="'same' padding with stride",
-        torch=Side(
+        torch=Behaviour(
             default="pads the same at both ends",
             values={"rows in front, even input": 1, "rows in front, odd input": 1, "takes 'same' with a stride": False},
         ),
-        keras=Side(
+        keras=Behaviour(
             default="pads more at the end",
             values={"rows in front, even input": 0, "rows in front, odd input": 1, "takes 'same' with a stride": True},
         ),
@@ -34,11 +34,11 @@ ENTRIES: tuple[Difference, ...] = (
         slug="max_pool_padding",
         area=Area.LAYER,
         name="max pooling padding",
-        torch=Side(
+        torch=Behaviour(
             default="padding=p pads both ends, with -inf",
             values={"rows in front, even input": 1, "corner of an image of -1": -1},
         ),
-        keras=Side(
+        keras=Behaviour(
             default="'same' pads more at the end, with -inf",
             values={"rows in front, even input": 0, "corner of an image of -1": -1},
         ),
@@ -53,8 +53,8 @@ ENTRIES: tuple[Difference, ...] = (
         slug="average_pool_padding",
         area=Area.LAYER,
         name="average pooling padding",
-        torch=Side(default="padding counts as zeros", values={"corner of an image of 1": 4 / 9}),
-        keras=Side(default="padding is not counted", values={"corner of an image of 1": 1.0}),
+        torch=Behaviour(default="padding counts as zeros", values={"corner of an image of 1": 4 / 9}),
+        keras=Behaviour(default="padding is not counted", values={"corner of an image of 1": 1.0}),
         fix="nn.AvgPool2d(..., count_include_pad=False)",
         aligned="count_include_pad=False; no chapter pads average pooling",
         touches=_average_same,
@@ -65,8 +65,8 @@ ENTRIES: tuple[Difference, ...] = (
         slug="flatten_order",
         area=Area.LAYER,
         name="flatten order",
-        torch=Side(default="channels, height, width", values={"second number": "the next column"}),
-        keras=Side(default="height, width, channels", values={"second number": "the next channel"}),
+        torch=Behaviour(default="channels, height, width", values={"second number": "the next column"}),
+        keras=Behaviour(default="height, width, channels", values={"second number": "the next channel"}),
         fix="flatten the plain channels-first tensor in torch, as nn.Flatten() does",
         aligned="the bridge reorders the next dense kernel (FlattenOrder in shared/weights/bridge/layouts.py)",
         touches=with_layers("Flatten"),
@@ -78,8 +78,8 @@ ENTRIES: tuple[Difference, ...] = (
         slug="data_format",
         area=Area.LAYER,
         name="axis of the channels",
-        torch=Side(default="behind the batch", values={"axis of the channels": 1}),
-        keras=Side(default="last", values={"axis of the channels": 3}),
+        torch=Behaviour(default="behind the batch", values={"axis of the channels": 1}),
+        keras=Behaviour(default="last", values={"axis of the channels": 3}),
         fix="keras.layers.Permute, or give each side its own layout",
         aligned="batches are channels last; torch_track/inputs.py permutes them once",
         touches=with_layers(*_IMAGES),
@@ -89,11 +89,11 @@ ENTRIES: tuple[Difference, ...] = (
         slug="kernel_layout",
         area=Area.LAYER,
         name="layout of kernels",
-        torch=Side(
+        torch=Behaviour(
             default="outputs before inputs",
             values={"dense": "3 x 2", "convolution": "4 x 2 x 3 x 3", "query": "24 x 8"},
         ),
-        keras=Side(
+        keras=Behaviour(
             default="inputs before outputs",
             values={"dense": "2 x 3", "convolution": "3 x 3 x 2 x 4", "query": "8 x 2 x 4"},
         ),

@@ -1,6 +1,6 @@
 """The ledger's entries on initial weights."""
 
-from twotrack.shared.ledger.spec import Area, Difference, InitialWeights, Ratio, Side, Weight, with_layers
+from twotrack.shared.ledger.spec import Area, Behaviour, Difference, InitialWeights, Ratio, Weight, with_layers
 
 _LOADED = "load one side's weights into the other"
 _ALIGNED = "drawn once in NumPy and loaded into both (shared/weights/initial.py)"
@@ -39,11 +39,11 @@ ENTRIES: tuple[Difference, ...] = (
         slug="dense_start",
         area=Area.INITIALISATION,
         name="initial dense kernels and biases",
-        torch=Side(
+        torch=Behaviour(
             default="both uniform within 1/sqrt(inputs)",
             values={"limit": 0.0442, "std": 0.0255, "biases are drawn": True},
         ),
-        keras=Side(
+        keras=Behaviour(
             default="Glorot uniform; bias 0",
             values={"limit": 0.0884, "std": 0.0510, "biases are drawn": False},
         ),
@@ -58,11 +58,11 @@ ENTRIES: tuple[Difference, ...] = (
         slug="convolution_start",
         area=Area.INITIALISATION,
         name="initial convolution kernels and biases",
-        torch=Side(
+        torch=Behaviour(
             default="both uniform within 1/sqrt(fan_in)",
             values={"limit": 0.0589, "std": 0.0340, "biases are drawn": True},
         ),
-        keras=Side(
+        keras=Behaviour(
             default="Glorot uniform; bias 0",
             values={"limit": 0.0833, "std": 0.0481, "biases are drawn": False},
         ),
@@ -77,8 +77,8 @@ ENTRIES: tuple[Difference, ...] = (
         slug="embedding_start",
         area=Area.INITIALISATION,
         name="initial embeddings",
-        torch=Side(default="standard normal", values={"std": 1.0}),
-        keras=Side(default="uniform within 0.05", values={"std": 0.0289}),
+        torch=Behaviour(default="standard normal", values={"std": 1.0}),
+        keras=Behaviour(default="uniform within 0.05", values={"std": 0.0289}),
         fix=_LOADED,
         aligned=_ALIGNED,
         touches=with_layers("Embedding"),
@@ -90,11 +90,11 @@ ENTRIES: tuple[Difference, ...] = (
         slug="recurrent_start",
         area=Area.INITIALISATION,
         name="initial recurrent weights",
-        torch=Side(
+        torch=Behaviour(
             default="all uniform within 1/sqrt(units)",
             values={"kernel limit": 0.1768, "recurrent kernel is orthogonal": False, "forget bias is 1": False},
         ),
-        keras=Side(
+        keras=Behaviour(
             default="Glorot uniform, orthogonal; bias 0, of the forget gate 1",
             values={"kernel limit": 0.2041, "recurrent kernel is orthogonal": True, "forget bias is 1": True},
         ),
@@ -109,11 +109,11 @@ ENTRIES: tuple[Difference, ...] = (
         slug="attention_start",
         area=Area.INITIALISATION,
         name="initial attention kernels",
-        torch=Side(
+        torch=Behaviour(
             default="Glorot uniform of the stacked matrix; output as a dense layer",
             values={"query limit": 0.1531, "output limit": 0.1250},
         ),
-        keras=Side(
+        keras=Behaviour(
             default="Glorot uniform of each kernel's three axes",
             values={"query limit": 0.2165, "output limit": 0.2165},
         ),

@@ -1,15 +1,15 @@
 """The ledger's entries on the remaining layers."""
 
 from twotrack.shared.ledger import evidence, reasons
-from twotrack.shared.ledger.spec import Area, Difference, Effect, Side, with_layers
+from twotrack.shared.ledger.spec import Area, Behaviour, Difference, Effect, with_layers
 
 ENTRIES: tuple[Difference, ...] = (
     Difference(
         slug="resizing",
         area=Area.LAYER,
         name="resizing",
-        torch=Side(default="the same", values={"smooths before it shrinks": False}),
-        keras=Side(default="bilinear, without smoothing", values={"smooths before it shrinks": False}),
+        torch=Behaviour(default="the same", values={"smooths before it shrinks": False}),
+        keras=Behaviour(default="bilinear, without smoothing", values={"smooths before it shrinks": False}),
         fix="nothing to do",
         aligned="equal by default; pictures are resized once, before both (shared/datasets/pictures.py)",
         touches=with_layers("Resizing"),
@@ -20,8 +20,8 @@ ENTRIES: tuple[Difference, ...] = (
         slug="dropout_rate",
         area=Area.LAYER,
         name="dropout rate",
-        torch=Side(default="p", values={"default": 0.5}),
-        keras=Side(default="rate", values={"default": "none"}),
+        torch=Behaviour(default="p", values={"default": 0.5}),
+        keras=Behaviour(default="rate", values={"default": "none"}),
         fix="the same share dropped in both: layers.Dropout(rate=p) for nn.Dropout(p)",
         aligned="both files state the chapter's rate",
         touches=with_layers("Dropout"),
@@ -32,8 +32,8 @@ ENTRIES: tuple[Difference, ...] = (
         slug="dropout_masks",
         area=Area.LAYER,
         name="dropout masks",
-        torch=Side(default="drawn by torch", values={"what is kept, rate 0.5": 2}),
-        keras=Side(default="drawn by the backend", values={"what is kept, rate 0.5": 2}),
+        torch=Behaviour(default="drawn by torch", values={"what is kept, rate 0.5": 2}),
+        keras=Behaviour(default="drawn by the backend", values={"what is kept, rate 0.5": 2}),
         fix="dropout off in both",
         aligned="not made equal; --set dropout=0 takes the difference away",
         touches=with_layers("Dropout"),
@@ -44,8 +44,8 @@ ENTRIES: tuple[Difference, ...] = (
         slug="fused_activation",
         area=Area.LAYER,
         name="activation",
-        torch=Side(default="a layer or function of its own", values={"dense layer takes an activation": False}),
-        keras=Side(default="activation=None unless given", values={"dense layer takes an activation": True}),
+        torch=Behaviour(default="a layer or function of its own", values={"dense layer takes an activation": False}),
+        keras=Behaviour(default="activation=None unless given", values={"dense layer takes an activation": True}),
         fix="the same activation in both",
         aligned="activations are layers of their own in both files",
         touches=with_layers("Dense", "Conv2D"),

@@ -1,15 +1,15 @@
 """The ledger's entries on what stands around a model."""
 
 from twotrack.shared.ledger import reasons
-from twotrack.shared.ledger.spec import Area, Difference, Effect, Side, always
+from twotrack.shared.ledger.spec import Area, Behaviour, Difference, Effect, always
 
 ENTRIES: tuple[Difference, ...] = (
     Difference(
         slug="fit_batches",
         area=Area.LOOP,
         name="batches",
-        torch=Side(default="DataLoader: 1 example, in order", values={"batch size": 1, "shuffles": False}),
-        keras=Side(default="fit: 32 examples, shuffled", values={"batch size": 32, "shuffles": True}),
+        torch=Behaviour(default="DataLoader: 1 example, in order", values={"batch size": 1, "shuffles": False}),
+        keras=Behaviour(default="fit: 32 examples, shuffled", values={"batch size": 32, "shuffles": True}),
         fix="state batch_size and shuffle in both",
         aligned="both get the same batches (shared/datasets/batches.py)",
         touches=always,
@@ -19,8 +19,8 @@ ENTRIES: tuple[Difference, ...] = (
         slug="seeding",
         area=Area.LOOP,
         name="seeds",
-        torch=Side(default="torch.manual_seed", values={"seeds torch": True}),
-        keras=Side(
+        torch=Behaviour(default="torch.manual_seed", values={"seeds torch": True}),
+        keras=Behaviour(
             default="keras.utils.set_random_seed does not seed torch, unless it is the backend",
             values={"seeds torch": False},
         ),
@@ -34,8 +34,8 @@ ENTRIES: tuple[Difference, ...] = (
         slug="early_stopping",
         area=Area.LOOP,
         name="early stopping",
-        torch=Side(default="absent", values={"exists": False}),
-        keras=Side(
+        torch=Behaviour(default="absent", values={"exists": False}),
+        keras=Behaviour(
             default="patience 0, keeps the last weights",
             values={"exists": True, "patience": 0, "restores the best weights": False},
         ),
@@ -48,8 +48,8 @@ ENTRIES: tuple[Difference, ...] = (
         slug="pretrained_networks",
         area=Area.LOOP,
         name="pretrained image networks",
-        torch=Side(default="none in torch itself", values={"networks in torch itself": False}),
-        keras=Side(
+        torch=Behaviour(default="none in torch itself", values={"networks in torch itself": False}),
+        keras=Behaviour(
             default="keras_hub: ResNet18, EfficientNet, ViT; applications: ConvNeXt, EfficientNet",
             values={
                 "keras_hub: ResNet18": True,
@@ -71,8 +71,8 @@ ENTRIES: tuple[Difference, ...] = (
         slug="variables_of_one_path",
         area=Area.LOOP,
         name="variables of one path",
-        torch=Side(default="have no paths", values={"largest second step over the first": 1.0}),
-        keras=Side(
+        torch=Behaviour(default="have no paths", values={"largest second step over the first": 1.0}),
+        keras=Behaviour(
             default="on PyTorch, the gradients of all but one are never set back to zero",
             values={"largest second step over the first": 1.0},
             exceptions={"keras:torch": {"largest second step over the first": 2.0}},
@@ -87,8 +87,8 @@ ENTRIES: tuple[Difference, ...] = (
         slug="variable_reads",
         area=Area.LOOP,
         name="reading weights before they are updated",
-        torch=Side(default="always", values={"the step is right": True}),
-        keras=Side(
+        torch=Behaviour(default="always", values={"the step is right": True}),
+        keras=Behaviour(
             default="on TensorFlow, not sure under a loss that is linear in the outputs",
             values={"the step is right": False},
         ),

@@ -1,15 +1,15 @@
 """The ledger's entries on normalisation layers."""
 
 from twotrack.shared.ledger import evidence, reasons
-from twotrack.shared.ledger.spec import Area, Difference, Effect, Side, Switch, with_layers
+from twotrack.shared.ledger.spec import Area, Behaviour, Difference, Effect, Switch, with_layers
 
 ENTRIES: tuple[Difference, ...] = (
     Difference(
         slug="layer_norm_epsilon",
         area=Area.LAYER,
         name="LayerNorm epsilon",
-        torch=Side(default="1e-5", values={"epsilon": 1e-5}),
-        keras=Side(default="1e-3", values={"epsilon": 1e-3}),
+        torch=Behaviour(default="1e-5", values={"epsilon": 1e-5}),
+        keras=Behaviour(default="1e-3", values={"epsilon": 1e-3}),
         fix="keras.layers.LayerNormalization(epsilon=1e-5)",
         aligned=(
             "both files state 1e-5 (EPSILON in keras_track/models/churn_transformer.py), BERT's and ViT's their "
@@ -24,8 +24,8 @@ ENTRIES: tuple[Difference, ...] = (
         slug="group_norm_epsilon",
         area=Area.LAYER,
         name="GroupNorm epsilon",
-        torch=Side(default="1e-5", values={"epsilon": 1e-5}),
-        keras=Side(default="1e-3", values={"epsilon": 1e-3}),
+        torch=Behaviour(default="1e-5", values={"epsilon": 1e-5}),
+        keras=Behaviour(default="1e-3", values={"epsilon": 1e-3}),
         fix="keras.layers.GroupNormalization(epsilon=1e-5)",
         aligned="state the epsilon; no chapter has the layer",
         touches=with_layers("GroupNormalization"),
@@ -37,8 +37,8 @@ ENTRIES: tuple[Difference, ...] = (
         slug="batch_norm_epsilon",
         area=Area.LAYER,
         name="BatchNorm epsilon",
-        torch=Side(default="1e-5", values={"epsilon": 1e-5}),
-        keras=Side(default="1e-3", values={"epsilon": 1e-3}),
+        torch=Behaviour(default="1e-5", values={"epsilon": 1e-5}),
+        keras=Behaviour(default="1e-3", values={"epsilon": 1e-3}),
         fix="keras.layers.BatchNormalization(epsilon=1e-5)",
         aligned="both files state 1e-5 (keras_track/models/mnist_cnn.py), backbones that of their weights",
         touches=with_layers("BatchNormalization"),
@@ -50,8 +50,8 @@ ENTRIES: tuple[Difference, ...] = (
         slug="batch_norm_momentum",
         area=Area.LAYER,
         name="BatchNorm momentum",
-        torch=Side(default="0.1, the share replaced", values={"momentum": 0.1}),
-        keras=Side(default="0.99, the share kept", values={"momentum": 0.99}),
+        torch=Behaviour(default="0.1, the share replaced", values={"momentum": 0.1}),
+        keras=Behaviour(default="0.99, the share kept", values={"momentum": 0.99}),
         fix="keras.layers.BatchNormalization(momentum=0.9) for nn.BatchNorm2d(momentum=0.1)",
         aligned="0.9 in keras_track/models/mnist_cnn.py is 0.1 in torch_track/models/mnist_cnn.py",
         touches=with_layers("BatchNormalization"),
@@ -63,8 +63,8 @@ ENTRIES: tuple[Difference, ...] = (
         slug="batch_norm_variance",
         area=Area.LAYER,
         name="BatchNorm running variance",
-        torch=Side(default="unbiased (divides by n - 1)", values={"over the biased variance, 36 values": 36 / 35}),
-        keras=Side(default="biased (divides by n)", values={"over the biased variance, 36 values": 1.0}),
+        torch=Behaviour(default="unbiased (divides by n - 1)", values={"over the biased variance, 36 values": 36 / 35}),
+        keras=Behaviour(default="biased (divides by n)", values={"over the biased variance, 36 values": 1.0}),
         fix="use twotrack.torch_track.layers.BatchNorm2d, which keeps the biased one",
         aligned="BatchNorm2d in torch_track/layers.py averages the biased one",
         touches=with_layers("BatchNormalization"),
@@ -76,8 +76,8 @@ ENTRIES: tuple[Difference, ...] = (
         slug="frozen_batch_norm",
         area=Area.LAYER,
         name="frozen BatchNorm",
-        torch=Side(default="requires_grad=False does not", values={"statistics move": True}),
-        keras=Side(default="trainable=False stops the statistics", values={"statistics move": False}),
+        torch=Behaviour(default="requires_grad=False does not", values={"statistics move": True}),
+        keras=Behaviour(default="trainable=False stops the statistics", values={"statistics move": False}),
         fix="put the layer into evaluation mode: layer.eval()",
         aligned="train_mode in torch_track/freezing.py leaves a frozen one in evaluation mode",
         touches=lambda makeup: makeup.frozen and makeup.has("BatchNormalization"),

@@ -6,43 +6,45 @@ from typing import Any, Generic, ParamSpec, TypeVar
 from twotrack.shared.ledger.measured import Measured
 
 Measurement = Callable[[], Measured]
-Given = ParamSpec("Given")
-Returned = TypeVar("Returned")
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 
-class Stage(dict[str, Callable[Given, Returned]], Generic[Given, Returned]):
+class SwitchPoint(dict[str, Callable[Arguments, Result]], Generic[Arguments, Result]):
     """The functions that switch entries at one point of a track's set-up, by slug, in the order of their files."""
 
-    def switches(self, measurement: Measurement) -> Callable[[Callable[Given, Returned]], Callable[Given, Returned]]:
+    def switches(
+        self, measurement: Measurement
+    ) -> Callable[[Callable[Arguments, Result]], Callable[Arguments, Result]]:
         """Return a decorator for the function that switches the entry of a measurement; ValueError for a second one."""
 
-        def register(function: Callable[Given, Returned]) -> Callable[Given, Returned]:
+        def register(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
             return _add(self, measurement.__name__, function)
 
         return register
 
 
-class Defaults:
+class FrameworkDefaults:
     """What one framework does by default: measured, and switched on again."""
 
     def __init__(self) -> None:
         self.measurements: dict[str, Measurement] = {}
         """By the slug of the entry, which is the function's name."""
-        self.stages: list[Stage[..., Any]] = []
+        self.switch_points: list[SwitchPoint[..., Any]] = []
 
     def measures(self, function: Measurement) -> Measurement:
         """Decorate the measurement of the entry of its name; ValueError for a second one."""
         return _add(self.measurements, function.__name__, function)
 
-    def stage(self, stage: Stage[Given, Returned]) -> Stage[Given, Returned]:
+    def switch_point(self, point: SwitchPoint[Arguments, Result]) -> SwitchPoint[Arguments, Result]:
         """Add a point at which entries are switched."""
-        self.stages.append(stage)
-        return stage
+        self.switch_points.append(point)
+        return point
 
     @property
     def switched(self) -> list[str]:
         """Slugs of the entries that the track switches by a function."""
-        return [slug for stage in self.stages for slug in stage]
+        return [slug for point in self.switch_points for slug in point]
 
 
 Function = TypeVar("Function", bound=Callable[..., Any])

@@ -1,7 +1,7 @@
 """The ledger's entries on layers of sequences: attention, recurrent layers, embeddings."""
 
 from twotrack.shared.ledger import evidence, reasons
-from twotrack.shared.ledger.spec import Area, Difference, Effect, Side, Switch, with_layers
+from twotrack.shared.ledger.spec import Area, Behaviour, Difference, Effect, Switch, with_layers
 
 _RECURRENT = ("LSTM", "GRU", "SimpleRNN")
 
@@ -10,8 +10,8 @@ ENTRIES: tuple[Difference, ...] = (
         slug="attention_mask",
         area=Area.LAYER,
         name="attention mask",
-        torch=Side(default="True means ignore", values={"a place with True is attended to": False}),
-        keras=Side(default="True means attend", values={"a place with True is attended to": True}),
+        torch=Behaviour(default="True means ignore", values={"a place with True is attended to": False}),
+        keras=Behaviour(default="True means attend", values={"a place with True is attended to": True}),
         fix="pass key_padding_mask=~mask to nn.MultiheadAttention",
         aligned="torch_track/models/churn_transformer.py inverts the mask",
         touches=with_layers("MultiHeadAttention"),
@@ -23,8 +23,8 @@ ENTRIES: tuple[Difference, ...] = (
         slug="second_recurrent_bias",
         area=Area.LAYER,
         name="second recurrent bias",
-        torch=Side(default="two biases, both trained", values={"parameters of an LSTM, 3 to 7": 336}),
-        keras=Side(default="one bias", values={"parameters of an LSTM, 3 to 7": 308}),
+        torch=Behaviour(default="two biases, both trained", values={"parameters of an LSTM, 3 to 7": 336}),
+        keras=Behaviour(default="one bias", values={"parameters of an LSTM, 3 to 7": 308}),
         fix="set bias_hh to zero and bias_hh.requires_grad_(False)",
         aligned="LSTM and RNN in torch_track/layers.py hold the second at zero",
         touches=with_layers(*_RECURRENT),
@@ -36,8 +36,8 @@ ENTRIES: tuple[Difference, ...] = (
         slug="lstm_gates",
         area=Area.LAYER,
         name="LSTM gate order",
-        torch=Side(default="the same", values={"gates in order": "i f g o"}),
-        keras=Side(default="input i, forget f, candidate g, output o", values={"gates in order": "i f g o"}),
+        torch=Behaviour(default="the same", values={"gates in order": "i f g o"}),
+        keras=Behaviour(default="input i, forget f, candidate g, output o", values={"gates in order": "i f g o"}),
         fix="nothing to do",
         aligned="equal by default",
         touches=with_layers("LSTM"),
@@ -48,8 +48,8 @@ ENTRIES: tuple[Difference, ...] = (
         slug="gru_gates",
         area=Area.LAYER,
         name="GRU gate order",
-        torch=Side(default="reset r, update z, candidate n", values={"gates in order": "r z n"}),
-        keras=Side(default="update z, reset r, candidate h", values={"gates in order": "z r n"}),
+        torch=Behaviour(default="reset r, update z, candidate n", values={"gates in order": "r z n"}),
+        keras=Behaviour(default="update z, reset r, candidate h", values={"gates in order": "z r n"}),
         fix="swap the first two thirds of kernel, recurrent kernel and bias",
         aligned="the bridge swaps them (GRU_GATES in shared/weights/bridge/layouts.py)",
         touches=with_layers("GRU"),
@@ -61,8 +61,8 @@ ENTRIES: tuple[Difference, ...] = (
         slug="gru_reset",
         area=Area.LAYER,
         name="GRU reset",
-        torch=Side(default="always after", values={"reset after the product": True}),
-        keras=Side(
+        torch=Behaviour(default="always after", values={"reset after the product": True}),
+        keras=Behaviour(
             default="reset_after=True applies the reset gate after the product",
             values={"reset after the product": True},
         ),
@@ -76,8 +76,8 @@ ENTRIES: tuple[Difference, ...] = (
         slug="recurrent_dropout",
         area=Area.LAYER,
         name="dropout of recurrent layers",
-        torch=Side(default="acts between stacked layers", values={"acts in a single layer": False}),
-        keras=Side(default="masks the inputs", values={"acts in a single layer": True}),
+        torch=Behaviour(default="acts between stacked layers", values={"acts in a single layer": False}),
+        keras=Behaviour(default="masks the inputs", values={"acts in a single layer": True}),
         fix="a Dropout layer of its own, and dropout=0 in both",
         aligned="dropout is a layer of its own (keras_track/models/churn_rnn.py)",
         touches=with_layers(*_RECURRENT),
@@ -87,11 +87,11 @@ ENTRIES: tuple[Difference, ...] = (
         slug="encoder_block",
         area=Area.LAYER,
         name="Transformer encoder block",
-        torch=Side(
+        torch=Behaviour(
             default="dropout 0.1",
             values={"dropout": 0.1, "layer-norm epsilon": 1e-5, "activation": "relu", "norm first": False},
         ),
-        keras=Side(
+        keras=Behaviour(
             default="dropout 0 (keras_hub)",
             values={"dropout": 0, "layer-norm epsilon": 1e-5, "activation": "relu", "norm first": False},
         ),
@@ -105,8 +105,8 @@ ENTRIES: tuple[Difference, ...] = (
         slug="vit_epsilon",
         area=Area.LAYER,
         name="ViT layer-norm epsilon",
-        torch=Side(default="1e-12 (transformers)", values={"epsilon": 1e-12}),
-        keras=Side(default="1e-6 (keras_hub)", values={"epsilon": 1e-6}),
+        torch=Behaviour(default="1e-12 (transformers)", values={"epsilon": 1e-12}),
+        keras=Behaviour(default="1e-6 (keras_hub)", values={"epsilon": 1e-6}),
         fix="state layer_norm_epsilon in both",
         aligned="both take the config's (shared/weights/pretrained/backbones/vit.py)",
         touches=lambda makeup: makeup.settings.get("backbone") == "vit",
@@ -117,11 +117,11 @@ ENTRIES: tuple[Difference, ...] = (
         slug="embedding_padding",
         area=Area.LAYER,
         name="padding row of embeddings",
-        torch=Side(
+        torch=Behaviour(
             default="padding_idx: zero and never trained",
             values={"row 0 starts at zero": True, "row 0 is trained": False},
         ),
-        keras=Side(
+        keras=Behaviour(
             default="mask_zero: drawn and trained",
             values={"row 0 starts at zero": False, "row 0 is trained": True},
         ),

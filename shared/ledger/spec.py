@@ -167,7 +167,7 @@ class Area(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Side:
+class Behaviour:
     """What one framework does unless it is told otherwise."""
 
     default: str
@@ -260,8 +260,8 @@ class Difference:
     """Name of the measurement in twotrack.torch_track.defaults and twotrack.keras_track.defaults."""
     area: Area
     name: str
-    torch: Side
-    keras: Side
+    torch: Behaviour
+    keras: Behaviour
     fix: str
     """The one-line change that makes the two sides of a pair equal."""
     aligned: str
@@ -298,7 +298,7 @@ class Difference:
         """Tell whether the entry is about a Keras track."""
         return not self.tracks or track in self.tracks
 
-    def side(self, track: str) -> Side:
+    def side(self, track: str) -> Behaviour:
         """Return what the framework of a track does."""
         return self.torch if track == "torch" else self.keras
 

@@ -18,7 +18,7 @@ from twotrack.shared.report.headline import headline
 from twotrack.shared.report.ladder import LadderRecord, require_of
 from twotrack.shared.report.pages import render, write_file
 from twotrack.shared.report.tables import DifferenceRow
-from twotrack.shared.runs.comparison import Failure
+from twotrack.shared.runs.comparison import TrackFailure
 from twotrack.shared.runs.run_folder import Run, read, runs_in
 from twotrack.shared.spec import profiles
 from twotrack.shared.spec.track import TRACKS
@@ -27,14 +27,14 @@ from twotrack.shared.verify.request import RUNGS
 
 def find_runs(folders: Sequence[Path]) -> list[Run]:
     """Read run folders, or the run folders directly inside; UserError unless they can be compared."""
-    found: dict[Path, Run] = {}
+    runs_by_folder: dict[Path, Run] = {}
     for folder in folders:
-        inside = runs_in(folder)
-        if not inside:
+        run_folders = runs_in(folder)
+        if not run_folders:
             raise UserError(f"'{folder}' holds no finished run; name a folder that 'run' or 'compare' has printed.")
-        found |= {one.resolve(): read(one) for one in inside}
+        runs_by_folder |= {path.resolve(): read(path) for path in run_folders}
     order = list(TRACKS)
-    runs = sorted(found.values(), key=lambda run: (order.index(run.record.job.track), run.record.job.seed))
+    runs = sorted(runs_by_folder.values(), key=lambda run: (order.index(run.record.job.track), run.record.job.seed))
     _require_comparable(runs)
     return runs
 
@@ -46,12 +46,12 @@ def _require_comparable(runs: Sequence[Run]) -> None:
             raise UserError(f"'{run.folder}' was trained for no epoch, so there is nothing to report; leave it out.")
     first = runs[0]
     for run in runs[1:]:
-        for what in ("chapter", "config", "recipe", "data", "start", "profile"):
-            ours, theirs = _aspect(first, what), _aspect(run, what)
-            if ours != theirs:
+        for aspect in ("chapter", "config", "recipe", "data", "start", "profile"):
+            expected, actual = _aspect(first, aspect), _aspect(run, aspect)
+            if expected != actual:
                 raise UserError(
-                    f"runs of one report differ in track and seed only; {what} of '{first.folder}' is {ours}, "
-                    f"of '{run.folder}' it is {theirs}."
+                    f"runs of one report differ in track and seed only; {aspect} of '{first.folder}' is {expected}, "
+                    f"of '{run.folder}' it is {actual}."
                 )
     keys = [(run.record.job.track, run.record.job.seed) for run in runs]
     for track, seed in keys:
@@ -59,21 +59,21 @@ def _require_comparable(runs: Sequence[Run]) -> None:
             raise UserError(f"two of the runs are of track {track} with seed {seed}; name only one of them.")
 
 
-def _aspect(run: Run, what: str) -> object:
-    if what == "chapter":
+def _aspect(run: Run, aspect: str) -> object:
+    if aspect == "chapter":
         return run.record.job.chapter
-    if what == "start":
+    if aspect == "start":
         return run.record.job.continues.weights if run.record.job.continues else "the chapter's initial weights"
-    if what == "profile":
+    if aspect == "profile":
         return profiles.describe(run.record.job.switched)
-    return run.record.data.model_dump() if what == "data" else getattr(run.record, what)
+    return run.record.data.model_dump() if aspect == "data" else getattr(run.record, aspect)
 
 
 def write_report(
     runs: Sequence[Run],
     page: Path,
-    failures: Sequence[Failure],
-    references: Mapping[str, Mapping[str, float]],
+    failures: Sequence[TrackFailure],
+    baselines: Mapping[str, Mapping[str, float]],
     ladder: LadderRecord | None = None,
 ) -> Path:
     """Render the page, which appears whole or not at all; UserError if it cannot be written.
@@ -82,13 +82,13 @@ def write_report(
     """
     if ladder:
         require_of(ladder, runs[0].record.job)
-    return write_file(page, render("page.html.j2", **_context(runs, failures, references, ladder)))
+    return write_file(page, render("page.html.j2", **_context(runs, failures, baselines, ladder)))
 
 
 def _context(
     runs: Sequence[Run],
-    failures: Sequence[Failure],
-    references: Mapping[str, Mapping[str, float]],
+    failures: Sequence[TrackFailure],
+    baselines: Mapping[str, Mapping[str, float]],
     ladder: LadderRecord | None,
 ) -> dict[str, Any]:
     record = runs[0].record
@@ -104,7 +104,7 @@ def _context(
         "class_names": dataset.class_names,
         "headline": headline(runs, rows),
         "failures": failures,
-        "references": references,
+        "baselines": baselines,
         "ladder": ladder,
         "rung_names": RUNGS,
         "commands": reproducing(runs),
@@ -121,10 +121,12 @@ def _tables(runs: Sequence[Run]) -> dict[str, Any]:
         "track_rows": tables.track_rows(runs),
         "same_start": tables.same_start(runs),
         "epoch_rows": tables.epoch_rows(runs),
-        "of_track": tables.tracks_of(runs),
+        "runs_by_track": tables.tracks_of(runs),
         "costs": tables.costs(runs),
         "spread_text": tables.spread_text,
-        "bins": {track: list(zip(*tables.calibration_bins(mine), strict=True)) for track, mine in _by_track(runs)},
+        "bins": {
+            track: list(zip(*tables.calibration_bins(track_runs), strict=True)) for track, track_runs in _by_track(runs)
+        },
         "confusions": _confusions(runs),
         "per_class": _per_class(runs),
     }
@@ -146,27 +148,27 @@ def _drawings(
         "cost_drawings": plots.costs(tables.costs(runs)),
         "calibration": plots.calibration(runs, dataset.class_names),
         "attention": attention.customers(runs, dataset),
-        "heatmaps": lambda drawn: figures.themed(figures.heatmaps(drawn)),
+        "heatmaps": lambda picture: figures.themed(figures.heatmaps(picture)),
         "in_words": figures.in_words,
-        "latencies": [(run, found, plots.latencies(found)) for run in runs if (found := latency.stored(run))],
+        "latencies": [(run, measured, plots.latencies(measured)) for run in runs if (measured := latency.stored(run))],
     }
 
 
 def _confusions(runs: Sequence[Run]) -> dict[str, list[list[int]]]:
     """Return each track's confusion matrix, summed over its seeds."""
     return {
-        track: np.sum([metrics.confusion(run.logits, run.labels) for run in mine], axis=0).tolist()
-        for track, mine in tables.tracks_of(runs).items()
+        track: np.sum([metrics.confusion(run.logits, run.labels) for run in track_runs], axis=0).tolist()
+        for track, track_runs in tables.tracks_of(runs).items()
     }
 
 
 def _per_class(runs: Sequence[Run]) -> dict[str, list[tuple[float, float, float]]]:
     """Return each track's precision, recall and F1 by class, over its seeds together."""
-    found = {}
-    for track, mine in tables.tracks_of(runs).items():
-        logits, labels = (np.concatenate([getattr(run, what) for run in mine]) for what in ("logits", "labels"))
-        found[track] = list(zip(*(values.tolist() for values in metrics.per_class(logits, labels)), strict=True))
-    return found
+    rows = {}
+    for track, track_runs in tables.tracks_of(runs).items():
+        logits, labels = (np.concatenate([getattr(run, what) for run in track_runs]) for what in ("logits", "labels"))
+        rows[track] = list(zip(*(values.tolist() for values in metrics.per_class(logits, labels)), strict=True))
+    return rows
 
 
 def _examples(runs: Sequence[Run], dataset: Dataset) -> dict[str, Any]:

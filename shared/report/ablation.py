@@ -1,6 +1,6 @@
 """What each framework's own defaults cost, from the runs of an ablation: as text, as Markdown, as data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
@@ -47,14 +47,14 @@ def changes(ablation: Ablation) -> list[Change]:
 
 def _change(track: str, name: str, runs: Sequence[Run], aligned: Sequence[Run]) -> Change:
     metric, labels = tables.metric_of(runs), runs[0].labels
-    switched, same = tables.logits_of(runs), tables.logits_of(aligned)
+    switched_logits, aligned_logits = tables.logits_of(runs), tables.logits_of(aligned)
     return Change(
         track=track,
         switched=name,
         default=_default(track, name),
         seeds=[run.record.job.seed for run in runs],
-        score=statistics.score(metric, switched, labels),
-        change=statistics.score_difference(metric, switched, same, labels),
+        score=statistics.score(metric, switched_logits, labels),
+        change=statistics.score_difference(metric, switched_logits, aligned_logits, labels),
     )
 
 
@@ -71,12 +71,12 @@ def verdicts(ablation: Ablation, variant: str) -> list[Verdict]:
 
 def ablation_rows(ablation: Ablation) -> list[list[str]]:
     """Return the table's lines of cells, the heading first: a column per track."""
-    runs = [variants[ALIGNED] for variants in ablation.tracks.values()]
-    metric = tables.metric_of(runs[0])
+    aligned = [variants[ALIGNED] for variants in ablation.tracks.values()]
+    metric = tables.metric_of(aligned[0])
     cells: dict[str, dict[str, str]] = {}
-    for one in changes(ablation):
-        cells.setdefault(one.switched, {})[one.track] = _text(metric, one.change)
-    scores = [statistics.score(metric, tables.logits_of(mine), mine[0].labels) for mine in runs]
+    for change in changes(ablation):
+        cells.setdefault(change.switched, {})[change.track] = _text(metric, change.change)
+    scores = [statistics.score(metric, tables.logits_of(track_runs), track_runs[0].labels) for track_runs in aligned]
     unit = "points" if METRICS[metric].in_points else METRICS[metric].label
     order = [name for name in (*SWITCHES, NATIVE) if name in cells]
     return [
@@ -91,7 +91,9 @@ def _name(switched: str) -> str:
 
 
 def _text(metric: str, change: Estimate) -> str:
-    value, low, high = (statistics.in_words(metric, one, unit=False) for one in (change.value, change.low, change.high))
+    value, low, high = (
+        statistics.in_words(metric, figure, unit=False) for figure in (change.value, change.low, change.high)
+    )
     return f"{value} [{low}, {high}]"
 
 
@@ -111,11 +113,11 @@ def ablation_markdown(ablation: Ablation) -> str:
 
 
 def _verdict_lines(ablation: Ablation) -> list[str]:
-    found = {variant: statistics.summary(verdicts(ablation, variant)) for variant in (ALIGNED, NATIVE)}
-    return [f"{variant}: {text}" for variant, text in found.items() if text]
+    summaries = {variant: statistics.summary(verdicts(ablation, variant)) for variant in (ALIGNED, NATIVE)}
+    return [f"{variant}: {text}" for variant, text in summaries.items() if text]
 
 
-def ablation_json(ablation: Ablation) -> Mapping[str, Any]:
+def ablation_json(ablation: Ablation) -> dict[str, Any]:
     """Return the same as JSON-ready data."""
     record = next(iter(ablation.tracks.values()))[ALIGNED][0].record
     metric = chapters.get(record.job.chapter).metric
@@ -128,7 +130,9 @@ def ablation_json(ablation: Ablation) -> Mapping[str, Any]:
             track: asdict(statistics.score(metric, tables.logits_of(variants[ALIGNED]), variants[ALIGNED][0].labels))
             for track, variants in ablation.tracks.items()
         },
-        "changes": [asdict(one) for one in changes(ablation)],
-        "verdicts": {variant: [asdict(one) for one in verdicts(ablation, variant)] for variant in (ALIGNED, NATIVE)},
+        "changes": [asdict(change) for change in changes(ablation)],
+        "verdicts": {
+            variant: [asdict(verdict) for verdict in verdicts(ablation, variant)] for variant in (ALIGNED, NATIVE)
+        },
         "failures": [asdict(failure) for failure in ablation.failures],
     }

@@ -13,7 +13,7 @@ from twotrack.shared.runs.run_folder import Run
 
 
 @dataclass(frozen=True)
-class Customer:
+class CustomerAttention:
     """One test customer under all tracks."""
 
     months: int
@@ -23,7 +23,7 @@ class Customer:
     """Largest difference between two tracks; 0 with one track."""
 
 
-def customers(runs: Sequence[Run], dataset: Dataset) -> list[Customer]:
+def customers(runs: Sequence[Run], dataset: Dataset) -> list[CustomerAttention]:
     """Return typical test customers under the runs of the lowest seed; none for a chapter without heads."""
     if chapters.get(runs[0].record.job.chapter).attention is None:
         return []
@@ -31,10 +31,10 @@ def customers(runs: Sequence[Run], dataset: Dataset) -> list[Customer]:
     chosen = dataset.test.take(typical(dataset.test))
     maps = {run.record.job.track: attention(run, dataset, chosen) for run in runs if run.record.job.seed == seed}
     return [
-        Customer(
+        CustomerAttention(
             months=int(chosen.inputs["mask"][number].sum()),
-            pictures={track: picture(chosen, number, found[number]) for track, found in maps.items()},
-            apart=float(np.ptp([found[number] for found in maps.values()], axis=0).max()),
+            pictures={track: picture(chosen, number, shares[number]) for track, shares in maps.items()},
+            apart=float(np.ptp([shares[number] for shares in maps.values()], axis=0).max()),
         )
         for number in range(len(chosen))
     ]

@@ -45,7 +45,7 @@ def _cells(outcome: MeasuredEntry) -> list[list[str]]:
     remaining = {track: _number(outcome.remaining(track)) for track in outcome.keras}
     return [
         name,
-        _by_track({track: _values(one) for track, one in outcome.keras.items()}),
+        _by_track({track: _values(measured) for track, measured in outcome.keras.items()}),
         _values(outcome.torch or Measured()),
         [*_by_track({track: [text] for track, text in effects.items()}), *_of(outcome, effects)],
         _by_track({track: [text] for track, text in remaining.items()}),
@@ -96,9 +96,9 @@ def _json(outcome: MeasuredEntry) -> dict[str, Any]:
         "slug": entry.slug,
         "name": entry.name,
         "area": entry.area,
-        "measured": {track: dict(one.values) for track, one in sides.items()},
+        "measured": {track: dict(measured.values) for track, measured in sides.items()},
         "expected": {track: dict(entry.expected(track)) for track in sides},
-        "effect_is": entry.effect.name if any(one.output for one in sides.values()) else None,
+        "effect_is": entry.effect.name if any(measured.output for measured in sides.values()) else None,
         "effect": {track: outcome.effect(track) for track in outcome.keras},
         "aligned_effect": {track: outcome.remaining(track) for track in outcome.keras},
         "aligned": entry.aligned,

@@ -17,7 +17,7 @@ LIMIT, WORST = 48, 12
 
 
 @dataclass(frozen=True)
-class Answer:
+class TrackAnswer:
     """What one track says of an example."""
 
     track: str
@@ -32,7 +32,7 @@ class Example:
 
     example: int
     true_class: str
-    answers: list[Answer]
+    answers: list[TrackAnswer]
     picture: str = ""
     """Of an image: PNG as a data URI."""
     values: Mapping[str, str] = field(default_factory=dict)
@@ -78,10 +78,12 @@ def _example(runs: Sequence[Run], number: int, dataset: Dataset) -> Example:
     )
 
 
-def _answer(run: Run, number: int, class_names: Sequence[str]) -> Answer:
+def _answer(run: Run, number: int, class_names: Sequence[str]) -> TrackAnswer:
     probabilities = metrics.probabilities(run.logits[number])
     chosen = int(probabilities.argmax())
-    return Answer(run.record.job.track, class_names[chosen], float(probabilities[chosen]), chosen == run.labels[number])
+    return TrackAnswer(
+        run.record.job.track, class_names[chosen], float(probabilities[chosen]), chosen == run.labels[number]
+    )
 
 
 def data_uri(image: np.ndarray) -> str:

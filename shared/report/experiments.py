@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from twotrack.shared import chapters
-from twotrack.shared.experiments.running import Answer
+from twotrack.shared.experiments.running import ExperimentAnswer
 from twotrack.shared.report.pages import render, write_folder
 from twotrack.shared.spec.track import TRACKS
 
 PAGE = "experiment.html"
 
 
-def answers_json(chapter: str, seed: int, answers: Sequence[Answer]) -> dict[str, Any]:
+def answers_json(chapter: str, seed: int, answers: Sequence[ExperimentAnswer]) -> dict[str, Any]:
     """Return the answers as JSON-ready data."""
     return {
         "chapter": chapter,
@@ -37,7 +37,7 @@ def answers_json(chapter: str, seed: int, answers: Sequence[Answer]) -> dict[str
     }
 
 
-def answers_text(answers: Sequence[Answer]) -> str:
+def answers_text(answers: Sequence[ExperimentAnswer]) -> str:
     """Return every claim with each track's number, and the tables."""
     lines = []
     for answer in answers:
@@ -69,7 +69,7 @@ def number(cell: str | float) -> str:
     return cell if isinstance(cell, str) else f"{cell:.4g}"
 
 
-def write_page(chapter: str, seed: int, answers: Sequence[Answer], folder: Path) -> Path:
+def write_page(chapter: str, seed: int, answers: Sequence[ExperimentAnswer], folder: Path) -> Path:
     """Write the page and one SVG file per plot into the folder; UserError if that is not possible."""
     from twotrack.shared.report import figures
 

@@ -48,15 +48,15 @@ LINE_COLOURS = ("#4c8dd6", "#e07b39", "#3aa66b", "#b565c9", "#c29a1c", "#d6506b"
 """Of an experiment's lines; middle tones, which a light and a dark page both carry."""
 
 
-def curves(of_tracks: Mapping[str, Curves]) -> str:
+def curves(curves_by_track: Mapping[str, Curves]) -> str:
     """Draw an experiment's lines, one colour per label and one line style per track, as unthemed SVG."""
-    first = next(iter(of_tracks.values()))
+    first = next(iter(curves_by_track.values()))
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(9, 4.2), layout="constrained")
         axes = figure.subplots()
-        for track, drawn in of_tracks.items():
-            for colour, (label, (x, y)) in zip(cycle(LINE_COLOURS), drawn.lines.items(), strict=False):
-                shown = label if drawn is first else None
+        for track, track_curves in curves_by_track.items():
+            for colour, (label, (x, y)) in zip(cycle(LINE_COLOURS), track_curves.lines.items(), strict=False):
+                shown = label if track_curves is first else None
                 axes.plot(x, y, LINE_STYLES[track], color=colour, label=shown, linewidth=1.8)
         scales = {"xscale": first.log_x, "yscale": first.log_y}
         axes.set(xlabel=first.x_label, ylabel=first.y_label)
@@ -70,35 +70,36 @@ SHARES = LinearSegmentedColormap.from_list("shares", [to_rgba("#2f8fd0", 0.0), t
 """From nothing to a middle blue, so that 0 is the page itself, light or dark."""
 
 
-def heatmaps(drawn: Heatmaps) -> str:
+def heatmaps(picture: Heatmaps) -> str:
     """Draw every matrix, all on one scale, as unthemed SVG."""
-    matrices = {label: np.array(rows) for label, rows in drawn.maps.items()}
-    lines, most = -(-len(matrices) // drawn.columns), max(values.max() for values in matrices.values())
+    matrices = {label: np.array(rows) for label, rows in picture.maps.items()}
+    lines, most = -(-len(matrices) // picture.columns), max(values.max() for values in matrices.values())
     framed: dict[RcKeyType, Any] = {"axes.spines.top": True, "axes.spines.right": True}
     with matplotlib.rc_context(STYLE | framed):
-        figure = Figure(figsize=(1.6 * drawn.columns + 0.9, 1.75 * lines + 0.4), layout="constrained")
-        panels = figure.subplots(lines, drawn.columns, squeeze=False, sharex=True, sharey=True)
+        figure = Figure(figsize=(1.6 * picture.columns + 0.9, 1.75 * lines + 0.4), layout="constrained")
+        panels = figure.subplots(lines, picture.columns, squeeze=False, sharex=True, sharey=True)
         for panel, (label, values) in zip(panels.flat, matrices.items(), strict=False):
             height, width = values.shape
             shown = panel.imshow(values, SHARES, vmin=0, vmax=most, interpolation="none",
                                  extent=(0.5, width + 0.5, height + 0.5, 0.5))  # fmt: skip
             panel.set_title(label, fontsize="medium")
             panel.set(xticks=(1, width), yticks=(1, height))
-        figure.supxlabel(drawn.x_label, fontsize="medium")
-        figure.supylabel(drawn.y_label, fontsize="medium")
+        figure.supxlabel(picture.x_label, fontsize="medium")
+        figure.supylabel(picture.y_label, fontsize="medium")
         steps = figure.colorbar(shown, ax=panels, label="share", aspect=30).solids
         if steps is not None:
             steps.set(rasterized=True, edgecolor="face")
         return svg_of(figure)
 
 
-def in_words(drawn: Heatmaps) -> str:
+def in_words(picture: Heatmaps) -> str:
     """Return the largest share of every matrix and where it is, for those who do not see it."""
-    matrices = {label: np.array(rows) for label, rows in drawn.maps.items()}
+    matrices = {label: np.array(rows) for label, rows in picture.maps.items()}
     places = {label: np.unravel_index(values.argmax(), values.shape) for label, values in matrices.items()}
     return "; ".join(
-        f"{label}: at most {matrices[label][place]:.2f}, {drawn.y_label} {place[0] + 1}, {drawn.x_label} {place[1] + 1}"
-        for label, place in places.items()
+        f"{label}: at most {matrices[label][row, column]:.2f}, "
+        f"{picture.y_label} {row + 1}, {picture.x_label} {column + 1}"
+        for label, (row, column) in places.items()
     )
 
 

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from twotrack.shared import datasets
+from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.errors import UserError, first_error
 from twotrack.shared.report.pages import write_file
 from twotrack.shared.runs.records import Job
@@ -20,11 +21,7 @@ FILE = "ladder.json"
 """In the folder of a comparison, where the report finds it."""
 
 
-class _Plain(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Rung(_Plain):
+class Rung(FrozenRecord):
     """What one rung found; as twotrack.shared.verify.rungs.RungResult."""
 
     rung: str
@@ -38,7 +35,7 @@ class Rung(_Plain):
     layer_inputs_agree: bool | None
 
 
-class Layer(_Plain):
+class Layer(FrozenRecord):
     """Forward difference of one layer; as twotrack.shared.verify.rungs.LayerDifference."""
 
     path: str
@@ -47,7 +44,7 @@ class Layer(_Plain):
     float32: float | None
 
 
-class Cause(_Plain):
+class Cause(FrozenRecord):
     """An entry of the ledger that can cause the failure."""
 
     name: str
@@ -56,7 +53,7 @@ class Cause(_Plain):
     fix: str
 
 
-class ClimbedTrack(_Plain):
+class ClimbedTrack(FrozenRecord):
     """How far one Keras track climbed, torch beside it."""
 
     track: str
@@ -67,7 +64,7 @@ class ClimbedTrack(_Plain):
     causes: list[Cause]
 
 
-class LadderRecord(_Plain):
+class LadderRecord(FrozenRecord):
     """What `verify --json` prints, and ladder.json."""
 
     subject: str
@@ -77,10 +74,10 @@ class LadderRecord(_Plain):
     tracks: list[ClimbedTrack]
 
 
-def ladder_text(subject: VerifyRequest, results: Sequence[TrackResult]) -> str:
+def ladder_text(request: VerifyRequest, results: Sequence[TrackResult]) -> str:
     """Return a table of rungs per track, and what failed."""
-    settings = "".join(f", {key}={value}" for key, value in subject.settings.items())
-    lines = [f"{subject.name}{settings}: torch against {', '.join(result.track for result in results)}", ""]
+    settings = "".join(f", {key}={value}" for key, value in request.settings.items())
+    lines = [f"{request.name}{settings}: torch against {', '.join(result.track for result in results)}", ""]
     for result in results:
         lines += [f"{result.track}", *(_row(verdict) for verdict in result.rungs), *_failure(result), ""]
     passed = sum(result.passed for result in results)
@@ -110,12 +107,12 @@ def _failure(result: TrackResult) -> list[str]:
     return lines
 
 
-def ladder_record(subject: VerifyRequest, results: Sequence[TrackResult]) -> LadderRecord:
+def ladder_record(request: VerifyRequest, results: Sequence[TrackResult]) -> LadderRecord:
     """Return the outcome as a record, which `verify --json` prints."""
     return LadderRecord(
-        subject=subject.name,
-        settings=dict(subject.settings),
-        recipe=subject.recipe,
+        subject=request.name,
+        settings=dict(request.settings),
+        recipe=request.recipe,
         passed=all(result.passed for result in results),
         tracks=[
             ClimbedTrack(
@@ -164,13 +161,13 @@ def require_of(record: LadderRecord, job: Job) -> None:
     own_data = job.source.name != datasets.EMBEDDED
     # Own data may bring settings of their own, such as the number of classes; the ladder feeds the embedded data.
     trained = {key: value for key, value in job.settings.items() if key in record.settings or not own_data}
-    for what, found, expected in (
+    for what, verified, expected in (
         ("chapter", record.subject, job.chapter),
         ("recipe", record.recipe, job.recipe),
         ("settings", record.settings, trained),
     ):
-        if found != expected:
+        if verified != expected:
             raise UserError(
-                f"the verification is of another model than the runs: its {what} is {found}, theirs {expected}; "
+                f"the verification is of another model than the runs: its {what} is {verified}, theirs {expected}; "
                 "verify the chapter with the options of the runs."
             )

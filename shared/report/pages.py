@@ -37,10 +37,10 @@ def write_folder(folder: Path, contents: Mapping[str, str]) -> Path:
     """Write a folder of files, by name; UserError if that is not possible."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with atomic.written(folder) as made:
-            made.mkdir()
+        with atomic.written(folder) as partial:
+            partial.mkdir()
             for name, content in contents.items():
-                (made / name).write_text(content)
+                (partial / name).write_text(content)
     except OSError as error:
         raise unwritable(folder.parent, error) from error
     return folder

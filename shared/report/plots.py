@@ -81,7 +81,7 @@ def _losses(run: Run) -> tuple[np.ndarray, np.ndarray]:
 def _validation(what: str) -> Callable[[Run], tuple[np.ndarray, np.ndarray]]:
     def by_epoch(run: Run) -> tuple[np.ndarray, np.ndarray]:
         epochs = run.record.epochs
-        return np.array([one.epoch for one in epochs]), np.array([getattr(one, what) for one in epochs])
+        return np.array([epoch.epoch for epoch in epochs]), np.array([getattr(epoch, what) for epoch in epochs])
 
     return by_epoch
 
@@ -96,13 +96,13 @@ def _curve(
     """Draw each track's mean over its seeds, in a band from the lowest seed to the highest."""
     last = {}
     with drawing(3.7) as (figure, axes):
-        for track, mine in tracks_of(runs).items():
-            x, y = points(mine[0])[0], np.stack([points(run)[1] for run in mine])
+        for track, track_runs in tracks_of(runs).items():
+            x, y = points(track_runs[0])[0], np.stack([points(run)[1] for run in track_runs])
             last[track] = y[:, -1].tolist()
             few = along == "epoch" and len(x) <= 12
             axes.plot(x, y.mean(axis=0), LINE_STYLES[track], color=TRACK_COLOURS[track][0], label=track, linewidth=1.8,
                       marker="o" if few else None, markersize=4)  # fmt: skip
-            if len(mine) > 1:
+            if len(track_runs) > 1:
                 axes.fill_between(
                     x, y.min(axis=0), y.max(axis=0), color=TRACK_COLOURS[track][0], alpha=0.18, linewidth=0
                 )
@@ -149,9 +149,9 @@ def differences(rows: Sequence[DifferenceRow], metric: str) -> Drawing:
 
 def _pair_in_words(row: DifferenceRow, scale: float) -> str:
     value, low, high = (
-        f"{scale * one:+.4g}" for one in (row.difference.value, row.difference.low, row.difference.high)
+        f"{scale * number:+.4g}" for number in (row.difference.value, row.difference.low, row.difference.high)
     )
-    seeds = spread_text([scale * one for one in row.by_seed], "+.4g")
+    seeds = spread_text([scale * number for number in row.by_seed], "+.4g")
     return f"{row.first} minus {row.second} {value}, interval {low} to {high}, seeds {seeds}"
 
 
@@ -173,8 +173,8 @@ def calibration(runs: Sequence[Run], class_names: Sequence[str]) -> Drawing:
     what, words = f"'{class_names[1]}'" if len(class_names) == 2 else "the answer", []
     with drawing(4.6) as (figure, axes):
         axes.plot([0, 1], [0, 1], color=LINE, linewidth=1)
-        for track, mine in tracks_of(runs).items():
-            counts, predicted, observed = calibration_bins(mine)
+        for track, track_runs in tracks_of(runs).items():
+            counts, predicted, observed = calibration_bins(track_runs)
             axes.plot(predicted[counts >= SHOWN_BIN], observed[counts >= SHOWN_BIN], LINE_STYLES[track],
                       color=TRACK_COLOURS[track][0], label=track, marker=MARKERS[track], markersize=4)  # fmt: skip
             words.append(f"{track} {(counts * np.abs(observed - predicted)).sum() / counts.sum():.4f}")
@@ -187,9 +187,9 @@ def calibration(runs: Sequence[Run], class_names: Sequence[str]) -> Drawing:
     return Drawing.of(f"How often {what} is true, by its probability", f"{text}{'; '.join(words)}.", figure)
 
 
-def costs(found: Sequence[Cost]) -> list[Drawing]:
+def costs(training_costs: Sequence[Cost]) -> list[Drawing]:
     """Draw what training took, one figure per quantity: a dot per seed and the mean as a line."""
-    return [_cost(one) for one in found]
+    return [_cost(cost) for cost in training_costs]
 
 
 def _cost(cost: Cost) -> Drawing:
@@ -246,12 +246,12 @@ def _layers_in_words(track: str, layers: Sequence[Layer]) -> str:
 
 def latencies(measured: Latency) -> list[Drawing]:
     """Draw the seconds of a call by runtime, one figure per batch size: a dot at the median, a line to the 99th."""
-    names = [one.name for one in measured.runtimes]
-    return [_latency(names, calls) for calls in zip(*(one.calls for one in measured.runtimes), strict=True)]
+    names = [runtime.name for runtime in measured.runtimes]
+    return [_latency(names, calls) for calls in zip(*(runtime.calls for runtime in measured.runtimes), strict=True)]
 
 
 def _latency(names: Sequence[str], calls: Sequence[Calls]) -> Drawing:
-    p50, p99 = ([1e3 * getattr(one, what) for one in calls] for what in ("p50", "p99"))
+    p50, p99 = ([1e3 * getattr(runtime_calls, what) for runtime_calls in calls] for what in ("p50", "p99"))
     with drawing(1.0 + 0.36 * len(names)) as (figure, axes):
         axes.hlines(names, p50, p99, color=LINE_COLOURS[0], linewidth=2)
         axes.plot(p50, names, "o", color=LINE_COLOURS[0])

@@ -12,7 +12,7 @@ from twotrack.shared.evaluation import metrics, statistics
 from twotrack.shared.evaluation.metrics import METRICS, Metric
 from twotrack.shared.evaluation.statistics import Estimate, Verdict
 from twotrack.shared.runs import agreement
-from twotrack.shared.runs.comparison import Failure
+from twotrack.shared.runs.comparison import TrackFailure
 from twotrack.shared.runs.run_folder import Run
 from twotrack.shared.spec import profiles
 
@@ -84,12 +84,12 @@ def tracks_of(runs: Sequence[Run]) -> dict[str, list[Run]]:
     tracks: dict[str, list[Run]] = {}
     for run in runs:
         tracks.setdefault(run.record.job.track, []).append(run)
-    return {track: sorted(mine, key=lambda run: run.record.job.seed) for track, mine in tracks.items()}
+    return {track: sorted(track_runs, key=lambda run: run.record.job.seed) for track, track_runs in tracks.items()}
 
 
 def track_rows(runs: Sequence[Run]) -> list[TrackRow]:
     """Summarise every track."""
-    return [_track_row(track, mine) for track, mine in tracks_of(runs).items()]
+    return [_track_row(track, track_runs) for track, track_runs in tracks_of(runs).items()]
 
 
 def _track_row(track: str, runs: list[Run]) -> TrackRow:
@@ -118,8 +118,13 @@ def costs(runs: Sequence[Run]) -> list[Cost]:
     if any(run.record.memory.peak_device for run in runs):
         parts.append(("Peak memory on the GPU", "MB", ",.0f", lambda record: (record.memory.peak_device or 0) / 1e6))
     return [
-        Cost(title, unit, form, {track: [of(run.record) for run in mine] for track, mine in tracks_of(runs).items()})
-        for title, unit, form, of in parts
+        Cost(
+            title,
+            unit,
+            form,
+            {track: [quantity(run.record) for run in track_runs] for track, track_runs in tracks_of(runs).items()},
+        )
+        for title, unit, form, quantity in parts
     ]
 
 
@@ -138,11 +143,11 @@ class EpochRow:
 
 def epoch_rows(runs: Sequence[Run]) -> list[EpochRow]:
     """Return every epoch of every track."""
-    names = [one.name for one in fields(EpochRow)[2:]]
+    names = [field.name for field in fields(EpochRow)[2:]]
     return [
-        EpochRow(track, epochs[0].epoch, **{name: [getattr(one, name) for one in epochs] for name in names})
-        for track, mine in tracks_of(runs).items()
-        for epochs in zip(*(run.record.epochs for run in mine), strict=True)
+        EpochRow(track, epochs[0].epoch, **{name: [getattr(epoch, name) for epoch in epochs] for name in names})
+        for track, track_runs in tracks_of(runs).items()
+        for epochs in zip(*(run.record.epochs for run in track_runs), strict=True)
     ]
 
 
@@ -161,40 +166,44 @@ def calibration_bins(runs: Sequence[Run]) -> tuple[np.ndarray, np.ndarray, np.nd
 
 def spread_text(values: Sequence[float], form: str) -> str:
     """Return the mean of the seeds' values and, if they differ, the lowest and the highest."""
-    mean, low, high = (format(of(values), form) for of in (np.mean, min, max))
+    mean, low, high = (format(statistic(values), form) for statistic in (np.mean, min, max))
     return mean if low == high else f"{mean} ({low} to {high})"
 
 
 def difference_rows(runs: Sequence[Run]) -> list[DifferenceRow]:
     """Compare every two tracks that have a seed in common."""
     scores = {run.folder: metrics.score(metric_of(runs), run.logits, run.labels) for run in runs}
-    found = {}
+    paired_tracks = {}
     for (first, first_runs), (second, second_runs) in combinations(tracks_of(runs).items(), 2):
         partners = {run.record.job.seed: run for run in second_runs}
         pairs = [(run, partners[run.record.job.seed]) for run in first_runs if run.record.job.seed in partners]
         if pairs:
-            found[first, second] = pairs
+            paired_tracks[first, second] = pairs
     return [
         _difference_row(
-            first, second, pairs, len(found), [scores[one.folder] - scores[other.folder] for one, other in pairs]
+            first,
+            second,
+            pairs,
+            len(paired_tracks),
+            [scores[first_run.folder] - scores[second_run.folder] for first_run, second_run in pairs],
         )
-        for (first, second), pairs in found.items()
+        for (first, second), pairs in paired_tracks.items()
     ]
 
 
-def verdict(ones: Sequence[Run], others: Sequence[Run], pairs: int = 1) -> Verdict:
+def verdict(first_runs: Sequence[Run], second_runs: Sequence[Run], pairs: int = 1) -> Verdict:
     """Return whether two tracks are equivalent, from their runs with the same seeds in the same order.
 
     `pairs` of tracks are compared in all.
     """
     return statistics.verdict(
-        metric_of(ones),
-        logits_of(ones),
-        logits_of(others),
-        ones[0].labels,
-        chapters.get(ones[0].record.job.chapter).margin,
-        (ones[0].record.job.track, others[0].record.job.track),
-        [run.record.job.seed for run in ones],
+        metric_of(first_runs),
+        logits_of(first_runs),
+        logits_of(second_runs),
+        first_runs[0].labels,
+        chapters.get(first_runs[0].record.job.chapter).margin,
+        (first_runs[0].record.job.track, second_runs[0].record.job.track),
+        [run.record.job.seed for run in first_runs],
         pairs,
     )
 
@@ -203,18 +212,20 @@ def _difference_row(
     first: str, second: str, pairs: list[tuple[Run, Run]], compared: int, by_seed: list[float]
 ) -> DifferenceRow:
     margin = chapters.get(pairs[0][0].record.job.chapter).margin
-    ones, others = [one for one, _ in pairs], [other for _, other in pairs]
-    difference = statistics.score_difference(metric_of(ones), logits_of(ones), logits_of(others), ones[0].labels)
+    first_runs, second_runs = [first_run for first_run, _ in pairs], [second_run for _, second_run in pairs]
+    difference = statistics.score_difference(
+        metric_of(first_runs), logits_of(first_runs), logits_of(second_runs), first_runs[0].labels
+    )
     return DifferenceRow(
         first=first,
         second=second,
-        seeds=[one.record.job.seed for one, _ in pairs],
+        seeds=[first_run.record.job.seed for first_run, _ in pairs],
         difference=difference,
         margin=margin,
         within_margin=-margin < difference.low and difference.high < margin,
-        disagreements=int((metrics.classes(logits_of(ones)) != metrics.classes(logits_of(others))).sum()),
-        predictions=sum(len(one.labels) for one, _ in pairs),
-        verdict=verdict(ones, others, compared),
+        disagreements=int((metrics.classes(logits_of(first_runs)) != metrics.classes(logits_of(second_runs))).sum()),
+        predictions=sum(len(first_run.labels) for first_run, _ in pairs),
+        verdict=verdict(first_runs, second_runs, compared),
         by_seed=by_seed,
     )
 
@@ -227,7 +238,9 @@ def same_start(runs: Sequence[Run]) -> SameStart:
 
     def same(what: str) -> bool:
         return all(
-            getattr(run.record, what) == getattr(mine[0].record, what) for mine in by_seed.values() for run in mine
+            getattr(run.record, what) == getattr(seed_runs[0].record, what)
+            for seed_runs in by_seed.values()
+            for run in seed_runs
         )
 
     return SameStart(
@@ -264,21 +277,21 @@ def run_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
     ]
 
 
-def reference_scores(runs: Sequence[Run]) -> dict[str, dict[str, float]]:
+def baseline_scores(runs: Sequence[Run]) -> dict[str, dict[str, float]]:
     """Fit the chapter's models of other kinds on the data that the runs saw; return their test metrics by name."""
     job = runs[0].record.job
     chapter = chapters.get(job.chapter)
-    if not chapter.references:
+    if not chapter.baselines:
         return {}
     from twotrack.shared.evaluation import baselines
 
-    return baselines.scores(chapter.references, chapter.data(datasets.here(chapter.dataset, job.source)), job.examples)
+    return baselines.scores(chapter.baselines, chapter.data(datasets.here(chapter.dataset, job.source)), job.examples)
 
 
 def comparison_json(
     runs: Sequence[Run],
-    failures: Sequence[Failure],
-    references: Mapping[str, Mapping[str, float]],
+    failures: Sequence[TrackFailure],
+    baselines: Mapping[str, Mapping[str, float]],
     ladder: "LadderRecord | None" = None,
 ) -> dict[str, Any]:
     """Return the whole comparison as JSON-ready data; the verification only if there was one."""
@@ -292,24 +305,24 @@ def comparison_json(
         "tracks": [asdict(row) for row in track_rows(runs)],
         "verdict": statistics.summary([row.verdict for row in differences]),
         "differences": [asdict(row) for row in differences],
-        "references": {name: dict(scores) for name, scores in references.items()},
+        "references": {name: dict(scores) for name, scores in baselines.items()},
         "same_start": asdict(same_start(runs)),
         "failures": [asdict(failure) for failure in failures],
         "exact": [asdict(pair) for pair in agreement.agreements(runs)],
     } | ({"verification": ladder.model_dump()} if ladder else {})
 
 
-def comparison_text(runs: Sequence[Run], references: Mapping[str, Mapping[str, float]]) -> str:
+def comparison_text(runs: Sequence[Run], baselines: Mapping[str, Mapping[str, float]]) -> str:
     """Return the comparison as a table in plain text."""
     metric = METRICS[metric_of(runs)]
-    width = max(19, *(len(name) for name in references)) + 2 if references else 21
+    width = max(19, *(len(name) for name in baselines)) + 2 if baselines else 21
     lines = [f"{'track':<{width}}{metric.label:<26}{'parameters':>10}{'s/epoch':>9}{'examples/s':>12}{'peak MB':>9}"]
     for row in track_rows(runs):
         lines.append(
             f"{row.track:<{width}}{score_text(row.score):<26}{row.parameters:>10,}{row.epoch_seconds:>9.1f}"
             f"{row.examples_per_second:>12,.0f}{row.peak_memory / 1e6:>9,.0f}"
         )
-    lines += [f"{name:<{width}}{scores[metric_of(runs)]:.4f} (scikit-learn)" for name, scores in references.items()]
+    lines += [f"{name:<{width}}{scores[metric_of(runs)]:.4f} (scikit-learn)" for name, scores in baselines.items()]
     differences = difference_rows(runs)
     lines += [difference_text(row, metric) for row in differences]
     if runs[0].record.job.switched:

@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 
 from twotrack.shared.errors import WorkerDiedError
-from twotrack.shared.runs.comparison import Failure, OnJob, Request, plan, run_jobs
+from twotrack.shared.runs.comparison import TrackFailure, OnJob, TrainingRequest, plan, run_jobs
 from twotrack.shared.runs.records import Job
 from twotrack.shared.runs.run_folder import Run, read
 from twotrack.shared.spec.profiles import ALIGNED, NATIVE, SWITCHES
@@ -24,11 +24,11 @@ class Ablation:
     """Finished runs of every track, and the tracks that failed."""
 
     tracks: dict[str, Variants] = field(default_factory=dict)
-    failures: list[Failure] = field(default_factory=list)
+    failures: list[TrackFailure] = field(default_factory=list)
 
 
 def aligned_jobs(
-    request: Request, folder: Path, on_data: OnProgress = ignore, pool: WorkerPool | None = None
+    request: TrainingRequest, folder: Path, on_data: OnProgress = ignore, pool: WorkerPool | None = None
 ) -> list[Job]:
     """Check the whole request and return its aligned jobs; UserError for what cannot be done."""
     aligned = replace(request, profile=ALIGNED)
@@ -40,15 +40,15 @@ def ablate(jobs: Sequence[Job], on_progress: OnJob, pool: WorkerPool | None = No
 
     One worker per track does all of its runs, which lie beside those of the aligned jobs.
     """
-    found = Ablation()
+    ablation = Ablation()
     for track, of_track in groupby(jobs, lambda job: job.track):
-        mine = list(of_track)
-        with lent_or_new(pool, mine[0].device) as workers:
+        track_jobs = list(of_track)
+        with lent_or_new(pool, track_jobs[0].device) as workers:
             try:
-                found.tracks[track] = dict(_variants(mine, partial(_train, on_progress, workers)))
+                ablation.tracks[track] = dict(_variants(track_jobs, partial(_train, on_progress, workers)))
             except WorkerDiedError as error:
-                found.failures.append(Failure(track, str(error)))
-    return found
+                ablation.failures.append(TrackFailure(track, str(error)))
+    return ablation
 
 
 def _variants(aligned: Sequence[Job], train: Callable[[list[Job]], list[Run]]) -> Iterator[tuple[str, list[Run]]]:

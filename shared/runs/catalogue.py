@@ -53,11 +53,11 @@ def find(folders: Sequence[Path]) -> tuple[list[Run], list[Problem]]:
         if not root.is_dir():
             raise UserError(f"there is no folder '{root}'; name one that 'run' or 'compare' has written to.")
         for folder, names in _candidates(root):
-            for found in _look(folder, names):
-                if isinstance(found, Problem):
-                    problems[folder.resolve()] = found
+            for entry in _look(folder, names):
+                if isinstance(entry, Problem):
+                    problems[folder.resolve()] = entry
                 else:
-                    runs[folder.resolve()] = found
+                    runs[folder.resolve()] = entry
     return list(runs.values()), list(problems.values())
 
 
@@ -68,7 +68,7 @@ def _candidates(root: Path) -> Iterator[tuple[Path, list[str]]]:
         yield folder, files
         is_run = RECORD in files or is_partial(folder)
         inside[:] = (
-            [] if is_run else sorted(one for one in inside if not one.startswith(".") or is_partial(folder / one))
+            [] if is_run else sorted(subfolder for subfolder in inside if not subfolder.startswith(".") or is_partial(folder / subfolder))
         )
 
 
@@ -95,45 +95,45 @@ def _comparison(folder: Path) -> Iterator[Problem]:
         yield Problem(folder, "unfinished", reason)
 
 
-def select(runs: Sequence[Run], wanted: Filter) -> list[Run]:
+def select(runs: Sequence[Run], criteria: Filter) -> list[Run]:
     """Return the runs that the filter admits; UserError if it names what no run has."""
-    _require_known(runs, wanted)
-    return [run for run in runs if _admits(wanted, run)]
+    _require_known(runs, criteria)
+    return [run for run in runs if _admits(criteria, run)]
 
 
-def _require_known(runs: Sequence[Run], wanted: Filter) -> None:
+def _require_known(runs: Sequence[Run], criteria: Filter) -> None:
     settings = {name for run in runs for name in settings_of(run)}
     metrics = {name for run in runs for name in run.record.test}
-    for kind, asked, known in (
-        ("setting", wanted.settings, settings),
-        ("metric", {**wanted.at_least, **wanted.at_most}, metrics),
+    for kind, filters, known in (
+        ("setting", criteria.settings, settings),
+        ("metric", {**criteria.at_least, **criteria.at_most}, metrics),
     ):
-        for name in asked:
+        for name in filters:
             if runs and name not in known:
                 raise unknown(f"{kind} of these runs", name, known)
 
 
-def _admits(wanted: Filter, run: Run) -> bool:
+def _admits(criteria: Filter, run: Run) -> bool:
     job, test, settings = run.record.job, run.record.test, settings_of(run)
     finished = datetime.fromisoformat(run.record.finished)
     return (
-        wanted.chapter in (None, job.chapter)
-        and wanted.track in (None, job.track)
-        and wanted.seed in (None, job.seed)
-        and wanted.recipe in (None, job.recipe)
-        and all(_same(settings.get(name), text) for name, text in wanted.settings.items())
-        and all(test.get(name, float("-inf")) >= number for name, number in wanted.at_least.items())
-        and all(test.get(name, float("inf")) <= number for name, number in wanted.at_most.items())
-        and (wanted.since is None or wanted.since <= finished)
-        and (wanted.until is None or finished < wanted.until)
+        criteria.chapter in (None, job.chapter)
+        and criteria.track in (None, job.track)
+        and criteria.seed in (None, job.seed)
+        and criteria.recipe in (None, job.recipe)
+        and all(_same(settings.get(name), text) for name, text in criteria.settings.items())
+        and all(test.get(name, float("-inf")) >= number for name, number in criteria.at_least.items())
+        and all(test.get(name, float("inf")) <= number for name, number in criteria.at_most.items())
+        and (criteria.since is None or criteria.since <= finished)
+        and (criteria.until is None or finished < criteria.until)
     )
 
 
 def settings_of(run: Run) -> dict[str, Any]:
     """Return every hyperparameter that `--set` can change, whether it did or not."""
     optimizer = run.record.recipe["optimizer"]
-    ours = {"optimizer": optimizer["name"].lower(), "learning_rate": optimizer["learning_rate"]}
-    return ours | run.record.config | run.record.job.settings
+    training = {"optimizer": optimizer["name"].lower(), "learning_rate": optimizer["learning_rate"]}
+    return training | run.record.config | run.record.job.settings
 
 
 def _same(value: object, text: str) -> bool:
@@ -146,8 +146,8 @@ def _same(value: object, text: str) -> bool:
 
 def metric_of(run: Run) -> str:
     """Return the name of the chapter's metric; for a chapter that this twotrack has not, what every run has."""
-    known = chapters.CHAPTERS.get(run.record.job.chapter)
-    return known.metric if known else "accuracy"
+    chapter = chapters.CHAPTERS.get(run.record.job.chapter)
+    return chapter.metric if chapter else "accuracy"
 
 
 def row(run: Run) -> dict[str, Any]:
@@ -181,14 +181,14 @@ def ordered(rows: Sequence[dict[str, Any]], by: str, backwards: bool) -> list[di
     """Sort rows by one of `ORDERS`, then by the rest; UserError for another one."""
     if by not in ORDERS:
         raise unknown("order of runs", by, ORDERS)
-    first = sorted(rows, key=lambda one: tuple(one[name] for name in ORDERS if name != "score"))
-    return sorted(first, key=lambda one: one[by], reverse=backwards)
+    first = sorted(rows, key=lambda fields: tuple(fields[name] for name in ORDERS if name != "score"))
+    return sorted(first, key=lambda fields: fields[by], reverse=backwards)
 
 
 def moment(text: str, option: str) -> datetime:
     """Read a day or a time in ISO 8601, in UTC unless it says otherwise; UserError if it is none."""
     try:
-        found = datetime.fromisoformat(text)
+        parsed = datetime.fromisoformat(text)
     except ValueError as error:
         raise UserError(f"{option}: expected a date such as 2026-01-31 or 2026-01-31T12:00, found '{text}'.") from error
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)

@@ -22,8 +22,7 @@ from twotrack.shared.spec.track import TRACKS, installed_track
 from twotrack.shared.workers.messages import Progress
 from twotrack.shared.workers.pool import WorkerPool, lent_or_new
 from twotrack.shared.workers.processes import OnProgress, ignore
-from twotrack.shared.workers.task import Request as TaskRequest
-from twotrack.shared.workers.task import Task
+from twotrack.shared.workers.task import Request, Task
 
 OnJob = Callable[[Job, Progress], None]
 """Called with a job and how far it is."""
@@ -34,7 +33,7 @@ def say_nothing(job: Job, progress: Progress) -> None:
 
 
 @dataclass(frozen=True)
-class Request:
+class TrainingRequest:
     """What the user asked to train."""
 
     chapter: str
@@ -64,7 +63,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Failure:
+class TrackFailure:
     """A track whose worker did not finish."""
 
     track: str
@@ -72,15 +71,15 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainingOutcome:
     """Run folders that are finished, and the tracks that failed."""
 
     folders: list[Path]
-    failures: list[Failure]
+    failures: list[TrackFailure]
 
 
 def plan(
-    request: Request,
+    request: TrainingRequest,
     name_folder: Callable[[str, int], Path],
     on_data: OnProgress = ignore,
     pool: WorkerPool | None = None,
@@ -90,17 +89,17 @@ def plan(
     Raises UserError for anything that cannot be done, before any worker starts.
     """
     chapter = chapters.get(request.chapter)
-    continued = warm_start.find(request.start, request.chapter) if request.start else None
-    if continued and "weights" in request.settings:
+    start_run = warm_start.find(request.start, request.chapter) if request.start else None
+    if start_run and "weights" in request.settings:
         raise UserError("--from and --weights both say which weights to start from; give one of them.")
     switched = _switched(request)
-    settings = (continued.record.job.settings if continued else {}) | dict(request.settings)
+    settings = (start_run.record.job.settings if start_run else {}) | dict(request.settings)
     variant = chapter.variant(request.recipe, settings)
     _check_numbers(request, variant.recipe.batch_size)
     for track in request.tracks:
         installed_track(track)
     variant.require(request.tracks)
-    source = _source(request, chapter.dataset, continued, on_data, pool)
+    source = _source(request, chapter.dataset, start_run, on_data, pool)
     settings = _of_data(chapter, source) | settings
     return [
         Job(
@@ -115,7 +114,7 @@ def plan(
             source=source,
             folder=name_folder(track, seed).absolute(),
             command=sys.argv,
-            continues=continued and warm_start.describe(continued),
+            continues=start_run and warm_start.describe(start_run),
             switched=switched,
             exact=request.exact,
         )
@@ -124,7 +123,7 @@ def plan(
     ]
 
 
-def _switched(request: Request) -> list[str]:
+def _switched(request: TrainingRequest) -> list[str]:
     """Return the ledger's entries that the request switches; a run that continues another one has its start."""
     if request.start and request.own_start:
         raise UserError("--from and --own-start both say which weights to start from; give one of them.")
@@ -133,10 +132,10 @@ def _switched(request: Request) -> list[str]:
 
 
 def _source(
-    request: Request, dataset: str, continued: Run | None, on_data: OnProgress, pool: WorkerPool | None
+    request: TrainingRequest, dataset: str, start_run: Run | None, on_data: OnProgress, pool: WorkerPool | None
 ) -> Source:
-    if continued and request.source is None and not (request.data or request.images):
-        source = datasets.here(dataset, continued.record.job.source)
+    if start_run and request.source is None and not (request.data or request.images):
+        source = datasets.here(dataset, start_run.record.job.source)
         source.file.verify()
         return source
     return find_source(
@@ -158,7 +157,7 @@ def _of_data(chapter: Chapter, source: Source) -> dict[str, str]:
     return dict(chapter.of_data(datasets.load(chapter.dataset, source)))
 
 
-def _check_numbers(request: Request, batch_size: int) -> None:
+def _check_numbers(request: TrainingRequest, batch_size: int) -> None:
     if not request.seeds:
         raise UserError("--seeds: expected at least 1 seed.")
     if any(seed < 0 for seed in request.seeds):
@@ -184,7 +183,7 @@ def find_source(
 ) -> Source:
     """Return the checked source of the data; photos and tensorflow-datasets are converted in a helper process."""
     datasets.require_known(dataset)
-    _require_one(source, data, images, skip_broken)
+    _require_single_source(source, data, images, skip_broken)
     if data:
         return datasets.csv_source(dataset, data)
     if images:
@@ -192,9 +191,9 @@ def find_source(
         from twotrack.shared.datasets import photos
 
         folder = images.absolute()
-        asked = photos.PhotosRequest(str(folder), skip_broken)
+        photos_request = photos.PhotosRequest(str(folder), skip_broken)
         restore = f"decode the photos again with 'twotrack data {dataset} --images {folder}'"
-        return _converted(f"images:{folder.name}", photos.convert, asked, restore, on_data, pool)
+        return _converted(f"images:{folder.name}", photos.convert, photos_request, restore, on_data, pool)
     name = datasets.tfds_name(dataset, source)
     if name is None:
         embedded = datasets.embedded_source(dataset)
@@ -206,9 +205,9 @@ def find_source(
     return _converted(f"tfds:{name}", convert, TfdsRequest(name, tfds_folder), restore, on_data, pool)
 
 
-def _require_one(source: str, data: Path | None, images: Path | None, skip_broken: bool) -> None:
-    named = {f"--source {source}": source != datasets.EMBEDDED, "--data": data, "--images": images}
-    given = [option for option, value in named.items() if value]
+def _require_single_source(source: str, data: Path | None, images: Path | None, skip_broken: bool) -> None:
+    options = {f"--source {source}": source != datasets.EMBEDDED, "--data": data, "--images": images}
+    given = [option for option, value in options.items() if value]
     if len(given) > 1:
         raise UserError(f"{given[1]} and {given[0]} both name the data; give one of them.")
     if skip_broken and not images:
@@ -217,14 +216,14 @@ def _require_one(source: str, data: Path | None, images: Path | None, skip_broke
 
 def _converted(
     name: str,
-    convert: Task[TaskRequest, CachedFile],
-    asked: TaskRequest,
+    convert: Task[Request, CachedFile],
+    request: Request,
     restore: str,
     on_data: OnProgress,
     pool: WorkerPool | None,
 ) -> Source:
     with lent_or_new(pool, "cpu") as workers:
-        file = workers.call(None, convert, asked, on_data)
+        file = workers.call(None, convert, request, on_data)
     return Source(name, DataFile(file.path, file.sha256, restore))
 
 
@@ -233,28 +232,28 @@ def run_jobs(
     on_progress: OnJob = say_nothing,
     inherited: Sequence[int] = (),
     pool: WorkerPool | None = None,
-) -> Outcome:
+) -> TrainingOutcome:
     """Do the jobs, one worker process per track, one track at a time so that their times can be compared.
 
     A track whose worker dies is reported and the others go on. UserError ends everything; runs that
     are finished by then stay. The workers keep the descriptors `inherited` open for as long as they live, unless
     they are those of a `pool` that is lent.
     """
-    outcome = Outcome([], [])
+    outcome = TrainingOutcome([], [])
     for track, of_track in groupby(jobs, lambda job: job.track):
-        mine = list(of_track)
+        track_jobs = list(of_track)
         try:
-            with lent_or_new(pool, mine[0].device, inherited=inherited) as workers:
-                for job in mine:
+            with lent_or_new(pool, track_jobs[0].device, inherited=inherited) as workers:
+                for job in track_jobs:
                     on_progress(job, Progress("started"))
                     workers.call(track, train, job, partial(on_progress, job))
                     outcome.folders.append(job.folder)
                     on_progress(job, Progress("finished"))
         except WorkerDiedError as error:
-            outcome.failures.append(Failure(track, str(error)))
+            outcome.failures.append(TrackFailure(track, str(error)))
             on_progress(job, Progress("failed"))
         finally:
-            for job in mine:
+            for job in track_jobs:
                 remove_partial(job.folder)
     return outcome
 

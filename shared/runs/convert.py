@@ -20,7 +20,7 @@ from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.errors import UserError, unknown
 from twotrack.shared.runs.run_folder import RECORD, WEIGHTS, read, unwritable
-from twotrack.shared.spec.track import TRACKS, BuildIn, Checkpoints, installed_track
+from twotrack.shared.spec.track import TRACKS, BuildModel, Checkpoints, installed_track
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.pool import WorkerPool, lent_or_new
 from twotrack.shared.workers.task import task
@@ -32,7 +32,7 @@ OnStep = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Request:
+class ConversionRequest:
     """What the user asked to convert."""
 
     weights: Path
@@ -71,7 +71,7 @@ class Written:
     values: int
 
 
-def convert(request: Request, on_step: OnStep, pool: WorkerPool | None = None) -> Converted:
+def convert(request: ConversionRequest, on_step: OnStep, pool: WorkerPool | None = None) -> Converted:
     """Convert, so that `request.out` appears whole or not at all.
 
     Raises UserError for anything that cannot be done; what needs no framework is checked first.
@@ -82,18 +82,18 @@ def convert(request: Request, on_step: OnStep, pool: WorkerPool | None = None) -
     reader = None if run else _reader(request.weights)
     with TemporaryDirectory() as folder, lent_or_new(pool, "cpu") as workers:
         canonical = run / WEIGHTS if run else Path(folder, "canonical")
-        made, notes = Path(folder, request.out.name), list[str]()
+        converted, notes = Path(folder, request.out.name), list[str]()
         if reader:
             on_step(f"reading '{request.weights}' with {reader}")
             files = Files(reader, model, request.weights, canonical)
             notes = workers.call(reader, read_weights, files)
         on_step(f"writing '{request.out}' with {writer}")
-        written = workers.call(writer, write_weights, Files(writer, model, made, canonical))
-        _publish(made, request.out)
+        written = workers.call(writer, write_weights, Files(writer, model, converted, canonical))
+        _publish(converted, request.out)
     return Converted(request.out, written.weights, written.values, notes)
 
 
-def _writer(request: Request) -> str:
+def _writer(request: ConversionRequest) -> str:
     """Return the track that writes; UserError if the target or the output file cannot be."""
     if request.to not in WRITABLE:
         raise unknown("target of --to", request.to, WRITABLE)
@@ -105,7 +105,7 @@ def _writer(request: Request) -> str:
     return _track(request.to)
 
 
-def _run_folder(request: Request) -> tuple[Path | None, dict[str, str]]:
+def _run_folder(request: ConversionRequest) -> tuple[Path | None, dict[str, str]]:
     """Return the run folder that the weights stand in, if they do, and the model's settings."""
     path = request.weights
     if not path.exists():
@@ -121,13 +121,13 @@ def _run_folder(request: Request) -> tuple[Path | None, dict[str, str]]:
 
 def _reader(path: Path) -> str:
     """Return the track that reads the file."""
-    _require_extension(path, [extension for known in READABLE.values() for extension in known], "WEIGHTS")
-    return _track(next(family for family, known in READABLE.items() if path.name.endswith(known)))
+    _require_extension(path, [extension for extensions in READABLE.values() for extension in extensions], "WEIGHTS")
+    return _track(next(family for family, extensions in READABLE.items() if path.name.endswith(extensions)))
 
 
-def _require_extension(path: Path, known: "list[str] | tuple[str, ...]", what: str) -> None:
-    if not path.name.endswith(tuple(known)):
-        raise UserError(f"{what}: expected a name that ends in {' or '.join(known)}, found '{path}'.")
+def _require_extension(path: Path, extensions: "list[str] | tuple[str, ...]", option: str) -> None:
+    if not path.name.endswith(tuple(extensions)):
+        raise UserError(f"{option}: expected a name that ends in {' or '.join(extensions)}, found '{path}'.")
 
 
 def _track(family: str) -> str:
@@ -137,11 +137,11 @@ def _track(family: str) -> str:
     return installed_track((usable or tracks)[0]).name
 
 
-def _publish(made: Path, out: Path) -> None:
+def _publish(converted: Path, out: Path) -> None:
     """Give `out` its content in one step."""
     try:
         with atomic.written(out) as partial:
-            shutil.copyfile(made, partial)
+            shutil.copyfile(converted, partial)
     except OSError as error:
         raise unwritable(out.parent, error) from error
 
@@ -166,9 +166,9 @@ def write_weights(files: Files) -> Written:
     return Written(len(canonical), sum(array.size for array in canonical.values()))
 
 
-def _opened(files: Files) -> tuple[Checkpoints, BuildIn]:
+def _opened(files: Files) -> tuple[Checkpoints, BuildModel]:
     """Return what the track's framework reads and writes with, and what builds the chapter's model."""
-    track = open_track(files.track, "cpu")
+    track = open_track(files.track, "cpu")  # before the files choose a precision, which opening would reset
     return track.checkpoints(), lambda precision: track.build(whole_pair(files.model), 0, precision)
 
 

@@ -59,7 +59,7 @@ class Stopwatch:
 
 
 @dataclass
-class Progress:
+class TrainingProgress:
     """What training has come to, over all stages."""
 
     steps: int
@@ -115,8 +115,8 @@ def fresh_model(
 def load_start(model: TrackModel, variant: ChapterVariant, seed: int) -> None:
     """Load the chapter's initial weights: pretrained where there are, else drawn."""
     built = model.weights()
-    shapes, own = {name: array.shape for name, array in built.items()}, model.switches.own_weights(built)
-    model.load_weights(initial.start(variant.chapter.transfer, variant.config, shapes, seed, own))
+    shapes, framework_weights = {name: array.shape for name, array in built.items()}, model.switches.own_weights(built)
+    model.load_weights(initial.start(variant.chapter.transfer, variant.config, shapes, seed, framework_weights))
 
 
 class Fit:
@@ -135,12 +135,12 @@ class Fit:
         self._model, self._dataset, self._variant, self._seed = model, dataset, variant, seed
         self._watch, self._report, self._listen, self._chapter = watch, report, listen, variant.chapter
         recipe = variant.recipe
-        self._require_one_batch(recipe)
+        self._require_full_batch(recipe)
         self._stages = recipe.stages if recipe.epochs else ()
         steps = sum(stage.epochs * (len(dataset.train) // stage.batch_size) for stage in self._stages)
-        self.progress = Progress(steps)
+        self.progress = TrainingProgress(steps)
 
-    def _require_one_batch(self, recipe: Recipe) -> None:
+    def _require_full_batch(self, recipe: Recipe) -> None:
         largest, examples = max(stage.batch_size for stage in recipe.stages), len(self._dataset.train)
         if examples < largest:
             raise UserError(
@@ -161,29 +161,29 @@ class Fit:
         batches = TrainingBatches(dataset, dataset.train, recipe.batch_size, self._seed, self._chapter.loss)
         learning_rates = recipe.learning_rates(recipe.epochs * len(batches))
         self.progress.history["learning_rate"] += learning_rates
-        stage = Stage(model, recipe.optimizer, learning_rates, self._watch, self._report, self._listen)
+        stage = TrainingStage(model, recipe.optimizer, learning_rates, self._watch, self._report, self._listen)
         stage.prepare(next(batches.epoch(0)))
         for _ in range(recipe.epochs):
-            timed = stage.train_epoch(batches, len(self.progress.epochs), self.progress)
-            self._validate(model, dataset, recipe, len(batches), timed)
+            seconds = stage.train_epoch(batches, len(self.progress.epochs), self.progress)
+            self._validate(model, dataset, recipe, len(batches), seconds)
 
-    def _validate(self, model: TrackModel, dataset: Dataset, recipe: Recipe, steps: int, timed: "EpochSeconds") -> None:
+    def _validate(self, model: TrackModel, dataset: Dataset, recipe: Recipe, steps: int, seconds: "EpochSeconds") -> None:
         self._report("validating", {})
         inputs, size = dataset.validation.inputs, self._chapter.predict_batch
         logits = self._watch.time("validation", lambda: in_batches(model.predict, dataset, inputs, size))
         scores = metrics.evaluate(logits, dataset.validation.labels)
-        done = EpochRecord(
+        record = EpochRecord(
             epoch=len(self.progress.epochs) + 1,
             trained=recipe.trained,
             examples=steps * recipe.batch_size,
             train_loss=float(np.mean(self.progress.history["loss"][-steps:])),
             validation_loss=scores["loss"],
             validation_metric=scores[self._chapter.metric],
-            seconds=timed.training,
-            feeding_seconds=timed.feeding,
+            seconds=seconds.training,
+            feeding_seconds=seconds.feeding,
         )
-        self.progress.epochs.append(done)
-        self._report("epoch", done.model_dump())
+        self.progress.epochs.append(record)
+        self._report("epoch", record.model_dump())
 
 
 def for_stage(
@@ -201,20 +201,20 @@ def for_stage(
 
 def _with_features(model: TrackModel, dataset: Dataset, batch_size: int, report: Report) -> Dataset:
     """Return the data set with the outputs of the base in place of the inputs of train and validation."""
-    total, done = len(dataset.train) + len(dataset.validation), 0
+    total, examples_done = len(dataset.train) + len(dataset.validation), 0
 
     def features(prepared: Inputs) -> np.ndarray:
-        nonlocal done
+        nonlocal examples_done
         computed = model.features(prepared)
-        done += len(computed)
-        report("features", {"done": done, "of": total})
+        examples_done += len(computed)
+        report("features", {"done": examples_done, "of": total})
         return computed
 
-    def with_features(split: Split) -> Split:
+    def of_features(split: Split) -> Split:
         computed = in_batches(features, dataset, split.inputs, batch_size)
         return replace(split, inputs={ONLY: computed}, seen=split.inputs)
 
-    train, validation = with_features(dataset.train), with_features(dataset.validation)
+    train, validation = of_features(dataset.train), of_features(dataset.validation)
     return replace(dataset, train=train, validation=validation, prepare=lambda features: features, augment=None)
 
 
@@ -246,7 +246,7 @@ class EpochSeconds(NamedTuple):
     """Making batches."""
 
 
-class Stage:
+class TrainingStage:
     """One stage: loss and optimizer attached, a warm-up that is undone, then epochs."""
 
     def __init__(
@@ -270,16 +270,16 @@ class Stage:
         """Do a step on each batch; yield its loss before the update."""
         return (self._model.train_step(batch.inputs, batch.targets) for batch in batches)
 
-    def train_epoch(self, batches: Batches, epoch: int, progress: Progress) -> EpochSeconds:
+    def train_epoch(self, batches: Batches, epoch: int, progress: TrainingProgress) -> EpochSeconds:
         """Train on the batches of one epoch (0-based)."""
         clock = Stopwatch(self._watch.track)
         feed = Feed(batches.epoch(epoch, progress.digest))
         clock.time("train", lambda: self._train(feed, epoch, len(batches), progress))
         return EpochSeconds(clock.seconds["train"], feed.seconds)
 
-    def _train(self, feed: Feed, epoch: int, count: int, progress: Progress) -> None:
+    def _train(self, feed: Feed, epoch: int, count: int, progress: TrainingProgress) -> None:
         losses = progress.history["loss"]
-        told = len(losses)
+        reported_steps = len(losses)
         start = reported = time.perf_counter()
         for number, loss in enumerate(self.steps(feed), start=1):
             losses.append(loss)
@@ -287,19 +287,19 @@ class Stage:
             now = time.perf_counter()
             if now - reported > REPORT_SECONDS or number == count:
                 reported = now
-                self._report("training", _figures(progress, told, feed.examples / (now - start)))
-                told = len(losses)
+                self._report("training", _figures(progress, reported_steps, feed.examples / (now - start)))
+                reported_steps = len(losses)
 
 
-def _figures(progress: Progress, told: int, examples_per_second: float) -> dict[str, object]:
-    """Describe where training is; `told` steps have been reported before."""
+def _figures(progress: TrainingProgress, reported_steps: int, examples_per_second: float) -> dict[str, object]:
+    """Describe where training is; `reported_steps` of its steps have been reported before."""
     losses = progress.history["loss"]
     return {
         "step": len(losses),
         "steps": progress.steps,
         "loss": float(np.mean(losses[-20:])),
-        "losses": losses[told:],
-        "learning_rates": progress.history["learning_rate"][told : len(losses)],
+        "losses": losses[reported_steps:],
+        "learning_rates": progress.history["learning_rate"][reported_steps : len(losses)],
         "examples_per_second": examples_per_second,
     }
 

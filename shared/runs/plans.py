@@ -23,7 +23,7 @@ from twotrack.shared import __version__
 from twotrack.shared.base import atomic
 from twotrack.shared.base.packages import folder_of
 from twotrack.shared.errors import UserError, first_error
-from twotrack.shared.runs.comparison import Request
+from twotrack.shared.runs.comparison import TrainingRequest
 from twotrack.shared.runs.records import SCHEMA_VERSION, Job
 from twotrack.shared.runs.run_folder import read, remove_partial, unwritable
 from twotrack.shared.workers.environment import environment
@@ -48,7 +48,7 @@ class Plan(BaseModel):
     code: str
     """SHA-256 of the source files of twotrack, which a version number in development does not tell apart."""
     environment: dict[str, Any]
-    request: Request
+    request: TrainingRequest
     """What the user asked for."""
     jobs: list[Job]
 
@@ -64,7 +64,7 @@ class Todo:
 
 
 @contextmanager
-def begin(jobs: Sequence[Job], request: Request) -> Iterator[Todo]:
+def begin(jobs: Sequence[Job], request: TrainingRequest) -> Iterator[Todo]:
     """Write the plan of a new comparison beside its run folders and hold its lock.
 
     A comparison that ends without any finished run leaves no plan: there is nothing to continue.
@@ -86,7 +86,7 @@ def begin(jobs: Sequence[Job], request: Request) -> Iterator[Todo]:
                 file.unlink(missing_ok=True)
 
 
-def stored_request(folder: Path) -> Request:
+def stored_request(folder: Path) -> TrainingRequest:
     """Return what the comparison in `folder` was asked for; UserError if it has no plan."""
     return _read(folder / PLAN).request
 
@@ -120,17 +120,17 @@ def _here(planned: Job, job: Job) -> Job:
     return planned.model_copy(update={"folder": job.folder, "source": job.source})
 
 
-def require_same_request(asked: Request, folder: Path, names: Sequence[str]) -> Request:
+def require_same_request(request: TrainingRequest, folder: Path, names: Sequence[str]) -> TrainingRequest:
     """Return what the comparison in `folder` was asked for; UserError if the named fields ask for something else."""
-    begun, asked = stored_request(folder), _absolute(asked)
+    stored, request = stored_request(folder), _absolute(request)
     for name in names:
-        then, now = getattr(begun, name), getattr(asked, name)
+        then, now = getattr(stored, name), getattr(request, name)
         if then != now:
             raise UserError(
                 f"--resume: the comparison '{folder}' was begun with {name} {_text(then)}, asked for is {_text(now)}; "
                 "go on as it was begun, or start a new comparison."
             )
-    return begun
+    return stored
 
 
 def _text(value: object) -> str:
@@ -139,11 +139,11 @@ def _text(value: object) -> str:
     return str(value)
 
 
-def _absolute(request: Request) -> Request:
+def _absolute(request: TrainingRequest) -> TrainingRequest:
     """Return the request with absolute paths, for whoever continues it from another folder."""
     values = {field.name: getattr(request, field.name) for field in fields(request)}
     values |= {name: value.absolute() for name, value in values.items() if isinstance(value, Path)}
-    return Request(**values)
+    return TrainingRequest(**values)
 
 
 @contextmanager
@@ -151,9 +151,9 @@ def _written(file: Path, plan: Plan) -> Iterator[TextIO]:
     """Make the file appear whole and locked."""
     with ExitStack() as stack:
         try:
-            with atomic.written(file) as made:
-                made.write_text(plan.model_dump_json(indent=2) + "\n")
-                stream = stack.enter_context(_opened(made))
+            with atomic.written(file) as draft:
+                draft.write_text(plan.model_dump_json(indent=2) + "\n")
+                stream = stack.enter_context(_opened(draft))
                 _lock(stream, file.parent)
         except OSError as error:
             raise unwritable(file.parent, error) from error

@@ -25,7 +25,7 @@ from twotrack.shared.workers.pool import WorkerPool, lent_or_new
 from twotrack.shared.workers.task import Answer, Report, Task, task
 
 OnPhase = Callable[[str], None]
-Asked = TypeVar("Asked", bound="RunModel")
+ModelRequest = TypeVar("ModelRequest", bound="RunModel")
 
 
 @dataclass(frozen=True)
@@ -120,9 +120,9 @@ def repeat(
     if out and not out.parent.is_dir():
         raise UserError(f"--out: the folder '{out.parent}' does not exist; create it or choose another one.")
     with TemporaryDirectory() as temporary:
-        made = Path(temporary, PREDICTIONS)
-        _call(predict_test, SplitRequest(folder, chosen, device, made), on_phase, pool)
-        with np.load(made, allow_pickle=False) as archive:
+        predictions = Path(temporary, PREDICTIONS)
+        _call(predict_test, SplitRequest(folder, chosen, device, predictions), on_phase, pool)
+        with np.load(predictions, allow_pickle=False) as archive:
             logits = archive["logits"]
     if out:
         try:
@@ -146,19 +146,19 @@ def _compare(run: Run, track: str, logits: np.ndarray) -> Repetition:
     )
 
 
-def _call(work: Task[Asked, Answer], asked: Asked, on_phase: OnPhase, pool: WorkerPool | None) -> Answer:
-    installed_track(asked.track)
-    with lent_or_new(pool, asked.device) as workers:
-        return workers.call(asked.track, work, asked, lambda progress: on_phase(progress.phase))
+def _call(work: Task[ModelRequest, Answer], request: ModelRequest, on_phase: OnPhase, pool: WorkerPool | None) -> Answer:
+    installed_track(request.track)
+    with lent_or_new(pool, request.device) as workers:
+        return workers.call(request.track, work, request, lambda progress: on_phase(progress.phase))
 
 
 @task
-def predict_examples(asked: ExamplesRequest, report: Report) -> list[Prediction]:
+def predict_examples(request: ExamplesRequest, report: Report) -> list[Prediction]:
     """Build the run's model, load its weights, predict examples of the user's own."""
-    run, dataset = _open(asked, report)
+    run, dataset = _open(request, report)
     chapter = run.record.job.variant.chapter
-    examples = datasets.examples(chapter.dataset, asked.given, chapter.features)
-    probabilities = metrics.probabilities(_logits(asked, report, run, dataset, examples.inputs))
+    examples = datasets.examples(chapter.dataset, request.given, chapter.features)
+    probabilities = metrics.probabilities(_logits(request, report, run, dataset, examples.inputs))
     notes = examples.notes or [""] * len(examples.names)
     return [
         _answer(name, note, row, dataset.class_names)
@@ -167,32 +167,32 @@ def predict_examples(asked: ExamplesRequest, report: Report) -> list[Prediction]
 
 
 @task
-def predict_test(asked: SplitRequest, report: Report) -> None:
+def predict_test(request: SplitRequest, report: Report) -> None:
     """Build the run's model, load its weights, write its predictions of the test split."""
-    run, dataset = _open(asked, report)
+    run, dataset = _open(request, report)
     if dataset.fingerprint != run.record.data.fingerprint:
         raise UserError(
             f"the data '{dataset.source}' are not those of the run: expected the fingerprint "
             f"{run.record.data.fingerprint}, found {dataset.fingerprint}; give the run's data their place back."
         )
-    logits = _logits(asked, report, run, dataset, dataset.test.inputs)
-    write_arrays(asked.out, {"logits": logits, "labels": dataset.test.labels})
+    logits = _logits(request, report, run, dataset, dataset.test.inputs)
+    write_arrays(request.out, {"logits": logits, "labels": dataset.test.labels})
 
 
-def _open(asked: RunModel, report: Report) -> tuple[Run, Dataset]:
+def _open(request: RunModel, report: Report) -> tuple[Run, Dataset]:
     """Return the run and its data, prepared for its model."""
     report("starting", {})
-    run = read(asked.run)
+    run = read(request.run)
     job, variant = run.record.job, run.record.job.variant
     return run, variant.data(datasets.here(variant.chapter.dataset, job.source))
 
 
-def _logits(asked: RunModel, report: Report, run: Run, dataset: Dataset, stored: Inputs) -> np.ndarray:
+def _logits(request: RunModel, report: Report, run: Run, dataset: Dataset, stored: Inputs) -> np.ndarray:
     """Return the outputs of the run's model, on the track that is asked for, for stored inputs."""
     job, variant = run.record.job, run.record.job.variant
-    profiles.require_outputs(run.record.switched, job.track, asked.track)
+    profiles.require_outputs(run.record.switched, job.track, request.track)
     report("building", {})
-    track = open_track(asked.track, asked.device)
+    track = open_track(request.track, request.device)
     model = track.build(whole_pair(variant), job.seed, switched=run.record.switched)
     model.load_weights(run.weights)
     report("predicting", {})

@@ -35,11 +35,11 @@ def describe(run: Run) -> Continued:
     return Continued(folder=run.folder.absolute(), track=run.record.job.track, weights=run.record.files[WEIGHTS])
 
 
-def load(model: TrackModel, continued: Continued) -> None:
+def load(model: TrackModel, start: Continued) -> None:
     """Load the run's weights; UserError if they are others than when they were named, or do not fit the model."""
-    run = read(continued.folder)
-    if run.record.files[WEIGHTS] != continued.weights:
-        raise UserError(f"--from: the weights of '{continued.folder}' were replaced meanwhile; run the command again.")
+    run = read(start.folder)
+    if run.record.files[WEIGHTS] != start.weights:
+        raise UserError(f"--from: the weights of '{start.folder}' were replaced meanwhile; run the command again.")
     load_into(model, run)
 
 

@@ -41,8 +41,8 @@ InputShape = tuple[int, ...] | Input | Mapping[str, tuple[int, ...] | Input]
 
 def describe(input_shape: InputShape) -> dict[str, Input]:
     """Return every input by name; a single one is called `input`."""
-    given = input_shape if isinstance(input_shape, Mapping) else {ONLY: input_shape}
-    return {name: one if isinstance(one, Input) else Input(tuple(one)) for name, one in given.items()}
+    shapes = input_shape if isinstance(input_shape, Mapping) else {ONLY: input_shape}
+    return {name: shape if isinstance(shape, Input) else Input(tuple(shape)) for name, shape in shapes.items()}
 
 
 def example(inputs: Mapping[str, Input]) -> "dict[str, np.ndarray]":

@@ -82,7 +82,7 @@ class Pair:
     def shapes(self) -> str:
         """The inputs' shapes, for messages."""
         return ", ".join(
-            f"shape (batch, {', '.join(map(str, one.shape))}) '{name}'" for name, one in self.inputs.items()
+            f"shape (batch, {', '.join(map(str, spec.shape))}) '{name}'" for name, spec in self.inputs.items()
         )
 
     def learning_rates(self, steps: int) -> list[float]:

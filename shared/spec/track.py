@@ -106,21 +106,21 @@ class TrackModel(ABC):
         """Return what looks at this model beyond its training."""
 
 
-BuildIn = Callable[[Precision], TrackModel]
-"""Builds a model that holds its weights in a precision."""
+BuildModel = Callable[[Precision], TrackModel]
+"""Builds the model that a file's weights belong to."""
 
 
 class Checkpoints(Protocol):
     """Reads and writes the framework's own files of weights."""
 
-    def read(self, path: "Path", build: BuildIn, /) -> "tuple[dict[str, np.ndarray], list[str]]":
+    def read(self, path: "Path", build: BuildModel, /) -> "tuple[dict[str, np.ndarray], list[str]]":
         """Return a file's weights in canonical form, and what that form does not keep.
 
         Raises UserError for a file that cannot be read without running code from it, BridgeError if its weights are
         not those of the model that `build` returns.
         """
 
-    def write(self, path: "Path", canonical: "Mapping[str, np.ndarray]", build: BuildIn, /) -> None:
+    def write(self, path: "Path", canonical: "Mapping[str, np.ndarray]", build: BuildModel, /) -> None:
         """Write canonical weights as a file for the model that `build` returns; BridgeError if they are not its."""
 
 

@@ -57,9 +57,9 @@ class Transfer:
 
     def start(self, config: Any, names: Iterable[str]) -> "dict[str, np.ndarray]":
         """Return the pretrained weights among the model's canonical names."""
-        found = self.weights(config)
+        pretrained = self.weights(config)
         inside = {name: name.removeprefix(f"{BASE}.") for name in names if name.startswith(f"{BASE}.")}
-        return {name: found[own] for name, own in inside.items() if own in found}
+        return {name: pretrained[own] for name, own in inside.items() if own in pretrained}
 
 
 def chosen(names: Iterable[str], prefixes: tuple[str, ...]) -> set[str]:
@@ -68,8 +68,8 @@ def chosen(names: Iterable[str], prefixes: tuple[str, ...]) -> set[str]:
     Unless everything is trained, batch normalisation of the base is not: its statistics, and the scale that was
     learned for them, are of many more examples than there are here.
     """
-    found = {name for name in names if name.startswith(prefixes)}
+    matching = {name for name in names if name.startswith(prefixes)}
     if "" in prefixes:
-        return found
+        return matching
     normalisations = {name.rpartition(".")[0] for name in names if name.endswith(".moving_mean")}
-    return {name for name in found if name.startswith(f"{HEAD}.") or name.rpartition(".")[0] not in normalisations}
+    return {name for name in matching if name.startswith(f"{HEAD}.") or name.rpartition(".")[0] not in normalisations}

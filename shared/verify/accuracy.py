@@ -16,9 +16,9 @@ from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.evaluation import statistics
 from twotrack.shared.evaluation.metrics import METRICS
 from twotrack.shared.runs.fitting import (
-    Progress,
-    Stage,
     Stopwatch,
+    TrainingProgress,
+    TrainingStage,
     for_stage,
     fresh_model,
     in_batches,
@@ -42,14 +42,14 @@ def measure(request: SideRequest, report: Report) -> Path:
     whole = fresh_model(track, variant, seed=0)
     model, dataset = for_stage(whole, _few(variant), variant, recipe, silent)
     batches = [TrainingBatches(dataset, dataset.train, BATCH_SIZE, seed, chapter.loss) for seed in range(SEEDS)]
-    stage = Stage(model, recipe.optimizer, recipe.learning_rates(len(batches[0])), Stopwatch())
+    stage = TrainingStage(model, recipe.optimizer, recipe.learning_rates(len(batches[0])), Stopwatch())
     fresh, outputs = model.snapshot(), []
     for seed in range(SEEDS):  # one compiled model serves all seeds
         report(f"accuracy {seed + 1}/{SEEDS}", {})
         model.restore(fresh)
         model.reseed(seed)
         load_start(whole, variant, seed)
-        stage.train_epoch(batches[seed], 0, Progress(len(batches[seed])))
+        stage.train_epoch(batches[seed], 0, TrainingProgress(len(batches[seed])))
         outputs.append(in_batches(model.predict, dataset, dataset.validation.inputs, chapter.predict_batch))
     file = request.folder / "accuracy.npz"
     np.savez(file, outputs=np.stack(outputs), labels=dataset.validation.labels, examples=len(dataset.train))

@@ -11,7 +11,7 @@ from twotrack.shared.chapters.pairs import PROBED_BATCH_SIZE, chapter_pair
 from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.datasets.batches import Batch, TrainingBatches
 from twotrack.shared.datasets.spec import Dataset
-from twotrack.shared.runs.fitting import Fit, Listener, Progress, Stage, Stopwatch, silent
+from twotrack.shared.runs.fitting import Fit, Listener, Stopwatch, TrainingProgress, TrainingStage, silent
 from twotrack.shared.spec.pair import Pair
 from twotrack.shared.spec.recipes import Recipe
 from twotrack.shared.spec.track import TrackModel
@@ -74,8 +74,8 @@ class PairExercise(Exercise):
         """Train in one stage, with a look at outputs after each epoch, as validation is one."""
         learning_rates = self.pair.learning_rates(EPOCHS * STEPS_PER_EPOCH)
         batches = DrawnBatches(self.pair, outputs, STEPS_PER_EPOCH)
-        progress = Progress(EPOCHS * STEPS_PER_EPOCH)
-        stage = Stage(model, self.pair.optimizer, learning_rates, Stopwatch(), silent, listen)
+        progress = TrainingProgress(EPOCHS * STEPS_PER_EPOCH)
+        stage = TrainingStage(model, self.pair.optimizer, learning_rates, Stopwatch(), silent, listen)
         stage.prepare(next(batches.epoch(0)))
         for epoch in range(EPOCHS):
             stage.train_epoch(batches, epoch, progress)

@@ -18,7 +18,7 @@ from twotrack.shared.verify import accuracy, rungs
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.observe import isolate, observe
 from twotrack.shared.verify.request import RUNGS, LayerRequest, SideRequest, VerifyRequest
-from twotrack.shared.verify.rungs import LayerDifference, Place, RungResult
+from twotrack.shared.verify.rungs import FailurePlace, LayerDifference, RungResult
 from twotrack.shared.verify.suspects import suspect
 from twotrack.shared.verify.trace import load
 from twotrack.shared.workers.environment import available_cores
@@ -77,7 +77,7 @@ def verify(
 
 
 @dataclass(frozen=True)
-class Seen:
+class SideResults:
     """All that one worker showed."""
 
     observation: Observation
@@ -107,27 +107,29 @@ class Ladder:
         """Verify one request, on all Keras tracks of the ladder or on `tracks`; as `verify`."""
         chosen, request = tracks or self._keras_tracks, request.located()
         with tempfile.TemporaryDirectory(prefix="twotrack-") as name:
-            seen = _see_all(request, (REFERENCE, *chosen), self._pool, Path(name), on_phase)
-            return [self._result(request, track, seen[REFERENCE], seen[track], Path(name)) for track in chosen]
+            sides = _observe_all(request, (REFERENCE, *chosen), self._pool, Path(name), on_phase)
+            return [self._result(request, track, sides[REFERENCE], sides[track], Path(name)) for track in chosen]
 
-    def _result(self, request: VerifyRequest, track: str, torch: Seen, keras: Seen, folder: Path) -> TrackResult:
+    def _result(
+        self, request: VerifyRequest, track: str, torch: SideResults, keras: SideResults, folder: Path
+    ) -> TrackResult:
         results = climbed(request, torch, keras)
-        sides, last = (torch.observation, keras.observation), results[-1]
-        layers = rungs.layer_differences(*sides) if any(result.rung == "forward" for result in results) else []
+        observations, last = (torch.observation, keras.observation), results[-1]
+        layers = rungs.layer_differences(*observations) if any(result.rung == "forward" for result in results) else []
         if last.passed:
             return TrackResult(track, results, [], layers=layers)
-        alone = self._isolated(request, track, last, torch.observation, folder)
-        return TrackResult(track, results, causes(suspect(last, *sides)), alone, layers)
+        isolated = self._isolated(request, track, last, torch.observation, folder)
+        return TrackResult(track, results, causes(suspect(last, *observations)), isolated, layers)
 
     def _isolated(
         self, request: VerifyRequest, track: str, failure: RungResult, torch: Observation, folder: Path
     ) -> str:
         """Run the first diverging layer alone in Keras on the inputs that torch's layer got."""
-        if failure.place is not Place.LAYER or not failure.layer_inputs_agree:
+        if failure.place is not FailurePlace.LAYER or not failure.layer_inputs_agree:
             return ""
         layers = torch.traces["float64"].layers
         number = next(number for number, layer in enumerate(layers) if layer.path == failure.where)
-        asked = LayerRequest(
+        layer_request = LayerRequest(
             verify=request,
             track=track,
             folder=folder / _slug(track),
@@ -135,7 +137,7 @@ class Ladder:
             reference=torch.folders["float64"],
             number=number,
         )
-        alone = load(self._pool.call(track, isolate, asked))
+        alone = load(self._pool.call(track, isolate, layer_request))
         difference = rungs.layer_difference(layers[number].outputs, alone.outputs)
         outcome = "differs" if difference > TOLERANCES["forward"].limit else "agrees"
         return f"run alone on torch's inputs, '{failure.where}' {outcome} ({difference:.1e})"
@@ -145,30 +147,32 @@ def _slug(track: str) -> str:
     return track.replace(":", "-")
 
 
-def _see_all(
+def _observe_all(
     request: VerifyRequest, tracks: Sequence[str], pool: WorkerPool, folder: Path, on_phase: OnPhase
-) -> dict[str, Seen]:
+) -> dict[str, SideResults]:
     """Let the workers work side by side, as many as memory allows."""
     at_once = max(1, min(len(tracks), psutil.virtual_memory().available // _MEMORY_PER_WORKER))
-    return pool.each(tracks, lambda track: _see(request, track, pool, folder / _slug(track), on_phase), at_once)
+    return pool.each(
+        tracks, lambda track: _observe_side(request, track, pool, folder / _slug(track), on_phase), at_once
+    )
 
 
-def _see(request: VerifyRequest, track: str, pool: WorkerPool, folder: Path, on_phase: OnPhase) -> Seen:
+def _observe_side(request: VerifyRequest, track: str, pool: WorkerPool, folder: Path, on_phase: OnPhase) -> SideResults:
     folder.mkdir()
-    asked = SideRequest(verify=request, track=track, folder=folder)
+    side_request = SideRequest(verify=request, track=track, folder=folder)
 
     def show(progress: Progress) -> None:
         on_phase(track, progress.phase)
 
-    observation = pool.call(track, observe, asked, show)
+    observation = pool.call(track, observe, side_request, show)
     trainings = None
     if not request.is_pair and request.until == "accuracy":
-        trainings = accuracy.load(pool.call(track, accuracy.measure, asked, show))
+        trainings = accuracy.load(pool.call(track, accuracy.measure, side_request, show))
     on_phase(track, "done")
-    return Seen(observation, trainings)
+    return SideResults(observation, trainings)
 
 
-def climbed(request: VerifyRequest, torch: Seen, keras: Seen) -> list[RungResult]:
+def climbed(request: VerifyRequest, torch: SideResults, keras: SideResults) -> list[RungResult]:
     """Compare two sides, rung by rung, up to the first failure."""
     results: list[RungResult] = []
     for rung in RUNGS[: RUNGS.index(request.until) + 1]:
@@ -180,7 +184,7 @@ def climbed(request: VerifyRequest, torch: Seen, keras: Seen) -> list[RungResult
     return results
 
 
-def _check(rung: str, request: VerifyRequest, torch: Seen, keras: Seen) -> RungResult | None:
+def _check(rung: str, request: VerifyRequest, torch: SideResults, keras: SideResults) -> RungResult | None:
     """Return what a rung finds; None if it does not apply."""
     if rung != "accuracy":
         return _EXACT[rung](torch.observation, keras.observation)

@@ -37,19 +37,19 @@ def observe(request: SideRequest, report: Report) -> Observation:
 def observation(request: SideRequest, report: Report) -> Observation:
     """Show one side; write a trace for each precision below the request's folder."""
     exercise, track = find_exercise(request.verify), open_track(request.track, "auto")
-    folders, said = {}, {}
+    folders, description = {}, {}
     for precision in request.precisions:
-        side = Side(exercise, track, precision, partial(_report_phase, report, precision))
-        said = side.describe()
+        side = ObservedSide(exercise, track, precision, partial(_report_phase, report, precision))
+        description = side.describe()
         folders[precision] = save(side.trace(), request.folder / precision)
-    return Observation(**said, folders=folders)
+    return Observation(**description, folders=folders)
 
 
 def _report_phase(report: Report, precision: Precision, phase: str) -> None:
     report(f"{phase} {precision}", {})
 
 
-class Side:
+class ObservedSide:
     """One side of a pair in one precision, without dropout and on drawn weights."""
 
     def __init__(self, exercise: Exercise, track: Track, precision: Precision, phase: Callable[[str], None]):
@@ -108,7 +108,7 @@ class Side:
 @task
 def isolate(request: LayerRequest) -> Path:
     """Run one layer alone on the inputs that the other side's got; return the folder of a trace."""
-    side = Side(find_exercise(request.verify), open_track(request.track, "auto"), "float64", lambda _: None)
+    side = ObservedSide(find_exercise(request.verify), open_track(request.track, "auto"), "float64", lambda _: None)
     layer = load(request.reference).layers[request.number]
     outputs = side.probe.run_layer(request.path, layer.inputs)
     return save(Trace(outputs=outputs), request.folder / "alone")

@@ -12,7 +12,7 @@ from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.trace import Trace
 
 
-class Place(StrEnum):
+class FailurePlace(StrEnum):
     """What a rung's failure is about."""
 
     NOWHERE = ""
@@ -36,7 +36,7 @@ class RungResult:
     difference32: float | None = None
     """The same in float32, for information."""
     limit: float | None = None
-    place: Place = Place.NOWHERE
+    place: FailurePlace = FailurePlace.NOWHERE
     """Of a failure."""
     where: str = ""
     """First diverging layer or weight, by canonical name."""
@@ -105,7 +105,7 @@ def check_parameters(torch: Observation, keras: Observation) -> RungResult:
     problems = list(_parameter_problems(torch, keras))
     if problems:
         detail = "; ".join(text for _, text in problems)
-        return RungResult("parameters", False, detail, place=Place.WEIGHT, where=problems[0][0])
+        return RungResult("parameters", False, detail, place=FailurePlace.WEIGHT, where=problems[0][0])
     values = sum(int(np.prod(shape)) for shape in keras.parameters.values())
     return RungResult("parameters", True, f"{len(keras.parameters)} weights, {values:,} values, one to one")
 
@@ -139,7 +139,7 @@ def compare_forward(torch: Trace, keras: Trace) -> RungResult:
     limit = TOLERANCES["forward"].limit
     if len(torch.outputs) != len(keras.outputs):
         detail = f"{len(keras.outputs)} outputs in Keras, {len(torch.outputs)} in torch"
-        return RungResult("forward", False, detail, place=Place.OUTPUTS)
+        return RungResult("forward", False, detail, place=FailurePlace.OUTPUTS)
     difference = output_difference(torch, keras)
     matched = list(matched_layers(torch, keras))
     if difference <= limit:
@@ -153,7 +153,7 @@ def compare_forward(torch: Trace, keras: Trace) -> RungResult:
         for torch_output, keras_output in zip(torch.outputs, keras.outputs, strict=True)
     )
     detail = f"the outputs differ ({shapes}) although every layer that both sides name agrees"
-    return RungResult("forward", False, detail, difference, limit=limit, place=Place.OUTPUTS)
+    return RungResult("forward", False, detail, difference, limit=limit, place=FailurePlace.OUTPUTS)
 
 
 def output_difference(torch: Trace, keras: Trace) -> float:
@@ -165,11 +165,11 @@ def output_difference(torch: Trace, keras: Trace) -> float:
 
 def matched_layers(torch: Trace, keras: Trace) -> Iterator[tuple[LayerTrace, LayerTrace]]:
     """Pair the layers that both sides name and whose outputs have a shape in common, in Keras' order of calls."""
-    by_path = {layer.path: layer for layer in torch.layers}
-    for layer in keras.layers:
-        other = by_path.get(layer.path)
-        if other and any(a.shape == b.shape for a in layer.outputs for b in other.outputs):
-            yield other, layer
+    torch_layers = {layer.path: layer for layer in torch.layers}
+    for keras_layer in keras.layers:
+        torch_layer = torch_layers.get(keras_layer.path)
+        if torch_layer and any(a.shape == b.shape for a in keras_layer.outputs for b in torch_layer.outputs):
+            yield torch_layer, keras_layer
 
 
 def layer_differences(torch: Observation, keras: Observation) -> list[LayerDifference]:
@@ -197,14 +197,14 @@ def _diverging(torch: LayerTrace, keras: LayerTrace) -> RungResult:
     difference = layer_difference(torch.outputs, keras.outputs)
     inputs_agree = layer_difference(torch.inputs, keras.inputs) <= limit
     detail = _forward_detail(torch, keras, difference, inputs_agree)
-    return RungResult("forward", False, detail, difference, None, limit, Place.LAYER, keras.path, inputs_agree)
+    return RungResult("forward", False, detail, difference, None, limit, FailurePlace.LAYER, keras.path, inputs_agree)
 
 
 def _forward_detail(torch: LayerTrace, keras: LayerTrace, difference: float, inputs_agree: bool) -> str:
-    bad = [side for side, layer in (("Keras", keras), ("torch", torch)) if not _finite(layer.outputs)]
+    not_finite = [side for side, layer in (("Keras", keras), ("torch", torch)) if not _finite(layer.outputs)]
     kinds = f"{keras.kind} against {torch.kind}"
-    if bad:
-        return f"layer '{keras.path}' ({kinds}) has NaN or infinity in {' and '.join(bad)}"
+    if not_finite:
+        return f"layer '{keras.path}' ({kinds}) has NaN or infinity in {' and '.join(not_finite)}"
     place = "its inputs agree" if inputs_agree else "its inputs differ already, though the named layers before it agree"
     return f"layer '{keras.path}' ({kinds}) differs by {difference:.1e}; {place}"
 
@@ -227,12 +227,12 @@ def compare_gradients(torch: Trace, keras: Trace) -> RungResult:
     limit = TOLERANCES["gradients"].limit
     loss = relative(np.array(torch.losses[:1]), np.array(keras.losses[:1]))
     if loss > TOLERANCES["forward"].limit:
-        detail = f"the loss is {keras.losses[0]:.6g} in Keras, {torch.losses[0]:.6g} in torch, on equal outputs"
-        return RungResult("gradients", False, detail, loss, limit=limit, place=Place.LOSS)
+        detail = f"the loss is {keras.losses[0]:.9g} in Keras, {torch.losses[0]:.9g} in torch, on equal outputs"
+        return RungResult("gradients", False, detail, loss, limit=limit, place=FailurePlace.LOSS)
     if torch.gradients.keys() != keras.gradients.keys():
-        odd = min(torch.gradients.keys() ^ keras.gradients.keys())
-        detail = f"'{odd}' is trained on one side only"
-        return RungResult("gradients", False, detail, limit=limit, place=Place.WEIGHT, where=odd)
+        unmatched = min(torch.gradients.keys() ^ keras.gradients.keys())
+        detail = f"'{unmatched}' is trained on one side only"
+        return RungResult("gradients", False, detail, limit=limit, place=FailurePlace.WEIGHT, where=unmatched)
     differences = gradient_differences(torch, keras)
     worst = max(differences.values(), default=0.0)
     if worst <= limit:
@@ -241,7 +241,7 @@ def compare_gradients(torch: Trace, keras: Trace) -> RungResult:
     name = [name for name, difference in differences.items() if difference > limit][-1]
     finite = _finite([torch.gradients[name], keras.gradients[name]])
     detail = f"the gradient of '{name}' " + (f"differs by {differences[name]:.1e}" if finite else "has NaN or infinity")
-    return RungResult("gradients", False, detail, differences[name], limit=limit, place=Place.WEIGHT, where=name)
+    return RungResult("gradients", False, detail, differences[name], limit=limit, place=FailurePlace.WEIGHT, where=name)
 
 
 def gradient_differences(torch: Trace, keras: Trace) -> dict[str, float]:
@@ -274,12 +274,12 @@ def check_training(torch: Observation, keras: Observation) -> RungResult:
 
 def _check_dropout(torch: Observation, keras: Observation) -> RungResult | None:
     """Return a failure if the sides do not drop alike."""
-    odd = [name for name, rate in keras.dropout.items() if torch.dropout.get(name, rate) != rate]
-    if not odd and sorted(keras.dropout.values()) == sorted(torch.dropout.values()):
+    different = [name for name, rate in keras.dropout.items() if torch.dropout.get(name, rate) != rate]
+    if not different and sorted(keras.dropout.values()) == sorted(torch.dropout.values()):
         return None
     detail = f"dropout rates: Keras {_rates(keras.dropout)}; torch {_rates(torch.dropout)}"
-    where = odd[0] if odd else next(iter(keras.dropout | torch.dropout))
-    return RungResult("training", False, detail, place=Place.DROPOUT, where=where)
+    where = different[0] if different else next(iter(keras.dropout | torch.dropout))
+    return RungResult("training", False, detail, place=FailurePlace.DROPOUT, where=where)
 
 
 def _rates(rates: Mapping[str, float]) -> str:
@@ -295,7 +295,7 @@ def compare_training(torch: Trace, keras: Trace) -> RungResult:
         worst = max(worst, relative(np.array(other), np.array(loss)), differences.get(name, 0.0))
         if worst > limit:
             detail = _training_detail(step + 1, loss, other, name, differences.get(name, 0.0))
-            return RungResult("training", False, detail, worst, limit=limit, place=Place.WEIGHT, where=name)
+            return RungResult("training", False, detail, worst, limit=limit, place=FailurePlace.WEIGHT, where=name)
     return _compare_inference(torch, keras, worst)
 
 
@@ -306,11 +306,11 @@ def _compare_inference(torch: Trace, keras: Trace, worst: float) -> RungResult:
         difference = relative(np.array(other), np.array(loss))
         if difference > limit:
             detail = f"epoch {epoch}: the validation loss is {loss:.6g} in Keras, {other:.6g} in torch"
-            return RungResult("training", False, detail, difference, limit=limit, place=Place.VALIDATION)
+            return RungResult("training", False, detail, difference, limit=limit, place=FailurePlace.VALIDATION)
     outputs = max(map(relative, torch.trained_outputs, keras.trained_outputs), default=0.0)
     if outputs > limit:
         detail = f"the outputs after training differ by {outputs:.1e}, on equal weights"
-        return RungResult("training", False, detail, outputs, limit=limit, place=Place.OUTPUTS)
+        return RungResult("training", False, detail, outputs, limit=limit, place=FailurePlace.OUTPUTS)
     detail = f"{len(keras.losses)} steps in {_epochs(keras)} compared"
     return RungResult("training", True, detail, max(worst, outputs), limit=limit)
 

@@ -5,23 +5,23 @@ from typing import Any
 
 from twotrack.shared.ledger.spec import Suspect
 from twotrack.shared.verify.observation import Observation
-from twotrack.shared.verify.rungs import Place, RungResult
+from twotrack.shared.verify.rungs import FailurePlace, RungResult
 
 STATISTICS = ("moving_mean", "moving_variance")
 
 
 def suspect(failure: RungResult, torch: Observation, keras: Observation) -> Suspect:
     """Return the suspect of a failure: a layer, the loss, a dropout or the optimizer."""
-    if failure.place is Place.LOSS:
+    if failure.place is FailurePlace.LOSS:
         return _of(failure, "loss", torch.loss, keras.loss, keras)
-    if failure.place is Place.DROPOUT:
+    if failure.place is FailurePlace.DROPOUT:
         torch_rate, keras_rate = (
             {"kind": "Dropout", "rate": side.dropout.get(failure.where, 0.0)} for side in (torch, keras)
         )
         return _of(failure, failure.where, torch_rate, keras_rate, keras)
     if failure.rung == "training" and not failure.where.endswith(STATISTICS):
         return _of(failure, failure.where, torch.optimizer, keras.optimizer, keras)
-    path = failure.where.partition("#")[0] if failure.place is Place.LAYER else failure.where.rpartition(".")[0]
+    path = failure.where.partition("#")[0] if failure.place is FailurePlace.LAYER else failure.where.rpartition(".")[0]
     (torch_kind, torch_layer), (keras_kind, keras_layer) = torch.layer(path), keras.layer(path)
     return Suspect(
         rung=failure.rung,

@@ -52,7 +52,7 @@ def draw(shapes: Mapping[str, Shape], seed: int) -> dict[str, np.ndarray]:
     (Jozefowicz et al. 2015).
     Raises ValueError for a name that ends in no known kind of weight.
     """
-    drawn = {name: _draw_one(name, shape, seed).astype(np.float32) for name, shape in shapes.items()}
+    drawn = {name: _draw_weight(name, shape, seed).astype(np.float32) for name, shape in shapes.items()}
     for name, bias in drawn.items():
         layer, _, kind = name.rpartition(".")
         if kind == "bias" and _num_gates(shapes.get(f"{layer}.recurrent_kernel", (1, 1))) == LSTM_GATES:
@@ -60,7 +60,7 @@ def draw(shapes: Mapping[str, Shape], seed: int) -> dict[str, np.ndarray]:
     return drawn
 
 
-def _draw_one(name: str, shape: Shape, seed: int) -> np.ndarray:
+def _draw_weight(name: str, shape: Shape, seed: int) -> np.ndarray:
     path, _, kind = name.rpartition(".")
     if kind in CONSTANTS:
         return np.full(shape, CONSTANTS[kind])

@@ -38,12 +38,12 @@ class TensorFile:
     def check(self) -> None:
         """Raise UserError unless the file holds every tensor of the table, and `own_names` no other."""
         with _open(self.path) as tensors:
-            slices = {ours: tensors.get_slice(theirs) for ours, theirs in self.own_names.items()}
-            found = {name: tuple(one.get_shape()) for name, one in slices.items()}
-            types = {name: one.get_dtype() for name, one in slices.items()}
+            slices = {name: tensors.get_slice(name_in_file) for name, name_in_file in self.own_names.items()}
+            shapes_in_file = {name: tuple(tensor.get_shape()) for name, tensor in slices.items()}
+            types = {name: tensor.get_dtype() for name, tensor in slices.items()}
         expected = {name: weight.shape for name, weight in self.table.items()}
         try:
-            require_same(expected, found, self.model, f"the weights in '{self.path}'")
+            require_same(expected, shapes_in_file, self.model, f"the weights in '{self.path}'")
         except BridgeError as error:
             raise UserError(f"{error}; {self.remedy}.") from error
         for name, kind in types.items():

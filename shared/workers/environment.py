@@ -17,13 +17,13 @@ PACKAGES = (
 
 def versions() -> dict[str, str]:
     """Return the versions of the installed packages that matter."""
-    found = {}
+    installed = {}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            installed[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def environment() -> dict[str, object]:

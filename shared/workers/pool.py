@@ -13,7 +13,7 @@ from twotrack.shared.workers.task import Answer, Request, Task
 
 Key = tuple[str | None, str]
 """Track (None: no framework) and role."""
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
 class WorkerPool:
@@ -77,7 +77,9 @@ class WorkerPool:
             self._running[key] = Worker(key[0], self._device, self._threads, self._inherited)
         return self._running[key]
 
-    def each(self, tracks: Sequence[str], work: Callable[[str], Found], at_once: int | None = None) -> dict[str, Found]:
+    def each(
+        self, tracks: Sequence[str], work: Callable[[str], Result], at_once: int | None = None
+    ) -> dict[str, Result]:
         """Do `work`, which calls the pool, for every track in a thread of its own, `at_once` of them side by side.
 
         Raises the first error of the tracks in their order; unless it is a UserError, all workers are killed, so that

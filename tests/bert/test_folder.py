@@ -66,7 +66,7 @@ def test_the_default_is_the_encoder_of_the_data_card():
 
 
 def test_without_the_package_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(folder, "find_spec", lambda name: None)
+    monkeypatch.setattr(folder, "folder_of", lambda package: None)
 
     with pytest.raises(UserError) as caught:
         find(bert.DEFAULT)
@@ -313,7 +313,7 @@ def test_a_hub_that_does_not_answer_is_given_up_within_seconds(tmp_path: Path):
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
         environment = {"HF_ENDPOINT": endpoint, "HF_HUB_CACHE": str(tmp_path), "HF_HUB_DISABLE_TELEMETRY": "1"}
         start = time.monotonic()
-        in_a_second = f"from shared import hub; hub.ANSWER_SECONDS = 1{OPEN}"
+        in_a_second = f"from twotrack.shared.weights.pretrained import hub; hub.ANSWER_SECONDS = 1{OPEN}"
 
         found = python(in_a_second, "google-bert/bert-base-uncased", folder=tmp_path, **environment).stdout
 

@@ -228,7 +228,7 @@ def test_another_kind_of_tokenizer_is_refused(tmp_path: Path):
         ("tokenizer.json", b"", "its tokenizer cannot be read ("),
         ("vocab.txt", b"\xff\xfe", "its tokenizer cannot be read ("),
         ("vocab.txt", b"", "expected the tokens [PAD], [CLS], [SEP], [UNK] in its vocabulary"),
-        ("tokenizer_config.json", b"{", "Invalid JSON: "),
+        ("tokenizer_config.json", b"{", "invalid JSON: "),
         ("tokenizer_config.json", b'{"tokenizer_class": "OtherTokenizer"}', "'tokenizer_class': input should be"),
     ],
 )

@@ -1,8 +1,8 @@
 """What a worker does on the Keras side of the cases, on TensorFlow. Arrays travel in .npz files."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
+import keras
 import numpy as np
 import tensorflow as tf
 from safetensors.numpy import load_file, save_file
@@ -10,6 +10,9 @@ from safetensors.numpy import load_file, save_file
 from tests.bridge.cases import CASES
 from tests.bridge.keras_models import LAYERS, build
 from twotrack.keras_track import checkpoints, precision, weights
+from twotrack.keras_track.backends import BACKENDS
+from twotrack.keras_track.track import KerasModel
+from twotrack.shared.spec.profiles import Switches
 
 
 def run(folder: Path) -> dict[str, list[str]]:
@@ -49,11 +52,7 @@ def through_files(folder: Path) -> None:
         save_file(canonical, folder / f"{name}.from_keras.safetensors")
 
 
-def _built(name: str) -> SimpleNamespace:
-    """Return what `read` and `write` use of a track's model."""
-    model = build(name)
-    return SimpleNamespace(
-        model=model,
-        weights=lambda: weights.weights(model),
-        load_weights=lambda canonical: weights.load_weights(model, canonical),
-    )
+def _built(name: str) -> KerasModel:
+    """Return the named model as the track's."""
+    backend = BACKENDS[keras.backend.backend()]()
+    return KerasModel(build(name), {}, "mean_squared_error", backend, Switches())

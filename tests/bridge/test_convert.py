@@ -16,7 +16,7 @@ from twotrack.shared import chapters
 from twotrack.shared.cli import main
 from twotrack.shared.errors import UserError
 from twotrack.shared.runs import convert as converting
-from twotrack.shared.runs.comparison import Request, plan, run_jobs
+from twotrack.shared.runs.comparison import TrainingRequest, plan, run_jobs
 from twotrack.shared.workers.pool import WorkerPool
 
 KERAS = "keras:tensorflow"
@@ -38,7 +38,7 @@ def files(workers, tmp_path_factory) -> Path:
 def run(tmp_path_factory) -> Path:
     """A run folder."""
     folder = tmp_path_factory.mktemp("runs") / "run"
-    request = Request("mnist_cnn", ("torch",), settings=SETTINGS, epochs=1, examples=128, device="cpu")
+    request = TrainingRequest("mnist_cnn", ("torch",), settings=SETTINGS, epochs=1, examples=128, device="cpu")
     assert run_jobs(plan(request, lambda *_: folder), lambda *_: None).folders == [folder]
     return folder
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,10 @@ from torch import nn
 from torch.nn.utils import parametrizations
 
 from tests.bridge.torch_models import Layers, Scale, Tied
+from twotrack.shared.spec.profiles import Switches
 from twotrack.shared.weights.bridge import BridgeError
 from twotrack.torch_track import checkpoints, weights
+from twotrack.torch_track.track import TorchModel
 
 
 def refusals() -> dict[str, str | None]:
@@ -128,8 +129,8 @@ def checkpoint_keys(folder: Path) -> dict[str, Any]:
     return found
 
 
-def _track_model(module: nn.Module) -> SimpleNamespace:
-    return SimpleNamespace(module=module, weights=lambda: weights.weights(module, {}))
+def _track_model(module: nn.Module) -> TorchModel:
+    return TorchModel(module, {}, "mean_squared_error", "cpu", torch.float32, Switches())
 
 
 def types() -> dict[str, Any]:

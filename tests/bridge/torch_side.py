@@ -1,7 +1,6 @@
 """What a worker does on the torch side. Arrays travel in .npz and .safetensors files."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -10,7 +9,10 @@ from torch import nn
 
 from tests.bridge.cases import CASES
 from tests.bridge.torch_models import MODELS
+from twotrack.shared.spec.profiles import Switches
 from twotrack.torch_track import checkpoints, weights
+from twotrack.torch_track.axes import ChannelLayout
+from twotrack.torch_track.track import TorchModel
 
 
 def describe() -> dict[str, dict[str, tuple[int, ...]]]:
@@ -85,11 +87,8 @@ def read_checkpoints(folder: Path, extension: str) -> None:
         np.savez(folder / f"{name}.back.npz", **{key: tensor.numpy() for key, tensor in state.items()})
 
 
-def _track_model(name: str, module: nn.Module) -> SimpleNamespace:
-    """Return what `read` and `write` use of a track's model."""
+def _track_model(name: str, module: nn.Module) -> TorchModel:
+    """Return the module as the track's model."""
     case = CASES[name]
-    return SimpleNamespace(
-        module=module,
-        weights=lambda: _weights(name, module),
-        load_weights=lambda canonical: weights.load_weights(module, case.flattened, canonical, case.rename),
-    )
+    layout, renames = ChannelLayout(case.flattened), weights.renames(module, case.rename)
+    return TorchModel(module, {}, "mean_squared_error", "cpu", torch.float32, Switches(), layout, renames)

@@ -10,7 +10,7 @@ from PIL import Image, ImageEnhance
 
 from twotrack.shared.datasets.augment import ASPECTS, Augment, adjust, crop, draw_boxes, flip
 from twotrack.shared.datasets.batches import TrainingBatches
-from twotrack.shared.datasets.pictures import Prepare
+from twotrack.shared.datasets.pictures import PreparePictures
 from twotrack.shared.datasets.spec import Dataset, Split
 from twotrack.shared.spec.inputs import ONLY, Inputs
 from twotrack.shared.workers.pool import WorkerPool
@@ -159,7 +159,7 @@ def test_no_change_asked_for_is_none():
 def shop(augment: Augment | None) -> Dataset:
     pictures = generator(5).integers(0, 256, (24, 28, 28), np.uint8)
     split = Split({ONLY: pictures}, np.arange(24, dtype=np.int32))
-    prepare = Prepare((0.0,) * 3, (1.0,) * 3, size=28)
+    prepare = PreparePictures((0.0,) * 3, (1.0,) * 3, size=28)
     return Dataset("shop", "embedded", (), split, split, split, prepare, augment=augment)
 
 

@@ -111,5 +111,5 @@ def test_seed_and_epoch_are_not_interchangeable():
 def test_the_first_examples_of_a_split_are_its_first_in_stored_order():
     first = numbered_dataset(50).train.first(7)
 
-    assert first.targets[0].tolist() == list(range(7))
+    assert first.labels.tolist() == list(range(7))
     assert len(first) == len(first.inputs[ONLY]) == 7

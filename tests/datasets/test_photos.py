@@ -21,7 +21,7 @@ from twotrack.shared.datasets.photos import PhotosRequest
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.datasets.tabular import split_rows
 from twotrack.shared.errors import UserError, WorkerDiedError
-from twotrack.shared.runs.comparison import Request, find_source, plan
+from twotrack.shared.runs.comparison import TrainingRequest, find_source, plan
 from twotrack.shared.runs.records import Job
 from twotrack.shared.spec.inputs import ONLY
 from twotrack.shared.workers.messages import Progress
@@ -411,7 +411,7 @@ def test_a_planned_job_carries_the_photos_to_the_worker(folder: Path, monkeypatc
     about_photos = replace(CHAPTERS["mnist_cnn"], dataset="shop")
     monkeypatch.setitem(CHAPTERS, "mnist_cnn", about_photos)
 
-    (job,) = plan(Request("mnist_cnn", ("torch",), images=folder), lambda *_: folder / "run")
+    (job,) = plan(TrainingRequest("mnist_cnn", ("torch",), images=folder), lambda *_: folder / "run")
 
     received = Job.model_validate_json(job.model_dump_json())
     assert received.source.name == "images:products"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from twotrack.shared.datasets.pictures import EFFICIENTNET, IMAGENET, Prepare, resize
+from twotrack.shared.datasets.pictures import EFFICIENTNET, IMAGENET, PreparePictures, resize
 
 
 def random_pictures(count: int = 4, size: int = 40, channels: int = 3) -> np.ndarray:
@@ -17,7 +17,7 @@ def random_pictures(count: int = 4, size: int = 40, channels: int = 3) -> np.nda
 def test_pixels_of_the_models_own_size_follow_the_formula():
     pictures = random_pictures()
 
-    found = Prepare((1.0, 2.0, 3.0), (10.0, 20.0, 40.0), size=40).normalise(pictures)
+    found = PreparePictures((1.0, 2.0, 3.0), (10.0, 20.0, 40.0), size=40).normalise(pictures)
 
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, (pictures - np.array([1.0, 2, 3])) / [10.0, 20, 40], rtol=1e-6, atol=1e-6)
@@ -38,7 +38,7 @@ def test_the_named_normalisations_are_the_published_ones():
 def test_pictures_are_resized_as_pillow_does_and_grey_ones_get_three_equal_channels(size: int, channels: int):
     pictures = random_pictures(channels=channels)
 
-    found = Prepare((0.0,) * 3, (1.0,) * 3, size).normalise(pictures)
+    found = PreparePictures((0.0,) * 3, (1.0,) * 3, size).normalise(pictures)
 
     colour = [Image.fromarray(picture).convert("RGB") for picture in pictures]
     expected = [np.asarray(one.resize((size, size), Image.Resampling.BILINEAR)) for one in colour]

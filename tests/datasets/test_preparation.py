@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from twotrack.shared import datasets
+from twotrack.shared import chapters, datasets
 from twotrack.shared.datasets.preparation import Plain
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.spec.inputs import ONLY
@@ -51,7 +51,7 @@ def test_of_months_the_last_real_one_is_shown():
 
 
 def test_a_long_review_is_shown_without_markup_and_cut():
-    shown = loaded("reviews").preparation.show({ONLY: "<br />good " * 200})
+    shown = chapters.get("review_bert").variant().data().preparation.show({ONLY: "<br />good " * 200})
 
     assert shown["text"].startswith("good good")
     assert shown["text"].endswith("good ...")

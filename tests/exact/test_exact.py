@@ -14,7 +14,7 @@ from tests.exact import tasks
 from tests.support import staged
 from tests.support.jobs import run
 from twotrack.shared.runs.agreement import agreements, sentence
-from twotrack.shared.runs.comparison import Request, plan
+from twotrack.shared.runs.comparison import TrainingRequest, plan
 from twotrack.shared.runs.records import Job
 from twotrack.shared.runs.run_folder import Run, read
 from twotrack.shared.spec.track import TRACKS
@@ -25,7 +25,7 @@ OTHERS = [track for track in TRACKS if track != "torch"]
 
 def job(folder: Path, chapter: str, track: str, **changes: object) -> Job:
     asked = {"epochs": 1, "device": "cpu", "exact": True} | changes
-    (planned,) = plan(Request(chapter, (track,), **asked), lambda *_: folder / track.replace(":", "-"))
+    (planned,) = plan(TrainingRequest(chapter, (track,), **asked), lambda *_: folder / track.replace(":", "-"))
     return planned
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests.support.jobs import run, train
 from twotrack.shared.export.formats import FORMATS
 from twotrack.shared.export.workflow import Exported, export
-from twotrack.shared.runs.comparison import Request, plan
+from twotrack.shared.runs.comparison import TrainingRequest, plan
 from twotrack.shared.runs.run_folder import Run
 from twotrack.shared.workers.pool import WorkerPool
 
@@ -22,7 +22,7 @@ def runs(workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory) -> dict[
     """One run per chapter of CHAPTERS."""
     folder = tmp_path_factory.mktemp("runs")
     mnist = train(workers, folder / "mnist_cnn", "torch", settings={"filters": "4"})
-    request = Request("churn_lstm", ("keras:tensorflow",), epochs=1, examples=64, device="cpu")
+    request = TrainingRequest("churn_lstm", ("keras:tensorflow",), epochs=1, examples=64, device="cpu")
     (job,) = plan(request, lambda *_: folder / "churn_lstm")
     return {"mnist_cnn": mnist, "churn_lstm": run(workers, job)}
 
@@ -44,7 +44,7 @@ def exported(
 @pytest.fixture(scope="session")
 def served_runs(runs: dict[str, Run], workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
     """The runs behind the served models, by model."""
-    request = Request("churn_mlp", ("torch",), epochs=1, examples=64, device="cpu")
+    request = TrainingRequest("churn_mlp", ("torch",), epochs=1, examples=64, device="cpu")
     (job,) = plan(request, lambda *_: tmp_path_factory.mktemp("served_runs") / "churn_mlp")
     return runs | {"churn_mlp": run(workers, job)}
 

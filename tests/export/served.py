@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from twotrack.shared.export.subject import Subject
+from twotrack.shared.export.subject import ExportSubject
 from twotrack.shared.export.tf_serving import loaded
 from twotrack.shared.export.tf_serving.expected import FOLDER
 from twotrack.shared.export.tf_serving.loader import LoadedModel, ServingError
@@ -101,7 +101,7 @@ def _save(tf: Any, respond: Any, shape: tuple, source: Any, asked: Broken) -> No
 @task
 def of_jax(asked: Broken) -> None:
     """Write what Keras exports on the JAX backend."""
-    model = Subject.of(asked.run).model("keras:jax").model
+    model = ExportSubject.of(asked.run).model("keras:jax").model
     model.export(str(asked.bad), format="tf_saved_model", verbose=False)
     shutil.copytree(asked.good / FOLDER, asked.bad / FOLDER)
 
@@ -115,7 +115,7 @@ def ask(asked: Questions) -> list[str]:
         return [_ask(known[signature], model, inputs) for signature, inputs in asked.questions]
 
 
-def _ask(signature: loaded.Signature, model: LoadedModel, inputs: Mapping[str, Any]) -> str:
+def _ask(signature: loaded.LoadedSignature, model: LoadedModel, inputs: Mapping[str, Any]) -> str:
     try:
         signature.ask(model, {name: _array(*given) for name, given in inputs.items()})
     except ServingError as error:

@@ -21,7 +21,7 @@ from twotrack.shared.datasets import telco
 from twotrack.shared.datasets.tabular import split_rows
 from twotrack.shared.errors import UserError
 from twotrack.shared.evaluation import metrics
-from twotrack.shared.export.serving.client import Request, ask
+from twotrack.shared.export.serving.client import ServingRequest, ask
 from twotrack.shared.export.serving.launch import BINARY, DOCKER, IMAGE, Ports, docker_problem
 from twotrack.shared.export.serving.repository import read_repository
 from twotrack.shared.export.serving.server import serving
@@ -69,7 +69,7 @@ class Served:
 
 
 def answer(addresses: dict[str, str], protocol: str, model: str, *given: Any, **changes: Any) -> np.ndarray:
-    found = ask(Request(addresses[protocol], model, [str(one) for one in given], protocol, **changes))
+    found = ask(ServingRequest(addresses[protocol], model, [str(one) for one in given], protocol, **changes))
     return found.outputs["probabilities"]
 
 

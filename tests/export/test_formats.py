@@ -35,7 +35,7 @@ FILES = [name for name, one in FORMATS.items() if one.suffix]
 def test_an_export_says_what_its_run_said_and_leaves_one_file(chapter: str, name: str, exported: Exports):
     done = exported(chapter, name)
 
-    assert list(done.found.differences) == [1, 7]
+    assert list(done.compared.differences) == [1, 7]
     assert 0 <= done.largest <= 1e-5
     assert list(done.out.parent.iterdir()) == [done.out]
     assert done.size == done.out.stat().st_size

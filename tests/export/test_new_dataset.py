@@ -15,7 +15,7 @@ from twotrack.shared import datasets
 from twotrack.shared.chapters import CHAPTERS
 from twotrack.shared.export.formats import FORMATS, TF_SERVING
 from twotrack.shared.export.workflow import export
-from twotrack.shared.runs.comparison import Request, plan
+from twotrack.shared.runs.comparison import TrainingRequest, plan
 from twotrack.shared.runs.prediction import predict
 from twotrack.shared.runs.run_folder import Run
 from twotrack.shared.workers.pool import WorkerPool
@@ -44,7 +44,9 @@ def pool() -> Iterator[WorkerPool]:
 
 @pytest.fixture(scope="module")
 def run(pool: WorkerPool, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    (job,) = plan(Request(sums.SLUG, ("torch",), device="cpu"), lambda *_: tmp_path_factory.mktemp("runs") / "run")
+    (job,) = plan(
+        TrainingRequest(sums.SLUG, ("torch",), device="cpu"), lambda *_: tmp_path_factory.mktemp("runs") / "run"
+    )
     return do(pool, job)
 
 
@@ -60,7 +62,7 @@ def test_its_runs_can_be_exported_to_every_format(name: str, run: Run, pool: Wor
     done = export(run.folder, name, tmp_path / f"out{FORMATS[name].suffix}", pool)
 
     assert 0 <= done.largest <= 1e-5
-    assert max(done.found.differences) >= 7
+    assert max(done.compared.differences) >= 7
 
 
 def test_a_client_sends_what_the_model_takes(run: Run, pool: WorkerPool, tmp_path: Path):

@@ -340,7 +340,7 @@ def test_the_graph_decodes_a_photo_as_training_does(
 
 def test_requests_come_back_as_they_were(tmp_path: Path):
     texts = np.array([b"", b"a\0", "ü".encode()], object)
-    request = prediction_log.Request("serving_default", {"text": texts, "number": np.arange(6.0).reshape(3, 2)})
+    request = prediction_log.LoggedRequest("serving_default", {"text": texts, "number": np.arange(6.0).reshape(3, 2)})
 
     prediction_log.write(tmp_path / "requests", "model", [request, request.first(1)])
     whole, one = prediction_log.read(tmp_path / "requests")
@@ -353,7 +353,7 @@ def test_requests_come_back_as_they_were(tmp_path: Path):
 @pytest.mark.parametrize("cut", [1, 11, 15, 40, -1])
 def test_a_file_of_requests_that_ends_early_is_refused(cut: int, tmp_path: Path):
     file = tmp_path / "requests"
-    prediction_log.write(file, "model", [prediction_log.Request("serving_default", {"x": np.zeros((2, 9))})])
+    prediction_log.write(file, "model", [prediction_log.LoggedRequest("serving_default", {"x": np.zeros((2, 9))})])
     file.write_bytes(file.read_bytes()[:cut])
 
     with pytest.raises(prediction_log.DamagedLogError):

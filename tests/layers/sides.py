@@ -7,7 +7,8 @@ from tests.optimizers.tasks import keras_float64, one_torch_thread
 from twotrack.shared import chapters
 from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.spec.pair import Pair
-from twotrack.shared.spec.track import TrackModel, open_track
+from twotrack.shared.spec.track import TrackModel
+from twotrack.shared.workers.door import open_track
 
 
 def chapter_pair(slug: str, settings: Mapping[str, str]) -> Pair:

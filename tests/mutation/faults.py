@@ -15,7 +15,7 @@ import numpy as np
 from twotrack.shared.datasets import batches
 from twotrack.shared.datasets.batches import Batch, TrainingBatches
 from twotrack.shared.runs import fitting
-from twotrack.shared.runs.fitting import Stage
+from twotrack.shared.runs.fitting import TrainingStage
 from twotrack.shared.spec.track import TrackModel
 from twotrack.shared.verify.material import DrawnBatches
 
@@ -158,29 +158,33 @@ def without_the_last_parameter() -> AbstractContextManager:
 
 
 def forgets_momentum_at_an_epoch() -> AbstractContextManager:
-    def train_epoch(original: Callable, stage: Stage, batches: Any, epoch: int, progress: Any) -> Any:
+    def train_epoch(original: Callable, stage: TrainingStage, batches: Any, epoch: int, progress: Any) -> Any:
         if epoch:
             stage._model.optimizer.state.clear()
         return original(stage, batches, epoch, progress)
 
-    return around(Stage, "train_epoch", train_epoch)
+    return around(TrainingStage, "train_epoch", train_epoch)
 
 
 def rebuilt_at_an_epoch() -> AbstractContextManager:
     """Compile again, with the learning rates that are left."""
     seen: dict[str, Any] = {}
 
-    def init(original: Callable, stage: Stage, model: Any, optimizer: Any, rates: Any, *rest: Any, **more: Any) -> None:
+    def init(
+        original: Callable, stage: TrainingStage, model: Any, optimizer: Any, rates: Any, *rest: Any, **more: Any
+    ) -> None:
         seen.update(optimizer=optimizer, rates=rates, epochs=0)
         original(stage, model, optimizer, rates, *rest, **more)
 
-    def train_epoch(original: Callable, stage: Stage, batches: Any, epoch: int, progress: Any) -> Any:
+    def train_epoch(original: Callable, stage: TrainingStage, batches: Any, epoch: int, progress: Any) -> Any:
         if seen["epochs"]:
             stage._model.compile(seen["optimizer"], seen["rates"][seen["epochs"] * len(batches) :])
         seen["epochs"] += 1
         return original(stage, batches, epoch, progress)
 
-    return both(lambda: around(Stage, "__init__", init), lambda: around(Stage, "train_epoch", train_epoch))()
+    return both(
+        lambda: around(TrainingStage, "__init__", init), lambda: around(TrainingStage, "train_epoch", train_epoch)
+    )()
 
 
 def both(*plants: Plant) -> Plant:
@@ -356,7 +360,7 @@ def summed_loss() -> AbstractContextManager:
         made = original(model)
         return lambda outputs, targets: made(outputs, targets) * len(targets)
 
-    return around(track.TorchModel, "made_loss", loss_of)
+    return around(track.TorchModel, "loss_object", loss_of)
 
 
 def smoothed_loss() -> AbstractContextManager:
@@ -371,7 +375,7 @@ def smoothed_loss() -> AbstractContextManager:
 
         return Smoothed()
 
-    return around(model_class(KERAS), "made_loss", loss_of)
+    return around(model_class(KERAS), "loss_object", loss_of)
 
 
 def gradients_through_float32() -> AbstractContextManager:

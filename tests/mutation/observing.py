@@ -9,7 +9,7 @@ from tests.mutation import tasks
 from tests.mutation.faults import FAULTS, KERAS, TORCH
 from tests.mutation.subjects import SUBJECTS
 from tests.support import staged
-from twotrack.shared.verify.ladder import Seen, climbed
+from twotrack.shared.verify.ladder import SideResults, climbed
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.request import SideRequest, VerifyRequest
 from twotrack.shared.verify.rungs import RungResult
@@ -38,7 +38,7 @@ class Gate:
             for track in (TORCH, KERAS)
         ]
         request = SUBJECTS[subject].model_copy(update={"until": "training"})
-        return climbed(request, *(Seen(side, None) for side in sides))
+        return climbed(request, *(SideResults(side, None) for side in sides))
 
     def _observe(self, subject: str, track: str, fault: str) -> Observation:
         folder = Path(tempfile.mkdtemp(dir=self._folder))

@@ -84,5 +84,5 @@ def test_the_number_of_filters_reaches_every_layer_that_depends_on_it(models: Mo
     shapes = models.describe(track, case.but(filters="8")).shapes
 
     inputs_of_dense = 16 * (49 if case.config.architecture == "flatten" else 1)
-    assert shapes["conv2.kernel"] == [3, 3, 8, 16]
-    assert shapes["dense1.kernel"] == [inputs_of_dense, 128]
+    assert shapes["conv2.kernel"] == (3, 3, 8, 16)
+    assert shapes["dense1.kernel"] == (inputs_of_dense, 128)

@@ -13,7 +13,7 @@ from twotrack.shared.evaluation.statistics import score_difference
 from twotrack.shared.report.ablation import ablation_json, ablation_markdown, ablation_text, changes
 from twotrack.shared.runs import ablation
 from twotrack.shared.runs.ablation import Ablation
-from twotrack.shared.runs.comparison import Request
+from twotrack.shared.runs.comparison import TrainingRequest
 from twotrack.shared.spec.profiles import SWITCHES
 from twotrack.shared.workers.pool import WorkerPool
 
@@ -30,7 +30,7 @@ SWITCHED = {
 def found(tmp_path_factory: pytest.TempPathFactory, workers: WorkerPool) -> Ablation:
     """The ablation of one seed on the session's workers and the small data."""
     folder = tmp_path_factory.mktemp("ablation")
-    request = Request("mnist_cnn", TRACKS, (SEED,), settings=SETTINGS, examples=128, device="cpu")
+    request = TrainingRequest("mnist_cnn", TRACKS, (SEED,), settings=SETTINGS, examples=128, device="cpu")
     jobs = [
         job.model_copy(update={"source": small_source(folder)})
         for job in ablation.aligned_jobs(request, folder / "runs")

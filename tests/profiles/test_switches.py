@@ -15,7 +15,7 @@ from twotrack.shared.errors import UserError
 from twotrack.shared.ledger.ledger import LEDGER
 from twotrack.shared.ledger.spec import Makeup, Switch, Weight, always, never_used
 from twotrack.shared.runs import warm_start
-from twotrack.shared.runs.comparison import Request, plan
+from twotrack.shared.runs.comparison import TrainingRequest, plan
 from twotrack.shared.runs.prediction import SplitRequest
 from twotrack.shared.spec import profiles
 from twotrack.shared.spec.profiles import INITIALISATION, SWITCHES
@@ -217,7 +217,7 @@ def test_a_profile_is_told_from_its_switches(profile: str, own_start: bool | Non
 
 def test_a_run_that_continues_another_one_has_its_start(tmp_path: Path):
     run = make_run(tmp_path / "run")
-    request = Request("mnist_cnn", ("torch",), start=run.folder)
+    request = TrainingRequest("mnist_cnn", ("torch",), start=run.folder)
 
     (job,) = plan(replace(request, profile="native"), lambda *_: tmp_path)
 

@@ -15,16 +15,23 @@ from twotrack.shared.errors import UserError
 from twotrack.shared.ledger.ledger import LEDGER
 from twotrack.shared.report import ladder, write_report
 from twotrack.shared.report.ladder import FILE, LadderRecord
-from twotrack.shared.runs.comparison import Outcome
+from twotrack.shared.runs.comparison import TrainingOutcome
 from twotrack.shared.verify.ladder import TrackResult
 from twotrack.shared.verify.request import VerifyRequest
-from twotrack.shared.verify.rungs import LayerDifference, Place, RungResult
+from twotrack.shared.verify.rungs import FailurePlace, LayerDifference, RungResult
 
 LAYERS = [LayerDifference("conv1", "Conv2D", 0.0, 3e-7), LayerDifference("logits", "Dense", 4e-16, None)]
 DATA = RungResult("data", True, "same bytes, f00d")
 FORWARD = RungResult("forward", True, "outputs and 2 named layers compared", 4e-16, 2e-7, 1e-12)
 WRONG = RungResult(
-    "forward", False, "layer 'conv1' (Conv2D against Conv2d) differs by 5.0e-01", 0.5, 0.5, 1e-12, Place.LAYER, "conv1"
+    "forward",
+    False,
+    "layer 'conv1' (Conv2D against Conv2d) differs by 5.0e-01",
+    0.5,
+    0.5,
+    1e-12,
+    FailurePlace.LAYER,
+    "conv1",
 )
 PASSED = TrackResult("keras:jax", [DATA, FORWARD], [], layers=LAYERS)
 FAILED = TrackResult("keras:torch", [DATA, WRONG], [LEDGER[0]], layers=[LayerDifference("conv1", "Conv2D", 0.5, 0.5)])
@@ -118,7 +125,7 @@ def test_compare_verifies_first_and_leaves_the_record_beside_the_runs(
     def train(request, parent, name_folder, logs, work, pool):
         done.append("trained")
         runs = [make_run(name_folder(track, 0), track=track) for track in request.tracks]
-        return Outcome([run.folder for run in runs], []), runs
+        return TrainingOutcome([run.folder for run in runs], []), runs
 
     monkeypatch.setattr("twotrack.shared.cli.verify.climb", climb)
     monkeypatch.setattr("twotrack.shared.cli.training.train", train)
@@ -126,7 +133,7 @@ def test_compare_verifies_first_and_leaves_the_record_beside_the_runs(
         command.compare(
             context=None, chapter="mnist_cnn", tracks="torch,keras:jax", seeds=1, recipe="fast", device="auto",
             source="embedded", verify=True, tensorboard=False, out=tmp_path, resume=None, json=True,
-            **asdict(options.Training()), **asdict(options.Defaults()), **asdict(options.OwnData()),
+            **asdict(options.Training()), **asdict(options.ProfileOptions()), **asdict(options.OwnData()),
         )  # fmt: skip
 
     printed = json.loads(capsys.readouterr().out)

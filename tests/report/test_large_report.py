@@ -17,6 +17,7 @@ from twotrack.shared.report import find_runs, tables, write_report
 from twotrack.shared.runs.run_folder import Run
 from twotrack.shared.spec.track import TRACKS
 
+pytestmark = pytest.mark.lengthy
 SEEDS, EPOCHS, STEPS = 20, 10, 400
 
 

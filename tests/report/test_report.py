@@ -17,7 +17,7 @@ from twotrack.shared.errors import UserError
 from twotrack.shared.evaluation import metrics
 from twotrack.shared.report import _confusions, disagreements, find_runs, tables, write_report
 from twotrack.shared.report.commands import reproducing
-from twotrack.shared.runs.comparison import Failure
+from twotrack.shared.runs.comparison import TrackFailure
 from twotrack.shared.runs.run_folder import Run
 from twotrack.shared.runs.training import describe
 from twotrack.shared.spec.profiles import switched
@@ -218,7 +218,7 @@ def test_the_page_shows_confusions_that_add_up(runs: list[Run]):
 
 
 def test_the_page_reports_a_failed_track_with_its_log_and_escapes_it(runs: list[Run], tmp_path: Path):
-    failure = Failure("keras:tensorflow", "died (SIGKILL); its last log lines:\n  <script>alert(1)</script>")
+    failure = TrackFailure("keras:tensorflow", "died (SIGKILL); its last log lines:\n  <script>alert(1)</script>")
 
     page = Page(write_report(runs, tmp_path / "report.html", [failure], {}))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from twotrack.shared.errors import UserError
-from twotrack.shared.runs.comparison import Request, fresh_folder, plan, run_name
+from twotrack.shared.runs.comparison import TrainingRequest, fresh_folder, plan, run_name
 
 
 def name_folder(track: str, seed: int) -> Path:
@@ -13,7 +13,7 @@ def name_folder(track: str, seed: int) -> Path:
 
 
 def test_jobs_are_planned_track_by_track():
-    jobs = plan(Request("mnist_cnn", ("torch", "keras:jax"), (0, 1), "classic", {"filters": "8"}), name_folder)
+    jobs = plan(TrainingRequest("mnist_cnn", ("torch", "keras:jax"), (0, 1), "classic", {"filters": "8"}), name_folder)
 
     assert [(job.track, job.seed) for job in jobs] == [
         ("torch", 0), ("torch", 1), ("keras:jax", 0), ("keras:jax", 1),
@@ -26,7 +26,7 @@ def test_jobs_are_planned_track_by_track():
 
 
 def test_epochs_of_the_request_replace_the_recipes():
-    (job,) = plan(Request("mnist_cnn", ("torch",), epochs=3), name_folder)
+    (job,) = plan(TrainingRequest("mnist_cnn", ("torch",), epochs=3), name_folder)
 
     assert job.epochs == 3
 
@@ -49,7 +49,7 @@ def test_epochs_of_the_request_replace_the_recipes():
 )
 def test_a_request_that_cannot_be_done_is_refused(changes: dict, message: str):
     with pytest.raises(UserError) as caught:
-        plan(Request(**{"chapter": "mnist_cnn", "tracks": ("torch",), **changes}), name_folder)
+        plan(TrainingRequest(**{"chapter": "mnist_cnn", "tracks": ("torch",), **changes}), name_folder)
 
     assert message in str(caught.value)
 

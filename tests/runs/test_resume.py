@@ -12,7 +12,7 @@ from tests.support.runs import make_run
 from twotrack.shared.base.atomic import partial_name
 from twotrack.shared.errors import UserError
 from twotrack.shared.runs import plans
-from twotrack.shared.runs.comparison import Request, plan, run_name
+from twotrack.shared.runs.comparison import TrainingRequest, plan, run_name
 from twotrack.shared.runs.run_folder import Run, read
 from twotrack.shared.workers.pool import WorkerPool
 from twotrack.shared.workers.processes import Worker
@@ -20,7 +20,7 @@ from twotrack.shared.workers.processes import Worker
 TRACKS, SEEDS = ("torch", "keras:tensorflow"), (0, 1)
 SMALL = {"examples": 256, "settings": {"filters": "4"}, "device": "cpu"}
 OPTIONS = ("--tracks", ",".join(TRACKS), "--seeds", "2", "--examples", "256", "--set", "filters=4", "--device", "cpu")
-REQUEST = Request("mnist_cnn", TRACKS, SEEDS, **SMALL)
+REQUEST = TrainingRequest("mnist_cnn", TRACKS, SEEDS, **SMALL)
 
 
 def uninterrupted(workers: WorkerPool, folder: Path) -> list[Run]:

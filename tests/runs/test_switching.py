@@ -16,7 +16,7 @@ from tests.support.runs import make_run
 from twotrack.shared.errors import UserError
 from twotrack.shared.export.workflow import export
 from twotrack.shared.runs import convert, prediction
-from twotrack.shared.runs.comparison import Request, plan
+from twotrack.shared.runs.comparison import TrainingRequest, plan
 from twotrack.shared.runs.convert import Files
 from twotrack.shared.runs.prediction import SplitRequest
 from twotrack.shared.runs.records import Continued
@@ -57,7 +57,7 @@ def train(workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory) -> Trai
     def train(model: Model, track: str, seed: int = 0, **changes: Any) -> Run:
         folder = tmp_path_factory.mktemp("run", numbered=True) / "run"
         asked = {"settings": dict(model.settings), "examples": 512, "epochs": 1, "device": "cpu", **changes}
-        (job,) = plan(Request(model.chapter, (track,), (seed,), **asked), lambda *_: folder)
+        (job,) = plan(TrainingRequest(model.chapter, (track,), (seed,), **asked), lambda *_: folder)
         if model.chapter == "mnist_cnn":  # not as embedded data, which moves with the installation
             job = job.model_copy(update={"source": replace(small_source(parent), name="tfds:small")})
         return run_job(workers, job)
@@ -113,7 +113,7 @@ def test_a_walk_through_the_tracks_goes_on_where_the_last_one_ended(
         assert apart(back["logits"], settled.logits) <= LIMIT
 
     served = export(settled.folder, "tf-serving", tmp_path / "served", workers)
-    assert [check.state for check in served.found.checks] == ["passed"] * len(served.found.checks)
+    assert [check.state for check in served.compared.checks] == ["passed"] * len(served.compared.checks)
     assert served.largest <= LIMIT
 
 
@@ -139,7 +139,7 @@ def test_converted_to_each_framework_and_back_the_weights_predict_the_same(
 
 
 def test_the_record_names_the_run_and_its_weights_and_takes_its_settings(train: Train, source: Run, model: Model):
-    continued = plan(Request(model.chapter, ("torch",), start=source.folder), lambda *_: Path("new"))[0]
+    continued = plan(TrainingRequest(model.chapter, ("torch",), start=source.folder), lambda *_: Path("new"))[0]
 
     assert continued.settings == dict(model.settings)
     assert continued.source == source.record.job.source
@@ -167,7 +167,7 @@ def run(tmp_path: Path) -> Run:
 )
 def test_what_cannot_be_continued_is_refused_before_anything_starts(run: Run, changes: dict, message: str):
     with pytest.raises(UserError) as caught:
-        plan(Request(**{"chapter": "mnist_cnn", "tracks": ("torch",), "start": run.folder, **changes}), lambda *_: run)
+        plan(TrainingRequest(**{"chapter": "mnist_cnn", "tracks": ("torch",), "start": run.folder, **changes}), lambda *_: run)
 
     assert message in str(caught.value)
 
@@ -179,7 +179,7 @@ def test_a_setting_that_changes_the_models_shape_is_refused_by_weight(train: Tra
 
 
 def test_weights_that_were_replaced_after_they_were_named_are_refused(workers: WorkerPool, tmp_path: Path, run: Run):
-    (job,) = plan(Request("mnist_cnn", ("torch",), start=run.folder), lambda *_: tmp_path / "new")
+    (job,) = plan(TrainingRequest("mnist_cnn", ("torch",), start=run.folder), lambda *_: tmp_path / "new")
     stale = job.continues.model_copy(update={"weights": "0" * 64})
 
     changed = job.model_copy(update={"continues": stale})

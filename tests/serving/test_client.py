@@ -11,12 +11,12 @@ from PIL import Image
 from tests.serving.standin import DIGITS, LOADING, MONTHLY, PAYMENTS
 from tests.support.command_line import python, twotrack
 from twotrack.shared.errors import UserError
-from twotrack.shared.export.serving.client import PROTOCOLS, Answer, Request, ask
+from twotrack.shared.export.serving.client import PROTOCOLS, ServedAnswer, ServingRequest, ask
 
 LOADED = """
 import json, sys
-from twotrack.shared.export.serving.client import Request, ask
-ask(Request(*sys.argv[1:3], sys.argv[3:4], sys.argv[4]))
+from twotrack.shared.export.serving.client import ServingRequest, ask
+ask(ServingRequest(*sys.argv[1:3], sys.argv[3:4], sys.argv[4]))
 print(json.dumps(sorted(sys.modules)))
 """
 IMAGES = np.arange(32, dtype=np.uint8).reshape(2, 4, 4) * 8
@@ -36,13 +36,13 @@ def protocol(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def asked(servers: dict[str, str], protocol: str) -> Any:
-    def ask_it(model: str, *inputs: object, **changes: Any) -> Answer:
-        return ask(Request(servers[protocol], model, list(map(str, inputs)), protocol, **changes))
+    def ask_it(model: str, *inputs: object, **changes: Any) -> ServedAnswer:
+        return ask(ServingRequest(servers[protocol], model, list(map(str, inputs)), protocol, **changes))
 
     return ask_it
 
 
-def probabilities(answer: Answer) -> list[float]:
+def probabilities(answer: ServedAnswer) -> list[float]:
     return answer.outputs["probabilities"][:, 1].tolist()
 
 
@@ -116,7 +116,7 @@ def test_months_of_a_customer_are_put_in_order_cut_to_the_last_and_padded(asked:
 
 def test_both_protocols_give_the_same_document(servers: dict[str, str], tmp_path: Path):
     file = written(tmp_path / "rows.json", {"inputs": {name: [row[name] for row in ROWS] for name in ROWS[0]}})
-    rest, rpc = (ask(Request(servers[one], PAYMENTS, [str(file)], one)).as_json() for one in PROTOCOLS)
+    rest, rpc = (ask(ServingRequest(servers[one], PAYMENTS, [str(file)], one)).as_json() for one in PROTOCOLS)
 
     assert rest == rpc
     assert (rest["model"], rest["version"], rest["signature"]) == (PAYMENTS, 5, "serving_default")
@@ -191,7 +191,7 @@ def test_a_wrong_body_is_told_before_it_is_sent(
 ):
     file = written(tmp_path / "body.json", content)
     with pytest.raises(UserError) as error:
-        ask(Request(servers["rest"], DIGITS, [str(file)]))
+        ask(ServingRequest(servers["rest"], DIGITS, [str(file)]))
 
     assert expected in str(error.value)
     assert str(file) in str(error.value)
@@ -210,7 +210,7 @@ def test_a_wrong_body_is_told_before_it_is_sent(
 def test_a_wrong_array_is_told(servers: dict[str, str], tmp_path: Path, array: np.ndarray, expected: str):
     np.save(tmp_path / "array.npy", array, allow_pickle=True)
     with pytest.raises(UserError, match=r"array\.npy") as error:
-        ask(Request(servers["rest"], DIGITS, [str(tmp_path / "array.npy")]))
+        ask(ServingRequest(servers["rest"], DIGITS, [str(tmp_path / "array.npy")]))
 
     assert expected in str(error.value)
 
@@ -225,7 +225,7 @@ def test_a_wrong_array_is_told(servers: dict[str, str], tmp_path: Path, array: n
 )
 def test_a_wrong_row_is_told_with_its_line(servers: dict[str, str], tmp_path: Path, text: str, expected: str):
     with pytest.raises(UserError) as error:
-        ask(Request(servers["rest"], PAYMENTS, [str(written(tmp_path / "rows.csv", text))]))
+        ask(ServingRequest(servers["rest"], PAYMENTS, [str(written(tmp_path / "rows.csv", text))]))
 
     assert expected in str(error.value)
 
@@ -233,7 +233,7 @@ def test_a_wrong_row_is_told_with_its_line(servers: dict[str, str], tmp_path: Pa
 def test_a_gap_between_months_is_told(servers: dict[str, str], tmp_path: Path):
     file = written(tmp_path / "months.csv", "customer,month,charge\na,1,1\na,3,1")
     with pytest.raises(UserError, match=r"line 3, column 'month': .* found 3 after 1"):
-        ask(Request(servers["rest"], MONTHLY, [str(file)]))
+        ask(ServingRequest(servers["rest"], MONTHLY, [str(file)]))
 
 
 @pytest.mark.parametrize(
@@ -241,13 +241,13 @@ def test_a_gap_between_months_is_told(servers: dict[str, str], tmp_path: Path):
 )
 def test_an_address_that_is_none_is_refused(address: str):
     with pytest.raises(UserError, match="expected HOST:PORT"):
-        ask(Request(address, DIGITS, ["a=1"]))
+        ask(ServingRequest(address, DIGITS, ["a=1"]))
 
 
 @pytest.mark.parametrize(("protocol", "other"), [PROTOCOLS, PROTOCOLS[::-1]])
 def test_the_port_of_the_other_protocol_is_recognised(servers: dict[str, str], protocol: str, other: str):
     with pytest.raises(UserError, match=f"say --protocol {other}") as error:
-        ask(Request(servers[other], DIGITS, ["image=1"], protocol))
+        ask(ServingRequest(servers[other], DIGITS, ["image=1"], protocol))
 
     assert str(error.value).isprintable()
 

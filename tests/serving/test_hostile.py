@@ -10,7 +10,7 @@ import pytest
 
 from tests.serving.standin import DIGITS
 from twotrack.shared.errors import UserError
-from twotrack.shared.export.serving.client import PROTOCOLS, Request, ask
+from twotrack.shared.export.serving.client import PROTOCOLS, ServingRequest, ask
 
 JSON = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
 HTML = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<!doctype html><h1>Welcome</h1>"
@@ -71,7 +71,7 @@ def _once(peer: socket.socket, behave: Behaviour) -> None:
 def message(address: str, protocol: str) -> str:
     start = time.monotonic()
     with pytest.raises(UserError) as error:
-        ask(Request(address, DIGITS, ["image=1"], protocol, timeout=0.5))
+        ask(ServingRequest(address, DIGITS, ["image=1"], protocol, timeout=0.5))
     assert time.monotonic() - start < 2.0
     return str(error.value)
 
@@ -141,4 +141,4 @@ def test_an_answer_other_than_the_metadata_promise_is_no_answer(outputs: bytes):
         peer.sendall(document(b'{"outputs": %s}' % outputs if posted else told))
 
     with listening(behave) as address, pytest.raises(UserError, match=r"expected|answer"):
-        ask(Request(address, "payments", ["tenure=1", "charges=1", "contract=x"], timeout=2.0))
+        ask(ServingRequest(address, "payments", ["tenure=1", "charges=1", "contract=x"], timeout=2.0))

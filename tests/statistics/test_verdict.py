@@ -149,6 +149,7 @@ def test_a_difference_at_the_margin_is_never_decided():
     assert seeds_to_decide(0.01, 0.02, 0.01, ALLOWED) is None
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("metric", MARGINS)
 @pytest.mark.parametrize("noise", [0.2, 1.0, 5.0])
 @pytest.mark.parametrize("seeds", [2, 5, 20])
@@ -157,6 +158,7 @@ def test_false_verdicts_are_at_most_5_percent(metric: str, noise: float, seeds: 
     assert rates(metric, gap=2, noise=noise, seeds=seeds).equivalent <= ALLOWED
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("examples", [40, 200])
 @pytest.mark.parametrize("seeds", [1, 2, 6])
 def test_false_verdicts_are_at_most_5_percent_on_few_test_examples(seeds: int, examples: int):

@@ -19,10 +19,11 @@ class FastLane:
         sys.addaudithook(self._skip_what_starts_python)
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """Leave out the tests that take a worker."""
-        taken = [item for item in items if "workers" in getattr(item, "fixturenames", ())]
-        config.hook.pytest_deselected(items=taken)
-        items[:] = [item for item in items if item not in taken]
+        """Leave out the tests that take a worker, and lengthy ones."""
+        left_out = {item for item in items if "workers" in getattr(item, "fixturenames", ())}
+        left_out |= {item for item in items if item.get_closest_marker("lengthy")}
+        config.hook.pytest_deselected(items=list(left_out))
+        items[:] = [item for item in items if item not in left_out]
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self) -> Generator[None, object, object]:

@@ -7,7 +7,7 @@ from typing import Any
 from twotrack.shared.datasets import Source
 from twotrack.shared.datasets.files import DataFile, write_arrays
 from twotrack.shared.datasets.mnist import EMBEDDED
-from twotrack.shared.runs.comparison import Request, plan, run_jobs
+from twotrack.shared.runs.comparison import TrainingRequest, plan, run_jobs
 from twotrack.shared.runs.records import Job
 from twotrack.shared.runs.run_folder import Run, read
 from twotrack.shared.workers.pool import WorkerPool
@@ -27,7 +27,7 @@ def small_source(folder: Path) -> Source:
 
 def make_job(folder: Path, track: str, seed: int = 0, **changes: Any) -> Job:
     """Return the job of one short run of the fast recipe on the CPU."""
-    request = Request("mnist_cnn", (track,), (seed,), **{"examples": EXAMPLES, "device": "cpu", **changes})
+    request = TrainingRequest("mnist_cnn", (track,), (seed,), **{"examples": EXAMPLES, "device": "cpu", **changes})
     (job,) = plan(request, lambda *_: folder)
     return job.model_copy(update={"source": small_source(folder.parent)})
 

@@ -33,7 +33,7 @@ class Models:
 
     def shapes(self, case: Case) -> dict[str, tuple[int, ...]]:
         """Canonical names and shapes, as torch has them; a test holds every track to them."""
-        return self.describe("torch", case).shapes
+        return dict(self.describe("torch", case).shapes)
 
     def weights(self, case: Case) -> dict[str, np.ndarray]:
         """The weights that tests start from: neither 0 nor 1 anywhere."""

@@ -9,7 +9,6 @@ import pytest
 from tests.support.fake_model import FakeModel
 from tests.transfer.test_transfer import transfer
 from twotrack.shared.chapters import CHAPTERS
-from twotrack.shared.datasets.batches import Batch
 from twotrack.shared.datasets.spec import Dataset, Split
 from twotrack.shared.runs.fitting import Fit, Stopwatch, silent
 from twotrack.shared.spec.inputs import ONLY
@@ -43,7 +42,7 @@ class Part(FakeModel):
     def compile(self, optimizer: Optimizer, learning_rates: Sequence[float]) -> None:
         self.log.append(("compile", self.name, list(learning_rates)))
 
-    def warm_up(self, batch: Batch) -> None:
+    def warm_up(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> None:
         pass
 
     def train_step(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> float:

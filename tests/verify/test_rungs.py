@@ -8,7 +8,7 @@ import pytest
 from twotrack.shared.spec.probe import LayerTrace
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.rungs import (
-    Place,
+    FailurePlace,
     check_data,
     check_parameters,
     check_training,
@@ -92,18 +92,18 @@ def test_data_tells_other_bytes() -> None:
 
 def test_training_compares_what_validation_saw() -> None:
     result = compare_training(trace(), trace(validation=[0.7, 0.61]))
-    assert (result.passed, result.place) == (False, Place.VALIDATION)
+    assert (result.passed, result.place) == (False, FailurePlace.VALIDATION)
     assert result.detail.startswith("epoch 2: the validation loss is 0.61 in Keras, 0.6 in torch")
 
 
 def test_training_compares_the_outputs_of_the_trained_model() -> None:
     result = compare_training(trace(), trace(trained_outputs=[np.full(4, 1.01)]))
-    assert (result.passed, result.place) == (False, Place.OUTPUTS)
+    assert (result.passed, result.place) == (False, FailurePlace.OUTPUTS)
 
 
 def test_training_names_the_layer_that_drops_otherwise() -> None:
     result = check_training(side(dropout={"drop": 0.5}), side(dropout={"drop": 0.4}))
-    assert (result.passed, result.place, result.where) == (False, Place.DROPOUT, "drop")
+    assert (result.passed, result.place, result.where) == (False, FailurePlace.DROPOUT, "drop")
 
 
 def test_forward_names_the_first_layer_that_diverges_not_the_last() -> None:
@@ -137,7 +137,7 @@ def test_forward_names_the_layer_with_nan() -> None:
 
 def test_gradients_blame_the_loss_if_equal_outputs_give_another_loss() -> None:
     result = compare_gradients(trace(), trace(losses=[1.1, 0.5]))
-    assert (result.passed, result.place) == (False, Place.LOSS)
+    assert (result.passed, result.place) == (False, FailurePlace.LOSS)
 
 
 def test_gradients_name_the_diverging_weight_nearest_to_the_loss() -> None:

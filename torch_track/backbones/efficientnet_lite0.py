@@ -6,11 +6,16 @@ Input (batch, channels 3, height, width), output features (batch, 1280). Source:
 from torch import Tensor, nn
 from torch.nn import functional
 
-from twotrack.shared.weights.pretrained.backbones.efficientnet_lite0 import EPSILON, KEPT, Architecture, Block
+from twotrack.shared.weights.pretrained.backbones.efficientnet_lite0 import (
+    EPSILON,
+    KEPT,
+    Block,
+    EfficientNetLite0Architecture,
+)
 from twotrack.torch_track.layers import BatchNorm2d, GlobalAveragePooling2d
 
 
-def build(architecture: Architecture, num_classes: int) -> nn.Module:
+def build(architecture: EfficientNetLite0Architecture, num_classes: int) -> nn.Module:
     """Return stem, blocks, head and mean over the places; behind them the classifier if it has classes."""
     return EfficientNetLite(architecture, num_classes)
 
@@ -18,14 +23,14 @@ def build(architecture: Architecture, num_classes: int) -> nn.Module:
 class EfficientNetLite(nn.Module):
     """Convolutions and blocks called as in Keras."""
 
-    def __init__(self, architecture: Architecture, num_classes: int):
+    def __init__(self, architecture: EfficientNetLite0Architecture, num_classes: int):
         super().__init__()
         self.stem_conv = conv(3, architecture.stem_filters, 3, 2)
         self.stem_bn = norm(architecture.stem_filters)
         self.stem_relu6 = nn.ReLU6()
         self.blocks = [f"block{number}" for number in range(len(architecture.blocks))]
-        for name, one in zip(self.blocks, architecture.blocks, strict=True):
-            self.add_module(name, Bottleneck(one))
+        for name, spec in zip(self.blocks, architecture.blocks, strict=True):
+            self.add_module(name, Bottleneck(spec))
         self.head_conv = conv(architecture.blocks[-1].outputs, architecture.feature_size, 1, 1)
         self.head_bn = norm(architecture.feature_size)
         self.head_relu6 = nn.ReLU6()
@@ -45,19 +50,19 @@ class EfficientNetLite(nn.Module):
 class Bottleneck(nn.Module):
     """Widen, filter each channel, narrow; add the input where shapes allow it."""
 
-    def __init__(self, one: Block):
+    def __init__(self, spec: Block):
         super().__init__()
-        wide = one.inputs * one.expansion
-        self.widens, self.is_residual = one.expansion != 1, one.is_residual
+        wide = spec.inputs * spec.expansion
+        self.widens, self.is_residual = spec.expansion != 1, spec.is_residual
         if self.widens:
-            self.expand_conv = conv(one.inputs, wide, 1, 1)
+            self.expand_conv = conv(spec.inputs, wide, 1, 1)
             self.expand_bn = norm(wide)
             self.expand_relu6 = nn.ReLU6()
-        self.depthwise_conv = SameConv2d(wide, wide, one.kernel_size, stride=one.stride, groups=wide, bias=False)
+        self.depthwise_conv = SameConv2d(wide, wide, spec.kernel_size, stride=spec.stride, groups=wide, bias=False)
         self.depthwise_bn = norm(wide)
         self.depthwise_relu6 = nn.ReLU6()
-        self.project_conv = conv(wide, one.outputs, 1, 1)
-        self.project_bn = norm(one.outputs)
+        self.project_conv = conv(wide, spec.outputs, 1, 1)
+        self.project_bn = norm(spec.outputs)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Map (batch, inputs, height, width) to (batch, outputs, height / stride, width / stride), rounded up."""

@@ -6,11 +6,11 @@ the names and shapes of torchvision's resnet18, whose checkpoints it loads uncha
 
 from torch import Tensor, nn
 
-from twotrack.shared.weights.pretrained.backbones.resnet18 import EPSILON, KEPT, Architecture
+from twotrack.shared.weights.pretrained.backbones.resnet18 import EPSILON, KEPT, ResNet18Architecture
 from twotrack.torch_track.layers import BatchNorm2d, GlobalAveragePooling2d
 
 
-def build(architecture: Architecture, num_classes: int) -> nn.Module:
+def build(architecture: ResNet18Architecture, num_classes: int) -> nn.Module:
     """Return stem, stages and mean over the places; behind them the classifier if it has classes."""
     return ResNet(architecture, num_classes)
 
@@ -18,7 +18,7 @@ def build(architecture: Architecture, num_classes: int) -> nn.Module:
 class ResNet(nn.Module):
     """Convolutions and blocks called as in torchvision."""
 
-    def __init__(self, architecture: Architecture, num_classes: int):
+    def __init__(self, architecture: ResNet18Architecture, num_classes: int):
         super().__init__()
         inputs = architecture.widths[0]
         self.conv1 = conv(3, inputs, 7, 2)

@@ -9,7 +9,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import ViTConfig, ViTModel
 
 from twotrack.shared.weights.bridge.layouts import SAME
-from twotrack.shared.weights.pretrained.backbones.vit import Config, merge, positions_layout, split
+from twotrack.shared.weights.pretrained.backbones.vit import VisionTransformerConfig, merge, positions_layout, split
 from twotrack.torch_track import weights
 
 BLOCK = {
@@ -26,7 +26,7 @@ BLOCK = {
 """Paths inside one block of ViTModel to canonical ones."""
 
 
-def build(config: Config, num_classes: int) -> nn.Module:
+def build(config: VisionTransformerConfig, num_classes: int) -> nn.Module:
     """Return the class token's last state; behind it the classifier if it has classes."""
     return Vit(config, num_classes)
 
@@ -34,11 +34,13 @@ def build(config: Config, num_classes: int) -> nn.Module:
 class Vit(nn.Module):
     """ViTModel without its pooler."""
 
-    def __init__(self, config: Config, num_classes: int):
+    def __init__(self, config: VisionTransformerConfig, num_classes: int):
         super().__init__()
         self.vit = ViTModel(_settings(config), add_pooling_layer=False)
         self.classifier = nn.Linear(config.hidden_size, num_classes) if num_classes else None
-        self.canonical_paths = {f"vit.{theirs}": ours for theirs, ours in _paths(config).items()}
+        self.canonical_paths = {
+            f"vit.{torch_path}": canonical_path for torch_path, canonical_path in _paths(config).items()
+        }
         _state_rules(self.vit, config)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -49,7 +51,7 @@ class Vit(nn.Module):
         return x if self.classifier is None else self.classifier(x)
 
 
-def _settings(config: Config) -> ViTConfig:
+def _settings(config: VisionTransformerConfig) -> ViTConfig:
     return ViTConfig(
         **config.model_dump(exclude={"model_type"}),
         hidden_dropout_prob=0.0,
@@ -58,7 +60,7 @@ def _settings(config: Config) -> ViTConfig:
     )
 
 
-def _paths(config: Config) -> dict[str, str]:
+def _paths(config: VisionTransformerConfig) -> dict[str, str]:
     """Map paths in ViTModel to canonical ones."""
     paths = {
         "embeddings": "vit_patching_and_embedding",
@@ -68,17 +70,19 @@ def _paths(config: Config) -> dict[str, str]:
     for number in range(config.num_hidden_layers):
         block = f"vit_encoder.transformer_block_{number + 1}"
         paths[f"layers.{number}"] = block
-        paths |= {f"layers.{number}.{theirs}": f"{block}.{ours}" for theirs, ours in BLOCK.items()}
+        paths |= {
+            f"layers.{number}.{torch_path}": f"{block}.{canonical_path}" for torch_path, canonical_path in BLOCK.items()
+        }
     return paths
 
 
-def _state_rules(vit: ViTModel, config: Config) -> None:
+def _state_rules(vit: ViTModel, config: VisionTransformerConfig) -> None:
     """State the layouts of what is no plain layer: the two parameters of the embeddings, and the heads."""
-    own: weights.Rule = {
+    rules: weights.Rule = {
         "cls_token": ("class_token", SAME),
         "position_embeddings": ("position_embedding.embeddings", positions_layout(config)),
     }
-    setattr(vit.embeddings, weights.RULE, own)
+    setattr(vit.embeddings, weights.RULE, rules)
     for layer in vit.layers:
         attention = layer.attention
         for projection in (attention.q_proj, attention.k_proj, attention.v_proj):

@@ -8,15 +8,15 @@ none.
 import torch
 from torch import nn
 
-from twotrack.shared.ledger.registry import Defaults, Stage
+from twotrack.shared.ledger.registry import FrameworkDefaults, SwitchPoint
 from twotrack.shared.spec.recipes import Optimizer
 
-DEFAULTS = Defaults()
-LAYERS: Stage[[nn.Module], bool] = DEFAULTS.stage(Stage())
+DEFAULTS = FrameworkDefaults()
+LAYERS: SwitchPoint[[nn.Module], bool] = DEFAULTS.switch_point(SwitchPoint())
 """Before training, of a module."""
-SPECS: Stage[[Optimizer], Optimizer] = DEFAULTS.stage(Stage())
+SPECS: SwitchPoint[[Optimizer], Optimizer] = DEFAULTS.switch_point(SwitchPoint())
 """Of an optimizer as data."""
-OPTIMIZERS: Stage[[torch.optim.Optimizer], torch.optim.Optimizer] = DEFAULTS.stage(Stage())
+OPTIMIZERS: SwitchPoint[[torch.optim.Optimizer], torch.optim.Optimizer] = DEFAULTS.switch_point(SwitchPoint())
 """Of an aligned optimizer that has not yet its learning rates."""
-HOOKS: Stage[[torch.optim.Optimizer, Optimizer], bool] = DEFAULTS.stage(Stage())
+HOOKS: SwitchPoint[[torch.optim.Optimizer, Optimizer], bool] = DEFAULTS.switch_point(SwitchPoint())
 """Of an optimizer and its data; what they add to a step comes last."""

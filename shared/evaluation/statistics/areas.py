@@ -15,7 +15,9 @@ def bootstrap(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """
     weights = np.concatenate([np.ones((1, len(labels)), np.int32), _resample(labels)])
     parts = [weights[start : start + _AT_ONCE] for start in range(0, len(weights), _AT_ONCE)]
-    return np.stack([np.concatenate([_area(one[:, 0], labels, part) for part in parts]) for one in logits])
+    return np.stack(
+        [np.concatenate([_area(seed_logits[:, 0], labels, part) for part in parts]) for seed_logits in logits]
+    )
 
 
 def _resample(labels: np.ndarray) -> np.ndarray:
@@ -25,8 +27,8 @@ def _resample(labels: np.ndarray) -> np.ndarray:
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
         drawn = generator.integers(len(members), size=(RESAMPLES, len(members)))
-        found = np.bincount((rows * len(members) + drawn).ravel(), minlength=RESAMPLES * len(members))
-        counts[:, members] = found.reshape(RESAMPLES, len(members))
+        times = np.bincount((rows * len(members) + drawn).ravel(), minlength=RESAMPLES * len(members))
+        counts[:, members] = times.reshape(RESAMPLES, len(members))
     return counts
 
 

@@ -47,12 +47,16 @@ def score_difference(
         return accuracy_difference(metrics.classes(first) == labels, metrics.classes(second) == labels, confidence)
     if len(first) == 1:
         return _bootstrapped((bootstrap(first, labels) - bootstrap(second, labels))[0], confidence)
-    differences = _scores(metric, first, labels) - _scores(metric, second, labels)
-    return _mean(differences, "paired t, over seeds", confidence)
+    return _mean(differences_by_seed(metric, first, second, labels), "paired t, over seeds", confidence)
+
+
+def differences_by_seed(metric: str, first: np.ndarray, second: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return a metric of the first minus that of the second for each seed: (seeds,)."""
+    return _scores(metric, first, labels) - _scores(metric, second, labels)
 
 
 def _scores(metric: str, logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    return np.array([metrics.score(metric, one, labels) for one in logits])
+    return np.array([metrics.score(metric, seed_logits, labels) for seed_logits in logits])
 
 
 def _bootstrapped(values: np.ndarray, confidence: float) -> Estimate:

@@ -40,7 +40,7 @@ def seed_tests(
         right = [metrics.classes(logits) == labels for logits in (first, second)]
         return tuple(mcnemar(*pair) for pair in zip(seeds, *right, strict=True))
     resampled = bootstrap(first, labels) - bootstrap(second, labels)
-    return tuple(_bootstrapped(seed, each) for seed, each in zip(seeds, resampled, strict=True))
+    return tuple(_bootstrapped(seed, differences) for seed, differences in zip(seeds, resampled, strict=True))
 
 
 def mcnemar(seed: int, first: np.ndarray, second: np.ndarray) -> SeedTest:

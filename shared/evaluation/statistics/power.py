@@ -17,8 +17,8 @@ def seeds_to_decide(difference: float, deviation: float, margin: float, level: f
     the margin two one-sided tests at 5 % have to show it, beyond it a two-sided one at `level`.
     """
     counts = range(2, MOST_SEEDS + 1)
-    found = bisect_left(counts, POWER, key=lambda seeds: _power(seeds, abs(difference), deviation, margin, level))
-    return counts[found] if found < len(counts) else None
+    position = bisect_left(counts, POWER, key=lambda seeds: _power(seeds, abs(difference), deviation, margin, level))
+    return counts[position] if position < len(counts) else None
 
 
 def _power(seeds: int, difference: float, deviation: float, margin: float, level: float) -> float:

@@ -20,7 +20,7 @@ from scipy import stats
 from twotrack.shared.base.tolerances import SCATTER_ROUNDING
 from twotrack.shared.evaluation import metrics
 from twotrack.shared.evaluation.statistics.areas import bootstrap
-from twotrack.shared.evaluation.statistics.intervals import over_examples
+from twotrack.shared.evaluation.statistics.intervals import differences_by_seed, over_examples
 from twotrack.shared.evaluation.statistics.paired import SeedTest, seed_tests
 from twotrack.shared.evaluation.statistics.power import POWER, seeds_to_decide
 from twotrack.shared.evaluation.statistics.wording import sentence
@@ -88,31 +88,30 @@ def verdict(
 
     Labels are (examples,). `seeds` are their numbers, 0, 1, ... if left out; `pairs` of tracks are compared in all.
     """
-    scores = [np.array([metrics.score(metric, one, labels) for one in logits]) for logits in (first, second)]
-    differences = scores[0] - scores[1]
+    differences = differences_by_seed(metric, first, second, labels)
     level = LEVEL / pairs
-    found = _intervals(metric, first, second, labels, differences, level)
-    kind = _kind(found, margin) if len(differences) > 1 else "undecided"
-    needed, assumption = (None, "") if kind != "undecided" else _to_decide(differences, found, margin, level)
-    made = Verdict(
+    intervals = _intervals(metric, first, second, labels, differences, level)
+    kind = _kind(intervals, margin) if len(differences) > 1 else "undecided"
+    needed, assumption = (None, "") if kind != "undecided" else _to_decide(differences, intervals, margin, level)
+    result = Verdict(
         kind=kind,
         first=names[0],
         second=names[1],
         metric=metric,
         margin=margin,
         difference=float(differences.mean()),
-        low=found.low,
-        high=found.high,
-        wide_low=found.wide_low,
-        wide_high=found.wide_high,
+        low=intervals.low,
+        high=intervals.high,
+        wide_low=intervals.wide_low,
+        wide_high=intervals.wide_high,
         wide_confidence=1 - level,
         p_equivalent=_p_equivalent(differences, margin),
-        method=found.method,
+        method=intervals.method,
         seed_tests=seed_tests(metric, first, second, labels, seeds or range(len(first))),
         seeds_to_decide=needed,
         assumption=assumption,
     )
-    return replace(made, text=sentence(made))
+    return replace(result, text=sentence(result))
 
 
 def _kind(intervals: Intervals[float], margin: float) -> Kind:
@@ -140,9 +139,9 @@ def _intervals(
 ) -> Intervals[float]:
     """Return the intervals over the seeds; over the test examples if the seeds do not scatter, or there is one."""
     if _scatter(differences):
-        found = over_seeds(differences, level)
+        student = over_seeds(differences, level)
         return Intervals(
-            float(found.low), float(found.high), float(found.wide_low), float(found.wide_high), found.method
+            float(student.low), float(student.high), float(student.wide_low), float(student.wide_high), student.method
         )
     if metric == "accuracy":
         right = [(metrics.classes(logits) == labels).mean(axis=0) for logits in (first, second)]
@@ -167,10 +166,12 @@ def _p_equivalent(differences: np.ndarray, margin: float) -> float | None:
     return float(max(above, below))
 
 
-def _to_decide(differences: np.ndarray, found: Intervals, margin: float, level: float) -> tuple[int | None, str]:
+def _to_decide(
+    differences: np.ndarray, intervals: Intervals[float], margin: float, level: float
+) -> tuple[int | None, str]:
     """Return how many seeds would decide, more than there are, and what that assumes."""
     if len(differences) == 1:
-        deviation = (found.high - found.low) / 2 / stats.norm.ppf(1 - LEVEL)
+        deviation = (intervals.high - intervals.low) / 2 / stats.norm.ppf(1 - LEVEL)
         source = "seeds scatter as much as the test examples let one seed's difference scatter"
     else:
         deviation, source = float(differences.std(ddof=1)), "seeds scatter as these do"

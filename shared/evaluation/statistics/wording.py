@@ -66,17 +66,17 @@ def summary(verdicts: "Sequence[Verdict]") -> str:
     """Return one sentence about all pairs of tracks; empty if there is none."""
     if len(verdicts) < 2:
         return verdicts[0].text if verdicts else ""
-    kinds = [one.kind for one in verdicts]
+    kinds = [verdict.kind for verdict in verdicts]
     kind = next(kind for kind in ("different", "undecided", "equivalent") if kind in kinds)
     if kind == "equivalent":
         return _all_equivalent(verdicts)
-    worst = max((one for one in verdicts if one.kind == kind), key=lambda one: abs(one.difference))
+    worst = max((verdict for verdict in verdicts if verdict.kind == kind), key=lambda verdict: abs(verdict.difference))
     return f"{worst.text} ({kinds.count(kind)} of {len(kinds)} pairs of tracks are {kind})"
 
 
 def _all_equivalent(verdicts: "Sequence[Verdict]") -> str:
-    tracks = {name for one in verdicts for name in (one.first, one.second)}
-    fewest = min(len(one.seed_tests) for one in verdicts)
+    tracks = {name for verdict in verdicts for name in (verdict.first, verdict.second)}
+    fewest = min(len(verdict.seed_tests) for verdict in verdicts)
     return (
         f"all {len(tracks)} tracks are equivalent: the 90 % interval of every difference, over at least "
         f"{_count(fewest)}, lies within the margin of {_margin(verdicts[0])}"

@@ -27,8 +27,8 @@ def checked(values: Mapping[str, Any], signature: Signature, place: str) -> dict
     arrays = {name: as_array(values[name], tensor, f"{place}: {name}") for name, tensor in signature.inputs.items()}
     sizes = {name: array.shape[0] if array.ndim else 1 for name, array in arrays.items()}
     if len(set(sizes.values())) > 1:
-        found = ", ".join(f"{name} {size}" for name, size in sizes.items())
-        raise UserError(f"{place}: expected as many examples in every input, found: {found}.")
+        listed = ", ".join(f"{name} {size}" for name, size in sizes.items())
+        raise UserError(f"{place}: expected as many examples in every input, found: {listed}.")
     if 0 in sizes.values():
         raise UserError(f"{place}: expected at least one example, found none.")
     return arrays
@@ -40,7 +40,7 @@ def as_array(value: Any, tensor: Tensor, place: str) -> np.ndarray:
         raise UserError(f"{place} is of type {tensor.dtype}, which this command cannot send; use a client of your own.")
     array = _strings(value, place) if tensor.dtype == STRING else _numbers(value, tensor, place)
     if not tensor.fits(array.shape):
-        raise UserError(f"{place}: expected {tensor}, found the shape {_found(array.shape)}.")
+        raise UserError(f"{place}: expected {tensor}, found the shape {_actual_shape(array.shape)}.")
     return array
 
 
@@ -74,8 +74,8 @@ def _numbers(value: Any, tensor: Tensor, place: str) -> np.ndarray:
     if array.size == 0:
         return array.astype(dtype)
     if array.dtype.kind not in ACCEPTED[dtype.kind]:
-        found = KINDS.get(array.dtype.kind, "something else")
-        raise UserError(f"{place}: expected {KINDS[dtype.kind]} ({tensor}), found {found} ({_shown(array)}).")
+        actual = KINDS.get(array.dtype.kind, "something else")
+        raise UserError(f"{place}: expected {KINDS[dtype.kind]} ({tensor}), found {actual} ({_shown(array)}).")
     return _cast(array, dtype, tensor, place)
 
 
@@ -116,8 +116,8 @@ def _collect(value: Any, shape: tuple[int, ...], leaves: list[bytes], place: str
     if not shape:
         leaves.append(_bytes(value, place))
     elif isinstance(value, list) and len(value) == shape[0]:
-        for one in value:
-            _collect(one, shape[1:], leaves, place)
+        for element in value:
+            _collect(element, shape[1:], leaves, place)
     else:
         raise UserError(f"{place}: expected texts in lists of one length, found lists of different lengths.")
 
@@ -142,10 +142,10 @@ def _text(text: bytes, name: str) -> Any:
 
 
 def _each(value: Any, change: Any) -> Any:
-    return [_each(one, change) for one in value] if isinstance(value, list) else change(value)
+    return [_each(element, change) for element in value] if isinstance(value, list) else change(value)
 
 
-def _found(shape: tuple[int, ...]) -> str:
+def _actual_shape(shape: tuple[int, ...]) -> str:
     return shape_text(shape) if shape else "() of a single value"
 
 

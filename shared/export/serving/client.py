@@ -14,14 +14,14 @@ from twotrack.shared.errors import UserError, unknown
 from twotrack.shared.export.serving.arrays import as_values
 from twotrack.shared.export.serving.connection import Connection, NotFoundError, parse_address
 from twotrack.shared.export.serving.inputs import read, sort_out
-from twotrack.shared.export.serving.signature import Model, Signature
+from twotrack.shared.export.serving.signature import ServedModel, Signature
 
 PROTOCOLS = ("rest", "grpc")
 CLASS_NAME, PROBABILITIES = "class_name", "probabilities"
 
 
 @dataclass(frozen=True)
-class Request:
+class ServingRequest:
     """What the command line asks for."""
 
     address: str
@@ -34,10 +34,10 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ServedAnswer:
     """What the server said, and which version and signature it was asked for."""
 
-    model: Model
+    model: ServedModel
     signature: Signature
     names: tuple[str, ...]
     """A word for each example."""
@@ -66,7 +66,7 @@ class Answer:
         }
 
 
-def ask(request: Request) -> Answer:
+def ask(request: ServingRequest) -> ServedAnswer:
     """Ask the server; UserError for everything that can go wrong."""
     given = sort_out(request.inputs)
     if request.timeout <= 0:
@@ -78,7 +78,7 @@ def ask(request: Request) -> Answer:
             outputs = server.predict(model, examples.signature, examples.inputs)
         except NotFoundError as error:
             raise _not_found(server, request, str(error)) from error
-    return Answer(model, examples.signature, examples.names, outputs)
+    return ServedAnswer(model, examples.signature, examples.names, outputs)
 
 
 def connect(protocol: str, address: str, timeout: float) -> Connection:
@@ -95,7 +95,7 @@ def connect(protocol: str, address: str, timeout: float) -> Connection:
     raise unknown("protocol", protocol, PROTOCOLS)
 
 
-def _not_found(server: Connection, request: Request, said: str) -> UserError:
+def _not_found(server: Connection, request: ServingRequest, said: str) -> UserError:
     """Tell whether it is the model or the version that the server does not have, or a model that is not loaded."""
     try:
         versions = server.versions(request.model)
@@ -105,5 +105,5 @@ def _not_found(server: Connection, request: Request, said: str) -> UserError:
             "models.config in the folder that it serves names those that it has."
         )
     known = ", ".join(map(str, versions)) or "none"
-    asked = "no version that is ready" if request.version is None else f"no version {request.version}"
-    return UserError(f"model '{request.model}' at {server.address} has {asked} ({said}); versions: {known}.")
+    lacking = "no version that is ready" if request.version is None else f"no version {request.version}"
+    return UserError(f"model '{request.model}' at {server.address} has {lacking} ({said}); versions: {known}.")

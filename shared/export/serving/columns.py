@@ -37,14 +37,15 @@ def from_csv(file: Path, signature: Signature) -> Columns:
     UserError, with line and column, for the first thing that is wrong.
     """
     series = [name for name, tensor in signature.inputs.items() if _rank(tensor) == 2 and name != MASK]
-    unfit = [f"{name} {one}" for name, one in signature.inputs.items() if _rank(one) > 2]
+    unfit = [f"{name} {tensor}" for name, tensor in signature.inputs.items() if _rank(tensor) > 2]
     if unfit or (series and MASK not in signature.inputs):
         raise UserError(f"{file}: rows of a table cannot be sent to this model: {signature}.")
-    wanted = [name for name in signature.inputs if name != MASK or not series]
-    rows = list(texts(_text(file), file, [*wanted, *([CUSTOMER, MONTH] if series else [])]))
+    columns = [name for name in signature.inputs if name != MASK or not series]
+    rows = list(texts(_text(file), file, [*columns, *([CUSTOMER, MONTH] if series else [])]))
     if series:
         return _by_customer(rows, series, signature, file)
-    return {name: _column(rows, name, signature.inputs[name], file) for name in wanted}, [f"line {n}" for n, _ in rows]
+    values = {name: _column(rows, name, signature.inputs[name], file) for name in columns}
+    return values, [f"line {line}" for line, _ in rows]
 
 
 def _by_customer(rows: list, series: list[str], signature: Signature, file: Path) -> Columns:
@@ -55,7 +56,7 @@ def _by_customer(rows: list, series: list[str], signature: Signature, file: Path
         customers.setdefault(row[CUSTOMER], []).append((month, line, row))
     length = _length(signature.inputs[MASK], customers)
     histories = [_last(history, length, name, file) for name, history in customers.items()]
-    values: dict[str, list[Any]] = {MASK: [_padded([True] * len(one), length, False) for one in histories]}
+    values: dict[str, list[Any]] = {MASK: [_padded([True] * len(history), length, False) for history in histories]}
     for name, tensor in signature.inputs.items():
         if name in series:
             columns = [_column(history, name, tensor, file) for history in histories]
@@ -71,7 +72,7 @@ def _length(mask: Tensor, customers: Mapping[str, list]) -> int:
 
 
 def _last(history: list, length: int, customer: str, file: Path) -> list[tuple[int, dict[str, str]]]:
-    ordered = sorted(history, key=lambda one: one[0])
+    ordered = sorted(history, key=lambda month_row: month_row[0])
     for (month, _, _), (following, line, _) in pairwise(ordered):
         if following != month + 1:
             raise UserError(

@@ -11,7 +11,7 @@ from twotrack.shared.export.serving import GRPC_PORT, REST_PORT
 if TYPE_CHECKING:
     import numpy as np
 
-    from twotrack.shared.export.serving.signature import Model, Signature, Version
+    from twotrack.shared.export.serving.signature import ServedModel, Signature, Version
 
 START = "start one with 'twotrack serve DIR', or correct HOST:PORT"
 
@@ -51,7 +51,7 @@ class Connection(ABC):
         self.address, self.timeout = address, timeout
 
     @abstractmethod
-    def model(self, name: str, version: int | None) -> "Model":
+    def model(self, name: str, version: int | None) -> "ServedModel":
         """Return what the server says of a model, of its newest version if none is named; NotFoundError."""
 
     @abstractmethod
@@ -60,7 +60,7 @@ class Connection(ABC):
 
     @abstractmethod
     def predict(
-        self, model: "Model", signature: "Signature", inputs: "Mapping[str, np.ndarray]"
+        self, model: "ServedModel", signature: "Signature", inputs: "Mapping[str, np.ndarray]"
     ) -> "dict[str, np.ndarray]":
         """Return every output (batch, ...) by name; NotFoundError."""
 

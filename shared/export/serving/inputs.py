@@ -21,14 +21,14 @@ import numpy as np
 from twotrack.shared.errors import UserError
 from twotrack.shared.export.serving.arrays import checked
 from twotrack.shared.export.serving.columns import from_csv, from_pairs
-from twotrack.shared.export.serving.signature import DEFAULT, Model, Signature
+from twotrack.shared.export.serving.signature import DEFAULT, ServedModel, Signature
 
 PICTURES = (".png", ".jpg", ".jpeg")
 FILES = (*PICTURES, ".json", ".csv", ".npy", ".npz")
 
 
 @dataclass(frozen=True)
-class Examples:
+class ServingExamples:
     """What is asked: arrays (batch, ...) by the signature's names, and a word for each example."""
 
     signature: Signature
@@ -68,7 +68,7 @@ def sort_out(texts: Sequence[str]) -> Given:
     return Given(endings.pop(), tuple(texts))
 
 
-def read(given: Given, model: Model, signature: str | None) -> Examples:
+def read(given: Given, model: ServedModel, signature: str | None) -> ServingExamples:
     """Return the examples for the named signature, or for the one that takes what is given."""
     values: Mapping[str, Any]
     names: Sequence[str]
@@ -84,7 +84,7 @@ def read(given: Given, model: Model, signature: str | None) -> Examples:
         values, names = _columns(given, chosen)
     arrays = checked(values, chosen, "the pairs" if given.kind == "pairs" else given.texts[0])
     size = max(len(array) if array.ndim else 1 for array in arrays.values())
-    return Examples(chosen, arrays, tuple(names) or tuple(str(number) for number in range(1, size + 1)))
+    return ServingExamples(chosen, arrays, tuple(names) or tuple(str(number) for number in range(1, size + 1)))
 
 
 def _columns(given: Given, signature: Signature) -> tuple[Mapping[str, Any], Sequence[str]]:
@@ -95,12 +95,12 @@ def _columns(given: Given, signature: Signature) -> tuple[Mapping[str, Any], Seq
     return _from_numpy(given.path, signature), ()
 
 
-def _for_pictures(model: Model) -> Signature:
+def _for_pictures(model: ServedModel) -> Signature:
     for signature in model.signatures.values():
         if signature.encoded_input:
             return signature
-    found = "; ".join(map(str, model.signatures.values()))
-    raise UserError(f"model '{model.name}' takes no picture files (no input of encoded bytes): {found}.")
+    signatures = "; ".join(map(str, model.signatures.values()))
+    raise UserError(f"model '{model.name}' takes no picture files (no input of encoded bytes): {signatures}.")
 
 
 def _pictures(given: Given, signature: Signature) -> dict[str, list[bytes]]:

@@ -59,15 +59,15 @@ def find_launch(repository: Repository, ports: Ports, image: str, work: Path, on
 def docker_problem(docker: str) -> str | None:
     """Return why Docker cannot run containers, or None."""
     try:
-        done = subprocess.run(
+        completed = subprocess.run(
             [docker, "info", "--format", "{{.ServerVersion}}"],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=DOCKER_SECONDS, check=False,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
-    if done.returncode == 0 and done.stdout.strip():
+    if completed.returncode == 0 and completed.stdout.strip():
         return None
-    return (done.stderr.strip().splitlines() or ["it has no server"])[-1]
+    return (completed.stderr.strip().splitlines() or ["it has no server"])[-1]
 
 
 def _local(binary: str, repository: Repository, ports: Ports, work: Path) -> Launch:

@@ -46,7 +46,7 @@ class Repository:
     def local_config(self) -> str:
         """Return models.config for a server that sees the folder under its own path."""
         here = str(self.folder).replace("\\", "\\\\").replace('"', '\\"')
-        return _BASE_PATH.sub(lambda found: f'{found[1]}"{here}{found[2].removeprefix(MOUNTED)}"', self.config)
+        return _BASE_PATH.sub(lambda match: f'{match[1]}"{here}{match[2].removeprefix(MOUNTED)}"', self.config)
 
 
 def read_repository(folder: Path) -> Repository:
@@ -79,7 +79,11 @@ def _versions(root: Path, base_path: str, file: Path) -> tuple[int, ...]:
             f"{file}: expected base paths below {MOUNTED}, where a server finds this folder, such as "
             f'"{MOUNTED}/mnist_cnn"; found "{base_path}".'
         )
-    versions = [int(one.parent.name) for one in folder.glob(f"*/{SAVED_MODEL}") if one.parent.name.isdecimal()]
+    versions = [
+        int(saved_model.parent.name)
+        for saved_model in folder.glob(f"*/{SAVED_MODEL}")
+        if saved_model.parent.name.isdecimal()
+    ]
     if not versions:
         raise UserError(f"{folder}: expected a version such as 1/{SAVED_MODEL}, found none; {REMEDY}.")
     return tuple(sorted(versions))

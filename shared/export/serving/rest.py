@@ -12,7 +12,7 @@ from twotrack.shared.base.deadline import within
 from twotrack.shared.errors import UserError
 from twotrack.shared.export.serving.arrays import as_array, as_values
 from twotrack.shared.export.serving.connection import START, Connection, NotFoundError
-from twotrack.shared.export.serving.signature import STRING, Model, Signature, Version, read_model, read_versions
+from twotrack.shared.export.serving.signature import STRING, ServedModel, Signature, Version, read_model, read_versions
 
 OK, NOT_FOUND = 200, 404
 SHOWN = 300
@@ -22,7 +22,7 @@ SHOWN = 300
 class RestConnection(Connection):
     """A server's REST port."""
 
-    def model(self, name: str, version: int | None) -> Model:
+    def model(self, name: str, version: int | None) -> ServedModel:
         """See `Connection`."""
         path = f"{_path(name, version)}/metadata"
         return read_model(self._ask("GET", path), self._url(path))
@@ -31,7 +31,9 @@ class RestConnection(Connection):
         """See `Connection`."""
         return read_versions(self._ask("GET", _path(name, None)), self._url(_path(name, None)))
 
-    def predict(self, model: Model, signature: Signature, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def predict(
+        self, model: ServedModel, signature: Signature, inputs: Mapping[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
         """See `Connection`."""
         values = {name: _values(array, signature.inputs[name].dtype) for name, array in inputs.items()}
         body = {"signature_name": signature.name, "inputs": values}

@@ -9,7 +9,7 @@ from twotrack.shared.errors import UserError
 from twotrack.shared.export.serving.arrays import as_array
 from twotrack.shared.export.serving.connection import Address, Connection, NotFoundError
 from twotrack.shared.export.serving.protos import protos
-from twotrack.shared.export.serving.signature import Model, Signature, Version, read_model, read_versions
+from twotrack.shared.export.serving.signature import ServedModel, Signature, Version, read_model, read_versions
 from twotrack.shared.export.serving.tensors import read_all, to_proto
 
 UNLIMITED = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
@@ -33,7 +33,7 @@ class GrpcConnection(Connection):
         """See `Connection`."""
         self._channel.close()
 
-    def model(self, name: str, version: int | None) -> Model:
+    def model(self, name: str, version: int | None) -> ServedModel:
         """See `Connection`."""
         request = self._protos.get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=[SIGNATURES])
         _name(request.model_spec, name, version)
@@ -45,7 +45,9 @@ class GrpcConnection(Connection):
         _name(request.model_spec, name, None)
         return read_versions(_as_json(self._ask(self._models.GetModelStatus, request)), str(self.address))
 
-    def predict(self, model: Model, signature: Signature, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def predict(
+        self, model: ServedModel, signature: Signature, inputs: Mapping[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
         """See `Connection`."""
         request = self._protos.predict_pb2.PredictRequest()
         _name(request.model_spec, model.name, model.version)
@@ -55,9 +57,9 @@ class GrpcConnection(Connection):
         outputs = read_all(self._ask(self._predictions.Predict, request).outputs)
         place = f"the answer of {self.address}"
         if outputs.keys() != signature.outputs.keys():
-            expected, found = ", ".join(signature.outputs), ", ".join(outputs) or "nothing"
-            raise UserError(f"{place}: expected {expected}, found {found}.")
-        return {name: as_array(outputs[name], one, f"{place}: {name}") for name, one in signature.outputs.items()}
+            expected, actual = ", ".join(signature.outputs), ", ".join(outputs) or "nothing"
+            raise UserError(f"{place}: expected {expected}, found {actual}.")
+        return {name: as_array(outputs[name], tensor, f"{place}: {name}") for name, tensor in signature.outputs.items()}
 
     def _metadata(self, answer: Any) -> dict[str, Any]:
         """Return the answer as the REST interface has it."""

@@ -89,7 +89,7 @@ class Server:
                 versions = server.versions(model)
         except (NotFoundError, UserError):
             return "no answer yet"
-        states = [one.state for one in versions]
+        states = [version.state for version in versions]
         return "AVAILABLE" if "AVAILABLE" in states else ", ".join(map(str, versions)) or "no version yet"
 
     def _require_running(self, when: str) -> None:

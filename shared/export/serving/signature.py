@@ -45,7 +45,7 @@ class Tensor:
         if self.shape is None:
             return True
         return len(shape) == len(self.shape) and all(
-            expected in {-1, found} for expected, found in zip(self.shape, shape, strict=True)
+            expected in {-1, length} for expected, length in zip(self.shape, shape, strict=True)
         )
 
 
@@ -61,7 +61,7 @@ class Signature:
     @property
     def encoded_input(self) -> str | None:
         """The only input, if it takes the bytes of files."""
-        names = [name for name, one in self.inputs.items() if one.dtype == STRING and name.endswith("_bytes")]
+        names = [name for name, tensor in self.inputs.items() if tensor.dtype == STRING and name.endswith("_bytes")]
         return names[0] if len(names) == len(self.inputs) == 1 else None
 
     def __str__(self) -> str:
@@ -70,7 +70,7 @@ class Signature:
 
 
 @dataclass(frozen=True)
-class Model:
+class ServedModel:
     """One version of a model as it is served."""
 
     name: str
@@ -106,22 +106,25 @@ def shape_text(shape: Iterable[int] | None) -> str:
     return f"({', '.join(axes)}{',' if len(axes) == 1 else ''})"
 
 
-def read_model(answer: Any, place: str) -> Model:
+def read_model(answer: Any, place: str) -> ServedModel:
     """Return what a metadata answer, as JSON has it, says; UserError if it says something else."""
-    found = _validated(_Metadata, answer, place)
-    signatures = found.metadata.signature_def.signature_def
-    return Model(
-        found.model_spec.name,
-        found.model_spec.version,
+    description = _validated(_Metadata, answer, place)
+    signatures = description.metadata.signature_def.signature_def
+    return ServedModel(
+        description.model_spec.name,
+        description.model_spec.version,
         # The loader's own, such as __saved_model_init_op, are no way to ask the model.
-        {name: _signature(name, one) for name, one in signatures.items() if not name.startswith("__")},
+        {name: _signature(name, signature) for name, signature in signatures.items() if not name.startswith("__")},
     )
 
 
 def read_versions(answer: Any, place: str) -> tuple[Version, ...]:
     """Return what a status answer, as JSON has it, says; UserError if it says something else."""
-    found = _validated(_Statuses, answer, place)
-    return tuple(Version(one.version, one.state, one.status.error_message) for one in found.model_version_status)
+    statuses = _validated(_Statuses, answer, place)
+    return tuple(
+        Version(version.version, version.state, version.status.error_message)
+        for version in statuses.model_version_status
+    )
 
 
 class _Dim(BaseModel):
@@ -186,14 +189,14 @@ def _validated(model: type[BaseModel], answer: Any, place: str) -> Any:
         ) from error
 
 
-def _signature(name: str, found: _Signature) -> Signature:
-    return Signature(name, found.method_name, _tensors(found.inputs), _tensors(found.outputs))
+def _signature(name: str, signature: _Signature) -> Signature:
+    return Signature(name, signature.method_name, _tensors(signature.inputs), _tensors(signature.outputs))
 
 
-def _tensors(found: Mapping[str, _Info]) -> dict[str, Tensor]:
-    return {name: _tensor(one) for name, one in sorted(found.items())}
+def _tensors(infos: Mapping[str, _Info]) -> dict[str, Tensor]:
+    return {name: _tensor(info) for name, info in sorted(infos.items())}
 
 
-def _tensor(found: _Info) -> Tensor:
-    shape = None if found.tensor_shape.unknown_rank else tuple(dim.size for dim in found.tensor_shape.dim)
-    return Tensor(DTYPES.get(found.dtype, found.dtype), shape)
+def _tensor(info: _Info) -> Tensor:
+    shape = None if info.tensor_shape.unknown_rank else tuple(dim.size for dim in info.tensor_shape.dim)
+    return Tensor(DTYPES.get(info.dtype, info.dtype), shape)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from twotrack.shared.export.tf_serving import prediction_log
-from twotrack.shared.export.tf_serving.prediction_log import Request
+from twotrack.shared.export.tf_serving.prediction_log import LoggedRequest
 
 FOLDER = "assets.extra"
 REQUESTS, ANSWERS = f"{FOLDER}/twotrack_requests", f"{FOLDER}/twotrack.json"
@@ -40,7 +40,7 @@ class Expected:
     """Test examples as a client sends them, and the run's probabilities for them."""
 
     origin: Origin
-    requests: list[Request]
+    requests: list[LoggedRequest]
     """The same examples for every signature."""
     probabilities: np.ndarray
     """(examples, classes) float64"""

@@ -15,14 +15,14 @@ BATCH_SIZES = (1, 2, 4, 8, 16, 32)
 
 def models(folder: Path) -> list[str]:
     """Return the names of the models that have a version."""
-    inside = sorted(one for one in folder.iterdir() if one.is_dir()) if folder.is_dir() else []
-    return [one.name for one in inside if versions(one)]
+    subfolders = sorted(subfolder for subfolder in folder.iterdir() if subfolder.is_dir()) if folder.is_dir() else []
+    return [subfolder.name for subfolder in subfolders if versions(subfolder)]
 
 
 def versions(model: Path) -> list[int]:
     """Return the numbers of a model's versions, the oldest first."""
-    found = model.iterdir() if model.is_dir() else []
-    return sorted(int(one.name) for one in found if one.name.isdecimal() and one.is_dir())
+    entries = model.iterdir() if model.is_dir() else []
+    return sorted(int(entry.name) for entry in entries if entry.name.isdecimal() and entry.is_dir())
 
 
 def all_versions(folder: Path) -> list[Path]:

@@ -27,7 +27,7 @@ from twotrack.shared.export.tf_serving.names import (
     PROBABILITIES,
     SCORES,
 )
-from twotrack.shared.export.tf_serving.prediction_log import Request
+from twotrack.shared.export.tf_serving.prediction_log import LoggedRequest
 from twotrack.shared.workers.task import task
 
 BATCH_SIZES = (1, 2, 7, 32)
@@ -55,17 +55,17 @@ def check_version(version: Path) -> Compared:
     """Do every check of a version folder in turn; after one that refuses the others are not reached."""
     with _Candidate(version) as candidate:
         checks: list[Check] = []
-        for name, act in CHECKS.items():
-            refused = any(one.state == REFUSED for one in checks)
-            state, detail = (NOT_REACHED, "") if refused else _outcome(act, candidate)
+        for name, run_check in CHECKS.items():
+            refused = any(check.state == REFUSED for check in checks)
+            state, detail = (NOT_REACHED, "") if refused else _outcome(run_check, candidate)
             checks.append(Check(name=name, state=state, detail=detail))
         return Compared(differences=candidate.differences, checks=checks)
 
 
-def _outcome(act: "Callable[[_Candidate], str]", candidate: "_Candidate") -> tuple[str, str]:
+def _outcome(run_check: "Callable[[_Candidate], str]", candidate: "_Candidate") -> tuple[str, str]:
     """Return the state and detail of one check."""
     try:
-        return PASSED, act(candidate)
+        return PASSED, run_check(candidate)
     except (RefusedError, ServingError, NothingExpectedError) as error:
         return REFUSED, str(error)
 
@@ -90,7 +90,7 @@ class _Candidate:
         return loaded.meta_graph((self.version / "saved_model.pb").read_bytes())
 
     @cached_property
-    def signatures(self) -> Mapping[str, loaded.Signature]:
+    def signatures(self) -> Mapping[str, loaded.LoadedSignature]:
         return loaded.signatures(self.meta_graph)
 
     @cached_property
@@ -134,16 +134,18 @@ def _operations(candidate: _Candidate) -> str:
 
 def _signatures(candidate: _Candidate) -> str:
     """There is a serving_default, and every input takes any number of examples."""
-    found = candidate.signatures
-    if DEFAULT not in found:
-        raise RefusedError(f"expected a signature {DEFAULT}, found {', '.join(found) or 'none'}")
-    for name, signature in found.items():
+    signatures = candidate.signatures
+    if DEFAULT not in signatures:
+        raise RefusedError(f"expected a signature {DEFAULT}, found {', '.join(signatures) or 'none'}")
+    for name, signature in signatures.items():
         if signature.method not in (PREDICT_METHOD, CLASSIFY_METHOD):
             raise RefusedError(f"{name}: the server has no method '{signature.method}'")
-        for of, tensor in [*signature.inputs.items(), *signature.outputs.items()]:
+        for tensor_name, tensor in [*signature.inputs.items(), *signature.outputs.items()]:
             if not tensor.shape or tensor.shape[0] != -1:
-                raise RefusedError(f"{name}: {of} has shape {tensor.shape}; expected any number of examples (-1) first")
-    return ", ".join(found)
+                raise RefusedError(
+                    f"{name}: {tensor_name} has shape {tensor.shape}; expected any number of examples (-1) first"
+                )
+    return ", ".join(signatures)
 
 
 def _loads(candidate: _Candidate) -> str:
@@ -158,11 +160,11 @@ def _predictions(candidate: _Candidate) -> str:
     """Every signature gives the run's probabilities, whatever the batch size."""
     largest = {request.signature: _largest(candidate, request) for request in candidate.expected.requests}
     sizes = ", ".join(map(str, BATCH_SIZES))
-    found = ", ".join(f"{name} {difference:.1e}" for name, difference in largest.items())
-    return f"batches of {sizes}; largest difference of {EXPORT_LIMIT:.0e}: {found}"
+    differences = ", ".join(f"{name} {difference:.1e}" for name, difference in largest.items())
+    return f"batches of {sizes}; largest difference of {EXPORT_LIMIT:.0e}: {differences}"
 
 
-def _largest(candidate: _Candidate, request: Request) -> float:
+def _largest(candidate: _Candidate, request: LoggedRequest) -> float:
     """Return the largest difference of a probability over the batch sizes."""
     signature, largest = _signature(candidate, request.signature), 0.0
     for size in BATCH_SIZES:
@@ -177,16 +179,16 @@ def _largest(candidate: _Candidate, request: Request) -> float:
     return largest
 
 
-def _difference(wanted: Expected, answers: Mapping[str, np.ndarray], size: int) -> float:
+def _difference(expectation: Expected, answers: Mapping[str, np.ndarray], size: int) -> float:
     """Return the largest difference of a probability; RefusedError if the answers have another form."""
-    expected, found = wanted.probabilities[:size], answers.get(PROBABILITIES, answers.get(SCORES))
-    if found is None or found.shape != expected.shape:
+    expected_probabilities, answered = expectation.probabilities[:size], answers.get(PROBABILITIES, answers.get(SCORES))
+    if answered is None or answered.shape != expected_probabilities.shape:
         shapes = ", ".join(f"{name} {array.shape}" for name, array in answers.items())
-        raise RefusedError(f"expected {PROBABILITIES} or {SCORES} {expected.shape}, found {shapes}")
-    best = np.array(wanted.origin.class_names)[found.argmax(axis=1)].tolist()
+        raise RefusedError(f"expected {PROBABILITIES} or {SCORES} {expected_probabilities.shape}, found {shapes}")
+    best = np.array(expectation.origin.class_names)[answered.argmax(axis=1)].tolist()
     if CLASS_NAME in answers and [name.decode() for name in answers[CLASS_NAME]] != best:
         raise RefusedError(f"{CLASS_NAME} is not the class of the largest probability")
-    return float(np.abs(found - expected).max())
+    return float(np.abs(answered - expected_probabilities).max())
 
 
 def _warm_up(candidate: _Candidate) -> str:
@@ -203,7 +205,7 @@ def _warm_up(candidate: _Candidate) -> str:
     return f"{len(requests)} requests replayed"
 
 
-def _signature(candidate: _Candidate, name: str) -> loaded.Signature:
+def _signature(candidate: _Candidate, name: str) -> loaded.LoadedSignature:
     if name not in candidate.signatures:
         raise RefusedError(f"expected a signature {name}, found {', '.join(candidate.signatures)}")
     return candidate.signatures[name]

@@ -20,17 +20,17 @@ EXAMPLES = 2
 
 
 @dataclass(frozen=True)
-class Model:
+class DescribedModel:
     """What the guide says of a model's newest version."""
 
     name: str
     versions: list[int]
     origin: expected.Origin
-    signatures: dict[str, loaded.Signature]
+    signatures: dict[str, loaded.LoadedSignature]
 
 
 def write(folder: Path) -> None:
-    """Write SERVING.md for all models of the folder that have what a version of ours has."""
+    """Write SERVING.md for all models of the folder that have what an exported version has."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("twotrack.shared.export.tf_serving", "."),
         undefined=jinja2.StrictUndefined,
@@ -43,16 +43,18 @@ def write(folder: Path) -> None:
     atomic.write(folder / FILE, page)
 
 
-def _describe(model: Path) -> Model:
+def _describe(model: Path) -> DescribedModel:
     newest = _newest(model)
     meta_graph = loaded.meta_graph((newest / SAVED_MODEL).read_bytes())
-    return Model(model.name, folders.versions(model), expected.read(newest).origin, loaded.signatures(meta_graph))
+    return DescribedModel(
+        model.name, folders.versions(model), expected.read(newest).origin, loaded.signatures(meta_graph)
+    )
 
 
 def write_example(model: Path) -> None:
     """Write the body of a REST request that the model's newest version answers."""
-    wanted = expected.read(_newest(model))
-    request = next(one for one in wanted.requests if one.signature == DEFAULT).first(EXAMPLES)
+    expectation = expected.read(_newest(model))
+    request = next(logged for logged in expectation.requests if logged.signature == DEFAULT).first(EXAMPLES)
     rows = [{name: _plain(array[row]) for name, array in request.inputs.items()} for row in range(EXAMPLES)]
     content = {"signature_name": DEFAULT, "instances": rows}
     atomic.write(model / EXAMPLE, json.dumps(content, sort_keys=True) + "\n")

@@ -121,14 +121,14 @@ def known_operations() -> frozenset[str]:
 
 
 @dataclass(frozen=True)
-class Place:
+class TensorPlace:
     """A tensor of the graph: the operation that makes it and which of its outputs it is."""
 
     operation: str
     index: int
 
     @classmethod
-    def parse(cls, name: str) -> "Place":
+    def parse(cls, name: str) -> "TensorPlace":
         """Read TensorFlow's own form, `operation:index`."""
         operation, _, index = name.partition(":")
         return cls(operation, int(index or 0))
@@ -171,10 +171,10 @@ class LoadedModel:
         self._tf.TF_DeleteGraph(self._graph)
         self._tf.TF_DeleteStatus(self._status)
 
-    def run(self, inputs: Mapping[Place, np.ndarray], outputs: Sequence[Place]) -> list[np.ndarray]:
+    def run(self, inputs: Mapping[TensorPlace, np.ndarray], outputs: Sequence[TensorPlace]) -> list[np.ndarray]:
         """Return the outputs, in their order; ServingError with the runtime's own message if it refuses."""
         given = [self._tensor(array) for array in inputs.values()]
-        made = (c_void_p * len(outputs))()
+        results = (c_void_p * len(outputs))()
         try:
             self._tf.TF_SessionRun(
                 self._session,
@@ -183,7 +183,7 @@ class LoadedModel:
                 (c_void_p * len(given))(*given),
                 len(given),
                 self._places(outputs),
-                made,
+                results,
                 len(outputs),
                 None,
                 0,
@@ -191,19 +191,19 @@ class LoadedModel:
                 self._status,
             )
             self._check()
-            return [self._array(tensor) for tensor in made if tensor]
+            return [self._array(tensor) for tensor in results if tensor]
         finally:
-            for tensor in [*given, *(one for one in made if one)]:
+            for tensor in [*given, *(result for result in results if result)]:
                 self._tf.TF_DeleteTensor(tensor)
 
-    def _places(self, places: Sequence[Place]) -> ctypes.Array:
+    def _places(self, places: Sequence[TensorPlace]) -> ctypes.Array:
         return (_Output * len(places))(*(_Output(self._operation(place), place.index) for place in places))
 
-    def _operation(self, place: Place) -> int:
-        found = self._tf.TF_GraphOperationByName(self._graph, place.operation.encode())
-        if not found:
+    def _operation(self, place: TensorPlace) -> int:
+        operation = self._tf.TF_GraphOperationByName(self._graph, place.operation.encode())
+        if not operation:
             raise ServingError(f"the graph has no operation '{place.operation}'")
-        return found
+        return operation
 
     def _tensor(self, array: np.ndarray) -> int:
         """Copy an array into a new tensor; strings are arrays of bytes objects."""
@@ -230,8 +230,8 @@ class LoadedModel:
         if kind == TEXT:
             places = [start + TEXT_BYTES * number for number in range(int(np.prod(shape)))]
             texts = [
-                ctypes.string_at(self._tf.TF_StringGetDataPointer(one), self._tf.TF_StringGetSize(one))
-                for one in places
+                ctypes.string_at(self._tf.TF_StringGetDataPointer(place), self._tf.TF_StringGetSize(place))
+                for place in places
             ]
             return np.array(texts, object).reshape(shape)
         content = ctypes.string_at(start, self._tf.TF_TensorByteSize(tensor))

@@ -26,16 +26,16 @@ class DamagedLogError(ValueError):
 
 
 @dataclass(frozen=True)
-class Request:
+class LoggedRequest:
     """One request to a model."""
 
     signature: str
     inputs: Mapping[str, np.ndarray]
     """(batch, ...) by name; texts are arrays of bytes objects."""
 
-    def first(self, size: int) -> "Request":
+    def first(self, size: int) -> "LoggedRequest":
         """Return the same for the first `size` examples."""
-        return Request(self.signature, {name: array[:size] for name, array in self.inputs.items()})
+        return LoggedRequest(self.signature, {name: array[:size] for name, array in self.inputs.items()})
 
     @property
     def is_predict(self) -> bool:
@@ -43,13 +43,13 @@ class Request:
         return self.signature != CLASSIFY
 
 
-def write(path: Path, model: str, requests: Iterable[Request]) -> None:
+def write(path: Path, model: str, requests: Iterable[LoggedRequest]) -> None:
     """Write the requests as PredictionLogs."""
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(b"".join(_frame(_log(model, request)) for request in requests))
 
 
-def read(path: Path) -> list[Request]:
+def read(path: Path) -> list[LoggedRequest]:
     """Read the requests to `predict`; DamagedLogError if the file is damaged, OSError if there is none."""
     try:
         logs = [protos().prediction_log_pb2.PredictionLog.FromString(record) for record in _records(path.read_bytes())]
@@ -58,20 +58,20 @@ def read(path: Path) -> list[Request]:
     return [_request(log.predict_log.request) for log in logs if log.HasField("predict_log")]
 
 
-def _request(asked: Any) -> Request:
+def _request(message: Any) -> LoggedRequest:
     try:
-        inputs = {name: from_proto(tensor) for name, tensor in asked.inputs.items()}
+        inputs = {name: from_proto(tensor) for name, tensor in message.inputs.items()}
     except UserError as error:
         raise DamagedLogError(str(error)) from error
-    return Request(asked.model_spec.signature_name, inputs)
+    return LoggedRequest(message.model_spec.signature_name, inputs)
 
 
-def _log(model: str, request: Request) -> bytes:
+def _log(model: str, request: LoggedRequest) -> bytes:
     log = protos().prediction_log_pb2.PredictionLog()
-    asked = log.predict_log.request
-    asked.model_spec.name, asked.model_spec.signature_name = model, request.signature
+    message = log.predict_log.request
+    message.model_spec.name, message.model_spec.signature_name = model, request.signature
     for name, array in request.inputs.items():
-        asked.inputs[name].CopyFrom(to_proto(array))
+        message.inputs[name].CopyFrom(to_proto(array))
     return log.SerializeToString()
 
 

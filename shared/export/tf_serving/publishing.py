@@ -44,16 +44,16 @@ def next_version(folder: Path, model: str) -> Iterator[Path]:
 @contextmanager
 def _removed_if_empty(folder: Path) -> Iterator[None]:
     """Create a folder and its parents; at the end remove those of them that are empty."""
-    created = [one for one in (folder, *folder.parents) if not one.exists()]
+    created = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield
     except OSError as error:
         raise unwritable(folder, error) from error
     finally:
-        for one in created:
-            if one.is_dir() and not any(one.iterdir()):
-                one.rmdir()
+        for path in created:
+            if path.is_dir() and not any(path.iterdir()):
+                path.rmdir()
 
 
 def _write_configuration(folder: Path) -> None:
@@ -69,5 +69,5 @@ def _write_configuration(folder: Path) -> None:
         "batch_timeout_micros { value: 1000 }\n"
         "max_enqueued_batches { value: 1000 }\n"
         f"num_batch_threads {{ value: {os.cpu_count()} }}\n"
-        + "".join(f"allowed_batch_sizes: {n}\n" for n in BATCH_SIZES),
+        + "".join(f"allowed_batch_sizes: {size}\n" for size in BATCH_SIZES),
     )

@@ -6,26 +6,26 @@ from pathlib import Path
 import numpy as np
 
 from twotrack.shared import __version__
-from twotrack.shared.export.subject import Subject
+from twotrack.shared.export.subject import ExportSubject
 from twotrack.shared.export.tf_serving import expected, prediction_log
 from twotrack.shared.export.tf_serving.expected import Expected, Origin
 from twotrack.shared.export.tf_serving.folders import BATCH_SIZES, WARM_UP
-from twotrack.shared.export.tf_serving.prediction_log import Request
+from twotrack.shared.export.tf_serving.prediction_log import LoggedRequest
 from twotrack.shared.runs.run_folder import WEIGHTS
 
 
-def example_rows(subject: Subject) -> np.ndarray:
+def example_rows(subject: ExportSubject) -> np.ndarray:
     """Return the test examples (rows,) by which a version is judged."""
     return np.resize(np.arange(len(subject.dataset.test)), expected.EXAMPLES)
 
 
-def write_requests(subject: Subject, rows: np.ndarray, requests: Sequence[Request], path: Path) -> None:
+def write_requests(subject: ExportSubject, rows: np.ndarray, requests: Sequence[LoggedRequest], path: Path) -> None:
     """Write into a version what it must answer to requests for these examples, and those that warm the server up."""
     expected.write(Expected(_origin(subject), list(requests), subject.probabilities_of(rows)), path)
     prediction_log.write(path / WARM_UP, path.parents[1].name, _warm_up(requests))
 
 
-def _origin(subject: Subject) -> Origin:
+def _origin(subject: ExportSubject) -> Origin:
     record = subject.run.record
     return Origin(
         twotrack=__version__,
@@ -37,6 +37,6 @@ def _origin(subject: Subject) -> Origin:
     )
 
 
-def _warm_up(requests: Iterable[Request]) -> list[Request]:
+def _warm_up(requests: Iterable[LoggedRequest]) -> list[LoggedRequest]:
     """Return requests to `predict` in every size that the server makes of batches."""
     return [request.first(size) for request in requests if request.is_predict for size in BATCH_SIZES]

@@ -30,7 +30,7 @@ class Layout(ABC):
 
 
 @dataclass(frozen=True)
-class Axes(Layout):
+class Transpose(Layout):
     """Canonical axis i is the framework's axis `order[i]`."""
 
     order: Shape
@@ -116,9 +116,9 @@ class Chain(Layout):
 
 
 SAME = Chain(())
-DENSE = Axes((1, 0))
+DENSE = Transpose((1, 0))
 """torch's (outputs, inputs) to (inputs, outputs)."""
-CONV = {1: Axes((2, 1, 0)), 2: Axes((2, 3, 1, 0)), 3: Axes((2, 3, 4, 1, 0))}
+CONV = {1: Transpose((2, 1, 0)), 2: Transpose((2, 3, 1, 0)), 3: Transpose((2, 3, 4, 1, 0))}
 """By number of spatial axes: torch's (outputs, inputs, *kernel) to (*kernel, inputs, outputs). A transposed
 convolution goes the same way: (inputs, outputs, *kernel) to (*kernel, outputs, inputs)."""
 GRU_GATES = Gates((1, 0, 2))

@@ -26,16 +26,23 @@ CONV_2D_NO_BIAS: Rule = {"weight": ("kernel", CONV[2])}
 class Module(NamedTuple):
     """One module with weights of its own."""
 
-    theirs: str
+    published_path: str
     """Its path in the published network."""
-    ours: str
+    canonical_path: str
     """Its canonical path."""
     rule: Rule
     shape: tuple[int, ...]
     """Of `weight` as the published network has it; everything else has the first axis alone."""
 
+    def inside(self, published_path: str, canonical_path: str) -> "Module":
+        """Return the module as a part of what has these paths."""
+        return self._replace(
+            published_path=f"{published_path}.{self.published_path}",
+            canonical_path=f"{canonical_path}.{self.canonical_path}",
+        )
 
-class Weight(NamedTuple):
+
+class PublishedTensor(NamedTuple):
     """One tensor of a published network."""
 
     canonical: str
@@ -44,15 +51,15 @@ class Weight(NamedTuple):
     """In the published network."""
 
 
-Table = Mapping[str, Weight]
+Table = Mapping[str, PublishedTensor]
 """What a published network calls its tensors, to what they are here."""
 
 
-def table(modules: Iterable[Module]) -> dict[str, Weight]:
+def table(modules: Iterable[Module]) -> dict[str, PublishedTensor]:
     """Map the published names of the modules' tensors to what they are here."""
     return {
-        f"{module.theirs}.{parameter}": Weight(
-            f"{module.ours}.{name}", layout, module.shape if parameter == "weight" else module.shape[:1]
+        f"{module.published_path}.{parameter}": PublishedTensor(
+            f"{module.canonical_path}.{name}", layout, module.shape if parameter == "weight" else module.shape[:1]
         )
         for module in modules
         for parameter, (name, layout) in module.rule.items()

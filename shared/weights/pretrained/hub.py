@@ -22,11 +22,11 @@ class HubModel(NamedTuple):
 
 def parse(weights: str) -> HubModel | None:
     """Return what ORG/NAME or ORG/NAME@REVISION names; None if `weights` is no such id."""
-    found = _ID.fullmatch(weights)
-    return HubModel(found["model"], found["revision"]) if found else None
+    match = _ID.fullmatch(weights)
+    return HubModel(match["model"], match["revision"]) if match else None
 
 
-def download(asked: HubModel, files: Sequence[str], or_a_folder: str, install: str) -> Path:
+def download(hub_model: HubModel, files: Sequence[str], or_a_folder: str, install: str) -> Path:
     """Return the folder of the hub's cache that holds those of `files` that the model has.
 
     Raises UserError, which ends in `or_a_folder`, if there is no network or no such model, and one with
@@ -36,10 +36,10 @@ def download(asked: HubModel, files: Sequence[str], or_a_folder: str, install: s
         from huggingface_hub import HfApi, errors, snapshot_download
     except ImportError as error:
         raise UserError(f"a model of the Hugging Face hub needs huggingface_hub; run: {install}") from error
-    model, revision = asked
+    model, revision = hub_model
     reachable = True
     try:
-        reachable = _answers(HfApi().model_info, asked, errors.HfHubHTTPError)
+        reachable = _answers(HfApi().model_info, hub_model, errors.HfHubHTTPError)
         local = not reachable
         return Path(snapshot_download(model, revision=revision, local_files_only=local, allow_patterns=list(files)))
     except (OSError, ValueError, errors.HfHubHTTPError) as error:  # no network; no such model, or none that is open
@@ -50,10 +50,10 @@ def download(asked: HubModel, files: Sequence[str], or_a_folder: str, install: s
         ) from error
 
 
-def _answers(model_info: Callable, asked: HubModel, refusal: type[Exception]) -> bool:
+def _answers(model_info: Callable, hub_model: HubModel, refusal: type[Exception]) -> bool:
     """Return whether the hub can be reached; its refusals are passed on. A download itself would try for minutes."""
     try:
-        within(ANSWER_SECONDS, lambda: model_info(asked.model, revision=asked.revision, timeout=ANSWER_SECONDS))
+        within(ANSWER_SECONDS, lambda: model_info(hub_model.model, revision=hub_model.revision, timeout=ANSWER_SECONDS))
     except refusal:
         raise
     except Exception:  # whatever the HTTP client in use raises if it cannot connect

@@ -22,9 +22,9 @@ def cached(name: str, make: Callable[[Path], None]) -> Path:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         atomic.remove_abandoned(file.parent)
-        with atomic.written(file) as made:
-            make(made)
-            digest = sha256_of(made)
+        with atomic.written(file) as unfinished:
+            make(unfinished)
+            digest = sha256_of(unfinished)
         atomic.write(checksum, digest)
     except OSError as error:
         raise UserError(

@@ -64,9 +64,9 @@ class _HttpsOnly(HTTPRedirectHandler):
 
 
 def _check_name(url: str, name: str, file: Path) -> None:
-    promised, found = _HASH.search(name), sha256_of(file)
-    if promised and not found.startswith(promised[1]):
+    promised, sha256 = _HASH.search(name), sha256_of(file)
+    if promised and not sha256.startswith(promised[1]):
         raise UserError(
             f"{url}: expected a file whose SHA-256 begins with {promised[1]}, as its name says, found "
-            f"{found[:12]}...; download it again, or name another one with --weights."
+            f"{sha256[:12]}...; download it again, or name another one with --weights."
         )

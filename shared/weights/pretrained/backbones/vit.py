@@ -22,9 +22,9 @@ from twotrack.shared.weights.bridge.rules import (
     LINEAR,
     NORM,
     Module,
+    PublishedTensor,
     Rule,
     Table,
-    Weight,
     merge_heads,
     split_heads,
 )
@@ -46,7 +46,7 @@ MASK = "embeddings.mask_token"
 Count = Annotated[int, Gt(0)]
 
 
-class Config(BaseModel):
+class VisionTransformerConfig(BaseModel):
     """The network's hyperparameters under Hugging Face's names."""
 
     model_config = ConfigDict(frozen=True)
@@ -76,7 +76,7 @@ class Config(BaseModel):
         return (self.image_size // self.patch_size) ** 2 + 1
 
     @model_validator(mode="after")
-    def _sizes_divide(self) -> "Config":
+    def _sizes_divide(self) -> "VisionTransformerConfig":
         if self.hidden_size % self.num_attention_heads:
             raise ValueError(f"{self.num_attention_heads} heads do not divide a hidden size of {self.hidden_size}")
         if self.image_size % self.patch_size:
@@ -107,7 +107,7 @@ def find(weights: str, on_step: OnStep) -> Backbone:
     if weights == NONE:
         raise UserError(f"--weights {NONE}: a {NAME} has the sizes that its config.json says; expected {EXPECTED}.")
     folder = find_folder(HUB_ID if weights == IMAGENET else weights, NAME, EXPECTED, on_step)
-    config = read_config(Config, folder / CONFIG, REMEDY)
+    config = read_config(VisionTransformerConfig, folder / CONFIG, REMEDY)
     tensors = _tensors(folder / TENSORS, config)
     tensors.check()
     return Backbone(
@@ -128,45 +128,46 @@ def _preprocessor(file: Path) -> PreprocessorConfig:
     return read_config(PreprocessorConfig, file, REMEDY) if file.is_file() else PreprocessorConfig()
 
 
-def _tensors(file: Path, config: Config) -> TensorFile:
+def _tensors(file: Path, config: VisionTransformerConfig) -> TensorFile:
     inside = tensor_files.shapes(file)
     prefix = PREFIX if any(name.startswith(PREFIX) for name in inside) else ""
     own = {name.removeprefix(prefix): name for name in inside}
-    own_names = {name: theirs for name, theirs in own.items() if name.startswith(NETWORK) and name != MASK}
+    own_names = {name: name_in_file for name, name_in_file in own.items() if name.startswith(NETWORK) and name != MASK}
     num_classes = inside.get("classifier.weight", (0,))[0]
     return TensorFile(file, table(config, num_classes), own_names, "the ViT of its config.json", REMEDY)
 
 
-def table(config: Config, num_classes: int) -> Table:
+def table(config: VisionTransformerConfig, num_classes: int) -> Table:
     """Map Hugging Face's names of the tensors to what they are here."""
-    token = Weight("vit_patching_and_embedding.class_token", SAME, (1, 1, config.hidden_size))
+    token = PublishedTensor("vit_patching_and_embedding.class_token", SAME, (1, 1, config.hidden_size))
     positions = (1, config.num_positions, config.hidden_size)
-    position = Weight("vit_patching_and_embedding.position_embedding.embeddings", positions_layout(config), positions)
+    position = PublishedTensor(
+        "vit_patching_and_embedding.position_embedding.embeddings", positions_layout(config), positions
+    )
     own = {"embeddings.cls_token": token, "embeddings.position_embeddings": position}
     return own | rules.table(modules(config, num_classes))
 
 
-def positions_layout(config: Config) -> Reshape:
+def positions_layout(config: VisionTransformerConfig) -> Reshape:
     """Hugging Face's (1, positions, size) to (positions, size)."""
     shape = (config.num_positions, config.hidden_size)
     return Reshape((1, *shape), shape)
 
 
-def modules(config: Config, num_classes: int) -> Iterator[Module]:
+def modules(config: VisionTransformerConfig, num_classes: int) -> Iterator[Module]:
     """Yield the modules of a checkpoint, with a classifier of `num_classes` if there are any."""
     size, patch = config.hidden_size, config.patch_size
     embedding = "vit_patching_and_embedding.patch_embedding"
     yield Module("embeddings.patch_embeddings.projection", embedding, CONV_2D, (size, 3, patch, patch))
     for number in range(config.num_hidden_layers):
-        for one in block_modules(config):
-            ours = f"vit_encoder.transformer_block_{number + 1}.{one.ours}"
-            yield one._replace(theirs=f"encoder.layer.{number}.{one.theirs}", ours=ours)
+        for module in block_modules(config):
+            yield module.inside(f"encoder.layer.{number}", f"vit_encoder.transformer_block_{number + 1}")
     yield Module("layernorm", "vit_encoder.ln", NORM, (size,))
     if num_classes:
         yield Module("classifier", "classifier", LINEAR, (num_classes, size))
 
 
-def block_modules(config: Config) -> Iterator[Module]:
+def block_modules(config: VisionTransformerConfig) -> Iterator[Module]:
     """Yield the modules of one block."""
     size, wide = config.hidden_size, config.intermediate_size
     yield Module("layernorm_before", "ln_1", NORM, (size,))
@@ -178,11 +179,11 @@ def block_modules(config: Config) -> Iterator[Module]:
     yield Module("output.dense", "mlp.dense_2", LINEAR, (size, wide))
 
 
-def split(config: Config) -> Rule:
+def split(config: VisionTransformerConfig) -> Rule:
     """Return the rule of query, key and value."""
     return split_heads(config.hidden_size, config.num_attention_heads)
 
 
-def merge(config: Config) -> Rule:
+def merge(config: VisionTransformerConfig) -> Rule:
     """Return the rule of the attention's output."""
     return merge_heads(config.hidden_size, config.num_attention_heads)

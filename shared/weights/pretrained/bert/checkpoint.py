@@ -38,7 +38,9 @@ def _own_names(inside: Iterable[str]) -> dict[str, str]:
     """Map BertModel's own names of the encoder's tensors to those in the file; what belongs to heads is left out."""
     prefix = PREFIX if any(name.startswith(PREFIX + ENCODER[0]) for name in inside) else ""
     own = {_renamed(name.removeprefix(prefix)): name for name in inside if name.startswith(prefix)}
-    return {name: theirs for name, theirs in own.items() if name.startswith(ENCODER) and name not in CONSTANTS}
+    return {
+        name: name_in_file for name, name_in_file in own.items() if name.startswith(ENCODER) and name not in CONSTANTS
+    }
 
 
 def _renamed(name: str) -> str:

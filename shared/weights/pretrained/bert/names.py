@@ -6,7 +6,15 @@ The canonical names are those of keras_hub's BertBackbone. The pooler is no part
 from collections.abc import Iterator
 
 from twotrack.shared.weights.bridge import rules
-from twotrack.shared.weights.bridge.rules import EMBEDDING, LINEAR, NORM, Module, Weight, merge_heads, split_heads
+from twotrack.shared.weights.bridge.rules import (
+    EMBEDDING,
+    LINEAR,
+    NORM,
+    Module,
+    PublishedTensor,
+    merge_heads,
+    split_heads,
+)
 from twotrack.shared.weights.pretrained.bert.config import BertConfig
 
 
@@ -19,9 +27,8 @@ def modules(config: BertConfig) -> Iterator[Module]:
     yield Module("embeddings.token_type_embeddings", "segment_embedding", EMBEDDING, (config.type_vocab_size, size))
     yield Module("embeddings.LayerNorm", "embeddings_layer_norm", NORM, (size,))
     for number in range(config.num_hidden_layers):
-        for one in _block(config):
-            ours = f"transformer_layer_{number}.{one.ours}"
-            yield one._replace(theirs=f"encoder.layer.{number}.{one.theirs}", ours=ours)
+        for module in _block(config):
+            yield module.inside(f"encoder.layer.{number}", f"transformer_layer_{number}")
 
 
 def _block(config: BertConfig) -> Iterator[Module]:
@@ -36,7 +43,7 @@ def _block(config: BertConfig) -> Iterator[Module]:
     yield Module("output.LayerNorm", "feedforward_layer_norm", NORM, (size,))
 
 
-def table(config: BertConfig) -> dict[str, Weight]:
+def table(config: BertConfig) -> dict[str, PublishedTensor]:
     """Map Hugging Face's names of the encoder's tensors to what they are here."""
     return rules.table(modules(config))
 
@@ -44,4 +51,4 @@ def table(config: BertConfig) -> dict[str, Weight]:
 def paths(config: BertConfig) -> dict[str, str]:
     """Map the paths in Hugging Face's BertModel to canonical ones: of modules with weights, and of whole blocks."""
     blocks = {f"encoder.layer.{number}": f"transformer_layer_{number}" for number in range(config.num_hidden_layers)}
-    return blocks | {module.theirs: module.ours for module in modules(config)}
+    return blocks | {module.published_path: module.canonical_path for module in modules(config)}

@@ -31,11 +31,11 @@ class Tokenise(Preparation):
 
     def __call__(self, inputs: Inputs) -> dict[str, np.ndarray]:
         """Return [CLS] text [SEP], cut at the end or padded; the mask is True on these, False on padding."""
-        found = _tokenizer(self.weights, self.length).encode_batch([texts.plain(text) for text in inputs[ONLY]])
-        shape = (len(found), self.length)
+        encodings = _tokenizer(self.weights, self.length).encode_batch([texts.plain(text) for text in inputs[ONLY]])
+        shape = (len(encodings), self.length)
         return {
-            "token_ids": np.array([one.ids for one in found], np.int32).reshape(shape),
-            "padding_mask": np.array([one.attention_mask for one in found], bool).reshape(shape),
+            "token_ids": np.array([encoding.ids for encoding in encodings], np.int32).reshape(shape),
+            "padding_mask": np.array([encoding.attention_mask for encoding in encodings], bool).reshape(shape),
         }
 
     def show(self, example: Inputs) -> dict[str, str]:
