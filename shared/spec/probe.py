@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
+    from twotrack.shared.spec.pair import CustomOptimizer
+    from twotrack.shared.spec.recipes import Optimizer
+
 Hyperparameters = Mapping[str, Any]
 """JSON-ready values under names that both frameworks' layers, losses and optimizers are compared by."""
 
@@ -26,6 +29,16 @@ class LayerTrace:
     inputs: "list[np.ndarray]"
     outputs: "list[np.ndarray]"
     """What may stand for the layer's output: every tensor it returns, and the value before a fused activation."""
+
+
+@dataclass
+class OptimizerRun:
+    """What an optimizer did to parameters of no model."""
+
+    parameters: "list[dict[str, np.ndarray]]"
+    """At every checkpoint, by canonical name."""
+    learning_rates: list[float]
+    """Of every step; empty where the optimizer has several at once."""
 
 
 class Probe(ABC):
@@ -78,3 +91,22 @@ class Probe(ABC):
     @abstractmethod
     def attention(self, inputs: "Mapping[str, np.ndarray]") -> "dict[str, np.ndarray]":
         """Return what every attention layer weighs with, in inference mode: (batch, heads, queries, keys) by path."""
+
+    @abstractmethod
+    def run_optimizer(
+        self,
+        optimizer: "Optimizer | CustomOptimizer",
+        learning_rates: Sequence[float],
+        parameters: "Mapping[str, np.ndarray]",
+        gradients: "Mapping[str, np.ndarray]",
+        checkpoints: Sequence[int],
+    ) -> OptimizerRun:
+        """Run the optimizer that `compile` would attach on parameters of no model, one step for each gradient.
+
+        Gradients are arrays (steps, ...) by the parameters' canonical names; a checkpoint is a number of steps done,
+        the last one all of them. The model stays as it is.
+        """
+
+    @abstractmethod
+    def learning_rates(self, optimizer: "Optimizer", learning_rates: Sequence[float]) -> list[float]:
+        """Return the rate that every step has with the optimizer that `compile` would attach."""

@@ -17,6 +17,7 @@ from twotrack.shared.spec.track import installed_track
 from twotrack.shared.verify import accuracy, rungs
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.observe import isolate, observe
+from twotrack.shared.verify.optimizer_alone import check_optimizer
 from twotrack.shared.verify.request import RUNGS, LayerRequest, SideRequest, VerifyRequest
 from twotrack.shared.verify.rungs import FailurePlace, LayerDifference, RungResult
 from twotrack.shared.verify.suspects import suspect
@@ -198,5 +199,6 @@ _EXACT: Mapping[str, Callable[[Observation, Observation], RungResult]] = {
     "parameters": rungs.check_parameters,
     "forward": rungs.check_forward,
     "gradients": rungs.check_gradients,
+    "optimizer": check_optimizer,
     "training": rungs.check_training,
 }

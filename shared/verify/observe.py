@@ -9,7 +9,9 @@ from typing import Any
 from twotrack.shared.errors import UserError
 from twotrack.shared.runs.fitting import Step
 from twotrack.shared.spec.probe import Probe
+from twotrack.shared.spec.recipes import Sophia
 from twotrack.shared.spec.track import Precision, Track, TrackModel
+from twotrack.shared.verify import optimizer_alone
 from twotrack.shared.verify.exercise import ChapterExercise, Exercise, PairExercise
 from twotrack.shared.verify.material import draw_weights
 from twotrack.shared.verify.observation import Observation
@@ -53,7 +55,7 @@ class ObservedSide:
     """One side of a pair in one precision, without dropout and on drawn weights."""
 
     def __init__(self, exercise: Exercise, track: Track, precision: Precision, phase: Callable[[str], None]):
-        self._exercise, self._phase = exercise, phase
+        self._exercise, self._precision, self._phase = exercise, precision, phase
         self.model: TrackModel = track.build(exercise.pair, 0, precision)
         self.probe: Probe = self.model.probe()
         self._dropout = self.probe.remove_dropout()
@@ -81,12 +83,30 @@ class ObservedSide:
         shapes = [output.shape for output in trace.outputs]
         self._phase("gradients")
         trace.gradients = self.probe.gradients(inputs, self._exercise.targets(shapes))
+        if self._precision == "float64":
+            self._phase("optimizer")
+            self._run_optimizer(trace)
         self._phase("training")
         rehearsal = self._exercise.rehearse(self.model, shapes, lambda step: self._keep(trace, step))
         trace.batches, trace.validation = rehearsal.batches, rehearsal.validation
         trace.weights[-1] = self.model.weights()
         trace.trained_outputs = self.model.outputs(inputs)
         return trace
+
+    def _run_optimizer(self, trace: Trace) -> None:
+        """Let the optimizer step apart from the model; Sophia cannot, which needs the curvature of one."""
+        pair = self._exercise.pair
+        if not isinstance(pair.optimizer, Sophia):
+            run = self.probe.run_optimizer(
+                pair.optimizer,
+                pair.learning_rates(optimizer_alone.STEPS),
+                optimizer_alone.draw_parameters(),
+                optimizer_alone.draw_gradients(),
+                optimizer_alone.CHECKPOINTS,
+            )
+            trace.optimized, trace.optimizer_rates = run.parameters, run.learning_rates
+        for optimizer, rates in self._exercise.planned():
+            trace.planned_rates += self.probe.learning_rates(optimizer, rates)
 
     def _keep(self, trace: Trace, step: Step) -> None:
         """Keep the loss and, as far as the limit allows, the weights after a step."""

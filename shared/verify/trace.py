@@ -23,6 +23,12 @@ class Trace:
     outputs: list[np.ndarray] = field(default_factory=list)
     """(batch, ...) in inference mode, before training."""
     gradients: dict[str, np.ndarray] = field(default_factory=dict)
+    optimized: list[dict[str, np.ndarray]] = field(default_factory=list)
+    """Parameters of the optimizer alone at every checkpoint, see optimizer_alone.py; empty where it was not run."""
+    optimizer_rates: list[float] = field(default_factory=list)
+    """The learning rates of these steps, where they can be read."""
+    planned_rates: list[float] = field(default_factory=list)
+    """The learning rate that each step of all stages of a whole run would have; none of an optimizer of the user's."""
     batches: str = ""
     """XXH3-128 of the bytes of all training batches."""
     epochs: list[int] = field(default_factory=list)
@@ -56,6 +62,9 @@ class _Index(BaseModel):
     layers: list[_Layer]
     outputs: int
     gradients: list[str]
+    optimized: list[list[str]]
+    optimizer_rates: list[float]
+    planned_rates: list[float]
     batches: str
     epochs: list[int]
     losses: list[float]
@@ -72,7 +81,11 @@ def save(trace: Trace, folder: Path) -> Path:
         _Layer(**vars(layer) | {"inputs": len(layer.inputs), "outputs": len(layer.outputs)}) for layer in trace.layers
     ]
     counts = {"outputs": len(trace.outputs), "trained_outputs": len(trace.trained_outputs)}
-    names = {"gradients": list(trace.gradients), "weights": [list(weights) for weights in trace.weights]}
+    names = {
+        "gradients": list(trace.gradients),
+        "optimized": [list(parameters) for parameters in trace.optimized],
+        "weights": [list(weights) for weights in trace.weights],
+    }
     index = _Index(**vars(trace) | counts | names | {"layers": layers})
     (folder / INDEX).write_text(index.model_dump_json())
     return folder
@@ -83,9 +96,11 @@ def _arrays(trace: Trace) -> dict[str, np.ndarray]:
     for number, layer in enumerate(trace.layers):
         arrays |= _numbered(f"{number}.in", layer.inputs) | _numbered(f"{number}.out", layer.outputs)
     arrays |= {f"gradient.{name}": array for name, array in trace.gradients.items()}
-    for step, weights in enumerate(trace.weights):
-        arrays |= {f"weight.{step}.{name}": array for name, array in weights.items()}
-    return arrays
+    return arrays | _by_step("optimized", trace.optimized) | _by_step("weight", trace.weights)
+
+
+def _by_step(prefix: str, steps: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    return {f"{prefix}.{step}.{name}": array for step, named in enumerate(steps) for name, array in named.items()}
 
 
 def load(folder: Path) -> Trace:
@@ -103,17 +118,20 @@ def load(folder: Path) -> Trace:
             )
             for number, layer in enumerate(index.layers)
         ]
-        weights = [
-            {name: arrays[f"weight.{step}.{name}"] for name in names} for step, names in enumerate(index.weights)
-        ]
+        def by_step(prefix: str, steps: list[list[str]]) -> list[dict[str, np.ndarray]]:
+            return [{name: arrays[f"{prefix}.{step}.{name}"] for name in names} for step, names in enumerate(steps)]
+
         return Trace(
             layers=layers,
             outputs=take("outputs", index.outputs),
             gradients={name: arrays[f"gradient.{name}"] for name in index.gradients},
+            optimized=by_step("optimized", index.optimized),
+            optimizer_rates=index.optimizer_rates,
+            planned_rates=index.planned_rates,
             batches=index.batches,
             epochs=index.epochs,
             losses=index.losses,
-            weights=weights,
+            weights=by_step("weight", index.weights),
             validation=index.validation,
             trained_outputs=take("trained", index.trained_outputs),
         )

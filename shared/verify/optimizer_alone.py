@@ -1,0 +1,160 @@
+"""What the rung `optimizer` gives to an optimizer: parameters of no model, and gradients of every kind.
+
+A difference of two optimizers shows only where gradients reach it: a clipping norm on a large one, an epsilon on a
+small one, AMSGrad after a peak, moving averages and schedules after many steps. So each element of a parameter gets
+gradients of one kind over all steps, and each parameter has elements of all kinds.
+"""
+
+from collections.abc import Callable, Sequence
+from math import isclose
+from zlib import crc32
+
+import numpy as np
+
+from twotrack.shared.base.tolerances import TOLERANCES
+from twotrack.shared.verify.observation import Observation
+from twotrack.shared.verify.rungs import FailurePlace, RungResult, relative
+from twotrack.shared.verify.trace import Trace
+
+CHECKPOINTS = (1, 2, 3, 5, 10, 25, 50, 100, 101, 200, 500, 1000, 2000)
+"""Steps after which parameters are compared."""
+STEPS = CHECKPOINTS[-1]
+SHAPES = {
+    "embedding.embeddings": (12, 8),
+    "hidden.kernel": (8, 12),
+    "hidden.bias": (12,),
+    "norm.gamma": (12,),
+}
+"""Canonical; optimizers tell parameters apart by name and by number of axes."""
+SPARSE, SPARSE_SHARE = "embedding.embeddings", 0.3
+"""The parameter whose rows have a gradient in a share of the steps only; the last row has none."""
+SILENT_EVERY = 50
+"""One step in so many has no gradient at all."""
+
+
+def draw_parameters() -> dict[str, np.ndarray]:
+    """Return float64 parameters near 1, by canonical name."""
+    return {name: 1 + 0.1 * _generator(name, "values").normal(size=shape) for name, shape in SHAPES.items()}
+
+
+def draw_gradients() -> dict[str, np.ndarray]:
+    """Return float64 gradients (steps, ...) by canonical name."""
+    return {name: _gradients(name, shape) for name, shape in SHAPES.items()}
+
+
+def _gradients(name: str, shape: tuple[int, ...]) -> np.ndarray:
+    generator = _generator(name, "gradients")
+    normal = generator.normal(size=(STEPS, int(np.prod(shape))))
+    kinds = [_KINDS[element % len(_KINDS)](normal[:, element], generator) for element in range(normal.shape[1])]
+    gradients = np.stack(kinds, axis=1).reshape(STEPS, *shape)
+    if name == SPARSE:
+        rows = generator.random((STEPS, shape[0])) < SPARSE_SHARE
+        rows[:, -1] = False
+        gradients = gradients * rows[..., None]
+    gradients[SILENT_EVERY // 2 :: SILENT_EVERY] = 0.0
+    return gradients
+
+
+def _generator(name: str, use: str) -> np.random.Generator:
+    return np.random.default_rng([crc32(name.encode()), crc32(use.encode())])
+
+
+def _ordinary(normal: np.ndarray, _: np.random.Generator) -> np.ndarray:
+    return normal
+
+
+def _tiny(normal: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Around and far below every usual epsilon, one size per element."""
+    return normal * 10 ** generator.uniform(-12, -6)
+
+
+def _huge(normal: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """A million times as large in one step of fifty, and in the third."""
+    peaks = generator.random(STEPS) < 0.02
+    peaks[2] = True
+    return normal * np.where(peaks, 1e6, 1.0)
+
+
+def _sign_flipping(normal: np.ndarray, _: np.random.Generator) -> np.ndarray:
+    return np.abs(normal) * np.where(np.arange(STEPS) % 2, -1.0, 1.0)
+
+
+def _growing(normal: np.ndarray, _: np.random.Generator) -> np.ndarray:
+    return normal * np.geomspace(1e-4, 1e2, STEPS)
+
+
+def _resting(normal: np.ndarray, _: np.random.Generator) -> np.ndarray:
+    """Zero in ten steps of twenty."""
+    return normal * (np.arange(STEPS) // 10 % 2 == 0)
+
+
+_KINDS: Sequence[Callable[[np.ndarray, np.random.Generator], np.ndarray]] = (
+    _ordinary,
+    _tiny,
+    _huge,
+    _sign_flipping,
+    _growing,
+    _resting,
+)
+
+
+# === Comparison ===
+
+
+def check_optimizer(torch: Observation, keras: Observation) -> RungResult:
+    """Compare the optimizers alone, checkpoint by checkpoint, then the learning rates of a whole run."""
+    torch_trace, keras_trace = torch.traces["float64"], keras.traces["float64"]
+    return compare_optimized(torch_trace, keras_trace)
+
+
+def compare_optimized(torch: Trace, keras: Trace) -> RungResult:
+    """Compare two traces of one precision."""
+    limit, worst = TOLERANCES["optimizer"].limit, 0.0
+    for step, torch_values, keras_values in zip(CHECKPOINTS, torch.optimized, keras.optimized, strict=False):
+        differences = {name: relative(torch_values[name], value) for name, value in keras_values.items()}
+        name = max(differences, key=differences.__getitem__)
+        worst = max(worst, differences[name])
+        if worst > limit:
+            detail = f"optimizer alone, step {step}: '{name}' {_by(worst)}{_rate_hint(torch, keras, step)}"
+            return RungResult("optimizer", False, detail, worst, limit=limit, place=FailurePlace.WEIGHT, where=name)
+    return _compare_rates(torch, keras, worst)
+
+
+def _by(difference: float) -> str:
+    return f"differs by {difference:.1e}" if np.isfinite(difference) else "has NaN or infinity"
+
+
+def _rate_hint(torch: Trace, keras: Trace, step: int) -> str:
+    """Say where the learning rates part, if they do so before a step (1-based) and can be read on both sides."""
+    first = first_other_rate(torch.optimizer_rates, keras.optimizer_rates)
+    if first is None or first >= step:
+        return ""
+    return f"; {_rates_at(torch.optimizer_rates, keras.optimizer_rates, first)}"
+
+
+def first_other_rate(torch: Sequence[float], keras: Sequence[float]) -> int | None:
+    """Return the first step (0-based) at which two sequences of learning rates differ."""
+    pairs = enumerate(zip(torch, keras, strict=False))
+    return next((step for step, rates in pairs if not isclose(*rates, rel_tol=TOLERANCES["optimizer"].limit)), None)
+
+
+def _rates_at(torch: Sequence[float], keras: Sequence[float], step: int) -> str:
+    return f"from step {step + 1:,} on the learning rate is {keras[step]:.6g} in Keras, {torch[step]:.6g} in torch"
+
+
+def _compare_rates(torch: Trace, keras: Trace, worst: float) -> RungResult:
+    """Compare the rates of a whole run, all stages one after the other."""
+    limit, planned = TOLERANCES["optimizer"].limit, len(keras.planned_rates)
+    first = first_other_rate(torch.planned_rates, keras.planned_rates)
+    if first is not None:
+        where = _rates_at(torch.planned_rates, keras.planned_rates, first)
+        return RungResult("optimizer", False, f"optimizer alone, {where} ({planned:,} steps planned)", limit=limit)
+    if planned != len(torch.planned_rates):
+        detail = f"{planned:,} steps have a learning rate in Keras, {len(torch.planned_rates):,} in torch"
+        return RungResult("optimizer", False, detail, limit=limit)
+    rates = f"{planned:,} learning rates compared" if planned else ""
+    if not keras.optimized:
+        return RungResult("optimizer", True, f"needs a model's curvature: see the rung training; {rates}", limit=limit)
+    values = sum(value.size for value in keras.optimized[-1].values())
+    parts = [f"{STEPS:,} steps of {values} values of no model", rates or "compared"]
+    return RungResult("optimizer", True, ", ".join(parts), worst, limit=limit)
