@@ -15,9 +15,7 @@ def from_canonical(name: str, array: np.ndarray, axes: tuple[int, int] = (0, 1))
     return array.swapaxes(*axes) if name.endswith(KERNEL) else array
 
 
-def named_parameters(
-    parameters: Mapping[str, np.ndarray], device: str, dtype: torch.dtype
-) -> dict[str, nn.Parameter]:
+def named_parameters(parameters: Mapping[str, np.ndarray], device: str, dtype: torch.dtype) -> dict[str, nn.Parameter]:
     """Return a parameter for each name."""
     return {
         name: nn.Parameter(torch.tensor(from_canonical(name, array), device=device, dtype=dtype))

@@ -85,7 +85,7 @@ class ObservedSide:
         trace.gradients = self.probe.gradients(inputs, self._exercise.targets(shapes))
         if self._precision == "float64":
             self._phase("optimizer")
-            self._run_optimizer(trace)
+            self.run_optimizer(trace)
         self._phase("training")
         rehearsal = self._exercise.rehearse(self.model, shapes, lambda step: self._keep(trace, step))
         trace.batches, trace.validation = rehearsal.batches, rehearsal.validation
@@ -93,7 +93,7 @@ class ObservedSide:
         trace.trained_outputs = self.model.outputs(inputs)
         return trace
 
-    def _run_optimizer(self, trace: Trace) -> None:
+    def run_optimizer(self, trace: Trace) -> None:
         """Let the optimizer step apart from the model; Sophia cannot, which needs the curvature of one."""
         pair = self._exercise.pair
         if not isinstance(pair.optimizer, Sophia):

@@ -23,7 +23,6 @@ SHAPES = {
     "embedding.embeddings": (12, 8),
     "hidden.kernel": (8, 12),
     "hidden.bias": (12,),
-    "norm.gamma": (12,),
 }
 """Canonical; optimizers tell parameters apart by name and by number of axes."""
 SPARSE, SPARSE_SHARE = "embedding.embeddings", 0.3
@@ -103,14 +102,13 @@ _KINDS: Sequence[Callable[[np.ndarray, np.random.Generator], np.ndarray]] = (
 
 def check_optimizer(torch: Observation, keras: Observation) -> RungResult:
     """Compare the optimizers alone, checkpoint by checkpoint, then the learning rates of a whole run."""
-    torch_trace, keras_trace = torch.traces["float64"], keras.traces["float64"]
-    return compare_optimized(torch_trace, keras_trace)
+    return compare_optimized(torch.traces["float64"], keras.traces["float64"])
 
 
 def compare_optimized(torch: Trace, keras: Trace) -> RungResult:
     """Compare two traces of one precision."""
     limit, worst = TOLERANCES["optimizer"].limit, 0.0
-    for step, torch_values, keras_values in zip(CHECKPOINTS, torch.optimized, keras.optimized, strict=False):
+    for step, torch_values, keras_values in zip(CHECKPOINTS, torch.optimized, keras.optimized):  # noqa: B905 - or none
         differences = {name: relative(torch_values[name], value) for name, value in keras_values.items()}
         name = max(differences, key=differences.__getitem__)
         worst = max(worst, differences[name])
@@ -152,9 +150,11 @@ def _compare_rates(torch: Trace, keras: Trace, worst: float) -> RungResult:
     if planned != len(torch.planned_rates):
         detail = f"{planned:,} steps have a learning rate in Keras, {len(torch.planned_rates):,} in torch"
         return RungResult("optimizer", False, detail, limit=limit)
-    rates = f"{planned:,} learning rates compared" if planned else ""
+    rates = f"{planned:,} learning rates compared"
     if not keras.optimized:
-        return RungResult("optimizer", True, f"needs a model's curvature: see the rung training; {rates}", limit=limit)
+        detail = f"Sophia needs a model's curvature: its steps are compared in the rung training only; {rates}"
+        return RungResult("optimizer", True, detail)
     values = sum(value.size for value in keras.optimized[-1].values())
-    parts = [f"{STEPS:,} steps of {values} values of no model", rates or "compared"]
-    return RungResult("optimizer", True, ", ".join(parts), worst, limit=limit)
+    steps = f"{STEPS:,} steps of {values} values of no model"
+    detail = f"{steps}, {rates}" if planned else f"{steps} compared"
+    return RungResult("optimizer", True, detail, worst, limit=limit)

@@ -118,6 +118,7 @@ def load(folder: Path) -> Trace:
             )
             for number, layer in enumerate(index.layers)
         ]
+
         def by_step(prefix: str, steps: list[list[str]]) -> list[dict[str, np.ndarray]]:
             return [{name: arrays[f"{prefix}.{step}.{name}"] for name in names} for step, names in enumerate(steps)]
 

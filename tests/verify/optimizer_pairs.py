@@ -4,20 +4,26 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tests.conformance.planted import modules, sequential
-from twotrack import CustomOptimizer, Pair
+from twotrack import SGD, Adam, AdamW, CustomOptimizer, OneCycle, Pair, RMSprop
+from twotrack.shared.spec.recipes import OPTIMIZERS, Constant, Lion, Optimizer, Schedule, Sophia, WarmUp
 
 RATE, SMALL_RATE, NORM, EVERY, DECAY = 0.01, 0.001, 50.0, 4, 0.1
 EPSILON = 1e-30
 """So small that its place in Adam's formula does not matter."""
 
 
-def pair(keras: Callable[[], Any], torch: Callable[[Any], Any]) -> Pair:
+def shared(optimizer: Optimizer | CustomOptimizer, schedule: Schedule = Constant()) -> Pair:  # noqa: B008 - frozen
     return Pair(
         keras=sequential(lambda k: k.Input((4,)), lambda k: k.Dense(3, name="dense1")),
         torch=modules(dense1=lambda nn: nn.Linear(4, 3)),
         input_shape=(4,),
-        optimizer=CustomOptimizer(keras, torch),
+        optimizer=optimizer,
+        schedule=schedule,
     )
+
+
+def pair(keras: Callable[[], Any], torch: Callable[[Any], Any]) -> Pair:
+    return shared(CustomOptimizer(keras, torch))
 
 
 # === Keras ===
@@ -161,12 +167,21 @@ BOTH_AMSGRAD = pair(keras_adam(amsgrad=True), torch_adam(amsgrad=True))
 BOTH_ACCUMULATED = pair(keras_sgd(gradient_accumulation_steps=EVERY), hooked(accumulate))
 BOTH_SPARING = pair(keras_sparing, torch_sparing)
 
+SOPHIA = shared(OPTIMIZERS["sophia"])
+SHARED = {
+    **{name: shared(spec, OneCycle(0.3, 25.0, 1e4)) for name, spec in OPTIMIZERS.items() if type(spec) is not Sophia},
+    "SGD, large steps": shared(SGD(1.0, momentum=0.99, weight_decay=0.01), WarmUp(0.1)),
+    "RMSprop, momentum": shared(RMSprop(1e-3, momentum=0.9, weight_decay=0.01)),
+    "Adam, large steps": shared(Adam(0.1, weight_decay=0.1)),
+    "AdamW, no decay": shared(AdamW(1e-3, weight_decay=0.0), WarmUp(0.0)),
+    "Lion, decay": shared(Lion(1e-3, weight_decay=0.1)),
+}
 WRONG = {
-    "CLIPPED": 1,
+    "CLIPPED": 2,
     "AVERAGED": 100,
     "DROPPED_EARLY": 50,
     "DROPPED_LATE": 2000,
-    "AMSGRAD": 5,
+    "AMSGRAD": 2,
     "ACCUMULATED": 1,
     "SPARING": 1,
     "ADAM_EPSILON": 1,
@@ -181,3 +196,8 @@ HONEST = (
     "BOTH_ACCUMULATED",
     "BOTH_SPARING",
 )
+
+
+def named(name: str) -> Pair:
+    """Return any pair of this module."""
+    return SHARED[name] if name in SHARED else globals()[name]
