@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch import nn
 
 from twotrack.shared.spec.inputs import example
 from twotrack.shared.spec.pair import CustomOptimizer
@@ -131,9 +132,9 @@ class TorchProbe(Probe):
         return OptimizerRun(*optimizer_alone.run(torch_optimizer, named, gradients, checkpoints))
 
     def learning_rates(self, optimizer: Optimizer, learning_rates: Sequence[float]) -> list[float]:
-        """Let the optimizer step without gradients, so that it moves nothing."""
-        self._module.zero_grad(set_to_none=True)
-        torch_optimizer = self._model.new_optimizer(optimizer, learning_rates, self._module.parameters())
+        """Let the optimizer step on the module's parameters without their gradients, so that it moves nothing."""
+        without_gradients = (nn.Parameter(parameter.detach()) for parameter in self._module.parameters())
+        torch_optimizer = self._model.new_optimizer(optimizer, learning_rates, without_gradients)
         return optimizer_alone.learning_rates(torch_optimizer, len(learning_rates))
 
     def _canonical(self, path: str) -> str:
