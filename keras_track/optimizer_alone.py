@@ -45,7 +45,7 @@ def _on_tensorflow(optimizer: Any, variables: Sequence[keras.Variable], gradient
 
     def body(step: Any, stop: Any, rates: Any) -> tuple[Any, Any, Any]:
         rates = rates.write(step, tf.cast(optimizer.learning_rate, tf.float64))
-        optimizer.apply([array[step] for array in stacked], variables)
+        optimizer.apply(_scaled(optimizer, stacked, step), variables)
         return step + 1, stop, rates
 
     @tf.function(autograph=False)
@@ -65,8 +65,9 @@ def _on_jax(optimizer: Any, variables: Sequence[keras.Variable], gradients: Sequ
     def loop(start: Any, stop: Any, values: Any, state: Any, stacked: Any) -> Any:
         def body(step: Any, carry: Any) -> Any:
             values, state, rates = carry
-            rate = _rate_of(optimizer, state)
-            values, state = optimizer.stateless_apply(state, [array[step] for array in stacked], values)
+            with keras.StatelessScope(state_mapping=list(zip(optimizer.variables, state, strict=True))):
+                rate, scaled = keras.ops.convert_to_tensor(optimizer.learning_rate), _scaled(optimizer, stacked, step)
+            values, state = optimizer.stateless_apply(state, scaled, values)
             return values, state, rates.at[step].set(rate)
 
         return jax.lax.fori_loop(start, stop, body, (values, state, jax.numpy.zeros(len(gradients[0]))))
@@ -83,11 +84,6 @@ def _on_jax(optimizer: Any, variables: Sequence[keras.Variable], gradients: Sequ
     return stretch
 
 
-def _rate_of(optimizer: Any, state: Sequence[Any]) -> Any:
-    with keras.StatelessScope(state_mapping=list(zip(optimizer.variables, state, strict=True))):
-        return keras.ops.convert_to_tensor(optimizer.learning_rate)
-
-
 def _on_torch(optimizer: Any, variables: Sequence[keras.Variable], gradients: Sequence[np.ndarray]) -> Stretch:
     """Step by step, without a graph of gradients, as a training step there."""
     import torch
@@ -99,10 +95,16 @@ def _on_torch(optimizer: Any, variables: Sequence[keras.Variable], gradients: Se
         with torch.no_grad():
             for step in range(start, stop):
                 rates.append(float(optimizer.learning_rate))
-                optimizer.apply([array[step].clone() for array in stacked], variables)
+                copies = [array.clone() for array in _scaled(optimizer, stacked, step)]  # may be changed in place
+                optimizer.apply(copies, variables)
         return rates
 
     return stretch
+
+
+def _scaled(optimizer: Any, stacked: Sequence[Any], step: Any) -> list[Any]:
+    """Return a step's gradients scaled as the loss is that an optimizer with loss scaling is given."""
+    return [optimizer.scale_loss(array[step]) for array in stacked]
 
 
 _STRETCHES: Mapping[str, Callable[..., Stretch]] = {

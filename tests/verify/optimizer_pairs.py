@@ -59,6 +59,13 @@ def keras_dropping(step: int) -> Callable[[], Any]:
     return build
 
 
+def keras_scaling() -> Any:
+    """The loss is scaled, by a factor that grows after many steps, and the gradients are scaled back."""
+    import keras
+
+    return keras.optimizers.LossScaleOptimizer(keras_sgd()(), initial_scale=1024.0, dynamic_growth_steps=500)
+
+
 def keras_sparing() -> Any:
     """Decay of kernels and embeddings alone."""
     optimizer = keras_adam(weight_decay=DECAY)()
@@ -166,6 +173,8 @@ BOTH_DROPPED = pair(keras_dropping(1500), hooked(drop(1500)))
 BOTH_AMSGRAD = pair(keras_adam(amsgrad=True), torch_adam(amsgrad=True))
 BOTH_ACCUMULATED = pair(keras_sgd(gradient_accumulation_steps=EVERY), hooked(accumulate))
 BOTH_SPARING = pair(keras_sparing, torch_sparing)
+SCALED = pair(keras_sgd(loss_scale_factor=1024.0), torch_sgd)
+SCALED_DYNAMICALLY = pair(keras_scaling, torch_sgd)
 
 SOPHIA = shared(OPTIMIZERS["sophia"])
 SHARED = {
@@ -195,6 +204,8 @@ HONEST = (
     "BOTH_AMSGRAD",
     "BOTH_ACCUMULATED",
     "BOTH_SPARING",
+    "SCALED",
+    "SCALED_DYNAMICALLY",
 )
 
 
