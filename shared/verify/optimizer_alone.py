@@ -108,7 +108,8 @@ def check_optimizer(torch: Observation, keras: Observation) -> RungResult:
 def compare_optimized(torch: Trace, keras: Trace) -> RungResult:
     """Compare two traces of one precision."""
     limit, worst = TOLERANCES["optimizer"].limit, 0.0
-    for step, torch_values, keras_values in zip(CHECKPOINTS, torch.optimized, keras.optimized):  # noqa: B905 - or none
+    pairs = zip(torch.optimized, keras.optimized, strict=True)
+    for step, (torch_values, keras_values) in zip(CHECKPOINTS, pairs, strict=False):  # none of Sophia
         differences = {name: relative(torch_values[name], value) for name, value in keras_values.items()}
         name = max(differences, key=differences.__getitem__)
         worst = max(worst, differences[name])
