@@ -192,20 +192,21 @@ def difference_rows(runs: Sequence[Run]) -> list[DifferenceRow]:
 
 
 def verdict(first_runs: Sequence[Run], second_runs: Sequence[Run], pairs: int = 1) -> Verdict:
-    """Return whether two tracks are equivalent, from their runs with the same seeds in the same order.
+    """Return whether two tracks are equivalent and learned, from runs with the same seeds in the same order.
 
     `pairs` of tracks are compared in all.
     """
-    return statistics.verdict(
+    outputs, labels = (logits_of(first_runs), logits_of(second_runs)), first_runs[0].labels
+    judged = statistics.verdict(
         metric_of(first_runs),
-        logits_of(first_runs),
-        logits_of(second_runs),
-        first_runs[0].labels,
+        *outputs,
+        labels,
         chapters.get(first_runs[0].record.job.chapter).margin,
         (first_runs[0].record.job.track, second_runs[0].record.job.track),
         [run.record.job.seed for run in first_runs],
         pairs,
     )
+    return statistics.with_learning(judged, *outputs, labels)
 
 
 def _difference_row(
