@@ -3,7 +3,7 @@
 Rows in train and test, one input with two labels, columns that say nothing, a test split too small for the margin.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -55,16 +55,17 @@ def row_hashes(split: Split) -> np.ndarray:
     """Return a hash of each example's stored inputs, (examples,) bytes; equal inputs have equal ones."""
     digests = [xxhash.xxh3_128() for _ in range(len(split))]
     for _, array in sorted(split.inputs.items()):
-        for digest, row in zip(digests, array, strict=True):
-            digest.update(_row_bytes(row, array))
+        for digest, row in zip(digests, _rows_as_bytes(array), strict=True):
+            digest.update(row)
     return np.array([digest.digest() for digest in digests], "V16")
 
 
-def _row_bytes(row: np.ndarray | str, array: np.ndarray) -> bytes:
+def _rows_as_bytes(array: np.ndarray) -> Iterator[bytes]:
+    """Yield equal bytes for equal rows of stored inputs (examples, ...), a row at a time: photos fill no memory."""
     if texts.is_text(array):
-        return str(row).encode()
+        return (text.encode() for text in array.tolist())
     # Adding zero makes one number of 0.0 and -0.0, which have different bytes.
-    return (row + 0.0 if array.dtype.kind == "f" else np.asarray(row)).tobytes()
+    return ((row + 0 if array.dtype.kind == "f" else row).tobytes() for row in array)
 
 
 def _repeated(train: np.ndarray, test: np.ndarray) -> DataNote | None:

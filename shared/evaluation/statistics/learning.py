@@ -33,9 +33,9 @@ def measure(metric: str, first: np.ndarray, second: np.ndarray, labels: np.ndarr
     """Compare logits (seeds, examples, classes or 1) with the best constant answer to labels (examples,)."""
     constant = constant_answer(metric, first.shape[-1], labels)
     score = metrics.score(metric, constant, labels)
-    above = [_above(metric, logits, constant, labels) for logits in (first, second)]
-    shown = any(estimate.low > 0 for estimate in above)
-    return Learning(score, *(_shifted(estimate, score) for estimate in above), shown)
+    of_first, of_second = (_above(metric, logits, constant, labels) for logits in (first, second))
+    shown = of_first.low > 0 or of_second.low > 0
+    return Learning(score, _shifted(of_first, score), _shifted(of_second, score), shown)
 
 
 def constant_answer(metric: str, width: int, labels: np.ndarray) -> np.ndarray:
