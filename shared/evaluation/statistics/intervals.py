@@ -32,7 +32,7 @@ def score(metric: str, logits: np.ndarray, labels: np.ndarray) -> Estimate:
         return accuracy(metrics.classes(logits) == labels)
     if len(logits) == 1:
         return _bootstrapped(bootstrap(logits, labels)[0], CONFIDENCE)
-    return _mean(_scores(metric, logits, labels), "Student's t, over seeds")
+    return mean(scores(metric, logits, labels), "Student's t, over seeds")
 
 
 def score_difference(
@@ -47,15 +47,16 @@ def score_difference(
         return accuracy_difference(metrics.classes(first) == labels, metrics.classes(second) == labels, confidence)
     if len(first) == 1:
         return _bootstrapped((bootstrap(first, labels) - bootstrap(second, labels))[0], confidence)
-    return _mean(differences_by_seed(metric, first, second, labels), "paired t, over seeds", confidence)
+    return mean(differences_by_seed(metric, first, second, labels), "paired t, over seeds", confidence)
 
 
 def differences_by_seed(metric: str, first: np.ndarray, second: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Return a metric of the first minus that of the second for each seed: (seeds,)."""
-    return _scores(metric, first, labels) - _scores(metric, second, labels)
+    return scores(metric, first, labels) - scores(metric, second, labels)
 
 
-def _scores(metric: str, logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def scores(metric: str, logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the metric of each seed's logits: (seeds,)."""
     return np.array([metrics.score(metric, seed_logits, labels) for seed_logits in logits])
 
 
@@ -75,7 +76,7 @@ def accuracy(correct: np.ndarray) -> Estimate:
     if len(correct) == 1:
         low, high = proportion_confint(correct.sum(), correct.size, 1 - CONFIDENCE, "wilson")
         return Estimate(float(correct.mean()), float(low), float(high), "Wilson, over test examples")
-    return _mean(correct.mean(axis=1), "Student's t, over seeds")
+    return mean(correct.mean(axis=1), "Student's t, over seeds")
 
 
 def accuracy_difference(first: np.ndarray, second: np.ndarray, confidence: float = CONFIDENCE) -> Estimate:
@@ -84,20 +85,20 @@ def accuracy_difference(first: np.ndarray, second: np.ndarray, confidence: float
     One seed: paired over the test examples. More seeds: paired over the seeds.
     """
     if len(first) > 1:
-        return _mean(first.mean(axis=1) - second.mean(axis=1), "paired t, over seeds", confidence)
+        return mean(first.mean(axis=1) - second.mean(axis=1), "paired t, over seeds", confidence)
     return over_examples(first[0].astype(float) - second[0].astype(float), confidence)
 
 
 def over_examples(difference: np.ndarray, confidence: float = CONFIDENCE) -> Estimate:
     """Estimate a difference in accuracy for another test set from what each example (examples,) adds to it."""
     if difference.any():
-        return _mean(difference, "paired t, over test examples", confidence)
+        return mean(difference, "paired t, over test examples", confidence)
     # No disagreement at all: the interval of the share of disagreements bounds the difference.
     _, bound = proportion_confint(0, difference.size, 1 - confidence, "beta")
     return Estimate(0.0, -float(bound), float(bound), "Clopper-Pearson, over test examples")
 
 
-def _mean(values: np.ndarray, method: str, confidence: float = CONFIDENCE) -> Estimate:
+def mean(values: np.ndarray, method: str, confidence: float = CONFIDENCE) -> Estimate:
     """Estimate a mean; equal values have an interval of width 0."""
     centre = float(values.mean())
     if np.ptp(values) == 0:

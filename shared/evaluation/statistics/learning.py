@@ -10,7 +10,7 @@ import numpy as np
 
 from twotrack.shared.base.tolerances import SCATTER_ROUNDING
 from twotrack.shared.evaluation import metrics
-from twotrack.shared.evaluation.statistics.intervals import Estimate, differences_by_seed, score_difference
+from twotrack.shared.evaluation.statistics.intervals import Estimate, mean, score_difference, scores
 
 LEARNING_CONFIDENCE = 0.9
 """Its lower end alone is asked, so a track that scores like the constant answer passes in 5 % of comparisons."""
@@ -33,9 +33,8 @@ def measure(metric: str, first: np.ndarray, second: np.ndarray, labels: np.ndarr
     """Compare logits (seeds, examples, classes or 1) with the best constant answer to labels (examples,)."""
     constant = constant_answer(metric, first.shape[-1], labels)
     score = metrics.score(metric, constant, labels)
-    of_first, of_second = (_above(metric, logits, constant, labels) for logits in (first, second))
-    shown = of_first.low > 0 or of_second.low > 0
-    return Learning(score, _shifted(of_first, score), _shifted(of_second, score), shown)
+    of_first, of_second = (_beside(metric, logits, constant, labels) for logits in (first, second))
+    return Learning(score, of_first, of_second, of_first.low > score or of_second.low > score)
 
 
 def constant_answer(metric: str, width: int, labels: np.ndarray) -> np.ndarray:
@@ -50,14 +49,14 @@ def constant_answer(metric: str, width: int, labels: np.ndarray) -> np.ndarray:
     return logits
 
 
-def _above(metric: str, logits: np.ndarray, constant: np.ndarray, labels: np.ndarray) -> Estimate:
-    """Estimate a track's metric minus the constant answer's: over the seeds, over the test examples of one seed."""
-    repeated = np.broadcast_to(constant, logits.shape)
-    differences = differences_by_seed(metric, logits, repeated, labels)
-    # The scatter of seeds that score the same is unknown, and an interval of width zero would promise too much.
-    seeds = len(logits) if np.ptp(differences) > SCATTER_ROUNDING else 1
-    return score_difference(metric, logits[:seeds], repeated[:seeds], labels, LEARNING_CONFIDENCE)
+def _beside(metric: str, logits: np.ndarray, constant: np.ndarray, labels: np.ndarray) -> Estimate:
+    """Estimate a track's metric: over the seeds, or paired with the constant answer over the test examples.
 
-
-def _shifted(estimate: Estimate, by: float) -> Estimate:
-    return Estimate(estimate.value + by, estimate.low + by, estimate.high + by, estimate.method)
+    Seeds that all score the same do not show their scatter, and an interval of width zero would promise too much.
+    """
+    by_seed = scores(metric, logits, labels)
+    if np.ptp(by_seed) > SCATTER_ROUNDING:
+        return mean(by_seed, "Student's t, over seeds", LEARNING_CONFIDENCE)
+    above = score_difference(metric, logits[:1], constant[np.newaxis], labels, LEARNING_CONFIDENCE)
+    score = metrics.score(metric, constant, labels)
+    return Estimate(float(by_seed[0]), score + above.low, score + above.high, above.method)
