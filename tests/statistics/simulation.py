@@ -17,7 +17,7 @@ NOISES = (0.2, 1.0, 5.0)
 """Standard deviation of one track's metric from seed to seed, in margins."""
 SEEDS = (2, 3, 5, 10, 20)
 REPETITIONS = 2000
-LEARNING_REPETITIONS = 1000
+LEARNING_REPETITIONS = 500
 IMAGES, CHURNERS, OTHERS = 10_000, 40, 110
 """Test examples: for accuracy, and of the two classes for ROC AUC, which are few, so the margin there is wide."""
 

@@ -22,17 +22,17 @@ class Estimate:
     method: str
 
 
-def score(metric: str, logits: np.ndarray, labels: np.ndarray) -> Estimate:
+def score(metric: str, logits: np.ndarray, labels: np.ndarray, confidence: float = CONFIDENCE) -> Estimate:
     """Estimate a metric of shared/evaluation from logits (seeds, examples, classes or 1) and labels (examples,).
 
     One seed: accuracy as in `accuracy`, any other metric by bootstrap over the test examples, for
     another test set. More seeds: Student's t over the seeds, for another seed.
     """
     if metric == "accuracy":
-        return accuracy(metrics.classes(logits) == labels)
+        return accuracy(metrics.classes(logits) == labels, confidence)
     if len(logits) == 1:
-        return _bootstrapped(bootstrap(logits, labels)[0], CONFIDENCE)
-    return mean(scores(metric, logits, labels), "Student's t, over seeds")
+        return _bootstrapped(bootstrap(logits, labels)[0], confidence)
+    return _mean(scores(metric, logits, labels), "Student's t, over seeds", confidence)
 
 
 def score_difference(
@@ -47,7 +47,7 @@ def score_difference(
         return accuracy_difference(metrics.classes(first) == labels, metrics.classes(second) == labels, confidence)
     if len(first) == 1:
         return _bootstrapped((bootstrap(first, labels) - bootstrap(second, labels))[0], confidence)
-    return mean(differences_by_seed(metric, first, second, labels), "paired t, over seeds", confidence)
+    return _mean(differences_by_seed(metric, first, second, labels), "paired t, over seeds", confidence)
 
 
 def differences_by_seed(metric: str, first: np.ndarray, second: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -67,16 +67,16 @@ def _bootstrapped(values: np.ndarray, confidence: float) -> Estimate:
     return Estimate(float(values[0]), float(low), float(high), "bootstrap, over test examples")
 
 
-def accuracy(correct: np.ndarray) -> Estimate:
+def accuracy(correct: np.ndarray, confidence: float = CONFIDENCE) -> Estimate:
     """Estimate accuracy from booleans (seeds, examples).
 
     One seed: Wilson's interval, for another test set. More seeds: Student's t over the seeds'
     accuracies, for another seed.
     """
     if len(correct) == 1:
-        low, high = proportion_confint(correct.sum(), correct.size, 1 - CONFIDENCE, "wilson")
+        low, high = proportion_confint(correct.sum(), correct.size, 1 - confidence, "wilson")
         return Estimate(float(correct.mean()), float(low), float(high), "Wilson, over test examples")
-    return mean(correct.mean(axis=1), "Student's t, over seeds")
+    return _mean(correct.mean(axis=1), "Student's t, over seeds", confidence)
 
 
 def accuracy_difference(first: np.ndarray, second: np.ndarray, confidence: float = CONFIDENCE) -> Estimate:
@@ -85,20 +85,20 @@ def accuracy_difference(first: np.ndarray, second: np.ndarray, confidence: float
     One seed: paired over the test examples. More seeds: paired over the seeds.
     """
     if len(first) > 1:
-        return mean(first.mean(axis=1) - second.mean(axis=1), "paired t, over seeds", confidence)
+        return _mean(first.mean(axis=1) - second.mean(axis=1), "paired t, over seeds", confidence)
     return over_examples(first[0].astype(float) - second[0].astype(float), confidence)
 
 
 def over_examples(difference: np.ndarray, confidence: float = CONFIDENCE) -> Estimate:
     """Estimate a difference in accuracy for another test set from what each example (examples,) adds to it."""
     if difference.any():
-        return mean(difference, "paired t, over test examples", confidence)
+        return _mean(difference, "paired t, over test examples", confidence)
     # No disagreement at all: the interval of the share of disagreements bounds the difference.
     _, bound = proportion_confint(0, difference.size, 1 - confidence, "beta")
     return Estimate(0.0, -float(bound), float(bound), "Clopper-Pearson, over test examples")
 
 
-def mean(values: np.ndarray, method: str, confidence: float = CONFIDENCE) -> Estimate:
+def _mean(values: np.ndarray, method: str, confidence: float = CONFIDENCE) -> Estimate:
     """Estimate a mean; equal values have an interval of width 0."""
     centre = float(values.mean())
     if np.ptp(values) == 0:

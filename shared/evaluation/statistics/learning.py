@@ -10,7 +10,7 @@ import numpy as np
 
 from twotrack.shared.base.tolerances import SCATTER_ROUNDING
 from twotrack.shared.evaluation import metrics
-from twotrack.shared.evaluation.statistics.intervals import Estimate, mean, score_difference, scores
+from twotrack.shared.evaluation.statistics.intervals import Estimate, score, score_difference, scores
 
 LEARNING_CONFIDENCE = 0.9
 """Its lower end alone is asked, so a track that scores like the constant answer passes in 5 % of comparisons."""
@@ -32,9 +32,9 @@ class Learning:
 def measure(metric: str, first: np.ndarray, second: np.ndarray, labels: np.ndarray) -> Learning:
     """Compare logits (seeds, examples, classes or 1) with the best constant answer to labels (examples,)."""
     constant = constant_answer(metric, first.shape[-1], labels)
-    score = metrics.score(metric, constant, labels)
+    base = metrics.score(metric, constant, labels)
     of_first, of_second = (_beside(metric, logits, constant, labels) for logits in (first, second))
-    return Learning(score, of_first, of_second, of_first.low > score or of_second.low > score)
+    return Learning(base, of_first, of_second, of_first.low > base or of_second.low > base)
 
 
 def constant_answer(metric: str, width: int, labels: np.ndarray) -> np.ndarray:
@@ -55,8 +55,9 @@ def _beside(metric: str, logits: np.ndarray, constant: np.ndarray, labels: np.nd
     Seeds that all score the same do not show their scatter, and an interval of width zero would promise too much.
     """
     by_seed = scores(metric, logits, labels)
-    if np.ptp(by_seed) > SCATTER_ROUNDING:
-        return mean(by_seed, "Student's t, over seeds", LEARNING_CONFIDENCE)
+    single = np.ptp(by_seed) <= SCATTER_ROUNDING
+    if not single or metric != "accuracy":  # the ROC AUC of a constant is 0.5 on any examples: pairing adds nothing
+        return score(metric, logits[:1] if single else logits, labels, LEARNING_CONFIDENCE)
     above = score_difference(metric, logits[:1], constant[np.newaxis], labels, LEARNING_CONFIDENCE)
-    score = metrics.score(metric, constant, labels)
-    return Estimate(float(by_seed[0]), score + above.low, score + above.high, above.method)
+    base = metrics.score(metric, constant, labels)
+    return Estimate(float(by_seed[0]), base + above.low, base + above.high, above.method)
