@@ -113,6 +113,6 @@ if __name__ == "__main__":
     print("| metric | seeds | neither learned, though both did | learned, at random |")
     print("|---|---|---|---|")
     for metric in MARGINS:
-        for seeds in (1, *SEEDS[:4]):
+        for seeds in (1, *SEEDS[:3]):
             wrong = learning_rates(metric, seeds, LEARNING_REPETITIONS)
             print(f"| {metric} | {seeds} | {wrong.unlearned_though_learned:.2%} | {wrong.learned_though_chance:.2%} |")
