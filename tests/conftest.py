@@ -15,6 +15,7 @@ from twotrack.shared.spec.track import TRACKS
 from twotrack.shared.workers.pool import WorkerPool
 
 ROOT = Path(__file__).parents[1]
+WORKERS, KEPT_MEMORY = pytest.StashKey[WorkerPool](), pytest.StashKey[int]()
 
 # The same examples in every run, and no limit on the time that one takes on a busy machine.
 settings.register_profile("suite", derandomize=True, deadline=None)
@@ -26,6 +27,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    config.stash[KEPT_MEMORY] = resources.kept_memory(resources.available_memory(), processes)
     if config.getoption("--fast"):
         config.pluginmanager.register(FastLane())
 
@@ -58,10 +61,20 @@ def _shared_compilations(base: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def workers() -> Iterator[WorkerPool]:
+def workers(pytestconfig: pytest.Config) -> Iterator[WorkerPool]:
     """Workers shared by the whole session: one per track, on the CPU, started at first use."""
     with WorkerPool("cpu", one_per_track=True) as workers:
+        pytestconfig.stash[WORKERS] = workers
         yield workers
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _bounded_memory(pytestconfig: pytest.Config) -> Iterator[None]:
+    """End the workers between two files of tests if they hold too much; the next test starts new ones."""
+    yield
+    workers = pytestconfig.stash.get(WORKERS, None)
+    if workers is not None and resources.held_memory() > pytestconfig.stash[KEPT_MEMORY]:
+        workers.end()
 
 
 @pytest.fixture(scope="session")

@@ -63,17 +63,17 @@ def compare(
         raise WorkerDiedError("no track finished, so there is nothing to report.")
     from twotrack.shared.report import write_report
     from twotrack.shared.report.ladder import FILE, write_ladder
-    from twotrack.shared.report.tables import baseline_scores, comparison_json, comparison_text
+    from twotrack.shared.report.tables import baseline_scores, comparison_json, comparison_text, notes_on_data
     from twotrack.shared.runs.agreement import agreements
 
-    baselines = baseline_scores(runs)
+    baselines, notes = baseline_scores(runs), notes_on_data(runs)
     if ladder:
         write_ladder(folder / FILE, ladder)
-    page = write_report(runs, folder / "report.html", outcome.failures, baselines, ladder)
+    page = write_report(runs, folder / "report.html", outcome.failures, baselines, ladder, notes)
     if json:
-        print_json(comparison_json(runs, outcome.failures, baselines, ladder) | {"report": str(page)})
+        print_json(comparison_json(runs, outcome.failures, baselines, ladder, notes) | {"report": str(page)})
     else:
-        print(comparison_text(runs, baselines))
+        print(comparison_text(runs, baselines, notes))
         print(f"report: {page}")
     failed = (ladder and not ladder.passed) or not all(pair.within for pair in agreements(runs))
     raise typer.Exit(1 if failed else exit_code(outcome))

@@ -26,14 +26,14 @@ def report(
     from twotrack.shared.cli.console import print_json
     from twotrack.shared.report import find_runs, write_report
     from twotrack.shared.report.ladder import find_ladder, read_ladder
-    from twotrack.shared.report.tables import baseline_scores, comparison_json, comparison_text
+    from twotrack.shared.report.tables import baseline_scores, comparison_json, comparison_text, notes_on_data
 
     runs = find_runs(folders)
-    baselines = baseline_scores(runs)
+    baselines, notes = baseline_scores(runs), notes_on_data(runs)
     climbed = read_ladder(ladder) if ladder else find_ladder(folders)
-    page = write_report(runs, out, [], baselines, climbed)
+    page = write_report(runs, out, [], baselines, climbed, notes)
     if json:
-        print_json(comparison_json(runs, [], baselines, climbed) | {"report": str(page)})
+        print_json(comparison_json(runs, [], baselines, climbed, notes) | {"report": str(page)})
     else:
-        print(comparison_text(runs, baselines))
+        print(comparison_text(runs, baselines, notes))
         print(f"report: {page}")

@@ -10,6 +10,7 @@ from twotrack.shared import chapters, datasets
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.errors import UserError
 from twotrack.shared.evaluation import metrics
+from twotrack.shared.evaluation.data_notes import DataNote
 from twotrack.shared.evaluation.metrics import METRICS
 from twotrack.shared.export import latency
 from twotrack.shared.report import attention, disagreements, tables
@@ -75,14 +76,15 @@ def write_report(
     failures: Sequence[TrackFailure],
     baselines: Mapping[str, Mapping[str, float]],
     ladder: LadderRecord | None = None,
+    notes: Sequence[DataNote] = (),
 ) -> Path:
     """Render the page, which appears whole or not at all; UserError if it cannot be written.
 
-    With `ladder`, the verification of the runs' models is on it.
+    With `ladder`, the verification of the runs' models is on it; `notes` are those of `tables.notes_on_data`.
     """
     if ladder:
         require_of(ladder, runs[0].record.job)
-    return write_file(page, render("page.html.j2", **_context(runs, failures, baselines, ladder)))
+    return write_file(page, render("page.html.j2", data_notes=notes, **_context(runs, failures, baselines, ladder)))
 
 
 def _context(

@@ -9,6 +9,7 @@ import numpy as np
 
 from twotrack.shared import chapters, datasets
 from twotrack.shared.evaluation import metrics, statistics
+from twotrack.shared.evaluation.data_notes import DataNote, data_notes
 from twotrack.shared.evaluation.metrics import METRICS, Metric
 from twotrack.shared.evaluation.statistics import Estimate, Verdict
 from twotrack.shared.runs import agreement
@@ -192,20 +193,21 @@ def difference_rows(runs: Sequence[Run]) -> list[DifferenceRow]:
 
 
 def verdict(first_runs: Sequence[Run], second_runs: Sequence[Run], pairs: int = 1) -> Verdict:
-    """Return whether two tracks are equivalent, from their runs with the same seeds in the same order.
+    """Return whether two tracks are equivalent and learned, from runs with the same seeds in the same order.
 
     `pairs` of tracks are compared in all.
     """
-    return statistics.verdict(
+    outputs, labels = (logits_of(first_runs), logits_of(second_runs)), first_runs[0].labels
+    judged = statistics.verdict(
         metric_of(first_runs),
-        logits_of(first_runs),
-        logits_of(second_runs),
-        first_runs[0].labels,
+        *outputs,
+        labels,
         chapters.get(first_runs[0].record.job.chapter).margin,
         (first_runs[0].record.job.track, second_runs[0].record.job.track),
         [run.record.job.seed for run in first_runs],
         pairs,
     )
+    return statistics.with_learning(judged, *outputs, labels)
 
 
 def _difference_row(
@@ -288,11 +290,20 @@ def baseline_scores(runs: Sequence[Run]) -> dict[str, dict[str, float]]:
     return baselines.scores(chapter.baselines, chapter.data(datasets.here(chapter.dataset, job.source)), job.examples)
 
 
+def notes_on_data(runs: Sequence[Run]) -> tuple[DataNote, ...]:
+    """Return what there is to say of the data that the runs saw."""
+    job = runs[0].record.job
+    chapter = chapters.get(job.chapter)
+    dataset = chapter.data(datasets.here(chapter.dataset, job.source))
+    return data_notes(dataset, chapter.metric, chapter.margin, job.examples)
+
+
 def comparison_json(
     runs: Sequence[Run],
     failures: Sequence[TrackFailure],
     baselines: Mapping[str, Mapping[str, float]],
     ladder: "LadderRecord | None" = None,
+    notes: Sequence[DataNote] = (),
 ) -> dict[str, Any]:
     """Return the whole comparison as JSON-ready data; the verification only if there was one."""
     differences = difference_rows(runs)
@@ -305,6 +316,7 @@ def comparison_json(
         "tracks": [asdict(row) for row in track_rows(runs)],
         "verdict": statistics.summary([row.verdict for row in differences]),
         "differences": [asdict(row) for row in differences],
+        "data_notes": [asdict(note) for note in notes],
         "references": {name: dict(scores) for name, scores in baselines.items()},
         "same_start": asdict(same_start(runs)),
         "failures": [asdict(failure) for failure in failures],
@@ -312,7 +324,9 @@ def comparison_json(
     } | ({"verification": ladder.model_dump()} if ladder else {})
 
 
-def comparison_text(runs: Sequence[Run], baselines: Mapping[str, Mapping[str, float]]) -> str:
+def comparison_text(
+    runs: Sequence[Run], baselines: Mapping[str, Mapping[str, float]], notes: Sequence[DataNote] = ()
+) -> str:
     """Return the comparison as a table in plain text."""
     metric = METRICS[metric_of(runs)]
     width = max(19, *(len(name) for name in baselines)) + 2 if baselines else 21
@@ -330,6 +344,7 @@ def comparison_text(runs: Sequence[Run], baselines: Mapping[str, Mapping[str, fl
     if differences:
         lines.append(f"verdict: {statistics.summary([row.verdict for row in differences])}")
     lines += [agreement.sentence(pair) for pair in agreement.agreements(runs)]
+    lines += [f"data: {note.text}" for note in notes]
     return "\n".join(lines)
 
 

@@ -42,6 +42,10 @@ class WorkerPool:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """End all workers, and with them what they hold in memory; the next call starts another one."""
         while self._running:
             self._running.popitem()[1].__exit__()
 

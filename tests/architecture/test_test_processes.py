@@ -1,6 +1,7 @@
 """How the suite itself is run: how many processes, which tests in the fast lane, and what without a browser."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -46,6 +47,21 @@ def test_a_container_that_has_less_memory_than_the_machine_counts(tmp_path: Path
     limit.write_text(text)
 
     assert (resources.available_memory(limit) == 2**20) is bounded
+
+
+def test_processes_share_half_of_the_memory_between_two_files_of_tests():
+    assert resources.kept_memory(8 * GIB, 1) == 4 * GIB
+    assert resources.kept_memory(24 * GIB, 2) == 6 * GIB
+
+
+def test_memory_of_processes_below_is_counted(tmp_path: Path):
+    before = resources.held_memory()
+    block = "import sys; block = bytes(range(256)) * 2**20; print(1, flush=True); sys.stdin.read()"
+
+    with subprocess.Popen([sys.executable, "-c", block], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        assert 2**28 < resources.held_memory() - before < 2**29
 
 
 def test_without_a_container_the_machine_counts(tmp_path: Path):

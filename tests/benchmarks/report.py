@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.support.runs import make_comparison
 from twotrack.shared import chapters
 from twotrack.shared.report import find_runs, write_report
-from twotrack.shared.report.tables import baseline_scores
+from twotrack.shared.report.tables import baseline_scores, notes_on_data
 from twotrack.shared.spec.track import TRACKS
 
 SEEDS = 20
@@ -29,7 +29,7 @@ def main() -> None:
             make_comparison(Path(name), slug, list(TRACKS), SEEDS, recipe.epochs, steps)
             start, computed = time.perf_counter(), time.process_time()
             runs = find_runs([Path(name)])
-            page = write_report(runs, Path(name) / "report.html", [], baseline_scores(runs))
+            page = write_report(runs, Path(name) / "report.html", [], baseline_scores(runs), None, notes_on_data(runs))
             seconds = f"{time.perf_counter() - start:.1f} s, {time.process_time() - computed:.1f} s of the processor"
             print(f"{slug:<16}{len(runs)} runs  {seconds}  {page.stat().st_size / 1e6:.2f} MB")
 

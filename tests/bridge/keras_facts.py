@@ -93,7 +93,7 @@ def types() -> dict[str, Any]:
         dense = layers.Dense(2, dtype=policy, name="dense")
         model = keras.Sequential([keras.Input((2,)), dense], name="model")
         found[policy] = str(weights.weights(model)["dense.kernel"].dtype)
-    single = keras.Sequential([keras.Input((1,)), layers.Dense(1, name="dense")], name="model")
+    single = keras.Sequential([keras.Input((1,)), layers.Dense(1, dtype="float32", name="dense")], name="model")
     weights.load_weights(single, {"dense.kernel": np.full((1, 1), 1 / 3), "dense.bias": np.full(1, 1 / 3)})
     kernel = weights.weights(single)["dense.kernel"]
     return found | {"loaded": kernel.item(), "loaded type": str(kernel.dtype)}

@@ -158,7 +158,9 @@ def test_a_run_folder_is_converted_with_its_own_settings(twotrack, run, tmp_path
 
 def test_the_weights_file_of_a_run_stands_for_the_run(run, tmp_path):
     folder, file = (
-        converting._run_folder(converting.Request(path, "mnist_cnn", {"dropout": "0.5"}, "torch", tmp_path / "a.pt"))
+        converting._run_folder(
+            converting.ConversionRequest(path, "mnist_cnn", {"dropout": "0.5"}, "torch", tmp_path / "a.pt")
+        )
         for path in (run, run / "weights.safetensors")
     )
     assert folder == file == (run, SETTINGS | {"dropout": "0.5"})
@@ -241,7 +243,7 @@ def test_what_cannot_be_done_is_refused_before_a_framework_starts(
 
 
 def test_a_run_of_another_chapter_is_refused(run, tmp_path):
-    request = converting.Request(run, "churn_mlp", {}, "torch", tmp_path / "a.pt")
+    request = converting.ConversionRequest(run, "churn_mlp", {}, "torch", tmp_path / "a.pt")
     with pytest.raises(UserError, match="holds weights of the chapter 'mnist_cnn', not of 'churn_mlp'"):
         converting.convert(request, lambda _: None, Unused())
 
@@ -250,7 +252,7 @@ def test_a_missing_framework_is_named_with_its_install_line(files, tmp_path, mon
     from twotrack.shared.spec import track
 
     monkeypatch.setattr(track, "find_spec", lambda module: None)
-    request = converting.Request(files / "good.pt", "mnist_cnn", {}, "keras", tmp_path / "a.weights.h5")
+    request = converting.ConversionRequest(files / "good.pt", "mnist_cnn", {}, "keras", tmp_path / "a.weights.h5")
     with pytest.raises(UserError, match="track 'keras:tensorflow' needs keras and tensorflow, not installed here"):
         converting.convert(request, lambda _: None)
 

@@ -1,7 +1,6 @@
 """The gradients worked out by hand are those of automatic differentiation, on every track, in float64."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,24 +17,24 @@ TOLERANCE = 1e-12
 """Measured: 1.8e-15."""
 
 
-def two_layer_network(case: Case) -> tuple[dict[str, Any], dict[str, np.ndarray], dict[str, np.ndarray]]:
+def two_layer_network(case: Case) -> tuple[tasks.Network, dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Return what the worker builds, what it gets and what it must find."""
     names = ("hidden.kernel", "hidden.bias", "logits.kernel", "logits.bias")
     arguments = (case.weights, case.x, case.y[:, None], case.activation)
     settings = {"hidden_size": str(case.hidden_size), "activation": case.activation}
     return (
-        {"chapter": "backprop", "settings": settings},
+        tasks.Network("backprop", settings),
         dict(zip(names, case.weights, strict=True)),
         dict(zip(names, two_layer.backward(*arguments), strict=True))
         | {"outputs": two_layer.forward(case.weights, case.x, case.activation).z2},
     )
 
 
-def one_neuron(case: Case) -> tuple[dict[str, Any], dict[str, np.ndarray], dict[str, np.ndarray]]:
+def one_neuron(case: Case) -> tuple[tasks.Network, dict[str, np.ndarray], dict[str, np.ndarray]]:
     w, b = case.neuron
     dw, db = neuron.gradient(w, b, case.x, case.y)
     return (
-        {"chapter": "neuron", "settings": {}},
+        tasks.Network("neuron", {}),
         {"neuron.kernel": w[:, None], "neuron.bias": np.array([b])},
         {
             "neuron.kernel": dw[:, None],
@@ -57,7 +56,7 @@ def test_gradients_by_hand_are_those_of_the_track(
         np.savez(folder / f"{number}.npz", x=case.x, y=case.y[:, None], **weights)
 
     described = [what for _, (what, _, _) in networks]
-    workers.call(track, tasks.backward, tasks.Networks(track=track, networks=described, folder=str(folder)))
+    workers.call(track, tasks.backward, tasks.Networks(track=track, networks=described, folder=folder))
 
     for number, (_, (what, _, expected)) in enumerate(networks):
         check(folder / f"{number}.found.npz", expected, str(what))

@@ -36,7 +36,7 @@ def other_build():
 
     from torch import nn
 
-    return nn.Sequential(OrderedDict(out=nn.Linear(4, 3), relu=nn.ReLU6()))
+    return nn.Sequential(OrderedDict(out=nn.Linear(4, 3), relu=nn.LeakyReLU(0.1)))
 """
 SCRIPT = f"""
 import json

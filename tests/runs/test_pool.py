@@ -110,3 +110,12 @@ def test_a_pool_that_is_lent_keeps_its_workers_and_a_new_one_does_not():
         assert gone(new)
         os.kill(mine, signal.SIGCONT)  # it is there
         assert lent.call(None, tasks.process, None) == mine
+
+
+def test_a_pool_whose_workers_were_ended_starts_another_when_it_is_called_again():
+    with WorkerPool("cpu") as pool:
+        first = pool.call("torch", tasks.process, None)
+        pool.end()
+
+        assert gone(first)
+        assert pool.call("torch", tasks.process, None) != first

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import stats
 
 from twotrack.shared.evaluation import statistics
+from twotrack.shared.evaluation.statistics.learning import measure
 from twotrack.shared.evaluation.statistics.verdict import decide, over_seeds
 
 MARGINS = {"accuracy": 0.005, "roc_auc": 0.05}
@@ -16,6 +17,7 @@ NOISES = (0.2, 1.0, 5.0)
 """Standard deviation of one track's metric from seed to seed, in margins."""
 SEEDS = (2, 3, 5, 10, 20)
 REPETITIONS = 2000
+LEARNING_REPETITIONS = 500
 IMAGES, CHURNERS, OTHERS = 10_000, 40, 110
 """Test examples: for accuracy, and of the two classes for ROC AUC, which are few, so the margin there is wide."""
 
@@ -72,6 +74,30 @@ def whole_verdicts(repetitions: int, seeds: int, gap: float, examples: int = 200
     return kinds
 
 
+@dataclass(frozen=True)
+class LearningRates:
+    """Shares of the repetitions in which the question whether a track learned is answered wrongly."""
+
+    unlearned_though_learned: float
+    """Two tracks of an accuracy or ROC AUC clearly above the constant answer."""
+    learned_though_chance: float
+    """One track that answers at random."""
+
+
+def learning_rates(metric: str, seeds: int, repetitions: int, examples: int = 150) -> LearningRates:
+    """Simulate comparisons on `examples` test examples of two classes alike; seeds move what a track learned."""
+    generator = np.random.default_rng([seeds, examples])
+    labels = (np.arange(examples) % 2).astype(np.int32)
+    unlearned = chance = 0
+    for _ in range(repetitions):
+        strength = 1.5 + generator.normal(0, 0.1, (2, seeds, 1))
+        learned = generator.normal(strength * (labels - 0.5), 1.0, (2, seeds, examples))[..., np.newaxis]
+        random = generator.normal(size=(seeds, examples, 1))
+        unlearned += not measure(metric, *learned, labels).shown
+        chance += measure(metric, random, random, labels).shown
+    return LearningRates(unlearned / repetitions, chance / repetitions)
+
+
 if __name__ == "__main__":
     print("| metric | noise, margins | seeds | different, gap 0 | equivalent, gap 2 margins | decided, gap 0 |")
     print("|---|---|---|---|---|---|")
@@ -83,3 +109,10 @@ if __name__ == "__main__":
                     f"| {metric} | {noise:g} | {seeds} | {same.different:.2%} | {apart.equivalent:.2%} "
                     f"| {same.equivalent:.1%} |"
                 )
+    print()
+    print("| metric | seeds | neither learned, though both did | learned, at random |")
+    print("|---|---|---|---|")
+    for metric in MARGINS:
+        for seeds in (1, *SEEDS[:3]):
+            wrong = learning_rates(metric, seeds, LEARNING_REPETITIONS)
+            print(f"| {metric} | {seeds} | {wrong.unlearned_though_learned:.2%} | {wrong.learned_though_chance:.2%} |")

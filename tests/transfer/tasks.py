@@ -9,6 +9,7 @@ from tests.transfer import pairs
 from twotrack.shared import chapters
 from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.spec.inputs import ONLY
+from twotrack.shared.spec.losses import as_targets
 from twotrack.shared.spec.recipes import AdamW
 from twotrack.shared.spec.transfer import chosen
 from twotrack.shared.verify.material import DrawnBatches, draw_weights
@@ -55,14 +56,14 @@ def head_in_two_ways(asked: OfFolder) -> dict[str, Any]:
 
     Returns the largest difference of the logits afterwards, and the names of the weights that moved.
     """
-    whole, start, inputs, labels = _small_bert(asked)
+    whole, start, inputs, targets = _small_bert(asked)
     whole.freeze(chosen(start, ("head.",)))
     outputs, moved = [], set()
     for model, batch in ((whole, inputs), (whole.head(), {ONLY: whole.features(inputs)})):
         whole.load_weights(start)
         model.compile(OPTIMIZER, [1e-2] * STEPS)
         for _ in range(STEPS):
-            model.train_step(batch, [labels])
+            model.train_step(batch, [targets])
         outputs.append(whole.predict(inputs))
         moved |= {name for name, array in whole.weights().items() if not np.array_equal(array, start[name])}
     return {"difference": float(np.abs(outputs[0] - outputs[1]).max()), "moved": sorted(moved)}
@@ -76,4 +77,4 @@ def _small_bert(asked: OfFolder) -> tuple[Any, dict, dict, np.ndarray]:
     start = initial.start(chapter.transfer, config, shapes, seed=0)
     model.load_weights(start)
     split = replace(chapter.data(config=config)).train.first(REVIEWS)
-    return model, start, chapter.prepare(config)(split.inputs), split.labels
+    return model, start, chapter.prepare(config)(split.inputs), as_targets(chapter.loss, split.labels)

@@ -7,12 +7,14 @@ from twotrack.shared.evaluation.statistics.intervals import (
     score,
     score_difference,
 )
+from twotrack.shared.evaluation.statistics.learning import Learning
 from twotrack.shared.evaluation.statistics.paired import SeedTest
-from twotrack.shared.evaluation.statistics.verdict import Verdict, verdict
+from twotrack.shared.evaluation.statistics.verdict import Verdict, verdict, with_learning
 from twotrack.shared.evaluation.statistics.wording import in_words, summary
 
 __all__ = [
     "Estimate",
+    "Learning",
     "SeedTest",
     "Verdict",
     "accuracy",
@@ -22,4 +24,5 @@ __all__ = [
     "score_difference",
     "summary",
     "verdict",
+    "with_learning",
 ]

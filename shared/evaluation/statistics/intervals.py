@@ -22,17 +22,17 @@ class Estimate:
     method: str
 
 
-def score(metric: str, logits: np.ndarray, labels: np.ndarray) -> Estimate:
+def score(metric: str, logits: np.ndarray, labels: np.ndarray, confidence: float = CONFIDENCE) -> Estimate:
     """Estimate a metric of shared/evaluation from logits (seeds, examples, classes or 1) and labels (examples,).
 
     One seed: accuracy as in `accuracy`, any other metric by bootstrap over the test examples, for
     another test set. More seeds: Student's t over the seeds, for another seed.
     """
     if metric == "accuracy":
-        return accuracy(metrics.classes(logits) == labels)
+        return accuracy(metrics.classes(logits) == labels, confidence)
     if len(logits) == 1:
-        return _bootstrapped(bootstrap(logits, labels)[0], CONFIDENCE)
-    return _mean(_scores(metric, logits, labels), "Student's t, over seeds")
+        return _bootstrapped(bootstrap(logits, labels)[0], confidence)
+    return _mean(scores(metric, logits, labels), "Student's t, over seeds", confidence)
 
 
 def score_difference(
@@ -52,10 +52,11 @@ def score_difference(
 
 def differences_by_seed(metric: str, first: np.ndarray, second: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Return a metric of the first minus that of the second for each seed: (seeds,)."""
-    return _scores(metric, first, labels) - _scores(metric, second, labels)
+    return scores(metric, first, labels) - scores(metric, second, labels)
 
 
-def _scores(metric: str, logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def scores(metric: str, logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the metric of each seed's logits: (seeds,)."""
     return np.array([metrics.score(metric, seed_logits, labels) for seed_logits in logits])
 
 
@@ -66,16 +67,16 @@ def _bootstrapped(values: np.ndarray, confidence: float) -> Estimate:
     return Estimate(float(values[0]), float(low), float(high), "bootstrap, over test examples")
 
 
-def accuracy(correct: np.ndarray) -> Estimate:
+def accuracy(correct: np.ndarray, confidence: float = CONFIDENCE) -> Estimate:
     """Estimate accuracy from booleans (seeds, examples).
 
     One seed: Wilson's interval, for another test set. More seeds: Student's t over the seeds'
     accuracies, for another seed.
     """
     if len(correct) == 1:
-        low, high = proportion_confint(correct.sum(), correct.size, 1 - CONFIDENCE, "wilson")
+        low, high = proportion_confint(correct.sum(), correct.size, 1 - confidence, "wilson")
         return Estimate(float(correct.mean()), float(low), float(high), "Wilson, over test examples")
-    return _mean(correct.mean(axis=1), "Student's t, over seeds")
+    return _mean(correct.mean(axis=1), "Student's t, over seeds", confidence)
 
 
 def accuracy_difference(first: np.ndarray, second: np.ndarray, confidence: float = CONFIDENCE) -> Estimate:

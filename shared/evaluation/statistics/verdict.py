@@ -1,10 +1,12 @@
-"""Are two tracks equivalent? Tests over seeds, with exactly one of three answers.
+"""Are two tracks equivalent? Tests over seeds, with exactly one of three answers, and a fourth where neither learned.
 
 Let m be the chapter's margin and d the mean over seeds of the metric's difference, paired by seed.
 
 equivalent  the 90 % interval of d lies inside (-m, m): two one-sided tests at 5 % (Schuirmann 1987)
 different   the 95 % interval of d lies wholly outside [-m, m]
 undecided   otherwise, and always with one seed
+
+neither learned   in place of "equivalent" and "undecided", where neither track is shown to beat a constant answer
 
 So a gap of m or more is called equivalent, and a gap of at most m different, in at most 5 % of repetitions each,
 whatever the noise. Of several pairs of tracks, "different" is tested at 5 % divided by their number (Bonferroni).
@@ -21,13 +23,15 @@ from twotrack.shared.base.tolerances import SCATTER_ROUNDING
 from twotrack.shared.evaluation import metrics
 from twotrack.shared.evaluation.statistics.areas import bootstrap
 from twotrack.shared.evaluation.statistics.intervals import differences_by_seed, over_examples
+from twotrack.shared.evaluation.statistics.learning import Learning, measure
 from twotrack.shared.evaluation.statistics.paired import SeedTest, seed_tests
 from twotrack.shared.evaluation.statistics.power import POWER, seeds_to_decide
 from twotrack.shared.evaluation.statistics.wording import sentence
 
 LEVEL = 0.05
-Kind = Literal["equivalent", "different", "undecided"]
+Kind = Literal["equivalent", "different", "undecided", "neither learned"]
 KINDS: tuple[Kind, ...] = ("equivalent", "different", "undecided")
+"""What the intervals of a difference can say."""
 Ends = TypeVar("Ends", float, np.ndarray)
 
 
@@ -59,6 +63,8 @@ class Verdict:
     """None if it is decided, or 1,000 seeds would not do."""
     assumption: str
     """Behind `seeds_to_decide`; empty if it is decided."""
+    learning: Learning | None = None
+    """The tracks beside the best constant answer; None if that was not asked."""
     text: str = ""
     """All of it in one sentence."""
 
@@ -111,6 +117,15 @@ def verdict(
         seeds_to_decide=needed,
         assumption=assumption,
     )
+    return replace(result, text=sentence(result))
+
+
+def with_learning(result: Verdict, first: np.ndarray, second: np.ndarray, labels: np.ndarray) -> Verdict:
+    """Return the verdict on these outputs, which is "neither learned" where that is why the tracks do not differ."""
+    measured = measure(result.metric, first, second, labels)
+    if not measured.shown and result.kind != "different":
+        result = replace(result, kind="neither learned", seeds_to_decide=None, assumption="")
+    result = replace(result, learning=measured)
     return replace(result, text=sentence(result))
 
 

@@ -3,11 +3,15 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from twotrack.shared.base.tolerances import SCATTER_ROUNDING
 from twotrack.shared.evaluation.metrics import METRICS
 from twotrack.shared.evaluation.statistics.power import MOST_SEEDS
 
 if TYPE_CHECKING:
     from twotrack.shared.evaluation.statistics.verdict import Verdict
+
+
+_CONSTANT_ANSWERS = {"accuracy": "always answering the most frequent class", "roc_auc": "any constant answer"}
 
 
 def in_words(metric: str, value: float, unit: bool = True) -> str:
@@ -19,12 +23,33 @@ def in_words(metric: str, value: float, unit: bool = True) -> str:
 
 def sentence(verdict: "Verdict") -> str:
     """Return a verdict on two tracks in one sentence."""
+    if verdict.kind == "neither learned":
+        return (
+            f"{verdict.first} and {verdict.second} are not shown to have learned: {_beside_constant(verdict)}; "
+            f"so their difference of {_interval(verdict)} says nothing of the tracks"
+        )
     opening = f"{verdict.first} and {verdict.second} are {verdict.kind}: the difference"
     if verdict.kind == "equivalent":
         return f"{opening} of {_interval(verdict)} lies within the margin of {_margin(verdict)}"
     if verdict.kind == "different":
-        return f"{opening} of {_interval(verdict)} lies beyond the margin of {_margin(verdict)}"
+        unlearned = verdict.learning and not verdict.learning.shown
+        addition = f"; neither is shown to have learned: {_beside_constant(verdict)}" if unlearned else ""
+        return f"{opening} of {_interval(verdict)} lies beyond the margin of {_margin(verdict)}{addition}"
     return f"{opening} is {_interval(verdict)}, and {_reason(verdict)}; {_remedy(verdict)}"
+
+
+def _beside_constant(verdict: "Verdict") -> str:
+    """Return both tracks' scores, no interval of which lies above the constant answer's."""
+    beside = verdict.learning
+    assert beside is not None
+    scores = " and ".join(
+        f"{score.value:.4f} [{score.low:.4f}, {score.high:.4f}]" for score in (beside.first, beside.second)
+    )
+    answer = _CONSTANT_ANSWERS[verdict.metric]
+    return (
+        f"{METRICS[verdict.metric].label} {scores} (90 % intervals, {_count(len(verdict.seed_tests))}) does not lie "
+        f"above the {beside.constant:.4f} of {answer}"
+    )
 
 
 def _interval(verdict: "Verdict") -> str:
@@ -39,14 +64,21 @@ def _interval(verdict: "Verdict") -> str:
 
 def _reason(verdict: "Verdict") -> str:
     if len(verdict.seed_tests) == 1:
-        return "one seed cannot tell the tracks from its own luck"
+        luck = "one seed cannot tell the tracks from its own luck"
+        return f"{luck}: that its two models score the same does not say how others scatter" if _zero(verdict) else luck
     return f"the interval reaches across the margin of {_margin(verdict)}"
 
 
 def _remedy(verdict: "Verdict") -> str:
     if verdict.seeds_to_decide is None:
         return f"{MOST_SEEDS:,} seeds would not decide"
-    return f"about {verdict.seeds_to_decide} seeds would decide"
+    assumed = ", if they scatter no more than the test examples let this one" if _zero(verdict) else ""
+    return f"about {verdict.seeds_to_decide} seeds would decide{assumed}"
+
+
+def _zero(verdict: "Verdict") -> bool:
+    """Tell a single seed without a difference, which looks more decided than it is."""
+    return len(verdict.seed_tests) == 1 and abs(verdict.difference) <= SCATTER_ROUNDING
 
 
 def _margin(verdict: "Verdict") -> str:
@@ -67,11 +99,12 @@ def summary(verdicts: "Sequence[Verdict]") -> str:
     if len(verdicts) < 2:
         return verdicts[0].text if verdicts else ""
     kinds = [verdict.kind for verdict in verdicts]
-    kind = next(kind for kind in ("different", "undecided", "equivalent") if kind in kinds)
+    kind = next(kind for kind in ("different", "neither learned", "undecided", "equivalent") if kind in kinds)
     if kind == "equivalent":
         return _all_equivalent(verdicts)
     worst = max((verdict for verdict in verdicts if verdict.kind == kind), key=lambda verdict: abs(verdict.difference))
-    return f"{worst.text} ({kinds.count(kind)} of {len(kinds)} pairs of tracks are {kind})"
+    state = "not shown to have learned" if kind == "neither learned" else kind
+    return f"{worst.text} ({kinds.count(kind)} of {len(kinds)} pairs of tracks are {state})"
 
 
 def _all_equivalent(verdicts: "Sequence[Verdict]") -> str:
