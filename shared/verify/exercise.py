@@ -15,7 +15,7 @@ from twotrack.shared.runs.fitting import Fit, Listener, Stopwatch, TrainingProgr
 from twotrack.shared.spec.pair import CustomOptimizer, Pair
 from twotrack.shared.spec.recipes import Optimizer, Recipe
 from twotrack.shared.spec.track import TrackModel
-from twotrack.shared.verify import optimizer_alone
+from twotrack.shared.verify import optimizer_material
 from twotrack.shared.verify.material import DrawnBatches, draw_inputs, draw_targets
 
 EPOCHS, STEPS_PER_EPOCH = 2, 10
@@ -82,7 +82,7 @@ class PairExercise(Exercise):
         """Return as many steps as the optimizer does alone."""
         if isinstance(self.pair.optimizer, CustomOptimizer):
             return []
-        return [(self.pair.optimizer, self.pair.learning_rates(optimizer_alone.STEPS))]
+        return [(self.pair.optimizer, self.pair.learning_rates(optimizer_material.STEPS))]
 
     def rehearse(self, model: TrackModel, outputs: Shapes, listen: Listener) -> Rehearsal:
         """Train in one stage, with a look at outputs after each epoch, as validation is one."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from twotrack.shared.ledger.spec import Suspect
 from twotrack.shared.verify.observation import Observation
-from twotrack.shared.verify.rungs import FailurePlace, RungResult
+from twotrack.shared.verify.result import FailurePlace, RungResult
 
 STATISTICS = ("moving_mean", "moving_variance")
 

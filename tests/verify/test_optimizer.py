@@ -1,39 +1,30 @@
 """Optimizers apart from any model: equal ones pass on every track, and what parts late or seldom is named."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.support.probing import Compare, comparing
 from tests.verify.optimizer_pairs import HONEST, SHARED, WRONG
-from tests.verify.optimizer_tasks import Alone, run_alone
 from twotrack.shared import chapters
 from twotrack.shared.spec.track import TRACKS
+from twotrack.shared.verify import evidence
 from twotrack.shared.verify.exercise import ChapterExercise
 from twotrack.shared.verify.ladder import Ladder
-from twotrack.shared.verify.optimizer_alone import CHECKPOINTS, STEPS, compare_optimized, draw_gradients
+from twotrack.shared.verify.optimizer_material import CHECKPOINTS, STEPS, draw_gradients
 from twotrack.shared.verify.request import VerifyRequest
-from twotrack.shared.verify.rungs import RungResult
-from twotrack.shared.verify.trace import Trace, load, save
+from twotrack.shared.verify.rungs.optimizer import OptimizerEvidence, compare_optimized
 from twotrack.shared.workers.pool import WorkerPool
 
 KERAS = [track for track in TRACKS if track != "torch"]
-Compare = Callable[[str, str], RungResult]
 
 
 @pytest.fixture(scope="module")
 def compare(workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory) -> Compare:
-    """Compare the optimizers of a pair on torch and on a Keras track; each side is run once."""
-
-    @cache
-    def side(pair: str, track: str) -> Trace:
-        folder = tmp_path_factory.mktemp("alone") / "trace"
-        return load(workers.call(track, run_alone, Alone(pair, track, folder)))
-
-    return lambda pair, track: compare_optimized(side(pair, "torch"), side(pair, track))
+    by_reference = comparing("optimizer", workers, tmp_path_factory.mktemp)
+    return lambda pair, track: by_reference(f"tests.verify.optimizer_pairs:{pair}", track)
 
 
 @pytest.mark.parametrize("track", KERAS)
@@ -76,8 +67,10 @@ def test_sophia_passes_and_says_where_it_is_compared(ladder: Ladder) -> None:
     (result,) = ladder.climb(request, lambda *_: None, ["keras:tensorflow"])
     assert result.passed
     details = {rung.rung: rung.detail for rung in result.rungs}
-    assert details["optimizer"].startswith("Sophia needs a model's curvature")
-    assert "2,000 learning rates compared" in details["optimizer"]
+    assert details["optimizer"] == "2,000 learning rates compared"
+    assert [gap.detail for gap in result.certificate.gaps if gap.where == "optimizer"] == [
+        "Sophia needs a model's curvature: its steps are compared in training only"
+    ]
     assert "20 steps" in details["training"]
 
 
@@ -99,14 +92,14 @@ def test_gradients_are_the_same_in_every_process() -> None:
         np.testing.assert_array_equal(gradients, draw_gradients()[name])
 
 
-def trace() -> Trace:
+def trace() -> OptimizerEvidence:
     parameters = [{"a.kernel": np.ones((2, 2)), "a.bias": np.full(2, 100.0)} for _ in CHECKPOINTS]
-    return Trace(optimized=parameters, optimizer_rates=[0.1] * STEPS, planned_rates=[0.1] * 3000)
+    return OptimizerEvidence(parameters=parameters, learning_rates=[0.1] * STEPS, planned_rates=[0.1] * 3000)
 
 
-def shifted(checkpoint: int, name: str, by: float) -> Trace:
+def shifted(checkpoint: int, name: str, by: float) -> OptimizerEvidence:
     moved = trace()
-    moved.optimized[CHECKPOINTS.index(checkpoint)][name] += by
+    moved.parameters[CHECKPOINTS.index(checkpoint)][name] += by
     return moved
 
 
@@ -128,7 +121,7 @@ def test_a_parameter_that_is_not_finite_fails() -> None:
 
 
 def test_learning_rates_are_not_blamed_for_what_was_there_before_them() -> None:
-    late = replace(shifted(5, "a.kernel", 1.0), optimizer_rates=[0.1] * 5 + [0.2] * (STEPS - 5))
+    late = replace(shifted(5, "a.kernel", 1.0), learning_rates=[0.1] * 5 + [0.2] * (STEPS - 5))
     assert "learning rate" not in compare_optimized(trace(), late).detail
 
 
@@ -152,6 +145,6 @@ def test_a_run_of_a_chapter_is_planned_with_all_of_its_data_and_epochs() -> None
 
 
 def test_a_trace_keeps_what_the_optimizer_did(tmp_path: Path) -> None:
-    back = load(save(trace(), tmp_path / "trace"))
-    assert (back.optimizer_rates, back.planned_rates) == (trace().optimizer_rates, trace().planned_rates)
-    np.testing.assert_array_equal(back.optimized[-1]["a.bias"], trace().optimized[-1]["a.bias"])
+    back = evidence.load(OptimizerEvidence, evidence.save(trace(), tmp_path / "trace"))
+    assert (back.learning_rates, back.planned_rates) == (trace().learning_rates, trace().planned_rates)
+    np.testing.assert_array_equal(back.parameters[-1]["a.bias"], trace().parameters[-1]["a.bias"])
