@@ -209,6 +209,8 @@ HONEST = (
 )
 
 
-def named(name: str) -> Pair:
-    """Return any pair of this module."""
-    return SHARED[name] if name in SHARED else globals()[name]
+def __getattr__(name: str) -> Pair:
+    """Return a shared optimizer's pair by its name in SHARED."""
+    if name in SHARED:
+        return SHARED[name]
+    raise AttributeError(name)
