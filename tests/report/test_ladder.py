@@ -18,7 +18,8 @@ from twotrack.shared.report.ladder import FILE, LadderRecord
 from twotrack.shared.runs.comparison import TrainingOutcome
 from twotrack.shared.verify.ladder import TrackResult
 from twotrack.shared.verify.request import VerifyRequest
-from twotrack.shared.verify.rungs import FailurePlace, LayerDifference, RungResult
+from twotrack.shared.verify.result import FailurePlace, RungResult
+from twotrack.shared.verify.rungs.forward import LayerDifference
 
 LAYERS = [LayerDifference("conv1", "Conv2D", 0.0, 3e-7), LayerDifference("logits", "Dense", 4e-16, None)]
 DATA = RungResult("data", True, "same bytes, f00d")
