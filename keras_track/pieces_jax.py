@@ -157,6 +157,8 @@ class _Interpreter:
         if not self.sites or self.sites[-1].scopes != inside.scopes:
             self.sites.append(_Site(inside.scopes))
         if all(value.fact is None for value in given) and not equation.effects:
+            if any(variable.aval.size > 1 for variable in equation.outvars):  # not worth its compilation
+                return [_Value(result, Fact(varies=False)) for result in _bound(equation, given)]
             with jax.ensure_compile_time_eval():
                 return [_Value(result, None) for result in _bound(equation, given)]
         inner = _inner(equation)
