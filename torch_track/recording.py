@@ -5,11 +5,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
-from twotrack.shared.spec.probe import LayerTrace
+from twotrack.shared.spec.probe import LayerTrace, Replace, keep
 from twotrack.torch_track import hyperparameters
 from twotrack.torch_track.axes import ChannelAxes, channels_last
 from twotrack.torch_track.structure import tensors_in
@@ -19,12 +20,12 @@ Named = Callable[[str], str]
 
 
 @contextmanager
-def layers_recorded(module: nn.Module, canonical: Named) -> Iterator[list[LayerTrace]]:
-    """Let every layer record its calls, for a while, in the list that is given."""
+def layers_recorded(module: nn.Module, canonical: Named, replace: Replace = keep) -> Iterator[list[LayerTrace]]:
+    """Let every layer record its calls, for a while, in the list that is given; `replace` as in Probe.trace."""
     traces: list[LayerTrace] = []
     counts: dict[str, int] = {}
     handles = [
-        layer.register_forward_hook(_recording(canonical(path), traces, counts))
+        layer.register_forward_hook(_recording(canonical(path), traces, counts, replace))
         for path, layer in module.named_modules()
         if path
     ]
@@ -32,8 +33,8 @@ def layers_recorded(module: nn.Module, canonical: Named) -> Iterator[list[LayerT
         yield traces
 
 
-def _recording(path: str, traces: list[LayerTrace], counts: dict[str, int]) -> Callable:
-    def record(layer: nn.Module, args: tuple, output: Any) -> None:
+def _recording(path: str, traces: list[LayerTrace], counts: dict[str, int], replace: Replace) -> Callable:
+    def record(layer: nn.Module, args: tuple, output: Any) -> Any:
         counts[path] = counts.get(path, 0) + 1
         traces.append(
             LayerTrace(
@@ -45,8 +46,22 @@ def _recording(path: str, traces: list[LayerTrace], counts: dict[str, int]) -> C
                 outputs=[channels_last(tensor) for tensor in tensors_in(output)],
             )
         )
+        return _replaced(output, path, replace)
 
     return record
+
+
+def _replaced(output: Any, path: str, replace: Replace) -> Any:
+    """Return what stands for a layer's output, or for the first of several; None if that is no tensor of numbers."""
+    first, *rest = output if isinstance(output, tuple) else (output,)
+    if not isinstance(first, Tensor) or not first.is_floating_point():
+        return None
+    axes = ChannelAxes.of(first)
+    other = replace(path, tuple(axes.channels_last(first).shape))
+    if other is None:
+        return None
+    own = axes.channels_first(torch.from_numpy(other).to(first.device, first.dtype))
+    return (own, *rest) if isinstance(output, tuple) else own
 
 
 @contextmanager
