@@ -1,6 +1,7 @@
 """The Probe contract on Keras: it looks at a KerasModel and trains nothing of its own."""
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -9,7 +10,9 @@ import numpy as np
 from twotrack.keras_track import hyperparameters, optimizer_alone, weights
 from twotrack.keras_track.gradients import InputShift, recorder
 from twotrack.keras_track.inputs import cast
+from twotrack.keras_track.pieces import PieceCounter
 from twotrack.keras_track.recording import arrays, as_array, attention_recorded, layer_recorded, layers_recorded
+from twotrack.shared.pieces.recorder import Piece, PieceRun
 from twotrack.shared.spec.pair import CustomOptimizer
 from twotrack.shared.spec.probe import Hyperparameters, LayerTrace, OptimizerRun, Probe, Replace, keep
 from twotrack.shared.spec.recipes import Optimizer
@@ -64,6 +67,16 @@ class KerasProbe(Probe):
         with layers_recorded(self._model.model, replace) as traces:
             outputs = self._call(inputs, training)
         return traces, arrays(outputs)
+
+    def pieces(
+        self, inputs: Mapping[str, np.ndarray], replace: Replace = keep, watched: Piece | None = None
+    ) -> PieceRun:
+        """Run in inference mode, and count what each piecewise operation is given."""
+        return self._pieces.count(self._model.arranged(inputs), replace, watched)
+
+    @cached_property
+    def _pieces(self) -> PieceCounter:
+        return PieceCounter(self._model.model)
 
     def run_layer(self, path: str, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Run one layer alone in inference mode on given inputs."""

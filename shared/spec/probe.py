@@ -11,6 +11,7 @@ from pydantic import with_config
 from twotrack.shared.base.records import WITH_ARRAYS
 
 if TYPE_CHECKING:
+    from twotrack.shared.pieces.recorder import Piece, PieceRun
     from twotrack.shared.spec.pair import CustomOptimizer
     from twotrack.shared.spec.recipes import Optimizer
 
@@ -90,6 +91,15 @@ class Probe(ABC):
         What `replace` gives for a layer goes on through the model in place of the layer's output, or of the value
         before its fused activation; the trace has what the layer computed itself. In training mode running statistics
         move.
+        """
+
+    @abstractmethod
+    def pieces(
+        self, inputs: Mapping[str, np.ndarray], replace: Replace = keep, watched: "Piece | None" = None
+    ) -> "PieceRun":
+        """Run once in inference mode; return how often each piece of every piecewise function was met.
+
+        `replace` as in `trace`; of the piece that is watched there are the margins too.
         """
 
     @abstractmethod

@@ -35,6 +35,9 @@ class Observation(BaseModel):
     probed: dict[str, dict[Precision, Path]] = {}
     """Folders with what the probes of a rung found, by rung."""
 
+    answered: dict[str, dict[Precision, Path]] = {}
+    """Folders with what the side did with what was found on both sides, by rung."""
+
     @cached_property
     def traces(self) -> Mapping[Precision, Trace]:
         """The traces, read once."""
@@ -49,4 +52,12 @@ class Observation(BaseModel):
 
     def probe(self, rung: str, kind: type[E]) -> dict[Precision, E]:
         """Read what the probes of a rung found, in each precision that they looked in."""
-        return {precision: evidence.load(kind, folder) for precision, folder in self.probed[rung].items()}
+        return _read(self.probed[rung], kind)
+
+    def answer(self, rung: str, kind: type[E]) -> dict[Precision, E]:
+        """Read what the side did with what was found; empty if nothing was asked."""
+        return _read(self.answered.get(rung, {}), kind)
+
+
+def _read(folders: Mapping[Precision, Path], kind: type[E]) -> dict[Precision, E]:
+    return {precision: evidence.load(kind, folder) for precision, folder in folders.items()}

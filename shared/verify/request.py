@@ -10,7 +10,7 @@ from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import user_pair
 from twotrack.shared.verify.user_pair import PairReference
 
-RUNGS = ("data", "parameters", "forward", "range", "gradients", "optimizer", "training", "accuracy")
+RUNGS = ("data", "parameters", "forward", "range", "pieces", "gradients", "optimizer", "training", "accuracy")
 
 
 class VerifyRequest(BaseModel):
@@ -56,6 +56,14 @@ class SideRequest(BaseModel):
     """Where arrays are written."""
     precisions: tuple[Precision, ...] = ("float64", "float32")
     """float64 decides; float32 is for information."""
+
+
+class AnswerRequest(SideRequest):
+    """One side, and what a rung's probes found on both, to be run here."""
+
+    rung: str
+    found: dict[str, Path]
+    """Folders of float64 evidence, by track."""
 
 
 class LayerRequest(SideRequest):
