@@ -17,6 +17,8 @@ from twotrack.keras_track.recording import activation_changed, replaced_calls, r
 from twotrack.shared.pieces.recorder import Piece, PieceRun, Recorder
 from twotrack.shared.spec.probe import Replace, keep
 
+Give = Callable[[Any, str], Any]
+"""Returns what goes on in place of a layer's output, or of the value before its fused activation, given its path."""
 Inside = Callable[[int], AbstractContextManager]
 """What a layer's call runs in, by the layer's number."""
 
@@ -38,7 +40,7 @@ class PieceCounter:
         return recorder.run
 
     @contextmanager
-    def _layers_in(self, inside: Inside, give: Callable[[Any, str], Any]) -> Iterator[None]:
+    def _layers_in(self, inside: Inside, give: Give) -> Iterator[None]:
         """Let every layer's call run in what `inside` returns for its number, and give what `give` makes of it."""
         calls = [
             (layer, _within(layer, self._paths[number], inside, number, give))
@@ -51,8 +53,9 @@ class PieceCounter:
         from twotrack.shared.pieces import aten
 
         variables = [variable.value for variable in self._model.variables]
-        inside = self._layers_in(self._inside(recorder), lambda value, path: replaced_value(value, path, replace))
-        with inside, aten.counted(recorder, variables):
+        inside = self._layers_in(self._inside(recorder), partial(replaced_value, replace=replace))
+        with inside, aten.counted(recorder, variables) as mark:
+            mark(keras.tree.flatten(inputs))
             self._model(inputs, training=False)
 
     def _tensorflow(self, recorder: Recorder, inputs: Any, replace: Replace) -> None:
@@ -81,11 +84,12 @@ class PieceCounter:
         ]
         if form not in self._asked:
             self._asked[form] = self._questions(values, inputs)
-        given = [replace(path, shape) for path, shape in self._asked[form]]
-        key = (form, tuple(array is None for array in given))
-        if key not in self._traced:
-            self._traced[key] = pieces_jax.traced(self._call, values, (inputs, given))
-        self._traced[key].count(recorder, self._paths, values, (inputs, given))
+        answers = [(replace(path, shape), shape) for path, shape in self._asked[form]]
+        used = [answer is not None for answer, _ in answers]
+        given = [np.zeros(shape) if answer is None else answer for answer, shape in answers]
+        if form not in self._traced:
+            self._traced[form] = pieces_jax.traced(self._call, (values, used), (inputs, given))
+        self._traced[form].count(recorder, self._paths, (values, used), (inputs, given))
 
     def _questions(self, values: Any, inputs: Any) -> list[tuple[str, tuple[int, ...]]]:
         """Return what `replace` is asked in a run, in order."""
@@ -96,25 +100,30 @@ class PieceCounter:
         def keep_question(path: str, shape: tuple[int, ...]) -> None:
             asked.append((path, shape))
 
-        jax.eval_shape(partial(self._run, keep_question), values, inputs)
+        give = partial(replaced_value, replace=keep_question)
+        jax.eval_shape(partial(self._run, give), values, inputs)
         return asked
 
-    def _call(self, values: Sequence[Sequence[Any]], given: tuple[Any, list[np.ndarray | None]]) -> Any:
-        """Run on JAX, with what replaces values in the order in which it is asked for."""
+    def _call(self, fixed: tuple[Any, list[bool]], given: tuple[Any, list[np.ndarray]]) -> Any:
+        """Run on JAX with what may replace values, in the order in which it is asked for, and whether it does."""
+        values, used = fixed
         inputs, replacements = given
-        left = iter(replacements)
-        return self._run(lambda path, shape: next(left), values, inputs)
+        left, left_used = iter(replacements), iter(used)
 
-    def _run(self, replace: Replace, values: Sequence[Sequence[Any]], inputs: Any) -> Any:
+        def give(value: Any, path: str) -> Any:
+            other = replaced_value(value, path, lambda path, shape: next(left))
+            return value if other is value else keras.ops.where(next(left_used), other, value)
+
+        return self._run(give, values, inputs)
+
+    def _run(self, give: Give, values: Sequence[Sequence[Any]], inputs: Any) -> Any:
         from twotrack.keras_track import pieces_jax
 
-        with self._layers_in(pieces_jax.scope, lambda value, path: replaced_value(value, path, replace)):
+        with self._layers_in(pieces_jax.scope, give):
             return self._model.stateless_call(*values, inputs, training=False)[0]
 
 
-def _within(
-    layer: keras.layers.Layer, path: str, inside: Inside, number: int, give: Callable[[Any, str], Any]
-) -> Callable:
+def _within(layer: keras.layers.Layer, path: str, inside: Inside, number: int, give: Give) -> Callable:
     original = type(layer).call.__get__(layer)
 
     def call(*args: Any, **kwargs: Any) -> Any:

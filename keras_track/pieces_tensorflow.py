@@ -194,6 +194,7 @@ _OPERATIONS: Mapping[str, See] = {
     "LogicalAnd": _plain("and", 2), "LogicalOr": _plain("or", 2), "LogicalNot": _plain("not"),
     "SelectV2": _plain("where", 3, "where"), "Select": _plain("where", 3, "where"),
     "Where": _plain("cast flags", 1, "where"),
+    "IsNan": _plain("is finite"), "IsInf": _plain("is finite"), "IsFinite": _plain("is finite"),
     "Cast": _cast, "ConcatV2": _joined, "Pack": _joined,
     "MaxPool": _pool, "MaxPool3D": _pool,
     "Max": _along("axis max"), "Min": _along("axis min"), "ArgMax": _along("axis max", "argmax"),
