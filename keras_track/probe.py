@@ -7,9 +7,11 @@ import keras
 import numpy as np
 
 from twotrack.keras_track import hyperparameters, weights
+from twotrack.keras_track.draws import training_pass
 from twotrack.keras_track.gradients import InputShift, recorder
 from twotrack.keras_track.inputs import cast
 from twotrack.keras_track.recording import arrays, as_array, attention_recorded, layer_recorded, layers_recorded
+from twotrack.shared.spec.draws import DrawnPass
 from twotrack.shared.spec.probe import Hyperparameters, LayerTrace, Probe
 
 if TYPE_CHECKING:
@@ -54,6 +56,10 @@ class KerasProbe(Probe):
                 if isinstance(vars(layer).get(name), float):
                     setattr(layer, name, 0.0)
         return {path: rate for path, rate in rates.items() if rate}
+
+    def training_pass(self, inputs: Mapping[str, np.ndarray]) -> DrawnPass:
+        """Run once in training mode; return what was drawn."""
+        return training_pass(self._model.model, self._model.arranged(inputs), self._model.draws)
 
     def trace(self, inputs: Mapping[str, np.ndarray]) -> tuple[list[LayerTrace], list[np.ndarray]]:
         """Run in inference mode, layer by layer; return their values and the outputs."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -23,13 +24,48 @@ def replaced_calls(layers: "list[tuple[keras.layers.Layer, Callable]]") -> Itera
             object.__delattr__(layer, "call")
 
 
+@dataclass
+class LayerCalls:
+    """Which layers are at work: those whose call has begun and not returned."""
+
+    open: list[tuple[str, keras.layers.Layer]] = field(default_factory=list)
+    last_returned: str = ""
+    """Path of the layer that returned last; empty before the first."""
+
+    @property
+    def path(self) -> str:
+        """Path of the innermost layer at work; empty for the model itself."""
+        return self.open[-1][0] if self.open else ""
+
+    @property
+    def layer(self) -> keras.layers.Layer | None:
+        """The innermost layer at work; None for the model itself."""
+        return self.open[-1][1] if self.open else None
+
+    @property
+    def kind(self) -> str:
+        """Its class name."""
+        return type(self.layer).__name__ if self.open else ""
+
+    @contextmanager
+    def at_work(self, path: str, layer: keras.layers.Layer) -> Iterator[None]:
+        """Say that a layer is at work."""
+        self.open.append((path, layer))
+        try:
+            yield
+        finally:
+            self.open.pop()
+            self.last_returned = path
+
+
 @contextmanager
-def layers_recorded(model: keras.Model) -> Iterator[list[LayerTrace]]:
-    """Let every layer record its calls, for a while, in the list that is given."""
+def layers_recorded(model: keras.Model, calls: LayerCalls | None = None) -> Iterator[list[LayerTrace]]:
+    """Let every layer record its calls, for a while, in the list that is given; `calls` follows which is at work."""
     traces: list[LayerTrace] = []
     counts: dict[str, int] = {}
+    calls = calls or LayerCalls()
     layers = [(path, layer) for path, layer in weights.layer_paths(model) if path]
-    with replaced_calls([(layer, _recording(path, layer, traces, counts)) for path, layer in layers]):
+    with replaced_calls([(layer, _recording(path, layer, traces, counts, calls)) for path, layer in layers]):
         yield traces
 
 
@@ -37,7 +73,7 @@ def layers_recorded(model: keras.Model) -> Iterator[list[LayerTrace]]:
 def layer_recorded(path: str, layer: keras.layers.Layer) -> Iterator[list[LayerTrace]]:
     """Let one layer record its calls, for a while."""
     traces: list[LayerTrace] = []
-    with replaced_calls([(layer, _recording(path, layer, traces, {}))]):
+    with replaced_calls([(layer, _recording(path, layer, traces, {}, LayerCalls()))]):
         yield traces
 
 
@@ -65,13 +101,15 @@ def _keeping_scores(path: str, layer: keras.layers.MultiHeadAttention, kept: dic
     return call
 
 
-def _recording(path: str, layer: keras.layers.Layer, traces: list[LayerTrace], counts: dict[str, int]) -> Callable:
+def _recording(
+    path: str, layer: keras.layers.Layer, traces: list[LayerTrace], counts: dict[str, int], calls: LayerCalls
+) -> Callable:
     """Return a `call` that records inputs, outputs and the value before a fused activation."""
     original = type(layer).call.__get__(layer)
 
     def call(*args: Any, **kwargs: Any) -> Any:
         before_activation: list[np.ndarray] = []
-        with _activation_recorded(layer, before_activation):
+        with _activation_recorded(layer, before_activation), calls.at_work(path, layer):
             result = original(*args, **kwargs)
         counts[path] = counts.get(path, 0) + 1
         traces.append(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from twotrack.shared.spec.draws import DrawnPass
 from twotrack.shared.spec.inputs import example
 from twotrack.shared.spec.probe import Hyperparameters, LayerTrace, Probe
 from twotrack.torch_track import hyperparameters, weights
@@ -68,6 +69,10 @@ class TorchProbe(Probe):
         self._module.load_state_dict(state)
         return {f"functional dropout {number}": rate for number, rate in enumerate(recorder.rates, start=1)}
 
+    def training_pass(self, inputs: Mapping[str, np.ndarray]) -> DrawnPass:
+        """Run once in training mode; return what was drawn."""
+        return self._model.training_pass(inputs).drawn
+
     def trace(self, inputs: Mapping[str, np.ndarray]) -> tuple[list[LayerTrace], list[np.ndarray]]:
         """Run in evaluation mode, layer by layer; return their values and the outputs."""
         self._module.eval()
@@ -101,7 +106,8 @@ class TorchProbe(Probe):
             for (name, spec), tensor in zip(specs.items(), given, strict=True)
             if spec.kind == "real"
         }
-        gradients = torch.autograd.grad(self._model.loss_value(given, targets), list(real.values()))
+        with self._model.drawing():
+            gradients = torch.autograd.grad(self._model.loss_value(given, targets), list(real.values()))
         return {
             name: gradient.permute(tuple(np.argsort(specs[name].axes))).cpu().numpy()
             for name, gradient in zip(real, gradients, strict=True)

@@ -28,7 +28,7 @@ def layers_recorded(module: nn.Module, canonical: Named) -> Iterator[list[LayerT
         for path, layer in module.named_modules()
         if path
     ]
-    with _removed(handles):
+    with removed(handles):
         yield traces
 
 
@@ -57,7 +57,7 @@ def input_axes_recorded(layer: nn.Module) -> Iterator[list[ChannelAxes]]:
     def keep(layer: nn.Module, args: tuple) -> None:
         axes[:] = [ChannelAxes.of(tensor) for tensor in tensors_in(args)]
 
-    with _removed([layer.register_forward_pre_hook(keep)]):
+    with removed([layer.register_forward_pre_hook(keep)]):
         yield axes
 
 
@@ -75,12 +75,12 @@ def attention_recorded(module: nn.Module, canonical: Named) -> Iterator[dict[str
     layers = [(path, layer) for path, layer in module.named_modules() if isinstance(layer, nn.MultiheadAttention)]
     handles = [layer.register_forward_pre_hook(ask, with_kwargs=True) for _, layer in layers]
     handles += [layer.register_forward_hook(keep(path)) for path, layer in layers]
-    with _removed(handles):
+    with removed(handles):
         yield kept
 
 
 @contextmanager
-def _removed(handles: Sequence[RemovableHandle]) -> Iterator[None]:
+def removed(handles: Sequence[RemovableHandle]) -> Iterator[None]:
     """Remove hooks afterwards."""
     try:
         yield

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.ledger.measured import Measured
+from twotrack.shared.spec.draws import DrawSource
 from twotrack.shared.spec.inputs import Input, describe, example
 from twotrack.shared.spec.pair import ChapterBuild, CustomLoss, CustomOptimizer, LossSpec, Pair, target_kind
 from twotrack.shared.spec.profiles import Switches
@@ -24,6 +25,7 @@ from twotrack.shared.spec.transfer import BASE, EVERYTHING, HEAD, chosen
 from twotrack.torch_track import freezing, native, weights
 from twotrack.torch_track.axes import NO_LAYOUT, ChannelLayout, axis_layout
 from twotrack.torch_track.curvature import Curvature
+from twotrack.torch_track.draws import DrawAxes, Recorded, drawn_from, training_pass
 from twotrack.torch_track.inputs import tensors
 from twotrack.torch_track.losses import LOSSES, Loss
 from twotrack.torch_track.probe import TorchProbe
@@ -152,6 +154,7 @@ class TorchModel(TrackModel):
     ):
         self.module, self.inputs, self.loss, self.switches = module, inputs, loss, switches
         self.device, self._dtype, self._layout, self.renames = device, dtype, layout, renames
+        self._draw_axes: Sequence[DrawAxes] = ()
 
     def table(self) -> dict[str, weights.Entry]:
         """Return where every canonical weight lives in the module."""
@@ -185,7 +188,10 @@ class TorchModel(TrackModel):
     def head(self) -> "TorchModel":
         """Return the head, which takes features (batch, features)."""
         head = self.module.get_submodule(HEAD)
-        return TorchModel(head, describe((1,)), self.loss, self.device, self._dtype, self.switches)
+        model = TorchModel(head, describe((1,)), self.loss, self.device, self._dtype, self.switches)
+        if self.draws:
+            model.draw_from(self.draws)
+        return model
 
     def compile(self, optimizer: Optimizer | CustomOptimizer, learning_rates: Sequence[float]) -> None:
         """Attach the optimizer."""
@@ -201,16 +207,24 @@ class TorchModel(TrackModel):
     def train_step(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> float:
         """Forward, backward, update."""
         given = self.tensors(inputs)
-        self._curvature.update_if_due(lambda: self.forward(given))
+        with self.drawing():
+            self._curvature.update_if_due(lambda: self.forward(given))
         loss = self.backward(given, targets)
         self.optimizer.step()
+        if self.draws:
+            self.draws.advance()
         return loss.item()
+
+    def drawing(self) -> AbstractContextManager:
+        """Return what a forward pass in training mode runs in, so that it draws from the source."""
+        return drawn_from(self.draws, self._draw_axes) if self.draws else nullcontext()
 
     def backward(self, inputs: Sequence[Tensor], targets: Sequence[np.ndarray]) -> Tensor:
         """Leave the gradients of the loss, in training mode, in the parameters; return the loss."""
         self.module.zero_grad(set_to_none=True)
-        loss = self.loss_value(inputs, targets)
-        loss.backward()
+        with self.drawing():  # the backward pass too: a checkpoint inside does parts of the forward pass again
+            loss = self.loss_value(inputs, targets)
+            loss.backward()
         return loss
 
     def loss_value(self, inputs: Sequence[Tensor], targets: Sequence[np.ndarray]) -> Tensor:
@@ -221,6 +235,8 @@ class TorchModel(TrackModel):
     def forward(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         """Return the outputs, channels last, in training mode."""
         freezing.train_mode(self.module)
+        if self.draws:
+            self.draws.begin_pass()
         with self.around():
             return self._layout.channels_last(tensors_in(self.module(*inputs)))
 
@@ -241,9 +257,27 @@ class TorchModel(TrackModel):
         with torch.inference_mode():
             return tensors_in(module(*self.tensors(inputs)))
 
+    def draw_from(self, source: DrawSource) -> None:
+        """Take random numbers from a source; a pass on torch's own shows how the values that are drawn lie in it."""
+        self.draws = None
+        self._draw_axes = self.training_pass(example(self.inputs)).axes
+        self.draws = source
+
+    def training_pass(self, inputs: Mapping[str, np.ndarray]) -> Recorded:
+        """Run the module once in training mode and record what it draws."""
+        given = self.tensors(inputs)
+        freezing.train_mode(self.module)
+
+        def forward() -> list[Tensor]:
+            with self.around():
+                return tensors_in(self.module(*given))
+
+        return training_pass(self.module, lambda path: weights.canonical_path(path, self.renames), forward, self.draws)
+
     def snapshot(self) -> dict[str, Any]:
-        """Return the states of module, optimizer and random generators."""
+        """Return the states of module, optimizer, random generators and the source of draws."""
         return {
+            "draws": self.draws and self.draws.mark(),
             "module": copy.deepcopy(self.module.state_dict()),
             "optimizer": copy.deepcopy(self.optimizer.state_dict()),
             "cpu": torch.get_rng_state(),
@@ -254,6 +288,8 @@ class TorchModel(TrackModel):
         """Put the states back; the snapshot stays good for another time."""
         self.module.load_state_dict(state["module"])
         self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
+        if self.draws:
+            self.draws.go_back(state["draws"])
         torch.set_rng_state(state["cpu"])
         torch.cuda.set_rng_state_all(state["cuda"])
 

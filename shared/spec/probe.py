@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
+    from twotrack.shared.spec.draws import DrawnPass
+
 Hyperparameters = Mapping[str, Any]
 """JSON-ready values under names that both frameworks' layers, losses and optimizers are compared by."""
 
@@ -53,6 +55,13 @@ class Probe(ABC):
     @abstractmethod
     def remove_dropout(self) -> dict[str, float]:
         """Drop nothing from now on; return, by layer, the rates that dropped something."""
+
+    @abstractmethod
+    def training_pass(self, inputs: "Mapping[str, np.ndarray]") -> "DrawnPass":
+        """Run once in training mode; return what was drawn, every layer's values and the outputs.
+
+        The numbers are those of the model's source, if it has one. Weights and all other state stay as they are.
+        """
 
     @abstractmethod
     def trace(self, inputs: "Mapping[str, np.ndarray]") -> "tuple[list[LayerTrace], list[np.ndarray]]":
