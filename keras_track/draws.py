@@ -90,7 +90,10 @@ def _first_examples(value: Any) -> np.ndarray | None:
 
 
 def training_pass(model: keras.Model, inputs: Any, source: DrawSource | None) -> DrawnPass:
-    """Run the model once in training mode, not compiled, on a source or on its own draws; its state stays as it is."""
+    """Run the model once in training mode, not compiled, on a source or on its own draws.
+
+    Weights and running statistics stay as they are; seeds move on.
+    """
     recorder = _Recorder(source)
     with ExitStack() as stack:
         stack.enter_context(_state_kept(model))
@@ -122,8 +125,8 @@ def _noted(name: str, original: Callable, calls: list[_Call]) -> Callable:
 
 @contextmanager
 def _state_kept(model: keras.Model) -> Iterator[None]:
-    """Give every variable, running statistics and seeds among them, its value back."""
-    before = [(variable, np.array(keras.ops.convert_to_numpy(variable))) for variable in model.variables]
+    """Give weights and running statistics their values back."""
+    before = [(variable, np.array(keras.ops.convert_to_numpy(variable))) for variable in model.weights]
     try:
         yield
     finally:

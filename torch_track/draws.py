@@ -26,11 +26,14 @@ DROPPING = {
 """Functions of torch that drop, and what they do, as Keras calls it."""
 
 
+_UNMARKED = ChannelAxes()
+
+
 @dataclass(frozen=True)
 class DrawAxes:
     """How the numbers of one draw lie in torch."""
 
-    channels: ChannelAxes = ChannelAxes()
+    channels: ChannelAxes = _UNMARKED
     time_first: bool = False
     """(time, batch, ...), as recurrent layers have it inside."""
 
@@ -177,7 +180,10 @@ def _axes(function: str, given: Tensor | None, shape: tuple[int, ...]) -> DrawAx
 def training_pass(
     module: nn.Module, canonical: Named, forward: Callable[[], Sequence[Tensor]], source: DrawSource | None
 ) -> Recorded:
-    """Run `forward`, in training mode, on a source or on torch's own draws; the module's state stays as it is."""
+    """Run `forward`, in training mode, on a source or on torch's own draws.
+
+    Weights and buffers stay as they are; torch's generators move on.
+    """
     recorder = _Recorder(source)
     if source:
         source.begin_pass()
@@ -195,10 +201,9 @@ def training_pass(
 
 @contextmanager
 def _state_kept(module: nn.Module) -> Iterator[None]:
-    """Give weights, buffers and torch's generator their values back."""
+    """Give weights and buffers their values back."""
     state: Mapping[str, Tensor] = {name: tensor.clone() for name, tensor in module.state_dict().items()}
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        try:
-            yield
-        finally:
-            module.load_state_dict(state)
+    try:
+        yield
+    finally:
+        module.load_state_dict(state)

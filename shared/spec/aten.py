@@ -1,4 +1,4 @@
-"""Draws of PyTorch at its lowest level, for the torch track and for Keras on PyTorch. Imports torch only when it is used.
+"""Draws of PyTorch at its lowest level, for the torch track and for Keras on PyTorch. torch is imported at first use.
 
 Every random operation, whatever Python or C++ function it is part of, ends in one of ATen's that carry the tag
 `nondeterministic_seeded`. Those that this table knows are done as torch does them, for the state of its generator, and

@@ -1,8 +1,8 @@
 """Random numbers that a model draws: what it asks for, and a source that answers alike in every framework.
 
-A framework's own layers turn the numbers into masks and noise, by their own rate and their own scale: what a layer does
-with its numbers stays under test, and only the numbers are the same. They are drawn once, in NumPy, by step and by place
-in the order of draws, so a process needs to know nothing of another.
+A framework's own layers turn the numbers into masks and noise, by their own rate and their own scale: what a layer
+does with its numbers stays under test, and only the numbers are the same. They are drawn once, in NumPy, by step and by
+place in the order of draws, so a process needs to know nothing of another.
 """
 
 from abc import ABC, abstractmethod
@@ -178,6 +178,23 @@ class SharedDraws(DrawSource):
     def restart(self) -> None:
         """Go back to the first step."""
         self._place = _Place()
+
+
+class ConstantDraws(DrawSource):
+    """One number for every draw, so that values behind it do not depend on which draw it was."""
+
+    def numbers(self, base: Base, shape: tuple[int, ...], number: int, state: bytes = b"") -> np.ndarray:
+        """Return a number that a dropout keeps up to a rate of 0.75, or a small noise."""
+        return np.full(shape, 0.75 if base == "uniform" else 0.5)
+
+    def advance(self) -> None:
+        """Nothing changes from step to step."""
+
+    def mark(self) -> None:
+        """Return nothing: every place is the same."""
+
+    def go_back(self, mark: object) -> None:
+        """Stay."""
 
 
 def draw_numbers(base: Base, size: int, seed: int, step: int, number: int) -> np.ndarray:

@@ -60,7 +60,8 @@ class Probe(ABC):
     def training_pass(self, inputs: "Mapping[str, np.ndarray]") -> "DrawnPass":
         """Run once in training mode; return what was drawn, every layer's values and the outputs.
 
-        The numbers are those of the model's source, if it has one. Weights and all other state stay as they are.
+        The numbers are those of the model's source, if it has one. Weights and running statistics stay as they are;
+        the framework's random generators move on.
         """
 
     @abstractmethod

@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psutil
@@ -14,7 +14,7 @@ from twotrack.shared.errors import UserError, unknown
 from twotrack.shared.ledger.ledger import causes
 from twotrack.shared.ledger.spec import Difference
 from twotrack.shared.spec.track import installed_track
-from twotrack.shared.verify import accuracy, rungs
+from twotrack.shared.verify import accuracy, draws, dropout, rungs
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.observe import isolate, observe
 from twotrack.shared.verify.request import RUNGS, LayerRequest, SideRequest, VerifyRequest
@@ -108,7 +108,26 @@ class Ladder:
         chosen, request = tracks or self._keras_tracks, request.located()
         with tempfile.TemporaryDirectory(prefix="twotrack-") as name:
             sides = _observe_all(request, (REFERENCE, *chosen), self._pool, Path(name), on_phase)
+            for track in chosen:
+                sides[track] = self._with_same_draws(request, track, sides, Path(name), on_phase)
             return [self._result(request, track, sides[REFERENCE], sides[track], Path(name)) for track in chosen]
+
+    def _with_same_draws(
+        self, request: VerifyRequest, track: str, sides: Mapping[str, SideResults], folder: Path, on_phase: OnPhase
+    ) -> SideResults:
+        """Let a Keras side draw what torch's draws that correspond to its own draw, where order or layout differ."""
+        torch, keras = sides[REFERENCE].observation.draws, sides[track].observation.draws
+        for attempt, mirrored in enumerate((False, True)):
+            if not keras.draws or draws.agree(torch, keras):
+                break
+            if aligned := draws.alignment(torch, keras, mirrored):
+                own = folder / f"{_slug(track)}-{attempt}"
+                own.mkdir()
+                asked = SideRequest(verify=request, track=track, folder=own, alignment=dict(aligned))
+                again = self._pool.call(track, observe, asked, lambda progress: on_phase(track, progress.phase))
+                if draws.agree(torch, again.draws):
+                    return replace(sides[track], observation=again)
+        return sides[track]
 
     def _result(
         self, request: VerifyRequest, track: str, torch: SideResults, keras: SideResults, folder: Path
@@ -197,6 +216,7 @@ _EXACT: Mapping[str, Callable[[Observation, Observation], RungResult]] = {
     "data": rungs.check_data,
     "parameters": rungs.check_parameters,
     "forward": rungs.check_forward,
+    "dropout": lambda torch, keras: dropout.check(torch.draws, keras.draws),
     "gradients": rungs.check_gradients,
     "training": rungs.check_training,
 }

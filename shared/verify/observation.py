@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from twotrack.shared.spec.track import Precision
+from twotrack.shared.verify.draws import SideDraws, load_draws
 from twotrack.shared.verify.trace import Trace, load
 
 
@@ -20,8 +21,6 @@ class Observation(BaseModel):
     """Canonical shapes of all weights."""
     without_counterpart: list[str]
     """Trainable tensors that the other framework cannot have."""
-    dropout: dict[str, float]
-    """Rates that drop something, by layer."""
     input_kinds: frozenset[str]
     loss: dict[str, Any]
     """Hyperparameters."""
@@ -29,11 +28,18 @@ class Observation(BaseModel):
     """Hyperparameters."""
     folders: dict[Precision, Path]
     """With a trace each."""
+    drawn: Path
+    """A folder with what is drawn in training."""
 
     @cached_property
     def traces(self) -> Mapping[Precision, Trace]:
         """The traces, read once."""
         return {precision: load(folder) for precision, folder in self.folders.items()}
+
+    @cached_property
+    def draws(self) -> SideDraws:
+        """What is drawn in training, read once."""
+        return load_draws(self.drawn)
 
     def layer(self, path: str) -> tuple[str, Mapping[str, Any]]:
         """Return class name and hyperparameters of a layer; empty ones if the side has none at that path."""

@@ -4,12 +4,16 @@ from collections.abc import Callable
 from functools import cached_property, partial
 from math import prod
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from twotrack.shared.errors import UserError
 from twotrack.shared.runs.fitting import Step
+from twotrack.shared.spec.draws import Alignment, SharedDraws
 from twotrack.shared.spec.probe import Probe
 from twotrack.shared.spec.track import Precision, Track, TrackModel
+from twotrack.shared.verify import draws
+from twotrack.shared.verify.draws import SideDraws, save_draws
 from twotrack.shared.verify.exercise import ChapterExercise, Exercise, PairExercise
 from twotrack.shared.verify.material import draw_weights
 from twotrack.shared.verify.observation import Observation
@@ -20,6 +24,7 @@ from twotrack.shared.weights.bridge import BridgeError
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import Report, task
 
+NOTHING: Alignment = MappingProxyType({})
 KEPT_LIMIT = 2_000_000
 """Values of the weights that are kept after every step; of the last step all weights are."""
 
@@ -39,10 +44,13 @@ def observation(request: SideRequest, report: Report) -> Observation:
     exercise, track = find_exercise(request.verify), open_track(request.track, "auto")
     folders, description = {}, {}
     for precision in request.precisions:
-        side = ObservedSide(exercise, track, precision, partial(_report_phase, report, precision))
+        phase = partial(_report_phase, report, precision)
+        side = ObservedSide(exercise, track, precision, phase, request.alignment)
+        if precision == "float64":
+            drawn = save_draws(side.draws(), request.folder / "draws")
         description = side.describe()
         folders[precision] = save(side.trace(), request.folder / precision)
-    return Observation(**description, folders=folders)
+    return Observation(**description, folders=folders, drawn=drawn)
 
 
 def _report_phase(report: Report, precision: Precision, phase: str) -> None:
@@ -50,15 +58,23 @@ def _report_phase(report: Report, precision: Precision, phase: str) -> None:
 
 
 class ObservedSide:
-    """One side of a pair in one precision, without dropout and on drawn weights."""
+    """One side of a pair in one precision, on drawn weights, with masks and noise that both sides share."""
 
-    def __init__(self, exercise: Exercise, track: Track, precision: Precision, phase: Callable[[str], None]):
+    def __init__(
+        self,
+        exercise: Exercise,
+        track: Track,
+        precision: Precision,
+        phase: Callable[[str], None],
+        alignment: Alignment = NOTHING,
+    ):
         self._exercise, self._phase = exercise, phase
         self.model: TrackModel = track.build(exercise.pair, 0, precision)
         self.probe: Probe = self.model.probe()
-        self._dropout = self.probe.remove_dropout()
         self._shapes = {name: array.shape for name, array in self.model.weights().items()}
         self.model.load_weights(draw_weights(self._shapes))
+        self._source = SharedDraws(0, alignment)
+        self.model.draw_from(self._source)
 
     def describe(self) -> dict[str, Any]:
         """Return what the side says of itself."""
@@ -66,11 +82,15 @@ class ObservedSide:
         return {
             "parameters": self._shapes,
             "without_counterpart": self.probe.without_counterpart(),
-            "dropout": self._dropout,
             "input_kinds": {spec.kind for spec in self._exercise.pair.inputs.values()},
             "loss": self.probe.loss(),
             "optimizer": self.probe.optimizer(),
         }
+
+    def draws(self) -> SideDraws:
+        """Return what the side draws in training."""
+        self._phase("dropout")
+        return draws.observe(self.model, self._exercise.inputs(), self._source)
 
     def trace(self) -> Trace:
         """Return what the side computes: forward, backward, and in a short training."""
@@ -81,6 +101,7 @@ class ObservedSide:
         shapes = [output.shape for output in trace.outputs]
         self._phase("gradients")
         trace.gradients = self.probe.gradients(inputs, self._exercise.targets(shapes))
+        self._source.restart()
         self._phase("training")
         rehearsal = self._exercise.rehearse(self.model, shapes, lambda step: self._keep(trace, step))
         trace.batches, trace.validation = rehearsal.batches, rehearsal.validation

@@ -6,11 +6,12 @@ from pydantic import BaseModel, ConfigDict
 
 from twotrack.shared import chapters
 from twotrack.shared.chapters.spec import ChapterVariant
+from twotrack.shared.spec.draws import Counterpart
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import user_pair
 from twotrack.shared.verify.user_pair import PairReference
 
-RUNGS = ("data", "parameters", "forward", "gradients", "training", "accuracy")
+RUNGS = ("data", "parameters", "forward", "dropout", "gradients", "training", "accuracy")
 
 
 class VerifyRequest(BaseModel):
@@ -54,6 +55,8 @@ class SideRequest(BaseModel):
     track: str
     folder: Path
     """Where arrays are written."""
+    alignment: dict[int, Counterpart] = {}
+    """Which of the other side's numbers a draw of this side gets, where that is not the draw of its own number."""
     precisions: tuple[Precision, ...] = ("float64", "float32")
     """float64 decides; float32 is for information."""
 

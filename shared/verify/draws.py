@@ -1,0 +1,182 @@
+"""What both sides draw in a training step: each side's own words, and which draw of one is which of the other.
+
+Both sides draw from one source, so that their masks are the same wherever kind, rate, shape and place are.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from itertools import permutations
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from twotrack.shared.base.tolerances import TOLERANCES
+from twotrack.shared.spec.draws import Alignment, ConstantDraws, Counterpart, Draw, DrawnPass, SharedDraws
+from twotrack.shared.spec.probe import Probe
+from twotrack.shared.spec.track import TrackModel
+from twotrack.shared.verify.trace import Trace, load, save
+
+INDEX, VALUES = "draws.json", "values.npz"
+_NO_REPEAT = 1e-12
+"""Two runs of one side on the same numbers are equal but for the order of sums; beyond this they are random."""
+
+
+@dataclass
+class SideDraws:
+    """What one side draws in a forward pass in training mode, and computes with the numbers of the first step."""
+
+    draws: list[Draw] = field(default_factory=list)
+    values: list[np.ndarray | None] = field(default_factory=list)
+    """What each draw is applied to, of the first examples, where all draws are one constant; None: not known."""
+    trace: Trace = field(default_factory=Trace)
+    """Layers and outputs in training mode."""
+    apart: float = 0.0
+    """How far two passes with the same numbers are apart, relative to the largest output."""
+
+    @property
+    def is_random(self) -> bool:
+        """It draws what cannot be replaced."""
+        return not self.apart <= _NO_REPEAT
+
+
+def observe(model: TrackModel, inputs: Mapping[str, np.ndarray], source: SharedDraws) -> SideDraws:
+    """Show what a model draws; its state and the source's place stay as they are, the framework's generators move."""
+    probe = model.probe()
+    first = _pass(probe, inputs, source)
+    again = _pass(probe, inputs, source)
+    apart = max(map(_relative, first.outputs, again.outputs), default=0.0)
+    if not first.draws and apart <= _NO_REPEAT:
+        return SideDraws()
+    model.draw_from(ConstantDraws())
+    values = probe.training_pass(inputs).values
+    model.draw_from(source)
+    return SideDraws(first.draws, values, Trace(layers=first.layers, outputs=first.outputs), apart)
+
+
+def _pass(probe: Probe, inputs: Mapping[str, np.ndarray], source: SharedDraws) -> DrawnPass:
+    mark = source.mark()
+    try:
+        return probe.training_pass(inputs)
+    finally:
+        source.go_back(mark)
+
+
+def _relative(one: np.ndarray, other: np.ndarray) -> float:
+    if one.shape != other.shape:
+        return float("inf")
+    if np.array_equal(one, other, equal_nan=True):
+        return 0.0
+    largest, difference = np.abs(one).max(initial=0.0), np.abs(one - other).max(initial=0.0)
+    return float(difference / largest) if largest else float(difference)
+
+
+# === As a folder ===
+
+
+def save_draws(side: SideDraws, folder: Path) -> Path:
+    """Write it into a new folder and return that."""
+    save(side.trace, folder)
+    index = {"draws": [asdict(draw) for draw in side.draws], "apart": side.apart}
+    (folder / INDEX).write_text(json.dumps(index))
+    values = {str(number): value for number, value in enumerate(side.values) if value is not None}
+    np.savez(folder / VALUES, **values)  # type: ignore[arg-type]  # as in trace.save
+    return folder
+
+
+def load_draws(folder: Path) -> SideDraws:
+    """Read what `save_draws` wrote."""
+    index = json.loads((folder / INDEX).read_text())
+    draws = [Draw(**draw | {"shape": tuple(draw["shape"])}) for draw in index["draws"]]
+    with np.load(folder / VALUES, allow_pickle=False) as arrays:
+        values = [arrays.get(str(number)) for number in range(len(draws))]
+    return SideDraws(draws, values, load(folder), index["apart"])
+
+
+# === Which draw is which ===
+
+
+class Matched(NamedTuple):
+    """A draw of either side that is one and the same."""
+
+    torch: Draw
+    keras: Draw
+    axes: tuple[int, ...] | None
+    """Of Keras' mask, in torch's order; None where it is the same."""
+
+
+def match(torch: SideDraws, keras: SideDraws) -> list[Matched] | None:
+    """Pair the draws one to one, by what they are applied to and then by their order; None if that cannot be."""
+    free = list(range(len(torch.draws)))
+    found: dict[int, Matched] = {}
+    for by_value in (True, False):
+        for number in range(len(keras.draws)):
+            if number in found:
+                continue
+            for other in sorted(free, key=lambda other: abs(other - number)):
+                candidate = _matched(torch, other, keras, number, by_value)
+                if candidate:
+                    found[number] = candidate
+                    free.remove(other)
+                    break
+    if free or len(found) < len(keras.draws):
+        return None
+    return [found[number] for number in range(len(keras.draws))]
+
+
+def _matched(torch: SideDraws, other: int, keras: SideDraws, number: int, by_value: bool) -> Matched | None:
+    """Return the two draws as one, if they can be; `by_value` asks that they are applied to the same."""
+    ours, theirs = torch.draws[other], keras.draws[number]
+    if (ours.base, ours.size) != (theirs.base, theirs.size):
+        return None
+    if not by_value:
+        return Matched(ours, theirs, _axes_by_shape(theirs.shape, ours.shape))
+    axes = _axes_between(keras.values[number], torch.values[other])
+    if axes is None:
+        return None
+    if len(axes) != len(theirs.shape) or tuple(theirs.shape[axis] for axis in axes) != ours.shape:
+        return Matched(ours, theirs, None) if axes == tuple(range(len(axes))) else None
+    return Matched(ours, theirs, None if axes == tuple(range(len(axes))) else axes)
+
+
+def _axes_between(keras: np.ndarray | None, torch: np.ndarray | None) -> tuple[int, ...] | None:
+    """Return the order of Keras' axes in which its value is torch's; None if there is none."""
+    if keras is None or torch is None or keras.ndim != torch.ndim:
+        return None
+    for rest in permutations(range(1, keras.ndim)):
+        axes = (0, *rest)
+        moved = keras.transpose(axes)
+        if moved.shape == torch.shape and _relative(torch, moved) <= TOLERANCES["training"].limit:
+            return axes
+    return None
+
+
+def _axes_by_shape(keras: tuple[int, ...], torch: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Return Keras' axes in torch's order, where lengths that are all different leave no doubt; None for the same."""
+    if keras == torch or sorted(keras) != sorted(torch) or len(set(keras)) < len(keras):
+        return None
+    return tuple(keras.index(length) for length in torch)
+
+
+def alignment(torch: SideDraws, keras: SideDraws, mirrored: bool = False) -> Alignment:
+    """Return which numbers Keras' draws must get to have those of torch's; empty if they have them already."""
+    pairs = match(torch, keras) or []
+    return {
+        keras_draw.number: Counterpart(torch_draw.number, axes, mirrored and _is_raw(torch_draw, keras_draw))
+        for torch_draw, keras_draw, axes in pairs
+        if torch_draw.number != keras_draw.number or axes or (mirrored and _is_raw(torch_draw, keras_draw))
+    }
+
+
+def _is_raw(torch: Draw, keras: Draw) -> bool:
+    """Tell whether a side writes by hand what it does with its numbers: u < 1 - rate keeps as many as u >= rate."""
+    return torch.rate is None or keras.rate is None
+
+
+def agree(torch: SideDraws, keras: SideDraws) -> bool:
+    """Tell whether both sides made the same of the same numbers."""
+    outputs = torch.trace.outputs, keras.trace.outputs
+    if len(outputs[0]) != len(outputs[1]):
+        return False
+    return max(map(_relative, *outputs), default=0.0) <= TOLERANCES["forward"].limit
