@@ -74,7 +74,7 @@ class _Recorder:
         number = self.source.count() if self.source else len(self.draws)
         function, rate, path, kind = call.function, call.rate, self.layers.path, self.layers.kind
         if kind == "AlphaDropout":  # Keras writes it with a uniform draw
-            function, rate = "alpha_dropout", float(self.layers.layer.rate)
+            function, rate = "alpha_dropout", float(getattr(self.layers.layer, "rate", 0.0))
         self.draws.append(
             Draw(number, request.base, request.shape or (), function, rate, path, kind, self.layers.last_returned)
         )

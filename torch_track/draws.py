@@ -79,7 +79,8 @@ class _Calls(TorchFunctionMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self.function, self.given = "", None
+        self.function = ""
+        self.given: Tensor | None = None
 
     def __torch_function__(self, function: Callable, types: Any, args: Sequence = (), kwargs: Any = None) -> Any:
         before = self.function, self.given

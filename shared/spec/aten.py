@@ -84,7 +84,7 @@ def _state(args: Sequence, given: Mapping[str, Any]) -> bytes:
         device = next((value.device for value in args if isinstance(value, torch.Tensor)), given.get("device"))
         is_cuda = device is not None and torch.device(device).type == "cuda"
         generator = torch.cuda.default_generators[torch.cuda.current_device()] if is_cuda else torch.default_generator
-    return xxhash.xxh3_128_digest(generator.get_state().numpy())
+    return xxhash.xxh3_128_digest(generator.get_state().numpy().tobytes())
 
 
 # === What torch would have made of the numbers ===
@@ -105,7 +105,7 @@ def _rand(operation: Any, args: Sequence, given: Mapping, result: Any, numbers: 
 
 
 def _uniform_(operation: Any, args: Sequence, given: Mapping, result: Any, numbers: np.ndarray) -> Any:
-    low, high = (*args[1:], *(0.0, 1.0)[len(args) - 1 :])
+    low, high = _stated(args[1:], (0.0, 1.0))
     return result.copy_(_as(numbers * (high - low) + low, result))
 
 
@@ -117,6 +117,13 @@ def _bernoulli(operation: Any, args: Sequence, given: Mapping, result: Any, numb
     return result.copy_(_as(keeps(numbers, _array(probability)), result))
 
 
+def _stated(args: Sequence, defaults: tuple[float, float]) -> tuple[Any, Any]:
+    """Return two parameters of a distribution, numbers or tensors."""
+    first, second = defaults
+    given = [value for value in args if not _is_generator(value)]
+    return (given[0] if given else first), (given[1] if len(given) > 1 else second)
+
+
 def _is_generator(value: object) -> bool:
     import torch
 
@@ -126,8 +133,7 @@ def _is_generator(value: object) -> bool:
 def _normal(operation: Any, args: Sequence, given: Mapping, result: Any, numbers: np.ndarray) -> Any:
     """normal(mean, std, ...) with numbers or tensors, normal_(self, mean, std)."""
     in_place = operation.overloadpacket.__name__ == "normal_"
-    stated = [value for value in args[1 if in_place else 0 :] if not _is_generator(value)][:2]
-    mean, deviation = (*stated, *(0.0, 1.0)[len(stated) :])
+    mean, deviation = _stated(args[1 if in_place else 0 :], (0.0, 1.0))
     return result.copy_(_as(numbers, result) * deviation + mean)
 
 
@@ -162,4 +168,4 @@ _UNIFORM: dict[str, Callable] = {
 }
 _NORMAL: dict[str, Callable] = {"randn": _rand, "randn_like": _rand, "normal": _normal, "normal_": _normal}
 _REPLACED = _UNIFORM | _NORMAL
-_BASES: dict[str, Base] = dict.fromkeys(_UNIFORM, "uniform") | dict.fromkeys(_NORMAL, "normal")  # type: ignore[arg-type]
+_BASES: dict[str, Base] = {name: "uniform" if name in _UNIFORM else "normal" for name in _REPLACED}
