@@ -89,8 +89,8 @@ def _first_examples(value: Any) -> np.ndarray | None:
     return found[0][:SHOWN_EXAMPLES] if found else None
 
 
-def training_pass(model: keras.Model, inputs: Any, source: DrawSource | None) -> DrawnPass:
-    """Run the model once in training mode, not compiled, on a source or on its own draws.
+def drawn_pass(model: keras.Model, inputs: Any, source: DrawSource | None, training: bool) -> DrawnPass:
+    """Run the model once, not compiled, on a source or on its own draws.
 
     Weights and running statistics stay as they are; seeds move on.
     """
@@ -102,7 +102,7 @@ def training_pass(model: keras.Model, inputs: Any, source: DrawSource | None) ->
         for name in _KERAS_FUNCTIONS:
             replaced(stack, backend.random, name, _noted(name, getattr(backend.random, name), recorder.calls))
         traces = stack.enter_context(layers_recorded(model, recorder.layers))
-        outputs = model(inputs, training=True)
+        outputs = model(inputs, training=training)
     return DrawnPass(recorder.draws, recorder.values, traces, arrays(outputs))
 
 

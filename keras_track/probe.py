@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from twotrack.keras_track import hyperparameters, weights
-from twotrack.keras_track.draws import training_pass
+from twotrack.keras_track.draws import drawn_from, drawn_pass
 from twotrack.keras_track.gradients import InputShift, recorder
 from twotrack.keras_track.inputs import cast
 from twotrack.keras_track.recording import arrays, as_array, attention_recorded, layer_recorded, layers_recorded
@@ -57,13 +57,13 @@ class KerasProbe(Probe):
                     setattr(layer, name, 0.0)
         return {path: rate for path, rate in rates.items() if rate}
 
-    def training_pass(self, inputs: Mapping[str, np.ndarray]) -> DrawnPass:
-        """Run once in training mode; return what was drawn."""
-        return training_pass(self._model.model, self._model.arranged(inputs), self._model.draws)
+    def drawn_pass(self, inputs: Mapping[str, np.ndarray], training: bool = True) -> DrawnPass:
+        """Run once, in training or in inference mode; return what was drawn."""
+        return drawn_pass(self._model.model, self._model.arranged(inputs), self._model.draws, training)
 
     def trace(self, inputs: Mapping[str, np.ndarray]) -> tuple[list[LayerTrace], list[np.ndarray]]:
         """Run in inference mode, layer by layer; return their values and the outputs."""
-        with layers_recorded(self._model.model) as traces:
+        with drawn_from(self._model.model, self._model.draws), layers_recorded(self._model.model) as traces:
             outputs = self._call(inputs)
         return traces, arrays(outputs)
 

@@ -198,7 +198,9 @@ class KerasModel(TrackModel):
 
     def outputs(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """Return the outputs in inference mode."""
-        return [np.asarray(output) for output in keras.tree.flatten(self.model.predict_on_batch(self.arranged(inputs)))]
+        with drawn_from(self.model, self.draws):
+            outputs = self.model.predict_on_batch(self.arranged(inputs))
+        return [np.asarray(output) for output in keras.tree.flatten(outputs)]
 
     def draw_from(self, source: DrawSource) -> None:
         """Take random numbers from a source."""

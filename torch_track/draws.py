@@ -51,7 +51,8 @@ class DrawAxes:
 
 
 def drawn_from(source: DrawSource, axes: Sequence[DrawAxes]) -> Any:
-    """Let torch draw from a source; `axes` has the draws of a pass in their order."""
+    """Let torch draw from a source, a pass anew; `axes` has the draws of a pass in their order."""
+    source.begin_pass()
 
     def deliver(request: aten.Request) -> np.ndarray | None:
         number = source.count()
@@ -178,10 +179,10 @@ def _axes(function: str, given: Tensor | None, shape: tuple[int, ...]) -> DrawAx
     return DrawAxes() if flattened else DrawAxes(channels)
 
 
-def training_pass(
+def drawn_pass(
     module: nn.Module, canonical: Named, forward: Callable[[], Sequence[Tensor]], source: DrawSource | None
 ) -> Recorded:
-    """Run `forward`, in training mode, on a source or on torch's own draws.
+    """Run `forward` on a source or on torch's own draws.
 
     Weights and buffers stay as they are; torch's generators move on.
     """

@@ -69,14 +69,19 @@ class TorchProbe(Probe):
         self._module.load_state_dict(state)
         return {f"functional dropout {number}": rate for number, rate in enumerate(recorder.rates, start=1)}
 
-    def training_pass(self, inputs: Mapping[str, np.ndarray]) -> DrawnPass:
-        """Run once in training mode; return what was drawn."""
-        return self._model.training_pass(inputs).drawn
+    def drawn_pass(self, inputs: Mapping[str, np.ndarray], training: bool = True) -> DrawnPass:
+        """Run once, in training or in evaluation mode; return what was drawn."""
+        return self._model.drawn_pass(inputs, training).drawn
 
     def trace(self, inputs: Mapping[str, np.ndarray]) -> tuple[list[LayerTrace], list[np.ndarray]]:
         """Run in evaluation mode, layer by layer; return their values and the outputs."""
         self._module.eval()
-        with torch.no_grad(), layers_recorded(self._module, self._canonical) as traces, AxisTracker(self._module):
+        with (
+            torch.no_grad(),
+            self._model.drawing(training=False),
+            layers_recorded(self._module, self._canonical) as traces,
+            AxisTracker(self._module),
+        ):
             outputs = self._module(*self._model.tensors(inputs))
             return traces, [channels_last(tensor) for tensor in tensors_in(outputs)]
 

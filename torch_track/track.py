@@ -25,7 +25,7 @@ from twotrack.shared.spec.transfer import BASE, EVERYTHING, HEAD, chosen
 from twotrack.torch_track import freezing, native, weights
 from twotrack.torch_track.axes import NO_LAYOUT, ChannelLayout, axis_layout
 from twotrack.torch_track.curvature import Curvature
-from twotrack.torch_track.draws import DrawAxes, Recorded, drawn_from, training_pass
+from twotrack.torch_track.draws import DrawAxes, Recorded, drawn_from, drawn_pass
 from twotrack.torch_track.inputs import tensors
 from twotrack.torch_track.losses import LOSSES, Loss
 from twotrack.torch_track.probe import TorchProbe
@@ -154,7 +154,7 @@ class TorchModel(TrackModel):
     ):
         self.module, self.inputs, self.loss, self.switches = module, inputs, loss, switches
         self.device, self._dtype, self._layout, self.renames = device, dtype, layout, renames
-        self._draw_axes: Sequence[DrawAxes] = ()
+        self._draw_axes: dict[bool, Sequence[DrawAxes]] = {}
 
     def table(self) -> dict[str, weights.Entry]:
         """Return where every canonical weight lives in the module."""
@@ -215,9 +215,9 @@ class TorchModel(TrackModel):
             self.draws.advance()
         return loss.item()
 
-    def drawing(self) -> AbstractContextManager:
-        """Return what a forward pass in training mode runs in, so that it draws from the source."""
-        return drawn_from(self.draws, self._draw_axes) if self.draws else nullcontext()
+    def drawing(self, training: bool = True) -> AbstractContextManager:
+        """Return what a forward pass runs in, so that it draws from the source."""
+        return drawn_from(self.draws, self._draw_axes[training]) if self.draws else nullcontext()
 
     def backward(self, inputs: Sequence[Tensor], targets: Sequence[np.ndarray]) -> Tensor:
         """Leave the gradients of the loss, in training mode, in the parameters; return the loss."""
@@ -254,25 +254,29 @@ class TorchModel(TrackModel):
 
     def _evaluate(self, module: nn.Module, inputs: Mapping[str, np.ndarray]) -> list[Tensor]:
         module.eval()
-        with torch.inference_mode():
+        with torch.inference_mode(), self.drawing(training=False):
             return tensors_in(module(*self.tensors(inputs)))
 
     def draw_from(self, source: DrawSource) -> None:
-        """Take random numbers from a source; a pass on torch's own shows how the values that are drawn lie in it."""
+        """Take random numbers from a source; passes on torch's own show how the numbers lie in it."""
         self.draws = None
-        self._draw_axes = self.training_pass(example(self.inputs)).axes
+        if not self._draw_axes:
+            self._draw_axes = {mode: self.drawn_pass(example(self.inputs), mode).axes for mode in (True, False)}
         self.draws = source
 
-    def training_pass(self, inputs: Mapping[str, np.ndarray]) -> Recorded:
-        """Run the module once in training mode and record what it draws."""
+    def drawn_pass(self, inputs: Mapping[str, np.ndarray], training: bool) -> Recorded:
+        """Run the module once, in training or in evaluation mode, and record what it draws."""
         given = self.tensors(inputs)
-        freezing.train_mode(self.module)
+        if training:
+            freezing.train_mode(self.module)
+        else:
+            self.module.eval()
 
         def forward() -> list[Tensor]:
             with self.around():
                 return tensors_in(self.module(*given))
 
-        return training_pass(self.module, lambda path: weights.canonical_path(path, self.renames), forward, self.draws)
+        return drawn_pass(self.module, lambda path: weights.canonical_path(path, self.renames), forward, self.draws)
 
     def snapshot(self) -> dict[str, Any]:
         """Return the states of module, optimizer, random generators and the source of draws."""

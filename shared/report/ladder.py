@@ -33,6 +33,8 @@ class Rung(FrozenRecord):
     place: str
     where: str
     layer_inputs_agree: bool | None
+    exception: str = ""
+    """Of a pass: what could not be compared."""
 
 
 class Layer(FrozenRecord):

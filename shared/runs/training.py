@@ -107,7 +107,7 @@ class Trainer:
 
 def _draws(model: TrackModel, variant: ChapterVariant) -> list[DrawRecord]:
     """Return what a forward pass of the model in training mode draws."""
-    drawn = model.probe().training_pass(example(describe_inputs(variant.inputs())))
+    drawn = model.probe().drawn_pass(example(describe_inputs(variant.inputs())))
     return [
         DrawRecord(
             function=draw.function, rate=draw.rate, shape=draw.shape, layer=draw.layer, controlled=draw.controlled

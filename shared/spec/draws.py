@@ -78,7 +78,7 @@ class Draw:
 
 @dataclass
 class DrawnPass:
-    """One forward pass in training mode: its draws, and what it computed with them."""
+    """One forward pass: its draws, and what it computed with them."""
 
     draws: list[Draw]
     values: list[np.ndarray | None]
@@ -152,13 +152,18 @@ class SharedDraws(DrawSource):
     def __init__(self, seed: int, alignment: Alignment = MappingProxyType({})):
         super().__init__()
         self._seed, self._alignment, self._place = seed, alignment, _Place()
+        self.repeats: dict[int, tuple[int, int]] = {}
+        """By number of a draw that got the numbers of an earlier one last time: that one's step and number."""
 
     def numbers(self, base: Base, shape: tuple[int, ...], number: int, state: bytes = b"") -> np.ndarray:
         """Return the numbers of this step, or those of the step at which the framework would have drawn them first."""
         counterpart = self._alignment.get(number, Counterpart(number))
         now = (self._place.step, counterpart.number)
-        step, number = self._place.first_use.setdefault(state, now) if state else now
-        drawn = _arranged(draw_numbers(base, int(np.prod(shape)), self._seed, step, number), shape, counterpart.axes)
+        origin = self._place.first_use.setdefault(state, now) if state else now
+        self.repeats.pop(number, None)
+        if origin != now:
+            self.repeats[number] = origin
+        drawn = _arranged(draw_numbers(base, int(np.prod(shape)), self._seed, *origin), shape, counterpart.axes)
         return _mirror(base, drawn) if counterpart.mirrored else drawn
 
     def advance(self) -> None:

@@ -57,8 +57,8 @@ class Probe(ABC):
         """Drop nothing from now on; return, by layer, the rates that dropped something."""
 
     @abstractmethod
-    def training_pass(self, inputs: "Mapping[str, np.ndarray]") -> "DrawnPass":
-        """Run once in training mode; return what was drawn, every layer's values and the outputs.
+    def drawn_pass(self, inputs: "Mapping[str, np.ndarray]", training: bool = True) -> "DrawnPass":
+        """Run once, in training or in inference mode; return what was drawn, every layer's values and the outputs.
 
         The numbers are those of the model's source, if it has one. Weights and running statistics stay as they are;
         the framework's random generators move on.

@@ -69,9 +69,9 @@ class TrackModel(ABC):
 
     @abstractmethod
     def draw_from(self, source: "DrawSource") -> None:
-        """From the next `compile` on take all random numbers of training from a source, one of its steps for each.
+        """From the next `compile` on take all random numbers from a source; a training step takes it to its next one.
 
-        Draws that cannot be replaced stay the framework's own; `Probe.training_pass` shows which those are.
+        Draws that cannot be replaced stay the framework's own; `Probe.drawn_pass` shows which those are.
         """
 
     @abstractmethod

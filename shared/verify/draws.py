@@ -19,13 +19,16 @@ from twotrack.shared.spec.track import TrackModel
 from twotrack.shared.verify.trace import Trace, load, save
 
 INDEX, VALUES = "draws.json", "values.npz"
-_NO_REPEAT = 1e-12
+NO_REPEAT = 1e-12
 """Two runs of one side on the same numbers are equal but for the order of sums; beyond this they are random."""
 
 
 @dataclass
 class SideDraws:
-    """What one side draws in a forward pass in training mode, and computes with the numbers of the first step."""
+    """What one side draws in a forward pass in training mode, and computes with the numbers of the first step.
+
+    Empty where nothing is drawn.
+    """
 
     draws: list[Draw] = field(default_factory=list)
     values: list[np.ndarray | None] = field(default_factory=list)
@@ -34,31 +37,49 @@ class SideDraws:
     """Layers and outputs in training mode."""
     apart: float = 0.0
     """How far two passes with the same numbers are apart, relative to the largest output."""
+    again: dict[int, str] = field(default_factory=dict)
+    """By number of a draw that does not draw anew: which numbers it gets."""
+    inference: list[Draw] = field(default_factory=list)
+    """What is drawn in inference mode."""
 
     @property
     def is_random(self) -> bool:
         """It draws what cannot be replaced."""
-        return not self.apart <= _NO_REPEAT
+        return not self.apart <= NO_REPEAT
 
 
 def observe(model: TrackModel, inputs: Mapping[str, np.ndarray], source: SharedDraws) -> SideDraws:
     """Show what a model draws; its state and the source's place stay as they are, the framework's generators move."""
     probe = model.probe()
     first = _pass(probe, inputs, source)
-    again = _pass(probe, inputs, source)
-    apart = max(map(_relative, first.outputs, again.outputs), default=0.0)
-    if not first.draws and apart <= _NO_REPEAT:
+    second = _pass(probe, inputs, source)
+    apart = max(map(_relative, first.outputs, second.outputs), default=0.0)
+    inference = _pass(probe, inputs, source, training=False).draws
+    if not (first.draws or inference) and apart <= NO_REPEAT:
         return SideDraws()
     model.draw_from(ConstantDraws())
-    values = probe.training_pass(inputs).values
+    values = probe.drawn_pass(inputs).values
     model.draw_from(source)
-    return SideDraws(first.draws, values, Trace(layers=first.layers, outputs=first.outputs), apart)
+    trace, again = Trace(layers=first.layers, outputs=first.outputs), _drawn_again(probe, inputs, source)
+    return SideDraws(first.draws, values, trace, apart, again, inference)
 
 
-def _pass(probe: Probe, inputs: Mapping[str, np.ndarray], source: SharedDraws) -> DrawnPass:
+def _drawn_again(probe: Probe, inputs: Mapping[str, np.ndarray], source: SharedDraws) -> dict[int, str]:
+    """Return, by number, the draws of two steps in a row that start from a seed which was drawn from before."""
+    mark = source.mark()
+    probe.drawn_pass(inputs)
+    found = {number: f"the numbers of draw {first + 1} once more" for number, (_, first) in source.repeats.items()}
+    source.advance()
+    probe.drawn_pass(inputs)
+    in_every_step = [number for number in source.repeats if number not in found]
+    source.go_back(mark)
+    return dict.fromkeys(in_every_step, "the same numbers in every step") | found
+
+
+def _pass(probe: Probe, inputs: Mapping[str, np.ndarray], source: SharedDraws, training: bool = True) -> DrawnPass:
     mark = source.mark()
     try:
-        return probe.training_pass(inputs)
+        return probe.drawn_pass(inputs, training)
     finally:
         source.go_back(mark)
 
@@ -78,7 +99,8 @@ def _relative(one: np.ndarray, other: np.ndarray) -> float:
 def save_draws(side: SideDraws, folder: Path) -> Path:
     """Write it into a new folder and return that."""
     save(side.trace, folder)
-    index = {"draws": [asdict(draw) for draw in side.draws], "apart": side.apart}
+    draws, inference = ([asdict(draw) for draw in drawn] for drawn in (side.draws, side.inference))
+    index = {"draws": draws, "inference": inference, "apart": side.apart, "again": side.again}
     (folder / INDEX).write_text(json.dumps(index))
     values = {str(number): value for number, value in enumerate(side.values) if value is not None}
     np.savez(folder / VALUES, **values)  # type: ignore[arg-type]  # as in trace.save
@@ -88,10 +110,13 @@ def save_draws(side: SideDraws, folder: Path) -> Path:
 def load_draws(folder: Path) -> SideDraws:
     """Read what `save_draws` wrote."""
     index = json.loads((folder / INDEX).read_text())
-    draws = [Draw(**draw | {"shape": tuple(draw["shape"])}) for draw in index["draws"]]
+    draws, inference = (
+        [Draw(**draw | {"shape": tuple(draw["shape"])}) for draw in index[name]] for name in ("draws", "inference")
+    )
     with np.load(folder / VALUES, allow_pickle=False) as arrays:
         values = [arrays.get(str(number)) for number in range(len(draws))]
-    return SideDraws(draws, values, load(folder), index["apart"])
+    again = {int(number): text for number, text in index["again"].items()}
+    return SideDraws(draws, values, load(folder), index["apart"], again, inference)
 
 
 # === Which draw is which ===

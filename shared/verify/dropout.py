@@ -5,10 +5,13 @@ The rungs gradients and training go on with these numbers, dropout on.
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from math import isclose
+from typing import Any
 
 from twotrack.shared.base.tolerances import SAME_HYPERPARAMETER, TOLERANCES
 from twotrack.shared.spec.draws import Draw
+from twotrack.shared.verify.distribution import FALSE_ALARM, SAMPLES, Samples
 from twotrack.shared.verify.draws import Matched, SideDraws, match
 from twotrack.shared.verify.rungs import FailurePlace, RungResult, compare_forward, matched_layers
 
@@ -17,8 +20,13 @@ SHOWN_DRAWS = 3
 """Of one side, in a message."""
 
 
-def check(torch: SideDraws, keras: SideDraws) -> RungResult:
-    """Compare what both sides draw in training, and their outputs in training mode on the same numbers."""
+def check(torch: SideDraws, keras: SideDraws, samples: Samples | None) -> RungResult:
+    """Compare what both sides draw in training, and their outputs in training mode on the same numbers.
+
+    `samples` are outputs of either side where one is random beyond control.
+    """
+    if samples is not None:
+        return _compare_distributions(torch, keras, samples)
     if not torch.draws and not keras.draws:
         return RungResult(RUNG, True, "nothing is drawn in training")
     pairs = match(torch, keras)
@@ -28,7 +36,55 @@ def check(torch: SideDraws, keras: SideDraws) -> RungResult:
         if _rates_differ(pair):
             detail = f"Keras: {_told(pair.keras)}; torch: {_told(pair.torch)}"
             return _failure(f"the rates differ: {detail}", pair.keras)
+        again = [side.again.get(draw.number, "") for side, draw in ((keras, pair.keras), (torch, pair.torch))]
+        if bool(again[0]) != bool(again[1]):
+            side, draw = ("Keras", pair.keras) if again[0] else ("torch", pair.torch)
+            return _failure(f"{side} draws {again[0] or again[1]}, as from one seed: {_told(draw)}", pair.keras)
     return _compare(torch, keras, pairs)
+
+
+def beyond_control(torch: SideDraws, keras: SideDraws) -> str:
+    """Say which side is random although its draws are given; empty if neither is."""
+    return "; ".join(
+        f"{name} is random beyond control, {_uncontrolled(side)}: two runs of it differ by {side.apart:.1e}"
+        for name, side in (("torch", torch), ("Keras", keras))
+        if side.is_random
+    )
+
+
+def _uncontrolled(side: SideDraws) -> str:
+    names = list(dict.fromkeys(f"{draw.function} {draw.place}" for draw in side.draws if not draw.controlled))
+    return f"by {', '.join(names)}" if names else "by a draw that is none of the framework's"
+
+
+def _compare_distributions(torch: SideDraws, keras: SideDraws, samples: Samples) -> RungResult:
+    """Compare outputs in training mode where numbers cannot be given."""
+    why, p = beyond_control(torch, keras), samples.smallest_p()
+    tested = f"{SAMPLES:,} outputs of either side in training mode, smallest p-value {p:.1g}"
+    if p < FALSE_ALARM:
+        first = next((draw for draw in [*torch.draws, *keras.draws] if not draw.controlled), None)
+        where = first.layer or first.after if first else ""
+        detail = f"{why}; its distribution is another than the other side's: {tested}"
+        return RungResult(RUNG, False, detail, place=FailurePlace.DROPOUT, where=where)
+    return RungResult(
+        RUNG, True, f"{why}; one distribution: {tested}", exception=f"{why}; compared in distribution only"
+    )
+
+
+def not_compared(rung: str, torch: SideDraws, keras: SideDraws) -> RungResult | None:
+    """Return the result of an exact rung that cannot be climbed, because a side is random; None if none is."""
+    why = beyond_control(torch, keras)
+    if not why:
+        return None
+    return RungResult(rung, True, f"not compared: {why}", exception=f"not compared, because {why}")
+
+
+def explained(forward: RungResult, torch: SideDraws, keras: SideDraws) -> RungResult:
+    """Add to a failure of the rung forward that one side draws in inference mode, if it does."""
+    if forward.passed or len(torch.inference) == len(keras.inference):
+        return forward
+    drawn = f"in inference mode Keras draws {_list(keras.inference)}; torch draws {_list(torch.inference)}"
+    return replace(forward, detail=f"{forward.detail}; {drawn}")
 
 
 def _rates_differ(pair: Matched) -> bool:
@@ -82,10 +138,9 @@ def _compare(torch: SideDraws, keras: SideDraws, pairs: Sequence[Matched]) -> Ru
         return _failure(
             f"{said}; Keras: {_told(own[0].keras)}; torch: {_told(own[0].torch)}", own[0].keras, result.difference
         )
-    if result.place is FailurePlace.LAYER and result.layer_inputs_agree:
-        return RungResult(
-            RUNG, False, f"{said}; it draws nothing", result.difference, None, result.limit, result.place, result.where
-        )
+    if result.place is FailurePlace.LAYER and result.layer_inputs_agree:  # at fault itself, and no matter of dropout
+        detail = f"{len(pairs)} draws in a step, of the same kind, rate and mask; {said}; it draws nothing"
+        return RungResult(RUNG, True, detail)
     return _failure(
         f"{said}; Keras draws {_list(keras.draws)}; torch draws {_list(torch.draws)}", pairs[0].keras, result.difference
     )
@@ -96,15 +151,19 @@ def _within(path: str, pair: Matched) -> bool:
     return bool(path) and any(draw.layer == path or draw.layer.startswith(f"{path}.") for draw in pair[:2])
 
 
-def rates_at(path: str, torch: SideDraws, keras: SideDraws) -> tuple[float, float]:
-    """Return torch's and Keras' rate of the draw at a place; 0 for a side that drops nothing there."""
-    pairs = match(torch, keras)
-    if pairs is not None:
-        for pair in pairs:
-            if path in (pair.keras.layer, pair.keras.after):
-                return pair.torch.rate or 0.0, pair.keras.rate or 0.0
-    torch_rate, keras_rate = (
-        next((draw.rate for draw in side.draws if draw.layer == path and draw.rate is not None), 0.0)
-        for side in (torch, keras)
-    )
-    return torch_rate, keras_rate
+def said_at(path: str, torch: SideDraws, keras: SideDraws) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what torch and Keras say of the draw at a place, as hyperparameters; rate 0 where a side draws nothing."""
+    for pair in match(torch, keras) or []:
+        if path in (pair.keras.layer, pair.keras.after):
+            return _said(pair.torch), _said(pair.keras)
+    return _said_alone(path, torch), _said_alone(path, keras)
+
+
+def _said_alone(path: str, side: SideDraws) -> dict[str, Any]:
+    if not side.draws:
+        return {"kind": "Dropout", "rate": 0.0}
+    return _said(next((draw for draw in side.draws if draw.layer == path), side.draws[0]))
+
+
+def _said(draw: Draw) -> dict[str, Any]:
+    return {"kind": draw.kind} | ({} if draw.rate is None else {"rate": draw.rate})

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import psutil
 
 from twotrack.shared import datasets
@@ -14,7 +15,8 @@ from twotrack.shared.errors import UserError, unknown
 from twotrack.shared.ledger.ledger import causes
 from twotrack.shared.ledger.spec import Difference
 from twotrack.shared.spec.track import installed_track
-from twotrack.shared.verify import accuracy, draws, dropout, rungs
+from twotrack.shared.verify import accuracy, distribution, draws, dropout, rungs
+from twotrack.shared.verify.distribution import Samples
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.observe import isolate, observe
 from twotrack.shared.verify.request import RUNGS, LayerRequest, SideRequest, VerifyRequest
@@ -83,6 +85,8 @@ class SideResults:
     observation: Observation
     trainings: accuracy.ShortTrainings | None
     """None for a user's pair, which has no data to learn, and where the climb ends before."""
+    samples: np.ndarray | None = None
+    """Outputs in training mode (samples, values), of a pair with a side that is random beyond control."""
 
 
 class Ladder:
@@ -110,6 +114,7 @@ class Ladder:
             sides = _observe_all(request, (REFERENCE, *chosen), self._pool, Path(name), on_phase)
             for track in chosen:
                 sides[track] = self._with_same_draws(request, track, sides, Path(name), on_phase)
+            self._sample(request, sides, Path(name), on_phase)
             return [self._result(request, track, sides[REFERENCE], sides[track], Path(name)) for track in chosen]
 
     def _with_same_draws(
@@ -124,10 +129,19 @@ class Ladder:
                 own = folder / f"{_slug(track)}-{attempt}"
                 own.mkdir()
                 asked = SideRequest(verify=request, track=track, folder=own, alignment=dict(aligned))
-                again = self._pool.call(track, observe, asked, lambda progress: on_phase(track, progress.phase))
+                again = self._pool.call(track, observe, asked, _shown(on_phase, track))
                 if draws.agree(torch, again.draws):
                     return replace(sides[track], observation=again)
         return sides[track]
+
+    def _sample(self, request: VerifyRequest, sides: dict[str, SideResults], folder: Path, on_phase: OnPhase) -> None:
+        """Draw outputs of the tracks of which one of a pair is random beyond control."""
+        observed = {track: side.observation.draws for track, side in sides.items()}
+        random = [track for track in sides if dropout.beyond_control(observed[REFERENCE], observed[track])]
+        for track in dict.fromkeys([REFERENCE, *random]) if random else ():
+            asked = SideRequest(verify=request, track=track, folder=folder / _slug(track))
+            file = self._pool.call(track, distribution.sample, asked, _shown(on_phase, track))
+            sides[track] = replace(sides[track], samples=np.load(file, allow_pickle=False))
 
     def _result(
         self, request: VerifyRequest, track: str, torch: SideResults, keras: SideResults, folder: Path
@@ -162,6 +176,10 @@ class Ladder:
         return f"run alone on torch's inputs, '{failure.where}' {outcome} ({difference:.1e})"
 
 
+def _shown(on_phase: OnPhase, track: str) -> Callable[[Progress], None]:
+    return lambda progress: on_phase(track, progress.phase)
+
+
 def _slug(track: str) -> str:
     return track.replace(":", "-")
 
@@ -180,9 +198,7 @@ def _observe_side(request: VerifyRequest, track: str, pool: WorkerPool, folder: 
     folder.mkdir()
     side_request = SideRequest(verify=request, track=track, folder=folder)
 
-    def show(progress: Progress) -> None:
-        on_phase(track, progress.phase)
-
+    show = _shown(on_phase, track)
     observation = pool.call(track, observe, side_request, show)
     trainings = None
     if not request.is_pair and request.until == "accuracy":
@@ -205,6 +221,8 @@ def climbed(request: VerifyRequest, torch: SideResults, keras: SideResults) -> l
 
 def _check(rung: str, request: VerifyRequest, torch: SideResults, keras: SideResults) -> RungResult | None:
     """Return what a rung finds; None if it does not apply."""
+    if rung == dropout.RUNG:
+        return _check_dropout(torch, keras)
     if rung != "accuracy":
         return _EXACT[rung](torch.observation, keras.observation)
     if torch.trainings is None or keras.trainings is None:
@@ -212,11 +230,28 @@ def _check(rung: str, request: VerifyRequest, torch: SideResults, keras: SideRes
     return accuracy.check(request.variant.chapter.metric, torch.trainings, keras.trainings)
 
 
+def _check_dropout(torch: SideResults, keras: SideResults) -> RungResult:
+    sides = torch.observation.draws, keras.observation.draws
+    if torch.samples is None or keras.samples is None or not dropout.beyond_control(*sides):
+        return dropout.check(*sides, None)
+    return dropout.check(*sides, Samples(torch.samples, keras.samples))
+
+
+def _check_forward(torch: Observation, keras: Observation) -> RungResult:
+    return dropout.explained(rungs.check_forward(torch, keras), torch.draws, keras.draws)
+
+
+def _unless_random(
+    rung: str, check: Callable[[Observation, Observation], RungResult]
+) -> Callable[[Observation, Observation], RungResult]:
+    """Return the check of a rung that compares nothing where a side is random beyond control."""
+    return lambda torch, keras: dropout.not_compared(rung, torch.draws, keras.draws) or check(torch, keras)
+
+
 _EXACT: Mapping[str, Callable[[Observation, Observation], RungResult]] = {
     "data": rungs.check_data,
     "parameters": rungs.check_parameters,
-    "forward": rungs.check_forward,
-    "dropout": lambda torch, keras: dropout.check(torch.draws, keras.draws),
-    "gradients": rungs.check_gradients,
-    "training": rungs.check_training,
+    "forward": _check_forward,
+    "gradients": _unless_random("gradients", rungs.check_gradients),
+    "training": _unless_random("training", rungs.check_training),
 }

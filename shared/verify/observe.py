@@ -14,10 +14,10 @@ from twotrack.shared.spec.probe import Probe
 from twotrack.shared.spec.track import Precision, Track, TrackModel
 from twotrack.shared.verify import draws
 from twotrack.shared.verify.draws import SideDraws, save_draws
-from twotrack.shared.verify.exercise import ChapterExercise, Exercise, PairExercise
+from twotrack.shared.verify.exercise import Exercise, find_exercise
 from twotrack.shared.verify.material import draw_weights
 from twotrack.shared.verify.observation import Observation
-from twotrack.shared.verify.request import LayerRequest, SideRequest, VerifyRequest
+from twotrack.shared.verify.request import LayerRequest, SideRequest
 from twotrack.shared.verify.suspects import STATISTICS
 from twotrack.shared.verify.trace import Trace, load, save
 from twotrack.shared.weights.bridge import BridgeError
@@ -133,8 +133,3 @@ def isolate(request: LayerRequest) -> Path:
     layer = load(request.reference).layers[request.number]
     outputs = side.probe.run_layer(request.path, layer.inputs)
     return save(Trace(outputs=outputs), request.folder / "alone")
-
-
-def find_exercise(request: VerifyRequest) -> Exercise:
-    """Return what a chapter's pair, or the user's own, is put through."""
-    return PairExercise(request.pair.load()) if request.pair else ChapterExercise(request.variant)

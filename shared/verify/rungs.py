@@ -42,6 +42,8 @@ class RungResult:
     """First diverging layer or weight, by canonical name."""
     layer_inputs_agree: bool | None = None
     """Forward only: the layer got the same inputs on both sides, so it is at fault itself."""
+    exception: str = ""
+    """Of a pass: what could not be compared; empty if all was."""
 
 
 @dataclass(frozen=True)
@@ -219,6 +221,11 @@ def _finite(arrays: Sequence[np.ndarray]) -> bool:
 def check_gradients(torch: Observation, keras: Observation) -> RungResult:
     """Compare the loss on the first batch, then the gradient of every trainable weight."""
     result = compare_gradients(torch.traces["float64"], keras.traces["float64"])
+    if result.passed and torch.draws.draws:
+        # The loss may not feel what differs in training mode; the rung dropout names only what is drawn.
+        forward = compare_forward(torch.draws.trace, keras.draws.trace)
+        if not forward.passed:
+            return replace(forward, rung="gradients", detail=f"in training mode, {forward.detail}")
     return replace(result, difference32=_single(_largest_gradient_difference, torch, keras))
 
 

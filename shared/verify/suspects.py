@@ -16,9 +16,7 @@ def suspect(failure: RungResult, torch: Observation, keras: Observation) -> Susp
     if failure.place is FailurePlace.LOSS:
         return _of(failure, "loss", torch.loss, keras.loss, keras)
     if failure.place is FailurePlace.DROPOUT:
-        torch_drop, keras_drop = (
-            {"kind": "Dropout", "rate": rate} for rate in dropout.rates_at(failure.where, torch.draws, keras.draws)
-        )
+        torch_drop, keras_drop = dropout.said_at(failure.where, torch.draws, keras.draws)
         return _of(failure, failure.where, torch_drop, keras_drop, keras)
     if failure.rung == "training" and not failure.where.endswith(STATISTICS):
         return _of(failure, failure.where, torch.optimizer, keras.optimizer, keras)
