@@ -357,5 +357,5 @@ BUGS = {
     "WEIGHT_DECAY": Bug("WEIGHT_DECAY", "training", "", "weight decay"),
     "PROBABILITIES": Bug("PROBABILITIES", "gradients", "", "loss on logits or probabilities"),
     "LABEL_SMOOTHING": Bug("LABEL_SMOOTHING", "gradients", "", "label smoothing"),
-    "DROPOUT_RATE": Bug("DROPOUT_RATE", "training", "dropout", "dropout rate"),
+    "DROPOUT_RATE": Bug("DROPOUT_RATE", "dropout", "dropout", "dropout rate"),
 }
