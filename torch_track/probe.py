@@ -1,6 +1,7 @@
 """The Probe contract on PyTorch: it looks at a TorchModel and trains nothing of its own."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,9 +10,9 @@ from torch import nn
 
 from twotrack.shared.spec.inputs import example
 from twotrack.shared.spec.pair import CustomOptimizer
-from twotrack.shared.spec.probe import Hyperparameters, LayerTrace, OptimizerRun, Probe
+from twotrack.shared.spec.probe import Hyperparameters, LayerTrace, OptimizerRun, Probe, Replace, keep
 from twotrack.shared.spec.recipes import Optimizer
-from twotrack.torch_track import hyperparameters, optimizer_alone, weights
+from twotrack.torch_track import freezing, hyperparameters, optimizer_alone, weights
 from twotrack.torch_track.axes import canonical, own_order
 from twotrack.torch_track.recording import (
     NoFunctionalDropout,
@@ -70,12 +71,22 @@ class TorchProbe(Probe):
         self._module.load_state_dict(state)
         return {f"functional dropout {number}": rate for number, rate in enumerate(recorder.rates, start=1)}
 
-    def trace(self, inputs: Mapping[str, np.ndarray]) -> tuple[list[LayerTrace], list[np.ndarray]]:
-        """Run in evaluation mode, layer by layer; return their values and the outputs."""
-        self._module.eval()
-        with torch.no_grad(), layers_recorded(self._module, self._canonical, self._model.layout) as traces:
+    def trace(
+        self, inputs: Mapping[str, np.ndarray], training: bool = False, replace: Replace = keep
+    ) -> tuple[list[LayerTrace], list[np.ndarray]]:
+        """Run layer by layer; return their values and the outputs."""
+        recorded = layers_recorded(self._module, self._canonical, self._model.layout, replace)
+        with torch.no_grad(), recorded as traces, self._mode(training):
             outputs = self._module(*self._model.tensors(inputs))
             return traces, _arrays(self._model.layout.channels_last(tensors_in(outputs)))
+
+    def _mode(self, training: bool) -> AbstractContextManager:
+        """Put the module into a mode; return what a pass in that mode runs in."""
+        if training:
+            freezing.train_mode(self._module)
+            return self._model.around()
+        self._module.eval()
+        return nullcontext()
 
     def run_layer(self, path: str, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Run one layer alone in evaluation mode, on inputs in canonical order."""

@@ -6,13 +6,14 @@ from itertools import count
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
-from twotrack.shared.spec.probe import LayerTrace
+from twotrack.shared.spec.probe import LayerTrace, Replace, keep
 from twotrack.torch_track import hyperparameters
-from twotrack.torch_track.axes import ChannelLayout, canonical
+from twotrack.torch_track.axes import Arrangements, ChannelLayout, canonical, own_order
 from twotrack.torch_track.structure import tensors_in
 
 Named = Callable[[str], str]
@@ -20,11 +21,13 @@ Named = Callable[[str], str]
 
 
 @contextmanager
-def layers_recorded(module: nn.Module, named: Named, layout: ChannelLayout) -> Iterator[list[LayerTrace]]:
-    """Let every layer record its calls, channels last, for a while, in the list that is given."""
+def layers_recorded(
+    module: nn.Module, named: Named, layout: ChannelLayout, replace: Replace = keep
+) -> Iterator[list[LayerTrace]]:
+    """Let every layer record its calls, channels last, for a while, in a list; `replace` as in Probe.trace."""
     traces: list[LayerTrace] = []
     handles = [
-        layer.register_forward_hook(_recording(path, named(path), traces, layout))
+        layer.register_forward_hook(_recording(path, named(path), traces, layout, replace))
         for path, layer in module.named_modules()
         if path
     ]
@@ -32,10 +35,10 @@ def layers_recorded(module: nn.Module, named: Named, layout: ChannelLayout) -> I
         yield traces
 
 
-def _recording(path: str, name: str, traces: list[LayerTrace], layout: ChannelLayout) -> Callable:
+def _recording(path: str, name: str, traces: list[LayerTrace], layout: ChannelLayout, replace: Replace) -> Callable:
     calls = count()
 
-    def record(layer: nn.Module, args: tuple, output: Any) -> None:
+    def record(layer: nn.Module, args: tuple, output: Any) -> Any:
         number = next(calls)
         call = layout.layer(path, number)
         traces.append(
@@ -48,12 +51,26 @@ def _recording(path: str, name: str, traces: list[LayerTrace], layout: ChannelLa
                 outputs=_arrays(canonical(tensors_in(output), call.outputs)),
             )
         )
+        return _replaced(output, name, replace, call.outputs)
 
     return record
 
 
 def _arrays(tensors: Sequence[Tensor]) -> list[np.ndarray]:
     return [tensor.detach().cpu().numpy().copy() for tensor in tensors]
+
+
+def _replaced(output: Any, path: str, replace: Replace, arrangements: Arrangements) -> Any:
+    """Return what stands for a layer's output, or for the first of several; None if that is no tensor of numbers."""
+    first, *rest = output if isinstance(output, tuple) else (output,)
+    if not isinstance(first, Tensor) or not first.is_floating_point():
+        return None
+    own = arrangements[:1]
+    other = replace(path, tuple(canonical([first], own)[0].shape))
+    if other is None:
+        return None
+    replacing = torch.from_numpy(*own_order([other], own)).to(first.device, first.dtype)
+    return (replacing, *rest) if isinstance(output, tuple) else replacing
 
 
 @contextmanager
