@@ -1,17 +1,29 @@
 """The Probe contract on Keras: it looks at a KerasModel and trains nothing of its own."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
-from twotrack.keras_track import hyperparameters, optimizer_alone, weights
+from twotrack.keras_track import hyperparameters, loss_alone, optimizer_alone, weights
 from twotrack.keras_track.gradients import InputShift, recorder
 from twotrack.keras_track.inputs import cast
 from twotrack.keras_track.recording import arrays, as_array, attention_recorded, layer_recorded, layers_recorded
+from twotrack.shared.spec.inputs import example
 from twotrack.shared.spec.pair import CustomOptimizer
-from twotrack.shared.spec.probe import Hyperparameters, LayerTrace, OptimizerRun, Probe, Replace, keep
+from twotrack.shared.spec.probe import (
+    Hyperparameters,
+    LayerTrace,
+    LossBatch,
+    LossFacts,
+    LossRun,
+    OptimizerRun,
+    Probe,
+    Replace,
+    keep,
+)
 from twotrack.shared.spec.recipes import Optimizer
 
 if TYPE_CHECKING:
@@ -102,6 +114,22 @@ class KerasProbe(Probe):
         with attention_recorded(self._model.model) as kept:
             self._call(inputs)
         return kept
+
+    def loss_facts(self) -> LossFacts:
+        """Return the class that the loss leaves out, and what the model sends along with its outputs."""
+        return self._loss_alone().facts
+
+    def run_loss(self, batches: Sequence[LossBatch]) -> list[LossRun]:
+        """Call the loss as a training step does."""
+        cast = self._model.cast_targets
+        return loss_alone.run(self._loss_alone(), [replace(one, targets=cast(one.targets)) for one in batches])
+
+    def _loss_alone(self) -> loss_alone.LossAlone:
+        outputs = self._call(example(self._model.inputs))
+        losses = keras.tree.flatten(self._model.loss_object())
+        ignored = (getattr(one, "ignore_class", None) for one in losses)
+        named = next((one for one in ignored if one is not None), None)
+        return loss_alone.LossAlone(self._model.model._compile_loss, outputs, named)
 
     def run_optimizer(
         self,

@@ -10,9 +10,19 @@ from torch import nn
 
 from twotrack.shared.spec.inputs import example
 from twotrack.shared.spec.pair import CustomOptimizer
-from twotrack.shared.spec.probe import Hyperparameters, LayerTrace, OptimizerRun, Probe, Replace, keep
+from twotrack.shared.spec.probe import (
+    Hyperparameters,
+    LayerTrace,
+    LossBatch,
+    LossFacts,
+    LossRun,
+    OptimizerRun,
+    Probe,
+    Replace,
+    keep,
+)
 from twotrack.shared.spec.recipes import Optimizer
-from twotrack.torch_track import freezing, hyperparameters, optimizer_alone, weights
+from twotrack.torch_track import freezing, hyperparameters, loss_alone, optimizer_alone, weights
 from twotrack.torch_track.axes import canonical, own_order
 from twotrack.torch_track.recording import (
     NoFunctionalDropout,
@@ -124,6 +134,17 @@ class TorchProbe(Probe):
         with torch.no_grad(), attention_recorded(self._module, self._canonical) as kept:
             self._module(*self._model.tensors(inputs))
         return kept
+
+    def loss_facts(self) -> LossFacts:
+        """Return the class that the loss ignores; torch's losses know no masks, and take outputs as they are."""
+        count = len(self._model.outputs(example(self._model.inputs)))
+        ignored = getattr(self._model.loss_object(), "ignore_index", None)
+        return LossFacts(ignored, 0.0, (0,) * count, (False,) * count)
+
+    def run_loss(self, batches: Sequence[LossBatch]) -> list[LossRun]:
+        """Compute the loss as `backward` does."""
+        model = self._model
+        return [loss_alone.run(model.loss_of, batch, model.device, model.dtype) for batch in batches]
 
     def run_optimizer(
         self,

@@ -221,7 +221,11 @@ class TorchModel(TrackModel):
 
     def loss_value(self, inputs: Sequence[Tensor], targets: Sequence[np.ndarray]) -> Tensor:
         """Return the sum over the outputs of the loss, in training mode."""
-        loss, pairs = self.loss_object(), zip(self.forward(inputs), targets, strict=True)
+        return self.loss_of(self.forward(inputs), targets)
+
+    def loss_of(self, outputs: Sequence[Tensor], targets: Sequence[np.ndarray]) -> Tensor:
+        """Return the sum of the loss of outputs (batch, ...), channels last."""
+        loss, pairs = self.loss_object(), zip(outputs, targets, strict=True)
         return reduce(add, (loss(output, self._target(target)) for output, target in pairs))
 
     def forward(self, inputs: Sequence[Tensor]) -> list[Tensor]:

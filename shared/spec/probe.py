@@ -55,6 +55,46 @@ class OptimizerRun:
     """Of every step; empty where the optimizer has several at once."""
 
 
+@dataclass(frozen=True)
+class LossFacts:
+    """What must be known of a side to give its loss outputs that its model could have."""
+
+    ignored: int | None
+    """The class that the loss object says it leaves out."""
+    epsilon: float
+    """Probabilities nearer than this to 0 or 1 are taken for it; 0 if none are."""
+    mask_axes: tuple[int, ...]
+    """Of each output: the number of axes of the mask that the model sends along with it; 0 if it sends none."""
+    keeps_logits: tuple[bool, ...]
+    """Of each output: the loss is computed from the logits behind its probabilities."""
+
+
+@dataclass(frozen=True)
+class LossBatch:
+    """A batch of outputs that no model gave, with targets, for a loss alone."""
+
+    outputs: Sequence[np.ndarray]
+    logits: Sequence[np.ndarray]
+    """Behind each of the outputs; the outputs themselves where they are no probabilities."""
+    targets: Sequence[np.ndarray]
+    masks: Sequence[np.ndarray | None]
+    """True where a step is real; None to send no mask along."""
+
+
+@with_config(WITH_ARRAYS)
+@dataclass
+class LossRun:
+    """What a loss came to on one batch."""
+
+    value: float
+    gradients: list[np.ndarray]
+    """With respect to each output, (batch, ...)."""
+    logit_gradients: list[np.ndarray]
+    """With respect to each output's logits, beside the gradients; empty of a loss that takes outputs alone."""
+    error: str = ""
+    """Why there is no value."""
+
+
 class Probe(ABC):
     """Opens up one TrackModel, on the model's own way of building, stepping and predicting.
 
@@ -110,6 +150,17 @@ class Probe(ABC):
     @abstractmethod
     def attention(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return what every attention layer weighs with, in inference mode: (batch, heads, queries, keys) by path."""
+
+    @abstractmethod
+    def loss_facts(self) -> LossFacts:
+        """Return what the loss and the model's outputs are like."""
+
+    @abstractmethod
+    def run_loss(self, batches: Sequence[LossBatch]) -> list[LossRun]:
+        """Compute the loss that `compile` attached, all outputs together, and its gradients, on each batch.
+
+        What the loss raises stands in the run.
+        """
 
     @abstractmethod
     def run_optimizer(
