@@ -101,7 +101,7 @@ def drawn_pass(model: keras.Model, inputs: Any, source: DrawSource | None, train
         stack.enter_context(answered(recorder.answer))
         for name in _KERAS_FUNCTIONS:
             replaced(stack, backend.random, name, _noted(name, getattr(backend.random, name), recorder.calls))
-        traces = stack.enter_context(layers_recorded(model, recorder.layers))
+        traces = stack.enter_context(layers_recorded(model, at_work=recorder.layers))
         outputs = model(inputs, training=training)
     return DrawnPass(recorder.draws, recorder.values, traces, arrays(outputs))
 

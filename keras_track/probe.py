@@ -1,18 +1,32 @@
 """The Probe contract on Keras: it looks at a KerasModel and trains nothing of its own."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
-from twotrack.keras_track import hyperparameters, weights
+from twotrack.keras_track import hyperparameters, loss_alone, optimizer_alone, weights
 from twotrack.keras_track.draws import drawn_from, drawn_pass
 from twotrack.keras_track.gradients import InputShift, recorder
 from twotrack.keras_track.inputs import cast
 from twotrack.keras_track.recording import arrays, as_array, attention_recorded, layer_recorded, layers_recorded
 from twotrack.shared.spec.draws import DrawnPass
-from twotrack.shared.spec.probe import Hyperparameters, LayerTrace, Probe
+from twotrack.shared.spec.inputs import example
+from twotrack.shared.spec.pair import CustomOptimizer
+from twotrack.shared.spec.probe import (
+    Hyperparameters,
+    LayerTrace,
+    LossBatch,
+    LossFacts,
+    LossRun,
+    OptimizerRun,
+    Probe,
+    Replace,
+    keep,
+)
+from twotrack.shared.spec.recipes import Optimizer
 
 if TYPE_CHECKING:
     from twotrack.keras_track.track import KerasModel
@@ -61,10 +75,13 @@ class KerasProbe(Probe):
         """Run once, in training or in inference mode; return what was drawn."""
         return drawn_pass(self._model.model, self._model.arranged(inputs), self._model.draws, training)
 
-    def trace(self, inputs: Mapping[str, np.ndarray]) -> tuple[list[LayerTrace], list[np.ndarray]]:
-        """Run in inference mode, layer by layer; return their values and the outputs."""
-        with drawn_from(self._model.model, self._model.draws), layers_recorded(self._model.model) as traces:
-            outputs = self._call(inputs)
+    def trace(
+        self, inputs: Mapping[str, np.ndarray], training: bool = False, replace: Replace = keep
+    ) -> tuple[list[LayerTrace], list[np.ndarray]]:
+        """Run layer by layer; return their values and the outputs."""
+        model = self._model
+        with drawn_from(model.model, model.draws), layers_recorded(model.model, replace) as traces:
+            outputs = self._call(inputs, training)
         return traces, arrays(outputs)
 
     def run_layer(self, path: str, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -105,8 +122,44 @@ class KerasProbe(Probe):
             self._call(inputs)
         return kept
 
-    def _call(self, inputs: Mapping[str, np.ndarray]) -> Any:
-        return self._model.model(self._model.arranged(inputs), training=False)
+    def loss_facts(self) -> LossFacts:
+        """Return the class that the loss leaves out, and what the model sends along with its outputs."""
+        return self._loss_alone().facts
+
+    def run_loss(self, batches: Sequence[LossBatch]) -> list[LossRun]:
+        """Call the loss as a training step does."""
+        cast = self._model.cast_targets
+        return loss_alone.run(self._loss_alone(), [replace(one, targets=cast(one.targets)) for one in batches])
+
+    def _loss_alone(self) -> loss_alone.LossAlone:
+        outputs = self._call(example(self._model.inputs))
+        losses = keras.tree.flatten(self._model.loss_object())
+        ignored = (getattr(one, "ignore_class", None) for one in losses)
+        named = next((one for one in ignored if one is not None), None)
+        return loss_alone.LossAlone(self._model.model._compile_loss, outputs, named)
+
+    def run_optimizer(
+        self,
+        optimizer: Optimizer | CustomOptimizer,
+        learning_rates: Sequence[float],
+        parameters: Mapping[str, np.ndarray],
+        gradients: Mapping[str, np.ndarray],
+        checkpoints: Sequence[int],
+    ) -> OptimizerRun:
+        """Run the model's kind of optimizer on variables that bear the parameters' names."""
+        variables = optimizer_alone.named_variables(parameters)
+        keras_optimizer = self._model.new_optimizer(optimizer, learning_rates)
+        stacked = [gradients[name] for name in parameters]
+        kept, rates = optimizer_alone.run(keras_optimizer, variables, stacked, checkpoints)
+        return OptimizerRun([dict(zip(parameters, values, strict=True)) for values in kept], rates)
+
+    def learning_rates(self, optimizer: Optimizer, learning_rates: Sequence[float]) -> list[float]:
+        """Ask the optimizer's schedule for all steps at once."""
+        schedule = self._model.new_optimizer(optimizer, learning_rates)._learning_rate
+        return as_array(schedule(np.arange(len(learning_rates)))).tolist()
+
+    def _call(self, inputs: Mapping[str, np.ndarray], training: bool = False) -> Any:
+        return self._model.model(self._model.arranged(inputs), training=training)
 
 
 def _dropout_rate(layer: keras.layers.Layer) -> float:

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
 
 from twotrack.keras_track import hyperparameters, weights
-from twotrack.shared.spec.probe import LayerTrace
+from twotrack.shared.spec.probe import LayerTrace, Replace, keep
 
 
 @contextmanager
@@ -48,8 +49,8 @@ class LayerCalls:
         return type(self.layer).__name__ if self.open else ""
 
     @contextmanager
-    def at_work(self, path: str, layer: keras.layers.Layer) -> Iterator[None]:
-        """Say that a layer is at work."""
+    def entered(self, path: str, layer: keras.layers.Layer) -> Iterator[None]:
+        """Say that a layer is at work inside the block."""
         self.open.append((path, layer))
         try:
             yield
@@ -59,13 +60,18 @@ class LayerCalls:
 
 
 @contextmanager
-def layers_recorded(model: keras.Model, calls: LayerCalls | None = None) -> Iterator[list[LayerTrace]]:
-    """Let every layer record its calls, for a while, in the list that is given; `calls` follows which is at work."""
+def layers_recorded(
+    model: keras.Model, replace: Replace = keep, at_work: LayerCalls | None = None
+) -> Iterator[list[LayerTrace]]:
+    """Let every layer record its calls, for a while, in the list that is given; `replace` as in Probe.trace.
+
+    `at_work` follows which layers are.
+    """
     traces: list[LayerTrace] = []
     counts: dict[str, int] = {}
-    calls = calls or LayerCalls()
     layers = [(path, layer) for path, layer in weights.layer_paths(model) if path]
-    with replaced_calls([(layer, _recording(path, layer, traces, counts, calls)) for path, layer in layers]):
+    recording = partial(_recording, traces, counts, replace, at_work or LayerCalls())
+    with replaced_calls([(layer, recording(path, layer)) for path, layer in layers]):
         yield traces
 
 
@@ -73,7 +79,7 @@ def layers_recorded(model: keras.Model, calls: LayerCalls | None = None) -> Iter
 def layer_recorded(path: str, layer: keras.layers.Layer) -> Iterator[list[LayerTrace]]:
     """Let one layer record its calls, for a while."""
     traces: list[LayerTrace] = []
-    with replaced_calls([(layer, _recording(path, layer, traces, {}, LayerCalls()))]):
+    with replaced_calls([(layer, _recording(traces, {}, keep, LayerCalls(), path, layer))]):
         yield traces
 
 
@@ -102,14 +108,20 @@ def _keeping_scores(path: str, layer: keras.layers.MultiHeadAttention, kept: dic
 
 
 def _recording(
-    path: str, layer: keras.layers.Layer, traces: list[LayerTrace], counts: dict[str, int], calls: LayerCalls
+    traces: list[LayerTrace],
+    counts: dict[str, int],
+    replace: Replace,
+    at_work: LayerCalls,
+    path: str,
+    layer: keras.layers.Layer,
 ) -> Callable:
-    """Return a `call` that records inputs, outputs and the value before a fused activation."""
+    """Return a `call` that records inputs, outputs and the value before a fused activation, and replaces one value."""
     original = type(layer).call.__get__(layer)
 
     def call(*args: Any, **kwargs: Any) -> Any:
         before_activation: list[np.ndarray] = []
-        with _activation_recorded(layer, before_activation), calls.at_work(path, layer):
+        replaced = _activation_recorded(layer, before_activation, lambda value: _replaced(value, path, replace))
+        with replaced, at_work.entered(path, layer):
             result = original(*args, **kwargs)
         counts[path] = counts.get(path, 0) + 1
         traces.append(
@@ -120,15 +132,27 @@ def _recording(
                 hyperparameters=hyperparameters.of_layer(layer),
                 inputs=arrays((args, kwargs)),
                 outputs=arrays(result) + before_activation,
+                replaceable=len(arrays(result)) if before_activation else 0,
             )
         )
-        return result
+        return result if before_activation else _replaced(result, path, replace)
 
     return call
 
 
+def _replaced(value: Any, path: str, replace: Replace) -> Any:
+    """Return what stands for a value that is one tensor of numbers, in its own type."""
+    if not keras.ops.is_tensor(value) or not keras.backend.is_float_dtype(keras.backend.standardize_dtype(value.dtype)):
+        return value
+    other = replace(path, tuple(value.shape))
+    return value if other is None else keras.ops.convert_to_tensor(other, dtype=value.dtype)
+
+
 @contextmanager
-def _activation_recorded(layer: keras.layers.Layer, values: list[np.ndarray]) -> Iterator[None]:
+def _activation_recorded(
+    layer: keras.layers.Layer, values: list[np.ndarray], replaced: Callable[[Any], Any]
+) -> Iterator[None]:
+    """Let a layer keep what its fused activation is given, and give it something else."""
     activation = getattr(layer, "activation", None)
     if not callable(activation) or isinstance(layer, keras.layers.Activation | keras.layers.RNN):
         yield
@@ -136,7 +160,7 @@ def _activation_recorded(layer: keras.layers.Layer, values: list[np.ndarray]) ->
 
     def record(x: Any, *args: Any, **kwargs: Any) -> Any:
         values.append(as_array(x))
-        return activation(x, *args, **kwargs)
+        return activation(replaced(x), *args, **kwargs)
 
     object.__setattr__(layer, "activation", record)
     try:

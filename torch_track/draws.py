@@ -1,7 +1,7 @@
 """What a module draws in training, and how the numbers are those of a source."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,9 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from twotrack.shared.axes.follow import model_input
 from twotrack.shared.spec import aten
-from twotrack.shared.spec.draws import SHOWN_EXAMPLES, Draw, DrawnPass, DrawSource
-from twotrack.torch_track.axes import AxisTracker, ChannelAxes, channels_last
+from twotrack.shared.spec.draws import SHOWN_EXAMPLES, Base, Draw, DrawnPass, DrawSource
+from twotrack.shared.spec.inputs import Input
+from twotrack.shared.weights.bridge.layouts import Rearrangement
+from twotrack.torch_track.axes import COUNTED, NO_LAYOUT, AxisTracker, ChannelLayout
 from twotrack.torch_track.recording import Named, layers_recorded, removed
 from twotrack.torch_track.structure import tensors_in
 
@@ -26,28 +29,45 @@ DROPPING = {
 """Functions of torch that drop, and what they do, as Keras calls it."""
 
 
-_UNMARKED = ChannelAxes()
-
-
 @dataclass(frozen=True)
 class DrawAxes:
     """How the numbers of one draw lie in torch."""
 
-    channels: ChannelAxes = _UNMARKED
+    arrangement: Rearrangement | None = None
+    """The way to the canonical form, of what the draw is applied to; None where it has that form."""
     time_first: bool = False
     """(time, batch, ...), as recurrent layers have it inside."""
 
+    def of(self, shape: Sequence[int]) -> Rearrangement | None:
+        """Return the way to the canonical form of an array of that shape, whose axes may have length 1."""
+        if self.time_first and len(shape) == 3:
+            return Rearrangement((1, 0, 2), (None, None, None))
+        if self.arrangement is None or len(self.arrangement.axes) != len(shape):
+            return None
+        orders = zip(self.arrangement.orders, shape, strict=True)
+        return Rearrangement(
+            self.arrangement.axes, tuple(order if order and len(order) == size else None for order, size in orders)
+        )
+
     def shape(self, own: Sequence[int]) -> tuple[int, ...]:
         """Return torch's shape in canonical order."""
-        return tuple(self._canonical(torch.empty(tuple(own), device="meta")).shape)
+        arrangement = self.of(own)
+        return arrangement.canonical_shape(tuple(own)) if arrangement else tuple(own)
 
-    def _canonical(self, tensor: Tensor) -> Tensor:
-        return tensor.transpose(0, 1) if self.time_first else self.channels.channels_last(tensor)
+    def own(self, numbers: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+        """Return numbers in canonical order as torch has them, in its shape."""
+        arrangement = self.of(shape)
+        return arrangement.from_canonical(numbers) if arrangement else numbers
 
-    def own(self, numbers: np.ndarray) -> np.ndarray:
-        """Return numbers in canonical order as torch has them."""
-        tensor = torch.from_numpy(numbers)
-        return (tensor.transpose(0, 1) if self.time_first else self.channels.channels_first(tensor)).numpy()
+    def canonical(self, tensor: Tensor) -> np.ndarray:
+        """Return a copy of a tensor's values in canonical order."""
+        array, arrangement = tensor.detach().cpu().numpy(), self.of(tensor.shape)
+        return (arrangement.to_canonical(array) if arrangement else array).copy()
+
+
+IN_ORDER = DrawAxes()
+KEPT: Mapping[Base, float] = {"uniform": 0.75, "normal": 0.5}
+"""A number with which a dropout keeps a value, up to a rate of 0.75, so that what becomes of it can be followed."""
 
 
 def drawn_from(source: DrawSource, axes: Sequence[DrawAxes]) -> Any:
@@ -56,7 +76,7 @@ def drawn_from(source: DrawSource, axes: Sequence[DrawAxes]) -> Any:
 
     def deliver(request: aten.Request) -> np.ndarray | None:
         number = source.count()
-        return _numbers(source, request, number, axes[number] if number < len(axes) else DrawAxes())
+        return _numbers(source, request, number, _at(axes, number))
 
     return aten.delivered(deliver)
 
@@ -64,15 +84,8 @@ def drawn_from(source: DrawSource, axes: Sequence[DrawAxes]) -> Any:
 def _numbers(source: DrawSource, request: aten.Request, number: int, axes: DrawAxes) -> np.ndarray | None:
     if request.base is None:
         return None
-    return axes.own(source.numbers(request.base, axes.shape(request.shape), number, request.state))
-
-
-@dataclass
-class Recorded:
-    """A pass, and how each of its draws lies in torch."""
-
-    drawn: DrawnPass
-    axes: list[DrawAxes]
+    numbers = source.numbers(request.base, axes.shape(request.shape), number, request.state)
+    return axes.own(numbers, request.shape)
 
 
 class _Calls(TorchFunctionMode):
@@ -127,78 +140,102 @@ class _Layers:
         return path, type(layer).__name__, given
 
 
+class _Following(AxisTracker):
+    """Says when it makes a call of the module again to see what its axes are."""
+
+    following = False
+
+    def _follow(self, *details: Any) -> None:
+        self.following = True
+        super()._follow(*details)
+        self.following = False
+
+
+def draw_axes(
+    module: nn.Module, layout: ChannelLayout, inputs: Mapping[str, Input], own: list[Tensor]
+) -> list[DrawAxes]:
+    """Run the module on inputs, in the mode that it is in; return how the numbers of each draw lie in torch."""
+    calls, layers, found = _Calls(), _Layers(), list[DrawAxes]()
+    tracker = None if layout is NO_LAYOUT else _Following(module)
+
+    def deliver(request: aten.Request) -> np.ndarray | None:
+        if tracker is None or not tracker.following:
+            found.append(_axes(calls, layers, request.shape))
+        return None if request.base is None else np.full(request.shape, KEPT[request.base])
+
+    for tensor, spec in zip(own, inputs.values(), strict=True):
+        setattr(tensor, COUNTED, model_input(tensor.shape, spec.axes))
+    watched = layers.watched(module, str)
+    with torch.no_grad(), _state_kept(module), watched, aten.delivered(deliver), calls, tracker or nullcontext():
+        module(*own)
+    return found
+
+
+def _axes(calls: _Calls, layers: _Layers, shape: tuple[int, ...]) -> DrawAxes:
+    given = calls.given if calls.given is not None else layers.innermost[2]
+    value = getattr(given, COUNTED, None)
+    arrangement = value.rearrangement() if value is not None and len(value.axes) == len(shape) else None
+    return DrawAxes(arrangement, calls.function in RECURRENT)
+
+
 @dataclass
 class _Recorder:
     """Keeps what a pass draws, and where."""
 
     source: DrawSource | None
+    axes: Sequence[DrawAxes]
     calls: _Calls = field(default_factory=_Calls)
     layers: _Layers = field(default_factory=_Layers)
     draws: list[Draw] = field(default_factory=list)
     values: list[np.ndarray | None] = field(default_factory=list)
-    axes: list[DrawAxes] = field(default_factory=list)
 
     def deliver(self, request: aten.Request) -> np.ndarray | None:
         number = self.source.count() if self.source else len(self.draws)
         function = DROPPING.get(self.calls.function, "")
         path, kind, layer_input = self.layers.innermost
-        given = self.calls.given if self.calls.given is not None else layer_input
-        axes = _axes(self.calls.function, given, request.shape)
+        axes = _at(self.axes, number)
         rate = 1 - request.probability if function and request.probability is not None else None
-        self.draws.append(
-            Draw(
-                number,
-                request.base,
-                axes.shape(request.shape),
-                function or request.operation,
-                rate,
-                path,
-                kind,
-                self.layers.last_returned,
-            )
-        )
-        self.values.append(_value(given, request.shape))
-        self.axes.append(axes)
+        shape, last = axes.shape(request.shape), self.layers.last_returned
+        self.draws.append(Draw(number, request.base, shape, function or request.operation, rate, path, kind, last))
+        self.values.append(_value(self.calls.given if self.calls.given is not None else layer_input, request, axes))
         return _numbers(self.source, request, number, axes) if self.source else None
 
 
-def _value(given: Tensor | None, shape: tuple[int, ...]) -> np.ndarray | None:
-    """Return what the draw is applied to, if that is as large."""
-    if given is None or not given.is_floating_point() or given.ndim != len(shape):
+def _at(axes: Sequence[DrawAxes], number: int) -> DrawAxes:
+    return axes[number] if number < len(axes) else IN_ORDER
+
+
+def _value(given: Tensor | None, request: aten.Request, axes: DrawAxes) -> np.ndarray | None:
+    """Return what the draw is applied to, if it has as many axes."""
+    if given is None or not given.is_floating_point() or given.ndim != len(request.shape) or axes.time_first:
         return None
-    return channels_last(given)[:SHOWN_EXAMPLES]
-
-
-def _axes(function: str, given: Tensor | None, shape: tuple[int, ...]) -> DrawAxes:
-    if function in RECURRENT:
-        return DrawAxes(time_first=len(shape) == 3)
-    if given is None or given.ndim != len(shape):
-        return DrawAxes()
-    channels = ChannelAxes.of(given)
-    flattened = channels.flattened is not None and given.shape != shape
-    return DrawAxes() if flattened else DrawAxes(channels)
+    return axes.canonical(given)[:SHOWN_EXAMPLES]
 
 
 def drawn_pass(
-    module: nn.Module, canonical: Named, forward: Callable[[], Sequence[Tensor]], source: DrawSource | None
-) -> Recorded:
-    """Run `forward` on a source or on torch's own draws.
+    module: nn.Module,
+    named: Named,
+    layout: ChannelLayout,
+    forward: Callable[[], Sequence[Tensor]],
+    source: DrawSource | None,
+    axes: Sequence[DrawAxes],
+) -> DrawnPass:
+    """Run `forward`, which returns outputs in canonical order, on a source or on torch's own draws.
 
     Weights and buffers stay as they are; torch's generators move on.
     """
-    recorder = _Recorder(source)
+    recorder = _Recorder(source, axes)
     if source:
         source.begin_pass()
     with ExitStack() as stack:
         stack.enter_context(torch.no_grad())
         stack.enter_context(_state_kept(module))
-        stack.enter_context(recorder.layers.watched(module, canonical))
-        traces = stack.enter_context(layers_recorded(module, canonical))
+        stack.enter_context(recorder.layers.watched(module, named))
+        traces = stack.enter_context(layers_recorded(module, named, layout))
         stack.enter_context(aten.delivered(recorder.deliver))
         stack.enter_context(recorder.calls)
-        stack.enter_context(AxisTracker(module))
-        outputs = [channels_last(tensor) for tensor in forward()]
-    return Recorded(DrawnPass(recorder.draws, recorder.values, traces, outputs), recorder.axes)
+        outputs = [tensor.detach().cpu().numpy().copy() for tensor in forward()]
+    return DrawnPass(recorder.draws, recorder.values, traces, outputs)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import copy
 import importlib
-from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, nullcontext
 from functools import reduce
 from operator import add
@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.ledger.measured import Measured
-from twotrack.shared.spec.draws import DrawSource
-from twotrack.shared.spec.inputs import Input, describe, example
+from twotrack.shared.spec.draws import DrawnPass, DrawSource
+from twotrack.shared.spec.inputs import Input, describe
 from twotrack.shared.spec.pair import ChapterBuild, CustomLoss, CustomOptimizer, LossSpec, Pair, target_kind
 from twotrack.shared.spec.profiles import Switches
 from twotrack.shared.spec.recipes import Optimizer
@@ -25,8 +25,8 @@ from twotrack.shared.spec.transfer import BASE, EVERYTHING, HEAD, chosen
 from twotrack.torch_track import freezing, native, weights
 from twotrack.torch_track.axes import NO_LAYOUT, ChannelLayout, axis_layout
 from twotrack.torch_track.curvature import Curvature
-from twotrack.torch_track.draws import DrawAxes, Recorded, drawn_from, drawn_pass
-from twotrack.torch_track.inputs import tensors
+from twotrack.torch_track.draws import DrawAxes, draw_axes, drawn_from, drawn_pass
+from twotrack.torch_track.inputs import drawn, tensors
 from twotrack.torch_track.losses import LOSSES, Loss
 from twotrack.torch_track.probe import TorchProbe
 from twotrack.torch_track.structure import tensors_in
@@ -64,9 +64,8 @@ class TorchTrack(Track):
         module = module.to(self.device, DTYPES[precision])
         switches = Switches(switched)
         native.switch_layers(module.get_submodule(HEAD) if has_base else module, switches)
-        given = tensors(example(pair.inputs), pair.inputs, self.device, DTYPES[precision])
         with as_user_error(f"the torch model does not take inputs of {pair.shapes}"):
-            layout = axis_layout(module, given)
+            layout = axis_layout(module, pair.inputs)
         renames = weights.renames(module, pair.rename)
         model = TorchModel(module, pair.inputs, pair.loss, self.device, DTYPES[precision], switches, layout, renames)
         if pair.trainable != EVERYTHING:
@@ -153,24 +152,24 @@ class TorchModel(TrackModel):
         renames: Mapping[str, str] = weights.NOTHING,
     ):
         self.module, self.inputs, self.loss, self.switches = module, inputs, loss, switches
-        self.device, self._dtype, self._layout, self.renames = device, dtype, layout, renames
+        self.device, self.dtype, self.layout, self.renames = device, dtype, layout, renames
         self._draw_axes: dict[bool, Sequence[DrawAxes]] = {}
 
     def table(self) -> dict[str, weights.Entry]:
         """Return where every canonical weight lives in the module."""
-        return weights.name_table(self.module, self._layout.dense_inputs, self.renames)
+        return weights.name_table(self.module, self.layout.weights, self.renames)
 
     def weights(self) -> dict[str, np.ndarray]:
         """Return copies of all weights, in canonical form."""
-        return weights.weights(self.module, self._layout.dense_inputs, self.renames)
+        return weights.weights(self.module, self.layout.weights, self.renames)
 
     def load_weights(self, canonical: Mapping[str, np.ndarray]) -> None:
         """Replace all weights."""
-        weights.load_weights(self.module, self._layout.dense_inputs, canonical, self.renames)
+        weights.load_weights(self.module, self.layout.weights, canonical, self.renames)
 
     def gradients(self) -> dict[str, np.ndarray]:
         """Return what `backward` has left for every trainable weight, in canonical form."""
-        return weights.gradients(self.module, self._layout.dense_inputs, self.renames)
+        return weights.gradients(self.module, self.layout.weights, self.renames)
 
     def trainable_names(self) -> set[str]:
         """Return the names of the weights with gradients."""
@@ -188,7 +187,7 @@ class TorchModel(TrackModel):
     def head(self) -> "TorchModel":
         """Return the head, which takes features (batch, features)."""
         head = self.module.get_submodule(HEAD)
-        model = TorchModel(head, describe((1,)), self.loss, self.device, self._dtype, self.switches)
+        model = TorchModel(head, describe((1,)), self.loss, self.device, self.dtype, self.switches)
         if self.draws:
             model.draw_from(self.draws)
         return model
@@ -196,13 +195,20 @@ class TorchModel(TrackModel):
     def compile(self, optimizer: Optimizer | CustomOptimizer, learning_rates: Sequence[float]) -> None:
         """Attach the optimizer."""
         self.module.zero_grad(set_to_none=True)
+        self.optimizer = self.new_optimizer(optimizer, learning_rates, self.module.parameters())
+        self._curvature = Curvature(self.module, self.optimizer, self.loss)
+
+    def new_optimizer(
+        self,
+        optimizer: Optimizer | CustomOptimizer,
+        learning_rates: Sequence[float],
+        parameters: Iterator[nn.Parameter],
+    ) -> torch.optim.Optimizer:
+        """Return the optimizer of torch that `compile` attaches, for these parameters."""
         if isinstance(optimizer, CustomOptimizer):
             with as_user_error("the torch optimizer function failed"):
-                self.optimizer = optimizer.torch(self.module.parameters())
-        else:
-            parameters = self.module.parameters()
-            self.optimizer = native.optimizer(optimizer, learning_rates, parameters, self.switches)
-        self._curvature = Curvature(self.module, self.optimizer, self.loss)
+                return optimizer.torch(parameters)
+        return native.optimizer(optimizer, learning_rates, parameters, self.switches)
 
     def train_step(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> float:
         """Forward, backward, update."""
@@ -229,7 +235,11 @@ class TorchModel(TrackModel):
 
     def loss_value(self, inputs: Sequence[Tensor], targets: Sequence[np.ndarray]) -> Tensor:
         """Return the sum over the outputs of the loss, in training mode."""
-        loss, pairs = self.loss_object(), zip(self.forward(inputs), targets, strict=True)
+        return self.loss_of(self.forward(inputs), targets)
+
+    def loss_of(self, outputs: Sequence[Tensor], targets: Sequence[np.ndarray]) -> Tensor:
+        """Return the sum of the loss of outputs (batch, ...), channels last."""
+        loss, pairs = self.loss_object(), zip(outputs, targets, strict=True)
         return reduce(add, (loss(output, self._target(target)) for output, target in pairs))
 
     def forward(self, inputs: Sequence[Tensor]) -> list[Tensor]:
@@ -238,7 +248,7 @@ class TorchModel(TrackModel):
         if self.draws:
             self.draws.begin_pass()
         with self.around():
-            return self._layout.channels_last(tensors_in(self.module(*inputs)))
+            return self.layout.channels_last(tensors_in(self.module(*inputs)))
 
     def loss_object(self) -> Loss:
         """Return the loss as a callable."""
@@ -249,7 +259,7 @@ class TorchModel(TrackModel):
 
     def outputs(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """Return the outputs in evaluation mode."""
-        outputs = self._layout.channels_last(self._evaluate(self.module, inputs))
+        outputs = self.layout.channels_last(self._evaluate(self.module, inputs))
         return [output.cpu().numpy() for output in outputs]
 
     def _evaluate(self, module: nn.Module, inputs: Mapping[str, np.ndarray]) -> list[Tensor]:
@@ -258,25 +268,36 @@ class TorchModel(TrackModel):
             return tensors_in(module(*self.tensors(inputs)))
 
     def draw_from(self, source: DrawSource) -> None:
-        """Take random numbers from a source; passes on torch's own show how the numbers lie in it."""
-        self.draws = None
-        if not self._draw_axes:
-            self._draw_axes = {mode: self.drawn_pass(example(self.inputs), mode).axes for mode in (True, False)}
+        """Take random numbers from a source; the first time, a pass in each mode shows how they lie in torch."""
         self.draws = source
+        if not self._draw_axes:
+            self._draw_axes = {training: self._axes_of_draws(training) for training in (True, False)}
 
-    def drawn_pass(self, inputs: Mapping[str, np.ndarray], training: bool) -> Recorded:
-        """Run the module once, in training or in evaluation mode, and record what it draws."""
-        given = self.tensors(inputs)
+    def _axes_of_draws(self, training: bool) -> list[DrawAxes]:
+        self._mode(training)
+        return draw_axes(self.module, self.layout, self.inputs, drawn(self.inputs, self.device, self.dtype))
+
+    def _mode(self, training: bool) -> None:
         if training:
             freezing.train_mode(self.module)
         else:
             self.module.eval()
 
+    def drawn_pass(self, inputs: Mapping[str, np.ndarray], training: bool) -> DrawnPass:
+        """Run the module once, in training or in evaluation mode, and record what it draws."""
+        given = self.tensors(inputs)
+        self._mode(training)
+
         def forward() -> list[Tensor]:
             with self.around():
-                return tensors_in(self.module(*given))
+                return self.layout.channels_last(tensors_in(self.module(*given)))
 
-        return drawn_pass(self.module, lambda path: weights.canonical_path(path, self.renames), forward, self.draws)
+        axes = self._draw_axes.get(training) or self._axes_of_draws(training)
+        return drawn_pass(self.module, self.canonical_path, self.layout, forward, self.draws, axes)
+
+    def canonical_path(self, path: str) -> str:
+        """Return the canonical path of a layer at a path of torch's."""
+        return weights.canonical_path(path, self.renames)
 
     def snapshot(self) -> dict[str, Any]:
         """Return the states of module, optimizer, random generators and the source of draws."""
@@ -307,8 +328,8 @@ class TorchModel(TrackModel):
 
     def tensors(self, inputs: Mapping[str, np.ndarray]) -> list[Tensor]:
         """Return inputs as tensors, in the order of the module's forward."""
-        return tensors(inputs, self.inputs, self.device, self._dtype)
+        return tensors(inputs, self.inputs, self.device, self.dtype)
 
     def _target(self, target: np.ndarray) -> Tensor:
-        dtype = torch.int64 if target_kind(self.loss) == "classes" else self._dtype
+        dtype = torch.int64 if target_kind(self.loss) == "classes" else self.dtype
         return torch.from_numpy(target).to(self.device, dtype)

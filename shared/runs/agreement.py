@@ -6,9 +6,9 @@ from itertools import groupby
 
 import numpy as np
 
+from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.runs.records import RunRecord
 from twotrack.shared.runs.run_folder import Run
-from twotrack.shared.base.tolerances import TOLERANCES
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,10 @@ def _apart(first: Run, second: Run) -> float:
 def _draws_apart(first: RunRecord, second: RunRecord) -> str:
     """Say which draws of two runs were not of the same numbers; empty if all were."""
     if len(first.draws) != len(second.draws):
-        return f"{first.job.track} draws {len(first.draws)} times in a step, {second.job.track} {len(second.draws)} times"
+        return f"{len(first.draws)} draws in a step against {len(second.draws)}"
     for one, other in zip(first.draws, second.draws, strict=True):
         if (one.shape, one.controlled) != (other.shape, other.controlled):
-            return f"'{one.layer}' of {first.job.track} draws {one.shape}, '{other.layer}' of {second.job.track} {other.shape}"
+            return f"'{one.layer}' draws {one.shape}, '{other.layer}' {other.shape}"
         if not one.controlled:
             return f"the numbers of '{one.function}' in '{one.layer}' are each framework's own"
     return ""
@@ -104,14 +104,15 @@ def _relative(a: np.ndarray, b: np.ndarray, scale: float | None = None) -> float
 def sentence(agreement: Agreement) -> str:
     """Say it in one line."""
     limit = f"{TOLERANCES['exact'].limit:.0e}"
+    kind = "exact, same masks" if agreement.same_masks else "exact"
     if agreement.draws_apart:
-        return f"exact: {agreement.second} and {agreement.first} drew other masks: {agreement.draws_apart}"
+        return f"{kind}: {agreement.second} and {agreement.first} drew other masks: {agreement.draws_apart}"
     verdict = (
         f"rounding, limit {limit}"
         if agreement.within
         else f"beyond {limit}: a difference, or rounding that so many steps have enlarged; 'twotrack verify' tells which"
     )
     return (
-        f"{'exact, same masks' if agreement.same_masks else 'exact'}: {agreement.second} differs from {agreement.first} by {agreement.difference:.1e} after "
+        f"{kind}: {agreement.second} differs from {agreement.first} by {agreement.difference:.1e} after "
         f"{agreement.steps:,} steps with seed {agreement.seed}: {verdict}"
     )

@@ -101,6 +101,8 @@ class Counterpart:
 
 Alignment = Mapping[int, Counterpart]
 """By number of the own draw; a draw that is not in it has the numbers of its own."""
+AS_COUNTED: Alignment = MappingProxyType({})
+"""Every draw has the numbers of its own."""
 
 
 class DrawSource(ABC):
@@ -149,7 +151,7 @@ class _Place:
 class SharedDraws(DrawSource):
     """Numbers that every process draws alike, from seed, step and number of the draw."""
 
-    def __init__(self, seed: int, alignment: Alignment = MappingProxyType({})):
+    def __init__(self, seed: int, alignment: Alignment = AS_COUNTED):
         super().__init__()
         self._seed, self._alignment, self._place = seed, alignment, _Place()
         self.repeats: dict[int, tuple[int, int]] = {}

@@ -3,26 +3,28 @@
 Both sides draw from one source, so that their masks are the same wherever kind, rate, shape and place are.
 """
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import permutations
-from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from pydantic import with_config
 
+from twotrack.shared.base.records import WITH_ARRAYS
 from twotrack.shared.base.tolerances import TOLERANCES
-from twotrack.shared.spec.draws import Alignment, ConstantDraws, Counterpart, Draw, DrawnPass, SharedDraws
+from twotrack.shared.spec.draws import ConstantDraws, Counterpart, Draw, DrawnPass, SharedDraws
 from twotrack.shared.spec.probe import Probe
 from twotrack.shared.spec.track import TrackModel
-from twotrack.shared.verify.trace import Trace, load, save
+from twotrack.shared.verify.trace import Trace
 
-INDEX, VALUES = "draws.json", "values.npz"
+DROPOUT = "dropout"
+"""The rung that looks at draws."""
 NO_REPEAT = 1e-12
 """Two runs of one side on the same numbers are equal but for the order of sums; beyond this they are random."""
 
 
+@with_config(WITH_ARRAYS)
 @dataclass
 class SideDraws:
     """What one side draws in a forward pass in training mode, and computes with the numbers of the first step.
@@ -93,32 +95,6 @@ def _relative(one: np.ndarray, other: np.ndarray) -> float:
     return float(difference / largest) if largest else float(difference)
 
 
-# === As a folder ===
-
-
-def save_draws(side: SideDraws, folder: Path) -> Path:
-    """Write it into a new folder and return that."""
-    save(side.trace, folder)
-    draws, inference = ([asdict(draw) for draw in drawn] for drawn in (side.draws, side.inference))
-    index = {"draws": draws, "inference": inference, "apart": side.apart, "again": side.again}
-    (folder / INDEX).write_text(json.dumps(index))
-    values = {str(number): value for number, value in enumerate(side.values) if value is not None}
-    np.savez(folder / VALUES, **values)  # type: ignore[arg-type]  # as in trace.save
-    return folder
-
-
-def load_draws(folder: Path) -> SideDraws:
-    """Read what `save_draws` wrote."""
-    index = json.loads((folder / INDEX).read_text())
-    draws, inference = (
-        [Draw(**draw | {"shape": tuple(draw["shape"])}) for draw in index[name]] for name in ("draws", "inference")
-    )
-    with np.load(folder / VALUES, allow_pickle=False) as arrays:
-        values = [arrays.get(str(number)) for number in range(len(draws))]
-    again = {int(number): text for number, text in index["again"].items()}
-    return SideDraws(draws, values, load(folder), index["apart"], again, inference)
-
-
 # === Which draw is which ===
 
 
@@ -184,7 +160,7 @@ def _axes_by_shape(keras: tuple[int, ...], torch: tuple[int, ...]) -> tuple[int,
     return tuple(keras.index(length) for length in torch)
 
 
-def alignment(torch: SideDraws, keras: SideDraws, mirrored: bool = False) -> Alignment:
+def alignment(torch: SideDraws, keras: SideDraws, mirrored: bool = False) -> dict[int, Counterpart]:
     """Return which numbers Keras' draws must get to have those of torch's; empty if they have them already."""
     pairs = match(torch, keras) or []
     return {
@@ -205,3 +181,38 @@ def agree(torch: SideDraws, keras: SideDraws) -> bool:
     if len(outputs[0]) != len(outputs[1]):
         return False
     return max(map(_relative, *outputs), default=0.0) <= TOLERANCES["forward"].limit
+
+
+# === In words ===
+
+
+def beyond_control(torch: SideDraws, keras: SideDraws) -> str:
+    """Say which side is random although its draws are given; empty if neither is."""
+    return "; ".join(
+        f"{name} is random beyond control, {_uncontrolled(side)}: two runs of it differ by {side.apart:.1e}"
+        for name, side in (("torch", torch), ("Keras", keras))
+        if side.is_random
+    )
+
+
+def _uncontrolled(side: SideDraws) -> str:
+    names = list(dict.fromkeys(f"{draw.function} {draw.place}" for draw in side.draws if not draw.controlled))
+    return f"by {', '.join(names)}" if names else "by a draw that is none of the framework's"
+
+
+def said_at(path: str, torch: SideDraws, keras: SideDraws) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what torch and Keras say of the draw at a place, as hyperparameters; rate 0 where a side draws nothing."""
+    for pair in match(torch, keras) or []:
+        if path in (pair.keras.layer, pair.keras.after):
+            return _said(pair.torch), _said(pair.keras)
+    return _said_alone(path, torch), _said_alone(path, keras)
+
+
+def _said_alone(path: str, side: SideDraws) -> dict[str, Any]:
+    if not side.draws:
+        return {"kind": "Dropout", "rate": 0.0}
+    return _said(next((draw for draw in side.draws if draw.layer == path), side.draws[0]))
+
+
+def _said(draw: Draw) -> dict[str, Any]:
+    return {"kind": draw.kind} | ({} if draw.rate is None else {"rate": draw.rate})

@@ -6,7 +6,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
 import psutil
 
 from twotrack.shared import datasets
@@ -15,14 +14,17 @@ from twotrack.shared.errors import UserError, unknown
 from twotrack.shared.ledger.ledger import causes
 from twotrack.shared.ledger.spec import Difference
 from twotrack.shared.spec.track import installed_track
-from twotrack.shared.verify import accuracy, distribution, draws, dropout, rungs
-from twotrack.shared.verify.distribution import Samples
+from twotrack.shared.verify import accuracy, draws, evidence
+from twotrack.shared.verify.certificate import Certificate, Verdict, certify, verdict
+from twotrack.shared.verify.distribution import sample
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.observe import isolate, observe
 from twotrack.shared.verify.request import RUNGS, LayerRequest, SideRequest, VerifyRequest
-from twotrack.shared.verify.rungs import FailurePlace, LayerDifference, RungResult
+from twotrack.shared.verify.result import FailurePlace, RungResult
+from twotrack.shared.verify.rungs import EXACT
+from twotrack.shared.verify.rungs.forward import LayerDifference, layer_difference, layer_differences
 from twotrack.shared.verify.suspects import suspect
-from twotrack.shared.verify.trace import load
+from twotrack.shared.verify.trace import Trace
 from twotrack.shared.workers.environment import available_cores
 from twotrack.shared.workers.messages import Progress
 from twotrack.shared.workers.pool import WorkerPool, lent_or_new
@@ -51,6 +53,16 @@ class TrackResult:
     def passed(self) -> bool:
         """Every rung that applies was passed."""
         return all(rung.passed for rung in self.rungs)
+
+    @property
+    def certificate(self) -> Certificate:
+        """What the rungs that were passed looked at."""
+        return certify(self.rungs)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Pass, pass with exceptions, or fail."""
+        return verdict(self.rungs)
 
 
 def check(request: VerifyRequest, tracks: Sequence[str]) -> None:
@@ -85,8 +97,6 @@ class SideResults:
     observation: Observation
     trainings: accuracy.ShortTrainings | None
     """None for a user's pair, which has no data to learn, and where the climb ends before."""
-    samples: np.ndarray | None = None
-    """Outputs in training mode (samples, values), of a pair with a side that is random beyond control."""
 
 
 class Ladder:
@@ -126,9 +136,10 @@ class Ladder:
             if not keras.draws or draws.agree(torch, keras):
                 break
             if aligned := draws.alignment(torch, keras, mirrored):
-                own = folder / f"{_slug(track)}-{attempt}"
-                own.mkdir()
-                asked = SideRequest(verify=request, track=track, folder=own, alignment=dict(aligned))
+                asked = SideRequest(
+                    verify=request, track=track, folder=folder / f"{_slug(track)}-{attempt}", alignment=aligned
+                )
+                asked.folder.mkdir()
                 again = self._pool.call(track, observe, asked, _shown(on_phase, track))
                 if draws.agree(torch, again.draws):
                     return replace(sides[track], observation=again)
@@ -137,18 +148,19 @@ class Ladder:
     def _sample(self, request: VerifyRequest, sides: dict[str, SideResults], folder: Path, on_phase: OnPhase) -> None:
         """Draw outputs of the tracks of which one of a pair is random beyond control."""
         observed = {track: side.observation.draws for track, side in sides.items()}
-        random = [track for track in sides if dropout.beyond_control(observed[REFERENCE], observed[track])]
+        random = [track for track in sides if draws.beyond_control(observed[REFERENCE], observed[track])]
         for track in dict.fromkeys([REFERENCE, *random]) if random else ():
             asked = SideRequest(verify=request, track=track, folder=folder / _slug(track))
-            file = self._pool.call(track, distribution.sample, asked, _shown(on_phase, track))
-            sides[track] = replace(sides[track], samples=np.load(file, allow_pickle=False))
+            file = self._pool.call(track, sample, asked, _shown(on_phase, track))
+            observation = sides[track].observation.model_copy(update={"samples": file})
+            sides[track] = replace(sides[track], observation=observation)
 
     def _result(
         self, request: VerifyRequest, track: str, torch: SideResults, keras: SideResults, folder: Path
     ) -> TrackResult:
         results = climbed(request, torch, keras)
         observations, last = (torch.observation, keras.observation), results[-1]
-        layers = rungs.layer_differences(*observations) if any(result.rung == "forward" for result in results) else []
+        layers = layer_differences(*observations) if any(result.rung == "forward" for result in results) else []
         if last.passed:
             return TrackResult(track, results, [], layers=layers)
         isolated = self._isolated(request, track, last, torch.observation, folder)
@@ -170,8 +182,8 @@ class Ladder:
             reference=torch.folders["float64"],
             number=number,
         )
-        alone = load(self._pool.call(track, isolate, layer_request))
-        difference = rungs.layer_difference(layers[number].outputs, alone.outputs)
+        alone = evidence.load(Trace, self._pool.call(track, isolate, layer_request))
+        difference = layer_difference(layers[number].outputs, alone.outputs)
         outcome = "differs" if difference > TOLERANCES["forward"].limit else "agrees"
         return f"run alone on torch's inputs, '{failure.where}' {outcome} ({difference:.1e})"
 
@@ -221,37 +233,8 @@ def climbed(request: VerifyRequest, torch: SideResults, keras: SideResults) -> l
 
 def _check(rung: str, request: VerifyRequest, torch: SideResults, keras: SideResults) -> RungResult | None:
     """Return what a rung finds; None if it does not apply."""
-    if rung == dropout.RUNG:
-        return _check_dropout(torch, keras)
     if rung != "accuracy":
-        return _EXACT[rung](torch.observation, keras.observation)
+        return EXACT[rung](torch.observation, keras.observation)
     if torch.trainings is None or keras.trainings is None:
         return None
     return accuracy.check(request.variant.chapter.metric, torch.trainings, keras.trainings)
-
-
-def _check_dropout(torch: SideResults, keras: SideResults) -> RungResult:
-    sides = torch.observation.draws, keras.observation.draws
-    if torch.samples is None or keras.samples is None or not dropout.beyond_control(*sides):
-        return dropout.check(*sides, None)
-    return dropout.check(*sides, Samples(torch.samples, keras.samples))
-
-
-def _check_forward(torch: Observation, keras: Observation) -> RungResult:
-    return dropout.explained(rungs.check_forward(torch, keras), torch.draws, keras.draws)
-
-
-def _unless_random(
-    rung: str, check: Callable[[Observation, Observation], RungResult]
-) -> Callable[[Observation, Observation], RungResult]:
-    """Return the check of a rung that compares nothing where a side is random beyond control."""
-    return lambda torch, keras: dropout.not_compared(rung, torch.draws, keras.draws) or check(torch, keras)
-
-
-_EXACT: Mapping[str, Callable[[Observation, Observation], RungResult]] = {
-    "data": rungs.check_data,
-    "parameters": rungs.check_parameters,
-    "forward": _check_forward,
-    "gradients": _unless_random("gradients", rungs.check_gradients),
-    "training": _unless_random("training", rungs.check_training),
-}

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from twotrack.shared.ledger.spec import Suspect
-from twotrack.shared.verify import dropout
+from twotrack.shared.verify.draws import said_at
 from twotrack.shared.verify.observation import Observation
-from twotrack.shared.verify.rungs import FailurePlace, RungResult
+from twotrack.shared.verify.result import FailurePlace, RungResult
 
 STATISTICS = ("moving_mean", "moving_variance")
 
@@ -16,9 +16,9 @@ def suspect(failure: RungResult, torch: Observation, keras: Observation) -> Susp
     if failure.place is FailurePlace.LOSS:
         return _of(failure, "loss", torch.loss, keras.loss, keras)
     if failure.place is FailurePlace.DROPOUT:
-        torch_drop, keras_drop = dropout.said_at(failure.where, torch.draws, keras.draws)
+        torch_drop, keras_drop = said_at(failure.where, torch.draws, keras.draws)
         return _of(failure, failure.where, torch_drop, keras_drop, keras)
-    if failure.rung == "training" and not failure.where.endswith(STATISTICS):
+    if failure.rung == "optimizer" or (failure.rung == "training" and not failure.where.endswith(STATISTICS)):
         return _of(failure, failure.where, torch.optimizer, keras.optimizer, keras)
     path = failure.where.partition("#")[0] if failure.place is FailurePlace.LAYER else failure.where.rpartition(".")[0]
     (torch_kind, torch_layer), (keras_kind, keras_layer) = torch.layer(path), keras.layer(path)

@@ -4,31 +4,55 @@ The rungs gradients and training go on with these numbers, dropout on.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from math import isclose
-from typing import Any
+
+import numpy as np
 
 from twotrack.shared.base.tolerances import SAME_HYPERPARAMETER, TOLERANCES
 from twotrack.shared.spec.draws import Draw
+from twotrack.shared.spec.track import Precision
+from twotrack.shared.verify import draws
 from twotrack.shared.verify.distribution import FALSE_ALARM, SAMPLES, Samples
-from twotrack.shared.verify.draws import Matched, SideDraws, match
-from twotrack.shared.verify.rungs import FailurePlace, RungResult, compare_forward, matched_layers
+from twotrack.shared.verify.draws import DROPOUT, Matched, SideDraws, beyond_control, match
+from twotrack.shared.verify.observation import Observation
+from twotrack.shared.verify.result import FailurePlace, Gap, GapKind, RungResult
+from twotrack.shared.verify.rungs.forward import compare_forward, matched_layers
+from twotrack.shared.verify.rungs.probe_rung import ProbeRung
+from twotrack.shared.verify.side import ObservedSide
 
-RUNG = "dropout"
 SHOWN_DRAWS = 3
 """Of one side, in a message."""
 
 
-def check(torch: SideDraws, keras: SideDraws, samples: Samples | None) -> RungResult:
-    """Compare what both sides draw in training, and their outputs in training mode on the same numbers.
+class DropoutRung(ProbeRung[SideDraws]):
+    """Records draws, and gives both sides the same numbers for them."""
 
-    `samples` are outputs of either side where one is random beyond control.
-    """
-    if samples is not None:
-        return _compare_distributions(torch, keras, samples)
+    name = DROPOUT
+    evidence = SideDraws
+
+    def observe(self, side: ObservedSide) -> SideDraws:
+        """Record the draws of a forward pass in training mode."""
+        return draws.observe(side.model, side.exercise.inputs(), side.source)
+
+    def check(self, torch: Observation, keras: Observation) -> RungResult:
+        """Compare two sides: by outputs that were sampled where one is random beyond control."""
+        if torch.samples and keras.samples and beyond_control(torch.draws, keras.draws):
+            files = (torch.samples, keras.samples)
+            samples = Samples(*(np.load(file, allow_pickle=False) for file in files))
+            return compare_distributions(torch.draws, keras.draws, samples)
+        return super().check(torch, keras)
+
+    def compare(self, torch: Mapping[Precision, SideDraws], keras: Mapping[Precision, SideDraws]) -> RungResult:
+        """Compare what both sides draw, and what they make of the same numbers."""
+        return compare_draws(torch["float64"], keras["float64"])
+
+
+def compare_draws(torch: SideDraws, keras: SideDraws) -> RungResult:
+    """Compare what both sides draw in training, and their outputs in training mode on the same numbers."""
     if not torch.draws and not keras.draws:
-        return RungResult(RUNG, True, "nothing is drawn in training")
+        return RungResult(DROPOUT, True, "nothing is drawn in training")
     pairs = match(torch, keras)
     if pairs is None:
         return _unmatched(torch.draws, keras.draws)
@@ -43,21 +67,7 @@ def check(torch: SideDraws, keras: SideDraws, samples: Samples | None) -> RungRe
     return _compare(torch, keras, pairs)
 
 
-def beyond_control(torch: SideDraws, keras: SideDraws) -> str:
-    """Say which side is random although its draws are given; empty if neither is."""
-    return "; ".join(
-        f"{name} is random beyond control, {_uncontrolled(side)}: two runs of it differ by {side.apart:.1e}"
-        for name, side in (("torch", torch), ("Keras", keras))
-        if side.is_random
-    )
-
-
-def _uncontrolled(side: SideDraws) -> str:
-    names = list(dict.fromkeys(f"{draw.function} {draw.place}" for draw in side.draws if not draw.controlled))
-    return f"by {', '.join(names)}" if names else "by a draw that is none of the framework's"
-
-
-def _compare_distributions(torch: SideDraws, keras: SideDraws, samples: Samples) -> RungResult:
+def compare_distributions(torch: SideDraws, keras: SideDraws, samples: Samples) -> RungResult:
     """Compare outputs in training mode where numbers cannot be given."""
     why, p = beyond_control(torch, keras), samples.smallest_p()
     tested = f"{SAMPLES:,} outputs of either side in training mode, smallest p-value {p:.1g}"
@@ -65,26 +75,38 @@ def _compare_distributions(torch: SideDraws, keras: SideDraws, samples: Samples)
         first = next((draw for draw in [*torch.draws, *keras.draws] if not draw.controlled), None)
         where = first.layer or first.after if first else ""
         detail = f"{why}; its distribution is another than the other side's: {tested}"
-        return RungResult(RUNG, False, detail, place=FailurePlace.DROPOUT, where=where)
-    return RungResult(
-        RUNG, True, f"{why}; one distribution: {tested}", exception=f"{why}; compared in distribution only"
-    )
+        return RungResult(DROPOUT, False, detail, place=FailurePlace.DROPOUT, where=where)
+    gap = Gap(GapKind.RANDOM, "training mode", f"{why}; compared in distribution only")
+    return RungResult(DROPOUT, True, f"{why}; one distribution: {tested}", counts={"samples": SAMPLES}, gaps=(gap,))
 
 
-def not_compared(rung: str, torch: SideDraws, keras: SideDraws) -> RungResult | None:
-    """Return the result of an exact rung that cannot be climbed, because a side is random; None if none is."""
-    why = beyond_control(torch, keras)
-    if not why:
-        return None
-    return RungResult(rung, True, f"not compared: {why}", exception=f"not compared, because {why}")
+Check = Callable[[Observation, Observation], RungResult]
 
 
-def explained(forward: RungResult, torch: SideDraws, keras: SideDraws) -> RungResult:
-    """Add to a failure of the rung forward that one side draws in inference mode, if it does."""
-    if forward.passed or len(torch.inference) == len(keras.inference):
-        return forward
-    drawn = f"in inference mode Keras draws {_list(keras.inference)}; torch draws {_list(torch.inference)}"
-    return replace(forward, detail=f"{forward.detail}; {drawn}")
+def unless_random(rung: str, check: Check) -> Check:
+    """Return the check of a rung that compares nothing where a side is random beyond control."""
+
+    def checked(torch: Observation, keras: Observation) -> RungResult:
+        why = beyond_control(torch.draws, keras.draws)
+        if not why:
+            return check(torch, keras)
+        return RungResult(rung, True, f"not compared: {why}", gaps=(Gap(GapKind.RANDOM, rung, f"not compared: {why}"),))
+
+    return checked
+
+
+def explained(check: Check) -> Check:
+    """Return a check that adds to a failure in inference mode that one side draws there, if it does."""
+
+    def checked(torch: Observation, keras: Observation) -> RungResult:
+        result = check(torch, keras)
+        drawn = torch.draws.inference, keras.draws.inference
+        if result.passed or len(drawn[0]) == len(drawn[1]):
+            return result
+        told = f"in inference mode Keras draws {_list(drawn[1])}; torch draws {_list(drawn[0])}"
+        return replace(result, detail=f"{result.detail}; {told}")
+
+    return checked
 
 
 def _rates_differ(pair: Matched) -> bool:
@@ -95,7 +117,7 @@ def _rates_differ(pair: Matched) -> bool:
 def _failure(detail: str, draw: Draw, difference: float | None = None) -> RungResult:
     limit = None if difference is None else TOLERANCES["forward"].limit
     return RungResult(
-        RUNG, False, detail, difference, limit=limit, place=FailurePlace.DROPOUT, where=draw.layer or draw.after
+        DROPOUT, False, detail, difference, limit=limit, place=FailurePlace.DROPOUT, where=draw.layer or draw.after
     )
 
 
@@ -131,7 +153,8 @@ def _compare(torch: SideDraws, keras: SideDraws, pairs: Sequence[Matched]) -> Ru
     if result.passed:
         layers = len(list(matched_layers(torch.trace, keras.trace)))
         detail = f"{len(pairs)} draws in a step; outputs and {layers} named layers in training mode compared"
-        return RungResult(RUNG, True, detail, result.difference, limit=result.limit)
+        counts = {"draws in a step": len(pairs)}
+        return RungResult(DROPOUT, True, detail, result.difference, limit=result.limit, counts=counts)
     said = f"on the same numbers in training mode, {result.detail}"
     own = [pair for pair in pairs if _within(result.where, pair)]
     if own and result.layer_inputs_agree:
@@ -140,7 +163,7 @@ def _compare(torch: SideDraws, keras: SideDraws, pairs: Sequence[Matched]) -> Ru
         )
     if result.place is FailurePlace.LAYER and result.layer_inputs_agree:  # at fault itself, and no matter of dropout
         detail = f"{len(pairs)} draws in a step, of the same kind, rate and mask; {said}; it draws nothing"
-        return RungResult(RUNG, True, detail)
+        return RungResult(DROPOUT, True, detail)
     return _failure(
         f"{said}; Keras draws {_list(keras.draws)}; torch draws {_list(torch.draws)}", pairs[0].keras, result.difference
     )
@@ -149,21 +172,3 @@ def _compare(torch: SideDraws, keras: SideDraws, pairs: Sequence[Matched]) -> Ru
 def _within(path: str, pair: Matched) -> bool:
     """Tell whether a layer makes one of the draws, itself or inside."""
     return bool(path) and any(draw.layer == path or draw.layer.startswith(f"{path}.") for draw in pair[:2])
-
-
-def said_at(path: str, torch: SideDraws, keras: SideDraws) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return what torch and Keras say of the draw at a place, as hyperparameters; rate 0 where a side draws nothing."""
-    for pair in match(torch, keras) or []:
-        if path in (pair.keras.layer, pair.keras.after):
-            return _said(pair.torch), _said(pair.keras)
-    return _said_alone(path, torch), _said_alone(path, keras)
-
-
-def _said_alone(path: str, side: SideDraws) -> dict[str, Any]:
-    if not side.draws:
-        return {"kind": "Dropout", "rate": 0.0}
-    return _said(next((draw for draw in side.draws if draw.layer == path), side.draws[0]))
-
-
-def _said(draw: Draw) -> dict[str, Any]:
-    return {"kind": draw.kind} | ({} if draw.rate is None else {"rate": draw.rate})
