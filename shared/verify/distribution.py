@@ -83,6 +83,6 @@ def _together(torch: np.ndarray, keras: np.ndarray) -> np.ndarray:
     scores = norm.ppf(rankdata(pooled, axis=0) / (len(pooled) + 1))
     first, second = np.triu_indices(scores.shape[1])
     products = scores[:, first] * scores[:, second]
-    moving = products.std(axis=0) > 0  # what is constant on both sides is for the test of each output
+    moving = products.std(axis=0) > 1e-12  # what is constant on both sides is for the test of each output
     ours, theirs = products[: len(torch), moving], products[len(torch) :, moving]
     return np.nan_to_num(np.asarray(ttest_ind(ours, theirs, equal_var=False).pvalue), nan=1.0)

@@ -38,7 +38,7 @@ def trace(**changes: object) -> Trace:
 
 
 def side(double: Trace | None = None, single: Trace | None = None, **changes: object) -> Observation:
-    fields = {"parameters": {"first.kernel": (2, 2)}, "without_counterpart": [], "folders": {}, "drawn": Path()}
+    fields = {"parameters": {"first.kernel": (2, 2)}, "without_counterpart": [], "folders": {}}
     said = {"input_kinds": ["real"], "loss": {"kind": "mse"}, "optimizer": {"kind": "Adam"}}
     made = Observation(**(fields | said | changes))
     made.__dict__["draws"] = SideDraws()
