@@ -60,7 +60,8 @@ def _replaced(output: Any, path: str, replace: Replace) -> Any:
     other = replace(path, tuple(axes.channels_last(first).shape))
     if other is None:
         return None
-    own = axes.channels_first(torch.from_numpy(other).to(first.device, first.dtype))
+    own = torch.empty_like(first)  # with the same strides: `view` works on it as on the output itself
+    own.copy_(axes.channels_first(torch.from_numpy(other)))
     return (own, *rest) if isinstance(output, tuple) else own
 
 
