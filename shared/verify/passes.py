@@ -25,6 +25,7 @@ LARGE_MODEL, LARGE_INPUT = 2_000_000, 100_000
 """Values of a model's weights, and of one example's inputs, from which on a model runs on fewer rows."""
 LONG = 50
 """To which an open axis is opened, if it is shorter."""
+NOT_ALLOWED = "the model states other sizes for its inputs"
 RECURRENT = "recurrent_kernel"
 ATTENTION = ("query", "key", "value")
 
@@ -105,7 +106,13 @@ class Runner:
 
     def sized(self, batch: int, sizes: Mapping[int, int] | None = None) -> Pass:
         """Run on ordinary values, in another batch size or with open axes in other sizes."""
-        return self._tried(wide.inputs(self.inputs, [0] * batch, sizes), ["ordinary"] * batch, False, keep)
+        inputs = wide.inputs(self.inputs, [0] * batch, sizes)
+        if not self._probe.allows(inputs):
+            return Pass(error=NOT_ALLOWED)
+        ran = self._tried(inputs, ["ordinary"] * batch, False, keep)
+        # A convolution over fewer values than its kernel has gives nothing in JAX, and a mean of that NaN.
+        is_empty = not ran.error and (not ran.outputs or is_not_finite(ran))
+        return Pass(error="it gives nothing, or NaN") if is_empty else ran
 
     def hidden(self) -> Pass:
         """Run on ordinary values behind masks that hide everything."""

@@ -12,7 +12,7 @@ from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import wide
 from twotrack.shared.verify.alignment import Alignment, Difference, Passes, layer_of
 from twotrack.shared.verify.digests import LARGEST, SMALLEST
-from twotrack.shared.verify.passes import BATCH_SIZES, Pass, Runner, is_not_finite, is_same, open_sizes
+from twotrack.shared.verify.passes import BATCH_SIZES, NOT_ALLOWED, Pass, Runner, is_not_finite, is_same, open_sizes
 from twotrack.shared.verify.result import FailurePlace, Gap, GapKind, RungResult
 from twotrack.shared.verify.rungs.probe_rung import ProbeRung
 from twotrack.shared.verify.side import ObservedSide
@@ -99,7 +99,7 @@ def _sizes(runner: Runner) -> Iterator[tuple[str, Pass]]:
 def compare_passes(torch: Passes, keras: Passes, known: Sequence[Gap] = ()) -> RungResult:
     """Compare every pass; name the first value that differs."""
     alignment = Alignment(torch, keras)
-    gaps = list(known)
+    gaps = [*known, *map(_unlike, alignment.unlike)]
     is_random = any(gap.kind is GapKind.RANDOM for gap in known)
     for name in keras.float64:
         if name == "ordinary" or name not in torch.float64 or (is_random and name.endswith("training mode")):
@@ -131,9 +131,14 @@ def _refused(name: str, torch: Pass, keras: Pass) -> list[Gap]:
         is_axis = name.startswith("an axis") or not torch.error
         return [] if is_axis else [Gap(GapKind.NOT_RUN, name, f"neither side takes it ({keras.error})")]
     takes, refuses, error = ("torch", "Keras", keras.error) if keras.error else ("Keras", "torch", torch.error)
-    if keras.error and name.startswith("an axis"):  # Keras states the sizes of its inputs; torch takes any that fit
+    if keras.error == NOT_ALLOWED:  # torch, which states nothing, may take more
         return []
     return [Gap(GapKind.NOT_RUN, name, f"{takes} takes it and {refuses} does not ({error})")]
+
+
+def _unlike(path: str) -> Gap:
+    detail = "it has other values on the two sides, though the outputs agree, so it was compared with what is around it"
+    return Gap(GapKind.PARTNER, path, detail)
 
 
 def _unclear(paths: list[str]) -> list[Gap]:
