@@ -84,6 +84,17 @@ class KerasProbe(Probe):
             outputs = self._call(inputs, training)
         return traces, arrays(outputs)
 
+    def allows(self, inputs: Mapping[str, np.ndarray]) -> bool:
+        """Compare with the model's Input layers, which may leave axes open; a subclassed model has none."""
+        stated = getattr(self._model.model, "inputs", None) or []
+        given = self._model.arranged(inputs)
+        arrays = [given[tensor.name] for tensor in stated] if isinstance(given, dict) else keras.tree.flatten(given)
+        return all(
+            own in (None, extent)
+            for tensor, array in zip(stated, arrays, strict=False)
+            for own, extent in zip(tensor.shape, array.shape, strict=False)
+        )
+
     def run_layer(self, path: str, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Run one layer alone in inference mode on given inputs."""
         layer = dict(weights.layer_paths(self._model.model))[path]

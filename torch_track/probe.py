@@ -103,6 +103,10 @@ class TorchProbe(Probe):
         self._module.eval()
         return nullcontext()
 
+    def allows(self, inputs: Mapping[str, np.ndarray]) -> bool:
+        """A module says nothing of its inputs."""
+        return True
+
     def run_layer(self, path: str, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Run one layer alone in evaluation mode, on inputs in canonical order."""
         own, layer = next(pair for pair in self._module.named_modules() if self._canonical(pair[0]) == path)

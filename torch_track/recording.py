@@ -69,7 +69,8 @@ def _replaced(output: Any, path: str, replace: Replace, arrangements: Arrangemen
     other = replace(path, tuple(canonical([first], own)[0].shape))
     if other is None:
         return None
-    replacing = torch.from_numpy(*own_order([other], own)).to(first.device, first.dtype)
+    replacing = torch.empty_like(first)  # with the same strides: `view` works on it as on the output itself
+    replacing.copy_(*map(torch.from_numpy, own_order([other], own)))
     return (replacing, *rest) if isinstance(output, tuple) else replacing
 
 

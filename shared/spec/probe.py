@@ -142,6 +142,10 @@ class Probe(ABC):
         """
 
     @abstractmethod
+    def allows(self, inputs: Mapping[str, np.ndarray]) -> bool:
+        """Return whether the model itself says that it takes inputs of these shapes; so does one that says nothing."""
+
+    @abstractmethod
     def run_layer(self, path: str, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Run one layer alone in inference mode on given inputs; return what may stand for its output."""
 

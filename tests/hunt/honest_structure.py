@@ -33,11 +33,13 @@ def padding(draw: Draw) -> Case:
     features, hidden, size = draw.whole("features", 1, 3), draw.whole("hidden", 2, 5), draw.one_of("size", 3, 5)
     stride = draw.one_of("stride", 1, 2)
     keras_side: Mapping[str, Any] = {
-        "layer": lambda k, n: lambda x: k.layers.Conv2D(hidden, size, stride, name=n)(
-            k.layers.ZeroPadding2D(size // 2, name="pad")(x)
+        "layer": lambda k, n: (
+            lambda x: k.layers.Conv2D(hidden, size, stride, name=n)(k.layers.ZeroPadding2D(size // 2, name="pad")(x))
         ),
-        "ops": lambda k, n: lambda x: k.layers.Conv2D(hidden, size, stride, name=n)(
-            k.ops.pad(x, ((0, 0), (size // 2,) * 2, (size // 2,) * 2, (0, 0)))
+        "ops": lambda k, n: (
+            lambda x: k.layers.Conv2D(hidden, size, stride, name=n)(
+                k.ops.pad(x, ((0, 0), (size // 2,) * 2, (size // 2,) * 2, (0, 0)))
+            )
         ),
     }
     step = Step(
@@ -77,9 +79,7 @@ def dense_as_convolution(draw: Draw) -> Case:
 
         return Channels(hidden, width)
 
-    return image(
-        draw, [conv("first", features, hidden), tanh(), Step("mix", keras_side, torch_side)], features, width
-    )
+    return image(draw, [conv("first", features, hidden), tanh(), Step("mix", keras_side, torch_side)], features, width)
 
 
 @HONEST.add("layer for layer", "a separable convolution as depthwise and pointwise ones")
@@ -88,7 +88,9 @@ def separable(draw: Draw) -> Case:
     multiplier = draw.one_of("multiplier", 1, 2)
 
     def keras_side(k: Any, n: str) -> Any:
-        first = k.layers.DepthwiseConv2D(3, padding="same", depth_multiplier=multiplier, use_bias=False, name="depthwise")
+        first = k.layers.DepthwiseConv2D(
+            3, padding="same", depth_multiplier=multiplier, use_bias=False, name="depthwise"
+        )
         second = k.layers.Conv2D(width, 1, name="pointwise")
         return lambda x: second(first(x))
 
@@ -178,7 +180,9 @@ def squeeze_excitation(draw: Draw) -> Case:
     def keras_side(k: Any, n: str) -> Any:
         def call(x: Any) -> Any:
             image = k.layers.Conv2D(width, 3, padding="same", name="conv")(x)
-            gate = k.layers.Dense(width, activation="sigmoid", name="excite")(k.layers.GlobalAveragePooling2D(name="squeeze")(image))
+            gate = k.layers.Dense(width, activation="sigmoid", name="excite")(
+                k.layers.GlobalAveragePooling2D(name="squeeze")(image)
+            )
             return k.layers.Multiply(name=n)([image, k.layers.Reshape((1, 1, width), name="spread")(gate)])
 
         return call
@@ -256,7 +260,12 @@ def pooled_image(draw: Draw) -> Case:
         },
     }
     torch_side = torch_forms[which][draw.one_of("torch", *torch_forms[which])]
-    steps = [conv("first", features, hidden), tanh(), Step("pool", keras_side[which], torch_side), dense("last", hidden, 3)]
+    steps = [
+        conv("first", features, hidden),
+        tanh(),
+        Step("pool", keras_side[which], torch_side),
+        dense("last", hidden, 3),
+    ]
     return Case(Body({"input": Input((6, 4, features))}, steps).pair(**training(draw)))
 
 
@@ -439,7 +448,9 @@ def masked_mean(draw: Draw) -> Case:
     written: Mapping[str, Any] = {
         "weights": lambda t, x, mask: torch_mean(x, mask),
         "filled": lambda t, x, mask: x.masked_fill(~mask[..., None], 0).sum(1) / mask.sum(1, keepdim=True).clamp(min=1),
-        "einsum": lambda t, x, mask: t.einsum("btc,bt->bc", x, mask.to(x.dtype) / mask.sum(1, keepdim=True).clamp(min=1)),
+        "einsum": lambda t, x, mask: t.einsum(
+            "btc,bt->bc", x, mask.to(x.dtype) / mask.sum(1, keepdim=True).clamp(min=1)
+        ),
     }
     return masked.case(masked_step(keras_mean, written[draw.one_of("torch", *written)]), masked.row(1, 3))
 
@@ -480,7 +491,9 @@ def bilinear(draw: Draw) -> Case:
         lambda k, n: k.layers.UpSampling2D(times, interpolation="bilinear", name=n),
         lambda t: t.nn.Upsample(scale_factor=times, mode="bilinear"),
     )
-    return image(draw, [conv("first", features, hidden), larger, conv("second", hidden, 2), tanh()], features, 2, (3, 4))
+    return image(
+        draw, [conv("first", features, hidden), larger, conv("second", hidden, 2), tanh()], features, 2, (3, 4)
+    )
 
 
 @HONEST.add("layer for layer", "a transposed convolution, or one with groups or dilation")

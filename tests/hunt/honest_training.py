@@ -70,7 +70,9 @@ def dropout_and_relu(draw: Draw) -> Case:
     rate = draw.one_of("rate_dropped", 0.1, 0.2, 0.3, 0.5)
     keras_drop = Step("drop", keras_drops(rate)["elements"], None)
     torch_drop = Step("drop", None, torch_drops(rate)["elements"])
-    before, behind = (keras_drop, torch_drop) if draw.one_of("before", "keras", "torch") == "keras" else (torch_drop, keras_drop)
+    before, behind = (
+        (keras_drop, torch_drop) if draw.one_of("before", "keras", "torch") == "keras" else (torch_drop, keras_drop)
+    )
     activation = Step("relu", lambda k, n: k.layers.ReLU(name=n), lambda t: t.nn.ReLU())
     body = around(draw, lambda site: [before, activation, behind], places=("hidden",))
     return Case(body.pair(**training(draw)), DRAWS)
@@ -83,14 +85,20 @@ def same_noise(draw: Draw) -> Case:
         "randn_like": lambda t: ByMode(lambda x, mode: x + deviation * t.randn_like(x) if mode else x),
         "normal": lambda t: ByMode(lambda x, mode: x + t.normal(0.0, deviation, x.shape, dtype=x.dtype) if mode else x),
     }
-    noise = Step("noise", lambda k, n: k.layers.GaussianNoise(deviation, name=n), written[draw.one_of("torch", *written)])
+    noise = Step(
+        "noise", lambda k, n: k.layers.GaussianNoise(deviation, name=n), written[draw.one_of("torch", *written)]
+    )
     body = around(draw, lambda site: [noise], kinds=("dense", "sequence"), places=("input", "hidden"))
     return Case(body.pair(**training(draw)), DRAWS)
 
 
 @HONEST.add("random", "stochastic depth by example on both sides")
 def same_depth(draw: Draw) -> Case:
-    rate, width, features = draw.one_of("rate_dropped", 0.1, 0.2, 0.5), draw.whole("width", 2, 5), draw.whole("features", 2, 5)
+    rate, width, features = (
+        draw.one_of("rate_dropped", 0.1, 0.2, 0.5),
+        draw.whole("width", 2, 5),
+        draw.whole("features", 2, 5),
+    )
     keras_form = draw.one_of("keras", "uniform", "layer")
 
     def keras_block(k: Any, n: str) -> Any:
@@ -139,7 +147,9 @@ def same_attention_dropout(draw: Draw) -> Case:
         return lambda x: layer(x, x)
 
     attention = Step("attention", keras_side, lambda t: self_attention(t, width, heads, rate))
-    return Case(Body({"input": Input((time, width))}, [attention, dense("last", width, 3)]).pair(**training(draw)), DRAWS)
+    return Case(
+        Body({"input": Input((time, width))}, [attention, dense("last", width, 3)]).pair(**training(draw)), DRAWS
+    )
 
 
 @HONEST.add("random", "dropout of a recurrent layer's inputs, in the layer or in front of it")
@@ -152,13 +162,19 @@ def recurrent_inputs(draw: Draw) -> Case:
     def keras_side(k: Any, n: str) -> Any:
         return getattr(k.layers, kind)(hidden, return_sequences=True, name=n)
 
-    steps = [drop, Step("recurrent", keras_side, lambda t: recurrent(t, kind, features, hidden)), dense("last", hidden, 3)]
+    steps = [
+        drop,
+        Step("recurrent", keras_side, lambda t: recurrent(t, kind, features, hidden)),
+        dense("last", hidden, 3),
+    ]
     return Case(Body({"input": Input((time, features))}, steps).pair(**training(draw)), DRAWS)
 
 
 @HONEST.add("random", "a rate of 0 on one side, nothing on the other")
 def rate_of_zero(draw: Draw) -> Case:
-    kind = draw.one_of("kind", "Dropout", "SpatialDropout1D", "AlphaDropout", "GaussianDropout", "GaussianNoise", "torch")
+    kind = draw.one_of(
+        "kind", "Dropout", "SpatialDropout1D", "AlphaDropout", "GaussianDropout", "GaussianNoise", "torch"
+    )
     step = Step("drop", lambda k, n: getattr(k.layers, kind)(0.0, name=n), None)
     if kind == "torch":
         step = Step("drop", None, lambda t: t.nn.Dropout(0.0))
@@ -171,13 +187,18 @@ def rate_of_zero(draw: Draw) -> Case:
 
 @HONEST.add("optimizer", "a named optimizer and schedule on both sides")
 def named_optimizer(draw: Draw) -> Case:
-    kind, rate = draw.one_of("optimizer", "SGD", "momentum", "nesterov", "Adam", "AdamW", "RMSprop"), draw.real("rate", 1e-3, 3e-2)
+    kind, rate = (
+        draw.one_of("optimizer", "SGD", "momentum", "nesterov", "Adam", "AdamW", "RMSprop"),
+        draw.real("rate", 1e-3, 3e-2),
+    )
     made = {
         "SGD": lambda: SGD(rate), "momentum": lambda: SGD(rate, momentum=0.9),
         "nesterov": lambda: SGD(rate, momentum=0.8, nesterov=True), "Adam": lambda: Adam(rate),
         "AdamW": lambda: AdamW(rate, weight_decay=0.05), "RMSprop": lambda: RMSprop(rate, rho=0.9, epsilon=1e-7),
     }  # fmt: skip
-    schedule = {"schedule": OneCycle(0.3, 25.0, 1e4)} if draw.one_of("schedule", "constant", "one cycle") != "constant" else {}
+    schedule = (
+        {"schedule": OneCycle(0.3, 25.0, 1e4)} if draw.one_of("schedule", "constant", "one cycle") != "constant" else {}
+    )
     body = around(draw, lambda site: [tanh()], places=("hidden",))
     return Case(body.pair(optimizer=made[kind](), **schedule))
 
@@ -230,7 +251,11 @@ def same_cosine(draw: Draw) -> Case:
 @HONEST.add("optimizer", "averaged weights by the same formula on both sides")
 def same_average(draw: Draw) -> Case:
     """Keras starts its average at the first weights that it sees, and puts it in place every so many steps."""
-    every, momentum, rate = draw.whole("every", 5, 200), draw.one_of("momentum", 0.9, 0.99), draw.real("rate", 1e-3, 1e-2)
+    every, momentum, rate = (
+        draw.whole("every", 5, 200),
+        draw.one_of("momentum", 0.9, 0.99),
+        draw.real("rate", 1e-3, 1e-2),
+    )
     settings = {"use_ema": True, "ema_momentum": momentum, "ema_overwrite_frequency": every}
 
     def average(torch: Any, optimizer: Any, parameters: list) -> None:
@@ -254,7 +279,11 @@ def same_average(draw: Draw) -> Case:
 
 @HONEST.add("optimizer", "an L2 penalty in Keras, decay of kernels in torch's SGD: equal updates")
 def penalty_and_decay(draw: Draw) -> Case:
-    amount, rate, momentum = draw.real("amount", 1e-4, 1e-1), draw.real("rate", 1e-3, 1e-1), draw.one_of("momentum", 0.0, 0.9)
+    amount, rate, momentum = (
+        draw.real("amount", 1e-4, 1e-1),
+        draw.real("rate", 1e-3, 1e-1),
+        draw.one_of("momentum", 0.0, 0.9),
+    )
     features, hidden = draw.whole("features", 2, 5), draw.whole("hidden", 2, 5)
 
     def penalised(name: str, inputs: int, outputs: int) -> Step:
@@ -418,4 +447,3 @@ def named_loss(draw: Draw) -> Case:
     loss = draw.one_of("loss", "cross_entropy", "binary_cross_entropy", "mean_squared_error")
     body = around(draw, lambda site: [tanh()], places=("hidden",))
     return Case(body.pair(loss=loss, **training(draw)))
-

@@ -134,9 +134,7 @@ def softmax_forms(draw: Draw) -> Case:
             "formula": lambda t: lambda x: t.exp(x - t.logsumexp(x, -1, keepdim=True)),
         },
     )
-    log = Forms(
-        {"ops": lambda k, n: lambda x: k.ops.log_softmax(x, -1)}, {"module": lambda t: t.nn.LogSoftmax(-1)}
-    )
+    log = Forms({"ops": lambda k, n: lambda x: k.ops.log_softmax(x, -1)}, {"module": lambda t: t.nn.LogSoftmax(-1)})
     chosen = {"softmax": plain, "log": log}[draw.one_of("function", "softmax", "log")]
     return elementwise(draw, chosen, 5, kinds=("dense", "sequence"))
 
@@ -148,7 +146,10 @@ def gated(draw: Draw) -> Case:
 
     def keras_side(k: Any, n: str) -> Any:
         def call(x: Any) -> Any:
-            value, gate = k.layers.Dense(width, name="value")(x), k.layers.Dense(width, activation="sigmoid", name="gate")(x)
+            value, gate = (
+                k.layers.Dense(width, name="value")(x),
+                k.layers.Dense(width, activation="sigmoid", name="gate")(x),
+            )
             return k.layers.Multiply(name=n)([value, gate] if order == "value first" else [gate, value])
 
         return call

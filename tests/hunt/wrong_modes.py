@@ -31,7 +31,9 @@ def by_size(draw: Draw, axis: int, holds: Callable[[Any], Any]) -> Step:
 
     def scaled(keras: Any, name: str) -> Any:
         def call(x: Any, training: bool) -> Any:
-            return x * keras.ops.where(holds(keras.ops.shape(x)[axis]), keras.ops.cast(factor, x.dtype), keras.ops.cast(1.0, x.dtype))
+            return x * keras.ops.where(
+                holds(keras.ops.shape(x)[axis]), keras.ops.cast(factor, x.dtype), keras.ops.cast(1.0, x.dtype)
+            )
 
         return keras_layer(keras, name, call)
 
@@ -132,7 +134,9 @@ def same_padding(draw: Draw) -> Case:
         lambda t: t.nn.Conv2d(features, hidden, 3, stride=2, padding=1),
     )
     body = Body(
-        {"input": Input((size, size, features))}, [strided, tanh(), mean_of_image(), dense("last", hidden, outputs)], True
+        {"input": Input((size, size, features))},
+        [strided, tanh(), mean_of_image(), dense("last", hidden, outputs)],
+        True,
     )
     return Case(body.pair(**training(draw)), Reveal(length=6))
 

@@ -8,7 +8,6 @@ from tests.hunt.network import (
     Body,
     ByMode,
     KerasMake,
-    Site,
     Step,
     TorchMake,
     around,
@@ -228,9 +227,7 @@ def dropout_in_residual(draw: Draw) -> Case:
         return Block()
 
     steps = [dense("first", features, width), Step("block", keras_block, torch_block), dense("last", width, 3)]
-    pair = Body({"input": Input((features,))}, steps).pair(
-        rename={"block.inner": "inner"}, **training(draw)
-    )
+    pair = Body({"input": Input((features,))}, steps).pair(rename={"block.inner": "inner"}, **training(draw))
     return Case(pair, DRAWS)
 
 

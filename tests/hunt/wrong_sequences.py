@@ -258,4 +258,3 @@ def attention_mask(draw: Draw) -> Case:
     inputs = {"sequence": Input((time, width)), "mask": Input((time,), kind="mask")}
     row = [[place in (1, 3) for place in range(time)]] * 4
     return Case(Body(inputs, steps).pair(**training(draw)), Reveal(inputs={"mask": row}))
-
