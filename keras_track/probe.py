@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from twotrack.keras_track import hyperparameters, loss_alone, optimizer_alone, weights
+from twotrack.keras_track import hyperparameters, loss_alone, optimizer_alone, terms, weights
 from twotrack.keras_track.gradients import InputShift, recorder
 from twotrack.keras_track.inputs import cast
 from twotrack.keras_track.recording import arrays, as_array, attention_recorded, layer_recorded, layers_recorded
@@ -127,12 +127,22 @@ class KerasProbe(Probe):
         gradients: Mapping[str, np.ndarray],
         checkpoints: Sequence[int],
     ) -> OptimizerRun:
-        """Run the model's kind of optimizer on variables that bear the parameters' names."""
-        variables = optimizer_alone.named_variables(parameters)
-        keras_optimizer = self._model.new_optimizer(optimizer, learning_rates)
-        stacked = [gradients[name] for name in parameters]
-        kept, rates = optimizer_alone.run(keras_optimizer, variables, stacked, checkpoints)
-        return OptimizerRun([dict(zip(parameters, values, strict=True)) for values in kept], rates)
+        """Run the model's kind of optimizer on variables that bear the weights' names; again with other constraints."""
+        stand_ins = optimizer_alone.StandIns(weights.name_table(self._model.model), parameters)
+
+        def run() -> optimizer_alone.Run:
+            keras_optimizer = self._model.new_optimizer(optimizer, learning_rates)
+            return optimizer_alone.run(keras_optimizer, stand_ins, gradients, checkpoints)
+
+        found = OptimizerRun(*run())
+        if any(variable.constraint for variable in stand_ins.variables):
+            for kind in terms.RELAXED:
+                with terms.relaxed(stand_ins.variables, kind):
+                    found.relaxed[kind], _ = run()
+        made = self._model.new_optimizer(optimizer, learning_rates)
+        made = getattr(made, "inner_optimizer", made)  # of one that scales the loss
+        found.averages_at_the_end = bool(made.use_ema and not made.ema_overwrite_frequency)
+        return found
 
     def learning_rates(self, optimizer: Optimizer, learning_rates: Sequence[float]) -> list[float]:
         """Ask the optimizer's schedule for all steps at once."""

@@ -136,11 +136,12 @@ class TorchProbe(Probe):
         gradients: Mapping[str, np.ndarray],
         checkpoints: Sequence[int],
     ) -> OptimizerRun:
-        """Run the model's kind of optimizer on new parameters."""
-        model = self._model
-        named = optimizer_alone.named_parameters(parameters, model.device, model.dtype)
-        torch_optimizer = model.new_optimizer(optimizer, learning_rates, iter(named.values()))
-        return OptimizerRun(*optimizer_alone.run(torch_optimizer, named, gradients, checkpoints))
+        """Run the model's kind of optimizer on parameters in the module's order."""
+        shapes = {name: array.shape for name, array in parameters.items()}
+        stand_ins = optimizer_alone.StandIns(self._module, self._model.table(), shapes)
+        stand_ins.assign(parameters)
+        torch_optimizer = self._model.new_optimizer(optimizer, learning_rates, iter(stand_ins.parameters))
+        return OptimizerRun(*optimizer_alone.run(torch_optimizer, stand_ins, gradients, checkpoints))
 
     def learning_rates(self, optimizer: Optimizer, learning_rates: Sequence[float]) -> list[float]:
         """Let the optimizer step on the module's parameters without their gradients, so that it moves nothing."""

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,6 +43,10 @@ class OptimizerRun:
     """At every checkpoint, by canonical name."""
     learning_rates: list[float]
     """Of every step; empty where the optimizer has several at once."""
+    relaxed: dict[str, list[dict[str, np.ndarray]]] = field(default_factory=dict)
+    """The parameters again, by what constraints were changed to; none without constraints. See keras_track/terms.py."""
+    averages_at_the_end: bool = False
+    """The weights are replaced by their average when training ends, which no step does."""
 
 
 @dataclass(frozen=True)
@@ -154,10 +158,12 @@ class Probe(ABC):
         gradients: Mapping[str, np.ndarray],
         checkpoints: Sequence[int],
     ) -> OptimizerRun:
-        """Run the optimizer that `compile` would attach on parameters of no model, one step for each gradient.
+        """Run the optimizer that `compile` would attach on stand-ins of weights, one step for each gradient.
 
-        Gradients are arrays (steps, ...) by the parameters' canonical names; a checkpoint is a number of steps done,
-        the last one all of them. The model stays as it is.
+        A stand-in has the canonical name of a trained weight, its place among them, and what the framework holds to
+        it: penalties are added to its gradients, constraints act after each step. Its shape may be smaller.
+        Gradients are arrays (steps, ...) by name; a checkpoint is a number of steps done, the last one all of them. The
+        model stays as it is.
         """
 
     @abstractmethod

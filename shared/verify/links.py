@@ -70,7 +70,7 @@ def link_of(seen: Sequence[np.ndarray]) -> str:
         return "log_softmax"
     if low >= 0:
         return "sigmoid" if high <= 1 else "positive"
-    return "tanh" if -1 <= low and high <= 1 else IDENTITY
+    return "tanh" if low >= -1 and high <= 1 else IDENTITY
 
 
 def _sums_to_one(values: np.ndarray) -> bool:

@@ -75,6 +75,11 @@ class RungResult:
     """What could hide a difference although the rung passed."""
 
 
+def relaxed_constraints(kind: str, failure: RungResult) -> str:
+    """Return the sentence of a gap: a failure is none once Keras' constraints are changed, see OptimizerRun."""
+    return f"Keras' constraints divide by the norm + 1e-07; {kind} all is equal, as they are {failure.detail}"
+
+
 def relative(torch: np.ndarray, keras: np.ndarray, scale: float | None = None) -> float:
     """Return the largest difference over torch's largest value, or over `scale`.
 

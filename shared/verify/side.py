@@ -32,6 +32,11 @@ class ObservedSide:
         """Give all weights their drawn values again."""
         self.model.load_weights(draw_weights(self._shapes))
 
+    def trained_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the canonical shapes of the weights that training updates."""
+        trained = self.model.trainable_names()
+        return {name: shape for name, shape in self._shapes.items() if name in trained}
+
     def report(self, phase: str) -> None:
         """Tell whoever waits what the side is doing."""
         self._phase(phase)
