@@ -13,7 +13,17 @@ from twotrack.keras_track.inputs import cast
 from twotrack.keras_track.recording import arrays, as_array, attention_recorded, layer_recorded, layers_recorded
 from twotrack.shared.spec.inputs import example
 from twotrack.shared.spec.pair import CustomOptimizer
-from twotrack.shared.spec.probe import Hyperparameters, LayerTrace, LossBatch, LossFacts, LossRun, OptimizerRun, Probe
+from twotrack.shared.spec.probe import (
+    Hyperparameters,
+    LayerTrace,
+    LossBatch,
+    LossFacts,
+    LossRun,
+    OptimizerRun,
+    Probe,
+    Replace,
+    keep,
+)
 from twotrack.shared.spec.recipes import Optimizer
 
 if TYPE_CHECKING:
@@ -59,10 +69,12 @@ class KerasProbe(Probe):
                     setattr(layer, name, 0.0)
         return {path: rate for path, rate in rates.items() if rate}
 
-    def trace(self, inputs: Mapping[str, np.ndarray]) -> tuple[list[LayerTrace], list[np.ndarray]]:
-        """Run in inference mode, layer by layer; return their values and the outputs."""
-        with layers_recorded(self._model.model) as traces:
-            outputs = self._call(inputs)
+    def trace(
+        self, inputs: Mapping[str, np.ndarray], training: bool = False, replace: Replace = keep
+    ) -> tuple[list[LayerTrace], list[np.ndarray]]:
+        """Run layer by layer; return their values and the outputs."""
+        with layers_recorded(self._model.model, replace) as traces:
+            outputs = self._call(inputs, training)
         return traces, arrays(outputs)
 
     def run_layer(self, path: str, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -149,8 +161,8 @@ class KerasProbe(Probe):
         schedule = self._model.new_optimizer(optimizer, learning_rates)._learning_rate
         return as_array(schedule(np.arange(len(learning_rates)))).tolist()
 
-    def _call(self, inputs: Mapping[str, np.ndarray]) -> Any:
-        return self._model.model(self._model.arranged(inputs), training=False)
+    def _call(self, inputs: Mapping[str, np.ndarray], training: bool = False) -> Any:
+        return self._model.model(self._model.arranged(inputs), training=training)
 
 
 def _dropout_rate(layer: keras.layers.Layer) -> float:

@@ -1,7 +1,7 @@
 """What a probe shows of a track's model beyond its training: layers, gradients, hyperparameters, dropout."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,14 @@ from twotrack.shared.base.records import WITH_ARRAYS
 if TYPE_CHECKING:
     from twotrack.shared.spec.pair import CustomOptimizer
     from twotrack.shared.spec.recipes import Optimizer
+
+Replace = Callable[[str, tuple[int, ...]], np.ndarray | None]
+"""Maps a layer's canonical path and the canonical shape of its output to values for it; None to keep its own."""
+
+
+def keep(path: str, shape: tuple[int, ...]) -> None:
+    """Replace nothing."""
+
 
 Hyperparameters = Mapping[str, Any]
 """JSON-ready values under names that both frameworks' layers, losses and optimizers are compared by."""
@@ -33,6 +41,8 @@ class LayerTrace:
     inputs: list[np.ndarray]
     outputs: list[np.ndarray]
     """What may stand for the layer's output: every tensor it returns, and the value before a fused activation."""
+    replaceable: int = 0
+    """Which of the outputs `Replace` is asked about."""
 
 
 @dataclass
@@ -116,8 +126,15 @@ class Probe(ABC):
         """Drop nothing from now on; return, by layer, the rates that dropped something."""
 
     @abstractmethod
-    def trace(self, inputs: Mapping[str, np.ndarray]) -> tuple[list[LayerTrace], list[np.ndarray]]:
-        """Run in inference mode; return every layer's values in the order of calls, and the outputs."""
+    def trace(
+        self, inputs: Mapping[str, np.ndarray], training: bool = False, replace: Replace = keep
+    ) -> tuple[list[LayerTrace], list[np.ndarray]]:
+        """Run once; return every layer's values in the order of calls, and the outputs.
+
+        What `replace` gives for a layer goes on through the model in place of the layer's output, or of the value
+        before its fused activation; the trace has what the layer computed itself. In training mode running statistics
+        move.
+        """
 
     @abstractmethod
     def run_layer(self, path: str, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -5,8 +5,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
+from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import evidence
 from twotrack.shared.verify.trace import Trace
@@ -14,10 +15,8 @@ from twotrack.shared.verify.trace import Trace
 E = TypeVar("E")
 
 
-class Observation(BaseModel):
+class Observation(FrozenRecord):
     """One side: what it says of itself, and where its traces are."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     parameters: dict[str, tuple[int, ...]]
     """Canonical shapes of all weights."""
@@ -32,7 +31,7 @@ class Observation(BaseModel):
     """Hyperparameters."""
     folders: dict[Precision, Path]
     """With a trace each."""
-    probed: dict[str, dict[Precision, Path]] = {}
+    probed: dict[str, dict[Precision, Path]] = Field(default_factory=dict)
     """Folders with what the probes of a rung found, by rung."""
 
     @cached_property

@@ -12,9 +12,10 @@ from twotrack.shared.verify.rungs.loss import LossRung
 from twotrack.shared.verify.rungs.optimizer import OptimizerRung
 from twotrack.shared.verify.rungs.parameters import check_parameters
 from twotrack.shared.verify.rungs.probe_rung import ProbeRung
+from twotrack.shared.verify.rungs.range import RangeRung
 from twotrack.shared.verify.rungs.training import check_training
 
-PROBE_RUNGS: tuple[ProbeRung[Any], ...] = (LossRung(), OptimizerRung())
+PROBE_RUNGS: tuple[ProbeRung[Any], ...] = (RangeRung(), LossRung(), OptimizerRung())
 
 EXACT: Mapping[str, Callable[[Observation, Observation], RungResult]] = {
     "data": check_data,
