@@ -1,6 +1,7 @@
 """The Probe contract on Keras: it looks at a KerasModel and trains nothing of its own."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from twotrack.shared.spec.probe import (
     LossFacts,
     LossRun,
     OptimizerRun,
+    Penalty,
     Probe,
     Replace,
     keep,
@@ -115,6 +117,35 @@ class KerasProbe(Probe):
             self._call(inputs)
         return kept
 
+    def penalty(self) -> Penalty | None:
+        """Return what regularizers of weights add."""
+        table = weights.name_table(self._model.model)
+        trained = {name: entry for name, entry in table.items() if entry.trainable and entry.variable.regularizer}
+        if not trained:
+            return None
+        variables = [entry.variable for entry in trained.values()]
+        value, gradients = terms.penalty(variables, [keras.ops.convert_to_tensor(as_array(one)) for one in variables])
+        named = zip(trained.items(), gradients, strict=True)
+        canonical = {
+            name: np.array(entry.layout.to_canonical(as_array(one)), order="C") for (name, entry), one in named
+        }
+        return Penalty(float(as_array(value)), canonical)
+
+    def adding_layers(self) -> list[str]:
+        """Let every layer compute something, and see which have more losses than penalties of their own weights."""
+        self._call(example(self._model.inputs))
+        leaves = [(path, layer) for path, layer in weights.layer_paths(self._model.model) if path]
+        return [path for path, layer in leaves if len(layer.losses) > sum(map(_is_penalised, layer.trainable_weights))]
+
+    def relaxations(self) -> list[str]:
+        """Return the ways for a model with constraints."""
+        constrained = any(variable.constraint for variable in self._model.model.trainable_variables)
+        return list(terms.RELAXED) if constrained else []
+
+    def relaxed(self, kind: str) -> AbstractContextManager[None]:
+        """Change the constraints on all weights that are trained."""
+        return terms.relaxed(self._model.model.trainable_variables, kind)
+
     def loss_facts(self) -> LossFacts:
         """Return the class that the loss leaves out, and what the model sends along with its outputs."""
         return self._loss_alone().facts
@@ -172,3 +203,7 @@ def _dropout_rate(layer: keras.layers.Layer) -> float:
     if isinstance(layer, keras.layers.LSTM | keras.layers.GRU | keras.layers.SimpleRNN):
         return float(layer.dropout)
     return float(layer._dropout) if isinstance(layer, keras.layers.MultiHeadAttention) else 0.0
+
+
+def _is_penalised(variable: keras.Variable) -> bool:
+    return variable.regularizer is not None

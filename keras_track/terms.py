@@ -1,4 +1,4 @@
-"""What Keras holds to weights beside the loss: penalties, which regularizers add to it, and constraints after a step."""
+"""What Keras holds to weights beside the loss: penalties, which are added to it, and constraints after a step."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager

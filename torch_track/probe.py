@@ -17,6 +17,7 @@ from twotrack.shared.spec.probe import (
     LossFacts,
     LossRun,
     OptimizerRun,
+    Penalty,
     Probe,
     Replace,
     keep,
@@ -134,6 +135,22 @@ class TorchProbe(Probe):
         with torch.no_grad(), attention_recorded(self._module, self._canonical) as kept:
             self._module(*self._model.tensors(inputs))
         return kept
+
+    def penalty(self) -> Penalty | None:
+        """Return None: torch's optimizers decay weights, no loss holds it."""
+        return None
+
+    def adding_layers(self) -> list[str]:
+        """Return none: no layer of torch adds to a loss."""
+        return []
+
+    def relaxations(self) -> list[str]:
+        """Return none: nothing constrains torch's weights but the user's own code."""
+        return []
+
+    def relaxed(self, kind: str) -> AbstractContextManager[None]:
+        """Change nothing."""
+        return nullcontext()
 
     def loss_facts(self) -> LossFacts:
         """Return the class that the loss ignores; torch's losses know no masks, and take outputs as they are."""

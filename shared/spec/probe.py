@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -54,9 +55,18 @@ class OptimizerRun:
     learning_rates: list[float]
     """Of every step; empty where the optimizer has several at once."""
     relaxed: dict[str, list[dict[str, np.ndarray]]] = field(default_factory=dict)
-    """The parameters again, by what constraints were changed to; none without constraints. See keras_track/terms.py."""
+    """The parameters again, by what constraints were changed to; none without constraints. See `Probe.relaxations`."""
     averages_at_the_end: bool = False
     """The weights are replaced by their average when training ends, which no step does."""
+
+
+@dataclass(frozen=True)
+class Penalty:
+    """What a loss holds for the weights alone."""
+
+    value: float
+    gradients: dict[str, np.ndarray]
+    """Canonical."""
 
 
 @dataclass(frozen=True)
@@ -154,6 +164,22 @@ class Probe(ABC):
     @abstractmethod
     def attention(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return what every attention layer weighs with, in inference mode: (batch, heads, queries, keys) by path."""
+
+    @abstractmethod
+    def penalty(self) -> Penalty | None:
+        """Return what the loss holds for the weights that training updates, as they are now; None if nothing."""
+
+    @abstractmethod
+    def adding_layers(self) -> list[str]:
+        """Return the canonical paths of layers that add to the loss for what they compute."""
+
+    @abstractmethod
+    def relaxations(self) -> list[str]:
+        """Return in which ways `relaxed` can change the constraints on the weights; none without constraints."""
+
+    @abstractmethod
+    def relaxed(self, kind: str) -> AbstractContextManager[None]:
+        """Change the constraints for a while; what was compiled before keeps the old ones."""
 
     @abstractmethod
     def loss_facts(self) -> LossFacts:

@@ -79,7 +79,7 @@ def compare_optimized(torch: OptimizerEvidence, keras: OptimizerEvidence) -> Run
             break
         relaxed = _compare_parameters(torch, keras, parameters)
         if relaxed.passed:
-            gap = Gap(GapKind.NO_EFFECT, result.where, relaxed_constraints(kind, result))
+            gap = Gap(GapKind.NO_EFFECT, result.where, relaxed_constraints(kind))
             result = replace(relaxed, gaps=(*relaxed.gaps, gap))
     if result.passed and keras.averages_at_the_end:
         gap = Gap(GapKind.NOT_RUN, "optimizer", "Keras replaces the weights by their average when fit ends: not run")
