@@ -1,13 +1,14 @@
 """The Probe contract on Keras: it looks at a KerasModel and trains nothing of its own."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
-from twotrack.keras_track import hyperparameters, loss_alone, optimizer_alone, weights
+from twotrack.keras_track import hyperparameters, loss_alone, optimizer_alone, terms, weights
 from twotrack.keras_track.draws import drawn_from, drawn_pass
 from twotrack.keras_track.gradients import InputShift, recorder
 from twotrack.keras_track.inputs import cast
@@ -22,6 +23,7 @@ from twotrack.shared.spec.probe import (
     LossFacts,
     LossRun,
     OptimizerRun,
+    Penalty,
     Probe,
     Replace,
     keep,
@@ -133,6 +135,35 @@ class KerasProbe(Probe):
             self._call(inputs)
         return kept
 
+    def penalty(self) -> Penalty | None:
+        """Return what regularizers of weights add."""
+        table = weights.name_table(self._model.model)
+        trained = {name: entry for name, entry in table.items() if entry.trainable and entry.variable.regularizer}
+        if not trained:
+            return None
+        variables = [entry.variable for entry in trained.values()]
+        value, gradients = terms.penalty(variables, [keras.ops.convert_to_tensor(as_array(one)) for one in variables])
+        named = zip(trained.items(), gradients, strict=True)
+        canonical = {
+            name: np.array(entry.layout.to_canonical(as_array(one)), order="C") for (name, entry), one in named
+        }
+        return Penalty(float(as_array(value)), canonical)
+
+    def adding_layers(self) -> list[str]:
+        """Let every layer compute something, and see which have more losses than penalties of their own weights."""
+        self._call(example(self._model.inputs))
+        leaves = [(path, layer) for path, layer in weights.layer_paths(self._model.model) if path]
+        return [path for path, layer in leaves if len(layer.losses) > sum(map(_is_penalised, layer.trainable_weights))]
+
+    def relaxations(self) -> list[str]:
+        """Return the ways for a model with constraints."""
+        constrained = any(variable.constraint for variable in self._model.model.trainable_variables)
+        return list(terms.RELAXED) if constrained else []
+
+    def relaxed(self, kind: str) -> AbstractContextManager[None]:
+        """Change the constraints on all weights that are trained."""
+        return terms.relaxed(self._model.model.trainable_variables, kind)
+
     def loss_facts(self) -> LossFacts:
         """Return the class that the loss leaves out, and what the model sends along with its outputs."""
         return self._loss_alone().facts
@@ -157,12 +188,22 @@ class KerasProbe(Probe):
         gradients: Mapping[str, np.ndarray],
         checkpoints: Sequence[int],
     ) -> OptimizerRun:
-        """Run the model's kind of optimizer on variables that bear the parameters' names."""
-        variables = optimizer_alone.named_variables(parameters)
-        keras_optimizer = self._model.new_optimizer(optimizer, learning_rates)
-        stacked = [gradients[name] for name in parameters]
-        kept, rates = optimizer_alone.run(keras_optimizer, variables, stacked, checkpoints)
-        return OptimizerRun([dict(zip(parameters, values, strict=True)) for values in kept], rates)
+        """Run the model's kind of optimizer on variables that bear the weights' names; again with other constraints."""
+        stand_ins = optimizer_alone.StandIns(weights.name_table(self._model.model), parameters)
+
+        def run() -> optimizer_alone.Run:
+            keras_optimizer = self._model.new_optimizer(optimizer, learning_rates)
+            return optimizer_alone.run(keras_optimizer, stand_ins, gradients, checkpoints)
+
+        found = OptimizerRun(*run())
+        if any(variable.constraint for variable in stand_ins.variables):
+            for kind in terms.RELAXED:
+                with terms.relaxed(stand_ins.variables, kind):
+                    found.relaxed[kind], _ = run()
+        made = self._model.new_optimizer(optimizer, learning_rates)
+        made = getattr(made, "inner_optimizer", made)  # of one that scales the loss
+        found.averages_at_the_end = bool(made.use_ema and not made.ema_overwrite_frequency)
+        return found
 
     def learning_rates(self, optimizer: Optimizer, learning_rates: Sequence[float]) -> list[float]:
         """Ask the optimizer's schedule for all steps at once."""
@@ -180,3 +221,7 @@ def _dropout_rate(layer: keras.layers.Layer) -> float:
     if isinstance(layer, keras.layers.LSTM | keras.layers.GRU | keras.layers.SimpleRNN):
         return float(layer.dropout)
     return float(layer._dropout) if isinstance(layer, keras.layers.MultiHeadAttention) else 0.0
+
+
+def _is_penalised(variable: keras.Variable) -> bool:
+    return variable.regularizer is not None

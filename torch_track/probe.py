@@ -18,6 +18,7 @@ from twotrack.shared.spec.probe import (
     LossFacts,
     LossRun,
     OptimizerRun,
+    Penalty,
     Probe,
     Replace,
     keep,
@@ -145,6 +146,22 @@ class TorchProbe(Probe):
             self._module(*self._model.tensors(inputs))
         return kept
 
+    def penalty(self) -> Penalty | None:
+        """Return None: torch's optimizers decay weights, no loss holds it."""
+        return None
+
+    def adding_layers(self) -> list[str]:
+        """Return none: no layer of torch adds to a loss."""
+        return []
+
+    def relaxations(self) -> list[str]:
+        """Return none: nothing constrains torch's weights but the user's own code."""
+        return []
+
+    def relaxed(self, kind: str) -> AbstractContextManager[None]:
+        """Change nothing."""
+        return nullcontext()
+
     def loss_facts(self) -> LossFacts:
         """Return the class that the loss ignores; torch's losses know no masks, and take outputs as they are."""
         count = len(self._model.outputs(example(self._model.inputs)))
@@ -164,11 +181,12 @@ class TorchProbe(Probe):
         gradients: Mapping[str, np.ndarray],
         checkpoints: Sequence[int],
     ) -> OptimizerRun:
-        """Run the model's kind of optimizer on new parameters."""
-        model = self._model
-        named = optimizer_alone.named_parameters(parameters, model.device, model.dtype)
-        torch_optimizer = model.new_optimizer(optimizer, learning_rates, iter(named.values()))
-        return OptimizerRun(*optimizer_alone.run(torch_optimizer, named, gradients, checkpoints))
+        """Run the model's kind of optimizer on parameters in the module's order."""
+        shapes = {name: array.shape for name, array in parameters.items()}
+        stand_ins = optimizer_alone.StandIns(self._module, self._model.table(), shapes)
+        stand_ins.assign(parameters)
+        torch_optimizer = self._model.new_optimizer(optimizer, learning_rates, iter(stand_ins.parameters))
+        return OptimizerRun(*optimizer_alone.run(torch_optimizer, stand_ins, gradients, checkpoints))
 
     def learning_rates(self, optimizer: Optimizer, learning_rates: Sequence[float]) -> list[float]:
         """Let the optimizer step on the module's parameters without their gradients, so that it moves nothing."""
