@@ -60,7 +60,7 @@ class Reveal:
     """The gradients become smaller by the step."""
     zeros: bool = False
     """Half of the gradients of every step are zero."""
-    batch_size: int = 4
+    batch_size: int = 32
     weight_scale: float = 1.0
     steps: int = 20
     calls: int = 1

@@ -353,7 +353,7 @@ def noise(draw: Draw) -> Case:
 
 @WRONG.add("random kind", "noise with another distribution of equal variance")
 def noise_distribution(draw: Draw) -> Case:
-    deviation, kind = draw.real("deviation", 0.5, 1.5), draw.one_of("torch", "uniform", "signs")
+    deviation, kind = draw.real("deviation", 0.5, 1.0), draw.one_of("torch", "uniform", "signs")
     made: Mapping[str, TorchMake] = {
         "uniform": lambda t: ByMode(lambda x, mode: x + deviation * 12**0.5 * (t.rand_like(x) - 0.5) if mode else x),
         "signs": lambda t: ByMode(lambda x, mode: x + deviation * (2 * (t.rand_like(x) < 0.5) - 1) if mode else x),

@@ -64,7 +64,7 @@ def first_tokens(draw: Draw) -> Case:
 def mask_zero(draw: Draw) -> Case:
     tokens = Tokens(draw)
     step = embedding(tokens.size, tokens.width, {"mask_zero": True})
-    return tokens.case([step], Reveal(inputs={"input": [[0] + [5] * (tokens.time - 1)] * 4}))
+    return tokens.case([step], Reveal(inputs={"input": [[0] + [5] * (tokens.time - 1)]}))
 
 
 @WRONG.add("tokens", "padding_idx on one side: its row is not trained")
@@ -114,8 +114,8 @@ class Masked:
         return Case(Body(inputs, steps).pair(**self.rest), Reveal(inputs={"mask": mask}))
 
     def row(self, *real: int) -> list[list[bool]]:
-        """Return the mask of four examples with the same real places."""
-        return [[place in real for place in range(self.time)]] * 4
+        """Return the mask of an example with these real places."""
+        return [[place in real for place in range(self.time)]]
 
 
 def keras_mean(k: Any, x: Any, mask: Any, least: float = 1.0) -> Any:
@@ -256,6 +256,6 @@ def attention_mask(draw: Draw) -> Case:
 
     steps = [Step("attention", keras_side, torch_side), mean_of_sequence(), dense("last", width, 3)]
     inputs = {"sequence": Input((time, width)), "mask": Input((time,), kind="mask")}
-    row = [[place in (1, 3) for place in range(time)]] * 4
+    row = [[place in (1, 3) for place in range(time)]]
     return Case(Body(inputs, steps).pair(**training(draw)), Reveal(inputs={"mask": row}))
 
