@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from twotrack.keras_track import hyperparameters, weights
+from twotrack.keras_track import hyperparameters, optimizer_alone, weights
 from twotrack.keras_track.gradients import InputShift, recorder
 from twotrack.keras_track.inputs import cast
 from twotrack.keras_track.recording import arrays, as_array, attention_recorded, layer_recorded, layers_recorded
-from twotrack.shared.spec.probe import Hyperparameters, LayerTrace, Probe
+from twotrack.shared.spec.pair import CustomOptimizer
+from twotrack.shared.spec.probe import Hyperparameters, LayerTrace, OptimizerRun, Probe
+from twotrack.shared.spec.recipes import Optimizer
 
 if TYPE_CHECKING:
     from twotrack.keras_track.track import KerasModel
@@ -98,6 +100,26 @@ class KerasProbe(Probe):
         with attention_recorded(self._model.model) as kept:
             self._call(inputs)
         return kept
+
+    def run_optimizer(
+        self,
+        optimizer: Optimizer | CustomOptimizer,
+        learning_rates: Sequence[float],
+        parameters: Mapping[str, np.ndarray],
+        gradients: Mapping[str, np.ndarray],
+        checkpoints: Sequence[int],
+    ) -> OptimizerRun:
+        """Run the model's kind of optimizer on variables that bear the parameters' names."""
+        variables = optimizer_alone.named_variables(parameters)
+        keras_optimizer = self._model.new_optimizer(optimizer, learning_rates)
+        stacked = [gradients[name] for name in parameters]
+        kept, rates = optimizer_alone.run(keras_optimizer, variables, stacked, checkpoints)
+        return OptimizerRun([dict(zip(parameters, values, strict=True)) for values in kept], rates)
+
+    def learning_rates(self, optimizer: Optimizer, learning_rates: Sequence[float]) -> list[float]:
+        """Ask the optimizer's schedule for all steps at once."""
+        schedule = self._model.new_optimizer(optimizer, learning_rates)._learning_rate
+        return as_array(schedule(np.arange(len(learning_rates)))).tolist()
 
     def _call(self, inputs: Mapping[str, np.ndarray]) -> Any:
         return self._model.model(self._model.arranged(inputs), training=False)

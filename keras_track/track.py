@@ -159,12 +159,16 @@ class KerasModel(TrackModel):
     def compile(self, optimizer: Optimizer | CustomOptimizer, learning_rates: Sequence[float]) -> None:
         """Attach loss and optimizer."""
         self.has_custom_optimizer = isinstance(optimizer, CustomOptimizer)
+        self.attach(self.new_optimizer(optimizer, learning_rates))
+
+    def new_optimizer(
+        self, optimizer: Optimizer | CustomOptimizer, learning_rates: Sequence[float]
+    ) -> keras.optimizers.Optimizer:
+        """Return the optimizer of Keras that `compile` attaches."""
         if isinstance(optimizer, CustomOptimizer):
             with as_user_error("the Keras optimizer function failed"):
-                keras_optimizer = optimizer.keras()
-        else:
-            keras_optimizer = native.optimizer(optimizer, learning_rates, self.model, self.switches)
-        self.attach(keras_optimizer)
+                return optimizer.keras()
+        return native.optimizer(optimizer, learning_rates, self.model, self.switches)
 
     def attach(self, optimizer: keras.optimizers.Optimizer) -> None:
         """Attach the loss and an optimizer of Keras."""

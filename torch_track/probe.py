@@ -5,10 +5,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch import nn
 
 from twotrack.shared.spec.inputs import example
-from twotrack.shared.spec.probe import Hyperparameters, LayerTrace, Probe
-from twotrack.torch_track import hyperparameters, weights
+from twotrack.shared.spec.pair import CustomOptimizer
+from twotrack.shared.spec.probe import Hyperparameters, LayerTrace, OptimizerRun, Probe
+from twotrack.shared.spec.recipes import Optimizer
+from twotrack.torch_track import hyperparameters, optimizer_alone, weights
 from twotrack.torch_track.axes import AxisTracker, channels_last
 from twotrack.torch_track.recording import (
     NoFunctionalDropout,
@@ -113,6 +116,26 @@ class TorchProbe(Probe):
         with torch.no_grad(), attention_recorded(self._module, self._canonical) as kept:
             self._module(*self._model.tensors(inputs))
         return kept
+
+    def run_optimizer(
+        self,
+        optimizer: Optimizer | CustomOptimizer,
+        learning_rates: Sequence[float],
+        parameters: Mapping[str, np.ndarray],
+        gradients: Mapping[str, np.ndarray],
+        checkpoints: Sequence[int],
+    ) -> OptimizerRun:
+        """Run the model's kind of optimizer on new parameters."""
+        model = self._model
+        named = optimizer_alone.named_parameters(parameters, model.device, model.dtype)
+        torch_optimizer = model.new_optimizer(optimizer, learning_rates, iter(named.values()))
+        return OptimizerRun(*optimizer_alone.run(torch_optimizer, named, gradients, checkpoints))
+
+    def learning_rates(self, optimizer: Optimizer, learning_rates: Sequence[float]) -> list[float]:
+        """Let the optimizer step on the module's parameters without their gradients, so that it moves nothing."""
+        without_gradients = (nn.Parameter(parameter.detach()) for parameter in self._module.parameters())
+        torch_optimizer = self._model.new_optimizer(optimizer, learning_rates, without_gradients)
+        return optimizer_alone.learning_rates(torch_optimizer, len(learning_rates))
 
     def _canonical(self, path: str) -> str:
         return weights.canonical_path(path, self._model.renames)

@@ -2,7 +2,7 @@
 
 import copy
 import importlib
-from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, nullcontext
 from functools import reduce
 from operator import add
@@ -151,7 +151,7 @@ class TorchModel(TrackModel):
         renames: Mapping[str, str] = weights.NOTHING,
     ):
         self.module, self.inputs, self.loss, self.switches = module, inputs, loss, switches
-        self.device, self._dtype, self._layout, self.renames = device, dtype, layout, renames
+        self.device, self.dtype, self._layout, self.renames = device, dtype, layout, renames
 
     def table(self) -> dict[str, weights.Entry]:
         """Return where every canonical weight lives in the module."""
@@ -185,18 +185,25 @@ class TorchModel(TrackModel):
     def head(self) -> "TorchModel":
         """Return the head, which takes features (batch, features)."""
         head = self.module.get_submodule(HEAD)
-        return TorchModel(head, describe((1,)), self.loss, self.device, self._dtype, self.switches)
+        return TorchModel(head, describe((1,)), self.loss, self.device, self.dtype, self.switches)
 
     def compile(self, optimizer: Optimizer | CustomOptimizer, learning_rates: Sequence[float]) -> None:
         """Attach the optimizer."""
         self.module.zero_grad(set_to_none=True)
+        self.optimizer = self.new_optimizer(optimizer, learning_rates, self.module.parameters())
+        self._curvature = Curvature(self.module, self.optimizer, self.loss)
+
+    def new_optimizer(
+        self,
+        optimizer: Optimizer | CustomOptimizer,
+        learning_rates: Sequence[float],
+        parameters: Iterator[nn.Parameter],
+    ) -> torch.optim.Optimizer:
+        """Return the optimizer of torch that `compile` attaches, for these parameters."""
         if isinstance(optimizer, CustomOptimizer):
             with as_user_error("the torch optimizer function failed"):
-                self.optimizer = optimizer.torch(self.module.parameters())
-        else:
-            parameters = self.module.parameters()
-            self.optimizer = native.optimizer(optimizer, learning_rates, parameters, self.switches)
-        self._curvature = Curvature(self.module, self.optimizer, self.loss)
+                return optimizer.torch(parameters)
+        return native.optimizer(optimizer, learning_rates, parameters, self.switches)
 
     def train_step(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> float:
         """Forward, backward, update."""
@@ -267,8 +274,8 @@ class TorchModel(TrackModel):
 
     def tensors(self, inputs: Mapping[str, np.ndarray]) -> list[Tensor]:
         """Return inputs as tensors, in the order of the module's forward."""
-        return tensors(inputs, self.inputs, self.device, self._dtype)
+        return tensors(inputs, self.inputs, self.device, self.dtype)
 
     def _target(self, target: np.ndarray) -> Tensor:
-        dtype = torch.int64 if target_kind(self.loss) == "classes" else self._dtype
+        dtype = torch.int64 if target_kind(self.loss) == "classes" else self.dtype
         return torch.from_numpy(target).to(self.device, dtype)

@@ -25,11 +25,12 @@ def verify(
         str,
         typer.Option(metavar="RUNG", help="The last rung to climb, data, parameters, ... or accuracy."),
     ] = "accuracy",
+    strict: Annotated[bool, typer.Option("--strict", help="End with exit code 3 where a pass has exceptions.")] = False,
     json: options.Json = False,
 ) -> None:
     """Prove, rung by rung, that the Keras model and the torch model are the same; else name where they part.
 
-    Exit code 1 if a rung fails.
+    A pass says what was compared; an exception is what could hide a difference. Exit code 1 if a rung fails.
     """
     from twotrack.shared.cli.console import print_json
     from twotrack.shared.report.ladder import ladder_record, ladder_text
@@ -42,7 +43,14 @@ def verify(
         print_json(ladder_record(request, results).model_dump())
     else:
         print(ladder_text(request, results))
-    raise typer.Exit(0 if all(result.passed for result in results) else 1)
+    raise typer.Exit(_exit_code(results, strict))
+
+
+def _exit_code(results: "Sequence[TrackResult]", strict: bool) -> int:
+    """Return 1 for a failure, 3 for a pass with exceptions where these count, else 0."""
+    if not all(result.passed for result in results):
+        return 1
+    return 3 if strict and any(result.certificate.gaps for result in results) else 0
 
 
 def climb(request: "VerifyRequest", tracks: Sequence[str]) -> "list[TrackResult]":

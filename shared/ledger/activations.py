@@ -95,7 +95,7 @@ ENTRIES: tuple[Difference, ...] = (
         torch=Behaviour(default="bias=True", values={"dense": True, "convolution": True}),
         keras=Behaviour(default="use_bias=True", values={"dense": True, "convolution": True}),
         fix="give both layers a bias, or neither: use_bias=False and bias=False",
-        aligned="equal by default; the ladder's rung parameters finds one that is missing (shared/verify/rungs.py)",
+        aligned="equal by default; the ladder's rung parameters finds one that is missing (verify/rungs/parameters.py)",
         touches=with_layers("Dense", "Conv2D"),
         evidence=evidence.missing_bias,
         kept=reasons.SAME,

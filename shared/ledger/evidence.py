@@ -4,6 +4,9 @@ from collections.abc import Callable
 
 from twotrack.shared.ledger.spec import Evidence, Suspect
 
+_OF_OPTIMIZERS = ("optimizer", "training")
+"""Rungs in which an optimizer's hyperparameters show."""
+
 
 def hyperparameter(rung: str, name: str, *kinds: str) -> Callable[[Suspect], Evidence]:
     """A hyperparameter of a layer: sure if it differs, impossible if both sides state the same."""
@@ -100,7 +103,7 @@ def optimizer(name: str, *kinds: str) -> Callable[[Suspect], Evidence]:
     """A hyperparameter of the optimizer differs."""
 
     def evidence(suspect: Suspect) -> Evidence:
-        if suspect.rung != "training" or suspect.parameter("moving_mean", "moving_variance"):
+        if suspect.rung not in _OF_OPTIMIZERS or suspect.parameter("moving_mean", "moving_variance"):
             return Evidence.NONE
         if kinds and not suspect.kind(*kinds):
             return Evidence.NONE
@@ -112,7 +115,7 @@ def optimizer(name: str, *kinds: str) -> Callable[[Suspect], Evidence]:
 def coupled_decay(suspect: Suspect) -> Evidence:
     """Weight decay inside the gradient."""
     decays = suspect.torch.get("weight_decay") or suspect.keras.get("weight_decay")
-    if suspect.rung != "training" or not decays:
+    if suspect.rung not in _OF_OPTIMIZERS or not decays:
         return Evidence.NONE
     return Evidence.SHOWN if suspect.differs("decoupled_weight_decay") else Evidence.POSSIBLE
 
@@ -121,7 +124,7 @@ def epsilon_placement(suspect: Suspect) -> Evidence:
     """Adam's epsilon in another place."""
     return (
         Evidence.FITS
-        if suspect.rung == "training" and suspect.kind("adam") and not suspect.kind("moving")
+        if suspect.rung in _OF_OPTIMIZERS and suspect.kind("adam") and not suspect.kind("moving")
         else Evidence.NONE
     )
 
@@ -130,7 +133,7 @@ def momentum_schedule(suspect: Suspect) -> Evidence:
     """Momentum under a learning rate that changes."""
     return (
         Evidence.FITS
-        if suspect.rung == "training" and suspect.kind("sgd") and suspect.keras.get("momentum")
+        if suspect.rung in _OF_OPTIMIZERS and suspect.kind("sgd") and suspect.keras.get("momentum")
         else Evidence.NONE
     )
 

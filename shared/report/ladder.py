@@ -12,9 +12,10 @@ from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.errors import UserError, first_error
 from twotrack.shared.report.pages import write_file
 from twotrack.shared.runs.records import Job
+from twotrack.shared.verify.certificate import Verdict
 from twotrack.shared.verify.ladder import TrackResult
 from twotrack.shared.verify.request import RUNGS, VerifyRequest
-from twotrack.shared.verify.rungs import RungResult
+from twotrack.shared.verify.result import RungResult
 
 SHOWN_CAUSES = 3
 FILE = "ladder.json"
@@ -22,7 +23,7 @@ FILE = "ladder.json"
 
 
 class Rung(FrozenRecord):
-    """What one rung found; as twotrack.shared.verify.rungs.RungResult."""
+    """What one rung found; as twotrack.shared.verify.result.RungResult."""
 
     rung: str
     passed: bool
@@ -36,7 +37,7 @@ class Rung(FrozenRecord):
 
 
 class Layer(FrozenRecord):
-    """Forward difference of one layer; as twotrack.shared.verify.rungs.LayerDifference."""
+    """Forward difference of one layer; as twotrack.shared.verify.rungs.forward.LayerDifference."""
 
     path: str
     kind: str
@@ -53,11 +54,30 @@ class Cause(FrozenRecord):
     fix: str
 
 
+class GapRecord(FrozenRecord):
+    """What could hide a difference; as twotrack.shared.verify.result.Gap."""
+
+    kind: str
+    where: str
+    detail: str
+
+
+class CertificateRecord(FrozenRecord):
+    """What was compared; as twotrack.shared.verify.certificate.Certificate."""
+
+    counts: dict[str, int]
+    ranges: dict[str, tuple[float, float]]
+    gaps: list[GapRecord]
+
+
 class ClimbedTrack(FrozenRecord):
     """How far one Keras track climbed, torch beside it."""
 
     track: str
     passed: bool
+    verdict: str
+    """PASS; PASS, except; or FAIL."""
+    certificate: CertificateRecord
     rungs: list[Rung]
     layers: list[Layer]
     isolated: str
@@ -79,9 +99,15 @@ def ladder_text(request: VerifyRequest, results: Sequence[TrackResult]) -> str:
     settings = "".join(f", {key}={value}" for key, value in request.settings.items())
     lines = [f"{request.name}{settings}: torch against {', '.join(result.track for result in results)}", ""]
     for result in results:
-        lines += [f"{result.track}", *(_row(verdict) for verdict in result.rungs), *_failure(result), ""]
-    passed = sum(result.passed for result in results)
-    return "\n".join([*lines, f"{passed} of {len(results)} tracks passed every rung"])
+        lines += [f"{result.track}", *(_row(verdict) for verdict in result.rungs), *_failure(result)]
+        lines += [*_certificate(result), ""]
+    passed, excepted = sum(result.passed for result in results), sum(map(_is_excepted, results))
+    exceptions = f", {excepted} of them with exceptions" if excepted else ""
+    return "\n".join([*lines, f"{passed} of {len(results)} tracks passed every rung{exceptions}"])
+
+
+def _is_excepted(result: TrackResult) -> bool:
+    return result.verdict is Verdict.EXCEPT
 
 
 def _row(verdict: RungResult) -> str:
@@ -107,6 +133,17 @@ def _failure(result: TrackResult) -> list[str]:
     return lines
 
 
+def _certificate(result: TrackResult) -> list[str]:
+    """Return the verdict, what was compared, and every exception."""
+    if not result.passed:
+        return []
+    certificate = result.certificate
+    compared = ", ".join(f"{count:,} {name}" for name, count in certificate.counts.items())
+    lines = [f"  {result.verdict}{':' if certificate.gaps else ''}"]
+    lines += [f"    {gap.kind}: {gap.where}: {gap.detail}" for gap in certificate.gaps]
+    return [*lines, f"  compared: {compared}"]
+
+
 def ladder_record(request: VerifyRequest, results: Sequence[TrackResult]) -> LadderRecord:
     """Return the outcome as a record, which `verify --json` prints."""
     return LadderRecord(
@@ -118,7 +155,9 @@ def ladder_record(request: VerifyRequest, results: Sequence[TrackResult]) -> Lad
             ClimbedTrack(
                 track=result.track,
                 passed=result.passed,
-                rungs=[Rung(**asdict(verdict)) for verdict in result.rungs],
+                verdict=result.verdict,
+                certificate=CertificateRecord.model_validate(asdict(result.certificate)),
+                rungs=[_rung_record(rung) for rung in result.rungs],
                 layers=[Layer(**asdict(layer)) for layer in result.layers],
                 isolated=result.isolated,
                 causes=[
@@ -129,6 +168,11 @@ def ladder_record(request: VerifyRequest, results: Sequence[TrackResult]) -> Lad
             for result in results
         ],
     )
+
+
+def _rung_record(result: RungResult) -> Rung:
+    """Return a rung's record; what it covered stands in the certificate."""
+    return Rung(**{name: value for name, value in asdict(result).items() if name in Rung.model_fields})
 
 
 def write_ladder(path: Path, record: LadderRecord) -> Path:

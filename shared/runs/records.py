@@ -1,5 +1,6 @@
 """What crosses a process or file boundary: the job that a worker gets and the record that a run leaves."""
 
+from twotrack.shared.base.records import FrozenRecord
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,11 +16,7 @@ READABLE_VERSIONS = (2, 3, 4)
 """Version 3 lacks `Job.exact`, version 2 `Job.continues` too; they are the same otherwise."""
 
 
-class _Plain(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Continued(_Plain):
+class Continued(FrozenRecord):
     """The finished run whose trained weights another one starts from."""
 
     folder: Path
@@ -28,7 +25,7 @@ class Continued(_Plain):
     """SHA-256 of its weights file."""
 
 
-class Job(_Plain):
+class Job(FrozenRecord):
     """One training of one chapter on one track with one seed."""
 
     chapter: str
@@ -59,7 +56,7 @@ class Job(_Plain):
         return chapters.get(self.chapter).variant(self.recipe, self.settings)
 
 
-class DataRecord(_Plain):
+class DataRecord(FrozenRecord):
     """Which data the run saw."""
 
     name: str
@@ -72,7 +69,7 @@ class DataRecord(_Plain):
     test: int
 
 
-class EpochRecord(_Plain):
+class EpochRecord(FrozenRecord):
     """One epoch. Seconds cover feeding and training steps; validation is not counted."""
 
     epoch: int
@@ -90,7 +87,7 @@ class EpochRecord(_Plain):
     """Part of `seconds` spent on making batches."""
 
 
-class TimingRecord(_Plain):
+class TimingRecord(FrozenRecord):
     """Seconds of the parts that are not training."""
 
     framework_import: float
@@ -104,7 +101,7 @@ class TimingRecord(_Plain):
     test: float
 
 
-class MemoryRecord(_Plain):
+class MemoryRecord(FrozenRecord):
     """Bytes. Peaks are of the worker process since its start; a worker does all jobs of its track."""
 
     after_import: int
@@ -113,7 +110,7 @@ class MemoryRecord(_Plain):
     """On the accelerator; None on the CPU."""
 
 
-class RunRecord(_Plain):
+class RunRecord(FrozenRecord):
     """record.json of a run folder."""
 
     schema_version: int

@@ -5,13 +5,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from pydantic import with_config
+
+from twotrack.shared.base.records import WITH_ARRAYS
+
 if TYPE_CHECKING:
-    import numpy as np
+    from twotrack.shared.spec.pair import CustomOptimizer
+    from twotrack.shared.spec.recipes import Optimizer
 
 Hyperparameters = Mapping[str, Any]
 """JSON-ready values under names that both frameworks' layers, losses and optimizers are compared by."""
 
 
+@with_config(WITH_ARRAYS)
 @dataclass
 class LayerTrace:
     """One call of a named layer in inference mode."""
@@ -23,9 +30,19 @@ class LayerTrace:
     leaf: bool
     """Has no layers inside."""
     hyperparameters: dict[str, Any]
-    inputs: "list[np.ndarray]"
-    outputs: "list[np.ndarray]"
+    inputs: list[np.ndarray]
+    outputs: list[np.ndarray]
     """What may stand for the layer's output: every tensor it returns, and the value before a fused activation."""
+
+
+@dataclass
+class OptimizerRun:
+    """What an optimizer did to parameters of no model."""
+
+    parameters: list[dict[str, np.ndarray]]
+    """At every checkpoint, by canonical name."""
+    learning_rates: list[float]
+    """Of every step; empty where the optimizer has several at once."""
 
 
 class Probe(ABC):
@@ -55,26 +72,43 @@ class Probe(ABC):
         """Drop nothing from now on; return, by layer, the rates that dropped something."""
 
     @abstractmethod
-    def trace(self, inputs: "Mapping[str, np.ndarray]") -> "tuple[list[LayerTrace], list[np.ndarray]]":
+    def trace(self, inputs: Mapping[str, np.ndarray]) -> tuple[list[LayerTrace], list[np.ndarray]]:
         """Run in inference mode; return every layer's values in the order of calls, and the outputs."""
 
     @abstractmethod
-    def run_layer(self, path: str, inputs: "Sequence[np.ndarray]") -> "list[np.ndarray]":
+    def run_layer(self, path: str, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Run one layer alone in inference mode on given inputs; return what may stand for its output."""
 
     @abstractmethod
-    def gradients(self, inputs: "Mapping[str, np.ndarray]", targets: "Sequence[np.ndarray]") -> "dict[str, np.ndarray]":
+    def gradients(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """Return the gradient of the loss for every trainable weight, in training mode.
 
         Weights stay as they are, running statistics too; compile the model again before it is trained.
         """
 
     @abstractmethod
-    def input_gradients(
-        self, inputs: "Mapping[str, np.ndarray]", targets: "Sequence[np.ndarray]"
-    ) -> "dict[str, np.ndarray]":
+    def input_gradients(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """Return the gradient of the loss for every input of numbers, in the input's shape and training mode."""
 
     @abstractmethod
-    def attention(self, inputs: "Mapping[str, np.ndarray]") -> "dict[str, np.ndarray]":
+    def attention(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return what every attention layer weighs with, in inference mode: (batch, heads, queries, keys) by path."""
+
+    @abstractmethod
+    def run_optimizer(
+        self,
+        optimizer: "Optimizer | CustomOptimizer",
+        learning_rates: Sequence[float],
+        parameters: Mapping[str, np.ndarray],
+        gradients: Mapping[str, np.ndarray],
+        checkpoints: Sequence[int],
+    ) -> OptimizerRun:
+        """Run the optimizer that `compile` would attach on parameters of no model, one step for each gradient.
+
+        Gradients are arrays (steps, ...) by the parameters' canonical names; a checkpoint is a number of steps done,
+        the last one all of them. The model stays as it is.
+        """
+
+    @abstractmethod
+    def learning_rates(self, optimizer: "Optimizer", learning_rates: Sequence[float]) -> list[float]:
+        """Return the rate that every step has with the optimizer that `compile` would attach."""

@@ -12,9 +12,10 @@ from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.datasets.batches import Batch, TrainingBatches
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.runs.fitting import Fit, Listener, Stopwatch, TrainingProgress, TrainingStage, silent
-from twotrack.shared.spec.pair import Pair
-from twotrack.shared.spec.recipes import Recipe
+from twotrack.shared.spec.pair import CustomOptimizer, Pair
+from twotrack.shared.spec.recipes import Optimizer, Recipe
 from twotrack.shared.spec.track import TrackModel
+from twotrack.shared.verify import optimizer_material
 from twotrack.shared.verify.material import DrawnBatches, draw_inputs, draw_targets
 
 EPOCHS, STEPS_PER_EPOCH = 2, 10
@@ -52,6 +53,13 @@ class Exercise(ABC):
         """Return targets for these inputs, one for each output."""
 
     @abstractmethod
+    def planned(self) -> list[tuple[Optimizer, list[float]]]:
+        """Return, for each stage of a whole run, the optimizer and the learning rate of every step.
+
+        None for an optimizer of the user's own, which has its own learning rates.
+        """
+
+    @abstractmethod
     def rehearse(self, model: TrackModel, outputs: Shapes, listen: Listener) -> Rehearsal:
         """Train the model for a few steps and epochs, as a run does, from the weights that it has."""
 
@@ -70,6 +78,12 @@ class PairExercise(Exercise):
         """Draw targets."""
         return draw_targets(self.pair, outputs, 0)
 
+    def planned(self) -> list[tuple[Optimizer, list[float]]]:
+        """Return as many steps as the optimizer does alone."""
+        if isinstance(self.pair.optimizer, CustomOptimizer):
+            return []
+        return [(self.pair.optimizer, self.pair.learning_rates(optimizer_material.STEPS))]
+
     def rehearse(self, model: TrackModel, outputs: Shapes, listen: Listener) -> Rehearsal:
         """Train in one stage, with a look at outputs after each epoch, as validation is one."""
         learning_rates = self.pair.learning_rates(EPOCHS * STEPS_PER_EPOCH)
@@ -87,12 +101,16 @@ class ChapterExercise(Exercise):
     """A chapter: its own data and its recipe's stages, with few examples and small batches."""
 
     def __init__(self, variant: ChapterVariant):
-        self.pair = chapter_pair(variant)
+        self.pair, self._recipe = chapter_pair(variant), variant.recipe
         self._variant = replace(variant, recipe=short(variant.recipe))
 
     @cached_property
+    def _loaded(self) -> Dataset:
+        return self._variant.data()
+
+    @cached_property
     def _dataset(self) -> Dataset:
-        loaded = self._variant.data()
+        loaded = self._loaded
         examples = STEPS_PER_EPOCH * PROBED_BATCH_SIZE
         return replace(loaded, train=loaded.train.first(examples), validation=loaded.validation.first(VALIDATED))
 
@@ -108,6 +126,14 @@ class ChapterExercise(Exercise):
     def targets(self, outputs: Shapes) -> Sequence[np.ndarray]:
         """Return the targets of that batch."""
         return self._first.targets
+
+    def planned(self) -> list[tuple[Optimizer, list[float]]]:
+        """Return the stages of the recipe on all of the chapter's data."""
+        examples = len(self._loaded.train)
+        return [
+            (stage.optimizer, stage.learning_rates(stage.epochs * (examples // stage.batch_size)))
+            for stage in self._recipe.stages
+        ]
 
     def rehearse(self, model: TrackModel, outputs: Shapes, listen: Listener) -> Rehearsal:
         """Go through the recipe's stages, validation included."""

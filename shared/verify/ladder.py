@@ -1,7 +1,7 @@
 """The ladder: every track shows its side in a worker of its own, then each Keras track is compared with torch."""
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,13 +14,16 @@ from twotrack.shared.errors import UserError, unknown
 from twotrack.shared.ledger.ledger import causes
 from twotrack.shared.ledger.spec import Difference
 from twotrack.shared.spec.track import installed_track
-from twotrack.shared.verify import accuracy, rungs
+from twotrack.shared.verify import accuracy, evidence
+from twotrack.shared.verify.certificate import Certificate, Verdict, certify, verdict
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.observe import isolate, observe
 from twotrack.shared.verify.request import RUNGS, LayerRequest, SideRequest, VerifyRequest
-from twotrack.shared.verify.rungs import FailurePlace, LayerDifference, RungResult
+from twotrack.shared.verify.result import FailurePlace, RungResult
+from twotrack.shared.verify.rungs import EXACT
+from twotrack.shared.verify.rungs.forward import LayerDifference, layer_difference, layer_differences
 from twotrack.shared.verify.suspects import suspect
-from twotrack.shared.verify.trace import load
+from twotrack.shared.verify.trace import Trace
 from twotrack.shared.workers.environment import available_cores
 from twotrack.shared.workers.messages import Progress
 from twotrack.shared.workers.pool import WorkerPool, lent_or_new
@@ -49,6 +52,16 @@ class TrackResult:
     def passed(self) -> bool:
         """Every rung that applies was passed."""
         return all(rung.passed for rung in self.rungs)
+
+    @property
+    def certificate(self) -> Certificate:
+        """What the rungs that were passed looked at."""
+        return certify(self.rungs)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Pass, pass with exceptions, or fail."""
+        return verdict(self.rungs)
 
 
 def check(request: VerifyRequest, tracks: Sequence[str]) -> None:
@@ -115,7 +128,7 @@ class Ladder:
     ) -> TrackResult:
         results = climbed(request, torch, keras)
         observations, last = (torch.observation, keras.observation), results[-1]
-        layers = rungs.layer_differences(*observations) if any(result.rung == "forward" for result in results) else []
+        layers = layer_differences(*observations) if any(result.rung == "forward" for result in results) else []
         if last.passed:
             return TrackResult(track, results, [], layers=layers)
         isolated = self._isolated(request, track, last, torch.observation, folder)
@@ -137,8 +150,8 @@ class Ladder:
             reference=torch.folders["float64"],
             number=number,
         )
-        alone = load(self._pool.call(track, isolate, layer_request))
-        difference = rungs.layer_difference(layers[number].outputs, alone.outputs)
+        alone = evidence.load(Trace, self._pool.call(track, isolate, layer_request))
+        difference = layer_difference(layers[number].outputs, alone.outputs)
         outcome = "differs" if difference > TOLERANCES["forward"].limit else "agrees"
         return f"run alone on torch's inputs, '{failure.where}' {outcome} ({difference:.1e})"
 
@@ -187,16 +200,7 @@ def climbed(request: VerifyRequest, torch: SideResults, keras: SideResults) -> l
 def _check(rung: str, request: VerifyRequest, torch: SideResults, keras: SideResults) -> RungResult | None:
     """Return what a rung finds; None if it does not apply."""
     if rung != "accuracy":
-        return _EXACT[rung](torch.observation, keras.observation)
+        return EXACT[rung](torch.observation, keras.observation)
     if torch.trainings is None or keras.trainings is None:
         return None
     return accuracy.check(request.variant.chapter.metric, torch.trainings, keras.trainings)
-
-
-_EXACT: Mapping[str, Callable[[Observation, Observation], RungResult]] = {
-    "data": rungs.check_data,
-    "parameters": rungs.check_parameters,
-    "forward": rungs.check_forward,
-    "gradients": rungs.check_gradients,
-    "training": rungs.check_training,
-}

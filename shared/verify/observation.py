@@ -3,18 +3,20 @@
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
+from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.spec.track import Precision
-from twotrack.shared.verify.trace import Trace, load
+from twotrack.shared.verify import evidence
+from twotrack.shared.verify.trace import Trace
+
+E = TypeVar("E")
 
 
-class Observation(BaseModel):
+class Observation(FrozenRecord):
     """One side: what it says of itself, and where its traces are."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     parameters: dict[str, tuple[int, ...]]
     """Canonical shapes of all weights."""
@@ -29,11 +31,13 @@ class Observation(BaseModel):
     """Hyperparameters."""
     folders: dict[Precision, Path]
     """With a trace each."""
+    probed: dict[str, dict[Precision, Path]] = Field(default_factory=dict)
+    """Folders with what the probes of a rung found, by rung."""
 
     @cached_property
     def traces(self) -> Mapping[Precision, Trace]:
         """The traces, read once."""
-        return {precision: load(folder) for precision, folder in self.folders.items()}
+        return {precision: evidence.load(Trace, folder) for precision, folder in self.folders.items()}
 
     def layer(self, path: str) -> tuple[str, Mapping[str, Any]]:
         """Return class name and hyperparameters of a layer; empty ones if the side has none at that path."""
@@ -41,3 +45,7 @@ class Observation(BaseModel):
             if layer.path == path:
                 return layer.kind, layer.hyperparameters
         return "", {}
+
+    def probe(self, rung: str, kind: type[E]) -> dict[Precision, E]:
+        """Read what the probes of a rung found, in each precision that they looked in."""
+        return {precision: evidence.load(kind, folder) for precision, folder in self.probed[rung].items()}

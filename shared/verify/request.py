@@ -2,24 +2,23 @@
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
 from twotrack.shared import chapters
+from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import user_pair
 from twotrack.shared.verify.user_pair import PairReference
 
-RUNGS = ("data", "parameters", "forward", "gradients", "training", "accuracy")
+RUNGS = ("data", "parameters", "forward", "gradients", "optimizer", "training", "accuracy")
 
 
-class VerifyRequest(BaseModel):
+class VerifyRequest(FrozenRecord):
     """What to verify: a chapter, or a user's own pair "module:NAME"."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     name: str
-    settings: dict[str, str] = {}
+    settings: dict[str, str] = Field(default_factory=dict)
     """Of a chapter."""
     recipe: str = "fast"
     """Of a chapter."""
@@ -45,10 +44,8 @@ class VerifyRequest(BaseModel):
         return chapters.get(self.name).variant(self.recipe, self.settings)
 
 
-class SideRequest(BaseModel):
+class SideRequest(FrozenRecord):
     """One side, for the worker of its track."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     verify: VerifyRequest
     track: str

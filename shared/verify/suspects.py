@@ -5,7 +5,7 @@ from typing import Any
 
 from twotrack.shared.ledger.spec import Suspect
 from twotrack.shared.verify.observation import Observation
-from twotrack.shared.verify.rungs import FailurePlace, RungResult
+from twotrack.shared.verify.result import FailurePlace, RungResult
 
 STATISTICS = ("moving_mean", "moving_variance")
 
@@ -19,7 +19,7 @@ def suspect(failure: RungResult, torch: Observation, keras: Observation) -> Susp
             {"kind": "Dropout", "rate": side.dropout.get(failure.where, 0.0)} for side in (torch, keras)
         )
         return _of(failure, failure.where, torch_rate, keras_rate, keras)
-    if failure.rung == "training" and not failure.where.endswith(STATISTICS):
+    if failure.rung == "optimizer" or (failure.rung == "training" and not failure.where.endswith(STATISTICS)):
         return _of(failure, failure.where, torch.optimizer, keras.optimizer, keras)
     path = failure.where.partition("#")[0] if failure.place is FailurePlace.LAYER else failure.where.rpartition(".")[0]
     (torch_kind, torch_layer), (keras_kind, keras_layer) = torch.layer(path), keras.layer(path)

@@ -1,23 +1,18 @@
-"""What one track shows of a model: layer outputs, gradients and training steps, on given weights and batches.
-
-A trace travels between processes as a folder: an .npz file with its arrays, and a JSON file with everything else.
-"""
+"""What one track shows of a model: layer outputs, gradients and training steps, on given weights and batches."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import with_config
 
+from twotrack.shared.base.records import WITH_ARRAYS
 from twotrack.shared.spec.probe import LayerTrace
 
-ARRAYS, INDEX = "arrays.npz", "trace.json"
 
-
+@with_config(WITH_ARRAYS)
 @dataclass
 class Trace:
-    """All that the rungs of one track compare, in one precision."""
+    """All that the rungs data, forward, gradients and training compare, in one precision."""
 
     layers: list[LayerTrace] = field(default_factory=list)
     outputs: list[np.ndarray] = field(default_factory=list)
@@ -37,87 +32,7 @@ class Trace:
     """As `outputs`, after training."""
 
 
-class _Layer(BaseModel):
-    """A LayerTrace without its arrays."""
-
-    path: str
-    kind: str
-    leaf: bool
-    hyperparameters: dict[str, Any]
-    inputs: int
-    outputs: int
-
-
-class _Index(BaseModel):
-    """A Trace without its arrays: how many there are, and what they are called."""
-
-    model_config = ConfigDict(extra="forbid", ser_json_inf_nan="constants")
-
-    layers: list[_Layer]
-    outputs: int
-    gradients: list[str]
-    batches: str
-    epochs: list[int]
-    losses: list[float]
-    weights: list[list[str]]
-    validation: list[float]
-    trained_outputs: int
-
-
-def save(trace: Trace, folder: Path) -> Path:
-    """Write a trace into a new folder and return it."""
-    folder.mkdir()
-    np.savez(folder / ARRAYS, **_arrays(trace))  # type: ignore[arg-type]  # NumPy's stubs give every name the type of `allow_pickle`
-    layers = [
-        _Layer(**vars(layer) | {"inputs": len(layer.inputs), "outputs": len(layer.outputs)}) for layer in trace.layers
-    ]
-    counts = {"outputs": len(trace.outputs), "trained_outputs": len(trace.trained_outputs)}
-    names = {"gradients": list(trace.gradients), "weights": [list(weights) for weights in trace.weights]}
-    index = _Index(**vars(trace) | counts | names | {"layers": layers})
-    (folder / INDEX).write_text(index.model_dump_json())
-    return folder
-
-
-def _arrays(trace: Trace) -> dict[str, np.ndarray]:
-    arrays = _numbered("outputs", trace.outputs) | _numbered("trained", trace.trained_outputs)
-    for number, layer in enumerate(trace.layers):
-        arrays |= _numbered(f"{number}.in", layer.inputs) | _numbered(f"{number}.out", layer.outputs)
-    arrays |= {f"gradient.{name}": array for name, array in trace.gradients.items()}
-    for step, weights in enumerate(trace.weights):
-        arrays |= {f"weight.{step}.{name}": array for name, array in weights.items()}
-    return arrays
-
-
-def load(folder: Path) -> Trace:
-    """Read what `save` wrote."""
-    index = _Index.model_validate_json((folder / INDEX).read_text())
-    with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
-
-        def take(prefix: str, count: int) -> list[np.ndarray]:
-            return [arrays[f"{prefix}.{number}"] for number in range(count)]
-
-        layers = [
-            LayerTrace(
-                **layer.model_dump()
-                | {"inputs": take(f"{number}.in", layer.inputs), "outputs": take(f"{number}.out", layer.outputs)}
-            )
-            for number, layer in enumerate(index.layers)
-        ]
-        weights = [
-            {name: arrays[f"weight.{step}.{name}"] for name in names} for step, names in enumerate(index.weights)
-        ]
-        return Trace(
-            layers=layers,
-            outputs=take("outputs", index.outputs),
-            gradients={name: arrays[f"gradient.{name}"] for name in index.gradients},
-            batches=index.batches,
-            epochs=index.epochs,
-            losses=index.losses,
-            weights=weights,
-            validation=index.validation,
-            trained_outputs=take("trained", index.trained_outputs),
-        )
-
-
-def _numbered(prefix: str, values: list[np.ndarray]) -> dict[str, np.ndarray]:
-    return {f"{prefix}.{number}": value for number, value in enumerate(values)}
+def epochs_in_words(trace: Trace) -> str:
+    """Return how many epochs the training had, as text."""
+    count = len(set(trace.epochs))
+    return f"{count} epoch{'' if count == 1 else 's'}"

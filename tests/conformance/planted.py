@@ -291,8 +291,8 @@ SPARSE_GRADIENTS = Pair(
     torch=torch_embedding,
     input_shape=Input((6,), kind="tokens", size=3),
     optimizer=CustomOptimizer(
-        _keras_optimizer("RMSprop", learning_rate=0.01, rho=0.99, epsilon=1e-14),
-        _torch_optimizer("RMSprop", lr=0.01, eps=1e-7),
+        _keras_optimizer("Adagrad", learning_rate=0.01, initial_accumulator_value=0.1, epsilon=0.0),
+        _torch_optimizer("Adagrad", lr=0.01, initial_accumulator_value=0.1, eps=0.0),
     ),
 )
 
@@ -352,9 +352,9 @@ BUGS = {
     "ATTENTION_MASK": Bug("ATTENTION_MASK", "forward", "attention", "attention mask"),
     "LSTM_TWO_BIASES": Bug("LSTM_TWO_BIASES", "parameters", "recurrent", "second recurrent bias"),
     "GRU_GATES": Bug("GRU_GATES", "forward", "recurrent", "GRU gate order"),
-    "ADAM_EPSILON": Bug("ADAM_EPSILON", "training", "", "Adam epsilon"),
+    "ADAM_EPSILON": Bug("ADAM_EPSILON", "optimizer", "", "Adam epsilon"),
     "SPARSE_GRADIENTS": Bug("SPARSE_GRADIENTS", "training", "embedding", "sparse embedding gradients"),
-    "WEIGHT_DECAY": Bug("WEIGHT_DECAY", "training", "", "weight decay"),
+    "WEIGHT_DECAY": Bug("WEIGHT_DECAY", "optimizer", "", "weight decay"),
     "PROBABILITIES": Bug("PROBABILITIES", "gradients", "", "loss on logits or probabilities"),
     "LABEL_SMOOTHING": Bug("LABEL_SMOOTHING", "gradients", "", "label smoothing"),
     "DROPOUT_RATE": Bug("DROPOUT_RATE", "training", "dropout", "dropout rate"),

@@ -66,12 +66,12 @@ FAULTS: dict[str, Fault] = {
     "no Nesterov": Fault(KERAS, "MOMENTUM", "training", "step 1:", spec(KERAS, nesterov=False)),
     "no decay": Fault(TORCH, "MOMENTUM", "training", "step 1:", spec(TORCH, weight_decay=0.0)),
     "biases do not decay": Fault(KERAS, "NETWORK", "training", "bias' differs", no_decay_of_biases),
-    "coupled decay": Fault(TORCH, "NETWORK", "training", "step 1:", decay_in_the_gradient),
+    "coupled decay": Fault(TORCH, "NETWORK", "optimizer", "step 1:", decay_in_the_gradient),
     "clipped gradients": Fault(KERAS, "MOMENTUM", "gradients", "the gradient of", clipped),
     "averaged weights": Fault(KERAS, "NETWORK", "training", "step 1:", averaged_weights),
     "no zero_grad": Fault(TORCH, "MOMENTUM", "training", "step 1:", no_zero_grad),
     "a weight is left out of the optimizer": Fault(
-        TORCH, "NETWORK", "training", "'logits.bias' differs", without_the_last_parameter
+        TORCH, "NETWORK", "optimizer", "'hidden.bias' differs", without_the_last_parameter
     ),
     "momentum forgotten at an epoch": Fault(TORCH, "MOMENTUM", "training", "step 11:", forgets_momentum_at_an_epoch),
     "optimizer rebuilt at an epoch": Fault(KERAS, "NETWORK", "training", "step 11:", rebuilt_at_an_epoch),

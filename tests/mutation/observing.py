@@ -12,7 +12,7 @@ from tests.support import staged
 from twotrack.shared.verify.ladder import SideResults, climbed
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.request import SideRequest, VerifyRequest
-from twotrack.shared.verify.rungs import RungResult
+from twotrack.shared.verify.result import RungResult
 from twotrack.shared.workers.pool import WorkerPool
 
 

@@ -20,7 +20,14 @@ def gate(workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory) -> Gate:
 def test_without_a_fault_every_exact_rung_passes(gate: Gate, subject: str) -> None:
     results = gate.healthy(subject)
 
-    assert [result.rung for result in results] == ["data", "parameters", "forward", "gradients", "training"]
+    assert [result.rung for result in results] == [
+        "data",
+        "parameters",
+        "forward",
+        "gradients",
+        "optimizer",
+        "training",
+    ]
     assert results[-1].passed, results[-1].detail
 
 

@@ -6,19 +6,15 @@ import numpy as np
 import pytest
 
 from twotrack.shared.spec.probe import LayerTrace
+from twotrack.shared.verify import evidence
 from twotrack.shared.verify.observation import Observation
-from twotrack.shared.verify.rungs import (
-    FailurePlace,
-    check_data,
-    check_parameters,
-    check_training,
-    compare_forward,
-    compare_gradients,
-    compare_training,
-    layer_differences,
-    relative,
-)
-from twotrack.shared.verify.trace import Trace, load, save
+from twotrack.shared.verify.result import FailurePlace, relative
+from twotrack.shared.verify.rungs.data import check_data
+from twotrack.shared.verify.rungs.forward import compare_forward, layer_differences
+from twotrack.shared.verify.rungs.gradients import compare_gradients
+from twotrack.shared.verify.rungs.parameters import check_parameters
+from twotrack.shared.verify.rungs.training import check_training, compare_training
+from twotrack.shared.verify.trace import Trace
 
 
 def layer(path: str, output: np.ndarray, given: np.ndarray | None = None) -> LayerTrace:
@@ -69,7 +65,7 @@ def test_equal_traces_pass_every_rung() -> None:
 
 def test_a_trace_is_the_same_after_it_was_written_and_read(tmp_path: Path) -> None:
     made = trace(losses=[1.0, np.inf])
-    back = load(save(made, tmp_path / "trace"))
+    back = evidence.load(Trace, evidence.save(made, tmp_path / "trace"))
     assert (back.epochs, back.losses, back.batches, back.validation) == ([0, 1], [1.0, np.inf], "f00d", [0.7, 0.6])
     assert [(one.path, one.kind, one.leaf) for one in back.layers] == [
         (one.path, one.kind, one.leaf) for one in made.layers

@@ -1,0 +1,100 @@
+"""What a rung finds, what a pass does not look at, and how differences are measured.
+
+Nothing is masked: NaN or infinity on either side is an infinite difference.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+
+from twotrack.shared.verify.observation import Observation
+from twotrack.shared.verify.trace import Trace
+
+
+class FailurePlace(StrEnum):
+    """What a rung's failure is about."""
+
+    NOWHERE = ""
+    WEIGHT = "weight"
+    LAYER = "layer"
+    OUTPUTS = "outputs"
+    LOSS = "loss"
+    DROPOUT = "dropout"
+    VALIDATION = "validation"
+
+
+class GapKind(StrEnum):
+    """Why a pass may hide a difference."""
+
+    PIECE = "piece not reached"
+    PARTNER = "no partner"
+    RANDOM = "random"
+    PRECISION = "computed in float32"
+    ROUNDING = "rounding amplified"
+    NO_EFFECT = "no effect seen"
+    NOT_RUN = "not run"
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Something that a rung passed without having seen it, by which two models could still differ."""
+
+    kind: GapKind
+    where: str
+    """Canonical name of a layer or weight, or what else it is about."""
+    detail: str
+    """One sentence, which begins with a lower-case letter and has no full stop."""
+
+
+@dataclass(frozen=True)
+class RungResult:
+    """What one rung found between torch and one Keras track."""
+
+    rung: str
+    passed: bool
+    detail: str
+    difference: float | None = None
+    """The largest relative difference in float64."""
+    difference32: float | None = None
+    """The same in float32, for information."""
+    limit: float | None = None
+    place: FailurePlace = FailurePlace.NOWHERE
+    """Of a failure."""
+    where: str = ""
+    """First diverging layer or weight, by canonical name."""
+    layer_inputs_agree: bool | None = None
+    """Forward only: the layer got the same inputs on both sides, so it is at fault itself."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """How many of what were compared, such as {"gradients": 8}, for the certificate."""
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """The smallest and largest number that each layer was given, by canonical name."""
+    gaps: tuple[Gap, ...] = ()
+    """What could hide a difference although the rung passed."""
+
+
+def relative(torch: np.ndarray, keras: np.ndarray, scale: float | None = None) -> float:
+    """Return the largest difference over torch's largest value, or over `scale`.
+
+    Infinity if a value is not finite or shapes differ.
+    """
+    if torch.shape != keras.shape or not finite([torch, keras]):
+        return float("inf")
+    if torch.size == 0:
+        return 0.0
+    largest = np.abs(torch).max() if scale is None else scale
+    difference = np.abs(keras.astype(float) - torch.astype(float)).max()
+    return float(difference / largest) if largest > 0 else float(difference)
+
+
+def finite(arrays: Sequence[np.ndarray]) -> bool:
+    """Return whether no value is NaN or infinite."""
+    return all(np.isfinite(array).all() for array in arrays)
+
+
+def in_float32(measure: Callable[[Trace, Trace], float | None], torch: Observation, keras: Observation) -> float | None:
+    """Measure in float32, for information; None if the sides did not show it."""
+    if "float32" not in torch.traces or "float32" not in keras.traces:
+        return None
+    return measure(torch.traces["float32"], keras.traces["float32"])

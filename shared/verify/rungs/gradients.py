@@ -1,0 +1,60 @@
+"""The rung gradients: equal loss on the first batch, and equal gradients of every trainable weight."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from twotrack.shared.base.tolerances import GRADIENT_SCALE_FLOOR, TOLERANCES
+from twotrack.shared.verify.observation import Observation
+from twotrack.shared.verify.result import FailurePlace, RungResult, finite, in_float32, relative
+from twotrack.shared.verify.trace import Trace
+
+
+def check_gradients(torch: Observation, keras: Observation) -> RungResult:
+    """Compare the loss on the first batch, then the gradient of every trainable weight."""
+    result = compare_gradients(torch.traces["float64"], keras.traces["float64"])
+    return replace(result, difference32=in_float32(_largest_gradient_difference, torch, keras))
+
+
+def compare_gradients(torch: Trace, keras: Trace) -> RungResult:
+    """Compare two traces of one precision."""
+    limit = TOLERANCES["gradients"].limit
+    loss = relative(np.array(torch.losses[:1]), np.array(keras.losses[:1]))
+    if loss > TOLERANCES["forward"].limit:
+        detail = f"the loss is {keras.losses[0]:.9g} in Keras, {torch.losses[0]:.9g} in torch, on equal outputs"
+        return RungResult("gradients", False, detail, loss, limit=limit, place=FailurePlace.LOSS)
+    if torch.gradients.keys() != keras.gradients.keys():
+        unmatched = min(torch.gradients.keys() ^ keras.gradients.keys())
+        detail = f"'{unmatched}' is trained on one side only"
+        return RungResult("gradients", False, detail, limit=limit, place=FailurePlace.WEIGHT, where=unmatched)
+    differences = gradient_differences(torch, keras)
+    worst = max(differences.values(), default=0.0)
+    if worst <= limit:
+        counts = {"gradients": len(differences)}
+        detail = f"{len(differences)} gradients compared"
+        return RungResult("gradients", True, detail, worst, limit=limit, counts=counts)
+    # Backpropagation starts at the end: the last diverging weight in the order of the layers is the first to go wrong.
+    name = [name for name, difference in differences.items() if difference > limit][-1]
+    is_finite = finite([torch.gradients[name], keras.gradients[name]])
+    how = f"differs by {differences[name]:.1e}" if is_finite else "has NaN or infinity"
+    detail = f"the gradient of '{name}' {how}"
+    return RungResult("gradients", False, detail, differences[name], limit=limit, place=FailurePlace.WEIGHT, where=name)
+
+
+def gradient_differences(torch: Trace, keras: Trace) -> dict[str, float]:
+    """Return the difference of every gradient that both sides have, relative to the largest gradient of its layer."""
+    sizes = {name: float(np.abs(gradient).max(initial=0.0)) for name, gradient in torch.gradients.items()}
+    floor = GRADIENT_SCALE_FLOOR * max(sizes.values(), default=0.0)
+    layers: dict[str, float] = {}
+    for name, size in sizes.items():
+        layer = name.rpartition(".")[0]
+        layers[layer] = max(layers.get(layer, floor), size)
+    return {
+        name: relative(gradient, keras.gradients[name], layers[name.rpartition(".")[0]])
+        for name, gradient in torch.gradients.items()
+        if name in keras.gradients
+    }
+
+
+def _largest_gradient_difference(torch: Trace, keras: Trace) -> float | None:
+    return max(gradient_differences(torch, keras).values(), default=None)

@@ -1,0 +1,35 @@
+"""What a rung is that looks at sides with probes of its own, beside the trace."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar, Generic, TypeVar
+
+from twotrack.shared.spec.track import Precision
+from twotrack.shared.verify.observation import Observation
+from twotrack.shared.verify.result import RungResult
+from twotrack.shared.verify.side import ObservedSide
+
+E = TypeVar("E")
+"""What the probes found: a dataclass that evidence.save can write."""
+
+
+class ProbeRung(ABC, Generic[E]):
+    """Looks at one side in its worker, and compares two sides in the parent."""
+
+    name: ClassVar[str]
+    """As in request.RUNGS."""
+    precisions: ClassVar[tuple[Precision, ...]] = ("float64",)
+    evidence: type[E]
+    """The class of what the probes find."""
+
+    @abstractmethod
+    def observe(self, side: ObservedSide) -> E:
+        """Return what a side does; its weights are the drawn ones, and may be changed."""
+
+    @abstractmethod
+    def compare(self, torch: Mapping[Precision, E], keras: Mapping[Precision, E]) -> RungResult:
+        """Compare what two sides did, in every precision that was looked at."""
+
+    def check(self, torch: Observation, keras: Observation) -> RungResult:
+        """Compare two sides."""
+        return self.compare(torch.probe(self.name, self.evidence), keras.probe(self.name, self.evidence))

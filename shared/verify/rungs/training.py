@@ -1,0 +1,80 @@
+"""The rung training: equal losses and weights after every step, equal validation, equal outputs at the end."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from twotrack.shared.base.tolerances import TOLERANCES
+from twotrack.shared.verify.observation import Observation
+from twotrack.shared.verify.result import FailurePlace, RungResult, in_float32, relative
+from twotrack.shared.verify.trace import Trace, epochs_in_words
+
+
+def check_training(torch: Observation, keras: Observation) -> RungResult:
+    """Compare dropout rates, then loss and weights after every step, validation, and the trained model's outputs."""
+    result = _check_dropout(torch, keras) or compare_training(torch.traces["float64"], keras.traces["float64"])
+    return replace(result, difference32=in_float32(_last_weight_difference, torch, keras))
+
+
+def _check_dropout(torch: Observation, keras: Observation) -> RungResult | None:
+    """Return a failure if the sides do not drop alike."""
+    different = [name for name, rate in keras.dropout.items() if torch.dropout.get(name, rate) != rate]
+    if not different and sorted(keras.dropout.values()) == sorted(torch.dropout.values()):
+        return None
+    detail = f"dropout rates: Keras {_rates(keras.dropout)}; torch {_rates(torch.dropout)}"
+    where = different[0] if different else next(iter(keras.dropout | torch.dropout))
+    return RungResult("training", False, detail, place=FailurePlace.DROPOUT, where=where)
+
+
+def _rates(rates: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {rate:g}" for name, rate in rates.items()) or "none"
+
+
+def compare_training(torch: Trace, keras: Trace) -> RungResult:
+    """Compare two traces of one precision, step by step."""
+    limit, worst = TOLERANCES["training"].limit, 0.0
+    for step, (loss, other) in enumerate(zip(keras.losses, torch.losses, strict=True)):
+        differences = step_differences(torch.weights[step], keras.weights[step])
+        name = max(differences, key=differences.__getitem__, default="")
+        worst = max(worst, relative(np.array(other), np.array(loss)), differences.get(name, 0.0))
+        if worst > limit:
+            detail = _training_detail(step + 1, loss, other, name, differences.get(name, 0.0))
+            return RungResult("training", False, detail, worst, limit=limit, place=FailurePlace.WEIGHT, where=name)
+    return _compare_inference(torch, keras, worst)
+
+
+def _compare_inference(torch: Trace, keras: Trace, worst: float) -> RungResult:
+    """Compare what validation saw after each epoch, and the trained model's outputs."""
+    limit = TOLERANCES["training"].limit
+    for epoch, (loss, other) in enumerate(zip(keras.validation, torch.validation, strict=True), start=1):
+        difference = relative(np.array(other), np.array(loss))
+        if difference > limit:
+            detail = f"epoch {epoch}: the validation loss is {loss:.6g} in Keras, {other:.6g} in torch"
+            return RungResult("training", False, detail, difference, limit=limit, place=FailurePlace.VALIDATION)
+    outputs = max(map(relative, torch.trained_outputs, keras.trained_outputs), default=0.0)
+    if outputs > limit:
+        detail = f"the outputs after training differ by {outputs:.1e}, on equal weights"
+        return RungResult("training", False, detail, outputs, limit=limit, place=FailurePlace.OUTPUTS)
+    detail = f"{len(keras.losses)} steps in {epochs_in_words(keras)} compared"
+    counts = {"training steps": len(keras.losses)}
+    return RungResult("training", True, detail, max(worst, outputs), limit=limit, counts=counts)
+
+
+def _training_detail(step: int, loss: float, other: float, name: str, difference: float) -> str:
+    if not (np.isfinite(loss) and np.isfinite(other)):
+        return f"step {step}: the loss is {loss} in Keras, {other} in torch"
+    if not name:  # the weights of a large model are kept of the last step only
+        return f"step {step}: the loss is {loss:.9g} in Keras, {other:.9g} in torch; an update before it differs"
+    return (
+        f"step {step}: '{name}' differs by {difference:.1e} after the update (loss {loss:.6g} and {other:.6g} before)"
+    )
+
+
+def _last_weight_difference(torch: Trace, keras: Trace) -> float | None:
+    return max(step_differences(torch.weights[-1], keras.weights[-1]).values(), default=None)
+
+
+def step_differences(torch: Mapping[str, np.ndarray], keras: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Return the relative difference of every weight after one step."""
+    return {name: relative(torch[name], weight) for name, weight in keras.items()}
