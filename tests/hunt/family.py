@@ -78,7 +78,9 @@ class Case:
     """One pair of a family."""
 
     pair: Pair
-    reveal: Reveal = Reveal()  # noqa: RUF009 - frozen
+    reveal: Reveal = Reveal()
+    places: tuple[str, ...] = ()
+    """Names of the layers in question, one of which an exception must name to count as a warning."""
     flattened: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
     """Height, width and channels of the images that were flattened in front of a dense layer, by its name."""
 
