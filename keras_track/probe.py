@@ -1,17 +1,29 @@
 """The Probe contract on Keras: it looks at a KerasModel and trains nothing of its own."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
-from twotrack.keras_track import hyperparameters, optimizer_alone, weights
+from twotrack.keras_track import hyperparameters, loss_alone, optimizer_alone, weights
 from twotrack.keras_track.gradients import InputShift, recorder
 from twotrack.keras_track.inputs import cast
 from twotrack.keras_track.recording import arrays, as_array, attention_recorded, layer_recorded, layers_recorded
+from twotrack.shared.spec.inputs import example
 from twotrack.shared.spec.pair import CustomOptimizer
-from twotrack.shared.spec.probe import Hyperparameters, LayerTrace, OptimizerRun, Probe
+from twotrack.shared.spec.probe import (
+    Hyperparameters,
+    LayerTrace,
+    LossBatch,
+    LossFacts,
+    LossRun,
+    OptimizerRun,
+    Probe,
+    Replace,
+    keep,
+)
 from twotrack.shared.spec.recipes import Optimizer
 
 if TYPE_CHECKING:
@@ -57,10 +69,12 @@ class KerasProbe(Probe):
                     setattr(layer, name, 0.0)
         return {path: rate for path, rate in rates.items() if rate}
 
-    def trace(self, inputs: Mapping[str, np.ndarray]) -> tuple[list[LayerTrace], list[np.ndarray]]:
-        """Run in inference mode, layer by layer; return their values and the outputs."""
-        with layers_recorded(self._model.model) as traces:
-            outputs = self._call(inputs)
+    def trace(
+        self, inputs: Mapping[str, np.ndarray], training: bool = False, replace: Replace = keep
+    ) -> tuple[list[LayerTrace], list[np.ndarray]]:
+        """Run layer by layer; return their values and the outputs."""
+        with layers_recorded(self._model.model, replace) as traces:
+            outputs = self._call(inputs, training)
         return traces, arrays(outputs)
 
     def run_layer(self, path: str, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -101,6 +115,22 @@ class KerasProbe(Probe):
             self._call(inputs)
         return kept
 
+    def loss_facts(self) -> LossFacts:
+        """Return the class that the loss leaves out, and what the model sends along with its outputs."""
+        return self._loss_alone().facts
+
+    def run_loss(self, batches: Sequence[LossBatch]) -> list[LossRun]:
+        """Call the loss as a training step does."""
+        cast = self._model.cast_targets
+        return loss_alone.run(self._loss_alone(), [replace(one, targets=cast(one.targets)) for one in batches])
+
+    def _loss_alone(self) -> loss_alone.LossAlone:
+        outputs = self._call(example(self._model.inputs))
+        losses = keras.tree.flatten(self._model.loss_object())
+        ignored = (getattr(one, "ignore_class", None) for one in losses)
+        named = next((one for one in ignored if one is not None), None)
+        return loss_alone.LossAlone(self._model.model._compile_loss, outputs, named)
+
     def run_optimizer(
         self,
         optimizer: Optimizer | CustomOptimizer,
@@ -121,8 +151,8 @@ class KerasProbe(Probe):
         schedule = self._model.new_optimizer(optimizer, learning_rates)._learning_rate
         return as_array(schedule(np.arange(len(learning_rates)))).tolist()
 
-    def _call(self, inputs: Mapping[str, np.ndarray]) -> Any:
-        return self._model.model(self._model.arranged(inputs), training=False)
+    def _call(self, inputs: Mapping[str, np.ndarray], training: bool = False) -> Any:
+        return self._model.model(self._model.arranged(inputs), training=training)
 
 
 def _dropout_rate(layer: keras.layers.Layer) -> float:

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from twotrack.keras_track import hyperparameters, weights
-from twotrack.shared.spec.probe import LayerTrace
+from twotrack.shared.spec.probe import LayerTrace, Replace, keep
 
 
 @contextmanager
@@ -24,12 +24,12 @@ def replaced_calls(layers: "list[tuple[keras.layers.Layer, Callable]]") -> Itera
 
 
 @contextmanager
-def layers_recorded(model: keras.Model) -> Iterator[list[LayerTrace]]:
-    """Let every layer record its calls, for a while, in the list that is given."""
+def layers_recorded(model: keras.Model, replace: Replace = keep) -> Iterator[list[LayerTrace]]:
+    """Let every layer record its calls, for a while, in the list that is given; `replace` as in Probe.trace."""
     traces: list[LayerTrace] = []
     counts: dict[str, int] = {}
     layers = [(path, layer) for path, layer in weights.layer_paths(model) if path]
-    with replaced_calls([(layer, _recording(path, layer, traces, counts)) for path, layer in layers]):
+    with replaced_calls([(layer, _recording(path, layer, traces, counts, replace)) for path, layer in layers]):
         yield traces
 
 
@@ -37,7 +37,7 @@ def layers_recorded(model: keras.Model) -> Iterator[list[LayerTrace]]:
 def layer_recorded(path: str, layer: keras.layers.Layer) -> Iterator[list[LayerTrace]]:
     """Let one layer record its calls, for a while."""
     traces: list[LayerTrace] = []
-    with replaced_calls([(layer, _recording(path, layer, traces, {}))]):
+    with replaced_calls([(layer, _recording(path, layer, traces, {}, keep))]):
         yield traces
 
 
@@ -65,13 +65,15 @@ def _keeping_scores(path: str, layer: keras.layers.MultiHeadAttention, kept: dic
     return call
 
 
-def _recording(path: str, layer: keras.layers.Layer, traces: list[LayerTrace], counts: dict[str, int]) -> Callable:
-    """Return a `call` that records inputs, outputs and the value before a fused activation."""
+def _recording(
+    path: str, layer: keras.layers.Layer, traces: list[LayerTrace], counts: dict[str, int], replace: Replace
+) -> Callable:
+    """Return a `call` that records inputs, outputs and the value before a fused activation, and replaces one value."""
     original = type(layer).call.__get__(layer)
 
     def call(*args: Any, **kwargs: Any) -> Any:
         before_activation: list[np.ndarray] = []
-        with _activation_recorded(layer, before_activation):
+        with _activation_recorded(layer, before_activation, lambda value: _replaced(value, path, replace)):
             result = original(*args, **kwargs)
         counts[path] = counts.get(path, 0) + 1
         traces.append(
@@ -82,15 +84,27 @@ def _recording(path: str, layer: keras.layers.Layer, traces: list[LayerTrace], c
                 hyperparameters=hyperparameters.of_layer(layer),
                 inputs=arrays((args, kwargs)),
                 outputs=arrays(result) + before_activation,
+                replaceable=len(arrays(result)) if before_activation else 0,
             )
         )
-        return result
+        return result if before_activation else _replaced(result, path, replace)
 
     return call
 
 
+def _replaced(value: Any, path: str, replace: Replace) -> Any:
+    """Return what stands for a value that is one tensor of numbers, in its own type."""
+    if not keras.ops.is_tensor(value) or not keras.backend.is_float_dtype(keras.backend.standardize_dtype(value.dtype)):
+        return value
+    other = replace(path, tuple(value.shape))
+    return value if other is None else keras.ops.convert_to_tensor(other, dtype=value.dtype)
+
+
 @contextmanager
-def _activation_recorded(layer: keras.layers.Layer, values: list[np.ndarray]) -> Iterator[None]:
+def _activation_recorded(
+    layer: keras.layers.Layer, values: list[np.ndarray], replaced: Callable[[Any], Any]
+) -> Iterator[None]:
+    """Let a layer keep what its fused activation is given, and give it something else."""
     activation = getattr(layer, "activation", None)
     if not callable(activation) or isinstance(layer, keras.layers.Activation | keras.layers.RNN):
         yield
@@ -98,7 +112,7 @@ def _activation_recorded(layer: keras.layers.Layer, values: list[np.ndarray]) ->
 
     def record(x: Any, *args: Any, **kwargs: Any) -> Any:
         values.append(as_array(x))
-        return activation(x, *args, **kwargs)
+        return activation(replaced(x), *args, **kwargs)
 
     object.__setattr__(layer, "activation", record)
     try:

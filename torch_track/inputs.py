@@ -1,4 +1,4 @@
-"""NumPy inputs as torch tensors: on the device, in torch's order of axes, channels marked."""
+"""NumPy inputs as torch tensors: on the device, in torch's order of axes."""
 
 from collections.abc import Mapping
 
@@ -6,8 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from twotrack.shared.spec.inputs import Input
-from twotrack.torch_track.axes import mark_channels
+from twotrack.shared.spec.inputs import Input, example
 
 
 def tensors(
@@ -20,6 +19,18 @@ def tensors(
 def _tensor(values: np.ndarray, spec: Input, device: str, real: torch.dtype) -> Tensor:
     dtype = {"real": real, "tokens": torch.int64, "mask": torch.bool}[spec.kind]
     # Contiguous: torch 2.13 crashes in the backward pass of GroupNorm on a channels-last view.
-    tensor = torch.from_numpy(np.ascontiguousarray(values)).to(device, dtype).permute(spec.axes).contiguous()
-    moved = spec.axes != tuple(range(len(spec.axes)))
-    return mark_channels(tensor, spec.axes.index(len(spec.axes) - 1)) if moved else tensor
+    return torch.from_numpy(np.ascontiguousarray(values)).to(device, dtype).permute(spec.axes).contiguous()
+
+
+def drawn(inputs: Mapping[str, Input], device: torch.device | str, real: torch.dtype) -> list[Tensor]:
+    """Return a batch of two in which elements differ: drawn numbers and tokens, and masks that hide nothing."""
+    generator = np.random.default_rng(0)
+    arrays = {
+        name: array
+        if spec.kind == "mask"
+        else generator.integers(0, spec.size, array.shape)
+        if spec.kind == "tokens"
+        else generator.normal(size=array.shape)
+        for (name, spec), array in zip(inputs.items(), example(inputs).values(), strict=True)
+    }
+    return tensors(arrays, inputs, str(device), real)

@@ -1,6 +1,7 @@
 """The Probe contract on PyTorch: it looks at a TorchModel and trains nothing of its own."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,15 +10,24 @@ from torch import nn
 
 from twotrack.shared.spec.inputs import example
 from twotrack.shared.spec.pair import CustomOptimizer
-from twotrack.shared.spec.probe import Hyperparameters, LayerTrace, OptimizerRun, Probe
+from twotrack.shared.spec.probe import (
+    Hyperparameters,
+    LayerTrace,
+    LossBatch,
+    LossFacts,
+    LossRun,
+    OptimizerRun,
+    Probe,
+    Replace,
+    keep,
+)
 from twotrack.shared.spec.recipes import Optimizer
-from twotrack.torch_track import hyperparameters, optimizer_alone, weights
-from twotrack.torch_track.axes import AxisTracker, channels_last
+from twotrack.torch_track import freezing, hyperparameters, loss_alone, optimizer_alone, weights
+from twotrack.torch_track.axes import canonical, own_order
 from twotrack.torch_track.recording import (
     NoFunctionalDropout,
     attention_recorded,
     dropout_rates,
-    input_axes_recorded,
     layers_recorded,
 )
 from twotrack.torch_track.structure import tensors_in
@@ -71,23 +81,31 @@ class TorchProbe(Probe):
         self._module.load_state_dict(state)
         return {f"functional dropout {number}": rate for number, rate in enumerate(recorder.rates, start=1)}
 
-    def trace(self, inputs: Mapping[str, np.ndarray]) -> tuple[list[LayerTrace], list[np.ndarray]]:
-        """Run in evaluation mode, layer by layer; return their values and the outputs."""
-        self._module.eval()
-        with torch.no_grad(), layers_recorded(self._module, self._canonical) as traces, AxisTracker(self._module):
+    def trace(
+        self, inputs: Mapping[str, np.ndarray], training: bool = False, replace: Replace = keep
+    ) -> tuple[list[LayerTrace], list[np.ndarray]]:
+        """Run layer by layer; return their values and the outputs."""
+        recorded = layers_recorded(self._module, self._canonical, self._model.layout, replace)
+        with torch.no_grad(), recorded as traces, self._mode(training):
             outputs = self._module(*self._model.tensors(inputs))
-            return traces, [channels_last(tensor) for tensor in tensors_in(outputs)]
+            return traces, _arrays(self._model.layout.channels_last(tensors_in(outputs)))
+
+    def _mode(self, training: bool) -> AbstractContextManager:
+        """Put the module into a mode; return what a pass in that mode runs in."""
+        if training:
+            freezing.train_mode(self._module)
+            return self._model.around()
+        self._module.eval()
+        return nullcontext()
 
     def run_layer(self, path: str, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Run one layer alone in evaluation mode; where its inputs have their channels, a run of the module shows."""
-        layer = next(layer for own, layer in self._module.named_modules() if self._canonical(own) == path)
+        """Run one layer alone in evaluation mode, on inputs in canonical order."""
+        own, layer = next(pair for pair in self._module.named_modules() if self._canonical(pair[0]) == path)
         self._module.eval()
-        with torch.no_grad(), AxisTracker(self._module):
-            with input_axes_recorded(layer) as axes:
-                self._module(*self._model.tensors(example(self._model.inputs)))
-            tensors = [torch.from_numpy(array).to(self._model.device) for array in inputs]
-            given = [own.channels_first(tensor) for own, tensor in zip(axes, tensors, strict=True)]
-            return [channels_last(tensor) for tensor in tensors_in(layer(*given))]
+        call = self._model.layout.layer(own, 0)
+        tensors = [torch.from_numpy(array).to(self._model.device) for array in own_order(inputs, call.inputs)]
+        with torch.no_grad():
+            return _arrays(canonical(tensors_in(layer(*tensors)), call.outputs))
 
     def gradients(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """Return the gradient of the loss for every trainable weight, as a training step has it."""
@@ -117,6 +135,17 @@ class TorchProbe(Probe):
             self._module(*self._model.tensors(inputs))
         return kept
 
+    def loss_facts(self) -> LossFacts:
+        """Return the class that the loss ignores; torch's losses know no masks, and take outputs as they are."""
+        count = len(self._model.outputs(example(self._model.inputs)))
+        ignored = getattr(self._model.loss_object(), "ignore_index", None)
+        return LossFacts(ignored, 0.0, (0,) * count, (False,) * count)
+
+    def run_loss(self, batches: Sequence[LossBatch]) -> list[LossRun]:
+        """Compute the loss as `backward` does."""
+        model = self._model
+        return [loss_alone.run(model.loss_of, batch, model.device, model.dtype) for batch in batches]
+
     def run_optimizer(
         self,
         optimizer: Optimizer | CustomOptimizer,
@@ -139,3 +168,7 @@ class TorchProbe(Probe):
 
     def _canonical(self, path: str) -> str:
         return weights.canonical_path(path, self._model.renames)
+
+
+def _arrays(tensors: Sequence[torch.Tensor]) -> list[np.ndarray]:
+    return [tensor.detach().cpu().numpy().copy() for tensor in tensors]

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 import numpy as np
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
-from twotrack.shared.spec.probe import LayerTrace
+from twotrack.shared.spec.probe import LayerTrace, Replace, keep
 from twotrack.torch_track import hyperparameters
-from twotrack.torch_track.axes import ChannelAxes, channels_last
+from twotrack.torch_track.axes import Arrangements, ChannelLayout, canonical, own_order
 from twotrack.torch_track.structure import tensors_in
 
 Named = Callable[[str], str]
@@ -19,12 +21,13 @@ Named = Callable[[str], str]
 
 
 @contextmanager
-def layers_recorded(module: nn.Module, canonical: Named) -> Iterator[list[LayerTrace]]:
-    """Let every layer record its calls, for a while, in the list that is given."""
+def layers_recorded(
+    module: nn.Module, named: Named, layout: ChannelLayout, replace: Replace = keep
+) -> Iterator[list[LayerTrace]]:
+    """Let every layer record its calls, channels last, for a while, in a list; `replace` as in Probe.trace."""
     traces: list[LayerTrace] = []
-    counts: dict[str, int] = {}
     handles = [
-        layer.register_forward_hook(_recording(canonical(path), traces, counts))
+        layer.register_forward_hook(_recording(path, named(path), traces, layout, replace))
         for path, layer in module.named_modules()
         if path
     ]
@@ -32,37 +35,46 @@ def layers_recorded(module: nn.Module, canonical: Named) -> Iterator[list[LayerT
         yield traces
 
 
-def _recording(path: str, traces: list[LayerTrace], counts: dict[str, int]) -> Callable:
-    def record(layer: nn.Module, args: tuple, output: Any) -> None:
-        counts[path] = counts.get(path, 0) + 1
+def _recording(path: str, name: str, traces: list[LayerTrace], layout: ChannelLayout, replace: Replace) -> Callable:
+    calls = count()
+
+    def record(layer: nn.Module, args: tuple, output: Any) -> Any:
+        number = next(calls)
+        call = layout.layer(path, number)
         traces.append(
             LayerTrace(
-                path=path if counts[path] == 1 else f"{path}#{counts[path]}",
+                path=f"{name}#{number + 1}" if number else name,
                 kind=type(layer).__name__,
                 leaf=not any(layer.children()),
                 hyperparameters=hyperparameters.of_layer(layer),
-                inputs=[channels_last(tensor) for tensor in tensors_in(args)],
-                outputs=[channels_last(tensor) for tensor in tensors_in(output)],
+                inputs=_arrays(canonical(tensors_in(args), call.inputs)),
+                outputs=_arrays(canonical(tensors_in(output), call.outputs)),
             )
         )
+        return _replaced(output, name, replace, call.outputs)
 
     return record
 
 
+def _arrays(tensors: Sequence[Tensor]) -> list[np.ndarray]:
+    return [tensor.detach().cpu().numpy().copy() for tensor in tensors]
+
+
+def _replaced(output: Any, path: str, replace: Replace, arrangements: Arrangements) -> Any:
+    """Return what stands for a layer's output, or for the first of several; None if that is no tensor of numbers."""
+    first, *rest = output if isinstance(output, tuple) else (output,)
+    if not isinstance(first, Tensor) or not first.is_floating_point():
+        return None
+    own = arrangements[:1]
+    other = replace(path, tuple(canonical([first], own)[0].shape))
+    if other is None:
+        return None
+    replacing = torch.from_numpy(*own_order([other], own)).to(first.device, first.dtype)
+    return (replacing, *rest) if isinstance(output, tuple) else replacing
+
+
 @contextmanager
-def input_axes_recorded(layer: nn.Module) -> Iterator[list[ChannelAxes]]:
-    """Keep, for a while, where the tensors that a layer is given have their channels, in its last call."""
-    axes: list[ChannelAxes] = []
-
-    def keep(layer: nn.Module, args: tuple) -> None:
-        axes[:] = [ChannelAxes.of(tensor) for tensor in tensors_in(args)]
-
-    with _removed([layer.register_forward_pre_hook(keep)]):
-        yield axes
-
-
-@contextmanager
-def attention_recorded(module: nn.Module, canonical: Named) -> Iterator[dict[str, np.ndarray]]:
+def attention_recorded(module: nn.Module, named: Named) -> Iterator[dict[str, np.ndarray]]:
     """Let every attention layer compute its weights, head by head, and keep them under its path."""
     kept: dict[str, np.ndarray] = {}
 
@@ -70,7 +82,7 @@ def attention_recorded(module: nn.Module, canonical: Named) -> Iterator[dict[str
         return args, kwargs | {"need_weights": True, "average_attn_weights": False}
 
     def keep(path: str) -> Callable:
-        return lambda layer, args, output: kept.update({canonical(path): output[1].cpu().numpy()})
+        return lambda layer, args, output: kept.update({named(path): output[1].cpu().numpy()})
 
     layers = [(path, layer) for path, layer in module.named_modules() if isinstance(layer, nn.MultiheadAttention)]
     handles = [layer.register_forward_pre_hook(ask, with_kwargs=True) for _, layer in layers]

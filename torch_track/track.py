@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.ledger.measured import Measured
-from twotrack.shared.spec.inputs import Input, describe, example
+from twotrack.shared.spec.inputs import Input, describe
 from twotrack.shared.spec.pair import ChapterBuild, CustomLoss, CustomOptimizer, LossSpec, Pair, target_kind
 from twotrack.shared.spec.profiles import Switches
 from twotrack.shared.spec.recipes import Optimizer
@@ -62,9 +62,8 @@ class TorchTrack(Track):
         module = module.to(self.device, DTYPES[precision])
         switches = Switches(switched)
         native.switch_layers(module.get_submodule(HEAD) if has_base else module, switches)
-        given = tensors(example(pair.inputs), pair.inputs, self.device, DTYPES[precision])
         with as_user_error(f"the torch model does not take inputs of {pair.shapes}"):
-            layout = axis_layout(module, given)
+            layout = axis_layout(module, pair.inputs)
         renames = weights.renames(module, pair.rename)
         model = TorchModel(module, pair.inputs, pair.loss, self.device, DTYPES[precision], switches, layout, renames)
         if pair.trainable != EVERYTHING:
@@ -151,23 +150,23 @@ class TorchModel(TrackModel):
         renames: Mapping[str, str] = weights.NOTHING,
     ):
         self.module, self.inputs, self.loss, self.switches = module, inputs, loss, switches
-        self.device, self.dtype, self._layout, self.renames = device, dtype, layout, renames
+        self.device, self.dtype, self.layout, self.renames = device, dtype, layout, renames
 
     def table(self) -> dict[str, weights.Entry]:
         """Return where every canonical weight lives in the module."""
-        return weights.name_table(self.module, self._layout.dense_inputs, self.renames)
+        return weights.name_table(self.module, self.layout.weights, self.renames)
 
     def weights(self) -> dict[str, np.ndarray]:
         """Return copies of all weights, in canonical form."""
-        return weights.weights(self.module, self._layout.dense_inputs, self.renames)
+        return weights.weights(self.module, self.layout.weights, self.renames)
 
     def load_weights(self, canonical: Mapping[str, np.ndarray]) -> None:
         """Replace all weights."""
-        weights.load_weights(self.module, self._layout.dense_inputs, canonical, self.renames)
+        weights.load_weights(self.module, self.layout.weights, canonical, self.renames)
 
     def gradients(self) -> dict[str, np.ndarray]:
         """Return what `backward` has left for every trainable weight, in canonical form."""
-        return weights.gradients(self.module, self._layout.dense_inputs, self.renames)
+        return weights.gradients(self.module, self.layout.weights, self.renames)
 
     def trainable_names(self) -> set[str]:
         """Return the names of the weights with gradients."""
@@ -222,14 +221,18 @@ class TorchModel(TrackModel):
 
     def loss_value(self, inputs: Sequence[Tensor], targets: Sequence[np.ndarray]) -> Tensor:
         """Return the sum over the outputs of the loss, in training mode."""
-        loss, pairs = self.loss_object(), zip(self.forward(inputs), targets, strict=True)
+        return self.loss_of(self.forward(inputs), targets)
+
+    def loss_of(self, outputs: Sequence[Tensor], targets: Sequence[np.ndarray]) -> Tensor:
+        """Return the sum of the loss of outputs (batch, ...), channels last."""
+        loss, pairs = self.loss_object(), zip(outputs, targets, strict=True)
         return reduce(add, (loss(output, self._target(target)) for output, target in pairs))
 
     def forward(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         """Return the outputs, channels last, in training mode."""
         freezing.train_mode(self.module)
         with self.around():
-            return self._layout.channels_last(tensors_in(self.module(*inputs)))
+            return self.layout.channels_last(tensors_in(self.module(*inputs)))
 
     def loss_object(self) -> Loss:
         """Return the loss as a callable."""
@@ -240,7 +243,7 @@ class TorchModel(TrackModel):
 
     def outputs(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """Return the outputs in evaluation mode."""
-        outputs = self._layout.channels_last(self._evaluate(self.module, inputs))
+        outputs = self.layout.channels_last(self._evaluate(self.module, inputs))
         return [output.cpu().numpy() for output in outputs]
 
     def _evaluate(self, module: nn.Module, inputs: Mapping[str, np.ndarray]) -> list[Tensor]:

@@ -16,9 +16,19 @@ TOLERANCES = {
         1e-12,
         "float64 rounds to 1e-16; sums of a few thousand terms in another order stay below 1e-13 of the largest output",
     ),
+    "range": Tolerance(
+        1e-12,
+        "as forward, relative to the largest value of the row; what rounding may add to it on extreme values is "
+        "measured, see ROUNDING_SHARE and UNIT_ROUNDING",
+    ),
     "gradients": Tolerance(
         1e-11,
         "as forward, with the sums over batch and positions of the backward pass on top",
+    ),
+    "loss": Tolerance(
+        1e-11,
+        "as gradients, relative to the loss and gradient of a batch, and at least to those of ordinary outputs, which "
+        "set how much a small one moves; what rounding does to extreme outputs is measured, see LOSS_ROUNDING",
     ),
     "optimizer": Tolerance(
         1e-11,
@@ -34,6 +44,23 @@ TOLERANCES = {
         "as training, over all steps of a run; what an epoch of each chapter measures is in tests/exact",
     ),
 }
+
+ROUNDING_SHARE = 4 * 2.0**-29
+"""Of what float32 is off. Of one computation float32's rounding is 2^29 times float64's, so two sides that are one may
+differ in float64 by 2^-29 of what both of them are off in float32, whatever a computation does to its rounding: the
+variance of values around 1e4 as E[x^2] - E[x]^2 loses eight digits in either. Both are draws, so four times that. What
+is off in float32 is at most about the value itself, so no difference above 1e-8 of it can hide; where float32 is not
+finite, nothing is added."""
+
+UNIT_ROUNDING = 4 * 2.0**-52
+"""Of 1, or of the largest value that went in: sigmoid, softplus or GELU add 1 to what may be far smaller, and means are
+taken of large values. The rounding of that stays, absolutely, however small the outcome is."""
+
+LOSS_ROUNDING = 16 * 2.0**-29
+"""How far rounding may part two losses on the same outputs in float64, as a share of what it does to either of them from
+float32 to float64. Rounding shrinks by 2^-29 from one precision to the other, whatever is lost where terms cancel (in
+the logarithm of a probability near 1, in the difference of large logits); a difference of mathematics does not. The
+factor allows for sums in another order, and for a sample of roundings that are smaller in float32 by chance."""
 
 GRADIENT_SCALE_FLOOR = 1e-3
 """A gradient is compared relative to the largest of its layer, whose weights all sum the same backpropagated errors,

@@ -1,7 +1,7 @@
 """What a probe shows of a track's model beyond its training: layers, gradients, hyperparameters, dropout."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,14 @@ from twotrack.shared.base.records import WITH_ARRAYS
 if TYPE_CHECKING:
     from twotrack.shared.spec.pair import CustomOptimizer
     from twotrack.shared.spec.recipes import Optimizer
+
+Replace = Callable[[str, tuple[int, ...]], np.ndarray | None]
+"""Maps a layer's canonical path and the canonical shape of its output to values for it; None to keep its own."""
+
+
+def keep(path: str, shape: tuple[int, ...]) -> None:
+    """Replace nothing."""
+
 
 Hyperparameters = Mapping[str, Any]
 """JSON-ready values under names that both frameworks' layers, losses and optimizers are compared by."""
@@ -33,6 +41,8 @@ class LayerTrace:
     inputs: list[np.ndarray]
     outputs: list[np.ndarray]
     """What may stand for the layer's output: every tensor it returns, and the value before a fused activation."""
+    replaceable: int = 0
+    """Which of the outputs `Replace` is asked about."""
 
 
 @dataclass
@@ -43,6 +53,46 @@ class OptimizerRun:
     """At every checkpoint, by canonical name."""
     learning_rates: list[float]
     """Of every step; empty where the optimizer has several at once."""
+
+
+@dataclass(frozen=True)
+class LossFacts:
+    """What must be known of a side to give its loss outputs that its model could have."""
+
+    ignored: int | None
+    """The class that the loss object says it leaves out."""
+    epsilon: float
+    """Probabilities nearer than this to 0 or 1 are taken for it; 0 if none are."""
+    mask_axes: tuple[int, ...]
+    """Of each output: the number of axes of the mask that the model sends along with it; 0 if it sends none."""
+    keeps_logits: tuple[bool, ...]
+    """Of each output: the loss is computed from the logits behind its probabilities."""
+
+
+@dataclass(frozen=True)
+class LossBatch:
+    """A batch of outputs that no model gave, with targets, for a loss alone."""
+
+    outputs: Sequence[np.ndarray]
+    logits: Sequence[np.ndarray]
+    """Behind each of the outputs; the outputs themselves where they are no probabilities."""
+    targets: Sequence[np.ndarray]
+    masks: Sequence[np.ndarray | None]
+    """True where a step is real; None to send no mask along."""
+
+
+@with_config(WITH_ARRAYS)
+@dataclass
+class LossRun:
+    """What a loss came to on one batch."""
+
+    value: float
+    gradients: list[np.ndarray]
+    """With respect to each output, (batch, ...)."""
+    logit_gradients: list[np.ndarray]
+    """With respect to each output's logits, beside the gradients; empty of a loss that takes outputs alone."""
+    error: str = ""
+    """Why there is no value."""
 
 
 class Probe(ABC):
@@ -72,8 +122,15 @@ class Probe(ABC):
         """Drop nothing from now on; return, by layer, the rates that dropped something."""
 
     @abstractmethod
-    def trace(self, inputs: Mapping[str, np.ndarray]) -> tuple[list[LayerTrace], list[np.ndarray]]:
-        """Run in inference mode; return every layer's values in the order of calls, and the outputs."""
+    def trace(
+        self, inputs: Mapping[str, np.ndarray], training: bool = False, replace: Replace = keep
+    ) -> tuple[list[LayerTrace], list[np.ndarray]]:
+        """Run once; return every layer's values in the order of calls, and the outputs.
+
+        What `replace` gives for a layer goes on through the model in place of the layer's output, or of the value
+        before its fused activation; the trace has what the layer computed itself. In training mode running statistics
+        move.
+        """
 
     @abstractmethod
     def run_layer(self, path: str, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -93,6 +150,17 @@ class Probe(ABC):
     @abstractmethod
     def attention(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return what every attention layer weighs with, in inference mode: (batch, heads, queries, keys) by path."""
+
+    @abstractmethod
+    def loss_facts(self) -> LossFacts:
+        """Return what the loss and the model's outputs are like."""
+
+    @abstractmethod
+    def run_loss(self, batches: Sequence[LossBatch]) -> list[LossRun]:
+        """Compute the loss that `compile` attached, all outputs together, and its gradients, on each batch.
+
+        What the loss raises stands in the run.
+        """
 
     @abstractmethod
     def run_optimizer(

@@ -11,7 +11,7 @@ from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import user_pair
 from twotrack.shared.verify.user_pair import PairReference
 
-RUNGS = ("data", "parameters", "forward", "gradients", "optimizer", "training", "accuracy")
+RUNGS = ("data", "parameters", "forward", "range", "loss", "gradients", "optimizer", "training", "accuracy")
 
 
 class VerifyRequest(FrozenRecord):

@@ -34,6 +34,7 @@ class GapKind(StrEnum):
     PRECISION = "computed in float32"
     ROUNDING = "rounding amplified"
     NO_EFFECT = "no effect seen"
+    EXTREME = "only at extremes"
     NOT_RUN = "not run"
 
 

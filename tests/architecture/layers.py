@@ -7,6 +7,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "base": ("", "errors", "base"),
     "ledger": ("ledger",),
     "spec": ("spec",),
+    "pieces": ("pieces",),
     "workers": ("workers",),
     "datasets": ("datasets",),
     "weights": ("weights",),

@@ -8,12 +8,14 @@ from twotrack.shared.verify.result import RungResult
 from twotrack.shared.verify.rungs.data import check_data
 from twotrack.shared.verify.rungs.forward import check_forward
 from twotrack.shared.verify.rungs.gradients import check_gradients
+from twotrack.shared.verify.rungs.loss import LossRung
 from twotrack.shared.verify.rungs.optimizer import OptimizerRung
 from twotrack.shared.verify.rungs.parameters import check_parameters
 from twotrack.shared.verify.rungs.probe_rung import ProbeRung
+from twotrack.shared.verify.rungs.range import RangeRung
 from twotrack.shared.verify.rungs.training import check_training
 
-PROBE_RUNGS: tuple[ProbeRung[Any], ...] = (OptimizerRung(),)
+PROBE_RUNGS: tuple[ProbeRung[Any], ...] = (RangeRung(), LossRung(), OptimizerRung())
 
 EXACT: Mapping[str, Callable[[Observation, Observation], RungResult]] = {
     "data": check_data,

@@ -1,0 +1,203 @@
+"""Calls that compute: which axis of a result follows which axis of what was given.
+
+Elements are replaced by NaN, and the result shows what depends on them. An axis whose last index reaches only some
+indices of a result's axis goes on there: at the same index if only that one is reached, in its neighbourhood for
+convolutions and pooling. An axis that everything depends on is gone, unless the call commutes with shuffling it, as
+softmax and normalisations do.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+
+from twotrack.shared.axes.calls import SMALL, Call
+from twotrack.shared.axes.factors import CHANNEL, MIXED, PLACE, UNKNOWN, Factor, unite
+from twotrack.shared.axes.values import CANONICAL, Orientation, Value, oriented
+
+ROUNDING = 1e-4
+"""How far a shuffled call may be off, relative to the largest result; other orders are off by about 1."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """An axis of a result that follows an axis of an array that was given."""
+
+    number: int
+    axis: int
+    result: int
+    onto: int
+    same: bool
+    """Index by index."""
+
+
+@dataclass(frozen=True)
+class Computed:
+    """What the axes of the results count, and what they follow."""
+
+    values: list[Value]
+    links: list[Link]
+
+
+def elementwise(call: Call) -> Computed | None:
+    """Return what is known of the results of a call that works element by element, with broadcasting; else None."""
+    shape = call.results[0].shape
+    if any(result.shape != shape for result in call.results):
+        return None
+    known = call.numbered()
+    if not all(_stays(call, number, given.array.shape, shape) for number, given, _ in known):
+        return None
+    links = [
+        Link(number, axis, result, axis + len(shape) - given.array.ndim, same=True)
+        for number, given, _ in known
+        for axis, size in enumerate(given.array.shape)
+        for result in range(len(call.results))
+        if size == shape[axis + len(shape) - given.array.ndim]
+    ]
+    return Computed(_values(call, links), links)
+
+
+def _stays(call: Call, number: int, shape: tuple[int, ...], result: tuple[int, ...]) -> bool:
+    """Tell whether elements of an array reach nothing but the elements in their place."""
+    aligned = (1,) * (len(result) - len(shape)) + shape
+    if len(shape) > len(result) or any(own not in (1, size) for own, size in zip(aligned, result, strict=True)):
+        return False
+    for _ in range(2 if int(np.prod(shape)) < SMALL else 1):
+        where = call.half(shape)
+        changed = call.changed(number, where)
+        if changed is None:
+            return False
+        if any(
+            (array & ~np.broadcast_to(where.reshape(aligned), result)).any() or not array.any() for array in changed
+        ):
+            return False
+    return True
+
+
+def computed(call: Call) -> Computed:
+    """Return what is known of the results of any call."""
+    links: list[Link] = []
+    gone: list[tuple[int, int]] = []
+    for number, given, value in call.numbered():
+        for axis, size in enumerate(given.array.shape):
+            found = _links(call, number, axis) if size > 1 else []
+            links += found
+            if not found and not value.is_weight:
+                gone.append((number, axis))
+    for result, array in enumerate(call.results):
+        for onto, size in enumerate(array.shape):
+            if not any((link.result, link.onto) == (result, onto) for link in links):
+                links += _shuffled_links(call, gone, result, onto, size)
+    return Computed(_values(call, links, gone), links)
+
+
+def _links(call: Call, number: int, axis: int) -> list[Link]:
+    """Return what follows an axis; nothing if all depends on all of it, or nothing does."""
+    given = call.givens[number]
+    size = given.array.shape[axis]
+    for index in dict.fromkeys((size - 1, 0, size // 2)):
+        where = np.zeros(given.array.shape, bool)
+        where[(slice(None),) * axis + (index,)] = True
+        changed = call.changed(number, where)
+        links = [] if changed is None else list(_reached(changed, number, axis, index, size))
+        if links:
+            return links
+        if changed is not None and any(array.any() for array in changed) and index != size - 1:
+            break
+    return []
+
+
+def _reached(changed: Sequence[np.ndarray], number: int, axis: int, index: int, size: int) -> Iterator[Link]:
+    for result, array in enumerate(changed):
+        for onto in range(array.ndim):
+            reached = array.any(axis=tuple(set(range(array.ndim)) - {onto}))
+            if reached.any() and not reached.all():
+                alone = len(reached) == size and reached[index] and int(reached.sum()) == 1
+                yield Link(number, axis, result, onto, bool(alone))
+
+
+def _shuffled_links(call: Call, gone: Sequence[tuple[int, int]], result: int, onto: int, size: int) -> Iterator[Link]:
+    """Yield the axis in the same place, if shuffling it only shuffles the result."""
+    ndim = call.results[result].ndim
+    for number, axis in gone:
+        shape = call.givens[number].array.shape
+        in_place = axis == onto or axis - len(shape) == onto - ndim
+        if in_place and shape[axis] == size and size > 1 and _commutes(call, number, axis, result, onto):
+            yield Link(number, axis, result, onto, same=True)
+            return
+
+
+def _commutes(call: Call, number: int, axis: int, result: int, onto: int) -> bool:
+    """Tell whether shuffling an axis, and what scales it element by element, shuffles the result alike."""
+    before = call.results[result]
+    order = call.shuffled(before.shape[onto])
+    replaced = {number: call.givens[number].array.take(order, axis)}
+    for other, given in enumerate(call.givens):
+        aligned = 0 if given.array.ndim == 1 else onto - before.ndim + given.array.ndim
+        if given.is_weight and 0 <= aligned < given.array.ndim and given.array.shape[aligned] == len(order):
+            replaced[other] = given.array.take(order, aligned)
+    found = call.repeated(replaced)
+    expected = before.take(order, onto)
+    return found is not None and close(found[result], expected) and not close(before, expected)
+
+
+def close(found: np.ndarray, expected: np.ndarray) -> bool:
+    """Tell whether two arrays are the same but for rounding."""
+    if found.shape != expected.shape:
+        return False
+    limit = ROUNDING * float(np.nan_to_num(np.abs(expected), posinf=0.0).max(initial=0.0))
+    return bool(np.allclose(found, expected, rtol=0.0, atol=limit, equal_nan=True))
+
+
+def _values(call: Call, links: Sequence[Link], gone: Sequence[tuple[int, int]] = ()) -> list[Value]:
+    known = call.numbered()
+    is_weight = all(value.is_weight for _, _, value in known)
+    values = []
+    for result, array in enumerate(call.results):
+        axes = tuple(_factor(call, links, gone, result, onto) for onto in range(array.ndim))
+        values.append(Value(axes, _orientation(call, [value for _, _, value in known], array.ndim), is_weight).settle())
+    return values
+
+
+def _factor(call: Call, links: Sequence[Link], gone: Sequence[tuple[int, int]], result: int, onto: int) -> Factor:
+    """Return what an axis of a result counts."""
+    mine = [link for link in links if (link.result, link.onto) == (result, onto)]
+    given = {link: _axis_of(call, link.number, link.axis) for link in mine}
+    same = [factor for link, factor in given.items() if link.same]
+    if same:
+        return reduce(unite, same)
+    kinds = {factor.kind for factor in given.values()} or _kinds_in_place(call, gone, result, onto)
+    kind = _only(kinds)
+    ndim = call.results[result].ndim
+    if call.channel_axis is not None and ndim > 2 and onto:
+        kind = CHANNEL if onto == call.channel_axis % ndim else PLACE
+    return Factor(call.results[result].shape[onto], CHANNEL if kind == MIXED else kind)
+
+
+def _axis_of(call: Call, number: int, axis: int) -> Factor:
+    value = call.givens[number].value
+    assert value is not None
+    return value.axes[axis]
+
+
+def _only(kinds: set[str]) -> str:
+    """Return what is counted; an axis that places and channels were scattered over counts neither."""
+    known = kinds - {UNKNOWN}
+    return known.pop() if len(known) == 1 else UNKNOWN
+
+
+def _kinds_in_place(call: Call, gone: Sequence[tuple[int, int]], result: int, onto: int) -> set[str]:
+    """Return what was counted in the place of an axis that follows none."""
+    ndim = call.results[result].ndim
+    in_place = [(number, axis) for number, axis in gone if onto in (axis, axis - call.givens[number].array.ndim + ndim)]
+    return {_axis_of(call, number, axis).kind for number, axis in in_place}
+
+
+def _orientation(call: Call, values: Sequence[Value], ndim: int) -> Orientation:
+    """Return how a result stands: as what it was made of, or channels first if the function makes it so."""
+    if ndim < 3:
+        return CANONICAL
+    orientation = oriented([value.orientation for value in values if len(value.axes) > 2])
+    first = call.channel_axis is not None and call.channel_axis % ndim != ndim - 1
+    return Orientation(displaced=True) if first and orientation.displaced is not True else orientation

@@ -1,0 +1,156 @@
+"""Which values of two sides are one, and whether they stay so in other passes, row by row."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from twotrack.shared.base.tolerances import ROUNDING_SHARE, TOLERANCES, UNIT_ROUNDING
+from twotrack.shared.verify.digests import differences, sizes
+from twotrack.shared.verify.passes import Call, Pass
+
+LIMIT = TOLERANCES["range"].limit
+
+
+@dataclass(frozen=True)
+class Place:
+    """One value of a model: of a layer's inputs or outputs, or of the model's outputs."""
+
+    path: str
+    """Canonical, with the number of the call; empty for the model's outputs."""
+    role: str
+    """inputs or outputs."""
+    number: int
+
+
+@dataclass(frozen=True)
+class Matched:
+    """A value that both sides have: of one layer, and equal on ordinary inputs."""
+
+    torch: Place
+    keras: Place
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first value of a pass that differs."""
+
+    where: Matched
+    row: int
+    size: float
+    """Relative to the largest value of the row; infinity where it is not finite in other places."""
+
+
+class Passes:
+    """What one side did, in both precisions."""
+
+    def __init__(self, float64: Mapping[str, Pass], float32: Mapping[str, Pass]):
+        self.float64, self.float32 = float64, float32
+        self._calls: dict[int, dict[str, Call]] = {}
+
+    def value(self, ran: Pass | None, place: Place) -> np.ndarray | None:
+        """Return the digest of a value in a pass; None if it has none there."""
+        if ran is None or ran.error:
+            return None
+        calls = self._calls.setdefault(id(ran), {call.path: call for call in ran.calls})
+        owner = calls.get(place.path) if place.path else ran
+        values = getattr(owner, place.role) if owner else []
+        return values[place.number] if place.number < len(values) else None
+
+    def rounding(self, name: str, place: Place) -> np.ndarray | float:
+        """Return by how much float32 is off in every row; 0 where that is not known or not finite."""
+        double, single = (self.value(each.get(name), place) for each in (self.float64, self.float32))
+        if double is None or single is None or double.shape != single.shape:
+            return 0.0
+        off = differences(double, single)
+        return np.where(np.isfinite(off), off, 0.0)
+
+
+class Alignment:
+    """Which values of two sides are one: equal on ordinary inputs."""
+
+    def __init__(self, torch: Passes, keras: Passes):
+        self._torch, self._keras = torch, keras
+
+    @cached_property
+    def matched(self) -> list[Matched]:
+        """Every value that both sides have, in Keras' order of calls, the model's outputs last."""
+        torch, keras = (side.float64["ordinary"] for side in (self._torch, self._keras))
+        by_layer: dict[str, list[Call]] = {}
+        for call in torch.calls:
+            by_layer.setdefault(layer_of(call.path), []).append(call)
+        pairs = [pair for call in keras.calls for pair in self._of_call(call, by_layer.get(layer_of(call.path), []))]
+        outputs = (Place("", "outputs", number) for number in range(len(keras.outputs)))
+        return pairs + [Matched(place, place) for place in outputs]
+
+    def _of_call(self, keras: Call, candidates: list[Call]) -> Iterator[Matched]:
+        """Pair the values of a call, each with one of torch; before a fused activation first, which may do nothing."""
+        taken: set[Place] = set()
+        for role in ("inputs", "outputs"):
+            numbers = range(len(getattr(keras, role)))
+            for number in sorted(numbers, key=lambda number: role == "outputs" and number != keras.replaceable):
+                others = [Place(call.path, role, n) for call in candidates for n in range(len(getattr(call, role)))]
+                pairs = (Matched(other, Place(keras.path, role, number)) for other in others if other not in taken)
+                for pair in [pair for pair in pairs if self.first_row("ordinary", pair) is None][:1]:
+                    taken.add(pair.torch)
+                    yield pair
+
+    @cached_property
+    def unmatched_points(self) -> list[str]:
+        """Layers that gave replaced values which do not stand for the same thing on both sides."""
+        torch, keras = (side.float64.get("wide values", Pass()).replaced for side in (self._torch, self._keras))
+        return [path for path in dict.fromkeys([*keras, *torch]) if not self._is_same_point(path)]
+
+    def _is_same_point(self, path: str) -> bool:
+        torch, keras = (
+            [call for call in side.float64["ordinary"].calls if layer_of(call.path) == path]
+            for side in (self._torch, self._keras)
+        )
+        if len(torch) != len(keras) or not torch or min(call.replaceable for call in torch + keras) < 0:
+            return False
+        pairs = [[Matched(_point(one), _point(other)) for one in torch] for other in keras]
+        return all(any(self.first_row("ordinary", pair) is None for pair in of_call) for of_call in pairs)
+
+    def first_difference(self, name: str) -> Difference | None:
+        """Return where two sides part in a pass, in Keras' order of calls; None if they do not."""
+        for pair in self.matched:
+            row = self.first_row(name, pair)
+            if row is not None:
+                return Difference(pair, *row)
+        return None
+
+    def first_row(self, name: str, pair: Matched) -> tuple[int, float] | None:
+        """Return the first row of a pass in which a value differs, and by how much; None if there is none."""
+        torch, keras = self._torch.float64[name], self._keras.float64[name]
+        one, other = self._torch.value(torch, pair.torch), self._keras.value(keras, pair.keras)
+        if one is None or other is None:
+            return None if one is other else (0, np.inf)
+        if one.shape != other.shape:
+            return 0, np.inf
+        found, largest = differences(one, other), np.maximum(sizes(one), sizes(other))
+        rounding = self._torch.rounding(name, pair.torch) + self._keras.rounding(name, pair.keras)
+        allowed = LIMIT * largest + ROUNDING_SHARE * rounding + UNIT_ROUNDING * self._fed(name, pair, len(one))
+        wrong = np.flatnonzero(~(found <= allowed))
+        if not len(wrong):
+            return None
+        row = int(wrong[0])
+        return row, float(found[row] / largest[row]) if largest[row] else float(found[row])
+
+    def _fed(self, name: str, pair: Matched, rows: int) -> np.ndarray:
+        """Return the largest value that can have come into each row: 1, or what was given to the model or the layer."""
+        ran = self._keras.float64[name]
+        given = [np.ones(rows), ran.fed] if len(ran.fed) == rows else [np.ones(rows)]
+        for call in ran.calls:
+            if call.path == pair.keras.path:
+                given += [sizes(array) for array in call.inputs if len(array) == rows]
+        return np.max(given, axis=0)
+
+
+def layer_of(path: str) -> str:
+    """Return a call's layer."""
+    return path.partition("#")[0]
+
+
+def _point(call: Call) -> Place:
+    return Place(call.path, "outputs", call.replaceable)

@@ -1,0 +1,62 @@
+"""Digests of values, row by row: enough to tell two sides apart, and small whatever the model's size.
+
+A digest (rows, 4 + projections) has of each row the smallest and the largest finite value, a hash of where it is not
+finite, whether float32 holds all of its values, and its products with random vectors, or the values if they are few.
+Rows are flattened, so that it does not matter into which axes a side shapes the same values.
+"""
+
+from functools import lru_cache
+from zlib import crc32
+
+import numpy as np
+
+SMALLEST, LARGEST, PATTERN, NARROW, FIRST = 0, 1, 2, 3, 4
+PROJECTIONS = 8
+_MANY = 200_000
+"""Values in a row from which on fewer products are taken."""
+
+
+def digest(values: np.ndarray, batch: int) -> np.ndarray | None:
+    """Return the digest of values whose first axis holds the rows of a batch; None if it does not."""
+    if values.size == 0 or values.ndim == 0 or values.shape[0] % batch:
+        return None
+    rows = values.reshape(batch, -1).astype(np.float64)
+    finite = np.isfinite(rows)
+    patterns = [0 if all_finite else _pattern(row) for row, all_finite in zip(rows, finite.all(1), strict=True)]
+    kept = np.where(finite, rows, 0.0)
+    with np.errstate(over="ignore"):
+        narrow = (kept.astype(np.float32) == kept).all(1)
+    return np.column_stack([kept.min(1), kept.max(1), patterns, narrow, _projected(kept)])
+
+
+def _pattern(row: np.ndarray) -> int:
+    """Return a number that tells where a row is NaN, infinite or minus infinite; never 0."""
+    places = np.isnan(row) * 1 + np.isposinf(row) * 2 + np.isneginf(row) * 3
+    return crc32(places.astype(np.uint8).tobytes()) | 1
+
+
+def _projected(rows: np.ndarray) -> np.ndarray:
+    count = rows.shape[1]
+    return rows if count <= PROJECTIONS else rows @ _vectors(count)
+
+
+@lru_cache(maxsize=64)
+def _vectors(count: int) -> np.ndarray:
+    """Return random vectors (count, projections). A single value that differs shows in full in a product."""
+    width = PROJECTIONS if count < _MANY else 2
+    return np.random.default_rng(count).normal(size=(count, width))
+
+
+def sizes(values: np.ndarray) -> np.ndarray:
+    """Return the largest absolute finite value of every row."""
+    return np.maximum(np.abs(values[:, SMALLEST]), np.abs(values[:, LARGEST]))
+
+
+def differences(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return by how much every row differs; infinity where it is not finite in other places."""
+    if one.shape != other.shape:
+        return np.full(len(one), np.inf)
+    # Smallest and largest value differ too where a single value does.
+    compared = np.abs(one - other)
+    found = np.maximum(compared[:, FIRST:].max(1), compared[:, : LARGEST + 1].max(1))
+    return np.where(one[:, PATTERN] == other[:, PATTERN], found, np.inf)

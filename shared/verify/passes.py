@@ -1,0 +1,182 @@
+"""A model run in ways that its ordinary inputs do not show, and what every layer gave: one side, in its worker.
+
+In a pass whose values are *replaced*, wide rows go on through the model in place of what its layers with weights gave,
+the same rows on both sides. So each layer, and each piece of code between two of them, runs on wide values by itself,
+and a difference shows where it is made. What is replaced could have come about with other weights.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import prod
+
+import numpy as np
+from pydantic import with_config
+
+from twotrack.shared.base.records import WITH_ARRAYS
+from twotrack.shared.spec.inputs import Input
+from twotrack.shared.spec.probe import LayerTrace, Probe, Replace, keep
+from twotrack.shared.verify import wide
+from twotrack.shared.verify.digests import digest
+
+BATCH_SIZES = (1, 2, 7)
+LEAST_BATCH, LARGEST_BATCH = 4, 64
+"""Of wide rows; between them it is the pair's, so that nothing is compiled for another one."""
+LONG = 50
+"""To which an open axis is opened, if it is shorter."""
+RECURRENT = "recurrent_kernel"
+ATTENTION = ("query", "key", "value")
+
+
+@with_config(WITH_ARRAYS)
+@dataclass
+class Call:
+    """What one call of a layer took and gave, as digests."""
+
+    path: str
+    kind: str
+    inputs: list[np.ndarray] = field(default_factory=list)
+    outputs: list[np.ndarray] = field(default_factory=list)
+    replaceable: int = -1
+    """Which of the outputs a replacement stands for; -1 for none."""
+
+
+@with_config(WITH_ARRAYS)
+@dataclass
+class Pass:
+    """One run, or several runs of more rows than one batch has."""
+
+    rows: list[str] = field(default_factory=list)
+    """What a message calls each row."""
+    fed: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    """(rows,) The largest absolute value that was given to the model, or replaced in it."""
+    calls: list[Call] = field(default_factory=list)
+    outputs: list[np.ndarray] = field(default_factory=list)
+    replaced: list[str] = field(default_factory=list)
+    """Paths of the layers whose outputs were."""
+    error: str = ""
+    """Why the model does not take such inputs; empty if it does."""
+
+
+def points(weights: Collection[str]) -> set[str]:
+    """Return the paths of layers whose outputs are replaced: those with weights.
+
+    Both sides find the same, from canonical names alone. Attention is one layer. The output of a recurrent layer has
+    another form on each side, and is bounded, so it stays.
+    """
+    owners: dict[str, set[str]] = {}
+    for name in weights:
+        path, _, kind = name.rpartition(".")
+        owners.setdefault(path, set()).add(kind)
+    attention = {path.rpartition(".")[0] for path in owners if path.rpartition(".")[2] == ATTENTION[0]}
+    attention = {path for path in attention if all(f"{path}.{part}" in owners for part in ATTENTION)}
+    single = {path for path, kinds in owners.items() if path and RECURRENT not in kinds}
+    return {path for path in single if path.rpartition(".")[0] not in attention} | attention - {""}
+
+
+class Runner:
+    """Runs one side's model on rows that it draws."""
+
+    def __init__(self, probe: Probe, inputs: Mapping[str, Input], batch_size: int, weights: Collection[str]):
+        self._probe, self.inputs, self._points = probe, inputs, points(weights)
+        self.batch = min(max(batch_size, LEAST_BATCH), LARGEST_BATCH)
+
+    def on(self, inputs: Mapping[str, np.ndarray], training: bool = False) -> Pass:
+        """Run on inputs (batch, ...) that are there already."""
+        rows = len(next(iter(inputs.values())))
+        return self._one(inputs, ["ordinary"] * rows, training, keep)
+
+    def drawn(self, kinds: Sequence[int], training: bool = False, replaced: bool = False, draw: int = 0) -> Pass:
+        """Run on one batch of rows; `replaced` layers give rows of the same kinds."""
+        inputs = wide.inputs(self.inputs, kinds, draw=draw)
+        sizes = [_row_sizes(array, len(kinds)) for name, array in inputs.items() if self.inputs[name].kind == "real"]
+        paths: list[str] = []
+
+        def give(path: str, shape: tuple[int, ...]) -> np.ndarray | None:
+            if path not in self._points or shape[0] % len(kinds):
+                return None
+            values = wide.rows(f"{path} {draw}", kinds, (prod(shape) // len(kinds),))
+            sizes.append(_row_sizes(values, len(kinds)))
+            paths.append(path)
+            return values.reshape(shape)
+
+        ran = self._one(inputs, [wide.text(kind) for kind in kinds], training, give if replaced else keep)
+        ran.fed, ran.replaced = np.max(sizes, axis=0) if sizes else np.zeros(len(kinds)), sorted(set(paths))
+        return ran
+
+    def wide(self, replaced: bool = False) -> Pass:
+        """Run on rows of every kind, as many batches as that takes."""
+        count = -(-len(wide.ALL) // self.batch) * self.batch
+        kinds = np.resize(wide.ALL, count).reshape(-1, self.batch)
+        return _in_one([self.drawn(row.tolist(), replaced=replaced, draw=number) for number, row in enumerate(kinds)])
+
+    def in_training(self) -> Pass:
+        """Run in training mode, each batch with rows of one kind, layers with weights replaced."""
+        batches = [[kind] * self.batch for kind in wide.IN_TRAINING]
+        return _in_one([self.drawn(kinds, True, True, draw) for draw, kinds in enumerate(batches)])
+
+    def sized(self, batch: int, sizes: Mapping[int, int] | None = None) -> Pass:
+        """Run on ordinary values, in another batch size or with open axes in other sizes."""
+        inputs = wide.inputs(self.inputs, [0] * batch, sizes)
+        return self._one(inputs, ["ordinary"] * batch, False, keep)
+
+    def _one(self, inputs: Mapping[str, np.ndarray], rows: list[str], training: bool, give: Replace) -> Pass:
+        try:
+            layers, outputs = self._probe.trace(inputs, training, give)
+        except Exception as error:  # whatever a framework or the user's own code raises on such inputs
+            return Pass(rows, error=_in_short(error))
+        digests = [each for output in outputs if (each := digest(output, len(rows))) is not None]
+        return Pass(rows, np.zeros(len(rows)), [_call(layer, len(rows)) for layer in layers], digests)
+
+
+def open_sizes(inputs: Mapping[str, Input]) -> Iterator[tuple[int, list[int]]]:
+    """Yield the size of every axis that may be open, and the other sizes to try, the likeliest to be taken first."""
+    own = {size for spec in inputs.values() for size in (spec.shape[:-1] if spec.kind == "real" else spec.shape)}
+    for size in sorted(own):
+        yield size, [size + 1, 1, *([LONG] if size < LONG else [])]
+
+
+def _call(layer: LayerTrace, batch: int) -> Call:
+    outputs = [digest(array, batch) for array in layer.outputs]
+    place = layer.replaceable if layer.outputs and outputs[layer.replaceable] is not None else -1
+    kept = [number for number, each in enumerate(outputs) if each is not None]
+    return Call(
+        layer.path,
+        layer.kind,
+        [each for array in layer.inputs if (each := digest(array, batch)) is not None],
+        [each for each in outputs if each is not None],
+        kept.index(place) if place in kept else -1,
+    )
+
+
+def _in_one(parts: Sequence[Pass]) -> Pass:
+    """Return several runs as one with all of their rows."""
+    failed = next((part for part in parts if part.error), None)
+    if failed:
+        return failed
+    first = parts[0]
+    alike = all(_form(part) == _form(first) for part in parts)
+    if not alike:
+        return replace(first, error="its layers are called in another way from batch to batch")
+    calls = [_calls_in_one(calls) for calls in zip(*(part.calls for part in parts), strict=True)]
+    outputs = [np.concatenate(each) for each in zip(*(part.outputs for part in parts), strict=True)]
+    rows, fed = [row for part in parts for row in part.rows], np.concatenate([part.fed for part in parts])
+    return Pass(rows, fed, calls, outputs, first.replaced)
+
+
+def _form(ran: Pass) -> list:
+    return [(call.path, len(call.inputs), len(call.outputs)) for call in ran.calls]
+
+
+def _calls_in_one(calls: Sequence[Call]) -> Call:
+    inputs = [np.concatenate(each) for each in zip(*(call.inputs for call in calls), strict=True)]
+    outputs = [np.concatenate(each) for each in zip(*(call.outputs for call in calls), strict=True)]
+    return replace(calls[0], inputs=inputs, outputs=outputs)
+
+
+def _row_sizes(values: np.ndarray, rows: int) -> np.ndarray:
+    return np.abs(values.reshape(rows, -1)).max(1)
+
+
+def _in_short(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0] if lines else ''}"[:200]

@@ -1,0 +1,159 @@
+"""The rung range: what the ordinary inputs of the rung forward do not show."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from pydantic import with_config
+
+from twotrack.shared.base.records import WITH_ARRAYS
+from twotrack.shared.base.tolerances import TOLERANCES
+from twotrack.shared.spec.track import Precision
+from twotrack.shared.verify.alignment import Alignment, Difference, Passes, layer_of
+from twotrack.shared.verify.digests import LARGEST, SMALLEST
+from twotrack.shared.verify.passes import BATCH_SIZES, Pass, Runner, open_sizes
+from twotrack.shared.verify.result import FailurePlace, Gap, GapKind, RungResult
+from twotrack.shared.verify.rungs.probe_rung import ProbeRung
+from twotrack.shared.verify.side import ObservedSide
+
+
+@with_config(WITH_ARRAYS)
+@dataclass
+class RangeEvidence:
+    """What one side did in every pass, by its name."""
+
+    passes: dict[str, Pass] = field(default_factory=dict)
+
+
+class RangeRung(ProbeRung[RangeEvidence]):
+    """Runs both models on wide inputs, in other sizes and modes, and all that is in them on wide values."""
+
+    name = "range"
+    precisions = ("float64", "float32")
+    evidence = RangeEvidence
+
+    def observe(self, side: ObservedSide) -> RangeEvidence:
+        """Run every pass; in float32, which shows what rounding amounts to, those on wide rows."""
+        pair = side.exercise.pair
+        runner = Runner(side.probe, pair.inputs, pair.batch_size, side.model.weights())
+        passes = {"ordinary": runner.on(side.exercise.inputs())}
+        if side.precision == "float64":
+            passes["second call"] = runner.on(side.exercise.inputs())
+            passes |= dict(_sizes(runner))
+        passes["wide inputs"], passes["wide values"] = runner.wide(), runner.wide(replaced=True)
+        passes["training mode"] = runner.on(side.exercise.inputs(), training=True)
+        side.reset()
+        passes["wide values in training mode"] = runner.in_training()
+        side.reset()
+        return RangeEvidence(passes)
+
+    def compare(self, torch: Mapping[Precision, RangeEvidence], keras: Mapping[Precision, RangeEvidence]) -> RungResult:
+        """Compare in float64; by how much float32 differs from it says what rounding may do."""
+        sides = (Passes(*(side[each].passes for each in self.precisions)) for side in (torch, keras))
+        return compare_passes(*sides)
+
+
+def _sizes(runner: Runner) -> Iterator[tuple[str, Pass]]:
+    """Run in other batch sizes, and with each axis that may be open in other sizes, as far as it is."""
+    for batch in BATCH_SIZES:
+        yield f"batch size {batch}", runner.sized(batch)
+    for size, others in open_sizes(runner.inputs):
+        for other in others:
+            ran = runner.sized(runner.batch, {size: other})
+            yield f"an axis of {other} in place of {size}", ran
+            if ran.error:
+                break
+
+
+def compare_passes(torch: Passes, keras: Passes) -> RungResult:
+    """Compare every pass; name the first value that differs."""
+    alignment = Alignment(torch, keras)
+    gaps: list[Gap] = []
+    for name in keras.float64:
+        if name == "ordinary" or name not in torch.float64:
+            continue
+        refused = _refused(name, torch.float64[name], keras.float64[name])
+        gaps += refused
+        difference = None if refused or keras.float64[name].error else alignment.first_difference(name)
+        if difference is None:
+            continue
+        if not (name.startswith("wide values") and alignment.unmatched_points):
+            return _failure(name, difference, alignment, torch, keras)
+        gaps += _unclear(alignment.unmatched_points)
+    return _pass(alignment, torch, keras, gaps)
+
+
+def _refused(name: str, torch: Pass, keras: Pass) -> list[Gap]:
+    """Return a gap if one side does not take what the other does."""
+    if bool(torch.error) == bool(keras.error):
+        return []
+    takes, refuses, error = ("torch", "Keras", keras.error) if keras.error else ("Keras", "torch", torch.error)
+    if keras.error and name.startswith("an axis"):  # Keras states the sizes of its inputs; torch takes any that fit
+        return []
+    return [Gap(GapKind.NOT_RUN, name, f"{takes} takes it and {refuses} does not ({error})")]
+
+
+def _unclear(paths: list[str]) -> list[Gap]:
+    detail = "its output is not the same thing on both sides, so what comes behind it ran on no values of its own"
+    return [Gap(GapKind.PARTNER, path, detail) for path in paths]
+
+
+def _failure(name: str, difference: Difference, alignment: Alignment, torch: Passes, keras: Passes) -> RungResult:
+    where, ran = difference.where.keras, keras.float64[name]
+    how = f"differs by {difference.size:.1e}" if difference.size < float("inf") else "has NaN or infinity on one side"
+    on = _on(name, ran.rows[difference.row])
+    limit = TOLERANCES["range"].limit
+    if where.role == "outputs" and where.path:
+        kinds = " against ".join(
+            next(call.kind for call in side.float64["ordinary"].calls if call.path == path)
+            for side, path in ((keras, where.path), (torch, difference.where.torch.path))
+        )
+        path = layer_of(where.path)
+        detail = f"layer '{path}' ({kinds}) {how} {on}"
+        return RungResult("range", False, detail, difference.size, limit=limit, place=FailurePlace.LAYER, where=path)
+    target = f"'{layer_of(where.path)}'" if where.path else "the outputs"
+    detail = f"between {_before(difference, alignment)} and {target}: what comes out {how} {on}"
+    return RungResult("range", False, detail, difference.size, limit=limit, place=FailurePlace.OUTPUTS)
+
+
+def _before(difference: Difference, alignment: Alignment) -> str:
+    """Return the last layer in front of a value whose outputs agree."""
+    before = "the inputs"
+    for pair in alignment.matched:
+        if pair == difference.where:
+            return before
+        if pair.keras.role == "outputs" and pair.keras.path:
+            before = f"'{layer_of(pair.keras.path)}'"
+    return before
+
+
+def _on(name: str, row: str) -> str:
+    if name in {"wide inputs", "wide values"}:
+        return f"on values {row}" if name == "wide values" else f"on inputs {row}"
+    if name == "wide values in training mode":
+        return f"in training mode on values {row}"
+    return f"in {name}" if name == "training mode" else f"in a {name}" if name == "second call" else f"at {name}"
+
+
+def _pass(alignment: Alignment, torch: Passes, keras: Passes, gaps: list[Gap]) -> RungResult:
+    done = [name for name, ran in keras.float64.items() if not ran.error and not torch.float64[name].error]
+    layers = {pair.keras.path for pair in alignment.matched if pair.keras.path}
+    rows = sum(len(keras.float64[name].rows) for name in done if name.startswith("wide"))
+    others = [name for name in done if name.startswith(("batch size", "an axis"))]
+    counts = {"rows of wide values": rows, "layers on wide values": len(layers), "other sizes": len(others)}
+    detail = f"{rows} rows of wide values through the model and {len(layers)} layers, {len(others)} other sizes"
+    return RungResult(
+        "range", True, detail, limit=TOLERANCES["range"].limit, counts=counts, ranges=_ranges(keras), gaps=tuple(gaps)
+    )
+
+
+def _ranges(side: Passes) -> dict[str, tuple[float, float]]:
+    """Return the smallest and largest number that each layer was given."""
+    found: dict[str, tuple[float, float]] = {}
+    for call in (call for ran in side.float64.values() for call in ran.calls):
+        for given in call.inputs:
+            low, high = found.get(layer_of(call.path), (float("inf"), float("-inf")))
+            found[layer_of(call.path)] = (
+                min(low, float(given[:, SMALLEST].min())),
+                max(high, float(given[:, LARGEST].max())),
+            )
+    return found

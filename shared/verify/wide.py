@@ -1,0 +1,178 @@
+"""Values that ordinary inputs do not have: of every size and sign, ties, constants, offsets; the same in every process.
+
+A batch is made of rows, each of one kind, so that a small row is not drowned by a large one. A row depends on its name,
+kind and number alone, not on the batch that it stands in. To try more values, add a kind to `KINDS`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from zlib import crc32
+
+import numpy as np
+
+from twotrack.shared.spec.inputs import Input
+
+Draw = Callable[[np.random.Generator, int], np.ndarray]
+"""Maps a generator and a number of values to that many."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of row."""
+
+    text: str
+    """As a message has it: "on values ..."."""
+    draw: Draw
+
+
+def of_size(size: float) -> Draw:
+    """Return what draws normal values of a size."""
+    return lambda generator, count: size * generator.normal(size=count)
+
+
+def constant(value: float) -> Draw:
+    """Return what gives one value throughout. It has few digits, so that sums and means of it are exact."""
+    return lambda generator, count: np.full(count, value)
+
+
+def around(offset: float) -> Draw:
+    """Return what draws normal values about an offset."""
+    return lambda generator, count: offset + generator.normal(size=count)
+
+
+def one_sided(size: float) -> Draw:
+    """Return what draws values of the sign of `size`."""
+    return lambda generator, count: size * np.abs(generator.normal(size=count))
+
+
+def halves(generator: np.random.Generator, count: int) -> np.ndarray:
+    """Draw multiples of 1/2 from -3 to 3: many are equal, and many lie where a function has a corner."""
+    return generator.integers(-6, 7, count) / 2
+
+
+def one_hot(generator: np.random.Generator, count: int) -> np.ndarray:
+    """Return zeros and a single 1."""
+    return (np.arange(count) == generator.integers(count)).astype(float)
+
+
+def every_size(generator: np.random.Generator, count: int) -> np.ndarray:
+    """Draw values of either sign whose logarithms are uniform, from 1e-9 to 1e7."""
+    return generator.choice([-1.0, 1.0], count) * 10 ** generator.uniform(-9, 7, count)
+
+
+def moderate(generator: np.random.Generator, count: int) -> np.ndarray:
+    """Draw values of either sign, from 1 to 1000, where activations and clips have their corners."""
+    return generator.choice([-1.0, 1.0], count) * 10 ** generator.uniform(0, 3, count)
+
+
+KINDS: tuple[Kind, ...] = (
+    Kind("of size 1", of_size(1)),
+    Kind("of size 1e-8", of_size(1e-8)),
+    Kind("of size 1e-4", of_size(1e-4)),
+    Kind("of size 0.01", of_size(0.01)),
+    Kind("of size 10", of_size(10)),
+    Kind("of size 100", of_size(100)),
+    Kind("of size 1e4", of_size(1e4)),
+    Kind("of size 1e6", of_size(1e6)),
+    Kind("that are all 0", constant(0.0)),
+    Kind("that are all 7", constant(7.0)),
+    Kind("that are all -2", constant(-2.0)),
+    Kind("with many ties", halves),
+    Kind("that are 0 but for one", one_hot),
+    Kind("around 1e4", around(1e4)),
+    Kind("around -1e4", around(-1e4)),
+    Kind("that are all positive", one_sided(3)),
+    Kind("that are all negative", one_sided(-30)),
+    Kind("of every size", every_size),
+    *(Kind("of sizes from 1 to 1000", moderate),) * 6,
+)
+MIXED = -1
+"""In place of a kind: any kind, another one for every name."""
+ALL = (*range(len(KINDS)), *(MIXED,) * 8)
+IN_TRAINING = tuple(number for number, kind in enumerate(KINDS) if kind.text in {"of size 1", "of size 100"})
+"""Kinds for the training mode, each in a batch of its own: batch normalisation joins the rows of a batch there."""
+
+
+def rows(name: str, kinds: Sequence[int], shape: tuple[int, ...]) -> np.ndarray:
+    """Return one row of every kind (rows, *shape) for what bears that name."""
+    drawn = [_row(name, number, kind, prod(shape)) for number, kind in enumerate(kinds)]
+    return np.array(drawn).reshape(len(kinds), *shape)
+
+
+def text(kind: int) -> str:
+    """Return what a message calls a row."""
+    return "of mixed sizes" if kind == MIXED else KINDS[kind].text
+
+
+def _row(name: str, number: int, kind: int, count: int) -> np.ndarray:
+    generator = np.random.default_rng([crc32(name.encode()), number])
+    chosen = generator.integers(len(KINDS)) if kind == MIXED else kind
+    return KINDS[chosen].draw(generator, count)
+
+
+# === Inputs of a model ===
+
+TokenRow = Callable[[np.random.Generator, int, int], np.ndarray]
+"""Maps a generator, a number of tokens and of different ones to that many tokens."""
+
+TOKENS: tuple[TokenRow, ...] = (
+    lambda generator, count, size: generator.integers(0, size, count),
+    lambda generator, count, size: np.zeros(count, int),
+    lambda generator, count, size: np.full(count, size - 1),
+    lambda generator, count, size: np.full(count, min(1, size - 1)),
+    lambda generator, count, size: np.resize([0, size - 1, min(1, size - 1)], count),
+    lambda generator, count, size: np.repeat(generator.integers(0, size, count), 2)[:count],
+    lambda generator, count, size: np.arange(count)[::-1] % size,
+)
+"""Any, the first, the last, the second, all of these, repeats, in order."""
+
+MaskRow = Callable[[np.random.Generator, int], np.ndarray]
+MASKS: tuple[MaskRow, ...] = (
+    lambda generator, count: (generator.random(count) < 0.5) | (np.arange(count) == generator.integers(count)),
+    lambda generator, count: np.ones(count, bool),
+    lambda generator, count: np.arange(count) == 0,
+    lambda generator, count: np.arange(count) == count - 1,
+    lambda generator, count: np.arange(count) > 0,
+    lambda generator, count: np.arange(count) < generator.integers(1, count + 1),
+)
+"""Any places, nothing is hidden, all but the first, all but the last, the first only, a tail; something is left."""
+
+
+def inputs(
+    specs: Mapping[str, Input], kinds: Sequence[int], sizes: Mapping[int, int] | None = None, draw: int = 0
+) -> dict[str, np.ndarray]:
+    """Return a row of every kind for every input (rows, ...), by name; `draw` tells draws of the same kinds apart.
+
+    Tokens and masks go through kinds of their own. `sizes` gives open axes another size, by the one that they have.
+    """
+    shapes = {name: resized(spec, sizes or {}) for name, spec in specs.items()}
+    return {name: _input(f"{name} {draw}", spec, kinds, shapes[name]) for name, spec in specs.items()}
+
+
+def resized(spec: Input, sizes: Mapping[int, int]) -> tuple[int, ...]:
+    """Return an input's shape without batch, open axes in other sizes; the last axis of numbers counts features."""
+    fixed = spec.shape[-1:] if spec.kind == "real" else ()
+    return tuple(sizes.get(size, size) for size in spec.shape[: len(spec.shape) - len(fixed)]) + fixed
+
+
+def _input(name: str, spec: Input, kinds: Sequence[int], shape: tuple[int, ...]) -> np.ndarray:
+    if spec.kind == "real":
+        return rows(name, kinds, shape)
+    generators = (np.random.default_rng([crc32(name.encode()), number]) for number in range(len(kinds)))
+    if spec.kind == "tokens":
+        drawn = [
+            TOKENS[number % len(TOKENS)](each, prod(shape), spec.size)
+            for number, each in zip(_own_kinds(kinds), generators, strict=True)
+        ]
+    else:
+        drawn = [
+            MASKS[number % len(MASKS)](each, prod(shape))
+            for number, each in zip(_own_kinds(kinds), generators, strict=True)
+        ]
+    return np.array(drawn).reshape(len(kinds), *shape)
+
+
+def _own_kinds(kinds: Sequence[int]) -> Sequence[int]:
+    """Return a number for each row: that of any values in a batch of ordinary rows, else their place."""
+    return [0] * len(kinds) if set(kinds) == {0} else range(len(kinds))
