@@ -171,7 +171,7 @@ def elu(alpha: float) -> Forms:
 
 def then(first: Forms, second: Forms) -> Forms:
     """The second function of the first, in every form of the first."""
-    keras_second, torch_second = list(second.keras.values())[0], list(second.torch.values())[-1]
+    keras_second, torch_second = next(iter(second.keras.values())), list(second.torch.values())[-1]
 
     def keras_both(make):
         return lambda k, n: lambda x: keras_second(k, f"{n}_then")(make(k, n)(x))

@@ -1,16 +1,16 @@
-"""Wrong pairs that are equal on values of ordinary size: a bound, a slope, a tie or an epsilon that no drawn value meets."""
+"""Wrong pairs that are equal on ordinary values: a bound, a slope, a tie or an epsilon that no drawn value meets."""
 
 from dataclasses import replace
 
 from tests.hunt import forms
 from tests.hunt.family import WRONG, Case, Draw, Reveal
-from tests.hunt.network import Forms, Site, Step, around, dense, differ, keras_layer, training
+from tests.hunt.network import Forms, Site, Step, around, dense, differ, keras_layer
 
 
 def elementwise(draw: Draw, one: Forms, other: Forms, reveal: Reveal, **rest: object) -> Case:
     """Return a network in which one side has `one` where the other has `other`."""
     body = around(draw, lambda site: [differ(draw, one, other)], **rest)
-    return Case(body.pair(**training(draw)), far(draw, reveal))
+    return body.case(draw, far(draw, reveal))
 
 
 def far(draw: Draw, reveal: Reveal) -> Reveal:
@@ -89,7 +89,7 @@ def saturated(draw: Draw) -> Case:
         return [activation, dense("narrow", site.width, width), gate, dense("wide", width, site.width)]
 
     body = around(draw, middle, kinds=("dense", "sequence"))
-    return Case(body.pair(**training(draw)), Reveal(scale=100, weight_scale=1000))
+    return body.case(draw, Reveal(scale=100, weight_scale=1000))
 
 
 @WRONG.add("values", "exact softplus against one that is linear above a threshold")
@@ -97,7 +97,7 @@ def softplus_threshold(draw: Draw) -> Case:
     at = draw.real("at", 8, 14)
     step = Step("softplus", lambda k, n: k.layers.Activation("softplus", name=n), lambda t: t.nn.Softplus(threshold=at))
     body = around(draw, lambda site: [step])
-    return Case(body.pair(**training(draw)), far(draw, Reveal(scale=at, batch_size=512, least=1e-11)))
+    return body.case(draw, Reveal(scale=2 * at, batch_size=4096, least=1e-11))
 
 
 @WRONG.add("values", "exp against exp of a clipped value")
@@ -183,7 +183,7 @@ def norm_floor(draw: Draw) -> Case:
         lambda t: lambda x: t.nn.functional.normalize(x, dim=-1, eps=floor),
     )
     body = around(draw, lambda site: [step], kinds=("dense", "sequence"), places=("input",))
-    return Case(body.pair(**training(draw)), Reveal(scale=floor / 10))
+    return body.case(draw, Reveal(scale=floor / 10))
 
 
 @WRONG.add("tiny values", "a normalisation with another epsilon, far below ordinary variances")
@@ -191,7 +191,7 @@ def norm_epsilon(draw: Draw) -> Case:
     small, times = draw.real("epsilon", 1e-16, 1e-15), draw.real("times", 10, 60)
     kind = draw.one_of("norm", "layer", "batch", "group")
     body = around(draw, lambda site: [_norm(kind, site, small, small * times)], kinds=("dense",), places=("input",))
-    return Case(body.pair(**training(draw)), Reveal(scale=1e-8, by="outputs" if kind != "batch" else "training"))
+    return body.case(draw, Reveal(scale=1e-8, by="outputs" if kind != "batch" else "training"))
 
 
 def _norm(kind: str, site: Site, keras_epsilon: float, torch_epsilon: float) -> Step:
@@ -295,7 +295,7 @@ def pool_zero_padding(draw: Draw) -> Case:
     pool = Step("pool", keras_pool, lambda t: t.nn.MaxPool2d(size, 2, padding=1))
     body = around(draw, lambda site: [positive, pool], kinds=("image",), places=("input", "hidden"))
     inputs = {"input": -30.0} if draw.values["place"] == "input" else {}
-    return Case(body.pair(**training(draw)), Reveal(scale=100, inputs=inputs))
+    return body.case(draw, Reveal(scale=100, inputs=inputs))
 
 
 @WRONG.add("precision", "a value goes through a narrower type on one side")
@@ -333,4 +333,4 @@ def approximation(draw: Draw) -> Case:
     }
     step = Step("act", lambda k, n: k.layers.Activation(keras_side, name=n), by_name[torch_side])
     body = around(draw, lambda site: [step])
-    return Case(body.pair(**training(draw)), Reveal(scale=2))
+    return body.case(draw, Reveal(scale=2))
