@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -12,7 +13,9 @@ from twotrack.keras_track import hyperparameters, loss_alone, optimizer_alone, t
 from twotrack.keras_track.draws import drawn_from, drawn_pass
 from twotrack.keras_track.gradients import InputShift, recorder
 from twotrack.keras_track.inputs import cast
+from twotrack.keras_track.pieces import PieceCounter
 from twotrack.keras_track.recording import arrays, as_array, attention_recorded, layer_recorded, layers_recorded
+from twotrack.shared.pieces.recorder import Piece, PieceRun
 from twotrack.shared.spec.draws import DrawnPass
 from twotrack.shared.spec.inputs import example
 from twotrack.shared.spec.pair import CustomOptimizer
@@ -96,6 +99,16 @@ class KerasProbe(Probe):
             for tensor, array in zip(stated, arrays, strict=False)
             for own, extent in zip(tensor.shape, array.shape, strict=False)
         )
+
+    def pieces(
+        self, inputs: Mapping[str, np.ndarray], replace: Replace = keep, watched: Piece | None = None
+    ) -> PieceRun:
+        """Run in inference mode, and count what each piecewise operation is given."""
+        return self._pieces.count(self._model.arranged(inputs), replace, watched)
+
+    @cached_property
+    def _pieces(self) -> PieceCounter:
+        return PieceCounter(self._model.model)
 
     def run_layer(self, path: str, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Run one layer alone in inference mode on given inputs."""

@@ -120,8 +120,12 @@ def _recording(
 
     def call(*args: Any, **kwargs: Any) -> Any:
         before_activation: list[np.ndarray] = []
-        replaced = _activation_recorded(layer, before_activation, lambda value: _replaced(value, path, replace))
-        with replaced, at_work.entered(path, layer):
+
+        def change(value: Any) -> Any:
+            before_activation.append(as_array(value))
+            return replaced_value(value, path, replace)
+
+        with activation_changed(layer, change), at_work.entered(path, layer):
             result = original(*args, **kwargs)
         counts[path] = counts.get(path, 0) + 1
         traces.append(
@@ -135,12 +139,12 @@ def _recording(
                 replaceable=len(arrays(result)) if before_activation else 0,
             )
         )
-        return result if before_activation else _replaced(result, path, replace)
+        return result if before_activation else replaced_value(result, path, replace)
 
     return call
 
 
-def _replaced(value: Any, path: str, replace: Replace) -> Any:
+def replaced_value(value: Any, path: str, replace: Replace) -> Any:
     """Return what stands for a value that is one tensor of numbers, in its own type."""
     if not keras.ops.is_tensor(value) or not keras.backend.is_float_dtype(keras.backend.standardize_dtype(value.dtype)):
         return value
@@ -149,20 +153,13 @@ def _replaced(value: Any, path: str, replace: Replace) -> Any:
 
 
 @contextmanager
-def _activation_recorded(
-    layer: keras.layers.Layer, values: list[np.ndarray], replaced: Callable[[Any], Any]
-) -> Iterator[None]:
-    """Let a layer keep what its fused activation is given, and give it something else."""
+def activation_changed(layer: keras.layers.Layer, change: Callable[[Any], Any]) -> Iterator[None]:
+    """Give a layer's fused activation, for a while, what `change` makes of the values before it."""
     activation = getattr(layer, "activation", None)
     if not callable(activation) or isinstance(layer, keras.layers.Activation | keras.layers.RNN):
         yield
         return
-
-    def record(x: Any, *args: Any, **kwargs: Any) -> Any:
-        values.append(as_array(x))
-        return activation(replaced(x), *args, **kwargs)
-
-    object.__setattr__(layer, "activation", record)
+    object.__setattr__(layer, "activation", lambda x, *args, **kwargs: activation(change(x), *args, **kwargs))
     try:
         yield
     finally:

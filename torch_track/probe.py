@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from twotrack.shared.pieces.recorder import Piece, PieceRun
 from twotrack.shared.spec.draws import DrawnPass
 from twotrack.shared.spec.inputs import example
 from twotrack.shared.spec.pair import CustomOptimizer
@@ -26,6 +27,7 @@ from twotrack.shared.spec.probe import (
 from twotrack.shared.spec.recipes import Optimizer
 from twotrack.torch_track import freezing, hyperparameters, loss_alone, optimizer_alone, weights
 from twotrack.torch_track.axes import canonical, own_order
+from twotrack.torch_track.pieces import pieces_counted
 from twotrack.torch_track.recording import (
     NoFunctionalDropout,
     attention_recorded,
@@ -95,6 +97,14 @@ class TorchProbe(Probe):
         with torch.no_grad(), self._model.drawing(training), recorded as traces, self._mode(training):
             outputs = self._module(*self._model.tensors(inputs))
             return traces, _arrays(self._model.layout.channels_last(tensors_in(outputs)))
+
+    def pieces(
+        self, inputs: Mapping[str, np.ndarray], replace: Replace = keep, watched: Piece | None = None
+    ) -> PieceRun:
+        """Run in evaluation mode, and count what each piecewise operation is given."""
+        with pieces_counted(self._module, self._canonical, watched) as recorder:
+            self.trace(inputs, replace=replace)
+        return recorder.run
 
     def _mode(self, training: bool) -> AbstractContextManager:
         """Put the module into a mode; return what a pass in that mode runs in."""

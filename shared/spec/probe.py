@@ -12,6 +12,7 @@ from pydantic import with_config
 from twotrack.shared.base.records import WITH_ARRAYS
 
 if TYPE_CHECKING:
+    from twotrack.shared.pieces.recorder import Piece, PieceRun
     from twotrack.shared.spec.draws import DrawnPass
     from twotrack.shared.spec.pair import CustomOptimizer
     from twotrack.shared.spec.recipes import Optimizer
@@ -158,6 +159,15 @@ class Probe(ABC):
     @abstractmethod
     def allows(self, inputs: Mapping[str, np.ndarray]) -> bool:
         """Return whether the model itself says that it takes inputs of these shapes; so does one that says nothing."""
+
+    @abstractmethod
+    def pieces(
+        self, inputs: Mapping[str, np.ndarray], replace: Replace = keep, watched: "Piece | None" = None
+    ) -> "PieceRun":
+        """Run once in inference mode; return how often each piece of every piecewise function was met.
+
+        `replace` as in `trace`; of the piece that is watched there are the margins too.
+        """
 
     @abstractmethod
     def run_layer(self, path: str, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -76,6 +76,11 @@ def points(weights: Collection[str]) -> set[str]:
     return {path for path in single if path.rpartition(".")[0] not in attention} | attention - {""}
 
 
+def rows_at_once(batch_size: int) -> int:
+    """Return how many wide rows a batch has, for a pair's batch size."""
+    return min(max(batch_size, LEAST_BATCH), LARGEST_BATCH)
+
+
 class Runner:
     """Runs one side's model on rows that it draws."""
 
@@ -83,7 +88,7 @@ class Runner:
         self, probe: Probe, inputs: Mapping[str, Input], batch_size: int, weights: Mapping[str, tuple[int, ...]]
     ):
         self._probe, self.inputs, self._points = probe, inputs, points(weights)
-        self.batch = min(max(batch_size, LEAST_BATCH), LARGEST_BATCH)
+        self.batch = rows_at_once(batch_size)
         values = sum(map(prod, weights.values()))
         self.is_large = values > LARGE_MODEL or sum(prod(spec.shape) for spec in inputs.values()) > LARGE_INPUT
 
@@ -91,6 +96,19 @@ class Runner:
         """Run on inputs (batch, ...) that are there already; raises what the model does."""
         rows = len(next(iter(inputs.values())))
         return self._traced(inputs, ["ordinary"] * rows, training, keep)
+
+    def given(self, inputs: Mapping[str, np.ndarray], replaced: Mapping[str, np.ndarray]) -> Pass:
+        """Run on inputs (batch, ...) of whatever size, with values in place of what layers give."""
+        rows = len(next(iter(inputs.values())))
+
+        def give(path: str, shape: tuple[int, ...]) -> np.ndarray | None:
+            return replaced[path] if path in replaced and replaced[path].shape == shape else None
+
+        ran = self._tried(inputs, ["that were looked for"] * rows, False, give)
+        moved = [array for name, array in inputs.items() if self.inputs[name].kind == "real"]
+        sizes = [_row_sizes(array, rows) for array in (*moved, *replaced.values())]
+        ran.fed, ran.replaced = np.max(sizes, axis=0) if sizes else np.zeros(rows), sorted(replaced)
+        return ran
 
     def wide(self, replaced: bool = False) -> Pass:
         """Run on rows of every kind, as many batches as that takes."""

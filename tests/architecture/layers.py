@@ -6,8 +6,8 @@ This table is the only place that says which module belongs where.
 ROOMS: dict[str, tuple[str, ...]] = {
     "base": ("", "errors", "base"),
     "ledger": ("ledger",),
-    "spec": ("spec",),
     "pieces": ("pieces",),
+    "spec": ("spec",),
     "workers": ("workers",),
     "datasets": ("datasets",),
     "weights": ("weights",),
