@@ -6,13 +6,13 @@ channels says which of a value's axes those are; nothing else is asked for by na
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_hook
 from torch.overrides import TorchFunctionMode
 
 from twotrack.shared.axes.calls import Call, Given
@@ -145,17 +145,15 @@ class AxisTracker(TorchFunctionMode):
             if tensor.is_floating_point()
         }
         self._layers: dict[str, list[tuple[list[Value], list[Value]]]] = {}
-        self._hooks, self._inside = ExitStack(), False
+        self._paths, self._inside = {id(layer): path for path, layer in module.named_modules()}, False
 
     def __enter__(self) -> "AxisTracker":
-        for path, layer in self._module.named_modules():
-            handle = layer.register_forward_hook(self._recording(path), with_kwargs=True)
-            self._hooks.callback(handle.remove)
+        self._hook = register_module_forward_hook(self._record, with_kwargs=True)
         return super().__enter__()
 
     def __exit__(self, *details: object) -> None:
         super().__exit__(*details)
-        self._hooks.close()
+        self._hook.remove()
 
     def __torch_function__(
         self, function: Callable, types: Sequence[type], args: Sequence = (), kwargs: Mapping[str, Any] | None = None
@@ -196,14 +194,12 @@ class AxisTracker(TorchFunctionMode):
     def _values(self, structure: Any) -> list[Value]:
         return [self._value(tensor) or fresh(tensor.shape) for tensor in tensors_in(structure)]
 
-    def _recording(self, path: str) -> Callable:
-        def record(layer: nn.Module, args: tuple, kwargs: Mapping[str, Any], output: Any) -> None:
-            if self._inside:
-                return
+    def _record(self, layer: nn.Module, args: tuple, kwargs: Mapping[str, Any], output: Any) -> None:
+        """Keep what is known of the values of a layer that was called."""
+        path = self._paths.get(id(layer))
+        if path is not None and not self._inside:
             self._follow_whole(layer, args, kwargs, output)
             self._layers.setdefault(path, []).append((self._values(args), self._values(output)))
-
-        return record
 
     def _follow_whole(self, layer: nn.Module, args: tuple, kwargs: Mapping[str, Any], output: Any) -> None:
         """Follow a layer as one call if what it does inside could not be seen, as in TorchScript."""

@@ -51,6 +51,7 @@ class Call:
     channel_axis: int | None = None
     """Where this function has its channels by the framework's definition; None if it knows of none."""
     name: str = ""
+    _halves: dict[int, tuple[np.ndarray, list[np.ndarray] | None]] = field(default_factory=dict)
     _generator: np.random.Generator = field(default_factory=lambda: np.random.default_rng(7))
 
     def numbered(self) -> list[tuple[int, Given, Value]]:
@@ -72,6 +73,13 @@ class Call:
         if found is None:
             return None
         return [_difference(result, other) for result, other in zip(self.results, found, strict=True)]
+
+    def half_changed(self, number: int) -> tuple[np.ndarray, list[np.ndarray] | None]:
+        """Return a random half of an array's elements, and which elements of the results depend on it."""
+        if number not in self._halves:
+            where = self.half(self.givens[number].array.shape)
+            self._halves[number] = (where, self.changed(number, where))
+        return self._halves[number]
 
     def half(self, shape: tuple[int, ...]) -> np.ndarray:
         """Draw about half of an array's elements, at least one."""

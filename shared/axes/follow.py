@@ -8,7 +8,7 @@ import numpy as np
 
 from twotrack.shared.axes.calls import Call
 from twotrack.shared.axes.factors import BATCH, CHANNEL, PLACE, UNKNOWN, Factor, unite
-from twotrack.shared.axes.influence import Link, close, computed, elementwise
+from twotrack.shared.axes.influence import Link, close, computed, elementwise, stays
 from twotrack.shared.axes.movement import moved
 from twotrack.shared.axes.values import CANONICAL, Orientation, Value
 
@@ -69,30 +69,58 @@ def _spreads(call: Call) -> bool:
     """Tell whether an array reaches more of the results than a movement can."""
     for number, given, _ in call.numbered():
         if given.array.size >= 16 and given.is_real:
-            changed = call.changed(number, call.half(given.array.shape))
+            changed = call.half_changed(number)[1]
             if changed is None or any(array.size >= 16 and array.mean() > SPREAD for array in changed):
                 return True
     return False
 
 
 def settle_weights(uses: Sequence[Use]) -> None:
-    """Find which axes of weights count what stands in another order than the canonical one."""
+    """Find what axes of weights count that stand in another order than the canonical one."""
     for use in uses:
+        spread = [(number, result) for result in range(len(use.values)) for number in _spread_over(use, result)]
         made = [(result, onto) for result, value in enumerate(use.values) for onto in _reordered(value)]
         taken = [
             (number, axis)
             for number, given, value in use.call.numbered()
             for axis in _reordered(value)
-            if given.is_followed
-            and not any((link.number, link.axis, link.same) == (number, axis, True) for link in use.links)
+            if given.is_followed and not _goes_on(use.links, number, axis)
         ]
-        if made or taken:
+        if spread or made or taken:
             # The model may have changed in place what came out.
             call = replace(use.call, results=list(use.call.again({})))
+            for number, result in spread:
+                _stand_alike(call, number, result, use.values[result])
             for result, onto in made:
                 _unite_along(call, use.values[result].axes[onto], result, onto)
             for number, axis in taken:
                 _unite_summed(call, number, axis)
+
+
+def _goes_on(links: Sequence[Link], number: int, axis: int) -> bool:
+    return any((link.number, link.axis, link.same) == (number, axis, True) for link in links)
+
+
+def _spread_over(use: Use, result: int) -> Iterator[int]:
+    """Yield the weights of several axes that may be spread over a result whose axes have to be moved."""
+    arrangement, shape = use.values[result].rearrangement(), use.call.results[result].shape
+    if arrangement is None or arrangement.axes == tuple(range(len(shape))):
+        return
+    for number, given in enumerate(use.call.givens):
+        own = given.array.shape
+        fits = 1 < len(own) <= len(shape) and all(a in (1, b) for a, b in zip(own[::-1], shape[::-1], strict=False))
+        if given.is_weight and fits:
+            yield number
+
+
+def _stand_alike(call: Call, number: int, result: int, value: Value) -> None:
+    """Let a weight stand as the value that it is spread over, element by element."""
+    given = call.givens[number]
+    if given.value is None or not stays(replace(call, results=[call.results[result]]), number):
+        return
+    for own, factor in zip(given.value.axes[::-1], value.axes[::-1], strict=False):
+        unite(factor, own) if own.size == factor.size else own.mark(factor.kind)
+    given.value.orientation = value.orientation
 
 
 def _reordered(value: Value) -> list[int]:
