@@ -10,6 +10,7 @@ from twotrack.keras_track import hyperparameters, weights
 from twotrack.keras_track.gradients import InputShift, recorder
 from twotrack.keras_track.inputs import cast
 from twotrack.keras_track.recording import arrays, as_array, attention_recorded, layer_recorded, layers_recorded
+from twotrack.shared.axes.layout import canonical, own_order
 from twotrack.shared.spec.probe import Hyperparameters, LayerTrace, Probe
 
 if TYPE_CHECKING:
@@ -57,15 +58,16 @@ class KerasProbe(Probe):
 
     def trace(self, inputs: Mapping[str, np.ndarray]) -> tuple[list[LayerTrace], list[np.ndarray]]:
         """Run in inference mode, layer by layer; return their values and the outputs."""
-        with layers_recorded(self._model.model) as traces:
+        with layers_recorded(self._model.model, self._model.layout) as traces:
             outputs = self._call(inputs)
-        return traces, arrays(outputs)
+        return traces, canonical(arrays(outputs), self._model.layout.outputs)
 
     def run_layer(self, path: str, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Run one layer alone in inference mode on given inputs."""
-        layer = dict(weights.layer_paths(self._model.model))[path]
-        with layer_recorded(path, layer) as traces:
-            layer(*[keras.ops.convert_to_tensor(array) for array in inputs])
+        """Run one layer alone in inference mode, on inputs in canonical order."""
+        layer, layout = dict(weights.layer_paths(self._model.model))[path], self._model.layout
+        given = own_order(inputs, layout.layer(path, 0).inputs)
+        with layer_recorded(path, layer, layout) as traces:
+            layer(*[keras.ops.convert_to_tensor(array) for array in given])
         return traces[-1].outputs
 
     def gradients(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
@@ -74,7 +76,7 @@ class KerasProbe(Probe):
         self._model.attach(kept)
         self._model.train_step(inputs, targets)
         self._model.load_weights(before)  # running statistics moved; constraints may have moved weights
-        table = weights.name_table(self._model.model)
+        table = weights.name_table(self._model.model, self._model.layout.weights)
         return {
             name: np.array(entry.layout.to_canonical(as_array(kept.gradient(entry.variable))), order="C")
             for name, entry in table.items()
@@ -87,7 +89,7 @@ class KerasProbe(Probe):
         given = cast(inputs, model.inputs)
         shapes = {name: given[name].shape for name, spec in model.inputs.items() if spec.kind == "real"}
         shifted = InputShift(model.model, shapes)
-        shifted.compile(optimizer=kept, loss=model.loss_object())
+        shifted.compile(optimizer=kept, loss=model.own_losses())
         y = model.cast_targets(targets)
         shifted.train_on_batch(given, y if len(y) > 1 else y[0])
         model.load_weights(before)

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 import keras
 import numpy as np
 
 from twotrack.keras_track import hyperparameters, weights
+from twotrack.shared.axes.layout import ChannelLayout, canonical
 from twotrack.shared.spec.probe import LayerTrace
 
 
@@ -24,20 +26,19 @@ def replaced_calls(layers: "list[tuple[keras.layers.Layer, Callable]]") -> Itera
 
 
 @contextmanager
-def layers_recorded(model: keras.Model) -> Iterator[list[LayerTrace]]:
-    """Let every layer record its calls, for a while, in the list that is given."""
+def layers_recorded(model: keras.Model, layout: ChannelLayout) -> Iterator[list[LayerTrace]]:
+    """Let every layer record its calls, channels last, for a while, in the list that is given."""
     traces: list[LayerTrace] = []
-    counts: dict[str, int] = {}
     layers = [(path, layer) for path, layer in weights.layer_paths(model) if path]
-    with replaced_calls([(layer, _recording(path, layer, traces, counts)) for path, layer in layers]):
+    with replaced_calls([(layer, _recording(path, layer, traces, layout)) for path, layer in layers]):
         yield traces
 
 
 @contextmanager
-def layer_recorded(path: str, layer: keras.layers.Layer) -> Iterator[list[LayerTrace]]:
-    """Let one layer record its calls, for a while."""
+def layer_recorded(path: str, layer: keras.layers.Layer, layout: ChannelLayout) -> Iterator[list[LayerTrace]]:
+    """Let one layer record its calls, channels last, for a while."""
     traces: list[LayerTrace] = []
-    with replaced_calls([(layer, _recording(path, layer, traces, {}))]):
+    with replaced_calls([(layer, _recording(path, layer, traces, layout))]):
         yield traces
 
 
@@ -65,23 +66,24 @@ def _keeping_scores(path: str, layer: keras.layers.MultiHeadAttention, kept: dic
     return call
 
 
-def _recording(path: str, layer: keras.layers.Layer, traces: list[LayerTrace], counts: dict[str, int]) -> Callable:
+def _recording(path: str, layer: keras.layers.Layer, traces: list[LayerTrace], layout: ChannelLayout) -> Callable:
     """Return a `call` that records inputs, outputs and the value before a fused activation."""
-    original = type(layer).call.__get__(layer)
+    original, calls = type(layer).call.__get__(layer), count()
 
     def call(*args: Any, **kwargs: Any) -> Any:
         before_activation: list[np.ndarray] = []
         with _activation_recorded(layer, before_activation):
             result = original(*args, **kwargs)
-        counts[path] = counts.get(path, 0) + 1
+        number = next(calls)
+        own = layout.layer(path, number)
         traces.append(
             LayerTrace(
-                path=path if counts[path] == 1 else f"{path}#{counts[path]}",
+                path=f"{path}#{number + 1}" if number else path,
                 kind=type(layer).__name__,
                 leaf=not layer._flatten_layers(include_self=False),
                 hyperparameters=hyperparameters.of_layer(layer),
-                inputs=arrays((args, kwargs)),
-                outputs=arrays(result) + before_activation,
+                inputs=canonical(arrays((args, kwargs)), own.inputs),
+                outputs=canonical(arrays(result), own.outputs) + canonical(before_activation, own.outputs[:1]),
             )
         )
         return result

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from twotrack.shared.axes.layout import canonical, own_order
 from twotrack.shared.spec.inputs import example
 from twotrack.shared.spec.probe import Hyperparameters, LayerTrace, Probe
 from twotrack.torch_track import hyperparameters, weights
-from twotrack.torch_track.axes import canonical, own_order
 from twotrack.torch_track.recording import (
     NoFunctionalDropout,
+    arrays,
     attention_recorded,
     dropout_rates,
     layers_recorded,
 )
-from twotrack.torch_track.structure import tensors_in
 
 if TYPE_CHECKING:
     from twotrack.torch_track.track import TorchModel
@@ -72,7 +72,7 @@ class TorchProbe(Probe):
         self._module.eval()
         with torch.no_grad(), layers_recorded(self._module, self._canonical, self._model.layout) as traces:
             outputs = self._module(*self._model.tensors(inputs))
-            return traces, _arrays(self._model.layout.channels_last(tensors_in(outputs)))
+            return traces, canonical(arrays(outputs), self._model.layout.outputs)
 
     def run_layer(self, path: str, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Run one layer alone in evaluation mode, on inputs in canonical order."""
@@ -81,7 +81,7 @@ class TorchProbe(Probe):
         call = self._model.layout.layer(own, 0)
         tensors = [torch.from_numpy(array).to(self._model.device) for array in own_order(inputs, call.inputs)]
         with torch.no_grad():
-            return _arrays(canonical(tensors_in(layer(*tensors)), call.outputs))
+            return canonical(arrays(layer(*tensors)), call.outputs)
 
     def gradients(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """Return the gradient of the loss for every trainable weight, as a training step has it."""
@@ -113,7 +113,3 @@ class TorchProbe(Probe):
 
     def _canonical(self, path: str) -> str:
         return weights.canonical_path(path, self._model.renames)
-
-
-def _arrays(tensors: Sequence[torch.Tensor]) -> list[np.ndarray]:
-    return [tensor.detach().cpu().numpy().copy() for tensor in tensors]

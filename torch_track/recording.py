@@ -6,13 +6,13 @@ from itertools import count
 from typing import Any
 
 import numpy as np
-from torch import Tensor, nn
+from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
+from twotrack.shared.axes.layout import ChannelLayout, canonical
 from twotrack.shared.spec.probe import LayerTrace
 from twotrack.torch_track import hyperparameters
-from twotrack.torch_track.axes import ChannelLayout, canonical
 from twotrack.torch_track.structure import tensors_in
 
 Named = Callable[[str], str]
@@ -44,16 +44,17 @@ def _recording(path: str, name: str, traces: list[LayerTrace], layout: ChannelLa
                 kind=type(layer).__name__,
                 leaf=not any(layer.children()),
                 hyperparameters=hyperparameters.of_layer(layer),
-                inputs=_arrays(canonical(tensors_in(args), call.inputs)),
-                outputs=_arrays(canonical(tensors_in(output), call.outputs)),
+                inputs=canonical(arrays(args), call.inputs),
+                outputs=canonical(arrays(output), call.outputs),
             )
         )
 
     return record
 
 
-def _arrays(tensors: Sequence[Tensor]) -> list[np.ndarray]:
-    return [tensor.detach().cpu().numpy().copy() for tensor in tensors]
+def arrays(structure: Any) -> list[np.ndarray]:
+    """Return copies of the tensors in a nested structure, in torch's order of axes."""
+    return [tensor.detach().cpu().numpy().copy() for tensor in tensors_in(structure)]
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from twotrack.shared.axes.layout import NO_LAYOUT, ChannelLayout
 from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.ledger.measured import Measured
 from twotrack.shared.spec.inputs import Input, describe
@@ -22,7 +23,7 @@ from twotrack.shared.spec.recipes import Optimizer
 from twotrack.shared.spec.track import Checkpoints, Precision, Track, TrackModel, TrackSpec, choose_device
 from twotrack.shared.spec.transfer import BASE, EVERYTHING, HEAD, chosen
 from twotrack.torch_track import freezing, native, weights
-from twotrack.torch_track.axes import NO_LAYOUT, ChannelLayout, axis_layout
+from twotrack.torch_track.axes import axis_layout, channels_last
 from twotrack.torch_track.curvature import Curvature
 from twotrack.torch_track.inputs import tensors
 from twotrack.torch_track.losses import LOSSES, Loss
@@ -221,7 +222,7 @@ class TorchModel(TrackModel):
         """Return the outputs, channels last, in training mode."""
         freezing.train_mode(self.module)
         with self.around():
-            return self.layout.channels_last(tensors_in(self.module(*inputs)))
+            return channels_last(tensors_in(self.module(*inputs)), self.layout.outputs)
 
     def loss_object(self) -> Loss:
         """Return the loss as a callable."""
@@ -232,7 +233,7 @@ class TorchModel(TrackModel):
 
     def outputs(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """Return the outputs in evaluation mode."""
-        outputs = self.layout.channels_last(self._evaluate(self.module, inputs))
+        outputs = channels_last(self._evaluate(self.module, inputs), self.layout.outputs)
         return [output.cpu().numpy() for output in outputs]
 
     def _evaluate(self, module: nn.Module, inputs: Mapping[str, np.ndarray]) -> list[Tensor]:

@@ -99,7 +99,8 @@ def _links(call: Call, number: int, axis: int) -> list[Link]:
     for index in dict.fromkeys((size - 1, 0, size // 2)):
         links, visible = _reached(call, number, axis, index)
         if visible:
-            return links if axis == 0 else _confirmed(call, number, axis, size - 1 - index, links)
+            plain = _axis_of(call, number, axis).is_leaf and _axis_of(call, number, axis).kind != UNKNOWN
+            return links if plain else _confirmed(call, number, axis, size - 1 - index, links)
     return []
 
 
@@ -112,10 +113,8 @@ def _confirmed(call: Call, number: int, axis: int, index: int, links: list[Link]
 def _reached(call: Call, number: int, axis: int, index: int) -> tuple[list[Link], bool]:
     """Return which axes of the results depend on one index of an axis in part, and whether anything depends on it."""
     shape = call.givens[number].array.shape
-    where = np.zeros(shape, bool)
-    where[(slice(None),) * axis + (index,)] = True
     links = []
-    changed = call.changed(number, where) or []
+    changed = call.changed(number, (slice(None),) * axis + (index,)) or []
     for result, array in enumerate(changed):
         for onto in range(array.ndim):
             reached = array.any(axis=tuple(set(range(array.ndim)) - {onto}))
@@ -176,11 +175,11 @@ def _factor(call: Call, links: Sequence[Link], gone: Sequence[tuple[int, int]], 
     if same:
         return reduce(unite, same)
     kinds = {factor.kind for factor in given.values()} or _kinds_in_place(call, gone, result, onto)
+    array = call.results[result]
+    if call.channel_axis is not None and array.ndim > 2 and onto:
+        return Factor(array.shape[onto], CHANNEL if onto == call.channel_axis % array.ndim else PLACE)
     kind = _only(kinds)
-    ndim = call.results[result].ndim
-    if call.channel_axis is not None and ndim > 2 and onto:
-        kind = CHANNEL if onto == call.channel_axis % ndim else PLACE
-    return Factor(call.results[result].shape[onto], CHANNEL if kind == MIXED else kind)
+    return Factor(array.shape[onto], CHANNEL if kind == MIXED else kind)
 
 
 def _axis_of(call: Call, number: int, axis: int) -> Factor:
