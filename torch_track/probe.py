@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from twotrack.shared.axes.layout import canonical, own_order
 from twotrack.shared.pieces.recorder import Piece, PieceRun
 from twotrack.shared.spec.draws import DrawnPass
 from twotrack.shared.spec.inputs import example
@@ -26,15 +27,14 @@ from twotrack.shared.spec.probe import (
 )
 from twotrack.shared.spec.recipes import Optimizer
 from twotrack.torch_track import freezing, hyperparameters, loss_alone, optimizer_alone, weights
-from twotrack.torch_track.axes import canonical, own_order
 from twotrack.torch_track.pieces import pieces_counted
 from twotrack.torch_track.recording import (
     NoFunctionalDropout,
+    arrays,
     attention_recorded,
     dropout_rates,
     layers_recorded,
 )
-from twotrack.torch_track.structure import tensors_in
 
 if TYPE_CHECKING:
     from twotrack.torch_track.track import TorchModel
@@ -96,7 +96,7 @@ class TorchProbe(Probe):
         recorded = layers_recorded(self._module, self._canonical, self._model.layout, replace)
         with torch.no_grad(), self._model.drawing(training), recorded as traces, self._mode(training):
             outputs = self._module(*self._model.tensors(inputs))
-            return traces, _arrays(self._model.layout.channels_last(tensors_in(outputs)))
+            return traces, canonical(arrays(outputs), self._model.layout.outputs)
 
     def pieces(
         self, inputs: Mapping[str, np.ndarray], replace: Replace = keep, watched: Piece | None = None
@@ -125,7 +125,7 @@ class TorchProbe(Probe):
         call = self._model.layout.layer(own, 0)
         tensors = [torch.from_numpy(array).to(self._model.device) for array in own_order(inputs, call.inputs)]
         with torch.no_grad():
-            return _arrays(canonical(tensors_in(layer(*tensors)), call.outputs))
+            return canonical(arrays(layer(*tensors)), call.outputs)
 
     def gradients(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """Return the gradient of the loss for every trainable weight, as a training step has it."""
@@ -206,7 +206,3 @@ class TorchProbe(Probe):
 
     def _canonical(self, path: str) -> str:
         return self._model.canonical_path(path)
-
-
-def _arrays(tensors: Sequence[torch.Tensor]) -> list[np.ndarray]:
-    return [tensor.detach().cpu().numpy().copy() for tensor in tensors]

@@ -22,7 +22,7 @@ def digest(values: np.ndarray, batch: int) -> np.ndarray | None:
         return None
     rows = values.reshape(batch, -1).astype(np.float64)
     finite = np.isfinite(rows)
-    patterns = [0 if all_finite else _pattern(row) for row, all_finite in zip(rows, finite.all(1), strict=True)]
+    patterns = [0 if all_finite else _pattern(row) for row, all_finite in zip(rows, np.atleast_1d(finite.all(1)), strict=True)]
     kept = np.where(finite, rows, 0.0)
     with np.errstate(over="ignore"):
         narrow = (kept.astype(np.float32) == kept).all(1)

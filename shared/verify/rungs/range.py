@@ -62,7 +62,7 @@ class RangeRung(ProbeRung[RangeEvidence]):
         double = [side["float64"] for side in (torch, keras)]
         gaps = [_random(name) for name, side in zip(("torch", "Keras"), double, strict=True) if side.is_random]
         gaps += [Gap(GapKind.NOT_RUN, "range", side.left_out) for side in double[:1] if side.left_out]
-        return compare_passes(*sides, gaps)
+        return compare_passes(sides[0], sides[1], gaps)
 
 
 def _left_out(shapes: Mapping[str, tuple[int, ...]]) -> str:
