@@ -73,6 +73,40 @@ def _backend(*path: str) -> Callable[[], bool]:
     return is_there
 
 
+def _drawing_operations() -> bool:
+    """The functions that every random operation of TensorFlow ends in, and which Keras' dropout calls."""
+    from tensorflow.python.ops import gen_random_ops, gen_stateless_random_ops_v2
+
+    stateless = ("stateless_random_uniform_v2", "stateless_random_normal_v2", "stateless_random_uniform_int_v2")
+    stateful = ("random_uniform", "random_standard_normal", "random_uniform_int")
+    return all(callable(getattr(gen_stateless_random_ops_v2, name)) for name in stateless) and all(
+        callable(getattr(gen_random_ops, name)) for name in stateful
+    )
+
+
+def _constant_value_as_shape() -> bool:
+    from tensorflow.python.framework import tensor_util
+
+    return tensor_util.constant_value_as_shape([2, 3]).as_list() == [2, 3]
+
+
+def _dispatch_mode() -> bool:
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    seen = []
+
+    class Seen(TorchDispatchMode):
+        def __torch_dispatch__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            if torch.Tag.nondeterministic_seeded in operation.tags:
+                seen.append(operation.overloadpacket.__name__)
+            return operation(*args, **(kwargs or {}))
+
+    with Seen():
+        torch.nn.functional.dropout(torch.ones(3), 0.5)
+    return seen == ["bernoulli_"]
+
+
 def _math_ops() -> bool:
     from tensorflow.python.ops import math_ops
 
@@ -131,6 +165,18 @@ PRIVATE_NAMES: Mapping[str, PrivateName] = {
         KERAS, "give LeakyReLU an exact slope in float64", _backend("nn", "leaky_relu")
     ),
     "keras.src.backend.numpy.where": PrivateName(KERAS, "compute LeakyReLU in float64", _backend("numpy", "where")),
+    "keras.src.backend.random.dropout": PrivateName(
+        KERAS, "say at which rate a draw drops", _backend("random", "dropout")
+    ),
+    "tensorflow.python.framework.tensor_util.constant_value_as_shape": PrivateName(
+        KERAS, "keep the shape of drawn numbers", _constant_value_as_shape
+    ),
+    "tensorflow.python.ops.gen_stateless_random_ops_v2": PrivateName(
+        KERAS, "give TensorFlow the random numbers of every track", _drawing_operations
+    ),
+    "torch.utils._python_dispatch.TorchDispatchMode": PrivateName(
+        TORCH, "give torch the random numbers of every track", _dispatch_mode
+    ),
     "tensorflow.python.ops.math_ops.cast": PrivateName(KERAS, "cast Python numbers to float64", _math_ops),
     "tensorflow.libtensorflow_cc._ZN10tensorflow21DisableXlaCompilationEv": PrivateName(
         KERAS, "check exports in the server's own runtime", _disable_xla
