@@ -132,11 +132,6 @@ class Runner:
         is_empty = not ran.error and (not ran.outputs or is_not_finite(ran))
         return Pass(error="it gives nothing, or NaN") if is_empty else ran
 
-    def hidden(self) -> Pass:
-        """Run on ordinary values behind masks that hide everything."""
-        given = wide.hidden(self.inputs, wide.inputs(self.inputs, [0] * self.batch))
-        return self._tried(given, ["ordinary"] * self.batch, False, keep)
-
     def _drawn(self, kinds: Sequence[int], training: bool, replaced: bool, draw: int) -> Pass:
         """Run on one batch of rows; if `replaced`, layers with weights give rows of the same kinds."""
         inputs = wide.inputs(self.inputs, kinds, draw=draw)

@@ -12,12 +12,10 @@ from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import wide
 from twotrack.shared.verify.alignment import Alignment, Difference, Passes, layer_of
 from twotrack.shared.verify.digests import LARGEST, SMALLEST
-from twotrack.shared.verify.passes import BATCH_SIZES, NOT_ALLOWED, Pass, Runner, is_not_finite, is_same, open_sizes
+from twotrack.shared.verify.passes import BATCH_SIZES, NOT_ALLOWED, Pass, Runner, is_same, open_sizes
 from twotrack.shared.verify.result import FailurePlace, Gap, GapKind, RungResult
 from twotrack.shared.verify.rungs.probe_rung import ProbeRung
 from twotrack.shared.verify.side import ObservedSide
-
-HIDDEN = "masks that hide everything"
 
 
 @with_config(WITH_ARRAYS)
@@ -92,8 +90,6 @@ def _sizes(runner: Runner) -> Iterator[tuple[str, Pass]]:
             yield f"an axis of {other} in place of {size}", ran
             if ran.error:
                 break
-    if any(spec.kind == "mask" for spec in runner.inputs.values()):
-        yield HIDDEN, runner.hidden()
 
 
 def compare_passes(torch: Passes, keras: Passes, known: Sequence[Gap] = ()) -> RungResult:
@@ -109,20 +105,11 @@ def compare_passes(torch: Passes, keras: Passes, known: Sequence[Gap] = ()) -> R
         difference = None if refused or keras.float64[name].error else alignment.first_difference(name)
         if difference is None:
             continue
-        if name == HIDDEN:
-            gaps += _undefined(torch.float64[name], keras.float64[name])
-        elif keras.float64[name].replaced and alignment.unmatched_points:
+        if keras.float64[name].replaced and alignment.unmatched_points:
             gaps += _unclear(alignment.unmatched_points)
-        else:
-            return _failure(name, difference, alignment, torch, keras)
+            continue
+        return _failure(name, difference, alignment, torch, keras)
     return _pass(alignment, torch, keras, list(dict.fromkeys(gaps)))
-
-
-def _undefined(torch: Pass, keras: Pass) -> list[Gap]:
-    """Return a gap if both sides give numbers where a mask leaves nothing, and not the same."""
-    if any(is_not_finite(ran) for ran in (torch, keras)):
-        return []
-    return [Gap(GapKind.NOT_RUN, HIDDEN, "the two sides give other values; what is meant there is not defined")]
 
 
 def _refused(name: str, torch: Pass, keras: Pass) -> list[Gap]:
@@ -157,11 +144,17 @@ def _failure(name: str, difference: Difference, alignment: Alignment, torch: Pas
             for side, path in ((keras, where.path), (torch, difference.where.torch.path))
         )
         path = layer_of(where.path)
-        detail = f"layer '{path}' ({kinds}) {how} {on}"
+        in_front = "" if _has_inputs(where.path, alignment) else ", or what is in front of it,"
+        detail = f"layer '{path}' ({kinds}){in_front} {how} {on}"
         return RungResult("range", False, detail, difference.size, limit=limit, place=FailurePlace.LAYER, where=path)
     target = f"'{layer_of(where.path)}'" if where.path else "the outputs"
     detail = f"between {_before(difference, alignment)} and {target}: what comes out {how} {on}"
     return RungResult("range", False, detail, difference.size, limit=limit, place=FailurePlace.OUTPUTS)
+
+
+def _has_inputs(path: str, alignment: Alignment) -> bool:
+    """Return whether a call has inputs that were compared, and agree."""
+    return any(pair.keras.path == path and pair.keras.role == "inputs" for pair in alignment.matched)
 
 
 def _before(difference: Difference, alignment: Alignment) -> str:
