@@ -24,6 +24,8 @@ def test_without_a_fault_every_exact_rung_passes(gate: Gate, subject: str) -> No
         "data",
         "parameters",
         "forward",
+        "range",
+        "loss",
         "gradients",
         "optimizer",
         "training",
