@@ -119,7 +119,7 @@ WRONG: dict[str, tuple[Pair, str]] = {
     **{
         f"logits clamped at {bound}": (
             classes(lambda f, bound=bound: lambda o, t: f.cross_entropy(o.clamp(-bound, bound), t)),
-            f"on outputs of {size} the loss is",
+            f"on outputs of {size} the",
         )
         for bound, size in ((20, "10"), (80, "30"), (2500, "1000"))
     },
