@@ -3,15 +3,21 @@
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
 from twotrack.keras_track import hyperparameters, loss_alone, optimizer_alone, terms, weights
+from twotrack.keras_track.draws import drawn_from, drawn_pass
 from twotrack.keras_track.gradients import InputShift, recorder
 from twotrack.keras_track.inputs import cast
+from twotrack.keras_track.pieces import PieceCounter
 from twotrack.keras_track.recording import arrays, as_array, attention_recorded, layer_recorded, layers_recorded
+from twotrack.shared.axes.layout import canonical, own_order
+from twotrack.shared.pieces.recorder import Piece, PieceRun
+from twotrack.shared.spec.draws import DrawnPass
 from twotrack.shared.spec.inputs import example
 from twotrack.shared.spec.pair import CustomOptimizer
 from twotrack.shared.spec.probe import (
@@ -71,19 +77,47 @@ class KerasProbe(Probe):
                     setattr(layer, name, 0.0)
         return {path: rate for path, rate in rates.items() if rate}
 
+    def drawn_pass(self, inputs: Mapping[str, np.ndarray], training: bool = True) -> DrawnPass:
+        """Run once, in training or in inference mode; return what was drawn."""
+        model = self._model
+        return drawn_pass(model.model, model.arranged(inputs), model.draws, training, model.layout)
+
     def trace(
         self, inputs: Mapping[str, np.ndarray], training: bool = False, replace: Replace = keep
     ) -> tuple[list[LayerTrace], list[np.ndarray]]:
         """Run layer by layer; return their values and the outputs."""
-        with layers_recorded(self._model.model, replace) as traces:
+        model = self._model
+        with drawn_from(model.model, model.draws), layers_recorded(model.model, model.layout, replace) as traces:
             outputs = self._call(inputs, training)
-        return traces, arrays(outputs)
+        return traces, canonical(arrays(outputs), model.layout.outputs)
+
+    def allows(self, inputs: Mapping[str, np.ndarray]) -> bool:
+        """Compare with the model's Input layers, which may leave axes open; a subclassed model has none."""
+        stated = getattr(self._model.model, "inputs", None) or []
+        given = self._model.arranged(inputs)
+        arrays = [given[tensor.name] for tensor in stated] if isinstance(given, dict) else keras.tree.flatten(given)
+        return all(
+            own in (None, extent)
+            for tensor, array in zip(stated, arrays, strict=False)
+            for own, extent in zip(tensor.shape, array.shape, strict=False)
+        )
+
+    def pieces(
+        self, inputs: Mapping[str, np.ndarray], replace: Replace = keep, watched: Piece | None = None
+    ) -> PieceRun:
+        """Run in inference mode, and count what each piecewise operation is given."""
+        return self._pieces.count(self._model.arranged(inputs), replace, watched)
+
+    @cached_property
+    def _pieces(self) -> PieceCounter:
+        return PieceCounter(self._model.model)
 
     def run_layer(self, path: str, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Run one layer alone in inference mode on given inputs."""
-        layer = dict(weights.layer_paths(self._model.model))[path]
-        with layer_recorded(path, layer) as traces:
-            layer(*[keras.ops.convert_to_tensor(array) for array in inputs])
+        """Run one layer alone in inference mode, on inputs in canonical order."""
+        layer, layout = dict(weights.layer_paths(self._model.model))[path], self._model.layout
+        given = own_order(inputs, layout.layer(path, 0).inputs)
+        with layer_recorded(path, layer, layout) as traces:
+            layer(*[keras.ops.convert_to_tensor(array) for array in given])
         return traces[-1].outputs
 
     def gradients(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
@@ -92,7 +126,7 @@ class KerasProbe(Probe):
         self._model.attach(kept)
         self._model.train_step(inputs, targets)
         self._model.load_weights(before)  # running statistics moved; constraints may have moved weights
-        table = weights.name_table(self._model.model)
+        table = weights.name_table(self._model.model, self._model.layout.weights)
         return {
             name: np.array(entry.layout.to_canonical(as_array(kept.gradient(entry.variable))), order="C")
             for name, entry in table.items()
@@ -105,7 +139,7 @@ class KerasProbe(Probe):
         given = cast(inputs, model.inputs)
         shapes = {name: given[name].shape for name, spec in model.inputs.items() if spec.kind == "real"}
         shifted = InputShift(model.model, shapes)
-        shifted.compile(optimizer=kept, loss=model.loss_object())
+        shifted.compile(optimizer=kept, loss=model.own_losses())
         y = model.cast_targets(targets)
         shifted.train_on_batch(given, y if len(y) > 1 else y[0])
         model.load_weights(before)

@@ -8,6 +8,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from twotrack.shared.axes.layout import canonical, own_order
+from twotrack.shared.pieces.recorder import Piece, PieceRun
+from twotrack.shared.spec.draws import DrawnPass
 from twotrack.shared.spec.inputs import example
 from twotrack.shared.spec.pair import CustomOptimizer
 from twotrack.shared.spec.probe import (
@@ -24,14 +27,14 @@ from twotrack.shared.spec.probe import (
 )
 from twotrack.shared.spec.recipes import Optimizer
 from twotrack.torch_track import freezing, hyperparameters, loss_alone, optimizer_alone, weights
-from twotrack.torch_track.axes import canonical, own_order
+from twotrack.torch_track.pieces import pieces_counted
 from twotrack.torch_track.recording import (
     NoFunctionalDropout,
+    arrays,
     attention_recorded,
     dropout_rates,
     layers_recorded,
 )
-from twotrack.torch_track.structure import tensors_in
 
 if TYPE_CHECKING:
     from twotrack.torch_track.track import TorchModel
@@ -82,14 +85,26 @@ class TorchProbe(Probe):
         self._module.load_state_dict(state)
         return {f"functional dropout {number}": rate for number, rate in enumerate(recorder.rates, start=1)}
 
+    def drawn_pass(self, inputs: Mapping[str, np.ndarray], training: bool = True) -> DrawnPass:
+        """Run once, in training or in evaluation mode; return what was drawn."""
+        return self._model.drawn_pass(inputs, training)
+
     def trace(
         self, inputs: Mapping[str, np.ndarray], training: bool = False, replace: Replace = keep
     ) -> tuple[list[LayerTrace], list[np.ndarray]]:
         """Run layer by layer; return their values and the outputs."""
         recorded = layers_recorded(self._module, self._canonical, self._model.layout, replace)
-        with torch.no_grad(), recorded as traces, self._mode(training):
+        with torch.no_grad(), self._model.drawing(training), recorded as traces, self._mode(training):
             outputs = self._module(*self._model.tensors(inputs))
-            return traces, _arrays(self._model.layout.channels_last(tensors_in(outputs)))
+            return traces, canonical(arrays(outputs), self._model.layout.outputs)
+
+    def pieces(
+        self, inputs: Mapping[str, np.ndarray], replace: Replace = keep, watched: Piece | None = None
+    ) -> PieceRun:
+        """Run in evaluation mode, and count what each piecewise operation is given."""
+        with pieces_counted(self._module, self._canonical, watched) as recorder:
+            self.trace(inputs, replace=replace)
+        return recorder.run
 
     def _mode(self, training: bool) -> AbstractContextManager:
         """Put the module into a mode; return what a pass in that mode runs in."""
@@ -99,6 +114,10 @@ class TorchProbe(Probe):
         self._module.eval()
         return nullcontext()
 
+    def allows(self, inputs: Mapping[str, np.ndarray]) -> bool:
+        """A module says nothing of its inputs."""
+        return True
+
     def run_layer(self, path: str, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Run one layer alone in evaluation mode, on inputs in canonical order."""
         own, layer = next(pair for pair in self._module.named_modules() if self._canonical(pair[0]) == path)
@@ -106,7 +125,7 @@ class TorchProbe(Probe):
         call = self._model.layout.layer(own, 0)
         tensors = [torch.from_numpy(array).to(self._model.device) for array in own_order(inputs, call.inputs)]
         with torch.no_grad():
-            return _arrays(canonical(tensors_in(layer(*tensors)), call.outputs))
+            return canonical(arrays(layer(*tensors)), call.outputs)
 
     def gradients(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """Return the gradient of the loss for every trainable weight, as a training step has it."""
@@ -123,7 +142,8 @@ class TorchProbe(Probe):
             for (name, spec), tensor in zip(specs.items(), given, strict=True)
             if spec.kind == "real"
         }
-        gradients = torch.autograd.grad(self._model.loss_value(given, targets), list(real.values()))
+        with self._model.drawing():
+            gradients = torch.autograd.grad(self._model.loss_value(given, targets), list(real.values()))
         return {
             name: gradient.permute(tuple(np.argsort(specs[name].axes))).cpu().numpy()
             for name, gradient in zip(real, gradients, strict=True)
@@ -185,8 +205,4 @@ class TorchProbe(Probe):
         return optimizer_alone.learning_rates(torch_optimizer, len(learning_rates))
 
     def _canonical(self, path: str) -> str:
-        return weights.canonical_path(path, self._model.renames)
-
-
-def _arrays(tensors: Sequence[torch.Tensor]) -> list[np.ndarray]:
-    return [tensor.detach().cpu().numpy().copy() for tensor in tensors]
+        return self._model.canonical_path(path)

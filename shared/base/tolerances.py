@@ -21,6 +21,7 @@ TOLERANCES = {
         "as forward, relative to the largest value of the row; what rounding may add to it on extreme values is "
         "measured, see ROUNDING_SHARE and UNIT_ROUNDING",
     ),
+    "pieces": Tolerance(1e-12, "as range: the inputs that were looked for are as wide"),
     "gradients": Tolerance(
         1e-11,
         "as forward, with the sums over batch and positions of the backward pass on top",

@@ -12,6 +12,8 @@ from pydantic import with_config
 from twotrack.shared.base.records import WITH_ARRAYS
 
 if TYPE_CHECKING:
+    from twotrack.shared.pieces.recorder import Piece, PieceRun
+    from twotrack.shared.spec.draws import DrawnPass
     from twotrack.shared.spec.pair import CustomOptimizer
     from twotrack.shared.spec.recipes import Optimizer
 
@@ -136,6 +138,14 @@ class Probe(ABC):
         """Drop nothing from now on; return, by layer, the rates that dropped something."""
 
     @abstractmethod
+    def drawn_pass(self, inputs: Mapping[str, np.ndarray], training: bool = True) -> "DrawnPass":
+        """Run once, in training or in inference mode; return what was drawn, every layer's values and the outputs.
+
+        The numbers are those of the model's source, if it has one. Weights and running statistics stay as they are;
+        the framework's random generators move on.
+        """
+
+    @abstractmethod
     def trace(
         self, inputs: Mapping[str, np.ndarray], training: bool = False, replace: Replace = keep
     ) -> tuple[list[LayerTrace], list[np.ndarray]]:
@@ -144,6 +154,19 @@ class Probe(ABC):
         What `replace` gives for a layer goes on through the model in place of the layer's output, or of the value
         before its fused activation; the trace has what the layer computed itself. In training mode running statistics
         move.
+        """
+
+    @abstractmethod
+    def allows(self, inputs: Mapping[str, np.ndarray]) -> bool:
+        """Return whether the model itself says that it takes inputs of these shapes; so does one that says nothing."""
+
+    @abstractmethod
+    def pieces(
+        self, inputs: Mapping[str, np.ndarray], replace: Replace = keep, watched: "Piece | None" = None
+    ) -> "PieceRun":
+        """Run once in inference mode; return how often each piece of every piecewise function was met.
+
+        `replace` as in `trace`; of the piece that is watched there are the margins too.
         """
 
     @abstractmethod

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from twotrack.shared.runs.fitting import Step
+from twotrack.shared.spec.draws import AS_COUNTED, Alignment, SharedDraws
 from twotrack.shared.spec.probe import Probe
 from twotrack.shared.spec.track import Precision, Track, TrackModel
 from twotrack.shared.verify.exercise import Exercise, Shapes
@@ -20,19 +21,28 @@ KEPT_LIMIT = 2_000_000
 
 
 class ObservedSide:
-    """One side of a pair in one precision, without dropout and on drawn weights."""
+    """One side of a pair in one precision, on drawn weights; its random numbers are those of the other side."""
 
-    def __init__(self, exercise: Exercise, track: Track, precision: Precision, phase: Callable[[str], None]):
+    def __init__(
+        self,
+        exercise: Exercise,
+        track: Track,
+        precision: Precision,
+        phase: Callable[[str], None],
+        alignment: Alignment = AS_COUNTED,
+    ):
         self.exercise, self.precision, self._phase = exercise, precision, phase
         self.model: TrackModel = track.build(exercise.pair, 0, precision)
         self.probe: Probe = self.model.probe()
-        self._dropout = self.probe.remove_dropout()
         self._shapes = {name: array.shape for name, array in self.model.weights().items()}
+        self.source = SharedDraws(0, alignment)
+        self.model.draw_from(self.source)
         self.reset()
 
     def reset(self) -> None:
-        """Give all weights their drawn values again."""
+        """Give all weights their drawn values again, and go back to the first step's random numbers."""
         self.model.load_weights(draw_weights(self._shapes))
+        self.source.restart()
 
     def trained_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the canonical shapes of the weights that training updates."""
@@ -49,7 +59,6 @@ class ObservedSide:
         return {
             "parameters": self._shapes,
             "without_counterpart": self.probe.without_counterpart(),
-            "dropout": self._dropout,
             "input_kinds": {spec.kind for spec in self.exercise.pair.inputs.values()},
             "loss": self.probe.loss(),
             "optimizer": self.probe.optimizer(),
@@ -66,6 +75,7 @@ class ObservedSide:
         trace.gradients = self.probe.gradients(inputs, self.exercise.targets(shapes))
         trace.penalty_gradients = self._note_penalty(trace)
         trace.adding_layers = self.probe.adding_layers()
+        self.source.restart()
         self.report("training")
         self._train(trace, shapes)
         if self.precision == "float64":

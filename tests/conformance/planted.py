@@ -357,5 +357,5 @@ BUGS = {
     "WEIGHT_DECAY": Bug("WEIGHT_DECAY", "optimizer", "", "weight decay"),
     "PROBABILITIES": Bug("PROBABILITIES", "loss", "", "loss on logits or probabilities"),
     "LABEL_SMOOTHING": Bug("LABEL_SMOOTHING", "loss", "", "label smoothing"),
-    "DROPOUT_RATE": Bug("DROPOUT_RATE", "training", "dropout", "dropout rate"),
+    "DROPOUT_RATE": Bug("DROPOUT_RATE", "dropout", "dropout", "dropout rate"),
 }

@@ -20,23 +20,9 @@ from twotrack.shared.verify.trace import Trace, epochs_in_words, same_losses
 
 
 def check_training(torch: Observation, keras: Observation) -> RungResult:
-    """Compare dropout rates, then loss and weights after every step, validation, and the trained model's outputs."""
-    result = _check_dropout(torch, keras) or _compare_relaxed(torch.traces["float64"], keras.traces["float64"])
+    """Compare loss and weights after every step, validation, and the trained model's outputs."""
+    result = _compare_relaxed(torch.traces["float64"], keras.traces["float64"])
     return replace(result, difference32=in_float32(_last_weight_difference, torch, keras))
-
-
-def _check_dropout(torch: Observation, keras: Observation) -> RungResult | None:
-    """Return a failure if the sides do not drop alike."""
-    different = [name for name, rate in keras.dropout.items() if torch.dropout.get(name, rate) != rate]
-    if not different and sorted(keras.dropout.values()) == sorted(torch.dropout.values()):
-        return None
-    detail = f"dropout rates: Keras {_rates(keras.dropout)}; torch {_rates(torch.dropout)}"
-    where = different[0] if different else next(iter(keras.dropout | torch.dropout))
-    return RungResult("training", False, detail, place=FailurePlace.DROPOUT, where=where)
-
-
-def _rates(rates: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} {rate:g}" for name, rate in rates.items()) or "none"
 
 
 def _compare_relaxed(torch: Trace, keras: Trace) -> RungResult:
