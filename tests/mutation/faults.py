@@ -71,7 +71,7 @@ FAULTS: dict[str, Fault] = {
     "averaged weights": Fault(KERAS, "NETWORK", "training", "step 1:", averaged_weights),
     "no zero_grad": Fault(TORCH, "MOMENTUM", "training", "step 1:", no_zero_grad),
     "a weight is left out of the optimizer": Fault(
-        TORCH, "NETWORK", "optimizer", "'hidden.bias' differs", without_the_last_parameter
+        TORCH, "NETWORK", "optimizer", "'logits.bias' differs", without_the_last_parameter
     ),
     "momentum forgotten at an epoch": Fault(TORCH, "MOMENTUM", "training", "step 11:", forgets_momentum_at_an_epoch),
     "optimizer rebuilt at an epoch": Fault(KERAS, "NETWORK", "training", "step 11:", rebuilt_at_an_epoch),
@@ -102,8 +102,8 @@ FAULTS: dict[str, Fault] = {
         TORCH, "FINE_TUNED", "gradients", "'hidden.bias' is trained on one side only", one_more_is_trained(TORCH)
     ),
     "a frozen weight moves": Fault(TORCH, "FINE_TUNED", "training", "'hidden.kernel' differs", a_frozen_weight_moves),
-    "summed loss": Fault(TORCH, "NETWORK", "gradients", "the loss is", summed_loss),
-    "a millionth in the loss": Fault(KERAS, "NETWORK", "gradients", "the loss is", smoothed_loss),
+    "summed loss": Fault(TORCH, "NETWORK", "loss", "in a batch of 2, the loss is", summed_loss),
+    "a millionth in the loss": Fault(KERAS, "NETWORK", "loss", "loss alone: on", smoothed_loss),
     "gradients through float32": Fault(TORCH, "NETWORK", "gradients", "the gradient of", gradients_through_float32),
     "a weight is not loaded": Fault(KERAS, "NETWORK", "forward", "logits", a_weight_is_not_loaded),
     "validation on other examples": Fault(

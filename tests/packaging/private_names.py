@@ -46,6 +46,21 @@ def _attention(name: str) -> Callable[[], bool]:
     return is_there
 
 
+def _compile_loss() -> bool:
+    import keras
+
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile(loss=keras.losses.MeanSquaredError())
+    return float(model._compile_loss([[1.0]], [[3.0]])) == 4.0
+
+
+def _keras_logits() -> bool:
+    import keras
+
+    logits = keras.ops.convert_to_tensor([[1.0, 2.0]])
+    return getattr(keras.activations.softmax(logits), "_keras_logits", None) is logits
+
+
 def _get_variable_index() -> bool:
     import keras
 
@@ -153,6 +168,16 @@ PRIVATE_NAMES: Mapping[str, PrivateName] = {
     ),
     "keras.optimizers.Optimizer._get_variable_index": PrivateName(
         KERAS, "keep Sophia's state per variable", _get_variable_index
+    ),
+    "keras.Model._compile_loss": PrivateName(KERAS, "call the loss as a training step does", _compile_loss),
+    "keras.KerasTensor._keras_logits": PrivateName(
+        KERAS, "compute a loss on TensorFlow from the logits behind probabilities", _keras_logits
+    ),
+    "keras.src.backend.get_keras_mask": PrivateName(
+        KERAS, "see the mask of a model's outputs", _backend("get_keras_mask")
+    ),
+    "keras.src.backend.set_keras_mask": PrivateName(
+        KERAS, "send a mask along with outputs", _backend("set_keras_mask")
     ),
     "keras.src.backend.common.dtypes.BIT64_TO_BIT32_DTYPE": PrivateName(
         KERAS, "keep float64 in type promotion", _type_promotion

@@ -17,6 +17,8 @@ from twotrack.shared.verify.result import FailurePlace, Gap, GapKind, RungResult
 
 CONDITION = 4 * float(np.finfo(float).eps)
 """What outputs may be off by in the last place: a loss of outputs as near as that is as good as exact."""
+SINGLE = float(np.finfo(np.float32).epsneg)
+"""Relative: torch's softplus, for one, takes x for log(1 + exp(x)) from 20 on, which is off by less."""
 TORCH_DEFAULT = -100
 """Every cross-entropy of torch ignores it, so it says nothing of targets."""
 
@@ -183,6 +185,8 @@ class Comparison:
             text = f"the gradient of the loss differs by {size:.1e}, though the loss is {keras.value:.6g} in both"
         if self._beyond(case):
             return Difference(size, text, self._clipped)
+        if case.extreme and size < SINGLE:
+            return Difference(size, text, "one side leaves out what float32 has no digits for")
         kink = case.group == EXACT and value <= 1
         return Difference(size, text, "gradients differ where the loss has a kink" if kink else "")
 
@@ -201,10 +205,10 @@ class Comparison:
         reason = ""
         if self._beyond(case):
             reason = self._clipped
-        elif case.extreme:
-            reason = f"{side}'s loss overflows"
         elif finite.value == 0 and not finite.gradient.any() and _one_label(case):
             reason = f"{side}'s loss is no number where no target counts"
+        elif case.extreme:
+            reason = f"{side}'s loss overflows"
         return Difference(float("inf"), text, reason)
 
     def _excess(self, case: LossCase, torch: Result, keras: Result) -> tuple[float, float]:
