@@ -198,6 +198,13 @@ class TorchModel(TrackModel):
         self.module.zero_grad(set_to_none=True)
         self.optimizer = self.new_optimizer(optimizer, learning_rates, self.module.parameters())
         self._curvature = Curvature(self.module, self.optimizer, self.loss)
+        self._compiled = optimizer, learning_rates
+
+    def warm_up(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> None:
+        """Do a training step and undo it; a user's optimizer is made anew, as its hooks may count steps themselves."""
+        super().warm_up(inputs, targets)
+        if isinstance(self._compiled[0], CustomOptimizer):
+            self.compile(*self._compiled)
 
     def new_optimizer(
         self,
