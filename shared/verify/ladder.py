@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -22,11 +23,13 @@ from twotrack.shared.verify.request import RUNGS, LayerRequest, SideRequest, Ver
 from twotrack.shared.verify.result import FailurePlace, RungResult
 from twotrack.shared.verify.rungs import EXACT
 from twotrack.shared.verify.rungs.forward import LayerDifference, layer_difference, layer_differences
+from twotrack.shared.verify.second_look import Ask, SecondLook
 from twotrack.shared.verify.suspects import suspect
 from twotrack.shared.verify.trace import Trace
 from twotrack.shared.workers.environment import available_cores
 from twotrack.shared.workers.messages import Progress
 from twotrack.shared.workers.pool import WorkerPool, lent_or_new
+from twotrack.shared.workers.task import Answer, Request, Task
 
 REFERENCE = "torch"
 _MEMORY_PER_WORKER = 2 * 2**30
@@ -121,12 +124,29 @@ class Ladder:
         chosen, request = tracks or self._keras_tracks, request.located()
         with tempfile.TemporaryDirectory(prefix="twotrack-") as name:
             sides = _observe_all(request, (REFERENCE, *chosen), self._pool, Path(name), on_phase)
-            return [self._result(request, track, sides[REFERENCE], sides[track], Path(name)) for track in chosen]
+            again = SecondLook(request, self._asking(on_phase), Path(name) / "again")
+            return [self._result(request, track, sides[REFERENCE], sides[track], again, Path(name)) for track in chosen]
+
+    def _asking(self, on_phase: OnPhase) -> Ask:
+        """Return what lets a track's worker do a task, and shows its phases."""
+
+        def ask(track: str, task: Task[Request, Answer], request: Request) -> Answer:
+            answer = self._pool.call(track, task, request, lambda progress: on_phase(track, progress.phase))
+            on_phase(track, "done")
+            return answer
+
+        return ask
 
     def _result(
-        self, request: VerifyRequest, track: str, torch: SideResults, keras: SideResults, folder: Path
+        self,
+        request: VerifyRequest,
+        track: str,
+        torch: SideResults,
+        keras: SideResults,
+        again: SecondLook,
+        folder: Path,
     ) -> TrackResult:
-        results = climbed(request, torch, keras)
+        results = climbed(request, torch, keras, partial(again.judge, track))
         observations, last = (torch.observation, keras.observation), results[-1]
         layers = layer_differences(*observations) if any(result.rung == "forward" for result in results) else []
         if last.passed:
@@ -185,11 +205,17 @@ def _observe_side(request: VerifyRequest, track: str, pool: WorkerPool, folder: 
     return SideResults(observation, trainings)
 
 
-def climbed(request: VerifyRequest, torch: SideResults, keras: SideResults) -> list[RungResult]:
+LookAgain = Callable[[RungResult, Observation, Observation], RungResult]
+"""Returns what a second look at a failed training, torch's and Keras', found in its place."""
+
+
+def climbed(request: VerifyRequest, torch: SideResults, keras: SideResults, look_again: LookAgain) -> list[RungResult]:
     """Compare two sides, rung by rung, up to the first failure."""
     results: list[RungResult] = []
     for rung in RUNGS[: RUNGS.index(request.until) + 1]:
         result = _check(rung, request, torch, keras)
+        if result is not None and rung == "training" and not result.passed:
+            result = look_again(result, torch.observation, keras.observation)
         if result is not None:
             results.append(result)
             if not result.passed:

@@ -5,10 +5,10 @@ from functools import cached_property
 from math import prod
 from typing import Any
 
-from twotrack.shared.runs.fitting import Step
+from twotrack.shared.runs.fitting import Listener, Step
 from twotrack.shared.spec.probe import Probe
 from twotrack.shared.spec.track import Precision, Track, TrackModel
-from twotrack.shared.verify.exercise import Exercise
+from twotrack.shared.verify.exercise import Exercise, Rehearsal
 from twotrack.shared.verify.material import draw_weights
 from twotrack.shared.verify.suspects import STATISTICS
 from twotrack.shared.verify.trace import Trace
@@ -54,15 +54,22 @@ class ObservedSide:
         self.report("forward")
         trace.layers, _ = self.probe.trace(inputs)
         trace.outputs = self.model.outputs(inputs)
-        shapes = [output.shape for output in trace.outputs]
         self.report("gradients")
-        trace.gradients = self.probe.gradients(inputs, self.exercise.targets(shapes))
-        self.report("training")
-        rehearsal = self.exercise.rehearse(self.model, shapes, lambda step: self._keep(trace, step))
+        trace.gradients = self.probe.gradients(inputs, self.exercise.targets(self._output_shapes))
+        rehearsal = self.rehearse(lambda step: self._keep(trace, step))
         trace.batches, trace.validation = rehearsal.batches, rehearsal.validation
         trace.weights[-1] = self.model.weights()
         trace.trained_outputs = self.model.outputs(inputs)
         return trace
+
+    def rehearse(self, listen: Listener) -> Rehearsal:
+        """Go through the short training, from the weights that the model has."""
+        self.report("training")
+        return self.exercise.rehearse(self.model, self._output_shapes, listen)
+
+    @cached_property
+    def _output_shapes(self) -> list[tuple[int, ...]]:
+        return [output.shape for output in self.model.outputs(self.exercise.inputs())]
 
     def _keep(self, trace: Trace, step: Step) -> None:
         """Keep the loss and, as far as the limit allows, the weights after a step."""

@@ -1,7 +1,7 @@
 """Sides with and without a planted fault, in float64, and what the ladder's exact rungs make of two of them."""
 
 import tempfile
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from tests.bert import folders
@@ -9,11 +9,13 @@ from tests.mutation import tasks
 from tests.mutation.faults import FAULTS, KERAS, TORCH
 from tests.mutation.subjects import SUBJECTS
 from tests.support import staged
-from twotrack.shared.verify.ladder import SideResults, climbed
+from twotrack.shared.verify.ladder import LookAgain, SideResults, climbed
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.request import SideRequest, VerifyRequest
 from twotrack.shared.verify.result import RungResult
+from twotrack.shared.verify.second_look import SecondLook
 from twotrack.shared.workers.pool import WorkerPool
+from twotrack.shared.workers.task import Answer, Request, Task
 
 
 class Gate:
@@ -38,7 +40,17 @@ class Gate:
             for track in (TORCH, KERAS)
         ]
         request = SUBJECTS[subject].model_copy(update={"until": "training"})
-        return climbed(request, *(SideResults(side, None) for side in sides))
+        return climbed(request, *(SideResults(side, None) for side in sides), self._again(subject, faults))
+
+    def _again(self, subject: str, faults: dict[str, str]) -> LookAgain:
+        """Return a second look of workers in which the same faults are planted."""
+
+        def ask(track: str, task: Task[Request, Answer], request: Request) -> Answer:
+            planted = tasks.PlantedTask(task.module, task.name, task.request.write(request), faults.get(track, ""))
+            return task.answer.read(self._workers.call(track, tasks.do, planted))
+
+        folder = Path(tempfile.mkdtemp(dir=self._folder))
+        return partial(SecondLook(self._request(subject), ask, folder).judge, KERAS)
 
     def _observe(self, subject: str, track: str, fault: str) -> Observation:
         folder = Path(tempfile.mkdtemp(dir=self._folder))
