@@ -19,10 +19,10 @@ from twotrack.shared.workers.task import Answer, Request, Task
 
 
 class Gate:
-    """Climbs with a fault planted in one track; a side without a fault is observed once."""
+    """Climbs, torch against a Keras track, with a fault planted in one; a side without a fault is observed once."""
 
-    def __init__(self, workers: WorkerPool, folder: Path):
-        self._workers, self._folder = workers, folder
+    def __init__(self, workers: WorkerPool, folder: Path, keras: str = KERAS):
+        self._workers, self._folder, self._keras = workers, folder, keras
         self._bert = str(folders.write(folder / "bert"))
         self._healthy = cache(lambda subject, track: self._observe(subject, track, ""))
 
@@ -32,12 +32,13 @@ class Gate:
 
     def planted(self, name: str) -> list[RungResult]:
         """Return the rungs of a fault's subject with the fault planted."""
-        return self._climb(FAULTS[name].subject, {FAULTS[name].track: name})
+        track = TORCH if FAULTS[name].track == TORCH else self._keras
+        return self._climb(FAULTS[name].subject, {track: name})
 
     def _climb(self, subject: str, faults: dict[str, str]) -> list[RungResult]:
         sides = [
             self._observe(subject, track, faults[track]) if track in faults else self._healthy(subject, track)
-            for track in (TORCH, KERAS)
+            for track in (TORCH, self._keras)
         ]
         request = SUBJECTS[subject].model_copy(update={"until": "training"})
         return climbed(request, *(SideResults(side, None) for side in sides), self._again(subject, faults))
@@ -50,7 +51,7 @@ class Gate:
             return task.answer.read(self._workers.call(track, tasks.do, planted))
 
         folder = Path(tempfile.mkdtemp(dir=self._folder))
-        return partial(SecondLook(self._request(subject), ask, folder).judge, KERAS)
+        return partial(SecondLook(self._request(subject), ask, folder).judge, self._keras)
 
     def _observe(self, subject: str, track: str, fault: str) -> Observation:
         folder = Path(tempfile.mkdtemp(dir=self._folder))

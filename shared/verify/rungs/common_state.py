@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from twotrack.shared.base.tolerances import EXPLAINED_BY_GRADIENTS, STRAYED_AT_MOST, TOLERANCES
-from twotrack.shared.verify.following import Excess, Explained, Followed, Led, Strayed
-from twotrack.shared.verify.result import FailurePlace, Gap, GapKind, RungResult, relative
+from twotrack.shared.verify.following import Excess, Explained, Followed, Led, Strayed, key
+from twotrack.shared.verify.result import FailurePlace, Gap, GapKind, RungResult, in_short, relative
 from twotrack.shared.verify.trace import Trace
 
 _LIMIT = TOLERANCES["training"].limit
@@ -36,14 +36,14 @@ class FreeRun:
 
 def find_difference(led: Led, followed: Followed, explained: Sequence[Explained]) -> RungResult | None:
     """Return the first difference of a side that stepped from the leader's weights, None if there is none."""
-    excess = {(one.step, one.name): one for one in followed.excess}
+    excess = {one.key: one for one in followed.excess}
     for step, (loss, other) in enumerate(zip(followed.losses, led.losses, strict=True)):
         difference = relative(np.array(other), np.array(loss))
         if difference > _LIMIT:
             detail = f"step {step + 1}: the loss is {loss:.9g} in Keras, {other:.9g} in torch, on common weights"
             return RungResult("training", False, detail, difference, limit=_LIMIT, place=FailurePlace.LOSS)
         for name, size in sorted(followed.largest[step].items(), key=lambda item: -item[1]):
-            if size > _LIMIT and not _is_explained(excess.get((step, name)), explained):
+            if size > _LIMIT and not _is_explained(excess.get(key(step, name)), explained):
                 return _differing_weight(step, name, size, (loss, other))
     return _differing_inference(led, followed)
 
@@ -106,23 +106,34 @@ def _movements(led: Led, strayed: Sequence[Strayed]) -> Iterator[tuple[float, fl
 
 def _passed(free: FreeRun, followed: Followed, strayed: Sequence[Strayed]) -> RungResult:
     steps, moved = len(followed.losses), max(draw.weights[-1] for draw in strayed)
+    rounded = sum(excess.places.size for excess in followed.excess if excess.step == steps - 1)
     detail = (
-        f"{steps} steps compared, each from common weights; left alone the sides part by {free.weights[-1]:.0e}, "
-        f"as torch does from itself by rounding ({moved:.0e})"
-    )
+        f"{steps} steps compared, each from common weights; left alone the sides part by {free.weights[-1]:.0e}, and "
+        f"torch from itself by {moved:.0e}, as rounding grows"
+    ) + (f"; {rounded} numbers have gradients that are rounding" if rounded else "")
     counts = {"training steps": steps, "of them from common weights": steps}
-    worst = max((size for sizes in followed.largest for size in sizes.values()), default=0.0)
-    return RungResult("training", True, detail, worst, limit=_LIMIT, counts=counts, gaps=tuple(_gaps(followed)))
+    return RungResult(
+        "training", True, detail, _worst(followed), limit=_LIMIT, counts=counts, gaps=tuple(_gaps(followed))
+    )
+
+
+def _worst(followed: Followed) -> float:
+    """Return the largest difference of a weight that needed no explanation."""
+    explained = {excess.key for excess in followed.excess}
+    steps = enumerate(followed.largest)
+    needed_none = (size for step, sizes in steps for name, size in sizes.items() if key(step, name) not in explained)
+    return max(needed_none, default=0.0)
 
 
 def _gaps(followed: Followed) -> Iterator[Gap]:
-    """Yield the weights of which so many numbers were judged by the optimizer's rounding that little is left."""
-    for name in dict.fromkeys(excess.name for excess in followed.excess):
-        own = [excess for excess in followed.excess if excess.name == name]
-        if 2 * max(excess.places.size for excess in own) > own[0].size:
-            largest = max(float(np.abs(excess.differences).max()) for excess in own)
-            detail = (
-                f"its gradient is the rounding of zero, which the optimizer enlarges: it is compared to {largest:.0e}, "
-                f"not to {_LIMIT:.0e}"
-            )
-            yield Gap(GapKind.ROUNDING, name, detail)
+    """Yield one for the weights of which most numbers were judged by what the optimizer makes of rounding."""
+    sizes: dict[str, float] = {}
+    for excess in followed.excess:
+        if 2 * excess.places.size > excess.size:
+            sizes[excess.name] = max(sizes.get(excess.name, 0.0), float(np.abs(excess.differences).max()))
+    if sizes:
+        detail = (
+            "their gradient is the rounding of zero, of which the optimizer makes a step: a step of theirs is compared "
+            f"to {max(sizes.values()):.0e}, not to {_LIMIT:.0e}"
+        )
+        yield Gap(GapKind.ROUNDING, in_short(sizes), detail)
