@@ -29,6 +29,7 @@ from twotrack.torch_track.curvature import Curvature
 from twotrack.torch_track.draws import DrawAxes, draw_axes, drawn_from, drawn_pass
 from twotrack.torch_track.inputs import tensors
 from twotrack.torch_track.losses import LOSSES, Loss
+from twotrack.torch_track.moved_gradients import GradientMover
 from twotrack.torch_track.probe import TorchProbe
 from twotrack.torch_track.structure import tensors_in
 
@@ -106,6 +107,11 @@ class TorchTrack(Track):
 
         checkpoints.to_safetensors(path, out)
 
+    def move_gradients(self, model: TrackModel, share: float, draw: int) -> None:
+        """Move every gradient of a model's training steps, before the update, by `share` of its layer's largest."""
+        own = as_torch(model)
+        own.before_update = GradientMover(own.module, share, draw)
+
     def synchronise(self) -> None:
         """Wait for the GPU, if there is one."""
         if self.device == "cuda":
@@ -140,6 +146,8 @@ class TorchModel(TrackModel):
 
     around: Callable[[], AbstractContextManager] = nullcontext
     """What a forward pass in training runs in; a probe turns functional dropout off here."""
+    before_update: Callable[[], None] = staticmethod(lambda: None)
+    """Called when a training step's gradients are there; a verification moves them here."""
 
     def __init__(
         self,
@@ -224,6 +232,7 @@ class TorchModel(TrackModel):
         with self.drawing():
             self._curvature.update_if_due(lambda: self.forward(given))
         loss = self.backward(given, targets)
+        self.before_update()
         self.optimizer.step()
         if self.draws:
             self.draws.advance()

@@ -59,9 +59,7 @@ def block(value: Value, shape: tuple[int, ...], mine: np.ndarray, source: np.nda
 
     Raises NotAMovementError if they do not lie together, or if an axis is scattered.
     """
-    spans = tuple(
-        np.atleast_1d(mine.any(axis=tuple(set(range(mine.ndim)) - {axis}))) for axis in range(mine.ndim)
-    )
+    spans = tuple(np.atleast_1d(mine.any(axis=tuple(set(range(mine.ndim)) - {axis}))) for axis in range(mine.ndim))
     if int(mine.sum()) != int(np.prod([span.sum() for span in spans])):
         raise NotAMovementError
     coordinates = np.unravel_index(source[np.ix_(*spans)], shape)

@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -24,11 +25,13 @@ from twotrack.shared.verify.result import FailurePlace, RungResult
 from twotrack.shared.verify.rungs import EXACT, PROBE_RUNGS
 from twotrack.shared.verify.rungs.forward import LayerDifference, layer_difference, layer_differences
 from twotrack.shared.verify.rungs.probe_rung import ProbeRung
+from twotrack.shared.verify.second_look import Ask, SecondLook
 from twotrack.shared.verify.suspects import suspect
 from twotrack.shared.verify.trace import Trace
 from twotrack.shared.workers.environment import available_cores
 from twotrack.shared.workers.messages import Progress
 from twotrack.shared.workers.pool import WorkerPool, lent_or_new
+from twotrack.shared.workers.task import Answer, Request, Task
 
 REFERENCE = "torch"
 _MEMORY_PER_WORKER = 2 * 2**30
@@ -132,7 +135,18 @@ class Ladder:
                 sides[track] = self._with_same_draws(request, track, sides, Path(name), on_phase)
             self._sample(request, sides, Path(name), on_phase)
             sides = _answer_all(request, sides, self._pool, Path(name), on_phase)
-            return [self._result(request, track, sides[REFERENCE], sides[track], Path(name)) for track in chosen]
+            again = SecondLook(request, self._asking(on_phase), Path(name) / "again")
+            return [self._result(request, track, sides[REFERENCE], sides[track], again, Path(name)) for track in chosen]
+
+    def _asking(self, on_phase: OnPhase) -> Ask:
+        """Return what lets a track's worker do a task, and shows its phases."""
+
+        def ask(track: str, task: Task[Request, Answer], request: Request) -> Answer:
+            answer = self._pool.call(track, task, request, lambda progress: on_phase(track, progress.phase))
+            on_phase(track, "done")
+            return answer
+
+        return ask
 
     def _with_same_draws(
         self, request: VerifyRequest, track: str, sides: Mapping[str, SideResults], folder: Path, on_phase: OnPhase
@@ -163,9 +177,15 @@ class Ladder:
             sides[track] = replace(sides[track], observation=observation)
 
     def _result(
-        self, request: VerifyRequest, track: str, torch: SideResults, keras: SideResults, folder: Path
+        self,
+        request: VerifyRequest,
+        track: str,
+        torch: SideResults,
+        keras: SideResults,
+        again: SecondLook,
+        folder: Path,
     ) -> TrackResult:
-        results = climbed(request, torch, keras)
+        results = climbed(request, torch, keras, partial(again.judge, track))
         observations, last = (torch.observation, keras.observation), results[-1]
         layers = layer_differences(*observations) if any(result.rung == "forward" for result in results) else []
         if last.passed:
@@ -262,11 +282,17 @@ def _concerning(track: str, found: Mapping[str, Path]) -> dict[str, Path]:
     return {finder: path for finder, path in found.items() if track == REFERENCE or finder in (track, REFERENCE)}
 
 
-def climbed(request: VerifyRequest, torch: SideResults, keras: SideResults) -> list[RungResult]:
+LookAgain = Callable[[RungResult, Observation, Observation], RungResult]
+"""Returns what a second look at a failed training, torch's and Keras', found in its place."""
+
+
+def climbed(request: VerifyRequest, torch: SideResults, keras: SideResults, look_again: LookAgain) -> list[RungResult]:
     """Compare two sides, rung by rung, up to the first failure."""
     results: list[RungResult] = []
     for rung in RUNGS[: RUNGS.index(request.until) + 1]:
         result = _check(rung, request, torch, keras)
+        if result is not None and rung == "training" and not result.passed:
+            result = look_again(result, torch.observation, keras.observation)
         if result is not None:
             results.append(result)
             if not result.passed:

@@ -3,6 +3,8 @@
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from twotrack.shared.errors import UserError
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import evidence
@@ -81,5 +83,5 @@ def isolate(request: LayerRequest) -> Path:
     """Run one layer alone on the inputs that the other side's got; return the folder of a trace."""
     side = ObservedSide(find_exercise(request.verify), open_track(request.track, "auto"), "float64", lambda _: None)
     layer = evidence.load(Trace, request.reference).layers[request.number]
-    outputs = side.probe.run_layer(request.path, layer.inputs)
+    outputs = side.probe.run_layer(request.path, [np.array(array) for array in layer.inputs])
     return evidence.save(Trace(outputs=outputs), request.folder / "alone")

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from twotrack.shared.runs.fitting import Step
+from twotrack.shared.runs.fitting import Listener, Step
 from twotrack.shared.spec.draws import AS_COUNTED, Alignment, SharedDraws
 from twotrack.shared.spec.probe import Probe
 from twotrack.shared.spec.track import Precision, Track, TrackModel
-from twotrack.shared.verify.exercise import Exercise, Shapes
+from twotrack.shared.verify.exercise import Exercise, Rehearsal
 from twotrack.shared.verify.material import draw_weights
 from twotrack.shared.verify.suspects import STATISTICS
 from twotrack.shared.verify.trace import Trace
@@ -70,32 +70,30 @@ class ObservedSide:
         self.report("forward")
         trace.layers, _ = self.probe.trace(inputs)
         trace.outputs = self.model.outputs(inputs)
-        shapes = [output.shape for output in trace.outputs]
         self.report("gradients")
-        trace.gradients = self.probe.gradients(inputs, self.exercise.targets(shapes))
+        trace.gradients = self.probe.gradients(inputs, self.exercise.targets(self._output_shapes))
         trace.penalty_gradients = self._note_penalty(trace)
         trace.adding_layers = self.probe.adding_layers()
         self.source.restart()
-        self.report("training")
-        self._train(trace, shapes)
+        self._train(trace)
         if self.precision == "float64":
-            trace.relaxed = {kind: self._relaxed(kind, shapes) for kind in self.probe.relaxations()}
+            trace.relaxed = {kind: self._relaxed(kind) for kind in self.probe.relaxations()}
         return trace
 
-    def _train(self, trace: Trace, shapes: Shapes) -> None:
+    def _train(self, trace: Trace) -> None:
         """Keep what a short training shows."""
-        rehearsal = self.exercise.rehearse(self.model, shapes, lambda step: self._keep(trace, step))
+        rehearsal = self.rehearse(lambda step: self._keep(trace, step))
         trace.batches, trace.validation = rehearsal.batches, rehearsal.validation
         trace.weights[-1] = self.model.weights()
         trace.trained_outputs = self.model.outputs(self.exercise.inputs())
 
-    def _relaxed(self, kind: str, shapes: Shapes) -> Trace:
+    def _relaxed(self, kind: str) -> Trace:
         """Return what the training shows with other constraints."""
         trace = Trace()
         self.reset()
         self._note_penalty(trace)
         with self.probe.relaxed(kind):
-            self._train(trace, shapes)
+            self._train(trace)
         return trace
 
     def _note_penalty(self, trace: Trace) -> dict[str, np.ndarray]:
@@ -105,6 +103,15 @@ class ObservedSide:
             return {}
         trace.penalties.append(penalty.value)
         return penalty.gradients
+
+    def rehearse(self, listen: Listener) -> Rehearsal:
+        """Go through the short training, from the weights that the model has."""
+        self.report("training")
+        return self.exercise.rehearse(self.model, self._output_shapes, listen)
+
+    @cached_property
+    def _output_shapes(self) -> list[tuple[int, ...]]:
+        return [output.shape for output in self.model.outputs(self.exercise.inputs())]
 
     def _keep(self, trace: Trace, step: Step) -> None:
         """Keep the loss and, as far as the limit allows, the weights after a step."""

@@ -51,15 +51,9 @@ def compare_gradients(torch: Trace, keras: Trace) -> RungResult:
 
 def gradient_differences(torch: Trace, keras: Trace) -> dict[str, float]:
     """Return the difference of every gradient that both sides have, relative to the largest gradient of its layer."""
-    sizes = {name: float(np.abs(gradient).max(initial=0.0)) for name, gradient in torch.gradients.items()}
-    floor = GRADIENT_SCALE_FLOOR * max(sizes.values(), default=0.0)
-    layers: dict[str, float] = {}
-    for name, size in sizes.items():
-        layer = name.rpartition(".")[0]
-        layers[layer] = max(layers.get(layer, floor), size)
-    keras_gradients = _same_gradients(torch, keras)
+    scales, keras_gradients = gradient_scales(torch), _same_gradients(torch, keras)
     return {
-        name: relative(gradient, keras_gradients[name], layers[name.rpartition(".")[0]])
+        name: relative(gradient, keras_gradients[name], scales[name])
         for name, gradient in torch.gradients.items()
         if name in keras_gradients
     }
@@ -87,6 +81,17 @@ def _beside_the_loss(keras: Trace) -> str:
     if not keras.adding_layers:
         return ""
     return f"; in Keras {', '.join(repr(path) for path in keras.adding_layers)} adds to the loss"
+
+
+def gradient_scales(trace: Trace) -> dict[str, float]:
+    """Return, for every gradient, the largest gradient of its layer, and a share of the model's largest at least."""
+    sizes = {name: float(np.abs(gradient).max(initial=0.0)) for name, gradient in trace.gradients.items()}
+    floor = GRADIENT_SCALE_FLOOR * max(sizes.values(), default=0.0)
+    layers: dict[str, float] = {}
+    for name, size in sizes.items():
+        layer = name.rpartition(".")[0]
+        layers[layer] = max(layers.get(layer, floor), size)
+    return {name: layers[name.rpartition(".")[0]] for name in sizes}
 
 
 def _largest_gradient_difference(torch: Trace, keras: Trace) -> float | None:
