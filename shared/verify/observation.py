@@ -5,26 +5,24 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
+from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import evidence
+from twotrack.shared.verify.draws import DROPOUT, SideDraws
 from twotrack.shared.verify.trace import Trace
 
 E = TypeVar("E")
 
 
-class Observation(BaseModel):
+class Observation(FrozenRecord):
     """One side: what it says of itself, and where its traces are."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     parameters: dict[str, tuple[int, ...]]
     """Canonical shapes of all weights."""
     without_counterpart: list[str]
     """Trainable tensors that the other framework cannot have."""
-    dropout: dict[str, float]
-    """Rates that drop something, by layer."""
     input_kinds: frozenset[str]
     loss: dict[str, Any]
     """Hyperparameters."""
@@ -32,8 +30,10 @@ class Observation(BaseModel):
     """Hyperparameters."""
     folders: dict[Precision, Path]
     """With a trace each."""
-    probed: dict[str, dict[Precision, Path]] = {}
+    probed: dict[str, dict[Precision, Path]] = Field(default_factory=dict)
     """Folders with what the probes of a rung found, by rung."""
+    samples: Path | None = None
+    """A file with outputs in training mode, where a side is random beyond control."""
 
     answered: dict[str, dict[Precision, Path]] = {}
     """Folders with what the side did with what was found on both sides, by rung."""
@@ -42,6 +42,11 @@ class Observation(BaseModel):
     def traces(self) -> Mapping[Precision, Trace]:
         """The traces, read once."""
         return {precision: evidence.load(Trace, folder) for precision, folder in self.folders.items()}
+
+    @cached_property
+    def draws(self) -> SideDraws:
+        """What is drawn in training; nothing if the climb ends before that is looked at."""
+        return self.probe(DROPOUT, SideDraws)["float64"] if DROPOUT in self.probed else SideDraws()
 
     def layer(self, path: str) -> tuple[str, Mapping[str, Any]]:
         """Return class name and hyperparameters of a layer; empty ones if the side has none at that path."""

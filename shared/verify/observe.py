@@ -3,10 +3,12 @@
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from twotrack.shared.errors import UserError
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import evidence
-from twotrack.shared.verify.exercise import ChapterExercise, Exercise, PairExercise
+from twotrack.shared.verify.exercise import find_exercise
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.request import RUNGS, AnswerRequest, LayerRequest, SideRequest, VerifyRequest
 from twotrack.shared.verify.rungs import PROBE_RUNGS, ProbeRung
@@ -33,7 +35,8 @@ def observation(request: SideRequest, report: Report) -> Observation:
     description, folders = {}, {}
     probed: dict[str, dict[Precision, Path]] = {rung.name: {} for rung in _climbed(request.verify)}
     for precision in request.precisions:
-        side = ObservedSide(exercise, track, precision, partial(_report_phase, report, precision))
+        phase = partial(_report_phase, report, precision)
+        side = ObservedSide(exercise, track, precision, phase, request.alignment)
         description = side.describe()
         folders[precision] = evidence.save(side.trace(), request.folder / precision / "trace")
         for rung in _climbed(request.verify):
@@ -80,10 +83,5 @@ def isolate(request: LayerRequest) -> Path:
     """Run one layer alone on the inputs that the other side's got; return the folder of a trace."""
     side = ObservedSide(find_exercise(request.verify), open_track(request.track, "auto"), "float64", lambda _: None)
     layer = evidence.load(Trace, request.reference).layers[request.number]
-    outputs = side.probe.run_layer(request.path, layer.inputs)
+    outputs = side.probe.run_layer(request.path, [np.array(array) for array in layer.inputs])
     return evidence.save(Trace(outputs=outputs), request.folder / "alone")
-
-
-def find_exercise(request: VerifyRequest) -> Exercise:
-    """Return what a chapter's pair, or the user's own, is put through."""
-    return PairExercise(request.pair.load()) if request.pair else ChapterExercise(request.variant)

@@ -10,7 +10,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "spec": ("spec",),
     "workers": ("workers",),
     "datasets": ("datasets",),
-    "weights": ("weights",),
+    "weights": ("axes", "weights"),
     "evaluation": ("evaluation",),
     "chapters": ("by_hand", "chapters"),
     "runs": ("runs",),

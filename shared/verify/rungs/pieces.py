@@ -62,7 +62,8 @@ class PiecesRung(ProbeRung[PiecesEvidence]):
     def answer(self, side: ObservedSide, found: Mapping[str, PiecesEvidence]) -> TrialsRun:
         """Run the trials of both sides."""
         pair = side.exercise.pair
-        runner = Runner(side.probe, pair.inputs, pair.batch_size, side.model.weights())
+        shapes = {name: array.shape for name, array in side.model.weights().items()}
+        runner = Runner(side.probe, pair.inputs, pair.batch_size, shapes)
         passes = {"ordinary": runner.on(side.exercise.inputs())}
         for track, each in found.items():
             for number, trial in enumerate(each.trials, start=1):
@@ -78,7 +79,7 @@ class PiecesRung(ProbeRung[PiecesEvidence]):
     def check(self, torch: Observation, keras: Observation) -> RungResult:
         """Compare on the trials, if there are any, too."""
         ran = [side.answer(self.name, TrialsRun) for side in (torch, keras)]
-        result = compare_passes(*map(_as_passes, ran)) if all(ran) else None
+        result = compare_passes(_as_passes(ran[0]), _as_passes(ran[1])) if all(ran) else None
         if result and not result.passed:
             return replace(result, rung=self.name)
         sides = [side.probe(self.name, PiecesEvidence)["float64"] for side in (torch, keras)]
