@@ -12,6 +12,7 @@ from keras.src import backend
 
 from twotrack.keras_track.primitives import Numbers, Request, answered, replaced
 from twotrack.keras_track.recording import LayerCalls, arrays, layers_recorded, replaced_calls
+from twotrack.shared.axes.layout import ChannelLayout, canonical
 from twotrack.shared.spec.draws import SHOWN_EXAMPLES, Draw, DrawnPass, DrawSource
 
 _KERAS_FUNCTIONS = ("dropout", "normal", "uniform", "randint", "truncated_normal", "shuffle", "categorical",
@@ -89,7 +90,9 @@ def _first_examples(value: Any) -> np.ndarray | None:
     return found[0][:SHOWN_EXAMPLES] if found else None
 
 
-def drawn_pass(model: keras.Model, inputs: Any, source: DrawSource | None, training: bool) -> DrawnPass:
+def drawn_pass(
+    model: keras.Model, inputs: Any, source: DrawSource | None, training: bool, layout: ChannelLayout
+) -> DrawnPass:
     """Run the model once, not compiled, on a source or on its own draws.
 
     Weights and running statistics stay as they are; seeds move on.
@@ -101,9 +104,9 @@ def drawn_pass(model: keras.Model, inputs: Any, source: DrawSource | None, train
         stack.enter_context(answered(recorder.answer))
         for name in _KERAS_FUNCTIONS:
             replaced(stack, backend.random, name, _noted(name, getattr(backend.random, name), recorder.calls))
-        traces = stack.enter_context(layers_recorded(model, at_work=recorder.layers))
+        traces = stack.enter_context(layers_recorded(model, layout, at_work=recorder.layers))
         outputs = model(inputs, training=training)
-    return DrawnPass(recorder.draws, recorder.values, traces, arrays(outputs))
+    return DrawnPass(recorder.draws, recorder.values, traces, canonical(arrays(outputs), layout.outputs))
 
 
 def _noted(name: str, original: Callable, calls: list[_Call]) -> Callable:

@@ -269,7 +269,7 @@ def _power(watch: Watch, given: Sequence[Operand], settings: Given) -> Fact:
 
 
 def _cast(watch: Watch, given: Sequence[Operand], settings: Given) -> Fact:
-    is_cast = given[0].value.dtype == bool and settings["new_dtype"] != bool
+    is_cast = given[0].value.dtype.kind == "b" != np.dtype(settings["new_dtype"]).kind
     return watch.see("cast flags" if is_cast else "same", given, {}, "a mask" if is_cast else "")
 
 
@@ -340,7 +340,8 @@ _SAME = (
 
 _OPERATIONS: Mapping[str, See] = {
     **{name: _first("same") for name in _SAME},
-    **{name: _first(name) for name in ("abs", "sign", "floor", "ceil", "round", "tanh", "exp", "sqrt", "rsqrt", "square")},
+    **{name: _first(name) for name in ("abs", "sign", "floor", "ceil", "round", "tanh", "exp")},
+    **{name: _first(name) for name in ("sqrt", "rsqrt", "square")},
     "logistic": _first("sigmoid"), "neg": _first("negate"), "reduce_sum": _first("sum"), "integer_pow": _power,
     "add": _plain("add"), "sub": _plain("subtract"), "mul": _multiply, "div": _plain("divide"),
     "max": _plain("maximum"), "min": _plain("minimum"), "clamp": _clamp, "concatenate": _plain("join"),

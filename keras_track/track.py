@@ -10,12 +10,15 @@ import keras
 import numpy as np
 
 from twotrack.keras_track import backends, freezing, losses, native, weights
+from twotrack.keras_track.axes import axis_layout
 from twotrack.keras_track.curvature import Curvature
 from twotrack.keras_track.draws import drawn_from
 from twotrack.keras_track.inputs import arranged
+from twotrack.keras_track.losses import ChannelsLast
 from twotrack.keras_track.precision import set_precision
 from twotrack.keras_track.probe import KerasProbe
 from twotrack.keras_track.session import start_afresh
+from twotrack.shared.axes.layout import NO_LAYOUT, ChannelLayout, canonical
 from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.ledger.measured import Measured
 from twotrack.shared.spec.draws import DrawSource
@@ -63,7 +66,8 @@ class KerasTrack(Track):
             network, has_base = _users_network(pair.keras, pair), False
         switches = Switches(switched)
         native.switch_layers(network.get_layer(HEAD) if has_base else network, switches)
-        model = KerasModel(network, pair.inputs, pair.loss, self._backend, switches)
+        layout = axis_layout(network, pair.inputs)
+        model = KerasModel(network, pair.inputs, pair.loss, self._backend, switches, layout)
         if pair.trainable != EVERYTHING:
             model.freeze(chosen(model.weights(), pair.trainable))
         return model
@@ -132,16 +136,18 @@ class KerasModel(TrackModel):
         loss: LossSpec,
         backend: backends.Backend,
         switches: Switches,
+        layout: ChannelLayout = NO_LAYOUT,
     ):
         self.model, self.inputs, self.loss, self._backend, self.switches = model, inputs, loss, backend, switches
+        self.layout = layout
 
     def weights(self) -> dict[str, np.ndarray]:
         """Return copies of all weights, in canonical form."""
-        return weights.weights(self.model)
+        return weights.weights(self.model, self.layout.weights)
 
     def load_weights(self, canonical: Mapping[str, np.ndarray]) -> None:
         """Replace all weights."""
-        weights.load_weights(self.model, canonical)
+        weights.load_weights(self.model, canonical, self.layout.weights)
 
     def trainable_names(self) -> set[str]:
         """Return the names of the weights that have gradients."""
@@ -177,7 +183,7 @@ class KerasModel(TrackModel):
 
     def attach(self, optimizer: keras.optimizers.Optimizer) -> None:
         """Attach the loss and an optimizer of Keras."""
-        self.model.compile(optimizer=optimizer, loss=self.loss_object())
+        self.model.compile(optimizer=optimizer, loss=self.own_losses())
         self.model.optimizer.build(self.model.trainable_variables)
         self._curvature = Curvature(self.model, self.loss)
 
@@ -187,6 +193,16 @@ class KerasModel(TrackModel):
             with as_user_error("the Keras loss function failed"):
                 return self.loss.keras()
         return losses.build(self.loss)
+
+    def own_losses(self) -> Any:
+        """Return the loss for outputs as the model has them: one for all, or one for each if any has to be moved."""
+        if not self.layout.outputs:
+            return self.loss_object()
+        found = [
+            ChannelsLast(self.loss_object(), arrangement) if arrangement else self.loss_object()
+            for arrangement in self.layout.outputs
+        ]
+        return found if len(found) > 1 else found[0]
 
     def train_step(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> float:
         """Train on one batch; the loss tracker is reset because it averages over calls."""
@@ -203,8 +219,8 @@ class KerasModel(TrackModel):
     def outputs(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """Return the outputs in inference mode."""
         with drawn_from(self.model, self.draws):
-            outputs = self.model.predict_on_batch(self.arranged(inputs))
-        return [np.asarray(output) for output in keras.tree.flatten(outputs)]
+            outputs = keras.tree.flatten(self.model.predict_on_batch(self.arranged(inputs)))
+        return canonical([np.asarray(output) for output in outputs], self.layout.outputs)
 
     def draw_from(self, source: DrawSource) -> None:
         """Take random numbers from a source."""

@@ -167,7 +167,7 @@ def draw_axes(
         return None if request.base is None else np.full(request.shape, KEPT[request.base])
 
     for tensor, spec in zip(own, inputs.values(), strict=True):
-        setattr(tensor, COUNTED, model_input(tensor.shape, spec.axes))
+        setattr(tensor, COUNTED, model_input(tensor.shape, spec))
     watched = layers.watched(module, str)
     with torch.no_grad(), _state_kept(module), watched, aten.delivered(deliver), calls, tracker or nullcontext():
         module(*own)

@@ -13,20 +13,21 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from twotrack.shared.axes.layout import NO_LAYOUT, ChannelLayout
 from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.ledger.measured import Measured
 from twotrack.shared.spec.draws import DrawnPass, DrawSource
-from twotrack.shared.spec.inputs import Input, describe
+from twotrack.shared.spec.inputs import Input, describe, drawn
 from twotrack.shared.spec.pair import ChapterBuild, CustomLoss, CustomOptimizer, LossSpec, Pair, target_kind
 from twotrack.shared.spec.profiles import Switches
 from twotrack.shared.spec.recipes import Optimizer
 from twotrack.shared.spec.track import Checkpoints, Precision, Track, TrackModel, TrackSpec, choose_device
 from twotrack.shared.spec.transfer import BASE, EVERYTHING, HEAD, chosen
 from twotrack.torch_track import freezing, native, weights
-from twotrack.torch_track.axes import NO_LAYOUT, ChannelLayout, axis_layout
+from twotrack.torch_track.axes import axis_layout, channels_last
 from twotrack.torch_track.curvature import Curvature
 from twotrack.torch_track.draws import DrawAxes, draw_axes, drawn_from, drawn_pass
-from twotrack.torch_track.inputs import drawn, tensors
+from twotrack.torch_track.inputs import tensors
 from twotrack.torch_track.losses import LOSSES, Loss
 from twotrack.torch_track.probe import TorchProbe
 from twotrack.torch_track.structure import tensors_in
@@ -248,7 +249,7 @@ class TorchModel(TrackModel):
         if self.draws:
             self.draws.begin_pass()
         with self.around():
-            return self.layout.channels_last(tensors_in(self.module(*inputs)))
+            return channels_last(tensors_in(self.module(*inputs)), self.layout.outputs)
 
     def loss_object(self) -> Loss:
         """Return the loss as a callable."""
@@ -259,7 +260,7 @@ class TorchModel(TrackModel):
 
     def outputs(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """Return the outputs in evaluation mode."""
-        outputs = self.layout.channels_last(self._evaluate(self.module, inputs))
+        outputs = channels_last(self._evaluate(self.module, inputs), self.layout.outputs)
         return [output.cpu().numpy() for output in outputs]
 
     def _evaluate(self, module: nn.Module, inputs: Mapping[str, np.ndarray]) -> list[Tensor]:
@@ -275,7 +276,7 @@ class TorchModel(TrackModel):
 
     def _axes_of_draws(self, training: bool) -> list[DrawAxes]:
         self._mode(training)
-        return draw_axes(self.module, self.layout, self.inputs, drawn(self.inputs, self.device, self.dtype))
+        return draw_axes(self.module, self.layout, self.inputs, self.tensors(drawn(self.inputs)))
 
     def _mode(self, training: bool) -> None:
         if training:
@@ -290,7 +291,7 @@ class TorchModel(TrackModel):
 
         def forward() -> list[Tensor]:
             with self.around():
-                return self.layout.channels_last(tensors_in(self.module(*given)))
+                return channels_last(tensors_in(self.module(*given)), self.layout.outputs)
 
         axes = self._draw_axes.get(training) or self._axes_of_draws(training)
         return drawn_pass(self.module, self.canonical_path, self.layout, forward, self.draws, axes, self._is_wide)

@@ -59,7 +59,9 @@ def block(value: Value, shape: tuple[int, ...], mine: np.ndarray, source: np.nda
 
     Raises NotAMovementError if they do not lie together, or if an axis is scattered.
     """
-    spans = tuple(mine.any(axis=tuple(set(range(mine.ndim)) - {axis})) for axis in range(mine.ndim))
+    spans = tuple(
+        np.atleast_1d(mine.any(axis=tuple(set(range(mine.ndim)) - {axis}))) for axis in range(mine.ndim)
+    )
     if int(mine.sum()) != int(np.prod([span.sum() for span in spans])):
         raise NotAMovementError
     coordinates = np.unravel_index(source[np.ix_(*spans)], shape)
@@ -73,7 +75,7 @@ def _courses(value: Value, shape: tuple[int, ...], coordinates: Sequence[np.ndar
     """Return how the leaves run, after taking those apart that a reshape spreads over several axes."""
     while True:
         courses = [_course(leaf, coordinates) for leaf in _leaves(value, shape)]
-        if not any([_take_apart(course) for course in courses]):
+        if sum(_take_apart(course) for course in courses) == 0:
             return courses
 
 
@@ -189,7 +191,7 @@ def _merges(factors: Sequence[Factor]) -> Iterator[Factor]:
 
 
 def _features(kinds: set[str]) -> str:
-    """Return the kind of what is cut out of leaves of these kinds: channels, mixed with something else, are features."""
+    """Return the kind of what is cut out of leaves of these kinds: channels and something else are features."""
     if CHANNEL in kinds:
         return CHANNEL
     return kinds.pop() if len(kinds) == 1 else PLACE if PLACE in kinds else UNKNOWN

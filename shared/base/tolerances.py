@@ -21,6 +21,7 @@ TOLERANCES = {
         "as forward, relative to the largest value of the row; what rounding may add to it on extreme values is "
         "measured, see ROUNDING_SHARE and UNIT_ROUNDING",
     ),
+    "pieces": Tolerance(1e-12, "as range: the inputs that were looked for are as wide"),
     "gradients": Tolerance(
         1e-11,
         "as forward, with the sums over batch and positions of the backward pass on top",
@@ -57,10 +58,10 @@ UNIT_ROUNDING = 4 * 2.0**-52
 taken of large values. The rounding of that stays, absolutely, however small the outcome is."""
 
 LOSS_ROUNDING = 16 * 2.0**-29
-"""How far rounding may part two losses on the same outputs in float64, as a share of what it does to either of them from
-float32 to float64. Rounding shrinks by 2^-29 from one precision to the other, whatever is lost where terms cancel (in
-the logarithm of a probability near 1, in the difference of large logits); a difference of mathematics does not. The
-factor allows for sums in another order, and for a sample of roundings that are smaller in float32 by chance."""
+"""How far rounding may part two losses on the same outputs in float64, as a share of what it does to either of them
+from float32 to float64. Rounding shrinks by 2^-29 from one precision to the other, whatever is lost where terms cancel,
+as in the logarithm of a probability near 1 and in a difference of large logits; a difference of mathematics does not.
+The factor allows for sums in another order, and for a sample of roundings that are smaller in float32 by chance."""
 
 GRADIENT_SCALE_FLOOR = 1e-3
 """A gradient is compared relative to the largest of its layer, whose weights all sum the same backpropagated errors,

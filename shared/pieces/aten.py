@@ -354,7 +354,8 @@ _NO_VALUES = {
 """Operations whose results have nothing of their arguments but the shape, or leave torch."""
 
 _SAME = (
-    "alias", "as_strided", "clone", "contiguous", "detach", "diagonal", "expand", "flip", "lift", "lift_fresh", "mean", "avg_pool1d",
+    "alias", "as_strided", "clone", "contiguous", "detach", "diagonal", "expand", "flip", "lift", "lift_fresh", "mean",
+    "avg_pool1d",
     "median", "movedim", "narrow", "permute", "repeat", "roll", "select", "slice", "split", "split_with_sizes",
     "squeeze", "t", "transpose", "tril", "triu", "unbind", "unfold", "unsafe_split", "unsqueeze", "view",
     "_reshape_alias", "_unsafe_view", "reshape", "positive", "avg_pool2d", "avg_pool3d", "_adaptive_avg_pool2d",

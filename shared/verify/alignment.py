@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from twotrack.shared.base.tolerances import ROUNDING_SHARE, TOLERANCES, UNIT_ROUNDING
-from twotrack.shared.verify.digests import differences, sizes
+from twotrack.shared.verify.digests import COUNT, differences, sizes
 from twotrack.shared.verify.passes import Call, Pass
 
 LIMIT = TOLERANCES["range"].limit
@@ -97,9 +97,25 @@ class Alignment:
                     yield pair
 
     @cached_property
+    def unlike(self) -> list[str]:
+        """Layers of both sides that are given, or give, as many values on both, and none that are equal."""
+        torch, keras = (side.float64["ordinary"].calls for side in (self._torch, self._keras))
+        matched = {(pair.keras.path, pair.keras.role) for pair in self.matched}
+        found: dict[str, None] = {}
+        for call in keras:
+            for role in ("inputs", "outputs"):
+                others = [array for other in torch if other.path == call.path for array in getattr(other, role)]
+                widths = {array[0, COUNT] for array in others} & {array[0, COUNT] for array in getattr(call, role)}
+                if widths and (call.path, role) not in matched:
+                    found[layer_of(call.path)] = None
+        return list(found)
+
+    @cached_property
     def unmatched_points(self) -> list[str]:
         """Layers that gave replaced values which do not stand for the same thing on both sides."""
-        torch, keras = (side.float64.get("wide values", Pass()).replaced for side in (self._torch, self._keras))
+        torch, keras = (
+            [path for ran in side.float64.values() for path in ran.replaced] for side in (self._torch, self._keras)
+        )
         return [path for path in dict.fromkeys([*keras, *torch]) if not self._is_same_point(path)]
 
     def _is_same_point(self, path: str) -> bool:

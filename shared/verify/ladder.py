@@ -13,16 +13,17 @@ from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.errors import UserError, unknown
 from twotrack.shared.ledger.ledger import causes
 from twotrack.shared.ledger.spec import Difference
-from twotrack.shared.spec.track import installed_track
+from twotrack.shared.spec.track import Precision, installed_track
 from twotrack.shared.verify import accuracy, draws, evidence
 from twotrack.shared.verify.certificate import Certificate, Verdict, certify, verdict
 from twotrack.shared.verify.distribution import sample
 from twotrack.shared.verify.observation import Observation
-from twotrack.shared.verify.observe import isolate, observe
-from twotrack.shared.verify.request import RUNGS, LayerRequest, SideRequest, VerifyRequest
+from twotrack.shared.verify.observe import answer, isolate, observe
+from twotrack.shared.verify.request import RUNGS, AnswerRequest, LayerRequest, SideRequest, VerifyRequest
 from twotrack.shared.verify.result import FailurePlace, RungResult
-from twotrack.shared.verify.rungs import EXACT
+from twotrack.shared.verify.rungs import EXACT, PROBE_RUNGS
 from twotrack.shared.verify.rungs.forward import LayerDifference, layer_difference, layer_differences
+from twotrack.shared.verify.rungs.probe_rung import ProbeRung
 from twotrack.shared.verify.suspects import suspect
 from twotrack.shared.verify.trace import Trace
 from twotrack.shared.workers.environment import available_cores
@@ -98,6 +99,11 @@ class SideResults:
     trainings: accuracy.ShortTrainings | None
     """None for a user's pair, which has no data to learn, and where the climb ends before."""
 
+    def with_answer(self, rung: str, folders: dict[Precision, Path]) -> "SideResults":
+        """Return it with what the side did on what a rung's probes found."""
+        answered = self.observation.answered | {rung: folders}
+        return replace(self, observation=self.observation.model_copy(update={"answered": answered}))
+
 
 class Ladder:
     """Worker processes for torch and some Keras tracks, on which any number of pairs can be verified."""
@@ -125,6 +131,7 @@ class Ladder:
             for track in chosen:
                 sides[track] = self._with_same_draws(request, track, sides, Path(name), on_phase)
             self._sample(request, sides, Path(name), on_phase)
+            sides = _answer_all(request, sides, self._pool, Path(name), on_phase)
             return [self._result(request, track, sides[REFERENCE], sides[track], Path(name)) for track in chosen]
 
     def _with_same_draws(
@@ -217,6 +224,42 @@ def _observe_side(request: VerifyRequest, track: str, pool: WorkerPool, folder: 
         trainings = accuracy.load(pool.call(track, accuracy.measure, side_request, show))
     on_phase(track, "done")
     return SideResults(observation, trainings)
+
+
+def _answer_all(
+    request: VerifyRequest, sides: Mapping[str, SideResults], pool: WorkerPool, folder: Path, on_phase: OnPhase
+) -> dict[str, SideResults]:
+    """Let every two sides run on what the probes of either found, where anything was."""
+    answered = dict(sides)
+    for rung in PROBE_RUNGS:
+        folders = {track: side.observation.probed.get(rung.name, {}).get("float64") for track, side in sides.items()}
+        found = {
+            track: path for track, path in folders.items() if path and rung.asks(evidence.load(rung.evidence, path))
+        }
+        asked = [track for track in sides if _concerning(track, found)]
+
+        def ask(track: str, rung: ProbeRung = rung, found: Mapping[str, Path] = found) -> dict[Precision, Path]:
+            return pool.call(
+                track,
+                answer,
+                AnswerRequest(
+                    verify=request,
+                    track=track,
+                    folder=folder / _slug(track),
+                    rung=rung.name,
+                    found=_concerning(track, found),
+                ),
+                lambda progress: on_phase(track, progress.phase),
+            )
+
+        for track, given in pool.each(asked, ask).items():
+            answered[track] = answered[track].with_answer(rung.name, given)
+    return answered
+
+
+def _concerning(track: str, found: Mapping[str, Path]) -> dict[str, Path]:
+    """Return what a side is run on: torch on what any side found, a Keras track on what it or torch found."""
+    return {finder: path for finder, path in found.items() if track == REFERENCE or finder in (track, REFERENCE)}
 
 
 def climbed(request: VerifyRequest, torch: SideResults, keras: SideResults) -> list[RungResult]:

@@ -35,6 +35,9 @@ class Observation(FrozenRecord):
     samples: Path | None = None
     """A file with outputs in training mode, where a side is random beyond control."""
 
+    answered: dict[str, dict[Precision, Path]] = {}
+    """Folders with what the side did with what was found on both sides, by rung."""
+
     @cached_property
     def traces(self) -> Mapping[Precision, Trace]:
         """The traces, read once."""
@@ -54,4 +57,12 @@ class Observation(FrozenRecord):
 
     def probe(self, rung: str, kind: type[E]) -> dict[Precision, E]:
         """Read what the probes of a rung found, in each precision that they looked in."""
-        return {precision: evidence.load(kind, folder) for precision, folder in self.probed[rung].items()}
+        return _read(self.probed[rung], kind)
+
+    def answer(self, rung: str, kind: type[E]) -> dict[Precision, E]:
+        """Read what the side did with what was found; empty if nothing was asked."""
+        return _read(self.answered.get(rung, {}), kind)
+
+
+def _read(folders: Mapping[Precision, Path], kind: type[E]) -> dict[Precision, E]:
+    return {precision: evidence.load(kind, folder) for precision, folder in folders.items()}

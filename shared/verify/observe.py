@@ -8,7 +8,7 @@ from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import evidence
 from twotrack.shared.verify.exercise import find_exercise
 from twotrack.shared.verify.observation import Observation
-from twotrack.shared.verify.request import RUNGS, LayerRequest, SideRequest, VerifyRequest
+from twotrack.shared.verify.request import RUNGS, AnswerRequest, LayerRequest, SideRequest, VerifyRequest
 from twotrack.shared.verify.rungs import PROBE_RUNGS, ProbeRung
 from twotrack.shared.verify.side import ObservedSide
 from twotrack.shared.verify.trace import Trace
@@ -58,6 +58,22 @@ def _probe(side: ObservedSide, rung: ProbeRung, folder: Path) -> Path:
 
 def _report_phase(report: Report, precision: Precision, phase: str) -> None:
     report(f"{phase} {precision}", {})
+
+
+@task
+def answer(request: AnswerRequest, report: Report) -> dict[Precision, Path]:
+    """Run a side on what was found on both; return folders with what it did, in both precisions."""
+    rung = next(rung for rung in PROBE_RUNGS if rung.name == request.rung)
+    found = {track: evidence.load(rung.evidence, folder) for track, folder in request.found.items()}
+    exercise, track, folders = find_exercise(request.verify), open_track(request.track, "auto"), {}
+    for precision in request.precisions:
+        side = ObservedSide(exercise, track, precision, partial(_report_phase, report, precision))
+        side.describe()
+        side.report(rung.name)
+        folders[precision] = evidence.save(
+            rung.answer(side, found), request.folder / precision / f"{rung.name} answered"
+        )
+    return folders
 
 
 @task

@@ -12,7 +12,19 @@ from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import user_pair
 from twotrack.shared.verify.user_pair import PairReference
 
-RUNGS = ("data", "parameters", "forward", "dropout", "range", "loss", "gradients", "optimizer", "training", "accuracy")
+RUNGS = (
+    "data",
+    "parameters",
+    "forward",
+    "dropout",
+    "range",
+    "pieces",
+    "loss",
+    "gradients",
+    "optimizer",
+    "training",
+    "accuracy",
+)
 
 
 class VerifyRequest(FrozenRecord):
@@ -56,6 +68,14 @@ class SideRequest(FrozenRecord):
     """Which of the other side's numbers a draw of this side gets, where that is not the draw of its own number."""
     precisions: tuple[Precision, ...] = ("float64", "float32")
     """float64 decides; float32 is for information."""
+
+
+class AnswerRequest(SideRequest):
+    """One side, and what a rung's probes found on both, to be run here."""
+
+    rung: str
+    found: dict[str, Path]
+    """Folders of float64 evidence, by track."""
 
 
 class LayerRequest(SideRequest):

@@ -75,6 +75,11 @@ class RungResult:
     """What could hide a difference although the rung passed."""
 
 
+def relaxed_constraints(kind: str) -> str:
+    """Return the sentence of a gap: sides are equal once Keras' constraints are changed, see Probe.relaxations."""
+    return f"equal only with Keras' constraints {kind}: they divide by the norm + 1e-07, which shrinks weights a little"
+
+
 def relative(torch: np.ndarray, keras: np.ndarray, scale: float | None = None) -> float:
     """Return the largest difference over torch's largest value, or over `scale`.
 

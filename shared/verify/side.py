@@ -5,11 +5,13 @@ from functools import cached_property
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from twotrack.shared.runs.fitting import Step
 from twotrack.shared.spec.draws import AS_COUNTED, Alignment, SharedDraws
 from twotrack.shared.spec.probe import Probe
 from twotrack.shared.spec.track import Precision, Track, TrackModel
-from twotrack.shared.verify.exercise import Exercise
+from twotrack.shared.verify.exercise import Exercise, Shapes
 from twotrack.shared.verify.material import draw_weights
 from twotrack.shared.verify.suspects import STATISTICS
 from twotrack.shared.verify.trace import Trace
@@ -42,6 +44,11 @@ class ObservedSide:
         self.model.load_weights(draw_weights(self._shapes))
         self.source.restart()
 
+    def trained_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the canonical shapes of the weights that training updates."""
+        trained = self.model.trainable_names()
+        return {name: shape for name, shape in self._shapes.items() if name in trained}
+
     def report(self, phase: str) -> None:
         """Tell whoever waits what the side is doing."""
         self._phase(phase)
@@ -66,18 +73,44 @@ class ObservedSide:
         shapes = [output.shape for output in trace.outputs]
         self.report("gradients")
         trace.gradients = self.probe.gradients(inputs, self.exercise.targets(shapes))
+        trace.penalty_gradients = self._note_penalty(trace)
+        trace.adding_layers = self.probe.adding_layers()
         self.source.restart()
         self.report("training")
+        self._train(trace, shapes)
+        if self.precision == "float64":
+            trace.relaxed = {kind: self._relaxed(kind, shapes) for kind in self.probe.relaxations()}
+        return trace
+
+    def _train(self, trace: Trace, shapes: Shapes) -> None:
+        """Keep what a short training shows."""
         rehearsal = self.exercise.rehearse(self.model, shapes, lambda step: self._keep(trace, step))
         trace.batches, trace.validation = rehearsal.batches, rehearsal.validation
         trace.weights[-1] = self.model.weights()
-        trace.trained_outputs = self.model.outputs(inputs)
+        trace.trained_outputs = self.model.outputs(self.exercise.inputs())
+
+    def _relaxed(self, kind: str, shapes: Shapes) -> Trace:
+        """Return what the training shows with other constraints."""
+        trace = Trace()
+        self.reset()
+        self._note_penalty(trace)
+        with self.probe.relaxed(kind):
+            self._train(trace, shapes)
         return trace
+
+    def _note_penalty(self, trace: Trace) -> dict[str, np.ndarray]:
+        """Keep the penalty that the weights have now, if the side has any; return its gradients."""
+        penalty = self.probe.penalty()
+        if penalty is None:
+            return {}
+        trace.penalties.append(penalty.value)
+        return penalty.gradients
 
     def _keep(self, trace: Trace, step: Step) -> None:
         """Keep the loss and, as far as the limit allows, the weights after a step."""
         trace.losses.append(step.loss)
         trace.epochs.append(step.epoch)
+        self._note_penalty(trace)
         names = self._kept_at_every_step
         trace.weights.append({name: array for name, array in self.model.weights().items() if name in names})
 

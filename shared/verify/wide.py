@@ -37,8 +37,11 @@ def constant(value: float) -> Draw:
 
 
 def around(offset: float) -> Draw:
-    """Return what draws normal values about an offset."""
-    return lambda generator, count: offset + generator.normal(size=count)
+    """Return what draws normal values about an offset, a hundred times their own size.
+
+    Further out float32 has no digits left of a variance that is a difference of squares, and measures no rounding.
+    """
+    return lambda generator, count: offset + abs(offset) / 100 * generator.normal(size=count)
 
 
 def one_sided(size: float) -> Draw:
@@ -89,8 +92,15 @@ KINDS: tuple[Kind, ...] = (
 )
 MIXED = -1
 """In place of a kind: any kind, another one for every name."""
+_TELLING = {
+    "of size 1", "of size 1e-4", "of size 100", "of size 1e4", "that are all 0", "with many ties",
+    "that are all negative",
+}  # fmt: skip
 ALL = (*range(len(KINDS)), *(MIXED,) * 8)
-IN_TRAINING = tuple(number for number, kind in enumerate(KINDS) if kind.text in {"of size 1", "of size 100"})
+FEW = (*(number for number, kind in enumerate(KINDS) if kind.text in _TELLING), MIXED)
+"""For a large model."""
+_SIZES_IN_TRAINING = {"of size 1", "of size 1e-8", "of size 1e-4", "of size 100", "of size 1e4"}
+IN_TRAINING = tuple(number for number, kind in enumerate(KINDS) if kind.text in _SIZES_IN_TRAINING)
 """Kinds for the training mode, each in a batch of its own: batch normalisation joins the rows of a batch there."""
 
 
@@ -148,6 +158,11 @@ def inputs(
     """
     shapes = {name: resized(spec, sizes or {}) for name, spec in specs.items()}
     return {name: _input(f"{name} {draw}", spec, kinds, shapes[name]) for name, spec in specs.items()}
+
+
+def hidden(specs: Mapping[str, Input], given: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return inputs whose masks hide everything."""
+    return {name: np.zeros_like(array) if specs[name].kind == "mask" else array for name, array in given.items()}
 
 
 def resized(spec: Input, sizes: Mapping[int, int]) -> tuple[int, ...]:

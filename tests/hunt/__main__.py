@@ -50,6 +50,7 @@ def _report(outcomes: Sequence[Outcome], path: Path | None) -> int:
     text = "\n".join(table.lines(outcomes))
     print(text)
     if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text + "\n")
     return int(any(outcome.missed for outcome in outcomes))
 

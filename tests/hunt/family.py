@@ -60,7 +60,7 @@ class Reveal:
     """The gradients become smaller by the step."""
     zeros: bool = False
     """Half of the gradients of every step are zero."""
-    batch_size: int = 4
+    batch_size: int = 32
     weight_scale: float = 1.0
     steps: int = 20
     calls: int = 1
@@ -78,7 +78,9 @@ class Case:
     """One pair of a family."""
 
     pair: Pair
-    reveal: Reveal = Reveal()  # noqa: RUF009 - frozen
+    reveal: Reveal = Reveal()
+    places: tuple[str, ...] = ()
+    """Names of the layers in question, one of which an exception must name to count as a warning."""
     flattened: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
     """Height, width and channels of the images that were flattened in front of a dense layer, by its name."""
 

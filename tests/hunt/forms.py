@@ -50,7 +50,10 @@ EXPONENTIAL = Forms(
     torch={"function": lambda t: t.exp},
 )
 ROUND = Forms(
-    keras={"ops": lambda k, n: lambda x: x + k.ops.round(x), "layer": lambda k, n: _own(k, n, lambda x: x + k.ops.round(x))},
+    keras={
+        "ops": lambda k, n: lambda x: x + k.ops.round(x),
+        "layer": lambda k, n: _own(k, n, lambda x: x + k.ops.round(x)),
+    },
     torch={"function": lambda t: lambda x: x + t.round(x)},
 )
 
@@ -141,8 +144,8 @@ def bent(slope: float, other: float, at: float) -> Forms:
     """As leaky, with another slope below -at."""
     return Forms(
         keras={
-            "where": lambda k, n: lambda x: k.ops.where(
-                x < -at, other * (x + at) - slope * at, k.ops.maximum(x, slope * x)
+            "where": lambda k, n: (
+                lambda x: k.ops.where(x < -at, other * (x + at) - slope * at, k.ops.maximum(x, slope * x))
             )
         },
         torch={
@@ -168,7 +171,7 @@ def elu(alpha: float) -> Forms:
 
 def then(first: Forms, second: Forms) -> Forms:
     """The second function of the first, in every form of the first."""
-    keras_second, torch_second = list(second.keras.values())[0], list(second.torch.values())[-1]
+    keras_second, torch_second = next(iter(second.keras.values())), list(second.torch.values())[-1]
 
     def keras_both(make):
         return lambda k, n: lambda x: keras_second(k, f"{n}_then")(make(k, n)(x))

@@ -2,7 +2,13 @@
 
 from typing import Any
 
-from tests.hunt import honest_structure, honest_training, honest_values  # noqa: F401 - each adds its families
+from tests.hunt import (  # noqa: F401 - each adds its families
+    honest_images,
+    honest_random,
+    honest_sequences,
+    honest_training,
+    honest_values,
+)
 from tests.hunt.family import HONEST
 
 FAMILIES = HONEST

@@ -7,6 +7,7 @@ from tests.hunt import forms
 from tests.hunt.family import HONEST, Case, Draw, Reveal
 from tests.hunt.network import (
     Body,
+    ByMode,
     Forms,
     Site,
     Step,
@@ -17,7 +18,6 @@ from tests.hunt.network import (
     keras_layer,
     mean_of_image,
     tanh,
-    training,
 )
 from tests.hunt.wrong_values import biased_norm
 from twotrack import Input
@@ -26,7 +26,7 @@ from twotrack import Input
 def elementwise(draw: Draw, same: Forms, scale: float = 20, **rest: Any) -> Case:
     """Return a network with one function in two forms."""
     body = around(draw, lambda site: [agree(draw, same)], **rest)
-    return Case(body.pair(**training(draw)), Reveal(scale=scale))
+    return body.case(draw, Reveal(scale=scale))
 
 
 @HONEST.add("same function", "ReLU6 as layer, function, clip or hardtanh")
@@ -134,9 +134,7 @@ def softmax_forms(draw: Draw) -> Case:
             "formula": lambda t: lambda x: t.exp(x - t.logsumexp(x, -1, keepdim=True)),
         },
     )
-    log = Forms(
-        {"ops": lambda k, n: lambda x: k.ops.log_softmax(x, -1)}, {"module": lambda t: t.nn.LogSoftmax(-1)}
-    )
+    log = Forms({"ops": lambda k, n: lambda x: k.ops.log_softmax(x, -1)}, {"module": lambda t: t.nn.LogSoftmax(-1)})
     chosen = {"softmax": plain, "log": log}[draw.one_of("function", "softmax", "log")]
     return elementwise(draw, chosen, 5, kinds=("dense", "sequence"))
 
@@ -148,7 +146,10 @@ def gated(draw: Draw) -> Case:
 
     def keras_side(k: Any, n: str) -> Any:
         def call(x: Any) -> Any:
-            value, gate = k.layers.Dense(width, name="value")(x), k.layers.Dense(width, activation="sigmoid", name="gate")(x)
+            value, gate = (
+                k.layers.Dense(width, name="value")(x),
+                k.layers.Dense(width, activation="sigmoid", name="gate")(x),
+            )
             return k.layers.Multiply(name=n)([value, gate] if order == "value first" else [gate, value])
 
         return call
@@ -166,28 +167,27 @@ def gated(draw: Draw) -> Case:
 
     steps = [Step("gated", keras_side, torch_side), dense("last", width, 3)]
     sizes = draw.one_of("sizes", (), (4,))
-    pair = Body({"input": Input((*sizes, features))}, steps).pair(
-        rename={"gated.value": "value", "gated.gate": "gate"}, **training(draw)
+    return Body({"input": Input((*sizes, features))}, steps).case(
+        draw, rename={"gated.value": "value", "gated.gate": "gate"}
     )
-    return Case(pair)
 
 
 @HONEST.add("same function", "GLU of halves, as split, chunk or slices")
 def glu(draw: Draw) -> Case:
     width, features = draw.whole("width", 2, 4), draw.whole("features", 2, 5)
     keras_side: Mapping[str, Any] = {
-        "split": lambda k, n: lambda x: (lambda a, b: a * k.ops.sigmoid(b))(*k.ops.split(x, 2, -1)),
+        "split": lambda k, n: lambda x: k.ops.split(x, 2, -1)[0] * k.ops.sigmoid(k.ops.split(x, 2, -1)[1]),
         "slices": lambda k, n: lambda x: x[..., :width] * k.ops.sigmoid(x[..., width:]),
     }
     torch_side: Mapping[str, Any] = {
         "module": lambda t: t.nn.GLU(-1),
-        "chunk": lambda t: lambda x: (lambda a, b: a * b.sigmoid())(*x.chunk(2, -1)),
+        "chunk": lambda t: lambda x: x.chunk(2, -1)[0] * x.chunk(2, -1)[1].sigmoid(),
         "slices": lambda t: lambda x: x[..., :width] * x[..., width:].sigmoid(),
     }
     step = Step("glu", keras_side[draw.one_of("keras", *keras_side)], torch_side[draw.one_of("torch", *torch_side)])
     sizes = draw.one_of("sizes", (), (4,))
     steps = [dense("first", features, 2 * width), step, dense("last", width, 3)]
-    return Case(Body({"input": Input((*sizes, features))}, steps).pair(**training(draw)))
+    return Body({"input": Input((*sizes, features))}, steps).case(draw)
 
 
 @HONEST.add("normalisation", "layer, group or root-mean-square normalisation with equal settings")
@@ -226,11 +226,11 @@ def normalisation(draw: Draw) -> Case:
         return [Step("norm", keras_side[kind], lambda t: torch_side[kind](t, site.width))]
 
     kinds = ("dense",) if kind == "group" else ("dense", "sequence")
-    return Case(around(draw, middle, kinds=kinds).pair(**training(draw)), Reveal(scale=3))
+    return around(draw, middle, kinds=kinds).case(draw, Reveal(scale=3))
 
 
 @HONEST.add("normalisation", "batch normalisation with aligned settings")
-def batch_norm(draw: Draw) -> Case:
+def aligned_batch_norm(draw: Draw) -> Case:
     epsilon, momentum = draw.real("epsilon", 1e-8, 1e-2), draw.one_of("momentum", 0.9, 0.99, 0.5)
     place = draw.one_of("norm", "features", "channels")
     features, hidden, outputs = draw.whole("features", 2, 5), draw.whole("hidden", 2, 6), draw.whole("outputs", 2, 4)
@@ -250,7 +250,7 @@ def batch_norm(draw: Draw) -> Case:
         norm = Step("norm", keras_side, torch_image)
         steps = [conv("first", features, hidden), norm, tanh(), mean_of_image(), dense("last", hidden, outputs)]
         shape = (5, 4, features)
-    return Case(Body({"input": Input(shape)}, steps).pair(**training(draw)), Reveal(by="after", steps=5))
+    return Body({"input": Input(shape)}, steps).case(draw, Reveal(by="after", steps=5))
 
 
 @HONEST.add("normalisation", "batch normalisation without scale or shift, or frozen on both sides")
@@ -278,7 +278,7 @@ def plain_batch_norm(draw: Draw) -> Case:
     def middle(site: Site) -> list[Step]:
         return [Step("norm", keras_side, lambda t: torch_side(t, site.width))]
 
-    return Case(around(draw, middle, kinds=("dense",)).pair(**training(draw)), Reveal(by="after", steps=3))
+    return around(draw, middle, kinds=("dense",)).case(draw, Reveal(by="after", steps=3))
 
 
 @HONEST.add("precision", "both sides go through the same narrower type")
@@ -320,7 +320,7 @@ def padded_pool(draw: Draw) -> Case:
     activation = agree(draw, {"relu": forms.RELU, "sigmoid": forms.SIGMOID}[positive], "positive")
     pool = Step("pool", keras_side, lambda t: t.nn.MaxPool2d(size, 2, padding=1))
     steps = [conv("first", features, hidden), activation, pool, mean_of_image(), dense("last", hidden, 3)]
-    return Case(Body({"input": Input((6, 4, features))}, steps).pair(**training(draw)), Reveal(scale=10))
+    return Body({"input": Input((6, 4, features))}, steps).case(draw, Reveal(scale=10))
 
 
 @HONEST.add("same branch", "a branch by batch size or by mode that both sides have")
@@ -340,12 +340,10 @@ def same_branch(draw: Draw) -> Case:
         return keras_layer(k, n, call)
 
     def torch_side(t: Any) -> Any:
-        from tests.hunt.network import ByMode
-
         def call(x: Any, mode: bool) -> Any:
             return x * factor if (mode if which == "training" else holds(len(x))) else x
 
         return ByMode(call)
 
     body = around(draw, lambda site: [Step("branch", keras_side, torch_side)])
-    return Case(body.pair(**training(draw)), Reveal(batch_size=draw.one_of("batch", 1, 2, 3)))
+    return body.case(draw, Reveal(batch_size=draw.one_of("batch", 1, 2, 3)))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from time import perf_counter
 
 from tests.hunt import honest, wrong
@@ -45,15 +46,15 @@ class Outcome:
     quarry: Quarry
     track: str
     verdict: str
-    """passed, failed, or error."""
+    """passed, excepted, warned (the exception names the place that differs), failed, or error."""
     reason: str
     seconds: float
     """Of the climb on all tracks."""
 
     @property
     def missed(self) -> bool:
-        """A wrong pair that did not fail, an honest one that did not pass."""
-        return self.verdict != ("failed" if self.quarry.wrong else "passed")
+        """A wrong pair that passed without a word of what differs, an honest one that failed."""
+        return self.verdict not in (("failed", "warned") if self.quarry.wrong else ("passed", "excepted"))
 
 
 def find(name: str) -> Quarry:
@@ -68,19 +69,13 @@ def find(name: str) -> Quarry:
 
 
 def choose(count: int, seed: int, kinds: Sequence[str] = ()) -> list[Quarry]:
-    """Return `count` different pairs, every family in turn; those of another seed are different again."""
-    sources = [_different(families, seed, kinds, is_wrong) for families, is_wrong in ((WRONG, True), (HONEST, False))]
-    order = (sources[_is_honest(place)] for place in range(10**9))
-    chosen: list[Quarry] = []
-    for source in order:
-        if len(chosen) == count or not any(sources):
-            return chosen
-        chosen += [quarry for quarry in [next(source, None)] if quarry]
-    return chosen
+    """Return `count` different pairs, every family in turn; of some `kinds` (or families) only, maybe fewer.
 
-
-def _is_honest(place: int) -> bool:
-    return place * HONEST_OF_TEN % 10 < HONEST_OF_TEN
+    Those of another seed are different again.
+    """
+    honest_count = count * HONEST_OF_TEN // 10
+    wrong_ones = islice(_different(WRONG, seed, kinds, True), count - honest_count)
+    return [*wrong_ones, *islice(_different(HONEST, seed, kinds, False), honest_count)]
 
 
 def _different(families: Families, seed: int, kinds: Sequence[str], is_wrong: bool) -> Iterator[Quarry]:
@@ -112,17 +107,19 @@ def climb(quarry: Quarry, tracks: Sequence[str], ladder: Ladder) -> list[Outcome
     except (UserError, WorkerDiedError) as error:
         return [Outcome(quarry, track, "error", _line(error), perf_counter() - start) for track in tracks]
     seconds = perf_counter() - start
-    return [Outcome(quarry, one.track, _verdict(one), _reason(one), seconds) for one in results]
+    return [_outcome(quarry, one, seconds) for one in results]
 
 
 def _line(error: Exception) -> str:
     return next(reversed([line for line in str(error).splitlines() if line.strip()]), type(error).__name__)
 
 
-def _verdict(result: TrackResult) -> str:
-    return "passed" if result.passed else "failed"
-
-
-def _reason(result: TrackResult) -> str:
-    failed = [rung for rung in result.rungs if not rung.passed]
-    return f"{failed[0].rung}: {failed[0].detail}" if failed else ""
+def _outcome(quarry: Quarry, result: TrackResult, seconds: float) -> Outcome:
+    failed = [f"{rung.rung}: {rung.detail}" for rung in result.rungs if not rung.passed]
+    if failed:
+        return Outcome(quarry, result.track, "failed", failed[0], seconds)
+    gaps = result.certificate.gaps
+    places = quarry.family.case(quarry.number).places
+    warned = any(place in gap.where or f"'{place}'" in gap.detail for place in places for gap in gaps)
+    verdict = ("warned" if warned else "excepted") if gaps else "passed"
+    return Outcome(quarry, result.track, verdict, "; ".join(f"{gap.where}: {gap.detail}" for gap in gaps), seconds)

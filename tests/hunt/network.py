@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from tests.hunt.family import Draw
+from tests.hunt.family import Case, Draw, Reveal
 from twotrack import SGD, Adam, Input, Pair
 
 KerasMake = Callable[[Any, str], Callable[[Any], Any]]
@@ -58,6 +58,15 @@ class Body:
     def pair(self, **rest: Any) -> Pair:
         """Return the pair of both sides."""
         return Pair(keras_network(self), torch_network(self), self.inputs, **rest)
+
+    def case(self, draw: Draw, reveal: Reveal = Reveal(), **rest: Any) -> Case:  # noqa: B008 - frozen
+        """Return the case of both sides, with a drawn optimizer; what is in question are the steps around no others."""
+        places = tuple(step.name for step in self.steps if step.name not in _AROUND)
+        return Case(self.pair(**(training(draw) | rest)), reveal, places=places)
+
+
+_AROUND = ("first", "second", "last", "mix", "bend", "squash", "mean")
+"""Steps that are there to make a network of those in question."""
 
 
 def keras_network(body: Body) -> Callable[[], Any]:

@@ -13,24 +13,28 @@ def lines(outcomes: Sequence[Outcome]) -> Iterator[str]:
     for title, is_wrong in (("wrong pairs (missed: passed)", True), ("honest pairs (missed: refused)", False)):
         chosen = [one for one in outcomes if one.quarry.wrong == is_wrong]
         yield from _by_kind(title, chosen)
-        yield from _misses([one for one in chosen if one.missed])
+        yield from _told("missed", [one for one in chosen if one.missed])
+        excepted = [one for one in chosen if one.verdict in ("warned", "excepted") and not one.missed]
+        yield from _told("passed with an exception", excepted)
 
 
 def _by_kind(title: str, outcomes: Sequence[Outcome]) -> Iterator[str]:
-    by_kind: defaultdict[str, dict[str, bool]] = defaultdict(dict)
+    """Yield how many pairs of each kind were tried, missed on any track, and passed with an exception on any."""
+    by_kind: defaultdict[str, list[Outcome]] = defaultdict(list)
     for one in outcomes:
-        pairs = by_kind[one.quarry.family.kind]
-        pairs[one.quarry.name] = pairs.get(one.quarry.name, False) or one.missed
-    yield f"{title:<34}{'pairs':>6}{'missed':>8}"
-    for kind, pairs in sorted(by_kind.items()):
-        yield f"  {kind:<32}{len(pairs):>6}{sum(pairs.values()):>8}"
-    total = [missed for pairs in by_kind.values() for missed in pairs.values()]
-    yield f"  {'all':<32}{len(total):>6}{sum(total):>8}"
+        by_kind[one.quarry.family.kind].append(one)
+    yield f"{title:<34}{'pairs':>6}{'missed':>8}{'except':>8}"
+    for kind, those in [*sorted(by_kind.items()), ("all", outcomes)]:
+        missed = {one.quarry.name for one in those if one.missed}
+        excepted = {one.quarry.name for one in those if one.verdict in ("warned", "excepted")}
+        tried = {one.quarry.name for one in those}
+        yield f"  {kind:<32}{len(tried):>6}{len(missed):>8}{len(excepted):>8}"
     yield ""
 
 
-def _misses(missed: Sequence[Outcome]) -> Iterator[str]:
-    """Yield one line per pair and reason."""
+def _told(title: str, missed: Sequence[Outcome]) -> Iterator[str]:
+    """Yield the lines of every pair and reason."""
+    yield from [f"{title}:"] if missed else []
     tracks: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     first = {}
     for one in missed:

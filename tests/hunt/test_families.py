@@ -32,9 +32,11 @@ def test_an_honest_pair_is_one_model(name: str, workers: WorkerPool) -> None:
     assert found.difference < (CLOSE if found.by == "draws" else SAME)
 
 
-def test_there_are_enough_families_of_both() -> None:
+def test_there_are_enough_families_of_both_and_no_name_stands_for_two() -> None:
+    both = [family.name for families in (WRONG, HONEST) for family in families]
     assert len(WRONG) >= 60
     assert len(HONEST) >= 40
+    assert len(set(both)) == len(both)
 
 
 def test_a_thousand_different_pairs_can_be_made() -> None:

@@ -37,7 +37,7 @@ def look(reference: str) -> Found:
     """Compare both sides of "module:NAME" as its family says."""
     module, _, name = reference.partition(":")
     families = importlib.import_module(module)
-    family, number = getattr(families, "FAMILIES").find(name)
+    family, number = families.FAMILIES.find(name)
     case = family.case(number)
     return Found(_LOOKS[case.reveal.by](case), case.reveal.least, case.reveal.by)
 

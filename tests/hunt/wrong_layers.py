@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.hunt.family import WRONG, Case, Draw, Reveal
-from tests.hunt.network import Body, Site, Step, around, conv, dense, mean_of_image, tanh, training
+from tests.hunt.network import Body, Site, Step, around, conv, dense, mean_of_image, tanh
 from tests.hunt.wrong_values import biased_norm
 from twotrack import Input
 
@@ -28,7 +28,7 @@ def batch_norm(draw: Draw) -> Case:
         ]
 
     body = around(draw, middle, kinds=("dense",))
-    return Case(body.pair(**training(draw)), Reveal(by="outputs" if which == "epsilon" else "after", steps=2))
+    return body.case(draw, Reveal(by="outputs" if which == "epsilon" else "after", steps=2))
 
 
 @WRONG.add("ordinary", "padding of a pooling layer that counts, or does not")
@@ -45,7 +45,7 @@ def pool_padding(draw: Draw) -> Case:
     }
     pool = Step("pool", keras_side[kind], torch_side[kind])
     steps = [conv("first", features, hidden), pool, mean_of_image(), dense("last", hidden, 3)]
-    return Case(Body({"input": Input((5, 4, features))}, steps).pair(**training(draw)), Reveal())
+    return Body({"input": Input((5, 4, features))}, steps).case(draw, Reveal())
 
 
 @WRONG.add("ordinary", "a convolution with another padding, stride or dilation")
@@ -62,7 +62,7 @@ def convolution(draw: Draw) -> Case:
         return k.layers.Conv2D(hidden, 3, strides=2 if which == "even" else 1, padding="same", name=n)
 
     steps = [Step("first", keras_side, torch_side), tanh(), mean_of_image(), dense("last", hidden, 3)]
-    return Case(Body({"input": Input((6, 4, features))}, steps).pair(**training(draw)), Reveal())
+    return Body({"input": Input((6, 4, features))}, steps).case(draw, Reveal())
 
 
 @WRONG.add("ordinary", "positions or features in another order")
@@ -78,7 +78,7 @@ def order(draw: Draw) -> Case:
         dense("first", features, features), tanh(), Step("flatten", lambda k, n: k.layers.Flatten(name=n), made[which]),
         dense("last", time * features, outputs),
     ]  # fmt: skip
-    return Case(Body({"input": Input((time, features))}, steps).pair(**training(draw)), Reveal())
+    return Body({"input": Input((time, features))}, steps).case(draw, Reveal())
 
 
 @WRONG.add("relative size", "a part of the model that ordinary weights make very small, on one side")
@@ -86,7 +86,7 @@ def faint_branch(draw: Draw) -> Case:
     power, scale = draw.one_of("power", 3, 5), draw.real("scale", 3e-17, 1e-16)
     step = Step("faint", lambda k, n: lambda x: x, lambda t: lambda x: x + scale * x**power)
     body = around(draw, lambda site: [step])
-    return Case(body.pair(**training(draw)), Reveal(scale=3e3, least=1e-10))
+    return body.case(draw, Reveal(scale=3e3, least=1e-10))
 
 
 @WRONG.add("two uses", "a layer used twice on one side, where the other has it once")
@@ -106,4 +106,4 @@ def used_twice(draw: Draw) -> Case:
         return Once(hidden, hidden)
 
     steps = [dense("first", features, hidden), Step("twice", keras_side, torch_side), dense("last", hidden, outputs)]
-    return Case(Body({"input": Input((features,))}, steps).pair(**training(draw)), Reveal())
+    return Body({"input": Input((features,))}, steps).case(draw, Reveal())

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from tests.hunt.family import WRONG, Case, Draw, Reveal
-from tests.hunt.network import Body, Step, dense, tanh, training
+from tests.hunt.network import Body, Step, dense, tanh
 from twotrack import CustomLoss, Input
 
 KerasLoss = Callable[[Any, Any, Any], Any]
@@ -40,7 +40,7 @@ def case(draw: Draw, loss: CustomLoss, reveal: Reveal, end: Step | None = None, 
     features, hidden = draw.whole("features", 2, 5), draw.whole("hidden", 3, 6)
     outputs = classes or draw.whole("outputs", 2, 4)
     steps = [dense("first", features, hidden), tanh(), dense("last", hidden, outputs), *([end] if end else [])]
-    return Case(Body({"input": Input((features,))}, steps).pair(loss=loss, **training(draw)), reveal)
+    return Body({"input": Input((features,))}, steps).case(draw, reveal, loss=loss)
 
 
 def on_one_side(draw: Draw, plain: tuple[KerasLoss, TorchLoss], odd: tuple[KerasLoss, TorchLoss], **rest: Any):
@@ -255,7 +255,7 @@ def late_penalty(draw: Draw) -> Case:
     first = Step("first", penalised, lambda t: t.nn.Linear(features, hidden))
     body = Body({"input": Input((features,))}, [first, tanh(), dense("last", hidden, 2)])
     reveal = Reveal(by="trained", steps=2, scale=10, weight_scale=30 * bound)
-    return Case(body.pair(**training(draw)), reveal)
+    return body.case(draw, reveal)
 
 
 @WRONG.add("regularizer", "a penalty on weights or activities on one side")
@@ -269,4 +269,4 @@ def penalty(draw: Draw) -> Case:
 
     first = Step("first", penalised, lambda t: t.nn.Linear(features, hidden))
     body = Body({"input": Input((features,))}, [first, tanh(), dense("last", hidden, 2)])
-    return Case(body.pair(**training(draw)), Reveal(by="trained", steps=2))
+    return body.case(draw, Reveal(by="trained", steps=2))

@@ -1,10 +1,11 @@
 """Wrong pairs over tokens and masks: ids that are hardly ever drawn, and masks that no drawn mask looks like."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from tests.hunt.family import WRONG, Case, Draw, Reveal
-from tests.hunt.network import Body, Step, dense, mean_of_sequence, tanh, training
+from tests.hunt.network import Body, Step, dense, mean_of_sequence, tanh
 from twotrack import Input
 
 
@@ -22,13 +23,13 @@ class Tokens:
     def __init__(self, draw: Draw):
         self.size, self.time = draw.whole("size", 20_000, 60_000), draw.whole("time", 2, 4)
         self.width, self.outputs = draw.whole("width", 2, 4), draw.whole("outputs", 2, 4)
-        self.rest = training(draw) | {"batch_size": 2}
+        self.draw = draw
 
     def case(self, steps: list[Step], reveal: Reveal) -> Case:
         """Return the case of these steps, a mean over time and a dense layer."""
         steps = [*steps, tanh(), mean_of_sequence(), dense("last", self.width, self.outputs)]
         body = Body({"input": Input((self.time,), kind="tokens", size=self.size)}, steps)
-        return Case(body.pair(**self.rest), reveal)
+        return body.case(self.draw, reveal, batch_size=2)
 
 
 def on_one_side(draw: Draw, name: str, keras_function: Callable, torch_function: Callable) -> Step:
@@ -64,7 +65,7 @@ def first_tokens(draw: Draw) -> Case:
 def mask_zero(draw: Draw) -> Case:
     tokens = Tokens(draw)
     step = embedding(tokens.size, tokens.width, {"mask_zero": True})
-    return tokens.case([step], Reveal(inputs={"input": [[0] + [5] * (tokens.time - 1)] * 4}))
+    return tokens.case([step], Reveal(inputs={"input": [[0] + [5] * (tokens.time - 1)]}))
 
 
 @WRONG.add("tokens", "padding_idx on one side: its row is not trained")
@@ -96,7 +97,7 @@ def embedding_norm(draw: Draw) -> Case:
     size, width, norm = draw.whole("size", 5, 30), draw.whole("width", 2, 5), draw.real("norm", 6, 100)
     steps = [embedding(size, width, torch={"max_norm": norm}), mean_of_sequence(), dense("last", width, 3)]
     body = Body({"input": Input((draw.whole("time", 2, 5),), kind="tokens", size=size)}, steps)
-    return Case(body.pair(**training(draw)), Reveal(weight_scale=30 * norm))
+    return body.case(draw, Reveal(weight_scale=30 * norm))
 
 
 class Masked:
@@ -105,17 +106,17 @@ class Masked:
     def __init__(self, draw: Draw):
         self.time, self.features = draw.whole("time", 4, 7), draw.whole("features", 2, 5)
         self.outputs = draw.whole("outputs", 2, 4)
-        self.rest = training(draw)
+        self.draw = draw
 
     def case(self, pooled: Step, mask: Any) -> Case:
         """Return the case of one step on (sequence, mask) and a dense layer, and the mask that shows the difference."""
         steps = [pooled, tanh(), dense("last", self.features, self.outputs)]
         inputs = {"sequence": Input((self.time, self.features)), "mask": Input((self.time,), kind="mask")}
-        return Case(Body(inputs, steps).pair(**self.rest), Reveal(inputs={"mask": mask}))
+        return Body(inputs, steps).case(self.draw, Reveal(inputs={"mask": mask}))
 
     def row(self, *real: int) -> list[list[bool]]:
-        """Return the mask of four examples with the same real places."""
-        return [[place in real for place in range(self.time)]] * 4
+        """Return the mask of an example with these real places."""
+        return [[place in real for place in range(self.time)]]
 
 
 def keras_mean(k: Any, x: Any, mask: Any, least: float = 1.0) -> Any:
@@ -134,7 +135,7 @@ def masked_step(keras_function: Callable, torch_function: Callable) -> Step:
     """Return the step of two functions of (sequence, mask); Keras' gets keras first, torch's torch."""
     return Step(
         "pooled",
-        lambda k, n: lambda both: keras_layer_of_two(k, n, keras_function)(both),
+        lambda k, n: keras_layer_of_two(k, n, keras_function),
         lambda t: lambda both: torch_function(t, *both),
     )
 
@@ -216,7 +217,7 @@ def finite_mask(draw: Draw) -> Case:
         return (x * t.softmax(scores, -1)[..., None]).sum(1)
 
     case = masked.case(masked_step(keras_side, torch_side), masked.row(0))
-    return Case(case.pair, Reveal(scale=20 * low, inputs=case.reveal.inputs))
+    return replace(case, reveal=Reveal(scale=20 * low, inputs=case.reveal.inputs))
 
 
 @WRONG.add("masks", "a maximum over real places that starts at 0 on one side")
@@ -230,7 +231,7 @@ def maximum_from_zero(draw: Draw) -> Case:
         return ((x + lift) * mask[..., None]).amax(1)
 
     case = masked.case(masked_step(keras_side, torch_side), masked.row(0, 1))
-    return Case(case.pair, Reveal(scale=50, offset=-100, inputs=case.reveal.inputs))
+    return replace(case, reveal=Reveal(scale=50, offset=-100, inputs=case.reveal.inputs))
 
 
 @WRONG.add("masks", "attention that hides places behind a number of them, against the places that the mask hides")
@@ -256,6 +257,5 @@ def attention_mask(draw: Draw) -> Case:
 
     steps = [Step("attention", keras_side, torch_side), mean_of_sequence(), dense("last", width, 3)]
     inputs = {"sequence": Input((time, width)), "mask": Input((time,), kind="mask")}
-    row = [[place in (1, 3) for place in range(time)]] * 4
-    return Case(Body(inputs, steps).pair(**training(draw)), Reveal(inputs={"mask": row}))
-
+    row = [[place in (1, 3) for place in range(time)]]
+    return Body(inputs, steps).case(draw, Reveal(inputs={"mask": row}))

@@ -1,16 +1,16 @@
-"""Wrong pairs that are equal on values of ordinary size: a bound, a slope, a tie or an epsilon that no drawn value meets."""
+"""Wrong pairs that are equal on ordinary values: a bound, a slope, a tie or an epsilon that no drawn value meets."""
 
 from dataclasses import replace
 
 from tests.hunt import forms
 from tests.hunt.family import WRONG, Case, Draw, Reveal
-from tests.hunt.network import Forms, Site, Step, around, dense, differ, keras_layer, training
+from tests.hunt.network import Forms, Site, Step, around, dense, differ, keras_layer
 
 
 def elementwise(draw: Draw, one: Forms, other: Forms, reveal: Reveal, **rest: object) -> Case:
     """Return a network in which one side has `one` where the other has `other`."""
     body = around(draw, lambda site: [differ(draw, one, other)], **rest)
-    return Case(body.pair(**training(draw)), far(draw, reveal))
+    return body.case(draw, far(draw, reveal))
 
 
 def far(draw: Draw, reveal: Reveal) -> Reveal:
@@ -64,7 +64,7 @@ def threshold(draw: Draw) -> Case:
 @WRONG.add("values", "ELU against ELU with a floor just above its own")
 def elu_floor(draw: Draw) -> Case:
     alpha, at = draw.one_of("alpha", 0.5, 1.0, 1.7), draw.real("at", 7, 9)
-    floor = alpha * (2.718281828 ** -at - 1)
+    floor = alpha * (2.718281828**-at - 1)
     clipped = forms.then(forms.elu(alpha), Forms(
         {"maximum": lambda k, n: lambda x: k.ops.maximum(x, floor)}, {"clamp": lambda t: lambda x: x.clamp(min=floor)}
     ))  # fmt: skip
@@ -85,22 +85,19 @@ def saturated(draw: Draw) -> Case:
     gate = Step("gate", lambda k, n: lambda x: k.ops.sigmoid(x + shift), lambda t: lambda x: t.sigmoid(x + shift))
     width = draw.whole("middle", 3, 6)
 
-
     def middle(site: Site) -> list[Step]:
         return [activation, dense("narrow", site.width, width), gate, dense("wide", width, site.width)]
 
     body = around(draw, middle, kinds=("dense", "sequence"))
-    return Case(body.pair(**training(draw)), Reveal(scale=100, weight_scale=1000))
+    return body.case(draw, Reveal(scale=100, weight_scale=1000))
 
 
 @WRONG.add("values", "exact softplus against one that is linear above a threshold")
 def softplus_threshold(draw: Draw) -> Case:
     at = draw.real("at", 8, 14)
-    step = Step(
-        "softplus", lambda k, n: k.layers.Activation("softplus", name=n), lambda t: t.nn.Softplus(threshold=at)
-    )
+    step = Step("softplus", lambda k, n: k.layers.Activation("softplus", name=n), lambda t: t.nn.Softplus(threshold=at))
     body = around(draw, lambda site: [step])
-    return Case(body.pair(**training(draw)), far(draw, Reveal(scale=at, batch_size=512, least=1e-11)))
+    return body.case(draw, Reveal(scale=2 * at, batch_size=4096, least=1e-11))
 
 
 @WRONG.add("values", "exp against exp of a clipped value")
@@ -121,7 +118,8 @@ def softmax_clip(draw: Draw) -> Case:
 def soft_cap(draw: Draw) -> Case:
     cap = draw.real("cap", 2e7, 1e8)
     capped = Forms(
-        {"ops": lambda k, n: lambda x: cap * k.ops.tanh(x / cap)}, {"function": lambda t: lambda x: cap * t.tanh(x / cap)}
+        {"ops": lambda k, n: lambda x: cap * k.ops.tanh(x / cap)},
+        {"function": lambda t: lambda x: cap * t.tanh(x / cap)},
     )
     return elementwise(draw, forms.LINEAR, capped, Reveal(scale=1e6))
 
@@ -141,7 +139,10 @@ def zero_included(draw: Draw) -> Case:
     def forms_of(above):
         return Forms(
             {"where": lambda k, n: lambda x: x + k.ops.where(above(x), weight, 0.0)},
-            {"where": lambda t: lambda x: x + t.where(above(x), weight, 0.0), "cast": lambda t: lambda x: x + weight * above(x)},
+            {
+                "where": lambda t: lambda x: x + t.where(above(x), weight, 0.0),
+                "cast": lambda t: lambda x: x + weight * above(x),
+            },
         )
 
     return elementwise(
@@ -177,10 +178,12 @@ def root_floor(draw: Draw) -> Case:
 def norm_floor(draw: Draw) -> Case:
     floor = draw.real("floor", 1e-5, 1e-3)
     step = Step(
-        "unit", lambda k, n: k.layers.UnitNormalization(name=n), lambda t: lambda x: t.nn.functional.normalize(x, dim=-1, eps=floor)
+        "unit",
+        lambda k, n: k.layers.UnitNormalization(name=n),
+        lambda t: lambda x: t.nn.functional.normalize(x, dim=-1, eps=floor),
     )
     body = around(draw, lambda site: [step], kinds=("dense", "sequence"), places=("input",))
-    return Case(body.pair(**training(draw)), Reveal(scale=floor / 10))
+    return body.case(draw, Reveal(scale=floor / 10))
 
 
 @WRONG.add("tiny values", "a normalisation with another epsilon, far below ordinary variances")
@@ -188,7 +191,7 @@ def norm_epsilon(draw: Draw) -> Case:
     small, times = draw.real("epsilon", 1e-16, 1e-15), draw.real("times", 10, 60)
     kind = draw.one_of("norm", "layer", "batch", "group")
     body = around(draw, lambda site: [_norm(kind, site, small, small * times)], kinds=("dense",), places=("input",))
-    return Case(body.pair(**training(draw)), Reveal(scale=1e-8, by="outputs" if kind != "batch" else "training"))
+    return body.case(draw, Reveal(scale=1e-8, by="outputs" if kind != "batch" else "training"))
 
 
 def _norm(kind: str, site: Site, keras_epsilon: float, torch_epsilon: float) -> Step:
@@ -227,7 +230,11 @@ def biased_norm(torch, width: int, epsilon: float, momentum: float = 0.1):
 def constant_rows(draw: Draw) -> Case:
     factor = draw.real("factor", 1.1, 5)
     apart = Forms(
-        {"ops": lambda k, n: lambda x: k.ops.where(k.ops.max(x, -1, keepdims=True) > k.ops.min(x, -1, keepdims=True), x, factor * x)},
+        {
+            "ops": lambda k, n: (
+                lambda x: k.ops.where(k.ops.max(x, -1, keepdims=True) > k.ops.min(x, -1, keepdims=True), x, factor * x)
+            )
+        },
         {"where": lambda t: lambda x: t.where(x.amax(-1, True) > x.amin(-1, True), x, factor * x)},
     )
     reveal = Reveal(inputs={"input": draw.one_of("value", 1.0, -2.0, 7.0)})
@@ -238,7 +245,11 @@ def constant_rows(draw: Draw) -> Case:
 def zero_rows(draw: Draw) -> Case:
     value = draw.real("value", 0.1, 5)
     filled = Forms(
-        {"ops": lambda k, n: lambda x: x + value * k.ops.cast(k.ops.all(k.ops.equal(x, 0.0), -1, keepdims=True), x.dtype)},
+        {
+            "ops": lambda k, n: (
+                lambda x: x + value * k.ops.cast(k.ops.all(k.ops.equal(x, 0.0), -1, keepdims=True), x.dtype)
+            )
+        },
         {"where": lambda t: lambda x: x + value * (x == 0).all(-1, keepdim=True)},
     )
     return elementwise(
@@ -284,7 +295,7 @@ def pool_zero_padding(draw: Draw) -> Case:
     pool = Step("pool", keras_pool, lambda t: t.nn.MaxPool2d(size, 2, padding=1))
     body = around(draw, lambda site: [positive, pool], kinds=("image",), places=("input", "hidden"))
     inputs = {"input": -30.0} if draw.values["place"] == "input" else {}
-    return Case(body.pair(**training(draw)), Reveal(scale=100, inputs=inputs))
+    return body.case(draw, Reveal(scale=100, inputs=inputs))
 
 
 @WRONG.add("precision", "a value goes through a narrower type on one side")
@@ -307,7 +318,12 @@ def narrow_range(draw: Draw) -> Case:
 @WRONG.add("ordinary", "an activation in another approximation")
 def approximation(draw: Draw) -> Case:
     keras_side, torch_side = draw.one_of(
-        "activation", ("gelu", "tanh"), ("gelu", "sigmoid"), ("hard_sigmoid", "old"), ("silu", "hard"), ("sigmoid", "hard")
+        "activation",
+        ("gelu", "tanh"),
+        ("gelu", "sigmoid"),
+        ("hard_sigmoid", "old"),
+        ("silu", "hard"),
+        ("sigmoid", "hard"),
     )
     by_name = {
         "tanh": lambda t: t.nn.GELU(approximate="tanh"),
@@ -317,5 +333,4 @@ def approximation(draw: Draw) -> Case:
     }
     step = Step("act", lambda k, n: k.layers.Activation(keras_side, name=n), by_name[torch_side])
     body = around(draw, lambda site: [step])
-    return Case(body.pair(**training(draw)), Reveal(scale=2))
-
+    return body.case(draw, Reveal(scale=2))

@@ -12,11 +12,12 @@ from twotrack.shared.verify.rungs.gradients import check_gradients
 from twotrack.shared.verify.rungs.loss import LossRung
 from twotrack.shared.verify.rungs.optimizer import OptimizerRung
 from twotrack.shared.verify.rungs.parameters import check_parameters
+from twotrack.shared.verify.rungs.pieces import PiecesRung
 from twotrack.shared.verify.rungs.probe_rung import ProbeRung
 from twotrack.shared.verify.rungs.range import RangeRung
 from twotrack.shared.verify.rungs.training import check_training
 
-PROBE_RUNGS: tuple[ProbeRung[Any], ...] = (DropoutRung(), RangeRung(), LossRung(), OptimizerRung())
+PROBE_RUNGS: tuple[ProbeRung[Any], ...] = (DropoutRung(), RangeRung(), PiecesRung(), LossRung(), OptimizerRung())
 
 EXACT: Mapping[str, Callable[[Observation, Observation], RungResult]] = {
     "data": check_data,

@@ -1,4 +1,4 @@
-"""Whether two losses are one, batch by batch: what rounding may do is measured, what differs at extremes only is named."""
+"""Whether two losses are one, batch by batch: rounding is measured, what differs at extremes only is named."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
