@@ -83,7 +83,8 @@ def _recording(path: str, layer: keras.layers.Layer, traces: list[LayerTrace], l
                 leaf=not layer._flatten_layers(include_self=False),
                 hyperparameters=hyperparameters.of_layer(layer),
                 inputs=canonical(arrays((args, kwargs)), own.inputs),
-                outputs=canonical(arrays(result), own.outputs) + canonical(before_activation, own.outputs[:1]),
+                outputs=canonical(arrays(result), own.outputs)
+                + [array for value in before_activation for array in canonical([value], own.outputs[:1])],
             )
         )
         return result
