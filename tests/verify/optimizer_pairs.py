@@ -293,6 +293,13 @@ HELD_HONEST = {
 }
 """With the exception that must stand in the pass; none if empty."""
 
+
+def choosy(parameters: Any) -> Any:
+    """Counts on its model to have more than these parameters."""
+    return torch_sgd([list(parameters)[2]])
+
+
+CHOOSY = pair(keras_sgd(), choosy)
 SOPHIA = shared(OPTIMIZERS["sophia"])
 SHARED = {
     **{name: shared(spec, OneCycle(0.3, 25.0, 1e4)) for name, spec in OPTIMIZERS.items() if type(spec) is not Sophia},
