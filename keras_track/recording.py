@@ -138,7 +138,7 @@ def _recording(
                 hyperparameters=hyperparameters.of_layer(layer),
                 inputs=canonical(arrays((args, kwargs)), own.inputs),
                 outputs=canonical(arrays(result), own.outputs)
-                + canonical(before_activation, own.outputs[: len(before_activation)]),
+                + [array for value in before_activation for array in canonical([value], own.outputs[:1])],
                 replaceable=len(arrays(result)) if before_activation else 0,
             )
         )

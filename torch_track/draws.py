@@ -70,15 +70,18 @@ KEPT: Mapping[Base, float] = {"uniform": 0.75, "normal": 0.5}
 """A number with which a dropout keeps a value, up to a rate of 0.75, so that what becomes of it can be followed."""
 
 
-def drawn_from(source: DrawSource, axes: Sequence[DrawAxes]) -> Any:
-    """Let torch draw from a source, a pass anew; `axes` has the draws of a pass in their order."""
+def drawn_from(source: DrawSource, axes: Sequence[DrawAxes], wide: bool) -> Any:
+    """Let torch draw from a source, a pass anew; `axes` has the draws of a pass in their order.
+
+    `wide`: the module is in float64.
+    """
     source.begin_pass()
 
     def deliver(request: aten.Request) -> np.ndarray | None:
         number = source.count()
         return _numbers(source, request, number, _at(axes, number))
 
-    return aten.delivered(deliver)
+    return aten.delivered(deliver, wide)
 
 
 def _numbers(source: DrawSource, request: aten.Request, number: int, axes: DrawAxes) -> np.ndarray | None:
@@ -219,6 +222,7 @@ def drawn_pass(
     forward: Callable[[], Sequence[Tensor]],
     source: DrawSource | None,
     axes: Sequence[DrawAxes],
+    wide: bool,
 ) -> DrawnPass:
     """Run `forward`, which returns outputs in canonical order, on a source or on torch's own draws.
 
@@ -232,7 +236,7 @@ def drawn_pass(
         stack.enter_context(_state_kept(module))
         stack.enter_context(recorder.layers.watched(module, named))
         traces = stack.enter_context(layers_recorded(module, named, layout))
-        stack.enter_context(aten.delivered(recorder.deliver))
+        stack.enter_context(aten.delivered(recorder.deliver, wide))
         stack.enter_context(recorder.calls)
         outputs = [tensor.detach().cpu().numpy().copy() for tensor in forward()]
     return DrawnPass(recorder.draws, recorder.values, traces, outputs)

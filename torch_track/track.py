@@ -240,7 +240,7 @@ class TorchModel(TrackModel):
 
     def drawing(self, training: bool = True) -> AbstractContextManager:
         """Return what a forward pass runs in, so that it draws from the source."""
-        return drawn_from(self.draws, self._draw_axes[training]) if self.draws else nullcontext()
+        return drawn_from(self.draws, self._draw_axes[training], self._is_wide) if self.draws else nullcontext()
 
     def backward(self, inputs: Sequence[Tensor], targets: Sequence[np.ndarray]) -> Tensor:
         """Leave the gradients of the loss, in training mode, in the parameters; return the loss."""
@@ -310,7 +310,11 @@ class TorchModel(TrackModel):
                 return channels_last(tensors_in(self.module(*given)), self.layout.outputs)
 
         axes = self._draw_axes.get(training) or self._axes_of_draws(training)
-        return drawn_pass(self.module, self.canonical_path, self.layout, forward, self.draws, axes)
+        return drawn_pass(self.module, self.canonical_path, self.layout, forward, self.draws, axes, self._is_wide)
+
+    @property
+    def _is_wide(self) -> bool:
+        return self.dtype == torch.float64
 
     def canonical_path(self, path: str) -> str:
         """Return the canonical path of a layer at a path of torch's."""

@@ -89,8 +89,10 @@ class _Movement:
                 given = self.call.givens[number]
                 values.append(given.value or fresh(given.array.shape))
                 blocks.append(block(values[-1], self.shapes[number], mine, source - starts[place]))
+        if not blocks:
+            raise NotAMovementError
         axes = tuple(_over_blocks(blocks, axis, size) for axis, size in enumerate(shape))
-        if not blocks or any(factor.size != size for factor, size in zip(axes, shape, strict=True)):
+        if any(factor.size != size for factor, size in zip(axes, shape, strict=True)):
             raise NotAMovementError
         _show_places(axes)
         known = [value for value in values if not value.is_weight] or values

@@ -36,8 +36,11 @@ Deliver = Callable[[Request], np.ndarray | None]
 
 
 @contextmanager
-def delivered(deliver: Deliver) -> Iterator[None]:
-    """Ask `deliver` for the numbers of every random operation of this thread."""
+def delivered(deliver: Deliver, wide: bool = False) -> Iterator[None]:
+    """Ask `deliver` for the numbers of every random operation of this thread.
+
+    `wide`: in a model of float64, numbers for which no type is asked are float64, whatever torch's default type is.
+    """
     import torch
     from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -50,7 +53,11 @@ def delivered(deliver: Deliver) -> Iterator[None]:
             state = _state(args, given)
             result = operation(*args, **given)
             numbers = deliver(_request(name, args, given, result, state))
-            return result if numbers is None else _REPLACED[name](operation, args, given, result, numbers)
+            if numbers is None:
+                return result
+            if wide and name in _NEW and given.get("dtype") is None and not isinstance(args[0], torch.Tensor):
+                result = result.double()
+            return _REPLACED[name](operation, args, given, result, numbers)
 
     with Delivered():
         yield
@@ -58,9 +65,10 @@ def delivered(deliver: Deliver) -> Iterator[None]:
 
 def _request(name: str, args: Sequence, given: Mapping[str, Any], result: Any, state: bytes) -> Request:
     first = result[0] if isinstance(result, tuple) else result
-    probability = args[1] if name == "bernoulli_" and isinstance(args[1], float) else None
-    if name == "native_dropout" and len(args) > 1:
-        probability = 1 - args[1]
+    stated = args[1] if len(args) > 1 else 0.5  # torch leaves out what is its default
+    probability = stated if name == "bernoulli_" and isinstance(stated, float) else None
+    if name == "native_dropout":
+        probability = 1 - stated
     return Request(name, _BASES.get(name), tuple(first.shape), probability, state)
 
 
@@ -168,4 +176,6 @@ _UNIFORM: dict[str, Callable] = {
 }
 _NORMAL: dict[str, Callable] = {"randn": _rand, "randn_like": _rand, "normal": _normal, "normal_": _normal}
 _REPLACED = _UNIFORM | _NORMAL
+_NEW = ("rand", "randn", "normal")
+"""Those that make a tensor of torch's default type."""
 _BASES: dict[str, Base] = {name: "uniform" if name in _UNIFORM else "normal" for name in _REPLACED}

@@ -100,9 +100,10 @@ def _drawing_operations() -> bool:
 
 
 def _constant_value_as_shape() -> bool:
+    import tensorflow
     from tensorflow.python.framework import tensor_util
 
-    return tensor_util.constant_value_as_shape([2, 3]).as_list() == [2, 3]
+    return tensor_util.constant_value_as_shape(tensorflow.constant([2, 3])).as_list() == [2, 3]
 
 
 def _dispatch_mode() -> bool:

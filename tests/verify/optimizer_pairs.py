@@ -276,7 +276,7 @@ HELD_HONEST = {
     "BY_PLACE": (two_layers(keras_sgd(), torch_decaying(True, 0.1), **PENALTY), ""),
     "BY_SHAPE": (two_layers(keras_sgd(), torch_decaying(False, 0.1), **PENALTY), ""),
     "L1": (two_layers(keras_sgd(), hooked(torch_l1), kernel_regularizer=l1), ""),
-    "NORM": (two_layers(keras_sgd(), torch_changing(within(1.0, 1e-7)), kernel_constraint=max_norm(1.0)), ""),
+    "SAME_NORM": (two_layers(keras_sgd(), torch_changing(within(1.0, 1e-7)), kernel_constraint=max_norm(1.0)), ""),
     "EXACT_NORM": (
         two_layers(keras_sgd(), torch_changing(within(1.0, 0.0)), kernel_constraint=max_norm(1.0)),
         "equal only with Keras' constraints without epsilon",
@@ -293,6 +293,13 @@ HELD_HONEST = {
 }
 """With the exception that must stand in the pass; none if empty."""
 
+
+def choosy(parameters: Any) -> Any:
+    """Counts on its model to have more than these parameters."""
+    return torch_sgd([list(parameters)[2]])
+
+
+CHOOSY = pair(keras_sgd(), choosy)
 SOPHIA = shared(OPTIMIZERS["sophia"])
 SHARED = {
     **{name: shared(spec, OneCycle(0.3, 25.0, 1e4)) for name, spec in OPTIMIZERS.items() if type(spec) is not Sophia},
@@ -303,11 +310,11 @@ SHARED = {
     "Lion, decay": shared(Lion(1e-3, weight_decay=0.1)),
 }
 WRONG = {
-    "CLIPPED": 2,
+    "CLIPPED": 3,
     "AVERAGED": 100,
     "DROPPED_EARLY": 50,
     "DROPPED_LATE": 2000,
-    "AMSGRAD": 2,
+    "AMSGRAD": 5,
     "ACCUMULATED": 1,
     "SPARING": 1,
     "ADAM_EPSILON": 1,

@@ -74,6 +74,14 @@ def test_a_penalty_of_equal_updates_passes_every_rung(ladder: Ladder) -> None:
         assert "without the penalties of 1 weights that Keras adds to its loss" in gradients.detail
 
 
+def test_an_optimizer_that_does_not_run_on_stand_ins_is_an_exception(compare: Compare) -> None:
+    result = compare("CHOOSY", "keras:tensorflow")
+
+    (gap,) = result.gaps
+    assert (result.passed, gap.where) == (True, "optimizer")
+    assert gap.detail.startswith("it does not run on stand-ins of the weights (")
+
+
 def test_the_step_is_named_from_which_on_learning_rates_part(compare: Compare) -> None:
     detail = compare("DROPPED_LATE", "keras:tensorflow").detail
     assert detail.endswith("from step 1,501 on the learning rate is 0.001 in Keras, 0.01 in torch")

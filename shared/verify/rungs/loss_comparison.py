@@ -176,10 +176,12 @@ class Comparison:
         if torch.finite != keras.finite:
             return self._not_finite(case, torch, keras)
         value, gradient = self._excess(case, torch, keras)
-        if max(value, gradient) <= 1:
-            return None
+        return self._too_large(case, torch, keras, value > 1) if max(value, gradient) > 1 else None
+
+    def _too_large(self, case: LossCase, torch: Result, keras: Result, of_value: bool) -> Difference:
+        """Say what differs, the value or else the gradient, and what could excuse it."""
         size = self._relative(torch, keras)
-        if value > 1:
+        if of_value:
             text = f"the loss is {keras.value:.9g} in Keras, {torch.value:.9g} in torch{self._hint(case)}"
         else:
             text = f"the gradient of the loss differs by {size:.1e}, though the loss is {keras.value:.6g} in both"
@@ -187,7 +189,7 @@ class Comparison:
             return Difference(size, text, self._clipped)
         if case.extreme and size < SINGLE:
             return Difference(size, text, "one side leaves out what float32 has no digits for")
-        kink = case.group == EXACT and value <= 1
+        kink = case.group == EXACT and not of_value
         return Difference(size, text, "gradients differ where the loss has a kink" if kink else "")
 
     def _raised(self, torch: Result, keras: Result) -> Difference | None:
