@@ -40,6 +40,11 @@ class KerasProbe(Probe):
         """Keras layers have no weights that torch cannot have."""
         return []
 
+    def constrained(self) -> list[str]:
+        """Return the names of weights with a constraint."""
+        table = weights.name_table(self._model.model)
+        return [name for name, entry in table.items() if entry.variable.constraint is not None]
+
     def layers(self) -> list[tuple[tuple[str, ...], Hyperparameters]]:
         """Return every layer's class names and hyperparameters, inner layers too."""
         inside = self._model.model._flatten_layers(include_self=False)

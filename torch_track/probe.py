@@ -46,6 +46,10 @@ class TorchProbe(Probe):
         """Return live second biases of recurrent layers."""
         return weights.second_biases(self._module)
 
+    def constrained(self) -> list[str]:
+        """Modules of torch have no constraints; whoever wants one puts it into the optimizer."""
+        return []
+
     def layers(self) -> list[tuple[tuple[str, ...], Hyperparameters]]:
         """Return every layer's class names and hyperparameters, inner layers too."""
         inside = [layer for path, layer in self._module.named_modules() if path]

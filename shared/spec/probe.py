@@ -106,6 +106,10 @@ class Probe(ABC):
         """Return trainable tensors that the other framework cannot have."""
 
     @abstractmethod
+    def constrained(self) -> list[str]:
+        """Return the canonical names of weights that their layer changes after every step, to keep them in bounds."""
+
+    @abstractmethod
     def layers(self) -> list[tuple[tuple[str, ...], Hyperparameters]]:
         """Return, for every layer, the names of its class and of those it derives from, and its hyperparameters."""
 

@@ -150,8 +150,10 @@ def same_constraint(draw: Draw) -> Case:
     def constrained(k: Any, n: str) -> Any:
         return k.layers.Dense(hidden, kernel_constraint=k.constraints.MaxNorm(norm), name=n)
 
+    by = draw.one_of("found_by", "place", "shape")
+
     def limit(torch: Any, optimizer: Any, parameters: list, done: int) -> None:
-        first = next(one for one in parameters if one.shape == (hidden, features))
+        first = parameters[0] if by == "place" else next(one for one in parameters if one.shape == (hidden, features))
         length = first.square().sum(1, keepdim=True).sqrt()
         first.mul_(length.clamp(max=norm) / (length + 1e-7))
 

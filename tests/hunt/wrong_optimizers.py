@@ -69,7 +69,7 @@ def case(draw: Draw, keras: Callable[[], Any], torch: Callable[[Any], Any], reve
     """Return a small network that is trained by these optimizers."""
     features, hidden = draw.whole("features", 3, 6), draw.whole("hidden", 3, 6)
     body = Body({"input": Input((features,))}, [dense("first", features, hidden), tanh(), dense("last", hidden, 2)])
-    return Case(body.pair(optimizer=CustomOptimizer(keras, torch)), reveal)
+    return Case(body.pair(optimizer=CustomOptimizer(keras, torch)), reveal, places=("optimizer",))
 
 
 ADAM: Mapping[str, Any] = {"beta_1": 0.9, "beta_2": 0.999}
@@ -348,11 +348,11 @@ def constraint(draw: Draw) -> Case:
         limit = k.constraints.MaxNorm(norm) if kind == "MaxNorm" else Floor()
         return k.layers.Dense(hidden, kernel_constraint=limit, name=n)
 
-    first = Step("first", constrained, lambda t: t.nn.Linear(features, hidden))
-    body = Body({"input": Input((features,))}, [first, tanh(), dense("last", hidden, 2)])
+    bounded = Step("bounded", constrained, lambda t: t.nn.Linear(features, hidden))
+    body = Body({"input": Input((features,))}, [bounded, tanh(), dense("last", hidden, 2)])
     keras, torch = base(draw, draw.real("rate", 1e-3, 1e-2))
-    pair = body.pair(optimizer=CustomOptimizer(keras(), torch()))
-    return Case(pair, Reveal(by="trained", steps=2, weight_scale=20 * norm))
+    reveal = Reveal(by="trained", steps=2, weight_scale=20 * norm)
+    return body.case(draw, reveal, optimizer=CustomOptimizer(keras(), torch()))
 
 
 @WRONG.add("ordinary", "another rate, momentum or decay")

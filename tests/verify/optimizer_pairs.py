@@ -1,6 +1,7 @@
 """Pairs of one dense layer and optimizers of the user's own: some are one optimizer, some part late or seldom only."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tests.conformance.planted import modules, sequential
@@ -71,6 +72,19 @@ def keras_sparing() -> Any:
     optimizer = keras_adam(weight_decay=DECAY)()
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma"])
     return optimizer
+
+
+def keras_bounded(norm: float) -> Callable[[], Any]:
+    """A dense layer whose kernel has a largest norm."""
+
+    def build() -> Any:
+        import keras
+
+        limit = keras.constraints.MaxNorm(norm)
+        dense = keras.layers.Dense(3, kernel_constraint=limit, name="dense1")
+        return keras.Sequential([keras.Input((4,)), dense])
+
+    return build
 
 
 # === torch ===
@@ -155,6 +169,21 @@ def accumulate(optimizer: Any, step: int) -> None:
                 state["sum"] = 0.0
 
 
+def bound_first(optimizer: Any, step: int) -> None:
+    """Shorten the rows of the first parameter, as MaxNorm does its columns."""
+    import torch
+
+    with torch.no_grad():
+        first = optimizer.param_groups[0]["params"][0]
+        length = first.norm(dim=-1, keepdim=True)
+        first.mul_(length.clamp(max=0.5) / (length + 1e-7))
+
+
+def choosy(parameters: Any) -> Any:
+    """Knows the shape of its model's kernel."""
+    return torch_sgd([next(one for one in parameters if one.shape == (3, 4))])
+
+
 AVERAGING = {"use_ema": True, "ema_momentum": 0.99, "ema_overwrite_frequency": 100}
 
 CLIPPED = pair(keras_sgd(clipnorm=NORM), torch_sgd)
@@ -175,6 +204,10 @@ BOTH_ACCUMULATED = pair(keras_sgd(gradient_accumulation_steps=EVERY), hooked(acc
 BOTH_SPARING = pair(keras_sparing, torch_sparing)
 SCALED = pair(keras_sgd(loss_scale_factor=1024.0), torch_sgd)
 SCALED_DYNAMICALLY = pair(keras_scaling, torch_sgd)
+
+BOUNDED = replace(pair(keras_sgd(), hooked(bound_first, "post")), keras=keras_bounded(0.5))
+BOUNDED_FAR_OUT = replace(pair(keras_sgd(), torch_sgd), keras=keras_bounded(1e3))
+CHOOSY = pair(keras_sgd(), choosy)
 
 SOPHIA = shared(OPTIMIZERS["sophia"])
 SHARED = {

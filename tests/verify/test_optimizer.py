@@ -15,6 +15,7 @@ from twotrack.shared.verify.exercise import ChapterExercise
 from twotrack.shared.verify.ladder import Ladder
 from twotrack.shared.verify.optimizer_material import CHECKPOINTS, STEPS, draw_gradients
 from twotrack.shared.verify.request import VerifyRequest
+from twotrack.shared.verify.result import GapKind
 from twotrack.shared.verify.rungs.optimizer import OptimizerEvidence, compare_optimized
 from twotrack.shared.workers.pool import WorkerPool
 
@@ -48,6 +49,29 @@ def test_optimizers_that_part_are_told_by_the_first_checkpoint(pair: str, track:
     result = compare(pair, track)
     assert not result.passed
     assert result.detail.startswith(f"optimizer alone, step {WRONG[pair]}: '{result.where}' differs by"), result.detail
+
+
+@pytest.mark.parametrize(
+    ("pair", "kind", "where", "told"),
+    [
+        (
+            "CHOOSY",
+            GapKind.NOT_RUN,
+            "optimizer",
+            "it does not run on parameters of no model (StopIteration: no message)",
+        ),
+        ("BOUNDED", GapKind.NOT_RUN, "optimizer", "'dense1.kernel' have constraints in Keras"),
+        ("BOUNDED_FAR_OUT", GapKind.PIECE, "dense1.kernel", "compared on the weights of the short training only"),
+    ],
+)
+def test_an_optimizer_that_needs_its_model_and_a_constraint_are_exceptions(
+    pair: str, kind: GapKind, where: str, told: str, compare: Compare
+) -> None:
+    result = compare(pair, "keras:tensorflow")
+    (gap,) = result.gaps
+    assert result.passed, result.detail
+    assert (gap.kind, gap.where) == (kind, where)
+    assert told in gap.detail
 
 
 def test_the_step_is_named_from_which_on_learning_rates_part(compare: Compare) -> None:

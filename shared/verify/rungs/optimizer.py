@@ -1,7 +1,7 @@
 """The rung optimizer: optimizers apart from any model, and the learning rate of every step that is planned."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isclose
 
 import numpy as np
@@ -9,6 +9,8 @@ from pydantic import with_config
 
 from twotrack.shared.base.records import WITH_ARRAYS
 from twotrack.shared.base.tolerances import TOLERANCES
+from twotrack.shared.errors import one_line
+from twotrack.shared.spec.pair import CustomOptimizer
 from twotrack.shared.spec.recipes import Sophia
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import optimizer_material
@@ -28,6 +30,10 @@ class OptimizerEvidence:
     """Of these steps, where they can be read."""
     planned_rates: list[float] = field(default_factory=list)
     """Of each step of all stages of a whole run; none of an optimizer of the user's own."""
+    failure: str = ""
+    """Why an optimizer of the user's own does not run on parameters of no model; empty if it does."""
+    constrained: list[str] = field(default_factory=list)
+    """Weights that their layer changes after every step."""
 
 
 class OptimizerRung(ProbeRung[OptimizerEvidence]):
@@ -38,16 +44,14 @@ class OptimizerRung(ProbeRung[OptimizerEvidence]):
 
     def observe(self, side: ObservedSide) -> OptimizerEvidence:
         """Run the optimizer, and ask it for the learning rates of every stage of a run."""
-        found, pair = OptimizerEvidence(), side.exercise.pair
-        if not isinstance(pair.optimizer, Sophia):
-            run = side.probe.run_optimizer(
-                pair.optimizer,
-                pair.learning_rates(optimizer_material.STEPS),
-                optimizer_material.draw_parameters(),
-                optimizer_material.draw_gradients(),
-                optimizer_material.CHECKPOINTS,
-            )
-            found.parameters, found.learning_rates = run.parameters, run.learning_rates
+        found, pair = OptimizerEvidence(constrained=side.probe.constrained()), side.exercise.pair
+        if isinstance(pair.optimizer, CustomOptimizer):
+            try:
+                _run(side, found)
+            except Exception as error:  # it may count on the parameters of its model
+                found.failure = one_line(error)
+        elif not isinstance(pair.optimizer, Sophia):
+            _run(side, found)
         for optimizer, rates in side.exercise.planned():
             found.planned_rates += side.probe.learning_rates(optimizer, rates)
         return found
@@ -59,8 +63,42 @@ class OptimizerRung(ProbeRung[OptimizerEvidence]):
         return compare_optimized(torch["float64"], keras["float64"])
 
 
+def _run(side: ObservedSide, found: OptimizerEvidence) -> None:
+    """Run the pair's optimizer on parameters of no model."""
+    pair = side.exercise.pair
+    run = side.probe.run_optimizer(
+        pair.optimizer,
+        pair.learning_rates(optimizer_material.STEPS),
+        optimizer_material.draw_parameters(),
+        optimizer_material.draw_gradients(),
+        optimizer_material.CHECKPOINTS,
+    )
+    found.parameters, found.learning_rates = run.parameters, run.learning_rates
+
+
 def compare_optimized(torch: OptimizerEvidence, keras: OptimizerEvidence) -> RungResult:
-    """Compare two sides, checkpoint by checkpoint, then the learning rates of a whole run."""
+    """Compare two sides, checkpoint by checkpoint, then the learning rates of a whole run.
+
+    Where layers of Keras keep their weights in bounds, torch does so in its optimizer: then they may differ alone.
+    """
+    if failure := torch.failure or keras.failure:
+        return _in_training_only(f"it does not run on parameters of no model ({failure})")
+    result = _compare_steps(torch, keras)
+    if not keras.constrained:
+        return result
+    if not result.passed:
+        bound = ", ".join(f"'{name}'" for name in keras.constrained)
+        return _in_training_only(f"{bound} have constraints in Keras, and alone the optimizers differ")
+    unseen = "its constraint in Keras is compared on the weights of the short training only"
+    return replace(result, gaps=tuple(Gap(GapKind.PIECE, name, unseen) for name in keras.constrained))
+
+
+def _in_training_only(why: str) -> RungResult:
+    gap = Gap(GapKind.NOT_RUN, "optimizer", f"{why}: its steps are compared in training only")
+    return RungResult("optimizer", True, "not run apart from the model", gaps=(gap,))
+
+
+def _compare_steps(torch: OptimizerEvidence, keras: OptimizerEvidence) -> RungResult:
     limit, worst = TOLERANCES["optimizer"].limit, 0.0
     pairs = zip(torch.parameters, keras.parameters, strict=True)
     for step, (torch_values, keras_values) in zip(
