@@ -9,7 +9,7 @@ from pydantic import with_config
 
 from twotrack.shared.base.records import WITH_ARRAYS
 from twotrack.shared.base.tolerances import TOLERANCES
-from twotrack.shared.errors import one_line
+from twotrack.shared.errors import UserError, one_line
 from twotrack.shared.spec.pair import CustomOptimizer
 from twotrack.shared.spec.recipes import Sophia
 from twotrack.shared.spec.track import Precision
@@ -49,7 +49,7 @@ class OptimizerRung(ProbeRung[OptimizerEvidence]):
             try:
                 _run(side, found)
             except Exception as error:  # it may count on the parameters of its model
-                found.failure = one_line(error)
+                found.failure = str(error) if isinstance(error, UserError) else one_line(error)
         elif not isinstance(pair.optimizer, Sophia):
             _run(side, found)
         for optimizer, rates in side.exercise.planned():
