@@ -15,11 +15,14 @@ from jax.extend import core
 
 from twotrack.shared.pieces import frames
 from twotrack.shared.pieces.choice import Choice, Window
-from twotrack.shared.pieces.count import PieceKind
 from twotrack.shared.pieces.recorder import Recorder
 from twotrack.shared.pieces.watch import GIVEN, WEIGHT, Fact, Operand, Watch
 
 _SCOPE = re.compile(r"twotrack_layer_(\d+)_")
+
+
+_QUICK = {"xla_backend_optimization_level": "0", "xla_llvm_disable_expensive_passes": "True"}
+"""Numbers are only counted: what is run a few times is compiled as fast as can be."""
 
 
 def scope(number: int) -> Any:
@@ -108,7 +111,7 @@ def traced(function: Callable, weights: Any, inputs: Any) -> Traced:
         seen.run(closed.jaxpr, constants, list(given), _Context())
         return seen.arrays
 
-    return Traced(jax.jit(run), sites)
+    return Traced(jax.jit(run, compiler_options=_QUICK), sites)
 
 
 @dataclass(frozen=True)
@@ -116,15 +119,14 @@ class _Context:
     """Where in a traced function its inner functions are."""
 
     scopes: tuple[int, ...] = ()
-    is_smooth: bool = False
-    name: str = ""
+    part: frames.Part = frames.NO_PART
     stacked: int = 0
 
     def of(self, equation: Any) -> "_Context":
         """Return where an equation is."""
         inner = tuple(int(number) for number in _SCOPE.findall(str(equation.source_info.name_stack)))
-        is_smooth, name = frames.framework_function(_frames(equation))
-        return replace(self, scopes=self.scopes + inner, is_smooth=self.is_smooth or is_smooth, name=self.name or name)
+        part = frames.part_of(_frames(equation)).within(self.part)
+        return replace(self, scopes=self.scopes + inner, part=part)
 
 
 def _frames(equation: Any) -> Iterator[frames.Frame]:
@@ -156,9 +158,8 @@ class _Interpreter:
         name, inside = equation.primitive.name, context.of(equation)
         if not self.sites or self.sites[-1].scopes != inside.scopes:
             self.sites.append(_Site(inside.scopes))
-        if all(value.fact is None for value in given) and not equation.effects:
-            if any(variable.aval.size > 1 for variable in equation.outvars):  # not worth its compilation
-                return [_Value(result, Fact(varies=False)) for result in _bound(equation, given)]
+        is_constant = all(value.fact is None for value in given) and not equation.effects
+        if is_constant and all(variable.aval.size == 1 for variable in equation.outvars):  # more is not worth compiling
             with jax.ensure_compile_time_eval():
                 return [_Value(result, None) for result in _bound(equation, given)]
         inner = _inner(equation)
@@ -179,10 +180,11 @@ class _Interpreter:
         return seen(watch, [Operand(value.given, value.fact) for value in given], equation.params)
 
     def _tell(self, context: _Context, choice: Choice) -> None:
-        if context.is_smooth and choice.kind is not PieceKind.ROW:
+        named = context.part.named(choice)
+        if named is None:
             return
-        named = replace(choice, function=context.name or choice.function, values=None, margins=None)
-        self.sites.append(_Site(context.scopes, named, choice.margins is not None, context.stacked))
+        without_arrays = replace(named, values=None, margins=None)
+        self.sites.append(_Site(context.scopes, without_arrays, choice.margins is not None, context.stacked))
         self.arrays += choice.arrays
 
     def _scan(self, equation: Any, given: list[_Value], context: _Context) -> list[_Value]:
@@ -269,14 +271,15 @@ def _power(watch: Watch, given: Sequence[Operand], settings: Given) -> Fact:
 
 
 def _cast(watch: Watch, given: Sequence[Operand], settings: Given) -> Fact:
-    is_cast = given[0].value.dtype == bool and settings["new_dtype"] != bool
+    is_cast = given[0].value.dtype.kind == "b" != np.dtype(settings["new_dtype"]).kind
     return watch.see("cast flags" if is_cast else "same", given, {}, "a mask" if is_cast else "")
 
 
 def _select(watch: Watch, given: Sequence[Operand], settings: Given) -> Fact:
-    """select_n(which, *cases): the first case where the flag is false."""
+    """select_n(which, *cases): of two, the first where the flag is false."""
     if given[0].value.dtype == bool:
-        return watch.see("where", given, {}, "where")
+        condition, where_false, where_true = given
+        return watch.see("where", [condition, where_true, where_false], {}, "where")
     return watch.see("unknown", given)
 
 
@@ -321,7 +324,7 @@ def _gather(watch: Watch, given: Sequence[Operand], settings: Given) -> Fact:
     table, places = given
     numbers = settings["dimension_numbers"]
     for column, axis in enumerate(numbers.start_index_map):
-        if settings["slice_sizes"][axis] == 1:
+        if settings["slice_sizes"][axis] == 1 and places.fact:
             place = Operand(places.value[..., column], places.fact)
             watch.see("rows", [place], {"rows": table.value.shape[axis]}, "take")
     return Fact(any(operand.fact is not None and operand.fact.varies for operand in given), table.bounds)
@@ -340,14 +343,15 @@ _SAME = (
 
 _OPERATIONS: Mapping[str, See] = {
     **{name: _first("same") for name in _SAME},
-    **{name: _first(name) for name in ("abs", "sign", "floor", "ceil", "round", "tanh", "exp", "sqrt", "rsqrt", "square")},
+    **{name: _first(name) for name in ("abs", "sign", "floor", "ceil", "round", "tanh", "exp")},
+    **{name: _first(name) for name in ("sqrt", "rsqrt", "square")},
     "logistic": _first("sigmoid"), "neg": _first("negate"), "reduce_sum": _first("sum"), "integer_pow": _power,
     "add": _plain("add"), "sub": _plain("subtract"), "mul": _multiply, "div": _plain("divide"),
     "max": _plain("maximum"), "min": _plain("minimum"), "clamp": _clamp, "concatenate": _plain("join"),
     "pad": _plain("join"),
     **{name: _plain(name) for name in ("gt", "ge", "lt", "le", "eq", "ne")},
     "and": _flags("and"), "or": _flags("or"), "not": _flags("not"),
-    "select_n": _select, "convert_element_type": _cast,
+    "is_finite": _plain("is finite"), "select_n": _select, "convert_element_type": _cast,
     "reduce_max": _along("axis max"), "reduce_min": _along("axis min"),
     "argmax": _along("axis max", "argmax"), "argmin": _along("axis min", "argmin"),
     "sort": _along_one("sort", "dimension"), "top_k": _along_one("top_k", "axis"),

@@ -9,13 +9,15 @@ and JAX 0.10.2, each of these gave errors of 1e-9 to 1e-6 until replaced here:
 - TensorFlow: attention without a scale takes the root of the head size in float32
 - JAX: `jax.nn.dot_product_attention`, which MultiHeadAttention uses, has a float32 softmax
 - PyTorch: operations on integers give the default dtype
-What remains float32: TensorFlow's image resizing (Resizing, UpSampling2D with interpolation), and on
-JAX the quotient or root of an int32 array, unless it is cast before.
+- TensorFlow: `tf.image.resize` is float32 but for "nearest"; "bilinear" without antialiasing is replaced
+What remains float32: TensorFlow's other image resizing, and on JAX the quotient or root of an int32
+array, unless it is cast before.
 """
 
 import math
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import lru_cache
 from typing import Any, Literal
 
 import keras
@@ -50,6 +52,7 @@ def _widen_tensorflow() -> None:
 
     for module, name in ((tensorflow, "cast"), (math_ops, "cast"), (tensorflow, "convert_to_tensor")):
         _replace(module, name, _of_float64(getattr(module, name)))
+    _replace(tensorflow.image, "resize", _exact_resize(tensorflow.image.resize))
     _replace(backend.nn, "leaky_relu", _leaky_relu)
     _replace(backend.nn, "dot_product_attention", _with_scale(backend.nn.dot_product_attention))
 
@@ -96,6 +99,42 @@ def _leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
     """Return x above 0 and negative_slope * x below."""
     x = backend.convert_to_tensor(x)
     return backend.numpy.where(x > 0, x, negative_slope * x)
+
+
+def _exact_resize(resize: Callable) -> Callable:
+    """Return `tf.image.resize` that is bilinear in float64, where its kernel does the same up to float32's rounding."""
+
+    def resized(images: Any, size: Any, method: Any = "bilinear", **options: Any) -> Any:
+        own = (*images.shape[-3:-1], *size)
+        is_plain = str(method).lower() == "bilinear" and not any(options.values())
+        if not is_plain or images.dtype != "float64" or not all(isinstance(extent, int) for extent in own):
+            return resize(images, size, method, **options)
+        rows, columns = (_bilinear(resize, given, wanted) for given, wanted in zip(own[:2], own[2:], strict=True))
+        if rows is None or columns is None:
+            return resize(images, size, method, **options)
+        taller = backend.numpy.einsum("oh,...hwc->...owc", rows, images)
+        return backend.numpy.einsum("ow,...hwc->...hoc", columns, taller)
+
+    return resized
+
+
+@lru_cache
+def _bilinear(resize: Callable, given: int, wanted: int) -> np.ndarray | None:
+    """Return the matrix (wanted, given) of resizing one axis; None if it is not what the kernel does.
+
+    Pixels are centred at halves. The kernel is linear, so that what it makes of every unit vector is all of it; it
+    computes the places between 0 and `given` in float32.
+    """
+    import tensorflow
+
+    places = (np.arange(wanted) + 0.5) * (given / wanted) - 0.5
+    lower = np.floor(places)
+    matrix, share = np.zeros((wanted, given)), places - lower
+    np.add.at(matrix, (np.arange(wanted), np.clip(lower, 0, given - 1).astype(int)), 1 - share)
+    np.add.at(matrix, (np.arange(wanted), np.clip(lower + 1, 0, given - 1).astype(int)), share)
+    with tensorflow.init_scope():  # outside of a graph that is being traced
+        units = resize(np.eye(given, dtype=np.float32)[:, None], (wanted, 1)).numpy()[:, 0]
+    return matrix if np.abs(matrix - units).max() <= 4 * given * 2.0**-24 else None
 
 
 def _with_scale(attention: Callable) -> Callable:

@@ -6,21 +6,21 @@ channels says which of a value's axes those are; nothing else is asked for by na
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_hook
 from torch.overrides import TorchFunctionMode
 
 from twotrack.shared.axes.calls import Call, Given
 from twotrack.shared.axes.follow import Use, follow, model_input, settle_weights
+from twotrack.shared.axes.layout import NO_LAYOUT, Arrangements, ChannelLayout, LayerCall, arrangements
 from twotrack.shared.axes.values import Value, fresh
-from twotrack.shared.spec.inputs import Input, InputShape, describe
+from twotrack.shared.spec.inputs import Input, InputShape, describe, drawn
 from twotrack.shared.weights.bridge.layouts import Rearrangement
-from twotrack.torch_track.inputs import drawn
+from twotrack.torch_track.inputs import tensors
 from twotrack.torch_track.structure import replaced, tensors_in
 
 COUNTED = "_counted"
@@ -31,66 +31,22 @@ CHANNELS_FIRST = re.compile(
 )
 """torch's functions that have the channels on axis 1 by definition."""
 CHANNELS = 1
-Arrangements = tuple[Rearrangement | None, ...]
-"""Of several tensors: the way to the canonical form; None where a tensor has it."""
 
 
-@dataclass(frozen=True)
-class LayerCall:
-    """Where the values of one call of a layer have their channels."""
-
-    inputs: Arrangements
-    outputs: Arrangements
-
-
-@dataclass(frozen=True)
-class ChannelLayout:
-    """Where a module's values and weights have their channels, which does not change from batch to batch."""
-
-    weights: Mapping[str, Rearrangement] = field(default_factory=dict)
-    """By torch name; weights that are not named stand as the rules of the bridge say."""
-    outputs: Arrangements = ()
-    """Of each output; empty if none has to be moved."""
-    layers: Mapping[str, Sequence[LayerCall]] = field(default_factory=dict)
-    """By torch path, in the order of calls; empty if nothing has to be moved."""
-
-    def channels_last(self, outputs: Sequence[Tensor]) -> list[Tensor]:
-        """Return a module's outputs in canonical order."""
-        return canonical(outputs, self.outputs)
-
-    def layer(self, path: str, number: int) -> LayerCall:
-        """Return what is known of a call of the layer at `path`, counted from 0."""
-        calls = self.layers.get(path, ())
-        return calls[min(number, len(calls) - 1)] if calls else LayerCall((), ())
-
-
-NO_LAYOUT = ChannelLayout()
-
-
-def canonical(tensors: Sequence[Tensor], arrangements: Arrangements) -> list[Tensor]:
+def channels_last(tensors: Sequence[Tensor], own: Arrangements) -> list[Tensor]:
     """Return tensors in canonical order."""
-    if not arrangements:
+    if not own:
         return list(tensors)
-    return [_canonical(tensor, own) for tensor, own in zip(tensors, arrangements, strict=True)]
+    return [_channels_last(tensor, arrangement) for tensor, arrangement in zip(tensors, own, strict=True)]
 
 
-def _canonical(tensor: Tensor, arrangement: Rearrangement | None) -> Tensor:
+def _channels_last(tensor: Tensor, arrangement: Rearrangement | None) -> Tensor:
     if arrangement is None:
         return tensor
     for axis, order in enumerate(arrangement.orders):
         if order is not None:
             tensor = tensor.index_select(axis, torch.tensor(order, device=tensor.device))
     return tensor.permute(arrangement.axes)
-
-
-def own_order(arrays: Sequence[np.ndarray], arrangements: Arrangements) -> list[np.ndarray]:
-    """Return arrays in canonical order as the module has them; the way back of `canonical`."""
-    if not arrangements:
-        return list(arrays)
-    return [
-        array if own is None else np.ascontiguousarray(own.from_canonical(array))
-        for array, own in zip(arrays, arrangements, strict=True)
-    ]
 
 
 def layout_of(module: nn.Module, input_shape: InputShape) -> ChannelLayout:
@@ -104,18 +60,18 @@ def axis_layout(module: nn.Module, inputs: Mapping[str, Input]) -> ChannelLayout
     Nothing is followed in a module whose values are channels last throughout.
     """
     weight = next((tensor for tensor in module.parameters() if tensor.is_floating_point()), torch.zeros(()))
-    tensors = drawn(inputs, weight.device, weight.dtype)
+    given = tensors(drawn(inputs), inputs, str(weight.device), weight.dtype)
     module.eval()
     with torch.no_grad():
-        with _ChannelsFirst() as seen:
-            module(*tensors)
-        displaced = any(spec.axes != tuple(range(len(spec.axes))) for spec in inputs.values())
-        if not displaced and not seen.any:
-            return NO_LAYOUT
+        if not any(spec.is_displaced for spec in inputs.values()):
+            with _ChannelsFirst() as seen:
+                module(*given)
+            if not seen.any:
+                return NO_LAYOUT
         with AxisTracker(module) as tracker:
-            for tensor, spec in zip(tensors, inputs.values(), strict=True):
-                setattr(tensor, COUNTED, model_input(tensor.shape, spec.axes))
-            outputs = module(*tensors)
+            for tensor, spec in zip(given, inputs.values(), strict=True):
+                setattr(tensor, COUNTED, model_input(tuple(tensor.shape), spec))
+            outputs = module(*given)
     return tracker.layout(outputs)
 
 
@@ -145,17 +101,15 @@ class AxisTracker(TorchFunctionMode):
             if tensor.is_floating_point()
         }
         self._layers: dict[str, list[tuple[list[Value], list[Value]]]] = {}
-        self._hooks, self._inside = ExitStack(), False
+        self._paths, self._inside = {id(layer): path for path, layer in module.named_modules()}, False
 
     def __enter__(self) -> "AxisTracker":
-        for path, layer in self._module.named_modules():
-            handle = layer.register_forward_hook(self._recording(path), with_kwargs=True)
-            self._hooks.callback(handle.remove)
+        self._hook = register_module_forward_hook(self._record, with_kwargs=True)
         return super().__enter__()
 
     def __exit__(self, *details: object) -> None:
         super().__exit__(*details)
-        self._hooks.close()
+        self._hook.remove()
 
     def __torch_function__(
         self, function: Callable, types: Sequence[type], args: Sequence = (), kwargs: Mapping[str, Any] | None = None
@@ -176,10 +130,10 @@ class AxisTracker(TorchFunctionMode):
             if (value := self._weights.get(id(tensor))) and (arrangement := value.rearrangement())
         }
         layers = {
-            path: [LayerCall(_arrangements(inputs), _arrangements(outputs)) for inputs, outputs in calls]
+            path: [LayerCall(arrangements(inputs), arrangements(outputs)) for inputs, outputs in calls]
             for path, calls in self._layers.items()
         }
-        return ChannelLayout(weights, _arrangements(self._values(outputs)), layers)
+        return ChannelLayout(weights, arrangements(self._values(outputs)), layers)
 
     def _follow(self, again: "_Again", channel_axis: int | None, name: str) -> None:
         givens = [Given(_array(tensor), self._value(tensor)) for tensor in again.tensors]
@@ -196,14 +150,12 @@ class AxisTracker(TorchFunctionMode):
     def _values(self, structure: Any) -> list[Value]:
         return [self._value(tensor) or fresh(tensor.shape) for tensor in tensors_in(structure)]
 
-    def _recording(self, path: str) -> Callable:
-        def record(layer: nn.Module, args: tuple, kwargs: Mapping[str, Any], output: Any) -> None:
-            if self._inside:
-                return
+    def _record(self, layer: nn.Module, args: tuple, kwargs: Mapping[str, Any], output: Any) -> None:
+        """Keep what is known of the values of a layer that was called."""
+        path = self._paths.get(id(layer))
+        if path is not None and not self._inside:
             self._follow_whole(layer, args, kwargs, output)
             self._layers.setdefault(path, []).append((self._values(args), self._values(output)))
-
-        return record
 
     def _follow_whole(self, layer: nn.Module, args: tuple, kwargs: Mapping[str, Any], output: Any) -> None:
         """Follow a layer as one call if what it does inside could not be seen, as in TorchScript."""
@@ -278,9 +230,3 @@ class _Again:
 def _array(tensor: Tensor) -> np.ndarray:
     tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
     return (tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor).numpy()
-
-
-def _arrangements(values: Sequence[Value]) -> Arrangements:
-    """Return the ways to the canonical form; nothing if there is nothing to do."""
-    found = tuple(value.rearrangement() for value in values)
-    return found if any(found) else ()

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from twotrack.shared.spec.inputs import Input, example
+from twotrack.shared.spec.inputs import Input
 
 
 def tensors(
@@ -20,17 +20,3 @@ def _tensor(values: np.ndarray, spec: Input, device: str, real: torch.dtype) -> 
     dtype = {"real": real, "tokens": torch.int64, "mask": torch.bool}[spec.kind]
     # Contiguous: torch 2.13 crashes in the backward pass of GroupNorm on a channels-last view.
     return torch.from_numpy(np.ascontiguousarray(values)).to(device, dtype).permute(spec.axes).contiguous()
-
-
-def drawn(inputs: Mapping[str, Input], device: torch.device | str, real: torch.dtype) -> list[Tensor]:
-    """Return a batch of two in which elements differ: drawn numbers and tokens, and masks that hide nothing."""
-    generator = np.random.default_rng(0)
-    arrays = {
-        name: array
-        if spec.kind == "mask"
-        else generator.integers(0, spec.size, array.shape)
-        if spec.kind == "tokens"
-        else generator.normal(size=array.shape)
-        for (name, spec), array in zip(inputs.items(), example(inputs).values(), strict=True)
-    }
-    return tensors(arrays, inputs, str(device), real)

@@ -10,6 +10,7 @@ from torch import nn
 from twotrack.shared.pieces import aten
 from twotrack.shared.pieces.recorder import Piece, Recorder
 from twotrack.torch_track.recording import Named
+from twotrack.torch_track.structure import tensors_in
 
 
 @contextmanager
@@ -22,7 +23,8 @@ def pieces_counted(module: nn.Module, canonical: Named, watched: Piece | None = 
                 enter, leave = _hooks(recorder, canonical(path))
                 stack.callback(layer.register_forward_pre_hook(enter).remove)
                 stack.callback(layer.register_forward_hook(leave).remove)
-        stack.enter_context(aten.counted(recorder, chain(module.parameters(), module.buffers())))
+        mark = stack.enter_context(aten.counted(recorder, chain(module.parameters(), module.buffers())))
+        stack.callback(module.register_forward_pre_hook(lambda module, args: mark(tensors_in(args))).remove)
         yield recorder
 
 

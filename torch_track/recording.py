@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
+from twotrack.shared.axes.layout import Arrangements, ChannelLayout, canonical, own_order
 from twotrack.shared.spec.probe import LayerTrace, Replace, keep
 from twotrack.torch_track import hyperparameters
-from twotrack.torch_track.axes import Arrangements, ChannelLayout, canonical, own_order
 from twotrack.torch_track.structure import tensors_in
 
 Named = Callable[[str], str]
@@ -31,7 +31,7 @@ def layers_recorded(
         for path, layer in module.named_modules()
         if path
     ]
-    with _removed(handles):
+    with removed(handles):
         yield traces
 
 
@@ -47,8 +47,8 @@ def _recording(path: str, name: str, traces: list[LayerTrace], layout: ChannelLa
                 kind=type(layer).__name__,
                 leaf=not any(layer.children()),
                 hyperparameters=hyperparameters.of_layer(layer),
-                inputs=_arrays(canonical(tensors_in(args), call.inputs)),
-                outputs=_arrays(canonical(tensors_in(output), call.outputs)),
+                inputs=canonical(arrays(args), call.inputs),
+                outputs=canonical(arrays(output), call.outputs),
             )
         )
         return _replaced(output, name, replace, call.outputs)
@@ -56,8 +56,9 @@ def _recording(path: str, name: str, traces: list[LayerTrace], layout: ChannelLa
     return record
 
 
-def _arrays(tensors: Sequence[Tensor]) -> list[np.ndarray]:
-    return [tensor.detach().cpu().numpy().copy() for tensor in tensors]
+def arrays(structure: Any) -> list[np.ndarray]:
+    """Return copies of the tensors in a nested structure, in torch's order of axes."""
+    return [tensor.detach().cpu().numpy().copy() for tensor in tensors_in(structure)]
 
 
 def _replaced(output: Any, path: str, replace: Replace, arrangements: Arrangements) -> Any:
@@ -66,10 +67,12 @@ def _replaced(output: Any, path: str, replace: Replace, arrangements: Arrangemen
     if not isinstance(first, Tensor) or not first.is_floating_point():
         return None
     own = arrangements[:1]
-    other = replace(path, tuple(canonical([first], own)[0].shape))
+    (stated,) = canonical([np.broadcast_to(np.zeros(()), tuple(first.shape))], own)
+    other = replace(path, stated.shape)
     if other is None:
         return None
-    replacing = torch.from_numpy(*own_order([other], own)).to(first.device, first.dtype)
+    replacing = torch.empty_like(first)  # with the same strides: `view` works on it as on the output itself
+    replacing.copy_(torch.from_numpy(own_order([other], own)[0]))
     return (replacing, *rest) if isinstance(output, tuple) else replacing
 
 
@@ -87,12 +90,12 @@ def attention_recorded(module: nn.Module, named: Named) -> Iterator[dict[str, np
     layers = [(path, layer) for path, layer in module.named_modules() if isinstance(layer, nn.MultiheadAttention)]
     handles = [layer.register_forward_pre_hook(ask, with_kwargs=True) for _, layer in layers]
     handles += [layer.register_forward_hook(keep(path)) for path, layer in layers]
-    with _removed(handles):
+    with removed(handles):
         yield kept
 
 
 @contextmanager
-def _removed(handles: Sequence[RemovableHandle]) -> Iterator[None]:
+def removed(handles: Sequence[RemovableHandle]) -> Iterator[None]:
     """Remove hooks afterwards."""
     try:
         yield

@@ -59,7 +59,7 @@ def block(value: Value, shape: tuple[int, ...], mine: np.ndarray, source: np.nda
 
     Raises NotAMovementError if they do not lie together, or if an axis is scattered.
     """
-    spans = tuple(mine.any(axis=tuple(set(range(mine.ndim)) - {axis})) for axis in range(mine.ndim))
+    spans = tuple(np.atleast_1d(mine.any(axis=tuple(set(range(mine.ndim)) - {axis}))) for axis in range(mine.ndim))
     if int(mine.sum()) != int(np.prod([span.sum() for span in spans])):
         raise NotAMovementError
     coordinates = np.unravel_index(source[np.ix_(*spans)], shape)
@@ -73,7 +73,7 @@ def _courses(value: Value, shape: tuple[int, ...], coordinates: Sequence[np.ndar
     """Return how the leaves run, after taking those apart that a reshape spreads over several axes."""
     while True:
         courses = [_course(leaf, coordinates) for leaf in _leaves(value, shape)]
-        if not any([_take_apart(course) for course in courses]):
+        if sum(_take_apart(course) for course in courses) == 0:
             return courses
 
 
@@ -155,18 +155,26 @@ def _kept(factor: Factor, size: int, places: np.ndarray) -> Factor | None:
 
 
 def _digits(present: Sequence[Course], axis: int, size: int) -> list[Factor]:
-    """Return the leaves that run along an axis like the digits of a number, the slowest first; none if they do not."""
+    """Return the leaves that run along an axis like the digits of a number, the slowest first; none if they do not.
+
+    A leaf of which only some digits occur, or in another order, is a new one.
+    """
+    if any(len(course.along) > 1 for course in present):
+        return []
+    runs = sorted(((int(np.argmax(course.steps[axis] != 0)), course) for course in present), key=lambda run: -run[0])
+    lengths = [size, *(stride for stride, _ in runs)]
     digits = []
-    for course in present:
-        steps, width = course.steps[axis], course.leaf.width
-        stride = int(np.argmax(steps != 0))
-        if course.start or len(course.along) > 1 or not (steps == np.arange(size) // max(stride, 1) % width).all():
+    for length, (stride, course) in zip(lengths, runs, strict=False):
+        counts = (course.start + course.steps[axis])[:length:stride]
+        if (
+            length % stride
+            or not (counts[np.arange(size) // stride % len(counts)] - course.start == course.steps[axis]).all()
+        ):
             return []
-        digits.append((stride, width, course.leaf.factor))
-    digits.sort(key=lambda digit: -digit[0])
-    ends = [stride * width for stride, width, _ in digits]
-    complete = ends[:1] == [size] and [stride for stride, _, _ in digits] == [*ends[1:], 1]
-    return [factor for _, _, factor in digits] if complete else []
+        digits.append(
+            _kept(course.leaf.factor, course.leaf.width, counts) or Factor(len(counts), course.leaf.factor.kind)
+        )
+    return digits if lengths[-1] == 1 else []
 
 
 def _nested(leaves: list[Factor], axes: Sequence[Factor]) -> list[Factor]:
@@ -189,7 +197,7 @@ def _merges(factors: Sequence[Factor]) -> Iterator[Factor]:
 
 
 def _features(kinds: set[str]) -> str:
-    """Return the kind of what is cut out of leaves of these kinds: channels, mixed with something else, are features."""
+    """Return the kind of what is cut out of leaves of these kinds: channels and something else are features."""
     if CHANNEL in kinds:
         return CHANNEL
     return kinds.pop() if len(kinds) == 1 else PLACE if PLACE in kinds else UNKNOWN

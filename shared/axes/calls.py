@@ -11,6 +11,8 @@ Again = Callable[[Mapping[int, np.ndarray]], Sequence[np.ndarray]]
 """Makes the call with other arrays in the place of those with these numbers; returns all arrays that come out."""
 
 
+Where = np.ndarray | tuple
+"""Places of an array: where a mask is true, or by index."""
 REAL = "fc"
 """Kinds of NumPy's types that can be no number."""
 SMALL = 64
@@ -51,6 +53,7 @@ class Call:
     channel_axis: int | None = None
     """Where this function has its channels by the framework's definition; None if it knows of none."""
     name: str = ""
+    _halves: dict[int, tuple[np.ndarray, list[np.ndarray] | None]] = field(default_factory=dict)
     _generator: np.random.Generator = field(default_factory=lambda: np.random.default_rng(7))
 
     def numbered(self) -> list[tuple[int, Given, Value]]:
@@ -66,12 +69,19 @@ class Call:
             return None
         return found if len(found) == len(self.results) else None
 
-    def changed(self, number: int, where: np.ndarray) -> list[np.ndarray] | None:
+    def changed(self, number: int, where: Where) -> list[np.ndarray] | None:
         """Return which elements of the results depend on the elements `where` of an array; None if it refuses."""
         found = self.repeated({number: disturbed(self.givens[number].array, where)})
         if found is None:
             return None
         return [_difference(result, other) for result, other in zip(self.results, found, strict=True)]
+
+    def half_changed(self, number: int) -> tuple[np.ndarray, list[np.ndarray] | None]:
+        """Return a random half of an array's elements, and which elements of the results depend on it."""
+        if number not in self._halves:
+            where = self.half(self.givens[number].array.shape)
+            self._halves[number] = (where, self.changed(number, where))
+        return self._halves[number]
 
     def half(self, shape: tuple[int, ...]) -> np.ndarray:
         """Draw about half of an array's elements, at least one."""
@@ -87,14 +97,18 @@ class Call:
         return np.roll(order, 1) if (order == np.arange(size)).all() else order
 
 
-def disturbed(array: np.ndarray, where: np.ndarray) -> np.ndarray:
+def disturbed(array: np.ndarray, where: Where) -> np.ndarray:
     """Return a copy with NaN at some places, or with other values of the same kind."""
-    if array.dtype.kind in REAL:
+    if array.dtype.kind in REAL and isinstance(where, np.ndarray):
         return np.where(where, np.array(np.nan, array.dtype), array)
-    if array.dtype == bool:
-        return array ^ where
-    other = (array + 1) % max(int(array.max(initial=0)) + 1, 2)
-    return np.where(where, other, array).astype(array.dtype)
+    other = array.copy()
+    if array.dtype.kind in REAL:
+        other[where] = np.nan
+    elif array.dtype == bool:
+        other[where] ^= True
+    else:
+        other[where] = (array[where] + 1) % max(int(array.max(initial=0)) + 1, 2)
+    return other
 
 
 def _difference(result: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -117,7 +117,7 @@ def joined(pieces: Sequence[Factor]) -> Factor:
     kinds = {piece.kind for piece in pieces}
     size = sum(piece.size for piece in pieces)
     if len(kinds) == 1 and all(piece.is_leaf for piece in pieces):
-        return Factor(size, *kinds)
+        return Factor(size, pieces[0].kind)
     return Factor(size, pieces=pieces)
 
 

@@ -7,7 +7,7 @@ softmax and normalisations do.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
@@ -46,7 +46,7 @@ def elementwise(call: Call) -> Computed | None:
     if any(result.shape != shape for result in call.results):
         return None
     known = call.numbered()
-    if not all(_stays(call, number, given.array.shape, shape) for number, given, _ in known):
+    if not all(stays(call, number) for number, _, _ in known):
         return None
     links = [
         Link(number, axis, result, axis + len(shape) - given.array.ndim, same=True)
@@ -58,32 +58,33 @@ def elementwise(call: Call) -> Computed | None:
     return Computed(_values(call, links), links)
 
 
-def _stays(call: Call, number: int, shape: tuple[int, ...], result: tuple[int, ...]) -> bool:
-    """Tell whether elements of an array reach nothing but the elements in their place."""
+def stays(call: Call, number: int) -> bool:
+    """Tell whether elements of an array reach nothing but the elements in their place, of results of one shape."""
+    shape, result = call.givens[number].array.shape, call.results[0].shape
     aligned = (1,) * (len(result) - len(shape)) + shape
     if len(shape) > len(result) or any(own not in (1, size) for own, size in zip(aligned, result, strict=True)):
         return False
-    for _ in range(2 if int(np.prod(shape)) < SMALL else 1):
+    trials = [call.half_changed(number)]
+    if int(np.prod(shape)) < SMALL:
         where = call.half(shape)
-        changed = call.changed(number, where)
-        if changed is None:
-            return False
-        if any(
-            (array & ~np.broadcast_to(where.reshape(aligned), result)).any() or not array.any() for array in changed
-        ):
-            return False
-    return True
+        trials.append((where, call.changed(number, where)))
+    return all(changed is not None and _alone(where.reshape(aligned), changed) for where, changed in trials)
+
+
+def _alone(where: np.ndarray, changed: Sequence[np.ndarray]) -> bool:
+    """Tell whether something changed, and only in some places."""
+    return all(array.any() and not (array & ~where).any() for array in changed)
 
 
 def computed(call: Call) -> Computed:
     """Return what is known of the results of any call."""
     links: list[Link] = []
     gone: list[tuple[int, int]] = []
-    for number, given, value in call.numbered():
+    for number, given, _ in call.numbered():
         for axis, size in enumerate(given.array.shape):
             found = _links(call, number, axis) if size > 1 else []
             links += found
-            if not found and not value.is_weight:
+            if not found:
                 gone.append((number, axis))
     for result, array in enumerate(call.results):
         for onto, size in enumerate(array.shape):
@@ -94,27 +95,33 @@ def computed(call: Call) -> Computed:
 
 def _links(call: Call, number: int, axis: int) -> list[Link]:
     """Return what follows an axis; nothing if all depends on all of it, or nothing does."""
-    given = call.givens[number]
-    size = given.array.shape[axis]
+    size = call.givens[number].array.shape[axis]
     for index in dict.fromkeys((size - 1, 0, size // 2)):
-        where = np.zeros(given.array.shape, bool)
-        where[(slice(None),) * axis + (index,)] = True
-        changed = call.changed(number, where)
-        links = [] if changed is None else list(_reached(changed, number, axis, index, size))
-        if links:
-            return links
-        if changed is not None and any(array.any() for array in changed) and index != size - 1:
-            break
+        links, visible = _reached(call, number, axis, index)
+        if visible:
+            plain = _axis_of(call, number, axis).is_leaf and _axis_of(call, number, axis).kind != UNKNOWN
+            return links if plain else _confirmed(call, number, axis, size - 1 - index, links)
     return []
 
 
-def _reached(changed: Sequence[np.ndarray], number: int, axis: int, index: int, size: int) -> Iterator[Link]:
+def _confirmed(call: Call, number: int, axis: int, index: int, links: list[Link]) -> list[Link]:
+    """Return links that go index by index from another index too; sorting has its NaN last, wherever it was."""
+    other = _reached(call, number, axis, index)[0] if any(link.same for link in links) else links
+    return [link if link in other else replace(link, same=False) for link in links]
+
+
+def _reached(call: Call, number: int, axis: int, index: int) -> tuple[list[Link], bool]:
+    """Return which axes of the results depend on one index of an axis in part, and whether anything depends on it."""
+    shape = call.givens[number].array.shape
+    links = []
+    changed = call.changed(number, (slice(None),) * axis + (index,)) or []
     for result, array in enumerate(changed):
         for onto in range(array.ndim):
-            reached = array.any(axis=tuple(set(range(array.ndim)) - {onto}))
+            reached = np.atleast_1d(array.any(axis=tuple(set(range(array.ndim)) - {onto})))
             if reached.any() and not reached.all():
-                alone = len(reached) == size and reached[index] and int(reached.sum()) == 1
-                yield Link(number, axis, result, onto, bool(alone))
+                alone = len(reached) == shape[axis] and reached[index] and int(reached.sum()) == 1
+                links.append(Link(number, axis, result, onto, bool(alone)))
+    return links, any(array.any() for array in changed)
 
 
 def _shuffled_links(call: Call, gone: Sequence[tuple[int, int]], result: int, onto: int, size: int) -> Iterator[Link]:
@@ -168,11 +175,11 @@ def _factor(call: Call, links: Sequence[Link], gone: Sequence[tuple[int, int]], 
     if same:
         return reduce(unite, same)
     kinds = {factor.kind for factor in given.values()} or _kinds_in_place(call, gone, result, onto)
+    array = call.results[result]
+    if call.channel_axis is not None and array.ndim > 2 and onto:
+        return Factor(array.shape[onto], CHANNEL if onto == call.channel_axis % array.ndim else PLACE)
     kind = _only(kinds)
-    ndim = call.results[result].ndim
-    if call.channel_axis is not None and ndim > 2 and onto:
-        kind = CHANNEL if onto == call.channel_axis % ndim else PLACE
-    return Factor(call.results[result].shape[onto], CHANNEL if kind == MIXED else kind)
+    return Factor(array.shape[onto], CHANNEL if kind == MIXED else kind)
 
 
 def _axis_of(call: Call, number: int, axis: int) -> Factor:

@@ -12,7 +12,7 @@ import numpy as np
 
 from twotrack.shared.axes.blocks import Block, NotAMovementError, block
 from twotrack.shared.axes.calls import Call
-from twotrack.shared.axes.factors import UNKNOWN, Factor, joined, unite
+from twotrack.shared.axes.factors import CHANNEL, MIXED, PLACE, UNKNOWN, Factor, joined, unite
 from twotrack.shared.axes.values import CANONICAL, Orientation, Value, fresh, oriented
 
 NOWHERE = -1
@@ -89,9 +89,12 @@ class _Movement:
                 given = self.call.givens[number]
                 values.append(given.value or fresh(given.array.shape))
                 blocks.append(block(values[-1], self.shapes[number], mine, source - starts[place]))
-        axes = tuple(_over_blocks(blocks, axis, size) for axis, size in enumerate(shape))
-        if not blocks or any(factor.size != size for factor, size in zip(axes, shape, strict=True)):
+        if not blocks:
             raise NotAMovementError
+        axes = tuple(_over_blocks(blocks, axis, size) for axis, size in enumerate(shape))
+        if any(factor.size != size for factor, size in zip(axes, shape, strict=True)):
+            raise NotAMovementError
+        _show_places(axes)
         known = [value for value in values if not value.is_weight] or values
         kept = all(part.keeps_order for part in blocks)
         return Value(axes, _orientation(known, kept), all(value.is_weight for value in values)).settle()
@@ -104,6 +107,14 @@ def _source(array: np.ndarray, total: int) -> np.ndarray:
         if not (array[inside] == np.rint(array[inside])).all():
             raise NotAMovementError
         return np.where(inside, array - 1, NOWHERE).astype(np.int64)
+
+
+def _show_places(axes: Sequence[Factor]) -> None:
+    """Let pieces of channels that were merged with places be places, if channels stand elsewhere."""
+    if any(factor.kind == CHANNEL for factor in axes):
+        for factor in axes:
+            if factor.kind == MIXED:
+                factor.mark(PLACE)
 
 
 def _orientation(values: Sequence[Value], kept: bool) -> Orientation:

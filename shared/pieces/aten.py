@@ -31,15 +31,11 @@ class Facts:
     varying_memory: set[int] = field(default_factory=set)
 
     def of(self, tensor: "Tensor") -> Fact | None:
-        """Return what is known of a tensor; None of a constant.
-
-        One that no operation made comes from outside, so it varies, unless it is a single number.
-        """
-        known = self.by_id.get(id(tensor))
-        is_known = known is not None and known[0]() is tensor
-        if known is not None and is_known and known[1] is not None:
-            return known[1]
-        return GIVEN if _memory(tensor) in self.varying_memory or (not is_known and tensor.ndim) else None
+        """Return what is known of a tensor; None of a constant."""
+        reference, fact = self.by_id.get(id(tensor), (None, None))
+        if fact is not None and reference is not None and reference() is tensor:
+            return fact
+        return GIVEN if _memory(tensor) in self.varying_memory else None
 
     def note(self, tensor: "Tensor", fact: Fact | None) -> None:
         """Keep what is known of a tensor as long as there is one."""
@@ -57,8 +53,11 @@ def _memory(tensor: "Tensor") -> int:
 
 
 @contextmanager
-def counted(recorder: Recorder, weights: Iterable["Tensor"]) -> Iterator[None]:
-    """Tell the recorder of every piecewise operation on what comes from outside and is none of these weights."""
+def counted(recorder: Recorder, weights: Iterable["Tensor"]) -> Iterator[Callable[[Iterable["Tensor"]], None]]:
+    """Tell the recorder of every piecewise operation; the function that is given marks tensors as inputs.
+
+    Arrays of numbers that become tensors meanwhile are taken for inputs too.
+    """
     import torch
     from torch.overrides import TorchFunctionMode
     from torch.utils._python_dispatch import TorchDispatchMode
@@ -85,8 +84,12 @@ def counted(recorder: Recorder, weights: Iterable["Tensor"]) -> Iterator[None]:
         def __torch_function__(self, function: Callable, types: Any, args: Sequence = (), kwargs: Any = None) -> Any:
             return function(*args, **(kwargs or {}))
 
+    def mark(tensors: Iterable["Tensor"]) -> None:
+        for tensor in tensors:
+            facts.note(tensor, GIVEN)
+
     with torch.no_grad(), NoFastPath(), Counted():
-        yield
+        yield mark
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,8 @@ def _tensors(values: Iterable[Any]) -> list["Tensor"]:
 
 def _see(watch: Watch, facts: Facts, name: str, given: Given) -> Fact | None:
     """Show an operation to the watch; return what is known of its results, None if they are constants."""
+    if name == "lift_fresh":
+        return GIVEN if given["self"].is_floating_point() and given["self"].ndim else None
     known = [fact for fact in map(facts.of, _tensors(given.values())) if fact is not None]
     if not known or name in _NO_VALUES:
         return None
@@ -213,7 +218,7 @@ def _conditioned(watch: Watch, ask: Ask, given: Given) -> Fact:
 
 
 def _filled(watch: Watch, ask: Ask, given: Given) -> Fact:
-    return watch.see("where", [ask(given["mask"]), ask(given["self"]), ask(given["value"])], name="masked_fill")
+    return watch.see("where", [ask(given[part]) for part in ("mask", "value", "self")], name="masked_fill")
 
 
 def _copied(watch: Watch, ask: Ask, given: Given) -> Fact:
@@ -354,7 +359,8 @@ _NO_VALUES = {
 """Operations whose results have nothing of their arguments but the shape, or leave torch."""
 
 _SAME = (
-    "alias", "as_strided", "clone", "contiguous", "detach", "diagonal", "expand", "flip", "lift", "lift_fresh", "mean", "avg_pool1d",
+    "alias", "as_strided", "clone", "contiguous", "detach", "diagonal", "expand", "flip", "lift", "mean",
+    "avg_pool1d",
     "median", "movedim", "narrow", "permute", "repeat", "roll", "select", "slice", "split", "split_with_sizes",
     "squeeze", "t", "transpose", "tril", "triu", "unbind", "unfold", "unsafe_split", "unsqueeze", "view",
     "_reshape_alias", "_unsafe_view", "reshape", "positive", "avg_pool2d", "avg_pool3d", "_adaptive_avg_pool2d",
@@ -368,7 +374,9 @@ _OPERATIONS: Mapping[str, See] = {
     **{name: _plain(name) for name in ("round", "sigmoid", "tanh", "exp", "sqrt", "rsqrt", "hardsigmoid", "hardswish")},
     "_softmax": _plain("softmax"), "_prelu_kernel": _plain("prelu"), "rrelu_with_noise": _plain("leaky_relu"),
     "sgn": _plain("sign"), "trunc": _plain("truncate"), "neg": _plain("negate"), "square": _plain("square"),
-    "selu": _plain("selu"), "heaviside": _plain("sign"), "pow": _power, "sum": _plain("sum"),
+    "selu": _plain("selu"), "heaviside": _plain("sign"),
+    "isnan": _plain("is finite"), "isinf": _plain("is finite"), "isfinite": _plain("is finite"),
+    "pow": _power, "sum": _plain("sum"),
     "threshold": _plain("threshold"), "softplus": _softplus, "_to_copy": _copied, "copy": _written,
     "hardshrink": lambda watch, ask, given: watch.see("hardshrink", [ask(given["self"])], {"width": given["lambd"]}),
     "softshrink": lambda watch, ask, given: watch.see("softshrink", [ask(given["self"])], {"width": given["lambd"]}),

@@ -11,7 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from twotrack.shared.pieces.bounds import UNBOUNDED, Bounds
 from twotrack.shared.pieces.count import PieceKind
 
-LONGEST_LISTED = 64
+LONGEST_LISTED = 16
 """Of a longer window or axis only the first place, the last and all between are told apart."""
 
 

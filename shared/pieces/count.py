@@ -102,21 +102,25 @@ def merged(counts: Iterable[PieceCount]) -> list[PieceCount]:
     return list(by_place.values())
 
 
-def unreached_in_words(count: PieceCount, shown: int = 3) -> str:
-    """Say which pieces were not seen, beginning with a lower-case letter."""
+def unreached_in_words(count: PieceCount) -> str:
+    """Say which pieces were not seen, beginning with the function."""
+    seen = "" if np.isnan(count.smallest) else f", but {count.smallest:.3g} to {count.largest:.3g}"
+    return f"{count.function} {missing_in_words(count)}{seen}"
+
+
+def missing_in_words(count: PieceCount, shown: int = 3) -> str:
+    """Say which pieces a function did not see, beginning with a verb."""
     missing = count.unreached
     if count.kind is PieceKind.INTERVAL:
-        return f"{count.function} was given nothing {_listed([_interval(count.thresholds, i) for i in missing])}"
+        return f"was given nothing {_listed([_interval(count.thresholds, i) for i in missing])}"
     if count.kind is PieceKind.CONDITION:
-        return f"the condition of {count.function} was never {'true' if missing == [1] else 'false'}"
+        return f"met no condition that is {'true' if missing == [1] else 'false'}"
     names = ", ".join(str(number) for number in missing[:shown]) + (", ..." if len(missing) > shown else "")
     if count.kind is PieceKind.ROW:
-        return f"{count.function} never read {len(missing)} of {len(count.counts)} rows ({names})"
+        return f"did not read {len(missing):,} of {len(count.counts):,} rows ({names})"
     if count.size > len(count.counts):
-        return (
-            f"{count.function} was never won by {_listed([_LONG[number] for number in missing])} of {count.size} places"
-        )
-    return f"{count.function} was never won by {len(missing)} of {count.size} places ({names})"
+        return f"was not won by {_listed([_LONG[number] for number in missing])} of {count.size} places"
+    return f"was not won by {len(missing)} of {count.size} places ({names})"
 
 
 _LONG = ("the first", "any between", "the last")

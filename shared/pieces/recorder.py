@@ -3,13 +3,13 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from twotrack.shared.pieces import frames
 from twotrack.shared.pieces.choice import Choice, count, margins
-from twotrack.shared.pieces.count import PieceCount, PieceKind, Place, merged
+from twotrack.shared.pieces.count import PieceCount, Place, merged
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,9 @@ class Recorder:
 
     def tell_named(self, choice: Choice) -> None:
         """Count a choice under the framework's function that it is part of, unless that is smooth as a whole."""
-        is_smooth, name = frames.framework_function(frames.running())
-        if not is_smooth or choice.kind is PieceKind.ROW:
-            self.tell(replace(choice, function=name) if name else choice)
+        named = frames.part_of(frames.running()).named(choice)
+        if named:
+            self.tell(named)
 
     def add(self, place: Place, choice: Choice) -> None:
         """Count a choice, and keep its margins if it is the one that is watched."""

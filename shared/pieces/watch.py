@@ -17,6 +17,8 @@ from twotrack.shared.pieces.bounds import FLAG, UNBOUNDED, Bounds
 from twotrack.shared.pieces.choice import Choice, Window
 from twotrack.shared.pieces.count import PieceKind
 
+BEYOND = 1e30
+"""A threshold of this size only guards against infinity."""
 Tell = Callable[[Choice], None]
 
 
@@ -31,6 +33,34 @@ class Fact:
     """Of a condition, in its shape: at least zero where it holds; None if not known."""
     counted: bool = False
     """A condition whose pieces were told already."""
+    gate: "Gate | None" = None
+    """Of a condition, or of the number that it was cast to: what it says about another value."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A comparison with a constant: the bounds of the value that was compared."""
+
+    value: "Operand"
+    where_true: Bounds
+    where_false: Bounds
+
+    @classmethod
+    def of(cls, operation: str, value: "Operand", constant: float) -> "Gate":
+        """Return what `value operation constant` says."""
+        above, below = Bounds(low=constant), Bounds(high=constant)
+        return cls(value, above, below) if operation in ("gt", "ge") else cls(value, below, above)
+
+    def is_about(self, operand: "Operand") -> bool:
+        """Tell whether this is the value that was compared, and still as it was then."""
+        return operand.given is self.value.given and operand.fact is self.value.fact
+
+    def limits(self, operand: "Operand", holds: bool) -> Bounds:
+        """Return the bounds of a value where the comparison holds, or where it does not."""
+        if not self.is_about(operand):
+            return operand.bounds
+        limits = self.where_true if holds else self.where_false
+        return Bounds(max(limits.low, operand.bounds.low), min(limits.high, operand.bounds.high))
 
 
 WEIGHT = Fact(varies=False)
@@ -97,6 +127,8 @@ class Watch:
         given = settings or {}
         if operation in _COMPARISONS:
             return self._compare(operation, operands, name, varies)
+        if operation in _CHECKS:
+            return Fact(varies, FLAG, counted=True)
         if operation in _LOGIC:
             return self._logic(operation, operands, varies)
         if operation in _CONDITIONED:
@@ -121,7 +153,7 @@ class Watch:
             self._tell(Choice(PieceKind.CONDITION, function, holds, bounds=limits, margins=margins))
         else:
             self._tell(_between(self._numbers, name or "a comparison", a, b))
-        return Fact(varies, FLAG, margins, counted=True)
+        return Fact(varies, FLAG, margins, counted=True, gate=_gate(operation, a, b))
 
     def _difference(self, a: Operand, b: Operand) -> Any:
         return self._numbers.subtract(*(_real(self._numbers, operand.value) for operand in (a, b)))
@@ -145,12 +177,37 @@ class Watch:
         fact = condition.fact
         if fact is not None and fact.varies and not fact.counted:
             self._tell(Choice(PieceKind.CONDITION, name or operation, condition.value, margins=fact.margins))
-        return Fact(varies, bounds.hull(branch.bounds for branch in branches) if branches else FLAG)
+        gate = fact.gate if fact else None
+        if not branches:
+            return Fact(varies, FLAG, gate=gate)
+        if gate is None:
+            return Fact(varies, bounds.hull(branch.bounds for branch in branches))
+        return Fact(
+            varies, bounds.hull(gate.limits(b, holds) for b, holds in zip(branches, (True, False), strict=True))
+        )
 
 
 def _real(numbers: Any, value: Any) -> Any:
     """Return numbers that can be subtracted, flags and whole numbers too."""
     return numbers.asarray(value) + 0.0
+
+
+def _gate(operation: str, a: Operand, b: Operand) -> Gate | None:
+    turned = {"gt": "lt", "ge": "le", "lt": "gt", "le": "ge"}
+    if operation not in turned:
+        return None
+    if b.constant is not None:
+        return Gate.of(operation, a, b.constant)
+    return Gate.of(turned[operation], b, a.constant) if a.constant is not None else None
+
+
+def _gated_product(operands: Sequence[Operand]) -> Bounds | None:
+    """Return the bounds of a value times the flag of a comparison of itself; None for other products."""
+    for value, flag in (operands, operands[::-1]):
+        gate = flag.fact.gate if flag.fact else None
+        if gate and gate.is_about(value):
+            return bounds.hull([gate.limits(value, True), Bounds(0.0, 0.0)])
+    return None
 
 
 def _is_a_check(operation: str, operands: Sequence[Operand]) -> bool:
@@ -160,7 +217,7 @@ def _is_a_check(operation: str, operands: Sequence[Operand]) -> bool:
     if constant is None:
         return False
     guards_a_place = constant == 0 and operation in ("lt", "ge") and (a.is_whole or b.is_whole)
-    return guards_a_place or not np.isfinite(constant)
+    return guards_a_place or abs(constant) >= BEYOND
 
 
 def _limits_of_equality(operation: str, difference: Bounds) -> Bounds:
@@ -182,6 +239,7 @@ def _between(numbers: Any, name: str, a: Operand, b: Operand) -> Choice:
 
 _COMPARISONS = ("lt", "le", "gt", "ge", "eq", "ne")
 _LOGIC = ("and", "or", "not")
+_CHECKS = ("is finite",)
 _CONDITIONED = ("where", "cast flags")
 _KEEPS = ("same",)
 """Operations that leave a condition what it is."""
@@ -231,7 +289,7 @@ def _clamped(numbers: Any, name: str, operands: Sequence[Operand], settings: Set
     given = [end for end in ends if end.given is not None]
     limits = [end.constant for end in given]
     if all(limit is not None for limit in limits):
-        thresholds = tuple(sorted({limit for limit in limits if limit is not None and abs(limit) < inf}))
+        thresholds = tuple(sorted({limit for limit in limits if limit is not None and abs(limit) < BEYOND}))
         return [Choice(PieceKind.INTERVAL, name, value.value, thresholds, value.bounds)] if thresholds else []
     return [_between(numbers, name, value, end) for end in given]
 
@@ -281,14 +339,11 @@ def _bounds(operation: str, operands: Sequence[Operand], settings: Settings) -> 
     if operation in _OF_ONE:
         return _OF_ONE[operation](known[0])
     if operation in _OF_TWO and len(known) == 2:
-        return _OF_TWO[operation](*known)
-    if operation == "multiply itself":
-        return bounds.square(known[0])
-    if operation == "join":
-        return bounds.hull(known)
+        gated = _gated_product(operands) if operation == "multiply" else None
+        return gated or _OF_TWO[operation](*known)
     if operation == "clamp":
         return _clamp_bounds(operands)
-    return UNBOUNDED
+    return bounds.hull(known) if operation == "join" else UNBOUNDED
 
 
 def _clamp_bounds(operands: Sequence[Operand]) -> Bounds:
@@ -306,7 +361,7 @@ _OF_ONE: Mapping[str, Callable[[Bounds], Bounds]] = {
     "padded": lambda a: bounds.hull([a, Bounds(0.0, 0.0)]),
     "negate": bounds.negate,
     "abs": bounds.absolute,
-    "square": bounds.square,
+    **dict.fromkeys(("square", "multiply itself"), bounds.square),
     "even power": bounds.within(0.0, inf),
     "relu": bounds.rising(lambda x: np.maximum(x, 0)),
     "relu6": bounds.rising(lambda x: np.clip(x, 0, 6)),

@@ -11,9 +11,10 @@ from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.datasets import Source
 from twotrack.shared.spec.recipes import Trained
 
-SCHEMA_VERSION = 4
-READABLE_VERSIONS = (2, 3, 4)
-"""Version 3 lacks `Job.exact`, version 2 `Job.continues` too; they are the same otherwise."""
+SCHEMA_VERSION = 5
+READABLE_VERSIONS = (2, 3, 4, 5)
+"""Version 4 lacks `Job.same_masks` and `draws`, version 3 `Job.exact` too, version 2 `Job.continues` too; they are the
+same otherwise."""
 
 
 class Continued(FrozenRecord):
@@ -48,12 +49,27 @@ class Job(FrozenRecord):
     switched: list[str] = []
     """Entries of the ledger that are as each framework has them by default; none of them is aligned then."""
     exact: bool = False
-    """In float64 and without dropout, so that what is left between tracks is rounding."""
+    """In float64, and without dropout unless `same_masks`, so that what is left between tracks is rounding."""
+    same_masks: bool = False
+    """Of an exact run: dropout is on, and its masks are those of every track."""
 
     @property
     def variant(self) -> ChapterVariant:
         """The chapter with the job's settings, read."""
         return chapters.get(self.chapter).variant(self.recipe, self.settings)
+
+
+class DrawRecord(FrozenRecord):
+    """One draw of random numbers in a training step."""
+
+    function: str
+    rate: float | None
+    """Of a dropout."""
+    shape: tuple[int, ...]
+    """Of the mask for a batch of two, channels last."""
+    layer: str
+    controlled: bool
+    """Its numbers were those of every track."""
 
 
 class DataRecord(FrozenRecord):
@@ -126,6 +142,8 @@ class RunRecord(FrozenRecord):
     data: DataRecord
     switched: list[str] = []
     """Those of `job.switched` that changed something on this track."""
+    draws: list[DrawRecord] = []
+    """Of an exact run with the same masks, what a training step draws, in order."""
     parameters: int
     """Trainable weights."""
     initial_weights: dict[str, str]

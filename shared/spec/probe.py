@@ -2,7 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from pydantic import with_config
 from twotrack.shared.base.records import WITH_ARRAYS
 
 if TYPE_CHECKING:
+    from twotrack.shared.pieces.recorder import Piece, PieceRun
+    from twotrack.shared.spec.draws import DrawnPass
     from twotrack.shared.spec.pair import CustomOptimizer
     from twotrack.shared.spec.recipes import Optimizer
 
@@ -53,6 +56,19 @@ class OptimizerRun:
     """At every checkpoint, by canonical name."""
     learning_rates: list[float]
     """Of every step; empty where the optimizer has several at once."""
+    relaxed: dict[str, list[dict[str, np.ndarray]]] = field(default_factory=dict)
+    """The parameters again, by what constraints were changed to; none without constraints. See `Probe.relaxations`."""
+    averages_at_the_end: bool = False
+    """The weights are replaced by their average when training ends, which no step does."""
+
+
+@dataclass(frozen=True)
+class Penalty:
+    """What a loss holds for the weights alone."""
+
+    value: float
+    gradients: dict[str, np.ndarray]
+    """Canonical."""
 
 
 @dataclass(frozen=True)
@@ -106,10 +122,6 @@ class Probe(ABC):
         """Return trainable tensors that the other framework cannot have."""
 
     @abstractmethod
-    def constrained(self) -> list[str]:
-        """Return the canonical names of weights that their layer changes after every step, to keep them in bounds."""
-
-    @abstractmethod
     def layers(self) -> list[tuple[tuple[str, ...], Hyperparameters]]:
         """Return, for every layer, the names of its class and of those it derives from, and its hyperparameters."""
 
@@ -126,6 +138,14 @@ class Probe(ABC):
         """Drop nothing from now on; return, by layer, the rates that dropped something."""
 
     @abstractmethod
+    def drawn_pass(self, inputs: Mapping[str, np.ndarray], training: bool = True) -> "DrawnPass":
+        """Run once, in training or in inference mode; return what was drawn, every layer's values and the outputs.
+
+        The numbers are those of the model's source, if it has one. Weights and running statistics stay as they are;
+        the framework's random generators move on.
+        """
+
+    @abstractmethod
     def trace(
         self, inputs: Mapping[str, np.ndarray], training: bool = False, replace: Replace = keep
     ) -> tuple[list[LayerTrace], list[np.ndarray]]:
@@ -134,6 +154,19 @@ class Probe(ABC):
         What `replace` gives for a layer goes on through the model in place of the layer's output, or of the value
         before its fused activation; the trace has what the layer computed itself. In training mode running statistics
         move.
+        """
+
+    @abstractmethod
+    def allows(self, inputs: Mapping[str, np.ndarray]) -> bool:
+        """Return whether the model itself says that it takes inputs of these shapes; so does one that says nothing."""
+
+    @abstractmethod
+    def pieces(
+        self, inputs: Mapping[str, np.ndarray], replace: Replace = keep, watched: "Piece | None" = None
+    ) -> "PieceRun":
+        """Run once in inference mode; return how often each piece of every piecewise function was met.
+
+        `replace` as in `trace`; of the piece that is watched there are the margins too.
         """
 
     @abstractmethod
@@ -156,6 +189,22 @@ class Probe(ABC):
         """Return what every attention layer weighs with, in inference mode: (batch, heads, queries, keys) by path."""
 
     @abstractmethod
+    def penalty(self) -> Penalty | None:
+        """Return what the loss holds for the weights that training updates, as they are now; None if nothing."""
+
+    @abstractmethod
+    def adding_layers(self) -> list[str]:
+        """Return the canonical paths of layers that add to the loss for what they compute."""
+
+    @abstractmethod
+    def relaxations(self) -> list[str]:
+        """Return in which ways `relaxed` can change the constraints on the weights; none without constraints."""
+
+    @abstractmethod
+    def relaxed(self, kind: str) -> AbstractContextManager[None]:
+        """Change the constraints for a while; what was compiled before keeps the old ones."""
+
+    @abstractmethod
     def loss_facts(self) -> LossFacts:
         """Return what the loss and the model's outputs are like."""
 
@@ -175,10 +224,12 @@ class Probe(ABC):
         gradients: Mapping[str, np.ndarray],
         checkpoints: Sequence[int],
     ) -> OptimizerRun:
-        """Run the optimizer that `compile` would attach on parameters of no model, one step for each gradient.
+        """Run the optimizer that `compile` would attach on stand-ins of weights, one step for each gradient.
 
-        Gradients are arrays (steps, ...) by the parameters' canonical names; a checkpoint is a number of steps done,
-        the last one all of them. The model stays as it is.
+        A stand-in has the canonical name of a trained weight, its place among them, and what the framework holds to
+        it: penalties are added to its gradients, constraints act after each step. Its shape may be smaller.
+        Gradients are arrays (steps, ...) by name; a checkpoint is a number of steps done, the last one all of them. The
+        model stays as it is.
         """
 
     @abstractmethod

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from twotrack.shared.base.tolerances import ROUNDING_SHARE, TOLERANCES, UNIT_ROUNDING
-from twotrack.shared.verify.digests import differences, sizes
+from twotrack.shared.verify.digests import COUNT, SIZE, differences
 from twotrack.shared.verify.passes import Call, Pass
 
 LIMIT = TOLERANCES["range"].limit
@@ -97,9 +97,25 @@ class Alignment:
                     yield pair
 
     @cached_property
+    def unlike(self) -> list[str]:
+        """Layers of both sides that are given, or give, as many values on both, and none that are equal."""
+        torch, keras = (side.float64["ordinary"].calls for side in (self._torch, self._keras))
+        matched = {(pair.keras.path, pair.keras.role) for pair in self.matched}
+        found: dict[str, None] = {}
+        for call in keras:
+            for role in ("inputs", "outputs"):
+                others = [array for other in torch if other.path == call.path for array in getattr(other, role)]
+                widths = {array[0, COUNT] for array in others} & {array[0, COUNT] for array in getattr(call, role)}
+                if widths and (call.path, role) not in matched:
+                    found[layer_of(call.path)] = None
+        return list(found)
+
+    @cached_property
     def unmatched_points(self) -> list[str]:
         """Layers that gave replaced values which do not stand for the same thing on both sides."""
-        torch, keras = (side.float64.get("wide values", Pass()).replaced for side in (self._torch, self._keras))
+        torch, keras = (
+            [path for ran in side.float64.values() for path in ran.replaced] for side in (self._torch, self._keras)
+        )
         return [path for path in dict.fromkeys([*keras, *torch]) if not self._is_same_point(path)]
 
     def _is_same_point(self, path: str) -> bool:
@@ -128,7 +144,7 @@ class Alignment:
             return None if one is other else (0, np.inf)
         if one.shape != other.shape:
             return 0, np.inf
-        found, largest = differences(one, other), np.maximum(sizes(one), sizes(other))
+        found, largest = differences(one, other), np.maximum(one[:, SIZE], other[:, SIZE])
         rounding = self._torch.rounding(name, pair.torch) + self._keras.rounding(name, pair.keras)
         allowed = LIMIT * largest + ROUNDING_SHARE * rounding + UNIT_ROUNDING * self._fed(name, pair, len(one))
         wrong = np.flatnonzero(~(found <= allowed))
@@ -138,12 +154,12 @@ class Alignment:
         return row, float(found[row] / largest[row]) if largest[row] else float(found[row])
 
     def _fed(self, name: str, pair: Matched, rows: int) -> np.ndarray:
-        """Return the largest value that can have come into each row: 1, or what was given to the model or the layer."""
+        """Return the size of what came into each row: 1, or that of what was given to the model or the layer."""
         ran = self._keras.float64[name]
         given = [np.ones(rows), ran.fed] if len(ran.fed) == rows else [np.ones(rows)]
         for call in ran.calls:
             if call.path == pair.keras.path:
-                given += [sizes(array) for array in call.inputs if len(array) == rows]
+                given += [array[:, SIZE] for array in call.inputs if len(array) == rows]
         return np.max(given, axis=0)
 
 

@@ -1,8 +1,8 @@
 """Digests of values, row by row: enough to tell two sides apart, and small whatever the model's size.
 
-A digest (rows, 4 + projections) has of each row the smallest and the largest finite value, a hash of where it is not
-finite, whether float32 holds all of its values, and its products with random vectors, or the values if they are few.
-Rows are flattened, so that it does not matter into which axes a side shapes the same values.
+A digest (rows, 5 + projections) has of each row the smallest and the largest finite value, a hash of where it is not
+finite, their number, the size that differences are relative to, and its products with random vectors, or the values if
+they are few. Rows are flattened, so that it does not matter into which axes a side shapes the same values.
 """
 
 from functools import lru_cache
@@ -10,7 +10,7 @@ from zlib import crc32
 
 import numpy as np
 
-SMALLEST, LARGEST, PATTERN, NARROW, FIRST = 0, 1, 2, 3, 4
+SMALLEST, LARGEST, PATTERN, COUNT, SIZE, FIRST = 0, 1, 2, 3, 4, 5
 PROJECTIONS = 8
 _MANY = 200_000
 """Values in a row from which on fewer products are taken."""
@@ -22,11 +22,17 @@ def digest(values: np.ndarray, batch: int) -> np.ndarray | None:
         return None
     rows = values.reshape(batch, -1).astype(np.float64)
     finite = np.isfinite(rows)
-    patterns = [0 if all_finite else _pattern(row) for row, all_finite in zip(rows, finite.all(1), strict=True)]
+    patterns = [
+        0 if all_finite else _pattern(row) for row, all_finite in zip(rows, np.atleast_1d(finite.all(1)), strict=True)
+    ]
     kept = np.where(finite, rows, 0.0)
-    with np.errstate(over="ignore"):
-        narrow = (kept.astype(np.float32) == kept).all(1)
-    return np.column_stack([kept.min(1), kept.max(1), patterns, narrow, _projected(kept)])
+    counts = np.full(batch, rows.shape[1])
+    return np.column_stack([kept.min(1), kept.max(1), patterns, counts, _sizes(kept), _projected(kept)])
+
+
+def _sizes(rows: np.ndarray) -> np.ndarray:
+    """Return the largest absolute value of each row, or its length where products are taken: those grow with it."""
+    return np.abs(rows).max(1) if rows.shape[1] <= PROJECTIONS else np.linalg.norm(rows, axis=1)
 
 
 def _pattern(row: np.ndarray) -> int:
@@ -47,14 +53,9 @@ def _vectors(count: int) -> np.ndarray:
     return np.random.default_rng(count).normal(size=(count, width))
 
 
-def sizes(values: np.ndarray) -> np.ndarray:
-    """Return the largest absolute finite value of every row."""
-    return np.maximum(np.abs(values[:, SMALLEST]), np.abs(values[:, LARGEST]))
-
-
 def differences(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return by how much every row differs; infinity where it is not finite in other places."""
-    if one.shape != other.shape:
+    """Return by how much every row differs; infinity where it has another size, or is not finite in other places."""
+    if one.shape != other.shape or (one[:, COUNT] != other[:, COUNT]).any():
         return np.full(len(one), np.inf)
     # Smallest and largest value differ too where a single value does.
     compared = np.abs(one - other)

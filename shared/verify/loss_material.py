@@ -24,8 +24,8 @@ SIZES = (1.0, 0.1, 3.0, 0.01, 10.0, 1e-4, 30.0, 100.0, 1e3, 1e4)
 """Of scores where targets are classes or binary, ordinary ones first."""
 RESIDUALS = (1.0, 0.1, 0.3, 3.0, 0.01, 10.0, 1e-4, 1e-8, 30.0, 100.0, 1e3, 1e4, 1e6)
 """Between outputs near 1 and real targets."""
-EXTREME = 30.0
-"""From this size on a loss may overflow, or lie outside of what a model in training has."""
+EXTREME = 10.0
+"""From this size on a formula may overflow, or leave out what float32 has no digits for."""
 EXACT, EVERY, ALL = "exact zeros and ties", "every class as target", "all sizes"
 BATCHES = (2, 7)
 LARGEST_VALUES = 1_000_000
@@ -95,7 +95,7 @@ def loss_cases(outputs: Outputs) -> list[LossCase]:
         values += case.batch_size * outputs.size
         if values <= LARGEST_VALUES:
             kept.append(case)
-    return sorted(kept, key=lambda case: (case.batch_size > 1, case.extreme))
+    return sorted(kept, key=lambda case: (case.batch_size > 1, case.extreme, case.group == ALL))
 
 
 def _of_all_sizes(outputs: Outputs) -> Iterator[LossCase]:

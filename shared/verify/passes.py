@@ -16,13 +16,16 @@ from twotrack.shared.base.records import WITH_ARRAYS
 from twotrack.shared.spec.inputs import Input
 from twotrack.shared.spec.probe import LayerTrace, Probe, Replace, keep
 from twotrack.shared.verify import wide
-from twotrack.shared.verify.digests import digest
+from twotrack.shared.verify.digests import PATTERN, digest
 
 BATCH_SIZES = (1, 2, 7)
 LEAST_BATCH, LARGEST_BATCH = 4, 64
 """Of wide rows; between them it is the pair's, so that nothing is compiled for another one."""
+LARGE_MODEL, LARGE_INPUT = 2_000_000, 100_000
+"""Values of a model's weights, and of one example's inputs, from which on a model runs on fewer rows."""
 LONG = 50
 """To which an open axis is opened, if it is shorter."""
+NOT_ALLOWED = "the model states other sizes for its inputs"
 RECURRENT = "recurrent_kernel"
 ATTENTION = ("query", "key", "value")
 
@@ -73,20 +76,64 @@ def points(weights: Collection[str]) -> set[str]:
     return {path for path in single if path.rpartition(".")[0] not in attention} | attention - {""}
 
 
+def rows_at_once(batch_size: int) -> int:
+    """Return how many wide rows a batch has, for a pair's batch size."""
+    return min(max(batch_size, LEAST_BATCH), LARGEST_BATCH)
+
+
 class Runner:
     """Runs one side's model on rows that it draws."""
 
-    def __init__(self, probe: Probe, inputs: Mapping[str, Input], batch_size: int, weights: Collection[str]):
+    def __init__(
+        self, probe: Probe, inputs: Mapping[str, Input], batch_size: int, weights: Mapping[str, tuple[int, ...]]
+    ):
         self._probe, self.inputs, self._points = probe, inputs, points(weights)
-        self.batch = min(max(batch_size, LEAST_BATCH), LARGEST_BATCH)
+        self.batch = rows_at_once(batch_size)
+        values = sum(map(prod, weights.values()))
+        self.is_large = values > LARGE_MODEL or sum(prod(spec.shape) for spec in inputs.values()) > LARGE_INPUT
 
     def on(self, inputs: Mapping[str, np.ndarray], training: bool = False) -> Pass:
-        """Run on inputs (batch, ...) that are there already."""
+        """Run on inputs (batch, ...) that are there already; raises what the model does."""
         rows = len(next(iter(inputs.values())))
-        return self._one(inputs, ["ordinary"] * rows, training, keep)
+        return self._traced(inputs, ["ordinary"] * rows, training, keep)
 
-    def drawn(self, kinds: Sequence[int], training: bool = False, replaced: bool = False, draw: int = 0) -> Pass:
-        """Run on one batch of rows; `replaced` layers give rows of the same kinds."""
+    def given(self, inputs: Mapping[str, np.ndarray], replaced: Mapping[str, np.ndarray]) -> Pass:
+        """Run on inputs (batch, ...) of whatever size, with values in place of what layers give."""
+        rows = len(next(iter(inputs.values())))
+
+        def give(path: str, shape: tuple[int, ...]) -> np.ndarray | None:
+            return replaced[path] if path in replaced and replaced[path].shape == shape else None
+
+        ran = self._tried(inputs, ["that were looked for"] * rows, False, give)
+        moved = [array for name, array in inputs.items() if self.inputs[name].kind == "real"]
+        sizes = [_row_sizes(array, rows) for array in (*moved, *replaced.values())]
+        ran.fed, ran.replaced = np.max(sizes, axis=0) if sizes else np.zeros(rows), sorted(replaced)
+        return ran
+
+    def wide(self, replaced: bool = False) -> Pass:
+        """Run on rows of every kind, as many batches as that takes."""
+        chosen = wide.FEW if self.is_large else wide.ALL
+        count = -(-len(chosen) // self.batch) * self.batch
+        kinds = np.resize(chosen, count).reshape(-1, self.batch)
+        return _in_one([self._drawn(row.tolist(), False, replaced, draw) for draw, row in enumerate(kinds)])
+
+    def in_training(self) -> Pass:
+        """Run in training mode, each batch with rows of one kind, layers with weights replaced."""
+        chosen = wide.IN_TRAINING[-1:] if self.is_large else wide.IN_TRAINING
+        return _in_one([self._drawn([kind] * self.batch, True, True, draw) for draw, kind in enumerate(chosen)])
+
+    def sized(self, batch: int, sizes: Mapping[int, int] | None = None) -> Pass:
+        """Run on ordinary values, in another batch size or with open axes in other sizes."""
+        inputs = wide.inputs(self.inputs, [0] * batch, sizes)
+        if not self._probe.allows(inputs):
+            return Pass(error=NOT_ALLOWED)
+        ran = self._tried(inputs, ["ordinary"] * batch, False, keep)
+        # A convolution over fewer values than its kernel has gives nothing in JAX, and a mean of that NaN.
+        is_empty = not ran.error and (not ran.outputs or is_not_finite(ran))
+        return Pass(error="it gives nothing, or NaN") if is_empty else ran
+
+    def _drawn(self, kinds: Sequence[int], training: bool, replaced: bool, draw: int) -> Pass:
+        """Run on one batch of rows; if `replaced`, layers with weights give rows of the same kinds."""
         inputs = wide.inputs(self.inputs, kinds, draw=draw)
         sizes = [_row_sizes(array, len(kinds)) for name, array in inputs.items() if self.inputs[name].kind == "real"]
         paths: list[str] = []
@@ -99,31 +146,18 @@ class Runner:
             paths.append(path)
             return values.reshape(shape)
 
-        ran = self._one(inputs, [wide.text(kind) for kind in kinds], training, give if replaced else keep)
+        ran = self._tried(inputs, [wide.text(kind) for kind in kinds], training, give if replaced else keep)
         ran.fed, ran.replaced = np.max(sizes, axis=0) if sizes else np.zeros(len(kinds)), sorted(set(paths))
         return ran
 
-    def wide(self, replaced: bool = False) -> Pass:
-        """Run on rows of every kind, as many batches as that takes."""
-        count = -(-len(wide.ALL) // self.batch) * self.batch
-        kinds = np.resize(wide.ALL, count).reshape(-1, self.batch)
-        return _in_one([self.drawn(row.tolist(), replaced=replaced, draw=number) for number, row in enumerate(kinds)])
-
-    def in_training(self) -> Pass:
-        """Run in training mode, each batch with rows of one kind, layers with weights replaced."""
-        batches = [[kind] * self.batch for kind in wide.IN_TRAINING]
-        return _in_one([self.drawn(kinds, True, True, draw) for draw, kinds in enumerate(batches)])
-
-    def sized(self, batch: int, sizes: Mapping[int, int] | None = None) -> Pass:
-        """Run on ordinary values, in another batch size or with open axes in other sizes."""
-        inputs = wide.inputs(self.inputs, [0] * batch, sizes)
-        return self._one(inputs, ["ordinary"] * batch, False, keep)
-
-    def _one(self, inputs: Mapping[str, np.ndarray], rows: list[str], training: bool, give: Replace) -> Pass:
+    def _tried(self, inputs: Mapping[str, np.ndarray], rows: list[str], training: bool, give: Replace) -> Pass:
         try:
-            layers, outputs = self._probe.trace(inputs, training, give)
+            return self._traced(inputs, rows, training, give)
         except Exception as error:  # whatever a framework or the user's own code raises on such inputs
             return Pass(rows, error=_in_short(error))
+
+    def _traced(self, inputs: Mapping[str, np.ndarray], rows: list[str], training: bool, give: Replace) -> Pass:
+        layers, outputs = self._probe.trace(inputs, training, give)
         digests = [each for output in outputs if (each := digest(output, len(rows))) is not None]
         return Pass(rows, np.zeros(len(rows)), [_call(layer, len(rows)) for layer in layers], digests)
 
@@ -132,7 +166,7 @@ def open_sizes(inputs: Mapping[str, Input]) -> Iterator[tuple[int, list[int]]]:
     """Yield the size of every axis that may be open, and the other sizes to try, the likeliest to be taken first."""
     own = {size for spec in inputs.values() for size in (spec.shape[:-1] if spec.kind == "real" else spec.shape)}
     for size in sorted(own):
-        yield size, [size + 1, 1, *([LONG] if size < LONG else [])]
+        yield size, [size + 1, *([LONG] if size < LONG else []), 1]
 
 
 def _call(layer: LayerTrace, batch: int) -> Call:
@@ -161,6 +195,21 @@ def _in_one(parts: Sequence[Pass]) -> Pass:
     outputs = [np.concatenate(each) for each in zip(*(part.outputs for part in parts), strict=True)]
     rows, fed = [row for part in parts for row in part.rows], np.concatenate([part.fed for part in parts])
     return Pass(rows, fed, calls, outputs, first.replaced)
+
+
+def is_same(one: Pass, other: Pass) -> bool:
+    """Return whether two passes of one side gave the same, bit for bit."""
+    pairs = zip(_values(one), _values(other), strict=False)
+    return _form(one) == _form(other) and all(np.array_equal(*pair) for pair in pairs)
+
+
+def is_not_finite(ran: Pass) -> bool:
+    """Return whether the outputs have NaN or infinity."""
+    return any(output[:, PATTERN].any() for output in ran.outputs)
+
+
+def _values(ran: Pass) -> list[np.ndarray]:
+    return [*ran.outputs, *(array for call in ran.calls for array in (*call.inputs, *call.outputs))]
 
 
 def _form(ran: Pass) -> list:

@@ -7,11 +7,24 @@ from pydantic import Field
 from twotrack.shared import chapters
 from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.chapters.spec import ChapterVariant
+from twotrack.shared.spec.draws import Counterpart
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import user_pair
 from twotrack.shared.verify.user_pair import PairReference
 
-RUNGS = ("data", "parameters", "forward", "range", "loss", "gradients", "optimizer", "training", "accuracy")
+RUNGS = (
+    "data",
+    "parameters",
+    "forward",
+    "dropout",
+    "range",
+    "pieces",
+    "loss",
+    "gradients",
+    "optimizer",
+    "training",
+    "accuracy",
+)
 
 
 class VerifyRequest(FrozenRecord):
@@ -51,8 +64,18 @@ class SideRequest(FrozenRecord):
     track: str
     folder: Path
     """Where arrays are written."""
+    alignment: dict[int, Counterpart] = Field(default_factory=dict)
+    """Which of the other side's numbers a draw of this side gets, where that is not the draw of its own number."""
     precisions: tuple[Precision, ...] = ("float64", "float32")
     """float64 decides; float32 is for information."""
+
+
+class AnswerRequest(SideRequest):
+    """One side, and what a rung's probes found on both, to be run here."""
+
+    rung: str
+    found: dict[str, Path]
+    """Folders of float64 evidence, by track."""
 
 
 class LayerRequest(SideRequest):

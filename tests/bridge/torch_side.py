@@ -9,10 +9,11 @@ from torch import nn
 
 from tests.bridge.cases import CASES, Case
 from tests.bridge.torch_models import MODELS, ChannelsFirst
+from twotrack.shared.axes.layout import ChannelLayout
 from twotrack.shared.spec.inputs import Input
 from twotrack.shared.spec.profiles import Switches
 from twotrack.torch_track import checkpoints, weights
-from twotrack.torch_track.axes import ChannelLayout, axis_layout
+from twotrack.torch_track.axes import axis_layout, channels_last
 from twotrack.torch_track.inputs import tensors
 from twotrack.torch_track.track import TorchModel
 
@@ -36,7 +37,7 @@ def _run(name: str, folder: Path) -> list[str]:
         {key: given.pop(key) for key in _inputs(name, module)}, _inputs(name, module), "cpu", torch.float64
     )
     weights.load_weights(module, _layout(name, module).weights, given, case.rename)
-    (outputs,) = _layout(name, module).channels_last([module(*inputs)])
+    (outputs,) = channels_last([module(*inputs)], _layout(name, module).outputs)
     found = {f"weight.{key}": array for key, array in _weights(name, module).items()}
     cotangent = np.random.default_rng(5).normal(size=outputs.shape)
     np.save(folder / f"{name}.cotangent.npy", cotangent)

@@ -1,4 +1,4 @@
-"""Whether two losses are one, batch by batch: what rounding may do is measured, what differs at extremes only is named."""
+"""Whether two losses are one, batch by batch: rounding is measured, what differs at extremes only is named."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +17,8 @@ from twotrack.shared.verify.result import FailurePlace, Gap, GapKind, RungResult
 
 CONDITION = 4 * float(np.finfo(float).eps)
 """What outputs may be off by in the last place: a loss of outputs as near as that is as good as exact."""
+SINGLE = float(np.finfo(np.float32).epsneg)
+"""Relative: torch's softplus, for one, takes x for log(1 + exp(x)) from 20 on, which is off by less."""
 TORCH_DEFAULT = -100
 """Every cross-entropy of torch ignores it, so it says nothing of targets."""
 
@@ -174,16 +176,20 @@ class Comparison:
         if torch.finite != keras.finite:
             return self._not_finite(case, torch, keras)
         value, gradient = self._excess(case, torch, keras)
-        if max(value, gradient) <= 1:
-            return None
+        return self._too_large(case, torch, keras, value > 1) if max(value, gradient) > 1 else None
+
+    def _too_large(self, case: LossCase, torch: Result, keras: Result, of_value: bool) -> Difference:
+        """Say what differs, the value or else the gradient, and what could excuse it."""
         size = self._relative(torch, keras)
-        if value > 1:
+        if of_value:
             text = f"the loss is {keras.value:.9g} in Keras, {torch.value:.9g} in torch{self._hint(case)}"
         else:
             text = f"the gradient of the loss differs by {size:.1e}, though the loss is {keras.value:.6g} in both"
         if self._beyond(case):
             return Difference(size, text, self._clipped)
-        kink = case.group == EXACT and value <= 1
+        if case.extreme and size < SINGLE:
+            return Difference(size, text, "one side leaves out what float32 has no digits for")
+        kink = case.group == EXACT and not of_value
         return Difference(size, text, "gradients differ where the loss has a kink" if kink else "")
 
     def _raised(self, torch: Result, keras: Result) -> Difference | None:
@@ -201,10 +207,10 @@ class Comparison:
         reason = ""
         if self._beyond(case):
             reason = self._clipped
-        elif case.extreme:
-            reason = f"{side}'s loss overflows"
         elif finite.value == 0 and not finite.gradient.any() and _one_label(case):
             reason = f"{side}'s loss is no number where no target counts"
+        elif case.extreme:
+            reason = f"{side}'s loss overflows"
         return Difference(float("inf"), text, reason)
 
     def _excess(self, case: LossCase, torch: Result, keras: Result) -> tuple[float, float]:
