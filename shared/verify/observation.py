@@ -35,7 +35,7 @@ class Observation(FrozenRecord):
     samples: Path | None = None
     """A file with outputs in training mode, where a side is random beyond control."""
 
-    answered: dict[str, dict[Precision, Path]] = {}
+    answered: dict[str, dict[Precision, Path]] = Field(default_factory=dict)
     """Folders with what the side did with what was found on both sides, by rung."""
 
     @cached_property
