@@ -123,6 +123,16 @@ def missing_in_words(count: PieceCount, shown: int = 3) -> str:
     return f"was not won by {len(missing)} of {count.size} places ({names})"
 
 
+def piece_in_words(count: PieceCount, number: int) -> str:
+    """Say which piece of which function it is."""
+    if count.kind is PieceKind.INTERVAL:
+        return f"{count.function} {_interval(count.thresholds, number)}"
+    if count.kind is PieceKind.CONDITION:
+        return f"{count.function} where its condition is {'true' if number else 'false'}"
+    noun = "row" if count.kind is PieceKind.ROW else "place"
+    return f"{count.function} at {noun} {number}"
+
+
 _LONG = ("the first", "any between", "the last")
 
 

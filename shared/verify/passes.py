@@ -87,10 +87,10 @@ class Runner:
     def __init__(
         self, probe: Probe, inputs: Mapping[str, Input], batch_size: int, weights: Mapping[str, tuple[int, ...]]
     ):
-        self._probe, self.inputs, self._points = probe, inputs, points(weights)
+        self._probe, self.inputs, self.points = probe, inputs, points(weights)
         self.batch = rows_at_once(batch_size)
-        values = sum(map(prod, weights.values()))
-        self.is_large = values > LARGE_MODEL or sum(prod(spec.shape) for spec in inputs.values()) > LARGE_INPUT
+        self.weights = sum(map(prod, weights.values()))
+        self.is_large = self.weights > LARGE_MODEL or sum(prod(spec.shape) for spec in inputs.values()) > LARGE_INPUT
 
     def on(self, inputs: Mapping[str, np.ndarray], training: bool = False) -> Pass:
         """Run on inputs (batch, ...) that are there already; raises what the model does."""
@@ -112,10 +112,14 @@ class Runner:
 
     def wide(self, replaced: bool = False) -> Pass:
         """Run on rows of every kind, as many batches as that takes."""
+        return _in_one([self._drawn(row, False, replaced, draw) for draw, row in enumerate(self.kinds)])
+
+    @property
+    def kinds(self) -> list[list[int]]:
+        """Kinds of the wide rows of every batch."""
         chosen = wide.FEW if self.is_large else wide.ALL
         count = -(-len(chosen) // self.batch) * self.batch
-        kinds = np.resize(chosen, count).reshape(-1, self.batch)
-        return _in_one([self._drawn(row.tolist(), False, replaced, draw) for draw, row in enumerate(kinds)])
+        return np.resize(chosen, count).reshape(-1, self.batch).tolist()
 
     def in_training(self) -> Pass:
         """Run in training mode, each batch with rows of one kind, layers with weights replaced."""
@@ -139,7 +143,7 @@ class Runner:
         paths: list[str] = []
 
         def give(path: str, shape: tuple[int, ...]) -> np.ndarray | None:
-            if path not in self._points or shape[0] % len(kinds):
+            if path not in self.points or shape[0] % len(kinds):
                 return None
             values = wide.rows(f"{path} {draw}", kinds, (prod(shape) // len(kinds),))
             sizes.append(_row_sizes(values, len(kinds)))

@@ -6,27 +6,26 @@ activation that direction is the layer's weights, and one step solves for the va
 are moved; then what its layers with weights give, as in a pass on wide values.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from math import prod
 
 import numpy as np
 from pydantic import with_config
 
 from twotrack.shared.base.records import WITH_ARRAYS
-from twotrack.shared.pieces.count import PieceCount, PieceKind, Place, merged
+from twotrack.shared.pieces.count import PieceCount, PieceKind, Place, merged, piece_in_words
 from twotrack.shared.pieces.recorder import Piece, PieceRun
-from twotrack.shared.spec.inputs import Input
-from twotrack.shared.spec.probe import Probe
+from twotrack.shared.spec.probe import Probe, Replace, keep
 from twotrack.shared.verify import wide
-from twotrack.shared.verify.passes import points
+from twotrack.shared.verify.passes import Runner
 
 STARTS, STEPS = 2, 6
 """Rows that a search begins from, and moves of each."""
 MOST_RUNS = 120
 """Of the model, in all searches together."""
-MOST_READS = 4
-"""Batches of tokens for one table."""
+MOST_PRODUCTS = 10**9
+"""Tokens times weights, of a run that reads all rows of a table."""
 MOST_VALUES = 20_000_000
 """In one batch of what is moved."""
 NEAR = 1e-4
@@ -46,6 +45,8 @@ class Trial:
     """(batch, ...) by name."""
     replaced: dict[str, np.ndarray] = field(default_factory=dict)
     """Canonical, by layer."""
+    reached: str = ""
+    """The first new piece that it reached, in words."""
 
     def give(self, path: str, shape: tuple[int, ...]) -> np.ndarray | None:
         """Answer as Probe.trace asks."""
@@ -56,13 +57,14 @@ class Trial:
 class Trials:
     """Makes the trials of one side's model, and counts its pieces in them."""
 
-    def __init__(self, probe: Probe, inputs: Mapping[str, Input], batch: int, weights: Sequence[str]):
-        self._probe, self._inputs, self.batch, self._points = probe, inputs, batch, points(weights)
+    def __init__(self, probe: Probe, runner: Runner):
+        """Make the rows that a runner makes."""
+        self._probe, self._inputs, self.batch, self._points = probe, runner.inputs, runner.batch, runner.points
+        self._kinds, self._weights = runner.kinds, runner.weights
 
     def wide(self, replaced: bool) -> Iterator[tuple[Trial, PieceRun]]:
         """Run on rows of every kind, as the rung range does."""
-        count = -(-len(wide.ALL) // self.batch) * self.batch
-        for number, kinds in enumerate(np.resize(wide.ALL, count).reshape(-1, self.batch).tolist()):
+        for number, kinds in enumerate(self._kinds):
             yield self._drawn(kinds, number, replaced)
 
     def _drawn(self, kinds: list[int], number: int, replaced: bool) -> tuple[Trial, PieceRun]:
@@ -74,18 +76,26 @@ class Trials:
                 trial.replaced[path] = rows.reshape(shape)
             return trial.give(path, shape)
 
-        if not replaced:
-            return trial, self.run(trial)
-        return trial, self._probe.pieces(trial.inputs, give)
+        return trial, self._tried(trial, give if replaced else keep)
 
     def run(self, trial: Trial, watched: Piece | None = None) -> PieceRun:
-        """Run on a trial."""
-        return self._probe.pieces(trial.inputs, trial.give, watched)
+        """Run on a trial; it shows nothing if the model does not take it."""
+        return self._tried(trial, trial.give, watched)
 
-    def numbering(self, count: PieceCount) -> list[str]:
-        """Return the inputs whose tokens may number the rows of a table."""
-        rows = len(count.counts)
-        return [name for name, spec in self._inputs.items() if spec.kind == "tokens" and spec.size == rows]
+    def _tried(self, trial: Trial, give: Replace, watched: Piece | None = None) -> PieceRun:
+        try:
+            return self._probe.pieces(trial.inputs, give, watched)
+        except Exception:  # whatever a framework or the user's own code raises on such inputs; the rung range says so
+            return PieceRun([], [])
+
+    def numbering(self, count: PieceCount) -> str | None:
+        """Return the input whose tokens may number the rows of a table, if that is one."""
+        specs = self._inputs.items()
+        return next((name for name, spec in specs if spec.kind == "tokens" and spec.size == len(count.counts)), None)
+
+    def can_read(self, rows: int) -> bool:
+        """Tell whether the whole model can be run on as many tokens, without its taking too long."""
+        return rows * self._weights <= MOST_PRODUCTS
 
     def is_moved(self, name: str) -> bool:
         """Tell whether an input is made of numbers that can be moved."""
@@ -97,8 +107,10 @@ class Found:
     """What a side's model was seen in."""
 
     counts: list[PieceCount]
-    trials: list[Trial]
+    trials: list[Trial] = field(default_factory=list)
     """Those that reached what nothing else did."""
+    tables: dict[str, int] = field(default_factory=dict)
+    """Rows of tables that are read by a layer alone, by its path."""
 
 
 class Search:
@@ -107,27 +119,30 @@ class Search:
     def __init__(self, trials: Trials, counts: list[PieceCount], starts: Sequence[Trial]):
         """Begin with what was counted so far, and with trials to move rows of."""
         self._trials, self._starts = trials, starts
-        self.found = Found(counts, [])
+        self.found = Found(counts)
         self._runs = 0
 
     def run(self) -> Found:
         """Look for every piece that was not reached."""
-        for trial in list(self._reading()):
-            self._see(self._trials.run(trial), trial)
+        self._read_tables()
         for piece in self._missing():
             if piece in self._missing():  # another search may have met it on its way
                 self._look_for(piece)
         return self.found
 
-    def _reading(self) -> Iterator[Trial]:
-        """Yield inputs that read the rows of tables which were not read, where an input numbers them."""
-        base = self._starts[0]
-        for count in self.found.counts:
-            for name in self._trials.numbering(count) if count.kind is PieceKind.ROW and count.unreached else []:
-                size = base.inputs[name].size
-                for begin in range(0, min(len(count.unreached), MOST_READS * size), size):
-                    tokens = np.resize(count.unreached[begin : begin + size], base.inputs[name].shape)
-                    yield Trial(base.inputs | {name: tokens})
+    def _read_tables(self) -> None:
+        """Give the model the tokens of all rows that were not read; of a large model the table is read alone."""
+        base = self._starts[0].inputs
+        for count in [count for count in self.found.counts if count.kind is PieceKind.ROW and count.unreached]:
+            name, missing = self._trials.numbering(count), count.unreached
+            if name is not None and self._trials.can_read(len(missing)):
+                length = base[name][0].size
+                rows = -(-len(missing) // length)
+                inputs = {other: np.repeat(array[:1], rows, axis=0) for other, array in base.items()}
+                trial = Trial(inputs | {name: np.resize(missing, (rows, *base[name].shape[1:]))})
+                self._see(self._trials.run(trial), trial)
+            elif name is not None and count.layer:
+                self.found.tables[count.layer] = len(count.counts)
 
     def _missing(self) -> list[Piece]:
         can_be_moved = (PieceKind.INTERVAL, PieceKind.CONDITION, PieceKind.WINNER)
@@ -210,10 +225,14 @@ class Search:
 
     def _see(self, run: PieceRun, trial: Trial) -> None:
         """Add what a trial showed, and keep it if anything of that is new."""
-        before = len(self._missing_anywhere())
+        before = set(self._missing_anywhere())
         self.found.counts = merged([*self.found.counts, *run.counts])
-        if len(self._missing_anywhere()) < before:
-            self.found.trials.append(trial)
+        new = before - set(self._missing_anywhere())
+        for count in self.found.counts if new else []:
+            number = next((number for place, number in sorted(new) if place == count.place), None)
+            if number is not None:
+                self.found.trials.append(replace(trial, reached=piece_in_words(count, number)))
+                return
 
     def _missing_anywhere(self) -> list[tuple[Place, int]]:
         return [(count.place, number) for count in self.found.counts for number in count.unreached]
