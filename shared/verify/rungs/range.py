@@ -44,6 +44,8 @@ class RangeRung(ProbeRung[RangeEvidence]):
         runner = Runner(side.probe, pair.inputs, pair.batch_size, shapes)
         found.left_out = _left_out(shapes) if runner.is_large else ""
         found.passes["ordinary"] = runner.on(side.exercise.inputs())
+        if any(spec.kind != "real" for spec in pair.inputs.values()):
+            found.passes["nothing hidden"] = runner.whole(side.exercise.inputs())
         if side.precision == "float64":
             found.passes["second call"] = runner.on(side.exercise.inputs())
             found.passes |= dict(_sizes(runner))
@@ -173,6 +175,8 @@ def _on(name: str, row: str) -> str:
         return f"on values {row}" if name == "wide values" else f"on inputs {row}"
     if name == "wide values in training mode":
         return f"in training mode on values {row}"
+    if name == "nothing hidden":
+        return "where nothing is hidden"
     return f"in {name}" if name == "training mode" else f"in a {name}" if name == "second call" else f"at {name}"
 
 
