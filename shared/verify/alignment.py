@@ -112,7 +112,7 @@ class Alignment:
         """Layers of both sides that are given, or give, as many values on both, and none that are equal."""
         torch, keras = (side.float64["ordinary"].calls for side in (self._torch, self._keras))
         matched = {(pair.keras.path, pair.keras.role) for pair in self.matched}
-        found = {}
+        found: dict[str, None] = {}
         for call in keras:
             for role in ("inputs", "outputs"):
                 others = [array for other in torch if other.path == call.path for array in getattr(other, role)]

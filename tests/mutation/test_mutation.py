@@ -24,6 +24,7 @@ def test_without_a_fault_every_exact_rung_passes(gate: Gate, subject: str) -> No
         "data",
         "parameters",
         "forward",
+        "range",
         "gradients",
         "optimizer",
         "training",
