@@ -78,10 +78,7 @@ class PieceCounter:
         from twotrack.keras_track import pieces_jax
 
         form = tuple((array.shape, str(array.dtype)) for array in keras.tree.flatten(inputs))
-        values = [
-            [variable.value for variable in variables]
-            for variables in (self._model.trainable_variables, self._model.non_trainable_variables)
-        ]
+        values = [variable.value for variable in self._model.variables]
         if form not in self._asked:
             self._asked[form] = self._questions(values, inputs)
         answers = [(replace(path, shape), shape) for path, shape in self._asked[form]]
@@ -116,11 +113,12 @@ class PieceCounter:
 
         return self._run(give, values, inputs)
 
-    def _run(self, give: Give, values: Sequence[Sequence[Any]], inputs: Any) -> Any:
+    def _run(self, give: Give, values: Sequence[Any], inputs: Any) -> Any:
         from twotrack.keras_track import pieces_jax
 
-        with self._layers_in(pieces_jax.scope, give):
-            return self._model.stateless_call(*values, inputs, training=False)[0]
+        state = list(zip(self._model.variables, values, strict=True))
+        with self._layers_in(pieces_jax.scope, give), keras.StatelessScope(state_mapping=state):
+            return self._model(inputs, training=False)
 
 
 def _within(layer: keras.layers.Layer, path: str, inside: Inside, number: int, give: Give) -> Callable:

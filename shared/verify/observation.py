@@ -34,7 +34,6 @@ class Observation(FrozenRecord):
     """Folders with what the probes of a rung found, by rung."""
     samples: Path | None = None
     """A file with outputs in training mode, where a side is random beyond control."""
-
     answered: dict[str, dict[Precision, Path]] = Field(default_factory=dict)
     """Folders with what the side did with what was found on both sides, by rung."""
 

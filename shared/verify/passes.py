@@ -164,7 +164,7 @@ class Runner:
         try:
             return self._traced(inputs, rows, training, give)
         except Exception as error:  # whatever a framework or the user's own code raises on such inputs
-            return Pass(rows, error=_in_short(error))
+            return Pass(rows, error=error_in_short(error))
 
     def _traced(self, inputs: Mapping[str, np.ndarray], rows: list[str], training: bool, give: Replace) -> Pass:
         layers, outputs = self._probe.trace(inputs, training, give)
@@ -238,6 +238,7 @@ def _row_sizes(values: np.ndarray, rows: int) -> np.ndarray:
     return np.abs(values.reshape(rows, -1)).max(1)
 
 
-def _in_short(error: Exception) -> str:
+def error_in_short(error: Exception) -> str:
+    """Return an error's class and the first line of its message."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[0] if lines else ''}"[:200]

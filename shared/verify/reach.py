@@ -18,7 +18,7 @@ from twotrack.shared.pieces.count import PieceCount, PieceKind, Place, merged, p
 from twotrack.shared.pieces.recorder import Piece, PieceRun
 from twotrack.shared.spec.probe import Probe, Replace, keep
 from twotrack.shared.verify import wide
-from twotrack.shared.verify.passes import Runner
+from twotrack.shared.verify.passes import Runner, error_in_short
 
 STARTS, STEPS = 2, 6
 """Rows that a search begins from, and moves of each."""
@@ -61,6 +61,8 @@ class Trials:
         """Make the rows that a runner makes."""
         self._probe, self._inputs, self.batch, self._points = probe, runner.inputs, runner.batch, runner.points
         self._kinds, self._weights = runner.kinds, runner.weights
+        self.errors: list[str] = []
+        """Of runs that showed nothing."""
 
     def wide(self, replaced: bool) -> Iterator[tuple[Trial, PieceRun]]:
         """Run on rows of every kind, as the rung range does."""
@@ -85,7 +87,8 @@ class Trials:
     def _tried(self, trial: Trial, give: Replace, watched: Piece | None = None) -> PieceRun:
         try:
             return self._probe.pieces(trial.inputs, give, watched)
-        except Exception:  # whatever a framework or the user's own code raises on such inputs; the rung range says so
+        except Exception as error:  # of a framework, of the user's own code, or of what counts
+            self.errors.append(error_in_short(error))
             return PieceRun([], [])
 
     def numbering(self, count: PieceCount) -> str | None:
@@ -139,7 +142,8 @@ class Search:
                 length = base[name][0].size
                 rows = -(-len(missing) // length)
                 inputs = {other: np.repeat(array[:1], rows, axis=0) for other, array in base.items()}
-                trial = Trial(inputs | {name: np.resize(missing, (rows, *base[name].shape[1:]))})
+                tokens = np.resize(missing, (rows, *base[name].shape[1:]))
+                trial = Trial(inputs | {name: tokens}, reached=f"every row of {count.function}")
                 self._see(self._trials.run(trial), trial)
             elif name is not None and count.layer:
                 self.found.tables[count.layer] = len(count.counts)
@@ -231,7 +235,7 @@ class Search:
         for count in self.found.counts if new else []:
             number = next((number for place, number in sorted(new) if place == count.place), None)
             if number is not None:
-                self.found.trials.append(replace(trial, reached=piece_in_words(count, number)))
+                self.found.trials.append(replace(trial, reached=trial.reached or piece_in_words(count, number)))
                 return
 
     def _missing_anywhere(self) -> list[tuple[Place, int]]:

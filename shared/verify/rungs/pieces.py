@@ -31,6 +31,8 @@ class PiecesEvidence:
     """Those that reached what nothing else did."""
     tables: dict[str, int] = field(default_factory=dict)
     """Rows of tables that are read by a layer alone, by its path."""
+    errors: list[str] = field(default_factory=list)
+    """Why nothing was counted on some inputs."""
 
 
 @with_config(WITH_ARRAYS)
@@ -58,8 +60,9 @@ class PiecesRung(ProbeRung[PiecesEvidence]):
             runs = list(trials.wide(replaced))
             counts = merged([*counts, *(count for _, run in runs for count in run.counts)])
             starts.append(runs[0][0])
+        errors = list(trials.errors)  # of the search none counts: nobody asked the model to take what it makes up
         found = Search(trials, counts, starts).run()
-        return PiecesEvidence(found.counts, found.trials, found.tables)
+        return PiecesEvidence(found.counts, found.trials, found.tables, errors)
 
     def asks(self, found: PiecesEvidence) -> bool:
         """Tell whether there are inputs that the rung range did not try."""
@@ -147,8 +150,13 @@ def _passed(sides: Sequence[PiecesEvidence], gaps: Sequence[Gap]) -> RungResult:
     tried = sum(len(side.trials) for side in sides)
     detail = f"{reached:,} of {reached + missing:,} pieces of {len(counts)} piecewise functions reached"
     detail += f", {tried} batches of inputs looked for" if tried else ""
-    limit, all_gaps = TOLERANCES["pieces"].limit, (*gaps, *_gaps(counts))
+    uncounted = dict.fromkeys(_uncounted(error) for side in sides for error in side.errors)
+    limit, all_gaps = TOLERANCES["pieces"].limit, (*gaps, *uncounted, *_gaps(counts))
     return RungResult("pieces", True, detail, limit=limit, counts={"pieces": reached}, gaps=all_gaps)
+
+
+def _uncounted(error: str) -> Gap:
+    return Gap(GapKind.NOT_RUN, "pieces", f"what it runs could not be counted on some inputs ({error})")
 
 
 def _gaps(counts: Sequence[PieceCount]) -> Iterator[Gap]:
