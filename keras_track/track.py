@@ -171,8 +171,10 @@ class KerasModel(TrackModel):
         return native.optimizer(optimizer, learning_rates, self.model, self.switches)
 
     def attach(self, optimizer: keras.optimizers.Optimizer) -> None:
-        """Attach the loss and an optimizer of Keras."""
+        """Attach the loss and an optimizer of Keras. What predicts depends on neither, and stays compiled."""
+        predict = self.model.predict_function if self.model.compiled else None
         self.model.compile(optimizer=optimizer, loss=self.loss_object())
+        self.model.predict_function = predict
         self.model.optimizer.build(self.model.trainable_variables)
         self._curvature = Curvature(self.model, self.loss)
 

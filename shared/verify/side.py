@@ -1,9 +1,11 @@
 """One side of a pair, as the rungs look at it: in one precision, on drawn weights."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from math import prod
 from typing import Any
+
+import numpy as np
 
 from twotrack.shared.runs.fitting import Listener, Step
 from twotrack.shared.spec.probe import Probe
@@ -49,18 +51,22 @@ class ObservedSide:
         }
 
     def trace(self) -> Trace:
-        """Return what the side computes: forward, backward, and in a short training."""
+        """Return what the side computes: forward, backward and, in float64, in a short training."""
         trace, inputs = Trace(), self.exercise.inputs()
         self.report("forward")
         trace.layers, _ = self.probe.trace(inputs)
         trace.outputs = self.model.outputs(inputs)
         self.report("gradients")
         trace.gradients = self.probe.gradients(inputs, self.exercise.targets(self._output_shapes))
+        if self.precision == "float64":
+            self._train(trace, inputs)
+        return trace
+
+    def _train(self, trace: Trace, inputs: Mapping[str, np.ndarray]) -> None:
         rehearsal = self.rehearse(lambda step: self._keep(trace, step))
         trace.batches, trace.validation = rehearsal.batches, rehearsal.validation
         trace.weights[-1] = self.model.weights()
         trace.trained_outputs = self.model.outputs(inputs)
-        return trace
 
     def rehearse(self, listen: Listener) -> Rehearsal:
         """Go through the short training, from the weights that the model has."""
