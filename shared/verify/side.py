@@ -65,7 +65,7 @@ class ObservedSide:
         }
 
     def trace(self) -> Trace:
-        """Return what the side computes: forward, backward, and in a short training."""
+        """Return what the side computes: forward, backward and, in float64, in a short training."""
         trace, inputs = Trace(), self.exercise.inputs()
         self.report("forward")
         trace.layers, _ = self.probe.trace(inputs)
@@ -74,8 +74,8 @@ class ObservedSide:
         trace.gradients = self.probe.gradients(inputs, self.exercise.targets(self._output_shapes))
         trace.penalty_gradients = self._note_penalty(trace)
         trace.adding_layers = self.probe.adding_layers()
-        self._train(trace)
         if self.precision == "float64":
+            self._train(trace)
             trace.relaxed = {kind: self._relaxed(kind) for kind in self.probe.relaxations()}
         return trace
 
