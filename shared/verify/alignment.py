@@ -30,6 +30,8 @@ class Matched:
 
     torch: Place
     keras: Place
+    whole: bool = False
+    """It is equal only in rows of which nothing is hidden, and compared in those."""
 
 
 @dataclass(frozen=True)
@@ -91,10 +93,19 @@ class Alignment:
             numbers = range(len(getattr(keras, role)))
             for number in sorted(numbers, key=lambda number: role == "outputs" and number != keras.replaceable):
                 others = [Place(call.path, role, n) for call in candidates for n in range(len(getattr(call, role)))]
-                pairs = (Matched(other, Place(keras.path, role, number)) for other in others if other not in taken)
-                for pair in [pair for pair in pairs if self.first_row("ordinary", pair) is None][:1]:
+                mine = Place(keras.path, role, number)
+                pair = self._match(mine, [other for other in others if other not in taken])
+                if pair is not None:
                     taken.add(pair.torch)
                     yield pair
+
+    def _match(self, keras: Place, candidates: list[Place]) -> Matched | None:
+        """Return the first candidate that is equal, in all rows if there is one, else where nothing is hidden."""
+        for name, whole in (("ordinary", False), ("nothing hidden", True)):
+            for torch in candidates if name in self._keras.float64 else ():
+                if self.first_row(name, Matched(torch, keras, whole)) is None:
+                    return Matched(torch, keras, whole)
+        return None
 
     @cached_property
     def unlike(self) -> list[str]:
@@ -125,8 +136,7 @@ class Alignment:
         )
         if len(torch) != len(keras) or not torch or min(call.replaceable for call in torch + keras) < 0:
             return False
-        pairs = [[Matched(_point(one), _point(other)) for one in torch] for other in keras]
-        return all(any(self.first_row("ordinary", pair) is None for pair in of_call) for of_call in pairs)
+        return all(self._match(_point(other), [_point(one) for one in torch]) for other in keras)
 
     def first_difference(self, name: str) -> Difference | None:
         """Return where two sides part in a pass, in Keras' order of calls; None if they do not."""
@@ -147,7 +157,7 @@ class Alignment:
         found, largest = differences(one, other), np.maximum(one[:, SIZE], other[:, SIZE])
         rounding = self._torch.rounding(name, pair.torch) + self._keras.rounding(name, pair.keras)
         allowed = LIMIT * largest + ROUNDING_SHARE * rounding + UNIT_ROUNDING * self._fed(name, pair, len(one))
-        wrong = np.flatnonzero(~(found <= allowed))
+        wrong = np.flatnonzero(~(found <= allowed) & (keras.whole | (not pair.whole)))
         if not len(wrong):
             return None
         row = int(wrong[0])

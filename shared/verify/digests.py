@@ -21,11 +21,8 @@ def digest(values: np.ndarray, batch: int) -> np.ndarray | None:
     if values.size == 0 or values.ndim == 0 or values.shape[0] % batch:
         return None
     rows = values.reshape(batch, -1).astype(np.float64)
-    finite = np.isfinite(rows)
-    patterns = [
-        0 if all_finite else _pattern(row) for row, all_finite in zip(rows, np.atleast_1d(finite.all(1)), strict=True)
-    ]
-    kept = np.where(finite, rows, 0.0)
+    patterns = [0 if np.isfinite(row).all() else _pattern(row) for row in rows]
+    kept = np.where(np.isfinite(rows), rows, 0.0)
     counts = np.full(batch, rows.shape[1])
     return np.column_stack([kept.min(1), kept.max(1), patterns, counts, _sizes(kept), _projected(kept)])
 

@@ -118,7 +118,7 @@ class Ladder:
 
     def __enter__(self) -> "Ladder":
         threads = max(1, available_cores() // (1 + len(self._keras_tracks)))
-        self._pool = self._stack.enter_context(lent_or_new(self._lent, threads=threads))
+        self._pool = self._stack.enter_context(lent_or_new(self._lent, threads=threads, quick_to_compile=True))
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -116,6 +116,11 @@ def _resting(normal: np.ndarray, _: np.random.Generator) -> np.ndarray:
     return normal * (np.arange(STEPS) // 10 % 2 == 0)
 
 
+def _steady(normal: np.ndarray, _: np.random.Generator) -> np.ndarray:
+    """Of one sign: the parameter goes far."""
+    return np.abs(normal)
+
+
 _KINDS: Sequence[Callable[[np.ndarray, np.random.Generator], np.ndarray]] = (
     _huge,
     _ordinary,
@@ -123,5 +128,6 @@ _KINDS: Sequence[Callable[[np.ndarray, np.random.Generator], np.ndarray]] = (
     _sign_flipping,
     _growing,
     _resting,
+    _steady,
 )
 """A small stand-in has the first ones."""

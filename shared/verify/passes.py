@@ -52,6 +52,8 @@ class Pass:
     """What a message calls each row."""
     fed: np.ndarray = field(default_factory=lambda: np.zeros(0))
     """(rows,) The largest absolute value that was given to the model, or replaced in it."""
+    whole: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
+    """(rows,) Whether nothing is hidden. What a layer gives for what is hidden may be anything."""
     calls: list[Call] = field(default_factory=list)
     outputs: list[np.ndarray] = field(default_factory=list)
     replaced: list[str] = field(default_factory=list)
@@ -110,6 +112,10 @@ class Runner:
         ran.fed, ran.replaced = np.max(sizes, axis=0) if sizes else np.zeros(rows), sorted(replaced)
         return ran
 
+    def whole(self, inputs: Mapping[str, np.ndarray]) -> Pass:
+        """Run on inputs that are there already, of which nothing is hidden."""
+        return self.on(wide.whole(self.inputs, inputs))
+
     def wide(self, replaced: bool = False) -> Pass:
         """Run on rows of every kind, as many batches as that takes."""
         return _in_one([self._drawn(row, False, replaced, draw) for draw, row in enumerate(self.kinds)])
@@ -163,7 +169,8 @@ class Runner:
     def _traced(self, inputs: Mapping[str, np.ndarray], rows: list[str], training: bool, give: Replace) -> Pass:
         layers, outputs = self._probe.trace(inputs, training, give)
         digests = [each for output in outputs if (each := digest(output, len(rows))) is not None]
-        return Pass(rows, np.zeros(len(rows)), [_call(layer, len(rows)) for layer in layers], digests)
+        calls = [_call(layer, len(rows)) for layer in layers]
+        return Pass(rows, np.zeros(len(rows)), wide.are_whole(self.inputs, inputs), calls, digests)
 
 
 def open_sizes(inputs: Mapping[str, Input]) -> Iterator[tuple[int, list[int]]]:
@@ -198,7 +205,8 @@ def _in_one(parts: Sequence[Pass]) -> Pass:
     calls = [_calls_in_one(calls) for calls in zip(*(part.calls for part in parts), strict=True)]
     outputs = [np.concatenate(each) for each in zip(*(part.outputs for part in parts), strict=True)]
     rows, fed = [row for part in parts for row in part.rows], np.concatenate([part.fed for part in parts])
-    return Pass(rows, fed, calls, outputs, first.replaced)
+    whole = np.concatenate([part.whole for part in parts])
+    return Pass(rows, fed, whole, calls, outputs, first.replaced)
 
 
 def is_same(one: Pass, other: Pass) -> bool:

@@ -65,7 +65,7 @@ class ObservedSide:
         }
 
     def trace(self) -> Trace:
-        """Return what the side computes: forward, backward, and in a short training."""
+        """Return what the side computes: forward, backward and, in float64, in a short training."""
         trace, inputs = Trace(), self.exercise.inputs()
         self.report("forward")
         trace.layers, _ = self.probe.trace(inputs)
@@ -74,14 +74,14 @@ class ObservedSide:
         trace.gradients = self.probe.gradients(inputs, self.exercise.targets(self._output_shapes))
         trace.penalty_gradients = self._note_penalty(trace)
         trace.adding_layers = self.probe.adding_layers()
-        self.source.restart()
-        self._train(trace)
         if self.precision == "float64":
+            self._train(trace)
             trace.relaxed = {kind: self._relaxed(kind) for kind in self.probe.relaxations()}
         return trace
 
     def _train(self, trace: Trace) -> None:
-        """Keep what a short training shows."""
+        """Keep what a short training shows, with the same random draws each time."""
+        self.source.restart()
         rehearsal = self.rehearse(lambda step: self._keep(trace, step))
         trace.batches, trace.validation = rehearsal.batches, rehearsal.validation
         trace.weights[-1] = self.model.weights()

@@ -152,7 +152,8 @@ def inputs(
 ) -> dict[str, np.ndarray]:
     """Return a row of every kind for every input (rows, ...), by name; `draw` tells draws of the same kinds apart.
 
-    Tokens and masks go through kinds of their own. `sizes` gives open axes another size, by the one that they have.
+    Masks go through kinds of their own, and so do tokens, but for a batch of ordinary rows. `sizes` gives open axes
+    another size, by the one that they have.
     """
     shapes = {name: resized(spec, sizes or {}) for name, spec in specs.items()}
     return {name: _input(f"{name} {draw}", spec, kinds, shapes[name]) for name, spec in specs.items()}
@@ -167,20 +168,34 @@ def resized(spec: Input, sizes: Mapping[int, int]) -> tuple[int, ...]:
 def _input(name: str, spec: Input, kinds: Sequence[int], shape: tuple[int, ...]) -> np.ndarray:
     if spec.kind == "real":
         return rows(name, kinds, shape)
-    generators = (np.random.default_rng([crc32(name.encode()), number]) for number in range(len(kinds)))
-    if spec.kind == "tokens":
+    generators = [np.random.default_rng([crc32(name.encode()), number]) for number in range(len(kinds))]
+    if spec.kind == "mask":
+        drawn = [MASKS[number % len(MASKS)](each, prod(shape)) for number, each in enumerate(generators)]
+    else:
+        chosen = [0] * len(kinds) if set(kinds) == {0} else range(len(kinds))
         drawn = [
             TOKENS[number % len(TOKENS)](each, prod(shape), spec.size)
-            for number, each in zip(_own_kinds(kinds), generators, strict=True)
-        ]
-    else:
-        drawn = [
-            MASKS[number % len(MASKS)](each, prod(shape))
-            for number, each in zip(_own_kinds(kinds), generators, strict=True)
+            for number, each in zip(chosen, generators, strict=True)
         ]
     return np.array(drawn).reshape(len(kinds), *shape)
 
 
-def _own_kinds(kinds: Sequence[int]) -> Sequence[int]:
-    """Return a number for each row: that of any values in a batch of ordinary rows, else their place."""
-    return [0] * len(kinds) if set(kinds) == {0} else range(len(kinds))
+def whole(specs: Mapping[str, Input], given: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return inputs of which nothing is hidden, neither by a mask nor by the token 0, which may stand for padding."""
+    return {name: _WHOLE.get(specs[name].kind, _same)(array) for name, array in given.items()}
+
+
+def are_whole(specs: Mapping[str, Input], given: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return for every row whether nothing is hidden."""
+    kept = whole(specs, given)
+    return np.all([(kept[name] == array).reshape(len(array), -1).all(1) for name, array in given.items()], axis=0)
+
+
+def _same(array: np.ndarray) -> np.ndarray:
+    return array
+
+
+_WHOLE: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
+    "mask": np.ones_like,
+    "tokens": lambda array: np.maximum(array, 1),
+}

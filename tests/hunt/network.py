@@ -62,7 +62,8 @@ class Body:
     def case(self, draw: Draw, reveal: Reveal = Reveal(), **rest: Any) -> Case:  # noqa: B008 - frozen
         """Return the case of both sides, with a drawn optimizer; what is in question are the steps around no others."""
         places = tuple(step.name for step in self.steps if step.name not in _AROUND)
-        return Case(self.pair(**(training(draw) | rest)), reveal, places=places)
+        others = {} if "optimizer" in rest else training(draw)
+        return Case(self.pair(**(others | rest)), reveal, places=places)
 
 
 _AROUND = ("first", "second", "last", "mix", "bend", "squash", "mean")

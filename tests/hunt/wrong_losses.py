@@ -1,6 +1,7 @@
 """Wrong pairs whose losses part at large errors, extreme logits, rare classes, or other batch sizes."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Literal
 
 from tests.hunt.family import WRONG, Case, Draw, Reveal
@@ -40,7 +41,8 @@ def case(draw: Draw, loss: CustomLoss, reveal: Reveal, end: Step | None = None, 
     features, hidden = draw.whole("features", 2, 5), draw.whole("hidden", 3, 6)
     outputs = classes or draw.whole("outputs", 2, 4)
     steps = [dense("first", features, hidden), tanh(), dense("last", hidden, outputs), *([end] if end else [])]
-    return Body({"input": Input((features,))}, steps).case(draw, reveal, loss=loss)
+    made = Body({"input": Input((features,))}, steps).case(draw, reveal, loss=loss)
+    return replace(made, places=("loss",))
 
 
 def on_one_side(draw: Draw, plain: tuple[KerasLoss, TorchLoss], odd: tuple[KerasLoss, TorchLoss], **rest: Any):
@@ -189,7 +191,7 @@ def keras_classes(k: Any, y: Any, p: Any) -> Any:
 
 @WRONG.add("loss: rare classes", "one class of very many is left out of the loss on one side")
 def ignored_class(draw: Draw) -> Case:
-    classes = draw.whole("classes", 2000, 4000)
+    classes = draw.whole("classes", 300, 600)
     ignored = draw.one_of("ignored", 0, 1, classes - 1, classes // 2)
 
     def torch_loss(t: Any, p: Any, y: Any) -> Any:
@@ -201,7 +203,7 @@ def ignored_class(draw: Draw) -> Case:
 
 @WRONG.add("loss: rare classes", "one class of very many has a weight of its own on one side")
 def weighted_class(draw: Draw) -> Case:
-    classes, weight = draw.whole("classes", 2000, 4000), draw.real("weight", 0.1, 0.9)
+    classes, weight = draw.whole("classes", 300, 600), draw.real("weight", 0.1, 0.9)
     weighted = draw.one_of("class", 0, 1, classes - 1, classes // 3)
 
     def torch_loss(t: Any, p: Any, y: Any) -> Any:

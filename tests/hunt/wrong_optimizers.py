@@ -324,7 +324,7 @@ def staircase(draw: Draw) -> Case:
 
 @WRONG.add("weights size", "weights are kept within bounds after each step, on one side")
 def bounded_weights(draw: Draw) -> Case:
-    bound = draw.real("bound", 5, 100)
+    bound = draw.real("bound", 5, 15)
     keras, torch = base(draw, draw.real("rate", 1e-2, 1e-1))
 
     def keep(torch: Any, optimizer: Any, parameters: list, done: int) -> None:

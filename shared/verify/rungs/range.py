@@ -1,7 +1,7 @@
 """The rung range: what the ordinary inputs of the rung forward do not show."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 
 from pydantic import with_config
@@ -44,6 +44,8 @@ class RangeRung(ProbeRung[RangeEvidence]):
         runner = Runner(side.probe, pair.inputs, pair.batch_size, shapes)
         found.left_out = _left_out(shapes) if runner.is_large else ""
         found.passes["ordinary"] = runner.on(side.exercise.inputs())
+        if any(spec.kind != "real" for spec in pair.inputs.values()):
+            found.passes["nothing hidden"] = runner.whole(side.exercise.inputs())
         if side.precision == "float64":
             found.passes["second call"] = runner.on(side.exercise.inputs())
             found.passes |= dict(_sizes(runner))
@@ -56,11 +58,14 @@ class RangeRung(ProbeRung[RangeEvidence]):
 
     def compare(self, torch: Mapping[Precision, RangeEvidence], keras: Mapping[Precision, RangeEvidence]) -> RungResult:
         """Compare in float64; by how much float32 differs from it says what rounding may do."""
-        sides = [Passes(*(side[each].passes for each in self.precisions)) for side in (torch, keras)]
-        double = [side["float64"] for side in (torch, keras)]
-        gaps = [_random(name) for name, side in zip(("torch", "Keras"), double, strict=True) if side.is_random]
-        gaps += [Gap(GapKind.NOT_RUN, "range", side.left_out) for side in double[:1] if side.left_out]
-        return compare_passes(sides[0], sides[1], gaps)
+        doubles = {"torch": torch["float64"], "Keras": keras["float64"]}
+        gaps = [_random(name) for name, side in doubles.items() if side.is_random]
+        gaps += [Gap(GapKind.NOT_RUN, "range", side.left_out) for side in [keras["float64"]] if side.left_out]
+        return compare_passes(_passes(torch), _passes(keras), gaps)
+
+
+def _passes(side: Mapping[Precision, RangeEvidence]) -> Passes:
+    return Passes(side["float64"].passes, side["float32"].passes if "float32" in side else {})
 
 
 def _left_out(shapes: Mapping[str, tuple[int, ...]]) -> str:
@@ -108,7 +113,8 @@ def compare_passes(torch: Passes, keras: Passes, known: Sequence[Gap] = ()) -> R
         if keras.float64[name].replaced and alignment.unmatched_points:
             gaps += _unclear(alignment.unmatched_points)
             continue
-        return _failure(name, difference, alignment, torch, keras)
+        found = _failure(name, difference, alignment, torch, keras)
+        return replace(found, detail="; ".join([found.detail, *map(_before_already, alignment.unlike[:1])]))
     return _pass(alignment, torch, keras, list(dict.fromkeys(gaps)))
 
 
@@ -126,6 +132,10 @@ def _refused(name: str, torch: Pass, keras: Pass) -> list[Gap]:
 def _unlike(path: str) -> Gap:
     detail = "it has other values on the two sides, though the outputs agree, so it was compared with what is around it"
     return Gap(GapKind.PARTNER, path, detail)
+
+
+def _before_already(path: str) -> str:
+    return f"'{path}' has other values on the two sides on ordinary inputs already, though the outputs agree"
 
 
 def _unclear(paths: list[str]) -> list[Gap]:
@@ -173,6 +183,8 @@ def _on(name: str, row: str) -> str:
         return f"on values {row}" if name == "wide values" else f"on inputs {row}"
     if name == "wide values in training mode":
         return f"in training mode on values {row}"
+    if name == "nothing hidden":
+        return "where nothing is hidden"
     return f"in {name}" if name == "training mode" else f"in a {name}" if name == "second call" else f"at {name}"
 
 
