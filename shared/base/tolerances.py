@@ -48,12 +48,13 @@ TOLERANCES = {
     ),
 }
 
-ROUNDING_SHARE = 4 * 2.0**-29
+ROUNDING_SHARE = 8 * 2.0**-29
 """Of what float32 is off. Of one computation float32's rounding is 2^29 times float64's, so two sides that are one may
 differ in float64 by 2^-29 of what both of them are off in float32, whatever a computation does to its rounding: the
-variance of values around 1e4 as E[x^2] - E[x]^2 loses eight digits in either. Both are draws, so four times that. What
-is off in float32 is at most about the value itself, so no difference above 1e-8 of it can hide; where float32 is not
-finite, nothing is added."""
+variance of values around 1e4 as E[x^2] - E[x]^2 loses four digits in either. All of these are draws: float32 is drawn
+four times, from inputs that round one way or the other, and eight times the largest is less than float64's with
+probability 3e-4 if a single number made all of it. What counts as off is at most the value itself, so no difference
+above 1.5e-8 of it can hide. Where float32 is not finite, nothing is added."""
 
 UNIT_ROUNDING = 4 * 2.0**-52
 """Of 1, or of the largest value that went in: sigmoid, softplus or GELU add 1 to what may be far smaller, and means are

@@ -7,8 +7,8 @@ from functools import cached_property
 import numpy as np
 
 from twotrack.shared.base.tolerances import ROUNDING_SHARE, TOLERANCES, UNIT_ROUNDING
-from twotrack.shared.verify.digests import COUNT, SIZE, differences
-from twotrack.shared.verify.passes import Call, Pass
+from twotrack.shared.verify.digests import COUNT, PATTERN, SIZE, differences
+from twotrack.shared.verify.passes import SHAKES, Call, Pass, shaken
 
 LIMIT = TOLERANCES["range"].limit
 
@@ -61,12 +61,15 @@ class Passes:
         return values[place.number] if place.number < len(values) else None
 
     def rounding(self, name: str, place: Place) -> np.ndarray | float:
-        """Return by how much float32 is off in every row; 0 where that is not known or not finite."""
-        double, single = (self.value(each.get(name), place) for each in (self.float64, self.float32))
-        if double is None or single is None or double.shape != single.shape:
-            return 0.0
-        off = differences(double, single)
-        return np.where(np.isfinite(off), off, 0.0)
+        """Return by how much float32 is off in every row, at most by the row's size; 0 where it is not finite."""
+        double = self.value(self.float64.get(name), place)
+        found: np.ndarray | float = 0.0
+        for draw in range(SHAKES + 1):
+            single = self.value(self.float32.get(shaken(name, draw)), place)
+            if double is not None and single is not None and double.shape == single.shape:
+                off = np.minimum(differences(double, single), double[:, SIZE])
+                found = np.maximum(found, np.where(double[:, PATTERN] == single[:, PATTERN], off, 0.0))
+        return found
 
 
 class Alignment:

@@ -23,6 +23,8 @@ LEAST_BATCH, LARGEST_BATCH = 4, 64
 """Of wide rows; between them it is the pair's, so that nothing is compiled for another one."""
 LARGE_MODEL, LARGE_INPUT = 2_000_000, 100_000
 """Values of a model's weights, and of one example's inputs, from which on a model runs on fewer rows."""
+SHAKES = 3
+"""More runs in float32, on rows that are rounded another way."""
 LONG = 50
 """To which an open axis is opened, if it is shorter."""
 NOT_ALLOWED = "the model states other sizes for its inputs"
@@ -60,6 +62,15 @@ class Pass:
     """Paths of the layers whose outputs were."""
     error: str = ""
     """Why the model does not take such inputs; empty if it does."""
+
+
+WIDE = {False: "wide inputs", True: "wide values"}
+"""Names of the passes on rows of every kind, by whether what layers give is replaced."""
+
+
+def shaken(name: str, draw: int) -> str:
+    """Return the name of a pass on rows that float32 rounds another way."""
+    return f"{name}, shaken {draw}" if draw else name
 
 
 def points(weights: Collection[str]) -> set[str]:
@@ -116,9 +127,9 @@ class Runner:
         """Run on inputs that are there already, of which nothing is hidden."""
         return self.on(wide.whole(self.inputs, inputs))
 
-    def wide(self, replaced: bool = False) -> Pass:
-        """Run on rows of every kind, as many batches as that takes."""
-        return _in_one([self._drawn(row, False, replaced, draw) for draw, row in enumerate(self.kinds)])
+    def wide(self, replaced: bool = False, shake: int = 0) -> Pass:
+        """Run on rows of every kind, as many batches as that takes; `shake` rounds them another way in float32."""
+        return _in_one([self._drawn(row, False, replaced, draw, shake) for draw, row in enumerate(self.kinds)])
 
     @property
     def kinds(self) -> list[list[int]]:
@@ -142,16 +153,18 @@ class Runner:
         is_empty = not ran.error and (not ran.outputs or is_not_finite(ran))
         return Pass(error="it gives nothing, or NaN") if is_empty else ran
 
-    def _drawn(self, kinds: Sequence[int], training: bool, replaced: bool, draw: int) -> Pass:
+    def _drawn(self, kinds: Sequence[int], training: bool, replaced: bool, draw: int, shake: int = 0) -> Pass:
         """Run on one batch of rows; if `replaced`, layers with weights give rows of the same kinds."""
         inputs = wide.inputs(self.inputs, kinds, draw=draw)
+        for name, spec in self.inputs.items():
+            inputs[name] = wide.shaken(inputs[name], shake) if spec.kind == "real" else inputs[name]
         sizes = [_row_sizes(array, len(kinds)) for name, array in inputs.items() if self.inputs[name].kind == "real"]
         paths: list[str] = []
 
         def give(path: str, shape: tuple[int, ...]) -> np.ndarray | None:
             if path not in self.points or shape[0] % len(kinds):
                 return None
-            values = wide.rows(f"{path} {draw}", kinds, (prod(shape) // len(kinds),))
+            values = wide.shaken(wide.rows(f"{path} {draw}", kinds, (prod(shape) // len(kinds),)), shake)
             sizes.append(_row_sizes(values, len(kinds)))
             paths.append(path)
             return values.reshape(shape)

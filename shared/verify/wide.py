@@ -110,6 +110,14 @@ def rows(name: str, kinds: Sequence[int], shape: tuple[int, ...]) -> np.ndarray:
     return np.array(drawn).reshape(len(kinds), *shape)
 
 
+def shaken(values: np.ndarray, draw: int) -> np.ndarray:
+    """Return values each of which float32 rounds to itself or to a neighbour; those of draw 0 stay as they are."""
+    if not draw:
+        return values
+    steps = np.random.default_rng([draw, values.size]).integers(-1, 2, values.shape)
+    return values * (1 + steps * 2.0**-23)
+
+
 def text(kind: int) -> str:
     """Return what a message calls a row."""
     return "of mixed sizes" if kind == MIXED else KINDS[kind].text

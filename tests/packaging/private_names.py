@@ -51,7 +51,41 @@ def _compile_loss() -> bool:
 
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     model.compile(loss=keras.losses.MeanSquaredError())
-    return float(model._compile_loss([[1.0]], [[3.0]])) == 4.0
+    target, output = (keras.ops.convert_to_tensor([[value]]) for value in (1.0, 3.0))
+    return float(model._compile_loss(target, output)) == 4.0
+
+
+def _op_callbacks() -> bool:
+    from tensorflow.python.framework import op_callbacks
+
+    return callable(op_callbacks.add_op_callback) and callable(op_callbacks.remove_op_callback)
+
+
+def _has_kernel() -> bool:
+    import torch
+
+    return torch._C._dispatch_has_kernel_for_dispatch_key("aten::matmul", "CompositeImplicitAutograd")
+
+
+def _schema() -> bool:
+    import torch
+
+    return [argument.name for argument in torch.ops.aten.add.Tensor._schema.arguments][:2] == ["self", "other"]
+
+
+def _version() -> bool:
+    import torch
+
+    tensor = torch.zeros(1)
+    before = tensor._version
+    return tensor.add_(1)._version > before
+
+
+def _learning_rate() -> bool:
+    import keras
+
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 5, 0.5)
+    return keras.optimizers.SGD(schedule)._learning_rate is schedule
 
 
 def _keras_logits() -> bool:
@@ -204,6 +238,18 @@ PRIVATE_NAMES: Mapping[str, PrivateName] = {
         TORCH, "give torch the random numbers of every track", _dispatch_mode
     ),
     "tensorflow.python.ops.math_ops.cast": PrivateName(KERAS, "cast Python numbers to float64", _math_ops),
+    "tensorflow.python.framework.op_callbacks.add_op_callback": PrivateName(
+        KERAS, "count pieces in the operations that TensorFlow runs", _op_callbacks
+    ),
+    "torch._C": PrivateName(TORCH, "ask what an operation consists of", _has_kernel),
+    "torch._C._dispatch_has_kernel_for_dispatch_key": PrivateName(
+        TORCH, "leave operations that consist of others to these", _has_kernel
+    ),
+    "torch._ops.OpOverload._schema": PrivateName(TORCH, "know the arguments of an operation by name", _schema),
+    "torch.Tensor._version": PrivateName(TORCH, "see that a call wrote into a tensor", _version),
+    "keras.optimizers.Optimizer._learning_rate": PrivateName(
+        KERAS, "ask a schedule for all of its learning rates at once", _learning_rate
+    ),
     "tensorflow.libtensorflow_cc._ZN10tensorflow21DisableXlaCompilationEv": PrivateName(
         KERAS, "check exports in the server's own runtime", _disable_xla
     ),

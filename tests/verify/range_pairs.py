@@ -333,7 +333,6 @@ def _torch_masked_mean(factor: float) -> Any:
 
 _ACTIVATIONS: Mapping[str, Piece] = {
     "gelu": lambda t: t.nn.GELU(),
-    "softplus": torch_function(lambda t, x: t.logaddexp(x, t.zeros_like(x))),
     "log_softmax": lambda t: t.nn.LogSoftmax(-1),
     "softmax": lambda t: t.nn.Softmax(-1),
     "elu": lambda t: t.nn.ELU(),

@@ -1,6 +1,6 @@
 """The rung range: what the ordinary inputs of the rung forward do not show."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 
@@ -12,7 +12,17 @@ from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import wide
 from twotrack.shared.verify.alignment import Alignment, Difference, Passes, layer_of
 from twotrack.shared.verify.digests import LARGEST, SMALLEST
-from twotrack.shared.verify.passes import BATCH_SIZES, NOT_ALLOWED, Pass, Runner, is_same, open_sizes
+from twotrack.shared.verify.passes import (
+    BATCH_SIZES,
+    NOT_ALLOWED,
+    SHAKES,
+    WIDE,
+    Pass,
+    Runner,
+    is_same,
+    open_sizes,
+    shaken,
+)
 from twotrack.shared.verify.result import FailurePlace, Gap, GapKind, RungResult
 from twotrack.shared.verify.rungs.probe_rung import ProbeRung
 from twotrack.shared.verify.side import ObservedSide
@@ -49,7 +59,11 @@ class RangeRung(ProbeRung[RangeEvidence]):
         if side.precision == "float64":
             found.passes["second call"] = runner.on(side.exercise.inputs())
             found.passes |= dict(_sizes(runner))
-        found.passes["wide inputs"], found.passes["wide values"] = runner.wide(), runner.wide(replaced=True)
+        else:
+            found.passes |= {
+                shaken(WIDE[way], draw): runner.wide(way, draw) for draw in _shakes(runner) for way in WIDE
+            }
+        found.passes |= {WIDE[replaced]: runner.wide(replaced) for replaced in WIDE}
         found.passes["training mode"] = _in_training(side, runner)
         found.is_random = not is_same(_in_training(side, runner), found.passes["training mode"])
         found.passes["wide values in training mode"] = runner.in_training()
@@ -66,6 +80,10 @@ class RangeRung(ProbeRung[RangeEvidence]):
 
 def _passes(side: Mapping[Precision, RangeEvidence]) -> Passes:
     return Passes(side["float64"].passes, side["float32"].passes if "float32" in side else {})
+
+
+def _shakes(runner: Runner) -> Iterable[int]:
+    return range(1, 2 if runner.is_large else SHAKES + 1)
 
 
 def _left_out(shapes: Mapping[str, tuple[int, ...]]) -> str:
