@@ -99,6 +99,7 @@ class WorkerPool:
             except BaseException:
                 self._kill()
                 threads.shutdown(cancel_futures=True)
+                self.end()  # of those that were killed; the next call starts new ones
                 raise
             finally:
                 self._stopped = False

@@ -94,8 +94,9 @@ def hunt(quarries: Sequence[Quarry], tracks: Sequence[str], pool: WorkerPool) ->
     """Climb with one pair after the other; yield what every track says of each."""
     with Ladder(tracks, pool) as ladder:
         for quarry in quarries:
-            yield from climb(quarry, tracks, ladder)
-            if resources.held_memory() > KEPT_BYTES:
+            outcomes = climb(quarry, tracks, ladder)
+            yield from outcomes
+            if resources.held_memory() > KEPT_BYTES or any(one.verdict == "error" for one in outcomes):
                 pool.end()
 
 
