@@ -48,6 +48,8 @@ class Led:
 
     losses: list[float] = field(default_factory=list)
     """Before each step."""
+    penalties: list[float] = field(default_factory=list)
+    """As Trace.penalties."""
     validation: list[float] = field(default_factory=list)
     trained_outputs: list[np.ndarray] = field(default_factory=list)
 
@@ -86,6 +88,8 @@ class Followed:
     """What a side did that stepped from the leader's weights."""
 
     losses: list[float] = field(default_factory=list)
+    penalties: list[float] = field(default_factory=list)
+    """As Trace.penalties."""
     largest: list[dict[str, float]] = field(default_factory=list)
     """By step: the largest difference of every weight, or of the sum of its differences so far; relative."""
     typical: list[dict[str, float]] = field(default_factory=list)
@@ -141,7 +145,9 @@ def lead(request: LeadRequest, report: Report) -> Path | None:
     def keep(step: Step) -> None:
         led.losses.append(step.loss)
         trajectory.add(side.model.weights())
+        _note_penalty(side, led.penalties)
 
+    _note_penalty(side, led.penalties)
     try:
         led.validation = side.rehearse(keep).validation
     except NoRoomError:
@@ -157,7 +163,13 @@ def follow(request: FollowRequest, report: Report) -> Path:
     """Train from the leader's weights in every step; return the folder of a Followed."""
     side, found = _side(request, report), Followed()
     follower = _Follower(side.model, Trajectory(request.leader), found)
-    found.validation = side.rehearse(follower).validation
+
+    def compare(step: Step) -> None:
+        follower(step)
+        _note_penalty(side, found.penalties)
+
+    _note_penalty(side, found.penalties)
+    found.validation = side.rehearse(compare).validation
     found.trained_outputs = side.model.outputs(side.exercise.inputs())
     return evidence.save(found, request.folder)
 
@@ -187,7 +199,15 @@ def _side(request: SideRequest, report: Report) -> ObservedSide:
     def tell(phase: str) -> None:
         report(f"{phase} again", {})
 
-    return ObservedSide(find_exercise(request.verify), open_track(request.track, "auto"), "float64", tell)
+    track = open_track(request.track, "auto")
+    return ObservedSide(find_exercise(request.verify), track, "float64", tell, request.alignment)
+
+
+def _note_penalty(side: ObservedSide, penalties: list[float]) -> None:
+    """Keep the penalty that the weights have now, if the side has any."""
+    penalty = side.probe.penalty()
+    if penalty is not None:
+        penalties.append(penalty.value)
 
 
 class NoRoomError(Exception):

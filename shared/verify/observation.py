@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from pydantic import Field
 
 from twotrack.shared.base.records import FrozenRecord
+from twotrack.shared.spec.draws import Counterpart
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import evidence
 from twotrack.shared.verify.draws import DROPOUT, SideDraws
@@ -30,6 +31,8 @@ class Observation(FrozenRecord):
     """Hyperparameters."""
     folders: dict[Precision, Path]
     """With a trace each."""
+    alignment: dict[int, Counterpart] = Field(default_factory=dict)
+    """The other side's draws that this one drew."""
     probed: dict[str, dict[Precision, Path]] = Field(default_factory=dict)
     """Folders with what the probes of a rung found, by rung."""
     samples: Path | None = None

@@ -42,7 +42,7 @@ def observation(request: SideRequest, report: Report) -> Observation:
         for rung in _climbed(request.verify):
             if precision in rung.precisions:
                 probed[rung.name][precision] = _probe(side, rung, request.folder / precision / rung.name)
-    return Observation(**description, folders=folders, probed=probed)
+    return Observation(**description, folders=folders, alignment=request.alignment, probed=probed)
 
 
 def _climbed(request: VerifyRequest) -> list[ProbeRung]:

@@ -51,7 +51,7 @@ class SecondLook:
         if self._leader is None:
             return replace(failure, detail=f"{failure.detail}; {_no_room(torch)}")
         led = evidence.load(Led, self._leader / following.LED)
-        followed = self._follow(track)
+        followed = self._follow(track, keras)
         found = evidence.load(Followed, followed)
         different = find_difference(led, found, [])
         if different and found.excess and found.is_complete:
@@ -66,10 +66,12 @@ class SecondLook:
         asked = LeadRequest(verify=self._request, track=LEADER, folder=self._folder / "leader")
         return self._ask(LEADER, following.lead, asked)
 
-    def _follow(self, track: str) -> Path:
+    def _follow(self, track: str, keras: Observation) -> Path:
         assert self._leader
         folder = self._folder / track.replace(":", "-")
-        asked = FollowRequest(verify=self._request, track=track, folder=folder, leader=self._leader)
+        asked = FollowRequest(
+            verify=self._request, track=track, folder=folder, leader=self._leader, alignment=keras.alignment
+        )
         return self._ask(track, following.follow, asked)
 
     def _drawn(self, task: Task[FollowRequest, Path], kind: type[E], followed: Path, draws: int) -> list[E]:

@@ -8,7 +8,7 @@ import numpy as np
 from twotrack.shared.base.tolerances import EXPLAINED_BY_GRADIENTS, STRAYED_AT_MOST, TOLERANCES
 from twotrack.shared.verify.following import Excess, Explained, Followed, Led, Strayed, key
 from twotrack.shared.verify.result import FailurePlace, Gap, GapKind, RungResult, in_short, relative
-from twotrack.shared.verify.trace import Trace
+from twotrack.shared.verify.trace import Trace, same_losses
 
 _LIMIT = TOLERANCES["training"].limit
 
@@ -24,9 +24,8 @@ class FreeRun:
     @classmethod
     def of(cls, torch: Trace, keras: Trace) -> "FreeRun":
         """Compare two traces."""
-        losses = [
-            relative(np.array(other), np.array(loss)) for loss, other in zip(keras.losses, torch.losses, strict=True)
-        ]
+        pairs = zip(*same_losses(torch, keras), strict=True)
+        losses = [relative(np.array(loss), np.array(other)) for loss, other in pairs]
         weights = [
             max((relative(torch_weights[name], array) for name, array in keras_weights.items()), default=0.0)
             for torch_weights, keras_weights in zip(torch.weights, keras.weights, strict=True)
@@ -37,7 +36,9 @@ class FreeRun:
 def find_difference(led: Led, followed: Followed, explained: Sequence[Explained]) -> RungResult | None:
     """Return the first difference of a side that stepped from the leader's weights, None if there is none."""
     excess = {one.key: one for one in followed.excess}
-    for step, (loss, other) in enumerate(zip(followed.losses, led.losses, strict=True)):
+    torch, keras = (Trace(losses=side.losses, penalties=side.penalties) for side in (led, followed))
+    torch_losses, keras_losses = same_losses(torch, keras)
+    for step, (loss, other) in enumerate(zip(keras_losses, torch_losses, strict=True)):
         difference = relative(np.array(other), np.array(loss))
         if difference > _LIMIT:
             detail = f"step {step + 1}: the loss is {loss:.9g} in Keras, {other:.9g} in torch, on common weights"
