@@ -1,6 +1,5 @@
 """The steps of drawn networks in Keras, channels last."""
 
-import keras
 from keras import layers, ops
 
 from tests.bridge.networks import filters
