@@ -1,8 +1,8 @@
 """Finds what the axes of a keras.Model's values and weights count, so that they can be put channels last.
 
 Keras has the channels last, but for layers that say `data_format="channels_first"` and values that were permuted. A
-model with any of these, or with layers of the user's own, is followed: every layer, and every operation of a
-functional model, as one call.
+model with any of these, or with layers of the user's own that have no weights, is followed: every layer, and every
+operation of a functional model, as one call.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -21,12 +21,15 @@ from twotrack.shared.axes.values import Value, fresh
 from twotrack.shared.spec.inputs import Input, drawn
 
 MOVES = {"Transpose", "Moveaxis", "Swapaxes", "Einsum"}
+LIBRARIES = ("keras.", "keras_hub.", "twotrack.")
 FORMATS = {"channels_first": 1, "channels_last": -1}
 
 
 def axis_layout(model: keras.Model, inputs: Mapping[str, Input]) -> ChannelLayout:
     """Run the model in inference mode, and return where its values and weights have their channels."""
-    if not any(_moves_channels(operation) for operation in _operations(model)):
+    operations = list(_operations(model))
+    formats = {getattr(operation, "data_format", None) for operation in operations} - {None}
+    if "channels_first" not in formats and not (formats and any(map(_may_move, operations))):
         return NO_LAYOUT
     tracker = _Tracker(model)
     given = arranged(model, inputs, drawn(inputs))
@@ -38,14 +41,10 @@ def axis_layout(model: keras.Model, inputs: Mapping[str, Input]) -> ChannelLayou
     return tracker.layout(outputs)
 
 
-def _moves_channels(operation: Any) -> bool:
-    """Tell whether an operation has channels elsewhere than last, or may bring them there."""
-    moves = isinstance(operation, keras.layers.Permute) or type(operation).__name__ in {
-        "Transpose",
-        "Moveaxis",
-        "Swapaxes",
-    }
-    return moves or getattr(operation, "data_format", None) == "channels_first"
+def _may_move(operation: Any) -> bool:
+    """Tell whether an operation may bring channels elsewhere: a permutation, or a function of the user's own."""
+    own = not type(operation).__module__.startswith(LIBRARIES) and not getattr(operation, "weights", None)
+    return own or isinstance(operation, keras.layers.Permute | keras.layers.Lambda) or type(operation).__name__ in MOVES
 
 
 def _operations(model: keras.Model) -> Iterator[Any]:

@@ -6,6 +6,7 @@ channels says which of a value's axes those are; nothing else is asked for by na
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,8 @@ CHANNELS_FIRST = re.compile(
 )
 """torch's functions that have the channels on axis 1 by definition."""
 CHANNELS = 1
+LAST_AXIS = nn.Linear | nn.LayerNorm | nn.RMSNorm | nn.RNNBase | nn.MultiheadAttention
+"""Layers that work on the last axis in both frameworks, whatever it counts: it stays there in what they record."""
 
 
 def channels_last(tensors: Sequence[Tensor], own: Arrangements) -> list[Tensor]:
@@ -155,7 +158,9 @@ class AxisTracker(TorchFunctionMode):
         path = self._paths.get(id(layer))
         if path is not None and not self._inside:
             self._follow_whole(layer, args, kwargs, output)
-            self._layers.setdefault(path, []).append((self._values(args), self._values(output)))
+            in_place = isinstance(layer, LAST_AXIS)
+            values = [[replace(value, in_place=in_place) for value in self._values(part)] for part in (args, output)]
+            self._layers.setdefault(path, []).append((values[0], values[1]))
 
     def _follow_whole(self, layer: nn.Module, args: tuple, kwargs: Mapping[str, Any], output: Any) -> None:
         """Follow a layer as one call if what it does inside could not be seen, as in TorchScript."""
@@ -186,12 +191,12 @@ class _Again:
     def first(self) -> Any:
         """Make the call as the module does, and keep the tensors that come out or are written to."""
         self._random = torch.get_rng_state() if self.tensors else None
-        versions = [tensor._version for tensor in self.tensors]
+        versions = [_version(tensor) for tensor in self.tensors]
         result = self._function(*self._given[0], **self._given[1])
         self._written = [
             number
             for number, (tensor, version) in enumerate(zip(self.tensors, versions, strict=True))
-            if tensor._version != version
+            if _version(tensor) != version
         ]
         self.came_out(result)
         return result
@@ -225,6 +230,11 @@ class _Again:
         if array is None:
             return tensor.detach().clone() if self._written else tensor
         return torch.from_numpy(np.ascontiguousarray(array)).to(tensor.device)
+
+
+def _version(tensor: Tensor) -> int:
+    """Return a number that grows whenever the tensor is written to; inference mode keeps none."""
+    return 0 if tensor.is_inference() else tensor._version
 
 
 def _array(tensor: Tensor) -> np.ndarray:

@@ -62,11 +62,15 @@ def block(value: Value, shape: tuple[int, ...], mine: np.ndarray, source: np.nda
     spans = tuple(np.atleast_1d(mine.any(axis=tuple(set(range(mine.ndim)) - {axis}))) for axis in range(mine.ndim))
     if int(mine.sum()) != int(np.prod([span.sum() for span in spans])):
         raise NotAMovementError
-    coordinates = np.unravel_index(source[np.ix_(*spans)], shape)
+    inside = source[np.ix_(*spans)]
+    coordinates = np.unravel_index(inside, shape) if shape else ()
     courses = _courses(value, shape, coordinates)
-    axes = tuple(_counted(value, shape, coordinates, courses, axis) for axis in range(mine.ndim))
     kept = mine.ndim == len(shape) and all(course.along in ([], [course.leaf.axis]) for course in courses)
-    return Block(spans, axes, kept)
+    axes = [_counted(value, shape, coordinates, courses, axis, size) for axis, size in enumerate(inside.shape)]
+    for axis, size in enumerate(inside.shape):
+        if kept and size == 1 and axes[axis].kind == UNKNOWN:  # one index was taken; the axis stays what it was
+            axes[axis] = Factor(1, value.axes[axis].kind)
+    return Block(spans, tuple(axes), kept)
 
 
 def _courses(value: Value, shape: tuple[int, ...], coordinates: Sequence[np.ndarray]) -> list[Course]:
@@ -124,11 +128,15 @@ def _take_apart(course: Course) -> bool:
 
 
 def _counted(
-    value: Value, shape: tuple[int, ...], coordinates: Sequence[np.ndarray], courses: Sequence[Course], axis: int
+    value: Value,
+    shape: tuple[int, ...],
+    coordinates: Sequence[np.ndarray],
+    courses: Sequence[Course],
+    axis: int,
+    size: int,
 ) -> Factor:
-    """Return what an axis of the block counts."""
+    """Return what an axis of the block, of this size, counts."""
     present = [course for course in courses if axis in course.along]
-    size = coordinates[0].shape[axis] if coordinates else 1
     origins = {course.leaf.axis for course in present}
     if len(origins) == 1:
         origin = origins.pop()

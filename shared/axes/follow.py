@@ -175,26 +175,29 @@ def _unite_summed(call: Call, number: int, axis: int) -> None:
     """Unite with an axis the axes of weights that can be shuffled together with it and change nothing."""
     value = call.givens[number].value
     assert value is not None
-    factor = value.axes[axis]
-    candidates = list(_weight_axes(call, factor))
-    order = call.shuffled(factor.size)
+    factor, generator = value.axes[axis], np.random.default_rng(3)
+    # Positive, as a variance is; and so small that no sigmoid saturates.
     drawn = {
-        other: np.random.default_rng(3 + other).uniform(0.5, 1.5, given.array.shape).astype(given.array.dtype)
+        other: (generator.uniform(0.5, 1.5, given.array.shape) / np.sqrt(factor.size)).astype(given.array.dtype)
         for other, given in enumerate(call.givens)
-        if given.is_weight and given.is_real
+        if given.is_real and (given.is_weight or other == number)
     }
-    before = call.repeated(drawn)
-    if before is None:
+    order, before = call.shuffled(factor.size), call.repeated(drawn)
+    shuffled = drawn | {number: drawn.get(number, call.givens[number].array).take(order, axis)}
+    if before is None or _same(before, call.repeated(shuffled)):
         return
-    for chosen in _together(candidates):
-        shuffled = dict(drawn) | {number: call.givens[number].array.take(order, axis)}
+    for chosen in _together(list(_weight_axes(call, factor))):
+        together = dict(shuffled)
         for other, other_axis, _ in chosen:
-            shuffled[other] = shuffled[other].take(order, other_axis)
-        after = call.repeated(shuffled)
-        if after is not None and all(close(new, old) for new, old in zip(after, before, strict=True)):
+            together[other] = together[other].take(order, other_axis)
+        if _same(before, call.repeated(together)):
             for _, _, own in chosen:
                 unite(factor, own)
             return
+
+
+def _same(before: Sequence[np.ndarray], after: Sequence[np.ndarray] | None) -> bool:
+    return after is not None and all(close(new, old) for new, old in zip(after, before, strict=True))
 
 
 def _together(candidates: Sequence[tuple[int, int, Factor]]) -> Iterator[Sequence[tuple[int, int, Factor]]]:

@@ -97,7 +97,8 @@ class _Movement:
         _show_places(axes)
         known = [value for value in values if not value.is_weight] or values
         kept = all(part.keeps_order for part in blocks)
-        return Value(axes, _orientation(known, kept), all(value.is_weight for value in values)).settle()
+        is_weight = not any(given.is_followed for given in self.call.givens)
+        return Value(axes, _orientation(known, kept), is_weight).settle()
 
 
 def _source(array: np.ndarray, total: int) -> np.ndarray:

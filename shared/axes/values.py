@@ -62,6 +62,8 @@ class Value:
     orientation: Orientation
     is_weight: bool = False
     """A weight, or made of weights alone."""
+    in_place: bool = False
+    """No axis but that of the examples is moved in the canonical form."""
 
     def settle(self) -> "Value":
         """Let it be canonical from here on if its axes have come into the canonical order."""
@@ -87,11 +89,13 @@ class Value:
 
     def _canonical_axes(self) -> list[int]:
         kinds, displaced = [axis.kind for axis in self.axes], self.orientation.displaced
-        if displaced is None:
-            # Channels that were taken apart, such as heads, and then moved by hand are where they should be.
-            moved_whole = all(axis.found.whole for axis, kind in zip(self.axes, kinds, strict=True) if kind == CHANNEL)
-            return channels_last(kinds if moved_whole else [kind if kind == BATCH else UNKNOWN for kind in kinds])
-        return channels_last(kinds) if displaced else list(range(len(kinds)))
+        if displaced is False:
+            return list(range(len(kinds)))
+        # Channels that were taken apart, such as heads, and then moved by hand are where they should be.
+        apart = any(kind == CHANNEL and not axis.found.whole for axis, kind in zip(self.axes, kinds, strict=True))
+        if self.in_place or (displaced is None and apart):
+            kinds = [kind if kind == BATCH else UNKNOWN for kind in kinds]
+        return channels_last(kinds)
 
 
 def fresh(shape: Sequence[int], is_weight: bool = False) -> Value:
