@@ -46,6 +46,13 @@ def _attention(name: str) -> Callable[[], bool]:
     return is_there
 
 
+def _learning_rate() -> bool:
+    import keras
+
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 5, 0.5)
+    return keras.optimizers.SGD(schedule)._learning_rate is schedule
+
+
 def _get_variable_index() -> bool:
     import keras
 
@@ -132,6 +139,9 @@ PRIVATE_NAMES: Mapping[str, PrivateName] = {
     ),
     "keras.src.backend.numpy.where": PrivateName(KERAS, "compute LeakyReLU in float64", _backend("numpy", "where")),
     "tensorflow.python.ops.math_ops.cast": PrivateName(KERAS, "cast Python numbers to float64", _math_ops),
+    "keras.optimizers.Optimizer._learning_rate": PrivateName(
+        KERAS, "ask a schedule for all of its learning rates at once", _learning_rate
+    ),
     "tensorflow.libtensorflow_cc._ZN10tensorflow21DisableXlaCompilationEv": PrivateName(
         KERAS, "check exports in the server's own runtime", _disable_xla
     ),
