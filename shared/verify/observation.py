@@ -30,6 +30,8 @@ class Observation(BaseModel):
     """Hyperparameters."""
     optimizer: dict[str, Any]
     """Hyperparameters."""
+    asked_for_float32: list[str] = []
+    """Paths of layers that were built to compute in float32; here they do not."""
     folders: dict[Precision, Path]
     """With a trace each."""
     probed: dict[str, dict[Precision, Path]] = {}

@@ -2,6 +2,7 @@
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from twotrack.shared.errors import UserError
 from twotrack.shared.spec.track import Precision
@@ -30,11 +31,13 @@ def observe(request: SideRequest, report: Report) -> Observation:
 def observation(request: SideRequest, report: Report) -> Observation:
     """Show one side; write a trace for each precision, and what the probes found, below the request's folder."""
     exercise, track = find_exercise(request.verify), open_track(request.track, "auto")
-    description, folders = {}, {}
+    description: dict[str, Any] = {}
+    folders: dict[Precision, Path] = {}
     probed: dict[str, dict[Precision, Path]] = {rung.name: {} for rung in _climbed(request.verify)}
     for precision in request.precisions:
         side = ObservedSide(exercise, track, precision, partial(_report_phase, report, precision))
-        description = side.describe()
+        described = side.describe()
+        description = description or described  # float64 comes first; in it layers say what else they were built for
         folders[precision] = evidence.save(side.trace(), request.folder / precision / "trace")
         for rung in _climbed(request.verify):
             if precision in rung.precisions:

@@ -44,6 +44,7 @@ class ObservedSide:
             "without_counterpart": self.probe.without_counterpart(),
             "dropout": self._dropout,
             "input_kinds": {spec.kind for spec in self.exercise.pair.inputs.values()},
+            "asked_for_float32": self.probe.asked_for_float32(),
             "loss": self.probe.loss(),
             "optimizer": self.probe.optimizer(),
         }
