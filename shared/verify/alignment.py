@@ -140,6 +140,13 @@ class Alignment:
         torch, keras = (side.float64.get("wide values", Pass()).replaced for side in (self._torch, self._keras))
         return [path for path in dict.fromkeys([*keras, *torch]) if not self._is_same_point(path)]
 
+    def may_come_from_unmatched(self, difference: Difference) -> bool:
+        """Return whether a difference may be that of replaced values: it is that of such a layer, or comes behind one."""
+        calls = [call.path for call in self._keras.float64["ordinary"].calls]
+        place = difference.where.keras.path
+        known = [calls.index(path) if path in calls else -1 for path in self.unmatched_points]
+        return any(number <= (calls.index(place) if place else len(calls)) for number in known)
+
     def _is_same_point(self, path: str) -> bool:
         torch, keras = (
             [call for call in side.float64["ordinary"].calls if layer_of(call.path) == path]
