@@ -141,7 +141,7 @@ class Alignment:
         return [path for path in dict.fromkeys([*keras, *torch]) if not self._is_same_point(path)]
 
     def may_come_from_unmatched(self, difference: Difference) -> bool:
-        """Return whether a difference may be that of replaced values: it is that of such a layer, or comes behind one."""
+        """Return whether a difference may be that of replaced values: of such a layer, or behind one."""
         calls = [call.path for call in self._keras.float64["ordinary"].calls]
         place = difference.where.keras.path
         known = [calls.index(path) if path in calls else -1 for path in self.unmatched_points]
