@@ -143,20 +143,21 @@ def test_infinities_of_other_signs_differ(values: np.ndarray) -> None:
     assert not compare_passes(side(ran(values, left)), side(ran(values, right))).passed
 
 
-def test_what_is_hidden_counts_where_nothing_is(values: np.ndarray) -> None:
-    """A layer that gives anything for masked steps is compared in the rows without any."""
+@pytest.mark.parametrize(("row", "passes"), [(0, True), (1, False)])
+def test_what_is_hidden_counts_where_nothing_is(row: int, passes: bool, values: np.ndarray) -> None:
+    """Layer b gives anything for masked steps: it is equal only where nothing is hidden, as in row 1."""
     plain = np.arange(3 * ROWS, dtype=float).reshape(ROWS, 3)
-    whole = np.array([False, True, False, False])
-    wide = ran(values, values, whole=whole)
-    torch = side(wide, ordinary=ran(plain, plain))
-    keras = side(ran(values, np.where(whole[:, None], values, 7.0), whole=whole), ordinary=ran(plain, plain + 1))
-    for passes in (torch, keras):
-        passes.float64 = {**passes.float64, "nothing hidden": ran(plain, plain)}
-    keras.float64["ordinary"].outputs[:] = torch.float64["ordinary"].outputs
-    keras.float64["wide values"].outputs[:] = wide.outputs
-    assert compare_passes(torch, keras).passed
-    keras.float64["wide values"].calls[1] = call("b", values, np.full_like(values, 7.0))
-    assert not compare_passes(torch, keras).passed
+    whole, other = np.arange(ROWS) == 1, values.copy()
+    other[row] = 7.0
+    torch, keras = (
+        side(ran(values, value, whole=whole), ordinary=ran(plain, ordinary))
+        for value, ordinary in ((values, plain), (other, plain + 1))
+    )
+    for passes_of_side in (torch, keras):
+        passes_of_side.float64 = {**passes_of_side.float64, "nothing hidden": ran(plain, plain)}
+    for name in ("ordinary", "wide values"):  # the model's outputs are equal: nothing that is hidden comes so far
+        keras.float64[name].outputs[:] = torch.float64[name].outputs
+    assert compare_passes(torch, keras).passed is passes
 
 
 def test_a_replaced_value_that_is_not_the_same_thing_is_an_exception_and_no_failure(values: np.ndarray) -> None:
