@@ -5,6 +5,9 @@ PROCESSES ?= auto
 # A program of the tests runs for a few steps: JAX compiles it faster with less effort and with the simpler of XLA's code
 # generators. Values stay the same to the accuracy that the tests ask for.
 QUICK_XLA := --xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false
+# Of the hunt: how many pairs, and which.
+COUNT ?= 300
+SEED ?= 0
 BIN := .venv/bin
 SHELL := /bin/bash
 # The folders that setup.py puts below the package `twotrack`.
@@ -12,7 +15,7 @@ MAPPED := shared keras_track torch_track
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 INSTALL := $(PIP) install --quiet --constraint constraints.txt --editable
 
-.PHONY: compare check fast test slow lint types browser hooks docs clean
+.PHONY: compare check fast test slow hunt lint types browser hooks docs clean
 .DELETE_ON_ERROR:
 
 compare: .venv/.compare  ## train the MNIST CNN in PyTorch and in Keras on TensorFlow; ends by naming the report
@@ -28,6 +31,9 @@ test: .venv/.test check browser  ## the whole default test suite, every track
 
 slow: .venv/.test  ## the full recipes too
 	$(BIN)/python -m pytest -m slow
+
+hunt: .venv/.test  ## climb with 300 generated pairs, wrong and honest; COUNT=n, SEED=n for others
+	XLA_FLAGS="$(QUICK_XLA) $$XLA_FLAGS" $(BIN)/python -m tests.hunt --count $(COUNT) --seed $(SEED) --table build/hunt.txt
 
 lint: .venv/.test
 	$(BIN)/ruff check .

@@ -51,9 +51,10 @@ def of_loss(loss: LossSpec, make_loss: Callable[[], keras.losses.Loss]) -> dict[
     """Return what the loss expects and does; `make_loss` returns it as an object of Keras."""
     if not isinstance(loss, CustomLoss):
         return {"kind": loss, "from_logits": True, "label_smoothing": 0.0}
-    config = make_loss().get_config()
+    made = make_loss()
+    config = made.get_config() if isinstance(made, keras.losses.Loss) else {}  # Keras takes lists and functions too
     return {
-        "kind": type(make_loss()).__name__,
+        "kind": type(made).__name__,
         "from_logits": bool(config.get("from_logits", False)),
         "label_smoothing": float(config.get("label_smoothing", 0.0)),
     }

@@ -1,8 +1,11 @@
 """The named losses in Keras, every argument that acts explicit."""
 
+from typing import Any
+
 import keras
 
 from twotrack.shared.spec.losses import LossName
+from twotrack.shared.weights.bridge.layouts import Rearrangement
 
 
 def build(name: LossName) -> keras.losses.Loss:
@@ -15,3 +18,17 @@ def build(name: LossName) -> keras.losses.Loss:
         case "mean_squared_error":
             return keras.losses.MeanSquaredError()
     raise ValueError(f"no Keras loss is called '{name}'")
+
+
+class ChannelsLast(keras.losses.Loss):
+    """A loss of outputs that have to be moved to channels last before."""
+
+    def __init__(self, loss: keras.losses.Loss, arrangement: Rearrangement):
+        super().__init__(name=loss.name)
+        self._loss, self._arrangement = loss, arrangement
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Return the loss of targets in canonical order and outputs in Keras' own."""
+        for axis, order in enumerate(self._arrangement.orders):
+            y_pred = y_pred if order is None else keras.ops.take(y_pred, order, axis)
+        return self._loss(y_true, keras.ops.transpose(y_pred, self._arrangement.axes), sample_weight)

@@ -1,39 +1,80 @@
-"""An optimizer of Keras on variables of no model, stepped as a training step of each backend steps it."""
+"""An optimizer of Keras on stand-ins for a model's weights, stepped as a training step of each backend steps it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from itertools import pairwise
 from typing import Any
 
 import keras
 import numpy as np
 
+from twotrack.keras_track import terms
+from twotrack.keras_track.recording import as_array
+from twotrack.keras_track.weights import Entry
+
 Stretch = Callable[[int, int], list[float]]
 """Does the steps from the first (0-based) up to, not including, the second; returns the learning rate of each."""
+Run = tuple[list[dict[str, np.ndarray]], list[float]]
+"""The values at every checkpoint by name, and the learning rates of all steps."""
 
 
-def named_variables(parameters: Mapping[str, np.ndarray]) -> list[keras.Variable]:
-    """Return a trainable variable for each `layer.parameter`, with the name and path that a layer would give it."""
-    variables = []
-    for name, array in parameters.items():
-        layer, _, parameter = name.rpartition(".")
-        with keras.name_scope(layer):
-            variables.append(keras.Variable(array, name=parameter, dtype=keras.config.floatx()))
-    return variables
+class StandIns:
+    """Variables with the names, paths, regularizers and constraints of weights, which may be smaller."""
+
+    def __init__(self, table: Mapping[str, Entry], parameters: Mapping[str, np.ndarray]):
+        self._names = [name for name in table if name in parameters]
+        self._entries, self._parameters = [table[name] for name in self._names], parameters
+        self.variables = [self._variable(*named) for named in zip(self._names, self._entries, strict=True)]
+
+    def _variable(self, name: str, entry: Entry) -> keras.Variable:
+        value = self._arranged(entry, self._parameters[name])
+        with ExitStack() as scopes:
+            for part in entry.variable.path.split("/")[:-1]:
+                scopes.enter_context(keras.name_scope(part))
+            variable = keras.Variable(value, name=entry.variable.name, dtype=keras.config.floatx())
+        variable.regularizer, variable.constraint = entry.variable.regularizer, entry.variable.constraint
+        return variable
+
+    def _arranged(self, entry: Entry, array: np.ndarray) -> np.ndarray:
+        """Return a canonical array in Keras' own layout; a small one has the same axes in both."""
+        return np.array(entry.layout.from_canonical(array), order="C") if array.shape == entry.shape else array
+
+    def reset(self) -> None:
+        """Give all variables their first values."""
+        for name, entry, variable in zip(self._names, self._entries, self.variables, strict=True):
+            variable.assign(self._arranged(entry, self._parameters[name]))
+
+    def gradients(self, canonical: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        """Return gradients (steps, ...) in Keras' own layout, for each variable."""
+        return [
+            np.stack([self._arranged(entry, gradient) for gradient in canonical[name]])
+            for name, entry in zip(self._names, self._entries, strict=True)
+        ]
+
+    def values(self) -> dict[str, np.ndarray]:
+        """Return copies of the values, in canonical form."""
+        arrays = map(as_array, self.variables)
+        named = zip(self._names, self._entries, arrays, strict=True)
+        return {name: self._canonical(entry, array, self._parameters[name].shape) for name, entry, array in named}
+
+    def _canonical(self, entry: Entry, array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        return np.array(entry.layout.to_canonical(array), order="C") if shape == entry.shape else array
 
 
 def run(
     optimizer: keras.optimizers.Optimizer,
-    variables: Sequence[keras.Variable],
-    gradients: Sequence[np.ndarray],
+    stand_ins: StandIns,
+    gradients: Mapping[str, np.ndarray],
     checkpoints: Sequence[int],
-) -> tuple[list[list[np.ndarray]], list[float]]:
-    """Take gradients (steps, ...), one array per variable; return the values at checkpoints and all learning rates."""
-    optimizer.build(variables)
-    stretch = _STRETCHES[keras.backend.backend()](optimizer, variables, gradients)
+) -> Run:
+    """Take gradients (steps, ...) by name, add those of penalties; return values and learning rates."""
+    stand_ins.reset()
+    optimizer.build(stand_ins.variables)
+    stretch = _STRETCHES[keras.backend.backend()](optimizer, stand_ins.variables, stand_ins.gradients(gradients))
     kept, rates = [], []
     for start, stop in pairwise([0, *checkpoints]):
         rates += stretch(start, stop)
-        kept.append([np.array(keras.ops.convert_to_numpy(variable)) for variable in variables])
+        kept.append(stand_ins.values())
     return kept, rates
 
 
@@ -45,7 +86,8 @@ def _on_tensorflow(optimizer: Any, variables: Sequence[keras.Variable], gradient
 
     def body(step: Any, stop: Any, rates: Any) -> tuple[Any, Any, Any]:
         rates = rates.write(step, tf.cast(optimizer.learning_rate, tf.float64))
-        optimizer.apply(_scaled(optimizer, stacked, step), variables)
+        values = [tf.convert_to_tensor(variable.value) for variable in variables]
+        optimizer.apply(_total(optimizer, variables, values, stacked, step), variables)
         return step + 1, stop, rates
 
     @tf.function(autograph=False)
@@ -66,8 +108,9 @@ def _on_jax(optimizer: Any, variables: Sequence[keras.Variable], gradients: Sequ
         def body(step: Any, carry: Any) -> Any:
             values, state, rates = carry
             with keras.StatelessScope(state_mapping=list(zip(optimizer.variables, state, strict=True))):
-                rate, scaled = keras.ops.convert_to_tensor(optimizer.learning_rate), _scaled(optimizer, stacked, step)
-            values, state = optimizer.stateless_apply(state, scaled, values)
+                rate = keras.ops.convert_to_tensor(optimizer.learning_rate)
+                total = _total(optimizer, variables, values, stacked, step)
+            values, state = optimizer.stateless_apply(state, total, values)
             return values, state, rates.at[step].set(rate)
 
         return jax.lax.fori_loop(start, stop, body, (values, state, jax.numpy.zeros(len(gradients[0]))))
@@ -95,16 +138,20 @@ def _on_torch(optimizer: Any, variables: Sequence[keras.Variable], gradients: Se
         with torch.no_grad():
             for step in range(start, stop):
                 rates.append(float(optimizer.learning_rate))
-                copies = [array.clone() for array in _scaled(optimizer, stacked, step)]  # may be changed in place
-                optimizer.apply(copies, variables)
+                values = [variable.value for variable in variables]
+                total = _total(optimizer, variables, values, stacked, step)
+                optimizer.apply([gradient.clone() for gradient in total], variables)  # may be changed in place
         return rates
 
     return stretch
 
 
-def _scaled(optimizer: Any, stacked: Sequence[Any], step: Any) -> list[Any]:
-    """Return a step's gradients scaled as the loss is that an optimizer with loss scaling is given."""
-    return [optimizer.scale_loss(array[step]) for array in stacked]
+def _total(
+    optimizer: Any, variables: Sequence[keras.Variable], values: Sequence[Any], stacked: Sequence[Any], step: Any
+) -> list[Any]:
+    """Return a step's gradients with those of penalties, scaled as an optimizer with loss scaling scales the loss."""
+    _, added = terms.penalty(variables, values)
+    return [optimizer.scale_loss(array[step] + more) for array, more in zip(stacked, added, strict=True)]
 
 
 _STRETCHES: Mapping[str, Callable[..., Stretch]] = {

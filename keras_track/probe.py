@@ -1,17 +1,37 @@
 """The Probe contract on Keras: it looks at a KerasModel and trains nothing of its own."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
-from twotrack.keras_track import hyperparameters, optimizer_alone, precision, weights
+from twotrack.keras_track import hyperparameters, loss_alone, optimizer_alone, precision, terms, weights
+from twotrack.keras_track.draws import drawn_from, drawn_pass
 from twotrack.keras_track.gradients import InputShift, recorder
 from twotrack.keras_track.inputs import cast
+from twotrack.keras_track.pieces import PieceCounter
 from twotrack.keras_track.recording import arrays, as_array, attention_recorded, layer_recorded, layers_recorded
+from twotrack.shared.axes.layout import canonical, own_order
+from twotrack.shared.pieces.recorder import Piece, PieceRun
+from twotrack.shared.spec.draws import DrawnPass
+from twotrack.shared.spec.inputs import example
 from twotrack.shared.spec.pair import CustomOptimizer
-from twotrack.shared.spec.probe import Hyperparameters, LayerTrace, OptimizerRun, Probe, Replace, keep
+from twotrack.shared.spec.probe import (
+    Hyperparameters,
+    LayerTrace,
+    LossBatch,
+    LossFacts,
+    LossRun,
+    OptimizerRun,
+    Penalty,
+    Probe,
+    Replace,
+    keep,
+)
 from twotrack.shared.spec.recipes import Optimizer
 
 if TYPE_CHECKING:
@@ -61,13 +81,19 @@ class KerasProbe(Probe):
                     setattr(layer, name, 0.0)
         return {path: rate for path, rate in rates.items() if rate}
 
+    def drawn_pass(self, inputs: Mapping[str, np.ndarray], training: bool = True) -> DrawnPass:
+        """Run once, in training or in inference mode; return what was drawn."""
+        model = self._model
+        return drawn_pass(model.model, model.arranged(inputs), model.draws, training, model.layout)
+
     def trace(
         self, inputs: Mapping[str, np.ndarray], training: bool = False, replace: Replace = keep
     ) -> tuple[list[LayerTrace], list[np.ndarray]]:
         """Run layer by layer; return their values and the outputs."""
-        with layers_recorded(self._model.model, replace) as traces:
+        model = self._model
+        with drawn_from(model.model, model.draws), layers_recorded(model.model, model.layout, replace) as traces:
             outputs = self._call(inputs, training)
-        return traces, arrays(outputs)
+        return traces, canonical(arrays(outputs), model.layout.outputs)
 
     def allows(self, inputs: Mapping[str, np.ndarray]) -> bool:
         """Compare with the model's Input layers, which may leave axes open; a subclassed model has none."""
@@ -80,11 +106,22 @@ class KerasProbe(Probe):
             for own, extent in zip(tensor.shape, array.shape, strict=False)
         )
 
+    def pieces(
+        self, inputs: Mapping[str, np.ndarray], replace: Replace = keep, watched: Piece | None = None
+    ) -> PieceRun:
+        """Run in inference mode, and count what each piecewise operation is given."""
+        return self._pieces.count(self._model.arranged(inputs), replace, watched)
+
+    @cached_property
+    def _pieces(self) -> PieceCounter:
+        return PieceCounter(self._model.model)
+
     def run_layer(self, path: str, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Run one layer alone in inference mode on given inputs."""
-        layer = dict(weights.layer_paths(self._model.model))[path]
-        with layer_recorded(path, layer) as traces:
-            layer(*[keras.ops.convert_to_tensor(array) for array in inputs])
+        """Run one layer alone in inference mode, on inputs in canonical order."""
+        layer, layout = dict(weights.layer_paths(self._model.model))[path], self._model.layout
+        given = own_order(inputs, layout.layer(path, 0).inputs)
+        with layer_recorded(path, layer, layout) as traces:
+            layer(*[keras.ops.convert_to_tensor(array) for array in given])
         return traces[-1].outputs
 
     def gradients(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
@@ -93,7 +130,7 @@ class KerasProbe(Probe):
         self._model.attach(kept)
         self._model.train_step(inputs, targets)
         self._model.load_weights(before)  # running statistics moved; constraints may have moved weights
-        table = weights.name_table(self._model.model)
+        table = weights.name_table(self._model.model, self._model.layout.weights)
         return {
             name: np.array(entry.layout.to_canonical(as_array(kept.gradient(entry.variable))), order="C")
             for name, entry in table.items()
@@ -106,7 +143,7 @@ class KerasProbe(Probe):
         given = cast(inputs, model.inputs)
         shapes = {name: given[name].shape for name, spec in model.inputs.items() if spec.kind == "real"}
         shifted = InputShift(model.model, shapes)
-        shifted.compile(optimizer=kept, loss=model.loss_object())
+        shifted.compile(optimizer=kept, loss=model.own_losses())
         y = model.cast_targets(targets)
         shifted.train_on_batch(given, y if len(y) > 1 else y[0])
         model.load_weights(before)
@@ -118,6 +155,51 @@ class KerasProbe(Probe):
             self._call(inputs)
         return kept
 
+    def penalty(self) -> Penalty | None:
+        """Return what regularizers of weights add."""
+        table = weights.name_table(self._model.model)
+        trained = {name: entry for name, entry in table.items() if entry.trainable and entry.variable.regularizer}
+        if not trained:
+            return None
+        variables = [entry.variable for entry in trained.values()]
+        value, gradients = terms.penalty(variables, [keras.ops.convert_to_tensor(as_array(one)) for one in variables])
+        named = zip(trained.items(), gradients, strict=True)
+        canonical = {
+            name: np.array(entry.layout.to_canonical(as_array(one)), order="C") for (name, entry), one in named
+        }
+        return Penalty(float(as_array(value)), canonical)
+
+    def adding_layers(self) -> list[str]:
+        """Let every layer compute something, and see which have more losses than penalties of their own weights."""
+        self._call(example(self._model.inputs))
+        leaves = [(path, layer) for path, layer in weights.layer_paths(self._model.model) if path]
+        return [path for path, layer in leaves if len(layer.losses) > sum(map(_is_penalised, layer.trainable_weights))]
+
+    def relaxations(self) -> list[str]:
+        """Return the ways for a model with constraints."""
+        constrained = any(variable.constraint for variable in self._model.model.trainable_variables)
+        return list(terms.RELAXED) if constrained else []
+
+    def relaxed(self, kind: str) -> AbstractContextManager[None]:
+        """Change the constraints on all weights that are trained."""
+        return terms.relaxed(self._model.model.trainable_variables, kind)
+
+    def loss_facts(self) -> LossFacts:
+        """Return the class that the loss leaves out, and what the model sends along with its outputs."""
+        return self._loss_alone().facts
+
+    def run_loss(self, batches: Sequence[LossBatch]) -> list[LossRun]:
+        """Call the loss as a training step does."""
+        cast = self._model.cast_targets
+        return loss_alone.run(self._loss_alone(), [replace(one, targets=cast(one.targets)) for one in batches])
+
+    def _loss_alone(self) -> loss_alone.LossAlone:
+        outputs = self._call(example(self._model.inputs))
+        losses = keras.tree.flatten(self._model.loss_object())
+        ignored = (getattr(one, "ignore_class", None) for one in losses)
+        named = next((one for one in ignored if one is not None), None)
+        return loss_alone.LossAlone(self._model.model._compile_loss, outputs, named)
+
     def run_optimizer(
         self,
         optimizer: Optimizer | CustomOptimizer,
@@ -126,12 +208,22 @@ class KerasProbe(Probe):
         gradients: Mapping[str, np.ndarray],
         checkpoints: Sequence[int],
     ) -> OptimizerRun:
-        """Run the model's kind of optimizer on variables that bear the parameters' names."""
-        variables = optimizer_alone.named_variables(parameters)
-        keras_optimizer = self._model.new_optimizer(optimizer, learning_rates)
-        stacked = [gradients[name] for name in parameters]
-        kept, rates = optimizer_alone.run(keras_optimizer, variables, stacked, checkpoints)
-        return OptimizerRun([dict(zip(parameters, values, strict=True)) for values in kept], rates)
+        """Run the model's kind of optimizer on variables that bear the weights' names; again with other constraints."""
+        stand_ins = optimizer_alone.StandIns(weights.name_table(self._model.model), parameters)
+
+        def run() -> optimizer_alone.Run:
+            keras_optimizer = self._model.new_optimizer(optimizer, learning_rates)
+            return optimizer_alone.run(keras_optimizer, stand_ins, gradients, checkpoints)
+
+        found = OptimizerRun(*run())
+        if any(variable.constraint for variable in stand_ins.variables):
+            for kind in terms.RELAXED:
+                with terms.relaxed(stand_ins.variables, kind):
+                    found.relaxed[kind], _ = run()
+        made = self._model.new_optimizer(optimizer, learning_rates)
+        made = getattr(made, "inner_optimizer", made)  # of one that scales the loss
+        found.averages_at_the_end = bool(made.use_ema and not made.ema_overwrite_frequency)
+        return found
 
     def learning_rates(self, optimizer: Optimizer, learning_rates: Sequence[float]) -> list[float]:
         """Ask the optimizer's schedule for all steps at once."""
@@ -149,3 +241,7 @@ def _dropout_rate(layer: keras.layers.Layer) -> float:
     if isinstance(layer, keras.layers.LSTM | keras.layers.GRU | keras.layers.SimpleRNN):
         return float(layer.dropout)
     return float(layer._dropout) if isinstance(layer, keras.layers.MultiHeadAttention) else 0.0
+
+
+def _is_penalised(variable: keras.Variable) -> bool:
+    return variable.regularizer is not None

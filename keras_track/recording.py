@@ -2,12 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
 from typing import Any
 
 import keras
 import numpy as np
 
 from twotrack.keras_track import hyperparameters, weights
+from twotrack.shared.axes.layout import Arrangements, ChannelLayout, canonical, own_order
 from twotrack.shared.spec.probe import LayerTrace, Replace, keep
 
 
@@ -23,21 +27,60 @@ def replaced_calls(layers: "list[tuple[keras.layers.Layer, Callable]]") -> Itera
             object.__delattr__(layer, "call")
 
 
+@dataclass
+class LayerCalls:
+    """Which layers are at work: those whose call has begun and not returned."""
+
+    open: list[tuple[str, keras.layers.Layer]] = field(default_factory=list)
+    last_returned: str = ""
+    """Path of the layer that returned last; empty before the first."""
+
+    @property
+    def path(self) -> str:
+        """Path of the innermost layer at work; empty for the model itself."""
+        return self.open[-1][0] if self.open else ""
+
+    @property
+    def layer(self) -> keras.layers.Layer | None:
+        """The innermost layer at work; None for the model itself."""
+        return self.open[-1][1] if self.open else None
+
+    @property
+    def kind(self) -> str:
+        """Its class name."""
+        return type(self.layer).__name__ if self.open else ""
+
+    @contextmanager
+    def entered(self, path: str, layer: keras.layers.Layer) -> Iterator[None]:
+        """Say that a layer is at work inside the block."""
+        self.open.append((path, layer))
+        try:
+            yield
+        finally:
+            self.open.pop()
+            self.last_returned = path
+
+
 @contextmanager
-def layers_recorded(model: keras.Model, replace: Replace = keep) -> Iterator[list[LayerTrace]]:
-    """Let every layer record its calls, for a while, in the list that is given; `replace` as in Probe.trace."""
+def layers_recorded(
+    model: keras.Model, layout: ChannelLayout, replace: Replace = keep, at_work: LayerCalls | None = None
+) -> Iterator[list[LayerTrace]]:
+    """Let every layer record its calls, channels last, for a while, in a list; `replace` as in Probe.trace.
+
+    `at_work` follows which layers are.
+    """
     traces: list[LayerTrace] = []
-    counts: dict[str, int] = {}
     layers = [(path, layer) for path, layer in weights.layer_paths(model) if path]
-    with replaced_calls([(layer, _recording(path, layer, traces, counts, replace)) for path, layer in layers]):
+    recording = partial(_recording, traces, layout, replace, at_work or LayerCalls())
+    with replaced_calls([(layer, recording(path, layer)) for path, layer in layers]):
         yield traces
 
 
 @contextmanager
-def layer_recorded(path: str, layer: keras.layers.Layer) -> Iterator[list[LayerTrace]]:
-    """Let one layer record its calls, for a while."""
+def layer_recorded(path: str, layer: keras.layers.Layer, layout: ChannelLayout) -> Iterator[list[LayerTrace]]:
+    """Let one layer record its calls, channels last, for a while."""
     traces: list[LayerTrace] = []
-    with replaced_calls([(layer, _recording(path, layer, traces, {}, keep))]):
+    with replaced_calls([(layer, _recording(traces, layout, keep, LayerCalls(), path, layer))]):
         yield traces
 
 
@@ -66,55 +109,62 @@ def _keeping_scores(path: str, layer: keras.layers.MultiHeadAttention, kept: dic
 
 
 def _recording(
-    path: str, layer: keras.layers.Layer, traces: list[LayerTrace], counts: dict[str, int], replace: Replace
+    traces: list[LayerTrace],
+    layout: ChannelLayout,
+    replace: Replace,
+    at_work: LayerCalls,
+    path: str,
+    layer: keras.layers.Layer,
 ) -> Callable:
     """Return a `call` that records inputs, outputs and the value before a fused activation, and replaces one value."""
-    original = type(layer).call.__get__(layer)
+    original, calls = type(layer).call.__get__(layer), count()
 
     def call(*args: Any, **kwargs: Any) -> Any:
         before_activation: list[np.ndarray] = []
-        with _activation_recorded(layer, before_activation, lambda value: _replaced(value, path, replace)):
+
+        def change(value: Any) -> Any:
+            before_activation.append(as_array(value))
+            return replaced_value(value, path, replace, own.outputs)
+
+        number = next(calls)
+        own = layout.layer(path, number)
+        with activation_changed(layer, change), at_work.entered(path, layer):
             result = original(*args, **kwargs)
-        counts[path] = counts.get(path, 0) + 1
         traces.append(
             LayerTrace(
-                path=path if counts[path] == 1 else f"{path}#{counts[path]}",
+                path=f"{path}#{number + 1}" if number else path,
                 kind=type(layer).__name__,
                 leaf=not layer._flatten_layers(include_self=False),
                 hyperparameters=hyperparameters.of_layer(layer),
-                inputs=arrays((args, kwargs)),
-                outputs=arrays(result) + before_activation,
+                inputs=canonical(arrays((args, kwargs)), own.inputs),
+                outputs=canonical(arrays(result), own.outputs)
+                + [array for value in before_activation for array in canonical([value], own.outputs[:1])],
                 replaceable=len(arrays(result)) if before_activation else 0,
             )
         )
-        return result if before_activation else _replaced(result, path, replace)
+        return result if before_activation else replaced_value(result, path, replace, own.outputs)
 
     return call
 
 
-def _replaced(value: Any, path: str, replace: Replace) -> Any:
-    """Return what stands for a value that is one tensor of numbers, in its own type."""
+def replaced_value(value: Any, path: str, replace: Replace, arrangements: Arrangements = ()) -> Any:
+    """Return what stands for a value that is one tensor of numbers, in its own type and order."""
     if not keras.ops.is_tensor(value) or not keras.backend.is_float_dtype(keras.backend.standardize_dtype(value.dtype)):
         return value
-    other = replace(path, tuple(value.shape))
-    return value if other is None else keras.ops.convert_to_tensor(other, dtype=value.dtype)
+    own = arrangements[:1]
+    (stated,) = canonical([np.broadcast_to(np.zeros(()), value.shape)], own)
+    other = replace(path, stated.shape)
+    return value if other is None else keras.ops.convert_to_tensor(*own_order([other], own), dtype=value.dtype)
 
 
 @contextmanager
-def _activation_recorded(
-    layer: keras.layers.Layer, values: list[np.ndarray], replaced: Callable[[Any], Any]
-) -> Iterator[None]:
-    """Let a layer keep what its fused activation is given, and give it something else."""
+def activation_changed(layer: keras.layers.Layer, change: Callable[[Any], Any]) -> Iterator[None]:
+    """Give a layer's fused activation, for a while, what `change` makes of the values before it."""
     activation = getattr(layer, "activation", None)
     if not callable(activation) or isinstance(layer, keras.layers.Activation | keras.layers.RNN):
         yield
         return
-
-    def record(x: Any, *args: Any, **kwargs: Any) -> Any:
-        values.append(as_array(x))
-        return activation(replaced(x), *args, **kwargs)
-
-    object.__setattr__(layer, "activation", record)
+    object.__setattr__(layer, "activation", lambda x, *args, **kwargs: activation(change(x), *args, **kwargs))
     try:
         yield
     finally:

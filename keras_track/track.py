@@ -4,18 +4,24 @@ import importlib
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 import keras
 import numpy as np
 
 from twotrack.keras_track import backends, freezing, losses, native, weights
+from twotrack.keras_track.axes import axis_layout
 from twotrack.keras_track.curvature import Curvature
+from twotrack.keras_track.draws import drawn_from
 from twotrack.keras_track.inputs import arranged
+from twotrack.keras_track.losses import ChannelsLast
 from twotrack.keras_track.precision import set_precision
 from twotrack.keras_track.probe import KerasProbe
 from twotrack.keras_track.session import start_afresh
+from twotrack.shared.axes.layout import NO_LAYOUT, ChannelLayout, canonical
 from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.ledger.measured import Measured
+from twotrack.shared.spec.draws import DrawSource
 from twotrack.shared.spec.inputs import Input, describe, example
 from twotrack.shared.spec.pair import ChapterBuild, CustomLoss, CustomOptimizer, LossSpec, Pair, target_kind
 from twotrack.shared.spec.profiles import Switches
@@ -60,7 +66,8 @@ class KerasTrack(Track):
             network, has_base = _users_network(pair.keras, pair), False
         switches = Switches(switched)
         native.switch_layers(network.get_layer(HEAD) if has_base else network, switches)
-        model = KerasModel(network, pair.inputs, pair.loss, self._backend, switches)
+        layout = axis_layout(network, pair.inputs)
+        model = KerasModel(network, pair.inputs, pair.loss, self._backend, switches, layout)
         if pair.trainable != EVERYTHING:
             model.freeze(chosen(model.weights(), pair.trainable))
         return model
@@ -129,16 +136,18 @@ class KerasModel(TrackModel):
         loss: LossSpec,
         backend: backends.Backend,
         switches: Switches,
+        layout: ChannelLayout = NO_LAYOUT,
     ):
         self.model, self.inputs, self.loss, self._backend, self.switches = model, inputs, loss, backend, switches
+        self.layout = layout
 
     def weights(self) -> dict[str, np.ndarray]:
         """Return copies of all weights, in canonical form."""
-        return weights.weights(self.model)
+        return weights.weights(self.model, self.layout.weights)
 
     def load_weights(self, canonical: Mapping[str, np.ndarray]) -> None:
         """Replace all weights."""
-        weights.load_weights(self.model, canonical)
+        weights.load_weights(self.model, canonical, self.layout.weights)
 
     def trainable_names(self) -> set[str]:
         """Return the names of the weights that have gradients."""
@@ -154,7 +163,9 @@ class KerasModel(TrackModel):
 
     def head(self) -> "KerasModel":
         """Return the head, which takes features (batch, features)."""
-        return KerasModel(self.model.get_layer(HEAD), describe((1,)), self.loss, self._backend, self.switches)
+        head = KerasModel(self.model.get_layer(HEAD), describe((1,)), self.loss, self._backend, self.switches)
+        head.draws = self.draws
+        return head
 
     def compile(self, optimizer: Optimizer | CustomOptimizer, learning_rates: Sequence[float]) -> None:
         """Attach loss and optimizer."""
@@ -172,7 +183,7 @@ class KerasModel(TrackModel):
 
     def attach(self, optimizer: keras.optimizers.Optimizer) -> None:
         """Attach the loss and an optimizer of Keras."""
-        self.model.compile(optimizer=optimizer, loss=self.loss_object())
+        self.model.compile(optimizer=optimizer, loss=self.own_losses())
         self.model.optimizer.build(self.model.trainable_variables)
         self._curvature = Curvature(self.model, self.loss)
 
@@ -183,26 +194,48 @@ class KerasModel(TrackModel):
                 return self.loss.keras()
         return losses.build(self.loss)
 
+    def own_losses(self) -> Any:
+        """Return the loss for outputs as the model has them: one for all, or one for each if any has to be moved."""
+        if not self.layout.outputs:
+            return self.loss_object()
+        found = [
+            ChannelsLast(self.loss_object(), arrangement) if arrangement else self.loss_object()
+            for arrangement in self.layout.outputs
+        ]
+        return found if len(found) > 1 else found[0]
+
     def train_step(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> float:
         """Train on one batch; the loss tracker is reset because it averages over calls."""
         x, y = self.arranged(inputs), self.cast_targets(targets)
-        self._curvature.update_if_due(x)
-        self.model.reset_metrics()
-        logs = self.model.train_on_batch(x, y if len(y) > 1 else y[0], return_dict=True)
-        return float(logs["loss"])
+        with drawn_from(self.model, self.draws):
+            self._curvature.update_if_due(x)
+            self.model.reset_metrics()
+            logs = self.model.train_on_batch(x, y if len(y) > 1 else y[0], return_dict=True)
+            loss = float(logs["loss"])  # waits for the step, so that all of it draws before the source moves on
+        if self.draws:
+            self.draws.advance()
+        return loss
 
     def outputs(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """Return the outputs in inference mode."""
-        return [np.asarray(output) for output in keras.tree.flatten(self.model.predict_on_batch(self.arranged(inputs)))]
+        with drawn_from(self.model, self.draws):
+            outputs = keras.tree.flatten(self.model.predict_on_batch(self.arranged(inputs)))
+        return canonical([np.asarray(output) for output in outputs], self.layout.outputs)
 
-    def snapshot(self) -> tuple[list[np.ndarray], object]:
-        """Return the value of every variable and the backend's random state."""
+    def draw_from(self, source: DrawSource) -> None:
+        """Take random numbers from a source."""
+        self.draws = source
+
+    def snapshot(self) -> tuple[list[np.ndarray], object, object]:
+        """Return the value of every variable, the backend's random state and the place of the source of draws."""
         values = [np.array(keras.ops.convert_to_numpy(variable)) for variable in self._variables()]
-        return values, self._backend.random_state()
+        return values, self._backend.random_state(), self.draws and self.draws.mark()
 
-    def restore(self, state: tuple[list[np.ndarray], object]) -> None:
+    def restore(self, state: tuple[list[np.ndarray], object, object]) -> None:
         """Give every variable its value back."""
-        values, random_state = state
+        values, random_state, mark = state
+        if self.draws:
+            self.draws.go_back(mark)
         for variable, value in zip(self._variables(), values, strict=True):
             variable.assign(value)
         self._backend.set_random_state(random_state)
@@ -212,7 +245,8 @@ class KerasModel(TrackModel):
         self._backend.reseed(seed)
         for number, layer in enumerate(self.model._flatten_layers()):
             if generator := getattr(layer, "seed_generator", None):
-                generator.state.assign(np.array([seed, number]))
+                # A seed of its own for each: Keras counts in the second number, which would reach a neighbour's.
+                generator.state.assign(np.array([crc32(f"{seed} {number}".encode()) % 2**31, 0]))
 
     def probe(self) -> KerasProbe:
         """Return what looks at this model beyond its training."""

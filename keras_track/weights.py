@@ -7,6 +7,7 @@ under the layer, a wrapped layer under its wrapper. The directions of Bidirectio
 """
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import keras
@@ -14,10 +15,13 @@ import numpy as np
 from keras import layers
 
 from twotrack.shared.weights.bridge import BridgeError
-from twotrack.shared.weights.bridge.layouts import SAME, Layout, depthwise_kernel, shared_alpha
+from twotrack.shared.weights.bridge.layouts import SAME, Chain, Layout, Rearrangement, depthwise_kernel, shared_alpha
 from twotrack.shared.weights.bridge.names import join, require_same
 
 MODEL = "the Keras model"
+Rearranged = Mapping[str, Rearrangement]
+"""By canonical name: the way to the canonical form of a weight whose axes count in another order."""
+NOTHING: Rearranged = MappingProxyType({})
 
 
 class Entry(NamedTuple):
@@ -44,17 +48,17 @@ class Entry(NamedTuple):
         return np.array(self.layout.to_canonical(value), order="C")
 
 
-def name_table(model: keras.Model) -> dict[str, Entry]:
+def name_table(model: keras.Model, rearranged: Rearranged = NOTHING) -> dict[str, Entry]:
     """Map canonical names to the model's weights. A weight that layers share stands under the first of them.
 
-    Raises BridgeError for a model that is not built, for two weights with one name, and for a weight
-    that belongs to no layer of the model.
+    `rearranged` is what `axes.axis_layout` found. Raises BridgeError for a model that is not built, for two
+    weights with one name, and for a weight that belongs to no layer of the model.
     """
     if not model.built:
         raise BridgeError(f"{MODEL} '{model.name}' has no weights yet; give it an Input, or call it once before")
     table: dict[str, Entry] = {}
     seen: set[int] = set()
-    for name, entry in _entries(model):
+    for name, entry in _entries(model, rearranged):
         if id(entry.variable) in seen:
             continue
         if name in table:
@@ -68,13 +72,14 @@ def name_table(model: keras.Model) -> dict[str, Entry]:
     return table
 
 
-def _entries(model: keras.Model) -> Iterator[tuple[str, Entry]]:
+def _entries(model: keras.Model, rearranged: Rearranged) -> Iterator[tuple[str, Entry]]:
     """Yield every layer's own weights, then those of the layers inside it."""
     for path, layer in _walk(model, ""):
         inner_variables = {id(variable) for _, inner in _layers_inside(layer) for variable in inner.weights}
         for variable in layer.weights:
             if id(variable) not in inner_variables:
-                yield join(path, variable.name), Entry(variable, _layout(layer, variable))
+                name, layout = join(path, variable.name), _layout(layer, variable)
+                yield name, Entry(variable, Chain((rearranged[name], layout)) if name in rearranged else layout)
 
 
 def _layers_inside(layer: keras.Layer) -> list[tuple[str, keras.Layer]]:
@@ -120,9 +125,9 @@ def _layout(layer: keras.Layer, variable: keras.Variable) -> Layout:
     return SAME
 
 
-def weights(model: keras.Model) -> dict[str, np.ndarray]:
+def weights(model: keras.Model, rearranged: Rearranged = NOTHING) -> dict[str, np.ndarray]:
     """Return copies of the model's weights in canonical form, in the model's own type."""
-    return {name: entry.value() for name, entry in name_table(model).items()}
+    return {name: entry.value() for name, entry in name_table(model, rearranged).items()}
 
 
 def trainable_names(model: keras.Model) -> set[str]:
@@ -130,9 +135,9 @@ def trainable_names(model: keras.Model) -> set[str]:
     return {name for name, entry in name_table(model).items() if entry.trainable}
 
 
-def load_weights(model: keras.Model, canonical: Mapping[str, np.ndarray]) -> None:
+def load_weights(model: keras.Model, canonical: Mapping[str, np.ndarray], rearranged: Rearranged = NOTHING) -> None:
     """Copy canonical weights into the model; BridgeError if a name is missing, left over or misshapen."""
-    table = name_table(model)
+    table = name_table(model, rearranged)
     shapes = {name: entry.shape for name, entry in table.items()}
     own_names = {name: f"Keras' {entry.variable.path} {tuple(entry.variable.shape)}" for name, entry in table.items()}
     require_same(shapes, {name: array.shape for name, array in canonical.items()}, MODEL, own_names=own_names)

@@ -62,5 +62,10 @@ def as_user_error(what: str) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:
-        first_line = (str(error).strip().splitlines() or ["no message"])[0]
-        raise UserError(f"{what}: {type(error).__name__}: {first_line}") from error
+        raise UserError(f"{what}: {one_line(error)}") from error
+
+
+def one_line(error: Exception) -> str:
+    """Return the error's class and the first line of its message."""
+    first_line = (str(error).strip().splitlines() or ["no message"])[0]
+    return f"{type(error).__name__}: {first_line}"

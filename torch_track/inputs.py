@@ -1,4 +1,4 @@
-"""NumPy inputs as torch tensors: on the device, in torch's order of axes, channels marked."""
+"""NumPy inputs as torch tensors: on the device, in torch's order of axes."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from twotrack.shared.spec.inputs import Input
-from twotrack.torch_track.axes import mark_channels
 
 
 def tensors(
@@ -20,6 +19,4 @@ def tensors(
 def _tensor(values: np.ndarray, spec: Input, device: str, real: torch.dtype) -> Tensor:
     dtype = {"real": real, "tokens": torch.int64, "mask": torch.bool}[spec.kind]
     # Contiguous: torch 2.13 crashes in the backward pass of GroupNorm on a channels-last view.
-    tensor = torch.from_numpy(np.ascontiguousarray(values)).to(device, dtype).permute(spec.axes).contiguous()
-    moved = spec.axes != tuple(range(len(spec.axes)))
-    return mark_channels(tensor, spec.axes.index(len(spec.axes) - 1)) if moved else tensor
+    return torch.from_numpy(np.ascontiguousarray(values)).to(device, dtype).permute(spec.axes).contiguous()

@@ -1,31 +1,150 @@
-"""An optimizer of torch on parameters of no module."""
+"""An optimizer of torch on stand-ins for a module's parameters."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-KERNEL = ".kernel"
-"""Dense kernels lie the other way round in torch: (outputs, inputs)."""
-
-
-def from_canonical(name: str, array: np.ndarray, axes: tuple[int, int] = (0, 1)) -> np.ndarray:
-    """Return a parameter, or its gradients stacked in front of `axes`, as torch holds it; its own inverse."""
-    return array.swapaxes(*axes) if name.endswith(KERNEL) else array
+from twotrack.shared.weights.bridge.layouts import Layout, Shape
+from twotrack.torch_track.weights import Entry
 
 
-def named_parameters(parameters: Mapping[str, np.ndarray], device: str, dtype: torch.dtype) -> dict[str, nn.Parameter]:
-    """Return a parameter for each name."""
-    return {
-        name: nn.Parameter(torch.tensor(from_canonical(name, array), device=device, dtype=dtype))
-        for name, array in parameters.items()
-    }
+@dataclass(frozen=True)
+class Part:
+    """Where a canonical weight, or a part of it, lives in a stand-in."""
+
+    number: int
+    """Of the parameter, in the module's order."""
+    elements: np.ndarray
+    """Which of the weight's elements, canonical and flat."""
+    places: np.ndarray
+    """Their places in the parameter, flat."""
+
+
+class StandIns:
+    """A parameter for each of a module's, in its order, of which some stand for canonical weights.
+
+    A weight whose stand-in has its own shape lives where it lives in the module. The others have small parameters with
+    as many axes. What stands for nothing is zero, and has no gradient.
+    """
+
+    def __init__(self, module: nn.Module, table: Mapping[str, Entry], shapes: Mapping[str, Shape]):
+        own = list(module.parameters())
+        self._numbers = {id(parameter): number for number, parameter in enumerate(own)}
+        self._shapes = shapes
+        resized = {id(table[name].parameter) for name, shape in shapes.items() if table[name].shape != shape}
+        small = [name for name in shapes if id(table[name].parameter) in resized]
+        sizes = self._small_sizes(own, table, small)
+        self.parameters = [_empty(parameter, sizes.get(number)) for number, parameter in enumerate(own)]
+        self._parts = {name: list(self._live(table[name], name, name in small)) for name in shapes}
+
+    def _small_sizes(self, own: Sequence[Tensor], table: Mapping[str, Entry], small: Sequence[str]) -> dict[int, Shape]:
+        """Return the shapes of parameters with small stand-ins; `_free` says up to where each is taken."""
+        self._free: dict[int, int] = {}
+        inside: dict[int, list[str]] = {}
+        for name in small:
+            inside.setdefault(self._numbers[id(table[name].parameter)], []).append(name)
+        return {
+            number: _small_shape(own[number], [(table[name].layout, self._shapes[name]) for name in names])
+            for number, names in inside.items()
+        }
+
+    def _live(self, entry: Entry, name: str, small: bool) -> Iterator[Part]:
+        number, size = self._numbers[id(entry.parameter)], prod(self._shapes[name])
+        if small:
+            start = self._free.get(number, 0)
+            self._free[number] = start + size
+            yield Part(
+                number, np.arange(size), start + _small_places(self.parameters[number], entry, self._shapes[name])
+            )
+            return
+        flat = np.arange(entry.parameter.numel()).reshape(tuple(entry.parameter.shape))
+        first = flat if entry.rows is None else flat[entry.rows]
+        both = first if entry.stacked is None else np.stack([first, first])
+        places = entry.layout.to_canonical(both).reshape(-1)
+        numbers = [number] if entry.stacked is None else [number, self._numbers[id(entry.stacked)]]
+        for own, elements in zip(numbers, np.split(np.arange(size), len(numbers)), strict=True):
+            yield Part(own, elements, places[elements])
+
+    def assign(self, canonical: Mapping[str, np.ndarray]) -> None:
+        """Give the stand-ins values."""
+        with torch.no_grad():
+            for name, parts in self._parts.items():
+                for part in parts:
+                    flat = self.parameters[part.number].view(-1)
+                    values = canonical[name].reshape(-1)[part.elements]
+                    flat[torch.from_numpy(part.places).to(flat.device)] = torch.from_numpy(values).to(flat)
+
+    def values(self) -> dict[str, np.ndarray]:
+        """Return copies of the values, in canonical form."""
+        values = {name: np.empty(prod(shape)) for name, shape in self._shapes.items()}
+        for name, parts in self._parts.items():
+            for part in parts:
+                values[name][part.elements] = (
+                    self.parameters[part.number].detach().cpu().numpy().reshape(-1)[part.places]
+                )
+        return {name: value.reshape(self._shapes[name]) for name, value in values.items()}
+
+    def gradients(self, canonical: Mapping[str, np.ndarray]) -> dict[int, Tensor]:
+        """Return gradients (steps, ...) as the parameters have them, by number."""
+        stacked: dict[int, np.ndarray] = {}
+        for name, parts in self._parts.items():
+            for part in parts:
+                size, flat = self.parameters[part.number].numel(), canonical[name].reshape(len(canonical[name]), -1)
+                own = stacked.setdefault(part.number, np.zeros((len(flat), size)))
+                own[:, part.places] = flat[:, part.elements]
+        return {
+            number: torch.from_numpy(own).to(self.parameters[number]).reshape(-1, *self.parameters[number].shape)
+            for number, own in stacked.items()
+        }
+
+
+SMALL = 4
+"""The longest axis of a large parameter that stands for nothing."""
+
+
+def _empty(parameter: Tensor, shape: Shape | None) -> nn.Parameter:
+    """Return a parameter of zeros in a shape, or in the parameter's own unless that is large."""
+    if shape is None:
+        large = parameter.numel() > SMALL**6
+        shape = tuple(min(SMALL, size) for size in parameter.shape) if large else tuple(parameter.shape)
+    zeros = torch.zeros(shape, dtype=parameter.dtype, device=parameter.device)
+    return nn.Parameter(zeros, requires_grad=parameter.requires_grad)
+
+
+def _small_shape(own: Tensor, inside: Sequence[tuple[Layout, Shape]]) -> Shape:
+    """Return torch's shape of a small weight; several in one parameter, and what only fits large ones, are flat."""
+    if len(inside) == 1:
+        (layout, shape) = inside[0]
+        arranged = _arranged(layout, shape, own.ndim)
+        if arranged is not None:
+            return arranged.shape
+    return (sum(prod(shape) for _, shape in inside), *(1 for _ in own.shape[1:]))
+
+
+def _small_places(parameter: Tensor, entry: Entry, shape: Shape) -> np.ndarray:
+    """Return where the elements of a small weight live in its parameter, counted from its first place."""
+    arranged = _arranged(entry.layout, shape, parameter.ndim)
+    if arranged is None or arranged.shape != tuple(parameter.shape):
+        return np.arange(prod(shape))
+    return np.argsort(arranged.reshape(-1))
+
+
+def _arranged(layout: Layout, shape: Shape, axes: int) -> np.ndarray | None:
+    """Return the numbers of a weight's elements as torch lays them out; None for a layout of another size."""
+    try:
+        own = layout.from_canonical(np.arange(prod(shape)).reshape(shape))
+    except ValueError:
+        return None
+    return own if own.ndim == axes else None
 
 
 def run(
     optimizer: torch.optim.Optimizer,
-    parameters: Mapping[str, nn.Parameter],
+    stand_ins: StandIns,
     gradients: Mapping[str, np.ndarray],
     checkpoints: Sequence[int],
 ) -> tuple[list[dict[str, np.ndarray]], list[float]]:
@@ -33,25 +152,14 @@ def run(
 
     No learning rates if the optimizer's groups have several.
     """
-    rates, kept = record_rates(optimizer), []
-    stacked = {
-        name: torch.tensor(from_canonical(name, gradients[name], (1, 2))).to(parameter)
-        for name, parameter in parameters.items()
-    }
+    rates, kept, stacked = record_rates(optimizer), [], stand_ins.gradients(gradients)
     for step in range(checkpoints[-1]):
-        for name, parameter in parameters.items():
-            parameter.grad = stacked[name][step].clone()  # a step may change it in place
+        for number, own in stacked.items():
+            stand_ins.parameters[number].grad = own[step].clone()  # a step may change it in place
         optimizer.step()
         if step + 1 in checkpoints:
-            kept.append(canonical_values(parameters))
+            kept.append(stand_ins.values())
     return kept, _single(rates)
-
-
-def canonical_values(parameters: Mapping[str, nn.Parameter]) -> dict[str, np.ndarray]:
-    """Return copies of the values, in canonical form."""
-    return {
-        name: from_canonical(name, parameter.detach().cpu().numpy()).copy() for name, parameter in parameters.items()
-    }
 
 
 def learning_rates(optimizer: torch.optim.Optimizer, steps: int) -> list[float]:

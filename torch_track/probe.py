@@ -8,20 +8,33 @@ import numpy as np
 import torch
 from torch import nn
 
+from twotrack.shared.axes.layout import canonical, own_order
+from twotrack.shared.pieces.recorder import Piece, PieceRun
+from twotrack.shared.spec.draws import DrawnPass
 from twotrack.shared.spec.inputs import example
 from twotrack.shared.spec.pair import CustomOptimizer
-from twotrack.shared.spec.probe import Hyperparameters, LayerTrace, OptimizerRun, Probe, Replace, keep
+from twotrack.shared.spec.probe import (
+    Hyperparameters,
+    LayerTrace,
+    LossBatch,
+    LossFacts,
+    LossRun,
+    OptimizerRun,
+    Penalty,
+    Probe,
+    Replace,
+    keep,
+)
 from twotrack.shared.spec.recipes import Optimizer
-from twotrack.torch_track import freezing, hyperparameters, optimizer_alone, weights
-from twotrack.torch_track.axes import AxisTracker, channels_last
+from twotrack.torch_track import freezing, hyperparameters, loss_alone, optimizer_alone, weights
+from twotrack.torch_track.pieces import pieces_counted
 from twotrack.torch_track.recording import (
     NoFunctionalDropout,
+    arrays,
     attention_recorded,
     dropout_rates,
-    input_axes_recorded,
     layers_recorded,
 )
-from twotrack.torch_track.structure import tensors_in
 
 if TYPE_CHECKING:
     from twotrack.torch_track.track import TorchModel
@@ -76,14 +89,26 @@ class TorchProbe(Probe):
         self._module.load_state_dict(state)
         return {f"functional dropout {number}": rate for number, rate in enumerate(recorder.rates, start=1)}
 
+    def drawn_pass(self, inputs: Mapping[str, np.ndarray], training: bool = True) -> DrawnPass:
+        """Run once, in training or in evaluation mode; return what was drawn."""
+        return self._model.drawn_pass(inputs, training)
+
     def trace(
         self, inputs: Mapping[str, np.ndarray], training: bool = False, replace: Replace = keep
     ) -> tuple[list[LayerTrace], list[np.ndarray]]:
         """Run layer by layer; return their values and the outputs."""
-        recorded = layers_recorded(self._module, self._canonical, replace)
-        with torch.no_grad(), recorded as traces, self._mode(training), AxisTracker(self._module):
+        recorded = layers_recorded(self._module, self._canonical, self._model.layout, replace)
+        with torch.no_grad(), self._model.drawing(training), recorded as traces, self._mode(training):
             outputs = self._module(*self._model.tensors(inputs))
-            return traces, [channels_last(tensor) for tensor in tensors_in(outputs)]
+            return traces, canonical(arrays(outputs), self._model.layout.outputs)
+
+    def pieces(
+        self, inputs: Mapping[str, np.ndarray], replace: Replace = keep, watched: Piece | None = None
+    ) -> PieceRun:
+        """Run in evaluation mode, and count what each piecewise operation is given."""
+        with pieces_counted(self._module, self._canonical, watched) as recorder:
+            self.trace(inputs, replace=replace)
+        return recorder.run
 
     def _mode(self, training: bool) -> AbstractContextManager:
         """Put the module into a mode; return what a pass in that mode runs in."""
@@ -98,15 +123,13 @@ class TorchProbe(Probe):
         return True
 
     def run_layer(self, path: str, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Run one layer alone in evaluation mode; where its inputs have their channels, a run of the module shows."""
-        layer = next(layer for own, layer in self._module.named_modules() if self._canonical(own) == path)
+        """Run one layer alone in evaluation mode, on inputs in canonical order."""
+        own, layer = next(pair for pair in self._module.named_modules() if self._canonical(pair[0]) == path)
         self._module.eval()
-        with torch.no_grad(), AxisTracker(self._module):
-            with input_axes_recorded(layer) as axes:
-                self._module(*self._model.tensors(example(self._model.inputs)))
-            tensors = [torch.from_numpy(array).to(self._model.device) for array in inputs]
-            given = [own.channels_first(tensor) for own, tensor in zip(axes, tensors, strict=True)]
-            return [channels_last(tensor) for tensor in tensors_in(layer(*given))]
+        call = self._model.layout.layer(own, 0)
+        tensors = [torch.from_numpy(array).to(self._model.device) for array in own_order(inputs, call.inputs)]
+        with torch.no_grad():
+            return canonical(arrays(layer(*tensors)), call.outputs)
 
     def gradients(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """Return the gradient of the loss for every trainable weight, as a training step has it."""
@@ -123,7 +146,8 @@ class TorchProbe(Probe):
             for (name, spec), tensor in zip(specs.items(), given, strict=True)
             if spec.kind == "real"
         }
-        gradients = torch.autograd.grad(self._model.loss_value(given, targets), list(real.values()))
+        with self._model.drawing():
+            gradients = torch.autograd.grad(self._model.loss_value(given, targets), list(real.values()))
         return {
             name: gradient.permute(tuple(np.argsort(specs[name].axes))).cpu().numpy()
             for name, gradient in zip(real, gradients, strict=True)
@@ -136,6 +160,33 @@ class TorchProbe(Probe):
             self._module(*self._model.tensors(inputs))
         return kept
 
+    def penalty(self) -> Penalty | None:
+        """Return None: torch's optimizers decay weights, no loss holds it."""
+        return None
+
+    def adding_layers(self) -> list[str]:
+        """Return none: no layer of torch adds to a loss."""
+        return []
+
+    def relaxations(self) -> list[str]:
+        """Return none: nothing constrains torch's weights but the user's own code."""
+        return []
+
+    def relaxed(self, kind: str) -> AbstractContextManager[None]:
+        """Change nothing."""
+        return nullcontext()
+
+    def loss_facts(self) -> LossFacts:
+        """Return the class that the loss ignores; torch's losses know no masks, and take outputs as they are."""
+        count = len(self._model.outputs(example(self._model.inputs)))
+        ignored = getattr(self._model.loss_object(), "ignore_index", None)
+        return LossFacts(ignored, 0.0, (0,) * count, (False,) * count)
+
+    def run_loss(self, batches: Sequence[LossBatch]) -> list[LossRun]:
+        """Compute the loss as `backward` does."""
+        model = self._model
+        return [loss_alone.run(model.loss_of, batch, model.device, model.dtype) for batch in batches]
+
     def run_optimizer(
         self,
         optimizer: Optimizer | CustomOptimizer,
@@ -144,11 +195,12 @@ class TorchProbe(Probe):
         gradients: Mapping[str, np.ndarray],
         checkpoints: Sequence[int],
     ) -> OptimizerRun:
-        """Run the model's kind of optimizer on new parameters."""
-        model = self._model
-        named = optimizer_alone.named_parameters(parameters, model.device, model.dtype)
-        torch_optimizer = model.new_optimizer(optimizer, learning_rates, iter(named.values()))
-        return OptimizerRun(*optimizer_alone.run(torch_optimizer, named, gradients, checkpoints))
+        """Run the model's kind of optimizer on parameters in the module's order."""
+        shapes = {name: array.shape for name, array in parameters.items()}
+        stand_ins = optimizer_alone.StandIns(self._module, self._model.table(), shapes)
+        stand_ins.assign(parameters)
+        torch_optimizer = self._model.new_optimizer(optimizer, learning_rates, iter(stand_ins.parameters))
+        return OptimizerRun(*optimizer_alone.run(torch_optimizer, stand_ins, gradients, checkpoints))
 
     def learning_rates(self, optimizer: Optimizer, learning_rates: Sequence[float]) -> list[float]:
         """Let the optimizer step on the module's parameters without their gradients, so that it moves nothing."""
@@ -157,4 +209,4 @@ class TorchProbe(Probe):
         return optimizer_alone.learning_rates(torch_optimizer, len(learning_rates))
 
     def _canonical(self, path: str) -> str:
-        return weights.canonical_path(path, self._model.renames)
+        return self._model.canonical_path(path)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,9 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
+from twotrack.shared.axes.layout import Arrangements, ChannelLayout, canonical, own_order
 from twotrack.shared.spec.probe import LayerTrace, Replace, keep
 from twotrack.torch_track import hyperparameters
-from twotrack.torch_track.axes import ChannelAxes, channels_last
 from twotrack.torch_track.structure import tensors_in
 
 Named = Callable[[str], str]
@@ -20,65 +21,63 @@ Named = Callable[[str], str]
 
 
 @contextmanager
-def layers_recorded(module: nn.Module, canonical: Named, replace: Replace = keep) -> Iterator[list[LayerTrace]]:
-    """Let every layer record its calls, for a while, in the list that is given; `replace` as in Probe.trace."""
+def layers_recorded(
+    module: nn.Module, named: Named, layout: ChannelLayout, replace: Replace = keep
+) -> Iterator[list[LayerTrace]]:
+    """Let every layer record its calls, channels last, for a while, in a list; `replace` as in Probe.trace."""
     traces: list[LayerTrace] = []
-    counts: dict[str, int] = {}
     handles = [
-        layer.register_forward_hook(_recording(canonical(path), traces, counts, replace))
+        layer.register_forward_hook(_recording(path, named(path), traces, layout, replace))
         for path, layer in module.named_modules()
         if path
     ]
-    with _removed(handles):
+    with removed(handles):
         yield traces
 
 
-def _recording(path: str, traces: list[LayerTrace], counts: dict[str, int], replace: Replace) -> Callable:
+def _recording(path: str, name: str, traces: list[LayerTrace], layout: ChannelLayout, replace: Replace) -> Callable:
+    calls = count()
+
     def record(layer: nn.Module, args: tuple, output: Any) -> Any:
-        counts[path] = counts.get(path, 0) + 1
+        number = next(calls)
+        call = layout.layer(path, number)
         traces.append(
             LayerTrace(
-                path=path if counts[path] == 1 else f"{path}#{counts[path]}",
+                path=f"{name}#{number + 1}" if number else name,
                 kind=type(layer).__name__,
                 leaf=not any(layer.children()),
                 hyperparameters=hyperparameters.of_layer(layer),
-                inputs=[channels_last(tensor) for tensor in tensors_in(args)],
-                outputs=[channels_last(tensor) for tensor in tensors_in(output)],
+                inputs=canonical(arrays(args), call.inputs),
+                outputs=canonical(arrays(output), call.outputs),
             )
         )
-        return _replaced(output, path, replace)
+        return _replaced(output, name, replace, call.outputs)
 
     return record
 
 
-def _replaced(output: Any, path: str, replace: Replace) -> Any:
+def arrays(structure: Any) -> list[np.ndarray]:
+    """Return copies of the tensors in a nested structure, in torch's order of axes."""
+    return [tensor.detach().cpu().numpy().copy() for tensor in tensors_in(structure)]
+
+
+def _replaced(output: Any, path: str, replace: Replace, arrangements: Arrangements) -> Any:
     """Return what stands for a layer's output, or for the first of several; None if that is no tensor of numbers."""
     first, *rest = output if isinstance(output, tuple) else (output,)
     if not isinstance(first, Tensor) or not first.is_floating_point():
         return None
-    axes = ChannelAxes.of(first)
-    other = replace(path, tuple(axes.channels_last(first).shape))
+    own = arrangements[:1]
+    (stated,) = canonical([np.broadcast_to(np.zeros(()), tuple(first.shape))], own)
+    other = replace(path, stated.shape)
     if other is None:
         return None
-    own = torch.empty_like(first)  # with the same strides: `view` works on it as on the output itself
-    own.copy_(axes.channels_first(torch.from_numpy(other)))
-    return (own, *rest) if isinstance(output, tuple) else own
+    replacing = torch.empty_like(first)  # with the same strides: `view` works on it as on the output itself
+    replacing.copy_(torch.from_numpy(own_order([other], own)[0]))
+    return (replacing, *rest) if isinstance(output, tuple) else replacing
 
 
 @contextmanager
-def input_axes_recorded(layer: nn.Module) -> Iterator[list[ChannelAxes]]:
-    """Keep, for a while, where the tensors that a layer is given have their channels, in its last call."""
-    axes: list[ChannelAxes] = []
-
-    def keep(layer: nn.Module, args: tuple) -> None:
-        axes[:] = [ChannelAxes.of(tensor) for tensor in tensors_in(args)]
-
-    with _removed([layer.register_forward_pre_hook(keep)]):
-        yield axes
-
-
-@contextmanager
-def attention_recorded(module: nn.Module, canonical: Named) -> Iterator[dict[str, np.ndarray]]:
+def attention_recorded(module: nn.Module, named: Named) -> Iterator[dict[str, np.ndarray]]:
     """Let every attention layer compute its weights, head by head, and keep them under its path."""
     kept: dict[str, np.ndarray] = {}
 
@@ -86,17 +85,17 @@ def attention_recorded(module: nn.Module, canonical: Named) -> Iterator[dict[str
         return args, kwargs | {"need_weights": True, "average_attn_weights": False}
 
     def keep(path: str) -> Callable:
-        return lambda layer, args, output: kept.update({canonical(path): output[1].cpu().numpy()})
+        return lambda layer, args, output: kept.update({named(path): output[1].cpu().numpy()})
 
     layers = [(path, layer) for path, layer in module.named_modules() if isinstance(layer, nn.MultiheadAttention)]
     handles = [layer.register_forward_pre_hook(ask, with_kwargs=True) for _, layer in layers]
     handles += [layer.register_forward_hook(keep(path)) for path, layer in layers]
-    with _removed(handles):
+    with removed(handles):
         yield kept
 
 
 @contextmanager
-def _removed(handles: Sequence[RemovableHandle]) -> Iterator[None]:
+def removed(handles: Sequence[RemovableHandle]) -> Iterator[None]:
     """Remove hooks afterwards."""
     try:
         yield

@@ -13,19 +13,23 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from twotrack.shared.axes.layout import NO_LAYOUT, ChannelLayout
 from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.ledger.measured import Measured
-from twotrack.shared.spec.inputs import Input, describe, example
+from twotrack.shared.spec.draws import DrawnPass, DrawSource
+from twotrack.shared.spec.inputs import Input, describe, drawn
 from twotrack.shared.spec.pair import ChapterBuild, CustomLoss, CustomOptimizer, LossSpec, Pair, target_kind
 from twotrack.shared.spec.profiles import Switches
 from twotrack.shared.spec.recipes import Optimizer
 from twotrack.shared.spec.track import Checkpoints, Precision, Track, TrackModel, TrackSpec, choose_device
 from twotrack.shared.spec.transfer import BASE, EVERYTHING, HEAD, chosen
 from twotrack.torch_track import freezing, native, weights
-from twotrack.torch_track.axes import NO_LAYOUT, ChannelLayout, axis_layout
+from twotrack.torch_track.axes import axis_layout, channels_last
 from twotrack.torch_track.curvature import Curvature
+from twotrack.torch_track.draws import DrawAxes, draw_axes, drawn_from, drawn_pass
 from twotrack.torch_track.inputs import tensors
 from twotrack.torch_track.losses import LOSSES, Loss
+from twotrack.torch_track.moved_gradients import GradientMover
 from twotrack.torch_track.probe import TorchProbe
 from twotrack.torch_track.structure import tensors_in
 
@@ -62,9 +66,8 @@ class TorchTrack(Track):
         module = module.to(self.device, DTYPES[precision])
         switches = Switches(switched)
         native.switch_layers(module.get_submodule(HEAD) if has_base else module, switches)
-        given = tensors(example(pair.inputs), pair.inputs, self.device, DTYPES[precision])
         with as_user_error(f"the torch model does not take inputs of {pair.shapes}"):
-            layout = axis_layout(module, given)
+            layout = axis_layout(module, pair.inputs)
         renames = weights.renames(module, pair.rename)
         model = TorchModel(module, pair.inputs, pair.loss, self.device, DTYPES[precision], switches, layout, renames)
         if pair.trainable != EVERYTHING:
@@ -104,6 +107,11 @@ class TorchTrack(Track):
 
         checkpoints.to_safetensors(path, out)
 
+    def move_gradients(self, model: TrackModel, share: float, draw: int) -> None:
+        """Move every gradient of a model's training steps, before the update, by `share` of its layer's largest."""
+        own = as_torch(model)
+        own.before_update = GradientMover(own.module, share, draw)
+
     def synchronise(self) -> None:
         """Wait for the GPU, if there is one."""
         if self.device == "cuda":
@@ -138,6 +146,8 @@ class TorchModel(TrackModel):
 
     around: Callable[[], AbstractContextManager] = nullcontext
     """What a forward pass in training runs in; a probe turns functional dropout off here."""
+    before_update: Callable[[], None] = staticmethod(lambda: None)
+    """Called when a training step's gradients are there; a verification moves them here."""
 
     def __init__(
         self,
@@ -151,23 +161,24 @@ class TorchModel(TrackModel):
         renames: Mapping[str, str] = weights.NOTHING,
     ):
         self.module, self.inputs, self.loss, self.switches = module, inputs, loss, switches
-        self.device, self.dtype, self._layout, self.renames = device, dtype, layout, renames
+        self.device, self.dtype, self.layout, self.renames = device, dtype, layout, renames
+        self._draw_axes: dict[bool, Sequence[DrawAxes]] = {}
 
     def table(self) -> dict[str, weights.Entry]:
         """Return where every canonical weight lives in the module."""
-        return weights.name_table(self.module, self._layout.dense_inputs, self.renames)
+        return weights.name_table(self.module, self.layout.weights, self.renames)
 
     def weights(self) -> dict[str, np.ndarray]:
         """Return copies of all weights, in canonical form."""
-        return weights.weights(self.module, self._layout.dense_inputs, self.renames)
+        return weights.weights(self.module, self.layout.weights, self.renames)
 
     def load_weights(self, canonical: Mapping[str, np.ndarray]) -> None:
         """Replace all weights."""
-        weights.load_weights(self.module, self._layout.dense_inputs, canonical, self.renames)
+        weights.load_weights(self.module, self.layout.weights, canonical, self.renames)
 
     def gradients(self) -> dict[str, np.ndarray]:
         """Return what `backward` has left for every trainable weight, in canonical form."""
-        return weights.gradients(self.module, self._layout.dense_inputs, self.renames)
+        return weights.gradients(self.module, self.layout.weights, self.renames)
 
     def trainable_names(self) -> set[str]:
         """Return the names of the weights with gradients."""
@@ -185,13 +196,23 @@ class TorchModel(TrackModel):
     def head(self) -> "TorchModel":
         """Return the head, which takes features (batch, features)."""
         head = self.module.get_submodule(HEAD)
-        return TorchModel(head, describe((1,)), self.loss, self.device, self.dtype, self.switches)
+        model = TorchModel(head, describe((1,)), self.loss, self.device, self.dtype, self.switches)
+        if self.draws:
+            model.draw_from(self.draws)
+        return model
 
     def compile(self, optimizer: Optimizer | CustomOptimizer, learning_rates: Sequence[float]) -> None:
         """Attach the optimizer."""
         self.module.zero_grad(set_to_none=True)
         self.optimizer = self.new_optimizer(optimizer, learning_rates, self.module.parameters())
         self._curvature = Curvature(self.module, self.optimizer, self.loss)
+        self._compiled = optimizer, learning_rates
+
+    def warm_up(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> None:
+        """Do a training step and undo it; a user's optimizer is made anew, as its hooks may count steps themselves."""
+        super().warm_up(inputs, targets)
+        if isinstance(self._compiled[0], CustomOptimizer):
+            self.compile(*self._compiled)
 
     def new_optimizer(
         self,
@@ -208,28 +229,43 @@ class TorchModel(TrackModel):
     def train_step(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> float:
         """Forward, backward, update."""
         given = self.tensors(inputs)
-        self._curvature.update_if_due(lambda: self.forward(given))
+        with self.drawing():
+            self._curvature.update_if_due(lambda: self.forward(given))
         loss = self.backward(given, targets)
+        self.before_update()
         self.optimizer.step()
+        if self.draws:
+            self.draws.advance()
         return loss.item()
+
+    def drawing(self, training: bool = True) -> AbstractContextManager:
+        """Return what a forward pass runs in, so that it draws from the source."""
+        return drawn_from(self.draws, self._draw_axes[training], self._is_wide) if self.draws else nullcontext()
 
     def backward(self, inputs: Sequence[Tensor], targets: Sequence[np.ndarray]) -> Tensor:
         """Leave the gradients of the loss, in training mode, in the parameters; return the loss."""
         self.module.zero_grad(set_to_none=True)
-        loss = self.loss_value(inputs, targets)
-        loss.backward()
+        with self.drawing():  # the backward pass too: a checkpoint inside does parts of the forward pass again
+            loss = self.loss_value(inputs, targets)
+            loss.backward()
         return loss
 
     def loss_value(self, inputs: Sequence[Tensor], targets: Sequence[np.ndarray]) -> Tensor:
         """Return the sum over the outputs of the loss, in training mode."""
-        loss, pairs = self.loss_object(), zip(self.forward(inputs), targets, strict=True)
+        return self.loss_of(self.forward(inputs), targets)
+
+    def loss_of(self, outputs: Sequence[Tensor], targets: Sequence[np.ndarray]) -> Tensor:
+        """Return the sum of the loss of outputs (batch, ...), channels last."""
+        loss, pairs = self.loss_object(), zip(outputs, targets, strict=True)
         return reduce(add, (loss(output, self._target(target)) for output, target in pairs))
 
     def forward(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         """Return the outputs, channels last, in training mode."""
         freezing.train_mode(self.module)
+        if self.draws:
+            self.draws.begin_pass()
         with self.around():
-            return self._layout.channels_last(tensors_in(self.module(*inputs)))
+            return channels_last(tensors_in(self.module(*inputs)), self.layout.outputs)
 
     def loss_object(self) -> Loss:
         """Return the loss as a callable."""
@@ -240,17 +276,54 @@ class TorchModel(TrackModel):
 
     def outputs(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """Return the outputs in evaluation mode."""
-        outputs = self._layout.channels_last(self._evaluate(self.module, inputs))
+        outputs = channels_last(self._evaluate(self.module, inputs), self.layout.outputs)
         return [output.cpu().numpy() for output in outputs]
 
     def _evaluate(self, module: nn.Module, inputs: Mapping[str, np.ndarray]) -> list[Tensor]:
         module.eval()
-        with torch.inference_mode():
+        with torch.inference_mode(), self.drawing(training=False):
             return tensors_in(module(*self.tensors(inputs)))
 
+    def draw_from(self, source: DrawSource) -> None:
+        """Take random numbers from a source; the first time, a pass in each mode shows how they lie in torch."""
+        self.draws = source
+        if not self._draw_axes:
+            self._draw_axes = {training: self._axes_of_draws(training) for training in (True, False)}
+
+    def _axes_of_draws(self, training: bool) -> list[DrawAxes]:
+        self._mode(training)
+        return draw_axes(self.module, self.layout, self.inputs, self.tensors(drawn(self.inputs)))
+
+    def _mode(self, training: bool) -> None:
+        if training:
+            freezing.train_mode(self.module)
+        else:
+            self.module.eval()
+
+    def drawn_pass(self, inputs: Mapping[str, np.ndarray], training: bool) -> DrawnPass:
+        """Run the module once, in training or in evaluation mode, and record what it draws."""
+        given = self.tensors(inputs)
+        self._mode(training)
+
+        def forward() -> list[Tensor]:
+            with self.around():
+                return channels_last(tensors_in(self.module(*given)), self.layout.outputs)
+
+        axes = self._draw_axes.get(training) or self._axes_of_draws(training)
+        return drawn_pass(self.module, self.canonical_path, self.layout, forward, self.draws, axes, self._is_wide)
+
+    @property
+    def _is_wide(self) -> bool:
+        return self.dtype == torch.float64
+
+    def canonical_path(self, path: str) -> str:
+        """Return the canonical path of a layer at a path of torch's."""
+        return weights.canonical_path(path, self.renames)
+
     def snapshot(self) -> dict[str, Any]:
-        """Return the states of module, optimizer and random generators."""
+        """Return the states of module, optimizer, random generators and the source of draws."""
         return {
+            "draws": self.draws and self.draws.mark(),
             "module": copy.deepcopy(self.module.state_dict()),
             "optimizer": copy.deepcopy(self.optimizer.state_dict()),
             "cpu": torch.get_rng_state(),
@@ -261,6 +334,8 @@ class TorchModel(TrackModel):
         """Put the states back; the snapshot stays good for another time."""
         self.module.load_state_dict(state["module"])
         self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
+        if self.draws:
+            self.draws.go_back(state["draws"])
         torch.set_rng_state(state["cpu"])
         torch.cuda.set_rng_state_all(state["cuda"])
 

@@ -8,7 +8,6 @@ A parameter or persistent buffer that no rule covers is taken as it is, under it
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from math import prod
 
 import numpy as np
 import torch
@@ -22,8 +21,8 @@ from twotrack.shared.weights.bridge.layouts import (
     GRU_GATES,
     SAME,
     Chain,
-    FlattenOrder,
     Layout,
+    Rearrangement,
     heads_bias,
     heads_kernel,
     merge_heads_kernel,
@@ -65,8 +64,8 @@ for _rank, _types in CONVOLUTIONS.items():
     for _type in _types:
         RULES[_type] = {"weight": ("kernel", CONV[_rank]), "bias": ("bias", SAME)}
 
-Flattened = Mapping[str, tuple[int, ...]]
-"""For each layer behind a Flatten, by torch path: the (height, width, channels) or (length, channels) flattened."""
+Rearranged = Mapping[str, Rearrangement]
+"""By torch name: the way to the canonical form of a weight whose axes count in another order, as behind a Flatten."""
 
 
 @dataclass(frozen=True)
@@ -141,17 +140,16 @@ def _gradient(parameter: Tensor) -> Tensor:
     return parameter.grad.to_dense() if parameter.grad.is_sparse else parameter.grad
 
 
-def name_table(module: nn.Module, flattened: Flattened, rename: Mapping[str, str] = NOTHING) -> dict[str, Entry]:
+def name_table(module: nn.Module, rearranged: Rearranged, rename: Mapping[str, str] = NOTHING) -> dict[str, Entry]:
     """Map canonical names to the module's weights, in the module's order.
 
-    `flattened` names the layers behind a Flatten, with the (height, width, channels) or (length,
-    channels) that was flattened. `rename` maps a torch path, or a leading part of one, to the canonical
-    one, beside what modules state themselves; the longest that fits wins. A parameter that layers share
-    stands under the first of them.
-    Raises BridgeError for an entry of `flattened` or `rename` that fits nothing, for two weights with
+    `rearranged` is what `axes.layout_of` found. `rename` maps a torch path, or a leading part of one, to
+    the canonical one, beside what modules state themselves; the longest that fits wins. A parameter that
+    layers share stands under the first of them.
+    Raises BridgeError for an entry of `rearranged` or `rename` that fits nothing, for two weights with
     one name, and for a lazy parameter that has no shape yet.
     """
-    entries = dict(_entries(module, flattened))
+    entries = dict(_entries(module, rearranged))
     renamed = names.rename(entries, renames(module, rename), MODEL)
     return {canonical: entries[name] for name, canonical in renamed.items()}
 
@@ -166,18 +164,25 @@ def renames(module: nn.Module, given: Mapping[str, str] = NOTHING) -> dict[str, 
     return stated | dict(given)
 
 
-def _entries(module: nn.Module, flattened: Flattened) -> Iterator[tuple[str, Entry]]:
+def _entries(module: nn.Module, rearranged: Rearranged) -> Iterator[tuple[str, Entry]]:
     """Yield every weight of the module under its name before renaming."""
     yielded: set[int] = set()
-    unused = dict(flattened)
     for path, layer in module.named_modules():
         own = [pair for pair in _layer_entries(layer, path) if id(pair[1].parameter) not in yielded]
         yielded |= {id(tensor) for _, entry in own for tensor in (entry.parameter, entry.added, entry.stacked)}
-        if path in unused:
-            own = list(_behind_flatten(layer, path, unused.pop(path), own))
-        yield from own
-    if unused:
-        raise BridgeError(f"flattened names '{next(iter(unused))}', which {MODEL} does not have")
+        yield from ((name, _in_order(entry, rearranged.get(entry.torch_name))) for name, entry in own)
+    unknown = set(rearranged) - set(module.state_dict(keep_vars=True))
+    if unknown:
+        raise BridgeError(f"an order is given for '{min(unknown)}', which {MODEL} does not have")
+
+
+def _in_order(entry: Entry, rearrangement: Rearrangement | None) -> Entry:
+    """Return the entry so that its canonical form counts in the canonical order."""
+    if rearrangement is None:
+        return entry
+    if len(rearrangement.axes) != entry.parameter.ndim or (entry.rows and rearrangement.orders[0]):
+        raise BridgeError(f"'{entry.torch_name}' of {MODEL} cannot be put in canonical order")
+    return replace(entry, layout=Chain((rearrangement, entry.layout)))
 
 
 def _layer_entries(layer: nn.Module, path: str) -> Iterator[tuple[str, Entry]]:
@@ -261,35 +266,19 @@ def _attention(layer: nn.MultiheadAttention, path: str, own: Mapping[str, Tensor
     yield from _by_rule(layer.out_proj, join(path, "out_proj"), join(path, "attention_output"), output)
 
 
-def _behind_flatten(
-    layer: nn.Module, path: str, feature_map: tuple[int, ...], own: list[tuple[str, Entry]]
-) -> Iterator[tuple[str, Entry]]:
-    """Reorder what counts flattened features: a dense kernel's inputs, and all of a normalisation."""
-    if not isinstance(layer, (nn.Linear, *NORMALISATIONS)):
-        kind = type(layer).__name__
-        raise BridgeError(f"flattened names '{path}', a {kind} in {MODEL}; expected a dense layer or a normalisation")
-    for name, entry in own:
-        if isinstance(layer, nn.Linear) and not name.endswith("kernel"):
-            yield name, entry
-            continue
-        if entry.shape[0] != prod(feature_map):
-            raise BridgeError(f"flattened says {feature_map} for '{path}', but {MODEL} has {name} {entry.shape}")
-        yield name, replace(entry, layout=Chain((entry.layout, FlattenOrder(feature_map))))
-
-
 def canonical_path(path: str, rename: Mapping[str, str]) -> str:
     """Return the canonical path of the torch layer at `path`."""
     return names.rename_path(path, rename)
 
 
-def weights(module: nn.Module, flattened: Flattened, rename: Mapping[str, str] = NOTHING) -> dict[str, np.ndarray]:
+def weights(module: nn.Module, rearranged: Rearranged, rename: Mapping[str, str] = NOTHING) -> dict[str, np.ndarray]:
     """Return copies of the module's weights in canonical form, in the module's own type."""
-    return {name: entry.value() for name, entry in name_table(module, flattened, rename).items()}
+    return {name: entry.value() for name, entry in name_table(module, rearranged, rename).items()}
 
 
 def load_weights(
     module: nn.Module,
-    flattened: Flattened,
+    rearranged: Rearranged,
     canonical: Mapping[str, np.ndarray],
     rename: Mapping[str, str] = NOTHING,
 ) -> None:
@@ -297,7 +286,7 @@ def load_weights(
 
     The second bias of an LSTM or RNN becomes 0; the first takes the canonical bias.
     """
-    table = name_table(module, flattened, rename)
+    table = name_table(module, rearranged, rename)
     own_names = {name: f"torch's {entry.torch_name} {tuple(entry.parameter.shape)}" for name, entry in table.items()}
     shapes = {name: entry.shape for name, entry in table.items()}
     names.require_same(shapes, {name: array.shape for name, array in canonical.items()}, MODEL, own_names=own_names)
@@ -305,14 +294,14 @@ def load_weights(
         entry.assign(canonical[name])
 
 
-def gradients(module: nn.Module, flattened: Flattened, rename: Mapping[str, str] = NOTHING) -> dict[str, np.ndarray]:
+def gradients(module: nn.Module, rearranged: Rearranged, rename: Mapping[str, str] = NOTHING) -> dict[str, np.ndarray]:
     """Return canonical gradients of the trainable weights after backward(); NaN is passed on.
 
     Raises BridgeError if no parameter has a gradient.
     """
     if all(parameter.grad is None for parameter in module.parameters()):
         raise BridgeError(f"{MODEL} has no gradients; call backward() on a loss first")
-    table = name_table(module, flattened, rename)
+    table = name_table(module, rearranged, rename)
     return {name: entry.gradient() for name, entry in table.items() if entry.trainable}
 
 

@@ -67,11 +67,13 @@ def assert_same_model(
     rename: Mapping[str, str] | None = None,
     batch_size: int = 8,
     trainable: tuple[str, ...] = EVERYTHING,
+    strict: bool = False,
 ) -> None:
     """Require that two build functions build one model, for a test: AssertionError says at which rung and place not.
 
     `keras` and `torch` take no arguments and stand at the top level of a file. `inputs` is the shape that Keras gets,
     without the batch axis, or a mapping for several inputs; the other arguments are those of Pair, and as of `verify`.
+    With `strict`, a pass with exceptions is an AssertionError too.
 
     >>> from twotrack import assert_same_model
     >>> assert_same_model(build_keras, build_torch, (28, 28, 1), loss="cross_entropy")  # doctest: +SKIP
@@ -92,6 +94,8 @@ def assert_same_model(
     request, results = _climb(pair, tracks, {}, "fast", until, lambda *_: None, "twotrack.assert_same_model")
     if not all(result.passed for result in results):
         raise AssertionError(f"not the same model\n{ladder_text(request, results)}")
+    if strict and any(result.certificate.gaps for result in results):
+        raise AssertionError(f"the same model, except for what was not seen\n{ladder_text(request, results)}")
 
 
 def _climb(

@@ -21,9 +21,15 @@ TOLERANCES = {
         "as forward, relative to the largest value of the row; what rounding may add to it on extreme values is "
         "measured, see ROUNDING_SHARE and UNIT_ROUNDING",
     ),
+    "pieces": Tolerance(1e-12, "as range: the inputs that were looked for are as wide"),
     "gradients": Tolerance(
         1e-11,
         "as forward, with the sums over batch and positions of the backward pass on top",
+    ),
+    "loss": Tolerance(
+        1e-11,
+        "as gradients, relative to the loss and gradient of a batch, and at least to those of ordinary outputs, which "
+        "set how much a small one moves; what rounding does to extreme outputs is measured, see LOSS_ROUNDING",
     ),
     "optimizer": Tolerance(
         1e-11,
@@ -32,7 +38,9 @@ TOLERANCES = {
     ),
     "training": Tolerance(
         1e-9,
-        "each of 20 steps feeds rounding back into the weights; Adam divides by sqrt(v), which enlarges it",
+        "each of 20 steps feeds rounding back into the weights; Adam divides by sqrt(v), which enlarges it. A network "
+        "that enlarges it further is judged from common weights in every step, by this limit, and over all steps by "
+        "how far it moves from itself (STRAYED_AT_MOST)",
     ),
     "exact": Tolerance(
         1e-9,
@@ -52,10 +60,34 @@ UNIT_ROUNDING = 4 * 2.0**-52
 """Of 1, or of the largest value that went in: sigmoid, softplus or GELU add 1 to what may be far smaller, and means are
 taken of large values. The rounding of that stays, absolutely, however small the outcome is."""
 
+LOSS_ROUNDING = 16 * 2.0**-29
+"""How far rounding may part two losses on the same outputs in float64, as a share of what it does to either of them
+from float32 to float64. Rounding shrinks by 2^-29 from one precision to the other, whatever is lost where terms cancel,
+as in the logarithm of a probability near 1 and in a difference of large logits; a difference of mathematics does not.
+The factor allows for sums in another order, and for a sample of roundings that are smaller in float32 by chance."""
+
 GRADIENT_SCALE_FLOOR = 1e-3
 """A gradient is compared relative to the largest of its layer, whose weights all sum the same backpropagated errors,
 and at least to this share of the model's largest. A bias before batch normalisation shows why: its gradient is zero in
 exact arithmetic, so what both sides have is the rounding of that sum."""
+
+EXPLAINED_BY_GRADIENTS = 2.0
+"""A step from common weights may exceed the limit of the rung training where the optimizer makes as much of gradients
+that differ by no more than the limit of the rung gradients: torch does each step again with gradients moved by it, up,
+down and at random, and the largest effect on each number, times this, is what that number may differ by. Both sides may
+be off the exact gradient by it, in opposite directions. Adam and RMSprop divide by the root of an average of squares
+and Lion takes the sign: of a gradient that is zero but for rounding (a bias before batch normalisation) they make a
+step of any sign."""
+
+ROUNDED_GRADIENT = 1e-6
+"""Share of the largest gradient of its layer: a gradient above it is right to 1e-5 within the limit of the rung
+gradients, so that no optimizer turns its rounding into a difference of the first step that the rung training sees."""
+
+STRAYED_AT_MOST = 100.0
+"""Two sides left alone may part by so many times what torch parts from itself, when after each step its weights are
+moved by as much, at random, as the other side's were found to differ after one step from common weights. Both are one
+growth from two random beginnings, whose ratio |x / y| exceeds k with a probability of 2 / (pi k), of the larger of two
+draws about 0.6 / k^2: one in 15,000."""
 
 ACCURACY_MARGIN = 0.05
 """Two one-sided tests must place the difference in the chapter's metric within it. After so short a training, runs of

@@ -3,7 +3,7 @@
 import signal
 import sys
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import typer
 
@@ -29,7 +29,6 @@ from twotrack.shared.cli import (
     serve,
     verify,
 )
-from twotrack.shared.cli.console import print_error, show_warning
 from twotrack.shared.errors import UserError, WorkerDiedError
 
 if TYPE_CHECKING:
@@ -72,11 +71,24 @@ def main(pool: "WorkerPool | None" = None) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leaves every block, so workers are stopped
     try:
         with warnings.catch_warnings(), options.lending(pool):
-            warnings.showwarning = show_warning
+            warnings.showwarning = _show_warning
             app()
-    except UserError as error:
+    except (UserError, WorkerDiedError) as error:
+        from twotrack.shared.cli.console import print_error
+
         print_error(str(error))
-        sys.exit(2)
-    except WorkerDiedError as error:
-        print_error(str(error))
-        sys.exit(1)
+        sys.exit(2 if isinstance(error, UserError) else 1)
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Print a warning; what prints in colour is imported for the first one only, as a command starts sooner without."""
+    from twotrack.shared.cli.console import show_warning
+
+    show_warning(message, category, filename, lineno, line)

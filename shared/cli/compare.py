@@ -1,5 +1,6 @@
 """twotrack compare."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,8 @@ from twotrack.shared.cli import options
 
 if TYPE_CHECKING:
     from twotrack.shared.report.ladder import LadderRecord
-    from twotrack.shared.runs.comparison import TrainingRequest
+    from twotrack.shared.runs.comparison import TrainingOutcome, TrainingRequest
+    from twotrack.shared.runs.run_folder import Run
 
 
 @options.grouped
@@ -47,9 +49,9 @@ def compare(
     Of a comparison that is continued, CHAPTER and options are known; those given again must be the same.
     Exit code 1 if a track fails, if --verify finds a difference, or if --exact leaves more than rounding.
     """
-    from twotrack.shared.cli.console import print_json
     from twotrack.shared.cli.training import comparison_folder, exit_code, train_comparison
     from twotrack.shared.errors import WorkerDiedError
+    from twotrack.shared.runs.agreement import agreements
 
     chapter = options.named_chapter(chapter, resume)
     folder = resume or comparison_folder(out, chapter, recipe)
@@ -61,10 +63,19 @@ def compare(
     outcome, runs = train_comparison(request, folder, resume is not None, logs, options.lent_pool())
     if not runs:
         raise WorkerDiedError("no track finished, so there is nothing to report.")
+    _report(runs, outcome, ladder, folder, json)
+    failed = (ladder and not ladder.passed) or not all(pair.within for pair in agreements(runs))
+    raise typer.Exit(1 if failed else exit_code(outcome))
+
+
+def _report(
+    runs: "Sequence[Run]", outcome: "TrainingOutcome", ladder: "LadderRecord | None", folder: Path, json: bool
+) -> None:
+    """Write the report, and print what it says in short."""
+    from twotrack.shared.cli.console import print_json
     from twotrack.shared.report import write_report
     from twotrack.shared.report.ladder import FILE, write_ladder
     from twotrack.shared.report.tables import baseline_scores, comparison_json, comparison_text, notes_on_data
-    from twotrack.shared.runs.agreement import agreements
 
     baselines, notes = baseline_scores(runs), notes_on_data(runs)
     if ladder:
@@ -75,8 +86,6 @@ def compare(
     else:
         print(comparison_text(runs, baselines, notes))
         print(f"report: {page}")
-    failed = (ladder and not ladder.passed) or not all(pair.within for pair in agreements(runs))
-    raise typer.Exit(1 if failed else exit_code(outcome))
 
 
 def _climb(request: "TrainingRequest") -> "LadderRecord":

@@ -5,7 +5,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -30,14 +30,7 @@ def print_error(message: str) -> None:
     stderr.print(f"error: {message}", markup=False)
 
 
-def show_warning(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: TextIO | None = None,
-    line: str | None = None,
-) -> None:
+def show_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None) -> None:
     """Print a warning on stderr, one of twotrack's own without the line of code that it came from."""
     if issubclass(category, UntestedVersionWarning):
         stderr.print(f"warning: {message}", markup=False)

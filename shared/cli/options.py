@@ -41,6 +41,13 @@ Exact = Annotated[
         help="Compute in float64 and drop nothing out: what is left between tracks is rounding. Takes longer.",
     ),
 ]
+SameMasks = Annotated[
+    bool,
+    typer.Option(
+        "--same-masks",
+        help="As --exact, but with dropout, whose masks are drawn once for all tracks: what is left is rounding.",
+    ),
+]
 Device = Annotated[str, typer.Option(help="auto (a GPU if there is one), cpu or cuda.")]
 Source = Annotated[
     str, typer.Option(help="embedded, tfds, or tfds:NAME for another data set of the same form, e.g. tfds:kmnist.")
@@ -88,6 +95,7 @@ class Training:
     epochs: Epochs = None
     examples: Examples = None
     exact: Exact = False
+    same_masks: SameMasks = False
 
 
 @dataclass(frozen=True)
@@ -181,6 +189,7 @@ def request(
         defaults.profile,
         defaults.own_start,
         training.exact,
+        training.same_masks,
     )
 
 

@@ -17,9 +17,9 @@ import numpy as np
 import PIL
 from numpy.lib import format as npy
 from platformdirs import user_cache_path
-from pydantic import BaseModel, ConfigDict
 
 from twotrack.shared.base import atomic
+from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.datasets import photo
 from twotrack.shared.datasets.files import CachedFile, DataFile, sha256_of
 from twotrack.shared.datasets.photo_folder import printable
@@ -40,10 +40,9 @@ RGB = 3
 Item = TypeVar("Item")
 
 
-class Header(BaseModel):
+class Header(FrozenRecord):
     """What the file says of its images."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     class_names: tuple[str, ...]
     splits: tuple[int, int, int]
     """Examples of train, validation and test."""

@@ -1,13 +1,13 @@
 """Named metrics on NumPy predictions, scikit-learn underneath. Both tracks are judged here and nowhere else.
 
 A model's outputs are logits: (examples, classes), or (examples, 1) for the second of two classes.
+
+SciPy and scikit-learn are imported where they are used: a second that a worker does not spend which judges nothing.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit, log_softmax, softmax
-from sklearn import metrics as sklearn_metrics
 
 CALIBRATION_BINS = 10
 
@@ -38,6 +38,9 @@ def evaluate(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 
 def _multiclass(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """Accuracy and mean cross-entropy (nats)."""
+    from scipy.special import log_softmax
+    from sklearn import metrics as sklearn_metrics
+
     picked = log_softmax(logits, axis=1)[np.arange(len(labels)), labels]
     return {
         "accuracy": float(sklearn_metrics.accuracy_score(labels, classes(logits))),
@@ -47,6 +50,9 @@ def _multiclass(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 
 def _binary(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """Ranking (ROC AUC, PR AUC as average precision), decisions at 0.5, probabilities (loss in nats)."""
+    from scipy.special import expit
+    from sklearn import metrics as sklearn_metrics
+
     scores, predicted = logits[:, 0], classes(logits)
     probability = expit(scores)
     return {
@@ -89,6 +95,8 @@ def classes(logits: np.ndarray) -> np.ndarray:
 
 def probabilities(logits: np.ndarray) -> np.ndarray:
     """Return probabilities (..., classes) of logits (..., classes or 1)."""
+    from scipy.special import expit, softmax
+
     exact = logits.astype(np.float64)
     if logits.shape[-1] > 1:
         return softmax(exact, axis=-1)
@@ -99,17 +107,23 @@ def score(metric: str, logits: np.ndarray, labels: np.ndarray) -> float:
     """Return one metric of METRICS."""
     if metric == "accuracy":
         return float((classes(logits) == labels).mean())
+    from sklearn import metrics as sklearn_metrics
+
     return float(sklearn_metrics.roc_auc_score(labels, logits[:, 0]))
 
 
 def confusion(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Count examples by (true class, predicted class): (classes, classes)."""
+    from sklearn import metrics as sklearn_metrics
+
     known = np.arange(max(2, logits.shape[1]))
     return sklearn_metrics.confusion_matrix(labels, classes(logits), labels=known)
 
 
 def per_class(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return precision, recall and F1 of every class, (classes,) each; NaN where there is nothing to divide by."""
+    from sklearn import metrics as sklearn_metrics
+
     known = np.arange(max(2, logits.shape[1]))
     scores = sklearn_metrics.precision_recall_fscore_support(
         labels, classes(logits), labels=known, zero_division=np.nan

@@ -3,14 +3,12 @@
 from collections.abc import Callable
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
+
+from twotrack.shared.base.records import FrozenRecord
 
 
-class _Plain(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Claim(_Plain):
+class Claim(FrozenRecord):
     """A sentence about a number, and the bound that makes it true."""
 
     text: str
@@ -24,7 +22,7 @@ class Claim(_Plain):
         return self.value < self.bound if self.relation == "below" else self.value > self.bound
 
 
-class Table(_Plain):
+class Table(FrozenRecord):
     """Rows of text or numbers."""
 
     title: str
@@ -32,7 +30,7 @@ class Table(_Plain):
     rows: list[list[str | float]]
 
 
-class Curves(_Plain):
+class Curves(FrozenRecord):
     """One plot: lines of (x, y) by label."""
 
     name: str
@@ -45,7 +43,7 @@ class Curves(_Plain):
     lines: dict[str, tuple[list[float], list[float]]]
 
 
-class Heatmaps(_Plain):
+class Heatmaps(FrozenRecord):
     """One picture: matrices of shares, from 0 to 1, by label."""
 
     name: str
@@ -59,13 +57,13 @@ class Heatmaps(_Plain):
     """Rows, the first of them at the top."""
 
 
-class Finding(_Plain):
+class Finding(FrozenRecord):
     """What one track showed."""
 
     claims: list[Claim]
-    tables: list[Table] = []
-    curves: list[Curves] = []
-    heatmaps: list[Heatmaps] = []
+    tables: list[Table] = Field(default_factory=list)
+    curves: list[Curves] = Field(default_factory=list)
+    heatmaps: list[Heatmaps] = Field(default_factory=list)
 
     @property
     def holds(self) -> bool:

@@ -156,7 +156,7 @@ def loss(name: str) -> Callable[[Suspect], Evidence]:
 
 def dropout_rate(suspect: Suspect) -> Evidence:
     """Another share dropped."""
-    return Evidence.SHOWN if suspect.rung == "training" and suspect.differs("rate") else Evidence.NONE
+    return Evidence.SHOWN if suspect.rung == "dropout" and suspect.differs("rate") else Evidence.NONE
 
 
 def activation(suspect: Suspect) -> Evidence:

@@ -68,7 +68,7 @@ ENTRIES: tuple[Difference, ...] = (
         torch=Behaviour(default="channels, height, width", values={"second number": "the next column"}),
         keras=Behaviour(default="height, width, channels", values={"second number": "the next channel"}),
         fix="flatten the plain channels-first tensor in torch, as nn.Flatten() does",
-        aligned="the bridge reorders the next dense kernel (FlattenOrder in shared/weights/bridge/layouts.py)",
+        aligned="the bridge reorders every weight that counts the features (shared/axes)",
         touches=with_layers("Flatten"),
         effect=Effect(name="largest difference of the outputs of a dense layer behind it, same kernel"),
         evidence=evidence.flatten_order,

@@ -35,7 +35,7 @@ ENTRIES: tuple[Difference, ...] = (
         torch=Behaviour(default="drawn by torch", values={"what is kept, rate 0.5": 2}),
         keras=Behaviour(default="drawn by the backend", values={"what is kept, rate 0.5": 2}),
         fix="dropout off in both",
-        aligned="not made equal; --set dropout=0 takes the difference away",
+        aligned="not made equal, but with --same-masks; --set dropout=0 takes the difference away",
         touches=with_layers("Dropout"),
         effect=Effect(name="largest difference of the outputs for ones, both with seed 0", remaining=2.0),
         kept="each framework draws its own, in every profile",

@@ -6,8 +6,9 @@ from itertools import groupby
 
 import numpy as np
 
-from twotrack.shared.runs.run_folder import Run
 from twotrack.shared.base.tolerances import TOLERANCES
+from twotrack.shared.runs.records import RunRecord
+from twotrack.shared.runs.run_folder import Run
 
 
 @dataclass(frozen=True)
@@ -20,11 +21,15 @@ class Agreement:
     steps: int
     difference: float
     """The largest of the relative differences of losses, validation losses, weights and test outputs."""
+    same_masks: bool
+    """Dropout was on, with the masks of every track."""
+    draws_apart: str
+    """Which masks were not the same; empty if all were."""
 
     @property
     def within(self) -> bool:
-        """Whether it is within what rounding is allowed; NaN is not."""
-        return self.difference <= TOLERANCES["exact"].limit
+        """Whether it is within what rounding is allowed, and all masks were the same; NaN is not."""
+        return self.difference <= TOLERANCES["exact"].limit and not self.draws_apart
 
 
 def agreements(runs: Sequence[Run]) -> list[Agreement]:
@@ -34,7 +39,15 @@ def agreements(runs: Sequence[Run]) -> list[Agreement]:
     for seed, of_seed in groupby(exact, lambda run: run.record.job.seed):
         first, *others = of_seed
         pairs += [
-            Agreement(first.record.job.track, other.record.job.track, seed, other.record.steps, _apart(first, other))
+            Agreement(
+                first.record.job.track,
+                other.record.job.track,
+                seed,
+                other.record.steps,
+                _apart(first, other),
+                other.record.job.same_masks,
+                _draws_apart(first.record, other.record),
+            )
             for other in others
         ]
     return pairs
@@ -45,6 +58,18 @@ def _apart(first: Run, second: Run) -> float:
     validation = (np.array(_validation(first)), np.array(_validation(second)))
     compared = (losses, validation, (first.logits, second.logits))
     return max([*(_relative(*pair) for pair in compared), *_of_weights(first.weights, second.weights)])
+
+
+def _draws_apart(first: RunRecord, second: RunRecord) -> str:
+    """Say which draws of two runs were not of the same numbers; empty if all were."""
+    if len(first.draws) != len(second.draws):
+        return f"{len(first.draws)} draws in a step against {len(second.draws)}"
+    for one, other in zip(first.draws, second.draws, strict=True):
+        if (one.shape, one.controlled) != (other.shape, other.controlled):
+            return f"'{one.layer}' draws {one.shape}, '{other.layer}' {other.shape}"
+        if not one.controlled:
+            return f"the numbers of '{one.function}' in '{one.layer}' are each framework's own"
+    return ""
 
 
 def _of_weights(first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray]) -> Iterator[float]:
@@ -79,12 +104,15 @@ def _relative(a: np.ndarray, b: np.ndarray, scale: float | None = None) -> float
 def sentence(agreement: Agreement) -> str:
     """Say it in one line."""
     limit = f"{TOLERANCES['exact'].limit:.0e}"
+    kind = "exact, same masks" if agreement.same_masks else "exact"
+    if agreement.draws_apart:
+        return f"{kind}: {agreement.second} and {agreement.first} drew other masks: {agreement.draws_apart}"
     verdict = (
         f"rounding, limit {limit}"
         if agreement.within
         else f"beyond {limit}: a difference, or rounding that so many steps have enlarged; 'twotrack verify' tells which"
     )
     return (
-        f"exact: {agreement.second} differs from {agreement.first} by {agreement.difference:.1e} after "
+        f"{kind}: {agreement.second} differs from {agreement.first} by {agreement.difference:.1e} after "
         f"{agreement.steps:,} steps with seed {agreement.seed}: {verdict}"
     )

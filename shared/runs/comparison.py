@@ -60,6 +60,8 @@ class TrainingRequest:
     """Each framework's own initial weights; None: as the profile has it."""
     exact: bool = False
     """In float64 and without dropout."""
+    same_masks: bool = False
+    """In float64 and with dropout, whose masks are the same in every track."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,8 @@ def plan(
             command=sys.argv,
             continues=start_run and warm_start.describe(start_run),
             switched=switched,
-            exact=request.exact,
+            exact=request.exact or request.same_masks,
+            same_masks=request.same_masks,
         )
         for track in request.tracks
         for seed in request.seeds

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import time
+from twotrack.shared.base.records import FrozenRecord
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields, replace
@@ -37,10 +38,8 @@ _OF_PLACE = ("command", "folder")
 """Of a job: where, not what."""
 
 
-class Plan(BaseModel):
+class Plan(FrozenRecord):
     """plan.json of a comparison's folder."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: int
     """Of the run records that it leads to."""

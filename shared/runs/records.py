@@ -1,5 +1,6 @@
 """What crosses a process or file boundary: the job that a worker gets and the record that a run leaves."""
 
+from twotrack.shared.base.records import FrozenRecord
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,16 +11,13 @@ from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.datasets import Source
 from twotrack.shared.spec.recipes import Trained
 
-SCHEMA_VERSION = 4
-READABLE_VERSIONS = (2, 3, 4)
-"""Version 3 lacks `Job.exact`, version 2 `Job.continues` too; they are the same otherwise."""
+SCHEMA_VERSION = 5
+READABLE_VERSIONS = (2, 3, 4, 5)
+"""Version 4 lacks `Job.same_masks` and `draws`, version 3 `Job.exact` too, version 2 `Job.continues` too; they are the
+same otherwise."""
 
 
-class _Plain(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Continued(_Plain):
+class Continued(FrozenRecord):
     """The finished run whose trained weights another one starts from."""
 
     folder: Path
@@ -28,7 +26,7 @@ class Continued(_Plain):
     """SHA-256 of its weights file."""
 
 
-class Job(_Plain):
+class Job(FrozenRecord):
     """One training of one chapter on one track with one seed."""
 
     chapter: str
@@ -51,7 +49,9 @@ class Job(_Plain):
     switched: list[str] = []
     """Entries of the ledger that are as each framework has them by default; none of them is aligned then."""
     exact: bool = False
-    """In float64 and without dropout, so that what is left between tracks is rounding."""
+    """In float64, and without dropout unless `same_masks`, so that what is left between tracks is rounding."""
+    same_masks: bool = False
+    """Of an exact run: dropout is on, and its masks are those of every track."""
 
     @property
     def variant(self) -> ChapterVariant:
@@ -59,7 +59,20 @@ class Job(_Plain):
         return chapters.get(self.chapter).variant(self.recipe, self.settings)
 
 
-class DataRecord(_Plain):
+class DrawRecord(FrozenRecord):
+    """One draw of random numbers in a training step."""
+
+    function: str
+    rate: float | None
+    """Of a dropout."""
+    shape: tuple[int, ...]
+    """Of the mask for a batch of two, channels last."""
+    layer: str
+    controlled: bool
+    """Its numbers were those of every track."""
+
+
+class DataRecord(FrozenRecord):
     """Which data the run saw."""
 
     name: str
@@ -72,7 +85,7 @@ class DataRecord(_Plain):
     test: int
 
 
-class EpochRecord(_Plain):
+class EpochRecord(FrozenRecord):
     """One epoch. Seconds cover feeding and training steps; validation is not counted."""
 
     epoch: int
@@ -90,7 +103,7 @@ class EpochRecord(_Plain):
     """Part of `seconds` spent on making batches."""
 
 
-class TimingRecord(_Plain):
+class TimingRecord(FrozenRecord):
     """Seconds of the parts that are not training."""
 
     framework_import: float
@@ -104,7 +117,7 @@ class TimingRecord(_Plain):
     test: float
 
 
-class MemoryRecord(_Plain):
+class MemoryRecord(FrozenRecord):
     """Bytes. Peaks are of the worker process since its start; a worker does all jobs of its track."""
 
     after_import: int
@@ -113,7 +126,7 @@ class MemoryRecord(_Plain):
     """On the accelerator; None on the CPU."""
 
 
-class RunRecord(_Plain):
+class RunRecord(FrozenRecord):
     """record.json of a run folder."""
 
     schema_version: int
@@ -129,6 +142,8 @@ class RunRecord(_Plain):
     data: DataRecord
     switched: list[str] = []
     """Those of `job.switched` that changed something on this track."""
+    draws: list[DrawRecord] = []
+    """Of an exact run with the same masks, what a training step draws, in order."""
     parameters: int
     """Trainable weights."""
     initial_weights: dict[str, str]

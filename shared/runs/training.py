@@ -12,8 +12,19 @@ from twotrack.shared.evaluation import metrics
 from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.runs.fitting import Fit, Stopwatch, fresh_model, in_batches
-from twotrack.shared.runs.records import SCHEMA_VERSION, DataRecord, Job, MemoryRecord, RunRecord, TimingRecord
+from twotrack.shared.runs.records import (
+    SCHEMA_VERSION,
+    DataRecord,
+    DrawRecord,
+    Job,
+    MemoryRecord,
+    RunRecord,
+    TimingRecord,
+)
 from twotrack.shared.runs.run_folder import RunWriter
+from twotrack.shared.spec.draws import SharedDraws
+from twotrack.shared.spec.inputs import describe as describe_inputs
+from twotrack.shared.spec.inputs import example
 from twotrack.shared.spec.track import Precision, TrackModel
 from twotrack.shared.spec.recipes import Recipe
 from twotrack.shared.workers.door import open_track
@@ -43,6 +54,7 @@ class Trainer:
             report("building", {})
             model = watch.time("build", lambda: self._build(job, variant))
             start = model.weights()
+            draws = _draws(model, variant) if job.same_masks else []
             parameters = sum(start[name].size for name in model.trainable_names())
             fit = Fit(model, dataset, variant, job.seed, watch, report)
             fit.run()
@@ -62,6 +74,7 @@ class Trainer:
                     recipe=describe(variant.recipe),
                     data=_data_record(whole, len(dataset.train)),
                     switched=[name for name in job.switched if name in model.switches.acted],
+                    draws=draws,
                     parameters=parameters,
                     initial_weights={name: xxhash.xxh3_128_hexdigest(array) for name, array in start.items()},
                     batches=fit.progress.digest.hexdigest(),
@@ -78,7 +91,9 @@ class Trainer:
     def _build(self, job: Job, variant: ChapterVariant) -> TrackModel:
         precision: Precision = "float64" if job.exact else "float32"
         model = fresh_model(self._track, variant, job.seed, precision, job.switched, job.continues)
-        if job.exact:
+        if job.same_masks:
+            model.draw_from(SharedDraws(job.seed))
+        elif job.exact:
             model.probe().remove_dropout()
         return model
 
@@ -88,6 +103,17 @@ class Trainer:
             peak=peak_resident_bytes(),
             peak_device=self._track.peak_device_memory(),
         )
+
+
+def _draws(model: TrackModel, variant: ChapterVariant) -> list[DrawRecord]:
+    """Return what a forward pass of the model in training mode draws."""
+    drawn = model.probe().drawn_pass(example(describe_inputs(variant.inputs())))
+    return [
+        DrawRecord(
+            function=draw.function, rate=draw.rate, shape=draw.shape, layer=draw.layer, controlled=draw.controlled
+        )
+        for draw in drawn.draws
+    ]
 
 
 def describe(recipe: Recipe) -> dict[str, object]:

@@ -34,6 +34,11 @@ class Input:
             return self.torch_axes
         return (0, 3, 1, 2) if len(self.shape) == 3 else tuple(range(len(self.shape) + 1))
 
+    @property
+    def is_displaced(self) -> bool:
+        """Whether torch gets the axes in another order than Keras."""
+        return self.axes != tuple(range(len(self.axes)))
+
 
 InputShape = tuple[int, ...] | Input | Mapping[str, tuple[int, ...] | Input]
 """Of the only input, or of each by name, in the order of torch's forward and with the names of Keras' inputs."""
@@ -53,6 +58,20 @@ def example(inputs: Mapping[str, Input]) -> "dict[str, np.ndarray]":
         name: np.ones((2, *spec.shape), bool) if spec.kind == "mask" else np.zeros((2, *spec.shape))
         for name, spec in inputs.items()
     }
+
+
+def drawn(inputs: Mapping[str, Input]) -> "dict[str, np.ndarray]":
+    """Return a batch of two in which elements differ: drawn numbers and tokens, and masks that hide nothing."""
+    import numpy as np
+
+    generator = np.random.default_rng(0)
+
+    def draw(spec: Input, array: np.ndarray) -> np.ndarray:
+        if spec.kind == "tokens":
+            return generator.integers(0, spec.size, array.shape)
+        return array if spec.kind == "mask" else generator.normal(size=array.shape)
+
+    return {name: draw(inputs[name], array) for name, array in example(inputs).items()}
 
 
 def each(change: "Callable[[np.ndarray], np.ndarray]", inputs: Inputs) -> "dict[str, np.ndarray]":

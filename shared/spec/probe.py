@@ -2,7 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from pydantic import with_config
 from twotrack.shared.base.records import WITH_ARRAYS
 
 if TYPE_CHECKING:
+    from twotrack.shared.pieces.recorder import Piece, PieceRun
+    from twotrack.shared.spec.draws import DrawnPass
     from twotrack.shared.spec.pair import CustomOptimizer
     from twotrack.shared.spec.recipes import Optimizer
 
@@ -53,6 +56,59 @@ class OptimizerRun:
     """At every checkpoint, by canonical name."""
     learning_rates: list[float]
     """Of every step; empty where the optimizer has several at once."""
+    relaxed: dict[str, list[dict[str, np.ndarray]]] = field(default_factory=dict)
+    """The parameters again, by what constraints were changed to; none without constraints. See `Probe.relaxations`."""
+    averages_at_the_end: bool = False
+    """The weights are replaced by their average when training ends, which no step does."""
+
+
+@dataclass(frozen=True)
+class Penalty:
+    """What a loss holds for the weights alone."""
+
+    value: float
+    gradients: dict[str, np.ndarray]
+    """Canonical."""
+
+
+@dataclass(frozen=True)
+class LossFacts:
+    """What must be known of a side to give its loss outputs that its model could have."""
+
+    ignored: int | None
+    """The class that the loss object says it leaves out."""
+    epsilon: float
+    """Probabilities nearer than this to 0 or 1 are taken for it; 0 if none are."""
+    mask_axes: tuple[int, ...]
+    """Of each output: the number of axes of the mask that the model sends along with it; 0 if it sends none."""
+    keeps_logits: tuple[bool, ...]
+    """Of each output: the loss is computed from the logits behind its probabilities."""
+
+
+@dataclass(frozen=True)
+class LossBatch:
+    """A batch of outputs that no model gave, with targets, for a loss alone."""
+
+    outputs: Sequence[np.ndarray]
+    logits: Sequence[np.ndarray]
+    """Behind each of the outputs; the outputs themselves where they are no probabilities."""
+    targets: Sequence[np.ndarray]
+    masks: Sequence[np.ndarray | None]
+    """True where a step is real; None to send no mask along."""
+
+
+@with_config(WITH_ARRAYS)
+@dataclass
+class LossRun:
+    """What a loss came to on one batch."""
+
+    value: float
+    gradients: list[np.ndarray]
+    """With respect to each output, (batch, ...)."""
+    logit_gradients: list[np.ndarray]
+    """With respect to each output's logits, beside the gradients; empty of a loss that takes outputs alone."""
+    error: str = ""
+    """Why there is no value."""
 
 
 class Probe(ABC):
@@ -86,6 +142,14 @@ class Probe(ABC):
         """Drop nothing from now on; return, by layer, the rates that dropped something."""
 
     @abstractmethod
+    def drawn_pass(self, inputs: Mapping[str, np.ndarray], training: bool = True) -> "DrawnPass":
+        """Run once, in training or in inference mode; return what was drawn, every layer's values and the outputs.
+
+        The numbers are those of the model's source, if it has one. Weights and running statistics stay as they are;
+        the framework's random generators move on.
+        """
+
+    @abstractmethod
     def trace(
         self, inputs: Mapping[str, np.ndarray], training: bool = False, replace: Replace = keep
     ) -> tuple[list[LayerTrace], list[np.ndarray]]:
@@ -99,6 +163,15 @@ class Probe(ABC):
     @abstractmethod
     def allows(self, inputs: Mapping[str, np.ndarray]) -> bool:
         """Return whether the model itself says that it takes inputs of these shapes; so does one that says nothing."""
+
+    @abstractmethod
+    def pieces(
+        self, inputs: Mapping[str, np.ndarray], replace: Replace = keep, watched: "Piece | None" = None
+    ) -> "PieceRun":
+        """Run once in inference mode; return how often each piece of every piecewise function was met.
+
+        `replace` as in `trace`; of the piece that is watched there are the margins too.
+        """
 
     @abstractmethod
     def run_layer(self, path: str, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -120,6 +193,33 @@ class Probe(ABC):
         """Return what every attention layer weighs with, in inference mode: (batch, heads, queries, keys) by path."""
 
     @abstractmethod
+    def penalty(self) -> Penalty | None:
+        """Return what the loss holds for the weights that training updates, as they are now; None if nothing."""
+
+    @abstractmethod
+    def adding_layers(self) -> list[str]:
+        """Return the canonical paths of layers that add to the loss for what they compute."""
+
+    @abstractmethod
+    def relaxations(self) -> list[str]:
+        """Return in which ways `relaxed` can change the constraints on the weights; none without constraints."""
+
+    @abstractmethod
+    def relaxed(self, kind: str) -> AbstractContextManager[None]:
+        """Change the constraints for a while; what was compiled before keeps the old ones."""
+
+    @abstractmethod
+    def loss_facts(self) -> LossFacts:
+        """Return what the loss and the model's outputs are like."""
+
+    @abstractmethod
+    def run_loss(self, batches: Sequence[LossBatch]) -> list[LossRun]:
+        """Compute the loss that `compile` attached, all outputs together, and its gradients, on each batch.
+
+        What the loss raises stands in the run.
+        """
+
+    @abstractmethod
     def run_optimizer(
         self,
         optimizer: "Optimizer | CustomOptimizer",
@@ -128,10 +228,12 @@ class Probe(ABC):
         gradients: Mapping[str, np.ndarray],
         checkpoints: Sequence[int],
     ) -> OptimizerRun:
-        """Run the optimizer that `compile` would attach on parameters of no model, one step for each gradient.
+        """Run the optimizer that `compile` would attach on stand-ins of weights, one step for each gradient.
 
-        Gradients are arrays (steps, ...) by the parameters' canonical names; a checkpoint is a number of steps done,
-        the last one all of them. The model stays as it is.
+        A stand-in has the canonical name of a trained weight, its place among them, and what the framework holds to
+        it: penalties are added to its gradients, constraints act after each step. Its shape may be smaller.
+        Gradients are arrays (steps, ...) by name; a checkpoint is a number of steps done, the last one all of them. The
+        model stays as it is.
         """
 
     @abstractmethod

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from twotrack.shared.ledger.measured import Measured
+    from twotrack.shared.spec.draws import DrawSource
     from twotrack.shared.spec.pair import CustomOptimizer, Pair
     from twotrack.shared.spec.probe import Probe
     from twotrack.shared.spec.profiles import Switches
@@ -33,6 +34,8 @@ class TrackModel(ABC):
     Inputs are arrays (batch, ...) by input name, channels last; targets one array per output, see losses.py.
     """
 
+    draws: "DrawSource | None" = None
+    """Where its random numbers come from; None for the framework's own."""
     switches: "Switches"
     """What is as the framework has it by default; `acted` is complete once the model was compiled."""
 
@@ -63,6 +66,13 @@ class TrackModel(ABC):
         """Return the only output (batch, ...) in inference mode."""
         (output,) = self.outputs(inputs)
         return output
+
+    @abstractmethod
+    def draw_from(self, source: "DrawSource") -> None:
+        """From the next `compile` on take all random numbers from a source; a training step takes it to its next one.
+
+        Draws that cannot be replaced stay the framework's own; `Probe.drawn_pass` shows which those are.
+        """
 
     @abstractmethod
     def snapshot(self) -> Any:

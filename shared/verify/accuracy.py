@@ -13,7 +13,6 @@ from twotrack.shared.base.tolerances import ACCURACY_MARGIN
 from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.datasets.batches import TrainingBatches
 from twotrack.shared.datasets.spec import Dataset
-from twotrack.shared.evaluation import statistics
 from twotrack.shared.evaluation.metrics import METRICS
 from twotrack.shared.runs.fitting import (
     Stopwatch,
@@ -83,6 +82,8 @@ def load(file: Path) -> ShortTrainings:
 
 def check(metric: str, torch: ShortTrainings, keras: ShortTrainings) -> RungResult:
     """Require equivalence in the chapter's metric within the margin, by two one-sided tests at 5 %."""
+    from twotrack.shared.evaluation import statistics  # not in a worker, which it would take a second to import
+
     keras_score, torch_score = (statistics.score(metric, side.outputs, side.labels).value for side in (keras, torch))
     verdict = statistics.verdict(metric, keras.outputs, torch.outputs, torch.labels, ACCURACY_MARGIN)
     detail = (

@@ -137,7 +137,9 @@ class Alignment:
     @cached_property
     def unmatched_points(self) -> list[str]:
         """Layers that gave replaced values which do not stand for the same thing on both sides."""
-        torch, keras = (side.float64.get("wide values", Pass()).replaced for side in (self._torch, self._keras))
+        torch, keras = (
+            [path for ran in side.float64.values() for path in ran.replaced] for side in (self._torch, self._keras)
+        )
         return [path for path in dict.fromkeys([*keras, *torch]) if not self._is_same_point(path)]
 
     def may_come_from_unmatched(self, difference: Difference) -> bool:

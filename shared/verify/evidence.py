@@ -1,48 +1,49 @@
-"""What a worker showed, on its way to the parent: a folder with a JSON file, and an .npz file with the arrays.
+"""What a worker showed, on its way to the parent: a folder with a JSON file, and one file with all arrays.
 
 Evidence is a dataclass with the configuration WITH_ARRAYS, of plain values, arrays, and lists, mappings and dataclasses
-of these.
+of these. Arrays are mapped into memory, not read: whoever compares two sides holds what it looks at, whatever the size
+of the models.
 """
 
 import json
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 from pydantic import TypeAdapter
 
-ARRAYS, VALUES = "arrays.npz", "values.json"
-_ARRAY = "array"
-"""The only key of the mapping that stands in the JSON file for an array; its value is the array's name."""
+ARRAYS, VALUES = "arrays.bin", "values.json"
+_ARRAY = "__array__"
+"""The only key of the mapping that stands in the JSON file for an array: offset in bytes, type and shape."""
+_ALIGNMENT = 64
+"""Bytes; of where an array begins."""
 
 E = TypeVar("E")
 
 
 def save(evidence: Any, folder: Path) -> Path:
     """Write evidence into a new folder, and return that."""
-    arrays: dict[str, np.ndarray] = {}
-    values = _without_arrays(evidence, arrays)
     folder.mkdir(parents=True)
-    np.savez(folder / ARRAYS, **arrays)  # type: ignore[arg-type]  # NumPy's stubs give every name the type of `allow_pickle`
+    with (folder / ARRAYS).open("wb") as arrays:
+        values = _without_arrays(evidence, arrays)
+        arrays.write(bytes(1))  # an empty file cannot be mapped
     (folder / VALUES).write_text(json.dumps(values))
     return folder
 
 
 def load(kind: type[E], folder: Path) -> E:
-    """Read what `save` wrote as an object of its class; ValidationError if it is of another."""
-    with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
-        values = _with_arrays(json.loads((folder / VALUES).read_text()), arrays)
+    """Return what `save` wrote as an object of its class, arrays read-only; ValidationError if it is of another."""
+    arrays = np.asarray(np.memmap(folder / ARRAYS, np.uint8, "r"))
+    values = _with_arrays(json.loads((folder / VALUES).read_text()), arrays)
     return TypeAdapter(kind).validate_python(values)
 
 
-def _without_arrays(value: Any, arrays: dict[str, np.ndarray]) -> Any:
-    """Return a value as JSON has it; its arrays go to `arrays`, numbered."""
+def _without_arrays(value: Any, arrays: BinaryIO) -> Any:
+    """Return a value as JSON has it; its arrays are added to the file."""
     if isinstance(value, np.ndarray):
-        name = str(len(arrays))
-        arrays[name] = value
-        return {_ARRAY: name}
+        return {_ARRAY: [_append(value, arrays), value.dtype.str, value.shape]}
     if is_dataclass(value):
         return {field.name: _without_arrays(getattr(value, field.name), arrays) for field in fields(value)}
     if isinstance(value, Mapping):
@@ -50,9 +51,23 @@ def _without_arrays(value: Any, arrays: dict[str, np.ndarray]) -> Any:
     return [_without_arrays(part, arrays) for part in value] if isinstance(value, list | tuple | set) else value
 
 
-def _with_arrays(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
+def _append(array: np.ndarray, arrays: BinaryIO) -> int:
+    """Write an array's bytes, in C order, at the file's end; return where they begin."""
+    arrays.write(bytes(-arrays.tell() % _ALIGNMENT))
+    offset = arrays.tell()
+    arrays.write(np.ascontiguousarray(array).data)
+    return offset
+
+
+def _with_arrays(value: Any, arrays: np.ndarray) -> Any:
     if isinstance(value, dict):
         if value.keys() == {_ARRAY}:
-            return arrays[value[_ARRAY]]
+            return _slice(arrays, *value[_ARRAY])
         return {name: _with_arrays(part, arrays) for name, part in value.items()}
     return [_with_arrays(part, arrays) for part in value] if isinstance(value, list) else value
+
+
+def _slice(arrays: np.ndarray, offset: int, kind: str, shape: list[int]) -> np.ndarray:
+    dtype = np.dtype(kind)
+    size = dtype.itemsize * int(np.prod(shape, dtype=np.int64))
+    return arrays[offset : offset + size].view(dtype).reshape(shape)

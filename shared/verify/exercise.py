@@ -17,6 +17,7 @@ from twotrack.shared.spec.recipes import Optimizer, Recipe
 from twotrack.shared.spec.track import TrackModel
 from twotrack.shared.verify import optimizer_material
 from twotrack.shared.verify.material import DrawnBatches, draw_inputs, draw_targets
+from twotrack.shared.verify.request import VerifyRequest
 
 EPOCHS, STEPS_PER_EPOCH = 2, 10
 """Of the short training's last stage; a stage before it has one epoch."""
@@ -148,3 +149,8 @@ def short(recipe: Recipe) -> Recipe:
     """Return the recipe with small batches and few epochs; every stage and the form of every schedule stay."""
     first = recipe.head_first and replace(recipe.head_first, batch_size=PROBED_BATCH_SIZE, epochs=1)
     return replace(recipe, batch_size=PROBED_BATCH_SIZE, epochs=EPOCHS, head_first=first)
+
+
+def find_exercise(request: VerifyRequest) -> Exercise:
+    """Return what a chapter's pair, or the user's own, is put through."""
+    return PairExercise(request.pair.load()) if request.pair else ChapterExercise(request.variant)

@@ -1,9 +1,10 @@
 """The ladder: every track shows its side in a worker of its own, then each Keras track is compared with torch."""
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -13,20 +14,24 @@ from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.errors import UserError, unknown
 from twotrack.shared.ledger.ledger import causes
 from twotrack.shared.ledger.spec import Difference
-from twotrack.shared.spec.track import installed_track
-from twotrack.shared.verify import accuracy, evidence
+from twotrack.shared.spec.track import Precision, installed_track
+from twotrack.shared.verify import accuracy, draws, evidence
 from twotrack.shared.verify.certificate import Certificate, Verdict, certify, verdict
+from twotrack.shared.verify.distribution import sample
 from twotrack.shared.verify.observation import Observation
-from twotrack.shared.verify.observe import isolate, observe
-from twotrack.shared.verify.request import RUNGS, LayerRequest, SideRequest, VerifyRequest
+from twotrack.shared.verify.observe import answer, isolate, observe
+from twotrack.shared.verify.request import RUNGS, AnswerRequest, LayerRequest, SideRequest, VerifyRequest
 from twotrack.shared.verify.result import FailurePlace, RungResult
-from twotrack.shared.verify.rungs import EXACT
+from twotrack.shared.verify.rungs import EXACT, PROBE_RUNGS
 from twotrack.shared.verify.rungs.forward import LayerDifference, layer_difference, layer_differences
+from twotrack.shared.verify.rungs.probe_rung import ProbeRung
+from twotrack.shared.verify.second_look import Ask, SecondLook
 from twotrack.shared.verify.suspects import suspect
 from twotrack.shared.verify.trace import Trace
 from twotrack.shared.workers.environment import available_cores
 from twotrack.shared.workers.messages import Progress
 from twotrack.shared.workers.pool import WorkerPool, lent_or_new
+from twotrack.shared.workers.task import Answer, Request, Task
 
 REFERENCE = "torch"
 _MEMORY_PER_WORKER = 2 * 2**30
@@ -97,6 +102,11 @@ class SideResults:
     trainings: accuracy.ShortTrainings | None
     """None for a user's pair, which has no data to learn, and where the climb ends before."""
 
+    def with_answer(self, rung: str, folders: dict[Precision, Path]) -> "SideResults":
+        """Return it with what the side did on what a rung's probes found."""
+        answered = self.observation.answered | {rung: folders}
+        return replace(self, observation=self.observation.model_copy(update={"answered": answered}))
+
 
 class Ladder:
     """Worker processes for torch and some Keras tracks, on which any number of pairs can be verified."""
@@ -108,7 +118,7 @@ class Ladder:
 
     def __enter__(self) -> "Ladder":
         threads = max(1, available_cores() // (1 + len(self._keras_tracks)))
-        self._pool = self._stack.enter_context(lent_or_new(self._lent, threads=threads))
+        self._pool = self._stack.enter_context(lent_or_new(self._lent, threads=threads, quick_to_compile=True))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -121,12 +131,61 @@ class Ladder:
         chosen, request = tracks or self._keras_tracks, request.located()
         with tempfile.TemporaryDirectory(prefix="twotrack-") as name:
             sides = _observe_all(request, (REFERENCE, *chosen), self._pool, Path(name), on_phase)
-            return [self._result(request, track, sides[REFERENCE], sides[track], Path(name)) for track in chosen]
+            for track in chosen:
+                sides[track] = self._with_same_draws(request, track, sides, Path(name), on_phase)
+            self._sample(request, sides, Path(name), on_phase)
+            sides = _answer_all(request, sides, self._pool, Path(name), on_phase)
+            again = SecondLook(request, self._asking(on_phase), Path(name) / "again")
+            return [self._result(request, track, sides[REFERENCE], sides[track], again, Path(name)) for track in chosen]
+
+    def _asking(self, on_phase: OnPhase) -> Ask:
+        """Return what lets a track's worker do a task, and shows its phases."""
+
+        def ask(track: str, task: Task[Request, Answer], request: Request) -> Answer:
+            answer = self._pool.call(track, task, request, lambda progress: on_phase(track, progress.phase))
+            on_phase(track, "done")
+            return answer
+
+        return ask
+
+    def _with_same_draws(
+        self, request: VerifyRequest, track: str, sides: Mapping[str, SideResults], folder: Path, on_phase: OnPhase
+    ) -> SideResults:
+        """Let a Keras side draw what torch's draws that correspond to its own draw, where order or layout differ."""
+        torch, keras = sides[REFERENCE].observation.draws, sides[track].observation.draws
+        for attempt, mirrored in enumerate((False, True)):
+            if not keras.draws or draws.agree(torch, keras):
+                break
+            if aligned := draws.alignment(torch, keras, mirrored):
+                asked = SideRequest(
+                    verify=request, track=track, folder=folder / f"{_slug(track)}-{attempt}", alignment=aligned
+                )
+                asked.folder.mkdir()
+                again = self._pool.call(track, observe, asked, _shown(on_phase, track))
+                if draws.agree(torch, again.draws):
+                    return replace(sides[track], observation=again)
+        return sides[track]
+
+    def _sample(self, request: VerifyRequest, sides: dict[str, SideResults], folder: Path, on_phase: OnPhase) -> None:
+        """Draw outputs of the tracks of which one of a pair is random beyond control."""
+        observed = {track: side.observation.draws for track, side in sides.items()}
+        random = [track for track in sides if draws.beyond_control(observed[REFERENCE], observed[track])]
+        for track in dict.fromkeys([REFERENCE, *random]) if random else ():
+            asked = SideRequest(verify=request, track=track, folder=folder / _slug(track))
+            file = self._pool.call(track, sample, asked, _shown(on_phase, track))
+            observation = sides[track].observation.model_copy(update={"samples": file})
+            sides[track] = replace(sides[track], observation=observation)
 
     def _result(
-        self, request: VerifyRequest, track: str, torch: SideResults, keras: SideResults, folder: Path
+        self,
+        request: VerifyRequest,
+        track: str,
+        torch: SideResults,
+        keras: SideResults,
+        again: SecondLook,
+        folder: Path,
     ) -> TrackResult:
-        results = climbed(request, torch, keras)
+        results = climbed(request, torch, keras, partial(again.judge, track))
         observations, last = (torch.observation, keras.observation), results[-1]
         layers = layer_differences(*observations) if any(result.rung == "forward" for result in results) else []
         if last.passed:
@@ -156,6 +215,10 @@ class Ladder:
         return f"run alone on torch's inputs, '{failure.where}' {outcome} ({difference:.1e})"
 
 
+def _shown(on_phase: OnPhase, track: str) -> Callable[[Progress], None]:
+    return lambda progress: on_phase(track, progress.phase)
+
+
 def _slug(track: str) -> str:
     return track.replace(":", "-")
 
@@ -174,9 +237,7 @@ def _observe_side(request: VerifyRequest, track: str, pool: WorkerPool, folder: 
     folder.mkdir()
     side_request = SideRequest(verify=request, track=track, folder=folder)
 
-    def show(progress: Progress) -> None:
-        on_phase(track, progress.phase)
-
+    show = _shown(on_phase, track)
     observation = pool.call(track, observe, side_request, show)
     trainings = None
     if not request.is_pair and request.until == "accuracy":
@@ -185,11 +246,53 @@ def _observe_side(request: VerifyRequest, track: str, pool: WorkerPool, folder: 
     return SideResults(observation, trainings)
 
 
-def climbed(request: VerifyRequest, torch: SideResults, keras: SideResults) -> list[RungResult]:
+def _answer_all(
+    request: VerifyRequest, sides: Mapping[str, SideResults], pool: WorkerPool, folder: Path, on_phase: OnPhase
+) -> dict[str, SideResults]:
+    """Let every two sides run on what the probes of either found, where anything was."""
+    answered = dict(sides)
+    for rung in PROBE_RUNGS:
+        folders = {track: side.observation.probed.get(rung.name, {}).get("float64") for track, side in sides.items()}
+        found = {
+            track: path for track, path in folders.items() if path and rung.asks(evidence.load(rung.evidence, path))
+        }
+        asked = [track for track in sides if _concerning(track, found)]
+
+        def ask(track: str, rung: ProbeRung = rung, found: Mapping[str, Path] = found) -> dict[Precision, Path]:
+            return pool.call(
+                track,
+                answer,
+                AnswerRequest(
+                    verify=request,
+                    track=track,
+                    folder=folder / _slug(track),
+                    rung=rung.name,
+                    found=_concerning(track, found),
+                ),
+                lambda progress: on_phase(track, progress.phase),
+            )
+
+        for track, given in pool.each(asked, ask).items():
+            answered[track] = answered[track].with_answer(rung.name, given)
+    return answered
+
+
+def _concerning(track: str, found: Mapping[str, Path]) -> dict[str, Path]:
+    """Return what a side is run on: torch on what any side found, a Keras track on what it or torch found."""
+    return {finder: path for finder, path in found.items() if track == REFERENCE or finder in (track, REFERENCE)}
+
+
+LookAgain = Callable[[RungResult, Observation, Observation], RungResult]
+"""Returns what a second look at a failed training, torch's and Keras', found in its place."""
+
+
+def climbed(request: VerifyRequest, torch: SideResults, keras: SideResults, look_again: LookAgain) -> list[RungResult]:
     """Compare two sides, rung by rung, up to the first failure."""
     results: list[RungResult] = []
     for rung in RUNGS[: RUNGS.index(request.until) + 1]:
         result = _check(rung, request, torch, keras)
+        if result is not None and rung == "training" and not result.passed:
+            result = look_again(result, torch.observation, keras.observation)
         if result is not None:
             results.append(result)
             if not result.passed:

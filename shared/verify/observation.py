@@ -5,42 +5,52 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
+from twotrack.shared.base.records import FrozenRecord
+from twotrack.shared.spec.draws import Counterpart
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import evidence
+from twotrack.shared.verify.draws import DROPOUT, SideDraws
 from twotrack.shared.verify.trace import Trace
 
 E = TypeVar("E")
 
 
-class Observation(BaseModel):
+class Observation(FrozenRecord):
     """One side: what it says of itself, and where its traces are."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     parameters: dict[str, tuple[int, ...]]
     """Canonical shapes of all weights."""
     without_counterpart: list[str]
     """Trainable tensors that the other framework cannot have."""
-    dropout: dict[str, float]
-    """Rates that drop something, by layer."""
     input_kinds: frozenset[str]
     loss: dict[str, Any]
     """Hyperparameters."""
     optimizer: dict[str, Any]
     """Hyperparameters."""
-    asked_for_float32: list[str] = []
+    asked_for_float32: tuple[str, ...] = ()
     """Paths of layers that were built to compute in float32; here they do not."""
     folders: dict[Precision, Path]
     """With a trace each."""
-    probed: dict[str, dict[Precision, Path]] = {}
+    alignment: dict[int, Counterpart] = Field(default_factory=dict)
+    """The other side's draws that this one drew."""
+    probed: dict[str, dict[Precision, Path]] = Field(default_factory=dict)
     """Folders with what the probes of a rung found, by rung."""
+    samples: Path | None = None
+    """A file with outputs in training mode, where a side is random beyond control."""
+    answered: dict[str, dict[Precision, Path]] = Field(default_factory=dict)
+    """Folders with what the side did with what was found on both sides, by rung."""
 
     @cached_property
     def traces(self) -> Mapping[Precision, Trace]:
         """The traces, read once."""
         return {precision: evidence.load(Trace, folder) for precision, folder in self.folders.items()}
+
+    @cached_property
+    def draws(self) -> SideDraws:
+        """What is drawn in training; nothing if the climb ends before that is looked at."""
+        return self.probe(DROPOUT, SideDraws)["float64"] if DROPOUT in self.probed else SideDraws()
 
     def layer(self, path: str) -> tuple[str, Mapping[str, Any]]:
         """Return class name and hyperparameters of a layer; empty ones if the side has none at that path."""
@@ -51,4 +61,12 @@ class Observation(BaseModel):
 
     def probe(self, rung: str, kind: type[E]) -> dict[Precision, E]:
         """Read what the probes of a rung found, in each precision that they looked in."""
-        return {precision: evidence.load(kind, folder) for precision, folder in self.probed[rung].items()}
+        return _read(self.probed[rung], kind)
+
+    def answer(self, rung: str, kind: type[E]) -> dict[Precision, E]:
+        """Read what the side did with what was found; empty if nothing was asked."""
+        return _read(self.answered.get(rung, {}), kind)
+
+
+def _read(folders: Mapping[Precision, Path], kind: type[E]) -> dict[Precision, E]:
+    return {precision: evidence.load(kind, folder) for precision, folder in folders.items()}

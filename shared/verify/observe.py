@@ -4,12 +4,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from twotrack.shared.errors import UserError
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import evidence
-from twotrack.shared.verify.exercise import ChapterExercise, Exercise, PairExercise
+from twotrack.shared.verify.exercise import find_exercise
 from twotrack.shared.verify.observation import Observation
-from twotrack.shared.verify.request import RUNGS, LayerRequest, SideRequest, VerifyRequest
+from twotrack.shared.verify.request import RUNGS, AnswerRequest, LayerRequest, SideRequest, VerifyRequest
 from twotrack.shared.verify.rungs import PROBE_RUNGS, ProbeRung
 from twotrack.shared.verify.side import ObservedSide
 from twotrack.shared.verify.trace import Trace
@@ -35,14 +37,15 @@ def observation(request: SideRequest, report: Report) -> Observation:
     folders: dict[Precision, Path] = {}
     probed: dict[str, dict[Precision, Path]] = {rung.name: {} for rung in _climbed(request.verify)}
     for precision in request.precisions:
-        side = ObservedSide(exercise, track, precision, partial(_report_phase, report, precision))
+        phase = partial(_report_phase, report, precision)
+        side = ObservedSide(exercise, track, precision, phase, request.alignment)
         described = side.describe()
         description = description or described  # float64 comes first; in it layers say what else they were built for
         folders[precision] = evidence.save(side.trace(), request.folder / precision / "trace")
         for rung in _climbed(request.verify):
             if precision in rung.precisions:
                 probed[rung.name][precision] = _probe(side, rung, request.folder / precision / rung.name)
-    return Observation(**description, folders=folders, probed=probed)
+    return Observation(**description, folders=folders, alignment=request.alignment, probed=probed)
 
 
 def _climbed(request: VerifyRequest) -> list[ProbeRung]:
@@ -63,14 +66,25 @@ def _report_phase(report: Report, precision: Precision, phase: str) -> None:
 
 
 @task
+def answer(request: AnswerRequest, report: Report) -> dict[Precision, Path]:
+    """Run a side on what was found on both; return folders with what it did, in both precisions."""
+    rung = next(rung for rung in PROBE_RUNGS if rung.name == request.rung)
+    found = {track: evidence.load(rung.evidence, folder) for track, folder in request.found.items()}
+    exercise, track, folders = find_exercise(request.verify), open_track(request.track, "auto"), {}
+    for precision in request.precisions:
+        side = ObservedSide(exercise, track, precision, partial(_report_phase, report, precision))
+        side.describe()
+        side.report(rung.name)
+        folders[precision] = evidence.save(
+            rung.answer(side, found), request.folder / precision / f"{rung.name} answered"
+        )
+    return folders
+
+
+@task
 def isolate(request: LayerRequest) -> Path:
     """Run one layer alone on the inputs that the other side's got; return the folder of a trace."""
     side = ObservedSide(find_exercise(request.verify), open_track(request.track, "auto"), "float64", lambda _: None)
     layer = evidence.load(Trace, request.reference).layers[request.number]
-    outputs = side.probe.run_layer(request.path, layer.inputs)
+    outputs = side.probe.run_layer(request.path, [np.array(array) for array in layer.inputs])
     return evidence.save(Trace(outputs=outputs), request.folder / "alone")
-
-
-def find_exercise(request: VerifyRequest) -> Exercise:
-    """Return what a chapter's pair, or the user's own, is put through."""
-    return PairExercise(request.pair.load()) if request.pair else ChapterExercise(request.variant)

@@ -1,49 +1,84 @@
-"""What the rung `optimizer` gives to an optimizer: parameters of no model, and gradients of every kind.
+"""What the rung `optimizer` gives to an optimizer: stand-ins of the model's weights, and gradients of every kind.
+
+A stand-in has the name of a trained weight and its place among the others, and its shape if that is small. So an
+optimizer can pick out weights by name, place, shape or number of axes, as it does in training.
 
 A difference of two optimizers shows only where gradients reach it: a clipping norm on a large one, an epsilon on a
-small one, AMSGrad after a peak, moving averages and schedules after many steps. So each element of a parameter gets
-gradients of one kind over all steps, and each parameter has elements of all kinds.
+small one, AMSGrad after a peak, moving averages and schedules after many steps. So each element of a stand-in gets
+gradients of one kind over all steps, and each stand-in has elements of all kinds, as far as it has so many.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import zip_longest
+from math import prod
 from zlib import crc32
 
 import numpy as np
 
+Shape = tuple[int, ...]
+
 CHECKPOINTS = (1, 2, 3, 5, 10, 25, 50, 100, 101, 200, 500, 1000, 2000)
 """Steps after which parameters are compared."""
 STEPS = CHECKPOINTS[-1]
-SHAPES = {
-    "embedding.embeddings": (12, 8),
-    "hidden.kernel": (8, 12),
-    "hidden.bias": (12,),
-}
-"""Canonical; optimizers tell parameters apart by name and by number of axes."""
-SPARSE, SPARSE_SHARE = "embedding.embeddings", 0.3
+MOST_STAND_INS, MOST_VALUES = 12, 2048
+"""Of them in all."""
+LARGEST, LONGEST_AXIS = 1536, 4
+"""A weight with more values, or for which no room is left, has a stand-in with no axis longer than this."""
+SPARSE, SPARSE_SHARE = "embeddings", 0.3
 """The parameter whose rows have a gradient in a share of the steps only; the last row has none."""
 SILENT_EVERY = 50
 """One step in so many has no gradient at all."""
 
 
-def draw_parameters() -> dict[str, np.ndarray]:
+def choose(trained: Mapping[str, Shape]) -> dict[str, Shape]:
+    """Return the canonical shapes of the stand-ins, by name, of weights of every kind.
+
+    Names and shapes are all that counts, so that both sides choose alike.
+    """
+    chosen: dict[str, Shape] = {}
+    for name in _by_kind(trained):
+        if len(chosen) == MOST_STAND_INS:
+            break
+        shape, taken = trained[name], sum(map(prod, chosen.values()))
+        fits = prod(shape) <= min(LARGEST, MOST_VALUES - taken)
+        chosen[name] = shape if fits else tuple(min(LONGEST_AXIS, size) for size in shape)
+    return dict(sorted(chosen.items()))
+
+
+def _by_kind(trained: Mapping[str, Shape]) -> Iterator[str]:
+    """Yield all names: of each kind (parameter and number of axes) one, then of each another one."""
+    kinds: dict[tuple[str, int], list[str]] = {}
+    for name in sorted(trained):
+        kinds.setdefault((name.rpartition(".")[2], len(trained[name])), []).append(name)
+    orders = [_in_order(names, trained) for _, names in sorted(kinds.items())]
+    yield from (name for names in zip_longest(*orders) for name in names if name is not None)
+
+
+def _in_order(names: Sequence[str], trained: Mapping[str, Shape]) -> list[str]:
+    """Return the smallest, the last and the first by name, then all others by size."""
+    by_size = sorted(names, key=lambda name: (prod(trained[name]), name))
+    return list(dict.fromkeys([by_size[0], names[-1], names[0], *by_size]))
+
+
+def draw_parameters(shapes: Mapping[str, Shape]) -> dict[str, np.ndarray]:
     """Return float64 parameters near 1, by canonical name."""
-    return {name: 1 + 0.1 * _generator(name, "values").normal(size=shape) for name, shape in SHAPES.items()}
+    return {name: 1 + 0.1 * _generator(name, "values").normal(size=shape) for name, shape in shapes.items()}
 
 
-def draw_gradients() -> dict[str, np.ndarray]:
+def draw_gradients(shapes: Mapping[str, Shape]) -> dict[str, np.ndarray]:
     """Return float64 gradients (steps, ...) by canonical name."""
-    return {name: _gradients(name, shape) for name, shape in SHAPES.items()}
+    return {name: _gradients(name, shape) for name, shape in shapes.items()}
 
 
-def _gradients(name: str, shape: tuple[int, ...]) -> np.ndarray:
+def _gradients(name: str, shape: Shape) -> np.ndarray:
     generator = _generator(name, "gradients")
-    normal = generator.normal(size=(STEPS, int(np.prod(shape))))
+    normal = generator.normal(size=(STEPS, prod(shape)))
     kinds = [_KINDS[element % len(_KINDS)](normal[:, element], generator) for element in range(normal.shape[1])]
     gradients = np.stack(kinds, axis=1).reshape(STEPS, *shape)
-    if name == SPARSE:
+    if name.rpartition(".")[2] == SPARSE:
         rows = generator.random((STEPS, shape[0])) < SPARSE_SHARE
         rows[:, -1] = False
-        gradients = gradients * rows[..., None]
+        gradients = gradients * rows.reshape(STEPS, shape[0], *(1 for _ in shape[1:]))
     gradients[SILENT_EVERY // 2 :: SILENT_EVERY] = 0.0
     return gradients
 
@@ -81,11 +116,18 @@ def _resting(normal: np.ndarray, _: np.random.Generator) -> np.ndarray:
     return normal * (np.arange(STEPS) // 10 % 2 == 0)
 
 
+def _steady(normal: np.ndarray, _: np.random.Generator) -> np.ndarray:
+    """Of one sign: the parameter goes far."""
+    return np.abs(normal)
+
+
 _KINDS: Sequence[Callable[[np.ndarray, np.random.Generator], np.ndarray]] = (
+    _huge,
     _ordinary,
     _tiny,
-    _huge,
     _sign_flipping,
     _growing,
     _resting,
+    _steady,
 )
+"""A small stand-in has the first ones."""

@@ -89,21 +89,39 @@ def points(weights: Collection[str]) -> set[str]:
     return {path for path in single if path.rpartition(".")[0] not in attention} | attention - {""}
 
 
+def rows_at_once(batch_size: int) -> int:
+    """Return how many wide rows a batch has, for a pair's batch size."""
+    return min(max(batch_size, LEAST_BATCH), LARGEST_BATCH)
+
+
 class Runner:
     """Runs one side's model on rows that it draws."""
 
     def __init__(
         self, probe: Probe, inputs: Mapping[str, Input], batch_size: int, weights: Mapping[str, tuple[int, ...]]
     ):
-        self._probe, self.inputs, self._points = probe, inputs, points(weights)
-        self.batch = min(max(batch_size, LEAST_BATCH), LARGEST_BATCH)
-        values = sum(map(prod, weights.values()))
-        self.is_large = values > LARGE_MODEL or sum(prod(spec.shape) for spec in inputs.values()) > LARGE_INPUT
+        self._probe, self.inputs, self.points = probe, inputs, points(weights)
+        self.batch = rows_at_once(batch_size)
+        self.weights = sum(map(prod, weights.values()))
+        self.is_large = self.weights > LARGE_MODEL or sum(prod(spec.shape) for spec in inputs.values()) > LARGE_INPUT
 
     def on(self, inputs: Mapping[str, np.ndarray], training: bool = False) -> Pass:
         """Run on inputs (batch, ...) that are there already; raises what the model does."""
         rows = len(next(iter(inputs.values())))
         return self._traced(inputs, ["ordinary"] * rows, training, keep)
+
+    def given(self, inputs: Mapping[str, np.ndarray], replaced: Mapping[str, np.ndarray]) -> Pass:
+        """Run on inputs (batch, ...) of whatever size, with values in place of what layers give."""
+        rows = len(next(iter(inputs.values())))
+
+        def give(path: str, shape: tuple[int, ...]) -> np.ndarray | None:
+            return replaced[path] if path in replaced and replaced[path].shape == shape else None
+
+        ran = self._tried(inputs, ["that were looked for"] * rows, False, give)
+        moved = [array for name, array in inputs.items() if self.inputs[name].kind == "real"]
+        sizes = [_row_sizes(array, rows) for array in (*moved, *replaced.values())]
+        ran.fed, ran.replaced = np.max(sizes, axis=0) if sizes else np.zeros(rows), sorted(replaced)
+        return ran
 
     def whole(self, inputs: Mapping[str, np.ndarray]) -> Pass:
         """Run on inputs that are there already, of which nothing is hidden."""
@@ -111,10 +129,14 @@ class Runner:
 
     def wide(self, replaced: bool = False, shake: int = 0) -> Pass:
         """Run on rows of every kind, as many batches as that takes; `shake` rounds them another way in float32."""
+        return _in_one([self._drawn(row, False, replaced, draw, shake) for draw, row in enumerate(self.kinds)])
+
+    @property
+    def kinds(self) -> list[list[int]]:
+        """Kinds of the wide rows of every batch."""
         chosen = wide.FEW if self.is_large else wide.ALL
         count = -(-len(chosen) // self.batch) * self.batch
-        kinds = np.resize(chosen, count).reshape(-1, self.batch)
-        return _in_one([self._drawn(row.tolist(), False, replaced, draw, shake) for draw, row in enumerate(kinds)])
+        return np.resize(chosen, count).reshape(-1, self.batch).tolist()
 
     def in_training(self) -> Pass:
         """Run in training mode, each batch with rows of one kind, layers with weights replaced."""
@@ -140,7 +162,7 @@ class Runner:
         paths: list[str] = []
 
         def give(path: str, shape: tuple[int, ...]) -> np.ndarray | None:
-            if path not in self._points or shape[0] % len(kinds):
+            if path not in self.points or shape[0] % len(kinds):
                 return None
             values = wide.shaken(wide.rows(f"{path} {draw}", kinds, (prod(shape) // len(kinds),)), shake)
             sizes.append(_row_sizes(values, len(kinds)))
@@ -155,7 +177,7 @@ class Runner:
         try:
             return self._traced(inputs, rows, training, give)
         except Exception as error:  # whatever a framework or the user's own code raises on such inputs
-            return Pass(rows, error=_in_short(error))
+            return Pass(rows, error=error_in_short(error))
 
     def _traced(self, inputs: Mapping[str, np.ndarray], rows: list[str], training: bool, give: Replace) -> Pass:
         layers, outputs = self._probe.trace(inputs, training, give)
@@ -229,6 +251,7 @@ def _row_sizes(values: np.ndarray, rows: int) -> np.ndarray:
     return np.abs(values.reshape(rows, -1)).max(1)
 
 
-def _in_short(error: Exception) -> str:
+def error_in_short(error: Exception) -> str:
+    """Return an error's class and the first line of its message."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[0] if lines else ''}"[:200]

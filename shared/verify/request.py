@@ -2,24 +2,36 @@
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
 from twotrack.shared import chapters
+from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.chapters.spec import ChapterVariant
+from twotrack.shared.spec.draws import Counterpart
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import user_pair
 from twotrack.shared.verify.user_pair import PairReference
 
-RUNGS = ("data", "parameters", "forward", "range", "gradients", "optimizer", "training", "accuracy")
+RUNGS = (
+    "data",
+    "parameters",
+    "forward",
+    "dropout",
+    "range",
+    "pieces",
+    "loss",
+    "gradients",
+    "optimizer",
+    "training",
+    "accuracy",
+)
 
 
-class VerifyRequest(BaseModel):
+class VerifyRequest(FrozenRecord):
     """What to verify: a chapter, or a user's own pair "module:NAME"."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     name: str
-    settings: dict[str, str] = {}
+    settings: dict[str, str] = Field(default_factory=dict)
     """Of a chapter."""
     recipe: str = "fast"
     """Of a chapter."""
@@ -45,17 +57,25 @@ class VerifyRequest(BaseModel):
         return chapters.get(self.name).variant(self.recipe, self.settings)
 
 
-class SideRequest(BaseModel):
+class SideRequest(FrozenRecord):
     """One side, for the worker of its track."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     verify: VerifyRequest
     track: str
     folder: Path
     """Where arrays are written."""
+    alignment: dict[int, Counterpart] = Field(default_factory=dict)
+    """Which of the other side's numbers a draw of this side gets, where that is not the draw of its own number."""
     precisions: tuple[Precision, ...] = ("float64", "float32")
     """float64 decides; float32 is for information."""
+
+
+class AnswerRequest(SideRequest):
+    """One side, and what a rung's probes found on both, to be run here."""
+
+    rung: str
+    found: dict[str, Path]
+    """Folders of float64 evidence, by track."""
 
 
 class LayerRequest(SideRequest):

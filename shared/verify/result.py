@@ -3,7 +3,7 @@
 Nothing is masked: NaN or infinity on either side is an infinite difference.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -34,6 +34,7 @@ class GapKind(StrEnum):
     PRECISION = "computed in float32"
     ROUNDING = "rounding amplified"
     NO_EFFECT = "no effect seen"
+    EXTREME = "only at extremes"
     NOT_RUN = "not run"
 
 
@@ -74,6 +75,11 @@ class RungResult:
     """What could hide a difference although the rung passed."""
 
 
+def relaxed_constraints(kind: str) -> str:
+    """Return the sentence of a gap: sides are equal once Keras' constraints are changed, see Probe.relaxations."""
+    return f"equal only with Keras' constraints {kind}: they divide by the norm + 1e-07, which shrinks weights a little"
+
+
 def relative(torch: np.ndarray, keras: np.ndarray, scale: float | None = None) -> float:
     """Return the largest difference over torch's largest value, or over `scale`.
 
@@ -86,6 +92,17 @@ def relative(torch: np.ndarray, keras: np.ndarray, scale: float | None = None) -
     largest = np.abs(torch).max() if scale is None else scale
     difference = np.abs(keras.astype(float) - torch.astype(float)).max()
     return float(difference / largest) if largest > 0 else float(difference)
+
+
+SHOWN = 4
+"""Names in a message; two other models can have hundreds without a counterpart."""
+
+
+def in_short(names: Iterable[str]) -> str:
+    """Return a few names, and how many more there are."""
+    listed = list(names)
+    more = f" and {len(listed) - SHOWN:,} more" if len(listed) > SHOWN else ""
+    return ", ".join(listed[:SHOWN]) + more
 
 
 def finite(arrays: Sequence[np.ndarray]) -> bool:

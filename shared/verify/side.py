@@ -5,10 +5,13 @@ from functools import cached_property
 from math import prod
 from typing import Any
 
-from twotrack.shared.runs.fitting import Step
+import numpy as np
+
+from twotrack.shared.runs.fitting import Listener, Step
+from twotrack.shared.spec.draws import AS_COUNTED, Alignment, SharedDraws
 from twotrack.shared.spec.probe import Probe
 from twotrack.shared.spec.track import Precision, Track, TrackModel
-from twotrack.shared.verify.exercise import Exercise
+from twotrack.shared.verify.exercise import Exercise, Rehearsal
 from twotrack.shared.verify.material import draw_weights
 from twotrack.shared.verify.suspects import STATISTICS
 from twotrack.shared.verify.trace import Trace
@@ -18,19 +21,33 @@ KEPT_LIMIT = 2_000_000
 
 
 class ObservedSide:
-    """One side of a pair in one precision, without dropout and on drawn weights."""
+    """One side of a pair in one precision, on drawn weights; its random numbers are those of the other side."""
 
-    def __init__(self, exercise: Exercise, track: Track, precision: Precision, phase: Callable[[str], None]):
+    def __init__(
+        self,
+        exercise: Exercise,
+        track: Track,
+        precision: Precision,
+        phase: Callable[[str], None],
+        alignment: Alignment = AS_COUNTED,
+    ):
         self.exercise, self.precision, self._phase = exercise, precision, phase
         self.model: TrackModel = track.build(exercise.pair, 0, precision)
         self.probe: Probe = self.model.probe()
-        self._dropout = self.probe.remove_dropout()
         self._shapes = {name: array.shape for name, array in self.model.weights().items()}
+        self.source = SharedDraws(0, alignment)
+        self.model.draw_from(self.source)
         self.reset()
 
     def reset(self) -> None:
-        """Give all weights their drawn values again."""
+        """Give all weights their drawn values again, and go back to the first step's random numbers."""
         self.model.load_weights(draw_weights(self._shapes))
+        self.source.restart()
+
+    def trained_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the canonical shapes of the weights that training updates."""
+        trained = self.model.trainable_names()
+        return {name: shape for name, shape in self._shapes.items() if name in trained}
 
     def report(self, phase: str) -> None:
         """Tell whoever waits what the side is doing."""
@@ -42,7 +59,6 @@ class ObservedSide:
         return {
             "parameters": self._shapes,
             "without_counterpart": self.probe.without_counterpart(),
-            "dropout": self._dropout,
             "input_kinds": {spec.kind for spec in self.exercise.pair.inputs.values()},
             "asked_for_float32": self.probe.asked_for_float32(),
             "loss": self.probe.loss(),
@@ -50,25 +66,59 @@ class ObservedSide:
         }
 
     def trace(self) -> Trace:
-        """Return what the side computes: forward, backward, and in a short training."""
+        """Return what the side computes: forward, backward and, in float64, in a short training."""
         trace, inputs = Trace(), self.exercise.inputs()
         self.report("forward")
         trace.layers, _ = self.probe.trace(inputs)
         trace.outputs = self.model.outputs(inputs)
-        shapes = [output.shape for output in trace.outputs]
         self.report("gradients")
-        trace.gradients = self.probe.gradients(inputs, self.exercise.targets(shapes))
-        self.report("training")
-        rehearsal = self.exercise.rehearse(self.model, shapes, lambda step: self._keep(trace, step))
+        trace.gradients = self.probe.gradients(inputs, self.exercise.targets(self._output_shapes))
+        trace.penalty_gradients = self._note_penalty(trace)
+        trace.adding_layers = self.probe.adding_layers()
+        if self.precision == "float64":
+            self._train(trace)
+            trace.relaxed = {kind: self._relaxed(kind) for kind in self.probe.relaxations()}
+        return trace
+
+    def _train(self, trace: Trace) -> None:
+        """Keep what a short training shows, with the same random draws each time."""
+        self.source.restart()
+        rehearsal = self.rehearse(lambda step: self._keep(trace, step))
         trace.batches, trace.validation = rehearsal.batches, rehearsal.validation
         trace.weights[-1] = self.model.weights()
-        trace.trained_outputs = self.model.outputs(inputs)
+        trace.trained_outputs = self.model.outputs(self.exercise.inputs())
+
+    def _relaxed(self, kind: str) -> Trace:
+        """Return what the training shows with other constraints."""
+        trace = Trace()
+        self.reset()
+        self._note_penalty(trace)
+        with self.probe.relaxed(kind):
+            self._train(trace)
         return trace
+
+    def _note_penalty(self, trace: Trace) -> dict[str, np.ndarray]:
+        """Keep the penalty that the weights have now, if the side has any; return its gradients."""
+        penalty = self.probe.penalty()
+        if penalty is None:
+            return {}
+        trace.penalties.append(penalty.value)
+        return penalty.gradients
+
+    def rehearse(self, listen: Listener) -> Rehearsal:
+        """Go through the short training, from the weights that the model has."""
+        self.report("training")
+        return self.exercise.rehearse(self.model, self._output_shapes, listen)
+
+    @cached_property
+    def _output_shapes(self) -> list[tuple[int, ...]]:
+        return [output.shape for output in self.model.outputs(self.exercise.inputs())]
 
     def _keep(self, trace: Trace, step: Step) -> None:
         """Keep the loss and, as far as the limit allows, the weights after a step."""
         trace.losses.append(step.loss)
         trace.epochs.append(step.epoch)
+        self._note_penalty(trace)
         names = self._kept_at_every_step
         trace.weights.append({name: array for name, array in self.model.weights().items() if name in names})
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from twotrack.shared.ledger.spec import Suspect
+from twotrack.shared.verify.draws import said_at
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.result import FailurePlace, RungResult
 
@@ -15,10 +16,8 @@ def suspect(failure: RungResult, torch: Observation, keras: Observation) -> Susp
     if failure.place is FailurePlace.LOSS:
         return _of(failure, "loss", torch.loss, keras.loss, keras)
     if failure.place is FailurePlace.DROPOUT:
-        torch_rate, keras_rate = (
-            {"kind": "Dropout", "rate": side.dropout.get(failure.where, 0.0)} for side in (torch, keras)
-        )
-        return _of(failure, failure.where, torch_rate, keras_rate, keras)
+        torch_drop, keras_drop = said_at(failure.where, torch.draws, keras.draws)
+        return _of(failure, failure.where, torch_drop, keras_drop, keras)
     if failure.rung == "optimizer" or (failure.rung == "training" and not failure.where.endswith(STATISTICS)):
         return _of(failure, failure.where, torch.optimizer, keras.optimizer, keras)
     path = failure.where.partition("#")[0] if failure.place is FailurePlace.LAYER else failure.where.rpartition(".")[0]

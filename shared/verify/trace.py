@@ -30,6 +30,33 @@ class Trace:
     """The loss on a chapter's validation split, after each epoch."""
     trained_outputs: list[np.ndarray] = field(default_factory=list)
     """As `outputs`, after training."""
+    penalties: list[float] = field(default_factory=list)
+    """Before each step, and after the last: what the losses hold for the weights alone; none if they hold nothing."""
+    penalty_gradients: dict[str, np.ndarray] = field(default_factory=dict)
+    """What `gradients` hold for the weights alone."""
+    adding_layers: list[str] = field(default_factory=list)
+    """Layers that add to the loss for what they compute."""
+    relaxed: dict[str, "Trace"] = field(default_factory=dict)
+    """The training again, by what constraints were changed to; see Probe.relaxed."""
+
+    @property
+    def pure_losses(self) -> list[float]:
+        """The losses without what they hold for the weights alone."""
+        penalties = self.penalties or [0.0] * (len(self.losses) + 1)
+        return [loss - penalty for loss, penalty in zip(self.losses, penalties, strict=False)]
+
+
+def same_losses(torch: Trace, keras: Trace) -> tuple[list[float], list[float]]:
+    """Return the losses of both sides that must be equal: as they are, unless one side alone has penalties.
+
+    What Keras' regularizers add to the loss, torch's optimizers may add to the gradients. No loss of torch holds it
+    then, and the updates show whether both do the same.
+    """
+    return (
+        (torch.losses, keras.losses)
+        if bool(torch.penalties) == bool(keras.penalties)
+        else (torch.pure_losses, keras.pure_losses)
+    )
 
 
 def epochs_in_words(trace: Trace) -> str:

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict
-
+from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.errors import UserError
 from twotrack.shared.spec.inputs import Input
 from twotrack.shared.spec.losses import LossName
@@ -18,11 +17,7 @@ from twotrack.shared.verify import user_modules
 _SPECS: dict[str, type] = {kind.__name__: kind for kind in (*get_args(Optimizer), *get_args(Schedule))}
 
 
-class _Plain(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class FunctionReference(_Plain):
+class FunctionReference(FrozenRecord):
     """A function, or a class, that another process can import."""
 
     file: Path
@@ -40,7 +35,7 @@ class FunctionReference(_Plain):
         return function
 
 
-class SpecRecord(_Plain):
+class SpecRecord(FrozenRecord):
     """An optimizer or a schedule as plain data."""
 
     kind: str
@@ -51,7 +46,7 @@ class SpecRecord(_Plain):
         return _SPECS[self.kind](**self.values)
 
 
-class CustomLossReference(_Plain):
+class CustomLossReference(FrozenRecord):
     """A CustomLoss."""
 
     keras: FunctionReference
@@ -59,14 +54,14 @@ class CustomLossReference(_Plain):
     target: Literal["classes", "binary", "real"]
 
 
-class CustomOptimizerReference(_Plain):
+class CustomOptimizerReference(FrozenRecord):
     """A CustomOptimizer."""
 
     keras: FunctionReference
     torch: FunctionReference
 
 
-class NamedPair(_Plain):
+class NamedPair(FrozenRecord):
     """A pair that stands in a module: "module:NAME"."""
 
     module: str
@@ -90,7 +85,7 @@ class NamedPair(_Plain):
         return pair
 
 
-class PairOfFunctions(_Plain):
+class PairOfFunctions(FrozenRecord):
     """A Pair object: its functions by reference, everything else as it is."""
 
     keras: FunctionReference

@@ -22,7 +22,7 @@ class WorkerPool:
     `device` is auto, cpu or cuda; `threads` limits the threads of an operation, None for one per core; all workers
     keep the descriptors `inherited` open. With `one_per_track` a track has one worker, whatever its role: fewer
     processes, where it does not matter that one has done something else before. A worker without a track keeps its
-    role, as it may have imported anything.
+    role, as it may have imported anything. `quick_to_compile` as for `worker_environment`.
     """
 
     def __init__(
@@ -31,9 +31,10 @@ class WorkerPool:
         threads: int | None = None,
         inherited: Sequence[int] = (),
         one_per_track: bool = False,
+        quick_to_compile: bool = False,
     ):
         self._device, self._threads, self._inherited = device, threads, tuple(inherited)
-        self._one_per_track = one_per_track
+        self._one_per_track, self._quick_to_compile = one_per_track, quick_to_compile
         self._running: dict[Key, Worker] = {}
         self._locks: defaultdict[Key, Lock] = defaultdict(Lock)
         self._stopped = False
@@ -78,7 +79,7 @@ class WorkerPool:
         if self._stopped:
             raise WorkerDiedError("the workers were stopped.")
         if key not in self._running:
-            self._running[key] = Worker(key[0], self._device, self._threads, self._inherited)
+            self._running[key] = Worker(key[0], self._device, self._threads, self._inherited, self._quick_to_compile)
         return self._running[key]
 
     def each(
@@ -98,6 +99,7 @@ class WorkerPool:
             except BaseException:
                 self._kill()
                 threads.shutdown(cancel_futures=True)
+                self.end()  # of those that were killed; the next call starts new ones
                 raise
             finally:
                 self._stopped = False
@@ -110,11 +112,15 @@ class WorkerPool:
 
 @contextmanager
 def lent_or_new(
-    pool: WorkerPool | None, device: str = "auto", threads: int | None = None, inherited: Sequence[int] = ()
+    pool: WorkerPool | None,
+    device: str = "auto",
+    threads: int | None = None,
+    inherited: Sequence[int] = (),
+    quick_to_compile: bool = False,
 ) -> Iterator[WorkerPool]:
     """Yield the pool that was lent, which stays as it is, or a new one that ends with the block."""
     if pool is not None:
         yield pool
         return
-    with WorkerPool(device, threads, inherited) as new:
+    with WorkerPool(device, threads, inherited, quick_to_compile=quick_to_compile) as new:
         yield new

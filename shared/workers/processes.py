@@ -7,15 +7,18 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from twotrack.shared.errors import UserError, WorkerDiedError
-from twotrack.shared.spec.tested_versions import warn_if_untested
+from twotrack.shared.spec.tested_versions import TESTED, warn_if_untested
 from twotrack.shared.spec.track import TRACKS, TrackSpec
 from twotrack.shared.workers.messages import Call, Failure, Progress, read_answer, to_line
 from twotrack.shared.workers.task import Answer, Request, Task
 
 OnProgress = Callable[[Progress], None]
 LOG_LINES = 12
+QUICK_XLA = ("--xla_backend_optimization_level=1", "--xla_cpu_use_fusion_emitters=false")
+"""JAX compiles in half the time, to a program that is as fast for the few steps of a verification and as exact."""
 _STOP_SECONDS = 5.0
 
 
@@ -23,11 +26,14 @@ def ignore(progress: Progress) -> None:
     """Listen to a task's progress, and do nothing."""
 
 
-def worker_environment(track: TrackSpec | None, device: str, threads: int | None) -> dict[str, str]:
+def worker_environment(
+    track: TrackSpec | None, device: str, threads: int | None, quick_to_compile: bool = False
+) -> dict[str, str]:
     """Return the environment in which a track's frameworks must be imported.
 
     `threads` limits the threads of each operation, for workers that share the machine: two that both
-    take every core spend most of their time waiting for each other.
+    take every core spend most of their time waiting for each other. `quick_to_compile` is for workers whose programs
+    run a few times only; a GPU's programs stay as they are.
     """
     environment = dict(os.environ)
     environment["PYTHONSAFEPATH"] = "1"  # the current folder is no place to load code from, for a child of ours neither
@@ -50,7 +56,19 @@ def worker_environment(track: TrackSpec | None, device: str, threads: int | None
     else:
         flags = environment.get("XLA_FLAGS", "")
         environment["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
+    if quick_to_compile and track and track.backend == "jax" and _knows_quick_xla() and not _has_gpu():
+        environment["XLA_FLAGS"] = " ".join([*QUICK_XLA, environment.get("XLA_FLAGS", "")]).strip()
     return environment
+
+
+def _knows_quick_xla() -> bool:
+    """Tell whether JAX is one that was tested: XLA ends the process on a flag that it does not know."""
+    return not TESTED["jax"].problem
+
+
+def _has_gpu() -> bool:
+    """Tell whether this machine has a GPU that JAX could use."""
+    return Path("/dev/nvidiactl").exists() or Path("/dev/kfd").exists()
 
 
 class Worker:
@@ -60,7 +78,12 @@ class Worker:
     """
 
     def __init__(
-        self, track: str | None, device: str = "auto", threads: int | None = None, inherited: Sequence[int] = ()
+        self,
+        track: str | None,
+        device: str = "auto",
+        threads: int | None = None,
+        inherited: Sequence[int] = (),
+        quick_to_compile: bool = False,
     ):
         spec = TRACKS[track] if track else None
         warn_if_untested(spec.requires if spec else ())
@@ -72,7 +95,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self._log,
             encoding="ascii",
-            env=worker_environment(spec, device, threads),
+            env=worker_environment(spec, device, threads, quick_to_compile),
             pass_fds=inherited,
             start_new_session=True,  # Ctrl-C reaches the parent alone, which stops its workers in order
         )

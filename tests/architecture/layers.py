@@ -6,10 +6,11 @@ This table is the only place that says which module belongs where.
 ROOMS: dict[str, tuple[str, ...]] = {
     "base": ("", "errors", "base"),
     "ledger": ("ledger",),
+    "pieces": ("pieces",),
     "spec": ("spec",),
     "workers": ("workers",),
     "datasets": ("datasets",),
-    "weights": ("weights",),
+    "weights": ("axes", "weights"),
     "evaluation": ("evaluation",),
     "chapters": ("by_hand", "chapters"),
     "runs": ("runs",),

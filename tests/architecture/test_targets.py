@@ -14,6 +14,7 @@ TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULT
     [
         (".pre-commit-config.yaml", {"check", "fast", "hooks"}),
         (".github/workflows/ci.yml", {"check", "fast", "test", "docs"}),
+        (".github/workflows/nightly.yml", {"hunt"}),
         (".ci/run", {"test"}),
     ],
 )

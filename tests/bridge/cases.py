@@ -13,7 +13,6 @@ class Case:
     """Input shapes without the batch axis, channels last; models are found by name in torch_models and keras_models."""
 
     inputs: tuple[tuple[int, ...], ...]
-    flattened: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     rename: Mapping[str, str] = field(default_factory=dict)
     vocabulary: int = 0
     """Inputs are tokens below this number; 0 for real numbers."""
@@ -72,9 +71,9 @@ CASES = {
     "attention": Case(LINE),
     "attention_no_bias": Case(LINE),
     "cross_attention": Case(((6, 4), (8, 3), (8, 5))),
-    "flatten_2d": Case(IMAGE, flattened={"dense": (7, 9, 4)}),
-    "flatten_1d": Case(LINE, flattened={"dense": (11, 4)}),
-    "flatten_then_norm": Case(IMAGE, flattened={"norm": (7, 9, 4), "dense": (7, 9, 4)}),
+    "flatten_2d": Case(IMAGE),
+    "flatten_1d": Case(LINE),
+    "flatten_then_norm": Case(IMAGE),
     "encoder_block": Case(
         LINE,
         rename={

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from twotrack.shared.workers.task import task
 
 
@@ -76,3 +78,32 @@ def read_checkpoints(files: Checkpoints) -> None:
     from tests.bridge import torch_side
 
     torch_side.read_checkpoints(files.folder, files.extension)
+
+
+@dataclass(frozen=True)
+class Networks:
+    """Drawn networks to build on a track, and the folder for what they compute."""
+
+    folder: Path
+    track: str
+    seeds: list[int]
+
+
+@task
+def run_networks(asked: Networks) -> Path:
+    from tests.bridge import networks
+    from twotrack.shared.spec.inputs import drawn
+    from twotrack.shared.workers.door import open_track
+
+    track, found = open_track(asked.track, "cpu"), {}
+    for wrong, prefix in [(False, "")] if asked.track == "torch" else [(False, ""), (True, "wrong ")]:
+        for seed in asked.seeds:
+            pair = networks.pair(seed, wrong)
+            model = track.build(pair, 0, "float64")
+            shapes = {name: array.shape for name, array in model.weights().items()}
+            model.load_weights(networks.weights_of(shapes))
+            (found[f"{prefix}{seed}"],) = model.outputs(drawn(pair.inputs))
+    track.build(networks.pair(0), 0)  # back to float32
+    path = asked.folder / f"{asked.track.replace(':', '-')}.npz"
+    np.savez(path, **found)
+    return path

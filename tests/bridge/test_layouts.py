@@ -35,6 +35,7 @@ def layout_and_shape(draw):
                 (layouts.Chain((layouts.DENSE, layouts.GRU_GATES)), (3 * a, b)),
                 (layouts.dense_after_flatten(*feature_map), (a, features)),
                 (layouts.FlattenOrder(feature_map), (features,)),
+                (layouts.Rearrangement((2, 0, 1), (None, tuple(draw(st.permutations(range(b)))), None)), (a, b, c)),
                 (layouts.heads_kernel(a, b, c), (b * c, a)),
                 (layouts.heads_bias(b, c), (b * c,)),
                 (layouts.merge_heads_kernel(b, c, a), (a, b * c)),

@@ -21,12 +21,8 @@ def refusals(torch):
     [
         ("rename", "rename names 'dens', which the torch model does not have; did you mean 'dense'?"),
         ("collision", "'a.kernel' and 'b.kernel' of the torch model would both be the canonical weight 'x.kernel'"),
-        ("flattened path", "flattened names 'flat', which the torch model does not have"),
-        ("flattened size", "flattened says (2, 2) for 'dense', but the torch model has dense.kernel (6, 3)"),
-        (
-            "flattened layer",
-            "flattened names 'conv', a Conv2d in the torch model; expected a dense layer or a normalisation",
-        ),
+        ("order of nothing", "an order is given for 'flat.weight', which the torch model does not have"),
+        ("order of other axes", "'dense.bias' of the torch model cannot be put in canonical order"),
         ("lazy", "'dense.weight' of the torch model has no shape yet; call the module once before"),
         ("no gradients", "the torch model has no gradients; call backward() on a loss first"),
         (

@@ -12,13 +12,14 @@ from torch.nn.utils import parametrizations
 from tests.bridge.torch_models import Layers, Scale, Tied
 from twotrack.shared.spec.profiles import Switches
 from twotrack.shared.weights.bridge import BridgeError
+from twotrack.shared.weights.bridge.layouts import Rearrangement
 from twotrack.torch_track import checkpoints, weights
 from twotrack.torch_track.track import TorchModel
 
 
 def refusals() -> dict[str, str | None]:
     """Return the message of every call that must be refused."""
-    dense, conv = Layers(dense=nn.Linear(6, 3)), Layers(conv=nn.Conv2d(1, 2, 3))
+    dense, turned = Layers(dense=nn.Linear(6, 3)), Rearrangement((0, 1), (None, (5, 4, 3, 2, 1, 0)))
     good = weights.weights(dense, {})
     return {
         name: _message(call)
@@ -27,9 +28,8 @@ def refusals() -> dict[str, str | None]:
             "collision": lambda: weights.name_table(
                 Layers(a=nn.Linear(2, 2), b=nn.Linear(2, 2)), {}, {"a": "x", "b": "x"}
             ),
-            "flattened path": lambda: weights.name_table(dense, {"flat": (2, 3)}),
-            "flattened size": lambda: weights.name_table(dense, {"dense": (2, 2)}),
-            "flattened layer": lambda: weights.name_table(conv, {"conv": (2, 3)}),
+            "order of nothing": lambda: weights.name_table(dense, {"flat.weight": turned}),
+            "order of other axes": lambda: weights.name_table(dense, {"dense.bias": turned}),
             "lazy": lambda: weights.name_table(Layers(dense=nn.LazyLinear(3)), {}),
             "no gradients": lambda: weights.gradients(dense, {}),
             "missing": lambda: weights.load_weights(dense, {}, {"dense.kernel": good["dense.kernel"]}),

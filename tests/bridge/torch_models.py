@@ -1,4 +1,4 @@
-"""The torch side of each case. Inputs and outputs are channels last, as in Keras."""
+"""The torch side of each case."""
 
 from collections.abc import Callable
 
@@ -22,12 +22,7 @@ class Layers(nn.Module):
 
 
 class ChannelsFirst(Layers):
-    """The same, with channels first in between."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        # torch 2.13 crashes in GroupNorm.backward on an input in channels-last memory that needs no gradient.
-        x = super().forward(x.movedim(-1, 1).contiguous())
-        return x.movedim(1, -1) if x.ndim > 2 else x
+    """The same, on inputs with channels first."""
 
 
 class StepByStep(nn.Module):

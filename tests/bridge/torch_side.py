@@ -7,11 +7,14 @@ import torch
 from safetensors.numpy import load_file, save_file
 from torch import nn
 
-from tests.bridge.cases import CASES
-from tests.bridge.torch_models import MODELS
+from tests.bridge.cases import CASES, Case
+from tests.bridge.torch_models import MODELS, ChannelsFirst
+from twotrack.shared.axes.layout import ChannelLayout
+from twotrack.shared.spec.inputs import Input
 from twotrack.shared.spec.profiles import Switches
 from twotrack.torch_track import checkpoints, weights
-from twotrack.torch_track.axes import ChannelLayout
+from twotrack.torch_track.axes import axis_layout, channels_last
+from twotrack.torch_track.inputs import tensors
 from twotrack.torch_track.track import TorchModel
 
 
@@ -30,21 +33,38 @@ def run(folder: Path) -> dict[str, list[str]]:
 def _run(name: str, folder: Path) -> list[str]:
     module, case = MODELS[name]().double().eval(), CASES[name]
     given = dict(np.load(folder / f"{name}.given.npz"))
-    inputs = [torch.from_numpy(given.pop(f"input{number}")) for number in range(len(case.inputs))]
-    weights.load_weights(module, case.flattened, given, case.rename)
-    outputs = module(*inputs)
+    inputs = tensors(
+        {key: given.pop(key) for key in _inputs(name, module)}, _inputs(name, module), "cpu", torch.float64
+    )
+    weights.load_weights(module, _layout(name, module).weights, given, case.rename)
+    (outputs,) = channels_last([module(*inputs)], _layout(name, module).outputs)
     found = {f"weight.{key}": array for key, array in _weights(name, module).items()}
     cotangent = np.random.default_rng(5).normal(size=outputs.shape)
     np.save(folder / f"{name}.cotangent.npy", cotangent)
     (outputs * torch.from_numpy(cotangent)).sum().backward()
-    gradients = weights.gradients(module, case.flattened, case.rename)
+    gradients = weights.gradients(module, _layout(name, module).weights, case.rename)
     found |= {f"gradient.{key}": array for key, array in gradients.items()}
     np.savez(folder / f"{name}.torch.npz", outputs=outputs.detach().numpy(), **found)
     return list(gradients)
 
 
 def _weights(name: str, module: nn.Module) -> dict[str, np.ndarray]:
-    return weights.weights(module, CASES[name].flattened, CASES[name].rename)
+    return weights.weights(module, _layout(name, module).weights, CASES[name].rename)
+
+
+def _layout(name: str, module: nn.Module) -> ChannelLayout:
+    """Return what is found by following the module."""
+    return axis_layout(module, _inputs(name, module))
+
+
+def _inputs(name: str, module: nn.Module) -> dict[str, Input]:
+    return {f"input{number}": _input(CASES[name], shape, module) for number, shape in enumerate(CASES[name].inputs)}
+
+
+def _input(case: Case, shape: tuple[int, ...], module: nn.Module) -> Input:
+    axes = tuple(range(len(shape) + 1))
+    own = (0, axes[-1], *axes[1:-1]) if isinstance(module, ChannelsFirst) else axes
+    return Input(shape, "tokens" if case.vocabulary else "real", case.vocabulary or 2, own)
 
 
 def write_checkpoints(folder: Path, extension: str) -> None:
@@ -89,6 +109,5 @@ def read_checkpoints(folder: Path, extension: str) -> None:
 
 def _track_model(name: str, module: nn.Module) -> TorchModel:
     """Return the module as the track's model."""
-    case = CASES[name]
-    layout, renames = ChannelLayout(case.flattened), weights.renames(module, case.rename)
+    layout, renames = _layout(name, module), weights.renames(module, CASES[name].rename)
     return TorchModel(module, {}, "mean_squared_error", "cpu", torch.float32, Switches(), layout, renames)

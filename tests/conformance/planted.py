@@ -355,7 +355,7 @@ BUGS = {
     "ADAM_EPSILON": Bug("ADAM_EPSILON", "optimizer", "", "Adam epsilon"),
     "SPARSE_GRADIENTS": Bug("SPARSE_GRADIENTS", "training", "embedding", "sparse embedding gradients"),
     "WEIGHT_DECAY": Bug("WEIGHT_DECAY", "optimizer", "", "weight decay"),
-    "PROBABILITIES": Bug("PROBABILITIES", "gradients", "", "loss on logits or probabilities"),
-    "LABEL_SMOOTHING": Bug("LABEL_SMOOTHING", "gradients", "", "label smoothing"),
-    "DROPOUT_RATE": Bug("DROPOUT_RATE", "training", "dropout", "dropout rate"),
+    "PROBABILITIES": Bug("PROBABILITIES", "loss", "", "loss on logits or probabilities"),
+    "LABEL_SMOOTHING": Bug("LABEL_SMOOTHING", "loss", "", "label smoothing"),
+    "DROPOUT_RATE": Bug("DROPOUT_RATE", "dropout", "dropout", "dropout rate"),
 }

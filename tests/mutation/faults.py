@@ -17,6 +17,7 @@ from tests.mutation.plants import (
     gradients_through_float32,
     inference_in_training_mode,
     last_step_off,
+    lower_from_step_15,
     no_decay_of_biases,
     no_zero_grad,
     noise_on_inputs,
@@ -71,14 +72,14 @@ FAULTS: dict[str, Fault] = {
     "averaged weights": Fault(KERAS, "NETWORK", "training", "step 1:", averaged_weights),
     "no zero_grad": Fault(TORCH, "MOMENTUM", "training", "step 1:", no_zero_grad),
     "a weight is left out of the optimizer": Fault(
-        TORCH, "NETWORK", "optimizer", "'hidden.bias' differs", without_the_last_parameter
+        TORCH, "NETWORK", "optimizer", "'logits.bias' differs", without_the_last_parameter
     ),
     "momentum forgotten at an epoch": Fault(TORCH, "MOMENTUM", "training", "step 11:", forgets_momentum_at_an_epoch),
     "optimizer rebuilt at an epoch": Fault(KERAS, "NETWORK", "training", "step 11:", rebuilt_at_an_epoch),
     "stale inputs": Fault(TORCH, "NETWORK", "training", "step 2:", stale(TORCH, "inputs")),
     "stale targets": Fault(KERAS, "CHAPTER", "training", "step 2:", stale(KERAS, "targets")),
     "a step twice": Fault(TORCH, "CHAPTER", "training", "step 3:", twice(TORCH)),
-    "a step without update": Fault(KERAS, "NETWORK", "training", "step 2:", skipped_update(KERAS)),
+    "a step without update": Fault(KERAS, "NETWORK", "training", "after the update", skipped_update(KERAS)),
     "warm-up is not undone, torch": Fault(TORCH, "CHAPTER", "gradients", "the loss is", warm_up_is_not_undone(TORCH)),
     "warm-up is not undone, Keras": Fault(KERAS, "NETWORK", "gradients", "the loss is", warm_up_is_not_undone(KERAS)),
     "warm-up leaves its mark on the optimizer": Fault(
@@ -102,8 +103,8 @@ FAULTS: dict[str, Fault] = {
         TORCH, "FINE_TUNED", "gradients", "'hidden.bias' is trained on one side only", one_more_is_trained(TORCH)
     ),
     "a frozen weight moves": Fault(TORCH, "FINE_TUNED", "training", "'hidden.kernel' differs", a_frozen_weight_moves),
-    "summed loss": Fault(TORCH, "NETWORK", "gradients", "the loss is", summed_loss),
-    "a millionth in the loss": Fault(KERAS, "NETWORK", "gradients", "the loss is", smoothed_loss),
+    "summed loss": Fault(TORCH, "NETWORK", "loss", "in a batch of 2, the loss is", summed_loss),
+    "a millionth in the loss": Fault(KERAS, "NETWORK", "loss", "loss alone: on", smoothed_loss),
     "gradients through float32": Fault(TORCH, "NETWORK", "gradients", "the gradient of", gradients_through_float32),
     "a weight is not loaded": Fault(KERAS, "NETWORK", "forward", "logits", a_weight_is_not_loaded),
     "validation on other examples": Fault(
@@ -111,5 +112,21 @@ FAULTS: dict[str, Fault] = {
     ),
     "optimizer rebuilt at an epoch of a stage": Fault(TORCH, "STAGES", "training", "step 21:", rebuilt_at_an_epoch),
     "features of other examples": Fault(TORCH, "STAGES", "gradients", "the loss is", features_of_other_examples),
+    "deep, momentum": Fault(KERAS, "DEEP MOMENTUM", "training", "step 2:", spec(KERAS, momentum=0.9001)),
+    "deep, last learning rate off": Fault(KERAS, "DEEP MOMENTUM", "training", "step 20:", rates(KERAS, last_step_off)),
+    "deep, a lower rate from step 15 on": Fault(
+        TORCH, "DEEP MOMENTUM", "training", "step 15:", rates(TORCH, lower_from_step_15)
+    ),
+    "deep, optimizer rebuilt at an epoch": Fault(KERAS, "DEEP MOMENTUM", "training", "step 11:", rebuilt_at_an_epoch),
+    "deep, momentum forgotten at an epoch": Fault(
+        TORCH, "DEEP MOMENTUM", "training", "step 11:", forgets_momentum_at_an_epoch
+    ),
+    "deep, statistics move in inference": Fault(
+        KERAS, "DEEP MOMENTUM", "training", ".moving", statistics_move_in_inference(KERAS)
+    ),
+    "deep, last learning rate of Lion off": Fault(
+        KERAS, "DEEP LION", "training", "step 20:", rates(KERAS, last_step_off)
+    ),
+    "deep, Adam rebuilt at an epoch": Fault(KERAS, "DEEP LOUD", "training", "step 11:", rebuilt_at_an_epoch),
     "a stage freezes nothing": Fault(TORCH, "STAGES", "gradients", "trained on one side", nothing_is_frozen(TORCH)),
 }

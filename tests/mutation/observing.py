@@ -1,7 +1,7 @@
 """Sides with and without a planted fault, in float64, and what the ladder's exact rungs make of two of them."""
 
 import tempfile
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from tests.bert import folders
@@ -9,18 +9,20 @@ from tests.mutation import tasks
 from tests.mutation.faults import FAULTS, KERAS, TORCH
 from tests.mutation.subjects import SUBJECTS
 from tests.support import staged
-from twotrack.shared.verify.ladder import SideResults, climbed
+from twotrack.shared.verify.ladder import LookAgain, SideResults, climbed
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.request import SideRequest, VerifyRequest
 from twotrack.shared.verify.result import RungResult
+from twotrack.shared.verify.second_look import SecondLook
 from twotrack.shared.workers.pool import WorkerPool
+from twotrack.shared.workers.task import Answer, Request, Task
 
 
 class Gate:
-    """Climbs with a fault planted in one track; a side without a fault is observed once."""
+    """Climbs, torch against a Keras track, with a fault planted in one; a side without a fault is observed once."""
 
-    def __init__(self, workers: WorkerPool, folder: Path):
-        self._workers, self._folder = workers, folder
+    def __init__(self, workers: WorkerPool, folder: Path, keras: str = KERAS):
+        self._workers, self._folder, self._keras = workers, folder, keras
         self._bert = str(folders.write(folder / "bert"))
         self._healthy = cache(lambda subject, track: self._observe(subject, track, ""))
 
@@ -30,15 +32,26 @@ class Gate:
 
     def planted(self, name: str) -> list[RungResult]:
         """Return the rungs of a fault's subject with the fault planted."""
-        return self._climb(FAULTS[name].subject, {FAULTS[name].track: name})
+        track = TORCH if FAULTS[name].track == TORCH else self._keras
+        return self._climb(FAULTS[name].subject, {track: name})
 
     def _climb(self, subject: str, faults: dict[str, str]) -> list[RungResult]:
         sides = [
             self._observe(subject, track, faults[track]) if track in faults else self._healthy(subject, track)
-            for track in (TORCH, KERAS)
+            for track in (TORCH, self._keras)
         ]
         request = SUBJECTS[subject].model_copy(update={"until": "training"})
-        return climbed(request, *(SideResults(side, None) for side in sides))
+        return climbed(request, *(SideResults(side, None) for side in sides), self._again(subject, faults))
+
+    def _again(self, subject: str, faults: dict[str, str]) -> LookAgain:
+        """Return a second look of workers in which the same faults are planted."""
+
+        def ask(track: str, task: Task[Request, Answer], request: Request) -> Answer:
+            planted = tasks.PlantedTask(task.module, task.name, task.request.write(request), faults.get(track, ""))
+            return task.answer.read(self._workers.call(track, tasks.do, planted))
+
+        folder = Path(tempfile.mkdtemp(dir=self._folder))
+        return partial(SecondLook(self._request(subject), ask, folder).judge, self._keras)
 
     def _observe(self, subject: str, track: str, fault: str) -> Observation:
         folder = Path(tempfile.mkdtemp(dir=self._folder))

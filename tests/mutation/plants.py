@@ -65,6 +65,10 @@ def last_step_off(rates: list[float]) -> list[float]:
     return [*rates[:-1], 1.5 * rates[-1]]
 
 
+def lower_from_step_15(rates: list[float]) -> list[float]:
+    return rates[:14] + [0.999 * rate for rate in rates[14:]]
+
+
 # === The optimizer ===
 
 

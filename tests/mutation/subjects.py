@@ -51,8 +51,10 @@ NETWORK = Pair(
 )
 MOMENTUM = replace(NETWORK, optimizer=SGD(1e-2, momentum=0.9, nesterov=True, weight_decay=0.01))
 FINE_TUNED = replace(NETWORK, trainable=("logits.",))
+DEEP = ("MOMENTUM", "LION", "LOUD")
 SUBJECTS: dict[str, VerifyRequest] = {
     **{name: VerifyRequest(name=f"tests.mutation.subjects:{name}") for name in ("NETWORK", "MOMENTUM", "FINE_TUNED")},
+    **{f"DEEP {name}": VerifyRequest(name=f"tests.verify.deep_pairs:{name}") for name in DEEP},
     "CHAPTER": VerifyRequest(name="churn_mlp"),
     "STAGES": VerifyRequest(name=staged.SLUG, recipe=staged.RECIPE),
 }

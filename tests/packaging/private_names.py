@@ -46,6 +46,55 @@ def _attention(name: str) -> Callable[[], bool]:
     return is_there
 
 
+def _compile_loss() -> bool:
+    import keras
+
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile(loss=keras.losses.MeanSquaredError())
+    target, output = (keras.ops.convert_to_tensor([[value]]) for value in (1.0, 3.0))
+    return float(model._compile_loss(target, output)) == 4.0
+
+
+def _op_callbacks() -> bool:
+    from tensorflow.python.framework import op_callbacks
+
+    return callable(op_callbacks.add_op_callback) and callable(op_callbacks.remove_op_callback)
+
+
+def _has_kernel() -> bool:
+    import torch
+
+    return torch._C._dispatch_has_kernel_for_dispatch_key("aten::matmul", "CompositeImplicitAutograd")
+
+
+def _schema() -> bool:
+    import torch
+
+    return [argument.name for argument in torch.ops.aten.add.Tensor._schema.arguments][:2] == ["self", "other"]
+
+
+def _version() -> bool:
+    import torch
+
+    tensor = torch.zeros(1)
+    before = tensor._version
+    return tensor.add_(1)._version > before
+
+
+def _learning_rate() -> bool:
+    import keras
+
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 5, 0.5)
+    return keras.optimizers.SGD(schedule)._learning_rate is schedule
+
+
+def _keras_logits() -> bool:
+    import keras
+
+    logits = keras.ops.convert_to_tensor([[1.0, 2.0]])
+    return getattr(keras.activations.softmax(logits), "_keras_logits", None) is logits
+
+
 def _get_variable_index() -> bool:
     import keras
 
@@ -71,6 +120,41 @@ def _backend(*path: str) -> Callable[[], bool]:
         return callable(value)
 
     return is_there
+
+
+def _drawing_operations() -> bool:
+    """The functions that every random operation of TensorFlow ends in, and which Keras' dropout calls."""
+    from tensorflow.python.ops import gen_random_ops, gen_stateless_random_ops_v2
+
+    stateless = ("stateless_random_uniform_v2", "stateless_random_normal_v2", "stateless_random_uniform_int_v2")
+    stateful = ("random_uniform", "random_standard_normal", "random_uniform_int")
+    return all(callable(getattr(gen_stateless_random_ops_v2, name)) for name in stateless) and all(
+        callable(getattr(gen_random_ops, name)) for name in stateful
+    )
+
+
+def _constant_value_as_shape() -> bool:
+    import tensorflow
+    from tensorflow.python.framework import tensor_util
+
+    return tensor_util.constant_value_as_shape(tensorflow.constant([2, 3])).as_list() == [2, 3]
+
+
+def _dispatch_mode() -> bool:
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    seen = []
+
+    class Seen(TorchDispatchMode):
+        def __torch_dispatch__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            if torch.Tag.nondeterministic_seeded in operation.tags:
+                seen.append(operation.overloadpacket.__name__)
+            return operation(*args, **(kwargs or {}))
+
+    with Seen():
+        torch.nn.functional.dropout(torch.ones(3), 0.5)
+    return seen == ["bernoulli_"]
 
 
 def _math_ops() -> bool:
@@ -120,6 +204,16 @@ PRIVATE_NAMES: Mapping[str, PrivateName] = {
     "keras.optimizers.Optimizer._get_variable_index": PrivateName(
         KERAS, "keep Sophia's state per variable", _get_variable_index
     ),
+    "keras.Model._compile_loss": PrivateName(KERAS, "call the loss as a training step does", _compile_loss),
+    "keras.KerasTensor._keras_logits": PrivateName(
+        KERAS, "compute a loss on TensorFlow from the logits behind probabilities", _keras_logits
+    ),
+    "keras.src.backend.get_keras_mask": PrivateName(
+        KERAS, "see the mask of a model's outputs", _backend("get_keras_mask")
+    ),
+    "keras.src.backend.set_keras_mask": PrivateName(
+        KERAS, "send a mask along with outputs", _backend("set_keras_mask")
+    ),
     "keras.src.backend.common.dtypes.BIT64_TO_BIT32_DTYPE": PrivateName(
         KERAS, "keep float64 in type promotion", _type_promotion
     ),
@@ -131,7 +225,31 @@ PRIVATE_NAMES: Mapping[str, PrivateName] = {
         KERAS, "give LeakyReLU an exact slope in float64", _backend("nn", "leaky_relu")
     ),
     "keras.src.backend.numpy.where": PrivateName(KERAS, "compute LeakyReLU in float64", _backend("numpy", "where")),
+    "keras.src.backend.random.dropout": PrivateName(
+        KERAS, "say at which rate a draw drops", _backend("random", "dropout")
+    ),
+    "tensorflow.python.framework.tensor_util.constant_value_as_shape": PrivateName(
+        KERAS, "keep the shape of drawn numbers", _constant_value_as_shape
+    ),
+    "tensorflow.python.ops.gen_stateless_random_ops_v2": PrivateName(
+        KERAS, "give TensorFlow the random numbers of every track", _drawing_operations
+    ),
+    "torch.utils._python_dispatch.TorchDispatchMode": PrivateName(
+        TORCH, "give torch the random numbers of every track", _dispatch_mode
+    ),
     "tensorflow.python.ops.math_ops.cast": PrivateName(KERAS, "cast Python numbers to float64", _math_ops),
+    "tensorflow.python.framework.op_callbacks.add_op_callback": PrivateName(
+        KERAS, "count pieces in the operations that TensorFlow runs", _op_callbacks
+    ),
+    "torch._C": PrivateName(TORCH, "ask what an operation consists of", _has_kernel),
+    "torch._C._dispatch_has_kernel_for_dispatch_key": PrivateName(
+        TORCH, "leave operations that consist of others to these", _has_kernel
+    ),
+    "torch._ops.OpOverload._schema": PrivateName(TORCH, "know the arguments of an operation by name", _schema),
+    "torch.Tensor._version": PrivateName(TORCH, "see that a call wrote into a tensor", _version),
+    "keras.optimizers.Optimizer._learning_rate": PrivateName(
+        KERAS, "ask a schedule for all of its learning rates at once", _learning_rate
+    ),
     "tensorflow.libtensorflow_cc._ZN10tensorflow21DisableXlaCompilationEv": PrivateName(
         KERAS, "check exports in the server's own runtime", _disable_xla
     ),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from tests.support.command_line import in_process
 from tests.support.pages import Page
 from tests.support.runs import make_run
 from twotrack.shared.cli import compare as command
@@ -18,7 +19,7 @@ from twotrack.shared.report.ladder import FILE, LadderRecord
 from twotrack.shared.runs.comparison import TrainingOutcome
 from twotrack.shared.verify.ladder import TrackResult
 from twotrack.shared.verify.request import VerifyRequest
-from twotrack.shared.verify.result import FailurePlace, RungResult
+from twotrack.shared.verify.result import FailurePlace, Gap, GapKind, RungResult
 from twotrack.shared.verify.rungs.forward import LayerDifference
 
 LAYERS = [LayerDifference("conv1", "Conv2D", 0.0, 3e-7), LayerDifference("logits", "Dense", 4e-16, None)]
@@ -34,6 +35,8 @@ WRONG = RungResult(
     FailurePlace.LAYER,
     "conv1",
 )
+GAP = Gap(GapKind.PIECE, "relu6", "no input was above 6")
+OPEN = RungResult("training", True, "20 steps compared", 0.0, None, 1e-9, counts={"training steps": 20}, gaps=(GAP,))
 PASSED = TrackResult("keras:jax", [DATA, FORWARD], [], layers=LAYERS)
 FAILED = TrackResult("keras:torch", [DATA, WRONG], [LEDGER[0]], layers=[LayerDifference("conv1", "Conv2D", 0.5, 0.5)])
 
@@ -104,6 +107,37 @@ def test_the_page_shows_rungs_layers_and_the_cause_of_a_failure(tmp_path: Path):
         assert shown in text
     assert f"Likely cause 1: {LEDGER[0].name}" in text
     assert "keras:jax: 2 layers, the largest difference in float64 is 4.0e-16 in 'logits'" in text
+
+
+def test_the_page_and_the_text_name_what_a_pass_leaves_open(tmp_path: Path):
+    excepted = TrackResult("keras:jax", [DATA, FORWARD, OPEN], [], layers=LAYERS)
+
+    page = Page(write_report([make_run(tmp_path / "run")], tmp_path / "report.html", [], {}, record(excepted))).text
+    printed = ladder.ladder_text(VerifyRequest(name="mnist_cnn"), [excepted, FAILED])
+
+    for text in (page, printed):
+        assert "PASS, except:" in text
+        assert "compared: 20 training steps" in text
+        assert "no input was above 6" in text
+    assert printed.endswith("1 of 2 tracks passed every rung, 1 of them with exceptions")
+
+
+def test_a_pass_without_exceptions_says_so_in_one_word():
+    printed = ladder.ladder_text(VerifyRequest(name="mnist_cnn"), [PASSED])
+
+    assert "  PASS\n" in printed
+    assert "except" not in printed
+
+
+@pytest.mark.parametrize(
+    ("rungs", "strict", "code"), [([DATA], True, 0), ([OPEN], False, 0), ([OPEN], True, 3), ([OPEN, WRONG], True, 1)]
+)
+def test_exceptions_have_an_exit_code_where_they_count(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, rungs: list[RungResult], strict: bool, code: int
+):
+    monkeypatch.setattr("twotrack.shared.cli.verify.climb", lambda *_: [TrackResult("keras:jax", rungs, [])])
+    asked = ("verify", "neuron", "--tracks", "keras:jax", *(["--strict"] if strict else []))
+    assert in_process(*asked, folder=tmp_path, check=False).code == code
 
 
 def test_without_a_verification_the_page_says_so(tmp_path: Path):

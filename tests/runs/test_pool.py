@@ -100,6 +100,22 @@ def test_an_error_of_one_track_stops_the_worker_that_another_waits_for_and_the_p
         assert pool.call("keras:jax", tasks.count, 0) == "done"
 
 
+def test_a_track_that_had_answered_before_another_ones_error_has_a_worker_again():
+    answered: list[str] = []
+
+    def work(track: str) -> None:
+        if track == "torch":
+            wait_until(lambda: bool(answered), "the other one has answered")
+            raise KeyboardInterrupt
+        answered.append(pool.call(track, tasks.count, 0))
+
+    with WorkerPool("cpu") as pool:
+        with pytest.raises(KeyboardInterrupt):
+            pool.each(["torch", "keras:jax"], work)
+
+        assert pool.call("keras:jax", tasks.count, 0) == "done"
+
+
 def test_a_pool_that_is_lent_keeps_its_workers_and_a_new_one_does_not():
     with WorkerPool() as lent:
         with lent_or_new(lent) as pool:

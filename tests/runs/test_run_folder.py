@@ -181,13 +181,15 @@ def test_a_record_of_another_schema_version_is_refused_with_both_versions(
     run = make_run(tmp_path / "run")
     change_record(run.folder, schema_version=version)
 
-    with pytest.raises(UserError, match=rf"schema version {shown}; this twotrack reads 2, 3 and 4\."):
+    with pytest.raises(UserError, match=rf"schema version {shown}; this twotrack reads 2, 3, 4 and 5\."):
         read(run.folder)
 
 
-@pytest.mark.parametrize(("version", "lacks"), [(2, {"continues", "exact"}), (3, {"exact"})])
+@pytest.mark.parametrize(
+    ("version", "lacks"), [(2, {"continues", "exact", "same_masks"}), (3, {"exact", "same_masks"}), (4, {"same_masks"})]
+)
 def test_a_record_of_a_version_before_is_read(tmp_path: Path, version: int, lacks: set[str]):
-    """It lacks what a run continues, and that it is not exact."""
+    """It lacks what a run continues, that it is not exact, and whose masks it had."""
     run = make_run(tmp_path / "run")
     job = json.loads((run.folder / "record.json").read_text())["job"]
     change_record(run.folder, schema_version=version, job={name: job[name] for name in job if name not in lacks})

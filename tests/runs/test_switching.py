@@ -167,7 +167,10 @@ def run(tmp_path: Path) -> Run:
 )
 def test_what_cannot_be_continued_is_refused_before_anything_starts(run: Run, changes: dict, message: str):
     with pytest.raises(UserError) as caught:
-        plan(TrainingRequest(**{"chapter": "mnist_cnn", "tracks": ("torch",), "start": run.folder, **changes}), lambda *_: run)
+        plan(
+            TrainingRequest(**{"chapter": "mnist_cnn", "tracks": ("torch",), "start": run.folder, **changes}),
+            lambda *_: run,
+        )
 
     assert message in str(caught.value)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from twotrack.shared.spec.draws import DrawSource
 from twotrack.shared.spec.pair import Pair
 from twotrack.shared.spec.probe import Probe
 from twotrack.shared.spec.profiles import Switches
@@ -32,6 +33,9 @@ class FakeModel(TrackModel):
 
     def outputs(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         raise AssertionError("nothing is predicted")
+
+    def draw_from(self, source: DrawSource) -> None:
+        raise AssertionError("draws are the framework's own")
 
     def snapshot(self) -> Any:
         raise AssertionError("training takes no snapshot but for its warm-up")

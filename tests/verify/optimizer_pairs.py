@@ -176,6 +176,130 @@ BOTH_SPARING = pair(keras_sparing, torch_sparing)
 SCALED = pair(keras_sgd(loss_scale_factor=1024.0), torch_sgd)
 SCALED_DYNAMICALLY = pair(keras_scaling, torch_sgd)
 
+
+# === What is held to weights, and weights that are picked out ===
+
+
+def two_layers(keras: Callable[[], Any], torch: Callable[[Any], Any], **settings: Callable[[], Any]) -> Pair:
+    """Return a pair of two dense layers; the settings are regularizers and constraints of the first kernel."""
+
+    def first(k: Any) -> Any:
+        return k.Dense(5, name="dense1", **{name: make() for name, make in settings.items()})
+
+    return Pair(
+        keras=sequential(lambda k: k.Input((4,)), first, lambda k: k.Dense(3, name="dense2")),
+        torch=modules(dense1=lambda nn: nn.Linear(4, 5), dense2=lambda nn: nn.Linear(5, 3)),
+        input_shape=(4,),
+        optimizer=CustomOptimizer(keras, torch),
+    )
+
+
+def l2(share: float) -> Callable[[], Any]:
+    def build() -> Any:
+        import keras
+
+        return keras.regularizers.L2(share)
+
+    return build
+
+
+def l1() -> Any:
+    import keras
+
+    return keras.regularizers.L1(0.01)
+
+
+def max_norm(value: float) -> Callable[[], Any]:
+    def build() -> Any:
+        import keras
+
+        return keras.constraints.MaxNorm(value, axis=0)
+
+    return build
+
+
+def not_negative() -> Any:
+    import keras
+
+    return keras.constraints.NonNeg()
+
+
+def torch_decaying(by_place: bool, decay: float) -> Callable[[Any], Any]:
+    """Decay the first kernel alone, which is picked out by its place or by its shape."""
+
+    def build(parameters: Any) -> Any:
+        import torch
+
+        listed = list(parameters)
+        chosen = [0] if by_place else [number for number, one in enumerate(listed) if tuple(one.shape) == (5, 4)]
+        groups = [{"params": [one], "weight_decay": decay * (number in chosen)} for number, one in enumerate(listed)]
+        return torch.optim.SGD(groups, RATE)
+
+    return build
+
+
+def torch_changing(change: Callable[[Any], None]) -> Callable[[Any], Any]:
+    """Change the first kernel (outputs, inputs) after every step."""
+
+    def after(optimizer: Any, step: int) -> None:
+        import torch
+
+        with torch.no_grad():
+            change(optimizer.param_groups[0]["params"][0])
+
+    return hooked(after, "post")
+
+
+def within(value: float, epsilon: float) -> Callable[[Any], None]:
+    def change(kernel: Any) -> None:
+        norm = kernel.square().sum(1, keepdim=True).sqrt()
+        kernel.mul_(norm.clamp(max=value) / (norm + epsilon))
+
+    return change
+
+
+def torch_l1(optimizer: Any, step: int) -> None:
+    kernel = optimizer.param_groups[0]["params"][0]
+    kernel.grad.add_(0.01 * kernel.detach().sign())
+
+
+PENALTY = {"kernel_regularizer": l2(0.05)}
+HELD_WRONG = {
+    "HALF_THE_PENALTY": two_layers(keras_sgd(), torch_decaying(True, 0.05), **PENALTY),
+    "NO_PENALTY": two_layers(keras_sgd(), torch_sgd, **PENALTY),
+    "PENALTY_IN_ADAM": two_layers(keras_adam(), torch_adam(), **PENALTY),
+    "NO_NORM": two_layers(keras_sgd(), torch_sgd, kernel_constraint=max_norm(1.0)),
+    "ANOTHER_NORM": two_layers(keras_sgd(), torch_changing(within(1.1, 1e-7)), kernel_constraint=max_norm(1.0)),
+    "NOT_NEGATIVE": two_layers(keras_sgd(), torch_sgd, kernel_constraint=not_negative),
+}
+HELD_HONEST = {
+    "BY_PLACE": (two_layers(keras_sgd(), torch_decaying(True, 0.1), **PENALTY), ""),
+    "BY_SHAPE": (two_layers(keras_sgd(), torch_decaying(False, 0.1), **PENALTY), ""),
+    "L1": (two_layers(keras_sgd(), hooked(torch_l1), kernel_regularizer=l1), ""),
+    "SAME_NORM": (two_layers(keras_sgd(), torch_changing(within(1.0, 1e-7)), kernel_constraint=max_norm(1.0)), ""),
+    "EXACT_NORM": (
+        two_layers(keras_sgd(), torch_changing(within(1.0, 0.0)), kernel_constraint=max_norm(1.0)),
+        "equal only with Keras' constraints without epsilon",
+    ),
+    "IDLE_NORM": (
+        two_layers(keras_sgd(), torch_sgd, kernel_constraint=max_norm(1e9)),
+        "equal only with Keras' constraints without epsilon",
+    ),
+    "BOTH_NOT_NEGATIVE": (
+        two_layers(keras_sgd(), torch_changing(lambda kernel: kernel.clamp_(min=0)), kernel_constraint=not_negative),
+        "",
+    ),
+    "AVERAGED_AT_THE_END": (two_layers(keras_sgd(use_ema=True), torch_sgd), "Keras replaces the weights"),
+}
+"""With the exception that must stand in the pass; none if empty."""
+
+
+def choosy(parameters: Any) -> Any:
+    """Counts on its model to have more than these parameters."""
+    return torch_sgd([list(parameters)[2]])
+
+
+CHOOSY = pair(keras_sgd(), choosy)
 SOPHIA = shared(OPTIMIZERS["sophia"])
 SHARED = {
     **{name: shared(spec, OneCycle(0.3, 25.0, 1e4)) for name, spec in OPTIMIZERS.items() if type(spec) is not Sophia},
@@ -186,11 +310,11 @@ SHARED = {
     "Lion, decay": shared(Lion(1e-3, weight_decay=0.1)),
 }
 WRONG = {
-    "CLIPPED": 2,
+    "CLIPPED": 3,
     "AVERAGED": 100,
     "DROPPED_EARLY": 50,
     "DROPPED_LATE": 2000,
-    "AMSGRAD": 2,
+    "AMSGRAD": 5,
     "ACCUMULATED": 1,
     "SPARING": 1,
     "ADAM_EPSILON": 1,
@@ -210,7 +334,8 @@ HONEST = (
 
 
 def __getattr__(name: str) -> Pair:
-    """Return a shared optimizer's pair by its name in SHARED."""
-    if name in SHARED:
-        return SHARED[name]
+    """Return a pair of one of the families by its name."""
+    found = SHARED | HELD_WRONG | {own: pair for own, (pair, _) in HELD_HONEST.items()}
+    if name in found:
+        return found[name]
     raise AttributeError(name)

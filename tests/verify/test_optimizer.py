@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from tests.support.probing import Compare, comparing
-from tests.verify.optimizer_pairs import HONEST, SHARED, WRONG
+from tests.verify.optimizer_pairs import HELD_HONEST, HELD_WRONG, HONEST, SHARED, WRONG
 from twotrack.shared import chapters
 from twotrack.shared.spec.track import TRACKS
 from twotrack.shared.verify import evidence
 from twotrack.shared.verify.exercise import ChapterExercise
 from twotrack.shared.verify.ladder import Ladder
-from twotrack.shared.verify.optimizer_material import CHECKPOINTS, STEPS, draw_gradients
+from twotrack.shared.verify.optimizer_material import CHECKPOINTS, STEPS, choose, draw_gradients
 from twotrack.shared.verify.request import VerifyRequest
 from twotrack.shared.verify.rungs.optimizer import OptimizerEvidence, compare_optimized
 from twotrack.shared.workers.pool import WorkerPool
@@ -32,7 +32,7 @@ def compare(workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory) -> Co
 def test_a_shared_optimizer_is_the_same_on_every_track_over_all_steps(pair: str, track: str, compare: Compare) -> None:
     result = compare(pair, track)
     assert result.passed, result.detail
-    assert result.detail == "2,000 steps of 204 values of no model, 2,000 learning rates compared"
+    assert result.detail == "2,000 steps of 15 values that stand for 2 weights, 2,000 learning rates compared"
 
 
 @pytest.mark.parametrize("track", KERAS)
@@ -48,6 +48,38 @@ def test_optimizers_that_part_are_told_by_the_first_checkpoint(pair: str, track:
     result = compare(pair, track)
     assert not result.passed
     assert result.detail.startswith(f"optimizer alone, step {WRONG[pair]}: '{result.where}' differs by"), result.detail
+
+
+@pytest.mark.parametrize("track", KERAS)
+@pytest.mark.parametrize("pair", HELD_WRONG)
+def test_a_penalty_or_constraint_that_one_side_lacks_is_told(pair: str, track: str, compare: Compare) -> None:
+    result = compare(pair, track)
+    assert not result.passed
+    assert result.where == "dense1.kernel", result.detail
+
+
+@pytest.mark.parametrize("track", KERAS)
+@pytest.mark.parametrize("pair", HELD_HONEST)
+def test_equal_updates_pass_wherever_penalties_and_constraints_stand(pair: str, track: str, compare: Compare) -> None:
+    result, exception = compare(pair, track), HELD_HONEST[pair][1]
+    assert result.passed, result.detail
+    assert len(result.gaps) == bool(exception)
+    assert all(gap.detail.startswith(exception) for gap in result.gaps)
+
+
+def test_a_penalty_of_equal_updates_passes_every_rung(ladder: Ladder) -> None:
+    for result in ladder.climb(VerifyRequest(name="tests.verify.optimizer_pairs:BY_PLACE"), lambda *_: None):
+        assert result.passed, result.rungs[-1].detail
+        gradients = next(rung for rung in result.rungs if rung.rung == "gradients")
+        assert "without the penalties of 1 weights that Keras adds to its loss" in gradients.detail
+
+
+def test_an_optimizer_that_does_not_run_on_stand_ins_is_an_exception(compare: Compare) -> None:
+    result = compare("CHOOSY", "keras:tensorflow")
+
+    (gap,) = result.gaps
+    assert (result.passed, gap.where) == (True, "optimizer")
+    assert gap.detail.startswith("it does not run on stand-ins of the weights (")
 
 
 def test_the_step_is_named_from_which_on_learning_rates_part(compare: Compare) -> None:
@@ -77,19 +109,38 @@ def test_sophia_passes_and_says_where_it_is_compared(ladder: Ladder) -> None:
 # === Without a framework ===
 
 
+SHAPES = {"embedding.embeddings": (12, 8), "hidden.kernel": (8, 12), "hidden.bias": (12,)}
+
+
+def test_every_kind_of_weight_has_a_stand_in_of_its_own_shape_unless_it_is_large() -> None:
+    trained = {f"block{n}.{name}": shape for n in range(9) for name, shape in (("kernel", (40, 40)), ("bias", (5,)))}
+    chosen = choose(trained | {"head.kernel": (5, 3), "embedding.embeddings": (30_000, 64)})
+    assert len(chosen) == 12
+    assert chosen["head.kernel"] == (5, 3)
+    assert chosen["embedding.embeddings"] == (4, 4)
+    assert all(shape == (4, 4) for name, shape in chosen.items() if name.startswith("block") and len(shape) == 2)
+    assert {name for name in chosen if name.endswith("bias")} >= {"block0.bias", "block8.bias"}
+
+
+def test_few_weights_all_have_stand_ins() -> None:
+    assert choose(SHAPES) == SHAPES
+
+
 def test_gradients_are_of_every_kind() -> None:
-    for name, gradients in draw_gradients().items():
+    for name, gradients in draw_gradients(SHAPES).items():
         sizes = np.abs(gradients.reshape(STEPS, -1))
         largest = sizes.max(axis=0)
         assert (sizes.max(axis=1) == 0).any(), "a step without any gradient"
         assert largest.max() > 1e5, name
         assert 0 < largest[largest > 0].min() < 1e-5, name
-    assert np.abs(draw_gradients()["embedding.embeddings"]).sum(axis=(0, 2))[-1] == 0, "a row that nothing looks up"
+    assert np.abs(draw_gradients(SHAPES)["embedding.embeddings"]).sum(axis=(0, 2))[-1] == 0, (
+        "a row that nothing looks up"
+    )
 
 
 def test_gradients_are_the_same_in_every_process() -> None:
-    for name, gradients in draw_gradients().items():
-        np.testing.assert_array_equal(gradients, draw_gradients()[name])
+    for name, gradients in draw_gradients(SHAPES).items():
+        np.testing.assert_array_equal(gradients, draw_gradients(SHAPES)[name])
 
 
 def trace() -> OptimizerEvidence:

@@ -7,6 +7,7 @@ import pytest
 
 from twotrack.shared.spec.probe import LayerTrace
 from twotrack.shared.verify import evidence
+from twotrack.shared.verify.draws import SideDraws
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.result import FailurePlace, relative
 from twotrack.shared.verify.rungs.data import check_data
@@ -37,9 +38,10 @@ def trace(**changes: object) -> Trace:
 
 
 def side(double: Trace | None = None, single: Trace | None = None, **changes: object) -> Observation:
-    fields = {"parameters": {"first.kernel": (2, 2)}, "without_counterpart": [], "dropout": {}, "folders": {}}
+    fields = {"parameters": {"first.kernel": (2, 2)}, "without_counterpart": [], "folders": {}}
     said = {"input_kinds": ["real"], "loss": {"kind": "mse"}, "optimizer": {"kind": "Adam"}}
     made = Observation(**(fields | said | changes))
+    made.__dict__["draws"] = SideDraws()
     made.__dict__["traces"] = {"float64": double or trace(), "float32": single or trace()}
     return made
 
@@ -95,11 +97,6 @@ def test_training_compares_what_validation_saw() -> None:
 def test_training_compares_the_outputs_of_the_trained_model() -> None:
     result = compare_training(trace(), trace(trained_outputs=[np.full(4, 1.01)]))
     assert (result.passed, result.place) == (False, FailurePlace.OUTPUTS)
-
-
-def test_training_names_the_layer_that_drops_otherwise() -> None:
-    result = check_training(side(dropout={"drop": 0.5}), side(dropout={"drop": 0.4}))
-    assert (result.passed, result.place, result.where) == (False, FailurePlace.DROPOUT, "drop")
 
 
 def test_forward_names_the_first_layer_that_diverges_not_the_last() -> None:

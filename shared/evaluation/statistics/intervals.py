@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
-from statsmodels.stats.proportion import proportion_confint
 
 from twotrack.shared.evaluation import metrics
 from twotrack.shared.evaluation.statistics.areas import bootstrap
@@ -74,6 +72,8 @@ def accuracy(correct: np.ndarray, confidence: float = CONFIDENCE) -> Estimate:
     accuracies, for another seed.
     """
     if len(correct) == 1:
+        from statsmodels.stats.proportion import proportion_confint
+
         low, high = proportion_confint(correct.sum(), correct.size, 1 - confidence, "wilson")
         return Estimate(float(correct.mean()), float(low), float(high), "Wilson, over test examples")
     return _mean(correct.mean(axis=1), "Student's t, over seeds", confidence)
@@ -93,6 +93,8 @@ def over_examples(difference: np.ndarray, confidence: float = CONFIDENCE) -> Est
     """Estimate a difference in accuracy for another test set from what each example (examples,) adds to it."""
     if difference.any():
         return _mean(difference, "paired t, over test examples", confidence)
+    from statsmodels.stats.proportion import proportion_confint
+
     # No disagreement at all: the interval of the share of disagreements bounds the difference.
     _, bound = proportion_confint(0, difference.size, 1 - confidence, "beta")
     return Estimate(0.0, -float(bound), float(bound), "Clopper-Pearson, over test examples")
@@ -103,5 +105,7 @@ def _mean(values: np.ndarray, method: str, confidence: float = CONFIDENCE) -> Es
     centre = float(values.mean())
     if np.ptp(values) == 0:
         return Estimate(centre, centre, centre, method)
+    from scipy import stats
+
     interval = stats.ttest_1samp(values, 0.0).confidence_interval(confidence)
     return Estimate(centre, float(interval.low), float(interval.high), method)

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from twotrack.shared.evaluation import metrics
 from twotrack.shared.evaluation.statistics.areas import bootstrap
@@ -45,6 +44,8 @@ def seed_tests(
 
 def mcnemar(seed: int, first: np.ndarray, second: np.ndarray) -> SeedTest:
     """Test whether two models are right equally often (McNemar 1947), exactly; booleans (examples,)."""
+    from scipy import stats
+
     only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
     disagreements = only_first + only_second
     p_value = stats.binomtest(only_first, disagreements).pvalue if disagreements else 1.0

@@ -2,8 +2,6 @@
 
 from bisect import bisect_left
 
-from statsmodels.stats.power import TTestPower
-
 POWER = 0.8
 MOST_SEEDS = 1000
 _LARGEST_EFFECT = 30.0
@@ -32,4 +30,6 @@ def _power(seeds: int, difference: float, deviation: float, margin: float, level
 
 def _one_sided(distance: float, deviation: float, seeds: int, level: float) -> float:
     effect = min(distance / deviation, _LARGEST_EFFECT) if deviation else _LARGEST_EFFECT
+    from statsmodels.stats.power import TTestPower
+
     return float(TTestPower().power(effect, seeds, level, alternative="larger"))

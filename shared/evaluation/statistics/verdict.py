@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from typing import Generic, Literal, TypeVar
 
 import numpy as np
-from scipy import stats
 
 from twotrack.shared.base.tolerances import SCATTER_ROUNDING
 from twotrack.shared.evaluation import metrics
@@ -143,6 +142,8 @@ def decide(intervals: Intervals[float] | Intervals[np.ndarray], margin: float) -
 
 def over_seeds(differences: np.ndarray, level: float = LEVEL) -> Intervals[np.ndarray]:
     """Return Student's intervals of the mean of differences (..., seeds) over two or more seeds."""
+    from scipy import stats
+
     count = differences.shape[-1]
     centre, error = differences.mean(axis=-1), differences.std(axis=-1, ddof=1) / np.sqrt(count)
     narrow, wide = (stats.t.ppf(1 - tail, count - 1) * error for tail in (LEVEL, level / 2))
@@ -176,6 +177,8 @@ def _p_equivalent(differences: np.ndarray, margin: float) -> float | None:
     """Return the larger p-value of the two one-sided tests."""
     if not _scatter(differences):
         return None
+    from scipy import stats
+
     above = stats.ttest_1samp(differences, -margin, alternative="greater").pvalue
     below = stats.ttest_1samp(differences, margin, alternative="less").pvalue
     return float(max(above, below))
@@ -186,6 +189,8 @@ def _to_decide(
 ) -> tuple[int | None, str]:
     """Return how many seeds would decide, more than there are, and what that assumes."""
     if len(differences) == 1:
+        from scipy import stats
+
         deviation = (intervals.high - intervals.low) / 2 / stats.norm.ppf(1 - LEVEL)
         source = "seeds scatter as much as the test examples let one seed's difference scatter"
     else:

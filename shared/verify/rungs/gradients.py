@@ -7,21 +7,29 @@ import numpy as np
 from twotrack.shared.base.tolerances import GRADIENT_SCALE_FLOOR, TOLERANCES
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.result import FailurePlace, RungResult, finite, in_float32, relative
-from twotrack.shared.verify.trace import Trace
+from twotrack.shared.verify.rungs.forward import compare_forward
+from twotrack.shared.verify.trace import Trace, same_losses
 
 
 def check_gradients(torch: Observation, keras: Observation) -> RungResult:
     """Compare the loss on the first batch, then the gradient of every trainable weight."""
     result = compare_gradients(torch.traces["float64"], keras.traces["float64"])
+    if result.passed and torch.draws.draws:
+        # The loss may not feel what differs in training mode, and the rung dropout fails only at what draws.
+        forward = compare_forward(torch.draws.trace, keras.draws.trace)
+        if not forward.passed:
+            return replace(forward, rung="gradients", detail=f"in training mode, {forward.detail}")
     return replace(result, difference32=in_float32(_largest_gradient_difference, torch, keras))
 
 
 def compare_gradients(torch: Trace, keras: Trace) -> RungResult:
     """Compare two traces of one precision."""
     limit = TOLERANCES["gradients"].limit
-    loss = relative(np.array(torch.losses[:1]), np.array(keras.losses[:1]))
+    torch_losses, keras_losses = same_losses(torch, keras)
+    loss = relative(np.array(torch_losses[:1]), np.array(keras_losses[:1]))
     if loss > TOLERANCES["forward"].limit:
-        detail = f"the loss is {keras.losses[0]:.9g} in Keras, {torch.losses[0]:.9g} in torch, on equal outputs"
+        detail = f"the loss is {keras_losses[0]:.9g} in Keras, {torch_losses[0]:.9g} in torch, on equal outputs"
+        detail += _beside_the_loss(keras)
         return RungResult("gradients", False, detail, loss, limit=limit, place=FailurePlace.LOSS)
     if torch.gradients.keys() != keras.gradients.keys():
         unmatched = min(torch.gradients.keys() ^ keras.gradients.keys())
@@ -31,7 +39,7 @@ def compare_gradients(torch: Trace, keras: Trace) -> RungResult:
     worst = max(differences.values(), default=0.0)
     if worst <= limit:
         counts = {"gradients": len(differences)}
-        detail = f"{len(differences)} gradients compared"
+        detail = f"{len(differences)} gradients compared{_aside(torch, keras)}"
         return RungResult("gradients", True, detail, worst, limit=limit, counts=counts)
     # Backpropagation starts at the end: the last diverging weight in the order of the layers is the first to go wrong.
     name = [name for name, difference in differences.items() if difference > limit][-1]
@@ -43,17 +51,47 @@ def compare_gradients(torch: Trace, keras: Trace) -> RungResult:
 
 def gradient_differences(torch: Trace, keras: Trace) -> dict[str, float]:
     """Return the difference of every gradient that both sides have, relative to the largest gradient of its layer."""
-    sizes = {name: float(np.abs(gradient).max(initial=0.0)) for name, gradient in torch.gradients.items()}
+    scales, keras_gradients = gradient_scales(torch), _same_gradients(torch, keras)
+    return {
+        name: relative(gradient, keras_gradients[name], scales[name])
+        for name, gradient in torch.gradients.items()
+        if name in keras_gradients
+    }
+
+
+def _same_gradients(torch: Trace, keras: Trace) -> dict[str, np.ndarray]:
+    """Return Keras' gradients, without those of penalties where torch's loss has none."""
+    if torch.penalties:
+        return keras.gradients
+    return {name: array - keras.penalty_gradients.get(name, 0.0) for name, array in keras.gradients.items()}
+
+
+def _aside(torch: Trace, keras: Trace) -> str:
+    if not keras.penalties or torch.penalties:
+        return ""
+    count = len(keras.penalty_gradients)
+    return (
+        f", without the penalties of {count} weights that Keras adds to its loss ({keras.penalties[0]:.6g}): "
+        "whether torch's optimizer has them, the next rungs tell"
+    )
+
+
+def _beside_the_loss(keras: Trace) -> str:
+    """Say which layers of Keras add to the loss for what they compute."""
+    if not keras.adding_layers:
+        return ""
+    return f"; in Keras {', '.join(repr(path) for path in keras.adding_layers)} adds to the loss"
+
+
+def gradient_scales(trace: Trace) -> dict[str, float]:
+    """Return, for every gradient, the largest gradient of its layer, and a share of the model's largest at least."""
+    sizes = {name: float(np.abs(gradient).max(initial=0.0)) for name, gradient in trace.gradients.items()}
     floor = GRADIENT_SCALE_FLOOR * max(sizes.values(), default=0.0)
     layers: dict[str, float] = {}
     for name, size in sizes.items():
         layer = name.rpartition(".")[0]
         layers[layer] = max(layers.get(layer, floor), size)
-    return {
-        name: relative(gradient, keras.gradients[name], layers[name.rpartition(".")[0]])
-        for name, gradient in torch.gradients.items()
-        if name in keras.gradients
-    }
+    return {name: layers[name.rpartition(".")[0]] for name in sizes}
 
 
 def _largest_gradient_difference(torch: Trace, keras: Trace) -> float | None:

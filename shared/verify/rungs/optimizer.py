@@ -1,7 +1,7 @@
 """The rung optimizer: optimizers apart from any model, and the learning rate of every step that is planned."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isclose
 
 import numpy as np
@@ -9,10 +9,12 @@ from pydantic import with_config
 
 from twotrack.shared.base.records import WITH_ARRAYS
 from twotrack.shared.base.tolerances import TOLERANCES
+from twotrack.shared.errors import one_line
+from twotrack.shared.spec.pair import CustomOptimizer
 from twotrack.shared.spec.recipes import Sophia
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import optimizer_material
-from twotrack.shared.verify.result import FailurePlace, Gap, GapKind, RungResult, relative
+from twotrack.shared.verify.result import FailurePlace, Gap, GapKind, RungResult, relative, relaxed_constraints
 from twotrack.shared.verify.rungs.probe_rung import ProbeRung
 from twotrack.shared.verify.side import ObservedSide
 
@@ -24,10 +26,18 @@ class OptimizerEvidence:
 
     parameters: list[dict[str, np.ndarray]] = field(default_factory=list)
     """At every checkpoint; empty of an optimizer that needs a model."""
+    relaxed: dict[str, list[dict[str, np.ndarray]]] = field(default_factory=dict)
+    """The same with other constraints, by what was changed; see OptimizerRun."""
+    weights: int = 0
+    """That training updates; the stand-ins are fewer where there are many."""
+    averages_at_the_end: bool = False
+    """See OptimizerRun."""
     learning_rates: list[float] = field(default_factory=list)
     """Of these steps, where they can be read."""
     planned_rates: list[float] = field(default_factory=list)
     """Of each step of all stages of a whole run; none of an optimizer of the user's own."""
+    failure: str = ""
+    """Why a user's own optimizer does not run on stand-ins."""
 
 
 class OptimizerRung(ProbeRung[OptimizerEvidence]):
@@ -39,15 +49,13 @@ class OptimizerRung(ProbeRung[OptimizerEvidence]):
     def observe(self, side: ObservedSide) -> OptimizerEvidence:
         """Run the optimizer, and ask it for the learning rates of every stage of a run."""
         found, pair = OptimizerEvidence(), side.exercise.pair
-        if not isinstance(pair.optimizer, Sophia):
-            run = side.probe.run_optimizer(
-                pair.optimizer,
-                pair.learning_rates(optimizer_material.STEPS),
-                optimizer_material.draw_parameters(),
-                optimizer_material.draw_gradients(),
-                optimizer_material.CHECKPOINTS,
-            )
-            found.parameters, found.learning_rates = run.parameters, run.learning_rates
+        if isinstance(pair.optimizer, CustomOptimizer):
+            try:
+                _run(side, found)
+            except Exception as error:  # it may count on the parameters of its model
+                found.failure = one_line(error)
+        elif not isinstance(pair.optimizer, Sophia):
+            _run(side, found)
         for optimizer, rates in side.exercise.planned():
             found.planned_rates += side.probe.learning_rates(optimizer, rates)
         return found
@@ -59,10 +67,49 @@ class OptimizerRung(ProbeRung[OptimizerEvidence]):
         return compare_optimized(torch["float64"], keras["float64"])
 
 
+def _run(side: ObservedSide, found: OptimizerEvidence) -> None:
+    """Let the optimizer step on stand-ins of the weights that training updates."""
+    pair, trained = side.exercise.pair, side.trained_shapes()
+    shapes, found.weights = optimizer_material.choose(trained), len(trained)
+    run = side.probe.run_optimizer(
+        pair.optimizer,
+        pair.learning_rates(optimizer_material.STEPS),
+        optimizer_material.draw_parameters(shapes),
+        optimizer_material.draw_gradients(shapes),
+        optimizer_material.CHECKPOINTS,
+    )
+    found.parameters, found.learning_rates, found.relaxed = run.parameters, run.learning_rates, run.relaxed
+    found.averages_at_the_end = run.averages_at_the_end
+
+
 def compare_optimized(torch: OptimizerEvidence, keras: OptimizerEvidence) -> RungResult:
-    """Compare two sides, checkpoint by checkpoint, then the learning rates of a whole run."""
+    """Compare two sides, checkpoint by checkpoint, then the learning rates of a whole run.
+
+    Where Keras' constraints make a difference, it is passed over if constraints of which one is as good do not.
+    """
+    if failure := torch.failure or keras.failure:
+        why = f"it does not run on stand-ins of the weights ({failure}): its steps are compared in training only"
+        gap = Gap(GapKind.NOT_RUN, "optimizer", why)
+        return RungResult("optimizer", True, "not run apart from the model", gaps=(gap,))
+    result = _compare_parameters(torch, keras, keras.parameters)
+    for kind, parameters in keras.relaxed.items():
+        if result.passed:
+            break
+        relaxed = _compare_parameters(torch, keras, parameters)
+        if relaxed.passed:
+            gap = Gap(GapKind.NO_EFFECT, result.where, relaxed_constraints(kind))
+            result = replace(relaxed, gaps=(*relaxed.gaps, gap))
+    if result.passed and keras.averages_at_the_end:
+        gap = Gap(GapKind.NOT_RUN, "optimizer", "Keras replaces the weights by their average when fit ends: not run")
+        result = replace(result, gaps=(*result.gaps, gap))
+    return result
+
+
+def _compare_parameters(
+    torch: OptimizerEvidence, keras: OptimizerEvidence, parameters: Sequence[Mapping[str, np.ndarray]]
+) -> RungResult:
     limit, worst = TOLERANCES["optimizer"].limit, 0.0
-    pairs = zip(torch.parameters, keras.parameters, strict=True)
+    pairs = zip(torch.parameters, parameters, strict=True)
     for step, (torch_values, keras_values) in zip(
         optimizer_material.CHECKPOINTS, pairs, strict=False
     ):  # none of Sophia
@@ -113,8 +160,9 @@ def _compare_rates(torch: OptimizerEvidence, keras: OptimizerEvidence, worst: fl
             GapKind.NOT_RUN, "optimizer", "Sophia needs a model's curvature: its steps are compared in training only"
         )
         return RungResult("optimizer", True, rates, counts={"learning rates": planned}, gaps=(gap,))
-    values = sum(value.size for value in keras.parameters[-1].values())
-    steps = f"{optimizer_material.STEPS:,} steps of {values} values of no model"
+    values, stand_ins = sum(value.size for value in keras.parameters[-1].values()), len(keras.parameters[-1])
+    of = f" of {keras.weights}" if keras.weights > stand_ins else ""
+    steps = f"{optimizer_material.STEPS:,} steps of {values:,} values that stand for {stand_ins}{of} weights"
     detail = f"{steps}, {rates}" if planned else f"{steps} compared"
     counts = {"optimizer steps alone": optimizer_material.STEPS} | ({"learning rates": planned} if planned else {})
     return RungResult("optimizer", True, detail, worst, limit=limit, counts=counts)

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from twotrack.shared.verify.observation import Observation
-from twotrack.shared.verify.result import FailurePlace, RungResult
+from twotrack.shared.verify.result import FailurePlace, RungResult, in_short
 
 
 def check_parameters(torch: Observation, keras: Observation) -> RungResult:
     """Require that every weight has exactly one counterpart of the same canonical shape."""
-    problems = list(_parameter_problems(torch, keras))
+    problems = list(_problems(torch, keras))
     if problems:
         detail = "; ".join(text for _, text in problems)
         return RungResult("parameters", False, detail, place=FailurePlace.WEIGHT, where=problems[0][0])
@@ -19,16 +19,21 @@ def check_parameters(torch: Observation, keras: Observation) -> RungResult:
     return RungResult("parameters", True, detail, counts={"weights": len(keras.parameters), "values": values})
 
 
-def _parameter_problems(torch: Observation, keras: Observation) -> Iterator[tuple[str, str]]:
-    """Yield name and sentence of every weight without a counterpart of its shape."""
-    for name in keras.parameters:
-        if name not in torch.parameters:
-            yield name, f"'{name}' is in Keras only"
-    for name in torch.parameters:
-        if name not in keras.parameters:
-            yield name, f"'{name}' is in torch only"
-    for name, shape in keras.parameters.items():
-        if shape != (other := torch.parameters.get(name, shape)):
-            yield name, f"'{name}' has shape {shape} in Keras, {other} in torch"
-    for name in torch.without_counterpart:
-        yield name, f"'{name}' is trained in torch and has no counterpart in Keras"
+def _problems(torch: Observation, keras: Observation) -> Iterator[tuple[str, str]]:
+    """Yield, for each way in which weights have no counterpart of their shape, the first one and a sentence on all."""
+    for names, told in (
+        ([name for name in keras.parameters if name not in torch.parameters], "{} in Keras only"),
+        ([name for name in torch.parameters if name not in keras.parameters], "{} in torch only"),
+        (torch.without_counterpart, "{} trained in torch and without a counterpart in Keras"),
+    ):
+        if names:
+            quoted = in_short([f"'{name}'" for name in names])
+            yield names[0], f"{quoted} {told.format('is' if len(names) == 1 else 'are')}"
+    both = {name: (shape, torch.parameters.get(name, shape)) for name, shape in keras.parameters.items()}
+    misshapen = {
+        name: f"'{name}' has shape {own} in Keras, {other} in torch"
+        for name, (own, other) in both.items()
+        if own != other
+    }
+    if misshapen:
+        yield next(iter(misshapen)), in_short(misshapen.values())

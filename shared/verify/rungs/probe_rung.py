@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify.observation import Observation
@@ -21,6 +21,8 @@ class ProbeRung(ABC, Generic[E]):
     precisions: ClassVar[tuple[Precision, ...]] = ("float64",)
     evidence: type[E]
     """The class of what the probes find."""
+    answered: type | None = None
+    """The class of answers, where the rung asks for any."""
 
     @abstractmethod
     def observe(self, side: ObservedSide) -> E:
@@ -29,6 +31,14 @@ class ProbeRung(ABC, Generic[E]):
     @abstractmethod
     def compare(self, torch: Mapping[Precision, E], keras: Mapping[Precision, E]) -> RungResult:
         """Compare what two sides did, in every precision that was looked at."""
+
+    def asks(self, found: E) -> bool:
+        """Tell whether something was found on one side that both are to be run on."""
+        return False
+
+    def answer(self, side: ObservedSide, found: Mapping[str, E]) -> Any:
+        """Return what a side does with that, by the track that found it: evidence of the class `answered`."""
+        raise NotImplementedError(f"the rung {self.name} asks nothing")
 
     def check(self, torch: Observation, keras: Observation) -> RungResult:
         """Compare two sides."""

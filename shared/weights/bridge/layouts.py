@@ -101,6 +101,28 @@ class FlattenOrder(Layout):
 
 
 @dataclass(frozen=True)
+class Rearrangement(Layout):
+    """Canonical axis i is the framework's axis `axes[i]`, counted in another order."""
+
+    axes: Shape
+    orders: tuple[tuple[int, ...] | None, ...]
+    """By the framework's axis: its index for each canonical one; None where both count alike."""
+
+    def to_canonical(self, array: np.ndarray) -> np.ndarray:
+        """Count every axis in the canonical order, then put the axes in it."""
+        for axis, order in enumerate(self.orders):
+            array = array if order is None else array.take(order, axis)
+        return array.transpose(self.axes)
+
+    def from_canonical(self, array: np.ndarray) -> np.ndarray:
+        """Undo both."""
+        array = array.transpose(np.argsort(self.axes))
+        for axis, order in enumerate(self.orders):
+            array = array if order is None else array.take(np.argsort(order), axis)
+        return array
+
+
+@dataclass(frozen=True)
 class Chain(Layout):
     """Several rearrangements, one after the other on the way to the canonical form."""
 

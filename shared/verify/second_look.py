@@ -1,0 +1,115 @@
+"""The training rung's second look at two sides that part: is it rounding, which grows, or a difference?"""
+
+import tempfile
+from dataclasses import replace
+from functools import cached_property
+from math import isfinite, prod
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+from twotrack.shared.base.tolerances import ROUNDED_GRADIENT, TOLERANCES
+from twotrack.shared.verify import evidence, following
+from twotrack.shared.verify.following import Explained, Followed, FollowRequest, LeadRequest, Led, Strayed
+from twotrack.shared.verify.observation import Observation
+from twotrack.shared.verify.request import VerifyRequest
+from twotrack.shared.verify.result import FailurePlace, RungResult
+from twotrack.shared.verify.rungs.common_state import FreeRun, find_difference, judge_free_run
+from twotrack.shared.verify.rungs.gradients import gradient_scales
+from twotrack.shared.verify.trace import Trace
+from twotrack.shared.workers.task import Answer, Request, Task
+
+E = TypeVar("E")
+
+LEADER = "torch"
+EXPLANATIONS = 3
+"""Draws of moved gradients: up, down, at random."""
+STRAYS = 2
+"""Draws of rounding, see STRAYED_AT_MOST."""
+_PLACES = {FailurePlace.WEIGHT, FailurePlace.VALIDATION, FailurePlace.OUTPUTS}
+
+
+class Ask(Protocol):
+    """Lets the worker of a track do a task."""
+
+    def __call__(self, track: str, task: Task[Request, Answer], request: Request, /) -> Answer:
+        """Return its answer."""
+
+
+class SecondLook:
+    """Looks again at the training of one request; what torch does serves all Keras tracks."""
+
+    def __init__(self, request: VerifyRequest, ask: Ask, folder: Path):
+        self._request, self._ask, self._folder = request, ask, folder
+
+    def judge(self, track: str, failure: RungResult, torch: Observation, keras: Observation) -> RungResult:
+        """Return the failure of a free run, or what the second look found in its place."""
+        sides = torch.traces["float64"], keras.traces["float64"]
+        if failure.place not in _PLACES or not isfinite(failure.difference or 0.0) or _is_beyond_rounding(*sides):
+            return failure
+        if self._leader is None:
+            return replace(failure, detail=f"{failure.detail}; {_no_room(torch)}")
+        led = evidence.load(Led, self._leader / following.LED)
+        followed = self._follow(track, keras)
+        found = evidence.load(Followed, followed)
+        different = find_difference(led, found, [])
+        if different and found.excess and found.is_complete:
+            different = find_difference(led, found, self._drawn(following.explain, Explained, followed, EXPLANATIONS))
+        if different:
+            return different
+        free = FreeRun.of(*sides)
+        return judge_free_run(free, led, found, self._drawn(following.stray, Strayed, followed, STRAYS))
+
+    @cached_property
+    def _leader(self) -> Path | None:
+        asked = LeadRequest(verify=self._request, track=LEADER, folder=self._folder / "leader")
+        return self._ask(LEADER, following.lead, asked)
+
+    def _follow(self, track: str, keras: Observation) -> Path:
+        assert self._leader
+        folder = self._folder / track.replace(":", "-")
+        asked = FollowRequest(
+            verify=self._request, track=track, folder=folder, leader=self._leader, alignment=keras.alignment
+        )
+        return self._ask(track, following.follow, asked)
+
+    def _drawn(self, task: Task[FollowRequest, Path], kind: type[E], followed: Path, draws: int) -> list[E]:
+        """Let torch do a task with several random draws; return what it showed."""
+        assert self._leader
+        found = []
+        for draw in range(draws):
+            asked = FollowRequest(
+                verify=self._request,
+                track=LEADER,
+                folder=followed.parent / f"{followed.name}-{task.name}-{draw}",
+                leader=self._leader,
+                followed=followed,
+                draw=draw,
+            )
+            found.append(evidence.load(kind, self._ask(LEADER, task, asked)))
+        return found
+
+
+def _is_beyond_rounding(torch: Trace, keras: Trace) -> bool:
+    """Return whether the first step differs in a number whose gradient is no rounding.
+
+    It is a step from common weights already.
+    """
+    scales = gradient_scales(torch)
+    for name, array in torch.weights[0].items():
+        limit = TOLERANCES["training"].limit * (float(np.abs(array).max(initial=0.0)) or 1.0)
+        exceeds = ~(np.abs(keras.weights[0][name] - array) <= limit)
+        if exceeds.any() and name not in scales:
+            return True
+        if exceeds.any() and (np.abs(torch.gradients[name][exceeds]) > ROUNDED_GRADIENT * scales[name]).any():
+            return True
+    return False
+
+
+def _no_room(torch: Observation) -> str:
+    needed = 8 * sum(prod(shape) for shape in torch.parameters.values()) * len(torch.traces["float64"].losses)
+    return (
+        f"judging it from common weights takes {needed / 1e9:.1f} GB of disk in {tempfile.gettempdir()}, which has "
+        "less: set TMPDIR to a folder with more"
+    )

@@ -1,0 +1,74 @@
+"""Networks that move, join and cut their channels are one model on both sides, whatever they do it with."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.bridge import tasks
+from tests.bridge.networks import SIZES, plan
+from twotrack.shared.verify.ladder import Ladder
+from twotrack.shared.verify.request import VerifyRequest
+
+SEEDS = range(55)
+ORDERLESS = ("mean", "patches")
+"""Ends that count nothing in an order."""
+ROUNDING = 1e-12
+
+
+@pytest.fixture(scope="module")
+def outputs(workers, tmp_path_factory) -> dict[str, np.ndarray]:
+    """Return what every network and every wrong twin computes, by side and seed."""
+    folder = tmp_path_factory.mktemp("networks")
+    found = {}
+    for track in ("torch", "keras:tensorflow"):
+        asked = tasks.Networks(folder=Path(folder), track=track, seeds=list(SEEDS))
+        with np.load(workers.call(track, tasks.run_networks, asked)) as arrays:
+            found |= {f"{track.partition(':')[0]} {name}": arrays[name] for name in arrays.files}
+    return found
+
+
+def difference(outputs: dict[str, np.ndarray], keras: str, seed: int) -> float:
+    a, b = outputs[f"torch {seed}"], outputs[f"keras {keras}{seed}"]
+    return float(np.abs(a - b).max() / np.abs(a).max()) if a.shape == b.shape else float("inf")
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_drawn_network_is_one_model_on_both_sides(outputs, seed):
+    assert difference(outputs, "", seed) <= ROUNDING, plan(seed)
+
+
+@pytest.mark.parametrize("seed", [seed for seed in SEEDS if plan(seed).end.kind not in ORDERLESS])
+def test_its_twin_that_counts_columns_before_rows_is_not(outputs, seed):
+    assert difference(outputs, "wrong ", seed) > 1e-3, plan(seed)
+
+
+def test_the_drawn_networks_have_every_kind_of_step_and_end():
+    from tests.bridge.networks import ENDS, KEEP
+
+    kinds = {step.kind for seed in SEEDS for step in plan(seed).steps}
+    assert kinds >= {*KEEP, "join", "pad", "crop", "pool", "average", "shrink", "split", "mix", "enlarge", "repeat"}
+    assert {plan(seed).end.kind for seed in SEEDS} == set(ENDS)
+    assert SIZES[0] != SIZES[1]
+
+
+def climb(ladder: Ladder, name: str, track: str = "keras:tensorflow"):
+    return ladder.climb(VerifyRequest(name=f"tests.bridge.{name}"), lambda *_: None, [track])[0]
+
+
+@pytest.mark.parametrize("name", ["MAP", "FLAT", "OWN_FLAT", "GATED", "JOINED", "PERMUTED"])
+def test_channels_first_in_keras_raise_no_alarm(ladder, name):
+    result = climb(ladder, f"first_pairs:{name}", "keras:jax")
+    assert result.passed, result.rungs[-1]
+    assert all(layer.float64 <= ROUNDING for layer in result.layers)
+
+
+@pytest.mark.parametrize("name", ["networks:WRONG", "first_pairs:TURNED"])
+def test_a_flatten_in_another_order_is_refused(ladder, name):
+    failure = climb(ladder, name).rungs[-1]
+    assert (failure.rung, failure.passed) == ("forward", False)
+
+
+def test_a_drawn_network_passes_every_rung(ladder):
+    result = climb(ladder, "networks:HONEST")
+    assert result.passed, result.rungs[-1]

@@ -1,0 +1,81 @@
+"""The rung dropout on pairs that draw alike, on pairs that do not, and on sides whose numbers cannot be given."""
+
+import pytest
+
+from tests.dropout.networks import HONEST, WRONG
+from twotrack.shared.verify.certificate import Verdict
+from twotrack.shared.verify.ladder import Ladder, TrackResult
+from twotrack.shared.verify.request import VerifyRequest
+from twotrack.shared.verify.result import GapKind
+
+KERAS = ["keras:tensorflow"]
+
+
+def climb(ladder: Ladder, name: str, tracks: list[str] | None = None) -> list[TrackResult]:
+    return ladder.climb(VerifyRequest(name=f"tests.dropout.networks:{name}", until="training"), lambda *_: None, tracks)
+
+
+@pytest.mark.parametrize("name", HONEST)
+def test_twenty_steps_with_dropout_on_are_equal_on_every_backend(ladder: Ladder, name: str) -> None:
+    results = climb(ladder, name)
+
+    failures = {result.track: result.rungs[-1].detail for result in results if not result.passed}
+    assert failures == {}
+    for result in results:
+        rungs = {rung.rung: rung for rung in result.rungs}
+        assert rungs["dropout"].counts["draws in a step"] >= 1
+        assert rungs["training"].counts["training steps"] == 20
+        assert rungs["training"].difference < 1e-9
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_another_kind_rate_mask_or_place_is_named(ladder: Ladder, name: str) -> None:
+    rung, where, told = WRONG[name]
+
+    (result,) = climb(ladder, name, KERAS)
+
+    failure = result.rungs[-1]
+    assert (result.passed, failure.rung, failure.where) == (False, rung, where), failure.detail
+    assert told in failure.detail
+
+
+@pytest.mark.parametrize("track", ["keras:jax", "keras:torch"])
+@pytest.mark.parametrize("name", ["SPATIAL", "ONE_MASK", "ONE_SEED", "PLACE"])
+def test_it_is_named_on_other_backends_too(ladder: Ladder, name: str, track: str) -> None:
+    rung, where, told = WRONG[name]
+
+    (result,) = climb(ladder, name, [track])
+
+    failure = result.rungs[-1]
+    assert (result.passed, failure.rung, failure.where) == (False, rung, where), failure.detail
+    assert told in failure.detail
+
+
+def test_another_rate_has_the_rate_as_its_cause(ladder: Ladder) -> None:
+    (result,) = climb(ladder, "RATES", KERAS)
+
+    assert [cause.name for cause in result.causes] == ["dropout rate"]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("BEYOND", "by a draw that is none of the framework's"), ("BEYOND_EXPONENTIAL", "by exponential_ in 'drop'")],
+)
+def test_a_side_that_is_random_beyond_control_is_an_exception_and_no_difference_of_the_loss(
+    ladder: Ladder, name: str, told: str
+) -> None:
+    (result,) = climb(ladder, name, KERAS)
+
+    rungs = {rung.rung: rung for rung in result.rungs}
+    assert result.verdict == Verdict.EXCEPT, result.rungs[-1].detail
+    assert f"torch is random beyond control, {told}" in rungs["dropout"].detail
+    assert "one distribution" in rungs["dropout"].detail
+    for rung in ("dropout", "gradients", "training"):
+        assert [gap.kind for gap in rungs[rung].gaps] == [GapKind.RANDOM]
+
+
+def test_a_mask_that_is_shared_shows_in_the_distribution(ladder: Ladder) -> None:
+    (result,) = climb(ladder, "BEYOND_SHARED", KERAS)
+
+    assert (result.passed, result.rungs[-1].rung) == (False, "dropout")
+    assert "its distribution is another" in result.rungs[-1].detail

@@ -1,0 +1,128 @@
+"""Deep networks that enlarge rounding so much that 20 steps of two equal ones part.
+
+The honest pairs differ in nothing, though most of them end up with other weights; the wrong ones differ in one number.
+"""
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from twotrack import SGD, Adam, Lion, Pair
+
+CLASSES = 3
+
+
+@dataclass(frozen=True)
+class Norm:
+    """Batch normalisation as one side has it."""
+
+    momentum: float = 0.9
+    """Keras' way round: the share that stays."""
+    epsilon: float = 1e-5
+    biased: bool = True
+    """In torch: the running variance averages the biased variance, as Keras' does."""
+
+
+# === Convolutions on small images ===
+
+CHANNELS, SIZE, CONVOLUTIONS = 6, 8, 30
+
+
+def keras_images() -> Any:
+    """Return a chain of convolutions with batch normalisation."""
+    import keras
+    from keras import layers
+
+    x = inputs = keras.Input((SIZE, SIZE, 3), name="image")
+    for number in range(CONVOLUTIONS):
+        x = layers.Conv2D(CHANNELS, 3, padding="same", name=f"conv{number}")(x)
+        x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"norm{number}")(x)
+        x = layers.ReLU(name=f"relu{number}")(x)
+    x = layers.GlobalAveragePooling2D(name="pool")(x)
+    return keras.Model(inputs, layers.Dense(CLASSES, name="logits")(x))
+
+
+def torch_images() -> Any:
+    """Return the same network."""
+    from torch import nn
+
+    from twotrack.torch_track.layers import BatchNorm2d, GlobalAveragePooling2d
+
+    network = nn.Sequential()
+    for number in range(CONVOLUTIONS):
+        network.add_module(f"conv{number}", nn.Conv2d(CHANNELS if number else 3, CHANNELS, 3, padding=1))
+        network.add_module(f"norm{number}", BatchNorm2d(CHANNELS, eps=1e-5, momentum=0.1))
+        network.add_module(f"relu{number}", nn.ReLU())
+    network.add_module("pool", GlobalAveragePooling2d())
+    network.add_module("logits", nn.Linear(CHANNELS, CLASSES))
+    return network
+
+
+IMAGES = Pair(keras_images, torch_images, (SIZE, SIZE, 3), "cross_entropy", SGD(0.1), batch_size=4)
+
+
+# === Dense layers ===
+
+WIDTH, DEPTH = 8, 14
+
+
+def keras_dense(norm: Norm = Norm(), scale: float = 1.0) -> Any:
+    """Return a chain of dense layers with batch normalisation, its outputs `scale` times as large."""
+    import keras
+    from keras import layers
+
+    network = keras.Sequential([keras.Input((WIDTH,))])
+    for number in range(DEPTH):
+        network.add(layers.Dense(WIDTH, name=f"hidden{number}"))
+        network.add(layers.BatchNormalization(momentum=norm.momentum, epsilon=norm.epsilon, name=f"norm{number}"))
+        network.add(layers.ReLU(name=f"relu{number}"))
+    network.add(layers.Dense(CLASSES, name="logits"))
+    network.add(layers.Rescaling(scale, name="scale"))
+    return network
+
+
+def torch_dense(norm: Norm = Norm(), scale: float = 1.0) -> Any:
+    """Return the same network."""
+    from torch import nn
+
+    from twotrack.torch_track.layers import BatchNorm1d
+
+    batch_norm = BatchNorm1d if norm.biased else nn.BatchNorm1d
+
+    class Network(nn.Sequential):
+        def forward(self, x: Any) -> Any:
+            return scale * super().forward(x)
+
+    network = Network()
+    for number in range(DEPTH):
+        network.add_module(f"hidden{number}", nn.Linear(WIDTH, WIDTH))
+        network.add_module(f"norm{number}", batch_norm(WIDTH, eps=norm.epsilon, momentum=1 - norm.momentum))
+        network.add_module(f"relu{number}", nn.ReLU())
+    network.add_module("logits", nn.Linear(WIDTH, CLASSES))
+    return network
+
+
+MOMENTUM = Pair(
+    keras_dense, torch_dense, (WIDTH,), "cross_entropy", SGD(0.05, momentum=0.9, nesterov=True, weight_decay=1e-4),
+    batch_size=6,
+)  # fmt: skip
+ADAM = replace(MOMENTUM, optimizer=Adam(1e-2))
+LION = replace(MOMENTUM, optimizer=Lion(1e-3))
+"""Makes a step of a gradient that is the rounding of zero: that of a bias before batch normalisation."""
+LOUD = replace(
+    ADAM, keras=partial(keras_dense, scale=1e3), torch=partial(torch_dense, scale=1e3), loss="mean_squared_error"
+)
+"""So does Adam, where the rounding of zero is as large as its epsilon."""
+
+
+# === Batch normalisation that is not the same ===
+
+
+def _with(norm: Norm) -> Pair:
+    """Return the pair whose torch side has that normalisation."""
+    return replace(MOMENTUM, torch=partial(torch_dense, norm=norm))
+
+
+OTHER_MOMENTUM = _with(Norm(momentum=0.9001))
+OTHER_EPSILON = _with(Norm(epsilon=1.001e-5))
+UNBIASED = _with(Norm(biased=False))
