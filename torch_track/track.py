@@ -17,7 +17,7 @@ from twotrack.shared.axes.layout import NO_LAYOUT, ChannelLayout
 from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.ledger.measured import Measured
 from twotrack.shared.spec.draws import DrawnPass, DrawSource
-from twotrack.shared.spec.inputs import Input, describe, drawn
+from twotrack.shared.spec.inputs import Input, describe, drawn, example
 from twotrack.shared.spec.pair import ChapterBuild, CustomLoss, CustomOptimizer, LossSpec, Pair, target_kind
 from twotrack.shared.spec.profiles import Switches
 from twotrack.shared.spec.recipes import Optimizer
@@ -196,7 +196,8 @@ class TorchModel(TrackModel):
     def head(self) -> "TorchModel":
         """Return the head, which takes features (batch, features)."""
         head = self.module.get_submodule(HEAD)
-        model = TorchModel(head, describe((1,)), self.loss, self.device, self.dtype, self.switches)
+        shape = self.features(example(self.inputs)).shape[1:]
+        model = TorchModel(head, describe(shape), self.loss, self.device, self.dtype, self.switches)
         if self.draws:
             model.draw_from(self.draws)
         return model

@@ -13,7 +13,7 @@ def test_parameters_layers_gradients_and_training_are_the_same_on_every_backend(
     results = ladder.climb(VerifyRequest(name=f"tests.backbones.pairs:{name}"), lambda *_: None)
 
     assert {result.track: result.rungs[-1].detail for result in results if not result.passed} == {}
-    assert [len(result.rungs) for result in results] == [6, 6, 6]
+    assert [result.rungs[-1].rung for result in results] == ["training"] * 3
 
 
 def test_as_a_base_under_a_head_it_can_be_trained_in_part(ladder: Ladder):

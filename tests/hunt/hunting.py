@@ -54,7 +54,7 @@ class Outcome:
     @property
     def missed(self) -> bool:
         """A wrong pair that passed without a word of what differs, an honest one that failed."""
-        return self.verdict not in (("failed", "warned") if self.quarry.wrong else ("passed", "excepted"))
+        return self.verdict not in (("failed", "warned") if self.quarry.wrong else ("passed", "warned", "excepted"))
 
 
 def find(name: str) -> Quarry:

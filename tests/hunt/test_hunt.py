@@ -1,4 +1,4 @@
-"""The short form of `make hunt`: one wrong and one honest pair of every kind, on every backend."""
+"""The short form of `make hunt`: one wrong and one honest pair of every kind, the backends taking turns."""
 
 import pytest
 from _pytest.mark import ParameterSet
@@ -9,31 +9,36 @@ from twotrack.shared.spec.track import TRACKS
 from twotrack.shared.verify.ladder import Ladder
 
 BACKENDS = [track for track in TRACKS if track != "torch"]
-WITHHELD: dict[str, str] = {}
+WITHHELD = {
+    "late_penalty": "a regularizer that acts on weights beyond a bound only: neither the short training nor the "
+    "optimizer alone takes weights there"
+}
 """Families that the ladder does not tell yet, and why."""
 
 
 def of_every_kind(families: Families) -> list[ParameterSet]:
-    """Return the first family of every kind."""
+    """Return the first family of every kind, each with a backend."""
     kinds: dict[str, Family] = {}
     for family in families:
         kinds.setdefault(family.kind, family)
-    return [pytest.param(family, marks=_marks(family), id=f"{family.name}_0") for family in kinds.values()]
+    return [
+        pytest.param(family, track, marks=_marks(family), id=f"{family.name}_0-{track}")
+        for number, family in enumerate(kinds.values())
+        for track in [BACKENDS[number % len(BACKENDS)]]
+    ]
 
 
 def _marks(family: Family) -> list[pytest.MarkDecorator]:
-    return [pytest.mark.xfail(reason=WITHHELD[family.name])] if family.name in WITHHELD else []
+    return [pytest.mark.xfail(reason=WITHHELD[family.name], strict=True)] if family.name in WITHHELD else []
 
 
-@pytest.mark.parametrize("family", of_every_kind(WRONG))
-def test_a_wrong_pair_is_detected_on_every_backend(family: Family, ladder: Ladder) -> None:
-    outcomes = climb(Quarry(family, 0, wrong=True), BACKENDS, ladder)
-    assert {one.track: one.verdict for one in outcomes if one.missed} == {}
-    assert len(outcomes) == len(BACKENDS)
+@pytest.mark.parametrize(("family", "track"), of_every_kind(WRONG))
+def test_a_wrong_pair_is_detected(family: Family, track: str, ladder: Ladder) -> None:
+    (outcome,) = climb(Quarry(family, 0, wrong=True), [track], ladder)
+    assert not outcome.missed, outcome
 
 
-@pytest.mark.parametrize("family", of_every_kind(HONEST))
-def test_an_honest_pair_is_refused_on_no_backend(family: Family, ladder: Ladder) -> None:
-    outcomes = climb(Quarry(family, 0, wrong=False), BACKENDS, ladder)
-    assert {one.track: one.reason for one in outcomes if one.missed} == {}
-    assert len(outcomes) == len(BACKENDS)
+@pytest.mark.parametrize(("family", "track"), of_every_kind(HONEST))
+def test_an_honest_pair_is_not_refused(family: Family, track: str, ladder: Ladder) -> None:
+    (outcome,) = climb(Quarry(family, 0, wrong=False), [track], ladder)
+    assert not outcome.missed, outcome.reason

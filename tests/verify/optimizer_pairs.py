@@ -295,11 +295,17 @@ HELD_HONEST = {
 
 
 def choosy(parameters: Any) -> Any:
-    """Counts on its model to have more than these parameters."""
-    return torch_sgd([list(parameters)[2]])
+    """Knows its model's kernel by the shape."""
+    return torch_sgd([next(one for one in parameters if one.shape == (WIDTH, 4))])
 
 
-CHOOSY = pair(keras_sgd(), choosy)
+WIDTH = 500
+CHOOSY = Pair(
+    keras=sequential(lambda k: k.Input((4,)), lambda k: k.Dense(WIDTH, name="dense1")),
+    torch=modules(dense1=lambda nn: nn.Linear(4, WIDTH)),
+    input_shape=(4,),
+    optimizer=CustomOptimizer(keras_sgd(), choosy),
+)
 SOPHIA = shared(OPTIMIZERS["sophia"])
 SHARED = {
     **{name: shared(spec, OneCycle(0.3, 25.0, 1e4)) for name, spec in OPTIMIZERS.items() if type(spec) is not Sophia},

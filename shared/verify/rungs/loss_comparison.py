@@ -207,10 +207,10 @@ class Comparison:
         reason = ""
         if self._beyond(case):
             reason = self._clipped
-        elif finite.value == 0 and not finite.gradient.any() and _one_label(case):
-            reason = f"{side}'s loss is no number where no target counts"
         elif case.extreme:
             reason = f"{side}'s loss overflows"
+        elif finite.value == 0 and not finite.gradient.any() and _one_label(case):
+            reason = f"{side}'s loss is no number where no target counts"
         return Difference(float("inf"), text, reason)
 
     def _excess(self, case: LossCase, torch: Result, keras: Result) -> tuple[float, float]:

@@ -5,6 +5,7 @@ gives back every bit. Results may be views of the arguments.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -111,15 +112,22 @@ class Rearrangement(Layout):
     def to_canonical(self, array: np.ndarray) -> np.ndarray:
         """Count every axis in the canonical order, then put the axes in it."""
         for axis, order in enumerate(self.orders):
-            array = array if order is None else array.take(order, axis)
+            array = array if order is None else _taken(array, order, axis)
         return array.transpose(self.axes)
 
     def from_canonical(self, array: np.ndarray) -> np.ndarray:
         """Undo both."""
         array = array.transpose(np.argsort(self.axes))
         for axis, order in enumerate(self.orders):
-            array = array if order is None else array.take(np.argsort(order), axis)
+            array = array if order is None else _taken(array, np.argsort(order), axis)
         return array
+
+
+def _taken(array: np.ndarray, order: Sequence[int] | np.ndarray, axis: int) -> np.ndarray:
+    """Return an array with an axis in another order; ValueError if the axis has another size."""
+    if array.shape[axis] != len(order):
+        raise ValueError(f"expected {len(order)} values along axis {axis}, found {array.shape[axis]}")
+    return array.take(order, axis)
 
 
 @dataclass(frozen=True)
