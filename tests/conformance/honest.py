@@ -258,9 +258,7 @@ FLOAT32_HEAD = Pair(
         lambda k: k.Dense(6, activation="tanh", name="dense1"),
         lambda k: k.Dense(3, dtype="float32", name="head"),
     ),
-    torch=modules(
-        dense1=lambda nn: nn.Linear(8, 6), tanh=lambda nn: nn.Tanh(), head=lambda nn: nn.Linear(6, 3)
-    ),
+    torch=modules(dense1=lambda nn: nn.Linear(8, 6), tanh=lambda nn: nn.Tanh(), head=lambda nn: nn.Linear(6, 3)),
     input_shape=(8,),
     loss="cross_entropy",
 )
