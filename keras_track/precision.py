@@ -10,6 +10,8 @@ and JAX 0.10.2, each of these gave errors of 1e-9 to 1e-6 until replaced here:
 - JAX: `jax.nn.dot_product_attention`, which MultiHeadAttention uses, has a float32 softmax
 - PyTorch: operations on integers give the default dtype
 - TensorFlow: `tf.image.resize` is float32 but for "nearest"; "bilinear" without antialiasing is replaced
+- all backends: a layer, or an Input, that is given dtype="float32", as the head of a model for mixed
+  precision; such a layer is named by `asked_for_float32`
 What remains float32: TensorFlow's other image resizing, and on JAX the quotient or root of an int32
 array, unless it is cast before.
 """
@@ -22,7 +24,7 @@ from typing import Any, Literal
 
 import keras
 import numpy as np
-from keras.src import backend
+from keras.src import backend, dtype_policies
 from keras.src.backend.common import dtypes
 
 _replaced = ExitStack()
@@ -40,10 +42,41 @@ def set_precision(precision: Literal["float32", "float64"]) -> None:
     keras.config.set_dtype_policy(precision)
     if precision == "float64":
         _replace_item(dtypes.BIT64_TO_BIT32_DTYPE, "float64", "float64")
+        _replace(dtype_policies, "get", _wide_policy(dtype_policies.get))
+        _replace(keras.layers.InputLayer, "__init__", _wide_input(keras.layers.InputLayer.__init__))
         {"tensorflow": _widen_tensorflow, "jax": _widen_jax, "torch": _widen_torch}[keras.backend.backend()]()
     promoted = keras.backend.result_type(precision, precision)
     if promoted != precision:
         raise RuntimeError(f"Keras promotes {precision} to {promoted}; keras_track/precision.py needs an update")
+
+
+def asked_for_float32(layer: keras.Layer) -> bool:
+    """Return whether a layer that is float64 was built with dtype="float32"."""
+    return isinstance(layer.dtype_policy, _WidePolicy)
+
+
+class _WidePolicy(keras.DTypePolicy):
+    """float64 in place of the float32 that was asked for."""
+
+
+def _wide_policy(get: Callable) -> Callable:
+    """Return `dtype_policies.get` that gives a layer float64 if it asks for float32; None asks for nothing."""
+
+    def widened(identifier: Any) -> Any:
+        policy = get(identifier)
+        return _WidePolicy("float64") if policy.name == "float32" else policy
+
+    return widened
+
+
+def _wide_input(initialise: Callable) -> Callable:
+    """Return the initialisation of an Input that takes float64 if it asks for float32."""
+
+    def widened(self: Any, *arguments: Any, dtype: Any = None, **options: Any) -> None:
+        is_float32 = dtype is not None and backend.standardize_dtype(dtype) == "float32"
+        initialise(self, *arguments, dtype="float64" if is_float32 else dtype, **options)
+
+    return widened
 
 
 def _widen_tensorflow() -> None:

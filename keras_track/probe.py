@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from twotrack.keras_track import hyperparameters, loss_alone, optimizer_alone, terms, weights
+from twotrack.keras_track import hyperparameters, loss_alone, optimizer_alone, precision, terms, weights
 from twotrack.keras_track.draws import drawn_from, drawn_pass
 from twotrack.keras_track.gradients import InputShift, recorder
 from twotrack.keras_track.inputs import cast
@@ -54,6 +54,10 @@ class KerasProbe(Probe):
         return [
             (tuple(base.__name__ for base in type(layer).__mro__), hyperparameters.of_layer(layer)) for layer in inside
         ]
+
+    def asked_for_float32(self) -> list[str]:
+        """In float64 they compute in float64 all the same, so that what is compared is mathematics."""
+        return [path for path, layer in weights.layer_paths(self._model.model) if precision.asked_for_float32(layer)]
 
     def loss(self) -> Hyperparameters:
         """Return the loss's hyperparameters."""

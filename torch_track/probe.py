@@ -57,6 +57,10 @@ class TorchProbe(Probe):
             (tuple(base.__name__ for base in type(layer).__mro__), hyperparameters.of_layer(layer)) for layer in inside
         ]
 
+    def asked_for_float32(self) -> list[str]:
+        """A module has the type of its weights."""
+        return []
+
     def loss(self) -> Hyperparameters:
         """Return the loss's hyperparameters."""
         return hyperparameters.of_loss(self._model.loss, self._model.loss_object())

@@ -126,6 +126,10 @@ class Probe(ABC):
         """Return, for every layer, the names of its class and of those it derives from, and its hyperparameters."""
 
     @abstractmethod
+    def asked_for_float32(self) -> list[str]:
+        """Return the paths of layers that were built to compute in float32 whatever the model's precision."""
+
+    @abstractmethod
     def loss(self) -> Hyperparameters:
         """Return the hyperparameters of the model's loss."""
 

@@ -41,7 +41,17 @@ class Difference:
     where: Matched
     row: int
     size: float
-    """Relative to the largest value of the row; infinity where it is not finite in other places."""
+    """Relative to the row; infinity where it is not finite in other places."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One value of a pass, on both sides."""
+
+    row: int | None = None
+    """The first that differs; None if none does."""
+    size: float = 0.0
+    """By how much it differs, relative to the row; of an equal value the most by which a row does within the limit."""
 
 
 class Passes:
@@ -106,7 +116,7 @@ class Alignment:
         """Return the first candidate that is equal, in all rows if there is one, else where nothing is hidden."""
         for name, whole in (("ordinary", False), ("nothing hidden", True)):
             for torch in candidates if name in self._keras.float64 else ():
-                if self.first_row(name, Matched(torch, keras, whole)) is None:
+                if self.compare(name, Matched(torch, keras, whole)).row is None:
                     return Matched(torch, keras, whole)
         return None
 
@@ -132,6 +142,13 @@ class Alignment:
         )
         return [path for path in dict.fromkeys([*keras, *torch]) if not self._is_same_point(path)]
 
+    def may_come_from_unmatched(self, difference: Difference) -> bool:
+        """Return whether a difference may be that of replaced values: of such a layer, or behind one."""
+        calls = [call.path for call in self._keras.float64["ordinary"].calls]
+        place = difference.where.keras.path
+        known = [calls.index(path) if path in calls else -1 for path in self.unmatched_points]
+        return any(number <= (calls.index(place) if place else len(calls)) for number in known)
+
     def _is_same_point(self, path: str) -> bool:
         torch, keras = (
             [call for call in side.float64["ordinary"].calls if layer_of(call.path) == path]
@@ -141,30 +158,33 @@ class Alignment:
             return False
         return all(self._match(_point(other), [_point(one) for one in torch]) for other in keras)
 
-    def first_difference(self, name: str) -> Difference | None:
-        """Return where two sides part in a pass, in Keras' order of calls; None if they do not."""
+    def first_difference(self, name: str) -> tuple[Difference | None, float]:
+        """Return where two sides part in a pass, in Keras' order of calls, and the largest difference before."""
+        largest = 0.0
         for pair in self.matched:
-            row = self.first_row(name, pair)
-            if row is not None:
-                return Difference(pair, *row)
-        return None
+            found = self.compare(name, pair)
+            if found.row is not None:
+                return Difference(pair, found.row, found.size), largest
+            largest = max(largest, found.size)
+        return None, largest
 
-    def first_row(self, name: str, pair: Matched) -> tuple[int, float] | None:
-        """Return the first row of a pass in which a value differs, and by how much; None if there is none."""
+    def compare(self, name: str, pair: Matched) -> Compared:
+        """Compare one value row by row, relative to the row, and to what rounding is measured to do to it."""
         torch, keras = self._torch.float64[name], self._keras.float64[name]
         one, other = self._torch.value(torch, pair.torch), self._keras.value(keras, pair.keras)
         if one is None or other is None:
-            return None if one is other else (0, np.inf)
+            return Compared() if one is other else Compared(0, np.inf)
         if one.shape != other.shape:
-            return 0, np.inf
-        found, largest = differences(one, other), np.maximum(one[:, SIZE], other[:, SIZE])
+            return Compared(0, np.inf)
+        found, size = differences(one, other), np.maximum(one[:, SIZE], other[:, SIZE])
         rounding = self._torch.rounding(name, pair.torch) + self._keras.rounding(name, pair.keras)
-        allowed = LIMIT * largest + ROUNDING_SHARE * rounding + UNIT_ROUNDING * self._fed(name, pair, len(one))
-        wrong = np.flatnonzero(~(found <= allowed) & (keras.whole | (not pair.whole)))
-        if not len(wrong):
-            return None
-        row = int(wrong[0])
-        return row, float(found[row] / largest[row]) if largest[row] else float(found[row])
+        allowed = LIMIT * size + ROUNDING_SHARE * rounding + UNIT_ROUNDING * self._fed(name, pair, len(one))
+        counted = keras.whole | (not pair.whole)
+        relative = found / np.where(size > 0, size, 1)
+        wrong = np.flatnonzero(~(found <= allowed) & counted)
+        if len(wrong):
+            return Compared(int(wrong[0]), float(relative[wrong[0]]))
+        return Compared(None, float(relative[(relative <= LIMIT) & counted].max(initial=0.0)))
 
     def _fed(self, name: str, pair: Matched, rows: int) -> np.ndarray:
         """Return the size of what came into each row: 1, or that of what was given to the model or the layer."""

@@ -29,6 +29,8 @@ class Observation(FrozenRecord):
     """Hyperparameters."""
     optimizer: dict[str, Any]
     """Hyperparameters."""
+    asked_for_float32: tuple[str, ...] = ()
+    """Paths of layers that were built to compute in float32; here they do not."""
     folders: dict[Precision, Path]
     """With a trace each."""
     alignment: dict[int, Counterpart] = Field(default_factory=dict)

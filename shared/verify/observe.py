@@ -2,6 +2,7 @@
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,12 +33,14 @@ def observe(request: SideRequest, report: Report) -> Observation:
 def observation(request: SideRequest, report: Report) -> Observation:
     """Show one side; write a trace for each precision, and what the probes found, below the request's folder."""
     exercise, track = find_exercise(request.verify), open_track(request.track, "auto")
-    description, folders = {}, {}
+    description: dict[str, Any] = {}
+    folders: dict[Precision, Path] = {}
     probed: dict[str, dict[Precision, Path]] = {rung.name: {} for rung in _climbed(request.verify)}
     for precision in request.precisions:
         phase = partial(_report_phase, report, precision)
         side = ObservedSide(exercise, track, precision, phase, request.alignment)
-        description = side.describe()
+        described = side.describe()
+        description = description or described  # float64 comes first; in it layers say what else they were built for
         folders[precision] = evidence.save(side.trace(), request.folder / precision / "trace")
         for rung in _climbed(request.verify):
             if precision in rung.precisions:

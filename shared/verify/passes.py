@@ -16,7 +16,7 @@ from twotrack.shared.base.records import WITH_ARRAYS
 from twotrack.shared.spec.inputs import Input
 from twotrack.shared.spec.probe import LayerTrace, Probe, Replace, keep
 from twotrack.shared.verify import wide
-from twotrack.shared.verify.digests import PATTERN, digest
+from twotrack.shared.verify.digests import PATTERN, SIZE, differences, digest
 
 BATCH_SIZES = (1, 2, 7)
 LEAST_BATCH, LARGEST_BATCH = 4, 64
@@ -223,9 +223,9 @@ def _in_one(parts: Sequence[Pass]) -> Pass:
 
 
 def is_same(one: Pass, other: Pass) -> bool:
-    """Return whether two passes of one side gave the same, bit for bit."""
-    pairs = zip(_values(one), _values(other), strict=False)
-    return _form(one) == _form(other) and all(np.array_equal(*pair) for pair in pairs)
+    """Return whether two passes of one side gave the same, up to rounding: what is random differs by far more."""
+    pairs = list(zip(_values(one), _values(other), strict=False))
+    return _form(one) == _form(other) and all((differences(*pair) <= 1e-9 * pair[0][:, SIZE]).all() for pair in pairs)
 
 
 def is_not_finite(ran: Pass) -> bool:

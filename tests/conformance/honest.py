@@ -237,6 +237,33 @@ DEPTHWISE = Pair(
     loss=CustomLoss(_keras_mse, _torch_mse, "real"),
 )
 
+RESIZED = Pair(
+    keras=sequential(
+        lambda k: k.Input((6, 6, 3), dtype="float32"),
+        lambda k: k.Conv2D(4, 3, padding="same", activation="relu", name="conv1"),
+        lambda k: k.UpSampling2D(3, interpolation="bilinear", name="upsample"),
+        lambda k: k.Conv2D(2, 1, name="scores"),
+    ),
+    torch=modules(
+        conv1=lambda nn: nn.Conv2d(3, 4, 3, padding=1),
+        relu=lambda nn: nn.ReLU(),
+        upsample=lambda nn: nn.Upsample(scale_factor=3, mode="bilinear"),
+        scores=lambda nn: nn.Conv2d(4, 2, 1),
+    ),
+    input_shape=(6, 6, 3),
+)
+FLOAT32_HEAD = Pair(
+    keras=sequential(
+        lambda k: k.Input((8,)),
+        lambda k: k.Dense(6, activation="tanh", name="dense1"),
+        lambda k: k.Dense(3, dtype="float32", name="head"),
+    ),
+    torch=modules(dense1=lambda nn: nn.Linear(8, 6), tanh=lambda nn: nn.Tanh(), head=lambda nn: nn.Linear(6, 3)),
+    input_shape=(8,),
+    loss="cross_entropy",
+)
+"""The head of a model that is trained in mixed precision; in float64 it computes in float64 too."""
+
 HONEST = (
     "ATTENTION",
     "LSTM",
@@ -246,4 +273,6 @@ HONEST = (
     "RECURRENT",
     "SIGNAL",
     "DEPTHWISE",
+    "RESIZED",
+    "FLOAT32_HEAD",
 )

@@ -35,6 +35,18 @@ def _layers() -> bool:
     return {layer.name for layer in attention._layers} >= {"query", "key", "value"}
 
 
+def _policy_of_layers() -> bool:
+    """Layers ask for their type in this place, so that another answer is theirs."""
+    from unittest.mock import patch
+
+    import keras
+    from keras.src import dtype_policies
+
+    wide = keras.DTypePolicy("float64")
+    with patch.object(dtype_policies, "get", lambda identifier: wide):
+        return keras.layers.Dense(1, dtype="float32").dtype_policy is wide
+
+
 def _attention(name: str) -> Callable[[], bool]:
     def is_there() -> bool:
         import keras
@@ -217,6 +229,7 @@ PRIVATE_NAMES: Mapping[str, PrivateName] = {
     "keras.src.backend.common.dtypes.BIT64_TO_BIT32_DTYPE": PrivateName(
         KERAS, "keep float64 in type promotion", _type_promotion
     ),
+    "keras.src.dtype_policies.get": PrivateName(KERAS, "compute in float64 what asks for float32", _policy_of_layers),
     "keras.src.backend.convert_to_tensor": PrivateName(KERAS, "compute in float64", _backend("convert_to_tensor")),
     "keras.src.backend.nn.dot_product_attention": PrivateName(
         KERAS, "give attention an exact scale in float64", _backend("nn", "dot_product_attention")

@@ -8,7 +8,7 @@ import numpy as np
 from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.spec.probe import LayerTrace
 from twotrack.shared.verify.observation import Observation
-from twotrack.shared.verify.result import FailurePlace, RungResult, finite, in_float32, relative
+from twotrack.shared.verify.result import FailurePlace, Gap, GapKind, RungResult, finite, in_float32, relative
 from twotrack.shared.verify.trace import Trace
 
 
@@ -27,7 +27,12 @@ class LayerDifference:
 def check_forward(torch: Observation, keras: Observation) -> RungResult:
     """Compare the outputs in inference mode; if they differ, name the first layer that diverges."""
     result = compare_forward(torch.traces["float64"], keras.traces["float64"])
-    return replace(result, difference32=in_float32(output_difference, torch, keras))
+    gaps = [_in_float32(path) for path in keras.asked_for_float32]
+    return replace(result, difference32=in_float32(output_difference, torch, keras), gaps=tuple(gaps))
+
+
+def _in_float32(path: str) -> Gap:
+    return Gap(GapKind.PRECISION, path, "it is built to compute in float32 in Keras, and was compared in float64")
 
 
 def compare_forward(torch: Trace, keras: Trace) -> RungResult:

@@ -119,21 +119,25 @@ def compare_passes(torch: Passes, keras: Passes, known: Sequence[Gap] = ()) -> R
     """Compare every pass; name the first value that differs."""
     alignment = Alignment(torch, keras)
     gaps = [*known, *map(_unlike, alignment.unlike)]
+    largest = 0.0
     is_random = any(gap.kind is GapKind.RANDOM for gap in known)
     for name in keras.float64:
         if name == "ordinary" or name not in torch.float64 or (is_random and name.endswith("training mode")):
             continue
         refused = _refused(name, torch.float64[name], keras.float64[name])
         gaps += refused
-        difference = None if refused or keras.float64[name].error else alignment.first_difference(name)
+        if refused or keras.float64[name].error:
+            continue
+        difference, size = alignment.first_difference(name)
+        largest = max(largest, size)
         if difference is None:
             continue
-        if keras.float64[name].replaced and alignment.unmatched_points:
+        if keras.float64[name].replaced and alignment.may_come_from_unmatched(difference):
             gaps += _unclear(alignment.unmatched_points)
             continue
         found = _failure(name, difference, alignment, torch, keras)
         return replace(found, detail="; ".join([found.detail, *map(_before_already, alignment.unlike[:1])]))
-    return _pass(alignment, torch, keras, list(dict.fromkeys(gaps)))
+    return _pass(alignment, torch, keras, list(dict.fromkeys(gaps)), largest)
 
 
 def _refused(name: str, torch: Pass, keras: Pass) -> list[Gap]:
@@ -206,15 +210,22 @@ def _on(name: str, row: str) -> str:
     return f"in {name}" if name == "training mode" else f"in a {name}" if name == "second call" else f"at {name}"
 
 
-def _pass(alignment: Alignment, torch: Passes, keras: Passes, gaps: list[Gap]) -> RungResult:
-    done = [name for name, ran in keras.float64.items() if not ran.error and not torch.float64[name].error]
-    layers = {pair.keras.path for pair in alignment.matched if pair.keras.path}
+def _pass(alignment: Alignment, torch: Passes, keras: Passes, gaps: list[Gap], largest: float) -> RungResult:
+    both = [name for name in keras.float64 if name in torch.float64]
+    done = [name for name in both if not keras.float64[name].error and not torch.float64[name].error]
     rows = sum(len(keras.float64[name].rows) for name in done if name.startswith("wide"))
-    others = [name for name in done if name.startswith(("batch size", "an axis"))]
-    counts = {"rows of wide values": rows, "layers on wide values": len(layers), "other sizes": len(others)}
-    detail = f"{rows} rows of wide values through the model and {len(layers)} layers, {len(others)} other sizes"
+    layers = {pair.keras.path for pair in alignment.matched if pair.keras.path}
+    sizes = [name for name in done if name.startswith(("batch size", "an axis"))]
+    counts = {"rows of wide values": rows, "layers on wide values": len(layers), "other sizes": len(sizes)}
     return RungResult(
-        "range", True, detail, limit=TOLERANCES["range"].limit, counts=counts, ranges=_ranges(keras), gaps=tuple(gaps)
+        "range",
+        True,
+        f"{rows} rows of wide values through the model and {len(layers)} layers, {len(sizes)} other sizes",
+        largest,
+        limit=TOLERANCES["range"].limit,
+        counts=counts,
+        ranges=_ranges(keras),
+        gaps=tuple(gaps),
     )
 
 
