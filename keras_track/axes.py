@@ -18,11 +18,16 @@ from twotrack.shared.axes.calls import Call, Given
 from twotrack.shared.axes.follow import Use, follow, model_input, settle_weights
 from twotrack.shared.axes.layout import NO_LAYOUT, ChannelLayout, LayerCall, arrangements
 from twotrack.shared.axes.values import Value, fresh
-from twotrack.shared.spec.inputs import Input, drawn
+from twotrack.shared.spec.inputs import Input, InputShape, describe, drawn
 
 MOVES = {"Transpose", "Moveaxis", "Swapaxes", "Einsum"}
 LIBRARIES = ("keras.", "keras_hub.", "twotrack.")
 FORMATS = {"channels_first": 1, "channels_last": -1}
+
+
+def layout_of(model: keras.Model, input_shape: InputShape) -> ChannelLayout:
+    """Return the layout of a model that takes inputs of this shape, as a Pair states it."""
+    return axis_layout(model, describe(input_shape))
 
 
 def axis_layout(model: keras.Model, inputs: Mapping[str, Input]) -> ChannelLayout:

@@ -32,8 +32,6 @@ CHANNELS_FIRST = re.compile(
 )
 """torch's functions that have the channels on axis 1 by definition."""
 CHANNELS = 1
-LAST_AXIS = nn.Linear | nn.LayerNorm | nn.RMSNorm | nn.RNNBase | nn.MultiheadAttention
-"""Layers that work on the last axis in both frameworks, whatever it counts: it stays there in what they record."""
 
 
 def channels_last(tensors: Sequence[Tensor], own: Arrangements) -> list[Tensor]:
@@ -76,6 +74,13 @@ def axis_layout(module: nn.Module, inputs: Mapping[str, Input]) -> ChannelLayout
                 setattr(tensor, COUNTED, model_input(tuple(tensor.shape), spec))
             outputs = module(*given)
     return tracker.layout(outputs)
+
+
+def _works_on_last_axis(layer: nn.Module) -> bool:
+    """Tell whether a layer works on the last axis in both frameworks, whatever that counts: there it is recorded."""
+    if isinstance(layer, nn.LayerNorm | nn.RMSNorm):
+        return len(layer.normalized_shape) == 1
+    return isinstance(layer, nn.Linear | nn.RNNBase | nn.MultiheadAttention)
 
 
 class _ChannelsFirst(TorchFunctionMode):
@@ -143,7 +148,8 @@ class AxisTracker(TorchFunctionMode):
         call = Call(givens, [_array(tensor) for tensor in again.results], again, channel_axis, name)
         values, use = follow(call)
         for tensor, value in zip(again.results, values, strict=True):
-            setattr(tensor, COUNTED, value)
+            if id(tensor) not in self._weights:
+                setattr(tensor, COUNTED, value)
         if use:
             self._uses.append(use)
 
@@ -158,7 +164,7 @@ class AxisTracker(TorchFunctionMode):
         path = self._paths.get(id(layer))
         if path is not None and not self._inside:
             self._follow_whole(layer, args, kwargs, output)
-            in_place = isinstance(layer, LAST_AXIS)
+            in_place = _works_on_last_axis(layer)
             values = [[replace(value, in_place=in_place) for value in self._values(part)] for part in (args, output)]
             self._layers.setdefault(path, []).append((values[0], values[1]))
 

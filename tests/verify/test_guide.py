@@ -15,6 +15,7 @@ FIRST_FIX = (
     'layers.Conv2D(16, 3, strides=2, padding="same"',
     'layers.ZeroPadding2D(1, name="pad"),\n            layers.Conv2D(16, 3, strides=2',
 )
+PORTING = (ROOT / "docs/guides/porting.md").read_text()
 SECOND_FIX = ("layers.LayerNormalization(name", "layers.LayerNormalization(epsilon=1e-5, name")
 
 
@@ -23,6 +24,15 @@ def folder(tmp_path: Path) -> Path:
     for name, code in re.findall(r"`(\w+\.py)`:\n\n```python\n(.*?)```", GUIDE, re.DOTALL):
         (tmp_path / name).write_text(code)
     return tmp_path
+
+
+@pytest.fixture
+def corrected(folder: Path) -> Path:
+    """Return the folder with both corrections made."""
+    model = folder / "my_keras.py"
+    for old, new in (FIRST_FIX, SECOND_FIX):
+        model.write_text(model.read_text().replace(old, new))
+    return folder
 
 
 def verify(folder: Path) -> tuple[int, dict]:
@@ -44,3 +54,15 @@ def test_the_guide_leads_from_two_files_over_two_findings_to_a_pass(folder: Path
         model.write_text(model.read_text().replace(old, new))
     found_code, track = verify(folder)
     assert (found_code, track["passed"]) == (0, True)
+
+
+def test_the_script_of_the_porting_guide_moves_the_weights(corrected: Path) -> None:
+    (script,) = re.findall(r"`move_weights.py` beside them:\n\n```python\n(.*?)```", PORTING, re.DOTALL)
+    (corrected / "move_weights.py").write_text(script)
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "KERAS_BACKEND": "tensorflow"}
+    command = [sys.executable, "move_weights.py"]
+    done = subprocess.run(command, cwd=corrected, env=environment, capture_output=True, text=True, check=False)
+    said = re.fullmatch(r"8 weights, outputs differ by at most (\S+)", done.stdout.strip().splitlines()[-1])
+    assert said, done.stderr
+    assert float(said[1]) < 1e-5
+    assert (corrected / "ported.keras").exists()
