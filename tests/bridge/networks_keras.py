@@ -84,7 +84,7 @@ def enlarge(step, x):
 
 
 def norm_dense(step, x):
-    x = ops.relu(layers.BatchNormalization(epsilon=1e-5, name=step.name("batch"))(flat(x)))
+    x = ops.relu(layers.BatchNormalization(epsilon=1e-5, momentum=0.9, name=step.name("batch"))(flat(x)))
     return dense(step, layers.LayerNormalization(epsilon=1e-5, name=step.name("layer"))(x))
 
 
@@ -100,7 +100,7 @@ STEPS = {
     "conv": conv,
     "join": lambda step, x: ops.concatenate([layers.Conv2D(2, 1, name=step.name("conv"))(x), x], -1),
     "residual": residual,
-    "norm": lambda step, x: layers.BatchNormalization(epsilon=1e-5, name=step.name("norm"))(x),
+    "norm": lambda step, x: layers.BatchNormalization(epsilon=1e-5, momentum=0.9, name=step.name("norm"))(x),
     "layer_norm": lambda step, x: layers.LayerNormalization(epsilon=1e-5, name=step.name("norm"))(x),
     "gate": gate,
     "excite": excite,

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tests.bridge.networks import Plan, Step, filters
+from twotrack.torch_track.layers import BatchNorm1d, BatchNorm2d
 
 
 class Network(nn.Module):
@@ -53,7 +54,7 @@ LAYERS = {
     "conv": lambda step: {"conv": nn.Conv2d(step.channels, filters(step.number), 3, padding=1)},
     "join": lambda step: {"conv": nn.Conv2d(step.channels, 2, 1)},
     "residual": lambda step: {"conv": nn.Conv2d(step.channels, step.channels, 3, padding=1, groups=step.channels)},
-    "norm": lambda step: {"norm": nn.BatchNorm2d(step.channels)},
+    "norm": lambda step: {"norm": BatchNorm2d(step.channels)},
     "layer_norm": lambda step: {"norm": nn.LayerNorm(step.channels, 1e-5)},
     "gate": lambda step: {"conv": nn.Conv2d(2, 1, 3, padding=1)},
     "excite": lambda step: {"dense": nn.Linear(step.channels, step.channels)},
@@ -69,7 +70,7 @@ LAYERS = {
         "dense": nn.Linear(features(step), 3),
     },
     "norm_dense": lambda step: {
-        "batch": nn.BatchNorm1d(features(step)),
+        "batch": BatchNorm1d(features(step)),
         "layer": nn.LayerNorm(features(step), 1e-5),
         "dense": nn.Linear(features(step), 3),
     },
