@@ -111,11 +111,6 @@ def disturbed(array: np.ndarray, where: Where) -> np.ndarray:
     return other
 
 
-def any_along(array: np.ndarray, axis: int) -> np.ndarray:
-    """Return which indices of an axis have anything true."""
-    return np.asarray(array.any(axis=tuple(set(range(array.ndim)) - {axis})))
-
-
 def _difference(result: np.ndarray, other: np.ndarray) -> np.ndarray:
     if result.shape != other.shape:
         return np.ones(result.shape, bool)
