@@ -207,11 +207,23 @@ class Comparison:
         reason = ""
         if self._beyond(case):
             reason = self._clipped
+        elif _is_nothing(case, finite) and (not case.extreme or _labels_of(case) <= self._uncounted):
+            reason = f"{side}'s loss is no number where no target counts"
         elif case.extreme:
             reason = f"{side}'s loss overflows"
-        elif finite.value == 0 and not finite.gradient.any() and _one_label(case):
-            reason = f"{side}'s loss is no number where no target counts"
         return Difference(float("inf"), text, reason)
+
+    @cached_property
+    def _uncounted(self) -> set[int]:
+        """The classes that a side says it leaves out, or has no loss for on ordinary outputs.
+
+        On extreme ones a loss of 0 may also be that of a right answer.
+        """
+        labels = {label for side in (self._torch, self._keras) if (label := side.double.facts.ignored) is not None}
+        for case, *sides in zip(self._cases, self._torch.results, self._keras.results, strict=True):
+            if not case.extreme and any(one.finite and _is_nothing(case, one) for one in sides):
+                labels |= _labels_of(case)
+        return labels
 
     def _excess(self, case: LossCase, torch: Result, keras: Result) -> tuple[float, float]:
         """Return how many times as large as allowed the differences of values and of gradients are."""
@@ -293,9 +305,14 @@ def _row_sizes(case: LossCase, gradient: np.ndarray) -> np.ndarray:
     return sizes
 
 
-def _one_label(case: LossCase) -> bool:
-    """Return whether all targets of a batch are one class."""
-    return all(np.issubdtype(one.dtype, np.integer) and one.min() == one.max() for one in case.targets)
+def _is_nothing(case: LossCase, result: Result) -> bool:
+    """Return whether all targets of a batch are one class, and its loss and gradient are zero."""
+    return len(_labels_of(case)) == 1 and result.value == 0 and not result.gradient.any()
+
+
+def _labels_of(case: LossCase) -> set[int]:
+    """Return the classes that a batch has as targets; none if its targets are numbers."""
+    return {int(one) for part in case.targets if np.issubdtype(part.dtype, np.integer) for one in np.unique(part)}
 
 
 def compare_losses(torch: Mapping[Precision, LossEvidence], keras: Mapping[Precision, LossEvidence]) -> RungResult:
