@@ -14,6 +14,7 @@ from twotrack.shared.verify.request import RUNGS, VerifyRequest
 LIMITS = {
     "forward": 1e-12,
     "dropout": 1e-12,
+    "range": 1e-12,
     "loss": 1e-11,
     "gradients": 1e-11,
     "optimizer": 1e-11,
