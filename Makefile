@@ -29,8 +29,8 @@ fast: .venv/.test  ## the tests that need no framework
 test: .venv/.test check browser  ## the whole default test suite, every track
 	XLA_FLAGS="$(QUICK_XLA) $$XLA_FLAGS" $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile
 
-slow: .venv/.test  ## the full recipes too
-	$(BIN)/python -m pytest -m slow
+slow: .venv/.test  ## what takes longer: full recipes, every pair on every backend
+	$(BIN)/python -m pytest -m slow --numprocesses $(PROCESSES) --dist loadfile
 
 hunt: .venv/.test  ## climb with 300 generated pairs, wrong and honest; COUNT=n, SEED=n for others
 	XLA_FLAGS="$(QUICK_XLA) $$XLA_FLAGS" $(BIN)/python -m tests.hunt --count $(COUNT) --seed $(SEED) --table build/hunt.txt

@@ -5,10 +5,9 @@ from _pytest.mark import ParameterSet
 
 from tests.hunt.family import Families, Family
 from tests.hunt.hunting import HONEST, WRONG, Quarry, climb
-from twotrack.shared.spec.track import TRACKS
+from tests.support.turns import BACKENDS
 from twotrack.shared.verify.ladder import Ladder
 
-BACKENDS = [track for track in TRACKS if track != "torch"]
 WITHHELD = {
     "late_penalty": "a regularizer that acts on weights beyond a bound only: neither the short training nor the "
     "optimizer alone takes weights there"

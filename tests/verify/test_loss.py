@@ -9,6 +9,7 @@ import pytest
 from scipy import special
 
 from tests.support.probing import Compare, Probed, comparing, probe
+from tests.support.turns import in_turn
 from tests.verify.loss_pairs import HONEST, WRONG
 from twotrack.shared.spec.probe import LossFacts, LossRun
 from twotrack.shared.spec.track import TRACKS
@@ -19,8 +20,6 @@ from twotrack.shared.verify.request import VerifyRequest
 from twotrack.shared.verify.rungs.loss_comparison import LossEvidence, compare_losses
 from twotrack.shared.workers.pool import WorkerPool
 
-KERAS = [track for track in TRACKS if track != "torch"]
-
 
 @pytest.fixture(scope="module")
 def compare(workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory) -> Compare:
@@ -28,8 +27,7 @@ def compare(workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory) -> Co
     return lambda pair, track: by_reference(f"tests.verify.loss_pairs:{pair}", track)
 
 
-@pytest.mark.parametrize("track", KERAS)
-@pytest.mark.parametrize("name", WRONG)
+@pytest.mark.parametrize(("name", "track"), in_turn(WRONG))
 def test_losses_that_part_are_told_where(name: str, track: str, compare: Compare) -> None:
     result = compare(f"WRONG_{list(WRONG).index(name)}", track)
     assert not result.passed
@@ -37,8 +35,7 @@ def test_losses_that_part_are_told_where(name: str, track: str, compare: Compare
     assert WRONG[name][1] in result.detail
 
 
-@pytest.mark.parametrize("track", KERAS)
-@pytest.mark.parametrize("name", HONEST)
+@pytest.mark.parametrize(("name", "track"), in_turn(HONEST))
 def test_losses_that_are_one_raise_no_alarm(name: str, track: str, compare: Compare) -> None:
     result = compare(f"HONEST_{list(HONEST).index(name)}", track)
     assert result.passed, result.detail

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from tests.support.probing import Compare, comparing
+from tests.support.turns import BACKENDS, in_turn
 from tests.verify.optimizer_pairs import HELD_HONEST, HELD_WRONG, HONEST, SHARED, WRONG
 from twotrack.shared import chapters
-from twotrack.shared.spec.track import TRACKS
 from twotrack.shared.verify import evidence
 from twotrack.shared.verify.exercise import ChapterExercise
 from twotrack.shared.verify.ladder import Ladder
@@ -18,8 +18,6 @@ from twotrack.shared.verify.request import VerifyRequest
 from twotrack.shared.verify.rungs.optimizer import OptimizerEvidence, compare_optimized
 from twotrack.shared.workers.pool import WorkerPool
 
-KERAS = [track for track in TRACKS if track != "torch"]
-
 
 @pytest.fixture(scope="module")
 def compare(workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory) -> Compare:
@@ -27,39 +25,34 @@ def compare(workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory) -> Co
     return lambda pair, track: by_reference(f"tests.verify.optimizer_pairs:{pair}", track)
 
 
-@pytest.mark.parametrize("track", KERAS)
-@pytest.mark.parametrize("pair", SHARED)
+@pytest.mark.parametrize(("pair", "track"), in_turn(SHARED))
 def test_a_shared_optimizer_is_the_same_on_every_track_over_all_steps(pair: str, track: str, compare: Compare) -> None:
     result = compare(pair, track)
     assert result.passed, result.detail
     assert result.detail == "2,000 steps of 15 values that stand for 2 weights, 2,000 learning rates compared"
 
 
-@pytest.mark.parametrize("track", KERAS)
-@pytest.mark.parametrize("pair", HONEST)
+@pytest.mark.parametrize(("pair", "track"), in_turn(HONEST))
 def test_optimizers_of_users_that_are_one_raise_no_alarm(pair: str, track: str, compare: Compare) -> None:
     result = compare(pair, track)
     assert result.passed, result.detail
 
 
-@pytest.mark.parametrize("track", KERAS)
-@pytest.mark.parametrize("pair", WRONG)
+@pytest.mark.parametrize(("pair", "track"), in_turn(WRONG))
 def test_optimizers_that_part_are_told_by_the_first_checkpoint(pair: str, track: str, compare: Compare) -> None:
     result = compare(pair, track)
     assert not result.passed
     assert result.detail.startswith(f"optimizer alone, step {WRONG[pair]}: '{result.where}' differs by"), result.detail
 
 
-@pytest.mark.parametrize("track", KERAS)
-@pytest.mark.parametrize("pair", HELD_WRONG)
+@pytest.mark.parametrize(("pair", "track"), in_turn(HELD_WRONG))
 def test_a_penalty_or_constraint_that_one_side_lacks_is_told(pair: str, track: str, compare: Compare) -> None:
     result = compare(pair, track)
     assert not result.passed
     assert result.where == "dense1.kernel", result.detail
 
 
-@pytest.mark.parametrize("track", KERAS)
-@pytest.mark.parametrize("pair", HELD_HONEST)
+@pytest.mark.parametrize(("pair", "track"), in_turn(HELD_HONEST))
 def test_equal_updates_pass_wherever_penalties_and_constraints_stand(pair: str, track: str, compare: Compare) -> None:
     result, exception = compare(pair, track), HELD_HONEST[pair][1]
     assert result.passed, result.detail
@@ -90,7 +83,7 @@ def test_the_step_is_named_from_which_on_learning_rates_part(compare: Compare) -
 def test_the_ladder_stops_at_the_optimizer_on_every_backend(ladder: Ladder) -> None:
     results = ladder.climb(VerifyRequest(name="tests.verify.optimizer_pairs:CLIPPED"), lambda *_: None)
     assert [(result.track, result.rungs[-1].rung, result.passed) for result in results] == [
-        (track, "optimizer", False) for track in KERAS
+        (track, "optimizer", False) for track in BACKENDS
     ]
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from tests.support.probing import Compare, comparing
+from tests.support.turns import in_turn
 from tests.verify.range_pairs import HONEST, WRONG
 from twotrack import Input
-from twotrack.shared.spec.track import TRACKS
 from twotrack.shared.verify import wide
 from twotrack.shared.verify.alignment import Passes
 from twotrack.shared.verify.digests import digest
@@ -18,8 +18,6 @@ from twotrack.shared.verify.result import FailurePlace, GapKind
 from twotrack.shared.verify.rungs.range import compare_passes
 from twotrack.shared.workers.pool import WorkerPool
 
-KERAS = [track for track in TRACKS if track != "torch"]
-
 
 @pytest.fixture(scope="module")
 def compare(workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory) -> Compare:
@@ -27,16 +25,14 @@ def compare(workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory) -> Co
     return lambda pair, track: by_reference(f"tests.verify.range_pairs:{pair}", track)
 
 
-@pytest.mark.parametrize("track", KERAS)
-@pytest.mark.parametrize("pair", WRONG)
+@pytest.mark.parametrize(("pair", "track"), in_turn(WRONG))
 def test_a_pair_that_differs_outside_the_ordinary_is_told_at_its_place(pair: str, track: str, compare: Compare) -> None:
     result = compare(pair, track)
     assert not result.passed
     assert WRONG[pair] in result.detail
 
 
-@pytest.mark.parametrize("track", KERAS)
-@pytest.mark.parametrize("pair", HONEST)
+@pytest.mark.parametrize(("pair", "track"), in_turn(HONEST))
 def test_a_pair_that_is_one_model_raises_no_alarm_and_needs_no_exception(
     pair: str, track: str, compare: Compare
 ) -> None:
