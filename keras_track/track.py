@@ -4,7 +4,6 @@ import importlib
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zlib import crc32
 
 import keras
 import numpy as np
@@ -245,8 +244,7 @@ class KerasModel(TrackModel):
         self._backend.reseed(seed)
         for number, layer in enumerate(self.model._flatten_layers()):
             if generator := getattr(layer, "seed_generator", None):
-                # A seed of its own for each: Keras counts in the second number, which would reach a neighbour's.
-                generator.state.assign(np.array([crc32(f"{seed} {number}".encode()) % 2**31, 0]))
+                generator.state.assign(np.array([seed, number]))
 
     def probe(self) -> KerasProbe:
         """Return what looks at this model beyond its training."""
