@@ -4,6 +4,7 @@ The faults are planted where runs and comparisons train; that the ladder sees th
 """
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from tests.mutation.faults import FAULTS, KERAS, TORCH, Fault
 from tests.mutation.observing import Gate
@@ -11,12 +12,17 @@ from tests.mutation.subjects import SUBJECTS
 from twotrack.shared.workers.pool import WorkerPool
 
 
+def marked(name: str, subject: str) -> ParameterSet:
+    """Return a parameter; deep networks take long to compile on TensorFlow, and tests/verify has them on JAX."""
+    return pytest.param(name, marks=pytest.mark.slow if subject.startswith("DEEP") else ())
+
+
 @pytest.fixture(scope="module")
 def gate(workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory) -> Gate:
     return Gate(workers, tmp_path_factory.mktemp("sides"))
 
 
-@pytest.mark.parametrize("subject", SUBJECTS)
+@pytest.mark.parametrize("subject", [marked(name, name) for name in SUBJECTS])
 def test_without_a_fault_every_exact_rung_passes(gate: Gate, subject: str) -> None:
     results = gate.healthy(subject)
 
@@ -35,7 +41,7 @@ def test_without_a_fault_every_exact_rung_passes(gate: Gate, subject: str) -> No
     assert results[-1].passed, results[-1].detail
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", [marked(name, fault.subject) for name, fault in FAULTS.items()])
 def test_a_fault_in_the_code_that_trains_fails_a_rung_that_names_it(gate: Gate, name: str) -> None:
     failure = gate.planted(name)[-1]
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from _pytest.mark import ParameterSet
 
-from tests.mutation.faults import TORCH
+from tests.mutation.faults import FAULTS, TORCH
 from tests.mutation.observing import Gate
 from tests.verify.test_rungs import side, trace
 from twotrack.shared.spec.track import TRACKS
@@ -17,20 +18,20 @@ from twotrack.shared.verify.rungs.common_state import FreeRun, find_difference, 
 from twotrack.shared.verify.second_look import SecondLook
 from twotrack.shared.workers.pool import WorkerPool
 
-QUICK = "keras:jax"
-"""Compiles a deep network in the least time; tests/mutation does the same on TensorFlow."""
-KERAS_TRACKS = [
-    pytest.param(track, marks=() if track == QUICK else pytest.mark.slow) for track in TRACKS if track != TORCH
-]
-LATE = ["deep, last learning rate off", "deep, a lower rate from step 15 on", "deep, optimizer rebuilt at an epoch"]
+DEEP = [name for name, fault in FAULTS.items() if fault.subject.startswith("DEEP")]
 
 
-@pytest.fixture(scope="module", params=KERAS_TRACKS)
+def all_but_quick(quick: str) -> list[ParameterSet]:
+    """Return every Keras track; all but the one that compiles a deep network in the least time are slow."""
+    return [pytest.param(track, marks=() if track == quick else pytest.mark.slow) for track in TRACKS if track != TORCH]
+
+
+@pytest.fixture(scope="module", params=all_but_quick("keras:jax"))
 def gate(workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Gate:
     return Gate(workers, tmp_path_factory.mktemp("deep"), request.param)
 
 
-@pytest.mark.parametrize("track", KERAS_TRACKS)
+@pytest.mark.parametrize("track", all_but_quick("keras:torch"))
 def test_thirty_convolutions_pass_though_left_alone_the_two_sides_part(track: str, ladder: Ladder) -> None:
     request = VerifyRequest(name="tests.verify.deep_pairs:IMAGES")
 
@@ -62,10 +63,8 @@ def test_a_step_that_is_rounding_is_an_exception_which_names_the_weights(gate: G
     assert ".kernel" not in training.gaps[0].where
 
 
-@pytest.mark.parametrize("fault", LATE)
-def test_a_late_fault_in_a_deep_network_is_named_with_its_step(gate: Gate, fault: str) -> None:
-    from tests.mutation.faults import FAULTS
-
+@pytest.mark.parametrize("fault", DEEP)
+def test_a_fault_in_a_deep_network_is_named_with_its_step(gate: Gate, fault: str) -> None:
     failure = gate.planted(fault)[-1]
 
     assert (failure.rung, failure.passed) == ("training", False)
