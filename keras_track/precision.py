@@ -9,6 +9,8 @@ and JAX 0.10.2, each of these gave errors of 1e-9 to 1e-6 until replaced here:
 - TensorFlow: attention without a scale takes the root of the head size in float32
 - JAX: `jax.nn.dot_product_attention`, which MultiHeadAttention uses, has a float32 softmax
 - PyTorch: operations on integers give the default dtype
+- PyTorch: the backward pass of a float64 convolution raises on a kernel of one filter, or transposed of one channel,
+  whose strides Keras' transposition has made those of channels last
 - TensorFlow: `tf.image.resize` is float32 but for "nearest"; "bilinear" without antialiasing is replaced
 - all backends: a layer, or an Input, that is given dtype="float32", as the head of a model for mixed
   precision; such a layer is named by `asked_for_float32`
@@ -104,6 +106,18 @@ def _widen_torch() -> None:
 
     _replaced.callback(torch.set_default_dtype, torch.get_default_dtype())
     torch.set_default_dtype(torch.float64)
+    functional = torch.nn.functional
+    for name in ("conv2d", "conv_transpose1d", "conv_transpose2d"):
+        _replace(functional, name, _of_contiguous_kernel(getattr(functional, name)))
+
+
+def _of_contiguous_kernel(convolve: Callable) -> Callable:
+    """Return a convolution of PyTorch that lays out its kernel anew."""
+
+    def laid_out(values: Any, kernel: Any, *arguments: Any, **options: Any) -> Any:
+        return convolve(values, kernel.contiguous(), *arguments, **options)
+
+    return laid_out
 
 
 def _replace(module: Any, name: str, value: object) -> None:

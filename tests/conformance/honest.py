@@ -263,6 +263,18 @@ FLOAT32_HEAD = Pair(
     loss="cross_entropy",
 )
 """The head of a model that is trained in mixed precision; in float64 it computes in float64 too."""
+ONE_FILTER = Pair(
+    keras=sequential(
+        lambda k: k.Input((6, 6, 3)),
+        lambda k: k.Conv2D(1, 3, activation="tanh", name="conv"),
+        lambda k: k.Conv2DTranspose(2, 3, name="up"),
+    ),
+    torch=modules(
+        conv=lambda nn: nn.Conv2d(3, 1, 3), tanh=lambda nn: nn.Tanh(), up=lambda nn: nn.ConvTranspose2d(1, 2, 3)
+    ),
+    input_shape=(6, 6, 3),
+)
+"""In float64 PyTorch's backward pass refuses such kernels as Keras lays them out."""
 
 HONEST = (
     "ATTENTION",

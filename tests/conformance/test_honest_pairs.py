@@ -12,3 +12,10 @@ from twotrack.shared.verify.request import VerifyRequest
 def test_an_honest_pair_raises_no_alarm(name: str, track: str, ladder: Ladder) -> None:
     (result,) = ladder.climb(VerifyRequest(name=f"tests.conformance.honest:{name}"), lambda *_: None, [track])
     assert result.passed, result.rungs[-1].detail
+
+
+def test_a_kernel_of_one_filter_has_gradients_in_float64_on_every_backend(ladder: Ladder) -> None:
+    results = ladder.climb(
+        VerifyRequest(name="tests.conformance.honest:ONE_FILTER", until="gradients"), lambda *_: None
+    )
+    assert {result.track: result.rungs[-1].detail for result in results if not result.passed} == {}
