@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import reduce
 from operator import add
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from twotrack.shared.axes.layout import NO_LAYOUT, ChannelLayout
 from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.ledger.measured import Measured
+from twotrack.shared.spec.changes import CallCandidate, Candidate, Change, Facing
 from twotrack.shared.spec.draws import DrawnPass, DrawSource
 from twotrack.shared.spec.inputs import Input, describe, drawn, example
 from twotrack.shared.spec.pair import ChapterBuild, CustomLoss, CustomOptimizer, LossSpec, Pair, target_kind
@@ -23,8 +24,12 @@ from twotrack.shared.spec.profiles import Switches
 from twotrack.shared.spec.recipes import Optimizer
 from twotrack.shared.spec.track import Checkpoints, Precision, Track, TrackModel, TrackSpec, choose_device
 from twotrack.shared.spec.transfer import BASE, EVERYTHING, HEAD, chosen
+from twotrack.shared.weights.bridge.layouts import Chain, Layout
 from twotrack.torch_track import freezing, native, weights
 from twotrack.torch_track.axes import axis_layout, channels_last
+from twotrack.torch_track.changes.alternatives import Alternatives, activations
+from twotrack.torch_track.changes.apply import changed
+from twotrack.torch_track.changes.call_alternatives import call_alternatives
 from twotrack.torch_track.curvature import Curvature
 from twotrack.torch_track.draws import DrawAxes, draw_axes, drawn_from, drawn_pass
 from twotrack.torch_track.inputs import tensors
@@ -112,6 +117,24 @@ class TorchTrack(Track):
         own = as_torch(model)
         own.before_update = GradientMover(own.module, share, draw)
 
+    def changed(self, model: TrackModel, changes: Sequence[Change]) -> AbstractContextManager[None]:
+        """Return a block in which the model is changed; KeyError if it has no such layer or weight."""
+        return changed(as_torch(model), changes)
+
+    def alternatives(self, model: TrackModel, path: str, facing: Facing) -> Iterator[Candidate]:
+        """Yield what else the layer at a canonical path could be, to be as Keras' layer."""
+        own = as_torch(model)
+        layer = next(layer for own_path, layer in own.module.named_modules() if own.canonical_path(own_path) == path)
+        return iter(Alternatives(layer, path, facing))
+
+    def activations(self, path: str, role: Literal["inputs", "outputs"]) -> Iterator[Candidate]:
+        """Yield activations of what a layer is given or gives, or the model itself."""
+        return activations(path, role)
+
+    def call_alternatives(self, model: TrackModel, inputs: Mapping[str, np.ndarray]) -> list[CallCandidate]:
+        """Return what else the calls of torch's functions in the user's own code could be, with where they stand."""
+        return call_alternatives(as_torch(model), inputs)
+
     def synchronise(self) -> None:
         """Wait for the GPU, if there is one."""
         if self.device == "cuda":
@@ -163,6 +186,8 @@ class TorchModel(TrackModel):
         self.module, self.inputs, self.loss, self.switches = module, inputs, loss, switches
         self.device, self.dtype, self.layout, self.renames = device, dtype, layout, renames
         self._draw_axes: dict[bool, Sequence[DrawAxes]] = {}
+        self.weight_orders: Mapping[str, Sequence[Layout]] = {}
+        """From the canonical form to that of the other side, where a change has put a weight into another order."""
 
     def table(self) -> dict[str, weights.Entry]:
         """Return where every canonical weight lives in the module."""
@@ -170,15 +195,22 @@ class TorchModel(TrackModel):
 
     def weights(self) -> dict[str, np.ndarray]:
         """Return copies of all weights, in canonical form."""
-        return weights.weights(self.module, self.layout.weights, self.renames)
+        return self._in_order(weights.weights(self.module, self.layout.weights, self.renames))
 
     def load_weights(self, canonical: Mapping[str, np.ndarray]) -> None:
         """Replace all weights."""
-        weights.load_weights(self.module, self.layout.weights, canonical, self.renames)
+        own = dict(canonical)
+        for name, orders in self.weight_orders.items():
+            own[name] = Chain(tuple(orders)).from_canonical(canonical[name])
+        weights.load_weights(self.module, self.layout.weights, own, self.renames)
 
     def gradients(self) -> dict[str, np.ndarray]:
         """Return what `backward` has left for every trainable weight, in canonical form."""
-        return weights.gradients(self.module, self.layout.weights, self.renames)
+        return self._in_order(weights.gradients(self.module, self.layout.weights, self.renames))
+
+    def _in_order(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        ordered = {name: Chain(tuple(orders)) for name, orders in self.weight_orders.items() if name in arrays}
+        return arrays | {name: np.array(chain.to_canonical(arrays[name])) for name, chain in ordered.items()}
 
     def trainable_names(self) -> set[str]:
         """Return the names of the weights with gradients."""

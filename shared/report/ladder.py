@@ -12,7 +12,9 @@ from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.errors import UserError, first_error
 from twotrack.shared.report.pages import write_file
 from twotrack.shared.runs.records import Job
+from twotrack.shared.spec.changes import Change
 from twotrack.shared.verify.certificate import Verdict
+from twotrack.shared.verify.diagnosis.cause import Cause, Status
 from twotrack.shared.verify.ladder import TrackResult
 from twotrack.shared.verify.request import RUNGS, VerifyRequest
 from twotrack.shared.verify.result import RungResult
@@ -45,13 +47,31 @@ class Layer(FrozenRecord):
     float32: float | None
 
 
-class Cause(FrozenRecord):
-    """An entry of the ledger that can cause the failure."""
+class Suggestion(FrozenRecord):
+    """An entry of the ledger that may explain a failure."""
 
     name: str
     keras: str
     torch: str
     fix: str
+
+
+class CauseRecord(FrozenRecord):
+    """As twotrack.shared.verify.diagnosis.cause.Cause."""
+
+    status: str
+    rung: str
+    where: str
+    what: str
+    torch_fix: str
+    keras_fix: str
+    before: float | None
+    after: float | None
+    tried: int
+    entry: str
+    """Name of the ledger's entry on this; empty if there is none."""
+    changes: list[Change]
+    """Made to torch's side in memory."""
 
 
 class GapRecord(FrozenRecord):
@@ -81,7 +101,10 @@ class ClimbedTrack(FrozenRecord):
     rungs: list[Rung]
     layers: list[Layer]
     isolated: str
-    causes: list[Cause]
+    causes: list[CauseRecord]
+    left: str
+    """What still fails with all proved causes removed; empty if nothing does."""
+    suggestions: list[Suggestion]
 
 
 class LadderRecord(FrozenRecord):
@@ -126,11 +149,30 @@ def _failure(result: TrackResult) -> list[str]:
     lines = [f"        not reached: {', '.join(rung for rung in RUNGS if rung not in climbed)}"]
     if result.isolated:
         lines.append(f"        {result.isolated}")
-    for number, cause in enumerate(result.causes[:SHOWN_CAUSES], start=1):
-        sides = f"Keras: {cause.keras.default}; torch: {cause.torch.default}"
-        lines.append(f"        likely cause {number}: {cause.name} ({sides})")
-        lines.append(f"          to make them equal: {cause.fix}")
+    for number, cause in enumerate(result.diagnosis.causes, start=1):
+        place = f" at '{cause.where}'" if cause.where else ""
+        lines.append(f"        cause {number}, {cause.status}, of {cause.rung}{place}: {cause.text}")
+        if cause.torch_fix:
+            lines.append(f"          in torch: {cause.torch_fix}")
+            lines.append(f"          or in Keras: {cause.keras_fix}")
+    lines += _behind(result)
+    for number, entry in enumerate(result.suggestions[:SHOWN_CAUSES], start=1):
+        sides = f"Keras: {entry.keras.default}; torch: {entry.torch.default}"
+        lines.append(f"        not proved, but known to differ {number}: {entry.name} ({sides})")
+        lines.append(f"          to make them equal: {entry.fix}")
     return lines
+
+
+def _behind(result: TrackResult) -> list[str]:
+    """Say what is left once the proved causes are removed."""
+    proved = [cause for cause in result.diagnosis.causes if cause.status is Status.PROVED]
+    if not proved:
+        return []
+    removed = f"with {'that' if len(proved) == 1 else f'all {len(proved)}'} removed"
+    left = result.diagnosis.last
+    if left is None:
+        return [f"        {removed}, every rung passes"]
+    return [f"        {removed}, {left.rung} fails: {left.detail}"]
 
 
 def _certificate(result: TrackResult) -> list[str]:
@@ -160,14 +202,21 @@ def ladder_record(request: VerifyRequest, results: Sequence[TrackResult]) -> Lad
                 rungs=[_rung_record(rung) for rung in result.rungs],
                 layers=[Layer(**asdict(layer)) for layer in result.layers],
                 isolated=result.isolated,
-                causes=[
-                    Cause(name=cause.name, keras=cause.keras.default, torch=cause.torch.default, fix=cause.fix)
-                    for cause in result.causes
+                causes=[_cause_record(cause) for cause in result.diagnosis.causes],
+                left=result.diagnosis.last.detail if result.diagnosis.last else "",
+                suggestions=[
+                    Suggestion(name=entry.name, keras=entry.keras.default, torch=entry.torch.default, fix=entry.fix)
+                    for entry in result.suggestions
                 ],
             )
             for result in results
         ],
     )
+
+
+def _cause_record(cause: Cause) -> CauseRecord:
+    plain = {name: getattr(cause, name) for name in CauseRecord.model_fields if name not in {"entry", "changes"}}
+    return CauseRecord(**plain, entry=cause.entry.name if cause.entry else "", changes=list(cause.changes))
 
 
 def _rung_record(result: RungResult) -> Rung:

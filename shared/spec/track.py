@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from twotrack.shared.ledger.measured import Measured
+    from twotrack.shared.spec.changes import Change
     from twotrack.shared.spec.draws import DrawSource
     from twotrack.shared.spec.pair import CustomOptimizer, Pair
     from twotrack.shared.spec.probe import Probe
@@ -159,6 +161,10 @@ class Track(ABC):
     @abstractmethod
     def measurements(self) -> "Mapping[str, Callable[[], Measured]]":
         """Return what measures the framework's defaults, by the slug of the ledger's entry."""
+
+    def changed(self, model: TrackModel, changes: "Sequence[Change]") -> AbstractContextManager[None]:
+        """Return a block in which the model is changed, as far as its side is: changes are made to torch's."""
+        return nullcontext()
 
     @abstractmethod
     def synchronise(self) -> None:

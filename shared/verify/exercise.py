@@ -12,6 +12,7 @@ from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.datasets.batches import Batch, TrainingBatches
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.runs.fitting import Fit, Listener, Stopwatch, TrainingProgress, TrainingStage, silent
+from twotrack.shared.spec.changes import Change
 from twotrack.shared.spec.pair import CustomOptimizer, Pair
 from twotrack.shared.spec.recipes import Optimizer, Recipe
 from twotrack.shared.spec.track import TrackModel
@@ -44,6 +45,8 @@ class Exercise(ABC):
     """A pair, and what both of its sides are fed."""
 
     pair: Pair
+    changes: Sequence[Change] = ()
+    """To be made to torch's side."""
 
     @abstractmethod
     def inputs(self) -> Mapping[str, np.ndarray]:
@@ -153,4 +156,6 @@ def short(recipe: Recipe) -> Recipe:
 
 def find_exercise(request: VerifyRequest) -> Exercise:
     """Return what a chapter's pair, or the user's own, is put through."""
-    return PairExercise(request.pair.load()) if request.pair else ChapterExercise(request.variant)
+    exercise: Exercise = PairExercise(request.pair.load()) if request.pair else ChapterExercise(request.variant)
+    exercise.changes = request.changes
+    return exercise

@@ -14,9 +14,14 @@ from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.errors import UserError, unknown
 from twotrack.shared.ledger.ledger import causes
 from twotrack.shared.ledger.spec import Difference
+from twotrack.shared.spec.changes import Change
 from twotrack.shared.spec.track import Precision, installed_track
 from twotrack.shared.verify import accuracy, draws, evidence
 from twotrack.shared.verify.certificate import Certificate, Verdict, certify, verdict
+from twotrack.shared.verify.diagnosis.cause import Status
+from twotrack.shared.verify.diagnosis.climbing import Climb, Diagnosis, diagnose
+from twotrack.shared.verify.diagnosis.findings import Findings, SearchRequest
+from twotrack.shared.verify.diagnosis.search import search
 from twotrack.shared.verify.distribution import sample
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.observe import answer, isolate, observe
@@ -46,8 +51,10 @@ class TrackResult:
 
     track: str
     rungs: list[RungResult]
-    causes: list[Difference]
-    """Of the failure, most likely first; empty if there is none."""
+    suggestions: list[Difference]
+    """Entries of the ledger that may explain a failure whose cause is not proved, most likely first."""
+    diagnosis: Diagnosis = field(default_factory=Diagnosis)
+    """Of the failure; empty if there is none."""
     isolated: str = ""
     """What the first diverging layer did alone, on torch's inputs."""
     layers: list[LayerDifference] = field(default_factory=list)
@@ -136,7 +143,10 @@ class Ladder:
             self._sample(request, sides, Path(name), on_phase)
             sides = _answer_all(request, sides, self._pool, Path(name), on_phase)
             again = SecondLook(request, self._asking(on_phase), Path(name) / "again")
-            return [self._result(request, track, sides[REFERENCE], sides[track], again, Path(name)) for track in chosen]
+            return [
+                self._result(request, track, sides[REFERENCE], sides[track], again, Path(name), on_phase)
+                for track in chosen
+            ]
 
     def _asking(self, on_phase: OnPhase) -> Ask:
         """Return what lets a track's worker do a task, and shows its phases."""
@@ -184,6 +194,7 @@ class Ladder:
         keras: SideResults,
         again: SecondLook,
         folder: Path,
+        on_phase: OnPhase,
     ) -> TrackResult:
         results = climbed(request, torch, keras, partial(again.judge, track))
         observations, last = (torch.observation, keras.observation), results[-1]
@@ -191,7 +202,47 @@ class Ladder:
         if last.passed:
             return TrackResult(track, results, [], layers=layers)
         isolated = self._isolated(request, track, last, torch.observation, folder)
-        return TrackResult(track, results, causes(suspect(last, *observations)), isolated, layers)
+        place = Path(tempfile.mkdtemp(dir=folder))
+        diagnosis = self._diagnosed(request, track, results, torch, keras, place, on_phase)
+        unproved = diagnosis.causes[0].status is not Status.PROVED
+        suggestions = causes(suspect(last, *observations)) if unproved else []
+        return TrackResult(track, results, suggestions, diagnosis, isolated, layers)
+
+    def _diagnosed(
+        self,
+        request: VerifyRequest,
+        track: str,
+        results: list[RungResult],
+        torch: SideResults,
+        keras: SideResults,
+        folder: Path,
+        on_phase: OnPhase,
+    ) -> Diagnosis:
+        """Find the causes of a failure; torch's side is changed, Keras' stays."""
+
+        def again(changes: tuple[Change, ...]) -> Climb:
+            asked, place = request.model_copy(update={"changes": changes}), Path(tempfile.mkdtemp(dir=folder))
+            sides = {REFERENCE: _observe_side(asked, REFERENCE, self._pool, place / REFERENCE, on_phase), track: keras}
+            sides[track] = self._with_same_draws(request, track, sides, place, on_phase)
+            self._sample(asked, sides, place, on_phase)
+            sides = _answer_all(asked, sides, self._pool, place, on_phase)
+            second = SecondLook(asked, self._asking(on_phase), place / "again")
+            found = climbed(asked, sides[REFERENCE], sides[track], partial(second.judge, track))
+            return Climb(found, (sides[REFERENCE].observation, sides[track].observation), changes)
+
+        def look(climb: Climb, failure: RungResult) -> Findings:
+            return self._searched(request.model_copy(update={"changes": climb.changes}), climb, failure, on_phase)
+
+        found = diagnose(Climb(results, (torch.observation, keras.observation)), look, again)
+        on_phase(REFERENCE, "done")
+        return found
+
+    def _searched(self, request: VerifyRequest, climb: Climb, failure: RungResult, on_phase: OnPhase) -> Findings:
+        torch, keras = climb.sides
+        asked = SearchRequest(
+            verify=request, rung=failure.rung, place=failure.place, where=failure.where, torch=torch, keras=keras
+        )
+        return self._pool.call(REFERENCE, search, asked, _shown(on_phase, REFERENCE))
 
     def _isolated(
         self, request: VerifyRequest, track: str, failure: RungResult, torch: Observation, folder: Path
@@ -240,7 +291,7 @@ def _observe_side(request: VerifyRequest, track: str, pool: WorkerPool, folder: 
     show = _shown(on_phase, track)
     observation = pool.call(track, observe, side_request, show)
     trainings = None
-    if not request.is_pair and request.until == "accuracy":
+    if not request.is_pair and request.until == "accuracy" and not request.changes:
         trainings = accuracy.load(pool.call(track, accuracy.measure, side_request, show))
     on_phase(track, "done")
     return SideResults(observation, trainings)

@@ -7,6 +7,7 @@ from pydantic import Field
 from twotrack.shared import chapters
 from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.chapters.spec import ChapterVariant
+from twotrack.shared.spec.changes import Change
 from twotrack.shared.spec.draws import Counterpart
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import user_pair
@@ -39,6 +40,8 @@ class VerifyRequest(FrozenRecord):
     """The last rung to climb. Those before the accuracy rung take a part of the time."""
     pair: PairReference | None = None
     """The user's own; None for a chapter, and for a pair that the name leads to."""
+    changes: tuple[Change, ...] = ()
+    """Made in memory to torch's side, as causes are proved."""
 
     @property
     def is_pair(self) -> bool:

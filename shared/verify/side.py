@@ -1,6 +1,7 @@
 """One side of a pair, as the rungs look at it: in one precision, on drawn weights."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import cached_property
 from math import prod
 from typing import Any
@@ -33,6 +34,8 @@ class ObservedSide:
     ):
         self.exercise, self.precision, self._phase = exercise, precision, phase
         self.model: TrackModel = track.build(exercise.pair, 0, precision)
+        self._changed = ExitStack()  # as long as the side is there
+        self._changed.enter_context(track.changed(self.model, exercise.changes))
         self.probe: Probe = self.model.probe()
         self._shapes = {name: array.shape for name, array in self.model.weights().items()}
         self.source = SharedDraws(0, alignment)

@@ -1,0 +1,147 @@
+"""Changes to torch's side of a pair that exist in memory only: what a cause is proved with.
+
+A change is plain data, so that it travels between processes and stands in a record. twotrack.torch_track.changes makes
+it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from twotrack.shared.base.records import FrozenRecord
+
+Plain = bool | int | float | str | None
+Parameter = Plain | tuple[Plain, ...] | tuple[tuple[int, ...], ...]
+
+
+class Function(FrozenRecord):
+    """A function of twotrack.torch_track.changes.functions, with its parameters."""
+
+    name: str
+    parameters: dict[str, Parameter] = Field(default_factory=dict)
+
+
+class SetHyperparameter(FrozenRecord):
+    """A torch layer's attribute gets another value."""
+
+    kind: Literal["hyperparameter"] = "hyperparameter"
+    path: str
+    """Canonical."""
+    name: str
+    """As torch calls it."""
+    value: Parameter
+
+
+class MapValue(FrozenRecord):
+    """What a layer is given, or what it gives, goes through a function (in canonical order of axes)."""
+
+    kind: Literal["value"] = "value"
+    path: str
+    """Canonical; empty for the model itself."""
+    role: Literal["inputs", "outputs"]
+    number: int = 0
+    """Which of them."""
+    function: Function
+
+
+class ReplaceLayer(FrozenRecord):
+    """A layer computes a function of its first input in place of what it computed."""
+
+    kind: Literal["layer"] = "layer"
+    path: str
+    """Canonical."""
+    function: Function
+
+
+class AddValue(FrozenRecord):
+    """What another layer gives or is given is added to what a layer gives or is given."""
+
+    kind: Literal["sum"] = "sum"
+    path: str
+    role: Literal["inputs", "outputs"]
+    source: str
+    """Canonical path of the other layer, which runs before."""
+    source_role: Literal["inputs", "outputs"]
+    factor: float = 1.0
+
+
+class OrderWeight(FrozenRecord):
+    """A weight's numbers stand in another order, in the canonical form along one axis, or with two axes exchanged."""
+
+    kind: Literal["weight"] = "weight"
+    name: str
+    """Canonical."""
+    axis: int = -1
+    order: tuple[int, ...] = ()
+    """Blocks of equal size along the axis; the new block i is the old block order[i]."""
+    is_transposed: bool = False
+
+
+class SetArgument(FrozenRecord):
+    """A call of one of torch's functions, outside of torch's own layers, gets another argument."""
+
+    kind: Literal["argument"] = "argument"
+    function: str
+    number: int
+    """Among the calls of the function in one pass, from 0."""
+    name: str
+    value: Parameter
+
+
+class SkipCall(FrozenRecord):
+    """A call of one of torch's functions, outside of torch's own layers, gives its first tensor as it is."""
+
+    kind: Literal["skip"] = "skip"
+    function: str
+    number: int
+
+
+class DropWeight(FrozenRecord):
+    """A weight that only torch has is 0 and is not trained."""
+
+    kind: Literal["drop"] = "drop"
+    name: str
+    """As torch calls it."""
+
+
+Change = Annotated[
+    SetHyperparameter | MapValue | ReplaceLayer | AddValue | OrderWeight | SetArgument | SkipCall | DropWeight,
+    Field(discriminator="kind"),
+]
+
+
+class Candidate(FrozenRecord):
+    """Changes that together may remove a difference, and what they would mean for the user."""
+
+    changes: tuple[Change, ...]
+    what: str
+    """In what the sides differ, if this is the cause: "epsilon is 0.001 in Keras and 1e-05 in torch"."""
+    torch_fix: str
+    """The line that makes torch as Keras."""
+    keras_fix: str
+    """The line that makes Keras as torch."""
+    entry: str = ""
+    """Slug of the ledger's entry on this, if there is one."""
+
+
+@dataclass(frozen=True)
+class Facing:
+    """What is known of the Keras layer that a torch layer is to be as."""
+
+    taken: tuple[int, ...]
+    """Shape of the layer's first input, without the batch, in canonical order."""
+    wanted: tuple[int, ...]
+    """Shape of what Keras' layer gives, likewise; torch's own where Keras has no such layer."""
+    hyperparameters: Mapping[str, Any] = field(default_factory=dict)
+    """Of Keras' layer; empty where it has none."""
+
+
+@dataclass(frozen=True)
+class CallCandidate:
+    """A candidate that changes a call in the user's own code."""
+
+    candidate: Candidate
+    behind: str
+    """Canonical path of the layer of torch's own that returned last before; empty for none."""

@@ -1,0 +1,86 @@
+"""A cause: changes that make a failure vanish, with the evidence for it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from twotrack.shared.ledger.ledger import LEDGER
+from twotrack.shared.ledger.spec import Difference
+from twotrack.shared.spec.changes import Change
+from twotrack.shared.verify.diagnosis.findings import Finding, Findings
+from twotrack.shared.verify.result import RungResult
+
+
+class Status(StrEnum):
+    """How much of a failure a cause explains."""
+
+    PROVED = "proved"
+    PARTLY = "partly"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why a rung failed, and by what that is known."""
+
+    status: Status
+    rung: str
+    where: str
+    """As the failure that it explains has it."""
+    what: str = ""
+    """In what the sides differ; empty if that is unknown."""
+    torch_fix: str = ""
+    keras_fix: str = ""
+    before: float | None = None
+    """The difference at the place of the failure, relative."""
+    after: float | None = None
+    """With the change."""
+    tried: int = 0
+    """Changes that were tried."""
+    entry: Difference | None = None
+    """Of the ledger, on this."""
+    changes: tuple[Change, ...] = ()
+    """Made to torch's side."""
+
+    @property
+    def text(self) -> str:
+        """One sentence with the evidence."""
+        if self.status is Status.UNKNOWN:
+            return f"none of the {self.tried} changes tried explains it" if self.tried else "nothing was tried"
+        if self.status is Status.PROVED:
+            return f"{self.what} (with that changed, {_figures(self)})"
+        return f"{self.what} (that changed, {_figures(self)} is left; what else differs is unknown)"
+
+
+def _figures(cause: Cause) -> str:
+    if cause.before is None or cause.after is None:
+        return f"the rung {cause.rung} passes"
+    return f"{cause.before:.1e} becomes {cause.after:.1e}"
+
+
+def proved(failure: RungResult, finding: Finding, tried: int) -> Cause:
+    """Return the cause that a finding proves."""
+    return _of(Status.PROVED, failure, finding, tried)
+
+
+def unproved(failure: RungResult, findings: Findings) -> Cause:
+    """Return what is known where nothing is proved."""
+    if findings.partly:
+        return _of(Status.PARTLY, failure, findings.partly, findings.tried)
+    return Cause(Status.UNKNOWN, failure.rung, failure.where, tried=findings.tried)
+
+
+def _of(status: Status, failure: RungResult, finding: Finding, tried: int) -> Cause:
+    candidate = finding.candidate
+    return Cause(
+        status,
+        failure.rung,
+        failure.where,
+        candidate.what,
+        candidate.torch_fix,
+        candidate.keras_fix,
+        finding.before,
+        finding.after,
+        tried,
+        next((entry for entry in LEDGER if entry.slug == candidate.entry), None),
+        candidate.changes,
+    )

@@ -1,0 +1,100 @@
+"""Climbs on behind a failure: finds its cause, removes it in memory, and looks at what comes then."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from twotrack.shared.spec.changes import Change
+from twotrack.shared.verify.diagnosis.cause import Cause, proved, unproved
+from twotrack.shared.verify.diagnosis.findings import Finding, Findings
+from twotrack.shared.verify.observation import Observation
+from twotrack.shared.verify.request import RUNGS
+from twotrack.shared.verify.result import RungResult
+
+MOST = 8
+"""Causes of one pair."""
+PUT_TO_TEST = 3
+"""Of the candidates that remove a difference on ordinary inputs, how many are looked at on all others."""
+VALUES = ("forward", "range", "pieces")
+"""Rungs that look at the same values, each on other inputs."""
+
+
+@dataclass(frozen=True)
+class Climb:
+    """How far two sides come with changes."""
+
+    results: Sequence[RungResult]
+    sides: tuple[Observation, Observation]
+    """Torch's, with the changes, and Keras'."""
+    changes: tuple[Change, ...] = ()
+
+    @property
+    def failure(self) -> RungResult | None:
+        """The last result, if it is no pass."""
+        return None if self.results[-1].passed else self.results[-1]
+
+    @property
+    def height(self) -> int:
+        """Number of the rung that failed; beyond all if none did."""
+        return RUNGS.index(self.failure.rung) if self.failure else len(RUNGS)
+
+
+@dataclass
+class Diagnosis:
+    """The causes of a failure, and what is behind them."""
+
+    causes: list[Cause] = field(default_factory=list)
+    last: RungResult | None = None
+    """The failure that is left with all proved causes removed; None if every rung passes then."""
+
+
+Look = Callable[[Climb, RungResult], Findings]
+"""Searches for what removes the failure of a climb."""
+Again = Callable[[tuple[Change, ...]], Climb]
+"""Climbs again with changes."""
+
+
+def diagnose(failed: Climb, look: Look, again: Again, only_first: bool = False) -> Diagnosis:
+    """Find cause after cause until every rung passes, or one cannot be proved."""
+    diagnosis, climb = Diagnosis(), failed
+    while (failure := climb.failure) and len(diagnosis.causes) < MOST:
+        findings = look(climb, failure)
+        better = _best(climb, failure, findings, again)
+        if better is None:
+            diagnosis.causes.append(unproved(failure, findings))
+            break
+        finding, climb = better
+        diagnosis.causes.append(proved(failure, finding, findings.tried))
+        if only_first:
+            break
+    diagnosis.last = climb.failure
+    return diagnosis
+
+
+def _best(climb: Climb, failure: RungResult, findings: Findings, again: Again) -> tuple[Finding, Climb] | None:
+    """Return the candidate with which the sides come farthest, if they come beyond the failure with it."""
+    best: tuple[Finding, Climb] | None = None
+    for finding in findings.removing[:PUT_TO_TEST]:
+        next_climb = again((*climb.changes, *finding.candidate.changes))
+        if not _is_beyond(next_climb, failure):
+            continue
+        if best is None or next_climb.height > best[1].height:
+            best = finding, next_climb
+        if not _is_same_place(next_climb, failure):
+            break
+    return best
+
+
+def _is_beyond(climb: Climb, failure: RungResult) -> bool:
+    """Tell whether the failure is gone: the climb ends higher, or elsewhere on its rung."""
+    height = RUNGS.index(failure.rung)
+    return climb.height > height or bool(
+        climb.failure
+        and climb.height == height
+        and (climb.failure.where, climb.failure.place) != (failure.where, failure.place)
+    )
+
+
+def _is_same_place(climb: Climb, failure: RungResult) -> bool:
+    """Tell whether the values of the same place differ on other inputs: the change is not all that differs there."""
+    left = climb.failure
+    return left is not None and left.rung in VALUES and failure.rung in VALUES and left.where == failure.where

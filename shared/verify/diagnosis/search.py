@@ -1,0 +1,29 @@
+"""Worker task: make changes to torch's side until the sides agree where they part."""
+
+from collections.abc import Callable, Mapping
+
+from twotrack.shared.base.tolerances import TOLERANCES
+from twotrack.shared.verify.diagnosis.findings import Findings, SearchRequest
+from twotrack.shared.verify.diagnosis.searching import Proposals, Search
+from twotrack.shared.verify.diagnosis.values import ValueProposals
+from twotrack.shared.verify.exercise import find_exercise
+from twotrack.shared.verify.side import ObservedSide
+from twotrack.shared.workers.door import open_torch
+from twotrack.shared.workers.task import Report, task
+
+
+@task
+def search(request: SearchRequest, report: Report) -> Findings:
+    """Return what removes the difference, on the inputs that it was found on."""
+    report("looking for the cause", {})
+    propose = SEARCHES.get(request.rung)
+    if propose is None:
+        return Findings()
+    side = ObservedSide(find_exercise(request.verify), open_torch("auto"), "float64", lambda _: None)
+    return Search(propose(side, request), TOLERANCES[request.rung].limit).run()
+
+
+SEARCHES: Mapping[str, Callable[[ObservedSide, SearchRequest], Proposals]] = {
+    "forward": ValueProposals,
+}
+"""By rung: what may be to blame for its failure."""

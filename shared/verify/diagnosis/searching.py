@@ -1,0 +1,80 @@
+"""Tries candidates one by one, then on top of those that take most of a difference away."""
+
+from collections.abc import Iterable, Iterator
+from math import isfinite
+from time import monotonic
+from typing import Protocol
+
+from twotrack.shared.spec.changes import Candidate
+from twotrack.shared.verify.diagnosis.findings import Finding, Findings
+
+SECONDS = 6.0
+"""After which a search ends with what it has."""
+WIDTH = 3
+"""Candidates of which others are tried on top."""
+DEPTH = 3
+"""Changes that are tried together."""
+HALF = 0.5
+"""Of the difference, which a candidate must take away for others to be tried on top."""
+ENOUGH = 4
+"""Removing candidates after which a search ends: they are put to the test one by one."""
+
+NOTHING = Candidate(changes=(), what="", torch_fix="", keras_fix="")
+
+
+class Proposals(Protocol):
+    """What may be to blame for one failure."""
+
+    def measure(self, candidate: Candidate) -> float:
+        """Make the changes, and return the difference that is left; infinity where the model does not run with them."""
+
+    def propose(self, made: Candidate) -> Iterable[Candidate]:
+        """Return what may be tried on top of changes that are made, likeliest and simplest first."""
+
+
+class Search:
+    """One search."""
+
+    def __init__(self, proposals: Proposals, limit: float):
+        measure = self._measure = proposals.measure
+        self._propose, self._limit = proposals.propose, limit
+        self._end, self._tried, self._before = monotonic() + SECONDS, 0, measure(NOTHING)
+
+    def run(self) -> Findings:
+        """Return the candidates that remove the difference, or the one that leaves least of it."""
+        beam, best = [Finding(candidate=NOTHING, before=self._before, after=self._before)], None
+        for _ in range(DEPTH):
+            found = [finding for start in beam for finding in self._on_top(start)]
+            removing = [finding for finding in found if finding.after <= self._limit]
+            if removing:
+                return Findings(removing=tuple(removing), tried=self._tried)
+            beam = sorted((one for one in found if one.after < HALF * self._before), key=lambda one: one.after)[:WIDTH]
+            best = min([*beam, *([best] if best else [])], key=lambda one: one.after, default=None)
+            if not beam or monotonic() > self._end:
+                break
+        return Findings(partly=best, tried=self._tried)
+
+    def _on_top(self, start: Finding) -> Iterator[Finding]:
+        removing = 0
+        for candidate in self._propose(start.candidate):
+            both = together(start.candidate, candidate)
+            after = self._measure(both)
+            self._tried += 1
+            if isfinite(after):
+                yield Finding(candidate=both, before=self._before, after=after)
+            removing += after <= self._limit
+            if removing >= ENOUGH or monotonic() > self._end:
+                return
+
+
+def together(first: Candidate, second: Candidate) -> Candidate:
+    """Return two candidates as one."""
+    if not first.changes:
+        return second
+    return Candidate(
+        changes=(*first.changes, *second.changes),
+        what=f"{first.what}; and {second.what}",
+        torch_fix=f"{first.torch_fix}; {second.torch_fix}",
+        keras_fix=f"{first.keras_fix}; {second.keras_fix}",
+        entry=first.entry or second.entry,
+    )

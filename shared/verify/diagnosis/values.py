@@ -1,0 +1,211 @@
+"""The search where a value differs in the forward pass: at a layer, or between layers."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import permutations
+
+import numpy as np
+
+from twotrack.shared.base.tolerances import TOLERANCES
+from twotrack.shared.spec.changes import CallCandidate, Candidate, Facing
+from twotrack.shared.spec.probe import LayerTrace
+from twotrack.shared.verify.diagnosis.findings import SearchRequest
+from twotrack.shared.verify.diagnosis.relations import Known, Place, relations
+from twotrack.shared.verify.diagnosis.searching import NOTHING
+from twotrack.shared.verify.result import relative
+from twotrack.shared.verify.rungs.forward import layer_difference, matched_layers
+from twotrack.shared.verify.side import ObservedSide
+from twotrack.shared.verify.trace import Trace
+from twotrack.shared.workers.door import open_torch
+
+LIMIT = TOLERANCES["forward"].limit
+ORDERS = 60
+"""Orders of a last axis that are tried, as of heads and their parts."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where two sides part."""
+
+    place: Place
+    keras: Sequence[np.ndarray]
+    """What Keras has there; of a layer's outputs any of them may be torch's."""
+    inside: tuple[str, ...]
+    """Torch layers whose alternatives are tried, by canonical path."""
+    behind: frozenset[str]
+    """Layers of torch's own behind which a call may be to blame."""
+    before: str = ""
+    """The last layer in front whose outputs agree; empty for none."""
+
+    def value(self, torch: Trace) -> list[np.ndarray]:
+        """Return what torch has there; nothing if the layer did not run."""
+        if not self.place.path:
+            return torch.outputs
+        layer = next((layer for layer in torch.layers if layer.path == self.place.path), None)
+        return [] if layer is None else getattr(layer, self.place.role)
+
+    def difference(self, torch: Trace) -> float:
+        """Return how far the sides are apart there."""
+        value = self.value(torch)
+        if self.place.path and self.place.role == "outputs":
+            return layer_difference(value, self.keras)
+        return inputs_difference(value, self.keras)
+
+
+def inputs_difference(torch: Sequence[np.ndarray], keras: Sequence[np.ndarray]) -> float:
+    """Return the largest difference where both have as many values, else the smallest of any two."""
+    if len(torch) == len(keras):
+        return max(map(relative, torch, keras), default=0.0)
+    return layer_difference(torch, keras)
+
+
+def find_site(torch: Trace, keras: Trace) -> Site:
+    """Return where two traces part: at the first layer that diverges, in front of it, or at the outputs."""
+    matched, before = list(matched_layers(torch, keras)), ""
+    for torch_layer, keras_layer in matched:
+        if layer_difference(torch_layer.outputs, keras_layer.outputs) > LIMIT:
+            return _at(torch, torch_layer, keras_layer, before)
+        before = keras_layer.path
+    between = _between(torch.layers, before, "")
+    return Site(Place("", "outputs"), keras.outputs, between, frozenset([before, *between]), before)
+
+
+def _at(torch: Trace, torch_layer: LayerTrace, keras_layer: LayerTrace, before: str) -> Site:
+    path = torch_layer.path
+    if inputs_difference(torch_layer.inputs, keras_layer.inputs) <= LIMIT:
+        own = path.partition("#")[0]
+        inner = tuple(layer.path for layer in torch.layers if layer.path.startswith(f"{own}."))
+        return Site(
+            Place(path, "outputs"), keras_layer.outputs, (own, *inner), frozenset([before, own, *inner]), before
+        )
+    between = _between(torch.layers, before, path)
+    return Site(Place(path, "inputs"), keras_layer.inputs, between, frozenset([before, *between]), before)
+
+
+def _between(layers: Sequence[LayerTrace], before: str, path: str) -> tuple[str, ...]:
+    """Return torch's layers that return after one and before another."""
+    order = [layer.path for layer in layers]
+    start = order.index(before) + 1 if before in order else 0
+    end = order.index(path) if path in order else len(order)
+    return tuple(layer.path.partition("#")[0] for layer in layers[start:end] if layer.leaf)
+
+
+class ValueProposals:
+    """What may be to blame for a difference of values, and what is left of it with that."""
+
+    def __init__(self, side: ObservedSide, request: SearchRequest):
+        self._side, self._inputs = side, side.exercise.inputs()
+        keras = self._keras = request.keras.traces["float64"]
+        self._track = open_torch("auto")
+        self._now = self._trace(NOTHING)
+        self._site = find_site(self._now, keras)
+
+    def measure(self, candidate: Candidate) -> float:
+        """Return the difference at the site with changes."""
+        try:
+            return self._site.difference(self._trace(candidate))
+        except Exception:  # whatever the changed model raises: the candidate is none
+            return float("inf")
+
+    def _trace(self, candidate: Candidate) -> Trace:
+        with self._track.changed(self._side.model, candidate.changes):
+            if any(change.kind in {"weight", "drop"} for change in candidate.changes):
+                self._side.reset()
+            layers, outputs = self._side.probe.trace(self._inputs)
+        if any(change.kind in {"weight", "drop"} for change in candidate.changes):
+            self._side.reset()
+        return Trace(layers=layers, outputs=outputs)
+
+    def propose(self, made: Candidate) -> Iterator[Candidate]:
+        """Yield what may be tried on top of changes."""
+        yield from self._relations(made)
+        for path in self._site.inside:
+            yield from self._track.alternatives(self._side.model, path, self._facing(path))
+        yield from (call.candidate for call in self._calls if call.behind in self._site.behind)
+        yield from self._activations()
+        yield from self._orders()
+
+    def _relations(self, made: Candidate) -> Iterator[Candidate]:
+        """Solve for what torch's value must become, with what is made already."""
+        torch = self._site.value(self._trace(made))
+        for number, value in enumerate(torch):
+            for keras in (
+                self._site.keras if self._site.place.role == "outputs" else self._site.keras[number : number + 1]
+            ):
+                place = Place(self._site.place.path.partition("#")[0], self._site.place.role, number)
+                yield from relations(place, value.astype(float), keras.astype(float), self._known)
+
+    @cached_property
+    def _known(self) -> Known:
+        agreeing: dict[Place, np.ndarray] = {}
+        for torch, keras in matched_layers(self._now, self._keras):
+            for role in ("inputs", "outputs"):
+                pairs = zip(getattr(torch, role), getattr(keras, role), strict=False)
+                first = next((one for one, other in pairs if relative(one, other) <= LIMIT), None)
+                if first is not None and first.dtype.kind == "f":
+                    agreeing[Place(torch.path.partition("#")[0], role)] = first
+        return Known(agreeing, self._side.model.weights(), self._constants())
+
+    def _constants(self) -> dict[str, float]:
+        """Return numbers that a factor may be made of: sizes and hyperparameters."""
+        found: dict[str, float] = {}
+        for layer in (*self._keras.layers, *self._now.layers):
+            for name, value in layer.hyperparameters.items():
+                if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
+                    found.setdefault(f"{name} of '{layer.path}'", float(value))
+            for array in layer.outputs[:1]:
+                for size in array.shape[1:]:
+                    found.setdefault(f"{size}, a size of what '{layer.path}' gives", float(size))
+        return found
+
+    def _facing(self, path: str) -> Facing:
+        torch = next(layer for layer in self._now.layers if layer.path.partition("#")[0] == path)
+        keras = next((layer for layer in self._keras.layers if layer.path.partition("#")[0] == path), None)
+        other = keras or torch
+        wanted = other.outputs[0].shape[1:] if other.outputs else ()
+        taken = torch.inputs[0].shape[1:] if torch.inputs else ()
+        return Facing(taken, wanted, keras.hyperparameters if keras else {})
+
+    @cached_property
+    def _calls(self) -> list[CallCandidate]:
+        return self._track.call_alternatives(self._side.model, self._inputs)
+
+    def _activations(self) -> Iterator[Candidate]:
+        """Yield an activation at the site, where it is not a layer's own output."""
+        place = self._site.place
+        if not (place.path and place.role == "outputs"):
+            yield from self._track.activations(place.path.partition("#")[0], place.role)
+
+    def _orders(self) -> Iterator[Candidate]:
+        """Yield orders of the last axis of the value in front, as of heads, roles and sizes in one projection."""
+        front = next((layer for layer in self._now.layers if layer.path == self._site.before and layer.outputs), None)
+        if front is None or self._site.place.role == "outputs":
+            return
+        size, shape = front.outputs[0].shape[-1], front.outputs[0].shape[1:]
+        numbers = np.arange(int(np.prod(shape))).reshape(*shape[:-1], size)
+        for factors in _splits(size):
+            for axes in permutations(range(len(factors))):
+                if axes != tuple(range(len(factors))):
+                    yield _reordered(Place(front.path.partition("#")[0], "outputs"), numbers, factors, axes)
+
+
+def _splits(size: int) -> Iterator[tuple[int, ...]]:
+    """Yield factors of a size: three with a 3 in front or behind, as of queries, keys and values, then two."""
+    threes = [(3, size // 3 // n, n) for n in range(2, size // 3 + 1) if size % 3 == 0 and size // 3 % n == 0]
+    twos = [(n, size // n) for n in range(2, size) if size % n == 0]
+    yield from [factors for factors in (*threes, *twos) if min(factors) > 1][: ORDERS // 4]
+
+
+def _reordered(place: Place, numbers: np.ndarray, factors: tuple[int, ...], axes: tuple[int, ...]) -> Candidate:
+    taken = numbers.reshape(*numbers.shape[:-1], *factors)
+    lead = tuple(range(numbers.ndim - 1))
+    order = taken.transpose(*lead, *(len(lead) + axis for axis in axes)).ravel()
+    told = f"its last axis counts as {tuple(factors[axis] for axis in axes)} on one side and as {factors} on the other, axes {axes}"
+    return Candidate(
+        changes=(place.mapped("order", order=tuple(order.tolist()), shape=numbers.shape),),
+        what=f"what '{place.path}' gives is taken apart in another order: {told}",
+        torch_fix=f"reshape(..., {factors}).permute(..., {axes}) behind '{place.path}'",
+        keras_fix=f"the order that torch takes apart what '{place.path}' gives in",
+        entry="",
+    )

@@ -1,0 +1,216 @@
+"""Makes changes to a torch model, for a while or for good."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from twotrack.shared.axes.layout import Arrangements
+from twotrack.shared.spec.changes import (
+    AddValue,
+    Change,
+    DropWeight,
+    MapValue,
+    OrderWeight,
+    ReplaceLayer,
+    SetHyperparameter,
+)
+from twotrack.shared.weights.bridge.layouts import Layout, Rearrangement
+from twotrack.torch_track.axes import channels_last
+from twotrack.torch_track.changes.calls import CallChange, CallWatcher
+from twotrack.torch_track.changes.functions import compute
+from twotrack.torch_track.structure import replaced, tensors_in
+
+if TYPE_CHECKING:
+    from twotrack.torch_track.track import TorchModel
+
+
+@contextmanager
+def changed(model: "TorchModel", changes: Sequence[Change]) -> Iterator[None]:
+    """Make changes inside the block; KeyError if the model has no such layer."""
+    with ExitStack() as stack:
+        changer = _Changer(model, stack)
+        for change in changes:
+            changer.make(change)
+        yield
+
+
+class _Changer:
+    """Makes changes that end with a stack."""
+
+    def __init__(self, model: "TorchModel", stack: ExitStack):
+        self._model, self._stack = model, stack
+        self._calls: list[CallChange] = []
+
+    def make(self, change: Change) -> None:
+        """Make one change."""
+        if isinstance(change, SetHyperparameter):
+            self._set(change)
+        elif isinstance(change, MapValue):
+            self._map(change)
+        elif isinstance(change, ReplaceLayer):
+            self._replace(change)
+        elif isinstance(change, AddValue):
+            self._add(change)
+        elif isinstance(change, OrderWeight):
+            self._order(change)
+        elif isinstance(change, DropWeight):
+            self._drop(change)
+        else:
+            self._calls.append(change)
+            if len(self._calls) == 1:
+                self._watch()
+
+    def _layer(self, path: str) -> tuple[str, nn.Module]:
+        """Return torch's path and the layer; the module itself for an empty path."""
+        if not path:
+            return "", self._model.module
+        found = (pair for pair in self._model.module.named_modules() if self._model.canonical_path(pair[0]) == path)
+        pair = next(found, None)
+        if pair is None:
+            raise KeyError(f"the torch model has no layer '{path}'")
+        return pair
+
+    def _set(self, change: SetHyperparameter) -> None:
+        _, layer = self._layer(change.path)
+        before = getattr(layer, change.name)
+        setattr(layer, change.name, change.value)
+        self._stack.callback(setattr, layer, change.name, before)
+
+    def _map(self, change: MapValue) -> None:
+        own, layer = self._layer(change.path)
+        self._hook(layer, self._arrangements(own, change.role), change, lambda x: compute(change.function, x))
+
+    def _arrangements(self, own: str, role: str) -> Arrangements:
+        if not own:
+            return self._model.layout.outputs if role == "outputs" else ()
+        return getattr(self._model.layout.layer(own, 0), role)
+
+    def _hook(
+        self, layer: nn.Module, own: Arrangements, change: MapValue | AddValue, function: Callable[[Tensor], Tensor]
+    ) -> None:
+        number = change.number if isinstance(change, MapValue) else 0
+
+        def mapped(structure: Any) -> Any:
+            tensors = tensors_in(structure)
+            if number >= len(tensors):
+                return structure
+            arrangement = own[number] if own else None
+            (given,) = channels_last(tensors[number : number + 1], (arrangement,) if arrangement else ())
+            return replaced(structure, {id(tensors[number]): _back(function(given), arrangement)})
+
+        if change.role == "outputs":
+            handle = layer.register_forward_hook(lambda _, args, output: mapped(output))
+        else:
+            handle = layer.register_forward_pre_hook(
+                lambda _, args, kwargs: (mapped(args), mapped(kwargs)) if not args else (mapped(args), kwargs),
+                with_kwargs=True,
+            )
+        self._stack.callback(handle.remove)
+
+    def _replace(self, change: ReplaceLayer) -> None:
+        own, layer = self._layer(change.path)
+        call, before = self._model.layout.layer(own, 0), layer.forward
+
+        def forward(*args: Any, **kwargs: Any) -> Tensor:
+            (given,) = channels_last(tensors_in([args, kwargs])[:1], call.inputs[:1])
+            return _back(compute(change.function, given), call.outputs[0] if call.outputs else None)
+
+        layer.forward = forward  # type: ignore[method-assign]
+        self._stack.callback(_put_back, layer, before)
+
+    def _add(self, change: AddValue) -> None:
+        (own, layer), (source_own, source) = self._layer(change.path), self._layer(change.source)
+        kept: list[Tensor] = []
+        arrangements = self._arrangements(source_own, change.source_role)
+
+        def keep(_: nn.Module, args: Any, output: Any) -> None:
+            tensors = tensors_in(output if change.source_role == "outputs" else args)[:1]
+            kept[:] = channels_last(tensors, arrangements[:1])
+
+        self._stack.callback(source.register_forward_hook(keep).remove)
+
+        def function(x: Tensor) -> Tensor:
+            return x + change.factor * kept[0].reshape(x.shape)
+
+        self._hook(layer, self._arrangements(own, change.role), change, function)
+
+    def _order(self, change: OrderWeight) -> None:
+        model = self._model
+        before = model.weight_orders
+        model.weight_orders = {**before, change.name: (*before.get(change.name, ()), _Reordered.of(change))}
+        self._stack.callback(setattr, model, "weight_orders", before)
+
+    def _drop(self, change: DropWeight) -> None:
+        weight = self._model.module.get_parameter(change.name)
+        kept, trained = weight.detach().clone(), weight.requires_grad
+        with torch.no_grad():
+            weight.zero_()
+        weight.requires_grad_(False)
+
+        def put_back() -> None:
+            with torch.no_grad():
+                weight.copy_(kept)
+            weight.requires_grad_(trained)
+
+        self._stack.callback(put_back)
+
+    def _watch(self) -> None:
+        module, before = self._model.module, self._model.module.forward
+
+        def forward(*args: Any, **kwargs: Any) -> Any:
+            with CallWatcher(module, self._calls).watching():
+                return before(*args, **kwargs)
+
+        module.forward = forward  # type: ignore[method-assign]
+        self._stack.callback(_put_back, module, before)
+
+
+class _Reordered(Layout):
+    """A weight in the order of the other side."""
+
+    def __init__(self, axis: int, order: tuple[int, ...], is_transposed: bool):
+        self._axis, self._new, self._is_transposed = axis, order, is_transposed
+
+    @classmethod
+    def of(cls, change: OrderWeight) -> "_Reordered":
+        return cls(change.axis, change.order, change.is_transposed)
+
+    def to_canonical(self, array: np.ndarray) -> np.ndarray:
+        """Undo the order."""
+        return self._turned(array, tuple(np.argsort(self._new)))
+
+    def from_canonical(self, array: np.ndarray) -> np.ndarray:
+        """Put the blocks in the order."""
+        return self._turned(array, self._new)
+
+    def _turned(self, array: np.ndarray, order: tuple[int, ...]) -> np.ndarray:
+        if self._is_transposed:
+            array = np.swapaxes(array, -1, -2)
+        if not order:
+            return array
+        moved = np.moveaxis(array, self._axis, -1)
+        blocks = moved.reshape(*moved.shape[:-1], len(order), -1)[..., list(order), :]
+        return np.moveaxis(blocks.reshape(moved.shape), -1, self._axis)
+
+
+def _back(tensor: Tensor, arrangement: Rearrangement | None) -> Tensor:
+    """Return a tensor in canonical order as the module has it; as it is where it has another number of axes."""
+    if arrangement is None or tensor.ndim != len(arrangement.axes):
+        return tensor
+    tensor = tensor.permute(tuple(np.argsort(arrangement.axes).tolist()))
+    for axis, order in enumerate(arrangement.orders):
+        if order is not None and len(order) == tensor.shape[axis]:
+            tensor = tensor.index_select(axis, torch.tensor(np.argsort(order), device=tensor.device))
+    return tensor
+
+
+def _put_back(module: nn.Module, forward: Any) -> None:
+    """Let a module have its class's forward again, or the one that was put into it before."""
+    if getattr(forward, "__func__", None) is type(module).forward:
+        del module.forward
+    else:
+        module.forward = forward

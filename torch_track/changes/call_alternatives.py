@@ -1,0 +1,80 @@
+"""What else the calls of torch's functions in the user's own code could be."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from twotrack.shared.spec.changes import CallCandidate, Candidate, Parameter, SetArgument, SkipCall
+from twotrack.torch_track.changes.calls import CallWatcher, SeenCall
+
+if TYPE_CHECKING:
+    from twotrack.torch_track.track import TorchModel
+
+OTHER_ARGUMENTS: dict[str, tuple[tuple[str, tuple[Parameter, ...]], ...]] = {
+    "gelu": (("approximate", ("tanh", "none")),),
+    "leaky_relu": (("negative_slope", (0.3, 0.2, 0.1, 0.01)),),
+    "elu": (("alpha", (1.0,)),),
+    "softmax": (("dim", (-1, -2, 1, 2)),),
+    "log_softmax": (("dim", (-1, -2, 1, 2)),),
+    "layer_norm": (("eps", (1e-3, 1e-5, 1e-6, 1e-7, 1e-12)),),
+    "normalize": (("eps", (1e-12, 1e-7, 1e-6, 1e-3)), ("dim", (-1, 1))),
+    "interpolate": (("align_corners", (False, True)), ("mode", ("nearest", "bilinear", "bicubic"))),
+    "scaled_dot_product_attention": (("is_causal", (True, False)),),
+    "avg_pool2d": (("count_include_pad", (False, True)),),
+    "var": (("unbiased", (False, True)),),
+    "std": (("unbiased", (False, True)),),
+}
+ENTRIES = {
+    "gelu": "gelu",
+    "leaky_relu": "leaky_relu_slope",
+    "layer_norm": "layer_norm_epsilon",
+    "interpolate": "resizing",
+}
+
+
+def call_alternatives(model: "TorchModel", inputs: Mapping[str, np.ndarray]) -> list[CallCandidate]:
+    """Let the model run once, and return what each call that was seen could be."""
+    watcher = CallWatcher(model.module)
+    model.module.eval()
+    with torch.no_grad(), watcher.watching():
+        model.module(*model.tensors(inputs))
+    seen = list(watcher.seen)
+    return [
+        CallCandidate(candidate, model.canonical_path(call.first_layer) if call.first_layer else "")
+        for call in seen
+        for candidate in _of(call)
+    ]
+
+
+def _of(call: SeenCall) -> Iterator[Candidate]:
+    """Yield a call's other arguments, then the call left out."""
+    which = f"{call.function.strip('_')} (call {call.number + 1} of it)"
+    for name, values in OTHER_ARGUMENTS.get(call.function, ()):
+        own = call.arguments.get(name)
+        for value in (value for value in values if value != own):
+            yield Candidate(
+                changes=tuple(_arguments(call, name, value)),
+                what=f"Keras computes {which} with {name}={value!r}, torch with {_shown(own)}",
+                torch_fix=f"{name}={value!r} in {which}",
+                keras_fix=f"what {name}={_shown(own)} means, in Keras",
+                entry=ENTRIES.get(call.function, ""),
+            )
+    if call.keeps_shape:
+        yield Candidate(
+            changes=(SkipCall(function=call.function, number=call.number),),
+            what=f"torch computes {which}, Keras does not",
+            torch_fix=f"no {which}",
+            keras_fix=f"{which}",
+        )
+
+
+def _arguments(call: SeenCall, name: str, value: Parameter) -> Iterator[SetArgument]:
+    yield SetArgument(function=call.function, number=call.number, name=name, value=value)
+    if call.function == "interpolate" and name == "mode" and value == "nearest":
+        yield SetArgument(function=call.function, number=call.number, name="align_corners", value=None)
+
+
+def _shown(value: Any) -> str:
+    return "its default" if value is None else repr(value)

@@ -1,0 +1,145 @@
+"""Functions that a change can put into a model: of tensors in canonical order of axes, differentiable."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from twotrack.shared.spec.changes import Function
+
+Widths = Sequence[Sequence[int]]
+"""In front and behind, of every axis between batch and channels."""
+
+
+def compute(function: Function, x: Tensor) -> Tensor:
+    """Return the function of x (batch, ..., channels)."""
+    return FUNCTIONS[function.name](x, **function.parameters)
+
+
+def _order(x: Tensor, order: Sequence[int], shape: Sequence[int]) -> Tensor:
+    """Put the numbers of every example in another order, and in a shape (...)."""
+    index = torch.tensor(order, device=x.device)
+    return x.reshape(len(x), -1).index_select(1, index).reshape(len(x), *shape)
+
+
+def _reshape(x: Tensor, shape: Sequence[int]) -> Tensor:
+    """Keep the order, in a shape (...)."""
+    return x.reshape(len(x), *shape)
+
+
+def _select(x: Tensor, axis: int, index: int) -> Tensor:
+    return x.select(axis, index)
+
+
+def _reverse(x: Tensor, axis: int) -> Tensor:
+    return x.flip(axis)
+
+
+def _roll(x: Tensor, axis: int, by: int) -> Tensor:
+    """Move everything along an axis; zeros come in."""
+    moved = x.roll(by, axis)
+    edge = moved.narrow(axis, 0 if by > 0 else x.shape[axis] + by, abs(by))
+    return moved - functional.pad(
+        edge, _one_axis(x.ndim, axis, (0, x.shape[axis] - by) if by > 0 else (x.shape[axis] + by, 0))
+    )
+
+
+def _one_axis(rank: int, axis: int, widths: tuple[int, int]) -> list[int]:
+    return [0, 0] * (rank - 1 - axis % rank) + list(widths) + [0, 0] * (axis % rank)
+
+
+def _pad(x: Tensor, widths: Widths, value: float = 0.0) -> Tensor:
+    """Add rows around (batch, ..., channels), or cut them where a width is negative."""
+    return functional.pad(x, [0, 0, *(width for pair in reversed(widths) for width in pair)], value=value)
+
+
+def _reduce(x: Tensor, axis: int, how: str) -> Tensor:
+    return x.amax(axis) if how == "max" else x.sum(axis) if how == "sum" else x.mean(axis)
+
+
+def _offset(x: Tensor, by: float | Sequence[float]) -> Tensor:
+    return x + torch.tensor(by, dtype=x.dtype, device=x.device)
+
+
+def _scale(x: Tensor, factor: float) -> Tensor:
+    return x * factor
+
+
+def _layer_norm(x: Tensor, epsilon: float) -> Tensor:
+    return functional.layer_norm(x, x.shape[-1:], eps=epsilon)
+
+
+def _rms_norm(x: Tensor, epsilon: float) -> Tensor:
+    return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + epsilon)
+
+
+def _pool(x: Tensor, how: str, size: Sequence[int], strides: Sequence[int], widths: Widths, counts: bool) -> Tensor:
+    """Pool over (batch, ..., channels); average pooling counts the padding or not."""
+    rank = len(size)
+    moved, flat = x.movedim(-1, 1), [width for pair in reversed(widths) for width in pair]
+    if how == "max":
+        pooled = (functional.max_pool1d, functional.max_pool2d, functional.max_pool3d)[rank - 1](
+            functional.pad(moved, flat, value=float("-inf")), tuple(size), tuple(strides)
+        )
+        return pooled.movedim(1, -1)
+    average = (functional.avg_pool1d, functional.avg_pool2d, functional.avg_pool3d)[rank - 1]
+    pooled = average(functional.pad(moved, flat), tuple(size), tuple(strides))
+    if not counts:
+        pooled = pooled / average(functional.pad(torch.ones_like(moved), flat), tuple(size), tuple(strides))
+    return pooled.movedim(1, -1)
+
+
+def _resize(x: Tensor, size: Sequence[int], mode: str, align_corners: bool | None = None) -> Tensor:
+    resized = functional.interpolate(x.movedim(-1, 1), tuple(size), mode=mode, align_corners=align_corners)
+    return resized.movedim(1, -1)
+
+
+ACTIVATIONS: Mapping[str, Callable[..., Tensor]] = {
+    "relu": functional.relu,
+    "gelu": functional.gelu,
+    "gelu_tanh": lambda x: functional.gelu(x, approximate="tanh"),
+    "silu": functional.silu,
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "softmax": lambda x: torch.softmax(x, -1),
+    "log_softmax": lambda x: torch.log_softmax(x, -1),
+    "relu6": functional.relu6,
+    "elu": functional.elu,
+    "selu": functional.selu,
+    "celu": functional.celu,
+    "leaky_relu": lambda x, slope=0.01: functional.leaky_relu(x, slope),
+    "softplus": functional.softplus,
+    "softsign": functional.softsign,
+    "hard_sigmoid": functional.hardsigmoid,
+    "hard_silu": functional.hardswish,
+    "hard_tanh": functional.hardtanh,
+    "mish": functional.mish,
+    "log_sigmoid": functional.logsigmoid,
+    "exp": torch.exp,
+    "abs": torch.abs,
+    "square": torch.square,
+}
+"""By the name that Keras has for it; with their parameters' usual values."""
+LEAKY_SLOPES = (0.2, 0.3, 0.1, 0.01)
+
+FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    **ACTIVATIONS,
+    "identity": lambda x: x,
+    "clip": lambda x, low, high: torch.clamp(x, low, high),
+    "logical_not": torch.logical_not,
+    "order": _order,
+    "reshape": _reshape,
+    "select": _select,
+    "reverse": _reverse,
+    "roll": _roll,
+    "pad": _pad,
+    "reduce": _reduce,
+    "offset": _offset,
+    "scale": _scale,
+    "layer_norm": _layer_norm,
+    "rms_norm": _rms_norm,
+    "pool": _pool,
+    "resize": _resize,
+}
