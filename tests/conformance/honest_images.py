@@ -60,9 +60,9 @@ def _keras_bottleneck() -> Any:
             self.norm = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="norm")
             self.head = layers.Dense(4, name="head")
 
-        def call(self, x):
+        def call(self, x, training=None):
             y = keras.ops.relu6(self.depthwise(keras.ops.relu6(self.expand(x))))
-            return self.head(keras.ops.mean(x + self.norm(self.project(y)), axis=(1, 2)))
+            return self.head(keras.ops.mean(x + self.norm(self.project(y), training=training), axis=(1, 2)))
 
     return Network()
 

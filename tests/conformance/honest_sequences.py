@@ -189,10 +189,10 @@ def _torch_wide_and_deep() -> Any:
         def __init__(self):
             super().__init__()
             self.kinds, self.wide = nn.Embedding(7, 3), nn.Linear(4, 1)
-            self.deep = nn.Sequential(nn.Linear(10, 6), nn.ReLU(), nn.Linear(6, 1, bias=False))
+            self.mlp = nn.Sequential(nn.Linear(10, 6), nn.ReLU(), nn.Linear(6, 1, bias=False))
 
         def forward(self, kind, numbers):
-            return self.wide(numbers) + self.deep(torch.cat([self.kinds(kind).view(len(kind), -1), numbers], dim=1))
+            return self.wide(numbers) + self.mlp(torch.cat([self.kinds(kind).view(len(kind), -1), numbers], dim=1))
 
     return Network()
 
@@ -202,7 +202,7 @@ WIDE_AND_DEEP = Pair(
     _torch_wide_and_deep,
     {"kind": Input((2,), kind="tokens", size=7), "numbers": (4,)},
     loss="binary_cross_entropy",
-    rename={"deep.0": "deep", "deep.2": "end"},
+    rename={"mlp.0": "deep", "mlp.2": "end"},
 )
 
 
@@ -223,11 +223,11 @@ def _torch_machine() -> Any:
     class Machine(nn.Module):
         def __init__(self):
             super().__init__()
-            self.factors, self.first_order = nn.Embedding(WORDS, 3), nn.EmbeddingBag(WORDS, 1, mode="sum")
+            self.factors, self.first_order = nn.Embedding(WORDS, 3), nn.Embedding(WORDS, 1)
 
         def forward(self, tokens):
             v = self.factors(tokens)
-            return self.first_order(tokens) + 0.5 * (v.sum(1) ** 2 - (v**2).sum(1)).sum(1, keepdim=True)
+            return self.first_order(tokens).sum(1) + 0.5 * (v.sum(1) ** 2 - (v**2).sum(1)).sum(1, keepdim=True)
 
     return Machine()
 

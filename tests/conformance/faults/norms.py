@@ -146,8 +146,14 @@ def norm_place(draw: Draw, spot: Spot) -> Plant:
 
     part = Part(kept, keras_side, torch_side, paired=False)
     rename = {f"{kept}.norm": norm, f"{kept}.dense": inner}
-    signs = (maps("layer_norm"), adds(), replaces(norm, "identity"), replaces(inner, "identity"))
-    return Plant(Truth("forward", ANYWHERE, ("norm",), signs), [part], {"rename": rename})
+    signs = (
+        maps("layer_norm"),
+        adds(),
+        skips("add", "__add__"),
+        replaces(norm, "identity"),
+        replaces(inner, "identity"),
+    )
+    return Plant(Truth("forward", ANYWHERE, (), signs), [part], {"rename": rename})
 
 
 @FAULTS.add("normalisation", "momentum of batch normalisation", kinds=("dense", "image"), count=2)

@@ -10,28 +10,23 @@ ORDER = r"order|reversed|axes|axis"
 MOVES = ("order", "reverse", "reshape")
 
 
-def _flat(spot: Spot, time: int, width: int) -> Part:
-    """Return what makes a value flat again small."""
-    return Part(
-        spot.called("narrow"),
-        lambda k, n: k.layers.Dense(6, name=n),
-        lambda t: t.nn.Linear(time * width, 6),
-    )
-
-
-@FAULTS.add("orders", "an image flattened in another order", ("image",), ("pictures",), place=1, count=3)
+@FAULTS.add("orders", "an image flattened in another order", ("image",), ("pictures",), place=1, count=2)
 def flatten_order(draw: Draw, spot: Spot) -> Plant:
-    name, form = spot.called("flat"), draw.one_of("torch", "width first", "channels first", "rows mixed")
-    orders = {"width first": (0, 3, 2, 1), "channels first": (0, 1, 2, 3), "rows mixed": (0, 2, 1, 3)}
+    """By a layer of its own: without one, the kernel behind it takes up any order."""
+    name, form = spot.called("flat"), draw.one_of("torch", "width first", "rows mixed")
+    order = {"width first": (0, 3, 2, 1), "rows mixed": (0, 2, 1, 3)}[form]
+
+    def torch_side(t: Any) -> Any:
+        class Flat(t.nn.Module):
+            def forward(self, x: Any) -> Any:
+                return x.permute(order).reshape(len(x), -1)
+
+        return Flat()
+
     size = spot.sizes[0] * spot.sizes[1] * spot.width
-    flat = Part(
-        name,
-        lambda k, n: k.layers.Flatten(name=n),
-        lambda t: lambda x: x.permute(orders[form]).reshape(len(x), -1),
-        paired=False,
-    )
+    flat = Part(name, lambda k, n: k.layers.Flatten(name=n), torch_side)
     narrow = Part(spot.called("narrow"), lambda k, n: k.layers.Dense(6, name=n), lambda t: t.nn.Linear(size, 6))
-    return Plant(Truth("forward", narrow.name, (ORDER,), (maps(*MOVES),)), [flat, narrow], width=6, sizes=())
+    return Plant(Truth("forward", name, (ORDER,), (maps(*MOVES),)), [flat, narrow], width=6, sizes=())
 
 
 @FAULTS.add("orders", "vectors cut into heads the other way round", ("dense", "sequence"), count=2)
