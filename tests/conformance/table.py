@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from tests.conformance.faults.judging import Outcome, climb
-from tests.conformance.faults.pairs import Fault, chosen, find
+from tests.conformance.faults.pairs import TWO, Fault, chosen, doubles, find
 from tests.support import resources
 from twotrack.shared.errors import UserError, WorkerDiedError
 from twotrack.shared.verify.ladder import Ladder
@@ -22,10 +22,11 @@ def main() -> int:
     parser.add_argument("--track", default="keras:torch", help="Keras track")
     parser.add_argument("--group", action="append", default=[], help="only this group or family; repeatable")
     parser.add_argument("--few", action="store_true", help="one of every family")
+    parser.add_argument("--two", action="store_true", help="only those of two faults")
     parser.add_argument("--told", action="store_true", help="say what was proved")
     parser.add_argument("only", nargs="*", help="FAMILY_NUMBER")
     asked = parser.parse_args()
-    faults = [find(name) for name in asked.only] or chosen(asked.group, asked.few)
+    faults = [find(name) for name in asked.only] or (doubles(TWO) if asked.two else []) or chosen(asked.group, asked.few)
     counted = _print(faults, asked.track, asked.told)
     print(", ".join(f"{count} {verdict}" for verdict, count in counted.most_common()))
     return int(any(counted[verdict] for verdict in ("PASSED", "WRONG", "PLACE", "ERROR")))

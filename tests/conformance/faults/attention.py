@@ -76,7 +76,7 @@ def _by_hand(
     return [_fused(spot), Part(spot.called("attend"), keras_side, torch_side, paired=False), _out(spot)]
 
 
-@FAULTS.add("attention", "queries, keys and values in another order in one projection", ("sequence",), BLOCK, count=3)
+@FAULTS.add("attention", "queries, keys and values in another order in one projection", ("sequence",), BLOCK, count=2)
 def qkv_order(draw: Draw, spot: Spot) -> Plant:
     keras, torch = draw.one_of("roles", ((0, 1, 2), (1, 0, 2)), ((0, 1, 2), (2, 0, 1)), ((1, 2, 0), (0, 1, 2)))
     axes = ("role", "head", "size")
@@ -85,7 +85,7 @@ def qkv_order(draw: Draw, spot: Spot) -> Plant:
     return Plant(Truth("forward", spot.called("projection"), ("order",), signs), parts)
 
 
-@FAULTS.add("attention", "one projection taken apart by heads first or by roles first", ("sequence",), BLOCK, count=2)
+@FAULTS.add("attention", "one projection taken apart by heads first or by roles first", ("sequence",), BLOCK)
 def heads_order(draw: Draw, spot: Spot) -> Plant:
     by_role, by_head = ("role", "head", "size"), ("head", "role", "size")
     keras, torch = draw.one_of("axes", (by_role, by_head), (by_head, by_role), (by_role, ("role", "size", "head")))
@@ -94,7 +94,7 @@ def heads_order(draw: Draw, spot: Spot) -> Plant:
     return Plant(Truth("forward", spot.called("projection"), ("order",), signs), parts)
 
 
-@FAULTS.add("attention", "how large the scores are before the softmax", ("sequence",), BLOCK, count=3)
+@FAULTS.add("attention", "how large the scores are before the softmax", ("sequence",), BLOCK, count=2)
 def attention_scale(draw: Draw, spot: Spot) -> Plant:
     """Queries, keys and values of one head each, by a projection of their own."""
     odd, form = draw.one_of("odd_side", "keras", "torch"), draw.one_of("torch", "function", "by hand")
@@ -121,7 +121,7 @@ def _role(spot: Spot, name: str) -> Part:
     return Part(name, lambda k, n: k.layers.Dense(WIDTH, name=n), lambda t: t.nn.Linear(spot.width, WIDTH), gives=name)
 
 
-@FAULTS.add("attention", "a step that looks ahead on one side only", ("sequence",), BLOCK, count=3)
+@FAULTS.add("attention", "a step that looks ahead on one side only", ("sequence",), BLOCK, count=2)
 def causal_mask(draw: Draw, spot: Spot) -> Plant:
     form, odd = draw.one_of("torch", "layer", "function"), draw.one_of("causal_side", "keras", "torch")
     time = spot.sizes[0]
@@ -163,7 +163,7 @@ def _causal_layer(spot: Spot, odd: str, time: int) -> Plant:
     return Plant(Truth("forward", name, ("mask|causal|ahead",), signs), [Part(name, keras_side, torch_side)])
 
 
-@FAULTS.add("attention", "a mask that says in torch what to leave out", ("sequence",), BLOCK, count=2)
+@FAULTS.add("attention", "a mask that says in torch what to leave out", ("sequence",), BLOCK)
 def inverted_mask(draw: Draw, spot: Spot) -> Plant:
     """The mask is made of what the layer is given: the first step, and where a feature is above 0."""
     name, heads = spot.called("attention"), draw.one_of("heads", 1, 2)

@@ -8,7 +8,7 @@ from tests.conformance.faults.signs import of_training, replaces, sets, skips
 from tests.hunt.family import Draw
 
 
-@FAULTS.add("dropout", "rate of dropout", count=3)
+@FAULTS.add("dropout", "rate of dropout", count=2)
 def dropout_rate(draw: Draw, spot: Spot) -> Plant:
     name, form = spot.called("drop"), draw.one_of("torch", "module", "module", "function")
     keras, torch = draw.one_of("rates", (0.5, 0.2), (0.1, 0.5), (0.25, 0.75), (0.3, 0.4))
@@ -28,7 +28,7 @@ def dropout_rate(draw: Draw, spot: Spot) -> Plant:
     return Plant(truth, [part])
 
 
-@FAULTS.add("dropout", "dropout of single values against whole maps", ("sequence", "image"), count=2)
+@FAULTS.add("dropout", "dropout of single values against whole maps", ("sequence", "image"))
 def dropout_kind(draw: Draw, spot: Spot) -> Plant:
     name, rate, odd = spot.called("drop"), draw.one_of("rate", 0.2, 0.5), draw.one_of("maps_side", "keras", "torch")
     rank = len(spot.sizes)
@@ -45,7 +45,7 @@ def dropout_kind(draw: Draw, spot: Spot) -> Plant:
     return Plant(truth, [Part(name, keras_side, torch_side)])
 
 
-@FAULTS.add("dropout", "dropout on one side only", count=2)
+@FAULTS.add("dropout", "dropout on one side only")
 def dropout_missing(draw: Draw, spot: Spot) -> Plant:
     name, rate, odd = spot.called("drop"), draw.one_of("rate", 0.2, 0.5), draw.one_of("odd_side", "keras", "torch")
     part = Part(

@@ -32,7 +32,7 @@ def torch_function(kind: str) -> Callable[[Any], Any]:
     return lambda t: getattr(t.nn.functional, kind)
 
 
-@FAULTS.add("activations", "another activation, of two modules", count=3)
+@FAULTS.add("activations", "another activation, of two modules", count=2)
 def activation_kind(draw: Draw, spot: Spot) -> Plant:
     name, keras = spot.called("bent"), draw.one_of("keras", *TORCH_MODULES)
     torch = draw.one_of("torch", *(one for one in TORCH_MODULES if one != keras))
@@ -40,7 +40,7 @@ def activation_kind(draw: Draw, spot: Spot) -> Plant:
     return Plant(Truth("forward", name, (keras, torch), (replaces(name, keras),)), [part])
 
 
-@FAULTS.add("activations", "another activation, which Keras' layer has in itself", ("dense", "sequence"), count=2)
+@FAULTS.add("activations", "another activation, which Keras' layer has in itself", ("dense", "sequence"))
 def fused_activation(draw: Draw, spot: Spot) -> Plant:
     name, keras = spot.called("fused"), draw.one_of("keras", *TORCH_FUNCTIONS)
     torch = draw.one_of("torch", *(one for one in TORCH_MODULES if one != keras))
@@ -54,7 +54,7 @@ def fused_activation(draw: Draw, spot: Spot) -> Plant:
     return Plant(Truth("forward", ANYWHERE, (keras,), signs), [dense, bent])
 
 
-@FAULTS.add("activations", "another activation, which torch has as a function", count=2)
+@FAULTS.add("activations", "another activation, which torch has as a function")
 def functional_activation(draw: Draw, spot: Spot) -> Plant:
     name, keras = spot.called("bent"), draw.one_of("keras", "silu", "mish", "softplus", "selu", "tanh")
     torch = draw.one_of("torch", *(one for one in ("relu", "gelu", "sigmoid") if one != keras))
@@ -62,7 +62,7 @@ def functional_activation(draw: Draw, spot: Spot) -> Plant:
     return Plant(Truth("forward", BEHIND, (keras,), (skips(torch), maps(keras))), [part])
 
 
-@FAULTS.add("activations", "an activation on one side only", count=4)
+@FAULTS.add("activations", "an activation on one side only", count=3)
 def activation_missing(draw: Draw, spot: Spot) -> Plant:
     name, kind = spot.called("bent"), draw.one_of("kind", *SKIPPABLE)
     odd = draw.one_of("side_that_has_it", "keras", "torch_module", "torch_function")
@@ -72,7 +72,7 @@ def activation_missing(draw: Draw, spot: Spot) -> Plant:
     return Plant(Truth("forward", BEHIND, (kind,), signs), [part])
 
 
-@FAULTS.add("activations", "an activation applied twice on one side", count=2)
+@FAULTS.add("activations", "an activation applied twice on one side")
 def activation_doubled(draw: Draw, spot: Spot) -> Plant:
     name, kind = spot.called("bent"), draw.one_of("kind", "tanh", "sigmoid", "softplus", "silu")
     odd = draw.one_of("side_that_has_two", "keras", "torch")
@@ -89,7 +89,7 @@ def activation_doubled(draw: Draw, spot: Spot) -> Plant:
     return Plant(Truth("forward", BEHIND, (kind,), signs), [Part(name, keras_side, torch_side, paired=False)])
 
 
-@FAULTS.add("activations", "GELU by its formula or approximated", count=2)
+@FAULTS.add("activations", "GELU by its formula or approximated")
 def gelu_approximate(draw: Draw, spot: Spot) -> Plant:
     name, form = spot.called("gelu"), draw.one_of("torch", "module", "function")
     keras, torch = draw.one_of("approximate", (True, "none"), (False, "tanh"))
@@ -107,7 +107,7 @@ def gelu_approximate(draw: Draw, spot: Spot) -> Plant:
     return Plant(Truth("forward", name if form == "module" else BEHIND, ("gelu",), signs), [part])
 
 
-@FAULTS.add("activations", "slope of a leaky ReLU", count=2)
+@FAULTS.add("activations", "slope of a leaky ReLU")
 def leaky_slope(draw: Draw, spot: Spot) -> Plant:
     name, form = spot.called("leaky"), draw.one_of("torch", "module", "function")
     keras, torch = draw.one_of("slopes", (0.3, 0.01), (0.2, 0.01), (0.01, 0.2), (0.15, 0.3))
@@ -125,7 +125,7 @@ def leaky_slope(draw: Draw, spot: Spot) -> Plant:
     return Plant(truth, [part])
 
 
-@FAULTS.add("activations", "softmax over another axis", ("sequence",), count=2)
+@FAULTS.add("activations", "softmax over another axis", ("sequence",))
 def softmax_axis(draw: Draw, spot: Spot) -> Plant:
     name, keras, torch = spot.called("softmax"), *draw.one_of("axes", (-1, 1), (1, -1))
     part = Part(
@@ -145,14 +145,14 @@ def extra(kind: str, odd: str) -> tuple[Part, Sequence[Sign]]:
     return part, (maps(kind), replaces(part.name, "identity"))
 
 
-@FAULTS.add("activations", "softmax or sigmoid at the end of one side", ("dense", "sequence", "image"), count=2)
+@FAULTS.add("activations", "softmax or sigmoid at the end of one side", ("dense", "sequence", "image"))
 def extra_softmax(draw: Draw, spot: Spot) -> Plant:
     """It is put behind the last layer, wherever the place is."""
     part, signs = extra(draw.one_of("kind", "softmax", "sigmoid"), draw.one_of("odd_side", "keras", "torch"))
     return Plant(Truth("forward", "", ("softmax|sigmoid",), tuple(signs)), end=[part])
 
 
-@FAULTS.add("extremes", "ReLU against ReLU6", count=2)
+@FAULTS.add("extremes", "ReLU against ReLU6")
 def relu6(draw: Draw, spot: Spot) -> Plant:
     name, odd = spot.called("rectified"), draw.one_of("bounded_side", "keras", "torch")
     part = Part(
@@ -164,7 +164,7 @@ def relu6(draw: Draw, spot: Spot) -> Plant:
     return Plant(truth, [part])
 
 
-@FAULTS.add("extremes", "limits of a clip", count=2)
+@FAULTS.add("extremes", "limits of a clip")
 def clip_limits(draw: Draw, spot: Spot) -> Plant:
     name, low, high = spot.called("clipped"), draw.real("low", 8, 20), draw.real("high", 8, 20)
     odd, other = draw.one_of("odd_side", "keras", "torch"), draw.real("other", 25, 60)
@@ -180,7 +180,7 @@ def _written(draw: Draw, name: str, keras: Forms, torch: Forms) -> Part:
     return Part(name, keras.keras["ops"], torch.torch[draw.one_of("torch", "clamp", "module")], paired=False)
 
 
-@FAULTS.add("extremes", "a bound on one side that ordinary values do not reach", count=2)
+@FAULTS.add("extremes", "a bound on one side that ordinary values do not reach")
 def bound_missing(draw: Draw, spot: Spot) -> Plant:
     name, bound, odd = spot.called("bounded"), draw.real("bound", 8, 50), draw.one_of("odd_side", "keras", "torch")
     part = Part(

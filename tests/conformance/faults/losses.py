@@ -32,7 +32,7 @@ def one_sided(
     return custom(plain[0], odd[1], target)
 
 
-@FAULTS.add("losses", "a sum in place of a mean", hosts=POOLED, count=2)
+@FAULTS.add("losses", "a sum in place of a mean", hosts=POOLED)
 def loss_sum(draw: Draw, spot: Spot) -> Plant:
     over = draw.one_of("over", "batch", "everything", "outputs")
 
@@ -49,7 +49,7 @@ def loss_sum(draw: Draw, spot: Spot) -> Plant:
     return planted(one_sided(draw, SQUARED, (keras_odd, torch_odd), "real"), "sum|times|factor|mean")
 
 
-@FAULTS.add("losses", "label smoothing on one side", hosts=POOLED, count=2)
+@FAULTS.add("losses", "label smoothing on one side", hosts=POOLED)
 def label_smoothing(draw: Draw, spot: Spot) -> Plant:
     amount = draw.one_of("smoothing", 0.05, 0.1, 0.2)
 
@@ -62,7 +62,7 @@ def label_smoothing(draw: Draw, spot: Spot) -> Plant:
     return planted(one_sided(draw, CLASSES, (keras_odd, torch_odd), "classes"), "smooth")
 
 
-@FAULTS.add("losses", "a loss of logits against one of probabilities", hosts=POOLED, count=2)
+@FAULTS.add("losses", "a loss of logits against one of probabilities", hosts=POOLED)
 def logits(draw: Draw, spot: Spot) -> Plant:
     def torch_odd(t: Any, p: Any, y: Any) -> Any:
         return t.nn.functional.cross_entropy(t.softmax(p, -1), y)
@@ -73,7 +73,7 @@ def logits(draw: Draw, spot: Spot) -> Plant:
     return planted(one_sided(draw, CLASSES, (keras_odd, torch_odd), "classes"), "logits|probabilities|softmax")
 
 
-@FAULTS.add("losses", "weights of classes on one side", hosts=POOLED, count=2)
+@FAULTS.add("losses", "weights of classes on one side", hosts=POOLED)
 def class_weights(draw: Draw, spot: Spot) -> Plant:
     weights = draw.one_of("weights", (1.0, 2.0, 0.5), (0.2, 1.0, 1.0), (1.0, 1.0, 3.0))
 
@@ -87,7 +87,7 @@ def class_weights(draw: Draw, spot: Spot) -> Plant:
     return planted(one_sided(draw, CLASSES, (keras_odd, torch_odd), "classes"), "weight|class")
 
 
-@FAULTS.add("losses", "a class that is left out on one side", hosts=POOLED, count=2)
+@FAULTS.add("losses", "a class that is left out on one side", hosts=POOLED)
 def ignored_class(draw: Draw, spot: Spot) -> Plant:
     ignored = draw.whole("ignored", 0, 2)
 
@@ -101,7 +101,7 @@ def ignored_class(draw: Draw, spot: Spot) -> Plant:
     return planted(one_sided(draw, CLASSES, (keras_odd, torch_odd), "classes"), "ignore|left out|class|weight")
 
 
-@FAULTS.add("losses", "weights of outputs on one side", hosts=POOLED, count=2)
+@FAULTS.add("losses", "weights of outputs on one side", hosts=POOLED)
 def output_weights(draw: Draw, spot: Spot) -> Plant:
     """Of the three numbers that the model gives, one counts more."""
     weights = draw.one_of("weights", (1.0, 2.0, 1.0), (0.5, 1.0, 1.0), (1.0, 1.0, 4.0))
@@ -115,7 +115,7 @@ def output_weights(draw: Draw, spot: Spot) -> Plant:
     return planted(one_sided(draw, SQUARED, (keras_odd, torch_odd), "real"), "weight|output|times")
 
 
-@FAULTS.add("losses", "a constant factor of the loss", hosts=POOLED, count=2)
+@FAULTS.add("losses", "a constant factor of the loss", hosts=POOLED)
 def loss_factor(draw: Draw, spot: Spot) -> Plant:
     factor, kind = draw.one_of("factor", 0.5, 2.0, 0.1), draw.one_of("loss", "squared", "binary")
     plain = {"squared": SQUARED, "binary": LOGITS}[kind]
@@ -123,7 +123,7 @@ def loss_factor(draw: Draw, spot: Spot) -> Plant:
     return planted(one_sided(draw, plain, odd, "real" if kind == "squared" else "binary"), "times|factor")
 
 
-@FAULTS.add("losses", "another loss", hosts=POOLED, count=2)
+@FAULTS.add("losses", "another loss", hosts=POOLED)
 def loss_kind(draw: Draw, spot: Spot) -> Plant:
     odd = draw.one_of("odd", "absolute", "huber")
     keras = {

@@ -31,7 +31,7 @@ def dimensions(spot: Spot) -> int:
     return 2 if spot.kind == "image" else 1
 
 
-@FAULTS.add("normalisation", "epsilon of layer normalisation", kinds=("dense", "sequence"), count=3)
+@FAULTS.add("normalisation", "epsilon of layer normalisation", kinds=("dense", "sequence"), count=2)
 def layer_norm_epsilon(draw: Draw, spot: Spot) -> Plant:
     name, (keras, torch) = spot.called("norm"), two_epsilons(draw)
     part = Part(
@@ -42,7 +42,7 @@ def layer_norm_epsilon(draw: Draw, spot: Spot) -> Plant:
     return Plant(epsilon(name, keras, torch), [part])
 
 
-@FAULTS.add("normalisation", "epsilon of batch normalisation", kinds=("dense", "image"), count=2)
+@FAULTS.add("normalisation", "epsilon of batch normalisation", kinds=("dense", "image"))
 def batch_norm_epsilon(draw: Draw, spot: Spot) -> Plant:
     name, (keras, torch) = spot.called("norm"), two_epsilons(draw)
     part = Part(
@@ -53,7 +53,7 @@ def batch_norm_epsilon(draw: Draw, spot: Spot) -> Plant:
     return Plant(epsilon(name, keras, torch), [part])
 
 
-@FAULTS.add("normalisation", "epsilon of group normalisation", kinds=("image",), count=2)
+@FAULTS.add("normalisation", "epsilon of group normalisation", kinds=("image",))
 def group_norm_epsilon(draw: Draw, spot: Spot) -> Plant:
     name, (keras, torch) = spot.called("groups"), two_epsilons(draw)
     part = Part(
@@ -64,7 +64,7 @@ def group_norm_epsilon(draw: Draw, spot: Spot) -> Plant:
     return Plant(epsilon(name, keras, torch), [part])
 
 
-@FAULTS.add("normalisation", "epsilon of root-mean-square normalisation", kinds=("dense", "sequence"), count=2)
+@FAULTS.add("normalisation", "epsilon of root-mean-square normalisation", kinds=("dense", "sequence"))
 def rms_norm_epsilon(draw: Draw, spot: Spot) -> Plant:
     name, (keras, torch) = spot.called("norm"), two_epsilons(draw)
     part = Part(
@@ -75,7 +75,7 @@ def rms_norm_epsilon(draw: Draw, spot: Spot) -> Plant:
     return Plant(epsilon(name, keras, torch), [part])
 
 
-@FAULTS.add("normalisation", "number of groups", kinds=("image",), count=2)
+@FAULTS.add("normalisation", "number of groups", kinds=("image",))
 def groups(draw: Draw, spot: Spot) -> Plant:
     name = spot.called("groups")
     keras, torch = draw.one_of("groups", (1, 2), (2, 1), (2, spot.width), (spot.width, 1))
@@ -87,7 +87,7 @@ def groups(draw: Draw, spot: Spot) -> Plant:
     return Plant(Truth("forward", name, ("groups",), (sets(name, "num_groups", keras),)), [part])
 
 
-@FAULTS.add("normalisation", "layer normalisation over time in place of features", ("sequence",), ("signal",), count=2)
+@FAULTS.add("normalisation", "layer normalisation over time in place of features", ("sequence",), ("signal",))
 def norm_axis(draw: Draw, spot: Spot) -> Plant:
     """The number of features is made that of steps, so that the weights' shapes do not tell."""
     name, time, odd = spot.called("norm"), spot.sizes[0], draw.one_of("odd_side", "keras", "torch")
@@ -105,7 +105,7 @@ def norm_axis(draw: Draw, spot: Spot) -> Plant:
     return Plant(Truth("forward", name, ("axes|axis",), (maps("order", at=(name,)),)), [narrow, norm], width=time)
 
 
-@FAULTS.add("normalisation", "layer normalisation on one side only", kinds=("dense", "sequence"), count=3)
+@FAULTS.add("normalisation", "layer normalisation on one side only", kinds=("dense", "sequence"), count=2)
 def norm_missing(draw: Draw, spot: Spot) -> Plant:
     name, odd = spot.called("norm"), draw.one_of("side_that_has_it", "keras", "torch_module", "torch_function")
     made = {
@@ -123,7 +123,7 @@ def norm_missing(draw: Draw, spot: Spot) -> Plant:
     return Plant(Truth("forward", BEHIND, ("norm",), signs), [part])
 
 
-@FAULTS.add("normalisation", "normalisation in front of a block or behind it", kinds=("sequence",), count=2)
+@FAULTS.add("normalisation", "normalisation in front of a block or behind it", kinds=("sequence",))
 def norm_place(draw: Draw, spot: Spot) -> Plant:
     """x + f(norm(x)) against norm(x + f(x))."""
     norm, inner, kept = spot.called("norm"), spot.called("block"), spot.called("kept")
@@ -156,7 +156,7 @@ def norm_place(draw: Draw, spot: Spot) -> Plant:
     return Plant(Truth("forward", ANYWHERE, (), signs), [part], {"rename": rename})
 
 
-@FAULTS.add("normalisation", "momentum of batch normalisation", kinds=("dense", "image"), count=2)
+@FAULTS.add("normalisation", "momentum of batch normalisation", kinds=("dense", "image"))
 def batch_norm_momentum(draw: Draw, spot: Spot) -> Plant:
     name, keras = spot.called("norm"), draw.one_of("keras_momentum", 0.99, 0.95, 0.8)
     part = Part(
@@ -168,7 +168,7 @@ def batch_norm_momentum(draw: Draw, spot: Spot) -> Plant:
     return Plant(truth, [part])
 
 
-@FAULTS.add("normalisation", "variance that batch normalisation keeps", kinds=("dense", "image"), count=2)
+@FAULTS.add("normalisation", "variance that batch normalisation keeps", kinds=("dense", "image"))
 def batch_norm_variance(draw: Draw, spot: Spot) -> Plant:
     name, kind = spot.called("norm"), dimensions(spot)
     part = Part(

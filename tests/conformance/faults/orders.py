@@ -10,7 +10,7 @@ ORDER = r"order|reversed|axes|axis"
 MOVES = ("order", "reverse", "reshape")
 
 
-@FAULTS.add("orders", "an image flattened in another order", ("image",), ("pictures",), place=1, count=2)
+@FAULTS.add("orders", "an image flattened in another order", ("image",), ("pictures",), place=1)
 def flatten_order(draw: Draw, spot: Spot) -> Plant:
     """By a layer of its own: without one, the kernel behind it takes up any order."""
     name, form = spot.called("flat"), draw.one_of("torch", "width first", "rows mixed")
@@ -29,7 +29,7 @@ def flatten_order(draw: Draw, spot: Spot) -> Plant:
     return Plant(Truth("forward", name, (ORDER,), (maps(*MOVES),)), [flat, narrow], width=6, sizes=())
 
 
-@FAULTS.add("orders", "vectors cut into heads the other way round", ("dense", "sequence"), count=2)
+@FAULTS.add("orders", "vectors cut into heads the other way round", ("dense", "sequence"))
 def reshape_order(draw: Draw, spot: Spot) -> Plant:
     """(2, width / 2) on one side, (width / 2, 2) on the other, each exchanged and flat again."""
     name, odd = spot.called("mixed"), draw.one_of("odd_side", "keras", "torch")
@@ -55,7 +55,7 @@ def reshape_order(draw: Draw, spot: Spot) -> Plant:
     return Plant(Truth("forward", BEHIND, (ORDER,), (maps(*MOVES),)), [part])
 
 
-@FAULTS.add("orders", "features exchanged by halves on one side", ("dense", "sequence"), count=2)
+@FAULTS.add("orders", "features exchanged by halves on one side", ("dense", "sequence"))
 def permuted_axes(draw: Draw, spot: Spot) -> Plant:
     name, odd, form = spot.called("mixed"), draw.one_of("odd", "keras", "torch"), draw.one_of("how", "halves", "flip")
     half = spot.width // 2
@@ -74,7 +74,7 @@ def permuted_axes(draw: Draw, spot: Spot) -> Plant:
     return Plant(Truth("forward", BEHIND, (ORDER,), (maps(*MOVES), skips("flip"))), [part])
 
 
-@FAULTS.add("orders", "a sequence read backwards on one side", ("sequence",), ("recurrent",), place=0, count=2)
+@FAULTS.add("orders", "a sequence read backwards on one side", ("sequence",), ("recurrent",), place=0)
 def reversed_sequence(draw: Draw, spot: Spot) -> Plant:
     name, odd = spot.called("turned"), draw.one_of("odd_side", "keras", "torch")
     part = Part(
@@ -85,7 +85,7 @@ def reversed_sequence(draw: Draw, spot: Spot) -> Plant:
     return Plant(Truth("forward", BEHIND, (ORDER + "|flip|backwards",), (maps(*MOVES), skips("flip"))), [part])
 
 
-@FAULTS.add("orders", "a square kernel that is transposed", ("dense", "sequence"), count=2)
+@FAULTS.add("orders", "a square kernel that is transposed", ("dense", "sequence"))
 def transposed_kernel(draw: Draw, spot: Spot) -> Plant:
     name, odd = spot.called("square"), draw.one_of("odd_side", "keras", "torch")
 
@@ -107,7 +107,7 @@ def transposed_kernel(draw: Draw, spot: Spot) -> Plant:
     return Plant(truth, [Part(name, keras_side, torch_side)])
 
 
-@FAULTS.add("orders", "patches of an image as a row, in another order", ("image",), ("pictures",), place=1, count=2)
+@FAULTS.add("orders", "patches of an image as a row, in another order", ("image",), ("pictures",), place=1)
 def row_of_places(draw: Draw, spot: Spot) -> Plant:
     """Rows first in Keras, columns first in torch; then a recurrent layer, which sees the order."""
     name, hidden = spot.called("reader"), draw.whole("units", 3, 5)

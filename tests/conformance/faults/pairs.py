@@ -29,9 +29,9 @@ TRIED = 40
 """Numbers of which a family's faults are chosen."""
 STRIDE = 7
 """Between the families that faults of two are made of."""
-TWO = 36
+TWO = 55
 """Faults of two."""
-FEW = 4
+FEW = 8
 """Of them, by default."""
 
 

@@ -17,7 +17,7 @@ def _end(t_or_k: Any, how: str, is_keras: bool) -> Any:
     return lambda x: x.mean(1) if how == "mean" else x.amax(1)
 
 
-@FAULTS.add("sequences", "the last step against the mean or the largest of all", ("sequence",), place=1, count=3,
+@FAULTS.add("sequences", "the last step against the mean or the largest of all", ("sequence",), place=1, count=2,
             hosts=("recurrent", "signal"))  # fmt: skip
 def last_step(draw: Draw, spot: Spot) -> Plant:
     name = spot.called("end")
@@ -68,7 +68,7 @@ def by_hand(t: Any, kind: str, features: int, hidden: int, order: tuple[int, ...
     return Recurrent()
 
 
-@FAULTS.add("sequences", "order of the gates of a recurrent layer", ("sequence",), count=2)
+@FAULTS.add("sequences", "order of the gates of a recurrent layer", ("sequence",))
 def gate_order(draw: Draw, spot: Spot) -> Plant:
     name, kind, hidden = spot.called("reader"), draw.one_of("layer", *GATES), draw.whole("units", 3, 5)
     part = Part(
@@ -85,7 +85,7 @@ def _narrow(spot: Spot, width: int, into: int = 0, name: str = "narrow") -> Part
     return Part(spot.called(name), lambda k, n: k.layers.Dense(wanted, name=n), lambda t: t.nn.Linear(width, wanted))
 
 
-@FAULTS.add("sequences", "a second bias in torch", ("sequence",), count=2)
+@FAULTS.add("sequences", "a second bias in torch", ("sequence",))
 def second_bias(draw: Draw, spot: Spot) -> Plant:
     name, kind = spot.called("reader"), draw.one_of("layer", "LSTM", "SimpleRNN")
     torch = {"LSTM": "LSTM", "SimpleRNN": "RNN"}[kind]
@@ -97,7 +97,7 @@ def second_bias(draw: Draw, spot: Spot) -> Plant:
     return Plant(Truth("parameters", ANYWHERE, ("bias",), (drops(f"{name}.bias_hh"),)), [part])
 
 
-@FAULTS.add("sequences", "a recurrent layer that goes backwards", ("sequence",), count=2)
+@FAULTS.add("sequences", "a recurrent layer that goes backwards", ("sequence",))
 def backwards(draw: Draw, spot: Spot) -> Plant:
     name, kind = spot.called("reader"), draw.one_of("layer", "LSTM", "GRU")
     sound = recurrent_layer(name, kind, spot.width, spot.width)
@@ -128,7 +128,7 @@ def recurrent_activation(draw: Draw, spot: Spot) -> Plant:
     return Plant(Truth("forward", name, (keras, torch), signs), [part])
 
 
-@FAULTS.add("sequences", "numbers of tokens shifted by one on one side", ("sequence",), count=2, place=0,
+@FAULTS.add("sequences", "numbers of tokens shifted by one on one side", ("sequence",), place=0,
             hosts=("recurrent", "signal"))  # fmt: skip
 def shifted_ids(draw: Draw, spot: Spot) -> Plant:
     """Tokens are made of the first feature, so that the network stays as it is."""

@@ -12,7 +12,7 @@ from twotrack import CustomOptimizer
 RATE = 0.01
 
 
-@FAULTS.add("gradients", "the gradient does not pass a place on one side", count=3)
+@FAULTS.add("gradients", "the gradient does not pass a place on one side", count=2)
 def detached(draw: Draw, spot: Spot) -> Plant:
     name, odd = spot.called("held"), draw.one_of("odd_side", "keras", "torch")
     part = Part(
@@ -23,7 +23,7 @@ def detached(draw: Draw, spot: Spot) -> Plant:
     return Plant(Truth("gradients", ANYWHERE, ("detach|stop|gradient",), (skips("detach"), of_training)), [part])
 
 
-@FAULTS.add("gradients", "a layer is trained on one side only", ("dense", "sequence"), count=2)
+@FAULTS.add("gradients", "a layer is trained on one side only", ("dense", "sequence"))
 def frozen(draw: Draw, spot: Spot) -> Plant:
     name, odd = spot.called("fixed"), draw.one_of("frozen_side", "keras", "torch")
 
@@ -47,13 +47,13 @@ def adam_torch(*hooks: Any, **rest: Any) -> Callable[[Any], Any]:
     return torch_optimizer("Adam", rest.pop("rate", RATE), *hooks, **({"eps": TINY} | rest))
 
 
-@FAULTS.add("optimizers", "epsilon of Adam", count=1)
+@FAULTS.add("optimizers", "epsilon of Adam")
 def adam_epsilon(draw: Draw, spot: Spot) -> Plant:
     keras, torch = draw.one_of("epsilons", (1e-4, 1e-5), (1e-5, 1e-3))
     return planted(adam_keras(epsilon=keras), adam_torch(eps=torch), "eps")
 
 
-@FAULTS.add("optimizers", "learning rate", count=2)
+@FAULTS.add("optimizers", "learning rate")
 def learning_rate(draw: Draw, spot: Spot) -> Plant:
     kind, keras = draw.one_of("optimizer", "SGD", "Adam"), draw.one_of("keras", 1e-3, 3e-3)
     torch = draw.one_of("torch", 1e-2, 2e-3)
@@ -62,14 +62,14 @@ def learning_rate(draw: Draw, spot: Spot) -> Plant:
     return planted(keras_optimizer("SGD", keras), torch_optimizer("SGD", torch), "learning rate|lr")
 
 
-@FAULTS.add("optimizers", "betas of Adam", count=2)
+@FAULTS.add("optimizers", "betas of Adam")
 def betas(draw: Draw, spot: Spot) -> Plant:
     which, value = draw.one_of("which", "beta_1", "beta_2"), draw.one_of("value", 0.95, 0.98)
     pair = (value, 0.999) if which == "beta_1" else (0.9, value)
     return planted(adam_keras(), adam_torch(betas=pair), "beta")
 
 
-@FAULTS.add("optimizers", "momentum of SGD", count=2)
+@FAULTS.add("optimizers", "momentum of SGD")
 def momentum(draw: Draw, spot: Spot) -> Plant:
     keras, torch = draw.one_of("momenta", (0.9, 0.8), (0.9, 0.0), (0.0, 0.9), (0.5, 0.9))
     return planted(
@@ -77,27 +77,27 @@ def momentum(draw: Draw, spot: Spot) -> Plant:
     )
 
 
-@FAULTS.add("optimizers", "momentum with a look ahead, or without", count=2)
+@FAULTS.add("optimizers", "momentum with a look ahead, or without")
 def nesterov(draw: Draw, spot: Spot) -> Plant:
     odd, rest = draw.one_of("odd_side", "keras", "torch"), {"momentum": draw.one_of("momentum", 0.9, 0.8)}
     keras = keras_optimizer("SGD", RATE, nesterov=odd == "keras", **rest)
     return planted(keras, torch_optimizer("SGD", RATE, nesterov=odd == "torch", **rest), "nesterov")
 
 
-@FAULTS.add("optimizers", "decay of weights inside the gradient, or beside it", count=2)
+@FAULTS.add("optimizers", "decay of weights inside the gradient, or beside it")
 def coupled_decay(draw: Draw, spot: Spot) -> Plant:
     decay = draw.one_of("decay", 0.1, 0.05)
     return planted(adam_keras(weight_decay=decay), adam_torch(weight_decay=decay), "decay")
 
 
-@FAULTS.add("optimizers", "size of the decay of weights", count=1)
+@FAULTS.add("optimizers", "size of the decay of weights")
 def decay_size(draw: Draw, spot: Spot) -> Plant:
     keras, torch = draw.one_of("decays", (0.1, 0.01), (0.004, 0.01))
     made = torch_optimizer("AdamW", RATE, weight_decay=torch, eps=TINY)
     return planted(keras_optimizer("AdamW", RATE, weight_decay=keras, epsilon=TINY), made, "decay")
 
 
-@FAULTS.add("optimizers", "which weights decay", count=2)
+@FAULTS.add("optimizers", "which weights decay")
 def decayed_weights(draw: Draw, spot: Spot) -> Plant:
     """Kernels alone on one side, biases too on the other."""
     odd, decay = draw.one_of("kernels_only", "keras", "torch"), draw.one_of("decay", 0.1, 0.05)
@@ -121,7 +121,7 @@ def decayed_weights(draw: Draw, spot: Spot) -> Plant:
     return planted(keras, torch, "decay")
 
 
-@FAULTS.add("optimizers", "gradients that are clipped on one side", count=3)
+@FAULTS.add("optimizers", "gradients that are clipped on one side", count=2)
 def clipping(draw: Draw, spot: Spot) -> Plant:
     kind, bound = draw.one_of("kind", "clipnorm", "clipvalue", "global_clipnorm"), draw.one_of("bound", 0.01, 0.05)
     if draw.one_of("odd_side", "keras", "torch") == "keras":
@@ -130,7 +130,7 @@ def clipping(draw: Draw, spot: Spot) -> Plant:
     return planted(keras_optimizer("SGD", RATE), made, "clip|norm")
 
 
-@FAULTS.add("optimizers", "clipping by each weight against clipping over all", count=1)
+@FAULTS.add("optimizers", "clipping by each weight against clipping over all")
 def clipping_kind(draw: Draw, spot: Spot) -> Plant:
     bound = draw.one_of("bound", 0.01, 0.05)
     keras, torch = draw.one_of("kinds", ("clipnorm", "global_clipnorm"), ("global_clipnorm", "clipvalue"))
@@ -138,7 +138,7 @@ def clipping_kind(draw: Draw, spot: Spot) -> Plant:
     return planted(keras_optimizer("SGD", RATE, **{keras: bound}), made, "clip|norm")
 
 
-@FAULTS.add("optimizers", "settings of RMSprop", count=2)
+@FAULTS.add("optimizers", "settings of RMSprop")
 def rmsprop(draw: Draw, spot: Spot) -> Plant:
     which = draw.one_of("which", "rho", "centered", "epsilon")
     keras = {"rho": 0.9} | {"rho": {"rho": 0.99}, "centered": {"centered": True}, "epsilon": {"epsilon": 1e-3}}[which]
@@ -147,20 +147,20 @@ def rmsprop(draw: Draw, spot: Spot) -> Plant:
     return planted(keras_optimizer("RMSprop", RATE, **({"epsilon": 1e-7} | keras)), made, told)
 
 
-@FAULTS.add("optimizers", "amsgrad on one side", count=1)
+@FAULTS.add("optimizers", "amsgrad on one side")
 def amsgrad(draw: Draw, spot: Spot) -> Plant:
     odd = draw.one_of("odd_side", "keras", "torch")
     return planted(adam_keras(amsgrad=odd == "keras"), adam_torch(amsgrad=odd == "torch"), "amsgrad")
 
 
-@FAULTS.add("optimizers", "another optimizer", count=1)
+@FAULTS.add("optimizers", "another optimizer")
 def optimizer_kind(draw: Draw, spot: Spot) -> Plant:
     keras = draw.one_of("keras", "SGD", "Adam", "RMSprop")
     torch = draw.one_of("torch", *(one for one in ("SGD", "Adam", "Adagrad") if one != keras))
     return planted(keras_optimizer(keras, RATE), torch_optimizer(torch, RATE), "SGD|Adam|RMSprop|Adagrad|optimizer")
 
 
-@FAULTS.add("optimizers", "a rate that falls at each step on one side, and does not on the other", count=2)
+@FAULTS.add("optimizers", "a rate that falls at each step on one side, and does not on the other")
 def schedule(draw: Draw, spot: Spot) -> Plant:
     """The rate falls by a factor each step in Keras; in torch the schedule waits for an epoch's end."""
     factor = draw.one_of("factor", 0.5, 0.8, 0.9)
@@ -174,7 +174,7 @@ def schedule(draw: Draw, spot: Spot) -> Plant:
     return planted(keras_optimizer(name, rate, **rest), made, "rate|schedule|step")
 
 
-@FAULTS.add("optimizers", "a penalty of Keras' layer against torch's decay of weights", ("dense", "sequence"), count=2)
+@FAULTS.add("optimizers", "a penalty of Keras' layer against torch's decay of weights", ("dense", "sequence"))
 def penalty(draw: Draw, spot: Spot) -> Plant:
     """SGD with decay d is a penalty of d / 2; here it is d, or no decay at all."""
     name, size = spot.called("punished"), draw.one_of("penalty", 0.05, 0.02)
@@ -190,7 +190,7 @@ def penalty(draw: Draw, spot: Spot) -> Plant:
     return Plant(truth, [part], settings)
 
 
-@FAULTS.add("optimizers", "a largest norm of weights on one side", ("dense", "sequence"), count=1)
+@FAULTS.add("optimizers", "a largest norm of weights on one side", ("dense", "sequence"))
 def largest_norm(draw: Draw, spot: Spot) -> Plant:
     name, bound = spot.called("bounded"), draw.one_of("bound", 0.3, 0.5)
     part = Part(

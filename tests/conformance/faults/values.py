@@ -23,24 +23,24 @@ def scaled(draw: Draw, spot: Spot, factor: float, told: str) -> Plant:
     return Plant(Truth("forward", BEHIND, (told,), signs), [part])
 
 
-@FAULTS.add("constants", "a constant factor", count=3)
+@FAULTS.add("constants", "a constant factor", count=2)
 def constant_factor(draw: Draw, spot: Spot) -> Plant:
     factor = draw.one_of("factor", 2.0, 0.5, -1.0, 10.0, 0.1, 1.7, 0.83)
     return scaled(draw, spot, factor, "times as large|mul")
 
 
-@FAULTS.add("constants", "vectors of words times the root of their size", ("sequence",), ("tokens",), place=0, count=2)
+@FAULTS.add("constants", "vectors of words times the root of their size", ("sequence",), ("tokens",), place=0)
 def embedding_factor(draw: Draw, spot: Spot) -> Plant:
     return scaled(draw, spot, sqrt(spot.width), "sqrt|times as large|mul")
 
 
-@FAULTS.add("constants", "inputs divided by 255 on one side", ("dense",), place=0, count=2)
+@FAULTS.add("constants", "inputs divided by 255 on one side", ("dense",), place=0)
 def input_scale(draw: Draw, spot: Spot) -> Plant:
     """It stands in front of a layer of its own, as at the beginning of a model."""
     return scaled(draw, spot, draw.one_of("divided", 1 / 255, 1 / 127.5), "255|127.5|times as large|mul")
 
 
-@FAULTS.add("constants", "a constant offset", count=2)
+@FAULTS.add("constants", "a constant offset")
 def constant_offset(draw: Draw, spot: Spot) -> Plant:
     name, by, odd = spot.called("moved"), draw.real("by", 0.05, 2), draw.one_of("odd_side", "keras", "torch")
     part = Part(
@@ -61,7 +61,7 @@ def affine(draw: Draw, spot: Spot) -> Plant:
     return Plant(truth, [part])
 
 
-@FAULTS.add("connections", "a residual connection on one side only", count=4)
+@FAULTS.add("connections", "a residual connection on one side only", count=3)
 def residual_missing(draw: Draw, spot: Spot) -> Plant:
     kept, inner, odd = spot.called("kept"), spot.called("around"), draw.one_of("residual_side", "keras", "torch")
     factor = 1.0 if odd == "keras" else -1.0
@@ -85,7 +85,7 @@ def residual_missing(draw: Draw, spot: Spot) -> Plant:
     return Plant(Truth("forward", BEHIND, ("add",), signs), [keep, Part(inner, layer, module), add])
 
 
-@FAULTS.add("connections", "a connection with a factor", ("dense", "sequence"), count=2)
+@FAULTS.add("connections", "a connection with a factor", ("dense", "sequence"))
 def residual_factor(draw: Draw, spot: Spot) -> Plant:
     """x + f(x) against x + a f(x), as where a block is scaled."""
     kept, inner, factor = spot.called("kept"), spot.called("around"), draw.one_of("factor", 0.5, 0.1, 2.0)
@@ -105,7 +105,7 @@ def residual_factor(draw: Draw, spot: Spot) -> Plant:
     return Plant(Truth("forward", BEHIND, ("times|mul|add",), signs), [keep, layer, add])
 
 
-@FAULTS.add("weights", "a bias on one side only", ("dense", "sequence", "image"), count=3)
+@FAULTS.add("weights", "a bias on one side only", ("dense", "sequence", "image"), count=2)
 def bias_missing(draw: Draw, spot: Spot) -> Plant:
     name, odd = spot.called("straight"), draw.one_of("side_that_has_it", "torch", "torch", "keras")
 
@@ -123,7 +123,7 @@ def bias_missing(draw: Draw, spot: Spot) -> Plant:
     return Plant(truth, [Part(name, layer, module)])
 
 
-@FAULTS.add("weights", "a scale or an offset of a normalisation on one side only", ("dense", "sequence"), count=2)
+@FAULTS.add("weights", "a scale or an offset of a normalisation on one side only", ("dense", "sequence"))
 def norm_bias(draw: Draw, spot: Spot) -> Plant:
     name = spot.called("norm")
     part = Part(
