@@ -68,7 +68,7 @@ class AddValue(FrozenRecord):
 
 
 class OrderWeight(FrozenRecord):
-    """A weight's numbers stand in another order, in the canonical form along one axis, or with two axes exchanged."""
+    """A weight's numbers stand in another order, in the canonical form."""
 
     kind: Literal["weight"] = "weight"
     name: str
@@ -76,7 +76,10 @@ class OrderWeight(FrozenRecord):
     axis: int = -1
     order: tuple[int, ...] = ()
     """Blocks of equal size along the axis; the new block i is the old block order[i]."""
-    is_transposed: bool = False
+    exchanged: tuple[int, int] | None = None
+    """Two axes of one size that change places."""
+    reversed: tuple[int, ...] = ()
+    """Axes that count backwards."""
 
 
 class SetArgument(FrozenRecord):
@@ -132,6 +135,8 @@ class Facing:
 
     taken: tuple[int, ...]
     """Shape of the layer's first input, without the batch, in canonical order."""
+    given: tuple[int, ...]
+    """Shape of what torch's layer gives, likewise."""
     wanted: tuple[int, ...]
     """Shape of what Keras' layer gives, likewise; torch's own where Keras has no such layer."""
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)

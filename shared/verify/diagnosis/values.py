@@ -13,6 +13,7 @@ from twotrack.shared.spec.probe import LayerTrace
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
 from twotrack.shared.verify.diagnosis.relations import Known, Place, relations
 from twotrack.shared.verify.diagnosis.searching import NOTHING
+from twotrack.shared.verify.diagnosis.weights import orders_of_weights
 from twotrack.shared.verify.result import relative
 from twotrack.shared.verify.rungs.forward import layer_difference, matched_layers
 from twotrack.shared.verify.side import ObservedSide
@@ -54,8 +55,8 @@ class Site:
 
 
 def inputs_difference(torch: Sequence[np.ndarray], keras: Sequence[np.ndarray]) -> float:
-    """Return the largest difference where both have as many values, else the smallest of any two."""
-    if len(torch) == len(keras):
+    """Return the largest difference where both have the same kinds of values, else the smallest of any two."""
+    if [one.shape for one in torch] == [one.shape for one in keras]:
         return max(map(relative, torch, keras), default=0.0)
     return layer_difference(torch, keras)
 
@@ -122,6 +123,7 @@ class ValueProposals:
         yield from self._relations(made)
         for path in self._site.inside:
             yield from self._track.alternatives(self._side.model, path, self._facing(path))
+            yield from orders_of_weights(path, self._known.weights)
         yield from (call.candidate for call in self._calls if call.behind in self._site.behind)
         yield from self._activations()
         yield from self._orders()
@@ -165,7 +167,8 @@ class ValueProposals:
         other = keras or torch
         wanted = other.outputs[0].shape[1:] if other.outputs else ()
         taken = torch.inputs[0].shape[1:] if torch.inputs else ()
-        return Facing(taken, wanted, keras.hyperparameters if keras else {})
+        given = torch.outputs[0].shape[1:] if torch.outputs else ()
+        return Facing(taken, given, wanted, keras.hyperparameters if keras else {})
 
     @cached_property
     def _calls(self) -> list[CallCandidate]:
@@ -191,10 +194,11 @@ class ValueProposals:
 
 
 def _splits(size: int) -> Iterator[tuple[int, ...]]:
-    """Yield factors of a size: three with a 3 in front or behind, as of queries, keys and values, then two."""
-    threes = [(3, size // 3 // n, n) for n in range(2, size // 3 + 1) if size % 3 == 0 and size // 3 % n == 0]
+    """Yield factors of a size: three with a 3 among them, as of queries, keys and values, then two."""
+    heads = [(n, size // 3 // n) for n in range(2, size // 3) if size % 3 == 0 and size // 3 % n == 0]
+    threes = [factors for n, rest in heads for factors in ((3, n, rest), (n, 3, rest), (n, rest, 3))]
     twos = [(n, size // n) for n in range(2, size) if size % n == 0]
-    yield from [factors for factors in (*threes, *twos) if min(factors) > 1][: ORDERS // 4]
+    yield from [*threes, *twos][: ORDERS // 2]
 
 
 def _reordered(place: Place, numbers: np.ndarray, factors: tuple[int, ...], axes: tuple[int, ...]) -> Candidate:
