@@ -30,6 +30,7 @@ from twotrack.torch_track.axes import axis_layout, channels_last
 from twotrack.torch_track.changes.alternatives import Alternatives, activations
 from twotrack.torch_track.changes.apply import changed
 from twotrack.torch_track.changes.call_alternatives import call_alternatives
+from twotrack.torch_track.changes.links import linked
 from twotrack.torch_track.curvature import Curvature
 from twotrack.torch_track.draws import DrawAxes, draw_axes, drawn_from, drawn_pass
 from twotrack.torch_track.inputs import tensors
@@ -186,6 +187,8 @@ class TorchModel(TrackModel):
         self.module, self.inputs, self.loss, self.switches = module, inputs, loss, switches
         self.device, self.dtype, self.layout, self.renames = device, dtype, layout, renames
         self._draw_axes: dict[bool, Sequence[DrawAxes]] = {}
+        self.links: Sequence[str] = ()
+        """Functions behind the outputs that the loss does not see, where a change has put any there."""
         self.weight_orders: Mapping[str, Sequence[Layout]] = {}
         """From the canonical form to that of the other side, where a change has put a weight into another order."""
 
@@ -309,8 +312,11 @@ class TorchModel(TrackModel):
 
     def outputs(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """Return the outputs in evaluation mode."""
-        outputs = channels_last(self._evaluate(self.module, inputs), self.layout.outputs)
-        return [output.cpu().numpy() for output in outputs]
+        return [output.cpu().numpy() for output in self.shown(self._evaluate(self.module, inputs))]
+
+    def shown(self, outputs: Sequence[Tensor]) -> list[Tensor]:
+        """Return what the module gave, channels last, with what is behind it."""
+        return linked(channels_last(outputs, self.layout.outputs), self.links)
 
     def _evaluate(self, module: nn.Module, inputs: Mapping[str, np.ndarray]) -> list[Tensor]:
         module.eval()
@@ -340,7 +346,7 @@ class TorchModel(TrackModel):
 
         def forward() -> list[Tensor]:
             with self.around():
-                return channels_last(tensors_in(self.module(*given)), self.layout.outputs)
+                return self.shown(tensors_in(self.module(*given)))
 
         axes = self._draw_axes.get(training) or self._axes_of_draws(training)
         return drawn_pass(self.module, self.canonical_path, self.layout, forward, self.draws, axes, self._is_wide)

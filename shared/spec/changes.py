@@ -109,8 +109,24 @@ class DropWeight(FrozenRecord):
     """As torch calls it."""
 
 
+class LinkOutputs(FrozenRecord):
+    """What the model gives goes through functions, but not what its loss is given: that stands in front of them."""
+
+    kind: Literal["link"] = "link"
+    names: tuple[str, ...]
+    """Of each output, a name in twotrack.shared.verify.links.LINKS."""
+
+
 Change = Annotated[
-    SetHyperparameter | MapValue | ReplaceLayer | AddValue | OrderWeight | SetArgument | SkipCall | DropWeight,
+    SetHyperparameter
+    | MapValue
+    | ReplaceLayer
+    | AddValue
+    | OrderWeight
+    | SetArgument
+    | SkipCall
+    | DropWeight
+    | LinkOutputs,
     Field(discriminator="kind"),
 ]
 

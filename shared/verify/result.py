@@ -36,6 +36,7 @@ class GapKind(StrEnum):
     NO_EFFECT = "no effect seen"
     EXTREME = "only at extremes"
     NOT_RUN = "not run"
+    OUTPUTS = "other outputs"
 
 
 @dataclass(frozen=True)

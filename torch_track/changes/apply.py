@@ -13,6 +13,7 @@ from twotrack.shared.spec.changes import (
     AddValue,
     Change,
     DropWeight,
+    LinkOutputs,
     MapValue,
     OrderWeight,
     ReplaceLayer,
@@ -59,6 +60,9 @@ class _Changer:
             self._order(change)
         elif isinstance(change, DropWeight):
             self._drop(change)
+        elif isinstance(change, LinkOutputs):
+            self._stack.callback(setattr, self._model, "links", self._model.links)
+            self._model.links = change.names
         else:
             self._calls.append(change)
             if len(self._calls) == 1:
