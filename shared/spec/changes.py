@@ -93,12 +93,13 @@ class SetArgument(FrozenRecord):
     value: Parameter
 
 
-class SkipCall(FrozenRecord):
-    """A call of one of torch's functions, outside of torch's own layers, gives its first tensor as it is."""
+class ReplaceCall(FrozenRecord):
+    """A call of one of torch's functions, outside of torch's own layers, gives another function of its first tensor."""
 
-    kind: Literal["skip"] = "skip"
+    kind: Literal["call"] = "call"
     function: str
     number: int
+    by: Function
 
 
 class DropWeight(FrozenRecord):
@@ -124,7 +125,7 @@ Change = Annotated[
     | AddValue
     | OrderWeight
     | SetArgument
-    | SkipCall
+    | ReplaceCall
     | DropWeight
     | LinkOutputs,
     Field(discriminator="kind"),

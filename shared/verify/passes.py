@@ -131,6 +131,10 @@ class Runner:
         """Run on rows of every kind, as many batches as that takes; `shake` rounds them another way in float32."""
         return _in_one([self._drawn(row, False, replaced, draw, shake) for draw, row in enumerate(self.kinds)])
 
+    def wide_batch(self, replaced: bool, number: int) -> Pass:
+        """Run one batch of `wide` again."""
+        return self._drawn(self.kinds[number], False, replaced, number)
+
     @property
     def kinds(self) -> list[list[int]]:
         """Kinds of the wide rows of every batch."""

@@ -127,7 +127,7 @@ LEAKY_SLOPES = (0.2, 0.3, 0.1, 0.01)
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     **ACTIVATIONS,
     "identity": lambda x: x,
-    "clip": lambda x, low, high: torch.clamp(x, low, high),
+    "clip": lambda x, low=None, high=None: torch.clamp(x, low, high),
     "logical_not": torch.logical_not,
     "order": _order,
     "reshape": _reshape,

@@ -6,6 +6,7 @@ from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.verify.diagnosis.findings import Findings, SearchRequest
 from twotrack.shared.verify.diagnosis.searching import Proposals, Search
 from twotrack.shared.verify.diagnosis.values import ValueProposals
+from twotrack.shared.verify.diagnosis.wide_values import WideProposals
 from twotrack.shared.verify.exercise import find_exercise
 from twotrack.shared.verify.side import ObservedSide
 from twotrack.shared.workers.door import open_torch
@@ -20,10 +21,13 @@ def search(request: SearchRequest, report: Report) -> Findings:
     if propose is None:
         return Findings()
     side = ObservedSide(find_exercise(request.verify), open_torch("auto"), "float64", lambda _: None)
-    return Search(propose(side, request), TOLERANCES[request.rung].limit).run()
+    return Search(propose(side, request), SCREENED.get(request.rung, TOLERANCES[request.rung].limit)).run()
 
 
+SCREENED = {"range": 1e-9}
+"""In place of a rung's limit: on extreme values, what rounding may add is left to the climb that follows."""
 SEARCHES: Mapping[str, Callable[[ObservedSide, SearchRequest], Proposals]] = {
     "forward": ValueProposals,
+    "range": WideProposals,
 }
 """By rung: what may be to blame for its failure."""

@@ -68,8 +68,8 @@ def find_site(torch: Trace, keras: Trace) -> Site:
         if layer_difference(torch_layer.outputs, keras_layer.outputs) > LIMIT:
             return _at(torch, torch_layer, keras_layer, before)
         before = keras_layer.path
-    between = _between(torch.layers, before, "")
-    return Site(Place("", "outputs"), keras.outputs, between, frozenset([before, *between]), before)
+    inside = between(torch.layers, before, "")
+    return Site(Place("", "outputs"), keras.outputs, inside, frozenset([before, *inside]), before)
 
 
 def _at(torch: Trace, torch_layer: LayerTrace, keras_layer: LayerTrace, before: str) -> Site:
@@ -80,11 +80,11 @@ def _at(torch: Trace, torch_layer: LayerTrace, keras_layer: LayerTrace, before: 
         return Site(
             Place(path, "outputs"), keras_layer.outputs, (own, *inner), frozenset([before, own, *inner]), before
         )
-    between = _between(torch.layers, before, path)
-    return Site(Place(path, "inputs"), keras_layer.inputs, between, frozenset([before, *between]), before)
+    inside = between(torch.layers, before, path)
+    return Site(Place(path, "inputs"), keras_layer.inputs, inside, frozenset([before, *inside]), before)
 
 
-def _between(layers: Sequence[LayerTrace], before: str, path: str) -> tuple[str, ...]:
+def between(layers: Sequence[LayerTrace], before: str, path: str) -> tuple[str, ...]:
     """Return torch's layers that return after one and before another."""
     order = [layer.path for layer in layers]
     start = order.index(before) + 1 if before in order else 0
@@ -97,10 +97,13 @@ class ValueProposals:
 
     def __init__(self, side: ObservedSide, request: SearchRequest):
         self._side, self._inputs = side, side.exercise.inputs()
-        keras = self._keras = request.keras.traces["float64"]
+        self._keras = request.keras.traces["float64"]
         self._track = open_torch("auto")
         self._now = self._trace(NOTHING)
-        self._site = find_site(self._now, keras)
+        self._site = self._find_site(request)
+
+    def _find_site(self, request: SearchRequest) -> Site:
+        return find_site(self._now, self._keras)
 
     def measure(self, candidate: Candidate) -> float:
         """Return the difference at the site with changes."""
