@@ -37,6 +37,7 @@ from twotrack.torch_track.inputs import tensors
 from twotrack.torch_track.losses import LOSSES, Loss
 from twotrack.torch_track.moved_gradients import GradientMover
 from twotrack.torch_track.probe import TorchProbe
+from twotrack.torch_track.recording import dropout_rates
 from twotrack.torch_track.structure import tensors_in
 
 DTYPES: dict[Precision, torch.dtype] = {"float32": torch.float32, "float64": torch.float64}
@@ -127,6 +128,13 @@ class TorchTrack(Track):
         own = as_torch(model)
         layer = next(layer for own_path, layer in own.module.named_modules() if own.canonical_path(own_path) == path)
         return iter(Alternatives(layer, path, facing))
+
+    def rates(self, model: TrackModel) -> dict[str, tuple[str, float]]:
+        """Return, by canonical path, what a layer that can drop calls its rate, and the rate."""
+        own = as_torch(model)
+        layers, found = dict(own.module.named_modules()), dropout_rates(own.module)
+        names = {path: "p" if hasattr(layers[path], "p") else "dropout" for path in found}
+        return {own.canonical_path(path): (names[path], rate) for path, rate in found.items()}
 
     def activations(self, path: str, role: Literal["inputs", "outputs"]) -> Iterator[Candidate]:
         """Yield activations of what a layer is given or gives, or the model itself."""

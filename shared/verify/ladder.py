@@ -246,19 +246,21 @@ class Ladder:
             return Climb(found, (sides[REFERENCE].observation, sides[track].observation), changes)
 
         def look(climb: Climb, failure: RungResult) -> Findings:
-            return self._searched(request.model_copy(update={"changes": climb.changes}), climb, failure, on_phase)
+            asked = SearchRequest(
+                verify=request.model_copy(update={"changes": climb.changes}),
+                track=track,
+                rung=failure.rung,
+                place=failure.place,
+                where=failure.where,
+                torch=climb.sides[0],
+                keras=climb.sides[1],
+            )
+            return self._pool.call(REFERENCE, search, asked, _shown(on_phase, REFERENCE))
 
         failed = Climb(results, (torch.observation, keras.observation), request.changes)
         found = diagnose(failed, look, again)
         on_phase(REFERENCE, "done")
         return found
-
-    def _searched(self, request: VerifyRequest, climb: Climb, failure: RungResult, on_phase: OnPhase) -> Findings:
-        torch, keras = climb.sides
-        asked = SearchRequest(
-            verify=request, rung=failure.rung, place=failure.place, where=failure.where, torch=torch, keras=keras
-        )
-        return self._pool.call(REFERENCE, search, asked, _shown(on_phase, REFERENCE))
 
     def _isolated(
         self, request: VerifyRequest, track: str, failure: RungResult, torch: Observation, folder: Path

@@ -86,7 +86,9 @@ class _Changer:
 
     def _map(self, change: MapValue) -> None:
         own, layer = self._layer(change.path)
-        self._hook(layer, self._arrangements(own, change.role), change, lambda x: compute(change.function, x))
+        self._hook(
+            layer, self._arrangements(own, change.role), change, lambda x: compute(change.function, x, layer.training)
+        )
 
     def _arrangements(self, own: str, role: str) -> Arrangements:
         if not own:
@@ -118,7 +120,7 @@ class _Changer:
 
         def forward(*args: Any, **kwargs: Any) -> Tensor:
             (given,) = channels_last(tensors_in([args, kwargs])[:1], call.inputs[:1])
-            return _back(compute(change.function, given), call.outputs[0] if call.outputs else None)
+            return _back(compute(change.function, given, layer.training), call.outputs[0] if call.outputs else None)
 
         layer.forward = forward  # type: ignore[method-assign]
         self._stack.callback(_put_back, layer, before)

@@ -1,6 +1,6 @@
 """The search where a value differs only in passes of the rung range: on wide values, in training mode, in other sizes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,9 +13,10 @@ from twotrack.shared.verify.diagnosis.values import Site, ValueProposals, betwee
 from twotrack.shared.verify.digests import LARGEST, SIZE, SMALLEST, differences
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.passes import WIDE, Pass, Runner
+from twotrack.shared.verify.rungs.pieces import PiecesEvidence, TrialsRun, trial_name
 from twotrack.shared.verify.rungs.range import RangeEvidence
 
-RANGE = "range"
+RANGE, PIECES = "range", "pieces"
 LIMITS = {"clamp": ("min", "max"), "clip": ("min", "max"), "hardtanh": ("min_val", "max_val")}
 """Functions that keep values between limits, and what torch calls those."""
 
@@ -30,11 +31,16 @@ class WideFailure:
     keras: Passes
 
 
-def find_failure(torch: Observation, keras: Observation) -> WideFailure | None:
+def range_failure(torch: Observation, keras: Observation) -> WideFailure | None:
     """Return the first value that differs, as the rung finds it."""
     sides = [side.probe(RANGE, RangeEvidence) for side in (torch, keras)]
     both = [Passes(side["float64"].passes, side["float32"].passes if "float32" in side else {}) for side in sides]
-    alignment, is_random = Alignment(*both), any(side["float64"].is_random for side in sides)
+    return first_failure(both, any(side["float64"].is_random for side in sides))
+
+
+def first_failure(both: Sequence[Passes], is_random: bool) -> WideFailure | None:
+    """Return the first value of the first pass that differs, as the rungs range and pieces find it."""
+    alignment = Alignment(*both)
     for name, ran in both[1].float64.items():
         other = both[0].float64.get(name)
         if name == "ordinary" or other is None or ran.error or other.error:
@@ -50,8 +56,10 @@ def find_failure(torch: Observation, keras: Observation) -> WideFailure | None:
 class WideProposals(ValueProposals):
     """What may be to blame for a difference that ordinary values do not show."""
 
+    find_failure = staticmethod(range_failure)
+
     def _find_site(self, request: SearchRequest) -> Site:
-        self._failure = find_failure(request.torch, request.keras)
+        self._failure = self.find_failure(request.torch, request.keras)
         pair = self._side.exercise.pair
         shapes = {name: array.shape for name, array in self._side.model.weights().items()}
         self._runner = Runner(self._side.probe, pair.inputs, pair.batch_size, shapes)
@@ -68,10 +76,9 @@ class WideProposals(ValueProposals):
             inner = tuple(layer.path for layer in layers if layer.path.startswith(f"{path}."))
             return Site(place, (), (path, *inner), frozenset([path, *inner]))
         order = [layer.path for layer in layers if layer.leaf]
-        before = order[max(0, order.index(where.path) - 1)] if where.path in order else order[-1] if order else ""
         named = {layer.path for layer in self._keras.layers}
-        while before in order and before not in named and order.index(before):
-            before = order[order.index(before) - 1]
+        front = order[: order.index(where.path)] if where.path in order else order
+        before = next((layer for layer in reversed(front) if layer in named), "")
         inside = between(layers, before, where.path)
         return Site(place, (), inside, frozenset([before, *inside]), before)
 
@@ -165,3 +172,29 @@ class WideProposals(ValueProposals):
                     torch_fix=f"{name}={value:g} in {change.function}",
                     keras_fix="torch's limits in Keras",
                 )
+
+
+def pieces_failure(torch: Observation, keras: Observation) -> WideFailure | None:
+    """Return the first value that differs on inputs that were looked for."""
+    ran = [side.answer(PIECES, TrialsRun) for side in (torch, keras)]
+    return first_failure([Passes(each["float64"].passes, {}) for each in ran], False) if all(ran) else None
+
+
+class PieceProposals(WideProposals):
+    """What may be to blame for a difference on inputs that were looked for."""
+
+    find_failure = staticmethod(pieces_failure)
+
+    def _find_site(self, request: SearchRequest) -> Site:
+        found = {"torch": request.torch, request.track: request.keras}
+        self._trials = {
+            trial_name(trial, number, track): trial
+            for track, side in found.items()
+            for number, trial in enumerate(side.probe(PIECES, PiecesEvidence)["float64"].trials, start=1)
+        }
+        return super()._find_site(request)
+
+    def _again(self) -> tuple[Pass, int]:
+        assert self._failure
+        trial = self._trials[self._failure.name]
+        return self._runner.given(trial.inputs, trial.replaced), 0
