@@ -144,6 +144,8 @@ class Candidate(FrozenRecord):
     """The line that makes Keras as torch."""
     entry: str = ""
     """Slug of the ledger's entry on this, if there is one."""
+    where: str = ""
+    """Canonical path of the layer to blame, where that is not the one that is changed first."""
 
 
 @dataclass(frozen=True)

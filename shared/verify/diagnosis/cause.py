@@ -71,7 +71,7 @@ def unproved(failure: RungResult, findings: Findings) -> Cause:
 
 def _of(status: Status, failure: RungResult, finding: Finding, tried: int) -> Cause:
     candidate = finding.candidate
-    where = getattr(candidate.changes[0], "path", "") or failure.where
+    where = candidate.where or getattr(candidate.changes[0], "path", "") or failure.where
     return Cause(
         status,
         failure.rung,

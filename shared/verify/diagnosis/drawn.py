@@ -76,6 +76,7 @@ class DrawProposals:
                     torch_fix=f"{told} {place}",
                     keras_fix=f"what torch has there: {self._there(keras)}",
                     entry="dropout_masks" if keras.is_dropout else "",
+                    where=keras.layer or keras.after,
                 )
 
     def _behind(self, path: str, function: Function) -> Iterator[MapValue]:
