@@ -32,7 +32,7 @@ def observe(request: SideRequest, report: Report) -> Observation:
 
 def observation(request: SideRequest, report: Report) -> Observation:
     """Show one side; write a trace for each precision, and what the probes found, below the request's folder."""
-    exercise, track = find_exercise(request.verify), open_track(request.track, "auto")
+    track, exercise = open_track(request.track, "auto"), find_exercise(request.verify)
     description: dict[str, Any] = {}
     folders: dict[Precision, Path] = {}
     probed: dict[str, dict[Precision, Path]] = {rung.name: {} for rung in _climbed(request.verify)}
@@ -70,7 +70,7 @@ def answer(request: AnswerRequest, report: Report) -> dict[Precision, Path]:
     """Run a side on what was found on both; return folders with what it did, in both precisions."""
     rung = next(rung for rung in PROBE_RUNGS if rung.name == request.rung)
     found = {track: evidence.load(rung.evidence, folder) for track, folder in request.found.items()}
-    exercise, track, folders = find_exercise(request.verify), open_track(request.track, "auto"), {}
+    track, exercise, folders = open_track(request.track, "auto"), find_exercise(request.verify), {}
     for precision in request.precisions:
         side = ObservedSide(exercise, track, precision, partial(_report_phase, report, precision))
         side.describe()
