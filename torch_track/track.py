@@ -49,7 +49,8 @@ if TYPE_CHECKING:
 
 def open_track(spec: TrackSpec, device: str) -> "TorchTrack":
     """Make PyTorch deterministic, with full float32 products, on `device` (auto, cpu or cuda)."""
-    torch.use_deterministic_algorithms(True)
+    # As use_deterministic_algorithms(True), which imports torch's compiler: worker_environment tells that by itself.
+    torch.set_deterministic_debug_mode("error")
     torch.set_float32_matmul_precision("highest")
     torch.backends.cudnn.allow_tf32 = False
     return TorchTrack(spec.name, choose_device(device, torch.cuda.is_available(), spec.name))

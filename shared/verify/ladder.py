@@ -352,7 +352,7 @@ def _concerning(track: str, found: Mapping[str, Path]) -> dict[str, Path]:
 
 
 LookAgain = Callable[[RungResult, Observation, Observation], RungResult]
-"""Returns what a second look at a failed training, torch's and Keras', found in its place."""
+"""Returns what a second look at torch's side and Keras' found in place of a failed training, or of a doubt."""
 
 
 def climbed(request: VerifyRequest, torch: SideResults, keras: SideResults, look_again: LookAgain) -> list[RungResult]:
@@ -360,7 +360,7 @@ def climbed(request: VerifyRequest, torch: SideResults, keras: SideResults, look
     results: list[RungResult] = []
     for rung in RUNGS[: RUNGS.index(request.until) + 1]:
         result = _check(rung, request, torch, keras)
-        if result is not None and rung == "training" and not result.passed:
+        if result is not None and (result.in_doubt or (rung == "training" and not result.passed)):
             result = look_again(result, torch.observation, keras.observation)
         if result is not None:
             results.append(_told_of_links(result, request))

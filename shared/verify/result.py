@@ -74,6 +74,8 @@ class RungResult:
     """The smallest and largest number that each layer was given, by canonical name."""
     gaps: tuple[Gap, ...] = ()
     """What could hide a difference although the rung passed."""
+    in_doubt: bool = False
+    """What differs may be rounding, and float32, which shows how much that amounts to, was not looked at."""
 
 
 def relaxed_constraints(kind: str) -> str:

@@ -116,6 +116,18 @@ def test_however_far_float32_is_off_no_difference_of_mathematics_hides(values: n
     assert not compare_passes(side(ran(values, values), garbage), side(other, garbage)).passed
 
 
+@pytest.mark.parametrize(("by", "in_doubt"), [(1e-13, False), (1e-11, True), (1e-7, False)])
+def test_only_what_may_be_rounding_leaves_a_doubt(values: np.ndarray, by: float, in_doubt: bool) -> None:
+    other = ran(values, values * (1 + by))
+    assert compare_passes(side(ran(values, values)), side(other)).in_doubt is in_doubt
+    assert not compare_passes(side(ran(values, values), other), side(other, other)).in_doubt
+
+
+def test_a_value_that_is_no_partner_but_for_rounding_leaves_a_doubt(values: np.ndarray) -> None:
+    wide, one, other = ran(values, values), ran(values, values), ran(values, values * (1 + 1e-11))
+    assert compare_passes(side(wide, ordinary=one), side(wide, ordinary=other)).in_doubt
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_where_float32_is_not_finite_the_plain_limit_holds(values: np.ndarray, bad: float) -> None:
     overflown = ran(values, np.full_like(values, bad))

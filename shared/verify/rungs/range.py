@@ -44,7 +44,6 @@ class RangeRung(ProbeRung[RangeEvidence]):
     """Runs both models on wide inputs, in other sizes and modes, and all that is in them on wide values."""
 
     name = "range"
-    precisions = ("float64", "float32")
     evidence = RangeEvidence
 
     def observe(self, side: ObservedSide) -> RangeEvidence:
@@ -118,6 +117,11 @@ def _sizes(runner: Runner) -> Iterator[tuple[str, Pass]]:
 def compare_passes(torch: Passes, keras: Passes, known: Sequence[Gap] = ()) -> RungResult:
     """Compare every pass; name the first value that differs."""
     alignment = Alignment(torch, keras)
+    result = _compared(alignment, torch, keras, known)
+    return replace(result, in_doubt=alignment.in_doubt)
+
+
+def _compared(alignment: Alignment, torch: Passes, keras: Passes, known: Sequence[Gap]) -> RungResult:
     gaps = [*known, *map(_unlike, alignment.unlike)]
     largest = 0.0
     is_random = any(gap.kind is GapKind.RANDOM for gap in known)
