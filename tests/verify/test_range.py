@@ -164,6 +164,24 @@ def test_a_replaced_value_that_is_not_the_same_thing_is_an_exception_and_no_fail
     assert {(gap.kind, gap.where) for gap in result.gaps} >= {(GapKind.PARTNER, "a")}
 
 
+@pytest.mark.parametrize(("off", "passes"), [(0.0, True), (1.0, False)])
+def test_a_value_that_is_one_in_inference_only_is_an_exception_where_the_outputs_agree(
+    off: float, passes: bool, values: np.ndarray
+) -> None:
+    """What ReLU is given with a dropout before it is another thing than with one behind it, in training only."""
+    torch, keras = side(ran(values, values)), side(ran(values, values))
+    other = ran(values + 1, values + off)
+    other.calls[1].inputs[:] = other.calls[0].outputs
+    torch.float64, keras.float64 = (
+        {**one.float64, "training mode": mode, "wide values in training mode": mode}
+        for one, mode in ((torch, ran(values, values)), (keras, other))
+    )
+    result = compare_passes(torch, keras)
+    assert result.passed is passes
+    if passes:
+        assert [(gap.kind, gap.where) for gap in result.gaps] == [(GapKind.PARTNER, "a"), (GapKind.PARTNER, "b")]
+
+
 def test_a_size_that_one_side_refuses_is_an_exception(values: np.ndarray) -> None:
     torch, keras = side(ran(values, values)), side(ran(values, values))
     torch.float64 = {**torch.float64, "batch size 1": Pass(error="RuntimeError: no")}

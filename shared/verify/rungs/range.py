@@ -10,7 +10,7 @@ from twotrack.shared.base.records import WITH_ARRAYS
 from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import wide
-from twotrack.shared.verify.alignment import Alignment, Difference, Passes, layer_of
+from twotrack.shared.verify.alignment import IN_TRAINING, Alignment, Difference, Passes, layer_of
 from twotrack.shared.verify.digests import LARGEST, SMALLEST
 from twotrack.shared.verify.passes import (
     BATCH_SIZES,
@@ -64,8 +64,8 @@ class RangeRung(ProbeRung[RangeEvidence]):
                 shaken(WIDE[way], draw): runner.wide(way, draw) for draw in _shakes(runner) for way in WIDE
             }
         found.passes |= {WIDE[replaced]: runner.wide(replaced) for replaced in WIDE}
-        found.passes["training mode"] = _in_training(side, runner)
-        found.is_random = not is_same(_in_training(side, runner), found.passes["training mode"])
+        found.passes[IN_TRAINING] = _in_training(side, runner)
+        found.is_random = not is_same(_in_training(side, runner), found.passes[IN_TRAINING])
         found.passes["wide values in training mode"] = runner.in_training()
         side.reset()
         return found
@@ -118,11 +118,11 @@ def _sizes(runner: Runner) -> Iterator[tuple[str, Pass]]:
 def compare_passes(torch: Passes, keras: Passes, known: Sequence[Gap] = ()) -> RungResult:
     """Compare every pass; name the first value that differs."""
     alignment = Alignment(torch, keras)
-    gaps = [*known, *map(_unlike, alignment.unlike)]
-    largest = 0.0
     is_random = any(gap.kind is GapKind.RANDOM for gap in known)
+    gaps = [*known, *map(_unlike, alignment.unlike), *([] if is_random else _unlike_in_training(alignment))]
+    largest = 0.0
     for name in keras.float64:
-        if name == "ordinary" or name not in torch.float64 or (is_random and name.endswith("training mode")):
+        if name == "ordinary" or name not in torch.float64 or (is_random and name.endswith(IN_TRAINING)):
             continue
         refused = _refused(name, torch.float64[name], keras.float64[name])
         gaps += refused
@@ -154,6 +154,14 @@ def _refused(name: str, torch: Pass, keras: Pass) -> list[Gap]:
 def _unlike(path: str) -> Gap:
     detail = "it has other values on the two sides, though the outputs agree, so it was compared with what is around it"
     return Gap(GapKind.PARTNER, path, detail)
+
+
+def _unlike_in_training(alignment: Alignment) -> list[Gap]:
+    """Return a gap for each layer that has other values in training mode only."""
+    paths = dict.fromkeys(layer_of(pair.keras.path) for pair in alignment.apart_in_training)
+    detail = "it has other values on the two sides in training mode, though the outputs agree, so it was compared there"
+    detail += " with what is around it"
+    return [Gap(GapKind.PARTNER, path, detail) for path in paths if path not in alignment.unlike]
 
 
 def _before_already(path: str) -> str:
@@ -207,7 +215,7 @@ def _on(name: str, row: str) -> str:
         return f"in training mode on values {row}"
     if name == "nothing hidden":
         return "where nothing is hidden"
-    return f"in {name}" if name == "training mode" else f"in a {name}" if name == "second call" else f"at {name}"
+    return f"in {name}" if name == IN_TRAINING else f"in a {name}" if name == "second call" else f"at {name}"
 
 
 def _pass(alignment: Alignment, torch: Passes, keras: Passes, gaps: list[Gap], largest: float) -> RungResult:
