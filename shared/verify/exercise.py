@@ -44,6 +44,8 @@ class Exercise(ABC):
     """A pair, and what both of its sides are fed."""
 
     pair: Pair
+    takes_any_mask = True
+    """Nothing says which masks it gets; else only those that hide the end of a sequence."""
 
     @abstractmethod
     def inputs(self) -> Mapping[str, np.ndarray]:
@@ -100,6 +102,8 @@ class PairExercise(Exercise):
 
 class ChapterExercise(Exercise):
     """A chapter: its own data and its recipe's stages, with few examples and small batches."""
+
+    takes_any_mask = False
 
     def __init__(self, variant: ChapterVariant):
         self.pair, self._recipe = chapter_pair(variant), variant.recipe

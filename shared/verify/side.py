@@ -39,9 +39,10 @@ class ObservedSide:
         self.model.draw_from(self.source)
         self.reset()
 
-    def reset(self) -> None:
-        """Give all weights their drawn values again, and go back to the first step's random numbers."""
-        self.model.load_weights(draw_weights(self._shapes))
+    def reset(self, scale: float = 1.0) -> None:
+        """Give all weights their drawn values again, times `scale`; go back to the first step's random numbers."""
+        drawn = draw_weights(self._shapes)
+        self.model.load_weights(drawn if scale == 1 else {name: scale * array for name, array in drawn.items()})
         self.source.restart()
 
     def trained_shapes(self) -> dict[str, tuple[int, ...]]:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.probing import Compare, comparing
 from tests.support.turns import in_turn
-from tests.verify.range_pairs import HONEST, WRONG
+from tests.verify.range_pairs import EXCEPTED, HONEST, WRONG
 from twotrack import Input
 from twotrack.shared.verify import wide
 from twotrack.shared.verify.alignment import Passes
@@ -39,6 +39,14 @@ def test_a_pair_that_is_one_model_raises_no_alarm_and_needs_no_exception(
     result = compare(pair, track)
     assert result.passed, result.detail
     assert result.gaps == ()
+
+
+@pytest.mark.parametrize(("pair", "track"), in_turn(EXCEPTED))
+def test_a_pair_that_differs_for_masks_of_another_form_says_so(pair: str, track: str, compare: Compare) -> None:
+    result = compare(pair, track)
+    assert result.passed, result.detail
+    assert [gap.kind for gap in result.gaps] == [GapKind.MASK] * len(result.gaps)
+    assert any(EXCEPTED[pair] in gap.detail for gap in result.gaps)
 
 
 # === Without a framework ===

@@ -14,11 +14,15 @@ from twotrack.shared.verify.alignment import IN_TRAINING, Alignment, Difference,
 from twotrack.shared.verify.digests import LARGEST, SMALLEST
 from twotrack.shared.verify.passes import (
     BATCH_SIZES,
+    HIDES_ALL,
+    MASKED,
     NOT_ALLOWED,
     SHAKES,
+    WEIGHED,
     WIDE,
     Pass,
     Runner,
+    is_not_finite,
     is_same,
     open_sizes,
     shaken,
@@ -59,6 +63,8 @@ class RangeRung(ProbeRung[RangeEvidence]):
         if side.precision == "float64":
             found.passes["second call"] = runner.on(side.exercise.inputs())
             found.passes |= dict(_sizes(runner))
+            if side.exercise.takes_any_mask and any(spec.kind == "mask" for spec in pair.inputs.values()):
+                found.passes |= {name: runner.masked(name) for name in MASKED}
         else:
             found.passes |= {
                 shaken(WIDE[way], draw): runner.wide(way, draw) for draw in _shakes(runner) for way in WIDE
@@ -67,6 +73,9 @@ class RangeRung(ProbeRung[RangeEvidence]):
         found.passes[IN_TRAINING] = _in_training(side, runner)
         found.is_random = not is_same(_in_training(side, runner), found.passes[IN_TRAINING])
         found.passes["wide values in training mode"] = runner.in_training()
+        for name, factor in WEIGHED.items():
+            side.reset(factor)
+            found.passes[name] = runner.weighed()
         side.reset()
         return found
 
@@ -128,6 +137,9 @@ def compare_passes(torch: Passes, keras: Passes, known: Sequence[Gap] = ()) -> R
         gaps += refused
         if refused or keras.float64[name].error:
             continue
+        if name in MASKED:
+            gaps += _unlike_masks(name, alignment, torch, keras)
+            continue
         difference, size = alignment.first_difference(name)
         largest = max(largest, size)
         if difference is None:
@@ -162,6 +174,18 @@ def _unlike_in_training(alignment: Alignment) -> list[Gap]:
     detail = "it has other values on the two sides in training mode, though the outputs agree, so it was compared there"
     detail += " with what is around it"
     return [Gap(GapKind.PARTNER, path, detail) for path in paths if path not in alignment.unlike]
+
+
+def _unlike_masks(name: str, alignment: Alignment, torch: Passes, keras: Passes) -> list[Gap]:
+    """Return a gap if the outputs differ for masks that may not be meant; where all is hidden, NaN says so."""
+    outputs = [pair for pair in alignment.matched if not pair.keras.path]
+    undefined = name == HIDES_ALL and any(is_not_finite(side.float64[name]) for side in (torch, keras))
+    difference, _ = alignment.first_difference(name)
+    if undefined or difference is None or all(alignment.compare(name, pair).row is None for pair in outputs):
+        return []
+    found = _failure(name, difference, alignment, torch, keras)
+    where = layer_of(difference.where.keras.path) or "the outputs"
+    return [Gap(GapKind.MASK, where, f"{found.detail}; masks that hide the end of a sequence make no difference")]
 
 
 def _before_already(path: str) -> str:
@@ -213,6 +237,10 @@ def _on(name: str, row: str) -> str:
         return f"on values {row}" if name == "wide values" else f"on inputs {row}"
     if name == "wide values in training mode":
         return f"in training mode on values {row}"
+    if name in WEIGHED:
+        return f"with {name}"
+    if name in MASKED:
+        return f"where {name}"
     if name == "nothing hidden":
         return "where nothing is hidden"
     return f"in {name}" if name == IN_TRAINING else f"in a {name}" if name == "second call" else f"at {name}"
