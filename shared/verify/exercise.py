@@ -15,7 +15,7 @@ from twotrack.shared.runs.fitting import Fit, Listener, Stopwatch, TrainingProgr
 from twotrack.shared.spec.pair import CustomOptimizer, Pair
 from twotrack.shared.spec.recipes import Optimizer, Recipe
 from twotrack.shared.spec.track import TrackModel
-from twotrack.shared.verify import optimizer_material
+from twotrack.shared.verify import material, optimizer_material
 from twotrack.shared.verify.material import DrawnBatches, draw_inputs, draw_targets
 from twotrack.shared.verify.request import VerifyRequest
 
@@ -44,8 +44,8 @@ class Exercise(ABC):
     """A pair, and what both of its sides are fed."""
 
     pair: Pair
-    takes_any_mask = True
-    """Nothing says which masks it gets; else only those that hide the end of a sequence."""
+    has_data = False
+    """Its tokens and masks are those of a data set; else nothing says which ones it gets."""
 
     @abstractmethod
     def inputs(self) -> Mapping[str, np.ndarray]:
@@ -54,6 +54,10 @@ class Exercise(ABC):
     @abstractmethod
     def targets(self, outputs: Shapes) -> Sequence[np.ndarray]:
         """Return targets for these inputs, one for each output."""
+
+    @abstractmethod
+    def unmet_ids(self) -> Mapping[int, int]:
+        """Return how many ids no training batch holds, by the size of their input; none where a data set has them."""
 
     @abstractmethod
     def planned(self) -> list[tuple[Optimizer, list[float]]]:
@@ -81,6 +85,10 @@ class PairExercise(Exercise):
         """Draw targets."""
         return draw_targets(self.pair, outputs, 0)
 
+    def unmet_ids(self) -> Mapping[int, int]:
+        """Count those of large inputs."""
+        return material.unmet_ids(self.pair, EPOCHS * STEPS_PER_EPOCH)
+
     def planned(self) -> list[tuple[Optimizer, list[float]]]:
         """Return as many steps as the optimizer does alone."""
         if isinstance(self.pair.optimizer, CustomOptimizer):
@@ -103,7 +111,7 @@ class PairExercise(Exercise):
 class ChapterExercise(Exercise):
     """A chapter: its own data and its recipe's stages, with few examples and small batches."""
 
-    takes_any_mask = False
+    has_data = True
 
     def __init__(self, variant: ChapterVariant):
         self.pair, self._recipe = chapter_pair(variant), variant.recipe
@@ -131,6 +139,10 @@ class ChapterExercise(Exercise):
     def targets(self, outputs: Shapes) -> Sequence[np.ndarray]:
         """Return the targets of that batch."""
         return self._first.targets
+
+    def unmet_ids(self) -> Mapping[int, int]:
+        """Return none: its ids are those that there are."""
+        return {}
 
     def planned(self) -> list[tuple[Optimizer, list[float]]]:
         """Return the stages of the recipe on all of the chapter's data."""

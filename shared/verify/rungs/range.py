@@ -63,7 +63,7 @@ class RangeRung(ProbeRung[RangeEvidence]):
         if side.precision == "float64":
             found.passes["second call"] = runner.on(side.exercise.inputs())
             found.passes |= dict(_sizes(runner))
-            if side.exercise.takes_any_mask and any(spec.kind == "mask" for spec in pair.inputs.values()):
+            if not side.exercise.has_data and any(spec.kind == "mask" for spec in pair.inputs.values()):
                 found.passes |= {name: runner.masked(name) for name in MASKED}
         else:
             found.passes |= {
