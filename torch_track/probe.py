@@ -23,6 +23,7 @@ from twotrack.shared.spec.probe import (
     Penalty,
     Probe,
     Replace,
+    as_rows,
     keep,
 )
 from twotrack.shared.spec.recipes import Optimizer
@@ -132,6 +133,15 @@ class TorchProbe(Probe):
         tensors = [torch.from_numpy(array).to(self._model.device) for array in own_order(inputs, call.inputs)]
         with torch.no_grad():
             return canonical(arrays(layer(*tensors)), call.outputs)
+
+    def row_gradients(self, name: str, numbers: np.ndarray) -> np.ndarray:
+        """Call the layer, and go back to the weight alone."""
+        path, table = name.rpartition(".")[0], self._model.table()[name].parameter
+        layer = next(layer for own, layer in self._module.named_modules() if self._canonical(own) == path)
+        self._module.eval()
+        ids, by = (torch.from_numpy(array).to(self._model.device) for array in (np.arange(len(numbers))[None], numbers))
+        (gradient,) = torch.autograd.grad((as_rows(layer(ids), numbers) * by).sum(), [table])
+        return (gradient.to_dense() if gradient.is_sparse else gradient).cpu().numpy()
 
     def gradients(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """Return the gradient of the loss for every trainable weight, as a training step has it."""

@@ -11,6 +11,8 @@ from twotrack.shared.verify.digests import COUNT, PATTERN, SIZE, differences
 from twotrack.shared.verify.passes import SHAKES, Call, Pass, shaken
 
 LIMIT = TOLERANCES["range"].limit
+IN_TRAINING = "training mode"
+"""The pass on ordinary inputs in training mode, and how the names of all in that mode end."""
 
 
 @dataclass(frozen=True)
@@ -161,10 +163,21 @@ class Alignment:
             return False
         return all(self._match(_point(other), [_point(one) for one in torch]) for other in keras)
 
+    @cached_property
+    def apart_in_training(self) -> list[Matched]:
+        """Values that differ in training mode although all outputs agree: they are one in inference mode only.
+
+        Dropout before ReLU is dropout behind it, but what ReLU is given is not the same.
+        """
+        if IN_TRAINING not in self._keras.float64 or IN_TRAINING not in self._torch.float64:
+            return []
+        differ = [pair for pair in self.matched if self.compare(IN_TRAINING, pair).row is not None]
+        return differ if all(pair.keras.path for pair in differ) else []
+
     def first_difference(self, name: str) -> tuple[Difference | None, float]:
         """Return where two sides part in a pass, in Keras' order of calls, and the largest difference before."""
-        largest = 0.0
-        for pair in self.matched:
+        largest, apart = 0.0, self.apart_in_training if name.endswith(IN_TRAINING) else []
+        for pair in (pair for pair in self.matched if pair not in apart):
             found = self.compare(name, pair)
             if found.row is not None:
                 return Difference(pair, found.row, found.size), largest

@@ -35,6 +35,7 @@ class GapKind(StrEnum):
     ROUNDING = "rounding amplified"
     NO_EFFECT = "no effect seen"
     EXTREME = "only at extremes"
+    MASK = "other masks"
     NOT_RUN = "not run"
     OUTPUTS = "other outputs"
 

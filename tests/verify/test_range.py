@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.probing import Compare, comparing
 from tests.support.turns import in_turn
-from tests.verify.range_pairs import HONEST, WRONG
+from tests.verify.range_pairs import EXCEPTED, HONEST, WRONG
 from twotrack import Input
 from twotrack.shared.verify import wide
 from twotrack.shared.verify.alignment import Passes
@@ -39,6 +39,14 @@ def test_a_pair_that_is_one_model_raises_no_alarm_and_needs_no_exception(
     result = compare(pair, track)
     assert result.passed, result.detail
     assert result.gaps == ()
+
+
+@pytest.mark.parametrize(("pair", "track"), in_turn(EXCEPTED))
+def test_a_pair_that_differs_for_masks_of_another_form_says_so(pair: str, track: str, compare: Compare) -> None:
+    result = compare(pair, track)
+    assert result.passed, result.detail
+    assert [gap.kind for gap in result.gaps] == [GapKind.MASK] * len(result.gaps)
+    assert any(EXCEPTED[pair] in gap.detail for gap in result.gaps)
 
 
 # === Without a framework ===
@@ -174,6 +182,24 @@ def test_a_replaced_value_that_is_not_the_same_thing_is_an_exception_and_no_fail
     result = compare_passes(side(ran(values, values)), side(ran(values, values + 1), ordinary=ordinary))
     assert result.passed
     assert {(gap.kind, gap.where) for gap in result.gaps} >= {(GapKind.PARTNER, "a")}
+
+
+@pytest.mark.parametrize(("off", "passes"), [(0.0, True), (1.0, False)])
+def test_a_value_that_is_one_in_inference_only_is_an_exception_where_the_outputs_agree(
+    off: float, passes: bool, values: np.ndarray
+) -> None:
+    """What ReLU is given with a dropout before it is another thing than with one behind it, in training only."""
+    torch, keras = side(ran(values, values)), side(ran(values, values))
+    other = ran(values + 1, values + off)
+    other.calls[1].inputs[:] = other.calls[0].outputs
+    torch.float64, keras.float64 = (
+        {**one.float64, "training mode": mode, "wide values in training mode": mode}
+        for one, mode in ((torch, ran(values, values)), (keras, other))
+    )
+    result = compare_passes(torch, keras)
+    assert result.passed is passes
+    if passes:
+        assert [(gap.kind, gap.where) for gap in result.gaps] == [(GapKind.PARTNER, "a"), (GapKind.PARTNER, "b")]
 
 
 def test_a_size_that_one_side_refuses_is_an_exception(values: np.ndarray) -> None:

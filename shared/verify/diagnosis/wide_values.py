@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from twotrack.shared.spec.changes import Candidate, Function, MapValue, ReplaceCall, ReplaceLayer, SetArgument
-from twotrack.shared.verify.alignment import Alignment, Difference, Passes, layer_of
+from twotrack.shared.verify.alignment import IN_TRAINING, Alignment, Difference, Passes, layer_of
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
 from twotrack.shared.verify.diagnosis.relations import Place
 from twotrack.shared.verify.diagnosis.values import Site, ValueProposals, between
 from twotrack.shared.verify.digests import LARGEST, SIZE, SMALLEST, differences
 from twotrack.shared.verify.observation import Observation
-from twotrack.shared.verify.passes import WIDE, Pass, Runner
+from twotrack.shared.verify.passes import MASKED, WEIGHED, WIDE, Pass, Runner
 from twotrack.shared.verify.rungs.pieces import PiecesEvidence, TrialsRun, trial_name
 from twotrack.shared.verify.rungs.range import RangeEvidence
 
@@ -45,7 +45,7 @@ def first_failure(both: Sequence[Passes], is_random: bool) -> WideFailure | None
         other = both[0].float64.get(name)
         if name == "ordinary" or other is None or ran.error or other.error:
             continue
-        if is_random and name.endswith("training mode"):
+        if is_random and name.endswith(IN_TRAINING):
             continue
         found, _ = alignment.first_difference(name)
         if found and not (ran.replaced and alignment.may_come_from_unmatched(found)):
@@ -102,7 +102,12 @@ class WideProposals(ValueProposals):
         for replaced, wide in WIDE.items():
             if name == wide:
                 return runner.wide_batch(replaced, row // runner.batch), row // runner.batch * runner.batch
-        if name == "training mode":
+        if name in MASKED:
+            return runner.masked(name), 0
+        if name in WEIGHED:
+            self._side.reset(WEIGHED[name])
+            return runner.weighed(), 0
+        if name == IN_TRAINING:
             return runner.on(self._inputs, training=True), 0
         if name == "wide values in training mode":
             return runner.in_training(), 0
