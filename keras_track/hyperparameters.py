@@ -10,7 +10,7 @@ from twotrack.shared.spec.pair import CustomLoss, LossSpec
 
 _SAME_NAMES = (
     "epsilon", "momentum", "negative_slope", "groups", "num_heads", "use_bias", "rate", "padding",
-    "strides", "reset_after", "recurrent_dropout", "mask_zero",
+    "strides", "reset_after", "recurrent_dropout", "mask_zero", "stddev",
 )  # fmt: skip
 _RENAMED = {"pool_size": "kernel_size", "kernel_size": "kernel_size", "dilation_rate": "dilation"}
 

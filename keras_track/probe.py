@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from twotrack.keras_track import hyperparameters, loss_alone, optimizer_alone, precision, terms, weights
+from twotrack.keras_track.autodiff import value_and_gradients
 from twotrack.keras_track.draws import drawn_from, drawn_pass
 from twotrack.keras_track.gradients import InputShift, recorder
 from twotrack.keras_track.inputs import cast
@@ -30,6 +31,7 @@ from twotrack.shared.spec.probe import (
     Penalty,
     Probe,
     Replace,
+    as_rows,
     keep,
 )
 from twotrack.shared.spec.recipes import Optimizer
@@ -123,6 +125,19 @@ class KerasProbe(Probe):
         with layer_recorded(path, layer, layout) as traces:
             layer(*[keras.ops.convert_to_tensor(array) for array in given])
         return traces[-1].outputs
+
+    def row_gradients(self, name: str, numbers: np.ndarray) -> np.ndarray:
+        """Call the layer with another tensor in the weight's place."""
+        layer = dict(weights.layer_paths(self._model.model))[name.rpartition(".")[0]]
+        table = weights.name_table(self._model.model, self._model.layout.weights)[name].variable
+        ids = keras.ops.convert_to_tensor(np.arange(len(numbers))[None])
+
+        def total(tensors: Sequence[Any]) -> Any:
+            with keras.StatelessScope(state_mapping=[(table, tensors[0])]):
+                return keras.ops.sum(as_rows(layer(ids), numbers) * numbers)
+
+        _, (gradient,) = value_and_gradients(total, [keras.ops.convert_to_tensor(as_array(table))])
+        return as_array(keras.ops.convert_to_tensor(gradient))
 
     def gradients(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """Return the gradient of the loss for every trainable weight, as a training step has it."""

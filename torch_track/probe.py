@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from twotrack.shared.axes.layout import canonical, own_order
 from twotrack.shared.pieces.recorder import Piece, PieceRun
@@ -23,10 +23,12 @@ from twotrack.shared.spec.probe import (
     Penalty,
     Probe,
     Replace,
+    as_rows,
     keep,
 )
 from twotrack.shared.spec.recipes import Optimizer
 from twotrack.torch_track import freezing, hyperparameters, loss_alone, optimizer_alone, weights
+from twotrack.torch_track.changes.links import unlinked
 from twotrack.torch_track.pieces import pieces_counted
 from twotrack.torch_track.recording import (
     NoFunctionalDropout,
@@ -35,6 +37,7 @@ from twotrack.torch_track.recording import (
     dropout_rates,
     layers_recorded,
 )
+from twotrack.torch_track.structure import tensors_in
 
 if TYPE_CHECKING:
     from twotrack.torch_track.track import TorchModel
@@ -100,7 +103,7 @@ class TorchProbe(Probe):
         recorded = layers_recorded(self._module, self._canonical, self._model.layout, replace)
         with torch.no_grad(), self._model.drawing(training), recorded as traces, self._mode(training):
             outputs = self._module(*self._model.tensors(inputs))
-            return traces, canonical(arrays(outputs), self._model.layout.outputs)
+            return traces, arrays(self._model.shown(tensors_in(outputs)))
 
     def pieces(
         self, inputs: Mapping[str, np.ndarray], replace: Replace = keep, watched: Piece | None = None
@@ -130,6 +133,15 @@ class TorchProbe(Probe):
         tensors = [torch.from_numpy(array).to(self._model.device) for array in own_order(inputs, call.inputs)]
         with torch.no_grad():
             return canonical(arrays(layer(*tensors)), call.outputs)
+
+    def row_gradients(self, name: str, numbers: np.ndarray) -> np.ndarray:
+        """Call the layer, and go back to the weight alone."""
+        path, table = name.rpartition(".")[0], self._model.table()[name].parameter
+        layer = next(layer for own, layer in self._module.named_modules() if self._canonical(own) == path)
+        self._module.eval()
+        ids, by = (torch.from_numpy(array).to(self._model.device) for array in (np.arange(len(numbers))[None], numbers))
+        (gradient,) = torch.autograd.grad((as_rows(layer(ids), numbers) * by).sum(), [table])
+        return (gradient.to_dense() if gradient.is_sparse else gradient).cpu().numpy()
 
     def gradients(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """Return the gradient of the loss for every trainable weight, as a training step has it."""
@@ -185,7 +197,11 @@ class TorchProbe(Probe):
     def run_loss(self, batches: Sequence[LossBatch]) -> list[LossRun]:
         """Compute the loss as `backward` does."""
         model = self._model
-        return [loss_alone.run(model.loss_of, batch, model.device, model.dtype) for batch in batches]
+
+        def loss(outputs: Sequence[Tensor], targets: Sequence[np.ndarray]) -> Tensor:
+            return model.loss_of(unlinked(outputs, model.links), targets)
+
+        return [loss_alone.run(loss, batch, model.device, model.dtype) for batch in batches]
 
     def run_optimizer(
         self,

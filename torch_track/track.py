@@ -30,12 +30,14 @@ from twotrack.torch_track.axes import axis_layout, channels_last
 from twotrack.torch_track.changes.alternatives import Alternatives, activations
 from twotrack.torch_track.changes.apply import changed
 from twotrack.torch_track.changes.call_alternatives import call_alternatives
+from twotrack.torch_track.changes.links import linked
 from twotrack.torch_track.curvature import Curvature
 from twotrack.torch_track.draws import DrawAxes, draw_axes, drawn_from, drawn_pass
 from twotrack.torch_track.inputs import tensors
 from twotrack.torch_track.losses import LOSSES, Loss
 from twotrack.torch_track.moved_gradients import GradientMover
 from twotrack.torch_track.probe import TorchProbe
+from twotrack.torch_track.recording import dropout_rates
 from twotrack.torch_track.structure import tensors_in
 
 DTYPES: dict[Precision, torch.dtype] = {"float32": torch.float32, "float64": torch.float64}
@@ -47,7 +49,8 @@ if TYPE_CHECKING:
 
 def open_track(spec: TrackSpec, device: str) -> "TorchTrack":
     """Make PyTorch deterministic, with full float32 products, on `device` (auto, cpu or cuda)."""
-    torch.use_deterministic_algorithms(True)
+    # As use_deterministic_algorithms(True), which imports torch's compiler: worker_environment tells that by itself.
+    torch.set_deterministic_debug_mode("error")
     torch.set_float32_matmul_precision("highest")
     torch.backends.cudnn.allow_tf32 = False
     return TorchTrack(spec.name, choose_device(device, torch.cuda.is_available(), spec.name))
@@ -127,6 +130,13 @@ class TorchTrack(Track):
         layer = next(layer for own_path, layer in own.module.named_modules() if own.canonical_path(own_path) == path)
         return iter(Alternatives(layer, path, facing))
 
+    def rates(self, model: TrackModel) -> dict[str, tuple[str, float]]:
+        """Return, by canonical path, what a layer that can drop calls its rate, and the rate."""
+        own = as_torch(model)
+        layers, found = dict(own.module.named_modules()), dropout_rates(own.module)
+        names = {path: "p" if hasattr(layers[path], "p") else "dropout" for path in found}
+        return {own.canonical_path(path): (names[path], rate) for path, rate in found.items()}
+
     def activations(self, path: str, role: Literal["inputs", "outputs"]) -> Iterator[Candidate]:
         """Yield activations of what a layer is given or gives, or the model itself."""
         return activations(path, role)
@@ -186,6 +196,8 @@ class TorchModel(TrackModel):
         self.module, self.inputs, self.loss, self.switches = module, inputs, loss, switches
         self.device, self.dtype, self.layout, self.renames = device, dtype, layout, renames
         self._draw_axes: dict[bool, Sequence[DrawAxes]] = {}
+        self.links: Sequence[str] = ()
+        """Functions behind the outputs that the loss does not see, where a change has put any there."""
         self.weight_orders: Mapping[str, Sequence[Layout]] = {}
         """From the canonical form to that of the other side, where a change has put a weight into another order."""
 
@@ -309,8 +321,11 @@ class TorchModel(TrackModel):
 
     def outputs(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """Return the outputs in evaluation mode."""
-        outputs = channels_last(self._evaluate(self.module, inputs), self.layout.outputs)
-        return [output.cpu().numpy() for output in outputs]
+        return [output.cpu().numpy() for output in self.shown(self._evaluate(self.module, inputs))]
+
+    def shown(self, outputs: Sequence[Tensor]) -> list[Tensor]:
+        """Return what the module gave, channels last, with what is behind it."""
+        return linked(channels_last(outputs, self.layout.outputs), self.links)
 
     def _evaluate(self, module: nn.Module, inputs: Mapping[str, np.ndarray]) -> list[Tensor]:
         module.eval()
@@ -340,7 +355,7 @@ class TorchModel(TrackModel):
 
         def forward() -> list[Tensor]:
             with self.around():
-                return channels_last(tensors_in(self.module(*given)), self.layout.outputs)
+                return self.shown(tensors_in(self.module(*given)))
 
         axes = self._draw_axes.get(training) or self._axes_of_draws(training)
         return drawn_pass(self.module, self.canonical_path, self.layout, forward, self.draws, axes, self._is_wide)

@@ -68,7 +68,7 @@ class AddValue(FrozenRecord):
 
 
 class OrderWeight(FrozenRecord):
-    """A weight's numbers stand in another order, in the canonical form along one axis, or with two axes exchanged."""
+    """A weight's numbers stand in another order, in the canonical form."""
 
     kind: Literal["weight"] = "weight"
     name: str
@@ -76,7 +76,10 @@ class OrderWeight(FrozenRecord):
     axis: int = -1
     order: tuple[int, ...] = ()
     """Blocks of equal size along the axis; the new block i is the old block order[i]."""
-    is_transposed: bool = False
+    exchanged: tuple[int, int] | None = None
+    """Two axes of one size that change places."""
+    reversed: tuple[int, ...] = ()
+    """Axes that count backwards."""
 
 
 class SetArgument(FrozenRecord):
@@ -90,12 +93,13 @@ class SetArgument(FrozenRecord):
     value: Parameter
 
 
-class SkipCall(FrozenRecord):
-    """A call of one of torch's functions, outside of torch's own layers, gives its first tensor as it is."""
+class ReplaceCall(FrozenRecord):
+    """A call of one of torch's functions, outside of torch's own layers, gives another function of its first tensor."""
 
-    kind: Literal["skip"] = "skip"
+    kind: Literal["call"] = "call"
     function: str
     number: int
+    by: Function
 
 
 class DropWeight(FrozenRecord):
@@ -106,8 +110,24 @@ class DropWeight(FrozenRecord):
     """As torch calls it."""
 
 
+class LinkOutputs(FrozenRecord):
+    """What the model gives goes through functions, but not what its loss is given: that stands in front of them."""
+
+    kind: Literal["link"] = "link"
+    names: tuple[str, ...]
+    """Of each output, a name in twotrack.shared.verify.links.LINKS."""
+
+
 Change = Annotated[
-    SetHyperparameter | MapValue | ReplaceLayer | AddValue | OrderWeight | SetArgument | SkipCall | DropWeight,
+    SetHyperparameter
+    | MapValue
+    | ReplaceLayer
+    | AddValue
+    | OrderWeight
+    | SetArgument
+    | ReplaceCall
+    | DropWeight
+    | LinkOutputs,
     Field(discriminator="kind"),
 ]
 
@@ -124,6 +144,8 @@ class Candidate(FrozenRecord):
     """The line that makes Keras as torch."""
     entry: str = ""
     """Slug of the ledger's entry on this, if there is one."""
+    where: str = ""
+    """Canonical path of the layer to blame, where that is not the one that is changed first."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +154,8 @@ class Facing:
 
     taken: tuple[int, ...]
     """Shape of the layer's first input, without the batch, in canonical order."""
+    given: tuple[int, ...]
+    """Shape of what torch's layer gives, likewise."""
     wanted: tuple[int, ...]
     """Shape of what Keras' layer gives, likewise; torch's own where Keras has no such layer."""
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)

@@ -111,6 +111,13 @@ class LossRun:
     """Why there is no value."""
 
 
+def as_rows(given: Any, numbers: np.ndarray) -> Any:
+    """Return what a layer gave for all rows of its table, as rows; ValueError if it is something else."""
+    if tuple(given.shape) != (1, *numbers.shape):
+        raise ValueError(f"expected rows of shape {numbers.shape}, found {tuple(given.shape)}")
+    return given[0]
+
+
 class Probe(ABC):
     """Opens up one TrackModel, on the model's own way of building, stepping and predicting.
 
@@ -176,6 +183,14 @@ class Probe(ABC):
     @abstractmethod
     def run_layer(self, path: str, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Run one layer alone in inference mode on given inputs; return what may stand for its output."""
+
+    @abstractmethod
+    def row_gradients(self, name: str, numbers: np.ndarray) -> np.ndarray:
+        """Return the gradient of a weight that its layer alone reads all rows of, once each, in inference mode.
+
+        It is that of the sum of what the layer gives times numbers (rows, width). Raises what the layer does, and
+        ValueError if it gives no rows.
+        """
 
     @abstractmethod
     def gradients(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> dict[str, np.ndarray]:

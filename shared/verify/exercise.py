@@ -16,7 +16,7 @@ from twotrack.shared.spec.changes import Change
 from twotrack.shared.spec.pair import CustomOptimizer, Pair
 from twotrack.shared.spec.recipes import Optimizer, Recipe
 from twotrack.shared.spec.track import TrackModel
-from twotrack.shared.verify import optimizer_material
+from twotrack.shared.verify import material, optimizer_material
 from twotrack.shared.verify.material import DrawnBatches, draw_inputs, draw_targets
 from twotrack.shared.verify.request import VerifyRequest
 
@@ -47,6 +47,8 @@ class Exercise(ABC):
     pair: Pair
     changes: Sequence[Change] = ()
     """To be made to torch's side."""
+    has_data = False
+    """Its tokens and masks are those of a data set; else nothing says which ones it gets."""
 
     @abstractmethod
     def inputs(self) -> Mapping[str, np.ndarray]:
@@ -55,6 +57,10 @@ class Exercise(ABC):
     @abstractmethod
     def targets(self, outputs: Shapes) -> Sequence[np.ndarray]:
         """Return targets for these inputs, one for each output."""
+
+    @abstractmethod
+    def unmet_ids(self) -> Mapping[int, int]:
+        """Return how many ids no training batch holds, by the size of their input; none where a data set has them."""
 
     @abstractmethod
     def planned(self) -> list[tuple[Optimizer, list[float]]]:
@@ -82,6 +88,10 @@ class PairExercise(Exercise):
         """Draw targets."""
         return draw_targets(self.pair, outputs, 0)
 
+    def unmet_ids(self) -> Mapping[int, int]:
+        """Count those of large inputs."""
+        return material.unmet_ids(self.pair, EPOCHS * STEPS_PER_EPOCH)
+
     def planned(self) -> list[tuple[Optimizer, list[float]]]:
         """Return as many steps as the optimizer does alone."""
         if isinstance(self.pair.optimizer, CustomOptimizer):
@@ -103,6 +113,8 @@ class PairExercise(Exercise):
 
 class ChapterExercise(Exercise):
     """A chapter: its own data and its recipe's stages, with few examples and small batches."""
+
+    has_data = True
 
     def __init__(self, variant: ChapterVariant):
         self.pair, self._recipe = chapter_pair(variant), variant.recipe
@@ -130,6 +142,10 @@ class ChapterExercise(Exercise):
     def targets(self, outputs: Shapes) -> Sequence[np.ndarray]:
         """Return the targets of that batch."""
         return self._first.targets
+
+    def unmet_ids(self) -> Mapping[int, int]:
+        """Return none: its ids are those that there are."""
+        return {}
 
     def planned(self) -> list[tuple[Optimizer, list[float]]]:
         """Return the stages of the recipe on all of the chapter's data."""

@@ -14,7 +14,7 @@ from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.errors import UserError, unknown
 from twotrack.shared.ledger.ledger import causes
 from twotrack.shared.ledger.spec import Difference
-from twotrack.shared.spec.changes import Change
+from twotrack.shared.spec.changes import Change, LinkOutputs
 from twotrack.shared.spec.track import Precision, installed_track
 from twotrack.shared.verify import accuracy, draws, evidence
 from twotrack.shared.verify.certificate import Certificate, Verdict, certify, verdict
@@ -23,10 +23,11 @@ from twotrack.shared.verify.diagnosis.climbing import Climb, Diagnosis, diagnose
 from twotrack.shared.verify.diagnosis.findings import Findings, SearchRequest
 from twotrack.shared.verify.diagnosis.search import search
 from twotrack.shared.verify.distribution import sample
+from twotrack.shared.verify.links import IDENTITY, links_between
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.observe import answer, isolate, observe
 from twotrack.shared.verify.request import RUNGS, AnswerRequest, LayerRequest, SideRequest, VerifyRequest
-from twotrack.shared.verify.result import FailurePlace, RungResult
+from twotrack.shared.verify.result import FailurePlace, Gap, GapKind, RungResult
 from twotrack.shared.verify.rungs import EXACT, PROBE_RUNGS
 from twotrack.shared.verify.rungs.forward import LayerDifference, layer_difference, layer_differences
 from twotrack.shared.verify.rungs.probe_rung import ProbeRung
@@ -138,6 +139,7 @@ class Ladder:
         chosen, request = tracks or self._keras_tracks, request.located()
         with tempfile.TemporaryDirectory(prefix="twotrack-") as name:
             sides = _observe_all(request, (REFERENCE, *chosen), self._pool, Path(name), on_phase)
+            request = self._with_same_outputs(request, sides, Path(name), on_phase)
             for track in chosen:
                 sides[track] = self._with_same_draws(request, track, sides, Path(name), on_phase)
             self._sample(request, sides, Path(name), on_phase)
@@ -157,6 +159,19 @@ class Ladder:
             return answer
 
         return ask
+
+    def _with_same_outputs(
+        self, request: VerifyRequest, sides: dict[str, SideResults], folder: Path, on_phase: OnPhase
+    ) -> VerifyRequest:
+        """Let torch show its outputs as Keras has them, where Keras' model ends with a part of torch's loss."""
+        torch, keras = (sides[track].observation.traces["float64"].outputs for track in list(sides)[:2])
+        names = links_between(torch, keras, TOLERANCES["forward"].limit)
+        if not names:
+            return request
+        request = request.model_copy(update={"changes": (LinkOutputs(names=names),)})
+        linked = _observe_side(request, REFERENCE, self._pool, folder / "linked", on_phase)
+        sides[REFERENCE] = replace(linked, trainings=sides[REFERENCE].trainings)
+        return request
 
     def _with_same_draws(
         self, request: VerifyRequest, track: str, sides: Mapping[str, SideResults], folder: Path, on_phase: OnPhase
@@ -231,18 +246,21 @@ class Ladder:
             return Climb(found, (sides[REFERENCE].observation, sides[track].observation), changes)
 
         def look(climb: Climb, failure: RungResult) -> Findings:
-            return self._searched(request.model_copy(update={"changes": climb.changes}), climb, failure, on_phase)
+            asked = SearchRequest(
+                verify=request.model_copy(update={"changes": climb.changes}),
+                track=track,
+                rung=failure.rung,
+                place=failure.place,
+                where=failure.where,
+                torch=climb.sides[0],
+                keras=climb.sides[1],
+            )
+            return self._pool.call(REFERENCE, search, asked, _shown(on_phase, REFERENCE))
 
-        found = diagnose(Climb(results, (torch.observation, keras.observation)), look, again)
+        failed = Climb(results, (torch.observation, keras.observation), request.changes)
+        found = diagnose(failed, look, again)
         on_phase(REFERENCE, "done")
         return found
-
-    def _searched(self, request: VerifyRequest, climb: Climb, failure: RungResult, on_phase: OnPhase) -> Findings:
-        torch, keras = climb.sides
-        asked = SearchRequest(
-            verify=request, rung=failure.rung, place=failure.place, where=failure.where, torch=torch, keras=keras
-        )
-        return self._pool.call(REFERENCE, search, asked, _shown(on_phase, REFERENCE))
 
     def _isolated(
         self, request: VerifyRequest, track: str, failure: RungResult, torch: Observation, folder: Path
@@ -334,7 +352,7 @@ def _concerning(track: str, found: Mapping[str, Path]) -> dict[str, Path]:
 
 
 LookAgain = Callable[[RungResult, Observation, Observation], RungResult]
-"""Returns what a second look at a failed training, torch's and Keras', found in its place."""
+"""Returns what a second look at torch's side and Keras' found in place of a failed training, or of a doubt."""
 
 
 def climbed(request: VerifyRequest, torch: SideResults, keras: SideResults, look_again: LookAgain) -> list[RungResult]:
@@ -342,13 +360,23 @@ def climbed(request: VerifyRequest, torch: SideResults, keras: SideResults, look
     results: list[RungResult] = []
     for rung in RUNGS[: RUNGS.index(request.until) + 1]:
         result = _check(rung, request, torch, keras)
-        if result is not None and rung == "training" and not result.passed:
+        if result is not None and (result.in_doubt or (rung == "training" and not result.passed)):
             result = look_again(result, torch.observation, keras.observation)
         if result is not None:
-            results.append(result)
+            results.append(_told_of_links(result, request))
             if not result.passed:
                 break
     return results
+
+
+def _told_of_links(result: RungResult, request: VerifyRequest) -> RungResult:
+    """Say in the rung forward that outputs were compared with a function behind torch's."""
+    links = [name for change in request.changes if isinstance(change, LinkOutputs) for name in change.names]
+    if result.rung != "forward" or not links:
+        return result
+    names = " and ".join(dict.fromkeys(name for name in links if name != IDENTITY))
+    detail = f"Keras gives {names} of what torch gives; they were compared so, and torch's loss took what it gives"
+    return replace(result, gaps=(*result.gaps, Gap(GapKind.OUTPUTS, "the outputs", detail)))
 
 
 def _check(rung: str, request: VerifyRequest, torch: SideResults, keras: SideResults) -> RungResult | None:

@@ -75,3 +75,24 @@ def link_of(seen: Sequence[np.ndarray]) -> str:
 
 def _sums_to_one(values: np.ndarray) -> bool:
     return len(values) > 0 and bool(np.allclose(values.sum(axis=-1), 1.0, rtol=0, atol=WHOLE))
+
+
+LINKED = ("softmax", "log_softmax", "sigmoid")
+"""Functions that one framework's models end with, and the other's losses begin with."""
+
+
+def links_between(torch: Sequence[np.ndarray], keras: Sequence[np.ndarray], limit: float) -> tuple[str, ...]:
+    """Return, for each output, the function that makes Keras' of torch's; nothing if there is none, or no need."""
+    if [one.shape for one in torch] != [one.shape for one in keras]:
+        return ()
+    names = [_link_between(*pair, limit) for pair in zip(torch, keras, strict=True)]
+    return tuple(names) if all(names) and set(names) != {IDENTITY} else ()
+
+
+def _link_between(torch: np.ndarray, keras: np.ndarray, limit: float) -> str:
+    for name in (IDENTITY, *LINKED):
+        if torch.ndim > 1 and np.abs(LINKS[name].outputs(torch) - keras).max(initial=0.0) <= limit * np.abs(keras).max(
+            initial=0.0
+        ):
+            return name
+    return ""

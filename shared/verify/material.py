@@ -41,9 +41,18 @@ def add_bytes(digest: xxhash.xxh3_128, batch: Batch) -> None:
 
 def draw_inputs(pair: Pair, step: int) -> dict[str, np.ndarray]:
     """Draw inputs (batch, ...) by name."""
-    return {
-        name: _draw_input(spec, pair.batch_size, [step, crc32(name.encode())]) for name, spec in pair.inputs.items()
-    }
+    return {name: _draw_input(spec, pair.batch_size, step, name) for name, spec in pair.inputs.items()}
+
+
+def unmet_ids(pair: Pair, steps: int) -> dict[int, int]:
+    """Return how many ids no batch of so many steps holds, by the size of the input that they are for."""
+    found: dict[int, int] = {}
+    for name, spec in pair.inputs.items():
+        if spec.kind == "tokens":
+            batches = [_draw_tokens(spec, pair.batch_size, step, name) for step in range(steps)]
+            missing = spec.size - len(np.unique(batches))
+            found[spec.size] = min(missing, found.get(spec.size, missing))
+    return found
 
 
 def draw_targets(pair: Pair, output_shapes: Sequence[tuple[int, ...]], step: int) -> list[np.ndarray]:
@@ -58,15 +67,40 @@ def _draw_target(generator: np.random.Generator, shape: tuple[int, ...], kind: s
     return generator.integers(0, 2, shape).astype(float) if kind == "binary" else generator.normal(size=shape)
 
 
-def _draw_input(spec: Input, batch_size: int, seed: list[int]) -> np.ndarray:
-    generator = np.random.default_rng(seed)
+def _draw_input(spec: Input, batch_size: int, step: int, name: str) -> np.ndarray:
+    generator = np.random.default_rng([step, crc32(name.encode())])
     shape = (batch_size, *spec.shape)
     if spec.kind == "tokens":
-        return generator.integers(0, spec.size, shape)
+        return _draw_tokens(spec, batch_size, step, name)
     if spec.kind == "mask":  # a different number of real entries per example, at least one, at the front
         lengths = generator.integers(1, spec.shape[-1] + 1, (*shape[:-1], 1))
         return np.arange(spec.shape[-1]) < lengths
     return generator.normal(size=shape)
+
+
+def _draw_tokens(spec: Input, batch_size: int, step: int, name: str) -> np.ndarray:
+    """Draw ids so that every one comes up as early as it can, and those that may mean something in every batch.
+
+    These are the first, which may stand for padding and so stands at an end, the second, the last, and a repeat.
+    """
+    generator, length = np.random.default_rng([step, crc32(name.encode())]), spec.shape[-1] if spec.shape else 1
+    count = batch_size * prod(spec.shape)
+    ids = _in_turn(spec.size, step * count, count, name)
+    few = min(3, (count + step % 2) // 2)
+    places = generator.permutation(count)[: few + 1]
+    for place in places[few:]:
+        ids[place] = ids[place - 1] if place % length else ids[place]
+    for special, place in zip(np.roll([0, min(1, spec.size - 1), spec.size - 1], step), places[:few], strict=False):
+        ids[place if special else place - place % length + length - 1] = special
+    return ids.reshape(batch_size, *spec.shape)
+
+
+def _in_turn(size: int, first: int, count: int, name: str) -> np.ndarray:
+    """Return `count` ids from the `first` place on of all ids in random order, again and again."""
+    rounds = range(first // size, (first + count - 1) // size + 1)
+    orders = [np.random.default_rng([crc32(name.encode()), number, size]).permutation(size) for number in rounds]
+    begin = first - rounds[0] * size
+    return np.concatenate(orders)[begin : begin + count]
 
 
 def draw_weights(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:

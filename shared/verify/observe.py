@@ -11,7 +11,14 @@ from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import evidence
 from twotrack.shared.verify.exercise import find_exercise
 from twotrack.shared.verify.observation import Observation
-from twotrack.shared.verify.request import RUNGS, AnswerRequest, LayerRequest, SideRequest, VerifyRequest
+from twotrack.shared.verify.request import (
+    RUNGS,
+    AnswerRequest,
+    LayerRequest,
+    RungRequest,
+    SideRequest,
+    VerifyRequest,
+)
 from twotrack.shared.verify.rungs import PROBE_RUNGS, ProbeRung
 from twotrack.shared.verify.side import ObservedSide
 from twotrack.shared.verify.trace import Trace
@@ -22,7 +29,7 @@ from twotrack.shared.workers.task import Report, task
 
 @task
 def observe(request: SideRequest, report: Report) -> Observation:
-    """Return what one side of a pair does, in both precisions; arrays go to the request's folder."""
+    """Return what one side of a pair does; arrays go to the request's folder."""
     report("starting", {})
     try:
         return observation(request, report)
@@ -32,7 +39,7 @@ def observe(request: SideRequest, report: Report) -> Observation:
 
 def observation(request: SideRequest, report: Report) -> Observation:
     """Show one side; write a trace for each precision, and what the probes found, below the request's folder."""
-    exercise, track = find_exercise(request.verify), open_track(request.track, "auto")
+    track, exercise = open_track(request.track, "auto"), find_exercise(request.verify)
     description: dict[str, Any] = {}
     folders: dict[Precision, Path] = {}
     probed: dict[str, dict[Precision, Path]] = {rung.name: {} for rung in _climbed(request.verify)}
@@ -42,9 +49,8 @@ def observation(request: SideRequest, report: Report) -> Observation:
         described = side.describe()
         description = description or described  # float64 comes first; in it layers say what else they were built for
         folders[precision] = evidence.save(side.trace(), request.folder / precision / "trace")
-        for rung in _climbed(request.verify):
-            if precision in rung.precisions:
-                probed[rung.name][precision] = _probe(side, rung, request.folder / precision / rung.name)
+        for rung in _climbed(request.verify) if precision == "float64" else ():
+            probed[rung.name][precision] = _probe(side, rung, request.folder / precision / rung.name)
     return Observation(**description, folders=folders, alignment=request.alignment, probed=probed)
 
 
@@ -68,9 +74,9 @@ def _report_phase(report: Report, precision: Precision, phase: str) -> None:
 @task
 def answer(request: AnswerRequest, report: Report) -> dict[Precision, Path]:
     """Run a side on what was found on both; return folders with what it did, in both precisions."""
-    rung = next(rung for rung in PROBE_RUNGS if rung.name == request.rung)
+    rung = _named(request.rung)
     found = {track: evidence.load(rung.evidence, folder) for track, folder in request.found.items()}
-    exercise, track, folders = find_exercise(request.verify), open_track(request.track, "auto"), {}
+    track, exercise, folders = open_track(request.track, "auto"), find_exercise(request.verify), {}
     for precision in request.precisions:
         side = ObservedSide(exercise, track, precision, partial(_report_phase, report, precision))
         side.describe()
@@ -79,6 +85,19 @@ def answer(request: AnswerRequest, report: Report) -> dict[Precision, Path]:
             rung.answer(side, found), request.folder / precision / f"{rung.name} answered"
         )
     return folders
+
+
+@task
+def measure_rounding(request: RungRequest, report: Report) -> Path:
+    """Let a rung look at a side in float32 too; return the folder with what it found."""
+    track, exercise = open_track(request.track, "auto"), find_exercise(request.verify)
+    side = ObservedSide(exercise, track, "float32", partial(_report_phase, report, "float32"), request.alignment)
+    side.describe()
+    return _probe(side, _named(request.rung), request.folder / "float32" / request.rung)
+
+
+def _named(name: str) -> ProbeRung:
+    return next(rung for rung in PROBE_RUNGS if rung.name == name)
 
 
 @task

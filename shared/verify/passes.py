@@ -68,6 +68,13 @@ WIDE = {False: "wide inputs", True: "wide values"}
 """Names of the passes on rows of every kind, by whether what layers give is replaced."""
 
 
+HIDES_ALL = "a mask hides everything"
+MASKED = {"a mask has holes": wide.HOLES, HIDES_ALL: wide.NOTHING}
+"""Kinds of masks that may not be meant, by the names of their passes."""
+WEIGHED = {"weights 1e4 times as large": 1e4, "weights 1e4 times as small": 1e-4}
+"""Factors of all weights, by the names of their passes."""
+
+
 def shaken(name: str, draw: int) -> str:
     """Return the name of a pass on rows that float32 rounds another way."""
     return f"{name}, shaken {draw}" if draw else name
@@ -131,6 +138,10 @@ class Runner:
         """Run on rows of every kind, as many batches as that takes; `shake` rounds them another way in float32."""
         return _in_one([self._drawn(row, False, replaced, draw, shake) for draw, row in enumerate(self.kinds)])
 
+    def wide_batch(self, replaced: bool, number: int) -> Pass:
+        """Run one batch of `wide` again."""
+        return self._drawn(self.kinds[number], False, replaced, number)
+
     @property
     def kinds(self) -> list[list[int]]:
         """Kinds of the wide rows of every batch."""
@@ -142,6 +153,14 @@ class Runner:
         """Run in training mode, each batch with rows of one kind, layers with weights replaced."""
         chosen = wide.IN_TRAINING[-1:] if self.is_large else wide.IN_TRAINING
         return _in_one([self._drawn([kind] * self.batch, True, True, draw) for draw, kind in enumerate(chosen)])
+
+    def masked(self, name: str) -> Pass:
+        """Run on ordinary values with masks of the kinds of MASKED."""
+        return self._tried(wide.masked(self.inputs, MASKED[name], self.batch), ["ordinary"] * self.batch, False, keep)
+
+    def weighed(self) -> Pass:
+        """Run on ordinary values, which go on through the model in place of what layers with weights give."""
+        return self._drawn([0] * self.batch, False, True, 0)
 
     def sized(self, batch: int, sizes: Mapping[int, int] | None = None) -> Pass:
         """Run on ordinary values, in another batch size or with open axes in other sizes."""

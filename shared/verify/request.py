@@ -73,10 +73,15 @@ class SideRequest(FrozenRecord):
     """float64 decides; float32 is for information."""
 
 
-class AnswerRequest(SideRequest):
-    """One side, and what a rung's probes found on both, to be run here."""
+class RungRequest(SideRequest):
+    """One side, as one rung looks at it."""
 
     rung: str
+
+
+class AnswerRequest(RungRequest):
+    """One side, and what a rung's probes found on both, to be run here."""
+
     found: dict[str, Path]
     """Folders of float64 evidence, by track."""
 

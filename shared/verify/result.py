@@ -35,7 +35,9 @@ class GapKind(StrEnum):
     ROUNDING = "rounding amplified"
     NO_EFFECT = "no effect seen"
     EXTREME = "only at extremes"
+    MASK = "other masks"
     NOT_RUN = "not run"
+    OUTPUTS = "other outputs"
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ class RungResult:
     """The smallest and largest number that each layer was given, by canonical name."""
     gaps: tuple[Gap, ...] = ()
     """What could hide a difference although the rung passed."""
+    in_doubt: bool = False
+    """What differs may be rounding, and float32, which shows how much that amounts to, was not looked at."""
 
 
 def relaxed_constraints(kind: str) -> str:

@@ -1,4 +1,7 @@
-"""The training rung's second look at two sides that part: is it rounding, which grows, or a difference?"""
+"""A second look at two sides that part: is it rounding, or a difference?
+
+Of a training, where rounding grows; and of what a rung's probes saw, where float32 shows how much it amounts to.
+"""
 
 import tempfile
 from dataclasses import replace
@@ -13,8 +16,10 @@ from twotrack.shared.base.tolerances import ROUNDED_GRADIENT, TOLERANCES
 from twotrack.shared.verify import evidence, following
 from twotrack.shared.verify.following import Explained, Followed, FollowRequest, LeadRequest, Led, Strayed
 from twotrack.shared.verify.observation import Observation
-from twotrack.shared.verify.request import VerifyRequest
+from twotrack.shared.verify.observe import measure_rounding
+from twotrack.shared.verify.request import RungRequest, VerifyRequest
 from twotrack.shared.verify.result import FailurePlace, RungResult
+from twotrack.shared.verify.rungs import EXACT
 from twotrack.shared.verify.rungs.common_state import FreeRun, find_difference, judge_free_run
 from twotrack.shared.verify.rungs.gradients import gradient_scales
 from twotrack.shared.verify.trace import Trace
@@ -38,13 +43,30 @@ class Ask(Protocol):
 
 
 class SecondLook:
-    """Looks again at the training of one request; what torch does serves all Keras tracks."""
+    """Looks again at what one request's rungs found; what torch does serves all Keras tracks."""
 
     def __init__(self, request: VerifyRequest, ask: Ask, folder: Path):
         self._request, self._ask, self._folder = request, ask, folder
+        self._measured: dict[tuple[str, str], Path] = {}
 
-    def judge(self, track: str, failure: RungResult, torch: Observation, keras: Observation) -> RungResult:
-        """Return the failure of a free run, or what the second look found in its place."""
+    def judge(self, track: str, found: RungResult, torch: Observation, keras: Observation) -> RungResult:
+        """Return what the second look found in place of a doubt, or of a training's failure."""
+        if not found.in_doubt:
+            return self._judge_training(track, found, torch, keras)
+        sides = [self._in_float32(found.rung, name, side) for name, side in ((LEADER, torch), (track, keras))]
+        return EXACT[found.rung](*sides)
+
+    def _in_float32(self, rung: str, track: str, side: Observation) -> Observation:
+        """Return a side with what the rung's probes see in float32; each side is asked once."""
+        if (rung, track) not in self._measured:
+            folder = self._folder / track.replace(":", "-")
+            asked = RungRequest(verify=self._request, track=track, folder=folder, rung=rung, alignment=side.alignment)
+            self._measured[rung, track] = self._ask(track, measure_rounding, asked)
+        found = side.probed[rung] | {"float32": self._measured[rung, track]}
+        return side.model_copy(update={"probed": side.probed | {rung: found}})
+
+    def _judge_training(self, track: str, failure: RungResult, torch: Observation, keras: Observation) -> RungResult:
+        """Return the failure of a free run, or what was found in its place."""
         sides = torch.traces["float64"], keras.traces["float64"]
         if failure.place not in _PLACES or not isfinite(failure.difference or 0.0) or _is_beyond_rounding(*sides):
             return failure

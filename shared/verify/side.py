@@ -12,6 +12,7 @@ from twotrack.shared.runs.fitting import Listener, Step
 from twotrack.shared.spec.draws import AS_COUNTED, Alignment, SharedDraws
 from twotrack.shared.spec.probe import Probe
 from twotrack.shared.spec.track import Precision, Track, TrackModel
+from twotrack.shared.verify.digests import digest
 from twotrack.shared.verify.exercise import Exercise, Rehearsal
 from twotrack.shared.verify.material import draw_weights
 from twotrack.shared.verify.suspects import STATISTICS
@@ -42,9 +43,10 @@ class ObservedSide:
         self.model.draw_from(self.source)
         self.reset()
 
-    def reset(self) -> None:
-        """Give all weights their drawn values again, and go back to the first step's random numbers."""
-        self.model.load_weights(draw_weights(self._shapes))
+    def reset(self, scale: float = 1.0) -> None:
+        """Give all weights their drawn values again, times `scale`; go back to the first step's random numbers."""
+        drawn = draw_weights(self._shapes)
+        self.model.load_weights(drawn if scale == 1 else {name: scale * array for name, array in drawn.items()})
         self.source.restart()
 
     def trained_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -77,11 +79,24 @@ class ObservedSide:
         self.report("gradients")
         trace.gradients = self.probe.gradients(inputs, self.exercise.targets(self._output_shapes))
         trace.penalty_gradients = self._note_penalty(trace)
+        if self.precision == "float64":
+            self._read_rows(trace)
         trace.adding_layers = self.probe.adding_layers()
         if self.precision == "float64":
             self._train(trace)
             trace.relaxed = {kind: self._relaxed(kind) for kind in self.probe.relaxations()}
         return trace
+
+    def _read_rows(self, trace: Trace) -> None:
+        """Keep the gradients of all rows of tables of which the short training meets some only."""
+        unmet = self.exercise.unmet_ids()
+        for name, shape in self.trained_shapes().items():
+            if len(shape) == 2 and unmet.get(shape[0]):
+                try:
+                    found = self.probe.row_gradients(name, np.random.default_rng(0).normal(size=shape))
+                    trace.rows[name] = digest(found, shape[0])
+                except Exception:  # of a layer that is no table
+                    trace.unmet_rows[name] = unmet[shape[0]]
 
     def _train(self, trace: Trace) -> None:
         """Keep what a short training shows, with the same random draws each time."""

@@ -34,6 +34,10 @@ class Trace:
     """Before each step, and after the last: what the losses hold for the weights alone; none if they hold nothing."""
     penalty_gradients: dict[str, np.ndarray] = field(default_factory=dict)
     """What `gradients` hold for the weights alone."""
+    rows: dict[str, np.ndarray] = field(default_factory=dict)
+    """Digests of the gradients of all rows of a table, by its name, where the training asks for some rows only."""
+    unmet_rows: dict[str, int] = field(default_factory=dict)
+    """By the name of a weight: rows that no batch asks for, and that are not in `rows` either."""
     adding_layers: list[str] = field(default_factory=list)
     """Layers that add to the loss for what they compute."""
     relaxed: dict[str, "Trace"] = field(default_factory=dict)

@@ -153,6 +153,17 @@ MASKS: tuple[MaskRow, ...] = (
     lambda generator, count: np.arange(count) < count - 1,
 )
 """A tail is hidden, nothing, all but one, one. What is there stands in front, as everywhere in twotrack."""
+HOLES: tuple[MaskRow, ...] = (
+    lambda generator, count: generator.permutation(np.arange(count) <= generator.integers(count)),
+    lambda generator, count: np.arange(count) == count // 2,
+    lambda generator, count: np.arange(count) == count - 1,
+    lambda generator, count: np.arange(count) != count // 2,
+    lambda generator, count: np.arange(count) >= min(1, count - 1),
+    lambda generator, count: np.arange(count) % 2 == 0,
+)
+"""Any places are there, one in the middle, the last, all but one in the middle, all but the first, every other one."""
+NOTHING: tuple[MaskRow, ...] = (lambda generator, count: np.zeros(count, bool),)
+"""Nothing is there."""
 
 
 def inputs(
@@ -178,14 +189,25 @@ def _input(name: str, spec: Input, kinds: Sequence[int], shape: tuple[int, ...])
         return rows(name, kinds, shape)
     generators = [np.random.default_rng([crc32(name.encode()), number]) for number in range(len(kinds))]
     if spec.kind == "mask":
-        drawn = [MASKS[number % len(MASKS)](each, prod(shape)) for number, each in enumerate(generators)]
-    else:
-        chosen = [0] * len(kinds) if set(kinds) == {0} else range(len(kinds))
-        drawn = [
-            TOKENS[number % len(TOKENS)](each, prod(shape), spec.size)
-            for number, each in zip(chosen, generators, strict=True)
-        ]
+        return _masks(MASKS, generators, shape)
+    chosen = [0] * len(kinds) if set(kinds) == {0} else range(len(kinds))
+    drawn = [
+        TOKENS[number % len(TOKENS)](each, prod(shape), spec.size)
+        for number, each in zip(chosen, generators, strict=True)
+    ]
     return np.array(drawn).reshape(len(kinds), *shape)
+
+
+def masked(specs: Mapping[str, Input], kinds: Sequence[MaskRow], count: int) -> dict[str, np.ndarray]:
+    """Return `count` ordinary rows for every input, by name, with these kinds of masks."""
+    generators = [np.random.default_rng([len(kinds), number]) for number in range(count)]
+    masks = {name: _masks(kinds, generators, spec.shape) for name, spec in specs.items() if spec.kind == "mask"}
+    return inputs(specs, [0] * count) | masks
+
+
+def _masks(kinds: Sequence[MaskRow], generators: Sequence[np.random.Generator], shape: tuple[int, ...]) -> np.ndarray:
+    drawn = [kinds[number % len(kinds)](each, prod(shape)) for number, each in enumerate(generators)]
+    return np.array(drawn).reshape(len(generators), *shape)
 
 
 def whole(specs: Mapping[str, Input], given: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from twotrack.shared.errors import UserError
 from twotrack.shared.spec.track import installed_track
+from twotrack.shared.workers import imports
 
 if TYPE_CHECKING:
     from twotrack.keras_track.track import KerasTrack
@@ -28,6 +29,7 @@ def open_keras(name: str, device: str) -> "KerasTrack":
     spec = installed_track(name)
     if spec.backend is None:
         raise UserError(f"expected a Keras track, found '{name}'.")
-    from twotrack.keras_track.track import open_track
+    with imports.without([*imports.OPTIONAL, *(["jax"] if spec.backend != "jax" else [])]):
+        from twotrack.keras_track.track import open_track
 
     return open_track(spec, device)

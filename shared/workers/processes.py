@@ -42,6 +42,7 @@ def worker_environment(
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, environment["PYTHONPATH"].split(os.pathsep)))
     environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     environment.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # determinism of torch on CUDA
+    environment.setdefault("TORCHINDUCTOR_DETERMINISTIC", "1")  # and of what a user's model lets torch compile
     # torch's threads that wait for each other sleep instead of spinning: as many threads, so the same numbers, no
     # slower alone, and several times as fast where other work shares the cores.
     environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")

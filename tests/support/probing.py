@@ -1,6 +1,6 @@
 """One rung's probes on one side of a pair, without the other rungs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -46,16 +46,18 @@ def rung_named(name: str) -> ProbeRung:
 
 
 def comparing(name: str, workers: WorkerPool, make_folder: Callable[[str], Path]) -> Compare:
-    """Return what compares pairs by one rung alone; each side is probed once."""
+    """Return what compares pairs by one rung alone; each side is probed once, in float32 only where that is asked."""
     rung = rung_named(name)
 
     @cache
-    def side(pair: str, track: str) -> dict[Precision, object]:
-        request, found = VerifyRequest(name=pair).located(), {}
-        for precision in rung.precisions:
-            folder = make_folder(name) / precision
-            workers.call(track, probe, Probed(name, request, track, folder, precision))
-            found[precision] = evidence.load(rung.evidence, folder)
-        return found
+    def probed(pair: str, track: str, precision: Precision) -> object:
+        request, folder = VerifyRequest(name=pair).located(), make_folder(name) / precision
+        workers.call(track, probe, Probed(name, request, track, folder, precision))
+        return evidence.load(rung.evidence, folder)
 
-    return lambda pair, track: rung.compare(side(pair, "torch"), side(pair, track))
+    def compare(pair: str, track: str, precisions: Sequence[Precision] = ("float64",)) -> RungResult:
+        torch, keras = ({each: probed(pair, side, each) for each in precisions} for side in ("torch", track))
+        found = rung.compare(torch, keras)
+        return compare(pair, track, ("float64", "float32")) if found.in_doubt else found
+
+    return compare

@@ -180,6 +180,16 @@ def test_no_number_on_one_side_is_an_exception_at_extremes_only() -> None:
     assert not compare_losses(shown(), shown(of("residuals of 1", value=np.nan))).passed
 
 
+@pytest.mark.parametrize(("by", "in_doubt"), [(1e-13, False), (1e-9, True)])
+def test_a_loss_that_differs_leaves_a_doubt_until_float32_was_looked_at(by: float, in_doubt: bool) -> None:
+    one, other = shown(), shown(scaled("residuals of 1", by))
+    assert compare_losses(one, other).in_doubt is in_doubt
+    ones = [case.batch_size == 1 for case in loss_cases(one["float64"].outputs)]
+    runs = [run for run, is_one in zip(one["float64"].runs, ones, strict=True) if is_one]
+    single = {"float32": replace(one["float64"], runs=runs)}
+    assert not compare_losses(one | single, other | single).in_doubt
+
+
 def test_no_number_on_both_sides_is_equal() -> None:
     both = shown(of("residuals of 1", value=np.nan))
     assert compare_losses(both, both).passed

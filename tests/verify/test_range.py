@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.probing import Compare, comparing
 from tests.support.turns import in_turn
-from tests.verify.range_pairs import HONEST, WRONG
+from tests.verify.range_pairs import EXCEPTED, HONEST, WRONG
 from twotrack import Input
 from twotrack.shared.verify import wide
 from twotrack.shared.verify.alignment import Passes
@@ -39,6 +39,14 @@ def test_a_pair_that_is_one_model_raises_no_alarm_and_needs_no_exception(
     result = compare(pair, track)
     assert result.passed, result.detail
     assert result.gaps == ()
+
+
+@pytest.mark.parametrize(("pair", "track"), in_turn(EXCEPTED))
+def test_a_pair_that_differs_for_masks_of_another_form_says_so(pair: str, track: str, compare: Compare) -> None:
+    result = compare(pair, track)
+    assert result.passed, result.detail
+    assert [gap.kind for gap in result.gaps] == [GapKind.MASK] * len(result.gaps)
+    assert any(EXCEPTED[pair] in gap.detail for gap in result.gaps)
 
 
 # === Without a framework ===
@@ -116,6 +124,18 @@ def test_however_far_float32_is_off_no_difference_of_mathematics_hides(values: n
     assert not compare_passes(side(ran(values, values), garbage), side(other, garbage)).passed
 
 
+@pytest.mark.parametrize(("by", "in_doubt"), [(1e-13, False), (1e-11, True), (1e-7, False)])
+def test_only_what_may_be_rounding_leaves_a_doubt(values: np.ndarray, by: float, in_doubt: bool) -> None:
+    other = ran(values, values * (1 + by))
+    assert compare_passes(side(ran(values, values)), side(other)).in_doubt is in_doubt
+    assert not compare_passes(side(ran(values, values), other), side(other, other)).in_doubt
+
+
+def test_a_value_that_is_no_partner_but_for_rounding_leaves_a_doubt(values: np.ndarray) -> None:
+    wide, one, other = ran(values, values), ran(values, values), ran(values, values * (1 + 1e-11))
+    assert compare_passes(side(wide, ordinary=one), side(wide, ordinary=other)).in_doubt
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_where_float32_is_not_finite_the_plain_limit_holds(values: np.ndarray, bad: float) -> None:
     overflown = ran(values, np.full_like(values, bad))
@@ -162,6 +182,24 @@ def test_a_replaced_value_that_is_not_the_same_thing_is_an_exception_and_no_fail
     result = compare_passes(side(ran(values, values)), side(ran(values, values + 1), ordinary=ordinary))
     assert result.passed
     assert {(gap.kind, gap.where) for gap in result.gaps} >= {(GapKind.PARTNER, "a")}
+
+
+@pytest.mark.parametrize(("off", "passes"), [(0.0, True), (1.0, False)])
+def test_a_value_that_is_one_in_inference_only_is_an_exception_where_the_outputs_agree(
+    off: float, passes: bool, values: np.ndarray
+) -> None:
+    """What ReLU is given with a dropout before it is another thing than with one behind it, in training only."""
+    torch, keras = side(ran(values, values)), side(ran(values, values))
+    other = ran(values + 1, values + off)
+    other.calls[1].inputs[:] = other.calls[0].outputs
+    torch.float64, keras.float64 = (
+        {**one.float64, "training mode": mode, "wide values in training mode": mode}
+        for one, mode in ((torch, ran(values, values)), (keras, other))
+    )
+    result = compare_passes(torch, keras)
+    assert result.passed is passes
+    if passes:
+        assert [(gap.kind, gap.where) for gap in result.gaps] == [(GapKind.PARTNER, "a"), (GapKind.PARTNER, "b")]
 
 
 def test_a_size_that_one_side_refuses_is_an_exception(values: np.ndarray) -> None:

@@ -1,7 +1,7 @@
 """What else a torch layer could be: every setting that it has with other values, and what people put in its place."""
 
 from collections.abc import Iterator, Sequence
-from itertools import permutations, product
+from itertools import islice, product
 from typing import Any, Literal
 
 from torch import nn
@@ -12,7 +12,6 @@ from twotrack.shared.spec.changes import (
     Facing,
     Function,
     MapValue,
-    OrderWeight,
     Parameter,
     ReplaceLayer,
     SetHyperparameter,
@@ -20,6 +19,8 @@ from twotrack.shared.spec.changes import (
 from twotrack.torch_track.changes.functions import ACTIVATIONS, LEAKY_SLOPES
 
 EPSILONS = (1e-3, 1e-5, 1e-6, 1e-7, 1e-8, 1e-12, 1e-2, 1e-4)
+Widths = tuple[tuple[int, int], ...]
+"""In front and behind, of every axis of places."""
 PADDING_MODES = ("reflect", "replicate", "circular")
 
 
@@ -28,7 +29,9 @@ class Alternatives:
 
     def __init__(self, layer: nn.Module, path: str, facing: Facing):
         self._layer, self._path, self._keras = layer, path, facing.hyperparameters
-        self._taken, self._wanted = facing.taken, facing.wanted
+        self._taken = facing.taken
+        self._sizes = tuple(dict.fromkeys([facing.wanted, facing.given]))
+        """Of what the layer may give: Keras' size, and its own, which code behind it may cut."""
 
     def __iter__(self) -> Iterator[Candidate]:
         """Yield the likeliest first: what both sides state, then what one may forget, then what takes more."""
@@ -39,7 +42,6 @@ class Alternatives:
         yield from self._attention()
         yield from self._recurrent()
         yield from self._groups()
-        yield from self._weights()
 
     def _set(self, what: str, keras_fix: str, entry: str = "", **values: Parameter) -> Candidate:
         """Return the candidate of other hyperparameters."""
@@ -88,7 +90,7 @@ class Alternatives:
             ]
             settings = {"dilation": dilation, "stride": stride}
             reach = [(k - 1) * d + 1 for k, d in zip(layer.kernel_size, dilation, strict=True)]
-            for widths in _widths(self._taken, self._wanted, reach, stride):
+            for widths in _widths(self._taken, self._sizes, reach, stride):
                 yield self._padded(layer, settings, widths, other)
         for mode in PADDING_MODES:
             if layer.padding_mode == "zeros" and any(p for p in layer.padding if isinstance(p, int)):
@@ -103,7 +105,7 @@ class Alternatives:
         self,
         layer: nn.modules.conv._ConvNd,
         settings: dict[str, Any],
-        widths: tuple[tuple[int, int], ...],
+        widths: Widths,
         other: list[str],
     ) -> Candidate:
         """Return the layer with explicit widths of padding in front and behind."""
@@ -140,29 +142,26 @@ class Alternatives:
 
     def _transposed(self, layer: nn.modules.conv._ConvTransposeNd) -> Iterator[Candidate]:
         """Cut the whole transposed convolution elsewhere."""
-        whole = [
-            (n - 1) * s + d * (k - 1) + 1
-            for n, s, d, k in zip(self._taken, layer.stride, layer.dilation, layer.kernel_size, strict=False)
-        ]
-        left = [size - own for size, own in zip(whole, self._wanted, strict=False)]
-        rank = len(layer.kernel_size)
-        for front in product(*(range(min(0, n), max(0, n) + 1) for n in left)) if len(left) == rank else ():
-            widths = tuple((-f, f - n) for f, n in zip(front, left, strict=True))
-            none = (0,) * rank
-            extra = tuple(max(0, -n) for n in left)
-            cut = tuple((-f, f - n - e) for f, n, e in zip(front, left, extra, strict=True)) if any(extra) else widths
-            yield Candidate(
-                changes=(
-                    SetHyperparameter(path=self._path, name="padding", value=none),
-                    SetHyperparameter(path=self._path, name="output_padding", value=none),
-                    MapValue(
-                        path=self._path, role="outputs", function=Function(name="pad", parameters={"widths": cut})
-                    ),
-                ),
-                what=f"Keras cuts {_told(tuple((-a, -b) for a, b in cut))} off what the whole transposed convolution gives, torch other rows (padding={layer.padding}, output_padding={layer.output_padding})",
-                torch_fix=f"padding=0, output_padding=0 and functional.pad(x, {_flat(cut)}) behind '{self._path}'",
-                keras_fix=f"padding='valid' in '{self._path}' and a Cropping layer behind it that cuts what torch cuts",
-            )
+        sizes = zip(self._taken, layer.stride, layer.dilation, layer.kernel_size, strict=False)
+        whole = [(n - 1) * step + reach * (kernel - 1) + 1 for n, step, reach, kernel in sizes]
+        for wanted in self._sizes:
+            left = [size - own for size, own in zip(whole, wanted, strict=False)]
+            for front in product(*(range(min(0, n), max(0, n) + 1) for n in left)):
+                yield self._cut(layer, tuple((-f, f - n) for f, n in zip(front, left, strict=True)))
+
+    def _cut(self, layer: nn.modules.conv._ConvTransposeNd, widths: Widths) -> Candidate:
+        none, told = (0,) * len(widths), _told(tuple((-front, -behind) for front, behind in widths))
+        return Candidate(
+            changes=(
+                SetHyperparameter(path=self._path, name="padding", value=none),
+                SetHyperparameter(path=self._path, name="output_padding", value=none),
+                MapValue(path=self._path, role="outputs", function=Function(name="pad", parameters={"widths": widths})),
+            ),
+            what=f"of the whole transposed convolution Keras cuts {told}, torch other rows "
+            f"(padding={layer.padding}, output_padding={layer.output_padding})",
+            torch_fix=f"padding=0, output_padding=0 and functional.pad(x, {_flat(widths)}) behind '{self._path}'",
+            keras_fix=f"padding='valid' in '{self._path}' and a Cropping layer behind it that cuts what torch cuts",
+        )
 
     def _pooling(self, layer: Any) -> Iterator[Candidate]:
         rank = len(self._taken) - 1
@@ -171,7 +170,7 @@ class Alternatives:
         strides = dict.fromkeys([stride, tuple(self._keras.get("strides", stride))])
         sizes = dict.fromkeys([size, tuple(self._keras.get("kernel_size", size))])
         for how, new_size, new_stride in product((own, "average" if own == "max" else "max"), sizes, strides):
-            for widths in _widths(self._taken, self._wanted, new_size, new_stride):
+            for widths in _widths(self._taken, self._sizes, new_size, new_stride):
                 for counts in (False, True) if how == "average" else (False,):
                     yield self._pooled(layer, own, (size, stride, padding), how, new_size, new_stride, widths, counts)
 
@@ -289,7 +288,6 @@ class Alternatives:
         layer = self._layer
         if not isinstance(layer, nn.RNNBase):
             return
-        gates = {"LSTM": ("input", "forget", "cell", "output"), "GRU": ("update", "reset", "new")}.get(layer.mode, ())
         backwards = tuple(
             MapValue(path=self._path, role=role, function=Function(name="reverse", parameters={"axis": 1}))
             for role in ("inputs", "outputs")
@@ -312,32 +310,6 @@ class Alternatives:
                 "",
                 mode=other,
             )
-        for order in permutations(range(len(gates))):
-            if order != tuple(range(len(gates))):
-                yield self._gates(gates, order)
-
-    def _gates(self, gates: Sequence[str], order: tuple[int, ...]) -> Candidate:
-        names = [f"{self._path}.{kind}" for kind in ("kernel", "recurrent_kernel", "bias")]
-        told = ", ".join(gates[place] for place in order)
-        return Candidate(
-            changes=tuple(OrderWeight(name=name, order=order) for name in names),
-            what=f"the gates of '{self._path}' are loaded in torch in another order than in Keras: ({told}) where ({', '.join(gates)}) is expected",
-            torch_fix=f"the gates' blocks of '{self._path}' in the order {told}",
-            keras_fix=f"the gates' blocks of '{self._path}' in the order {', '.join(gates)}",
-            entry={3: "gru_gates", 4: "lstm_gates"}[len(gates)],
-        )
-
-    def _weights(self) -> Iterator[Candidate]:
-        """A kernel that is transposed, where its shape lets that pass unseen."""
-        weight = getattr(self._layer, "weight", None)
-        if isinstance(self._layer, nn.Linear) and weight is not None and weight.shape[0] == weight.shape[1]:
-            yield Candidate(
-                changes=(OrderWeight(name=f"{self._path}.kernel", is_transposed=True),),
-                what=f"the kernel of '{self._path}' is transposed on one side",
-                torch_fix=f"the transpose of the kernel of '{self._path}'",
-                keras_fix=f"the transpose of the kernel of '{self._path}'",
-                entry="kernel_layout",
-            )
 
 
 def activations(path: str, role: Literal["inputs", "outputs"]) -> Iterator[Candidate]:
@@ -357,35 +329,35 @@ def _each(value: int | tuple[int, ...], rank: int) -> tuple[int, ...]:
     return (value,) * rank if isinstance(value, int) else tuple(value)
 
 
-def _symmetric(padding: str | tuple[int, ...]) -> tuple[tuple[int, int], ...] | str:
+def _symmetric(padding: str | tuple[int, ...]) -> Widths | str:
     return padding if isinstance(padding, str) else tuple((width, width) for width in padding)
 
 
 def _widths(
-    taken: Sequence[int], wanted: Sequence[int], reach: Sequence[int], stride: Sequence[int]
-) -> Iterator[tuple[tuple[int, int], ...]]:
-    """Yield the paddings in front and behind with which a window gives the wanted sizes.
+    taken: Sequence[int], sizes: Sequence[Sequence[int]], reach: Sequence[int], stride: Sequence[int]
+) -> list[Widths]:
+    """Return the paddings in front and behind with which a window gives one of the sizes, the likeliest first."""
+    found = [widths for wanted in sizes for widths in _widths_for(taken, wanted, reach, stride)]
+    return list(dict.fromkeys(found))
 
-    Of each axis the least in all first, and equal ones or more behind, as the frameworks have it, before others.
-    """
+
+def _widths_for(
+    taken: Sequence[int], wanted: Sequence[int], reach: Sequence[int], stride: Sequence[int]
+) -> Iterator[Widths]:
+    """Yield, of each axis, equal widths or one more behind, as the frameworks have it, before others."""
     choices = []
     for size, own, window, step in zip(taken, wanted, reach, stride, strict=False):
         least = max(0, (own - 1) * step + window - size)
-        pairs = [
-            (front, total - front)
-            for total in range(least, least + step)
-            for front in range(total + 1)
-            if total < window + step
-        ]
+        totals = range(least, min(least + step, window + step))
+        pairs = [(front, total - front) for total in totals for front in range(total + 1)]
         choices.append(sorted(pairs, key=lambda pair: (abs(pair[0] - pair[1]), pair[0] > pair[1], sum(pair)))[:9])
     if len(choices) == len(reach) and all(choices):
-        even = [
-            tuple(pairs[min(number, len(pairs) - 1)] for pairs in choices) for number in range(max(map(len, choices)))
-        ]
-        yield from dict.fromkeys([*even, *list(product(*choices))[:80]])
+        longest = max(map(len, choices))
+        yield from (tuple(pairs[min(number, len(pairs) - 1)] for pairs in choices) for number in range(longest))
+        yield from islice(product(*choices), 80)
 
 
-def _told(widths: tuple[tuple[int, int], ...] | str) -> str:
+def _told(widths: Widths | str) -> str:
     """Say how wide a padding is, in front and behind."""
     if isinstance(widths, str):
         return f"'{widths}'"
@@ -394,7 +366,7 @@ def _told(widths: tuple[tuple[int, int], ...] | str) -> str:
     return f"{[list(pair) for pair in widths]} in front and behind"
 
 
-def _flat(widths: tuple[tuple[int, int], ...]) -> list[int]:
+def _flat(widths: Widths) -> list[int]:
     """Return widths as torch's functional.pad wants them of channels first."""
     return [width for pair in reversed(widths) for width in pair]
 

@@ -13,6 +13,7 @@ from twotrack.shared.spec.changes import (
     AddValue,
     Change,
     DropWeight,
+    LinkOutputs,
     MapValue,
     OrderWeight,
     ReplaceLayer,
@@ -59,6 +60,9 @@ class _Changer:
             self._order(change)
         elif isinstance(change, DropWeight):
             self._drop(change)
+        elif isinstance(change, LinkOutputs):
+            self._stack.callback(setattr, self._model, "links", self._model.links)
+            self._model.links = change.names
         else:
             self._calls.append(change)
             if len(self._calls) == 1:
@@ -82,7 +86,9 @@ class _Changer:
 
     def _map(self, change: MapValue) -> None:
         own, layer = self._layer(change.path)
-        self._hook(layer, self._arrangements(own, change.role), change, lambda x: compute(change.function, x))
+        self._hook(
+            layer, self._arrangements(own, change.role), change, lambda x: compute(change.function, x, layer.training)
+        )
 
     def _arrangements(self, own: str, role: str) -> Arrangements:
         if not own:
@@ -98,17 +104,14 @@ class _Changer:
             tensors = tensors_in(structure)
             if number >= len(tensors):
                 return structure
-            arrangement = own[number] if own else None
+            arrangement = own[number] if number < len(own) else None
             (given,) = channels_last(tensors[number : number + 1], (arrangement,) if arrangement else ())
             return replaced(structure, {id(tensors[number]): _back(function(given), arrangement)})
 
         if change.role == "outputs":
             handle = layer.register_forward_hook(lambda _, args, output: mapped(output))
         else:
-            handle = layer.register_forward_pre_hook(
-                lambda _, args, kwargs: (mapped(args), mapped(kwargs)) if not args else (mapped(args), kwargs),
-                with_kwargs=True,
-            )
+            handle = layer.register_forward_pre_hook(lambda _, args, kwargs: mapped((args, kwargs)), with_kwargs=True)
         self._stack.callback(handle.remove)
 
     def _replace(self, change: ReplaceLayer) -> None:
@@ -117,7 +120,7 @@ class _Changer:
 
         def forward(*args: Any, **kwargs: Any) -> Tensor:
             (given,) = channels_last(tensors_in([args, kwargs])[:1], call.inputs[:1])
-            return _back(compute(change.function, given), call.outputs[0] if call.outputs else None)
+            return _back(compute(change.function, given, layer.training), call.outputs[0] if call.outputs else None)
 
         layer.forward = forward  # type: ignore[method-assign]
         self._stack.callback(_put_back, layer, before)
@@ -141,7 +144,7 @@ class _Changer:
     def _order(self, change: OrderWeight) -> None:
         model = self._model
         before = model.weight_orders
-        model.weight_orders = {**before, change.name: (*before.get(change.name, ()), _Reordered.of(change))}
+        model.weight_orders = {**before, change.name: (*before.get(change.name, ()), _Reordered(change))}
         self._stack.callback(setattr, model, "weight_orders", before)
 
     def _drop(self, change: DropWeight) -> None:
@@ -172,29 +175,28 @@ class _Changer:
 class _Reordered(Layout):
     """A weight in the order of the other side."""
 
-    def __init__(self, axis: int, order: tuple[int, ...], is_transposed: bool):
-        self._axis, self._new, self._is_transposed = axis, order, is_transposed
-
-    @classmethod
-    def of(cls, change: OrderWeight) -> "_Reordered":
-        return cls(change.axis, change.order, change.is_transposed)
+    def __init__(self, change: OrderWeight):
+        self._change = change
 
     def to_canonical(self, array: np.ndarray) -> np.ndarray:
         """Undo the order."""
-        return self._turned(array, tuple(np.argsort(self._new)))
+        return self._turned(self._in_blocks(array, tuple(np.argsort(self._change.order))))
 
     def from_canonical(self, array: np.ndarray) -> np.ndarray:
-        """Put the blocks in the order."""
-        return self._turned(array, self._new)
+        """Put the numbers in the order."""
+        return self._in_blocks(self._turned(array), self._change.order)
 
-    def _turned(self, array: np.ndarray, order: tuple[int, ...]) -> np.ndarray:
-        if self._is_transposed:
-            array = np.swapaxes(array, -1, -2)
+    def _turned(self, array: np.ndarray) -> np.ndarray:
+        """Exchange and reverse axes, which undoes itself."""
+        array = np.flip(array, self._change.reversed)
+        return np.swapaxes(array, *self._change.exchanged) if self._change.exchanged else array
+
+    def _in_blocks(self, array: np.ndarray, order: tuple[int, ...]) -> np.ndarray:
         if not order:
             return array
-        moved = np.moveaxis(array, self._axis, -1)
+        moved = np.moveaxis(array, self._change.axis, -1)
         blocks = moved.reshape(*moved.shape[:-1], len(order), -1)[..., list(order), :]
-        return np.moveaxis(blocks.reshape(moved.shape), -1, self._axis)
+        return np.moveaxis(blocks.reshape(moved.shape), -1, self._change.axis)
 
 
 def _back(tensor: Tensor, arrangement: Rearrangement | None) -> Tensor:

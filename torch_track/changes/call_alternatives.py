@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from twotrack.shared.spec.changes import CallCandidate, Candidate, Parameter, SetArgument, SkipCall
+from twotrack.shared.spec.changes import CallCandidate, Candidate, Function, Parameter, ReplaceCall, SetArgument
 from twotrack.torch_track.changes.calls import CallWatcher, SeenCall
+from twotrack.torch_track.changes.functions import ACTIVATIONS
 
 if TYPE_CHECKING:
     from twotrack.torch_track.track import TorchModel
@@ -26,6 +27,10 @@ OTHER_ARGUMENTS: dict[str, tuple[tuple[str, tuple[Parameter, ...]], ...]] = {
     "var": (("unbiased", (False, True)),),
     "std": (("unbiased", (False, True)),),
 }
+ACTIVATION_CALLS = {
+    "gelu", "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "silu", "sigmoid", "tanh", "softplus", "mish",
+    "hardswish", "hardtanh", "hardsigmoid", "softmax", "log_softmax", "clamp", "clip", "softsign", "logsigmoid",
+}  # fmt: skip
 ENTRIES = {
     "gelu": "gelu",
     "leaky_relu": "leaky_relu_slope",
@@ -62,12 +67,18 @@ def _of(call: SeenCall) -> Iterator[Candidate]:
                 entry=ENTRIES.get(call.function, ""),
             )
     if call.keeps_shape:
-        yield Candidate(
-            changes=(SkipCall(function=call.function, number=call.number),),
-            what=f"torch computes {which}, Keras does not",
-            torch_fix=f"no {which}",
-            keras_fix=f"{which}",
+        yield _replaced(
+            call, which, Function(name="identity"), f"torch computes {which}, Keras does not", f"no {which}"
         )
+    if call.keeps_shape and call.function.strip("_") in ACTIVATION_CALLS:
+        for name in ACTIVATIONS:
+            told = f"Keras computes {name} where torch computes {which}"
+            yield _replaced(call, which, Function(name=name), told, f"{name} in place of {which}")
+
+
+def _replaced(call: SeenCall, which: str, by: Function, what: str, fix: str) -> Candidate:
+    change = ReplaceCall(function=call.function, number=call.number, by=by)
+    return Candidate(changes=(change,), what=what, torch_fix=fix, keras_fix=f"{which}, as torch has it")
 
 
 def _arguments(call: SeenCall, name: str, value: Parameter) -> Iterator[SetArgument]:

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from twotrack.shared.spec.changes import SetArgument, SkipCall
+from twotrack.shared.spec.changes import ReplaceCall, SetArgument
+from twotrack.torch_track.changes.functions import compute
 from twotrack.torch_track.recording import removed
 from twotrack.torch_track.structure import tensors_in
 
-CallChange = SetArgument | SkipCall
+CallChange = SetArgument | ReplaceCall
 
 
 class SeenCall(NamedTuple):
@@ -67,8 +68,8 @@ class CallWatcher(TorchFunctionMode):
         self._counts[name] += 1
         first = next(iter(tensors_in(list(args))), None)
         for change in self._changes.get((name, number), ()):
-            if isinstance(change, SkipCall) and first is not None:
-                return first
+            if isinstance(change, ReplaceCall) and first is not None:
+                return compute(change.by, first)
             if isinstance(change, SetArgument):
                 args, given = _with_argument(name, args, given, change)
         result = function(*args, **given)
@@ -118,7 +119,11 @@ CHANGEABLE: dict[str, tuple[str, ...]] = {
     "var": ("dim", "unbiased"),
     "std": ("dim", "unbiased"),
     "flip": ("dims",),
-    "clamp": ("min", "max"),
+    "clamp": ("min", "max"), "clamp_": ("min", "max"), "clip": ("min", "max"),
+    "hardtanh": ("min_val", "max_val"),
+    "relu6": (), "hardsigmoid": (), "selu": (), "celu": ("alpha",), "softsign": (), "logsigmoid": (), "exp": (),
+    "abs": (), "square": (), "where": (), "threshold": ("threshold", "value"), "minimum": ("other",),
+    "maximum": ("other",), "rms_norm": ("normalized_shape", "weight", "eps"), "sqrt": (), "round": (), "floor": (),
     "detach": (),
     "add": ("other",),
     "sub": ("other",),

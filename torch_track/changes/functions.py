@@ -13,8 +13,10 @@ Widths = Sequence[Sequence[int]]
 """In front and behind, of every axis between batch and channels."""
 
 
-def compute(function: Function, x: Tensor) -> Tensor:
+def compute(function: Function, x: Tensor, training: bool = False) -> Tensor:
     """Return the function of x (batch, ..., channels)."""
+    if function.name in RANDOM:
+        return RANDOM[function.name](x, **function.parameters) if training else x
     return FUNCTIONS[function.name](x, **function.parameters)
 
 
@@ -96,6 +98,26 @@ def _resize(x: Tensor, size: Sequence[int], mode: str, align_corners: bool | Non
     return resized.movedim(1, -1)
 
 
+def _dropout(x: Tensor, rate: float, mask: Sequence[int]) -> Tensor:
+    """Drop by a mask of a shape with the batch, of which axes of 1 are shared."""
+    return x * functional.dropout(x.new_ones((len(x), *mask[1:]) if mask[0] > 1 else mask), rate)
+
+
+def _alpha_dropout(x: Tensor, rate: float) -> Tensor:
+    return functional.alpha_dropout(x, rate, training=True)
+
+
+def _normal_noise(x: Tensor, deviation: float, factor: bool = False) -> Tensor:
+    noise = deviation * torch.randn_like(x)
+    return x * (1 + noise) if factor else x + noise
+
+
+RANDOM: Mapping[str, Callable[..., Tensor]] = {
+    "dropout": _dropout,
+    "alpha_dropout": _alpha_dropout,
+    "normal_noise": _normal_noise,
+}
+"""In training mode; in evaluation mode nothing is done."""
 ACTIVATIONS: Mapping[str, Callable[..., Tensor]] = {
     "relu": functional.relu,
     "gelu": functional.gelu,
@@ -127,7 +149,7 @@ LEAKY_SLOPES = (0.2, 0.3, 0.1, 0.01)
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     **ACTIVATIONS,
     "identity": lambda x: x,
-    "clip": lambda x, low, high: torch.clamp(x, low, high),
+    "clip": lambda x, low=None, high=None: torch.clamp(x, low, high),
     "logical_not": torch.logical_not,
     "order": _order,
     "reshape": _reshape,

@@ -25,7 +25,7 @@ class Cause:
     status: Status
     rung: str
     where: str
-    """As the failure that it explains has it."""
+    """Canonical path of the layer that is changed, or where the failure is."""
     what: str = ""
     """In what the sides differ; empty if that is unknown."""
     torch_fix: str = ""
@@ -71,10 +71,11 @@ def unproved(failure: RungResult, findings: Findings) -> Cause:
 
 def _of(status: Status, failure: RungResult, finding: Finding, tried: int) -> Cause:
     candidate = finding.candidate
+    where = candidate.where or getattr(candidate.changes[0], "path", "") or failure.where
     return Cause(
         status,
         failure.rung,
-        failure.where,
+        where,
         candidate.what,
         candidate.torch_fix,
         candidate.keras_fix,

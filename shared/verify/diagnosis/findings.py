@@ -12,6 +12,8 @@ class SearchRequest(FrozenRecord):
 
     verify: VerifyRequest
     """With the changes that are made already."""
+    track: str
+    """Keras'."""
     rung: str
     place: FailurePlace
     where: str

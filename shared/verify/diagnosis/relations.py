@@ -54,7 +54,7 @@ class Known:
 
 def relations(place: Place, torch: np.ndarray, keras: np.ndarray, known: Known) -> Iterator[Candidate]:
     """Yield what makes Keras' value (batch, ...) of torch's, simplest first."""
-    if len(torch) != len(keras):
+    if len(torch) != len(keras) or agree(torch, keras):
         return
     if torch.shape == keras.shape:
         yield from _factor(place, torch, keras, known.constants)

@@ -77,4 +77,5 @@ def together(first: Candidate, second: Candidate) -> Candidate:
         torch_fix=f"{first.torch_fix}; {second.torch_fix}",
         keras_fix=f"{first.keras_fix}; {second.keras_fix}",
         entry=first.entry or second.entry,
+        where=first.where or second.where,
     )

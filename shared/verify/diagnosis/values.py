@@ -13,6 +13,7 @@ from twotrack.shared.spec.probe import LayerTrace
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
 from twotrack.shared.verify.diagnosis.relations import Known, Place, relations
 from twotrack.shared.verify.diagnosis.searching import NOTHING
+from twotrack.shared.verify.diagnosis.weights import orders_of_weights
 from twotrack.shared.verify.result import relative
 from twotrack.shared.verify.rungs.forward import layer_difference, matched_layers
 from twotrack.shared.verify.side import ObservedSide
@@ -54,8 +55,8 @@ class Site:
 
 
 def inputs_difference(torch: Sequence[np.ndarray], keras: Sequence[np.ndarray]) -> float:
-    """Return the largest difference where both have as many values, else the smallest of any two."""
-    if len(torch) == len(keras):
+    """Return the largest difference where both have the same kinds of values, else the smallest of any two."""
+    if [one.shape for one in torch] == [one.shape for one in keras]:
         return max(map(relative, torch, keras), default=0.0)
     return layer_difference(torch, keras)
 
@@ -67,8 +68,8 @@ def find_site(torch: Trace, keras: Trace) -> Site:
         if layer_difference(torch_layer.outputs, keras_layer.outputs) > LIMIT:
             return _at(torch, torch_layer, keras_layer, before)
         before = keras_layer.path
-    between = _between(torch.layers, before, "")
-    return Site(Place("", "outputs"), keras.outputs, between, frozenset([before, *between]), before)
+    inside = between(torch.layers, before, "")
+    return Site(Place("", "outputs"), keras.outputs, inside, frozenset([before, *inside]), before)
 
 
 def _at(torch: Trace, torch_layer: LayerTrace, keras_layer: LayerTrace, before: str) -> Site:
@@ -79,11 +80,11 @@ def _at(torch: Trace, torch_layer: LayerTrace, keras_layer: LayerTrace, before: 
         return Site(
             Place(path, "outputs"), keras_layer.outputs, (own, *inner), frozenset([before, own, *inner]), before
         )
-    between = _between(torch.layers, before, path)
-    return Site(Place(path, "inputs"), keras_layer.inputs, between, frozenset([before, *between]), before)
+    inside = between(torch.layers, before, path)
+    return Site(Place(path, "inputs"), keras_layer.inputs, inside, frozenset([before, *inside]), before)
 
 
-def _between(layers: Sequence[LayerTrace], before: str, path: str) -> tuple[str, ...]:
+def between(layers: Sequence[LayerTrace], before: str, path: str) -> tuple[str, ...]:
     """Return torch's layers that return after one and before another."""
     order = [layer.path for layer in layers]
     start = order.index(before) + 1 if before in order else 0
@@ -96,10 +97,13 @@ class ValueProposals:
 
     def __init__(self, side: ObservedSide, request: SearchRequest):
         self._side, self._inputs = side, side.exercise.inputs()
-        keras = self._keras = request.keras.traces["float64"]
+        self._keras = request.keras.traces["float64"]
         self._track = open_torch("auto")
         self._now = self._trace(NOTHING)
-        self._site = find_site(self._now, keras)
+        self._site = self._find_site(request)
+
+    def _find_site(self, request: SearchRequest) -> Site:
+        return find_site(self._now, self._keras)
 
     def measure(self, candidate: Candidate) -> float:
         """Return the difference at the site with changes."""
@@ -122,6 +126,7 @@ class ValueProposals:
         yield from self._relations(made)
         for path in self._site.inside:
             yield from self._track.alternatives(self._side.model, path, self._facing(path))
+            yield from orders_of_weights(path, self._known.weights)
         yield from (call.candidate for call in self._calls if call.behind in self._site.behind)
         yield from self._activations()
         yield from self._orders()
@@ -165,7 +170,8 @@ class ValueProposals:
         other = keras or torch
         wanted = other.outputs[0].shape[1:] if other.outputs else ()
         taken = torch.inputs[0].shape[1:] if torch.inputs else ()
-        return Facing(taken, wanted, keras.hyperparameters if keras else {})
+        given = torch.outputs[0].shape[1:] if torch.outputs else ()
+        return Facing(taken, given, wanted, keras.hyperparameters if keras else {})
 
     @cached_property
     def _calls(self) -> list[CallCandidate]:
@@ -191,10 +197,11 @@ class ValueProposals:
 
 
 def _splits(size: int) -> Iterator[tuple[int, ...]]:
-    """Yield factors of a size: three with a 3 in front or behind, as of queries, keys and values, then two."""
-    threes = [(3, size // 3 // n, n) for n in range(2, size // 3 + 1) if size % 3 == 0 and size // 3 % n == 0]
+    """Yield factors of a size: three with a 3 among them, as of queries, keys and values, then two."""
+    heads = [(n, size // 3 // n) for n in range(2, size // 3) if size % 3 == 0 and size // 3 % n == 0]
+    threes = [factors for n, rest in heads for factors in ((3, n, rest), (n, 3, rest), (n, rest, 3))]
     twos = [(n, size // n) for n in range(2, size) if size % n == 0]
-    yield from [factors for factors in (*threes, *twos) if min(factors) > 1][: ORDERS // 4]
+    yield from [*threes, *twos][: ORDERS // 2]
 
 
 def _reordered(place: Place, numbers: np.ndarray, factors: tuple[int, ...], axes: tuple[int, ...]) -> Candidate:

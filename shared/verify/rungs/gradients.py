@@ -1,12 +1,14 @@
 """The rung gradients: equal loss on the first batch, and equal gradients of every trainable weight."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 
 from twotrack.shared.base.tolerances import GRADIENT_SCALE_FLOOR, TOLERANCES
+from twotrack.shared.verify.digests import SIZE, differences
 from twotrack.shared.verify.observation import Observation
-from twotrack.shared.verify.result import FailurePlace, RungResult, finite, in_float32, relative
+from twotrack.shared.verify.result import FailurePlace, Gap, GapKind, RungResult, finite, in_float32, relative
 from twotrack.shared.verify.rungs.forward import compare_forward
 from twotrack.shared.verify.trace import Trace, same_losses
 
@@ -19,6 +21,7 @@ def check_gradients(torch: Observation, keras: Observation) -> RungResult:
         forward = compare_forward(torch.draws.trace, keras.draws.trace)
         if not forward.passed:
             return replace(forward, rung="gradients", detail=f"in training mode, {forward.detail}")
+    result = compare_rows(torch.traces["float64"], keras.traces["float64"], result) if result.passed else result
     return replace(result, difference32=in_float32(_largest_gradient_difference, torch, keras))
 
 
@@ -35,18 +38,40 @@ def compare_gradients(torch: Trace, keras: Trace) -> RungResult:
         unmatched = min(torch.gradients.keys() ^ keras.gradients.keys())
         detail = f"'{unmatched}' is trained on one side only"
         return RungResult("gradients", False, detail, limit=limit, place=FailurePlace.WEIGHT, where=unmatched)
-    differences = gradient_differences(torch, keras)
-    worst = max(differences.values(), default=0.0)
+    found = gradient_differences(torch, keras)
+    worst = max(found.values(), default=0.0)
     if worst <= limit:
-        counts = {"gradients": len(differences)}
-        detail = f"{len(differences)} gradients compared{_aside(torch, keras)}"
+        counts = {"gradients": len(found)}
+        detail = f"{len(found)} gradients compared{_aside(torch, keras)}"
         return RungResult("gradients", True, detail, worst, limit=limit, counts=counts)
     # Backpropagation starts at the end: the last diverging weight in the order of the layers is the first to go wrong.
-    name = [name for name, difference in differences.items() if difference > limit][-1]
+    name = [name for name, difference in found.items() if difference > limit][-1]
     is_finite = finite([torch.gradients[name], keras.gradients[name]])
-    how = f"differs by {differences[name]:.1e}" if is_finite else "has NaN or infinity"
+    how = f"differs by {found[name]:.1e}" if is_finite else "has NaN or infinity"
     detail = f"the gradient of '{name}' {how}"
-    return RungResult("gradients", False, detail, differences[name], limit=limit, place=FailurePlace.WEIGHT, where=name)
+    return RungResult("gradients", False, detail, found[name], limit=limit, place=FailurePlace.WEIGHT, where=name)
+
+
+def compare_rows(torch: Trace, keras: Trace, result: RungResult) -> RungResult:
+    """Compare the gradients of the rows that no batch asks for; say of which tables that could not be done."""
+    for name in [name for name in keras.rows if name in torch.rows]:
+        found = differences(torch.rows[name], keras.rows[name])
+        scale = np.maximum(torch.rows[name][:, SIZE], keras.rows[name][:, SIZE])
+        wrong = np.flatnonzero(~(found <= TOLERANCES["gradients"].limit * scale))
+        if len(wrong):
+            more = f", and {len(wrong) - 1:,} more rows" if len(wrong) > 1 else ""
+            detail = f"the gradient of row {wrong[0]:,} of '{name}' differs{more}, which no training batch asks for"
+            size = float(found[wrong[0]])
+            return replace(
+                result, passed=False, detail=detail, difference=size, place=FailurePlace.WEIGHT, where=name, counts={}
+            )
+    return replace(result, gaps=tuple(_unmet(torch, keras)))
+
+
+def _unmet(torch: Trace, keras: Trace) -> Iterator[Gap]:
+    for name, rows in (torch.unmet_rows | keras.unmet_rows).items():
+        detail = f"no training batch asks for {rows:,} of its rows, and no layer alone reads them on both sides"
+        yield Gap(GapKind.NOT_RUN, name, detail)
 
 
 def gradient_differences(torch: Trace, keras: Trace) -> dict[str, float]:

@@ -21,7 +21,6 @@ class LossRung(ProbeRung[LossEvidence]):
     """Lets the loss of both sides meet outputs that the model gives seldom or never, in batches of other sizes."""
 
     name = "loss"
-    precisions = ("float64", "float32")
     evidence = LossEvidence
 
     def observe(self, side: ObservedSide) -> LossEvidence:

@@ -1,7 +1,7 @@
 """Whether two losses are one, batch by batch: rounding is measured, what differs at extremes only is named."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -69,7 +69,7 @@ def result_of(case: LossCase, outputs: Outputs, run: LossRun) -> Result:
 
 @dataclass(frozen=True)
 class Side:
-    """One side's evidence in both precisions."""
+    """One side's evidence; in float32 too, where what rounding amounts to is asked."""
 
     found: Mapping[Precision, LossEvidence]
 
@@ -126,9 +126,15 @@ class Comparison:
         self._outputs = self._keras.double.outputs
         self._cases = loss_cases(self._outputs)
         self._limit = TOLERANCES["loss"].limit
+        self._is_measured = "float32" in torch and "float32" in keras
+        self._in_doubt = False
 
     def result(self) -> RungResult:
         """Return the first difference that is no exception; else what was compared."""
+        result = self._result()
+        return replace(result, in_doubt=self._in_doubt)
+
+    def _result(self) -> RungResult:
         gaps: dict[str, Gap] = {}
         worst = 0.0
         for case, torch, keras in self._batches():
@@ -176,6 +182,7 @@ class Comparison:
         if torch.finite != keras.finite:
             return self._not_finite(case, torch, keras)
         value, gradient = self._excess(case, torch, keras)
+        self._in_doubt |= max(value, gradient) > 1 and not self._is_measured
         return self._too_large(case, torch, keras, value > 1) if max(value, gradient) > 1 else None
 
     def _too_large(self, case: LossCase, torch: Result, keras: Result, of_value: bool) -> Difference:

@@ -74,8 +74,7 @@ class PiecesRung(ProbeRung[PiecesEvidence]):
         passes = {"ordinary": runner.on(side.exercise.inputs())}
         for track, each in found.items():
             for number, trial in enumerate(each.trials, start=1):
-                name = f"inputs that reach {trial.reached} (number {number} of {track})"
-                passes[name] = runner.given(trial.inputs, trial.replaced)
+                passes[trial_name(trial, number, track)] = runner.given(trial.inputs, trial.replaced)
         tables = {path: rows for each in found.values() for path, rows in each.tables.items()}
         read = {path: _table(side, path, rows) for path, rows in tables.items()}
         return TrialsRun(passes, {path: rows for path, rows in read.items() if rows is not None})
@@ -98,6 +97,11 @@ class PiecesRung(ProbeRung[PiecesEvidence]):
             return replace(result, rung=self.name)
         read = tables[0].keys() & tables[1].keys()
         return _passed([_with_tables(side, read) for side in sides], result.gaps)
+
+
+def trial_name(trial: Trial, number: int, track: str) -> str:
+    """Return the name of the pass on a trial, of a number from 1 among those that a track found."""
+    return f"inputs that reach {trial.reached} (number {number} of {track})"
 
 
 def _runner(side: ObservedSide) -> Runner:

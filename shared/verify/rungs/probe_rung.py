@@ -18,7 +18,6 @@ class ProbeRung(ABC, Generic[E]):
 
     name: ClassVar[str]
     """As in request.RUNGS."""
-    precisions: ClassVar[tuple[Precision, ...]] = ("float64",)
     evidence: type[E]
     """The class of what the probes find."""
     answered: type | None = None

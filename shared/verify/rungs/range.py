@@ -10,15 +10,19 @@ from twotrack.shared.base.records import WITH_ARRAYS
 from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import wide
-from twotrack.shared.verify.alignment import Alignment, Difference, Passes, layer_of
+from twotrack.shared.verify.alignment import IN_TRAINING, Alignment, Difference, Passes, layer_of
 from twotrack.shared.verify.digests import LARGEST, SMALLEST
 from twotrack.shared.verify.passes import (
     BATCH_SIZES,
+    HIDES_ALL,
+    MASKED,
     NOT_ALLOWED,
     SHAKES,
+    WEIGHED,
     WIDE,
     Pass,
     Runner,
+    is_not_finite,
     is_same,
     open_sizes,
     shaken,
@@ -44,7 +48,6 @@ class RangeRung(ProbeRung[RangeEvidence]):
     """Runs both models on wide inputs, in other sizes and modes, and all that is in them on wide values."""
 
     name = "range"
-    precisions = ("float64", "float32")
     evidence = RangeEvidence
 
     def observe(self, side: ObservedSide) -> RangeEvidence:
@@ -59,14 +62,19 @@ class RangeRung(ProbeRung[RangeEvidence]):
         if side.precision == "float64":
             found.passes["second call"] = runner.on(side.exercise.inputs())
             found.passes |= dict(_sizes(runner))
+            if not side.exercise.has_data and any(spec.kind == "mask" for spec in pair.inputs.values()):
+                found.passes |= {name: runner.masked(name) for name in MASKED}
         else:
             found.passes |= {
                 shaken(WIDE[way], draw): runner.wide(way, draw) for draw in _shakes(runner) for way in WIDE
             }
         found.passes |= {WIDE[replaced]: runner.wide(replaced) for replaced in WIDE}
-        found.passes["training mode"] = _in_training(side, runner)
-        found.is_random = not is_same(_in_training(side, runner), found.passes["training mode"])
+        found.passes[IN_TRAINING] = _in_training(side, runner)
+        found.is_random = not is_same(_in_training(side, runner), found.passes[IN_TRAINING])
         found.passes["wide values in training mode"] = runner.in_training()
+        for name, factor in WEIGHED.items():
+            side.reset(factor)
+            found.passes[name] = runner.weighed()
         side.reset()
         return found
 
@@ -118,15 +126,23 @@ def _sizes(runner: Runner) -> Iterator[tuple[str, Pass]]:
 def compare_passes(torch: Passes, keras: Passes, known: Sequence[Gap] = ()) -> RungResult:
     """Compare every pass; name the first value that differs."""
     alignment = Alignment(torch, keras)
-    gaps = [*known, *map(_unlike, alignment.unlike)]
-    largest = 0.0
+    result = _compared(alignment, torch, keras, known)
+    return replace(result, in_doubt=alignment.in_doubt)
+
+
+def _compared(alignment: Alignment, torch: Passes, keras: Passes, known: Sequence[Gap]) -> RungResult:
     is_random = any(gap.kind is GapKind.RANDOM for gap in known)
+    gaps = [*known, *map(_unlike, alignment.unlike), *([] if is_random else _unlike_in_training(alignment))]
+    largest = 0.0
     for name in keras.float64:
-        if name == "ordinary" or name not in torch.float64 or (is_random and name.endswith("training mode")):
+        if name == "ordinary" or name not in torch.float64 or (is_random and name.endswith(IN_TRAINING)):
             continue
         refused = _refused(name, torch.float64[name], keras.float64[name])
         gaps += refused
         if refused or keras.float64[name].error:
+            continue
+        if name in MASKED:
+            gaps += _unlike_masks(name, alignment, torch, keras)
             continue
         difference, size = alignment.first_difference(name)
         largest = max(largest, size)
@@ -154,6 +170,26 @@ def _refused(name: str, torch: Pass, keras: Pass) -> list[Gap]:
 def _unlike(path: str) -> Gap:
     detail = "it has other values on the two sides, though the outputs agree, so it was compared with what is around it"
     return Gap(GapKind.PARTNER, path, detail)
+
+
+def _unlike_in_training(alignment: Alignment) -> list[Gap]:
+    """Return a gap for each layer that has other values in training mode only."""
+    paths = dict.fromkeys(layer_of(pair.keras.path) for pair in alignment.apart_in_training)
+    detail = "it has other values on the two sides in training mode, though the outputs agree, so it was compared there"
+    detail += " with what is around it"
+    return [Gap(GapKind.PARTNER, path, detail) for path in paths if path not in alignment.unlike]
+
+
+def _unlike_masks(name: str, alignment: Alignment, torch: Passes, keras: Passes) -> list[Gap]:
+    """Return a gap if the outputs differ for masks that may not be meant; where all is hidden, NaN says so."""
+    outputs = [pair for pair in alignment.matched if not pair.keras.path]
+    undefined = name == HIDES_ALL and any(is_not_finite(side.float64[name]) for side in (torch, keras))
+    difference, _ = alignment.first_difference(name)
+    if undefined or difference is None or all(alignment.compare(name, pair).row is None for pair in outputs):
+        return []
+    found = _failure(name, difference, alignment, torch, keras)
+    where = layer_of(difference.where.keras.path) or "the outputs"
+    return [Gap(GapKind.MASK, where, f"{found.detail}; masks that hide the end of a sequence make no difference")]
 
 
 def _before_already(path: str) -> str:
@@ -205,9 +241,13 @@ def _on(name: str, row: str) -> str:
         return f"on values {row}" if name == "wide values" else f"on inputs {row}"
     if name == "wide values in training mode":
         return f"in training mode on values {row}"
+    if name in WEIGHED:
+        return f"with {name}"
+    if name in MASKED:
+        return f"where {name}"
     if name == "nothing hidden":
         return "where nothing is hidden"
-    return f"in {name}" if name == "training mode" else f"in a {name}" if name == "second call" else f"at {name}"
+    return f"in {name}" if name == IN_TRAINING else f"in a {name}" if name == "second call" else f"at {name}"
 
 
 def _pass(alignment: Alignment, torch: Passes, keras: Passes, gaps: list[Gap], largest: float) -> RungResult:

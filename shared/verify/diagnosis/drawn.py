@@ -1,0 +1,125 @@
+"""The search where the sides draw otherwise in training: other rates, other masks, or nothing on one side."""
+
+from collections.abc import Iterator
+
+from twotrack.shared.base.tolerances import SAME_HYPERPARAMETER
+from twotrack.shared.spec.changes import Candidate, Change, Function, MapValue, ReplaceLayer, SetHyperparameter
+from twotrack.shared.spec.draws import Draw
+from twotrack.shared.verify import draws
+from twotrack.shared.verify.diagnosis.findings import SearchRequest
+from twotrack.shared.verify.exercise import find_exercise
+from twotrack.shared.verify.rungs.dropout import compare_draws
+from twotrack.shared.verify.side import ObservedSide
+from twotrack.shared.workers.door import open_torch
+
+RATES = {"p": "rate", "dropout": "dropout"}
+"""What torch's layers call the share that they drop, and what Keras' call it."""
+
+
+DEVIATIONS = (0.1, 0.2, 0.05, 0.01, 0.3, 0.5, 1.0)
+"""Of noise, that people use; a draw does not say its own."""
+
+
+class DrawProposals:
+    """What may be to blame for other draws."""
+
+    def __init__(self, side: ObservedSide, request: SearchRequest):
+        self._request, self._torch, self._keras = request, request.torch.draws.draws, request.keras.draws.draws
+        self._order = [layer.path for layer in request.torch.traces["float64"].layers if layer.leaf]
+        self._layers = open_torch("auto").rates(side.model)
+
+    def measure(self, candidate: Candidate) -> float:
+        """Return 0 if both sides draw alike and make the same of it, else 1 or by how much they differ."""
+        verify = self._request.verify.model_copy(
+            update={"changes": (*self._request.verify.changes, *candidate.changes)}
+        )
+        try:
+            side = ObservedSide(find_exercise(verify), open_torch("auto"), "float64", lambda _: None)
+            drawn = draws.observe(side.model, side.exercise.inputs(), side.source)
+        except Exception:  # whatever the changed model raises: the candidate is none
+            return float("inf")
+        result = compare_draws(drawn, self._request.keras.draws)
+        return 0.0 if result.passed else 1.0 if result.difference is None else result.difference
+
+    def propose(self, made: Candidate) -> Iterator[Candidate]:
+        """Yield Keras' rates, then Keras' masks in place of torch's, then draws of Keras' that torch lacks."""
+        for keras in self._keras:
+            yield from self._rates(keras)
+        for keras in self._keras:
+            yield from self._kinds(keras)
+        for torch in self._torch:
+            if torch.layer:
+                yield _without(torch)
+
+    def _rates(self, keras: Draw) -> Iterator[Candidate]:
+        for path, (name, rate) in self._layers.items():
+            if keras.rate is not None and abs(rate - keras.rate) > SAME_HYPERPARAMETER * rate:
+                yield Candidate(
+                    changes=(SetHyperparameter(path=path, name=name, value=keras.rate),),
+                    what=f"the rate of '{path}' is {keras.rate:g} in Keras and {rate:g} in torch",
+                    torch_fix=f"{name}={keras.rate:g} in '{path}'",
+                    keras_fix=f"{RATES[name]}={rate:g} in '{keras.layer or path}'",
+                    entry="dropout_rate",
+                )
+
+    def _kinds(self, keras: Draw) -> Iterator[Candidate]:
+        """Yield what Keras draws, in place of torch's layer of that name, and behind the layer that ran before."""
+        for function, told in _functions(keras, self._deviation(keras)):
+            places: list[tuple[Change, str]] = []
+            if keras.layer:
+                places.append((ReplaceLayer(path=keras.layer, function=function), f"in '{keras.layer}'"))
+            places += [(change, f"behind '{keras.after}'") for change in self._behind(keras.after, function)]
+            for change, place in places:
+                yield Candidate(
+                    changes=(change,),
+                    what=f"Keras has {told} {place}, torch {self._there(keras)}",
+                    torch_fix=f"{told} {place}",
+                    keras_fix=f"what torch has there: {self._there(keras)}",
+                    entry="dropout_masks" if keras.is_dropout else "",
+                    where=keras.layer or keras.after,
+                )
+
+    def _behind(self, path: str, function: Function) -> Iterator[MapValue]:
+        """Yield the function in front of the layer that runs next in torch, else as a part of the layer itself."""
+        if not path:
+            return
+        if path in self._order[:-1]:
+            yield MapValue(path=self._order[self._order.index(path) + 1], role="inputs", function=function)
+        yield MapValue(path=path, role="outputs", function=function)
+
+    def _deviation(self, keras: Draw) -> list[float]:
+        """Return what the layer says of its noise, if it says anything."""
+        said = self._request.keras.layer(keras.layer)[1].get("stddev")
+        return [] if said is None else [float(said)]
+
+    def _there(self, keras: Draw) -> str:
+        own = [draw for draw in self._torch if draw.layer == keras.layer or draw.after == keras.after]
+        return f"{own[0].function} with a mask of {own[0].shape}" if own else "nothing"
+
+
+def _functions(draw: Draw, said: list[float]) -> Iterator[tuple[Function, str]]:
+    """Yield what a draw of Keras' may be, with its words."""
+    if draw.rate is not None:
+        mask = tuple(draw.shape)
+        yield (
+            Function(name="dropout", parameters={"rate": draw.rate, "mask": mask}),
+            f"dropout of rate {draw.rate:g} with a mask of {mask}",
+        )
+        yield Function(name="alpha_dropout", parameters={"rate": draw.rate}), f"alpha dropout of rate {draw.rate:g}"
+    elif draw.base == "normal":
+        for deviation in dict.fromkeys([*said, *DEVIATIONS]):
+            for factor in (False, True):
+                kind = "multiplied by 1 +" if factor else "plus"
+                yield (
+                    Function(name="normal_noise", parameters={"deviation": deviation, "factor": factor}),
+                    f"the value {kind} normal noise of deviation {deviation:g}",
+                )
+
+
+def _without(draw: Draw) -> Candidate:
+    return Candidate(
+        changes=(ReplaceLayer(path=draw.layer, function=Function(name="identity")),),
+        what=f"torch has {draw.function} in '{draw.layer}', Keras has nothing there",
+        torch_fix=f"no {draw.function} in '{draw.layer}'",
+        keras_fix=f"{draw.function} there, with a mask of {draw.shape}",
+    )
