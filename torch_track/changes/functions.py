@@ -148,7 +148,7 @@ LEAKY_SLOPES = (0.2, 0.3, 0.1, 0.01)
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     **ACTIVATIONS,
     "identity": lambda x: x,
-    "leaky_relu": lambda x, slope: functional.leaky_relu(x, slope),
+    "leaky_relu": lambda x, slope=0.01: functional.leaky_relu(x, slope),
     "clip": lambda x, low=None, high=None: torch.clamp(x, low, high),
     "logical_not": torch.logical_not,
     "order": _order,

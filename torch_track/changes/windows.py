@@ -151,7 +151,8 @@ class _Pool:
     def told(self) -> str:
         """What a line of code would say."""
         counted = ", padding counted" if self.how == "average" and self.counts and self.widths != _none(self) else ""
-        return f"{self.how} pooling of {list(self.size)} with stride {list(self.strides)}, padding {_told(self.widths)}{counted}"
+        window = f"{self.how} pooling of {list(self.size)} with stride {list(self.strides)}"
+        return f"{window}, padding {_told(self.widths)}{counted}"
 
 
 class _PoolingWindows(_Windows):

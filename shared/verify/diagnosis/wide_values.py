@@ -71,8 +71,8 @@ class WideProposals(ValueProposals):
 
     def _site_of(self, difference: Difference) -> Site:
         where, layers = difference.where.torch, self._now.layers
-        path, role = layer_of(where.path), "inputs" if where.role == "inputs" else "outputs"
-        place = Place(path, role, where.number)
+        path = layer_of(where.path)
+        place = Place(path, "inputs" if where.role == "inputs" else "outputs", where.number)
         if path and where.role == "outputs":
             inner = tuple(layer.path for layer in layers if layer.path.startswith(f"{path}."))
             return Site(place, (), (path, *inner), frozenset([path, *inner]))
