@@ -11,10 +11,10 @@ from twotrack.shared.spec.changes import (
     Function,
     MapValue,
     OrderWeight,
+    ReplaceCall,
     ReplaceLayer,
     SetArgument,
     SetHyperparameter,
-    SkipCall,
 )
 
 Sign = Callable[[Change], bool]
@@ -59,7 +59,7 @@ def reorders(path: str) -> Sign:
 
 def transposes(name: str) -> Sign:
     """A weight's axes are exchanged."""
-    return lambda one: isinstance(one, OrderWeight) and one.name == name and one.is_transposed
+    return lambda one: isinstance(one, OrderWeight) and one.name == name and one.exchanged is not None
 
 
 def argues(function: str, name: str, value: Any) -> Sign:
@@ -71,7 +71,9 @@ def argues(function: str, name: str, value: Any) -> Sign:
 
 def skips(*functions: str) -> Sign:
     """A call of one of the functions is left out."""
-    return lambda one: isinstance(one, SkipCall) and one.function.strip("_") in functions
+    return lambda one: (
+        isinstance(one, ReplaceCall) and one.by.name == "identity" and one.function.strip("_") in functions
+    )
 
 
 def drops(name: str) -> Sign:
@@ -81,7 +83,7 @@ def drops(name: str) -> Sign:
 
 def of_training(one: Change) -> bool:
     """It is no change of the model's values: what it means is in its words."""
-    return not isinstance(one, MapValue | ReplaceLayer | AddValue | OrderWeight | SetArgument | SkipCall)
+    return not isinstance(one, MapValue | ReplaceLayer | AddValue | OrderWeight | SetArgument | ReplaceCall)
 
 
 def _is(function: Function, names: Sequence[str], parameters: dict[str, Any]) -> bool:
