@@ -94,7 +94,8 @@ class ObservedSide:
             if len(shape) == 2 and unmet.get(shape[0]):
                 try:
                     found = self.probe.row_gradients(name, np.random.default_rng(0).normal(size=shape))
-                    trace.rows[name] = digest(found, shape[0])
+                    if (rows := digest(found, shape[0])) is not None:
+                        trace.rows[name] = rows
                 except Exception:  # of a layer that is no table
                     trace.unmet_rows[name] = unmet[shape[0]]
 
