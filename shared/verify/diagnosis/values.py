@@ -207,7 +207,7 @@ class ValueProposals:
         nothing = self._reached(together(made, scaled(front, 0.0, {})))
         if nothing is not None and (factor := fitted(now - nothing, keras - nothing)) is not None:
             yield scaled(front, factor, self._known.constants)
-        for source, value in reversed(self._known.before.items()):
+        for source, value in reversed(list(self._known.before.items())):
             if source != front and value.shape == self._known.before[front].shape:
                 once = self._reached(together(made, added(front, source, 1.0)))
                 if once is not None and (factor := fitted(once - now, keras - now)) is not None:
