@@ -8,6 +8,7 @@ of the models.
 import json
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
@@ -37,7 +38,13 @@ def load(kind: type[E], folder: Path) -> E:
     """Return what `save` wrote as an object of its class, arrays read-only; ValidationError if it is of another."""
     arrays = np.asarray(np.memmap(folder / ARRAYS, np.uint8, "r"))
     values = _with_arrays(json.loads((folder / VALUES).read_text()), arrays)
-    return TypeAdapter(kind).validate_python(values)
+    return _adapter(kind).validate_python(values)
+
+
+@cache
+def _adapter(kind: type[E]) -> TypeAdapter[E]:
+    """Return what checks an object of that class; making it takes longer than all that it checks in one climb."""
+    return TypeAdapter(kind)
 
 
 def _without_arrays(value: Any, arrays: BinaryIO) -> Any:
