@@ -11,9 +11,11 @@ from twotrack.shared.runs.fitting import Listener, Step
 from twotrack.shared.spec.draws import AS_COUNTED, Alignment, SharedDraws
 from twotrack.shared.spec.probe import Probe
 from twotrack.shared.spec.track import Precision, Track, TrackModel
+from twotrack.shared.verify import wide
 from twotrack.shared.verify.digests import digest
 from twotrack.shared.verify.exercise import Exercise, Rehearsal
 from twotrack.shared.verify.material import draw_weights
+from twotrack.shared.verify.passes import LARGE_WEIGHTS
 from twotrack.shared.verify.suspects import STATISTICS
 from twotrack.shared.verify.trace import Trace
 
@@ -78,7 +80,7 @@ class ObservedSide:
         trace.penalty_gradients = self._note_penalty(trace)
         if self.precision == "float64":
             self._read_rows(trace)
-        trace.adding_layers = self.probe.adding_layers()
+            self._note_added(trace)
         if self.precision == "float64":
             self._train(trace)
             trace.relaxed = {kind: self._relaxed(kind) for kind in self.probe.relaxations()}
@@ -94,6 +96,17 @@ class ObservedSide:
                     trace.rows[name] = digest(found, shape[0])
                 except Exception:  # of a layer that is no table
                     trace.unmet_rows[name] = unmet[shape[0]]
+
+    def _note_added(self, trace: Trace) -> None:
+        """Keep what layers add to the loss, if any do, on ordinary and on wide inputs and weights."""
+        pair, trace.added = self.exercise.pair, self.probe.added_losses(self.exercise.inputs())
+        for scale in (1.0, LARGE_WEIGHTS) if trace.added else ():
+            self.reset(scale)
+            for kind in wide.IN_TRAINING:
+                added = self.probe.added_losses(wide.inputs(pair.inputs, [kind] * pair.batch_size))
+                for path, value in added.items():
+                    trace.added_at_most[path] = float(np.fmax(trace.added_at_most.get(path, 0.0), abs(value)))
+        self.reset()
 
     def _train(self, trace: Trace) -> None:
         """Keep what a short training shows, with the same random draws each time."""
