@@ -91,11 +91,19 @@ class ObservedSide:
         unmet = self.exercise.unmet_ids()
         for name, shape in self.trained_shapes().items():
             if len(shape) == 2 and unmet.get(shape[0]):
-                try:
-                    found = self.probe.row_gradients(name, np.random.default_rng(0).normal(size=shape))
-                    trace.rows[name] = digest(found, shape[0])
-                except Exception:  # of a layer that is no table
+                rows = self._row_gradients(name, shape)
+                if rows is None:
                     trace.unmet_rows[name] = unmet[shape[0]]
+                else:
+                    trace.rows[name] = rows
+
+    def _row_gradients(self, name: str, shape: tuple[int, ...]) -> np.ndarray | None:
+        """Return a digest of the gradients of a table's rows; None if the weight's layer is no table."""
+        try:
+            found = self.probe.row_gradients(name, np.random.default_rng(0).normal(size=shape))
+        except Exception:  # whatever the framework or the user's own layer raises
+            return None
+        return digest(found, shape[0])
 
     def _note_added(self, trace: Trace) -> None:
         """Keep what layers add to the loss, if any do, on ordinary and on wide inputs and weights."""
