@@ -22,6 +22,7 @@ from twotrack.shared.weights.bridge.layouts import Layout, Rearrangement
 from twotrack.torch_track.axes import channels_last
 from twotrack.torch_track.changes.calls import CallChange, CallWatcher
 from twotrack.torch_track.changes.functions import compute
+from twotrack.torch_track.changes.training import TrainingChange, TrainingChanger
 from twotrack.torch_track.structure import replaced, tensors_in
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class _Changer:
     def __init__(self, model: "TorchModel", stack: ExitStack):
         self._model, self._stack = model, stack
         self._calls: list[CallChange] = []
+        self._training = TrainingChanger(model, stack)
 
     def make(self, change: Change) -> None:
         """Make one change."""
@@ -59,6 +61,8 @@ class _Changer:
             self._order(change)
         elif isinstance(change, DropWeight):
             self._drop(change)
+        elif isinstance(change, TrainingChange):
+            self._training.make(change)
         else:
             self._calls.append(change)
             if len(self._calls) == 1:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.verify.diagnosis.findings import Findings, SearchRequest
 from twotrack.shared.verify.diagnosis.searching import Proposals, Search
+from twotrack.shared.verify.diagnosis.updates import AloneProposals
 from twotrack.shared.verify.diagnosis.values import ValueProposals
 from twotrack.shared.verify.exercise import find_exercise
 from twotrack.shared.verify.side import ObservedSide
@@ -25,5 +26,6 @@ def search(request: SearchRequest, report: Report) -> Findings:
 
 SEARCHES: Mapping[str, Callable[[ObservedSide, SearchRequest], Proposals]] = {
     "forward": ValueProposals,
+    "optimizer": AloneProposals,
 }
 """By rung: what may be to blame for its failure."""
