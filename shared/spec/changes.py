@@ -106,11 +106,19 @@ class DropWeight(FrozenRecord):
     """As torch calls it."""
 
 
-class AddBias(FrozenRecord):
-    """A layer without a bias has one, which is trained."""
+class AddWeight(FrozenRecord):
+    """A layer without a bias or a gamma has one, which is trained."""
 
-    kind: Literal["bias"] = "bias"
-    path: str
+    kind: Literal["add weight"] = "add weight"
+    name: str
+    """Canonical."""
+
+
+class RemoveWeight(FrozenRecord):
+    """A layer does without one of its weights."""
+
+    kind: Literal["remove weight"] = "remove weight"
+    name: str
     """Canonical."""
 
 
@@ -169,7 +177,8 @@ Change = Annotated[
     | SetArgument
     | SkipCall
     | DropWeight
-    | AddBias
+    | AddWeight
+    | RemoveWeight
     | SetTrained
     | SetStatistics
     | ChangeLoss

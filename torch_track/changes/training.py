@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from twotrack.shared.spec.changes import AddBias, ChangeLoss, MapGradient, SetStatistics, SetTrained, SetUpdate
+from twotrack.shared.spec.changes import AddWeight, ChangeLoss, MapGradient, RemoveWeight, SetStatistics, SetTrained, SetUpdate
 from twotrack.torch_track.changes.gradients import change_gradients
 from twotrack.torch_track.changes.losses import changed_loss
 from twotrack.torch_track.changes.updates import Replacement
@@ -19,7 +19,12 @@ from twotrack.torch_track.layers import BiasedVariance
 if TYPE_CHECKING:
     from twotrack.torch_track.track import TorchModel
 
-TrainingChange = AddBias | SetTrained | SetStatistics | ChangeLoss | MapGradient | SetUpdate
+TrainingChange = AddWeight | RemoveWeight | SetTrained | SetStatistics | ChangeLoss | MapGradient | SetUpdate
+
+
+_ATTRIBUTES = {"bias": "bias", "beta": "bias", "gamma": "weight"}
+_SIZES = ("out_features", "out_channels", "num_features", "normalized_shape", "num_channels")
+"""Attributes that say how large a bias or a gamma is."""
 
 
 class TrainingChanger:
@@ -32,8 +37,10 @@ class TrainingChanger:
 
     def make(self, change: TrainingChange) -> None:
         """Make one change."""
-        if isinstance(change, AddBias):
-            self._add_bias(change)
+        if isinstance(change, AddWeight):
+            self._add(change)
+        elif isinstance(change, RemoveWeight):
+            self._remove(change)
         elif isinstance(change, SetTrained):
             self._train(change)
         elif isinstance(change, SetStatistics):
@@ -51,14 +58,20 @@ class TrainingChanger:
                 return layer
         raise KeyError(f"the torch model has no layer '{path}'")
 
-    def _add_bias(self, change: AddBias) -> None:
-        layer = self._layer(change.path)
-        if getattr(layer, "bias", self) is not None:
-            raise KeyError(f"'{change.path}' has no place for a bias")
-        weight = layer.get_parameter("weight")
-        outputs = getattr(layer, "out_channels", getattr(layer, "out_features", None)) or len(weight)
-        layer.bias = nn.Parameter(weight.new_zeros(outputs))
-        self._stack.callback(setattr, layer, "bias", None)
+    def _add(self, change: AddWeight) -> None:
+        path, _, parameter = change.name.rpartition(".")
+        layer, attribute = self._layer(path), _ATTRIBUTES.get(parameter, "")
+        size = next((getattr(layer, name) for name in _SIZES if hasattr(layer, name)), None)
+        if size is None or getattr(layer, attribute, self) is not None:
+            raise KeyError(f"'{path}' has no place for a weight '{parameter}'")
+        setattr(layer, attribute, nn.Parameter(torch.ones(size, device=self._model.device, dtype=self._model.dtype)))
+        self._stack.callback(setattr, layer, attribute, None)
+
+    def _remove(self, change: RemoveWeight) -> None:
+        owner, _, attribute = self._model.table()[change.name].torch_name.rpartition(".")
+        layer = self._model.module.get_submodule(owner)
+        self._stack.callback(setattr, layer, attribute, getattr(layer, attribute))
+        setattr(layer, attribute, None)
 
     def _train(self, change: SetTrained) -> None:
         table = self._model.table()

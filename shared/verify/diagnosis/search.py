@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.verify.diagnosis.findings import Findings, SearchRequest
 from twotrack.shared.verify.diagnosis.searching import Proposals, Search
+from twotrack.shared.verify.diagnosis.partners import PartnerProposals
+from twotrack.shared.verify.diagnosis.statistics import TrainingProposals
 from twotrack.shared.verify.diagnosis.updates import AloneProposals
 from twotrack.shared.verify.diagnosis.values import ValueProposals
 from twotrack.shared.verify.exercise import find_exercise
@@ -21,11 +23,17 @@ def search(request: SearchRequest, report: Report) -> Findings:
     if propose is None:
         return Findings()
     side = ObservedSide(find_exercise(request.verify), open_torch("auto"), "float64", lambda _: None)
-    return Search(propose(side, request), TOLERANCES[request.rung].limit).run()
+    return Search(propose(side, request), _limit(request.rung)).run()
+
+
+def _limit(rung: str) -> float:
+    return TOLERANCES[rung].limit if rung in TOLERANCES else 0.0  # parameters are counted
 
 
 SEARCHES: Mapping[str, Callable[[ObservedSide, SearchRequest], Proposals]] = {
     "forward": ValueProposals,
+    "parameters": PartnerProposals,
     "optimizer": AloneProposals,
+    "training": TrainingProposals,
 }
 """By rung: what may be to blame for its failure."""
