@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.verify.diagnosis.findings import Findings, SearchRequest
 from twotrack.shared.verify.diagnosis.searching import Proposals, Search
+from twotrack.shared.verify.diagnosis.losses import LossProposals
 from twotrack.shared.verify.diagnosis.partners import PartnerProposals
 from twotrack.shared.verify.diagnosis.statistics import TrainingProposals
 from twotrack.shared.verify.diagnosis.updates import AloneProposals
@@ -33,6 +34,7 @@ def _limit(rung: str) -> float:
 SEARCHES: Mapping[str, Callable[[ObservedSide, SearchRequest], Proposals]] = {
     "forward": ValueProposals,
     "parameters": PartnerProposals,
+    "loss": LossProposals,
     "optimizer": AloneProposals,
     "training": TrainingProposals,
 }
