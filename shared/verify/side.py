@@ -98,6 +98,12 @@ class ObservedSide:
                 except Exception:  # of a layer that is no table
                     trace.unmet_rows[name] = unmet[shape[0]]
 
+    def trained(self) -> Trace:
+        """Return what a short training shows, from the weights that the model has."""
+        trace = Trace()
+        self._train(trace)
+        return trace
+
     def _train(self, trace: Trace) -> None:
         """Keep what a short training shows, with the same random draws each time."""
         self.source.restart()

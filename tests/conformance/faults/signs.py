@@ -14,7 +14,7 @@ from twotrack.shared.spec.changes import (
     ReplaceLayer,
     SetArgument,
     SetHyperparameter,
-    SkipCall,
+    ReplaceCall,
 )
 
 Sign = Callable[[Change], bool]
@@ -71,7 +71,7 @@ def argues(function: str, name: str, value: Any) -> Sign:
 
 def skips(*functions: str) -> Sign:
     """A call of one of the functions is left out."""
-    return lambda one: isinstance(one, SkipCall) and one.function.strip("_") in functions
+    return lambda one: isinstance(one, ReplaceCall) and _called(one) in functions and one.by.name == "identity"
 
 
 def drops(name: str) -> Sign:
@@ -81,7 +81,7 @@ def drops(name: str) -> Sign:
 
 def of_training(one: Change) -> bool:
     """It is no change of the model's values: what it means is in its words."""
-    return not isinstance(one, MapValue | ReplaceLayer | AddValue | OrderWeight | SetArgument | SkipCall)
+    return not isinstance(one, MapValue | ReplaceLayer | AddValue | OrderWeight | SetArgument | ReplaceCall)
 
 
 def _is(function: Function, names: Sequence[str], parameters: dict[str, Any]) -> bool:
