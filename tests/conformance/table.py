@@ -26,7 +26,9 @@ def main() -> int:
     parser.add_argument("--told", action="store_true", help="say what was proved")
     parser.add_argument("only", nargs="*", help="FAMILY_NUMBER")
     asked = parser.parse_args()
-    faults = [find(name) for name in asked.only] or (doubles(TWO) if asked.two else []) or chosen(asked.group, asked.few)
+    faults = (
+        [find(name) for name in asked.only] or (doubles(TWO) if asked.two else []) or chosen(asked.group, asked.few)
+    )
     counted = _print(faults, asked.track, asked.told)
     print(", ".join(f"{count} {verdict}" for verdict, count in counted.most_common()))
     return int(any(counted[verdict] for verdict in ("PASSED", "WRONG", "PLACE", "ERROR")))

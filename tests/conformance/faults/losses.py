@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from tests.conformance.faults.family import ANYWHERE, FAULTS, Plant, Spot, Truth
-from tests.conformance.faults.signs import of_training
+from tests.conformance.faults.signs import loses
 from tests.hunt.family import Draw
 from tests.hunt.wrong_losses import LOGITS, SQUARED, custom, keras_classes
 from twotrack import CustomLoss
@@ -17,7 +17,7 @@ POOLED = ("plain", "residual", "branches", "tokens", "signal", "transformer", "p
 
 
 def planted(loss: CustomLoss, *told: str) -> Plant:
-    return Plant(Truth("loss", ANYWHERE, told, (of_training,)), settings={"loss": loss})
+    return Plant(Truth("loss", ANYWHERE, told, (loses(),)), settings={"loss": loss})
 
 
 def one_sided(
