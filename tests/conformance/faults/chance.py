@@ -27,7 +27,10 @@ def dropout_rate(draw: Draw, spot: Spot) -> Plant:
 
     part = Part(name, lambda k, n: k.layers.Dropout(keras, name=n), torch_side)
     truth = Truth(
-        "dropout", ANYWHERE, ("rate|p=", f"{keras:g}"), (sets(name, "p", keras), argues("dropout", "p", keras))
+        "dropout",
+        ANYWHERE,
+        ("rate|p=", f"{keras:g}"),
+        (sets(name, "p", keras), argues("dropout", "p", keras), replaces(name, "dropout", rate=keras)),
     )
     return Plant(truth, [part])
 
