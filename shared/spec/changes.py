@@ -56,7 +56,7 @@ class ReplaceLayer(FrozenRecord):
 
 
 class AddValue(FrozenRecord):
-    """What another layer gives or is given is added to what a layer gives or is given."""
+    """What another layer gives or is given is added to what a layer gives or is given, or stands in its place."""
 
     kind: Literal["sum"] = "sum"
     path: str
@@ -65,6 +65,10 @@ class AddValue(FrozenRecord):
     """Canonical path of the other layer, which runs before."""
     source_role: Literal["inputs", "outputs"]
     factor: float = 1.0
+    own: float = 1.0
+    """Of what is there already: 0 for nothing."""
+    by: Function = Function(name="identity")
+    """What is added is this of the other value."""
 
 
 class OrderWeight(FrozenRecord):

@@ -126,7 +126,7 @@ class _Changer:
             (given,) = channels_last(tensors_in([args, kwargs])[:1], call.inputs[:1])
             return _back(compute(change.function, given, layer.training), call.outputs[0] if call.outputs else None)
 
-        layer.forward = forward  # type: ignore[method-assign]
+        layer.forward = forward
         self._stack.callback(_put_back, layer, before)
 
     def _add(self, change: AddValue) -> None:
@@ -141,7 +141,8 @@ class _Changer:
         self._stack.callback(source.register_forward_hook(keep).remove)
 
         def function(x: Tensor) -> Tensor:
-            return x + change.factor * kept[0].reshape(x.shape)
+            other = compute(change.by, kept[0])
+            return change.factor * other if change.own == 0 else change.own * x + change.factor * other.reshape(x.shape)
 
         self._hook(layer, self._arrangements(own, change.role), change, function)
 
@@ -172,7 +173,7 @@ class _Changer:
             with CallWatcher(module, self._calls).watching():
                 return before(*args, **kwargs)
 
-        module.forward = forward  # type: ignore[method-assign]
+        module.forward = forward
         self._stack.callback(_put_back, module, before)
 
 
