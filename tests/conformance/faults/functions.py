@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tests.conformance.faults.family import ANYWHERE, BEHIND, FAULTS, Part, Plant, Spot, Truth
-from tests.conformance.faults.signs import Sign, argues, calls, links, maps, replaces, skips
+from tests.conformance.faults.signs import Sign, argues, calls, links, loses, maps, replaces, skips
 from tests.hunt.family import Draw
 from tests.hunt.forms import clip
 from tests.hunt.network import Forms
@@ -153,7 +153,9 @@ def extra(kind: str, odd: str) -> tuple[Part, Sequence[Sign]]:
 def extra_softmax(draw: Draw, spot: Spot) -> Plant:
     """It is put behind the last layer, wherever the place is."""
     part, signs = extra(draw.one_of("kind", "softmax", "sigmoid"), draw.one_of("odd_side", "keras", "torch"))
-    return Plant(Truth("forward", "", ("softmax|sigmoid",), tuple(signs)), end=[part])
+    return Plant(
+        Truth("forward|loss", ANYWHERE, ("softmax|sigmoid|probabilities",), (*signs, loses("map_outputs"))), end=[part]
+    )
 
 
 @FAULTS.add("extremes", "ReLU against ReLU6")

@@ -4,7 +4,7 @@ from typing import Any
 
 from tests.conformance.faults.family import ANYWHERE, BEHIND, FAULTS, Called, Part, Plant, Spot, Truth
 from tests.conformance.faults.hosts import recurrent_layer
-from tests.conformance.faults.signs import adds, drops, maps, reorders, sets, shrinks, skips, steers
+from tests.conformance.faults.signs import adds, drops, maps, reorders, sets, shrinks, skips, steers, takes
 from tests.hunt.family import Draw
 
 
@@ -24,7 +24,7 @@ def last_step(draw: Draw, spot: Spot) -> Plant:
     keras, torch = draw.one_of("ends", ("last", "mean"), ("mean", "last"), ("max", "mean"), ("last", "first"))
     part = Part(name, lambda k, n: _end(k, keras, True), lambda t: _end(t, torch, False))
     part.paired = False
-    truth = Truth("forward", BEHIND, ("step|mean|max|last",), (maps("select", "reduce"),))
+    truth = Truth("forward", BEHIND, ("step|mean|max|last",), (maps("select", "reduce"), takes("select", "reduce")))
     return Plant(truth, [part], sizes=())
 
 

@@ -60,6 +60,11 @@ def adds(*sources: str, factor: float | None = None) -> Sign:
     return sign
 
 
+def takes(*names: str) -> Sign:
+    """One of the functions of an earlier value stands in place of what is there."""
+    return lambda one: isinstance(one, AddValue) and one.own == 0 and one.by.name in names
+
+
 def reorders(path: str) -> Sign:
     """The numbers of one of a layer's weights stand in another order."""
     return lambda one: isinstance(one, OrderWeight) and one.name.startswith(path)
