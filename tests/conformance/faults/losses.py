@@ -59,7 +59,7 @@ def label_smoothing(draw: Draw, spot: Spot) -> Plant:
     def torch_odd(t: Any, p: Any, y: Any) -> Any:
         return t.nn.functional.cross_entropy(p, y, label_smoothing=amount)
 
-    return planted(one_sided(draw, CLASSES, (keras_odd, torch_odd), "classes"), "smooth")
+    return planted(one_sided(draw, CLASSES, (keras_odd, torch_odd), "classes"), f"smooth.*{amount:g}")
 
 
 @FAULTS.add("losses", "a loss of logits against one of probabilities", hosts=POOLED)

@@ -164,7 +164,7 @@ def batch_norm_momentum(draw: Draw, spot: Spot) -> Plant:
         lambda k, n: k.layers.BatchNormalization(momentum=keras, epsilon=1e-5, name=n),
         lambda t: aligned_batch_norm(t, dimensions(spot), spot.width),
     )
-    truth = Truth("training", ANYWHERE, ("momentum",), (sets(name, "momentum", 1 - keras),))
+    truth = Truth("training", ANYWHERE, (f"{keras:g}", "momentum|statistics"), (sets(name, "momentum", 1 - keras),))
     return Plant(truth, [part])
 
 

@@ -72,7 +72,7 @@ def reorders(path: str) -> Sign:
 
 def transposes(name: str) -> Sign:
     """A weight's axes are exchanged."""
-    return lambda one: isinstance(one, OrderWeight) and one.name == name and one.is_transposed
+    return lambda one: isinstance(one, OrderWeight) and one.name == name and one.exchanged is not None
 
 
 def argues(function: str, name: str, value: Any) -> Sign:
