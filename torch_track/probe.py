@@ -184,8 +184,14 @@ class TorchProbe(Probe):
 
     def run_loss(self, batches: Sequence[LossBatch]) -> list[LossRun]:
         """Compute the loss as `backward` does."""
+        return [self._run_loss(batch) for batch in batches]
+
+    def _run_loss(self, batch: LossBatch) -> LossRun:
         model = self._model
-        return [loss_alone.run(model.loss_of, batch, model.device, model.dtype) for batch in batches]
+        model.masks = batch.masks
+        found = loss_alone.run(model.loss_of, batch, model.device, model.dtype)
+        model.masks = ()
+        return found
 
     def run_optimizer(
         self,

@@ -177,6 +177,8 @@ class TorchModel(TrackModel):
 
     around: Callable[[], AbstractContextManager] = nullcontext
     """What a forward pass in training runs in; a probe turns functional dropout off here."""
+    masks: Sequence[np.ndarray | None] = ()
+    """Of the outputs' steps, True where one is real, for a change that leaves others out; torch's losses know none."""
     before_update: Callable[[], None] = staticmethod(lambda: None)
     """Called when a training step's gradients are there; a verification moves them here."""
 

@@ -75,13 +75,17 @@ class ObservedSide:
         trace.layers, _ = self.probe.trace(inputs)
         trace.outputs = self.model.outputs(inputs)
         self.report("gradients")
-        trace.gradients = self.probe.gradients(inputs, self.exercise.targets(self._output_shapes))
+        trace.gradients = self.first_gradients()
         trace.penalty_gradients = self._note_penalty(trace)
         trace.adding_layers = self.probe.adding_layers()
         if self.precision == "float64":
             self._train(trace)
             trace.relaxed = {kind: self._relaxed(kind) for kind in self.probe.relaxations()}
         return trace
+
+    def first_gradients(self) -> dict[str, np.ndarray]:
+        """Return the gradients of the first batch, for the weights that the model has."""
+        return self.probe.gradients(self.exercise.inputs(), self.exercise.targets(self._output_shapes))
 
     def trained(self) -> Trace:
         """Return what a short training shows, from the weights that the model has."""

@@ -128,7 +128,8 @@ class LossProposals:
             with self._track.changed(side.model, candidate.changes):
                 evidence[precision] = LossRung().observe(side)
         result = compare_losses(evidence, self._found)
-        return 0.0 if result.passed else max(result.difference or 0.0, 2 * LIMIT)
+        left = result.difference or 0.0
+        return min(left, LIMIT) if result.passed else max(left, 2 * LIMIT)
 
     # === Proposing ===
 
@@ -140,6 +141,8 @@ class LossProposals:
         """Yield what both sides state differently, then what is fitted, simplest first."""
         if not self._kept:
             return
+        if made is NOTHING:
+            yield from self._masks()
         now = self._values(made)
         yield from self._smoothing(made, now)
         yield from self._scales(now)
@@ -149,6 +152,15 @@ class LossProposals:
         if made is NOTHING:
             yield from (self._mapped(name) for name in OF_OUTPUTS[self._target])
             yield from self._other()
+
+    def _masks(self) -> Iterator[Candidate]:
+        """Leave out padded steps, where Keras sends masks along with its outputs."""
+        for name, spec in (
+            self._sides["float64"].exercise.pair.inputs.items() if any(self._keras.facts.mask_axes) else ()
+        ):
+            if spec.kind != "mask":
+                function = Function(name="masked", parameters={"input": name})
+                yield _candidate(function, *loss_words.masked(name))
 
     def _scales(self, now: np.ndarray) -> Iterator[Candidate]:
         law = loss_fits.power_law(self._keras_values, now, self._sizes)
@@ -167,7 +179,7 @@ class LossProposals:
         for found in dict.fromkeys([stated, fitted]):
             if found:
                 function = Function(name="smooth", parameters={"share": found})
-                yield _candidate(function, *loss_words.smoothed(own, loss_fits.rounded(1 - (1 - found) * (1 - own))))
+                yield _candidate(function, *loss_words.smoothed(*_smoothed(found, own, keras)))
 
     def _outputs(self, made: Candidate) -> Iterator[Candidate]:
         count = len(self._keras.outputs.shapes)
@@ -291,6 +303,13 @@ def _fits(values: np.ndarray, sums: np.ndarray, counts: np.ndarray) -> list[tupl
 
 def _all_same(weights: Sequence[float]) -> bool:
     return all(isclose(one, weights[0], rel_tol=1e-9) for one in weights)
+
+
+def _smoothed(share: float, own: float, keras: float) -> tuple[float, float]:
+    """Return torch's smoothing and Keras', of which one may not be stated, from the share that leads to Keras'."""
+    if share < 0:
+        return loss_fits.rounded(1 - (1 - keras) / (1 - share)), keras
+    return own, loss_fits.rounded(1 - (1 - share) * (1 - own))
 
 
 def _candidate(function: Function, what: str, torch_fix: str, keras_fix: str, entry: str = "") -> Candidate:

@@ -78,13 +78,13 @@ def _differing(keras: Mapping[str, Any], torch: Mapping[str, Any]) -> Iterator[t
 
 def candidate(found: Sequence[Deviation]) -> Candidate:
     """Return deviations as one candidate."""
-    told = [_told(one) for one in found]
+    told = [_told(one) for one in reversed(found)]
     return Candidate(
         changes=tuple(one.change for one in found),
         what="; and ".join(what for what, _, _ in told),
         torch_fix="; ".join(line for _, line, _ in told),
         keras_fix="; ".join(line for _, _, line in told),
-        entry=next((slug for one in found if (slug := _entry(one))), ""),
+        entry=next((slug for one in reversed(found) if (slug := _entry(one))), ""),
     )
 
 

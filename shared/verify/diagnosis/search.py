@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 
 from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.verify.diagnosis.findings import Findings, SearchRequest
-from twotrack.shared.verify.diagnosis.searching import Proposals, Search
+from twotrack.shared.verify.diagnosis.gradients import GradientProposals
 from twotrack.shared.verify.diagnosis.losses import LossProposals
 from twotrack.shared.verify.diagnosis.partners import PartnerProposals
+from twotrack.shared.verify.diagnosis.searching import Proposals, Search
 from twotrack.shared.verify.diagnosis.statistics import TrainingProposals
 from twotrack.shared.verify.diagnosis.updates import AloneProposals
 from twotrack.shared.verify.diagnosis.values import ValueProposals
@@ -35,6 +36,7 @@ SEARCHES: Mapping[str, Callable[[ObservedSide, SearchRequest], Proposals]] = {
     "forward": ValueProposals,
     "parameters": PartnerProposals,
     "loss": LossProposals,
+    "gradients": GradientProposals,
     "optimizer": AloneProposals,
     "training": TrainingProposals,
 }

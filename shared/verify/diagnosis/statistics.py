@@ -6,9 +6,9 @@ from functools import cached_property
 import numpy as np
 
 from twotrack.shared.base.tolerances import TOLERANCES
-from twotrack.shared.runs.fitting import Step
 from twotrack.shared.spec.changes import Candidate, SetHyperparameter, SetStatistics
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
+from twotrack.shared.verify.diagnosis.loss_fits import told
 from twotrack.shared.verify.diagnosis.searching import NOTHING, together
 from twotrack.shared.verify.diagnosis.updates import UpdateProposals
 from twotrack.shared.verify.result import relative
@@ -66,12 +66,11 @@ class TrainingProposals(UpdateProposals):
     def _statistics(self, path: str) -> Iterator[Candidate]:
         """Of all layers that differ: one cause of many."""
         paths = self._moving
-        share = self._share(path)
         biased = _biased(paths)
-        others = [_momentum(paths, share, self._own(path))] if share is not None else []
+        shares = {one: share for one in paths if (share := self._share(one)) is not None}
+        others = [_momentum(shares, self._own(next(iter(shares))))] if shares else []
         yield from [*others, biased, *(together(one, biased) for one in others)]
-        yield _frozen(paths)
-        yield from (_frozen([one]) for one in paths if len(paths) > 1)
+        yield frozen(paths)
 
     @cached_property
     def _moving(self) -> list[str]:
@@ -111,13 +110,14 @@ class TrainingProposals(UpdateProposals):
         return self._side.model.weights()
 
 
-def _momentum(paths: list[str], share: float, own: float | None) -> Candidate:
-    quoted = ", ".join(map(repr, paths))
+def _momentum(shares: Mapping[str, float], own: float | None) -> Candidate:
+    quoted, kept = ", ".join(map(repr, shares)), told(dict.fromkeys(shares.values()))
+    shown, fresh = f"{own:g}", told(1 - one for one in dict.fromkeys(shares.values()))
     return Candidate(
-        changes=tuple(SetHyperparameter(path=path, name="momentum", value=1 - share) for path in paths),
-        what=f"the running statistics of {quoted} keep {share:g} of themselves at every step in Keras, {own:g} in torch",
-        torch_fix=f"momentum={1 - share:.6g} in {quoted} (torch counts what is new)",
-        keras_fix=f"momentum={own:g} in {quoted} (Keras counts what is kept)",
+        changes=tuple(SetHyperparameter(path=path, name="momentum", value=1 - one) for path, one in shares.items()),
+        what=f"the running statistics of {quoted} keep {kept} of themselves at every step in Keras, {shown} in torch",
+        torch_fix=f"momentum={fresh} in {quoted} (torch counts what is new)",
+        keras_fix=f"momentum={shown} in {quoted} (Keras counts what is kept)",
         entry="batch_norm_momentum",
     )
 
@@ -134,7 +134,8 @@ def _biased(paths: list[str]) -> Candidate:
     )
 
 
-def _frozen(paths: list[str]) -> Candidate:
+def frozen(paths: list[str]) -> Candidate:
+    """Return the candidate that these batch normalisations stay as they are in Keras."""
     quoted = ", ".join(map(repr, paths))
     return Candidate(
         changes=tuple(SetStatistics(path=path, how="frozen") for path in paths),

@@ -1,14 +1,12 @@
-"""The search where an optimizer differs: from torch's settings to Keras', by as few of them as remove the difference."""
+"""The search where an optimizer differs: from torch's settings to Keras', by as few as remove the difference."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
 from twotrack.shared.base.tolerances import TOLERANCES
-from twotrack.shared.spec.changes import Candidate, SetUpdate
+from twotrack.shared.spec.changes import Candidate
 from twotrack.shared.spec.pair import CustomOptimizer
 from twotrack.shared.spec.updates import Rules, of_spec
 from twotrack.shared.verify import optimizer_material
