@@ -490,7 +490,7 @@ WEIGHTS = {
     ),
     "SECOND_BIAS_OF_RNN": fault(recurrent("RNN"), "parameters", "drop", "which doubles the step of their sum"),
     "BIAS_IN_KERAS": fault(
-        Pair(PLAIN.keras, modules(first=without_bias, tanh=lambda nn: nn.Tanh(), last=lambda nn: nn.Linear(4, 3)), (5,)),
+        plain(torch=modules(first=without_bias, tanh=lambda nn: nn.Tanh(), last=lambda nn: nn.Linear(4, 3))),
         "parameters", "add weight", "'first' has a bias in Keras and none in torch",
     ),
     "BIAS_IN_TORCH": fault(

@@ -16,7 +16,8 @@ from twotrack.torch_track.changes.functions import ACTIVATIONS
 if TYPE_CHECKING:
     from twotrack.torch_track.track import TorchModel
 
-Outputs, Targets = Sequence[Tensor], Sequence[np.ndarray]
+Outputs = Sequence[Tensor]
+Targets = Sequence[np.ndarray]
 TotalLoss = Callable[[Outputs, Targets], Tensor]
 
 

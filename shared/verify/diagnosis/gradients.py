@@ -129,8 +129,10 @@ class GradientProposals:
 
     def _padding(self, names: Sequence[str]) -> Iterator[Candidate]:
         """A row of a table that is trained on one side only."""
+        scales = gradient_scales(self._torch)
         for name in (name for name in names if name.endswith(".embeddings")):
-            path, rows = name.rpartition(".")[0], np.flatnonzero(np.abs(self._apart(name)).max(axis=1) > 0).tolist()
+            sizes = np.abs(self._apart(name)).max(axis=1)
+            path, rows = name.rpartition(".")[0], np.flatnonzero(sizes > LIMIT * scales[name]).tolist()
             still = [row for row in rows if not self._torch.gradients[name][row].any()]
             if still == rows:
                 yield _padding_of_torch(path, rows)
@@ -160,16 +162,22 @@ class GradientProposals:
             yield _candidate_of_penalties(kind, by_factor)
 
     def _clipped(self, names: Sequence[str]) -> Iterator[Candidate]:
-        wanted = [self._wanted(name) for name in names]
-        value = rounded(max(float(np.abs(one).max()) for one in wanted))
-        norms = {rounded(float(np.linalg.norm(one))) for one in wanted}
-        every = [self._wanted(name) for name in self._keras.gradients]
-        whole = rounded(float(np.sqrt(sum(float(np.square(one).sum()) for one in every))))
-        yield _candidate_of_clipping("clip_value", value, f"each number to {value:g}", "clip_grad_value_")
-        if len(norms) == 1:
-            norm = next(iter(norms))
-            yield _candidate_of_clipping("clip_norm", norm, f"each weight's to a norm of {norm:g}", "clip_grad_norm_")
-        yield _candidate_of_clipping("clip_global_norm", whole, f"all to a norm of {whole:g}", "clip_grad_norm_")
+        """Gradients that a limit makes equal, in size of each number, of each weight's norm or of the norm of all."""
+        wanted, given = ([of(name) for name in self._keras.gradients] for of in (self._wanted, self._given))
+        value = max(float(np.abs(self._wanted(name)).max()) for name in names)
+        if _alike(wanted, [np.clip(one, -value, value) for one in given]):
+            yield _candidate_of_clipping("clip_value", rounded(value), "each number to {:g}", "clip_grad_value_")
+        norm = max(float(np.linalg.norm(self._wanted(name))) for name in names)
+        if _alike(wanted, [one * norm / max(norm, float(np.linalg.norm(one))) for one in given]):
+            yield _candidate_of_clipping(
+                "clip_norm", rounded(norm), "each weight's to a norm of {:g}", "clip_grad_norm_"
+            )
+        whole, own = _norm(wanted), _norm(given)
+        if _alike(wanted, [one * whole / own for one in given]):
+            yield _candidate_of_clipping("clip_global_norm", rounded(whole), "all to a norm of {:g}", "clip_grad_norm_")
+
+    def _given(self, name: str) -> np.ndarray:
+        return self._torch.gradients[name]
 
     def _detached(self, names: Sequence[str]) -> Iterator[Candidate]:
         """Calls of torch's model that stop gradients, where nothing flows back to these weights."""
@@ -295,10 +303,18 @@ def _candidate_of_penalties(kind: str, by_factor: Mapping[float, Sequence[str]])
     )
 
 
+def _norm(arrays: Sequence[np.ndarray]) -> float:
+    return float(np.sqrt(sum(float(np.square(one).sum()) for one in arrays)))
+
+
+def _alike(wanted: Sequence[np.ndarray], made: Sequence[np.ndarray]) -> bool:
+    return all(relative(one, other) <= ENOUGH for one, other in zip(wanted, made, strict=True))
+
+
 def _candidate_of_clipping(name: str, limit: float, told: str, torch_name: str) -> Candidate:
     return Candidate(
         changes=(MapGradient(names=(), function=Function(name=name, parameters={"limit": limit})),),
-        what=f"Keras clips gradients, {told}, torch does not",
+        what=f"Keras clips gradients, {told.format(limit)}, torch does not",
         torch_fix=f"nn.utils.{torch_name}(parameters, {limit:g}) before optimizer.step()",
         keras_fix="no clipping",
         entry="clipping",

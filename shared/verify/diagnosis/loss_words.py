@@ -1,8 +1,8 @@
 """What differs between two losses, in words: what, the line for torch, the line for Keras, and the ledger's entry."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import isclose, prod
-from typing import Protocol
 
 from twotrack.shared.verify.diagnosis.loss_fits import told
 from twotrack.shared.verify.loss_material import Outputs
@@ -12,8 +12,9 @@ Weights = tuple[Sequence[float], bool]
 """By class, and whether the sum of those of the targets divides."""
 
 
-class KnownLoss(Protocol):
-    """A loss that has a name, times a factor and a power of the number of examples."""
+@dataclass(frozen=True)
+class Known:
+    """A loss that has a name, times a factor and a power of the number of examples, as a side computes it."""
 
     name: str
     factor: float
@@ -125,7 +126,7 @@ def mapped(name: str) -> Words:
     return *_MAPPED[name], "loss_on_logits"
 
 
-def replaced(keras: KnownLoss, torch: KnownLoss | None, outputs: Outputs) -> Words:
+def replaced(keras: Known, torch: Known | None, outputs: Outputs) -> Words:
     """Say what loss each side computes."""
     own, other = described(keras, outputs), described(torch, outputs) if torch else "another loss"
     what = (
@@ -139,7 +140,7 @@ def replaced(keras: KnownLoss, torch: KnownLoss | None, outputs: Outputs) -> Wor
     return what, f"the {own} as torch's loss", f"the {other} as Keras' loss", entry
 
 
-def described(known: KnownLoss, outputs: Outputs) -> str:
+def described(known: Known, outputs: Outputs) -> str:
     """Return the name with settings and how it is summed."""
     settings = ", ".join(f"{name}={value:g}" for name, value in known.settings.items())
     times = _times(known.factor, known.power, outputs)

@@ -21,7 +21,7 @@ def rates_text(keras: Rates, torch: Rates) -> Told:
         what = f"the learning rate is {keras:g} in Keras and {torch:g} in torch, {factor:.6g} times as much in Keras"
         return what, f"lr={keras:g} in torch's optimizer", f"learning_rate={torch:g} in Keras' optimizer"
     own, other = _listed(keras, torch), _listed(torch, keras)
-    told = _constant_factor(own, other) or _shifted(own, other) or _stretched(own, other)
+    told = _shifted(own, other) or _constant_factor(own, other) or _stretched(own, other)
     what = told or f"the learning rates follow other schedules: Keras {described(own)}, torch {described(other)}"
     return what, f"a schedule by which torch {described(own)}", f"a schedule by which Keras {described(other)}"
 
@@ -63,9 +63,8 @@ def _stretched(keras: Sequence[float], torch: Sequence[float]) -> str:
     for slow, quick, names in ((keras, torch, ("Keras", "torch")), (torch, keras, ("torch", "Keras"))):
         every = _run_length(slow)
         if every > 1 and _same(slow[::every], quick):
-            return (
-                f"both have one schedule, which goes on every {every} steps in {names[0]}, at every step in {names[1]}"
-            )
+            slower = f"goes on every {every} steps in {names[0]}, at every step in {names[1]}"
+            return f"both have one schedule, which {slower}"
     return ""
 
 

@@ -39,9 +39,9 @@ class TrainingProposals(UpdateProposals):
         return len(self._keras.losses) - 1
 
     def _difference(self, torch: Trace, step: int) -> float:
-        losses = [np.array(one[step]) for one in same_losses(torch, self._keras)]
+        losses, others = same_losses(torch, self._keras)
         weights = step_differences(torch.weights[step], self._keras.weights[step])
-        return max(relative(*losses), *weights.values(), 0.0)
+        return max(relative(np.array(losses[step]), np.array(others[step])), *weights.values(), 0.0)
 
     def measure(self, candidate: Candidate) -> float:
         """Return the largest difference up to the step at which the sides part."""
@@ -126,8 +126,8 @@ def _biased(paths: list[str]) -> Candidate:
     quoted = ", ".join(map(repr, paths))
     return Candidate(
         changes=tuple(SetStatistics(path=path, how="biased") for path in paths),
-        what=f"the running variance of {quoted} averages the biased variance of a batch (over n) in Keras, the unbiased "
-        "one (over n - 1) in torch",
+        what=f"the running variance of {quoted} averages the biased variance of a batch (over n) in Keras, the "
+        "unbiased one (over n - 1) in torch",
         torch_fix=f"twotrack.torch_track.layers.BatchNorm1d or BatchNorm2d for {quoted}",
         keras_fix="none: Keras has the biased variance only",
         entry="batch_norm_variance",
