@@ -132,7 +132,7 @@ class TorchTrack(Track):
     def update_rules(
         self, model: TrackModel, optimizer: Optimizer | CustomOptimizer, learning_rates: Sequence[float]
     ) -> Rules:
-        """Return the settings by which the optimizer updates each weight; KeyError if settings cannot tell them."""
+        """Return the settings by which the optimizer updates each weight."""
         return rules(as_torch(model), optimizer, learning_rates)
 
     def activations(self, path: str, role: Literal["inputs", "outputs"]) -> Iterator[Candidate]:

@@ -242,6 +242,39 @@ def penalty(kind: str, size: float) -> Callable[[], Any]:
 
 ADAM = torch_optimizer("Adam", lr=0.01)
 
+
+def clipping(parameters: Any) -> Any:
+    """Clip before every step, in a hook of which no setting tells."""
+    import torch
+
+    kept = list(parameters)
+    optimizer = torch.optim.SGD(kept, lr=0.1)
+
+    def clip(*_: Any) -> None:
+        torch.nn.utils.clip_grad_norm_(kept, 0.5)
+
+    optimizer.register_step_pre_hook(clip)
+    return optimizer
+
+
+def by_hand(parameters: Any) -> Any:
+    """Plain descent, with a mistake."""
+    import torch
+
+    class Descent(torch.optim.Optimizer):
+        def __init__(self, parameters):
+            super().__init__(parameters, {"lr": 0.1})
+
+        @torch.no_grad()
+        def step(self, closure=None):
+            for group in self.param_groups:
+                for weight in group["params"]:
+                    if weight.grad is not None:
+                        weight.sub_(group["lr"] * weight.grad.clamp(-3, 3))
+
+    return Descent(parameters)
+
+
 UPDATES = {
     "RATE": fault(
         by(keras_optimizer("SGD"), torch_optimizer("SGD", lr=0.05)), "optimizer", "update",
@@ -264,7 +297,7 @@ UPDATES = {
     ),
     "BETAS": fault(
         by(keras_optimizer("Lion", learning_rate=0.01, beta_1=0.8), torch_optimizer("Adam", lr=0.01)),
-        "optimizer", "update", "Keras trains by lion, torch by adam",
+        "optimizer", "update", "Keras updates by lion, torch by adam",
     ),
     "AMSGRAD": fault(
         by(keras_optimizer("Adam", learning_rate=0.01, amsgrad=True), ADAM), "optimizer", "update",
@@ -318,6 +351,18 @@ UPDATES = {
         of_sgd(global_clipnorm=0.5), "optimizer", "update", "Keras clips gradients (global_clipnorm=0.5)"
     ),
     "CLIPPED_VALUE": fault(of_sgd(clipvalue=0.5), "optimizer", "update", "Keras clips gradients (clipvalue=0.5)"),
+    "HOOKED": fault(
+        by(keras_optimizer("SGD", learning_rate=0.1, momentum=0.5), clipping), "optimizer", "update",
+        "momentum is 0.5 in Keras and 0 in torch", "does more at a step than the settings of SGD say",
+    ),
+    "HOOKED_ALONE": fault(
+        by(keras_optimizer("SGD", learning_rate=0.1), clipping), "optimizer", "update",
+        "does more at a step than the settings of SGD say",
+    ),
+    "BY_HAND": fault(
+        by(keras_optimizer("SGD", learning_rate=0.1), by_hand), "optimizer", "update",
+        "Keras updates by sgd, torch by Descent",
+    ),
     "AVERAGED": fault(
         of_sgd(use_ema=True, ema_momentum=0.9, ema_overwrite_frequency=5), "optimizer", "update",
         "moving average (momentum 0.9)", "every 5 steps",

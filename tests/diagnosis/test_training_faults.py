@@ -9,7 +9,10 @@ from twotrack.shared.verify.ladder import Ladder, TrackResult
 from twotrack.shared.verify.request import VerifyRequest
 
 
-@pytest.fixture(scope="module", params=in_turn(FAULTS))
+CASES = [pytest.param(one.values, marks=one.marks, id="-".join(map(str, one.values))) for one in in_turn(FAULTS)]
+
+
+@pytest.fixture(scope="module", params=CASES)
 def found(request: pytest.FixtureRequest, ladder: Ladder) -> tuple[Fault, TrackResult]:
     name, track = request.param
     subject = VerifyRequest(name=f"tests.diagnosis.faults:{name}")

@@ -52,6 +52,21 @@ class TrainingProposals(UpdateProposals):
         except Exception:  # whatever the changed model raises: the candidate is none
             return float("inf")
 
+    def glance(self, candidate: Candidate) -> float:
+        """A short training has no beginning that is worth a look of its own."""
+        return self.measure(candidate)
+
+    def stray(self, candidate: Candidate) -> float:
+        """Return how far torch's weights are from themselves up to that step."""
+        try:
+            with self._track.changed(self._side.model, candidate.changes):
+                trained = self._trained()
+        except Exception:  # whatever the changed optimizer raises
+            return float("inf")
+        own = self._request.torch.traces["float64"]
+        pairs = [(own.weights[step], trained.weights[step]) for step in range(self._last + 1)]
+        return max(size for pair in pairs for size in (*step_differences(*pair).values(), 0.0))
+
     def _trained(self) -> Trace:
         self._side.reset()
         return self._side.trained()
