@@ -24,7 +24,7 @@ _CLIPPING = ("clipnorm", "global_clipnorm", "clipvalue")
 
 
 def settings(optimizer: keras.optimizers.Optimizer, table: Mapping[str, Entry]) -> dict[str, dict[str, Any]]:
-    """Return what an optimizer does to each weight that is trained, by canonical name; nothing if that cannot be told."""
+    """Return what an optimizer does to each weight that is trained, by name; method "" if it is another one."""
     method = next((_CLASSES[base] for base in type(optimizer).__mro__ if base in _CLASSES), "")
     common = _of_method(optimizer, method) | _of_all(optimizer)
     return {name: common | _of_weight(optimizer, entry) for name, entry in table.items() if entry.trainable}

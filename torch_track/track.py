@@ -142,7 +142,7 @@ class TorchTrack(Track):
     def update_rules(
         self, model: TrackModel, optimizer: Optimizer | CustomOptimizer, learning_rates: Sequence[float]
     ) -> Rules:
-        """Return the settings by which the optimizer updates each weight; KeyError if settings cannot tell them."""
+        """Return the settings by which the optimizer updates each weight."""
         return rules(as_torch(model), optimizer, learning_rates)
 
     def activations(self, path: str, role: Literal["inputs", "outputs"]) -> Iterator[Candidate]:
@@ -187,6 +187,8 @@ class TorchModel(TrackModel):
 
     around: Callable[[], AbstractContextManager] = nullcontext
     """What a forward pass in training runs in; a probe turns functional dropout off here."""
+    masks: Sequence[np.ndarray | None] = ()
+    """Of the outputs' steps, True where one is real, for a change that leaves others out; torch's losses know none."""
     before_update: Callable[[], None] = staticmethod(lambda: None)
     """Called when a training step's gradients are there; a verification moves them here."""
 

@@ -105,5 +105,6 @@ def of_spec(spec: Optimizer) -> dict[str, Any]:
 
 
 def acting(settings: Settings) -> dict[str, Any]:
-    """Return all settings that act with the method, the left out ones too."""
-    return {name: settings.get(name, DEFAULTS[name]) for name in (*EVERY_METHOD, *METHODS[settings["method"]])}
+    """Return all settings that act with the method, the left out ones too; of another method those of all methods."""
+    names = (*EVERY_METHOD, *METHODS.get(settings["method"], ()))
+    return {name: settings.get(name, DEFAULTS[name]) for name in names}

@@ -77,7 +77,7 @@ class ObservedSide:
         trace.layers, _ = self.probe.trace(inputs)
         trace.outputs = self.model.outputs(inputs)
         self.report("gradients")
-        trace.gradients = self.probe.gradients(inputs, self.exercise.targets(self._output_shapes))
+        trace.gradients = self.first_gradients()
         trace.penalty_gradients = self._note_penalty(trace)
         if self.precision == "float64":
             self._read_rows(trace)
@@ -97,6 +97,10 @@ class ObservedSide:
                     trace.rows[name] = digest(found, shape[0])
                 except Exception:  # of a layer that is no table
                     trace.unmet_rows[name] = unmet[shape[0]]
+
+    def first_gradients(self) -> dict[str, np.ndarray]:
+        """Return the gradients of the first batch, for the weights that the model has."""
+        return self.probe.gradients(self.exercise.inputs(), self.exercise.targets(self._output_shapes))
 
     def trained(self) -> Trace:
         """Return what a short training shows, from the weights that the model has."""

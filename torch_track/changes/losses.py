@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial, reduce
 from operator import add
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,7 +16,8 @@ from twotrack.torch_track.changes.functions import ACTIVATIONS
 if TYPE_CHECKING:
     from twotrack.torch_track.track import TorchModel
 
-Outputs, Targets = Sequence[Tensor], Sequence[np.ndarray]
+Outputs = Sequence[Tensor]
+Targets = Sequence[np.ndarray]
 TotalLoss = Callable[[Outputs, Targets], Tensor]
 
 
@@ -94,6 +95,19 @@ def row_losses(before: TotalLoss, output: Tensor, target: np.ndarray) -> np.ndar
     """Return the loss of each row alone, as `_rows` takes it."""
     rows, labels = output.reshape(-1, output.shape[-1]), target.reshape(-1)
     return np.array([float(before([rows[n : n + 1]], [labels[n : n + 1]])) for n in range(len(labels))])
+
+
+def _masked(model: "TorchModel", before: TotalLoss, outputs: Outputs, targets: Targets) -> Tensor:
+    """Take the rows of real steps alone."""
+    masks = list(model.masks) or [None] * len(outputs)
+    return reduce(add, (_real(before, *one) for one in zip(outputs, targets, masks, strict=True)))
+
+
+def _real(before: TotalLoss, output: Tensor, target: np.ndarray, mask: np.ndarray | None) -> Tensor:
+    if mask is None or mask.shape != output.shape[:2]:
+        return before([output], [target])
+    kept = output[torch.from_numpy(mask).to(output.device)]
+    return before([kept], [target[mask]]) if len(kept) else output.sum() * 0.0
 
 
 # === In place of the loss ===
@@ -178,5 +192,6 @@ FUNCTIONS: Mapping[str, Callable[..., Tensor]] = {
     "map_outputs": _map_outputs,
     "smooth": _smooth,
     "rows": _rows,
+    "masked": _masked,
     "named": _named,
 }

@@ -34,11 +34,10 @@ class Ruled(torch.optim.Optimizer):
         self.register_step_pre_hook(self._set_rates)
 
     def _set_rates(self, *_: object) -> None:
-        for group, rate in zip(self.param_groups, self._rates(), strict=True):
+        for group, own in zip(self.param_groups, self._rates(), strict=True):
             given, step = group["own"]["rate"], group["steps"]
-            if given is not None:
-                rate = given if isinstance(given, float) else given[min(step, len(given) - 1)]
-            group["lr"] = rate
+            rates = own if given is None else given
+            group["lr"] = rates if isinstance(rates, float) else rates[min(step, len(rates) - 1)]
             group["steps"] += 1
 
     @torch.no_grad()

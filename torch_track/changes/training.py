@@ -9,7 +9,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from twotrack.shared.spec.changes import AddWeight, ChangeLoss, MapGradient, RemoveWeight, SetStatistics, SetTrained, SetUpdate
+from twotrack.shared.spec.changes import (
+    AddWeight,
+    ChangeLoss,
+    Function,
+    MapGradient,
+    RemoveWeight,
+    SetStatistics,
+    SetTrained,
+    SetUpdate,
+)
 from twotrack.torch_track.changes.gradients import change_gradients
 from twotrack.torch_track.changes.losses import changed_loss
 from twotrack.torch_track.changes.updates import Replacement
@@ -95,7 +104,44 @@ class TrainingChanger:
 
     def _compute_loss(self, change: ChangeLoss) -> None:
         model, before = self._model, self._model.loss_of
-        self._put(model, "loss_of", changed_loss(model, change.function, before))
+        if change.function.name == "activity":
+            self._penalise(**change.function.parameters)  # type: ignore[arg-type]
+            return
+        function = change.function
+        if function.name == "masked":
+            self._mask(str(function.parameters["input"]))
+            function = Function(name="masked")
+        self._put(model, "loss_of", changed_loss(model, function, before))
+
+    def _mask(self, name: str) -> None:
+        """Let steps count whose input of that name is not 0, as Keras' masks say."""
+        model, before = self._model, self._model.loss_value
+        number = list(model.inputs).index(name)
+
+        def loss_value(inputs: Sequence[Tensor], targets: Sequence[np.ndarray]) -> Tensor:
+            real = inputs[number] != 0
+            mask = (real if real.ndim == 2 else real.flatten(2).any(-1)).cpu().numpy()
+            model.masks = [mask for _ in targets]
+            loss = before(inputs, targets)
+            model.masks = ()
+            return loss
+
+        self._put(model, "loss_value", loss_value)
+
+    def _penalise(self, path: str, l2: float, l1: float) -> None:
+        """Add a penalty of what a layer gives to the loss of a step, divided by the batch size."""
+        given: list[Tensor] = []
+
+        def keep(_: nn.Module, args: object, output: Tensor) -> None:
+            given[:] = [output]
+
+        def loss_value(inputs: Sequence[Tensor], targets: Sequence[np.ndarray]) -> Tensor:
+            loss, (values,) = before(inputs, targets), given
+            return loss + (l2 * values.square().sum() + l1 * values.abs().sum()) / len(values)
+
+        before = self._model.loss_value
+        self._stack.callback(self._layer(path).register_forward_hook(keep).remove)
+        self._put(self._model, "loss_value", loss_value)
 
     def _map_gradients(self, change: MapGradient) -> None:
         model, before = self._model, self._model.backward

@@ -8,7 +8,7 @@ from torch import nn
 
 from twotrack.shared.spec.changes import SetUpdate
 from twotrack.shared.spec.pair import CustomOptimizer
-from twotrack.shared.spec.recipes import Optimizer
+from twotrack.shared.spec.recipes import Optimizer, Sophia
 from twotrack.shared.spec.updates import TORCH_PLACES, Rules, of_spec
 from twotrack.torch_track.changes.ruled import Ruled
 from twotrack.torch_track.weights import Entry
@@ -46,10 +46,13 @@ class Clock:
         return [self._rates.get(id(one), 0.0) for one in self._parameters]
 
     def settings(self) -> list[dict[str, Any]]:
-        """Return the settings by which each parameter is updated; KeyError for an optimizer that they cannot tell."""
+        """Return the settings by which each parameter is updated; a method that is none for what they cannot tell."""
+        if isinstance(self._spec, Sophia):
+            return [{"method": "Sophia"} for _ in self._parameters]
         if not isinstance(self._spec, CustomOptimizer):
             return [of_spec(self._spec) for _ in self._parameters]
-        of_group = _SETTINGS[type(self._optimizer)]
+        kind = type(self._optimizer)
+        of_group = _SETTINGS.get(kind, lambda _: {"method": kind.__name__})
         found = {id(one): of_group(group) for group in self._groups for one in group["params"]}
         left_out = {**of_group(self._groups[0]), "rate": 0.0}
         return [dict(found.get(id(one), left_out)) for one in self._parameters]

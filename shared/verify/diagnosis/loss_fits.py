@@ -1,6 +1,6 @@
 """Fits of one side's losses to what the other side's could be made of: factors, shares and weights."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from math import isclose
 
 import numpy as np
@@ -67,6 +67,6 @@ def mean_weights(wanted: np.ndarray, sums: np.ndarray, counts: np.ndarray) -> tu
     return tuple(rounded(float(one)) for one in weights / weights[weights > 0].min())
 
 
-def told(values: Sequence[float]) -> str:
+def told(values: Iterable[float]) -> str:
     """Return numbers for a message."""
     return ", ".join(f"{value:g}" for value in values)

@@ -1,8 +1,8 @@
 """What differs between two losses, in words: what, the line for torch, the line for Keras, and the ledger's entry."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import isclose, prod
-from typing import Protocol
 
 from twotrack.shared.verify.diagnosis.loss_fits import told
 from twotrack.shared.verify.loss_material import Outputs
@@ -12,8 +12,9 @@ Weights = tuple[Sequence[float], bool]
 """By class, and whether the sum of those of the targets divides."""
 
 
-class KnownLoss(Protocol):
-    """A loss that has a name, times a factor and a power of the number of examples."""
+@dataclass(frozen=True)
+class Known:
+    """A loss that has a name, times a factor and a power of the number of examples, as a side computes it."""
 
     name: str
     factor: float
@@ -60,7 +61,23 @@ def _constant(factor: float, outputs: Outputs) -> str:
 def smoothed(own: float, keras: float) -> Words:
     """Say by how much both sides smooth labels."""
     what = f"label smoothing is {keras:g} in Keras and {own:g} in torch"
-    return what, f"label_smoothing={keras:g} in torch's loss", f"label_smoothing={own:g} in Keras' loss", "label_smoothing"
+    return (
+        what,
+        f"label_smoothing={keras:g} in torch's loss",
+        f"label_smoothing={own:g} in Keras' loss",
+        "label_smoothing",
+    )
+
+
+def masked(name: str) -> Words:
+    """Say that padded steps count on one side only."""
+    what = f"Keras leaves the steps where '{name}' is 0 out of the loss and divides by the real ones, torch counts all"
+    return (
+        what,
+        f"the loss of outputs[{name} != 0] and targets[{name} != 0]",
+        "no mask in Keras' model (mask_zero=False)",
+        "",
+    )
 
 
 def weighed_outputs(factors: Sequence[float]) -> Words:
@@ -109,19 +126,29 @@ def mapped(name: str) -> Words:
     return *_MAPPED[name], "loss_on_logits"
 
 
-def replaced(keras: KnownLoss, torch: KnownLoss | None, outputs: Outputs) -> Words:
+def replaced(keras: Known, torch: Known | None, outputs: Outputs) -> Words:
     """Say what loss each side computes."""
     own, other = described(keras, outputs), described(torch, outputs) if torch else "another loss"
-    what = f"the loss is the {own} in Keras and the {other} in torch" if torch else f"Keras' loss is the {own}, torch's is not"
+    what = (
+        f"the loss is the {own} in Keras and the {other} in torch"
+        if torch
+        else f"Keras' loss is the {own}, torch's is not"
+    )
     entry = "squared_error_shapes" if torch and "every target" in torch.name else ""
+    if torch and keras.name.partition(" of ")[0] == torch.name.partition(" of ")[0] and "entropy" in keras.name:
+        entry = "loss_on_logits"
     return what, f"the {own} as torch's loss", f"the {other} as Keras' loss", entry
 
 
-def described(known: KnownLoss, outputs: Outputs) -> str:
+def described(known: Known, outputs: Outputs) -> str:
     """Return the name with settings and how it is summed."""
     settings = ", ".join(f"{name}={value:g}" for name, value in known.settings.items())
     times = _times(known.factor, known.power, outputs)
-    loss = "" if known.name.endswith(("error", "divergence", "target", "logits", "probabilities", "logarithms")) else " loss"
+    loss = (
+        ""
+        if known.name.endswith(("error", "divergence", "target", "logits", "probabilities", "logarithms"))
+        else " loss"
+    )
     return f"{known.name}{loss}{f' ({settings})' if settings else ''}{f' times {times}' if times != '1' else ''}"
 
 
@@ -136,10 +163,9 @@ def class_weighed(keras: Weights, torch: Weights | None) -> Words:
     """Say how the classes weigh, and what divides."""
     own, other = _weights_told(keras), _weights_told(torch) if torch else "something else"
     what = f"Keras computes {own}, torch {other}"
-    if torch and list(keras[0]) == list(torch[0]) and keras[1] != torch[1]:
-        what = f"both weigh the classes by {told(keras[0])}; Keras divides by {_divisor(keras)}, torch by {_divisor(torch)}"
-    elif torch and keras[1] != torch[1] and _proportional(keras[0], torch[0]):
-        what = f"both weigh the classes as {told(keras[0])}; Keras divides by {_divisor(keras)}, torch by {_divisor(torch)}"
+    if torch and keras[1] != torch[1] and _proportional(keras[0], torch[0]):
+        divided = f"Keras divides by {_divisor(keras)}, torch by {_divisor(torch)}"
+        what = f"both weigh the classes by {told(keras[0])}; {divided}"
     return what, f"{own} in torch's loss", f"{other} in Keras' loss", "class_weights"
 
 

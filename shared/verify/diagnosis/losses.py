@@ -1,7 +1,6 @@
 """The search where two losses differ on outputs and targets of no model."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from math import isclose
 
@@ -9,8 +8,10 @@ import numpy as np
 
 from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.spec.changes import Candidate, ChangeLoss, Function
+from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify.diagnosis import loss_fits, loss_words
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
+from twotrack.shared.verify.diagnosis.loss_words import Known
 from twotrack.shared.verify.diagnosis.searching import NOTHING
 from twotrack.shared.verify.loss_material import LossCase, loss_cases
 from twotrack.shared.verify.rungs.loss import LossRung
@@ -19,6 +20,8 @@ from twotrack.shared.verify.side import ObservedSide
 from twotrack.shared.workers.door import open_torch
 
 LIMIT = TOLERANCES["loss"].limit
+Row = tuple[np.ndarray, np.ndarray]
+"""Scores of one row, and its label."""
 ROWS = 2000
 """Single rows whose loss is asked for."""
 OF_OUTPUTS = {
@@ -53,22 +56,13 @@ NAMED = {
 """By kind of target: losses that either side may have."""
 
 
-@dataclass(frozen=True)
-class Known:
-    """A loss of NAMED with its settings, as a side was found to compute it."""
-
-    name: str
-    factor: float
-    power: int
-    settings: dict[str, float]
-
-
 class LossProposals:
     """What may be to blame for a difference of losses, and what is left of it with that."""
 
     def __init__(self, side: ObservedSide, request: SearchRequest):
         self._request, self._track = request, open_torch("auto")
-        self._sides = {"float64": side, "float32": ObservedSide(side.exercise, self._track, "float32", lambda _: None)}
+        single = ObservedSide(side.exercise, self._track, "float32", lambda _: None)
+        self._sides: dict[Precision, ObservedSide] = {"float64": side, "float32": single}
         self._found = request.keras.probe("loss", LossEvidence)
         self._keras, self._own = self._found["float64"], request.torch.probe("loss", LossEvidence)["float64"]
         self._cases = loss_cases(self._keras.outputs)
@@ -123,12 +117,13 @@ class LossProposals:
 
     def _whole(self, candidate: Candidate) -> float:
         """Do what the rung does, in both precisions."""
-        evidence = {}
+        evidence: dict[Precision, LossEvidence] = {}
         for precision, side in self._sides.items():
             with self._track.changed(side.model, candidate.changes):
                 evidence[precision] = LossRung().observe(side)
         result = compare_losses(evidence, self._found)
-        return 0.0 if result.passed else max(result.difference or 0.0, 2 * LIMIT)
+        left = result.difference or 0.0
+        return min(left, LIMIT) if result.passed else max(left, 2 * LIMIT)
 
     # === Proposing ===
 
@@ -140,6 +135,8 @@ class LossProposals:
         """Yield what both sides state differently, then what is fitted, simplest first."""
         if not self._kept:
             return
+        if made is NOTHING:
+            yield from self._masks()
         now = self._values(made)
         yield from self._smoothing(made, now)
         yield from self._scales(now)
@@ -149,6 +146,15 @@ class LossProposals:
         if made is NOTHING:
             yield from (self._mapped(name) for name in OF_OUTPUTS[self._target])
             yield from self._other()
+
+    def _masks(self) -> Iterator[Candidate]:
+        """Leave out padded steps, where Keras sends masks along with its outputs."""
+        for name, spec in (
+            self._sides["float64"].exercise.pair.inputs.items() if any(self._keras.facts.mask_axes) else ()
+        ):
+            if spec.kind != "mask":
+                function = Function(name="masked", parameters={"input": name})
+                yield _candidate(function, *loss_words.masked(name))
 
     def _scales(self, now: np.ndarray) -> Iterator[Candidate]:
         law = loss_fits.power_law(self._keras_values, now, self._sizes)
@@ -167,7 +173,7 @@ class LossProposals:
         for found in dict.fromkeys([stated, fitted]):
             if found:
                 function = Function(name="smooth", parameters={"share": found})
-                yield _candidate(function, *loss_words.smoothed(own, loss_fits.rounded(1 - (1 - found) * (1 - own))))
+                yield _candidate(function, *loss_words.smoothed(*_smoothed(found, own, keras)))
 
     def _outputs(self, made: Candidate) -> Iterator[Candidate]:
         count = len(self._keras.outputs.shapes)
@@ -253,7 +259,9 @@ class LossProposals:
     def _table(self) -> tuple[list[int], tuple[np.ndarray, np.ndarray]]:
         """Return which batches, and of each the sum of single rows' losses and their count, by class."""
         classes = self._keras.outputs.shapes[0][-1]
-        chosen, batches, owners = [], [], []
+        chosen: list[int] = []
+        batches: list[Row] = []
+        owners: list[tuple[int, int]] = []
         for place, number in enumerate(self._kept):
             rows = [row for one in _rows_of(self._cases[number]) for row in one]
             if self._cases[number].padded or len(batches) + len(rows) > ROWS or len({r[0].shape for r in rows}) > 1:
@@ -267,14 +275,14 @@ class LossProposals:
             counts[place, label] += 1
         return chosen, (sums, counts)
 
-    def _single(self, rows: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[float]:
+    def _single(self, rows: Sequence[Row]) -> list[float]:
         """Return the loss of each row alone."""
         cases = [LossCase("", [scores[None]], [np.array([label])]) for scores, label in rows]
         links = self._own.outputs.links[:1]
         return [run.value for run in self._sides["float64"].probe.run_loss([case.batch(links) for case in cases])]
 
 
-def _rows_of(case: LossCase) -> Iterator[list[tuple[np.ndarray, np.ndarray]]]:
+def _rows_of(case: LossCase) -> Iterator[list[Row]]:
     for scores, targets in zip(case.scores, case.targets, strict=True):
         yield list(zip(scores.reshape(-1, scores.shape[-1]), targets.reshape(-1), strict=True))
 
@@ -291,6 +299,13 @@ def _fits(values: np.ndarray, sums: np.ndarray, counts: np.ndarray) -> list[tupl
 
 def _all_same(weights: Sequence[float]) -> bool:
     return all(isclose(one, weights[0], rel_tol=1e-9) for one in weights)
+
+
+def _smoothed(share: float, own: float, keras: float) -> tuple[float, float]:
+    """Return torch's smoothing and Keras', of which one may not be stated, from the share that leads to Keras'."""
+    if share < 0:
+        return loss_fits.rounded(1 - (1 - keras) / (1 - share)), keras
+    return own, loss_fits.rounded(1 - (1 - share) * (1 - own))
 
 
 def _candidate(function: Function, what: str, torch_fix: str, keras_fix: str, entry: str = "") -> Candidate:

@@ -1,6 +1,7 @@
 """In what two sequences of learning rates differ, in words."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import isclose
 
 SAME = 1e-9
@@ -20,7 +21,7 @@ def rates_text(keras: Rates, torch: Rates) -> Told:
         what = f"the learning rate is {keras:g} in Keras and {torch:g} in torch, {factor:.6g} times as much in Keras"
         return what, f"lr={keras:g} in torch's optimizer", f"learning_rate={torch:g} in Keras' optimizer"
     own, other = _listed(keras, torch), _listed(torch, keras)
-    told = _constant_factor(own, other) or _shifted(own, other) or _stretched(own, other)
+    told = _shifted(own, other) or _constant_factor(own, other) or _stretched(own, other)
     what = told or f"the learning rates follow other schedules: Keras {described(own)}, torch {described(other)}"
     return what, f"a schedule by which torch {described(own)}", f"a schedule by which Keras {described(other)}"
 
@@ -62,7 +63,8 @@ def _stretched(keras: Sequence[float], torch: Sequence[float]) -> str:
     for slow, quick, names in ((keras, torch, ("Keras", "torch")), (torch, keras, ("torch", "Keras"))):
         every = _run_length(slow)
         if every > 1 and _same(slow[::every], quick):
-            return f"both have one schedule, which goes on every {every} steps in {names[0]} and at every step in {names[1]}"
+            slower = f"goes on every {every} steps in {names[0]}, at every step in {names[1]}"
+            return f"both have one schedule, which {slower}"
     return ""
 
 
@@ -76,15 +78,15 @@ def described(rates: Sequence[float]) -> str:
     """Say what a sequence of rates does."""
     if _same(rates, [rates[0]] * len(rates)):
         return f"keeps {rates[0]:.6g}"
-    ratios = [b / a for a, b in zip(rates, rates[1:], strict=False) if a]
+    ratios = [b / a for a, b in pairwise(rates) if a]
     if ratios and _same(ratios[:50], [ratios[0]] * 50):
         return f"begins at {rates[0]:.6g} and multiplies by {ratios[0]:.6g} at every step{_over(ratios[0])}"
     every = _run_length(rates)
     stairs = rates[::every] if every > 1 else []
-    ratios = [b / a for a, b in zip(stairs, stairs[1:], strict=False) if a]
+    ratios = [b / a for a, b in pairwise(stairs) if a]
     if ratios and _same(ratios[:10], [ratios[0]] * 10):
         return f"begins at {rates[0]:.6g} and multiplies by {ratios[0]:.6g} every {every} steps"
-    steps = [a - b for a, b in zip(rates, rates[1:], strict=False)][:5]
+    steps = [a - b for a, b in pairwise(rates)][:5]
     if len(steps) == 5 and _same(steps, [steps[0]] * 5) and steps[0]:
         return f"begins at {rates[0]:.6g} and falls by {steps[0]:.6g} at every step"
     return f"has {', '.join(f'{rate:.6g}' for rate in rates[:4])}, ..."

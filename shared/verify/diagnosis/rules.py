@@ -70,22 +70,36 @@ def _differing(keras: Mapping[str, Any], torch: Mapping[str, Any]) -> Iterator[t
     own, other = acting(keras), acting(torch)
     if keras["method"] != torch["method"]:
         yield "method", keras["method"], torch["method"]
-    for setting, value in own.items():
+    for setting, value in own.items():  # of which settings another method has some too
         before = other.get(setting, torch.get(setting))
         if value != before:
             yield setting, value, before
 
 
-def candidate(found: Sequence[Deviation]) -> Candidate:
-    """Return deviations as one candidate."""
-    told = [_told(one) for one in found]
+def candidate(found: Sequence[Deviation], more: str = "") -> Candidate:
+    """Return deviations as one candidate; `more` is the optimizer of torch that does more than its settings say.
+
+    An optimizer that updates by settings takes its place in any case, and does no more.
+    """
+    other = [one for one in found if one.setting == "method"]
+    told = [_told(one) for one in other or reversed(found)]
+    told += [_more(more)] if more and not other else []
     return Candidate(
-        changes=tuple(one.change for one in found),
+        changes=(_AS_TOLD, *(one.change for one in found)),
         what="; and ".join(what for what, _, _ in told),
         torch_fix="; ".join(line for _, line, _ in told),
         keras_fix="; ".join(line for _, _, line in told),
-        entry=next((slug for one in found if (slug := _entry(one))), ""),
+        entry=next((slug for one in reversed(found) if (slug := _entry(one))), ""),
     )
+
+
+_AS_TOLD = SetUpdate(setting="rate", value=None)
+"""The learning rate that torch's own optimizer has at each step."""
+
+
+def _more(kind: str) -> tuple[str, str, str]:
+    what = f"torch's optimizer does more at a step than the settings of {kind} say (a hook, or code of the user's own)"
+    return what, f"{kind} without what is done beside its step", "the same beside the step of Keras' optimizer"
 
 
 def _entry(one: Deviation) -> str:
@@ -130,8 +144,8 @@ def _shown(value: Any) -> str:
 
 
 def _method(one: Deviation) -> tuple[str, str, str]:
-    what = f"Keras trains by {one.keras}, torch by {one.torch}"
-    return what, f"{one.keras} with Keras' settings", f"{one.torch} with torch's settings"
+    what = f"Keras updates by {one.keras}, torch by {one.torch}"
+    return what, f"{one.keras} with the settings of Keras' optimizer", f"{one.torch}, as torch's optimizer, in Keras"
 
 
 def _place(one: Deviation) -> tuple[str, str, str]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.verify.diagnosis.drawn import DrawProposals
 from twotrack.shared.verify.diagnosis.findings import Findings, SearchRequest
+from twotrack.shared.verify.diagnosis.gradients import GradientProposals
 from twotrack.shared.verify.diagnosis.losses import LossProposals
 from twotrack.shared.verify.diagnosis.partners import PartnerProposals
 from twotrack.shared.verify.diagnosis.searching import Proposals, Search
@@ -42,6 +43,7 @@ SEARCHES: Mapping[str, Callable[[ObservedSide, SearchRequest], Proposals]] = {
     "dropout": DrawProposals,
     "parameters": PartnerProposals,
     "loss": LossProposals,
+    "gradients": GradientProposals,
     "optimizer": AloneProposals,
     "training": TrainingProposals,
 }

@@ -6,9 +6,9 @@ from functools import cached_property
 import numpy as np
 
 from twotrack.shared.base.tolerances import TOLERANCES
-from twotrack.shared.runs.fitting import Step
 from twotrack.shared.spec.changes import Candidate, SetHyperparameter, SetStatistics
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
+from twotrack.shared.verify.diagnosis.loss_fits import told
 from twotrack.shared.verify.diagnosis.searching import NOTHING, together
 from twotrack.shared.verify.diagnosis.updates import UpdateProposals
 from twotrack.shared.verify.result import relative
@@ -39,9 +39,9 @@ class TrainingProposals(UpdateProposals):
         return len(self._keras.losses) - 1
 
     def _difference(self, torch: Trace, step: int) -> float:
-        losses = [np.array(one[step]) for one in same_losses(torch, self._keras)]
+        losses, others = same_losses(torch, self._keras)
         weights = step_differences(torch.weights[step], self._keras.weights[step])
-        return max(relative(*losses), *weights.values(), 0.0)
+        return max(relative(np.array(losses[step]), np.array(others[step])), *weights.values(), 0.0)
 
     def measure(self, candidate: Candidate) -> float:
         """Return the largest difference up to the step at which the sides part."""
@@ -51,6 +51,21 @@ class TrainingProposals(UpdateProposals):
             return max(self._difference(trace, step) for step in range(self._last + 1))
         except Exception:  # whatever the changed model raises: the candidate is none
             return float("inf")
+
+    def glance(self, candidate: Candidate) -> float:
+        """A short training has no beginning that is worth a look of its own."""
+        return self.measure(candidate)
+
+    def stray(self, candidate: Candidate) -> float:
+        """Return how far torch's weights are from themselves up to that step."""
+        try:
+            with self._track.changed(self._side.model, candidate.changes):
+                trained = self._trained()
+        except Exception:  # whatever the changed optimizer raises
+            return float("inf")
+        own = self._request.torch.traces["float64"]
+        pairs = [(own.weights[step], trained.weights[step]) for step in range(self._last + 1)]
+        return max(size for pair in pairs for size in (*step_differences(*pair).values(), 0.0))
 
     def _trained(self) -> Trace:
         self._side.reset()
@@ -66,12 +81,11 @@ class TrainingProposals(UpdateProposals):
     def _statistics(self, path: str) -> Iterator[Candidate]:
         """Of all layers that differ: one cause of many."""
         paths = self._moving
-        share = self._share(path)
         biased = _biased(paths)
-        others = [_momentum(paths, share, self._own(path))] if share is not None else []
+        shares = {one: share for one in paths if (share := self._share(one)) is not None}
+        others = [_momentum(shares, self._own(next(iter(shares))))] if shares else []
         yield from [*others, biased, *(together(one, biased) for one in others)]
-        yield _frozen(paths)
-        yield from (_frozen([one]) for one in paths if len(paths) > 1)
+        yield frozen(paths)
 
     @cached_property
     def _moving(self) -> list[str]:
@@ -111,13 +125,14 @@ class TrainingProposals(UpdateProposals):
         return self._side.model.weights()
 
 
-def _momentum(paths: list[str], share: float, own: float | None) -> Candidate:
-    quoted = ", ".join(map(repr, paths))
+def _momentum(shares: Mapping[str, float], own: float | None) -> Candidate:
+    quoted, kept = ", ".join(map(repr, shares)), told(dict.fromkeys(shares.values()))
+    shown, fresh = f"{own:g}", told(1 - one for one in dict.fromkeys(shares.values()))
     return Candidate(
-        changes=tuple(SetHyperparameter(path=path, name="momentum", value=1 - share) for path in paths),
-        what=f"the running statistics of {quoted} keep {share:g} of themselves at every step in Keras, {own:g} in torch",
-        torch_fix=f"momentum={1 - share:.6g} in {quoted} (torch counts what is new)",
-        keras_fix=f"momentum={own:g} in {quoted} (Keras counts what is kept)",
+        changes=tuple(SetHyperparameter(path=path, name="momentum", value=1 - one) for path, one in shares.items()),
+        what=f"the running statistics of {quoted} keep {kept} of themselves at every step in Keras, {shown} in torch",
+        torch_fix=f"momentum={fresh} in {quoted} (torch counts what is new)",
+        keras_fix=f"momentum={shown} in {quoted} (Keras counts what is kept)",
         entry="batch_norm_momentum",
     )
 
@@ -126,15 +141,16 @@ def _biased(paths: list[str]) -> Candidate:
     quoted = ", ".join(map(repr, paths))
     return Candidate(
         changes=tuple(SetStatistics(path=path, how="biased") for path in paths),
-        what=f"the running variance of {quoted} averages the biased variance of a batch (over n) in Keras, the unbiased "
-        "one (over n - 1) in torch",
+        what=f"the running variance of {quoted} averages the biased variance of a batch (over n) in Keras, the "
+        "unbiased one (over n - 1) in torch",
         torch_fix=f"twotrack.torch_track.layers.BatchNorm1d or BatchNorm2d for {quoted}",
         keras_fix="none: Keras has the biased variance only",
         entry="batch_norm_variance",
     )
 
 
-def _frozen(paths: list[str]) -> Candidate:
+def frozen(paths: list[str]) -> Candidate:
+    """Return the candidate that these batch normalisations stay as they are in Keras."""
     quoted = ", ".join(map(repr, paths))
     return Candidate(
         changes=tuple(SetStatistics(path=path, how="frozen") for path in paths),

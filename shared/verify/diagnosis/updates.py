@@ -1,4 +1,4 @@
-"""The search where an optimizer differs: from torch's settings to Keras', by as few of them as remove the difference."""
+"""The search where an optimizer differs: from torch's settings to Keras', by as few as remove the difference."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,19 +8,21 @@ from typing import Any
 import numpy as np
 
 from twotrack.shared.base.tolerances import TOLERANCES
-from twotrack.shared.spec.changes import Candidate, SetUpdate
+from twotrack.shared.spec.changes import Candidate
 from twotrack.shared.spec.pair import CustomOptimizer
-from twotrack.shared.spec.updates import Rules, of_spec
+from twotrack.shared.spec.recipes import Sophia
+from twotrack.shared.spec.updates import METHODS, Rules, of_spec
 from twotrack.shared.verify import optimizer_material
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
 from twotrack.shared.verify.diagnosis.rules import Deviation, candidate, deviations
 from twotrack.shared.verify.diagnosis.searching import NOTHING
+from twotrack.shared.verify.optimizer_material import CHECKPOINTS
 from twotrack.shared.verify.result import relative
 from twotrack.shared.verify.rungs.optimizer import OptimizerEvidence
 from twotrack.shared.verify.side import ObservedSide
 from twotrack.shared.workers.door import open_torch
 
-FIRST = (1, 2, 3, 5, 10, 25)
+FIRST = CHECKPOINTS[:6]
 """Checkpoints up to the last of which a candidate is run first: most are refuted there."""
 
 
@@ -35,6 +37,14 @@ class UpdateProposals(ABC):
     def measure(self, candidate: Candidate) -> float:
         """Make the changes, and return the difference that is left."""
 
+    @abstractmethod
+    def glance(self, candidate: Candidate) -> float:
+        """Do the same with a look at the beginning only."""
+
+    @abstractmethod
+    def stray(self, candidate: Candidate) -> float:
+        """Make the changes, and return how far torch is then from itself without them."""
+
     @property
     @abstractmethod
     def limit(self) -> float:
@@ -44,31 +54,41 @@ class UpdateProposals(ABC):
         """Yield the fewest settings with which torch updates as Keras says that it does; then each alone."""
         if made is not NOTHING:
             return
-        found = self._deviations
-        if found and self._removes(found):
-            yield candidate(self._fewest(found))
-        yield from (candidate([one]) for one in found)
+        found, more = self._deviations, self._does_more
+        if (found or more) and self._removes(found):
+            yield candidate(self._fewest(found), more)
+        if not more:
+            yield from (candidate([one]) for one in found)
+
+    @cached_property
+    def _does_more(self) -> str:
+        """What torch's optimizer is called if it does something that its settings do not tell; else empty."""
+        method = next((own["method"] for own in self._torch_rules.values()), "")
+        told = method in METHODS and self.stray(candidate([])) <= self.limit
+        return "" if told or not method else self._request.torch.optimizer["kind"]
 
     def _removes(self, found: Sequence[Deviation]) -> bool:
         return self.measure(candidate(found)) <= self.limit
 
-    def _fewest(self, found: Sequence[Deviation]) -> list[Deviation]:
-        """Leave out what is not needed, one by one."""
-        needed = list(found)
-        for one in found:
-            without = [other for other in needed if other is not one]
-            if without and self._removes(without):
-                needed = without
-        return needed
+    def _fewest(self, found: Sequence[Deviation]) -> Sequence[Deviation]:
+        """Leave out what is not needed, one by one; what seems so at the beginning may be needed later."""
+        for measure in (self.glance, self.measure):
+            needed = list(found)
+            for one in found:
+                without = [other for other in needed if other is not one]
+                if measure(candidate(without)) <= self.limit:
+                    needed = without
+            if self._removes(needed):
+                return needed
+        return found
+
+    @cached_property
+    def _torch_rules(self) -> Rules:
+        return self._track.update_rules(self._side.model, self._pair.optimizer, self._planned)
 
     @cached_property
     def _deviations(self) -> list[Deviation]:
-        try:
-            rules = self._track.update_rules(self._side.model, self._pair.optimizer, self._planned)
-        except KeyError:  # an optimizer that settings cannot tell
-            return []
-        trained = self._side.trained_shapes()
-        own = self._keras_rules(rules)
+        trained, rules, own = self._side.trained_shapes(), self._torch_rules, self._keras_rules()
         rates = {"rate": self._rate(self._torch_evidence.learning_rates)}
         names = [name for name in own if name in rules and name in trained]
         return deviations({name: own[name] for name in names}, {name: {**rules[name], **rates} for name in names})
@@ -77,13 +97,15 @@ class UpdateProposals(ABC):
     def _planned(self) -> list[float]:
         return self._pair.learning_rates(optimizer_material.STEPS)
 
-    def _keras_rules(self, torch: Rules) -> Rules:
+    def _keras_rules(self) -> Rules:
         """Return what Keras' optimizer states, with the learning rates that it had."""
         stated: Mapping[str, Mapping[str, Any]] = self._request.keras.optimizer.get("settings", {})
         rate = self._rate(self._keras_evidence.learning_rates)
         rules = {name: {**_tuples(own), "rate": rate} for name, own in stated.items() if own["method"]}
         if isinstance(self._pair.optimizer, CustomOptimizer):
             return rules
+        if isinstance(self._pair.optimizer, Sophia):
+            return {}
         spec = of_spec(self._pair.optimizer)
         return {name: {**own, **spec, "decay": (own["decay"][0], spec["decay"][1])} for name, own in rules.items()}
 
@@ -117,14 +139,27 @@ class AloneProposals(UpdateProposals):
 
     def measure(self, candidate: Candidate) -> float:
         """Return the largest difference of the first checkpoints, and only if there is none there of all."""
+        left = self.glance(candidate)
+        return left if not left <= self.limit else self._left(candidate, CHECKPOINTS, self._keras_evidence)
+
+    def glance(self, candidate: Candidate) -> float:
+        """Return the largest difference of the first checkpoints."""
+        return self._left(candidate, FIRST, self._keras_evidence)
+
+    def stray(self, candidate: Candidate) -> float:
+        """Return how far torch is from itself."""
+        return self._left(candidate, CHECKPOINTS, self._torch_evidence)
+
+    def _left(self, candidate: Candidate, checkpoints: Sequence[int], wanted: OptimizerEvidence) -> float:
         try:
             with self._track.changed(self._side.model, candidate.changes):
-                left = self._left(FIRST)
-                return left if left > self.limit else self._left(optimizer_material.CHECKPOINTS)
+                found = self._run(checkpoints)
         except Exception:  # whatever the changed optimizer raises: the candidate is none
             return float("inf")
+        pairs = zip(found, wanted.parameters, strict=False)
+        return max(relative(values[name], other[name]) for values, other in pairs for name in other)
 
-    def _left(self, checkpoints: Sequence[int]) -> float:
+    def _run(self, checkpoints: Sequence[int]) -> list[dict[str, np.ndarray]]:
         shapes = optimizer_material.choose(self._side.trained_shapes())
         gradients = optimizer_material.draw_gradients(shapes)
         run = self._side.probe.run_optimizer(
@@ -134,6 +169,4 @@ class AloneProposals(UpdateProposals):
             {name: array[: checkpoints[-1]] for name, array in gradients.items()},
             checkpoints,
         )
-        kept = dict(zip(optimizer_material.CHECKPOINTS, self._keras_evidence.parameters, strict=True))
-        pairs = ((values, kept[step]) for step, values in zip(checkpoints, run.parameters, strict=True))
-        return max(relative(values[name], keras[name]) for values, keras in pairs for name in keras)
+        return run.parameters
