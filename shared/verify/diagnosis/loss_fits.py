@@ -41,7 +41,9 @@ def share(wanted: np.ndarray, given: np.ndarray, other: np.ndarray) -> float | N
 
 
 def combination(wanted: np.ndarray, parts: np.ndarray) -> tuple[float, ...] | None:
-    """Return factors of the columns of parts (cases, parts) that give what is wanted."""
+    """Return factors of the columns of parts (cases, parts) that give what is wanted, in cases where all is finite."""
+    finite = np.isfinite(wanted) & np.isfinite(parts).all(1)
+    wanted, parts = wanted[finite], parts[finite]
     if len(wanted) <= parts.shape[1]:
         return None
     scale = np.maximum(np.abs(wanted), 1e-6 * np.abs(wanted).max(initial=1e-300))[:, None]

@@ -103,7 +103,7 @@ def transposed_kernel(draw: Draw, spot: Spot) -> Plant:
 
         return (Turned if odd == "torch" else t.nn.Linear)(spot.width, spot.width)
 
-    truth = Truth("forward", name, ("transposed",), (transposes(f"{name}.kernel"),))
+    truth = Truth("forward", name, ("transposed|exchanged",), (transposes(f"{name}.kernel"),))
     return Plant(truth, [Part(name, keras_side, torch_side)])
 
 
