@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from twotrack.keras_track import hyperparameters, loss_alone, optimizer_alone, precision, terms, weights
+from twotrack.keras_track import hyperparameters, loss_alone, optimizer_alone, precision, terms, updates, weights
 from twotrack.keras_track.autodiff import value_and_gradients
 from twotrack.keras_track.draws import drawn_from, drawn_pass
 from twotrack.keras_track.gradients import InputShift, recorder
@@ -68,7 +68,10 @@ class KerasProbe(Probe):
 
     def optimizer(self) -> Hyperparameters:
         """Return the optimizer's hyperparameters."""
-        return hyperparameters.of_optimizer(self._model.model.optimizer, self._model.has_custom_optimizer)
+        optimizer = self._model.model.optimizer
+        found = hyperparameters.of_optimizer(optimizer, self._model.has_custom_optimizer)
+        inner = getattr(optimizer, "inner_optimizer", optimizer)  # of one that scales the loss
+        return {**found, "settings": updates.settings(inner, weights.name_table(self._model.model))}
 
     def remove_dropout(self) -> dict[str, float]:
         """Set every dropout rate to zero; return, by canonical path, the rates that dropped something.

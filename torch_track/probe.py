@@ -197,12 +197,18 @@ class TorchProbe(Probe):
 
     def run_loss(self, batches: Sequence[LossBatch]) -> list[LossRun]:
         """Compute the loss as `backward` does."""
+        return [self._run_loss(batch) for batch in batches]
+
+    def _run_loss(self, batch: LossBatch) -> LossRun:
         model = self._model
 
         def loss(outputs: Sequence[Tensor], targets: Sequence[np.ndarray]) -> Tensor:
             return model.loss_of(unlinked(outputs, model.links), targets)
 
-        return [loss_alone.run(loss, batch, model.device, model.dtype) for batch in batches]
+        model.masks = batch.masks
+        found = loss_alone.run(loss, batch, model.device, model.dtype)
+        model.masks = ()
+        return found
 
     def run_optimizer(
         self,

@@ -79,7 +79,7 @@ class ObservedSide:
         trace.layers, _ = self.probe.trace(inputs)
         trace.outputs = self.model.outputs(inputs)
         self.report("gradients")
-        trace.gradients = self.probe.gradients(inputs, self.exercise.targets(self._output_shapes))
+        trace.gradients = self.first_gradients()
         trace.penalty_gradients = self._note_penalty(trace)
         if self.precision == "float64":
             self._read_rows(trace)
@@ -118,6 +118,16 @@ class ObservedSide:
                 for path, value in added.items():
                     trace.added_at_most[path] = float(np.fmax(trace.added_at_most.get(path, 0.0), abs(value)))
         self.reset()
+
+    def first_gradients(self) -> dict[str, np.ndarray]:
+        """Return the gradients of the first batch, for the weights that the model has."""
+        return self.probe.gradients(self.exercise.inputs(), self.exercise.targets(self._output_shapes))
+
+    def trained(self) -> Trace:
+        """Return what a short training shows, from the weights that the model has."""
+        trace = Trace()
+        self._train(trace)
+        return trace
 
     def _train(self, trace: Trace) -> None:
         """Keep what a short training shows, with the same random draws each time."""

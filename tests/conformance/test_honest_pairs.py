@@ -2,12 +2,13 @@
 
 import pytest
 
-from tests.conformance import honest, honest_images, honest_sequences
+from tests.conformance import honest, honest_functions, honest_images, honest_sequences
 from tests.support.turns import in_turn
 from twotrack.shared.verify.ladder import Ladder
 from twotrack.shared.verify.request import VerifyRequest
 
-HONEST = [f"{module.__name__}:{name}" for module in (honest, honest_images, honest_sequences) for name in module.HONEST]
+MODULES = (honest, honest_images, honest_sequences, honest_functions)
+HONEST = [f"{module.__name__}:{name}" for module in MODULES for name in module.HONEST]
 
 
 @pytest.mark.parametrize(("name", "track"), in_turn(HONEST))

@@ -24,6 +24,7 @@ from twotrack.shared.weights.bridge.layouts import Layout, Rearrangement
 from twotrack.torch_track.axes import channels_last
 from twotrack.torch_track.changes.calls import CallChange, CallWatcher
 from twotrack.torch_track.changes.functions import compute
+from twotrack.torch_track.changes.training import TrainingChange, TrainingChanger
 from twotrack.torch_track.structure import replaced, tensors_in
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class _Changer:
     def __init__(self, model: "TorchModel", stack: ExitStack):
         self._model, self._stack = model, stack
         self._calls: list[CallChange] = []
+        self._training = TrainingChanger(model, stack)
 
     def make(self, change: Change) -> None:
         """Make one change."""
@@ -66,6 +68,8 @@ class _Changer:
         elif isinstance(change, LinkOutputs):
             self._stack.callback(setattr, self._model, "links", self._model.links)
             self._model.links = change.names
+        elif isinstance(change, TrainingChange):
+            self._training.make(change)
         else:
             self._calls.append(change)
             if len(self._calls) == 1:

@@ -4,8 +4,10 @@ from typing import Any
 
 from tests.conformance.faults.family import ANYWHERE, FAULTS, Called, Part, Plant, Spot, Truth
 from tests.conformance.faults.network import over_time
-from tests.conformance.faults.signs import of_training, replaces, sets, skips
+from tests.conformance.faults.signs import argues, maps, replaces, sets, skips
 from tests.hunt.family import Draw
+
+DROPS = ("drop", "drop_maps", "dropout", "drop_axes")
 
 
 @FAULTS.add("dropout", "rate of dropout", count=2)
@@ -24,7 +26,12 @@ def dropout_rate(draw: Draw, spot: Spot) -> Plant:
         return Own()
 
     part = Part(name, lambda k, n: k.layers.Dropout(keras, name=n), torch_side)
-    truth = Truth("dropout", ANYWHERE, ("rate|p=", f"{keras:g}"), (sets(name, "p", keras), of_training))
+    truth = Truth(
+        "dropout",
+        ANYWHERE,
+        ("rate|p=", f"{keras:g}"),
+        (sets(name, "p", keras), argues("dropout", "p", keras), replaces(name, "dropout", rate=keras)),
+    )
     return Plant(truth, [part])
 
 
@@ -41,7 +48,12 @@ def dropout_kind(draw: Draw, spot: Spot) -> Plant:
             return t.nn.Dropout(rate)
         return t.nn.Dropout2d(rate) if rank == 2 else Called(t.nn.Dropout1d(rate), over_time)
 
-    truth = Truth("dropout", ANYWHERE, ("map|channel|feature|kind|Dropout",), (of_training,))
+    truth = Truth(
+        "dropout",
+        ANYWHERE,
+        ("map|channel|feature|kind|Dropout",),
+        (maps(*DROPS), replaces(name, *DROPS), sets(name, "p", 0.0)),
+    )
     return Plant(truth, [Part(name, keras_side, torch_side)])
 
 
@@ -53,5 +65,5 @@ def dropout_missing(draw: Draw, spot: Spot) -> Plant:
         (lambda k, n: k.layers.Dropout(rate, name=n)) if odd == "keras" else None,
         (lambda t: t.nn.Dropout(rate)) if odd == "torch" else None,
     )
-    signs = (sets(name, "p", 0.0), of_training, replaces(name, "identity"), skips("dropout"))
+    signs = (sets(name, "p", 0.0), replaces(name, "identity"), skips("dropout"), maps(*DROPS))
     return Plant(Truth("dropout", ANYWHERE, ("dropout|rate",), signs), [part])

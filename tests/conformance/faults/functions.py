@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tests.conformance.faults.family import ANYWHERE, BEHIND, FAULTS, Part, Plant, Spot, Truth
-from tests.conformance.faults.signs import Sign, argues, maps, replaces, skips
+from tests.conformance.faults.signs import Sign, argues, calls, links, loses, maps, replaces, skips
 from tests.hunt.family import Draw
 from tests.hunt.forms import clip
 from tests.hunt.network import Forms
@@ -59,7 +59,7 @@ def functional_activation(draw: Draw, spot: Spot) -> Plant:
     name, keras = spot.called("bent"), draw.one_of("keras", "silu", "mish", "softplus", "selu", "tanh")
     torch = draw.one_of("torch", *(one for one in ("relu", "gelu", "sigmoid") if one != keras))
     part = Part(name, keras_activation(keras), torch_function(torch), paired=False)
-    return Plant(Truth("forward", BEHIND, (keras,), (skips(torch), maps(keras))), [part])
+    return Plant(Truth("forward", BEHIND, (keras,), (skips(torch), maps(keras), calls(torch, keras))), [part])
 
 
 @FAULTS.add("activations", "an activation on one side only", count=3)
@@ -103,7 +103,11 @@ def gelu_approximate(draw: Draw, spot: Spot) -> Plant:
 
     part = Part(name, keras_side, made[form], paired=form == "module")
     wanted = "tanh" if keras else "none"
-    signs = (replaces(name, "gelu_tanh" if keras else "gelu"), argues("gelu", "approximate", wanted))
+    signs = (
+        replaces(name, "gelu_tanh" if keras else "gelu"),
+        argues("gelu", "approximate", wanted),
+        calls("gelu", "gelu_tanh" if keras else "gelu"),
+    )
     return Plant(Truth("forward", name if form == "module" else BEHIND, ("gelu",), signs), [part])
 
 
@@ -142,14 +146,16 @@ def extra(kind: str, odd: str) -> tuple[Part, Sequence[Sign]]:
     keras = {"softmax": lambda k, n: k.layers.Softmax(name=n), "sigmoid": keras_activation("sigmoid")}[kind]
     torch = {"softmax": lambda t: t.nn.Softmax(-1), "sigmoid": lambda t: t.nn.Sigmoid()}[kind]
     part = Part(f"{kind}_end", keras if odd == "keras" else None, torch if odd == "torch" else None)
-    return part, (maps(kind), replaces(part.name, "identity"))
+    return part, (maps(kind), links(kind), replaces(part.name, "identity"))
 
 
 @FAULTS.add("activations", "softmax or sigmoid at the end of one side", ("dense", "sequence", "image"))
 def extra_softmax(draw: Draw, spot: Spot) -> Plant:
     """It is put behind the last layer, wherever the place is."""
     part, signs = extra(draw.one_of("kind", "softmax", "sigmoid"), draw.one_of("odd_side", "keras", "torch"))
-    return Plant(Truth("forward", "", ("softmax|sigmoid",), tuple(signs)), end=[part])
+    return Plant(
+        Truth("forward|loss", ANYWHERE, ("softmax|sigmoid|probabilities",), (*signs, loses("map_outputs"))), end=[part]
+    )
 
 
 @FAULTS.add("extremes", "ReLU against ReLU6")

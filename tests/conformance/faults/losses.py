@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from tests.conformance.faults.family import ANYWHERE, FAULTS, Plant, Spot, Truth
-from tests.conformance.faults.signs import of_training
+from tests.conformance.faults.signs import loses
 from tests.hunt.family import Draw
 from tests.hunt.wrong_losses import LOGITS, SQUARED, custom, keras_classes
 from twotrack import CustomLoss
@@ -17,7 +17,7 @@ POOLED = ("plain", "residual", "branches", "tokens", "signal", "transformer", "p
 
 
 def planted(loss: CustomLoss, *told: str) -> Plant:
-    return Plant(Truth("loss", ANYWHERE, told, (of_training,)), settings={"loss": loss})
+    return Plant(Truth("loss", ANYWHERE, told, (loses(),)), settings={"loss": loss})
 
 
 def one_sided(
@@ -59,7 +59,7 @@ def label_smoothing(draw: Draw, spot: Spot) -> Plant:
     def torch_odd(t: Any, p: Any, y: Any) -> Any:
         return t.nn.functional.cross_entropy(p, y, label_smoothing=amount)
 
-    return planted(one_sided(draw, CLASSES, (keras_odd, torch_odd), "classes"), "smooth")
+    return planted(one_sided(draw, CLASSES, (keras_odd, torch_odd), "classes"), f"smooth.*{amount:g}")
 
 
 @FAULTS.add("losses", "a loss of logits against one of probabilities", hosts=POOLED)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.conformance.faults.family import ANYWHERE, BEHIND, FAULTS, Called, Part, Plant, Spot, Truth
-from tests.conformance.faults.signs import adds, maps, of_training, replaces, sets, skips
+from tests.conformance.faults.signs import adds, keeps, maps, replaces, sets, skips
 from tests.hunt.family import Draw
 
 EPSILONS = (1e-2, 1e-3, 1e-5, 1e-6)
@@ -164,7 +164,7 @@ def batch_norm_momentum(draw: Draw, spot: Spot) -> Plant:
         lambda k, n: k.layers.BatchNormalization(momentum=keras, epsilon=1e-5, name=n),
         lambda t: aligned_batch_norm(t, dimensions(spot), spot.width),
     )
-    truth = Truth("training", ANYWHERE, ("momentum",), (sets(name, "momentum", 1 - keras), of_training))
+    truth = Truth("training", ANYWHERE, (f"{keras:g}", "momentum|statistics"), (sets(name, "momentum", 1 - keras),))
     return Plant(truth, [part])
 
 
@@ -176,4 +176,4 @@ def batch_norm_variance(draw: Draw, spot: Spot) -> Plant:
         lambda k, n: k.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=n),
         lambda t: getattr(t.nn, f"BatchNorm{kind}d")(spot.width),
     )
-    return Plant(Truth("training", ANYWHERE, ("variance|biased",), (of_training,)), [part])
+    return Plant(Truth("training", ANYWHERE, ("variance",), (keeps(name, "biased"),)), [part])

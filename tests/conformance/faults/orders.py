@@ -13,8 +13,8 @@ MOVES = ("order", "reverse", "reshape")
 @FAULTS.add("orders", "an image flattened in another order", ("image",), ("pictures",), place=1)
 def flatten_order(draw: Draw, spot: Spot) -> Plant:
     """By a layer of its own: without one, the kernel behind it takes up any order."""
-    name, form = spot.called("flat"), draw.one_of("torch", "width first", "rows mixed")
-    order = {"width first": (0, 3, 2, 1), "rows mixed": (0, 2, 1, 3)}[form]
+    name, form = spot.called("flat"), draw.one_of("torch", "width first", "planes turned")
+    order = {"width first": (0, 3, 2, 1), "planes turned": (0, 1, 3, 2)}[form]
 
     def torch_side(t: Any) -> Any:
         class Flat(t.nn.Module):
@@ -103,7 +103,7 @@ def transposed_kernel(draw: Draw, spot: Spot) -> Plant:
 
         return (Turned if odd == "torch" else t.nn.Linear)(spot.width, spot.width)
 
-    truth = Truth("forward", name, ("transposed",), (transposes(f"{name}.kernel"),))
+    truth = Truth("forward", name, ("transposed|exchanged",), (transposes(f"{name}.kernel"),))
     return Plant(truth, [Part(name, keras_side, torch_side)])
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from tests.conformance.faults.family import ANYWHERE, BEHIND, FAULTS, Called, Part, Plant, Spot, Truth
 from tests.conformance.faults.hosts import recurrent_layer
-from tests.conformance.faults.signs import adds, drops, maps, of_training, reorders, sets, skips
+from tests.conformance.faults.signs import adds, drops, maps, reorders, sets, shrinks, skips, steers, takes
 from tests.hunt.family import Draw
 
 
@@ -24,7 +24,7 @@ def last_step(draw: Draw, spot: Spot) -> Plant:
     keras, torch = draw.one_of("ends", ("last", "mean"), ("mean", "last"), ("max", "mean"), ("last", "first"))
     part = Part(name, lambda k, n: _end(k, keras, True), lambda t: _end(t, torch, False))
     part.paired = False
-    truth = Truth("forward", BEHIND, ("step|mean|max|last",), (maps("select", "reduce"),))
+    truth = Truth("forward", BEHIND, ("step|mean|max|last",), (maps("select", "reduce"), takes("select", "reduce")))
     return Plant(truth, [part], sizes=())
 
 
@@ -94,7 +94,9 @@ def second_bias(draw: Draw, spot: Spot) -> Plant:
         lambda k, n: getattr(k.layers, kind)(spot.width, return_sequences=True, name=n),
         lambda t: Called(getattr(t.nn, torch)(spot.width, spot.width, batch_first=True), lambda m, x: m(x)[0]),
     )
-    return Plant(Truth("parameters", ANYWHERE, ("bias",), (drops(f"{name}.bias_hh"),)), [part])
+    return Plant(
+        Truth("parameters", ANYWHERE, ("bias",), (drops(f"{name}.bias_hh"), shrinks(f"{name}.bias_hh"))), [part]
+    )
 
 
 @FAULTS.add("sequences", "a recurrent layer that goes backwards", ("sequence",))
@@ -165,7 +167,7 @@ def padding_id(draw: Draw, spot: Spot) -> Plant:
         lambda k, n: k.layers.Embedding(size, spot.width, name=n),
         lambda t: t.nn.Embedding(size, spot.width, padding_idx=padding),
     )
-    signs = (sets(name, "padding_idx", None), of_training)
+    signs = (sets(name, "padding_idx", None), steers("zero_rows"))
     return Plant(Truth("gradients", ANYWHERE, ("padding",), signs), [made, words])
 
 

@@ -6,15 +6,23 @@ from typing import Any
 
 from twotrack.shared.spec.changes import (
     AddValue,
+    AddWeight,
     Change,
+    ChangeLoss,
     DropWeight,
     Function,
+    LinkOutputs,
+    MapGradient,
     MapValue,
     OrderWeight,
+    RemoveWeight,
     ReplaceCall,
     ReplaceLayer,
     SetArgument,
     SetHyperparameter,
+    SetStatistics,
+    SetTrained,
+    SetUpdate,
 )
 
 Sign = Callable[[Change], bool]
@@ -52,6 +60,11 @@ def adds(*sources: str, factor: float | None = None) -> Sign:
     return sign
 
 
+def takes(*names: str) -> Sign:
+    """One of the functions of an earlier value stands in place of what is there."""
+    return lambda one: isinstance(one, AddValue) and one.own == 0 and one.by.name in names
+
+
 def reorders(path: str) -> Sign:
     """The numbers of one of a layer's weights stand in another order."""
     return lambda one: isinstance(one, OrderWeight) and one.name.startswith(path)
@@ -71,9 +84,7 @@ def argues(function: str, name: str, value: Any) -> Sign:
 
 def skips(*functions: str) -> Sign:
     """A call of one of the functions is left out."""
-    return lambda one: (
-        isinstance(one, ReplaceCall) and one.by.name == "identity" and one.function.strip("_") in functions
-    )
+    return lambda one: isinstance(one, ReplaceCall) and _called(one) in functions and one.by.name == "identity"
 
 
 def drops(name: str) -> Sign:
@@ -81,9 +92,55 @@ def drops(name: str) -> Sign:
     return lambda one: isinstance(one, DropWeight) and one.name.startswith(name)
 
 
-def of_training(one: Change) -> bool:
-    """It is no change of the model's values: what it means is in its words."""
-    return not isinstance(one, MapValue | ReplaceLayer | AddValue | OrderWeight | SetArgument | ReplaceCall)
+def calls(function: str, *names: str, **parameters: Any) -> Sign:
+    """A call gives one of the functions instead."""
+    return lambda one: isinstance(one, ReplaceCall) and _called(one) == function and _is(one.by, names, parameters)
+
+
+def grows(name: str) -> Sign:
+    """A layer gets a weight that only Keras has."""
+    return lambda one: isinstance(one, AddWeight) and one.name.startswith(name)
+
+
+def shrinks(name: str) -> Sign:
+    """A layer does without a weight that only torch has."""
+    return lambda one: isinstance(one, RemoveWeight) and one.name.startswith(name)
+
+
+def trains(name: str, trained: bool) -> Sign:
+    """Weights are trained, or not."""
+    return lambda one: (
+        isinstance(one, SetTrained) and one.trained == trained and all(own.startswith(name) for own in one.names)
+    )
+
+
+def keeps(path: str, how: str) -> Sign:
+    """A batch normalisation's statistics are kept another way."""
+    return lambda one: isinstance(one, SetStatistics) and (one.path, one.how) == (path, how)
+
+
+def updates(*settings: str) -> Sign:
+    """The optimizer has other settings."""
+    return lambda one: isinstance(one, SetUpdate) and one.setting in settings
+
+
+def loses(*names: str) -> Sign:
+    """The loss is computed another way; by one of the functions, if any are named."""
+    return lambda one: isinstance(one, ChangeLoss) and (not names or one.function.name in names)
+
+
+def steers(*names: str) -> Sign:
+    """Gradients go through one of the functions."""
+    return lambda one: isinstance(one, MapGradient) and one.function.name in names
+
+
+def links(name: str) -> Sign:
+    """The outputs, but not what the loss is given, go through a function."""
+    return lambda one: isinstance(one, LinkOutputs) and set(one.names) == {name}
+
+
+def _called(one: ReplaceCall) -> str:
+    return one.function.strip("_")
 
 
 def _is(function: Function, names: Sequence[str], parameters: dict[str, Any]) -> bool:

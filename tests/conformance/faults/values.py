@@ -4,7 +4,7 @@ from math import sqrt
 from typing import Any
 
 from tests.conformance.faults.family import ANYWHERE, BEHIND, FAULTS, Part, Plant, Spot, Truth
-from tests.conformance.faults.signs import adds, drops, maps, skips
+from tests.conformance.faults.signs import adds, drops, grows, maps, shrinks, skips
 from tests.hunt.family import Draw
 
 TIMES = ("mul", "__mul__", "__rmul__", "div", "__truediv__")
@@ -119,7 +119,9 @@ def bias_missing(draw: Draw, spot: Spot) -> Plant:
             return t.nn.Conv2d(spot.width, spot.width, 1, bias=odd == "torch")
         return t.nn.Linear(spot.width, spot.width, bias=odd == "torch")
 
-    truth = Truth("parameters", ANYWHERE, ("bias",), (drops(f"{name}.bias"), maps("offset", at=(name,))))
+    truth = Truth(
+        "parameters", ANYWHERE, ("bias",), (drops(f"{name}.bias"), shrinks(f"{name}.bias"), grows(f"{name}.bias"))
+    )
     return Plant(truth, [Part(name, layer, module)])
 
 
@@ -131,4 +133,4 @@ def norm_bias(draw: Draw, spot: Spot) -> Plant:
         lambda k, n: k.layers.LayerNormalization(epsilon=1e-5, center=False, name=n),
         lambda t: t.nn.LayerNorm(spot.width),
     )
-    return Plant(Truth("parameters", ANYWHERE, ("bias",), (drops(f"{name}.bias"),)), [part])
+    return Plant(Truth("parameters", ANYWHERE, ("bias",), (drops(f"{name}.bias"), shrinks(f"{name}."))), [part])
