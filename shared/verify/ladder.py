@@ -14,9 +14,10 @@ from twotrack.shared.ledger.spec import Difference
 from twotrack.shared.spec.track import installed_track
 from twotrack.shared.verify.certificate import Certificate, Verdict, certify, verdict
 from twotrack.shared.verify.comparing import climbed
-from twotrack.shared.verify.diagnosis.cause import Status
 from twotrack.shared.verify.diagnosis.climbing import Diagnosis
+from twotrack.shared.verify.diagnosis.facts import Facts, facts
 from twotrack.shared.verify.diagnosis.failure import Failure
+from twotrack.shared.verify.diagnosis.picture import Picture, picture
 from twotrack.shared.verify.request import RUNGS, VerifyRequest
 from twotrack.shared.verify.result import RungResult
 from twotrack.shared.verify.rungs.forward import LayerDifference, layer_differences
@@ -34,13 +35,17 @@ class TrackResult:
     track: str
     rungs: list[RungResult]
     suggestions: list[Difference]
-    """Entries of the ledger that may explain a failure whose cause is not proved, most likely first."""
+    """Entries of the ledger that may explain what is left with all proved causes removed, most likely first."""
     diagnosis: Diagnosis = field(default_factory=Diagnosis)
     """Of the failure; empty if there is none."""
     isolated: str = ""
     """What the first diverging layer did alone, on torch's inputs."""
     layers: list[LayerDifference] = field(default_factory=list)
     """Of the forward pass; empty if its rung was not reached."""
+    facts: list[Facts] = field(default_factory=list)
+    """What both sides say at the place of the failure, then where they fail with all proved causes removed."""
+    picture: Picture | None = None
+    """Where in a tensor the failure is."""
 
     @property
     def passed(self) -> bool:
@@ -128,7 +133,12 @@ def _result(climb: Failure) -> TrackResult:
     layers = layer_differences(*sides) if any(result.rung == "forward" for result in results) else []
     if results[-1].passed:
         return TrackResult(climb.track, results, [], layers=layers)
-    isolated, diagnosis = climb.isolated(), climb.diagnosis()
-    unproved = diagnosis.causes[0].status is not Status.PROVED
-    suggestions = causes(suspect(results[-1], *sides)) if unproved else []
-    return TrackResult(climb.track, results, suggestions, diagnosis, isolated, layers)
+    isolated, diagnosis, failure = climb.isolated(), climb.diagnosis(), results[-1]
+    stated = facts(failure, *sides)
+    suggestions: list[Difference] = []
+    if diagnosis.last and diagnosis.sides:
+        suggestions = causes(suspect(diagnosis.last, *diagnosis.sides))
+        if diagnosis.proved:
+            stated += facts(diagnosis.last, *diagnosis.sides, is_changed=True)
+    drawn = picture(failure, *(side.traces["float64"] for side in sides))
+    return TrackResult(climb.track, results, suggestions, diagnosis, isolated, layers, stated, drawn)

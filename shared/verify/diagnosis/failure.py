@@ -39,7 +39,7 @@ class Failure:
     def diagnosis(self) -> Diagnosis:
         """Find the causes."""
         failed = Climb(self.results, (self.torch.observation, self.keras.observation), self.request.changes)
-        found = diagnose(failed, self._look, self._again)
+        found = diagnose(failed, self._look, self._again, self.request.only_first)
         self.showing.on_phase(REFERENCE, "done")
         return found
 
@@ -84,5 +84,15 @@ class Failure:
         )
         alone = evidence.load(Trace, self.showing.pool.call(self.track, isolate, layer_request))
         difference = layer_difference(layers[number].outputs, alone.outputs)
-        outcome = "differs" if difference > TOLERANCES["forward"].limit else "agrees"
-        return f"run alone on torch's inputs, '{failure.where}' {outcome} ({difference:.1e})"
+        return _alone(failure.where, difference)
+
+
+def _alone(where: str, difference: float) -> str:
+    """Say what a layer did alone on inputs that agree, and what that means: in the model it differs."""
+    alone = f"run alone on torch's inputs, '{where}'"
+    if difference > TOLERANCES["forward"].limit:
+        return f"{alone} differs too ({difference:.1e}): the layer itself is another one"
+    return (
+        f"{alone} agrees ({difference:.1e}): in the model it is called in another way, "
+        "with another mask, mode, state or second input"
+    )
