@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from twotrack.shared.spec.changes import Change
-from twotrack.shared.verify.diagnosis.cause import Cause, proved, unproved
+from twotrack.shared.verify.diagnosis.cause import Cause, Status, proved, unproved
 from twotrack.shared.verify.diagnosis.findings import Finding, Findings
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.request import RUNGS
@@ -51,6 +51,14 @@ class Diagnosis:
     last: RungResult | None = None
     """The failure that is left with all proved causes removed; None if every rung passes then."""
 
+    sides: tuple[Observation, Observation] | None = None
+    """torch's, with all proved causes removed, and Keras'; None if there is no failure."""
+
+    @property
+    def proved(self) -> list[Cause]:
+        """The causes that are proved, which come first."""
+        return [cause for cause in self.causes if cause.status is Status.PROVED]
+
 
 Look = Callable[[Climb, RungResult], Findings]
 """Searches for what removes the failure of a climb."""
@@ -71,7 +79,7 @@ def diagnose(failed: Climb, look: Look, again: Again, only_first: bool = False) 
         diagnosis.causes.append(proved(failure, finding, findings.tried))
         if only_first:
             break
-    diagnosis.last = climb.failure
+    diagnosis.last, diagnosis.sides = climb.failure, climb.sides
     return diagnosis
 
 
