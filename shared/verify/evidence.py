@@ -42,7 +42,7 @@ def load(kind: type[E], folder: Path) -> E:
 
 
 @cache
-def _adapter(kind: type[E]) -> TypeAdapter[E]:
+def _adapter(kind: type) -> TypeAdapter[Any]:
     """Return what checks an object of that class; making it takes longer than all that it checks in one climb."""
     return TypeAdapter(kind)
 
