@@ -38,6 +38,7 @@ DEFAULTS: Settings = MappingProxyType(
         "global_clipnorm": 0.0,
         "clipvalue": 0.0,
         "average": (),  # momentum of a moving average of the weight, and every how many steps it becomes the weight
+        "squared_in_parts": False,  # a row of a table that was looked up twice: its two gradients, then their sum
         "gathered": 1,  # steps whose gradients make one update
         "limit": (),  # a constraint: its name, its numbers and its axes
     }
