@@ -92,7 +92,7 @@ class Ruled(torch.optim.Optimizer):
             self._average(group, *own["average"])
 
     def _square(self, group: Mapping[str, Any], gradient: Tensor) -> Tensor:
-        """Return the square of a gradient; of a sparse one the sum of the squares of its parts, if that is asked for."""
+        """Return the square of a gradient; of a sparse one, if that is asked for, the sum of its parts' squares."""
         sparse = group["params"][0].grad
         if not (group["own"]["squared_in_parts"] and sparse.is_sparse):
             return gradient.square()
@@ -180,7 +180,10 @@ class Ruled(torch.optim.Optimizer):
     def _nadam(self, group: dict[str, Any], own: Settings, g: Tensor, rate: float, step: int) -> Tensor:
         m, v, _, second = self._moments(group, own, g, step)
         now, coming = (own["beta_1"] * (1 - 0.5 * 0.96 ** (t * own["momentum_decay"])) for t in (step, step + 1))
-        product = group["product"] = group.get("product", 1.0) * now
+        product = group.get("product", 1.0) * now
+        if own["single_product"]:
+            product = float(np.float32(group.get("product", 1.0)) * np.float32(now))
+        group["product"] = product
         mean = coming * m / (1 - product * coming) + (1 - now) * g / (1 - product)
         return rate * mean / ((v / second).sqrt() + own["epsilon"])
 
