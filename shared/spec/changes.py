@@ -80,6 +80,18 @@ class SetMask(FrozenRecord):
     is_causal: bool
 
 
+class MaskSteps(FrozenRecord):
+    """Steps whose id is ignored change no state of a recurrent layer, or what a layer gives for them is 0."""
+
+    kind: Literal["steps"] = "steps"
+    path: str
+    source: str
+    """Canonical path of the layer that is given the ids (batch, steps)."""
+    source_role: Literal["inputs"] = "inputs"
+    ignored: int = 0
+    how: Literal["state", "zero"]
+
+
 class OrderWeight(FrozenRecord):
     """A weight's numbers stand in another order, in the canonical form."""
 
@@ -199,6 +211,7 @@ Change = Annotated[
     | ReplaceLayer
     | AddValue
     | SetMask
+    | MaskSteps
     | OrderWeight
     | SetArgument
     | ReplaceCall

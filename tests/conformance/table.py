@@ -66,7 +66,10 @@ def lines(outcome: Outcome, is_told: bool) -> list[str]:
     return [
         row,
         *made,
-        *(f"    {cause.status}: {cause.rung} at '{cause.where}': {cause.text}" for cause in outcome.causes),
+        *(
+            f"    {cause.status}: {cause.rung} at '{cause.where}': {cause.what} ({cause.before} before, {cause.after} after)"
+            for cause in outcome.causes
+        ),
     ]
 
 

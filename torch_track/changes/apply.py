@@ -13,8 +13,10 @@ from twotrack.shared.spec.changes import (
     AddValue,
     Change,
     DropWeight,
+    Function,
     LinkOutputs,
     MapValue,
+    MaskSteps,
     OrderWeight,
     ReplaceLayer,
     SetHyperparameter,
@@ -24,6 +26,7 @@ from twotrack.shared.weights.bridge.layouts import Layout, Rearrangement
 from twotrack.torch_track.axes import channels_last
 from twotrack.torch_track.changes.calls import CallChange, CallWatcher
 from twotrack.torch_track.changes.functions import compute
+from twotrack.torch_track.changes.steps import step_by_step
 from twotrack.torch_track.changes.training import TrainingChange, TrainingChanger
 from twotrack.torch_track.structure import replaced, tensors_in
 
@@ -63,6 +66,8 @@ class _Changer:
             self._order(change)
         elif isinstance(change, SetMask):
             self._mask(change)
+        elif isinstance(change, MaskSteps):
+            self._mask_steps(change)
         elif isinstance(change, DropWeight):
             self._drop(change)
         elif isinstance(change, LinkOutputs):
@@ -142,7 +147,7 @@ class _Changer:
 
         self._hook(layer, self._arrangements(own, change.role), change, function)
 
-    def _kept(self, change: AddValue) -> list[Tensor]:
+    def _kept(self, change: AddValue | MaskSteps) -> list[Tensor]:
         """Return where the other value is in every pass, as it is once all other hooks are done with it."""
         own, source = self._layer(change.source)
         arrangements = self._arrangements(own, change.source_role)
@@ -173,6 +178,19 @@ class _Changer:
             return args, kwargs | {"attn_mask": mask if change.is_causal else None, "is_causal": False}
 
         self._stack.callback(layer.register_forward_pre_hook(masked, with_kwargs=True).remove)
+
+    def _mask_steps(self, change: MaskSteps) -> None:
+        own, layer = self._layer(change.path)
+        ids = self._kept(change)
+        if change.how == "state":
+            before = layer.forward
+            layer.forward = step_by_step(before, lambda: ids[0] != change.ignored)
+            self._stack.callback(_put_back, layer, before)
+        else:
+            zeros = MapValue(path=change.path, role="outputs", function=Function(name="identity"))
+            self._hook(
+                layer, self._arrangements(own, "outputs"), zeros, lambda x: x * (ids[0] != change.ignored)[..., None]
+            )
 
     def _order(self, change: OrderWeight) -> None:
         model = self._model

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
@@ -11,7 +12,16 @@ from twotrack.shared.spec.changes import CallCandidate, Candidate, Facing
 from twotrack.shared.spec.probe import LayerTrace
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
 from twotrack.shared.verify.diagnosis.orders import orders_of_value
-from twotrack.shared.verify.diagnosis.relations import Known, Place, added, fitted, relations, scaled, taken
+from twotrack.shared.verify.diagnosis.relations import (
+    Known,
+    Place,
+    added,
+    fitted,
+    passed_over,
+    relations,
+    scaled,
+    taken,
+)
 from twotrack.shared.verify.diagnosis.searching import NOTHING, together
 from twotrack.shared.verify.diagnosis.weights import orders_of_weights
 from twotrack.shared.verify.result import relative
@@ -128,6 +138,7 @@ class ValueProposals:
         yield from (call.candidate for call in self._calls if call.behind in self._site.behind)
         yield from self._activations()
         yield from self._fitted(made)
+        yield from self._masked()
         yield from self._taken()
         yield from self._orders()
 
@@ -222,6 +233,19 @@ class ValueProposals:
 
     def _first(self, arrays: Sequence[np.ndarray]) -> np.ndarray | None:
         return arrays[0].astype(float) if arrays else None
+
+    def _masked(self) -> Iterator[Candidate]:
+        """Yield steps of ignored ids that Keras passes over: in a recurrent layer, or in what stands in front."""
+        of_ids = [
+            layer for layer in self._now.layers if layer.leaf and layer.inputs and layer.inputs[0].dtype.kind in "iu"
+        ]
+        recurrent = {name.rpartition(".")[0] for name in self._known.weights if name.endswith(".recurrent_kernel")}
+        for source in of_ids:
+            places: list[tuple[str, Literal["state", "zero"]]] = []
+            places += [(path, "state") for path in self._site.inside if path in recurrent]
+            places += [(self._site.before.partition("#")[0], "zero")] if self._site.before else []
+            for path, how in places:
+                yield passed_over(path, source.path.partition("#")[0], 0, how)
 
     def _taken(self) -> Iterator[Candidate]:
         """Yield earlier values that Keras takes as they are, or a step or mean of them."""
