@@ -22,7 +22,10 @@ def detached(draw: Draw, spot: Spot) -> Plant:
         (lambda k, n: k.ops.stop_gradient) if odd == "keras" else None,
         (lambda t: lambda x: x.detach()) if odd == "torch" else None,
     )
-    return Plant(Truth("gradients", ANYWHERE, ("detach|stop|gradient",), (skips("detach"), maps("detach"))), [part])
+    return Plant(
+        Truth("gradients", ANYWHERE, ("detach|stop|gradient",), (skips("detach"), maps("detach"), steers("scale"))),
+        [part],
+    )
 
 
 @FAULTS.add("gradients", "a layer is trained on one side only", ("dense", "sequence"))
