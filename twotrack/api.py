@@ -78,7 +78,7 @@ def assert_same_model(
     >>> from twotrack import assert_same_model
     >>> assert_same_model(build_keras, build_torch, (28, 28, 1), loss="cross_entropy")  # doctest: +SKIP
     """
-    from twotrack.shared.report.ladder import ladder_text
+    from twotrack.shared.report.ladder_text import ladder_text
 
     pair = Pair(
         keras=keras,

@@ -92,7 +92,8 @@ def _climb(request: "TrainingRequest") -> "LadderRecord":
     """Verify the models before they are trained; the outcome is printed unless every rung is passed."""
     from twotrack.shared.cli.console import print_error, stderr
     from twotrack.shared.cli.verify import climb
-    from twotrack.shared.report.ladder import ladder_record, ladder_text
+    from twotrack.shared.report.ladder import ladder_record
+    from twotrack.shared.report.ladder_text import ladder_text
     from twotrack.shared.verify.request import VerifyRequest
 
     ladder_request = VerifyRequest(name=request.chapter, settings=dict(request.settings), recipe=request.recipe)

@@ -1,6 +1,7 @@
 """twotrack verify."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,6 +9,7 @@ import typer
 from twotrack.shared.cli import options
 
 if TYPE_CHECKING:
+    from twotrack.shared.report.causes import Side
     from twotrack.shared.verify.ladder import TrackResult
     from twotrack.shared.verify.request import VerifyRequest
 
@@ -25,25 +27,56 @@ def verify(
         str,
         typer.Option(metavar="RUNG", help="The last rung to climb, data, parameters, ... or accuracy."),
     ] = "accuracy",
+    first: Annotated[
+        bool, typer.Option("--first", help="End at the first cause of a failure; do not look for what is behind it.")
+    ] = False,
+    fix: Annotated[
+        str | None,
+        typer.Option(metavar="keras|torch", help="The side you want to change: print only its lines [default: both]."),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Also write an HTML page: rungs, causes, both sides' settings, a picture."),
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="End with exit code 3 where a pass has exceptions.")] = False,
     json: options.Json = False,
 ) -> None:
-    """Prove, rung by rung, that the Keras model and the torch model are the same; else name where they part.
+    """Prove, rung by rung, that the Keras model and the torch model are the same; else name where they part, and why.
 
-    A pass says what was compared; an exception is what could hide a difference. Exit code 1 if a rung fails.
+    A cause is proved: with it removed in memory the sides agree. A pass says what was compared; an exception is what
+    could hide a difference. Exit code 1 if a rung fails.
     """
     from twotrack.shared.cli.console import print_json
-    from twotrack.shared.report.ladder import ladder_record, ladder_text
+    from twotrack.shared.report.ladder import ladder_record
+    from twotrack.shared.report.ladder_page import write_page
+    from twotrack.shared.report.ladder_text import ladder_text
+    from twotrack.shared.report.pages import require_page
     from twotrack.shared.verify.request import VerifyRequest
 
     request = VerifyRequest(name=subject, settings=_settings(subject, settings, weights), recipe=recipe, until=until)
+    request, side = request.model_copy(update={"only_first": first}), _side(fix)
+    if report:
+        require_page(report, "--report")
     chosen = options.installed_tracks() if tracks == options.ALL else options.parse_tracks(tracks)
     results = climb(request, chosen)
+    record = ladder_record(request, results)
+    page = write_page(record, report, side) if report else None
     if json:
-        print_json(ladder_record(request, results).model_dump())
+        print_json(record.model_dump() | ({"report": str(page)} if page else {}))
     else:
-        print(ladder_text(request, results))
+        print(ladder_text(request, results, side))
+        print(*([f"report: {page}"] if page else []), sep="\n", end="\n" if page else "")
     raise typer.Exit(_exit_code(results, strict))
+
+
+def _side(fix: str | None) -> "Side | None":
+    """Return the side that the user wants to change; None for either."""
+    from twotrack.shared.errors import UserError
+
+    sides: dict[str | None, Side | None] = {None: None, "keras": "keras", "torch": "torch"}
+    if fix in sides:
+        return sides[fix]
+    raise UserError(f"--fix: name the side that you want to change, keras or torch, not '{fix}'.")
 
 
 def _exit_code(results: "Sequence[TrackResult]", strict: bool) -> int:

@@ -13,7 +13,7 @@ from twotrack.shared.evaluation import metrics
 from twotrack.shared.evaluation.data_notes import DataNote
 from twotrack.shared.evaluation.metrics import METRICS
 from twotrack.shared.export import latency
-from twotrack.shared.report import attention, disagreements, tables
+from twotrack.shared.report import attention, disagreements, ladder_page, tables
 from twotrack.shared.report.commands import reproducing
 from twotrack.shared.report.headline import headline
 from twotrack.shared.report.ladder import LadderRecord, require_of
@@ -23,7 +23,6 @@ from twotrack.shared.runs.comparison import TrackFailure
 from twotrack.shared.runs.run_folder import Run, read, runs_in
 from twotrack.shared.spec import profiles
 from twotrack.shared.spec.track import TRACKS
-from twotrack.shared.verify.request import RUNGS
 
 
 def find_runs(folders: Sequence[Path]) -> list[Run]:
@@ -107,13 +106,12 @@ def _context(
         "headline": headline(runs, rows),
         "failures": failures,
         "baselines": baselines,
-        "ladder": ladder,
-        "rung_names": RUNGS,
+        **ladder_page.context(ladder),
         "commands": reproducing(runs),
         "difference_rows": rows,
         "difference_figures": lambda row: tables.difference_figures(row, METRICS[chapter.metric]),
         **_tables(runs),
-        **_drawings(runs, rows, dataset, ladder),
+        **_drawings(runs, rows, dataset),
         "examples": _examples(runs, dataset),
     }
 
@@ -138,15 +136,12 @@ def _by_track(runs: Sequence[Run]) -> Iterable[tuple[str, list[Run]]]:
     return tables.tracks_of(runs).items()
 
 
-def _drawings(
-    runs: Sequence[Run], rows: Sequence[DifferenceRow], dataset: Dataset, ladder: LadderRecord | None
-) -> dict[str, Any]:
+def _drawings(runs: Sequence[Run], rows: Sequence[DifferenceRow], dataset: Dataset) -> dict[str, Any]:
     from twotrack.shared.report import figures, plots
 
     return {
         "curves": plots.learning_curves(runs),
         "difference_drawing": plots.differences(rows, tables.metric_of(runs)) if rows else None,
-        "divergence": plots.divergence(ladder) if ladder else None,
         "cost_drawings": plots.costs(tables.costs(runs)),
         "calibration": plots.calibration(runs, dataset.class_names),
         "attention": attention.customers(runs, dataset),

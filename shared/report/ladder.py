@@ -1,4 +1,4 @@
-"""The outcome of the ladder as text, and as a record that a report can show."""
+"""The outcome of the ladder as a record that a report can show."""
 
 import json
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ from twotrack.shared.errors import UserError, first_error
 from twotrack.shared.report.pages import write_file
 from twotrack.shared.runs.records import Job
 from twotrack.shared.spec.changes import Change
-from twotrack.shared.verify.certificate import Verdict
-from twotrack.shared.verify.diagnosis.cause import Cause, Status
+from twotrack.shared.verify.diagnosis.cause import Cause
+from twotrack.shared.verify.diagnosis.facts import Facts
+from twotrack.shared.verify.diagnosis.picture import Picture
 from twotrack.shared.verify.ladder import TrackResult
-from twotrack.shared.verify.request import RUNGS, VerifyRequest
+from twotrack.shared.verify.request import VerifyRequest
 from twotrack.shared.verify.result import RungResult
 
-SHOWN_CAUSES = 3
 FILE = "ladder.json"
 """In the folder of a comparison, where the report finds it."""
 
@@ -105,6 +105,10 @@ class ClimbedTrack(FrozenRecord):
     left: str
     """What still fails with all proved causes removed; empty if nothing does."""
     suggestions: list[Suggestion]
+    facts: list[Facts]
+    """What both sides say at the place of the failure, then where they fail with all proved causes removed."""
+    picture: Picture | None
+    """Where in a tensor the failure is."""
 
 
 class LadderRecord(FrozenRecord):
@@ -115,75 +119,6 @@ class LadderRecord(FrozenRecord):
     recipe: str
     passed: bool
     tracks: list[ClimbedTrack]
-
-
-def ladder_text(request: VerifyRequest, results: Sequence[TrackResult]) -> str:
-    """Return a table of rungs per track, and what failed."""
-    settings = "".join(f", {key}={value}" for key, value in request.settings.items())
-    lines = [f"{request.name}{settings}: torch against {', '.join(result.track for result in results)}", ""]
-    for result in results:
-        lines += [f"{result.track}", *(_row(verdict) for verdict in result.rungs), *_failure(result)]
-        lines += [*_certificate(result), ""]
-    passed, excepted = sum(result.passed for result in results), sum(map(_is_excepted, results))
-    exceptions = f", {excepted} of them with exceptions" if excepted else ""
-    return "\n".join([*lines, f"{passed} of {len(results)} tracks passed every rung{exceptions}"])
-
-
-def _is_excepted(result: TrackResult) -> bool:
-    return result.verdict is Verdict.EXCEPT
-
-
-def _row(verdict: RungResult) -> str:
-    figures = ""
-    if verdict.difference is not None:
-        figures = f"{verdict.difference:.1e} of {verdict.limit:.0e}"
-        figures += f" (float32 {verdict.difference32:.0e})" if verdict.difference32 is not None else ""
-    mark = "pass" if verdict.passed else "FAIL"
-    return f"  {mark}  {verdict.rung:<11}{figures:<36}{verdict.detail}"
-
-
-def _failure(result: TrackResult) -> list[str]:
-    if result.passed:
-        return []
-    climbed = {verdict.rung for verdict in result.rungs}
-    lines = [f"        not reached: {', '.join(rung for rung in RUNGS if rung not in climbed)}"]
-    if result.isolated:
-        lines.append(f"        {result.isolated}")
-    for number, cause in enumerate(result.diagnosis.causes, start=1):
-        place = f" at '{cause.where}'" if cause.where else ""
-        lines.append(f"        cause {number}, {cause.status}, of {cause.rung}{place}: {cause.text}")
-        if cause.torch_fix:
-            lines.append(f"          in torch: {cause.torch_fix}")
-            lines.append(f"          or in Keras: {cause.keras_fix}")
-    lines += _behind(result)
-    for number, entry in enumerate(result.suggestions[:SHOWN_CAUSES], start=1):
-        sides = f"Keras: {entry.keras.default}; torch: {entry.torch.default}"
-        lines.append(f"        not proved, but known to differ {number}: {entry.name} ({sides})")
-        lines.append(f"          to make them equal: {entry.fix}")
-    return lines
-
-
-def _behind(result: TrackResult) -> list[str]:
-    """Say what is left once the proved causes are removed."""
-    proved = [cause for cause in result.diagnosis.causes if cause.status is Status.PROVED]
-    if not proved:
-        return []
-    removed = f"with {'that' if len(proved) == 1 else f'all {len(proved)}'} removed"
-    left = result.diagnosis.last
-    if left is None:
-        return [f"        {removed}, every rung passes"]
-    return [f"        {removed}, {left.rung} fails: {left.detail}"]
-
-
-def _certificate(result: TrackResult) -> list[str]:
-    """Return the verdict, what was compared, and every exception."""
-    if not result.passed:
-        return []
-    certificate = result.certificate
-    compared = ", ".join(f"{count:,} {name}" for name, count in certificate.counts.items())
-    lines = [f"  {result.verdict}{':' if certificate.gaps else ''}"]
-    lines += [f"    {gap.kind}: {gap.where}: {gap.detail}" for gap in certificate.gaps]
-    return [*lines, f"  compared: {compared}"]
 
 
 def ladder_record(request: VerifyRequest, results: Sequence[TrackResult]) -> LadderRecord:
@@ -208,6 +143,8 @@ def ladder_record(request: VerifyRequest, results: Sequence[TrackResult]) -> Lad
                     Suggestion(name=entry.name, keras=entry.keras.default, torch=entry.torch.default, fix=entry.fix)
                     for entry in result.suggestions
                 ],
+                facts=result.facts,
+                picture=result.picture,
             )
             for result in results
         ],

@@ -1,11 +1,13 @@
 """Templates to self-contained HTML, and files that appear whole or not at all."""
 
+import tempfile
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from twotrack.shared.base import atomic
+from twotrack.shared.errors import UserError
 from twotrack.shared.runs.run_folder import unwritable
 
 
@@ -22,6 +24,17 @@ def render(template: str, **context: Any) -> str:
     )
     style = files("twotrack.shared.report").joinpath("style.css").read_text()
     return environment.get_template(template).render(style=style, **context)
+
+
+def require_page(path: Path, option: str) -> None:
+    """Prove that a page named by an option can be written, before the work that it is to show; UserError if not."""
+    if path.is_dir():
+        raise UserError(f"{option}: '{path}' is a folder; name a file in it, such as '{path / 'verify.html'}'.")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise unwritable(path.parent, error, option) from error
 
 
 def write_file(path: Path, content: str) -> Path:

@@ -43,10 +43,10 @@ def require_writable(parent: Path) -> None:
         raise unwritable(parent, error) from error
 
 
-def unwritable(folder: Path, error: OSError) -> UserError:
-    """Return the error for an output folder that refuses a write."""
+def unwritable(folder: Path, error: OSError, option: str = "--out") -> UserError:
+    """Return the error for an output folder, named by an option, that refuses a write."""
     reason = (error.strerror or str(error)).lower()
-    return UserError(f"cannot write to the output folder '{folder}': {reason}; choose another one with --out.")
+    return UserError(f"cannot write to the output folder '{folder}': {reason}; choose another one with {option}.")
 
 
 class RunWriter:

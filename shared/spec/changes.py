@@ -71,6 +71,15 @@ class AddValue(FrozenRecord):
     """What is added is this of the other value."""
 
 
+class SetMask(FrozenRecord):
+    """An attention layer of torch's looks at no later step, or at all."""
+
+    kind: Literal["mask"] = "mask"
+    path: str
+    """Canonical."""
+    is_causal: bool
+
+
 class OrderWeight(FrozenRecord):
     """A weight's numbers stand in another order, in the canonical form."""
 
@@ -189,6 +198,7 @@ Change = Annotated[
     | MapValue
     | ReplaceLayer
     | AddValue
+    | SetMask
     | OrderWeight
     | SetArgument
     | ReplaceCall

@@ -42,6 +42,8 @@ class VerifyRequest(FrozenRecord):
     """The user's own; None for a chapter, and for a pair that the name leads to."""
     changes: tuple[Change, ...] = ()
     """Made in memory to torch's side, as causes are proved."""
+    only_first: bool = False
+    """Of a failure's causes, look for the first one only."""
 
     @property
     def is_pair(self) -> bool:

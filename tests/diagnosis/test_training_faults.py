@@ -8,7 +8,6 @@ from twotrack.shared.verify.diagnosis.cause import Cause, Status
 from twotrack.shared.verify.ladder import Ladder, TrackResult
 from twotrack.shared.verify.request import VerifyRequest
 
-
 CASES = [pytest.param(one.values, marks=one.marks, id="-".join(map(str, one.values))) for one in in_turn(FAULTS)]
 
 

@@ -9,7 +9,7 @@ from tests.mutation import tasks
 from tests.mutation.faults import FAULTS, KERAS, TORCH
 from tests.mutation.subjects import SUBJECTS
 from tests.support import staged
-from twotrack.shared.verify.ladder import LookAgain, SideResults, climbed
+from twotrack.shared.verify.comparing import LookAgain, SideResults, climbed
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.request import SideRequest, VerifyRequest
 from twotrack.shared.verify.result import RungResult

@@ -14,6 +14,7 @@ from twotrack.shared.spec.changes import (
     Parameter,
     ReplaceLayer,
     SetHyperparameter,
+    SetMask,
 )
 from twotrack.torch_track.changes.functions import all_activations, in_words
 from twotrack.torch_track.changes.windows import windows
@@ -118,6 +119,14 @@ class Alternatives:
         layer = self._layer
         if not isinstance(layer, nn.MultiheadAttention):
             return
+        for is_causal in (True, False):
+            told = ("Keras", "torch") if is_causal else ("torch", "Keras")
+            yield Candidate(
+                changes=(SetMask(path=self._path, is_causal=is_causal),),
+                what=f"a step looks at no later step in {told[0]}, at all steps in {told[1]}",
+                torch_fix=f"a causal attn_mask for '{self._path}'" if is_causal else f"no attn_mask for '{self._path}'",
+                keras_fix=f"use_causal_mask={not is_causal} for '{self._path}'",
+            )
         for number in (0, 1, 2):
             map_ = MapValue(path=self._path, role="inputs", number=number + 3, function=Function(name="logical_not"))
             yield Candidate(

@@ -1,6 +1,6 @@
 """What else the calls of torch's functions in the user's own code could be."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from math import sqrt
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,8 @@ ACTIVATION_CALLS = {
     "gelu", "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "silu", "sigmoid", "tanh", "softplus", "mish",
     "hardswish", "hardtanh", "hardsigmoid", "softmax", "log_softmax", "clamp", "clip", "softsign", "logsigmoid",
 }  # fmt: skip
+MOST_SIZES = 12
+"""Of a tensor and of weights, from which other factors are made."""
 SCALING = {"mul", "div", "truediv", "true_divide"}
 ENTRIES = {
     "gelu": "gelu",
@@ -47,18 +49,18 @@ def call_alternatives(model: "TorchModel", inputs: Mapping[str, np.ndarray]) -> 
     model.module.eval()
     with torch.no_grad(), watcher.watching():
         model.module(*model.tensors(inputs))
-    seen = list(watcher.seen)
+    widths = {size for weight in model.module.parameters() for size in weight.shape if size > 1}
     return [
         CallCandidate(candidate, model.canonical_path(call.first_layer) if call.first_layer else "")
-        for call in seen
-        for candidate in _of(call)
+        for call in list(watcher.seen)
+        for candidate in _of(call, sorted(widths))
     ]
 
 
-def _of(call: SeenCall) -> Iterator[Candidate]:
+def _of(call: SeenCall, widths: Sequence[int]) -> Iterator[Candidate]:
     """Yield a call's other arguments, then the call left out."""
     which = f"{call.function.strip('_')} (call {call.number + 1} of it)"
-    for name, values in (*OTHER_ARGUMENTS.get(call.function, ()), *_scales(call)):
+    for name, values in (*OTHER_ARGUMENTS.get(call.function, ()), *_scales(call, widths)):
         own = call.arguments.get(name)
         for value in (value for value in values if value != own):
             yield Candidate(
@@ -79,9 +81,9 @@ def _of(call: SeenCall) -> Iterator[Candidate]:
             yield _replaced(call, which, function, told, f"{name} in place of {which}")
 
 
-def _scales(call: SeenCall) -> Iterator[tuple[str, tuple[Parameter, ...]]]:
+def _scales(call: SeenCall, widths: Sequence[int]) -> Iterator[tuple[str, tuple[Parameter, ...]]]:
     """Yield other factors, made of the sizes of the tensor, for a call that scales."""
-    sizes = [size for size in call.shape[1:] if size > 1]
+    sizes = [*(size for size in call.shape[1:] if size > 1), *widths][:MOST_SIZES]
     if call.function == "scaled_dot_product_attention":
         heads = [call.shape[-1], call.shape[-1] * call.shape[1]] if len(call.shape) > 3 else [call.shape[-1]]
         yield "scale", (1.0, *(1 / sqrt(size) for size in heads), *(1 / size for size in heads))

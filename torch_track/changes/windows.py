@@ -21,7 +21,7 @@ from twotrack.shared.spec.changes import (
 Sizes = tuple[int, ...]
 Widths = tuple[tuple[int, int], ...]
 """Of a padding in front and behind, for every axis of places."""
-PADDING_MODES = ("reflect", "replicate", "circular")
+PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 KERAS_NAMES = {"dilation": "dilation_rate", "stride": "strides"}
 POOLING_ENTRIES = {"max": "max_pool_padding", "average": "average_pool_padding"}
 EACH_AXIS, MOST = 9, 80
@@ -63,15 +63,16 @@ class _ConvolutionWindows(_Windows):
             reach = [(kernel - 1) * step + 1 for kernel, step in zip(layer.kernel_size, dilation, strict=True)]
             for widths in _widths(self._taken, self._sizes, reach, stride):
                 yield self._padded({"dilation": dilation, "stride": stride}, widths)
-        if layer.padding_mode == "zeros" and (isinstance(layer.padding, str) or any(layer.padding)):
-            yield from map(self._in_mode, PADDING_MODES)
+        if isinstance(layer.padding, str) or any(layer.padding):
+            yield from (self._in_mode(mode) for mode in PADDING_MODES if mode != layer.padding_mode)
 
     def _in_mode(self, mode: str) -> Candidate:
+        own = self._layer.padding_mode
         return Candidate(
             changes=(SetHyperparameter(path=self._path, name="padding_mode", value=mode),),
-            what=f"the padding is {mode} in Keras and zeros in torch",
+            what=f"the padding is {mode} in Keras and {own} in torch",
             torch_fix=f"padding_mode={mode!r} in '{self._path}'",
-            keras_fix=f"padding with zeros in '{self._path}'",
+            keras_fix=f"{own} padding for '{self._path}'",
         )
 
     def _padded(self, settings: Mapping[str, Sizes], widths: Widths) -> Candidate:

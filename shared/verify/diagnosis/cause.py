@@ -41,21 +41,6 @@ class Cause:
     changes: tuple[Change, ...] = ()
     """Made to torch's side."""
 
-    @property
-    def text(self) -> str:
-        """One sentence with the evidence."""
-        if self.status is Status.UNKNOWN:
-            return f"none of the {self.tried} changes tried explains it" if self.tried else "nothing was tried"
-        if self.status is Status.PROVED:
-            return f"{self.what} (with that changed, {_figures(self)})"
-        return f"{self.what} (that changed, {_figures(self)} is left; what else differs is unknown)"
-
-
-def _figures(cause: Cause) -> str:
-    if cause.before is None or cause.after is None:
-        return f"the rung {cause.rung} passes"
-    return f"{cause.before:.1e} becomes {cause.after:.1e}"
-
 
 def proved(failure: RungResult, finding: Finding, tried: int) -> Cause:
     """Return the cause that a finding proves."""

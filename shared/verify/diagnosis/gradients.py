@@ -85,9 +85,9 @@ class GradientProposals:
 
     def _activities(self) -> Iterator[Candidate]:
         """Solve for a penalty of what a layer gives, where one layer of Keras adds to the loss."""
-        if len(self._keras.adding_layers) != 1 or not self._keras.losses:
+        if len(self._keras.added) != 1 or not self._keras.losses:
             return
-        path, extra = self._keras.adding_layers[0], self._keras.pure_losses[0] - self._torch.losses[0]
+        path, extra = next(iter(self._keras.added)), self._keras.pure_losses[0] - self._torch.losses[0]
         for own, values in self._same_as(path):
             for kind, size in (("l2", np.square(values).sum()), ("l1", np.abs(values).sum())):
                 if size:

@@ -61,7 +61,6 @@ def relations(place: Place, torch: np.ndarray, keras: np.ndarray, known: Known) 
         yield from _added(place, torch, keras, known.before)
         yield from _rolled(place, torch, keras)
         yield from _normalised(place, torch, keras)
-    yield from _taken(place, keras, known.before)
     if torch.size == keras.size:
         yield from _ordered(place, torch, keras)
     elif torch.ndim == keras.ndim:
@@ -84,16 +83,27 @@ def _candidate(change: Change | Sequence[Change], what: str, fix: str, back: str
 
 
 def _factor(place: Place, torch: np.ndarray, keras: np.ndarray, constants: Mapping[str, float]) -> Iterator[Candidate]:
+    factor = fitted(torch, keras)
+    if factor not in (None, 0.0, 1.0):
+        yield scaled(place, factor, constants)
+
+
+def fitted(torch: np.ndarray, keras: np.ndarray) -> float | None:
+    """Return the factor that makes one value of the other; None if there is none."""
     power = float((torch * torch).sum())
-    factor = float((torch * keras).sum() / power) if power else 1.0
-    if factor not in (0.0, 1.0) and agree(factor * torch, keras):
-        told = named_factor(factor, constants)
-        yield _candidate(
-            place.mapped("scale", factor=factor),
-            f"{place.told} is {told} times as large in Keras as in torch",
-            f"multiply {place.told} by {told}",
-            f"divide it by {told}",
-        )
+    factor = float((torch * keras).sum() / power) if power and torch.shape == keras.shape else 0.0
+    return factor if factor and agree(factor * torch, keras) else None
+
+
+def scaled(place: Place, factor: float, constants: Mapping[str, float]) -> Candidate:
+    """Return that a value is larger in Keras by a factor."""
+    told = named_factor(factor, constants)
+    return _candidate(
+        place.mapped("scale", factor=factor),
+        f"{place.told} is {told} times as large in Keras as in torch",
+        f"multiply {place.told} by {told}",
+        f"divide it by {told}",
+    )
 
 
 def named_factor(factor: float, constants: Mapping[str, float]) -> str:
@@ -168,23 +178,29 @@ def _added(
             continue
         factor = float((value.reshape(apart.shape) * apart).sum() / power)
         if factor and agree(torch + factor * value.reshape(apart.shape), keras):
-            once = isclose(abs(factor), 1.0, rel_tol=1e-9)
-            sides, told = (
-                ("Keras", "torch") if factor > 0 else ("torch", "Keras"),
-                "" if once else f"{abs(factor):.6g} times ",
-            )
-            yield _candidate(
-                AddValue(
-                    path=place.path,
-                    role=place.role,
-                    source=source.path,
-                    source_role=source.role,
-                    factor=round(factor) if once else factor,
-                ),
-                f"{sides[0]} adds {told}{source.told} to {place.told}, {sides[1]} does not",
-                f"{'add' if factor > 0 else 'do not add'} {source.told} there",
-                f"{'do not add' if factor > 0 else 'add'} {source.told} there",
-            )
+            yield added(place, source, factor)
+
+
+def added(place: Place, source: Place, factor: float) -> Candidate:
+    """Return that a multiple of a value is added at a place in Keras, or, if it is negative, in torch."""
+    is_whole = isclose(abs(factor), 1.0, rel_tol=1e-9)
+    sides, told = (
+        ("Keras", "torch") if factor > 0 else ("torch", "Keras"),
+        "" if is_whole else f"{abs(factor):.6g} times ",
+    )
+    change = AddValue(
+        path=place.path,
+        role=place.role,
+        source=source.path,
+        source_role=source.role,
+        factor=round(factor) if is_whole else factor,
+    )
+    return _candidate(
+        change,
+        f"{sides[0]} adds {told}{source.told} to {place.told}, {sides[1]} does not",
+        f"{'add' if factor > 0 else 'do not add'} {source.told} there",
+        f"{'do not add' if factor > 0 else 'add'} {source.told} there",
+    )
 
 
 def _rolled(place: Place, torch: np.ndarray, keras: np.ndarray) -> Iterator[Candidate]:
@@ -324,7 +340,7 @@ def _reduced(place: Place, torch: np.ndarray, keras: np.ndarray) -> Iterator[Can
         )
 
 
-def _taken(place: Place, keras: np.ndarray, before: Mapping[Place, np.ndarray]) -> Iterator[Candidate]:
+def taken(place: Place, keras: np.ndarray, before: Mapping[Place, np.ndarray]) -> Iterator[Candidate]:
     """Keras has that of an earlier value, of which torch's code makes something else."""
     for source, value in before.items():
         if source == place:

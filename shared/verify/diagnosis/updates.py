@@ -10,6 +10,7 @@ import numpy as np
 from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.spec.changes import Candidate
 from twotrack.shared.spec.pair import CustomOptimizer
+from twotrack.shared.spec.probe import OptimizerStart
 from twotrack.shared.spec.recipes import Sophia
 from twotrack.shared.spec.updates import METHODS, Rules, of_spec
 from twotrack.shared.verify import optimizer_material
@@ -162,11 +163,8 @@ class AloneProposals(UpdateProposals):
     def _run(self, checkpoints: Sequence[int]) -> list[dict[str, np.ndarray]]:
         shapes = optimizer_material.choose(self._side.trained_shapes())
         gradients = optimizer_material.draw_gradients(shapes)
-        run = self._side.probe.run_optimizer(
-            self._pair.optimizer,
-            self._planned,
-            optimizer_material.draw_parameters(shapes),
-            {name: array[: checkpoints[-1]] for name, array in gradients.items()},
-            checkpoints,
-        )
-        return run.parameters
+        starts = optimizer_material.starts(shapes)
+        if checkpoints != CHECKPOINTS:
+            starts = [OptimizerStart(starts[0].parameters, checkpoints)]
+        drawn = {name: array[: checkpoints[-1]] for name, array in gradients.items()}
+        return self._side.probe.run_optimizer(self._pair.optimizer, self._planned, starts, drawn).parameters

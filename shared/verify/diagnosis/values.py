@@ -11,8 +11,8 @@ from twotrack.shared.spec.changes import CallCandidate, Candidate, Facing
 from twotrack.shared.spec.probe import LayerTrace
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
 from twotrack.shared.verify.diagnosis.orders import orders_of_value
-from twotrack.shared.verify.diagnosis.relations import Known, Place, relations
-from twotrack.shared.verify.diagnosis.searching import NOTHING
+from twotrack.shared.verify.diagnosis.relations import Known, Place, added, fitted, relations, scaled, taken
+from twotrack.shared.verify.diagnosis.searching import NOTHING, together
 from twotrack.shared.verify.diagnosis.weights import orders_of_weights
 from twotrack.shared.verify.result import relative
 from twotrack.shared.verify.rungs.forward import layer_difference, matched_layers
@@ -127,19 +127,21 @@ class ValueProposals:
             yield from orders_of_weights(path, self._known.weights)
         yield from (call.candidate for call in self._calls if call.behind in self._site.behind)
         yield from self._activations()
+        yield from self._fitted(made)
+        yield from self._taken()
         yield from self._orders()
 
     def _relations(self, made: Candidate) -> Iterator[Candidate]:
         """Solve for what torch's value must become, with what is made already."""
         trace = self._trace(made)
         torch = self._site.value(trace)
-        yield from self._relations_in_front(trace, torch)
         for number, value in enumerate(torch):
             for keras in (
                 self._site.keras if self._site.place.role == "outputs" else self._site.keras[number : number + 1]
             ):
                 place = Place(self._site.place.path.partition("#")[0], self._site.place.role, number)
                 yield from relations(place, value.astype(float), keras.astype(float), self._known)
+        yield from self._relations_in_front(trace, torch)
 
     def _relations_in_front(self, trace: Trace, torch: Sequence[np.ndarray]) -> Iterator[Candidate]:
         """Do so for what the layer in front gives, if that is the value itself: others may take it too."""
@@ -192,6 +194,40 @@ class ValueProposals:
             yield from self._track.activations(place.path.partition("#")[0], place.role)
             if self._site.before:
                 yield from self._track.activations(self._site.before.partition("#")[0], "outputs")
+
+    def _fitted(self, made: Candidate) -> Iterator[Candidate]:
+        """Yield factors of the value in front, and of earlier ones added to it, where the code behind it is linear."""
+        front = next(
+            (place for place in self._known.before if place.path == self._site.before and place.role == "outputs"), None
+        )
+        now = self._first(self._site.value(self._trace(made)))
+        keras = self._first(self._site.keras)
+        if front is None or now is None or keras is None or now.shape != keras.shape:
+            return
+        nothing = self._reached(together(made, scaled(front, 0.0, {})))
+        if nothing is not None and (factor := fitted(now - nothing, keras - nothing)) is not None:
+            yield scaled(front, factor, self._known.constants)
+        for source, value in reversed(list(self._known.before.items())):
+            if source != front and value.shape == self._known.before[front].shape:
+                once = self._reached(together(made, added(front, source, 1.0)))
+                if once is not None and (factor := fitted(once - now, keras - now)) is not None:
+                    yield added(front, source, factor)
+
+    def _reached(self, candidate: Candidate) -> np.ndarray | None:
+        """Return the first value at the site with changes; None if the model does not run with them."""
+        try:
+            return self._first(self._site.value(self._trace(candidate)))
+        except Exception:  # whatever the changed model raises
+            return None
+
+    def _first(self, arrays: Sequence[np.ndarray]) -> np.ndarray | None:
+        return arrays[0].astype(float) if arrays else None
+
+    def _taken(self) -> Iterator[Candidate]:
+        """Yield earlier values that Keras takes as they are, or a step or mean of them."""
+        place, role = self._site.place, self._site.place.role
+        for number, keras in enumerate(self._site.keras if role == "inputs" or not place.path else ()):
+            yield from taken(Place(place.path.partition("#")[0], role, number), keras, self._known.before)
 
     def _orders(self) -> Iterator[Candidate]:
         """Yield other orders of the value in front, as of heads, roles and sizes in one projection."""
