@@ -44,6 +44,8 @@ class MapValue(FrozenRecord):
     number: int = 0
     """Which of them."""
     function: Function
+    is_behind: bool = False
+    """It is code behind the layer, and no part of it: what the layer gives is shown without it."""
 
 
 class ReplaceLayer(FrozenRecord):
@@ -69,6 +71,8 @@ class AddValue(FrozenRecord):
     """Of what is there already: 0 for nothing."""
     by: Function = Function(name="identity")
     """What is added is this of the other value."""
+    is_behind: bool = False
+    """As of MapValue."""
 
 
 class SetMask(FrozenRecord):

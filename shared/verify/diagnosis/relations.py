@@ -26,6 +26,8 @@ class Place:
     """Canonical; empty for the model itself."""
     role: Literal["inputs", "outputs"]
     number: int = 0
+    is_behind: bool = False
+    """What code behind the layer takes, and not what the layer itself gives."""
 
     @property
     def told(self) -> str:
@@ -37,7 +39,7 @@ class Place:
     def mapped(self, name: str, **parameters: object) -> MapValue:
         """Return the change by which the value goes through a function."""
         function = Function(name=name, parameters=parameters)
-        return MapValue(path=self.path, role=self.role, number=self.number, function=function)
+        return MapValue(path=self.path, role=self.role, number=self.number, function=function, is_behind=self.is_behind)
 
 
 @dataclass(frozen=True)
@@ -194,6 +196,7 @@ def added(place: Place, source: Place, factor: float) -> Candidate:
         source=source.path,
         source_role=source.role,
         factor=round(factor) if is_whole else factor,
+        is_behind=place.is_behind,
     )
     return _candidate(
         change,

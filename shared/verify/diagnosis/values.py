@@ -1,7 +1,7 @@
 """The search where a value differs in the forward pass: at a layer, or between layers."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -89,6 +89,8 @@ def _at(torch: Trace, torch_layer: LayerTrace, keras_layer: LayerTrace, before: 
             Place(path, "outputs"), keras_layer.outputs, (own, *inner), frozenset([before, own, *inner]), before
         )
     inside = between(torch.layers, before, path)
+    if [one.shape for one in torch_layer.inputs] != [one.shape for one in keras_layer.inputs]:
+        inside = (path.partition("#")[0], *inside)  # it may do itself what Keras does in front of it, such as padding
     return Site(Place(path, "inputs"), keras_layer.inputs, inside, frozenset([before, *inside]), before)
 
 
@@ -147,9 +149,8 @@ class ValueProposals:
         trace = self._trace(made)
         torch = self._site.value(trace)
         for number, value in enumerate(torch):
-            for keras in (
-                self._site.keras if self._site.place.role == "outputs" else self._site.keras[number : number + 1]
-            ):
+            given = self._site.place.role == "outputs"
+            for keras in self._site.keras if given else self._site.keras[number : number + 1]:
                 place = Place(self._site.place.path.partition("#")[0], self._site.place.role, number)
                 yield from relations(place, value.astype(float), keras.astype(float), self._known)
         yield from self._relations_in_front(trace, torch)
@@ -159,7 +160,7 @@ class ValueProposals:
         front = next((layer for layer in trace.layers if layer.path == self._site.before), None)
         given = front.outputs[:1] if front and self._site.place.role == "inputs" else []
         if given and torch and given[0].shape == torch[0].shape and (given[0] == torch[0]).all() and self._site.keras:
-            place = Place(self._site.before.partition("#")[0], "outputs")
+            place = Place(self._site.before.partition("#")[0], "outputs", is_behind=True)
             yield from relations(place, given[0].astype(float), self._site.keras[0].astype(float), self._known)
 
     @cached_property
@@ -204,7 +205,7 @@ class ValueProposals:
         if not (place.path and place.role == "outputs"):
             yield from self._track.activations(place.path.partition("#")[0], place.role)
             if self._site.before:
-                yield from self._track.activations(self._site.before.partition("#")[0], "outputs")
+                yield from self._track.activations(self._site.before.partition("#")[0], "outputs", is_behind=True)
 
     def _fitted(self, made: Candidate) -> Iterator[Candidate]:
         """Yield factors of the value in front, and of earlier ones added to it, where the code behind it is linear."""
@@ -215,14 +216,15 @@ class ValueProposals:
         keras = self._first(self._site.keras)
         if front is None or now is None or keras is None or now.shape != keras.shape:
             return
-        nothing = self._reached(together(made, scaled(front, 0.0, {})))
+        behind = replace(front, is_behind=True)
+        nothing = self._reached(together(made, scaled(behind, 0.0, {})))
         if nothing is not None and (factor := fitted(now - nothing, keras - nothing)) is not None:
-            yield scaled(front, factor, self._known.constants)
+            yield scaled(behind, factor, self._known.constants)
         for source, value in reversed(list(self._known.before.items())):
             if source != front and value.shape == self._known.before[front].shape:
-                once = self._reached(together(made, added(front, source, 1.0)))
+                once = self._reached(together(made, added(behind, source, 1.0)))
                 if once is not None and (factor := fitted(once - now, keras - now)) is not None:
-                    yield added(front, source, factor)
+                    yield added(behind, source, factor)
 
     def _reached(self, candidate: Candidate) -> np.ndarray | None:
         """Return the first value at the site with changes; None if the model does not run with them."""
@@ -257,5 +259,5 @@ class ValueProposals:
         """Yield other orders of the value in front, as of heads, roles and sizes in one projection."""
         front = next((layer for layer in self._now.layers if layer.path == self._site.before and layer.outputs), None)
         if front is not None and not (self._site.place.path and self._site.place.role == "outputs"):
-            place = Place(front.path.partition("#")[0], "outputs")
+            place = Place(front.path.partition("#")[0], "outputs", is_behind=True)
             yield from orders_of_value(place, front.outputs[0].shape[1:])
