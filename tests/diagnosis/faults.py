@@ -563,11 +563,6 @@ WEIGHTS = {
     "STATISTICS_VARIANCE": fault(
         Pair(normalised(), torch_normalised(biased=False), (5,)), "training", "statistics", "the biased variance",
     ),
-    "STATISTICS_FROZEN": Fault(
-        Pair(frozen("norm", normalised()), torch_normalised(), (5,)), "gradients",
-        ("trained in torch and not in Keras", "'norm' normalises by its running statistics in Keras"),
-        frozenset({"trained", "statistics"}),
-    ),
 }  # fmt: skip
 
 FAULTS = LOSSES | UPDATES | GRADIENTS | WEIGHTS
