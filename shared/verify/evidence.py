@@ -6,11 +6,11 @@ of the models.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar, cast
 
 import numpy as np
 from pydantic import TypeAdapter
@@ -38,11 +38,11 @@ def load(kind: type[E], folder: Path) -> E:
     """Return what `save` wrote as an object of its class, arrays read-only; ValidationError if it is of another."""
     arrays = np.asarray(np.memmap(folder / ARRAYS, np.uint8, "r"))
     values = _with_arrays(json.loads((folder / VALUES).read_text()), arrays)
-    return _adapter(kind).validate_python(values)
+    return _adapter(cast(Hashable, kind)).validate_python(values)
 
 
 @cache
-def _adapter(kind: type[E]) -> TypeAdapter[E]:
+def _adapter(kind: Any) -> TypeAdapter[Any]:
     """Return what checks an object of that class; making it takes longer than all that it checks in one climb."""
     return TypeAdapter(kind)
 
