@@ -11,6 +11,7 @@ import numpy as np
 from twotrack.keras_track import terms
 from twotrack.keras_track.recording import as_array
 from twotrack.keras_track.weights import Entry
+from twotrack.shared.spec.probe import OptimizerStart
 
 Stretch = Callable[[int, int], list[float]]
 """Does the steps from the first (0-based) up to, not including, the second; returns the learning rate of each."""
@@ -23,11 +24,13 @@ class StandIns:
 
     def __init__(self, table: Mapping[str, Entry], parameters: Mapping[str, np.ndarray]):
         self._names = [name for name in table if name in parameters]
-        self._entries, self._parameters = [table[name] for name in self._names], parameters
-        self.variables = [self._variable(*named) for named in zip(self._names, self._entries, strict=True)]
+        self._entries = [table[name] for name in self._names]
+        self._shapes = {name: array.shape for name, array in parameters.items()}
+        named = zip(self._names, self._entries, strict=True)
+        self.variables = [self._variable(entry, parameters[name]) for name, entry in named]
 
-    def _variable(self, name: str, entry: Entry) -> keras.Variable:
-        value = self._arranged(entry, self._parameters[name])
+    def _variable(self, entry: Entry, canonical: np.ndarray) -> keras.Variable:
+        value = self._arranged(entry, canonical)
         with ExitStack() as scopes:
             for part in entry.variable.path.split("/")[:-1]:
                 scopes.enter_context(keras.name_scope(part))
@@ -39,10 +42,10 @@ class StandIns:
         """Return a canonical array in Keras' own layout; a small one has the same axes in both."""
         return np.array(entry.layout.from_canonical(array), order="C") if array.shape == entry.shape else array
 
-    def reset(self) -> None:
-        """Give all variables their first values."""
+    def assign(self, canonical: Mapping[str, np.ndarray]) -> None:
+        """Give all variables values."""
         for name, entry, variable in zip(self._names, self._entries, self.variables, strict=True):
-            variable.assign(self._arranged(entry, self._parameters[name]))
+            variable.assign(self._arranged(entry, canonical[name]))
 
     def gradients(self, canonical: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """Return gradients (steps, ...) in Keras' own layout, for each variable."""
@@ -55,7 +58,7 @@ class StandIns:
         """Return copies of the values, in canonical form."""
         arrays = map(as_array, self.variables)
         named = zip(self._names, self._entries, arrays, strict=True)
-        return {name: self._canonical(entry, array, self._parameters[name].shape) for name, entry, array in named}
+        return {name: self._canonical(entry, array, self._shapes[name]) for name, entry, array in named}
 
     def _canonical(self, entry: Entry, array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         return np.array(entry.layout.to_canonical(array), order="C") if shape == entry.shape else array
@@ -63,17 +66,17 @@ class StandIns:
 
 def run(
     optimizer: keras.optimizers.Optimizer,
+    start: OptimizerStart,
     stand_ins: StandIns,
     gradients: Mapping[str, np.ndarray],
-    checkpoints: Sequence[int],
 ) -> Run:
     """Take gradients (steps, ...) by name, add those of penalties; return values and learning rates."""
-    stand_ins.reset()
+    stand_ins.assign(start.parameters)
     optimizer.build(stand_ins.variables)
     stretch = _STRETCHES[keras.backend.backend()](optimizer, stand_ins.variables, stand_ins.gradients(gradients))
     kept, rates = [], []
-    for start, stop in pairwise([0, *checkpoints]):
-        rates += stretch(start, stop)
+    for begin, stop in pairwise([0, *start.checkpoints]):
+        rates += stretch(begin, stop)
         kept.append(stand_ins.values())
     return kept, rates
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from twotrack.keras_track import hyperparameters, loss_alone, optimizer_alone, precision, terms, weights
+from twotrack.keras_track import hyperparameters, loss_alone, optimizer_alone, precision, terms, updates, weights
 from twotrack.keras_track.autodiff import value_and_gradients
 from twotrack.keras_track.draws import drawn_from, drawn_pass
 from twotrack.keras_track.gradients import InputShift, recorder
@@ -28,6 +28,7 @@ from twotrack.shared.spec.probe import (
     LossFacts,
     LossRun,
     OptimizerRun,
+    OptimizerStart,
     Penalty,
     Probe,
     Replace,
@@ -67,7 +68,10 @@ class KerasProbe(Probe):
 
     def optimizer(self) -> Hyperparameters:
         """Return the optimizer's hyperparameters."""
-        return hyperparameters.of_optimizer(self._model.model.optimizer, self._model.has_custom_optimizer)
+        optimizer = self._model.model.optimizer
+        found = hyperparameters.of_optimizer(optimizer, self._model.has_custom_optimizer)
+        inner = getattr(optimizer, "inner_optimizer", optimizer)  # of one that scales the loss
+        return {**found, "settings": updates.settings(inner, weights.name_table(self._model.model))}
 
     def remove_dropout(self) -> dict[str, float]:
         """Set every dropout rate to zero; return, by canonical path, the rates that dropped something.
@@ -130,11 +134,11 @@ class KerasProbe(Probe):
         """Call the layer with another tensor in the weight's place."""
         layer = dict(weights.layer_paths(self._model.model))[name.rpartition(".")[0]]
         table = weights.name_table(self._model.model, self._model.layout.weights)[name].variable
-        ids = keras.ops.convert_to_tensor(np.arange(len(numbers))[None])
+        ids, by = (keras.ops.convert_to_tensor(array) for array in (np.arange(len(numbers))[None], numbers))
 
         def total(tensors: Sequence[Any]) -> Any:
             with keras.StatelessScope(state_mapping=[(table, tensors[0])]):
-                return keras.ops.sum(as_rows(layer(ids), numbers) * numbers)
+                return keras.ops.sum(as_rows(layer(ids), numbers) * by)
 
         _, (gradient,) = value_and_gradients(total, [keras.ops.convert_to_tensor(as_array(table))])
         return as_array(keras.ops.convert_to_tensor(gradient))
@@ -184,11 +188,14 @@ class KerasProbe(Probe):
         }
         return Penalty(float(as_array(value)), canonical)
 
-    def adding_layers(self) -> list[str]:
-        """Let every layer compute something, and see which have more losses than penalties of their own weights."""
-        self._call(example(self._model.inputs))
-        leaves = [(path, layer) for path, layer in weights.layer_paths(self._model.model) if path]
-        return [path for path, layer in leaves if len(layer.losses) > sum(map(_is_penalised, layer.trainable_weights))]
+    def added_losses(self, inputs: Mapping[str, np.ndarray]) -> dict[str, float]:
+        """Let every layer compute, and see which have losses of their own, beside penalties of their weights."""
+        model, before = self._model, self._model.weights()
+        with drawn_from(model.model, model.draws):
+            self._call(inputs, training=True)
+        added = {path: layer._get_own_losses() for path, layer in weights.layer_paths(model.model)}
+        model.load_weights(before)
+        return {path: sum(float(as_array(one)) for one in losses) for path, losses in added.items() if losses}
 
     def relaxations(self) -> list[str]:
         """Return the ways for a model with constraints."""
@@ -219,16 +226,16 @@ class KerasProbe(Probe):
         self,
         optimizer: Optimizer | CustomOptimizer,
         learning_rates: Sequence[float],
-        parameters: Mapping[str, np.ndarray],
+        starts: Sequence[OptimizerStart],
         gradients: Mapping[str, np.ndarray],
-        checkpoints: Sequence[int],
     ) -> OptimizerRun:
         """Run the model's kind of optimizer on variables that bear the weights' names; again with other constraints."""
-        stand_ins = optimizer_alone.StandIns(weights.name_table(self._model.model), parameters)
+        stand_ins = optimizer_alone.StandIns(weights.name_table(self._model.model), starts[0].parameters)
 
         def run() -> optimizer_alone.Run:
-            keras_optimizer = self._model.new_optimizer(optimizer, learning_rates)
-            return optimizer_alone.run(keras_optimizer, stand_ins, gradients, checkpoints)
+            made = (self._model.new_optimizer(optimizer, learning_rates) for _ in starts)
+            runs = [optimizer_alone.run(*each, stand_ins, gradients) for each in zip(made, starts, strict=True)]
+            return [values for kept, _ in runs for values in kept], runs[0][1]
 
         found = OptimizerRun(*run())
         if any(variable.constraint for variable in stand_ins.variables):
@@ -256,7 +263,3 @@ def _dropout_rate(layer: keras.layers.Layer) -> float:
     if isinstance(layer, keras.layers.LSTM | keras.layers.GRU | keras.layers.SimpleRNN):
         return float(layer.dropout)
     return float(layer._dropout) if isinstance(layer, keras.layers.MultiHeadAttention) else 0.0
-
-
-def _is_penalised(variable: keras.Variable) -> bool:
-    return variable.regularizer is not None

@@ -14,7 +14,7 @@ from twotrack.shared.spec.activations import LEAKY_SLOPE, PRELU_ALPHA, Activatio
 from twotrack.shared.spec.positions import sinusoids
 
 
-class _BiasedVariance(_BatchNorm):
+class BiasedVariance(_BatchNorm):
     """Batch normalisation whose running variance averages the biased batch variance, as in Keras.
 
     torch normalises with the biased variance but averages the unbiased one, n/(n-1) times as large (n values of a
@@ -37,11 +37,11 @@ class _BiasedVariance(_BatchNorm):
         return y
 
 
-class BatchNorm1d(_BiasedVariance, nn.BatchNorm1d):
+class BatchNorm1d(BiasedVariance, nn.BatchNorm1d):
     """nn.BatchNorm1d with the running variance of Keras."""
 
 
-class BatchNorm2d(_BiasedVariance, nn.BatchNorm2d):
+class BatchNorm2d(BiasedVariance, nn.BatchNorm2d):
     """nn.BatchNorm2d with the running variance of Keras; n is batch * height * width."""
 
 

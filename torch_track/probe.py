@@ -20,6 +20,7 @@ from twotrack.shared.spec.probe import (
     LossFacts,
     LossRun,
     OptimizerRun,
+    OptimizerStart,
     Penalty,
     Probe,
     Replace,
@@ -176,9 +177,9 @@ class TorchProbe(Probe):
         """Return None: torch's optimizers decay weights, no loss holds it."""
         return None
 
-    def adding_layers(self) -> list[str]:
+    def added_losses(self, inputs: Mapping[str, np.ndarray]) -> dict[str, float]:
         """Return none: no layer of torch adds to a loss."""
-        return []
+        return {}
 
     def relaxations(self) -> list[str]:
         """Return none: nothing constrains torch's weights but the user's own code."""
@@ -196,27 +197,37 @@ class TorchProbe(Probe):
 
     def run_loss(self, batches: Sequence[LossBatch]) -> list[LossRun]:
         """Compute the loss as `backward` does."""
+        return [self._run_loss(batch) for batch in batches]
+
+    def _run_loss(self, batch: LossBatch) -> LossRun:
         model = self._model
 
         def loss(outputs: Sequence[Tensor], targets: Sequence[np.ndarray]) -> Tensor:
             return model.loss_of(unlinked(outputs, model.links), targets)
 
-        return [loss_alone.run(loss, batch, model.device, model.dtype) for batch in batches]
+        model.masks = batch.masks
+        found = loss_alone.run(loss, batch, model.device, model.dtype)
+        model.masks = ()
+        return found
 
     def run_optimizer(
         self,
         optimizer: Optimizer | CustomOptimizer,
         learning_rates: Sequence[float],
-        parameters: Mapping[str, np.ndarray],
+        starts: Sequence[OptimizerStart],
         gradients: Mapping[str, np.ndarray],
-        checkpoints: Sequence[int],
     ) -> OptimizerRun:
         """Run the model's kind of optimizer on parameters in the module's order."""
-        shapes = {name: array.shape for name, array in parameters.items()}
+        shapes = {name: array.shape for name, array in starts[0].parameters.items()}
         stand_ins = optimizer_alone.StandIns(self._module, self._model.table(), shapes)
-        stand_ins.assign(parameters)
-        torch_optimizer = self._model.new_optimizer(optimizer, learning_rates, iter(stand_ins.parameters))
-        return OptimizerRun(*optimizer_alone.run(torch_optimizer, stand_ins, gradients, checkpoints))
+        found = OptimizerRun([], [])
+        for start in starts:
+            stand_ins.assign(start.parameters)
+            made = self._model.new_optimizer(optimizer, learning_rates, iter(stand_ins.parameters))
+            kept, rates = optimizer_alone.run(made, stand_ins, gradients, start.checkpoints)
+            found.parameters += kept
+            found.learning_rates = found.learning_rates or rates
+        return found
 
     def learning_rates(self, optimizer: Optimizer, learning_rates: Sequence[float]) -> list[float]:
         """Let the optimizer step on the module's parameters without their gradients, so that it moves nothing."""

@@ -24,6 +24,7 @@ from twotrack.shared.spec.profiles import Switches
 from twotrack.shared.spec.recipes import Optimizer
 from twotrack.shared.spec.track import Checkpoints, Precision, Track, TrackModel, TrackSpec, choose_device
 from twotrack.shared.spec.transfer import BASE, EVERYTHING, HEAD, chosen
+from twotrack.shared.spec.updates import Rules
 from twotrack.shared.weights.bridge.layouts import Chain, Layout
 from twotrack.torch_track import freezing, native, weights
 from twotrack.torch_track.axes import axis_layout, channels_last
@@ -31,6 +32,7 @@ from twotrack.torch_track.changes.alternatives import Alternatives, activations
 from twotrack.torch_track.changes.apply import changed
 from twotrack.torch_track.changes.call_alternatives import call_alternatives
 from twotrack.torch_track.changes.links import linked
+from twotrack.torch_track.changes.updates import rules
 from twotrack.torch_track.curvature import Curvature
 from twotrack.torch_track.draws import DrawAxes, draw_axes, drawn_from, drawn_pass
 from twotrack.torch_track.inputs import tensors
@@ -137,6 +139,12 @@ class TorchTrack(Track):
         names = {path: "p" if hasattr(layers[path], "p") else "dropout" for path in found}
         return {own.canonical_path(path): (names[path], rate) for path, rate in found.items()}
 
+    def update_rules(
+        self, model: TrackModel, optimizer: Optimizer | CustomOptimizer, learning_rates: Sequence[float]
+    ) -> Rules:
+        """Return the settings by which the optimizer updates each weight."""
+        return rules(as_torch(model), optimizer, learning_rates)
+
     def activations(self, path: str, role: Literal["inputs", "outputs"]) -> Iterator[Candidate]:
         """Yield activations of what a layer is given or gives, or the model itself."""
         return activations(path, role)
@@ -179,6 +187,8 @@ class TorchModel(TrackModel):
 
     around: Callable[[], AbstractContextManager] = nullcontext
     """What a forward pass in training runs in; a probe turns functional dropout off here."""
+    masks: Sequence[np.ndarray | None] = ()
+    """Of the outputs' steps, True where one is real, for a change that leaves others out; torch's losses know none."""
     before_update: Callable[[], None] = staticmethod(lambda: None)
     """Called when a training step's gradients are there; a verification moves them here."""
 

@@ -56,7 +56,7 @@ class ReplaceLayer(FrozenRecord):
 
 
 class AddValue(FrozenRecord):
-    """What another layer gives or is given is added to what a layer gives or is given."""
+    """What another layer gives or is given is added to what a layer gives or is given, or stands in its place."""
 
     kind: Literal["sum"] = "sum"
     path: str
@@ -65,6 +65,19 @@ class AddValue(FrozenRecord):
     """Canonical path of the other layer, which runs before."""
     source_role: Literal["inputs", "outputs"]
     factor: float = 1.0
+    own: float = 1.0
+    """Of what is there already: 0 for nothing."""
+    by: Function = Function(name="identity")
+    """What is added is this of the other value."""
+
+
+class SetMask(FrozenRecord):
+    """An attention layer of torch's looks at no later step, or at all."""
+
+    kind: Literal["mask"] = "mask"
+    path: str
+    """Canonical."""
+    is_causal: bool
 
 
 class OrderWeight(FrozenRecord):
@@ -118,16 +131,86 @@ class LinkOutputs(FrozenRecord):
     """Of each output, a name in twotrack.shared.verify.links.LINKS."""
 
 
+class AddWeight(FrozenRecord):
+    """A layer without a bias or a gamma has one, which is trained."""
+
+    kind: Literal["add weight"] = "add weight"
+    name: str
+    """Canonical."""
+
+
+class RemoveWeight(FrozenRecord):
+    """A layer does without one of its weights."""
+
+    kind: Literal["remove weight"] = "remove weight"
+    name: str
+    """Canonical."""
+
+
+class SetTrained(FrozenRecord):
+    """Weights are trained, or not."""
+
+    kind: Literal["trained"] = "trained"
+    names: tuple[str, ...]
+    """Canonical."""
+    trained: bool
+
+
+class SetStatistics(FrozenRecord):
+    """A batch normalisation averages the variance of a batch another way, or its statistics stay as they are."""
+
+    kind: Literal["statistics"] = "statistics"
+    path: str
+    """Canonical."""
+    how: Literal["biased", "frozen"]
+
+
+class ChangeLoss(FrozenRecord):
+    """The loss is computed another way."""
+
+    kind: Literal["loss"] = "loss"
+    function: Function
+    """Of twotrack.torch_track.changes.losses."""
+
+
+class MapGradient(FrozenRecord):
+    """Gradients go through a function before the weights are updated."""
+
+    kind: Literal["gradient"] = "gradient"
+    names: tuple[str, ...]
+    """Canonical; empty for all."""
+    function: Function
+    """Of twotrack.torch_track.changes.gradients."""
+
+
+class SetUpdate(FrozenRecord):
+    """The optimizer has another setting, see twotrack.shared.spec.updates."""
+
+    kind: Literal["update"] = "update"
+    setting: str
+    value: Parameter
+    weights: tuple[str, ...] = ()
+    """Canonical; empty for all."""
+
+
 Change = Annotated[
     SetHyperparameter
     | MapValue
     | ReplaceLayer
     | AddValue
+    | SetMask
     | OrderWeight
     | SetArgument
     | ReplaceCall
     | DropWeight
-    | LinkOutputs,
+    | LinkOutputs
+    | AddWeight
+    | RemoveWeight
+    | SetTrained
+    | SetStatistics
+    | ChangeLoss
+    | MapGradient
+    | SetUpdate,
     Field(discriminator="kind"),
 ]
 

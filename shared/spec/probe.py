@@ -48,14 +48,24 @@ class LayerTrace:
     """Which of the outputs `Replace` is asked about."""
 
 
+@dataclass(frozen=True)
+class OptimizerStart:
+    """From where an optimizer begins anew."""
+
+    parameters: Mapping[str, np.ndarray]
+    """By canonical name."""
+    checkpoints: Sequence[int]
+    """Numbers of steps done; the last one is all of them."""
+
+
 @dataclass
 class OptimizerRun:
     """What an optimizer did to parameters of no model."""
 
     parameters: list[dict[str, np.ndarray]]
-    """At every checkpoint, by canonical name."""
+    """At every checkpoint of every start, by canonical name."""
     learning_rates: list[float]
-    """Of every step; empty where the optimizer has several at once."""
+    """Of every step from the first start; empty where the optimizer has several at once."""
     relaxed: dict[str, list[dict[str, np.ndarray]]] = field(default_factory=dict)
     """The parameters again, by what constraints were changed to; none without constraints. See `Probe.relaxations`."""
     averages_at_the_end: bool = False
@@ -212,8 +222,11 @@ class Probe(ABC):
         """Return what the loss holds for the weights that training updates, as they are now; None if nothing."""
 
     @abstractmethod
-    def adding_layers(self) -> list[str]:
-        """Return the canonical paths of layers that add to the loss for what they compute."""
+    def added_losses(self, inputs: Mapping[str, np.ndarray]) -> dict[str, float]:
+        """Return what layers add to the loss for what they compute in training mode, by their canonical paths.
+
+        Weights and running statistics stay as they are.
+        """
 
     @abstractmethod
     def relaxations(self) -> list[str]:
@@ -239,16 +252,14 @@ class Probe(ABC):
         self,
         optimizer: "Optimizer | CustomOptimizer",
         learning_rates: Sequence[float],
-        parameters: Mapping[str, np.ndarray],
+        starts: Sequence[OptimizerStart],
         gradients: Mapping[str, np.ndarray],
-        checkpoints: Sequence[int],
     ) -> OptimizerRun:
         """Run the optimizer that `compile` would attach on stand-ins of weights, one step for each gradient.
 
         A stand-in has the canonical name of a trained weight, its place among them, and what the framework holds to
         it: penalties are added to its gradients, constraints act after each step. Its shape may be smaller.
-        Gradients are arrays (steps, ...) by name; a checkpoint is a number of steps done, the last one all of them. The
-        model stays as it is.
+        Gradients are arrays (steps, ...) by name, the same from every start. The model stays as it is.
         """
 
     @abstractmethod

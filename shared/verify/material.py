@@ -86,12 +86,13 @@ def _draw_tokens(spec: Input, batch_size: int, step: int, name: str) -> np.ndarr
     generator, length = np.random.default_rng([step, crc32(name.encode())]), spec.shape[-1] if spec.shape else 1
     count = batch_size * prod(spec.shape)
     ids = _in_turn(spec.size, step * count, count, name)
-    few = min(3, (count + step % 2) // 2)
-    places = generator.permutation(count)[: few + 1]
-    for place in places[few:]:
-        ids[place] = ids[place - 1] if place % length else ids[place]
-    for special, place in zip(np.roll([0, min(1, spec.size - 1), spec.size - 1], step), places[:few], strict=False):
-        ids[place if special else place - place % length + length - 1] = special
+    first, *places = generator.permutation(count)
+    end = first - first % length + length - 1
+    ids[first] = ids[first - (first % length > 0)]
+    free = [place for place in places if place != end] or [first]
+    special = np.roll([0, 1 % spec.size, spec.size - 1], step)[: (count + step % 2) // 2]
+    for number, place in zip(special, np.resize(free, len(special)), strict=True):
+        ids[place if number else end] = number
     return ids.reshape(batch_size, *spec.shape)
 
 

@@ -15,11 +15,15 @@ from zlib import crc32
 
 import numpy as np
 
+from twotrack.shared.spec.probe import OptimizerStart
+
 Shape = tuple[int, ...]
 
 CHECKPOINTS = (1, 2, 3, 5, 10, 25, 50, 100, 101, 200, 500, 1000, 2000)
 """Steps after which parameters are compared."""
 STEPS = CHECKPOINTS[-1]
+FAR, FAR_CHECKPOINTS = 1e3, (1, 2, 5, 10, 20)
+"""How much larger weights are in a second, shorter run, and its checkpoints: some penalties act on such only."""
 MOST_STAND_INS, MOST_VALUES = 12, 2048
 """Of them in all."""
 LARGEST, LONGEST_AXIS = 1536, 4
@@ -63,6 +67,16 @@ def _in_order(names: Sequence[str], trained: Mapping[str, Shape]) -> list[str]:
 def draw_parameters(shapes: Mapping[str, Shape]) -> dict[str, np.ndarray]:
     """Return float64 parameters near 1, by canonical name."""
     return {name: 1 + 0.1 * _generator(name, "values").normal(size=shape) for name, shape in shapes.items()}
+
+
+def starts(shapes: Mapping[str, Shape]) -> list[OptimizerStart]:
+    """Return where an optimizer begins: parameters near 1, then far ones of either sign."""
+    near, signs = (
+        draw_parameters(shapes),
+        {name: np.where(np.arange(prod(shape)) % 2, -FAR, FAR).reshape(shape) for name, shape in shapes.items()},
+    )
+    far = {name: signs[name] * array for name, array in near.items()}
+    return [OptimizerStart(near, CHECKPOINTS), OptimizerStart(far, FAR_CHECKPOINTS)]
 
 
 def draw_gradients(shapes: Mapping[str, Shape]) -> dict[str, np.ndarray]:

@@ -71,7 +71,8 @@ WIDE = {False: "wide inputs", True: "wide values"}
 HIDES_ALL = "a mask hides everything"
 MASKED = {"a mask has holes": wide.HOLES, HIDES_ALL: wide.NOTHING}
 """Kinds of masks that may not be meant, by the names of their passes."""
-WEIGHED = {"weights 1e4 times as large": 1e4, "weights 1e4 times as small": 1e-4}
+LARGE_WEIGHTS = 1e4
+WEIGHED = {"weights 1e4 times as large": LARGE_WEIGHTS, "weights 1e4 times as small": 1e-4}
 """Factors of all weights, by the names of their passes."""
 
 

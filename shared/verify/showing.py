@@ -66,9 +66,10 @@ class Showing:
 
     def with_same_outputs(self, request: VerifyRequest, sides: dict[str, SideResults], folder: Path) -> VerifyRequest:
         """Let torch show its outputs as Keras has them, where Keras' model ends with a part of torch's loss."""
-        torch, keras = (sides[track].observation.traces["float64"].outputs for track in list(sides)[:2])
-        names = links_between(torch, keras, TOLERANCES["forward"].limit)
-        if not names:
+        torch, keras = (sides[track].observation for track in list(sides)[:2])
+        outputs = [side.traces["float64"].outputs for side in (torch, keras)]
+        names = links_between(outputs[0], outputs[1], TOLERANCES["forward"].limit)
+        if not names or keras.loss["from_logits"] or not torch.loss["from_logits"]:
             return request
         request = request.model_copy(update={"changes": (LinkOutputs(names=names),)})
         linked = self.side(request, REFERENCE, folder / "linked")

@@ -12,9 +12,11 @@ from twotrack.shared.runs.fitting import Listener, Step
 from twotrack.shared.spec.draws import AS_COUNTED, Alignment, SharedDraws
 from twotrack.shared.spec.probe import Probe
 from twotrack.shared.spec.track import Precision, Track, TrackModel
+from twotrack.shared.verify import wide
 from twotrack.shared.verify.digests import digest
 from twotrack.shared.verify.exercise import Exercise, Rehearsal
 from twotrack.shared.verify.material import draw_weights
+from twotrack.shared.verify.passes import LARGE_WEIGHTS
 from twotrack.shared.verify.suspects import STATISTICS
 from twotrack.shared.verify.trace import Trace
 
@@ -77,11 +79,11 @@ class ObservedSide:
         trace.layers, _ = self.probe.trace(inputs)
         trace.outputs = self.model.outputs(inputs)
         self.report("gradients")
-        trace.gradients = self.probe.gradients(inputs, self.exercise.targets(self._output_shapes))
+        trace.gradients = self.first_gradients()
         trace.penalty_gradients = self._note_penalty(trace)
         if self.precision == "float64":
             self._read_rows(trace)
-        trace.adding_layers = self.probe.adding_layers()
+            self._note_added(trace)
         if self.precision == "float64":
             self._train(trace)
             trace.relaxed = {kind: self._relaxed(kind) for kind in self.probe.relaxations()}
@@ -92,11 +94,40 @@ class ObservedSide:
         unmet = self.exercise.unmet_ids()
         for name, shape in self.trained_shapes().items():
             if len(shape) == 2 and unmet.get(shape[0]):
-                try:
-                    found = self.probe.row_gradients(name, np.random.default_rng(0).normal(size=shape))
-                    trace.rows[name] = digest(found, shape[0])
-                except Exception:  # of a layer that is no table
+                rows = self._row_gradients(name, shape)
+                if rows is None:
                     trace.unmet_rows[name] = unmet[shape[0]]
+                else:
+                    trace.rows[name] = rows
+
+    def _row_gradients(self, name: str, shape: tuple[int, ...]) -> np.ndarray | None:
+        """Return a digest of the gradients of a table's rows; None if the weight's layer is no table."""
+        try:
+            found = self.probe.row_gradients(name, np.random.default_rng(0).normal(size=shape))
+        except Exception:  # whatever the framework or the user's own layer raises
+            return None
+        return digest(found, shape[0])
+
+    def _note_added(self, trace: Trace) -> None:
+        """Keep what layers add to the loss, if any do, on ordinary and on wide inputs and weights."""
+        pair, trace.added = self.exercise.pair, self.probe.added_losses(self.exercise.inputs())
+        for scale in (1.0, LARGE_WEIGHTS) if trace.added else ():
+            self.reset(scale)
+            for kind in wide.IN_TRAINING:
+                added = self.probe.added_losses(wide.inputs(pair.inputs, [kind] * pair.batch_size))
+                for path, value in added.items():
+                    trace.added_at_most[path] = float(np.fmax(trace.added_at_most.get(path, 0.0), abs(value)))
+        self.reset()
+
+    def first_gradients(self) -> dict[str, np.ndarray]:
+        """Return the gradients of the first batch, for the weights that the model has."""
+        return self.probe.gradients(self.exercise.inputs(), self.exercise.targets(self._output_shapes))
+
+    def trained(self) -> Trace:
+        """Return what a short training shows, from the weights that the model has."""
+        trace = Trace()
+        self._train(trace)
+        return trace
 
     def _train(self, trace: Trace) -> None:
         """Keep what a short training shows, with the same random draws each time."""

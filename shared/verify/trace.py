@@ -38,8 +38,10 @@ class Trace:
     """Digests of the gradients of all rows of a table, by its name, where the training asks for some rows only."""
     unmet_rows: dict[str, int] = field(default_factory=dict)
     """By the name of a weight: rows that no batch asks for, and that are not in `rows` either."""
-    adding_layers: list[str] = field(default_factory=list)
-    """Layers that add to the loss for what they compute."""
+    added: dict[str, float] = field(default_factory=dict)
+    """What layers add to the loss for what they compute on the first batch, by their paths."""
+    added_at_most: dict[str, float] = field(default_factory=dict)
+    """The largest of it on wide inputs, on drawn weights and on larger ones."""
     relaxed: dict[str, "Trace"] = field(default_factory=dict)
     """The training again, by what constraints were changed to; see Probe.relaxed."""
 

@@ -19,7 +19,8 @@ def open_track(name: str, device: str) -> "KerasTrack | TorchTrack":
 def open_torch(device: str) -> "TorchTrack":
     """Do the same for torch, for what only torch can do."""
     spec = installed_track("torch")
-    from twotrack.torch_track.track import open_track
+    with imports.uncollected():
+        from twotrack.torch_track.track import open_track
 
     return open_track(spec, device)
 
@@ -29,7 +30,8 @@ def open_keras(name: str, device: str) -> "KerasTrack":
     spec = installed_track(name)
     if spec.backend is None:
         raise UserError(f"expected a Keras track, found '{name}'.")
-    with imports.without([*imports.OPTIONAL, *(["jax"] if spec.backend != "jax" else [])]):
+    others = [] if spec.backend == "jax" else ["jax"]
+    with imports.uncollected(), imports.without([*imports.OPTIONAL, *others]):
         from twotrack.keras_track.track import open_track
 
     return open_track(spec, device)

@@ -4,6 +4,7 @@ Keras looks for scikit-learn, pandas and matplotlib, for wrappers, tables and pl
 Keras on PyTorch look for JAX.
 """
 
+import gc
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,3 +25,13 @@ def without(packages: Sequence[str]) -> Iterator[None]:
     finally:
         for name in hidden:
             del modules[name]
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Let no garbage be looked for: an import makes hundreds of thousands of objects, and hardly one of them goes."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

@@ -2,15 +2,18 @@
 
 import pytest
 
-from tests.conformance.honest import HONEST
+from tests.conformance import honest, honest_functions, honest_images, honest_sequences
 from tests.support.turns import in_turn
 from twotrack.shared.verify.ladder import Ladder
 from twotrack.shared.verify.request import VerifyRequest
 
+MODULES = (honest, honest_images, honest_sequences, honest_functions)
+HONEST = [f"{module.__name__}:{name}" for module in MODULES for name in module.HONEST]
+
 
 @pytest.mark.parametrize(("name", "track"), in_turn(HONEST))
 def test_an_honest_pair_raises_no_alarm(name: str, track: str, ladder: Ladder) -> None:
-    (result,) = ladder.climb(VerifyRequest(name=f"tests.conformance.honest:{name}"), lambda *_: None, [track])
+    (result,) = ladder.climb(VerifyRequest(name=name), lambda *_: None, [track])
     assert result.passed, result.rungs[-1].detail
 
 

@@ -8,12 +8,6 @@ from tests.hunt.hunting import HONEST, WRONG, Quarry, climb
 from tests.support.turns import BACKENDS
 from twotrack.shared.verify.ladder import Ladder
 
-WITHHELD = {
-    "late_penalty": "a regularizer that acts on weights beyond a bound only: neither the short training nor the "
-    "optimizer alone takes weights there"
-}
-"""Families that the ladder does not tell yet, and why."""
-
 
 def of_every_kind(families: Families) -> list[ParameterSet]:
     """Return the first family of every kind, each with a backend."""
@@ -21,14 +15,10 @@ def of_every_kind(families: Families) -> list[ParameterSet]:
     for family in families:
         kinds.setdefault(family.kind, family)
     return [
-        pytest.param(family, track, marks=_marks(family), id=f"{family.name}_0-{track}")
+        pytest.param(family, track, id=f"{family.name}_0-{track}")
         for number, family in enumerate(kinds.values())
         for track in [BACKENDS[number % len(BACKENDS)]]
     ]
-
-
-def _marks(family: Family) -> list[pytest.MarkDecorator]:
-    return [pytest.mark.xfail(reason=WITHHELD[family.name], strict=True)] if family.name in WITHHELD else []
 
 
 @pytest.mark.parametrize(("family", "track"), of_every_kind(WRONG))

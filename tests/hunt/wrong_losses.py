@@ -257,7 +257,7 @@ def late_penalty(draw: Draw) -> Case:
     first = Step("first", penalised, lambda t: t.nn.Linear(features, hidden))
     body = Body({"input": Input((features,))}, [first, tanh(), dense("last", hidden, 2)])
     reveal = Reveal(by="trained", steps=2, scale=10, weight_scale=30 * bound)
-    return body.case(draw, reveal)
+    return replace(body.case(draw, reveal), places=("first",))
 
 
 @WRONG.add("regularizer", "a penalty on weights or activities on one side")

@@ -76,6 +76,14 @@ def padding_row(draw: Draw) -> Case:
     return tokens.case([step], Reveal(by="trained", steps=2, inputs={"input": row}))
 
 
+@WRONG.add("tokens", "padding_idx of a row that no batch may hold")
+def any_padding_row(draw: Draw) -> Case:
+    tokens = Tokens(draw)
+    row = draw.whole("row", 2, tokens.size - 2)
+    step = embedding(tokens.size, tokens.width, torch={"padding_idx": row})
+    return tokens.case([step], Reveal(by="trained", steps=2, inputs={"input": row}))
+
+
 @WRONG.add("tokens", "a token that repeats the one before it counts for less on one side")
 def repeated_tokens(draw: Draw) -> Case:
     tokens, factor = Tokens(draw), draw.real("factor", 0.1, 0.9)

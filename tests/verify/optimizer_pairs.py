@@ -209,6 +209,21 @@ def l1() -> Any:
     return keras.regularizers.L1(0.01)
 
 
+def beyond(bound: float) -> Callable[[], Any]:
+    """A penalty on what is beyond a bound."""
+
+    def build() -> Any:
+        import keras
+
+        class Beyond(keras.regularizers.Regularizer):
+            def __call__(self, x: Any) -> Any:
+                return 0.01 * keras.ops.sum(keras.ops.relu(keras.ops.abs(x) - bound))
+
+        return Beyond()
+
+    return build
+
+
 def max_norm(value: float) -> Callable[[], Any]:
     def build() -> Any:
         import keras
@@ -258,6 +273,16 @@ def within(value: float, epsilon: float) -> Callable[[Any], None]:
     return change
 
 
+def torch_beyond(bound: float) -> Callable[[Any, int], None]:
+    """The gradient of that penalty."""
+
+    def add(optimizer: Any, step: int) -> None:
+        kernel = optimizer.param_groups[0]["params"][0]
+        kernel.grad.add_(0.01 * kernel.detach().sign() * (kernel.detach().abs() > bound))
+
+    return add
+
+
 def torch_l1(optimizer: Any, step: int) -> None:
     kernel = optimizer.param_groups[0]["params"][0]
     kernel.grad.add_(0.01 * kernel.detach().sign())
@@ -271,11 +296,18 @@ HELD_WRONG = {
     "NO_NORM": two_layers(keras_sgd(), torch_sgd, kernel_constraint=max_norm(1.0)),
     "ANOTHER_NORM": two_layers(keras_sgd(), torch_changing(within(1.1, 1e-7)), kernel_constraint=max_norm(1.0)),
     "NOT_NEGATIVE": two_layers(keras_sgd(), torch_sgd, kernel_constraint=not_negative),
+    "FAR_PENALTY": two_layers(keras_sgd(), torch_sgd, kernel_regularizer=beyond(100.0)),
+    "FAR_PENALTY_IN_ADAM": two_layers(keras_adam(), torch_adam(), kernel_regularizer=beyond(30.0)),
+    "FAR_DECAY_IN_TORCH": two_layers(keras_sgd(), hooked(torch_beyond(100.0))),
 }
 HELD_HONEST = {
     "BY_PLACE": (two_layers(keras_sgd(), torch_decaying(True, 0.1), **PENALTY), ""),
     "BY_SHAPE": (two_layers(keras_sgd(), torch_decaying(False, 0.1), **PENALTY), ""),
     "L1": (two_layers(keras_sgd(), hooked(torch_l1), kernel_regularizer=l1), ""),
+    "FAR_PENALTY_ON_BOTH": (
+        two_layers(keras_sgd(), hooked(torch_beyond(100.0)), kernel_regularizer=beyond(100.0)),
+        "",
+    ),
     "SAME_NORM": (two_layers(keras_sgd(), torch_changing(within(1.0, 1e-7)), kernel_constraint=max_norm(1.0)), ""),
     "EXACT_NORM": (
         two_layers(keras_sgd(), torch_changing(within(1.0, 0.0)), kernel_constraint=max_norm(1.0)),

@@ -7,12 +7,13 @@ import pytest
 
 from twotrack.shared.spec.probe import LayerTrace
 from twotrack.shared.verify import evidence
+from twotrack.shared.verify.digests import digest
 from twotrack.shared.verify.draws import SideDraws
 from twotrack.shared.verify.observation import Observation
-from twotrack.shared.verify.result import FailurePlace, relative
+from twotrack.shared.verify.result import FailurePlace, GapKind, relative
 from twotrack.shared.verify.rungs.data import check_data
 from twotrack.shared.verify.rungs.forward import compare_forward, layer_differences
-from twotrack.shared.verify.rungs.gradients import compare_gradients
+from twotrack.shared.verify.rungs.gradients import check_gradients, compare_gradients
 from twotrack.shared.verify.rungs.parameters import check_parameters
 from twotrack.shared.verify.rungs.training import check_training, compare_training
 from twotrack.shared.verify.trace import Trace
@@ -136,6 +137,34 @@ def test_gradients_blame_the_loss_if_equal_outputs_give_another_loss() -> None:
 def test_gradients_name_the_diverging_weight_nearest_to_the_loss() -> None:
     off = trace(gradients={"first.kernel": np.zeros((2, 2)), "second.kernel": np.full((2, 2), 1.001)})
     assert compare_gradients(trace(), off).where == "second.kernel"
+
+
+@pytest.mark.parametrize(("row", "passes"), [(None, True), (2, False)])
+def test_gradients_of_rows_that_no_batch_asks_for_are_compared(row: int | None, passes: bool) -> None:
+    rows = np.random.default_rng(0).normal(size=(5, 3))
+    other = rows.copy()
+    if row is not None:
+        other[row] = 0.0
+    torch, keras = (trace(rows={"table.embeddings": digest(array, 5)}) for array in (other, rows))
+    result = check_gradients(side(torch), side(keras))
+    assert result.passed is passes
+    if row is not None:
+        assert (result.place, result.where) == (FailurePlace.WEIGHT, "table.embeddings")
+        assert "the gradient of row 2 of 'table.embeddings' differs" in result.detail
+
+
+def test_gradients_name_a_table_that_could_not_be_read_alone() -> None:
+    torch, keras = trace(unmet_rows={"table.embeddings": 700}), trace(rows={"table.embeddings": np.ones((5, 8))})
+    (gap,) = check_gradients(side(torch), side(keras)).gaps
+    assert (gap.kind, gap.where) == (GapKind.NOT_RUN, "table.embeddings")
+    assert gap.detail.startswith("no training batch asks for 700 of its rows")
+
+
+def test_gradients_name_a_layer_that_adds_to_the_loss() -> None:
+    keras = trace(added={"first": 0.0}, added_at_most={"first": 12.5})
+    (gap,) = check_gradients(side(), side(keras)).gaps
+    assert (gap.kind, gap.where) == (GapKind.NOT_RUN, "first")
+    assert gap.detail.startswith("it adds 0 to the loss for what it computes on the first batch, up to 12.5 on wide")
 
 
 def test_gradients_require_the_same_weights_to_be_trained() -> None:

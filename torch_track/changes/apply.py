@@ -18,11 +18,13 @@ from twotrack.shared.spec.changes import (
     OrderWeight,
     ReplaceLayer,
     SetHyperparameter,
+    SetMask,
 )
 from twotrack.shared.weights.bridge.layouts import Layout, Rearrangement
 from twotrack.torch_track.axes import channels_last
 from twotrack.torch_track.changes.calls import CallChange, CallWatcher
 from twotrack.torch_track.changes.functions import compute
+from twotrack.torch_track.changes.training import TrainingChange, TrainingChanger
 from twotrack.torch_track.structure import replaced, tensors_in
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ class _Changer:
     def __init__(self, model: "TorchModel", stack: ExitStack):
         self._model, self._stack = model, stack
         self._calls: list[CallChange] = []
+        self._training = TrainingChanger(model, stack)
 
     def make(self, change: Change) -> None:
         """Make one change."""
@@ -58,11 +61,15 @@ class _Changer:
             self._add(change)
         elif isinstance(change, OrderWeight):
             self._order(change)
+        elif isinstance(change, SetMask):
+            self._mask(change)
         elif isinstance(change, DropWeight):
             self._drop(change)
         elif isinstance(change, LinkOutputs):
             self._stack.callback(setattr, self._model, "links", self._model.links)
             self._model.links = change.names
+        elif isinstance(change, TrainingChange):
+            self._training.make(change)
         else:
             self._calls.append(change)
             if len(self._calls) == 1:
@@ -122,24 +129,50 @@ class _Changer:
             (given,) = channels_last(tensors_in([args, kwargs])[:1], call.inputs[:1])
             return _back(compute(change.function, given, layer.training), call.outputs[0] if call.outputs else None)
 
-        layer.forward = forward  # type: ignore[method-assign]
+        layer.forward = forward
         self._stack.callback(_put_back, layer, before)
 
     def _add(self, change: AddValue) -> None:
-        (own, layer), (source_own, source) = self._layer(change.path), self._layer(change.source)
+        own, layer = self._layer(change.path)
+        kept = self._kept(change)
+
+        def function(x: Tensor) -> Tensor:
+            other = compute(change.by, kept[0])
+            return change.factor * other if change.own == 0 else change.own * x + change.factor * other.reshape(x.shape)
+
+        self._hook(layer, self._arrangements(own, change.role), change, function)
+
+    def _kept(self, change: AddValue) -> list[Tensor]:
+        """Return where the other value is in every pass, as it is once all other hooks are done with it."""
+        own, source = self._layer(change.source)
+        arrangements = self._arrangements(own, change.source_role)
         kept: list[Tensor] = []
-        arrangements = self._arrangements(source_own, change.source_role)
 
         def keep(_: nn.Module, args: Any, output: Any) -> None:
             tensors = tensors_in(output if change.source_role == "outputs" else args)[:1]
             kept[:] = channels_last(tensors, arrangements[:1])
 
-        self._stack.callback(source.register_forward_hook(keep).remove)
+        def begin(*_: Any) -> None:
+            handle = source.register_forward_hook(keep)
 
-        def function(x: Tensor) -> Tensor:
-            return x + change.factor * kept[0].reshape(x.shape)
+            def end(*_: Any) -> None:
+                handle.remove()
+                ends.remove()
 
-        self._hook(layer, self._arrangements(own, change.role), change, function)
+            ends = self._model.module.register_forward_hook(end, always_call=True)
+
+        self._stack.callback(self._model.module.register_forward_pre_hook(begin).remove)
+        return kept
+
+    def _mask(self, change: SetMask) -> None:
+        _, layer = self._layer(change.path)
+
+        def masked(_: nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+            query, key = args[0], args[1] if len(args) > 1 else kwargs["key"]
+            mask = torch.ones(query.shape[1], key.shape[1], dtype=torch.bool, device=query.device).triu(1)
+            return args, kwargs | {"attn_mask": mask if change.is_causal else None, "is_causal": False}
+
+        self._stack.callback(layer.register_forward_pre_hook(masked, with_kwargs=True).remove)
 
     def _order(self, change: OrderWeight) -> None:
         model = self._model
@@ -168,7 +201,7 @@ class _Changer:
             with CallWatcher(module, self._calls).watching():
                 return before(*args, **kwargs)
 
-        module.forward = forward  # type: ignore[method-assign]
+        module.forward = forward
         self._stack.callback(_put_back, module, before)
 
 

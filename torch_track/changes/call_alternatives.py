@@ -1,6 +1,7 @@
 """What else the calls of torch's functions in the user's own code could be."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from math import sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 
 from twotrack.shared.spec.changes import CallCandidate, Candidate, Function, Parameter, ReplaceCall, SetArgument
 from twotrack.torch_track.changes.calls import CallWatcher, SeenCall
-from twotrack.torch_track.changes.functions import ACTIVATIONS
+from twotrack.torch_track.changes.functions import all_activations, in_words
 
 if TYPE_CHECKING:
     from twotrack.torch_track.track import TorchModel
@@ -31,6 +32,9 @@ ACTIVATION_CALLS = {
     "gelu", "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "silu", "sigmoid", "tanh", "softplus", "mish",
     "hardswish", "hardtanh", "hardsigmoid", "softmax", "log_softmax", "clamp", "clip", "softsign", "logsigmoid",
 }  # fmt: skip
+MOST_SIZES = 12
+"""Of a tensor and of weights, from which other factors are made."""
+SCALING = {"mul", "div", "truediv", "true_divide"}
 ENTRIES = {
     "gelu": "gelu",
     "leaky_relu": "leaky_relu_slope",
@@ -45,18 +49,18 @@ def call_alternatives(model: "TorchModel", inputs: Mapping[str, np.ndarray]) -> 
     model.module.eval()
     with torch.no_grad(), watcher.watching():
         model.module(*model.tensors(inputs))
-    seen = list(watcher.seen)
+    widths = {size for weight in model.module.parameters() for size in weight.shape if size > 1}
     return [
         CallCandidate(candidate, model.canonical_path(call.first_layer) if call.first_layer else "")
-        for call in seen
-        for candidate in _of(call)
+        for call in list(watcher.seen)
+        for candidate in _of(call, sorted(widths))
     ]
 
 
-def _of(call: SeenCall) -> Iterator[Candidate]:
+def _of(call: SeenCall, widths: Sequence[int]) -> Iterator[Candidate]:
     """Yield a call's other arguments, then the call left out."""
     which = f"{call.function.strip('_')} (call {call.number + 1} of it)"
-    for name, values in OTHER_ARGUMENTS.get(call.function, ()):
+    for name, values in (*OTHER_ARGUMENTS.get(call.function, ()), *_scales(call, widths)):
         own = call.arguments.get(name)
         for value in (value for value in values if value != own):
             yield Candidate(
@@ -71,9 +75,22 @@ def _of(call: SeenCall) -> Iterator[Candidate]:
             call, which, Function(name="identity"), f"torch computes {which}, Keras does not", f"no {which}"
         )
     if call.keeps_shape and call.function.strip("_") in ACTIVATION_CALLS:
-        for name in ACTIVATIONS:
+        for function in all_activations():
+            name = in_words(function)
             told = f"Keras computes {name} where torch computes {which}"
-            yield _replaced(call, which, Function(name=name), told, f"{name} in place of {which}")
+            yield _replaced(call, which, function, told, f"{name} in place of {which}")
+
+
+def _scales(call: SeenCall, widths: Sequence[int]) -> Iterator[tuple[str, tuple[Parameter, ...]]]:
+    """Yield other factors, made of the sizes of the tensor, for a call that scales."""
+    sizes = [*(size for size in call.shape[1:] if size > 1), *widths][:MOST_SIZES]
+    if call.function == "scaled_dot_product_attention":
+        heads = [call.shape[-1], call.shape[-1] * call.shape[1]] if len(call.shape) > 3 else [call.shape[-1]]
+        yield "scale", (1.0, *(1 / sqrt(size) for size in heads), *(1 / size for size in heads))
+    own = call.arguments.get("other")
+    if call.function.strip("_").removeprefix("r").removeprefix("i") in SCALING and isinstance(own, int | float):
+        values = [value for size in sizes for value in (float(size), sqrt(size), 1 / size, 1 / sqrt(size))]
+        yield "other", tuple(dict.fromkeys([*values, 2.0, 0.5, 255.0, 1 / 255.0, 127.5, 1 / 127.5]))
 
 
 def _replaced(call: SeenCall, which: str, by: Function, what: str, fix: str) -> Candidate:

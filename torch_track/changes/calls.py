@@ -24,6 +24,8 @@ class SeenCall(NamedTuple):
     """Among the calls of the function, from 0."""
     arguments: dict[str, Any]
     """By name, or by place as text."""
+    shape: tuple[int, ...]
+    """Of the first tensor that it was given."""
     keeps_shape: bool
     """What it gives has the shape of the first tensor it was given."""
     first_layer: str
@@ -75,7 +77,8 @@ class CallWatcher(TorchFunctionMode):
         result = function(*args, **given)
         keeps = isinstance(result, Tensor) and first is not None and result.shape == first.shape
         named = dict(zip(CHANGEABLE[name], args[1:], strict=False)) | given
-        self.seen.append(SeenCall(name, number, named, keeps, self._last))
+        shape = tuple(first.shape) if first is not None else ()
+        self.seen.append(SeenCall(name, number, named, shape, keeps, self._last))
         return result
 
 
@@ -125,6 +128,8 @@ CHANGEABLE: dict[str, tuple[str, ...]] = {
     "abs": (), "square": (), "where": (), "threshold": ("threshold", "value"), "minimum": ("other",),
     "maximum": ("other",), "rms_norm": ("normalized_shape", "weight", "eps"), "sqrt": (), "round": (), "floor": (),
     "detach": (),
+    "transpose": ("dim0", "dim1"), "permute": ("dims",), "swapaxes": ("axis0", "axis1"),
+    "movedim": ("source", "destination"),
     "add": ("other",),
     "sub": ("other",),
     "mul": ("other",),

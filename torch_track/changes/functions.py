@@ -131,7 +131,6 @@ ACTIVATIONS: Mapping[str, Callable[..., Tensor]] = {
     "elu": functional.elu,
     "selu": functional.selu,
     "celu": functional.celu,
-    "leaky_relu": lambda x, slope=0.01: functional.leaky_relu(x, slope),
     "softplus": functional.softplus,
     "softsign": functional.softsign,
     "hard_sigmoid": functional.hardsigmoid,
@@ -143,12 +142,13 @@ ACTIVATIONS: Mapping[str, Callable[..., Tensor]] = {
     "abs": torch.abs,
     "square": torch.square,
 }
-"""By the name that Keras has for it; with their parameters' usual values."""
+"""By the name that Keras has for it."""
 LEAKY_SLOPES = (0.2, 0.3, 0.1, 0.01)
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     **ACTIVATIONS,
     "identity": lambda x: x,
+    "leaky_relu": lambda x, slope=0.01: functional.leaky_relu(x, slope),
     "clip": lambda x, low=None, high=None: torch.clamp(x, low, high),
     "logical_not": torch.logical_not,
     "order": _order,
@@ -165,3 +165,16 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "pool": _pool,
     "resize": _resize,
 }
+
+
+def all_activations(slope: float | None = None) -> list[Function]:
+    """Return the activations, and leaky ones with a slope that is stated, if one is, and with usual ones."""
+    slopes = dict.fromkeys([*([] if slope is None else [slope]), *LEAKY_SLOPES])
+    leaky = [Function(name="leaky_relu", parameters={"slope": one}) for one in slopes]
+    return [*(Function(name=name) for name in ACTIVATIONS), *leaky]
+
+
+def in_words(function: Function) -> str:
+    """Return a function as a line of code has it."""
+    settings = ", ".join(f"{name}={value}" for name, value in function.parameters.items())
+    return f"{function.name}({settings})" if settings else function.name

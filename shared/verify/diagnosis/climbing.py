@@ -15,7 +15,7 @@ MOST = 8
 PUT_TO_TEST = 3
 """Of the candidates that remove a difference on ordinary inputs, how many are looked at on all others."""
 VALUES = ("forward", "range", "pieces")
-"""Rungs that look at the same values, each on other inputs."""
+"""Rungs that look at values: if one of them fails yet, another candidate may explain more."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,14 @@ class Climb:
         return None if self.results[-1].passed else self.results[-1]
 
     @property
-    def height(self) -> int:
-        """Number of the rung that failed; beyond all if none did."""
-        return RUNGS.index(self.failure.rung) if self.failure else len(RUNGS)
+    def progress(self) -> tuple[int, int]:
+        """How far it came: number of the rung that failed, and of the layer in Keras' order."""
+        failure = self.failure
+        if failure is None:
+            return len(RUNGS), 0
+        order = [layer.path for layer in self.sides[1].traces["float64"].layers]
+        place = order.index(failure.where) if failure.where in order else len(order)
+        return RUNGS.index(failure.rung), place
 
 
 @dataclass
@@ -66,7 +71,7 @@ def diagnose(failed: Climb, look: Look, again: Again, only_first: bool = False) 
     diagnosis, climb = Diagnosis(), failed
     while (failure := climb.failure) and len(diagnosis.causes) < MOST:
         findings = look(climb, failure)
-        better = _best(climb, failure, findings, again)
+        better = _best(climb, findings, again)
         if better is None:
             diagnosis.causes.append(unproved(failure, findings))
             break
@@ -78,31 +83,14 @@ def diagnose(failed: Climb, look: Look, again: Again, only_first: bool = False) 
     return diagnosis
 
 
-def _best(climb: Climb, failure: RungResult, findings: Findings, again: Again) -> tuple[Finding, Climb] | None:
+def _best(climb: Climb, findings: Findings, again: Again) -> tuple[Finding, Climb] | None:
     """Return the candidate with which the sides come farthest, if they come beyond the failure with it."""
     best: tuple[Finding, Climb] | None = None
     for finding in findings.removing[:PUT_TO_TEST]:
-        next_climb = again((*climb.changes, *finding.candidate.changes))
-        if not _is_beyond(next_climb, failure):
+        farther = again((*climb.changes, *finding.candidate.changes))
+        if farther.progress <= (best[1] if best else climb).progress:
             continue
-        if best is None or next_climb.height > best[1].height:
-            best = finding, next_climb
-        if not _is_same_place(next_climb, failure):
+        best = finding, farther
+        if farther.failure is None or farther.failure.rung not in VALUES:
             break
     return best
-
-
-def _is_beyond(climb: Climb, failure: RungResult) -> bool:
-    """Tell whether the failure is gone: the climb ends higher, or elsewhere on its rung."""
-    height = RUNGS.index(failure.rung)
-    return climb.height > height or bool(
-        climb.failure
-        and climb.height == height
-        and (climb.failure.where, climb.failure.place) != (failure.where, failure.place)
-    )
-
-
-def _is_same_place(climb: Climb, failure: RungResult) -> bool:
-    """Tell whether the values of the same place differ on other inputs: the change is not all that differs there."""
-    left = climb.failure
-    return left is not None and left.rung in VALUES and failure.rung in VALUES and left.where == failure.where

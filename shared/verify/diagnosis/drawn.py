@@ -3,7 +3,15 @@
 from collections.abc import Iterator
 
 from twotrack.shared.base.tolerances import SAME_HYPERPARAMETER
-from twotrack.shared.spec.changes import Candidate, Change, Function, MapValue, ReplaceLayer, SetHyperparameter
+from twotrack.shared.spec.changes import (
+    Candidate,
+    Change,
+    Function,
+    MapValue,
+    ReplaceLayer,
+    SetArgument,
+    SetHyperparameter,
+)
 from twotrack.shared.spec.draws import Draw
 from twotrack.shared.verify import draws
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
@@ -46,6 +54,8 @@ class DrawProposals:
         for keras in self._keras:
             yield from self._rates(keras)
         for keras in self._keras:
+            yield from self._functional(keras)
+        for keras in self._keras:
             yield from self._kinds(keras)
         for torch in self._torch:
             if torch.layer:
@@ -60,6 +70,20 @@ class DrawProposals:
                     torch_fix=f"{name}={keras.rate:g} in '{path}'",
                     keras_fix=f"{RATES[name]}={rate:g} in '{keras.layer or path}'",
                     entry="dropout_rate",
+                )
+
+    def _functional(self, keras: Draw) -> Iterator[Candidate]:
+        """Yield Keras' rate for the draws that the user's own code makes."""
+        own = [draw for draw in self._torch if draw.function == "dropout" and draw.layer not in self._layers]
+        for number, draw in enumerate(own):
+            if keras.rate is not None and draw.rate not in (None, keras.rate):
+                yield Candidate(
+                    changes=(SetArgument(function="dropout", number=number, name="p", value=keras.rate),),
+                    what=f"the rate of dropout {draw.place} is {keras.rate:g} in Keras and {draw.rate:g} in torch",
+                    torch_fix=f"p={keras.rate:g} in dropout (call {number + 1} of it)",
+                    keras_fix=f"rate={draw.rate:g} {keras.place}",
+                    entry="dropout_rate",
+                    where=keras.layer or keras.after,
                 )
 
     def _kinds(self, keras: Draw) -> Iterator[Candidate]:
@@ -94,7 +118,10 @@ class DrawProposals:
 
     def _there(self, keras: Draw) -> str:
         own = [draw for draw in self._torch if draw.layer == keras.layer or draw.after == keras.after]
-        return f"{own[0].function} with a mask of {own[0].shape}" if own else "nothing"
+        if not own:
+            return "nothing"
+        rate = "" if own[0].rate is None else f" of rate {own[0].rate:g}"
+        return f"{own[0].function}{rate} with a mask of {own[0].shape}"
 
 
 def _functions(draw: Draw, said: list[float]) -> Iterator[tuple[Function, str]]:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import permutations
 from math import isclose, sqrt
+from typing import Literal
 
 import numpy as np
 
@@ -24,8 +24,7 @@ class Place:
 
     path: str
     """Canonical; empty for the model itself."""
-    role: str
-    """inputs or outputs."""
+    role: Literal["inputs", "outputs"]
     number: int = 0
 
     @property
@@ -84,16 +83,27 @@ def _candidate(change: Change | Sequence[Change], what: str, fix: str, back: str
 
 
 def _factor(place: Place, torch: np.ndarray, keras: np.ndarray, constants: Mapping[str, float]) -> Iterator[Candidate]:
+    factor = fitted(torch, keras)
+    if factor not in (None, 0.0, 1.0):
+        yield scaled(place, factor, constants)
+
+
+def fitted(torch: np.ndarray, keras: np.ndarray) -> float | None:
+    """Return the factor that makes one value of the other; None if there is none."""
     power = float((torch * torch).sum())
-    factor = float((torch * keras).sum() / power) if power else 1.0
-    if factor not in (0.0, 1.0) and agree(factor * torch, keras):
-        told = named_factor(factor, constants)
-        yield _candidate(
-            place.mapped("scale", factor=factor),
-            f"{place.told} is {told} times as large in Keras as in torch",
-            f"multiply {place.told} by {told}",
-            f"divide it by {told}",
-        )
+    factor = float((torch * keras).sum() / power) if power and torch.shape == keras.shape else 0.0
+    return factor if factor and agree(factor * torch, keras) else None
+
+
+def scaled(place: Place, factor: float, constants: Mapping[str, float]) -> Candidate:
+    """Return that a value is larger in Keras by a factor."""
+    told = named_factor(factor, constants)
+    return _candidate(
+        place.mapped("scale", factor=factor),
+        f"{place.told} is {told} times as large in Keras as in torch",
+        f"multiply {place.told} by {told}",
+        f"divide it by {told}",
+    )
 
 
 def named_factor(factor: float, constants: Mapping[str, float]) -> str:
@@ -168,23 +178,29 @@ def _added(
             continue
         factor = float((value.reshape(apart.shape) * apart).sum() / power)
         if factor and agree(torch + factor * value.reshape(apart.shape), keras):
-            once = isclose(abs(factor), 1.0, rel_tol=1e-9)
-            sides, told = (
-                ("Keras", "torch") if factor > 0 else ("torch", "Keras"),
-                "" if once else f"{abs(factor):.6g} times ",
-            )
-            yield _candidate(
-                AddValue(
-                    path=place.path,
-                    role=place.role,
-                    source=source.path,
-                    source_role=source.role,
-                    factor=round(factor) if once else factor,
-                ),
-                f"{sides[0]} adds {told}{source.told} to {place.told}, {sides[1]} does not",
-                f"{'add' if factor > 0 else 'do not add'} {source.told} there",
-                f"{'do not add' if factor > 0 else 'add'} {source.told} there",
-            )
+            yield added(place, source, factor)
+
+
+def added(place: Place, source: Place, factor: float) -> Candidate:
+    """Return that a multiple of a value is added at a place in Keras, or, if it is negative, in torch."""
+    is_whole = isclose(abs(factor), 1.0, rel_tol=1e-9)
+    sides, told = (
+        ("Keras", "torch") if factor > 0 else ("torch", "Keras"),
+        "" if is_whole else f"{abs(factor):.6g} times ",
+    )
+    change = AddValue(
+        path=place.path,
+        role=place.role,
+        source=source.path,
+        source_role=source.role,
+        factor=round(factor) if is_whole else factor,
+    )
+    return _candidate(
+        change,
+        f"{sides[0]} adds {told}{source.told} to {place.told}, {sides[1]} does not",
+        f"{'add' if factor > 0 else 'do not add'} {source.told} there",
+        f"{'do not add' if factor > 0 else 'add'} {source.told} there",
+    )
 
 
 def _rolled(place: Place, torch: np.ndarray, keras: np.ndarray) -> Iterator[Candidate]:
@@ -297,7 +313,7 @@ def _cut(place: Place, torch: np.ndarray, keras: np.ndarray) -> Iterator[Candida
         if agree(_padded(torch, widths), keras):
             yield _candidate(
                 place.mapped("pad", widths=widths),
-                f"{place.told} has {tuple(apart)} rows more in Keras than in torch, {[list(pair) for pair in widths]} in front and behind",
+                f"Keras pads {place.told} by {[list(pair) for pair in widths]} in front and behind",
                 f"pad it by {[list(pair) for pair in widths]}",
                 f"pad it by {[[-a, -b] for a, b in widths]}",
             )
@@ -314,22 +330,44 @@ def _padded(array: np.ndarray, widths: Sequence[tuple[int, int]]) -> np.ndarray:
 
 
 def _reduced(place: Place, torch: np.ndarray, keras: np.ndarray) -> Iterator[Candidate]:
-    """One step of an axis, or a mean, sum or maximum over it."""
-    for axis in range(1, torch.ndim):
-        for index in (-1, 0):
-            if agree(torch.take(index, axis), keras):
-                told = "the last" if index else "the first"
-                yield _candidate(
-                    place.mapped("select", axis=axis, index=index),
-                    f"Keras keeps {told} step along axis {axis} of {place.told}, torch all",
-                    f"keep {told} step along axis {axis}",
-                    "keep all steps",
+    """Keras has one step of an axis, or a mean, sum or maximum over it, of what torch has."""
+    for function, told in _reductions(torch, keras):
+        yield _candidate(
+            place.mapped(function.name, **function.parameters),
+            f"Keras takes {told} of {place.told}, torch keeps all",
+            f"take {told}",
+            "keep all steps",
+        )
+
+
+def taken(place: Place, keras: np.ndarray, before: Mapping[Place, np.ndarray]) -> Iterator[Candidate]:
+    """Keras has that of an earlier value, of which torch's code makes something else."""
+    for source, value in before.items():
+        if source == place:
+            continue
+        found = list(_reductions(value, keras))
+        if value.shape == keras.shape and agree(value, keras):
+            found.append((Function(name="identity"), "nothing else than what there is"))
+        for function, told in found:
+            yield _candidate(
+                AddValue(
+                    path=place.path, role=place.role, own=0.0, source=source.path, source_role=source.role, by=function
+                ),
+                f"{place.told} is in Keras {told} of {source.told}, in torch it is not",
+                f"take {told} of {source.told}",
+                "take what torch takes of it",
+            )
+
+
+def _reductions(value: np.ndarray, keras: np.ndarray) -> Iterator[tuple[Function, str]]:
+    """Yield what makes Keras' value of one with an axis more."""
+    for axis in range(1, value.ndim) if value.ndim == keras.ndim + 1 else ():
+        for index, told in ((-1, "the last"), (0, "the first")):
+            if agree(value.take(index, axis), keras):
+                yield (
+                    Function(name="select", parameters={"axis": axis, "index": index}),
+                    f"{told} step along axis {axis}",
                 )
         for how, reduce in (("mean", np.mean), ("sum", np.sum), ("max", np.max)):
-            if agree(partial(reduce, axis=axis)(torch), keras):
-                yield _candidate(
-                    place.mapped("reduce", axis=axis, how=how),
-                    f"Keras takes the {how} over axis {axis} of {place.told}, torch keeps all",
-                    f"take the {how} over axis {axis}",
-                    "keep all steps",
-                )
+            if agree(np.asarray(reduce(value, axis)), keras):
+                yield Function(name="reduce", parameters={"axis": axis, "how": how}), f"the {how} over axis {axis}"

@@ -5,7 +5,12 @@ from collections.abc import Callable, Mapping
 from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.verify.diagnosis.drawn import DrawProposals
 from twotrack.shared.verify.diagnosis.findings import Findings, SearchRequest
+from twotrack.shared.verify.diagnosis.gradients import GradientProposals
+from twotrack.shared.verify.diagnosis.losses import LossProposals
+from twotrack.shared.verify.diagnosis.partners import PartnerProposals
 from twotrack.shared.verify.diagnosis.searching import Proposals, Search
+from twotrack.shared.verify.diagnosis.statistics import TrainingProposals
+from twotrack.shared.verify.diagnosis.updates import AloneProposals
 from twotrack.shared.verify.diagnosis.values import ValueProposals
 from twotrack.shared.verify.diagnosis.wide_values import PieceProposals, WideProposals
 from twotrack.shared.verify.exercise import find_exercise
@@ -22,15 +27,24 @@ def search(request: SearchRequest, report: Report) -> Findings:
     if propose is None:
         return Findings()
     side = ObservedSide(find_exercise(request.verify), open_torch("auto"), "float64", lambda _: None)
-    return Search(propose(side, request), LIMITS[request.rung]).run()
+    return Search(propose(side, request), _limit(request.rung)).run()
 
 
-LIMITS = {"forward": TOLERANCES["forward"].limit, "range": 1e-9, "pieces": 1e-9, "dropout": 0.0}
+def _limit(rung: str) -> float:
+    return LIMITS[rung] if rung in LIMITS else TOLERANCES[rung].limit
+
+
+LIMITS = {"forward": TOLERANCES["forward"].limit, "range": 1e-9, "pieces": 1e-9, "dropout": 0.0, "parameters": 0.0}
 """What may be left of a difference. On extreme values, what rounding may add is judged by the climb that follows."""
 SEARCHES: Mapping[str, Callable[[ObservedSide, SearchRequest], Proposals]] = {
     "forward": ValueProposals,
     "range": WideProposals,
     "pieces": PieceProposals,
     "dropout": DrawProposals,
+    "parameters": PartnerProposals,
+    "loss": LossProposals,
+    "gradients": GradientProposals,
+    "optimizer": AloneProposals,
+    "training": TrainingProposals,
 }
 """By rung: what may be to blame for its failure."""

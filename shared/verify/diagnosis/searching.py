@@ -43,13 +43,15 @@ class Search:
     def run(self) -> Findings:
         """Return the candidates that remove the difference, or the one that leaves least of it."""
         beam, best = [Finding(candidate=NOTHING, before=self._before, after=self._before)], None
-        for _ in range(DEPTH):
+        for number in range(DEPTH):
             found = [finding for start in beam for finding in self._on_top(start)]
             removing = [finding for finding in found if finding.after <= self._limit]
             if removing:
                 return Findings(removing=tuple(removing), tried=self._tried)
-            beam = sorted((one for one in found if one.after < HALF * self._before), key=lambda one: one.after)[:WIDTH]
-            best = min([*beam, *([best] if best else [])], key=lambda one: one.after, default=None)
+            nearest = sorted(found, key=lambda one: one.after)
+            taking = [one for one in nearest if one.after < HALF * self._before][:WIDTH]
+            best = min([*taking, *([best] if best else [])], key=lambda one: one.after, default=None)
+            beam = taking or nearest[: WIDTH * (number == 0) * 4]  # of two faults, one alone may change next to nothing
             if not beam or monotonic() > self._end:
                 break
         return Findings(partly=best, tried=self._tried)

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import permutations
 
 import numpy as np
 
@@ -11,8 +10,9 @@ from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.spec.changes import CallCandidate, Candidate, Facing
 from twotrack.shared.spec.probe import LayerTrace
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
-from twotrack.shared.verify.diagnosis.relations import Known, Place, relations
-from twotrack.shared.verify.diagnosis.searching import NOTHING
+from twotrack.shared.verify.diagnosis.orders import orders_of_value
+from twotrack.shared.verify.diagnosis.relations import Known, Place, added, fitted, relations, scaled, taken
+from twotrack.shared.verify.diagnosis.searching import NOTHING, together
 from twotrack.shared.verify.diagnosis.weights import orders_of_weights
 from twotrack.shared.verify.result import relative
 from twotrack.shared.verify.rungs.forward import layer_difference, matched_layers
@@ -21,8 +21,6 @@ from twotrack.shared.verify.trace import Trace
 from twotrack.shared.workers.door import open_torch
 
 LIMIT = TOLERANCES["forward"].limit
-ORDERS = 60
-"""Orders of a last axis that are tried, as of heads and their parts."""
 
 
 @dataclass(frozen=True)
@@ -129,17 +127,29 @@ class ValueProposals:
             yield from orders_of_weights(path, self._known.weights)
         yield from (call.candidate for call in self._calls if call.behind in self._site.behind)
         yield from self._activations()
+        yield from self._fitted(made)
+        yield from self._taken()
         yield from self._orders()
 
     def _relations(self, made: Candidate) -> Iterator[Candidate]:
         """Solve for what torch's value must become, with what is made already."""
-        torch = self._site.value(self._trace(made))
+        trace = self._trace(made)
+        torch = self._site.value(trace)
         for number, value in enumerate(torch):
             for keras in (
                 self._site.keras if self._site.place.role == "outputs" else self._site.keras[number : number + 1]
             ):
                 place = Place(self._site.place.path.partition("#")[0], self._site.place.role, number)
                 yield from relations(place, value.astype(float), keras.astype(float), self._known)
+        yield from self._relations_in_front(trace, torch)
+
+    def _relations_in_front(self, trace: Trace, torch: Sequence[np.ndarray]) -> Iterator[Candidate]:
+        """Do so for what the layer in front gives, if that is the value itself: others may take it too."""
+        front = next((layer for layer in trace.layers if layer.path == self._site.before), None)
+        given = front.outputs[:1] if front and self._site.place.role == "inputs" else []
+        if given and torch and given[0].shape == torch[0].shape and (given[0] == torch[0]).all() and self._site.keras:
+            place = Place(self._site.before.partition("#")[0], "outputs")
+            yield from relations(place, given[0].astype(float), self._site.keras[0].astype(float), self._known)
 
     @cached_property
     def _known(self) -> Known:
@@ -178,41 +188,50 @@ class ValueProposals:
         return self._track.call_alternatives(self._side.model, self._inputs)
 
     def _activations(self) -> Iterator[Candidate]:
-        """Yield an activation at the site, where it is not a layer's own output."""
+        """Yield an activation at the site, where it is not a layer's own output, and of the value in front."""
         place = self._site.place
         if not (place.path and place.role == "outputs"):
             yield from self._track.activations(place.path.partition("#")[0], place.role)
+            if self._site.before:
+                yield from self._track.activations(self._site.before.partition("#")[0], "outputs")
+
+    def _fitted(self, made: Candidate) -> Iterator[Candidate]:
+        """Yield factors of the value in front, and of earlier ones added to it, where the code behind it is linear."""
+        front = next(
+            (place for place in self._known.before if place.path == self._site.before and place.role == "outputs"), None
+        )
+        now = self._first(self._site.value(self._trace(made)))
+        keras = self._first(self._site.keras)
+        if front is None or now is None or keras is None or now.shape != keras.shape:
+            return
+        nothing = self._reached(together(made, scaled(front, 0.0, {})))
+        if nothing is not None and (factor := fitted(now - nothing, keras - nothing)) is not None:
+            yield scaled(front, factor, self._known.constants)
+        for source, value in reversed(list(self._known.before.items())):
+            if source != front and value.shape == self._known.before[front].shape:
+                once = self._reached(together(made, added(front, source, 1.0)))
+                if once is not None and (factor := fitted(once - now, keras - now)) is not None:
+                    yield added(front, source, factor)
+
+    def _reached(self, candidate: Candidate) -> np.ndarray | None:
+        """Return the first value at the site with changes; None if the model does not run with them."""
+        try:
+            return self._first(self._site.value(self._trace(candidate)))
+        except Exception:  # whatever the changed model raises
+            return None
+
+    def _first(self, arrays: Sequence[np.ndarray]) -> np.ndarray | None:
+        return arrays[0].astype(float) if arrays else None
+
+    def _taken(self) -> Iterator[Candidate]:
+        """Yield earlier values that Keras takes as they are, or a step or mean of them."""
+        place, role = self._site.place, self._site.place.role
+        for number, keras in enumerate(self._site.keras if role == "inputs" or not place.path else ()):
+            yield from taken(Place(place.path.partition("#")[0], role, number), keras, self._known.before)
 
     def _orders(self) -> Iterator[Candidate]:
-        """Yield orders of the last axis of the value in front, as of heads, roles and sizes in one projection."""
+        """Yield other orders of the value in front, as of heads, roles and sizes in one projection."""
         front = next((layer for layer in self._now.layers if layer.path == self._site.before and layer.outputs), None)
-        if front is None or self._site.place.role == "outputs":
-            return
-        size, shape = front.outputs[0].shape[-1], front.outputs[0].shape[1:]
-        numbers = np.arange(int(np.prod(shape))).reshape(*shape[:-1], size)
-        for factors in _splits(size):
-            for axes in permutations(range(len(factors))):
-                if axes != tuple(range(len(factors))):
-                    yield _reordered(Place(front.path.partition("#")[0], "outputs"), numbers, factors, axes)
-
-
-def _splits(size: int) -> Iterator[tuple[int, ...]]:
-    """Yield factors of a size: three with a 3 among them, as of queries, keys and values, then two."""
-    heads = [(n, size // 3 // n) for n in range(2, size // 3) if size % 3 == 0 and size // 3 % n == 0]
-    threes = [factors for n, rest in heads for factors in ((3, n, rest), (n, 3, rest), (n, rest, 3))]
-    twos = [(n, size // n) for n in range(2, size) if size % n == 0]
-    yield from [*threes, *twos][: ORDERS // 2]
-
-
-def _reordered(place: Place, numbers: np.ndarray, factors: tuple[int, ...], axes: tuple[int, ...]) -> Candidate:
-    taken = numbers.reshape(*numbers.shape[:-1], *factors)
-    lead = tuple(range(numbers.ndim - 1))
-    order = taken.transpose(*lead, *(len(lead) + axis for axis in axes)).ravel()
-    told = f"its last axis counts as {tuple(factors[axis] for axis in axes)} on one side and as {factors} on the other, axes {axes}"
-    return Candidate(
-        changes=(place.mapped("order", order=tuple(order.tolist()), shape=numbers.shape),),
-        what=f"what '{place.path}' gives is taken apart in another order: {told}",
-        torch_fix=f"reshape(..., {factors}).permute(..., {axes}) behind '{place.path}'",
-        keras_fix=f"the order that torch takes apart what '{place.path}' gives in",
-        entry="",
-    )
+        if front is not None and not (self._site.place.path and self._site.place.role == "outputs"):
+            place = Place(front.path.partition("#")[0], "outputs")
+            yield from orders_of_value(place, front.outputs[0].shape[1:])

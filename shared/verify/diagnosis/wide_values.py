@@ -1,4 +1,4 @@
-"""The search where a value differs only in passes of the rung range: on wide values, in training mode, in other sizes."""
+"""The search where a value differs beyond ordinary inputs: on wide values, in training mode, in other sizes."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -71,7 +71,8 @@ class WideProposals(ValueProposals):
 
     def _site_of(self, difference: Difference) -> Site:
         where, layers = difference.where.torch, self._now.layers
-        path, place = layer_of(where.path), Place(layer_of(where.path), where.role, where.number)
+        path = layer_of(where.path)
+        place = Place(path, "inputs" if where.role == "inputs" else "outputs", where.number)
         if path and where.role == "outputs":
             inner = tuple(layer.path for layer in layers if layer.path.startswith(f"{path}."))
             return Site(place, (), (path, *inner), frozenset([path, *inner]))
@@ -102,18 +103,22 @@ class WideProposals(ValueProposals):
         for replaced, wide in WIDE.items():
             if name == wide:
                 return runner.wide_batch(replaced, row // runner.batch), row // runner.batch * runner.batch
-        if name in MASKED:
-            return runner.masked(name), 0
         if name in WEIGHED:
             self._side.reset(WEIGHED[name])
-            return runner.weighed(), 0
-        if name == IN_TRAINING:
-            return runner.on(self._inputs, training=True), 0
+        return self._whole_again(name), 0
+
+    def _whole_again(self, name: str) -> Pass:
+        """Run a pass of one batch."""
+        runner = self._runner
+        if name in MASKED:
+            return runner.masked(name)
+        if name in WEIGHED:
+            return runner.weighed()
         if name == "wide values in training mode":
-            return runner.in_training(), 0
+            return runner.in_training()
         if name.startswith("batch size "):
-            return runner.sized(int(name.removeprefix("batch size "))), 0
-        return runner.on(self._inputs), 0
+            return runner.sized(int(name.removeprefix("batch size ")))
+        return runner.on(self._inputs, training=name == IN_TRAINING)
 
     def _left(self, ran: Pass, start: int) -> float:
         assert self._failure
@@ -156,7 +161,7 @@ class WideProposals(ValueProposals):
             function = Function(name="clip", parameters={"low": low, "high": high})
             yield Candidate(
                 changes=(ReplaceLayer(path=place.path, function=function),),
-                what=f"'{place.path}' limits what it is given to {low:g} and {high:g} in Keras, and does something else in torch",
+                what=f"'{place.path}' only keeps what it is given between {low:g} and {high:g} in Keras",
                 torch_fix=f"clamp({low:g}, {high:g}) for '{place.path}'",
                 keras_fix=f"what torch does in '{place.path}'",
             )

@@ -65,13 +65,22 @@ def compare_rows(torch: Trace, keras: Trace, result: RungResult) -> RungResult:
             return replace(
                 result, passed=False, detail=detail, difference=size, place=FailurePlace.WEIGHT, where=name, counts={}
             )
-    return replace(result, gaps=tuple(_unmet(torch, keras)))
+    return replace(result, gaps=(*_unmet(torch, keras), *_added(keras)))
 
 
 def _unmet(torch: Trace, keras: Trace) -> Iterator[Gap]:
     for name, rows in (torch.unmet_rows | keras.unmet_rows).items():
         detail = f"no training batch asks for {rows:,} of its rows, and no layer alone reads them on both sides"
         yield Gap(GapKind.NOT_RUN, name, detail)
+
+
+def _added(keras: Trace) -> Iterator[Gap]:
+    """Yield a gap for each layer that adds to the loss: no layer of torch does, so nothing runs apart from a step."""
+    for path, value in keras.added.items():
+        most = max(abs(value), keras.added_at_most.get(path, 0.0))
+        detail = f"it adds {value:.3g} to the loss for what it computes on the first batch, up to {most:.3g} on wide "
+        detail += "inputs and weights: what torch's loss has for that was compared on the training batches only"
+        yield Gap(GapKind.NOT_RUN, path or "the model", detail)
 
 
 def gradient_differences(torch: Trace, keras: Trace) -> dict[str, float]:
@@ -103,9 +112,9 @@ def _aside(torch: Trace, keras: Trace) -> str:
 
 def _beside_the_loss(keras: Trace) -> str:
     """Say which layers of Keras add to the loss for what they compute."""
-    if not keras.adding_layers:
+    if not keras.added:
         return ""
-    return f"; in Keras {', '.join(repr(path) for path in keras.adding_layers)} adds to the loss"
+    return f"; in Keras {', '.join(repr(path) for path in keras.added)} adds to the loss"
 
 
 def gradient_scales(trace: Trace) -> dict[str, float]:

@@ -25,7 +25,7 @@ class OptimizerEvidence:
     """What one side's optimizer did."""
 
     parameters: list[dict[str, np.ndarray]] = field(default_factory=list)
-    """At every checkpoint; empty of an optimizer that needs a model."""
+    """At every checkpoint, those from far weights last; empty of an optimizer that needs a model."""
     relaxed: dict[str, list[dict[str, np.ndarray]]] = field(default_factory=dict)
     """The same with other constraints, by what was changed; see OptimizerRun."""
     weights: int = 0
@@ -74,12 +74,21 @@ def _run(side: ObservedSide, found: OptimizerEvidence) -> None:
     run = side.probe.run_optimizer(
         pair.optimizer,
         pair.learning_rates(optimizer_material.STEPS),
-        optimizer_material.draw_parameters(shapes),
+        optimizer_material.starts(shapes),
         optimizer_material.draw_gradients(shapes),
-        optimizer_material.CHECKPOINTS,
     )
     found.parameters, found.learning_rates, found.relaxed = run.parameters, run.learning_rates, run.relaxed
     found.averages_at_the_end = run.averages_at_the_end
+
+
+_CHECKPOINTS = [
+    *((step, "") for step in optimizer_material.CHECKPOINTS),
+    *(
+        (step, f" from weights {optimizer_material.FAR:g} times as large")
+        for step in optimizer_material.FAR_CHECKPOINTS
+    ),
+]
+"""With what a message says of each."""
 
 
 def compare_optimized(torch: OptimizerEvidence, keras: OptimizerEvidence) -> RungResult:
@@ -110,14 +119,12 @@ def _compare_parameters(
 ) -> RungResult:
     limit, worst = TOLERANCES["optimizer"].limit, 0.0
     pairs = zip(torch.parameters, parameters, strict=True)
-    for step, (torch_values, keras_values) in zip(
-        optimizer_material.CHECKPOINTS, pairs, strict=False
-    ):  # none of Sophia
+    for (step, text), (torch_values, keras_values) in zip(_CHECKPOINTS, pairs, strict=False):  # none of Sophia
         differences = {name: relative(torch_values[name], value) for name, value in keras_values.items()}
         name = max(differences, key=differences.__getitem__)
         worst = max(worst, differences[name])
         if worst > limit:
-            detail = f"optimizer alone, step {step}: '{name}' {_by(worst)}{_rate_hint(torch, keras, step)}"
+            detail = f"optimizer alone, step {step}{text}: '{name}' {_by(worst)}{_rate_hint(torch, keras, step)}"
             return RungResult("optimizer", False, detail, worst, limit=limit, place=FailurePlace.WEIGHT, where=name)
     return _compare_rates(torch, keras, worst)
 

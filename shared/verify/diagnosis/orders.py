@@ -1,0 +1,56 @@
+"""Other orders of the numbers of one value, by which code behind it may take it apart."""
+
+from collections.abc import Iterator
+from itertools import combinations, permutations
+
+import numpy as np
+
+from twotrack.shared.spec.changes import Candidate
+from twotrack.shared.verify.diagnosis.relations import Place
+
+MOST_SPLITS = 30
+BLOCKS = (3, 2, 4)
+"""Into which a last axis is cut: queries, keys and values, two halves, four gates."""
+
+
+def orders_of_value(place: Place, shape: tuple[int, ...]) -> Iterator[Candidate]:
+    """Yield the value (batch, *shape) with axes exchanged, reversed, or its last axis taken apart in another order."""
+    numbers = np.arange(int(np.prod(shape))).reshape(shape)
+    seen = {tuple(numbers.ravel())}
+    for order, told in _orders(numbers):
+        if (key := tuple(order.ravel().tolist())) not in seen:
+            seen.add(key)
+            yield Candidate(
+                changes=(place.mapped("order", order=key, shape=shape),),
+                what=f"{place.told} is taken in another order: {told}",
+                torch_fix=f"put {place.told} into Keras' order: {told}",
+                keras_fix=f"put {place.told} into torch's order",
+            )
+
+
+def _orders(numbers: np.ndarray) -> Iterator[tuple[np.ndarray, str]]:
+    size, rank = numbers.shape[-1], numbers.ndim
+    for count in (count for count in BLOCKS if size % count == 0 and size > count):
+        blocks = numbers.reshape(*numbers.shape[:-1], count, -1)
+        for order in permutations(range(count)):
+            yield blocks[..., list(order), :], f"the {count} blocks of its last axis as {order}"
+    for factors in _splits(size):
+        taken = numbers.reshape(*numbers.shape[:-1], *factors)
+        for axes in permutations(range(len(factors))):
+            lead = tuple(range(rank - 1))
+            there = tuple(factors[axis] for axis in axes)
+            told = f"its last axis counts as {there} on one side and as {factors} on the other, axes {axes}"
+            yield taken.transpose(*lead, *(len(lead) + axis for axis in axes)), told
+    for first, second in combinations(range(rank), 2):
+        if numbers.shape[first] == numbers.shape[second]:
+            yield numbers.swapaxes(first, second), f"its axes {first + 1} and {second + 1} change places"
+    for axis in range(rank):
+        yield np.flip(numbers, axis), f"its axis {axis + 1} is reversed"
+
+
+def _splits(size: int) -> list[tuple[int, ...]]:
+    """Return factors of a size: three with a 3 among them, as of queries, keys and values, then two."""
+    heads = [(n, size // 3 // n) for n in range(2, size // 3) if size % 3 == 0 and size // 3 % n == 0]
+    threes = [factors for n, rest in heads for factors in ((3, n, rest), (n, 3, rest), (n, rest, 3))]
+    twos = [(n, size // n) for n in range(2, size) if size % n == 0]
+    return [*threes, *twos][:MOST_SPLITS]

@@ -1,0 +1,91 @@
+"""The search where a weight has no partner: what only torch has is taken away, what only Keras has is added."""
+
+from collections.abc import Container, Iterable, Iterator, Sequence
+
+from twotrack.shared.spec.changes import AddWeight, Candidate, DropWeight, RemoveWeight
+from twotrack.shared.verify.diagnosis.findings import SearchRequest
+from twotrack.shared.verify.diagnosis.searching import NOTHING
+from twotrack.shared.verify.result import in_short
+from twotrack.shared.verify.side import ObservedSide
+from twotrack.shared.workers.door import open_torch
+
+
+class PartnerProposals:
+    """What may be to blame for weights without a partner of their shape."""
+
+    def __init__(self, side: ObservedSide, request: SearchRequest):
+        self._side, self._keras = side, request.keras.parameters
+        self._track = open_torch("auto")
+
+    def measure(self, candidate: Candidate) -> float:
+        """Return how many weights have no partner of their shape with changes."""
+        try:
+            with self._track.changed(self._side.model, candidate.changes):
+                own = {name: array.shape for name, array in self._side.model.weights().items()}
+                alone = self._side.probe.without_counterpart()
+        except Exception:  # whatever a model without the weight raises: the candidate is none
+            return float("inf")
+        kept = {name for name, shape in own.items() if self._keras.get(name) == shape}
+        return float(len(own.keys() | self._keras.keys()) - len(kept) + len(alone))
+
+    def propose(self, made: Candidate) -> Iterator[Candidate]:
+        """Yield second biases, then what one side lacks: of all layers at once, by what it is."""
+        own = self._side.model.weights()
+        if made is NOTHING and (second := self._side.probe.without_counterpart()):
+            yield _dropped(second)
+        for kind in ("bias", "beta", "gamma"):
+            lacking, surplus = _of_kind(kind, self._keras, own), _of_kind(kind, own, self._keras)
+            if lacking:
+                yield _added(lacking, kind)
+            if surplus:
+                yield _removed(surplus, kind)
+
+
+def _of_kind(kind: str, here: Iterable[str], there: Container[str]) -> list[str]:
+    return [name for name in here if name not in there and name.rpartition(".")[2] == kind]
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return in_short([repr(name) for name in names])
+
+
+def _dropped(names: Sequence[str]) -> Candidate:
+    return Candidate(
+        changes=tuple(DropWeight(name=name) for name in names),
+        what=f"torch trains {_quoted(names)} beside the first bias, which doubles the step of their sum; Keras has one",
+        torch_fix=f"nn.init.zeros_ and requires_grad_(False) for {_quoted(names)}",
+        keras_fix="none: Keras' layer has one bias",
+        entry="second_recurrent_bias",
+    )
+
+
+def _added(names: Sequence[str], kind: str) -> Candidate:
+    return Candidate(
+        changes=tuple(AddWeight(name=name) for name in names),
+        what=f"{_layers(names)} a {kind} in Keras and none in torch",
+        torch_fix=f"{_TORCH_LINES[kind].format(True)} in {_paths(names)}",
+        keras_fix=f"{_KERAS_LINES[kind]}=False in {_paths(names)}",
+        entry="biases" if kind == "bias" else "",
+    )
+
+
+def _removed(names: Sequence[str], kind: str) -> Candidate:
+    return Candidate(
+        changes=tuple(RemoveWeight(name=name) for name in names),
+        what=f"{_layers(names)} a {kind} in torch and none in Keras",
+        torch_fix=f"{_TORCH_LINES[kind].format(False)} in {_paths(names)}",
+        keras_fix=f"{_KERAS_LINES[kind]}=True in {_paths(names)}",
+        entry="biases" if kind == "bias" else "",
+    )
+
+
+_TORCH_LINES = {"bias": "bias={}", "beta": "affine={}", "gamma": "affine={}"}
+_KERAS_LINES = {"bias": "use_bias", "beta": "center", "gamma": "scale"}
+
+
+def _paths(names: Sequence[str]) -> str:
+    return _quoted([name.rpartition(".")[0] for name in names])
+
+
+def _layers(names: Sequence[str]) -> str:
+    return f"{_paths(names)} {'has' if len(names) == 1 else 'have'}"

@@ -1,0 +1,104 @@
+"""In what two sequences of learning rates differ, in words."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from math import isclose
+
+SAME = 1e-9
+"""Relative, between rates that are one."""
+LONGEST = 200
+"""Steps of one epoch that are thought of."""
+
+Rates = float | Sequence[float]
+Told = tuple[str, str, str]
+"""What differs, the line for torch and the line for Keras."""
+
+
+def rates_text(keras: Rates, torch: Rates) -> Told:
+    """Say how Keras' learning rates differ from torch's."""
+    if isinstance(keras, float) and isinstance(torch, float):
+        factor = keras / torch if torch else 0.0
+        what = f"the learning rate is {keras:g} in Keras and {torch:g} in torch, {factor:.6g} times as much in Keras"
+        return what, f"lr={keras:g} in torch's optimizer", f"learning_rate={torch:g} in Keras' optimizer"
+    own, other = _listed(keras, torch), _listed(torch, keras)
+    told = _shifted(own, other) or _constant_factor(own, other) or _stretched(own, other)
+    what = told or f"the learning rates follow other schedules: Keras {described(own)}, torch {described(other)}"
+    return what, f"a schedule by which torch {described(own)}", f"a schedule by which Keras {described(other)}"
+
+
+def _listed(rates: Rates, like: Rates) -> Sequence[float]:
+    if isinstance(rates, float):
+        return [rates] * (len(like) if not isinstance(like, float) else 1)
+    return rates
+
+
+def _same(first: Sequence[float], second: Sequence[float]) -> bool:
+    return len(first) > 0 and all(
+        isclose(a, b, rel_tol=SAME, abs_tol=1e-300) for a, b in zip(first, second, strict=False)
+    )
+
+
+def _constant_factor(keras: Sequence[float], torch: Sequence[float]) -> str:
+    pairs = [(a, b) for a, b in zip(keras, torch, strict=False) if a or b]
+    if not pairs or not pairs[0][1]:
+        return ""
+    factor = pairs[0][0] / pairs[0][1]
+    if not _same([a for a, _ in pairs], [factor * b for _, b in pairs]):
+        return ""
+    return f"the learning rate is {factor:.6g} times as large in Keras at every step ({keras[0]:g} and {torch[0]:g})"
+
+
+def _shifted(keras: Sequence[float], torch: Sequence[float]) -> str:
+    """Look for one schedule that begins a few steps later on one side."""
+    for first, second, name in ((keras, torch, "torch"), (torch, keras, "Keras")):
+        for by in (1, 2):
+            if len(set(first)) > 2 and _same(first[by:], second):
+                steps = "one step" if by == 1 else f"{by} steps"
+                return f"both have one schedule, and {name} is {steps} ahead of the other side"
+    return ""
+
+
+def _stretched(keras: Sequence[float], torch: Sequence[float]) -> str:
+    """Look for one schedule that goes on at every step on one side and after several on the other."""
+    for slow, quick, names in ((keras, torch, ("Keras", "torch")), (torch, keras, ("torch", "Keras"))):
+        every = _run_length(slow)
+        if every > 1 and _same(slow[::every], quick):
+            slower = f"goes on every {every} steps in {names[0]}, at every step in {names[1]}"
+            return f"both have one schedule, which {slower}"
+    return ""
+
+
+def _run_length(rates: Sequence[float]) -> int:
+    """Return after how many steps the rate changes first."""
+    first = next((n for n, rate in enumerate(rates) if not isclose(rate, rates[0], rel_tol=SAME)), 0)
+    return first if first <= LONGEST else 0
+
+
+def described(rates: Sequence[float]) -> str:
+    """Say what a sequence of rates does."""
+    if _same(rates, [rates[0]] * len(rates)):
+        return f"keeps {rates[0]:.6g}"
+    ratios = [b / a for a, b in pairwise(rates) if a]
+    if ratios and _same(ratios[:50], [ratios[0]] * 50):
+        return f"begins at {rates[0]:.6g} and multiplies by {ratios[0]:.6g} at every step{_over(ratios[0])}"
+    every = _run_length(rates)
+    stairs = rates[::every] if every > 1 else []
+    ratios = [b / a for a, b in pairwise(stairs) if a]
+    if ratios and _same(ratios[:10], [ratios[0]] * 10):
+        return f"begins at {rates[0]:.6g} and multiplies by {ratios[0]:.6g} every {every} steps"
+    steps = [a - b for a, b in pairwise(rates)][:5]
+    if len(steps) == 5 and _same(steps, [steps[0]] * 5) and steps[0]:
+        return f"begins at {rates[0]:.6g} and falls by {steps[0]:.6g} at every step"
+    return f"has {', '.join(f'{rate:.6g}' for rate in rates[:4])}, ..."
+
+
+def _over(ratio: float) -> str:
+    """Say over how many steps a round factor is reached, where it is not reached in one."""
+    if isclose(ratio, round(ratio, 3), rel_tol=SAME):
+        return ""
+    for steps in range(2, 1001):
+        whole = ratio**steps
+        for factor in (0.5, 0.1, 0.9, 0.95, 0.96, 0.99, 0.2, 0.25, 0.3, 0.7, 0.8):
+            if isclose(whole, factor, rel_tol=1e-9):
+                return f", by {factor:g} over {steps} steps"
+    return ""

@@ -1,0 +1,251 @@
+"""What two optimizers are said to do to each weight, and in what they differ: words and lines for every setting."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from twotrack.shared.spec.changes import Candidate, SetUpdate
+from twotrack.shared.spec.updates import PLACES, Rules, acting
+from twotrack.shared.verify.diagnosis.rates import rates_text
+from twotrack.shared.verify.result import in_short
+
+REMOVED_FIRST = ("epsilon_place", "rate_inside", "rate_decay", "centered", "dampening")
+"""Settings that often differ without an effect: whether they are needed is asked first."""
+ENTRIES = {
+    "epsilon": "adam_epsilon",
+    "epsilon_place": "adam_epsilon_place",
+    "rate": "learning_rate",
+    "momentum": "momentum",
+    "rate_inside": "momentum_under_schedule",
+    "clipnorm": "clipping",
+    "global_clipnorm": "clipping",
+    "clipvalue": "clipping",
+    "initial": "adagrad_defaults",
+    "momentum_decay": "nadam_schedule",
+}
+RMSPROP_ENTRIES = {"epsilon": "rmsprop_epsilon", "epsilon_place": "rmsprop_epsilon", "rho": "rmsprop_defaults"}
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """A setting in which Keras' optimizer differs from torch's, for some weights."""
+
+    setting: str
+    keras: Any
+    torch: Any
+    names: tuple[str, ...]
+    everywhere: bool
+    """These are all weights."""
+    method: str = ""
+    """Of Keras' optimizer."""
+
+    @property
+    def change(self) -> SetUpdate:
+        """What makes torch's as Keras'."""
+        return SetUpdate(setting=self.setting, value=self.keras, weights=() if self.everywhere else self.names)
+
+    @property
+    def place(self) -> str:
+        """Which weights it is about; empty for all."""
+        return "" if self.everywhere else f" of {in_short([repr(name) for name in self.names])}"
+
+
+def deviations(keras: Rules, torch: Rules) -> list[Deviation]:
+    """Return the settings that differ, those first that are least likely to matter."""
+    found: dict[tuple, list[str]] = {}
+    values: dict[tuple, tuple[Any, Any, str]] = {}
+    for name, own in keras.items():
+        for setting, value, other in _differing(own, torch[name]):
+            key = (setting, repr(value), repr(other))
+            found.setdefault(key, []).append(name)
+            values[key] = (value, other, own["method"])
+    ordered = sorted(found, key=lambda key: (key[0] not in REMOVED_FIRST, key[0] in ("rate", "method"), key[0]))
+    return [
+        Deviation(key[0], *values[key][:2], tuple(found[key]), len(found[key]) == len(keras), values[key][2])
+        for key in ordered
+    ]
+
+
+def _differing(keras: Mapping[str, Any], torch: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    own, other = acting(keras), acting(torch)
+    if keras["method"] != torch["method"]:
+        yield "method", keras["method"], torch["method"]
+    for setting, value in own.items():  # of which settings another method has some too
+        before = other.get(setting, torch.get(setting))
+        if value != before:
+            yield setting, value, before
+
+
+def candidate(found: Sequence[Deviation], more: str = "") -> Candidate:
+    """Return deviations as one candidate; `more` is the optimizer of torch that does more than its settings say.
+
+    An optimizer that updates by settings takes its place in any case, and does no more.
+    """
+    other = [one for one in found if one.setting == "method"]
+    told = [_told(one) for one in other or reversed(found)]
+    told += [_more(more)] if more and not other else []
+    return Candidate(
+        changes=(_AS_TOLD, *(one.change for one in found)),
+        what="; and ".join(what for what, _, _ in told),
+        torch_fix="; ".join(line for _, line, _ in told),
+        keras_fix="; ".join(line for _, _, line in told),
+        entry=next((slug for one in reversed(found) if (slug := _entry(one))), ""),
+    )
+
+
+_AS_TOLD = SetUpdate(setting="rate", value=None)
+"""The learning rate that torch's own optimizer has at each step."""
+
+
+def _more(kind: str) -> tuple[str, str, str]:
+    what = f"torch's optimizer does more at a step than the settings of {kind} say (a hook, or code of the user's own)"
+    return what, f"{kind} without what is done beside its step", "the same beside the step of Keras' optimizer"
+
+
+def _entry(one: Deviation) -> str:
+    if one.setting == "decay":
+        return "decay_exclusion" if not one.everywhere else _decay_entry(one)
+    return (RMSPROP_ENTRIES if one.method == "rmsprop" else {}).get(one.setting, ENTRIES.get(one.setting, ""))
+
+
+def _decay_entry(one: Deviation) -> str:
+    return (
+        "weight_decay_size"
+        if [bool(size) for size in one.keras] == [bool(size) for size in one.torch]
+        else "weight_decay"
+    )
+
+
+def _told(one: Deviation) -> tuple[str, str, str]:
+    """Return what differs, the line for torch and the line for Keras."""
+    if one.setting in _WORDS:
+        return _WORDS[one.setting](one)
+    name, shown, other = one.setting, _shown(one.keras), _shown(one.torch)
+    torch_name = _TORCH_NAMES.get(name, name)
+    what = f"{name}{one.place} is {shown} in Keras and {other} in torch"
+    return (
+        what,
+        f"{torch_name}={shown} in torch's optimizer{one.place}",
+        f"{name}={other} in Keras' optimizer{one.place}",
+    )
+
+
+_TORCH_NAMES = {
+    "epsilon": "eps",
+    "rho": "alpha (RMSprop) or rho",
+    "beta_1": "betas[0]",
+    "beta_2": "betas[1]",
+    "initial": "initial_accumulator_value",
+}
+
+
+def _shown(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _method(one: Deviation) -> tuple[str, str, str]:
+    what = f"Keras updates by {one.keras}, torch by {one.torch}"
+    return what, f"{one.keras} with the settings of Keras' optimizer", f"{one.torch}, as torch's optimizer, in Keras"
+
+
+def _place(one: Deviation) -> tuple[str, str, str]:
+    what = f"epsilon is added in Keras as in {PLACES[one.keras]}, in torch as in {PLACES[one.torch]}"
+    if one.keras == "uncorrected":
+        line = "eps = epsilon / sqrt(1 - beta_2^t) at step t, as twotrack.Adam does"
+    else:
+        line = f"an optimizer that computes {PLACES[one.keras]}, as twotrack's does"
+    return what, line, "the optimizer of twotrack on both sides: Keras cannot add it where torch does"
+
+
+def _rate_inside(one: Deviation) -> tuple[str, str, str]:
+    inside, outside = ("Keras", "torch") if one.keras else ("torch", "Keras")
+    what = (
+        f"{inside} multiplies each gradient by the learning rate of its own step before it goes into the velocity, "
+        f"{outside} multiplies the velocity by the learning rate of the present step"
+    )
+    line = "twotrack.SGD or twotrack.RMSprop in the pair, which keeps the learning rate inside the velocity"
+    return what, line, line
+
+
+def _rate(one: Deviation) -> tuple[str, str, str]:
+    return rates_text(one.keras, one.torch)
+
+
+def _decay(one: Deviation) -> tuple[str, str, str]:
+    what = f"Keras {_decay_words(one.keras, True)}{one.place}, torch {_decay_words(one.torch)}"
+    return what, f"{_torch_decay(one.keras)}{one.place}", f"{_keras_decay(one.torch)}{one.place}"
+
+
+def _decay_words(sizes: Sequence[float], penalised: bool = False) -> str:
+    inside, off = sizes
+    penalty = f" (L2 of {inside / 2:g})" if penalised else ""
+    told = [f"adds {inside:g} times the weight to the gradient{penalty}"] if inside else []
+    told += [f"takes {off:g} times the weight off it at every step, times the learning rate (decoupled)"] if off else []
+    return " and ".join(told) or "does not decay the weight"
+
+
+def _torch_decay(sizes: Sequence[float]) -> str:
+    inside, off = sizes
+    if off:
+        return f"an optimizer with decoupled decay, as AdamW, and weight_decay={off:g}"
+    return f"weight_decay={inside:g} in an optimizer with coupled decay, as SGD or Adam, and a group without for others"
+
+
+def _keras_decay(sizes: Sequence[float]) -> str:
+    inside, off = sizes
+    if off:
+        return f"weight_decay={off:g} in Keras' optimizer and no regularizer"
+    return f"regularizers.L2({inside / 2:g}) and no weight_decay" if inside else "no regularizer and no weight_decay"
+
+
+def _clip(one: Deviation) -> tuple[str, str, str]:
+    what = f"Keras clips gradients ({one.setting}={one.keras:g}), torch does not"
+    line = {
+        "clipnorm": f"clip each gradient by its own norm to {one.keras:g}",
+        "global_clipnorm": f"nn.utils.clip_grad_norm_(parameters, {one.keras:g})",
+        "clipvalue": f"nn.utils.clip_grad_value_(parameters, {one.keras:g})",
+    }[one.setting]
+    return what, f"{line} before optimizer.step()", f"no {one.setting} in Keras' optimizer"
+
+
+def _limit(one: Deviation) -> tuple[str, str, str]:
+    name, low, high, rate, *axes = one.keras or ("none", 0.0, 0.0, 1.0)
+    sizes = {"MaxNorm": f" of {high:g}", "MinMaxNorm": f" of {low:g} to {high:g}, rate {rate:g}"}.get(name, "")
+    along = f" along axis {', '.join(map(str, axes))}" if name != "NonNeg" else ""
+    what = f"Keras holds a constraint {name}{sizes}{along} to the weight{one.place} after every step, torch holds none"
+    return what, f"the same constraint{one.place} after optimizer.step()", f"no constraint{one.place}"
+
+
+def _average(one: Deviation) -> tuple[str, str, str]:
+    momentum, every = one.keras or (0.0, 0)
+    what = (
+        f"Keras puts a moving average (momentum {momentum:g}) in the weights' place every {every} steps, torch does not"
+    )
+    return what, "the same average, copied into the weights", "use_ema=False in Keras' optimizer"
+
+
+def _gathered(one: Deviation) -> tuple[str, str, str]:
+    what = f"Keras updates every {one.keras} steps by the mean of their gradients, torch every {one.torch} step"
+    line = f"zero_grad() and step() every {one.keras} batches, the loss divided by {one.keras}"
+    return what, line, f"gradient_accumulation_steps={one.torch} in Keras' optimizer"
+
+
+def _l1(one: Deviation) -> tuple[str, str, str]:
+    what = f"Keras adds an L1 penalty of {one.keras:g}{one.place}, torch one of {one.torch:g}"
+    return what, f"{one.keras:g} * weight.abs().sum() in the loss", f"regularizers.L1({one.torch:g}){one.place}"
+
+
+_WORDS = {
+    "method": _method,
+    "epsilon_place": _place,
+    "rate_inside": _rate_inside,
+    "rate": _rate,
+    "decay": _decay,
+    "l1": _l1,
+    "clipnorm": _clip,
+    "global_clipnorm": _clip,
+    "clipvalue": _clip,
+    "limit": _limit,
+    "average": _average,
+    "gathered": _gathered,
+}

@@ -1,0 +1,170 @@
+"""The search where an optimizer differs: from torch's settings to Keras', by as few as remove the difference."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from twotrack.shared.base.tolerances import TOLERANCES
+from twotrack.shared.spec.changes import Candidate
+from twotrack.shared.spec.pair import CustomOptimizer
+from twotrack.shared.spec.probe import OptimizerStart
+from twotrack.shared.spec.recipes import Sophia
+from twotrack.shared.spec.updates import METHODS, Rules, of_spec
+from twotrack.shared.verify import optimizer_material
+from twotrack.shared.verify.diagnosis.findings import SearchRequest
+from twotrack.shared.verify.diagnosis.rules import Deviation, candidate, deviations
+from twotrack.shared.verify.diagnosis.searching import NOTHING
+from twotrack.shared.verify.optimizer_material import CHECKPOINTS
+from twotrack.shared.verify.result import relative
+from twotrack.shared.verify.rungs.optimizer import OptimizerEvidence
+from twotrack.shared.verify.side import ObservedSide
+from twotrack.shared.workers.door import open_torch
+
+FIRST = CHECKPOINTS[:6]
+"""Checkpoints up to the last of which a candidate is run first: most are refuted there."""
+
+
+class UpdateProposals(ABC):
+    """What may be to blame for a difference of updates, by what both sides say of their optimizers."""
+
+    def __init__(self, side: ObservedSide, request: SearchRequest):
+        self._side, self._request, self._pair = side, request, side.exercise.pair
+        self._track = open_torch("auto")
+
+    @abstractmethod
+    def measure(self, candidate: Candidate) -> float:
+        """Make the changes, and return the difference that is left."""
+
+    @abstractmethod
+    def glance(self, candidate: Candidate) -> float:
+        """Do the same with a look at the beginning only."""
+
+    @abstractmethod
+    def stray(self, candidate: Candidate) -> float:
+        """Make the changes, and return how far torch is then from itself without them."""
+
+    @property
+    @abstractmethod
+    def limit(self) -> float:
+        """Up to which a difference is none."""
+
+    def propose(self, made: Candidate) -> Iterator[Candidate]:
+        """Yield the fewest settings with which torch updates as Keras says that it does; then each alone."""
+        if made is not NOTHING:
+            return
+        found, more = self._deviations, self._does_more
+        if (found or more) and self._removes(found):
+            yield candidate(self._fewest(found), more)
+        if not more:
+            yield from (candidate([one]) for one in found)
+
+    @cached_property
+    def _does_more(self) -> str:
+        """What torch's optimizer is called if it does something that its settings do not tell; else empty."""
+        method = next((own["method"] for own in self._torch_rules.values()), "")
+        told = method in METHODS and self.stray(candidate([])) <= self.limit
+        return "" if told or not method else self._request.torch.optimizer["kind"]
+
+    def _removes(self, found: Sequence[Deviation]) -> bool:
+        return self.measure(candidate(found)) <= self.limit
+
+    def _fewest(self, found: Sequence[Deviation]) -> Sequence[Deviation]:
+        """Leave out what is not needed, one by one; what seems so at the beginning may be needed later."""
+        for measure in (self.glance, self.measure):
+            needed = list(found)
+            for one in found:
+                without = [other for other in needed if other is not one]
+                if measure(candidate(without)) <= self.limit:
+                    needed = without
+            if self._removes(needed):
+                return needed
+        return found
+
+    @cached_property
+    def _torch_rules(self) -> Rules:
+        return self._track.update_rules(self._side.model, self._pair.optimizer, self._planned)
+
+    @cached_property
+    def _deviations(self) -> list[Deviation]:
+        trained, rules, own = self._side.trained_shapes(), self._torch_rules, self._keras_rules()
+        rates = {"rate": self._rate(self._torch_evidence.learning_rates)}
+        names = [name for name in own if name in rules and name in trained]
+        return deviations({name: own[name] for name in names}, {name: {**rules[name], **rates} for name in names})
+
+    @property
+    def _planned(self) -> list[float]:
+        return self._pair.learning_rates(optimizer_material.STEPS)
+
+    def _keras_rules(self) -> Rules:
+        """Return what Keras' optimizer states, with the learning rates that it had."""
+        stated: Mapping[str, Mapping[str, Any]] = self._request.keras.optimizer.get("settings", {})
+        rate = self._rate(self._keras_evidence.learning_rates)
+        rules = {name: {**_tuples(own), "rate": rate} for name, own in stated.items() if own["method"]}
+        if isinstance(self._pair.optimizer, CustomOptimizer):
+            return rules
+        if isinstance(self._pair.optimizer, Sophia):
+            return {}
+        spec = of_spec(self._pair.optimizer)
+        return {name: {**own, **spec, "decay": (own["decay"][0], spec["decay"][1])} for name, own in rules.items()}
+
+    @staticmethod
+    def _rate(rates: Sequence[float]) -> float | tuple[float, ...] | None:
+        if not rates:
+            return None
+        return rates[0] if len(set(rates)) == 1 else tuple(rates)
+
+    @cached_property
+    def _torch_evidence(self) -> OptimizerEvidence:
+        return self._request.torch.probe("optimizer", OptimizerEvidence)["float64"]
+
+    @cached_property
+    def _keras_evidence(self) -> OptimizerEvidence:
+        return self._request.keras.probe("optimizer", OptimizerEvidence)["float64"]
+
+
+def _tuples(own: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings that went through JSON."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in own.items()}
+
+
+class AloneProposals(UpdateProposals):
+    """Of the rung optimizer: the optimizer is run apart from the model, on the gradients that the rung drew."""
+
+    @property
+    def limit(self) -> float:
+        """The rung's."""
+        return TOLERANCES["optimizer"].limit
+
+    def measure(self, candidate: Candidate) -> float:
+        """Return the largest difference of the first checkpoints, and only if there is none there of all."""
+        left = self.glance(candidate)
+        return left if not left <= self.limit else self._left(candidate, CHECKPOINTS, self._keras_evidence)
+
+    def glance(self, candidate: Candidate) -> float:
+        """Return the largest difference of the first checkpoints."""
+        return self._left(candidate, FIRST, self._keras_evidence)
+
+    def stray(self, candidate: Candidate) -> float:
+        """Return how far torch is from itself."""
+        return self._left(candidate, CHECKPOINTS, self._torch_evidence)
+
+    def _left(self, candidate: Candidate, checkpoints: Sequence[int], wanted: OptimizerEvidence) -> float:
+        try:
+            with self._track.changed(self._side.model, candidate.changes):
+                found = self._run(checkpoints)
+        except Exception:  # whatever the changed optimizer raises: the candidate is none
+            return float("inf")
+        pairs = zip(found, wanted.parameters, strict=False)
+        return max(relative(values[name], other[name]) for values, other in pairs for name in other)
+
+    def _run(self, checkpoints: Sequence[int]) -> list[dict[str, np.ndarray]]:
+        shapes = optimizer_material.choose(self._side.trained_shapes())
+        gradients = optimizer_material.draw_gradients(shapes)
+        starts = optimizer_material.starts(shapes)
+        if checkpoints != CHECKPOINTS:
+            starts = [OptimizerStart(starts[0].parameters, checkpoints)]
+        drawn = {name: array[: checkpoints[-1]] for name, array in gradients.items()}
+        return self._side.probe.run_optimizer(self._pair.optimizer, self._planned, starts, drawn).parameters

@@ -1,0 +1,46 @@
+"""Every fault in a training is proved: its cause has the right words and changes, and nothing is left behind it."""
+
+import pytest
+
+from tests.diagnosis.faults import FAULTS, Fault
+from tests.support.turns import in_turn
+from twotrack.shared.verify.diagnosis.cause import Cause, Status
+from twotrack.shared.verify.ladder import Ladder, TrackResult
+from twotrack.shared.verify.request import VerifyRequest
+
+CASES = [pytest.param(one.values, marks=one.marks, id="-".join(map(str, one.values))) for one in in_turn(FAULTS)]
+
+
+@pytest.fixture(scope="module", params=CASES)
+def found(request: pytest.FixtureRequest, ladder: Ladder) -> tuple[Fault, TrackResult]:
+    name, track = request.param
+    subject = VerifyRequest(name=f"tests.diagnosis.faults:{name}")
+    return FAULTS[name], ladder.climb(subject, lambda *_: None, [track])[0]
+
+
+def _first(result: TrackResult) -> Cause:
+    return result.diagnosis.causes[0]
+
+
+def test_the_fault_fails_its_rung(found: tuple[Fault, TrackResult]) -> None:
+    fault, result = found
+    assert result.rungs[-1].rung == fault.rung
+
+
+def test_its_cause_is_proved_by_the_right_changes(found: tuple[Fault, TrackResult]) -> None:
+    fault, result = found
+    assert _first(result).status is Status.PROVED, _first(result).text
+    assert {change.kind for change in _first(result).changes} == fault.kinds
+
+
+def test_the_cause_says_what_differs_with_a_line_for_each_side(found: tuple[Fault, TrackResult]) -> None:
+    fault, result = found
+    assert not [words for words in fault.words if words not in _first(result).text], _first(result).text
+    assert _first(result).torch_fix
+    assert _first(result).keras_fix
+
+
+def test_nothing_is_left_behind_it(found: tuple[Fault, TrackResult]) -> None:
+    _, result = found
+    assert len(result.diagnosis.causes) == 1
+    assert result.diagnosis.last is None

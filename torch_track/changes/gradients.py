@@ -1,0 +1,75 @@
+"""Functions that a change can put between the backward pass and the update of the weights."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from twotrack.shared.spec.changes import MapGradient
+
+if TYPE_CHECKING:
+    from twotrack.torch_track.track import TorchModel
+
+Pair = tuple[Tensor, Tensor]
+"""A gradient, or the part of it that belongs to a weight, and the weight; the former is changed in place."""
+
+
+def change_gradients(model: "TorchModel", change: MapGradient) -> None:
+    """Let a function change the gradients that the parameters have."""
+    FUNCTIONS[change.function.name](list(_chosen(model, change.names)), **change.function.parameters)
+
+
+def _chosen(model: "TorchModel", names: Sequence[str]) -> Iterable[Pair]:
+    table = model.table()
+    for name in names or [name for name, entry in table.items() if entry.trainable]:
+        entry = table[name]
+        for own in (entry.parameter, entry.stacked):
+            if isinstance(own, nn.Parameter) and own.requires_grad:
+                own.grad = torch.zeros_like(own) if own.grad is None else own.grad.to_dense()
+                rows = entry.rows if entry.rows is not None else slice(None)
+                yield own.grad[rows], own[rows]
+
+
+def _scale(chosen: Sequence[Pair], factor: float) -> None:
+    for gradient, _ in chosen:
+        gradient.mul_(factor)
+
+
+def _penalise(chosen: Sequence[Pair], l2: float, l1: float) -> None:
+    """Add the gradient of l2 * w^2 + l1 * |w|."""
+    for gradient, weight in chosen:
+        gradient.add_(weight, alpha=2 * l2).add_(weight.sign(), alpha=l1)
+
+
+def _clip_value(chosen: Sequence[Pair], limit: float) -> None:
+    for gradient, _ in chosen:
+        gradient.clamp_(-limit, limit)
+
+
+def _clip_norm(chosen: Sequence[Pair], limit: float) -> None:
+    """Each by its own norm."""
+    for gradient, _ in chosen:
+        gradient.mul_(limit / gradient.norm().clamp(min=limit))
+
+
+def _clip_global_norm(chosen: Sequence[Pair], limit: float) -> None:
+    """All by the norm of all."""
+    norm = torch.stack([gradient.square().sum() for gradient, _ in chosen]).sum().sqrt()
+    _scale(chosen, float(limit / norm.clamp(min=limit)))
+
+
+def _zero_rows(chosen: Sequence[Pair], rows: Sequence[int]) -> None:
+    """Those of a table."""
+    for gradient, _ in chosen:
+        gradient[list(rows)] = 0.0
+
+
+FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "scale": _scale,
+    "penalise": _penalise,
+    "clip_value": _clip_value,
+    "clip_norm": _clip_norm,
+    "clip_global_norm": _clip_global_norm,
+    "zero_rows": _zero_rows,
+}

@@ -1,0 +1,197 @@
+"""Other losses that a change can put in place of a model's own, or around it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial, reduce
+from operator import add
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from twotrack.shared.spec.changes import Function
+from twotrack.torch_track.changes.functions import ACTIVATIONS
+
+if TYPE_CHECKING:
+    from twotrack.torch_track.track import TorchModel
+
+Outputs = Sequence[Tensor]
+Targets = Sequence[np.ndarray]
+TotalLoss = Callable[[Outputs, Targets], Tensor]
+
+
+def changed_loss(model: "TorchModel", function: Function, before: TotalLoss) -> TotalLoss:
+    """Return the loss that a change makes of the one before."""
+    return partial(FUNCTIONS[function.name], model, before, **function.parameters)
+
+
+# === Around the loss ===
+
+
+def _scale(
+    model: "TorchModel", before: TotalLoss, outputs: Outputs, targets: Targets, factor: float, power: int
+) -> Tensor:
+    """Multiply by a constant and by a power of the number of examples."""
+    return before(outputs, targets) * (factor * float(len(outputs[0])) ** power)
+
+
+def _weigh_outputs(
+    model: "TorchModel", before: TotalLoss, outputs: Outputs, targets: Targets, factors: Sequence[float]
+) -> Tensor:
+    """Multiply the loss of each output."""
+    return reduce(add, (factor * before([o], [t]) for factor, o, t in zip(factors, outputs, targets, strict=True)))
+
+
+def _map_outputs(model: "TorchModel", before: TotalLoss, outputs: Outputs, targets: Targets, name: str) -> Tensor:
+    """Let the outputs go through a function first."""
+    return before([OF_OUTPUTS[name](output) for output in outputs], targets)
+
+
+def _smooth(model: "TorchModel", before: TotalLoss, outputs: Outputs, targets: Targets, share: float) -> Tensor:
+    """Mix in the mean of the losses for each class as the only target."""
+    others = [before(outputs, [np.full_like(one, value) for one in targets]) for value in _values(outputs, targets)]
+    return (1 - share) * before(outputs, targets) + share * torch.stack(others).mean()
+
+
+def _values(outputs: Outputs, targets: Targets) -> range:
+    """Return the classes that a target can be."""
+    return range(outputs[0].shape[-1]) if np.issubdtype(targets[0].dtype, np.integer) else range(2)
+
+
+def _rows(
+    model: "TorchModel",
+    before: TotalLoss,
+    outputs: Outputs,
+    targets: Targets,
+    weights: Sequence[float] | None = None,
+    ignored: int | None = None,
+    by_weights: bool = False,
+) -> Tensor:
+    """Weigh the losses of single rows by their classes, leave out those of a label, and divide by what counts."""
+    return reduce(
+        add, (_weighed(before, *pair, weights, ignored, by_weights) for pair in zip(outputs, targets, strict=True))
+    )
+
+
+def _weighed(
+    before: TotalLoss,
+    output: Tensor,
+    target: np.ndarray,
+    weights: Sequence[float] | None,
+    ignored: int | None,
+    by_weights: bool,
+) -> Tensor:
+    rows, labels = output.reshape(-1, output.shape[-1]), target.reshape(-1)
+    counted = [number for number, label in enumerate(labels) if label != ignored]
+    own = [1.0 if weights is None else weights[labels[number]] for number in counted]
+    each = [before([rows[number : number + 1]], [labels[number : number + 1]]) for number in counted]
+    total = reduce(add, (weight * loss for weight, loss in zip(own, each, strict=True)), output.sum() * 0.0)
+    divisor = sum(own) if by_weights else len(labels) if ignored is None else len(counted)
+    return total / divisor if divisor else total
+
+
+def row_losses(before: TotalLoss, output: Tensor, target: np.ndarray) -> np.ndarray:
+    """Return the loss of each row alone, as `_rows` takes it."""
+    rows, labels = output.reshape(-1, output.shape[-1]), target.reshape(-1)
+    return np.array([float(before([rows[n : n + 1]], [labels[n : n + 1]])) for n in range(len(labels))])
+
+
+def _masked(model: "TorchModel", before: TotalLoss, outputs: Outputs, targets: Targets) -> Tensor:
+    """Take the rows of real steps alone."""
+    masks = list(model.masks) or [None] * len(outputs)
+    return reduce(add, (_real(before, *one) for one in zip(outputs, targets, masks, strict=True)))
+
+
+def _real(before: TotalLoss, output: Tensor, target: np.ndarray, mask: np.ndarray | None) -> Tensor:
+    if mask is None or mask.shape != output.shape[:2]:
+        return before([output], [target])
+    kept = output[torch.from_numpy(mask).to(output.device)]
+    return before([kept], [target[mask]]) if len(kept) else output.sum() * 0.0
+
+
+# === In place of the loss ===
+
+
+def _named(
+    model: "TorchModel",
+    before: TotalLoss,
+    outputs: Outputs,
+    targets: Targets,
+    name: str,
+    factor: float = 1.0,
+    power: int = 0,
+    **settings: float,
+) -> Tensor:
+    """Compute the mean over all elements of a loss of this name, times a constant and a power of the examples."""
+    each = [
+        NAMED[name](output, torch.from_numpy(target).to(output.device), **settings).mean()
+        for output, target in zip(outputs, targets, strict=True)
+    ]
+    return reduce(add, each) * (factor * float(len(outputs[0])) ** power)
+
+
+def _cross_entropy(x: Tensor, labels: Tensor) -> Tensor:
+    return functional.cross_entropy(x.reshape(-1, x.shape[-1]), labels.reshape(-1).long(), reduction="none")
+
+
+def _likelihood(x: Tensor, labels: Tensor) -> Tensor:
+    return functional.nll_loss(x.reshape(-1, x.shape[-1]), labels.reshape(-1).long(), reduction="none")
+
+
+def _clipped(p: Tensor, epsilon: float = 1e-7) -> Tensor:
+    return p.clamp(epsilon, 1 - epsilon)
+
+
+def _of_probabilities(p: Tensor, labels: Tensor) -> Tensor:
+    return _likelihood(torch.log(_clipped(p / p.sum(-1, keepdim=True))), labels)
+
+
+def _binary(x: Tensor, y: Tensor) -> Tensor:
+    return functional.binary_cross_entropy_with_logits(x, y.to(x.dtype), reduction="none")
+
+
+def _binary_of_probabilities(p: Tensor, y: Tensor) -> Tensor:
+    p = _clipped(p)
+    return -(y * p.log() + (1 - y) * (1 - p).log())
+
+
+def _signs(y: Tensor) -> Tensor:
+    return 2 * y - 1
+
+
+NAMED: Mapping[str, Callable[..., Tensor]] = {
+    "squared error": lambda x, y: (x - y).square(),
+    "absolute error": lambda x, y: (x - y).abs(),
+    "Huber": lambda x, y, delta=1.0: functional.huber_loss(x, y.to(x.dtype), reduction="none", delta=delta),
+    "smooth L1": lambda x, y, beta=1.0: functional.smooth_l1_loss(x, y.to(x.dtype), reduction="none", beta=beta),
+    "log-cosh": lambda x, y: (x - y) + functional.softplus(-2.0 * (x - y)) - float(np.log(2.0)),
+    "squared error of every output and every target": lambda x, y: (x.reshape(-1, 1) - y.reshape(1, -1)).square(),
+    "cross-entropy of logits": _cross_entropy,
+    "cross-entropy of probabilities": _of_probabilities,
+    "cross-entropy of logarithms": _likelihood,
+    "binary cross-entropy of logits": _binary,
+    "binary cross-entropy of probabilities": _binary_of_probabilities,
+    "hinge": lambda x, y: (1 - _signs(y) * x).relu(),
+    "squared hinge": lambda x, y: (1 - _signs(y) * x).relu().square(),
+    "Poisson": lambda x, y: x - y * (x + 1e-7).log(),
+    "Kullback-Leibler divergence": lambda x, y: _clipped(y) * (_clipped(y) / _clipped(x)).log(),
+}
+"""Of every element, or of every row where targets are classes."""
+
+OF_OUTPUTS: Mapping[str, Callable[[Tensor], Tensor]] = {
+    **{name: ACTIVATIONS[name] for name in ("softmax", "sigmoid", "log_softmax", "log_sigmoid", "exp")},
+    "log": lambda x: torch.log(_clipped(x)),
+    "logit": lambda x: torch.log(_clipped(x) / (1 - _clipped(x))),
+}
+"""What may stand in front of a loss on one side only."""
+
+FUNCTIONS: Mapping[str, Callable[..., Tensor]] = {
+    "scale": _scale,
+    "weigh_outputs": _weigh_outputs,
+    "map_outputs": _map_outputs,
+    "smooth": _smooth,
+    "rows": _rows,
+    "masked": _masked,
+    "named": _named,
+}

@@ -1,0 +1,210 @@
+"""An optimizer of torch that updates each weight by plain settings, in which those of both frameworks can be told."""
+
+from collections.abc import Callable, Mapping, Sequence
+from math import sqrt
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from twotrack.shared.spec.updates import DEFAULTS, Settings
+from twotrack.shared.weights.bridge.layouts import Layout
+
+NORM_EPSILON = 1e-7
+"""Keras divides by a norm plus this."""
+
+
+class Ruled(torch.optim.Optimizer):
+    """Updates by settings; what learning rate is due is asked before every step."""
+
+    def __init__(
+        self,
+        parameters: Sequence[nn.Parameter],
+        settings: Sequence[Settings],
+        layouts: Sequence[Layout | None],
+        rates: Callable[[], Sequence[float]],
+    ):
+        groups = [
+            {"params": [parameter], "lr": 0.0, "own": {**DEFAULTS, **own}, "layout": layout, "steps": 0}
+            for parameter, own, layout in zip(parameters, settings, layouts, strict=True)
+        ]
+        super().__init__(groups, {})
+        self._rates = rates
+        self.register_step_pre_hook(self._set_rates)
+
+    def _set_rates(self, *_: object) -> None:
+        for group, own in zip(self.param_groups, self._rates(), strict=True):
+            given, step = group["own"]["rate"], group["steps"]
+            rates = own if given is None else given
+            group["lr"] = rates if isinstance(rates, float) else rates[min(step, len(rates) - 1)]
+            group["steps"] += 1
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        """Update every parameter that has a gradient."""
+        live = [group for group in self.param_groups if group["params"][0].grad is not None]
+        gradients = self._clipped(live, [self._gathered(group, self._regular(group)) for group in live])
+        for group, gradient in zip(live, gradients, strict=True):
+            self._update(group, gradient)
+            self._limit(group)
+
+    def _regular(self, group: Mapping[str, Any]) -> Tensor:
+        """Return the gradient with that of penalties."""
+        weight, own = group["params"][0], group["own"]
+        gradient = weight.grad.to_dense() if weight.grad.is_sparse else weight.grad
+        if own["decay"][0]:
+            gradient = gradient.add(weight, alpha=own["decay"][0])
+        return gradient.add(weight.sign(), alpha=own["l1"]) if own["l1"] else gradient
+
+    def _gathered(self, group: Mapping[str, Any], gradient: Tensor) -> Tensor:
+        """Return the mean over the steps since the last update, where updates are not made at every step."""
+        every = group["own"]["gathered"]
+        if every == 1:
+            return gradient
+        total = self._slot(group, "gathered", 0.0).add_(gradient)
+        mean = total / every
+        if group["steps"] % every == 0:
+            total.zero_()
+        return mean
+
+    def _clipped(self, live: Sequence[Mapping[str, Any]], gradients: list[Tensor]) -> list[Tensor]:
+        """Clip as Keras does: each by its norm, or all by their norm, or by value."""
+        own = live[0]["own"] if live else DEFAULTS
+        if limit := own["clipnorm"]:
+            return [gradient * limit / gradient.norm().clamp(min=limit) for gradient in gradients]
+        if limit := own["global_clipnorm"]:
+            norm = torch.stack([gradient.square().sum() for gradient in gradients]).sum().sqrt()
+            return [gradient * (limit * min(1 / float(norm), 1 / limit) if norm else 1.0) for gradient in gradients]
+        if limit := own["clipvalue"]:
+            return [gradient.clamp(-limit, limit) for gradient in gradients]
+        return gradients
+
+    def _update(self, group: dict[str, Any], gradient: Tensor) -> None:
+        weight, own, rate = group["params"][0], group["own"], group["lr"]
+        if group["steps"] % own["gathered"]:
+            return
+        step = group["steps"] // own["gathered"]
+        if own["decay"][1]:
+            weight.mul_(1 - rate * own["decay"][1])
+        weight.sub_(getattr(self, f"_{own['method']}")(group, own, gradient, rate, step))
+        if own["average"]:
+            self._average(group, *own["average"])
+
+    def _slot(self, group: Mapping[str, Any], name: str, first: float) -> Tensor:
+        weight = group["params"][0]
+        state = self.state[weight]
+        if name not in state:
+            state[name] = torch.full_like(weight, first, memory_format=torch.preserve_format)
+        return state[name]
+
+    def _average(self, group: Mapping[str, Any], momentum: float, every: int | None) -> None:
+        weight, step = group["params"][0], group["steps"]
+        average = self._slot(group, "average", 0.0)
+        share = momentum if step > 1 else 0.0
+        average.mul_(share).add_(weight, alpha=1 - share)
+        if every and step % every == 0:
+            weight.copy_(average)
+
+    # === Methods: what is taken off the weight ===
+
+    def _sgd(self, group: Mapping[str, Any], own: Settings, g: Tensor, rate: float, step: int) -> Tensor:
+        if not own["momentum"]:
+            return rate * g
+        return self._with_momentum(group, own, g, rate, step)
+
+    def _with_momentum(self, group: Mapping[str, Any], own: Settings, g: Tensor, rate: float, step: int) -> Tensor:
+        scaled = rate * g if own["rate_inside"] else g
+        velocity = self._slot(group, "velocity", 0.0)
+        velocity.mul_(own["momentum"]).add_(scaled, alpha=1.0 if step == 1 else 1 - own["dampening"])
+        moved = velocity * own["momentum"] + scaled if own["nesterov"] else velocity
+        return moved.clone() if own["rate_inside"] else rate * moved
+
+    def _adam(self, group: Mapping[str, Any], own: Settings, g: Tensor, rate: float, step: int) -> Tensor:
+        m, v, first, second = self._moments(group, own, g, step)
+        if own["amsgrad"]:
+            largest = self._slot(group, "largest", 0.0)
+            v = torch.maximum(largest, v, out=largest)
+        place, epsilon = own["epsilon_place"], own["epsilon"]
+        if place == "uncorrected":
+            return m * (rate * sqrt(second) / first) / (v.sqrt() + epsilon)
+        root = (v / second + epsilon).sqrt() if place == "inside" else v.sqrt() / sqrt(second) + epsilon
+        return m * (rate / first) / root
+
+    def _moments(
+        self, group: Mapping[str, Any], own: Settings, g: Tensor, step: int
+    ) -> tuple[Tensor, Tensor, float, float]:
+        m, v = self._slot(group, "m", 0.0), self._slot(group, "v", 0.0)
+        m.mul_(own["beta_1"]).add_(g, alpha=1 - own["beta_1"])
+        v.mul_(own["beta_2"]).addcmul_(g, g, value=1 - own["beta_2"])
+        return m, v, 1 - own["beta_1"] ** step, 1 - own["beta_2"] ** step
+
+    def _rmsprop(self, group: Mapping[str, Any], own: Settings, g: Tensor, rate: float, step: int) -> Tensor:
+        v = self._slot(group, "v", 0.0).mul_(own["rho"]).addcmul_(g, g, value=1 - own["rho"])
+        if own["centered"]:
+            mean = self._slot(group, "mean", 0.0).mul_(own["rho"]).add_(g, alpha=1 - own["rho"])
+            v = v - mean.square()
+        direction = g / self._root(v, own)
+        if not own["momentum"]:
+            return rate * direction
+        return self._with_momentum(group, own, direction, rate, step)
+
+    def _root(self, v: Tensor, own: Settings) -> Tensor:
+        return (v + own["epsilon"]).sqrt() if own["epsilon_place"] == "inside" else v.sqrt() + own["epsilon"]
+
+    def _adagrad(self, group: Mapping[str, Any], own: Settings, g: Tensor, rate: float, step: int) -> Tensor:
+        total = self._slot(group, "v", own["initial"]).addcmul_(g, g)
+        return rate / (1 + (step - 1) * own["rate_decay"]) * g / self._root(total, own)
+
+    def _adadelta(self, group: Mapping[str, Any], own: Settings, g: Tensor, rate: float, step: int) -> Tensor:
+        v, moved = self._slot(group, "v", 0.0), self._slot(group, "moved", 0.0)
+        v.mul_(own["rho"]).addcmul_(g, g, value=1 - own["rho"])
+        delta = (moved + own["epsilon"]).sqrt() / (v + own["epsilon"]).sqrt() * g
+        moved.mul_(own["rho"]).addcmul_(delta, delta, value=1 - own["rho"])
+        return rate * delta
+
+    def _adamax(self, group: Mapping[str, Any], own: Settings, g: Tensor, rate: float, step: int) -> Tensor:
+        m, u = self._slot(group, "m", 0.0), self._slot(group, "u", 0.0)
+        m.mul_(own["beta_1"]).add_(g, alpha=1 - own["beta_1"])
+        beside = own["epsilon"] if own["epsilon_place"] == "gradient" else 0.0
+        torch.maximum(own["beta_2"] * u, g.abs() + beside, out=u)
+        return rate / (1 - own["beta_1"] ** step) * m / (u + (own["epsilon"] - beside))
+
+    def _nadam(self, group: dict[str, Any], own: Settings, g: Tensor, rate: float, step: int) -> Tensor:
+        m, v, _, second = self._moments(group, own, g, step)
+        now, coming = (own["beta_1"] * (1 - 0.5 * 0.96 ** (t * own["momentum_decay"])) for t in (step, step + 1))
+        product = group["product"] = group.get("product", 1.0) * now
+        mean = coming * m / (1 - product * coming) + (1 - now) * g / (1 - product)
+        return rate * mean / ((v / second).sqrt() + own["epsilon"])
+
+    def _lion(self, group: Mapping[str, Any], own: Settings, g: Tensor, rate: float, step: int) -> Tensor:
+        m = self._slot(group, "m", 0.0)
+        direction = (own["beta_1"] * m + (1 - own["beta_1"]) * g).sign()
+        m.mul_(own["beta_2"]).add_(g, alpha=1 - own["beta_2"])
+        return rate * direction
+
+    # === Constraints ===
+
+    def _limit(self, group: Mapping[str, Any]) -> None:
+        """Let a constraint act, on the weight as Keras has it."""
+        weight, limit = group["params"][0], group["own"]["limit"]
+        if not limit:
+            return
+        own = weight.cpu().numpy()
+        limited = limit_canonical(_canonical(own, group["layout"]), limit)
+        back = limited if group["layout"] is None else group["layout"].from_canonical(limited)
+        weight.copy_(torch.from_numpy(np.array(back, order="C")).reshape(weight.shape))
+
+
+def _canonical(own: np.ndarray, layout: Layout | None) -> np.ndarray:
+    return own if layout is None else layout.to_canonical(own)
+
+
+def limit_canonical(weight: np.ndarray, limit: Sequence[Any]) -> np.ndarray:
+    """Return a weight as a constraint of Keras leaves it: (name, low, high, rate, axis, ...)."""
+    name, low, high, rate, *axes = limit
+    if name == "NonNeg":
+        return np.maximum(weight, 0)
+    norms = np.sqrt(np.square(weight).sum(axis=tuple(axes), keepdims=True))
+    wanted = rate * np.clip(norms, low, high) + (1 - rate) * norms
+    return weight * (wanted / (NORM_EPSILON + norms))

@@ -1,0 +1,167 @@
+"""Makes changes to how a torch model is trained: its weights, loss, gradients and optimizer."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from twotrack.shared.spec.changes import (
+    AddWeight,
+    ChangeLoss,
+    Function,
+    MapGradient,
+    RemoveWeight,
+    SetStatistics,
+    SetTrained,
+    SetUpdate,
+)
+from twotrack.torch_track.changes.gradients import change_gradients
+from twotrack.torch_track.changes.losses import changed_loss
+from twotrack.torch_track.changes.updates import Replacement
+from twotrack.torch_track.freezing import FROZEN
+from twotrack.torch_track.layers import BiasedVariance
+
+if TYPE_CHECKING:
+    from twotrack.torch_track.track import TorchModel
+
+TrainingChange = AddWeight | RemoveWeight | SetTrained | SetStatistics | ChangeLoss | MapGradient | SetUpdate
+
+
+_ATTRIBUTES = {"bias": "bias", "beta": "bias", "gamma": "weight"}
+_SIZES = ("out_features", "out_channels", "num_features", "normalized_shape", "num_channels")
+"""Attributes that say how large a bias or a gamma is."""
+
+
+class TrainingChanger:
+    """Makes changes that end with a stack."""
+
+    def __init__(self, model: "TorchModel", stack: ExitStack):
+        self._model, self._stack = model, stack
+        self._updates: list[SetUpdate] = []
+        self._gradients: list[MapGradient] = []
+
+    def make(self, change: TrainingChange) -> None:
+        """Make one change."""
+        if isinstance(change, AddWeight):
+            self._add(change)
+        elif isinstance(change, RemoveWeight):
+            self._remove(change)
+        elif isinstance(change, SetTrained):
+            self._train(change)
+        elif isinstance(change, SetStatistics):
+            self._average(change)
+        elif isinstance(change, ChangeLoss):
+            self._compute_loss(change)
+        elif isinstance(change, MapGradient):
+            self._map_gradients(change)
+        else:
+            self._update(change)
+
+    def _layer(self, path: str) -> nn.Module:
+        for own, layer in self._model.module.named_modules():
+            if self._model.canonical_path(own) == path:
+                return layer
+        raise KeyError(f"the torch model has no layer '{path}'")
+
+    def _add(self, change: AddWeight) -> None:
+        path, _, parameter = change.name.rpartition(".")
+        layer, attribute = self._layer(path), _ATTRIBUTES.get(parameter, "")
+        size = next((getattr(layer, name) for name in _SIZES if hasattr(layer, name)), None)
+        if size is None or getattr(layer, attribute, self) is not None:
+            raise KeyError(f"'{path}' has no place for a weight '{parameter}'")
+        setattr(layer, attribute, nn.Parameter(torch.ones(size, device=self._model.device, dtype=self._model.dtype)))
+        self._stack.callback(setattr, layer, attribute, None)
+
+    def _remove(self, change: RemoveWeight) -> None:
+        owner, _, attribute = self._model.table()[change.name].torch_name.rpartition(".")
+        layer = self._model.module.get_submodule(owner)
+        self._stack.callback(setattr, layer, attribute, getattr(layer, attribute))
+        setattr(layer, attribute, None)
+
+    def _train(self, change: SetTrained) -> None:
+        table = self._model.table()
+        for name in change.names:
+            for own in (table[name].parameter, table[name].stacked):
+                if isinstance(own, nn.Parameter):
+                    self._stack.callback(own.requires_grad_, own.requires_grad)
+                    own.requires_grad_(change.trained)
+
+    def _average(self, change: SetStatistics) -> None:
+        layer = self._layer(change.path)
+        if not isinstance(layer, _BatchNorm):
+            raise KeyError(f"'{change.path}' is no batch normalisation")
+        if change.how == "frozen":
+            self._stack.callback(setattr, layer, FROZEN, getattr(layer, FROZEN, False))
+            setattr(layer, FROZEN, True)
+            return
+        before = type(layer)
+        self._stack.callback(setattr, layer, "__class__", before)
+        layer.__class__ = type(f"Biased{before.__name__}", (BiasedVariance, before), {})
+
+    def _compute_loss(self, change: ChangeLoss) -> None:
+        model, before = self._model, self._model.loss_of
+        if change.function.name == "activity":
+            self._penalise(**change.function.parameters)  # type: ignore[arg-type]
+            return
+        function = change.function
+        if function.name == "masked":
+            self._mask(str(function.parameters["input"]))
+            function = Function(name="masked")
+        self._put(model, "loss_of", changed_loss(model, function, before))
+
+    def _mask(self, name: str) -> None:
+        """Let steps count whose input of that name is not 0, as Keras' masks say."""
+        model, before = self._model, self._model.loss_value
+        number = list(model.inputs).index(name)
+
+        def loss_value(inputs: Sequence[Tensor], targets: Sequence[np.ndarray]) -> Tensor:
+            real = inputs[number] != 0
+            mask = (real if real.ndim == 2 else real.flatten(2).any(-1)).cpu().numpy()
+            model.masks = [mask for _ in targets]
+            loss = before(inputs, targets)
+            model.masks = ()
+            return loss
+
+        self._put(model, "loss_value", loss_value)
+
+    def _penalise(self, path: str, l2: float, l1: float) -> None:
+        """Add a penalty of what a layer gives to the loss of a step, divided by the batch size."""
+        given: list[Tensor] = []
+
+        def keep(_: nn.Module, args: object, output: Tensor) -> None:
+            given[:] = [output]
+
+        def loss_value(inputs: Sequence[Tensor], targets: Sequence[np.ndarray]) -> Tensor:
+            loss, (values,) = before(inputs, targets), given
+            return loss + (l2 * values.square().sum() + l1 * values.abs().sum()) / len(values)
+
+        before = self._model.loss_value
+        self._stack.callback(self._layer(path).register_forward_hook(keep).remove)
+        self._put(self._model, "loss_value", loss_value)
+
+    def _map_gradients(self, change: MapGradient) -> None:
+        model, before = self._model, self._model.backward
+
+        def backward(inputs: Sequence[Tensor], targets: Sequence[np.ndarray]) -> Tensor:
+            loss = before(inputs, targets)
+            with torch.no_grad():
+                change_gradients(model, change)
+            return loss
+
+        self._put(model, "backward", backward)
+
+    def _update(self, change: SetUpdate) -> None:
+        """All changed settings are those of one optimizer."""
+        self._updates.append(change)
+        if len(self._updates) == 1:
+            self._put(self._model, "new_optimizer", Replacement(self._model, self._updates))
+
+    def _put(self, model: "TorchModel", name: str, value: object) -> None:
+        """Give the model a method of its own, until the end."""
+        before = vars(model).get(name)
+        setattr(model, name, value)
+        self._stack.callback(*((setattr, model, name, before) if before else (delattr, model, name)))

@@ -1,0 +1,155 @@
+"""Puts an optimizer of plain settings in place of a model's own; tells what settings the own one has."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from twotrack.shared.spec.changes import SetUpdate
+from twotrack.shared.spec.pair import CustomOptimizer
+from twotrack.shared.spec.recipes import Optimizer, Sophia
+from twotrack.shared.spec.updates import TORCH_PLACES, Rules, of_spec
+from twotrack.torch_track.changes.ruled import Ruled
+from twotrack.torch_track.weights import Entry
+
+if TYPE_CHECKING:
+    from twotrack.torch_track.track import TorchModel
+
+AnyOptimizer = Optimizer | CustomOptimizer
+Make = Callable[[AnyOptimizer, Sequence[float], Iterator[nn.Parameter]], torch.optim.Optimizer]
+"""As TorchModel.new_optimizer."""
+
+
+class Clock:
+    """A model's own optimizer on parameters without gradients: what it would do, and when."""
+
+    def __init__(
+        self, make: Make, optimizer: AnyOptimizer, learning_rates: Sequence[float], like: Sequence[nn.Parameter]
+    ):
+        self._spec = optimizer
+        self._parameters = [nn.Parameter(one.detach().clone(), requires_grad=one.requires_grad) for one in like]
+        self._optimizer = make(optimizer, learning_rates, iter(self._parameters))
+        self._rates: dict[int, float] = {}
+        self._optimizer.register_step_pre_hook(self._note)
+
+    def _note(self, *_: object) -> None:
+        self._rates = {id(one): float(group["lr"]) for group in self._groups for one in group["params"]}
+
+    @property
+    def _groups(self) -> list[dict[str, Any]]:
+        return self._optimizer.param_groups
+
+    def tick(self) -> list[float]:
+        """Do a step on nothing; return the learning rate that each parameter had in it, 0 for one that is left out."""
+        self._optimizer.step()
+        return [self._rates.get(id(one), 0.0) for one in self._parameters]
+
+    def settings(self) -> list[dict[str, Any]]:
+        """Return the settings by which each parameter is updated; a method that is none for what they cannot tell."""
+        if isinstance(self._spec, Sophia):
+            return [{"method": "Sophia"} for _ in self._parameters]
+        if not isinstance(self._spec, CustomOptimizer):
+            return [of_spec(self._spec) for _ in self._parameters]
+        kind = type(self._optimizer)
+        of_group = _SETTINGS.get(kind, lambda _: {"method": kind.__name__})
+        found = {id(one): of_group(group) for group in self._groups for one in group["params"]}
+        left_out = {**of_group(self._groups[0]), "rate": 0.0}
+        return [dict(found.get(id(one), left_out)) for one in self._parameters]
+
+
+def rules(model: "TorchModel", optimizer: AnyOptimizer, learning_rates: Sequence[float]) -> Rules:
+    """Return the settings of a model's own optimizer, by the name of the weight."""
+    clock = Clock(model.new_optimizer, optimizer, learning_rates, list(model.module.parameters()))
+    return dict(zip((name for name, _ in _placed(model)), clock.settings(), strict=True))
+
+
+def _placed(model: "TorchModel") -> Iterator[tuple[str, Entry | None]]:
+    """Yield name and place of every parameter: the first canonical one, or torch's name if it has none."""
+    first: dict[int, tuple[str, Entry]] = {}
+    for name, entry in model.table().items():
+        first.setdefault(id(entry.parameter), (name, entry))
+    for torch_name, parameter in model.module.named_parameters():
+        yield first.get(id(parameter), (torch_name, None))
+
+
+class Replacement:
+    """Makes an optimizer of plain settings where a model would make its own, with some of them changed."""
+
+    def __init__(self, model: "TorchModel", changes: Sequence[SetUpdate]):
+        self._model, self._changes, self._own = model, changes, model.new_optimizer
+
+    def __call__(
+        self, optimizer: AnyOptimizer, learning_rates: Sequence[float], parameters: Iterable[nn.Parameter]
+    ) -> torch.optim.Optimizer:
+        """Return it, for parameters in the order of the module's."""
+        given, placed = list(parameters), list(_placed(self._model))
+        clock = Clock(self._own, optimizer, learning_rates, given)
+        settings = clock.settings()
+        for change in self._changes:
+            for own, (name, _) in zip(settings, placed, strict=True):
+                if name in change.weights or not change.weights:
+                    own[change.setting] = change.value
+        layouts = [entry.layout if entry and entry.rows is None else None for _, entry in placed]
+        return Ruled(given, settings, layouts, clock.tick)
+
+
+# === Settings of torch's optimizers ===
+
+
+def _sgd(group: Mapping[str, Any]) -> dict[str, Any]:
+    own = {name: group[name] for name in ("momentum", "dampening", "nesterov")}
+    return {"method": "sgd", **own, **_decay(group)}
+
+
+def _adam(group: Mapping[str, Any]) -> dict[str, Any]:
+    return {"method": "adam", "amsgrad": group["amsgrad"], **_betas(group, "adam"), **_decay(group)}
+
+
+def _rmsprop(group: Mapping[str, Any]) -> dict[str, Any]:
+    own = {"rho": group["alpha"], "momentum": group["momentum"], "centered": group["centered"]}
+    return {"method": "rmsprop", **own, **_epsilon(group, "rmsprop"), **_decay(group)}
+
+
+def _adagrad(group: Mapping[str, Any]) -> dict[str, Any]:
+    own = {"initial": group["initial_accumulator_value"], "rate_decay": group["lr_decay"]}
+    return {"method": "adagrad", **own, **_epsilon(group, "adagrad"), **_decay(group)}
+
+
+def _adadelta(group: Mapping[str, Any]) -> dict[str, Any]:
+    return {"method": "adadelta", "rho": group["rho"], "epsilon": group["eps"], **_decay(group)}
+
+
+def _adamax(group: Mapping[str, Any]) -> dict[str, Any]:
+    return {"method": "adamax", **_betas(group, "adamax"), **_decay(group)}
+
+
+def _nadam(group: Mapping[str, Any]) -> dict[str, Any]:
+    own = {"momentum_decay": group["momentum_decay"]}
+    return {"method": "nadam", **own, **_betas(group, ""), **_decay(group)}
+
+
+def _betas(group: Mapping[str, Any], method: str) -> dict[str, Any]:
+    return {"beta_1": group["betas"][0], "beta_2": group["betas"][1], **_epsilon(group, method)}
+
+
+def _epsilon(group: Mapping[str, Any], method: str) -> dict[str, Any]:
+    place = {"epsilon_place": TORCH_PLACES[method]} if method else {}
+    return {"epsilon": group["eps"], **place}
+
+
+def _decay(group: Mapping[str, Any]) -> dict[str, Any]:
+    size = float(group["weight_decay"])
+    return {"decay": (0.0, size) if group.get("decoupled_weight_decay") else (size, 0.0)}
+
+
+_SETTINGS: Mapping[type[torch.optim.Optimizer], Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+    torch.optim.SGD: _sgd,
+    torch.optim.Adam: _adam,
+    torch.optim.AdamW: _adam,
+    torch.optim.RMSprop: _rmsprop,
+    torch.optim.Adagrad: _adagrad,
+    torch.optim.Adadelta: _adadelta,
+    torch.optim.Adamax: _adamax,
+    torch.optim.NAdam: _nadam,
+}
