@@ -122,7 +122,10 @@ def with_dense_gradients(optimizer: Kind) -> Kind:
     apply = optimizer.apply
 
     def apply_dense(gradients: Sequence, trainable_variables: Sequence | None = None) -> None:
-        apply([tensorflow.convert_to_tensor(gradient) for gradient in gradients], trainable_variables)
+        dense = [
+            None if one is None else tensorflow.convert_to_tensor(one) for one in gradients
+        ]  # None: none flows back
+        apply(dense, trainable_variables)
 
     optimizer.apply = apply_dense
     return optimizer

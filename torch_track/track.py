@@ -145,9 +145,11 @@ class TorchTrack(Track):
         """Return the settings by which the optimizer updates each weight."""
         return rules(as_torch(model), optimizer, learning_rates)
 
-    def activations(self, path: str, role: Literal["inputs", "outputs"]) -> Iterator[Candidate]:
+    def activations(
+        self, path: str, role: Literal["inputs", "outputs"], is_behind: bool = False
+    ) -> Iterator[Candidate]:
         """Yield activations of what a layer is given or gives, or the model itself."""
-        return activations(path, role)
+        return activations(path, role, is_behind)
 
     def call_alternatives(self, model: TrackModel, inputs: Mapping[str, np.ndarray]) -> list[CallCandidate]:
         """Return what else the calls of torch's functions in the user's own code could be, with where they stand."""

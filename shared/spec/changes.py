@@ -44,6 +44,8 @@ class MapValue(FrozenRecord):
     number: int = 0
     """Which of them."""
     function: Function
+    is_behind: bool = False
+    """It is code behind the layer, and no part of it: what the layer gives is shown without it."""
 
 
 class ReplaceLayer(FrozenRecord):
@@ -69,6 +71,8 @@ class AddValue(FrozenRecord):
     """Of what is there already: 0 for nothing."""
     by: Function = Function(name="identity")
     """What is added is this of the other value."""
+    is_behind: bool = False
+    """As of MapValue."""
 
 
 class SetMask(FrozenRecord):
@@ -78,6 +82,18 @@ class SetMask(FrozenRecord):
     path: str
     """Canonical."""
     is_causal: bool
+
+
+class MaskSteps(FrozenRecord):
+    """Steps whose id is ignored change no state of a recurrent layer, or what a layer gives for them is 0."""
+
+    kind: Literal["steps"] = "steps"
+    path: str
+    source: str
+    """Canonical path of the layer that is given the ids (batch, steps)."""
+    source_role: Literal["inputs"] = "inputs"
+    ignored: int = 0
+    how: Literal["state", "zero"]
 
 
 class OrderWeight(FrozenRecord):
@@ -199,6 +215,7 @@ Change = Annotated[
     | ReplaceLayer
     | AddValue
     | SetMask
+    | MaskSteps
     | OrderWeight
     | SetArgument
     | ReplaceCall

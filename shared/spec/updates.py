@@ -31,6 +31,7 @@ DEFAULTS: Settings = MappingProxyType(
         "initial": 0.0,  # of the sum of squares
         "rate_decay": 0.0,
         "momentum_decay": 1.0,
+        "single_product": False,  # the product of all momenta is rounded to float32 at every step
         "rate": None,  # as the user's own optimizer has it; a number, or one for each step
         "decay": (0.0, 0.0),  # times the weight: into the gradient, and off the weight by the learning rate
         "l1": 0.0,
@@ -38,6 +39,7 @@ DEFAULTS: Settings = MappingProxyType(
         "global_clipnorm": 0.0,
         "clipvalue": 0.0,
         "average": (),  # momentum of a moving average of the weight, and every how many steps it becomes the weight
+        "squared_in_parts": False,  # a row of a table that was looked up twice: its two gradients, then their sum
         "gathered": 1,  # steps whose gradients make one update
         "limit": (),  # a constraint: its name, its numbers and its axes
     }
@@ -61,7 +63,7 @@ METHODS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "adagrad": ("epsilon", "epsilon_place", "initial", "rate_decay"),
         "adadelta": ("rho", "epsilon"),
         "adamax": ("beta_1", "beta_2", "epsilon", "epsilon_place"),
-        "nadam": ("beta_1", "beta_2", "epsilon", "momentum_decay"),
+        "nadam": ("beta_1", "beta_2", "epsilon", "momentum_decay", "single_product"),
         "lion": ("beta_1", "beta_2"),
     }
 )

@@ -63,11 +63,11 @@ def lines(outcome: Outcome, is_told: bool) -> list[str]:
         return [row]
     expected = ", ".join(f"{truth.rung} at '{truth.where}'" for truth in outcome.truths)
     made = [] if outcome.verdict == "proved" else [f"    planted: {expected}; {outcome.fault.made().parameters}"]
-    return [
-        row,
-        *made,
-        *(f"    {cause.status}: {cause.rung} at '{cause.where}': {cause.text}" for cause in outcome.causes),
+    causes = [
+        f"    {cause.status}: {cause.rung} at '{cause.where}': {cause.what} ({cause.tried} tried)"
+        for cause in outcome.causes
     ]
+    return [row, *made, *causes, *(f"    no planted fault: {cause.changes}" for cause in outcome.wrong)]
 
 
 if __name__ == "__main__":

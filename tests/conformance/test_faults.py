@@ -46,8 +46,8 @@ def test_what_is_said_of_a_planted_fault_is_true(fault: Fault, track: str, ladde
     outcome = climb(fault, track, ladder)
     assert outcome.failed
     assert outcome.is_in_place, (outcome.rung, outcome.where, outcome.truths)
-    assert not outcome.wrong, [cause.text for cause in outcome.wrong]
-    assert not outcome.unproved or fault.name in UNPROVED, [cause.text for cause in outcome.causes]
+    assert not outcome.wrong, [cause.what for cause in outcome.wrong]
+    assert not outcome.unproved or fault.name in UNPROVED, [cause.what for cause in outcome.causes]
 
 
 def test_there_are_many_families_and_faults_and_a_third_are_two_at_once() -> None:

@@ -10,10 +10,14 @@ from twotrack.shared.spec.track import TRACKS
 BACKENDS = [track for track in TRACKS if track != "torch"]
 
 
-def in_turn(cases: Iterable[object]) -> list[ParameterSet]:
-    """Return pairs of a case and a Keras track, for `parametrize`; of each case one pair is not slow."""
+def in_turn(cases: Iterable[object], every: int = 1) -> list[ParameterSet]:
+    """Return pairs of a case and a Keras track, for `parametrize`; of one case in `every`, one pair is not slow."""
     return [
-        pytest.param(case, track, marks=() if track == BACKENDS[number % len(BACKENDS)] else pytest.mark.slow)
+        pytest.param(case, track, marks=() if _is_next(number, every, track) else pytest.mark.slow)
         for number, case in enumerate(cases)
         for track in BACKENDS
     ]
+
+
+def _is_next(number: int, every: int, track: str) -> bool:
+    return number % every == 0 and track == BACKENDS[number // every % len(BACKENDS)]

@@ -165,13 +165,13 @@ class Alternatives:
             )
 
 
-def activations(path: str, role: Literal["inputs", "outputs"]) -> Iterator[Candidate]:
+def activations(path: str, role: Literal["inputs", "outputs"], is_behind: bool = False) -> Iterator[Candidate]:
     """Yield activations of what a layer is given or gives, or of the model's outputs for an empty path."""
     told = f"what '{path}' {'gives' if role == 'outputs' else 'is given'}" if path else "the output"
     for function in all_activations():
         name = in_words(function)
         yield Candidate(
-            changes=(MapValue(path=path, role=role, function=function),),
+            changes=(MapValue(path=path, role=role, function=function, is_behind=is_behind),),
             what=f"Keras applies {name} to {told}, torch does not",
             torch_fix=f"{name} of {told}",
             keras_fix=f"no {name} of {told}",

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from twotrack.shared.axes.layout import Arrangements
 from twotrack.shared.spec.changes import (
     AddValue,
     Change,
     DropWeight,
+    Function,
     LinkOutputs,
     MapValue,
+    MaskSteps,
     OrderWeight,
     ReplaceLayer,
     SetHyperparameter,
@@ -24,6 +27,7 @@ from twotrack.shared.weights.bridge.layouts import Layout, Rearrangement
 from twotrack.torch_track.axes import channels_last
 from twotrack.torch_track.changes.calls import CallChange, CallWatcher
 from twotrack.torch_track.changes.functions import compute
+from twotrack.torch_track.changes.steps import step_by_step
 from twotrack.torch_track.changes.training import TrainingChange, TrainingChanger
 from twotrack.torch_track.structure import replaced, tensors_in
 
@@ -63,6 +67,8 @@ class _Changer:
             self._order(change)
         elif isinstance(change, SetMask):
             self._mask(change)
+        elif isinstance(change, MaskSteps):
+            self._mask_steps(change)
         elif isinstance(change, DropWeight):
             self._drop(change)
         elif isinstance(change, LinkOutputs):
@@ -115,11 +121,27 @@ class _Changer:
             (given,) = channels_last(tensors[number : number + 1], (arrangement,) if arrangement else ())
             return replaced(structure, {id(tensors[number]): _back(function(given), arrangement)})
 
-        if change.role == "outputs":
-            handle = layer.register_forward_hook(lambda _, args, output: mapped(output))
-        else:
+        if change.role == "inputs":
             handle = layer.register_forward_pre_hook(lambda _, args, kwargs: mapped((args, kwargs)), with_kwargs=True)
+        elif change.is_behind:
+            handle = self._hook_behind(layer, lambda _, args, output: mapped(output))
+        else:
+            handle = layer.register_forward_hook(lambda _, args, output: mapped(output))
         self._stack.callback(handle.remove)
+
+    def _hook_behind(self, layer: nn.Module, hook: Callable[[nn.Module, Any, Any], Any]) -> RemovableHandle:
+        """Hook a layer anew in every pass, so that the hook comes behind those that record and replace."""
+
+        def begin(*_: Any) -> None:
+            handle = layer.register_forward_hook(hook)
+
+            def end(*_: Any) -> None:
+                handle.remove()
+                ends.remove()
+
+            ends = self._model.module.register_forward_hook(end, always_call=True)
+
+        return self._model.module.register_forward_pre_hook(begin)
 
     def _replace(self, change: ReplaceLayer) -> None:
         own, layer = self._layer(change.path)
@@ -142,7 +164,7 @@ class _Changer:
 
         self._hook(layer, self._arrangements(own, change.role), change, function)
 
-    def _kept(self, change: AddValue) -> list[Tensor]:
+    def _kept(self, change: AddValue | MaskSteps) -> list[Tensor]:
         """Return where the other value is in every pass, as it is once all other hooks are done with it."""
         own, source = self._layer(change.source)
         arrangements = self._arrangements(own, change.source_role)
@@ -152,16 +174,7 @@ class _Changer:
             tensors = tensors_in(output if change.source_role == "outputs" else args)[:1]
             kept[:] = channels_last(tensors, arrangements[:1])
 
-        def begin(*_: Any) -> None:
-            handle = source.register_forward_hook(keep)
-
-            def end(*_: Any) -> None:
-                handle.remove()
-                ends.remove()
-
-            ends = self._model.module.register_forward_hook(end, always_call=True)
-
-        self._stack.callback(self._model.module.register_forward_pre_hook(begin).remove)
+        self._stack.callback(self._hook_behind(source, keep).remove)
         return kept
 
     def _mask(self, change: SetMask) -> None:
@@ -173,6 +186,19 @@ class _Changer:
             return args, kwargs | {"attn_mask": mask if change.is_causal else None, "is_causal": False}
 
         self._stack.callback(layer.register_forward_pre_hook(masked, with_kwargs=True).remove)
+
+    def _mask_steps(self, change: MaskSteps) -> None:
+        own, layer = self._layer(change.path)
+        ids = self._kept(change)
+        if change.how == "state":
+            before = layer.forward
+            layer.forward = step_by_step(before, lambda: ids[0] != change.ignored)
+            self._stack.callback(_put_back, layer, before)
+        else:
+            zeros = MapValue(path=change.path, role="outputs", function=Function(name="identity"), is_behind=True)
+            self._hook(
+                layer, self._arrangements(own, "outputs"), zeros, lambda x: x * (ids[0] != change.ignored)[..., None]
+            )
 
     def _order(self, change: OrderWeight) -> None:
         model = self._model

@@ -91,6 +91,13 @@ class Ruled(torch.optim.Optimizer):
         if own["average"]:
             self._average(group, *own["average"])
 
+    def _square(self, group: Mapping[str, Any], gradient: Tensor) -> Tensor:
+        """Return the square of a gradient; of a sparse one, if that is asked for, the sum of its parts' squares."""
+        sparse = group["params"][0].grad
+        if not (group["own"]["squared_in_parts"] and sparse.is_sparse):
+            return gradient.square()
+        return torch.sparse_coo_tensor(sparse._indices(), sparse._values().square(), sparse.shape).to_dense()
+
     def _slot(self, group: Mapping[str, Any], name: str, first: float) -> Tensor:
         weight = group["params"][0]
         state = self.state[weight]
@@ -136,11 +143,11 @@ class Ruled(torch.optim.Optimizer):
     ) -> tuple[Tensor, Tensor, float, float]:
         m, v = self._slot(group, "m", 0.0), self._slot(group, "v", 0.0)
         m.mul_(own["beta_1"]).add_(g, alpha=1 - own["beta_1"])
-        v.mul_(own["beta_2"]).addcmul_(g, g, value=1 - own["beta_2"])
+        v.mul_(own["beta_2"]).add_(self._square(group, g), alpha=1 - own["beta_2"])
         return m, v, 1 - own["beta_1"] ** step, 1 - own["beta_2"] ** step
 
     def _rmsprop(self, group: Mapping[str, Any], own: Settings, g: Tensor, rate: float, step: int) -> Tensor:
-        v = self._slot(group, "v", 0.0).mul_(own["rho"]).addcmul_(g, g, value=1 - own["rho"])
+        v = self._slot(group, "v", 0.0).mul_(own["rho"]).add_(self._square(group, g), alpha=1 - own["rho"])
         if own["centered"]:
             mean = self._slot(group, "mean", 0.0).mul_(own["rho"]).add_(g, alpha=1 - own["rho"])
             v = v - mean.square()
@@ -153,12 +160,12 @@ class Ruled(torch.optim.Optimizer):
         return (v + own["epsilon"]).sqrt() if own["epsilon_place"] == "inside" else v.sqrt() + own["epsilon"]
 
     def _adagrad(self, group: Mapping[str, Any], own: Settings, g: Tensor, rate: float, step: int) -> Tensor:
-        total = self._slot(group, "v", own["initial"]).addcmul_(g, g)
+        total = self._slot(group, "v", own["initial"]).add_(self._square(group, g))
         return rate / (1 + (step - 1) * own["rate_decay"]) * g / self._root(total, own)
 
     def _adadelta(self, group: Mapping[str, Any], own: Settings, g: Tensor, rate: float, step: int) -> Tensor:
         v, moved = self._slot(group, "v", 0.0), self._slot(group, "moved", 0.0)
-        v.mul_(own["rho"]).addcmul_(g, g, value=1 - own["rho"])
+        v.mul_(own["rho"]).add_(self._square(group, g), alpha=1 - own["rho"])
         delta = (moved + own["epsilon"]).sqrt() / (v + own["epsilon"]).sqrt() * g
         moved.mul_(own["rho"]).addcmul_(delta, delta, value=1 - own["rho"])
         return rate * delta
@@ -173,7 +180,10 @@ class Ruled(torch.optim.Optimizer):
     def _nadam(self, group: dict[str, Any], own: Settings, g: Tensor, rate: float, step: int) -> Tensor:
         m, v, _, second = self._moments(group, own, g, step)
         now, coming = (own["beta_1"] * (1 - 0.5 * 0.96 ** (t * own["momentum_decay"])) for t in (step, step + 1))
-        product = group["product"] = group.get("product", 1.0) * now
+        product = group.get("product", 1.0) * now
+        if own["single_product"]:
+            product = float(np.float32(group.get("product", 1.0)) * np.float32(now))
+        group["product"] = product
         mean = coming * m / (1 - product * coming) + (1 - now) * g / (1 - product)
         return rate * mean / ((v / second).sqrt() + own["epsilon"])
 

@@ -47,6 +47,8 @@ class Clock:
 
     def settings(self) -> list[dict[str, Any]]:
         """Return the settings by which each parameter is updated; a method that is none for what they cannot tell."""
+        if isinstance(self._optimizer, Ruled):  # that a change has put there before
+            return [dict(group["own"]) for group in self._groups]
         if isinstance(self._spec, Sophia):
             return [{"method": "Sophia"} for _ in self._parameters]
         if not isinstance(self._spec, CustomOptimizer):
@@ -125,7 +127,7 @@ def _adamax(group: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _nadam(group: Mapping[str, Any]) -> dict[str, Any]:
-    own = {"momentum_decay": group["momentum_decay"]}
+    own = {"momentum_decay": group["momentum_decay"], "single_product": True}
     return {"method": "nadam", **own, **_betas(group, ""), **_decay(group)}
 
 

@@ -48,6 +48,7 @@ def combination(wanted: np.ndarray, parts: np.ndarray) -> tuple[float, ...] | No
         return None
     scale = np.maximum(np.abs(wanted), 1e-6 * np.abs(wanted).max(initial=1e-300))[:, None]
     factors, *_ = np.linalg.lstsq(parts / scale, wanted / scale[:, 0], rcond=None)
+    factors = np.where(np.abs(factors) < SAME * np.abs(factors).max(initial=0.0), 0.0, factors)
     fits = np.abs(parts @ factors - wanted) <= 10 * SAME * scale[:, 0]
     return tuple(rounded(float(factor)) for factor in factors) if fits.all() else None
 
@@ -56,7 +57,7 @@ def mean_weights(wanted: np.ndarray, sums: np.ndarray, counts: np.ndarray) -> tu
     """Return weights by class with wanted = sum(weights * sums) / sum(weights * counts), the least of them 1."""
     rows = sums - wanted[:, None] * counts
     scale = np.abs(sums).sum(axis=1, keepdims=True)
-    rows = (rows / scale)[scale[:, 0] > 0]
+    rows = (rows / scale)[(scale[:, 0] > 0) & np.isfinite(rows).all(1)]
     if len(rows) <= rows.shape[1]:
         return None
     _, sizes, vectors = np.linalg.svd(rows)

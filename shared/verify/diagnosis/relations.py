@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from twotrack.shared.base.tolerances import TOLERANCES
-from twotrack.shared.spec.changes import AddValue, Candidate, Change, Function, MapValue
+from twotrack.shared.spec.changes import AddValue, Candidate, Change, Function, MapValue, MaskSteps
 
 SOLVED = 1e3 * TOLERANCES["forward"].limit
 """How near a solution must come to be put to the test, relative to the largest value."""
@@ -26,6 +26,8 @@ class Place:
     """Canonical; empty for the model itself."""
     role: Literal["inputs", "outputs"]
     number: int = 0
+    is_behind: bool = False
+    """What code behind the layer takes, and not what the layer itself gives."""
 
     @property
     def told(self) -> str:
@@ -37,7 +39,7 @@ class Place:
     def mapped(self, name: str, **parameters: object) -> MapValue:
         """Return the change by which the value goes through a function."""
         function = Function(name=name, parameters=parameters)
-        return MapValue(path=self.path, role=self.role, number=self.number, function=function)
+        return MapValue(path=self.path, role=self.role, number=self.number, function=function, is_behind=self.is_behind)
 
 
 @dataclass(frozen=True)
@@ -194,12 +196,24 @@ def added(place: Place, source: Place, factor: float) -> Candidate:
         source=source.path,
         source_role=source.role,
         factor=round(factor) if is_whole else factor,
+        is_behind=place.is_behind,
     )
     return _candidate(
         change,
         f"{sides[0]} adds {told}{source.told} to {place.told}, {sides[1]} does not",
         f"{'add' if factor > 0 else 'do not add'} {source.told} there",
         f"{'do not add' if factor > 0 else 'add'} {source.told} there",
+    )
+
+
+def passed_over(path: str, source: str, ignored: int, how: Literal["state", "zero"]) -> Candidate:
+    """Return that Keras does not count the steps of an id."""
+    told = {"state": f"'{path}' passes over them", "zero": f"what '{path}' gives is 0 for them"}[how]
+    return _candidate(
+        MaskSteps(path=path, source=source, ignored=ignored, how=how),
+        f"where the id in front of '{source}' is {ignored} Keras counts no step ({told}), torch counts all",
+        f"leave out the steps where the id is {ignored} (in a recurrent layer by a loop over cells)",
+        f"mask_zero=False in '{source}', or no mask for '{path}'",
     )
 
 

@@ -9,7 +9,7 @@ from twotrack.shared.spec.updates import PLACES, Rules, acting
 from twotrack.shared.verify.diagnosis.rates import rates_text
 from twotrack.shared.verify.result import in_short
 
-REMOVED_FIRST = ("epsilon_place", "rate_inside", "rate_decay", "centered", "dampening")
+REMOVED_FIRST = ("single_product", "epsilon_place", "rate_inside", "rate_decay", "centered", "dampening")
 """Settings that often differ without an effect: whether they are needed is asked first."""
 ENTRIES = {
     "epsilon": "adam_epsilon",
@@ -167,6 +167,11 @@ def _rate_inside(one: Deviation) -> tuple[str, str, str]:
     return what, line, line
 
 
+def _product(one: Deviation) -> tuple[str, str, str]:
+    what = "torch rounds the product of all momenta to float32 at every step, Keras does not"
+    return what, "torch.set_default_dtype(torch.float64) before the first step", "none: Keras has it in full precision"
+
+
 def _rate(one: Deviation) -> tuple[str, str, str]:
     return rates_text(one.keras, one.torch)
 
@@ -239,6 +244,7 @@ _WORDS = {
     "method": _method,
     "epsilon_place": _place,
     "rate_inside": _rate_inside,
+    "single_product": _product,
     "rate": _rate,
     "decay": _decay,
     "l1": _l1,

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from twotrack.shared.base.tolerances import TOLERANCES
-from twotrack.shared.spec.changes import Candidate, SetHyperparameter, SetStatistics
+from twotrack.shared.spec.changes import Candidate, SetHyperparameter, SetStatistics, SetUpdate
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
 from twotrack.shared.verify.diagnosis.loss_fits import told
 from twotrack.shared.verify.diagnosis.searching import NOTHING, together
@@ -76,6 +76,8 @@ class TrainingProposals(UpdateProposals):
         path, _, kind = self._request.where.rpartition(".")
         if kind in STATISTICS and made is NOTHING:
             yield from self._statistics(path)
+        if kind == "embeddings" and made is NOTHING:
+            yield _squared_in_parts(path)
         yield from super().propose(made)
 
     def _statistics(self, path: str) -> Iterator[Candidate]:
@@ -123,6 +125,20 @@ class TrainingProposals(UpdateProposals):
     def _drawn(self) -> Mapping[str, np.ndarray]:
         self._side.reset()
         return self._side.model.weights()
+
+
+def _squared_in_parts(path: str) -> Candidate:
+    return Candidate(
+        changes=(
+            SetHyperparameter(path=path, name="sparse", value=True),
+            SetUpdate(setting="squared_in_parts", value=True, weights=(f"{path}.embeddings",)),
+        ),
+        what=f"of a row of '{path}' that was looked up several times Keras squares the gradients one by one and adds "
+        "the squares, torch squares their sum",
+        torch_fix="an optimizer of twotrack on both sides, whose gradients are dense",
+        keras_fix="an optimizer of twotrack on both sides, or a backend other than TensorFlow",
+        entry="sparse_embedding_gradients",
+    )
 
 
 def _momentum(shares: Mapping[str, float], own: float | None) -> Candidate:

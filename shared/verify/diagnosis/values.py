@@ -1,8 +1,9 @@
 """The search where a value differs in the forward pass: at a layer, or between layers."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
@@ -11,7 +12,16 @@ from twotrack.shared.spec.changes import CallCandidate, Candidate, Facing
 from twotrack.shared.spec.probe import LayerTrace
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
 from twotrack.shared.verify.diagnosis.orders import orders_of_value
-from twotrack.shared.verify.diagnosis.relations import Known, Place, added, fitted, relations, scaled, taken
+from twotrack.shared.verify.diagnosis.relations import (
+    Known,
+    Place,
+    added,
+    fitted,
+    passed_over,
+    relations,
+    scaled,
+    taken,
+)
 from twotrack.shared.verify.diagnosis.searching import NOTHING, together
 from twotrack.shared.verify.diagnosis.weights import orders_of_weights
 from twotrack.shared.verify.result import relative
@@ -79,6 +89,8 @@ def _at(torch: Trace, torch_layer: LayerTrace, keras_layer: LayerTrace, before: 
             Place(path, "outputs"), keras_layer.outputs, (own, *inner), frozenset([before, own, *inner]), before
         )
     inside = between(torch.layers, before, path)
+    if [one.shape for one in torch_layer.inputs] != [one.shape for one in keras_layer.inputs]:
+        inside = (path.partition("#")[0], *inside)  # it may do itself what Keras does in front of it, such as padding
     return Site(Place(path, "inputs"), keras_layer.inputs, inside, frozenset([before, *inside]), before)
 
 
@@ -128,6 +140,7 @@ class ValueProposals:
         yield from (call.candidate for call in self._calls if call.behind in self._site.behind)
         yield from self._activations()
         yield from self._fitted(made)
+        yield from self._masked()
         yield from self._taken()
         yield from self._orders()
 
@@ -136,9 +149,8 @@ class ValueProposals:
         trace = self._trace(made)
         torch = self._site.value(trace)
         for number, value in enumerate(torch):
-            for keras in (
-                self._site.keras if self._site.place.role == "outputs" else self._site.keras[number : number + 1]
-            ):
+            given = self._site.place.role == "outputs"
+            for keras in self._site.keras if given else self._site.keras[number : number + 1]:
                 place = Place(self._site.place.path.partition("#")[0], self._site.place.role, number)
                 yield from relations(place, value.astype(float), keras.astype(float), self._known)
         yield from self._relations_in_front(trace, torch)
@@ -148,7 +160,7 @@ class ValueProposals:
         front = next((layer for layer in trace.layers if layer.path == self._site.before), None)
         given = front.outputs[:1] if front and self._site.place.role == "inputs" else []
         if given and torch and given[0].shape == torch[0].shape and (given[0] == torch[0]).all() and self._site.keras:
-            place = Place(self._site.before.partition("#")[0], "outputs")
+            place = Place(self._site.before.partition("#")[0], "outputs", is_behind=True)
             yield from relations(place, given[0].astype(float), self._site.keras[0].astype(float), self._known)
 
     @cached_property
@@ -193,7 +205,7 @@ class ValueProposals:
         if not (place.path and place.role == "outputs"):
             yield from self._track.activations(place.path.partition("#")[0], place.role)
             if self._site.before:
-                yield from self._track.activations(self._site.before.partition("#")[0], "outputs")
+                yield from self._track.activations(self._site.before.partition("#")[0], "outputs", is_behind=True)
 
     def _fitted(self, made: Candidate) -> Iterator[Candidate]:
         """Yield factors of the value in front, and of earlier ones added to it, where the code behind it is linear."""
@@ -204,14 +216,15 @@ class ValueProposals:
         keras = self._first(self._site.keras)
         if front is None or now is None or keras is None or now.shape != keras.shape:
             return
-        nothing = self._reached(together(made, scaled(front, 0.0, {})))
+        behind = replace(front, is_behind=True)
+        nothing = self._reached(together(made, scaled(behind, 0.0, {})))
         if nothing is not None and (factor := fitted(now - nothing, keras - nothing)) is not None:
-            yield scaled(front, factor, self._known.constants)
+            yield scaled(behind, factor, self._known.constants)
         for source, value in reversed(list(self._known.before.items())):
             if source != front and value.shape == self._known.before[front].shape:
-                once = self._reached(together(made, added(front, source, 1.0)))
+                once = self._reached(together(made, added(behind, source, 1.0)))
                 if once is not None and (factor := fitted(once - now, keras - now)) is not None:
-                    yield added(front, source, factor)
+                    yield added(behind, source, factor)
 
     def _reached(self, candidate: Candidate) -> np.ndarray | None:
         """Return the first value at the site with changes; None if the model does not run with them."""
@@ -223,6 +236,19 @@ class ValueProposals:
     def _first(self, arrays: Sequence[np.ndarray]) -> np.ndarray | None:
         return arrays[0].astype(float) if arrays else None
 
+    def _masked(self) -> Iterator[Candidate]:
+        """Yield steps of ignored ids that Keras passes over: in a recurrent layer, or in what stands in front."""
+        of_ids = [
+            layer for layer in self._now.layers if layer.leaf and layer.inputs and layer.inputs[0].dtype.kind in "iu"
+        ]
+        recurrent = {name.rpartition(".")[0] for name in self._known.weights if name.endswith(".recurrent_kernel")}
+        for source in of_ids:
+            places: list[tuple[str, Literal["state", "zero"]]] = []
+            places += [(path, "state") for path in self._site.inside if path in recurrent]
+            places += [(self._site.before.partition("#")[0], "zero")] if self._site.before else []
+            for path, how in places:
+                yield passed_over(path, source.path.partition("#")[0], 0, how)
+
     def _taken(self) -> Iterator[Candidate]:
         """Yield earlier values that Keras takes as they are, or a step or mean of them."""
         place, role = self._site.place, self._site.place.role
@@ -233,5 +259,5 @@ class ValueProposals:
         """Yield other orders of the value in front, as of heads, roles and sizes in one projection."""
         front = next((layer for layer in self._now.layers if layer.path == self._site.before and layer.outputs), None)
         if front is not None and not (self._site.place.path and self._site.place.role == "outputs"):
-            place = Place(front.path.partition("#")[0], "outputs")
+            place = Place(front.path.partition("#")[0], "outputs", is_behind=True)
             yield from orders_of_value(place, front.outputs[0].shape[1:])

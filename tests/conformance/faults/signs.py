@@ -120,8 +120,10 @@ def keeps(path: str, how: str) -> Sign:
 
 
 def updates(*settings: str) -> Sign:
-    """The optimizer has other settings."""
-    return lambda one: isinstance(one, SetUpdate) and one.setting in settings
+    """The optimizer has other settings; its rule is put in their place, with its own rate if it is None."""
+    return lambda one: (
+        isinstance(one, SetUpdate) and (one.setting in settings or (one.setting == "rate" and one.value is None))
+    )
 
 
 def loses(*names: str) -> Sign:

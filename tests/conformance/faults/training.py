@@ -22,7 +22,10 @@ def detached(draw: Draw, spot: Spot) -> Plant:
         (lambda k, n: k.ops.stop_gradient) if odd == "keras" else None,
         (lambda t: lambda x: x.detach()) if odd == "torch" else None,
     )
-    return Plant(Truth("gradients", ANYWHERE, ("detach|stop|gradient",), (skips("detach"), maps("detach"))), [part])
+    return Plant(
+        Truth("gradients", ANYWHERE, ("detach|stop|gradient",), (skips("detach"), maps("detach"), steers("scale"))),
+        [part],
+    )
 
 
 @FAULTS.add("gradients", "a layer is trained on one side only", ("dense", "sequence"))
@@ -94,14 +97,16 @@ def nesterov(draw: Draw, spot: Spot) -> Plant:
 @FAULTS.add("optimizers", "decay of weights inside the gradient, or beside it")
 def coupled_decay(draw: Draw, spot: Spot) -> Plant:
     decay = draw.one_of("decay", 0.1, 0.05)
-    return planted(adam_keras(weight_decay=decay), adam_torch(weight_decay=decay), "decay", "decay")
+    return planted(adam_keras(weight_decay=decay), adam_torch(weight_decay=decay), "decay|times the weight", "decay")
 
 
 @FAULTS.add("optimizers", "size of the decay of weights")
 def decay_size(draw: Draw, spot: Spot) -> Plant:
     keras, torch = draw.one_of("decays", (0.1, 0.01), (0.004, 0.01))
     made = torch_optimizer("AdamW", RATE, weight_decay=torch, eps=TINY)
-    return planted(keras_optimizer("AdamW", RATE, weight_decay=keras, epsilon=TINY), made, "decay", "decay")
+    return planted(
+        keras_optimizer("AdamW", RATE, weight_decay=keras, epsilon=TINY), made, "decay|times the weight", "decay"
+    )
 
 
 @FAULTS.add("optimizers", "which weights decay")
@@ -125,7 +130,7 @@ def decayed_weights(draw: Draw, spot: Spot) -> Plant:
         ]
         return t.optim.AdamW([group for group in groups if group["params"]], lr=RATE, weight_decay=decay, eps=TINY)
 
-    return planted(keras, torch, "decay", "decay")
+    return planted(keras, torch, "decay|times the weight", "decay")
 
 
 @FAULTS.add("optimizers", "gradients that are clipped on one side", count=2)
@@ -157,7 +162,7 @@ def clipping_kind(draw: Draw, spot: Spot) -> Plant:
 @FAULTS.add("optimizers", "settings of RMSprop")
 def rmsprop(draw: Draw, spot: Spot) -> Plant:
     which = draw.one_of("which", "rho", "centered", "epsilon")
-    settings = {"epsilon": ("epsilon", "epsilon_place")}.get(which, (which,))
+    settings = (which, "epsilon_place")
     keras = {"rho": 0.9} | {"rho": {"rho": 0.99}, "centered": {"centered": True}, "epsilon": {"epsilon": 1e-3}}[which]
     made = torch_optimizer("RMSprop", RATE, alpha=0.9, eps=TINY)
     told = {"rho": "rho|alpha", "centered": "centered", "epsilon": "eps"}[which]
@@ -211,7 +216,7 @@ def penalty(draw: Draw, spot: Spot) -> Plant:
     truth = Truth(
         "loss|gradients|optimizer|training",
         ANYWHERE,
-        ("penalty|regulari|decay|L2",),
+        ("penalty|regulari|decay|L2|times the weight",),
         (updates("decay"), steers("penalise")),
     )
     return Plant(truth, [part], settings)

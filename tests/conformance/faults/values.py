@@ -133,4 +133,4 @@ def norm_bias(draw: Draw, spot: Spot) -> Plant:
         lambda k, n: k.layers.LayerNormalization(epsilon=1e-5, center=False, name=n),
         lambda t: t.nn.LayerNorm(spot.width),
     )
-    return Plant(Truth("parameters", ANYWHERE, ("bias",), (drops(f"{name}.bias"), shrinks(f"{name}."))), [part])
+    return Plant(Truth("parameters", ANYWHERE, ("bias|beta",), (drops(f"{name}.bias"), shrinks(f"{name}."))), [part])

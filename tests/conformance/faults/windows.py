@@ -55,7 +55,7 @@ def explicit_padding(draw: Draw, spot: Spot) -> Plant:
         return lambda x: conv(pad(x))
 
     part = Part(name, padded, conv_torch(spot, spot.width, padding=1))
-    signs = (maps("pad", at=(name,)), sets(name, "padding", (0,) * rank(spot)))
+    signs = (maps("pad"), sets(name, "padding", (0,) * rank(spot)))
     return Plant(Truth("forward", f"{name}|{LAST}|{BEHIND}", ("pads|rows more",), signs), [part])
 
 
