@@ -108,6 +108,19 @@ def test_the_command_writes_it_and_names_it(monkeypatch: pytest.MonkeyPatch, tmp
     assert "Cause 1, proved" in Page(tmp_path / "verify.html").text
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_the_first_cause_is_enough_where_that_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, first: bool
+):
+    asked = []
+    monkeypatch.setattr("twotrack.shared.cli.verify.climb", lambda request, _: asked.append(request) or [PASSED])
+
+    option = ["--first"] if first else []
+    in_process("verify", "neuron", "--tracks", "keras:jax", *option, folder=tmp_path, check=False)
+
+    assert [request.only_first for request in asked] == [first]
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Chromium]:
     with Chromium() as browser:
