@@ -112,7 +112,8 @@ def attention_scale(draw: Draw, spot: Spot) -> Plant:
         spot.called("attend"), lambda k, n: lambda *x: _keras_attend(k, *x, keras), torch_side, names, paired=False
     )
     factor = keras / torch
-    signs = (argues("scaled_dot_product_attention", "scale", keras), argues("mul", "other", keras), maps("scale", at=names[:2], factor=factor),
+    signs = (argues("scaled_dot_product_attention", "scale", keras), argues("mul", "other", keras),
+             maps("scale", at=names[:2], factor=factor),
              skips("mul", "__mul__"))  # fmt: skip
     return Plant(Truth("forward", spot.called("projection"), (), signs), [*parts, attend, _out(spot)])
 
