@@ -43,7 +43,7 @@ def _print(faults: Sequence[Fault], track: str, is_told: bool) -> Counter[str]:
                 outcome = climb(fault, track, ladder)
             except (UserError, WorkerDiedError) as error:
                 counted["ERROR"] += 1
-                print(f"{fault.name:<44}ERROR {str(error)[-600:]}", flush=True)
+                print(f"{fault.name:<44}ERROR {str(error)[-1800:]}", flush=True)
                 continue
             counted[outcome.verdict] += 1
             print("\n".join(lines(outcome, is_told)), flush=True)

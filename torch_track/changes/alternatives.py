@@ -87,7 +87,19 @@ class Alternatives:
         )
         if is_activation or isinstance(self._layer, nn.Identity | nn.Dropout):
             yield from self._replaced(own)
+        elif not self._keras and not list(self._layer.parameters()):
+            yield self._left_out()
         yield from activations(self._path, "outputs")
+
+    def _left_out(self) -> Candidate:
+        """Return a layer without weights that gives what it is given."""
+        told = f"'{self._path}', {_described(self._layer)}"
+        return Candidate(
+            changes=(ReplaceLayer(path=self._path, function=Function(name="identity")),),
+            what=f"torch computes {told}, Keras does not",
+            torch_fix=f"no '{self._path}'",
+            keras_fix=f"what torch has in {told}",
+        )
 
     def _replaced(self, own: str) -> Iterator[Candidate]:
         for function in [Function(name="identity"), *all_activations(self._keras.get("negative_slope"))]:

@@ -21,6 +21,10 @@ Make = Callable[[AnyOptimizer, Sequence[float], Iterator[nn.Parameter]], torch.o
 """As TorchModel.new_optimizer."""
 
 
+BEYOND = 10_000
+"""Steps behind the last learning rate, which stays."""
+
+
 class Clock:
     """A model's own optimizer on parameters without gradients: what it would do, and when."""
 
@@ -29,7 +33,8 @@ class Clock:
     ):
         self._spec = optimizer
         self._parameters = [nn.Parameter(one.detach().clone(), requires_grad=one.requires_grad) for one in like]
-        self._optimizer = make(optimizer, learning_rates, iter(self._parameters))
+        lasting = [*learning_rates, *list(learning_rates[-1:]) * BEYOND]
+        self._optimizer = make(optimizer, lasting, iter(self._parameters))
         self._rates: dict[int, float] = {}
         self._optimizer.register_step_pre_hook(self._note)
 

@@ -5,7 +5,7 @@ from math import sqrt
 from typing import Any
 
 from tests.conformance.faults.family import FAULTS, Called, Part, Plant, Spot, Truth
-from tests.conformance.faults.signs import argues, maps, reorders, skips
+from tests.conformance.faults.signs import argues, maps, masks, reorders, skips
 from tests.hunt.family import Draw
 
 WIDTH = 8
@@ -112,7 +112,8 @@ def attention_scale(draw: Draw, spot: Spot) -> Plant:
         spot.called("attend"), lambda k, n: lambda *x: _keras_attend(k, *x, keras), torch_side, names, paired=False
     )
     factor = keras / torch
-    signs = (argues("scaled_dot_product_attention", "scale", keras), maps("scale", at=names[:2], factor=factor),
+    signs = (argues("scaled_dot_product_attention", "scale", keras), argues("mul", "other", keras),
+             maps("scale", at=names[:2], factor=factor),
              skips("mul", "__mul__"))  # fmt: skip
     return Plant(Truth("forward", spot.called("projection"), (), signs), [*parts, attend, _out(spot)])
 
@@ -159,8 +160,8 @@ def _causal_layer(spot: Spot, odd: str, time: int) -> Plant:
         mask = t.triu(t.ones(time, time, dtype=t.bool), 1) if odd == "torch" else None
         return Called(module, lambda m, x: m(x, x, x, attn_mask=mask, need_weights=False)[0])
 
-    signs = (maps("causal", "mask", at=(name,)),)
-    return Plant(Truth("forward", name, ("mask|causal|ahead",), signs), [Part(name, keras_side, torch_side)])
+    signs = (masks(name, odd == "keras"),)
+    return Plant(Truth("forward", name, ("mask|causal|ahead|later step",), signs), [Part(name, keras_side, torch_side)])
 
 
 @FAULTS.add("attention", "a mask that says in torch what to leave out", ("sequence",), BLOCK)

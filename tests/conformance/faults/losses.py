@@ -98,7 +98,9 @@ def ignored_class(draw: Draw, spot: Spot) -> Plant:
     def torch_odd(t: Any, p: Any, y: Any) -> Any:
         return t.nn.functional.cross_entropy(p, y, ignore_index=ignored)
 
-    return planted(one_sided(draw, CLASSES, (keras_odd, torch_odd), "classes"), "ignore|left out|class|weight")
+    return planted(
+        one_sided(draw, CLASSES, (keras_odd, torch_odd), "classes"), "ignore|left out|class|weight|torch's is not"
+    )
 
 
 @FAULTS.add("losses", "weights of outputs on one side", hosts=POOLED)

@@ -102,7 +102,11 @@ def norm_axis(draw: Draw, spot: Spot) -> Plant:
 
     axis = 1 if odd == "keras" else -1
     norm = Part(name, lambda k, n: k.layers.LayerNormalization(axis=axis, epsilon=1e-5, name=n), torch_side)
-    return Plant(Truth("forward", name, ("axes|axis",), (maps("order", at=(name,)),)), [narrow, norm], width=time)
+    return Plant(
+        Truth("forward", name, ("axes|axis|transpose",), (maps("order", at=(name,)), skips("transpose"))),
+        [narrow, norm],
+        width=time,
+    )
 
 
 @FAULTS.add("normalisation", "layer normalisation on one side only", kinds=("dense", "sequence"), count=2)

@@ -20,6 +20,7 @@ from twotrack.shared.spec.changes import (
     ReplaceLayer,
     SetArgument,
     SetHyperparameter,
+    SetMask,
     SetStatistics,
     SetTrained,
     SetUpdate,
@@ -63,6 +64,11 @@ def adds(*sources: str, factor: float | None = None) -> Sign:
 def takes(*names: str) -> Sign:
     """One of the functions of an earlier value stands in place of what is there."""
     return lambda one: isinstance(one, AddValue) and one.own == 0 and one.by.name in names
+
+
+def masks(path: str, is_causal: bool) -> Sign:
+    """An attention layer looks ahead, or not."""
+    return lambda one: isinstance(one, SetMask) and (one.path, one.is_causal) == (path, is_causal)
 
 
 def reorders(path: str) -> Sign:
