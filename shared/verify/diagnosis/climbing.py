@@ -34,13 +34,18 @@ class Climb:
 
     @property
     def progress(self) -> tuple[int, int]:
-        """How far it came: number of the rung that failed, and of the layer in Keras' order."""
+        """How far it came: number of the rung that failed, and in the rung forward of the layer in Keras' order."""
         failure = self.failure
         if failure is None:
             return len(RUNGS), 0
-        order = [layer.path for layer in self.sides[1].traces["float64"].layers]
+        order = [layer.path for layer in self.sides[1].traces["float64"].layers] if failure.rung == "forward" else []
         place = order.index(failure.where) if failure.where in order else len(order)
         return RUNGS.index(failure.rung), place
+
+    @property
+    def place(self) -> tuple[str, str] | None:
+        """Where it ended."""
+        return (self.failure.rung, self.failure.where) if self.failure else None
 
 
 @dataclass
@@ -68,14 +73,15 @@ Again = Callable[[tuple[Change, ...]], Climb]
 
 def diagnose(failed: Climb, look: Look, again: Again, only_first: bool = False) -> Diagnosis:
     """Find cause after cause until every rung passes, or one cannot be proved."""
-    diagnosis, climb = Diagnosis(), failed
+    diagnosis, climb, ended = Diagnosis(), failed, {failed.place}
     while (failure := climb.failure) and len(diagnosis.causes) < MOST:
         findings = look(climb, failure)
         better = _best(climb, findings, again)
-        if better is None:
+        if better is None or (better[1].progress == climb.progress and better[1].place in ended):
             diagnosis.causes.append(unproved(failure, findings))
             break
         finding, climb = better
+        ended.add(climb.place)
         diagnosis.causes.append(proved(failure, finding, findings.tried))
         if only_first:
             break
@@ -88,9 +94,10 @@ def _best(climb: Climb, findings: Findings, again: Again) -> tuple[Finding, Clim
     best: tuple[Finding, Climb] | None = None
     for finding in findings.removing[:PUT_TO_TEST]:
         farther = again((*climb.changes, *finding.candidate.changes))
-        if farther.progress <= (best[1] if best else climb).progress:
-            continue
-        best = finding, farther
+        if best is None or farther.progress > best[1].progress:
+            best = finding, farther
         if farther.failure is None or farther.failure.rung not in VALUES:
             break
+    if best is None or best[1].place == climb.place or best[1].progress < climb.progress:
+        return None
     return best

@@ -13,7 +13,7 @@ from twotrack.shared.spec.changes import AddValue, Candidate, Change, Function, 
 
 SOLVED = 1e3 * TOLERANCES["forward"].limit
 """How near a solution must come to be put to the test, relative to the largest value."""
-MANY = 200_000
+MANY = 50_000
 """Values of an example from which on their order is not looked for."""
 EPSILONS = (1e-3, 1e-5, 1e-6, 1e-7, 1e-12, 0.0)
 
