@@ -3,7 +3,8 @@
 A canonical name is the layer's path inside the model, without the model's own name, a dot, and Keras'
 name of the parameter. What only wraps adds no name of its own: the cell of a recurrent layer stands
 under the layer, a wrapped layer under its wrapper. The directions of Bidirectional are `forward` and
-`backward`, the cells of StackedRNNCells `l0`, `l1`.
+`backward`, the cells of StackedRNNCells `l0`, `l1`, the parts of a separable convolution `depthwise` and
+`pointwise`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -78,7 +79,7 @@ def _entries(model: keras.Model, rearranged: Rearranged) -> Iterator[tuple[str, 
         inner_variables = {id(variable) for _, inner in _layers_inside(layer) for variable in inner.weights}
         for variable in layer.weights:
             if id(variable) not in inner_variables:
-                name, layout = join(path, variable.name), _layout(layer, variable)
+                name, layout = join(path, _parameter(layer, variable)), _layout(layer, variable)
                 yield name, Entry(variable, Chain((rearranged[name], layout)) if name in rearranged else layout)
 
 
@@ -117,8 +118,22 @@ def _walk(layer: keras.Layer, path: str) -> Iterator[tuple[str, keras.Layer]]:
         yield from _walk(inner, join(path, name))
 
 
+def _parameter(layer: keras.Layer, variable: keras.Variable) -> str:
+    """Return the parameter's name; a separable convolution is two, one after the other."""
+    return _OF_SEPARABLE[variable.name] if isinstance(layer, SEPARABLE) else variable.name
+
+
+SEPARABLE = layers.SeparableConv1D | layers.SeparableConv2D
+_OF_SEPARABLE = {
+    "depthwise_kernel": "depthwise.kernel",
+    "pointwise_kernel": "pointwise.kernel",
+    "bias": "pointwise.bias",
+}
+
+
 def _layout(layer: keras.Layer, variable: keras.Variable) -> Layout:
-    if isinstance(layer, layers.DepthwiseConv1D | layers.DepthwiseConv2D) and variable.name == "kernel":
+    is_depthwise = isinstance(layer, layers.DepthwiseConv1D | layers.DepthwiseConv2D) and variable.name == "kernel"
+    if is_depthwise or (isinstance(layer, SEPARABLE) and variable.name == "depthwise_kernel"):
         return depthwise_kernel(tuple(variable.shape))
     if isinstance(layer, layers.PReLU):
         return shared_alpha(tuple(variable.shape))

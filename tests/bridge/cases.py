@@ -26,6 +26,7 @@ class Case:
 
 
 IMAGE, LINE, FEATURES = ((7, 9, 4),), ((11, 4),), ((5,),)
+SEPARABLE = {"depthwise": "conv.depthwise", "pointwise": "conv.pointwise"}
 CASES = {
     "dense": Case(FEATURES),
     "dense_no_bias": Case(FEATURES),
@@ -42,6 +43,8 @@ CASES = {
     "conv3d": Case(((5, 4, 6, 2),)),
     "depthwise1d": Case(LINE),
     "depthwise2d": Case(IMAGE),
+    "separable1d": Case(LINE, SEPARABLE),
+    "separable2d": Case(IMAGE, SEPARABLE),
     "conv1d_transpose": Case(LINE),
     "conv2d_transpose": Case(IMAGE),
     "conv3d_transpose": Case(((3, 4, 2, 2),)),

@@ -128,6 +128,8 @@ LAYERS: dict[str, Callable[[], Callable]] = {
     "conv3d": _convolution(layers.Conv3D, 3, (2, 3, 4)),
     "depthwise1d": _convolution(layers.DepthwiseConv1D, 2, depth_multiplier=3),
     "depthwise2d": _convolution(layers.DepthwiseConv2D, (2, 3), depth_multiplier=3),
+    "separable1d": _convolution(layers.SeparableConv1D, 6, 3, depth_multiplier=2),
+    "separable2d": _convolution(layers.SeparableConv2D, 6, (2, 3), depth_multiplier=2),
     "conv1d_transpose": _convolution(layers.Conv1DTranspose, 6, 3, strides=2),
     "conv2d_transpose": _convolution(layers.Conv2DTranspose, 6, (2, 3), strides=2),
     "conv3d_transpose": _convolution(layers.Conv3DTranspose, 3, (2, 3, 4), strides=2),

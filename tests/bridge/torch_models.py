@@ -106,6 +106,12 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
     "conv3d": lambda: ChannelsFirst(conv=nn.Conv3d(2, 3, (2, 3, 4))),
     "depthwise1d": lambda: ChannelsFirst(conv=nn.Conv1d(4, 12, 2, groups=4)),
     "depthwise2d": lambda: ChannelsFirst(conv=nn.Conv2d(4, 12, (2, 3), groups=4)),
+    "separable1d": lambda: ChannelsFirst(
+        depthwise=nn.Conv1d(4, 8, 3, groups=4, bias=False), pointwise=nn.Conv1d(8, 6, 1)
+    ),
+    "separable2d": lambda: ChannelsFirst(
+        depthwise=nn.Conv2d(4, 8, (2, 3), groups=4, bias=False), pointwise=nn.Conv2d(8, 6, 1)
+    ),
     "conv1d_transpose": lambda: ChannelsFirst(conv=nn.ConvTranspose1d(4, 6, 3, stride=2)),
     "conv2d_transpose": lambda: ChannelsFirst(conv=nn.ConvTranspose2d(4, 6, (2, 3), stride=2)),
     "conv3d_transpose": lambda: ChannelsFirst(conv=nn.ConvTranspose3d(2, 3, (2, 3, 4), stride=2)),
