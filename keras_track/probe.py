@@ -1,7 +1,7 @@
 """The Probe contract on Keras: it looks at a KerasModel and trains nothing of its own."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from twotrack.keras_track.autodiff import value_and_gradients
 from twotrack.keras_track.draws import drawn_from, drawn_pass
 from twotrack.keras_track.gradients import InputShift, recorder
 from twotrack.keras_track.inputs import cast
+from twotrack.keras_track.loops import stepwise
 from twotrack.keras_track.pieces import PieceCounter
 from twotrack.keras_track.recording import arrays, as_array, attention_recorded, layer_recorded, layers_recorded
 from twotrack.shared.axes.layout import canonical, own_order
@@ -97,7 +98,9 @@ class KerasProbe(Probe):
     ) -> tuple[list[LayerTrace], list[np.ndarray]]:
         """Run layer by layer; return their values and the outputs."""
         model = self._model
-        with drawn_from(model.model, model.draws), layers_recorded(model.model, model.layout, replace) as traces:
+        loops = nullcontext() if training else stepwise()  # in training a loop draws as it does where it is compiled
+        recorded = layers_recorded(model.model, model.layout, replace)
+        with loops, drawn_from(model.model, model.draws), recorded as traces:
             outputs = self._call(inputs, training)
         return traces, canonical(arrays(outputs), model.layout.outputs)
 

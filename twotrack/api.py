@@ -41,8 +41,9 @@ def verify(
     level of a file. `tracks` are the Keras tracks that are compared with torch; None for every installed one.
     `settings` and `recipe` are a chapter's. `until` is the last rung to climb. `on_phase` hears (track, phase).
 
-    Returns the rungs of every track: `.passed`, and per track `.tracks[i].rungs`, `.causes`. Raises UserError for what
-    cannot be done, WorkerDiedError if a worker process ends early.
+    Returns the rungs of every track: `.passed`, and per track `.tracks[i].rungs`, and `.causes`, `.left` and
+    `.suggestions` of a failure. Raises UserError for what cannot be done, WorkerDiedError if a worker process ends
+    early.
 
     >>> import twotrack
     >>> twotrack.verify("neuron", tracks=["keras:tensorflow"], until="training").passed  # doctest: +SKIP

@@ -14,7 +14,7 @@ from twotrack.shared.verify.diagnosis.facts import Facts
 Side = Literal["keras", "torch"]
 SHOWN_SUGGESTIONS = 3
 SHOWN_FACTS = 12
-LONGEST = 240
+LONGEST = 400
 """Characters of a line; a record has all."""
 LISTED = 8
 """Numbers of a list."""
@@ -29,7 +29,7 @@ def shortened(text: str) -> str:
 
 def cause_lines(cause: Cause, number: int, fix: Side | None = None) -> list[str]:
     """Return what differs, by what that is known, and what to change."""
-    where = f"{cause.rung} at '{cause.where}'" if cause.where else cause.rung
+    where = f"{cause.rung} at '{cause.where}'" if cause.where not in ("", cause.rung) else cause.rung
     if cause.status is Status.UNKNOWN:
         return [f"cause {number}, unknown, of {where}: {evidence(cause)}"]
     lines = [f"cause {number}, {STATUS[cause.status]}, of {where}: {cause.what}", f"      evidence: {evidence(cause)}"]
@@ -38,6 +38,8 @@ def cause_lines(cause: Cause, number: int, fix: Side | None = None) -> list[str]
     return list(map(shortened, lines))
 
 
+WITHOUT_FIGURES = {"parameters": "every weight has its counterpart", "dropout": "both sides draw alike"}
+"""What it is like if nothing differs on rungs that count and name, and measure nothing."""
 STATUS = {Status.PROVED: "proved", Status.PARTLY: "partly proved", Status.UNKNOWN: "unknown"}
 
 
@@ -46,7 +48,9 @@ def evidence(cause: Cause | CauseRecord) -> str:
     tried = f"{cause.tried} change{'' if cause.tried == 1 else 's'} tried"
     if cause.status == Status.UNKNOWN:
         return f"none of the {tried} makes the sides agree" if cause.tried else "no change was tried there"
-    if cause.before is None or cause.after is None:
+    if cause.rung in WITHOUT_FIGURES and cause.after == 0:
+        figures = WITHOUT_FIGURES[cause.rung]
+    elif cause.before is None or cause.after is None:
         figures = f"the failure of {cause.rung} is gone"
     else:
         before = f"falls from {cause.before:.1e}" if isfinite(cause.before) else "falls from no number at all"
@@ -86,10 +90,13 @@ def value(settings: dict[str, Any], name: str) -> str:
     return text if len(text) <= 60 else f"{text[:60].rstrip()}..."
 
 
+MADE_EQUAL = {1: "that", 2: "both"}
+
+
 def left_line(diagnosis: Diagnosis) -> str:
     """Say what is left once the proved causes are removed."""
     count = len(diagnosis.proved)
-    removed = "with that made equal" if count == 1 else f"with all {count} made equal"
+    removed = f"with {MADE_EQUAL.get(count, f'all {count}')} made equal"
     left = diagnosis.last
     return shortened(f"{removed}, {f'{left.rung} fails: {left.detail}' if left else 'every rung passes'}")
 

@@ -27,6 +27,7 @@ def context(ladder: LadderRecord | None, fix: Side | None = None) -> dict[str, A
         "shortened": causes.shortened,
         "value": causes.value,
         "states": causes.STATUS,
+        "made_equal": causes.MADE_EQUAL,
         "fix": fix,
     }
 

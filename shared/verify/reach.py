@@ -182,10 +182,14 @@ class Search:
         return False
 
     def _by_scale(self, rows: "_Rows", piece: Piece, size: float) -> float | None:
-        """Go along the row itself, in both directions, and stay where it is nearest."""
+        """Go along the row itself, in both directions, and stay where it is nearest; None if that changes nothing."""
         scales = np.geomspace(*SCALES, self._trials.batch // 2)
         factors = np.concatenate([[1.0], np.column_stack([scales, -scales]).ravel()])[: self._trials.batch, None]
-        return self._go(rows, factors * rows.at, piece)
+        is_all_moved = bool(rows.at.all())
+        margins = self._go(rows, factors * rows.at, piece)
+        if margins is None or (is_all_moved and margins.max() <= 0 and (margins == margins[0]).all()):
+            return None  # what decides, such as a mask, is not made of what is moved
+        return float(margins.max())
 
     def _along_slope(self, rows: "_Rows", piece: Piece, size: float) -> float | None:
         """Find the direction in which the nearest margin rises most, and go along it by several lengths."""
@@ -201,16 +205,17 @@ class Search:
             distances = np.where(steepness > 0, -seen[0] / np.sqrt(steepness), np.inf)
         nearest = int(np.argmin(distances))
         goals = size * np.resize(TARGETS, self._trials.batch) - seen[0, nearest]
-        return self._go(rows, rows.at + np.outer(goals / steepness[nearest], slopes[:, nearest] @ directions), piece)
+        step = np.outer(goals / steepness[nearest], slopes[:, nearest] @ directions)
+        margins = self._go(rows, rows.at + step, piece)
+        return None if margins is None else float(margins.max())
 
-    def _go(self, rows: "_Rows", candidates: np.ndarray, piece: Piece) -> float | None:
-        """Move to the candidate (batch, numbers) that is nearest; return its largest margin."""
+    def _go(self, rows: "_Rows", candidates: np.ndarray, piece: Piece) -> np.ndarray | None:
+        """Move to the candidate (batch, numbers) that is nearest; return the margins of all (batch, ...)."""
         margins = self._margins(rows.batch(candidates), piece)
         if margins is None:
             return None
-        nearest = margins.max(axis=1)
-        rows.at = candidates[int(np.argmax(nearest))]
-        return float(nearest.max())
+        rows.at = candidates[int(np.argmax(margins.max(axis=1)))]
+        return margins
 
     def _margins(self, trial: Trial, piece: Piece) -> np.ndarray | None:
         """Run a trial, keep it if it reaches anything new; return margins (batch, ...), None if they tell nothing."""

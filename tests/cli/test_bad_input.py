@@ -66,6 +66,15 @@ def refused(done: Done, folder: Path) -> str:
         (("differences", "--tracks", "torch"), "--tracks: name at least one Keras track, out of: keras:jax, keras:t"),
         (("differences", "--set", "dropout=0"), "--set changes a chapter; name one, for example: twotrack difference"),
         (("verify", "mnist_cnn", "--until", "trainin"), "unknown rung 'trainin': did you mean 'training'?"),
+        (
+            ("verify", "mnist_cnn", "--fix", "jax"),
+            "--fix: name the side that you want to change, keras or torch, not 'j",
+        ),
+        (
+            ("verify", "mnist_cnn", "--report", "absent/verify.html"),
+            "cannot write to the output folder 'absent': no su",
+        ),
+        (("verify", "mnist_cnn", "--report", "."), "--report: '.' is a folder; name a file in it, such as 'verify.htm"),
         (("report", "absent"), "'absent' holds no finished run; name a folder that 'run' or 'compare' has printed."),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",

@@ -5,6 +5,7 @@ import pytest
 from tests.dropout.networks import HONEST, WRONG
 from tests.support.turns import in_turn
 from twotrack.shared.verify.certificate import Verdict
+from twotrack.shared.verify.diagnosis.cause import Status
 from twotrack.shared.verify.ladder import Ladder, TrackResult
 from twotrack.shared.verify.request import VerifyRequest
 from twotrack.shared.verify.result import GapKind
@@ -53,7 +54,8 @@ def test_it_is_named_on_other_backends_too(ladder: Ladder, name: str, track: str
 def test_another_rate_has_the_rate_as_its_cause(ladder: Ladder) -> None:
     (result,) = climb(ladder, "RATES", KERAS)
 
-    assert [cause.name for cause in result.causes] == ["dropout rate"]
+    (cause,) = result.diagnosis.causes
+    assert (cause.status, cause.entry.name, result.diagnosis.last) == (Status.PROVED, "dropout rate", None)
 
 
 @pytest.mark.parametrize(

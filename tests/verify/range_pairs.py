@@ -38,7 +38,7 @@ WRONG: Mapping[str, str] = {
     "IN_TRAINING_1": "in training mode",
     "BOUNDED_IN_TRAINING_40": "in training mode on values of size 100",
     "CALL_NUMBER_2": "in a second call",
-    "TOKEN_CLIP_4998": "between the inputs and 'embedding'",
+    "ONE_TOKEN_1": "between 'embedding' and 'last'",
     "ALL_BUT_ONE_1": "differs by",
     "KERNEL_CLIP_20": "layer 'middle' (Own against Own) differs by",
     "KERNEL_NORM_1E-12_1E-14": "with weights 1e4 times as small",

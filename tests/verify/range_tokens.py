@@ -7,16 +7,16 @@ from typing import Any
 from twotrack import Input, Pair
 
 
-def token_clip(last: str) -> Pair:
-    """Token ids are clipped at one that is hardly ever drawn."""
-    size = 5000
+def one_token(percent: str) -> Pair:
+    """A factor where all tokens of an example are one."""
+    factor = 1 + float(percent) / 100
 
     def keras() -> Any:
         import keras
         from keras import layers
 
         given = keras.Input((5,), dtype="int32")
-        x = layers.Embedding(size, 4, name="embedding")(given)
+        x = layers.Embedding(5000, 4, name="embedding")(given)
         return keras.Model(given, layers.Dense(3, name="last")(layers.GlobalAveragePooling1D(name="mean")(x)))
 
     def torch() -> Any:
@@ -25,14 +25,15 @@ def token_clip(last: str) -> Pair:
         class Network(nn.Module):
             def __init__(self) -> None:
                 super().__init__()
-                self.embedding, self.last = nn.Embedding(size, 4), nn.Linear(4, 3)
+                self.embedding, self.last = nn.Embedding(5000, 4), nn.Linear(4, 3)
 
             def forward(self, tokens: Any) -> Any:
-                return self.last(self.embedding(tokens.clamp(max=int(last))).mean(1))
+                mean, is_one = self.embedding(tokens).mean(1), (tokens == tokens[:, :1]).all(1, keepdim=True)
+                return self.last(mean.where(~is_one, factor * mean))
 
         return Network()
 
-    return Pair(keras, torch, Input((5,), kind="tokens", size=size))
+    return Pair(keras, torch, Input((5,), kind="tokens", size=5000))
 
 
 def all_but_one(percent: str) -> Pair:

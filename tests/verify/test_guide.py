@@ -44,16 +44,19 @@ def verify(folder: Path) -> tuple[int, dict]:
     return done.returncode, json.loads(done.stdout)["tracks"][0]
 
 
-def test_the_guide_leads_from_two_files_over_two_findings_to_a_pass(folder: Path) -> None:
-    model = folder / "my_keras.py"
-    expected = [(1, "'same' padding with stride", "conv"), (1, "LayerNorm epsilon", "norm")]
-    for (code, cause, layer), (old, new) in zip(expected, (FIRST_FIX, SECOND_FIX), strict=True):
-        found_code, track = verify(folder)
-        assert (found_code, track["causes"][0]["name"], track["rungs"][-1]["where"]) == (code, cause, layer)
-        assert track["causes"][0]["fix"] in GUIDE
-        model.write_text(model.read_text().replace(old, new))
-    found_code, track = verify(folder)
-    assert (found_code, track["passed"]) == (0, True)
+def test_one_run_proves_both_causes_with_the_lines_of_the_guide(folder: Path) -> None:
+    code, track = verify(folder)
+    found = [(cause["status"], cause["entry"], cause["where"]) for cause in track["causes"]]
+    assert found == [("proved", "'same' padding with stride", "conv"), ("proved", "LayerNorm epsilon", "norm")]
+    assert (code, track["rungs"][-1]["where"], track["left"]) == (1, "conv", "")
+    for cause in track["causes"]:
+        for told in ("what", "torch_fix", "keras_fix"):
+            assert cause[told] in GUIDE
+
+
+def test_with_both_corrections_made_every_rung_passes(corrected: Path) -> None:
+    code, track = verify(corrected)
+    assert (code, track["passed"]) == (0, True)
 
 
 def test_the_script_of_the_porting_guide_moves_the_weights(corrected: Path) -> None:

@@ -158,6 +158,21 @@ def test_a_parameter_is_compared_relative_to_its_largest_value(by: float, passes
     assert compare_optimized(trace(), shifted(101, "a.bias", 100 * by)).passed is passes
 
 
+def test_a_small_number_is_not_drowned_by_a_large_one_of_its_parameter() -> None:
+    one, other = trace(), trace()
+    for run in (one, other):
+        run.parameters[-1]["a.bias"][0] = 1e9
+    other.parameters[-1]["a.bias"][1] += 1e-8
+    result = compare_optimized(one, other)
+    assert (result.passed, result.where) == (False, "a.bias")
+
+
+def test_a_number_that_comes_near_zero_is_compared_relative_to_what_it_was() -> None:
+    one, other = trace(), trace()
+    one.parameters[-1]["a.bias"][0], other.parameters[-1]["a.bias"][0] = 1e-12, 2e-12
+    assert compare_optimized(one, other).passed
+
+
 def test_a_parameter_that_is_not_finite_fails() -> None:
     result = compare_optimized(shifted(5, "a.kernel", np.nan), shifted(5, "a.kernel", np.nan))
     assert (result.passed, result.where) == (False, "a.kernel")

@@ -84,10 +84,10 @@ class Failure:
         )
         alone = evidence.load(Trace, self.showing.pool.call(self.track, isolate, layer_request))
         difference = layer_difference(layers[number].outputs, alone.outputs)
-        return _alone(failure.where, difference)
+        return alone_in_words(failure.where, difference)
 
 
-def _alone(where: str, difference: float) -> str:
+def alone_in_words(where: str, difference: float) -> str:
     """Say what a layer did alone on inputs that agree, and what that means: in the model it differs."""
     alone = f"run alone on torch's inputs, '{where}'"
     if difference > TOLERANCES["forward"].limit:

@@ -81,14 +81,12 @@ def _run(side: ObservedSide, found: OptimizerEvidence) -> None:
     found.averages_at_the_end = run.averages_at_the_end
 
 
+FAR_TEXT = f" from weights {optimizer_material.FAR:g} times as large"
 _CHECKPOINTS = [
-    *((step, "") for step in optimizer_material.CHECKPOINTS),
-    *(
-        (step, f" from weights {optimizer_material.FAR:g} times as large")
-        for step in optimizer_material.FAR_CHECKPOINTS
-    ),
+    *((step, "", 1.0) for step in optimizer_material.CHECKPOINTS),
+    *((step, FAR_TEXT, optimizer_material.FAR) for step in optimizer_material.FAR_CHECKPOINTS),
 ]
-"""With what a message says of each."""
+"""With what a message says of each, and the size of the weights where it began."""
 
 
 def compare_optimized(torch: OptimizerEvidence, keras: OptimizerEvidence) -> RungResult:
@@ -117,16 +115,26 @@ def compare_optimized(torch: OptimizerEvidence, keras: OptimizerEvidence) -> Run
 def _compare_parameters(
     torch: OptimizerEvidence, keras: OptimizerEvidence, parameters: Sequence[Mapping[str, np.ndarray]]
 ) -> RungResult:
-    limit, worst = TOLERANCES["optimizer"].limit, 0.0
+    """Compare each number relative to the largest that it was so far, so that none is drowned by another."""
+    limit, worst, largest = TOLERANCES["optimizer"].limit, 0.0, dict[str, np.ndarray]()
     pairs = zip(torch.parameters, parameters, strict=True)
-    for (step, text), (torch_values, keras_values) in zip(_CHECKPOINTS, pairs, strict=False):  # none of Sophia
-        differences = {name: relative(torch_values[name], value) for name, value in keras_values.items()}
+    for (step, text, start), (torch_values, keras_values) in zip(_CHECKPOINTS, pairs, strict=False):  # none of Sophia
+        before = largest if step > 1 else {}
+        largest = {name: np.maximum(before.get(name, start), np.abs(value)) for name, value in torch_values.items()}
+        differences = _apart(torch_values, keras_values, largest)
         name = max(differences, key=differences.__getitem__)
         worst = max(worst, differences[name])
         if worst > limit:
             detail = f"optimizer alone, step {step}{text}: '{name}' {_by(worst)}{_rate_hint(torch, keras, step)}"
             return RungResult("optimizer", False, detail, worst, limit=limit, place=FailurePlace.WEIGHT, where=name)
     return _compare_rates(torch, keras, worst)
+
+
+def _apart(
+    torch: Mapping[str, np.ndarray], keras: Mapping[str, np.ndarray], largest: Mapping[str, np.ndarray]
+) -> dict[str, float]:
+    """Return by how much each parameter differs, each of its numbers relative to the largest."""
+    return {name: relative(torch[name] / largest[name], value / largest[name], 1.0) for name, value in keras.items()}
 
 
 def _by(difference: float) -> str:
