@@ -166,7 +166,8 @@ def relu6(draw: Draw, spot: Spot) -> Plant:
         lambda k, n: k.layers.ReLU(max_value=6.0 if odd == "keras" else None, name=n),
         lambda t: t.nn.ReLU6() if odd == "torch" else t.nn.ReLU(),
     )
-    truth = Truth("range", name, ("relu6",), (replaces(name, "relu6" if odd == "keras" else "relu"),))
+    wanted, clips = ("relu6", [maps("clip", low=0.0, high=6.0)]) if odd == "keras" else ("relu", [])
+    truth = Truth("range", name, ("relu6|below 6",), (replaces(name, wanted), *clips))
     return Plant(truth, [part])
 
 

@@ -8,6 +8,6 @@ UNPROVED: dict[str, str] = {
     "clipping_kind_0": HOOK,
     "clipping_kind_and_flatten_order_9": HOOK,
     "norm_place_and_same_padding_5": "a block whose layers stand in another order takes several changes at once",
-    "mask_of_zero_and_extra_softmax_33": BEHIND_MEAN,
+    "batch_norm_variance_and_decayed_weights_31": "where weights decay on one side, the running variance is not found",
 }
 """By name of the fault."""
