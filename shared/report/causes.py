@@ -47,6 +47,8 @@ def evidence(cause: Cause | CauseRecord) -> str:
     """Return by what a cause is known, in one sentence without its full stop."""
     tried = f"{cause.tried} change{'' if cause.tried == 1 else 's'} tried"
     if cause.status == Status.UNKNOWN:
+        if cause.stopped:
+            return f"the search was cut short ({cause.stopped.splitlines()[0]})"
         return f"none of the {tried} makes the sides agree" if cause.tried else "no change was tried there"
     if cause.rung in WITHOUT_FIGURES and cause.after == 0:
         figures = WITHOUT_FIGURES[cause.rung]

@@ -72,6 +72,8 @@ class CauseRecord(FrozenRecord):
     """Name of the ledger's entry on this; empty if there is none."""
     changes: list[Change]
     """Made to torch's side in memory."""
+    stopped: str
+    """Why the search ended before its time; empty if it did not."""
 
 
 class GapRecord(FrozenRecord):

@@ -8,6 +8,7 @@ import numpy as np
 from tests.diagnosis.faults import PLAIN, torch_optimizer
 from twotrack import CustomOptimizer
 from twotrack.shared.spec.changes import Change, SetUpdate
+from twotrack.shared.spec.probe import OptimizerStart
 from twotrack.shared.verify import optimizer_material
 from twotrack.shared.verify.result import relative
 from twotrack.shared.workers.door import open_torch
@@ -51,8 +52,8 @@ def tell(asked: Asked) -> Differences:
     gradients = {name: array[: CHECKPOINTS[-1]] for name, array in optimizer_material.draw_gradients(shapes).items()}
 
     def run() -> list[dict[str, np.ndarray]]:
-        start = optimizer_material.draw_parameters(shapes)
-        return model.probe().run_optimizer(pair.optimizer, [], start, gradients, CHECKPOINTS).parameters
+        start = OptimizerStart(optimizer_material.draw_parameters(shapes), CHECKPOINTS)
+        return model.probe().run_optimizer(pair.optimizer, [], [start], gradients).parameters
 
     own = run()
     with track.changed(model, [SetUpdate(setting="rate", value=None)]):

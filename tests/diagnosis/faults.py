@@ -498,7 +498,7 @@ GRADIENTS = {
         "the gradient of 'first.kernel', 'first.bias' is 2 times as large in Keras as in torch",
     ),
     "DETACHED": fault(
-        Pair(PLAIN.keras, detached, (5,)), "gradients", "skip", "torch lets no gradient flow back", "'first.kernel'"
+        Pair(PLAIN.keras, detached, (5,)), "gradients", "call", "torch lets no gradient flow back", "'first.kernel'"
     ),
     "PADDING": fault(
         Pair(KERAS_TAGGER, tagger(2), Input((7,), kind="tokens", size=6), "cross_entropy"),

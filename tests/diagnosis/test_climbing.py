@@ -40,9 +40,10 @@ def diagnosed(ends: Ends, proposed: Sequence[str], only_first: bool = False) -> 
         removing = [Finding(candidate=candidate(path), before=1.0, after=0.0) for path in proposed if path not in done]
         return Findings(removing=tuple(removing), tried=7)
 
-    def again(changes: tuple[Change, ...]) -> Climb:
-        made.append("+".join(one.path for one in changes if isinstance(one, SetHyperparameter)))
-        return climb(ends, changes)
+    def again(changes: tuple[Change, ...]) -> Climb | None:
+        paths = tuple(one.path for one in changes if isinstance(one, SetHyperparameter))
+        made.append("+".join(paths))
+        return climb(ends, changes) if paths in ends else None
 
     return diagnose(climb(ends), look, again, only_first), made
 
@@ -87,6 +88,13 @@ def test_a_change_that_takes_the_sides_back_proves_nothing(end: tuple[str, str])
 def test_of_several_that_remove_a_value_s_difference_the_farthest_is_the_cause() -> None:
     ends = {(): ("forward", "first"), ("a",): ("range", "first"), ("b",): None, ("c",): None}
     diagnosis, made = diagnosed(ends, ["a", "b", "c"])
+    assert told(diagnosis) == [("proved", "b")]
+    assert made == ["a", "b"]
+
+
+def test_a_change_with_which_the_model_does_not_run_everywhere_is_passed_over() -> None:
+    ends = {(): ("forward", "first"), ("b",): None}
+    diagnosis, made = diagnosed(ends, ["a", "b"])
     assert told(diagnosis) == [("proved", "b")]
     assert made == ["a", "b"]
 

@@ -195,6 +195,31 @@ def _base_of(module: str, name: str, *derived: str) -> Callable[[], bool]:
     return is_there
 
 
+def _sparse_parts() -> bool:
+    import torch
+
+    twice = torch.sparse_coo_tensor([[1, 1]], [2.0, 3.0], (4,))
+    return twice._indices().tolist() == [[1, 1]] and twice._values().tolist() == [2.0, 3.0]
+
+
+def _own_losses() -> bool:
+    import keras
+    import numpy as np
+
+    layer = keras.layers.ActivityRegularization(l2=1.0)
+    layer(np.ones((1, 3), "float32"))
+    return [float(keras.ops.convert_to_numpy(loss)) for loss in layer._get_own_losses()] == [3.0]
+
+
+def _use_weight_decay() -> bool:
+    import keras
+
+    optimizer, weight = keras.optimizers.AdamW(0.1), keras.Variable([1.0], name="bias")
+    before = optimizer._use_weight_decay(weight)
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    return before and not optimizer._use_weight_decay(weight)
+
+
 def _non_persistent_buffers_set() -> bool:
     from torch import nn, zeros
 
@@ -275,6 +300,23 @@ PRIVATE_NAMES: Mapping[str, PrivateName] = {
         TORCH,
         "say whether a convolution has a bias",
         _base_of("conv", "_ConvNd", "Conv1d", "ConvTranspose3d"),
+    ),
+    "torch.nn.modules.conv._ConvTransposeNd": PrivateName(
+        TORCH,
+        "try other cuts out of a transposed convolution",
+        _base_of("conv", "_ConvTransposeNd", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"),
+    ),
+    "torch.nn.modules.pooling._MaxPoolNd": PrivateName(
+        TORCH, "try other ways of pooling", _base_of("pooling", "_MaxPoolNd", "MaxPool1d", "MaxPool2d", "MaxPool3d")
+    ),
+    "torch.nn.modules.pooling._AvgPoolNd": PrivateName(
+        TORCH, "try other ways of pooling", _base_of("pooling", "_AvgPoolNd", "AvgPool1d", "AvgPool2d", "AvgPool3d")
+    ),
+    "torch.Tensor._indices": PrivateName(TORCH, "square the gradients of a table's row one by one", _sparse_parts),
+    "torch.Tensor._values": PrivateName(TORCH, "square the gradients of a table's row one by one", _sparse_parts),
+    "keras.Layer._get_own_losses": PrivateName(KERAS, "say what a layer adds to the loss", _own_losses),
+    "keras.optimizers.Optimizer._use_weight_decay": PrivateName(
+        KERAS, "say which weights an optimizer decays", _use_weight_decay
     ),
     "torch.nn.modules.dropout._DropoutNd": PrivateName(
         TORCH, "see and switch off dropout", _base_of("dropout", "_DropoutNd", "Dropout", "Dropout2d", "AlphaDropout")

@@ -40,6 +40,8 @@ class Cause:
     """Of the ledger, on this."""
     changes: tuple[Change, ...] = ()
     """Made to torch's side."""
+    stopped: str = ""
+    """Why the search ended before its time; empty if it did not."""
 
 
 def proved(failure: RungResult, finding: Finding, tried: int) -> Cause:
@@ -51,7 +53,7 @@ def unproved(failure: RungResult, findings: Findings) -> Cause:
     """Return what is known where nothing is proved."""
     if findings.partly:
         return _of(Status.PARTLY, failure, findings.partly, findings.tried)
-    return Cause(Status.UNKNOWN, failure.rung, failure.where, tried=findings.tried)
+    return Cause(Status.UNKNOWN, failure.rung, failure.where, tried=findings.tried, stopped=findings.stopped)
 
 
 def _of(status: Status, failure: RungResult, finding: Finding, tried: int) -> Cause:

@@ -67,8 +67,8 @@ class Diagnosis:
 
 Look = Callable[[Climb, RungResult], Findings]
 """Searches for what removes the failure of a climb."""
-Again = Callable[[tuple[Change, ...]], Climb]
-"""Climbs again with changes."""
+Again = Callable[[tuple[Change, ...]], Climb | None]
+"""Climbs again with changes; None if the model does not run with them."""
 
 
 def diagnose(failed: Climb, look: Look, again: Again, only_first: bool = False) -> Diagnosis:
@@ -94,6 +94,8 @@ def _best(climb: Climb, findings: Findings, again: Again) -> tuple[Finding, Clim
     best: tuple[Finding, Climb] | None = None
     for finding in findings.removing[:PUT_TO_TEST]:
         farther = again((*climb.changes, *finding.candidate.changes))
+        if farther is None:
+            continue
         if best is None or farther.progress > best[1].progress:
             best = finding, farther
         if farther.failure is None or farther.failure.rung not in VALUES:

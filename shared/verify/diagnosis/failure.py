@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from twotrack.shared.base.tolerances import TOLERANCES
+from twotrack.shared.errors import UserError, WorkerDiedError
 from twotrack.shared.spec.changes import Change
 from twotrack.shared.verify import evidence
 from twotrack.shared.verify.comparing import SideResults, climbed
@@ -43,7 +44,14 @@ class Failure:
         self.showing.on_phase(REFERENCE, "done")
         return found
 
-    def _again(self, changes: tuple[Change, ...]) -> Climb:
+    def _again(self, changes: tuple[Change, ...]) -> Climb | None:
+        """Climb with changes; None if torch's model does not run with them on all that the rungs feed it."""
+        try:
+            return self._climb(changes)
+        except (UserError, WorkerDiedError):
+            return None
+
+    def _climb(self, changes: tuple[Change, ...]) -> Climb:
         asked, place = self.request.model_copy(update={"changes": changes}), Path(tempfile.mkdtemp(dir=self.folder))
         changed = self.showing.side(asked, REFERENCE, place / REFERENCE)
         sides = {REFERENCE: changed, self.track: self.keras}
@@ -65,7 +73,10 @@ class Failure:
             torch=climb.sides[0],
             keras=climb.sides[1],
         )
-        return self.showing.call(REFERENCE, search, asked)
+        try:
+            return self.showing.call(REFERENCE, search, asked)
+        except WorkerDiedError as error:  # the verdict stands whatever the search meets in the user's model
+            return Findings(stopped=str(error))
 
     def isolated(self) -> str:
         """Run the first diverging layer alone in Keras on the inputs that torch's layer got."""

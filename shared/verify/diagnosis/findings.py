@@ -38,3 +38,5 @@ class Findings(FrozenRecord):
     partly: Finding | None = None
     """The one that leaves least, where none removes it."""
     tried: int = 0
+    stopped: str = ""
+    """Why the search ended before its time; empty if it did not."""
