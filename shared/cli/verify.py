@@ -54,7 +54,7 @@ def verify(
     from twotrack.shared.verify.request import VerifyRequest
 
     request = VerifyRequest(name=subject, settings=_settings(subject, settings, weights), recipe=recipe, until=until)
-    request, side = request.model_copy(update={"only_first": first}), _side(fix)
+    request, side = request.model_copy(update={"causes": "first" if first else "all"}), _side(fix)
     if report:
         require_page(report, "--report")
     chosen = options.installed_tracks() if tracks == options.ALL else options.parse_tracks(tracks)

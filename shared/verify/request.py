@@ -1,6 +1,7 @@
 """What is to be verified, as it is asked for and as it goes to the workers."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
@@ -42,8 +43,8 @@ class VerifyRequest(FrozenRecord):
     """The user's own; None for a chapter, and for a pair that the name leads to."""
     changes: tuple[Change, ...] = ()
     """Made in memory to torch's side, as causes are proved."""
-    only_first: bool = False
-    """Of a failure's causes, look for the first one only."""
+    causes: Literal["all", "first", "none"] = "all"
+    """Of a failure: which to look for."""
 
     @property
     def is_pair(self) -> bool:

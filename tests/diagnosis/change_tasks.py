@@ -1,6 +1,7 @@
 """Worker tasks that make changes to a small torch model."""
 
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,12 @@ class Trained:
     changes: list[Change]
 
 
+@cache
+def _gradients(shapes: tuple[tuple[str, tuple[int, ...]], ...]) -> dict[str, np.ndarray]:
+    """Draw once for all optimizers: it takes longer than the steps."""
+    return optimizer_material.draw_gradients(dict(shapes))
+
+
 @task
 def tell(asked: Asked) -> Differences:
     """Let an optimizer step on drawn gradients, then what stands in for it."""
@@ -49,7 +56,7 @@ def tell(asked: Asked) -> Differences:
     track = open_torch("auto")
     model = track.build(pair, 0, "float64")
     shapes = {name: array.shape for name, array in model.weights().items()}
-    gradients = {name: array[: CHECKPOINTS[-1]] for name, array in optimizer_material.draw_gradients(shapes).items()}
+    gradients = {name: array[: CHECKPOINTS[-1]] for name, array in _gradients(tuple(shapes.items())).items()}
 
     def run() -> list[dict[str, np.ndarray]]:
         start = OptimizerStart(optimizer_material.draw_parameters(shapes), CHECKPOINTS)

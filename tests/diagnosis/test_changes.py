@@ -31,7 +31,7 @@ OPTIMIZERS = {
 }
 
 
-@settings(max_examples=24)
+@settings(max_examples=12)
 @given(data=st.data())
 def test_settings_tell_what_an_optimizer_does(workers: WorkerPool, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(OPTIMIZERS)))

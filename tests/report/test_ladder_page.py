@@ -118,7 +118,7 @@ def test_the_first_cause_is_enough_where_that_is_asked_for(
     option = ["--first"] if first else []
     in_process("verify", "neuron", "--tracks", "keras:jax", *option, folder=tmp_path, check=False)
 
-    assert [request.only_first for request in asked] == [first]
+    assert [request.causes for request in asked] == ["first" if first else "all"]
 
 
 @pytest.fixture(scope="module")

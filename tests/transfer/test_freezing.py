@@ -32,7 +32,7 @@ def test_training_changes_what_is_trained_and_nothing_else(
 
 @pytest.mark.parametrize("pair", ["HEAD", "LAST_BLOCK"])
 def test_a_model_frozen_in_part_passes_the_ladder_on_every_backend(pair: str, ladder):
-    for result in ladder.climb(VerifyRequest(name=f"tests.transfer.pairs:{pair}"), lambda *_: None):
+    for result in ladder.climb(VerifyRequest(name=f"tests.transfer.pairs:{pair}", causes="none"), lambda *_: None):
         assert result.passed, result.rungs[-1]
 
 

@@ -40,7 +40,9 @@ class Failure:
     def diagnosis(self) -> Diagnosis:
         """Find the causes."""
         failed = Climb(self.results, (self.torch.observation, self.keras.observation), self.request.changes)
-        found = diagnose(failed, self._look, self._again, self.request.only_first)
+        if self.request.causes == "none":
+            return Diagnosis(last=failed.failure, sides=failed.sides)
+        found = diagnose(failed, self._look, self._again, self.request.causes == "first")
         self.showing.on_phase(REFERENCE, "done")
         return found
 
