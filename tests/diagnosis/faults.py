@@ -17,6 +17,8 @@ class Fault:
     words: tuple[str, ...]
     kinds: frozenset[str]
     """Of the changes that prove it."""
+    count: int = 1
+    """Of causes that are proved: a frozen normalisation neither averages nor trains."""
 
 
 def fault(pair: Pair, rung: str, kind: str, *words: str) -> Fault:
@@ -562,6 +564,10 @@ WEIGHTS = {
     ),
     "STATISTICS_VARIANCE": fault(
         Pair(normalised(), torch_normalised(biased=False), (5,)), "training", "statistics", "the biased variance",
+    ),
+    "STATISTICS_FROZEN": Fault(
+        Pair(frozen("norm", normalised()), torch_normalised(), (5,)), "range",
+        ("the running statistics of 'norm' stay as they are in Keras",), frozenset({"statistics"}), 2,
     ),
 }  # fmt: skip
 

@@ -43,6 +43,6 @@ def test_the_cause_says_what_differs_with_a_line_for_each_side(found: tuple[Faul
 
 
 def test_nothing_is_left_behind_it(found: tuple[Fault, TrackResult]) -> None:
-    _, result = found
-    assert len(result.diagnosis.causes) == 1
+    fault, result = found
+    assert len(result.diagnosis.causes) == fault.count
     assert result.diagnosis.last is None
