@@ -71,7 +71,7 @@ class Showing:
         names = links_between(outputs[0], outputs[1], TOLERANCES["forward"].limit)
         if not names or keras.loss["from_logits"] or not torch.loss["from_logits"]:
             return request
-        request = request.model_copy(update={"changes": (LinkOutputs(names=names),)})
+        request = request.model_copy(update={"changes": (*request.changes, LinkOutputs(names=names))})
         linked = self.side(request, REFERENCE, folder / "linked")
         sides[REFERENCE] = replace(linked, trainings=sides[REFERENCE].trainings)
         return request

@@ -57,13 +57,14 @@ class Failure:
         asked, place = self.request.model_copy(update={"changes": changes}), Path(tempfile.mkdtemp(dir=self.folder))
         changed = self.showing.side(asked, REFERENCE, place / REFERENCE)
         sides = {REFERENCE: changed, self.track: self.keras}
+        asked = self.showing.with_same_outputs(asked, sides, place)  # what hid that the outputs are linked may be gone
         sides[self.track] = self.showing.with_same_draws(self.request, self.track, sides, place)
         self.showing.samples(asked, sides, place)
         sides = self.showing.answers(asked, sides, place)
         second = SecondLook(asked, self.showing.ask, place / "again")
         torch, keras = sides[REFERENCE], sides[self.track]
         found = climbed(asked, torch, keras, partial(second.judge, self.track))
-        return Climb(found, (torch.observation, keras.observation), changes)
+        return Climb(found, (torch.observation, keras.observation), asked.changes)
 
     def _look(self, climb: Climb, failure: RungResult) -> Findings:
         asked = SearchRequest(
