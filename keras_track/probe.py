@@ -153,10 +153,11 @@ class KerasProbe(Probe):
         self._model.train_step(inputs, targets)
         self._model.load_weights(before)  # running statistics moved; constraints may have moved weights
         table = weights.name_table(self._model.model, self._model.layout.weights)
+        trained = self._model.trainable_names()
         return {
             name: np.array(entry.layout.to_canonical(as_array(kept.gradient(entry.variable))), order="C")
             for name, entry in table.items()
-            if entry.trainable
+            if name in trained
         }
 
     def input_gradients(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> dict[str, np.ndarray]:

@@ -25,8 +25,10 @@ from twotrack.shared.spec.inputs import Input, describe, example
 from twotrack.shared.spec.pair import ChapterBuild, CustomLoss, CustomOptimizer, LossSpec, Pair, target_kind
 from twotrack.shared.spec.profiles import Switches
 from twotrack.shared.spec.recipes import Optimizer
-from twotrack.shared.spec.track import Checkpoints, Precision, Track, TrackModel, TrackSpec, choose_device
+from twotrack.shared.spec.track import Checkpoints, OwnWeights, Precision, Track, TrackModel, TrackSpec, choose_device
 from twotrack.shared.spec.transfer import BASE, EVERYTHING, HEAD, chosen
+from twotrack.shared.weights.bridge import BridgeError
+from twotrack.shared.weights.bridge.names import listed
 
 if TYPE_CHECKING:
     from twotrack.shared.export.runtimes import Predict
@@ -59,17 +61,22 @@ class KerasTrack(Track):
         """Build the pair's Keras side, forgetting the process's earlier models, then switch layers."""
         set_precision(precision)
         start_afresh(seed)
-        if isinstance(pair.keras, ChapterBuild):
-            network, has_base = _chapter_network(pair.keras), pair.keras.has_base
-        else:
-            network, has_base = _users_network(pair.keras, pair), False
+        network, has_base = _network(pair)
         switches = Switches(switched)
         native.switch_layers(network.get_layer(HEAD) if has_base else network, switches)
         layout = axis_layout(network, pair.inputs)
         model = KerasModel(network, pair.inputs, pair.loss, self._backend, switches, layout)
+        model.leave_out(pair.unused_keras)
         if pair.trainable != EVERYTHING:
             model.freeze(chosen(model.weights(), pair.trainable))
         return model
+
+    def own_weights(self, pair: Pair) -> OwnWeights:
+        """Return what the model calls its weights, but for those that the pair leaves out."""
+        set_precision("float32")
+        start_afresh(0)
+        table = weights.name_table(_network(pair)[0])
+        return OwnWeights({name: entry.shape for name, entry in table.items() if name not in pair.unused_keras})
 
     def checkpoints(self) -> Checkpoints:
         """Return what reads and writes Keras' own files."""
@@ -110,6 +117,13 @@ def as_keras(model: TrackModel) -> "KerasModel":
     return model
 
 
+def _network(pair: Pair) -> tuple[keras.Model, bool]:
+    """Build the pair's network; tell whether it has a base."""
+    if isinstance(pair.keras, ChapterBuild):
+        return _chapter_network(pair.keras), pair.keras.has_base
+    return _users_network(pair.keras, pair), False
+
+
 def _chapter_network(build: ChapterBuild) -> keras.Model:
     return importlib.import_module(f"twotrack.keras_track.models.{build.slug}").build(build.config)
 
@@ -139,18 +153,37 @@ class KerasModel(TrackModel):
     ):
         self.model, self.inputs, self.loss, self._backend, self.switches = model, inputs, loss, backend, switches
         self.layout = layout
+        self._unused: tuple[str, ...] = ()
+
+    def leave_out(self, unused: Sequence[str]) -> None:
+        """From here on let these weights be none of the model's; BridgeError if it has no such weight."""
+        unknown = sorted(set(unused) - set(weights.name_table(self.model)))
+        if unknown:
+            raise BridgeError(f"the weight map calls {listed(unknown)} unused, which {weights.MODEL} does not have")
+        self._unused = tuple(unused)
 
     def weights(self) -> dict[str, np.ndarray]:
         """Return copies of all weights, in canonical form."""
-        return weights.weights(self.model, self.layout.weights)
+        return weights.weights(self.model, self.layout.weights, self._unused)
 
     def load_weights(self, canonical: Mapping[str, np.ndarray]) -> None:
         """Replace all weights."""
-        weights.load_weights(self.model, canonical, self.layout.weights)
+        weights.load_weights(self.model, canonical, self.layout.weights, self._unused)
+
+    def unused(self) -> dict[str, np.ndarray]:
+        """Return copies of the weights that are left out, in canonical form."""
+        table = weights.name_table(self.model, self.layout.weights)
+        return {name: table[name].value() for name in self._unused}
+
+    def load_unused(self, values: Mapping[str, np.ndarray]) -> None:
+        """Replace them."""
+        table = weights.name_table(self.model, self.layout.weights)
+        for name in self._unused:
+            table[name].assign(values[name])
 
     def trainable_names(self) -> set[str]:
         """Return the names of the weights that have gradients."""
-        return weights.trainable_names(self.model)
+        return weights.trainable_names(self.model) - set(self._unused)
 
     def freeze(self, trainable: Set[str]) -> None:
         """Update the weights of these names only."""

@@ -7,7 +7,7 @@ under the layer, a wrapped layer under its wrapper. The directions of Bidirectio
 `pointwise`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -47,6 +47,10 @@ class Entry(NamedTuple):
         if keras.backend.standardize_dtype(self.variable.dtype) == "bfloat16":
             value = value.astype(np.float32)  # NumPy has no bfloat16; float32 holds each of its values exactly
         return np.array(self.layout.to_canonical(value), order="C")
+
+    def assign(self, canonical: np.ndarray) -> None:
+        """Copy a canonical array in, cast to the model's type."""
+        self.variable.assign(np.array(self.layout.from_canonical(canonical), order="C"))
 
 
 def name_table(model: keras.Model, rearranged: Rearranged = NOTHING) -> dict[str, Entry]:
@@ -140,9 +144,12 @@ def _layout(layer: keras.Layer, variable: keras.Variable) -> Layout:
     return SAME
 
 
-def weights(model: keras.Model, rearranged: Rearranged = NOTHING) -> dict[str, np.ndarray]:
-    """Return copies of the model's weights in canonical form, in the model's own type."""
-    return {name: entry.value() for name, entry in name_table(model, rearranged).items()}
+def weights(
+    model: keras.Model, rearranged: Rearranged = NOTHING, without: Collection[str] = ()
+) -> dict[str, np.ndarray]:
+    """Return copies of the model's weights in canonical form, in the model's own type, but for those in `without`."""
+    table = name_table(model, rearranged)
+    return {name: entry.value() for name, entry in table.items() if name not in without}
 
 
 def trainable_names(model: keras.Model) -> set[str]:
@@ -150,11 +157,19 @@ def trainable_names(model: keras.Model) -> set[str]:
     return {name for name, entry in name_table(model).items() if entry.trainable}
 
 
-def load_weights(model: keras.Model, canonical: Mapping[str, np.ndarray], rearranged: Rearranged = NOTHING) -> None:
-    """Copy canonical weights into the model; BridgeError if a name is missing, left over or misshapen."""
-    table = name_table(model, rearranged)
+def load_weights(
+    model: keras.Model,
+    canonical: Mapping[str, np.ndarray],
+    rearranged: Rearranged = NOTHING,
+    without: Collection[str] = (),
+) -> None:
+    """Copy canonical weights into the model; BridgeError if a name is missing, left over or misshapen.
+
+    The weights in `without` stay.
+    """
+    table = {name: entry for name, entry in name_table(model, rearranged).items() if name not in without}
     shapes = {name: entry.shape for name, entry in table.items()}
     own_names = {name: f"Keras' {entry.variable.path} {tuple(entry.variable.shape)}" for name, entry in table.items()}
     require_same(shapes, {name: array.shape for name, array in canonical.items()}, MODEL, own_names=own_names)
     for name, entry in table.items():
-        entry.variable.assign(np.array(entry.layout.from_canonical(canonical[name]), order="C"))
+        entry.assign(canonical[name])

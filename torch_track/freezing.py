@@ -5,18 +5,28 @@ from collections.abc import Mapping, Set
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from twotrack.torch_track.weights import Entry
+from twotrack.shared.errors import UserError
+from twotrack.torch_track.entries import Entry
 
 FROZEN = "frozen"
 """Attribute of a batch normalisation that stays in evaluation mode."""
 
 
 def freeze(module: nn.Module, table: Mapping[str, Entry], trained: Set[str]) -> None:
-    """Train the weights of these canonical names only; `table` has the module's."""
+    """Train the weights of these canonical names only; `table` has the module's.
+
+    Raises UserError where one parameter of torch holds weights of which some are to be trained only.
+    """
+    first: dict[int, str] = {}
     for name, entry in table.items():
-        for own in (entry.parameter, entry.stacked):
-            if isinstance(own, nn.Parameter):
-                own.requires_grad_(name in trained)
+        for own in entry.parameters:
+            other = first.setdefault(id(own), name)
+            if (other in trained) != (name in trained):
+                raise UserError(
+                    f"'{other}' and '{name}' are one parameter of torch, which is trained or not as a whole; "
+                    "let `trainable` name both or neither."
+                )
+            own.requires_grad_(name in trained)
     for layer in module.modules():
         if isinstance(layer, _BatchNorm):
             setattr(layer, FROZEN, not any(parameter.requires_grad for parameter in layer.parameters()))

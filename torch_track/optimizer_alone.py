@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from twotrack.shared.weights.bridge.layouts import Layout, Shape
-from twotrack.torch_track.weights import Entry
+from twotrack.torch_track.entries import Entry, Whole
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,10 @@ class StandIns:
         own = list(module.parameters())
         self._numbers = {id(parameter): number for number, parameter in enumerate(own)}
         self._shapes = shapes
-        resized = {id(table[name].parameter) for name, shape in shapes.items() if table[name].shape != shape}
-        small = [name for name in shapes if id(table[name].parameter) in resized]
+        resized = {
+            id(one) for name, shape in shapes.items() if table[name].shape != shape for one in table[name].tensors
+        }
+        small = [name for name in shapes if not resized.isdisjoint(map(id, table[name].tensors))]
         sizes = self._small_sizes(own, table, small)
         self.parameters = [_empty(parameter, sizes.get(number)) for number, parameter in enumerate(own)]
         self._parts = {name: list(self._live(table[name], name, name in small)) for name in shapes}
@@ -44,30 +46,30 @@ class StandIns:
     def _small_sizes(self, own: Sequence[Tensor], table: Mapping[str, Entry], small: Sequence[str]) -> dict[int, Shape]:
         """Return the shapes of parameters with small stand-ins; `_free` says up to where each is taken."""
         self._free: dict[int, int] = {}
-        inside: dict[int, list[str]] = {}
+        inside: dict[int, list[tuple[Layout | None, Shape]]] = {}
         for name in small:
-            inside.setdefault(self._numbers[id(table[name].parameter)], []).append(name)
-        return {
-            number: _small_shape(own[number], [(table[name].layout, self._shapes[name]) for name in names])
-            for number, names in inside.items()
-        }
+            for number, elements in self._shared(table[name], name):
+                is_whole = len(elements) == prod(self._shapes[name])
+                shape = self._shapes[name] if is_whole else (len(elements),)
+                inside.setdefault(number, []).append((_way(table[name]) if is_whole else None, shape))
+        return {number: _small_shape(own[number], found) for number, found in inside.items()}
+
+    def _shared(self, entry: Entry, name: str) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield the parameters that a small weight lives in, with its elements there: about as many in each."""
+        tensors = entry.tensors[:1] if isinstance(entry, Whole) else entry.tensors
+        elements = np.array_split(np.arange(prod(self._shapes[name])), len(tensors))
+        yield from ((self._numbers[id(tensor)], part) for tensor, part in zip(tensors, elements, strict=True))
 
     def _live(self, entry: Entry, name: str, small: bool) -> Iterator[Part]:
-        number, size = self._numbers[id(entry.parameter)], prod(self._shapes[name])
-        if small:
-            start = self._free.get(number, 0)
-            self._free[number] = start + size
-            yield Part(
-                number, np.arange(size), start + _small_places(self.parameters[number], entry, self._shapes[name])
-            )
+        if not small:
+            yield from (Part(self._numbers[id(one)], elements, places) for one, elements, places in entry.places())
             return
-        flat = np.arange(entry.parameter.numel()).reshape(tuple(entry.parameter.shape))
-        first = flat if entry.rows is None else flat[entry.rows]
-        both = first if entry.stacked is None else np.stack([first, first])
-        places = entry.layout.to_canonical(both).reshape(-1)
-        numbers = [number] if entry.stacked is None else [number, self._numbers[id(entry.stacked)]]
-        for own, elements in zip(numbers, np.split(np.arange(size), len(numbers)), strict=True):
-            yield Part(own, elements, places[elements])
+        for number, elements in self._shared(entry, name):
+            start = self._free.get(number, 0)
+            self._free[number] = start + len(elements)
+            is_whole = len(elements) == prod(self._shapes[name])
+            places = _small_places(self.parameters[number], _way(entry), self._shapes[name]) if is_whole else None
+            yield Part(number, elements, start + (np.arange(len(elements)) if places is None else places))
 
     def assign(self, canonical: Mapping[str, np.ndarray]) -> None:
         """Give the stand-ins values."""
@@ -115,7 +117,12 @@ def _empty(parameter: Tensor, shape: Shape | None) -> nn.Parameter:
     return nn.Parameter(zeros, requires_grad=parameter.requires_grad)
 
 
-def _small_shape(own: Tensor, inside: Sequence[tuple[Layout, Shape]]) -> Shape:
+def _way(entry: Entry) -> Layout | None:
+    """Return the way to the canonical form, of some rows too."""
+    return entry.way if isinstance(entry, Whole) else entry.layout
+
+
+def _small_shape(own: Tensor, inside: Sequence[tuple[Layout | None, Shape]]) -> Shape:
     """Return torch's shape of a small weight; several in one parameter, and what only fits large ones, are flat."""
     if len(inside) == 1:
         (layout, shape) = inside[0]
@@ -125,16 +132,18 @@ def _small_shape(own: Tensor, inside: Sequence[tuple[Layout, Shape]]) -> Shape:
     return (sum(prod(shape) for _, shape in inside), *(1 for _ in own.shape[1:]))
 
 
-def _small_places(parameter: Tensor, entry: Entry, shape: Shape) -> np.ndarray:
+def _small_places(parameter: Tensor, layout: Layout | None, shape: Shape) -> np.ndarray:
     """Return where the elements of a small weight live in its parameter, counted from its first place."""
-    arranged = _arranged(entry.layout, shape, parameter.ndim)
+    arranged = _arranged(layout, shape, parameter.ndim)
     if arranged is None or arranged.shape != tuple(parameter.shape):
         return np.arange(prod(shape))
     return np.argsort(arranged.reshape(-1))
 
 
-def _arranged(layout: Layout, shape: Shape, axes: int) -> np.ndarray | None:
+def _arranged(layout: Layout | None, shape: Shape, axes: int) -> np.ndarray | None:
     """Return the numbers of a weight's elements as torch lays them out; None for a layout of another size."""
+    if layout is None:
+        return None
     try:
         own = layout.from_canonical(np.arange(prod(shape)).reshape(shape))
     except ValueError:

@@ -137,12 +137,16 @@ class TorchProbe(Probe):
 
     def row_gradients(self, name: str, numbers: np.ndarray) -> np.ndarray:
         """Call the layer, and go back to the weight alone."""
-        path, table = name.rpartition(".")[0], self._model.table()[name].parameter
+        path, entry = name.rpartition(".")[0], self._model.table()[name]
+        (table,), layout = entry.tensors, entry.layout
+        if layout is None or table.shape[0] != len(numbers):
+            raise ValueError(f"'{name}' is no table of its own in torch")
         layer = next(layer for own, layer in self._module.named_modules() if self._canonical(own) == path)
         self._module.eval()
         ids, by = (torch.from_numpy(array).to(self._model.device) for array in (np.arange(len(numbers))[None], numbers))
         (gradient,) = torch.autograd.grad((as_rows(layer(ids), numbers) * by).sum(), [table])
-        return (gradient.to_dense() if gradient.is_sparse else gradient).cpu().numpy()
+        own = (gradient.to_dense() if gradient.is_sparse else gradient).cpu().numpy()
+        return np.array(layout.to_canonical(own), order="C")
 
     def gradients(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """Return the gradient of the loss for every trainable weight, as a training step has it."""

@@ -22,10 +22,12 @@ from twotrack.shared.spec.inputs import Input, describe, drawn, example
 from twotrack.shared.spec.pair import ChapterBuild, CustomLoss, CustomOptimizer, LossSpec, Pair, target_kind
 from twotrack.shared.spec.profiles import Switches
 from twotrack.shared.spec.recipes import Optimizer
-from twotrack.shared.spec.track import Checkpoints, Precision, Track, TrackModel, TrackSpec, choose_device
+from twotrack.shared.spec.track import Checkpoints, OwnWeights, Precision, Track, TrackModel, TrackSpec, choose_device
 from twotrack.shared.spec.transfer import BASE, EVERYTHING, HEAD, chosen
 from twotrack.shared.spec.updates import Rules
 from twotrack.shared.weights.bridge.layouts import Chain, Layout
+from twotrack.shared.weights.correspondence.paths import layer_paths
+from twotrack.shared.weights.correspondence.weight_map import NO_MAP, WeightMap
 from twotrack.torch_track import freezing, native, weights
 from twotrack.torch_track.axes import axis_layout, channels_last
 from twotrack.torch_track.changes.alternatives import Alternatives, activations
@@ -69,20 +71,23 @@ class TorchTrack(Track):
     ) -> "TorchModel":
         """Build the pair's torch side on the device, then switch layers."""
         torch.manual_seed(seed)
-        if isinstance(pair.torch, ChapterBuild):
-            module, has_base = _chapter_module(pair.torch), pair.torch.has_base
-        else:
-            module, has_base = _users_module(pair.torch), False
+        module, has_base = _module(pair)
         module = module.to(self.device, DTYPES[precision])
         switches = Switches(switched)
         native.switch_layers(module.get_submodule(HEAD) if has_base else module, switches)
         with as_user_error(f"the torch model does not take inputs of {pair.shapes}"):
             layout = axis_layout(module, pair.inputs)
-        renames = weights.renames(module, pair.rename)
+        renames = weights.all_renames(module, pair.rename)
         model = TorchModel(module, pair.inputs, pair.loss, self.device, DTYPES[precision], switches, layout, renames)
+        if pair.weight_map:
+            model.use(pair.weight_map)
         if pair.trainable != EVERYTHING:
             model.freeze(chosen(model.table(), pair.trainable))
         return model
+
+    def own_weights(self, pair: Pair) -> OwnWeights:
+        """Return what the module calls its weights; nothing is run."""
+        return weights.own_weights(_module(pair)[0], pair.rename, pair.weight_map)
 
     def checkpoints(self) -> Checkpoints:
         """Return what reads and writes state_dicts."""
@@ -172,6 +177,13 @@ def as_torch(model: TrackModel) -> "TorchModel":
     return model
 
 
+def _module(pair: Pair) -> tuple[nn.Module, bool]:
+    """Build the pair's module; tell whether it has a base."""
+    if isinstance(pair.torch, ChapterBuild):
+        return _chapter_module(pair.torch), pair.torch.has_base
+    return _users_module(pair.torch), False
+
+
 def _chapter_module(build: ChapterBuild) -> nn.Module:
     return importlib.import_module(f"twotrack.torch_track.models.{build.slug}").build(build.config)
 
@@ -208,6 +220,9 @@ class TorchModel(TrackModel):
         self.module, self.inputs, self.loss, self.switches = module, inputs, loss, switches
         self.device, self.dtype, self.layout, self.renames = device, dtype, layout, renames
         self._draw_axes: dict[bool, Sequence[DrawAxes]] = {}
+        self.weight_map, self.sources = NO_MAP, weights.sources(module, NO_MAP)
+        self._layers: Mapping[str, str] = {}
+        """Canonical paths that follow from the map."""
         self.links: Sequence[str] = ()
         """Functions behind the outputs that the loss does not see, where a change has put any there."""
         self.weight_orders: Mapping[str, Sequence[Layout]] = {}
@@ -215,22 +230,41 @@ class TorchModel(TrackModel):
 
     def table(self) -> dict[str, weights.Entry]:
         """Return where every canonical weight lives in the module."""
-        return weights.name_table(self.module, self.layout.weights, self.renames)
+        return weights.name_table(*self._place)
+
+    @property
+    def _place(self) -> tuple[nn.Module, weights.Rearranged, Mapping[str, str], WeightMap]:
+        return self.module, self.layout.weights, self.renames, self.weight_map
+
+    def use(self, weight_map: WeightMap) -> None:
+        """From here on let weights be made by the rules of a map; BridgeError if it does not fit the module."""
+        self.sources, self.weight_map = weights.sources(self.module, weight_map), weight_map
+        self._layers = layer_paths(weight_map)
 
     def weights(self) -> dict[str, np.ndarray]:
         """Return copies of all weights, in canonical form."""
-        return self._in_order(weights.weights(self.module, self.layout.weights, self.renames))
+        return self._in_order(weights.weights(*self._place))
 
     def load_weights(self, canonical: Mapping[str, np.ndarray]) -> None:
         """Replace all weights."""
         own = dict(canonical)
         for name, orders in self.weight_orders.items():
             own[name] = Chain(tuple(orders)).from_canonical(canonical[name])
-        weights.load_weights(self.module, self.layout.weights, own, self.renames)
+        weights.load_weights(*self._place[:2], own, *self._place[2:])
 
     def gradients(self) -> dict[str, np.ndarray]:
         """Return what `backward` has left for every trainable weight, in canonical form."""
-        return self._in_order(weights.gradients(self.module, self.layout.weights, self.renames))
+        return self._in_order(weights.gradients(*self._place))
+
+    def unused(self) -> dict[str, np.ndarray]:
+        """Return copies of weights, and of rows of them, that the map leaves out."""
+        return {name: tensor.detach().cpu().numpy().copy() for name, tensor in self.sources.unused()}
+
+    def load_unused(self, values: Mapping[str, np.ndarray]) -> None:
+        """Replace them."""
+        with torch.no_grad():
+            for name, tensor in self.sources.unused():
+                tensor.copy_(torch.from_numpy(np.array(values[name], order="C")))
 
     def _in_order(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         ordered = {name: Chain(tuple(orders)) for name, orders in self.weight_orders.items() if name in arrays}
@@ -378,7 +412,7 @@ class TorchModel(TrackModel):
 
     def canonical_path(self, path: str) -> str:
         """Return the canonical path of a layer at a path of torch's."""
-        return weights.canonical_path(path, self.renames)
+        return self._layers.get(path) or weights.canonical_path(path, self.renames)
 
     def snapshot(self) -> dict[str, Any]:
         """Return the states of module, optimizer, random generators and the source of draws."""

@@ -7,13 +7,13 @@ A parameter or persistent buffer that no rule covers is taken as it is, under it
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from twotrack.shared.spec.track import OwnWeights
 from twotrack.shared.weights.bridge import BridgeError, names
 from twotrack.shared.weights.bridge.layouts import (
     CONV,
@@ -28,6 +28,10 @@ from twotrack.shared.weights.bridge.layouts import (
     merge_heads_kernel,
 )
 from twotrack.shared.weights.bridge.names import NOTHING, join
+from twotrack.shared.weights.bridge.patterns import expanded
+from twotrack.shared.weights.correspondence.weight_map import NO_MAP, WeightMap
+from twotrack.torch_track.entries import Entry, Whole
+from twotrack.torch_track.mapped import Sources
 
 RULE, PATHS = "canonical_rule", "canonical_paths"
 """Attributes in which a module can state a rule of its own, and the canonical paths of what is inside it."""
@@ -68,90 +72,65 @@ Rearranged = Mapping[str, Rearrangement]
 """By torch name: the way to the canonical form of a weight whose axes count in another order, as behind a Flatten."""
 
 
-@dataclass(frozen=True)
-class Entry:
-    """Where a canonical weight lives in the module."""
-
-    torch_name: str
-    parameter: Tensor
-    layout: Layout
-    rows: slice | None = None
-    """The part of the parameter that is this weight; None for all of it."""
-    added: Tensor | None = None
-    """Second bias of an LSTM or RNN. Only the sum counts, which is the canonical bias."""
-    stacked: Tensor | None = None
-    """Second bias of a GRU: the second row of the canonical bias (2, 3*hidden)."""
-
-    @property
-    def tensor(self) -> Tensor:
-        """The parameter, or a view of its rows."""
-        return self.parameter if self.rows is None else self.parameter[self.rows]
-
-    @property
-    def trainable(self) -> bool:
-        """Whether training updates it."""
-        return self.parameter.requires_grad
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The canonical shape."""
-        own = self.tensor.shape if self.stacked is None else (2, *self.tensor.shape)
-        return self.layout.canonical_shape(tuple(own))
-
-    def value(self) -> np.ndarray:
-        """Return a copy in canonical form."""
-        if self.added is None or not self.added.any():  # adding 0 would lose the sign of a bias of -0
-            return self._canonical(self.tensor, self.stacked)
-        return self._canonical(self.tensor + self.added)
-
-    def gradient(self) -> np.ndarray:
-        """Return the gradient in canonical form, zeros where the loss does not depend on the weight.
-
-        The gradient of a sum of two biases is that of either one.
-        """
-        first = _gradient(self.parameter)
-        second = None if self.stacked is None else _gradient(self.stacked)
-        return self._canonical(first if self.rows is None else first[self.rows], second)
-
-    def assign(self, canonical: np.ndarray) -> None:
-        """Copy a canonical array in, cast to the module's type; a second bias that is added becomes 0."""
-        own = torch.from_numpy(np.array(self.layout.from_canonical(canonical), order="C"))
-        with torch.no_grad():
-            self.tensor.copy_(own if self.stacked is None else own[0])
-            if self.stacked is not None:
-                self.stacked.copy_(own[1])
-            if self.added is not None:
-                self.added.zero_()
-
-    def _canonical(self, first: Tensor, second: Tensor | None = None) -> np.ndarray:
-        own = _to_numpy(first) if second is None else np.stack([_to_numpy(first), _to_numpy(second)])
-        return np.array(self.layout.to_canonical(own), order="C")
-
-
-def _to_numpy(tensor: Tensor) -> np.ndarray:
-    tensor = tensor.detach().cpu()
-    # NumPy has no bfloat16; float32 holds each of its values exactly.
-    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
-
-
-def _gradient(parameter: Tensor) -> Tensor:
-    if parameter.grad is None:
-        return torch.zeros_like(parameter)
-    return parameter.grad.to_dense() if parameter.grad.is_sparse else parameter.grad
-
-
-def name_table(module: nn.Module, rearranged: Rearranged, rename: Mapping[str, str] = NOTHING) -> dict[str, Entry]:
-    """Map canonical names to the module's weights, in the module's order.
+def name_table(
+    module: nn.Module, rearranged: Rearranged, rename: Mapping[str, str] = NOTHING, weight_map: WeightMap = NO_MAP
+) -> dict[str, Entry]:
+    """Map canonical names to the module's weights, in the module's order, then those of the map, in the map's.
 
     `rearranged` is what `axes.layout_of` found. `rename` maps a torch path, or a leading part of one, to
     the canonical one, beside what modules state themselves; the longest that fits wins. A parameter that
-    layers share stands under the first of them.
-    Raises BridgeError for an entry of `rearranged` or `rename` that fits nothing, for two weights with
+    layers share stands under the first of them. What rules of `weight_map` are made of, and what it calls unused,
+    has no other entry.
+    Raises BridgeError for an entry of `rearranged`, `rename` or the map that fits nothing, for two weights with
     one name, and for a lazy parameter that has no shape yet.
     """
     entries = dict(_entries(module, rearranged))
-    renamed = names.rename(entries, renames(module, rename), MODEL)
-    return {canonical: entries[name] for name, canonical in renamed.items()}
+    if not weight_map:
+        renamed = names.rename(entries, renames(module, rename), MODEL)
+        return {canonical: entries[name] for name, canonical in renamed.items()}
+    mapped = Sources(module, entries, weight_map)
+    renamed = names.rename(entries, renames(module, rename), MODEL, mapped.taken)
+    table: dict[str, Entry] = {renamed[name]: entry for name, entry in entries.items() if name in renamed}
+    for name in set(table) & set(weight_map.rules):
+        raise BridgeError(f"the weight map has a rule for '{name}', which '{table[name].torch_name}' is by its name")
+    return table | mapped.table()
+
+
+def sources(module: nn.Module, weight_map: WeightMap) -> Sources:
+    """Return what the map says of a module, checked; BridgeError if it does not fit."""
+    found = Sources(module, dict(_entries(module, {})), weight_map)
+    found.check()
+    return found
+
+
+def own_weights(module: nn.Module, rename: Mapping[str, str], weight_map: WeightMap) -> OwnWeights:
+    """Return the module's weights by canonical name, and by every name that rules can give.
+
+    Raises BridgeError for what `name_table` does, and for a map that does not fit.
+    """
+    sources(module, weight_map)
+    entries, state = dict(_entries(module, {})), dict(module.state_dict(keep_vars=True))
+    table = name_table(module, {}, all_renames(module, rename), weight_map)
+    own = {id(entry): name for name, entry in entries.items()}
+    return OwnWeights(
+        {name: entry.shape for name, entry in table.items()},
+        {name: entry.shape for name, entry in entries.items()}
+        | {name: tuple(one.shape) for name, one in state.items()},
+        {name: tuple(_aliases(entry, state, own)) for name, entry in table.items()},
+    )
+
+
+def _aliases(entry: Entry, state: Mapping[str, Tensor], own: Mapping[int, str]) -> Iterator[str]:
+    """Yield what rules can call an entry, or parts of it."""
+    inside = {id(tensor) for tensor in entry.tensors}
+    yield from (name for name, tensor in state.items() if id(tensor) in inside)
+    if name := own.get(id(entry)):
+        yield name
+
+
+def all_renames(module: nn.Module, given: Mapping[str, str]) -> dict[str, str]:
+    """Return the canonical path for each torch path that a module or the pair renames, patterns written out."""
+    return renames(module, expanded(given, [name for name, _ in _entries(module, {})], MODEL))
 
 
 def renames(module: nn.Module, given: Mapping[str, str] = NOTHING) -> dict[str, str]:
@@ -164,7 +143,7 @@ def renames(module: nn.Module, given: Mapping[str, str] = NOTHING) -> dict[str, 
     return stated | dict(given)
 
 
-def _entries(module: nn.Module, rearranged: Rearranged) -> Iterator[tuple[str, Entry]]:
+def _entries(module: nn.Module, rearranged: Rearranged) -> Iterator[tuple[str, Whole]]:
     """Yield every weight of the module under its name before renaming."""
     yielded: set[int] = set()
     for path, layer in module.named_modules():
@@ -176,16 +155,16 @@ def _entries(module: nn.Module, rearranged: Rearranged) -> Iterator[tuple[str, E
         raise BridgeError(f"an order is given for '{min(unknown)}', which {MODEL} does not have")
 
 
-def _in_order(entry: Entry, rearrangement: Rearrangement | None) -> Entry:
+def _in_order(entry: Whole, rearrangement: Rearrangement | None) -> Whole:
     """Return the entry so that its canonical form counts in the canonical order."""
     if rearrangement is None:
         return entry
     if len(rearrangement.axes) != entry.parameter.ndim or (entry.rows and rearrangement.orders[0]):
         raise BridgeError(f"'{entry.torch_name}' of {MODEL} cannot be put in canonical order")
-    return replace(entry, layout=Chain((rearrangement, entry.layout)))
+    return replace(entry, way=Chain((rearrangement, entry.way)))
 
 
-def _layer_entries(layer: nn.Module, path: str) -> Iterator[tuple[str, Entry]]:
+def _layer_entries(layer: nn.Module, path: str) -> Iterator[tuple[str, Whole]]:
     """Yield what the rules cover, then what is left of the layer's own tensors, as it is."""
     own = dict(_own_tensors(layer, path))
     covered = list(_covered(layer, path, own))
@@ -193,7 +172,7 @@ def _layer_entries(layer: nn.Module, path: str) -> Iterator[tuple[str, Entry]]:
     taken = {id(tensor) for _, entry in covered for tensor in (entry.parameter, entry.added, entry.stacked)}
     for name, tensor in own.items():
         if id(tensor) not in taken:
-            yield join(path, name), Entry(join(path, name), tensor, SAME)
+            yield join(path, name), Whole(join(path, name), tensor, SAME)
 
 
 def _own_tensors(layer: nn.Module, path: str) -> Iterator[tuple[str, Tensor]]:
@@ -206,7 +185,7 @@ def _own_tensors(layer: nn.Module, path: str) -> Iterator[tuple[str, Tensor]]:
         yield name, tensor
 
 
-def _covered(layer: nn.Module, path: str, own: Mapping[str, Tensor]) -> Iterator[tuple[str, Entry]]:
+def _covered(layer: nn.Module, path: str, own: Mapping[str, Tensor]) -> Iterator[tuple[str, Whole]]:
     if isinstance(layer, nn.MultiheadAttention):
         yield from _attention(layer, path, own)
     elif isinstance(layer, RECURRENT):
@@ -216,25 +195,25 @@ def _covered(layer: nn.Module, path: str, own: Mapping[str, Tensor]) -> Iterator
         yield from _by_rule(layer, path, path, getattr(layer, RULE, known))
 
 
-def _by_rule(layer: nn.Module, path: str, canonical: str, rule: Rule) -> Iterator[tuple[str, Entry]]:
+def _by_rule(layer: nn.Module, path: str, canonical: str, rule: Rule) -> Iterator[tuple[str, Whole]]:
     for name, tensor in _own_tensors(layer, path):
         if name in rule:
             parameter, layout = rule[name]
-            yield join(canonical, parameter), Entry(join(path, name), tensor, layout)
+            yield join(canonical, parameter), Whole(join(path, name), tensor, layout)
 
 
-def _recurrent(layer: RECURRENT, path: str, own: Mapping[str, Tensor]) -> Iterator[tuple[str, Entry]]:
+def _recurrent(layer: RECURRENT, path: str, own: Mapping[str, Tensor]) -> Iterator[tuple[str, Whole]]:
     """Yield kernel (inputs, gates*hidden), recurrent kernel (hidden, gates*hidden) and bias of each cell."""
     is_gru = isinstance(layer, nn.GRU | nn.GRUCell)
     gates = GRU_GATES if is_gru else SAME
     for cell, suffix in _cells(layer, path):
         for name, parameter in (("weight_ih", "kernel"), ("weight_hh", "recurrent_kernel")):
             if name + suffix in own:
-                entry = Entry(join(path, name + suffix), own[name + suffix], Chain((DENSE, gates)))
+                entry = Whole(join(path, name + suffix), own[name + suffix], Chain((DENSE, gates)))
                 yield join(cell, parameter), entry
         if "bias_ih" + suffix in own:
             first, second = own["bias_ih" + suffix], own["bias_hh" + suffix]
-            entry = Entry(join(path, "bias_ih" + suffix), first, gates)
+            entry = Whole(join(path, "bias_ih" + suffix), first, gates)
             yield join(cell, "bias"), replace(entry, stacked=second) if is_gru else replace(entry, added=second)
 
 
@@ -250,7 +229,7 @@ def _cells(layer: RECURRENT, path: str) -> Iterator[tuple[str, str]]:
             yield join(path, level, direction), f"_l{number}{ending}"
 
 
-def _attention(layer: nn.MultiheadAttention, path: str, own: Mapping[str, Tensor]) -> Iterator[tuple[str, Entry]]:
+def _attention(layer: nn.MultiheadAttention, path: str, own: Mapping[str, Tensor]) -> Iterator[tuple[str, Whole]]:
     """Yield query, key, value kernels (inputs, heads, head_dim) and the output's (heads, head_dim, outputs)."""
     size, heads, head_dim = layer.embed_dim, layer.num_heads, layer.head_dim
     for number, role in enumerate(("query", "key", "value")):
@@ -258,9 +237,9 @@ def _attention(layer: nn.MultiheadAttention, path: str, own: Mapping[str, Tensor
         whole, part = (f"{role[0]}_proj_weight", None) if layer.in_proj_weight is None else ("in_proj_weight", rows)
         if whole in own:
             layout = heads_kernel(own[whole].shape[1], heads, head_dim)
-            yield join(path, role, "kernel"), Entry(join(path, whole), own[whole], layout, rows=part)
+            yield join(path, role, "kernel"), Whole(join(path, whole), own[whole], layout, rows=part)
         if "in_proj_bias" in own:
-            bias = Entry(join(path, "in_proj_bias"), own["in_proj_bias"], heads_bias(heads, head_dim), rows=rows)
+            bias = Whole(join(path, "in_proj_bias"), own["in_proj_bias"], heads_bias(heads, head_dim), rows=rows)
             yield join(path, role, "bias"), bias
     output = {"weight": ("kernel", merge_heads_kernel(heads, head_dim, size)), "bias": ("bias", SAME)}
     yield from _by_rule(layer.out_proj, join(path, "out_proj"), join(path, "attention_output"), output)
@@ -271,9 +250,11 @@ def canonical_path(path: str, rename: Mapping[str, str]) -> str:
     return names.rename_path(path, rename)
 
 
-def weights(module: nn.Module, rearranged: Rearranged, rename: Mapping[str, str] = NOTHING) -> dict[str, np.ndarray]:
+def weights(
+    module: nn.Module, rearranged: Rearranged, rename: Mapping[str, str] = NOTHING, weight_map: WeightMap = NO_MAP
+) -> dict[str, np.ndarray]:
     """Return copies of the module's weights in canonical form, in the module's own type."""
-    return {name: entry.value() for name, entry in name_table(module, rearranged, rename).items()}
+    return {name: entry.value() for name, entry in name_table(module, rearranged, rename, weight_map).items()}
 
 
 def load_weights(
@@ -281,27 +262,34 @@ def load_weights(
     rearranged: Rearranged,
     canonical: Mapping[str, np.ndarray],
     rename: Mapping[str, str] = NOTHING,
+    weight_map: WeightMap = NO_MAP,
 ) -> None:
     """Copy canonical weights into the module; BridgeError if a name is missing, left over or misshapen.
 
     The second bias of an LSTM or RNN becomes 0; the first takes the canonical bias.
     """
-    table = name_table(module, rearranged, rename)
-    own_names = {name: f"torch's {entry.torch_name} {tuple(entry.parameter.shape)}" for name, entry in table.items()}
+    table = name_table(module, rearranged, rename, weight_map)
+    own_names = {name: f"torch's {entry.torch_name}{_own_shape(entry)}" for name, entry in table.items()}
     shapes = {name: entry.shape for name, entry in table.items()}
     names.require_same(shapes, {name: array.shape for name, array in canonical.items()}, MODEL, own_names=own_names)
     for name, entry in table.items():
         entry.assign(canonical[name])
 
 
-def gradients(module: nn.Module, rearranged: Rearranged, rename: Mapping[str, str] = NOTHING) -> dict[str, np.ndarray]:
+def _own_shape(entry: Entry) -> str:
+    return f" {tuple(entry.parameter.shape)}" if isinstance(entry, Whole) else ""
+
+
+def gradients(
+    module: nn.Module, rearranged: Rearranged, rename: Mapping[str, str] = NOTHING, weight_map: WeightMap = NO_MAP
+) -> dict[str, np.ndarray]:
     """Return canonical gradients of the trainable weights after backward(); NaN is passed on.
 
     Raises BridgeError if no parameter has a gradient.
     """
     if all(parameter.grad is None for parameter in module.parameters()):
         raise BridgeError(f"{MODEL} has no gradients; call backward() on a loss first")
-    table = name_table(module, rearranged, rename)
+    table = name_table(module, rearranged, rename, weight_map)
     return {name: entry.gradient() for name, entry in table.items() if entry.trainable}
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from twotrack.shared.errors import UserError, WorkerDiedError
     from twotrack.shared.spec.pair import CustomLoss, CustomOptimizer, Input, Pair
     from twotrack.shared.spec.recipes import SGD, Adam, AdamW, Constant, Lion, OneCycle, RMSprop, Sophia, WarmUp
+    from twotrack.shared.weights.correspondence.rule import WeightRule
 
 __all__ = [
     "SGD",
@@ -33,6 +34,7 @@ __all__ = [
     "Sophia",
     "UserError",
     "WarmUp",
+    "WeightRule",
     "WorkerDiedError",
     "__version__",
     "assert_same_model",
@@ -50,6 +52,7 @@ _HOMES = {
         "SGD", "Adam", "AdamW", "Constant", "Lion", "OneCycle", "RMSprop", "Sophia", "WarmUp",
     ),
     "twotrack.shared.spec.pair": ("CustomLoss", "CustomOptimizer", "Input", "Pair"),
+    "twotrack.shared.weights.correspondence.rule": ("WeightRule",),
 }  # fmt: skip
 """The modules that the public names come from."""
 

@@ -34,6 +34,13 @@ def verify(
         str | None,
         typer.Option(metavar="keras|torch", help="The side you want to change: print only its lines [default: both]."),
     ] = None,
+    map_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--map", metavar="FILE", help="The weight map of your own pair [default: MODULE.PAIR.map.toml beside it]."
+        ),
+    ] = None,
+    no_map: Annotated[bool, typer.Option("--no-map", help="Match weights by name alone; use no weight map.")] = False,
     report: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Also write an HTML page: rungs, causes, both sides' settings, a picture."),
@@ -55,6 +62,7 @@ def verify(
 
     request = VerifyRequest(name=subject, settings=_settings(subject, settings, weights), recipe=recipe, until=until)
     request, side = request.model_copy(update={"causes": "first" if first else "all"}), _side(fix)
+    request = _with_map(request, map_file, no_map)
     if report:
         require_page(report, "--report")
     chosen = options.installed_tracks() if tracks == options.ALL else options.parse_tracks(tracks)
@@ -67,6 +75,17 @@ def verify(
         print(ladder_text(request, results, side))
         print(*([f"report: {page}"] if page else []), sep="\n", end="\n" if page else "")
     raise typer.Exit(_exit_code(results, strict))
+
+
+def _with_map(request: "VerifyRequest", file: Path | None, no_map: bool) -> "VerifyRequest":
+    """Return the request with the options of a weight map; UserError if they do not go together."""
+    from twotrack.shared.errors import UserError
+
+    if (file or no_map) and not request.is_pair:
+        raise UserError(f"--map and --no-map are for a pair of your own; '{request.name}' is a chapter.")
+    if file and no_map:
+        raise UserError("--map and --no-map: give one of them.")
+    return request.model_copy(update={"map_file": file, "use_map": not no_map})
 
 
 def _side(fix: str | None) -> "Side | None":

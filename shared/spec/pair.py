@@ -1,13 +1,15 @@
 """A pair: a Keras build function and a PyTorch build function that claim to be the same model."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from twotrack.shared.spec.inputs import Input, InputShape, describe
 from twotrack.shared.spec.losses import TARGET_KINDS, LossName
 from twotrack.shared.spec.recipes import Adam, Constant, Optimizer, Recipe, Schedule
 from twotrack.shared.spec.transfer import EVERYTHING
+from twotrack.shared.weights.correspondence.rule import WeightRule
+from twotrack.shared.weights.correspondence.weight_map import WeightMap
 
 
 @dataclass(frozen=True)
@@ -68,10 +70,29 @@ class Pair:
     optimizer: Optimizer | CustomOptimizer = Adam(learning_rate=1e-3)  # noqa: RUF009 - frozen
     schedule: Schedule = Constant()  # noqa: RUF009 - frozen
     rename: Mapping[str, str] = field(default_factory=dict)
-    """torch layer path (or prefix) to Keras layer path, where the names differ."""
+    """torch layer path (or prefix) to Keras layer path, where the names differ. `{i}` stands for a part of a path:
+    {"h.{i}.ln_1": "transformer_layer_{i}.norm"}."""
     batch_size: int = 8
     trainable: tuple[str, ...] = EVERYTHING
     """What the canonical names of the weights that are trained begin with; see shared/spec/transfer.py."""
+    weight_rules: Mapping[str, WeightRule] = field(default_factory=dict)
+    """How weights of Keras, by canonical name, are made of torch's, where that is no renaming: a part of a fused
+    one, several joined, another order of axes."""
+    unused_torch: tuple[str, ...] = ()
+    """Torch's names of weights that Keras does not have and on which nothing depends; that is proved."""
+    unused_keras: tuple[str, ...] = ()
+    """Canonical names of such weights of Keras."""
+
+    @property
+    def weight_map(self) -> WeightMap:
+        """What the pair says of its weights beside names."""
+        return WeightMap(self.weight_rules, self.unused_torch, self.unused_keras)
+
+    def with_map(self, weight_map: WeightMap) -> "Pair":
+        """Return the pair with what a map says too; its own rules come first."""
+        whole = self.weight_map.over(weight_map)
+        own = replace(self, weight_rules=whole.rules, unused_torch=whole.unused_torch)
+        return replace(own, unused_keras=whole.unused_keras)
 
     @property
     def inputs(self) -> dict[str, Input]:

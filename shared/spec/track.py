@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -48,6 +48,15 @@ class TrackModel(ABC):
     @abstractmethod
     def load_weights(self, canonical: Mapping[str, "np.ndarray"]) -> None:
         """Replace all weights; BridgeError if a name is missing, left over or misshapen."""
+
+    def unused(self) -> dict[str, "np.ndarray"]:
+        """Return copies of what the pair's weight map leaves out, by the framework's own name: weights, or rows."""
+        return {}
+
+    def load_unused(self, values: Mapping[str, "np.ndarray"]) -> None:
+        """Replace what `unused` returns."""
+        if values:
+            raise KeyError(f"nothing is left out, found {', '.join(values)}")
 
     @abstractmethod
     def compile(self, optimizer: "Optimizer | CustomOptimizer", learning_rates: Sequence[float]) -> None:
@@ -136,6 +145,18 @@ class Checkpoints(Protocol):
         """Write canonical weights as a file for the model that `build` returns; BridgeError if they are not its."""
 
 
+@dataclass(frozen=True)
+class OwnWeights:
+    """What a side of a pair calls its weights, and their shapes."""
+
+    canonical: "dict[str, tuple[int, ...]]"
+    """By canonical name."""
+    sources: "dict[str, tuple[int, ...]]" = field(default_factory=dict)
+    """By a name that rules of a weight map can give; empty for Keras, which rules are not made of."""
+    aliases: "dict[str, tuple[str, ...]]" = field(default_factory=dict)
+    """By canonical name: what rules can call it, or parts of it."""
+
+
 class Track(ABC):
     """One framework, made deterministic and put on one device, in this process."""
 
@@ -152,6 +173,14 @@ class Track(ABC):
         The seed fixes those and dropout. `switched` entries of the ledger are as the framework has them by default,
         all others aligned. What was built before in another precision must not be used any more.
         Raises UserError if a build function of the user's fails or does not fit the pair's inputs.
+        """
+
+    @abstractmethod
+    def own_weights(self, pair: "Pair") -> OwnWeights:
+        """Build this track's side of a pair, in its own precision, and return what it calls its weights.
+
+        Raises UserError if a build function of the user's fails, BridgeError if its weights or the pair's rules for
+        them do not fit. Shapes are those that weights have where no axis counts in another order.
         """
 
     @abstractmethod

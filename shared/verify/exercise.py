@@ -172,6 +172,14 @@ def short(recipe: Recipe) -> Recipe:
 
 def find_exercise(request: VerifyRequest) -> Exercise:
     """Return what a chapter's pair, or the user's own, is put through."""
-    exercise: Exercise = PairExercise(request.pair.load()) if request.pair else ChapterExercise(request.variant)
+    exercise: Exercise = PairExercise(loaded(request)) if request.pair else ChapterExercise(request.variant)
     exercise.changes = request.changes
     return exercise
+
+
+def loaded(request: VerifyRequest) -> Pair:
+    """Return the user's pair, with what is known of its weights."""
+    if request.pair is None:
+        raise ValueError(f"'{request.name}' is no pair of the user's")
+    pair = request.pair.load()
+    return pair.with_map(request.weight_map) if request.weight_map else pair

@@ -18,6 +18,7 @@ from twotrack.shared.verify.diagnosis.climbing import Diagnosis
 from twotrack.shared.verify.diagnosis.facts import Facts, facts
 from twotrack.shared.verify.diagnosis.failure import Failure
 from twotrack.shared.verify.diagnosis.picture import Picture, picture
+from twotrack.shared.verify.mapping import with_map
 from twotrack.shared.verify.request import RUNGS, VerifyRequest
 from twotrack.shared.verify.result import RungResult
 from twotrack.shared.verify.rungs.forward import LayerDifference, layer_differences
@@ -111,6 +112,7 @@ class Ladder:
         chosen, request, showing = tracks or self._keras_tracks, request.located(), Showing(self._pool, on_phase)
         with tempfile.TemporaryDirectory(prefix="twotrack-") as name:
             folder = Path(name)
+            request = with_map(request, chosen[0], showing, folder)
             sides = showing.all(request, (REFERENCE, *chosen), folder)
             request = showing.with_same_outputs(request, sides, folder)
             for track in chosen:

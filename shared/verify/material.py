@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from math import prod, sqrt
+from types import MappingProxyType
 from zlib import crc32
 
 import numpy as np
@@ -10,6 +11,8 @@ import xxhash
 from twotrack.shared.datasets.batches import Batch
 from twotrack.shared.spec.inputs import Input
 from twotrack.shared.spec.pair import Pair
+
+NO_CONSTANTS: Mapping[str, float] = MappingProxyType({})
 
 
 class DrawnBatches:
@@ -104,12 +107,18 @@ def _in_turn(size: int, first: int, count: int, name: str) -> np.ndarray:
     return np.concatenate(orders)[begin : begin + count]
 
 
-def draw_weights(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+def draw_weights(
+    shapes: Mapping[str, tuple[int, ...]], constants: Mapping[str, float] = NO_CONSTANTS, scale: float = 1.0
+) -> dict[str, np.ndarray]:
     """Draw float64 weights for which no term of a layer is zero or one, so that none can be left out unseen.
 
-    Each name has a stream of its own: two models agree on every weight that has one name and shape.
+    Each name has a stream of its own: two models agree on every weight that has one name and shape. All are `scale`
+    times as large but for `constants`, which one side cannot have otherwise.
     """
-    return {name: _draw_weight(name, shape) for name, shape in shapes.items()}
+    return {
+        name: np.full(shape, constants[name]) if name in constants else scale * _draw_weight(name, shape)
+        for name, shape in shapes.items()
+    }
 
 
 def _draw_weight(name: str, shape: tuple[int, ...]) -> np.ndarray:

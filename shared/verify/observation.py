@@ -22,6 +22,12 @@ class Observation(FrozenRecord):
 
     parameters: dict[str, tuple[int, ...]]
     """Canonical shapes of all weights."""
+    by_rules: int = 0
+    """How many of them a weight map has rules for, of which `constants` are none."""
+    constants: tuple[str, ...] = ()
+    """Canonical names of those that torch does not have, and that have one value throughout."""
+    unused: dict[str, str] = Field(default_factory=dict)
+    """What depends on the weights that a map leaves out, by the framework's own name; an empty text for nothing."""
     without_counterpart: list[str]
     """Trainable tensors that the other framework cannot have."""
     input_kinds: frozenset[str]

@@ -22,6 +22,7 @@ from twotrack.shared.verify.request import (
 from twotrack.shared.verify.rungs import PROBE_RUNGS, ProbeRung
 from twotrack.shared.verify.side import ObservedSide
 from twotrack.shared.verify.trace import Trace
+from twotrack.shared.verify.unused import dependences
 from twotrack.shared.weights.bridge import BridgeError
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import Report, task
@@ -48,6 +49,8 @@ def observation(request: SideRequest, report: Report) -> Observation:
         side = ObservedSide(exercise, track, precision, phase, request.alignment)
         described = side.describe()
         description = description or described  # float64 comes first; in it layers say what else they were built for
+        if precision == "float64":
+            description["unused"] = dependences(side)
         folders[precision] = evidence.save(side.trace(), request.folder / precision / "trace")
         for rung in _climbed(request.verify) if precision == "float64" else ():
             probed[rung.name][precision] = _probe(side, rung, request.folder / precision / rung.name)

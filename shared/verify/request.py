@@ -13,6 +13,7 @@ from twotrack.shared.spec.draws import Counterpart
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import user_pair
 from twotrack.shared.verify.user_pair import PairReference
+from twotrack.shared.weights.correspondence.weight_map import WeightMap
 
 RUNGS = (
     "data",
@@ -41,6 +42,11 @@ class VerifyRequest(FrozenRecord):
     """The last rung to climb. Those before the accuracy rung take a part of the time."""
     pair: PairReference | None = None
     """The user's own; None for a chapter, and for a pair that the name leads to."""
+    map_file: Path | None = None
+    """The file of the pair's weight map; None for the one beside the pair, if there is one and `use_map`."""
+    use_map: bool = True
+    weight_map: WeightMap | None = None
+    """What is known of the pair's weights beside what the pair says itself; None if nothing is."""
     changes: tuple[Change, ...] = ()
     """Made in memory to torch's side, as causes are proved."""
     causes: Literal["all", "first", "none"] = "all"

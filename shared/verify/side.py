@@ -41,14 +41,15 @@ class ObservedSide:
         self._changed.enter_context(track.changed(self.model, exercise.changes))
         self.probe: Probe = self.model.probe()
         self._shapes = {name: array.shape for name, array in self.model.weights().items()}
+        self.left_out = {name: array.shape for name, array in self.model.unused().items()}
         self.source = SharedDraws(0, alignment)
         self.model.draw_from(self.source)
         self.reset()
 
     def reset(self, scale: float = 1.0) -> None:
         """Give all weights their drawn values again, times `scale`; go back to the first step's random numbers."""
-        drawn = draw_weights(self._shapes)
-        self.model.load_weights(drawn if scale == 1 else {name: scale * array for name, array in drawn.items()})
+        self.model.load_weights(draw_weights(self._shapes, self.exercise.pair.weight_map.constants, scale))
+        self.model.load_unused(draw_weights(self.left_out))
         self.source.restart()
 
     def trained_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -65,6 +66,8 @@ class ObservedSide:
         self.model.compile(self.exercise.pair.optimizer, self.exercise.pair.learning_rates(1))
         return {
             "parameters": self._shapes,
+            "by_rules": len(set(self.exercise.pair.weight_rules) - set(self.exercise.pair.weight_map.constants)),
+            "constants": tuple(self.exercise.pair.weight_map.constants),
             "without_counterpart": self.probe.without_counterpart(),
             "input_kinds": {spec.kind for spec in self.exercise.pair.inputs.values()},
             "asked_for_float32": self.probe.asked_for_float32(),

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from pydantic import Field
+
 from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.errors import UserError
 from twotrack.shared.spec.inputs import Input
@@ -13,8 +15,13 @@ from twotrack.shared.spec.losses import LossName
 from twotrack.shared.spec.pair import CustomLoss, CustomOptimizer, Pair
 from twotrack.shared.spec.recipes import Optimizer, Schedule
 from twotrack.shared.verify import user_modules
+from twotrack.shared.weights.correspondence.rule import WeightRule
 
 _SPECS: dict[str, type] = {kind.__name__: kind for kind in (*get_args(Optimizer), *get_args(Schedule))}
+
+
+_PLAIN = ("input_shape", "rename", "batch_size", "trainable", "weight_rules", "unused_torch", "unused_keras")
+"""Fields of a Pair that are data."""
 
 
 class FunctionReference(FrozenRecord):
@@ -97,6 +104,9 @@ class PairOfFunctions(FrozenRecord):
     rename: dict[str, str]
     batch_size: int
     trainable: tuple[str, ...]
+    weight_rules: dict[str, WeightRule] = Field(default_factory=dict)
+    unused_torch: tuple[str, ...] = ()
+    unused_keras: tuple[str, ...] = ()
     folders: tuple[Path, ...]
     """Where the user's process finds modules."""
 
@@ -107,7 +117,7 @@ class PairOfFunctions(FrozenRecord):
 
     def load(self) -> Pair:
         """Import the functions and return the pair; UserError if that fails."""
-        plain = {name: getattr(self, name) for name in ("input_shape", "rename", "batch_size", "trainable")}
+        plain = {name: getattr(self, name) for name in _PLAIN}
         return Pair(
             keras=self.keras.load(self.folders),
             torch=self.torch.load(self.folders),
@@ -155,6 +165,9 @@ def reference(pair: Pair) -> PairOfFunctions:
         rename=dict(pair.rename),
         batch_size=pair.batch_size,
         trainable=pair.trainable,
+        weight_rules=dict(pair.weight_rules),
+        unused_torch=pair.unused_torch,
+        unused_keras=pair.unused_keras,
         folders=module_folders(),
     )
 

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from twotrack.shared.spec.changes import MapGradient
+from twotrack.torch_track.entries import Entry, Mapped, Whole
 
 if TYPE_CHECKING:
     from twotrack.torch_track.track import TorchModel
@@ -17,18 +18,30 @@ Pair = tuple[Tensor, Tensor]
 
 def change_gradients(model: "TorchModel", change: MapGradient) -> None:
     """Let a function change the gradients that the parameters have."""
-    FUNCTIONS[change.function.name](list(_chosen(model, change.names)), **change.function.parameters)
+    chosen = list(_chosen(model, change.names))
+    FUNCTIONS[change.function.name]([pair for _, pair in chosen], **change.function.parameters)
+    for entry, (gradient, _) in chosen:
+        if isinstance(entry, Mapped):
+            entry.set_gradient(gradient.numpy())
 
 
-def _chosen(model: "TorchModel", names: Sequence[str]) -> Iterable[Pair]:
+def _chosen(model: "TorchModel", names: Sequence[str]) -> Iterable[tuple[Entry, Pair]]:
+    """Yield weights with the parts of tensors that they are; with copies, in canonical form, where rules make them."""
     table = model.table()
     for name in names or [name for name, entry in table.items() if entry.trainable]:
         entry = table[name]
-        for own in (entry.parameter, entry.stacked):
-            if isinstance(own, nn.Parameter) and own.requires_grad:
-                own.grad = torch.zeros_like(own) if own.grad is None else own.grad.to_dense()
-                rows = entry.rows if entry.rows is not None else slice(None)
-                yield own.grad[rows], own[rows]
+        if isinstance(entry, Whole):
+            yield from ((entry, pair) for pair in _views(entry))
+        elif entry.trainable:
+            yield entry, (torch.from_numpy(entry.gradient()), torch.from_numpy(entry.value()))
+
+
+def _views(entry: Whole) -> Iterable[Pair]:
+    rows = entry.rows if entry.rows is not None else slice(None)
+    for own in entry.parameters:
+        if own.requires_grad:
+            own.grad = torch.zeros_like(own) if own.grad is None else own.grad.to_dense()
+            yield own.grad[rows], own[rows]
 
 
 def _scale(chosen: Sequence[Pair], factor: float) -> None:

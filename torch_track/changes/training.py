@@ -22,6 +22,7 @@ from twotrack.shared.spec.changes import (
 from twotrack.torch_track.changes.gradients import change_gradients
 from twotrack.torch_track.changes.losses import changed_loss
 from twotrack.torch_track.changes.updates import Replacement
+from twotrack.torch_track.entries import Whole
 from twotrack.torch_track.freezing import FROZEN
 from twotrack.torch_track.layers import BiasedVariance
 
@@ -77,7 +78,10 @@ class TrainingChanger:
         self._stack.callback(setattr, layer, attribute, None)
 
     def _remove(self, change: RemoveWeight) -> None:
-        owner, _, attribute = self._model.table()[change.name].torch_name.rpartition(".")
+        entry = self._model.table()[change.name]
+        if not isinstance(entry, Whole):
+            raise KeyError(f"'{change.name}' is made by a rule, and cannot be taken away")
+        owner, _, attribute = entry.torch_name.rpartition(".")
         layer = self._model.module.get_submodule(owner)
         self._stack.callback(setattr, layer, attribute, getattr(layer, attribute))
         setattr(layer, attribute, None)
@@ -85,10 +89,9 @@ class TrainingChanger:
     def _train(self, change: SetTrained) -> None:
         table = self._model.table()
         for name in change.names:
-            for own in (table[name].parameter, table[name].stacked):
-                if isinstance(own, nn.Parameter):
-                    self._stack.callback(own.requires_grad_, own.requires_grad)
-                    own.requires_grad_(change.trained)
+            for own in table[name].parameters:
+                self._stack.callback(own.requires_grad_, own.requires_grad)
+                own.requires_grad_(change.trained)
 
     def _average(self, change: SetStatistics) -> None:
         layer = self._layer(change.path)

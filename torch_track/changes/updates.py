@@ -10,8 +10,9 @@ from twotrack.shared.spec.changes import SetUpdate
 from twotrack.shared.spec.pair import CustomOptimizer
 from twotrack.shared.spec.recipes import Optimizer, Sophia
 from twotrack.shared.spec.updates import TORCH_PLACES, Rules, of_spec
+from twotrack.shared.weights.bridge.layouts import Layout
 from twotrack.torch_track.changes.ruled import Ruled
-from twotrack.torch_track.weights import Entry
+from twotrack.torch_track.entries import Entry
 
 if TYPE_CHECKING:
     from twotrack.torch_track.track import TorchModel
@@ -68,16 +69,20 @@ class Clock:
 def rules(model: "TorchModel", optimizer: AnyOptimizer, learning_rates: Sequence[float]) -> Rules:
     """Return the settings of a model's own optimizer, by the name of the weight."""
     clock = Clock(model.new_optimizer, optimizer, learning_rates, list(model.module.parameters()))
-    return dict(zip((name for name, _ in _placed(model)), clock.settings(), strict=True))
+    placed = zip(_placed(model), clock.settings(), strict=True)
+    return {name: own for (names, _), own in placed for name in names}
 
 
-def _placed(model: "TorchModel") -> Iterator[tuple[str, Entry | None]]:
-    """Yield name and place of every parameter: the first canonical one, or torch's name if it has none."""
-    first: dict[int, tuple[str, Entry]] = {}
+def _placed(model: "TorchModel") -> Iterator[tuple[list[str], Layout | None]]:
+    """Yield, of every parameter, the canonical names of what it holds, or torch's name, and the way to one of all."""
+    held: dict[int, list[tuple[str, Entry]]] = {}
     for name, entry in model.table().items():
-        first.setdefault(id(entry.parameter), (name, entry))
+        for tensor in entry.tensors:
+            held.setdefault(id(tensor), []).append((name, entry))
     for torch_name, parameter in model.module.named_parameters():
-        yield first.get(id(parameter), (torch_name, None))
+        found = held.get(id(parameter), [])
+        layout = found[0][1].layout if found else None
+        yield [name for name, _ in found] or [torch_name], layout
 
 
 class Replacement:
@@ -94,11 +99,10 @@ class Replacement:
         clock = Clock(self._own, optimizer, learning_rates, given)
         settings = clock.settings()
         for change in self._changes:
-            for own, (name, _) in zip(settings, placed, strict=True):
-                if name in change.weights or not change.weights:
+            for own, (names, _) in zip(settings, placed, strict=True):
+                if not change.weights or not set(names).isdisjoint(change.weights):
                     own[change.setting] = change.value
-        layouts = [entry.layout if entry and entry.rows is None else None for _, entry in placed]
-        return Ruled(given, settings, layouts, clock.tick)
+        return Ruled(given, settings, [layout for _, layout in placed], clock.tick)
 
 
 # === Settings of torch's optimizers ===

@@ -15,8 +15,21 @@ def check_parameters(torch: Observation, keras: Observation) -> RungResult:
         detail = "; ".join(text for _, text in problems)
         return RungResult("parameters", False, detail, place=FailurePlace.WEIGHT, where=problems[0][0])
     values = sum(int(np.prod(shape)) for shape in keras.parameters.values())
-    detail = f"{len(keras.parameters)} weights, {values:,} values, one to one"
-    return RungResult("parameters", True, detail, counts={"weights": len(keras.parameters), "values": values})
+    detail = "; ".join([f"{len(keras.parameters)} weights, {values:,} values, one to one", *_of_map(torch, keras)])
+    counts = {"weights": len(keras.parameters), "values": values, "of the weights by rules of a map": keras.by_rules}
+    counts |= {"constant": len(keras.constants), "unused": len(torch.unused) + len(keras.unused)}
+    return RungResult("parameters", True, detail, counts={what: count for what, count in counts.items() if count})
+
+
+def _of_map(torch: Observation, keras: Observation) -> Iterator[str]:
+    """Yield what a weight map has to do with it."""
+    if keras.by_rules:
+        yield f"{keras.by_rules} by rules of a map"
+    if keras.constants:
+        yield f"in Keras only, and constant: {in_short([repr(name) for name in keras.constants])}"
+    for side, unused in (("torch", torch.unused), ("Keras", keras.unused)):
+        if unused:
+            yield f"unused in {side}, as outputs and gradients do not change with it: {in_short(map(repr, unused))}"
 
 
 def _problems(torch: Observation, keras: Observation) -> Iterator[tuple[str, str]]:
@@ -29,6 +42,10 @@ def _problems(torch: Observation, keras: Observation) -> Iterator[tuple[str, str
         if names:
             quoted = in_short([f"'{name}'" for name in names])
             yield names[0], f"{quoted} {told.format('is' if len(names) == 1 else 'are')}"
+    for side, unused in (("torch", torch.unused), ("Keras", keras.unused)):
+        for name, depends in unused.items():
+            if depends:
+                yield name, f"'{name}' of {side} is called unused by the map, but {depends} changes with it"
     both = {name: (shape, torch.parameters.get(name, shape)) for name, shape in keras.parameters.items()}
     misshapen = {
         name: f"'{name}' has shape {own} in Keras, {other} in torch"

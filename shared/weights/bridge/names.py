@@ -1,6 +1,6 @@
 """Canonical names: how they are joined and renamed, and whether two sets of named weights are the same set."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from difflib import get_close_matches
 from types import MappingProxyType
 
@@ -17,8 +17,10 @@ def join(*parts: str) -> str:
     return ".".join(part for part in parts if part)
 
 
-def rename(names: Iterable[str], renames: Mapping[str, str], model: str) -> dict[str, str]:
-    """Return the canonical name for each of `model`'s dotted names.
+def rename(
+    names: Iterable[str], renames: Mapping[str, str], model: str, without: Set[str] = frozenset()
+) -> dict[str, str]:
+    """Return the canonical name for each of `model`'s dotted names, but for those in `without`.
 
     `renames` maps a path, or any leading part of one, to what stands there in the canonical name; the
     longest that fits wins. The empty path stands in front of every name, or for no path at all.
@@ -28,7 +30,7 @@ def rename(names: Iterable[str], renames: Mapping[str, str], model: str) -> dict
     for path in renames:
         if not any(_leads(path, name) for name in names):
             raise BridgeError(f"rename names '{path}', which {model} does not have{_guess(path, names)}")
-    renamed = {name: rename_path(name, renames) for name in names}
+    renamed = {name: rename_path(name, renames) for name in names if name not in without}
     owners: dict[str, str] = {}
     for name, new in renamed.items():
         if new in owners:
@@ -50,7 +52,7 @@ def _leads(path: str, name: str) -> bool:
 def _guess(path: str, names: list[str]) -> str:
     paths = {".".join(name.split(".")[: count + 1]) for name in names for count in range(name.count(".") + 1)}
     near = get_close_matches(path, sorted(paths), n=1, cutoff=0.6)
-    return f"; did you mean '{near[0]}'?" if near else f"; it has {_list(names)}"
+    return f"; did you mean '{near[0]}'?" if near else f"; it has {listed(names)}"
 
 
 def require_same(
@@ -76,7 +78,7 @@ def require_same(
         if name in found and tuple(expected[name]) != tuple(found[name])
     ]
     problems = ((f"missing from {source}", missing), (f"unknown to {model}", left_over), ("misshapen", misshapen))
-    lists = [f"{what}: {_list(entries)}" for what, entries in problems if entries]
+    lists = [f"{what}: {listed(entries)}" for what, entries in problems if entries]
     if lists:
         raise BridgeError(f"{source} do not fit {model}; " + "; ".join(lists))
 
@@ -89,6 +91,7 @@ def _hint(expected: Shape, found: Shape) -> str:
     return ""
 
 
-def _list(entries: list[str]) -> str:
+def listed(entries: list[str]) -> str:
+    """Return the first few of a list, and how many more there are."""
     more = len(entries) - SHOWN
     return ", ".join(entries[:SHOWN]) + (f" and {more} more" if more > 0 else "")

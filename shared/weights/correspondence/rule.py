@@ -14,6 +14,8 @@ from einops.parsing import ParsedExpression
 from twotrack.shared.weights.bridge import BridgeError
 
 Shape = tuple[int, ...]
+RESERVED = frozenset({"from", "layout", "rows", "constant", "shape", "note"})
+"""What a line of a map's file says beside sizes; no axis is called that."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,8 @@ class WeightRule:
         """Check what can be checked without shapes."""
         if self.constant is None:
             self._check_sources()
-        elif self.sources or self.layout or self.sizes or self.part or self.rows:
-            raise BridgeError(f"{self}: a constant has no sources, no layout, no part and no rows")
+        elif not np.isfinite(self.constant) or self.sources or self.layout or self.sizes or self.part or self.rows:
+            raise BridgeError(f"{self}: a constant is a finite number and has no sources, layout, part or rows")
 
     def _check_sources(self) -> None:
         if not self.sources:
@@ -75,9 +77,12 @@ class WeightRule:
             expected = "the one axis that part fixes" if self.part else "no axis"
             found = ", ".join(f"'{axis}'" for axis in sorted(dropped)) or "none"
             raise BridgeError(f"{self}: expected {expected} on the left of '->' only, found {found}")
-        unknown = set(self.sizes) - left
+        unknown = set(self.sizes) - left | (left & RESERVED)
         if unknown or min(self.sizes.values(), default=1) < 1:
-            raise BridgeError(f"{self}: expected sizes above 0 of axes in the layout, found {dict(self.sizes)}")
+            raise BridgeError(
+                f"{self}: expected sizes above 0 of axes in the layout, which are not called "
+                f"{', '.join(sorted(RESERVED))}, found {dict(self.sizes)}"
+            )
 
     def __str__(self) -> str:
         """Return the rule in one line."""
@@ -111,6 +116,22 @@ class WeightRule:
         left, right = _sides(self.layout)
         moved = self._rearranged(whole, f"{left} -> {' '.join(self._fixed)} {right}")
         return moved[self.part[0]] if self.part else moved
+
+    def from_canonical(self, canonical: np.ndarray) -> np.ndarray:
+        """Return the only source of a rule that takes all of it; of another size too where the layout allows any.
+
+        BridgeError where the rule or the array's shape does not tell the source.
+        """
+        if self.constant is not None or len(self.sources) > 1 or self.part or self.rows:
+            raise BridgeError(f"{self}: the weight does not tell its source")
+        if not self.layout:
+            return canonical
+        left, right = _sides(self.layout)
+        needed = {axis: size for axis, size in self.sizes.items() if _is_joined(axis, right)}
+        try:
+            return rearrange(canonical, f"{right} -> {left}", **needed)
+        except EinopsError as error:
+            raise BridgeError(f"{self}: does not fit shape {canonical.shape} in canonical form") from error
 
     def scatter(self, canonical: np.ndarray, arrays: Sequence[np.ndarray]) -> None:
         """Write a canonical array into the sources' arrays, in the rule's order; the inverse of `to_canonical`.
@@ -189,6 +210,11 @@ def _sides(layout: str) -> tuple[str, str]:
     if not arrow or "->" in right:
         raise BridgeError(f"expected a layout such as 'o i -> i o', found '{layout}'")
     return left.strip(), right.strip()
+
+
+def _is_joined(axis: str, side: str) -> bool:
+    """Tell whether an axis is one of several in brackets, so that a shape does not tell its size."""
+    return any(axis in group and len(group) > 1 for group in ParsedExpression(side).composition)
 
 
 def _axes(layout: str, side: str) -> set[str]:

@@ -1,0 +1,110 @@
+"""Which weights of a user's pair are each other's: by name, by a map's file beside the pair, or found."""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from twotrack.shared.errors import UserError, as_user_error
+from twotrack.shared.spec.track import OwnWeights
+from twotrack.shared.verify.exercise import loaded
+from twotrack.shared.verify.request import SideRequest, VerifyRequest
+from twotrack.shared.verify.showing import REFERENCE, Showing
+from twotrack.shared.verify.user_pair import NamedPair
+from twotrack.shared.weights.bridge import BridgeError
+from twotrack.shared.weights.bridge.names import listed
+from twotrack.shared.weights.correspondence import map_file
+from twotrack.shared.weights.correspondence.weight_map import WeightMap
+from twotrack.shared.workers.door import open_track
+from twotrack.shared.workers.task import task
+
+
+def with_map(request: VerifyRequest, keras: str, showing: Showing, folder: Path) -> VerifyRequest:
+    """Return the request with what the map's file says of the pair's weights; `keras` is a track of the other side.
+
+    Raises UserError for a file that is no map, or one that does not fit the models any more.
+    """
+    file = _file(request)
+    if file is None:
+        return request
+    weight_map = map_file.read(file)
+    torch, other = own_weights_of(request, keras, showing, folder)
+    problems = [*weight_map.problems(torch.sources, other.canonical), *_uncovered(weight_map, torch, other)]
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise UserError(
+            f"the weight map '{file}' does not fit the models: {problems[0]}{more}; edit it, "
+            f"or remove it and run: twotrack match {request.name}"
+        )
+    return request.model_copy(update={"weight_map": with_shapes(weight_map, other.canonical)})
+
+
+def own_weights_of(request: VerifyRequest, keras: str, showing: Showing, folder: Path) -> tuple[OwnWeights, OwnWeights]:
+    """Return what torch's side and a Keras track call their weights, without a map's file."""
+    sides = [SideRequest(verify=request, track=track, folder=folder) for track in (REFERENCE, keras)]
+    torch, other = (showing.call(side.track, own_weights, side) for side in sides)
+    return torch, other
+
+
+@task
+def own_weights(request: SideRequest) -> OwnWeights:
+    """Build a side, and return what it calls its weights."""
+    pair = loaded(request.verify)
+    try:
+        return open_track(request.track, "auto").own_weights(pair)
+    except BridgeError as error:
+        raise UserError(f"{request.verify.name}: {error}") from error
+
+
+def one_to_one(torch: OwnWeights, keras: OwnWeights) -> bool:
+    """Tell whether every weight has one counterpart of its name and size without a map."""
+    own, other = ({name: sorted(shape) for name, shape in side.canonical.items()} for side in (torch, keras))
+    return own == other
+
+
+def with_shapes(weight_map: WeightMap, canonical: Mapping[str, tuple[int, ...]]) -> WeightMap:
+    """Return the map with the shapes of its constants, which its file need not say."""
+    rules = {
+        name: replace(rule, shape=tuple(canonical[name])) if rule.constant is not None and rule.shape is None else rule
+        for name, rule in weight_map.rules.items()
+    }
+    return replace(weight_map, rules=rules)
+
+
+def _uncovered(weight_map: WeightMap, torch: OwnWeights, keras: OwnWeights) -> Iterator[str]:
+    """Yield a sentence for the weights of either side of which the map, and names, say nothing."""
+    left = {
+        name
+        for name, aliases in torch.aliases.items()
+        if not {*aliases} & {*weight_map.sources, *weight_map.unused_torch}
+    }
+    known = {*weight_map.rules, *weight_map.unused_keras}
+    for side, names in (
+        ("Keras", sorted(set(keras.canonical) - known - left)),
+        ("torch", sorted(left - (set(keras.canonical) - known))),
+    ):
+        if names:
+            yield f"{side} has {listed(names)}, of which it says nothing"
+
+
+def _file(request: VerifyRequest) -> Path | None:
+    """Return the map's file that is asked for, or that lies beside the pair; None if there is none."""
+    if request.map_file is not None:
+        return request.map_file
+    beside = map_beside(request)
+    return beside if beside and request.use_map and beside.is_file() else None
+
+
+def map_beside(request: VerifyRequest) -> Path | None:
+    """Return where the map of a pair that is named as text lies, if its module's file is found."""
+    if not isinstance(request.pair, NamedPair):
+        return None
+    module = _module_file(request.pair.module, (*request.pair.folders, *map(Path, filter(None, sys.path))))
+    return module and map_file.beside(module, request.pair.name)
+
+
+def _module_file(module: str, folders: Sequence[Path]) -> Path | None:
+    inner = Path(*module.split("."))
+    candidates = (folder / place for folder in folders for place in (inner.with_suffix(".py"), inner / "__init__.py"))
+    with as_user_error(f"looking for '{module}' failed"):
+        return next((file for file in candidates if file.is_file()), None)

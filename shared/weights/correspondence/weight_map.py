@@ -1,0 +1,120 @@
+"""Which weights of two models are each other's: a rule for every canonical weight, and what neither side uses."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from twotrack.shared.weights.bridge.names import listed
+from twotrack.shared.weights.correspondence.rule import Shape, WeightRule
+
+
+@dataclass(frozen=True)
+class WeightMap:
+    """Rules by canonical name, which is Keras' own; weights that no rule names go by their names, as without a map."""
+
+    rules: Mapping[str, WeightRule] = field(default_factory=dict)
+    unused_torch: tuple[str, ...] = ()
+    """Torch's names of weights on which neither its outputs nor its gradients depend."""
+    unused_keras: tuple[str, ...] = ()
+    """Canonical names of such weights of Keras."""
+    notes: Mapping[str, str] = field(default_factory=dict)
+    """By canonical name: what there is to say of how its rule was found."""
+
+    def __bool__(self) -> bool:
+        """Tell whether it says anything."""
+        return bool(self.rules or self.unused_torch or self.unused_keras)
+
+    @property
+    def sources(self) -> frozenset[str]:
+        """Torch's names that rules are made of."""
+        return frozenset(source for rule in self.rules.values() for source in rule.sources)
+
+    @property
+    def constants(self) -> dict[str, float]:
+        """The value of every canonical weight that torch does not have."""
+        return {name: rule.constant for name, rule in self.rules.items() if rule.constant is not None}
+
+    def over(self, other: "WeightMap") -> "WeightMap":
+        """Return the rules of both; where both name a weight, this map's."""
+        return WeightMap(
+            {**other.rules, **self.rules},
+            tuple(dict.fromkeys((*self.unused_torch, *other.unused_torch))),
+            tuple(dict.fromkeys((*self.unused_keras, *other.unused_keras))),
+            {**other.notes, **self.notes},
+        )
+
+    def problems(self, torch: Mapping[str, Shape], keras: Mapping[str, Shape]) -> Iterator[str]:
+        """Yield a sentence for each way in which the map does not fit two models' weights, given by name and shape."""
+        for kind, names, known, side in (
+            ("rules for", self.rules, keras, "Keras"),
+            ("rules made of", self.sources, torch, "torch"),
+            ("as unused", self.unused_torch, torch, "torch"),
+            ("as unused", self.unused_keras, keras, "Keras"),
+        ):
+            if missing := sorted(set(names) - set(known)):
+                yield f"it names {kind} {listed(missing)}, which {side} does not have"
+        yield from self._misshapen(torch, keras)
+        yield from self.misused(torch)
+
+    def _misshapen(self, torch: Mapping[str, Shape], keras: Mapping[str, Shape]) -> Iterator[str]:
+        for name, rule in self.rules.items():
+            if name in keras and set(rule.sources) <= set(torch) and (rule.constant is None or rule.shape):
+                try:
+                    made = rule.canonical_shape([torch[source] for source in rule.sources])
+                except ValueError as error:
+                    yield f"'{name}': {error}"
+                else:
+                    if sorted(made) != sorted(keras[name]):  # the order of axes is the rung parameters' matter
+                        yield f"'{name}': the rule makes {made}, Keras has {tuple(keras[name])}"
+
+    def misused(self, torch: Mapping[str, Shape]) -> Iterator[str]:
+        """Yield a sentence for each of torch's weights that is not used once, but for rows that no rule asks for."""
+        for source in sorted(self.sources & set(torch)):
+            rules = [rule for rule in self.rules.values() if source in rule.sources]
+            if source in self.unused_torch:
+                yield f"'{source}' of torch is in a rule and among the unused"
+            elif len(rules) > 1 or rules[0].part:
+                yield from _of_source(source, rules, torch)
+
+    def left_over(self, source: str, torch: Mapping[str, Shape]) -> tuple[tuple[int, int], ...]:
+        """Return the rows, first and behind the last, of a weight of torch that no rule asks for."""
+        rules = [rule for rule in self.rules.values() if source in rule.sources]
+        if not rules or not all(rule.rows for rule in rules):
+            return ()
+        taken = np.zeros(torch[source][0] + 2, bool)
+        taken[0] = taken[-1] = True
+        for rule in rules:
+            first, behind = rule.rows or (0, 0)
+            taken[first + 1 : behind + 1] = True
+        edges = np.flatnonzero(np.diff(taken.astype(int)))
+        return tuple((int(first), int(behind)) for first, behind in zip(edges[::2], edges[1::2], strict=True))
+
+
+NO_MAP = WeightMap()
+
+
+def _of_source(source: str, rules: list[WeightRule], torch: Mapping[str, Shape]) -> Iterator[str]:
+    """Yield what is wrong with how rules use one weight of torch."""
+    try:
+        used = _used(source, rules, torch)
+    except (ValueError, KeyError):  # told by itself
+        return
+    most, of_row = int(used.max(initial=0)), used.reshape(len(used), -1) if used.ndim else used.reshape(1, 1)
+    if most > 1:
+        yield f"{int((used > 1).sum())} of the {used.size} values of torch's '{source}' are used {most} times"
+    asked = of_row.any(axis=1) if all(rule.rows for rule in rules) else np.ones(len(of_row), bool)
+    missing = int((of_row[asked] == 0).sum())
+    if missing:
+        yield f"{missing} of the {used.size} values of torch's '{source}' are in no rule"
+
+
+def _used(source: str, rules: list[WeightRule], torch: Mapping[str, Shape]) -> np.ndarray:
+    """Return how often each value of a weight is used."""
+    total = np.zeros(torch[source], np.uint8)
+    for rule in rules:
+        shapes = [torch[name] for name in rule.sources]
+        arrays = [np.zeros(shape, np.uint8) for shape in shapes]
+        rule.scatter(np.ones(rule.canonical_shape(shapes), np.uint8), arrays)
+        total += arrays[rule.sources.index(source)]
+    return total
