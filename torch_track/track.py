@@ -26,7 +26,7 @@ from twotrack.shared.spec.track import Checkpoints, Precision, Track, TrackModel
 from twotrack.shared.spec.transfer import BASE, EVERYTHING, HEAD, chosen
 from twotrack.shared.spec.updates import Rules
 from twotrack.shared.weights.bridge.layouts import Chain, Layout
-from twotrack.torch_track import freezing, native, weights
+from twotrack.torch_track import freezing, native, outputs, weights
 from twotrack.torch_track.axes import axis_layout, channels_last
 from twotrack.torch_track.changes.alternatives import Alternatives, activations
 from twotrack.torch_track.changes.apply import changed
@@ -38,6 +38,7 @@ from twotrack.torch_track.draws import DrawAxes, draw_axes, drawn_from, drawn_pa
 from twotrack.torch_track.inputs import tensors
 from twotrack.torch_track.losses import LOSSES, Loss
 from twotrack.torch_track.moved_gradients import GradientMover
+from twotrack.torch_track.precision import building, set_precision
 from twotrack.torch_track.probe import TorchProbe
 from twotrack.torch_track.recording import dropout_rates
 from twotrack.torch_track.structure import tensors_in
@@ -55,6 +56,7 @@ def open_track(spec: TrackSpec, device: str) -> "TorchTrack":
     torch.set_deterministic_debug_mode("error")
     torch.set_float32_matmul_precision("highest")
     torch.backends.cudnn.allow_tf32 = False
+    set_precision("float32")
     return TorchTrack(spec.name, choose_device(device, torch.cuda.is_available(), spec.name))
 
 
@@ -68,6 +70,7 @@ class TorchTrack(Track):
         self, pair: Pair, seed: int, precision: Precision = "float32", switched: Collection[str] = ()
     ) -> "TorchModel":
         """Build the pair's torch side on the device, then switch layers."""
+        set_precision(precision)
         torch.manual_seed(seed)
         if isinstance(pair.torch, ChapterBuild):
             module, has_base = _chapter_module(pair.torch), pair.torch.has_base
@@ -76,10 +79,15 @@ class TorchTrack(Track):
         module = module.to(self.device, DTYPES[precision])
         switches = Switches(switched)
         native.switch_layers(module.get_submodule(HEAD) if has_base else module, switches)
-        with as_user_error(f"the torch model does not take inputs of {pair.shapes}"):
+        module = outputs.adapted(module, pair.inputs, tuple(pair.outputs.values()))
+        with (
+            as_user_error(f"the torch model does not take inputs of {pair.shapes}"),
+            outputs.outputs_seen(module) as seen,
+        ):
             layout = axis_layout(module, pair.inputs)
         renames = weights.renames(module, pair.rename)
         model = TorchModel(module, pair.inputs, pair.loss, self.device, DTYPES[precision], switches, layout, renames)
+        model.given = seen[0]
         if pair.trainable != EVERYTHING:
             model.freeze(chosen(model.table(), pair.trainable))
         return model
@@ -177,7 +185,7 @@ def _chapter_module(build: ChapterBuild) -> nn.Module:
 
 
 def _users_module(build: Callable[[], Any]) -> nn.Module:
-    with as_user_error("the torch build function failed"):
+    with as_user_error("the torch build function failed"), building():
         module = build()
     if not isinstance(module, nn.Module):
         raise UserError(f"the torch build function must return an nn.Module, found {type(module).__name__}.")

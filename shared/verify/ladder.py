@@ -112,6 +112,7 @@ class Ladder:
         with tempfile.TemporaryDirectory(prefix="twotrack-") as name:
             folder = Path(name)
             sides = showing.all(request, (REFERENCE, *chosen), folder)
+            request = showing.with_found_outputs(request, sides, folder)
             request = showing.with_same_outputs(request, sides, folder)
             for track in chosen:
                 sides[track] = showing.with_same_draws(request, track, sides, folder)

@@ -41,6 +41,10 @@ class VerifyRequest(FrozenRecord):
     """The last rung to climb. Those before the accuracy rung take a part of the time."""
     pair: PairReference | None = None
     """The user's own; None for a chapter, and for a pair that the name leads to."""
+    outputs: dict[str, str] = Field(default_factory=dict)
+    """Which output in Keras is which in torch, where the pair does not say it and it was found; see Pair.outputs."""
+    output_notes: tuple[str, ...] = ()
+    """How it was found."""
     changes: tuple[Change, ...] = ()
     """Made in memory to torch's side, as causes are proved."""
     causes: Literal["all", "first", "none"] = "all"

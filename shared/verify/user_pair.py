@@ -96,6 +96,7 @@ class PairOfFunctions(FrozenRecord):
     schedule: SpecRecord
     rename: dict[str, str]
     batch_size: int
+    outputs: dict[str, str]
     trainable: tuple[str, ...]
     folders: tuple[Path, ...]
     """Where the user's process finds modules."""
@@ -107,7 +108,7 @@ class PairOfFunctions(FrozenRecord):
 
     def load(self) -> Pair:
         """Import the functions and return the pair; UserError if that fails."""
-        plain = {name: getattr(self, name) for name in ("input_shape", "rename", "batch_size", "trainable")}
+        plain = {name: getattr(self, name) for name in ("input_shape", "rename", "batch_size", "outputs", "trainable")}
         return Pair(
             keras=self.keras.load(self.folders),
             torch=self.torch.load(self.folders),
@@ -154,6 +155,7 @@ def reference(pair: Pair) -> PairOfFunctions:
         schedule=_spec(pair.schedule),
         rename=dict(pair.rename),
         batch_size=pair.batch_size,
+        outputs=dict(pair.outputs),
         trainable=pair.trainable,
         folders=module_folders(),
     )
