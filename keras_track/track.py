@@ -14,6 +14,7 @@ from twotrack.keras_track.curvature import Curvature
 from twotrack.keras_track.draws import drawn_from
 from twotrack.keras_track.inputs import arranged
 from twotrack.keras_track.losses import ChannelsLast
+from twotrack.keras_track.moved_gradients import GradientMover
 from twotrack.keras_track.precision import set_precision
 from twotrack.keras_track.probe import KerasProbe
 from twotrack.keras_track.session import start_afresh
@@ -59,10 +60,11 @@ class KerasTrack(Track):
         """Build the pair's Keras side, forgetting the process's earlier models, then switch layers."""
         set_precision(precision)
         start_afresh(seed)
-        if isinstance(pair.keras, ChapterBuild):
-            network, has_base = _chapter_network(pair.keras), pair.keras.has_base
+        build = pair.build("keras")
+        if isinstance(build, ChapterBuild):
+            network, has_base = _chapter_network(build), build.has_base
         else:
-            network, has_base = _users_network(pair.keras, pair), False
+            network, has_base = _users_network(build, pair), False
         switches = Switches(switched)
         native.switch_layers(network.get_layer(HEAD) if has_base else network, switches)
         layout = axis_layout(network, pair.inputs)
@@ -94,6 +96,11 @@ class KerasTrack(Track):
         from twotrack.keras_track.export import OPENERS
 
         return OPENERS
+
+    def move_gradients(self, model: TrackModel, share: float, draw: int) -> None:
+        """Move every gradient of a model's training steps, before the update, by `share` of its layer's largest."""
+        own = as_keras(model)
+        own.mover = GradientMover(own.model, share, draw)
 
     def synchronise(self) -> None:
         """Nothing to wait for: a training step returns its loss, and a prediction its outputs, to the host."""
@@ -127,6 +134,9 @@ def _users_network(build: Callable[[], Any], pair: Pair) -> keras.Model:
 
 class KerasModel(TrackModel):
     """A keras.Model with loss and optimizer."""
+
+    mover: GradientMover | None = None
+    """What moves gradients before each update, from the next `compile` on; a verification puts it here."""
 
     def __init__(
         self,
@@ -169,7 +179,10 @@ class KerasModel(TrackModel):
     def compile(self, optimizer: Optimizer | CustomOptimizer, learning_rates: Sequence[float]) -> None:
         """Attach loss and optimizer."""
         self.has_custom_optimizer = isinstance(optimizer, CustomOptimizer)
-        self.attach(self.new_optimizer(optimizer, learning_rates))
+        made = self.new_optimizer(optimizer, learning_rates)
+        if self.mover:
+            self.mover.attach(made)
+        self.attach(made)
 
     def new_optimizer(
         self, optimizer: Optimizer | CustomOptimizer, learning_rates: Sequence[float]
@@ -177,7 +190,7 @@ class KerasModel(TrackModel):
         """Return the optimizer of Keras that `compile` attaches."""
         if isinstance(optimizer, CustomOptimizer):
             with as_user_error("the Keras optimizer function failed"):
-                return optimizer.keras()
+                return optimizer.of("keras")()
         return native.optimizer(optimizer, learning_rates, self.model, self.switches)
 
     def attach(self, optimizer: keras.optimizers.Optimizer) -> None:
@@ -190,7 +203,7 @@ class KerasModel(TrackModel):
         """Return the loss as an object of Keras."""
         if isinstance(self.loss, CustomLoss):
             with as_user_error("the Keras loss function failed"):
-                return self.loss.keras()
+                return self.loss.of("keras")()
         return losses.build(self.loss)
 
     def own_losses(self) -> Any:

@@ -69,10 +69,11 @@ class TorchTrack(Track):
     ) -> "TorchModel":
         """Build the pair's torch side on the device, then switch layers."""
         torch.manual_seed(seed)
-        if isinstance(pair.torch, ChapterBuild):
-            module, has_base = _chapter_module(pair.torch), pair.torch.has_base
+        build = pair.build("torch")
+        if isinstance(build, ChapterBuild):
+            module, has_base = _chapter_module(build), build.has_base
         else:
-            module, has_base = _users_module(pair.torch), False
+            module, has_base = _users_module(build), False
         module = module.to(self.device, DTYPES[precision])
         switches = Switches(switched)
         native.switch_layers(module.get_submodule(HEAD) if has_base else module, switches)
@@ -280,7 +281,7 @@ class TorchModel(TrackModel):
         """Return the optimizer of torch that `compile` attaches, for these parameters."""
         if isinstance(optimizer, CustomOptimizer):
             with as_user_error("the torch optimizer function failed"):
-                return optimizer.torch(parameters)
+                return optimizer.of("torch")(parameters)
         return native.optimizer(optimizer, learning_rates, parameters, self.switches)
 
     def train_step(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> float:
@@ -328,7 +329,7 @@ class TorchModel(TrackModel):
         """Return the loss as a callable."""
         if isinstance(self.loss, CustomLoss):
             with as_user_error("the torch loss function failed"):
-                return self.loss.torch()
+                return self.loss.of("torch")()
         return LOSSES[self.loss]
 
     def outputs(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:

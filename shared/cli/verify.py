@@ -18,8 +18,12 @@ def verify(
     subject: Annotated[str, typer.Argument(metavar="CHAPTER | MODULE:PAIR", help="A chapter, or a pair of your own.")],
     tracks: Annotated[
         str,
-        typer.Option(help=f"Keras tracks to compare with torch, separated by commas, or 'all': {options.TRACK_LIST}."),
+        typer.Option(help=f"Tracks to compare, separated by commas, or 'all' installed ones: {options.TRACK_LIST}."),
     ] = options.ALL,
+    reference: Annotated[
+        str | None,
+        typer.Option(metavar="TRACK", help="The track that others are compared with [default: torch, if it is there]."),
+    ] = None,
     recipe: options.Recipe = "fast",
     settings: options.Settings = None,
     weights: options.Weights = None,
@@ -41,7 +45,7 @@ def verify(
     strict: Annotated[bool, typer.Option("--strict", help="End with exit code 3 where a pass has exceptions.")] = False,
     json: options.Json = False,
 ) -> None:
-    """Prove, rung by rung, that the Keras model and the torch model are the same; else name where they part, and why.
+    """Prove, rung by rung, that two models are the same; else name where they part, and why.
 
     A cause is proved: with it removed in memory the sides agree. A pass says what was compared; an exception is what
     could hide a difference. Exit code 1 if a rung fails.
@@ -54,10 +58,11 @@ def verify(
     from twotrack.shared.verify.request import VerifyRequest
 
     request = VerifyRequest(name=subject, settings=_settings(subject, settings, weights), recipe=recipe, until=until)
-    request, side = request.model_copy(update={"causes": "first" if first else "all"}), _side(fix)
+    changes = {"causes": "first" if first else "all", "reference": reference}
+    request, side = request.model_copy(update=changes), _side(fix)
     if report:
         require_page(report, "--report")
-    chosen = options.installed_tracks() if tracks == options.ALL else options.parse_tracks(tracks)
+    chosen = None if tracks == options.ALL else options.parse_tracks(tracks)
     results = climb(request, chosen)
     record = ladder_record(request, results)
     page = write_page(record, report, side) if report else None
@@ -86,7 +91,7 @@ def _exit_code(results: "Sequence[TrackResult]", strict: bool) -> int:
     return 3 if strict and any(result.certificate.gaps for result in results) else 0
 
 
-def climb(request: "VerifyRequest", tracks: Sequence[str]) -> "list[TrackResult]":
+def climb(request: "VerifyRequest", tracks: Sequence[str] | None) -> "list[TrackResult]":
     """Check the request, then climb the ladder while showing what every track is doing."""
     from twotrack.shared.cli.console import track_phases
     from twotrack.shared.verify import ladder

@@ -1,24 +1,40 @@
-"""A pair: a Keras build function and a PyTorch build function that claim to be the same model."""
+"""A pair: two build functions, of one framework or of both, that claim to be the same model."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from twotrack.shared.errors import UserError
 from twotrack.shared.spec.inputs import Input, InputShape, describe
 from twotrack.shared.spec.losses import TARGET_KINDS, LossName
 from twotrack.shared.spec.recipes import Adam, Constant, Optimizer, Recipe, Schedule
+from twotrack.shared.spec.sides import TORCH, Builds, SideName, told_apart
 from twotrack.shared.spec.transfer import EVERYTHING
+
+_REQUIRED: Any = object()
+"""In place of a value that has to be given behind others that need not."""
+
+
+Framework = Literal["keras", "torch"]
 
 
 @dataclass(frozen=True)
 class CustomLoss:
-    """A loss of the user's own: functions that return each framework's loss object."""
+    """A loss of the user's own: functions that return the loss object of each framework that the pair has."""
 
-    keras: Callable[[], Any]
+    keras: Callable[[], Any] | None = None
     """Returns a keras.losses.Loss."""
-    torch: Callable[[], Any]
+    torch: Callable[[], Any] | None = None
     """Returns a callable (outputs, targets) -> scalar."""
-    target: Literal["classes", "binary", "real"]
+    target: Literal["classes", "binary", "real"] = _REQUIRED
+
+    def __post_init__(self) -> None:
+        if self.target is _REQUIRED:
+            raise UserError("CustomLoss: expected target='classes', 'binary' or 'real', found none.")
+
+    def of(self, framework: Framework) -> Callable[[], Any]:
+        """Return a framework's function; UserError if there is none."""
+        return _given(self.torch if framework == TORCH else self.keras, "CustomLoss", framework)
 
 
 LossSpec = LossName | CustomLoss
@@ -31,12 +47,22 @@ def target_kind(loss: LossSpec) -> Literal["classes", "binary", "real"]:
 
 @dataclass(frozen=True)
 class CustomOptimizer:
-    """An optimizer of the user's own, in each framework."""
+    """An optimizer of the user's own, in each framework that the pair has."""
 
-    keras: Callable[[], Any]
+    keras: Callable[[], Any] | None = None
     """Returns a keras.optimizers.Optimizer."""
-    torch: Callable[[Any], Any]
+    torch: Callable[[Any], Any] | None = None
     """Maps the parameters to a torch.optim.Optimizer."""
+
+    def of(self, framework: Framework) -> Callable[..., Any]:
+        """Return a framework's function; UserError if there is none."""
+        return _given(self.torch if framework == TORCH else self.keras, "CustomOptimizer", framework)
+
+
+def _given(function: Callable[..., Any] | None, kind: str, framework: Framework) -> Callable[..., Any]:
+    if function is None:
+        raise UserError(f"{kind}: expected a function for {framework}, which the pair has, found none: {framework}=...")
+    return function
 
 
 @dataclass(frozen=True)
@@ -50,17 +76,27 @@ class ChapterBuild:
     """The model is head(base(inputs)), see shared/spec/transfer.py."""
 
 
+Build = Callable[[], Any] | ChapterBuild
+
+
+def _names(builds: tuple[Build, ...]) -> tuple[str, ...]:
+    return told_apart([getattr(build, "__name__", "") or type(build).__name__ for build in builds])
+
+
 @dataclass(frozen=True)
 class Pair:
     """What `twotrack verify my_module:PAIR` proves to be one model, or two.
+
+    A Keras model against one of torch: `keras=`, `torch=`. Two models of one framework, such as before and after a
+    refactoring: `torch=(before, after)` or `keras=(before, after)`. One Keras model on several backends: `keras=`.
 
     The build functions take no argument and are called in separate processes, so each may import
     its own framework inside.
     """
 
-    keras: Callable[[], Any] | ChapterBuild
-    torch: Callable[[], Any] | ChapterBuild
-    input_shape: InputShape
+    keras: Build | tuple[Build, Build] | None = None
+    torch: Build | tuple[Build, Build] | None = None
+    input_shape: InputShape = _REQUIRED
     """Without the batch axis; a mapping for several inputs, in the order of torch's forward and with
     the names of Keras' inputs."""
     loss: LossSpec = "mean_squared_error"
@@ -68,10 +104,45 @@ class Pair:
     optimizer: Optimizer | CustomOptimizer = Adam(learning_rate=1e-3)  # noqa: RUF009 - frozen
     schedule: Schedule = Constant()  # noqa: RUF009 - frozen
     rename: Mapping[str, str] = field(default_factory=dict)
-    """torch layer path (or prefix) to Keras layer path, where the names differ."""
+    """Layer path (or prefix) of the reference, torch's or that of the first build function, to that of the other
+    side, where the names differ."""
     batch_size: int = 8
     trainable: tuple[str, ...] = EVERYTHING
     """What the canonical names of the weights that are trained begin with; see shared/spec/transfer.py."""
+
+    def __post_init__(self) -> None:
+        if self.input_shape is _REQUIRED:
+            raise UserError("Pair: expected input_shape=..., without the batch axis, found none.")
+        keras, torch = self._of("keras"), self._of("torch")
+        if not (keras or torch) or (keras and torch and len(keras) + len(torch) > 2):
+            found = f"{len(keras)} of Keras and {len(torch)} of torch"
+            raise UserError(
+                "Pair: expected one build function of each framework, or keras=(one, other), torch=(one, other) or "
+                f"keras=one alone, found {found}."
+            )
+
+    def _of(self, framework: Framework) -> tuple[Build, ...]:
+        given = self.torch if framework == TORCH else self.keras
+        return () if given is None else given if isinstance(given, tuple) else (given,)
+
+    @property
+    def builds(self) -> Builds:
+        """The names of the build functions."""
+        return Builds(keras=_names(self._of("keras")), torch=_names(self._of("torch")))
+
+    def side(self, side: SideName) -> "Pair":
+        """Return the pair as one side has it: with one build function of its framework."""
+        framework: Framework = "torch" if side.track == TORCH else "keras"
+        found = self._of(framework)
+        is_renamed = side.build == 0 if len(found) > 1 else framework == TORCH
+        return replace(self, **{framework: found[side.build]}, rename=self.rename if is_renamed else {})
+
+    def build(self, framework: Framework) -> Build:
+        """Return the only build function of a framework; UserError unless there is one."""
+        found = self._of(framework)
+        if len(found) != 1:
+            raise UserError(f"expected one build function of {framework}, found {len(found)}.")
+        return found[0]
 
     @property
     def inputs(self) -> dict[str, Input]:

@@ -15,6 +15,7 @@ from twotrack.shared.runs.fitting import Fit, Listener, Stopwatch, TrainingProgr
 from twotrack.shared.spec.changes import Change
 from twotrack.shared.spec.pair import CustomOptimizer, Pair
 from twotrack.shared.spec.recipes import Optimizer, Recipe
+from twotrack.shared.spec.sides import SideName
 from twotrack.shared.spec.track import TrackModel
 from twotrack.shared.verify import material, optimizer_material
 from twotrack.shared.verify.material import DrawnBatches, draw_inputs, draw_targets
@@ -46,7 +47,7 @@ class Exercise(ABC):
 
     pair: Pair
     changes: Sequence[Change] = ()
-    """To be made to torch's side."""
+    """To be made to the side."""
     has_data = False
     """Its tokens and masks are those of a data set; else nothing says which ones it gets."""
 
@@ -170,8 +171,9 @@ def short(recipe: Recipe) -> Recipe:
     return replace(recipe, batch_size=PROBED_BATCH_SIZE, epochs=EPOCHS, head_first=first)
 
 
-def find_exercise(request: VerifyRequest) -> Exercise:
-    """Return what a chapter's pair, or the user's own, is put through."""
+def find_exercise(request: VerifyRequest, side: SideName) -> Exercise:
+    """Return what a chapter's pair, or the user's own, is put through, as one side has it."""
     exercise: Exercise = PairExercise(request.pair.load()) if request.pair else ChapterExercise(request.variant)
-    exercise.changes = request.changes
+    exercise.pair = exercise.pair.side(side)
+    exercise.changes = request.changes if side.is_reference else ()
     return exercise

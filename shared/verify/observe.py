@@ -39,7 +39,7 @@ def observe(request: SideRequest, report: Report) -> Observation:
 
 def observation(request: SideRequest, report: Report) -> Observation:
     """Show one side; write a trace for each precision, and what the probes found, below the request's folder."""
-    track, exercise = open_track(request.track, "auto"), find_exercise(request.verify)
+    track, exercise = open_track(request.side.track, "auto"), find_exercise(request.verify, request.side)
     description: dict[str, Any] = {}
     folders: dict[Precision, Path] = {}
     probed: dict[str, dict[Precision, Path]] = {rung.name: {} for rung in _climbed(request.verify)}
@@ -75,8 +75,9 @@ def _report_phase(report: Report, precision: Precision, phase: str) -> None:
 def answer(request: AnswerRequest, report: Report) -> dict[Precision, Path]:
     """Run a side on what was found on both; return folders with what it did, in both precisions."""
     rung = _named(request.rung)
-    found = {track: evidence.load(rung.evidence, folder) for track, folder in request.found.items()}
-    track, exercise, folders = open_track(request.track, "auto"), find_exercise(request.verify), {}
+    found = {side: evidence.load(rung.evidence, folder) for side, folder in request.found.items()}
+    track, exercise = open_track(request.side.track, "auto"), find_exercise(request.verify, request.side)
+    folders: dict[Precision, Path] = {}
     for precision in request.precisions:
         side = ObservedSide(exercise, track, precision, partial(_report_phase, report, precision))
         side.describe()
@@ -90,7 +91,7 @@ def answer(request: AnswerRequest, report: Report) -> dict[Precision, Path]:
 @task
 def measure_rounding(request: RungRequest, report: Report) -> Path:
     """Let a rung look at a side in float32 too; return the folder with what it found."""
-    track, exercise = open_track(request.track, "auto"), find_exercise(request.verify)
+    track, exercise = open_track(request.side.track, "auto"), find_exercise(request.verify, request.side)
     side = ObservedSide(exercise, track, "float32", partial(_report_phase, report, "float32"), request.alignment)
     side.describe()
     return _probe(side, _named(request.rung), request.folder / "float32" / request.rung)
@@ -103,7 +104,8 @@ def _named(name: str) -> ProbeRung:
 @task
 def isolate(request: LayerRequest) -> Path:
     """Run one layer alone on the inputs that the other side's got; return the folder of a trace."""
-    side = ObservedSide(find_exercise(request.verify), open_track(request.track, "auto"), "float64", lambda _: None)
+    exercise = find_exercise(request.verify, request.side)
+    side = ObservedSide(exercise, open_track(request.side.track, "auto"), "float64", lambda _: None)
     layer = evidence.load(Trace, request.reference).layers[request.number]
     outputs = side.probe.run_layer(request.path, [np.array(array) for array in layer.inputs])
     return evidence.save(Trace(outputs=outputs), request.folder / "alone")

@@ -10,6 +10,7 @@ from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.spec.changes import Change
 from twotrack.shared.spec.draws import Counterpart
+from twotrack.shared.spec.sides import SideName
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import user_pair
 from twotrack.shared.verify.user_pair import PairReference
@@ -42,7 +43,9 @@ class VerifyRequest(FrozenRecord):
     pair: PairReference | None = None
     """The user's own; None for a chapter, and for a pair that the name leads to."""
     changes: tuple[Change, ...] = ()
-    """Made in memory to torch's side, as causes are proved."""
+    """Made in memory to the reference, torch's side, as causes are proved."""
+    reference: str | None = None
+    """The track that others are compared with; None for torch, where the pair has a side there, else the first."""
     causes: Literal["all", "first", "none"] = "all"
     """Of a failure: which to look for."""
 
@@ -67,7 +70,7 @@ class SideRequest(FrozenRecord):
     """One side, for the worker of its track."""
 
     verify: VerifyRequest
-    track: str
+    side: SideName
     folder: Path
     """Where arrays are written."""
     alignment: dict[int, Counterpart] = Field(default_factory=dict)
@@ -86,7 +89,7 @@ class AnswerRequest(RungRequest):
     """One side, and what a rung's probes found on both, to be run here."""
 
     found: dict[str, Path]
-    """Folders of float64 evidence, by track."""
+    """Folders of float64 evidence, by the slug of the side."""
 
 
 class LayerRequest(SideRequest):

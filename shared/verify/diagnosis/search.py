@@ -26,7 +26,7 @@ def search(request: SearchRequest, report: Report) -> Findings:
     propose = SEARCHES.get(request.rung)
     if propose is None:
         return Findings()
-    side = ObservedSide(find_exercise(request.verify), open_torch("auto"), "float64", lambda _: None)
+    side = ObservedSide(find_exercise(request.verify, request.reference), open_torch("auto"), "float64", lambda _: None)
     return Search(propose(side, request), _limit(request.rung)).run()
 
 

@@ -205,7 +205,7 @@ class PieceProposals(WideProposals):
     find_failure = staticmethod(pieces_failure)
 
     def _find_site(self, request: SearchRequest) -> Site:
-        found = {"torch": request.torch, request.track: request.keras}
+        found = {request.reference.slug: request.torch, request.candidate.slug: request.keras}
         self._trials = {
             trial_name(trial, number, track): trial
             for track, side in found.items()

@@ -19,12 +19,17 @@ def check_parameters(torch: Observation, keras: Observation) -> RungResult:
     return RungResult("parameters", True, detail, counts={"weights": len(keras.parameters), "values": values})
 
 
+def _alone(one: Observation, other: Observation) -> list[str]:
+    return [name for name in one.without_counterpart if name not in other.without_counterpart]
+
+
 def _problems(torch: Observation, keras: Observation) -> Iterator[tuple[str, str]]:
     """Yield, for each way in which weights have no counterpart of their shape, the first one and a sentence on all."""
     for names, told in (
         ([name for name in keras.parameters if name not in torch.parameters], "{} in Keras only"),
         ([name for name in torch.parameters if name not in keras.parameters], "{} in torch only"),
-        (torch.without_counterpart, "{} trained in torch and without a counterpart in Keras"),
+        (_alone(torch, keras), "{} trained in torch and without a counterpart in Keras"),
+        (_alone(keras, torch), "{} trained in Keras and without a counterpart in torch"),
     ):
         if names:
             quoted = in_short([f"'{name}'" for name in names])
