@@ -67,8 +67,8 @@ class KerasTrack(Track):
             network, has_base = _users_network(build, pair), False
         switches = Switches(switched)
         native.switch_layers(network.get_layer(HEAD) if has_base else network, switches)
-        layout = axis_layout(network, pair.inputs)
-        model = KerasModel(network, pair.inputs, pair.loss, self._backend, switches, layout)
+        layout = axis_layout(network, pair.specs)
+        model = KerasModel(network, pair.specs, pair.loss, self._backend, switches, layout)
         if pair.trainable != EVERYTHING:
             model.freeze(chosen(model.weights(), pair.trainable))
         return model
@@ -128,7 +128,7 @@ def _users_network(build: Callable[[], Any], pair: Pair) -> keras.Model:
     if not isinstance(network, keras.Model):
         raise UserError(f"the Keras build function must return a keras.Model, found {type(network).__name__}.")
     with as_user_error(f"the Keras model does not take inputs of {pair.shapes}"):
-        network(arranged(network, pair.inputs, example(pair.inputs)), training=False)
+        network(arranged(network, pair.specs, example(pair.specs)), training=False)
     return network
 
 

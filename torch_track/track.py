@@ -78,9 +78,9 @@ class TorchTrack(Track):
         switches = Switches(switched)
         native.switch_layers(module.get_submodule(HEAD) if has_base else module, switches)
         with as_user_error(f"the torch model does not take inputs of {pair.shapes}"):
-            layout = axis_layout(module, pair.inputs)
+            layout = axis_layout(module, pair.specs)
         renames = weights.renames(module, pair.rename)
-        model = TorchModel(module, pair.inputs, pair.loss, self.device, DTYPES[precision], switches, layout, renames)
+        model = TorchModel(module, pair.specs, pair.loss, self.device, DTYPES[precision], switches, layout, renames)
         if pair.trainable != EVERYTHING:
             model.freeze(chosen(model.table(), pair.trainable))
         return model

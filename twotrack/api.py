@@ -31,6 +31,8 @@ def verify(
     *,
     tracks: Sequence[str] | None = None,
     reference: str | None = None,
+    weights: str | Path | Mapping[str, str | Path] | None = None,
+    inputs: str | Path | None = None,
     settings: Mapping[str, object] | None = None,
     recipe: str = "fast",
     until: str = "accuracy",
@@ -41,6 +43,7 @@ def verify(
     `subject` is a chapter's slug, a text "module:NAME" that names a Pair, or a Pair whose functions stand at the top
     level of a file. `tracks` are those that are compared, None for every installed one; `reference` is the one that
     the others are compared with, None for torch where there is a torch side, else the first Keras track.
+    `weights`, a checkpoint or one for each side, and `inputs`, an .npz file, take the place of those of a pair.
     `settings` and `recipe` are a chapter's. `until` is the last rung to climb. `on_phase` hears (track, phase).
 
     Returns the rungs of every track: `.passed`, and per track `.tracks[i].rungs`, and `.causes`, `.left` and
@@ -54,7 +57,7 @@ def verify(
     from twotrack.shared.report.ladder import ladder_record
 
     request, results = _climb(
-        subject, tracks, settings or {}, recipe, until, on_phase, "twotrack.verify", reference
+        subject, tracks, settings or {}, recipe, until, on_phase, "twotrack.verify", reference, weights, inputs
     )
     return ladder_record(request, results)
 
@@ -112,6 +115,8 @@ def _climb(
     on_phase: Callable[[str, str], None],
     function: str,
     reference: str | None = None,
+    weights: str | Path | Mapping[str, str | Path] | None = None,
+    inputs: str | Path | None = None,
 ) -> "tuple[VerifyRequest, list[TrackResult]]":
     from twotrack.shared.verify import ladder, user_modules, user_pair
     from twotrack.shared.verify.request import VerifyRequest
@@ -124,10 +129,22 @@ def _climb(
         pair = user_pair.named(subject, user_pair.module_folders())
     name = pair.label if pair else str(subject)
     request = VerifyRequest(
-        name=name, settings=_texts(settings), recipe=recipe, until=until, pair=pair, reference=reference
+        name=name,
+        settings=_texts(settings),
+        recipe=recipe,
+        until=until,
+        pair=pair,
+        reference=reference,
+        weights=_files(weights),
+        inputs=Path(inputs).absolute() if inputs is not None else None,
     )
     ladder.check(request, tracks)
     return request, ladder.verify(request, tracks, on_phase)
+
+
+def _files(weights: str | Path | Mapping[str, str | Path] | None) -> dict[str, Path]:
+    files = weights if isinstance(weights, Mapping) else {} if weights is None else {"": weights}
+    return {name: Path(file).absolute() for name, file in files.items()}
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -26,7 +26,15 @@ def verify(
     ] = None,
     recipe: options.Recipe = "fast",
     settings: options.Settings = None,
-    weights: options.Weights = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            help="Weights to compare on: a checkpoint of a pair's side; or, for a chapter, as of `twotrack run`."
+        ),
+    ] = None,
+    inputs: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Inputs to compare a pair on: an .npz, arrays by input name.")
+    ] = None,
     until: Annotated[
         str,
         typer.Option(metavar="RUNG", help="The last rung to climb, data, parameters, ... or accuracy."),
@@ -58,7 +66,7 @@ def verify(
     from twotrack.shared.verify.request import VerifyRequest
 
     request = VerifyRequest(name=subject, settings=_settings(subject, settings, weights), recipe=recipe, until=until)
-    changes = {"causes": "first" if first else "all", "reference": reference}
+    changes = {"causes": "first" if first else "all", "reference": reference, **_own(subject, weights, inputs)}
     request, side = request.model_copy(update=changes), _side(fix)
     if report:
         require_page(report, "--report")
@@ -106,6 +114,18 @@ def _settings(subject: str, settings: list[str] | None, weights: str | None) -> 
 
     if ":" not in subject:
         return options.chapter_settings(subject, settings, weights)
-    if weights or settings:
-        raise UserError(f"--set and --weights change a chapter; '{subject}' is a pair of your own: change its file.")
+    if settings:
+        raise UserError(f"--set changes a chapter; '{subject}' is a pair of your own: change its file.")
     return {}
+
+
+def _own(subject: str, weights: str | None, inputs: Path | None) -> dict[str, Any]:
+    """Return the files to compare a pair on in place of its own; UserError for inputs of a chapter."""
+    from twotrack.shared.errors import UserError
+
+    if ":" not in subject:
+        if inputs:
+            raise UserError(f"--inputs: the chapter '{subject}' has its own data; inputs are for a pair of your own.")
+        return {}
+    files = {"": Path(weights).expanduser().absolute()} if weights else {}
+    return {"weights": files, "inputs": inputs and inputs.expanduser().absolute()}

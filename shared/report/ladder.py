@@ -91,6 +91,7 @@ class CertificateRecord(FrozenRecord):
     counts: dict[str, int]
     ranges: dict[str, tuple[float, float]]
     gaps: list[GapRecord]
+    own: str = ""
 
 
 class ClimbedTrack(FrozenRecord):

@@ -56,7 +56,9 @@ def _failure(result: TrackResult, fix: Side | None) -> list[str]:
     causes = result.diagnosis.causes
     told = [line for number, cause in enumerate(causes, start=1) for line in _cause(result, cause, number, fix)]
     if causes and causes[-1].status is not Status.PROVED:
-        told += fact_lines([place for place in result.facts if place.is_changed] or result.facts, result.layers, result.words)
+        told += fact_lines(
+            [place for place in result.facts if place.is_changed] or result.facts, result.layers, result.words
+        )
     told += [left_line(result.diagnosis)] if result.diagnosis.proved else []
     told += suggestion_lines(result.suggestions)
     return [*(f"        {line}" for line in lines), *(f"  {line}" for line in told)]
@@ -68,6 +70,7 @@ def _certificate(result: TrackResult) -> list[str]:
         return []
     certificate = result.certificate
     compared = ", ".join(f"{count:,} {name}" for name, count in certificate.counts.items())
+    own = f"  on {certificate.own}, and on drawn values" if certificate.own else ""
     lines = [f"  {result.verdict}{':' if certificate.gaps else ''}"]
     lines += [f"    {gap.kind}: {gap.where}: {gap.detail}" for gap in certificate.gaps]
-    return [*lines, f"  compared: {compared}"]
+    return [*lines, *([own] if own else []), f"  compared: {compared}"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from twotrack.shared.errors import UserError
@@ -76,6 +77,8 @@ class ChapterBuild:
     """The model is head(base(inputs)), see shared/spec/transfer.py."""
 
 
+File = str | Path
+"""Relative to the folder of the pair's module."""
 Build = Callable[[], Any] | ChapterBuild
 
 
@@ -109,6 +112,12 @@ class Pair:
     batch_size: int = 8
     trainable: tuple[str, ...] = EVERYTHING
     """What the canonical names of the weights that are trained begin with; see shared/spec/transfer.py."""
+    weights: File | Mapping[str, File] | None = None
+    """Weights to compare on, in place of drawn ones: a checkpoint of one side, or one of each side, by "torch" and
+    "keras", or by the names of the build functions where both are of one framework."""
+    inputs: File | Callable[[], Mapping[str, Any]] | None = None
+    """Inputs to compare on, in place of drawn ones: an .npz file, or a function that returns a mapping; arrays
+    (rows, ...) by input name, channels last, as many rows as there are."""
 
     def __post_init__(self) -> None:
         if self.input_shape is _REQUIRED:
@@ -120,6 +129,20 @@ class Pair:
                 "Pair: expected one build function of each framework, or keras=(one, other), torch=(one, other) or "
                 f"keras=one alone, found {found}."
             )
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """The files of weights by the name of the side, empty for a file alone; none for drawn weights."""
+        if self.weights is None:
+            return {}
+        files = self.weights if isinstance(self.weights, Mapping) else {"": self.weights}
+        return {name: Path(file) for name, file in files.items()}
+
+    def located(self, folder: Path) -> "Pair":
+        """Return the pair with the paths of its files, which are relative to a folder, from the root on."""
+        weights = {name: folder / file for name, file in self.files.items()} or None
+        inputs = folder / self.inputs if isinstance(self.inputs, str | Path) else self.inputs
+        return replace(self, weights=weights, inputs=inputs)
 
     def _of(self, framework: Framework) -> tuple[Build, ...]:
         given = self.torch if framework == TORCH else self.keras
@@ -135,7 +158,10 @@ class Pair:
         framework: Framework = "torch" if side.track == TORCH else "keras"
         found = self._of(framework)
         is_renamed = side.build == 0 if len(found) > 1 else framework == TORCH
-        return replace(self, **{framework: found[side.build]}, rename=self.rename if is_renamed else {})
+        rename, build = self.rename if is_renamed else {}, found[side.build]
+        if framework == TORCH:
+            return replace(self, torch=build, rename=rename)
+        return replace(self, keras=build, rename=rename)
 
     def build(self, framework: Framework) -> Build:
         """Return the only build function of a framework; UserError unless there is one."""
@@ -145,7 +171,7 @@ class Pair:
         return found[0]
 
     @property
-    def inputs(self) -> dict[str, Input]:
+    def specs(self) -> dict[str, Input]:
         """Every input by name; a single one is called `input`."""
         return describe(self.input_shape)
 
@@ -153,7 +179,7 @@ class Pair:
     def shapes(self) -> str:
         """The inputs' shapes, for messages."""
         return ", ".join(
-            f"shape (batch, {', '.join(map(str, spec.shape))}) '{name}'" for name, spec in self.inputs.items()
+            f"shape (batch, {', '.join(map(str, spec.shape))}) '{name}'" for name, spec in self.specs.items()
         )
 
     def learning_rates(self, steps: int) -> list[float]:

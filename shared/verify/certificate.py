@@ -25,13 +25,15 @@ class Certificate:
     """The smallest and largest number that each layer was given, by canonical name."""
     gaps: tuple[Gap, ...]
     """What could hide a difference."""
+    own: str = ""
+    """What of the user's own it is about: "your weights and your inputs"; empty where all was drawn."""
 
 
-def certify(rungs: Sequence[RungResult]) -> Certificate:
+def certify(rungs: Sequence[RungResult], own: str = "") -> Certificate:
     """Return what rungs looked at, each thing once."""
     counts = {name: count for rung in rungs for name, count in rung.counts.items()}
     ranges = {path: limits for rung in rungs for path, limits in rung.ranges.items()}
-    return Certificate(counts, ranges, tuple(dict.fromkeys(gap for rung in rungs for gap in rung.gaps)))
+    return Certificate(counts, ranges, tuple(dict.fromkeys(gap for rung in rungs for gap in rung.gaps)), own)
 
 
 def verdict(rungs: Sequence[RungResult]) -> Verdict:

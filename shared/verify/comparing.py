@@ -40,7 +40,7 @@ def climbed(request: VerifyRequest, torch: SideResults, keras: SideResults, look
         if result is not None and (result.in_doubt or (rung == "training" and not result.passed)):
             result = look_again(result, torch.observation, keras.observation)
         if result is not None:
-            results.append(_told_of_links(result, request))
+            results.append(_told_of_own(_told_of_links(result, request), request))
             if not result.passed:
                 break
     return results
@@ -54,6 +54,17 @@ def _told_of_links(result: RungResult, request: VerifyRequest) -> RungResult:
     names = " and ".join(dict.fromkeys(name for name in links if name != IDENTITY))
     detail = f"Keras gives {names} of what torch gives; they were compared so, and torch's loss took what it gives"
     return replace(result, gaps=(*result.gaps, Gap(GapKind.OUTPUTS, "the outputs", detail)))
+
+
+ON_OWN = ("forward", "gradients", "training")
+"""Rungs that look at the user's own weights and inputs, where there are any."""
+
+
+def _told_of_own(result: RungResult, request: VerifyRequest) -> RungResult:
+    """Say of rungs that looked at weights or inputs of the user's own that they did."""
+    if result.rung not in ON_OWN or not request.own.told:
+        return result
+    return replace(result, detail=f"{result.detail}, on {request.own.told}")
 
 
 def _check(rung: str, request: VerifyRequest, torch: SideResults, keras: SideResults) -> RungResult | None:

@@ -25,7 +25,7 @@ _DIGITS = 9
 @task
 def sample(request: SideRequest, report: Report) -> Path:
     """Draw the outputs in training mode of one batch again and again; return the file."""
-    exercise, track = find_exercise(request.verify, request.side), open_track(request.side.track, "auto")
+    exercise, track = find_exercise(request.verify, request.side).drawn, open_track(request.side.track, "auto")
     model = track.build(exercise.pair, 0, "float64")
     model.load_weights(draw_weights({name: array.shape for name, array in model.weights().items()}))
     # Independent of the other side: distributions are compared, not numbers.

@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -20,12 +20,13 @@ from twotrack.shared.verify.diagnosis.facts import Facts, facts
 from twotrack.shared.verify.diagnosis.failure import Failure
 from twotrack.shared.verify.diagnosis.picture import Picture, picture
 from twotrack.shared.verify.naming import diagnosis_retold, picture_retold, retold, rung_retold
+from twotrack.shared.verify.reading import read
 from twotrack.shared.verify.request import RUNGS, VerifyRequest
 from twotrack.shared.verify.result import RungResult
 from twotrack.shared.verify.rungs.forward import LayerDifference, layer_differences
 from twotrack.shared.verify.second_look import SecondLook
 from twotrack.shared.verify.showing import OnPhase, Showing
-from twotrack.shared.verify.sides import find_sides
+from twotrack.shared.verify.sides import described
 from twotrack.shared.verify.suspects import suspect
 from twotrack.shared.workers.environment import available_cores
 from twotrack.shared.workers.pool import WorkerPool, lent_or_new
@@ -52,6 +53,8 @@ class TrackResult:
     """Where in a tensor the failure is."""
     words: Words = field(default_factory=Words)
     """What both sides are called."""
+    own: str = ""
+    """What of the user's own they were compared on, as a certificate says it."""
 
     @property
     def passed(self) -> bool:
@@ -61,7 +64,7 @@ class TrackResult:
     @property
     def certificate(self) -> Certificate:
         """What the rungs that were passed looked at."""
-        return certify(self.rungs)
+        return certify(self.rungs, self.own)
 
     @property
     def verdict(self) -> Verdict:
@@ -116,11 +119,14 @@ class Ladder:
     ) -> list[TrackResult]:
         """Verify one request, on all tracks of the ladder or on `tracks`; as `verify`."""
         request, showing = request.located(), Showing(self._pool, on_phase)
-        sides = find_sides(request, tracks or self._tracks, self._pool)
+        pair = described(request, tracks or self._tracks, self._pool)
+        sides = arrange(pair.builds, tracks or self._tracks, request.reference)
         for side in sides.all:
             installed_track(side.track)
         with tempfile.TemporaryDirectory(prefix="twotrack-") as name:
-            return list(_climbed(request, sides, showing, Path(name)))
+            folder = Path(name)
+            request = read(request, sides, pair.weights, pair.has_inputs, showing, folder)
+            return list(_climbed(request, sides, showing, folder))
 
 
 def _climbed(request: VerifyRequest, sides: Sides, showing: Showing, folder: Path) -> Iterator[TrackResult]:
@@ -136,7 +142,7 @@ def _climbed(request: VerifyRequest, sides: Sides, showing: Showing, folder: Pat
         climb = climbed(request, shown[reference], shown[side], partial(again.judge, side))
         place = Path(tempfile.mkdtemp(dir=folder))
         outcome = Failure(showing, request, reference, side, climb, shown[reference], shown[side], place)
-        yield _result(outcome, sides.label(side), sides.words(side))
+        yield replace(_result(outcome, sides.label(side), sides.words(side)), own=request.own.told)
 
 
 def _result(climb: Failure, label: str, words: Words) -> TrackResult:

@@ -49,6 +49,7 @@ def observation(request: SideRequest, report: Report) -> Observation:
         described = side.describe()
         description = description or described  # float64 comes first; in it layers say what else they were built for
         folders[precision] = evidence.save(side.trace(), request.folder / precision / "trace")
+        side.put_through(exercise.drawn)
         for rung in _climbed(request.verify) if precision == "float64" else ():
             probed[rung.name][precision] = _probe(side, rung, request.folder / precision / rung.name)
     return Observation(**description, folders=folders, alignment=request.alignment, probed=probed)
@@ -79,7 +80,7 @@ def answer(request: AnswerRequest, report: Report) -> dict[Precision, Path]:
     track, exercise = open_track(request.side.track, "auto"), find_exercise(request.verify, request.side)
     folders: dict[Precision, Path] = {}
     for precision in request.precisions:
-        side = ObservedSide(exercise, track, precision, partial(_report_phase, report, precision))
+        side = ObservedSide(exercise.drawn, track, precision, partial(_report_phase, report, precision))
         side.describe()
         side.report(rung.name)
         folders[precision] = evidence.save(
@@ -92,7 +93,7 @@ def answer(request: AnswerRequest, report: Report) -> dict[Precision, Path]:
 def measure_rounding(request: RungRequest, report: Report) -> Path:
     """Let a rung look at a side in float32 too; return the folder with what it found."""
     track, exercise = open_track(request.side.track, "auto"), find_exercise(request.verify, request.side)
-    side = ObservedSide(exercise, track, "float32", partial(_report_phase, report, "float32"), request.alignment)
+    side = ObservedSide(exercise.drawn, track, "float32", partial(_report_phase, report, "float32"), request.alignment)
     side.describe()
     return _probe(side, _named(request.rung), request.folder / "float32" / request.rung)
 

@@ -30,6 +30,24 @@ RUNGS = (
 )
 
 
+class OwnMaterial(FrozenRecord):
+    """What is the user's own in place of drawn values: folders of own_material.Arrays."""
+
+    inputs: Path | None = None
+    weights: dict[str, Path] = Field(default_factory=dict)
+    """By the slug of the side that read them; of one side for all."""
+
+    @property
+    def told(self) -> str:
+        """What a certificate says of it; empty for nothing."""
+        named = {"your weights": bool(self.weights), "your inputs": self.inputs is not None}
+        return " and ".join(name for name, is_there in named.items() if is_there)
+
+    def weights_of(self, side: SideName) -> Path | None:
+        """Return the folder of a side's own weights, else of those that are for all; None where they are drawn."""
+        return self.weights.get(side.slug) or next(iter(self.weights.values()), None)
+
+
 class VerifyRequest(FrozenRecord):
     """What to verify: a chapter, or a user's own pair "module:NAME"."""
 
@@ -46,6 +64,12 @@ class VerifyRequest(FrozenRecord):
     """Made in memory to the reference, torch's side, as causes are proved."""
     reference: str | None = None
     """The track that others are compared with; None for torch, where the pair has a side there, else the first."""
+    weights: dict[str, Path] = Field(default_factory=dict)
+    """Files in place of those of the pair, by the name of the side, empty for a file alone."""
+    inputs: Path | None = None
+    """An .npz file in place of the pair's inputs."""
+    own: OwnMaterial = OwnMaterial()
+    """What was read from these."""
     causes: Literal["all", "first", "none"] = "all"
     """Of a failure: which to look for."""
 

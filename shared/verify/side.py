@@ -1,4 +1,4 @@
-"""One side of a pair, as the rungs look at it: in one precision, on drawn weights."""
+"""One side of a pair, as the rungs look at it: in one precision, on drawn weights or on the user's own."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -15,7 +15,6 @@ from twotrack.shared.spec.track import Precision, Track, TrackModel
 from twotrack.shared.verify import wide
 from twotrack.shared.verify.digests import digest
 from twotrack.shared.verify.exercise import Exercise, Rehearsal
-from twotrack.shared.verify.material import draw_weights
 from twotrack.shared.verify.passes import LARGE_WEIGHTS
 from twotrack.shared.verify.suspects import STATISTICS
 from twotrack.shared.verify.trace import Trace
@@ -25,7 +24,7 @@ KEPT_LIMIT = 2_000_000
 
 
 class ObservedSide:
-    """One side of a pair in one precision, on drawn weights; its random numbers are those of the other side."""
+    """One side of a pair in one precision, on an exercise's weights; its random numbers are those of the other side."""
 
     def __init__(
         self,
@@ -46,10 +45,15 @@ class ObservedSide:
         self.reset()
 
     def reset(self, scale: float = 1.0) -> None:
-        """Give all weights their drawn values again, times `scale`; go back to the first step's random numbers."""
-        drawn = draw_weights(self._shapes)
-        self.model.load_weights(drawn if scale == 1 else {name: scale * array for name, array in drawn.items()})
+        """Give all weights the exercise's values again, times `scale`; go back to the first step's random numbers."""
+        given = self.exercise.weights(self._shapes)
+        self.model.load_weights(given if scale == 1 else {name: scale * array for name, array in given.items()})
         self.source.restart()
+
+    def put_through(self, exercise: Exercise) -> None:
+        """Go on with other weights and inputs, of the same pair."""
+        self.exercise = exercise
+        self.reset()
 
     def trained_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the canonical shapes of the weights that training updates."""
@@ -66,7 +70,7 @@ class ObservedSide:
         return {
             "parameters": self._shapes,
             "without_counterpart": self.probe.without_counterpart(),
-            "input_kinds": {spec.kind for spec in self.exercise.pair.inputs.values()},
+            "input_kinds": {spec.kind for spec in self.exercise.pair.specs.values()},
             "asked_for_float32": self.probe.asked_for_float32(),
             "loss": self.probe.loss(),
             "optimizer": self.probe.optimizer(),
@@ -81,6 +85,8 @@ class ObservedSide:
         self.report("gradients")
         trace.gradients = self.first_gradients()
         trace.penalty_gradients = self._note_penalty(trace)
+        trace.start = self.model.weights() if self.exercise.has_own_weights else {}
+        trace.on_drawn = self._on_drawn()
         if self.precision == "float64":
             self._read_rows(trace)
             self._note_added(trace)
@@ -88,6 +94,16 @@ class ObservedSide:
             self._train(trace)
             trace.relaxed = {kind: self._relaxed(kind) for kind in self.probe.relaxations()}
         return trace
+
+    def _on_drawn(self) -> Trace | None:
+        """Return gradients on drawn weights and inputs too, where the side has others: these may hide a difference."""
+        own = self.exercise
+        if own.drawn is own:
+            return None
+        self.put_through(own.drawn)
+        found = Trace(gradients=self.first_gradients())
+        self.put_through(own)
+        return found
 
     def _read_rows(self, trace: Trace) -> None:
         """Keep the gradients of all rows of tables of which the short training meets some only."""
@@ -114,7 +130,7 @@ class ObservedSide:
         for scale in (1.0, LARGE_WEIGHTS) if trace.added else ():
             self.reset(scale)
             for kind in wide.IN_TRAINING:
-                added = self.probe.added_losses(wide.inputs(pair.inputs, [kind] * pair.batch_size))
+                added = self.probe.added_losses(wide.inputs(pair.specs, [kind] * pair.batch_size))
                 for path, value in added.items():
                     trace.added_at_most[path] = float(np.fmax(trace.added_at_most.get(path, 0.0), abs(value)))
         self.reset()

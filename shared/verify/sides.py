@@ -1,9 +1,13 @@
 """Who is compared with whom: asked of the pair itself, which only a worker can import."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
+from pydantic import Field
+
+from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.errors import UserError
-from twotrack.shared.spec.sides import MIXED, Builds, Sides, arrange
+from twotrack.shared.spec.sides import MIXED, Builds
 from twotrack.shared.spec.track import TRACKS
 from twotrack.shared.verify.request import VerifyRequest
 from twotrack.shared.verify.user_pair import NamedPair, PairOfFunctions
@@ -11,23 +15,30 @@ from twotrack.shared.workers.pool import WorkerPool
 from twotrack.shared.workers.task import task
 
 
+class Described(FrozenRecord):
+    """What a pair says of itself that decides who is compared with whom, and on what."""
+
+    builds: Builds
+    weights: dict[str, Path] = Field(default_factory=dict)
+    """As Pair.files."""
+    has_inputs: bool = False
+
+
 @task
-def builds(pair: NamedPair) -> Builds:
-    """Import a pair; return the names of its build functions."""
-    return pair.load().builds
+def describe(pair: NamedPair) -> Described:
+    """Import a pair, and describe it."""
+    found = pair.load()
+    return Described(builds=found.builds, weights=found.files, has_inputs=found.inputs is not None)
 
 
-def find_sides(request: VerifyRequest, tracks: Sequence[str] | None, pool: WorkerPool) -> Sides:
-    """Return the sides of a located request on these tracks, None for every installed one; UserError as `arrange`."""
-    return arrange(_builds(request, tracks, pool), tracks, request.reference)
-
-
-def _builds(request: VerifyRequest, tracks: Sequence[str] | None, pool: WorkerPool) -> Builds:
+def described(request: VerifyRequest, tracks: Sequence[str] | None, pool: WorkerPool) -> Described:
+    """Return what the pair of a located request says of itself; one that is named is imported in a worker."""
     if isinstance(request.pair, PairOfFunctions):
-        return request.pair.builds
+        pair = request.pair
+        return Described(builds=pair.builds, weights=pair.weights, has_inputs=pair.inputs is not None)
     if request.pair is None:
-        return MIXED
-    return pool.call(_any_track(tracks, request.reference), builds, request.pair)
+        return Described(builds=MIXED)
+    return pool.call(_any_track(tracks, request.reference), describe, request.pair)
 
 
 def _any_track(tracks: Sequence[str] | None, reference: str | None) -> str:

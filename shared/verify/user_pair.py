@@ -10,7 +10,7 @@ from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.errors import UserError
 from twotrack.shared.spec.inputs import Input
 from twotrack.shared.spec.losses import LossName
-from twotrack.shared.spec.pair import Build, CustomLoss, CustomOptimizer, Pair
+from twotrack.shared.spec.pair import Build, CustomLoss, CustomOptimizer, File, Pair
 from twotrack.shared.spec.recipes import Optimizer, Schedule
 from twotrack.shared.spec.sides import Builds, told_apart
 from twotrack.shared.verify import user_modules
@@ -83,7 +83,7 @@ class NamedPair(FrozenRecord):
             kind = "nothing" if pair is None else f"a {type(pair).__name__}"
             place = getattr(module, "__file__", None) or self.module
             raise UserError(f"'{self.label}': expected a twotrack.Pair named '{self.name}' in {place}, found {kind}.")
-        return pair
+        return pair.located(Path(module.__file__).parent) if module.__file__ else pair
 
 
 class PairOfFunctions(FrozenRecord):
@@ -99,6 +99,9 @@ class PairOfFunctions(FrozenRecord):
     rename: dict[str, str]
     batch_size: int
     trainable: tuple[str, ...]
+    weights: dict[str, Path]
+    """By the name of the side, empty for a file alone."""
+    inputs: Path | FunctionReference | None
     folders: tuple[Path, ...]
     """Where the user's process finds modules."""
 
@@ -115,12 +118,15 @@ class PairOfFunctions(FrozenRecord):
     def load(self) -> Pair:
         """Import the functions and return the pair; UserError if that fails."""
         plain = {name: getattr(self, name) for name in ("input_shape", "rename", "batch_size", "trainable")}
+        inputs = self.inputs.load(self.folders) if isinstance(self.inputs, FunctionReference) else self.inputs
         return Pair(
             keras=_loaded(self.keras, self.folders),
             torch=_loaded(self.torch, self.folders),
             loss=self._loss(),
             optimizer=self._optimizer(),
             schedule=self.schedule.load(),
+            weights=self.weights or None,
+            inputs=inputs,
             **plain,
         )
 
@@ -166,10 +172,14 @@ def module_folders() -> tuple[Path, ...]:
 
 def reference(pair: Pair) -> PairOfFunctions:
     """Return a reference from which a worker makes the same pair; UserError if a function cannot be imported there."""
+    keras, torch = _builds(pair.keras, "the Keras build function"), _builds(pair.torch, "the torch build function")
+    pair = pair.located((*keras, *torch)[0].file.parent)
     return PairOfFunctions(
-        keras=_builds(pair.keras, "the Keras build function"),
-        torch=_builds(pair.torch, "the torch build function"),
-        input_shape=pair.inputs,
+        keras=keras,
+        torch=torch,
+        weights=pair.files,
+        inputs=_inputs(pair.inputs),
+        input_shape=pair.specs,
         loss=_loss(pair.loss),
         optimizer=_optimizer(pair.optimizer),
         schedule=_spec(pair.schedule),
@@ -185,6 +195,12 @@ def _loss(loss: LossName | CustomLoss) -> LossName | CustomLossReference:
         return loss
     keras, torch = _given(loss.keras, "CustomLoss.keras"), _given(loss.torch, "CustomLoss.torch")
     return CustomLossReference(keras=keras, torch=torch, target=loss.target)
+
+
+def _inputs(inputs: File | Callable[[], Any] | None) -> Path | FunctionReference | None:
+    if callable(inputs):
+        return _function(inputs, "inputs")
+    return None if inputs is None else Path(inputs)
 
 
 def _builds(builds: Build | tuple[Build, Build] | None, role: str) -> tuple[FunctionReference, ...]:

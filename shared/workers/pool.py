@@ -13,7 +13,8 @@ from twotrack.shared.workers.task import Answer, Request, Task
 
 Key = tuple[str | None, str]
 """Track (None: no framework) and role."""
-Side, Result = TypeVar("Side", bound=Hashable), TypeVar("Result")
+Side = TypeVar("Side", bound=Hashable)
+Result = TypeVar("Result")
 
 
 class WorkerPool:

@@ -44,7 +44,7 @@ def count(asked: Asked) -> Path:
     """Return the folder with a `Seen`."""
     exercise = find_exercise(asked.verify, mixed(asked.track))
     side = ObservedSide(exercise, open_track(asked.track, "auto"), "float64", lambda _: None)
-    kinds = {name: spec.kind for name, spec in side.exercise.pair.inputs.items()}
+    kinds = {name: spec.kind for name, spec in side.exercise.pair.specs.items()}
     inputs = {
         name: array * asked.scale if kinds[name] == "real" else array for name, array in side.exercise.inputs().items()
     }

@@ -42,7 +42,7 @@ class DrawProposals:
             update={"changes": (*self._request.verify.changes, *candidate.changes)}
         )
         try:
-            exercise = find_exercise(verify, self._request.reference)
+            exercise = find_exercise(verify, self._request.reference).drawn
             side = ObservedSide(exercise, open_torch("auto"), "float64", lambda _: None)
             drawn = draws.observe(side.model, side.exercise.inputs(), side.source)
         except Exception:  # whatever the changed model raises: the candidate is none

@@ -63,7 +63,7 @@ class WideProposals(ValueProposals):
         self._failure = self.find_failure(request.torch, request.keras)
         pair = self._side.exercise.pair
         shapes = {name: array.shape for name, array in self._side.model.weights().items()}
-        self._runner = Runner(self._side.probe, pair.inputs, pair.batch_size, shapes)
+        self._runner = Runner(self._side.probe, pair.specs, pair.batch_size, shapes)
         return (
             self._site_of(self._failure.difference)
             if self._failure

@@ -1,11 +1,11 @@
 """The rung parameters: every weight has one counterpart of its shape."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from twotrack.shared.verify.observation import Observation
-from twotrack.shared.verify.result import FailurePlace, RungResult, in_short
+from twotrack.shared.verify.result import FailurePlace, RungResult, in_short, relative
 
 
 def check_parameters(torch: Observation, keras: Observation) -> RungResult:
@@ -14,9 +14,24 @@ def check_parameters(torch: Observation, keras: Observation) -> RungResult:
     if problems:
         detail = "; ".join(text for _, text in problems)
         return RungResult("parameters", False, detail, place=FailurePlace.WEIGHT, where=problems[0][0])
+    apart = _apart(torch.traces["float64"].start, keras.traces["float64"].start)
+    if apart:
+        name, difference = next(iter(apart.items()))
+        more = f", and {len(apart) - 1} more weights" if len(apart) > 1 else ""
+        detail = f"'{name}' has other values in the two files, by {difference:.1e}{more}"
+        return RungResult("parameters", False, detail, difference, place=FailurePlace.WEIGHT, where=name)
     values = sum(int(np.prod(shape)) for shape in keras.parameters.values())
     detail = f"{len(keras.parameters)} weights, {values:,} values, one to one"
     return RungResult("parameters", True, detail, counts={"weights": len(keras.parameters), "values": values})
+
+
+def _apart(torch: Mapping[str, np.ndarray], keras: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Return by how much weights of the user's own differ, relative to the largest of each; none that are equal."""
+    return {
+        name: relative(torch[name], array)
+        for name, array in keras.items()
+        if name in torch and not np.array_equal(torch[name], array)
+    }
 
 
 def _alone(one: Observation, other: Observation) -> list[str]:
