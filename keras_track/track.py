@@ -14,6 +14,7 @@ from twotrack.keras_track.curvature import Curvature
 from twotrack.keras_track.draws import drawn_from
 from twotrack.keras_track.inputs import arranged
 from twotrack.keras_track.losses import ChannelsLast
+from twotrack.keras_track.moved_gradients import GradientMover
 from twotrack.keras_track.precision import set_precision
 from twotrack.keras_track.probe import KerasProbe
 from twotrack.keras_track.session import start_afresh
@@ -65,8 +66,8 @@ class KerasTrack(Track):
         network, has_base, given = _network(pair)
         switches = Switches(switched)
         native.switch_layers(network.get_layer(HEAD) if has_base else network, switches)
-        layout = axis_layout(network, pair.inputs)
-        model = KerasModel(network, pair.inputs, pair.loss, self._backend, switches, layout)
+        layout = axis_layout(network, pair.specs)
+        model = KerasModel(network, pair.specs, pair.loss, self._backend, switches, layout)
         model.leave_out(pair.unused_keras)
         model.given = given
         if pair.trainable != EVERYTHING:
@@ -104,6 +105,11 @@ class KerasTrack(Track):
 
         return OPENERS
 
+    def move_gradients(self, model: TrackModel, share: float, draw: int) -> None:
+        """Move every gradient of a model's training steps, before the update, by `share` of its layer's largest."""
+        own = as_keras(model)
+        own.mover = GradientMover(own.model, share, draw)
+
     def synchronise(self) -> None:
         """Nothing to wait for: a training step returns its loss, and a prediction its outputs, to the host."""
 
@@ -121,9 +127,10 @@ def as_keras(model: TrackModel) -> "KerasModel":
 
 def _network(pair: Pair) -> tuple[keras.Model, bool, Outputs]:
     """Build the pair's network; tell whether it has a base, and how it gives its outputs."""
-    if isinstance(pair.keras, ChapterBuild):
-        return _chapter_network(pair.keras), pair.keras.has_base, KerasModel.given
-    network, given = _users_network(pair.keras, pair)
+    build = pair.build("keras")
+    if isinstance(build, ChapterBuild):
+        return _chapter_network(build), build.has_base, KerasModel.given
+    network, given = _users_network(build, pair)
     return network, False, given
 
 
@@ -142,12 +149,15 @@ def _users_network(build: Callable[[], Any], pair: Pair) -> tuple[keras.Model, O
         raise UserError(f"the Keras build function must return a keras.Model, found {type(network).__name__}.")
     with as_user_error(f"the Keras model does not take inputs of {pair.shapes}"):
         network = outputs.adapted(network, tuple(pair.outputs))
-        given = network(arranged(network, pair.inputs, example(pair.inputs)), training=False)
+        given = network(arranged(network, pair.specs, example(pair.specs)), training=False)
     return network, outputs.outputs_of(given)
 
 
 class KerasModel(TrackModel):
     """A keras.Model with loss and optimizer."""
+
+    mover: GradientMover | None = None
+    """What moves gradients before each update, from the next `compile` on; a verification puts it here."""
 
     def __init__(
         self,
@@ -209,7 +219,10 @@ class KerasModel(TrackModel):
     def compile(self, optimizer: Optimizer | CustomOptimizer, learning_rates: Sequence[float]) -> None:
         """Attach loss and optimizer."""
         self.has_custom_optimizer = isinstance(optimizer, CustomOptimizer)
-        self.attach(self.new_optimizer(optimizer, learning_rates))
+        made = self.new_optimizer(optimizer, learning_rates)
+        if self.mover:
+            self.mover.attach(made)
+        self.attach(made)
 
     def new_optimizer(
         self, optimizer: Optimizer | CustomOptimizer, learning_rates: Sequence[float]
@@ -217,7 +230,7 @@ class KerasModel(TrackModel):
         """Return the optimizer of Keras that `compile` attaches."""
         if isinstance(optimizer, CustomOptimizer):
             with as_user_error("the Keras optimizer function failed"):
-                return optimizer.keras()
+                return optimizer.of("keras")()
         return native.optimizer(optimizer, learning_rates, self.model, self.switches)
 
     def attach(self, optimizer: keras.optimizers.Optimizer) -> None:
@@ -230,7 +243,7 @@ class KerasModel(TrackModel):
         """Return the loss as an object of Keras."""
         if isinstance(self.loss, CustomLoss):
             with as_user_error("the Keras loss function failed"):
-                return self.loss.keras()
+                return self.loss.of("keras")()
         return losses.build(self.loss)
 
     def own_losses(self) -> Any:

@@ -262,7 +262,7 @@ def _bundled(layer: nn.Module, path: str, names: Sequence[str]) -> Iterator[Unit
         inside = name[len(path) + 1 if path else 0 :]
         stacked = isinstance(layer, nn.RNNBase) and layer.num_layers > 1
         part, parameter = (
-            inside.split(".", 1) if stacked or "." in inside and not _is_recurrent(layer) else ("", inside)
+            inside.split(".", 1) if stacked or ("." in inside and not _is_recurrent(layer)) else ("", inside)
         )
         parts[part][parameter] = name
     for part, own in parts.items():

@@ -78,14 +78,14 @@ class TorchTrack(Track):
         module = module.to(self.device, DTYPES[precision])
         switches = Switches(switched)
         native.switch_layers(module.get_submodule(HEAD) if has_base else module, switches)
-        module = outputs.adapted(module, pair.inputs, tuple(pair.outputs.values()))
+        module = outputs.adapted(module, pair.specs, tuple(pair.outputs.values()))
         with (
             as_user_error(f"the torch model does not take inputs of {pair.shapes}"),
             outputs.outputs_seen(module) as seen,
         ):
-            layout = axis_layout(module, pair.inputs)
+            layout = axis_layout(module, pair.specs)
         renames = weights.all_renames(module, pair.rename)
-        model = TorchModel(module, pair.inputs, pair.loss, self.device, DTYPES[precision], switches, layout, renames)
+        model = TorchModel(module, pair.specs, pair.loss, self.device, DTYPES[precision], switches, layout, renames)
         if pair.weight_map:
             model.use(pair.weight_map)
         model.given = seen[0]
@@ -187,9 +187,10 @@ def as_torch(model: TrackModel) -> "TorchModel":
 
 def _module(pair: Pair) -> tuple[nn.Module, bool]:
     """Build the pair's module; tell whether it has a base."""
-    if isinstance(pair.torch, ChapterBuild):
-        return _chapter_module(pair.torch), pair.torch.has_base
-    return _users_module(pair.torch), False
+    build = pair.build("torch")
+    if isinstance(build, ChapterBuild):
+        return _chapter_module(build), build.has_base
+    return _users_module(build), False
 
 
 def _chapter_module(build: ChapterBuild) -> nn.Module:
@@ -322,7 +323,7 @@ class TorchModel(TrackModel):
         """Return the optimizer of torch that `compile` attaches, for these parameters."""
         if isinstance(optimizer, CustomOptimizer):
             with as_user_error("the torch optimizer function failed"):
-                return optimizer.torch(parameters)
+                return optimizer.of("torch")(parameters)
         return native.optimizer(optimizer, learning_rates, parameters, self.switches)
 
     def train_step(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> float:
@@ -370,7 +371,7 @@ class TorchModel(TrackModel):
         """Return the loss as a callable."""
         if isinstance(self.loss, CustomLoss):
             with as_user_error("the torch loss function failed"):
-                return self.loss.torch()
+                return self.loss.of("torch")()
         return LOSSES[self.loss]
 
     def outputs(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:

@@ -11,7 +11,7 @@ from twotrack.shared.spec.inputs import InputShape
 from twotrack.shared.spec.losses import LossName
 from twotrack.shared.spec.pair import CustomLoss, CustomOptimizer, Pair
 from twotrack.shared.spec.recipes import Adam, Constant, Optimizer, Schedule
-from twotrack.shared.spec.track import DEFAULT_TRACKS, TRACKS
+from twotrack.shared.spec.track import DEFAULT_TRACKS
 from twotrack.shared.spec.transfer import EVERYTHING
 
 if TYPE_CHECKING:
@@ -30,15 +30,20 @@ def verify(
     subject: str | Pair,
     *,
     tracks: Sequence[str] | None = None,
+    reference: str | None = None,
+    weights: str | Path | Mapping[str, str | Path] | None = None,
+    inputs: str | Path | None = None,
     settings: Mapping[str, object] | None = None,
     recipe: str = "fast",
     until: str = "accuracy",
     on_phase: Callable[[str, str], None] = lambda track, phase: None,
 ) -> "LadderRecord":
-    """Climb the verification ladder: are the Keras model and the torch model one, in float64? As `twotrack verify`.
+    """Climb the verification ladder: are the two sides one model, in float64? As `twotrack verify`.
 
     `subject` is a chapter's slug, a text "module:NAME" that names a Pair, or a Pair whose functions stand at the top
-    level of a file. `tracks` are the Keras tracks that are compared with torch; None for every installed one.
+    level of a file. `tracks` are those that are compared, None for every installed one; `reference` is the one that
+    the others are compared with, None for torch where there is a torch side, else the first Keras track.
+    `weights`, a checkpoint or one for each side, and `inputs`, an .npz file, take the place of those of a pair.
     `settings` and `recipe` are a chapter's. `until` is the last rung to climb. `on_phase` hears (track, phase).
 
     Returns the rungs of every track: `.passed`, and per track `.tracks[i].rungs`, and `.causes`, `.left` and
@@ -51,7 +56,9 @@ def verify(
     """
     from twotrack.shared.report.ladder import ladder_record
 
-    request, results = _climb(subject, tracks, settings or {}, recipe, until, on_phase, "twotrack.verify")
+    request, results = _climb(
+        subject, tracks, settings or {}, recipe, until, on_phase, "twotrack.verify", reference, weights, inputs
+    )
     return ladder_record(request, results)
 
 
@@ -107,6 +114,9 @@ def _climb(
     until: str,
     on_phase: Callable[[str, str], None],
     function: str,
+    reference: str | None = None,
+    weights: str | Path | Mapping[str, str | Path] | None = None,
+    inputs: str | Path | None = None,
 ) -> "tuple[VerifyRequest, list[TrackResult]]":
     from twotrack.shared.verify import ladder, user_modules, user_pair
     from twotrack.shared.verify.request import VerifyRequest
@@ -118,10 +128,23 @@ def _climb(
     elif ":" in subject:
         pair = user_pair.named(subject, user_pair.module_folders())
     name = pair.label if pair else str(subject)
-    request = VerifyRequest(name=name, settings=_texts(settings), recipe=recipe, until=until, pair=pair)
-    chosen = [track for track in TRACKS if not TRACKS[track].missing] if tracks is None else list(tracks)
-    ladder.check(request, chosen)
-    return request, ladder.verify(request, chosen, on_phase)
+    request = VerifyRequest(
+        name=name,
+        settings=_texts(settings),
+        recipe=recipe,
+        until=until,
+        pair=pair,
+        reference=reference,
+        weights=_files(weights),
+        inputs=Path(inputs).absolute() if inputs is not None else None,
+    )
+    ladder.check(request, tracks)
+    return request, ladder.verify(request, tracks, on_phase)
+
+
+def _files(weights: str | Path | Mapping[str, str | Path] | None) -> dict[str, Path]:
+    files = weights if isinstance(weights, Mapping) else {} if weights is None else {"": weights}
+    return {name: Path(file).absolute() for name, file in files.items()}
 
 
 @dataclass(frozen=True)

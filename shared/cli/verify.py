@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,11 +18,23 @@ def verify(
     subject: Annotated[str, typer.Argument(metavar="CHAPTER | MODULE:PAIR", help="A chapter, or a pair of your own.")],
     tracks: Annotated[
         str,
-        typer.Option(help=f"Keras tracks to compare with torch, separated by commas, or 'all': {options.TRACK_LIST}."),
+        typer.Option(help=f"Tracks to compare, separated by commas, or 'all' installed ones: {options.TRACK_LIST}."),
     ] = options.ALL,
+    reference: Annotated[
+        str | None,
+        typer.Option(metavar="TRACK", help="The track that others are compared with [default: torch, if it is there]."),
+    ] = None,
     recipe: options.Recipe = "fast",
     settings: options.Settings = None,
-    weights: options.Weights = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            help="Weights to compare on: a checkpoint of a pair's side; or, for a chapter, as of `twotrack run`."
+        ),
+    ] = None,
+    inputs: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Inputs to compare a pair on: an .npz, arrays by input name.")
+    ] = None,
     until: Annotated[
         str,
         typer.Option(metavar="RUNG", help="The last rung to climb, data, parameters, ... or accuracy."),
@@ -48,7 +60,7 @@ def verify(
     strict: Annotated[bool, typer.Option("--strict", help="End with exit code 3 where a pass has exceptions.")] = False,
     json: options.Json = False,
 ) -> None:
-    """Prove, rung by rung, that the Keras model and the torch model are the same; else name where they part, and why.
+    """Prove, rung by rung, that two models are the same; else name where they part, and why.
 
     A cause is proved: with it removed in memory the sides agree. A pass says what was compared; an exception is what
     could hide a difference. Exit code 1 if a rung fails.
@@ -61,11 +73,11 @@ def verify(
     from twotrack.shared.verify.request import VerifyRequest
 
     request = VerifyRequest(name=subject, settings=_settings(subject, settings, weights), recipe=recipe, until=until)
-    request, side = request.model_copy(update={"causes": "first" if first else "all"}), _side(fix)
-    request = _with_map(request, map_file, no_map)
+    changes = {"causes": "first" if first else "all", "reference": reference, **_own(subject, weights, inputs)}
+    request, side = _with_map(request.model_copy(update=changes), map_file, no_map), _side(fix)
     if report:
         require_page(report, "--report")
-    chosen = options.installed_tracks() if tracks == options.ALL else options.parse_tracks(tracks)
+    chosen = None if tracks == options.ALL else options.parse_tracks(tracks)
     results = climb(request, chosen)
     record = ladder_record(request, results)
     page = write_page(record, report, side) if report else None
@@ -105,7 +117,7 @@ def _exit_code(results: "Sequence[TrackResult]", strict: bool) -> int:
     return 3 if strict and any(result.certificate.gaps for result in results) else 0
 
 
-def climb(request: "VerifyRequest", tracks: Sequence[str]) -> "list[TrackResult]":
+def climb(request: "VerifyRequest", tracks: Sequence[str] | None) -> "list[TrackResult]":
     """Check the request, then climb the ladder while showing what every track is doing."""
     from twotrack.shared.cli.console import track_phases
     from twotrack.shared.verify import ladder
@@ -120,6 +132,18 @@ def _settings(subject: str, settings: list[str] | None, weights: str | None) -> 
 
     if ":" not in subject:
         return options.chapter_settings(subject, settings, weights)
-    if weights or settings:
-        raise UserError(f"--set and --weights change a chapter; '{subject}' is a pair of your own: change its file.")
+    if settings:
+        raise UserError(f"--set changes a chapter; '{subject}' is a pair of your own: change its file.")
     return {}
+
+
+def _own(subject: str, weights: str | None, inputs: Path | None) -> dict[str, Any]:
+    """Return the files to compare a pair on in place of its own; UserError for inputs of a chapter."""
+    from twotrack.shared.errors import UserError
+
+    if ":" not in subject:
+        if inputs:
+            raise UserError(f"--inputs: the chapter '{subject}' has its own data; inputs are for a pair of your own.")
+        return {}
+    files = {"": Path(weights).expanduser().absolute()} if weights else {}
+    return {"weights": files, "inputs": inputs and inputs.expanduser().absolute()}

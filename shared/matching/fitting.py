@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 
 from twotrack.shared.matching import values
-from twotrack.shared.matching.recording import Recording, RecordedCall, RecordedUnit
+from twotrack.shared.matching.recording import RecordedCall, RecordedUnit, Recording
 from twotrack.shared.matching.side import Call, Side
 from twotrack.shared.matching.views import Laid, View, layouts, whole
 from twotrack.shared.weights.correspondence.rule import WeightRule

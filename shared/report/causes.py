@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from twotrack.shared.ledger.spec import Difference
 from twotrack.shared.report.ladder import CauseRecord
+from twotrack.shared.spec.sides import Words
 from twotrack.shared.verify.diagnosis.cause import Cause, Status
 from twotrack.shared.verify.diagnosis.climbing import Diagnosis
 from twotrack.shared.verify.diagnosis.facts import Facts
@@ -16,6 +17,7 @@ SHOWN_SUGGESTIONS = 3
 SHOWN_FACTS = 12
 LONGEST = 400
 """Characters of a line; a record has all."""
+_WORDS = Words()
 LISTED = 8
 """Numbers of a list."""
 _LONG_LIST = re.compile(rf"([\[(])((?:[^\[\](),]+, ?){{{LISTED}}})((?:[^\[\](),]+, ?)+[^\[\](),]*)([\])])")
@@ -27,13 +29,16 @@ def shortened(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST].rstrip()}..."
 
 
-def cause_lines(cause: Cause, number: int, fix: Side | None = None) -> list[str]:
+def cause_lines(cause: Cause, number: int, fix: Side | None = None, words: Words = _WORDS) -> list[str]:
     """Return what differs, by what that is known, and what to change."""
     where = f"{cause.rung} at '{cause.where}'" if cause.where not in ("", cause.rung) else cause.rung
     if cause.status is Status.UNKNOWN:
         return [f"cause {number}, unknown, of {where}: {evidence(cause)}"]
     lines = [f"cause {number}, {STATUS[cause.status]}, of {where}: {cause.what}", f"      evidence: {evidence(cause)}"]
-    fixes = {"torch": ("in torch", cause.torch_fix), "keras": ("in Keras", cause.keras_fix)}
+    fixes = {
+        "torch": (f"in {words.reference}", cause.torch_fix),
+        "keras": (f"in {words.candidate}", cause.keras_fix),
+    }
     lines += [f"      {place}: {line}" for side, (place, line) in fixes.items() if line and fix in (None, side)]
     return list(map(shortened, lines))
 
@@ -48,7 +53,7 @@ def evidence(cause: Cause | CauseRecord) -> str:
     tried = f"{cause.tried} change{'' if cause.tried == 1 else 's'} tried"
     if cause.status == Status.UNKNOWN:
         if cause.stopped:
-            return f"the search was cut short ({cause.stopped.splitlines()[0]})"
+            return cause.stopped
         return f"none of the {tried} makes the sides agree" if cause.tried else "no change was tried there"
     if cause.rung in WITHOUT_FIGURES and cause.after == 0:
         figures = WITHOUT_FIGURES[cause.rung]
@@ -61,23 +66,25 @@ def evidence(cause: Cause | CauseRecord) -> str:
     return f"made equal in memory, {figures} ({tried}){rest}"
 
 
-def fact_lines(places: Sequence[Facts], named: Sequence[object] = ()) -> list[str]:
+def fact_lines(places: Sequence[Facts], named: Sequence[object] = (), words: Words = _WORDS) -> list[str]:
     """Return what both sides say of themselves, where that is not the same; `named` are layers that both name."""
     lines = ["      the layers that both sides name state the same settings: look at the code between them"]
     lines = lines if named and not places else []
     for place in places:
-        kinds = f"{place.keras_kind or 'nothing'} in Keras, {place.torch_kind or 'nothing'} in torch"
+        own, other = place.keras_kind or "nothing", place.torch_kind or "nothing"
+        kinds = f"{own} in {words.candidate}, {other} in {words.reference}"
         told = "these settings are not the same" if place.telling else "both state the same settings"
         lines.append(f"      '{place.where}' ({kinds}){f': {told}' if place.keras_kind and place.torch_kind else ''}")
-        lines += _settings(place) if place.keras_kind and place.torch_kind else []
+        lines += _settings(place, words) if place.keras_kind and place.torch_kind else []
     return lines
 
 
-def _settings(place: Facts) -> list[str]:
+def _settings(place: Facts, words: Words) -> list[str]:
     more = len(place.telling) - SHOWN_FACTS
     return [
         *(
-            f"        {name:<20}Keras {value(place.keras, name):<24}torch {value(place.torch, name)}"
+            f"        {name:<20}{words.candidate} {value(place.keras, name):<24}"
+            f"{words.reference} {value(place.torch, name)}"
             for name in place.telling[:SHOWN_FACTS]
         ),
         *([f"        and {more} more"] if more > 0 else []),

@@ -13,6 +13,7 @@ from twotrack.shared.errors import UserError, first_error
 from twotrack.shared.report.pages import write_file
 from twotrack.shared.runs.records import Job
 from twotrack.shared.spec.changes import Change
+from twotrack.shared.spec.sides import Words
 from twotrack.shared.verify.diagnosis.cause import Cause
 from twotrack.shared.verify.diagnosis.facts import Facts
 from twotrack.shared.verify.diagnosis.picture import Picture
@@ -92,12 +93,16 @@ class CertificateRecord(FrozenRecord):
     gaps: list[GapRecord]
     notes: list[str]
     """How was compared, where the model's own code says otherwise."""
+    own: str = ""
 
 
 class ClimbedTrack(FrozenRecord):
-    """How far one Keras track climbed, torch beside it."""
+    """How far one side climbed, the reference beside it."""
 
     track: str
+    """What it is called: its track, and its build function where the pair has two of one framework."""
+    words: Words = Words()
+    """What messages call both sides."""
     passed: bool
     verdict: str
     """PASS; PASS, except; or FAIL."""
@@ -135,6 +140,7 @@ def ladder_record(request: VerifyRequest, results: Sequence[TrackResult]) -> Lad
         tracks=[
             ClimbedTrack(
                 track=result.track,
+                words=result.words,
                 passed=result.passed,
                 verdict=result.verdict,
                 certificate=CertificateRecord.model_validate(asdict(result.certificate)),

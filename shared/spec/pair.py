@@ -1,26 +1,43 @@
-"""A pair: a Keras build function and a PyTorch build function that claim to be the same model."""
+"""A pair: two build functions, of one framework or of both, that claim to be the same model."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
+from twotrack.shared.errors import UserError
 from twotrack.shared.spec.inputs import Input, InputShape, describe
 from twotrack.shared.spec.losses import TARGET_KINDS, LossName
 from twotrack.shared.spec.recipes import Adam, Constant, Optimizer, Recipe, Schedule
+from twotrack.shared.spec.sides import TORCH, Builds, SideName, told_apart
 from twotrack.shared.spec.transfer import EVERYTHING
 from twotrack.shared.weights.correspondence.rule import WeightRule
 from twotrack.shared.weights.correspondence.weight_map import WeightMap
 
+_REQUIRED: Any = object()
+"""In place of a value that has to be given behind others that need not."""
+
+
+Framework = Literal["keras", "torch"]
+
 
 @dataclass(frozen=True)
 class CustomLoss:
-    """A loss of the user's own: functions that return each framework's loss object."""
+    """A loss of the user's own: functions that return the loss object of each framework that the pair has."""
 
-    keras: Callable[[], Any]
+    keras: Callable[[], Any] | None = None
     """Returns a keras.losses.Loss."""
-    torch: Callable[[], Any]
+    torch: Callable[[], Any] | None = None
     """Returns a callable (outputs, targets) -> scalar."""
-    target: Literal["classes", "binary", "real"]
+    target: Literal["classes", "binary", "real"] = _REQUIRED
+
+    def __post_init__(self) -> None:
+        if self.target is _REQUIRED:
+            raise UserError("CustomLoss: expected target='classes', 'binary' or 'real', found none.")
+
+    def of(self, framework: Framework) -> Callable[[], Any]:
+        """Return a framework's function; UserError if there is none."""
+        return _given(self.torch if framework == TORCH else self.keras, "CustomLoss", framework)
 
 
 LossSpec = LossName | CustomLoss
@@ -33,12 +50,22 @@ def target_kind(loss: LossSpec) -> Literal["classes", "binary", "real"]:
 
 @dataclass(frozen=True)
 class CustomOptimizer:
-    """An optimizer of the user's own, in each framework."""
+    """An optimizer of the user's own, in each framework that the pair has."""
 
-    keras: Callable[[], Any]
+    keras: Callable[[], Any] | None = None
     """Returns a keras.optimizers.Optimizer."""
-    torch: Callable[[Any], Any]
+    torch: Callable[[Any], Any] | None = None
     """Maps the parameters to a torch.optim.Optimizer."""
+
+    def of(self, framework: Framework) -> Callable[..., Any]:
+        """Return a framework's function; UserError if there is none."""
+        return _given(self.torch if framework == TORCH else self.keras, "CustomOptimizer", framework)
+
+
+def _given(function: Callable[..., Any] | None, kind: str, framework: Framework) -> Callable[..., Any]:
+    if function is None:
+        raise UserError(f"{kind}: expected a function for {framework}, which the pair has, found none: {framework}=...")
+    return function
 
 
 @dataclass(frozen=True)
@@ -52,17 +79,29 @@ class ChapterBuild:
     """The model is head(base(inputs)), see shared/spec/transfer.py."""
 
 
+File = str | Path
+"""Relative to the folder of the pair's module."""
+Build = Callable[[], Any] | ChapterBuild
+
+
+def _names(builds: tuple[Build, ...]) -> tuple[str, ...]:
+    return told_apart([getattr(build, "__name__", "") or type(build).__name__ for build in builds])
+
+
 @dataclass(frozen=True)
 class Pair:
     """What `twotrack verify my_module:PAIR` proves to be one model, or two.
+
+    A Keras model against one of torch: `keras=`, `torch=`. Two models of one framework, such as before and after a
+    refactoring: `torch=(before, after)` or `keras=(before, after)`. One Keras model on several backends: `keras=`.
 
     The build functions take no argument and are called in separate processes, so each may import
     its own framework inside.
     """
 
-    keras: Callable[[], Any] | ChapterBuild
-    torch: Callable[[], Any] | ChapterBuild
-    input_shape: InputShape
+    keras: Build | tuple[Build, Build] | None = None
+    torch: Build | tuple[Build, Build] | None = None
+    input_shape: InputShape = _REQUIRED
     """Without the batch axis; a mapping for several inputs, in the order of torch's forward and with
     the names of Keras' inputs."""
     loss: LossSpec = "mean_squared_error"
@@ -70,8 +109,8 @@ class Pair:
     optimizer: Optimizer | CustomOptimizer = Adam(learning_rate=1e-3)  # noqa: RUF009 - frozen
     schedule: Schedule = Constant()  # noqa: RUF009 - frozen
     rename: Mapping[str, str] = field(default_factory=dict)
-    """torch layer path (or prefix) to Keras layer path, where the names differ. `{i}` stands for a part of a path:
-    {"h.{i}.ln_1": "transformer_layer_{i}.norm"}."""
+    """Layer path (or prefix) of the reference, torch's or that of the first build function, to that of the other
+    side, where the names differ. `{i}` stands for a part of a path: {"h.{i}.ln_1": "transformer_layer_{i}.norm"}."""
     batch_size: int = 8
     outputs: Mapping[str, str] = field(default_factory=dict)
     """Name of an output in Keras to its name in torch: which ones are compared, and trained. Needed only where the
@@ -87,6 +126,26 @@ class Pair:
     unused_keras: tuple[str, ...] = ()
     """Canonical names of such weights of Keras."""
 
+    weights: File | Mapping[str, File] | None = None
+    """Weights to compare on, in place of drawn ones: a checkpoint of one side, or one of each side, by "torch" and
+    "keras", or by the names of the build functions where both are of one framework."""
+    inputs: File | Callable[[], Mapping[str, Any]] | None = None
+    """Inputs to compare on, in place of drawn ones: an .npz file, or a function that returns a mapping; arrays
+    (rows, ...) by input name, channels last, as many rows as there are."""
+
+    def __post_init__(self) -> None:
+        if self.input_shape is _REQUIRED:
+            raise UserError("Pair: expected input_shape=..., without the batch axis, found none.")
+        keras, torch = self._of("keras"), self._of("torch")
+        if not (keras or torch) or (keras and torch and len(keras) + len(torch) > 2):
+            found = f"{len(keras)} of Keras and {len(torch)} of torch"
+            raise UserError(
+                "Pair: expected one build function of each framework, or keras=(one, other), torch=(one, other) or "
+                f"keras=one alone, found {found}."
+            )
+        if self.weight_map and not self.builds.is_mixed:
+            raise UserError("Pair: weight_rules and unused weights are for a Keras model and one of torch; use rename.")
+
     @property
     def weight_map(self) -> WeightMap:
         """What the pair says of its weights beside names."""
@@ -99,7 +158,47 @@ class Pair:
         return replace(own, unused_keras=whole.unused_keras)
 
     @property
-    def inputs(self) -> dict[str, Input]:
+    def files(self) -> dict[str, Path]:
+        """The files of weights by the name of the side, empty for a file alone; none for drawn weights."""
+        if self.weights is None:
+            return {}
+        files = self.weights if isinstance(self.weights, Mapping) else {"": self.weights}
+        return {name: Path(file) for name, file in files.items()}
+
+    def located(self, folder: Path) -> "Pair":
+        """Return the pair with the paths of its files, which are relative to a folder, from the root on."""
+        weights = {name: folder / file for name, file in self.files.items()} or None
+        inputs = folder / self.inputs if isinstance(self.inputs, str | Path) else self.inputs
+        return replace(self, weights=weights, inputs=inputs)
+
+    def _of(self, framework: Framework) -> tuple[Build, ...]:
+        given = self.torch if framework == TORCH else self.keras
+        return () if given is None else given if isinstance(given, tuple) else (given,)
+
+    @property
+    def builds(self) -> Builds:
+        """The names of the build functions."""
+        return Builds(keras=_names(self._of("keras")), torch=_names(self._of("torch")))
+
+    def side(self, side: SideName) -> "Pair":
+        """Return the pair as one side has it: with one build function of its framework."""
+        framework: Framework = "torch" if side.track == TORCH else "keras"
+        found = self._of(framework)
+        is_renamed = side.build == 0 if len(found) > 1 else framework == TORCH
+        rename, build = self.rename if is_renamed else {}, found[side.build]
+        if framework == TORCH:
+            return replace(self, torch=build, rename=rename)
+        return replace(self, keras=build, rename=rename)
+
+    def build(self, framework: Framework) -> Build:
+        """Return the only build function of a framework; UserError unless there is one."""
+        found = self._of(framework)
+        if len(found) != 1:
+            raise UserError(f"expected one build function of {framework}, found {len(found)}.")
+        return found[0]
+
+    @property
+    def specs(self) -> dict[str, Input]:
         """Every input by name; a single one is called `input`."""
         return describe(self.input_shape)
 
@@ -107,7 +206,7 @@ class Pair:
     def shapes(self) -> str:
         """The inputs' shapes, for messages."""
         return ", ".join(
-            f"shape (batch, {', '.join(map(str, spec.shape))}) '{name}'" for name, spec in self.inputs.items()
+            f"shape (batch, {', '.join(map(str, spec.shape))}) '{name}'" for name, spec in self.specs.items()
         )
 
     def learning_rates(self, steps: int) -> list[float]:

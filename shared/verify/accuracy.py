@@ -36,7 +36,7 @@ _WHERE = {"equivalent": "within", "different": "beyond", "undecided": "not shown
 @task
 def measure(request: SideRequest, report: Report) -> Path:
     """Train each seed, write the outputs on the validation split and its labels, return the file."""
-    variant, track = request.verify.variant, open_track(request.track, "auto")
+    variant, track = request.verify.variant, open_track(request.side.track, "auto")
     chapter, recipe = variant.chapter, variant.recipe
     whole = fresh_model(track, variant, seed=0)
     model, dataset = for_stage(whole, _few(variant), variant, recipe, silent)

@@ -1,6 +1,6 @@
 """Which values of two sides are one, and whether they stay so in other passes, row by row."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -110,7 +110,7 @@ class Alignment:
         for role in ("inputs", "outputs"):
             numbers = range(len(getattr(keras, role)))
             for number in sorted(numbers, key=lambda number: role == "outputs" and number != keras.replaceable):
-                others = [Place(call.path, role, n) for call in candidates for n in range(len(getattr(call, role)))]
+                others = _places(candidates, role, role == "outputs" and number == keras.replaceable)
                 mine = Place(keras.path, role, number)
                 pair = self._match(mine, [other for other in others if other not in taken])
                 if pair is not None:
@@ -212,6 +212,14 @@ class Alignment:
             if call.path == pair.keras.path:
                 given += [array[:, SIZE] for array in call.inputs if len(array) == rows]
         return np.max(given, axis=0)
+
+
+def _places(calls: Sequence[Call], role: str, is_replaceable: bool) -> list[Place]:
+    """Return the values of calls; of outputs those first that a replacement stands for, or those that none does."""
+    places = [(Place(call.path, role, n), call.replaceable) for call in calls for n in range(len(getattr(call, role)))]
+    if role == "outputs":
+        places.sort(key=lambda place: (place[0].number == place[1]) != is_replaceable)
+    return [place for place, _ in places]
 
 
 def layer_of(path: str) -> str:

@@ -27,14 +27,16 @@ class Certificate:
     """What could hide a difference."""
     notes: tuple[str, ...] = ()
     """How was compared, where the model's own code says otherwise."""
+    own: str = ""
+    """What of the user's own it is about: "your weights and your inputs"; empty where all was drawn."""
 
 
-def certify(rungs: Sequence[RungResult]) -> Certificate:
+def certify(rungs: Sequence[RungResult], own: str = "") -> Certificate:
     """Return what rungs looked at, each thing once."""
     counts = {name: count for rung in rungs for name, count in rung.counts.items()}
     ranges = {path: limits for rung in rungs for path, limits in rung.ranges.items()}
     gaps, notes = (dict.fromkeys(one for rung in rungs for one in getattr(rung, name)) for name in ("gaps", "notes"))
-    return Certificate(counts, ranges, tuple(gaps), tuple(notes))
+    return Certificate(counts, ranges, tuple(gaps), tuple(notes), own)
 
 
 def verdict(rungs: Sequence[RungResult]) -> Verdict:

@@ -40,7 +40,8 @@ def climbed(request: VerifyRequest, torch: SideResults, keras: SideResults, look
         if result is not None and (result.in_doubt or (rung == "training" and not result.passed)):
             result = look_again(result, torch.observation, keras.observation)
         if result is not None:
-            results.append(_told_of_outputs(_told_of_links(result, request), request))
+            told = _told_of_outputs(_told_of_links(result, request), request)
+            results.append(_told_of_own(told, request))
             if not result.passed:
                 break
     return results
@@ -59,6 +60,17 @@ def _told_of_links(result: RungResult, request: VerifyRequest) -> RungResult:
 def _told_of_outputs(result: RungResult, request: VerifyRequest) -> RungResult:
     """Say in the rung forward which outputs were compared with which, where names alone do not say it."""
     return replace(result, notes=(*request.output_notes, *result.notes)) if result.rung == "forward" else result
+
+
+ON_OWN = ("forward", "gradients", "training")
+"""Rungs that look at the user's own weights and inputs, where there are any."""
+
+
+def _told_of_own(result: RungResult, request: VerifyRequest) -> RungResult:
+    """Say of rungs that looked at weights or inputs of the user's own that they did."""
+    if result.rung not in ON_OWN or not request.own.told:
+        return result
+    return replace(result, detail=f"{result.detail}, on {request.own.told}")
 
 
 def _check(rung: str, request: VerifyRequest, torch: SideResults, keras: SideResults) -> RungResult | None:

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
@@ -15,9 +16,11 @@ from twotrack.shared.runs.fitting import Fit, Listener, Stopwatch, TrainingProgr
 from twotrack.shared.spec.changes import Change
 from twotrack.shared.spec.pair import CustomOptimizer, Pair
 from twotrack.shared.spec.recipes import Optimizer, Recipe
+from twotrack.shared.spec.sides import SideName
 from twotrack.shared.spec.track import TrackModel
-from twotrack.shared.verify import material, optimizer_material
-from twotrack.shared.verify.material import DrawnBatches, draw_inputs, draw_targets
+from twotrack.shared.verify import evidence, material, optimizer_material
+from twotrack.shared.verify.material import PairBatches, draw_inputs, draw_targets, draw_weights
+from twotrack.shared.verify.own_material import Arrays, batch_of, unmet
 from twotrack.shared.verify.request import VerifyRequest
 
 EPOCHS, STEPS_PER_EPOCH = 2, 10
@@ -46,9 +49,20 @@ class Exercise(ABC):
 
     pair: Pair
     changes: Sequence[Change] = ()
-    """To be made to torch's side."""
+    """To be made to the side."""
+    has_own_weights = False
+    """It starts with weights of the user's own."""
     has_data = False
     """Its tokens and masks are those of a data set; else nothing says which ones it gets."""
+
+    @property
+    def drawn(self) -> "Exercise":
+        """The same on drawn weights and inputs, on which probes look for differences."""
+        return self
+
+    def weights(self, shapes: Mapping[str, tuple[int, ...]], scale: float = 1.0) -> dict[str, np.ndarray]:
+        """Return the weights that a side starts with, of canonical shapes, times `scale` but for constants."""
+        return draw_weights(shapes, self.pair.weight_map.constants, scale)
 
     @abstractmethod
     def inputs(self) -> Mapping[str, np.ndarray]:
@@ -75,14 +89,35 @@ class Exercise(ABC):
 
 
 class PairExercise(Exercise):
-    """A user's pair: drawn batches, and the pair's optimizer for two epochs."""
+    """A user's pair: batches that are drawn or the user's own, and the pair's optimizer for two epochs."""
 
-    def __init__(self, pair: Pair):
-        self.pair = pair
+    def __init__(self, pair: Pair, weights: Path | None = None, inputs: Path | None = None):
+        self.pair, self._folders = pair, (weights, inputs)
+        self.has_own_weights = weights is not None
+        self._weights, self._inputs = (evidence.load(Arrays, one).values if one else {} for one in self._folders)
+
+    @property
+    def drawn(self) -> "Exercise":
+        """The same on drawn weights and inputs."""
+        if not any(self._folders):
+            return self
+        exercise = PairExercise(self.pair)
+        exercise.changes = self.changes
+        return exercise
+
+    def weights(self, shapes: Mapping[str, tuple[int, ...]], scale: float = 1.0) -> dict[str, np.ndarray]:
+        """Return the user's own, and drawn ones where these have none of a name and shape: the rungs say so then."""
+        own = {name: scale * array for name, array in self._weights.items() if shapes.get(name) == array.shape}
+        return super().weights({name: shape for name, shape in shapes.items() if name not in own}, scale) | own
 
     def inputs(self) -> Mapping[str, np.ndarray]:
-        """Draw inputs."""
-        return draw_inputs(self.pair, 0)
+        """Return the first batch."""
+        return self._batch(0)
+
+    def _batch(self, step: int) -> Mapping[str, np.ndarray]:
+        if self._inputs:
+            return batch_of(self._inputs, self.pair.batch_size, step)
+        return draw_inputs(self.pair, step)
 
     def targets(self, outputs: Shapes) -> Sequence[np.ndarray]:
         """Draw targets."""
@@ -90,6 +125,10 @@ class PairExercise(Exercise):
 
     def unmet_ids(self) -> Mapping[int, int]:
         """Count those of large inputs."""
+        if self._inputs:
+            steps = EPOCHS * STEPS_PER_EPOCH
+            fed = [self._batch(step) for step in range(steps)]
+            return unmet({name: np.concatenate([one[name] for one in fed]) for name in fed[0]}, self.pair.specs)
         return material.unmet_ids(self.pair, EPOCHS * STEPS_PER_EPOCH)
 
     def planned(self) -> list[tuple[Optimizer, list[float]]]:
@@ -101,7 +140,7 @@ class PairExercise(Exercise):
     def rehearse(self, model: TrackModel, outputs: Shapes, listen: Listener) -> Rehearsal:
         """Train in one stage, with a look at outputs after each epoch, as validation is one."""
         learning_rates = self.pair.learning_rates(EPOCHS * STEPS_PER_EPOCH)
-        batches = DrawnBatches(self.pair, outputs, STEPS_PER_EPOCH)
+        batches = PairBatches(self.pair, outputs, STEPS_PER_EPOCH, self._batch)
         progress = TrainingProgress(EPOCHS * STEPS_PER_EPOCH)
         stage = TrainingStage(model, self.pair.optimizer, learning_rates, Stopwatch(), silent, listen)
         stage.prepare(next(batches.epoch(0)))
@@ -170,12 +209,17 @@ def short(recipe: Recipe) -> Recipe:
     return replace(recipe, batch_size=PROBED_BATCH_SIZE, epochs=EPOCHS, head_first=first)
 
 
-def find_exercise(request: VerifyRequest) -> Exercise:
-    """Return what a chapter's pair, or the user's own, is put through."""
-    exercise: Exercise = PairExercise(loaded(request)) if request.pair else ChapterExercise(request.variant)
-    exercise.changes = request.changes
+def find_exercise(request: VerifyRequest, side: SideName) -> Exercise:
+    """Return what a chapter's pair, or the user's own, is put through, as one side has it."""
+    exercise: Exercise
+    if request.pair:
+        exercise = PairExercise(loaded(request), request.own.weights_of(side), request.own.inputs)
+    else:
+        exercise = ChapterExercise(request.variant)
+    exercise.pair = exercise.pair.side(side)
     if request.outputs:
         exercise.pair = replace(exercise.pair, outputs=request.outputs)
+    exercise.changes = request.changes if side.is_reference else ()
     return exercise
 
 

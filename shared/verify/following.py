@@ -1,9 +1,9 @@
 """Worker tasks of the rung training's second look: one side leads, others step from its weights, or stray from them.
 
 A deep network enlarges rounding from step to step, until two equal models have nothing in common any more. From
-common weights one step of them is equal, whatever the depth. So torch trains and writes its weights after every step,
-and the other side is given these after each of its own steps: its optimizer goes on as it is, and differs by no more
-than the rounding of gradients.
+common weights one step of them is equal, whatever the depth. So the reference trains and writes its weights after every
+step, and the other side is given these after each of its own steps: its optimizer goes on as it is, and differs by no
+more than the rounding of gradients.
 """
 
 import shutil
@@ -22,7 +22,7 @@ from twotrack.shared.verify import evidence
 from twotrack.shared.verify.observe import find_exercise
 from twotrack.shared.verify.request import SideRequest
 from twotrack.shared.verify.side import ObservedSide
-from twotrack.shared.workers.door import open_torch, open_track
+from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import Report, task
 
 LED = "led"
@@ -176,10 +176,10 @@ def follow(request: FollowRequest, report: Report) -> Path:
 
 @task
 def explain(request: FollowRequest, report: Report) -> Path:
-    """Let torch follow with gradients that are moved by their limit; return the folder of an Explained."""
+    """Let the leader follow with gradients that are moved by their limit; return the folder of an Explained."""
     assert request.followed is not None
     side, found = _side(request, report), Explained()
-    open_torch("auto").move_gradients(side.model, TOLERANCES["gradients"].limit, request.draw)
+    open_track(request.side.track, "auto").move_gradients(side.model, TOLERANCES["gradients"].limit, request.draw)
     excess = {excess.key: excess.places for excess in evidence.load(Followed, request.followed).excess}
     side.rehearse(_Explainer(side.model, Trajectory(request.leader), excess, found))
     return evidence.save(found, request.folder)
@@ -199,8 +199,8 @@ def _side(request: SideRequest, report: Report) -> ObservedSide:
     def tell(phase: str) -> None:
         report(f"{phase} again", {})
 
-    track = open_track(request.track, "auto")
-    return ObservedSide(find_exercise(request.verify), track, "float64", tell, request.alignment)
+    track = open_track(request.side.track, "auto")
+    return ObservedSide(find_exercise(request.verify, request.side), track, "float64", tell, request.alignment)
 
 
 def _note_penalty(side: ObservedSide, penalties: list[float]) -> None:
@@ -290,7 +290,7 @@ class _Follower(_Differing):
 
 
 class _Explainer(_Differing):
-    """Notes how far torch, its gradients moved, differs from itself where another side exceeded the limit."""
+    """Notes how far the leader, its gradients moved, differs from itself where another side exceeded the limit."""
 
     def __init__(self, model: TrackModel, trajectory: Trajectory, excess: Mapping[str, np.ndarray], found: Explained):
         super().__init__(model, trajectory)

@@ -1,17 +1,18 @@
-"""The ladder: every track shows its side in a worker of its own, then each Keras track is compared with torch."""
+"""The ladder: every track shows its side in a worker of its own, then each is compared with the reference."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from twotrack.shared import datasets
-from twotrack.shared.errors import UserError, unknown
+from twotrack.shared.errors import unknown
 from twotrack.shared.ledger.ledger import causes
 from twotrack.shared.ledger.spec import Difference
-from twotrack.shared.spec.track import installed_track
+from twotrack.shared.spec.sides import MIXED, TORCH, Sides, Words, arrange
+from twotrack.shared.spec.track import TRACKS, installed_track
 from twotrack.shared.verify.certificate import Certificate, Verdict, certify, verdict
 from twotrack.shared.verify.comparing import climbed
 from twotrack.shared.verify.diagnosis.climbing import Diagnosis
@@ -19,11 +20,14 @@ from twotrack.shared.verify.diagnosis.facts import Facts, facts
 from twotrack.shared.verify.diagnosis.failure import Failure
 from twotrack.shared.verify.diagnosis.picture import Picture, picture
 from twotrack.shared.verify.mapping import with_map
+from twotrack.shared.verify.naming import diagnosis_retold, picture_retold, retold, rung_retold
+from twotrack.shared.verify.reading import read
 from twotrack.shared.verify.request import RUNGS, VerifyRequest
 from twotrack.shared.verify.result import RungResult
 from twotrack.shared.verify.rungs.forward import LayerDifference, layer_differences
 from twotrack.shared.verify.second_look import SecondLook
-from twotrack.shared.verify.showing import REFERENCE, OnPhase, Showing
+from twotrack.shared.verify.showing import OnPhase, Showing
+from twotrack.shared.verify.sides import described
 from twotrack.shared.verify.suspects import suspect
 from twotrack.shared.workers.environment import available_cores
 from twotrack.shared.workers.pool import WorkerPool, lent_or_new
@@ -31,9 +35,10 @@ from twotrack.shared.workers.pool import WorkerPool, lent_or_new
 
 @dataclass(frozen=True)
 class TrackResult:
-    """How far one Keras track climbed."""
+    """How far one side climbed."""
 
     track: str
+    """What it is called: its track, and its build function where the pair has two of one framework."""
     rungs: list[RungResult]
     suggestions: list[Difference]
     """Entries of the ledger that may explain what is left with all proved causes removed, most likely first."""
@@ -47,6 +52,10 @@ class TrackResult:
     """What both sides say at the place of the failure, then where they fail with all proved causes removed."""
     picture: Picture | None = None
     """Where in a tensor the failure is."""
+    words: Words = field(default_factory=Words)
+    """What both sides are called."""
+    own: str = ""
+    """What of the user's own they were compared on, as a certificate says it."""
 
     @property
     def passed(self) -> bool:
@@ -56,7 +65,7 @@ class TrackResult:
     @property
     def certificate(self) -> Certificate:
         """What the rungs that were passed looked at."""
-        return certify(self.rungs)
+        return certify(self.rungs, self.own)
 
     @property
     def verdict(self) -> Verdict:
@@ -64,25 +73,26 @@ class TrackResult:
         return verdict(self.rungs)
 
 
-def check(request: VerifyRequest, tracks: Sequence[str]) -> None:
+def check(request: VerifyRequest, tracks: Sequence[str] | None) -> None:
     """Raise UserError for a request that cannot be done, before any worker starts."""
-    for track in (REFERENCE, *tracks):
+    for track in (*(tracks or ()), *([request.reference] if request.reference else [])):
         installed_track(track)
     if request.until not in RUNGS:
         raise unknown("rung", request.until, RUNGS)
-    if all(track == REFERENCE for track in tracks):
-        raise UserError("--tracks: name at least one Keras track to compare with torch.")
     if not request.is_pair:
-        variant = request.variant
-        variant.require((REFERENCE, *tracks))
+        sides, variant = arrange(MIXED, tracks, request.reference), request.variant
+        for side in sides.all:
+            installed_track(side.track)
+        variant.require([side.track for side in sides.all])
         datasets.embedded_source(variant.chapter.dataset).file.check()
 
 
 def verify(
-    request: VerifyRequest, tracks: Sequence[str], on_phase: OnPhase, pool: WorkerPool | None = None
+    request: VerifyRequest, tracks: Sequence[str] | None, on_phase: OnPhase, pool: WorkerPool | None = None
 ) -> list[TrackResult]:
-    """Climb the ladder on every Keras track of `tracks`; torch is the side they are compared with.
+    """Climb the ladder with every side that the pair has on `tracks`, None for every installed one.
 
+    Torch is the side that others are compared with, where the pair has one there and nothing else is asked for.
     Raises UserError for a pair that cannot be built or run, WorkerDiedError if a worker does.
     """
     with Ladder(tracks, pool) as ladder:
@@ -90,15 +100,15 @@ def verify(
 
 
 class Ladder:
-    """Worker processes for torch and some Keras tracks, on which any number of pairs can be verified."""
+    """Worker processes for some tracks, on which any number of pairs can be verified."""
 
-    def __init__(self, tracks: Sequence[str], pool: WorkerPool | None = None):
-        self._keras_tracks = [track for track in tracks if track != REFERENCE]
+    def __init__(self, tracks: Sequence[str] | None, pool: WorkerPool | None = None):
+        self._tracks, self._lent = tracks, pool
         self._stack = ExitStack()
-        self._lent = pool
 
     def __enter__(self) -> "Ladder":
-        threads = max(1, available_cores() // (1 + len(self._keras_tracks)))
+        known = [name for name, spec in TRACKS.items() if not spec.missing] if self._tracks is None else self._tracks
+        threads = max(1, available_cores() // len({TORCH, *known}))
         self._pool = self._stack.enter_context(lent_or_new(self._lent, threads=threads, quick_to_compile=True))
         return self
 
@@ -108,40 +118,49 @@ class Ladder:
     def climb(
         self, request: VerifyRequest, on_phase: OnPhase, tracks: Sequence[str] | None = None
     ) -> list[TrackResult]:
-        """Verify one request, on all Keras tracks of the ladder or on `tracks`; as `verify`."""
-        chosen, request, showing = tracks or self._keras_tracks, request.located(), Showing(self._pool, on_phase)
+        """Verify one request, on all tracks of the ladder or on `tracks`; as `verify`."""
+        request, showing = request.located(), Showing(self._pool, on_phase)
+        pair = described(request, tracks or self._tracks, self._pool)
+        sides = arrange(pair.builds, tracks or self._tracks, request.reference)
+        for side in sides.all:
+            installed_track(side.track)
         with tempfile.TemporaryDirectory(prefix="twotrack-") as name:
             folder = Path(name)
-            request = with_map(request, chosen[0], showing, folder)
-            sides = showing.all(request, (REFERENCE, *chosen), folder)
-            request = showing.with_found_outputs(request, sides, folder)
-            request = showing.with_same_outputs(request, sides, folder)
-            for track in chosen:
-                sides[track] = showing.with_same_draws(request, track, sides, folder)
-            showing.samples(request, sides, folder)
-            sides = showing.answers(request, sides, folder)
-            again = SecondLook(request, showing.ask, folder / "again")
-            results = []
-            for track in chosen:
-                climb = climbed(request, sides[REFERENCE], sides[track], partial(again.judge, track))
-                place = Path(tempfile.mkdtemp(dir=folder))
-                outcome = Failure(showing, request, track, climb, sides[REFERENCE], sides[track], place)
-                results.append(_result(outcome))
-            return results
+            request = with_map(request, sides, showing, folder)
+            request = read(request, sides, pair.weights, pair.has_inputs, showing, folder)
+            return list(_climbed(request, sides, showing, folder))
 
 
-def _result(climb: Failure) -> TrackResult:
+def _climbed(request: VerifyRequest, sides: Sides, showing: Showing, folder: Path) -> Iterator[TrackResult]:
+    """Show all sides, and compare each with the reference."""
+    shown, reference = showing.all(request, sides.all, folder), sides.reference
+    request = showing.with_found_outputs(request, shown, folder)
+    request = showing.with_same_outputs(request, shown, folder)
+    for side in sides.candidates:
+        shown[side] = showing.with_same_draws(request, side, shown, folder)
+    showing.samples(request, shown, folder)
+    shown = showing.answers(request, shown, folder)
+    again = SecondLook(request, reference, showing.ask, folder / "again")
+    for side in sides.candidates:
+        climb = climbed(request, shown[reference], shown[side], partial(again.judge, side))
+        place = Path(tempfile.mkdtemp(dir=folder))
+        outcome = Failure(showing, request, reference, side, climb, shown[reference], shown[side], place)
+        yield replace(_result(outcome, sides.label(side), sides.words(side)), own=request.own.told)
+
+
+def _result(climb: Failure, label: str, words: Words) -> TrackResult:
     """Return what a climb came to; a failure is diagnosed."""
-    results, sides = list(climb.results), (climb.torch.observation, climb.keras.observation)
+    results, sides = [rung_retold(rung, words) for rung in climb.results], climb.sides
     layers = layer_differences(*sides) if any(result.rung == "forward" for result in results) else []
     if results[-1].passed:
-        return TrackResult(climb.track, results, [], layers=layers)
-    isolated, diagnosis, failure = climb.isolated(), climb.diagnosis(), results[-1]
+        return TrackResult(label, results, [], layers=layers, words=words)
+    isolated, diagnosis, failure = retold(climb.isolated(), words), climb.diagnosis(), climb.results[-1]
     stated = facts(failure, *sides)
     suggestions: list[Difference] = []
     if diagnosis.last and diagnosis.sides:
-        suggestions = causes(suspect(diagnosis.last, *diagnosis.sides))
+        suggestions = causes(suspect(diagnosis.last, *diagnosis.sides)) if words.is_mixed else []
         if diagnosis.proved:
             stated += facts(diagnosis.last, *diagnosis.sides, is_changed=True)
-    drawn = picture(failure, *(side.traces["float64"] for side in sides))
-    return TrackResult(climb.track, results, suggestions, diagnosis, isolated, layers, stated, drawn)
+    drawn = picture_retold(picture(failure, *(side.traces["float64"] for side in sides)), words)
+    diagnosis = diagnosis_retold(diagnosis, words)
+    return TrackResult(label, results, suggestions, diagnosis, isolated, layers, stated, drawn, words)

@@ -6,10 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from twotrack.shared.errors import UserError, as_user_error
+from twotrack.shared.spec.sides import Sides
 from twotrack.shared.spec.track import OwnWeights
 from twotrack.shared.verify.exercise import loaded
 from twotrack.shared.verify.request import SideRequest, VerifyRequest
-from twotrack.shared.verify.showing import REFERENCE, Showing
+from twotrack.shared.verify.showing import Showing
 from twotrack.shared.verify.user_pair import NamedPair
 from twotrack.shared.weights.bridge import BridgeError
 from twotrack.shared.weights.bridge.names import listed
@@ -19,16 +20,18 @@ from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import task
 
 
-def with_map(request: VerifyRequest, keras: str, showing: Showing, folder: Path) -> VerifyRequest:
-    """Return the request with what the map's file says of the pair's weights; `keras` is a track of the other side.
+def with_map(request: VerifyRequest, sides: Sides, showing: Showing, folder: Path) -> VerifyRequest:
+    """Return the request with what the map's file says of the pair's weights.
 
     Raises UserError for a file that is no map, or one that does not fit the models any more.
     """
     file = _file(request)
     if file is None:
         return request
+    if not sides.builds.is_mixed:
+        raise UserError(f"'{file}': a weight map is for a Keras model and one of torch; give Pair(rename=...) instead.")
     weight_map = map_file.read(file)
-    torch, other = own_weights_of(request, keras, showing, folder)
+    torch, other = own_weights_of(request, sides, showing, folder)
     problems = [*weight_map.problems(torch.sources, other.canonical), *_uncovered(weight_map, torch, other)]
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
@@ -39,19 +42,21 @@ def with_map(request: VerifyRequest, keras: str, showing: Showing, folder: Path)
     return request.model_copy(update={"weight_map": with_shapes(weight_map, other.canonical)})
 
 
-def own_weights_of(request: VerifyRequest, keras: str, showing: Showing, folder: Path) -> tuple[OwnWeights, OwnWeights]:
-    """Return what torch's side and a Keras track call their weights, without a map's file."""
-    sides = [SideRequest(verify=request, track=track, folder=folder) for track in (REFERENCE, keras)]
-    torch, other = (showing.call(side.track, own_weights, side) for side in sides)
+def own_weights_of(
+    request: VerifyRequest, sides: Sides, showing: Showing, folder: Path
+) -> tuple[OwnWeights, OwnWeights]:
+    """Return what torch's side and the first Keras track call their weights, without a map's file."""
+    asked = [SideRequest(verify=request, side=side, folder=folder) for side in sides.all[:2]]
+    torch, other = (showing.call(one.side.track, own_weights, one) for one in asked)
     return torch, other
 
 
 @task
 def own_weights(request: SideRequest) -> OwnWeights:
     """Build a side, and return what it calls its weights."""
-    pair = loaded(request.verify)
+    pair = loaded(request.verify).side(request.side)
     try:
-        return open_track(request.track, "auto").own_weights(pair)
+        return open_track(request.side.track, "auto").own_weights(pair)
     except BridgeError as error:
         raise UserError(f"{request.verify.name}: {error}") from error
 

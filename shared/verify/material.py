@@ -1,6 +1,6 @@
 """What a ladder feeds to both sides: inputs, targets and weights, the same in every process."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import prod, sqrt
 from types import MappingProxyType
 from zlib import crc32
@@ -15,11 +15,21 @@ from twotrack.shared.spec.pair import Pair
 NO_CONSTANTS: Mapping[str, float] = MappingProxyType({})
 
 
-class DrawnBatches:
-    """Random batches for a pair that has no data of its own, the same in every process."""
+class PairBatches:
+    """Batches for a pair, the same in every process: drawn targets, and inputs that are drawn unless others are given.
 
-    def __init__(self, pair: Pair, output_shapes: Sequence[tuple[int, ...]], steps: int):
+    `inputs` returns those of a step.
+    """
+
+    def __init__(
+        self,
+        pair: Pair,
+        output_shapes: Sequence[tuple[int, ...]],
+        steps: int,
+        inputs: Callable[[int], Mapping[str, np.ndarray]] | None = None,
+    ):
         self._pair, self._output_shapes, self._steps = pair, output_shapes, steps
+        self._inputs = inputs or (lambda step: draw_inputs(pair, step))
 
     def __len__(self) -> int:
         """Return the batches in an epoch."""
@@ -28,7 +38,7 @@ class DrawnBatches:
     def epoch(self, epoch: int, digest: xxhash.xxh3_128 | None = None) -> Iterator[Batch]:
         """Yield the batches of one epoch (0-based); add the bytes of each to `digest`."""
         for step in range(epoch * self._steps, (epoch + 1) * self._steps):
-            batch = Batch(draw_inputs(self._pair, step), draw_targets(self._pair, self._output_shapes, step))
+            batch = Batch(self._inputs(step), draw_targets(self._pair, self._output_shapes, step))
             if digest:
                 add_bytes(digest, batch)
             yield batch
@@ -44,13 +54,13 @@ def add_bytes(digest: xxhash.xxh3_128, batch: Batch) -> None:
 
 def draw_inputs(pair: Pair, step: int) -> dict[str, np.ndarray]:
     """Draw inputs (batch, ...) by name."""
-    return {name: _draw_input(spec, pair.batch_size, step, name) for name, spec in pair.inputs.items()}
+    return {name: _draw_input(spec, pair.batch_size, step, name) for name, spec in pair.specs.items()}
 
 
 def unmet_ids(pair: Pair, steps: int) -> dict[int, int]:
     """Return how many ids no batch of so many steps holds, by the size of the input that they are for."""
     found: dict[int, int] = {}
-    for name, spec in pair.inputs.items():
+    for name, spec in pair.specs.items():
         if spec.kind == "tokens":
             batches = [_draw_tokens(spec, pair.batch_size, step, name) for step in range(steps)]
             missing = spec.size - len(np.unique(batches))

@@ -42,7 +42,7 @@ def observe(request: SideRequest, report: Report) -> Observation:
 
 def observation(request: SideRequest, report: Report) -> Observation:
     """Show one side; write a trace for each precision, and what the probes found, below the request's folder."""
-    track, exercise = open_track(request.track, "auto"), find_exercise(request.verify)
+    track, exercise = open_track(request.side.track, "auto"), find_exercise(request.verify, request.side)
     description: dict[str, Any] = {}
     folders: dict[Precision, Path] = {}
     requests: list[NarrowRequest] = []
@@ -58,6 +58,7 @@ def observation(request: SideRequest, report: Report) -> Observation:
             only = evidence.save(Trace(outputs=side.outputs()), request.folder / precision / "outputs")
             return Observation(**description, folders={precision: only}, alignment=request.alignment)
         folders[precision] = evidence.save(side.trace(), request.folder / precision / "trace")
+        side.put_through(exercise.drawn)
         for rung in _climbed(request.verify) if precision == "float64" else ():
             probed[rung.name][precision] = _probe(side, rung, request.folder / precision / rung.name)
         requests += side.probe.narrow_requests()
@@ -87,10 +88,11 @@ def _report_phase(report: Report, precision: Precision, phase: str) -> None:
 def answer(request: AnswerRequest, report: Report) -> dict[Precision, Path]:
     """Run a side on what was found on both; return folders with what it did, in both precisions."""
     rung = _named(request.rung)
-    found = {track: evidence.load(rung.evidence, folder) for track, folder in request.found.items()}
-    track, exercise, folders = open_track(request.track, "auto"), find_exercise(request.verify), {}
+    found = {side: evidence.load(rung.evidence, folder) for side, folder in request.found.items()}
+    track, exercise = open_track(request.side.track, "auto"), find_exercise(request.verify, request.side)
+    folders: dict[Precision, Path] = {}
     for precision in request.precisions:
-        side = ObservedSide(exercise, track, precision, partial(_report_phase, report, precision))
+        side = ObservedSide(exercise.drawn, track, precision, partial(_report_phase, report, precision))
         side.describe()
         side.report(rung.name)
         folders[precision] = evidence.save(
@@ -102,8 +104,8 @@ def answer(request: AnswerRequest, report: Report) -> dict[Precision, Path]:
 @task
 def measure_rounding(request: RungRequest, report: Report) -> Path:
     """Let a rung look at a side in float32 too; return the folder with what it found."""
-    track, exercise = open_track(request.track, "auto"), find_exercise(request.verify)
-    side = ObservedSide(exercise, track, "float32", partial(_report_phase, report, "float32"), request.alignment)
+    track, exercise = open_track(request.side.track, "auto"), find_exercise(request.verify, request.side)
+    side = ObservedSide(exercise.drawn, track, "float32", partial(_report_phase, report, "float32"), request.alignment)
     side.describe()
     return _probe(side, _named(request.rung), request.folder / "float32" / request.rung)
 
@@ -115,7 +117,8 @@ def _named(name: str) -> ProbeRung:
 @task
 def isolate(request: LayerRequest) -> Path:
     """Run one layer alone on the inputs that the other side's got; return the folder of a Replay."""
-    side = ObservedSide(find_exercise(request.verify), open_track(request.track, "auto"), "float64", lambda _: None)
+    exercise = find_exercise(request.verify, request.side)
+    side = ObservedSide(exercise, open_track(request.side.track, "auto"), "float64", lambda _: None)
     layer = evidence.load(Trace, request.reference).layers[request.number]
     inputs = [np.array(array) for array in layer.inputs]
     try:

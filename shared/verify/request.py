@@ -10,6 +10,7 @@ from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.spec.changes import Change
 from twotrack.shared.spec.draws import Counterpart
+from twotrack.shared.spec.sides import SideName
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import user_pair
 from twotrack.shared.verify.user_pair import PairReference
@@ -28,6 +29,24 @@ RUNGS = (
     "training",
     "accuracy",
 )
+
+
+class OwnMaterial(FrozenRecord):
+    """What is the user's own in place of drawn values: folders of own_material.Arrays."""
+
+    inputs: Path | None = None
+    weights: dict[str, Path] = Field(default_factory=dict)
+    """By the slug of the side that read them; of one side for all."""
+
+    @property
+    def told(self) -> str:
+        """What a certificate says of it; empty for nothing."""
+        named = {"your weights": bool(self.weights), "your inputs": self.inputs is not None}
+        return " and ".join(name for name, is_there in named.items() if is_there)
+
+    def weights_of(self, side: SideName) -> Path | None:
+        """Return the folder of a side's own weights, else of those that are for all; None where they are drawn."""
+        return self.weights.get(side.slug) or next(iter(self.weights.values()), None)
 
 
 class VerifyRequest(FrozenRecord):
@@ -52,7 +71,15 @@ class VerifyRequest(FrozenRecord):
     output_notes: tuple[str, ...] = ()
     """How it was found."""
     changes: tuple[Change, ...] = ()
-    """Made in memory to torch's side, as causes are proved."""
+    """Made in memory to the reference, torch's side, as causes are proved."""
+    reference: str | None = None
+    """The track that others are compared with; None for torch, where the pair has a side there, else the first."""
+    weights: dict[str, Path] = Field(default_factory=dict)
+    """Files in place of those of the pair, by the name of the side, empty for a file alone."""
+    inputs: Path | None = None
+    """An .npz file in place of the pair's inputs."""
+    own: OwnMaterial = OwnMaterial()
+    """What was read from these."""
     causes: Literal["all", "first", "none"] = "all"
     """Of a failure: which to look for."""
 
@@ -77,7 +104,7 @@ class SideRequest(FrozenRecord):
     """One side, for the worker of its track."""
 
     verify: VerifyRequest
-    track: str
+    side: SideName
     folder: Path
     """Where arrays are written."""
     alignment: dict[int, Counterpart] = Field(default_factory=dict)
@@ -96,7 +123,7 @@ class AnswerRequest(RungRequest):
     """One side, and what a rung's probes found on both, to be run here."""
 
     found: dict[str, Path]
-    """Folders of float64 evidence, by track."""
+    """Folders of float64 evidence, by the slug of the side."""
 
 
 class LayerRequest(SideRequest):

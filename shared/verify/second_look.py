@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from twotrack.shared.base.tolerances import ROUNDED_GRADIENT, TOLERANCES
+from twotrack.shared.spec.sides import SideName
 from twotrack.shared.verify import evidence, following
 from twotrack.shared.verify.following import Explained, Followed, FollowRequest, LeadRequest, Led, Strayed
 from twotrack.shared.verify.observation import Observation
@@ -27,7 +28,6 @@ from twotrack.shared.workers.task import Answer, Request, Task
 
 E = TypeVar("E")
 
-LEADER = "torch"
 EXPLANATIONS = 3
 """Draws of moved gradients: up, down, at random."""
 STRAYS = 2
@@ -43,29 +43,31 @@ class Ask(Protocol):
 
 
 class SecondLook:
-    """Looks again at what one request's rungs found; what torch does serves all Keras tracks."""
+    """Looks again at what one request's rungs found; what the reference does serves all sides compared with it."""
 
-    def __init__(self, request: VerifyRequest, ask: Ask, folder: Path):
-        self._request, self._ask, self._folder = request, ask, folder
-        self._measured: dict[tuple[str, str], Path] = {}
+    def __init__(self, request: VerifyRequest, reference: SideName, ask: Ask, folder: Path):
+        self._request, self._reference, self._ask, self._folder = request, reference, ask, folder
+        self._measured: dict[tuple[str, SideName], Path] = {}
 
-    def judge(self, track: str, found: RungResult, torch: Observation, keras: Observation) -> RungResult:
+    def judge(self, name: SideName, found: RungResult, torch: Observation, keras: Observation) -> RungResult:
         """Return what the second look found in place of a doubt, or of a training's failure."""
         if not found.in_doubt:
-            return self._judge_training(track, found, torch, keras)
-        sides = [self._in_float32(found.rung, name, side) for name, side in ((LEADER, torch), (track, keras))]
+            return self._judge_training(name, found, torch, keras)
+        sides = [self._in_float32(found.rung, *each) for each in ((self._reference, torch), (name, keras))]
         return EXACT[found.rung](*sides)
 
-    def _in_float32(self, rung: str, track: str, side: Observation) -> Observation:
+    def _in_float32(self, rung: str, name: SideName, side: Observation) -> Observation:
         """Return a side with what the rung's probes see in float32; each side is asked once."""
-        if (rung, track) not in self._measured:
-            folder = self._folder / track.replace(":", "-")
-            asked = RungRequest(verify=self._request, track=track, folder=folder, rung=rung, alignment=side.alignment)
-            self._measured[rung, track] = self._ask(track, measure_rounding, asked)
-        found = side.probed[rung] | {"float32": self._measured[rung, track]}
+        if (rung, name) not in self._measured:
+            folder = self._folder / name.slug
+            asked = RungRequest(verify=self._request, side=name, folder=folder, rung=rung, alignment=side.alignment)
+            self._measured[rung, name] = self._ask(name.track, measure_rounding, asked)
+        found = side.probed[rung] | {"float32": self._measured[rung, name]}
         return side.model_copy(update={"probed": side.probed | {rung: found}})
 
-    def _judge_training(self, track: str, failure: RungResult, torch: Observation, keras: Observation) -> RungResult:
+    def _judge_training(
+        self, name: SideName, failure: RungResult, torch: Observation, keras: Observation
+    ) -> RungResult:
         """Return the failure of a free run, or what was found in its place."""
         sides = torch.traces["float64"], keras.traces["float64"]
         if failure.place not in _PLACES or not isfinite(failure.difference or 0.0) or _is_beyond_rounding(*sides):
@@ -73,7 +75,7 @@ class SecondLook:
         if self._leader is None:
             return replace(failure, detail=f"{failure.detail}; {_no_room(torch)}")
         led = evidence.load(Led, self._leader / following.LED)
-        followed = self._follow(track, keras)
+        followed = self._follow(name, keras)
         found = evidence.load(Followed, followed)
         different = find_difference(led, found, [])
         if different and found.excess and found.is_complete:
@@ -85,31 +87,31 @@ class SecondLook:
 
     @cached_property
     def _leader(self) -> Path | None:
-        asked = LeadRequest(verify=self._request, track=LEADER, folder=self._folder / "leader")
-        return self._ask(LEADER, following.lead, asked)
+        asked = LeadRequest(verify=self._request, side=self._reference, folder=self._folder / "leader")
+        return self._ask(self._reference.track, following.lead, asked)
 
-    def _follow(self, track: str, keras: Observation) -> Path:
+    def _follow(self, name: SideName, keras: Observation) -> Path:
         assert self._leader
-        folder = self._folder / track.replace(":", "-")
+        folder = self._folder / name.slug
         asked = FollowRequest(
-            verify=self._request, track=track, folder=folder, leader=self._leader, alignment=keras.alignment
+            verify=self._request, side=name, folder=folder, leader=self._leader, alignment=keras.alignment
         )
-        return self._ask(track, following.follow, asked)
+        return self._ask(name.track, following.follow, asked)
 
     def _drawn(self, task: Task[FollowRequest, Path], kind: type[E], followed: Path, draws: int) -> list[E]:
-        """Let torch do a task with several random draws; return what it showed."""
+        """Let the reference do a task with several random draws; return what it showed."""
         assert self._leader
         found = []
         for draw in range(draws):
             asked = FollowRequest(
                 verify=self._request,
-                track=LEADER,
+                side=self._reference,
                 folder=followed.parent / f"{followed.name}-{task.name}-{draw}",
                 leader=self._leader,
                 followed=followed,
                 draw=draw,
             )
-            found.append(evidence.load(kind, self._ask(LEADER, task, asked)))
+            found.append(evidence.load(kind, self._ask(self._reference.track, task, asked)))
         return found
 
 

@@ -1,6 +1,6 @@
 """Both sides of a pair, shown in the workers of their tracks."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import psutil
 
 from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.spec.changes import LinkOutputs
+from twotrack.shared.spec.sides import SideName
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import accuracy, draws, evidence
 from twotrack.shared.verify.comparing import SideResults
@@ -22,7 +23,6 @@ from twotrack.shared.workers.messages import Progress
 from twotrack.shared.workers.pool import WorkerPool
 from twotrack.shared.workers.task import Answer, Request, Task
 
-REFERENCE = "torch"
 _MEMORY_PER_WORKER = 2 * 2**30
 
 OnPhase = Callable[[str, str], None]
@@ -49,104 +49,116 @@ class Showing:
     def _shown(self, track: str) -> Callable[[Progress], None]:
         return lambda progress: self.on_phase(track, progress.phase)
 
-    def all(self, request: VerifyRequest, tracks: Sequence[str], folder: Path) -> dict[str, SideResults]:
+    def all(self, request: VerifyRequest, sides: Sequence[SideName], folder: Path) -> dict[SideName, SideResults]:
         """Let the workers work side by side, as many as memory allows."""
-        at_once = max(1, min(len(tracks), psutil.virtual_memory().available // _MEMORY_PER_WORKER))
-        return self.pool.each(tracks, lambda track: self.side(request, track, folder / slug(track)), at_once)
+        at_once = max(1, min(len(sides), psutil.virtual_memory().available // _MEMORY_PER_WORKER))
+        return self.pool.each(sides, lambda side: self.side(request, side, folder / side.slug), at_once)
 
-    def side(self, request: VerifyRequest, track: str, folder: Path) -> SideResults:
+    def side(self, request: VerifyRequest, side: SideName, folder: Path) -> SideResults:
         """Let one worker show its side; arrays go to a new folder."""
         folder.mkdir()
-        side_request = SideRequest(verify=request, track=track, folder=folder)
-        observation = self.call(track, observe, side_request)
+        side_request = SideRequest(verify=request, side=side, folder=folder)
+        observation = self.call(side.track, observe, side_request)
         trainings = None
         if not request.is_pair and request.until == "accuracy" and not request.changes:
-            trainings = accuracy.load(self.call(track, accuracy.measure, side_request))
-        self.on_phase(track, "done")
+            trainings = accuracy.load(self.call(side.track, accuracy.measure, side_request))
+        self.on_phase(side.track, "done")
         return SideResults(observation, trainings)
 
-    def with_found_outputs(self, request: VerifyRequest, sides: dict[str, SideResults], folder: Path) -> VerifyRequest:
+    def with_found_outputs(
+        self, request: VerifyRequest, sides: dict[SideName, SideResults], folder: Path
+    ) -> VerifyRequest:
         """Let sides show the outputs that correspond, in one order, where a model gives something nested."""
         if all(side.observation.given.is_plain for side in sides.values()):
             return request
-        torch, keras = (sides[track].observation for track in list(sides)[:2])
-        found = corresponding(torch, keras)
+        reference, candidate = (shown.observation for shown in list(sides.values())[:2])
+        found = corresponding(reference, candidate)
         request = request.model_copy(update={"outputs": found.names, "output_notes": found.notes})
-        wanted = {track: list(found.names.values() if track == REFERENCE else found.names) for track in sides}
-        again = [track for track, side in sides.items() if not is_natural(side.observation, wanted[track])]
-        sides.update(self.pool.each(again, lambda track: self.side(request, track, folder / f"{slug(track)}-found")))
+        wanted = {side: list(found.names.values() if side.is_reference else found.names) for side in sides}
+        again = [side for side, shown in sides.items() if not is_natural(shown.observation, wanted[side])]
+        sides.update(self.pool.each(again, lambda side: self.side(request, side, folder / f"{side.slug}-found")))
         return request
 
-    def with_same_outputs(self, request: VerifyRequest, sides: dict[str, SideResults], folder: Path) -> VerifyRequest:
+    def with_same_outputs(
+        self, request: VerifyRequest, sides: dict[SideName, SideResults], folder: Path
+    ) -> VerifyRequest:
         """Let torch show its outputs as Keras has them, where Keras' model ends with a part of torch's loss."""
-        torch, keras = (sides[track].observation for track in list(sides)[:2])
+        reference, candidate = list(sides)[:2]
+        torch, keras = (sides[side].observation for side in (reference, candidate))
         outputs = [side.traces["float64"].outputs for side in (torch, keras)]
         names = links_between(outputs[0], outputs[1], TOLERANCES["forward"].limit)
         if not names or keras.loss["from_logits"] or not torch.loss["from_logits"]:
             return request
         request = request.model_copy(update={"changes": (*request.changes, LinkOutputs(names=names))})
-        linked = self.side(request, REFERENCE, folder / "linked")
-        sides[REFERENCE] = replace(linked, trainings=sides[REFERENCE].trainings)
+        linked = self.side(request, reference, folder / "linked")
+        sides[reference] = replace(linked, trainings=sides[reference].trainings)
         return request
 
     def with_same_draws(
-        self, request: VerifyRequest, track: str, sides: Mapping[str, SideResults], folder: Path
+        self, request: VerifyRequest, side: SideName, sides: Mapping[SideName, SideResults], folder: Path
     ) -> SideResults:
-        """Let a Keras side draw what torch's draws that correspond to its own draw, where order or layout differ."""
-        torch, keras = sides[REFERENCE].observation.draws, sides[track].observation.draws
+        """Let a side draw what the reference's draws that correspond to its own draw, where order or layout differ."""
+        torch, keras = sides[_reference(sides)].observation.draws, sides[side].observation.draws
         for attempt, mirrored in enumerate((False, True)):
             if not keras.draws or draws.agree(torch, keras):
                 break
             if aligned := draws.alignment(torch, keras, mirrored):
                 asked = SideRequest(
-                    verify=request, track=track, folder=folder / f"{slug(track)}-{attempt}", alignment=aligned
+                    verify=request, side=side, folder=folder / f"{side.slug}-{attempt}", alignment=aligned
                 )
                 asked.folder.mkdir()
-                again = self.call(track, observe, asked)
+                again = self.call(side.track, observe, asked)
                 if draws.agree(torch, again.draws):
-                    return replace(sides[track], observation=again)
-        return sides[track]
+                    return replace(sides[side], observation=again)
+        return sides[side]
 
-    def samples(self, request: VerifyRequest, sides: dict[str, SideResults], folder: Path) -> None:
-        """Draw outputs of the tracks of which one of a pair is random beyond control."""
-        observed = {track: side.observation.draws for track, side in sides.items()}
-        random = [track for track in sides if draws.beyond_control(observed[REFERENCE], observed[track])]
-        for track in dict.fromkeys([REFERENCE, *random]) if random else ():
-            asked = SideRequest(verify=request, track=track, folder=folder / slug(track))
-            observation = sides[track].observation.model_copy(update={"samples": self.call(track, sample, asked)})
-            sides[track] = replace(sides[track], observation=observation)
+    def samples(self, request: VerifyRequest, sides: dict[SideName, SideResults], folder: Path) -> None:
+        """Draw outputs of the sides of which one of a pair is random beyond control."""
+        observed, reference = {side: shown.observation.draws for side, shown in sides.items()}, _reference(sides)
+        random = [side for side in sides if draws.beyond_control(observed[reference], observed[side])]
+        for side in dict.fromkeys([reference, *random]) if random else ():
+            asked = SideRequest(verify=request, side=side, folder=folder / side.slug)
+            observation = sides[side].observation.model_copy(update={"samples": self.call(side.track, sample, asked)})
+            sides[side] = replace(sides[side], observation=observation)
 
-    def answers(self, request: VerifyRequest, sides: Mapping[str, SideResults], folder: Path) -> dict[str, SideResults]:
+    def answers(
+        self, request: VerifyRequest, sides: Mapping[SideName, SideResults], folder: Path
+    ) -> dict[SideName, SideResults]:
         """Let every two sides run on what the probes of either found, where anything was."""
         answered = dict(sides)
         for rung in PROBE_RUNGS:
             found = _found(rung, sides)
-            asked = [track for track in sides if _concerning(track, found)]
+            asked = [side for side in sides if _concerning(side, found)]
 
-            def ask(track: str, rung: ProbeRung = rung, found: Mapping[str, Path] = found) -> dict[Precision, Path]:
-                concerning, place = _concerning(track, found), folder / slug(track)
+            def ask(
+                side: SideName, rung: ProbeRung = rung, found: Mapping[SideName, Path] = found
+            ) -> dict[Precision, Path]:
+                concerning = {finder.slug: path for finder, path in _concerning(side, found).items()}
                 return self.call(
-                    track,
+                    side.track,
                     answer,
-                    AnswerRequest(verify=request, track=track, folder=place, rung=rung.name, found=concerning),
+                    AnswerRequest(
+                        verify=request, side=side, folder=folder / side.slug, rung=rung.name, found=concerning
+                    ),
                 )
 
-            for track, given in self.pool.each(asked, ask).items():
-                answered[track] = answered[track].with_answer(rung.name, given)
+            for side, given in self.pool.each(asked, ask).items():
+                answered[side] = answered[side].with_answer(rung.name, given)
         return answered
 
 
-def _found(rung: ProbeRung, sides: Mapping[str, SideResults]) -> dict[str, Path]:
-    """Return the folders of what a rung's probes found, of the tracks where that is to be run."""
-    folders = {track: side.observation.probed.get(rung.name, {}).get("float64") for track, side in sides.items()}
-    return {track: path for track, path in folders.items() if path and rung.asks(evidence.load(rung.evidence, path))}
+def _reference(sides: Iterable[SideName]) -> SideName:
+    return next(side for side in sides if side.is_reference)
 
 
-def _concerning(track: str, found: Mapping[str, Path]) -> dict[str, Path]:
-    """Return what a side is run on: torch on what any side found, a Keras track on what it or torch found."""
-    return {finder: path for finder, path in found.items() if track == REFERENCE or finder in (track, REFERENCE)}
+def _found(rung: ProbeRung, sides: Mapping[SideName, SideResults]) -> dict[SideName, Path]:
+    """Return the folders of what a rung's probes found, of the sides where that is to be run."""
+    folders = {side: shown.observation.probed.get(rung.name, {}).get("float64") for side, shown in sides.items()}
+    return {side: path for side, path in folders.items() if path and rung.asks(evidence.load(rung.evidence, path))}
 
 
-def slug(track: str) -> str:
-    """Return a track's name as a folder has it."""
-    return track.replace(":", "-")
+def _concerning(side: SideName, found: Mapping[SideName, Path]) -> dict[SideName, Path]:
+    """Return what a side is run on: the reference on what any side found, another on what it or the reference found."""
+    return {
+        finder: path for finder, path in found.items() if side.is_reference or finder.is_reference or finder == side
+    }

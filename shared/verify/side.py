@@ -1,4 +1,4 @@
-"""One side of a pair, as the rungs look at it: in one precision, on drawn weights."""
+"""One side of a pair, as the rungs look at it: in one precision, on drawn weights or on the user's own."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -25,7 +25,7 @@ KEPT_LIMIT = 2_000_000
 
 
 class ObservedSide:
-    """One side of a pair in one precision, on drawn weights; its random numbers are those of the other side."""
+    """One side of a pair in one precision, on an exercise's weights; its random numbers are those of the other side."""
 
     def __init__(
         self,
@@ -47,10 +47,15 @@ class ObservedSide:
         self.reset()
 
     def reset(self, scale: float = 1.0) -> None:
-        """Give all weights their drawn values again, times `scale`; go back to the first step's random numbers."""
-        self.model.load_weights(draw_weights(self._shapes, self.exercise.pair.weight_map.constants, scale))
+        """Give all weights the exercise's values again, times `scale`; go back to the first step's random numbers."""
+        self.model.load_weights(self.exercise.weights(self._shapes, scale))
         self.model.load_unused(draw_weights(self.left_out))
         self.source.restart()
+
+    def put_through(self, exercise: Exercise) -> None:
+        """Go on with other weights and inputs, of the same pair."""
+        self.exercise = exercise
+        self.reset()
 
     def trained_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the canonical shapes of the weights that training updates."""
@@ -69,7 +74,7 @@ class ObservedSide:
             "by_rules": len(set(self.exercise.pair.weight_rules) - set(self.exercise.pair.weight_map.constants)),
             "constants": tuple(self.exercise.pair.weight_map.constants),
             "without_counterpart": self.probe.without_counterpart(),
-            "input_kinds": {spec.kind for spec in self.exercise.pair.inputs.values()},
+            "input_kinds": {spec.kind for spec in self.exercise.pair.specs.values()},
             "asked_for_float32": self.probe.asked_for_float32(),
             "given": self.model.given,
             "loss": self.probe.loss(),
@@ -89,6 +94,8 @@ class ObservedSide:
         self.report("gradients")
         trace.gradients = self.first_gradients()
         trace.penalty_gradients = self._note_penalty(trace)
+        trace.start = self.model.weights() if self.exercise.has_own_weights else {}
+        trace.on_drawn = self._on_drawn()
         if self.precision == "float64":
             self._read_rows(trace)
             self._note_added(trace)
@@ -96,6 +103,16 @@ class ObservedSide:
             self._train(trace)
             trace.relaxed = {kind: self._relaxed(kind) for kind in self.probe.relaxations()}
         return trace
+
+    def _on_drawn(self) -> Trace | None:
+        """Return gradients on drawn weights and inputs too, where the side has others: these may hide a difference."""
+        own = self.exercise
+        if own.drawn is own:
+            return None
+        self.put_through(own.drawn)
+        found = Trace(gradients=self.first_gradients())
+        self.put_through(own)
+        return found
 
     def _read_rows(self, trace: Trace) -> None:
         """Keep the gradients of all rows of tables of which the short training meets some only."""
@@ -122,7 +139,7 @@ class ObservedSide:
         for scale in (1.0, LARGE_WEIGHTS) if trace.added else ():
             self.reset(scale)
             for kind in wide.IN_TRAINING:
-                added = self.probe.added_losses(wide.inputs(pair.inputs, [kind] * pair.batch_size))
+                added = self.probe.added_losses(wide.inputs(pair.specs, [kind] * pair.batch_size))
                 for path, value in added.items():
                     trace.added_at_most[path] = float(np.fmax(trace.added_at_most.get(path, 0.0), abs(value)))
         self.reset()

@@ -42,6 +42,10 @@ class Trace:
     """What layers add to the loss for what they compute on the first batch, by their paths."""
     added_at_most: dict[str, float] = field(default_factory=dict)
     """The largest of it on wide inputs, on drawn weights and on larger ones."""
+    start: dict[str, np.ndarray] = field(default_factory=dict)
+    """The weights before training, where they are the user's own."""
+    on_drawn: "Trace | None" = None
+    """The gradients on drawn weights and inputs, where all else is on the user's own."""
     relaxed: dict[str, "Trace"] = field(default_factory=dict)
     """The training again, by what constraints were changed to; see Probe.relaxed."""
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -12,8 +12,9 @@ from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.errors import UserError
 from twotrack.shared.spec.inputs import Input
 from twotrack.shared.spec.losses import LossName
-from twotrack.shared.spec.pair import CustomLoss, CustomOptimizer, Pair
+from twotrack.shared.spec.pair import Build, CustomLoss, CustomOptimizer, File, Pair
 from twotrack.shared.spec.recipes import Optimizer, Schedule
+from twotrack.shared.spec.sides import Builds, told_apart
 from twotrack.shared.verify import user_modules
 from twotrack.shared.weights.correspondence.rule import WeightRule
 
@@ -56,16 +57,16 @@ class SpecRecord(FrozenRecord):
 class CustomLossReference(FrozenRecord):
     """A CustomLoss."""
 
-    keras: FunctionReference
-    torch: FunctionReference
+    keras: FunctionReference | None
+    torch: FunctionReference | None
     target: Literal["classes", "binary", "real"]
 
 
 class CustomOptimizerReference(FrozenRecord):
     """A CustomOptimizer."""
 
-    keras: FunctionReference
-    torch: FunctionReference
+    keras: FunctionReference | None
+    torch: FunctionReference | None
 
 
 class NamedPair(FrozenRecord):
@@ -89,14 +90,15 @@ class NamedPair(FrozenRecord):
             kind = "nothing" if pair is None else f"a {type(pair).__name__}"
             place = getattr(module, "__file__", None) or self.module
             raise UserError(f"'{self.label}': expected a twotrack.Pair named '{self.name}' in {place}, found {kind}.")
-        return pair
+        return pair.located(Path(module.__file__).parent) if module.__file__ else pair
 
 
 class PairOfFunctions(FrozenRecord):
     """A Pair object: its functions by reference, everything else as it is."""
 
-    keras: FunctionReference
-    torch: FunctionReference
+    keras: tuple[FunctionReference, ...]
+    """None, one or two."""
+    torch: tuple[FunctionReference, ...]
     input_shape: dict[str, Input]
     loss: LossName | CustomLossReference
     optimizer: SpecRecord | CustomOptimizerReference
@@ -105,6 +107,9 @@ class PairOfFunctions(FrozenRecord):
     batch_size: int
     outputs: dict[str, str]
     trainable: tuple[str, ...]
+    weights: dict[str, Path]
+    """By the name of the side, empty for a file alone."""
+    inputs: Path | FunctionReference | None
     weight_rules: dict[str, WeightRule] = Field(default_factory=dict)
     unused_torch: tuple[str, ...] = ()
     unused_keras: tuple[str, ...] = ()
@@ -114,30 +119,52 @@ class PairOfFunctions(FrozenRecord):
     @property
     def label(self) -> str:
         """Its functions."""
-        return f"{self.keras.module}:{self.keras.name} and {self.torch.module}:{self.torch.name}"
+        return " and ".join(f"{build.module}:{build.name}" for build in (*self.keras, *self.torch))
+
+    @property
+    def builds(self) -> Builds:
+        """The names of the build functions."""
+        return Builds(keras=_names(self.keras), torch=_names(self.torch))
 
     def load(self) -> Pair:
         """Import the functions and return the pair; UserError if that fails."""
         plain = {name: getattr(self, name) for name in _PLAIN}
+        inputs = self.inputs.load(self.folders) if isinstance(self.inputs, FunctionReference) else self.inputs
         return Pair(
-            keras=self.keras.load(self.folders),
-            torch=self.torch.load(self.folders),
+            keras=_loaded(self.keras, self.folders),
+            torch=_loaded(self.torch, self.folders),
             loss=self._loss(),
             optimizer=self._optimizer(),
             schedule=self.schedule.load(),
+            weights=self.weights or None,
+            inputs=inputs,
             **plain,
         )
 
     def _loss(self) -> LossName | CustomLoss:
         if not isinstance(self.loss, CustomLossReference):
             return self.loss
-        keras, torch = self.loss.keras.load(self.folders), self.loss.torch.load(self.folders)
-        return CustomLoss(keras, torch, self.loss.target)
+        return CustomLoss(self._own(self.loss.keras), self._own(self.loss.torch), self.loss.target)
 
     def _optimizer(self) -> Optimizer | CustomOptimizer:
         if isinstance(self.optimizer, SpecRecord):
             return self.optimizer.load()
-        return CustomOptimizer(self.optimizer.keras.load(self.folders), self.optimizer.torch.load(self.folders))
+        return CustomOptimizer(self._own(self.optimizer.keras), self._own(self.optimizer.torch))
+
+    def _own(self, function: FunctionReference | None) -> Callable[..., Any] | None:
+        return None if function is None else function.load(self.folders)
+
+
+def _names(builds: Sequence[FunctionReference]) -> tuple[str, ...]:
+    return told_apart([build.name.rpartition(".")[2] for build in builds])
+
+
+def _loaded(builds: Sequence[FunctionReference], folders: tuple[Path, ...]) -> Build | tuple[Build, Build] | None:
+    """Return build functions as a pair has them: none, one or two."""
+    if not builds:
+        return None
+    first, *more = (build.load(folders) for build in builds)
+    return (first, more[0]) if more else first
 
 
 PairReference = NamedPair | PairOfFunctions
@@ -156,10 +183,14 @@ def module_folders() -> tuple[Path, ...]:
 
 def reference(pair: Pair) -> PairOfFunctions:
     """Return a reference from which a worker makes the same pair; UserError if a function cannot be imported there."""
+    keras, torch = _builds(pair.keras, "the Keras build function"), _builds(pair.torch, "the torch build function")
+    pair = pair.located((*keras, *torch)[0].file.parent)
     return PairOfFunctions(
-        keras=_function(pair.keras, "the Keras build function"),
-        torch=_function(pair.torch, "the torch build function"),
-        input_shape=pair.inputs,
+        keras=keras,
+        torch=torch,
+        weights=pair.files,
+        inputs=_inputs(pair.inputs),
+        input_shape=pair.specs,
         loss=_loss(pair.loss),
         optimizer=_optimizer(pair.optimizer),
         schedule=_spec(pair.schedule),
@@ -177,16 +208,31 @@ def reference(pair: Pair) -> PairOfFunctions:
 def _loss(loss: LossName | CustomLoss) -> LossName | CustomLossReference:
     if not isinstance(loss, CustomLoss):
         return loss
-    keras, torch = _function(loss.keras, "CustomLoss.keras"), _function(loss.torch, "CustomLoss.torch")
+    keras, torch = _given(loss.keras, "CustomLoss.keras"), _given(loss.torch, "CustomLoss.torch")
     return CustomLossReference(keras=keras, torch=torch, target=loss.target)
+
+
+def _inputs(inputs: File | Callable[[], Any] | None) -> Path | FunctionReference | None:
+    if callable(inputs):
+        return _function(inputs, "inputs")
+    return None if inputs is None else Path(inputs)
+
+
+def _builds(builds: Build | tuple[Build, Build] | None, role: str) -> tuple[FunctionReference, ...]:
+    given = () if builds is None else builds if isinstance(builds, tuple) else (builds,)
+    return tuple(_function(build, role) for build in given)
+
+
+def _given(function: Callable[..., Any] | None, role: str) -> FunctionReference | None:
+    return None if function is None else _function(function, role)
 
 
 def _optimizer(optimizer: Optimizer | CustomOptimizer) -> SpecRecord | CustomOptimizerReference:
     if not isinstance(optimizer, CustomOptimizer):
         return _spec(optimizer)
     return CustomOptimizerReference(
-        keras=_function(optimizer.keras, "CustomOptimizer.keras"),
-        torch=_function(optimizer.torch, "CustomOptimizer.torch"),
+        keras=_given(optimizer.keras, "CustomOptimizer.keras"),
+        torch=_given(optimizer.torch, "CustomOptimizer.torch"),
     )
 
 

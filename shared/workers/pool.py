@@ -1,7 +1,7 @@
 """Worker processes by track, for whoever needs several, or may be lent those of somebody else."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Lock
@@ -13,6 +13,7 @@ from twotrack.shared.workers.task import Answer, Request, Task
 
 Key = tuple[str | None, str]
 """Track (None: no framework) and role."""
+Side = TypeVar("Side", bound=Hashable)
 Result = TypeVar("Result")
 
 
@@ -83,17 +84,17 @@ class WorkerPool:
         return self._running[key]
 
     def each(
-        self, tracks: Sequence[str], work: Callable[[str], Result], at_once: int | None = None
-    ) -> dict[str, Result]:
-        """Do `work`, which calls the pool, for every track in a thread of its own, `at_once` of them side by side.
+        self, sides: Sequence[Side], work: Callable[[Side], Result], at_once: int | None = None
+    ) -> dict[Side, Result]:
+        """Do `work`, which calls the pool, for every track, or side, in a thread of its own, `at_once` side by side.
 
-        Raises the first error of the tracks in their order; unless it is a UserError, all workers are killed, so that
+        Raises the first error of the sides in their order; unless it is a UserError, all workers are killed, so that
         nothing waits for them: this is how Ctrl-C gets through.
         """
-        with ThreadPoolExecutor(at_once or max(1, len(tracks))) as threads:
-            futures = {track: threads.submit(work, track) for track in tracks}
+        with ThreadPoolExecutor(at_once or max(1, len(sides))) as threads:
+            futures = {side: threads.submit(work, side) for side in sides}
             try:
-                return {track: future.result() for track, future in futures.items()}
+                return {side: future.result() for side, future in futures.items()}
             except UserError:
                 raise
             except BaseException:

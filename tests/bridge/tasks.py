@@ -102,7 +102,7 @@ def run_networks(asked: Networks) -> Path:
             model = track.build(pair, 0, "float64")
             shapes = {name: array.shape for name, array in model.weights().items()}
             model.load_weights(networks.weights_of(shapes))
-            (found[f"{prefix}{seed}"],) = model.outputs(drawn(pair.inputs))
+            (found[f"{prefix}{seed}"],) = model.outputs(drawn(pair.specs))
     track.build(networks.pair(0), 0)  # back to float32
     path = asked.folder / f"{asked.track.replace(':', '-')}.npz"
     np.savez(path, **found)

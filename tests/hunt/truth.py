@@ -75,7 +75,7 @@ def _weights(model: TrackModel, scale: float) -> dict[str, np.ndarray]:
 
 def _inputs(pair: Pair, reveal: Reveal, step: int = 0) -> dict[str, np.ndarray]:
     generator = np.random.default_rng([SEED, step])
-    return {name: _input(generator, name, spec, reveal) for name, spec in pair.inputs.items()}
+    return {name: _input(generator, name, spec, reveal) for name, spec in pair.specs.items()}
 
 
 def _input(generator: np.random.Generator, name: str, spec: Input, reveal: Reveal) -> np.ndarray:

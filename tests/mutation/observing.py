@@ -9,6 +9,7 @@ from tests.mutation import tasks
 from tests.mutation.faults import FAULTS, KERAS, TORCH
 from tests.mutation.subjects import SUBJECTS
 from tests.support import staged
+from twotrack.shared.spec.sides import mixed
 from twotrack.shared.verify.comparing import LookAgain, SideResults, climbed
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.request import SideRequest, VerifyRequest
@@ -51,11 +52,11 @@ class Gate:
             return task.answer.read(self._workers.call(track, tasks.do, planted))
 
         folder = Path(tempfile.mkdtemp(dir=self._folder))
-        return partial(SecondLook(self._request(subject), ask, folder).judge, self._keras)
+        return partial(SecondLook(self._request(subject), mixed(TORCH), ask, folder).judge, mixed(self._keras))
 
     def _observe(self, subject: str, track: str, fault: str) -> Observation:
         folder = Path(tempfile.mkdtemp(dir=self._folder))
-        side = SideRequest(verify=self._request(subject), track=track, folder=folder, precisions=("float64",))
+        side = SideRequest(verify=self._request(subject), side=mixed(track), folder=folder, precisions=("float64",))
         return self._workers.call(track, tasks.observe, tasks.Planted(side, fault))
 
     def _request(self, subject: str) -> VerifyRequest:

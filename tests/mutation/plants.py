@@ -14,7 +14,7 @@ from twotrack.shared.datasets.batches import Batch, TrainingBatches
 from twotrack.shared.runs import fitting
 from twotrack.shared.runs.fitting import TrainingStage
 from twotrack.shared.spec.track import TrackModel
-from twotrack.shared.verify.material import DrawnBatches
+from twotrack.shared.verify.material import PairBatches
 
 TORCH, KERAS = "torch", "keras:tensorflow"
 Plant = Callable[[], AbstractContextManager]
@@ -255,7 +255,7 @@ def without_the_last_batch() -> AbstractContextManager:
     def epoch(original: Callable, made: Any, *args: Any) -> Iterator[Batch]:
         return iter(list(original(made, *args))[:-1])
 
-    return both(lambda: around(TrainingBatches, "epoch", epoch), lambda: around(DrawnBatches, "epoch", epoch))()
+    return both(lambda: around(TrainingBatches, "epoch", epoch), lambda: around(PairBatches, "epoch", epoch))()
 
 
 def shuffled_labels() -> AbstractContextManager:

@@ -19,7 +19,7 @@ from twotrack.shared.spec.inputs import ONLY
 from twotrack.shared.spec.losses import LossName
 from twotrack.shared.spec.pair import CustomLoss
 from twotrack.shared.spec.recipes import Sophia
-from twotrack.shared.verify.material import DrawnBatches, draw_weights
+from twotrack.shared.verify.material import PairBatches, draw_weights
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import task
 
@@ -271,7 +271,7 @@ def train_pair(asked: OfPair) -> Trained:
         model = open_track(asked.track, "cpu").build(pair, 0, "float64")
         model.load_weights(draw_weights({name: array.shape for name, array in model.weights().items()}))
         model.compile(pair.optimizer, pair.learning_rates(steps))
-        batches = DrawnBatches(pair, output_shapes(asked.loss), steps).epoch(0)
+        batches = PairBatches(pair, output_shapes(asked.loss), steps).epoch(0)
         losses = [model.train_step(batch.inputs, batch.targets) for batch in batches]
         return Trained(losses, _lists(model.weights()))
 

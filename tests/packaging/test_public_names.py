@@ -128,7 +128,7 @@ def test_a_pair_comes_back_from_its_reference_as_it_was() -> None:
         trainable=("head",),
     )
     travelled = PairOfFunctions.model_validate_json(reference(pair).model_dump_json()).load()
-    assert travelled == dataclasses.replace(pair, input_shape=pair.inputs)
+    assert travelled == dataclasses.replace(pair, input_shape=pair.specs)
 
 
 @pytest.mark.parametrize("function", [lambda: None, lambda_build(), 3], ids=["lambda", "closure", "number"])

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from twotrack.shared.spec.sides import mixed
 from twotrack.shared.verify import accuracy
 from twotrack.shared.verify.ladder import Ladder
 from twotrack.shared.verify.request import SideRequest, VerifyRequest
@@ -19,7 +20,8 @@ class SharedLadder(Ladder):
         def measure(track: str) -> accuracy.ShortTrainings:
             own = folder / track.replace(":", "-")
             own.mkdir()
-            asked = SideRequest(verify=VerifyRequest(name=chapter, settings=dict(settings)), track=track, folder=own)
+            verify = VerifyRequest(name=chapter, settings=dict(settings))
+            asked = SideRequest(verify=verify, side=mixed(track), folder=own)
             return accuracy.load(self._pool.call(track, accuracy.measure, asked))
 
         return list(self._pool.each(tracks, measure).values())

@@ -9,6 +9,7 @@ from pydantic import with_config
 from twotrack.shared.base.records import WITH_ARRAYS
 from twotrack.shared.pieces.count import PieceCount
 from twotrack.shared.spec.probe import LayerTrace
+from twotrack.shared.spec.sides import mixed
 from twotrack.shared.verify import evidence
 from twotrack.shared.verify.observe import find_exercise
 from twotrack.shared.verify.request import VerifyRequest
@@ -41,8 +42,9 @@ class Seen:
 @task
 def count(asked: Asked) -> Path:
     """Return the folder with a `Seen`."""
-    side = ObservedSide(find_exercise(asked.verify), open_track(asked.track, "auto"), "float64", lambda _: None)
-    kinds = {name: spec.kind for name, spec in side.exercise.pair.inputs.items()}
+    exercise = find_exercise(asked.verify, mixed(asked.track))
+    side = ObservedSide(exercise, open_track(asked.track, "auto"), "float64", lambda _: None)
+    kinds = {name: spec.kind for name, spec in side.exercise.pair.specs.items()}
     inputs = {
         name: array * asked.scale if kinds[name] == "real" else array for name, array in side.exercise.inputs().items()
     }

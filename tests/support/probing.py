@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from twotrack.shared.spec.sides import mixed
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import evidence
 from twotrack.shared.verify.observe import find_exercise
@@ -34,7 +35,7 @@ class Probed:
 @task
 def probe(asked: Probed) -> Path:
     """Return the folder with what the rung's probes found."""
-    exercise = find_exercise(asked.verify)
+    exercise = find_exercise(asked.verify, mixed(asked.track))
     side = ObservedSide(exercise, open_track(asked.track, "auto"), asked.precision, lambda _: None)
     side.describe()
     return evidence.save(rung_named(asked.rung).observe(side), asked.folder)

@@ -12,7 +12,7 @@ from twotrack.shared.spec.inputs import ONLY
 from twotrack.shared.spec.losses import as_targets
 from twotrack.shared.spec.recipes import AdamW
 from twotrack.shared.spec.transfer import chosen
-from twotrack.shared.verify.material import DrawnBatches, draw_weights
+from twotrack.shared.verify.material import PairBatches, draw_weights
 from twotrack.shared.weights import initial
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import task
@@ -44,7 +44,7 @@ def moved(asked: OfPair) -> list[str]:
     model.load_weights(draw_weights({name: array.shape for name, array in model.weights().items()}))
     before = model.weights()
     model.compile(pair.optimizer, pair.learning_rates(STEPS))
-    for batch in DrawnBatches(pair, [(pair.batch_size, pairs.CLASSES)], STEPS).epoch(0):
+    for batch in PairBatches(pair, [(pair.batch_size, pairs.CLASSES)], STEPS).epoch(0):
         model.train_step(batch.inputs, batch.targets)
     after = model.weights()
     return sorted(name for name in before if not np.array_equal(before[name], after[name]))

@@ -9,6 +9,7 @@ from _pytest.mark import ParameterSet
 from tests.mutation.faults import FAULTS, TORCH
 from tests.mutation.observing import Gate
 from tests.verify.test_rungs import side, trace
+from twotrack.shared.spec.sides import mixed
 from twotrack.shared.spec.track import TRACKS
 from twotrack.shared.verify.following import Excess, Explained, Followed, Led, NoRoomError, Strayed, Trajectory
 from twotrack.shared.verify.ladder import Ladder
@@ -187,7 +188,8 @@ def test_a_difference_of_the_first_step_that_no_rounding_makes_is_not_looked_at_
     off = side(trace(weights=[{"first.kernel": np.full((2, 2), 1.1)}, {"first.kernel": np.ones((2, 2))}]))
     failure = RungResult("training", False, "step 1: ...", 0.1, place=FailurePlace.WEIGHT, where="first.kernel")
 
-    found = SecondLook(VerifyRequest(name="a:PAIR"), nobody, tmp_path).judge("keras:jax", failure, side(), off)
+    look = SecondLook(VerifyRequest(name="a:PAIR"), mixed("torch"), nobody, tmp_path)
+    found = look.judge(mixed("keras:jax"), failure, side(), off)
 
     assert found is failure
 
@@ -196,7 +198,8 @@ def test_without_room_for_the_weights_the_failure_stays_and_says_what_is_needed(
     off = side(trace(weights=[{"first.kernel": np.ones((2, 2))}, {"first.kernel": np.ones((2, 2))}]))
     failure = RungResult("training", False, "step 2: ...", 0.1, place=FailurePlace.WEIGHT, where="first.kernel")
 
-    found = SecondLook(VerifyRequest(name="a:PAIR"), lambda *_: None, tmp_path).judge("keras:jax", failure, side(), off)
+    look = SecondLook(VerifyRequest(name="a:PAIR"), mixed("torch"), lambda *_: None, tmp_path)
+    found = look.judge(mixed("keras:jax"), failure, side(), off)
 
     assert not found.passed
     assert "TMPDIR" in found.detail

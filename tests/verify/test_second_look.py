@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from twotrack.shared.spec.sides import mixed
 from twotrack.shared.verify import evidence
 from twotrack.shared.verify.digests import digest
 from twotrack.shared.verify.observation import Observation
@@ -50,8 +51,8 @@ def test_float32_decides_whether_a_difference_is_rounding(save: Save, tmp_path: 
 
     torch, keras = _side(save("torch", VALUES)), _side(save("keras", VALUES * (1 + BY)))
     doubtful = EXACT["range"](torch, keras)
-    look = SecondLook(VerifyRequest(name="a:PAIR"), ask, tmp_path)
-    found = [look.judge(track, doubtful, torch, keras) for track in ("keras:jax", "keras:tensorflow")]
+    look = SecondLook(VerifyRequest(name="a:PAIR"), mixed("torch"), ask, tmp_path)
+    found = [look.judge(mixed(track), doubtful, torch, keras) for track in ("keras:jax", "keras:tensorflow")]
 
     assert (doubtful.in_doubt, doubtful.passed) == (True, False)
     assert [(one.in_doubt, one.passed) for one in found] == [(False, passes)] * 2

@@ -41,7 +41,7 @@ class Cause:
     changes: tuple[Change, ...] = ()
     """Made to torch's side."""
     stopped: str = ""
-    """Why the search ended before its time; empty if it did not."""
+    """Why there was no search, or it ended before its time; empty if it did not."""
 
 
 def proved(failure: RungResult, finding: Finding, tried: int) -> Cause:

@@ -89,6 +89,13 @@ def diagnose(failed: Climb, look: Look, again: Again, only_first: bool = False) 
     return diagnosis
 
 
+def without_search(failed: Climb, why: str) -> Diagnosis:
+    """Return what is known of a failure for which no cause can be looked for."""
+    assert failed.failure
+    unknown = unproved(failed.failure, Findings(stopped=why))
+    return Diagnosis([unknown], failed.failure, failed.sides)
+
+
 def _best(climb: Climb, findings: Findings, again: Again) -> tuple[Finding, Climb] | None:
     """Return the candidate with which the sides come farthest, if they come beyond the failure with it."""
     best: tuple[Finding, Climb] | None = None

@@ -42,7 +42,8 @@ class DrawProposals:
             update={"changes": (*self._request.verify.changes, *candidate.changes)}
         )
         try:
-            side = ObservedSide(find_exercise(verify), open_torch("auto"), "float64", lambda _: None)
+            exercise = find_exercise(verify, self._request.reference).drawn
+            side = ObservedSide(exercise, open_torch("auto"), "float64", lambda _: None)
             drawn = draws.observe(side.model, side.exercise.inputs(), side.source)
         except Exception:  # whatever the changed model raises: the candidate is none
             return float("inf")

@@ -10,40 +10,49 @@ from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.errors import UserError, WorkerDiedError
 from twotrack.shared.spec.changes import Change
 from twotrack.shared.spec.probe import Replay
+from twotrack.shared.spec.sides import TORCH, SideName
 from twotrack.shared.verify import evidence
 from twotrack.shared.verify.comparing import SideResults, climbed
-from twotrack.shared.verify.diagnosis.climbing import Climb, Diagnosis, diagnose
+from twotrack.shared.verify.diagnosis.climbing import Climb, Diagnosis, diagnose, without_search
 from twotrack.shared.verify.diagnosis.findings import Findings, SearchRequest
 from twotrack.shared.verify.diagnosis.search import search
+from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.observe import isolate
 from twotrack.shared.verify.request import LayerRequest, VerifyRequest
 from twotrack.shared.verify.result import FailurePlace, RungResult
 from twotrack.shared.verify.rungs.forward import layer_difference
 from twotrack.shared.verify.second_look import SecondLook
-from twotrack.shared.verify.showing import REFERENCE, Showing, slug
+from twotrack.shared.verify.showing import Showing
 
 
 @dataclass(frozen=True)
 class Failure:
-    """What two sides came to that are not one model; torch's side is changed, Keras' stays."""
+    """What two sides came to that are not one model; the reference is changed, if it is torch's."""
 
     showing: Showing
     request: VerifyRequest
-    track: str
-    """Keras'."""
+    reference: SideName
+    candidate: SideName
     results: Sequence[RungResult]
     torch: SideResults
     keras: SideResults
     folder: Path
     """For all that is shown again."""
 
+    @property
+    def sides(self) -> tuple[Observation, Observation]:
+        """What both sides showed, the reference first."""
+        return self.torch.observation, self.keras.observation
+
     def diagnosis(self) -> Diagnosis:
         """Find the causes."""
-        failed = Climb(self.results, (self.torch.observation, self.keras.observation), self.request.changes)
+        failed = Climb(self.results, self.sides, self.request.changes)
         if self.request.causes == "none":
             return Diagnosis(last=failed.failure, sides=failed.sides)
+        if self.reference.track != TORCH:
+            return without_search(failed, "causes are looked for on torch's side; there is none")
         found = diagnose(failed, self._look, self._again, self.request.causes == "first")
-        self.showing.on_phase(REFERENCE, "done")
+        self.showing.on_phase(self.reference.track, "done")
         return found
 
     def _again(self, changes: tuple[Change, ...]) -> Climb | None:
@@ -55,21 +64,22 @@ class Failure:
 
     def _climb(self, changes: tuple[Change, ...]) -> Climb:
         asked, place = self.request.model_copy(update={"changes": changes}), Path(tempfile.mkdtemp(dir=self.folder))
-        changed = self.showing.side(asked, REFERENCE, place / REFERENCE)
-        sides = {REFERENCE: changed, self.track: self.keras}
+        changed = self.showing.side(asked, self.reference, place / self.reference.slug)
+        sides = {self.reference: changed, self.candidate: self.keras}
         asked = self.showing.with_same_outputs(asked, sides, place)  # what hid that the outputs are linked may be gone
-        sides[self.track] = self.showing.with_same_draws(self.request, self.track, sides, place)
+        sides[self.candidate] = self.showing.with_same_draws(self.request, self.candidate, sides, place)
         self.showing.samples(asked, sides, place)
         sides = self.showing.answers(asked, sides, place)
-        second = SecondLook(asked, self.showing.ask, place / "again")
-        torch, keras = sides[REFERENCE], sides[self.track]
-        found = climbed(asked, torch, keras, partial(second.judge, self.track))
+        second = SecondLook(asked, self.reference, self.showing.ask, place / "again")
+        torch, keras = sides[self.reference], sides[self.candidate]
+        found = climbed(asked, torch, keras, partial(second.judge, self.candidate))
         return Climb(found, (torch.observation, keras.observation), asked.changes)
 
     def _look(self, climb: Climb, failure: RungResult) -> Findings:
         asked = SearchRequest(
             verify=self.request.model_copy(update={"changes": climb.changes}),
-            track=self.track,
+            reference=self.reference,
+            candidate=self.candidate,
             rung=failure.rung,
             place=failure.place,
             where=failure.where,
@@ -77,12 +87,12 @@ class Failure:
             keras=climb.sides[1],
         )
         try:
-            return self.showing.call(REFERENCE, search, asked)
+            return self.showing.call(self.reference.track, search, asked)
         except WorkerDiedError as error:  # the verdict stands whatever the search meets in the user's model
-            return Findings(stopped=str(error))
+            return Findings(stopped=f"the search was cut short ({str(error).splitlines()[0]})")
 
     def isolated(self) -> str:
-        """Run the first diverging layer alone in Keras on the inputs that torch's layer got."""
+        """Run the candidate's first diverging layer alone on the inputs that the reference's layer got."""
         failure = self.results[-1]
         if failure.place is not FailurePlace.LAYER or not failure.layer_inputs_agree:
             return ""
@@ -90,14 +100,14 @@ class Failure:
         number = next(number for number, layer in enumerate(layers) if layer.path == failure.where)
         layer_request = LayerRequest(
             verify=self.request,
-            track=self.track,
-            folder=self.folder / slug(self.track),
+            side=self.candidate,
+            folder=self.folder / self.candidate.slug,
             path=failure.where,
             reference=self.torch.observation.folders["float64"],
             number=number,
         )
         try:
-            alone = evidence.load(Replay, self.showing.pool.call(self.track, isolate, layer_request))
+            alone = evidence.load(Replay, self.showing.pool.call(self.candidate.track, isolate, layer_request))
         except (UserError, WorkerDiedError) as error:  # the verdict stands whatever the layer does alone
             alone = Replay(error=str(error))
         if alone.error:

@@ -2,6 +2,7 @@
 
 from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.spec.changes import Candidate
+from twotrack.shared.spec.sides import SideName
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.request import VerifyRequest
 from twotrack.shared.verify.result import FailurePlace
@@ -12,8 +13,9 @@ class SearchRequest(FrozenRecord):
 
     verify: VerifyRequest
     """With the changes that are made already."""
-    track: str
-    """Keras'."""
+    reference: SideName
+    """Torch's side, which is changed."""
+    candidate: SideName
     rung: str
     place: FailurePlace
     where: str

@@ -150,7 +150,7 @@ class LossProposals:
     def _masks(self) -> Iterator[Candidate]:
         """Leave out padded steps, where Keras sends masks along with its outputs."""
         for name, spec in (
-            self._sides["float64"].exercise.pair.inputs.items() if any(self._keras.facts.mask_axes) else ()
+            self._sides["float64"].exercise.pair.specs.items() if any(self._keras.facts.mask_axes) else ()
         ):
             if spec.kind != "mask":
                 function = Function(name="masked", parameters={"input": name})

@@ -26,8 +26,14 @@ def search(request: SearchRequest, report: Report) -> Findings:
     propose = SEARCHES.get(request.rung)
     if propose is None:
         return Findings()
-    side = ObservedSide(find_exercise(request.verify), open_torch("auto"), "float64", lambda _: None)
+    exercise = find_exercise(request.verify, request.reference)
+    exercise = exercise if request.rung in ON_OWN else exercise.drawn
+    side = ObservedSide(exercise, open_torch("auto"), "float64", lambda _: None)
     return Search(propose(side, request), _limit(request.rung)).run()
+
+
+ON_OWN = ("parameters", "forward", "gradients", "training")
+"""Rungs that look at the user's own weights and inputs, where there are any."""
 
 
 def _limit(rung: str) -> float:

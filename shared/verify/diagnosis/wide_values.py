@@ -63,7 +63,7 @@ class WideProposals(ValueProposals):
         self._failure = self.find_failure(request.torch, request.keras)
         pair = self._side.exercise.pair
         shapes = {name: array.shape for name, array in self._side.model.weights().items()}
-        self._runner = Runner(self._side.probe, pair.inputs, pair.batch_size, shapes)
+        self._runner = Runner(self._side.probe, pair.specs, pair.batch_size, shapes)
         return (
             self._site_of(self._failure.difference)
             if self._failure
@@ -205,7 +205,7 @@ class PieceProposals(WideProposals):
     find_failure = staticmethod(pieces_failure)
 
     def _find_site(self, request: SearchRequest) -> Site:
-        found = {"torch": request.torch, request.track: request.keras}
+        found = {request.reference.slug: request.torch, request.candidate.slug: request.keras}
         self._trials = {
             trial_name(trial, number, track): trial
             for track, side in found.items()

@@ -15,13 +15,18 @@ from twotrack.shared.verify.trace import Trace, same_losses
 
 def check_gradients(torch: Observation, keras: Observation) -> RungResult:
     """Compare the loss on the first batch, then the gradient of every trainable weight."""
-    result = compare_gradients(torch.traces["float64"], keras.traces["float64"])
+    own = torch.traces["float64"], keras.traces["float64"]
+    result = compare_gradients(*own)
+    if result.passed and own[0].on_drawn and own[1].on_drawn:
+        drawn = compare_gradients(own[0].on_drawn, own[1].on_drawn)
+        if not drawn.passed:
+            return replace(drawn, detail=f"on drawn weights and inputs, {drawn.detail}")
     if result.passed and torch.draws.draws:
         # The loss may not feel what differs in training mode, and the rung dropout fails only at what draws.
         forward = compare_forward(torch.draws.trace, keras.draws.trace)
         if not forward.passed:
             return replace(forward, rung="gradients", detail=f"in training mode, {forward.detail}")
-    result = compare_rows(torch.traces["float64"], keras.traces["float64"], result) if result.passed else result
+    result = compare_rows(*own, result) if result.passed else result
     return replace(result, difference32=in_float32(_largest_gradient_difference, torch, keras))
 
 

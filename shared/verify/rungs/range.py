@@ -54,15 +54,15 @@ class RangeRung(ProbeRung[RangeEvidence]):
         """Run every pass; in float32, which shows what rounding amounts to, those on wide rows."""
         pair, found = side.exercise.pair, RangeEvidence()
         shapes = {name: array.shape for name, array in side.model.weights().items()}
-        runner = Runner(side.probe, pair.inputs, pair.batch_size, shapes)
+        runner = Runner(side.probe, pair.specs, pair.batch_size, shapes)
         found.left_out = _left_out(shapes) if runner.is_large else ""
         found.passes["ordinary"] = runner.on(side.exercise.inputs())
-        if any(spec.kind != "real" for spec in pair.inputs.values()):
+        if any(spec.kind != "real" for spec in pair.specs.values()):
             found.passes["nothing hidden"] = runner.whole(side.exercise.inputs())
         if side.precision == "float64":
             found.passes["second call"] = runner.on(side.exercise.inputs())
             found.passes |= dict(_sizes(runner))
-            if not side.exercise.has_data and any(spec.kind == "mask" for spec in pair.inputs.values()):
+            if not side.exercise.has_data and any(spec.kind == "mask" for spec in pair.specs.values()):
                 found.passes |= {name: runner.masked(name) for name in MASKED}
         else:
             found.passes |= {
