@@ -1,0 +1,118 @@
+"""What `recording.json` says, version by version; the recorder of one file writes it by hand, and here it is checked."""
+
+from typing import Annotated, Literal
+
+from annotated_types import Ge, MaxLen
+from pydantic import Field, JsonValue, StringConstraints
+
+from twotrack.shared.base.records import FrozenRecord
+
+FORMAT, VERSION = "twotrack recording", 1
+FileName = Annotated[str, StringConstraints(pattern=r"^tensors-[0-9]{5}\.safetensors$")]
+"""No other file is opened, so that no path from a recording leads anywhere."""
+Key = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,12}$")]
+"""Of a tensor in one of the files."""
+Text = Annotated[str, MaxLen(1000)]
+Whole = Annotated[int, Ge(0)]
+
+
+class FileRecord(FrozenRecord):
+    """One file of tensors."""
+
+    bytes: Whole
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Environment(FrozenRecord):
+    """Where a recording was made."""
+
+    python: Text
+    platform: Text
+    packages: dict[Text, Text]
+
+
+class Named(FrozenRecord):
+    """A tensor that may have a name."""
+
+    name: Text
+    tensor: Key
+
+
+class Weight(Named):
+    """A weight before the first step."""
+
+    trainable: bool
+
+
+class Call(FrozenRecord):
+    """One call of a layer in inference mode."""
+
+    path: Text
+    """A second call of a shared layer ends in #2."""
+    kind: Text
+    leaf: bool
+    """Has no layers inside."""
+    hyperparameters: dict[Text, JsonValue] = Field(default_factory=dict)
+    inputs: list[Key]
+    outputs: list[Key]
+
+
+class Step(FrozenRecord):
+    """One training step."""
+
+    number: Annotated[int, Ge(1)]
+    epoch: Whole = 0
+    batches: Text = ""
+    """Hash of the numbers of all batches so far."""
+    shapes: list[list[Whole]] = Field(default_factory=list)
+    """Of the batch's arrays."""
+    loss: float | None = None
+    """Before the update; may be NaN."""
+    learning_rate: float | None = None
+    outputs: list[Named] = Field(default_factory=list)
+    gradients: dict[Text, Key] = Field(default_factory=dict)
+    weights: dict[Text, Key] = Field(default_factory=dict)
+    """After the update."""
+
+
+class Recording(FrozenRecord):
+    """A whole recording; what a recorder did not see is empty."""
+
+    format: Literal["twotrack recording"]
+    version: Literal[1]
+    created: Text
+    name: Text
+    """Of the model."""
+    framework: Literal["torch", "keras", "tf.keras"]
+    backend: Text = ""
+    names: Literal["own", "canonical"]
+    """Whether weights and values have the framework's own names and axes, or canonical ones."""
+    precision: Literal["float64", "float32", "float16", "bfloat16"]
+    """Of the weights."""
+    device: Text
+    environment: Environment
+    files: dict[FileName, FileRecord]
+    weights: list[Weight] = Field(default_factory=list)
+    inputs: list[Named] = Field(default_factory=list)
+    outputs: list[Named] = Field(default_factory=list)
+    """In inference mode, before training."""
+    targets: list[Named] = Field(default_factory=list)
+    calls: list[Call] = Field(default_factory=list)
+    loss: dict[Text, JsonValue] = Field(default_factory=dict)
+    """Settings."""
+    optimizer: dict[Text, JsonValue] = Field(default_factory=dict)
+    """Settings."""
+    dropout: dict[Text, float] = Field(default_factory=dict)
+    """Rates of layers that drop at random in training, by path; empty where their numbers are the same on every side."""
+    every: Annotated[int, Ge(1)] = 1
+    steps: list[Step] = Field(default_factory=list)
+    batches: Text = ""
+    """Hash of the numbers of all batches."""
+    validation: list[float] = Field(default_factory=list)
+    """Loss after each epoch."""
+    trained_outputs: list[Named] = Field(default_factory=list)
+
+    @property
+    def side(self) -> str:
+        """The framework, with Keras' backend."""
+        return f"{self.framework}:{self.backend}" if self.backend else self.framework
