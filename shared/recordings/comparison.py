@@ -1,7 +1,7 @@
 """Two recordings, compared rung by rung as far as both hold something; no framework is needed.
 
-The comparisons are those of the ladder. What is left for the recordings is which value is which, what their precision lets
-one see, and which rungs they say nothing of.
+The comparisons are those of the ladder. What is left for the recordings is which value is which, what their precision
+lets one see, and which rungs they say nothing of.
 """
 
 import re
@@ -15,13 +15,15 @@ import numpy as np
 from twotrack.shared.base.tolerances import RECORDED_GROWTH, limit_in
 from twotrack.shared.recordings.folder import OpenedRecording, open_recording
 from twotrack.shared.recordings.matching import Match
-from twotrack.shared.recordings.schema import Step
-from twotrack.shared.recordings.traces import Both
 from twotrack.shared.recordings.renaming import Renames
+from twotrack.shared.recordings.schema import DRAWN, Step
+from twotrack.shared.recordings.traces import Both
+from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify.ladder import TrackResult
 from twotrack.shared.verify.result import FailurePlace, Gap, GapKind, RungResult, in_short, relative
 from twotrack.shared.verify.rungs.forward import LayerDifference, compare_forward, layer_difference, matched_layers
 from twotrack.shared.verify.rungs.gradients import compare_gradients
+from twotrack.shared.verify.trace import Trace
 
 RUNGS = ("data", "parameters", "forward", "loss", "gradients", "training")
 """Those that recordings can hold."""
@@ -54,10 +56,14 @@ def compare_folders(one: Path, other: Path, renames: Renames = (), until: str = 
 
 
 def compare(
-    one: OpenedRecording, other: OpenedRecording, renames: Renames = (), until: str = RUNGS[-1]
+    one: OpenedRecording,
+    other: OpenedRecording,
+    renames: Renames = (),
+    until: str = RUNGS[-1],
+    names: tuple[str, str] | None = None,
 ) -> Compared:
-    """Compare two recordings up to the first failure."""
-    both, names = Both(one, other, renames), names_of(one, other)
+    """Compare two recordings up to the first failure; `names` are what messages call them."""
+    both, names = Both(one, other, renames), names or names_of(one, other)
     climb = _Climb(both, names)
     results = list(climb.results(until))
     if results[-1].passed:
@@ -125,7 +131,7 @@ class _Climb:
             yield Gap(GapKind.PRECISION, result.rung, detail)
 
     @cached_property
-    def _traces(self) -> tuple:
+    def _traces(self) -> tuple[Trace, Trace]:
         return self._both.traces()
 
     @property
@@ -141,7 +147,7 @@ class _Climb:
     def _forward(self) -> RungResult:
         both = self._both
         if not both.one.manifest.outputs or not both.other.manifest.outputs:
-            raise NotHeldError(_lacking(both, self._names, "outputs"))
+            raise NotHeldError("not both recordings hold outputs")
         if both.outputs is None:
             counts = [len(side.manifest.outputs) for side in (both.other, both.one)]
             detail = f"{counts[0]} outputs in Keras, {counts[1]} in torch"
@@ -152,7 +158,7 @@ class _Climb:
         both = self._both
         first, second = both.steps[0] if both.steps else (None, None)
         if not first or not second or not first.gradients or not second.gradients:
-            raise NotHeldError(_lacking(both, self._names, "gradients of a common step"))
+            raise NotHeldError("not both recordings hold gradients of a common step")
         _require_no_draws(both)
         if unmatched := both.unmatched(first.gradients, second.gradients):
             detail = f"{in_short(repr(name) for name in unmatched)} has a gradient on one side only"
@@ -160,16 +166,11 @@ class _Climb:
         return compare_gradients(*self._traces, precision=_comparable(both))
 
 
-def _comparable(both: Both) -> str:
+def _comparable(both: Both) -> Precision:
     """Return the precision to compare in; NotHeldError for one in which rounding is as large as values."""
     if both.precision in _HALF:
         raise NotHeldError(f"recorded in {both.precision}, whose rounding hides any difference")
-    return both.precision
-
-
-def _lacking(both: Both, names: tuple[str, str], what: str) -> str:
-    """Return what is missing, and where, as far as one side alone lacks it."""
-    return f"not both recordings hold {what}"
+    return "float64" if both.precision == "float64" else "float32"
 
 
 def _require_no_draws(both: Both) -> None:
@@ -227,6 +228,11 @@ def _batches(both: Both, names: tuple[str, str], compared: int) -> RungResult:
         if own.batches != facing.batches:
             detail = f"up to step {own.number} '{names[0]}' and '{names[1]}' were fed different batches"
             return RungResult("data", False, detail)
+    whole = [side.manifest.batches for side in (both.one, both.other)]
+    if all(batches.startswith(DRAWN) for batches in whole):
+        hashes = len(both.steps)
+        if whole[0] != whole[1]:
+            return RungResult("data", False, f"'{names[0]}' and '{names[1]}' were trained on different batches")
     if not compared and not hashes:
         raise NotHeldError("no inputs, targets or batches that both hold in one form")
     told = [f"{compared} inputs and targets equal"] if compared else []
@@ -244,6 +250,10 @@ def check_parameters(both: Both, names: tuple[str, str]) -> RungResult:
         if own:
             quoted = in_short(f"'{name}'" for name in own)
             problems.append(f"{quoted} {'is' if len(own) == 1 else 'are'} in '{place}' only")
+    for side, place in ((both.one, names[0]), (both.other, names[1])):
+        if side.manifest.without_counterpart:
+            quoted = in_short(f"'{name}'" for name in side.manifest.without_counterpart)
+            problems.append(f"{quoted} of '{place}' trained and without a counterpart")
     if match.different:
         problems.append(_different(both, match, names))
     if problems:
@@ -256,10 +266,12 @@ def check_parameters(both: Both, names: tuple[str, str]) -> RungResult:
 
 
 def _different(both: Both, match: Match, names: tuple[str, str]) -> str:
-    one, other = ({weight.name: weight.tensor for weight in side.manifest.weights} for side in (both.one, both.other))
-    sizes = {name: relative(own, facing) for name, own, facing in both.together(one, other)}
+    found = both.together(both.one.weights, both.other.weights)
+    sizes = {name: relative(own, facing) for name, own, facing in found}
     told = in_short(f"'{pair.name}' by {sizes[pair.name]:.1e}" for pair in match.different)
-    return f"weights of one name differ in their values: {told}; record '{names[0]}' and '{names[1]}' on the same weights"
+    return (
+        f"weights of one name differ in their values: {told}; record '{names[0]}' and '{names[1]}' on the same weights"
+    )
 
 
 def _matched(match: Match, values: int) -> str:
@@ -284,15 +296,16 @@ def check_loss(both: Both, names: tuple[str, str]) -> RungResult:
     if not both.steps or both.steps[0][0].number != 1:
         raise NotHeldError("not both recordings hold the first step")
     first, second = both.steps[0]
-    if first.loss is None or second.loss is None:
+    own, facing = both.losses(first, second)
+    if not own:
         raise NotHeldError("not both recordings hold the loss of the first step")
     _require_no_draws(both)
     limit = limit_in("loss", _comparable(both))
-    difference = relative(np.array(first.loss), np.array(second.loss))
+    difference = relative(np.array(own), np.array(facing))
     if difference > limit:
-        detail = f"the loss is {first.loss:.9g} in '{names[0]}', {second.loss:.9g} in '{names[1]}', on equal weights"
+        detail = f"the loss is {own[0]:.9g} in '{names[0]}', {facing[0]:.9g} in '{names[1]}', on equal weights"
         return RungResult("loss", False, detail, difference, limit=limit, place=FailurePlace.LOSS)
-    return RungResult("loss", True, f"{first.loss:.9g} on the first batch", difference, limit=limit)
+    return RungResult("loss", True, f"{own[0]:.9g} on the first batch", difference, limit=limit)
 
 
 def check_training(both: Both, names: tuple[str, str]) -> RungResult:
@@ -323,13 +336,17 @@ class _Training:
 
     def _step(self, own: Step, facing: Step) -> tuple[float, str, str]:
         """Return how far a step parts, where, and a sentence."""
-        sizes = {name: relative(one, other) for name, one, other in self._both.together(own.weights, facing.weights)}
+        both = self._both
+        found = both.together(both.one.by_name(own.weights), both.other.by_name(facing.weights))
+        sizes = {name: relative(one, other) for name, one, other in found}
         name = max(sizes, key=sizes.__getitem__, default="")
-        size, detail = sizes.get(name, 0.0), f"step {own.number}: '{name}' differs by {sizes.get(name, 0.0):.1e} after it"
-        if own.loss is not None and facing.loss is not None:
-            loss = relative(np.array(own.loss), np.array(facing.loss))
-            told = f"loss {own.loss:.6g} in '{self._names[0]}', {facing.loss:.6g} in '{self._names[1]}'"
-            detail = f"{detail} ({told} before it)"
+        size, detail = (
+            sizes.get(name, 0.0),
+            f"step {own.number}: '{name}' differs by {sizes.get(name, 0.0):.1e} after it",
+        )
+        for one, other in zip(*both.losses(own, facing), strict=True):
+            told = f"loss {one:.6g} in '{self._names[0]}', {other:.6g} in '{self._names[1]}'"
+            loss, detail = relative(np.array(one), np.array(other)), f"{detail} ({told} before it)"
             if loss > max(size, self._limit):
                 return loss, "", f"step {own.number}: {told}"
         return size, name, detail
@@ -346,9 +363,9 @@ class _Training:
         gaps: Sequence[Gap] = ()
         if self._grown:
             told = f"the sides part little by little, as rounding grows or as a small difference does: {self._grown}"
-            gaps = [Gap(GapKind.ROUNDING, "training", f"{told}; a recording cannot tell, `twotrack verify` of a pair can")]
+            gaps = [
+                Gap(GapKind.ROUNDING, "training", f"{told}; a recording cannot tell, `twotrack verify` of a pair can")
+            ]
         return RungResult(
             "training", True, detail, worst, limit=self._limit, counts={"training steps": steps}, gaps=tuple(gaps)
         )
-
-

@@ -151,7 +151,9 @@ def _require_files(folder: Path, manifest: Recording) -> None:
     """Require exactly the files that the manifest names, in their sizes and with their hashes."""
     found = {path.name for path in folder.iterdir()} - {MANIFEST}
     if found - manifest.files.keys():
-        raise _refused(folder, f"it has '{_shortened(min(found - manifest.files.keys()))}', which {MANIFEST} does not name")
+        raise _refused(
+            folder, f"it has '{_shortened(min(found - manifest.files.keys()))}', which {MANIFEST} does not name"
+        )
     for name, record in manifest.files.items():
         size = _plain_file(folder, name)
         if size != record.bytes:
@@ -253,6 +255,7 @@ def _require_tensors(folder: Path, manifest: Recording, tensors: Mapping[str, np
 def _keys(manifest: Recording) -> Iterator[str]:
     for named in (manifest.weights, manifest.inputs, manifest.outputs, manifest.targets, manifest.trained_outputs):
         yield from (one.tensor for one in named)
+    yield from manifest.penalty_gradients.values()
     for call in manifest.calls:
         yield from (*call.inputs, *call.outputs)
     for step in manifest.steps:

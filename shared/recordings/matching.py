@@ -1,7 +1,7 @@
 """Which weight of one recording is which of another: by name, or by equal values up to the order of axes.
 
-Two models that were given the same weights hold the same numbers, whatever their layers are called: a hash that is blind to
-order finds them, and as hashes of parts add up to that of the whole, fused weights too.
+Two models that were given the same weights hold the same numbers, whatever their layers are called: a hash that is
+blind to order finds them, and as hashes of parts add up to that of the whole, fused weights too.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -62,8 +62,8 @@ def owner(name: str) -> str:
 def match_by_names(one: Mapping[str, tuple[int, ...]], other: Mapping[str, tuple[int, ...]]) -> Match:
     """Pair weights of one name and shape, whose values are not known."""
     both = [name for name in one if other.get(name) == one[name]]
-    left = [[name for name in names if name not in both] for names in (one, other)]
-    return Match([Pair((name,), (name,)) for name in both], *left)
+    only_one, only_other = ([name for name in names if name not in both] for names in (one, other))
+    return Match([Pair((name,), (name,)) for name in both], only_one, only_other)
 
 
 def match(one: Weights, other: Weights, kind: np.dtype) -> Match:
@@ -100,9 +100,10 @@ class _Search:
         """Pair weights of one name and shape that hold the same numbers at the same places."""
         for name in [name for name in self._left[0] if name in self._other]:
             own, others = self._one[name], self._other[name]
-            if own.shape == others.shape and self._hashes[0][name] == self._hashes[1][name]:
-                if np.array_equal(own.astype(self._kind, copy=False), others.astype(self._kind, copy=False)):
-                    self._take([name], [name], Same())
+            if own.shape != others.shape or self._hashes[0][name] != self._hashes[1][name]:
+                continue
+            if np.array_equal(own.astype(self._kind, copy=False), others.astype(self._kind, copy=False)):
+                self._take([name], [name], Same())
 
     def pair_equal_values(self) -> None:
         """Pair weights that hold the same numbers: those that are alone with them first."""
@@ -169,13 +170,20 @@ class _Search:
         return self.found
 
 
-_ROLES = (("gamma", "weight", "scale"), ("beta", "bias"), ("moving_mean", "running_mean"), ("moving_variance", "running_var"))
+_ROLES = (
+    ("gamma", "weight", "scale"),
+    ("beta", "bias"),
+    ("moving_mean", "running_mean"),
+    ("moving_variance", "running_var"),
+)
 """Last parts of names that mean the same: ones and zeros of a new normalisation are told apart by them."""
 
 
 def _by_roles(names: Sequence[str], others: Sequence[str]) -> Iterator[tuple[list[str], list[str]]]:
     """Yield a group's names by what they mean, if both sides have as many of each; else as they are."""
-    sorted_by = [[[name for name in group if _role(name) == role] for role in range(-1, 4)] for group in (names, others)]
+    sorted_by = [
+        [[name for name in group if _role(name) == role] for role in range(-1, 4)] for group in (names, others)
+    ]
     if all(len(some) == len(facing) for some, facing in zip(*sorted_by, strict=True)):
         yield from zip(*sorted_by, strict=True)
     else:

@@ -1,7 +1,7 @@
 """Names of one recording as the other one has them, by patterns such as "encoder.layer.{i}=layer_{i}"."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from twotrack.shared.errors import UserError
 
@@ -13,6 +13,11 @@ _FIELD = re.compile(r"\{(\w+)\}")
 def read_renames(texts: Iterable[str]) -> Renames:
     """Return what the option --rename states; UserError for what is no pattern."""
     return tuple(_read(text) for text in texts)
+
+
+def exactly(paths: Mapping[str, str]) -> Renames:
+    """Return what maps these paths, and what is inside them."""
+    return tuple((re.compile(rf"{re.escape(old)}(?=\.|\Z)"), new) for old, new in paths.items() if old != new)
 
 
 def _read(text: str) -> tuple[re.Pattern[str], str]:
@@ -34,6 +39,3 @@ def renamed(path: str, renames: Renames) -> str:
         return path
     end, match, new = max(found, key=lambda one: one[0])
     return _FIELD.sub(lambda field: match[field[1]], new) + path[end:]
-
-
-

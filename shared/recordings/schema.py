@@ -1,4 +1,4 @@
-"""What `recording.json` says, version by version; the recorder of one file writes it by hand, and here it is checked."""
+"""What `recording.json` says. The recorder of one file writes it by hand; here it is checked."""
 
 from typing import Annotated, Literal
 
@@ -8,6 +8,8 @@ from pydantic import Field, JsonValue, StringConstraints
 from twotrack.shared.base.records import FrozenRecord
 
 FORMAT, VERSION = "twotrack recording", 1
+DRAWN = "drawn:"
+"""Begins the hash of batches that are drawn from a pair's inputs alone, so that every side can train on them again."""
 FileName = Annotated[str, StringConstraints(pattern=r"^tensors-[0-9]{5}\.safetensors$")]
 """No other file is opened, so that no path from a recording leads anywhere."""
 Key = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,12}$")]
@@ -68,6 +70,8 @@ class Step(FrozenRecord):
     """Of the batch's arrays."""
     loss: float | None = None
     """Before the update; may be NaN."""
+    penalty: float | None = None
+    """What the loss holds for the weights alone; None if that is nothing."""
     learning_rate: float | None = None
     outputs: list[Named] = Field(default_factory=list)
     gradients: dict[Text, Key] = Field(default_factory=dict)
@@ -103,11 +107,15 @@ class Recording(FrozenRecord):
     optimizer: dict[Text, JsonValue] = Field(default_factory=dict)
     """Settings."""
     dropout: dict[Text, float] = Field(default_factory=dict)
-    """Rates of layers that drop at random in training, by path; empty where their numbers are the same on every side."""
+    """Rates of layers that drop at random in training, by path; empty where none drops."""
     every: Annotated[int, Ge(1)] = 1
     steps: list[Step] = Field(default_factory=list)
     batches: Text = ""
     """Hash of the numbers of all batches."""
+    without_counterpart: list[Text] = Field(default_factory=list)
+    """Trained tensors that the other framework cannot have."""
+    penalty_gradients: dict[Text, Key] = Field(default_factory=dict)
+    """What the gradients of the first step hold for the weights alone."""
     validation: list[float] = Field(default_factory=list)
     """Loss after each epoch."""
     trained_outputs: list[Named] = Field(default_factory=list)

@@ -1,6 +1,6 @@
-"""Two recordings as traces that the rungs compare: weights in one order, layers under one path, values with axes alike."""
+"""Two recordings as traces that rungs compare: weights in one order, layers under one path, axes alike."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -8,12 +8,12 @@ from itertools import chain
 import numpy as np
 
 from twotrack.shared.recordings.folder import OpenedRecording
-from twotrack.shared.recordings.matching import Match, Pair, match, match_by_names
+from twotrack.shared.recordings.matching import Match, match, match_by_names
 from twotrack.shared.recordings.renaming import Renames, renamed
 from twotrack.shared.recordings.schema import Call, Named, Step
 from twotrack.shared.spec.probe import LayerTrace
 from twotrack.shared.verify.result import relative
-from twotrack.shared.verify.trace import Trace
+from twotrack.shared.verify.trace import Trace, same_losses
 
 _TO_LAST = {3: (0, 2, 1), 4: (0, 2, 3, 1), 5: (0, 2, 3, 4, 1)}
 """Channels first to channels last, by the number of axes."""
@@ -67,19 +67,17 @@ class Both:
         others = {step.number: step for step in self.other.manifest.steps}
         return [(step, others[step.number]) for step in self.one.manifest.steps if step.number in others]
 
-    def together(self, one: Mapping[str, str], other: Mapping[str, str]) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    def together(
+        self, one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]
+    ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         """Yield, by the name of a weight, what belongs to it on both sides, in one order; whole pairs only."""
-        others = {renamed(name, self.renames): key for name, key in other.items()}
+        others = {renamed(name, self.renames): array for name, array in other.items()}
         for pair in self.weights.pairs:
             if all(name in one for name in pair.one) and all(name in others for name in pair.other):
-                yield pair.name, *self._of_pair(pair, one, others)
+                own, facing = [one[name] for name in pair.one], [others[name] for name in pair.other]
+                yield pair.name, *pair.way.together(own, facing)
 
-    def _of_pair(self, pair: Pair, one: Mapping[str, str], other: Mapping[str, str]) -> tuple[np.ndarray, np.ndarray]:
-        return pair.way.together(
-            [self.one.tensors[one[name]] for name in pair.one], [self.other.tensors[other[name]] for name in pair.other]
-        )
-
-    def unmatched(self, one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
+    def unmatched(self, one: Iterable[str], other: Iterable[str]) -> list[str]:
         """Return names that have something on one side only."""
         others = {renamed(name, self.renames) for name in other}
         known = [(pair, set(pair.one) & set(one), set(pair.other) & others) for pair in self.weights.pairs]
@@ -108,10 +106,37 @@ class Both:
         one, other = Trace(outputs=[own for own, _ in outputs]), Trace(outputs=[facing for _, facing in outputs])
         one.layers, other.layers = self._layers()
         if self.steps:
-            first, second = self.steps[0]
-            for name, own, facing in self.together(first.gradients, second.gradients):
+            one.losses, other.losses = self.losses(*self.steps[0])
+            for name, own, facing in self.together(*self.gradients()):
                 one.gradients[name], other.gradients[name] = own, facing
         return one, other
+
+    def losses(self, own: Step, facing: Step) -> tuple[list[float], list[float]]:
+        """Return the losses of a step that must be equal, a list with one each; none if not both are known."""
+        if own.loss is None or facing.loss is None:
+            return [], []
+        traces = [
+            Trace(losses=[step.loss or 0.0], penalties=[] if step.penalty is None else [step.penalty])
+            for step in (own, facing)
+        ]
+        return same_losses(traces[0], traces[1])
+
+    def gradients(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Return the gradients of the first common step; without those of penalties if one side alone has any."""
+        if not self.steps:
+            return {}, {}
+        (own, facing), one_alone = self.steps[0], self._only_one_has_penalties()
+        found = []
+        for side, step in ((self.one, own), (self.other, facing)):
+            arrays, penalties = side.by_name(step.gradients), side.by_name(side.manifest.penalty_gradients)
+            if one_alone:
+                arrays |= {name: arrays[name] - penalty for name, penalty in penalties.items() if name in arrays}
+            found.append(arrays)
+        return found[0], found[1]
+
+    def _only_one_has_penalties(self) -> bool:
+        own, facing = self.steps[0]
+        return (own.penalty is None) != (facing.penalty is None)
 
     def _layers(self) -> tuple[list[LayerTrace], list[LayerTrace]]:
         one = [_layer(self.one, call, call.path) for call in self.one.manifest.calls]
@@ -158,9 +183,7 @@ def _squeezed(array: np.ndarray) -> list[int]:
 def _with_orders(own: Sequence[np.ndarray], facing: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Return values in every order of channels in which the other side could have them."""
     shapes = {array.shape for array in facing}
-    return [
-        order for array in own for place, order in enumerate(orders(array)) if place == 0 or order.shape in shapes
-    ]
+    return [order for array in own for place, order in enumerate(orders(array)) if place == 0 or order.shape in shapes]
 
 
 def _pair_by_value(one: Sequence[LayerTrace], other: Sequence[LayerTrace]) -> None:

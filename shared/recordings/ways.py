@@ -1,4 +1,4 @@
-"""How the numbers of one weight lie in two recordings: as they are, with axes permuted, or in an order found by value."""
+"""How the numbers of one weight lie in two recordings: alike, with axes permuted, or in an order found by value."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,9 @@ _MOST_AXES = 5
 class Way(Protocol):
     """Brings what belongs to one weight on two sides (the weight, its gradient) into one order."""
 
-    words: str
+    @property
+    def words(self) -> str:
+        """What a table says of it."""
 
     def together(self, one: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Return both sides' numbers, each at the same place."""
