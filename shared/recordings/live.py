@@ -97,14 +97,17 @@ def record_side(request: RecordRequest, report: Report) -> Path:
     report("starting", {})
     material = open_recording(request.material) if request.material else None
     try:
-        side = _side(request, material, lambda phase: report(f"{phase} {request.precision}", {}))
-        return _written(side, request, material)
+        track = open_track(request.track, "auto")
+        side = _side(request, material, track, lambda phase: report(f"{phase} {request.precision}", {}))
+        return _written(side, request, material, track.device)
     except BridgeError as error:
         raise UserError(f"{request.subject.label}: {error}") from error
 
 
-def _side(request: RecordRequest, material: OpenedRecording | None, phase: Callable[[str], None]) -> ObservedSide:
-    track, pair = open_track(request.track, "auto"), request.subject.load()
+def _side(
+    request: RecordRequest, material: OpenedRecording | None, track: Track, phase: Callable[[str], None]
+) -> ObservedSide:
+    pair = request.subject.load()
     if material is None:
         return ObservedSide(PairExercise(pair), track, request.precision, phase)
     if request.weights:
@@ -115,12 +118,12 @@ def _side(request: RecordRequest, material: OpenedRecording | None, phase: Calla
     return GivenSide(GivenExercise(pair, material), track, request.precision, phase, weights)
 
 
-def _written(side: ObservedSide, request: RecordRequest, material: OpenedRecording | None) -> Path:
+def _written(side: ObservedSide, request: RecordRequest, material: OpenedRecording | None, device: str) -> Path:
     """Write what the side shows, part by part, so that memory holds one of them."""
     side.probe.remove_dropout()  # its numbers are a matter of the two sides of a pair, not of one
     writer = standalone.Writer(request.out)
     try:
-        manifest = _head(side, request) | _weights(side, writer)
+        manifest = _head(side, request, device) | _weights(side, writer)
         side.report("forward")
         manifest |= _forward(side, writer)
         if material is None or material.manifest.targets:
@@ -136,7 +139,7 @@ def _written(side: ObservedSide, request: RecordRequest, material: OpenedRecordi
     return request.out
 
 
-def _head(side: ObservedSide, request: RecordRequest) -> dict[str, Any]:
+def _head(side: ObservedSide, request: RecordRequest, device: str) -> dict[str, Any]:
     framework, _, backend = request.track.partition(":")
     described = side.describe()
     return {
@@ -146,7 +149,7 @@ def _head(side: ObservedSide, request: RecordRequest) -> dict[str, Any]:
         "backend": backend,
         "names": "canonical",
         "precision": request.precision,
-        "device": open_track(request.track, "auto").device,
+        "device": device,
         "environment": standalone.environment() | {"packages": versions()},
         "loss": described["loss"],
         "optimizer": described["optimizer"],
