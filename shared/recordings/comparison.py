@@ -121,7 +121,7 @@ class _Climb:
 
     def not_climbed(self, until: str) -> Iterator[Gap]:
         """Yield a gap for every rung that could not be climbed."""
-        for rung, why in {**self._missing, **(NEVER if until == RUNGS[-1] else {})}.items():
+        for rung, why in {**self._missing, **(NEVER if until in (RUNGS[-1], "accuracy") else {})}.items():
             yield Gap(GapKind.NOT_RUN, rung, f"not climbed: {why}")
 
     def _unseen(self, result: RungResult) -> Iterator[Gap]:
@@ -136,8 +136,8 @@ class _Climb:
 
     @property
     def layers(self) -> list[LayerDifference]:
-        """How far every layer that is on both sides is apart."""
-        if "forward" in self._missing or self._both.outputs is None:
+        """How far every layer that is on both sides is apart, where float64 shows it."""
+        if self._both.precision != "float64" or "forward" in self._missing or self._both.outputs is None:
             return []
         return [
             LayerDifference(other.path, other.kind, layer_difference(one.outputs, other.outputs), None)
@@ -243,8 +243,8 @@ def _batches(both: Both, names: tuple[str, str], compared: int) -> RungResult:
 def check_parameters(both: Both, names: tuple[str, str]) -> RungResult:
     """Require that every weight has a counterpart with the same values; say by what it was found."""
     match = both.weights
-    if not match.pairs:
-        raise NotHeldError("no weights that both hold, or that correspond to each other")
+    if not match.pairs and not (both.one.weights and both.other.weights):
+        raise NotHeldError("no names of weights that both hold, and not both hold the weights before the first step")
     problems = []
     for own, place in ((match.only_one, names[0]), (match.only_other, names[1])):
         if own:
@@ -346,9 +346,10 @@ class _Training:
         )
         for one, other in zip(*both.losses(own, facing), strict=True):
             told = f"loss {one:.6g} in '{self._names[0]}', {other:.6g} in '{self._names[1]}'"
-            loss, detail = relative(np.array(one), np.array(other)), f"{detail} ({told} before it)"
-            if loss > max(size, self._limit):
+            loss = relative(np.array(one), np.array(other))
+            if loss > size:
                 return loss, "", f"step {own.number}: {told}"
+            detail += f" ({told} before it)"
         return size, name, detail
 
     def _passed(self, worst: float) -> RungResult:

@@ -59,6 +59,8 @@ def is_recording(folder: Path) -> bool:
 
 def open_recording(folder: Path) -> OpenedRecording:
     """Open a folder; UserError, in one sentence, for anything in it that is not as the format has it."""
+    if not folder.is_dir():
+        raise UserError(f"'{folder}' is no folder; name one that `twotrack record` or `twotrack.record` wrote.")
     try:
         manifest = _manifest(folder)
         _require_files(folder, manifest)
@@ -70,7 +72,8 @@ def open_recording(folder: Path) -> OpenedRecording:
 
 
 def _refused(folder: Path, why: str) -> UserError:
-    return UserError(f"'{folder}' is no recording that can be used: {why}; record it again, or copy the whole folder.")
+    told = "".join(character if character.isprintable() else "?" for character in why)
+    return UserError(f"'{folder}' is no recording that can be used: {told}; record it again, or copy the whole folder.")
 
 
 def _manifest(folder: Path) -> Recording:

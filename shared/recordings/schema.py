@@ -14,7 +14,8 @@ FileName = Annotated[str, StringConstraints(pattern=r"^tensors-[0-9]{5}\.safeten
 """No other file is opened, so that no path from a recording leads anywhere."""
 Key = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,12}$")]
 """Of a tensor in one of the files."""
-Text = Annotated[str, MaxLen(1000)]
+Text = Annotated[str, MaxLen(1000), StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$")]
+"""Nothing that a terminal would obey."""
 Whole = Annotated[int, Ge(0)]
 
 
