@@ -130,6 +130,12 @@ class TorchTrack(Track):
 
         checkpoints.to_safetensors(path, out)
 
+    def load_own_weights(self, model: TrackModel, own: "Mapping[str, np.ndarray]") -> None:
+        """Give a model weights under torch's own names; BridgeError if they are not its."""
+        from twotrack.torch_track.recorded import load_own_weights
+
+        load_own_weights(as_torch(model).module, own)
+
     def move_gradients(self, model: TrackModel, share: float, draw: int) -> None:
         """Move every gradient of a model's training steps, before the update, by `share` of its layer's largest."""
         own = as_torch(model)

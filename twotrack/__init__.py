@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from twotrack.api import Comparison, assert_same_model, compare, export, read_run, verify
     from twotrack.shared import __version__
     from twotrack.shared.errors import UserError, WorkerDiedError
+    from twotrack.shared.recordings.standalone import Recorder, record
     from twotrack.shared.spec.pair import CustomLoss, CustomOptimizer, Input, Pair
     from twotrack.shared.spec.recipes import SGD, Adam, AdamW, Constant, Lion, OneCycle, RMSprop, Sophia, WarmUp
     from twotrack.shared.weights.correspondence.rule import WeightRule
@@ -31,6 +32,7 @@ __all__ = [
     "OneCycle",
     "Pair",
     "RMSprop",
+    "Recorder",
     "Sophia",
     "UserError",
     "WarmUp",
@@ -41,6 +43,7 @@ __all__ = [
     "compare",
     "export",
     "read_run",
+    "record",
     "verify",
 ]
 
@@ -48,6 +51,7 @@ _HOMES = {
     "twotrack.api": ("Comparison", "assert_same_model", "compare", "export", "read_run", "verify"),
     "twotrack.shared": ("__version__",),
     "twotrack.shared.errors": ("UserError", "WorkerDiedError"),
+    "twotrack.shared.recordings.standalone": ("Recorder", "record"),
     "twotrack.shared.spec.recipes": (
         "SGD", "Adam", "AdamW", "Constant", "Lion", "OneCycle", "RMSprop", "Sophia", "WarmUp",
     ),

@@ -48,6 +48,21 @@ TOLERANCES = {
     ),
 }
 
+FLOAT32_UNITS = 2.0**29
+"""Unit roundoff of float32 over that of float64. Values that were recorded in float32 are compared to as many units of
+rounding as those in float64, so what is smaller than that is not seen: a verdict on them says so."""
+
+
+def limit_in(rung: str, precision: str) -> float:
+    """Return the limit of a rung on values of a precision, float64 or float32."""
+    return TOLERANCES[rung].limit * (FLOAT32_UNITS if precision == "float32" else 1.0)
+
+
+RECORDED_GROWTH = 1e4
+"""Rounding that a network enlarges grows from step to step of a training, by 3 to 300 in deep ones with batch
+normalisation. Two recorded trainings that part by more than the limit in a later step differ for certain only if they
+part this many times as far as in all steps before: a recording cannot be continued from common weights."""
+
 ROUNDING_SHARE = 8 * 2.0**-29
 """Of what float32 is off. Of one computation float32's rounding is 2^29 times float64's, so two sides that are one may
 differ in float64 by 2^-29 of what both of them are off in float32, whatever a computation does to its rounding: the

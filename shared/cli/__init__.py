@@ -22,6 +22,7 @@ from twotrack.shared.cli import (
     listing,
     options,
     predict,
+    record,
     report,
     request,
     run,
@@ -48,6 +49,7 @@ app.command("data")(data.data)
 app.command("run")(run.run)
 app.command("compare")(compare.compare)
 app.command("verify")(verify.verify)
+app.command("record")(record.record)
 app.command("differences")(differences.differences)
 app.command("ablate")(ablate.ablate)
 app.command("experiment")(experiment.experiment)

@@ -15,7 +15,15 @@ if TYPE_CHECKING:
 
 
 def verify(
-    subject: Annotated[str, typer.Argument(metavar="CHAPTER | MODULE:PAIR", help="A chapter, or a pair of your own.")],
+    subject: Annotated[
+        str,
+        typer.Argument(
+            metavar="CHAPTER | MODULE:PAIR | DIR", help="A chapter, a pair of your own, or a recording of one side."
+        ),
+    ],
+    other: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="Another recording, to compare the first one with.")
+    ] = None,
     tracks: Annotated[
         str,
         typer.Option(help=f"Tracks to compare, separated by commas, or 'all' installed ones: {options.TRACK_LIST}."),
@@ -57,6 +65,18 @@ def verify(
         Path | None,
         typer.Option(metavar="FILE", help="Also write an HTML page: rungs, causes, both sides' settings, a picture."),
     ] = None,
+    recording: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Compare the pair's sides, run here, with this recording [default: none]."),
+    ] = None,
+    rename: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="OLD=NEW",
+            help="What names in the (second) recording begin with, and what to read there, {i} for what changes: "
+            "encoder.layer.{i}=layer_{i}; may be repeated.",
+        ),
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="End with exit code 3 where a pass has exceptions.")] = False,
     json: options.Json = False,
 ) -> None:
@@ -72,6 +92,8 @@ def verify(
     from twotrack.shared.report.pages import require_page
     from twotrack.shared.verify.request import VerifyRequest
 
+    if other or recording or rename:
+        raise typer.Exit(_recordings(subject, other, recording, tracks, rename or [], until, report, strict, json))
     request = VerifyRequest(name=subject, settings=_settings(subject, settings, weights), recipe=recipe, until=until)
     changes = {"causes": "first" if first else "all", "reference": reference, **_own(subject, weights, inputs)}
     request, side = _with_map(request.model_copy(update=changes), map_file, no_map), _side(fix)
@@ -98,6 +120,36 @@ def _with_map(request: "VerifyRequest", file: Path | None, no_map: bool) -> "Ver
     if file and no_map:
         raise UserError("--map and --no-map: give one of them.")
     return request.model_copy(update={"map_file": file, "use_map": not no_map})
+
+
+def _recordings(
+    subject: str,
+    other: Path | None,
+    recording: Path | None,
+    tracks: str,
+    rename: list[str],
+    until: str,
+    report: Path | None,
+    strict: bool,
+    json: bool,
+) -> int:
+    """Compare where one side or both are recordings; return the exit code."""
+    from twotrack.shared.cli.console import print_json
+    from twotrack.shared.cli.verify_recordings import compared
+    from twotrack.shared.report.ladder_page import write_page
+    from twotrack.shared.report.pages import require_page
+    from twotrack.shared.report.recordings import comparison_record, comparison_text
+
+    if report:
+        require_page(report, "--report")
+    found = compared(subject, other, recording, tracks, rename, until)
+    record = comparison_record(found, until)
+    page = write_page(record, report) if report else None
+    if json:
+        print_json(record.model_dump() | ({"report": str(page)} if page else {}))
+    else:
+        print(comparison_text(found), *([f"report: {page}"] if page else []), sep="\n")
+    return _exit_code([one.result for one in found], strict)
 
 
 def _side(fix: str | None) -> "Side | None":

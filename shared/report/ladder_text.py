@@ -20,8 +20,8 @@ def ladder_text(request: VerifyRequest, results: Sequence[TrackResult], fix: Sid
     reference = results[0].words.reference if results else TORCH
     lines = [f"{request.name}{settings}: {reference} against {', '.join(result.track for result in results)}", ""]
     for result in results:
-        lines += [f"{result.track}", *(_row(verdict) for verdict in result.rungs), *_failure(result, fix)]
-        lines += [*_certificate(result), ""]
+        lines += [f"{result.track}", *(rung_line(verdict) for verdict in result.rungs), *_failure(result, fix)]
+        lines += [*certificate_lines(result), ""]
     passed, excepted = sum(result.passed for result in results), sum(map(_is_excepted, results))
     exceptions = f", {excepted} of them with exceptions" if excepted else ""
     return "\n".join([*lines, f"{passed} of {len(results)} {_counted(results)} passed every rung{exceptions}"])
@@ -39,7 +39,8 @@ def _is_excepted(result: TrackResult) -> bool:
     return result.verdict is Verdict.EXCEPT
 
 
-def _row(verdict: RungResult) -> str:
+def rung_line(verdict: RungResult) -> str:
+    """Return the line of a table on one rung."""
     figures = ""
     if verdict.difference is not None:
         figures = f"{verdict.difference:.1e} of {verdict.limit:.0e}"
@@ -67,7 +68,7 @@ def _failure(result: TrackResult, fix: Side | None) -> list[str]:
     return [*(f"        {line}" for line in lines), *(f"  {line}" for line in told)]
 
 
-def _certificate(result: TrackResult) -> list[str]:
+def certificate_lines(result: TrackResult) -> list[str]:
     """Return the verdict, what was compared, and every exception."""
     if not result.passed:
         return []

@@ -224,8 +224,10 @@ def divergence(ladder: LadderRecord) -> Drawing | None:
             at = [names.index(layer.path) + 0.18 * (number - (len(ladder.tracks) - 1) / 2) for layer in track.layers]
             for precision, fill in (("float64", "full"), ("float32", "none")):
                 values = [_on_axis(getattr(layer, precision)) for layer in track.layers]
-                axes.plot(values, at, MARKERS[track.track], color=TRACK_COLOURS[track.track][0], markersize=5,
-                          fillstyle=fill, label=f"{track.track}, {precision}")  # fmt: skip
+                marker = MARKERS.get(track.track, "o")  # a recording is called by its folder
+                colour = TRACK_COLOURS.get(track.track, TRACK_COLOURS["torch"])[0]
+                axes.plot(values, at, marker, color=colour, markersize=5, fillstyle=fill,
+                          label=f"{track.track}, {precision}")  # fmt: skip
         axes.set(xscale="log", xlabel="relative difference from torch", ylim=(len(names) - 0.4, -0.6))
         axes.set_xticks(DECADES, ["0", *(f"{value:.0e}" for value in DECADES[1:])])
         axes.minorticks_off()

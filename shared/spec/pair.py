@@ -184,6 +184,8 @@ class Pair:
         """Return the pair as one side has it: with one build function of its framework."""
         framework: Framework = "torch" if side.track == TORCH else "keras"
         found = self._of(framework)
+        if side.build >= len(found):
+            raise UserError(f"the pair has no build function for track '{side.track}'.")
         is_renamed = side.build == 0 if len(found) > 1 else framework == TORCH
         rename, build = self.rename if is_renamed else {}, found[side.build]
         if framework == TORCH:

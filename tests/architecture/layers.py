@@ -17,6 +17,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "runs": ("runs",),
     "differences": ("differences",),
     "verify": ("verify",),
+    "recordings": ("recordings",),
     "experiments": ("experiments",),
     "export": ("export",),
     "report": ("report",),

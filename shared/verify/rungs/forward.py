@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from twotrack.shared.base.tolerances import TOLERANCES
+from twotrack.shared.base.tolerances import limit_in
 from twotrack.shared.spec.probe import LayerTrace
+from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import widened
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.result import FailurePlace, Gap, GapKind, RungResult, finite, in_float32, relative
@@ -41,9 +42,9 @@ def _in_float32(path: str) -> Gap:
     return Gap(GapKind.PRECISION, path, "it is built to compute in float32 in Keras, and was compared in float64")
 
 
-def compare_forward(torch: Trace, keras: Trace) -> RungResult:
+def compare_forward(torch: Trace, keras: Trace, precision: Precision = "float64") -> RungResult:
     """Compare two traces of one precision."""
-    limit = TOLERANCES["forward"].limit
+    limit = limit_in("forward", precision)
     if len(torch.outputs) != len(keras.outputs):
         detail = f"{len(keras.outputs)} outputs in Keras, {len(torch.outputs)} in torch"
         return RungResult("forward", False, detail, place=FailurePlace.OUTPUTS)
@@ -55,7 +56,7 @@ def compare_forward(torch: Trace, keras: Trace) -> RungResult:
         return RungResult("forward", True, detail, difference, limit=limit, counts=counts)
     for torch_layer, keras_layer in matched:
         if layer_difference(torch_layer.outputs, keras_layer.outputs) > limit:
-            return _diverging(torch_layer, keras_layer)
+            return _diverging(torch_layer, keras_layer, limit)
     shapes = ", ".join(
         f"{keras_output.shape} against {torch_output.shape}"
         for torch_output, keras_output in zip(torch.outputs, keras.outputs, strict=True)
@@ -100,8 +101,7 @@ def layer_difference(torch: Sequence[np.ndarray], keras: Sequence[np.ndarray]) -
     return min((relative(a, b) for a in torch for b in keras if a.shape == b.shape), default=float("inf"))
 
 
-def _diverging(torch: LayerTrace, keras: LayerTrace) -> RungResult:
-    limit = TOLERANCES["forward"].limit
+def _diverging(torch: LayerTrace, keras: LayerTrace, limit: float) -> RungResult:
     difference = layer_difference(torch.outputs, keras.outputs)
     inputs_agree = layer_difference(torch.inputs, keras.inputs) <= limit
     detail = _forward_detail(torch, keras, difference, inputs_agree)

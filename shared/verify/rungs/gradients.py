@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from twotrack.shared.base.tolerances import GRADIENT_SCALE_FLOOR, TOLERANCES
+from twotrack.shared.base.tolerances import GRADIENT_SCALE_FLOOR, TOLERANCES, limit_in
+from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify.digests import SIZE, differences
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.result import FailurePlace, Gap, GapKind, RungResult, finite, in_float32, relative
@@ -30,12 +31,12 @@ def check_gradients(torch: Observation, keras: Observation) -> RungResult:
     return replace(result, difference32=in_float32(_largest_gradient_difference, torch, keras))
 
 
-def compare_gradients(torch: Trace, keras: Trace) -> RungResult:
+def compare_gradients(torch: Trace, keras: Trace, precision: Precision = "float64") -> RungResult:
     """Compare two traces of one precision."""
-    limit = TOLERANCES["gradients"].limit
+    limit = limit_in("gradients", precision)
     torch_losses, keras_losses = same_losses(torch, keras)
     loss = relative(np.array(torch_losses[:1]), np.array(keras_losses[:1]))
-    if loss > TOLERANCES["forward"].limit:
+    if loss > limit_in("forward", precision):
         detail = f"the loss is {keras_losses[0]:.9g} in Keras, {torch_losses[0]:.9g} in torch, on equal outputs"
         detail += _beside_the_loss(keras)
         return RungResult("gradients", False, detail, loss, limit=limit, place=FailurePlace.LOSS)

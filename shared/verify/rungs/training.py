@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from twotrack.shared.base.tolerances import TOLERANCES
+from twotrack.shared.base.tolerances import limit_in
+from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.result import FailurePlace, Gap, GapKind, RungResult, relative, relaxed_constraints
 from twotrack.shared.verify.trace import Trace, epochs_in_words, same_losses
@@ -29,9 +30,9 @@ def _compare_relaxed(torch: Trace, keras: Trace) -> RungResult:
     return result
 
 
-def compare_training(torch: Trace, keras: Trace) -> RungResult:
+def compare_training(torch: Trace, keras: Trace, precision: Precision = "float64") -> RungResult:
     """Compare two traces of one precision, step by step."""
-    limit, worst = TOLERANCES["training"].limit, 0.0
+    limit, worst = limit_in("training", precision), 0.0
     torch_losses, keras_losses = same_losses(torch, keras)
     for step, (loss, other) in enumerate(zip(keras_losses, torch_losses, strict=True)):
         differences = step_differences(torch.weights[step], keras.weights[step])
@@ -40,12 +41,11 @@ def compare_training(torch: Trace, keras: Trace) -> RungResult:
         if worst > limit:
             detail = _training_detail(step + 1, loss, other, name, differences.get(name, 0.0))
             return RungResult("training", False, detail, worst, limit=limit, place=FailurePlace.WEIGHT, where=name)
-    return _compare_inference(torch, keras, worst)
+    return _compare_inference(torch, keras, worst, limit)
 
 
-def _compare_inference(torch: Trace, keras: Trace, worst: float) -> RungResult:
+def _compare_inference(torch: Trace, keras: Trace, worst: float, limit: float) -> RungResult:
     """Compare what validation saw after each epoch, and the trained model's outputs."""
-    limit = TOLERANCES["training"].limit
     for epoch, (loss, other) in enumerate(zip(keras.validation, torch.validation, strict=True), start=1):
         difference = relative(np.array(other), np.array(loss))
         if difference > limit:
