@@ -88,6 +88,11 @@ def verify(
         return ladder.climb(request, on_phase)
 
 
+def threads(keras_tracks: int) -> int:
+    """Return how many threads each worker has, of torch and of so many Keras tracks."""
+    return max(1, available_cores() // (1 + keras_tracks))
+
+
 class Ladder:
     """Worker processes for torch and some Keras tracks, on which any number of pairs can be verified."""
 
@@ -97,8 +102,8 @@ class Ladder:
         self._lent = pool
 
     def __enter__(self) -> "Ladder":
-        threads = max(1, available_cores() // (1 + len(self._keras_tracks)))
-        self._pool = self._stack.enter_context(lent_or_new(self._lent, threads=threads, quick_to_compile=True))
+        threads_each = threads(len(self._keras_tracks))
+        self._pool = self._stack.enter_context(lent_or_new(self._lent, threads=threads_each, quick_to_compile=True))
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -2,9 +2,12 @@
 
 import dataclasses
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
+from uuid import uuid4
 
 from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.errors import UserError
@@ -35,6 +38,46 @@ class FunctionReference(FrozenRecord):
         return function
 
 
+class HeldFunction(FrozenRecord):
+    """A function that no other process can import: it is held by this one, which runs its side itself."""
+
+    held: str
+    module: str
+    name: str
+
+    def load(self, folders: tuple[Path, ...]) -> Callable[..., Any]:
+        """Return it; in another process, a function that nothing there may call."""
+        return _HELD.get(self.held, _not_here)
+
+
+_HELD: dict[str, Callable[..., Any]] = {}
+
+
+def _not_here() -> Any:
+    raise RuntimeError("a function that another process holds was called here")
+
+
+@contextmanager
+def holding() -> Iterator[Callable[[Callable[..., Any], str, str], HeldFunction]]:
+    """Yield what holds a function, of a module and a name to be shown, until the block ends."""
+    held: list[str] = []
+
+    def hold(function: Callable[..., Any], module: str, name: str) -> HeldFunction:
+        held.append(uuid4().hex)
+        _HELD[held[-1]] = function
+        return HeldFunction(held=held[-1], module=module, name=name)
+
+    try:
+        yield hold
+    finally:
+        for name in held:
+            del _HELD[name]
+
+
+Hold = Callable[[Callable[..., Any], str, str], HeldFunction]
+AnyFunction = FunctionReference | HeldFunction
+
+
 class SpecRecord(FrozenRecord):
     """An optimizer or a schedule as plain data."""
 
@@ -49,16 +92,16 @@ class SpecRecord(FrozenRecord):
 class CustomLossReference(FrozenRecord):
     """A CustomLoss."""
 
-    keras: FunctionReference
-    torch: FunctionReference
+    keras: AnyFunction
+    torch: AnyFunction
     target: Literal["classes", "binary", "real"]
 
 
 class CustomOptimizerReference(FrozenRecord):
     """A CustomOptimizer."""
 
-    keras: FunctionReference
-    torch: FunctionReference
+    keras: AnyFunction
+    torch: AnyFunction
 
 
 class NamedPair(FrozenRecord):
@@ -88,8 +131,8 @@ class NamedPair(FrozenRecord):
 class PairOfFunctions(FrozenRecord):
     """A Pair object: its functions by reference, everything else as it is."""
 
-    keras: FunctionReference
-    torch: FunctionReference
+    keras: AnyFunction
+    torch: AnyFunction
     input_shape: dict[str, Input]
     loss: LossName | CustomLossReference
     optimizer: SpecRecord | CustomOptimizerReference
@@ -143,14 +186,18 @@ def module_folders() -> tuple[Path, ...]:
     return tuple(Path(folder).absolute() for folder in sys.path if folder)
 
 
-def reference(pair: Pair) -> PairOfFunctions:
-    """Return a reference from which a worker makes the same pair; UserError if a function cannot be imported there."""
+def reference(pair: Pair, hold: Hold | None = None) -> PairOfFunctions:
+    """Return a reference from which a worker makes the same pair.
+
+    A function that cannot be imported there is given to `hold`; without that, it is a UserError.
+    """
+    refer = partial(_function, hold=hold)
     return PairOfFunctions(
-        keras=_function(pair.keras, "the Keras build function"),
-        torch=_function(pair.torch, "the torch build function"),
+        keras=refer(pair.keras, "the Keras build function"),
+        torch=refer(pair.torch, "the torch build function"),
         input_shape=pair.inputs,
-        loss=_loss(pair.loss),
-        optimizer=_optimizer(pair.optimizer),
+        loss=_loss(pair.loss, refer),
+        optimizer=_optimizer(pair.optimizer, refer),
         schedule=_spec(pair.schedule),
         rename=dict(pair.rename),
         batch_size=pair.batch_size,
@@ -159,19 +206,22 @@ def reference(pair: Pair) -> PairOfFunctions:
     )
 
 
-def _loss(loss: LossName | CustomLoss) -> LossName | CustomLossReference:
+Refer = Callable[[object, str], AnyFunction]
+
+
+def _loss(loss: LossName | CustomLoss, refer: Refer) -> LossName | CustomLossReference:
     if not isinstance(loss, CustomLoss):
         return loss
-    keras, torch = _function(loss.keras, "CustomLoss.keras"), _function(loss.torch, "CustomLoss.torch")
+    keras, torch = refer(loss.keras, "CustomLoss.keras"), refer(loss.torch, "CustomLoss.torch")
     return CustomLossReference(keras=keras, torch=torch, target=loss.target)
 
 
-def _optimizer(optimizer: Optimizer | CustomOptimizer) -> SpecRecord | CustomOptimizerReference:
+def _optimizer(optimizer: Optimizer | CustomOptimizer, refer: Refer) -> SpecRecord | CustomOptimizerReference:
     if not isinstance(optimizer, CustomOptimizer):
         return _spec(optimizer)
     return CustomOptimizerReference(
-        keras=_function(optimizer.keras, "CustomOptimizer.keras"),
-        torch=_function(optimizer.torch, "CustomOptimizer.torch"),
+        keras=refer(optimizer.keras, "CustomOptimizer.keras"),
+        torch=refer(optimizer.torch, "CustomOptimizer.torch"),
     )
 
 
@@ -182,10 +232,19 @@ def _spec(spec: Optimizer | Schedule) -> SpecRecord:
     return SpecRecord(kind=kind, values=dataclasses.asdict(spec))
 
 
-def _function(function: object, role: str) -> FunctionReference:
+def held_side(pair: PairOfFunctions, side: Literal["keras", "torch"]) -> bool:
+    """Return whether this process holds a function of that side, which therefore runs here."""
+    parts = (pair, *(part for part in (pair.loss, pair.optimizer) if hasattr(part, side)))
+    return any(isinstance(getattr(part, side), HeldFunction) for part in parts)
+
+
+def _function(function: object, role: str, hold: Hold | None = None) -> AnyFunction:
     """Return the reference of a function; UserError unless its module's file and its name lead back to it."""
     module = sys.modules.get(getattr(function, "__module__", None) or "")
     name = getattr(function, "__qualname__", "")
+    leads_back = module is not None and _attribute(module, name) == function
+    if hold and callable(function) and not (leads_back and getattr(module, "__file__", None)):
+        return hold(function, getattr(function, "__module__", None) or "", name or type(function).__qualname__)
     if module is None or _attribute(module, name) != function:
         described = f"'{name}' of {module.__name__}" if module and name else f"a {type(function).__name__}"
         raise UserError(
