@@ -13,7 +13,7 @@ from twotrack.keras_track import backends
 from twotrack.keras_track.inputs import arranged
 from twotrack.keras_track.precision import put_back
 from twotrack.shared.errors import UserError, as_user_error, one_line
-from twotrack.shared.spec.inputs import Input, example
+from twotrack.shared.spec.inputs import Input, drawn, example
 
 ADVICE = "give a function that builds it"
 """Where a model cannot be taken."""
@@ -133,12 +133,9 @@ def _settings(layer: keras.Layer) -> str:
 
 
 def _outputs(model: keras.Model, inputs: Mapping[str, Input]) -> list[np.ndarray]:
-    """Return the outputs of ones, in inference mode; all that the model holds is as before."""
-    ones = {
-        name: np.ones((2, *spec.shape), {"real": "float32"}.get(spec.kind, "int32")) for name, spec in inputs.items()
-    }
+    """Return the outputs of two drawn examples, in inference mode; all that the model holds is as before."""
     before = [np.array(keras.ops.convert_to_numpy(variable)) for variable in model.variables]
-    outputs = keras.tree.flatten(model(arranged(model, inputs, ones), training=False))
+    outputs = keras.tree.flatten(model(arranged(model, inputs, drawn(inputs)), training=False))
     for variable, value in zip(model.variables, before, strict=True):
         if not np.array_equal(keras.ops.convert_to_numpy(variable), value):
             variable.assign(value)

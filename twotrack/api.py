@@ -79,13 +79,13 @@ def assert_same_model(
     >>> assert_same_model(keras=my_keras_model, torch=my_module, inputs=(4,))  # doctest: +SKIP
     """
     from twotrack.shared.assertion.arguments import given
-    from twotrack.shared.assertion.checking import NotTheSameModelError, check
+    from twotrack.shared.assertion.checking import check
     from twotrack.shared.verify import user_modules
 
     user_modules.require_not_importing("twotrack.assert_same_model")
     outcome = check(given(subject, torch, inputs, keras, pair), tracks, until, lambda *_: None)
     if failure := outcome.failure(strict):
-        raise NotTheSameModelError(f"{failure}\n{outcome.text}")
+        raise AssertionError(f"{failure}\n{outcome.text}")
 
 
 def _climb(

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from twotrack.shared.assertion.arguments import Given
 from twotrack.shared.assertion.tracks import chosen, chosen_here
-from twotrack.shared.report.headline_of_ladder import in_one_line
 from twotrack.shared.report.ladder import LadderRecord, ladder_record
 from twotrack.shared.report.ladder_text import ladder_text
+from twotrack.shared.report.one_line import in_one_line
 from twotrack.shared.spec.pair import Pair
 from twotrack.shared.verify import ladder, user_pair
 from twotrack.shared.verify.ladder import TrackResult
@@ -22,10 +22,6 @@ from twotrack.shared.workers.pool import WorkerPool, lent_or_new
 
 if TYPE_CHECKING:
     from twotrack.shared.verify.showing import OnPhase
-
-
-class NotTheSameModelError(AssertionError):
-    """Two models are not one, or, where a test is strict, not all of them was seen."""
 
 
 @dataclass(frozen=True)
@@ -51,27 +47,39 @@ class Outcome:
 
 
 def check(
-    given: Given, tracks: Sequence[str] | None, until: str, on_phase: "OnPhase", pool: WorkerPool | None = None
+    given: Given,
+    tracks: Sequence[str] | None,
+    until: str,
+    on_phase: "OnPhase",
+    pool: WorkerPool | None = None,
+    usual: Sequence[str] | None = None,
 ) -> Outcome:
-    """Climb the ladder with what is given, on workers of `pool` or on new ones; None for every installed track.
+    """Climb the ladder with what is given, on `tracks`, and on workers of `pool` or on new ones.
 
-    Raises MissingTrackError where a framework is not installed, UserError for all else that cannot be done,
-    WorkerDiedError if a worker ends early.
+    Where `tracks` is None the `usual` ones are meant, or every installed one; of these one will do for what this
+    process alone has. Raises MissingTrackError where a framework is not installed, UserError for what else cannot be
+    done, WorkerDiedError if a worker ends early.
     """
+    named = usual if tracks is None else tracks
     if isinstance(given.subject, Pair):
-        return _of_pair(given.subject, tracks, until, on_phase, pool)
+        return _of_pair(given.subject, named, tracks is None, until, on_phase, pool)
     pair = user_pair.named(given.subject, user_pair.module_folders()) if ":" in given.subject else None
     request = VerifyRequest(name=pair.label if pair else given.subject, until=until, pair=pair)
-    return _climb(request, chosen(tracks), on_phase, pool)
+    return _climb(request, chosen(named), on_phase, pool)
 
 
 def _of_pair(
-    pair: Pair, tracks: Sequence[str] | None, until: str, on_phase: "OnPhase", pool: WorkerPool | None
+    pair: Pair,
+    tracks: Sequence[str] | None,
+    one_will_do: bool,
+    until: str,
+    on_phase: "OnPhase",
+    pool: WorkerPool | None,
 ) -> Outcome:
     with user_pair.holding() as hold:
         reference = _reference(pair, hold)
         keras_here, torch_here = (user_pair.held_side(reference, side) for side in ("keras", "torch"))
-        climbed = chosen_here(tracks) if keras_here else chosen(tracks)
+        climbed = chosen_here(tracks, one_will_do) if keras_here else chosen(tracks)
         here = (*(climbed if keras_here else ()), *([REFERENCE] if torch_here else ()))
         request = VerifyRequest(name=reference.label, until=until, pair=reference)
         with _partly_here(here, len(climbed), pool) as workers:

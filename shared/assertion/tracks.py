@@ -35,15 +35,15 @@ def _install_line(name: str) -> str:
     return f"pip install 'twotrack[{TRACKS[name].extras}]'"
 
 
-def chosen_here(tracks: Sequence[str] | None) -> list[str]:
-    """Return the one Keras track that this process can be; UserError if others are wanted."""
+def chosen_here(tracks: Sequence[str] | None, one_will_do: bool) -> list[str]:
+    """Return the one Keras track that this process can be; UserError if others are wanted, all or one of them."""
     if "keras" in TRACKS["keras:torch"].missing:
         raise MissingTrackError(_missing("keras:torch"))
     here = door.keras_track_here()
     if here not in TRACKS:
         raise UserError(f"{here}: Keras runs on a backend here that twotrack does not know; set KERAS_BACKEND.")
     others = [track for track in tracks or () if track not in (here, REFERENCE)]
-    if others:
+    if others and not (one_will_do and here in (tracks or ())):
         backend = TRACKS[others[0]].backend if others[0] in TRACKS else None
         raise UserError(
             f"{', '.join(others)}: a Keras model, or a function, that this process alone has is verified here, where "

@@ -10,8 +10,8 @@ from twotrack.shared.spec.track import installed_track
 from twotrack.shared.workers import imports
 
 if TYPE_CHECKING:
-    from twotrack.shared.spec.inputs import Input
     from twotrack.keras_track.track import KerasTrack
+    from twotrack.shared.spec.inputs import Input
     from twotrack.torch_track.track import TorchTrack
 
 

@@ -33,7 +33,7 @@ def _failure(result: TrackResult) -> str:
         if cause.status is Status.UNKNOWN:
             told.append("the cause of what is left is unknown" if number > 1 else "the cause is unknown")
             continue
-        fixes = [f"{side}: {line}" for side, line in (("torch", cause.torch_fix), ("Keras", cause.keras_fix)) if line]
-        fix = f"; fix in {' or in '.join(fixes)}" if fixes else ""
+        fixes = [f"{line} ({side})" for side, line in (("torch", cause.torch_fix), ("Keras", cause.keras_fix)) if line]
+        fix = f"; fix: {' or '.join(fixes)}" if fixes else ""
         told.append(shortened(f"{STATUS[cause.status]} cause at '{cause.where}': {cause.what}{fix}"))
     return " | ".join(told)
