@@ -26,7 +26,6 @@ _OF_PROCESS = ("GLOBAL_STATE_TRACKER", "GLOBAL_SETTINGS_TRACKER")
 @contextmanager
 def as_it_was() -> Iterator[None]:
     """Put back, at the end of the block, what a process's user may have set in Keras and in its backend."""
-    policy = keras.config.dtype_policy()
     with ExitStack() as stack:
         for name in _OF_PROCESS:
             stack.callback(setattr, global_state, name, getattr(global_state, name))
@@ -36,7 +35,6 @@ def as_it_was() -> Iterator[None]:
         stack.callback(put_back)  # first of all, as float64 replaces parts of the backend
         for name in _OF_PROCESS:  # what is set meanwhile is set in others
             setattr(global_state, name, threading.local())
-        keras.config.set_dtype_policy(policy)
         yield
 
 
@@ -52,7 +50,7 @@ def builder(model: keras.Model, inputs: Mapping[str, Input]) -> Callable[[], ker
     """
 
     def build() -> keras.Model:
-        with as_user_error(f"the Keras model ({type(model).__name__}) cannot be copied; {ADVICE}, or a get_config"):
+        with as_user_error(f"the Keras model ({_kind(model)}) cannot be copied; {ADVICE}"):
             copied = _copied(model)
         with as_user_error(f"the Keras model does not take inputs of {_shapes(inputs)}"):
             copied(arranged(copied, inputs, example(inputs)), training=False)
@@ -60,8 +58,13 @@ def builder(model: keras.Model, inputs: Mapping[str, Input]) -> Callable[[], ker
         return copied
 
     if model.built:
+        keras.config.set_dtype_policy(model.dtype_policy)
         _require_faithful(model, build(), inputs)
     return build
+
+
+def _kind(model: keras.Model) -> str:
+    return type(model).__name__
 
 
 def _shapes(inputs: Mapping[str, Input]) -> str:
@@ -70,6 +73,13 @@ def _shapes(inputs: Mapping[str, Input]) -> str:
 
 def _copied(model: keras.Model) -> keras.Model:
     """Return the model made anew from its configuration, which comes from this process and may hold its functions."""
+    try:
+        model.get_config()
+    except NotImplementedError:
+        raise UserError(
+            f"the Keras model ({_kind(model)}) cannot be copied: it has no get_config; {ADVICE}, "
+            f"such as lambda: {_kind(model)}(...)."
+        ) from None
     keras.config.enable_unsafe_deserialization()
     with keras.utils.custom_object_scope(_own_objects(model)):
         return keras.models.clone_model(model)

@@ -5,7 +5,7 @@ all else comes when a test asks for the fixture.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -57,7 +57,7 @@ def same_model(request: pytest.FixtureRequest, _twotrack_workers: "WorkerPool") 
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Let the report of a failed test carry its annotations, from a process of pytest-xdist too."""
     report = yield
     if report.failed and ANNOTATIONS in item.stash:

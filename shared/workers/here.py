@@ -2,6 +2,7 @@
 
 import gc
 import random
+import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import Lock
@@ -68,12 +69,16 @@ class PoolPartlyHere(WorkerPool):
 
 @contextmanager
 def process_as_it_was() -> Iterator[None]:
-    """Put back, at the end of the block, what a track changes for the whole process: settings and random states."""
+    """Put back, at the end of the block, what a track changes for the whole process: settings and random states.
+
+    Warnings inside it are not shown, as a worker's are not, and are no errors where the user's own shall be.
+    """
     import numpy as np
 
     states, frozen = (random.getstate(), np.random.get_state()), gc.get_freeze_count()
     try:
-        with door.frameworks_as_they_were():
+        with door.frameworks_as_they_were(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             yield
     finally:
         random.setstate(states[0])
