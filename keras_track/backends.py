@@ -1,6 +1,8 @@
 """What differs between the backends of Keras: determinism, precision, devices. Each imports only its own."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 
@@ -102,3 +104,42 @@ class Torch(Backend):
 
 
 BACKENDS: dict[str, type[Backend]] = {"tensorflow": TensorFlow, "jax": Jax, "torch": Torch}
+
+
+@contextmanager
+def as_it_was(name: str) -> Iterator[None]:
+    """Put back, at the end of the block, what this process's user may have set in a backend that is not PyTorch.
+
+    For PyTorch torch's own track does.
+    """
+    with ExitStack() as stack:
+        if name == "tensorflow":
+            _keep_tensorflow(stack)
+        elif name == "jax":
+            _keep_jax(stack)
+        yield
+
+
+def _keep_tensorflow(stack: ExitStack) -> None:
+    import tensorflow
+    from tensorflow.python.eager import context
+    from tensorflow.python.framework import config
+
+    own, settings = context.context(), tensorflow.config
+    stack.callback(setattr, own, "_seed", own._seed)
+    if own._seed is not None:  # else there is no generator
+        stack.callback(setattr, own, "_rng", own._rng)
+    tf32 = settings.experimental.tensor_float_32_execution_enabled()
+    stack.callback(settings.experimental.enable_tensor_float_32_execution, tf32)
+    options = settings.optimizer.get_experimental_options()
+    passes = {"dependency_optimization": True} | options  # where nothing was set, TensorFlow does this one
+    stack.callback(settings.optimizer.set_experimental_options, passes)
+    if not config.is_op_determinism_enabled():
+        stack.callback(config.disable_op_determinism)
+
+
+def _keep_jax(stack: ExitStack) -> None:
+    import jax
+
+    for name in ("jax_default_matmul_precision", "jax_enable_x64"):
+        stack.callback(jax.config.update, name, getattr(jax.config, name))

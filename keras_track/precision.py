@@ -42,7 +42,7 @@ def set_precision(precision: Literal["float32", "float64"]) -> None:
     What was built before keeps its own, and must not be used while the other holds.
     Raises RuntimeError if Keras' type promotion does not follow.
     """
-    _replaced.close()
+    put_back()
     keras.config.set_floatx(precision)
     keras.config.set_dtype_policy(precision)
     if precision == "float64":
@@ -54,6 +54,11 @@ def set_precision(precision: Literal["float32", "float64"]) -> None:
     promoted = keras.backend.result_type(precision, precision)
     if promoted != precision:
         raise RuntimeError(f"Keras promotes {precision} to {promoted}; keras_track/precision.py needs an update")
+
+
+def put_back() -> None:
+    """Give Keras and its backend back what float64 replaced; the process's precision stays as it is."""
+    _replaced.close()
 
 
 def _wide_policy(get: Callable) -> Callable:

@@ -29,6 +29,10 @@ def unknown(kind: str, name: str, known: Iterable[str], hint: str = "") -> UserE
     return UserError(f"unknown {kind} '{name}': {guess}{' ' + hint if hint else ''}")
 
 
+UserError.__module__ = WorkerDiedError.__module__ = "twotrack"
+"""Where users find them, and what a traceback shows."""
+
+
 @dataclass(frozen=True)
 class Invalid:
     """The first thing that a pydantic model refuses."""

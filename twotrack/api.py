@@ -7,12 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twotrack.shared.errors import WorkerDiedError
-from twotrack.shared.spec.inputs import InputShape
-from twotrack.shared.spec.losses import LossName
-from twotrack.shared.spec.pair import CustomLoss, CustomOptimizer, Pair
-from twotrack.shared.spec.recipes import Adam, Constant, Optimizer, Schedule
+from twotrack.shared.spec.pair import Pair
 from twotrack.shared.spec.track import DEFAULT_TRACKS
-from twotrack.shared.spec.transfer import EVERYTHING
 
 if TYPE_CHECKING:
     from twotrack.shared.export.workflow import Exported
@@ -22,8 +18,6 @@ if TYPE_CHECKING:
     from twotrack.shared.verify.ladder import TrackResult
     from twotrack.shared.verify.request import VerifyRequest
     from twotrack.shared.verify.user_pair import PairReference
-
-_ADAM, _CONSTANT = Adam(learning_rate=1e-3), Constant()
 
 
 def verify(
@@ -63,47 +57,42 @@ def verify(
 
 
 def assert_same_model(
-    keras: Callable[[], Any],
-    torch: Callable[[], Any],
-    inputs: InputShape,
+    subject: Any = None,
+    torch: Any = None,
+    inputs: Any = None,
     *,
+    keras: Any = None,
     tracks: Sequence[str] | None = None,
     until: str = "accuracy",
-    loss: LossName | CustomLoss = "mean_squared_error",
-    optimizer: Optimizer | CustomOptimizer = _ADAM,
-    schedule: Schedule = _CONSTANT,
-    rename: Mapping[str, str] | None = None,
-    batch_size: int = 8,
-    trainable: tuple[str, ...] = EVERYTHING,
     strict: bool = False,
+    **pair: Any,
 ) -> None:
-    """Require that two build functions build one model, for a test: AssertionError says at which rung and place not.
+    """Require that two models are one, for a test: AssertionError says at which rung and place not, and why.
 
-    `keras` and `torch` take no arguments and stand at the top level of a file. `inputs` is the shape that Keras gets,
-    without the batch axis, or a mapping for several inputs; the other arguments are those of Pair, and as of `verify`.
-    With `strict`, a pass with exceptions is an AssertionError too.
+    `subject` is a Pair, the name of one as `verify` takes it, or the Keras side, for which `keras` is another name.
+    A side is a function without arguments that builds the model, or the model itself. Functions at the top level of a
+    file are called in worker processes, on every installed Keras backend or on `tracks`. A model, a lambda or a
+    function inside another stays in this process: a copy of it is verified here, with Keras on the backend that it has
+    here; model and process are left as they were. Weights are drawn, so that a model's own do not matter.
+
+    `inputs` is the shape that Keras gets, without the batch axis, an Input, or an array (batch, ...) that has such a
+    shape; a mapping by name for several inputs. Further arguments are those of Pair: `loss`, `optimizer`, `rename`,
+    ... `until` is the last rung to climb. With `strict`, a pass with exceptions is an AssertionError too.
+
+    Raises UserError for what cannot be compared, WorkerDiedError if a worker process ends early.
 
     >>> from twotrack import assert_same_model
     >>> assert_same_model(build_keras, build_torch, (28, 28, 1), loss="cross_entropy")  # doctest: +SKIP
+    >>> assert_same_model(keras=my_keras_model, torch=my_module, inputs=(4,))  # doctest: +SKIP
     """
-    from twotrack.shared.report.ladder_text import ladder_text
+    from twotrack.shared.assertion.arguments import given
+    from twotrack.shared.assertion.checking import check
+    from twotrack.shared.verify import user_modules
 
-    pair = Pair(
-        keras=keras,
-        torch=torch,
-        input_shape=inputs,
-        loss=loss,
-        optimizer=optimizer,
-        schedule=schedule,
-        rename=rename or {},
-        batch_size=batch_size,
-        trainable=trainable,
-    )
-    request, results = _climb(pair, tracks, {}, "fast", until, lambda *_: None, "twotrack.assert_same_model")
-    if not all(result.passed for result in results):
-        raise AssertionError(f"not the same model\n{ladder_text(request, results)}")
-    if strict and any(result.certificate.gaps for result in results):
-        raise AssertionError(f"the same model, except for what was not seen\n{ladder_text(request, results)}")
+    user_modules.require_not_importing("twotrack.assert_same_model")
+    outcome = check(given(subject, torch, inputs, keras, pair), tracks, until, lambda *_: None)
+    if failure := outcome.failure(strict):
+        raise AssertionError(f"{failure}\n{outcome.text}")
 
 
 def _climb(

@@ -11,7 +11,12 @@ from twotrack.shared.verify.request import RUNGS
 
 def write_page(record: LadderRecord, page: Path, fix: Side | None = None) -> Path:
     """Write the page, which appears whole or not at all; UserError if it cannot be written."""
-    return write_file(page, render("verify.html.j2", verdict=_verdict(record), **context(record, fix)))
+    return write_file(page, page_text(record, fix))
+
+
+def page_text(record: LadderRecord, fix: Side | None = None) -> str:
+    """Return the page as HTML."""
+    return render("verify.html.j2", verdict=_verdict(record), **context(record, fix))
 
 
 def context(ladder: LadderRecord | None, fix: Side | None = None) -> dict[str, Any]:

@@ -99,6 +99,11 @@ def verify(
         return ladder.climb(request, on_phase)
 
 
+def threads(tracks: int) -> int:
+    """Return how many threads each worker has, of so many tracks."""
+    return max(1, available_cores() // tracks)
+
+
 class Ladder:
     """Worker processes for some tracks, on which any number of pairs can be verified."""
 
@@ -108,8 +113,8 @@ class Ladder:
 
     def __enter__(self) -> "Ladder":
         known = [name for name, spec in TRACKS.items() if not spec.missing] if self._tracks is None else self._tracks
-        threads = max(1, available_cores() // len({TORCH, *known}))
-        self._pool = self._stack.enter_context(lent_or_new(self._lent, threads=threads, quick_to_compile=True))
+        threads_each = threads(len({TORCH, *known}))
+        self._pool = self._stack.enter_context(lent_or_new(self._lent, threads=threads_each, quick_to_compile=True))
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -2,9 +2,12 @@
 
 import dataclasses
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
+from uuid import uuid4
 
 from pydantic import Field
 
@@ -43,6 +46,46 @@ class FunctionReference(FrozenRecord):
         return function
 
 
+class HeldFunction(FrozenRecord):
+    """A function that no other process can import: it is held by this one, which runs its side itself."""
+
+    held: str
+    module: str
+    name: str
+
+    def load(self, folders: tuple[Path, ...]) -> Callable[..., Any]:
+        """Return it; in another process, a function that nothing there may call."""
+        return _HELD.get(self.held, _not_here)
+
+
+_HELD: dict[str, Callable[..., Any]] = {}
+
+
+def _not_here() -> Any:
+    raise RuntimeError("a function that another process holds was called here")
+
+
+@contextmanager
+def holding() -> Iterator[Callable[[Callable[..., Any], str, str], HeldFunction]]:
+    """Yield what holds a function, of a module and a name to be shown, until the block ends."""
+    held: list[str] = []
+
+    def hold(function: Callable[..., Any], module: str, name: str) -> HeldFunction:
+        held.append(uuid4().hex)
+        _HELD[held[-1]] = function
+        return HeldFunction(held=held[-1], module=module, name=name)
+
+    try:
+        yield hold
+    finally:
+        for name in held:
+            del _HELD[name]
+
+
+Hold = Callable[[Callable[..., Any], str, str], HeldFunction]
+AnyFunction = FunctionReference | HeldFunction
+
+
 class SpecRecord(FrozenRecord):
     """An optimizer or a schedule as plain data."""
 
@@ -57,16 +100,16 @@ class SpecRecord(FrozenRecord):
 class CustomLossReference(FrozenRecord):
     """A CustomLoss."""
 
-    keras: FunctionReference | None
-    torch: FunctionReference | None
+    keras: AnyFunction | None
+    torch: AnyFunction | None
     target: Literal["classes", "binary", "real"]
 
 
 class CustomOptimizerReference(FrozenRecord):
     """A CustomOptimizer."""
 
-    keras: FunctionReference | None
-    torch: FunctionReference | None
+    keras: AnyFunction | None
+    torch: AnyFunction | None
 
 
 class NamedPair(FrozenRecord):
@@ -96,9 +139,9 @@ class NamedPair(FrozenRecord):
 class PairOfFunctions(FrozenRecord):
     """A Pair object: its functions by reference, everything else as it is."""
 
-    keras: tuple[FunctionReference, ...]
+    keras: tuple[AnyFunction, ...]
     """None, one or two."""
-    torch: tuple[FunctionReference, ...]
+    torch: tuple[AnyFunction, ...]
     input_shape: dict[str, Input]
     loss: LossName | CustomLossReference
     optimizer: SpecRecord | CustomOptimizerReference
@@ -109,7 +152,7 @@ class PairOfFunctions(FrozenRecord):
     trainable: tuple[str, ...]
     weights: dict[str, Path]
     """By the name of the side, empty for a file alone."""
-    inputs: Path | FunctionReference | None
+    inputs: Path | AnyFunction | None
     weight_rules: dict[str, WeightRule] = Field(default_factory=dict)
     unused_torch: tuple[str, ...] = ()
     unused_keras: tuple[str, ...] = ()
@@ -129,7 +172,9 @@ class PairOfFunctions(FrozenRecord):
     def load(self) -> Pair:
         """Import the functions and return the pair; UserError if that fails."""
         plain = {name: getattr(self, name) for name in _PLAIN}
-        inputs = self.inputs.load(self.folders) if isinstance(self.inputs, FunctionReference) else self.inputs
+        inputs = (
+            self.inputs.load(self.folders) if isinstance(self.inputs, FunctionReference | HeldFunction) else self.inputs
+        )
         return Pair(
             keras=_loaded(self.keras, self.folders),
             torch=_loaded(self.torch, self.folders),
@@ -151,15 +196,15 @@ class PairOfFunctions(FrozenRecord):
             return self.optimizer.load()
         return CustomOptimizer(self._own(self.optimizer.keras), self._own(self.optimizer.torch))
 
-    def _own(self, function: FunctionReference | None) -> Callable[..., Any] | None:
+    def _own(self, function: AnyFunction | None) -> Callable[..., Any] | None:
         return None if function is None else function.load(self.folders)
 
 
-def _names(builds: Sequence[FunctionReference]) -> tuple[str, ...]:
+def _names(builds: Sequence[AnyFunction]) -> tuple[str, ...]:
     return told_apart([build.name.rpartition(".")[2] for build in builds])
 
 
-def _loaded(builds: Sequence[FunctionReference], folders: tuple[Path, ...]) -> Build | tuple[Build, Build] | None:
+def _loaded(builds: Sequence[AnyFunction], folders: tuple[Path, ...]) -> Build | tuple[Build, Build] | None:
     """Return build functions as a pair has them: none, one or two."""
     if not builds:
         return None
@@ -181,18 +226,26 @@ def module_folders() -> tuple[Path, ...]:
     return tuple(Path(folder).absolute() for folder in sys.path if folder)
 
 
-def reference(pair: Pair) -> PairOfFunctions:
-    """Return a reference from which a worker makes the same pair; UserError if a function cannot be imported there."""
-    keras, torch = _builds(pair.keras, "the Keras build function"), _builds(pair.torch, "the torch build function")
-    pair = pair.located((*keras, *torch)[0].file.parent)
+def reference(pair: Pair, hold: Hold | None = None) -> PairOfFunctions:
+    """Return a reference from which a worker makes the same pair.
+
+    A function that cannot be imported there is given to `hold`; without that, it is a UserError.
+    """
+    refer = partial(_function, hold=hold)
+    keras, torch = (
+        _builds(pair.keras, "the Keras build function", refer),
+        _builds(pair.torch, "the torch build function", refer),
+    )
+    files = [build.file for build in (*keras, *torch) if isinstance(build, FunctionReference)]
+    pair = pair.located(files[0].parent if files else Path.cwd())
     return PairOfFunctions(
         keras=keras,
         torch=torch,
         weights=pair.files,
-        inputs=_inputs(pair.inputs),
+        inputs=_inputs(pair.inputs, refer),
         input_shape=pair.specs,
-        loss=_loss(pair.loss),
-        optimizer=_optimizer(pair.optimizer),
+        loss=_loss(pair.loss, refer),
+        optimizer=_optimizer(pair.optimizer, refer),
         schedule=_spec(pair.schedule),
         rename=dict(pair.rename),
         batch_size=pair.batch_size,
@@ -205,34 +258,37 @@ def reference(pair: Pair) -> PairOfFunctions:
     )
 
 
-def _loss(loss: LossName | CustomLoss) -> LossName | CustomLossReference:
+Refer = Callable[[object, str], AnyFunction]
+
+
+def _loss(loss: LossName | CustomLoss, refer: Refer) -> LossName | CustomLossReference:
     if not isinstance(loss, CustomLoss):
         return loss
-    keras, torch = _given(loss.keras, "CustomLoss.keras"), _given(loss.torch, "CustomLoss.torch")
+    keras, torch = _given(loss.keras, "CustomLoss.keras", refer), _given(loss.torch, "CustomLoss.torch", refer)
     return CustomLossReference(keras=keras, torch=torch, target=loss.target)
 
 
-def _inputs(inputs: File | Callable[[], Any] | None) -> Path | FunctionReference | None:
+def _inputs(inputs: File | Callable[[], Any] | None, refer: Refer) -> Path | AnyFunction | None:
     if callable(inputs):
-        return _function(inputs, "inputs")
+        return refer(inputs, "inputs")
     return None if inputs is None else Path(inputs)
 
 
-def _builds(builds: Build | tuple[Build, Build] | None, role: str) -> tuple[FunctionReference, ...]:
+def _builds(builds: Build | tuple[Build, Build] | None, role: str, refer: Refer) -> tuple[AnyFunction, ...]:
     given = () if builds is None else builds if isinstance(builds, tuple) else (builds,)
-    return tuple(_function(build, role) for build in given)
+    return tuple(refer(build, role) for build in given)
 
 
-def _given(function: Callable[..., Any] | None, role: str) -> FunctionReference | None:
-    return None if function is None else _function(function, role)
+def _given(function: Callable[..., Any] | None, role: str, refer: Refer) -> AnyFunction | None:
+    return None if function is None else refer(function, role)
 
 
-def _optimizer(optimizer: Optimizer | CustomOptimizer) -> SpecRecord | CustomOptimizerReference:
+def _optimizer(optimizer: Optimizer | CustomOptimizer, refer: Refer) -> SpecRecord | CustomOptimizerReference:
     if not isinstance(optimizer, CustomOptimizer):
         return _spec(optimizer)
     return CustomOptimizerReference(
-        keras=_given(optimizer.keras, "CustomOptimizer.keras"),
-        torch=_given(optimizer.torch, "CustomOptimizer.torch"),
+        keras=_given(optimizer.keras, "CustomOptimizer.keras", refer),
+        torch=_given(optimizer.torch, "CustomOptimizer.torch", refer),
     )
 
 
@@ -243,10 +299,19 @@ def _spec(spec: Optimizer | Schedule) -> SpecRecord:
     return SpecRecord(kind=kind, values=dataclasses.asdict(spec))
 
 
-def _function(function: object, role: str) -> FunctionReference:
+def held_side(pair: PairOfFunctions, side: Literal["keras", "torch"]) -> bool:
+    """Return whether this process holds a function of that side, which therefore runs here."""
+    own = [getattr(part, side) for part in (pair.loss, pair.optimizer) if hasattr(part, side)]
+    return any(isinstance(function, HeldFunction) for function in (*getattr(pair, side), *own))
+
+
+def _function(function: object, role: str, hold: Hold | None = None) -> AnyFunction:
     """Return the reference of a function; UserError unless its module's file and its name lead back to it."""
     module = sys.modules.get(getattr(function, "__module__", None) or "")
     name = getattr(function, "__qualname__", "")
+    leads_back = module is not None and _attribute(module, name) == function
+    if hold and callable(function) and not (leads_back and getattr(module, "__file__", None)):
+        return hold(function, getattr(function, "__module__", None) or "", name or type(function).__qualname__)
     if module is None or _attribute(module, name) != function:
         described = f"'{name}' of {module.__name__}" if module and name else f"a {type(function).__name__}"
         raise UserError(

@@ -1,13 +1,17 @@
 """The door into a framework: the only place of shared that knows where the tracks are."""
 
-from typing import TYPE_CHECKING
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
 
-from twotrack.shared.errors import UserError
+from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.spec.track import installed_track
 from twotrack.shared.workers import imports
 
 if TYPE_CHECKING:
     from twotrack.keras_track.track import KerasTrack
+    from twotrack.shared.spec.inputs import Input
     from twotrack.torch_track.track import TorchTrack
 
 
@@ -35,3 +39,51 @@ def open_keras(name: str, device: str) -> "KerasTrack":
         from twotrack.keras_track.track import open_track
 
     return open_track(spec, device)
+
+
+@contextmanager
+def frameworks_as_they_were() -> Iterator[None]:
+    """Put back, at the end of the block, what a process's user may have set in the frameworks that are imported."""
+    with ExitStack() as stack:
+        if "torch" in sys.modules:
+            from twotrack.torch_track import guest as torch_guest
+
+            stack.enter_context(torch_guest.as_it_was())
+        if "keras" in sys.modules:
+            from twotrack.keras_track import guest as keras_guest
+
+            stack.enter_context(keras_guest.as_it_was())
+        yield
+
+
+def framework_of(thing: object) -> str:
+    """Return the framework of a model, keras or torch; empty for anything else. It imports nothing."""
+    for name, kind in (("keras", "Model"), ("torch", "nn.Module")):  # Keras' models on PyTorch are modules too
+        found: Any = sys.modules.get(name)
+        for part in kind.split("."):
+            found = getattr(found, part, None)
+        if isinstance(found, type) and isinstance(thing, found):
+            return name
+    return ""
+
+
+def builder(model: Any, inputs: "Mapping[str, Input]") -> Callable[[], Any]:
+    """Return a build function that copies a model of this process; UserError for one that cannot be taken."""
+    if framework_of(model) == "torch":
+        from twotrack.torch_track import guest as torch_guest
+
+        return torch_guest.builder(model)
+    from twotrack.keras_track import guest as keras_guest
+
+    return keras_guest.builder(model, inputs)
+
+
+def keras_track_here() -> str:
+    """Return the Keras track of this process, whose backend is fixed; imports Keras if nobody has."""
+    with (
+        imports.uncollected(),
+        imports.without(imports.OPTIONAL),
+        as_user_error("importing Keras in this process failed"),
+    ):
+        from twotrack.keras_track import guest
+    return guest.track_name()

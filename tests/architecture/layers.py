@@ -21,6 +21,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "experiments": ("experiments",),
     "export": ("export",),
     "report": ("report",),
+    "assertion": ("assertion", "pytest_plugin"),
+    "scaffold": ("scaffold",),
     "cli": ("cli",),
 }
 """Modules below twotrack.shared by room; the longest name that fits counts, and a package stands for all in it."""

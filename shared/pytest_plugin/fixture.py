@@ -1,0 +1,112 @@
+"""What the fixture `same_model` is: an assertion of a session, with what a test's report is to show."""
+
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import pytest
+
+from twotrack.shared.assertion.arguments import given
+from twotrack.shared.assertion.checking import Outcome, check
+from twotrack.shared.assertion.tracks import MissingTrackError
+from twotrack.shared.errors import UserError, WorkerDiedError
+from twotrack.shared.pytest_plugin import ANNOTATIONS, folder
+from twotrack.shared.pytest_plugin.annotations import place
+from twotrack.shared.pytest_plugin.options import options
+from twotrack.shared.report.ladder import ClimbedTrack
+from twotrack.shared.spec.track import TRACKS
+from twotrack.shared.verify.ladder import threads
+from twotrack.shared.workers.pool import WorkerPool
+
+
+def workers(processes: int) -> WorkerPool:
+    """Return a pool with one worker per track, for one of so many processes that run tests side by side."""
+    installed = sum(not spec.missing for spec in TRACKS.values() if spec.backend)
+    return WorkerPool(threads=max(1, threads(installed) // processes), one_per_track=True, quick_to_compile=True)
+
+
+class SameModel:
+    """Requires, in one test, that two models are one."""
+
+    def __init__(self, test: pytest.Item, config: pytest.Config, pool: WorkerPool):
+        self._test, self._options, self._pool = test, options(config), pool
+        self._calls = 0
+
+    def __call__(
+        self,
+        subject: Any = None,
+        torch: Any = None,
+        inputs: Any = None,
+        *,
+        keras: Any = None,
+        tracks: Sequence[str] | None = None,
+        until: str | None = None,
+        strict: bool | None = None,
+        **pair: Any,
+    ) -> None:
+        """Require that two models are one; the arguments are those of `twotrack.assert_same_model`.
+
+        AssertionError says in one line where they part and why; the report of the test has a section with all of it.
+        """
+        __tracebackhide__ = True
+        self._calls += 1
+        own = self._options
+        strict = own.strict if strict is None else strict
+        try:
+            what = given(subject, torch, inputs, keras, pair)
+            outcome = check(what, tracks, until or own.until, lambda *_: None, self._pool, own.tracks)
+            message = self._keep(outcome, strict)
+        except MissingTrackError as error:
+            if own.skips_missing:
+                pytest.skip(str(error))
+            self._raise(error)
+        except (UserError, WorkerDiedError, TypeError) as error:
+            self._raise(error)
+        if message:
+            self._annotate(message)
+            raise AssertionError(message)
+
+    def _raise(self, error: Exception) -> NoReturn:
+        """Raise an error again at the test's own line, without the way that it took."""
+        __tracebackhide__ = True
+        self._annotate(f"{type(error).__name__}: {error}")
+        raise type(error)(str(error)) from None
+
+    def _keep(self, outcome: Outcome, strict: bool) -> str:
+        """Note what the test's report is to show; return why this is no pass, empty for a pass."""
+        message = outcome.failure(strict)
+        for track in outcome.record.tracks:
+            self._test.user_properties += _properties(track)
+        if message:
+            self._test.add_report_section("call", "twotrack", outcome.text)
+        if self._options.report:
+            self._leave(outcome, bool(message))
+        return message
+
+    def _leave(self, outcome: Outcome, has_failed: bool) -> None:
+        """Leave a folder for a failure, none for a pass."""
+        assert self._options.report
+        place_of = folder.folder_of(self._options.report, self._test.nodeid, self._calls)
+        if not has_failed:
+            folder.remove(place_of)
+            return
+        folder.write(place_of, outcome.record)
+        self._test.user_properties.append(("twotrack.report", str(place_of)))
+        self._test.add_report_section("call", "twotrack report", str(place_of / folder.FILES[0]))
+
+    def _annotate(self, message: str) -> None:
+        self._test.stash.setdefault(ANNOTATIONS, []).append([*place(self._test), message])
+
+
+def _properties(track: ClimbedTrack) -> list[tuple[str, object]]:
+    """Return what a JUnit file says of one track, each in one line."""
+    certificate = track.certificate
+    compared = ", ".join(f"{count} {name}" for name, count in certificate.counts.items())
+    exceptions = "; ".join(f"{gap.kind}: {gap.where}: {gap.detail}" for gap in certificate.gaps)
+    values = {
+        "verdict": track.verdict,
+        "rungs": ", ".join(f"{rung.rung} {'pass' if rung.passed else 'FAIL'}" for rung in track.rungs),
+        "causes": "; ".join(f"{cause.status} at '{cause.where}': {cause.what}" for cause in track.causes),
+        "compared": compared if track.passed else "",
+        "exceptions": exceptions if track.passed else "",
+    }
+    return [(f"twotrack.{track.track}.{name}", value) for name, value in values.items() if value]
