@@ -8,8 +8,8 @@ from twotrack.shared.errors import UserError, unknown
 
 STEP_NAMES = ("step", "global_step", "trainer_step", "trainer/global_step", "steps", "iteration", "iter", "it", "batch")
 EPOCH_NAMES = ("epoch", "epochs")
-TIME_NAMES = ("wall_time", "time", "timestamp", "runtime", "seconds", "elapsed", "duration")
-"""Columns that are no metric."""
+TIMES = re.compile(r"(^|[/_])(wall_time|time|timestamp|runtime|seconds|elapsed|duration|per_second|eta)$")
+"""Columns that say how long something took, which is no metric."""
 RATE = "learning_rate"
 _METRICS = {
     "acc": "accuracy",

@@ -15,6 +15,12 @@ SMALLEST = 8
 """Blocks of the shortest window, and of the shortest series: fewer signs alone can never be rare enough."""
 MOST_BLOCKS = 192
 FLIPS = 4999
+"""Draws of random signs at most."""
+ENOUGH = 25
+"""Draws that exceed what was found, after which the p-value is known well enough (Besag and Clifford 1991)."""
+AT_ONCE = 500
+SAME = 1e-9
+"""Two statistics that differ by less are one."""
 BOUND = 6.0
 """Standard deviations at which one block's weight ends, so that one outlier decides nothing."""
 LIMIT_ERRORS = 3.7
@@ -48,12 +54,12 @@ def examine(differences: np.ndarray, level: float, seed: int = 0) -> Parting:
     blocks = noise.standardised(np.add.reduceat(whitened, edges[:-1]), SCALE_WIDTH, BOUND)
     windows = _windows(len(blocks))
     found = _statistics(blocks[np.newaxis], windows)[0]
-    largest = _largest_by_chance(blocks, windows, seed)
-    p_value = (1 + int((largest >= found.max() - 1e-9).sum())) / (1 + FLIPS)
+    largest = _largest_by_chance(blocks, windows, found.max(), seed)
+    p_value = (1 + int((largest >= found.max() - SAME).sum())) / (1 + len(largest))
     top = windows[int(found.argmax())]
     first = certain = None
     if p_value <= level:
-        limit = np.sort(largest)[-max(int(level * (1 + FLIPS)), 1)]
+        limit = np.sort(largest)[-max(int(level * (1 + len(largest))), 1)]
         end = int(windows[found >= min(limit, found.max())][:, 1].min())
         first, certain = int(edges[_onset(blocks, end)]), int(edges[end]) - 1
     return Parting(p_value, correlation, first, certain, (int(edges[top[0]]), int(edges[top[1]])), len(blocks))
@@ -92,13 +98,14 @@ def _statistics(blocks: np.ndarray, windows: np.ndarray) -> np.ndarray:
     return np.divide(moved, spread, out=np.zeros_like(moved), where=spread > 1e-12)
 
 
-def _largest_by_chance(blocks: np.ndarray, windows: np.ndarray, seed: int) -> np.ndarray:
-    """Return the largest statistic of each draw of random signs, (FLIPS,)."""
-    generator, largest = np.random.default_rng(seed), []
-    for count in [500] * (FLIPS // 500) + [FLIPS % 500]:
+def _largest_by_chance(blocks: np.ndarray, windows: np.ndarray, found: float, seed: int) -> np.ndarray:
+    """Return the largest statistic of each draw of random signs, (draws,): fewer where many exceed what was found."""
+    generator, largest = np.random.default_rng(seed), np.empty(0)
+    while len(largest) < FLIPS and (largest >= found - SAME).sum() < ENOUGH:
+        count = min(AT_ONCE, FLIPS - len(largest))
         signs = generator.integers(0, 2, (count, len(blocks))) * 2 - 1
-        largest.append(_statistics(signs * blocks, windows).max(axis=1))
-    return np.concatenate(largest)
+        largest = np.concatenate([largest, _statistics(signs * blocks, windows).max(axis=1)])
+    return largest
 
 
 def _onset(blocks: np.ndarray, end: int) -> int:

@@ -54,7 +54,7 @@ def _is_lines(start: bytes) -> bool:
     first, newline, rest = start.strip().partition(b"\n")
     try:
         return isinstance(json.loads(first), dict) and bool(newline and rest.strip())
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
 
 

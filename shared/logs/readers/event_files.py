@@ -1,4 +1,4 @@
-"""TensorBoard's event files, read with the package `tensorboard` alone: its record reader needs no TensorFlow."""
+"""TensorBoard's event files, read with the messages of the package `tensorboard`, which need no TensorFlow."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -16,9 +16,12 @@ MARK = "tfevents"
 KIND = "TensorBoard event files"
 _SPLIT_FOLDERS = {"train", "training", "validation", "val", "valid", "eval", "test", "dev"}
 _FLOAT32_DIGITS = 7
-_DT_FLOAT, _DT_DOUBLE, _DT_HALF, _DT_INT32, _DT_INT64, _DT_BFLOAT16 = 1, 2, 19, 3, 9, 14
-_NUMBERS = {_DT_FLOAT: 7, _DT_DOUBLE: 17, _DT_HALF: 4, _DT_INT32: 17, _DT_INT64: 17, _DT_BFLOAT16: 3}
-"""Types of tensors that are scalars of a log, with the decimal digits that they hold."""
+_NUMBERS = {1: 7, 2: 17, 3: 17, 9: 17, 14: 3, 19: 4}
+"""Decimal digits of the types of tensors that a scalar may have: float, double, int32, int64, bfloat16, half."""
+HEAD, CHECKSUM = 12, 4
+"""Bytes."""
+CHECKED = 2**16
+"""Bytes of a record up to which its checksum is computed, which is slow in Python; larger ones are pictures."""
 Points = dict[str, list[tuple[int, float, int]]]
 
 
@@ -107,21 +110,45 @@ def _events(path: Path) -> Iterator[Any]:
     _require_installed(path)
     from google.protobuf.message import DecodeError
     from tensorboard.compat.proto.event_pb2 import Event
-    from tensorboard.compat.tensorflow_stub.errors import DataLossError, OutOfRangeError
-    from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import PyRecordReader_New
 
-    records, count = PyRecordReader_New(str(path.absolute())), 0
-    try:
-        while True:
-            records.GetNext()
-            yield Event.FromString(records.record())
-            count += 1
-    except OutOfRangeError:
-        return
-    except (DataLossError, DecodeError) as error:
-        # A training that was killed leaves half a record at the end; a first record that is broken is no event file.
-        if count == 0 or "truncated" not in str(error).lower():
-            raise UserError(f"'{path}' is no event file of TensorBoard, or is damaged after {count} events.") from error
+    for number, record in enumerate(_records(path)):
+        try:
+            yield Event.FromString(record)
+        except DecodeError as error:
+            raise _damaged(path, number) from error
+
+
+def _records(path: Path) -> Iterator[bytes]:
+    """Yield the records of a TFRecord file: a length, its checksum, so many bytes, their checksum.
+
+    TensorBoard's own reader asks for as much memory as a length claims. What ends too early was not written to its end.
+    """
+    left, number = path.stat().st_size, 0
+    with path.open("rb") as file:
+        while len(head := file.read(HEAD)) == HEAD:
+            left -= HEAD
+            length = int.from_bytes(head[:8], "little")
+            if not _is_intact(head[:8], head[8:]):
+                raise _damaged(path, number)
+            if length + CHECKSUM > left:
+                break
+            record, checksum = file.read(length), file.read(CHECKSUM)
+            if length <= CHECKED and not _is_intact(record, checksum):
+                raise _damaged(path, number)
+            yield record
+            left, number = left - length - CHECKSUM, number + 1
+    if number == 0:
+        raise _damaged(path, 0)
+
+
+def _is_intact(content: bytes, checksum: bytes) -> bool:
+    from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
+
+    return masked_crc32c(content) == int.from_bytes(checksum, "little")
+
+
+def _damaged(path: Path, count: int) -> UserError:
+    return UserError(f"'{path}' is no event file of TensorBoard, or is damaged after {count} events.")
 
 
 def _require_installed(path: Path) -> None:

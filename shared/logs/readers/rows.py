@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from twotrack.shared.logs.names import EPOCH_NAMES, STEP_NAMES, TIME_NAMES, common_name
+from twotrack.shared.logs.names import EPOCH_NAMES, STEP_NAMES, TIMES, common_name
 from twotrack.shared.logs.series import Series, make_series
 
 _PLAIN = re.compile(r"[-+]?[0-9]*\.?[0-9]+")
@@ -47,7 +47,7 @@ def series_of(
         step, epoch = _number(row.get(step_name or "")), _number(row.get(epoch_name or ""))
         for name, cell in row.items():
             value = _number(cell)
-            if value is not None and name not in {step_name, epoch_name} and name.strip().lower() not in TIME_NAMES:
+            if value is not None and name not in {step_name, epoch_name} and not TIMES.search(name.strip().lower()):
                 columns[name].add(value, str(cell), step, epoch)
     return {name: column.series(name in averaging or _is_mean(name, column)) for name, column in columns.items()}
 
