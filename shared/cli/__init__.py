@@ -20,6 +20,7 @@ from twotrack.shared.cli import (
     formats,
     latency,
     listing,
+    logs,
     options,
     predict,
     record,
@@ -50,6 +51,7 @@ app.command("run")(run.run)
 app.command("compare")(compare.compare)
 app.command("verify")(verify.verify)
 app.command("record")(record.record)
+app.command("logs")(logs.logs)
 app.command("differences")(differences.differences)
 app.command("ablate")(ablate.ablate)
 app.command("experiment")(experiment.experiment)

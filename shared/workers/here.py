@@ -12,7 +12,7 @@ from typing import Any
 from twotrack.shared.errors import UserError, WorkerDiedError, one_line
 from twotrack.shared.workers import door
 from twotrack.shared.workers.messages import Progress
-from twotrack.shared.workers.pool import Result, WorkerPool
+from twotrack.shared.workers.pool import Result, Side, WorkerPool
 from twotrack.shared.workers.processes import OnProgress, ignore
 from twotrack.shared.workers.task import Answer, Request, Task
 

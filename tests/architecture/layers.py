@@ -15,6 +15,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "evaluation": ("evaluation",),
     "chapters": ("by_hand", "chapters"),
     "runs": ("runs",),
+    "logs": ("logs",),
     "differences": ("differences",),
     "verify": ("verify",),
     "recordings": ("recordings",),

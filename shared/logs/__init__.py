@@ -1,0 +1,1 @@
+"""Logs of two trainings that exist: read, aligned, and compared beyond their own noise."""

@@ -1,0 +1,114 @@
+"""Whether two noisy series part, and where: windows of all lengths, with one false-alarm rate over all of them.
+
+Under the hypothesis that both logs come from one process, their difference is as likely as its negative. So the blocks
+of the whitened difference may have their signs flipped at random, which leaves spread and heavy tails as they are: that
+gives the distribution of the largest window statistic, whatever the noise's distribution is and however it decays.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from twotrack.shared.logs import noise
+
+SMALLEST = 8
+"""Blocks of the shortest window, and of the shortest series: fewer signs alone can never be rare enough."""
+MOST_BLOCKS = 192
+FLIPS = 4999
+"""Draws of random signs at most."""
+ENOUGH = 25
+"""Draws that exceed what was found, after which the p-value is known well enough (Besag and Clifford 1991)."""
+AT_ONCE = 500
+SAME = 1e-9
+"""Two statistics that differ by less are one."""
+BOUND = 6.0
+"""Standard deviations at which one block's weight ends, so that one outlier decides nothing."""
+LIMIT_ERRORS = 3.7
+"""Standard errors of a mean that the largest statistic reaches by chance about once in 100 comparisons."""
+SCALE_WIDTH = 25
+"""Blocks around a block that tell its scale."""
+
+
+@dataclass(frozen=True)
+class Parting:
+    """What the test says of one series of differences."""
+
+    p_value: float
+    """Of the largest statistic over all windows, by sign flips."""
+    correlation: noise.Correlation
+    """Of neighbouring points, as it was taken out."""
+    first: int | None
+    """Index of the point from which they probably part; None if they do not."""
+    certain: int | None
+    """Index of the point by which they have parted: the end of the first window that shows it."""
+    largest: tuple[int, int]
+    """Points of the window with the largest statistic: first, and one past the last."""
+    blocks: int
+
+
+def examine(differences: np.ndarray, level: float, seed: int = 0) -> Parting:
+    """Test whether the differences (points,) are noise around 0, in order, at a false-alarm rate of `level`."""
+    correlation = noise.correlation(differences)
+    whitened = _whitened(differences, correlation.upper)
+    edges = _edges(len(whitened))
+    blocks = noise.standardised(np.add.reduceat(whitened, edges[:-1]), SCALE_WIDTH, BOUND)
+    windows = _windows(len(blocks))
+    found = _statistics(blocks[np.newaxis], windows)[0]
+    largest = _largest_by_chance(blocks, windows, found.max(), seed)
+    p_value = (1 + int((largest >= found.max() - SAME).sum())) / (1 + len(largest))
+    top = windows[int(found.argmax())]
+    first = certain = None
+    if p_value <= level:
+        limit = np.sort(largest)[-max(int(level * (1 + len(largest))), 1)]
+        end = int(windows[found >= min(limit, found.max())][:, 1].min())
+        first, certain = int(edges[_onset(blocks, end)]), int(edges[end]) - 1
+    return Parting(p_value, correlation, first, certain, (int(edges[top[0]]), int(edges[top[1]])), len(blocks))
+
+
+def _whitened(values: np.ndarray, correlation: float) -> np.ndarray:
+    """Take from each value what it has from the one before it."""
+    first = values[:1] * np.sqrt(1 - correlation**2)
+    return np.concatenate([first, values[1:] - correlation * values[:-1]])
+
+
+def _edges(points: int) -> np.ndarray:
+    """Return where blocks of about equal length begin, and the end."""
+    return np.linspace(0, points, min(points, MOST_BLOCKS) + 1).astype(int)
+
+
+def _windows(blocks: int) -> np.ndarray:
+    """Return (windows, 2), first block and one past the last: lengths that double, moved by a quarter each."""
+    found = {(0, blocks)}
+    length = SMALLEST
+    while length < blocks:
+        step = max(length // 4, 1)
+        found |= {(start, start + length) for start in range(0, blocks - length + 1, step)} | {
+            (blocks - length, blocks)
+        }
+        length *= 2
+    return np.array(sorted(found))
+
+
+def _statistics(blocks: np.ndarray, windows: np.ndarray) -> np.ndarray:
+    """Return |sum| by the root of the sum of squares, (draws, windows), of blocks (draws, blocks)."""
+    sums = np.pad(np.cumsum(blocks, axis=1), ((0, 0), (1, 0)))
+    squares = np.pad(np.cumsum(blocks[0] ** 2), (1, 0))
+    spread = np.sqrt(np.maximum(squares[windows[:, 1]] - squares[windows[:, 0]], 0))
+    moved = np.abs(sums[:, windows[:, 1]] - sums[:, windows[:, 0]])
+    return np.divide(moved, spread, out=np.zeros_like(moved), where=spread > 1e-12)
+
+
+def _largest_by_chance(blocks: np.ndarray, windows: np.ndarray, found: float, seed: int) -> np.ndarray:
+    """Return the largest statistic of each draw of random signs, (draws,): fewer where many exceed what was found."""
+    generator, largest = np.random.default_rng(seed), np.empty(0)
+    while len(largest) < FLIPS and (largest >= found - SAME).sum() < ENOUGH:
+        count = min(AT_ONCE, FLIPS - len(largest))
+        signs = generator.integers(0, 2, (count, len(blocks))) * 2 - 1
+        largest = np.concatenate([largest, _statistics(signs * blocks, windows).max(axis=1)])
+    return largest
+
+
+def _onset(blocks: np.ndarray, end: int) -> int:
+    """Return the block from which on, up to `end`, the mean is farthest from 0 for its length."""
+    tails = np.cumsum(blocks[:end][::-1])[::-1]
+    return int(np.argmax(np.abs(tails) / np.sqrt(end - np.arange(end))))

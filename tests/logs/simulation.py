@@ -1,0 +1,144 @@
+"""How often two logs of one process are said to part, and how often those of two that differ are, and where.
+
+`python -m tests.logs.simulation` prints the tables of docs/guides/logs.md; `--quick` takes fewer repetitions.
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from tests.logs import processes
+from twotrack.shared.logs.alignment import Aligned
+from twotrack.shared.logs.metric import examine_metric
+from twotrack.shared.logs.names import Match
+from twotrack.shared.logs.result import MetricResult
+
+LEVEL = 0.01
+POINTS = (15, 30, 100, 300, 1000)
+Pair = Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Shares of the repetitions."""
+
+    parts: float
+    undecided: float
+    near: float
+    """Of those that part: first step within a twentieth of the log of the true one; NaN without a true one."""
+    early: float
+    """Of those that part: sure by a step before the true one."""
+    repetitions: int
+
+
+def examined(first: np.ndarray, second: np.ndarray, level: float = LEVEL) -> MetricResult:
+    """Compare two series that were logged at every step, with all their digits."""
+    aligned = Aligned("step", np.arange(1.0, len(first) + 1), first, second, True)
+    return examine_metric(Match("loss", "loss", "loss"), aligned, 17, (None, None), level)
+
+
+def rates(draw: Pair, repetitions: int, seed: int, at: int | None = None) -> Rates:
+    """Simulate comparisons; `at` is the step before which both are one process."""
+    found = [examined(*draw(np.random.default_rng([seed, number]))) for number in range(repetitions)]
+    parted = [result for result in found if result.status == "parts"]
+    near = early = float("nan")
+    if at is not None and parted:
+        away = np.array([abs((result.first or 0) - 1 - at) for result in parted])
+        near = float((away <= found[0].points / 20).mean())
+        early = float(np.mean([(result.certain or 0) <= at for result in parted]))
+    undecided = sum(result.status == "undecided" for result in found)
+    return Rates(len(parted) / repetitions, undecided / repetitions, near, early, repetitions)
+
+
+def shifted(noise: str, points: int, size: float, share: float) -> Pair:
+    """Return a process and the same one, moved by `size` standard deviations from a share of the log on."""
+
+    def draw(generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        first, second = processes.pair(noise, generator, points)
+        second[round(share * points) :] += 0.1 * size
+        return first, second
+
+    return draw
+
+
+def sloped(points: int, size: float) -> Pair:
+    """Return a process and one that leaves it along a line from the middle on, `size` deviations at the end."""
+
+    def draw(generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        first, second = processes.pair("normal", generator, points)
+        second += 0.1 * size * np.maximum(np.linspace(-1, 1, points), 0)
+        return first, second
+
+    return draw
+
+
+def restarted(points: int, lost: float) -> Pair:
+    """Return a process and one that jumps back to an earlier loss in the middle, and recovers in a tenth of the log."""
+
+    def draw(generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        first, second = processes.pair("normal", generator, points)
+        half = points // 2
+        second[half:] += 0.1 * lost * np.exp(-np.arange(points - half) / (points / 10))
+        return first, second
+
+    return draw
+
+
+def descents(changed_at: int | None, changed_rate: float = 0.1) -> Pair:
+    """Return two trainings by SGD with other batches and initial weights, the second one's rate changed at a step."""
+
+    def draw(generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        first = processes.descent(generator)
+        return first, processes.descent(generator, changed_at=changed_at, changed_rate=changed_rate)
+
+    return draw
+
+
+NULLS: dict[str, Callable[[int], Pair]] = {
+    noise: (lambda points, noise=noise: lambda generator: processes.pair(noise, generator, points))
+    for noise in processes.NOISES
+} | {"batch 4 times as large, skewed": lambda points: lambda generator: processes.unequal_batches(generator, points)}
+
+
+def main(quick: bool) -> None:
+    """Print the tables, in Markdown."""
+    repetitions = 200 if quick else 1000
+    print(
+        f"| noise, n = {repetitions} pairs a cell, seed 0 |", " | ".join(f"{points} points" for points in POINTS), "|"
+    )
+    print("|---|" + "---|" * len(POINTS))
+    for name, process in NULLS.items():
+        cells = [rates(process(points), repetitions, 0) for points in POINTS]
+        print(f"| {name} |", " | ".join(f"{one.parts:.1%} ({one.undecided:.0%})" for one in cells), "|", flush=True)
+    few = repetitions // 5
+    one = rates(descents(None), few, 0)
+    print(f"| SGD, two seeds, 600 steps, n = {few} | | | | {one.parts:.1%} ({one.undecided:.0%}) | |")
+    print(f"\n| difference, n = {few} pairs, seed 0 | points | found | near | sure too early |\n|---|---|---|---|---|")
+    for name, points, at, draw in _powers():
+        one = rates(draw, few, 0, at)
+        print(f"| {name} | {points} | {one.parts:.0%} | {one.near:.0%} | {one.early:.1%} |", flush=True)
+
+
+def _powers() -> list[tuple[str, int, int, Pair]]:
+    found = []
+    for points in (100, 300, 1000):
+        for size in (0.25, 0.5, 1.0, 2.0):
+            found.append((f"shift by {size:g} sd at half", points, points // 2, shifted("normal", points, size, 0.5)))
+        found.append(("shift by 1 sd, heavy tails", points, points // 2, shifted("Cauchy", points, 1.0, 0.5)))
+        found.append(
+            ("shift by 1 sd, correlated 0.5", points, points // 2, shifted("correlated 0.5", points, 1.0, 0.5))
+        )
+        found.append(
+            ("shift by 1 sd, correlated 0.9", points, points // 2, shifted("correlated 0.9", points, 1.0, 0.5))
+        )
+        found.append(("other slope from half on, 2 sd at the end", points, points // 2, sloped(points, 2.0)))
+        found.append(("one restart at half, 4 sd", points, points // 2, restarted(points, 4.0)))
+    for rate in (0.25, 0.1, 0.02):
+        found.append((f"SGD, rate 0.5 to {rate:g} at step 100", 600, 100, descents(100, rate)))
+    return found
+
+
+if __name__ == "__main__":
+    main("--quick" in sys.argv)
