@@ -28,6 +28,7 @@ from twotrack.shared.weights.bridge.layouts import (
     merge_heads_kernel,
 )
 from twotrack.shared.weights.bridge.names import NOTHING, join
+from twotrack.shared.weights.made import shapes_of
 
 RULE, PATHS = "canonical_rule", "canonical_paths"
 """Attributes in which a module can state a rule of its own, and the canonical paths of what is inside it."""
@@ -289,7 +290,7 @@ def load_weights(
     table = name_table(module, rearranged, rename)
     own_names = {name: f"torch's {entry.torch_name} {tuple(entry.parameter.shape)}" for name, entry in table.items()}
     shapes = {name: entry.shape for name, entry in table.items()}
-    names.require_same(shapes, {name: array.shape for name, array in canonical.items()}, MODEL, own_names=own_names)
+    names.require_same(shapes, shapes_of(canonical), MODEL, own_names=own_names)
     for name, entry in table.items():
         entry.assign(canonical[name])
 

@@ -27,7 +27,7 @@ def sample(request: SideRequest, report: Report) -> Path:
     """Draw the outputs in training mode of one batch again and again; return the file."""
     exercise, track = find_exercise(request.verify), open_track(request.track, "auto")
     model = track.build(exercise.pair, 0, "float64")
-    model.load_weights(draw_weights({name: array.shape for name, array in model.weights().items()}))
+    model.load_weights(draw_weights(model.shapes()))
     # Independent of the other side: distributions are compared, not numbers.
     source = SharedDraws(sum(request.track.encode()))
     model.draw_from(source)

@@ -47,6 +47,8 @@ class Exercise(ABC):
     pair: Pair
     changes: Sequence[Change] = ()
     """To be made to torch's side."""
+    in_full = False
+    """All values are kept, however large the model is."""
     has_data = False
     """Its tokens and masks are those of a data set; else nothing says which ones it gets."""
 
@@ -173,5 +175,5 @@ def short(recipe: Recipe) -> Recipe:
 def find_exercise(request: VerifyRequest) -> Exercise:
     """Return what a chapter's pair, or the user's own, is put through."""
     exercise: Exercise = PairExercise(request.pair.load()) if request.pair else ChapterExercise(request.variant)
-    exercise.changes = request.changes
+    exercise.changes, exercise.in_full = request.changes, request.in_full
     return exercise

@@ -10,6 +10,7 @@ import xxhash
 from twotrack.shared.datasets.batches import Batch
 from twotrack.shared.spec.inputs import Input
 from twotrack.shared.spec.pair import Pair
+from twotrack.shared.weights.made import MadeWeights
 
 
 class DrawnBatches:
@@ -104,12 +105,13 @@ def _in_turn(size: int, first: int, count: int, name: str) -> np.ndarray:
     return np.concatenate(orders)[begin : begin + count]
 
 
-def draw_weights(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+def draw_weights(shapes: Mapping[str, tuple[int, ...]]) -> MadeWeights:
     """Draw float64 weights for which no term of a layer is zero or one, so that none can be left out unseen.
 
-    Each name has a stream of its own: two models agree on every weight that has one name and shape.
+    Each name has a stream of its own: two models agree on every weight that has one name and shape. A weight is drawn
+    when it is asked for.
     """
-    return {name: _draw_weight(name, shape) for name, shape in shapes.items()}
+    return MadeWeights(shapes, _draw_weight)
 
 
 def _draw_weight(name: str, shape: tuple[int, ...]) -> np.ndarray:

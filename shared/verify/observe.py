@@ -1,11 +1,15 @@
 """Worker tasks of the ladder: show one side of a pair, or run one of its layers alone."""
 
+import gc
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 
+from twotrack.shared.base.sizes import needed_memory
 from twotrack.shared.errors import UserError
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import evidence
@@ -39,19 +43,40 @@ def observe(request: SideRequest, report: Report) -> Observation:
 
 def observation(request: SideRequest, report: Report) -> Observation:
     """Show one side; write a trace for each precision, and what the probes found, below the request's folder."""
-    track, exercise = open_track(request.track, "auto"), find_exercise(request.verify)
+    with ExitStack() as alone:
+        return _all_shown(request, report, alone)
+
+
+def _all_shown(request: SideRequest, report: Report, alone: ExitStack) -> Observation:
     description: dict[str, Any] = {}
     folders: dict[Precision, Path] = {}
     probed: dict[str, dict[Precision, Path]] = {rung.name: {} for rung in _climbed(request.verify)}
     for precision in request.precisions:
-        phase = partial(_report_phase, report, precision)
-        side = ObservedSide(exercise, track, precision, phase, request.alignment)
-        described = side.describe()
+        described, folders[precision], found = _shown(request, precision, report, alone)
         description = description or described  # float64 comes first; in it layers say what else they were built for
-        folders[precision] = evidence.save(side.trace(), request.folder / precision / "trace")
-        for rung in _climbed(request.verify) if precision == "float64" else ():
-            probed[rung.name][precision] = _probe(side, rung, request.folder / precision / rung.name)
+        for name, folder in found.items():
+            probed[name][precision] = folder
+        gc.collect()  # a model is a circle of references, and the next one needs its room
     return Observation(**description, folders=folders, alignment=request.alignment, probed=probed)
+
+
+def _shown(
+    request: SideRequest, precision: Precision, report: Report, alone: ExitStack
+) -> tuple[dict[str, Any], Path, dict[str, Path]]:
+    """Show a side in one precision; return what it says of itself, and folders with its trace and what probes found."""
+    track, exercise = open_track(request.track, "auto"), find_exercise(request.verify)
+    side = ObservedSide(exercise, track, precision, partial(_report_phase, report, precision), request.alignment)
+    _wait_for_room(side, request, alone)
+    described, trace = side.describe(), evidence.save(side.trace(), request.folder / precision / "trace")
+    rungs = _climbed(request.verify) if precision == "float64" else []
+    return described, trace, {rung.name: _probe(side, rung, request.folder / precision / rung.name) for rung in rungs}
+
+
+def _wait_for_room(side: ObservedSide, request: SideRequest, alone: ExitStack) -> None:
+    """Let large models go through the rungs one after the other: a side has several times its weights in memory."""
+    if side.precision == "float64" and side.is_large:
+        side.report(f"waiting for room ({needed_memory(side.shapes) / 1e9:.1f} GB)")
+        alone.enter_context(FileLock(request.folder.parent / "large.lock"))
 
 
 def _climbed(request: VerifyRequest) -> list[ProbeRung]:

@@ -43,6 +43,8 @@ class VerifyRequest(FrozenRecord):
     """The user's own; None for a chapter, and for a pair that the name leads to."""
     changes: tuple[Change, ...] = ()
     """Made in memory to torch's side, as causes are proved."""
+    in_full: bool = False
+    """Keep all values that a large model computes, and not digests of them: to look for the cause of a failure."""
     causes: Literal["all", "first", "none"] = "all"
     """Of a failure: which to look for."""
 

@@ -106,7 +106,7 @@ def trial_name(trial: Trial, number: int, track: str) -> str:
 
 def _runner(side: ObservedSide) -> Runner:
     pair = side.exercise.pair
-    shapes = {name: array.shape for name, array in side.model.weights().items()}
+    shapes = side.model.shapes()
     return Runner(side.probe, pair.inputs, pair.batch_size, shapes)
 
 
