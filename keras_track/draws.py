@@ -12,8 +12,10 @@ from keras.src import backend
 
 from twotrack.keras_track.primitives import Numbers, Request, answered, replaced
 from twotrack.keras_track.recording import LayerCalls, arrays, layers_recorded, replaced_calls
+from twotrack.keras_track.state import state_kept
 from twotrack.shared.axes.layout import ChannelLayout, canonical
 from twotrack.shared.spec.draws import SHOWN_EXAMPLES, Draw, DrawnPass, DrawSource
+from twotrack.shared.spec.probe import Visit
 
 _KERAS_FUNCTIONS = ("dropout", "normal", "uniform", "randint", "truncated_normal", "shuffle", "categorical",
                     "gamma", "beta", "binomial")  # fmt: skip
@@ -91,7 +93,7 @@ def _first_examples(value: Any) -> np.ndarray | None:
 
 
 def drawn_pass(
-    model: keras.Model, inputs: Any, source: DrawSource | None, training: bool, layout: ChannelLayout
+    model: keras.Model, inputs: Any, source: DrawSource | None, training: bool, layout: ChannelLayout, visit: Visit
 ) -> DrawnPass:
     """Run the model once, not compiled, on a source or on its own draws.
 
@@ -99,14 +101,14 @@ def drawn_pass(
     """
     recorder = _Recorder(source)
     with ExitStack() as stack:
-        stack.enter_context(_state_kept(model))
+        stack.enter_context(state_kept(model))
         stack.enter_context(replaced_calls([(model, _counted(model, source))]) if source else nullcontext())
         stack.enter_context(answered(recorder.answer))
         for name in _KERAS_FUNCTIONS:
             replaced(stack, backend.random, name, _noted(name, getattr(backend.random, name), recorder.calls))
-        traces = stack.enter_context(layers_recorded(model, layout, at_work=recorder.layers))
+        stack.enter_context(layers_recorded(model, layout, visit, at_work=recorder.layers))
         outputs = model(inputs, training=training)
-    return DrawnPass(recorder.draws, recorder.values, traces, canonical(arrays(outputs), layout.outputs))
+    return DrawnPass(recorder.draws, recorder.values, canonical(arrays(outputs), layout.outputs))
 
 
 def _noted(name: str, original: Callable, calls: list[_Call]) -> Callable:
@@ -124,14 +126,3 @@ def _noted(name: str, original: Callable, calls: list[_Call]) -> Callable:
             calls.pop()
 
     return noted
-
-
-@contextmanager
-def _state_kept(model: keras.Model) -> Iterator[None]:
-    """Give weights and running statistics their values back."""
-    before = [(variable, np.array(keras.ops.convert_to_numpy(variable))) for variable in model.weights]
-    try:
-        yield
-    finally:
-        for variable, value in before:
-            variable.assign(value)

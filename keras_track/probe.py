@@ -25,6 +25,7 @@ from twotrack.keras_track.recording import (
     layers_recorded,
     tensors_in,
 )
+from twotrack.keras_track.state import state_kept
 from twotrack.shared.axes.layout import canonical, own_order
 from twotrack.shared.pieces.recorder import Piece, PieceRun
 from twotrack.shared.spec.draws import DrawnPass
@@ -32,7 +33,6 @@ from twotrack.shared.spec.inputs import example
 from twotrack.shared.spec.pair import CustomOptimizer
 from twotrack.shared.spec.probe import (
     Hyperparameters,
-    LayerTrace,
     LossBatch,
     LossFacts,
     LossRun,
@@ -42,9 +42,11 @@ from twotrack.shared.spec.probe import (
     Probe,
     Replace,
     Replay,
+    Visit,
     as_rows,
     keep,
     swaps,
+    unseen,
 )
 from twotrack.shared.spec.recipes import Optimizer
 from twotrack.shared.spec.widening import NarrowRequest
@@ -110,21 +112,21 @@ class KerasProbe(Probe):
                     setattr(layer, name, 0.0)
         return {path: rate for path, rate in rates.items() if rate}
 
-    def drawn_pass(self, inputs: Mapping[str, np.ndarray], training: bool = True) -> DrawnPass:
+    def drawn_pass(self, inputs: Mapping[str, np.ndarray], training: bool = True, visit: Visit = unseen) -> DrawnPass:
         """Run once, in training or in inference mode; return what was drawn."""
         model = self._model
-        return drawn_pass(model.model, model.arranged(inputs), model.draws, training, model.layout)
+        return drawn_pass(model.model, model.arranged(inputs), model.draws, training, model.layout, visit)
 
-    def trace(
-        self, inputs: Mapping[str, np.ndarray], training: bool = False, replace: Replace = keep
-    ) -> tuple[list[LayerTrace], list[np.ndarray]]:
-        """Run layer by layer; return their values and the outputs."""
+    def visit(
+        self, inputs: Mapping[str, np.ndarray], visit: Visit, training: bool = False, replace: Replace = keep
+    ) -> list[np.ndarray]:
+        """Run layer by layer; return the outputs."""
         model = self._model
         loops = nullcontext() if training else stepwise()  # in training a loop draws as it does where it is compiled
-        recorded = layers_recorded(model.model, model.layout, replace)
-        with loops, drawn_from(model.model, model.draws), recorded as traces:
+        recorded = layers_recorded(model.model, model.layout, visit, replace)
+        with loops, drawn_from(model.model, model.draws), recorded:
             outputs = self._call(inputs, training)
-        return traces, canonical(arrays(outputs), model.layout.outputs)
+        return canonical(arrays(outputs), model.layout.outputs)
 
     def allows(self, inputs: Mapping[str, np.ndarray]) -> bool:
         """Compare with the model's Input layers, which may leave axes open; a subclassed model has none."""
@@ -187,10 +189,10 @@ class KerasProbe(Probe):
 
     def gradients(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """Return the gradient of the loss for every trainable weight, as a training step has it."""
-        before, kept = self._model.weights(), recorder()
+        kept = recorder()
         self._model.attach(kept)
-        self._model.train_step(inputs, targets)
-        self._model.load_weights(before)  # running statistics moved; constraints may have moved weights
+        with state_kept(self._model.model):  # running statistics move; constraints may move weights
+            self._model.train_step(inputs, targets)
         table = weights.name_table(self._model.model, self._model.layout.weights)
         trained = self._model.trainable_names()
         return {
@@ -201,14 +203,14 @@ class KerasProbe(Probe):
 
     def input_gradients(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """Return the gradient of the loss for every input of numbers."""
-        model, before, kept = self._model, self._model.weights(), recorder()
+        model, kept = self._model, recorder()
         given = cast(inputs, model.inputs)
         shapes = {name: given[name].shape for name, spec in model.inputs.items() if spec.kind == "real"}
         shifted = InputShift(model.model, shapes)
         shifted.compile(optimizer=kept, loss=model.own_losses())
         y = model.cast_targets(targets)
-        shifted.train_on_batch(given, y if len(y) > 1 else y[0])
-        model.load_weights(before)
+        with state_kept(model.model):
+            shifted.train_on_batch(given, y if len(y) > 1 else y[0])
         return {name: as_array(kept.gradient(shift)) for name, shift in shifted.shifts.items()}
 
     def attention(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -233,11 +235,10 @@ class KerasProbe(Probe):
 
     def added_losses(self, inputs: Mapping[str, np.ndarray]) -> dict[str, float]:
         """Let every layer compute, and see which have losses of their own, beside penalties of their weights."""
-        model, before = self._model, self._model.weights()
-        with drawn_from(model.model, model.draws):
+        model = self._model
+        with state_kept(model.model), drawn_from(model.model, model.draws):
             self._call(inputs, training=True)
         added = {path: layer._get_own_losses() for path, layer in weights.layer_paths(model.model)}
-        model.load_weights(before)
         return {path: sum(float(as_array(one)) for one in losses) for path, losses in added.items() if losses}
 
     def relaxations(self) -> list[str]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from twotrack.keras_track import hyperparameters, weights
 from twotrack.shared.axes.layout import Arrangements, ChannelLayout, canonical, own_order
-from twotrack.shared.spec.probe import LayerTrace, Replace, keep
+from twotrack.shared.spec.probe import LayerTrace, Replace, Visit, keep
 
 
 @contextmanager
@@ -63,24 +63,27 @@ class LayerCalls:
 
 @contextmanager
 def layers_recorded(
-    model: keras.Model, layout: ChannelLayout, replace: Replace = keep, at_work: LayerCalls | None = None
-) -> Iterator[list[LayerTrace]]:
-    """Let every layer record its calls, channels last, for a while, in a list; `replace` as in Probe.trace.
+    model: keras.Model,
+    layout: ChannelLayout,
+    visit: Visit,
+    replace: Replace = keep,
+    at_work: LayerCalls | None = None,
+) -> Iterator[None]:
+    """Let every layer show its calls, channels last, for a while; `visit` and `replace` as in Probe.visit.
 
     `at_work` follows which layers are.
     """
-    traces: list[LayerTrace] = []
     layers = [(path, layer) for path, layer in weights.layer_paths(model) if path]
-    recording = partial(_recording, traces, layout, replace, at_work or LayerCalls())
+    recording = partial(_recording, visit, layout, replace, at_work or LayerCalls())
     with replaced_calls([(layer, recording(path, layer)) for path, layer in layers]):
-        yield traces
+        yield
 
 
 @contextmanager
 def layer_recorded(path: str, layer: keras.layers.Layer, layout: ChannelLayout) -> Iterator[list[LayerTrace]]:
     """Let one layer record its calls, channels last, for a while."""
     traces: list[LayerTrace] = []
-    with replaced_calls([(layer, _recording(traces, layout, keep, LayerCalls(), path, layer))]):
+    with replaced_calls([(layer, _recording(traces.append, layout, keep, LayerCalls(), path, layer))]):
         yield traces
 
 
@@ -122,7 +125,7 @@ def _keeping_scores(path: str, layer: keras.layers.MultiHeadAttention, kept: dic
 
 
 def _recording(
-    traces: list[LayerTrace],
+    visit: Visit,
     layout: ChannelLayout,
     replace: Replace,
     at_work: LayerCalls,
@@ -143,7 +146,7 @@ def _recording(
         own = layout.layer(path, number)
         with activation_changed(layer, change), at_work.entered(path, layer):
             result = original(*args, **kwargs)
-        traces.append(
+        visit(
             LayerTrace(
                 path=f"{path}#{number + 1}" if number else path,
                 kind=type(layer).__name__,

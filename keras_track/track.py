@@ -19,6 +19,7 @@ from twotrack.keras_track.precision import set_precision
 from twotrack.keras_track.probe import KerasProbe
 from twotrack.keras_track.session import start_afresh
 from twotrack.shared.axes.layout import NO_LAYOUT, ChannelLayout, canonical
+from twotrack.shared.base.sizes import in_little_room
 from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.ledger.measured import Measured
 from twotrack.shared.spec.draws import DrawSource
@@ -71,7 +72,7 @@ class KerasTrack(Track):
         model.leave_out(pair.unused_keras)
         model.given = given
         if pair.trainable != EVERYTHING:
-            model.freeze(chosen(model.weights(), pair.trainable))
+            model.freeze(chosen(model.shapes(), pair.trainable))
         return model
 
     def own_weights(self, pair: Pair) -> OwnWeights:
@@ -183,6 +184,10 @@ class KerasModel(TrackModel):
         """Return copies of all weights, in canonical form."""
         return weights.weights(self.model, self.layout.weights, self._unused)
 
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the canonical shapes of all weights."""
+        return {name: entry.shape for name, entry in weights.name_table(self.model, self.layout.weights).items()}
+
     def load_weights(self, canonical: Mapping[str, np.ndarray]) -> None:
         """Replace all weights."""
         weights.load_weights(self.model, canonical, self.layout.weights, self._unused)
@@ -268,6 +273,11 @@ class KerasModel(TrackModel):
             self.draws.advance()
         return loss
 
+    def end_training(self) -> None:
+        """Let go of the optimizer, and of the compiled step that holds it; the loss stays attached."""
+        self.model.optimizer = self.model.train_function = None
+        del self._curvature
+
     def outputs(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """Return the outputs in inference mode."""
         with drawn_from(self.model, self.draws):
@@ -280,7 +290,7 @@ class KerasModel(TrackModel):
 
     def snapshot(self) -> tuple[list[np.ndarray], object, object]:
         """Return the value of every variable, the backend's random state and the place of the source of draws."""
-        values = [np.array(keras.ops.convert_to_numpy(variable)) for variable in self._variables()]
+        values = [in_little_room(keras.ops.convert_to_numpy(variable)) for variable in self._variables()]
         return values, self._backend.random_state(), self.draws and self.draws.mark()
 
     def restore(self, state: tuple[list[np.ndarray], object, object]) -> None:

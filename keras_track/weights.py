@@ -18,6 +18,7 @@ from keras import layers
 from twotrack.shared.weights.bridge import BridgeError
 from twotrack.shared.weights.bridge.layouts import SAME, Chain, Layout, Rearrangement, depthwise_kernel, shared_alpha
 from twotrack.shared.weights.bridge.names import join, require_same
+from twotrack.shared.weights.made import shapes_of
 
 MODEL = "the Keras model"
 Rearranged = Mapping[str, Rearrangement]
@@ -170,6 +171,6 @@ def load_weights(
     table = {name: entry for name, entry in name_table(model, rearranged).items() if name not in without}
     shapes = {name: entry.shape for name, entry in table.items()}
     own_names = {name: f"Keras' {entry.variable.path} {tuple(entry.variable.shape)}" for name, entry in table.items()}
-    require_same(shapes, {name: array.shape for name, array in canonical.items()}, MODEL, own_names=own_names)
+    require_same(shapes, shapes_of(canonical), MODEL, own_names=own_names)
     for name, entry in table.items():
         entry.assign(canonical[name])

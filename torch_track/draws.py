@@ -1,7 +1,7 @@
 """What a module draws in training, and how the numbers are those of a source."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,9 +14,11 @@ from twotrack.shared.axes.follow import model_input
 from twotrack.shared.spec import aten
 from twotrack.shared.spec.draws import SHOWN_EXAMPLES, Base, Draw, DrawnPass, DrawSource
 from twotrack.shared.spec.inputs import Input
+from twotrack.shared.spec.probe import Visit
 from twotrack.shared.weights.bridge.layouts import Rearrangement
 from twotrack.torch_track.axes import COUNTED, NO_LAYOUT, AxisTracker, ChannelLayout
 from twotrack.torch_track.recording import Named, layers_recorded, removed
+from twotrack.torch_track.state import state_kept
 from twotrack.torch_track.structure import tensors_in
 
 RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu")
@@ -169,7 +171,7 @@ def draw_axes(
     for tensor, spec in zip(own, inputs.values(), strict=True):
         setattr(tensor, COUNTED, model_input(tensor.shape, spec))
     watched = layers.watched(module, str)
-    with torch.no_grad(), _state_kept(module), watched, aten.delivered(deliver), calls, tracker or nullcontext():
+    with torch.no_grad(), state_kept(module), watched, aten.delivered(deliver), calls, tracker or nullcontext():
         module(*own)
     return found
 
@@ -223,6 +225,7 @@ def drawn_pass(
     source: DrawSource | None,
     axes: Sequence[DrawAxes],
     wide: bool,
+    visit: Visit,
 ) -> DrawnPass:
     """Run `forward`, which returns outputs in canonical order, on a source or on torch's own draws.
 
@@ -233,20 +236,10 @@ def drawn_pass(
         source.begin_pass()
     with ExitStack() as stack:
         stack.enter_context(torch.no_grad())
-        stack.enter_context(_state_kept(module))
+        stack.enter_context(state_kept(module))
         stack.enter_context(recorder.layers.watched(module, named))
-        traces = stack.enter_context(layers_recorded(module, named, layout))
+        stack.enter_context(layers_recorded(module, named, layout, visit))
         stack.enter_context(aten.delivered(recorder.deliver, wide))
         stack.enter_context(recorder.calls)
         outputs = [tensor.detach().cpu().numpy().copy() for tensor in forward()]
-    return DrawnPass(recorder.draws, recorder.values, traces, outputs)
-
-
-@contextmanager
-def _state_kept(module: nn.Module) -> Iterator[None]:
-    """Give weights and buffers their values back."""
-    state: Mapping[str, Tensor] = {name: tensor.clone() for name, tensor in module.state_dict().items()}
-    try:
-        yield
-    finally:
-        module.load_state_dict(state)
+    return DrawnPass(recorder.draws, recorder.values, outputs)

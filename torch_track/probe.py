@@ -15,7 +15,6 @@ from twotrack.shared.spec.inputs import example
 from twotrack.shared.spec.pair import CustomOptimizer
 from twotrack.shared.spec.probe import (
     Hyperparameters,
-    LayerTrace,
     LossBatch,
     LossFacts,
     LossRun,
@@ -25,9 +24,11 @@ from twotrack.shared.spec.probe import (
     Probe,
     Replace,
     Replay,
+    Visit,
     as_rows,
     keep,
     swaps,
+    unseen,
 )
 from twotrack.shared.spec.recipes import Optimizer
 from twotrack.shared.spec.widening import NarrowRequest
@@ -42,6 +43,7 @@ from twotrack.torch_track.recording import (
     layers_recorded,
     removed,
 )
+from twotrack.torch_track.state import state_kept
 from twotrack.torch_track.structure import replaced, tensors_in
 
 if TYPE_CHECKING:
@@ -95,31 +97,29 @@ class TorchProbe(Probe):
 
     def _functional_rates(self) -> dict[str, float]:
         """Return the rates of torch.nn.functional.dropout calls, which no module holds."""
-        state = {name: tensor.clone() for name, tensor in self._module.state_dict().items()}
-        with torch.no_grad(), NoFunctionalDropout() as recorder:
+        with state_kept(self._module), torch.no_grad(), NoFunctionalDropout() as recorder:
             self._model.forward(self._model.tensors(example(self._model.inputs)))
-        self._module.load_state_dict(state)
         return {f"functional dropout {number}": rate for number, rate in enumerate(recorder.rates, start=1)}
 
-    def drawn_pass(self, inputs: Mapping[str, np.ndarray], training: bool = True) -> DrawnPass:
+    def drawn_pass(self, inputs: Mapping[str, np.ndarray], training: bool = True, visit: Visit = unseen) -> DrawnPass:
         """Run once, in training or in evaluation mode; return what was drawn."""
-        return self._model.drawn_pass(inputs, training)
+        return self._model.drawn_pass(inputs, training, visit)
 
-    def trace(
-        self, inputs: Mapping[str, np.ndarray], training: bool = False, replace: Replace = keep
-    ) -> tuple[list[LayerTrace], list[np.ndarray]]:
-        """Run layer by layer; return their values and the outputs."""
-        recorded = layers_recorded(self._module, self._canonical, self._model.layout, replace)
-        with torch.no_grad(), self._model.drawing(training), recorded as traces, self._mode(training):
+    def visit(
+        self, inputs: Mapping[str, np.ndarray], visit: Visit, training: bool = False, replace: Replace = keep
+    ) -> list[np.ndarray]:
+        """Run layer by layer; return the outputs."""
+        recorded = layers_recorded(self._module, self._canonical, self._model.layout, visit, replace)
+        with torch.no_grad(), self._model.drawing(training), recorded, self._mode(training):
             outputs = self._module(*self._model.tensors(inputs))
-            return traces, arrays(self._model.shown(tensors_in(outputs)))
+            return arrays(self._model.shown(tensors_in(outputs)))
 
     def pieces(
         self, inputs: Mapping[str, np.ndarray], replace: Replace = keep, watched: Piece | None = None
     ) -> PieceRun:
         """Run in evaluation mode, and count what each piecewise operation is given."""
         with pieces_counted(self._module, self._canonical, watched) as recorder:
-            self.trace(inputs, replace=replace)
+            self.visit(inputs, unseen, replace=replace)
         return recorder.run
 
     def _mode(self, training: bool) -> AbstractContextManager:
@@ -177,9 +177,8 @@ class TorchProbe(Probe):
 
     def gradients(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """Return the gradient of the loss for every trainable weight, as a training step has it."""
-        before = self._model.weights()
-        self._model.backward(self._model.tensors(inputs), targets)
-        self._model.load_weights(before)  # running statistics moved
+        with state_kept(self._module):  # running statistics move
+            self._model.backward(self._model.tensors(inputs), targets)
         return self._model.gradients()
 
     def input_gradients(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> dict[str, np.ndarray]:

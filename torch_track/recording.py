@@ -12,7 +12,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
 from twotrack.shared.axes.layout import Arrangements, ChannelLayout, canonical, own_order
-from twotrack.shared.spec.probe import LayerTrace, Replace, keep
+from twotrack.shared.spec.probe import LayerTrace, Replace, Visit, keep
 from twotrack.torch_track import hyperparameters
 from twotrack.torch_track.structure import tensors_in
 
@@ -22,26 +22,25 @@ Named = Callable[[str], str]
 
 @contextmanager
 def layers_recorded(
-    module: nn.Module, named: Named, layout: ChannelLayout, replace: Replace = keep
-) -> Iterator[list[LayerTrace]]:
-    """Let every layer record its calls, channels last, for a while, in a list; `replace` as in Probe.trace."""
-    traces: list[LayerTrace] = []
+    module: nn.Module, named: Named, layout: ChannelLayout, visit: Visit, replace: Replace = keep
+) -> Iterator[None]:
+    """Let every layer show its calls, channels last, for a while; `visit` and `replace` as in Probe.visit."""
     handles = [
-        layer.register_forward_hook(_recording(path, named(path), traces, layout, replace))
+        layer.register_forward_hook(_recording(path, named(path), visit, layout, replace))
         for path, layer in module.named_modules()
         if path
     ]
     with removed(handles):
-        yield traces
+        yield
 
 
-def _recording(path: str, name: str, traces: list[LayerTrace], layout: ChannelLayout, replace: Replace) -> Callable:
+def _recording(path: str, name: str, visit: Visit, layout: ChannelLayout, replace: Replace) -> Callable:
     calls = count()
 
     def record(layer: nn.Module, args: tuple, output: Any) -> Any:
         number = next(calls)
         call = layout.layer(path, number)
-        traces.append(
+        visit(
             LayerTrace(
                 path=f"{name}#{number + 1}" if number else name,
                 kind=type(layer).__name__,

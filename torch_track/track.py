@@ -20,6 +20,7 @@ from twotrack.shared.spec.changes import CallCandidate, Candidate, Change, Facin
 from twotrack.shared.spec.draws import DrawnPass, DrawSource
 from twotrack.shared.spec.inputs import Input, describe, drawn, example
 from twotrack.shared.spec.pair import ChapterBuild, CustomLoss, CustomOptimizer, LossSpec, Pair, target_kind
+from twotrack.shared.spec.probe import Visit
 from twotrack.shared.spec.profiles import Switches
 from twotrack.shared.spec.recipes import Optimizer
 from twotrack.shared.spec.track import Checkpoints, OwnWeights, Precision, Track, TrackModel, TrackSpec, choose_device
@@ -260,12 +261,21 @@ class TorchModel(TrackModel):
         """Return copies of all weights, in canonical form."""
         return self._in_order(weights.weights(*self._place))
 
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the canonical shapes of all weights."""
+        return {name: entry.shape for name, entry in self.table().items()} | {
+            name: self._order_of(name).canonical_shape(self.table()[name].shape) for name in self.weight_orders
+        }
+
     def load_weights(self, canonical: Mapping[str, np.ndarray]) -> None:
         """Replace all weights."""
-        own = dict(canonical)
-        for name, orders in self.weight_orders.items():
-            own[name] = Chain(tuple(orders)).from_canonical(canonical[name])
-        weights.load_weights(*self._place[:2], own, *self._place[2:])
+        if self.weight_orders:
+            own = {name: self._order_of(name).from_canonical(canonical[name]) for name in self.weight_orders}
+            canonical = dict(canonical) | own
+        weights.load_weights(*self._place[:2], canonical, *self._place[2:])
+
+    def _order_of(self, name: str) -> Layout:
+        return Chain(tuple(self.weight_orders[name]))
 
     def gradients(self) -> dict[str, np.ndarray]:
         """Return what `backward` has left for every trainable weight, in canonical form."""
@@ -282,8 +292,8 @@ class TorchModel(TrackModel):
                 tensor.copy_(torch.from_numpy(np.array(values[name], order="C")))
 
     def _in_order(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        ordered = {name: Chain(tuple(orders)) for name, orders in self.weight_orders.items() if name in arrays}
-        return arrays | {name: np.array(chain.to_canonical(arrays[name])) for name, chain in ordered.items()}
+        ordered = [name for name in self.weight_orders if name in arrays]
+        return arrays | {name: np.array(self._order_of(name).to_canonical(arrays[name])) for name in ordered}
 
     def trainable_names(self) -> set[str]:
         """Return the names of the weights with gradients."""
@@ -343,6 +353,11 @@ class TorchModel(TrackModel):
         if self.draws:
             self.draws.advance()
         return loss.item()
+
+    def end_training(self) -> None:
+        """Let go of gradients and optimizer."""
+        self.module.zero_grad(set_to_none=True)
+        del self.optimizer, self._curvature
 
     def drawing(self, training: bool = True) -> AbstractContextManager:
         """Return what a forward pass runs in, so that it draws from the source."""
@@ -409,7 +424,7 @@ class TorchModel(TrackModel):
         else:
             self.module.eval()
 
-    def drawn_pass(self, inputs: Mapping[str, np.ndarray], training: bool) -> DrawnPass:
+    def drawn_pass(self, inputs: Mapping[str, np.ndarray], training: bool, visit: Visit) -> DrawnPass:
         """Run the module once, in training or in evaluation mode, and record what it draws."""
         given = self.tensors(inputs)
         self._mode(training)
@@ -419,7 +434,9 @@ class TorchModel(TrackModel):
                 return self.shown(tensors_in(self.module(*given)))
 
         axes = self._draw_axes.get(training) or self._axes_of_draws(training)
-        return drawn_pass(self.module, self.canonical_path, self.layout, forward, self.draws, axes, self._is_wide)
+        return drawn_pass(
+            self.module, self.canonical_path, self.layout, forward, self.draws, axes, self._is_wide, visit
+        )
 
     @property
     def _is_wide(self) -> bool:

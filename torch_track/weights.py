@@ -30,6 +30,7 @@ from twotrack.shared.weights.bridge.layouts import (
 from twotrack.shared.weights.bridge.names import NOTHING, join
 from twotrack.shared.weights.bridge.patterns import expanded
 from twotrack.shared.weights.correspondence.weight_map import NO_MAP, WeightMap
+from twotrack.shared.weights.made import shapes_of
 from twotrack.torch_track.entries import Entry, Whole
 from twotrack.torch_track.mapped import Sources
 
@@ -271,7 +272,7 @@ def load_weights(
     table = name_table(module, rearranged, rename, weight_map)
     own_names = {name: f"torch's {entry.torch_name}{_own_shape(entry)}" for name, entry in table.items()}
     shapes = {name: entry.shape for name, entry in table.items()}
-    names.require_same(shapes, {name: array.shape for name, array in canonical.items()}, MODEL, own_names=own_names)
+    names.require_same(shapes, shapes_of(canonical), MODEL, own_names=own_names)
     for name, entry in table.items():
         entry.assign(canonical[name])
 

@@ -193,7 +193,7 @@ def for_stage(
     chapter = variant.chapter
     if not chapter.transfer:
         return model, dataset
-    model.freeze(chosen(model.weights(), chapter.transfer.prefixes(variant.config, recipe.trained)))
+    model.freeze(chosen(model.shapes(), chapter.transfer.prefixes(variant.config, recipe.trained)))
     if recipe.trained != "head":
         return model, dataset
     return model.head(), _with_features(model, dataset, chapter.predict_batch, report)

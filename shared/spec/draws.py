@@ -9,12 +9,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from twotrack.shared.spec.probe import LayerTrace
 
 Base = Literal["uniform", "normal"]
 """Distribution of the numbers: uniform in [0, 1), or normal with mean 0 and variance 1."""
@@ -83,7 +80,6 @@ class DrawnPass:
     draws: list[Draw]
     values: list[np.ndarray | None]
     """What each draw is applied to, of the first examples, channels last; None where that is not known."""
-    layers: "list[LayerTrace]"
     outputs: list[np.ndarray]
 
 

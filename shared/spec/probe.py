@@ -47,6 +47,16 @@ class LayerTrace:
     """What may stand for the layer's output: every tensor it returns, and the value before a fused activation."""
     replaceable: int = 0
     """Which of the outputs `Replace` is asked about."""
+    digested: bool = False
+    """Inputs and outputs are digests, see shared/verify/digests.py."""
+
+
+Visit = Callable[[LayerTrace], None]
+"""Is shown one call of a layer, and keeps of it what it wants."""
+
+
+def unseen(call: LayerTrace) -> None:
+    """Look at nothing."""
 
 
 @dataclass(frozen=True)
@@ -199,18 +209,26 @@ class Probe(ABC):
         """Drop nothing from now on; return, by layer, the rates that dropped something."""
 
     @abstractmethod
-    def drawn_pass(self, inputs: Mapping[str, np.ndarray], training: bool = True) -> "DrawnPass":
-        """Run once, in training or in inference mode; return what was drawn, every layer's values and the outputs.
+    def drawn_pass(self, inputs: Mapping[str, np.ndarray], training: bool = True, visit: Visit = unseen) -> "DrawnPass":
+        """Run once, in training or in inference mode; return what was drawn, and the outputs; `visit` as in `visit`.
 
         The numbers are those of the model's source, if it has one. Weights and running statistics stay as they are;
         the framework's random generators move on.
         """
 
-    @abstractmethod
     def trace(
         self, inputs: Mapping[str, np.ndarray], training: bool = False, replace: Replace = keep
     ) -> tuple[list[LayerTrace], list[np.ndarray]]:
-        """Run once; return every layer's values in the order of calls, and the outputs.
+        """Run once as `visit` does; return every layer's values in the order of calls, and the outputs."""
+        traces: list[LayerTrace] = []
+        outputs = self.visit(inputs, traces.append, training, replace)
+        return traces, outputs
+
+    @abstractmethod
+    def visit(
+        self, inputs: Mapping[str, np.ndarray], visit: Visit, training: bool = False, replace: Replace = keep
+    ) -> list[np.ndarray]:
+        """Run once, let `visit` see every layer's values as it returns, and return the outputs.
 
         What `replace` gives for a layer goes on through the model in place of the layer's output, or of the value
         before its fused activation; the trace has what the layer computed itself. In training mode running statistics

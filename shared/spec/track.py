@@ -49,6 +49,10 @@ class TrackModel(ABC):
         """Return copies of all weights, in canonical form."""
 
     @abstractmethod
+    def shapes(self) -> "dict[str, tuple[int, ...]]":
+        """Return the canonical shapes of all weights; nothing is copied for that."""
+
+    @abstractmethod
     def load_weights(self, canonical: Mapping[str, "np.ndarray"]) -> None:
         """Replace all weights; BridgeError if a name is missing, left over or misshapen."""
 
@@ -71,6 +75,10 @@ class TrackModel(ABC):
     @abstractmethod
     def train_step(self, inputs: Mapping[str, "np.ndarray"], targets: Sequence["np.ndarray"]) -> float:
         """Update the weights once and return the loss on the batch, dropout active, before the update."""
+
+    @abstractmethod
+    def end_training(self) -> None:
+        """Let go of gradients and of the optimizer's state; `compile` comes before the next training step."""
 
     @abstractmethod
     def outputs(self, inputs: Mapping[str, "np.ndarray"]) -> list["np.ndarray"]:

@@ -27,11 +27,8 @@ def sample(request: SideRequest, report: Report) -> Path:
     """Draw the outputs in training mode of one batch again and again; return the file."""
     exercise, track = find_exercise(request.verify, request.side).drawn, open_track(request.side.track, "auto")
     model = track.build(exercise.pair, 0, "float64")
-    shapes, left_out = (
-        {name: array.shape for name, array in arrays.items()} for arrays in (model.weights(), model.unused())
-    )
-    model.load_weights(draw_weights(shapes, exercise.pair.weight_map.constants))
-    model.load_unused(draw_weights(left_out))
+    model.load_weights(draw_weights(model.shapes(), exercise.pair.weight_map.constants))
+    model.load_unused(draw_weights({name: array.shape for name, array in model.unused().items()}))
     # Independent of the other side: distributions are compared, not numbers.
     source = SharedDraws(sum(request.side.slug.encode()))
     model.draw_from(source)

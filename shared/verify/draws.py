@@ -14,9 +14,9 @@ from pydantic import with_config
 from twotrack.shared.base.records import WITH_ARRAYS
 from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.spec.draws import ConstantDraws, Counterpart, Draw, DrawnPass, SharedDraws
-from twotrack.shared.spec.probe import Probe
+from twotrack.shared.spec.probe import LayerTrace, Probe, Visit, unseen
 from twotrack.shared.spec.track import TrackModel
-from twotrack.shared.verify.trace import Trace
+from twotrack.shared.verify.trace import KeepCall, Trace
 
 DROPOUT = "dropout"
 """The rung that looks at draws."""
@@ -50,10 +50,14 @@ class SideDraws:
         return not self.apart <= NO_REPEAT
 
 
-def observe(model: TrackModel, inputs: Mapping[str, np.ndarray], source: SharedDraws) -> SideDraws:
-    """Show what a model draws; its state and the source's place stay as they are, the framework's generators move."""
+def observe(model: TrackModel, inputs: Mapping[str, np.ndarray], source: SharedDraws, kept: KeepCall) -> SideDraws:
+    """Show what a model draws, and what is `kept` of its layers' calls.
+
+    Its state and the source's place stay as they are, the framework's generators move.
+    """
     probe = model.probe()
-    first = _pass(probe, inputs, source)
+    layers: list[LayerTrace] = []
+    first = _pass(probe, inputs, source, visit=lambda call: layers.append(kept(call)))
     second = _pass(probe, inputs, source)
     apart = max(map(_relative, first.outputs, second.outputs), default=0.0)
     inference = _pass(probe, inputs, source, training=False).draws
@@ -62,7 +66,7 @@ def observe(model: TrackModel, inputs: Mapping[str, np.ndarray], source: SharedD
     model.draw_from(ConstantDraws())
     values = probe.drawn_pass(inputs).values
     model.draw_from(source)
-    trace, again = Trace(layers=first.layers, outputs=first.outputs), _drawn_again(probe, inputs, source)
+    trace, again = Trace(layers=layers, outputs=first.outputs), _drawn_again(probe, inputs, source)
     return SideDraws(first.draws, values, trace, apart, again, inference)
 
 
@@ -78,10 +82,12 @@ def _drawn_again(probe: Probe, inputs: Mapping[str, np.ndarray], source: SharedD
     return dict.fromkeys(in_every_step, "the same numbers in every step") | found
 
 
-def _pass(probe: Probe, inputs: Mapping[str, np.ndarray], source: SharedDraws, training: bool = True) -> DrawnPass:
+def _pass(
+    probe: Probe, inputs: Mapping[str, np.ndarray], source: SharedDraws, training: bool = True, visit: Visit = unseen
+) -> DrawnPass:
     mark = source.mark()
     try:
-        return probe.drawn_pass(inputs, training)
+        return probe.drawn_pass(inputs, training, visit)
     finally:
         source.go_back(mark)
 

@@ -22,6 +22,7 @@ from twotrack.shared.verify import evidence, material, optimizer_material
 from twotrack.shared.verify.material import PairBatches, draw_inputs, draw_targets, draw_weights
 from twotrack.shared.verify.own_material import Arrays, batch_of, unmet
 from twotrack.shared.verify.request import VerifyRequest
+from twotrack.shared.weights.made import MadeWeights
 
 EPOCHS, STEPS_PER_EPOCH = 2, 10
 """Of the short training's last stage; a stage before it has one epoch."""
@@ -50,6 +51,8 @@ class Exercise(ABC):
     pair: Pair
     changes: Sequence[Change] = ()
     """To be made to the side."""
+    in_full = False
+    """All values are kept, however large the model is."""
     has_own_weights = False
     """It starts with weights of the user's own."""
     has_data = False
@@ -60,7 +63,7 @@ class Exercise(ABC):
         """The same on drawn weights and inputs, on which probes look for differences."""
         return self
 
-    def weights(self, shapes: Mapping[str, tuple[int, ...]], scale: float = 1.0) -> dict[str, np.ndarray]:
+    def weights(self, shapes: Mapping[str, tuple[int, ...]], scale: float = 1.0) -> MadeWeights:
         """Return the weights that a side starts with, of canonical shapes, times `scale` but for constants."""
         return draw_weights(shapes, self.pair.weight_map.constants, scale)
 
@@ -102,13 +105,16 @@ class PairExercise(Exercise):
         if not any(self._folders):
             return self
         exercise = PairExercise(self.pair)
-        exercise.changes = self.changes
+        exercise.changes, exercise.in_full = self.changes, self.in_full
         return exercise
 
-    def weights(self, shapes: Mapping[str, tuple[int, ...]], scale: float = 1.0) -> dict[str, np.ndarray]:
+    def weights(self, shapes: Mapping[str, tuple[int, ...]], scale: float = 1.0) -> MadeWeights:
         """Return the user's own, and drawn ones where these have none of a name and shape: the rungs say so then."""
-        own = {name: scale * array for name, array in self._weights.items() if shapes.get(name) == array.shape}
-        return super().weights({name: shape for name, shape in shapes.items() if name not in own}, scale) | own
+        drawn, own = super().weights(shapes, scale), self._weights
+        return MadeWeights(
+            shapes,
+            lambda name, shape: scale * own[name] if name in own and own[name].shape == shape else drawn[name],
+        )
 
     def inputs(self) -> Mapping[str, np.ndarray]:
         """Return the first batch."""
@@ -219,7 +225,7 @@ def find_exercise(request: VerifyRequest, side: SideName) -> Exercise:
     exercise.pair = exercise.pair.side(side)
     if request.outputs:
         exercise.pair = replace(exercise.pair, outputs=request.outputs)
-    exercise.changes = request.changes if side.is_reference else ()
+    exercise.changes, exercise.in_full = (request.changes if side.is_reference else ()), request.in_full
     return exercise
 
 

@@ -138,19 +138,26 @@ class Ladder:
 
 def _climbed(request: VerifyRequest, sides: Sides, showing: Showing, folder: Path) -> Iterator[TrackResult]:
     """Show all sides, and compare each with the reference."""
-    shown, reference = showing.all(request, sides.all, folder), sides.reference
-    request = showing.with_found_outputs(request, shown, folder)
-    request = showing.with_same_outputs(request, shown, folder)
-    for side in sides.candidates:
-        shown[side] = showing.with_same_draws(request, side, shown, folder)
-    showing.samples(request, shown, folder)
-    shown = showing.answers(request, shown, folder)
+    whole = _outcomes(request, sides.reference, sides.candidates, showing, folder)
+    for side, outcome in zip(sides.candidates, whole, strict=True):
+        if outcome.needs_all_values:
+            place, full = Path(tempfile.mkdtemp(dir=folder)), request.model_copy(update={"in_full": True})
+            (outcome,) = _outcomes(full, sides.reference, [side], showing, place)
+        yield replace(_result(outcome, sides.label(side), sides.words(side)), own=request.own.told)
+
+
+def _outcomes(
+    request: VerifyRequest, reference: SideName, candidates: Sequence[SideName], showing: Showing, folder: Path
+) -> list[Failure]:
+    """Show a reference and candidates, and let each candidate climb."""
+    request, shown = showing.everything(request, (reference, *candidates), folder)
     again = SecondLook(request, reference, showing.ask, folder / "again")
-    for side in sides.candidates:
+    found = []
+    for side in candidates:
         climb = climbed(request, shown[reference], shown[side], partial(again.judge, side))
         place = Path(tempfile.mkdtemp(dir=folder))
-        outcome = Failure(showing, request, reference, side, climb, shown[reference], shown[side], place)
-        yield replace(_result(outcome, sides.label(side), sides.words(side)), own=request.own.told)
+        found.append(Failure(showing, request, reference, side, climb, shown[reference], shown[side], place))
+    return found
 
 
 def _result(climb: Failure, label: str, words: Words) -> TrackResult:

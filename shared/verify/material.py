@@ -11,6 +11,7 @@ import xxhash
 from twotrack.shared.datasets.batches import Batch
 from twotrack.shared.spec.inputs import Input
 from twotrack.shared.spec.pair import Pair
+from twotrack.shared.weights.made import MadeWeights
 
 NO_CONSTANTS: Mapping[str, float] = MappingProxyType({})
 
@@ -119,16 +120,17 @@ def _in_turn(size: int, first: int, count: int, name: str) -> np.ndarray:
 
 def draw_weights(
     shapes: Mapping[str, tuple[int, ...]], constants: Mapping[str, float] = NO_CONSTANTS, scale: float = 1.0
-) -> dict[str, np.ndarray]:
+) -> MadeWeights:
     """Draw float64 weights for which no term of a layer is zero or one, so that none can be left out unseen.
 
     Each name has a stream of its own: two models agree on every weight that has one name and shape. All are `scale`
-    times as large but for `constants`, which one side cannot have otherwise.
+    times as large but for `constants`, which one side cannot have otherwise. A weight is drawn when it is asked for.
     """
-    return {
-        name: np.full(shape, constants[name]) if name in constants else scale * _draw_weight(name, shape)
-        for name, shape in shapes.items()
-    }
+
+    def make(name: str, shape: tuple[int, ...]) -> np.ndarray:
+        return np.full(shape, constants[name]) if name in constants else scale * _draw_weight(name, shape)
+
+    return MadeWeights(shapes, make)
 
 
 def _draw_weight(name: str, shape: tuple[int, ...]) -> np.ndarray:

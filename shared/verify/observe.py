@@ -1,15 +1,18 @@
 """Worker tasks of the ladder: show one side of a pair, or run one of its layers alone."""
 
+import gc
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 
+from twotrack.shared.base.sizes import needed_memory
 from twotrack.shared.errors import UserError, one_line
 from twotrack.shared.spec.probe import Replay
 from twotrack.shared.spec.track import Precision
-from twotrack.shared.spec.widening import NarrowRequest
 from twotrack.shared.verify import evidence
 from twotrack.shared.verify.exercise import find_exercise
 from twotrack.shared.verify.observation import Observation
@@ -42,29 +45,44 @@ def observe(request: SideRequest, report: Report) -> Observation:
 
 def observation(request: SideRequest, report: Report) -> Observation:
     """Show one side; write a trace for each precision, and what the probes found, below the request's folder."""
+    found: list[Observation] = []
+    with ExitStack() as alone:
+        for precision in request.precisions:
+            found.append(_shown(request, precision, report, alone))
+            if not found[0].given.is_plain:
+                break  # the other side has to say which of its outputs these are
+            gc.collect()  # a model is a circle of references, and the next one needs its room
+    requests = tuple(one for part in found for one in part.narrow_requests)
+    folders = {precision: folder for part in found for precision, folder in part.folders.items()}
+    # float64 comes first; in it layers say what else they were built for, and probes look
+    return found[0].model_copy(update={"narrow_requests": requests, "folders": folders})
+
+
+def _shown(request: SideRequest, precision: Precision, report: Report, alone: ExitStack) -> Observation:
+    """Show a side in one precision."""
     track, exercise = open_track(request.side.track, "auto"), find_exercise(request.verify, request.side)
-    description: dict[str, Any] = {}
-    folders: dict[Precision, Path] = {}
-    requests: list[NarrowRequest] = []
-    probed: dict[str, dict[Precision, Path]] = {rung.name: {} for rung in _climbed(request.verify)}
-    for precision in request.precisions:
-        phase = partial(_report_phase, report, precision)
-        side = ObservedSide(exercise, track, precision, phase, request.alignment)
-        described = side.describe()
-        description = description or described  # float64 comes first; in it layers say what else they were built for
-        if precision == "float64":
-            description["unused"] = dependences(side)
-        if not side.model.given.is_plain:  # the other side has to say which of its outputs these are
-            only = evidence.save(Trace(outputs=side.outputs()), request.folder / precision / "outputs")
-            return Observation(**description, folders={precision: only}, alignment=request.alignment)
-        folders[precision] = evidence.save(side.trace(), request.folder / precision / "trace")
-        side.put_through(exercise.drawn)
-        for rung in _climbed(request.verify) if precision == "float64" else ():
-            probed[rung.name][precision] = _probe(side, rung, request.folder / precision / rung.name)
-        requests += side.probe.narrow_requests()
-    return Observation(
-        **description, narrow_requests=requests, folders=folders, alignment=request.alignment, probed=probed
-    )
+    side = ObservedSide(exercise, track, precision, partial(_report_phase, report, precision), request.alignment)
+    _wait_for_room(side, request, alone)
+    shown = Observation(**side.describe(), folders={}, alignment=request.alignment)
+    if not side.model.given.is_plain:
+        only = evidence.save(Trace(outputs=side.outputs()), request.folder / precision / "outputs")
+        return shown.model_copy(update={"folders": {precision: only}})
+    changes: dict[str, Any] = {"unused": dependences(side)} if precision == "float64" else {}
+    changes["folders"] = {precision: evidence.save(side.trace(), request.folder / precision / "trace")}
+    side.put_through(exercise.drawn)
+    folder, looks = request.folder / precision, precision == "float64"
+    changes["probed"] = {
+        rung.name: {precision: _probe(side, rung, folder / rung.name)} if looks else {}
+        for rung in _climbed(request.verify)
+    }
+    return shown.model_copy(update=changes | {"narrow_requests": tuple(side.probe.narrow_requests())})
+
+
+def _wait_for_room(side: ObservedSide, request: SideRequest, alone: ExitStack) -> None:
+    """Let large models go through the rungs one after the other: a side has several times its weights in memory."""
+    if side.precision == "float64" and side.is_large:
+        side.report(f"waiting for room ({needed_memory(side.shapes) / 1e9:.1f} GB)")
+        alone.enter_context(FileLock(request.folder.parent / "large.lock"))
 
 
 def _climbed(request: VerifyRequest) -> list[ProbeRung]:

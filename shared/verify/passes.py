@@ -200,9 +200,9 @@ class Runner:
             return Pass(rows, error=error_in_short(error))
 
     def _traced(self, inputs: Mapping[str, np.ndarray], rows: list[str], training: bool, give: Replace) -> Pass:
-        layers, outputs = self._probe.trace(inputs, training, give)
+        calls: list[Call] = []
+        outputs = self._probe.visit(inputs, lambda layer: calls.append(_call(layer, len(rows))), training, give)
         digests = [each for output in outputs if (each := digest(output, len(rows))) is not None]
-        calls = [_call(layer, len(rows)) for layer in layers]
         return Pass(rows, np.zeros(len(rows)), wide.are_whole(self.inputs, inputs), calls, digests)
 
 

@@ -72,6 +72,8 @@ class VerifyRequest(FrozenRecord):
     """How it was found."""
     changes: tuple[Change, ...] = ()
     """Made in memory to the reference, torch's side, as causes are proved."""
+    in_full: bool = False
+    """Keep all values that a large model computes, and not digests of them: to look for the cause of a failure."""
     reference: str | None = None
     """The track that others are compared with; None for torch, where the pair has a side there, else the first."""
     weights: dict[str, Path] = Field(default_factory=dict)

@@ -49,6 +49,18 @@ class Showing:
     def _shown(self, track: str) -> Callable[[Progress], None]:
         return lambda progress: self.on_phase(track, progress.phase)
 
+    def everything(
+        self, request: VerifyRequest, sides: Sequence[SideName], folder: Path
+    ) -> tuple[VerifyRequest, dict[SideName, SideResults]]:
+        """Let sides, the reference first, show all that rungs compare; return the request with what was found."""
+        shown = self.all(request, sides, folder)
+        request = self.with_found_outputs(request, shown, folder)
+        request = self.with_same_outputs(request, shown, folder)
+        for side in sides[1:]:
+            shown[side] = self.with_same_draws(request, side, shown, folder)
+        self.samples(request, shown, folder)
+        return request, self.answers(request, shown, folder)
+
     def all(self, request: VerifyRequest, sides: Sequence[SideName], folder: Path) -> dict[SideName, SideResults]:
         """Let the workers work side by side, as many as memory allows."""
         at_once = max(1, min(len(sides), psutil.virtual_memory().available // _MEMORY_PER_WORKER))

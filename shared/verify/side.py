@@ -8,17 +8,18 @@ from typing import Any
 
 import numpy as np
 
+from twotrack.shared.base.sizes import is_large
 from twotrack.shared.runs.fitting import Listener, Step
 from twotrack.shared.spec.draws import AS_COUNTED, Alignment, SharedDraws
 from twotrack.shared.spec.probe import Probe
 from twotrack.shared.spec.track import Precision, Track, TrackModel
-from twotrack.shared.verify import wide
+from twotrack.shared.verify import keeping, wide
 from twotrack.shared.verify.digests import digest
 from twotrack.shared.verify.exercise import Exercise, Rehearsal
 from twotrack.shared.verify.material import draw_weights
 from twotrack.shared.verify.passes import LARGE_WEIGHTS
 from twotrack.shared.verify.suspects import STATISTICS
-from twotrack.shared.verify.trace import Trace
+from twotrack.shared.verify.trace import KeepCall, Trace
 
 KEPT_LIMIT = 2_000_000
 """Values of the weights that are kept after every step; of the last step all weights are."""
@@ -40,11 +41,34 @@ class ObservedSide:
         self._changed = ExitStack()  # as long as the side is there
         self._changed.enter_context(track.changed(self.model, exercise.changes))
         self.probe: Probe = self.model.probe()
-        self._shapes = {name: array.shape for name, array in self.model.weights().items()}
+        self._shapes = self.model.shapes()
         self.left_out = {name: array.shape for name, array in self.model.unused().items()}
         self.source = SharedDraws(0, alignment)
         self.model.draw_from(self.source)
         self.reset()
+
+    @property
+    def keeps_all(self) -> bool:
+        """All values are kept; else digests of them."""
+        return self.exercise.in_full or not self.is_large
+
+    @property
+    def is_large(self) -> bool:
+        """The weights are too many for copies of all of them."""
+        return is_large(self._shapes)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The canonical shapes of all weights."""
+        return self._shapes
+
+    @property
+    def keep_call(self) -> KeepCall:
+        """What is kept of a layer's call."""
+        return keeping.in_full if self.keeps_all else keeping.digested
+
+    def _kept(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return arrays if self.keeps_all else keeping.digested_weights(arrays)
 
     def reset(self, scale: float = 1.0) -> None:
         """Give all weights the exercise's values again, times `scale`; go back to the first step's random numbers."""
@@ -87,14 +111,14 @@ class ObservedSide:
 
     def trace(self) -> Trace:
         """Return what the side computes: forward, backward and, in float64, in a short training."""
-        trace, inputs = Trace(), self.exercise.inputs()
+        trace, inputs = Trace(digested=not self.keeps_all), self.exercise.inputs()
         self.report("forward")
-        trace.layers, _ = self.probe.trace(inputs)
+        self.probe.visit(inputs, lambda call: trace.layers.append(self.keep_call(call)))
         trace.outputs = self.model.outputs(inputs)
         self.report("gradients")
-        trace.gradients = self.first_gradients()
-        trace.penalty_gradients = self._note_penalty(trace)
-        trace.start = self.model.weights() if self.exercise.has_own_weights else {}
+        trace.gradients = self._kept(self.first_gradients())
+        trace.penalty_gradients = self._kept(self._note_penalty(trace))
+        trace.start = self._kept(self.model.weights()) if self.exercise.has_own_weights else {}
         trace.on_drawn = self._on_drawn()
         if self.precision == "float64":
             self._read_rows(trace)
@@ -110,7 +134,7 @@ class ObservedSide:
         if own.drawn is own:
             return None
         self.put_through(own.drawn)
-        found = Trace(gradients=self.first_gradients())
+        found = Trace(digested=not self.keeps_all, gradients=self._kept(self.first_gradients()))
         self.put_through(own)
         return found
 
@@ -150,7 +174,7 @@ class ObservedSide:
 
     def trained(self) -> Trace:
         """Return what a short training shows, from the weights that the model has."""
-        trace = Trace()
+        trace = Trace(digested=not self.keeps_all)
         self._train(trace)
         return trace
 
@@ -159,12 +183,13 @@ class ObservedSide:
         self.source.restart()
         rehearsal = self.rehearse(lambda step: self._keep(trace, step))
         trace.batches, trace.validation = rehearsal.batches, rehearsal.validation
-        trace.weights[-1] = self.model.weights()
+        trace.weights[-1] = self._kept(self.model.weights())
+        self.model.end_training()
         trace.trained_outputs = self.model.outputs(self.exercise.inputs())
 
     def _relaxed(self, kind: str) -> Trace:
         """Return what the training shows with other constraints."""
-        trace = Trace()
+        trace = Trace(digested=not self.keeps_all)
         self.reset()
         self._note_penalty(trace)
         with self.probe.relaxed(kind):
@@ -194,7 +219,8 @@ class ObservedSide:
         trace.epochs.append(step.epoch)
         self._note_penalty(trace)
         names = self._kept_at_every_step
-        trace.weights.append({name: array for name, array in self.model.weights().items() if name in names})
+        own = self.model.weights() if names else {}
+        trace.weights.append({name: array for name, array in own.items() if name in names})
 
     @cached_property
     def _kept_at_every_step(self) -> set[str]:

@@ -1,5 +1,6 @@
 """What one track shows of a model: layer outputs, gradients and training steps, on given weights and batches."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,12 +9,17 @@ from pydantic import with_config
 from twotrack.shared.base.records import WITH_ARRAYS
 from twotrack.shared.spec.probe import LayerTrace
 
+KeepCall = Callable[[LayerTrace], LayerTrace]
+"""Returns what is kept of a layer's call."""
+
 
 @with_config(WITH_ARRAYS)
 @dataclass
 class Trace:
     """All that the rungs data, forward, gradients and training compare, in one precision."""
 
+    digested: bool = False
+    """Gradients, and the weights after the last step, are digests, as those of layers are; see keeping.py."""
     layers: list[LayerTrace] = field(default_factory=list)
     outputs: list[np.ndarray] = field(default_factory=list)
     """(batch, ...) in inference mode, before training."""

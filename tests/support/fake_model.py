@@ -22,6 +22,9 @@ class FakeModel(TrackModel):
     def weights(self) -> dict[str, np.ndarray]:
         raise AssertionError("no weights are asked for")
 
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        raise AssertionError("no shapes are asked for")
+
     def load_weights(self, canonical: Mapping[str, np.ndarray]) -> None:
         raise AssertionError("no weights are loaded")
 
@@ -29,6 +32,9 @@ class FakeModel(TrackModel):
         raise AssertionError("nothing is trained")
 
     def train_step(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> float:
+        raise AssertionError("nothing is trained")
+
+    def end_training(self) -> None:
         raise AssertionError("nothing is trained")
 
     def outputs(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:

@@ -44,7 +44,7 @@ class DrawProposals:
         try:
             exercise = find_exercise(verify, self._request.reference).drawn
             side = ObservedSide(exercise, open_torch("auto"), "float64", lambda _: None)
-            drawn = draws.observe(side.model, side.exercise.inputs(), side.source)
+            drawn = draws.observe(side.model, side.exercise.inputs(), side.source, side.keep_call)
         except Exception:  # whatever the changed model raises: the candidate is none
             return float("inf")
         result = compare_draws(drawn, self._request.keras.draws)

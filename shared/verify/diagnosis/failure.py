@@ -44,6 +44,13 @@ class Failure:
         """What both sides showed, the reference first."""
         return self.torch.observation, self.keras.observation
 
+    @property
+    def needs_all_values(self) -> bool:
+        """Whether causes are to be looked for, and both sides kept digests only of what they computed."""
+        traces = [shown.observation.traces["float64"] for shown in (self.torch, self.keras)]
+        is_failure = not self.results[-1].passed and self.request.causes != "none"
+        return is_failure and any(trace.digested for trace in traces)
+
     def diagnosis(self) -> Diagnosis:
         """Find the causes."""
         failed = Climb(self.results, self.sides, self.request.changes)

@@ -74,7 +74,7 @@ class GradientProposals:
 
     def _trained(self) -> Iterator[Candidate]:
         torch, keras = self._torch.gradients.keys(), self._keras.gradients.keys()
-        names = self._side.model.weights().keys()
+        names = self._side.model.shapes().keys()
         only_torch = [name for name in self._torch.gradients if name not in keras]
         only_keras = [name for name in self._keras.gradients if name not in torch and name in names]
         changes: list[Change] = [SetTrained(names=tuple(only_torch), trained=False)] if only_torch else []

@@ -21,7 +21,7 @@ class PartnerProposals:
         """Return how many weights have no partner of their shape with changes."""
         try:
             with self._track.changed(self._side.model, candidate.changes):
-                own = {name: array.shape for name, array in self._side.model.weights().items()}
+                own = self._side.model.shapes()
                 alone = self._side.probe.without_counterpart()
         except Exception:  # whatever a model without the weight raises: the candidate is none
             return float("inf")

@@ -62,7 +62,7 @@ class WideProposals(ValueProposals):
     def _find_site(self, request: SearchRequest) -> Site:
         self._failure = self.find_failure(request.torch, request.keras)
         pair = self._side.exercise.pair
-        shapes = {name: array.shape for name, array in self._side.model.weights().items()}
+        shapes = self._side.model.shapes()
         self._runner = Runner(self._side.probe, pair.specs, pair.batch_size, shapes)
         return (
             self._site_of(self._failure.difference)

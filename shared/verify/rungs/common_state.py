@@ -8,6 +8,7 @@ import numpy as np
 from twotrack.shared.base.tolerances import EXPLAINED_BY_GRADIENTS, STRAYED_AT_MOST, TOLERANCES
 from twotrack.shared.verify.following import Excess, Explained, Followed, Led, Strayed, key
 from twotrack.shared.verify.result import FailurePlace, Gap, GapKind, RungResult, in_short, relative
+from twotrack.shared.verify.rungs.training import step_differences
 from twotrack.shared.verify.trace import Trace, same_losses
 
 _LIMIT = TOLERANCES["training"].limit
@@ -27,7 +28,7 @@ class FreeRun:
         pairs = zip(*same_losses(torch, keras), strict=True)
         losses = [relative(np.array(loss), np.array(other)) for loss, other in pairs]
         weights = [
-            max((relative(torch_weights[name], array) for name, array in keras_weights.items()), default=0.0)
+            max(step_differences(torch_weights, keras_weights, torch.digested).values(), default=0.0)
             for torch_weights, keras_weights in zip(torch.weights, keras.weights, strict=True)
         ]
         return cls(losses, weights)

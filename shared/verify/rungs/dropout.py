@@ -34,7 +34,7 @@ class DropoutRung(ProbeRung[SideDraws]):
 
     def observe(self, side: ObservedSide) -> SideDraws:
         """Record the draws of a forward pass in training mode."""
-        return draws.observe(side.model, side.exercise.inputs(), side.source)
+        return draws.observe(side.model, side.exercise.inputs(), side.source, side.keep_call)
 
     def check(self, torch: Observation, keras: Observation) -> RungResult:
         """Compare two sides: by outputs that were sampled where one is random beyond control."""

@@ -9,6 +9,7 @@ from twotrack.shared.base.tolerances import limit_in
 from twotrack.shared.spec.probe import LayerTrace
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import widened
+from twotrack.shared.verify.keeping import comparable, value_difference
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.result import FailurePlace, Gap, GapKind, RungResult, finite, in_float32, relative
 from twotrack.shared.verify.trace import Trace
@@ -55,7 +56,7 @@ def compare_forward(torch: Trace, keras: Trace, precision: Precision = "float64"
         counts = {"outputs": len(keras.outputs), "layers": len(matched)}
         return RungResult("forward", True, detail, difference, limit=limit, counts=counts)
     for torch_layer, keras_layer in matched:
-        if layer_difference(torch_layer.outputs, keras_layer.outputs) > limit:
+        if layer_difference(torch_layer.outputs, keras_layer.outputs, keras_layer.digested) > limit:
             return _diverging(torch_layer, keras_layer, limit)
     shapes = ", ".join(
         f"{keras_output.shape} against {torch_output.shape}"
@@ -77,7 +78,9 @@ def matched_layers(torch: Trace, keras: Trace) -> Iterator[tuple[LayerTrace, Lay
     torch_layers = {layer.path: layer for layer in torch.layers}
     for keras_layer in keras.layers:
         torch_layer = torch_layers.get(keras_layer.path)
-        if torch_layer and any(a.shape == b.shape for a in keras_layer.outputs for b in torch_layer.outputs):
+        if torch_layer and any(
+            comparable(a, b, keras_layer.digested) for a in torch_layer.outputs for b in keras_layer.outputs
+        ):
             yield torch_layer, keras_layer
 
 
@@ -85,7 +88,10 @@ def layer_differences(torch: Observation, keras: Observation) -> list[LayerDiffe
     """Compare every layer that both sides name, in Keras' order of calls."""
     double, single = (
         {
-            keras_layer.path: (keras_layer.kind, layer_difference(torch_layer.outputs, keras_layer.outputs))
+            keras_layer.path: (
+                keras_layer.kind,
+                layer_difference(torch_layer.outputs, keras_layer.outputs, keras_layer.digested),
+            )
             for torch_layer, keras_layer in matched_layers(torch.traces[precision], keras.traces[precision])
         }
         for precision in ("float64", "float32")
@@ -96,14 +102,15 @@ def layer_differences(torch: Observation, keras: Observation) -> list[LayerDiffe
     ]
 
 
-def layer_difference(torch: Sequence[np.ndarray], keras: Sequence[np.ndarray]) -> float:
-    """Return the smallest difference between values that may stand for the same thing."""
-    return min((relative(a, b) for a in torch for b in keras if a.shape == b.shape), default=float("inf"))
+def layer_difference(torch: Sequence[np.ndarray], keras: Sequence[np.ndarray], digested: bool = False) -> float:
+    """Return the smallest difference between values, or digests of them, that may stand for the same thing."""
+    pairs = ((a, b) for a in torch for b in keras if comparable(a, b, digested))
+    return min((value_difference(a, b, digested) for a, b in pairs), default=float("inf"))
 
 
 def _diverging(torch: LayerTrace, keras: LayerTrace, limit: float) -> RungResult:
-    difference = layer_difference(torch.outputs, keras.outputs)
-    inputs_agree = layer_difference(torch.inputs, keras.inputs) <= limit
+    difference = layer_difference(torch.outputs, keras.outputs, keras.digested)
+    inputs_agree = layer_difference(torch.inputs, keras.inputs, keras.digested) <= limit
     detail = _forward_detail(torch, keras, difference, inputs_agree)
     return RungResult("forward", False, detail, difference, None, limit, FailurePlace.LAYER, keras.path, inputs_agree)
 

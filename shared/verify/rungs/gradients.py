@@ -8,6 +8,7 @@ import numpy as np
 from twotrack.shared.base.tolerances import GRADIENT_SCALE_FLOOR, TOLERANCES, limit_in
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify.digests import SIZE, differences
+from twotrack.shared.verify.keeping import apart, largest
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.result import FailurePlace, Gap, GapKind, RungResult, finite, in_float32, relative
 from twotrack.shared.verify.rungs.forward import compare_forward
@@ -93,7 +94,7 @@ def gradient_differences(torch: Trace, keras: Trace) -> dict[str, float]:
     """Return the difference of every gradient that both sides have, relative to the largest gradient of its layer."""
     scales, keras_gradients = gradient_scales(torch), _same_gradients(torch, keras)
     return {
-        name: relative(gradient, keras_gradients[name], scales[name])
+        name: apart(gradient, keras_gradients[name], torch.digested, scales[name])
         for name, gradient in torch.gradients.items()
         if name in keras_gradients
     }
@@ -125,7 +126,7 @@ def _beside_the_loss(keras: Trace) -> str:
 
 def gradient_scales(trace: Trace) -> dict[str, float]:
     """Return, for every gradient, the largest gradient of its layer, and a share of the model's largest at least."""
-    sizes = {name: float(np.abs(gradient).max(initial=0.0)) for name, gradient in trace.gradients.items()}
+    sizes = {name: largest(gradient, trace.digested) for name, gradient in trace.gradients.items()}
     floor = GRADIENT_SCALE_FLOOR * max(sizes.values(), default=0.0)
     layers: dict[str, float] = {}
     for name, size in sizes.items():

@@ -8,6 +8,7 @@ from twotrack.shared.spec.probe import LossFacts
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify.links import IDENTITY, link_of
 from twotrack.shared.verify.loss_material import NO_CLASSES, Outputs, left_out, loss_cases
+from twotrack.shared.verify.material import draw_weights
 from twotrack.shared.verify.result import RungResult
 from twotrack.shared.verify.rungs.loss_comparison import LossEvidence, compare_losses
 from twotrack.shared.verify.rungs.probe_rung import ProbeRung
@@ -45,7 +46,8 @@ def observed_outputs(side: ObservedSide) -> Outputs:
     """Return what the model's outputs are like, from some of them; the drawn weights are put back."""
     model, inputs, trained = side.model, side.exercise.inputs(), side.model.trainable_names()
     drawn = model.outputs(inputs)
-    model.load_weights({name: WIDER * one if name in trained else one for name, one in model.weights().items()})
+    weights = draw_weights(model.shapes())
+    model.load_weights(weights.changed(lambda name, one: WIDER * one if name in trained else one))
     wider = model.outputs(inputs)
     side.reset()
     links = [_link(seen) for seen in zip(drawn, wider, strict=True)]

@@ -1,11 +1,13 @@
 """The rung parameters: every weight has one counterpart of its shape."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 
+from twotrack.shared.verify.keeping import apart
 from twotrack.shared.verify.observation import Observation
-from twotrack.shared.verify.result import FailurePlace, RungResult, in_short, relative
+from twotrack.shared.verify.result import FailurePlace, RungResult, in_short
+from twotrack.shared.verify.trace import Trace
 
 
 def check_parameters(torch: Observation, keras: Observation) -> RungResult:
@@ -14,10 +16,10 @@ def check_parameters(torch: Observation, keras: Observation) -> RungResult:
     if problems:
         detail = "; ".join(text for _, text in problems)
         return RungResult("parameters", False, detail, place=FailurePlace.WEIGHT, where=problems[0][0])
-    apart = _apart(torch.traces["float64"].start, keras.traces["float64"].start)
-    if apart:
-        name, difference = next(iter(apart.items()))
-        more = f", and {len(apart) - 1} more weights" if len(apart) > 1 else ""
+    differing = _differing(torch.traces["float64"], keras.traces["float64"])
+    if differing:
+        name, difference = next(iter(differing.items()))
+        more = f", and {len(differing) - 1} more weights" if len(differing) > 1 else ""
         detail = f"'{name}' has other values in the two files, by {difference:.1e}{more}"
         return RungResult("parameters", False, detail, difference, place=FailurePlace.WEIGHT, where=name)
     values = sum(int(np.prod(shape)) for shape in keras.parameters.values())
@@ -38,12 +40,12 @@ def _of_map(torch: Observation, keras: Observation) -> Iterator[str]:
             yield f"unused in {side}, as outputs and gradients do not change with it: {in_short(map(repr, unused))}"
 
 
-def _apart(torch: Mapping[str, np.ndarray], keras: Mapping[str, np.ndarray]) -> dict[str, float]:
+def _differing(torch: Trace, keras: Trace) -> dict[str, float]:
     """Return by how much weights of the user's own differ, relative to the largest of each; none that are equal."""
     return {
-        name: relative(torch[name], array)
-        for name, array in keras.items()
-        if name in torch and not np.array_equal(torch[name], array)
+        name: apart(torch.start[name], array, torch.digested)
+        for name, array in keras.start.items()
+        if name in torch.start and not np.array_equal(torch.start[name], array)
     }
 
 

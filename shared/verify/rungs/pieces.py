@@ -106,8 +106,7 @@ def trial_name(trial: Trial, number: int, track: str) -> str:
 
 def _runner(side: ObservedSide) -> Runner:
     pair = side.exercise.pair
-    shapes = {name: array.shape for name, array in side.model.weights().items()}
-    return Runner(side.probe, pair.specs, pair.batch_size, shapes)
+    return Runner(side.probe, pair.specs, pair.batch_size, side.model.shapes())
 
 
 def _table(side: ObservedSide, path: str, rows: int) -> np.ndarray | None:

@@ -53,7 +53,7 @@ class RangeRung(ProbeRung[RangeEvidence]):
     def observe(self, side: ObservedSide) -> RangeEvidence:
         """Run every pass; in float32, which shows what rounding amounts to, those on wide rows."""
         pair, found = side.exercise.pair, RangeEvidence()
-        shapes = {name: array.shape for name, array in side.model.weights().items()}
+        shapes = side.model.shapes()
         runner = Runner(side.probe, pair.specs, pair.batch_size, shapes)
         found.left_out = _left_out(shapes) if runner.is_large else ""
         found.passes["ordinary"] = runner.on(side.exercise.inputs())

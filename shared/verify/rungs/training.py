@@ -7,6 +7,7 @@ import numpy as np
 
 from twotrack.shared.base.tolerances import limit_in
 from twotrack.shared.spec.track import Precision
+from twotrack.shared.verify.keeping import apart
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.result import FailurePlace, Gap, GapKind, RungResult, relative, relaxed_constraints
 from twotrack.shared.verify.trace import Trace, epochs_in_words, same_losses
@@ -35,7 +36,7 @@ def compare_training(torch: Trace, keras: Trace, precision: Precision = "float64
     limit, worst = limit_in("training", precision), 0.0
     torch_losses, keras_losses = same_losses(torch, keras)
     for step, (loss, other) in enumerate(zip(keras_losses, torch_losses, strict=True)):
-        differences = step_differences(torch.weights[step], keras.weights[step])
+        differences = step_differences(torch.weights[step], keras.weights[step], torch.digested)
         name = max(differences, key=differences.__getitem__, default="")
         worst = max(worst, relative(np.array(other), np.array(loss)), differences.get(name, 0.0))
         if worst > limit:
@@ -70,6 +71,8 @@ def _training_detail(step: int, loss: float, other: float, name: str, difference
     )
 
 
-def step_differences(torch: Mapping[str, np.ndarray], keras: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """Return the relative difference of every weight after one step."""
-    return {name: relative(torch[name], weight) for name, weight in keras.items()}
+def step_differences(
+    torch: Mapping[str, np.ndarray], keras: Mapping[str, np.ndarray], digested: bool = False
+) -> dict[str, float]:
+    """Return the relative difference of every weight, or of digests of them, after one step."""
+    return {name: apart(torch[name], weight, digested) for name, weight in keras.items()}

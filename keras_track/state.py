@@ -1,0 +1,30 @@
+"""Keeps what a pass through a model, or a step without an update, changes, and gives it back."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import keras
+import numpy as np
+
+from twotrack.shared.base.sizes import LARGE_MODEL
+
+
+@contextmanager
+def state_kept(model: keras.Model) -> Iterator[None]:
+    """Give weights and running statistics their values back; of a large model only those that can move.
+
+    Trained weights move where a constraint projects them, and where a layer normalises its own.
+    """
+    kept = model.weights if model.count_params() <= LARGE_MODEL else _moving(model)
+    before = [(variable, np.array(keras.ops.convert_to_numpy(variable))) for variable in kept]
+    try:
+        yield
+    finally:
+        for variable, value in before:
+            variable.assign(value)
+
+
+def _moving(model: keras.Model) -> list[keras.Variable]:
+    normalising = (layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.SpectralNormalization))
+    own = {id(variable) for layer in normalising for variable in layer.weights}
+    return [one for one in model.weights if not one.trainable or one.constraint is not None or id(one) in own]

@@ -1,0 +1,33 @@
+"""From which size on a model is too large to keep everything that is seen of it."""
+
+from collections.abc import Mapping
+from math import prod
+
+import numpy as np
+
+LARGE_MODEL = 20_000_000
+"""Values of the weights of a model from which on they are not copied, and digests stand for them."""
+FRAMEWORK_BYTES = 1_000_000_000
+"""What a framework takes in memory without a model."""
+COPIES = 5
+"""Of its weights that a side has in memory while it trains."""
+
+
+def is_large(shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    """Return whether a model with weights of these shapes is too large for copies of all of them."""
+    return sum(map(prod, shapes.values())) > LARGE_MODEL
+
+
+def needed_memory(shapes: Mapping[str, tuple[int, ...]]) -> int:
+    """Estimate the bytes that a worker takes to show a model with weights of these shapes in float64.
+
+    At its most it holds the weights, their values at the start of the training, gradients, and the two moments of Adam.
+    """
+    return FRAMEWORK_BYTES + COPIES * 8 * sum(map(prod, shapes.values()))
+
+
+def in_little_room(array: np.ndarray) -> np.ndarray:
+    """Return a copy; of an array of one value, as an optimizer's first state is, a view that repeats it."""
+    if array.size and (array == array.flat[0]).all():
+        return np.broadcast_to(np.array(array.flat[0]), array.shape)
+    return np.array(array)
