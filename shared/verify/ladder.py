@@ -11,7 +11,7 @@ from twotrack.shared import datasets
 from twotrack.shared.errors import unknown
 from twotrack.shared.ledger.ledger import causes
 from twotrack.shared.ledger.spec import Difference
-from twotrack.shared.spec.sides import MIXED, TORCH, Sides, Words, arrange
+from twotrack.shared.spec.sides import TORCH, SideName, Sides, Words, arrange
 from twotrack.shared.spec.track import TRACKS, installed_track
 from twotrack.shared.verify.certificate import Certificate, Verdict, certify, verdict
 from twotrack.shared.verify.comparing import climbed
