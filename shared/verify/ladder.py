@@ -11,7 +11,7 @@ from twotrack.shared import datasets
 from twotrack.shared.errors import unknown
 from twotrack.shared.ledger.ledger import causes
 from twotrack.shared.ledger.spec import Difference
-from twotrack.shared.spec.sides import TORCH, SideName, Sides, Words, arrange
+from twotrack.shared.spec.sides import MIXED, TORCH, SideName, Sides, Words, arrange
 from twotrack.shared.spec.track import TRACKS, installed_track
 from twotrack.shared.verify.certificate import Certificate, Verdict, certify, verdict
 from twotrack.shared.verify.comparing import climbed
@@ -138,9 +138,9 @@ class Ladder:
 
 def _climbed(request: VerifyRequest, sides: Sides, showing: Showing, folder: Path) -> Iterator[TrackResult]:
     """Show all sides, and compare each with the reference."""
-    whole = _outcomes(request, sides.reference, sides.candidates, showing, folder)
-    for side, outcome in zip(sides.candidates, whole, strict=True):
-        if outcome.needs_all_values:
+    for first in _outcomes(request, sides.reference, sides.candidates, showing, folder):
+        outcome, side = first, first.candidate
+        if first.needs_all_values:
             place, full = Path(tempfile.mkdtemp(dir=folder)), request.model_copy(update={"in_full": True})
             (outcome,) = _outcomes(full, sides.reference, [side], showing, place)
         yield replace(_result(outcome, sides.label(side), sides.words(side)), own=request.own.told)
