@@ -11,9 +11,10 @@ and JAX 0.10.2, each of these gave errors of 1e-9 to 1e-6 until replaced here:
 - PyTorch: operations on integers give the default dtype
 - PyTorch: the backward pass of a float64 convolution raises on a kernel of one filter, or transposed of one channel,
   whose strides Keras' transposition has made those of channels last
+- TensorFlow: an array of float32 in a layer, which TensorFlow adds to no float64
 - TensorFlow: `tf.image.resize` is float32 but for "nearest"; "bilinear" without antialiasing is replaced
-- all backends: a layer, or an Input, that is given dtype="float32", as the head of a model for mixed
-  precision; such a layer is named by `asked_for_float32`
+- all backends: whatever asks for float32 or less: a layer, an Input, ops.cast(x, "float32"), a policy for
+  mixed precision (widening.py, which keeps who asks)
 What remains float32: TensorFlow's other image resizing, and on JAX the quotient or root of an int32
 array, unless it is cast before.
 """
@@ -29,6 +30,8 @@ import numpy as np
 from keras.src import backend, dtype_policies
 from keras.src.backend.common import dtypes
 
+from twotrack.keras_track.widening import WIDER, TypeTable, widened
+
 _replaced = ExitStack()
 """Puts back what float64 replaced."""
 
@@ -43,42 +46,23 @@ def set_precision(precision: Literal["float32", "float64"]) -> None:
     keras.config.set_floatx(precision)
     keras.config.set_dtype_policy(precision)
     if precision == "float64":
-        _replace_item(dtypes.BIT64_TO_BIT32_DTYPE, "float64", "float64")
+        for wide in ("float64", "complex128"):
+            _replace_item(dtypes.BIT64_TO_BIT32_DTYPE, wide, wide)
+        _replace(dtypes, "PYTHON_DTYPES_MAP", TypeTable(dtypes.PYTHON_DTYPES_MAP))
         _replace(dtype_policies, "get", _wide_policy(dtype_policies.get))
-        _replace(keras.layers.InputLayer, "__init__", _wide_input(keras.layers.InputLayer.__init__))
         {"tensorflow": _widen_tensorflow, "jax": _widen_jax, "torch": _widen_torch}[keras.backend.backend()]()
     promoted = keras.backend.result_type(precision, precision)
     if promoted != precision:
         raise RuntimeError(f"Keras promotes {precision} to {promoted}; keras_track/precision.py needs an update")
 
 
-def asked_for_float32(layer: keras.Layer) -> bool:
-    """Return whether a layer that is float64 was built with dtype="float32"."""
-    return isinstance(layer.dtype_policy, _WidePolicy)
-
-
-class _WidePolicy(keras.DTypePolicy):
-    """float64 in place of the float32 that was asked for."""
-
-
 def _wide_policy(get: Callable) -> Callable:
-    """Return `dtype_policies.get` that gives a layer float64 if it asks for float32; None asks for nothing."""
+    """Return `dtype_policies.get` that gives a layer float64 if it asks for less; None asks for nothing."""
 
-    def widened(identifier: Any) -> Any:
-        policy = get(identifier)
-        return _WidePolicy("float64") if policy.name == "float32" else policy
+    def widened_policy(identifier: Any) -> Any:
+        return widened(get(identifier))
 
-    return widened
-
-
-def _wide_input(initialise: Callable) -> Callable:
-    """Return the initialisation of an Input that takes float64 if it asks for float32."""
-
-    def widened(self: Any, *arguments: Any, dtype: Any = None, **options: Any) -> None:
-        is_float32 = dtype is not None and backend.standardize_dtype(dtype) == "float32"
-        initialise(self, *arguments, dtype="float64" if is_float32 else dtype, **options)
-
-    return widened
+    return widened_policy
 
 
 def _widen_tensorflow() -> None:
@@ -131,9 +115,11 @@ def _replace_item(table: dict, key: str, value: object) -> None:
 
 
 def _of_float64(convert: Callable) -> Callable:
-    """Return `convert` for which a Python float, or a list of them, is a float64."""
+    """Return `convert` for which a Python float, a list of them, or an array of a narrower type is float64."""
 
     def widened(value: Any, *arguments: Any, **options: Any) -> Any:
+        if isinstance(value, np.ndarray | np.generic) and value.dtype.name in WIDER:
+            value = value.astype(WIDER[value.dtype.name])
         values = value if isinstance(value, list | tuple) else [value]
         if values and all(isinstance(each, float) for each in values):
             value = np.asarray(value, np.float64)

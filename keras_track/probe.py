@@ -9,14 +9,22 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from twotrack.keras_track import hyperparameters, loss_alone, optimizer_alone, precision, terms, updates, weights
+from twotrack.keras_track import hyperparameters, loss_alone, optimizer_alone, terms, updates, weights, widening
 from twotrack.keras_track.autodiff import value_and_gradients
 from twotrack.keras_track.draws import drawn_from, drawn_pass
 from twotrack.keras_track.gradients import InputShift, recorder
 from twotrack.keras_track.inputs import cast
 from twotrack.keras_track.loops import stepwise
 from twotrack.keras_track.pieces import PieceCounter
-from twotrack.keras_track.recording import arrays, as_array, attention_recorded, layer_recorded, layers_recorded
+from twotrack.keras_track.recording import (
+    arrays,
+    as_array,
+    attention_recorded,
+    layer_calls_kept,
+    layer_recorded,
+    layers_recorded,
+    tensors_in,
+)
 from twotrack.shared.axes.layout import canonical, own_order
 from twotrack.shared.pieces.recorder import Piece, PieceRun
 from twotrack.shared.spec.draws import DrawnPass
@@ -33,10 +41,13 @@ from twotrack.shared.spec.probe import (
     Penalty,
     Probe,
     Replace,
+    Replay,
     as_rows,
     keep,
+    swaps,
 )
 from twotrack.shared.spec.recipes import Optimizer
+from twotrack.shared.spec.widening import NarrowRequest
 
 if TYPE_CHECKING:
     from twotrack.keras_track.track import KerasModel
@@ -61,7 +72,18 @@ class KerasProbe(Probe):
 
     def asked_for_float32(self) -> list[str]:
         """In float64 they compute in float64 all the same, so that what is compared is mathematics."""
-        return [path for path, layer in weights.layer_paths(self._model.model) if precision.asked_for_float32(layer)]
+        asked = widening.asked_by_policy(dict(weights.layer_paths(self._model.model)))
+        return [path for path, policy in asked.items() if policy == "float32"]
+
+    def narrow_requests(self) -> list[NarrowRequest]:
+        """Return what layers were built for, where that is less than float32, and what Keras was asked for."""
+        layers = dict(weights.layer_paths(self._model.model))
+        built = [
+            NarrowRequest(precision=policy, place="the layer's dtype", layers=(path,))
+            for path, policy in widening.asked_by_policy(layers).items()
+            if policy != "float32"
+        ]
+        return built + widening.asked(layers)
 
     def loss(self) -> Hyperparameters:
         """Return the loss's hyperparameters."""
@@ -132,6 +154,23 @@ class KerasProbe(Probe):
         with layer_recorded(path, layer, layout) as traces:
             layer(*[keras.ops.convert_to_tensor(array) for array in given])
         return traces[-1].outputs
+
+    def replay_layer(self, path: str, given: Mapping[str, np.ndarray], inputs: Sequence[np.ndarray]) -> Replay:
+        """Keep the arguments that the layer's `call` gets."""
+        layer, layout = dict(weights.layer_paths(self._model.model))[path], self._model.layout
+        with layer_calls_kept(layer) as calls:
+            self._call(given)
+        tensors = tensors_in(calls[0])
+        own = layout.layer(path, 0).inputs or (None,) * len(tensors)
+        swapped = swaps(canonical(arrays(tensors), own), inputs)
+        table = {
+            id(tensors[n]): keras.ops.convert_to_tensor(own_order([array], own[n : n + 1])[0], dtype=tensors[n].dtype)
+            for n, array in swapped.items()
+        }
+        args, kwargs = keras.tree.map_structure(lambda leaf: table.get(id(leaf), leaf), calls[0])
+        with layer_recorded(path, layer, layout) as traces:
+            layer(*args, **kwargs)
+        return Replay(traces[-1].outputs, len(tensors) - len(swapped))
 
     def row_gradients(self, name: str, numbers: np.ndarray) -> np.ndarray:
         """Call the layer with another tensor in the weight's place."""

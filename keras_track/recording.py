@@ -85,6 +85,19 @@ def layer_recorded(path: str, layer: keras.layers.Layer, layout: ChannelLayout) 
 
 
 @contextmanager
+def layer_calls_kept(layer: keras.layers.Layer) -> Iterator[list[tuple[tuple, dict[str, Any]]]]:
+    """Keep what a layer's `call` is given, by place and by name, for a while."""
+    original, calls = type(layer).call.__get__(layer), list[tuple[tuple, dict[str, Any]]]()
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        calls.append((args, kwargs))
+        return original(*args, **kwargs)
+
+    with replaced_calls([(layer, call)]):
+        yield calls
+
+
+@contextmanager
 def attention_recorded(model: keras.Model) -> Iterator[dict[str, np.ndarray]]:
     """Let every attention layer return its weights, for a while; they are kept under its path."""
     kept: dict[str, np.ndarray] = {}
@@ -171,9 +184,14 @@ def activation_changed(layer: keras.layers.Layer, change: Callable[[Any], Any]) 
         object.__setattr__(layer, "activation", activation)
 
 
+def tensors_in(structure: Any) -> list[Any]:
+    """Return the tensors of a nested structure, in Keras' order."""
+    return [leaf for leaf in keras.tree.flatten(structure) if keras.ops.is_tensor(leaf)]
+
+
 def arrays(structure: Any) -> list[np.ndarray]:
     """Return copies of the tensors in a nested structure, in Keras' order."""
-    return [as_array(leaf) for leaf in keras.tree.flatten(structure) if keras.ops.is_tensor(leaf)]
+    return [as_array(tensor) for tensor in tensors_in(structure)]
 
 
 def as_array(tensor: Any) -> np.ndarray:

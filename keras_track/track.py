@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from twotrack.keras_track import backends, freezing, losses, native, weights
+from twotrack.keras_track import backends, freezing, losses, native, outputs, weights
 from twotrack.keras_track.axes import axis_layout
 from twotrack.keras_track.curvature import Curvature
 from twotrack.keras_track.draws import drawn_from
@@ -22,6 +22,7 @@ from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.ledger.measured import Measured
 from twotrack.shared.spec.draws import DrawSource
 from twotrack.shared.spec.inputs import Input, describe, example
+from twotrack.shared.spec.outputs import Outputs
 from twotrack.shared.spec.pair import ChapterBuild, CustomLoss, CustomOptimizer, LossSpec, Pair, target_kind
 from twotrack.shared.spec.profiles import Switches
 from twotrack.shared.spec.recipes import Optimizer
@@ -61,11 +62,12 @@ class KerasTrack(Track):
         """Build the pair's Keras side, forgetting the process's earlier models, then switch layers."""
         set_precision(precision)
         start_afresh(seed)
-        network, has_base = _network(pair)
+        network, given, has_base = _network(pair)
         switches = Switches(switched)
         native.switch_layers(network.get_layer(HEAD) if has_base else network, switches)
         layout = axis_layout(network, pair.inputs)
         model = KerasModel(network, pair.inputs, pair.loss, self._backend, switches, layout)
+        model.given = given
         model.leave_out(pair.unused_keras)
         if pair.trainable != EVERYTHING:
             model.freeze(chosen(model.weights(), pair.trainable))
@@ -117,26 +119,30 @@ def as_keras(model: TrackModel) -> "KerasModel":
     return model
 
 
-def _network(pair: Pair) -> tuple[keras.Model, bool]:
-    """Build the pair's network; tell whether it has a base."""
+def _network(pair: Pair) -> tuple[keras.Model, Outputs, bool]:
+    """Build the pair's network; return it, what it gives, and whether it has a base."""
     if isinstance(pair.keras, ChapterBuild):
-        return _chapter_network(pair.keras), pair.keras.has_base
-    return _users_network(pair.keras, pair), False
+        return _chapter_network(pair.keras), KerasModel.given, pair.keras.has_base
+    return *_users_network(pair.keras, pair), False
 
 
 def _chapter_network(build: ChapterBuild) -> keras.Model:
     return importlib.import_module(f"twotrack.keras_track.models.{build.slug}").build(build.config)
 
 
-def _users_network(build: Callable[[], Any], pair: Pair) -> keras.Model:
-    """Call the user's build function, and the model once: that builds a subclassed one, and shows a wrong shape."""
+def _users_network(build: Callable[[], Any], pair: Pair) -> tuple[keras.Model, Outputs]:
+    """Call the user's build function, and the model once: that builds a subclassed one, and shows a wrong shape.
+
+    Return the model, and what it gives.
+    """
     with as_user_error("the Keras build function failed"):
         network = build()
     if not isinstance(network, keras.Model):
         raise UserError(f"the Keras build function must return a keras.Model, found {type(network).__name__}.")
     with as_user_error(f"the Keras model does not take inputs of {pair.shapes}"):
-        network(arranged(network, pair.inputs, example(pair.inputs)), training=False)
-    return network
+        network = outputs.adapted(network, tuple(pair.outputs))
+        given = network(arranged(network, pair.inputs, example(pair.inputs)), training=False)
+    return network, outputs.outputs_of(given)
 
 
 class KerasModel(TrackModel):

@@ -24,11 +24,14 @@ from twotrack.shared.spec.probe import (
     Penalty,
     Probe,
     Replace,
+    Replay,
     as_rows,
     keep,
+    swaps,
 )
 from twotrack.shared.spec.recipes import Optimizer
-from twotrack.torch_track import freezing, hyperparameters, loss_alone, optimizer_alone, weights
+from twotrack.shared.spec.widening import NarrowRequest
+from twotrack.torch_track import freezing, hyperparameters, loss_alone, optimizer_alone, precision, weights
 from twotrack.torch_track.changes.links import unlinked
 from twotrack.torch_track.pieces import pieces_counted
 from twotrack.torch_track.recording import (
@@ -37,8 +40,9 @@ from twotrack.torch_track.recording import (
     attention_recorded,
     dropout_rates,
     layers_recorded,
+    removed,
 )
-from twotrack.torch_track.structure import tensors_in
+from twotrack.torch_track.structure import replaced, tensors_in
 
 if TYPE_CHECKING:
     from twotrack.torch_track.track import TorchModel
@@ -64,6 +68,10 @@ class TorchProbe(Probe):
     def asked_for_float32(self) -> list[str]:
         """A module has the type of its weights."""
         return []
+
+    def narrow_requests(self) -> list[NarrowRequest]:
+        """Return what torch functions were asked for."""
+        return precision.asked({id(layer): self._canonical(path) for path, layer in self._module.named_modules()})
 
     def loss(self) -> Hyperparameters:
         """Return the loss's hyperparameters."""
@@ -135,10 +143,29 @@ class TorchProbe(Probe):
         with torch.no_grad():
             return canonical(arrays(layer(*tensors)), call.outputs)
 
+    def replay_layer(self, path: str, given: Mapping[str, np.ndarray], inputs: Sequence[np.ndarray]) -> Replay:
+        """Keep the call's arguments in a hook; those by name follow those by place."""
+        own, layer = next(pair for pair in self._module.named_modules() if self._canonical(pair[0]) == path)
+        calls: list[tuple[tuple, dict]] = []
+        keep_call = layer.register_forward_pre_hook(lambda _, *call: calls.append(call), with_kwargs=True)
+        with removed([keep_call]):
+            self.trace(given)
+        call = self._model.layout.layer(own, 0)
+        kept = tensors_in(calls[0])
+        arrangements = [*call.inputs, *[None] * (len(kept) - len(call.inputs))]
+        swapped = swaps(canonical(arrays(kept), tuple(arrangements)), inputs)
+        table = {
+            id(kept[n]): torch.from_numpy(own_order([array], (arrangements[n],))[0]).to(kept[n])
+            for n, array in swapped.items()
+        }
+        args, kwargs = replaced(calls[0], table)
+        with torch.no_grad():
+            return Replay(canonical(arrays(layer(*args, **kwargs)), call.outputs), len(kept) - len(swapped))
+
     def row_gradients(self, name: str, numbers: np.ndarray) -> np.ndarray:
         """Call the layer, and go back to the weight alone."""
         path, entry = name.rpartition(".")[0], self._model.table()[name]
-        (table,), layout = entry.tensors, entry.layout
+        (table,), layout = entry.tensors, entry.whole_layout
         if layout is None or table.shape[0] != len(numbers):
             raise ValueError(f"'{name}' is no table of its own in torch")
         layer = next(layer for own, layer in self._module.named_modules() if self._canonical(own) == path)

@@ -1,22 +1,35 @@
 """The tensors in what a module takes or returns."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from torch import Tensor
 
 
-def tensors_in(structure: Any) -> list[Tensor]:
-    """Return the tensors of nested tuples, lists, mappings and slices, in order."""
-    if isinstance(structure, Tensor):
-        return [structure]
+def leaves(structure: Any, path: tuple = ()) -> Iterator[tuple[tuple, Any]]:
+    """Yield what nested tuples, lists, mappings, dataclasses and slices hold, but None, with the keys to it."""
     if isinstance(structure, slice):
         structure = [structure.start, structure.stop, structure.step]
     if isinstance(structure, Mapping):
-        structure = list(structure.values())
-    if isinstance(structure, list | tuple):
-        return [tensor for part in structure for tensor in tensors_in(part)]
-    return []
+        parts: Iterable[tuple[Any, Any]] = structure.items()
+    elif is_dataclass(structure) and not isinstance(structure, type):
+        parts = ((field.name, getattr(structure, field.name)) for field in fields(structure))
+    elif isinstance(structure, list | tuple):
+        parts = zip(getattr(structure, "_fields", range(len(structure))), structure, strict=True)
+    else:
+        if structure is not None:
+            yield path, structure
+        return
+    for key, part in parts:
+        yield from leaves(part, (*path, key))
+
+
+def tensors_in(structure: Any) -> list[Tensor]:
+    """Return the tensors of a nested structure, in order."""
+    if isinstance(structure, Tensor):
+        return [structure]
+    return [leaf for _, leaf in leaves(structure) if isinstance(leaf, Tensor)]
 
 
 def replaced(structure: Any, table: Mapping[int, Tensor]) -> Any:

@@ -28,7 +28,7 @@ from twotrack.shared.spec.updates import Rules
 from twotrack.shared.weights.bridge.layouts import Chain, Layout
 from twotrack.shared.weights.correspondence.paths import layer_paths
 from twotrack.shared.weights.correspondence.weight_map import NO_MAP, WeightMap
-from twotrack.torch_track import freezing, native, weights
+from twotrack.torch_track import freezing, native, outputs, weights
 from twotrack.torch_track.axes import axis_layout, channels_last
 from twotrack.torch_track.changes.alternatives import Alternatives, activations
 from twotrack.torch_track.changes.apply import changed
@@ -40,6 +40,7 @@ from twotrack.torch_track.draws import DrawAxes, draw_axes, drawn_from, drawn_pa
 from twotrack.torch_track.inputs import tensors
 from twotrack.torch_track.losses import LOSSES, Loss
 from twotrack.torch_track.moved_gradients import GradientMover
+from twotrack.torch_track.precision import building, set_precision
 from twotrack.torch_track.probe import TorchProbe
 from twotrack.torch_track.recording import dropout_rates
 from twotrack.torch_track.structure import tensors_in
@@ -57,6 +58,7 @@ def open_track(spec: TrackSpec, device: str) -> "TorchTrack":
     torch.set_deterministic_debug_mode("error")
     torch.set_float32_matmul_precision("highest")
     torch.backends.cudnn.allow_tf32 = False
+    set_precision("float32")
     return TorchTrack(spec.name, choose_device(device, torch.cuda.is_available(), spec.name))
 
 
@@ -70,15 +72,21 @@ class TorchTrack(Track):
         self, pair: Pair, seed: int, precision: Precision = "float32", switched: Collection[str] = ()
     ) -> "TorchModel":
         """Build the pair's torch side on the device, then switch layers."""
+        set_precision(precision)
         torch.manual_seed(seed)
         module, has_base = _module(pair)
         module = module.to(self.device, DTYPES[precision])
         switches = Switches(switched)
         native.switch_layers(module.get_submodule(HEAD) if has_base else module, switches)
-        with as_user_error(f"the torch model does not take inputs of {pair.shapes}"):
+        module = outputs.adapted(module, pair.inputs, tuple(pair.outputs.values()))
+        with (
+            as_user_error(f"the torch model does not take inputs of {pair.shapes}"),
+            outputs.outputs_seen(module) as seen,
+        ):
             layout = axis_layout(module, pair.inputs)
         renames = weights.all_renames(module, pair.rename)
         model = TorchModel(module, pair.inputs, pair.loss, self.device, DTYPES[precision], switches, layout, renames)
+        model.given = seen[0]
         if pair.weight_map:
             model.use(pair.weight_map)
         if pair.trainable != EVERYTHING:
@@ -189,7 +197,7 @@ def _chapter_module(build: ChapterBuild) -> nn.Module:
 
 
 def _users_module(build: Callable[[], Any]) -> nn.Module:
-    with as_user_error("the torch build function failed"):
+    with as_user_error("the torch build function failed"), building():
         module = build()
     if not isinstance(module, nn.Module):
         raise UserError(f"the torch build function must return an nn.Module, found {type(module).__name__}.")
@@ -228,7 +236,7 @@ class TorchModel(TrackModel):
         self.weight_orders: Mapping[str, Sequence[Layout]] = {}
         """From the canonical form to that of the other side, where a change has put a weight into another order."""
 
-    def table(self) -> dict[str, weights.Entry]:
+    def table(self) -> dict[str, weights.Weight]:
         """Return where every canonical weight lives in the module."""
         return weights.name_table(*self._place)
 

@@ -90,6 +90,8 @@ class CertificateRecord(FrozenRecord):
     counts: dict[str, int]
     ranges: dict[str, tuple[float, float]]
     gaps: list[GapRecord]
+    notes: list[str]
+    """How was compared, where the model's own code says otherwise."""
 
 
 class ClimbedTrack(FrozenRecord):

@@ -9,6 +9,9 @@ from twotrack.shared.verify.ladder import TrackResult
 from twotrack.shared.verify.request import RUNGS, VerifyRequest
 from twotrack.shared.verify.result import RungResult
 
+SHOWN_NOTES = 6
+"""Lines on how was compared; --json has all."""
+
 
 def ladder_text(request: VerifyRequest, results: Sequence[TrackResult], fix: Side | None = None) -> str:
     """Return a table of rungs per track, and what failed; of what to change, only the line for `fix` if given."""
@@ -60,4 +63,6 @@ def _certificate(result: TrackResult) -> list[str]:
     compared = ", ".join(f"{count:,} {name}" for name, count in certificate.counts.items())
     lines = [f"  {result.verdict}{':' if certificate.gaps else ''}"]
     lines += [f"    {gap.kind}: {gap.where}: {gap.detail}" for gap in certificate.gaps]
-    return [*lines, f"  compared: {compared}"]
+    more = len(certificate.notes) - SHOWN_NOTES
+    noted = [*certificate.notes[:SHOWN_NOTES], *([f"and {more} more, see --json"] if more > 0 else [])]
+    return [*lines, *(f"  note: {note}" for note in noted), f"  compared: {compared}"]

@@ -27,6 +27,9 @@ class Input:
     """How torch gets it, as a permutation of all axes, batch included. Default: images (three axes)
     channels first, everything else unchanged; (0, 2, 1) is what Conv1d wants."""
 
+    torch_name: str = ""
+    """What torch's forward calls it, where that is not its name here."""
+
     @property
     def axes(self) -> tuple[int, ...]:
         """The permutation in force."""

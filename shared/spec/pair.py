@@ -73,6 +73,10 @@ class Pair:
     """torch layer path (or prefix) to Keras layer path, where the names differ. `{i}` stands for a part of a path:
     {"h.{i}.ln_1": "transformer_layer_{i}.norm"}."""
     batch_size: int = 8
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    """Name of an output in Keras to its name in torch: which ones are compared, and trained. Needed only where the
+    models give mappings, dataclasses or nested outputs that do not correspond by themselves. An output that is alone
+    is called `output`, those of a tuple `0`, `1`, ...; what is nested has dots: `hidden_states.0`."""
     trainable: tuple[str, ...] = EVERYTHING
     """What the canonical names of the weights that are trained begin with; see shared/spec/transfer.py."""
     weight_rules: Mapping[str, WeightRule] = field(default_factory=dict)

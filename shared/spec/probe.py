@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from twotrack.shared.spec.draws import DrawnPass
     from twotrack.shared.spec.pair import CustomOptimizer
     from twotrack.shared.spec.recipes import Optimizer
+    from twotrack.shared.spec.widening import NarrowRequest
 
 Replace = Callable[[str, tuple[int, ...]], np.ndarray | None]
 """Maps a layer's canonical path and the canonical shape of its output to values for it; None to keep its own."""
@@ -128,6 +129,41 @@ def as_rows(given: Any, numbers: np.ndarray) -> Any:
     return given[0]
 
 
+@with_config(WITH_ARRAYS)
+@dataclass
+class Replay:
+    """A layer's call again, apart from the model, with the other side's values."""
+
+    outputs: list[np.ndarray] = field(default_factory=list)
+    """What may stand for the layer's output; nothing of a layer that did not run."""
+    kept: int = 0
+    """Tensors of the call that stayed the layer's own, as the other side has nothing of their shape."""
+    error: str = ""
+    """Why it did not run."""
+
+
+def swaps(own: Sequence[np.ndarray], others: Sequence[np.ndarray]) -> dict[int, np.ndarray]:
+    """Return which of the other side's values take the places of a call's own tensors, by number.
+
+    Values that are the other's but for rounding find each other first, then those of one shape and kind, in order.
+    """
+    left, found = list(others), dict[int, np.ndarray]()
+    for fits in (_same_values, _same_form):
+        for number, array in enumerate(own):
+            other = next((n for n, one in enumerate(left) if number not in found and fits(array, one)), None)
+            if other is not None:
+                found[number] = left.pop(other)
+    return found
+
+
+def _same_values(one: np.ndarray, other: np.ndarray) -> bool:
+    return _same_form(one, other) and np.allclose(one, other, rtol=1e-9, atol=1e-9, equal_nan=True)
+
+
+def _same_form(one: np.ndarray, other: np.ndarray) -> bool:
+    return one.shape == other.shape and (one.dtype.kind == "f") == (other.dtype.kind == "f")
+
+
 class Probe(ABC):
     """Opens up one TrackModel, on the model's own way of building, stepping and predicting.
 
@@ -145,6 +181,10 @@ class Probe(ABC):
     @abstractmethod
     def asked_for_float32(self) -> list[str]:
         """Return the paths of layers that were built to compute in float32 whatever the model's precision."""
+
+    @abstractmethod
+    def narrow_requests(self) -> "list[NarrowRequest]":
+        """Return where the model's own code has asked so far for a narrower precision than float64; none in float32."""
 
     @abstractmethod
     def loss(self) -> Hyperparameters:
@@ -193,6 +233,14 @@ class Probe(ABC):
     @abstractmethod
     def run_layer(self, path: str, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Run one layer alone in inference mode on given inputs; return what may stand for its output."""
+
+    @abstractmethod
+    def replay_layer(self, path: str, given: Mapping[str, np.ndarray], inputs: Sequence[np.ndarray]) -> Replay:
+        """Make the first call that a layer gets in a pass on `given` again, alone, in inference mode.
+
+        Its tensors, by place and by name, give way to `inputs`, which are another side's; everything else stays.
+        Raises what the layer does.
+        """
 
     @abstractmethod
     def row_gradients(self, name: str, numbers: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from twotrack.shared.errors import UserError, unknown
+from twotrack.shared.spec.outputs import Outputs
 
 if TYPE_CHECKING:
     from collections.abc import Set
@@ -36,6 +37,8 @@ class TrackModel(ABC):
     Inputs are arrays (batch, ...) by input name, channels last; targets one array per output, see losses.py.
     """
 
+    given: Outputs = Outputs((), is_plain=True)
+    """What the model gives, by name, as its pair does not say which of it is meant."""
     draws: "DrawSource | None" = None
     """Where its random numbers come from; None for the framework's own."""
     switches: "Switches"

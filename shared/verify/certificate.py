@@ -25,13 +25,16 @@ class Certificate:
     """The smallest and largest number that each layer was given, by canonical name."""
     gaps: tuple[Gap, ...]
     """What could hide a difference."""
+    notes: tuple[str, ...] = ()
+    """How was compared, where the model's own code says otherwise."""
 
 
 def certify(rungs: Sequence[RungResult]) -> Certificate:
     """Return what rungs looked at, each thing once."""
     counts = {name: count for rung in rungs for name, count in rung.counts.items()}
     ranges = {path: limits for rung in rungs for path, limits in rung.ranges.items()}
-    return Certificate(counts, ranges, tuple(dict.fromkeys(gap for rung in rungs for gap in rung.gaps)))
+    gaps, notes = (dict.fromkeys(one for rung in rungs for one in getattr(rung, name)) for name in ("gaps", "notes"))
+    return Certificate(counts, ranges, tuple(gaps), tuple(notes))
 
 
 def verdict(rungs: Sequence[RungResult]) -> Verdict:

@@ -40,7 +40,7 @@ def climbed(request: VerifyRequest, torch: SideResults, keras: SideResults, look
         if result is not None and (result.in_doubt or (rung == "training" and not result.passed)):
             result = look_again(result, torch.observation, keras.observation)
         if result is not None:
-            results.append(_told_of_links(result, request))
+            results.append(_told_of_outputs(_told_of_links(result, request), request))
             if not result.passed:
                 break
     return results
@@ -54,6 +54,11 @@ def _told_of_links(result: RungResult, request: VerifyRequest) -> RungResult:
     names = " and ".join(dict.fromkeys(name for name in links if name != IDENTITY))
     detail = f"Keras gives {names} of what torch gives; they were compared so, and torch's loss took what it gives"
     return replace(result, gaps=(*result.gaps, Gap(GapKind.OUTPUTS, "the outputs", detail)))
+
+
+def _told_of_outputs(result: RungResult, request: VerifyRequest) -> RungResult:
+    """Say in the rung forward which outputs were compared with which, where names alone do not say it."""
+    return replace(result, notes=(*request.output_notes, *result.notes)) if result.rung == "forward" else result
 
 
 def _check(rung: str, request: VerifyRequest, torch: SideResults, keras: SideResults) -> RungResult | None:

@@ -174,6 +174,8 @@ def find_exercise(request: VerifyRequest) -> Exercise:
     """Return what a chapter's pair, or the user's own, is put through."""
     exercise: Exercise = PairExercise(loaded(request)) if request.pair else ChapterExercise(request.variant)
     exercise.changes = request.changes
+    if request.outputs:
+        exercise.pair = replace(exercise.pair, outputs=request.outputs)
     return exercise
 
 

@@ -114,6 +114,7 @@ class Ladder:
             folder = Path(name)
             request = with_map(request, chosen[0], showing, folder)
             sides = showing.all(request, (REFERENCE, *chosen), folder)
+            request = showing.with_found_outputs(request, sides, folder)
             request = showing.with_same_outputs(request, sides, folder)
             for track in chosen:
                 sides[track] = showing.with_same_draws(request, track, sides, folder)

@@ -9,7 +9,9 @@ from pydantic import Field
 
 from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.spec.draws import Counterpart
+from twotrack.shared.spec.outputs import Outputs
 from twotrack.shared.spec.track import Precision
+from twotrack.shared.spec.widening import NarrowRequest
 from twotrack.shared.verify import evidence
 from twotrack.shared.verify.draws import DROPOUT, SideDraws
 from twotrack.shared.verify.trace import Trace
@@ -37,6 +39,10 @@ class Observation(FrozenRecord):
     """Hyperparameters."""
     asked_for_float32: tuple[str, ...] = ()
     """Paths of layers that were built to compute in float32; here they do not."""
+    given: Outputs = Outputs(())
+    """Its outputs, by name."""
+    narrow_requests: tuple[NarrowRequest, ...] = ()
+    """Where the side's own code asked for a narrower precision than float64, which it got."""
     folders: dict[Precision, Path]
     """With a trace each."""
     alignment: dict[int, Counterpart] = Field(default_factory=dict)

@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from twotrack.shared.errors import UserError
+from twotrack.shared.errors import UserError, one_line
+from twotrack.shared.spec.probe import Replay
 from twotrack.shared.spec.track import Precision
+from twotrack.shared.spec.widening import NarrowRequest
 from twotrack.shared.verify import evidence
 from twotrack.shared.verify.exercise import find_exercise
 from twotrack.shared.verify.observation import Observation
@@ -43,18 +45,25 @@ def observation(request: SideRequest, report: Report) -> Observation:
     track, exercise = open_track(request.track, "auto"), find_exercise(request.verify)
     description: dict[str, Any] = {}
     folders: dict[Precision, Path] = {}
+    requests: list[NarrowRequest] = []
     probed: dict[str, dict[Precision, Path]] = {rung.name: {} for rung in _climbed(request.verify)}
     for precision in request.precisions:
         phase = partial(_report_phase, report, precision)
         side = ObservedSide(exercise, track, precision, phase, request.alignment)
         described = side.describe()
         description = description or described  # float64 comes first; in it layers say what else they were built for
+        if not side.model.given.is_plain:  # the other side has to say which of its outputs these are
+            only = evidence.save(Trace(outputs=side.outputs()), request.folder / precision / "outputs")
+            return Observation(**description, folders={precision: only}, alignment=request.alignment)
         if precision == "float64":
             description["unused"] = dependences(side)
         folders[precision] = evidence.save(side.trace(), request.folder / precision / "trace")
         for rung in _climbed(request.verify) if precision == "float64" else ():
             probed[rung.name][precision] = _probe(side, rung, request.folder / precision / rung.name)
-    return Observation(**description, folders=folders, alignment=request.alignment, probed=probed)
+        requests += side.probe.narrow_requests()
+    return Observation(
+        **description, narrow_requests=requests, folders=folders, alignment=request.alignment, probed=probed
+    )
 
 
 def _climbed(request: VerifyRequest) -> list[ProbeRung]:
@@ -105,8 +114,12 @@ def _named(name: str) -> ProbeRung:
 
 @task
 def isolate(request: LayerRequest) -> Path:
-    """Run one layer alone on the inputs that the other side's got; return the folder of a trace."""
+    """Run one layer alone on the inputs that the other side's got; return the folder of a Replay."""
     side = ObservedSide(find_exercise(request.verify), open_track(request.track, "auto"), "float64", lambda _: None)
     layer = evidence.load(Trace, request.reference).layers[request.number]
-    outputs = side.probe.run_layer(request.path, [np.array(array) for array in layer.inputs])
-    return evidence.save(Trace(outputs=outputs), request.folder / "alone")
+    inputs = [np.array(array) for array in layer.inputs]
+    try:
+        replay = side.probe.replay_layer(request.path, side.exercise.inputs(), inputs)
+    except Exception as error:  # whatever the user's layer raises: the verdict stands without it
+        replay = Replay(error=one_line(error))
+    return evidence.save(replay, request.folder / "alone")

@@ -47,6 +47,10 @@ class VerifyRequest(FrozenRecord):
     use_map: bool = True
     weight_map: WeightMap | None = None
     """What is known of the pair's weights beside what the pair says itself; None if nothing is."""
+    outputs: dict[str, str] = Field(default_factory=dict)
+    """Which output in Keras is which in torch, where the pair does not say it and it was found; see Pair.outputs."""
+    output_notes: tuple[str, ...] = ()
+    """How it was found."""
     changes: tuple[Change, ...] = ()
     """Made in memory to torch's side, as causes are proved."""
     causes: Literal["all", "first", "none"] = "all"

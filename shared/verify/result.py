@@ -32,6 +32,7 @@ class GapKind(StrEnum):
     PARTNER = "no partner"
     RANDOM = "random"
     PRECISION = "computed in float32"
+    HALF = "asked for half precision"
     ROUNDING = "rounding amplified"
     NO_EFFECT = "no effect seen"
     EXTREME = "only at extremes"
@@ -75,6 +76,8 @@ class RungResult:
     """The smallest and largest number that each layer was given, by canonical name."""
     gaps: tuple[Gap, ...] = ()
     """What could hide a difference although the rung passed."""
+    notes: tuple[str, ...] = ()
+    """What a reader should know of how was compared, although it hides nothing; one sentence each, as a gap's."""
     in_doubt: bool = False
     """What differs may be rounding, and float32, which shows how much that amounts to, was not looked at."""
 

@@ -14,6 +14,7 @@ from twotrack.shared.verify.comparing import SideResults
 from twotrack.shared.verify.distribution import sample
 from twotrack.shared.verify.links import links_between
 from twotrack.shared.verify.observe import answer, observe
+from twotrack.shared.verify.outputs import corresponding, is_natural
 from twotrack.shared.verify.request import AnswerRequest, SideRequest, VerifyRequest
 from twotrack.shared.verify.rungs import PROBE_RUNGS
 from twotrack.shared.verify.rungs.probe_rung import ProbeRung
@@ -63,6 +64,18 @@ class Showing:
             trainings = accuracy.load(self.call(track, accuracy.measure, side_request))
         self.on_phase(track, "done")
         return SideResults(observation, trainings)
+
+    def with_found_outputs(self, request: VerifyRequest, sides: dict[str, SideResults], folder: Path) -> VerifyRequest:
+        """Let sides show the outputs that correspond, in one order, where a model gives something nested."""
+        if all(side.observation.given.is_plain for side in sides.values()):
+            return request
+        torch, keras = (sides[track].observation for track in list(sides)[:2])
+        found = corresponding(torch, keras)
+        request = request.model_copy(update={"outputs": found.names, "output_notes": found.notes})
+        wanted = {track: list(found.names.values() if track == REFERENCE else found.names) for track in sides}
+        again = [track for track, side in sides.items() if not is_natural(side.observation, wanted[track])]
+        sides.update(self.pool.each(again, lambda track: self.side(request, track, folder / f"{slug(track)}-found")))
+        return request
 
     def with_same_outputs(self, request: VerifyRequest, sides: dict[str, SideResults], folder: Path) -> VerifyRequest:
         """Let torch show its outputs as Keras has them, where Keras' model ends with a part of torch's loss."""

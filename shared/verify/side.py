@@ -71,9 +71,14 @@ class ObservedSide:
             "without_counterpart": self.probe.without_counterpart(),
             "input_kinds": {spec.kind for spec in self.exercise.pair.inputs.values()},
             "asked_for_float32": self.probe.asked_for_float32(),
+            "given": self.model.given,
             "loss": self.probe.loss(),
             "optimizer": self.probe.optimizer(),
         }
+
+    def outputs(self) -> list[np.ndarray]:
+        """Return what the model gives on the first batch, in inference mode."""
+        return self.model.outputs(self.exercise.inputs())
 
     def trace(self) -> Trace:
         """Return what the side computes: forward, backward and, in float64, in a short training."""

@@ -20,7 +20,9 @@ from twotrack.shared.weights.correspondence.rule import WeightRule
 _SPECS: dict[str, type] = {kind.__name__: kind for kind in (*get_args(Optimizer), *get_args(Schedule))}
 
 
-_PLAIN = ("input_shape", "rename", "batch_size", "trainable", "weight_rules", "unused_torch", "unused_keras")
+_PLAIN = (
+    "input_shape", "rename", "batch_size", "outputs", "trainable", "weight_rules", "unused_torch", "unused_keras",
+)  # fmt: skip
 """Fields of a Pair that are data."""
 
 
@@ -103,6 +105,7 @@ class PairOfFunctions(FrozenRecord):
     schedule: SpecRecord
     rename: dict[str, str]
     batch_size: int
+    outputs: dict[str, str]
     trainable: tuple[str, ...]
     weight_rules: dict[str, WeightRule] = Field(default_factory=dict)
     unused_torch: tuple[str, ...] = ()
@@ -164,6 +167,7 @@ def reference(pair: Pair) -> PairOfFunctions:
         schedule=_spec(pair.schedule),
         rename=dict(pair.rename),
         batch_size=pair.batch_size,
+        outputs=dict(pair.outputs),
         trainable=pair.trainable,
         weight_rules=dict(pair.weight_rules),
         unused_torch=pair.unused_torch,

@@ -9,6 +9,7 @@ from pathlib import Path
 from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.errors import UserError, WorkerDiedError
 from twotrack.shared.spec.changes import Change
+from twotrack.shared.spec.probe import Replay
 from twotrack.shared.verify import evidence
 from twotrack.shared.verify.comparing import SideResults, climbed
 from twotrack.shared.verify.diagnosis.climbing import Climb, Diagnosis, diagnose
@@ -20,7 +21,6 @@ from twotrack.shared.verify.result import FailurePlace, RungResult
 from twotrack.shared.verify.rungs.forward import layer_difference
 from twotrack.shared.verify.second_look import SecondLook
 from twotrack.shared.verify.showing import REFERENCE, Showing, slug
-from twotrack.shared.verify.trace import Trace
 
 
 @dataclass(frozen=True)
@@ -96,14 +96,23 @@ class Failure:
             reference=self.torch.observation.folders["float64"],
             number=number,
         )
-        alone = evidence.load(Trace, self.showing.pool.call(self.track, isolate, layer_request))
+        try:
+            alone = evidence.load(Replay, self.showing.pool.call(self.track, isolate, layer_request))
+        except (UserError, WorkerDiedError) as error:  # the verdict stands whatever the layer does alone
+            alone = Replay(error=str(error))
+        if alone.error:
+            return f"'{failure.where}' does not run alone: {alone.error}"
         difference = layer_difference(layers[number].outputs, alone.outputs)
-        return alone_in_words(failure.where, difference)
+        return alone_in_words(failure.where, difference, alone.kept)
 
 
-def alone_in_words(where: str, difference: float) -> str:
-    """Say what a layer did alone on inputs that agree, and what that means: in the model it differs."""
-    alone = f"run alone on torch's inputs, '{where}'"
+def alone_in_words(where: str, difference: float, kept: int = 0) -> str:
+    """Say what a layer did alone on inputs that agree, and what that means: in the model it differs.
+
+    `kept` tensors of its call are not torch's, which has none like them.
+    """
+    own = f" and {kept} input{'s' if kept > 1 else ''} of its own" if kept else ""
+    alone = f"run alone on torch's inputs{own}, '{where}'"
     if difference > TOLERANCES["forward"].limit:
         return f"{alone} differs too ({difference:.1e}): the layer itself is another one"
     return (

@@ -7,6 +7,7 @@ import numpy as np
 
 from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.spec.probe import LayerTrace
+from twotrack.shared.verify import widened
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.result import FailurePlace, Gap, GapKind, RungResult, finite, in_float32, relative
 from twotrack.shared.verify.trace import Trace
@@ -27,8 +28,13 @@ class LayerDifference:
 def check_forward(torch: Observation, keras: Observation) -> RungResult:
     """Compare the outputs in inference mode; if they differ, name the first layer that diverges."""
     result = compare_forward(torch.traces["float64"], keras.traces["float64"])
-    gaps = [_in_float32(path) for path in keras.asked_for_float32]
-    return replace(result, difference32=in_float32(output_difference, torch, keras), gaps=tuple(gaps))
+    built = tuple(_in_float32(path) for path in keras.asked_for_float32)
+    return replace(
+        result,
+        difference32=in_float32(output_difference, torch, keras),
+        gaps=(*built, *widened.gaps(torch, keras)),
+        notes=widened.notes(torch, keras),
+    )
 
 
 def _in_float32(path: str) -> Gap:

@@ -1,0 +1,76 @@
+"""In float64 nothing that a Keras model asks for is narrower: every request for float32, or for less, is for float64.
+
+Keras reads every type that it is given in one table, so that this is the one place. Types of tensors that exist are
+told as they are; so are constants, such as the smallest float32 in a mask, whole numbers and booleans. What a layer
+asks of TensorFlow, JAX or PyTorch itself is not seen.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras.src import backend
+
+from twotrack.shared.spec import widening
+from twotrack.shared.spec.widening import NarrowRequest, Requests
+
+WIDER = {
+    "float32": "float64",
+    "float16": "float64",
+    "bfloat16": "float64",
+    "complex64": "complex128",
+}
+_KINDS: dict[Any, str] = {float: "float64", complex: "complex128", np.float32: "float64", np.float16: "float64"}
+"""What Python's and NumPy's own types mean: no request for anything narrow."""
+_POLICIES = {*WIDER, "mixed_float16", "mixed_bfloat16"}
+
+_SOURCE = f"{Path(keras.src.__file__).parent}/"
+_OWN = (_SOURCE, f"{Path(__file__).parent}/", f"{widening.SHARED}/")
+_OF_LAYERS = tuple(f"{_SOURCE}{part}/" for part in ("layers", "losses", "metrics", "models", "optimizers", "trainers"))
+
+
+class TypeTable(dict):
+    """What Keras reads types in, in float64; keeps who asks."""
+
+    def __init__(self, own: dict):
+        super().__init__(own | _KINDS)
+        self.requests = Requests(_is_frameworks, keras.layers.Layer, lambda file: file.startswith(_OF_LAYERS))
+
+    def get(self, dtype: Any, default: Any = None) -> Any:
+        """Return what a type means; `default` for one that means itself."""
+        if type(dtype) is str and dtype in WIDER:
+            self.requests.note(dtype)
+            return WIDER[dtype]
+        return super().get(dtype, default)
+
+
+def _is_frameworks(file: str) -> bool:
+    return file.startswith(_OWN) or file.startswith("<")
+
+
+class WidePolicy(keras.DTypePolicy):
+    """float64 in place of the narrower policy that a layer asks for."""
+
+    def __init__(self, asked: str):
+        super().__init__("float64")
+        self.asked = asked
+        """Name of the policy."""
+
+
+def widened(policy: Any) -> Any:
+    """Return a layer's policy, with float64 where it asks for less."""
+    return WidePolicy(policy.name) if policy.name in _POLICIES else policy
+
+
+def asked_by_policy(layers: dict[str, keras.Layer]) -> dict[str, str]:
+    """Return, by path, the name of the policy that a layer was built with, where that asks for less than float64."""
+    policies = {path: layer.dtype_policy for path, layer in layers.items()}
+    return {path: policy.asked for path, policy in policies.items() if isinstance(policy, WidePolicy)}
+
+
+def asked(layers: dict[str, keras.Layer]) -> list[NarrowRequest]:
+    """Return the requests for a narrower precision since float64 was set; none in float32."""
+    table = backend.common.dtypes.PYTHON_DTYPES_MAP
+    paths = {id(layer): path for path, layer in layers.items()}
+    return table.requests.of(paths) if isinstance(table, TypeTable) else []

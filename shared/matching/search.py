@@ -1,0 +1,267 @@
+"""Finds which recorded weight is which live weight, in which layout, from the flow of values.
+
+The other model's values were recorded once. The live model runs again and again; on the way every unit whose input was
+recorded, and that alone gives what was recorded, gets the recorded weights. Where several units have one input, where
+a recorded unit is fused or a weight belongs to no layer, what is likeliest is tried until something further on is fed.
+Where nothing is, the models differ: the place is noted, the recorded value is fed, and the search goes on behind it.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from time import monotonic
+
+import numpy as np
+
+from twotrack.shared.matching import names, values
+from twotrack.shared.matching.fitting import Placed
+from twotrack.shared.matching.guesses import Guesser
+from twotrack.shared.matching.recording import RecordedUnit, Recording
+from twotrack.shared.matching.result import Match, result
+from twotrack.shared.matching.side import Call, Side
+from twotrack.shared.matching.state import Difference, Guess, Observation, State
+from twotrack.shared.matching.watching import Runner
+
+SECONDS = 120.0
+"""After which a search takes no further guess."""
+
+
+def match(side: Side, recording: Recording, by_name: bool = True, seconds: float = SECONDS) -> Match:
+    """Find the recorded weights in a live model; `by_name` tries first what is alike by name."""
+    search = Search(side, recording, by_name, seconds)
+    search.search()
+    return result(search.runner, search.seen, search.equivalent, search.seconds)
+
+
+@dataclass(frozen=True)
+class _Branch:
+    """A guess that was taken, and those that were left."""
+
+    state: State
+    seen: Observation
+    rest: tuple[Guess, ...]
+
+
+class Search:
+    """A search and how far it has come."""
+
+    def __init__(self, side: Side, recording: Recording, by_name: bool = True, seconds: float = SECONDS):
+        self._start, self._limit = monotonic(), seconds
+        self.runner = Runner(side, recording)
+        self._guesser = Guesser(self.runner, names.likeness if by_name else lambda one, other: 0.0)
+        self._branches: list[_Branch] = []
+        self._passed: set[str] = set()
+        """Recorded units that nothing live was found for at a difference."""
+        self.equivalent: list[tuple[str, ...]] = []
+        """Units that could be assigned otherwise with the same outputs."""
+        self._assigned: list[Guess] = []
+        self.seen = self.runner.run()
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been going on."""
+        return monotonic() - self._start
+
+    def search(self) -> None:
+        """Go on until the outputs are the recorded ones, or nothing helps any more."""
+        while not self._is_finished() and self.seconds < self._limit:
+            if not (self._guess() or self._go_back() or self._pass()):
+                break
+        self._settle()
+
+    def _is_finished(self) -> bool:
+        return self.runner.finished(self.seen.outputs)
+
+    def _guess(self) -> bool:
+        """Take the first guess with which something further on is fed; tell whether there was one."""
+        seen = self.seen
+        ways = (self._guesser.groups(seen), self._guesser.parts(seen), self._loose(seen), self._both(seen))
+        for way in ways:
+            for guesses in way:
+                if self._take_one(guesses):
+                    return True
+        return False
+
+    def _loose(self, seen: Observation) -> Iterator[list[Guess]]:
+        yield self._guesser.loose(seen)
+        yield self._guesser.constants(seen)
+
+    def _both(self, seen: Observation) -> Iterator[list[Guess]]:
+        """Yield guesses at several units and at weights of no layer together."""
+        loose = self._guesser.loose(seen)[:3]
+        for guesses in [*self._guesser.groups(seen), *self._guesser.parts(seen)][:2]:
+            yield [one.and_also(other) for other in loose for one in guesses]
+
+    def _take_one(self, guesses: Iterable[Guess]) -> bool:
+        """Try guesses in turn; take the first that leads on without a contradiction, or else one that leads on."""
+        state, before, rest = self.runner.state.copy(), self.seen, list(guesses)
+        fallback: tuple[Guess, list[Guess]] | None = None
+        while rest and self.seconds < self._limit:
+            guess = rest.pop(0)
+            seen = self._try(guess, before)
+            if seen is not None and not set(seen.conflicts) - set(before.conflicts):
+                self._take(guess, seen, _Branch(state, before, tuple(rest)))
+                return True
+            if seen is not None and fallback is None:
+                fallback = guess, list(rest)
+            self.runner.go_to(state)
+        if fallback is None:
+            return False
+        seen = self._try(fallback[0], before)
+        assert seen is not None
+        self._take(fallback[0], seen, _Branch(state, before, ()))
+        return True
+
+    def _take(self, guess: Guess, seen: Observation, branch: _Branch) -> None:
+        self.seen = seen
+        if branch.rest:
+            self._branches.append(branch)
+        if len(guess.placed) > 1:
+            self._assigned.append(guess)
+
+    def _try(self, guess: Guess, before: Observation) -> Observation | None:
+        """Return what a run shows with a guess; None if nothing further on is fed by it."""
+        known = set(self.runner.state.partners)
+        for placed in guess.placed:
+            self.runner.place(placed, "assignment")
+        for name, laid in guess.loose:
+            self.runner.set_loose(name, laid)
+        seen = self.runner.run()
+        own = {placed.unit for placed in guess.placed}
+        further = set(self.runner.state.partners) - known - own or set(seen.fed) - set(before.fed) - own
+        return seen if further or self.runner.finished(seen.outputs) else None
+
+    def _go_back(self) -> bool:
+        """Where nothing leads on, take another way at an earlier guess if that leads further."""
+        best, seen = self.runner.state.copy(), self.seen
+        while self._branches and self.seconds < self._limit:
+            branch = self._branches.pop()
+            self.runner.go_to(branch.state)
+            self.seen = branch.seen
+            if self._take_one(branch.rest) and self._leads_further(best):
+                return True
+        self.runner.go_to(best)
+        self.seen = seen
+        return False
+
+    def _leads_further(self, best: State) -> bool:
+        """Tell whether another way comes further than the best so far."""
+        while self._guess():
+            if len(self.runner.state.partners) > len(best.partners):
+                return True
+        return self._is_finished() or len(self.runner.state.partners) > len(best.partners)
+
+    def _pass(self) -> bool:
+        """Note the first place where the models differ, and go on behind it; tell whether there is any."""
+        return self._pass_inside() or self._pass_between()
+
+    def _pass_inside(self) -> bool:
+        """Take the unit that gets the recorded input and gives something else, as near as it comes."""
+        for path, units in self.seen.conflicts.items():
+            call = self.seen.calls[path]
+            first = self.runner.state.fed.get(path)
+            for unit in units:
+                candidate = self.runner.table.piece(unit)
+                placed = self.runner.fitter.fit(call, candidate, self.runner.state.found, first, nearest=True)
+                if placed is None or not np.isfinite(placed.error):
+                    continue
+                self.runner.place(placed, "nearest")
+                self._note(Difference(self._before(unit), unit, path, True, placed.error))
+                given = self._given(call, candidate.calls[0].outputs[0])
+                if given is not None:
+                    self.runner.state.given[path] = given
+                self.seen = self.runner.run()
+                return True
+        return False
+
+    def _given(self, call: Call, output: np.ndarray) -> np.ndarray | None:
+        """Return what was recorded as the live unit gives it."""
+        own = call.alone(self.runner.state.fed.get(call.unit.path))[0]
+        found = sorted(values.shaped(output, own.shape), key=lambda array: float(np.abs(array - own).max()))
+        return found[0] if found else None
+
+    def _pass_between(self) -> bool:
+        """Feed the recorded input to the first unit that does not get it."""
+        fed = {unit for units in self.seen.fed.values() for unit in units}
+        used = self.runner.state.used
+        for unit in self.runner.table.leaves:
+            if unit.path in {*used, *fed, *self._passed}:
+                continue
+            if self._feed(unit):
+                return True
+            self._passed.add(unit.path)
+        return False
+
+    def _feed(self, unit: RecordedUnit) -> bool:
+        """Feed a recorded input to the first live unit that then gives what was recorded."""
+        value = unit.calls[0].inputs[0] if unit.calls[0].inputs else None
+        if value is None or value.dtype.kind != "f":
+            return False
+        for path, call in self.seen.calls.items():
+            if path in self.runner.state.partners or not call.unit.is_leaf or not self._may_be(call, unit):
+                continue
+            for first in values.shaped(value, call.inputs[0].shape):
+                if self.runner.fitter.fit(call, self.runner.table.piece(unit.path), self.runner.state.found, first):
+                    self._feed_all(call, unit, first)
+                    return True
+        return False
+
+    def _may_be(self, call: Call, unit: RecordedUnit) -> bool:
+        alike = self.runner.live_sizes(call) == self.runner.table.sizes[unit.path]
+        return alike and bool(call.inputs) and call.inputs[0].size == unit.calls[0].inputs[0].size
+
+    def _feed_all(self, call: Call, unit: RecordedUnit, first: np.ndarray) -> None:
+        """Feed every live unit that gets what this one gets."""
+        own = call.inputs[0]
+        for path, other in self.seen.calls.items():
+            if path not in self.runner.state.partners and other.inputs and other.inputs[0].size == own.size:
+                given = next(values.shaped(first, other.inputs[0].shape), None)
+                if given is not None and values.same(other.inputs[0], own):
+                    self.runner.state.fed[path] = given
+        size = float(np.abs(own - first).max() / max(float(np.abs(first).max()), 1e-300))
+        self._note(Difference(self._before(unit.path), unit.path, call.unit.path, False, size))
+        self.seen = self.runner.run()
+
+    def _before(self, unit: str) -> str:
+        """Return the last recorded unit in front of one that has a partner."""
+        units = self.runner.table.units
+        placed = [path for path in self.runner.state.used if units[path].order < units[unit].order]
+        return max(placed, key=lambda path: units[path].order, default="")
+
+    def _note(self, difference: Difference) -> None:
+        self.runner.state.differences += (difference,)
+
+    def _settle(self) -> None:
+        """Look which of the assigned units could change places with the same outputs: nothing but a name says which."""
+        if not self._is_finished():
+            return
+        for guess in self._assigned:
+            for one, other in _pairs(guess):
+                if self.seconds > self._limit / 2 or not self._stands(guess):
+                    break
+                if self._exchanged_is_same(one, other):
+                    self.equivalent.append((one.unit, other.unit))
+                    for name in (*one.weights, *other.weights):
+                        self.runner.state.how[name] = "names"
+
+    def _stands(self, guess: Guess) -> bool:
+        found = self.runner.state.found
+        return all(found.get(name) is laid for name, laid in guess.weights.items())
+
+    def _exchanged_is_same(self, one: Placed, other: Placed) -> bool:
+        found = self.runner.state.found
+        if {found[n].array.shape for n in one.weights} != {found[n].array.shape for n in other.weights}:
+            return False
+        mine, theirs = list(one.weights.values()), list(other.weights.values())
+        exchanged = dict(zip(one.weights, (laid.array for laid in theirs), strict=True))
+        exchanged |= dict(zip(other.weights, (laid.array for laid in mine), strict=True))
+        if any(exchanged[name].shape != found[name].array.shape for name in exchanged):
+            return False
+        self.runner.side.assign(exchanged)
+        try:
+            return self.runner.finished(self.runner.run().outputs)
+        finally:
+            self.runner.side.assign({name: found[name].array for name in exchanged})
+
+
+def _pairs(guess: Guess) -> list[tuple[Placed, Placed]]:
+    return [(a, b) for number, a in enumerate(guess.placed) for b in guess.placed[number + 1 :]]
