@@ -65,6 +65,11 @@ class Weight(ABC):
         return np.array(self.own(), order="C")
 
     @property
+    def type(self) -> np.dtype:
+        """That of its values."""
+        return _to_numpy(self.tensors[0].flatten()[:0]).dtype
+
+    @property
     def parameters(self) -> list[nn.Parameter]:
         """Those of the tensors that can be trained."""
         return [tensor for tensor in self.tensors if isinstance(tensor, nn.Parameter)]
@@ -255,14 +260,18 @@ class Constant(Weight):
     """A weight that the module does not have: every element has one value, which stays."""
 
     rule: WeightRule
-    type: np.dtype
-    """The module's."""
+    module_type: np.dtype
     torch_name = "a constant"
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
         """None."""
         return ()
+
+    @property
+    def type(self) -> np.dtype:
+        """The module's."""
+        return self.module_type
 
     @property
     def shape(self) -> Shape:
@@ -276,11 +285,11 @@ class Constant(Weight):
 
     def own(self) -> np.ndarray:
         """Return the constant."""
-        return self.rule.to_canonical([]).astype(self.type)
+        return self.rule.to_canonical([]).astype(self.module_type)
 
     def gradient(self) -> np.ndarray:
         """Return zeros: nothing in the module depends on it."""
-        return np.zeros(self.shape, self.type)
+        return np.zeros(self.shape, self.module_type)
 
     def set_gradient(self, canonical: np.ndarray) -> None:
         """Do nothing: it has none."""

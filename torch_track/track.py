@@ -22,7 +22,16 @@ from twotrack.shared.spec.inputs import Input, describe, drawn, example
 from twotrack.shared.spec.pair import ChapterBuild, CustomLoss, CustomOptimizer, LossSpec, Pair, target_kind
 from twotrack.shared.spec.profiles import Switches
 from twotrack.shared.spec.recipes import Optimizer
-from twotrack.shared.spec.track import Checkpoints, OwnWeights, Precision, Track, TrackModel, TrackSpec, choose_device
+from twotrack.shared.spec.track import (
+    Carrier,
+    Checkpoints,
+    OwnWeights,
+    Precision,
+    Track,
+    TrackModel,
+    TrackSpec,
+    choose_device,
+)
 from twotrack.shared.spec.transfer import BASE, EVERYTHING, HEAD, chosen
 from twotrack.shared.spec.updates import Rules
 from twotrack.shared.weights.bridge.layouts import Chain, Layout
@@ -102,6 +111,12 @@ class TorchTrack(Track):
         from twotrack.torch_track import checkpoints
 
         return checkpoints
+
+    def carrier(self) -> Carrier:
+        """Return what carries weights from and to checkpoints."""
+        from twotrack.torch_track import carrying
+
+        return carrying
 
     def measurements(self) -> Mapping[str, Callable[[], Measured]]:
         """Return what measures torch's defaults."""
@@ -183,6 +198,12 @@ def as_torch(model: TrackModel) -> "TorchModel":
     if not isinstance(model, TorchModel):
         raise TypeError(f"expected a model of torch, found {type(model).__name__}.")
     return model
+
+
+def built(pair: Pair) -> nn.Module:
+    """Build the pair's module alone, as it takes the pair's inputs in evaluation mode."""
+    module, _ = _module(pair)
+    return outputs.adapted(module, pair.inputs, tuple(pair.outputs.values())).eval()
 
 
 def _module(pair: Pair) -> tuple[nn.Module, bool]:

@@ -17,6 +17,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "runs": ("runs",),
     "differences": ("differences",),
     "verify": ("verify",),
+    "carrying": ("carrying",),
     "experiments": ("experiments",),
     "export": ("export",),
     "report": ("report",),
