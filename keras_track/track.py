@@ -28,6 +28,7 @@ from twotrack.shared.spec.profiles import Switches
 from twotrack.shared.spec.recipes import Optimizer
 from twotrack.shared.spec.track import Checkpoints, Precision, Track, TrackModel, TrackSpec, choose_device
 from twotrack.shared.spec.transfer import BASE, EVERYTHING, HEAD, chosen
+from twotrack.shared.spec.units import Side
 
 if TYPE_CHECKING:
     from twotrack.shared.export.runtimes import Predict
@@ -97,6 +98,12 @@ class KerasTrack(Track):
         from twotrack.keras_track.export import OPENERS
 
         return OPENERS
+
+    def units(self, model: TrackModel, inputs: Mapping[str, np.ndarray]) -> Side:
+        """Return a model as a side of the search for which weight is which."""
+        from twotrack.keras_track.matching import KerasSide
+
+        return KerasSide(as_keras(model), inputs)
 
     def synchronise(self) -> None:
         """Nothing to wait for: a training step returns its loss, and a prediction its outputs, to the host."""

@@ -1,4 +1,4 @@
-"""Whether a unit, alone and on its own input, computes what a recorded unit did, with that one's weights in some layout."""
+"""Whether a unit, alone and on its own input, computes what a recorded one did, with its weights in some layout."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,9 +8,9 @@ from math import prod
 import numpy as np
 
 from twotrack.shared.matching import values
-from twotrack.shared.matching.recording import Recording, RecordedCall, RecordedUnit
-from twotrack.shared.matching.side import Call, Side
+from twotrack.shared.matching.recording import RecordedCall, RecordedUnit, Recording
 from twotrack.shared.matching.views import Laid, View, layouts, whole
+from twotrack.shared.spec.units import Call, Side
 from twotrack.shared.weights.correspondence.rule import WeightRule
 
 TRIALS = 400
@@ -75,7 +75,12 @@ class Fitter:
     trials: int = 0
 
     def fit(
-        self, call: Call, candidate: Piece, found: Mapping[str, Laid], first: np.ndarray | None = None, nearest: bool = False
+        self,
+        call: Call,
+        candidate: Piece,
+        found: Mapping[str, Laid],
+        first: np.ndarray | None = None,
+        nearest: bool = False,
     ) -> Placed | None:
         """Return the weights with which the call gives what was recorded, or with `nearest` the best there are.
 
@@ -99,7 +104,9 @@ class Fitter:
             self.side.assign(kept)
         return best
 
-    def _try(self, call: Call, candidate: Piece, weights: dict[str, Laid], first: np.ndarray | None, nearest: bool) -> Placed | None:
+    def _try(
+        self, call: Call, candidate: Piece, weights: dict[str, Laid], first: np.ndarray | None, nearest: bool
+    ) -> Placed | None:
         self.trials += 1
         self.side.assign({name: laid.array for name, laid in weights.items()})
         try:
@@ -128,7 +135,9 @@ class Fitter:
         for pairing in _pairings(own, views, self._shapes(own), extras):
             options = [self._options(own[parameter], view) for parameter, view in pairing]
             for choice in product(*options):
-                names = tuple((p, None if v is None else next(n for n, w in views.items() if w is v)) for p, v in pairing)
+                names = tuple(
+                    (p, None if v is None else next(n for n, w in views.items() if w is v)) for p, v in pairing
+                )
                 shape = (names, tuple(laid.key for laid in choice))
                 weights = {own[parameter]: laid for (parameter, _), laid in zip(pairing, choice, strict=True)}
                 if habit is None or shape == habit or names == habit[0]:
@@ -193,5 +202,3 @@ def _by_role(parameter: str, candidates: Sequence[str]) -> list[str]:
 def by_size(unit: RecordedUnit, recording: Recording) -> list[int]:
     """Return the number of elements of every weight of a recorded unit."""
     return sorted(int(np.size(recording.weights[name])) for name in unit.weights.values())
-
-

@@ -8,7 +8,7 @@ Where nothing is, the models differ: the place is noted, the recorded value is f
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from time import monotonic
+from time import process_time
 
 import numpy as np
 
@@ -17,12 +17,12 @@ from twotrack.shared.matching.fitting import Placed
 from twotrack.shared.matching.guesses import Guesser
 from twotrack.shared.matching.recording import RecordedUnit, Recording
 from twotrack.shared.matching.result import Match, result
-from twotrack.shared.matching.side import Call, Side
 from twotrack.shared.matching.state import Difference, Guess, Observation, State
 from twotrack.shared.matching.watching import Runner
+from twotrack.shared.spec.units import Call, Side
 
 SECONDS = 120.0
-"""After which a search takes no further guess."""
+"""Of the processor, after which a search takes no further guess."""
 
 
 def match(side: Side, recording: Recording, by_name: bool = True, seconds: float = SECONDS) -> Match:
@@ -45,7 +45,7 @@ class Search:
     """A search and how far it has come."""
 
     def __init__(self, side: Side, recording: Recording, by_name: bool = True, seconds: float = SECONDS):
-        self._start, self._limit = monotonic(), seconds
+        self._start, self._limit = process_time(), seconds
         self.runner = Runner(side, recording)
         self._guesser = Guesser(self.runner, names.likeness if by_name else lambda one, other: 0.0)
         self._branches: list[_Branch] = []
@@ -58,8 +58,8 @@ class Search:
 
     @property
     def seconds(self) -> float:
-        """How long it has been going on."""
-        return monotonic() - self._start
+        """How long it has kept the processor."""
+        return process_time() - self._start
 
     def search(self) -> None:
         """Go on until the outputs are the recorded ones, or nothing helps any more."""
@@ -152,7 +152,37 @@ class Search:
 
     def _pass(self) -> bool:
         """Note the first place where the models differ, and go on behind it; tell whether there is any."""
-        return self._pass_inside() or self._pass_between()
+        return self._pass_inside() or self._take_nearest() or self._pass_between()
+
+    def _take_nearest(self) -> bool:
+        """Take the assignment with which what follows comes nearest to what was recorded, however far that is."""
+        for guesses in self._guesser.groups(self.seen):
+            state, before = self.runner.state.copy(), self.seen
+            ranked = []
+            for number, guess in enumerate(guesses):
+                for placed in guess.placed:
+                    self.runner.place(placed, "nearest")
+                ranked.append((self._nearest_input(self.runner.run()), number))
+                self.runner.go_to(state)
+            if not ranked:
+                continue
+            for placed in guesses[min(ranked)[1]].placed:
+                self.runner.place(placed, "nearest" if _is_clear(sorted(ranked)) else "names")
+            self.seen = self.runner.run()
+            return len(self.runner.state.partners) > len(before.partners)
+        return False
+
+    def _nearest_input(self, seen: Observation) -> float:
+        """Return how far the first live leaf behind that is fed nothing recorded is from a recorded input."""
+        used = self.runner.state.used
+        waiting = [unit for unit in self.runner.table.leaves if unit.path not in used and unit.calls[0].inputs][:4]
+        found = [
+            values.distance(call.inputs[0], unit.calls[0].inputs[0])
+            for path, call in seen.calls.items()
+            for unit in waiting
+            if path not in self.runner.state.partners and path not in seen.fed and self._may_be(call, unit)
+        ]
+        return min(found, default=np.inf)
 
     def _pass_inside(self) -> bool:
         """Take the unit that gets the recorded input and gives something else, as near as it comes."""
@@ -197,7 +227,7 @@ class Search:
         if value is None or value.dtype.kind != "f":
             return False
         for path, call in self.seen.calls.items():
-            if path in self.runner.state.partners or not call.unit.is_leaf or not self._may_be(call, unit):
+            if path in self.runner.state.partners or path in self.seen.fed or not self._may_be(call, unit):
                 continue
             for first in values.shaped(value, call.inputs[0].shape):
                 if self.runner.fitter.fit(call, self.runner.table.piece(unit.path), self.runner.state.found, first):
@@ -207,7 +237,7 @@ class Search:
 
     def _may_be(self, call: Call, unit: RecordedUnit) -> bool:
         alike = self.runner.live_sizes(call) == self.runner.table.sizes[unit.path]
-        return alike and bool(call.inputs) and call.inputs[0].size == unit.calls[0].inputs[0].size
+        return alike and call.unit.is_leaf and bool(call.inputs) and call.inputs[0].size == unit.calls[0].inputs[0].size
 
     def _feed_all(self, call: Call, unit: RecordedUnit, first: np.ndarray) -> None:
         """Feed every live unit that gets what this one gets."""
@@ -232,7 +262,7 @@ class Search:
 
     def _settle(self) -> None:
         """Look which of the assigned units could change places with the same outputs: nothing but a name says which."""
-        if not self._is_finished():
+        if not self._is_finished() or self.runner.state.differences:
             return
         for guess in self._assigned:
             for one, other in _pairs(guess):
@@ -261,6 +291,11 @@ class Search:
             return self.runner.finished(self.runner.run().outputs)
         finally:
             self.runner.side.assign({name: found[name].array for name in exchanged})
+
+
+def _is_clear(ranked: list[tuple[float, int]]) -> bool:
+    """Tell whether the nearest is far nearer than the others."""
+    return len(ranked) < 2 or ranked[0][0] < 0.1 * ranked[1][0]
 
 
 def _pairs(guess: Guess) -> list[tuple[Placed, Placed]]:
