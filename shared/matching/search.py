@@ -13,7 +13,6 @@ from time import process_time
 import numpy as np
 
 from twotrack.shared.matching import names, values
-from twotrack.shared.matching.fitting import Placed
 from twotrack.shared.matching.guesses import Guesser
 from twotrack.shared.matching.recording import RecordedUnit, Recording
 from twotrack.shared.matching.result import Match, result
@@ -30,6 +29,10 @@ def match(side: Side, recording: Recording, by_name: bool = True, seconds: float
     search = Search(side, recording, by_name, seconds)
     search.search()
     return result(search.runner, search.seen, search.equivalent, search.seconds)
+
+
+SETTLING = 5.0
+"""Of the processor, that go into the question whether a guess could have been another."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class Search:
         """Recorded units that nothing live was found for at a difference."""
         self.equivalent: list[tuple[str, ...]] = []
         """Units that could be assigned otherwise with the same outputs."""
-        self._assigned: list[Guess] = []
+        self._taken: list[tuple[_Branch, Guess]] = []
         self.seen = self.runner.run()
 
     @property
@@ -115,8 +118,8 @@ class Search:
         self.seen = seen
         if branch.rest:
             self._branches.append(branch)
-        if len(guess.placed) > 1:
-            self._assigned.append(guess)
+        if guess.placed and branch.rest:
+            self._taken.append((branch, guess))
 
     def _try(self, guess: Guess, before: Observation) -> Observation | None:
         """Return what a run shows with a guess; None if nothing further on is fed by it."""
@@ -261,42 +264,31 @@ class Search:
         self.runner.state.differences += (difference,)
 
     def _settle(self) -> None:
-        """Look which of the assigned units could change places with the same outputs: nothing but a name says which."""
+        """Look which guesses could have been others with the same outputs: nothing but a name says which is right."""
         if not self._is_finished() or self.runner.state.differences:
             return
-        for guess in self._assigned:
-            for one, other in _pairs(guess):
-                if self.seconds > self._limit / 2 or not self._stands(guess):
-                    break
-                if self._exchanged_is_same(one, other):
-                    self.equivalent.append((one.unit, other.unit))
-                    for name in (*one.weights, *other.weights):
-                        self.runner.state.how[name] = "names"
+        best, seen, until = self.runner.state.copy(), self.seen, self.seconds + max(SETTLING, self.seconds / 2)
+        for branch, guess in self._taken:
+            if all(best.found.get(name) is laid for name, laid in guess.weights.items()):
+                other = next((o for o in branch.rest if self.seconds < until and self._is_as_good(branch, o)), None)
+                if other is not None:
+                    self.equivalent.append(tuple(placed.unit for placed in guess.placed))
+                    best.how |= dict.fromkeys(guess.weights, "names")
+        self.runner.go_to(best)
+        self.seen, self._branches = seen, []
 
-    def _stands(self, guess: Guess) -> bool:
-        found = self.runner.state.found
-        return all(found.get(name) is laid for name, laid in guess.weights.items())
-
-    def _exchanged_is_same(self, one: Placed, other: Placed) -> bool:
-        found = self.runner.state.found
-        if {found[n].array.shape for n in one.weights} != {found[n].array.shape for n in other.weights}:
+    def _is_as_good(self, branch: _Branch, other: Guess) -> bool:
+        """Tell whether another guess leads to the recorded outputs as well."""
+        self.runner.go_to(branch.state)
+        seen = self._try(other, branch.seen)
+        if seen is None or set(seen.conflicts) - set(branch.seen.conflicts):
             return False
-        mine, theirs = list(one.weights.values()), list(other.weights.values())
-        exchanged = dict(zip(one.weights, (laid.array for laid in theirs), strict=True))
-        exchanged |= dict(zip(other.weights, (laid.array for laid in mine), strict=True))
-        if any(exchanged[name].shape != found[name].array.shape for name in exchanged):
-            return False
-        self.runner.side.assign(exchanged)
-        try:
-            return self.runner.finished(self.runner.run().outputs)
-        finally:
-            self.runner.side.assign({name: found[name].array for name in exchanged})
+        self.seen = seen
+        while not self._is_finished() and self._guess():
+            pass
+        return self._is_finished()
 
 
 def _is_clear(ranked: list[tuple[float, int]]) -> bool:
     """Tell whether the nearest is far nearer than the others."""
     return len(ranked) < 2 or ranked[0][0] < 0.1 * ranked[1][0]
-
-
-def _pairs(guess: Guess) -> list[tuple[Placed, Placed]]:
-    return [(a, b) for number, a in enumerate(guess.placed) for b in guess.placed[number + 1 :]]
