@@ -37,6 +37,7 @@ from twotrack.shared.spec.track import (
     choose_device,
 )
 from twotrack.shared.spec.transfer import BASE, EVERYTHING, HEAD, chosen
+from twotrack.shared.spec.units import Side
 from twotrack.shared.weights.bridge import BridgeError
 from twotrack.shared.weights.bridge.names import listed
 
@@ -118,6 +119,12 @@ class KerasTrack(Track):
         from twotrack.keras_track.export import OPENERS
 
         return OPENERS
+
+    def units(self, model: TrackModel, inputs: Mapping[str, np.ndarray]) -> Side:
+        """Return a model as a side of the search for which weight is which."""
+        from twotrack.keras_track.matching import KerasSide
+
+        return KerasSide(as_keras(model), inputs)
 
     def synchronise(self) -> None:
         """Nothing to wait for: a training step returns its loss, and a prediction its outputs, to the host."""

@@ -33,6 +33,7 @@ from twotrack.shared.spec.track import (
     choose_device,
 )
 from twotrack.shared.spec.transfer import BASE, EVERYTHING, HEAD, chosen
+from twotrack.shared.spec.units import Side
 from twotrack.shared.spec.updates import Rules
 from twotrack.shared.weights.bridge.layouts import Chain, Layout
 from twotrack.shared.weights.correspondence.paths import layer_paths
@@ -182,6 +183,12 @@ class TorchTrack(Track):
     def call_alternatives(self, model: TrackModel, inputs: Mapping[str, np.ndarray]) -> list[CallCandidate]:
         """Return what else the calls of torch's functions in the user's own code could be, with where they stand."""
         return call_alternatives(as_torch(model), inputs)
+
+    def units(self, model: TrackModel, inputs: Mapping[str, np.ndarray]) -> Side:
+        """Return a model as a side of the search for which weight is which."""
+        from twotrack.torch_track.matching import TorchSide
+
+        return TorchSide(as_torch(model), inputs)
 
     def synchronise(self) -> None:
         """Wait for the GPU, if there is one."""

@@ -20,6 +20,7 @@ from twotrack.shared.cli import (
     formats,
     latency,
     listing,
+    match,
     options,
     predict,
     report,
@@ -48,6 +49,7 @@ app.command("data")(data.data)
 app.command("run")(run.run)
 app.command("compare")(compare.compare)
 app.command("verify")(verify.verify)
+app.command("match")(match.match)
 app.command("differences")(differences.differences)
 app.command("ablate")(ablate.ablate)
 app.command("experiment")(experiment.experiment)

@@ -18,7 +18,12 @@ def ladder_text(request: VerifyRequest, results: Sequence[TrackResult], fix: Sid
     settings = "".join(f", {key}={value}" for key, value in request.settings.items())
     lines = [f"{request.name}{settings}: torch against {', '.join(result.track for result in results)}", ""]
     for result in results:
-        lines += [f"{result.track}", *(_row(verdict) for verdict in result.rungs), *_failure(result, fix)]
+        lines += [
+            f"{result.track}",
+            *(f"  {note}" for note in result.notes),
+            *(_row(verdict) for verdict in result.rungs),
+            *_failure(result, fix),
+        ]
         lines += [*_certificate(result), ""]
     passed, excepted = sum(result.passed for result in results), sum(map(_is_excepted, results))
     exceptions = f", {excepted} of them with exceptions" if excepted else ""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from twotrack.shared.spec.probe import Probe
     from twotrack.shared.spec.profiles import Switches
     from twotrack.shared.spec.recipes import Optimizer
+    from twotrack.shared.spec.units import Side
 
 Precision = Literal["float32", "float64"]
 
@@ -218,6 +219,10 @@ class Track(ABC):
     def changed(self, model: TrackModel, changes: "Sequence[Change]") -> AbstractContextManager[None]:
         """Return a block in which the model is changed, as far as its side is: changes are made to torch's."""
         return nullcontext()
+
+    @abstractmethod
+    def units(self, model: TrackModel, inputs: Mapping[str, "np.ndarray"]) -> "Side":
+        """Return a float64 model as a side of the search for which weight is which, with a batch of inputs by name."""
 
     @abstractmethod
     def synchronise(self) -> None:

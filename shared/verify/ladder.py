@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -47,6 +47,8 @@ class TrackResult:
     """What both sides say at the place of the failure, then where they fail with all proved causes removed."""
     picture: Picture | None = None
     """Where in a tensor the failure is."""
+    notes: tuple[str, ...] = ()
+    """What there is to say of a map of the weights that was searched for."""
 
     @property
     def passed(self) -> bool:
@@ -126,7 +128,7 @@ class Ladder:
                 climb = climbed(request, sides[REFERENCE], sides[track], partial(again.judge, track))
                 place = Path(tempfile.mkdtemp(dir=folder))
                 outcome = Failure(showing, request, track, climb, sides[REFERENCE], sides[track], place)
-                results.append(_result(outcome))
+                results.append(replace(_result(outcome), notes=request.map_notes))
             return results
 
 

@@ -12,6 +12,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "workers": ("workers",),
     "datasets": ("datasets",),
     "weights": ("axes", "weights"),
+    "matching": ("matching",),
     "evaluation": ("evaluation",),
     "chapters": ("by_hand", "chapters"),
     "runs": ("runs",),
