@@ -72,17 +72,22 @@ def _precision_for(types: Iterable[np.dtype]) -> Iterator[Precision]:
 
 def _contents(path: Path) -> dict[str, StoredWeight]:
     """Return the model's datasets by their path in the file; UserError if it cannot be read."""
+    try:
+        with _open(path) as file:
+            return contents(file)
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise UserError(f"'{path}' is no readable Keras file: {str(error).splitlines()[0]}") from error
+
+
+def contents(file: h5py.File) -> dict[str, StoredWeight]:
+    """Return the model's datasets by their path in an open file; links are none."""
     stored = {}
 
     def visit(name: str, item: h5py.HLObject) -> None:
         if isinstance(item, h5py.Dataset) and not name.startswith(NOT_THE_MODEL):
             stored[name] = StoredWeight(item.shape, item.dtype, item.parent.attrs.get("name", ""))
 
-    try:
-        with _open(path) as file:
-            file.visititems(visit)
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
-        raise UserError(f"'{path}' is no readable Keras file: {str(error).splitlines()[0]}") from error
+    file.visititems(visit)
     return stored
 
 

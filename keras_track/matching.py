@@ -11,7 +11,7 @@ from keras import layers
 from twotrack.keras_track import weights
 from twotrack.keras_track.recording import activation_changed, arrays, as_array, replaced_calls
 from twotrack.keras_track.track import KerasModel
-from twotrack.shared.matching.side import Arrays, Call, Side, Unit, Visitor, Weights
+from twotrack.shared.spec.units import Arrays, Call, Side, Unit, Visitor, Weights
 
 WHOLE = (layers.RNN, layers.Bidirectional)
 """Layers whose inner ones run inside a loop of the framework's: each is one unit."""

@@ -28,8 +28,18 @@ from twotrack.shared.spec.outputs import Outputs
 from twotrack.shared.spec.pair import ChapterBuild, CustomLoss, CustomOptimizer, LossSpec, Pair, target_kind
 from twotrack.shared.spec.profiles import Switches
 from twotrack.shared.spec.recipes import Optimizer
-from twotrack.shared.spec.track import Checkpoints, OwnWeights, Precision, Track, TrackModel, TrackSpec, choose_device
+from twotrack.shared.spec.track import (
+    Carrier,
+    Checkpoints,
+    OwnWeights,
+    Precision,
+    Track,
+    TrackModel,
+    TrackSpec,
+    choose_device,
+)
 from twotrack.shared.spec.transfer import BASE, EVERYTHING, HEAD, chosen
+from twotrack.shared.spec.units import Side
 from twotrack.shared.weights.bridge import BridgeError
 from twotrack.shared.weights.bridge.names import listed
 
@@ -88,6 +98,12 @@ class KerasTrack(Track):
 
         return checkpoints
 
+    def carrier(self) -> Carrier:
+        """Return what carries weights from and to files of Keras."""
+        from twotrack.keras_track import carrying
+
+        return carrying
+
     def measurements(self) -> Mapping[str, Callable[[], Measured]]:
         """Return what measures Keras' defaults."""
         from twotrack.keras_track.defaults import DEFAULTS
@@ -111,6 +127,12 @@ class KerasTrack(Track):
         own = as_keras(model)
         own.mover = GradientMover(own.model, share, draw)
 
+    def units(self, model: TrackModel, inputs: Mapping[str, np.ndarray]) -> Side:
+        """Return a model as a side of the search for which weight is which."""
+        from twotrack.keras_track.matching import KerasSide
+
+        return KerasSide(as_keras(model), inputs)
+
     def synchronise(self) -> None:
         """Nothing to wait for: a training step returns its loss, and a prediction its outputs, to the host."""
 
@@ -124,6 +146,11 @@ def as_keras(model: TrackModel) -> "KerasModel":
     if not isinstance(model, KerasModel):
         raise TypeError(f"expected a model of Keras, found {type(model).__name__}.")
     return model
+
+
+def built(pair: Pair) -> keras.Model:
+    """Build the pair's network alone."""
+    return _network(pair)[0]
 
 
 def _network(pair: Pair) -> tuple[keras.Model, bool, Outputs]:

@@ -60,20 +60,30 @@ def axis_layout(module: nn.Module, inputs: Mapping[str, Input]) -> ChannelLayout
 
     Nothing is followed in a module whose values are channels last throughout.
     """
-    weight = next((tensor for tensor in module.parameters() if tensor.is_floating_point()), torch.zeros(()))
-    given = tensors(drawn(inputs), inputs, str(weight.device), weight.dtype)
-    module.eval()
-    with torch.no_grad():
-        if not any(spec.is_displaced for spec in inputs.values()):
-            with _ChannelsFirst() as seen:
-                module(*given)
-            if not seen.any:
-                return NO_LAYOUT
-        with AxisTracker(module) as tracker:
-            for tensor, spec in zip(given, inputs.values(), strict=True):
-                setattr(tensor, COUNTED, model_input(tuple(tensor.shape), spec))
-            outputs = module(*given)
+    if has_no_layout(module, inputs):
+        return NO_LAYOUT
+    given = _given(module, inputs)
+    with torch.no_grad(), AxisTracker(module) as tracker:
+        for tensor, spec in zip(given, inputs.values(), strict=True):
+            setattr(tensor, COUNTED, model_input(tuple(tensor.shape), spec))
+        outputs = module(*given)
     return tracker.layout(outputs)
+
+
+def has_no_layout(module: nn.Module, inputs: Mapping[str, Input]) -> bool:
+    """Run the module in evaluation mode; tell whether all of its values are channels last."""
+    module.eval()
+    if any(spec.is_displaced for spec in inputs.values()):
+        return False
+    with torch.no_grad(), _ChannelsFirst() as seen:
+        module(*_given(module, inputs))
+    return not seen.any
+
+
+def _given(module: nn.Module, inputs: Mapping[str, Input]) -> list[Tensor]:
+    """Return drawn inputs as the module takes them."""
+    weight = next((tensor for tensor in module.parameters() if tensor.is_floating_point()), torch.zeros(()))
+    return tensors(drawn(inputs), inputs, str(weight.device), weight.dtype)
 
 
 def _works_on_last_axis(layer: nn.Module) -> bool:

@@ -1,17 +1,17 @@
 """A torch model's weights in files: a state_dict as .safetensors, or as .pt that holds tensors only."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from twotrack.shared.errors import UserError
 from twotrack.shared.spec.track import BuildModel
 from twotrack.shared.weights.bridge.names import require_same
+from twotrack.torch_track.state_files import read_state
 from twotrack.torch_track.track import as_torch
 from twotrack.torch_track.weights import MODEL, NOT_WEIGHTS, merged_biases
 
@@ -53,32 +53,6 @@ def to_safetensors(path: Path, out: Path) -> None:
 def _float32(tensor: Tensor) -> Tensor:
     """Return a copy, as safetensors refuses tensors that share memory; whole numbers stay what they are."""
     return (tensor.float() if tensor.is_floating_point() else tensor).clone().contiguous()
-
-
-def read_state(path: Path) -> dict[str, Tensor]:
-    """Return the tensors of a checkpoint, which may stand under `state_dict`; UserError if there is anything else."""
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch.load fails on a damaged file in many ways
-        raise UserError(_refusal(path, error)) from error
-    content = content.get("state_dict", content) if isinstance(content, Mapping) else content
-    if not isinstance(content, Mapping):
-        raise UserError(f"'{path}' holds a {type(content).__name__}; expected a state_dict: save model.state_dict().")
-    for name, value in content.items():
-        if not isinstance(value, Tensor):
-            problem = f"'{name}' is of type {type(value).__name__}"
-            raise UserError(f"'{path}' is no state_dict: {problem}; save model.state_dict() alone.")
-    return dict(content)
-
-
-def _refusal(path: Path, error: Exception) -> str:
-    code = re.search(r"Unsupported [^\n]*?(?= was not |$)", str(error), re.MULTILINE)
-    if code:
-        return f"'{path}' would run code when loaded ({code[0]}); save model.state_dict() and convert that."
-    reason = f"{type(error).__name__}: {error}".splitlines()[0].removesuffix(": ")
-    return f"'{path}' is damaged or no torch checkpoint ({reason}); expected model.state_dict()."
 
 
 def _load(module: nn.Module, state: Mapping[str, Tensor], source: str) -> None:

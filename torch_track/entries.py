@@ -23,7 +23,7 @@ class Place(NamedTuple):
     """Their places in the tensor, flat."""
 
 
-class Entry(ABC):
+class Weight(ABC):
     """Where a canonical weight lives in the module."""
 
     torch_name: str
@@ -41,7 +41,7 @@ class Entry(ABC):
 
     @property
     @abstractmethod
-    def layout(self) -> Layout | None:
+    def whole_layout(self) -> Layout | None:
         """The way to the canonical form, if it is all of one tensor."""
 
     @abstractmethod
@@ -63,6 +63,11 @@ class Entry(ABC):
     def value(self) -> np.ndarray:
         """Return a copy in canonical form."""
         return np.array(self.own(), order="C")
+
+    @property
+    def type(self) -> np.dtype:
+        """That of its values."""
+        return _to_numpy(self.tensors[0].flatten()[:0]).dtype
 
     @property
     def parameters(self) -> list[nn.Parameter]:
@@ -90,12 +95,12 @@ def _unnumbered(tensor: Tensor) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Whole(Entry):
+class Entry(Weight):
     """A weight of one parameter, or of some of its rows, in a layout that its layer has."""
 
     torch_name: str
     parameter: Tensor
-    way: Layout
+    layout: Layout
     """To the canonical form."""
     rows: slice | None = None
     """The part of the parameter that is this weight; None for all of it."""
@@ -118,12 +123,12 @@ class Whole(Entry):
     def shape(self) -> Shape:
         """The canonical shape."""
         own = self.tensor.shape if self.stacked is None else (2, *self.tensor.shape)
-        return self.way.canonical_shape(tuple(own))
+        return self.layout.canonical_shape(tuple(own))
 
     @property
-    def layout(self) -> Layout | None:
+    def whole_layout(self) -> Layout | None:
         """The way to the canonical form, but for a part of the rows."""
-        return self.way if self.rows is None else None
+        return self.layout if self.rows is None else None
 
     def own(self) -> np.ndarray:
         """Return it in canonical form."""
@@ -139,7 +144,7 @@ class Whole(Entry):
 
     def set_gradient(self, canonical: np.ndarray) -> None:
         """Replace the gradient of the parameter's rows, and of a second bias."""
-        own = _from_numpy(self.way.from_canonical(canonical))
+        own = _from_numpy(self.layout.from_canonical(canonical))
         for tensor, new in [(self.parameter, own)] if self.stacked is None else zip(self.tensors, own, strict=True):
             if tensor.requires_grad:  # an optimizer would update any other that has a gradient
                 tensor.grad = _gradient(tensor)
@@ -149,7 +154,7 @@ class Whole(Entry):
 
     def assign(self, canonical: np.ndarray) -> None:
         """Copy a canonical array in; a second bias that is added becomes 0."""
-        own = _from_numpy(self.way.from_canonical(canonical))
+        own = _from_numpy(self.layout.from_canonical(canonical))
         with torch.no_grad():
             self.tensor.copy_(own if self.stacked is None else own[0])
             if self.stacked is not None:
@@ -159,11 +164,11 @@ class Whole(Entry):
 
     def _canonical(self, first: Tensor, second: Tensor | None = None) -> np.ndarray:
         own = _to_numpy(first) if second is None else np.stack([_to_numpy(first), _to_numpy(second)])
-        return self.way.to_canonical(own)
+        return self.layout.to_canonical(own)
 
     def _numbered(self) -> list[np.ndarray]:
         shape = self.shape
-        numbers = self.way.from_canonical(np.arange(int(np.prod(shape))).reshape(shape))
+        numbers = self.layout.from_canonical(np.arange(int(np.prod(shape))).reshape(shape))
         if self.stacked is not None:
             return list(numbers)
         found = _unnumbered(self.parameter)
@@ -172,11 +177,11 @@ class Whole(Entry):
 
 
 @dataclass(frozen=True)
-class Mapped(Entry):
+class Mapped(Weight):
     """A weight that a rule makes of others of the module's."""
 
     rule: WeightRule
-    sources: tuple[Whole, ...]
+    sources: tuple[Entry, ...]
     """In the rule's order."""
 
     @property
@@ -195,7 +200,7 @@ class Mapped(Entry):
         return self.rule.canonical_shape([source.shape for source in self.sources])
 
     @property
-    def layout(self) -> Layout | None:
+    def whole_layout(self) -> Layout | None:
         """The rule, if it takes all of one source."""
         is_whole = len(self.sources) == 1 and not (self.rule.part or self.rule.rows or self.sources[0].rows)
         return _AsLayout(self.rule, self.sources[0]) if is_whole else None
@@ -229,7 +234,7 @@ class Mapped(Entry):
         return [numbers for source, own in zip(self.sources, arrays, strict=True) for numbers in _inside(source, own)]
 
 
-def _inside(source: Whole, canonical: np.ndarray) -> list[np.ndarray]:
+def _inside(source: Entry, canonical: np.ndarray) -> list[np.ndarray]:
     """Return, for each tensor of a source, what of an array in its canonical form lies where."""
     return [np.where(own >= 0, canonical.reshape(-1)[np.maximum(own, 0)], -1) for own in source._numbered()]
 
@@ -239,24 +244,23 @@ class _AsLayout(Layout):
     """A rule of one whole source, after the source's own way to its canonical form."""
 
     rule: WeightRule
-    source: Whole
+    source: Entry
 
     def to_canonical(self, array: np.ndarray) -> np.ndarray:
         """Go both ways."""
-        return self.rule.to_canonical([self.source.way.to_canonical(array)])
+        return self.rule.to_canonical([self.source.layout.to_canonical(array)])
 
     def from_canonical(self, array: np.ndarray) -> np.ndarray:
         """Go both ways back, from another size too where the rule leaves that open; else ValueError."""
-        return self.source.way.from_canonical(self.rule.from_canonical(array))
+        return self.source.layout.from_canonical(self.rule.from_canonical(array))
 
 
 @dataclass(frozen=True)
-class Constant(Entry):
+class Constant(Weight):
     """A weight that the module does not have: every element has one value, which stays."""
 
     rule: WeightRule
-    type: np.dtype
-    """The module's."""
+    module_type: np.dtype
     torch_name = "a constant"
 
     @property
@@ -265,22 +269,27 @@ class Constant(Entry):
         return ()
 
     @property
+    def type(self) -> np.dtype:
+        """The module's."""
+        return self.module_type
+
+    @property
     def shape(self) -> Shape:
         """The canonical shape."""
         return self.rule.canonical_shape([])
 
     @property
-    def layout(self) -> None:
+    def whole_layout(self) -> None:
         """There is none."""
         return None
 
     def own(self) -> np.ndarray:
         """Return the constant."""
-        return self.rule.to_canonical([]).astype(self.type)
+        return self.rule.to_canonical([]).astype(self.module_type)
 
     def gradient(self) -> np.ndarray:
         """Return zeros: nothing in the module depends on it."""
-        return np.zeros(self.shape, self.type)
+        return np.zeros(self.shape, self.module_type)
 
     def set_gradient(self, canonical: np.ndarray) -> None:
         """Do nothing: it has none."""

@@ -6,13 +6,13 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from twotrack.shared.errors import UserError
-from twotrack.torch_track.entries import Entry
+from twotrack.torch_track.entries import Weight
 
 FROZEN = "frozen"
 """Attribute of a batch normalisation that stays in evaluation mode."""
 
 
-def freeze(module: nn.Module, table: Mapping[str, Entry], trained: Set[str]) -> None:
+def freeze(module: nn.Module, table: Mapping[str, Weight], trained: Set[str]) -> None:
     """Train the weights of these canonical names only; `table` has the module's.
 
     Raises UserError where one parameter of torch holds weights of which some are to be trained only.

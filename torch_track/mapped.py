@@ -11,7 +11,7 @@ from twotrack.shared.weights.bridge.layouts import SAME, Shape
 from twotrack.shared.weights.bridge.names import listed
 from twotrack.shared.weights.correspondence.rule import WeightRule
 from twotrack.shared.weights.correspondence.weight_map import WeightMap
-from twotrack.torch_track.entries import Constant, Entry, Mapped, Whole
+from twotrack.torch_track.entries import Constant, Entry, Mapped, Weight
 
 
 class Sources:
@@ -20,7 +20,7 @@ class Sources:
     The latter are for what a pattern cannot say: the gates of a GRU, for example.
     """
 
-    def __init__(self, module: nn.Module, entries: Mapping[str, Whole], weight_map: WeightMap):
+    def __init__(self, module: nn.Module, entries: Mapping[str, Entry], weight_map: WeightMap):
         self._entries, self._map = entries, weight_map
         self._tensors = dict(module.state_dict(keep_vars=True))
         self._added = {id(entry.parameter): entry.added for entry in entries.values()}
@@ -39,10 +39,10 @@ class Sources:
         if problems:
             raise BridgeError(f"the weight map does not fit the torch model: {listed(problems)}")
 
-    def _source(self, name: str) -> Whole:
+    def _source(self, name: str) -> Entry:
         if name in self._tensors:
             tensor = self._tensors[name]
-            return Whole(name, tensor, SAME, added=self._added.get(id(tensor)))
+            return Entry(name, tensor, SAME, added=self._added.get(id(tensor)))
         if name in self._entries:
             return self._entries[name]
         raise BridgeError(f"the weight map names '{name}', which the torch model does not have")
@@ -60,11 +60,11 @@ class Sources:
                 raise BridgeError(f"the weight map takes a part of '{name}' of the torch model and leaves another")
         return {name for name, parts in found.items() if all(parts)}
 
-    def table(self) -> dict[str, Entry]:
+    def table(self) -> dict[str, Weight]:
         """Return where the weights live that the map has rules for."""
         return {name: self._entry(rule) for name, rule in self._map.rules.items()}
 
-    def _entry(self, rule: WeightRule) -> Entry:
+    def _entry(self, rule: WeightRule) -> Weight:
         if rule.constant is not None:
             return Constant(rule, np.dtype(self._type))
         return Mapped(rule, tuple(self._named[name] for name in rule.sources))

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from twotrack.shared.matching.side import Arrays, Call, Side, Unit, Visitor, Weights
+from twotrack.shared.spec.units import Arrays, Call, Side, Unit, Visitor, Weights
 from twotrack.torch_track import weights
 from twotrack.torch_track.recording import removed
 from twotrack.torch_track.structure import tensors_in
@@ -108,7 +108,7 @@ class TorchSide(Side):
             name
             for name, entry in self._entries.items()
             if isinstance(entry.parameter, nn.Parameter)
-            and (entry.parameter.grad is None or not weights._gradient(entry.parameter).any())
+            and (entry.parameter.grad is None or not entry.parameter.grad.to_dense().any())
         ]
         for parameter in parameters:
             parameter.grad = None

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from twotrack.shared.weights.bridge.layouts import Layout, Shape
-from twotrack.torch_track.entries import Entry, Whole
+from twotrack.torch_track.entries import Entry, Weight
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class StandIns:
     as many axes. What stands for nothing is zero, and has no gradient.
     """
 
-    def __init__(self, module: nn.Module, table: Mapping[str, Entry], shapes: Mapping[str, Shape]):
+    def __init__(self, module: nn.Module, table: Mapping[str, Weight], shapes: Mapping[str, Shape]):
         own = list(module.parameters())
         self._numbers = {id(parameter): number for number, parameter in enumerate(own)}
         self._shapes = shapes
@@ -43,7 +43,9 @@ class StandIns:
         self.parameters = [_empty(parameter, sizes.get(number)) for number, parameter in enumerate(own)]
         self._parts = {name: list(self._live(table[name], name, name in small)) for name in shapes}
 
-    def _small_sizes(self, own: Sequence[Tensor], table: Mapping[str, Entry], small: Sequence[str]) -> dict[int, Shape]:
+    def _small_sizes(
+        self, own: Sequence[Tensor], table: Mapping[str, Weight], small: Sequence[str]
+    ) -> dict[int, Shape]:
         """Return the shapes of parameters with small stand-ins; `_free` says up to where each is taken."""
         self._free: dict[int, int] = {}
         inside: dict[int, list[tuple[Layout | None, Shape]]] = {}
@@ -54,13 +56,13 @@ class StandIns:
                 inside.setdefault(number, []).append((_way(table[name]) if is_whole else None, shape))
         return {number: _small_shape(own[number], found) for number, found in inside.items()}
 
-    def _shared(self, entry: Entry, name: str) -> Iterator[tuple[int, np.ndarray]]:
+    def _shared(self, entry: Weight, name: str) -> Iterator[tuple[int, np.ndarray]]:
         """Yield the parameters that a small weight lives in, with its elements there: about as many in each."""
-        tensors = entry.tensors[:1] if isinstance(entry, Whole) else entry.tensors
+        tensors = entry.tensors[:1] if isinstance(entry, Entry) else entry.tensors
         elements = np.array_split(np.arange(prod(self._shapes[name])), len(tensors))
         yield from ((self._numbers[id(tensor)], part) for tensor, part in zip(tensors, elements, strict=True))
 
-    def _live(self, entry: Entry, name: str, small: bool) -> Iterator[Part]:
+    def _live(self, entry: Weight, name: str, small: bool) -> Iterator[Part]:
         if not small:
             yield from (Part(self._numbers[id(one)], elements, places) for one, elements, places in entry.places())
             return
@@ -117,9 +119,9 @@ def _empty(parameter: Tensor, shape: Shape | None) -> nn.Parameter:
     return nn.Parameter(zeros, requires_grad=parameter.requires_grad)
 
 
-def _way(entry: Entry) -> Layout | None:
+def _way(entry: Weight) -> Layout | None:
     """Return the way to the canonical form, of some rows too."""
-    return entry.way if isinstance(entry, Whole) else entry.layout
+    return entry.layout if isinstance(entry, Entry) else entry.whole_layout
 
 
 def _small_shape(own: Tensor, inside: Sequence[tuple[Layout | None, Shape]]) -> Shape:

@@ -165,7 +165,7 @@ class TorchProbe(Probe):
     def row_gradients(self, name: str, numbers: np.ndarray) -> np.ndarray:
         """Call the layer, and go back to the weight alone."""
         path, entry = name.rpartition(".")[0], self._model.table()[name]
-        (table,), layout = entry.tensors, entry.layout
+        (table,), layout = entry.tensors, entry.whole_layout
         if layout is None or table.shape[0] != len(numbers):
             raise ValueError(f"'{name}' is no table of its own in torch")
         layer = next(layer for own, layer in self._module.named_modules() if self._canonical(own) == path)

@@ -23,8 +23,18 @@ from twotrack.shared.spec.pair import ChapterBuild, CustomLoss, CustomOptimizer,
 from twotrack.shared.spec.probe import Visit
 from twotrack.shared.spec.profiles import Switches
 from twotrack.shared.spec.recipes import Optimizer
-from twotrack.shared.spec.track import Checkpoints, OwnWeights, Precision, Track, TrackModel, TrackSpec, choose_device
+from twotrack.shared.spec.track import (
+    Carrier,
+    Checkpoints,
+    OwnWeights,
+    Precision,
+    Track,
+    TrackModel,
+    TrackSpec,
+    choose_device,
+)
 from twotrack.shared.spec.transfer import BASE, EVERYTHING, HEAD, chosen
+from twotrack.shared.spec.units import Side
 from twotrack.shared.spec.updates import Rules
 from twotrack.shared.weights.bridge.layouts import Chain, Layout
 from twotrack.shared.weights.correspondence.paths import layer_paths
@@ -104,6 +114,12 @@ class TorchTrack(Track):
 
         return checkpoints
 
+    def carrier(self) -> Carrier:
+        """Return what carries weights from and to checkpoints."""
+        from twotrack.torch_track import carrying
+
+        return carrying
+
     def measurements(self) -> Mapping[str, Callable[[], Measured]]:
         """Return what measures torch's defaults."""
         from twotrack.torch_track.defaults import DEFAULTS
@@ -175,6 +191,12 @@ class TorchTrack(Track):
         """Return what else the calls of torch's functions in the user's own code could be, with where they stand."""
         return call_alternatives(as_torch(model), inputs)
 
+    def units(self, model: TrackModel, inputs: Mapping[str, np.ndarray]) -> Side:
+        """Return a model as a side of the search for which weight is which."""
+        from twotrack.torch_track.matching import TorchSide
+
+        return TorchSide(as_torch(model), inputs)
+
     def synchronise(self) -> None:
         """Wait for the GPU, if there is one."""
         if self.device == "cuda":
@@ -190,6 +212,12 @@ def as_torch(model: TrackModel) -> "TorchModel":
     if not isinstance(model, TorchModel):
         raise TypeError(f"expected a model of torch, found {type(model).__name__}.")
     return model
+
+
+def built(pair: Pair) -> nn.Module:
+    """Build the pair's module alone, as it takes the pair's inputs in evaluation mode."""
+    module, _ = _module(pair)
+    return outputs.adapted(module, pair.specs, tuple(pair.outputs.values())).eval()
 
 
 def _module(pair: Pair) -> tuple[nn.Module, bool]:
@@ -244,7 +272,7 @@ class TorchModel(TrackModel):
         self.weight_orders: Mapping[str, Sequence[Layout]] = {}
         """From the canonical form to that of the other side, where a change has put a weight into another order."""
 
-    def table(self) -> dict[str, weights.Entry]:
+    def table(self) -> dict[str, weights.Weight]:
         """Return where every canonical weight lives in the module."""
         return weights.name_table(*self._place)
 

@@ -31,7 +31,7 @@ from twotrack.shared.weights.bridge.names import NOTHING, join
 from twotrack.shared.weights.bridge.patterns import expanded
 from twotrack.shared.weights.correspondence.weight_map import NO_MAP, WeightMap
 from twotrack.shared.weights.made import shapes_of
-from twotrack.torch_track.entries import Entry, Whole
+from twotrack.torch_track.entries import Entry, Weight
 from twotrack.torch_track.mapped import Sources
 
 RULE, PATHS = "canonical_rule", "canonical_paths"
@@ -75,7 +75,7 @@ Rearranged = Mapping[str, Rearrangement]
 
 def name_table(
     module: nn.Module, rearranged: Rearranged, rename: Mapping[str, str] = NOTHING, weight_map: WeightMap = NO_MAP
-) -> dict[str, Entry]:
+) -> dict[str, Weight]:
     """Map canonical names to the module's weights, in the module's order, then those of the map, in the map's.
 
     `rearranged` is what `axes.layout_of` found. `rename` maps a torch path, or a leading part of one, to
@@ -91,7 +91,7 @@ def name_table(
         return {canonical: entries[name] for name, canonical in renamed.items()}
     mapped = Sources(module, entries, weight_map)
     renamed = names.rename(entries, renames(module, rename), MODEL, mapped.taken)
-    table: dict[str, Entry] = {renamed[name]: entry for name, entry in entries.items() if name in renamed}
+    table: dict[str, Weight] = {renamed[name]: entry for name, entry in entries.items() if name in renamed}
     for name in set(table) & set(weight_map.rules):
         raise BridgeError(f"the weight map has a rule for '{name}', which '{table[name].torch_name}' is by its name")
     return table | mapped.table()
@@ -121,7 +121,7 @@ def own_weights(module: nn.Module, rename: Mapping[str, str], weight_map: Weight
     )
 
 
-def _aliases(entry: Entry, state: Mapping[str, Tensor], own: Mapping[int, str]) -> Iterator[str]:
+def _aliases(entry: Weight, state: Mapping[str, Tensor], own: Mapping[int, str]) -> Iterator[str]:
     """Yield what rules can call an entry, or parts of it."""
     inside = {id(tensor) for tensor in entry.tensors}
     yield from (name for name, tensor in state.items() if id(tensor) in inside)
@@ -144,7 +144,7 @@ def renames(module: nn.Module, given: Mapping[str, str] = NOTHING) -> dict[str, 
     return stated | dict(given)
 
 
-def _entries(module: nn.Module, rearranged: Rearranged) -> Iterator[tuple[str, Whole]]:
+def _entries(module: nn.Module, rearranged: Rearranged) -> Iterator[tuple[str, Entry]]:
     """Yield every weight of the module under its name before renaming."""
     yielded: set[int] = set()
     for path, layer in module.named_modules():
@@ -156,16 +156,16 @@ def _entries(module: nn.Module, rearranged: Rearranged) -> Iterator[tuple[str, W
         raise BridgeError(f"an order is given for '{min(unknown)}', which {MODEL} does not have")
 
 
-def _in_order(entry: Whole, rearrangement: Rearrangement | None) -> Whole:
+def _in_order(entry: Entry, rearrangement: Rearrangement | None) -> Entry:
     """Return the entry so that its canonical form counts in the canonical order."""
     if rearrangement is None:
         return entry
     if len(rearrangement.axes) != entry.parameter.ndim or (entry.rows and rearrangement.orders[0]):
         raise BridgeError(f"'{entry.torch_name}' of {MODEL} cannot be put in canonical order")
-    return replace(entry, way=Chain((rearrangement, entry.way)))
+    return replace(entry, layout=Chain((rearrangement, entry.layout)))
 
 
-def _layer_entries(layer: nn.Module, path: str) -> Iterator[tuple[str, Whole]]:
+def _layer_entries(layer: nn.Module, path: str) -> Iterator[tuple[str, Entry]]:
     """Yield what the rules cover, then what is left of the layer's own tensors, as it is."""
     own = dict(_own_tensors(layer, path))
     covered = list(_covered(layer, path, own))
@@ -173,7 +173,7 @@ def _layer_entries(layer: nn.Module, path: str) -> Iterator[tuple[str, Whole]]:
     taken = {id(tensor) for _, entry in covered for tensor in (entry.parameter, entry.added, entry.stacked)}
     for name, tensor in own.items():
         if id(tensor) not in taken:
-            yield join(path, name), Whole(join(path, name), tensor, SAME)
+            yield join(path, name), Entry(join(path, name), tensor, SAME)
 
 
 def _own_tensors(layer: nn.Module, path: str) -> Iterator[tuple[str, Tensor]]:
@@ -186,7 +186,7 @@ def _own_tensors(layer: nn.Module, path: str) -> Iterator[tuple[str, Tensor]]:
         yield name, tensor
 
 
-def _covered(layer: nn.Module, path: str, own: Mapping[str, Tensor]) -> Iterator[tuple[str, Whole]]:
+def _covered(layer: nn.Module, path: str, own: Mapping[str, Tensor]) -> Iterator[tuple[str, Entry]]:
     if isinstance(layer, nn.MultiheadAttention):
         yield from _attention(layer, path, own)
     elif isinstance(layer, RECURRENT):
@@ -196,25 +196,25 @@ def _covered(layer: nn.Module, path: str, own: Mapping[str, Tensor]) -> Iterator
         yield from _by_rule(layer, path, path, getattr(layer, RULE, known))
 
 
-def _by_rule(layer: nn.Module, path: str, canonical: str, rule: Rule) -> Iterator[tuple[str, Whole]]:
+def _by_rule(layer: nn.Module, path: str, canonical: str, rule: Rule) -> Iterator[tuple[str, Entry]]:
     for name, tensor in _own_tensors(layer, path):
         if name in rule:
             parameter, layout = rule[name]
-            yield join(canonical, parameter), Whole(join(path, name), tensor, layout)
+            yield join(canonical, parameter), Entry(join(path, name), tensor, layout)
 
 
-def _recurrent(layer: RECURRENT, path: str, own: Mapping[str, Tensor]) -> Iterator[tuple[str, Whole]]:
+def _recurrent(layer: RECURRENT, path: str, own: Mapping[str, Tensor]) -> Iterator[tuple[str, Entry]]:
     """Yield kernel (inputs, gates*hidden), recurrent kernel (hidden, gates*hidden) and bias of each cell."""
     is_gru = isinstance(layer, nn.GRU | nn.GRUCell)
     gates = GRU_GATES if is_gru else SAME
     for cell, suffix in _cells(layer, path):
         for name, parameter in (("weight_ih", "kernel"), ("weight_hh", "recurrent_kernel")):
             if name + suffix in own:
-                entry = Whole(join(path, name + suffix), own[name + suffix], Chain((DENSE, gates)))
+                entry = Entry(join(path, name + suffix), own[name + suffix], Chain((DENSE, gates)))
                 yield join(cell, parameter), entry
         if "bias_ih" + suffix in own:
             first, second = own["bias_ih" + suffix], own["bias_hh" + suffix]
-            entry = Whole(join(path, "bias_ih" + suffix), first, gates)
+            entry = Entry(join(path, "bias_ih" + suffix), first, gates)
             yield join(cell, "bias"), replace(entry, stacked=second) if is_gru else replace(entry, added=second)
 
 
@@ -230,7 +230,7 @@ def _cells(layer: RECURRENT, path: str) -> Iterator[tuple[str, str]]:
             yield join(path, level, direction), f"_l{number}{ending}"
 
 
-def _attention(layer: nn.MultiheadAttention, path: str, own: Mapping[str, Tensor]) -> Iterator[tuple[str, Whole]]:
+def _attention(layer: nn.MultiheadAttention, path: str, own: Mapping[str, Tensor]) -> Iterator[tuple[str, Entry]]:
     """Yield query, key, value kernels (inputs, heads, head_dim) and the output's (heads, head_dim, outputs)."""
     size, heads, head_dim = layer.embed_dim, layer.num_heads, layer.head_dim
     for number, role in enumerate(("query", "key", "value")):
@@ -238,9 +238,9 @@ def _attention(layer: nn.MultiheadAttention, path: str, own: Mapping[str, Tensor
         whole, part = (f"{role[0]}_proj_weight", None) if layer.in_proj_weight is None else ("in_proj_weight", rows)
         if whole in own:
             layout = heads_kernel(own[whole].shape[1], heads, head_dim)
-            yield join(path, role, "kernel"), Whole(join(path, whole), own[whole], layout, rows=part)
+            yield join(path, role, "kernel"), Entry(join(path, whole), own[whole], layout, rows=part)
         if "in_proj_bias" in own:
-            bias = Whole(join(path, "in_proj_bias"), own["in_proj_bias"], heads_bias(heads, head_dim), rows=rows)
+            bias = Entry(join(path, "in_proj_bias"), own["in_proj_bias"], heads_bias(heads, head_dim), rows=rows)
             yield join(path, role, "bias"), bias
     output = {"weight": ("kernel", merge_heads_kernel(heads, head_dim, size)), "bias": ("bias", SAME)}
     yield from _by_rule(layer.out_proj, join(path, "out_proj"), join(path, "attention_output"), output)
@@ -277,8 +277,8 @@ def load_weights(
         entry.assign(canonical[name])
 
 
-def _own_shape(entry: Entry) -> str:
-    return f" {tuple(entry.parameter.shape)}" if isinstance(entry, Whole) else ""
+def _own_shape(entry: Weight) -> str:
+    return f" {tuple(entry.parameter.shape)}" if isinstance(entry, Entry) else ""
 
 
 def gradients(

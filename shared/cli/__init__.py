@@ -21,6 +21,7 @@ from twotrack.shared.cli import (
     latency,
     listing,
     logs,
+    match,
     options,
     predict,
     record,
@@ -52,6 +53,7 @@ app.command("compare")(compare.compare)
 app.command("verify")(verify.verify)
 app.command("record")(record.record)
 app.command("logs")(logs.logs)
+app.command("match")(match.match)
 app.command("differences")(differences.differences)
 app.command("ablate")(ablate.ablate)
 app.command("experiment")(experiment.experiment)

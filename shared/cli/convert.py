@@ -1,43 +1,99 @@
 """twotrack convert."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from twotrack.shared.cli import options
 
+if TYPE_CHECKING:
+    from twotrack.shared.carrying.pairs import Carried
+    from twotrack.shared.runs.convert import Converted
+
 
 def convert(
-    weights: Annotated[
-        Path,
+    subject: Annotated[
+        str,
         typer.Argument(
-            help="A torch state_dict (.safetensors, .pt), Keras weights (.weights.h5, .keras) or a run folder."
+            metavar="[MODULE:PAIR] WEIGHTS",
+            help="A pair of your own, if it is its weights, then the file: a torch state_dict (.safetensors, .pt, "
+            ".ckpt, .bin, an index of shards), Keras weights (.weights.h5, .keras, .h5 of Keras 2) or a run folder.",
         ),
     ],
-    chapter: Annotated[str, typer.Option(help="The chapter whose model the weights belong to.")],
-    to: Annotated[str, typer.Option(help="torch or keras.")],
-    out: Annotated[Path, typer.Option(help="The file to write: .safetensors or .pt for torch, .weights.h5 for Keras.")],
+    weights: Annotated[Path | None, typer.Argument(hidden=True)] = None,
+    chapter: Annotated[str | None, typer.Option(help="The chapter whose model the weights belong to.")] = None,
+    to: Annotated[str, typer.Option(help="torch or keras.")] = ...,  # type: ignore[assignment]  # typer's "required"
+    out: Annotated[
+        Path, typer.Option(help="The file to write: .safetensors or .pt for torch, .weights.h5 for Keras.")
+    ] = ...,  # type: ignore[assignment]
     settings: options.Settings = None,
+    map_file: Annotated[
+        Path | None,
+        typer.Option("--map", metavar="FILE", help="The pair's weight map [default: MODULE.PAIR.map.toml beside it]."),
+    ] = None,
+    skip: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Leave out a torch tensor of this name, or pattern of a shell; repeatable."),
+    ] = None,
+    proof: Annotated[
+        bool, typer.Option("--proof/--no-proof", help="Run both sides of a pair, each on its own file, and compare.")
+    ] = True,
     json: options.Json = False,
 ) -> None:
-    """Convert the weights of a chapter's model from one framework to the other, bit for bit."""
-    from twotrack.shared.cli.console import print_json, stderr
+    """Convert the weights of a pair or of a chapter's model from one framework to the other, bit for bit.
+
+    A pair's weights go one by one, and its outputs on both sides are compared afterwards: exit code 1 if they differ.
+    """
+    from twotrack.shared.cli.console import print_json
+    from twotrack.shared.errors import UserError
+
+    if ":" not in subject or weights is None:
+        if weights is not None:
+            raise UserError(f"expected a pair as MODULE:PAIR in front of '{weights}', found '{subject}'.")
+        if map_file or skip or not proof:
+            raise UserError("--map, --skip and --no-proof are for a pair of your own: convert MODULE:PAIR WEIGHTS ...")
+        done, told = _of_chapter(Path(subject), chapter, options.parse_settings(settings), to, out), {}
+    else:
+        if chapter or settings:
+            raise UserError(f"--chapter and --set are for a chapter; '{subject}' is a pair of your own.")
+        done, told = _of_pair(subject, weights, to, out, map_file, tuple(skip or ()), proof)
+    facts = {"out": str(done.out), "weights": done.weights, "values": done.values, "notes": done.notes} | told
+    print_json(facts) if json else print(*_lines(facts), sep="\n")
+    raise typer.Exit(0 if told.get("same_outputs", True) else 1)
+
+
+def _of_chapter(weights: Path, chapter: str | None, settings: dict[str, str], to: str, out: Path) -> "Converted":
+    from twotrack.shared.cli.console import stderr
+    from twotrack.shared.errors import UserError
     from twotrack.shared.runs.convert import ConversionRequest, convert
 
-    request = ConversionRequest(weights, chapter, options.parse_settings(settings), to, out)
+    if chapter is None:
+        raise UserError("say whose weights they are: --chapter NAME, or MODULE:PAIR in front of the file.")
+    request = ConversionRequest(weights, chapter, settings, to, out)
     with stderr.status("starting...") as status:
-        converted = convert(request, lambda step: status.update(f"{step}..."), options.lent_pool())
-    if json:
-        print_json(
-            {
-                "out": str(converted.out),
-                "weights": converted.weights,
-                "values": converted.values,
-                "notes": converted.notes,
-            }
-        )
-        return
-    print(f"{converted.out}: {converted.weights} weights, {converted.values:,} values")
-    for note in converted.notes:
-        print(f"  {note}")
+        return convert(request, lambda step: status.update(f"{step}..."), options.lent_pool())
+
+
+def _of_pair(
+    pair: str, weights: Path, to: str, out: Path, map_file: Path | None, skip: tuple[str, ...], proof: bool
+) -> "tuple[Carried, dict[str, Any]]":
+    """Convert a pair's weights; return what was done, and what its proof says."""
+    from twotrack.shared.carrying.pairs import PairConversion, convert
+    from twotrack.shared.cli.console import stderr
+    from twotrack.shared.verify.request import VerifyRequest
+
+    request = PairConversion(VerifyRequest(name=pair, map_file=map_file), weights, to, out, skip, proof)
+    with stderr.status("starting...") as status:
+        done = convert(request, lambda step: status.update(f"{step}..."), options.lent_pool())
+    return done, {"difference": done.difference, "same_outputs": done.is_proved}
+
+
+def _lines(facts: dict[str, Any]) -> list[str]:
+    """Return what was done as text."""
+    lines = [f"{facts['out']}: {facts['weights']} weights, {facts['values']:,} values"]
+    lines += [f"  {note}" for note in facts["notes"]]
+    if facts.get("difference") is not None:
+        verdict = "the same" if facts["same_outputs"] else "NOT the same; to see why, run: twotrack verify"
+        lines.append(f"  outputs of both sides on drawn inputs, float64: {facts['difference']:.1e} apart, {verdict}")
+    return lines

@@ -1,1 +1,1 @@
-"""Which weight of one model is which weight of another, found from the flow of values; no framework is imported here."""
+"""Which weight of one model is which of another, found from the flow of values; no framework is imported here."""

@@ -1,7 +1,7 @@
-"""Whether a unit, alone and on its own input, computes what a recorded unit did, with that one's weights in some layout."""
+"""Whether a unit, alone and on its own input, computes what a recorded one did, with its weights in some layout."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice, product
 from math import prod
 
@@ -9,8 +9,8 @@ import numpy as np
 
 from twotrack.shared.matching import values
 from twotrack.shared.matching.recording import RecordedCall, RecordedUnit, Recording
-from twotrack.shared.matching.side import Call, Side
 from twotrack.shared.matching.views import Laid, View, layouts, whole
+from twotrack.shared.spec.units import Call, Side
 from twotrack.shared.weights.correspondence.rule import WeightRule
 
 TRIALS = 400
@@ -92,6 +92,7 @@ class Fitter:
         best: Placed | None = None
         kept = {name: self.current[name] for name in open_names.values()}
         key = (call.unit.kind, tuple(own), tuple(candidate.views), len(candidate.units), bool(fixed))
+        candidate = _counted_alike(candidate, call)
         try:
             for shape, weights in islice(self._choices(open_names, candidate, found, key), TRIALS):
                 placed = self._try(call, candidate, weights, first, nearest)
@@ -135,9 +136,7 @@ class Fitter:
         for pairing in _pairings(own, views, self._shapes(own), extras):
             options = [self._options(own[parameter], view) for parameter, view in pairing]
             for choice in product(*options):
-                names = tuple(
-                    (p, None if v is None else next(n for n, w in views.items() if w is v)) for p, v in pairing
-                )
+                names = tuple((parameter, _name_of(view, views)) for parameter, view in pairing)
                 shape = (names, tuple(laid.key for laid in choice))
                 weights = {own[parameter]: laid for (parameter, _), laid in zip(pairing, choice, strict=True)}
                 if habit is None or shape == habit or names == habit[0]:
@@ -155,6 +154,44 @@ class Fitter:
         if view is not None:
             return layouts(view, shape)
         return [Laid(WeightRule(constant=c, shape=shape), np.full(shape, c), ("constant", c)) for c in CONSTANTS]
+
+
+def _counted_alike(candidate: Piece, call: Call) -> Piece:
+    """Return the candidate so that what was flattened in another order can be put into the live one.
+
+    An axis of a weight that counts the features of its input is cut in two where the recorded input, cut there and with
+    both parts exchanged, is the live one.
+    """
+    given = next((one.inputs[0] for one in candidate.calls if one.inputs), None)
+    if given is None or not call.inputs or given.ndim < 2 or given.shape != call.inputs[0].shape:
+        return candidate
+    cut = _cut(given, call.inputs[0])
+    if cut is None:
+        return candidate
+    features = given.shape[-1]
+    return replace(candidate, views={name: _cut_axis(view, features, cut) for name, view in candidate.views.items()})
+
+
+def _cut(recorded: np.ndarray, live: np.ndarray) -> int | None:
+    """Return into how many parts the recorded features are cut; None if both sides count them alike."""
+    features = recorded.shape[-1]
+    if recorded.dtype.kind != "f" or np.allclose(recorded, live, rtol=values.TOLERANCE, atol=values.TOLERANCE):
+        return None
+    for parts in (number for number in range(2, features) if features % number == 0):
+        moved = np.swapaxes(recorded.reshape(*recorded.shape[:-1], parts, -1), -1, -2).reshape(live.shape)
+        if np.allclose(moved, live, rtol=values.TOLERANCE, atol=values.TOLERANCE):
+            return parts
+    return None
+
+
+def _cut_axis(view: View, features: int, parts: int) -> View:
+    axis = next((axis for axis, size in reversed([*enumerate(view.array.shape)]) if size == features), None)
+    plain = view.part is None and len(view.groups) == view.array.ndim >= 2
+    return view if axis is None or not plain else view.split(axis, (parts, features // parts))
+
+
+def _name_of(view: View | None, views: Mapping[str, View]) -> str | None:
+    return next((name for name, other in views.items() if other is view), None)
 
 
 def _pairings(

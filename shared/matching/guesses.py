@@ -11,10 +11,10 @@ import numpy as np
 from twotrack.shared.matching import pieces
 from twotrack.shared.matching.fitting import Piece, Placed
 from twotrack.shared.matching.recording import RecordedUnit
-from twotrack.shared.matching.side import Call, Unit
 from twotrack.shared.matching.state import Guess, Observation
 from twotrack.shared.matching.views import Laid, layouts, whole
 from twotrack.shared.matching.watching import Runner
+from twotrack.shared.spec.units import Call, Unit
 from twotrack.shared.weights.correspondence.rule import WeightRule
 
 ASSIGNMENTS = 60
@@ -141,7 +141,7 @@ class Guesser:
         return found[:ASSIGNMENTS]
 
     def _waiting(self, seen: Observation) -> list[str]:
-        """Return the recorded weights that may be needed before anything else is fed: those of no layer, or of a table."""
+        """Return the recorded weights that may be needed before anything else is fed: of no layer, or of a table."""
         table, state = self.runner.table, self.runner.state
         fed = {unit for units in seen.fed.values() for unit in units}
         next_order = self._next(fed)
@@ -191,7 +191,7 @@ class Guesser:
         return list(dict.fromkeys(name for name in names if name not in found))
 
     def constants(self, seen: Observation) -> list[Guess]:
-        """Return what leaves that no recorded one is may hold: the numbers that they were built with, if all are one."""
+        """Return what leaves without a counterpart may hold: what they were built with, if that is one number."""
         built, found = self.runner.side.built, []
         for path, call in seen.calls.items():
             names = [name for name in call.unit.weights.values() if name not in self.runner.state.found]

@@ -1,7 +1,7 @@
 """What else than one recorded unit a live unit may be: several in a row, a part of a fused one, several joined."""
 
 from collections.abc import Iterator, Sequence
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import numpy as np
 
@@ -19,7 +19,7 @@ def chained(
     recording: Recording,
     used: set[str],
 ) -> list[Piece]:
-    """Return pairs of units, one fed by the other, that together have weights of these sizes: a separable convolution."""
+    """Return pairs of units, one fed by the other, with weights of these sizes together: a separable convolution."""
     found = []
     for first in fed:
         rest = _without(sizes, sizes_of[first.path])
@@ -84,7 +84,7 @@ def _unequal(fused: Piece, widths: Sequence[int], axes: dict[str, int | None]) -
             {name: view.rows_from(start, stop) for name, view in fused.views.items()},
             [RecordedCall(c.inputs, [c.outputs[0][..., start:stop]]) for c in fused.calls],
         )
-        for start, stop in zip(starts[:-1], starts[1:], strict=True)
+        for start, stop in pairwise(starts)
     ]
 
 

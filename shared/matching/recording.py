@@ -2,29 +2,29 @@
 
 from collections import defaultdict
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from twotrack.shared.matching.side import Arrays, Bystander, Call, Drawn, Side, Unit
+from twotrack.shared.base.records import WITH_ARRAYS
+from twotrack.shared.matching.drawing import Drawn, constants
 from twotrack.shared.matching.signature import Signature, signature
+from twotrack.shared.spec.units import Arrays, Bystander, Call, Side, Unit
 
 CALLS = 4
 """Of one unit that are kept; a layer that is used more often is known by its first uses."""
 SEED = 20_011
 
 
-@dataclass(config=ConfigDict(arbitrary_types_allowed=True))
+@dataclass(config=WITH_ARRAYS)
 class RecordedCall:
     """What a unit was given and what it gave."""
 
-    inputs: list[Any]
-    outputs: list[Any]
+    inputs: list[np.ndarray]
+    outputs: list[np.ndarray]
 
 
-@dataclass(config=ConfigDict(arbitrary_types_allowed=True))
+@dataclass(config=WITH_ARRAYS)
 class RecordedUnit:
     """A unit and its calls."""
 
@@ -37,16 +37,16 @@ class RecordedUnit:
     calls: list[RecordedCall]
 
 
-@dataclass(config=ConfigDict(arbitrary_types_allowed=True))
+@dataclass(config=WITH_ARRAYS)
 class Recording:
     """One run of a model on drawn weights."""
 
     units: list[RecordedUnit]
     """In the order of their first calls; those that were not called come first."""
-    weights: dict[str, Any]
+    weights: dict[str, np.ndarray]
     """By name, in the model's own layout."""
-    outputs: list[Any]
-    seen: list[Any]
+    outputs: list[np.ndarray]
+    seen: list[np.ndarray]
     """Signatures (4,) of the values of all operations, as far as the framework shows them."""
     without_effect: list[str]
     """Weights that no output depends on."""
@@ -76,18 +76,12 @@ class _Recorder(Bystander):
 
 def record(side: Side, seed: int = SEED) -> Recording:
     """Give a model drawn weights, run it once and return what it computed."""
-    kept = frozenset(name for name in side.statistics if not _is_drawn(side.built[name]))
-    weights = Drawn(seed).add(side.built, kept).weights
+    weights = Drawn(seed).add(side.built, constants(side)).weights
     side.assign(weights)
     recorder = _Recorder()
     outputs = side.run(recorder)
     units = sorted((_recorded(unit, recorder) for unit in side.units), key=lambda unit: unit.order)
     return Recording(units, weights, outputs, list(recorder.seen), side.without_effect())
-
-
-def _is_drawn(built: np.ndarray) -> bool:
-    """Tell whether a statistic may be drawn: one that is built as zeros or ones is no constant of the model's."""
-    return bool((built == 0).all() or (built == 1).all())
 
 
 def _recorded(unit: Unit, recorder: _Recorder) -> RecordedUnit:

@@ -8,21 +8,20 @@ Where nothing is, the models differ: the place is noted, the recorded value is f
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from time import monotonic
+from time import process_time
 
 import numpy as np
 
 from twotrack.shared.matching import names, values
-from twotrack.shared.matching.fitting import Placed
 from twotrack.shared.matching.guesses import Guesser
 from twotrack.shared.matching.recording import RecordedUnit, Recording
 from twotrack.shared.matching.result import Match, result
-from twotrack.shared.matching.side import Call, Side
 from twotrack.shared.matching.state import Difference, Guess, Observation, State
 from twotrack.shared.matching.watching import Runner
+from twotrack.shared.spec.units import Call, Side
 
 SECONDS = 120.0
-"""After which a search takes no further guess."""
+"""Of the processor, after which a search takes no further guess."""
 
 
 def match(side: Side, recording: Recording, by_name: bool = True, seconds: float = SECONDS) -> Match:
@@ -30,6 +29,10 @@ def match(side: Side, recording: Recording, by_name: bool = True, seconds: float
     search = Search(side, recording, by_name, seconds)
     search.search()
     return result(search.runner, search.seen, search.equivalent, search.seconds)
+
+
+SETTLING = 5.0
+"""Of the processor, that go into the question whether a guess could have been another."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Search:
     """A search and how far it has come."""
 
     def __init__(self, side: Side, recording: Recording, by_name: bool = True, seconds: float = SECONDS):
-        self._start, self._limit = monotonic(), seconds
+        self._start, self._limit = process_time(), seconds
         self.runner = Runner(side, recording)
         self._guesser = Guesser(self.runner, names.likeness if by_name else lambda one, other: 0.0)
         self._branches: list[_Branch] = []
@@ -53,13 +56,13 @@ class Search:
         """Recorded units that nothing live was found for at a difference."""
         self.equivalent: list[tuple[str, ...]] = []
         """Units that could be assigned otherwise with the same outputs."""
-        self._assigned: list[Guess] = []
+        self._taken: list[tuple[_Branch, Guess]] = []
         self.seen = self.runner.run()
 
     @property
     def seconds(self) -> float:
-        """How long it has been going on."""
-        return monotonic() - self._start
+        """How long it has kept the processor."""
+        return process_time() - self._start
 
     def search(self) -> None:
         """Go on until the outputs are the recorded ones, or nothing helps any more."""
@@ -115,8 +118,8 @@ class Search:
         self.seen = seen
         if branch.rest:
             self._branches.append(branch)
-        if len(guess.placed) > 1:
-            self._assigned.append(guess)
+        if guess.placed and branch.rest:
+            self._taken.append((branch, guess))
 
     def _try(self, guess: Guess, before: Observation) -> Observation | None:
         """Return what a run shows with a guess; None if nothing further on is fed by it."""
@@ -152,7 +155,37 @@ class Search:
 
     def _pass(self) -> bool:
         """Note the first place where the models differ, and go on behind it; tell whether there is any."""
-        return self._pass_inside() or self._pass_between()
+        return self._pass_inside() or self._take_nearest() or self._pass_between()
+
+    def _take_nearest(self) -> bool:
+        """Take the assignment with which what follows comes nearest to what was recorded, however far that is."""
+        for guesses in self._guesser.groups(self.seen):
+            state, before = self.runner.state.copy(), self.seen
+            ranked = []
+            for number, guess in enumerate(guesses):
+                for placed in guess.placed:
+                    self.runner.place(placed, "nearest")
+                ranked.append((self._nearest_input(self.runner.run()), number))
+                self.runner.go_to(state)
+            if not ranked:
+                continue
+            for placed in guesses[min(ranked)[1]].placed:
+                self.runner.place(placed, "nearest" if _is_clear(sorted(ranked)) else "names")
+            self.seen = self.runner.run()
+            return len(self.runner.state.partners) > len(before.partners)
+        return False
+
+    def _nearest_input(self, seen: Observation) -> float:
+        """Return how far the first live leaf behind that is fed nothing recorded is from a recorded input."""
+        used = self.runner.state.used
+        waiting = [unit for unit in self.runner.table.leaves if unit.path not in used and unit.calls[0].inputs][:4]
+        found = [
+            values.distance(call.inputs[0], unit.calls[0].inputs[0])
+            for path, call in seen.calls.items()
+            for unit in waiting
+            if path not in self.runner.state.partners and path not in seen.fed and self._may_be(call, unit)
+        ]
+        return min(found, default=np.inf)
 
     def _pass_inside(self) -> bool:
         """Take the unit that gets the recorded input and gives something else, as near as it comes."""
@@ -197,7 +230,7 @@ class Search:
         if value is None or value.dtype.kind != "f":
             return False
         for path, call in self.seen.calls.items():
-            if path in self.runner.state.partners or not call.unit.is_leaf or not self._may_be(call, unit):
+            if path in self.runner.state.partners or path in self.seen.fed or not self._may_be(call, unit):
                 continue
             for first in values.shaped(value, call.inputs[0].shape):
                 if self.runner.fitter.fit(call, self.runner.table.piece(unit.path), self.runner.state.found, first):
@@ -207,7 +240,7 @@ class Search:
 
     def _may_be(self, call: Call, unit: RecordedUnit) -> bool:
         alike = self.runner.live_sizes(call) == self.runner.table.sizes[unit.path]
-        return alike and bool(call.inputs) and call.inputs[0].size == unit.calls[0].inputs[0].size
+        return alike and call.unit.is_leaf and bool(call.inputs) and call.inputs[0].size == unit.calls[0].inputs[0].size
 
     def _feed_all(self, call: Call, unit: RecordedUnit, first: np.ndarray) -> None:
         """Feed every live unit that gets what this one gets."""
@@ -231,37 +264,31 @@ class Search:
         self.runner.state.differences += (difference,)
 
     def _settle(self) -> None:
-        """Look which of the assigned units could change places with the same outputs: nothing but a name says which."""
-        if not self._is_finished():
+        """Look which guesses could have been others with the same outputs: nothing but a name says which is right."""
+        if not self._is_finished() or self.runner.state.differences:
             return
-        for guess in self._assigned:
-            for one, other in _pairs(guess):
-                if self.seconds > self._limit / 2 or not self._stands(guess):
-                    break
-                if self._exchanged_is_same(one, other):
-                    self.equivalent.append((one.unit, other.unit))
-                    for name in (*one.weights, *other.weights):
-                        self.runner.state.how[name] = "names"
+        best, seen, until = self.runner.state.copy(), self.seen, self.seconds + max(SETTLING, self.seconds / 2)
+        for branch, guess in self._taken:
+            if all(best.found.get(name) is laid for name, laid in guess.weights.items()):
+                other = next((o for o in branch.rest if self.seconds < until and self._is_as_good(branch, o)), None)
+                if other is not None:
+                    self.equivalent.append(tuple(placed.unit for placed in guess.placed))
+                    best.how |= dict.fromkeys(guess.weights, "names")
+        self.runner.go_to(best)
+        self.seen, self._branches = seen, []
 
-    def _stands(self, guess: Guess) -> bool:
-        found = self.runner.state.found
-        return all(found.get(name) is laid for name, laid in guess.weights.items())
-
-    def _exchanged_is_same(self, one: Placed, other: Placed) -> bool:
-        found = self.runner.state.found
-        if {found[n].array.shape for n in one.weights} != {found[n].array.shape for n in other.weights}:
+    def _is_as_good(self, branch: _Branch, other: Guess) -> bool:
+        """Tell whether another guess leads to the recorded outputs as well."""
+        self.runner.go_to(branch.state)
+        seen = self._try(other, branch.seen)
+        if seen is None or set(seen.conflicts) - set(branch.seen.conflicts):
             return False
-        mine, theirs = list(one.weights.values()), list(other.weights.values())
-        exchanged = dict(zip(one.weights, (laid.array for laid in theirs), strict=True))
-        exchanged |= dict(zip(other.weights, (laid.array for laid in mine), strict=True))
-        if any(exchanged[name].shape != found[name].array.shape for name in exchanged):
-            return False
-        self.runner.side.assign(exchanged)
-        try:
-            return self.runner.finished(self.runner.run().outputs)
-        finally:
-            self.runner.side.assign({name: found[name].array for name in exchanged})
+        self.seen = seen
+        while not self._is_finished() and self._guess():
+            pass
+        return self._is_finished()
 
 
-def _pairs(guess: Guess) -> list[tuple[Placed, Placed]]:
-    return [(a, b) for number, a in enumerate(guess.placed) for b in guess.placed[number + 1 :]]
+def _is_clear(ranked: list[tuple[float, int]]) -> bool:
+    """Tell whether the nearest is far nearer than the others."""
+    return len(ranked) < 2 or ranked[0][0] < 0.1 * ranked[1][0]

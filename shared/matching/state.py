@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 
 from twotrack.shared.matching.fitting import Placed
-from twotrack.shared.matching.side import Call
 from twotrack.shared.matching.views import Laid
+from twotrack.shared.spec.units import Call
 
 How = Literal["alone", "assignment", "names", "loose", "constant", "nearest"]
 """How a weight was decided: by its unit alone; as one of several that only what follows tells apart; by names, where

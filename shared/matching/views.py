@@ -141,30 +141,35 @@ def _laid(view: View, order: tuple[int, ...], shape: tuple[int, ...], target: tu
     factors = _common([size for _, size in own], [shape[place] for place in target])
     if factors is None:
         return None
-    left, right = factors
-    names = {
-        name: [f"{name}{n}" if len(sizes) > 1 else name for n in range(len(sizes))]
-        for (name, _), sizes in zip(own, left, strict=True)
-    }
-    sizes = {n: s for (name, _), parts in zip(own, left, strict=True) for n, s in zip(names[name], parts, strict=True)}
+    axes = {name: _factors(name, sizes) for (name, _), sizes in zip(own, factors[0], strict=True)}
+    sizes = dict(factor for parts in axes.values() for factor in parts)
     flat = iter(sizes)
-    by_axis = {place: [next(flat) for _ in parts] for place, parts in zip(target, right, strict=True)}
-    pattern_left = " ".join(
-        _group([n for name, size in group for n in _names(name, size, names)]) for group in view.groups
-    )
-    pattern_right = " ".join(_group(by_axis.get(place, [])) for place in range(len(shape)))
-    array = view.array.reshape(
-        [s for name, size in view.atoms for s in ([sizes[n] for n in names[name]] if size != 1 else [1])]
-    )
-    rule = _rule(view, pattern_left, pattern_right, sizes)
-    axes = [n for name, size in view.atoms for n in (names[name] if size != 1 else [None])]
-    taken = [axes.index(n) for place in sorted(target) for n in by_axis[place]]
-    moved = array.transpose([*taken, *(place for place, n in enumerate(axes) if n is None)]).reshape(shape)
-    return Laid(rule, moved, (pattern_left, pattern_right))
+    by_axis = {place: [next(flat) for _ in parts] for place, parts in zip(target, factors[1], strict=True)}
+    left = " ".join(_group([n for name, size in group for n in _names(name, size, axes)]) for group in view.groups)
+    right = " ".join(_group(by_axis.get(place, [])) for place in range(len(shape)))
+    return Laid(_rule(view, left, right, sizes), _moved(view, axes, by_axis, shape), (left, right))
 
 
-def _names(name: str, size: int, names: dict[str, list[str]]) -> list[str]:
-    return [PART] if name == PART and name not in names else names[name] if size != 1 else []
+def _factors(name: str, sizes: Sequence[int]) -> list[Atom]:
+    """Return the factors of an axis, named after it."""
+    return [(name, sizes[0])] if len(sizes) == 1 else [(f"{name}{number}", size) for number, size in enumerate(sizes)]
+
+
+def _moved(
+    view: View, axes: dict[str, list[Atom]], by_axis: dict[int, list[str]], shape: tuple[int, ...]
+) -> np.ndarray:
+    """Return the view's array in the target's shape."""
+    factors = [factor for name, size in view.atoms for factor in (axes[name] if size != 1 else [("", 1)])]
+    names = [name for name, _ in factors]
+    taken = [names.index(name) for place in sorted(by_axis) for name in by_axis[place]]
+    rest = [place for place, name in enumerate(names) if not name]
+    return view.array.reshape([size for _, size in factors]).transpose([*taken, *rest]).reshape(shape)
+
+
+def _names(name: str, size: int, axes: dict[str, list[Atom]]) -> list[str]:
+    if name == PART and name not in axes:
+        return [PART]
+    return [factor for factor, _ in axes[name]] if size != 1 else []
 
 
 def _group(names: Sequence[str]) -> str:

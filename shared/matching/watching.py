@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from twotrack.shared.matching import values
+from twotrack.shared.matching.drawing import Drawn, constants
 from twotrack.shared.matching.fitting import Fitter, Piece, Placed, by_size, piece
 from twotrack.shared.matching.pieces import chained
 from twotrack.shared.matching.recording import RecordedUnit, Recording
-from twotrack.shared.matching.side import Arrays, Bystander, Call, Drawn, Side
 from twotrack.shared.matching.signature import Signatures, signature
 from twotrack.shared.matching.state import How, Observation, State
-from twotrack.shared.matching.views import layouts, whole
+from twotrack.shared.matching.views import Laid, layouts, whole
+from twotrack.shared.spec.units import Arrays, Bystander, Call, Side
 
 SEED = 40_009
 
@@ -72,8 +73,7 @@ class Runner:
     def __init__(self, side: Side, recording: Recording):
         self.side, self.recording, self.table = side, recording, Table(recording)
         self.state, self.runs = State(), 0
-        constant = {name for name in side.statistics if not _may_be_drawn(side.built[name])}
-        self.drawn = Drawn(SEED).add(side.built, frozenset(constant)).weights
+        self.drawn = Drawn(SEED).add(side.built, constants(side)).weights
         self.current = dict(self.drawn)
         side.assign(self.drawn)
         self.fitter = Fitter(side, self.current)
@@ -93,10 +93,10 @@ class Runner:
             self.state.how[name] = "constant" if laid.rule.constant is not None else how
         self._assign(placed.arrays)
 
-    def set_loose(self, name: str, laid: object, how: How = "loose") -> None:
+    def set_loose(self, name: str, laid: Laid, how: How = "loose") -> None:
         """Take a single weight for a recorded one."""
-        self.state.found[name], self.state.how[name] = laid, how  # type: ignore[assignment]
-        self._assign({name: laid.array})  # type: ignore[attr-defined]
+        self.state.found[name], self.state.how[name] = laid, how
+        self._assign({name: laid.array})
 
     def go_to(self, state: State) -> None:
         """Go back, or on, to a state."""
@@ -203,10 +203,6 @@ class Runner:
         """Return the recorded weights that no leaf was seen to use, and that were not found."""
         held = {name for unit in self.table.leaves for name in unit.weights.values()}
         return [name for name in self.recording.weights if name not in held and name not in self.state.sources]
-
-
-def _may_be_drawn(built: np.ndarray) -> bool:
-    return bool((built == 0).all() or (built == 1).all())
 
 
 def _lacks_few(recorded: Sequence[int], live: Sequence[int]) -> bool:

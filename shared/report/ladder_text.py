@@ -20,7 +20,8 @@ def ladder_text(request: VerifyRequest, results: Sequence[TrackResult], fix: Sid
     reference = results[0].words.reference if results else TORCH
     lines = [f"{request.name}{settings}: {reference} against {', '.join(result.track for result in results)}", ""]
     for result in results:
-        lines += [f"{result.track}", *(rung_line(verdict) for verdict in result.rungs), *_failure(result, fix)]
+        lines += [result.track, *(f"  {note}" for note in result.notes)]
+        lines += [*(rung_line(verdict) for verdict in result.rungs), *_failure(result, fix)]
         lines += [*certificate_lines(result), ""]
     passed, excepted = sum(result.passed for result in results), sum(map(_is_excepted, results))
     exceptions = f", {excepted} of them with exceptions" if excepted else ""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from twotrack.shared.spec.probe import Probe
     from twotrack.shared.spec.profiles import Switches
     from twotrack.shared.spec.recipes import Optimizer
+    from twotrack.shared.spec.units import Side
 
 Precision = Literal["float32", "float64"]
 
@@ -156,6 +157,23 @@ class Checkpoints(Protocol):
         """Write canonical weights as a file for the model that `build` returns; BridgeError if they are not its."""
 
 
+class Carrier(Protocol):
+    """Carries weights between the framework's own files and canonical .safetensors files, one tensor at a time."""
+
+    def read(self, pair: "Pair", path: "Path", out: "Path", skip: Sequence[str], /) -> list[str]:
+        """Write a file's weights in canonical form to `out`; return what is to be said of it.
+
+        What the shell's patterns `skip` fit is left out. Raises UserError for a file that cannot be read without
+        running code from it or that has NaN, BridgeError if its weights are not those of the pair's side.
+        """
+
+    def write(self, pair: "Pair", canonical: "Path", out: "Path", /) -> list[str]:
+        """Write canonical weights as a file for the pair's side; return what they do not tell. BridgeError as above."""
+
+    def load(self, model: TrackModel, path: "Path", skip: Sequence[str], /) -> None:
+        """Load a file into a model that was built, as the framework does."""
+
+
 @dataclass(frozen=True)
 class OwnWeights:
     """What a side of a pair calls its weights, and their shapes."""
@@ -199,12 +217,20 @@ class Track(ABC):
         """Return what reads and writes the framework's own files."""
 
     @abstractmethod
+    def carrier(self) -> Carrier:
+        """Return what carries weights of a pair's side from and to files, one tensor at a time."""
+
+    @abstractmethod
     def measurements(self) -> "Mapping[str, Callable[[], Measured]]":
         """Return what measures the framework's defaults, by the slug of the ledger's entry."""
 
     def changed(self, model: TrackModel, changes: "Sequence[Change]") -> AbstractContextManager[None]:
         """Return a block in which the model is changed, as far as its side is: changes are made to torch's."""
         return nullcontext()
+
+    @abstractmethod
+    def units(self, model: TrackModel, inputs: Mapping[str, "np.ndarray"]) -> "Side":
+        """Return a float64 model as a side of the search for which weight is which, with a batch of inputs by name."""
 
     @abstractmethod
     def synchronise(self) -> None:

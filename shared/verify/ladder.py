@@ -56,6 +56,8 @@ class TrackResult:
     """What both sides are called."""
     own: str = ""
     """What of the user's own they were compared on, as a certificate says it."""
+    notes: tuple[str, ...] = ()
+    """What there is to say of a map of the weights that was searched for."""
 
     @property
     def passed(self) -> bool:
@@ -143,7 +145,9 @@ def _climbed(request: VerifyRequest, sides: Sides, showing: Showing, folder: Pat
         if first.needs_all_values:
             place, full = Path(tempfile.mkdtemp(dir=folder)), request.model_copy(update={"in_full": True})
             (outcome,) = _outcomes(full, sides.reference, [side], showing, place)
-        yield replace(_result(outcome, sides.label(side), sides.words(side)), own=request.own.told)
+        yield replace(
+            _result(outcome, sides.label(side), sides.words(side)), own=request.own.told, notes=request.map_notes
+        )
 
 
 def _outcomes(

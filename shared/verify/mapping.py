@@ -1,14 +1,17 @@
 """Which weights of a user's pair are each other's: by name, by a map's file beside the pair, or found."""
 
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from twotrack.shared.errors import UserError, as_user_error
-from twotrack.shared.spec.sides import Sides
+from twotrack.shared.matching.result import Match
+from twotrack.shared.spec.sides import TORCH, Sides
 from twotrack.shared.spec.track import OwnWeights
 from twotrack.shared.verify.exercise import loaded
+from twotrack.shared.verify.matching import find_match
 from twotrack.shared.verify.request import SideRequest, VerifyRequest
 from twotrack.shared.verify.showing import Showing
 from twotrack.shared.verify.user_pair import NamedPair
@@ -21,25 +24,85 @@ from twotrack.shared.workers.task import task
 
 
 def with_map(request: VerifyRequest, sides: Sides, showing: Showing, folder: Path) -> VerifyRequest:
-    """Return the request with what the map's file says of the pair's weights.
+    """Return the request with what is known of the pair's weights.
 
+    That is what a map's file says, or what a search finds where names do not tell: it goes to a file beside the pair.
     Raises UserError for a file that is no map, or one that does not fit the models any more.
     """
+    if request.pair is None or request.weight_map is not None:
+        return request
     file = _file(request)
-    if file is None:
+    if file is None and not request.use_map:
         return request
     if not sides.builds.is_mixed:
-        raise UserError(f"'{file}': a weight map is for a Keras model and one of torch; give Pair(rename=...) instead.")
-    weight_map = map_file.read(file)
+        if file is not None:
+            wanted = "a weight map is for a Keras model and one of torch; give Pair(rename=...) instead"
+            raise UserError(f"'{file}': {wanted}.")
+        return request
     torch, other = own_weights_of(request, sides, showing, folder)
-    problems = [*weight_map.problems(torch.sources, other.canonical), *_uncovered(weight_map, torch, other)]
+    if file is not None:
+        return request.model_copy(update={"weight_map": _checked(request, file, torch, other)})
+    if one_to_one(torch, other):
+        return request
+    return found_map(request, sides.candidates[0].track, showing, folder)
+
+
+def found_map(request: VerifyRequest, keras: str, showing: Showing, folder: Path) -> VerifyRequest:
+    """Search which weight is which; return the request with the map, if it says something of every weight.
+
+    A whole map is written beside the pair. Else names decide, and a note says where the search got stuck.
+    """
+    try:
+        match = search(request, keras, showing, folder)
+    except UserError as error:  # the rung parameters tells of the names
+        return request.model_copy(update={"map_notes": (f"no map was found: {error}",)})
+    if match.live_left or match.recorded_left:
+        return request.model_copy(update={"map_notes": (_stuck(match),)})
+    weight_map, file = as_map(match), map_beside(request)
+    note = f"no names: the map of {len(weight_map.rules)} weights was found in {match.seconds:.0f} s"
+    if file is not None:
+        map_file.write(file, weight_map)
+        note += f", and is in '{file}'"
+    return request.model_copy(update={"weight_map": weight_map, "map_notes": (note,)})
+
+
+def search(request: VerifyRequest, keras: str, showing: Showing, folder: Path) -> Match:
+    """Find which of torch's weights is which of a Keras track's; UserError if a side does not run."""
+    pair = request.located().pair
+    if pair is None:
+        raise UserError(f"expected a pair of your own, 'module:NAME', found '{request.name}'.")
+    place = Path(tempfile.mkdtemp(dir=folder))
+    return find_match(
+        pair, showing.pool, place, keras, TORCH, on_progress=lambda one: showing.on_phase(keras, one.phase)
+    )
+
+
+def as_map(match: Match) -> WeightMap:
+    """Return what a search found as a map."""
+    rules = {name: found.rule for name, found in match.weights.items()}
+    told = {"names": "by name: values do not tell", "nearest": "the nearest: the models differ here"}
+    notes = {name: told[found.how] for name, found in match.weights.items() if found.how in told}
+    return WeightMap(rules, match.recorded_unused, match.live_unused, notes)
+
+
+def _stuck(match: Match) -> str:
+    """Return how far a search came, in words."""
+    left = listed([*match.live_left, *match.recorded_left])
+    place = f" it got stuck at torch's '{match.stuck}'; " if match.stuck else " "
+    return f"a search found {len(match.weights)} weights of Keras in torch's, and not {left};{place}names decide"
+
+
+def _checked(request: VerifyRequest, file: Path, torch: OwnWeights, keras: OwnWeights) -> WeightMap:
+    """Return the map of a file; UserError if it does not fit the two sides."""
+    weight_map = map_file.read(file)
+    problems = [*weight_map.problems(torch.sources, keras.canonical), *_uncovered(weight_map, torch, keras)]
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise UserError(
             f"the weight map '{file}' does not fit the models: {problems[0]}{more}; edit it, "
             f"or remove it and run: twotrack match {request.name}"
         )
-    return request.model_copy(update={"weight_map": with_shapes(weight_map, other.canonical)})
+    return with_shapes(weight_map, keras.canonical)
 
 
 def own_weights_of(

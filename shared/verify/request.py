@@ -64,6 +64,8 @@ class VerifyRequest(FrozenRecord):
     map_file: Path | None = None
     """The file of the pair's weight map; None for the one beside the pair, if there is one and `use_map`."""
     use_map: bool = True
+    map_notes: tuple[str, ...] = ()
+    """What there is to say of a map that was searched for."""
     weight_map: WeightMap | None = None
     """What is known of the pair's weights beside what the pair says itself; None if nothing is."""
     outputs: dict[str, str] = Field(default_factory=dict)

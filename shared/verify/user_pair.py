@@ -24,7 +24,9 @@ from twotrack.shared.weights.correspondence.rule import WeightRule
 _SPECS: dict[str, type] = {kind.__name__: kind for kind in (*get_args(Optimizer), *get_args(Schedule))}
 
 
-_PLAIN = ("input_shape", "rename", "batch_size", "outputs", "trainable", "weight_rules", "unused_torch", "unused_keras")
+_PLAIN = (
+    "input_shape", "rename", "batch_size", "outputs", "trainable", "weight_rules", "unused_torch", "unused_keras",
+)  # fmt: skip
 """Fields of a Pair that are data."""
 
 

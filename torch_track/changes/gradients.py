@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from twotrack.shared.spec.changes import MapGradient
-from twotrack.torch_track.entries import Entry, Mapped, Whole
+from twotrack.torch_track.entries import Entry, Mapped, Weight
 
 if TYPE_CHECKING:
     from twotrack.torch_track.track import TorchModel
@@ -25,18 +25,18 @@ def change_gradients(model: "TorchModel", change: MapGradient) -> None:
             entry.set_gradient(gradient.numpy())
 
 
-def _chosen(model: "TorchModel", names: Sequence[str]) -> Iterable[tuple[Entry, Pair]]:
+def _chosen(model: "TorchModel", names: Sequence[str]) -> Iterable[tuple[Weight, Pair]]:
     """Yield weights with the parts of tensors that they are; with copies, in canonical form, where rules make them."""
     table = model.table()
     for name in names or [name for name, entry in table.items() if entry.trainable]:
         entry = table[name]
-        if isinstance(entry, Whole):
+        if isinstance(entry, Entry):
             yield from ((entry, pair) for pair in _views(entry))
         elif entry.trainable:
             yield entry, (torch.from_numpy(entry.gradient()), torch.from_numpy(entry.value()))
 
 
-def _views(entry: Whole) -> Iterable[Pair]:
+def _views(entry: Entry) -> Iterable[Pair]:
     rows = entry.rows if entry.rows is not None else slice(None)
     for own in entry.parameters:
         if own.requires_grad:

@@ -22,7 +22,7 @@ from twotrack.shared.spec.changes import (
 from twotrack.torch_track.changes.gradients import change_gradients
 from twotrack.torch_track.changes.losses import changed_loss
 from twotrack.torch_track.changes.updates import Replacement
-from twotrack.torch_track.entries import Whole
+from twotrack.torch_track.entries import Entry
 from twotrack.torch_track.freezing import FROZEN
 from twotrack.torch_track.layers import BiasedVariance
 
@@ -79,7 +79,7 @@ class TrainingChanger:
 
     def _remove(self, change: RemoveWeight) -> None:
         entry = self._model.table()[change.name]
-        if not isinstance(entry, Whole):
+        if not isinstance(entry, Entry):
             raise KeyError(f"'{change.name}' is made by a rule, and cannot be taken away")
         owner, _, attribute = entry.torch_name.rpartition(".")
         layer = self._model.module.get_submodule(owner)

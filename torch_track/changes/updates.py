@@ -12,7 +12,7 @@ from twotrack.shared.spec.recipes import Optimizer, Sophia
 from twotrack.shared.spec.updates import TORCH_PLACES, Rules, of_spec
 from twotrack.shared.weights.bridge.layouts import Layout
 from twotrack.torch_track.changes.ruled import Ruled
-from twotrack.torch_track.entries import Entry
+from twotrack.torch_track.entries import Weight
 
 if TYPE_CHECKING:
     from twotrack.torch_track.track import TorchModel
@@ -75,13 +75,13 @@ def rules(model: "TorchModel", optimizer: AnyOptimizer, learning_rates: Sequence
 
 def _placed(model: "TorchModel") -> Iterator[tuple[list[str], Layout | None]]:
     """Yield, of every parameter, the canonical names of what it holds, or torch's name, and the way to one of all."""
-    held: dict[int, list[tuple[str, Entry]]] = {}
+    held: dict[int, list[tuple[str, Weight]]] = {}
     for name, entry in model.table().items():
         for tensor in entry.tensors:
             held.setdefault(id(tensor), []).append((name, entry))
     for torch_name, parameter in model.module.named_parameters():
         found = held.get(id(parameter), [])
-        layout = found[0][1].layout if found else None
+        layout = found[0][1].whole_layout if found else None
         yield [name for name, _ in found] or [torch_name], layout
 
 

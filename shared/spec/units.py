@@ -2,15 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from math import prod
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
-Arrays = list[np.ndarray]
-Weights = Mapping[str, np.ndarray]
+Arrays = list["np.ndarray"]
+Weights = Mapping[str, "np.ndarray"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Call:
     """Of this unit's calls in the run, from 0."""
     given: Callable[[], Arrays]
     """Returns what the unit was given, in order."""
-    alone: Callable[[np.ndarray | None], Arrays]
+    alone: Callable[["np.ndarray | None"], Arrays]
     """Makes the call again with the weights that the model has now, and with another first input if one is given.
 
     Returns what the unit gives, then what stands before its activation, if it has one of its own."""
@@ -52,13 +52,13 @@ class Visitor(Protocol):
     wants_operations: bool
     """Whether it looks at the values between layers as well."""
 
-    def enter(self, call: Call) -> np.ndarray | None:
+    def enter(self, call: Call) -> "np.ndarray | None":
         """Look at a call that is about to be made; return what takes the place of its first input, if anything."""
 
-    def leave(self, call: Call, outputs: Callable[[], Arrays]) -> np.ndarray | None:
+    def leave(self, call: Call, outputs: Callable[[], Arrays]) -> "np.ndarray | None":
         """Look at a call that was made; return what takes the place of what it gave, if anything."""
 
-    def saw(self, value: np.ndarray) -> None:
+    def saw(self, value: "np.ndarray") -> None:
         """Look at a value of an operation."""
 
 
@@ -68,13 +68,13 @@ class Bystander:
 
     wants_operations: bool = False
 
-    def enter(self, call: Call) -> np.ndarray | None:
+    def enter(self, call: Call) -> "np.ndarray | None":
         """Leave the call as it is."""
 
-    def leave(self, call: Call, outputs: Callable[[], Arrays]) -> np.ndarray | None:
+    def leave(self, call: Call, outputs: Callable[[], Arrays]) -> "np.ndarray | None":
         """Leave what it gave as it is."""
 
-    def saw(self, value: np.ndarray) -> None:
+    def saw(self, value: "np.ndarray") -> None:
         """Look away."""
 
 
@@ -99,25 +99,3 @@ class Side(ABC):
     def without_effect(self) -> list[str]:
         """Return the weights that no output depends on, as far as the side can tell."""
         return []
-
-
-@dataclass
-class Drawn:
-    """Weights for which no term of a layer is zero or one, so that none can be left out unseen."""
-
-    seed: int
-    weights: dict[str, np.ndarray] = field(default_factory=dict)
-
-    def add(self, built: Weights, kept: frozenset[str] = frozenset()) -> "Drawn":
-        """Draw a weight of the shape of each of `built`, but for those that are kept as they are."""
-        for name in sorted(built):
-            array = built[name]
-            self.weights[name] = array if name in kept else self._draw(array.shape)
-        return self
-
-    def _draw(self, shape: tuple[int, ...]) -> np.ndarray:
-        """Return positive numbers around 1 for a vector, which may be a variance; else numbers that keep the scale."""
-        generator = np.random.default_rng([self.seed, len(self.weights)])
-        if sum(size > 1 for size in shape) < 2:
-            return generator.uniform(0.5, 1.5, shape)
-        return generator.normal(size=shape) / np.sqrt(max(1.0, prod(shape) / max(shape[0], shape[-1])))

@@ -1,0 +1,205 @@
+"""Weights of a user's own pair from a file of one framework to one of the other, with a proof.
+
+The two frameworks work in processes of their own; between them the weights lie in canonical form in a temporary file.
+"""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors import safe_open
+
+from twotrack.shared.base import atomic
+from twotrack.shared.base.records import FrozenRecord
+from twotrack.shared.base.tolerances import TOLERANCES
+from twotrack.shared.errors import UserError, unknown
+from twotrack.shared.runs.run_folder import unwritable
+from twotrack.shared.spec.sides import Sides, arrange
+from twotrack.shared.spec.track import installed_track
+from twotrack.shared.verify.exercise import loaded
+from twotrack.shared.verify.mapping import with_map
+from twotrack.shared.verify.material import draw_inputs
+from twotrack.shared.verify.request import VerifyRequest
+from twotrack.shared.verify.result import relative
+from twotrack.shared.verify.showing import Showing
+from twotrack.shared.verify.sides import described
+from twotrack.shared.weights.bridge import BridgeError
+from twotrack.shared.workers.door import open_track
+from twotrack.shared.workers.pool import WorkerPool, lent_or_new
+from twotrack.shared.workers.task import task
+
+TRACKS = {"torch": "torch", "keras": "keras:torch"}
+"""Who reads and writes: a pair needs both frameworks in any case, and on PyTorch Keras takes no memory for weights."""
+READABLE = {
+    "torch": (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".index.json"),
+    "keras": (".weights.h5", ".keras", ".h5"),
+}
+WRITABLE = {"torch": (".safetensors", ".pt"), "keras": (".weights.h5",)}
+OnStep = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class PairConversion:
+    """What the user asked to convert."""
+
+    verify: VerifyRequest
+    """Names the pair and its weight map."""
+    weights: Path
+    to: str
+    out: Path
+    skip: tuple[str, ...] = ()
+    """Names of tensors in the file that are left out, as a shell's patterns."""
+    proof: bool = True
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What was written."""
+
+    out: Path
+    weights: int
+    values: int
+    notes: list[str]
+    difference: float | None
+    """The largest relative difference of the two sides' outputs; None if they were not asked for."""
+
+    @property
+    def is_proved(self) -> bool:
+        """Whether the outputs are the same; True where nobody asked."""
+        return self.difference is None or self.difference <= TOLERANCES["forward"].limit
+
+
+class CarryRequest(FrozenRecord):
+    """One half of the way, for the worker of its track."""
+
+    verify: VerifyRequest
+    track: str
+    source: Path
+    target: Path
+    skip: tuple[str, ...] = ()
+
+
+def convert(request: PairConversion, on_step: OnStep, pool: WorkerPool | None = None) -> Carried:
+    """Convert, so that `request.out` appears whole or not at all, then compare what both sides give.
+
+    Raises UserError for anything that cannot be done; what needs no framework is checked first.
+    """
+    source = _checked(request)
+    with lent_or_new(pool, "cpu") as workers, _folder(request.out) as name:
+        folder, verify = Path(name), request.verify.located()
+        verify = with_map(verify, _sides(verify, workers), Showing(workers, lambda *_: None), folder)
+        canonical, out = folder / "canonical.safetensors", folder / request.out.name
+        on_step(f"reading '{request.weights}' with {TRACKS[source]}")
+        reading = CarryRequest(
+            verify=verify, track=TRACKS[source], source=request.weights, target=canonical, skip=request.skip
+        )
+        notes = workers.call(reading.track, read, reading)
+        on_step(f"writing '{request.out}' with {TRACKS[request.to]}")
+        writing = CarryRequest(verify=verify, track=TRACKS[request.to], source=canonical, target=out)
+        notes = [*notes, *workers.call(writing.track, write, writing)]
+        count, values = _contents(canonical)
+        difference = _difference(reading, writing, folder, workers, on_step) if request.proof else None
+        _publish(out, request.out)
+    return Carried(request.out, count, values, notes, difference)
+
+
+def _sides(verify: VerifyRequest, workers: WorkerPool) -> Sides:
+    """Return both sides of the pair; UserError unless it is one of Keras and torch."""
+    sides = arrange(described(verify, list(TRACKS.values()), workers).builds, list(TRACKS.values()))
+    if not sides.builds.is_mixed:
+        raise UserError(f"'{verify.name}': expected a Keras model and one of torch, found two of one framework.")
+    return sides
+
+
+def _difference(
+    reading: CarryRequest, writing: CarryRequest, folder: Path, workers: WorkerPool, on_step: OnStep
+) -> float:
+    """Return how far the outputs of both sides, each with its own file, are apart."""
+    found = []
+    for track, file, skip in ((reading.track, reading.source, reading.skip), (writing.track, writing.target, ())):
+        on_step(f"running the model with '{file.name}' on {track}")
+        asked = CarryRequest(
+            verify=reading.verify, track=track, source=file, target=folder / f"{track[:5]}.npz", skip=skip
+        )
+        workers.call(track, run, asked)
+        with np.load(asked.target) as arrays:
+            found.append([arrays[name] for name in arrays.files])
+    if len(found[0]) != len(found[1]):
+        raise UserError(f"the two sides have {len(found[0])} and {len(found[1])} outputs; run: twotrack verify.")
+    return max(map(relative, *found), default=0.0)
+
+
+def _checked(request: PairConversion) -> str:
+    """Return the framework of the file; UserError if the file or the target cannot be."""
+    if request.to not in WRITABLE:
+        raise unknown("target of --to", request.to, WRITABLE)
+    _require_extension(request.out, WRITABLE[request.to], "--out")
+    if not request.out.parent.is_dir():
+        raise UserError(f"--out: the folder '{request.out.parent}' does not exist; create it or choose another one.")
+    if request.out.is_dir():
+        raise UserError(f"--out: '{request.out}' is a folder; expected the name of a file.")
+    if not request.weights.is_file():
+        raise UserError(f"there is no file '{request.weights}'.")
+    source = next(side for side in READABLE if side != request.to)
+    _require_extension(request.weights, READABLE[source], f"--to {request.to}")
+    for track in TRACKS.values():
+        installed_track(track)
+    return source
+
+
+def _require_extension(path: Path, extensions: tuple[str, ...], option: str) -> None:
+    if not path.name.endswith(extensions):
+        raise UserError(f"{option}: expected a name that ends in {' or '.join(extensions)}, found '{path}'.")
+
+
+def _folder(out: Path) -> tempfile.TemporaryDirectory:
+    """Return a folder beside the output, where there is room for it."""
+    try:
+        return tempfile.TemporaryDirectory(atomic.SUFFIX, f".{out.name}.", out.parent)
+    except OSError as error:
+        raise unwritable(out.parent, error) from error
+
+
+def _publish(written: Path, out: Path) -> None:
+    try:
+        atomic.publish(written, out)
+    except OSError as error:
+        raise unwritable(out.parent, error) from error
+
+
+def _contents(canonical: Path) -> tuple[int, int]:
+    """Return how many weights and values there are."""
+    with safe_open(canonical, "numpy") as file:
+        shapes = [file.get_slice(name).get_shape() for name in file.keys()]  # noqa: SIM118 - no dict
+    return len(shapes), sum(int(np.prod(shape, dtype=int)) for shape in shapes)
+
+
+@task
+def read(request: CarryRequest) -> list[str]:
+    """Write the weights of a file of the track's framework in canonical form."""
+    carrier = open_track(request.track, "cpu").carrier()
+    try:
+        return carrier.read(loaded(request.verify), request.source, request.target, request.skip)
+    except BridgeError as error:
+        raise UserError(str(error)) from error
+
+
+@task
+def write(request: CarryRequest) -> list[str]:
+    """Write canonical weights as a file of the track's framework."""
+    carrier = open_track(request.track, "cpu").carrier()
+    try:
+        return carrier.write(loaded(request.verify), request.source, request.target)
+    except BridgeError as error:
+        raise UserError(str(error)) from error
+
+
+@task
+def run(request: CarryRequest) -> None:
+    """Write what the side gives with a file's weights, in float64, for drawn inputs."""
+    track, pair = open_track(request.track, "cpu"), loaded(request.verify)
+    model = track.build(pair, 0, "float64")
+    track.carrier().load(model, request.source, request.skip)
+    np.savez(request.target, *model.outputs(draw_inputs(pair, 0)))

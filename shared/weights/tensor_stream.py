@@ -1,0 +1,57 @@
+"""A .safetensors file whose tensors are written one by one, straight into the file: memory holds one at a time."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from twotrack.shared.errors import UserError
+
+TYPES = {
+    "float64": "F64", "float32": "F32", "float16": "F16", "int64": "I64", "int32": "I32", "int16": "I16", "int8": "I8",
+    "uint64": "U64", "uint32": "U32", "uint16": "U16", "uint8": "U8", "bool": "BOOL",
+}  # fmt: skip
+"""NumPy's name of a type to that in the file."""
+_LENGTH = 8
+"""Bytes in front of the header that say how long it is."""
+
+
+class Tensor(NamedTuple):
+    """What a file says of a tensor."""
+
+    dtype: np.dtype
+    shape: tuple[int, ...]
+
+    @property
+    def bytes(self) -> int:
+        """How many it takes."""
+        return int(np.prod(self.shape, dtype=int)) * self.dtype.itemsize
+
+
+def create(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> dict[str, np.ndarray]:
+    """Make a file of zeros; return its tensors by name, which are written by writing into the arrays."""
+    order = sorted(tensors, key=lambda name: (-tensors[name].dtype.itemsize, name))
+    header: dict[str, object] = {"__metadata__": dict(metadata)}
+    ends = [0]
+    for name in order:
+        dtype, shape = tensors[name]
+        ends.append(ends[-1] + tensors[name].bytes)
+        header[name] = {"dtype": TYPES[dtype.name], "shape": list(shape), "data_offsets": ends[-2:]}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % _LENGTH)  # so that tensors are aligned
+    with path.open("wb") as file:
+        file.write(len(text).to_bytes(_LENGTH, "little") + text)
+        file.truncate(_LENGTH + len(text) + ends[-1])
+    if not ends[-1]:
+        return {name: np.zeros(tensors[name].shape, tensors[name].dtype) for name in order}
+    data = np.memmap(path, np.uint8, "r+", _LENGTH + len(text))
+    parts = zip(order, ends[:-1], ends[1:], strict=True)
+    return {name: data[start:end].view(tensors[name].dtype).reshape(tensors[name].shape) for name, start, end in parts}
+
+
+def require_finite(name: str, array: np.ndarray, source: str) -> None:
+    """Raise UserError for a weight with NaN or infinity."""
+    if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
+        raise UserError(f"{source}: '{name}' has NaN or infinity; expected finite weights: save them again.")
