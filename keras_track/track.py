@@ -65,6 +65,7 @@ class KerasTrack(Track):
             network, has_base = _chapter_network(build), build.has_base
         else:
             network, has_base = _users_network(build, pair), False
+        weights.set_renames(network, {} if pair.torch else pair.rename)
         switches = Switches(switched)
         native.switch_layers(network.get_layer(HEAD) if has_base else network, switches)
         layout = axis_layout(network, pair.specs)

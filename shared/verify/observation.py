@@ -31,6 +31,8 @@ class Observation(FrozenRecord):
     """Hyperparameters."""
     asked_for_float32: tuple[str, ...] = ()
     """Paths of layers that were built to compute in float32; here they do not."""
+    is_compiled: bool = False
+    """Its layers were watched where its code runs as it is written, and not where it is compiled."""
     folders: dict[Precision, Path]
     """With a trace each."""
     alignment: dict[int, Counterpart] = Field(default_factory=dict)

@@ -71,6 +71,7 @@ class ObservedSide:
             "parameters": self._shapes,
             "without_counterpart": self.probe.without_counterpart(),
             "input_kinds": {spec.kind for spec in self.exercise.pair.specs.values()},
+            "is_compiled": self.probe.is_compiled,
             "asked_for_float32": self.probe.asked_for_float32(),
             "loss": self.probe.loss(),
             "optimizer": self.probe.optimizer(),
