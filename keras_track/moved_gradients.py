@@ -19,7 +19,7 @@ class GradientMover:
     """
 
     def __init__(self, model: keras.Model, share: float, draw: int):
-        self._share, self._draw = share, draw
+        self._model, self._share, self._draw = model, share, draw
         self._layers = {
             id(entry.variable): name.rpartition(".")[0] for name, entry in weights.name_table(model).items()
         }
@@ -29,7 +29,7 @@ class GradientMover:
         apply: Callable[..., Any] = optimizer.apply
 
         def moved(gradients: Sequence[Any], variables: Sequence[keras.Variable] | None = None) -> Any:
-            own = optimizer._trainable_variables if variables is None else variables
+            own = self._model.trainable_variables if variables is None else variables
             return apply(self._moved(gradients, own, optimizer.iterations), variables)
 
         optimizer.apply = moved

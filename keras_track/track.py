@@ -75,6 +75,7 @@ class KerasTrack(Track):
         set_precision(precision)
         start_afresh(seed)
         network, has_base, given = _network(pair)
+        weights.set_renames(network, {} if pair.torch else pair.rename)
         switches = Switches(switched)
         native.switch_layers(network.get_layer(HEAD) if has_base else network, switches)
         layout = axis_layout(network, pair.specs)

@@ -17,9 +17,11 @@ from keras import layers
 
 from twotrack.shared.weights.bridge import BridgeError
 from twotrack.shared.weights.bridge.layouts import SAME, Chain, Layout, Rearrangement, depthwise_kernel, shared_alpha
-from twotrack.shared.weights.bridge.names import join, require_same
+from twotrack.shared.weights.bridge.names import join, rename, rename_path, require_same
 from twotrack.shared.weights.made import shapes_of
 
+PATHS = "canonical_paths"
+"""Attribute with the canonical paths of what is inside a model, where they are others than its own."""
 MODEL = "the Keras model"
 Rearranged = Mapping[str, Rearrangement]
 """By canonical name: the way to the canonical form of a weight whose axes count in another order."""
@@ -64,7 +66,10 @@ def name_table(model: keras.Model, rearranged: Rearranged = NOTHING) -> dict[str
         raise BridgeError(f"{MODEL} '{model.name}' has no weights yet; give it an Input, or call it once before")
     table: dict[str, Entry] = {}
     seen: set[int] = set()
-    for name, entry in _entries(model, rearranged):
+    renames = _renames(model)
+    if renames:  # each of them must fit
+        rename([name for name, _ in _entries(model, NOTHING, {})], renames, MODEL)
+    for name, entry in _entries(model, rearranged, renames):
         if id(entry.variable) in seen:
             continue
         if name in table:
@@ -78,13 +83,23 @@ def name_table(model: keras.Model, rearranged: Rearranged = NOTHING) -> dict[str
     return table
 
 
-def _entries(model: keras.Model, rearranged: Rearranged) -> Iterator[tuple[str, Entry]]:
+def set_renames(model: keras.Model, given: Mapping[str, str]) -> None:
+    """Let paths of a model's layers, or leading parts of them, be others in canonical names from here on."""
+    object.__setattr__(model, PATHS, dict(given))
+
+
+def _renames(model: keras.Model) -> Mapping[str, str]:
+    return getattr(model, PATHS, {})
+
+
+def _entries(model: keras.Model, rearranged: Rearranged, renames: Mapping[str, str]) -> Iterator[tuple[str, Entry]]:
     """Yield every layer's own weights, then those of the layers inside it."""
     for path, layer in _walk(model, ""):
         inner_variables = {id(variable) for _, inner in _layers_inside(layer) for variable in inner.weights}
         for variable in layer.weights:
             if id(variable) not in inner_variables:
-                name, layout = join(path, _parameter(layer, variable)), _layout(layer, variable)
+                name = rename_path(join(path, _parameter(layer, variable)), renames)
+                layout = _layout(layer, variable)
                 yield name, Entry(variable, Chain((rearranged[name], layout)) if name in rearranged else layout)
 
 
@@ -110,7 +125,8 @@ def layer_paths(model: keras.Model) -> Iterator[tuple[str, keras.Layer]]:
     """
     seen: set[int] = set()
     paths: set[str] = set()
-    for path, layer in _walk(model, ""):
+    for own, layer in _walk(model, ""):
+        path = rename_path(own, _renames(model)) if own else own
         if id(layer) not in seen and path not in paths:
             yield path, layer
         seen.add(id(layer))

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -32,7 +32,7 @@ from twotrack.shared.spec.probe import (
 )
 from twotrack.shared.spec.recipes import Optimizer
 from twotrack.shared.spec.widening import NarrowRequest
-from twotrack.torch_track import freezing, hyperparameters, loss_alone, optimizer_alone, precision, weights
+from twotrack.torch_track import compiled, freezing, hyperparameters, loss_alone, optimizer_alone, precision, weights
 from twotrack.torch_track.changes.links import unlinked
 from twotrack.torch_track.pieces import pieces_counted
 from twotrack.torch_track.recording import (
@@ -112,7 +112,19 @@ class TorchProbe(Probe):
         recorded = layers_recorded(self._module, self._canonical, self._model.layout, visit, replace)
         with torch.no_grad(), self._model.drawing(training), recorded, self._mode(training):
             outputs = self._module(*self._model.tensors(inputs))
-            return arrays(self._model.shown(tensors_in(outputs)))
+        if self.is_compiled and replace is keep:
+            outputs = self._compiled_outputs(inputs, training)
+        return arrays(self._model.shown(tensors_in(outputs)))
+
+    @property
+    def is_compiled(self) -> bool:
+        """By torch.compile."""
+        return self._model.is_compiled
+
+    def _compiled_outputs(self, inputs: Mapping[str, np.ndarray], training: bool) -> Any:
+        drawing, mode = self._model.drawing(training), self._mode(training)
+        with torch.no_grad(), drawing, mode, compiled.running():
+            return self._module(*self._model.tensors(inputs))
 
     def pieces(
         self, inputs: Mapping[str, np.ndarray], replace: Replace = keep, watched: Piece | None = None

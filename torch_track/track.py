@@ -39,7 +39,7 @@ from twotrack.shared.spec.updates import Rules
 from twotrack.shared.weights.bridge.layouts import Chain, Layout
 from twotrack.shared.weights.correspondence.paths import layer_paths
 from twotrack.shared.weights.correspondence.weight_map import NO_MAP, WeightMap
-from twotrack.torch_track import freezing, native, outputs, weights
+from twotrack.torch_track import compiled, freezing, native, outputs, weights
 from twotrack.torch_track.axes import axis_layout, channels_last
 from twotrack.torch_track.changes.alternatives import Alternatives, activations
 from twotrack.torch_track.changes.apply import changed
@@ -102,6 +102,7 @@ class TorchTrack(Track):
         model.given = seen[0]
         if pair.trainable != EVERYTHING:
             model.freeze(chosen(model.table(), pair.trainable))
+        model.is_compiled = model.compiles()
         return model
 
     def own_weights(self, pair: Pair) -> OwnWeights:
@@ -160,6 +161,8 @@ class TorchTrack(Track):
 
     def changed(self, model: TrackModel, changes: Sequence[Change]) -> AbstractContextManager[None]:
         """Return a block in which the model is changed; KeyError if it has no such layer or weight."""
+        if changes:
+            compiled.begin()  # what is compiled knows nothing of changes
         return changed(as_torch(model), changes)
 
     def alternatives(self, model: TrackModel, path: str, facing: Facing) -> Iterator[Candidate]:
@@ -237,7 +240,8 @@ def _users_module(build: Callable[[], Any]) -> nn.Module:
         module = build()
     if not isinstance(module, nn.Module):
         raise UserError(f"the torch build function must return an nn.Module, found {type(module).__name__}.")
-    return module
+    compiled.begin()
+    return compiled.unwrapped(module)
 
 
 class TorchModel(TrackModel):
@@ -247,6 +251,8 @@ class TorchModel(TrackModel):
     """What a forward pass in training runs in; a probe turns functional dropout off here."""
     masks: Sequence[np.ndarray | None] = ()
     """Of the outputs' steps, True where one is real, for a change that leaves others out; torch's losses know none."""
+    is_compiled = False
+    """What it gives, and its training steps, are those of code that torch.compile has made."""
     before_update: Callable[[], None] = staticmethod(lambda: None)
     """Called when a training step's gradients are there; a verification moves them here."""
 
@@ -413,7 +419,7 @@ class TorchModel(TrackModel):
         freezing.train_mode(self.module)
         if self.draws:
             self.draws.begin_pass()
-        with self.around():
+        with self.around(), compiled.running():
             return channels_last(tensors_in(self.module(*inputs)), self.layout.outputs)
 
     def loss_object(self) -> Loss:
@@ -433,8 +439,15 @@ class TorchModel(TrackModel):
 
     def _evaluate(self, module: nn.Module, inputs: Mapping[str, np.ndarray]) -> list[Tensor]:
         module.eval()
-        with torch.inference_mode(), self.drawing(training=False):
+        with torch.inference_mode(), self.drawing(training=False), compiled.running():
             return tensors_in(module(*self.tensors(inputs)))
+
+    def compiles(self) -> bool:
+        """Run once; tell whether anything was compiled. UserError if it cannot be."""
+        if not compiled.is_at_work():
+            return False
+        self.outputs(example(self.inputs))
+        return compiled.has_compiled()
 
     def draw_from(self, source: DrawSource) -> None:
         """Take random numbers from a source; the first time, a pass in each mode shows how they lie in torch."""

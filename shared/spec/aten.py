@@ -45,6 +45,11 @@ def delivered(deliver: Deliver, wide: bool = False) -> Iterator[None]:
     from torch.utils._python_dispatch import TorchDispatchMode
 
     class Delivered(TorchDispatchMode):
+        @classmethod
+        def ignore_compile_internals(cls) -> bool:
+            """Let torch.compile compile as if nobody listened; what is compiled asks for its numbers when it runs."""
+            return True
+
         def __torch_dispatch__(self, operation: Any, types: Any, args: Sequence = (), kwargs: Any = None) -> Any:
             given = kwargs or {}
             if torch.Tag.nondeterministic_seeded not in operation.tags or _is_symbolic(args, given):

@@ -188,6 +188,11 @@ class Probe(ABC):
     def layers(self) -> list[tuple[tuple[str, ...], Hyperparameters]]:
         """Return, for every layer, the names of its class and of those it derives from, and its hyperparameters."""
 
+    @property
+    def is_compiled(self) -> bool:
+        """The model gives what compiled code gives, and its layers are watched where the code runs as it is written."""
+        return False
+
     @abstractmethod
     def asked_for_float32(self) -> list[str]:
         """Return the paths of layers that were built to compute in float32 whatever the model's precision."""

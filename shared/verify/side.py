@@ -99,6 +99,7 @@ class ObservedSide:
             "constants": tuple(self.exercise.pair.weight_map.constants),
             "without_counterpart": self.probe.without_counterpart(),
             "input_kinds": {spec.kind for spec in self.exercise.pair.specs.values()},
+            "is_compiled": self.probe.is_compiled,
             "asked_for_float32": self.probe.asked_for_float32(),
             "given": self.model.given,
             "loss": self.probe.loss(),

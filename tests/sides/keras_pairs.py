@@ -49,7 +49,6 @@ RENAMED = _pair(
     rename={
         "stem_conv": "entry_conv",
         "stem_norm": "entry_norm",
-        "stem_relu": "entry_relu",
         "head": "logits",
     },
 )

@@ -124,3 +124,41 @@ RENAMED = Pair(
     optimizer=SGD(learning_rate=0.1, momentum=0.9),
     rename={"first": "encoder", "last": "decoder"},
 )
+
+
+def compiled() -> nn.Module:
+    return torch.compile(Block(Fused(), rate=0.2), backend="aot_eager")
+
+
+def compiled_inside() -> nn.Module:
+    block = Block(Attention(), rate=0.2)
+    block.attention = torch.compile(block.attention, backend="eager")
+    return block
+
+
+def miscompiling(graph: Any, given: Any) -> Any:
+    """A backend that forgets the first addition."""
+    for node in graph.graph.nodes:
+        if node.op == "call_function" and "add" in str(node.target):
+            node.replace_all_uses_with(node.args[0])
+            break
+    graph.recompile()
+    return graph.forward
+
+
+def miscompiled() -> nn.Module:
+    return torch.compile(Block(Attention(), rate=0.2), backend=miscompiling)
+
+
+def without_compiler(graph: Any, given: Any) -> Any:
+    raise RuntimeError("No working C++ compiler found")
+
+
+def not_compiled() -> nn.Module:
+    return torch.compile(Block(Attention()), backend=without_compiler)
+
+
+COMPILED = _pair(before, compiled)
+COMPILED_INSIDE = _pair(before, compiled_inside)
+MISCOMPILED = _pair(before, miscompiled)
+NOT_COMPILED = _pair(before, not_compiled)

@@ -30,17 +30,25 @@ class LayerDifference:
 def check_forward(torch: Observation, keras: Observation) -> RungResult:
     """Compare the outputs in inference mode; if they differ, name the first layer that diverges."""
     result = compare_forward(torch.traces["float64"], keras.traces["float64"])
-    built = tuple(_in_float32(path) for path in keras.asked_for_float32)
-    return replace(
-        result,
-        difference32=in_float32(output_difference, torch, keras),
-        gaps=(*built, *widened.gaps(torch, keras)),
-        notes=widened.notes(torch, keras),
-    )
+    sides = (keras, "Keras"), (torch, "torch")
+    gaps = [_in_float32(path, name) for side, name in sides for path in side.asked_for_float32]
+    compiled = [name for side, name in sides if side.is_compiled]
+    gaps += [*map(_compiled, compiled), *widened.gaps(torch, keras)]
+    if compiled and result.place is FailurePlace.OUTPUTS:
+        told = f"; {compiled[0]} gives what compiled code gives, its layers were watched where it runs as it is written"
+        result = replace(result, detail=result.detail + told)
+    difference = in_float32(output_difference, torch, keras)
+    return replace(result, difference32=difference, gaps=tuple(gaps), notes=widened.notes(torch, keras))
 
 
-def _in_float32(path: str) -> Gap:
-    return Gap(GapKind.PRECISION, path, "it is built to compute in float32 in Keras, and was compared in float64")
+def _in_float32(path: str, name: str) -> Gap:
+    return Gap(GapKind.PRECISION, path, f"it is built to compute in float32 in {name}, and was compared in float64")
+
+
+def _compiled(name: str) -> Gap:
+    detail = f"outputs, gradients and training steps of {name} are those of compiled code, but values inside, and what "
+    detail += "comes of values put in their place, were looked at where it runs as it is written"
+    return Gap(GapKind.NOT_RUN, "torch.compile", detail)
 
 
 def compare_forward(torch: Trace, keras: Trace, precision: Precision = "float64") -> RungResult:
