@@ -61,7 +61,8 @@ def limit_in(rung: str, precision: str) -> float:
 RECORDED_GROWTH = 1e4
 """Rounding that a network enlarges grows from step to step of a training, by 3 to 300 in deep ones with batch
 normalisation. Two recorded trainings that part by more than the limit in a later step differ for certain only if they
-part this many times as far as in all steps before: a recording cannot be continued from common weights."""
+part this many times as far as in all steps before, for each step between: a recording cannot be continued from common
+weights."""
 
 ROUNDING_SHARE = 8 * 2.0**-29
 """Of what float32 is off. Of one computation float32's rounding is 2^29 times float64's, so two sides that are one may

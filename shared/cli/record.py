@@ -68,8 +68,8 @@ def _recorded(
         raise UserError("name what to record and where, MODULE:NAME --out DIR, or a file, --standalone FILE.")
     if precision not in ("float64", "float32"):
         raise UserError(f"--precision: expected float64 or float32, found '{precision}'.")
-    described = {"input_shape": read_inputs(input_shape), "loss": read_loss(loss), "batch_size": batch_size}
-    reference = read_build(subject).model_copy(update=described)
+    inputs, chosen = read_inputs(input_shape), read_loss(loss)
+    reference = read_build(subject, input_shape=inputs, loss=chosen, batch_size=batch_size)
     request = RecordRequest(subject=reference, track=track, out=out.absolute(), precision=precision)
     with track_phases() as show:
         return record_track(request, show, options.lent_pool())

@@ -5,20 +5,21 @@ lets one see, and which rungs they say nothing of.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 
-from twotrack.shared.base.tolerances import RECORDED_GROWTH, limit_in
+from twotrack.shared.base.tolerances import limit_in
 from twotrack.shared.recordings.folder import OpenedRecording, open_recording
+from twotrack.shared.recordings.held import NotHeldError, comparable, require_no_draws
 from twotrack.shared.recordings.matching import Match
 from twotrack.shared.recordings.renaming import Renames
-from twotrack.shared.recordings.schema import DRAWN, Step
+from twotrack.shared.recordings.schema import DRAWN
 from twotrack.shared.recordings.traces import Both
-from twotrack.shared.spec.track import Precision
+from twotrack.shared.recordings.training import check_training
 from twotrack.shared.verify.ladder import TrackResult
 from twotrack.shared.verify.result import FailurePlace, Gap, GapKind, RungResult, in_short, relative
 from twotrack.shared.verify.rungs.forward import LayerDifference, compare_forward, layer_difference, matched_layers
@@ -27,6 +28,8 @@ from twotrack.shared.verify.trace import Trace
 
 RUNGS = ("data", "parameters", "forward", "loss", "gradients", "training")
 """Those that recordings can hold."""
+SUSPICIOUS = 1e-5
+"""Relative, between outputs in float32: models that are one measure 1e-7 to 1e-6."""
 NEVER = {
     "dropout": "a recording holds no draws that can be repeated",
     "range": "a recording holds ordinary inputs only",
@@ -34,7 +37,6 @@ NEVER = {
     "optimizer": "a recording holds no optimizer that can be run",
 }
 """Rungs that need a side that runs, and why."""
-_HALF = {"float16", "bfloat16"}
 
 
 @dataclass(frozen=True)
@@ -44,10 +46,6 @@ class Compared:
     names: tuple[str, str]
     result: TrackResult
     weights: Match
-
-
-class NotHeldError(Exception):
-    """The recordings say nothing of a rung; the message says what is missing."""
 
 
 def compare_folders(one: Path, other: Path, renames: Renames = (), until: str = RUNGS[-1]) -> Compared:
@@ -99,7 +97,7 @@ class _Climb:
             "forward": self._forward,
             "loss": partial(check_loss, both, names),
             "gradients": self._gradients,
-            "training": partial(check_training, both, names),
+            "training": self._training,
         }
 
     def results(self, until: str) -> Iterator[RungResult]:
@@ -128,7 +126,18 @@ class _Climb:
         if self._both.precision == "float32" and result.passed and result.limit:
             detail = f"recorded in float32, which hides differences below {result.limit:.0e}"
             detail += f"; the largest is {result.difference:.0e}" if result.difference else ""
+            detail += self._suspicion() if result.rung == "forward" and (result.difference or 0) > SUSPICIOUS else ""
             yield Gap(GapKind.PRECISION, result.rung, detail)
+
+    def _suspicion(self) -> str:
+        """Say which layer is the first that parts by more than float32's rounding does as a rule."""
+        for one, other in matched_layers(*self._traces):
+            size = layer_difference(one.outputs, other.outputs)
+            if size > SUSPICIOUS:
+                inputs = layer_difference(one.inputs, other.inputs)
+                place = f"layer '{other.path}' ({other.kind} against {one.kind})"
+                return f", more than rounding as a rule: first in {place}, by {size:.0e}, its inputs by {inputs:.0e}"
+        return ", more than rounding as a rule"
 
     @cached_property
     def _traces(self) -> tuple[Trace, Trace]:
@@ -152,33 +161,21 @@ class _Climb:
             counts = [len(side.manifest.outputs) for side in (both.other, both.one)]
             detail = f"{counts[0]} outputs in Keras, {counts[1]} in torch"
             return RungResult("forward", False, detail, place=FailurePlace.OUTPUTS)
-        return compare_forward(*self._traces, precision=_comparable(both))
+        return compare_forward(*self._traces, precision=comparable(both))
+
+    def _training(self) -> RungResult:
+        return check_training(self._both, self._names, self._traces)
 
     def _gradients(self) -> RungResult:
         both = self._both
         first, second = both.steps[0] if both.steps else (None, None)
         if not first or not second or not first.gradients or not second.gradients:
             raise NotHeldError("not both recordings hold gradients of a common step")
-        _require_no_draws(both)
+        require_no_draws(both)
         if unmatched := both.unmatched(first.gradients, second.gradients):
             detail = f"{in_short(repr(name) for name in unmatched)} has a gradient on one side only"
             return RungResult("gradients", False, detail, place=FailurePlace.WEIGHT, where=unmatched[0])
-        return compare_gradients(*self._traces, precision=_comparable(both))
-
-
-def _comparable(both: Both) -> Precision:
-    """Return the precision to compare in; NotHeldError for one in which rounding is as large as values."""
-    if both.precision in _HALF:
-        raise NotHeldError(f"recorded in {both.precision}, whose rounding hides any difference")
-    return "float64" if both.precision == "float64" else "float32"
-
-
-def _require_no_draws(both: Both) -> None:
-    """Raise NotHeldError where dropout is on, whose numbers are not the same on both sides."""
-    for side in (both.one, both.other):
-        if side.manifest.dropout:
-            path, rate = next(iter(side.manifest.dropout.items()))
-            raise NotHeldError(f"'{path}' drops {rate:g} in training, at random on each side; record with rates of 0")
+        return compare_gradients(*self._traces, precision=comparable(both))
 
 
 def check_data(both: Both, names: tuple[str, str]) -> RungResult:
@@ -299,74 +296,10 @@ def check_loss(both: Both, names: tuple[str, str]) -> RungResult:
     own, facing = both.losses(first, second)
     if not own:
         raise NotHeldError("not both recordings hold the loss of the first step")
-    _require_no_draws(both)
-    limit = limit_in("loss", _comparable(both))
+    require_no_draws(both)
+    limit = limit_in("loss", comparable(both))
     difference = relative(np.array(own), np.array(facing))
     if difference > limit:
         detail = f"the loss is {own[0]:.9g} in '{names[0]}', {facing[0]:.9g} in '{names[1]}', on equal weights"
         return RungResult("loss", False, detail, difference, limit=limit, place=FailurePlace.LOSS)
     return RungResult("loss", True, f"{own[0]:.9g} on the first batch", difference, limit=limit)
-
-
-def check_training(both: Both, names: tuple[str, str]) -> RungResult:
-    """Compare loss and weights after every step that both hold, then the trained models' outputs."""
-    if not any(own.weights and facing.weights for own, facing in both.steps):
-        raise NotHeldError("not both recordings hold weights after a common step")
-    _require_no_draws(both)
-    return _Training(both, names, limit_in("training", _comparable(both))).result()
-
-
-class _Training:
-    def __init__(self, both: Both, names: tuple[str, str], limit: float):
-        self._both, self._names, self._limit = both, names, limit
-        self._before, self._grown = 0.0, ""
-
-    def result(self) -> RungResult:
-        """Compare step by step; what parts later and slowly may be rounding that grows."""
-        rounding, worst = self._limit * 1e-7, 0.0
-        for place, (own, facing) in enumerate(self._both.steps):
-            size, where, detail = self._step(own, facing)
-            if size > self._limit and not self._grown:
-                if place == 0 or not np.isfinite(size) or size > RECORDED_GROWTH * max(worst, rounding):
-                    kind = FailurePlace.WEIGHT if where else FailurePlace.LOSS
-                    return RungResult("training", False, detail, size, limit=self._limit, place=kind, where=where)
-                self._grown = detail
-            worst = max(worst, size)
-        return self._passed(worst)
-
-    def _step(self, own: Step, facing: Step) -> tuple[float, str, str]:
-        """Return how far a step parts, where, and a sentence."""
-        both = self._both
-        found = both.together(both.one.by_name(own.weights), both.other.by_name(facing.weights))
-        sizes = {name: relative(one, other) for name, one, other in found}
-        name = max(sizes, key=sizes.__getitem__, default="")
-        size, detail = (
-            sizes.get(name, 0.0),
-            f"step {own.number}: '{name}' differs by {sizes.get(name, 0.0):.1e} after it",
-        )
-        for one, other in zip(*both.losses(own, facing), strict=True):
-            told = f"loss {one:.6g} in '{self._names[0]}', {other:.6g} in '{self._names[1]}'"
-            loss = relative(np.array(one), np.array(other))
-            if loss > size:
-                return loss, "", f"step {own.number}: {told}"
-            detail += f" ({told} before it)"
-        return size, name, detail
-
-    def _passed(self, worst: float) -> RungResult:
-        both = self._both
-        pairs = both.paired(both.one.manifest.trained_outputs, both.other.manifest.trained_outputs) or []
-        outputs = max((relative(own, facing) for own, facing in pairs), default=0.0)
-        if outputs > self._limit and not self._grown:
-            detail = f"the outputs after training differ by {outputs:.1e}, on equal weights"
-            return RungResult("training", False, detail, outputs, limit=self._limit, place=FailurePlace.OUTPUTS)
-        steps = len(both.steps)
-        detail = f"{steps} steps compared" + (f", up to {both.steps[-1][0].number}" if steps else "")
-        gaps: Sequence[Gap] = ()
-        if self._grown:
-            told = f"the sides part little by little, as rounding grows or as a small difference does: {self._grown}"
-            gaps = [
-                Gap(GapKind.ROUNDING, "training", f"{told}; a recording cannot tell, `twotrack verify` of a pair can")
-            ]
-        return RungResult(
-            "training", True, detail, worst, limit=self._limit, counts={"training steps": steps}, gaps=tuple(gaps)
-        )

@@ -1,0 +1,131 @@
+"""The rung training of two recordings: losses and weights after every step that both hold.
+
+A recording cannot be continued from common weights, so what parts slowly may be rounding that the network enlarges. A
+failure is what rounding cannot have done; what it may have done is an exception of the pass.
+"""
+
+from dataclasses import dataclass, field
+from math import inf
+
+import numpy as np
+
+from twotrack.shared.base.tolerances import RECORDED_GROWTH, ROUNDED_GRADIENT, limit_in
+from twotrack.shared.recordings.held import NotHeldError, comparable, require_no_draws
+from twotrack.shared.recordings.schema import Step
+from twotrack.shared.recordings.traces import Both
+from twotrack.shared.spec.track import Precision
+from twotrack.shared.verify.result import FailurePlace, Gap, GapKind, RungResult, relative
+from twotrack.shared.verify.rungs.gradients import gradient_scales
+from twotrack.shared.verify.trace import Trace
+
+_FLOOR = {"float64": 1e-16, "float32": 1e-7}
+"""Two sides that agree exactly so far are taken to be apart by rounding."""
+_ROUNDED = {"float64": ROUNDED_GRADIENT, "float32": 1e-2}
+"""Share of a layer's largest gradient up to which one may be rounding, which an optimizer takes for a step's sign."""
+
+
+def check_training(both: Both, names: tuple[str, str], traces: tuple[Trace, Trace]) -> RungResult:
+    """Compare loss and weights after every step that both hold, then the trained models' outputs."""
+    if not any(own.weights and facing.weights for own, facing in both.steps):
+        raise NotHeldError("not both recordings hold weights after a common step")
+    require_no_draws(both)
+    return _Training(both, names, traces[0], comparable(both)).result()
+
+
+@dataclass(frozen=True)
+class _Parted:
+    """How far two sides are apart after a step."""
+
+    number: int
+    size: float
+    where: str
+    """A weight; empty for the loss."""
+    detail: str
+
+
+@dataclass
+class _Training:
+    both: Both
+    names: tuple[str, str]
+    trace: Trace
+    """Of the first side, with the gradients of the first step."""
+    precision: Precision
+    worst: float = 0.0
+    grown: list[_Parted] = field(default_factory=list)
+    """Steps that may be apart by rounding that grew."""
+
+    @property
+    def limit(self) -> float:
+        """The ladder's in float64. In float32 that would be half a weight: it is that of the gradients, for a step."""
+        return limit_in("training" if self.precision == "float64" else "gradients", self.precision)
+
+    def result(self) -> RungResult:
+        """Compare step by step, up to the first that parts for certain."""
+        before = 0
+        for own, facing in self.both.steps:
+            parted = self._step(own, facing)
+            if parted.size > self.limit and self._is_certain(parted, before):
+                place = FailurePlace.WEIGHT if parted.where else FailurePlace.LOSS
+                return self._failed(parted.detail, parted.size, place, parted.where)
+            if parted.size > self.limit:
+                self.grown.append(parted)
+            self.worst, before = max(self.worst, parted.size), own.number
+        return self._ended()
+
+    def _failed(self, detail: str, size: float, place: FailurePlace, where: str = "") -> RungResult:
+        return RungResult("training", False, detail, size, limit=self.limit, place=place, where=where)
+
+    def _step(self, own: Step, facing: Step) -> _Parted:
+        found = self.both.together(self.both.one.by_name(own.weights), self.both.other.by_name(facing.weights))
+        sizes = {name: self._apart(own.number, name, one, other) for name, one, other in found}
+        name = max(sizes, key=sizes.__getitem__, default="")
+        size, told = sizes.get(name, 0.0), ""
+        for one, other in zip(*self.both.losses(own, facing), strict=True):
+            told = f"loss {one:.6g} in '{self.names[0]}', {other:.6g} in '{self.names[1]}'"
+            loss = relative(np.array(one), np.array(other))
+            if loss > size:
+                return _Parted(own.number, loss, "", f"step {own.number}: {told}")
+        beside = f" ({told} before it)" if told else ""
+        return _Parted(own.number, size, name, f"step {own.number}: '{name}' differs by {size:.1e} after it{beside}")
+
+    def _apart(self, number: int, name: str, one: np.ndarray, other: np.ndarray) -> float:
+        """Return how far a weight is apart; after the first step only where its gradient was no rounding."""
+        size = relative(one, other)
+        if number != 1 or size <= self.limit or not np.isfinite(size) or name not in self.trace.gradients:
+            return size
+        clear = np.abs(self.trace.gradients[name]) > _ROUNDED[self.precision] * gradient_scales(self.trace)[name]
+        return relative(one[clear], other[clear], float(np.abs(one).max()) or None)
+
+    def _is_certain(self, parted: _Parted, before: int) -> bool:
+        """Return whether rounding cannot have grown to this since the step before."""
+        if parted.number == 1 or not np.isfinite(parted.size):
+            return True
+        if before == 0:
+            return False
+        try:
+            growth = RECORDED_GROWTH ** (parted.number - before)
+        except OverflowError:
+            growth = inf
+        return parted.size > growth * max(self.worst, _FLOOR[self.precision])
+
+    def _ended(self) -> RungResult:
+        """Return the result of steps none of which parts for certain."""
+        manifests = self.both.one.manifest, self.both.other.manifest
+        pairs = self.both.paired(*(manifest.trained_outputs for manifest in manifests)) or []
+        outputs = max((relative(own, facing) for own, facing in pairs), default=0.0)
+        if outputs > self.limit and not self.grown:
+            detail = f"the outputs after training differ by {outputs:.1e}, on equal weights"
+            return self._failed(detail, outputs, FailurePlace.OUTPUTS)
+        steps = len(self.both.steps)
+        detail = f"{steps} steps compared, up to {self.both.steps[-1][0].number}"
+        counts = {"training steps": steps}
+        gaps = self._gaps()
+        return RungResult("training", True, detail, self.worst, limit=self.limit, counts=counts, gaps=gaps)
+
+    def _gaps(self) -> tuple[Gap, ...]:
+        if not self.grown:
+            return ()
+        first, last = self.grown[0], self.grown[-1]
+        detail = f"rounding that grows from step to step, or a small difference, parts the sides: {first.detail}"
+        detail += f"; step {last.number}: by {last.size:.1e}" if last is not first else ""
+        return (Gap(GapKind.ROUNDING, "training", f"{detail}; a recording cannot tell, sides that run here can"),)
