@@ -22,6 +22,7 @@ from twotrack.shared.cli import (
     listing,
     logs,
     match,
+    new_tests,
     options,
     predict,
     record,
@@ -58,6 +59,7 @@ app.command("differences")(differences.differences)
 app.command("ablate")(ablate.ablate)
 app.command("experiment")(experiment.experiment)
 app.command("convert")(convert.convert)
+app.command("new-tests")(new_tests.new_tests)
 app.command("predict")(predict.predict)
 app.command("export")(export.export)
 app.command("check-export")(check_export.check_export)

@@ -68,8 +68,9 @@ class SameModel:
     def _raise(self, error: Exception) -> NoReturn:
         """Raise an error again at the test's own line, without the way that it took."""
         __tracebackhide__ = True
-        self._annotate(f"{type(error).__name__}: {error}")
-        raise type(error)(str(error)) from None
+        kind = UserError if isinstance(error, UserError) else type(error)
+        self._annotate(f"{kind.__name__}: {error}")
+        raise kind(str(error)) from None
 
     def _keep(self, outcome: Outcome, strict: bool) -> str:
         """Note what the test's report is to show; return why this is no pass, empty for a pass."""

@@ -228,6 +228,52 @@ def _non_persistent_buffers_set() -> bool:
     return "mask" in module._non_persistent_buffers_set
 
 
+def _global_state() -> bool:
+    """Names in use are kept there, and nowhere else."""
+    import threading
+
+    import keras
+    from keras.src.backend.common import global_state
+
+    own = global_state.GLOBAL_STATE_TRACKER
+    assert isinstance(global_state.GLOBAL_SETTINGS_TRACKER, threading.local)
+    keras.layers.Dense(1)
+    global_state.GLOBAL_STATE_TRACKER = threading.local()
+    first = keras.layers.Dense(1).name
+    global_state.GLOBAL_STATE_TRACKER = own
+    return first == "dense" and keras.layers.Dense(1).name != "dense"
+
+
+def _tensorflow_seed() -> bool:
+    import tensorflow
+    from tensorflow.python.eager import context
+
+    own = context.context()
+    tensorflow.random.set_seed(7)
+    first, state = own._seed, own._rng.getstate()
+    tensorflow.random.set_seed(7)
+    return first == 7 and own._rng.getstate() == state
+
+
+def _op_determinism() -> bool:
+    import tensorflow
+    from tensorflow.python.framework import config
+
+    before = config.is_op_determinism_enabled()
+    config.disable_op_determinism()
+    off = config.is_op_determinism_enabled()
+    if before:
+        tensorflow.config.experimental.enable_op_determinism()
+    return before and not off
+
+
+def _compiled_module() -> bool:
+    import torch
+
+    module = torch.nn.Identity()
+    return torch.compile(module)._orig_mod is module
+
+
 KERAS, TORCH = "keras:tensorflow", "torch"
 PRIVATE_NAMES: Mapping[str, PrivateName] = {
     "keras.Layer._flatten_layers": PrivateName(KERAS, "find every layer of a model", _flatten_layers),
@@ -251,6 +297,15 @@ PRIVATE_NAMES: Mapping[str, PrivateName] = {
     "keras.src.backend.set_keras_mask": PrivateName(
         KERAS, "send a mask along with outputs", _backend("set_keras_mask")
     ),
+    "keras.src.backend.common.global_state.GLOBAL_STATE_TRACKER": PrivateName(
+        KERAS, "leave a user's process as it was", _global_state
+    ),
+    "tensorflow.python.eager.context._seed": PrivateName(KERAS, "give a user's seed back", _tensorflow_seed),
+    "tensorflow.python.eager.context._rng": PrivateName(KERAS, "give a user's seed back", _tensorflow_seed),
+    "tensorflow.python.framework.config.disable_op_determinism": PrivateName(
+        KERAS, "leave a user's process as it was", _op_determinism
+    ),
+    "torch.compile._orig_mod": PrivateName(TORCH, "name the module that was compiled", _compiled_module),
     "keras.src.backend.common.dtypes.BIT64_TO_BIT32_DTYPE": PrivateName(
         KERAS, "keep float64 in type promotion", _type_promotion
     ),

@@ -1,6 +1,8 @@
 """What is installed has one name, twotrack: from a wheel and editable, from any current folder."""
 
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -19,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 FOLDERS = {"twotrack": "twotrack"} | {name: f"twotrack/{name}" for name in ("shared", "keras_track", "torch_track")}
 """Of the repository, and where they are installed."""
 FILES = ("pyproject.toml", "setup.py", "README.md", "LICENSE")
+OFFLINE = ("--no-deps", "--no-build-isolation", "--no-index", "--ignore-installed")
 NO_PATH: Mapping[str, str] = {"PYTHONPATH": ""}
 
 
@@ -65,8 +68,7 @@ def installation(
     (site,) = folder.glob("lib/python*/site-packages")
     (site / "borrowed.pth").write_text("".join(f"{path}\n" for path in sys.path if path.endswith("site-packages")))
     what = ["--editable", checkout] if request.param == "editable" else [wheel]
-    options = ("--no-deps", "--no-build-isolation", "--no-index", "--ignore-installed")
-    pip("--python", folder / "bin/python", "install", *options, *what)
+    pip("--python", folder / "bin/python", "install", *OFFLINE, *what)
     return Installation(request.param, folder)
 
 
@@ -106,6 +108,7 @@ def test_the_wheel_has_the_command(wheel: Path) -> None:
     parser = ConfigParser()
     parser.read_string(archive.read(name).decode())
     assert dict(parser["console_scripts"]) == {"twotrack": "twotrack.shared.cli:main"}
+    assert dict(parser["pytest11"]) == {"twotrack": "twotrack.shared.pytest_plugin"}
 
 
 SEEN = """
@@ -143,3 +146,30 @@ def test_a_pair_of_a_project_with_a_package_shared_is_verified(installation: Ins
     mine = project(tmp_path / "project")
     done = installation.twotrack("verify", "my_pair:PAIR", "--tracks", "keras:jax", "--json", folder=mine)
     assert done.json()["passed"]
+
+
+@pytest.mark.parametrize("installation", ["wheel"], indirect=True)
+def test_a_new_repository_of_tests_passes_and_fails_once_its_port_is_wrong(
+    installation: Installation, tmp_path: Path
+) -> None:
+    """As the guide has it, and as its own workflow runs it."""
+    repository = tmp_path / "my-port"
+    installation.twotrack("new-tests", repository, folder=tmp_path)
+    install, test = re.findall(
+        "^ +- run: (.*)$", (repository / ".github/workflows/tests.yml").read_text(), re.MULTILINE
+    )
+    assert install == "pip install -e '.[test]'"
+    pip("--python", installation.folder / "bin/python", "install", *OFFLINE, "--editable", repository)
+    server = {**NO_PATH, "GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": str(repository)}
+    words = [installation.folder / "bin/python", *shlex.split(test)[1:], "--twotrack-until=forward"]
+    passing = run(words, repository, False, server)
+    assert "1 passed" in passing.stdout, passing.stdout
+    assert not (repository / "twotrack-reports").exists()
+
+    model = repository / "src/my_port/keras_model.py"
+    model.write_text(model.read_text().replace("epsilon=1e-5, ", ""))
+    failing = run(words, repository, False, server)
+    assert "proved cause at 'norm': epsilon is 0.001 in Keras and 1e-05 in torch" in failing.stdout
+    assert "\n::error file=tests/test_port.py,line=8,title=twotrack::not the same model" in failing.stdout
+    assert failing.code == 1
+    assert {path.name for path in repository.glob("twotrack-reports/*/*")} == {"report.html", "verdict.json"}

@@ -12,6 +12,7 @@ import pytest
 
 import twotrack
 from tests.support.command_line import python, run
+from twotrack.shared.assertion.arguments import given
 from twotrack.shared.verify.user_pair import PairOfFunctions, reference
 
 ROOT = Path(__file__).parents[2]
@@ -103,10 +104,13 @@ def test_a_pair_is_made_without_numpy_or_a_framework(tmp_path: Path) -> None:
     assert python(code, folder=tmp_path).stdout == "set()\n"
 
 
-def test_assert_same_model_takes_every_field_of_a_pair() -> None:
-    fields = {field.name for field in dataclasses.fields(twotrack.Pair)}
-    taken = set(inspect.signature(twotrack.assert_same_model).parameters) - {"tracks", "until", "strict"}
-    assert taken - {"inputs"} | {"input_shape"} == fields
+def test_assert_same_model_takes_every_field_of_a_pair_and_no_other() -> None:
+    fields = {field.name for field in dataclasses.fields(twotrack.Pair)} - {"keras", "torch", "input_shape"}
+    values = {field: object() for field in fields}
+    pair = given(lambda_build, lambda_build, (4,), None, values).subject
+    assert {field: getattr(pair, field) for field in fields} == values
+    with pytest.raises(TypeError, match=r"unexpected argument 'optimiser': did you mean 'optimizer'\?"):
+        twotrack.assert_same_model(lambda_build, lambda_build, (4,), optimiser="adam")
 
 
 def test_every_field_of_a_pair_travels_to_a_worker() -> None:
@@ -142,7 +146,7 @@ def test_a_function_that_no_worker_can_import_is_refused_with_what_to_do(functio
 
 
 def test_a_function_of_an_interactive_session_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    code = "import twotrack\ndef build(): ...\ntwotrack.assert_same_model(build, build, (4,))"
+    code = "import twotrack\ndef build(): ...\ntwotrack.verify(twotrack.Pair(build, build, (4,)))"
     done = python(code, folder=tmp_path, check=False)
     assert "found 'build' of an interactive session; write it into a file and import it from there." in done.stderr
 
@@ -151,7 +155,7 @@ def test_a_script_verifies_its_own_functions_and_reads_where_two_models_differ(t
     (tmp_path / "check.py").write_text(SCRIPT)
     passed, message = json.loads(run([sys.executable, "check.py"], tmp_path, True, {}).stdout)
     assert passed
-    assert message.startswith("not the same model\n")
+    assert message.startswith("not the same model: keras:jax fails at forward: layer 'relu'")
     assert "FAIL  forward" in message
     assert "'relu'" in message
 

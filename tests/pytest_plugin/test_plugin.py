@@ -19,6 +19,7 @@ PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
 ONE_LINE = (
     "not the same model: keras:torch fails at forward: layer 'norm' (LayerNormalization against LayerNorm) differs by "
 )
+FORWARD = "--twotrack-until=forward"
 
 
 def project(place: Path, name: str) -> Path:
@@ -28,16 +29,16 @@ def project(place: Path, name: str) -> Path:
     return place
 
 
-def tested(place: Path, *options: str, **environment: str) -> Done:
+def ran(place: Path, *options: str, **environment: str) -> Done:
     return run([*PYTEST, *options], place, False, {"GITHUB_ACTIONS": "", "CI": "true", **environment})
 
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder in which the port's tests ran, in a process of pytest-xdist, as a server for CI has them run."""
+    """Return the folder in which the port's tests ran: in a process of pytest-xdist, as on a server of GitHub."""
     place = project(tmp_path_factory.mktemp("port"), "port")
-    options = ("-n1", "--twotrack-tracks=keras:torch", "--twotrack-until=forward", "--twotrack-report=reports")
-    done = tested(place, *options, "--junitxml=junit.xml", GITHUB_ACTIONS="true", GITHUB_WORKSPACE=str(place))
+    options = ("-n1", "--twotrack-tracks=keras:torch", FORWARD, "--twotrack-report=reports")
+    done = ran(place, *options, "--junitxml=junit.xml", GITHUB_ACTIONS="true", GITHUB_WORKSPACE=str(place))
     (place / "stdout").write_text(done.stdout)
     return place
 
@@ -180,7 +181,7 @@ def test_a_framework_that_is_not_installed_is_an_error_unless_a_skip_is_asked_fo
 ) -> None:
     (tmp_path / "conftest.py").write_text(WITHOUT_JAX)
     (tmp_path / "test_port.py").write_text(ASKS_FOR_JAX)
-    assert expected in tested(tmp_path, "-rs", *options).stdout
+    assert expected in ran(tmp_path, "-rs", *options).stdout
 
 
 def test_a_run_that_does_not_use_it_imports_nothing_for_it(tmp_path: Path) -> None:
@@ -193,3 +194,16 @@ def test_a_run_that_does_not_use_it_imports_nothing_for_it(tmp_path: Path) -> No
     words = [*PYTEST, "-q", "-p", "no:hypothesispytest", "-W", "error"]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert "1 passed" in done.stdout, done.stdout
+
+
+def test_models_that_a_test_has_stay_in_its_process_which_is_left_as_it_was(tmp_path: Path) -> None:
+    """What is asserted stands in the tests of inner/objects.py."""
+    done = ran(project(tmp_path, "objects"), "-q", KERAS_BACKEND="torch", CUDA_VISIBLE_DEVICES="-1")
+    assert re.search(r"^\d\d passed", done.stdout, re.MULTILINE), done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["jax", "tensorflow"])
+def test_models_of_other_backends_stay_in_the_process_too(tmp_path: Path, backend: str) -> None:
+    done = ran(project(tmp_path, "objects"), "-q", KERAS_BACKEND=backend, CUDA_VISIBLE_DEVICES="-1")
+    assert re.search(r"^\d\d passed", done.stdout, re.MULTILINE), done.stdout

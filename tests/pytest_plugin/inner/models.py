@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from twotrack import Pair
+from twotrack import CustomLoss, Pair
 
 
 def build_torch() -> Any:
@@ -20,7 +20,7 @@ def build_torch() -> Any:
     return Network()
 
 
-def _keras(epsilon: float) -> Any:
+def with_epsilon(epsilon: float) -> Any:
     import keras
 
     return keras.Sequential(
@@ -33,11 +33,11 @@ def _keras(epsilon: float) -> Any:
 
 
 def build_keras() -> Any:
-    return _keras(1e-5)
+    return with_epsilon(1e-5)
 
 
 def build_other() -> Any:
-    return _keras(1e-3)
+    return with_epsilon(1e-3)
 
 
 def build_probabilities() -> Any:
@@ -52,4 +52,17 @@ def build_logits() -> Any:
     return nn.Sequential(nn.Identity(), nn.Linear(4, 3))
 
 
+def loss_of_probabilities() -> Any:
+    import keras
+
+    return keras.losses.SparseCategoricalCrossentropy()
+
+
+def loss_of_logits() -> Any:
+    from torch import nn
+
+    return nn.CrossEntropyLoss()
+
+
+CROSS_ENTROPY = CustomLoss(loss_of_probabilities, loss_of_logits, "classes")
 PAIR = Pair(keras=build_keras, torch=build_torch, input_shape=(4,))

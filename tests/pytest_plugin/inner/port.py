@@ -21,7 +21,7 @@ def test_a_port_with_exceptions(same_model: Callable, strict: bool) -> None:
         models.build_probabilities,
         models.build_logits,
         (4,),
-        loss="cross_entropy",
+        loss=models.CROSS_ENTROPY,
         rename={"1": "hidden"},
         strict=strict,
     )
