@@ -10,7 +10,7 @@ from twotrack.shared.logs.series import Series
 
 Axis = Literal["step", "epoch", "examples", "point"]
 AXES: tuple[Axis, ...] = get_args(Axis)
-COMMON = 0.8
+COMMON = 0.7
 """Share of the shorter series' positions that must be the other's too, else values are put between."""
 
 
@@ -124,8 +124,8 @@ def _counted_from_another_number(ours: np.ndarray, theirs: np.ndarray) -> bool:
     """Tell whether the positions are the same but for one, as when one log counts from 0 and the other from 1."""
     if len(ours) != len(theirs) or len(ours) < 2:
         return False
-    moved = theirs - ours
-    return abs(moved[0]) == 1 and bool((moved == moved[0]).all())
+    moved, from_0 = theirs - ours, min(ours[0], theirs[0]) == 0
+    return abs(moved[0]) == 1 and bool((moved == moved[0]).all()) and (from_0 or _spacing(ours) > 1)
 
 
 def _spacing(positions: np.ndarray) -> float:

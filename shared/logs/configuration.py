@@ -31,13 +31,13 @@ SYNONYMS = {
 }
 _COMMON = {other: name for name, others in SYNONYMS.items() for other in others}
 GROUPS = {
+    "data": r"(^|[._])batches$|data|shuffle|augment|fingerprint|examples|num_workers",
     "schedule": r"schedul|warmup|decay_steps|step_size|milestones|one_?cycle|cosine",
     "batch size": r"batch|accumul|drop_last|num_replicas|world_size|n_gpu|devices?$",
     "optimizer": r"optim|learning_rate|(^|[._])lr$|momentum|nesterov|beta|weight_decay|epsilon|(^|[._])eps$|clip|rho",
     "precision": r"precision|dtype|fp16|bf16|tf32|float|(^|[._])amp|matmul|exact$",
     "versions": r"version|^packages|environment\.p|^python$|(^|[._])(torch|keras|tensorflow|jax|numpy|cuda)$",
     "seed": r"seed",
-    "data": r"data|shuffle|augment|fingerprint|examples|workers",
     "length": r"epochs|max_steps|total_steps|num_steps",
 }
 PLACES = (

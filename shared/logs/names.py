@@ -77,15 +77,22 @@ def matches(first: Iterable[str], second: Iterable[str]) -> list[Match]:
     found, left = [Match(common_name(name), name, name) for name in ours if name in theirs], list(theirs)
     for match in found:
         left.remove(match.second)
-    by_name: dict[str, str] = {}
-    for name in left:
-        by_name.setdefault(common_name(name), name)
-    taken = {match.first for match in found}
-    for name in ours:
-        other = by_name.pop(common_name(name), None) if name not in taken else None
-        if other is not None:
-            found.append(Match(common_name(name), name, other))
+    # A mean of an epoch goes with a metric of steps where there is no other mean.
+    for kind in (common_name, _without_grain):
+        by_name: dict[str, str] = {}
+        for name in left:
+            by_name.setdefault(kind(name), name)
+        taken = {match.first for match in found}
+        for name in ours:
+            other = by_name.pop(kind(name), None) if name not in taken else None
+            if other is not None:
+                found.append(Match(kind(name), name, other))
+                left.remove(other)
     return sorted(_unique(found), key=lambda match: ours.index(match.first))
+
+
+def _without_grain(name: str) -> str:
+    return common_name(name).removesuffix("_epoch")
 
 
 def _unique(found: list[Match]) -> list[Match]:

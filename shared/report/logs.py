@@ -61,10 +61,10 @@ def _where(metric: MetricResult) -> str:
 def assurance(result: LogsResult) -> str:
     """Return what a verdict is worth."""
     if len(result.first) + len(result.second) > 2:
-        return f"false alarms: at most {result.false_alarms:g} over all metrics, if runs of one side spread normally"
+        return f"false alarms: at most {result.false_alarms:.2g} over all metrics, if runs of one side spread normally"
     return (
-        f"false alarms: at most {result.false_alarms:g} over all metrics and steps. One run a side: noise is what "
-        "changes from step to step; what another seed would change takes repetitions, --against"
+        f"false alarms: {result.false_alarms:.2g} over all metrics and steps. One run a side: noise is what changes "
+        "from step to step; what another seed changes in the long run takes repetitions, --against"
     )
 
 

@@ -64,9 +64,9 @@ def unequal_batches(generator: Generator, points: int) -> tuple[np.ndarray, np.n
 def descent(
     generator: Generator,
     steps: int = 600,
-    rate: float = 0.5,
+    rate: float = 0.1,
     changed_at: int | None = None,
-    changed_rate: float = 0.25,
+    changed_rate: float = 0.05,
     start: int | None = None,
 ) -> np.ndarray:
     """Return the batch losses (steps,) of a small network trained by SGD, in NumPy, batches of 32 of 4,000 examples.

@@ -16,6 +16,7 @@ from twotrack.shared.logs.names import Match
 from twotrack.shared.logs.result import MetricResult
 
 LEVEL = 0.01
+HEAVY = "heavy tails, t with 2.5 degrees of freedom"
 POINTS = (15, 30, 100, 300, 1000)
 Pair = Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]]
 
@@ -86,7 +87,7 @@ def restarted(points: int, lost: float) -> Pair:
     return draw
 
 
-def descents(changed_at: int | None, changed_rate: float = 0.1) -> Pair:
+def descents(changed_at: int | None, changed_rate: float = 0.05) -> Pair:
     """Return two trainings by SGD with other batches and initial weights, the second one's rate changed at a step."""
 
     def draw(generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -126,7 +127,7 @@ def _powers() -> list[tuple[str, int, int, Pair]]:
     for points in (100, 300, 1000):
         for size in (0.25, 0.5, 1.0, 2.0):
             found.append((f"shift by {size:g} sd at half", points, points // 2, shifted("normal", points, size, 0.5)))
-        found.append(("shift by 1 sd, heavy tails", points, points // 2, shifted("Cauchy", points, 1.0, 0.5)))
+        found.append(("shift by 1 sd, heavy tails", points, points // 2, shifted(HEAVY, points, 1.0, 0.5)))
         found.append(
             ("shift by 1 sd, correlated 0.5", points, points // 2, shifted("correlated 0.5", points, 1.0, 0.5))
         )
@@ -135,8 +136,8 @@ def _powers() -> list[tuple[str, int, int, Pair]]:
         )
         found.append(("other slope from half on, 2 sd at the end", points, points // 2, sloped(points, 2.0)))
         found.append(("one restart at half, 4 sd", points, points // 2, restarted(points, 4.0)))
-    for rate in (0.25, 0.1, 0.02):
-        found.append((f"SGD, rate 0.5 to {rate:g} at step 100", 600, 100, descents(100, rate)))
+    for rate in (0.05, 0.02, 0.01):
+        found.append((f"SGD, rate 0.1 to {rate:g} at step 60", 600, 60, descents(60, rate)))
     return found
 
 
