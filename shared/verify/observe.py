@@ -43,7 +43,7 @@ def observation(request: SideRequest, report: Report) -> Observation:
     description: dict[str, Any] = {}
     folders: dict[Precision, Path] = {}
     probed: dict[str, dict[Precision, Path]] = {rung.name: {} for rung in _climbed(request.verify)}
-    for precision in request.precisions:
+    for precision in request.verify.precisions:
         phase = partial(_report_phase, report, precision)
         side = ObservedSide(exercise, track, precision, phase, request.alignment)
         described = side.describe()
@@ -72,19 +72,15 @@ def _report_phase(report: Report, precision: Precision, phase: str) -> None:
 
 
 @task
-def answer(request: AnswerRequest, report: Report) -> dict[Precision, Path]:
-    """Run a side on what was found on both; return folders with what it did, in both precisions."""
-    rung = _named(request.rung)
+def answer(request: AnswerRequest, report: Report) -> Path:
+    """Run a side on what was found on both; return the folder with what it did."""
+    rung, precision = _named(request.rung), request.precision
     found = {track: evidence.load(rung.evidence, folder) for track, folder in request.found.items()}
-    track, exercise, folders = open_track(request.track, "auto"), find_exercise(request.verify), {}
-    for precision in request.precisions:
-        side = ObservedSide(exercise, track, precision, partial(_report_phase, report, precision))
-        side.describe()
-        side.report(rung.name)
-        folders[precision] = evidence.save(
-            rung.answer(side, found), request.folder / precision / f"{rung.name} answered"
-        )
-    return folders
+    track, exercise = open_track(request.track, "auto"), find_exercise(request.verify)
+    side = ObservedSide(exercise, track, precision, partial(_report_phase, report, precision))
+    side.describe()
+    side.report(rung.name)
+    return evidence.save(rung.answer(side, found), request.folder / precision / f"{rung.name} answered")
 
 
 @task

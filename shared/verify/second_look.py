@@ -4,6 +4,7 @@ Of a training, where rounding grows; and of what a rung's probes saw, where floa
 """
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from math import isfinite, prod
@@ -16,8 +17,8 @@ from twotrack.shared.base.tolerances import ROUNDED_GRADIENT, TOLERANCES
 from twotrack.shared.verify import evidence, following
 from twotrack.shared.verify.following import Explained, Followed, FollowRequest, LeadRequest, Led, Strayed
 from twotrack.shared.verify.observation import Observation
-from twotrack.shared.verify.observe import measure_rounding
-from twotrack.shared.verify.request import RungRequest, VerifyRequest
+from twotrack.shared.verify.observe import answer, measure_rounding
+from twotrack.shared.verify.request import AnswerRequest, RungRequest, VerifyRequest
 from twotrack.shared.verify.result import FailurePlace, RungResult
 from twotrack.shared.verify.rungs import EXACT
 from twotrack.shared.verify.rungs.common_state import FreeRun, find_difference, judge_free_run
@@ -53,8 +54,10 @@ class SecondLook:
         """Return what the second look found in place of a doubt, or of a training's failure."""
         if not found.in_doubt:
             return self._judge_training(track, found, torch, keras)
-        sides = [self._in_float32(found.rung, name, side) for name, side in ((LEADER, torch), (track, keras))]
-        return EXACT[found.rung](*sides)
+        sides, rung = {LEADER: torch, track: keras}, found.rung
+        if rung in torch.answered:
+            return EXACT[rung](*(self._answered_in_float32(rung, name, sides) for name in sides))
+        return EXACT[rung](*(self._in_float32(rung, name, side) for name, side in sides.items()))
 
     def _in_float32(self, rung: str, track: str, side: Observation) -> Observation:
         """Return a side with what the rung's probes see in float32; each side is asked once."""
@@ -64,6 +67,15 @@ class SecondLook:
             self._measured[rung, track] = self._ask(track, measure_rounding, asked)
         found = side.probed[rung] | {"float32": self._measured[rung, track]}
         return side.model_copy(update={"probed": side.probed | {rung: found}})
+
+    def _answered_in_float32(self, rung: str, track: str, sides: Mapping[str, Observation]) -> Observation:
+        """Return one of two sides with what it does in float32, too, on what the rung's probes found on both."""
+        folder = self._folder.joinpath("-".join(sides).replace(":", "-"), track.replace(":", "-"))
+        found = {name: side.probed[rung]["float64"] for name, side in sides.items()}
+        asked = AnswerRequest(
+            verify=self._request, track=track, folder=folder, rung=rung, found=found, precision="float32"
+        )
+        return sides[track].with_answer(rung, "float32", self._ask(track, answer, asked))
 
     def _judge_training(self, track: str, failure: RungResult, torch: Observation, keras: Observation) -> RungResult:
         """Return the failure of a free run, or what was found in its place."""

@@ -8,7 +8,6 @@ import psutil
 
 from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.spec.changes import LinkOutputs
-from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import accuracy, draws, evidence
 from twotrack.shared.verify.comparing import SideResults
 from twotrack.shared.verify.distribution import sample
@@ -110,7 +109,7 @@ class Showing:
             found = _found(rung, sides)
             asked = [track for track in sides if _concerning(track, found)]
 
-            def ask(track: str, rung: ProbeRung = rung, found: Mapping[str, Path] = found) -> dict[Precision, Path]:
+            def ask(track: str, rung: ProbeRung = rung, found: Mapping[str, Path] = found) -> Path:
                 concerning, place = _concerning(track, found), folder / slug(track)
                 return self.call(
                     track,

@@ -22,6 +22,9 @@ from twotrack.shared.verify.second_look import SecondLook
 from twotrack.shared.verify.showing import REFERENCE, Showing, slug
 from twotrack.shared.verify.trace import Trace
 
+VERDICT_ALONE = {"precisions": ("float64",)}
+"""Of a request: nothing is shown for information."""
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -54,11 +57,12 @@ class Failure:
             return None
 
     def _climb(self, changes: tuple[Change, ...]) -> Climb:
-        asked, place = self.request.model_copy(update={"changes": changes}), Path(tempfile.mkdtemp(dir=self.folder))
+        request, place = self.request.model_copy(update=VERDICT_ALONE), Path(tempfile.mkdtemp(dir=self.folder))
+        asked = request.model_copy(update={"changes": changes})
         changed = self.showing.side(asked, REFERENCE, place / REFERENCE)
         sides = {REFERENCE: changed, self.track: self.keras}
         asked = self.showing.with_same_outputs(asked, sides, place)  # what hid that the outputs are linked may be gone
-        sides[self.track] = self.showing.with_same_draws(self.request, self.track, sides, place)
+        sides[self.track] = self.showing.with_same_draws(request, self.track, sides, place)
         self.showing.samples(asked, sides, place)
         sides = self.showing.answers(asked, sides, place)
         second = SecondLook(asked, self.showing.ask, place / "again")
