@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from twotrack.shared.spec.changes import LinkOutputs
-from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import accuracy
 from twotrack.shared.verify.links import IDENTITY
 from twotrack.shared.verify.observation import Observation
@@ -22,10 +21,9 @@ class SideResults:
     trainings: accuracy.ShortTrainings | None
     """None for a user's pair, which has no data to learn, and where the climb ends before."""
 
-    def with_answer(self, rung: str, folders: dict[Precision, Path]) -> "SideResults":
-        """Return it with what the side did on what a rung's probes found."""
-        answered = self.observation.answered | {rung: folders}
-        return replace(self, observation=self.observation.model_copy(update={"answered": answered}))
+    def with_answer(self, rung: str, folder: Path) -> "SideResults":
+        """Return it with what the side did in float64 on what a rung's probes found."""
+        return replace(self, observation=self.observation.with_answer(rung, "float64", folder))
 
 
 LookAgain = Callable[[RungResult, Observation, Observation], RungResult]

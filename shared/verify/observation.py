@@ -77,6 +77,11 @@ class Observation(FrozenRecord):
         """Read what the probes of a rung found, in each precision that they looked in."""
         return _read(self.probed[rung], kind)
 
+    def with_answer(self, rung: str, precision: Precision, folder: Path) -> "Observation":
+        """Return it with what the side did on what a rung's probes found."""
+        answered = {**self.answered.get(rung, {}), precision: folder}
+        return self.model_copy(update={"answered": {**self.answered, rung: answered}})
+
     def answer(self, rung: str, kind: type[E]) -> dict[Precision, E]:
         """Read what the side did with what was found; empty if nothing was asked."""
         return _read(self.answered.get(rung, {}), kind)

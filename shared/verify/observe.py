@@ -47,7 +47,7 @@ def observation(request: SideRequest, report: Report) -> Observation:
     """Show one side; write a trace for each precision, and what the probes found, below the request's folder."""
     found: list[Observation] = []
     with ExitStack() as alone:
-        for precision in request.precisions:
+        for precision in request.verify.precisions:
             found.append(_shown(request, precision, report, alone))
             if not found[0].given.is_plain:
                 break  # the other side has to say which of its outputs these are
@@ -103,20 +103,15 @@ def _report_phase(report: Report, precision: Precision, phase: str) -> None:
 
 
 @task
-def answer(request: AnswerRequest, report: Report) -> dict[Precision, Path]:
-    """Run a side on what was found on both; return folders with what it did, in both precisions."""
-    rung = _named(request.rung)
+def answer(request: AnswerRequest, report: Report) -> Path:
+    """Run a side on what was found on both; return the folder with what it did."""
+    rung, precision = _named(request.rung), request.precision
     found = {side: evidence.load(rung.evidence, folder) for side, folder in request.found.items()}
     track, exercise = open_track(request.side.track, "auto"), find_exercise(request.verify, request.side)
-    folders: dict[Precision, Path] = {}
-    for precision in request.precisions:
-        side = ObservedSide(exercise.drawn, track, precision, partial(_report_phase, report, precision))
-        side.describe()
-        side.report(rung.name)
-        folders[precision] = evidence.save(
-            rung.answer(side, found), request.folder / precision / f"{rung.name} answered"
-        )
-    return folders
+    side = ObservedSide(exercise.drawn, track, precision, partial(_report_phase, report, precision))
+    side.describe()
+    side.report(rung.name)
+    return evidence.save(rung.answer(side, found), request.folder / precision / f"{rung.name} answered")
 
 
 @task

@@ -86,6 +86,8 @@ class VerifyRequest(FrozenRecord):
     """What was read from these."""
     causes: Literal["all", "first", "none"] = "all"
     """Of a failure: which to look for."""
+    precisions: tuple[Precision, ...] = ("float64", "float32")
+    """In which a side is shown. float64 decides; float32 is for information."""
 
     @property
     def is_pair(self) -> bool:
@@ -113,8 +115,6 @@ class SideRequest(FrozenRecord):
     """Where arrays are written."""
     alignment: dict[int, Counterpart] = Field(default_factory=dict)
     """Which of the other side's numbers a draw of this side gets, where that is not the draw of its own number."""
-    precisions: tuple[Precision, ...] = ("float64", "float32")
-    """float64 decides; float32 is for information."""
 
 
 class RungRequest(SideRequest):
@@ -128,6 +128,7 @@ class AnswerRequest(RungRequest):
 
     found: dict[str, Path]
     """Folders of float64 evidence, by the slug of the side."""
+    precision: Precision = "float64"
 
 
 class LayerRequest(SideRequest):

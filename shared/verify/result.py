@@ -6,11 +6,14 @@ Nothing is masked: NaN or infinity on either side is an infinite difference.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeVar
 
 import numpy as np
 
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.trace import Trace
+
+Measured = TypeVar("Measured")
 
 
 class FailurePlace(StrEnum):
@@ -117,7 +120,7 @@ def finite(arrays: Sequence[np.ndarray]) -> bool:
     return all(np.isfinite(array).all() for array in arrays)
 
 
-def in_float32(measure: Callable[[Trace, Trace], float | None], torch: Observation, keras: Observation) -> float | None:
+def in_float32(measure: Callable[[Trace, Trace], Measured], torch: Observation, keras: Observation) -> Measured | None:
     """Measure in float32, for information; None if the sides did not show it."""
     if "float32" not in torch.traces or "float32" not in keras.traces:
         return None

@@ -4,6 +4,7 @@ Of a training, where rounding grows; and of what a rung's probes saw, where floa
 """
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from math import isfinite, prod
@@ -17,8 +18,8 @@ from twotrack.shared.spec.sides import SideName
 from twotrack.shared.verify import evidence, following
 from twotrack.shared.verify.following import Explained, Followed, FollowRequest, LeadRequest, Led, Strayed
 from twotrack.shared.verify.observation import Observation
-from twotrack.shared.verify.observe import measure_rounding
-from twotrack.shared.verify.request import RungRequest, VerifyRequest
+from twotrack.shared.verify.observe import answer, measure_rounding
+from twotrack.shared.verify.request import AnswerRequest, RungRequest, VerifyRequest
 from twotrack.shared.verify.result import FailurePlace, RungResult
 from twotrack.shared.verify.rungs import EXACT
 from twotrack.shared.verify.rungs.common_state import FreeRun, find_difference, judge_free_run
@@ -53,8 +54,10 @@ class SecondLook:
         """Return what the second look found in place of a doubt, or of a training's failure."""
         if not found.in_doubt:
             return self._judge_training(name, found, torch, keras)
-        sides = [self._in_float32(found.rung, *each) for each in ((self._reference, torch), (name, keras))]
-        return EXACT[found.rung](*sides)
+        sides, rung = {self._reference: torch, name: keras}, found.rung
+        if rung in torch.answered:
+            return EXACT[rung](*(self._answered_in_float32(rung, each, sides) for each in sides))
+        return EXACT[rung](*(self._in_float32(rung, each, side) for each, side in sides.items()))
 
     def _in_float32(self, rung: str, name: SideName, side: Observation) -> Observation:
         """Return a side with what the rung's probes see in float32; each side is asked once."""
@@ -64,6 +67,15 @@ class SecondLook:
             self._measured[rung, name] = self._ask(name.track, measure_rounding, asked)
         found = side.probed[rung] | {"float32": self._measured[rung, name]}
         return side.model_copy(update={"probed": side.probed | {rung: found}})
+
+    def _answered_in_float32(self, rung: str, name: SideName, sides: Mapping[SideName, Observation]) -> Observation:
+        """Return one of two sides with what it does in float32, too, on what the rung's probes found on both."""
+        folder = self._folder.joinpath("-".join(side.slug for side in sides), name.slug)
+        found = {side.slug: shown.probed[rung]["float64"] for side, shown in sides.items()}
+        asked = AnswerRequest(
+            verify=self._request, side=name, folder=folder, rung=rung, found=found, precision="float32"
+        )
+        return sides[name].with_answer(rung, "float32", self._ask(name.track, answer, asked))
 
     def _judge_training(
         self, name: SideName, failure: RungResult, torch: Observation, keras: Observation

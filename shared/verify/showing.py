@@ -9,7 +9,6 @@ import psutil
 from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.spec.changes import LinkOutputs
 from twotrack.shared.spec.sides import SideName
-from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import accuracy, draws, evidence
 from twotrack.shared.verify.comparing import SideResults
 from twotrack.shared.verify.distribution import sample
@@ -142,9 +141,7 @@ class Showing:
             found = _found(rung, sides)
             asked = [side for side in sides if _concerning(side, found)]
 
-            def ask(
-                side: SideName, rung: ProbeRung = rung, found: Mapping[SideName, Path] = found
-            ) -> dict[Precision, Path]:
+            def ask(side: SideName, rung: ProbeRung = rung, found: Mapping[SideName, Path] = found) -> Path:
                 concerning = {finder.slug: path for finder, path in _concerning(side, found).items()}
                 return self.call(
                     side.track,

@@ -56,7 +56,7 @@ class Gate:
 
     def _observe(self, subject: str, track: str, fault: str) -> Observation:
         folder = Path(tempfile.mkdtemp(dir=self._folder))
-        side = SideRequest(verify=self._request(subject), side=mixed(track), folder=folder, precisions=("float64",))
+        side = SideRequest(verify=self._request(subject), side=mixed(track), folder=folder)
         return self._workers.call(track, tasks.observe, tasks.Planted(side, fault))
 
     def _request(self, subject: str) -> VerifyRequest:

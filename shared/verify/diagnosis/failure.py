@@ -24,6 +24,9 @@ from twotrack.shared.verify.rungs.forward import layer_difference
 from twotrack.shared.verify.second_look import SecondLook
 from twotrack.shared.verify.showing import Showing
 
+VERDICT_ALONE = {"precisions": ("float64",)}
+"""Of a request: nothing is shown for information."""
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -70,11 +73,12 @@ class Failure:
             return None
 
     def _climb(self, changes: tuple[Change, ...]) -> Climb:
-        asked, place = self.request.model_copy(update={"changes": changes}), Path(tempfile.mkdtemp(dir=self.folder))
+        request, place = self.request.model_copy(update=VERDICT_ALONE), Path(tempfile.mkdtemp(dir=self.folder))
+        asked = request.model_copy(update={"changes": changes})
         changed = self.showing.side(asked, self.reference, place / self.reference.slug)
         sides = {self.reference: changed, self.candidate: self.keras}
         asked = self.showing.with_same_outputs(asked, sides, place)  # what hid that the outputs are linked may be gone
-        sides[self.candidate] = self.showing.with_same_draws(self.request, self.candidate, sides, place)
+        sides[self.candidate] = self.showing.with_same_draws(request, self.candidate, sides, place)
         self.showing.samples(asked, sides, place)
         sides = self.showing.answers(asked, sides, place)
         second = SecondLook(asked, self.reference, self.showing.ask, place / "again")

@@ -24,7 +24,7 @@ class LayerDifference:
     """Class name in Keras."""
     float64: float
     float32: float | None
-    """None where the layer's outputs could not be paired in float32."""
+    """None where the layer's outputs could not be paired in float32, or were not shown in it."""
 
 
 def check_forward(torch: Observation, keras: Observation) -> RungResult:
@@ -94,20 +94,19 @@ def matched_layers(torch: Trace, keras: Trace) -> Iterator[tuple[LayerTrace, Lay
 
 def layer_differences(torch: Observation, keras: Observation) -> list[LayerDifference]:
     """Compare every layer that both sides name, in Keras' order of calls."""
-    double, single = (
-        {
-            keras_layer.path: (
-                keras_layer.kind,
-                layer_difference(torch_layer.outputs, keras_layer.outputs, keras_layer.digested),
-            )
-            for torch_layer, keras_layer in matched_layers(torch.traces[precision], keras.traces[precision])
-        }
-        for precision in ("float64", "float32")
-    )
+    single = in_float32(_differences, torch, keras) or {}
+    kinds = {layer.path: layer.kind for layer in keras.traces["float64"].layers}
     return [
-        LayerDifference(path, kind, difference, single[path][1] if path in single else None)
-        for path, (kind, difference) in double.items()
+        LayerDifference(path, kinds[path], difference, single.get(path))
+        for path, difference in _differences(torch.traces["float64"], keras.traces["float64"]).items()
     ]
+
+
+def _differences(torch: Trace, keras: Trace) -> dict[str, float]:
+    return {
+        keras_layer.path: layer_difference(torch_layer.outputs, keras_layer.outputs, keras_layer.digested)
+        for torch_layer, keras_layer in matched_layers(torch, keras)
+    }
 
 
 def layer_difference(torch: Sequence[np.ndarray], keras: Sequence[np.ndarray], digested: bool = False) -> float:

@@ -143,7 +143,7 @@ def _with_tables(side: PiecesEvidence, read: Set[str]) -> PiecesEvidence:
 
 
 def _as_passes(ran: Mapping[Precision, TrialsRun]) -> Passes:
-    return Passes(ran["float64"].passes, ran["float32"].passes)
+    return Passes(ran["float64"].passes, ran["float32"].passes if "float32" in ran else {})
 
 
 def _passed(sides: Sequence[PiecesEvidence], gaps: Sequence[Gap]) -> RungResult:
