@@ -1,7 +1,8 @@
 """One attention block in both frameworks, with weights that are not one to one.
 
-Keras has query, key and value, gate and up in one kernel, a factor that stays one, and a weight that nothing uses. torch
-has query, key and value in one, gate and up apart, two rows of positions in front of the first, and a spare weight.
+Keras has query, key and value, gate and up in one kernel, a factor that stays one, and a weight that nothing uses.
+torch has query, key and value in one, gate and up apart, two rows of positions in front of the first, and a spare
+weight.
 """
 
 from dataclasses import replace
@@ -40,7 +41,7 @@ def build_keras():
 def _torch(spare_counts: bool):
     import torch
     from torch import nn
-    from torch.nn import functional as F
+    from torch.nn import functional
 
     class Block(nn.Module):
         def __init__(self):
@@ -53,9 +54,9 @@ def _torch(spare_counts: bool):
         def forward(self, ids):
             x = self.words(ids) + self.places(torch.arange(STEPS) + 2)
             q, k, v = self.qkv(x).unflatten(-1, (HEADS, 3, -1)).permute(3, 0, 2, 1, 4)
-            attended = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+            attended = functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
             x = self.ln(x + self.proj(attended))
-            out = self.down(F.silu(self.gate(x)) * self.up(x))
+            out = self.down(functional.silu(self.gate(x)) * self.up(x))
             return out + 1e-6 * self.spare if spare_counts else out
 
     return Block()

@@ -90,7 +90,7 @@ def test_any_rule_gives_back_every_bit_that_it_took_and_touches_no_other(drawn) 
 @pytest.mark.parametrize(
     ("rule", "problem"),
     [
-        (lambda: WeightRule(), "has at least one source, or is a constant"),
+        (WeightRule, "has at least one source, or is a constant"),
         (lambda: WeightRule(("a", "a"), "p o -> (p o)"), "named twice"),
         (lambda: WeightRule(("a",), "o i"), "expected a layout such as 'o i -> i o', found 'o i'"),
         (lambda: WeightRule(("a",), "(o i -> i o"), "Imbalanced parentheses"),
@@ -170,7 +170,7 @@ def test_a_pattern_is_written_out_for_every_path_that_it_fits(renames, expected)
     [
         (
             {"g.{i}.ln_1": "x.{i}"},
-            "the pattern 'g.{i}.ln_1', which fits no path of the model; it has h, h.0, h.11, tail",
+            "'g.{i}.ln_1', which fits no path of the model; it has h, h.0, h.11, tail",
         ),
         ({"h.{i}.ln_2": "x.{i}"}, "fits no path of the model; it has h.0.ln_1, h.11.ln_1, h.0.mlp"),
         ({"h.{i}.ln_1": "x.{j}"}, "rename of 'h.{i}.ln_1': expected placeholders that it has, found 'x.{j}'"),
