@@ -21,12 +21,10 @@ def convert(
             ".ckpt, .bin, an index of shards), Keras weights (.weights.h5, .keras, .h5 of Keras 2) or a run folder.",
         ),
     ],
+    to: Annotated[str, typer.Option(help="torch or keras.")],
+    out: Annotated[Path, typer.Option(help="The file to write: .safetensors or .pt for torch, .weights.h5 for Keras.")],
     weights: Annotated[Path | None, typer.Argument(hidden=True)] = None,
     chapter: Annotated[str | None, typer.Option(help="The chapter whose model the weights belong to.")] = None,
-    to: Annotated[str, typer.Option(help="torch or keras.")] = ...,  # type: ignore[assignment]  # typer's "required"
-    out: Annotated[
-        Path, typer.Option(help="The file to write: .safetensors or .pt for torch, .weights.h5 for Keras.")
-    ] = ...,  # type: ignore[assignment]
     settings: options.Settings = None,
     map_file: Annotated[
         Path | None,
