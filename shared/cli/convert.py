@@ -21,12 +21,10 @@ def convert(
             ".ckpt, .bin, an index of shards), Keras weights (.weights.h5, .keras, .h5 of Keras 2) or a run folder.",
         ),
     ],
+    to: Annotated[str, typer.Option(help="torch or keras.")],
+    out: Annotated[Path, typer.Option(help="The file to write: .safetensors or .pt for torch, .weights.h5 for Keras.")],
     weights: Annotated[Path | None, typer.Argument(hidden=True)] = None,
     chapter: Annotated[str | None, typer.Option(help="The chapter whose model the weights belong to.")] = None,
-    to: Annotated[str, typer.Option(help="torch or keras.")] = ...,  # type: ignore[assignment]  # typer's "required"
-    out: Annotated[
-        Path, typer.Option(help="The file to write: .safetensors or .pt for torch, .weights.h5 for Keras.")
-    ] = ...,  # type: ignore[assignment]
     settings: options.Settings = None,
     map_file: Annotated[
         Path | None,
@@ -53,17 +51,16 @@ def convert(
             raise UserError(f"expected a pair as MODULE:PAIR in front of '{weights}', found '{subject}'.")
         if map_file or skip or not proof:
             raise UserError("--map, --skip and --no-proof are for a pair of your own: convert MODULE:PAIR WEIGHTS ...")
-        done, told = _of_chapter(Path(subject), chapter, options.parse_settings(settings), to, out), {}
+        facts = _of_chapter(Path(subject), chapter, options.parse_settings(settings), to, out)
     else:
         if chapter or settings:
             raise UserError(f"--chapter and --set are for a chapter; '{subject}' is a pair of your own.")
-        done, told = _of_pair(subject, weights, to, out, map_file, tuple(skip or ()), proof)
-    facts = {"out": str(done.out), "weights": done.weights, "values": done.values, "notes": done.notes} | told
+        facts = _of_pair(subject, weights, to, out, map_file, tuple(skip or ()), proof)
     print_json(facts) if json else print(*_lines(facts), sep="\n")
-    raise typer.Exit(0 if told.get("same_outputs", True) else 1)
+    raise typer.Exit(0 if facts.get("same_outputs", True) else 1)
 
 
-def _of_chapter(weights: Path, chapter: str | None, settings: dict[str, str], to: str, out: Path) -> "Converted":
+def _of_chapter(weights: Path, chapter: str | None, settings: dict[str, str], to: str, out: Path) -> dict[str, Any]:
     from twotrack.shared.cli.console import stderr
     from twotrack.shared.errors import UserError
     from twotrack.shared.runs.convert import ConversionRequest, convert
@@ -72,12 +69,12 @@ def _of_chapter(weights: Path, chapter: str | None, settings: dict[str, str], to
         raise UserError("say whose weights they are: --chapter NAME, or MODULE:PAIR in front of the file.")
     request = ConversionRequest(weights, chapter, settings, to, out)
     with stderr.status("starting...") as status:
-        return convert(request, lambda step: status.update(f"{step}..."), options.lent_pool())
+        return _facts(convert(request, lambda step: status.update(f"{step}..."), options.lent_pool()))
 
 
 def _of_pair(
     pair: str, weights: Path, to: str, out: Path, map_file: Path | None, skip: tuple[str, ...], proof: bool
-) -> "tuple[Carried, dict[str, Any]]":
+) -> dict[str, Any]:
     """Convert a pair's weights; return what was done, and what its proof says."""
     from twotrack.shared.carrying.pairs import PairConversion, convert
     from twotrack.shared.cli.console import stderr
@@ -86,7 +83,11 @@ def _of_pair(
     request = PairConversion(VerifyRequest(name=pair, map_file=map_file), weights, to, out, skip, proof)
     with stderr.status("starting...") as status:
         done = convert(request, lambda step: status.update(f"{step}..."), options.lent_pool())
-    return done, {"difference": done.difference, "same_outputs": done.is_proved}
+    return _facts(done) | {"difference": done.difference, "same_outputs": done.is_proved}
+
+
+def _facts(done: "Converted | Carried") -> dict[str, Any]:
+    return {"out": str(done.out), "weights": done.weights, "values": done.values, "notes": done.notes}
 
 
 def _lines(facts: dict[str, Any]) -> list[str]:

@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from twotrack.shared.weights.bridge.names import listed
 from twotrack.shared.weights.correspondence.rule import Shape, WeightRule
 
@@ -70,51 +68,23 @@ class WeightMap:
 
     def misused(self, torch: Mapping[str, Shape]) -> Iterator[str]:
         """Yield a sentence for each of torch's weights that is not used once, but for rows that no rule asks for."""
+        from twotrack.shared.weights.correspondence import usage  # with NumPy, which a pair is made without
+
         for source in sorted(self.sources & set(torch)):
             rules = [rule for rule in self.rules.values() if source in rule.sources]
             if source in self.unused_torch:
                 yield f"'{source}' of torch is in a rule and among the unused"
             elif len(rules) > 1 or rules[0].part:
-                yield from _of_source(source, rules, torch)
+                yield from usage.of_source(source, rules, torch)
 
     def left_over(self, source: str, torch: Mapping[str, Shape]) -> tuple[tuple[int, int], ...]:
         """Return the rows, first and behind the last, of a weight of torch that no rule asks for."""
         rules = [rule for rule in self.rules.values() if source in rule.sources]
         if not rules or not all(rule.rows for rule in rules):
             return ()
-        taken = np.zeros(torch[source][0] + 2, bool)
-        taken[0] = taken[-1] = True
-        for rule in rules:
-            first, behind = rule.rows or (0, 0)
-            taken[first + 1 : behind + 1] = True
-        edges = np.flatnonzero(np.diff(taken.astype(int)))
-        return tuple((int(first), int(behind)) for first, behind in zip(edges[::2], edges[1::2], strict=True))
+        asked = sorted(rule.rows for rule in rules if rule.rows)
+        starts, ends = [0, *(behind for _, behind in asked)], [*(first for first, _ in asked), torch[source][0]]
+        return tuple((start, end) for start, end in zip(starts, ends, strict=True) if start < end)
 
 
 NO_MAP = WeightMap()
-
-
-def _of_source(source: str, rules: list[WeightRule], torch: Mapping[str, Shape]) -> Iterator[str]:
-    """Yield what is wrong with how rules use one weight of torch."""
-    try:
-        used = _used(source, rules, torch)
-    except (ValueError, KeyError):  # told by itself
-        return
-    most, of_row = int(used.max(initial=0)), used.reshape(len(used), -1) if used.ndim else used.reshape(1, 1)
-    if most > 1:
-        yield f"{int((used > 1).sum())} of the {used.size} values of torch's '{source}' are used {most} times"
-    asked = of_row.any(axis=1) if all(rule.rows for rule in rules) else np.ones(len(of_row), bool)
-    missing = int((of_row[asked] == 0).sum())
-    if missing:
-        yield f"{missing} of the {used.size} values of torch's '{source}' are in no rule"
-
-
-def _used(source: str, rules: list[WeightRule], torch: Mapping[str, Shape]) -> np.ndarray:
-    """Return how often each value of a weight is used."""
-    total = np.zeros(torch[source], np.uint8)
-    for rule in rules:
-        shapes = [torch[name] for name in rule.sources]
-        arrays = [np.zeros(shape, np.uint8) for shape in shapes]
-        rule.scatter(np.ones(rule.canonical_shape(shapes), np.uint8), arrays)
-        total += arrays[rule.sources.index(source)]
-    return total
