@@ -1,6 +1,9 @@
 """A keras.Model as a side of the search for which weight is which. Its weights are in canonical form."""
 
+import importlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -77,14 +80,10 @@ def _only_wraps(layer: keras.Layer) -> bool:
     return isinstance(layer, layers.Wrapper) and not isinstance(layer, layers.Bidirectional)
 
 
-def _without_gradients() -> Any:
-    if keras.backend.backend() != "torch":
-        from contextlib import nullcontext
-
-        return nullcontext()
-    import torch
-
-    return torch.no_grad()
+def _without_gradients() -> AbstractContextManager:
+    """Return a block in which Keras on torch keeps nothing for a backward pass."""
+    is_torch = keras.backend.backend() == "torch"
+    return importlib.import_module("torch").no_grad() if is_torch else nullcontext()
 
 
 def _watched(layer: keras.Layer, unit: Unit, visitor: Visitor) -> Callable:
@@ -92,26 +91,34 @@ def _watched(layer: keras.Layer, unit: Unit, visitor: Visitor) -> Callable:
     own, numbers = type(layer).call.__get__(layer), count()
 
     def again(args: tuple, kwargs: dict[str, Any], first: np.ndarray | None) -> Arrays:
-        before: Arrays = []
-
-        def keep(value: Any) -> Any:
-            before.append(as_array(value))
-            return value
-
         given = (args, kwargs) if first is None else _with_first(args, kwargs, first)
-        with activation_changed(layer, keep), _without_gradients():
+        with _keeping(layer) as before, _without_gradients():
             result = arrays(own(*given[0], **given[1]))
         return result + before
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        this = Call(unit, next(numbers), lambda: arrays((args, kwargs)), lambda first=None: again(args, kwargs, first))
+        this = Call(unit, next(numbers), lambda: arrays((args, kwargs)), partial(again, args, kwargs))
         other = visitor.enter(this)
         given = (args, kwargs) if other is None else _with_first(args, kwargs, other)
-        result = own(*given[0], **given[1])
-        other = visitor.leave(this, lambda: arrays(result))
+        with _keeping(layer) if visitor.wants_operations else nullcontext(list[np.ndarray]()) as before:
+            result = own(*given[0], **given[1])
+        other = visitor.leave(this, lambda: arrays(result) + before)
         return result if other is None else _with_first_value(result, other)
 
     return call
+
+
+@contextmanager
+def _keeping(layer: keras.Layer) -> Iterator[Arrays]:
+    """Keep what stands before the layer's own activation."""
+    before: Arrays = []
+
+    def keep(value: Any) -> Any:
+        before.append(as_array(value))
+        return value
+
+    with activation_changed(layer, keep):
+        yield before
 
 
 def _with_first(args: tuple, kwargs: dict[str, Any], first: np.ndarray) -> tuple[tuple, dict[str, Any]]:

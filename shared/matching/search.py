@@ -160,7 +160,7 @@ class Search:
     def _take_nearest(self) -> bool:
         """Take the assignment with which what follows comes nearest to what was recorded, however far that is."""
         for guesses in self._guesser.groups(self.seen):
-            state, before = self.runner.state.copy(), self.seen
+            state = self.runner.state.copy()
             ranked = []
             for number, guess in enumerate(guesses):
                 for placed in guess.placed:
@@ -172,7 +172,7 @@ class Search:
             for placed in guesses[min(ranked)[1]].placed:
                 self.runner.place(placed, "nearest" if _is_clear(sorted(ranked)) else "names")
             self.seen = self.runner.run()
-            return len(self.runner.state.partners) > len(before.partners)
+            return len(self.runner.state.partners) > len(state.partners)
         return False
 
     def _nearest_input(self, seen: Observation) -> float:
