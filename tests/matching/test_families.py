@@ -112,7 +112,7 @@ def test_a_layer_that_is_left_out_ends_the_search(found: Callable[..., Match]):
     assert match.stuck
 
 
-@pytest.mark.parametrize("name", ["MLP", "MODULE", "CNN", "GRU"])
+@pytest.mark.parametrize("name", ["MLP", "MODULE", "GRU"])
 def test_either_framework_can_be_the_one_that_was_recorded(found: Callable[..., Match], name: str):
     match = found(name, "torch", "keras:torch")
 
