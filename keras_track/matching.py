@@ -32,6 +32,7 @@ class KerasSide(Side):
         }
         self._layers = dict(self._units())
         self.units = [unit for _, unit in self._layers.values()]
+        self._others = {path: layer for path, layer in self._plain_layers() if path not in self._layers}
         self.built = {name: entry.value().astype(np.float64) for name, entry in self._entries.items()}
         self.statistics = frozenset(name for name, entry in self._entries.items() if not entry.trainable)
 
@@ -53,6 +54,13 @@ class KerasSide(Side):
                 is_leaf = is_whole or not layer._flatten_layers(include_self=False)
                 yield path, (layer, Unit(path, type(layer).__name__, is_leaf or _only_wraps(layer), found))
 
+    def _plain_layers(self) -> Iterator[tuple[str, keras.Layer]]:
+        """Yield the layers without weights of their own, but for what runs inside a loop of the framework's."""
+        known = {id(layer) for layer, _ in self._layers.values()}
+        loops = [layer for layer, _ in self._layers.values() if isinstance(layer, WHOLE)]
+        known |= {id(inner) for layer in loops for inner in layer._flatten_layers()}
+        yield from ((path, layer) for path, layer in weights.layer_paths(self._model.model) if id(layer) not in known)
+
     def assign(self, weights: Weights) -> None:
         """Replace some weights."""
         for name, array in weights.items():
@@ -62,6 +70,7 @@ class KerasSide(Side):
     def run(self, visitor: Visitor) -> Arrays:
         """Run the model layer by layer in inference mode."""
         calls = [(layer, _watched(layer, unit, visitor)) for layer, unit in self._layers.values()]
+        calls += [(layer, _passed(path, layer, visitor)) for path, layer in self._others.items()]
         given = keras.tree.map_structure(keras.ops.convert_to_tensor, self._model.arranged(self._inputs))
         with replaced_calls(calls), _without_gradients():
             return arrays(self._model.model(given, training=False))
@@ -103,6 +112,18 @@ def _watched(layer: keras.Layer, unit: Unit, visitor: Visitor) -> Callable:
         with _keeping(layer) if visitor.wants_operations else nullcontext(list[np.ndarray]()) as before:
             result = own(*given[0], **given[1])
         other = visitor.leave(this, lambda: arrays(result) + before)
+        return result if other is None else _with_first_value(result, other)
+
+    return call
+
+
+def _passed(path: str, layer: keras.Layer, visitor: Visitor) -> Callable:
+    """Return a `call` that shows the visitor what a layer without weights gives."""
+    own = type(layer).call.__get__(layer)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        result = own(*args, **kwargs)
+        other = visitor.passed(path, lambda: arrays(result))
         return result if other is None else _with_first_value(result, other)
 
     return call

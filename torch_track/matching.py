@@ -80,9 +80,11 @@ class TorchSide(Side):
             return arrays(self.module(*given))
 
     def _hooks(self, visitor: Visitor) -> Iterator[Any]:
-        """Yield hooks around every layer that is a unit, or several."""
+        """Yield hooks around every layer that is a unit, or several, and behind every other one."""
         for path, units in self._layers.items():
             if not units:
+                if path:
+                    yield self.module.get_submodule(path).register_forward_hook(_passed(path, visitor))
                 continue
             layer = self.module.get_submodule(path)
             if isinstance(layer, nn.MultiheadAttention):
@@ -115,6 +117,16 @@ class TorchSide(Side):
         for parameter in frozen:
             parameter.requires_grad_(False)
         return found
+
+
+def _passed(path: str, visitor: Visitor) -> Callable[[nn.Module, Any, Any], Any]:
+    """Return a hook that shows the visitor what a layer without weights gives."""
+
+    def hook(layer: nn.Module, args: Any, result: Any) -> Any:
+        other = visitor.passed(path, lambda: arrays(result))
+        return None if other is None else _with_first_value(result, other)
+
+    return hook
 
 
 class _Around:
