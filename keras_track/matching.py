@@ -1,6 +1,9 @@
 """A keras.Model as a side of the search for which weight is which. Its weights are in canonical form."""
 
+import importlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -29,6 +32,7 @@ class KerasSide(Side):
         }
         self._layers = dict(self._units())
         self.units = [unit for _, unit in self._layers.values()]
+        self._others = {path: layer for path, layer in self._plain_layers() if path not in self._layers}
         self.built = {name: entry.value().astype(np.float64) for name, entry in self._entries.items()}
         self.statistics = frozenset(name for name, entry in self._entries.items() if not entry.trainable)
 
@@ -50,6 +54,13 @@ class KerasSide(Side):
                 is_leaf = is_whole or not layer._flatten_layers(include_self=False)
                 yield path, (layer, Unit(path, type(layer).__name__, is_leaf or _only_wraps(layer), found))
 
+    def _plain_layers(self) -> Iterator[tuple[str, keras.Layer]]:
+        """Yield the layers without weights of their own, but for what runs inside a loop of the framework's."""
+        known = {id(layer) for layer, _ in self._layers.values()}
+        loops = [layer for layer, _ in self._layers.values() if isinstance(layer, WHOLE)]
+        known |= {id(inner) for layer in loops for inner in layer._flatten_layers()}
+        yield from ((path, layer) for path, layer in weights.layer_paths(self._model.model) if id(layer) not in known)
+
     def assign(self, weights: Weights) -> None:
         """Replace some weights."""
         for name, array in weights.items():
@@ -59,6 +70,7 @@ class KerasSide(Side):
     def run(self, visitor: Visitor) -> Arrays:
         """Run the model layer by layer in inference mode."""
         calls = [(layer, _watched(layer, unit, visitor)) for layer, unit in self._layers.values()]
+        calls += [(layer, _passed(path, layer, visitor)) for path, layer in self._others.items()]
         given = keras.tree.map_structure(keras.ops.convert_to_tensor, self._model.arranged(self._inputs))
         with replaced_calls(calls), _without_gradients():
             return arrays(self._model.model(given, training=False))
@@ -77,14 +89,10 @@ def _only_wraps(layer: keras.Layer) -> bool:
     return isinstance(layer, layers.Wrapper) and not isinstance(layer, layers.Bidirectional)
 
 
-def _without_gradients() -> Any:
-    if keras.backend.backend() != "torch":
-        from contextlib import nullcontext
-
-        return nullcontext()
-    import torch
-
-    return torch.no_grad()
+def _without_gradients() -> AbstractContextManager:
+    """Return a block in which Keras on torch keeps nothing for a backward pass."""
+    is_torch = keras.backend.backend() == "torch"
+    return importlib.import_module("torch").no_grad() if is_torch else nullcontext()
 
 
 def _watched(layer: keras.Layer, unit: Unit, visitor: Visitor) -> Callable:
@@ -92,26 +100,46 @@ def _watched(layer: keras.Layer, unit: Unit, visitor: Visitor) -> Callable:
     own, numbers = type(layer).call.__get__(layer), count()
 
     def again(args: tuple, kwargs: dict[str, Any], first: np.ndarray | None) -> Arrays:
-        before: Arrays = []
-
-        def keep(value: Any) -> Any:
-            before.append(as_array(value))
-            return value
-
         given = (args, kwargs) if first is None else _with_first(args, kwargs, first)
-        with activation_changed(layer, keep), _without_gradients():
+        with _keeping(layer) as before, _without_gradients():
             result = arrays(own(*given[0], **given[1]))
         return result + before
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        this = Call(unit, next(numbers), lambda: arrays((args, kwargs)), lambda first=None: again(args, kwargs, first))
+        this = Call(unit, next(numbers), lambda: arrays((args, kwargs)), partial(again, args, kwargs))
         other = visitor.enter(this)
         given = (args, kwargs) if other is None else _with_first(args, kwargs, other)
-        result = own(*given[0], **given[1])
-        other = visitor.leave(this, lambda: arrays(result))
+        with _keeping(layer) if visitor.wants_operations else nullcontext(list[np.ndarray]()) as before:
+            result = own(*given[0], **given[1])
+        other = visitor.leave(this, lambda: arrays(result) + before)
         return result if other is None else _with_first_value(result, other)
 
     return call
+
+
+def _passed(path: str, layer: keras.Layer, visitor: Visitor) -> Callable:
+    """Return a `call` that shows the visitor what a layer without weights gives."""
+    own = type(layer).call.__get__(layer)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        result = own(*args, **kwargs)
+        other = visitor.passed(path, lambda: arrays(result))
+        return result if other is None else _with_first_value(result, other)
+
+    return call
+
+
+@contextmanager
+def _keeping(layer: keras.Layer) -> Iterator[Arrays]:
+    """Keep what stands before the layer's own activation."""
+    before: Arrays = []
+
+    def keep(value: Any) -> Any:
+        before.append(as_array(value))
+        return value
+
+    with activation_changed(layer, keep):
+        yield before
 
 
 def _with_first(args: tuple, kwargs: dict[str, Any], first: np.ndarray) -> tuple[tuple, dict[str, Any]]:

@@ -8,6 +8,7 @@ of a recurrent stack and every projection of attention is a unit of its own.
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -79,9 +80,11 @@ class TorchSide(Side):
             return arrays(self.module(*given))
 
     def _hooks(self, visitor: Visitor) -> Iterator[Any]:
-        """Yield hooks around every layer that is a unit, or several."""
+        """Yield hooks around every layer that is a unit, or several, and behind every other one."""
         for path, units in self._layers.items():
             if not units:
+                if path:
+                    yield self.module.get_submodule(path).register_forward_hook(_passed(path, visitor))
                 continue
             layer = self.module.get_submodule(path)
             if isinstance(layer, nn.MultiheadAttention):
@@ -101,9 +104,8 @@ class TorchSide(Side):
             for parameter in frozen:
                 parameter.requires_grad_(True)
             outputs = [o for o in tensors_in(self.module(*self._model.tensors(self._inputs))) if o.requires_grad]
-            total = sum((output * torch.randn_like(output)).sum() for output in outputs)
             if outputs:
-                total.backward()
+                torch.stack([(output * torch.randn_like(output)).sum() for output in outputs]).sum().backward()
         found = [
             name
             for name, entry in self._entries.items()
@@ -115,6 +117,16 @@ class TorchSide(Side):
         for parameter in frozen:
             parameter.requires_grad_(False)
         return found
+
+
+def _passed(path: str, visitor: Visitor) -> Callable[[nn.Module, Any, Any], Any]:
+    """Return a hook that shows the visitor what a layer without weights gives."""
+
+    def hook(layer: nn.Module, args: Any, result: Any) -> Any:
+        other = visitor.passed(path, lambda: arrays(result))
+        return None if other is None else _with_first_value(result, other)
+
+    return hook
 
 
 class _Around:
@@ -158,7 +170,7 @@ class _AroundAttention(_Around):
         for role in ("query", "key", "value"):
             call = self._call(role, number, roles[role], self._projected)
             self._visitor.enter(call)
-            self._visitor.leave(call, lambda call=call: call.alone(None))
+            self._visitor.leave(call, partial(call.alone, None))
         stack = ExitStack()
         stack.enter_context(_linear_as(lambda linear: self._output(linear, number, roles["query"].shape)))
         self._patched.append(stack)
@@ -205,7 +217,7 @@ class _AroundRecurrent(_Around):
 
     def __init__(self, layer: nn.RNNBase | nn.RNNCellBase, units: list[Unit], visitor: Visitor):
         super().__init__(layer, units[0], visitor)
-        self._units = units
+        self._units, self._stack = units, layer
 
     def before(self, layer: nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple | None:
         if len(self._units) == 1:
@@ -216,7 +228,7 @@ class _AroundRecurrent(_Around):
             call = Call(unit, number, _given(value), self._level(level, value.detach().clone()))
             self._visitor.enter(call)
             outputs = call.alone(None)
-            self._visitor.leave(call, lambda outputs=outputs: outputs)
+            self._visitor.leave(call, partial(list, outputs))
             value = torch.from_numpy(outputs[0])
         return None
 
@@ -227,20 +239,19 @@ class _AroundRecurrent(_Around):
         def alone(first: np.ndarray | None = None) -> Arrays:
             given = value if first is None else torch.from_numpy(first).reshape(value.shape)
             with torch.no_grad():
-                return arrays(_single_level(self._layer, level, given.shape[-1])(given))
+                return arrays(_single_level(self._stack, level, given.shape[-1])(given))
 
         return alone
 
 
-def _single_level(stack: nn.RNNBase, level: int, inputs: int) -> nn.RNNBase:
+def _single_level(stack: nn.Module, level: int, inputs: int) -> nn.Module:
     """Return one level of a recurrent stack as a layer."""
-    names = ("bias", "batch_first", "bidirectional")
-    options = {name: getattr(stack, name) for name in names}
+    options = {name: getattr(stack, name) for name in ("hidden_size", "bias", "batch_first", "bidirectional")}
     if isinstance(stack, nn.LSTM):
         options["proj_size"] = stack.proj_size
     elif isinstance(stack, nn.RNN):
         options["nonlinearity"] = stack.nonlinearity
-    single = type(stack)(inputs, stack.hidden_size, dtype=torch.float64, **options)
+    single = type(stack)(inputs, dtype=torch.float64, **options)
     own = stack.state_dict()
     single.load_state_dict({name: own[name.replace("_l0", f"_l{level}")] for name in single.state_dict()})
     return single
@@ -347,7 +358,7 @@ def _every_layer_runs() -> Iterator[None]:
 def _linear_as(change: Callable[[Callable], Callable]) -> Iterator[None]:
     """Let torch's own functions use another `linear` for a while."""
     own = functional.linear
-    functional.linear = change(own)  # type: ignore[assignment]
+    functional.linear = change(own)
     try:
         yield
     finally:

@@ -132,7 +132,7 @@ class Fitter:
         if not 0 <= extras <= 2:
             return
         habit = self.habits.get(key)
-        later = []
+        later: list[tuple[tuple, dict[str, Laid]]] = []
         for pairing in _pairings(own, views, self._shapes(own), extras):
             options = [self._options(own[parameter], view) for parameter, view in pairing]
             for choice in product(*options):

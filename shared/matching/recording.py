@@ -8,17 +8,19 @@ from pydantic.dataclasses import dataclass
 
 from twotrack.shared.base.records import WITH_ARRAYS
 from twotrack.shared.matching.drawing import Drawn, constants
-from twotrack.shared.matching.signature import Signature, signature
+from twotrack.shared.matching.signature import Signature, Signatures, signature
 from twotrack.shared.spec.units import Arrays, Bystander, Call, Side, Unit
 
 CALLS = 4
 """Of one unit that are kept; a layer that is used more often is known by its first uses."""
+VALUES = 12
+"""Inside a unit that are kept, the first ones: there may be what the other model's unit gives, before it is scaled."""
 SEED = 20_011
 
 
 @dataclass(config=WITH_ARRAYS)
 class RecordedCall:
-    """What a unit was given and what it gave."""
+    """What a unit was given and what it gave, followed by values inside it."""
 
     inputs: list[np.ndarray]
     outputs: list[np.ndarray]
@@ -60,18 +62,30 @@ class _Recorder(Bystander):
         self.order: dict[str, int] = {}
         self.calls: defaultdict[str, list[RecordedCall]] = defaultdict(list)
         self.seen: list[Signature] = []
+        self._inside: list[tuple[Call, Arrays]] = []
+        """The calls that are being made, with the values inside them."""
 
     def enter(self, call: Call) -> None:
         self.order.setdefault(call.unit.path, len(self.order))
         if call.number < CALLS:
             _ = call.inputs  # before the call may change them in place
+        self._inside.append((call, []))
 
     def leave(self, call: Call, outputs: Callable[[], Arrays]) -> None:
+        _, inside = self._inside.pop()
         if len(self.calls[call.unit.path]) < CALLS:
-            self.calls[call.unit.path].append(RecordedCall(call.inputs, outputs()))
+            self.calls[call.unit.path].append(RecordedCall(call.inputs, _with_values(outputs(), inside)))
 
     def saw(self, value: np.ndarray) -> None:
         self.seen.append(signature(value))
+        if self._inside and self._inside[-1][0].unit.is_leaf and len(self._inside[-1][1]) < VALUES:
+            self._inside[-1][1].append(value)
+
+
+def _with_values(outputs: Arrays, inside: Arrays) -> Arrays:
+    """Return what a unit gave, then the values inside it that are none of these."""
+    known = Signatures([signature(output) for output in outputs])
+    return outputs + [value for value in inside if signature(value) not in known]
 
 
 def record(side: Side, seed: int = SEED) -> Recording:

@@ -160,7 +160,7 @@ class Search:
     def _take_nearest(self) -> bool:
         """Take the assignment with which what follows comes nearest to what was recorded, however far that is."""
         for guesses in self._guesser.groups(self.seen):
-            state, before = self.runner.state.copy(), self.seen
+            state = self.runner.state.copy()
             ranked = []
             for number, guess in enumerate(guesses):
                 for placed in guess.placed:
@@ -172,7 +172,7 @@ class Search:
             for placed in guesses[min(ranked)[1]].placed:
                 self.runner.place(placed, "nearest" if _is_clear(sorted(ranked)) else "names")
             self.seen = self.runner.run()
-            return len(self.runner.state.partners) > len(before.partners)
+            return len(self.runner.state.partners) > len(state.partners)
         return False
 
     def _nearest_input(self, seen: Observation) -> float:
@@ -243,16 +243,32 @@ class Search:
         return alike and call.unit.is_leaf and bool(call.inputs) and call.inputs[0].size == unit.calls[0].inputs[0].size
 
     def _feed_all(self, call: Call, unit: RecordedUnit, first: np.ndarray) -> None:
-        """Feed every live unit that gets what this one gets."""
+        """Feed the recorded value where it is made, or else every live unit that gets what this one gets."""
         own = call.inputs[0]
+        size = float(np.abs(own - first).max() / max(float(np.abs(first).max()), 1e-300))
+        self._note(Difference(self._before(unit.path), unit.path, call.unit.path, False, size))
+        if not self._give_where_made(call, first):
+            self._feed_where_used(own, first)
+        self.seen = self.runner.run()
+
+    def _give_where_made(self, call: Call, first: np.ndarray) -> bool:
+        """Let the layer that made an input give the recorded value, so that it goes wherever the input went."""
+        made = self.runner.run(wants_makers=True).left
+        before = list(made)[: list(made).index(call.unit.path)] if call.unit.path in made else []
+        for path in reversed([path for path in before if path not in self.runner.state.partners]):
+            value = made[path]
+            if value is not None and value.size == first.size and values.same(value, call.inputs[0]):
+                self.runner.state.given[path] = next(values.shaped(first, value.shape))
+                return True
+        return False
+
+    def _feed_where_used(self, own: np.ndarray, first: np.ndarray) -> None:
+        """Feed every live unit that gets what this one gets."""
         for path, other in self.seen.calls.items():
             if path not in self.runner.state.partners and other.inputs and other.inputs[0].size == own.size:
                 given = next(values.shaped(first, other.inputs[0].shape), None)
                 if given is not None and values.same(other.inputs[0], own):
                     self.runner.state.fed[path] = given
-        size = float(np.abs(own - first).max() / max(float(np.abs(first).max()), 1e-300))
-        self._note(Difference(self._before(unit.path), unit.path, call.unit.path, False, size))
-        self.seen = self.runner.run()
 
     def _before(self, unit: str) -> str:
         """Return the last recorded unit in front of one that has a partner."""

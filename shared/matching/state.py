@@ -75,6 +75,8 @@ class Observation:
     """Live unit to the recorded ones that it may be, if they are several."""
     conflicts: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Live unit to recorded ones with the same input and as large weights, none of which it computes."""
+    left: dict[str, np.ndarray | None] = field(default_factory=dict)
+    """What each layer gave first, in order, if that was to be kept."""
     outputs: list[np.ndarray] = field(default_factory=list)
 
 

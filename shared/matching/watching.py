@@ -49,6 +49,7 @@ class Watch(Bystander):
 
     runner: "Runner | None" = None
     seen: Observation = field(default_factory=Observation)
+    wants_makers: bool = False
 
     def enter(self, call: Call) -> np.ndarray | None:
         """Look for the recorded unit that a leaf is; feed it what lies behind a difference."""
@@ -63,8 +64,16 @@ class Watch(Bystander):
 
     def leave(self, call: Call, outputs: Callable[[], Arrays]) -> np.ndarray | None:
         """Give what lies behind a difference."""
+        return self.passed(call.unit.path, outputs)
+
+    def passed(self, path: str, outputs: Callable[[], Arrays]) -> np.ndarray | None:
+        """Give what lies behind a difference, the first time."""
         assert self.runner is not None
-        return self.runner.state.given.get(call.unit.path) if call.number == 0 else None
+        if path in self.seen.left:
+            return None
+        given = outputs()[:1] if self.wants_makers else []
+        self.seen.left[path] = given[0] if given else None
+        return self.runner.state.given.get(path)
 
 
 class Runner:
@@ -78,9 +87,9 @@ class Runner:
         side.assign(self.drawn)
         self.fitter = Fitter(side, self.current)
 
-    def run(self) -> Observation:
-        """Run the model, placing what can be placed on the way."""
-        watch = Watch(runner=self)
+    def run(self, wants_makers: bool = False) -> Observation:
+        """Run the model, placing what can be placed on the way; keep what every layer gave if `wants_makers`."""
+        watch = Watch(runner=self, wants_makers=wants_makers)
         self.runs += 1
         watch.seen.outputs = self.side.run(watch)
         return watch.seen

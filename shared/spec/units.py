@@ -58,6 +58,9 @@ class Visitor(Protocol):
     def leave(self, call: Call, outputs: Callable[[], Arrays]) -> "np.ndarray | None":
         """Look at a call that was made; return what takes the place of what it gave, if anything."""
 
+    def passed(self, path: str, outputs: Callable[[], Arrays]) -> "np.ndarray | None":
+        """Look at what any layer gave, units too, before `leave`; return what takes the place of it, if anything."""
+
     def saw(self, value: "np.ndarray") -> None:
         """Look at a value of an operation."""
 
@@ -72,6 +75,9 @@ class Bystander:
         """Leave the call as it is."""
 
     def leave(self, call: Call, outputs: Callable[[], Arrays]) -> "np.ndarray | None":
+        """Leave what it gave as it is."""
+
+    def passed(self, path: str, outputs: Callable[[], Arrays]) -> "np.ndarray | None":
         """Leave what it gave as it is."""
 
     def saw(self, value: "np.ndarray") -> None:

@@ -1,6 +1,9 @@
 """Finds which weight of a pair's torch model is which of its Keras model: each side in a process of its own."""
 
+from collections.abc import Mapping
 from pathlib import Path
+
+import numpy as np
 
 from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.errors import UserError
@@ -8,10 +11,10 @@ from twotrack.shared.matching.check import Checked, check
 from twotrack.shared.matching.recording import Recording, record
 from twotrack.shared.matching.result import Match
 from twotrack.shared.matching.search import SECONDS, match
+from twotrack.shared.spec.inputs import Input
 from twotrack.shared.spec.pair import Pair
 from twotrack.shared.spec.units import Side
 from twotrack.shared.verify import evidence
-from twotrack.shared.verify.material import draw_inputs
 from twotrack.shared.verify.user_pair import PairReference
 from twotrack.shared.weights.bridge import BridgeError
 from twotrack.shared.weights.correspondence.rule import WeightRule
@@ -22,6 +25,8 @@ from twotrack.shared.workers.task import Report, task
 
 BATCH = 2
 """Examples that both sides compute on; more would tell no more."""
+SPECIAL = 4
+"""Tokens at the beginning that may stand for padding, or for a beginning or an end."""
 ROLE = "matching"
 
 
@@ -80,10 +85,25 @@ def _side(track: str, pair: Pair) -> Side:
     opened = open_track(track, "cpu")
     try:
         model = opened.build(pair, 0, "float64")
-        inputs = {name: array[:BATCH] for name, array in draw_inputs(pair, 0).items()}
-        return opened.units(model, inputs)
+        return opened.units(model, draw(pair.inputs))
     except BridgeError as error:
         raise UserError(f"the weights of track '{track}' cannot be told apart: {error}") from error
+
+
+def draw(inputs: Mapping[str, Input]) -> dict[str, np.ndarray]:
+    """Return a batch on which models that differ at padding only compute the same: no mask hides anything.
+
+    Which weight is which does not depend on it; the ladder, which climbs afterwards, feeds masks and all tokens.
+    """
+    generator = np.random.default_rng(0)
+
+    def values(spec: Input) -> np.ndarray:
+        shape = (BATCH, *spec.shape)
+        if spec.kind == "tokens":
+            return generator.integers(min(SPECIAL, spec.size // 2), spec.size, shape)
+        return np.ones(shape, bool) if spec.kind == "mask" else generator.normal(size=shape)
+
+    return {name: values(spec) for name, spec in inputs.items()}
 
 
 def find_match(
