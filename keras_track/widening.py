@@ -26,7 +26,11 @@ _KINDS: dict[Any, str] = {float: "float64", complex: "complex128", np.float32: "
 _POLICIES = {*WIDER, "mixed_float16", "mixed_bfloat16"}
 
 _SOURCE = f"{Path(keras.src.__file__).parent}/"
-_OWN = (_SOURCE, f"{Path(__file__).parent}/", f"{widening.SHARED}/")
+_INSTALLED = Path(keras.__file__).parents[1]
+_OWN = (
+    *(f"{_INSTALLED / package}/" for package in ("keras", "torch", "tensorflow", "jax", "jaxlib", "optree")),
+    *(f"{folder}/" for folder in (Path(__file__).parent, widening.SHARED)),
+)
 _OF_LAYERS = tuple(f"{_SOURCE}{part}/" for part in ("layers", "losses", "metrics", "models", "optimizers", "trainers"))
 
 
@@ -35,7 +39,7 @@ class TypeTable(dict):
 
     def __init__(self, own: dict):
         super().__init__(own | _KINDS)
-        self.requests = Requests(_is_frameworks, keras.layers.Layer, lambda file: file.startswith(_OF_LAYERS))
+        self.requests = Requests(is_frameworks, keras.layers.Layer, lambda file: file.startswith(_OF_LAYERS))
 
     def get(self, dtype: Any, default: Any = None) -> Any:
         """Return what a type means; `default` for one that means itself."""
@@ -45,7 +49,8 @@ class TypeTable(dict):
         return super().get(dtype, default)
 
 
-def _is_frameworks(file: str) -> bool:
+def is_frameworks(file: str) -> bool:
+    """Tell whether code is Keras', its backend's or twotrack's own, by the path of its file."""
     return file.startswith(_OWN) or file.startswith("<")
 
 

@@ -47,7 +47,7 @@ class Widening(TorchFunctionMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self.requests = Requests(_is_torchs, nn.Module)
+        self.requests = Requests(is_torchs, nn.Module)
         self._is_building = False
 
     @contextmanager
@@ -98,5 +98,6 @@ _OWN = tuple(f"{folder}/" for folder in (Path(torch.__file__).parent, Path(__fil
 """Folders of torch and of twotrack, whose files ask for nobody."""
 
 
-def _is_torchs(file: str) -> bool:
+def is_torchs(file: str) -> bool:
+    """Tell whether code is torch's or twotrack's own, by the path of its file."""
     return file.startswith(_OWN) or file.startswith("<")

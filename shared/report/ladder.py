@@ -105,6 +105,8 @@ class ClimbedTrack(FrozenRecord):
     rungs: list[Rung]
     layers: list[Layer]
     isolated: str
+    parting: str
+    """The first operation by which the forward passes part, with its place in both sides' code."""
     causes: list[CauseRecord]
     left: str
     """What still fails with all proved causes removed; empty if nothing does."""
@@ -141,6 +143,7 @@ def ladder_record(request: VerifyRequest, results: Sequence[TrackResult]) -> Lad
                 rungs=[_rung_record(rung) for rung in result.rungs],
                 layers=[Layer(**asdict(layer)) for layer in result.layers],
                 isolated=result.isolated,
+                parting=result.parting,
                 causes=[_cause_record(cause) for cause in result.diagnosis.causes],
                 left=result.diagnosis.last.detail if result.diagnosis.last else "",
                 suggestions=[

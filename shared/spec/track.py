@@ -169,6 +169,10 @@ class Track(ABC):
         """Return a block in which the model is changed, as far as its side is: changes are made to torch's."""
         return nullcontext()
 
+    def places_noted(self) -> AbstractContextManager[None]:
+        """Return a block in which what is built notes where in the code it was written, where a run does not tell."""
+        return nullcontext()
+
     @abstractmethod
     def synchronise(self) -> None:
         """Wait until the device has done all work, so that a clock can be read."""

@@ -40,6 +40,8 @@ class TrackResult:
     """Of the failure; empty if there is none."""
     isolated: str = ""
     """What the first diverging layer did alone, on torch's inputs."""
+    parting: str = ""
+    """The first operation by which the forward passes part, with its place in both sides' code."""
     layers: list[LayerDifference] = field(default_factory=list)
     """Of the forward pass; empty if its rung was not reached."""
     facts: list[Facts] = field(default_factory=list)
@@ -142,4 +144,4 @@ def _result(climb: Failure) -> TrackResult:
         if diagnosis.proved:
             stated += facts(diagnosis.last, *diagnosis.sides, is_changed=True)
     drawn = picture(failure, *(side.traces["float64"] for side in sides))
-    return TrackResult(climb.track, results, suggestions, diagnosis, isolated, layers, stated, drawn)
+    return TrackResult(climb.track, results, suggestions, diagnosis, isolated, climb.parting(), layers, stated, drawn)

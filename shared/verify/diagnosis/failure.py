@@ -9,14 +9,16 @@ from pathlib import Path
 from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.errors import UserError, WorkerDiedError
 from twotrack.shared.spec.changes import Change
+from twotrack.shared.spec.operations import OperationsTrace
 from twotrack.shared.spec.probe import Replay
 from twotrack.shared.verify import evidence
 from twotrack.shared.verify.comparing import SideResults, climbed
 from twotrack.shared.verify.diagnosis.climbing import Climb, Diagnosis, diagnose
 from twotrack.shared.verify.diagnosis.findings import Findings, SearchRequest
+from twotrack.shared.verify.diagnosis.operations import parting
 from twotrack.shared.verify.diagnosis.search import search
-from twotrack.shared.verify.observe import isolate
-from twotrack.shared.verify.request import LayerRequest, VerifyRequest
+from twotrack.shared.verify.observe import isolate, record_operations
+from twotrack.shared.verify.request import LayerRequest, SideRequest, VerifyRequest
 from twotrack.shared.verify.result import FailurePlace, RungResult
 from twotrack.shared.verify.rungs.forward import layer_difference
 from twotrack.shared.verify.second_look import SecondLook
@@ -80,6 +82,22 @@ class Failure:
             return self.showing.call(REFERENCE, search, asked)
         except WorkerDiedError as error:  # the verdict stands whatever the search meets in the user's model
             return Findings(stopped=str(error))
+
+    def parting(self) -> str:
+        """Return the first operation by which the sides part in the forward pass, in words; empty for another rung."""
+        if self.results[-1].rung != "forward" or self.request.causes == "none":
+            return ""
+        asked = {
+            track: SideRequest(verify=self.request, track=track, folder=self.folder / slug(track))
+            for track in (REFERENCE, self.track)
+        }
+        try:
+            folders = [self.showing.pool.call(track, record_operations, one) for track, one in asked.items()]
+        except (UserError, WorkerDiedError) as error:  # the verdict stands whatever is met in the user's model
+            return f"its operations could not be compared: {error}"
+        torch, keras = (evidence.load(OperationsTrace, folder) for folder in folders)
+        found = parting(torch, keras)
+        return found.words if found else ""
 
     def isolated(self) -> str:
         """Run the first diverging layer alone in Keras on the inputs that torch's layer got."""
