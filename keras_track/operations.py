@@ -14,7 +14,7 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras.src import backend
+from keras.src import backend, ops
 from keras.src.ops.operation import Operation
 
 from twotrack.keras_track import weights
@@ -62,15 +62,25 @@ def operations_recorded(model: keras.Model) -> Iterator[OperationRecorder]:
     recording = _Recording(OperationRecorder(as_array), {id(layer): path for path, layer in weights.layer_paths(model)})
     with ExitStack() as stack:
         replaced(stack, Operation, "__call__", recording.entering(Operation.__call__))
-        for room in (backend, *(getattr(backend, name) for name in _ROOMS)):
-            for name, function in inspect.getmembers(room, inspect.isfunction):
-                if name not in _SILENT and not name.startswith("_"):
-                    replaced(stack, room, name, recording.watched(name, function))
+        for room, name, function in _functions():
+            replaced(stack, room, name, recording.watched(name, function))
         kind = type(backend.convert_to_tensor(np.zeros(1)))
         for name in _OPERATORS:
             if operator := getattr(kind, name, None):
                 _operator_replaced(stack, kind, name, recording.watched(name, operator))
         yield recording.recorder
+
+
+def _functions() -> list[tuple[Any, str, Callable]]:
+    """Return the functions of the backend, and those that keras.ops makes of them itself, with where they stand."""
+    rooms = [(backend, False), *((getattr(backend, name), False) for name in _ROOMS)]
+    rooms += [(getattr(ops, name), True) for name in _ROOMS]
+    return [
+        (room, name, function)
+        for room, is_private in rooms
+        for name, function in inspect.getmembers(room, inspect.isfunction)
+        if name.startswith("_") == is_private and name not in _SILENT
+    ]
 
 
 def _operator_replaced(stack: ExitStack, kind: type, name: str, value: Callable) -> None:

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 from keras.src import backend
 
+from twotrack.shared.base.code_places import is_pythons
 from twotrack.shared.spec import widening
 from twotrack.shared.spec.widening import NarrowRequest, Requests
 
@@ -51,7 +52,7 @@ class TypeTable(dict):
 
 def is_frameworks(file: str) -> bool:
     """Tell whether code is Keras', its backend's or twotrack's own, by the path of its file."""
-    return file.startswith(_OWN) or file.startswith("<")
+    return file.startswith(_OWN) or is_pythons(file)
 
 
 class WidePolicy(keras.DTypePolicy):

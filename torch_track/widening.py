@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from twotrack.shared.base.code_places import is_pythons
 from twotrack.shared.spec import widening
 from twotrack.shared.spec.widening import Requests
 
@@ -100,4 +101,4 @@ _OWN = tuple(f"{folder}/" for folder in (Path(torch.__file__).parent, Path(__fil
 
 def is_torchs(file: str) -> bool:
     """Tell whether code is torch's or twotrack's own, by the path of its file."""
-    return file.startswith(_OWN) or file.startswith("<")
+    return file.startswith(_OWN) or is_pythons(file)

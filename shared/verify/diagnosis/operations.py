@@ -1,6 +1,6 @@
 """The first operation by which two sides part: found by values that one side alone has, placed in both sides' code."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -17,10 +17,8 @@ Partners = dict[int, list[int]]
 class Parting(FrozenRecord):
     """Two operations that are given the same and give something else."""
 
-    layer: str
-    """Canonical path of the layer that does it; empty for the model itself."""
     torch: str
-    """Function, and where it is called."""
+    """Function, where it is called, and the layer that does."""
     keras: str
     """Empty where no operation of Keras' is given the same and leads elsewhere."""
     inputs: float | None = None
@@ -31,31 +29,26 @@ class Parting(FrozenRecord):
     @property
     def words(self) -> str:
         """In one sentence, without its full stop."""
-        inside = f" in '{self.layer}'" if self.layer else ""
-        first = f"the first operation that differs{inside} is "
         if not self.keras:
-            return f"{first}{self.torch} in torch: Keras has what it is given, and nowhere what it gives"
-        given = "" if self.inputs is None else f"; what they are given agrees ({self.inputs:.1e})"
-        differ = "have other sizes" if self.outputs is None else f"differ by {self.outputs:.1e}"
-        return f"{first}{self.keras} in Keras, {self.torch} in torch{given}, their values {differ}"
+            return f"the first operation that differs is torch's {self.torch}: Keras has nowhere what it gives"
+        given = "" if self.inputs is None else f"what they are given agrees ({self.inputs:.1e}), "
+        differ = "are not as many" if self.outputs is None else f"differ by {self.outputs:.1e}"
+        both = f"Keras' {self.keras}, torch's {self.torch}"
+        return f"the first operation that differs is {both}; {given}their values {differ}"
 
 
 def parting(torch: OperationsTrace, keras: OperationsTrace) -> Parting | None:
     """Return where two passes on the same inputs part; None where no single operation shows it."""
     to_keras = _partners(torch, keras)
     to_torch: Partners = {}
-    for number, others in to_keras.items():
-        for other in others:
-            to_torch.setdefault(other, []).append(number)
+    for number, equal in to_keras.items():
+        for one in equal:
+            to_torch.setdefault(one, []).append(number)
     ours, theirs = _Side(torch, to_keras), _Side(keras, to_torch)
-    first = next(ours.leaving(), None)
+    first, other = _paired(list(ours.leaving()), list(theirs.leaving()), ours, to_keras)
     if first is None:
         return None
-    shared = {other for number in first.given for other in to_keras.get(number, ())}
-    others = sorted(theirs.leaving(), key=lambda one: not shared & set(one.given))
-    other = others[0] if others else None
     return Parting(
-        layer=first.layer,
         torch=_told(first),
         keras=_told(other) if other else "",
         inputs=_agreement(torch, keras, first, other, to_keras) if other else None,
@@ -63,9 +56,24 @@ def parting(torch: OperationsTrace, keras: OperationsTrace) -> Parting | None:
     )
 
 
+def _paired(
+    ours: Sequence[Operation], theirs: Sequence[Operation], torch: "_Side", to_keras: Partners
+) -> tuple[Operation | None, Operation | None]:
+    """Return the first operation of torch that Keras has one beside, given the same value, with that; else the first.
+
+    What is made of masks and weights alone may leave as well, but tells less.
+    """
+    for first in ours:
+        shared = {other for number in first.given if torch.tells(number) for other in to_keras.get(number, ())}
+        for beside in theirs:
+            if shared & set(beside.given):
+                return first, beside
+    return (ours[0] if ours else None), None
+
+
 def _told(operation: Operation) -> str:
     place = f" at {operation.place}" if operation.place else ""
-    return f"{operation.function.strip('_')}{place}"
+    return f"{operation.function.strip('_')}{place}{f' (in {operation.layer})' if operation.layer else ''}"
 
 
 class _Side:
@@ -97,7 +105,8 @@ class _Side:
         """Tell of every value whether an output comes of it, and nothing that the other side has."""
         reaches, meets = (np.zeros(len(self._trace.signatures), bool) for _ in range(2))
         reaches[[number for number in self._trace.outputs if number not in self._partners]] = True
-        meets[[number for number in self._partners if self._tells(number)]] = True
+        reaches[self._unseen] = True
+        meets[[number for number in self._partners if self.tells(number)]] = True
         for operation in reversed(self._trace.operations):
             of_outputs, of_common = reaches[operation.made].any(), meets[operation.made].any()
             reaches[operation.given] |= of_outputs
@@ -105,7 +114,15 @@ class _Side:
             meets[behind] |= of_common
         return list(reaches & ~meets)
 
-    def _tells(self, number: int) -> bool:
+    @cached_property
+    def _unseen(self) -> list[int]:
+        """Return values that no operation takes, where others come from nowhere: code that is not seen leads there."""
+        taken = {number for operation in self._trace.operations for number in operation.given}
+        alone = {number for number in (*taken, *self._trace.outputs) if number not in self._made}
+        is_seen = alone.issubset(self._partners)
+        return [] if is_seen else [number for number in self._made if number not in taken | self._partners.keys()]
+
+    def tells(self, number: int) -> bool:
         """Tell whether a value says where it comes from; masks and constants do not."""
         own = self._trace.signatures[number]
         return own[LARGEST] > 0 and own[SIZE] < own[COUNT] and not np.isclose(own[SIZE], own[SQUARES], rtol=1e-12)
