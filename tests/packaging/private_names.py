@@ -229,6 +229,8 @@ def _non_persistent_buffers_set() -> bool:
 
 
 KERAS, TORCH = "keras:tensorflow", "torch"
+
+
 def _table_of_types() -> bool:
     """Keras reads types in this table, so that what it holds is what they mean."""
     from unittest.mock import patch
