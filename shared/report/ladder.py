@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from twotrack.shared import datasets
 from twotrack.shared.base.records import FrozenRecord
@@ -90,7 +90,7 @@ class CertificateRecord(FrozenRecord):
     counts: dict[str, int]
     ranges: dict[str, tuple[float, float]]
     gaps: list[GapRecord]
-    notes: list[str]
+    notes: list[str] = Field(default_factory=list)
     """How was compared, where the model's own code says otherwise."""
 
 
@@ -105,7 +105,7 @@ class ClimbedTrack(FrozenRecord):
     rungs: list[Rung]
     layers: list[Layer]
     isolated: str
-    parting: str
+    parting: str = ""
     """The first operation by which the forward passes part, with its place in both sides' code."""
     causes: list[CauseRecord]
     left: str

@@ -1,4 +1,4 @@
-"""Pairs whose models insist on float32 inside, or give mappings and dataclasses; frameworks in functions of their own."""
+"""Pairs whose models insist on float32 inside, or give mappings and dataclasses; each framework apart."""
 
 from dataclasses import dataclass
 from typing import Any
