@@ -6,6 +6,7 @@ asks of TensorFlow, JAX or PyTorch itself is not seen.
 """
 
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import keras
@@ -24,6 +25,7 @@ WIDER = {
 }
 _KINDS: dict[Any, str] = {float: "float64", complex: "complex128", np.float32: "float64", np.float16: "float64"}
 """What Python's and NumPy's own types mean: no request for anything narrow."""
+_CASTS = {"cast", "saturate_cast", "convert_to_tensor"}
 _POLICIES = {*WIDER, "mixed_float16", "mixed_bfloat16"}
 
 _SOURCE = f"{Path(keras.src.__file__).parent}/"
@@ -45,9 +47,15 @@ class TypeTable(dict):
     def get(self, dtype: Any, default: Any = None) -> Any:
         """Return what a type means; `default` for one that means itself."""
         if type(dtype) is str and dtype in WIDER:
-            self.requests.note(dtype)
+            self.requests.note(dtype, _rounds)
             return WIDER[dtype]
         return super().get(dtype, default)
+
+
+def _rounds(frame: FrameType) -> bool:
+    """Tell whether a function of Keras is a cast of numbers that need not be whole."""
+    given = frame.f_locals.get("x") if frame.f_code.co_name in _CASTS else None
+    return given is not None and "float" in str(getattr(given, "dtype", ""))
 
 
 def is_frameworks(file: str) -> bool:

@@ -269,7 +269,7 @@ PRIVATE_NAMES: Mapping[str, PrivateName] = {
     "keras.src.backend.common.dtypes.PYTHON_DTYPES_MAP": PrivateName(
         KERAS, "compute in float64 what asks for float32", _table_of_types
     ),
-    "keras.src.ops.operation.Operation": PrivateName(KERAS, "place a difference in the code", _operation),
+    "keras.src.ops.operation.Operation.__new__": PrivateName(KERAS, "place a difference in the code", _operation),
     "keras.src.ops.nn": PrivateName(KERAS, "see what keras.ops computes", _own_functions),
     "torch._C._len_torch_function_stack": PrivateName(
         TORCH, "let encoder layers take the way that they take in float32", _modes_at_work

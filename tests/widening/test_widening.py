@@ -62,3 +62,11 @@ def test_torch_widens_requests_and_takes_float32_up_again(workers: WorkerPool) -
 
 def test_what_is_drawn_while_torch_builds_and_how_it_hides_steps_stay_as_in_float32(workers: WorkerPool) -> None:
     assert workers.call("torch", tasks.built_in_torch, None) == tasks.Built(drawn_alike=True, padded=0.0)
+
+
+def test_rounding_to_float32_on_one_side_alone_is_an_exception(ladder: Ladder) -> None:
+    request = VerifyRequest(name="tests.verify.range_pairs:NARROW_TYPE_FLOAT32", until="forward", causes="none")
+    (result,) = ladder.climb(request, lambda *_: None, ["keras:torch"])
+    assert result.passed, result.rungs[-1].detail
+    (gap,) = result.certificate.gaps
+    assert (gap.kind, "asks for float32" in gap.detail) == (GapKind.PRECISION, True)
