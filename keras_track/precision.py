@@ -46,7 +46,7 @@ def set_precision(precision: Literal["float32", "float64"]) -> None:
     keras.config.set_floatx(precision)
     keras.config.set_dtype_policy(precision)
     if precision == "float64":
-        for wide in ("float64", "complex128"):
+        for wide in {"float64", "complex128"} & dtypes.BIT64_TO_BIT32_DTYPE.keys():
             _replace_item(dtypes.BIT64_TO_BIT32_DTYPE, wide, wide)
         _replace(dtypes, "PYTHON_DTYPES_MAP", TypeTable(dtypes.PYTHON_DTYPES_MAP))
         _replace(dtype_policies, "get", _wide_policy(dtype_policies.get))

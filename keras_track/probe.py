@@ -15,6 +15,7 @@ from twotrack.keras_track.draws import drawn_from, drawn_pass
 from twotrack.keras_track.gradients import InputShift, recorder
 from twotrack.keras_track.inputs import cast
 from twotrack.keras_track.loops import stepwise
+from twotrack.keras_track.operations import finished, operations_recorded
 from twotrack.keras_track.pieces import PieceCounter
 from twotrack.keras_track.recording import (
     arrays,
@@ -30,6 +31,7 @@ from twotrack.shared.axes.layout import canonical, own_order
 from twotrack.shared.pieces.recorder import Piece, PieceRun
 from twotrack.shared.spec.draws import DrawnPass
 from twotrack.shared.spec.inputs import example
+from twotrack.shared.spec.operations import OperationsTrace
 from twotrack.shared.spec.pair import CustomOptimizer
 from twotrack.shared.spec.probe import (
     Hyperparameters,
@@ -173,6 +175,14 @@ class KerasProbe(Probe):
         with layer_recorded(path, layer, layout) as traces:
             layer(*args, **kwargs)
         return Replay(traces[-1].outputs, len(tensors) - len(swapped))
+
+    def operations(self, inputs: Mapping[str, np.ndarray]) -> OperationsTrace:
+        """Record calls of the backend's functions."""
+        model = self._model
+        given = keras.tree.map_structure(keras.ops.convert_to_tensor, model.arranged(inputs))
+        with stepwise(), drawn_from(model.model, model.draws), operations_recorded(model.model) as recorder:
+            outputs = model.model(given, training=False)
+        return finished(recorder, outputs)
 
     def row_gradients(self, name: str, numbers: np.ndarray) -> np.ndarray:
         """Call the layer with another tensor in the weight's place."""

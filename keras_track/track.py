@@ -2,13 +2,14 @@
 
 import importlib
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
-from twotrack.keras_track import backends, freezing, losses, native, outputs, weights
+from twotrack.keras_track import backends, freezing, losses, native, operations, outputs, weights
 from twotrack.keras_track.axes import axis_layout
 from twotrack.keras_track.curvature import Curvature
 from twotrack.keras_track.draws import drawn_from
@@ -133,6 +134,10 @@ class KerasTrack(Track):
         from twotrack.keras_track.matching import KerasSide
 
         return KerasSide(as_keras(model), inputs)
+
+    def places_noted(self) -> AbstractContextManager[None]:
+        """Note where the operations of a functional model are made."""
+        return operations.places_noted()
 
     def synchronise(self) -> None:
         """Nothing to wait for: a training step returns its loss, and a prediction its outputs, to the host."""

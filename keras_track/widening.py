@@ -6,12 +6,14 @@ asks of TensorFlow, JAX or PyTorch itself is not seen.
 """
 
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import keras
 import numpy as np
 from keras.src import backend
 
+from twotrack.shared.base.code_places import is_pythons
 from twotrack.shared.spec import widening
 from twotrack.shared.spec.widening import NarrowRequest, Requests
 
@@ -23,10 +25,15 @@ WIDER = {
 }
 _KINDS: dict[Any, str] = {float: "float64", complex: "complex128", np.float32: "float64", np.float16: "float64"}
 """What Python's and NumPy's own types mean: no request for anything narrow."""
+_CASTS = {"cast", "saturate_cast", "convert_to_tensor"}
 _POLICIES = {*WIDER, "mixed_float16", "mixed_bfloat16"}
 
 _SOURCE = f"{Path(keras.src.__file__).parent}/"
-_OWN = (_SOURCE, f"{Path(__file__).parent}/", f"{widening.SHARED}/")
+_INSTALLED = Path(keras.__file__).parents[1]
+_OWN = (
+    *(f"{_INSTALLED / package}/" for package in ("keras", "torch", "tensorflow", "jax", "jaxlib", "optree")),
+    *(f"{folder}/" for folder in (Path(__file__).parent, widening.SHARED)),
+)
 _OF_LAYERS = tuple(f"{_SOURCE}{part}/" for part in ("layers", "losses", "metrics", "models", "optimizers", "trainers"))
 
 
@@ -35,18 +42,25 @@ class TypeTable(dict):
 
     def __init__(self, own: dict):
         super().__init__(own | _KINDS)
-        self.requests = Requests(_is_frameworks, keras.layers.Layer, lambda file: file.startswith(_OF_LAYERS))
+        self.requests = Requests(is_frameworks, keras.layers.Layer, lambda file: file.startswith(_OF_LAYERS))
 
     def get(self, dtype: Any, default: Any = None) -> Any:
         """Return what a type means; `default` for one that means itself."""
         if type(dtype) is str and dtype in WIDER:
-            self.requests.note(dtype)
+            self.requests.note(dtype, _rounds)
             return WIDER[dtype]
         return super().get(dtype, default)
 
 
-def _is_frameworks(file: str) -> bool:
-    return file.startswith(_OWN) or file.startswith("<")
+def _rounds(frame: FrameType) -> bool:
+    """Tell whether a function of Keras is a cast of numbers that need not be whole."""
+    given = frame.f_locals.get("x") if frame.f_code.co_name in _CASTS else None
+    return given is not None and "float" in str(getattr(given, "dtype", ""))
+
+
+def is_frameworks(file: str) -> bool:
+    """Tell whether code is Keras', its backend's or twotrack's own, by the path of its file."""
+    return file.startswith(_OWN) or is_pythons(file)
 
 
 class WidePolicy(keras.DTypePolicy):

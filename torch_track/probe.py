@@ -12,6 +12,7 @@ from twotrack.shared.axes.layout import canonical, own_order
 from twotrack.shared.pieces.recorder import Piece, PieceRun
 from twotrack.shared.spec.draws import DrawnPass
 from twotrack.shared.spec.inputs import example
+from twotrack.shared.spec.operations import OperationsTrace
 from twotrack.shared.spec.pair import CustomOptimizer
 from twotrack.shared.spec.probe import (
     Hyperparameters,
@@ -34,6 +35,7 @@ from twotrack.shared.spec.recipes import Optimizer
 from twotrack.shared.spec.widening import NarrowRequest
 from twotrack.torch_track import compiled, freezing, hyperparameters, loss_alone, optimizer_alone, precision, weights
 from twotrack.torch_track.changes.links import unlinked
+from twotrack.torch_track.operations import finished, operations_recorded
 from twotrack.torch_track.pieces import pieces_counted
 from twotrack.torch_track.recording import (
     NoFunctionalDropout,
@@ -173,6 +175,15 @@ class TorchProbe(Probe):
         args, kwargs = replaced(calls[0], table)
         with torch.no_grad():
             return Replay(canonical(arrays(layer(*args, **kwargs)), call.outputs), len(kept) - len(swapped))
+
+    def operations(self, inputs: Mapping[str, np.ndarray]) -> OperationsTrace:
+        """Record calls of torch's functions."""
+        self._module.eval()
+        with torch.no_grad(), self._model.drawing(training=False):
+            given = self._model.tensors(inputs)
+            with operations_recorded(self._module, self._canonical) as recorder:
+                outputs = self._module(*given)
+        return finished(recorder, outputs)
 
     def row_gradients(self, name: str, numbers: np.ndarray) -> np.ndarray:
         """Call the layer, and go back to the weight alone."""

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from twotrack.shared.base.code_places import is_pythons
 from twotrack.shared.spec import widening
 from twotrack.shared.spec.widening import Requests
 
@@ -47,7 +48,7 @@ class Widening(TorchFunctionMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self.requests = Requests(_is_torchs, nn.Module)
+        self.requests = Requests(is_torchs, nn.Module)
         self._is_building = False
 
     @contextmanager
@@ -66,25 +67,30 @@ class Widening(TorchFunctionMode):
         if name in _SPECIAL:
             return self._by_name(function, name, args, given)
         if _DTYPE in map(type, args) or (given and _DTYPE in map(type, given.values())):
-            args, given = [*map(self._wider, args)], {key: self._wider(value) for key, value in given.items()}
+            args, given = self._widened(args, given)
         return function(*args, **given)
+
+    def _widened(self, args: Sequence, given: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        first = args[0] if args else given.get("input")
+        rounds = isinstance(first, Tensor) and first.is_floating_point()
+        return [self._wider(one, rounds) for one in args], {key: self._wider(one, rounds) for key, one in given.items()}
 
     def _by_name(self, function: Callable, name: str, args: Sequence, given: Mapping[str, Any]) -> Any:
         """Call a function that says by its name, or by that of a type, what it makes."""
         dtype = _METHODS.get(name) or (_type_named(args[1]) if name == "type" and len(args) > 1 else None)
         if dtype is not None and isinstance(args[0], Tensor):
-            return args[0].to(self._wider(dtype), **given)
+            return args[0].to(self._wider(dtype, args[0].is_floating_point()), **given)
         if name in _DRAWN and self._is_building and given.get("dtype") in (None, torch.float32):
             return function(*args, **{**given, "dtype": torch.float32}).double()
         if name not in _BITS:
-            args, given = [*map(self._wider, args)], {key: self._wider(value) for key, value in given.items()}
+            args, given = self._widened(args, given)
         return function(*args, **given)
 
-    def _wider(self, value: Any) -> Any:
+    def _wider(self, value: Any, rounds: bool) -> Any:
         """Return the type to take for a type that was asked for; everything else as it is."""
         if type(value) is not torch.dtype or value not in WIDER:
             return value
-        self.requests.note(str(value).removeprefix("torch."))
+        self.requests.note(str(value).removeprefix("torch."), lambda _: rounds)
         return WIDER[value]
 
 
@@ -98,5 +104,6 @@ _OWN = tuple(f"{folder}/" for folder in (Path(torch.__file__).parent, Path(__fil
 """Folders of torch and of twotrack, whose files ask for nobody."""
 
 
-def _is_torchs(file: str) -> bool:
-    return file.startswith(_OWN) or file.startswith("<")
+def is_torchs(file: str) -> bool:
+    """Tell whether code is torch's or twotrack's own, by the path of its file."""
+    return file.startswith(_OWN) or is_pythons(file)

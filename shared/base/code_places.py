@@ -1,8 +1,15 @@
 """A place in source code as a reader finds it."""
 
+import os
 from pathlib import Path
 
 _INSTALLED = "/site-packages/"
+_STANDARD = f"{Path(os.__file__).parent}/"
+
+
+def is_pythons(file: str) -> bool:
+    """Tell whether code is of Python's own library, or of no file."""
+    return file.startswith("<") or (file.startswith(_STANDARD) and _INSTALLED not in file)
 
 
 def place_in_code(file: str, line: int) -> str:

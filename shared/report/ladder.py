@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from twotrack.shared import datasets
 from twotrack.shared.base.records import FrozenRecord
@@ -91,7 +91,7 @@ class CertificateRecord(FrozenRecord):
     counts: dict[str, int]
     ranges: dict[str, tuple[float, float]]
     gaps: list[GapRecord]
-    notes: list[str]
+    notes: list[str] = Field(default_factory=list)
     """How was compared, where the model's own code says otherwise."""
     own: str = ""
 
@@ -110,6 +110,8 @@ class ClimbedTrack(FrozenRecord):
     rungs: list[Rung]
     layers: list[Layer]
     isolated: str
+    parting: str = ""
+    """The first operation by which the forward passes part, with its place in both sides' code."""
     causes: list[CauseRecord]
     left: str
     """What still fails with all proved causes removed; empty if nothing does."""
@@ -147,6 +149,7 @@ def ladder_record(request: VerifyRequest, results: Sequence[TrackResult]) -> Lad
                 rungs=[_rung_record(rung) for rung in result.rungs],
                 layers=[Layer(**asdict(layer)) for layer in result.layers],
                 isolated=result.isolated,
+                parting=result.parting,
                 causes=[_cause_record(cause) for cause in result.diagnosis.causes],
                 left=result.diagnosis.last.detail if result.diagnosis.last else "",
                 suggestions=[

@@ -58,6 +58,7 @@ def _failure(result: TrackResult, fix: Side | None) -> list[str]:
     lines = [f"not reached: {', '.join(rung for rung in RUNGS if rung not in climbed)}"]
     lines += [f"{result.picture.where}: {result.picture.words}"] if result.picture else []
     lines += [result.isolated] if result.isolated else []
+    lines += [result.parting] if result.parting else []
     causes = result.diagnosis.causes
     told = [line for number, cause in enumerate(causes, start=1) for line in _cause(result, cause, number, fix)]
     if causes and causes[-1].status is not Status.PROVED:

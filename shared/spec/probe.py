@@ -14,6 +14,7 @@ from twotrack.shared.base.records import WITH_ARRAYS
 if TYPE_CHECKING:
     from twotrack.shared.pieces.recorder import Piece, PieceRun
     from twotrack.shared.spec.draws import DrawnPass
+    from twotrack.shared.spec.operations import OperationsTrace
     from twotrack.shared.spec.pair import CustomOptimizer
     from twotrack.shared.spec.recipes import Optimizer
     from twotrack.shared.spec.widening import NarrowRequest
@@ -264,6 +265,10 @@ class Probe(ABC):
         Its tensors, by place and by name, give way to `inputs`, which are another side's; everything else stays.
         Raises what the layer does.
         """
+
+    @abstractmethod
+    def operations(self, inputs: Mapping[str, np.ndarray]) -> "OperationsTrace":
+        """Run once in inference mode, and record every operation."""
 
     @abstractmethod
     def row_gradients(self, name: str, numbers: np.ndarray) -> np.ndarray:

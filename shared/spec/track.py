@@ -228,6 +228,10 @@ class Track(ABC):
         """Return a block in which the model is changed, as far as its side is: changes are made to torch's."""
         return nullcontext()
 
+    def places_noted(self) -> AbstractContextManager[None]:
+        """Return a block in which what is built notes where in the code it was written, where a run does not tell."""
+        return nullcontext()
+
     @abstractmethod
     def units(self, model: TrackModel, inputs: Mapping[str, "np.ndarray"]) -> "Side":
         """Return a float64 model as a side of the search for which weight is which, with a batch of inputs by name."""

@@ -26,6 +26,8 @@ class NarrowRequest(FrozenRecord):
     """What it asked for: float32, bfloat16, ..."""
     place: str
     """File and line."""
+    rounds: bool = True
+    """It would round numbers that are there; False of new numbers, and of whole ones."""
     layers: tuple[str, ...]
     """Canonical paths of the layers whose code was at work, in order; empty for code outside of layers."""
 
@@ -45,17 +47,21 @@ class Requests:
     """What every layer is derived from."""
     is_for_itself: Callable[[str], bool] = field(default=lambda file: False)
     """Whether a file of the framework asks for purposes of its own, which nobody reports."""
+    _rounding: set[tuple[str, str, int]] = field(default_factory=set)
     _seen: dict[tuple[str, str, int], dict[int, Any]] = field(default_factory=dict)
     """Layers, by id, of each precision, file and line; kept alive, so that no other gets its id."""
 
-    def note(self, precision: str) -> None:
-        """Keep what the code that is being run asks for."""
+    def note(self, precision: str, rounds: Callable[[FrameType], bool]) -> None:
+        """Keep what the code that is being run asks for; `rounds` is told the frame of the function that it calls."""
         frames = list(_running())
         own = next((n for n, frame in enumerate(frames) if not self.is_frameworks(frame.f_code.co_filename)), None)
         if own is None or any(self.is_for_itself(frame.f_code.co_filename) for frame in frames[:own]):
             return
         at = frames[own]
-        layers = self._seen.setdefault((precision, at.f_code.co_filename, at.f_lineno), {})
+        key = precision, at.f_code.co_filename, at.f_lineno
+        layers = self._seen.setdefault(key, {})
+        if rounds(frames[max(own - 1, 0)]):
+            self._rounding.add(key)
         layer = next(filter(None, map(self._layer, frames[own:])), None)
         if layer is not None:
             layers[id(layer)] = layer
@@ -72,6 +78,7 @@ class Requests:
             NarrowRequest(
                 precision=precision,
                 place=place_in_code(file, line),
+                rounds=(precision, file, line) in self._rounding,
                 layers=tuple(path for own, path in paths.items() if own in layers and path),
             )
             for (precision, file, line), layers in self._seen.items()

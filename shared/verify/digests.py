@@ -12,6 +12,10 @@ import numpy as np
 
 SMALLEST, LARGEST, PATTERN, COUNT, SIZE, FIRST = 0, 1, 2, 3, 4, 5
 PROJECTIONS = 8
+LIMITLESS = 1e300
+"""From here on a value is told by its place and sign, as infinity is: products of it would be infinite. A mask may hold
+the smallest number that there is.
+"""
 _MANY = 200_000
 """Values in a row from which on fewer products are taken."""
 
@@ -21,8 +25,9 @@ def digest(values: np.ndarray, batch: int) -> np.ndarray | None:
     if values.size == 0 or values.ndim == 0 or values.shape[0] % batch:
         return None
     rows = values.reshape(batch, -1).astype(np.float64)
-    patterns = [0 if np.isfinite(row).all() else _pattern(row) for row in rows]
-    kept = np.where(np.isfinite(rows), rows, 0.0)
+    is_ordinary = np.abs(rows) < LIMITLESS  # False for NaN too
+    patterns = [0 if ordinary.all() else _pattern(row) for row, ordinary in zip(rows, is_ordinary, strict=True)]
+    kept = np.where(is_ordinary, rows, 0.0)
     counts = np.full(batch, rows.shape[1])
     return np.column_stack([kept.min(1), kept.max(1), patterns, counts, _sizes(kept), _projected(kept)])
 
@@ -33,8 +38,9 @@ def _sizes(rows: np.ndarray) -> np.ndarray:
 
 
 def _pattern(row: np.ndarray) -> int:
-    """Return a number that tells where a row is NaN, infinite or minus infinite; never 0."""
-    places = np.isnan(row) * 1 + np.isposinf(row) * 2 + np.isneginf(row) * 3
+    """Return a number that tells where a row is NaN, infinite, or beyond what sums can take; never 0."""
+    huge = np.isfinite(row) & (np.abs(row) >= LIMITLESS)
+    places = np.isnan(row) * 1 + np.isposinf(row) * 2 + np.isneginf(row) * 3 + huge * np.where(row > 0, 4, 5)
     return crc32(places.astype(np.uint8).tobytes()) | 1
 
 

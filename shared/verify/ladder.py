@@ -46,6 +46,8 @@ class TrackResult:
     """Of the failure; empty if there is none."""
     isolated: str = ""
     """What the first diverging layer did alone, on torch's inputs."""
+    parting: str = ""
+    """The first operation by which the forward passes part, with its place in both sides' code."""
     layers: list[LayerDifference] = field(default_factory=list)
     """Of the forward pass; empty if its rung was not reached."""
     facts: list[Facts] = field(default_factory=list)
@@ -178,5 +180,5 @@ def _result(climb: Failure, label: str, words: Words) -> TrackResult:
         if diagnosis.proved:
             stated += facts(diagnosis.last, *diagnosis.sides, is_changed=True)
     drawn = picture_retold(picture(failure, *(side.traces["float64"] for side in sides)), words)
-    diagnosis = diagnosis_retold(diagnosis, words)
-    return TrackResult(label, results, suggestions, diagnosis, isolated, layers, stated, drawn, words)
+    diagnosis, place = diagnosis_retold(diagnosis, words), retold(climb.parting(), words)
+    return TrackResult(label, results, suggestions, diagnosis, isolated, place, layers, stated, drawn, words)

@@ -128,6 +128,15 @@ def _named(name: str) -> ProbeRung:
 
 
 @task
+def record_operations(request: SideRequest) -> Path:
+    """Run a side once, in float64; return the folder of an OperationsTrace."""
+    track = open_track(request.side.track, "auto")
+    with track.places_noted():
+        side = ObservedSide(find_exercise(request.verify, request.side), track, "float64", lambda _: None)
+    return evidence.save(side.probe.operations(side.exercise.inputs()), request.folder / "operations")
+
+
+@task
 def isolate(request: LayerRequest) -> Path:
     """Run one layer alone on the inputs that the other side's got; return the folder of a Replay."""
     exercise = find_exercise(request.verify, request.side)

@@ -33,6 +33,7 @@ EXPLANATIONS = 3
 """Draws of moved gradients: up, down, at random."""
 STRAYS = 2
 """Draws of rounding, see STRAYED_AT_MOST."""
+_NO_MEASURE = "whether that is rounding is not known: the model asks for half precision, which float32 is to show"
 _PLACES = {FailurePlace.WEIGHT, FailurePlace.VALIDATION, FailurePlace.OUTPUTS}
 
 
@@ -54,6 +55,8 @@ class SecondLook:
         """Return what the second look found in place of a doubt, or of a training's failure."""
         if not found.in_doubt:
             return self._judge_training(name, found, torch, keras)
+        if any(request.is_half for side in (torch, keras) for request in side.narrow_requests):
+            return replace(found, detail=f"{found.detail}; {_NO_MEASURE}")
         sides, rung = {self._reference: torch, name: keras}, found.rung
         if rung in torch.answered:
             return EXACT[rung](*(self._answered_in_float32(rung, each, sides) for each in sides))

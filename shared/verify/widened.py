@@ -12,21 +12,30 @@ def notes(torch: Observation, keras: Observation) -> tuple[str, ...]:
     return tuple(
         f"{side} asks for {request.precision} at {request.place}{_inside(request)}, and gets float64"
         for side, request in _all(torch, keras)
-        if not request.is_half
+        if not request.is_half and not _is_alone(request, side, torch, keras)
     )
 
 
 def gaps(torch: Observation, keras: Observation) -> tuple[Gap, ...]:
-    """Return one exception for each line that asked for less than float32: there the model itself computes less."""
+    """Return an exception for each line that asked for less than float32, or that alone asks to round to float32.
+
+    In the first the model itself computes less; the second is no difference in float32, and would be one in float64.
+    """
     return tuple(
         Gap(
-            GapKind.HALF,
+            GapKind.HALF if request.is_half else GapKind.PRECISION,
             request.place,
             f"{side} asks for {request.precision}{_inside(request)}, and was compared in float64",
         )
         for side, request in _all(torch, keras)
-        if request.is_half
+        if request.is_half or _is_alone(request, side, torch, keras)
     )
+
+
+def _is_alone(request: NarrowRequest, side: str, torch: Observation, keras: Observation) -> bool:
+    """Tell whether a line rounds to float32 on one side, and nothing on the other."""
+    other = keras if side == "torch" else torch
+    return request.rounds and not (other.asked_for_float32 or any(one.rounds for one in other.narrow_requests))
 
 
 def _all(torch: Observation, keras: Observation) -> Iterator[tuple[str, NarrowRequest]]:

@@ -41,7 +41,10 @@ def before_and_after() -> list[Measured]:
 
 def refusal() -> str | None:
     """What set_precision says when Keras does not read the table that it changes."""
-    real, precision.dtypes = precision.dtypes, SimpleNamespace(BIT64_TO_BIT32_DTYPE={"float64": "float32"})
+    real, precision.dtypes = (
+        precision.dtypes,
+        SimpleNamespace(BIT64_TO_BIT32_DTYPE={"float64": "float32"}, PYTHON_DTYPES_MAP={}),
+    )
     try:
         precision.set_precision("float64")
     except RuntimeError as error:

@@ -275,7 +275,51 @@ def _compiled_module() -> bool:
 
 
 KERAS, TORCH = "keras:tensorflow", "torch"
+
+
+def _table_of_types() -> bool:
+    """Keras reads types in this table, so that what it holds is what they mean."""
+    from unittest.mock import patch
+
+    import keras
+    from keras.src.backend.common import dtypes
+
+    with patch.object(dtypes, "PYTHON_DTYPES_MAP", dtypes.PYTHON_DTYPES_MAP | {"float32": "float64"}):
+        return keras.backend.standardize_dtype("float32") == "float64"
+
+
+def _operation() -> bool:
+    """Whatever a model consists of is made and called in this class."""
+    import keras
+    from keras.src.ops.operation import Operation
+
+    return issubclass(keras.layers.Layer, Operation) and {"__new__", "__call__"} <= vars(Operation).keys()
+
+
+def _own_functions() -> bool:
+    """keras.ops holds what it makes of the backend's functions in modules of their names."""
+    from keras.src import ops
+
+    return callable(ops.nn._layer_normalization) and callable(ops.numpy.add)
+
+
+def _modes_at_work() -> bool:
+    import torch
+    from torch.overrides import TorchFunctionMode
+
+    with TorchFunctionMode():
+        return torch._C._len_torch_function_stack() == 1
+
+
 PRIVATE_NAMES: Mapping[str, PrivateName] = {
+    "keras.src.backend.common.dtypes.PYTHON_DTYPES_MAP": PrivateName(
+        KERAS, "compute in float64 what asks for float32", _table_of_types
+    ),
+    "keras.src.ops.operation.Operation.__new__": PrivateName(KERAS, "place a difference in the code", _operation),
+    "keras.src.ops.nn": PrivateName(KERAS, "see what keras.ops computes", _own_functions),
+    "torch._C._len_torch_function_stack": PrivateName(
+        TORCH, "let encoder layers take the way that they take in float32", _modes_at_work
+    ),
     "keras.Layer._flatten_layers": PrivateName(KERAS, "find every layer of a model", _flatten_layers),
     "keras.Layer._layers": PrivateName(KERAS, "find the layers inside a layer", _layers),
     "keras.layers.MultiHeadAttention._dropout": PrivateName(

@@ -29,7 +29,6 @@ WRONG: Mapping[str, str] = {
     "SOFTPLUS_12": "differs by",
     "SATURATED_60": "'narrow' has other values on the two sides on ordinary inputs already",
     "NORM_EPSILON_1E-14_1E-13": "layer 'middle' (LayerNormalization against LayerNorm)",
-    "NARROW_TYPE_FLOAT32": "in a second call",
     "ZERO_PADDING": "between 'first' and 'last'",
     "BATCH_OF_1": "between 'first' and 'last': what comes out differs by 3.3e-01 at batch size 1",
     "BATCH_OF_7": "at batch size 7",

@@ -9,16 +9,18 @@ from pathlib import Path
 from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.errors import UserError, WorkerDiedError
 from twotrack.shared.spec.changes import Change
+from twotrack.shared.spec.operations import OperationsTrace
 from twotrack.shared.spec.probe import Replay
 from twotrack.shared.spec.sides import TORCH, SideName
 from twotrack.shared.verify import evidence
 from twotrack.shared.verify.comparing import SideResults, climbed
 from twotrack.shared.verify.diagnosis.climbing import Climb, Diagnosis, diagnose, without_search
 from twotrack.shared.verify.diagnosis.findings import Findings, SearchRequest
+from twotrack.shared.verify.diagnosis.operations import parting
 from twotrack.shared.verify.diagnosis.search import search
 from twotrack.shared.verify.observation import Observation
-from twotrack.shared.verify.observe import isolate
-from twotrack.shared.verify.request import LayerRequest, VerifyRequest
+from twotrack.shared.verify.observe import isolate, record_operations
+from twotrack.shared.verify.request import LayerRequest, SideRequest, VerifyRequest
 from twotrack.shared.verify.result import FailurePlace, RungResult
 from twotrack.shared.verify.rungs.forward import layer_difference
 from twotrack.shared.verify.second_look import SecondLook
@@ -101,6 +103,22 @@ class Failure:
             return self.showing.call(self.reference.track, search, asked)
         except WorkerDiedError as error:  # the verdict stands whatever the search meets in the user's model
             return Findings(stopped=f"the search was cut short ({str(error).splitlines()[0]})")
+
+    def parting(self) -> str:
+        """Return the first operation by which the sides part in the forward pass, in words; empty for another rung."""
+        if self.results[-1].rung != "forward" or self.request.causes == "none":
+            return ""
+        asked = [
+            SideRequest(verify=self.request, side=side, folder=self.folder / side.slug)
+            for side in (self.reference, self.candidate)
+        ]
+        try:
+            folders = [self.showing.pool.call(one.side.track, record_operations, one) for one in asked]
+        except (UserError, WorkerDiedError) as error:  # the verdict stands whatever is met in the user's model
+            return f"its operations could not be compared: {error}"
+        torch, keras = (evidence.load(OperationsTrace, folder) for folder in folders)
+        found = parting(torch, keras)
+        return found.words if found else ""
 
     def isolated(self) -> str:
         """Run the candidate's first diverging layer alone on the inputs that the reference's layer got."""

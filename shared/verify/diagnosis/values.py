@@ -25,7 +25,7 @@ from twotrack.shared.verify.diagnosis.relations import (
 from twotrack.shared.verify.diagnosis.searching import NOTHING, together
 from twotrack.shared.verify.diagnosis.weights import orders_of_weights
 from twotrack.shared.verify.result import relative
-from twotrack.shared.verify.rungs.forward import layer_difference, matched_layers
+from twotrack.shared.verify.rungs.forward import first_diverging, layer_difference, matched_layers
 from twotrack.shared.verify.side import ObservedSide
 from twotrack.shared.verify.trace import Trace
 from twotrack.shared.workers.door import open_torch
@@ -71,11 +71,12 @@ def inputs_difference(torch: Sequence[np.ndarray], keras: Sequence[np.ndarray]) 
 
 def find_site(torch: Trace, keras: Trace) -> Site:
     """Return where two traces part: at the first layer that diverges, in front of it, or at the outputs."""
-    matched, before = list(matched_layers(torch, keras)), ""
-    for torch_layer, keras_layer in matched:
-        if layer_difference(torch_layer.outputs, keras_layer.outputs) > LIMIT:
+    before, diverging = "", first_diverging(torch, keras)
+    for torch_layer, keras_layer in matched_layers(torch, keras):
+        if diverging and keras_layer is diverging[1]:
             return _at(torch, torch_layer, keras_layer, before)
-        before = keras_layer.path
+        if layer_difference(torch_layer.outputs, keras_layer.outputs) <= LIMIT:
+            before = keras_layer.path
     inside = between(torch.layers, before, "")
     return Site(Place("", "outputs"), keras.outputs, inside, frozenset([before, *inside]), before)
 

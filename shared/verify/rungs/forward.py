@@ -63,9 +63,9 @@ def compare_forward(torch: Trace, keras: Trace, precision: Precision = "float64"
         detail = f"outputs and {len(matched)} named layers compared"
         counts = {"outputs": len(keras.outputs), "layers": len(matched)}
         return RungResult("forward", True, detail, difference, limit=limit, counts=counts)
-    for torch_layer, keras_layer in matched:
-        if layer_difference(torch_layer.outputs, keras_layer.outputs, keras_layer.digested) > limit:
-            return _diverging(torch_layer, keras_layer, limit)
+    diverging = first_diverging(torch, keras, limit)
+    if diverging:
+        return _diverging(*diverging, limit)
     shapes = ", ".join(
         f"{keras_output.shape} against {torch_output.shape}"
         for torch_output, keras_output in zip(torch.outputs, keras.outputs, strict=True)
@@ -90,6 +90,30 @@ def matched_layers(torch: Trace, keras: Trace) -> Iterator[tuple[LayerTrace, Lay
             comparable(a, b, keras_layer.digested) for a in torch_layer.outputs for b in keras_layer.outputs
         ):
             yield torch_layer, keras_layer
+
+
+def first_diverging(
+    torch: Trace, keras: Trace, limit: float = TOLERANCES["forward"].limit
+) -> tuple[LayerTrace, LayerTrace] | None:
+    """Return the first layers of one name that give something else; None if there are none.
+
+    Layers that only share a name are passed over: one ends earlier than the other, as an attention layer with and
+    without its last projection, and what it gives is found later on the other side.
+    """
+    for torch_layer, keras_layer in matched_layers(torch, keras):
+        if layer_difference(torch_layer.outputs, keras_layer.outputs, keras_layer.digested) > limit and not (
+            _comes_later(torch_layer, keras_layer, keras, limit) or _comes_later(keras_layer, torch_layer, torch, limit)
+        ):
+            return torch_layer, keras_layer
+    return None
+
+
+def _comes_later(layer: LayerTrace, other: LayerTrace, trace: Trace, limit: float) -> bool:
+    """Tell whether what a layer gives is a value of the other side behind the layer of the same name."""
+    behind = trace.layers[next(n for n, one in enumerate(trace.layers) if one is other) + 1 :]
+    values = [array for one in behind for array in (*one.inputs, *one.outputs)]
+    given = [array for array in layer.outputs[:1] if array.dtype.kind == "f" and np.ptp(array) > 0]
+    return any(value_difference(own, value, layer.digested) <= limit for own in given for value in values)
 
 
 def layer_differences(torch: Observation, keras: Observation) -> list[LayerDifference]:
