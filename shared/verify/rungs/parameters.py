@@ -19,7 +19,7 @@ def check_parameters(torch: Observation, keras: Observation) -> RungResult:
         name, difference = next(iter(apart.items()))
         more = f", and {len(apart) - 1} more weights" if len(apart) > 1 else ""
         detail = f"'{name}' has other values in the two files, by {difference:.1e}{more}"
-        return RungResult("parameters", False, detail, difference, place=FailurePlace.WEIGHT, where=name)
+        return RungResult("parameters", False, detail, difference, limit=0.0, place=FailurePlace.WEIGHT, where=name)
     values = sum(int(np.prod(shape)) for shape in keras.parameters.values())
     detail = f"{len(keras.parameters)} weights, {values:,} values, one to one"
     return RungResult("parameters", True, detail, counts={"weights": len(keras.parameters), "values": values})
