@@ -74,7 +74,8 @@ def _running() -> Iterator[None]:
         with torch.compiler.set_stance("default"):
             yield
     except (compiling.TorchDynamoException, compiling.FailOnRecompileLimitHit) as error:
+        inner = one_line(getattr(error, "inner_exception", error))
         raise UserError(
-            f"torch.compile cannot compile the model ({one_line(getattr(error, 'inner_exception', error))}); its default backend needs a C++ compiler, "
+            f"torch.compile cannot compile the model ({inner}); its default backend needs a C++ compiler, "
             "torch.compile(model, backend='aot_eager') needs none."
         ) from error

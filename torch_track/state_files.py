@@ -52,7 +52,7 @@ def _unwrapped(path: Path, content: Any) -> dict[str, Tensor]:
 
 
 def _refusal(path: Path, error: Exception) -> str:
-    code = re.search(r"Unsupported [^\n]*?(?= was not |$)", str(error), re.MULTILINE)
+    code = re.search(r"[Uu]nsupported (?:global|GLOBAL|class)[^\n]*?(?= was not | whose |$)", str(error), re.MULTILINE)
     if code:
         return f"'{path}' would run code when loaded ({code[0]}); save model.state_dict() and convert that."
     reason = f"{type(error).__name__}: {error}".splitlines()[0].removesuffix(": ")

@@ -85,7 +85,7 @@ def _side(track: str, pair: Pair) -> Side:
     opened = open_track(track, "cpu")
     try:
         model = opened.build(pair, 0, "float64")
-        return opened.units(model, draw(pair.inputs))
+        return opened.units(model, draw(pair.specs))
     except BridgeError as error:
         raise UserError(f"the weights of track '{track}' cannot be told apart: {error}") from error
 

@@ -14,7 +14,7 @@ from twotrack.shared.verify.diagnosis.climbing import Diagnosis
 from twotrack.shared.verify.diagnosis.picture import Picture
 from twotrack.shared.verify.result import Gap, RungResult
 
-_WORDS = re.compile(r"'[\w.#/]+'|\"[^\"]*\"|\b(Keras|torch)\b('s?)?(?![\w.:(])")
+_WORDS = re.compile(r"'[\w.#/]+'|\"[^\"]*\"|\b(Keras|torch)\b('s?)?(?![\w.(]|:\w)")
 """A name in quotes; or one of the two words, with what shows possession."""
 R = TypeVar("R", RungResult, RungResult | None)
 

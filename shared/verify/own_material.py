@@ -26,9 +26,10 @@ class Arrays:
 def read_npz(path: Path) -> dict[str, np.ndarray]:
     """Return all arrays of an .npz file; UserError if it cannot be read without running code from it."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            if not isinstance(arrays, np.lib.npyio.NpzFile):
-                raise UserError(f"'{path}' holds one array; expected an .npz: np.savez(file, {{name: array, ...}}).")
+        found = np.load(path, allow_pickle=False)
+        if isinstance(found, np.ndarray):
+            raise UserError(f"'{path}' holds one array; expected an .npz: np.savez(file, name=array, ...).")
+        with found as arrays:
             return {name: arrays[name] for name in arrays.files}
     except FileNotFoundError:
         raise UserError(f"expected inputs in '{path}', found no such file.") from None

@@ -21,10 +21,6 @@ def network(epsilon: float = 1e-3, names: tuple[str, str] = ("stem", "head"), fi
     return keras.Model(inputs, layers.Dense(3, name=head)(x))
 
 
-def build() -> keras.Model:
-    return network()
-
-
 def before() -> keras.Model:
     return network()
 
@@ -41,8 +37,13 @@ def _pair(build: Any, **settings: Any) -> Pair:
     return Pair(keras=build, input_shape=SHAPE, loss="cross_entropy", **settings)
 
 
-ALONE = _pair(build)
-SAME = _pair((before, build))
+def small() -> keras.Model:
+    inputs = keras.Input((4,))
+    x = layers.LayerNormalization(epsilon=1e-3, name="norm")(layers.Dense(3, activation="relu", name="hidden")(inputs))
+    return keras.Model(inputs, layers.Dense(2, name="head")(layers.Dropout(0.25, name="dropout")(x)))
+
+
+ALONE = Pair(keras=small, input_shape=(4,), loss="cross_entropy")
 EPSILON = _pair((before, other_epsilon))
 RENAMED = _pair(
     (before, renamed),
@@ -56,7 +57,7 @@ RENAMED = _pair(
 
 def by_backend() -> keras.Model:
     """Another model on each backend: a fault."""
-    return network(1e-3 if keras.backend.backend() == "tensorflow" else 1e-2)
+    return network(1e-3 if keras.backend.backend() == "torch" else 1e-2)
 
 
 DIFFERS = _pair(by_backend)

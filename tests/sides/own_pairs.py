@@ -74,3 +74,18 @@ BY_FUNCTION = pair(keras=build_keras, torch=build_torch, inputs=batches)
 BROKEN_FUNCTION = pair(keras=build_keras, torch=build_torch, inputs=failing)
 TWO_OF_TORCH = pair(torch=(build_torch, build_clipped))
 NAMED_FILES = pair(keras=build_keras, torch=build_torch, weights="no_such_file.pt", inputs="no_such_file.npz")
+
+
+def build_stopped() -> Any:
+    """The same, but no gradient flows back through the normalisation."""
+    import torch
+
+    class Stopped(type(build_torch())):  # type: ignore[misc]
+        def forward(self, ids: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
+            x = torch.cat([self.table(ids).mean(1), numbers], 1)
+            return self.head(self.norm(torch.tanh(self.hidden(x)).detach()))
+
+    return Stopped()
+
+
+GRADIENT_STOPPED = pair(torch=(build_torch, build_stopped))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from twotrack.shared.base.tolerances import limit_in
+from twotrack.shared.base.tolerances import TOLERANCES, limit_in
 from twotrack.shared.spec.probe import LayerTrace
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import widened

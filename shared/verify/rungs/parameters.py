@@ -21,7 +21,7 @@ def check_parameters(torch: Observation, keras: Observation) -> RungResult:
         name, difference = next(iter(differing.items()))
         more = f", and {len(differing) - 1} more weights" if len(differing) > 1 else ""
         detail = f"'{name}' has other values in the two files, by {difference:.1e}{more}"
-        return RungResult("parameters", False, detail, difference, place=FailurePlace.WEIGHT, where=name)
+        return RungResult("parameters", False, detail, difference, limit=0.0, place=FailurePlace.WEIGHT, where=name)
     values = sum(int(np.prod(shape)) for shape in keras.parameters.values())
     detail = "; ".join([f"{len(keras.parameters)} weights, {values:,} values, one to one", *_of_map(torch, keras)])
     counts = {"weights": len(keras.parameters), "values": values, "of the weights by rules of a map": keras.by_rules}
