@@ -10,17 +10,33 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+ROOT = Path(__file__).parents[2]
+
 
 def environment(folder: Path, *packages: str) -> Path:
     """Make an environment with these packages; return its interpreter."""
     venv.create(folder, symlinks=True, with_pip=False)
     (site,) = folder.glob("lib/python*/site-packages")
-    for found in _closure(packages).values():
+    for name, found in _closure(packages).items():
+        if name == "twotrack":
+            _link_tree(site)
+            continue
         for top in {file.parts[0] for file in found.files or []} - {"..", "__pycache__"}:
             target = Path(str(found.locate_file(top)))
             if target.exists() and not (site / top).exists():
                 (site / top).symlink_to(target)
     return folder / "bin" / "python"
+
+
+def _link_tree(site: Path) -> None:
+    """Link this tree's folders as setup.py maps them."""
+    (site / "twotrack").mkdir()
+    inside = [*(ROOT / "twotrack").glob("*.py"), *(ROOT / name for name in ("shared", "keras_track", "torch_track"))]
+    for target in inside:
+        (site / "twotrack" / target.name).symlink_to(target)
+    metadata = site / "twotrack-0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: twotrack\nVersion: 0\n")
 
 
 def _closure(packages: tuple[str, ...]) -> dict[str, Distribution]:
