@@ -286,6 +286,10 @@ class TorchSide:
     def __init__(self, model: Any) -> None:
         self._model = model
 
+    def computes_in(self, dtype: str) -> str:
+        """Return the precision of what a model computes whose weights have a type."""
+        return dtype
+
     def weights(self) -> Iterator[tuple[str, np.ndarray, bool]]:
         """Yield (name, array, trainable) of every parameter and persistent buffer, shared ones once."""
         seen = set()
@@ -413,6 +417,13 @@ class KerasSide:
         is_three = hasattr(module, "ops")
         self.framework = "keras" if is_three else "tf.keras"
         self.backend = module.backend.backend() if is_three else "tensorflow"
+
+    def computes_in(self, dtype: str) -> str:
+        """Return the precision of what a model computes whose weights have a type.
+
+        Keras 3 takes numbers such as an epsilon, and on some backends whole layers, through float32 in any case.
+        """
+        return "float32" if self.framework == "keras" and dtype == "float64" else dtype
 
     def weights(self) -> Iterator[tuple[str, np.ndarray, bool]]:
         """Yield (name, array, trainable) of every weight, shared ones once."""
@@ -620,7 +631,7 @@ def _add_weights(writer: Writer, side: TorchSide | KerasSide) -> tuple[list[dict
     for name, array, trainable in side.weights():
         precision = array.dtype.name if array.dtype.kind == "f" else precision
         found.append({"name": name, "tensor": writer.add(array), "trainable": trainable})
-    return found, precision
+    return found, side.computes_in(precision)
 
 
 class _Calls:
@@ -785,4 +796,4 @@ class Recorder:
 
 def _precision(side: TorchSide | KerasSide) -> str:
     kinds = [array.dtype.name for _, array, _ in side.weights() if array.dtype.kind == "f"]
-    return kinds[-1] if kinds else "float32"
+    return side.computes_in(kinds[-1]) if kinds else "float32"

@@ -15,8 +15,8 @@ def comparison_text(found: Sequence[Compared]) -> str:
         result = compared.result
         lines += [f"{compared.names[0]} against {compared.names[1]}", *map(rung_line, result.rungs)]
         if not result.passed:
-            climbed = {rung.rung for rung in result.rungs}
-            lines.append(f"        not reached: {', '.join(rung for rung in RUNGS if rung not in climbed) or 'none'}")
+            behind = RUNGS[RUNGS.index(result.rungs[-1].rung) + 1 :]
+            lines += [f"        not reached: {', '.join(behind)}"] if behind else []
         lines += [*certificate_lines(result), ""]
     passed = sum(compared.result.passed for compared in found)
     return "\n".join([*lines, f"{passed} of {len(found)} comparisons passed every rung that could be climbed"])

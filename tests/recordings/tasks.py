@@ -1,7 +1,5 @@
 """Worker tasks of these tests: models of either framework, recorded as a user's script does it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ class RecordingTask(FrozenRecord):
 
     out: Path
     fault: str = ""
+    every: int = 3
 
 
 def attention_weights() -> dict[str, np.ndarray]:
@@ -56,7 +55,7 @@ def record_torch(request: RecordingTask) -> None:
         def forward(self, pixels: torch.Tensor) -> dict[str, torch.Tensor]:
             places = self.stem(pixels).flatten(2).transpose(1, 2)
             mixed, _ = self.mix(places, places, places, need_weights=False)
-            return {"logits": self.classify(self.act(mixed).mean(1) * (1.001 if request.fault else 1))}
+            return {"logits": self.classify(self.act(mixed).mean(1) * (1.0001 if request.fault else 1))}
 
     network = Network()
     _fill(network, attention_weights())
@@ -120,7 +119,7 @@ def record_keras(request: RecordingTask) -> None:
 
 def _data(step: int) -> tuple[np.ndarray, np.ndarray]:
     drawn = np.random.default_rng(step)
-    return drawn.normal(size=(4, 3)), drawn.normal(size=(4, 2))
+    return drawn.normal(size=(4, 3)).astype("float32"), drawn.normal(size=(4, 2)).astype("float32")
 
 
 def dense_weights() -> list[np.ndarray]:
@@ -138,12 +137,12 @@ def train_torch(request: RecordingTask) -> None:
     import torch
     from torch import nn
 
-    model = nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2)).double()
+    model = nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2))
     with torch.no_grad():
         for parameter, array in zip(model.parameters(), dense_weights(), strict=True):
             parameter.copy_(torch.from_numpy(array.T))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    with twotrack.Recorder(request.out, every=3, model=model) as recorder:
+    with twotrack.Recorder(request.out, every=request.every, model=model) as recorder:
         for step in range(STEPS):
             if request.fault == "exception" and step == 4:
                 raise ZeroDivisionError
@@ -165,36 +164,22 @@ def train_keras(request: RecordingTask) -> None:
     import keras
     import torch
 
-    with _wide(keras):
-        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(5, "relu"), keras.layers.Dense(2)])
-        model.set_weights(dense_weights())
-        optimizer = keras.optimizers.SGD(0.1)
-        with twotrack.Recorder(request.out, every=3, model=model) as recorder:
-            for step in range(STEPS):
-                x, y = (torch.from_numpy(array) for array in _data(step))
-                model.zero_grad()
-                outputs = model(x, training=True)
-                loss = ((outputs - y) ** 2).mean()
-                loss.backward()
-                gradients = [variable.value.grad.clone() for variable in model.trainable_variables]
-                with torch.no_grad():
-                    optimizer.apply(gradients, model.trainable_variables)
-                recorder.step(
-                    model, inputs=x, targets=y, outputs=outputs, loss=loss, optimizer=optimizer, gradients=gradients
-                )
-
-
-@contextmanager
-def _wide(keras: Any) -> Iterator[None]:
-    """Let Keras compute in float64 for a while, as far as it does by itself."""
-    before = keras.config.floatx(), keras.config.dtype_policy()
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
-    try:
-        yield
-    finally:
-        keras.config.set_floatx(before[0])
-        keras.config.set_dtype_policy(before[1])
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(5, "relu"), keras.layers.Dense(2)])
+    model.set_weights(dense_weights())
+    optimizer = keras.optimizers.SGD(0.1)
+    with twotrack.Recorder(request.out, every=request.every, model=model) as recorder:
+        for step in range(STEPS):
+            x, y = (torch.from_numpy(array) for array in _data(step))
+            model.zero_grad()
+            outputs = model(x, training=True)
+            loss = ((outputs - y) ** 2).mean()
+            loss.backward()
+            gradients = [variable.value.grad.clone() for variable in model.trainable_variables]
+            with torch.no_grad():
+                optimizer.apply(gradients, model.trainable_variables)
+            recorder.step(
+                model, inputs=x, targets=y, outputs=outputs, loss=loss, optimizer=optimizer, gradients=gradients
+            )
 
 
 @task
