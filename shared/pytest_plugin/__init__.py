@@ -61,7 +61,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     """Let the report of a failed test carry its annotations, from a process of pytest-xdist too."""
     report = yield
     if report.failed and ANNOTATIONS in item.stash:
-        report.twotrack_annotations = item.stash[ANNOTATIONS]
+        vars(report)["twotrack_annotations"] = item.stash[ANNOTATIONS]
     return report
 
 
