@@ -65,6 +65,7 @@ def assert_same_model(
     tracks: Sequence[str] | None = None,
     until: str = "accuracy",
     strict: bool = False,
+    own_weights: bool = False,
     **pair: Any,
 ) -> None:
     """Require that two models are one, for a test: AssertionError says at which rung and place not, and why.
@@ -73,7 +74,8 @@ def assert_same_model(
     A side is a function without arguments that builds the model, or the model itself. Functions at the top level of a
     file are called in worker processes, on every installed Keras backend or on `tracks`. A model, a lambda or a
     function inside another stays in this process: a copy of it is verified here, with Keras on the backend that it has
-    here; model and process are left as they were. Weights are drawn, so that a model's own do not matter.
+    here; model and process are left as they were. All this goes on drawn weights; with `own_weights`, those with which
+    the two models come must be equal too, as after a conversion.
 
     `inputs` is the shape that Keras gets, without the batch axis, an Input, or an array (batch, ...) that has such a
     shape; a mapping by name for several inputs. Further arguments are those of Pair: `loss`, `optimizer`, `rename`,
@@ -86,11 +88,12 @@ def assert_same_model(
     >>> assert_same_model(keras=my_keras_model, torch=my_module, inputs=(4,))  # doctest: +SKIP
     """
     from twotrack.shared.assertion.arguments import given
-    from twotrack.shared.assertion.checking import check
+    from twotrack.shared.assertion.checking import Wanted, check
     from twotrack.shared.verify import user_modules
 
     user_modules.require_not_importing("twotrack.assert_same_model")
-    outcome = check(given(subject, torch, inputs, keras, pair), tracks, until, lambda *_: None)
+    wanted = Wanted(tracks, until, own_weights=own_weights)
+    outcome = check(given(subject, torch, inputs, keras, pair), wanted)
     if failure := outcome.failure(strict):
         raise AssertionError(f"{failure}\n{outcome.text}")
 

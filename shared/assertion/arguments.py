@@ -88,7 +88,7 @@ def _require_side(side: str, model: object, sides: Mapping[str, object]) -> None
 
 
 def _is_of_keras_2(model: object) -> bool:
-    return any(base.__module__.partition(".")[0] in ("tf_keras", "tensorflow") for base in type(model).__mro__)
+    return any(base.__module__.partition(".")[0] == "tf_keras" for base in type(model).__mro__)
 
 
 def _kind(thing: object) -> str:

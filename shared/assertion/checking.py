@@ -1,9 +1,11 @@
 """Climbs the ladder for an assertion: what this process alone has stays in it, everything else goes to workers."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from twotrack.shared.assertion.arguments import Given
 from twotrack.shared.assertion.tracks import chosen, chosen_here
@@ -14,14 +16,12 @@ from twotrack.shared.spec.pair import Pair
 from twotrack.shared.spec.sides import TORCH
 from twotrack.shared.verify import ladder, user_pair
 from twotrack.shared.verify.ladder import TrackResult
+from twotrack.shared.verify.own_weights import OtherWeight, differing_weights
 from twotrack.shared.verify.request import VerifyRequest
 from twotrack.shared.verify.user_pair import AnyFunction, Hold, PairOfFunctions
 from twotrack.shared.workers import door
 from twotrack.shared.workers.here import PoolPartlyHere, process_as_it_was
 from twotrack.shared.workers.pool import WorkerPool, lent_or_new
-
-if TYPE_CHECKING:
-    from twotrack.shared.verify.showing import OnPhase
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,8 @@ class Outcome:
 
     request: VerifyRequest
     results: Sequence[TrackResult]
+    other_weights: Sequence[OtherWeight] = ()
+    """Those that a model and its port hold with different values, largest difference first, where that was asked."""
 
     @property
     def record(self) -> LadderRecord:
@@ -38,57 +40,69 @@ class Outcome:
 
     @property
     def text(self) -> str:
-        """The outcome as `verify` prints it."""
-        return ladder_text(self.request, self.results)
+        """The outcome as `verify` prints it, and the weights that differ."""
+        lines = [f"  {each.track}: '{each.name}' differs by {each.difference:.1e}" for each in self.other_weights]
+        told = ["", "weights that the models hold with different values:", *lines] if lines else []
+        return "\n".join([ladder_text(self.request, self.results), *told])
 
     def failure(self, strict: bool) -> str:
         """Return in one line why this is no pass; empty for a pass. With `strict`, one with exceptions is none."""
+        if self.other_weights and all(result.passed for result in self.results):
+            first, count = self.other_weights[0], len({each.name for each in self.other_weights})
+            return (
+                f"the same model with other weights: {first.track}: '{first.name}' differs by {first.difference:.1e} "
+                f"({count} of {first.compared} weights differ)"
+            )
         return in_one_line(self.results, strict)
 
 
-def check(
-    given: Given,
-    tracks: Sequence[str] | None,
-    until: str,
-    on_phase: "OnPhase",
-    pool: WorkerPool | None = None,
-    usual: Sequence[str] | None = None,
-) -> Outcome:
-    """Climb the ladder with what is given, on `tracks`, and on workers of `pool` or on new ones.
+@dataclass(frozen=True)
+class Wanted:
+    """How far and where an assertion climbs."""
 
-    Where `tracks` is None the `usual` ones are meant, or every installed one; of these one will do for what this
-    process alone has. Raises MissingTrackError where a framework is not installed, UserError for what else cannot be
-    done, WorkerDiedError if a worker ends early.
+    tracks: Sequence[str] | None
+    """Named by the test; None for the usual ones."""
+    until: str
+    usual: Sequence[str] | None = None
+    """None for every installed track. Of the usual ones, one will do for what this process alone has."""
+    own_weights: bool = False
+    """The weights are compared with which the models are built."""
+
+    @property
+    def named(self) -> Sequence[str] | None:
+        """The tracks; None for every installed one."""
+        return self.usual if self.tracks is None else self.tracks
+
+
+def check(given: Given, wanted: Wanted, pool: WorkerPool | None = None) -> Outcome:
+    """Climb the ladder with what is given, on workers of `pool` or on new ones.
+
+    Raises MissingTrackError where a framework is not installed, UserError for what else cannot be done,
+    WorkerDiedError if a worker ends early.
     """
-    named = usual if tracks is None else tracks
     if isinstance(given.subject, Pair):
-        return _of_pair(given.subject, named, tracks is None, until, on_phase, pool)
+        return _of_pair(given.subject, wanted, pool)
     pair = user_pair.named(given.subject, user_pair.module_folders()) if ":" in given.subject else None
-    request = VerifyRequest(name=pair.label if pair else given.subject, until=until, pair=pair)
-    return _climb(request, chosen(named), on_phase, pool)
+    request = VerifyRequest(name=pair.label if pair else given.subject, until=wanted.until, pair=pair)
+    return _climb(request, chosen(wanted.named), (), wanted, pool)
 
 
-def _of_pair(
-    pair: Pair,
-    tracks: Sequence[str] | None,
-    one_will_do: bool,
-    until: str,
-    on_phase: "OnPhase",
-    pool: WorkerPool | None,
-) -> Outcome:
+def _of_pair(pair: Pair, wanted: Wanted, pool: WorkerPool | None) -> Outcome:
     with user_pair.holding() as hold:
         reference = _reference(pair, hold)
         keras_here, torch_here = (user_pair.held_side(reference, side) for side in ("keras", "torch"))
-        climbed = chosen_here(tracks, one_will_do) if keras_here else chosen(tracks, reference.builds)
-        here = (*(climbed if keras_here else ()), *([TORCH] if torch_here else ()))
-        request = VerifyRequest(name=reference.label, until=until, pair=reference)
-        with _partly_here(here, len({TORCH, *climbed}), pool) as workers:
-            return _climb(request, climbed, on_phase, workers)
+        tracks = (
+            chosen_here(wanted.named, wanted.tracks is None) if keras_here else chosen(wanted.named, reference.builds)
+        )
+        here = (*(tracks if keras_here else ()), *([TORCH] if torch_here else ()))
+        request = VerifyRequest(name=reference.label, until=wanted.until, pair=reference)
+        return _climb(request, tracks, here, wanted, pool)
 
 
 def _reference(pair: Pair, hold: Hold) -> PairOfFunctions:
     """Return the reference of a pair; models become functions that copy them, held by this process."""
-    with process_as_it_was():
+    has_model = any(door.framework_of(one) for one in (*_as_tuple(pair.keras), *_as_tuple(pair.torch)))
+    with process_as_it_was() if has_model else nullcontext():
         sides = {side: _built(getattr(pair, side), pair) for side in ("keras", "torch")}
     reference = user_pair.reference(replace(pair, **sides), hold)
     named = {side: _named(getattr(reference, side), _as_tuple(getattr(pair, side))) for side in sides}
@@ -115,16 +129,15 @@ def _built(builds: Any, pair: Pair) -> Any:
     return door.builder(builds, pair.specs) if door.framework_of(builds) else builds
 
 
-@contextmanager
-def _partly_here(here: Sequence[str], tracks: int, pool: WorkerPool | None) -> Iterator[WorkerPool | None]:
-    """Yield workers of which those of the tracks `here` are this process; what was lent if there are none."""
-    if not here:
-        yield pool
-        return
-    with lent_or_new(pool, threads=ladder.threads(tracks), quick_to_compile=True) as others:
-        yield PoolPartlyHere(others, here)
-
-
-def _climb(request: VerifyRequest, tracks: Sequence[str], on_phase: "OnPhase", pool: WorkerPool | None) -> Outcome:
+def _climb(
+    request: VerifyRequest, tracks: Sequence[str], here: Sequence[str], wanted: Wanted, pool: WorkerPool | None
+) -> Outcome:
+    """Climb on the tracks, of which those in `here` are this process."""
     ladder.check(request, tracks)
-    return Outcome(request, ladder.verify(request, tracks, on_phase, pool))
+    with lent_or_new(pool, threads=ladder.threads(len({TORCH, *tracks})), quick_to_compile=True) as others:
+        workers = PoolPartlyHere(others, here) if here else others
+        results = ladder.verify(request, tracks, lambda *_: None, workers)
+        if not wanted.own_weights or not all(result.passed for result in results):
+            return Outcome(request, results)
+        with tempfile.TemporaryDirectory(prefix="twotrack-") as folder:
+            return Outcome(request, results, differing_weights(request, tracks, workers, Path(folder)))

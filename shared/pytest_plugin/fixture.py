@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 import pytest
 
 from twotrack.shared.assertion.arguments import given
-from twotrack.shared.assertion.checking import Outcome, check
+from twotrack.shared.assertion.checking import Outcome, Wanted, check
 from twotrack.shared.assertion.tracks import MissingTrackError
 from twotrack.shared.errors import UserError, WorkerDiedError
 from twotrack.shared.pytest_plugin import ANNOTATIONS, folder
@@ -41,6 +41,7 @@ class SameModel:
         tracks: Sequence[str] | None = None,
         until: str | None = None,
         strict: bool | None = None,
+        own_weights: bool = False,
         **pair: Any,
     ) -> None:
         """Require that two models are one; the arguments are those of `twotrack.assert_same_model`.
@@ -52,8 +53,8 @@ class SameModel:
         own = self._options
         strict = own.strict if strict is None else strict
         try:
-            what = given(subject, torch, inputs, keras, pair)
-            outcome = check(what, tracks, until or own.until, lambda *_: None, self._pool, own.tracks)
+            wanted = Wanted(tracks, until or own.until, own.tracks, own_weights)
+            outcome = check(given(subject, torch, inputs, keras, pair), wanted, self._pool)
             message = self._keep(outcome, strict)
         except MissingTrackError as error:
             if own.skips_missing:

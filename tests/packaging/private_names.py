@@ -260,11 +260,13 @@ def _op_determinism() -> bool:
     from tensorflow.python.framework import config
 
     before = config.is_op_determinism_enabled()
+    tensorflow.config.experimental.enable_op_determinism()
+    on = config.is_op_determinism_enabled()
     config.disable_op_determinism()
     off = config.is_op_determinism_enabled()
     if before:
         tensorflow.config.experimental.enable_op_determinism()
-    return before and not off
+    return on and not off
 
 
 def _compiled_module() -> bool:

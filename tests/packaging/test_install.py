@@ -18,6 +18,7 @@ from tests.packaging.projects import project
 from tests.support.command_line import Done, run
 
 ROOT = Path(__file__).parents[2]
+GUIDE = (ROOT / "docs/guides/in-your-test-suite.md").read_text()
 FOLDERS = {"twotrack": "twotrack"} | {name: f"twotrack/{name}" for name in ("shared", "keras_track", "torch_track")}
 """Of the repository, and where they are installed."""
 FILES = ("pyproject.toml", "setup.py", "README.md", "LICENSE")
@@ -152,9 +153,11 @@ def test_a_pair_of_a_project_with_a_package_shared_is_verified(installation: Ins
 def test_a_new_repository_of_tests_passes_and_fails_once_its_port_is_wrong(
     installation: Installation, tmp_path: Path
 ) -> None:
-    """As the guide has it, and as its own workflow runs it."""
+    """As the guide shows it, and as its own workflow runs it."""
+    listed, shown = (text.strip().split("\n") for text in re.findall(r"```text\n(.*?)```", GUIDE, re.DOTALL))
     repository = tmp_path / "my-port"
-    installation.twotrack("new-tests", repository, folder=tmp_path)
+    written = installation.twotrack("new-tests", "my-port", folder=tmp_path).stdout
+    assert written.split("\nn", 1)[0].split("\n") == listed
     install, test = re.findall(
         "^ +- run: (.*)$", (repository / ".github/workflows/tests.yml").read_text(), re.MULTILINE
     )
@@ -172,4 +175,5 @@ def test_a_new_repository_of_tests_passes_and_fails_once_its_port_is_wrong(
     assert "proved cause at 'norm': epsilon is 0.001 in Keras and 1e-05 in torch" in failing.stdout
     assert "\n::error file=tests/test_port.py,line=8,title=twotrack::not the same model" in failing.stdout
     assert failing.code == 1
+    assert [line for line in shown if line.strip(" .") and line not in failing.stdout] == []
     assert {path.name for path in repository.glob("twotrack-reports/*/*")} == {"report.html", "verdict.json"}

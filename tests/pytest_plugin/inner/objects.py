@@ -270,6 +270,22 @@ def test_another_backend_than_the_one_of_this_process_is_refused(same_model: Cal
         same_model(network, models.build_torch, (4,), tracks=[HERE, other])
 
 
+def test_weights_of_a_port_are_compared_where_that_is_asked(
+    same_model: Callable, network: keras.Model, module: nn.Module
+) -> None:
+    module.hidden.bias.requires_grad_(True)
+    layers = {name: getattr(module, name) for name in ("hidden", "norm")}
+    for name, layer in layers.items():
+        network.get_layer(name).set_weights([layer.weight.detach().numpy().T, layer.bias.detach().numpy()])
+    same_model(network, module, (4,), until="parameters", own_weights=True)
+    with torch.no_grad():
+        module.norm.bias[1] += 1e-3
+    with pytest.raises(
+        AssertionError, match=r"the same model with other weights: .*: 'norm\.beta' .* \(1 of 4 weights"
+    ):
+        same_model(network, module, (4,), until="parameters", own_weights=True)
+
+
 def test_sides_in_the_wrong_order_are_named(same_model: Callable, network: keras.Model, module: nn.Module) -> None:
     with pytest.raises(UserError, match=r"keras=: .*, found Network, which is an nn.Module; give it as torch=\."):
         same_model(module, network, (4,))
