@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from twotrack.shared.logs import noise, parting, wording
+from twotrack.shared.logs import luck, noise, parting, wording
 from twotrack.shared.logs.alignment import Aligned
 from twotrack.shared.logs.names import Match
 from twotrack.shared.logs.relations import EARLY, Relation, relation
@@ -61,7 +61,7 @@ def _against_noise(
     """Test what follows the part in which both are one computation."""
     start = same.end if same is not None else 0
     rest = context.aligned.part(start)
-    found = parting.examine(rest.difference, level)
+    found = parting.examine(rest.difference, level, luck.margin(rest))
     if found.correlation.independent(len(rest)) < INDEPENDENT:
         return wording.wanders(context.match, rest, context.noise, found, same)
     if found.first is None:

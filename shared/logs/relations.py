@@ -1,12 +1,12 @@
 """A difference that is a constant factor or a constant sum: a loss as a sum against a mean, percent against shares."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
-from twotrack.shared.logs import noise, parting
+from twotrack.shared.logs import luck, noise, parting
 from twotrack.shared.logs.alignment import Aligned
 
 NEAR = 0.01
@@ -53,7 +53,9 @@ def _factor(aligned: Aligned, level: float) -> tuple[float, float] | None:
         return None
     candidates = (float(second.sum() / first.sum()), float(np.median(second / first)))
     found = [
-        (factor, _left(second / factor - first, level)) for factor in candidates if abs(math.log(factor)) > SMALLEST
+        (factor, _left(replace(aligned, second=second / factor), level))
+        for factor in candidates
+        if abs(math.log(factor)) > SMALLEST
     ]
     best = max(found, key=lambda pair: pair[1], default=(1.0, 0.0))
     return best if best[1] > level else None
@@ -61,12 +63,15 @@ def _factor(aligned: Aligned, level: float) -> tuple[float, float] | None:
 
 def _offset(aligned: Aligned, level: float) -> tuple[float, float] | None:
     candidates = (float(np.median(aligned.difference)), float(aligned.difference.mean()))
-    best = max(((offset, _left(aligned.difference - offset, level)) for offset in candidates), key=lambda pair: pair[1])
+    best = max(
+        ((offset, _left(replace(aligned, second=aligned.second - offset), level)) for offset in candidates),
+        key=lambda pair: pair[1],
+    )
     return best if best[1] > level else None
 
 
-def _left(differences: np.ndarray, level: float) -> float:
-    return parting.examine(differences, level).p_value
+def _left(aligned: Aligned, level: float) -> float:
+    return parting.examine(aligned.difference, level, luck.margin(aligned)).p_value
 
 
 def _changes(values: np.ndarray) -> bool:
