@@ -14,10 +14,10 @@ HEAD_START = 1.5
 """By how much one seed may be faster than another."""
 START = 0.05
 """Share of the log that one seed may be ahead at the start, where there are no steps to multiply yet."""
-STRETCHES = 48
+STRETCHES = 16
 """Means of which the trend of a curve is made."""
-ERRORS = 2.0
-"""Standard errors of a mean that are taken off a head start: so much the trend of a flat curve moves by noise alone."""
+ERRORS = 1.0
+"""Standard errors of a mean that are taken off: so much the trend of a flat curve moves by noise alone."""
 SAME_START = 1e-5
 """Relative difference of the first values at most, if both begin with the same weights and the same batch."""
 SAME_BATCHES = 0.5

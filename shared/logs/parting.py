@@ -44,6 +44,10 @@ class Parting:
     largest: tuple[int, int]
     """Points of the window with the largest statistic: first, and one past the last."""
     blocks: int
+    granted: float
+    """Median of the margin around 0, in the unit of the differences."""
+    granted: float
+    """Median of the margin around 0, in the unit of the differences."""
 
 
 def examine(differences: np.ndarray, level: float, margin: np.ndarray | float = 0.0, seed: int = 0) -> Parting:
@@ -64,7 +68,8 @@ def examine(differences: np.ndarray, level: float, margin: np.ndarray | float = 
         limit = np.sort(largest)[-max(int(level * (1 + len(largest))), 1)]
         end = int(windows[found >= min(limit, found.max())][:, 1].min())
         first, certain = int(edges[_onset(blocks, granted, end)]), int(edges[end]) - 1
-    return Parting(p_value, correlation, first, certain, (int(edges[top[0]]), int(edges[top[1]])), len(blocks))
+    strongest = (int(edges[top[0]]), int(edges[top[1]]))
+    return Parting(p_value, correlation, first, certain, strongest, len(blocks), float(np.median(margin)))
 
 
 def _whitened(values: np.ndarray, correlation: float) -> np.ndarray:
