@@ -46,8 +46,6 @@ class Parting:
     blocks: int
     granted: float
     """Median of the margin around 0, in the unit of the differences."""
-    granted: float
-    """Median of the margin around 0, in the unit of the differences."""
 
 
 def examine(differences: np.ndarray, level: float, margin: np.ndarray | float = 0.0, seed: int = 0) -> Parting:

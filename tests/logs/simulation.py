@@ -110,7 +110,7 @@ NULLS: dict[str, Callable[[int], Pair]] = {
 
 def main(quick: bool) -> None:
     """Print the tables, in Markdown."""
-    repetitions = 200 if quick else 1000
+    repetitions = 250 if quick else 1000
     print(
         f"| noise, n = {repetitions} pairs a cell, seed 0 |", " | ".join(f"{points} points" for points in POINTS), "|"
     )
