@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from twotrack.shared.logs import noise, parting, wording
+from twotrack.shared.logs import luck, noise, parting, wording
 from twotrack.shared.logs.alignment import Aligned
 from twotrack.shared.logs.names import Match
-from twotrack.shared.logs.relations import EARLY, Relation, relation
+from twotrack.shared.logs.relations import UNDONE, relation
 from twotrack.shared.logs.result import MetricResult
 from twotrack.shared.logs.twins import Twins, twins
 
@@ -61,18 +61,31 @@ def _against_noise(
     """Test what follows the part in which both are one computation."""
     start = same.end if same is not None else 0
     rest = context.aligned.part(start)
-    found = parting.examine(rest.difference, level)
+    margin = luck.margin(rest)
+    found = parting.examine(rest.difference, level, margin)
     if found.correlation.independent(len(rest)) < INDEPENDENT:
         return wording.wanders(context.match, rest, context.noise, found, same)
+    if found.first is None and margin.any():
+        return _of_luck(context, rest, found, same, batch_sizes, level)
     if found.first is None:
         return wording.within_noise(context.match, rest, context.noise, found, same)
-    return wording.parts(
-        context.match, rest, context.noise, found, _explained(rest, found.first, level, batch_sizes), same
-    )
+    explained = relation(rest, max(level, UNDONE), batch_sizes)
+    return wording.parts(context.match, rest, context.noise, found, explained, same)
 
 
-def _explained(
-    aligned: Aligned, first: int, level: float, batch_sizes: tuple[float | None, float | None]
-) -> Relation | None:
-    """Look for a factor or a sum where the logs part early."""
-    return relation(aligned, max(level, 0.05), batch_sizes) if first <= EARLY * len(aligned) else None
+def _of_luck(
+    context: Context,
+    rest: Aligned,
+    found: parting.Parting,
+    same: Twins | None,
+    batch_sizes: tuple[float | None, float | None],
+    level: float,
+) -> MetricResult:
+    """Look whether only a head start explains the difference: that is said, unless it is a known other unit."""
+    plain = parting.examine(rest.difference, level)
+    if plain.first is None:
+        return wording.within_noise(context.match, rest, context.noise, found, same)
+    explained = relation(rest, max(level, UNDONE), batch_sizes, granted=False)
+    if explained is not None and explained.meaning:
+        return wording.parts(context.match, rest, context.noise, plain, explained, same)
+    return wording.within_noise(context.match, rest, context.noise, found, same, plain)

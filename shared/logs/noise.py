@@ -36,9 +36,14 @@ def local_scale(values: np.ndarray, width: int) -> np.ndarray:
 
 def standardised(values: np.ndarray, width: int, bound: float) -> np.ndarray:
     """Divide by the local scale and cut off at `bound` standard deviations: an odd function of the signs."""
-    scale = ROBUST * local_scale(values, width)
-    typical = np.median(scale[scale > 0]) if (scale > 0).any() else 1.0
-    return np.clip(values / np.maximum(scale, 1e-3 * typical), -bound, bound)
+    return np.clip(values / scale(values, width), -bound, bound)
+
+
+def scale(values: np.ndarray, width: int) -> np.ndarray:
+    """Return the local standard deviation around 0, above 0 everywhere, by the median of absolute values, (points,)."""
+    found = ROBUST * local_scale(values, width)
+    typical = np.median(found[found > 0]) if (found > 0).any() else 1.0
+    return np.maximum(found, 1e-3 * typical)
 
 
 @dataclass(frozen=True)

@@ -44,16 +44,20 @@ class Parting:
     largest: tuple[int, int]
     """Points of the window with the largest statistic: first, and one past the last."""
     blocks: int
+    granted: float
+    """Median of the margin around 0, in the unit of the differences."""
 
 
-def examine(differences: np.ndarray, level: float, seed: int = 0) -> Parting:
-    """Test whether the differences (points,) are noise around 0, in order, at a false-alarm rate of `level`."""
+def examine(differences: np.ndarray, level: float, margin: np.ndarray | float = 0.0, seed: int = 0) -> Parting:
+    """Test whether the differences (points,) are noise around at most `margin`, at a false-alarm rate of `level`."""
     correlation = noise.correlation(differences)
     whitened = _whitened(differences, correlation.upper)
     edges = _edges(len(whitened))
-    blocks = noise.standardised(np.add.reduceat(whitened, edges[:-1]), SCALE_WIDTH, BOUND)
+    sums = np.add.reduceat(whitened, edges[:-1])
+    blocks = noise.standardised(sums, SCALE_WIDTH, BOUND)
+    granted = _granted(np.broadcast_to(margin, len(whitened)) * (1 - correlation.upper), edges, sums, blocks)
     windows = _windows(len(blocks))
-    found = _statistics(blocks[np.newaxis], windows)[0]
+    found = _statistics(blocks[np.newaxis], windows, granted)[0]
     largest = _largest_by_chance(blocks, windows, found.max(), seed)
     p_value = (1 + int((largest >= found.max() - SAME).sum())) / (1 + len(largest))
     top = windows[int(found.argmax())]
@@ -61,8 +65,9 @@ def examine(differences: np.ndarray, level: float, seed: int = 0) -> Parting:
     if p_value <= level:
         limit = np.sort(largest)[-max(int(level * (1 + len(largest))), 1)]
         end = int(windows[found >= min(limit, found.max())][:, 1].min())
-        first, certain = int(edges[_onset(blocks, end)]), int(edges[end]) - 1
-    return Parting(p_value, correlation, first, certain, (int(edges[top[0]]), int(edges[top[1]])), len(blocks))
+        first, certain = int(edges[_onset(blocks, granted, end)]), int(edges[end]) - 1
+    strongest = (int(edges[top[0]]), int(edges[top[1]]))
+    return Parting(p_value, correlation, first, certain, strongest, len(blocks), float(np.median(margin)))
 
 
 def _whitened(values: np.ndarray, correlation: float) -> np.ndarray:
@@ -89,12 +94,21 @@ def _windows(blocks: int) -> np.ndarray:
     return np.array(sorted(found))
 
 
-def _statistics(blocks: np.ndarray, windows: np.ndarray) -> np.ndarray:
-    """Return |sum| by the root of the sum of squares, (draws, windows), of blocks (draws, blocks)."""
+def _granted(margin: np.ndarray, edges: np.ndarray, sums: np.ndarray, blocks: np.ndarray) -> np.ndarray:
+    """Return the margin of each block in the block's own unit, (blocks,)."""
+    scale = noise.scale(sums, SCALE_WIDTH)
+    return np.minimum(np.add.reduceat(margin, edges[:-1]) / scale, np.abs(blocks).max(initial=0.0) + BOUND)
+
+
+def _statistics(blocks: np.ndarray, windows: np.ndarray, granted: np.ndarray | None = None) -> np.ndarray:
+    """Return |sum|, less what is granted, by the root of the sum of squares, (draws, windows), of (draws, blocks)."""
     sums = np.pad(np.cumsum(blocks, axis=1), ((0, 0), (1, 0)))
     squares = np.pad(np.cumsum(blocks[0] ** 2), (1, 0))
     spread = np.sqrt(np.maximum(squares[windows[:, 1]] - squares[windows[:, 0]], 0))
     moved = np.abs(sums[:, windows[:, 1]] - sums[:, windows[:, 0]])
+    if granted is not None:
+        totals = np.pad(np.cumsum(granted), (1, 0))
+        moved = np.maximum(moved - (totals[windows[:, 1]] - totals[windows[:, 0]]), 0)
     return np.divide(moved, spread, out=np.zeros_like(moved), where=spread > 1e-12)
 
 
@@ -108,7 +122,7 @@ def _largest_by_chance(blocks: np.ndarray, windows: np.ndarray, found: float, se
     return largest
 
 
-def _onset(blocks: np.ndarray, end: int) -> int:
-    """Return the block from which on, up to `end`, the mean is farthest from 0 for its length."""
-    tails = np.cumsum(blocks[:end][::-1])[::-1]
-    return int(np.argmax(np.abs(tails) / np.sqrt(end - np.arange(end))))
+def _onset(blocks: np.ndarray, granted: np.ndarray, end: int) -> int:
+    """Return the block from which on, up to `end`, the mean is farthest beyond what is granted for its length."""
+    tails, margins = (np.cumsum(values[:end][::-1])[::-1] for values in (blocks, granted))
+    return int(np.argmax((np.abs(tails) - margins) / np.sqrt(end - np.arange(end))))

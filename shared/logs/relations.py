@@ -1,12 +1,12 @@
 """A difference that is a constant factor or a constant sum: a loss as a sum against a mean, percent against shares."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
-from twotrack.shared.logs import noise, parting
+from twotrack.shared.logs import luck, noise, parting
 from twotrack.shared.logs.alignment import Aligned
 
 NEAR = 0.01
@@ -15,8 +15,8 @@ FAR = 0.05
 """Relative: how far it may be from it at most, however large its error is."""
 SMALLEST = 0.02
 """A factor nearer to 1 than this, relative, is no other unit."""
-EARLY = 0.1
-"""Share of the points before which a difference of the whole log shows."""
+UNDONE = 0.05
+"""Smallest p-value with which a factor or a sum counts for the whole of a difference."""
 CHANGE = 0.2
 """By what share a curve must fall or rise for a factor and a sum to be told apart."""
 
@@ -36,9 +36,14 @@ class Relation:
     """What such a factor stands for; empty if nothing is known."""
 
 
-def relation(aligned: Aligned, level: float, batch_sizes: tuple[float | None, float | None]) -> Relation | None:
-    """Return the factor or the sum with which nothing is left to tell the logs apart; None if there is none."""
-    factor, offset = _factor(aligned, level), _offset(aligned, level)
+def relation(
+    aligned: Aligned, level: float, batch_sizes: tuple[float | None, float | None], granted: bool = True
+) -> Relation | None:
+    """Return the factor or the sum with which nothing is left to tell the logs apart; None if there is none.
+
+    With `granted`, a head start may be left.
+    """
+    factor, offset = _factor(aligned, level, granted), _offset(aligned, level, granted)
     if factor and offset and not _changes(aligned.first):
         return Relation("factor or offset", offset[0], _error(aligned.difference), offset[1], "")
     if factor and (not offset or factor[1] >= offset[1]):
@@ -47,26 +52,31 @@ def relation(aligned: Aligned, level: float, batch_sizes: tuple[float | None, fl
     return Relation("offset", offset[0], _error(aligned.difference), offset[1], "") if offset else None
 
 
-def _factor(aligned: Aligned, level: float) -> tuple[float, float] | None:
+def _factor(aligned: Aligned, level: float, granted: bool) -> tuple[float, float] | None:
     first, second = aligned.first, aligned.second
     if (first <= 0).any() or (second <= 0).any():
         return None
     candidates = (float(second.sum() / first.sum()), float(np.median(second / first)))
     found = [
-        (factor, _left(second / factor - first, level)) for factor in candidates if abs(math.log(factor)) > SMALLEST
+        (factor, _left(replace(aligned, second=second / factor), level, granted))
+        for factor in candidates
+        if abs(math.log(factor)) > SMALLEST
     ]
     best = max(found, key=lambda pair: pair[1], default=(1.0, 0.0))
     return best if best[1] > level else None
 
 
-def _offset(aligned: Aligned, level: float) -> tuple[float, float] | None:
+def _offset(aligned: Aligned, level: float, granted: bool) -> tuple[float, float] | None:
     candidates = (float(np.median(aligned.difference)), float(aligned.difference.mean()))
-    best = max(((offset, _left(aligned.difference - offset, level)) for offset in candidates), key=lambda pair: pair[1])
+    best = max(
+        ((offset, _left(replace(aligned, second=aligned.second - offset), level, granted)) for offset in candidates),
+        key=lambda pair: pair[1],
+    )
     return best if best[1] > level else None
 
 
-def _left(differences: np.ndarray, level: float) -> float:
-    return parting.examine(differences, level).p_value
+def _left(aligned: Aligned, level: float, granted: bool) -> float:
+    return parting.examine(aligned.difference, level, luck.margin(aligned) if granted else 0.0).p_value
 
 
 def _changes(values: np.ndarray) -> bool:

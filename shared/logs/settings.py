@@ -80,7 +80,7 @@ def read(file: Path) -> Settings:
 def flat(content: Mapping[Any, Any]) -> Settings:
     """Return nested settings by dotted names; UserError for more than a configuration holds."""
     found: Settings = {}
-    for name, value in _leaves(content, "", 0):
+    for name, value in _leaves(content, "", 0) if content else ():
         found[name] = value
         if len(found) > MOST:
             raise UserError(f"a configuration has more than {MOST:,} settings; name a file of settings with --config.")

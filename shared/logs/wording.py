@@ -105,14 +105,20 @@ def wanders(match: Match, aligned: Aligned, noise: Noise, found: Parting, same: 
     return _result(match, aligned, "undecided", detail, **_tested(aligned, noise, found, same))
 
 
-def within_noise(match: Match, aligned: Aligned, noise: Noise, found: Parting, same: Twins | None) -> MetricResult:
-    """Return the result of two logs that noise explains."""
+def within_noise(
+    match: Match, aligned: Aligned, noise: Noise, found: Parting, same: Twins | None, plain: Parting | None = None
+) -> MetricResult:
+    """Return the result of two logs that noise explains; `plain`: the test without a head start, if that parts."""
     seen = _smallest(aligned, found)
     detail = f"no difference that noise does not explain; one of {seen:.2g} from the start on would have shown"
     status: Status = "within noise"
     if same is not None:
         status, detail = "rounding", f"{_grown(aligned, same)}; after that, {detail}"
-    return _result(match, aligned, status, detail, **_tested(aligned, noise, found, same))
+    notes: tuple[str, ...] = ()
+    if plain is not None:
+        start = place(aligned.along, float(aligned.positions[plain.first or 0]))
+        notes = (f"from about {start} on a head start, as another seed may have, explains what noise alone does not",)
+    return _result(match, aligned, status, detail, notes=notes, **_tested(aligned, noise, found, same))
 
 
 def parts(
@@ -207,7 +213,9 @@ def _tested(aligned: Aligned, noise: Noise, found: Parting, same: Twins | None) 
 def _smallest(aligned: Aligned, found: Parting) -> float:
     """Return about the smallest constant difference that the test would have seen in half of all trials."""
     spread = float(np.std(aligned.difference))
-    return parting.LIMIT_ERRORS * spread / np.sqrt(max(found.correlation.independent(len(aligned)), 1.0))
+    return found.granted + parting.LIMIT_ERRORS * spread / np.sqrt(
+        max(found.correlation.independent(len(aligned)), 1.0)
+    )
 
 
 def _grown(aligned: Aligned, same: Twins) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from twotrack.shared.logs.comparing import Compared
 from twotrack.shared.logs.configuration import ConfigurationDifference
+from twotrack.shared.logs.luck import HEAD_START
 from twotrack.shared.logs.result import WORDS, LogsResult, MetricResult
 from twotrack.shared.logs.wording import place
 from twotrack.shared.report.pages import render, write_file
@@ -63,8 +64,9 @@ def assurance(result: LogsResult) -> str:
     if len(result.first) + len(result.second) > 2:
         return f"false alarms: at most {result.false_alarms:.2g} over all metrics, if runs of one side spread normally"
     return (
-        f"false alarms: {result.false_alarms:.2g} over all metrics and steps. One run a side: noise is what changes "
-        "from step to step; what another seed changes in the long run takes repetitions, --against"
+        f"false alarms: {result.false_alarms:.2g} over all metrics and steps. One run a side: granted are the "
+        f"noise of a step and, unless both begin alike, {HEAD_START:g} times the speed, as another seed may have; "
+        "what a seed changes for good, only repetitions tell (--against)"
     )
 
 

@@ -48,9 +48,12 @@ NOISES: Mapping[str, Draw] = {
 """Standard deviation about 1, where there is one."""
 
 
-def pair(noise: str, generator: Generator, points: int, spread: float = 0.1) -> tuple[np.ndarray, np.ndarray]:
-    """Return two runs of one process (points,): the same curve, noise of their own."""
-    first, second = (curve(points) + spread * NOISES[noise](generator, points) for _ in range(2))
+def pair(
+    noise: str, generator: Generator, points: int, spread: float = 0.1, falls: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return two runs of one process (points,): the same curve, or a flat one, and noise of their own."""
+    middle = curve(points) if falls else np.ones(points)
+    first, second = (middle + spread * NOISES[noise](generator, points) for _ in range(2))
     return first, second
 
 

@@ -4,7 +4,7 @@
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from twotrack.shared.logs.result import MetricResult
 
 LEVEL = 0.01
 HEAVY = "heavy tails, t with 2.5 degrees of freedom"
+SPEEDS = (0.02, 0.1, 0.5)
 POINTS = (15, 30, 100, 300, 1000)
 Pair = Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]]
 
@@ -53,11 +54,11 @@ def rates(draw: Pair, repetitions: int, seed: int, at: int | None = None) -> Rat
     return Rates(len(parted) / repetitions, undecided / repetitions, near, early, repetitions)
 
 
-def shifted(noise: str, points: int, size: float, share: float) -> Pair:
+def shifted(noise: str, points: int, size: float, share: float, falls: bool = True) -> Pair:
     """Return a process and the same one, moved by `size` standard deviations from a share of the log on."""
 
     def draw(generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        first, second = processes.pair(noise, generator, points)
+        first, second = processes.pair(noise, generator, points, falls=falls)
         second[round(share * points) :] += 0.1 * size
         return first, second
 
@@ -87,12 +88,16 @@ def restarted(points: int, lost: float) -> Pair:
     return draw
 
 
-def descents(changed_at: int | None, changed_rate: float = 0.05) -> Pair:
-    """Return two trainings by SGD with other batches and initial weights, the second one's rate changed at a step."""
+def descents(changed_at: int | None = None, changed_rate: float = 0.05, rate: float = 0.1, same: bool = False) -> Pair:
+    """Return two trainings by SGD, the second one's rate changed at a step; unless `same`, of another seed."""
 
     def draw(generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        first = processes.descent(generator)
-        return first, processes.descent(generator, changed_at=changed_at, changed_rate=changed_rate)
+        seeds = generator.integers(0, 2**31, 2)
+        if same:
+            seeds[1] = seeds[0]
+        ours, theirs = (np.random.default_rng(seed) for seed in seeds)
+        first = processes.descent(ours, rate=rate)
+        return first, processes.descent(theirs, rate=rate, changed_at=changed_at, changed_rate=changed_rate)
 
     return draw
 
@@ -105,7 +110,7 @@ NULLS: dict[str, Callable[[int], Pair]] = {
 
 def main(quick: bool) -> None:
     """Print the tables, in Markdown."""
-    repetitions = 200 if quick else 1000
+    repetitions = 250 if quick else 1000
     print(
         f"| noise, n = {repetitions} pairs a cell, seed 0 |", " | ".join(f"{points} points" for points in POINTS), "|"
     )
@@ -114,31 +119,31 @@ def main(quick: bool) -> None:
         cells = [rates(process(points), repetitions, 0) for points in POINTS]
         print(f"| {name} |", " | ".join(f"{one.parts:.1%} ({one.undecided:.0%})" for one in cells), "|", flush=True)
     few = repetitions // 5
-    one = rates(descents(None), few, 0)
-    print(f"| SGD, two seeds, 600 steps, n = {few} | | | | {one.parts:.1%} ({one.undecided:.0%}) | |")
+    for rate in SPEEDS:
+        one = rates(descents(rate=rate), few, 0)
+        print(f"| SGD at {rate:g}, two seeds, 600 steps, n = {few} | | | | {one.parts:.1%} ({one.undecided:.0%}) | |")
     print(f"\n| difference, n = {few} pairs, seed 0 | points | found | near | sure too early |\n|---|---|---|---|---|")
     for name, points, at, draw in _powers():
         one = rates(draw, few, 0, at)
-        print(f"| {name} | {points} | {one.parts:.0%} | {one.near:.0%} | {one.early:.1%} |", flush=True)
+        near, early = (f"{share:.0%}" if one.parts else "" for share in (one.near, one.early))
+        print(f"| {name} | {points} | {one.parts:.0%} | {near} | {early} |", flush=True)
 
 
-def _powers() -> list[tuple[str, int, int, Pair]]:
-    found = []
+def _powers() -> Iterator[tuple[str, int, int, Pair]]:
     for points in (100, 300, 1000):
-        for size in (0.25, 0.5, 1.0, 2.0):
-            found.append((f"shift by {size:g} sd at half", points, points // 2, shifted("normal", points, size, 0.5)))
-        found.append(("shift by 1 sd, heavy tails", points, points // 2, shifted(HEAVY, points, 1.0, 0.5)))
-        found.append(
-            ("shift by 1 sd, correlated 0.5", points, points // 2, shifted("correlated 0.5", points, 1.0, 0.5))
-        )
-        found.append(
-            ("shift by 1 sd, correlated 0.9", points, points // 2, shifted("correlated 0.9", points, 1.0, 0.5))
-        )
-        found.append(("other slope from half on, 2 sd at the end", points, points // 2, sloped(points, 2.0)))
-        found.append(("one restart at half, 4 sd", points, points // 2, restarted(points, 4.0)))
-    for rate in (0.05, 0.02, 0.01):
-        found.append((f"SGD, rate 0.1 to {rate:g} at step 60", 600, 60, descents(60, rate)))
-    return found
+        half = points // 2
+        for size in (0.5, 1.0, 2.0):
+            yield f"shift by {size:g} sd, flat curve", points, half, shifted("normal", points, size, 0.5, falls=False)
+        for size in (1.0, 2.0):
+            yield f"shift by {size:g} sd, falling curve", points, half, shifted("normal", points, size, 0.5)
+        yield "shift by 2 sd, heavy tails", points, half, shifted(HEAVY, points, 2.0, 0.5)
+        yield "shift by 2 sd, correlated 0.5", points, half, shifted("correlated 0.5", points, 2.0, 0.5)
+        yield "shift by 2 sd, correlated 0.9", points, half, shifted("correlated 0.9", points, 2.0, 0.5)
+        yield "other slope, 3 sd at the end", points, half, sloped(points, 3.0)
+        yield "one restart, 10 sd", points, half, restarted(points, 10.0)
+    for rate in (0.05, 0.01):
+        yield f"SGD, rate 0.1 to {rate:g} at step 60, another seed", 600, 60, descents(60, rate)
+    yield "SGD, rate 0.1 to 0.05 at step 60, same seed", 600, 60, descents(60, 0.05, same=True)
 
 
 if __name__ == "__main__":

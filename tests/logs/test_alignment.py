@@ -99,3 +99,7 @@ def test_logs_that_have_no_axis_in_common_are_compared_point_by_point():
     aligned = align(make_series([1, 2], None, [1, 2]), by_step([10, 20], [1, 3]), NO_SIZES, None)
 
     assert (aligned.along, aligned.difference.tolist()) == ("point", [0, 1])
+
+
+def test_logs_of_other_steps_have_no_point_in_common():
+    assert len(align(by_step([1, 2, 3], [1, 2, 3]), by_step([10, 20, 30], [1, 2, 3]), NO_SIZES, None)) == 0

@@ -218,3 +218,10 @@ def test_without_the_package_an_event_file_names_the_line_that_installs_it(
 
     with pytest.raises(UserError, match=r"pip install -c constraints.txt -e '\.\[tensorboard\]'"):
         read_log(folder)
+
+
+def test_a_step_that_is_no_number_is_none_at_all(tmp_path: Path):
+    log = read_log(write_csv(tmp_path / "a.csv", {"step": [1, float("nan"), 3], "loss": [3.0, 2.0, 1.0]}))
+
+    assert log.series["loss"].steps is None
+    assert log.series["loss"].values.tolist() == [3.0, 2.0, 1.0]

@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 
 from twotrack.shared.logs.names import EPOCH_NAMES, STEP_NAMES, TIMES, common_name
 from twotrack.shared.logs.series import Series, make_series
@@ -21,9 +22,9 @@ class _Column:
     def add(self, cell: float, text: str, step: float | None, epoch: float | None) -> None:
         self.values.append(cell)
         self.digits = max(self.digits, significant_digits(text))
-        if step is not None:
+        if step is not None and isfinite(step):
             self.steps.append(step)
-        if epoch is not None:
+        if epoch is not None and isfinite(epoch):
             self.epochs.append(epoch)
 
     def series(self, averaged: bool) -> Series:
