@@ -3,13 +3,14 @@
 import pytest
 
 from tests.diagnosis.faults import FAULTS, Fault
-from tests.support.turns import in_turn
+from tests.support.turns import MOSTLY_QUICKEST, in_turn
 from twotrack.shared.verify.diagnosis.cause import Cause, Status
 from twotrack.shared.verify.ladder import Ladder, TrackResult
 from twotrack.shared.verify.request import VerifyRequest
 
 CASES = [
-    pytest.param(one.values, marks=one.marks, id="-".join(map(str, one.values))) for one in in_turn(FAULTS, every=4)
+    pytest.param(one.values, marks=one.marks, id="-".join(map(str, one.values)))
+    for one in in_turn(FAULTS, every=4, order=MOSTLY_QUICKEST)
 ]
 
 

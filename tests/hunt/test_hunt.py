@@ -5,7 +5,7 @@ from _pytest.mark import ParameterSet
 
 from tests.hunt.family import Families, Family
 from tests.hunt.hunting import HONEST, WRONG, Quarry, climb
-from tests.support.turns import BACKENDS
+from tests.support.turns import MOSTLY_QUICKEST
 from twotrack.shared.verify.ladder import Ladder
 
 
@@ -17,7 +17,7 @@ def of_every_kind(families: Families) -> list[ParameterSet]:
     return [
         pytest.param(family, track, id=f"{family.name}_0-{track}")
         for number, family in enumerate(kinds.values())
-        for track in [BACKENDS[number % len(BACKENDS)]]
+        for track in [MOSTLY_QUICKEST[number % len(MOSTLY_QUICKEST)]]
     ]
 
 

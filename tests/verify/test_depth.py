@@ -26,7 +26,7 @@ def all_but_quick(quick: str) -> list[ParameterSet]:
     return [pytest.param(track, marks=() if track == quick else pytest.mark.slow) for track in TRACKS if track != TORCH]
 
 
-@pytest.fixture(scope="module", params=all_but_quick("keras:jax"))
+@pytest.fixture(scope="module", params=all_but_quick("keras:torch"))
 def gate(workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Gate:
     return Gate(workers, tmp_path_factory.mktemp("deep"), request.param)
 
