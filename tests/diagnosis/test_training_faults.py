@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.diagnosis.faults import FAULTS, Fault
+from tests.diagnosis.faults.fault import Fault
+from tests.diagnosis.faults.pairs import FAULTS
 from tests.support.turns import MOSTLY_QUICKEST, in_turn
 from twotrack.shared.verify.diagnosis.cause import Cause, Status
 from twotrack.shared.verify.ladder import Ladder, TrackResult
@@ -17,7 +18,7 @@ CASES = [
 @pytest.fixture(scope="module", params=CASES)
 def found(request: pytest.FixtureRequest, ladder: Ladder) -> tuple[Fault, TrackResult]:
     name, track = request.param
-    subject = VerifyRequest(name=f"tests.diagnosis.faults:{name}")
+    subject = VerifyRequest(name=f"tests.diagnosis.faults.pairs:{name}")
     return FAULTS[name], ladder.climb(subject, lambda *_: None, [track])[0]
 
 

@@ -6,7 +6,7 @@ from itertools import islice
 from time import perf_counter
 
 from tests.hunt import honest, wrong
-from tests.hunt.family import Families, Family
+from tests.hunt.family import Family, PairFamilies
 from tests.support import resources
 from twotrack.shared.errors import UserError, WorkerDiedError
 from twotrack.shared.verify.ladder import Ladder, TrackResult
@@ -78,7 +78,7 @@ def choose(count: int, seed: int, kinds: Sequence[str] = ()) -> list[Quarry]:
     return [*wrong_ones, *islice(_different(HONEST, seed, kinds, False), honest_count)]
 
 
-def _different(families: Families, seed: int, kinds: Sequence[str], is_wrong: bool) -> Iterator[Quarry]:
+def _different(families: PairFamilies, seed: int, kinds: Sequence[str], is_wrong: bool) -> Iterator[Quarry]:
     """Yield pairs of every family in turn; a family whose parameters come again is passed over."""
     chosen = [family for family in families if not kinds or family.kind in kinds or family.name in kinds]
     seen: set[tuple[str, str]] = set()

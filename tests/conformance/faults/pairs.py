@@ -20,7 +20,7 @@ from tests.conformance.faults import (  # noqa: F401 - each adds its families
 from tests.conformance.faults.family import FAULTS, KINDS, Family, Plant, Spot, Truth
 from tests.conformance.faults.hosts import HOSTS
 from tests.conformance.faults.network import Sown
-from tests.hunt.family import Draw
+from tests.support.families import Draw
 from twotrack import Pair
 from twotrack.shared.verify.request import RUNGS
 
