@@ -28,6 +28,9 @@ RUNGS = (
     "accuracy",
 )
 
+FOR_THE_VERDICT: tuple[Precision, ...] = ("float64",)
+"""Precisions of a request of which nothing is shown for information."""
+
 
 class VerifyRequest(FrozenRecord):
     """What to verify: a chapter, or a user's own pair "module:NAME"."""

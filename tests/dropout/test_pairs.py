@@ -9,14 +9,16 @@ from tests.support.turns import BACKENDS, QUICKEST, in_turn
 from twotrack.shared.verify.certificate import Verdict
 from twotrack.shared.verify.diagnosis.cause import Status
 from twotrack.shared.verify.ladder import Ladder, TrackResult
-from twotrack.shared.verify.request import VerifyRequest
+from twotrack.shared.verify.request import FOR_THE_VERDICT, VerifyRequest
 from twotrack.shared.verify.result import GapKind
 
 KERAS = [QUICKEST]
 
 
 def climb(ladder: Ladder, name: str, tracks: list[str], causes: Literal["all", "none"] = "none") -> list[TrackResult]:
-    request = VerifyRequest(name=f"tests.dropout.networks:{name}", until="training", causes=causes)
+    request = VerifyRequest(
+        name=f"tests.dropout.networks:{name}", until="training", causes=causes, precisions=FOR_THE_VERDICT
+    )
     return ladder.climb(request, lambda *_: None, tracks)
 
 

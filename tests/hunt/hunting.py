@@ -10,7 +10,7 @@ from tests.hunt.family import Family, PairFamilies
 from tests.support import resources
 from twotrack.shared.errors import UserError, WorkerDiedError
 from twotrack.shared.verify.ladder import Ladder, TrackResult
-from twotrack.shared.verify.request import VerifyRequest
+from twotrack.shared.verify.request import FOR_THE_VERDICT, VerifyRequest
 from twotrack.shared.workers.pool import WorkerPool
 
 WRONG, HONEST = wrong.WRONG, honest.HONEST
@@ -104,7 +104,8 @@ def climb(quarry: Quarry, tracks: Sequence[str], ladder: Ladder) -> list[Outcome
     """Return what every track says of one pair. An error counts for all of them."""
     start = perf_counter()
     try:
-        results = ladder.climb(VerifyRequest(name=quarry.reference, causes="none"), lambda *_: None, tracks)
+        request = VerifyRequest(name=quarry.reference, causes="none", precisions=FOR_THE_VERDICT)
+        results = ladder.climb(request, lambda *_: None, tracks)
     except (UserError, WorkerDiedError) as error:
         return [Outcome(quarry, track, "error", _line(error), perf_counter() - start) for track in tracks]
     seconds = perf_counter() - start

@@ -15,15 +15,12 @@ from twotrack.shared.verify.diagnosis.climbing import Climb, Diagnosis, diagnose
 from twotrack.shared.verify.diagnosis.findings import Findings, SearchRequest
 from twotrack.shared.verify.diagnosis.search import search
 from twotrack.shared.verify.observe import isolate
-from twotrack.shared.verify.request import LayerRequest, VerifyRequest
+from twotrack.shared.verify.request import FOR_THE_VERDICT, LayerRequest, VerifyRequest
 from twotrack.shared.verify.result import FailurePlace, RungResult
 from twotrack.shared.verify.rungs.forward import layer_difference
 from twotrack.shared.verify.second_look import SecondLook
 from twotrack.shared.verify.showing import REFERENCE, Showing, slug
 from twotrack.shared.verify.trace import Trace
-
-VERDICT_ALONE = {"precisions": ("float64",)}
-"""Of a request: nothing is shown for information."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,8 @@ class Failure:
             return None
 
     def _climb(self, changes: tuple[Change, ...]) -> Climb:
-        request, place = self.request.model_copy(update=VERDICT_ALONE), Path(tempfile.mkdtemp(dir=self.folder))
+        request = self.request.model_copy(update={"precisions": FOR_THE_VERDICT})
+        place = Path(tempfile.mkdtemp(dir=self.folder))
         asked = request.model_copy(update={"changes": changes})
         changed = self.showing.side(asked, REFERENCE, place / REFERENCE)
         sides = {REFERENCE: changed, self.track: self.keras}
