@@ -28,3 +28,8 @@ def in_turn(cases: Iterable[object], every: int = 1, order: Sequence[str] = BACK
 
 def _is_next(number: int, every: int, track: str, order: Sequence[str]) -> bool:
     return number % every == 0 and track == order[number // every % len(order)]
+
+
+def quickest_alone() -> list[ParameterSet]:
+    """Return every Keras track, for `parametrize`; all but the quickest are slow."""
+    return [pytest.param(track, marks=() if track == QUICKEST else pytest.mark.slow) for track in BACKENDS]

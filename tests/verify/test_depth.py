@@ -4,12 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from _pytest.mark import ParameterSet
 
-from tests.mutation.faults import FAULTS, TORCH
+from tests.mutation.faults import FAULTS
 from tests.mutation.observing import Gate
+from tests.support.turns import quickest_alone
 from tests.verify.test_rungs import side, trace
-from twotrack.shared.spec.track import TRACKS
 from twotrack.shared.verify.following import Excess, Explained, Followed, Led, NoRoomError, Strayed, Trajectory
 from twotrack.shared.verify.ladder import Ladder
 from twotrack.shared.verify.request import FOR_THE_VERDICT, VerifyRequest
@@ -21,17 +20,12 @@ from twotrack.shared.workers.pool import WorkerPool
 DEEP = [name for name, fault in FAULTS.items() if fault.subject.startswith("DEEP")]
 
 
-def all_but_quick(quick: str) -> list[ParameterSet]:
-    """Return every Keras track; all but the one that compiles a deep network in the least time are slow."""
-    return [pytest.param(track, marks=() if track == quick else pytest.mark.slow) for track in TRACKS if track != TORCH]
-
-
-@pytest.fixture(scope="module", params=all_but_quick("keras:torch"))
+@pytest.fixture(scope="module", params=quickest_alone())
 def gate(workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Gate:
     return Gate(workers, tmp_path_factory.mktemp("deep"), request.param)
 
 
-@pytest.mark.parametrize("track", all_but_quick("keras:torch"))
+@pytest.mark.parametrize("track", quickest_alone())
 def test_thirty_convolutions_pass_though_left_alone_the_two_sides_part(track: str, ladder: Ladder) -> None:
     request = VerifyRequest(name="tests.verify.deep_pairs:IMAGES", precisions=FOR_THE_VERDICT)
 
