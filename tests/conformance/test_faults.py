@@ -13,7 +13,7 @@ from tests.conformance.faults.unproved import UNPROVED
 from tests.support.turns import BACKENDS, QUICKEST
 from twotrack.shared.verify.ladder import Ladder
 
-EVERY = 4
+EVERY = 5
 """Of so many families one is climbed with by default."""
 TURN = 9
 """Of those that are climbed by default, every ninth is on another backend, these taking turns."""

@@ -31,7 +31,7 @@ STRIDE = 7
 """Between the families that faults of two are made of."""
 TWO = 55
 """Faults of two."""
-FEW = 8
+FEW = 6
 """Of them, by default."""
 
 
