@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PROCESSES ?= auto
 # A program of the tests runs for a few steps: JAX compiles it faster with less effort and with the simpler of XLA's code
 # generators. Values stay the same to the accuracy that the tests ask for.
-QUICK_XLA := --xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false
+QUICK_XLA := --xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1
 # Of the hunt: how many pairs, and which.
 COUNT ?= 300
 SEED ?= 0

@@ -76,7 +76,8 @@ class Torch(Backend):
         import torch
 
         self._torch = torch
-        torch.use_deterministic_algorithms(True)
+        # As use_deterministic_algorithms(True) without the compiler, to which worker_environment tells it.
+        torch.set_deterministic_debug_mode("error")
         torch.set_float32_matmul_precision("highest")
         torch.backends.cudnn.allow_tf32 = False
 

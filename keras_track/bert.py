@@ -9,9 +9,8 @@ from typing import Any
 
 import keras
 from keras import ops
-from keras_hub.layers import TransformerEncoder
-from keras_hub.models import BertBackbone
 
+from twotrack.keras_track.hub import BertBackbone, TransformerEncoder
 from twotrack.keras_track.layers import gelu_tanh
 from twotrack.shared.weights.pretrained.bert.config import BertConfig
 

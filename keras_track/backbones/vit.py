@@ -6,8 +6,8 @@ Source: Dosovitskiy et al. 2021.
 
 import keras
 from keras import layers
-from keras_hub.models import ViTBackbone
 
+from twotrack.keras_track.hub import ViTBackbone
 from twotrack.shared.weights.pretrained.backbones.vit import VisionTransformerConfig
 
 

@@ -49,7 +49,7 @@ def gelu() -> Measured:
 @DEFAULTS.measures
 def bert_gelu() -> Measured:
     """The activation in the blocks of keras_hub's BertBackbone."""
-    from keras_hub.models import BertBackbone
+    from twotrack.keras_track.hub import BertBackbone
 
     sizes = {"num_layers": 1, "num_heads": 1, "hidden_dim": 4, "intermediate_dim": 4, "max_sequence_length": 4}
     block = BertBackbone(vocabulary_size=5, **sizes).get_layer("transformer_layer_0")

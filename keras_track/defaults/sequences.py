@@ -105,7 +105,7 @@ def recurrent_dropout() -> Measured:
 @DEFAULTS.measures
 def encoder_block() -> Measured:
     """keras_hub's TransformerEncoder."""
-    from keras_hub.layers import TransformerEncoder
+    from twotrack.keras_track.hub import TransformerEncoder
 
     layer = TransformerEncoder(16, 2)
     return Measured(
@@ -121,7 +121,7 @@ def encoder_block() -> Measured:
 @DEFAULTS.measures
 def vit_epsilon() -> Measured:
     """Layer normalisation of keras_hub's ViTBackbone."""
-    from keras_hub.models import ViTBackbone
+    from twotrack.keras_track.hub import ViTBackbone
 
     return Measured({"epsilon": inspect.signature(ViTBackbone).parameters["layer_norm_epsilon"].default})
 

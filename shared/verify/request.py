@@ -30,6 +30,9 @@ RUNGS = (
     "accuracy",
 )
 
+FOR_THE_VERDICT: tuple[Precision, ...] = ("float64",)
+"""Precisions of a request of which nothing is shown for information."""
+
 
 class OwnMaterial(FrozenRecord):
     """What is the user's own in place of drawn values: folders of own_material.Arrays."""

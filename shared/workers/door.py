@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.spec.track import installed_track
-from twotrack.shared.workers import imports
+from twotrack.shared.workers import imports, torch_compiler
 
 if TYPE_CHECKING:
     from twotrack.keras_track.track import KerasTrack
@@ -24,6 +24,9 @@ def open_torch(device: str) -> "TorchTrack":
     """Do the same for torch, for what only torch can do."""
     spec = installed_track("torch")
     with imports.uncollected():
+        import torch  # noqa: F401 - first, so that nothing of it comes before what stands in for its compiler
+
+        torch_compiler.put_off()
         from twotrack.torch_track.track import open_track
 
     return open_track(spec, device)
@@ -36,6 +39,10 @@ def open_keras(name: str, device: str) -> "KerasTrack":
         raise UserError(f"expected a Keras track, found '{name}'.")
     others = [] if spec.backend == "jax" else ["jax"]
     with imports.uncollected(), imports.without([*imports.OPTIONAL, *others]):
+        if spec.backend == "torch":
+            import torch  # noqa: F401
+
+            torch_compiler.put_off()
         from twotrack.keras_track.track import open_track
 
     return open_track(spec, device)

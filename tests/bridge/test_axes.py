@@ -1,12 +1,15 @@
 """Networks that move, join and cut their channels are one model on both sides, whatever they do it with."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from _pytest.mark import ParameterSet
 
 from tests.bridge import tasks
 from tests.bridge.networks import SIZES, plan
+from tests.support.turns import QUICKEST
 from twotrack.shared.verify.ladder import Ladder
 from twotrack.shared.verify.request import VerifyRequest
 
@@ -21,7 +24,7 @@ def outputs(workers, tmp_path_factory) -> dict[str, np.ndarray]:
     """Return what every network and every wrong twin computes, by side and seed."""
     folder = tmp_path_factory.mktemp("networks")
     found = {}
-    for track in ("torch", "keras:tensorflow"):
+    for track in ("torch", QUICKEST):
         asked = tasks.Networks(folder=Path(folder), track=track, seeds=list(SEEDS))
         with np.load(workers.call(track, tasks.run_networks, asked)) as arrays:
             found |= {f"{track.partition(':')[0]} {name}": arrays[name] for name in arrays.files}
@@ -52,15 +55,22 @@ def test_the_drawn_networks_have_every_kind_of_step_and_end():
     assert SIZES[0] != SIZES[1]
 
 
-def climb(ladder: Ladder, name: str, track: str = "keras:tensorflow", until: str = "training"):
+def channels_first() -> Iterator[ParameterSet]:
+    """Yield pairs with a backend: TensorFlow trains no such convolutions on a CPU, and JAX takes long to compile."""
+    for number, name in enumerate(["MAP", "FLAT", "OWN_FLAT", "GATED", "JOINED", "PERMUTED"]):
+        yield pytest.param(name, QUICKEST)
+        yield pytest.param(name, "keras:jax", marks=pytest.mark.slow if number % 3 else ())
+
+
+def climb(ladder: Ladder, name: str, track: str = QUICKEST, until: str = "training"):
     return ladder.climb(
         VerifyRequest(name=f"tests.bridge.{name}", until=until, causes="none"), lambda *_: None, [track]
     )[0]
 
 
-@pytest.mark.parametrize("name", ["MAP", "FLAT", "OWN_FLAT", "GATED", "JOINED", "PERMUTED"])
-def test_channels_first_in_keras_raise_no_alarm(ladder, name):
-    result = climb(ladder, f"first_pairs:{name}", "keras:jax")
+@pytest.mark.parametrize(("name", "track"), channels_first())
+def test_channels_first_in_keras_raise_no_alarm(ladder, name, track):
+    result = climb(ladder, f"first_pairs:{name}", track)
     assert result.passed, result.rungs[-1]
     assert all(layer.float64 <= ROUNDING for layer in result.layers)
 

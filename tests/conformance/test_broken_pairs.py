@@ -2,13 +2,14 @@
 
 import pytest
 
+from tests.support.turns import QUICKEST
 from twotrack.shared.errors import UserError
 from twotrack.shared.verify.ladder import Ladder, TrackResult
 from twotrack.shared.verify.request import VerifyRequest
 
 
 def climb(ladder: Ladder, reference: str) -> TrackResult:
-    return ladder.climb(VerifyRequest(name=reference), lambda *_: None, ["keras:tensorflow"])[0]
+    return ladder.climb(VerifyRequest(name=reference), lambda *_: None, [QUICKEST])[0]
 
 
 @pytest.mark.parametrize(

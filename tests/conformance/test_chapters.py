@@ -7,7 +7,7 @@ import pytest
 from _pytest.mark import ParameterSet
 
 from tests.bert import folders
-from tests.support.turns import in_turn
+from tests.support.turns import MOSTLY_QUICKEST, in_turn
 from twotrack.shared.chapters import CHAPTERS
 from twotrack.shared.verify.ladder import Ladder, TrackResult
 from twotrack.shared.verify.request import RUNGS, VerifyRequest
@@ -108,7 +108,7 @@ def test_a_chapter_passes_every_rung_on_every_backend(subject: VerifyRequest, la
     check(ladder.climb(with_weights(subject, small_bert), lambda *_: None), subject.until)
 
 
-@pytest.mark.parametrize(("subject", "track"), in_turn(in_part()), ids=name_of)
+@pytest.mark.parametrize(("subject", "track"), in_turn(in_part(), order=MOSTLY_QUICKEST), ids=name_of)
 def test_the_exact_rungs_pass(subject: VerifyRequest, track: str, ladder: Ladder, small_bert: str) -> None:
     check(ladder.climb(with_weights(subject, small_bert), lambda *_: None, [track]), subject.until)
 

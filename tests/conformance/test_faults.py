@@ -10,11 +10,10 @@ from tests.conformance.faults.family import FAULTS
 from tests.conformance.faults.judging import climb
 from tests.conformance.faults.pairs import FEW, TWO, Fault, chosen, doubles, find, singles
 from tests.conformance.faults.unproved import UNPROVED
-from tests.support.turns import BACKENDS
+from tests.support.turns import BACKENDS, QUICKEST
 from twotrack.shared.verify.ladder import Ladder
 
-QUICKEST = "keras:torch"
-EVERY = 4
+EVERY = 5
 """Of so many families one is climbed with by default."""
 TURN = 9
 """Of those that are climbed by default, every ninth is on another backend, these taking turns."""

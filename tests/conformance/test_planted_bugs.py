@@ -3,15 +3,22 @@
 import pytest
 
 from tests.conformance.planted import BUGS, Bug
+from tests.support.turns import MOSTLY_QUICKEST, in_turn
 from twotrack.shared.verify.diagnosis.cause import Status
 from twotrack.shared.verify.ladder import Ladder, TrackResult
-from twotrack.shared.verify.request import VerifyRequest
+from twotrack.shared.verify.request import FOR_THE_VERDICT, VerifyRequest
+
+CASES = [
+    pytest.param(one.values, marks=one.marks, id="-".join(map(str, one.values)))
+    for one in in_turn(BUGS, order=MOSTLY_QUICKEST)
+]
 
 
-@pytest.fixture(scope="module", params=BUGS)
+@pytest.fixture(scope="module", params=CASES)
 def found(request: pytest.FixtureRequest, ladder: Ladder) -> tuple[Bug, TrackResult]:
-    subject = VerifyRequest(name=f"tests.conformance.planted:{request.param}")
-    return BUGS[request.param], ladder.climb(subject, lambda *_: None, ["keras:tensorflow"])[0]
+    name, track = request.param
+    subject = VerifyRequest(name=f"tests.conformance.planted:{name}", precisions=FOR_THE_VERDICT)
+    return BUGS[name], ladder.climb(subject, lambda *_: None, [track])[0]
 
 
 def test_the_bug_fails_the_ladder_at_its_rung_and_layer(found: tuple[Bug, TrackResult]) -> None:

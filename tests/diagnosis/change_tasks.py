@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from tests.diagnosis.faults import PLAIN, torch_optimizer
+from tests.diagnosis.faults.fault import PLAIN
+from tests.diagnosis.faults.updates import torch_optimizer
 from twotrack import CustomOptimizer
 from twotrack.shared.spec.changes import Change, SetUpdate
 from twotrack.shared.spec.probe import OptimizerStart

@@ -2,21 +2,23 @@
 
 import pytest
 
-from tests.diagnosis.faults import FAULTS, Fault
-from tests.support.turns import in_turn
+from tests.diagnosis.faults.fault import Fault
+from tests.diagnosis.faults.pairs import FAULTS
+from tests.support.turns import MOSTLY_QUICKEST, in_turn
 from twotrack.shared.verify.diagnosis.cause import Cause, Status
 from twotrack.shared.verify.ladder import Ladder, TrackResult
-from twotrack.shared.verify.request import VerifyRequest
+from twotrack.shared.verify.request import FOR_THE_VERDICT, VerifyRequest
 
 CASES = [
-    pytest.param(one.values, marks=one.marks, id="-".join(map(str, one.values))) for one in in_turn(FAULTS, every=4)
+    pytest.param(one.values, marks=one.marks, id="-".join(map(str, one.values)))
+    for one in in_turn(FAULTS, every=4, order=MOSTLY_QUICKEST)
 ]
 
 
 @pytest.fixture(scope="module", params=CASES)
 def found(request: pytest.FixtureRequest, ladder: Ladder) -> tuple[Fault, TrackResult]:
     name, track = request.param
-    subject = VerifyRequest(name=f"tests.diagnosis.faults:{name}")
+    subject = VerifyRequest(name=f"tests.diagnosis.faults.pairs:{name}", precisions=FOR_THE_VERDICT)
     return FAULTS[name], ladder.climb(subject, lambda *_: None, [track])[0]
 
 

@@ -5,18 +5,20 @@ from typing import Literal
 import pytest
 
 from tests.dropout.networks import HONEST, WRONG
-from tests.support.turns import in_turn
+from tests.support.turns import BACKENDS, QUICKEST, in_turn
 from twotrack.shared.verify.certificate import Verdict
 from twotrack.shared.verify.diagnosis.cause import Status
 from twotrack.shared.verify.ladder import Ladder, TrackResult
-from twotrack.shared.verify.request import VerifyRequest
+from twotrack.shared.verify.request import FOR_THE_VERDICT, VerifyRequest
 from twotrack.shared.verify.result import GapKind
 
-KERAS = ["keras:tensorflow"]
+KERAS = [QUICKEST]
 
 
 def climb(ladder: Ladder, name: str, tracks: list[str], causes: Literal["all", "none"] = "none") -> list[TrackResult]:
-    request = VerifyRequest(name=f"tests.dropout.networks:{name}", until="training", causes=causes)
+    request = VerifyRequest(
+        name=f"tests.dropout.networks:{name}", until="training", causes=causes, precisions=FOR_THE_VERDICT
+    )
     return ladder.climb(request, lambda *_: None, tracks)
 
 
@@ -42,7 +44,7 @@ def test_another_kind_rate_mask_or_place_is_named(ladder: Ladder, name: str) -> 
     assert told in failure.detail
 
 
-@pytest.mark.parametrize("track", ["keras:jax", "keras:torch"])
+@pytest.mark.parametrize("track", [track for track in BACKENDS if track != QUICKEST])
 @pytest.mark.parametrize("name", ["SPATIAL", "ONE_MASK", "ONE_SEED", "PLACE"])
 def test_it_is_named_on_other_backends_too(ladder: Ladder, name: str, track: str) -> None:
     rung, where, told = WRONG[name]

@@ -4,44 +4,12 @@ A pair is named FAMILY_NUMBER, in tests.hunt.wrong or tests.hunt.honest, so that
 `twotrack verify tests.hunt.wrong:relu6_17`.
 """
 
-import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from math import exp, log
-from typing import Any, TypeVar
+from typing import Any
 
+from tests.support.families import Draw, Families
 from twotrack import Pair
-
-Choice = TypeVar("Choice")
-
-
-class Draw:
-    """Parameters of one pair: drawn from its name, and remembered by name."""
-
-    def __init__(self, family: str, number: int):
-        self._random = random.Random(f"{family} {number}")
-        self.values: dict[str, Any] = {}
-
-    def one_of(self, name: str, *choices: Choice) -> Choice:
-        """Return one of the choices."""
-        return self._keep(name, self._random.choice(choices))
-
-    def whole(self, name: str, low: int, high: int) -> int:
-        """Return a whole number, `high` included."""
-        return self._keep(name, self._random.randint(low, high))
-
-    def real(self, name: str, low: float, high: float) -> float:
-        """Return a number of three digits; its logarithm is uniform."""
-        return self._keep(name, float(f"{exp(self._random.uniform(log(low), log(high))):.3g}"))
-
-    def _keep(self, name: str, value: Any) -> Any:
-        if name in self.values:
-            raise ValueError(f"'{name}' is drawn twice")
-        self.values[name] = value
-        return value
-
-    def __str__(self) -> str:
-        return ", ".join(f"{name}={value}" for name, value in self.values.items())
 
 
 @dataclass(frozen=True)
@@ -107,28 +75,14 @@ class Family:
         return str(draw)
 
 
-class Families:
-    """Families by name, each added where its function stands."""
-
-    def __init__(self) -> None:
-        self._by_name: dict[str, Family] = {}
-
-    def __iter__(self) -> Iterator[Family]:
-        return iter(self._by_name.values())
-
-    def __len__(self) -> int:
-        return len(self._by_name)
-
-    def __getitem__(self, name: str) -> Family:
-        return self._by_name[name]
+class PairFamilies(Families[Family]):
+    """Families of pairs, each added where its function stands."""
 
     def add(self, kind: str, text: str) -> Callable[[Callable[[Draw], Case]], Callable[[Draw], Case]]:
         """Let a function be the family of its name."""
 
         def keep(make: Callable[[Draw], Case]) -> Callable[[Draw], Case]:
-            if make.__name__ in self._by_name:
-                raise ValueError(f"two families are called '{make.__name__}'")
-            self._by_name[make.__name__] = Family(make.__name__, kind, text, make)
+            self.keep(Family(make.__name__, kind, text, make))
             return make
 
         return keep
@@ -141,12 +95,5 @@ class Families:
             raise AttributeError(f"no family of '{name}'") from error
         return family.case(number).pair
 
-    def find(self, name: str) -> tuple[Family, int]:
-        """Return family and number of FAMILY_NUMBER; KeyError if there is no such family."""
-        family, _, number = name.rpartition("_")
-        if not number.isdecimal():
-            raise KeyError(name)
-        return self._by_name[family], int(number)
 
-
-WRONG, HONEST = Families(), Families()
+WRONG, HONEST = PairFamilies(), PairFamilies()

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from tests.hunt import forms
-from tests.hunt.family import HONEST, Case, Draw
+from tests.hunt.family import HONEST, Case
 from tests.hunt.network import (
     Body,
     Step,
@@ -18,6 +18,7 @@ from tests.hunt.network import (
     tanh,
     training,
 )
+from tests.support.families import Draw
 from twotrack import Input
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tests.hunt.family import HONEST, Case, Draw
+from tests.hunt.family import HONEST, Case
 from tests.hunt.network import Body, ByMode, Site, Step, around, dense, keras_layer
 from tests.hunt.wrong_random import DRAWS, KINDS, keras_drops, recurrent, self_attention, torch_drops, torch_elements
+from tests.support.families import Draw
 from twotrack import Input
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tests.hunt.family import HONEST, Case, Draw, Reveal
+from tests.hunt.family import HONEST, Case, Reveal
 from tests.hunt.network import (
     Body,
     Step,
@@ -13,6 +13,7 @@ from tests.hunt.network import (
 )
 from tests.hunt.wrong_random import recurrent, self_attention
 from tests.hunt.wrong_sequences import Masked, embedding, keras_mean, masked_step, torch_mean
+from tests.support.families import Draw
 from twotrack import Input
 
 

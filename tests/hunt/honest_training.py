@@ -3,7 +3,7 @@
 from math import cos, pi
 from typing import Any
 
-from tests.hunt.family import HONEST, Case, Draw, Reveal
+from tests.hunt.family import HONEST, Case, Reveal
 from tests.hunt.network import Body, Step, around, dense, tanh
 from tests.hunt.wrong_losses import LOGITS, SQUARED, custom, keras_classes
 from tests.hunt.wrong_losses import case as with_loss
@@ -16,6 +16,7 @@ from tests.hunt.wrong_optimizers import (
     torch_optimizer,
 )
 from tests.hunt.wrong_optimizers import case as with_optimizer
+from tests.support.families import Draw
 from twotrack import SGD, Adam, AdamW, CustomOptimizer, Input, OneCycle, RMSprop
 
 # === Optimizers ===

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.hunt import forms
-from tests.hunt.family import HONEST, Case, Draw, Reveal
+from tests.hunt.family import HONEST, Case, Reveal
 from tests.hunt.network import (
     Body,
     ByMode,
@@ -20,6 +20,7 @@ from tests.hunt.network import (
     tanh,
 )
 from tests.hunt.wrong_values import biased_norm
+from tests.support.families import Draw
 from twotrack import Input
 
 

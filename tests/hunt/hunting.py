@@ -6,11 +6,11 @@ from itertools import islice
 from time import perf_counter
 
 from tests.hunt import honest, wrong
-from tests.hunt.family import Families, Family
+from tests.hunt.family import Family, PairFamilies
 from tests.support import resources
 from twotrack.shared.errors import UserError, WorkerDiedError
 from twotrack.shared.verify.ladder import Ladder, TrackResult
-from twotrack.shared.verify.request import VerifyRequest
+from twotrack.shared.verify.request import FOR_THE_VERDICT, VerifyRequest
 from twotrack.shared.workers.pool import WorkerPool
 
 WRONG, HONEST = wrong.WRONG, honest.HONEST
@@ -78,7 +78,7 @@ def choose(count: int, seed: int, kinds: Sequence[str] = ()) -> list[Quarry]:
     return [*wrong_ones, *islice(_different(HONEST, seed, kinds, False), honest_count)]
 
 
-def _different(families: Families, seed: int, kinds: Sequence[str], is_wrong: bool) -> Iterator[Quarry]:
+def _different(families: PairFamilies, seed: int, kinds: Sequence[str], is_wrong: bool) -> Iterator[Quarry]:
     """Yield pairs of every family in turn; a family whose parameters come again is passed over."""
     chosen = [family for family in families if not kinds or family.kind in kinds or family.name in kinds]
     seen: set[tuple[str, str]] = set()
@@ -104,7 +104,8 @@ def climb(quarry: Quarry, tracks: Sequence[str], ladder: Ladder) -> list[Outcome
     """Return what every track says of one pair. An error counts for all of them."""
     start = perf_counter()
     try:
-        results = ladder.climb(VerifyRequest(name=quarry.reference, causes="none"), lambda *_: None, tracks)
+        request = VerifyRequest(name=quarry.reference, causes="none", precisions=FOR_THE_VERDICT)
+        results = ladder.climb(request, lambda *_: None, tracks)
     except (UserError, WorkerDiedError) as error:
         return [Outcome(quarry, track, "error", _line(error), perf_counter() - start) for track in tracks]
     seconds = perf_counter() - start

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from tests.hunt.family import Case, Draw, Reveal
+from tests.hunt.family import Case, Reveal
+from tests.support.families import Draw
 from twotrack import SGD, Adam, Input, Pair
 
 KerasMake = Callable[[Any, str], Callable[[Any], Any]]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.hunt.family import Families
+from tests.hunt.family import PairFamilies
 from tests.hunt.hunting import HONEST, WRONG, choose
 from tests.hunt.truth import look
 from twotrack.shared.workers.pool import WorkerPool
@@ -16,7 +16,7 @@ TRACK = "keras:torch"
 """Both frameworks live in its worker."""
 
 
-def names(families: Families) -> list[str]:
+def names(families: PairFamilies) -> list[str]:
     return [f"{family.name}_0" for family in families]
 
 

@@ -3,13 +3,13 @@
 import pytest
 from _pytest.mark import ParameterSet
 
-from tests.hunt.family import Families, Family
+from tests.hunt.family import Family, PairFamilies
 from tests.hunt.hunting import HONEST, WRONG, Quarry, climb
-from tests.support.turns import BACKENDS
+from tests.support.turns import MOSTLY_QUICKEST
 from twotrack.shared.verify.ladder import Ladder
 
 
-def of_every_kind(families: Families) -> list[ParameterSet]:
+def of_every_kind(families: PairFamilies) -> list[ParameterSet]:
     """Return the first family of every kind, each with a backend."""
     kinds: dict[str, Family] = {}
     for family in families:
@@ -17,7 +17,7 @@ def of_every_kind(families: Families) -> list[ParameterSet]:
     return [
         pytest.param(family, track, id=f"{family.name}_0-{track}")
         for number, family in enumerate(kinds.values())
-        for track in [BACKENDS[number % len(BACKENDS)]]
+        for track in [MOSTLY_QUICKEST[number % len(MOSTLY_QUICKEST)]]
     ]
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tests.hunt.family import WRONG, Case, Draw, Reveal
+from tests.hunt.family import WRONG, Case, Reveal
 from tests.hunt.network import Body, Site, Step, around, conv, dense, mean_of_image, tanh
 from tests.hunt.wrong_values import biased_norm
+from tests.support.families import Draw
 from twotrack import Input
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.hunt.family import WRONG, Case, Draw, Reveal
+from tests.hunt.family import WRONG, Case, Reveal
 from tests.hunt.network import Body, Step, dense, tanh
+from tests.support.families import Draw
 from twotrack import CustomOptimizer, Input
 
 KerasRate = float | Callable[[Any], Any]

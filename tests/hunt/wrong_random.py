@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.hunt.family import WRONG, Case, Draw, Reveal
+from tests.hunt.family import WRONG, Case, Reveal
 from tests.hunt.network import (
     Body,
     ByMode,
@@ -18,6 +18,7 @@ from tests.hunt.network import (
     tanh,
     torch_module,
 )
+from tests.support.families import Draw
 from twotrack import Input
 
 DRAWS = Reveal(by="draws", batch_size=6000)

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from tests.hunt.family import WRONG, Case, Draw, Reveal
+from tests.hunt.family import WRONG, Case, Reveal
 from tests.hunt.network import Body, Step, dense, mean_of_sequence, tanh
+from tests.support.families import Draw
 from twotrack import Input
 
 

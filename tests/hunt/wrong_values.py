@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from tests.hunt import forms
-from tests.hunt.family import WRONG, Case, Draw, Reveal
+from tests.hunt.family import WRONG, Case, Reveal
 from tests.hunt.network import Forms, Site, Step, around, dense, differ, keras_layer
+from tests.support.families import Draw
 
 
 def elementwise(draw: Draw, one: Forms, other: Forms, reveal: Reveal, **rest: object) -> Case:

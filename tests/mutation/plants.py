@@ -16,7 +16,7 @@ from twotrack.shared.runs.fitting import TrainingStage
 from twotrack.shared.spec.track import TrackModel
 from twotrack.shared.verify.material import PairBatches
 
-TORCH, KERAS = "torch", "keras:tensorflow"
+TORCH, KERAS = "torch", "keras:torch"
 Plant = Callable[[], AbstractContextManager]
 
 

@@ -9,17 +9,18 @@ from _pytest.mark import ParameterSet
 from tests.mutation.faults import FAULTS, KERAS, TORCH, Fault
 from tests.mutation.observing import Gate
 from tests.mutation.subjects import SUBJECTS
+from tests.support.turns import quickest_alone
 from twotrack.shared.workers.pool import WorkerPool
 
 
 def marked(name: str, subject: str) -> ParameterSet:
-    """Return a parameter; deep networks take long to compile on TensorFlow, and tests/verify has them on JAX."""
+    """Return a parameter; tests/verify has the deep networks."""
     return pytest.param(name, marks=pytest.mark.slow if subject.startswith("DEEP") else ())
 
 
-@pytest.fixture(scope="module")
-def gate(workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory) -> Gate:
-    return Gate(workers, tmp_path_factory.mktemp("sides"))
+@pytest.fixture(scope="module", params=quickest_alone())
+def gate(workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Gate:
+    return Gate(workers, tmp_path_factory.mktemp("sides"), request.param)
 
 
 @pytest.mark.parametrize("subject", [marked(name, name) for name in SUBJECTS])

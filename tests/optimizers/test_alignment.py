@@ -1,13 +1,16 @@
 """Every track's optimizer computes the documented formula, to float64 rounding."""
 
+from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
 import pytest
+from _pytest.mark import ParameterSet
 
 from tests.optimizers import reference, tasks
 from tests.optimizers.cases import CASES, OUTPUTS, TINY_LOSS, batches, initial_weights
 from tests.optimizers.tasks import Trained
+from tests.support.turns import BACKENDS, in_turn
 from twotrack.shared.spec.losses import LossName
 from twotrack.shared.spec.recipes import Lion, Sophia
 from twotrack.shared.workers.pool import WorkerPool
@@ -20,6 +23,8 @@ TRACKS = {
     "keras:jax": tasks.train_keras,
     "keras:torch": tasks.train_keras,
 }
+EVERYWHERE = "-decay-one_cycle"
+"""Cases with all that there is."""
 EQUAL_IN_STOCK_TORCH = {
     *(f"sgd{decay}-{schedule}" for decay in ("", "-decay") for schedule in ("constant", "one_cycle")),
     "momentum-constant",
@@ -38,9 +43,16 @@ def _largest_difference(trained: Trained, case: str) -> float:
     return max(float(np.abs(np.array(found) - expected).max()) for found, expected in pairs)
 
 
-@pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("track", TRACKS)
-def test_fifty_steps_give_the_weights_of_the_formula(track: str, case: str, workers: WorkerPool) -> None:
+def on_tracks() -> Iterator[ParameterSet]:
+    """Yield cases with tracks: all on torch; of every optimizer one on all backends, on the others in turn."""
+    yield from (pytest.param(case, "torch") for case in CASES)
+    everywhere = [case for case in CASES if case.endswith(EVERYWHERE)]
+    yield from (pytest.param(case, track) for case in everywhere for track in BACKENDS)
+    yield from in_turn(case for case in CASES if case not in everywhere)
+
+
+@pytest.mark.parametrize(("case", "track"), on_tracks())
+def test_fifty_steps_give_the_weights_of_the_formula(case: str, track: str, workers: WorkerPool) -> None:
     trained = workers.call(track, TRACKS[track], case)
     assert _largest_difference(trained, case) <= TOLERANCE
     np.testing.assert_allclose(trained.losses, _expected(case)[0], rtol=TOLERANCE, atol=0)
@@ -54,7 +66,7 @@ def test_stock_torch_optimizers_would_fail(case: str, workers: WorkerPool) -> No
     assert (_largest_difference(trained, case) <= TOLERANCE) == (case in EQUAL_IN_STOCK_TORCH)
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.endswith("-decay-one_cycle")])
+@pytest.mark.parametrize("case", [case for case in CASES if case.endswith(EVERYWHERE)])
 def test_restoring_the_state_dict_undoes_a_step(case: str, workers: WorkerPool) -> None:
     plain, warmed_up = (
         workers.call("torch", train, case) for train in (tasks.train_torch, tasks.train_torch_after_a_warm_up)

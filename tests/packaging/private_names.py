@@ -73,6 +73,12 @@ def _op_callbacks() -> bool:
     return callable(op_callbacks.add_op_callback) and callable(op_callbacks.remove_op_callback)
 
 
+def _compiler() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("torch._dynamo") is not None
+
+
 def _has_kernel() -> bool:
     import torch
 
@@ -384,6 +390,7 @@ PRIVATE_NAMES: Mapping[str, PrivateName] = {
     "torch._C._dispatch_has_kernel_for_dispatch_key": PrivateName(
         TORCH, "leave operations that consist of others to these", _has_kernel
     ),
+    "torch._dynamo": PrivateName(TORCH, "start without PyTorch's compiler", _compiler),
     "torch._ops.OpOverload._schema": PrivateName(TORCH, "know the arguments of an operation by name", _schema),
     "torch.Tensor._version": PrivateName(TORCH, "see that a call wrote into a tensor", _version),
     "keras.optimizers.Optimizer._learning_rate": PrivateName(

@@ -71,14 +71,12 @@ def keras_dense(norm: Norm = Norm(), scale: float = 1.0) -> Any:
     import keras
     from keras import layers
 
-    network = keras.Sequential([keras.Input((WIDTH,))])
+    chain = [keras.Input((WIDTH,))]  # added one by one, they would be joined anew each time
     for number in range(DEPTH):
-        network.add(layers.Dense(WIDTH, name=f"hidden{number}"))
-        network.add(layers.BatchNormalization(momentum=norm.momentum, epsilon=norm.epsilon, name=f"norm{number}"))
-        network.add(layers.ReLU(name=f"relu{number}"))
-    network.add(layers.Dense(CLASSES, name="logits"))
-    network.add(layers.Rescaling(scale, name="scale"))
-    return network
+        chain.append(layers.Dense(WIDTH, name=f"hidden{number}"))
+        chain.append(layers.BatchNormalization(momentum=norm.momentum, epsilon=norm.epsilon, name=f"norm{number}"))
+        chain.append(layers.ReLU(name=f"relu{number}"))
+    return keras.Sequential([*chain, layers.Dense(CLASSES, name="logits"), layers.Rescaling(scale, name="scale")])
 
 
 def torch_dense(norm: Norm = Norm(), scale: float = 1.0) -> Any:

@@ -4,16 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from _pytest.mark import ParameterSet
 
-from tests.mutation.faults import FAULTS, TORCH
+from tests.mutation.faults import FAULTS
 from tests.mutation.observing import Gate
+from tests.support.turns import quickest_alone
 from tests.verify.test_rungs import side, trace
 from twotrack.shared.spec.sides import mixed
-from twotrack.shared.spec.track import TRACKS
 from twotrack.shared.verify.following import Excess, Explained, Followed, Led, NoRoomError, Strayed, Trajectory
 from twotrack.shared.verify.ladder import Ladder
-from twotrack.shared.verify.request import VerifyRequest
+from twotrack.shared.verify.request import FOR_THE_VERDICT, VerifyRequest
 from twotrack.shared.verify.result import FailurePlace, GapKind, RungResult
 from twotrack.shared.verify.rungs.common_state import FreeRun, find_difference, judge_free_run
 from twotrack.shared.verify.second_look import SecondLook
@@ -22,19 +21,14 @@ from twotrack.shared.workers.pool import WorkerPool
 DEEP = [name for name, fault in FAULTS.items() if fault.subject.startswith("DEEP")]
 
 
-def all_but_quick(quick: str) -> list[ParameterSet]:
-    """Return every Keras track; all but the one that compiles a deep network in the least time are slow."""
-    return [pytest.param(track, marks=() if track == quick else pytest.mark.slow) for track in TRACKS if track != TORCH]
-
-
-@pytest.fixture(scope="module", params=all_but_quick("keras:jax"))
+@pytest.fixture(scope="module", params=quickest_alone())
 def gate(workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Gate:
     return Gate(workers, tmp_path_factory.mktemp("deep"), request.param)
 
 
-@pytest.mark.parametrize("track", all_but_quick("keras:torch"))
+@pytest.mark.parametrize("track", quickest_alone())
 def test_thirty_convolutions_pass_though_left_alone_the_two_sides_part(track: str, ladder: Ladder) -> None:
-    request = VerifyRequest(name="tests.verify.deep_pairs:IMAGES")
+    request = VerifyRequest(name="tests.verify.deep_pairs:IMAGES", precisions=FOR_THE_VERDICT)
 
     (result,) = ladder.climb(request, lambda *_: None, [track])
 
@@ -81,7 +75,9 @@ def test_a_fault_in_a_deep_network_is_named_with_its_step(gate: Gate, fault: str
     ],
 )
 def test_a_wrong_number_in_a_normalisation_of_many_is_found(pair: str, rung: str, where: str, ladder: Ladder) -> None:
-    request = VerifyRequest(name=f"tests.verify.deep_pairs:{pair}", until="training", causes="none")
+    request = VerifyRequest(
+        name=f"tests.verify.deep_pairs:{pair}", until="training", causes="none", precisions=FOR_THE_VERDICT
+    )
 
     failure = ladder.climb(request, lambda *_: None, ["keras:torch"])[0].rungs[-1]
 

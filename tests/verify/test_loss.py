@@ -9,7 +9,7 @@ import pytest
 from scipy import special
 
 from tests.support.probing import Compare, Probed, comparing, probe
-from tests.support.turns import in_turn
+from tests.support.turns import MOSTLY_QUICKEST, in_turn
 from tests.verify.loss_pairs import HONEST, WRONG
 from twotrack.shared.spec.probe import LossFacts, LossRun
 from twotrack.shared.spec.track import TRACKS
@@ -27,7 +27,7 @@ def compare(workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory) -> Co
     return lambda pair, track: by_reference(f"tests.verify.loss_pairs:{pair}", track)
 
 
-@pytest.mark.parametrize(("name", "track"), in_turn(WRONG))
+@pytest.mark.parametrize(("name", "track"), in_turn(WRONG, order=MOSTLY_QUICKEST))
 def test_losses_that_part_are_told_where(name: str, track: str, compare: Compare) -> None:
     result = compare(f"WRONG_{list(WRONG).index(name)}", track)
     assert not result.passed
@@ -35,7 +35,7 @@ def test_losses_that_part_are_told_where(name: str, track: str, compare: Compare
     assert WRONG[name][1] in result.detail
 
 
-@pytest.mark.parametrize(("name", "track"), in_turn(HONEST))
+@pytest.mark.parametrize(("name", "track"), in_turn(HONEST, order=MOSTLY_QUICKEST))
 def test_losses_that_are_one_raise_no_alarm(name: str, track: str, compare: Compare) -> None:
     result = compare(f"HONEST_{list(HONEST).index(name)}", track)
     assert result.passed, result.detail

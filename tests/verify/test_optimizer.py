@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.support.probing import Compare, comparing
-from tests.support.turns import BACKENDS, in_turn
+from tests.support.turns import BACKENDS, MOSTLY_QUICKEST, in_turn
 from tests.verify.optimizer_pairs import HELD_HONEST, HELD_WRONG, HONEST, SHARED, WRONG
 from twotrack.shared import chapters
 from twotrack.shared.verify import evidence
@@ -32,13 +32,13 @@ def test_a_shared_optimizer_is_the_same_on_every_track_over_all_steps(pair: str,
     assert result.detail == "2,000 steps of 15 values that stand for 2 weights, 2,000 learning rates compared"
 
 
-@pytest.mark.parametrize(("pair", "track"), in_turn(HONEST))
+@pytest.mark.parametrize(("pair", "track"), in_turn(HONEST, order=MOSTLY_QUICKEST))
 def test_optimizers_of_users_that_are_one_raise_no_alarm(pair: str, track: str, compare: Compare) -> None:
     result = compare(pair, track)
     assert result.passed, result.detail
 
 
-@pytest.mark.parametrize(("pair", "track"), in_turn(WRONG))
+@pytest.mark.parametrize(("pair", "track"), in_turn(WRONG, order=MOSTLY_QUICKEST))
 def test_optimizers_that_part_are_told_by_the_first_checkpoint(pair: str, track: str, compare: Compare) -> None:
     result = compare(pair, track)
     assert not result.passed

@@ -7,12 +7,14 @@ from tests.support.turns import BACKENDS, in_turn
 from tests.verify.pieces_pairs import HONEST, HONEST_TABLES, WRONG, WRONG_TABLES
 from twotrack.shared.verify.certificate import Verdict
 from twotrack.shared.verify.ladder import TrackResult
-from twotrack.shared.verify.request import VerifyRequest
+from twotrack.shared.verify.request import FOR_THE_VERDICT, VerifyRequest
 from twotrack.shared.verify.result import GapKind, RungResult
 
 
 def climb(ladder: SharedLadder, pair: str, track: str) -> TrackResult:
-    request = VerifyRequest(name=f"tests.verify.pieces_pairs:{pair}", until="pieces", causes="none")
+    request = VerifyRequest(
+        name=f"tests.verify.pieces_pairs:{pair}", until="pieces", causes="none", precisions=FOR_THE_VERDICT
+    )
     (result,) = ladder.climb(request, lambda *_: None, [track])
     return result
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.support.probing import Compare, comparing
-from tests.support.turns import in_turn
+from tests.support.turns import MOSTLY_QUICKEST, in_turn
 from tests.verify.range_pairs import EXCEPTED, HONEST, WRONG
 from twotrack import Input
 from twotrack.shared.verify import wide
@@ -25,14 +25,14 @@ def compare(workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory) -> Co
     return lambda pair, track: by_reference(f"tests.verify.range_pairs:{pair}", track)
 
 
-@pytest.mark.parametrize(("pair", "track"), in_turn(WRONG))
+@pytest.mark.parametrize(("pair", "track"), in_turn(WRONG, order=MOSTLY_QUICKEST))
 def test_a_pair_that_differs_outside_the_ordinary_is_told_at_its_place(pair: str, track: str, compare: Compare) -> None:
     result = compare(pair, track)
     assert not result.passed
     assert WRONG[pair] in result.detail
 
 
-@pytest.mark.parametrize(("pair", "track"), in_turn(HONEST))
+@pytest.mark.parametrize(("pair", "track"), in_turn(HONEST, order=MOSTLY_QUICKEST))
 def test_a_pair_that_is_one_model_raises_no_alarm_and_needs_no_exception(
     pair: str, track: str, compare: Compare
 ) -> None:

@@ -20,14 +20,11 @@ from twotrack.shared.verify.diagnosis.operations import parting
 from twotrack.shared.verify.diagnosis.search import search
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.observe import isolate, record_operations
-from twotrack.shared.verify.request import LayerRequest, SideRequest, VerifyRequest
+from twotrack.shared.verify.request import FOR_THE_VERDICT, LayerRequest, SideRequest, VerifyRequest
 from twotrack.shared.verify.result import FailurePlace, RungResult
 from twotrack.shared.verify.rungs.forward import layer_difference
 from twotrack.shared.verify.second_look import SecondLook
 from twotrack.shared.verify.showing import Showing
-
-VERDICT_ALONE = {"precisions": ("float64",)}
-"""Of a request: nothing is shown for information."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +72,8 @@ class Failure:
             return None
 
     def _climb(self, changes: tuple[Change, ...]) -> Climb:
-        request, place = self.request.model_copy(update=VERDICT_ALONE), Path(tempfile.mkdtemp(dir=self.folder))
+        request = self.request.model_copy(update={"precisions": FOR_THE_VERDICT})
+        place = Path(tempfile.mkdtemp(dir=self.folder))
         asked = request.model_copy(update={"changes": changes})
         changed = self.showing.side(asked, self.reference, place / self.reference.slug)
         sides = {self.reference: changed, self.candidate: self.keras}

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.conformance.faults.family import FAULTS, Called, Part, Plant, Spot, Truth
 from tests.conformance.faults.signs import argues, maps, masks, reorders, skips
-from tests.hunt.family import Draw
+from tests.support.families import Draw
 
 WIDTH = 8
 BLOCK = ("recurrent", "signal", "tokens")

@@ -5,7 +5,7 @@ from typing import Any
 from tests.conformance.faults.family import ANYWHERE, FAULTS, Called, Part, Plant, Spot, Truth
 from tests.conformance.faults.network import over_time
 from tests.conformance.faults.signs import argues, maps, replaces, sets, skips
-from tests.hunt.family import Draw
+from tests.support.families import Draw
 
 DROPS = ("drop", "drop_maps", "dropout", "drop_axes")
 

@@ -4,12 +4,12 @@ A pair is named FAMILY_NUMBER, in tests.conformance.faults.pairs, so that any of
 `twotrack verify tests.conformance.faults.pairs:layer_norm_epsilon_0`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.conformance.faults.signs import Sign
-from tests.hunt.family import Draw
+from tests.support.families import Draw, Families
 
 KINDS = ("dense", "sequence", "image")
 """Of networks: (batch, width); (batch, time, width); (batch, height, width of the image, width)."""
@@ -116,20 +116,8 @@ class Family:
     """It stands with no other fault in one network."""
 
 
-class Families:
-    """Families by name, each added where its function stands."""
-
-    def __init__(self) -> None:
-        self._by_name: dict[str, Family] = {}
-
-    def __iter__(self) -> Iterator[Family]:
-        return iter(self._by_name.values())
-
-    def __len__(self) -> int:
-        return len(self._by_name)
-
-    def __getitem__(self, name: str) -> Family:
-        return self._by_name[name]
+class FaultFamilies(Families[Family]):
+    """Families of faults, each added where its function stands."""
 
     def add(
         self,
@@ -144,13 +132,10 @@ class Families:
         """Let a function be the family of its name."""
 
         def keep(plant: Planter) -> Planter:
-            name = plant.__name__
-            if name in self._by_name:
-                raise ValueError(f"two families are called '{name}'")
-            self._by_name[name] = Family(name, group, text, plant, kinds, hosts, place, count, alone)
+            self.keep(Family(plant.__name__, group, text, plant, kinds, hosts, place, count, alone))
             return plant
 
         return keep
 
 
-FAULTS = Families()
+FAULTS = FaultFamilies()

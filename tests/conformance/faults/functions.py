@@ -5,9 +5,9 @@ from typing import Any
 
 from tests.conformance.faults.family import ANYWHERE, BEHIND, FAULTS, Part, Plant, Spot, Truth
 from tests.conformance.faults.signs import Sign, argues, calls, links, loses, maps, replaces, skips
-from tests.hunt.family import Draw
 from tests.hunt.forms import clip
 from tests.hunt.network import Forms
+from tests.support.families import Draw
 from twotrack.shared.spec.changes import ReplaceLayer
 
 TORCH_MODULES = {

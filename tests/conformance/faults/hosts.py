@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.conformance.faults.family import Called, Part, Plant, Spot
 from tests.conformance.faults.network import Bed, Sown
-from tests.hunt.family import Draw
+from tests.support.families import Draw
 from twotrack import Input
 
 Sow = Callable[[Spot], Plant] | None

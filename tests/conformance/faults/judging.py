@@ -9,7 +9,7 @@ from tests.conformance.faults.family import ANYWHERE, Truth
 from tests.conformance.faults.pairs import Fault
 from twotrack.shared.verify.diagnosis.cause import Cause, Status
 from twotrack.shared.verify.ladder import Ladder, TrackResult
-from twotrack.shared.verify.request import RUNGS, VerifyRequest
+from twotrack.shared.verify.request import FOR_THE_VERDICT, RUNGS, VerifyRequest
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,9 @@ def _is_at(truth: Truth, rung: str, where: str) -> bool:
 def climb(fault: Fault, track: str, ladder: Ladder) -> Outcome:
     """Climb with the pair, until the last of its faults is gone."""
     start, truths = perf_counter(), fault.made().truths
-    (result,) = ladder.climb(VerifyRequest(name=fault.reference, until=until(truths)), lambda *_: None, [track])
+    (result,) = ladder.climb(
+        VerifyRequest(name=fault.reference, until=until(truths), precisions=FOR_THE_VERDICT), lambda *_: None, [track]
+    )
     return Outcome(fault, result, truths, perf_counter() - start)
 
 

@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 from tests.conformance.faults.family import ANYWHERE, FAULTS, Plant, Spot, Truth
 from tests.conformance.faults.signs import loses
-from tests.hunt.family import Draw
 from tests.hunt.wrong_losses import LOGITS, SQUARED, custom, keras_classes
+from tests.support.families import Draw
 from twotrack import CustomLoss
 
 CLASSES = (keras_classes, lambda t, p, y: t.nn.functional.cross_entropy(p, y))

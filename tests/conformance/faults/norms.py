@@ -4,7 +4,7 @@ from typing import Any
 
 from tests.conformance.faults.family import ANYWHERE, BEHIND, FAULTS, Called, Part, Plant, Spot, Truth
 from tests.conformance.faults.signs import adds, keeps, maps, replaces, sets, skips
-from tests.hunt.family import Draw
+from tests.support.families import Draw
 
 EPSILONS = (1e-2, 1e-3, 1e-5, 1e-6)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from tests.conformance.faults.family import BEHIND, FAULTS, Called, Part, Plant, Spot, Truth
 from tests.conformance.faults.signs import maps, skips, transposes
-from tests.hunt.family import Draw
+from tests.support.families import Draw
 
 ORDER = r"order|reversed|axes|axis"
 MOVES = ("order", "reverse", "reshape")

@@ -20,7 +20,7 @@ from tests.conformance.faults import (  # noqa: F401 - each adds its families
 from tests.conformance.faults.family import FAULTS, KINDS, Family, Plant, Spot, Truth
 from tests.conformance.faults.hosts import HOSTS
 from tests.conformance.faults.network import Sown
-from tests.hunt.family import Draw
+from tests.support.families import Draw
 from twotrack import Pair
 from twotrack.shared.verify.request import RUNGS
 
@@ -31,7 +31,7 @@ STRIDE = 7
 """Between the families that faults of two are made of."""
 TWO = 55
 """Faults of two."""
-FEW = 8
+FEW = 6
 """Of them, by default."""
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from tests.conformance.faults.family import ANYWHERE, BEHIND, FAULTS, Called, Part, Plant, Spot, Truth
 from tests.conformance.faults.hosts import recurrent_layer
 from tests.conformance.faults.signs import adds, drops, maps, reorders, sets, shrinks, skips, steers, takes
-from tests.hunt.family import Draw
+from tests.support.families import Draw
 
 
 def _end(t_or_k: Any, how: str, is_keras: bool) -> Any:

@@ -5,8 +5,8 @@ from typing import Any
 
 from tests.conformance.faults.family import ANYWHERE, FAULTS, Part, Plant, Spot, Truth
 from tests.conformance.faults.signs import maps, skips, steers, trains, updates
-from tests.hunt.family import Draw
 from tests.hunt.wrong_optimizers import TINY, before_step, keras_optimizer, torch_clip, torch_optimizer
+from tests.support.families import Draw
 from twotrack import CustomOptimizer
 from twotrack.shared.spec.updates import METHODS
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.conformance.faults.family import ANYWHERE, BEHIND, FAULTS, Part, Plant, Spot, Truth
 from tests.conformance.faults.signs import adds, drops, grows, maps, shrinks, skips
-from tests.hunt.family import Draw
+from tests.support.families import Draw
 
 TIMES = ("mul", "__mul__", "__rmul__", "div", "__truediv__")
 PLUS = ("add", "__add__", "__radd__", "sub", "__sub__")

@@ -5,7 +5,7 @@ from typing import Any
 from tests.conformance.faults.family import BEHIND, FAULTS, LAST, Called, Part, Plant, Spot, Truth
 from tests.conformance.faults.network import over_time
 from tests.conformance.faults.signs import argues, maps, replaces, sets
-from tests.hunt.family import Draw
+from tests.support.families import Draw
 
 ROW = ("pictures", "signal")
 """Networks in which the number of places may change."""
