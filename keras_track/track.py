@@ -92,7 +92,9 @@ class KerasTrack(Track):
         set_precision("float32")
         start_afresh(0)
         table = weights.name_table(_network(pair)[0])
-        return OwnWeights({name: entry.shape for name, entry in table.items() if name not in pair.unused_keras})
+        own = {name: entry for name, entry in table.items() if name not in pair.unused_keras}
+        trained = frozenset(name for name, entry in own.items() if entry.trainable)
+        return OwnWeights({name: entry.shape for name, entry in own.items()}, trained=trained)
 
     def checkpoints(self) -> Checkpoints:
         """Return what reads and writes Keras' own files."""

@@ -29,6 +29,7 @@ from twotrack.shared.weights.bridge.layouts import (
 )
 from twotrack.shared.weights.bridge.names import NOTHING, join
 from twotrack.shared.weights.bridge.patterns import expanded
+from twotrack.shared.weights.correspondence.paths import layer_paths
 from twotrack.shared.weights.correspondence.weight_map import NO_MAP, WeightMap
 from twotrack.shared.weights.made import shapes_of
 from twotrack.torch_track.entries import Entry, Weight
@@ -90,7 +91,8 @@ def name_table(
         renamed = names.rename(entries, renames(module, rename), MODEL)
         return {canonical: entries[name] for name, canonical in renamed.items()}
     mapped = Sources(module, entries, weight_map)
-    renamed = names.rename(entries, renames(module, rename), MODEL, mapped.taken)
+    # A weight that the map says nothing of stands in the layer that the map makes of its own.
+    renamed = names.rename(entries, layer_paths(weight_map) | renames(module, rename), MODEL, mapped.taken)
     table: dict[str, Weight] = {renamed[name]: entry for name, entry in entries.items() if name in renamed}
     for name in set(table) & set(weight_map.rules):
         raise BridgeError(f"the weight map has a rule for '{name}', which '{table[name].torch_name}' is by its name")

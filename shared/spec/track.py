@@ -184,6 +184,8 @@ class OwnWeights:
     """By a name that rules of a weight map can give; empty for Keras, which rules are not made of."""
     aliases: "dict[str, tuple[str, ...]]" = field(default_factory=dict)
     """By canonical name: what rules can call it, or parts of it."""
+    trained: "frozenset[str]" = frozenset()
+    """Canonical names of Keras' weights that training updates."""
 
 
 class Track(ABC):

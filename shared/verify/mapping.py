@@ -2,7 +2,7 @@
 
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,13 +44,16 @@ def with_map(request: VerifyRequest, sides: Sides, showing: Showing, folder: Pat
         return request.model_copy(update={"weight_map": _checked(request, file, torch, other)})
     if one_to_one(torch, other):
         return request
-    return found_map(request, sides.candidates[0].track, showing, folder)
+    return found_map(request, sides.candidates[0].track, other.trained, showing, folder)
 
 
-def found_map(request: VerifyRequest, keras: str, showing: Showing, folder: Path) -> VerifyRequest:
+def found_map(
+    request: VerifyRequest, keras: str, trained: Container[str], showing: Showing, folder: Path
+) -> VerifyRequest:
     """Search which weight is which; return the request with the map, if it says something of every weight.
 
-    A whole map is written beside the pair. Else names decide, and a note says where the search got stuck.
+    A whole map is written beside the pair. Else names decide, and a note says where the search got stuck. What Keras
+    trains and torch has not is no constant: it stays without a partner, which the rung parameters tells.
     """
     try:
         match = search(request, keras, showing, folder)
@@ -59,8 +62,13 @@ def found_map(request: VerifyRequest, keras: str, showing: Showing, folder: Path
     if match.live_left or match.recorded_left:
         return request.model_copy(update={"map_notes": (_stuck(match),)})
     weight_map, file = as_map(match), map_beside(request)
+    alone = [name for name, rule in weight_map.rules.items() if rule.constant is not None and name in trained]
+    if alone:
+        weight_map = replace(weight_map, rules={n: rule for n, rule in weight_map.rules.items() if n not in alone})
     note = f"no names: the map of {len(weight_map.rules)} weights was found in {match.seconds:.0f} s"
-    if file is not None:
+    if alone:
+        note += f"; torch has none of {listed(alone)}, which Keras trains"
+    elif file is not None:
         map_file.write(file, weight_map)
         note += f", and is in '{file}'"
     return request.model_copy(update={"weight_map": weight_map, "map_notes": (note,)})
