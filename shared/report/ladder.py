@@ -120,6 +120,8 @@ class ClimbedTrack(FrozenRecord):
     """What both sides say at the place of the failure, then where they fail with all proved causes removed."""
     picture: Picture | None
     """Where in a tensor the failure is."""
+    map_notes: list[str] = Field(default_factory=list)
+    """What there is to say of a weight map that was searched for."""
 
 
 class LadderRecord(FrozenRecord):
@@ -158,6 +160,7 @@ def ladder_record(request: VerifyRequest, results: Sequence[TrackResult]) -> Lad
                 ],
                 facts=result.facts,
                 picture=result.picture,
+                map_notes=list(result.notes),
             )
             for result in results
         ],

@@ -114,3 +114,12 @@ def written(weight_map: WeightMap, folder: Path) -> Path:
     """Write a map to a file in the folder; return it."""
     map_file.write(folder / "own.map.toml", weight_map)
     return folder / "own.map.toml"
+
+
+def build_torch_with_another_epsilon():
+    block = build_torch()
+    block.ln.eps = 1e-3
+    return block
+
+
+EPSILON = replace(BARE, torch=build_torch_with_another_epsilon)

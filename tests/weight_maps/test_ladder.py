@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from tests.weight_maps.pairs import BY_RULES, MAP, RULES, SWAPPED, written
 from twotrack import UserError, WeightRule
 from twotrack.shared.verify import user_pair
+from twotrack.shared.verify.diagnosis.cause import Status
 from twotrack.shared.verify.ladder import Ladder, TrackResult
 from twotrack.shared.verify.request import VerifyRequest
 from twotrack.shared.weights.correspondence.weight_map import WeightMap
@@ -15,9 +17,11 @@ from twotrack.shared.weights.correspondence.weight_map import WeightMap
 TRACK = "keras:torch"
 
 
-def climb(ladder: Ladder, pair: str, file: Path | None, until: str = "training") -> TrackResult:
+def climb(
+    ladder: Ladder, pair: str, file: Path | None, until: str = "training", causes: Literal["first", "none"] = "none"
+) -> TrackResult:
     request = VerifyRequest(
-        name=f"tests.weight_maps.pairs:{pair}", map_file=file, use_map=file is not None, until=until, causes="none"
+        name=f"tests.weight_maps.pairs:{pair}", map_file=file, use_map=file is not None, until=until, causes=causes
     )
     (result,) = ladder.climb(request, lambda *_: None, [TRACK])
     return result
@@ -51,6 +55,14 @@ def test_a_map_that_swaps_two_weights_of_one_shape_is_never_called_right(ladder:
     result = climb(ladder, "BARE", written(SWAPPED, tmp_path), "forward")
     assert result.rungs[-1].rung == "forward"
     assert not result.passed
+
+
+def test_a_cause_is_proved_in_a_layer_that_only_the_map_makes_one(ladder: Ladder, tmp_path: Path) -> None:
+    result = climb(ladder, "EPSILON", written(MAP, tmp_path), "forward", "first")
+    assert result.rungs[-1].where == "norm"
+    (cause,) = result.diagnosis.causes
+    assert (cause.status, cause.where) == (Status.PROVED, "norm")
+    assert "epsilon is 1e-05 in Keras and 0.001 in torch" in cause.what
 
 
 def test_a_weight_that_something_depends_on_is_not_unused(ladder: Ladder, tmp_path: Path) -> None:
