@@ -10,12 +10,14 @@ from twotrack.shared.matching.drawing import Drawn, constants
 from twotrack.shared.matching.fitting import Fitter, Piece, Placed, by_size, piece
 from twotrack.shared.matching.pieces import chained
 from twotrack.shared.matching.recording import RecordedUnit, Recording
-from twotrack.shared.matching.signature import Signatures, signature
+from twotrack.shared.matching.signature import Signatures, distinct, signature
 from twotrack.shared.matching.state import How, Observation, State
 from twotrack.shared.matching.views import Laid, layouts, whole
 from twotrack.shared.spec.units import Arrays, Bystander, Call, Side
 
 SEED = 40_009
+ROWS = 8
+"""By which a table may begin later than another."""
 
 
 class Table:
@@ -225,15 +227,18 @@ def _lacks_few(recorded: Sequence[int], live: Sequence[int]) -> bool:
 
 
 def _is_read(unit: RecordedUnit) -> bool:
-    """Tell whether a unit reads rows of a table: whole numbers go in."""
-    return bool(unit.calls) and bool(unit.calls[0].inputs) and unit.calls[0].inputs[0].dtype.kind in "iu"
+    """Tell whether a unit reads rows of a table, the same for every example: positions."""
+    if not unit.calls or not unit.calls[0].inputs or unit.calls[0].inputs[0].dtype.kind not in "iu":
+        return False
+    output = unit.calls[0].outputs[0]
+    return len(output) == 1 or distinct(output).size < output.size
 
 
 def _windows(candidate: Piece, shape: tuple[int, ...]) -> list[Piece]:
     """Return a table, or its runs of as many rows as the live one has."""
     ((parameter, view),) = candidate.views.items()
     rows = len(view.array) - shape[0] if shape and view.array.ndim == len(shape) else 0
-    if rows == 0 or view.array.shape[1:] != shape[1:]:
+    if not 0 < rows <= ROWS or view.array.shape[1:] != shape[1:]:
         return [candidate] if view.size == int(np.prod(shape)) else []
-    parts = [view.rows_from(start, start + shape[0]) for start in range(max(0, rows) + 1) if rows > 0]
-    return [Piece(candidate.units, {parameter: part}, candidate.calls) for part in parts[:17]]
+    parts = [view.rows_from(start, start + shape[0]) for start in range(rows + 1)]
+    return [Piece(candidate.units, {parameter: part}, candidate.calls) for part in parts]
