@@ -160,7 +160,7 @@ class Guesser:
         return orders[min(len(orders) - 1, 2)] if orders else 10**9
 
     def _may_be_loose(self, unit: RecordedUnit) -> bool:
-        """Tell whether a leaf may be a mere weight in the other model: a table that is read, or a scale behind a unit."""
+        """Tell whether a leaf may be a mere weight in the other model: a table, or a scale right behind a unit."""
         given = unit.calls[0].inputs[:1]
         if len(unit.weights) != 1 or not given or given[0].dtype.kind in "iu":
             return len(unit.weights) == 1
