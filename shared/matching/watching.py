@@ -174,6 +174,8 @@ class Runner:
             return []
         (name,) = call.unit.weights.values()
         shape, found = self.side.built[name].shape, []
+        if self._has_rivals(name):
+            return []
         for unit in self.table.leaves:
             if unit.path in self.state.used or len(unit.weights) != 1 or not _is_read(unit):
                 continue
@@ -182,6 +184,15 @@ class Runner:
                     found.append(one)
                     break
         return found
+
+    def _has_rivals(self, name: str) -> bool:
+        """Tell whether another table of either side is as wide and about as long: what one gives alone tells nothing."""
+        shape, state = self.side.built[name].shape, self.state
+        live = [n for n, array in self.side.built.items() if n not in state.found and array.shape == shape]
+        free = (array for n, array in self.recording.weights.items() if n not in state.sources)
+        width = int(shape[-1]) if shape else 1
+        rows = [a.size // width - self.side.built[name].size // width for a in free if a.shape[-1:] == shape[-1:]]
+        return len(live) > 1 or sum(0 <= more <= ROWS for more in rows) > 1
 
     def _place_loose(self, call: Call) -> bool:
         """Place a leaf of one weight that no recorded layer holds, if what it gives then was seen."""
