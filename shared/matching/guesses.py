@@ -162,7 +162,7 @@ class Guesser:
     def _may_be_loose(self, unit: RecordedUnit) -> bool:
         """Tell whether a leaf may be a mere weight in the other model: a table, or a scale right behind a unit."""
         given = unit.calls[0].inputs[:1]
-        if len(unit.weights) != 1 or not given or given[0].dtype.kind in "iu":
+        if len(unit.weights) != 1 or not given or given[0].dtype.kind in "iub":
             return len(unit.weights) == 1
         table, used = self.runner.table, self.runner.state.used
         made = (output for path in used for call in table.units[path].calls for output in call.outputs[:1])

@@ -186,7 +186,7 @@ class Runner:
         return found
 
     def _has_rivals(self, name: str) -> bool:
-        """Tell whether another table of either side is as wide and about as long: what one gives alone tells nothing."""
+        """Tell whether another table of either side is about as large: then what one gives alone tells nothing."""
         shape, state = self.side.built[name].shape, self.state
         live = [n for n, array in self.side.built.items() if n not in state.found and array.shape == shape]
         free = (array for n, array in self.recording.weights.items() if n not in state.sources)
@@ -238,8 +238,8 @@ def _lacks_few(recorded: Sequence[int], live: Sequence[int]) -> bool:
 
 
 def _is_read(unit: RecordedUnit) -> bool:
-    """Tell whether a unit reads rows of a table, the same for every example: positions."""
-    if not unit.calls or not unit.calls[0].inputs or unit.calls[0].inputs[0].dtype.kind not in "iu":
+    """Tell whether a unit reads rows of a table, the same for every example: positions, from whole numbers or a mask."""
+    if not unit.calls or not unit.calls[0].inputs or unit.calls[0].inputs[0].dtype.kind not in "iub":
         return False
     output = unit.calls[0].outputs[0]
     return len(output) == 1 or distinct(output).size < output.size
