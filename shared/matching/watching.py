@@ -238,7 +238,7 @@ def _lacks_few(recorded: Sequence[int], live: Sequence[int]) -> bool:
 
 
 def _is_read(unit: RecordedUnit) -> bool:
-    """Tell whether a unit reads rows of a table, the same for every example: positions, from whole numbers or a mask."""
+    """Tell whether a unit reads rows of a table, the same for every example: positions."""
     if not unit.calls or not unit.calls[0].inputs or unit.calls[0].inputs[0].dtype.kind not in "iub":
         return False
     output = unit.calls[0].outputs[0]
