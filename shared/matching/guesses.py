@@ -12,8 +12,9 @@ from twotrack.shared.matching import pieces
 from twotrack.shared.matching.fitting import Piece, Placed
 from twotrack.shared.matching.recording import RecordedUnit
 from twotrack.shared.matching.state import Guess, Observation
+from twotrack.shared.matching.values import same
 from twotrack.shared.matching.views import Laid, layouts, whole
-from twotrack.shared.matching.watching import Runner
+from twotrack.shared.matching.watching import ROWS, Runner
 from twotrack.shared.spec.units import Call, Unit
 from twotrack.shared.weights.correspondence.rule import WeightRule
 
@@ -23,8 +24,6 @@ WINDOW = 3
 """Units that are assigned together, where there are many."""
 OPTIONS = 5
 """Places that are tried for a weight of no layer."""
-ROWS = 8
-"""Rows by which a table may begin later than another."""
 Likeness = Callable[[str, str], float]
 
 
@@ -161,8 +160,13 @@ class Guesser:
         return orders[min(len(orders) - 1, 2)] if orders else 10**9
 
     def _may_be_loose(self, unit: RecordedUnit) -> bool:
-        """Tell whether a leaf may be a mere weight in the other model: a table that is read, or a scale."""
-        return len(unit.weights) == 1
+        """Tell whether a leaf may be a mere weight in the other model: a table, or a scale right behind a unit."""
+        given = unit.calls[0].inputs[:1]
+        if len(unit.weights) != 1 or not given or given[0].dtype.kind in "iub":
+            return len(unit.weights) == 1
+        table, used = self.runner.table, self.runner.state.used
+        made = (output for path in used for call in table.units[path].calls for output in call.outputs[:1])
+        return any(output.size == given[0].size and same(output, given[0]) for output in made)
 
     def _options(self, seen: Observation, source: str) -> list[tuple[str, Laid]]:
         """Return the live weights that a recorded one may be."""

@@ -8,6 +8,7 @@ Where nothing is, the models differ: the place is noted, the recorded value is f
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import combinations
 from time import process_time
 
 import numpy as np
@@ -31,6 +32,8 @@ def match(side: Side, recording: Recording, by_name: bool = True, seconds: float
     return result(search.runner, search.seen, search.equivalent, search.seconds)
 
 
+JOINT = 6
+"""Guesses of each of two kinds that are tried together, and groups."""
 SETTLING = 5.0
 """Of the processor, that go into the question whether a guess could have been another."""
 
@@ -89,7 +92,11 @@ class Search:
         yield self._guesser.constants(seen)
 
     def _both(self, seen: Observation) -> Iterator[list[Guess]]:
-        """Yield guesses at several units and at weights of no layer together."""
+        """Yield guesses at two groups of units, or at one and at weights of no layer, together."""
+        groups = [guesses[:JOINT] for guesses in self._guesser.groups(seen)][:JOINT]
+        for one, other in combinations(groups, 2):
+            if not {p.unit for g in one for p in g.placed} & {p.unit for g in other for p in g.placed}:
+                yield [a.and_also(b) for a in one for b in other]
         loose = self._guesser.loose(seen)[:3]
         for guesses in [*self._guesser.groups(seen), *self._guesser.parts(seen)][:2]:
             yield [one.and_also(other) for other in loose for one in guesses]

@@ -92,6 +92,8 @@ class Laid:
     array: np.ndarray
     key: tuple
     """Equal for layouts of the same kind."""
+    factors: int = 0
+    """Into how many factors the axes are cut."""
 
 
 def layouts(view: View, shape: Sequence[int]) -> list[Laid]:
@@ -103,7 +105,7 @@ def layouts(view: View, shape: Sequence[int]) -> list[Laid]:
             found.setdefault(str(laid.rule), laid)
         if len(found) >= LIMIT:
             break
-    return list(found.values())
+    return sorted(found.values(), key=lambda laid: laid.factors)
 
 
 def _orders(view: View, shape: Sequence[int]) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
@@ -147,7 +149,7 @@ def _laid(view: View, order: tuple[int, ...], shape: tuple[int, ...], target: tu
     by_axis = {place: [next(flat) for _ in parts] for place, parts in zip(target, factors[1], strict=True)}
     left = " ".join(_group([n for name, size in group for n in _names(name, size, axes)]) for group in view.groups)
     right = " ".join(_group(by_axis.get(place, [])) for place in range(len(shape)))
-    return Laid(_rule(view, left, right, sizes), _moved(view, axes, by_axis, shape), (left, right))
+    return Laid(_rule(view, left, right, sizes), _moved(view, axes, by_axis, shape), (left, right), len(sizes))
 
 
 def _factors(name: str, sizes: Sequence[int]) -> list[Atom]:

@@ -10,12 +10,14 @@ from twotrack.shared.matching.drawing import Drawn, constants
 from twotrack.shared.matching.fitting import Fitter, Piece, Placed, by_size, piece
 from twotrack.shared.matching.pieces import chained
 from twotrack.shared.matching.recording import RecordedUnit, Recording
-from twotrack.shared.matching.signature import Signatures, signature
+from twotrack.shared.matching.signature import Signatures, distinct, signature
 from twotrack.shared.matching.state import How, Observation, State
 from twotrack.shared.matching.views import Laid, layouts, whole
 from twotrack.shared.spec.units import Arrays, Bystander, Call, Side
 
 SEED = 40_009
+ROWS = 8
+"""By which a table may begin later than another."""
 
 
 class Table:
@@ -172,6 +174,8 @@ class Runner:
             return []
         (name,) = call.unit.weights.values()
         shape, found = self.side.built[name].shape, []
+        if self._has_rivals(name):
+            return []
         for unit in self.table.leaves:
             if unit.path in self.state.used or len(unit.weights) != 1 or not _is_read(unit):
                 continue
@@ -180,6 +184,15 @@ class Runner:
                     found.append(one)
                     break
         return found
+
+    def _has_rivals(self, name: str) -> bool:
+        """Tell whether another table of either side is about as large: then what one gives alone tells nothing."""
+        shape, state = self.side.built[name].shape, self.state
+        live = [n for n, array in self.side.built.items() if n not in state.found and array.shape == shape]
+        free = (array for n, array in self.recording.weights.items() if n not in state.sources)
+        width = int(shape[-1]) if shape else 1
+        rows = [a.size // width - self.side.built[name].size // width for a in free if a.shape[-1:] == shape[-1:]]
+        return len(live) > 1 or sum(0 <= more <= ROWS for more in rows) > 1
 
     def _place_loose(self, call: Call) -> bool:
         """Place a leaf of one weight that no recorded layer holds, if what it gives then was seen."""
@@ -225,15 +238,18 @@ def _lacks_few(recorded: Sequence[int], live: Sequence[int]) -> bool:
 
 
 def _is_read(unit: RecordedUnit) -> bool:
-    """Tell whether a unit reads rows of a table: whole numbers go in."""
-    return bool(unit.calls) and bool(unit.calls[0].inputs) and unit.calls[0].inputs[0].dtype.kind in "iu"
+    """Tell whether a unit reads rows of a table, the same for every example: positions."""
+    if not unit.calls or not unit.calls[0].inputs or unit.calls[0].inputs[0].dtype.kind not in "iub":
+        return False
+    output = unit.calls[0].outputs[0]
+    return len(output) == 1 or distinct(output).size < output.size
 
 
 def _windows(candidate: Piece, shape: tuple[int, ...]) -> list[Piece]:
     """Return a table, or its runs of as many rows as the live one has."""
     ((parameter, view),) = candidate.views.items()
     rows = len(view.array) - shape[0] if shape and view.array.ndim == len(shape) else 0
-    if rows == 0 or view.array.shape[1:] != shape[1:]:
+    if not 0 < rows <= ROWS or view.array.shape[1:] != shape[1:]:
         return [candidate] if view.size == int(np.prod(shape)) else []
-    parts = [view.rows_from(start, start + shape[0]) for start in range(max(0, rows) + 1) if rows > 0]
-    return [Piece(candidate.units, {parameter: part}, candidate.calls) for part in parts[:17]]
+    parts = [view.rows_from(start, start + shape[0]) for start in range(rows + 1)]
+    return [Piece(candidate.units, {parameter: part}, candidate.calls) for part in parts]

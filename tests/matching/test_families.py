@@ -119,6 +119,17 @@ def test_either_framework_can_be_the_one_that_was_recorded(found: Callable[..., 
     assert match.is_whole
 
 
+@pytest.mark.parametrize("track", ["keras:tensorflow", "keras:jax"])
+@pytest.mark.parametrize("name", ["CNN", "MODULE", "GRU"])
+def test_every_backend_finds_the_same(found: Callable[..., Match], name: str, track: str):
+    match, other = found(name), found(name, track)
+
+    assert other.is_whole
+    assert {key: str(weight.rule) for key, weight in other.weights.items()} == {
+        key: str(weight.rule) for key, weight in match.weights.items()
+    }
+
+
 def test_a_map_with_two_equal_weights_exchanged_is_not_proved(
     found: Callable[..., Match], workers: WorkerPool, tmp_path: Path
 ):
