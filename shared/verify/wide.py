@@ -150,7 +150,7 @@ MASKS: tuple[MaskRow, ...] = (
     lambda generator, count: np.arange(count) < generator.integers(1, count + 1),
     lambda generator, count: np.ones(count, bool),
     lambda generator, count: np.arange(count) < 1,
-    lambda generator, count: np.arange(count) < count - 1,
+    lambda generator, count: np.arange(count) < max(1, count - 1),
 )
 """A tail is hidden, nothing, all but one, one. What is there stands in front, as everywhere in twotrack."""
 HOLES: tuple[MaskRow, ...] = (

@@ -24,7 +24,9 @@ class Parting(FrozenRecord):
     inputs: float | None = None
     """By how much what both are given differs at most; None if they are given nothing in common."""
     outputs: float | None = None
-    """By how much what they give differs, whatever the order of elements; None for other numbers of elements."""
+    """By how much what they give differs, whatever the order of elements; None for functions of other names, of which
+    one may be a part of the other, and for other numbers of elements.
+    """
 
     @property
     def words(self) -> str:
@@ -32,7 +34,7 @@ class Parting(FrozenRecord):
         if not self.keras:
             return f"the first operation that differs is torch's {self.torch}: Keras has nowhere what it gives"
         given = "" if self.inputs is None else f"what they are given agrees ({self.inputs:.1e}), "
-        differ = "are not as many" if self.outputs is None else f"differ by {self.outputs:.1e}"
+        differ = "are not the same" if self.outputs is None else f"differ by {self.outputs:.1e}"
         both = f"Keras' {self.keras}, torch's {self.torch}"
         return f"the first operation that differs is {both}; {given}their values {differ}"
 
@@ -52,8 +54,14 @@ def parting(torch: OperationsTrace, keras: OperationsTrace) -> Parting | None:
         torch=_told(first),
         keras=_told(other) if other else "",
         inputs=_agreement(torch, keras, first, other, to_keras) if other else None,
-        outputs=_apart(torch, keras, first.made[0], other.made[0]) if other else None,
+        outputs=_apart(torch, keras, first.made[0], other.made[0]) if other and _are_alike(first, other) else None,
     )
+
+
+def _are_alike(one: Operation, other: Operation) -> bool:
+    """Tell whether the name of one function is in that of the other: conv and conv2d, div and true_divide."""
+    names = sorted((operation.function.strip("_") for operation in (one, other)), key=len)
+    return names[0] in names[1]
 
 
 def _paired(
