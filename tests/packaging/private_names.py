@@ -229,6 +229,22 @@ def _non_persistent_buffers_set() -> bool:
 
 
 KERAS, TORCH = "keras:tensorflow", "torch"
+
+
+def _compiling() -> bool:
+    """A compiled module has the original, and says how it is called; what was compiled is counted."""
+    import torch
+
+    model = torch.nn.Linear(1, 1)
+    wrapped = torch.compile(model, backend="eager")
+    assert isinstance(wrapped, torch._dynamo.eval_frame.OptimizedModule)
+    torch._dynamo.utils.counters.clear()
+    model._compiled_call_impl = wrapped.dynamo_ctx(model._call_impl)
+    with torch.compiler.set_stance("default"):
+        model(torch.ones(1, 1))
+    return wrapped._orig_mod is model and torch._dynamo.utils.counters["frames"]["ok"] > 0
+
+
 PRIVATE_NAMES: Mapping[str, PrivateName] = {
     "keras.Layer._flatten_layers": PrivateName(KERAS, "find every layer of a model", _flatten_layers),
     "keras.Layer._layers": PrivateName(KERAS, "find the layers inside a layer", _layers),
@@ -279,6 +295,11 @@ PRIVATE_NAMES: Mapping[str, PrivateName] = {
     "tensorflow.python.framework.op_callbacks.add_op_callback": PrivateName(
         KERAS, "count pieces in the operations that TensorFlow runs", _op_callbacks
     ),
+    "torch._dynamo": PrivateName(TORCH, "see what torch.compile has compiled", _compiling),
+    "torch._dynamo.eval_frame.OptimizedModule._orig_mod": PrivateName(
+        TORCH, "know the layers of a compiled model", _compiling
+    ),
+    "torch.nn.Module._call_impl": PrivateName(TORCH, "run a part of a model by compiled code", _compiling),
     "torch._C": PrivateName(TORCH, "ask what an operation consists of", _has_kernel),
     "torch._C._dispatch_has_kernel_for_dispatch_key": PrivateName(
         TORCH, "leave operations that consist of others to these", _has_kernel
