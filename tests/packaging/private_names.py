@@ -239,7 +239,11 @@ def _compiling() -> bool:
     wrapped = torch.compile(model, backend="eager")
     assert isinstance(wrapped, torch._dynamo.eval_frame.OptimizedModule)
     torch._dynamo.utils.counters.clear()
-    model._compiled_call_impl = wrapped.dynamo_ctx(model._call_impl)
+
+    def called(*args: Any) -> Any:
+        return model._call_impl(*args)
+
+    model._compiled_call_impl = wrapped.dynamo_ctx(called)
     with torch.compiler.set_stance("default"):
         model(torch.ones(1, 1))
     return wrapped._orig_mod is model and torch._dynamo.utils.counters["frames"]["ok"] > 0
