@@ -238,6 +238,7 @@ def _compiling() -> bool:
     model = torch.nn.Linear(1, 1)
     wrapped = torch.compile(model, backend="eager")
     assert isinstance(wrapped, torch._dynamo.eval_frame.OptimizedModule)
+    torch._dynamo.reset()
     torch._dynamo.utils.counters.clear()
 
     def called(*args: Any) -> Any:
