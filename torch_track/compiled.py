@@ -6,7 +6,7 @@ a build function has not imported it, nothing is compiled.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -30,8 +30,17 @@ def unwrapped(module: nn.Module) -> nn.Module:
         return module
     wrapper: Any = module
     original: nn.Module = wrapper._orig_mod
-    original._compiled_call_impl = wrapper.dynamo_ctx(original._call_impl)
+    original._compiled_call_impl = wrapper.dynamo_ctx(_in_a_frame(original._call_impl))
     return original
+
+
+def _in_a_frame(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the same from a function of ours: torch compiles no frame of its own layers, but what such a one calls."""
+
+    def called(*args: Any, **kwargs: Any) -> Any:
+        return call(*args, **kwargs)
+
+    return called
 
 
 def _is_wrapper(module: nn.Module) -> bool:

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.errors import UserError
 from twotrack.shared.spec.track import TRACKS
 
 TORCH = "torch"
 
 
-class SideName(FrozenRecord):
+@dataclass(frozen=True)
+class SideName:
     """One side of a comparison: a build function of a pair, on a track."""
 
     track: str
@@ -25,7 +25,8 @@ class SideName(FrozenRecord):
         return self.track.replace(":", "-") + (f"-{self.build + 1}" if self.build else "")
 
 
-class Builds(FrozenRecord):
+@dataclass(frozen=True)
+class Builds:
     """Names of a pair's build functions, by framework: one, two of one framework alone, or none."""
 
     keras: tuple[str, ...] = ()

@@ -319,6 +319,25 @@ def _modes_at_work() -> bool:
         return torch._C._len_torch_function_stack() == 1
 
 
+def _compiling() -> bool:
+    """A compiled module has the original, and says how it is called; what was compiled is counted."""
+    import torch
+
+    model = torch.nn.Linear(1, 1)
+    wrapped = torch.compile(model, backend="eager")
+    assert isinstance(wrapped, torch._dynamo.eval_frame.OptimizedModule)
+    torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
+
+    def called(*args: Any) -> Any:
+        return model._call_impl(*args)
+
+    model._compiled_call_impl = wrapped.dynamo_ctx(called)
+    with torch.compiler.set_stance("default"):
+        model(torch.ones(1, 1))
+    return wrapped._orig_mod is model and torch._dynamo.utils.counters["frames"]["ok"] > 0
+
+
 PRIVATE_NAMES: Mapping[str, PrivateName] = {
     "keras.src.backend.common.dtypes.PYTHON_DTYPES_MAP": PrivateName(
         KERAS, "compute in float64 what asks for float32", _table_of_types
@@ -386,6 +405,11 @@ PRIVATE_NAMES: Mapping[str, PrivateName] = {
     "tensorflow.python.framework.op_callbacks.add_op_callback": PrivateName(
         KERAS, "count pieces in the operations that TensorFlow runs", _op_callbacks
     ),
+    "torch._dynamo": PrivateName(TORCH, "see what torch.compile has compiled", _compiling),
+    "torch._dynamo.eval_frame.OptimizedModule._orig_mod": PrivateName(
+        TORCH, "know the layers of a compiled model", _compiling
+    ),
+    "torch.nn.Module._call_impl": PrivateName(TORCH, "run a part of a model by compiled code", _compiling),
     "torch._C": PrivateName(TORCH, "ask what an operation consists of", _has_kernel),
     "torch._C._dispatch_has_kernel_for_dispatch_key": PrivateName(
         TORCH, "leave operations that consist of others to these", _has_kernel

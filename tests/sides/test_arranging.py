@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,7 @@ from twotrack.shared.verify.diagnosis.cause import Cause, Status
 from twotrack.shared.verify.diagnosis.climbing import Diagnosis
 from twotrack.shared.verify.naming import diagnosis_retold, retold, rung_retold
 from twotrack.shared.verify.result import Gap, GapKind, RungResult
+from twotrack.shared.verify.user_pair import PairOfFunctions, reference
 
 BOTH = Builds(keras=("build",), torch=("make",))
 KERAS, TWO_KERAS = Builds(keras=("build",)), Builds(keras=("old", "new"))
@@ -90,6 +93,17 @@ def test_a_side_has_one_build_function_and_the_renames_that_are_meant_for_it() -
     torch, keras = (mixed.side(SideName(track=track)) for track in ("torch", "keras:jax"))
     assert (old.torch, old.rename, new.torch, new.rename) == (first, names, second, {})
     assert (torch.rename, keras.rename) == (names, {})
+
+
+def test_a_pair_of_one_framework_travels_with_its_files_found_beside_its_functions() -> None:
+    pair = Pair(torch=(first, second), input_shape=(3,), weights={"first": "a.pt", "second": "b.pt"}, inputs="x.npz")
+    travelled = PairOfFunctions.model_validate_json(reference(pair).model_dump_json())
+    folder = Path(__file__).parent
+    assert travelled.load() == replace(pair, input_shape=pair.specs).located(folder)
+    assert travelled.label == "tests.sides.test_arranging:first and tests.sides.test_arranging:second"
+    assert travelled.weights == {"first": folder / "a.pt", "second": folder / "b.pt"}
+    by_function = reference(Pair(keras=first, input_shape=(3,), weights="/own/a.keras", inputs=second))
+    assert (by_function.load().inputs, by_function.load().files) == (second, {"": Path("/own/a.keras")})
 
 
 def test_build_functions_of_one_name_are_counted() -> None:

@@ -58,12 +58,13 @@ def test_a_compiled_model_is_the_same_and_the_certificate_says_where_nobody_look
     assert [gap.where for gap in result.certificate.gaps] == ["torch.compile"]
 
 
+@pytest.mark.parametrize("pair", ["MISCOMPILED", "MISCOMPILED_LAYERS"])
 def test_what_a_backend_compiles_wrongly_fails_although_every_layer_as_it_is_written_agrees(
-    ladder: SharedLadder,
+    ladder: SharedLadder, pair: str
 ) -> None:
-    result, _ = climb(ladder, f"{PAIRS}:MISCOMPILED", until="forward")
+    result, _ = climb(ladder, f"{PAIRS}:{pair}", until="forward")
     assert (result.passed, result.rungs[-1].rung) == (False, "forward")
-    assert "torch (miscompiled) gives what compiled code gives" in result.rungs[-1].detail
+    assert f"torch ({pair.lower()}) gives what compiled code gives" in result.rungs[-1].detail
 
 
 def test_a_model_that_cannot_be_compiled_is_one_message(ladder: SharedLadder) -> None:

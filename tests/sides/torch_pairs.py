@@ -137,9 +137,9 @@ def compiled_inside() -> nn.Module:
 
 
 def miscompiling(graph: Any, given: Any) -> Any:
-    """A backend that forgets the first addition."""
+    """A backend that forgets the first addition or activation."""
     for node in graph.graph.nodes:
-        if node.op == "call_function" and "add" in str(node.target):
+        if node.op == "call_function" and any(name in str(node.target) for name in ("add", "relu")):
             node.replace_all_uses_with(node.args[0])
             break
     graph.recompile()
@@ -158,7 +158,16 @@ def not_compiled() -> nn.Module:
     return torch.compile(Block(Attention()), backend=without_compiler)
 
 
+def of_torchs_layers() -> nn.Module:
+    return nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3))
+
+
+def miscompiled_layers() -> nn.Module:
+    return torch.compile(of_torchs_layers(), backend=miscompiling)
+
+
 COMPILED = _pair(before, compiled)
 COMPILED_INSIDE = _pair(before, compiled_inside)
 MISCOMPILED = _pair(before, miscompiled)
+MISCOMPILED_LAYERS = Pair(torch=(of_torchs_layers, miscompiled_layers), input_shape=(6,))
 NOT_COMPILED = _pair(before, not_compiled)
