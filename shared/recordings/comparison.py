@@ -185,32 +185,26 @@ def check_data(both: Both, names: tuple[str, str]) -> RungResult:
         own, facing = (getattr(side.manifest, what) for side in (both.one, both.other))
         if not own or not facing:
             continue
-        pairs = both.paired(own, facing)
-        if pairs is None:
-            return RungResult("data", False, f"{len(own)} {what} in '{names[0]}', {len(facing)} in '{names[1]}'")
-        for number, (first, second) in enumerate(pairs):
+        pairs = both.paired(own, facing)  # what one side alone takes, or takes in another form, the outputs tell
+        for number, (first, second) in enumerate(pairs or []):
+            if first.shape != second.shape:
+                continue
             compared += 1
             if not _is_same_data(first, second):
                 name = own[number].name or number + 1
-                detail = f"{what} {name} of '{names[0]}' and '{names[1]}' differ; record both on the same"
-                return RungResult("data", False, f"{detail}: {_shapes(first, second)}")
+                count = int((first != second).sum())
+                detail = (
+                    f"{what} {name}: {count:,} of {first.size:,} values differ between '{names[0]}' and '{names[1]}'"
+                )
+                return RungResult("data", False, f"{detail}; record both on the same")
     return _batches(both, names, compared)
 
 
 def _is_same_data(one: np.ndarray, other: np.ndarray) -> bool:
-    if one.shape != other.shape:
-        return False
     if one.dtype.kind == other.dtype.kind == "f":
         coarser = min(one.dtype, other.dtype, key=lambda dtype: dtype.itemsize)
         one, other = one.astype(coarser), other.astype(coarser)
     return np.array_equal(one, other, equal_nan=one.dtype.kind == other.dtype.kind == "f")
-
-
-def _shapes(one: np.ndarray, other: np.ndarray) -> str:
-    if one.shape != other.shape:
-        return f"shapes {one.shape} and {other.shape}"
-    count = int((one != other).sum())
-    return f"{count:,} of {one.size:,} values"
 
 
 def _batches(both: Both, names: tuple[str, str], compared: int) -> RungResult:

@@ -10,7 +10,7 @@ from itertools import combinations
 
 import numpy as np
 
-from twotrack.shared.recordings.ways import ByValue, Same, Way, way_between
+from twotrack.shared.recordings.ways import Added, ByValue, Same, Way, way_between
 
 Weights = Mapping[str, np.ndarray]
 MOST_PARTS = 8
@@ -73,6 +73,7 @@ def match(one: Weights, other: Weights, kind: np.dtype) -> Match:
     """
     search = _Search(one, other, kind)
     search.pair_equal_names()
+    search.pair_sums()
     search.pair_equal_values()
     search.pair_fused()
     search.pair_names()
@@ -115,6 +116,20 @@ class _Search:
         for names, others in self._groups():
             for some, facing in _by_roles(names, others):
                 self.found.ambiguous += [self._take_equal(*pair) for pair in zip(some, facing, strict=False)]
+
+    def pair_sums(self) -> None:
+        """Pair the two biases of torch's recurrent layers with their sum, which is all that counts of an LSTM."""
+        for side in (0, 1):
+            arrays, sums = (self._one, self._other)[side], {}
+            for name in self._left[side]:
+                second = name.replace("bias_ih", "bias_hh")
+                if second != name and second in self._left[side]:
+                    added = arrays[name].astype(self._kind) + arrays[second].astype(self._kind)
+                    sums[fingerprint(added, self._kind)] = [name, second]
+            for whole in list(self._left[1 - side]):
+                parts = sums.pop(self._hashes[1 - side][whole], None)
+                if parts:
+                    self._take(*((parts, [whole]) if side == 0 else ([whole], parts)), Added())
 
     def _groups(self) -> list[tuple[list[str], list[str]]]:
         """Return names of both sides with the same numbers, as far as they are left."""
@@ -166,7 +181,11 @@ class _Search:
         """Return what was found, in the first side's order."""
         place = {name: number for number, name in enumerate(self._one)}
         self.found.pairs.sort(key=lambda pair: place[pair.one[0]])
-        self.found.only_one, self.found.only_other = self._left
+        # Whole numbers are constants, such as positions or counts: what they do, the outputs tell.
+        self.found.only_one, self.found.only_other = (
+            [name for name in names if side[name].dtype.kind == "f"]
+            for names, side in zip(self._left, (self._one, self._other), strict=True)
+        )
         return self.found
 
 

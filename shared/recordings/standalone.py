@@ -458,10 +458,11 @@ class KerasSide:
     @contextmanager
     def watched(self, keep: Keep) -> Iterator[None]:
         """Call keep(path, kind, leaf, hyperparameters, inputs, outputs) for every call of a layer, for a while."""
-        seen, changed = {id(self._model)}, []
+        seen: set[Any] = {id(self._model)}
+        changed = []
         for path, layer in self._walk(self._model, ""):
-            if id(layer) not in seen and path:
-                seen.add(id(layer))
+            if id(layer) not in seen and path not in seen and path:  # what only wraps has the path of what it wraps
+                seen.update((id(layer), path))
                 object.__setattr__(layer, "call", self._keeping(path, layer, keep))
                 changed.append(layer)
         try:
@@ -474,8 +475,9 @@ class KerasSide:
         original, leaf = type(layer).call.__get__(layer), not _layers_inside(layer)
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            outputs = original(*args, **kwargs)
-            keep(path, type(layer).__name__, leaf, _config(layer), (args, kwargs), outputs)
+            with _before_activation(layer) as before:
+                outputs = original(*args, **kwargs)
+            keep(path, type(layer).__name__, leaf, _config(layer), (args, kwargs), (outputs, before))
             return outputs
 
         return call
@@ -555,6 +557,27 @@ class KerasSide:
         """Return where the weights are, as far as the backend says."""
         own = next((variable for _, variable in self._variables()), None)
         return str(getattr(getattr(own, "value", own), "device", "")) or "cpu"
+
+
+@contextmanager
+def _before_activation(layer: Any) -> Iterator[list[Any]]:
+    """Let a layer with a fused activation put the values before it into a list, for a while."""
+    found: list[Any] = []
+    kinds = {base.__name__ for base in type(layer).__mro__}
+    activation = getattr(layer, "activation", None)
+    if not callable(activation) or kinds & {"RNN", "Activation"}:
+        yield found
+        return
+
+    def noting(values: Any, *args: Any, **kwargs: Any) -> Any:
+        found.append(values)
+        return activation(values, *args, **kwargs)
+
+    object.__setattr__(layer, "activation", noting)
+    try:
+        yield found
+    finally:
+        object.__setattr__(layer, "activation", activation)
 
 
 def _dense(gradient: Any) -> np.ndarray:

@@ -68,14 +68,14 @@ class Both:
         return [(step, others[step.number]) for step in self.one.manifest.steps if step.number in others]
 
     def together(
-        self, one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]
+        self, one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray], are_gradients: bool = False
     ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         """Yield, by the name of a weight, what belongs to it on both sides, in one order; whole pairs only."""
         others = {renamed(name, self.renames): array for name, array in other.items()}
         for pair in self.weights.pairs:
             if all(name in one for name in pair.one) and all(name in others for name in pair.other):
                 own, facing = [one[name] for name in pair.one], [others[name] for name in pair.other]
-                yield pair.name, *pair.way.together(own, facing)
+                yield pair.name, *(pair.way.gradients if are_gradients else pair.way.together)(own, facing)
 
     def unmatched(self, one: Iterable[str], other: Iterable[str]) -> list[str]:
         """Return names that have something on one side only."""
@@ -95,10 +95,11 @@ class Both:
         if len(one) != len(other):
             return None
         by_name = {named.name: named for named in other}
+        own = self.one.arrays(list(one))
         if by_name.keys() == {named.name for named in one} and len(by_name) == len(other):
-            other = [by_name[named.name] for named in one]
-        pairs = zip(self.one.arrays(list(one)), self.other.arrays(list(other)), strict=True)
-        return [(own, in_order_of(own, facing)) for own, facing in pairs]
+            facing = self.other.arrays([by_name[named.name] for named in one])
+            return [(array, in_order_of(array, partner)) for array, partner in zip(own, facing, strict=True)]
+        return _nearest(own, self.other.arrays(list(other)))
 
     def traces(self) -> tuple[Trace, Trace]:
         """Return what the rungs forward and gradients compare."""
@@ -107,7 +108,7 @@ class Both:
         one.layers, other.layers = self._layers()
         if self.steps:
             one.losses, other.losses = self.losses(*self.steps[0])
-            for name, own, facing in self.together(*self.gradients()):
+            for name, own, facing in self.together(*self.gradients(), are_gradients=True):
                 one.gradients[name], other.gradients[name] = own, facing
         return one, other
 
@@ -174,6 +175,17 @@ def in_order_of(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     if not fitting and one.size == other.size and _squeezed(one) == _squeezed(other):
         return other.reshape(one.shape)
     return min(fitting, key=lambda array: relative(one, array)) if len(fitting) > 1 else (fitting or [other])[0]
+
+
+def _nearest(one: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Pair arrays that no names pair: each with what comes nearest to it, else by order."""
+    left, found = list(other), []
+    for own in one:
+        candidates = [in_order_of(own, array) for array in left]
+        place = min(range(len(left)), key=lambda number: relative(own, candidates[number]))
+        found.append((own, candidates[place]))
+        left.pop(place)
+    return found
 
 
 def _squeezed(array: np.ndarray) -> list[int]:

@@ -22,9 +22,24 @@ class Way(Protocol):
     def together(self, one: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Return both sides' numbers, each at the same place."""
 
+    def gradients(self, one: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Return both sides' gradients, each at the same place."""
+
+
+class _Alike:
+    """Gradients lie as the weight does."""
+
+    def together(self, one: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Return both sides' numbers, each at the same place."""
+        raise NotImplementedError
+
+    def gradients(self, one: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Return them in the weight's order."""
+        return self.together(one, other)
+
 
 @dataclass(frozen=True)
-class Same:
+class Same(_Alike):
     """The numbers lie alike."""
 
     words = "as it is"
@@ -35,7 +50,7 @@ class Same:
 
 
 @dataclass(frozen=True)
-class Permuted:
+class Permuted(_Alike):
     """The other side's axes are permuted; where that leaves another shape, split or joined."""
 
     axes: tuple[int, ...]
@@ -54,7 +69,7 @@ class Permuted:
         return one[0].transpose(self.axes).reshape(other[0].shape), other[0]
 
 
-class ByValue:
+class ByValue(_Alike):
     """The numbers of both sides are sorted by what the weight's values were at the start, which were the same.
 
     Equal values stand for each other in any order: what goes with them is sorted too.
@@ -69,6 +84,20 @@ class ByValue:
         """Sort."""
         (first, second), (start, other_start) = (_flat(one), _flat(other)), self._starts
         return first[np.lexsort((first, start))], second[np.lexsort((second, other_start))]
+
+
+class Added:
+    """One side has two weights of which the sum counts; each of them has the gradient of the sum."""
+
+    words = "a sum"
+
+    def together(self, one: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Add."""
+        return np.sum(one, axis=0), np.sum(other, axis=0)
+
+    def gradients(self, one: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Return the first."""
+        return one[0], other[0]
 
 
 def _flat(arrays: Sequence[np.ndarray]) -> np.ndarray:

@@ -21,6 +21,8 @@ class Network:
     style: str = "keras"
     dtype: str = "float64"
     seed: int = 0
+    data: int = 1
+    """Seed of the inputs."""
     steps: int = 3
     shift: float = 0.0
     """Added to what `first` gives, in this side's code."""
@@ -34,7 +36,7 @@ class Network:
         return {name: drawn.normal(size=shape).astype(self.dtype) for name, shape in shapes.items()}
 
     def inputs(self) -> np.ndarray:
-        return np.random.default_rng(1).normal(size=(5, 6)).astype(self.dtype)
+        return np.random.default_rng(self.data).normal(size=(5, 6)).astype(self.dtype)
 
     def forward(self, weights: Mapping[str, np.ndarray], inputs: np.ndarray) -> list[np.ndarray]:
         """Return what `first`, relu and `second` give."""

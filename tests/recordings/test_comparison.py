@@ -131,12 +131,27 @@ def test_a_loss_of_nan_fails(tmp_path: Path):
 
 
 def test_other_inputs_are_no_question_of_the_model(tmp_path: Path):
-    def swap(manifest: dict[str, Any]) -> None:
-        manifest["inputs"] = manifest["outputs"]
+    failed = failure(compared(tmp_path, TORCH, replace(KERAS, data=2)))
 
-    failed = failure(compared(tmp_path, TORCH, KERAS, swap))
+    assert failed.rung == "data"
+    assert failed.detail.startswith("inputs 1: 30 of 30 values differ")
 
-    assert (failed.rung, failed.passed) == ("data", False)
+
+def test_outputs_that_no_names_pair_are_paired_by_their_values(tmp_path: Path):
+    def twice(first: str, second: str, turned: bool):
+        def change(manifest: dict[str, Any]) -> None:
+            keys = [manifest["calls"][place]["outputs"][0] for place in ((0, 1) if turned else (1, 0))]
+            pairs = zip((first, second), keys, strict=True)
+            manifest["targets"] = manifest["outputs"]
+            manifest["outputs"] = [{"name": name, "tensor": key} for name, key in pairs]
+
+        return change
+
+    one = TORCH.record(tmp_path / "one", twice("hidden", "pooled", False))
+    found = compare_folders(one, KERAS.record(tmp_path / "other", twice("sequence", "states", True)))
+
+    assert found.result.passed
+    assert found.result.certificate.counts["outputs"] == 2
 
 
 def test_float32_says_what_it_hides(tmp_path: Path):

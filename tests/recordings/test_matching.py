@@ -133,6 +133,25 @@ def test_names_that_are_swapped_do_not_hide_values():
     assert pairs(match(one, {"a": one["b"], "b": one["a"]}, DOUBLE)) == {("a", "b"), ("b", "a")}
 
 
+def test_two_biases_of_a_recurrent_layer_are_their_sum():
+    biases = drawn(lstm__bias_ih_l0=(8,), lstm__bias_hh_l0=(8,))
+    total = {"rnn.bias": biases["lstm.bias_ih_l0"] + biases["lstm.bias_hh_l0"]}
+    for one, other in ((biases, total), (total, biases)):
+        (pair,) = match(one, other, DOUBLE).pairs
+        sums = pair.way.together(list(one.values()), list(other.values()))
+        gradients = pair.way.gradients([np.ones(8)] * len(one), [np.ones(8)] * len(other))
+
+        assert pair.name == "rnn.bias"
+        np.testing.assert_array_equal(*sums)
+        np.testing.assert_array_equal(*gradients)
+
+
+def test_a_table_of_positions_needs_no_counterpart():
+    found = match({"position_ids": np.arange(9), "a": np.ones(2)}, {"a": np.ones(2)}, DOUBLE)
+
+    assert (found.only_one, found.only_other) == ([], [])
+
+
 def test_a_weight_that_was_rounded_to_float32_is_the_same():
     one = drawn(a=(4, 4))
     rounded = {"x": one["a"].T.astype(np.float32)}
