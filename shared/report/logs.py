@@ -30,7 +30,7 @@ def logs_text(result: LogsResult) -> str:
     console = Console(file=stream, width=WIDTH, highlight=False, markup=False)
     console.print(table)
     lines = [*_notes(result), *_configuration(result.configuration), f"verdict: {verdict(result)}"]
-    return stream.getvalue() + "\n".join(lines) + "\n"
+    return "\n".join([*(line.rstrip() for line in stream.getvalue().strip("\n ").splitlines()), "", *lines, ""])
 
 
 def row(metric: MetricResult) -> tuple[str, ...]:
