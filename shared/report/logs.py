@@ -30,7 +30,8 @@ def logs_text(result: LogsResult) -> str:
     console = Console(file=stream, width=WIDTH, highlight=False, markup=False)
     console.print(table)
     lines = [*_notes(result), *_configuration(result.configuration), f"verdict: {verdict(result)}"]
-    return stream.getvalue() + "\n".join(lines) + "\n"
+    shown = [line.rstrip() for line in stream.getvalue().splitlines() if line.strip()]
+    return "\n".join([*shown, "", *lines, ""])
 
 
 def row(metric: MetricResult) -> tuple[str, ...]:

@@ -110,27 +110,28 @@ NULLS: dict[str, Callable[[int], Pair]] = {
 
 def main(quick: bool) -> None:
     """Print the tables, in Markdown."""
-    repetitions = 250 if quick else 1000
+    repetitions, lengths, powers = (100, POINTS[1:4], (300,)) if quick else (1000, POINTS, (100, 300, 1000))
     print(
-        f"| noise, n = {repetitions} pairs a cell, seed 0 |", " | ".join(f"{points} points" for points in POINTS), "|"
+        f"| noise, n = {repetitions} pairs a cell, seed 0 |", " | ".join(f"{points} points" for points in lengths), "|"
     )
-    print("|---|" + "---|" * len(POINTS))
+    print("|---|" + "---|" * len(lengths))
     for name, process in NULLS.items():
-        cells = [rates(process(points), repetitions, 0) for points in POINTS]
+        cells = [rates(process(points), repetitions, 0) for points in lengths]
         print(f"| {name} |", " | ".join(f"{one.parts:.1%} ({one.undecided:.0%})" for one in cells), "|", flush=True)
-    few = repetitions // 5
+    few = 20 if quick else 200
+    print(f"\n| SGD in NumPy, 600 steps, two seeds, n = {2 * few} pairs, seed 0 | parts (undecided) |\n|---|---|")
     for rate in SPEEDS:
-        one = rates(descents(rate=rate), few, 0)
-        print(f"| SGD at {rate:g}, two seeds, 600 steps, n = {few} | | | | {one.parts:.1%} ({one.undecided:.0%}) | |")
+        one = rates(descents(rate=rate), 2 * few, 0)
+        print(f"| learning rate {rate:g} | {one.parts:.1%} ({one.undecided:.0%}) |", flush=True)
     print(f"\n| difference, n = {few} pairs, seed 0 | points | found | near | sure too early |\n|---|---|---|---|---|")
-    for name, points, at, draw in _powers():
+    for name, points, at, draw in _powers(powers):
         one = rates(draw, few, 0, at)
         near, early = (f"{share:.0%}" if one.parts else "" for share in (one.near, one.early))
         print(f"| {name} | {points} | {one.parts:.0%} | {near} | {early} |", flush=True)
 
 
-def _powers() -> Iterator[tuple[str, int, int, Pair]]:
-    for points in (100, 300, 1000):
+def _powers(lengths: tuple[int, ...]) -> Iterator[tuple[str, int, int, Pair]]:
+    for points in lengths:
         half = points // 2
         for size in (0.5, 1.0, 2.0):
             yield f"shift by {size:g} sd, flat curve", points, half, shifted("normal", points, size, 0.5, falls=False)
