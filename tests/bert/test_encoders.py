@@ -10,7 +10,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from tests.bert import tasks
-from tests.support.turns import in_turn
+from tests.support.turns import QUICKEST, in_turn
 from twotrack.shared.datasets import reviews
 from twotrack.shared.datasets.files import Source
 from twotrack.shared.spec.inputs import ONLY
@@ -37,7 +37,7 @@ def relative(ours: np.ndarray, theirs: np.ndarray) -> float:
 # === Small encoders with random weights ===
 
 
-@pytest.mark.parametrize(("name", "track"), in_turn(["EXACT", "APPROXIMATE"]))
+@pytest.mark.parametrize(("name", "track"), in_turn(["EXACT", "APPROXIMATE"], order=(QUICKEST, "keras:tensorflow")))
 def test_parameters_states_gradients_and_training_are_the_same(name: str, track: str, ladder: Ladder):
     (result,) = ladder.climb(VerifyRequest(name=f"tests.bert.pairs:{name}"), lambda *_: None, [track])
 

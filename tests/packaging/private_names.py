@@ -405,7 +405,6 @@ PRIVATE_NAMES: Mapping[str, PrivateName] = {
     "tensorflow.python.framework.op_callbacks.add_op_callback": PrivateName(
         KERAS, "count pieces in the operations that TensorFlow runs", _op_callbacks
     ),
-    "torch._dynamo": PrivateName(TORCH, "see what torch.compile has compiled", _compiling),
     "torch._dynamo.eval_frame.OptimizedModule._orig_mod": PrivateName(
         TORCH, "know the layers of a compiled model", _compiling
     ),
@@ -414,7 +413,9 @@ PRIVATE_NAMES: Mapping[str, PrivateName] = {
     "torch._C._dispatch_has_kernel_for_dispatch_key": PrivateName(
         TORCH, "leave operations that consist of others to these", _has_kernel
     ),
-    "torch._dynamo": PrivateName(TORCH, "start without PyTorch's compiler", _compiler),
+    "torch._dynamo": PrivateName(
+        TORCH, "start without PyTorch's compiler, and see what it has compiled", lambda: _compiler() and _compiling()
+    ),
     "torch._ops.OpOverload._schema": PrivateName(TORCH, "know the arguments of an operation by name", _schema),
     "torch.Tensor._version": PrivateName(TORCH, "see that a call wrote into a tensor", _version),
     "keras.optimizers.Optimizer._learning_rate": PrivateName(
