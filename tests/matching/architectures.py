@@ -156,11 +156,6 @@ GEMMA = Pair(
     transformers("Gemma", _tokens, num_key_value_heads=1, head_dim=8, hidden_activation="gelu_pytorch_tanh", **TEXT),
     TOKENS,
 )
-QWEN3 = Pair(
-    hub("Qwen3Backbone", num_query_heads=HEADS, num_key_value_heads=2, head_dim=8, **HUB),
-    transformers("Qwen3", _tokens, num_key_value_heads=2, head_dim=8, **TEXT),
-    TOKENS,
-)
 ALBERT = Pair(
     hub("AlbertBackbone", POOLED, num_heads=HEADS, embedding_dim=16, max_sequence_length=STEPS, **HUB),
     transformers(

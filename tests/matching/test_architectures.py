@@ -8,7 +8,7 @@ from twotrack.shared.matching.result import Match
 from twotrack.shared.verify import matching, user_pair
 from twotrack.shared.workers.pool import WorkerPool
 
-SLOW = ("LLAMA", "GEMMA", "QWEN3", "ALBERT", "BERT", "T5", "WHISPER", "MOBILENET", "RESNET")
+SLOW = ("LLAMA", "GEMMA", "ALBERT", "BERT", "T5", "WHISPER", "MOBILENET", "RESNET")
 SECONDS = 30
 
 
