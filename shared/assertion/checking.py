@@ -76,8 +76,8 @@ class Wanted:
 def check(subject: str | Pair, wanted: Wanted, pool: WorkerPool | None = None) -> Outcome:
     """Climb the ladder with a pair, or with what a name leads to, on workers of `pool` or on new ones.
 
-    Either side of a pair may be a model in place of a function. Raises MissingTrackError where a framework is not installed, UserError for what else cannot be done,
-    WorkerDiedError if a worker ends early.
+    Either side of a pair may be a model in place of a function. Raises MissingTrackError where a framework is
+    not installed, UserError for what else cannot be done, WorkerDiedError if a worker ends early.
     """
     if isinstance(subject, Pair):
         return _of_pair(subject, wanted, pool)
