@@ -1,7 +1,7 @@
 """What a test gives for a pair: a Pair, its name, or two models, each as a build function or as an object."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -18,32 +18,22 @@ _NOT_OF_A_PAIR = {"keras", "torch", "input_shape", "inputs"}
 """Fields of Pair that have an argument of their own."""
 
 
-@dataclass(frozen=True)
-class Given:
-    """What is to be compared."""
+def given(subject: object, torch: object, inputs: object, keras: object, options: Mapping[str, Any]) -> str | Pair:
+    """Return the name or the pair that the arguments of an assertion give.
 
-    subject: str | Pair
-    """A chapter's or pair's name; or a Pair, of which either side may be a model in place of a build function."""
-    arrays: "Mapping[str, np.ndarray] | None" = None
-    """Inputs of the user's own (batch, ...) by name."""
-
-
-def given(subject: object, torch: object, inputs: object, keras: object, options: Mapping[str, Any]) -> Given:
-    """Return what the arguments of an assertion name; UserError, or TypeError for an unknown one, if they do not fit.
-
-    `subject` is a Pair, the name of one, or the Keras side, which `keras` may be instead.
+    `subject` is a Pair, the name of one, or the Keras side, which `keras` may be instead. Raises UserError if they do
+    not fit, TypeError for one that is unknown.
     """
     _require_known(options)
     if isinstance(subject, str | Pair):
         _require_alone(subject, {"keras": keras, "torch": torch, "inputs": inputs, **options})
-        return Given(subject)
+        return subject
     if subject is not None and keras is not None:
         raise UserError("the Keras model is given twice: as the first argument and as keras=.")
     sides = {"keras": subject if keras is None else keras, "torch": torch}
     for side, model in sides.items():
         _require_side(side, model, sides)
-    shape, arrays = _inputs(inputs)
-    return Given(Pair(keras=sides["keras"], torch=sides["torch"], input_shape=shape, **options), arrays)  # type: ignore[arg-type]
+    return Pair(keras=sides["keras"], torch=sides["torch"], input_shape=_inputs(inputs), **options)  # type: ignore[arg-type]
 
 
 def _require_known(options: Mapping[str, Any]) -> None:
@@ -100,8 +90,8 @@ def _described(thing: object) -> str:
     return f"an object of neither framework, {type(thing).__module__}.{type(thing).__qualname__}{text}"
 
 
-def _inputs(inputs: Any) -> "tuple[InputShape, Mapping[str, np.ndarray] | None]":
-    """Return the description of the inputs, and the arrays themselves if that is what was given."""
+def _inputs(inputs: Any) -> InputShape:
+    """Return the description of the inputs; of arrays, shapes and kinds count."""
     one = "the shape that Keras gets, without the batch axis, an Input or an array (batch, ...)"
     wanted = f"inputs=: expected {one}, or a mapping of these by name"
     if inputs is None:
@@ -118,8 +108,10 @@ def _inputs(inputs: Any) -> "tuple[InputShape, Mapping[str, np.ndarray] | None]"
         if name not in arrays and not _is_shape(value):
             raise UserError(f"{wanted}, found {_kind(value)} {str(value)[:60]!r} for '{name}'.")
     described = {name: _input(name, array) for name, array in arrays.items()}
-    shape: InputShape = described if arrays else inputs
-    return shape if isinstance(inputs, Mapping) or not arrays else described["input"], arrays or None
+    if not arrays:
+        own: InputShape = inputs
+        return own
+    return described if isinstance(inputs, Mapping) else described["input"]
 
 
 def _is_shape(value: object) -> bool:

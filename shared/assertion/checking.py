@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from twotrack.shared.assertion.arguments import Given
 from twotrack.shared.assertion.tracks import chosen, chosen_here
 from twotrack.shared.report.ladder import LadderRecord, ladder_record
 from twotrack.shared.report.ladder_text import ladder_text
@@ -74,16 +73,16 @@ class Wanted:
         return self.usual if self.tracks is None else self.tracks
 
 
-def check(given: Given, wanted: Wanted, pool: WorkerPool | None = None) -> Outcome:
-    """Climb the ladder with what is given, on workers of `pool` or on new ones.
+def check(subject: str | Pair, wanted: Wanted, pool: WorkerPool | None = None) -> Outcome:
+    """Climb the ladder with a pair, or with what a name leads to, on workers of `pool` or on new ones.
 
-    Raises MissingTrackError where a framework is not installed, UserError for what else cannot be done,
-    WorkerDiedError if a worker ends early.
+    Either side of a pair may be a model in place of a function. Raises MissingTrackError where a framework is
+    not installed, UserError for what else cannot be done, WorkerDiedError if a worker ends early.
     """
-    if isinstance(given.subject, Pair):
-        return _of_pair(given.subject, wanted, pool)
-    pair = user_pair.named(given.subject, user_pair.module_folders()) if ":" in given.subject else None
-    request = VerifyRequest(name=pair.label if pair else given.subject, until=wanted.until, pair=pair)
+    if isinstance(subject, Pair):
+        return _of_pair(subject, wanted, pool)
+    pair = user_pair.named(subject, user_pair.module_folders()) if ":" in subject else None
+    request = VerifyRequest(name=pair.label if pair else subject, until=wanted.until, pair=pair)
     return _climb(request, chosen(wanted.named), (), wanted, pool)
 
 
