@@ -65,12 +65,12 @@ def test_what_does_not_fit_is_told_with_what_was_expected(arguments: dict[str, A
 def test_arrays_say_shapes_and_kinds() -> None:
     arrays = {"x": np.ones((2, 8, 3)), "ids": np.array([[0, 4], [2, 1]]), "mask": np.ones((2, 5), bool)}
     found = of(print, print, arrays)
-    assert found.inputs == {
+    assert found.specs == {
         "x": twotrack.Input((8, 3)),
         "ids": twotrack.Input((2,), kind="tokens", size=5),
         "mask": twotrack.Input((5,), kind="mask"),
     }
-    assert of(print, print, np.ones((2, 4))).inputs == {"input": twotrack.Input((4,))}
+    assert of(print, print, np.ones((2, 4))).specs == {"input": twotrack.Input((4,))}
 
 
 @pytest.mark.parametrize("subject", [PAIR, "my_module:PAIR", "neuron"])

@@ -76,6 +76,15 @@ class FakeTrack(Track):
     ) -> TrackModel:
         raise AssertionError("nothing is built")
 
+    def own_weights(self, pair: Pair) -> Any:
+        raise AssertionError("no weights are named")
+
+    def carrier(self) -> Any:
+        raise AssertionError("no weights are carried")
+
+    def units(self, model: TrackModel, inputs: Mapping[str, np.ndarray]) -> Any:
+        raise AssertionError("nothing is searched for")
+
     def checkpoints(self) -> Any:
         raise AssertionError("no files of the framework are read or written")
 

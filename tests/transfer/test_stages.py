@@ -29,6 +29,9 @@ class Part(FakeModel):
     def weights(self) -> dict[str, np.ndarray]:
         return dict(WEIGHTS)
 
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        return {name: array.shape for name, array in WEIGHTS.items()}
+
     def freeze(self, trainable: Set[str]) -> None:
         self.log.append(("freeze", sorted(trainable)))
 
