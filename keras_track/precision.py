@@ -76,6 +76,7 @@ def _widen_tensorflow() -> None:
 
     for module, name in ((tensorflow, "cast"), (math_ops, "cast"), (tensorflow, "convert_to_tensor")):
         _replace(module, name, _of_float64(getattr(module, name)))
+    _replace(backend.numpy, "signbit", _signbit(backend.numpy.signbit))
     _replace(tensorflow.image, "resize", _exact_resize(tensorflow.image.resize))
     _replace(backend.nn, "leaky_relu", _leaky_relu)
     _replace(backend.nn, "dot_product_attention", _with_scale(backend.nn.dot_product_attention))
@@ -131,6 +132,17 @@ def _of_float64(convert: Callable) -> Callable:
         return convert(value, *arguments, **options)
 
     return widened
+
+
+def _signbit(signbit: Callable) -> Callable:
+    """Return a function of Keras that reads the sign from the bits of a float64, where it casts to float32 before."""
+    import tensorflow
+
+    def of_any_width(x: Any) -> Any:
+        x = backend.convert_to_tensor(x)
+        return tensorflow.bitcast(x, tensorflow.int64) < 0 if x.dtype == tensorflow.float64 else signbit(x)
+
+    return of_any_width
 
 
 def _leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:

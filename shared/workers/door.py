@@ -48,6 +48,16 @@ def open_keras(name: str, device: str) -> "KerasTrack":
     return open_track(spec, device)
 
 
+def narrow_again() -> None:
+    """Leave float64 in every track that is at work in this process, so that what comes next begins in float32.
+
+    Keras on PyTorch and torch can be in one process, and what one widens the other would meet.
+    """
+    for track in ("torch_track", "keras_track"):
+        if precision := sys.modules.get(f"twotrack.{track}.precision"):
+            precision.set_precision("float32")
+
+
 @contextmanager
 def frameworks_as_they_were() -> Iterator[None]:
     """Put back, at the end of the block, what a process's user may have set in the frameworks that are imported."""

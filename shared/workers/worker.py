@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Any, TextIO
 
 from twotrack.shared.errors import UserError
+from twotrack.shared.workers import door
 from twotrack.shared.workers.messages import Answer, Call, Failure, Progress, Result, read_call, to_line
 from twotrack.shared.workers.task import find
 
@@ -50,7 +51,10 @@ def _do(call: Call, answers: TextIO) -> None:
 
     try:
         task = find(call.module, call.name)
-        result = task.answer.write(task(task.request.read(call.request), report))
+        try:
+            result = task.answer.write(task(task.request.read(call.request), report))
+        finally:
+            door.narrow_again()
     except UserError as error:
         _write(Failure(str(error), of_user=True), answers)
     except Exception as error:

@@ -15,6 +15,7 @@ from twotrack.shared.spec.profiles import Switches
 from twotrack.torch_track import checkpoints, weights
 from twotrack.torch_track.axes import axis_layout, channels_last
 from twotrack.torch_track.inputs import tensors
+from twotrack.torch_track.state_files import read_state
 from twotrack.torch_track.track import TorchModel
 
 
@@ -102,7 +103,7 @@ def read_checkpoints(folder: Path, extension: str) -> None:
         canonical = load_file(folder / f"{name}.from_keras.safetensors")
         path = folder / f"{name}.back.{extension}"
         checkpoints.write(path, canonical, lambda _, build=build, name=name: _track_model(name, build()))
-        state = torch.load(path, weights_only=True) if path.suffix == ".pt" else checkpoints.load_file(path)
+        state = torch.load(path, weights_only=True) if path.suffix == ".pt" else read_state(path)
         build().load_state_dict(state)
         np.savez(folder / f"{name}.back.npz", **{key: tensor.numpy() for key, tensor in state.items()})
 

@@ -17,6 +17,8 @@ class Bug:
     """Layer that must be named; empty where the bug is in no layer."""
     cause: str
     """Name of the ledger entry that is the true cause."""
+    only: str = ""
+    """The only track on which the frameworks differ so; empty for all."""
 
 
 def sequential(*make: Callable[[Any], Any]) -> Callable[[], Any]:
@@ -353,7 +355,9 @@ BUGS = {
     "LSTM_TWO_BIASES": Bug("LSTM_TWO_BIASES", "parameters", "recurrent", "second recurrent bias"),
     "GRU_GATES": Bug("GRU_GATES", "forward", "recurrent", "GRU gate order"),
     "ADAM_EPSILON": Bug("ADAM_EPSILON", "optimizer", "", "Adam epsilon"),
-    "SPARSE_GRADIENTS": Bug("SPARSE_GRADIENTS", "training", "embedding", "sparse embedding gradients"),
+    "SPARSE_GRADIENTS": Bug(
+        "SPARSE_GRADIENTS", "training", "embedding", "sparse embedding gradients", "keras:tensorflow"
+    ),
     "WEIGHT_DECAY": Bug("WEIGHT_DECAY", "optimizer", "", "weight decay"),
     "PROBABILITIES": Bug("PROBABILITIES", "loss", "", "loss on logits or probabilities"),
     "LABEL_SMOOTHING": Bug("LABEL_SMOOTHING", "loss", "", "label smoothing"),

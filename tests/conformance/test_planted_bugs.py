@@ -10,8 +10,8 @@ from twotrack.shared.verify.request import FOR_THE_VERDICT, VerifyRequest
 
 CASES = [
     pytest.param(one.values, marks=one.marks, id="-".join(map(str, one.values)))
-    for one in in_turn(BUGS, order=MOSTLY_QUICKEST)
-]
+    for one in in_turn([name for name, bug in BUGS.items() if not bug.only], order=MOSTLY_QUICKEST)
+] + [pytest.param((name, bug.only), id=f"{name}-{bug.only}") for name, bug in BUGS.items() if bug.only]
 
 
 @pytest.fixture(scope="module", params=CASES)

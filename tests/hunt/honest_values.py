@@ -15,6 +15,7 @@ from tests.hunt.network import (
     around,
     conv,
     dense,
+    differ,
     keras_layer,
     mean_of_image,
     tanh,
@@ -348,3 +349,13 @@ def same_branch(draw: Draw) -> Case:
 
     body = around(draw, lambda site: [Step("branch", keras_side, torch_side)])
     return body.case(draw, Reveal(batch_size=draw.one_of("batch", 1, 2, 3)))
+
+
+@HONEST.add("precision", "a value goes through a narrower type on one side, which the proof widens and tells")
+def narrow_type(draw: Draw) -> Case:
+    dtype = draw.one_of("dtype", "float32", "float16", "bfloat16")
+    rounded = Forms(
+        {"layer": lambda k, n: keras_layer(k, n, lambda x, _: k.ops.cast(k.ops.cast(x, dtype), x.dtype))},
+        {"function": lambda t: lambda x: x.to(getattr(t, dtype)).to(x.dtype)},
+    )
+    return around(draw, lambda site: [differ(draw, forms.LINEAR, rounded)]).case(draw, Reveal())

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from tests.hunt import forms
 from tests.hunt.family import WRONG, Case, Reveal
-from tests.hunt.network import Forms, Site, Step, around, dense, differ, keras_layer
+from tests.hunt.network import Forms, Site, Step, around, dense, differ
 from tests.support.families import Draw
 
 
@@ -297,16 +297,6 @@ def pool_zero_padding(draw: Draw) -> Case:
     body = around(draw, lambda site: [positive, pool], kinds=("image",), places=("input", "hidden"))
     inputs = {"input": -30.0} if draw.values["place"] == "input" else {}
     return body.case(draw, Reveal(scale=100, inputs=inputs))
-
-
-@WRONG.add("precision", "a value goes through a narrower type on one side")
-def narrow_type(draw: Draw) -> Case:
-    dtype = draw.one_of("dtype", "float32", "float16", "bfloat16")
-    rounded = Forms(
-        {"layer": lambda k, n: keras_layer(k, n, lambda x, _: k.ops.cast(k.ops.cast(x, dtype), x.dtype))},
-        {"function": lambda t: lambda x: x.to(getattr(t, dtype)).to(x.dtype)},
-    )
-    return elementwise(draw, forms.LINEAR, rounded, Reveal())
 
 
 @WRONG.add("precision", "large values overflow a narrower type on one side")
