@@ -221,7 +221,8 @@ class KerasModel(TrackModel):
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the canonical shapes of all weights."""
-        return {name: entry.shape for name, entry in weights.name_table(self.model, self.layout.weights).items()}
+        table = weights.name_table(self.model, self.layout.weights)
+        return {name: entry.shape for name, entry in table.items() if name not in self._unused}
 
     def load_weights(self, canonical: Mapping[str, np.ndarray]) -> None:
         """Replace all weights."""

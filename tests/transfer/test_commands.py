@@ -121,7 +121,10 @@ def test_the_head_has_the_classes_of_ones_own_photos(photos: Path, folder: Path)
             ("compare", "shop_transfer", "--set", "size=31"),
             "the backbone 'efficientnet_lite0' takes images of at least",
         ),
-        (("verify", "tests.transfer.pairs:ALL", "--weights", "x"), "--set and --weights change a chapter; 'tests."),
+        (
+            ("verify", "tests.transfer.pairs:ALL", "--weights", "x"),
+            "weights: expected .safetensors, .pt, .pth, .keras or .weights.h5, found",
+        ),
         (("predict", "nowhere", "a"), "'nowhere' is no run folder"),
     ],
 )

@@ -66,7 +66,7 @@ def keras_files(folder: Path) -> None:
             variable.assign(np.random.default_rng(variable.shape).normal(size=variable.shape))
     model.save_weights(folder / "plain.weights.h5")
     model.save(folder / "plain.keras")
-    np.save(folder / "outputs.npy", keras.ops.convert_to_numpy(model(np.int32(example(BARE.inputs)["ids"]))))
+    np.save(folder / "outputs.npy", keras.ops.convert_to_numpy(model(np.int32(example(BARE.specs)["ids"]))))
     for name in ("legacy.h5", "few.h5"):
         with h5py.File(folder / name, "w") as file:
             layers = [layer for layer in model.layers if layer.weights or name == "legacy.h5"]
@@ -102,4 +102,4 @@ def torch_outputs(path: Path) -> list[list[list[float]]]:
     module = build_torch().eval()
     module.load_state_dict(load_file(path))
     with torch.no_grad():
-        return module(torch.as_tensor(example(BARE.inputs)["ids"]).long()).tolist()
+        return module(torch.as_tensor(example(BARE.specs)["ids"]).long()).tolist()

@@ -8,6 +8,7 @@ import pytest
 from tests.support.turns import in_turn
 from tests.widening.operation_pairs import FUNCTIONS, line_of
 from twotrack.shared.spec.operations import OperationRecorder, OperationsTrace
+from twotrack.shared.spec.sides import mixed
 from twotrack.shared.verify import evidence
 from twotrack.shared.verify.diagnosis.operations import parting
 from twotrack.shared.verify.observe import record_operations
@@ -19,7 +20,9 @@ PAIRS = [f"{host}_{name.upper()}" for host in ("INSIDE", "BETWEEN") for name in 
 
 def recorded(workers: WorkerPool, pair: str, track: str, folder: Path) -> OperationsTrace:
     request = VerifyRequest(name=f"tests.widening.operation_pairs:{pair}").located()
-    place = workers.call(track, record_operations, SideRequest(verify=request, track=track, folder=folder / track))
+    place = workers.call(
+        track, record_operations, SideRequest(verify=request, side=mixed(track), folder=folder / track)
+    )
     return evidence.load(OperationsTrace, place)
 
 
