@@ -123,7 +123,7 @@ def test_the_head_has_the_classes_of_ones_own_photos(photos: Path, folder: Path)
         ),
         (
             ("verify", "tests.transfer.pairs:ALL", "--weights", "x"),
-            "weights: expected .safetensors, .pt, .pth, .keras or .weights.h5, found",
+            "weights: expected .safetensors, .pt, .pth",
         ),
         (("predict", "nowhere", "a"), "'nowhere' is no run folder"),
     ],
