@@ -45,11 +45,11 @@ class GivenExercise(PairExercise):
 
     def __init__(self, pair: Pair, material: OpenedRecording):
         super().__init__(pair)
-        self._inputs, self._targets = _inputs(pair, material), material.arrays(material.manifest.targets)
+        self._recorded, self._targets = _inputs(pair, material), material.arrays(material.manifest.targets)
 
     def inputs(self) -> Mapping[str, np.ndarray]:
         """Return those of the recording, channels last."""
-        return self._inputs
+        return self._recorded
 
     def targets(self, outputs: Shapes) -> Sequence[np.ndarray]:
         """Return those of the recording."""
