@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from twotrack.shared.errors import UserError, one_line
+from twotrack.torch_track import precision
 
 RECOMPILED_AT_MOST = 256
 """Times for one function: each precision, mode and size may be one. Beyond it torch would go on without compiling."""
@@ -80,7 +81,7 @@ def running() -> AbstractContextManager[Any]:
 def _running() -> Iterator[None]:
     compiling = sys.modules["torch._dynamo.exc"]
     try:
-        with torch.compiler.set_stance("default"):
+        with torch.compiler.set_stance("default"), precision.paused():
             yield
     except (compiling.TorchDynamoException, compiling.FailOnRecompileLimitHit) as error:
         inner = one_line(getattr(error, "inner_exception", error))

@@ -1,11 +1,11 @@
 """PyTorch in float64 for verification, and back, in one process."""
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, nn, overrides
 
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.spec.widening import NarrowRequest
@@ -30,6 +30,28 @@ def set_precision(precision: Precision) -> None:
         _replace(torch.overrides, "has_torch_function", _without_widening(torch.overrides.has_torch_function))
         _replaced.callback(_widening.clear)
         _widening.append(_replaced.enter_context(Widening()))
+
+
+@contextmanager
+def paused() -> Iterator[None]:
+    """Rewrite no request for a while: torch's compiler would take what rewrites them for a part of the model."""
+    above: list[Any] = []
+    if _widening:
+        while (mode := overrides._pop_mode()) is not _widening[0]:
+            above.insert(0, mode)
+        _pushed(above)
+    try:
+        yield
+    finally:
+        if _widening:
+            for _ in above:
+                overrides._pop_mode()
+            _pushed([_widening[0], *above])
+
+
+def _pushed(modes: Sequence[Any]) -> None:
+    for mode in modes:
+        overrides._push_mode(mode)
 
 
 def building() -> AbstractContextManager[None]:
