@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from twotrack.shared.errors import UserError, as_user_error
+from twotrack.torch_track import precision
 
 ADVICE = "give a function that builds it"
 """Where a model cannot be taken."""
@@ -19,6 +20,7 @@ def as_it_was() -> Iterator[None]:
     """Put back, at the end of the block, what a process's user may have set in PyTorch: settings and random states."""
     with ExitStack() as stack:
         stack.callback(torch.set_default_dtype, torch.get_default_dtype())
+        stack.callback(precision.set_precision, "float32")  # what a proof in float64 left behind, before the line above
         stack.callback(torch.set_rng_state, torch.get_rng_state())
         if torch.cuda.is_initialized():
             stack.callback(torch.cuda.set_rng_state_all, torch.cuda.get_rng_state_all())

@@ -311,6 +311,19 @@ def _own_functions() -> bool:
     return callable(ops.nn._layer_normalization) and callable(ops.numpy.add)
 
 
+def _mode_taken_away() -> bool:
+    """The mode that was entered last can be taken from the functions' way, and put back."""
+    import torch
+    from torch import overrides
+    from torch.overrides import TorchFunctionMode
+
+    with TorchFunctionMode() as mode:
+        taken = overrides._pop_mode()
+        is_away = torch._C._len_torch_function_stack() == 0
+        overrides._push_mode(taken)
+    return taken is mode and is_away
+
+
 def _modes_at_work() -> bool:
     import torch
     from torch.overrides import TorchFunctionMode
@@ -409,6 +422,8 @@ PRIVATE_NAMES: Mapping[str, PrivateName] = {
         TORCH, "know the layers of a compiled model", _compiling
     ),
     "torch.nn.Module._call_impl": PrivateName(TORCH, "run a part of a model by compiled code", _compiling),
+    "torch.overrides._pop_mode": PrivateName(TORCH, "compile a model without what widens it", _mode_taken_away),
+    "torch.overrides._push_mode": PrivateName(TORCH, "compile a model without what widens it", _mode_taken_away),
     "torch._C": PrivateName(TORCH, "ask what an operation consists of", _has_kernel),
     "torch._C._dispatch_has_kernel_for_dispatch_key": PrivateName(
         TORCH, "leave operations that consist of others to these", _has_kernel
