@@ -419,7 +419,7 @@ class TorchModel(TrackModel):
         freezing.train_mode(self.module)
         if self.draws:
             self.draws.begin_pass()
-        with self.around(), compiled.running():
+        with self.around(), self._running():
             return channels_last(tensors_in(self.module(*inputs)), self.layout.outputs)
 
     def loss_object(self) -> Loss:
@@ -439,13 +439,18 @@ class TorchModel(TrackModel):
 
     def _evaluate(self, module: nn.Module, inputs: Mapping[str, np.ndarray]) -> list[Tensor]:
         module.eval()
-        with torch.inference_mode(), self.drawing(training=False), compiled.running():
+        with torch.inference_mode(), self.drawing(training=False), self._running():
             return tensors_in(module(*self.tensors(inputs)))
+
+    def _running(self) -> AbstractContextManager:
+        """Return what a compiled model runs in; any other runs as it is written, and what it asks for is widened."""
+        return compiled.running() if self.is_compiled else nullcontext()
 
     def compiles(self) -> bool:
         """Run once; tell whether anything was compiled. UserError if it cannot be."""
         if not compiled.is_at_work():
             return False
+        self.is_compiled = True  # to run as a compiled model does
         self.outputs(example(self.inputs))
         return compiled.has_compiled()
 
