@@ -53,6 +53,8 @@ class Exercise(ABC):
     """To be made to the side."""
     in_full = False
     """All values are kept, however large the model is."""
+    optimizer_steps = optimizer_material.STEPS
+    """Of the rung optimizer."""
     has_own_weights = False
     """It starts with weights of the user's own."""
     has_data = False
@@ -106,6 +108,7 @@ class PairExercise(Exercise):
             return self
         exercise = PairExercise(self.pair)
         exercise.changes, exercise.in_full = self.changes, self.in_full
+        exercise.optimizer_steps = self.optimizer_steps
         return exercise
 
     def weights(self, shapes: Mapping[str, tuple[int, ...]], scale: float = 1.0) -> MadeWeights:
@@ -226,6 +229,7 @@ def find_exercise(request: VerifyRequest, side: SideName) -> Exercise:
     if request.outputs:
         exercise.pair = replace(exercise.pair, outputs=request.outputs)
     exercise.changes, exercise.in_full = (request.changes if side.is_reference else ()), request.in_full
+    exercise.optimizer_steps = request.optimizer_steps
     return exercise
 
 

@@ -69,19 +69,24 @@ def draw_parameters(shapes: Mapping[str, Shape]) -> dict[str, np.ndarray]:
     return {name: 1 + 0.1 * _generator(name, "values").normal(size=shape) for name, shape in shapes.items()}
 
 
-def starts(shapes: Mapping[str, Shape]) -> list[OptimizerStart]:
-    """Return where an optimizer begins: parameters near 1, then far ones of either sign."""
+def checkpoints(steps: int) -> tuple[int, ...]:
+    """Return those of a run that ends after so many steps, which is one of them."""
+    return CHECKPOINTS[: CHECKPOINTS.index(steps) + 1]
+
+
+def starts(shapes: Mapping[str, Shape], steps: int) -> list[OptimizerStart]:
+    """Return where an optimizer begins: parameters near 1, for so many steps, then far ones of either sign."""
     near, signs = (
         draw_parameters(shapes),
         {name: np.where(np.arange(prod(shape)) % 2, -FAR, FAR).reshape(shape) for name, shape in shapes.items()},
     )
     far = {name: signs[name] * array for name, array in near.items()}
-    return [OptimizerStart(near, CHECKPOINTS), OptimizerStart(far, FAR_CHECKPOINTS)]
+    return [OptimizerStart(near, checkpoints(steps)), OptimizerStart(far, FAR_CHECKPOINTS)]
 
 
-def draw_gradients(shapes: Mapping[str, Shape]) -> dict[str, np.ndarray]:
-    """Return float64 gradients (steps, ...) by canonical name."""
-    return {name: _gradients(name, shape) for name, shape in shapes.items()}
+def draw_gradients(shapes: Mapping[str, Shape], steps: int) -> dict[str, np.ndarray]:
+    """Return float64 gradients (steps, ...) by canonical name: those of the first `steps` of STEPS."""
+    return {name: _gradients(name, shape)[:steps] for name, shape in shapes.items()}
 
 
 def _gradients(name: str, shape: Shape) -> np.ndarray:

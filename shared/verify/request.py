@@ -92,6 +92,9 @@ class VerifyRequest(FrozenRecord):
     precisions: tuple[Precision, ...] = ("float64", "float32")
     """In which a side is shown. float64 decides; float32 is for information."""
 
+    optimizer_steps: Literal[200, 2000] = 2000
+    """How far optimizers step apart from a model: 2,000 for a proof."""
+
     @property
     def is_pair(self) -> bool:
         """The user's own."""

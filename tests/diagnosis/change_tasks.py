@@ -47,7 +47,7 @@ class Trained:
 @cache
 def _gradients(shapes: tuple[tuple[str, tuple[int, ...]], ...]) -> dict[str, np.ndarray]:
     """Draw once for all optimizers: it takes longer than the steps."""
-    return optimizer_material.draw_gradients(dict(shapes))
+    return optimizer_material.draw_gradients(dict(shapes), optimizer_material.STEPS)
 
 
 @task

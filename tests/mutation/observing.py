@@ -9,10 +9,11 @@ from tests.mutation import tasks
 from tests.mutation.faults import FAULTS, KERAS, TORCH
 from tests.mutation.subjects import SUBJECTS
 from tests.support import staged
+from tests.support.ladders import shorter
 from twotrack.shared.spec.sides import mixed
 from twotrack.shared.verify.comparing import LookAgain, SideResults, climbed
 from twotrack.shared.verify.observation import Observation
-from twotrack.shared.verify.request import FOR_THE_VERDICT, SideRequest, VerifyRequest
+from twotrack.shared.verify.request import SideRequest, VerifyRequest
 from twotrack.shared.verify.result import RungResult
 from twotrack.shared.verify.second_look import SecondLook
 from twotrack.shared.workers.pool import WorkerPool
@@ -60,7 +61,7 @@ class Gate:
         return self._workers.call(track, tasks.observe, tasks.Planted(side, fault))
 
     def _request(self, subject: str) -> VerifyRequest:
-        request = SUBJECTS[subject].located().model_copy(update={"precisions": FOR_THE_VERDICT})
+        request = shorter(SUBJECTS[subject].located())
         if subject != "STAGES":
             return request
         return request.model_copy(update={"settings": staged.settings(self._bert)})

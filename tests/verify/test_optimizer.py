@@ -122,20 +122,20 @@ def test_few_weights_all_have_stand_ins() -> None:
 
 
 def test_gradients_are_of_every_kind() -> None:
-    for name, gradients in draw_gradients(SHAPES).items():
+    for name, gradients in draw_gradients(SHAPES, STEPS).items():
         sizes = np.abs(gradients.reshape(STEPS, -1))
         largest = sizes.max(axis=0)
         assert (sizes.max(axis=1) == 0).any(), "a step without any gradient"
         assert largest.max() > 1e5, name
         assert 0 < largest[largest > 0].min() < 1e-5, name
-    assert np.abs(draw_gradients(SHAPES)["embedding.embeddings"]).sum(axis=(0, 2))[-1] == 0, (
+    assert np.abs(draw_gradients(SHAPES, STEPS)["embedding.embeddings"]).sum(axis=(0, 2))[-1] == 0, (
         "a row that nothing looks up"
     )
 
 
 def test_gradients_are_the_same_in_every_process() -> None:
-    for name, gradients in draw_gradients(SHAPES).items():
-        np.testing.assert_array_equal(gradients, draw_gradients(SHAPES)[name])
+    for name, gradients in draw_gradients(SHAPES, STEPS).items():
+        np.testing.assert_array_equal(gradients, draw_gradients(SHAPES, STEPS)[name])
 
 
 def trace() -> OptimizerEvidence:

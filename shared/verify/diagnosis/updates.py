@@ -17,7 +17,7 @@ from twotrack.shared.verify import optimizer_material
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
 from twotrack.shared.verify.diagnosis.rules import Deviation, candidate, deviations
 from twotrack.shared.verify.diagnosis.searching import NOTHING
-from twotrack.shared.verify.optimizer_material import CHECKPOINTS
+from twotrack.shared.verify.optimizer_material import CHECKPOINTS, checkpoints
 from twotrack.shared.verify.result import relative
 from twotrack.shared.verify.rungs.optimizer import OptimizerEvidence
 from twotrack.shared.verify.side import ObservedSide
@@ -141,7 +141,7 @@ class AloneProposals(UpdateProposals):
     def measure(self, candidate: Candidate) -> float:
         """Return the largest difference of the first checkpoints, and only if there is none there of all."""
         left = self.glance(candidate)
-        return left if not left <= self.limit else self._left(candidate, CHECKPOINTS, self._keras_evidence)
+        return left if not left <= self.limit else self._left(candidate, self._all, self._keras_evidence)
 
     def glance(self, candidate: Candidate) -> float:
         """Return the largest difference of the first checkpoints."""
@@ -149,22 +149,25 @@ class AloneProposals(UpdateProposals):
 
     def stray(self, candidate: Candidate) -> float:
         """Return how far torch is from itself."""
-        return self._left(candidate, CHECKPOINTS, self._torch_evidence)
+        return self._left(candidate, self._all, self._torch_evidence)
 
-    def _left(self, candidate: Candidate, checkpoints: Sequence[int], wanted: OptimizerEvidence) -> float:
+    @property
+    def _all(self) -> tuple[int, ...]:
+        return checkpoints(self._keras_evidence.steps)
+
+    def _left(self, candidate: Candidate, until: Sequence[int], wanted: OptimizerEvidence) -> float:
         try:
             with self._track.changed(self._side.model, candidate.changes):
-                found = self._run(checkpoints)
+                found = self._run(until)
         except Exception:  # whatever the changed optimizer raises: the candidate is none
             return float("inf")
         pairs = zip(found, wanted.parameters, strict=False)
         return max(relative(values[name], other[name]) for values, other in pairs for name in other)
 
-    def _run(self, checkpoints: Sequence[int]) -> list[dict[str, np.ndarray]]:
+    def _run(self, until: Sequence[int]) -> list[dict[str, np.ndarray]]:
         shapes = optimizer_material.choose(self._side.trained_shapes())
-        gradients = optimizer_material.draw_gradients(shapes)
-        starts = optimizer_material.starts(shapes)
-        if checkpoints != CHECKPOINTS:
-            starts = [OptimizerStart(starts[0].parameters, checkpoints)]
-        drawn = {name: array[: checkpoints[-1]] for name, array in gradients.items()}
-        return self._side.probe.run_optimizer(self._pair.optimizer, self._planned, starts, drawn).parameters
+        gradients = optimizer_material.draw_gradients(shapes, until[-1])
+        starts = optimizer_material.starts(shapes, until[-1])
+        if until != self._all:
+            starts = [OptimizerStart(starts[0].parameters, until)]
+        return self._side.probe.run_optimizer(self._pair.optimizer, self._planned, starts, gradients).parameters

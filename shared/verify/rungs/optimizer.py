@@ -28,6 +28,8 @@ class OptimizerEvidence:
     """At every checkpoint, those from far weights last; empty of an optimizer that needs a model."""
     relaxed: dict[str, list[dict[str, np.ndarray]]] = field(default_factory=dict)
     """The same with other constraints, by what was changed; see OptimizerRun."""
+    steps: int = optimizer_material.STEPS
+    """How far the longer run goes."""
     weights: int = 0
     """That training updates; the stand-ins are fewer where there are many."""
     averages_at_the_end: bool = False
@@ -70,23 +72,24 @@ class OptimizerRung(ProbeRung[OptimizerEvidence]):
 def _run(side: ObservedSide, found: OptimizerEvidence) -> None:
     """Let the optimizer step on stand-ins of the weights that training updates."""
     pair, trained = side.exercise.pair, side.trained_shapes()
-    shapes, found.weights = optimizer_material.choose(trained), len(trained)
+    shapes, found.weights, found.steps = optimizer_material.choose(trained), len(trained), side.exercise.optimizer_steps
     run = side.probe.run_optimizer(
         pair.optimizer,
         pair.learning_rates(optimizer_material.STEPS),
-        optimizer_material.starts(shapes),
-        optimizer_material.draw_gradients(shapes),
+        optimizer_material.starts(shapes, found.steps),
+        optimizer_material.draw_gradients(shapes, found.steps),
     )
     found.parameters, found.learning_rates, found.relaxed = run.parameters, run.learning_rates, run.relaxed
     found.averages_at_the_end = run.averages_at_the_end
 
 
 FAR_TEXT = f" from weights {optimizer_material.FAR:g} times as large"
-_CHECKPOINTS = [
-    *((step, "", 1.0) for step in optimizer_material.CHECKPOINTS),
-    *((step, FAR_TEXT, optimizer_material.FAR) for step in optimizer_material.FAR_CHECKPOINTS),
-]
-"""With what a message says of each, and the size of the weights where it began."""
+
+
+def _checkpoints(steps: int) -> list[tuple[int, str, float]]:
+    """Return them with what a message says of each, and the size of the weights where it began."""
+    near = [(step, "", 1.0) for step in optimizer_material.checkpoints(steps)]
+    return near + [(step, FAR_TEXT, optimizer_material.FAR) for step in optimizer_material.FAR_CHECKPOINTS]
 
 
 def compare_optimized(torch: OptimizerEvidence, keras: OptimizerEvidence) -> RungResult:
@@ -118,7 +121,9 @@ def _compare_parameters(
     """Compare each number relative to the largest that it was so far, so that none is drowned by another."""
     limit, worst, largest = TOLERANCES["optimizer"].limit, 0.0, dict[str, np.ndarray]()
     pairs = zip(torch.parameters, parameters, strict=True)
-    for (step, text, start), (torch_values, keras_values) in zip(_CHECKPOINTS, pairs, strict=False):  # none of Sophia
+    for (step, text, start), (torch_values, keras_values) in zip(
+        _checkpoints(torch.steps), pairs, strict=False
+    ):  # none of Sophia
         before = largest if step > 1 else {}
         largest = {name: np.maximum(before.get(name, start), np.abs(value)) for name, value in torch_values.items()}
         differences = _apart(torch_values, keras_values, largest)
@@ -177,7 +182,7 @@ def _compare_rates(torch: OptimizerEvidence, keras: OptimizerEvidence, worst: fl
         return RungResult("optimizer", True, rates, counts={"learning rates": planned}, gaps=(gap,))
     values, stand_ins = sum(value.size for value in keras.parameters[-1].values()), len(keras.parameters[-1])
     of = f" of {keras.weights}" if keras.weights > stand_ins else ""
-    steps = f"{optimizer_material.STEPS:,} steps of {values:,} values that stand for {stand_ins}{of} weights"
+    steps = f"{keras.steps:,} steps of {values:,} values that stand for {stand_ins}{of} weights"
     detail = f"{steps}, {rates}" if planned else f"{steps} compared"
-    counts = {"optimizer steps alone": optimizer_material.STEPS} | ({"learning rates": planned} if planned else {})
+    counts = {"optimizer steps alone": keras.steps} | ({"learning rates": planned} if planned else {})
     return RungResult("optimizer", True, detail, worst, limit=limit, counts=counts)
