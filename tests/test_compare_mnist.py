@@ -1,4 +1,4 @@
-"""The main job: the MNIST CNN in PyTorch and in Keras on TensorFlow, on all the data, to a report."""
+"""The main job: the MNIST CNN in PyTorch and in Keras on TensorFlow, to a report; on all the data if slow."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,45 +18,62 @@ JOB = ("compare", "mnist_cnn", "--tracks", "torch,keras:tensorflow", "--tensorbo
 
 
 @dataclass(frozen=True)
+class Size:
+    """How much of the training data is taken, and what both tracks reach with it at least."""
+
+    options: tuple[str, ...]
+    steps: int
+    accuracy: float
+    apart: float
+
+
+SHORT = Size(("--examples", "12800"), 100, 0.95, 0.01)
+WHOLE = Size((), 429, 0.985, 0.005)
+
+
+@dataclass(frozen=True)
 class Compared:
+    size: Size
     printed: dict[str, Any]
     stderr: str
     runs: list[Run]
     page: Page
 
 
-def compare(folder: Path, *options: str) -> Compared:
-    done = twotrack(*JOB, *options, folder=folder)
+def compare(folder: Path, size: Size, *options: str) -> Compared:
+    done = twotrack(*JOB, *size.options, *options, folder=folder)
     printed = done.json()
     runs = [read(Path(row["folder"])) for row in printed["runs"]]
-    return Compared(printed, done.stderr, runs, Page(folder / printed["report"]))
+    return Compared(size, printed, done.stderr, runs, Page(folder / printed["report"]))
 
 
-@pytest.fixture(scope="module")
-def compared(tmp_path_factory: pytest.TempPathFactory) -> Compared:
-    return compare(tmp_path_factory.mktemp("compare"))
+@pytest.fixture(
+    scope="module", params=[pytest.param(SHORT, id="short"), pytest.param(WHOLE, id="whole", marks=pytest.mark.slow)]
+)
+def compared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Compared:
+    return compare(tmp_path_factory.mktemp("compare"), request.param)
 
 
 @pytest.fixture(scope="module")
 def classic(tmp_path_factory: pytest.TempPathFactory) -> Compared:
-    return compare(tmp_path_factory.mktemp("classic"), "--recipe", "classic")
+    return compare(tmp_path_factory.mktemp("classic"), WHOLE, "--recipe", "classic")
 
 
 def accuracies(compared: Compared) -> dict[str, float]:
     return {run.record.job.track: run.record.test["accuracy"] for run in compared.runs}
 
 
-def test_both_tracks_read_98_5_percent_of_the_test_digits(compared: Compared):
+def test_both_tracks_read_the_test_digits(compared: Compared):
     found = accuracies(compared)
 
     assert list(found) == TRACKS
-    assert min(found.values()) >= 0.985, found
+    assert min(found.values()) >= compared.size.accuracy, found
 
 
-def test_the_tracks_differ_by_at_most_half_a_point(compared: Compared):
+def test_the_tracks_differ_by_at_most_half_a_point_with_all_the_data(compared: Compared):
     first, second = accuracies(compared).values()
 
-    assert abs(first - second) <= 0.005
+    assert abs(first - second) <= compared.size.apart
 
 
 def test_both_tracks_had_the_same_data_initial_weights_and_batches(compared: Compared):
@@ -64,7 +81,7 @@ def test_both_tracks_had_the_same_data_initial_weights_and_batches(compared: Com
 
     assert compared.printed["same_start"] == {"data": True, "initial_weights": True, "batches": True}
     assert first.initial_weights == second.initial_weights
-    assert (first.batches, first.data, first.steps) == (second.batches, second.data, 429)
+    assert (first.batches, first.data, first.steps) == (second.batches, second.data, compared.size.steps)
 
 
 def test_what_is_printed_is_what_the_records_say(compared: Compared):
@@ -83,10 +100,11 @@ def test_tensorboard_reads_both_tracks_curves_under_the_same_tags(compared: Comp
         found = scalars(run.folder.parent / "tensorboard" / run.folder.name)
         for tag, history in (("loss/train", "loss"), ("learning_rate", "learning_rate")):
             steps, values = zip(*found[tag], strict=True)
-            assert steps == tuple(range(1, 430))
+            assert steps == tuple(range(1, compared.size.steps + 1))
             np.testing.assert_allclose(values, run.history[history], rtol=1e-6)
-        assert found["accuracy/validation"] == [(429, pytest.approx(run.record.epochs[0].validation_metric))]
-        assert found["loss/validation"] == [(429, pytest.approx(run.record.epochs[0].validation_loss))]
+        (epoch,), last = run.record.epochs, compared.size.steps
+        assert found["accuracy/validation"] == [(last, pytest.approx(epoch.validation_metric))]
+        assert found["loss/validation"] == [(last, pytest.approx(epoch.validation_loss))]
 
 
 def test_the_printed_difference_is_that_of_the_predictions(compared: Compared):
@@ -112,7 +130,7 @@ def test_losses_fall_in_both_tracks_alike(compared: Compared):
 
     assert first[0] == pytest.approx(second[0], abs=0.05)
     for losses in (first, second):
-        assert sum(losses[-50:]) / 50 < 0.1 < sum(losses[:50]) / 50
+        assert sum(losses[-50:]) / 50 < (0.1 if compared.size is WHOLE else 0.4) < sum(losses[:50]) / 50
 
 
 def test_the_report_is_one_file_that_loads_nothing(compared: Compared):

@@ -17,7 +17,9 @@ from twotrack.shared.workers.pool import WorkerPool
 
 TRACKS = ("torch", "keras:tensorflow")
 ELSEWHERE = {"neuron", "backprop", "churn_mlp", "activations", "optimizers"}
-"""tests/conformance climbs their accuracy rung by default, which is this test on all backends."""
+"""tests/conformance climbs their accuracy rung by default, which is this test."""
+SLOW = {"mnist_cnn", "churn_lstm"}
+"""By default tests/test_compare_mnist.py compares the scores of the first, and churn_rnn stands for the second."""
 SMALL = {"shop_transfer": {"backbone": "resnet18", "weights": "none", "size": "33"}, "review_bert": {"length": "16"}}
 LEARNED = {"mnist_cnn": 0.6, "churn_rnn": 0.6, "churn_lstm": 0.6, "churn_transformer": 0.6}
 """At least so much of the metric is reached, so that equal scores are not those of two models that learn nothing.
@@ -25,7 +27,10 @@ Random weights of the small encoder and the small backbone, frozen, tell little.
 SEEDS = (0, 1, 2)
 
 
-@pytest.mark.parametrize("slug", [slug for slug in CHAPTERS if slug not in ELSEWHERE])
+@pytest.mark.parametrize(
+    "slug",
+    [pytest.param(slug, marks=pytest.mark.slow if slug in SLOW else ()) for slug in CHAPTERS if slug not in ELSEWHERE],
+)
 def test_short_trainings_of_both_tracks_score_alike(slug: str, ladder: SharedLadder, tmp_path: Path):
     settings = dict(SMALL.get(slug, {}))
     if slug == "review_bert":

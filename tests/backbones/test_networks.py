@@ -9,7 +9,7 @@ from twotrack.shared.verify.request import VerifyRequest
 from twotrack.shared.weights.pretrained.backbones import NAMES
 
 
-@pytest.mark.parametrize(("name", "track"), in_turn(["RESNET_18", "EFFICIENTNET_LITE", "VISION_TRANSFORMER"]))
+@pytest.mark.parametrize(("name", "track"), in_turn(["RESNET_18", "VISION_TRANSFORMER", "EFFICIENTNET_LITE"]))
 def test_parameters_layers_gradients_and_training_are_the_same(name: str, track: str, ladder: Ladder):
     (result,) = ladder.climb(VerifyRequest(name=f"tests.backbones.pairs:{name}"), lambda *_: None, [track])
 

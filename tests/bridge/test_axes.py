@@ -9,7 +9,7 @@ from _pytest.mark import ParameterSet
 
 from tests.bridge import tasks
 from tests.bridge.networks import SIZES, plan
-from tests.support.turns import QUICKEST
+from tests.support.turns import QUICKEST, quickest_alone
 from twotrack.shared.verify.ladder import Ladder
 from twotrack.shared.verify.request import VerifyRequest
 
@@ -19,12 +19,12 @@ ORDERLESS = ("mean", "patches")
 ROUNDING = 1e-12
 
 
-@pytest.fixture(scope="module")
-def outputs(workers, tmp_path_factory) -> dict[str, np.ndarray]:
+@pytest.fixture(scope="module", params=quickest_alone())
+def outputs(workers, tmp_path_factory, request) -> dict[str, np.ndarray]:
     """Return what every network and every wrong twin computes, by side and seed."""
     folder = tmp_path_factory.mktemp("networks")
     found = {}
-    for track in ("torch", QUICKEST):
+    for track in ("torch", request.param):
         asked = tasks.Networks(folder=Path(folder), track=track, seeds=list(SEEDS))
         with np.load(workers.call(track, tasks.run_networks, asked)) as arrays:
             found |= {f"{track.partition(':')[0]} {name}": arrays[name] for name in arrays.files}

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from _pytest.mark import ParameterSet
 
 from tests.bert import folders
 from tests.support.turns import MOSTLY_QUICKEST, in_turn
@@ -50,32 +49,23 @@ COSTLY = {"mnist_cnn", "churn_rnn", "churn_lstm", "churn_transformer", "review_b
 same statistics, on torch and TensorFlow; here it is climbed by default where it takes seconds, and else if slow."""
 
 
-WHOLE = {"mnist_cnn", "churn_lstm"}
-"""Of the costly ones those whose exact rungs are climbed on every backend by default."""
+EVERYWHERE = "churn_mlp"
+"""Climbed on every backend by default; the others take turns."""
 BERT = VerifyRequest(name="review_bert", settings=SMALL_BERT, recipe="classic")
 
 
-def whole() -> Iterator[ParameterSet]:
-    """Yield what is climbed on every backend, up to the last rung that fits into the default suite."""
-    for slug in (slug for slug, chapter in CHAPTERS.items() if not chapter.transfer):
-        if slug not in COSTLY:
-            yield pytest.param(VerifyRequest(name=slug))
-        elif slug in WHOLE:
-            yield pytest.param(until_training(VerifyRequest(name=slug)))
-
-
 def in_part() -> Iterator[VerifyRequest]:
-    """Yield what is climbed on one backend each: the exact rungs of the other costly chapters and of the variants."""
-    for slug in sorted(COSTLY - WHOLE - {BERT.name}):
-        yield until_training(VerifyRequest(name=slug))
+    """Yield what is climbed on one backend each: all rungs of chapters, the exact ones of what is costly."""
+    for slug in (slug for slug, chapter in CHAPTERS.items() if not chapter.transfer and slug != EVERYWHERE):
+        yield until_training(VerifyRequest(name=slug)) if slug in COSTLY else VerifyRequest(name=slug)
     yield until_training(BERT)
     for slug, settings in VARIANTS:
         yield until_training(VerifyRequest(name=slug, settings=settings))
 
 
 def slow() -> Iterator[VerifyRequest]:
-    """Yield what is climbed if slow: all rungs of what is costly, and further variants."""
-    for slug in COSTLY - {BERT.name}:
+    """Yield what is climbed on every backend if slow: all rungs of all chapters, and further variants."""
+    for slug in sorted(COSTLY - {BERT.name}):
         yield VerifyRequest(name=slug)
     for slug, settings in [*VARIANTS, *ALSO]:
         yield VerifyRequest(name=slug, settings=settings)
@@ -102,14 +92,18 @@ def small_bert(tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    "subject", [*whole(), *(pytest.param(one, marks=pytest.mark.slow) for one in slow())], ids=name_of
+    "subject",
+    [VerifyRequest(name=EVERYWHERE), *(pytest.param(one, marks=pytest.mark.slow) for one in slow())],
+    ids=name_of,
 )
 def test_a_chapter_passes_every_rung_on_every_backend(subject: VerifyRequest, ladder: Ladder, small_bert: str) -> None:
     check(ladder.climb(with_weights(subject, small_bert), lambda *_: None), subject.until)
 
 
 @pytest.mark.parametrize(("subject", "track"), in_turn(in_part(), order=MOSTLY_QUICKEST), ids=name_of)
-def test_the_exact_rungs_pass(subject: VerifyRequest, track: str, ladder: Ladder, small_bert: str) -> None:
+def test_it_passes_on_the_backend_whose_turn_it_is(
+    subject: VerifyRequest, track: str, ladder: Ladder, small_bert: str
+) -> None:
     check(ladder.climb(with_weights(subject, small_bert), lambda *_: None, [track]), subject.until)
 
 

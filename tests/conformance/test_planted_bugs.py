@@ -2,11 +2,12 @@
 
 import pytest
 
+from tests.conformance.faults.judging import far_enough
 from tests.conformance.planted import BUGS, Bug
 from tests.support.turns import MOSTLY_QUICKEST, in_turn
 from twotrack.shared.verify.diagnosis.cause import Status
 from twotrack.shared.verify.ladder import Ladder, TrackResult
-from twotrack.shared.verify.request import FOR_THE_VERDICT, VerifyRequest
+from twotrack.shared.verify.request import VerifyRequest
 
 CASES = [
     pytest.param(one.values, marks=one.marks, id="-".join(map(str, one.values)))
@@ -17,7 +18,7 @@ CASES = [
 @pytest.fixture(scope="module", params=CASES)
 def found(request: pytest.FixtureRequest, ladder: Ladder) -> tuple[Bug, TrackResult]:
     name, track = request.param
-    subject = VerifyRequest(name=f"tests.conformance.planted:{name}", precisions=FOR_THE_VERDICT)
+    subject = VerifyRequest(name=f"tests.conformance.planted:{name}", until=far_enough(BUGS[name].rung))
     return BUGS[name], ladder.climb(subject, lambda *_: None, [track])[0]
 
 

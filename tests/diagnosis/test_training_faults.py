@@ -7,7 +7,7 @@ from tests.diagnosis.faults.pairs import FAULTS
 from tests.support.turns import MOSTLY_QUICKEST, in_turn
 from twotrack.shared.verify.diagnosis.cause import Cause, Status
 from twotrack.shared.verify.ladder import Ladder, TrackResult
-from twotrack.shared.verify.request import FOR_THE_VERDICT, VerifyRequest
+from twotrack.shared.verify.request import VerifyRequest
 
 CASES = [
     pytest.param(one.values, marks=one.marks, id="-".join(map(str, one.values)))
@@ -18,7 +18,7 @@ CASES = [
 @pytest.fixture(scope="module", params=CASES)
 def found(request: pytest.FixtureRequest, ladder: Ladder) -> tuple[Fault, TrackResult]:
     name, track = request.param
-    subject = VerifyRequest(name=f"tests.diagnosis.faults.pairs:{name}", precisions=FOR_THE_VERDICT)
+    subject = VerifyRequest(name=f"tests.diagnosis.faults.pairs:{name}", until="training")
     return FAULTS[name], ladder.climb(subject, lambda *_: None, [track])[0]
 
 

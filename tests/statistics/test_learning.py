@@ -138,11 +138,11 @@ def test_one_seed_without_a_difference_says_why_that_decides_nothing(metric: str
 
 
 @pytest.mark.lengthy
-@pytest.mark.parametrize("seeds", [1, 2, 5])
+@pytest.mark.parametrize("seeds", [1, pytest.param(2, marks=pytest.mark.slow), 5])
 @pytest.mark.parametrize("metric", ["accuracy", "roc_auc"])
 def test_learned_tracks_are_not_called_unlearned_and_chance_is_not_called_learned(metric: str, seeds: int):
-    rates = learning_rates(metric, seeds, repetitions=200)
+    rates = learning_rates(metric, seeds, repetitions=100)
 
     assert rates.unlearned_though_learned <= ALLOWED
-    # Three standard errors of a share of 5 % over 200 repetitions.
-    assert rates.learned_though_chance <= ALLOWED + 0.047
+    # Three standard errors of a share of 5 % over 100 repetitions.
+    assert rates.learned_though_chance <= ALLOWED + 0.066

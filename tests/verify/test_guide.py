@@ -1,6 +1,5 @@
 """The guide's three files, taken from the page itself, lead to the verdicts that the page shows."""
 
-import json
 import os
 import re
 import subprocess
@@ -8,6 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from tests.support.command_line import in_process
+from tests.support.turns import quickest_alone
+from twotrack.shared.workers.pool import WorkerPool
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs/guides/verify-your-pair.md").read_text()
@@ -35,17 +38,16 @@ def corrected(folder: Path) -> Path:
     return folder
 
 
-def verify(folder: Path) -> tuple[int, dict]:
-    code = "from twotrack.shared.cli import main; main()"
-    command = [sys.executable, "-c", code, "verify", "my_pair:PAIR", "--tracks", "keras:tensorflow", "--json"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+def verify(folder: Path, track: str, workers: WorkerPool) -> tuple[int, dict]:
+    words = ("verify", "my_pair:PAIR", "--tracks", track, "--json")
+    done = in_process(*words, folder=folder, check=False, workers=workers)
     assert done.stdout, done.stderr
-    return done.returncode, json.loads(done.stdout)["tracks"][0]
+    return done.code, done.json()["tracks"][0]
 
 
-def test_one_run_proves_both_causes_with_the_lines_of_the_guide(folder: Path) -> None:
-    code, track = verify(folder)
+@pytest.mark.parametrize("on", quickest_alone())
+def test_one_run_proves_both_causes_with_the_lines_of_the_guide(folder: Path, on: str, workers: WorkerPool) -> None:
+    code, track = verify(folder, on, workers)
     found = [(cause["status"], cause["entry"], cause["where"]) for cause in track["causes"]]
     assert found == [("proved", "'same' padding with stride", "conv"), ("proved", "LayerNorm epsilon", "norm")]
     assert (code, track["rungs"][-1]["where"], track["left"]) == (1, "conv", "")
@@ -54,8 +56,9 @@ def test_one_run_proves_both_causes_with_the_lines_of_the_guide(folder: Path) ->
             assert cause[told] in GUIDE
 
 
-def test_with_both_corrections_made_every_rung_passes(corrected: Path) -> None:
-    code, track = verify(corrected)
+@pytest.mark.parametrize("on", quickest_alone())
+def test_with_both_corrections_made_every_rung_passes(corrected: Path, on: str, workers: WorkerPool) -> None:
+    code, track = verify(corrected, on, workers)
     assert (code, track["passed"]) == (0, True)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.ladders import SharedLadder
-from tests.support.turns import BACKENDS, in_turn
+from tests.support.turns import BACKENDS, MOSTLY_QUICKEST, in_turn
 from tests.verify.pieces_pairs import HONEST, HONEST_TABLES, WRONG, WRONG_TABLES
 from twotrack.shared.verify.certificate import Verdict
 from twotrack.shared.verify.ladder import TrackResult
@@ -23,7 +23,7 @@ def last(result: TrackResult) -> RungResult:
     return result.rungs[-1]
 
 
-@pytest.mark.parametrize(("pair", "track"), in_turn(WRONG))
+@pytest.mark.parametrize(("pair", "track"), in_turn(WRONG, order=MOSTLY_QUICKEST))
 def test_a_piece_that_no_wide_input_reaches_is_found_and_compared(pair: str, track: str, ladder: SharedLadder) -> None:
     result = climb(ladder, pair, track)
     assert [(rung.rung, rung.passed) for rung in result.rungs[-2:]] == [("range", True), ("pieces", False)]
@@ -31,14 +31,14 @@ def test_a_piece_that_no_wide_input_reaches_is_found_and_compared(pair: str, tra
     assert "at inputs that reach" in last(result).detail
 
 
-@pytest.mark.parametrize(("pair", "track"), in_turn(WRONG_TABLES))
+@pytest.mark.parametrize(("pair", "track"), in_turn(WRONG_TABLES, order=MOSTLY_QUICKEST))
 def test_a_row_of_a_table_that_one_side_leaves_out_is_read(pair: str, track: str, ladder: SharedLadder) -> None:
     result = climb(ladder, pair, track)
     assert [(rung.rung, rung.passed) for rung in result.rungs[-2:]] == [("range", True), ("pieces", False)]
     assert "'tokens'" in last(result).detail
 
 
-@pytest.mark.parametrize(("pair", "track"), in_turn(HONEST | HONEST_TABLES))
+@pytest.mark.parametrize(("pair", "track"), in_turn(HONEST | HONEST_TABLES, order=MOSTLY_QUICKEST))
 def test_one_model_passes_on_what_was_looked_for_without_exception(pair: str, track: str, ladder: SharedLadder) -> None:
     result = climb(ladder, pair, track)
     assert result.verdict is Verdict.PASS, (last(result).detail, result.certificate.gaps)

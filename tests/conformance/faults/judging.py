@@ -95,8 +95,12 @@ def climb(fault: Fault, track: str, ladder: Ladder) -> Outcome:
 def until(truths: Sequence[Truth]) -> str:
     """Return the last rung that is climbed: faults of values are looked at on all inputs, others to the end."""
     rungs = {rung for truth in truths for rung in truth.rung.split("|")}
-    highest = max(rungs, key=RUNGS.index)
-    return "pieces" if highest in VALUES else highest
+    return far_enough(max(rungs, key=RUNGS.index))
+
+
+def far_enough(rung: str) -> str:
+    """Return the last rung to climb for a fault of a rung."""
+    return "pieces" if rung in VALUES else rung
 
 
 VALUES = ("parameters", "forward", "dropout", "range")
