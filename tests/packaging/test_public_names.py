@@ -186,7 +186,13 @@ def test_a_test_of_a_project_asserts_that_two_models_are_one(tmp_path: Path) -> 
 
 def test_compare_trains_read_run_reads_and_export_exports(tmp_path: Path) -> None:
     done = twotrack.compare(
-        "neuron", ["torch", "keras:jax"], settings={"learning_rate": 0.01}, examples=256, device="cpu", out=tmp_path
+        "neuron",
+        ["torch", "keras:jax"],
+        settings={"learning_rate": 0.01},
+        examples=256,
+        epochs=1,
+        device="cpu",
+        out=tmp_path,
     )
     run_of_torch = twotrack.read_run(done.runs[0].folder)
     exported = twotrack.export(run_of_torch.folder, "safetensors", tmp_path / "neuron.safetensors")

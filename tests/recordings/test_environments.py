@@ -68,11 +68,13 @@ layers, drawn = tf.keras.layers, np.load("weights.npz")
 tf.keras.backend.set_floatx("float64")
 model = tf.keras.Sequential([
     tf.keras.Input((6, 6, 2)), layers.Conv2D(4, 3, activation="relu", name="conv"), layers.GlobalAveragePooling2D(),
-    layers.Dense(5, activation=ACTIVATION, name="dense"), layers.Dense(3, name="out"),
+    layers.Dense(5, activation="tanh", name="dense"), layers.Dense(3, name="out"),
 ])
 model.set_weights([drawn[name] for name in ("conv", "conv_bias", "hidden", "hidden_bias", "out", "out_bias")])
 loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-recorder.record(model, drawn["x"], OUT, targets=drawn["y"], loss=loss)
+recorder.record(model, drawn["x"], "keras_side", targets=drawn["y"], loss=loss)
+model.get_layer("dense").activation = tf.keras.activations.sigmoid
+recorder.record(model, drawn["x"], "wrong_side", targets=drawn["y"], loss=loss)
 """
 WEIGHTS = """
 import numpy as np
@@ -135,12 +137,9 @@ def recorded(environments: dict[str, Path], tmp_path_factory: pytest.TempPathFac
     folder = tmp_path_factory.mktemp("recorded")
     shutil.copy(standalone.__file__, folder / "recorder.py")
     subprocess.run([sys.executable, "-c", WEIGHTS], cwd=folder, check=True)
-    run(
-        [environments["torch"], "-c", f"import sys; sys.path.insert(0, '.')\n{TORCH}"], folder, True, {"PYTHONPATH": ""}
-    )
-    for activation, out in (("tanh", "keras_side"), ("sigmoid", "wrong_side")):
-        code = f"import sys; sys.path.insert(0, '.')\nACTIVATION, OUT = {activation!r}, {out!r}\n{KERAS_2}"
-        run([environments["keras 2"], "-c", code], folder, True, {"PYTHONPATH": ""})
+    for name, code in (("torch", TORCH), ("keras 2", KERAS_2)):
+        words = [environments[name], "-c", f"import sys; sys.path.insert(0, '.')\n{code}"]
+        run(words, folder, True, {"PYTHONPATH": ""})
     return folder
 
 

@@ -18,7 +18,13 @@ from twotrack.shared.verify.rungs.common_state import FreeRun, find_difference, 
 from twotrack.shared.verify.second_look import SecondLook
 from twotrack.shared.workers.pool import WorkerPool
 
-DEEP = [name for name, fault in FAULTS.items() if fault.subject.startswith("DEEP")]
+SLOW = {"deep, momentum", "deep, a lower rate from step 15 on", "deep, optimizer rebuilt at an epoch"}
+"""Another of the default ones is of the same kind."""
+DEEP = [
+    pytest.param(name, marks=pytest.mark.slow if name in SLOW else ())
+    for name, fault in FAULTS.items()
+    if fault.subject.startswith("DEEP")
+]
 
 
 @pytest.fixture(scope="module", params=quickest_alone())
