@@ -37,7 +37,7 @@ def relative(ours: np.ndarray, theirs: np.ndarray) -> float:
 # === Small encoders with random weights ===
 
 
-@pytest.mark.parametrize(("name", "track"), in_turn(["EXACT", "APPROXIMATE"], order=(QUICKEST, "keras:tensorflow")))
+@pytest.mark.parametrize(("name", "track"), in_turn(["EXACT", "APPROXIMATE"], order=[QUICKEST]))
 def test_parameters_states_gradients_and_training_are_the_same(name: str, track: str, ladder: Ladder):
     (result,) = ladder.climb(VerifyRequest(name=f"tests.bert.pairs:{name}"), lambda *_: None, [track])
 

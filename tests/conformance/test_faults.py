@@ -15,8 +15,8 @@ from twotrack.shared.verify.ladder import Ladder
 
 EVERY = 5
 """Of so many families one is climbed with by default."""
-TURN = 9
-"""Of those that are climbed by default, every ninth is on another backend, these taking turns."""
+TURN = 15
+"""Of those that are climbed by default, every fifteenth is on another backend, these taking turns."""
 
 
 def cases() -> list[ParameterSet]:

@@ -65,7 +65,14 @@ def train(workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory) -> Trai
     return train
 
 
-@pytest.fixture(scope="module", params=MODELS, ids=str)
+SLOW = MODELS[:1]
+"""The others have dense layers too."""
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(one, id=str(one), marks=pytest.mark.slow if one in SLOW else ()) for one in MODELS],
+)
 def model(request: pytest.FixtureRequest) -> Model:
     return request.param
 
