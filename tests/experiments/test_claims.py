@@ -4,12 +4,14 @@ What an experiment says of seconds depends on what else the machine does: tests/
 """
 
 import math
+from collections.abc import Iterator
 from functools import cache
-from itertools import pairwise
+from itertools import pairwise, product
 
 import pytest
+from _pytest.mark import ParameterSet
 
-from tests.support.turns import QUICKEST, quickest_alone
+from tests.support.turns import BACKENDS, QUICKEST
 from twotrack.shared.experiments import EXPERIMENTS
 from twotrack.shared.experiments.spec import Finding
 from twotrack.shared.experiments.task import Experiment
@@ -17,13 +19,24 @@ from twotrack.shared.experiments.task import measure as measure_task
 from twotrack.shared.workers.pool import WorkerPool
 
 SLOW = {("shop_transfer", "images_per_class")}
-ALL = [
-    pytest.param(slug, name, marks=[pytest.mark.slow] if (slug, name) in SLOW else [])
-    for slug, known in EXPERIMENTS.items()
-    for name in known
-]
 TIMED = {("churn_transformer", "length")}
 """Their claims and lines are of seconds, which no two runs share."""
+IN_TORCH = TIMED | {("optimizers", "race")}
+"""Those that are done in torch alone by default; tests/optimizers has the optimizers of the race on every track."""
+
+
+def on_keras() -> Iterator[ParameterSet]:
+    """Yield every experiment with every Keras track; most are slow on all but the quickest."""
+    for (slug, names), track in product(EXPERIMENTS.items(), BACKENDS):
+        for name in names:
+            is_slow = track != QUICKEST or (slug, name) in SLOW | IN_TORCH
+            yield pytest.param(slug, name, track, marks=pytest.mark.slow if is_slow else ())
+
+
+def in_torch() -> Iterator[ParameterSet]:
+    for slug, names in EXPERIMENTS.items():
+        for name in names:
+            yield pytest.param(slug, name, "torch", marks=pytest.mark.slow if (slug, name) in SLOW else ())
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +50,7 @@ def measured(workers: WorkerPool):
     return measure
 
 
-@pytest.mark.parametrize("track", ["torch", *quickest_alone()])
-@pytest.mark.parametrize(("slug", "name"), ALL)
+@pytest.mark.parametrize(("slug", "name", "track"), [*in_torch(), *on_keras()])
 def test_every_claim_holds(track: str, slug: str, name: str, measured) -> None:
     finding = measured(track, slug, name)
 
@@ -47,8 +59,7 @@ def test_every_claim_holds(track: str, slug: str, name: str, measured) -> None:
         assert [claim for claim in finding.claims if not claim.holds] == []
 
 
-@pytest.mark.parametrize("track", quickest_alone())
-@pytest.mark.parametrize(("slug", "name"), ALL)
+@pytest.mark.parametrize(("slug", "name", "track"), on_keras())
 def test_both_tracks_make_the_same_claims_and_draw_the_same_lines(slug: str, name: str, track: str, measured) -> None:
     ours, theirs = measured("torch", slug, name), measured(track, slug, name)
 
