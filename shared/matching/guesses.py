@@ -14,7 +14,7 @@ from twotrack.shared.matching.recording import RecordedUnit
 from twotrack.shared.matching.state import Guess, Observation
 from twotrack.shared.matching.values import same
 from twotrack.shared.matching.views import Laid, layouts, whole
-from twotrack.shared.matching.watching import ROWS, Runner
+from twotrack.shared.matching.watching import ROWS, Runner, reads_rows
 from twotrack.shared.spec.units import Call, Unit
 from twotrack.shared.weights.correspondence.rule import WeightRule
 
@@ -155,8 +155,7 @@ class Guesser:
 
     def _next(self, fed: set[str]) -> int:
         """Return the order of the first recorded leaf that is not fed and reads no table."""
-        state = self.runner.state
-        orders = [u.order for u in self.runner.table.leaves if u.path not in {*state.used, *fed}]
+        orders = [u.order for u in self.runner.table.leaves if u.path not in self.runner.settled | fed]
         return orders[min(len(orders) - 1, 2)] if orders else 10**9
 
     def _may_be_loose(self, unit: RecordedUnit) -> bool:
@@ -164,6 +163,8 @@ class Guesser:
         given = unit.calls[0].inputs[:1]
         if len(unit.weights) != 1 or not given or given[0].dtype.kind in "iub":
             return len(unit.weights) == 1
+        if reads_rows(unit, self.runner.recording):
+            return True
         table, used = self.runner.table, self.runner.state.used
         made = (output for path in used for call in table.units[path].calls for output in call.outputs[:1])
         return any(output.size == given[0].size and same(output, given[0]) for output in made)

@@ -89,6 +89,13 @@ class Runner:
         side.assign(self.drawn)
         self.fitter = Fitter(side, self.current)
 
+    @property
+    def settled(self) -> set[str]:
+        """The recorded units that have a partner, or whose weights were all found one by one."""
+        sources = self.state.sources
+        rest = (unit for unit in self.table.units.values() if unit.weights and sources >= {*unit.weights.values()})
+        return self.state.used | {unit.path for unit in rest}
+
     def run(self, wants_makers: bool = False) -> Observation:
         """Run the model, placing what can be placed on the way; keep what every layer gave if `wants_makers`."""
         watch = Watch(runner=self, wants_makers=wants_makers)
@@ -99,6 +106,7 @@ class Runner:
     def place(self, placed: Placed, how: How) -> None:
         """Take a unit for a recorded one."""
         self.state.partners[placed.unit] = placed.of
+        self.state.idle |= {*placed.idle}
         for name, laid in placed.weights.items():
             self.state.found[name] = laid
             self.state.how[name] = "constant" if laid.rule.constant is not None else how
@@ -177,7 +185,7 @@ class Runner:
         if self._has_rivals(name):
             return []
         for unit in self.table.leaves:
-            if unit.path in self.state.used or len(unit.weights) != 1 or not _is_read(unit):
+            if unit.path in self.state.used or len(unit.weights) != 1 or not _is_read(unit, self.recording):
                 continue
             for candidate in _windows(self.table.piece(unit.path), shape):
                 if one := self._fit(call, candidate):
@@ -237,9 +245,22 @@ def _lacks_few(recorded: Sequence[int], live: Sequence[int]) -> bool:
     return bool(recorded) and 1 <= len(rest) <= 2 and max(rest) <= max(recorded)
 
 
-def _is_read(unit: RecordedUnit) -> bool:
+def reads_rows(unit: RecordedUnit, recording: Recording) -> bool:
+    """Tell whether all that a unit of one weight gives are rows of it."""
+    (name, *others), calls = unit.weights.values(), unit.calls
+    table = recording.weights[name]
+    if others or not calls or table.ndim != 2 or not calls[0].outputs:
+        return False
+    output = distinct(calls[0].outputs[0])
+    if output.shape[-1:] != table.shape[1:]:
+        return False
+    rows = {row.tobytes() for row in np.ascontiguousarray(table)}
+    return all(row.tobytes() in rows for row in np.ascontiguousarray(output.reshape(-1, table.shape[1])))
+
+
+def _is_read(unit: RecordedUnit, recording: Recording) -> bool:
     """Tell whether a unit reads rows of a table, the same for every example: positions."""
-    if not unit.calls or not unit.calls[0].inputs or unit.calls[0].inputs[0].dtype.kind not in "iub":
+    if not reads_rows(unit, recording):
         return False
     output = unit.calls[0].outputs[0]
     return len(output) == 1 or distinct(output).size < output.size

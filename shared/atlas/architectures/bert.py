@@ -1,0 +1,13 @@
+"""BERT: keras_hub's BertBackbone against transformers' BertModel."""
+
+from twotrack.shared.atlas.architecture import Architecture
+from twotrack.shared.atlas.models import KerasModel, TorchModel
+from twotrack.shared.atlas.sizes import HEADS, HUB, POOLED, SEGMENTS, STEPS, TEXT, TEXT_SIZES, segments
+
+ARCHITECTURE = Architecture(
+    "BERT",
+    KerasModel("keras_hub.models.BertBackbone", HUB | {"num_heads": HEADS, "max_sequence_length": STEPS}, POOLED),
+    TorchModel("Bert", segments, TEXT | {"max_position_embeddings": STEPS}),
+    SEGMENTS,
+    TEXT_SIZES,
+)

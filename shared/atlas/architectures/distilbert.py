@@ -1,0 +1,37 @@
+"""DistilBERT: keras_hub's DistilBertBackbone against transformers' DistilBertModel."""
+
+from twotrack.shared.atlas.architecture import Architecture
+from twotrack.shared.atlas.models import KerasModel, TorchModel
+from twotrack.shared.atlas.sizes import (
+    EAGER,
+    HEADS,
+    HIDDEN,
+    HUB,
+    INNER,
+    LEVELS,
+    STEPS,
+    TEXT_SIZES,
+    TOKENS,
+    VOCABULARY,
+    tokens,
+)
+
+ARCHITECTURE = Architecture(
+    "DistilBERT",
+    KerasModel("keras_hub.models.DistilBertBackbone", HUB | {"num_heads": HEADS, "max_sequence_length": STEPS}),
+    TorchModel(
+        "DistilBert",
+        tokens,
+        EAGER
+        | {
+            "vocab_size": VOCABULARY,
+            "dim": HIDDEN,
+            "n_layers": LEVELS,
+            "n_heads": HEADS,
+            "hidden_dim": INNER,
+            "max_position_embeddings": STEPS,
+        },
+    ),
+    TOKENS,
+    TEXT_SIZES,
+)

@@ -1,0 +1,16 @@
+"""Qwen3: keras_hub's Qwen3Backbone against transformers' Qwen3Model, with two heads for key and value."""
+
+from twotrack.shared.atlas.architecture import Architecture
+from twotrack.shared.atlas.models import KerasModel, TorchModel
+from twotrack.shared.atlas.sizes import HEADS, HUB, TEXT, TEXT_SIZES, TOKENS, tokens
+
+ARCHITECTURE = Architecture(
+    "Qwen3",
+    KerasModel(
+        "keras_hub.models.Qwen3Backbone",
+        HUB | {"num_query_heads": HEADS, "num_key_value_heads": 2, "head_dim": 8},
+    ),
+    TorchModel("Qwen3", tokens, TEXT | {"num_key_value_heads": 2, "head_dim": 8}),
+    TOKENS,
+    f"{TEXT_SIZES}, 2 heads for key and value",
+)
