@@ -4,10 +4,17 @@ import importlib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
-Change = Callable[[Any], None]
-"""Changes a model that was built, in place."""
+
+class Change(Protocol):
+    """Changes a model that was built, in place."""
+
+    def __call__(self, model: Any) -> None:
+        """Change it."""
+
+    def code(self, side: str) -> str:
+        """Return the lines that do it on a side, keras or torch."""
 
 
 @dataclass(frozen=True)
@@ -96,17 +103,22 @@ class Alignment:
     """The one that is changed: keras or torch."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     change: Change | None = None
+    part: Callable[[Any], Any] | None = None
+    """The part of Keras' model that is compared instead."""
     other: str = ""
     """The line that takes it away on the other side instead; empty if none is known."""
 
     def applied(self, model: Model) -> Model:
         """Return a model of its side with it."""
         changes = (*model.changes, self.change) if self.change else model.changes
-        return replace(model, settings={**model.settings, **self.settings}, changes=changes)
+        made: dict[str, Any] = {"part": self.part} if self.part else {}
+        return replace(model, settings={**model.settings, **self.settings}, changes=changes, **made)
 
     def line(self, model: KerasModel | TorchModel) -> str:
         """Return the code that does it to a model of its side."""
+        if self.part is not None:
+            return inspect.getsource(self.part).strip()
         if self.change is None:
             given = ", ".join(f"{name}={value!r}" for name, value in self.settings.items())
             return f"{model.configured}({given})"
-        return inspect.getsource(self.change).strip()
+        return self.change.code(self.side)

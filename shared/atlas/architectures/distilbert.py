@@ -1,7 +1,7 @@
 """DistilBERT: keras_hub's DistilBertBackbone against transformers' DistilBertModel."""
 
 from twotrack.shared.atlas.architecture import Architecture
-from twotrack.shared.atlas.models import KerasModel, TorchModel
+from twotrack.shared.atlas.models import Alignment, KerasModel, TorchModel
 from twotrack.shared.atlas.sizes import (
     EAGER,
     HEADS,
@@ -34,4 +34,11 @@ ARCHITECTURE = Architecture(
     ),
     TOKENS,
     TEXT_SIZES,
+    alignments=(
+        Alignment(
+            "padding row: transformers does not train row 0 of the table of tokens (padding_idx), Keras does",
+            "torch",
+            {"pad_token_id": None},
+        ),
+    ),
 )

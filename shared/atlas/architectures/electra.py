@@ -3,7 +3,7 @@
 from typing import Any
 
 from twotrack.shared.atlas.architecture import Architecture
-from twotrack.shared.atlas.models import KerasModel, TorchModel
+from twotrack.shared.atlas.models import Alignment, KerasModel, TorchModel
 from twotrack.shared.atlas.sizes import HEADS, HIDDEN, INNER, LEVELS, SEGMENTS, STEPS, TEXT, TEXT_SIZES, VOCABULARY
 
 EMBEDDING = 16
@@ -32,4 +32,16 @@ ARCHITECTURE = Architecture(
     TorchModel("Electra", states, TEXT | {"embedding_size": EMBEDDING, "max_position_embeddings": STEPS}),
     SEGMENTS,
     TEXT_SIZES,
+    alignments=(
+        Alignment(
+            "GELU form: Keras approximates GELU by tanh, transformers computes it exactly",
+            "torch",
+            {"hidden_act": "gelu_pytorch_tanh"},
+        ),
+        Alignment(
+            "padding row: transformers does not train row 0 of the table of tokens (padding_idx), Keras does",
+            "torch",
+            {"pad_token_id": None},
+        ),
+    ),
 )

@@ -2,7 +2,7 @@
 
 from twotrack.shared.atlas.architecture import Architecture
 from twotrack.shared.atlas.models import KerasModel, TorchModel
-from twotrack.shared.atlas.sizes import EAGER, HEADS, HIDDEN, HUB, LEVELS, STEPS, TOKENS, VOCABULARY, tokens
+from twotrack.shared.atlas.sizes import HEADS, HIDDEN, HUB, LEVELS, STEPS, TOKENS, VOCABULARY, tokens
 
 INNER = 4 * HIDDEN
 ARCHITECTURE = Architecture(
@@ -11,8 +11,7 @@ ARCHITECTURE = Architecture(
     TorchModel(
         "Falcon",
         tokens,
-        EAGER
-        | {
+        {
             "vocab_size": VOCABULARY,
             "hidden_size": HIDDEN,
             "num_hidden_layers": LEVELS,
@@ -25,4 +24,8 @@ ARCHITECTURE = Architecture(
     ),
     TOKENS,
     f"{LEVELS} blocks, {HIDDEN} features, {HEADS} heads, {INNER} inner, {VOCABULARY} tokens, {STEPS} steps",
+    note=(
+        "With `sdpa`, transformers' default. Its `eager` attention adds the alibi biases twice, once with the mask, "
+        "and computes something else."
+    ),
 )

@@ -1,14 +1,46 @@
 """ResNet-50: keras.applications' (v1: the stride is in the first convolution) against transformers' ResNetModel."""
 
+from typing import Any
+
 from twotrack.shared.atlas.architecture import Architecture
-from twotrack.shared.atlas.models import KerasModel, TorchModel
+from twotrack.shared.atlas.changes import BIASED_VARIANCE, Code, Layers
+from twotrack.shared.atlas.models import Alignment, KerasModel, TorchModel
 from twotrack.shared.atlas.sizes import pixels
 
 SIZE = 64
+
+
+def with_biases(model: Any) -> None:
+    """Give every convolution a bias."""
+    import torch
+    from torch import nn
+
+    for layer in model.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.bias = nn.Parameter(torch.zeros(layer.out_channels))
+
+
 ARCHITECTURE = Architecture(
     "ResNet-50",
     KerasModel("keras.applications.ResNet50", {"weights": None, "include_top": False, "input_shape": (SIZE, SIZE, 3)}),
     TorchModel("ResNet", pixels, {"downsample_in_bottleneck": True}),
     (SIZE, SIZE, 3),
     f"full size, {SIZE} pixels",
+    alignments=(
+        Alignment(
+            "convolution biases: Keras has one in front of every BatchNorm, transformers none",
+            "torch",
+            change=Code(with_biases),
+        ),
+        Alignment(
+            "BatchNorm epsilon and momentum: 1.001e-5 and 0.99 in Keras; 1e-5 and 0.1 (0.9 in Keras) in transformers",
+            "torch",
+            change=Layers({"eps": 1.001e-5, "momentum": 0.01}, "BatchNorm2d"),
+        ),
+        Alignment(
+            "running variance: Keras averages the biased variance of batches, torch n / (n - 1) of it",
+            "torch",
+            change=BIASED_VARIANCE,
+        ),
+    ),
 )
