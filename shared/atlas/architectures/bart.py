@@ -1,7 +1,7 @@
 """BART: keras_hub's BartBackbone against transformers' BartModel."""
 
 from twotrack.shared.atlas.architecture import Architecture
-from twotrack.shared.atlas.models import KerasModel, TorchModel
+from twotrack.shared.atlas.models import Alignment, KerasModel, TorchModel
 from twotrack.shared.atlas.sizes import (
     EAGER,
     HEADS,
@@ -38,4 +38,16 @@ ARCHITECTURE = Architecture(
     ),
     TWO_TEXTS,
     f"{TEXT_SIZES}, in encoder and decoder",
+    alignments=(
+        Alignment(
+            "dropout: Keras has the rate of all others on attention weights, transformers 0",
+            "torch",
+            {"attention_dropout": 0.1},
+        ),
+        Alignment(
+            "padding row: transformers does not train row 1 of the table of tokens (padding_idx), Keras does",
+            "torch",
+            {"pad_token_id": None},
+        ),
+    ),
 )

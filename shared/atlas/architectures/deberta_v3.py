@@ -1,10 +1,20 @@
 """DeBERTa-v3: keras_hub's DebertaV3Backbone against transformers' DebertaV2Model with the settings of version 3."""
 
+from typing import Any
+
 from twotrack.shared.atlas.architecture import Architecture
-from twotrack.shared.atlas.models import KerasModel, TorchModel
+from twotrack.shared.atlas.changes import Code
+from twotrack.shared.atlas.models import Alignment, KerasModel, TorchModel
 from twotrack.shared.atlas.sizes import HEADS, HUB, STEPS, TEXT, TEXT_SIZES, TOKENS, tokens
 
 BUCKETS = 4
+
+
+def hide_keys_only(model: Any) -> None:
+    """Hide padding as a key, for every query alike."""
+    model.encoder.get_attention_mask = lambda mask: mask[:, None, None, :]
+
+
 ARCHITECTURE = Architecture(
     "DeBERTa-v3",
     KerasModel(
@@ -27,4 +37,16 @@ ARCHITECTURE = Architecture(
     ),
     TOKENS,
     f"{TEXT_SIZES}, {BUCKETS} buckets",
+    alignments=(
+        Alignment(
+            "mask: transformers hides padding from padding too, Keras does not; states of padding differ",
+            "torch",
+            change=Code(hide_keys_only),
+        ),
+        Alignment(
+            "padding row: transformers does not train row 0 of the table of tokens (padding_idx), Keras does",
+            "torch",
+            {"pad_token_id": None},
+        ),
+    ),
 )

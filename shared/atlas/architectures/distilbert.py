@@ -1,6 +1,7 @@
 """DistilBERT: keras_hub's DistilBertBackbone against transformers' DistilBertModel."""
 
 from twotrack.shared.atlas.architecture import Architecture
+from twotrack.shared.atlas.changes import Layers
 from twotrack.shared.atlas.models import Alignment, KerasModel, TorchModel
 from twotrack.shared.atlas.sizes import (
     EAGER,
@@ -35,6 +36,11 @@ ARCHITECTURE = Architecture(
     TOKENS,
     TEXT_SIZES,
     alignments=(
+        Alignment(
+            "dropout: Keras has one behind each attention, transformers none there",
+            "keras",
+            change=Layers({"rate": 0.0}, ends=("self_attention_dropout",)),
+        ),
         Alignment(
             "padding row: transformers does not train row 0 of the table of tokens (padding_idx), Keras does",
             "torch",

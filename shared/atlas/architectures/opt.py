@@ -1,7 +1,10 @@
 """OPT: keras_hub's OPTBackbone against transformers' OPTModel."""
 
+from typing import Any
+
 from twotrack.shared.atlas.architecture import Architecture
-from twotrack.shared.atlas.models import KerasModel, TorchModel
+from twotrack.shared.atlas.changes import Code
+from twotrack.shared.atlas.models import Alignment, KerasModel, TorchModel
 from twotrack.shared.atlas.sizes import (
     EAGER,
     HEADS,
@@ -15,6 +18,20 @@ from twotrack.shared.atlas.sizes import (
     VOCABULARY,
     tokens,
 )
+
+
+def number_places(model: Any) -> None:
+    """Number places from 2 on, whatever is padding."""
+    import torch
+
+    table = model.decoder.embed_positions
+
+    def places(mask: Any, past: int = 0, position_ids: Any = None) -> Any:
+        numbers = torch.arange(mask.shape[1], device=mask.device).expand(mask.shape)
+        return torch.nn.functional.embedding(numbers + table.offset, table.weight)
+
+    table.forward = places
+
 
 ARCHITECTURE = Architecture(
     "OPT",
@@ -35,4 +52,16 @@ ARCHITECTURE = Architecture(
     ),
     TOKENS,
     TEXT_SIZES,
+    alignments=(
+        Alignment(
+            "positions: transformers numbers what is not padding, padding has row 1; keras_hub numbers every place",
+            "torch",
+            change=Code(number_places),
+        ),
+        Alignment(
+            "padding row: transformers does not train row 1 of the table of tokens (padding_idx), Keras does",
+            "torch",
+            {"pad_token_id": None},
+        ),
+    ),
 )

@@ -3,7 +3,7 @@
 from typing import Any
 
 from twotrack.shared.atlas.architecture import Architecture
-from twotrack.shared.atlas.models import KerasModel, TorchModel
+from twotrack.shared.atlas.models import Alignment, KerasModel, TorchModel
 from twotrack.shared.atlas.sizes import (
     EAGER,
     HEADS,
@@ -71,4 +71,11 @@ ARCHITECTURE = Architecture(
         "decoder_padding_mask": TOKENS["padding_mask"],
     },
     f"{TEXT_SIZES}, in encoder and decoder, {FRAMES} frames of {MELS} bands",
+    alignments=(
+        Alignment(
+            "padding row: transformers does not train the decoder's row of padding (padding_idx), Keras does",
+            "torch",
+            {"pad_token_id": None},
+        ),
+    ),
 )
