@@ -16,7 +16,7 @@ ARCHITECTURE = Architecture(
     f"{TEXT_SIZES}, 2 heads for key and value, a window of {WINDOW}",
     alignments=(
         Alignment(
-            "window: behind the end of a text it may hold only padding, which both hide by other numbers; longer, in Keras",
+            "window: behind the end of a text it may hold only padding, hidden by other numbers; longer, in Keras",
             "keras",
             {"sliding_window": STEPS},
         ),
