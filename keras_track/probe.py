@@ -47,6 +47,7 @@ from twotrack.shared.spec.probe import (
     Visit,
     as_rows,
     keep,
+    settings_kept,
     swaps,
     unseen,
 )
@@ -129,6 +130,10 @@ class KerasProbe(Probe):
         with loops, drawn_from(model.model, model.draws), recorded:
             outputs = self._call(inputs, training)
         return canonical(arrays(outputs), model.layout.outputs)
+
+    def settings_kept(self) -> AbstractContextManager[None]:
+        """Keep what layers say of themselves."""
+        return settings_kept([self._model.model, *self._model.model._flatten_layers()])
 
     def allows(self, inputs: Mapping[str, np.ndarray]) -> bool:
         """Compare with the model's Input layers, which may leave axes open; a subclassed model has none."""

@@ -28,6 +28,7 @@ from twotrack.shared.spec.probe import (
     Visit,
     as_rows,
     keep,
+    settings_kept,
     swaps,
     unseen,
 )
@@ -117,6 +118,10 @@ class TorchProbe(Probe):
         if self.is_compiled and replace is keep:
             outputs = self._compiled_outputs(inputs, training)
         return arrays(self._model.shown(tensors_in(outputs)))
+
+    def settings_kept(self) -> AbstractContextManager[None]:
+        """Keep what modules say of themselves."""
+        return settings_kept(self._module.modules())
 
     @property
     def is_compiled(self) -> bool:

@@ -55,21 +55,20 @@ def keep_biased_variance(model: Any) -> None:
     """Let batch normalisation average the biased variance of batches, as Keras; torch takes n / (n - 1) of it."""
     import torch
     from torch import nn
+    from torch.nn import functional
 
-    def before(layer: Any, inputs: Any) -> None:
-        layer.kept_variance = layer.running_var.clone()
-
-    def after(layer: Any, inputs: Any, output: Any) -> None:
-        if layer.training:
-            count = inputs[0].numel() // inputs[0].shape[1]
-            kept = (1 - layer.momentum) * layer.kept_variance
-            with torch.no_grad():
-                layer.running_var.copy_(kept + (layer.running_var - kept) * (count - 1) / count)
+    class BiasedVariance(nn.BatchNorm2d):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            if not self.training:
+                return super().forward(x)
+            variance, mean = torch.var_mean(x.detach(), (0, 2, 3), correction=0)
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance, self.momentum)
+            return functional.batch_norm(x, None, None, self.weight, self.bias, training=True, eps=self.eps)
 
     for layer in model.modules():
         if isinstance(layer, nn.BatchNorm2d):
-            layer.register_forward_pre_hook(before)
-            layer.register_forward_hook(after)
+            layer.__class__ = BiasedVariance
 
 
 BIASED_VARIANCE = Code(keep_biased_variance)

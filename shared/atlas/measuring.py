@@ -65,7 +65,7 @@ def measure(name: str, tracks: Sequence[str], pool: WorkerPool, on_phase: OnPhas
     return Entry(
         name=name,
         title=architecture.title,
-        keras=architecture.keras.name,
+        keras=architecture.keras.shown,
         torch=f"transformers.{architecture.torch.name}Model",
         sizes=architecture.sizes,
         note=architecture.note,

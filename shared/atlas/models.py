@@ -29,6 +29,8 @@ class KerasModel:
     changes: tuple[Change, ...] = ()
     part: Callable[[Any], Any] | None = None
     """Makes the model that is compared of the library's."""
+    public: str = ""
+    """The library's name for it, where a size that it does not offer is made of its parts."""
 
     def __call__(self) -> Any:
         """Return the keras.Model."""
@@ -47,6 +49,11 @@ class KerasModel:
     def configured(self) -> str:
         """What takes the settings."""
         return self.name.rpartition(".")[2]
+
+    @property
+    def shown(self) -> str:
+        """What a user finds it under."""
+        return self.public or self.name
 
 
 @dataclass(frozen=True)

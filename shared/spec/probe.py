@@ -1,8 +1,8 @@
 """What a probe shows of a track's model beyond its training: layers, gradients, hyperparameters, dropout."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -175,6 +175,27 @@ def _same_form(one: np.ndarray, other: np.ndarray) -> bool:
     return one.shape == other.shape and (one.dtype.kind == "f") == (other.dtype.kind == "f")
 
 
+@contextmanager
+def settings_kept(layers: Iterable[object]) -> Iterator[None]:
+    """Put back, behind the block, the plain public attributes that layers had in front of it."""
+    own = [(layer, {n: value for n, value in vars(layer).items() if _is_setting(n, value)}) for layer in layers]
+    try:
+        yield
+    finally:
+        for layer, settings in own:
+            for name, value in settings.items():
+                if getattr(layer, name, None) != value:
+                    setattr(layer, name, value)
+
+
+def _is_setting(name: str, value: object) -> bool:
+    return (
+        not name.startswith("_")
+        and name not in {"training", "built"}
+        and isinstance(value, bool | int | float | str | tuple)
+    )
+
+
 class Probe(ABC):
     """Opens up one TrackModel, on the model's own way of building, stepping and predicting.
 
@@ -239,6 +260,13 @@ class Probe(ABC):
         What `replace` gives for a layer goes on through the model in place of the layer's output, or of the value
         before its fused activation; the trace has what the layer computed itself. In training mode running statistics
         move.
+        """
+
+    @abstractmethod
+    def settings_kept(self) -> AbstractContextManager[None]:
+        """Return a block behind which the model's layers have the settings again that they had before.
+
+        Some change a setting with the size of what they are given, and keep it: a window that is no larger than a map.
         """
 
     @abstractmethod

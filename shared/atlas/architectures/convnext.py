@@ -26,6 +26,7 @@ ARCHITECTURE = Architecture(
             "pooling": "avg",
             "input_shape": (SIZE, SIZE, 3),
         },
+        public="keras.applications.ConvNeXtTiny",
     ),
     TorchModel("ConvNext", pooled, {"hidden_sizes": WIDTHS, "depths": DEPTHS, "image_size": SIZE}),
     (SIZE, SIZE, 3),

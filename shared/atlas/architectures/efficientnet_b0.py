@@ -7,7 +7,7 @@ from twotrack.shared.atlas.changes import BIASED_VARIANCE, Code, Layers
 from twotrack.shared.atlas.models import Alignment, KerasModel, TorchModel
 from twotrack.shared.atlas.sizes import pixels
 
-SIZE = 64
+SIZE, WIDTH, DEPTH = 64, 0.25, 0.5
 
 
 def without_preparation(model: Any) -> Any:
@@ -34,15 +34,24 @@ def drop_examples(model: Any) -> None:
 ARCHITECTURE = Architecture(
     "EfficientNetB0",
     KerasModel(
-        "keras.applications.EfficientNetB0", {"weights": None, "include_top": False, "input_shape": (SIZE, SIZE, 3)}
+        "keras.src.applications.efficientnet.EfficientNet",
+        {
+            "width_coefficient": WIDTH,
+            "depth_coefficient": DEPTH,
+            "default_size": SIZE,
+            "weights": None,
+            "include_top": False,
+            "input_shape": (SIZE, SIZE, 3),
+        },
+        public="keras.applications.EfficientNetB0",
     ),
     TorchModel(
         "EfficientNet",
         pixels,
-        {"width_coefficient": 1.0, "depth_coefficient": 1.0, "image_size": 224, "hidden_dim": 1280},
+        {"width_coefficient": WIDTH, "depth_coefficient": DEPTH, "image_size": SIZE, "hidden_dim": int(1280 * WIDTH)},
     ),
     (SIZE, SIZE, 3),
-    f"full size, {SIZE} pixels",
+    f"width {WIDTH}, depth {DEPTH}, {SIZE} pixels",
     alignments=(
         Alignment(
             "pixels: Keras' model begins with Rescaling and Normalization, which transformers leaves to a processor",

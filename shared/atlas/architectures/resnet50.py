@@ -7,7 +7,15 @@ from twotrack.shared.atlas.changes import BIASED_VARIANCE, Code, Layers
 from twotrack.shared.atlas.models import Alignment, KerasModel, TorchModel
 from twotrack.shared.atlas.sizes import pixels
 
-SIZE = 64
+SIZE = 48
+
+
+def two_stages(x: Any) -> Any:
+    """Return the first two stages, smaller, as keras.applications makes them."""
+    from keras.src.applications.resnet import stack_residual_blocks_v1
+
+    x = stack_residual_blocks_v1(x, 16, 2, stride1=1, name="conv2")
+    return stack_residual_blocks_v1(x, 32, 2, name="conv3")
 
 
 def with_biases(model: Any) -> None:
@@ -22,10 +30,21 @@ def with_biases(model: Any) -> None:
 
 ARCHITECTURE = Architecture(
     "ResNet-50",
-    KerasModel("keras.applications.ResNet50", {"weights": None, "include_top": False, "input_shape": (SIZE, SIZE, 3)}),
-    TorchModel("ResNet", pixels, {"downsample_in_bottleneck": True}),
+    KerasModel(
+        "keras.src.applications.resnet.ResNet",
+        {
+            "stack_fn": two_stages,
+            "preact": False,
+            "use_bias": True,
+            "weights": None,
+            "include_top": False,
+            "input_shape": (SIZE, SIZE, 3),
+        },
+        public="keras.applications.ResNet50",
+    ),
+    TorchModel("ResNet", pixels, {"hidden_sizes": [64, 128], "depths": [2, 2], "downsample_in_bottleneck": True}),
     (SIZE, SIZE, 3),
-    f"full size, {SIZE} pixels",
+    f"2 stages of 2 bottlenecks, 64 and 128 filters, {SIZE} pixels",
     alignments=(
         Alignment(
             "convolution biases: Keras has one in front of every BatchNorm, transformers none",

@@ -61,7 +61,8 @@ class RangeRung(ProbeRung[RangeEvidence]):
             found.passes["nothing hidden"] = runner.whole(side.exercise.inputs())
         if side.precision == "float64":
             found.passes["second call"] = runner.on(side.exercise.inputs())
-            found.passes |= dict(_sizes(runner))
+            with side.probe.settings_kept():
+                found.passes |= dict(_sizes(runner))
             if not side.exercise.has_data and any(spec.kind == "mask" for spec in pair.specs.values()):
                 found.passes |= {name: runner.masked(name) for name in MASKED}
         else:
