@@ -58,7 +58,7 @@ def keep_biased_variance(model: Any) -> None:
     from torch.nn import functional
 
     class BiasedVariance(nn.BatchNorm2d):
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
+        def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
             if not self.training:
                 return super().forward(x)
             variance, mean = torch.var_mean(x.detach(), (0, 2, 3), correction=0)

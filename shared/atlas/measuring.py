@@ -125,12 +125,13 @@ def _found(match: Match) -> Found:
     hows = [weight.how for weight in match.weights.values()]
     return Found(
         weights=len(match.weights) - hows.count("constant"),
-        of=len(match.weights) + len(match.live_left) + len(match.live_unused),
         by_name=hows.count("names"),
         nearest=hows.count("nearest"),
         constants=hows.count("constant"),
-        unused=[*match.live_unused, *match.recorded_unused],
-        left=[*match.live_left, *match.recorded_left],
+        keras_unused=list(match.live_unused),
+        torch_unused=list(match.recorded_unused),
+        keras_left=list(match.live_left),
+        torch_left=list(match.recorded_left),
         is_proved=match.is_proved,
         stuck=match.stuck,
         differences=[

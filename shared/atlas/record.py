@@ -19,18 +19,18 @@ class Found(FrozenRecord):
 
     weights: int
     """Of Keras, that have a counterpart."""
-    of: int
-    """All that Keras has."""
     by_name: int
     """That values do not tell, so that a name or the order decided."""
     nearest: int
     """In layers that differ, where the nearest was taken."""
     constants: int
     """That torch has not."""
-    unused: list[str]
-    """Of either side, on which nothing depends."""
-    left: list[str]
-    """Of either side, that matter."""
+    keras_unused: list[str]
+    """Without a counterpart, and nothing depends on them."""
+    torch_unused: list[str]
+    keras_left: list[str]
+    """Without a counterpart, and they matter."""
+    torch_left: list[str]
     is_proved: bool
     stuck: str
     differences: list[Apart]
@@ -40,7 +40,7 @@ class Found(FrozenRecord):
     @property
     def is_whole(self) -> bool:
         """Whether every weight that matters has its counterpart."""
-        return not self.left
+        return not (self.keras_left or self.torch_left)
 
 
 class Rung(FrozenRecord):

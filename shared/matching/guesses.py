@@ -14,7 +14,7 @@ from twotrack.shared.matching.recording import RecordedUnit
 from twotrack.shared.matching.state import Guess, Observation
 from twotrack.shared.matching.values import same
 from twotrack.shared.matching.views import Laid, layouts, whole
-from twotrack.shared.matching.watching import ROWS, Runner, reads_rows
+from twotrack.shared.matching.watching import ROWS, Runner
 from twotrack.shared.spec.units import Call, Unit
 from twotrack.shared.weights.correspondence.rule import WeightRule
 
@@ -142,7 +142,7 @@ class Guesser:
     def _waiting(self, seen: Observation) -> list[str]:
         """Return the recorded weights that may be needed before anything else is fed: of no layer, or of a table."""
         table, state = self.runner.table, self.runner.state
-        fed = {unit for units in seen.fed.values() for unit in units}
+        fed = {unit for units in seen.fed.values() for unit in units} - table.reading
         next_order = self._next(fed)
         found = dict.fromkeys(
             name
@@ -163,7 +163,7 @@ class Guesser:
         given = unit.calls[0].inputs[:1]
         if len(unit.weights) != 1 or not given or given[0].dtype.kind in "iub":
             return len(unit.weights) == 1
-        if reads_rows(unit, self.runner.recording):
+        if unit.path in self.runner.table.reading:
             return True
         table, used = self.runner.table, self.runner.state.used
         made = (output for path in used for call in table.units[path].calls for output in call.outputs[:1])
@@ -191,7 +191,8 @@ class Guesser:
         """Return the live weights without a rule, in the order in which their units are called."""
         found = self.runner.state.found
         called: list[Unit] = [call.unit for call in seen.calls.values()]
-        ready = {path for path in seen.fed if path not in seen.conflicts}
+        reading = self.runner.table.reading
+        ready = {path for path, units in seen.fed.items() if path not in seen.conflicts and {*units} - reading}
         names = (name for unit in called if unit.path not in ready for name in unit.weights.values())
         return list(dict.fromkeys(name for name in names if name not in found))
 

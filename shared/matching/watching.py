@@ -34,6 +34,8 @@ class Table:
             [*recording.seen, *(signature(o) for u in recording.units for c in u.calls for o in c.outputs)]
         )
         self.sizes = {unit.path: by_size(unit, recording) for unit in recording.units}
+        self.reading = {unit.path for unit in self.leaves if _reads_rows(unit, recording)}
+        """The units whose only weight is a table, of which they give rows."""
 
     def given(self, value: np.ndarray, used: set[str]) -> list[RecordedUnit]:
         """Return the units, but the used ones, that were given this value, in order."""
@@ -185,7 +187,7 @@ class Runner:
         if self._has_rivals(name):
             return []
         for unit in self.table.leaves:
-            if unit.path in self.state.used or len(unit.weights) != 1 or not _is_read(unit, self.recording):
+            if unit.path in self.state.used or unit.path not in self.table.reading or not _is_constant(unit):
                 continue
             for candidate in _windows(self.table.piece(unit.path), shape):
                 if one := self._fit(call, candidate):
@@ -245,23 +247,21 @@ def _lacks_few(recorded: Sequence[int], live: Sequence[int]) -> bool:
     return bool(recorded) and 1 <= len(rest) <= 2 and max(rest) <= max(recorded)
 
 
-def reads_rows(unit: RecordedUnit, recording: Recording) -> bool:
+def _reads_rows(unit: RecordedUnit, recording: Recording) -> bool:
     """Tell whether all that a unit of one weight gives are rows of it."""
-    (name, *others), calls = unit.weights.values(), unit.calls
-    table = recording.weights[name]
-    if others or not calls or table.ndim != 2 or not calls[0].outputs:
+    if len(unit.weights) != 1 or not unit.calls[0].outputs:
         return False
-    output = distinct(calls[0].outputs[0])
+    (table,), output = (recording.weights[name] for name in unit.weights.values()), distinct(unit.calls[0].outputs[0])
+    if table.ndim != 2:
+        return False
     if output.shape[-1:] != table.shape[1:]:
         return False
     rows = {row.tobytes() for row in np.ascontiguousarray(table)}
     return all(row.tobytes() in rows for row in np.ascontiguousarray(output.reshape(-1, table.shape[1])))
 
 
-def _is_read(unit: RecordedUnit, recording: Recording) -> bool:
-    """Tell whether a unit reads rows of a table, the same for every example: positions."""
-    if not reads_rows(unit, recording):
-        return False
+def _is_constant(unit: RecordedUnit) -> bool:
+    """Tell whether a unit gives fewer numbers than there would be if examples differed: positions."""
     output = unit.calls[0].outputs[0]
     return len(output) == 1 or distinct(output).size < output.size
 

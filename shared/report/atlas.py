@@ -1,6 +1,7 @@
 """The atlas as a page, as a table, and what of it an upgrade changed."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
@@ -15,6 +16,14 @@ from twotrack.shared.report.pages import render, write_file
 
 COMMITTED = "atlas.json"
 """In shared/atlas: what was measured with the versions that constraints.txt has."""
+
+
+_LIST = re.compile(r"('[^']*')((?:, '[^']*'){3,})")
+
+
+def _short(text: str) -> str:
+    """Return a text with long lists of names, and what is beyond a line, left out."""
+    return shortened(_LIST.sub(lambda found: f"{found[1]} and {found[2].count(', ')} more", text))
 
 
 def committed() -> Atlas:
@@ -70,7 +79,7 @@ def row(entry: Entry) -> dict[str, str]:
     return {
         "title": entry.title,
         "anchor": "".join(c for c in entry.title.lower().replace(" ", "-") if c.isalnum() or c in "-_"),
-        "found": f"{best.weights} / {best.of}" if best else "-",
+        "found": _ratio(best) if best else "-",
         "cpu": f"{best.cpu_seconds:.1f} s" if best else "-",
         "names": _names(best) if best else "-",
         "published": verdict(entry.published),
@@ -90,6 +99,11 @@ def verdict(measured: Measured) -> str:
 
 def _worst(climbs: Mapping[str, Climb]) -> Climb:
     return min(climbs.values(), key=lambda climb: sum(rung.passed for rung in climb.rungs))
+
+
+def _ratio(found: Found) -> str:
+    """Return how many weights of Keras were found of those that matter."""
+    return f"{found.weights} / {found.weights + found.constants + len(found.keras_left)}"
 
 
 def _names(found: Found) -> str:
@@ -136,7 +150,7 @@ def _weights(entry: Entry) -> str:
 
 def _search(found: Found) -> str:
     """Return what a search found, in sentences."""
-    text = f"{found.weights} of {found.of} found in {found.cpu_seconds:.1f} s of CPU, {found.runs} runs"
+    text = f"{_ratio(found).replace(' /', ' of')} found in {found.cpu_seconds:.1f} s of CPU, {found.runs} runs"
     text += "; with them the outputs are the same." if found.is_proved else "; the outputs are not the same."
     if found.constants:
         text += f" {found.constants} are constants, which torch lacks."
@@ -144,10 +158,10 @@ def _search(found: Found) -> str:
         text += f" Values do not tell {found.by_name} of them, names do."
     if found.nearest:
         text += f" {found.nearest} are of layers that differ."
-    if found.unused:
-        text += f" Unused: {_few(found.unused)}."
-    if found.left:
-        text += f" Left: {_few(found.left)}."
+    if unused := [*found.keras_unused, *found.torch_unused]:
+        text += f" Unused: {_few(unused)}."
+    if left := [*found.keras_left, *found.torch_left]:
+        text += f" Left: {_few(left)}."
     if found.stuck:
         text += f" It stops at torch's `{found.stuck}`."
     return text
@@ -161,7 +175,7 @@ def _few(names: Sequence[str], shown: int = 4) -> str:
 def _told(title: str, measured: Measured) -> list[str]:
     """Return what the ladder said, in Markdown."""
     if measured.error:
-        return [f"**{title}: not run.** {shortened(measured.error)}"]
+        return [f"**{title}: not run.** {_short(measured.error)}"]
     lines = []
     for track, climb in measured.climbs.items():
         where = f" ({track})" if len(measured.climbs) > 1 else ""
@@ -188,7 +202,7 @@ def _causes(climb: Climb) -> list[str]:
     lines += [_cause(cause) for cause in climb.causes]
     if climb.causes and climb.left:
         proved = sum(cause.status == "proved" for cause in climb.causes)
-        lines += ["", f"With {proved} proved causes removed: {shortened(climb.left)}."]
+        lines += ["", f"With {proved} proved causes removed: {_short(climb.left)}."]
     elif climb.causes:
         lines += ["", "With these causes removed every rung passes."]
     return lines
@@ -197,10 +211,8 @@ def _causes(climb: Climb) -> list[str]:
 def _cause(cause: Cause) -> str:
     status = "" if cause.status == "proved" else f" ({cause.status})"
     place = f" at `{cause.where}`" if cause.where not in ("", cause.rung) else ""
-    text = f"- {cause.rung}{place}{status}: {shortened(cause.what) or 'the cause is unknown'}"
-    fixes = [
-        f"{side} `{shortened(fix)}`" for side, fix in (("Keras", cause.keras_fix), ("torch", cause.torch_fix)) if fix
-    ]
+    text = f"- {cause.rung}{place}{status}: {_short(cause.what) or 'the cause is unknown'}"
+    fixes = [f"{side} `{_short(fix)}`" for side, fix in (("Keras", cause.keras_fix), ("torch", cause.torch_fix)) if fix]
     return text + (f". Either {' or '.join(fixes)}." if fixes else ".")
 
 
