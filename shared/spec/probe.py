@@ -1,8 +1,8 @@
 """What a probe shows of a track's model beyond its training: layers, gradients, hyperparameters, dropout."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -175,17 +175,21 @@ def _same_form(one: np.ndarray, other: np.ndarray) -> bool:
     return one.shape == other.shape and (one.dtype.kind == "f") == (other.dtype.kind == "f")
 
 
-@contextmanager
-def settings_kept(layers: Iterable[object]) -> Iterator[None]:
-    """Put back, behind the block, the plain public attributes that layers had in front of it."""
-    own = [(layer, {n: value for n, value in vars(layer).items() if _is_setting(n, value)}) for layer in layers]
-    try:
-        yield
-    finally:
-        for layer, settings in own:
+def settings_of(layers: Mapping[str, object]) -> Callable[[], list[str]]:
+    """Return what puts back the plain public attributes that layers, by path, have now."""
+    own = {path: {n: v for n, v in vars(layer).items() if _is_setting(n, v)} for path, layer in layers.items()}
+
+    def put_back() -> list[str]:
+        changed: list[str] = []
+        for path, settings in own.items():
             for name, value in settings.items():
-                if getattr(layer, name, None) != value:
-                    setattr(layer, name, value)
+                now = getattr(layers[path], name, None)
+                if now != value:
+                    changed.append(f"{name} of '{path}' became {now}, and was {value}")
+                    setattr(layers[path], name, value)
+        return changed
+
+    return put_back
 
 
 def _is_setting(name: str, value: object) -> bool:
@@ -263,8 +267,8 @@ class Probe(ABC):
         """
 
     @abstractmethod
-    def settings_kept(self) -> AbstractContextManager[None]:
-        """Return a block behind which the model's layers have the settings again that they had before.
+    def settings(self) -> Callable[[], list[str]]:
+        """Return what puts the settings of the model's layers back to what they are now, and tells which had changed.
 
         Some change a setting with the size of what they are given, and keep it: a window that is no larger than a map.
         """
