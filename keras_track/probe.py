@@ -1,6 +1,6 @@
 """The Probe contract on Keras: it looks at a KerasModel and trains nothing of its own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cached_property
@@ -47,6 +47,7 @@ from twotrack.shared.spec.probe import (
     Visit,
     as_rows,
     keep,
+    settings_of,
     swaps,
     unseen,
 )
@@ -129,6 +130,10 @@ class KerasProbe(Probe):
         with loops, drawn_from(model.model, model.draws), recorded:
             outputs = self._call(inputs, training)
         return canonical(arrays(outputs), model.layout.outputs)
+
+    def settings(self) -> Callable[[], list[str]]:
+        """Keep what layers say of themselves."""
+        return settings_of(dict(weights.layer_paths(self._model.model)))
 
     def allows(self, inputs: Mapping[str, np.ndarray]) -> bool:
         """Compare with the model's Input layers, which may leave axes open; a subclassed model has none."""

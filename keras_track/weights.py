@@ -78,7 +78,7 @@ def name_table(model: keras.Model, rearranged: Rearranged = NOTHING) -> dict[str
         table[name] = entry
         seen.add(id(entry.variable))
     for variable in model.weights:
-        if id(variable) not in seen:
+        if id(variable) not in seen and not _is_index(variable):
             raise BridgeError(f"'{variable.path}' of {MODEL} belongs to none of its layers")
     return table
 
@@ -97,10 +97,16 @@ def _entries(model: keras.Model, rearranged: Rearranged, renames: Mapping[str, s
     for path, layer in _walk(model, ""):
         inner_variables = {id(variable) for _, inner in _layers_inside(layer) for variable in inner.weights}
         for variable in layer.weights:
-            if id(variable) not in inner_variables:
+            if id(variable) not in inner_variables and not _is_index(variable):
                 name = rename_path(join(path, _parameter(layer, variable)), renames)
                 layout = _layout(layer, variable)
                 yield name, Entry(variable, Chain((rearranged[name], layout)) if name in rearranged else layout)
+
+
+def _is_index(variable: keras.Variable) -> bool:
+    """Tell whether a variable holds whole numbers that are not trained: a constant of the model, as it was built."""
+    kind = keras.backend.standardize_dtype(variable.dtype)
+    return not variable.trainable and (keras.backend.is_int_dtype(kind) or kind == "bool")
 
 
 def _layers_inside(layer: keras.Layer) -> list[tuple[str, keras.Layer]]:

@@ -1,6 +1,6 @@
 """The Probe contract on PyTorch: it looks at a TorchModel and trains nothing of its own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ from twotrack.shared.spec.probe import (
     Visit,
     as_rows,
     keep,
+    settings_of,
     swaps,
     unseen,
 )
@@ -117,6 +118,10 @@ class TorchProbe(Probe):
         if self.is_compiled and replace is keep:
             outputs = self._compiled_outputs(inputs, training)
         return arrays(self._model.shown(tensors_in(outputs)))
+
+    def settings(self) -> Callable[[], list[str]]:
+        """Keep what modules say of themselves."""
+        return settings_of(dict(self._module.named_modules()))
 
     @property
     def is_compiled(self) -> bool:

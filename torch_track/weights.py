@@ -179,9 +179,14 @@ def _layer_entries(layer: nn.Module, path: str) -> Iterator[tuple[str, Entry]]:
 
 
 def _own_tensors(layer: nn.Module, path: str) -> Iterator[tuple[str, Tensor]]:
-    """Yield the layer's own parameters and persistent buffers; a buffer that no checkpoint holds is a constant."""
+    """Yield the layer's own parameters and persistent buffers.
+
+    A buffer that no checkpoint holds is a constant of the model, and so is one of whole numbers: it is as it was built.
+    """
     for name, tensor in [*layer.named_parameters(recurse=False), *layer.named_buffers(recurse=False)]:
         if name in NOT_WEIGHTS or name in layer._non_persistent_buffers_set:
+            continue
+        if not isinstance(tensor, nn.Parameter) and not (tensor.is_floating_point() or tensor.is_complex()):
             continue
         if is_lazy(tensor):
             raise BridgeError(f"'{join(path, name)}' of {MODEL} has no shape yet; call the module once before")

@@ -9,6 +9,7 @@ import typer
 
 from twotrack.shared.cli import (
     ablate,
+    atlas,
     check_export,
     compare,
     convert,
@@ -55,6 +56,7 @@ app.command("verify")(verify.verify)
 app.command("record")(record.record)
 app.command("logs")(logs.logs)
 app.command("match")(match.match)
+app.command("atlas")(atlas.atlas)
 app.command("differences")(differences.differences)
 app.command("ablate")(ablate.ablate)
 app.command("experiment")(experiment.experiment)

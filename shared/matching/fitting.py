@@ -49,8 +49,11 @@ class Placed:
     """Recorded units."""
     weights: Mapping[str, Laid]
     """By name of the live weight."""
-    error: float
+    error: float = 0.0
     """How far the unit's output is from the recorded one, relative to its largest number."""
+
+    idle: tuple[str, ...] = ()
+    """Live weights without a counterpart, on which what the unit gives does not depend."""
 
     @property
     def is_exact(self) -> bool:
@@ -98,12 +101,25 @@ class Fitter:
                 placed = self._try(call, candidate, weights, first, nearest)
                 if placed and placed.is_exact:
                     self.habits[key] = shape
-                    return placed
+                    return self._without_idle(call, candidate, placed, kept, first)
                 if nearest and placed and (best is None or placed.error < best.error):
                     best = placed
         finally:
             self.side.assign(kept)
         return best
+
+    def _without_idle(
+        self, call: Call, candidate: Piece, placed: Placed, drawn: Mapping[str, np.ndarray], first: np.ndarray | None
+    ) -> Placed:
+        """Leave out the constants in whose place any other numbers would do."""
+        constants = [name for name, laid in placed.weights.items() if laid.rule.constant is not None]
+        for name in constants:
+            rest = {other: laid for other, laid in placed.weights.items() if other != name}
+            self.side.assign({name: drawn[name]})
+            without = self._try(call, candidate, rest, first, False)
+            if without is not None and without.is_exact:
+                placed = replace(without, idle=(*placed.idle, name))
+        return placed
 
     def _try(
         self, call: Call, candidate: Piece, weights: dict[str, Laid], first: np.ndarray | None, nearest: bool

@@ -142,7 +142,7 @@ class Guesser:
     def _waiting(self, seen: Observation) -> list[str]:
         """Return the recorded weights that may be needed before anything else is fed: of no layer, or of a table."""
         table, state = self.runner.table, self.runner.state
-        fed = {unit for units in seen.fed.values() for unit in units}
+        fed = {unit for units in seen.fed.values() for unit in units} - table.reading
         next_order = self._next(fed)
         found = dict.fromkeys(
             name
@@ -155,8 +155,7 @@ class Guesser:
 
     def _next(self, fed: set[str]) -> int:
         """Return the order of the first recorded leaf that is not fed and reads no table."""
-        state = self.runner.state
-        orders = [u.order for u in self.runner.table.leaves if u.path not in {*state.used, *fed}]
+        orders = [u.order for u in self.runner.table.leaves if u.path not in self.runner.settled | fed]
         return orders[min(len(orders) - 1, 2)] if orders else 10**9
 
     def _may_be_loose(self, unit: RecordedUnit) -> bool:
@@ -164,6 +163,8 @@ class Guesser:
         given = unit.calls[0].inputs[:1]
         if len(unit.weights) != 1 or not given or given[0].dtype.kind in "iub":
             return len(unit.weights) == 1
+        if unit.path in self.runner.table.reading:
+            return True
         table, used = self.runner.table, self.runner.state.used
         made = (output for path in used for call in table.units[path].calls for output in call.outputs[:1])
         return any(output.size == given[0].size and same(output, given[0]) for output in made)
@@ -190,7 +191,8 @@ class Guesser:
         """Return the live weights without a rule, in the order in which their units are called."""
         found = self.runner.state.found
         called: list[Unit] = [call.unit for call in seen.calls.values()]
-        ready = {path for path in seen.fed if path not in seen.conflicts}
+        reading = self.runner.table.reading
+        ready = {path for path, units in seen.fed.items() if path not in seen.conflicts and {*units} - reading}
         names = (name for unit in called if unit.path not in ready for name in unit.weights.values())
         return list(dict.fromkeys(name for name in names if name not in found))
 

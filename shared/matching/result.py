@@ -58,9 +58,9 @@ def result(runner: Runner, seen: Observation, equivalent: Sequence[tuple[str, ..
     idle = {name for name in recorded if proved or name in recording.without_effect}
     return Match(
         weights={n: FoundWeight(state.found[n].rule, state.how[n]) for n in runner.side.built if n in state.found},
-        live_left=() if proved else live,
+        live_left=() if proved else tuple(name for name in live if name not in state.idle),
         recorded_left=tuple(name for name in recorded if name not in idle),
-        live_unused=live if proved else (),
+        live_unused=tuple(name for name in live if proved or name in state.idle),
         recorded_unused=tuple(name for name in recorded if name in idle),
         differences=state.differences,
         stuck="" if proved else _stuck(runner),
@@ -75,5 +75,5 @@ def _stuck(runner: Runner) -> str:
     """Return the first recorded unit at which the models differ or that has no partner."""
     if runner.state.differences:
         return runner.state.differences[0].recorded
-    left = (unit.path for unit in runner.table.leaves if unit.path not in runner.state.used)
+    left = (unit.path for unit in runner.table.leaves if unit.path not in runner.settled)
     return next(left, "")

@@ -184,8 +184,8 @@ class Search:
 
     def _nearest_input(self, seen: Observation) -> float:
         """Return how far the first live leaf behind that is fed nothing recorded is from a recorded input."""
-        used = self.runner.state.used
-        waiting = [unit for unit in self.runner.table.leaves if unit.path not in used and unit.calls[0].inputs][:4]
+        settled = self.runner.settled
+        waiting = [unit for unit in self.runner.table.leaves if unit.path not in settled and unit.calls[0].inputs][:4]
         found = [
             values.distance(call.inputs[0], unit.calls[0].inputs[0])
             for path, call in seen.calls.items()
@@ -222,9 +222,9 @@ class Search:
     def _pass_between(self) -> bool:
         """Feed the recorded input to the first unit that does not get it."""
         fed = {unit for units in self.seen.fed.values() for unit in units}
-        used = self.runner.state.used
+        settled = self.runner.settled
         for unit in self.runner.table.leaves:
-            if unit.path in {*used, *fed, *self._passed}:
+            if unit.path in {*settled, *fed, *self._passed}:
                 continue
             if self._feed(unit):
                 return True

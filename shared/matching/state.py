@@ -44,13 +44,14 @@ class State:
     """What live units get in place of their first input, behind a difference."""
     given: dict[str, np.ndarray] = field(default_factory=dict)
     """What live units give in place of their output, at a difference."""
+    idle: set[str] = field(default_factory=set)
+    """Live weights without a counterpart, on which what their unit gives does not depend."""
     differences: tuple[Difference, ...] = ()
 
     def copy(self) -> "State":
         """Return a state that can be changed by itself."""
-        return State(
-            dict(self.found), dict(self.how), dict(self.partners), dict(self.fed), dict(self.given), self.differences
-        )
+        kept = (dict(self.found), dict(self.how), dict(self.partners), dict(self.fed), dict(self.given))
+        return State(*kept, set(self.idle), self.differences)
 
     @property
     def used(self) -> set[str]:

@@ -34,6 +34,8 @@ class Table:
             [*recording.seen, *(signature(o) for u in recording.units for c in u.calls for o in c.outputs)]
         )
         self.sizes = {unit.path: by_size(unit, recording) for unit in recording.units}
+        self.reading = {unit.path for unit in self.leaves if _reads_rows(unit, recording)}
+        """The units whose only weight is a table, of which they give rows."""
 
     def given(self, value: np.ndarray, used: set[str]) -> list[RecordedUnit]:
         """Return the units, but the used ones, that were given this value, in order."""
@@ -89,6 +91,13 @@ class Runner:
         side.assign(self.drawn)
         self.fitter = Fitter(side, self.current)
 
+    @property
+    def settled(self) -> set[str]:
+        """The recorded units that have a partner, or whose weights were all found one by one."""
+        sources = self.state.sources
+        rest = (unit for unit in self.table.units.values() if unit.weights and sources >= {*unit.weights.values()})
+        return self.state.used | {unit.path for unit in rest}
+
     def run(self, wants_makers: bool = False) -> Observation:
         """Run the model, placing what can be placed on the way; keep what every layer gave if `wants_makers`."""
         watch = Watch(runner=self, wants_makers=wants_makers)
@@ -99,6 +108,7 @@ class Runner:
     def place(self, placed: Placed, how: How) -> None:
         """Take a unit for a recorded one."""
         self.state.partners[placed.unit] = placed.of
+        self.state.idle |= {*placed.idle}
         for name, laid in placed.weights.items():
             self.state.found[name] = laid
             self.state.how[name] = "constant" if laid.rule.constant is not None else how
@@ -177,7 +187,7 @@ class Runner:
         if self._has_rivals(name):
             return []
         for unit in self.table.leaves:
-            if unit.path in self.state.used or len(unit.weights) != 1 or not _is_read(unit):
+            if unit.path in self.state.used or unit.path not in self.table.reading or not _is_constant(unit):
                 continue
             for candidate in _windows(self.table.piece(unit.path), shape):
                 if one := self._fit(call, candidate):
@@ -237,10 +247,21 @@ def _lacks_few(recorded: Sequence[int], live: Sequence[int]) -> bool:
     return bool(recorded) and 1 <= len(rest) <= 2 and max(rest) <= max(recorded)
 
 
-def _is_read(unit: RecordedUnit) -> bool:
-    """Tell whether a unit reads rows of a table, the same for every example: positions."""
-    if not unit.calls or not unit.calls[0].inputs or unit.calls[0].inputs[0].dtype.kind not in "iub":
+def _reads_rows(unit: RecordedUnit, recording: Recording) -> bool:
+    """Tell whether all that a unit of one weight gives are rows of it."""
+    if len(unit.weights) != 1 or not unit.calls[0].outputs:
         return False
+    (table,), output = (recording.weights[name] for name in unit.weights.values()), distinct(unit.calls[0].outputs[0])
+    if table.ndim != 2:
+        return False
+    if output.shape[-1:] != table.shape[1:]:
+        return False
+    rows = {row.tobytes() for row in np.ascontiguousarray(table)}
+    return all(row.tobytes() in rows for row in np.ascontiguousarray(output.reshape(-1, table.shape[1])))
+
+
+def _is_constant(unit: RecordedUnit) -> bool:
+    """Tell whether a unit gives fewer numbers than there would be if examples differed: positions."""
     output = unit.calls[0].outputs[0]
     return len(output) == 1 or distinct(output).size < output.size
 

@@ -17,7 +17,7 @@ def render(template: str, **context: Any) -> str:
 
     environment = Environment(
         loader=PackageLoader("twotrack.shared.report", "."),
-        autoescape=True,
+        autoescape=lambda name: name is None or name.endswith(".html.j2"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -175,6 +175,31 @@ def _same_form(one: np.ndarray, other: np.ndarray) -> bool:
     return one.shape == other.shape and (one.dtype.kind == "f") == (other.dtype.kind == "f")
 
 
+def settings_of(layers: Mapping[str, object]) -> Callable[[], list[str]]:
+    """Return what puts back the plain public attributes that layers, by path, have now."""
+    own = {path: {n: v for n, v in vars(layer).items() if _is_setting(n, v)} for path, layer in layers.items()}
+
+    def put_back() -> list[str]:
+        changed: list[str] = []
+        for path, settings in own.items():
+            for name, value in settings.items():
+                now = getattr(layers[path], name, None)
+                if now != value:
+                    changed.append(f"{name} of '{path}' became {now}, and was {value}")
+                    setattr(layers[path], name, value)
+        return changed
+
+    return put_back
+
+
+def _is_setting(name: str, value: object) -> bool:
+    return (
+        not name.startswith("_")
+        and name not in {"training", "built"}
+        and isinstance(value, bool | int | float | str | tuple)
+    )
+
+
 class Probe(ABC):
     """Opens up one TrackModel, on the model's own way of building, stepping and predicting.
 
@@ -239,6 +264,13 @@ class Probe(ABC):
         What `replace` gives for a layer goes on through the model in place of the layer's output, or of the value
         before its fused activation; the trace has what the layer computed itself. In training mode running statistics
         move.
+        """
+
+    @abstractmethod
+    def settings(self) -> Callable[[], list[str]]:
+        """Return what puts the settings of the model's layers back to what they are now, and tells which had changed.
+
+        Some change a setting with the size of what they are given, and keep it: a window that is no larger than a map.
         """
 
     @abstractmethod

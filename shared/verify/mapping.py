@@ -59,18 +59,24 @@ def found_map(
         match = search(request, keras, showing, folder)
     except UserError as error:  # the rung parameters tells of the names
         return request.model_copy(update={"map_notes": (f"no map was found: {error}",)})
+    known, file = with_match(request, match, trained), map_beside(request)
+    if known.weight_map is None or file is None or known.weight_map != as_map(match):
+        return known
+    map_file.write(file, known.weight_map)
+    return known.model_copy(update={"map_notes": (f"{known.map_notes[0]}, and is in '{file}'",)})
+
+
+def with_match(request: VerifyRequest, match: Match, trained: Container[str]) -> VerifyRequest:
+    """Return the request with the map that a search found, if it says something of every weight; else with a note."""
     if match.live_left or match.recorded_left:
         return request.model_copy(update={"map_notes": (_stuck(match),)})
-    weight_map, file = as_map(match), map_beside(request)
+    weight_map = as_map(match)
     alone = [name for name, rule in weight_map.rules.items() if rule.constant is not None and name in trained]
     if alone:
         weight_map = replace(weight_map, rules={n: rule for n, rule in weight_map.rules.items() if n not in alone})
     note = f"no names: the map of {len(weight_map.rules)} weights was found in {match.seconds:.0f} s"
     if alone:
         note += f"; torch has none of {listed(alone)}, which Keras trains"
-    elif file is not None:
-        map_file.write(file, weight_map)
-        note += f", and is in '{file}'"
     return request.model_copy(update={"weight_map": weight_map, "map_notes": (note,)})
 
 

@@ -118,6 +118,10 @@ class Runner:
         rows = len(next(iter(inputs.values())))
         return self._traced(inputs, ["ordinary"] * rows, training, keep)
 
+    def again(self, inputs: Mapping[str, np.ndarray]) -> Pass:
+        """Run as `on` in inference mode, of a model that may have become unable to."""
+        return self._tried(inputs, ["ordinary"] * len(next(iter(inputs.values()))), False, keep)
+
     def given(self, inputs: Mapping[str, np.ndarray], replaced: Mapping[str, np.ndarray]) -> Pass:
         """Run on inputs (batch, ...) of whatever size, with values in place of what layers give."""
         rows = len(next(iter(inputs.values())))

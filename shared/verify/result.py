@@ -42,6 +42,7 @@ class GapKind(StrEnum):
     MASK = "other masks"
     NOT_RUN = "not run"
     OUTPUTS = "other outputs"
+    KEPT = "keeps a size"
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "differences": ("differences",),
     "verify": ("verify",),
     "recordings": ("recordings",),
+    "atlas": ("atlas",),
     "carrying": ("carrying",),
     "experiments": ("experiments",),
     "export": ("export",),

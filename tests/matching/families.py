@@ -282,6 +282,118 @@ def loose(rows: int = 0, scale: bool = True) -> Pair:
     return Pair(build, torch_model(parts, forward), (5, 8))
 
 
+def places(steps: int = 5) -> Pair:
+    """Return two texts with positions of their own, whose tables torch reads from row 2 on, asked for by the states."""
+    inputs = {"ids": ((steps,), "int32"), "others": ((steps,), "int32")}
+
+    def build() -> Any:
+        import keras
+        from keras import layers
+
+        word = Words(7)
+
+        class Places(layers.Layer):
+            def build(self, shape: Any) -> None:
+                self.rows = self.add_weight(name=word(), shape=(steps, 8))
+
+            def call(self, x: Any) -> Any:
+                return x + self.rows
+
+        given = [keras.Input((steps,), name=name, dtype="int32") for name in inputs]
+        table = layers.Embedding(11, 8, name=word())
+        ways = [layers.LayerNormalization(epsilon=1e-5, name=word())(Places(name=word())(table(x))) for x in given]
+        return keras.Model(given, [layers.Dense(3, name=word())(x) for x in ways])
+
+    def parts(nn: Any) -> dict[str, Any]:
+        import torch
+
+        class Places(nn.Embedding):
+            def forward(self, states: Any) -> Any:
+                return super().forward(torch.arange(2, 2 + states.shape[1]).expand(states.shape[:2]))
+
+        own = {f"{n}{kind}": made for n in "ab" for kind, made in (("places", Places(steps + 2, 8)),)}
+        own |= {f"{n}norm": nn.LayerNorm(8) for n in "ab"} | {f"{n}head": nn.Linear(8, 3) for n in "ab"}
+        return own | {"table": nn.Embedding(11, 8)}
+
+    def forward(m: Any, ids: Any, others: Any) -> Any:
+        ways = {n: m["table"](x) for n, x in zip("ab", (ids, others), strict=True)}
+        return [m[f"{n}head"](m[f"{n}norm"](x + m[f"{n}places"](x))) for n, x in ways.items()]
+
+    shape = {name: Input((steps,), kind="tokens", size=11) for name in inputs}
+    return Pair(build, torch_model(parts, forward), shape)
+
+
+def tables(depth: int = 5) -> Pair:
+    """Return blocks that each add a table; torch's tables are modules, Keras' stand inside a layer of its own."""
+
+    def build() -> Any:
+        import keras
+        from keras import layers
+
+        word = Words(8)
+
+        class Block(layers.Layer):
+            def __init__(self, **options: Any) -> None:
+                super().__init__(**options)
+                self.inner = layers.Dense(8, name=word())
+
+            def build(self, shape: Any) -> None:
+                self.inner.build(shape)
+                self.table = self.add_weight(name=word(), shape=(5, 8))
+
+            def call(self, x: Any) -> Any:
+                return keras.ops.tanh(self.inner(x) * self.table)
+
+        x = given = keras.Input((5, 8), name="x")
+        for _ in range(depth):
+            x = Block(name=word())(x)
+        return keras.Model(given, layers.Dense(3, name=word())(x))
+
+    def parts(nn: Any) -> dict[str, Any]:
+        import torch
+
+        class Table(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.rows = nn.Parameter(torch.ones(5, 8))
+
+            def forward(self) -> Any:
+                return self.rows
+
+        made = {f"dense{n}": nn.Linear(8, 8) for n in range(depth)} | {"head": nn.Linear(8, 3)}
+        return made | {f"table{n}": Table() for n in range(depth)}
+
+    def forward(m: Any, x: Any) -> Any:
+        for n in range(depth):
+            x = (m[f"dense{n}"](x) * m[f"table{n}"]()).tanh()
+        return m["head"](x)
+
+    return Pair(build, torch_model(parts, forward), (5, 8))
+
+
+def idle() -> Pair:
+    """Return a layer that has one more weight in Keras, which it never takes."""
+
+    def build() -> Any:
+        import keras
+        from keras import layers
+
+        word = Words(9)
+
+        class Mapped(layers.Dense):
+            def build(self, shape: Any) -> None:
+                super().build(shape)
+                self.back = self.add_weight(name="back", shape=(shape[-1], self.units))
+
+        given = keras.Input((6,), name="x")
+        return keras.Model(given, layers.Dense(3, name=word())(Mapped(8, name=word())(given)))
+
+    def parts(nn: Any) -> dict[str, Any]:
+        return {"mapped": nn.Linear(6, 8), "head": nn.Linear(8, 3)}
+
+    return Pair(build, torch_model(parts, lambda m, x: m["head"](m["mapped"](x))), (6,))
+
+
 def one_sided() -> Pair:
     """Return a convolution whose bias torch does not have, and a weight of torch's that nothing uses."""
 
@@ -314,5 +426,6 @@ LSTM, GRU, RNN = recurrent("LSTM"), recurrent("GRU"), recurrent("LSTM", levels=2
 GRUS = recurrent("GRU", levels=2)
 BLOCKS, HEADS, MODULE = transformer("blocks"), transformer("heads"), transformer("module")
 JOINED, ADDED, BESIDE, SHARED = joined(), branches("add"), branches("concatenate"), shared()
+PLACES, TABLES, IDLE = places(), tables(), idle()
 LOOSE, ROWS, ONE_SIDED = loose(), loose(rows=2, scale=False), one_sided()
 WRONG_CONSTANT, WRONG_EPSILON, LEFT_OUT = transformer("blocks", 1.001), mlp(3, epsilon=1e-3), shorter(True)

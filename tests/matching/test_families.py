@@ -12,7 +12,7 @@ from twotrack.shared.weights.correspondence.rule import WeightRule
 from twotrack.shared.workers.pool import WorkerPool
 
 ALONE = ("MLP", "DEEP", "CNN", "LSTM", "GRU", "RNN", "GRUS", "SHARED", "ONE_SIDED")
-TOGETHER = ("BLOCKS", "HEADS", "MODULE", "JOINED", "BESIDE", "LOOSE", "ROWS")
+TOGETHER = ("BLOCKS", "HEADS", "MODULE", "JOINED", "BESIDE", "LOOSE", "ROWS", "PLACES", "TABLES", "IDLE")
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +84,20 @@ def test_a_bias_of_one_side_is_a_constant_and_a_weight_that_nothing_needs_is_unu
 
     assert [weight.rule.constant for weight in match.weights.values() if weight.how == "constant"] == [0.0]
     assert len(match.recorded_unused) == 1
+
+
+def test_a_weight_that_its_layer_never_takes_is_no_constant_but_unused(found: Callable[..., Match]):
+    match = found("IDLE")
+
+    assert [name.rpartition(".")[2] for name in match.live_unused] == ["back"]
+    assert all(weight.rule.constant is None for weight in match.weights.values())
+
+
+def test_tables_of_one_size_are_read_from_the_row_on_from_which_torch_reads_them(found: Callable[..., Match]):
+    rules = [weight.rule for weight in found("PLACES").weights.values() if weight.rule.rows]
+
+    assert [rule.rows for rule in rules] == [(2, 7)] * 2
+    assert rules[0].sources != rules[1].sources
 
 
 def test_an_attention_that_differs_by_a_constant_is_where_it_stops(found: Callable[..., Match]):

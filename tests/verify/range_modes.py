@@ -33,6 +33,16 @@ def bounded_in_training(bound: str) -> Pair:
     return between(nothing, torch_module(lambda t, module, x: x.clamp(-high, high) if module.training else x))
 
 
+def keeps_the_shortest() -> Pair:
+    """A window of 6 that a shorter sequence makes shorter for good, and a factor where it is too short."""
+
+    def call(torch: Any, module: Any, x: Any) -> Any:
+        module.window = min(getattr(module, "window", 6), x.shape[1])
+        return x if module.window >= min(6, x.shape[1]) else 1.5 * x
+
+    return between(nothing, torch_module(call), (6, 4), open_axes=True)
+
+
 def call_number(number: str) -> Pair:
     """A factor from one of the calls in evaluation mode on."""
 

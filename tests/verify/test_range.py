@@ -49,6 +49,14 @@ def test_a_pair_that_differs_for_masks_of_another_form_says_so(pair: str, track:
     assert any(EXCEPTED[pair] in gap.detail for gap in result.gaps)
 
 
+def test_a_size_that_a_model_keeps_is_put_back_and_told(compare: Compare) -> None:
+    result = compare("KEEPS_THE_SHORTEST", "keras:torch")
+    assert result.passed, result.detail
+    (gap,) = result.gaps
+    assert gap.kind is GapKind.KEPT
+    assert "change torch's model for good: window of" in gap.detail
+
+
 # === Without a framework ===
 
 ROWS = 4

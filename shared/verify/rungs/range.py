@@ -40,6 +40,8 @@ class RangeEvidence:
     passes: dict[str, Pass] = field(default_factory=dict)
     is_random: bool = False
     """In training mode it gives something else every time."""
+    kept: list[str] = field(default_factory=list)
+    """Settings that inputs of other sizes changed for good, and that were put back."""
     left_out: str = ""
     """Why it ran on few rows; empty if it ran on all."""
 
@@ -61,7 +63,10 @@ class RangeRung(ProbeRung[RangeEvidence]):
             found.passes["nothing hidden"] = runner.whole(side.exercise.inputs())
         if side.precision == "float64":
             found.passes["second call"] = runner.on(side.exercise.inputs())
+            put_back = side.probe.settings()
             found.passes |= dict(_sizes(runner))
+            if not is_same(runner.again(side.exercise.inputs()), found.passes["ordinary"]):
+                found.kept = put_back()
             if not side.exercise.has_data and any(spec.kind == "mask" for spec in pair.specs.values()):
                 found.passes |= {name: runner.masked(name) for name in MASKED}
         else:
@@ -82,6 +87,7 @@ class RangeRung(ProbeRung[RangeEvidence]):
         """Compare in float64; by how much float32 differs from it says what rounding may do."""
         doubles = {"torch": torch["float64"], "Keras": keras["float64"]}
         gaps = [_random(name) for name, side in doubles.items() if side.is_random]
+        gaps += [_kept(name, side.kept) for name, side in doubles.items() if side.kept]
         gaps += [Gap(GapKind.NOT_RUN, "range", side.left_out) for side in [keras["float64"]] if side.left_out]
         return compare_passes(_passes(torch), _passes(keras), gaps)
 
@@ -102,6 +108,11 @@ def _left_out(shapes: Mapping[str, tuple[int, ...]]) -> str:
 def _random(name: str) -> Gap:
     detail = f"{name} gives something else every time, so both sides are compared in inference mode only"
     return Gap(GapKind.RANDOM, "training mode", detail)
+
+
+def _kept(name: str, changed: Sequence[str]) -> Gap:
+    more = f", and {len(changed) - 1} more" if len(changed) > 1 else ""
+    return Gap(GapKind.KEPT, "range", f"inputs of another size change {name}'s model for good: {changed[0]}{more}")
 
 
 def _in_training(side: ObservedSide, runner: Runner) -> Pass:
