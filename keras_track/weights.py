@@ -179,14 +179,16 @@ def load_weights(
     canonical: Mapping[str, np.ndarray],
     rearranged: Rearranged = NOTHING,
     without: Collection[str] = (),
+    only: Collection[str] | None = None,
 ) -> None:
     """Copy canonical weights into the model; BridgeError if a name is missing, left over or misshapen.
 
-    The weights in `without` stay.
+    The weights in `without` stay, and all but those in `only` if there are such.
     """
     table = {name: entry for name, entry in name_table(model, rearranged).items() if name not in without}
     shapes = {name: entry.shape for name, entry in table.items()}
     own_names = {name: f"Keras' {entry.variable.path} {tuple(entry.variable.shape)}" for name, entry in table.items()}
     require_same(shapes, shapes_of(canonical), MODEL, own_names=own_names)
     for name, entry in table.items():
-        entry.assign(canonical[name])
+        if only is None or name in only:
+            entry.assign(canonical[name])

@@ -278,12 +278,18 @@ class Probe(ABC):
         ValueError if it gives no rows.
         """
 
-    @abstractmethod
     def gradients(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """Return the gradient of the loss for every trainable weight, in training mode.
 
         Weights stay as they are, running statistics too; compile the model again before it is trained.
         """
+        return dict(self.live_gradients(inputs, targets))
+
+    @abstractmethod
+    def live_gradients(
+        self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]
+    ) -> Mapping[str, np.ndarray]:
+        """Return the same, each read, as a copy, when it is asked for, before the model computes anything else."""
 
     @abstractmethod
     def input_gradients(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
