@@ -210,7 +210,9 @@ class KerasProbe(Probe):
         trained = self._model.trainable_names()
 
         def read(name: str, _: tuple[int, ...]) -> np.ndarray:
-            return np.array(table[name].layout.to_canonical(as_array(kept.gradient(table[name].variable))), order="C")
+            gradient = keras.ops.convert_to_numpy(kept.gradient(table[name].variable))
+            canonical: np.ndarray = table[name].layout.to_canonical(gradient)
+            return canonical
 
         return MadeWeights({name: entry.shape for name, entry in table.items() if name in trained}, read)
 

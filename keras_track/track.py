@@ -23,6 +23,7 @@ from twotrack.keras_track.quick_start import any_initial_values
 from twotrack.keras_track.session import start_afresh
 from twotrack.keras_track.state import moving
 from twotrack.shared.axes.layout import NO_LAYOUT, ChannelLayout, canonical
+from twotrack.shared.base.memory import give_back_free_memory
 from twotrack.shared.base.sizes import LARGE_MODEL, in_little_room
 from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.ledger.measured import Measured
@@ -225,7 +226,7 @@ class KerasModel(TrackModel):
         """Return all weights, in canonical form, each read when it is asked for."""
         table = weights.name_table(self.model, self.layout.weights)
         shapes = {name: entry.shape for name, entry in table.items() if name not in self._unused}
-        return MadeWeights(shapes, lambda name, _: table[name].value())
+        return MadeWeights(shapes, lambda name, _: table[name].own())
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the canonical shapes of all weights."""
@@ -327,7 +328,12 @@ class KerasModel(TrackModel):
     def end_training(self) -> None:
         """Let go of the optimizer, and of the compiled step that holds it; the loss stays attached."""
         self.model.optimizer = self.model.train_function = None
+        vars(self.model).pop("_compile_config", None)  # which holds the optimizer for a file
         vars(self).pop("_curvature", None)
+        if keras.backend.backend() == "torch":
+            self.model.zero_grad(set_to_none=True)
+        if self.model.count_params() > LARGE_MODEL:
+            give_back_free_memory()  # an optimizer is a circle of references
 
     def outputs(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """Return the outputs in inference mode."""

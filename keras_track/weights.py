@@ -44,12 +44,17 @@ class Entry(NamedTuple):
         """The canonical shape."""
         return self.layout.canonical_shape(tuple(self.variable.shape))
 
-    def value(self) -> np.ndarray:
-        """Return a copy in canonical form."""
+    def own(self) -> np.ndarray:
+        """Return it in canonical form; maybe no copy."""
         value = keras.ops.convert_to_numpy(self.variable)
         if keras.backend.standardize_dtype(self.variable.dtype) == "bfloat16":
             value = value.astype(np.float32)  # NumPy has no bfloat16; float32 holds each of its values exactly
-        return np.array(self.layout.to_canonical(value), order="C")
+        canonical: np.ndarray = self.layout.to_canonical(value)
+        return canonical
+
+    def value(self) -> np.ndarray:
+        """Return a copy in canonical form."""
+        return np.array(self.own(), order="C")
 
     def assign(self, canonical: np.ndarray) -> None:
         """Copy a canonical array in, cast to the model's type."""

@@ -299,7 +299,7 @@ class TorchModel(TrackModel):
     def live_weights(self) -> MadeWeights:
         """Return all weights, in canonical form, each read when it is asked for."""
         table = self.table()
-        return MadeWeights(self.shapes(), lambda name, _: self._in_order(name, table[name].value()))
+        return MadeWeights(self.shapes(), lambda name, _: self._in_order(name, table[name].own()))
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the canonical shapes of all weights."""
@@ -333,7 +333,7 @@ class TorchModel(TrackModel):
                 tensor.copy_(torch.from_numpy(np.array(values[name], order="C")))
 
     def _in_order(self, name: str, array: np.ndarray) -> np.ndarray:
-        return np.array(self._order_of(name).to_canonical(array)) if name in self.weight_orders else array
+        return self._order_of(name).to_canonical(array) if name in self.weight_orders else array
 
     def trainable_names(self) -> set[str]:
         """Return the names of the weights with gradients."""

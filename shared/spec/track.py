@@ -47,11 +47,13 @@ class TrackModel(ABC):
 
     @abstractmethod
     def live_weights(self) -> Mapping[str, "np.ndarray"]:
-        """Return all weights, in canonical form, of which each is read, as a copy, when it is asked for."""
+        """Return all weights, in canonical form, each of which is what it is when it is asked for: not to be kept."""
 
     def weights(self) -> dict[str, "np.ndarray"]:
         """Return copies of all weights, in canonical form."""
-        return dict(self.live_weights())
+        from twotrack.shared.base.arrays import copies  # NumPy, which a command that lists tracks does without
+
+        return copies(self.live_weights())
 
     @abstractmethod
     def shapes(self) -> "dict[str, tuple[int, ...]]":

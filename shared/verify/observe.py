@@ -1,6 +1,5 @@
 """Worker tasks of the ladder: show one side of a pair, or run one of its layers alone."""
 
-import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
+from twotrack.shared.base.memory import give_back_free_memory
 from twotrack.shared.errors import UserError, one_line
 from twotrack.shared.spec.probe import Replay
 from twotrack.shared.spec.track import Precision
@@ -53,7 +53,7 @@ def observation(request: SideRequest, report: Report) -> Observation:
         found.append(_shown(request, precision, report))
         if not found[0].given.is_plain:
             break  # the other side has to say which of its outputs these are
-        gc.collect()  # a model is a circle of references, and the next one needs its room
+        give_back_free_memory()  # a model is a circle of references, and the next one needs its room
         if found[0].is_large(request.verify):
             break
     requests = tuple(one for part in found for one in part.narrow_requests)
@@ -120,12 +120,14 @@ class _Turn:
     def awaited(self, tell: Callable[[], None]) -> Iterator[None]:
         """Have the turn inside the block; `tell` whoever waits for the side that it waits."""
         if self._lock and not self._lock.is_locked:
+            give_back_free_memory()
             tell()
             self._lock.acquire()
         try:
             yield
         finally:
             if self._lock:
+                give_back_free_memory()
                 self._lock.release()
 
 

@@ -158,7 +158,7 @@ class Runner:
 
     @property
     def batch_sizes(self) -> Sequence[int]:
-        """Batch sizes to try, beside the one of wide rows; of a model whose weights are not even copied the small ones."""
+        """Batch sizes to try, beside the one of wide rows; the small ones, if not even the weights are copied."""
         return BATCH_SIZES[:2] if self.is_largest else BATCH_SIZES
 
     @property

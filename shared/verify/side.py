@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from twotrack.shared.base.arrays import copies
+from twotrack.shared.base.memory import keep_free_memory
 from twotrack.shared.base.sizes import values_of
 from twotrack.shared.runs.fitting import Listener, Step
 from twotrack.shared.spec.draws import AS_COUNTED, Alignment, SharedDraws
@@ -45,6 +47,8 @@ class ObservedSide:
         self.probe: Probe = self.model.probe()
         self._shapes = self.model.shapes()
         exercise.is_large = self.is_large
+        if self.is_large:
+            keep_free_memory()
         self.left_out = {name: array.shape for name, array in self.model.unused().items()}
         self._has: tuple[Exercise, float] | None = None
         """Whose weights the model has, and how many times as large, but for those that a pass may have moved."""
@@ -73,7 +77,7 @@ class ObservedSide:
         return keeping.in_full if self.keeps_all else keeping.Digesting()
 
     def _kept(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        return dict(arrays) if self.keeps_all else keeping.digested_weights(arrays)
+        return copies(arrays) if self.keeps_all else keeping.digested_weights(arrays)
 
     def reset(self, scale: float = 1.0) -> None:
         """Give all weights the exercise's values again, times `scale`; go back to the first step's random numbers.
@@ -195,7 +199,7 @@ class ObservedSide:
 
     def first_gradients(self) -> dict[str, np.ndarray]:
         """Return the gradients of the first batch, for the weights that the model has."""
-        return dict(self.live_gradients())
+        return copies(self.live_gradients())
 
     def live_gradients(self) -> Mapping[str, np.ndarray]:
         """Return the same, each read when it is asked for, before the model computes anything else."""
@@ -258,7 +262,9 @@ class ObservedSide:
         trace.epochs.append(step.epoch)
         self._note_penalty(trace)
         own = self.model.live_weights()
-        trace.weights.append(self._kept(own) if trace.digested else {name: own[name] for name in self._kept_in_full})
+        trace.weights.append(
+            self._kept(own) if trace.digested else copies({name: own[name] for name in self._kept_in_full})
+        )
 
     @cached_property
     def _kept_in_full(self) -> list[str]:
