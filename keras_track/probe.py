@@ -53,6 +53,7 @@ from twotrack.shared.spec.probe import (
 )
 from twotrack.shared.spec.recipes import Optimizer
 from twotrack.shared.spec.widening import NarrowRequest
+from twotrack.shared.weights.made import MadeWeights
 
 if TYPE_CHECKING:
     from twotrack.keras_track.track import KerasModel
@@ -202,7 +203,9 @@ class KerasProbe(Probe):
         _, (gradient,) = value_and_gradients(total, [keras.ops.convert_to_tensor(as_array(table))])
         return as_array(keras.ops.convert_to_tensor(gradient))
 
-    def gradients(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    def live_gradients(
+        self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]
+    ) -> Mapping[str, np.ndarray]:
         """Return the gradient of the loss for every trainable weight, as a training step has it."""
         kept = recorder()
         self._model.attach(kept)
@@ -210,11 +213,13 @@ class KerasProbe(Probe):
             self._model.train_step(inputs, targets)
         table = weights.name_table(self._model.model, self._model.layout.weights)
         trained = self._model.trainable_names()
-        return {
-            name: np.array(entry.layout.to_canonical(as_array(kept.gradient(entry.variable))), order="C")
-            for name, entry in table.items()
-            if name in trained
-        }
+
+        def read(name: str, _: tuple[int, ...]) -> np.ndarray:
+            gradient = keras.ops.convert_to_numpy(kept.gradient(table[name].variable))
+            canonical: np.ndarray = table[name].layout.to_canonical(gradient)
+            return canonical
+
+        return MadeWeights({name: entry.shape for name, entry in table.items() if name in trained}, read)
 
     def input_gradients(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """Return the gradient of the loss for every input of numbers."""

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from twotrack.keras_track import hyperparameters, weights
-from twotrack.shared.axes.layout import Arrangements, ChannelLayout, canonical, own_order
+from twotrack.shared.axes.layout import Arrangements, ChannelLayout, Copies, canonical, own_order
 from twotrack.shared.spec.probe import LayerTrace, Replace, Visit, keep
 
 
@@ -74,7 +74,7 @@ def layers_recorded(
     `at_work` follows which layers are.
     """
     layers = [(path, layer) for path, layer in weights.layer_paths(model) if path]
-    recording = partial(_recording, visit, layout, replace, at_work or LayerCalls())
+    recording = partial(_recording, visit, layout, replace, at_work or LayerCalls(), Copies(_values))
     with replaced_calls([(layer, recording(path, layer)) for path, layer in layers]):
         yield
 
@@ -83,7 +83,7 @@ def layers_recorded(
 def layer_recorded(path: str, layer: keras.layers.Layer, layout: ChannelLayout) -> Iterator[list[LayerTrace]]:
     """Let one layer record its calls, channels last, for a while."""
     traces: list[LayerTrace] = []
-    with replaced_calls([(layer, _recording(traces.append, layout, keep, LayerCalls(), path, layer))]):
+    with replaced_calls([(layer, _recording(traces.append, layout, keep, LayerCalls(), Copies(_values), path, layer))]):
         yield traces
 
 
@@ -129,6 +129,7 @@ def _recording(
     layout: ChannelLayout,
     replace: Replace,
     at_work: LayerCalls,
+    copies: Copies,
     path: str,
     layer: keras.layers.Layer,
 ) -> Callable:
@@ -139,23 +140,23 @@ def _recording(
         before_activation: list[np.ndarray] = []
 
         def change(value: Any) -> Any:
-            before_activation.append(as_array(value))
+            before_activation.extend(copies.of([value], own.outputs[:1]))
             return replaced_value(value, path, replace, own.outputs)
 
         number = next(calls)
         own = layout.layer(path, number)
         with activation_changed(layer, change), at_work.entered(path, layer):
             result = original(*args, **kwargs)
+        outputs = copies.of(tensors_in(result), own.outputs)
         visit(
             LayerTrace(
                 path=f"{path}#{number + 1}" if number else path,
                 kind=type(layer).__name__,
                 leaf=not layer._flatten_layers(include_self=False),
                 hyperparameters=hyperparameters.of_layer(layer),
-                inputs=canonical(arrays((args, kwargs)), own.inputs),
-                outputs=canonical(arrays(result), own.outputs)
-                + [array for value in before_activation for array in canonical([value], own.outputs[:1])],
-                replaceable=len(arrays(result)) if before_activation else 0,
+                inputs=copies.of(tensors_in((args, kwargs)), own.inputs),
+                outputs=outputs + before_activation,
+                replaceable=len(outputs) if before_activation else 0,
             )
         )
         return result if before_activation else replaced_value(result, path, replace, own.outputs)
@@ -195,6 +196,10 @@ def tensors_in(structure: Any) -> list[Any]:
 def arrays(structure: Any) -> list[np.ndarray]:
     """Return copies of the tensors in a nested structure, in Keras' order."""
     return [as_array(tensor) for tensor in tensors_in(structure)]
+
+
+def _values(tensor: Any) -> np.ndarray:
+    return np.asarray(keras.ops.convert_to_numpy(tensor))
 
 
 def as_array(tensor: Any) -> np.ndarray:

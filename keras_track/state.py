@@ -15,7 +15,7 @@ def state_kept(model: keras.Model) -> Iterator[None]:
 
     Trained weights move where a constraint projects them, and where a layer normalises its own.
     """
-    kept = model.weights if model.count_params() <= LARGE_MODEL else _moving(model)
+    kept = model.weights if model.count_params() <= LARGE_MODEL else moving(model)
     before = [(variable, np.array(keras.ops.convert_to_numpy(variable))) for variable in kept]
     try:
         yield
@@ -24,7 +24,8 @@ def state_kept(model: keras.Model) -> Iterator[None]:
             variable.assign(value)
 
 
-def _moving(model: keras.Model) -> list[keras.Variable]:
+def moving(model: keras.Model) -> list[keras.Variable]:
+    """Return the variables that a pass, or a step without an update, can move."""
     normalising = (layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.SpectralNormalization))
     own = {id(variable) for layer in normalising for variable in layer.weights}
     return [one for one in model.weights if not one.trainable or one.constraint is not None or id(one) in own]

@@ -2,7 +2,7 @@
 
 import importlib
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +16,15 @@ from twotrack.keras_track.draws import drawn_from
 from twotrack.keras_track.inputs import arranged
 from twotrack.keras_track.losses import ChannelsLast
 from twotrack.keras_track.moved_gradients import GradientMover
+from twotrack.keras_track.parts import in_parts
 from twotrack.keras_track.precision import set_precision
 from twotrack.keras_track.probe import KerasProbe
+from twotrack.keras_track.quick_start import any_initial_values
 from twotrack.keras_track.session import start_afresh
+from twotrack.keras_track.state import moving
 from twotrack.shared.axes.layout import NO_LAYOUT, ChannelLayout, canonical
-from twotrack.shared.base.sizes import in_little_room
+from twotrack.shared.base.memory import give_back_free_memory
+from twotrack.shared.base.sizes import LARGE_MODEL, in_little_room
 from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.ledger.measured import Measured
 from twotrack.shared.spec.draws import DrawSource
@@ -43,6 +47,7 @@ from twotrack.shared.spec.transfer import BASE, EVERYTHING, HEAD, chosen
 from twotrack.shared.spec.units import Side
 from twotrack.shared.weights.bridge import BridgeError
 from twotrack.shared.weights.bridge.names import listed
+from twotrack.shared.weights.made import MadeWeights
 
 if TYPE_CHECKING:
     from twotrack.shared.export.runtimes import Predict
@@ -75,7 +80,8 @@ class KerasTrack(Track):
         """Build the pair's Keras side, forgetting the process's earlier models, then switch layers."""
         set_precision(precision)
         start_afresh(seed)
-        network, has_base, given = _network(pair)
+        with nullcontext() if self.draws_initial_values else any_initial_values():
+            network, has_base, given = _network(pair)
         weights.set_renames(network, {} if pair.torch else pair.rename)
         switches = Switches(switched)
         native.switch_layers(network.get_layer(HEAD) if has_base else network, switches)
@@ -91,7 +97,8 @@ class KerasTrack(Track):
         """Return what the model calls its weights, but for those that the pair leaves out."""
         set_precision("float32")
         start_afresh(0)
-        table = weights.name_table(_network(pair)[0])
+        with any_initial_values():
+            table = weights.name_table(_network(pair)[0])
         own = {name: entry for name, entry in table.items() if name not in pair.unused_keras}
         trained = frozenset(name for name, entry in own.items() if entry.trainable)
         return OwnWeights({name: entry.shape for name, entry in own.items()}, trained=trained)
@@ -215,18 +222,25 @@ class KerasModel(TrackModel):
             raise BridgeError(f"the weight map calls {listed(unknown)} unused, which {weights.MODEL} does not have")
         self._unused = tuple(unused)
 
-    def weights(self) -> dict[str, np.ndarray]:
-        """Return copies of all weights, in canonical form."""
-        return weights.weights(self.model, self.layout.weights, self._unused)
+    def live_weights(self) -> MadeWeights:
+        """Return all weights, in canonical form, each read when it is asked for."""
+        table = weights.name_table(self.model, self.layout.weights)
+        shapes = {name: entry.shape for name, entry in table.items() if name not in self._unused}
+        return MadeWeights(shapes, lambda name, _: table[name].own())
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the canonical shapes of all weights."""
         table = weights.name_table(self.model, self.layout.weights)
         return {name: entry.shape for name, entry in table.items() if name not in self._unused}
 
-    def load_weights(self, canonical: Mapping[str, np.ndarray]) -> None:
-        """Replace all weights."""
-        weights.load_weights(self.model, canonical, self.layout.weights, self._unused)
+    def load_weights(self, canonical: Mapping[str, np.ndarray], only: Collection[str] | None = None) -> None:
+        """Replace all weights, or only some."""
+        weights.load_weights(self.model, canonical, self.layout.weights, self._unused, only)
+
+    def moving_names(self) -> set[str]:
+        """Return those that are not trained, and those that constraints or layers normalise."""
+        moved = {id(variable) for variable in moving(self.model)}
+        return {name for name, entry in weights.name_table(self.model).items() if id(entry.variable) in moved}
 
     def unused(self) -> dict[str, np.ndarray]:
         """Return copies of the weights that are left out, in canonical form."""
@@ -263,6 +277,8 @@ class KerasModel(TrackModel):
         made = self.new_optimizer(optimizer, learning_rates)
         if self.mover:
             self.mover.attach(made)
+        if self.model.count_params() > LARGE_MODEL:
+            in_parts(made)
         self.attach(made)
 
     def new_optimizer(
@@ -312,7 +328,12 @@ class KerasModel(TrackModel):
     def end_training(self) -> None:
         """Let go of the optimizer, and of the compiled step that holds it; the loss stays attached."""
         self.model.optimizer = self.model.train_function = None
-        del self._curvature
+        vars(self.model).pop("_compile_config", None)  # which holds the optimizer for a file
+        vars(self).pop("_curvature", None)
+        if keras.backend.backend() == "torch":
+            self.model.zero_grad(set_to_none=True)
+        if self.model.count_params() > LARGE_MODEL:
+            give_back_free_memory()  # an optimizer is a circle of references
 
     def outputs(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """Return the outputs in inference mode."""

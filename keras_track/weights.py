@@ -44,12 +44,17 @@ class Entry(NamedTuple):
         """The canonical shape."""
         return self.layout.canonical_shape(tuple(self.variable.shape))
 
-    def value(self) -> np.ndarray:
-        """Return a copy in canonical form."""
+    def own(self) -> np.ndarray:
+        """Return it in canonical form; maybe no copy."""
         value = keras.ops.convert_to_numpy(self.variable)
         if keras.backend.standardize_dtype(self.variable.dtype) == "bfloat16":
             value = value.astype(np.float32)  # NumPy has no bfloat16; float32 holds each of its values exactly
-        return np.array(self.layout.to_canonical(value), order="C")
+        canonical: np.ndarray = self.layout.to_canonical(value)
+        return canonical
+
+    def value(self) -> np.ndarray:
+        """Return a copy in canonical form."""
+        return np.array(self.own(), order="C")
 
     def assign(self, canonical: np.ndarray) -> None:
         """Copy a canonical array in, cast to the model's type."""
@@ -185,14 +190,16 @@ def load_weights(
     canonical: Mapping[str, np.ndarray],
     rearranged: Rearranged = NOTHING,
     without: Collection[str] = (),
+    only: Collection[str] | None = None,
 ) -> None:
     """Copy canonical weights into the model; BridgeError if a name is missing, left over or misshapen.
 
-    The weights in `without` stay.
+    The weights in `without` stay, and all but those in `only` if there are such.
     """
     table = {name: entry for name, entry in name_table(model, rearranged).items() if name not in without}
     shapes = {name: entry.shape for name, entry in table.items()}
     own_names = {name: f"Keras' {entry.variable.path} {tuple(entry.variable.shape)}" for name, entry in table.items()}
     require_same(shapes, shapes_of(canonical), MODEL, own_names=own_names)
     for name, entry in table.items():
-        entry.assign(canonical[name])
+        if only is None or name in only:
+            entry.assign(canonical[name])

@@ -203,7 +203,9 @@ class TorchProbe(Probe):
         own = (gradient.to_dense() if gradient.is_sparse else gradient).cpu().numpy()
         return np.array(layout.to_canonical(own), order="C")
 
-    def gradients(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    def live_gradients(
+        self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]
+    ) -> Mapping[str, np.ndarray]:
         """Return the gradient of the loss for every trainable weight, as a training step has it."""
         with state_kept(self._module):  # running statistics move
             self._model.backward(self._model.tensors(inputs), targets)

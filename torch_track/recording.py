@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
-from twotrack.shared.axes.layout import Arrangements, ChannelLayout, canonical, own_order
+from twotrack.shared.axes.layout import Arrangements, ChannelLayout, Copies, canonical, own_order
 from twotrack.shared.spec.probe import LayerTrace, Replace, Visit, keep
 from twotrack.torch_track import hyperparameters
 from twotrack.torch_track.structure import tensors_in
@@ -25,8 +25,9 @@ def layers_recorded(
     module: nn.Module, named: Named, layout: ChannelLayout, visit: Visit, replace: Replace = keep
 ) -> Iterator[None]:
     """Let every layer show its calls, channels last, for a while; `visit` and `replace` as in Probe.visit."""
+    copies = Copies(_values)
     handles = [
-        layer.register_forward_hook(_recording(path, named(path), visit, layout, replace))
+        layer.register_forward_hook(_recording(path, named(path), visit, layout, replace, copies))
         for path, layer in module.named_modules()
         if path
     ]
@@ -34,7 +35,7 @@ def layers_recorded(
         yield
 
 
-def _recording(path: str, name: str, visit: Visit, layout: ChannelLayout, replace: Replace) -> Callable:
+def _recording(path: str, name: str, visit: Visit, layout: ChannelLayout, replace: Replace, copies: Copies) -> Callable:
     calls = count()
 
     def record(layer: nn.Module, args: tuple, output: Any) -> Any:
@@ -46,13 +47,18 @@ def _recording(path: str, name: str, visit: Visit, layout: ChannelLayout, replac
                 kind=type(layer).__name__,
                 leaf=not any(layer.children()),
                 hyperparameters=hyperparameters.of_layer(layer),
-                inputs=canonical(arrays(args), call.inputs),
-                outputs=canonical(arrays(output), call.outputs),
+                inputs=copies.of(tensors_in(args), call.inputs),
+                outputs=copies.of(tensors_in(output), call.outputs),
             )
         )
         return _replaced(output, name, replace, call.outputs)
 
     return record
+
+
+def _values(tensor: Tensor) -> np.ndarray:
+    values: np.ndarray = tensor.detach().cpu().numpy()
+    return values
 
 
 def arrays(structure: Any) -> list[np.ndarray]:

@@ -39,6 +39,7 @@ from twotrack.shared.spec.updates import Rules
 from twotrack.shared.weights.bridge.layouts import Chain, Layout
 from twotrack.shared.weights.correspondence.paths import layer_paths
 from twotrack.shared.weights.correspondence.weight_map import NO_MAP, WeightMap
+from twotrack.shared.weights.made import MadeWeights
 from twotrack.torch_track import compiled, freezing, native, outputs, weights
 from twotrack.torch_track.axes import axis_layout, channels_last
 from twotrack.torch_track.changes.alternatives import Alternatives, activations
@@ -53,6 +54,7 @@ from twotrack.torch_track.losses import LOSSES, Loss
 from twotrack.torch_track.moved_gradients import GradientMover
 from twotrack.torch_track.precision import building, set_precision
 from twotrack.torch_track.probe import TorchProbe
+from twotrack.torch_track.quick_start import AnyInitialValues
 from twotrack.torch_track.recording import dropout_rates
 from twotrack.torch_track.structure import tensors_in
 
@@ -85,7 +87,8 @@ class TorchTrack(Track):
         """Build the pair's torch side on the device, then switch layers."""
         set_precision(precision)
         torch.manual_seed(seed)
-        module, has_base = _module(pair)
+        with nullcontext() if self.draws_initial_values else AnyInitialValues():
+            module, has_base = _module(pair)
         module = module.to(self.device, DTYPES[precision])
         switches = Switches(switched)
         native.switch_layers(module.get_submodule(HEAD) if has_base else module, switches)
@@ -107,7 +110,9 @@ class TorchTrack(Track):
 
     def own_weights(self, pair: Pair) -> OwnWeights:
         """Return what the module calls its weights; nothing is run."""
-        return weights.own_weights(_module(pair)[0], pair.rename, pair.weight_map)
+        with AnyInitialValues():
+            module, _ = _module(pair)
+        return weights.own_weights(module, pair.rename, pair.weight_map)
 
     def checkpoints(self) -> Checkpoints:
         """Return what reads and writes state_dicts."""
@@ -291,9 +296,10 @@ class TorchModel(TrackModel):
         self.sources, self.weight_map = weights.sources(self.module, weight_map), weight_map
         self._layers = layer_paths(weight_map)
 
-    def weights(self) -> dict[str, np.ndarray]:
-        """Return copies of all weights, in canonical form."""
-        return self._in_order(weights.weights(*self._place))
+    def live_weights(self) -> MadeWeights:
+        """Return all weights, in canonical form, each read when it is asked for."""
+        table = self.table()
+        return MadeWeights(self.shapes(), lambda name, _: self._in_order(name, table[name].own()))
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the canonical shapes of all weights."""
@@ -301,19 +307,20 @@ class TorchModel(TrackModel):
             name: self._order_of(name).canonical_shape(self.table()[name].shape) for name in self.weight_orders
         }
 
-    def load_weights(self, canonical: Mapping[str, np.ndarray]) -> None:
-        """Replace all weights."""
+    def load_weights(self, canonical: Mapping[str, np.ndarray], only: Collection[str] | None = None) -> None:
+        """Replace all weights, or only some."""
         if self.weight_orders:
             own = {name: self._order_of(name).from_canonical(canonical[name]) for name in self.weight_orders}
             canonical = dict(canonical) | own
-        weights.load_weights(*self._place[:2], canonical, *self._place[2:])
+        weights.load_weights(*self._place[:2], canonical, *self._place[2:], only)
 
     def _order_of(self, name: str) -> Layout:
         return Chain(tuple(self.weight_orders[name]))
 
-    def gradients(self) -> dict[str, np.ndarray]:
-        """Return what `backward` has left for every trainable weight, in canonical form."""
-        return self._in_order(weights.gradients(*self._place))
+    def gradients(self) -> MadeWeights:
+        """Return what `backward` has left for every trainable weight, in canonical form, read when it is asked for."""
+        own, shapes = weights.gradients(*self._place), self.shapes()
+        return MadeWeights({name: shapes[name] for name in own}, lambda name, _: self._in_order(name, own[name]))
 
     def unused(self) -> dict[str, np.ndarray]:
         """Return copies of weights, and of rows of them, that the map leaves out."""
@@ -325,9 +332,8 @@ class TorchModel(TrackModel):
             for name, tensor in self.sources.unused():
                 tensor.copy_(torch.from_numpy(np.array(values[name], order="C")))
 
-    def _in_order(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        ordered = [name for name in self.weight_orders if name in arrays]
-        return arrays | {name: np.array(self._order_of(name).to_canonical(arrays[name])) for name in ordered}
+    def _in_order(self, name: str, array: np.ndarray) -> np.ndarray:
+        return self._order_of(name).to_canonical(array) if name in self.weight_orders else array
 
     def trainable_names(self) -> set[str]:
         """Return the names of the weights with gradients."""
@@ -391,7 +397,8 @@ class TorchModel(TrackModel):
     def end_training(self) -> None:
         """Let go of gradients and optimizer."""
         self.module.zero_grad(set_to_none=True)
-        del self.optimizer, self._curvature
+        for name in ("optimizer", "_curvature"):
+            vars(self).pop(name, None)
 
     def drawing(self, training: bool = True) -> AbstractContextManager:
         """Return what a forward pass runs in, so that it draws from the source."""

@@ -6,7 +6,7 @@ object bundles get a path each: `lstm.l0`, `lstm.l1` for stacked recurrent layer
 A parameter or persistent buffer that no rule covers is taken as it is, under its own name.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -31,7 +31,7 @@ from twotrack.shared.weights.bridge.names import NOTHING, join
 from twotrack.shared.weights.bridge.patterns import expanded
 from twotrack.shared.weights.correspondence.paths import layer_paths
 from twotrack.shared.weights.correspondence.weight_map import NO_MAP, WeightMap
-from twotrack.shared.weights.made import shapes_of
+from twotrack.shared.weights.made import MadeWeights, shapes_of
 from twotrack.torch_track.entries import Entry, Weight
 from twotrack.torch_track.mapped import Sources
 
@@ -271,17 +271,19 @@ def load_weights(
     canonical: Mapping[str, np.ndarray],
     rename: Mapping[str, str] = NOTHING,
     weight_map: WeightMap = NO_MAP,
+    only: Collection[str] | None = None,
 ) -> None:
     """Copy canonical weights into the module; BridgeError if a name is missing, left over or misshapen.
 
-    The second bias of an LSTM or RNN becomes 0; the first takes the canonical bias.
+    All of them, or those in `only`. The second bias of an LSTM or RNN becomes 0; the first takes the canonical bias.
     """
     table = name_table(module, rearranged, rename, weight_map)
     own_names = {name: f"torch's {entry.torch_name}{_own_shape(entry)}" for name, entry in table.items()}
     shapes = {name: entry.shape for name, entry in table.items()}
     names.require_same(shapes, shapes_of(canonical), MODEL, own_names=own_names)
     for name, entry in table.items():
-        entry.assign(canonical[name])
+        if only is None or name in only:
+            entry.assign(canonical[name])
 
 
 def _own_shape(entry: Weight) -> str:
@@ -290,15 +292,16 @@ def _own_shape(entry: Weight) -> str:
 
 def gradients(
     module: nn.Module, rearranged: Rearranged, rename: Mapping[str, str] = NOTHING, weight_map: WeightMap = NO_MAP
-) -> dict[str, np.ndarray]:
-    """Return canonical gradients of the trainable weights after backward(); NaN is passed on.
+) -> MadeWeights:
+    """Return canonical gradients of the trainable weights after backward(), read when asked for; NaN is passed on.
 
     Raises BridgeError if no parameter has a gradient.
     """
     if all(parameter.grad is None for parameter in module.parameters()):
         raise BridgeError(f"{MODEL} has no gradients; call backward() on a loss first")
     table = name_table(module, rearranged, rename, weight_map)
-    return {name: entry.gradient() for name, entry in table.items() if entry.trainable}
+    shapes = {name: entry.shape for name, entry in table.items() if entry.trainable}
+    return MadeWeights(shapes, lambda name, _: table[name].gradient())
 
 
 def second_biases(module: nn.Module) -> list[str]:

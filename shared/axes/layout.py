@@ -1,13 +1,17 @@
 """Where a model's values and weights have their channels, as both tracks keep it."""
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from twotrack.shared.axes.values import Value
 from twotrack.shared.weights.bridge.layouts import Rearrangement
 
+RECENT = 8
+"""Copies that are remembered."""
 Arrangements = tuple[Rearrangement | None, ...]
 """Of several arrays: the way to the canonical form; None where one has it. Empty if all have."""
 
@@ -51,6 +55,40 @@ def canonical(arrays: Sequence[np.ndarray], own: Arrangements) -> list[np.ndarra
         np.array(array if arrangement is None else arrangement.to_canonical(array), order="C")
         for array, arrangement in zip(arrays, own or [None] * len(arrays), strict=True)
     ]
+
+
+class Copies:
+    """Copies of tensors in canonical order, for those who do not write to them.
+
+    A layer inside another gives what that gives, and the next one takes it: of a tensor that was copied a moment ago
+    there is the same copy again, unless it was written to.
+    """
+
+    def __init__(self, read: Callable[[Any], np.ndarray]):
+        """`read` returns a tensor's values, which need be no copy."""
+        self._read = read
+        self._recent: deque[tuple[Any, object, Rearrangement | None, np.ndarray]] = deque(maxlen=RECENT)
+
+    def of(self, tensors: Sequence[Any], own: Arrangements) -> list[np.ndarray]:
+        """Return a copy of each."""
+        return [self._copy(*one) for one in zip(tensors, own or [None] * len(tensors), strict=True)]
+
+    def _copy(self, tensor: Any, arrangement: Rearrangement | None) -> np.ndarray:
+        writes = _writes(tensor)
+        for kept, before, way, found in self._recent:
+            if kept is tensor and before == writes and way == arrangement:
+                return found
+        (copy,) = canonical([self._read(tensor)], (arrangement,))
+        self._recent.append((tensor, writes, arrangement, copy))
+        return copy
+
+
+def _writes(tensor: Any) -> object:
+    """Return how often a tensor of torch was written to; other frameworks' never are."""
+    try:
+        return getattr(tensor, "_version", 0)
+    except RuntimeError:  # of a tensor made in inference mode, which does not count
+        return object()
 
 
 def own_order(arrays: Sequence[np.ndarray], own: Arrangements) -> list[np.ndarray]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import with_config
 
+from twotrack.shared.base.arrays import copies
 from twotrack.shared.base.records import WITH_ARRAYS
 
 if TYPE_CHECKING:
@@ -310,12 +311,18 @@ class Probe(ABC):
         ValueError if it gives no rows.
         """
 
-    @abstractmethod
     def gradients(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """Return the gradient of the loss for every trainable weight, in training mode.
 
         Weights stay as they are, running statistics too; compile the model again before it is trained.
         """
+        return copies(self.live_gradients(inputs, targets))
+
+    @abstractmethod
+    def live_gradients(
+        self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]
+    ) -> Mapping[str, np.ndarray]:
+        """Return the same, each as it is when asked for, before the model computes anything else: not to be kept."""
 
     @abstractmethod
     def input_gradients(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> dict[str, np.ndarray]:

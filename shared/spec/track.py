@@ -1,8 +1,8 @@
 """The contract that both tracks implement, and the table of tracks. No framework is imported here."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -46,16 +46,26 @@ class TrackModel(ABC):
     """What is as the framework has it by default; `acted` is complete once the model was compiled."""
 
     @abstractmethod
+    def live_weights(self) -> Mapping[str, "np.ndarray"]:
+        """Return all weights, in canonical form, each of which is what it is when it is asked for: not to be kept."""
+
     def weights(self) -> dict[str, "np.ndarray"]:
         """Return copies of all weights, in canonical form."""
+        from twotrack.shared.base.arrays import copies  # NumPy, which a command that lists tracks does without
+
+        return copies(self.live_weights())
 
     @abstractmethod
     def shapes(self) -> "dict[str, tuple[int, ...]]":
         """Return the canonical shapes of all weights; nothing is copied for that."""
 
     @abstractmethod
-    def load_weights(self, canonical: Mapping[str, "np.ndarray"]) -> None:
-        """Replace all weights; BridgeError if a name is missing, left over or misshapen."""
+    def load_weights(self, canonical: Mapping[str, "np.ndarray"], only: "Collection[str] | None" = None) -> None:
+        """Replace all weights, or `only` some; BridgeError if a name is missing, left over or misshapen."""
+
+    def moving_names(self) -> set[str]:
+        """Return the canonical names of the weights that a pass through the model can move."""
+        return set(self.shapes()) - self.trainable_names()
 
     def unused(self) -> dict[str, "np.ndarray"]:
         """Return copies of what the pair's weight map leaves out, by the framework's own name: weights, or rows."""
@@ -205,6 +215,18 @@ class Track(ABC):
         all others aligned. What was built before in another precision must not be used any more.
         Raises UserError if a build function of the user's fails or does not fit the pair's inputs.
         """
+
+    draws_initial_values = True
+    """Models begin with the values that they say; else with any, as others take their place at once."""
+
+    @contextmanager
+    def any_initial_values(self) -> Iterator[None]:
+        """Build models inside the block with any initial values."""
+        self.draws_initial_values = False
+        try:
+            yield
+        finally:
+            self.draws_initial_values = True
 
     @abstractmethod
     def own_weights(self, pair: "Pair") -> OwnWeights:

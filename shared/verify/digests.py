@@ -5,6 +5,7 @@ finite, their number, the size that differences are relative to, and its product
 they are few. Rows are flattened, so that it does not matter into which axes a side shapes the same values.
 """
 
+from collections import deque
 from functools import lru_cache
 from zlib import crc32
 
@@ -16,6 +17,8 @@ LIMITLESS = 1e300
 """From here on a value is told by its place and sign, as infinity is: products of it would be infinite. A mask may hold
 the smallest number that there is.
 """
+RECENT = 8
+"""Arrays that are remembered: a layer inside another gives what that gives, and the next one takes it."""
 _MANY = 200_000
 """Values in a row from which on fewer products are taken."""
 
@@ -24,17 +27,37 @@ def digest(values: np.ndarray, batch: int) -> np.ndarray | None:
     """Return the digest of values whose first axis holds the rows of a batch; None if it does not."""
     if values.size == 0 or values.ndim == 0 or values.shape[0] % batch:
         return None
-    rows = values.reshape(batch, -1).astype(np.float64)
-    is_ordinary = np.abs(rows) < LIMITLESS  # False for NaN too
-    patterns = [0 if ordinary.all() else _pattern(row) for row, ordinary in zip(rows, is_ordinary, strict=True)]
-    kept = np.where(is_ordinary, rows, 0.0)
+    rows = values.reshape(batch, -1).astype(np.float64, copy=False)
+    smallest, largest, patterns = rows.min(1), rows.max(1), np.zeros(batch)
+    if not ((smallest > -LIMITLESS) & (largest < LIMITLESS)).all():  # False for NaN too
+        is_ordinary = np.abs(rows) < LIMITLESS
+        patterns = np.array([0 if one.all() else _pattern(row) for row, one in zip(rows, is_ordinary, strict=True)])
+        rows = np.where(is_ordinary, rows, 0.0)
+        smallest, largest = rows.min(1), rows.max(1)
     counts = np.full(batch, rows.shape[1])
-    return np.column_stack([kept.min(1), kept.max(1), patterns, counts, _sizes(kept), _projected(kept)])
+    return np.column_stack([smallest, largest, patterns, counts, _sizes(rows, smallest, largest), _projected(rows)])
 
 
-def _sizes(rows: np.ndarray) -> np.ndarray:
+class Digests:
+    """Digests of arrays that come one after the other, often one several times: the last few are not taken again."""
+
+    def __init__(self) -> None:
+        self._recent: deque[tuple[np.ndarray, int, np.ndarray | None]] = deque(maxlen=RECENT)
+
+    def of(self, values: np.ndarray, batch: int) -> np.ndarray | None:
+        """Return the digest of an array that nobody writes to."""
+        for array, rows, found in self._recent:
+            if array is values and rows == batch:
+                return found
+        self._recent.append((values, batch, digest(values, batch)))
+        return self._recent[-1][-1]
+
+
+def _sizes(rows: np.ndarray, smallest: np.ndarray, largest: np.ndarray) -> np.ndarray:
     """Return the largest absolute value of each row, or its length where products are taken: those grow with it."""
-    return np.abs(rows).max(1) if rows.shape[1] <= PROJECTIONS else np.linalg.norm(rows, axis=1)
+    if rows.shape[1] <= PROJECTIONS:
+        return np.maximum(largest, -smallest)
+    return np.sqrt(np.einsum("ij,ij->i", rows, rows))
 
 
 def _pattern(row: np.ndarray) -> int:

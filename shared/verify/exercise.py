@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from twotrack.shared.base.sizes import LARGE_MODEL
 from twotrack.shared.chapters.pairs import PROBED_BATCH_SIZE, chapter_pair
 from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.datasets.batches import Batch, TrainingBatches
@@ -15,7 +16,7 @@ from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.runs.fitting import Fit, Listener, Stopwatch, TrainingProgress, TrainingStage, silent
 from twotrack.shared.spec.changes import Change
 from twotrack.shared.spec.pair import CustomOptimizer, Pair
-from twotrack.shared.spec.recipes import Optimizer, Recipe
+from twotrack.shared.spec.recipes import Optimizer, Recipe, Sophia
 from twotrack.shared.spec.sides import SideName
 from twotrack.shared.spec.track import TrackModel
 from twotrack.shared.verify import evidence, material, optimizer_material
@@ -26,6 +27,8 @@ from twotrack.shared.weights.made import MadeWeights
 
 EPOCHS, STEPS_PER_EPOCH = 2, 10
 """Of the short training's last stage; a stage before it has one epoch."""
+STEPS_OF_LARGE = 3
+"""In an epoch of a large model, whose optimizer the rung optimizer looks at alone."""
 VALIDATED = 32
 """Examples of a chapter's validation split."""
 
@@ -55,6 +58,10 @@ class Exercise(ABC):
     """All values are kept, however large the model is."""
     optimizer_steps = optimizer_material.STEPS
     """Of the rung optimizer."""
+    large_from = LARGE_MODEL
+    """Values of the weights from which on a model is large."""
+    is_large = False
+    """The side's model is, as who built it says."""
     has_own_weights = False
     """It starts with weights of the user's own."""
     has_data = False
@@ -109,7 +116,14 @@ class PairExercise(Exercise):
         exercise = PairExercise(self.pair)
         exercise.changes, exercise.in_full = self.changes, self.in_full
         exercise.optimizer_steps = self.optimizer_steps
+        exercise.large_from, exercise.is_large = self.large_from, self.is_large
         return exercise
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Of the short training; fewer for a large model, unless the optimizer is not run apart from it."""
+        is_run_alone = not isinstance(self.pair.optimizer, CustomOptimizer | Sophia)
+        return STEPS_OF_LARGE if self.is_large and is_run_alone else STEPS_PER_EPOCH
 
     def weights(self, shapes: Mapping[str, tuple[int, ...]], scale: float = 1.0) -> MadeWeights:
         """Return the user's own, and drawn ones where these have none of a name and shape: the rungs say so then."""
@@ -134,11 +148,11 @@ class PairExercise(Exercise):
 
     def unmet_ids(self) -> Mapping[int, int]:
         """Count those of large inputs."""
+        steps = EPOCHS * self.steps_per_epoch
         if self._inputs:
-            steps = EPOCHS * STEPS_PER_EPOCH
             fed = [self._batch(step) for step in range(steps)]
             return unmet({name: np.concatenate([one[name] for one in fed]) for name in fed[0]}, self.pair.specs)
-        return material.unmet_ids(self.pair, EPOCHS * STEPS_PER_EPOCH)
+        return material.unmet_ids(self.pair, steps)
 
     def planned(self) -> list[tuple[Optimizer, list[float]]]:
         """Return as many steps as the optimizer does alone."""
@@ -147,12 +161,17 @@ class PairExercise(Exercise):
         return [(self.pair.optimizer, self.pair.learning_rates(optimizer_material.STEPS))]
 
     def rehearse(self, model: TrackModel, outputs: Shapes, listen: Listener) -> Rehearsal:
-        """Train in one stage, with a look at outputs after each epoch, as validation is one."""
-        learning_rates = self.pair.learning_rates(EPOCHS * STEPS_PER_EPOCH)
-        batches = PairBatches(self.pair, outputs, STEPS_PER_EPOCH, self._batch)
-        progress = TrainingProgress(EPOCHS * STEPS_PER_EPOCH)
+        """Train in one stage, with a look at outputs after each epoch, as validation is one.
+
+        A large model does no step to warm up, which would take its state twice.
+        """
+        steps = EPOCHS * self.steps_per_epoch
+        learning_rates = self.pair.learning_rates(steps)
+        batches = PairBatches(self.pair, outputs, self.steps_per_epoch, self._batch)
+        progress = TrainingProgress(steps)
         stage = TrainingStage(model, self.pair.optimizer, learning_rates, Stopwatch(), silent, listen)
-        stage.prepare(next(batches.epoch(0)))
+        if not self.is_large:
+            stage.prepare(next(batches.epoch(0)))
         for epoch in range(EPOCHS):
             stage.train_epoch(batches, epoch, progress)
             model.outputs(self.inputs())
@@ -230,6 +249,7 @@ def find_exercise(request: VerifyRequest, side: SideName) -> Exercise:
         exercise.pair = replace(exercise.pair, outputs=request.outputs)
     exercise.changes, exercise.in_full = (request.changes if side.is_reference else ()), request.in_full
     exercise.optimizer_steps = request.optimizer_steps
+    exercise.large_from = request.large_from
     return exercise
 
 

@@ -139,15 +139,15 @@ class FollowRequest(SideRequest):
 @task
 def lead(request: LeadRequest, report: Report) -> Path | None:
     """Train freely and write all weights after every step; None if the disk has no room for them."""
-    side = _side(request, report)
+    side = observed(request, report)
     trajectory, led = Trajectory(request.folder), Led()
 
     def keep(step: Step) -> None:
         led.losses.append(step.loss)
         trajectory.add(side.model.weights())
-        _note_penalty(side, led.penalties)
+        note_penalty(side, led.penalties)
 
-    _note_penalty(side, led.penalties)
+    note_penalty(side, led.penalties)
     try:
         led.validation = side.rehearse(keep).validation
     except NoRoomError:
@@ -161,14 +161,14 @@ def lead(request: LeadRequest, report: Report) -> Path | None:
 @task
 def follow(request: FollowRequest, report: Report) -> Path:
     """Train from the leader's weights in every step; return the folder of a Followed."""
-    side, found = _side(request, report), Followed()
+    side, found = observed(request, report), Followed()
     follower = _Follower(side.model, Trajectory(request.leader), found)
 
     def compare(step: Step) -> None:
         follower(step)
-        _note_penalty(side, found.penalties)
+        note_penalty(side, found.penalties)
 
-    _note_penalty(side, found.penalties)
+    note_penalty(side, found.penalties)
     found.validation = side.rehearse(compare).validation
     found.trained_outputs = side.model.outputs(side.exercise.inputs())
     return evidence.save(found, request.folder)
@@ -178,7 +178,7 @@ def follow(request: FollowRequest, report: Report) -> Path:
 def explain(request: FollowRequest, report: Report) -> Path:
     """Let the leader follow with gradients that are moved by their limit; return the folder of an Explained."""
     assert request.followed is not None
-    side, found = _side(request, report), Explained()
+    side, found = observed(request, report), Explained()
     open_track(request.side.track, "auto").move_gradients(side.model, TOLERANCES["gradients"].limit, request.draw)
     excess = {excess.key: excess.places for excess in evidence.load(Followed, request.followed).excess}
     side.rehearse(_Explainer(side.model, Trajectory(request.leader), excess, found))
@@ -189,13 +189,15 @@ def explain(request: FollowRequest, report: Report) -> Path:
 def stray(request: FollowRequest, report: Report) -> Path:
     """Train freely with rounding added to the weights after every step; return the folder of a Strayed."""
     assert request.followed is not None
-    side, found = _side(request, report), Strayed()
+    side, found = observed(request, report), Strayed()
     typical = evidence.load(Followed, request.followed).typical
     side.rehearse(_Stray(side.model, Trajectory(request.leader), typical, request.draw, found))
     return evidence.save(found, request.folder)
 
 
-def _side(request: SideRequest, report: Report) -> ObservedSide:
+def observed(request: SideRequest, report: Report) -> ObservedSide:
+    """Return the side of a request, which trains again."""
+
     def tell(phase: str) -> None:
         report(f"{phase} again", {})
 
@@ -203,7 +205,7 @@ def _side(request: SideRequest, report: Report) -> ObservedSide:
     return ObservedSide(find_exercise(request.verify, request.side), track, "float64", tell, request.alignment)
 
 
-def _note_penalty(side: ObservedSide, penalties: list[float]) -> None:
+def note_penalty(side: ObservedSide, penalties: list[float]) -> None:
     """Keep the penalty that the weights have now, if the side has any."""
     penalty = side.probe.penalty()
     if penalty is not None:

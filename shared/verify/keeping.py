@@ -11,7 +11,17 @@ from dataclasses import replace
 import numpy as np
 
 from twotrack.shared.spec.probe import LayerTrace
-from twotrack.shared.verify.digests import COUNT, LARGEST, PATTERN, PROJECTIONS, SIZE, SMALLEST, differences, digest
+from twotrack.shared.verify.digests import (
+    COUNT,
+    LARGEST,
+    PATTERN,
+    PROJECTIONS,
+    SIZE,
+    SMALLEST,
+    Digests,
+    differences,
+    digest,
+)
 from twotrack.shared.verify.result import relative
 
 ROW = 512
@@ -23,14 +33,19 @@ def in_full(call: LayerTrace) -> LayerTrace:
     return call
 
 
-def digested(call: LayerTrace) -> LayerTrace:
-    """Keep a digest of each value, with a row for each example."""
-    return replace(call, inputs=_digests(call.inputs), outputs=_digests(call.outputs), digested=True)
+class Digesting:
+    """Keeps a digest of each value, with a row for each example."""
 
+    def __init__(self) -> None:
+        self._taken = Digests()
 
-def _digests(arrays: list[np.ndarray]) -> list[np.ndarray]:
-    found = [digest(array, array.shape[0]) if array.ndim else digest(array[None], 1) for array in arrays]
-    return [each for each in found if each is not None]
+    def __call__(self, call: LayerTrace) -> LayerTrace:
+        """Return the call with digests in place of its values."""
+        return replace(call, inputs=self._of(call.inputs), outputs=self._of(call.outputs), digested=True)
+
+    def _of(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        found = [self._taken.of(one, one.shape[0]) if one.ndim else digest(one[None], 1) for one in arrays]
+        return [each for each in found if each is not None]
 
 
 def digested_weights(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

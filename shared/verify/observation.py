@@ -8,12 +8,14 @@ from typing import Any, TypeVar
 from pydantic import Field
 
 from twotrack.shared.base.records import FrozenRecord
+from twotrack.shared.base.sizes import values_of
 from twotrack.shared.spec.draws import Counterpart
 from twotrack.shared.spec.outputs import Outputs
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.spec.widening import NarrowRequest
 from twotrack.shared.verify import evidence
 from twotrack.shared.verify.draws import DROPOUT, SideDraws
+from twotrack.shared.verify.request import VerifyRequest
 from twotrack.shared.verify.trace import Trace
 
 E = TypeVar("E")
@@ -65,6 +67,10 @@ class Observation(FrozenRecord):
     def draws(self) -> SideDraws:
         """What is drawn in training; nothing if the climb ends before that is looked at."""
         return self.probe(DROPOUT, SideDraws)["float64"] if DROPOUT in self.probed else SideDraws()
+
+    def is_large(self, request: VerifyRequest) -> bool:
+        """Tell whether it is too large for copies of all of its weights, as the request has it."""
+        return values_of(self.parameters) > request.large_from
 
     def layer(self, path: str) -> tuple[str, Mapping[str, Any]]:
         """Return class name and hyperparameters of a layer; empty ones if the side has none at that path."""

@@ -1,20 +1,20 @@
 """Worker tasks of the ladder: show one side of a pair, or run one of its layers alone."""
 
-import gc
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
-from twotrack.shared.base.sizes import needed_memory
+from twotrack.shared.base.memory import give_back_free_memory
 from twotrack.shared.errors import UserError, one_line
 from twotrack.shared.spec.probe import Replay
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import evidence
-from twotrack.shared.verify.exercise import find_exercise
+from twotrack.shared.verify.exercise import Exercise, find_exercise
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.request import (
     RUNGS,
@@ -44,45 +44,97 @@ def observe(request: SideRequest, report: Report) -> Observation:
 
 
 def observation(request: SideRequest, report: Report) -> Observation:
-    """Show one side; write a trace for each precision, and what the probes found, below the request's folder."""
+    """Show one side; write a trace for each precision, and what the probes found, below the request's folder.
+
+    A large model is shown in float64 only, which decides.
+    """
     found: list[Observation] = []
-    with ExitStack() as alone:
-        for precision in request.verify.precisions:
-            found.append(_shown(request, precision, report, alone))
-            if not found[0].given.is_plain:
-                break  # the other side has to say which of its outputs these are
-            gc.collect()  # a model is a circle of references, and the next one needs its room
+    for precision in request.verify.precisions:
+        found.append(_shown(request, precision, report))
+        if not found[0].given.is_plain:
+            break  # the other side has to say which of its outputs these are
+        give_back_free_memory()  # a model is a circle of references, and the next one needs its room
+        if found[0].is_large(request.verify):
+            break
     requests = tuple(one for part in found for one in part.narrow_requests)
     folders = {precision: folder for part in found for precision, folder in part.folders.items()}
     # float64 comes first; in it layers say what else they were built for, and probes look
     return found[0].model_copy(update={"narrow_requests": requests, "folders": folders})
 
 
-def _shown(request: SideRequest, precision: Precision, report: Report, alone: ExitStack) -> Observation:
+def _shown(request: SideRequest, precision: Precision, report: Report) -> Observation:
     """Show a side in one precision."""
     track, exercise = open_track(request.side.track, "auto"), find_exercise(request.verify, request.side)
     side = ObservedSide(exercise, track, precision, partial(_report_phase, report, precision), request.alignment)
-    _wait_for_room(side, request, alone)
     shown = Observation(**side.describe(), folders={}, alignment=request.alignment)
     if not side.model.given.is_plain:
         only = evidence.save(Trace(outputs=side.outputs()), request.folder / precision / "outputs")
         return shown.model_copy(update={"folders": {precision: only}})
     changes: dict[str, Any] = {"unused": dependences(side)} if precision == "float64" else {}
-    changes["folders"] = {precision: evidence.save(side.trace(), request.folder / precision / "trace")}
-    side.put_through(exercise.drawn)
-    folder, looks = request.folder / precision, precision == "float64"
-    changes["probed"] = {
-        rung.name: {precision: _probe(side, rung, folder / rung.name)} if looks else {}
-        for rung in _climbed(request.verify)
-    }
+    changes["folders"], changes["probed"] = _looked_at(side, request, exercise)
     return shown.model_copy(update=changes | {"narrow_requests": tuple(side.probe.narrow_requests())})
 
 
-def _wait_for_room(side: ObservedSide, request: SideRequest, alone: ExitStack) -> None:
-    """Let large models go through the rungs one after the other: a side has several times its weights in memory."""
-    if side.precision == "float64" and side.is_large:
-        side.report(f"waiting for room ({needed_memory(side.shapes) / 1e9:.1f} GB)")
-        alone.enter_context(FileLock(request.folder.parent / "large.lock"))
+def _looked_at(
+    side: ObservedSide, request: SideRequest, exercise: Exercise
+) -> tuple[dict[Precision, Path], dict[str, dict[Precision, Path]]]:
+    """Return the folders of the side's trace and of what its probes found.
+
+    A large model is trained alone, as its optimizer takes several times its weights; meanwhile another one is probed.
+    """
+    folder, precision = request.folder / side.precision, side.precision
+    rungs = _climbed(request.verify)
+    if precision != "float64":
+        return {precision: evidence.save(side.trace(), folder / "trace")}, {rung.name: {} for rung in rungs}
+    turn, probed = _Turn(request.folder.parent / TURN, side.is_large), dict[str, Path]()
+    if not turn.has_come():
+        probed = _probed(side, rungs, exercise, folder)
+    with turn.awaited(lambda: side.report("waiting for room to train")):
+        if probed:
+            side.put_through(exercise)
+        trace = evidence.save(side.trace(), folder / "trace")
+    probed = probed or _probed(side, rungs, exercise, folder)
+    return {precision: trace}, {name: {precision: found} for name, found in probed.items()}
+
+
+TURN = "training.lock"
+"""Between the folders of all sides."""
+
+
+class _Turn:
+    """To train large models one after the other; small ones need not wait."""
+
+    def __init__(self, file: Path, is_needed: bool):
+        self._lock = FileLock(file) if is_needed else None
+
+    def has_come(self) -> bool:
+        """Take the turn, unless another side has it; tell whether it is taken."""
+        try:
+            if self._lock:
+                self._lock.acquire(timeout=0)
+        except Timeout:
+            return False
+        return True
+
+    @contextmanager
+    def awaited(self, tell: Callable[[], None]) -> Iterator[None]:
+        """Have the turn inside the block; `tell` whoever waits for the side that it waits."""
+        if self._lock and not self._lock.is_locked:
+            give_back_free_memory()
+            tell()
+            self._lock.acquire()
+        try:
+            yield
+        finally:
+            if self._lock:
+                give_back_free_memory()
+                self._lock.release()
+
+
+def _probed(side: ObservedSide, rungs: Sequence[ProbeRung], exercise: Exercise, folder: Path) -> dict[str, Path]:
+    """Let every rung look at the side on drawn weights; return the folders with what they found."""
+    side.put_through(exercise.drawn)
+    return {rung.name: _probe(side, rung, folder / rung.name) for rung in rungs}
 
 
 def _climbed(request: VerifyRequest) -> list[ProbeRung]:

@@ -12,11 +12,12 @@ from math import prod
 import numpy as np
 from pydantic import with_config
 
+from twotrack.shared.base import sizes
 from twotrack.shared.base.records import WITH_ARRAYS
 from twotrack.shared.spec.inputs import Input
 from twotrack.shared.spec.probe import LayerTrace, Probe, Replace, keep
 from twotrack.shared.verify import wide
-from twotrack.shared.verify.digests import PATTERN, SIZE, differences, digest
+from twotrack.shared.verify.digests import PATTERN, SIZE, Digests, differences, digest
 
 BATCH_SIZES = (1, 2, 7)
 LEAST_BATCH, LARGEST_BATCH = 4, 64
@@ -111,6 +112,7 @@ class Runner:
         self._probe, self.inputs, self.points = probe, inputs, points(weights)
         self.batch = rows_at_once(batch_size)
         self.weights = sum(map(prod, weights.values()))
+        self.is_largest = self.weights > sizes.LARGE_MODEL
         self.is_large = self.weights > LARGE_MODEL or sum(prod(spec.shape) for spec in inputs.values()) > LARGE_INPUT
 
     def on(self, inputs: Mapping[str, np.ndarray], training: bool = False) -> Pass:
@@ -121,6 +123,17 @@ class Runner:
     def again(self, inputs: Mapping[str, np.ndarray]) -> Pass:
         """Run as `on` in inference mode, of a model that may have become unable to."""
         return self._tried(inputs, ["ordinary"] * len(next(iter(inputs.values()))), False, keep)
+
+    def ordinary(self, inputs: Mapping[str, np.ndarray]) -> Pass:
+        """Run on inputs (batch, ...) that are there already; a single row twice, if the model takes two.
+
+        What has one row for each example is told so from what has one row whatever the batch, as positions have.
+        """
+        if len(next(iter(inputs.values()))) == 1:
+            twice = self._tried({name: np.repeat(one, 2, axis=0) for name, one in inputs.items()}, ["ordinary"] * 2)
+            if not twice.error:
+                return twice
+        return self.on(inputs)
 
     def given(self, inputs: Mapping[str, np.ndarray], replaced: Mapping[str, np.ndarray]) -> Pass:
         """Run on inputs (batch, ...) of whatever size, with values in place of what layers give."""
@@ -137,7 +150,7 @@ class Runner:
 
     def whole(self, inputs: Mapping[str, np.ndarray]) -> Pass:
         """Run on inputs that are there already, of which nothing is hidden."""
-        return self.on(wide.whole(self.inputs, inputs))
+        return self.ordinary(wide.whole(self.inputs, inputs))
 
     def wide(self, replaced: bool = False, shake: int = 0) -> Pass:
         """Run on rows of every kind, as many batches as that takes; `shake` rounds them another way in float32."""
@@ -146,6 +159,11 @@ class Runner:
     def wide_batch(self, replaced: bool, number: int) -> Pass:
         """Run one batch of `wide` again."""
         return self._drawn(self.kinds[number], False, replaced, number)
+
+    @property
+    def batch_sizes(self) -> Sequence[int]:
+        """Batch sizes to try, beside the one of wide rows; the small ones, if not even the weights are copied."""
+        return BATCH_SIZES[:2] if self.is_largest else BATCH_SIZES
 
     @property
     def kinds(self) -> list[list[int]]:
@@ -197,15 +215,17 @@ class Runner:
         ran.fed, ran.replaced = np.max(sizes, axis=0) if sizes else np.zeros(len(kinds)), sorted(set(paths))
         return ran
 
-    def _tried(self, inputs: Mapping[str, np.ndarray], rows: list[str], training: bool, give: Replace) -> Pass:
+    def _tried(
+        self, inputs: Mapping[str, np.ndarray], rows: list[str], training: bool = False, give: Replace = keep
+    ) -> Pass:
         try:
             return self._traced(inputs, rows, training, give)
         except Exception as error:  # whatever a framework or the user's own code raises on such inputs
             return Pass(rows, error=error_in_short(error))
 
     def _traced(self, inputs: Mapping[str, np.ndarray], rows: list[str], training: bool, give: Replace) -> Pass:
-        calls: list[Call] = []
-        outputs = self._probe.visit(inputs, lambda layer: calls.append(_call(layer, len(rows))), training, give)
+        calls, taken = list[Call](), Digests()
+        outputs = self._probe.visit(inputs, lambda layer: calls.append(_call(layer, len(rows), taken)), training, give)
         digests = [each for output in outputs if (each := digest(output, len(rows))) is not None]
         return Pass(rows, np.zeros(len(rows)), wide.are_whole(self.inputs, inputs), calls, digests)
 
@@ -217,14 +237,14 @@ def open_sizes(inputs: Mapping[str, Input]) -> Iterator[tuple[int, list[int]]]:
         yield size, [size + 1, *([LONG] if size < LONG else []), 1]
 
 
-def _call(layer: LayerTrace, batch: int) -> Call:
-    outputs = [digest(array, batch) for array in layer.outputs]
+def _call(layer: LayerTrace, batch: int, taken: Digests) -> Call:
+    outputs = [taken.of(array, batch) for array in layer.outputs]
     place = layer.replaceable if layer.outputs and outputs[layer.replaceable] is not None else -1
     kept = [number for number, each in enumerate(outputs) if each is not None]
     return Call(
         layer.path,
         layer.kind,
-        [each for array in layer.inputs if (each := digest(array, batch)) is not None],
+        [each for array in layer.inputs if (each := taken.of(array, batch)) is not None],
         [each for each in outputs if each is not None],
         kept.index(place) if place in kept else -1,
     )

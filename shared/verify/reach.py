@@ -22,8 +22,8 @@ from twotrack.shared.verify.passes import Runner, error_in_short
 
 STARTS, STEPS = 2, 6
 """Rows that a search begins from, and moves of each."""
-MOST_RUNS = 120
-"""Of the model, in all searches together."""
+MOST_RUNS, RUNS_OF_LARGEST = 120, 12
+"""Of the model, in all searches together; the second of one whose weights are not even copied."""
 MOST_PRODUCTS = 10**9
 """Tokens times weights, of a run that reads all rows of a table."""
 MOST_VALUES = 20_000_000
@@ -61,6 +61,7 @@ class Trials:
         """Make the rows that a runner makes."""
         self._probe, self._inputs, self.batch, self._points = probe, runner.inputs, runner.batch, runner.points
         self._kinds, self._weights = runner.kinds, runner.weights
+        self.most_runs = RUNS_OF_LARGEST if runner.is_largest else MOST_RUNS
         self.errors: list[str] = []
         """Of runs that showed nothing."""
 
@@ -219,7 +220,7 @@ class Search:
 
     def _margins(self, trial: Trial, piece: Piece) -> np.ndarray | None:
         """Run a trial, keep it if it reaches anything new; return margins (batch, ...), None if they tell nothing."""
-        if self._runs >= MOST_RUNS:
+        if self._runs >= self._trials.most_runs:
             return None
         self._runs += 1
         run = self._trials.run(trial, piece)

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from twotrack.shared import chapters
 from twotrack.shared.base.records import FrozenRecord
+from twotrack.shared.base.sizes import LARGE_MODEL
 from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.spec.changes import Change
 from twotrack.shared.spec.draws import Counterpart
@@ -89,6 +90,8 @@ class VerifyRequest(FrozenRecord):
     """What was read from these."""
     causes: Literal["all", "first", "none"] = "all"
     """Of a failure: which to look for."""
+    large_from: int = LARGE_MODEL
+    """Values of the weights of a model that is large; see shared/base/sizes.py."""
     precisions: tuple[Precision, ...] = ("float64", "float32")
     """In which a side is shown. float64 decides; float32 is for information."""
 

@@ -16,12 +16,13 @@ import numpy as np
 from twotrack.shared.base.tolerances import ROUNDED_GRADIENT, TOLERANCES
 from twotrack.shared.spec.sides import SideName
 from twotrack.shared.verify import evidence, following
+from twotrack.shared.verify.common_steps import Stepped, StepRequest, step_from_start
 from twotrack.shared.verify.following import Explained, Followed, FollowRequest, LeadRequest, Led, Strayed
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.observe import answer, measure_rounding
 from twotrack.shared.verify.request import AnswerRequest, RungRequest, VerifyRequest
 from twotrack.shared.verify.result import FailurePlace, RungResult
-from twotrack.shared.verify.rungs import EXACT
+from twotrack.shared.verify.rungs import EXACT, common_digests
 from twotrack.shared.verify.rungs.common_state import FreeRun, find_difference, judge_free_run
 from twotrack.shared.verify.rungs.gradients import gradient_scales
 from twotrack.shared.verify.trace import Trace
@@ -85,7 +86,11 @@ class SecondLook:
     ) -> RungResult:
         """Return the failure of a free run, or what was found in its place."""
         sides = torch.traces["float64"], keras.traces["float64"]
-        if failure.place not in _PLACES or not isfinite(failure.difference or 0.0) or _is_beyond_rounding(*sides):
+        if failure.place not in _PLACES or not isfinite(failure.difference or 0.0):
+            return failure
+        if torch.is_large(self._request) or keras.is_large(self._request):
+            return self._judge_large(name, torch, keras)
+        if _is_beyond_rounding(*sides):
             return failure
         if self._leader is None:
             return replace(failure, detail=f"{failure.detail}; {_no_room(torch)}")
@@ -99,6 +104,34 @@ class SecondLook:
             return different
         free = FreeRun.of(*sides)
         return judge_free_run(free, led, found, self._drawn(following.stray, Strayed, followed, STRAYS))
+
+    def _judge_large(self, name: SideName, torch: Observation, keras: Observation) -> RungResult:
+        """Return what steps from the weights of the start tell of two sides, of which no copies are made."""
+        own = self._stepped
+        other = self._steps(name, keras, "stepped")
+        steps, moved = common_digests.Steps(own, other), list[common_digests.Steps]()
+        different = common_digests.find_difference(steps, moved)
+        if different and common_digests.exceeds(steps):
+            runs = (self._steps(self._reference, torch, f"moved-{draw}", draw) for draw in range(EXPLANATIONS))
+            moved = [common_digests.Steps(own, run) for run in runs]
+            different = common_digests.find_difference(steps, moved)
+        traces = torch.traces["float64"], keras.traces["float64"]
+        return different or common_digests.passed(FreeRun.of(*traces), steps, traces[1])
+
+    @cached_property
+    def _stepped(self) -> Stepped:
+        return self._steps(self._reference, None, "stepped")
+
+    def _steps(self, name: SideName, shown: Observation | None, kind: str, moved: int | None = None) -> Stepped:
+        """Let a side step from the weights of the start."""
+        asked = StepRequest(
+            verify=self._request,
+            side=name,
+            folder=self._folder / f"{name.slug}-{kind}",
+            alignment=shown.alignment if shown else {},
+            moved=moved,
+        )
+        return evidence.load(Stepped, self._ask(name.track, step_from_start, asked))
 
     @cached_property
     def _leader(self) -> Path | None:

@@ -1,6 +1,6 @@
 """One side of a pair, as the rungs look at it: in one precision, on drawn weights or on the user's own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import cached_property
 from math import prod
@@ -8,21 +8,24 @@ from typing import Any
 
 import numpy as np
 
-from twotrack.shared.base.sizes import is_large
+from twotrack.shared.base.arrays import copies
+from twotrack.shared.base.memory import keep_free_memory
+from twotrack.shared.base.sizes import values_of
 from twotrack.shared.runs.fitting import Listener, Step
 from twotrack.shared.spec.draws import AS_COUNTED, Alignment, SharedDraws
 from twotrack.shared.spec.probe import Probe
 from twotrack.shared.spec.track import Precision, Track, TrackModel
 from twotrack.shared.verify import keeping, wide
 from twotrack.shared.verify.digests import digest
-from twotrack.shared.verify.exercise import Exercise, Rehearsal
+from twotrack.shared.verify.exercise import EPOCHS, STEPS_PER_EPOCH, Exercise, Rehearsal
 from twotrack.shared.verify.material import draw_weights
 from twotrack.shared.verify.passes import LARGE_WEIGHTS
 from twotrack.shared.verify.suspects import STATISTICS
 from twotrack.shared.verify.trace import KeepCall, Trace
+from twotrack.shared.weights.made import MadeWeights
 
 KEPT_LIMIT = 2_000_000
-"""Values of the weights that are kept after every step; of the last step all weights are."""
+"""Values of the weights that are kept in full after every step; of the last step all weights are."""
 
 
 class ObservedSide:
@@ -37,12 +40,18 @@ class ObservedSide:
         alignment: Alignment = AS_COUNTED,
     ):
         self.exercise, self.precision, self._phase = exercise, precision, phase
-        self.model: TrackModel = track.build(exercise.pair, 0, precision)
+        with track.any_initial_values():
+            self.model: TrackModel = track.build(exercise.pair, 0, precision)
         self._changed = ExitStack()  # as long as the side is there
         self._changed.enter_context(track.changed(self.model, exercise.changes))
         self.probe: Probe = self.model.probe()
         self._shapes = self.model.shapes()
+        exercise.is_large = self.is_large
+        if self.is_large:
+            keep_free_memory()
         self.left_out = {name: array.shape for name, array in self.model.unused().items()}
+        self._has: tuple[Exercise, float] | None = None
+        """Whose weights the model has, and how many times as large, but for those that a pass may have moved."""
         self.source = SharedDraws(0, alignment)
         self.model.draw_from(self.source)
         self.reset()
@@ -55,7 +64,7 @@ class ObservedSide:
     @property
     def is_large(self) -> bool:
         """The weights are too many for copies of all of them."""
-        return is_large(self._shapes)
+        return values_of(self._shapes) > self.exercise.large_from
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -65,20 +74,34 @@ class ObservedSide:
     @property
     def keep_call(self) -> KeepCall:
         """What is kept of a layer's call."""
-        return keeping.in_full if self.keeps_all else keeping.digested
+        return keeping.in_full if self.keeps_all else keeping.Digesting()
 
-    def _kept(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        return arrays if self.keeps_all else keeping.digested_weights(arrays)
+    def _kept(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return copies(arrays) if self.keeps_all else keeping.digested_weights(arrays)
 
     def reset(self, scale: float = 1.0) -> None:
-        """Give all weights the exercise's values again, times `scale`; go back to the first step's random numbers."""
-        self.model.load_weights(self.exercise.weights(self._shapes, scale))
+        """Give all weights the exercise's values again, times `scale`; go back to the first step's random numbers.
+
+        Of a large model those that nothing has moved stay.
+        """
+        only = self.model.moving_names() if self.is_large and self._has == (self.exercise, scale) else None
+        self.model.load_weights(self.exercise.weights(self._shapes, scale), only)
+        self._has = self.exercise, scale
         self.model.load_unused(draw_weights(self.left_out))
         self.source.restart()
 
+    def start(self) -> MadeWeights:
+        """Return the weights that a training begins with."""
+        return self.exercise.weights(self._shapes)
+
+    def load(self, weights: Mapping[str, np.ndarray]) -> None:
+        """Give all weights other values for a while."""
+        self._has = None
+        self.model.load_weights(weights)
+
     def put_through(self, exercise: Exercise) -> None:
         """Go on with other weights and inputs, of the same pair."""
-        self.exercise = exercise
+        exercise.is_large, self.exercise = self.is_large, exercise
         self.reset()
 
     def trained_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -91,9 +114,9 @@ class ObservedSide:
         self._phase(phase)
 
     def describe(self) -> dict[str, Any]:
-        """Return what the side says of itself."""
+        """Return what the side says of itself; of a large model no optimizer's state stays."""
         self.model.compile(self.exercise.pair.optimizer, self.exercise.pair.learning_rates(1))
-        return {
+        said = {
             "parameters": self._shapes,
             "by_rules": len(set(self.exercise.pair.weight_rules) - set(self.exercise.pair.weight_map.constants)),
             "constants": tuple(self.exercise.pair.weight_map.constants),
@@ -105,6 +128,9 @@ class ObservedSide:
             "loss": self.probe.loss(),
             "optimizer": self.probe.optimizer(),
         }
+        if self.is_large:
+            self.model.end_training()
+        return said
 
     def outputs(self) -> list[np.ndarray]:
         """Return what the model gives on the first batch, in inference mode."""
@@ -117,9 +143,11 @@ class ObservedSide:
         self.probe.visit(inputs, lambda call: trace.layers.append(self.keep_call(call)))
         trace.outputs = self.model.outputs(inputs)
         self.report("gradients")
-        trace.gradients = self._kept(self.first_gradients())
+        trace.gradients = self._kept(self.live_gradients())
+        if self.is_large:
+            self.model.end_training()  # what held the gradients
         trace.penalty_gradients = self._kept(self._note_penalty(trace))
-        trace.start = self._kept(self.model.weights()) if self.exercise.has_own_weights else {}
+        trace.start = self._kept(self.model.live_weights()) if self.exercise.has_own_weights else {}
         trace.on_drawn = self._on_drawn()
         if self.precision == "float64":
             self._read_rows(trace)
@@ -135,7 +163,7 @@ class ObservedSide:
         if own.drawn is own:
             return None
         self.put_through(own.drawn)
-        found = Trace(digested=not self.keeps_all, gradients=self._kept(self.first_gradients()))
+        found = Trace(digested=not self.keeps_all, gradients=self._kept(self.live_gradients()))
         self.put_through(own)
         return found
 
@@ -171,7 +199,11 @@ class ObservedSide:
 
     def first_gradients(self) -> dict[str, np.ndarray]:
         """Return the gradients of the first batch, for the weights that the model has."""
-        return self.probe.gradients(self.exercise.inputs(), self.exercise.targets(self._output_shapes))
+        return copies(self.live_gradients())
+
+    def live_gradients(self) -> Mapping[str, np.ndarray]:
+        """Return the same, each read when it is asked for, before the model computes anything else."""
+        return self.probe.live_gradients(self.exercise.inputs(), self.exercise.targets(self._output_shapes))
 
     def trained(self) -> Trace:
         """Return what a short training shows, from the weights that the model has."""
@@ -184,9 +216,18 @@ class ObservedSide:
         self.source.restart()
         rehearsal = self.rehearse(lambda step: self._keep(trace, step))
         trace.batches, trace.validation = rehearsal.batches, rehearsal.validation
-        trace.weights[-1] = self._kept(self.model.weights())
+        if not trace.digested:
+            trace.weights[-1] = self.model.weights()
+        trace.left_out = self._left_out_steps(len(trace.losses))
         self.model.end_training()
         trace.trained_outputs = self.model.outputs(self.exercise.inputs())
+
+    def _left_out_steps(self, done: int) -> str:
+        """Say that a large model did fewer steps than others; empty if it did as many."""
+        steps = EPOCHS * STEPS_PER_EPOCH
+        if not self.is_large or done >= steps:
+            return ""
+        return f"{done} of {steps} steps, for {values_of(self._shapes):,} weights"
 
     def _relaxed(self, kind: str) -> Trace:
         """Return what the training shows with other constraints."""
@@ -208,6 +249,7 @@ class ObservedSide:
     def rehearse(self, listen: Listener) -> Rehearsal:
         """Go through the short training, from the weights that the model has."""
         self.report("training")
+        self._has = None
         return self.exercise.rehearse(self.model, self._output_shapes, listen)
 
     @cached_property
@@ -219,15 +261,19 @@ class ObservedSide:
         trace.losses.append(step.loss)
         trace.epochs.append(step.epoch)
         self._note_penalty(trace)
-        names = self._kept_at_every_step
-        own = self.model.weights() if names else {}
-        trace.weights.append({name: array for name, array in own.items() if name in names})
+        own = self.model.live_weights()
+        trace.weights.append(
+            self._kept(own) if trace.digested else copies({name: own[name] for name in self._kept_in_full})
+        )
 
     @cached_property
-    def _kept_at_every_step(self) -> set[str]:
-        """All weights of a small model; of a larger one those that training moves; of a large one none."""
-        moving = {name for name in self._shapes if name.rpartition(".")[2] in STATISTICS}
-        for names in (set(self._shapes), self.model.trainable_names() | moving):
-            if sum(prod(self._shapes[name]) for name in names) <= KEPT_LIMIT:
-                return names
-        return set()
+    def _kept_in_full(self) -> list[str]:
+        """Names of the weights that are kept after every step: those that training moves, the smallest first."""
+        if values_of(self._shapes) <= KEPT_LIMIT:
+            return list(self._shapes)
+        trained = self.model.trainable_names()
+        moved = [name for name in self._shapes if name in trained or name.rpartition(".")[2] in STATISTICS]
+        by_size = sorted(moved, key=lambda name: prod(self._shapes[name]))
+        total = np.cumsum([prod(self._shapes[name]) for name in by_size])
+        chosen = set(by_size[: int(np.searchsorted(total, KEPT_LIMIT, "right"))])
+        return [name for name in self._shapes if name in chosen]

@@ -36,6 +36,8 @@ class Trace:
     """The loss on a chapter's validation split, after each epoch."""
     trained_outputs: list[np.ndarray] = field(default_factory=list)
     """As `outputs`, after training."""
+    left_out: str = ""
+    """What the training did less than that of a smaller model; empty for nothing."""
     penalties: list[float] = field(default_factory=list)
     """Before each step, and after the last: what the losses hold for the weights alone; none if they hold nothing."""
     penalty_gradients: dict[str, np.ndarray] = field(default_factory=dict)

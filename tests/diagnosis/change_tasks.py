@@ -79,7 +79,7 @@ def change_and_undo(asked: Trained) -> list[bool]:
 
     def run() -> tuple[float, dict[str, np.ndarray]]:
         loss = model.backward(model.tensors(inputs), targets)
-        return loss.item(), model.gradients()
+        return loss.item(), dict(model.gradients())
 
     before = run()
     with track.changed(model, asked.changes):

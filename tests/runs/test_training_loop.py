@@ -46,7 +46,7 @@ class ZeroModel(FakeModel):
     def weights(self) -> dict[str, np.ndarray]:
         return {name: array.copy() for name, array in self._weights.items()}
 
-    def load_weights(self, canonical: Mapping[str, np.ndarray]) -> None:
+    def load_weights(self, canonical: Mapping[str, np.ndarray], only: object = None) -> None:
         self._clock.work("load_weights")
         self._weights = dict(canonical)
 

@@ -22,10 +22,13 @@ class FakeModel(TrackModel):
     def weights(self) -> dict[str, np.ndarray]:
         raise AssertionError("no weights are asked for")
 
+    def live_weights(self) -> Mapping[str, np.ndarray]:
+        return self.weights()
+
     def shapes(self) -> dict[str, tuple[int, ...]]:
         raise AssertionError("no shapes are asked for")
 
-    def load_weights(self, canonical: Mapping[str, np.ndarray]) -> None:
+    def load_weights(self, canonical: Mapping[str, np.ndarray], only: Collection[str] | None = None) -> None:
         raise AssertionError("no weights are loaded")
 
     def compile(self, optimizer: Optimizer, learning_rates: Sequence[float]) -> None:

@@ -46,7 +46,7 @@ def find_difference(led: Led, followed: Followed, explained: Sequence[Explained]
             return RungResult("training", False, detail, difference, limit=_LIMIT, place=FailurePlace.LOSS)
         for name, size in sorted(followed.largest[step].items(), key=lambda item: -item[1]):
             if size > _LIMIT and not _is_explained(excess.get(key(step, name)), explained):
-                return _differing_weight(step, name, size, (loss, other))
+                return differing_weight(step, name, size, (loss, other))
     return _differing_inference(led, followed)
 
 
@@ -61,7 +61,8 @@ def _is_explained(excess: Excess | None, explained: Sequence[Explained]) -> bool
     return True
 
 
-def _differing_weight(step: int, name: str, size: float, losses: tuple[float, float]) -> RungResult:
+def differing_weight(step: int, name: str, size: float, losses: tuple[float, float]) -> RungResult:
+    """Return that a weight differs after a step (0-based) from common weights."""
     detail = (
         f"step {step + 1}: '{name}' differs by {size:.1e} after the update from common weights "
         f"(loss {losses[0]:.6g} and {losses[1]:.6g} before)"

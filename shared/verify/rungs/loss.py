@@ -47,7 +47,7 @@ def observed_outputs(side: ObservedSide) -> Outputs:
     model, inputs, trained = side.model, side.exercise.inputs(), side.model.trainable_names()
     drawn = model.outputs(inputs)
     weights = draw_weights(model.shapes())
-    model.load_weights(weights.changed(lambda name, one: WIDER * one if name in trained else one))
+    side.load(weights.changed(lambda name, one: WIDER * one if name in trained else one))
     wider = model.outputs(inputs)
     side.reset()
     links = [_link(seen) for seen in zip(drawn, wider, strict=True)]

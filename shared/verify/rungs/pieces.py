@@ -71,7 +71,7 @@ class PiecesRung(ProbeRung[PiecesEvidence]):
     def answer(self, side: ObservedSide, found: Mapping[str, PiecesEvidence]) -> TrialsRun:
         """Run the trials of both sides."""
         runner = _runner(side)
-        passes = {"ordinary": runner.on(side.exercise.inputs())}
+        passes = {"ordinary": runner.ordinary(side.exercise.inputs())}
         for track, each in found.items():
             for number, trial in enumerate(each.trials, start=1):
                 passes[trial_name(trial, number, track)] = runner.given(trial.inputs, trial.replaced)

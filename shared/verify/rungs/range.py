@@ -13,7 +13,6 @@ from twotrack.shared.verify import wide
 from twotrack.shared.verify.alignment import IN_TRAINING, Alignment, Difference, Passes, layer_of
 from twotrack.shared.verify.digests import LARGEST, SMALLEST
 from twotrack.shared.verify.passes import (
-    BATCH_SIZES,
     HIDES_ALL,
     MASKED,
     NOT_ALLOWED,
@@ -58,7 +57,7 @@ class RangeRung(ProbeRung[RangeEvidence]):
         shapes = side.model.shapes()
         runner = Runner(side.probe, pair.specs, pair.batch_size, shapes)
         found.left_out = _left_out(shapes) if runner.is_large else ""
-        found.passes["ordinary"] = runner.on(side.exercise.inputs())
+        found.passes["ordinary"] = runner.ordinary(side.exercise.inputs())
         if any(spec.kind != "real" for spec in pair.specs.values()):
             found.passes["nothing hidden"] = runner.whole(side.exercise.inputs())
         if side.precision == "float64":
@@ -124,7 +123,7 @@ def _in_training(side: ObservedSide, runner: Runner) -> Pass:
 
 def _sizes(runner: Runner) -> Iterator[tuple[str, Pass]]:
     """Run in other batch sizes, and with each axis that may be open in other sizes, as far as it is."""
-    for batch in BATCH_SIZES:
+    for batch in runner.batch_sizes:
         yield f"batch size {batch}", runner.sized(batch)
     for size, others in open_sizes(runner.inputs):
         for other in others:

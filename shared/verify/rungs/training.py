@@ -58,7 +58,12 @@ def _compare_inference(torch: Trace, keras: Trace, worst: float, limit: float) -
         return RungResult("training", False, detail, outputs, limit=limit, place=FailurePlace.OUTPUTS)
     detail = f"{len(keras.losses)} steps in {epochs_in_words(keras)} compared"
     counts = {"training steps": len(keras.losses)}
-    return RungResult("training", True, detail, max(worst, outputs), limit=limit, counts=counts)
+    return RungResult("training", True, detail, max(worst, outputs), limit=limit, counts=counts, gaps=left_out(keras))
+
+
+def left_out(keras: Trace) -> tuple[Gap, ...]:
+    """Return a gap if the training was a shorter one."""
+    return (Gap(GapKind.NOT_RUN, "training", keras.left_out),) if keras.left_out else ()
 
 
 def _training_detail(step: int, loss: float, other: float, name: str, difference: float) -> str:

@@ -1,0 +1,36 @@
+"""What a process does with memory that is free again: kept for what comes next, or given back."""
+
+import ctypes
+import gc
+from functools import cache
+from typing import Any
+
+_TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
+"""Of glibc's mallopt."""
+
+
+def keep_free_memory() -> None:
+    """From here on keep large blocks that are free, where the C library can be told so.
+
+    It gives each back to the system, and a new one, which comes page by page, costs more than to fill it.
+    """
+    if library := _glibc():
+        for parameter, value in ((_ARENA_MAX, 1), (_MMAP_MAX, 0), (_TRIM_THRESHOLD, -1)):
+            library.mallopt(parameter, value)
+
+
+def give_back_free_memory() -> None:
+    """Give all memory that is free back to the system, that of circles of references too."""
+    gc.collect()
+    if library := _glibc():
+        library.malloc_trim(0)
+
+
+@cache
+def _glibc() -> Any:
+    """Return the C library, None if it is another one."""
+    try:
+        library = ctypes.CDLL(None)
+        return library if library.mallopt and library.malloc_trim else None
+    except (OSError, TypeError, AttributeError):  # Windows has none, macOS another one
+        return None
