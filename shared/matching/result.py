@@ -25,6 +25,8 @@ class Match:
     live_left: tuple[str, ...]
     """Live weights without a rule, on which the outputs may depend."""
     recorded_left: tuple[str, ...]
+    recorded_surplus: tuple[str, ...]
+    """Of those that are left: the biases and scales of units whose live partners have none."""
     live_unused: tuple[str, ...]
     """Weights without a counterpart on which the outputs do not depend."""
     recorded_unused: tuple[str, ...]
@@ -60,6 +62,7 @@ def result(runner: Runner, seen: Observation, equivalent: Sequence[tuple[str, ..
         weights={n: FoundWeight(state.found[n].rule, state.how[n]) for n in runner.side.built if n in state.found},
         live_left=() if proved else live,
         recorded_left=tuple(name for name in recorded if name not in idle),
+        recorded_surplus=tuple(name for name in recorded if name in state.surplus),
         live_unused=live if proved else (),
         recorded_unused=tuple(name for name in recorded if name in idle),
         differences=state.differences,

@@ -45,12 +45,13 @@ class State:
     given: dict[str, np.ndarray] = field(default_factory=dict)
     """What live units give in place of their output, at a difference."""
     differences: tuple[Difference, ...] = ()
+    surplus: tuple[str, ...] = ()
+    """Recorded weights that the live unit lacks which is else the recorded one."""
 
     def copy(self) -> "State":
         """Return a state that can be changed by itself."""
-        return State(
-            dict(self.found), dict(self.how), dict(self.partners), dict(self.fed), dict(self.given), self.differences
-        )
+        decided = dict(self.found), dict(self.how), dict(self.partners), dict(self.fed), dict(self.given)
+        return State(*decided, self.differences, self.surplus)
 
     @property
     def used(self) -> set[str]:

@@ -53,13 +53,15 @@ def found_map(
     """Search which weight is which; return the request with the map, if it says something of every weight.
 
     A whole map is written beside the pair. Else names decide, and a note says where the search got stuck. What Keras
-    trains and torch has not is no constant: it stays without a partner, which the rung parameters tells.
+    trains and torch has not is no constant, and a bias that only torch's layer has is in no rule: either stays without
+    a partner, which the rung parameters tells.
     """
     try:
         match = search(request, keras, showing, folder)
     except UserError as error:  # the rung parameters tells of the names
         return request.model_copy(update={"map_notes": (f"no map was found: {error}",)})
-    if match.live_left or match.recorded_left:
+    surplus = match.recorded_surplus
+    if match.live_left or set(match.recorded_left) - set(surplus):
         return request.model_copy(update={"map_notes": (_stuck(match),)})
     weight_map, file = as_map(match), map_beside(request)
     alone = [name for name, rule in weight_map.rules.items() if rule.constant is not None and name in trained]
@@ -68,7 +70,9 @@ def found_map(
     note = f"no names: the map of {len(weight_map.rules)} weights was found in {match.seconds:.0f} s"
     if alone:
         note += f"; torch has none of {listed(alone)}, which Keras trains"
-    elif file is not None:
+    if surplus:
+        note += f"; Keras has none of torch's {listed(surplus)}"
+    if file is not None and not alone and not surplus:
         map_file.write(file, weight_map)
         note += f", and is in '{file}'"
     return request.model_copy(update={"weight_map": weight_map, "map_notes": (note,)})
