@@ -56,7 +56,8 @@ def result(runner: Runner, seen: Observation, equivalent: Sequence[tuple[str, ..
     state, recording = runner.state, runner.recording
     proved = runner.finished(seen.outputs) and not state.differences
     live = tuple(name for name in runner.side.built if name not in state.found)
-    recorded = tuple(name for name in recording.weights if name not in state.sources)
+    # a constant that the live model does not hold as a weight stands in its code
+    recorded = tuple(name for name in recording.weights if name not in {*state.sources, *recording.constants})
     idle = {name for name in recorded if proved or name in recording.without_effect}
     return Match(
         weights={n: FoundWeight(state.found[n].rule, state.how[n]) for n in runner.side.built if n in state.found},
