@@ -85,7 +85,7 @@ def found_map(
     if alone:
         note += f"; torch has none of {listed(alone)}, which Keras trains"
     if surplus:
-        note += f"; Keras has none of torch's {listed(surplus)}"
+        note += f"; Keras has none of torch's {listed(list(surplus))}"
     if file is not None and not alone and not surplus:
         map_file.write(file, weight_map)
         note += f", and is in '{file}'"
