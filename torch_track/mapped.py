@@ -27,7 +27,8 @@ class Sources:
         self._type = next(
             (_type(tensor) for tensor in self._tensors.values() if tensor.is_floating_point()), np.float64
         )
-        self._named = {name: self._source(name) for name in (*weight_map.sources, *weight_map.unused_torch)}
+        names = (*weight_map.sources, *weight_map.unused_torch, *weight_map.kept_torch)
+        self._named = {name: self._source(name) for name in names}
 
     def check(self) -> None:
         """Raise BridgeError unless every value of a tensor is used once; but for rows that no rule asks for."""
@@ -49,7 +50,7 @@ class Sources:
 
     @property
     def taken(self) -> set[str]:
-        """Names, without a map, of the weights that the map's rules are made of or that are unused.
+        """Names, without a map, of the weights that the map has rules of, calls unused or keeps as they are.
 
         BridgeError for a weight of which the map takes one tensor and leaves another.
         """

@@ -11,6 +11,9 @@ from torch import Tensor, nn
 from twotrack.shared.weights.bridge.layouts import Layout, Shape
 from twotrack.torch_track.entries import Entry, Weight
 
+PARTS = "places_of_weights"
+"""Attribute of a stand-in: canonical name to the places, flat, of a weight's elements in it."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -42,6 +45,16 @@ class StandIns:
         sizes = self._small_sizes(own, table, small)
         self.parameters = [_empty(parameter, sizes.get(number)) for number, parameter in enumerate(own)]
         self._parts = {name: list(self._live(table[name], name, name in small)) for name in shapes}
+        self._say_parts()
+
+    def _say_parts(self) -> None:
+        """Tell in every parameter which of its places are which weight's."""
+        held: dict[int, dict[str, Tensor]] = {}
+        for name, parts in self._parts.items():
+            for part in parts:
+                held.setdefault(part.number, {})[name] = torch.from_numpy(part.places)
+        for number, own in held.items():
+            setattr(self.parameters[number], PARTS, own)
 
     def _small_sizes(
         self, own: Sequence[Tensor], table: Mapping[str, Weight], small: Sequence[str]

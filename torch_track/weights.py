@@ -120,7 +120,16 @@ def own_weights(module: nn.Module, rename: Mapping[str, str], weight_map: Weight
         {name: entry.shape for name, entry in entries.items()}
         | {name: tuple(one.shape) for name, one in state.items()},
         {name: tuple(_aliases(entry, state, own)) for name, entry in table.items()},
+        buffers={name: entry.torch_name for name, entry in table.items() if _is_own_buffer(module, entry)},
     )
+
+
+def _is_own_buffer(module: nn.Module, entry: Weight) -> bool:
+    """Tell whether an entry is a buffer of the user's: those of torch's layers are statistics, which Keras has too."""
+    if not isinstance(entry, Entry) or isinstance(entry.parameter, nn.Parameter):
+        return False
+    layer = module.get_submodule(entry.torch_name.rpartition(".")[0])
+    return not type(layer).__module__.startswith("torch.nn.")
 
 
 def _aliases(entry: Weight, state: Mapping[str, Tensor], own: Mapping[int, str]) -> Iterator[str]:

@@ -115,10 +115,9 @@ def _matched(
     if not blind.is_whole or blind.equivalent:
         match = find_match(pair, showing.pool, folder / "named", keras)
     sides = arrange(pair.load().builds, [TORCH, keras], TORCH)
-    _, own = mapping.own_weights_of(request, sides, showing, folder)
-    return (match if len(match.weights) > len(blind.weights) else blind), mapping.with_match(
-        request, match, own.trained
-    )
+    own = mapping.own_weights_of(request, sides, showing, folder)
+    best = match if len(match.weights) > len(blind.weights) else blind
+    return best, mapping.with_match(request, match, *own)
 
 
 def _found(match: Match) -> Found:

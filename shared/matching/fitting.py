@@ -27,11 +27,21 @@ class Piece:
     views: Mapping[str, View]
     """By parameter."""
     calls: Sequence[RecordedCall]
+    surplus: tuple[str, ...] = ()
+    """Weights of the unit that are left out: `calls` are as if it had none."""
+    whole: Sequence[RecordedCall] = ()
+    """The calls as they were recorded, where some are left out."""
 
     @property
     def sizes(self) -> list[int]:
         """The number of elements of every weight."""
         return sorted(view.size for view in self.views.values())
+
+    @property
+    def lacked(self) -> float:
+        """How much of what the unit gives is that of the weights that are left out, relative to the largest number."""
+        pairs = [(one.outputs[0], other.outputs[0]) for one, other in zip(self.whole, self.calls, strict=True)]
+        return max((float(np.abs(one - other).max() / np.abs(one).max()) for one, other in pairs), default=0.0)
 
 
 def piece(unit: RecordedUnit, recording: Recording) -> Piece:
@@ -51,6 +61,12 @@ class Placed:
     """By name of the live weight."""
     error: float = 0.0
     """How far the unit's output is from the recorded one, relative to its largest number."""
+    surplus: tuple[str, ...] = ()
+    """Recorded weights that the live unit lacks."""
+    lacked: float = 0.0
+    """How much of the output they make, relative to its largest number."""
+    given: np.ndarray | None = None
+    """What the unit would give with them; None if that is not known."""
 
     idle: tuple[str, ...] = ()
     """Live weights without a counterpart, on which what the unit gives does not depend."""
@@ -134,7 +150,11 @@ class Fitter:
         error = 0.0 if values.any_same(got, recorded) else np.inf
         if nearest and error:
             error = max(values.nearest(got, recorded), 2 * values.TOLERANCE)
-        return Placed(call.unit.path, candidate.units, weights, error)
+        placed = Placed(call.unit.path, candidate.units, weights, error)
+        if not candidate.surplus or error:
+            return placed
+        given = _as_whole(got, candidate)
+        return replace(placed, surplus=candidate.surplus, lacked=candidate.lacked, given=given)
 
     def _choices(
         self, own: Mapping[str, str], candidate: Piece, found: Mapping[str, Laid], key: tuple
@@ -170,6 +190,18 @@ class Fitter:
         if view is not None:
             return layouts(view, shape)
         return [Laid(WeightRule(constant=c, shape=shape), np.full(shape, c), ("constant", c)) for c in CONSTANTS]
+
+
+def _as_whole(got: Sequence[np.ndarray], candidate: Piece) -> np.ndarray | None:
+    """Return what a unit would give with the weights that it lacks; None behind an activation of its own."""
+    if any(not np.array_equal(got[0], other) for other in got[1:]):
+        return None
+    for own, recorded in zip(candidate.calls, candidate.whole, strict=True):
+        both = zip(*(values.shaped(one.outputs[0], got[0].shape) for one in (own, recorded)), strict=True)
+        for without, complete in both:
+            if values.distance(got[0], without) <= values.TOLERANCE and np.allclose(got[0], without):
+                return complete
+    return None
 
 
 def _counted_alike(candidate: Piece, call: Call) -> Piece:

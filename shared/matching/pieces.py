@@ -1,11 +1,12 @@
 """What else than one recorded unit a live unit may be: several in a row, a part of a fused one, several joined."""
 
-from collections.abc import Iterator, Sequence
-from itertools import pairwise, permutations
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations, pairwise, permutations
 
 import numpy as np
 
-from twotrack.shared.matching.fitting import Piece, piece
+from twotrack.shared.matching.fitting import ROLES, Piece, piece
 from twotrack.shared.matching.recording import RecordedCall, RecordedUnit, Recording
 from twotrack.shared.matching.signature import Signatures, signature
 from twotrack.shared.matching.views import View, parted, stacked
@@ -37,6 +38,51 @@ def _in_a_row(first: RecordedUnit, second: RecordedUnit, recording: Recording) -
     own, other = piece(first, recording), piece(second, recording)
     views = {f"0.{name}": view for name, view in own.views.items()} | {f"1.{n}": v for n, v in other.views.items()}
     return Piece((*own.units, *other.units), views, other.calls)
+
+
+SCALES, SHIFTS = ROLES[:2]
+"""What a vector is called that is the last to be multiplied with what a unit gives, and to be added to it."""
+
+
+def without_vectors(candidate: Piece, sizes: Sequence[int]) -> Iterator[Piece]:
+    """Yield a unit as if it lacked a bias or a scale, or both, so that weights of these sizes are left."""
+    vectors = [name for name, view in candidate.views.items() if view.array.ndim == 1 and _role(name)]
+    for number in (1, 2):
+        for left_out in combinations(vectors, number):
+            kept = {name: view for name, view in candidate.views.items() if name not in left_out}
+            if kept and sorted(view.size for view in kept.values()) == sorted(sizes):
+                yield from _as_if_without(candidate, kept, left_out)
+
+
+def _role(parameter: str) -> str:
+    last = parameter.rpartition(".")[2]
+    return "scale" if last in SCALES else "shift" if last in SHIFTS else ""
+
+
+def _as_if_without(candidate: Piece, kept: dict[str, View], left_out: Sequence[str]) -> Iterator[Piece]:
+    """Yield the unit without vectors, for each axis that they may lie on."""
+    surplus = tuple(source for name in left_out for source in candidate.views[name].sources)
+    first = candidate.calls[0].outputs[0]
+    size = candidate.views[left_out[0]].size
+    for axis in (axis for axis in range(1, first.ndim) if first.shape[axis] == size):
+        calls = [
+            RecordedCall(call.inputs, [_taken_out(call.outputs[0], candidate.views, left_out, axis)])
+            for call in candidate.calls
+        ]
+        yield replace(candidate, views=kept, calls=calls, surplus=surplus, whole=candidate.calls)
+
+
+def _taken_out(output: np.ndarray, views: Mapping[str, View], left_out: Sequence[str], axis: int) -> np.ndarray:
+    """Return what a unit gave, without vectors that it was multiplied with and that were added, in this order."""
+    shape = [-1 if number == axis else 1 for number in range(output.ndim)]
+    vectors = {_role(name): (name, view.array.reshape(shape)) for name, view in views.items() if view.array.ndim == 1}
+    for role in ("shift", "scale"):
+        name, vector = vectors.get(role, ("", np.zeros(())))
+        if name and (name in left_out or "scale" in map(_role, left_out)):
+            output = output - vector if role == "shift" else output / vector
+    if "scale" in map(_role, left_out) and "shift" in vectors and vectors["shift"][0] not in left_out:
+        output = output + vectors["shift"][1]
+    return output
 
 
 def _without(sizes: Sequence[int], taken: Sequence[int]) -> list[int]:

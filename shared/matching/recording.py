@@ -52,6 +52,8 @@ class Recording:
     """Signatures (4,) of the values of all operations, as far as the framework shows them."""
     without_effect: list[str]
     """Weights that no output depends on."""
+    constants: list[str]
+    """Weights that were not drawn: they are what the model was built with."""
 
 
 class _Recorder(Bystander):
@@ -90,12 +92,13 @@ def _with_values(outputs: Arrays, inside: Arrays) -> Arrays:
 
 def record(side: Side, seed: int = SEED) -> Recording:
     """Give a model drawn weights, run it once and return what it computed."""
-    weights = Drawn(seed).add(side.built, constants(side)).weights
+    kept = constants(side)
+    weights = Drawn(seed).add(side.built, kept).weights
     side.assign(weights)
     recorder = _Recorder()
     outputs = side.run(recorder)
     units = sorted((_recorded(unit, recorder) for unit in side.units), key=lambda unit: unit.order)
-    return Recording(units, weights, outputs, list(recorder.seen), side.without_effect())
+    return Recording(units, weights, outputs, list(recorder.seen), side.without_effect(), sorted(kept))
 
 
 def _recorded(unit: Unit, recorder: _Recorder) -> RecordedUnit:

@@ -25,6 +25,8 @@ class Match:
     live_left: tuple[str, ...]
     """Live weights without a rule, on which the outputs may depend."""
     recorded_left: tuple[str, ...]
+    recorded_surplus: tuple[str, ...]
+    """Of those that are left: the biases and scales of units whose live partners have none."""
     live_unused: tuple[str, ...]
     """Weights without a counterpart on which the outputs do not depend."""
     recorded_unused: tuple[str, ...]
@@ -54,12 +56,14 @@ def result(runner: Runner, seen: Observation, equivalent: Sequence[tuple[str, ..
     state, recording = runner.state, runner.recording
     proved = runner.finished(seen.outputs) and not state.differences
     live = tuple(name for name in runner.side.built if name not in state.found)
-    recorded = tuple(name for name in recording.weights if name not in state.sources)
+    # a constant that the live model does not hold as a weight stands in its code
+    recorded = tuple(name for name in recording.weights if name not in {*state.sources, *recording.constants})
     idle = {name for name in recorded if proved or name in recording.without_effect}
     return Match(
         weights={n: FoundWeight(state.found[n].rule, state.how[n]) for n in runner.side.built if n in state.found},
         live_left=() if proved else tuple(name for name in live if name not in state.idle),
         recorded_left=tuple(name for name in recorded if name not in idle),
+        recorded_surplus=tuple(name for name in recorded if name in state.surplus),
         live_unused=tuple(name for name in live if proved or name in state.idle),
         recorded_unused=tuple(name for name in recorded if name in idle),
         differences=state.differences,

@@ -162,7 +162,15 @@ class Search:
 
     def _pass(self) -> bool:
         """Note the first place where the models differ, and go on behind it; tell whether there is any."""
-        return self._pass_inside() or self._take_nearest() or self._pass_between()
+        return self._take_lacking() or self._pass_inside() or self._take_nearest() or self._pass_between()
+
+    def _take_lacking(self) -> bool:
+        """From now on take a unit for a recorded one that has a bias or a scale which it lacks."""
+        if self.runner.takes_lacking:
+            return False
+        known, self.runner.takes_lacking = set(self.runner.state.partners), True
+        self.seen = self.runner.run()
+        return bool(self.seen.choices) or set(self.runner.state.partners) != known
 
     def _take_nearest(self) -> bool:
         """Take the assignment with which what follows comes nearest to what was recorded, however far that is."""

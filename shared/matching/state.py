@@ -47,11 +47,13 @@ class State:
     idle: set[str] = field(default_factory=set)
     """Live weights without a counterpart, on which what their unit gives does not depend."""
     differences: tuple[Difference, ...] = ()
+    surplus: tuple[str, ...] = ()
+    """Recorded weights that the live unit lacks which is else the recorded one."""
 
     def copy(self) -> "State":
         """Return a state that can be changed by itself."""
         kept = (dict(self.found), dict(self.how), dict(self.partners), dict(self.fed), dict(self.given))
-        return State(*kept, set(self.idle), self.differences)
+        return State(*kept, set(self.idle), self.differences, self.surplus)
 
     @property
     def used(self) -> set[str]:

@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 
 from twotrack.shared.matching import values
 from twotrack.shared.matching.drawing import Drawn, constants
 from twotrack.shared.matching.fitting import Fitter, Piece, Placed, by_size, piece
-from twotrack.shared.matching.pieces import chained
+from twotrack.shared.matching.pieces import chained, without_vectors
 from twotrack.shared.matching.recording import RecordedUnit, Recording
 from twotrack.shared.matching.signature import Signatures, distinct, signature
-from twotrack.shared.matching.state import How, Observation, State
+from twotrack.shared.matching.state import Difference, How, Observation, State
 from twotrack.shared.matching.views import Laid, layouts, whole
 from twotrack.shared.spec.units import Arrays, Bystander, Call, Side
 
@@ -86,6 +87,8 @@ class Runner:
     def __init__(self, side: Side, recording: Recording):
         self.side, self.recording, self.table = side, recording, Table(recording)
         self.state, self.runs = State(), 0
+        self.takes_lacking = False
+        """Whether a live unit may be a recorded one that has a bias or a scale which it lacks."""
         self.drawn = Drawn(SEED).add(side.built, constants(side)).weights
         self.current = dict(self.drawn)
         side.assign(self.drawn)
@@ -113,6 +116,18 @@ class Runner:
             self.state.found[name] = laid
             self.state.how[name] = "constant" if laid.rule.constant is not None else how
         self._assign(placed.arrays)
+        if placed.surplus:
+            self._note_lacking(placed)
+
+    def _note_lacking(self, placed: Placed) -> None:
+        """Note that a live unit lacks weights of the recorded one, and let it give what it would with them."""
+        (unit,) = placed.of
+        before = [path for path in self.state.used if self.table.units[path].order < self.table.units[unit].order]
+        last = max(before, key=lambda path: self.table.units[path].order, default="")
+        self.state.differences += (Difference(last, unit, placed.unit, True, placed.lacked),)
+        self.state.surplus += placed.surplus
+        if placed.given is not None:
+            self.state.given[placed.unit] = placed.given
 
     def set_loose(self, name: str, laid: Laid, how: How = "loose") -> None:
         """Take a single weight for a recorded one."""
@@ -146,6 +161,8 @@ class Runner:
             seen.fed[path] = tuple(unit.path for unit in fed)
         alike = self._alike(call, fed)
         fitting = [placed for unit in alike if (placed := self._fit(call, self.table.piece(unit.path), first))]
+        if not fitting and self.takes_lacking:
+            fitting = self._lacking(call, fed, first)
         if len(fitting) == 1:
             self.place(fitting[0], "alone")
         elif fitting:
@@ -155,6 +172,14 @@ class Runner:
 
     def _fit(self, call: Call, candidate: Piece, first: np.ndarray | None = None) -> Placed | None:
         return self.fitter.fit(call, candidate, self.state.found, first)
+
+    def _lacking(self, call: Call, fed: Sequence[RecordedUnit], first: np.ndarray | None) -> list[Placed]:
+        """Return the units that the live one is but for a bias or a scale which it lacks."""
+        sizes, found = self.live_sizes(call), []
+        for unit in fed:
+            ways = without_vectors(self.table.piece(unit.path), sizes)
+            found += list(islice((one for way in ways if (one := self._fit(call, way, first))), 1))
+        return found
 
     def live_sizes(self, call: Call) -> list[int]:
         """Return the number of elements of every weight of a live unit."""

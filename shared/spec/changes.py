@@ -96,6 +96,21 @@ class MaskSteps(FrozenRecord):
     how: Literal["state", "zero"]
 
 
+class DropInRecurrence(FrozenRecord):
+    """A recurrent layer of torch's, of one level, drops of what each step is given and of its state, as Keras' do.
+
+    A mask stays for the whole sequence. Where the state has masks, every gate has its own.
+    """
+
+    kind: Literal["recurrent dropout"] = "recurrent dropout"
+    path: str
+    """Canonical."""
+    rate: float
+    """Of what a step is given."""
+    recurrent_rate: float
+    """Of the state."""
+
+
 class OrderWeight(FrozenRecord):
     """A weight's numbers stand in another order, in the canonical form."""
 
@@ -216,6 +231,7 @@ Change = Annotated[
     | AddValue
     | SetMask
     | MaskSteps
+    | DropInRecurrence
     | OrderWeight
     | SetArgument
     | ReplaceCall

@@ -125,6 +125,8 @@ class Pair:
     """Torch's names of weights that Keras does not have and on which nothing depends; that is proved."""
     unused_keras: tuple[str, ...] = ()
     """Canonical names of such weights of Keras."""
+    kept_torch: tuple[str, ...] = ()
+    """Torch's names of buffers that Keras does not have: constants, which stay as they are built. They are found."""
 
     weights: File | Mapping[str, File] | None = None
     """Weights to compare on, in place of drawn ones: a checkpoint of one side, or one of each side, by "torch" and
@@ -149,13 +151,13 @@ class Pair:
     @property
     def weight_map(self) -> WeightMap:
         """What the pair says of its weights beside names."""
-        return WeightMap(self.weight_rules, self.unused_torch, self.unused_keras)
+        return WeightMap(self.weight_rules, self.unused_torch, self.unused_keras, kept_torch=self.kept_torch)
 
     def with_map(self, weight_map: WeightMap) -> "Pair":
         """Return the pair with what a map says too; its own rules come first."""
         whole = self.weight_map.over(weight_map)
         own = replace(self, weight_rules=whole.rules, unused_torch=whole.unused_torch)
-        return replace(own, unused_keras=whole.unused_keras)
+        return replace(own, unused_keras=whole.unused_keras, kept_torch=whole.kept_torch)
 
     @property
     def files(self) -> dict[str, Path]:

@@ -196,6 +196,8 @@ class OwnWeights:
     """By canonical name: what rules can call it, or parts of it."""
     trained: "frozenset[str]" = frozenset()
     """Canonical names of Keras' weights that training updates."""
+    buffers: "dict[str, str]" = field(default_factory=dict)
+    """Canonical name to torch's name of every buffer that no layer of torch's own holds."""
 
 
 class Track(ABC):

@@ -38,6 +38,8 @@ DEFAULTS: Settings = MappingProxyType(
         "clipnorm": 0.0,
         "global_clipnorm": 0.0,
         "clipvalue": 0.0,
+        "clip_epsilon": 0.0,  # is added to the norm that a gradient is divided by
+        "clip_whole": False,  # the norm is that of torch's parameter, in which there may be several weights
         "average": (),  # momentum of a moving average of the weight, and every how many steps it becomes the weight
         "squared_in_parts": False,  # a row of a table that was looked up twice: its two gradients, then their sum
         "gathered": 1,  # steps whose gradients make one update
@@ -51,6 +53,8 @@ EVERY_METHOD = (
     "clipnorm",
     "global_clipnorm",
     "clipvalue",
+    "clip_epsilon",
+    "clip_whole",
     "limit",
     "average",
     "gathered",

@@ -148,9 +148,15 @@ class Alignment:
         return [path for path in dict.fromkeys([*keras, *torch]) if not self._is_same_point(path)]
 
     def may_come_from_unmatched(self, difference: Difference) -> bool:
-        """Return whether a difference may be that of replaced values: of such a layer, or behind one."""
-        calls = [call.path for call in self._keras.float64["ordinary"].calls]
-        place = difference.where.keras.path
+        """Return whether a difference may be that of replaced values: of such a layer, or behind one on either side.
+
+        What is inside a layer on one side may be behind it on the other: a projection in attention.
+        """
+        sides = ((self._torch, difference.where.torch.path), (self._keras, difference.where.keras.path))
+        return any(self._is_behind_unmatched(side, path) for side, path in sides)
+
+    def _is_behind_unmatched(self, side: Passes, place: str) -> bool:
+        calls = [call.path for call in side.float64["ordinary"].calls]
         known = [calls.index(path) if path in calls else -1 for path in self.unmatched_points]
         return any(number <= (calls.index(place) if place else len(calls)) for number in known)
 

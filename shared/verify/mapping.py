@@ -2,7 +2,7 @@
 
 import sys
 import tempfile
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from twotrack.shared.verify.user_pair import NamedPair
 from twotrack.shared.weights.bridge import BridgeError
 from twotrack.shared.weights.bridge.names import listed
 from twotrack.shared.weights.correspondence import map_file
-from twotrack.shared.weights.correspondence.weight_map import WeightMap
+from twotrack.shared.weights.correspondence.weight_map import NO_MAP, WeightMap
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import task
 
@@ -41,43 +41,71 @@ def with_map(request: VerifyRequest, sides: Sides, showing: Showing, folder: Pat
         return request
     torch, other = own_weights_of(request, sides, showing, folder)
     if file is not None:
-        return request.model_copy(update={"weight_map": _checked(request, file, torch, other)})
-    if one_to_one(torch, other):
-        return request
-    return found_map(request, sides.candidates[0].track, other.trained, showing, folder)
+        weight_map = _checked(request, file, torch, other)
+    elif one_to_one(torch, other):
+        weight_map = NO_MAP
+    else:
+        request = found_map(request, sides.candidates[0].track, torch, other, showing, folder)
+        weight_map = request.weight_map or NO_MAP
+    weight_map = with_kept(weight_map, torch, other)
+    return request.model_copy(update={"weight_map": weight_map}) if weight_map else request
+
+
+def with_kept(weight_map: WeightMap, torch: OwnWeights, keras: OwnWeights) -> WeightMap:
+    """Return the map that also keeps torch's buffers of which it says nothing, and for which Keras has no weight."""
+    said = {*weight_map.sources, *weight_map.unused_torch, *weight_map.kept_torch}
+    missing = (name for canonical, name in torch.buffers.items() if canonical not in keras.canonical)
+    return replace(weight_map, kept_torch=(*weight_map.kept_torch, *(name for name in missing if name not in said)))
 
 
 def found_map(
-    request: VerifyRequest, keras: str, trained: Container[str], showing: Showing, folder: Path
+    request: VerifyRequest, track: str, torch: OwnWeights, keras: OwnWeights, showing: Showing, folder: Path
 ) -> VerifyRequest:
     """Search which weight is which; return the request with the map, if it says something of every weight.
 
     A whole map is written beside the pair. Else names decide, and a note says where the search got stuck. What Keras
-    trains and torch has not is no constant: it stays without a partner, which the rung parameters tells.
+    trains and torch has not is no constant, and a bias that only torch's layer has is in no rule: either stays without
+    a partner, which the rung parameters tells.
     """
     try:
-        match = search(request, keras, showing, folder)
+        match = search(request, track, showing, folder)
     except UserError as error:  # the rung parameters tells of the names
         return request.model_copy(update={"map_notes": (f"no map was found: {error}",)})
-    known, file = with_match(request, match, trained), map_beside(request)
-    if known.weight_map is None or file is None or known.weight_map != as_map(match):
+    known, file = with_match(request, match, torch, keras), map_beside(request)
+    if known.weight_map is None or file is None or match.recorded_surplus or known.weight_map != as_map(match):
         return known
     map_file.write(file, known.weight_map)
     return known.model_copy(update={"map_notes": (f"{known.map_notes[0]}, and is in '{file}'",)})
 
 
-def with_match(request: VerifyRequest, match: Match, trained: Container[str]) -> VerifyRequest:
+def with_match(request: VerifyRequest, match: Match, torch: OwnWeights, keras: OwnWeights) -> VerifyRequest:
     """Return the request with the map that a search found, if it says something of every weight; else with a note."""
-    if match.live_left or match.recorded_left:
+    surplus = match.recorded_surplus
+    if match.live_left or set(match.recorded_left) - set(surplus):
         return request.model_copy(update={"map_notes": (_stuck(match),)})
     weight_map = as_map(match)
-    alone = [name for name, rule in weight_map.rules.items() if rule.constant is not None and name in trained]
+    if in_both := _unused_in_both(weight_map, torch):
+        told = f"no map was found: the outputs that were looked at depend on '{in_both}' on neither side"
+        return request.model_copy(update={"map_notes": (told,)})
+    alone = [name for name, rule in weight_map.rules.items() if rule.constant is not None and name in keras.trained]
     if alone:
         weight_map = replace(weight_map, rules={n: rule for n, rule in weight_map.rules.items() if n not in alone})
     note = f"no names: the map of {len(weight_map.rules)} weights was found in {match.seconds:.0f} s"
     if alone:
         note += f"; torch has none of {listed(alone)}, which Keras trains"
+    if surplus:
+        note += f"; Keras has none of torch's {listed(list(surplus))}"
     return request.model_copy(update={"weight_map": weight_map, "map_notes": (note,)})
+
+
+def _unused_in_both(weight_map: WeightMap, torch: OwnWeights) -> str:
+    """Return a weight that both sides have under one name, in other shapes, and that has no effect; empty for none.
+
+    One that is said to be unused would hide that the shapes differ.
+    """
+    idle = set(weight_map.unused_torch)
+    names = (name for name in weight_map.unused_keras if idle & {*torch.aliases.get(name, ())})
+    return next(names, "")
 
 
 def search(request: VerifyRequest, keras: str, showing: Showing, folder: Path) -> Match:
@@ -109,7 +137,8 @@ def _stuck(match: Match) -> str:
 def _checked(request: VerifyRequest, file: Path, torch: OwnWeights, keras: OwnWeights) -> WeightMap:
     """Return the map of a file; UserError if it does not fit the two sides."""
     weight_map = map_file.read(file)
-    problems = [*weight_map.problems(torch.sources, keras.canonical), *_uncovered(weight_map, torch, keras)]
+    kept = with_kept(weight_map, torch, keras)
+    problems = [*weight_map.problems(torch.sources, keras.canonical), *_uncovered(kept, torch, keras)]
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise UserError(
@@ -139,9 +168,9 @@ def own_weights(request: SideRequest) -> OwnWeights:
 
 
 def one_to_one(torch: OwnWeights, keras: OwnWeights) -> bool:
-    """Tell whether every weight has one counterpart of its name and size without a map."""
+    """Tell whether every weight, but for buffers of the user's, has one counterpart of its name and size."""
     own, other = ({name: sorted(shape) for name, shape in side.canonical.items()} for side in (torch, keras))
-    return own == other
+    return {name: shape for name, shape in own.items() if name in other or name not in torch.buffers} == other
 
 
 def with_shapes(weight_map: WeightMap, canonical: Mapping[str, tuple[int, ...]]) -> WeightMap:
@@ -158,7 +187,7 @@ def _uncovered(weight_map: WeightMap, torch: OwnWeights, keras: OwnWeights) -> I
     left = {
         name
         for name, aliases in torch.aliases.items()
-        if not {*aliases} & {*weight_map.sources, *weight_map.unused_torch}
+        if not {*aliases} & {*weight_map.sources, *weight_map.unused_torch, *weight_map.kept_torch}
     }
     known = {*weight_map.rules, *weight_map.unused_keras}
     for side, names in (

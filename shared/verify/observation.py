@@ -30,6 +30,8 @@ class Observation(FrozenRecord):
     """How many of them a weight map has rules for, of which `constants` are none."""
     constants: tuple[str, ...] = ()
     """Canonical names of those that torch does not have, and that have one value throughout."""
+    kept: tuple[str, ...] = ()
+    """Torch's names of buffers that Keras does not have, and that stay as they are built."""
     unused: dict[str, str] = Field(default_factory=dict)
     """What depends on the weights that a map leaves out, by the framework's own name; an empty text for nothing."""
     without_counterpart: list[str]

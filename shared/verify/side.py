@@ -120,6 +120,7 @@ class ObservedSide:
             "parameters": self._shapes,
             "by_rules": len(set(self.exercise.pair.weight_rules) - set(self.exercise.pair.weight_map.constants)),
             "constants": tuple(self.exercise.pair.weight_map.constants),
+            "kept": self.exercise.pair.kept_torch,
             "without_counterpart": self.probe.without_counterpart(),
             "input_kinds": {spec.kind for spec in self.exercise.pair.specs.values()},
             "is_compiled": self.probe.is_compiled,

@@ -26,6 +26,7 @@ _SPECS: dict[str, type] = {kind.__name__: kind for kind in (*get_args(Optimizer)
 
 _PLAIN = (
     "input_shape", "rename", "batch_size", "outputs", "trainable", "weight_rules", "unused_torch", "unused_keras",
+    "kept_torch",
 )  # fmt: skip
 """Fields of a Pair that are data."""
 
@@ -158,6 +159,7 @@ class PairOfFunctions(FrozenRecord):
     weight_rules: dict[str, WeightRule] = Field(default_factory=dict)
     unused_torch: tuple[str, ...] = ()
     unused_keras: tuple[str, ...] = ()
+    kept_torch: tuple[str, ...] = ()
     folders: tuple[Path, ...]
     """Where the user's process finds modules."""
 
@@ -256,6 +258,7 @@ def reference(pair: Pair, hold: Hold | None = None) -> PairOfFunctions:
         weight_rules=dict(pair.weight_rules),
         unused_torch=pair.unused_torch,
         unused_keras=pair.unused_keras,
+        kept_torch=pair.kept_torch,
         folders=module_folders(),
     )
 

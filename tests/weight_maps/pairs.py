@@ -8,7 +8,7 @@ weight.
 from dataclasses import replace
 from pathlib import Path
 
-from twotrack import Input, Pair, WeightRule
+from twotrack import CustomOptimizer, Input, Pair, WeightRule
 from twotrack.shared.weights.correspondence import map_file
 from twotrack.shared.weights.correspondence.weight_map import WeightMap
 
@@ -123,3 +123,33 @@ def build_torch_with_another_epsilon():
 
 
 EPSILON = replace(BARE, torch=build_torch_with_another_epsilon)
+
+
+def keras_clipping():
+    import keras
+
+    return keras.optimizers.SGD(0.1, clipnorm=0.5)
+
+
+def torch_plain(parameters):
+    import torch
+
+    return torch.optim.SGD(parameters, lr=0.1)
+
+
+def torch_clipping(parameters):
+    """Each parameter by its own norm: query, key and value are one."""
+    import torch
+
+    optimizer = torch.optim.SGD(list(parameters), lr=0.1)
+
+    def clip(*_):
+        for one in (one for group in optimizer.param_groups for one in group["params"] if one.grad is not None):
+            one.grad.mul_(0.5 / one.grad.norm().clamp(min=0.5))
+
+    optimizer.register_step_pre_hook(clip)
+    return optimizer
+
+
+CLIPPED_IN_KERAS = replace(BY_RULES, optimizer=CustomOptimizer(keras_clipping, torch_plain))
+CLIPPED_WHOLE = replace(BY_RULES, optimizer=CustomOptimizer(keras_clipping, torch_clipping))

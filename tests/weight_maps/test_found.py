@@ -2,12 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from tests.support.command_line import in_process
 from twotrack import UserError
 from twotrack.shared.verify import user_pair
+from twotrack.shared.verify.diagnosis.cause import Status
 from twotrack.shared.verify.ladder import Ladder, TrackResult
 from twotrack.shared.verify.request import VerifyRequest
 from twotrack.shared.weights.correspondence import map_file
@@ -31,14 +33,58 @@ def build_other():
     from torch import nn
     return nn.Sequential(nn.Linear(5, 6), nn.Tanh(), nn.Linear(6, 3))
 
+def keras_without(bias=True, center=True):
+    def build():
+        import keras
+        from keras import layers
+        return keras.Sequential([keras.Input((5,)), layers.Dense(6, activation="relu", name="hidden", use_bias=bias),
+                                 layers.LayerNormalization(name="norm", center=center), layers.Dense(3, name="logits")])
+    return build
+
+def build_bare():
+    from torch import nn
+    return nn.Sequential(nn.Linear(5, 6), nn.ReLU(), nn.LayerNorm(6, eps=1e-3), nn.Linear(6, 3, bias=False))
+
+def build_places(scale):
+    def build():
+        import torch
+        from torch import nn
+        class Places(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.dense = nn.Linear(5, 6)
+                self.register_buffer("places", scale * torch.linspace(0, 1, 6))
+            def forward(self, x):
+                return self.dense(x) + self.places
+        return Places()
+    return build
+
+def keras_places():
+    import keras, numpy as np
+    x = keras.Input((5,))
+    y = keras.layers.Dense(6, name="dense")(x)
+    return keras.Model(x, y + keras.ops.cast(np.linspace(0, 1, 6)[None], y.dtype))
+
 SAME = Pair(build_keras, build_torch, (5,))
 OTHER = Pair(build_keras, build_other, (5,))
+TORCH_BIAS = Pair(keras_without(bias=False), build_torch, (5,))
+TORCH_BETA = Pair(keras_without(center=False), build_torch, (5,))
+KERAS_BIAS = Pair(build_keras, build_bare, (5,))
+PLACES = Pair(keras_places, build_places(1.0), (5,))
+OTHER_PLACES = Pair(keras_places, build_places(2.0), (5,))
 """
 
 
-def climb(ladder: Ladder, folder: Path, name: str, use_map: bool = True) -> TrackResult:
+def climb(
+    ladder: Ladder,
+    folder: Path,
+    name: str,
+    use_map: bool = True,
+    until: str = "gradients",
+    causes: Literal["all", "none"] = "none",
+) -> TrackResult:
     pair = user_pair.named(f"unnamed_pair:{name}", (folder,))
-    request = VerifyRequest(name=pair.label, pair=pair, use_map=use_map, until="gradients", causes="none")
+    request = VerifyRequest(name=pair.label, pair=pair, use_map=use_map, until=until, causes=causes)
     (result,) = ladder.climb(request, lambda *_: None, ["keras:torch"])
     return result
 
@@ -90,6 +136,40 @@ def test_where_the_models_differ_nothing_is_written_and_a_note_says_how_far_it_c
     assert "norm.gamma" in note
     assert "names decide" in note
     assert not (module_folder / "unnamed_pair.OTHER.map.toml").exists()
+
+
+@pytest.mark.parametrize(
+    ("pair", "weight", "told", "note"),
+    [
+        ("TORCH_BIAS", "hidden.bias", "'hidden' has a bias in torch and none in Keras", "none of torch's 0.bias"),
+        ("TORCH_BETA", "norm.beta", "'norm' has a beta in torch and none in Keras", "none of torch's 2.bias"),
+        (
+            "KERAS_BIAS",
+            "logits.bias",
+            "'logits' has a bias in Keras and none in torch",
+            "torch has none of logits.bias, which Keras trains",
+        ),
+    ],
+)  # fmt: skip
+def test_a_bias_on_one_side_fails_at_parameters_with_its_cause_proved_and_the_rest_found(
+    pair: str, weight: str, told: str, note: str, ladder: Ladder, module_folder: Path
+) -> None:
+    result = climb(ladder, module_folder, pair, until="forward", causes="all")
+    assert (result.rungs[-1].rung, result.rungs[-1].where) == ("parameters", weight)
+    (cause,) = result.diagnosis.causes
+    assert (cause.status, cause.what) == (Status.PROVED, told)
+    assert result.notes[0].endswith(note)
+    assert not (module_folder / f"unnamed_pair.{pair}.map.toml").exists()
+
+
+def test_a_buffer_that_only_torch_has_is_a_constant_that_its_outputs_depend_on(
+    ladder: Ladder, module_folder: Path
+) -> None:
+    result = climb(ladder, module_folder, "PLACES")
+    assert result.passed, result.rungs[-1].detail
+    (parameters,) = (rung for rung in result.rungs if rung.rung == "parameters")
+    assert parameters.detail.endswith("in torch only, and constant: 'places'")
+    assert climb(ladder, module_folder, "OTHER_PLACES").rungs[-1].rung == "forward"
 
 
 def test_the_command_prints_a_table_and_writes_the_file(tmp_path: Path, workers: WorkerPool) -> None:

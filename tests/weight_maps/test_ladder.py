@@ -65,6 +65,24 @@ def test_a_cause_is_proved_in_a_layer_that_only_the_map_makes_one(ladder: Ladder
     assert "epsilon is 1e-05 in Keras and 0.001 in torch" in cause.what
 
 
+@pytest.mark.parametrize(
+    ("pair", "told"),
+    [
+        (
+            "CLIPPED_IN_KERAS",
+            "Keras clips gradients (clipnorm=0.5), torch does not clip them by each weight's own norm",
+        ),
+        ("CLIPPED_WHOLE", "Keras clips each of its weights by its own norm, torch each parameter"),
+    ],
+)
+def test_clipping_of_each_weight_is_proved_where_torch_has_several_in_one(pair: str, told: str, ladder: Ladder) -> None:
+    result = climb(ladder, pair, None, "optimizer", "first")
+    assert result.rungs[-1].rung == "optimizer"
+    (cause,) = result.diagnosis.causes
+    assert cause.status is Status.PROVED
+    assert cause.what.startswith(told)
+
+
 def test_a_weight_that_something_depends_on_is_not_unused(ladder: Ladder, tmp_path: Path) -> None:
     result = climb(ladder, "USES_ALL", written(MAP, tmp_path), "parameters")
     assert not result.passed

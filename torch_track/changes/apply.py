@@ -13,13 +13,16 @@ from twotrack.shared.axes.layout import Arrangements
 from twotrack.shared.spec.changes import (
     AddValue,
     Change,
+    DropInRecurrence,
     DropWeight,
     Function,
     LinkOutputs,
     MapValue,
     MaskSteps,
     OrderWeight,
+    ReplaceCall,
     ReplaceLayer,
+    SetArgument,
     SetHyperparameter,
     SetMask,
 )
@@ -27,6 +30,7 @@ from twotrack.shared.weights.bridge.layouts import Layout, Rearrangement
 from twotrack.torch_track.axes import channels_last
 from twotrack.torch_track.changes.calls import CallChange, CallWatcher
 from twotrack.torch_track.changes.functions import compute
+from twotrack.torch_track.changes.recurrence import with_dropout
 from twotrack.torch_track.changes.steps import step_by_step
 from twotrack.torch_track.changes.training import TrainingChange, TrainingChanger
 from twotrack.torch_track.structure import replaced, tensors_in
@@ -55,31 +59,30 @@ class _Changer:
 
     def make(self, change: Change) -> None:
         """Make one change."""
-        if isinstance(change, SetHyperparameter):
-            self._set(change)
-        elif isinstance(change, MapValue):
-            self._map(change)
-        elif isinstance(change, ReplaceLayer):
-            self._replace(change)
-        elif isinstance(change, AddValue):
-            self._add(change)
-        elif isinstance(change, OrderWeight):
-            self._order(change)
-        elif isinstance(change, SetMask):
-            self._mask(change)
-        elif isinstance(change, MaskSteps):
-            self._mask_steps(change)
-        elif isinstance(change, DropWeight):
-            self._drop(change)
-        elif isinstance(change, LinkOutputs):
-            self._stack.callback(setattr, self._model, "links", self._model.links)
-            self._model.links = change.names
+        makers: dict[type, Callable[[Any], None]] = {
+            SetHyperparameter: self._set,
+            MapValue: self._map,
+            ReplaceLayer: self._replace,
+            AddValue: self._add,
+            OrderWeight: self._order,
+            SetMask: self._mask,
+            MaskSteps: self._mask_steps,
+            DropInRecurrence: self._drop_in_recurrence,
+            DropWeight: self._drop,
+            LinkOutputs: self._link,
+        }
+        if make := makers.get(type(change)):
+            make(change)
         elif isinstance(change, TrainingChange):
             self._training.make(change)
-        else:
+        elif isinstance(change, SetArgument | ReplaceCall):
             self._calls.append(change)
             if len(self._calls) == 1:
                 self._watch()
+
+    def _link(self, change: LinkOutputs) -> None:
+        self._stack.callback(setattr, self._model, "links", self._model.links)
+        self._model.links = change.names
 
     def _layer(self, path: str) -> tuple[str, nn.Module]:
         """Return torch's path and the layer; the module itself for an empty path."""
@@ -199,6 +202,14 @@ class _Changer:
             self._hook(
                 layer, self._arrangements(own, "outputs"), zeros, lambda x: x * (ids[0] != change.ignored)[..., None]
             )
+
+    def _drop_in_recurrence(self, change: DropInRecurrence) -> None:
+        _, layer = self._layer(change.path)
+        if not isinstance(layer, nn.RNNBase) or layer.num_layers > 1:
+            raise KeyError(f"'{change.path}' is no recurrent layer of one level")
+        before = layer.forward
+        layer.forward = with_dropout(layer, before, change.rate, change.recurrent_rate)
+        self._stack.callback(_put_back, layer, before)
 
     def _order(self, change: OrderWeight) -> None:
         model = self._model

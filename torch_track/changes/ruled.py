@@ -15,6 +15,10 @@ NORM_EPSILON = 1e-7
 """Keras divides by a norm plus this."""
 
 
+Parts = Mapping[str, Tensor]
+"""By canonical name: the places, flat, of the elements of a weight in a parameter; empty for a parameter as a whole."""
+
+
 class Ruled(torch.optim.Optimizer):
     """Updates by settings; what learning rate is due is asked before every step."""
 
@@ -23,11 +27,12 @@ class Ruled(torch.optim.Optimizer):
         parameters: Sequence[nn.Parameter],
         settings: Sequence[Settings],
         layouts: Sequence[Layout | None],
+        parts: Sequence[Parts],
         rates: Callable[[], Sequence[float]],
     ):
         groups = [
-            {"params": [parameter], "lr": 0.0, "own": {**DEFAULTS, **own}, "layout": layout, "steps": 0}
-            for parameter, own, layout in zip(parameters, settings, layouts, strict=True)
+            {"params": [parameter], "lr": 0.0, "own": {**DEFAULTS, **own}, "layout": layout, "parts": held, "steps": 0}
+            for parameter, own, layout, held in zip(parameters, settings, layouts, parts, strict=True)
         ]
         super().__init__(groups, {})
         self._rates = rates
@@ -69,16 +74,39 @@ class Ruled(torch.optim.Optimizer):
         return mean
 
     def _clipped(self, live: Sequence[Mapping[str, Any]], gradients: list[Tensor]) -> list[Tensor]:
-        """Clip as Keras does: each by its norm, or all by their norm, or by value."""
+        """Clip each by its norm, all by their norm, by value: Keras does one of them."""
         own = live[0]["own"] if live else DEFAULTS
         if limit := own["clipnorm"]:
-            return [gradient * limit / gradient.norm().clamp(min=limit) for gradient in gradients]
+            gradients = self._by_own_norm(live, gradients, limit, own["clip_epsilon"], own["clip_whole"])
         if limit := own["global_clipnorm"]:
-            norm = torch.stack([gradient.square().sum() for gradient in gradients]).sum().sqrt()
-            return [gradient * (limit * min(1 / float(norm), 1 / limit) if norm else 1.0) for gradient in gradients]
+            squares = torch.stack([gradient.square().sum() for gradient in gradients]).sum()
+            gradients = [gradient * _share(squares, limit, own["clip_epsilon"]) for gradient in gradients]
         if limit := own["clipvalue"]:
-            return [gradient.clamp(-limit, limit) for gradient in gradients]
+            gradients = [gradient.clamp(-limit, limit) for gradient in gradients]
         return gradients
+
+    def _by_own_norm(
+        self,
+        live: Sequence[Mapping[str, Any]],
+        gradients: Sequence[Tensor],
+        limit: float,
+        epsilon: float,
+        is_whole: bool,
+    ) -> list[Tensor]:
+        """Clip each weight by its norm, of which a parameter may hold several, and several parameters one."""
+        places = [
+            group["parts"] if group["parts"] and not is_whole else {f"parameter {number}": slice(None)}
+            for number, group in enumerate(live)
+        ]
+        flat = [gradient.flatten().clone() for gradient in gradients]
+        squares: dict[str, Tensor] = {}
+        for held, gradient in zip(places, flat, strict=True):
+            for name, own in held.items():
+                squares[name] = squares.get(name, torch.zeros_like(gradient[:1].sum())) + gradient[own].square().sum()
+        for held, gradient in zip(places, flat, strict=True):
+            for name, own in held.items():
+                gradient[own] *= _share(squares[name], limit, epsilon)
+        return [clipped.reshape(gradient.shape) for clipped, gradient in zip(flat, gradients, strict=True)]
 
     def _update(self, group: dict[str, Any], gradient: Tensor) -> None:
         weight, own, rate = group["params"][0], group["own"], group["lr"]
@@ -204,6 +232,12 @@ class Ruled(torch.optim.Optimizer):
         limited = limit_canonical(_canonical(own, group["layout"]), limit)
         back = limited if group["layout"] is None else group["layout"].from_canonical(limited)
         weight.copy_(torch.from_numpy(np.array(back, order="C")).reshape(weight.shape))
+
+
+def _share(squares: Tensor, limit: float, epsilon: float) -> float:
+    """Return by how much gradients are made smaller so that their norm is at most the limit."""
+    norm = float(squares.sqrt()) + epsilon
+    return limit * min(1 / norm, 1 / limit) if norm else 1.0
 
 
 def _canonical(own: np.ndarray, layout: Layout | None) -> np.ndarray:

@@ -11,8 +11,9 @@ from twotrack.shared.spec.pair import CustomOptimizer
 from twotrack.shared.spec.recipes import Optimizer, Sophia
 from twotrack.shared.spec.updates import TORCH_PLACES, Rules, of_spec
 from twotrack.shared.weights.bridge.layouts import Layout
-from twotrack.torch_track.changes.ruled import Ruled
+from twotrack.torch_track.changes.ruled import Parts, Ruled
 from twotrack.torch_track.entries import Weight
+from twotrack.torch_track.optimizer_alone import PARTS
 
 if TYPE_CHECKING:
     from twotrack.torch_track.track import TorchModel
@@ -102,7 +103,23 @@ class Replacement:
             for own, (names, _) in zip(settings, placed, strict=True):
                 if not change.weights or not set(names).isdisjoint(change.weights):
                     own[change.setting] = change.value
-        return Ruled(given, settings, [layout for _, layout in placed], clock.tick)
+        parts = [parts_of(own, one) for own, one in zip(self._held(), given, strict=True)]
+        return Ruled(given, settings, [layout for _, layout in placed], parts, clock.tick)
+
+    def _held(self) -> list[tuple[nn.Parameter, Parts]]:
+        """Return every parameter of the model with the places of the weights in it."""
+        held: dict[int, dict[str, torch.Tensor]] = {}
+        for name, entry in self._model.table().items():
+            for place in entry.places():
+                held.setdefault(id(place.tensor), {})[name] = torch.from_numpy(place.places)
+        return [(one, held.get(id(one), {})) for one in self._model.module.parameters()]
+
+
+def parts_of(own: tuple[nn.Parameter, Parts], given: nn.Parameter) -> Parts:
+    """Return where weights are in a parameter, or in what stands for it, which says so itself where it is smaller."""
+    parameter, parts = own
+    stated: Parts = getattr(given, PARTS, parts if parameter.shape == given.shape else {})
+    return {name: places.to(given.device) for name, places in stated.items()}
 
 
 # === Settings of torch's optimizers ===

@@ -1,11 +1,13 @@
 """The search where the sides draw otherwise in training: other rates, other masks, or nothing on one side."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 
 from twotrack.shared.base.tolerances import SAME_HYPERPARAMETER
 from twotrack.shared.spec.changes import (
     Candidate,
     Change,
+    DropInRecurrence,
     Function,
     MapValue,
     ReplaceLayer,
@@ -20,6 +22,10 @@ from twotrack.shared.verify.rungs.dropout import compare_draws
 from twotrack.shared.verify.side import ObservedSide
 from twotrack.shared.workers.door import open_torch
 
+RECURRENT = ("LSTM", "GRU", "RNN")
+WITH_BOTH = (2, 6, 8)
+"""Masks of a recurrent layer that drops of both: two for each gate, or two in all."""
+RECURRENT_RATE = "recurrent_dropout"
 RATES = {"p": "rate", "dropout": "dropout"}
 """What torch's layers call the share that they drop, and what Keras' call it."""
 
@@ -52,6 +58,7 @@ class DrawProposals:
 
     def propose(self, made: Candidate) -> Iterator[Candidate]:
         """Yield Keras' rates, then Keras' masks in place of torch's, then draws of Keras' that torch lacks."""
+        yield from self._in_recurrence()
         for keras in self._keras:
             yield from self._rates(keras)
         for keras in self._keras:
@@ -61,6 +68,27 @@ class DrawProposals:
         for torch in self._torch:
             if torch.layer:
                 yield _without(torch)
+
+    def _in_recurrence(self) -> Iterator[Candidate]:
+        """Yield the dropout inside of Keras' recurrent layers, for all of them that have any."""
+        found: dict[str, tuple[float, float]] = {}
+        for draw in self._keras:
+            said = self._request.keras.layer(draw.layer)[1]
+            path = next((path for path in _paths_of(draw.layer) if path in self._recurrent), "")
+            if path and RECURRENT_RATE in said:
+                found[path] = self._rate_of_inputs(draw.layer, said[RECURRENT_RATE]), float(said[RECURRENT_RATE])
+        if found:
+            yield _of_recurrence(found)
+
+    def _rate_of_inputs(self, layer: str, recurrent: float) -> float:
+        """Return the rate of what steps are given, whose masks are drawn first; 0 where only the state has masks."""
+        rates = [draw.rate or 0.0 for draw in self._keras if draw.layer == layer]
+        return rates[0] if not recurrent or len(rates) in WITH_BOTH else 0.0
+
+    @cached_property
+    def _recurrent(self) -> set[str]:
+        """Paths of torch's recurrent layers."""
+        return {layer.path for layer in self._request.torch.traces["float64"].layers if layer.kind in RECURRENT}
 
     def _rates(self, keras: Draw) -> Iterator[Candidate]:
         for path, (name, rate) in self._layers.items():
@@ -123,6 +151,29 @@ class DrawProposals:
             return "nothing"
         rate = "" if own[0].rate is None else f" of rate {own[0].rate:g}"
         return f"{own[0].function}{rate} with a mask of {own[0].shape}"
+
+
+def _paths_of(layer: str) -> Iterator[str]:
+    """Yield what torch's layer may be called: a direction of Keras' is a part of it."""
+    yield layer
+    yield layer.rpartition(".")[0]
+
+
+def _of_recurrence(found: Mapping[str, tuple[float, float]]) -> Candidate:
+    told, keras_lines = [], []
+    for path, (rate, recurrent) in found.items():
+        told += [f"of rate {recurrent:g} of the state of '{path}'"] if recurrent else []
+        told += [f"of rate {rate:g} of what the steps of '{path}' are given"] if rate else []
+        keras_lines.append(f"dropout=0 and recurrent_dropout=0 in '{path}'")
+    what = f"Keras has dropout {' and '.join(told)}, by masks that stay for the whole sequence; torch has none there"
+    return Candidate(
+        changes=tuple(DropInRecurrence(path=p, rate=one, recurrent_rate=other) for p, (one, other) in found.items()),
+        what=what,
+        torch_fix="a loop over the steps with the same masks: nn.LSTM and nn.GRU cannot drop inside a sequence",
+        keras_fix="; ".join(keras_lines),
+        entry="recurrent_dropout",
+        where=next(iter(found)),
+    )
 
 
 def _functions(draw: Draw, said: list[float]) -> Iterator[tuple[Function, str]]:

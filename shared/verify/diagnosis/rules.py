@@ -20,6 +20,8 @@ ENTRIES = {
     "clipnorm": "clipping",
     "global_clipnorm": "clipping",
     "clipvalue": "clipping",
+    "clip_epsilon": "clipping",
+    "clip_whole": "clipping",
     "initial": "adagrad_defaults",
     "momentum_decay": "nadam_schedule",
 }
@@ -76,16 +78,17 @@ def _differing(keras: Mapping[str, Any], torch: Mapping[str, Any]) -> Iterator[t
             yield setting, value, before
 
 
-def candidate(found: Sequence[Deviation], more: str = "") -> Candidate:
+def candidate(found: Sequence[Deviation], more: str = "", base: Sequence[SetUpdate] = ()) -> Candidate:
     """Return deviations as one candidate; `more` is the optimizer of torch that does more than its settings say.
 
+    `base` is what torch's does beside its settings, where that was found.
     An optimizer that updates by settings takes its place in any case, and does no more.
     """
     other = [one for one in found if one.setting == "method"]
     told = [_told(one) for one in other or reversed(found)]
     told += [_more(more)] if more and not other else []
     return Candidate(
-        changes=(_AS_TOLD, *(one.change for one in found)),
+        changes=(_AS_TOLD, *base, *(one.change for one in found)),
         what="; and ".join(what for what, _, _ in told),
         torch_fix="; ".join(line for _, line, _ in told),
         keras_fix="; ".join(line for _, _, line in told),
@@ -204,13 +207,48 @@ def _keras_decay(sizes: Sequence[float]) -> str:
 
 
 def _clip(one: Deviation) -> tuple[str, str, str]:
-    what = f"Keras clips gradients ({one.setting}={one.keras:g}), torch does not"
+    what = f"{_clipping(one.keras, 'Keras', one.setting)}, {_clipping(one.torch, 'torch', one.setting)}"
     line = {
         "clipnorm": f"clip each gradient by its own norm to {one.keras:g}",
         "global_clipnorm": f"nn.utils.clip_grad_norm_(parameters, {one.keras:g})",
         "clipvalue": f"nn.utils.clip_grad_value_(parameters, {one.keras:g})",
     }[one.setting]
-    return what, f"{line} before optimizer.step()", f"no {one.setting} in Keras' optimizer"
+    torch_line = f"{line} before optimizer.step()" if one.keras else f"no clipping {_CLIPPED[one.setting]}"
+    given = f"{one.setting}={one.torch:g}" if one.torch else f"no {one.setting}"
+    return what, torch_line, f"{given} in Keras' optimizer"
+
+
+_CLIPPED = {
+    "clipnorm": "by each weight's own norm",
+    "global_clipnorm": "by the norm of all",
+    "clipvalue": "by value",
+}
+
+
+def _clipping(limit: float, side: str, setting: str) -> str:
+    """Say how a side clips: Keras by the name of its setting."""
+    if not limit:
+        return f"{side} does not clip {'them' if side == 'torch' else 'gradients'} {_CLIPPED[setting]}"
+    told = f"({setting}={limit:g})" if side == "Keras" else f"{_CLIPPED[setting]} to {limit:g}"
+    return f"{side} clips gradients {told}"
+
+
+def _clip_epsilon(one: Deviation) -> tuple[str, str, str]:
+    what = (
+        f"torch's clip_grad_norm_ adds {one.torch:g} to the norm that it divides by, so it clips by a little more; "
+        "Keras adds nothing"
+    )
+    line = "scale each gradient by min(1, limit / norm) in place of clip_grad_norm_"
+    return what, line, "none: Keras' clipping has no epsilon"
+
+
+def _clip_whole(one: Deviation) -> tuple[str, str, str]:
+    what = (
+        "Keras clips each of its weights by its own norm, torch each parameter, of which one holds several of Keras' "
+        "weights (or several hold one)"
+    )
+    line = "the norm of each part of the fused parameter by itself"
+    return what, line, "global_clipnorm on both sides, which does not depend on how weights are fused"
 
 
 def _limit(one: Deviation) -> tuple[str, str, str]:
@@ -251,6 +289,8 @@ _WORDS = {
     "clipnorm": _clip,
     "global_clipnorm": _clip,
     "clipvalue": _clip,
+    "clip_epsilon": _clip_epsilon,
+    "clip_whole": _clip_whole,
     "limit": _limit,
     "average": _average,
     "gathered": _gathered,

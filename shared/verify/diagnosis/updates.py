@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from twotrack.shared.base.tolerances import TOLERANCES
-from twotrack.shared.spec.changes import Candidate
+from twotrack.shared.spec.changes import Candidate, SetUpdate
 from twotrack.shared.spec.pair import CustomOptimizer
 from twotrack.shared.spec.probe import OptimizerStart
 from twotrack.shared.spec.recipes import Sophia
@@ -25,6 +25,23 @@ from twotrack.shared.workers.door import open_torch
 
 FIRST = CHECKPOINTS[:6]
 """Checkpoints up to the last of which a candidate is run first: most are refuted there."""
+
+
+CLIPPINGS = ("clipnorm", "global_clipnorm", "clipvalue")
+USUAL_LIMITS = (1.0, 5.0, 0.5, 10.0, 0.1, 0.25, 2.0, 3.0, 0.01, 0.05)
+"""To which gradients are often clipped, the commonest first."""
+CLIP_EPSILON = 1e-6
+"""That torch's clip_grad_norm_ adds to the norm."""
+
+
+def _clippings(limit: float) -> Iterator[tuple[SetUpdate, ...]]:
+    """Yield the ways in which code in front of a step of torch's clips gradients to a limit."""
+    for epsilon in (CLIP_EPSILON, 0.0):
+        beside = (SetUpdate(setting="clip_epsilon", value=epsilon),) if epsilon else ()
+        for name in ("global_clipnorm", "clipnorm"):
+            whole = (SetUpdate(setting="clip_whole", value=True),) if name == "clipnorm" else ()
+            yield (SetUpdate(setting=name, value=limit), *beside, *whole)
+    yield (SetUpdate(setting="clipvalue", value=limit),)
 
 
 class UpdateProposals(ABC):
@@ -57,19 +74,36 @@ class UpdateProposals(ABC):
             return
         found, more = self._deviations, self._does_more
         if (found or more) and self._removes(found):
-            yield candidate(self._fewest(found), more)
+            yield self._candidate(self._fewest(found), more)
         if not more:
-            yield from (candidate([one]) for one in found)
+            yield from (self._candidate([one]) for one in found)
+
+    def _candidate(self, found: Sequence[Deviation], more: str = "") -> Candidate:
+        return candidate(found, more, self._clipping or ())
 
     @cached_property
     def _does_more(self) -> str:
         """What torch's optimizer is called if it does something that its settings do not tell; else empty."""
         method = next((own["method"] for own in self._torch_rules.values()), "")
-        told = method in METHODS and self.stray(candidate([])) <= self.limit
+        told = method in METHODS and self._clipping is not None
         return "" if told or not method else self._request.torch.optimizer["kind"]
 
+    @cached_property
+    def _clipping(self) -> Sequence[SetUpdate] | None:
+        """How torch clips gradients beside what its settings say; empty if it does not, None for what is not found."""
+        if self.stray(candidate([])) <= self.limit:
+            return ()
+        limits = dict.fromkeys(
+            limit for own in self._keras_rules().values() for name in CLIPPINGS if (limit := own.get(name))
+        )
+        for limit in (*limits, *(one for one in USUAL_LIMITS if one not in limits)):
+            for changes in _clippings(limit):
+                if self.stray(candidate([], base=changes)) <= self.limit:
+                    return changes
+        return None
+
     def _removes(self, found: Sequence[Deviation]) -> bool:
-        return self.measure(candidate(found)) <= self.limit
+        return self.measure(self._candidate(found)) <= self.limit
 
     def _fewest(self, found: Sequence[Deviation]) -> Sequence[Deviation]:
         """Leave out what is not needed, one by one; what seems so at the beginning may be needed later."""
@@ -77,7 +111,7 @@ class UpdateProposals(ABC):
             needed = list(found)
             for one in found:
                 without = [other for other in needed if other is not one]
-                if measure(candidate(without)) <= self.limit:
+                if measure(self._candidate(without)) <= self.limit:
                     needed = without
             if self._removes(needed):
                 return needed
@@ -90,9 +124,10 @@ class UpdateProposals(ABC):
     @cached_property
     def _deviations(self) -> list[Deviation]:
         trained, rules, own = self._side.trained_shapes(), self._torch_rules, self._keras_rules()
-        rates = {"rate": self._rate(self._torch_evidence.learning_rates)}
+        beside = {change.setting: change.value for change in self._clipping or ()}
+        beside["rate"] = self._rate(self._torch_evidence.learning_rates)
         names = [name for name in own if name in rules and name in trained]
-        return deviations({name: own[name] for name in names}, {name: {**rules[name], **rates} for name in names})
+        return deviations({name: own[name] for name in names}, {name: {**rules[name], **beside} for name in names})
 
     @property
     def _planned(self) -> list[float]:
@@ -148,8 +183,9 @@ class AloneProposals(UpdateProposals):
         return self._left(candidate, FIRST, self._keras_evidence)
 
     def stray(self, candidate: Candidate) -> float:
-        """Return how far torch is from itself."""
-        return self._left(candidate, self._all, self._torch_evidence)
+        """Return how far torch is from itself: at the first checkpoints, and only if there is nothing there of all."""
+        left = self._left(candidate, FIRST, self._torch_evidence)
+        return left if not left <= self.limit else self._left(candidate, self._all, self._torch_evidence)
 
     @property
     def _all(self) -> tuple[int, ...]:

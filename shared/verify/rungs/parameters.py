@@ -35,6 +35,8 @@ def _of_map(torch: Observation, keras: Observation) -> Iterator[str]:
         yield f"{keras.by_rules} by rules of a map"
     if keras.constants:
         yield f"in Keras only, and constant: {in_short([repr(name) for name in keras.constants])}"
+    if torch.kept:
+        yield f"in torch only, and constant: {in_short([repr(name) for name in torch.kept])}"
     for side, unused in (("torch", torch.unused), ("Keras", keras.unused)):
         if unused:
             yield f"unused in {side}, as outputs and gradients do not change with it: {in_short(map(repr, unused))}"

@@ -18,10 +18,12 @@ class WeightMap:
     """Canonical names of such weights of Keras."""
     notes: Mapping[str, str] = field(default_factory=dict)
     """By canonical name: what there is to say of how its rule was found."""
+    kept_torch: tuple[str, ...] = ()
+    """Torch's names of buffers that Keras does not have: constants of the model, which stay as they are built."""
 
     def __bool__(self) -> bool:
         """Tell whether it says anything."""
-        return bool(self.rules or self.unused_torch or self.unused_keras)
+        return bool(self.rules or self.unused_torch or self.unused_keras or self.kept_torch)
 
     @property
     def sources(self) -> frozenset[str]:
@@ -40,6 +42,7 @@ class WeightMap:
             tuple(dict.fromkeys((*self.unused_torch, *other.unused_torch))),
             tuple(dict.fromkeys((*self.unused_keras, *other.unused_keras))),
             {**other.notes, **self.notes},
+            tuple(dict.fromkeys((*self.kept_torch, *other.kept_torch))),
         )
 
     def problems(self, torch: Mapping[str, Shape], keras: Mapping[str, Shape]) -> Iterator[str]:

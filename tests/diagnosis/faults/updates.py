@@ -54,6 +54,20 @@ def by(keras: Callable, torch: Callable, **first: Callable) -> Pair:
     return plain(keras=first, optimizer=CustomOptimizer(keras, torch))
 
 
+def clipped(name: str, limit: float) -> Callable[[Any], Any]:
+    """Clip as people do, in front of every step."""
+
+    def build(parameters: Any) -> Any:
+        import torch
+
+        given = list(parameters)
+        optimizer = torch.optim.SGD(given, lr=0.1)
+        optimizer.register_step_pre_hook(lambda *_: getattr(torch.nn.utils, name)(given, limit) and None)
+        return optimizer
+
+    return build
+
+
 def of_sgd(**settings: Any) -> Pair:
     return by(keras_optimizer("SGD", learning_rate=0.1, **settings), torch_optimizer("SGD", lr=0.1))
 
@@ -70,17 +84,18 @@ def limit(kind: str, *numbers: float) -> Callable[[], Any]:
 ADAM = torch_optimizer("Adam", lr=0.01)
 
 
-def clipping(parameters: Any) -> Any:
-    """Clip before every step, in a hook of which no setting tells."""
+def damping(parameters: Any) -> Any:
+    """Make gradients smaller before every step, in a hook of which no setting tells."""
     import torch
 
     kept = list(parameters)
     optimizer = torch.optim.SGD(kept, lr=0.1)
 
-    def clip(*_: Any) -> None:
-        torch.nn.utils.clip_grad_norm_(kept, 0.5)
+    def damp(*_: Any) -> None:
+        for one in kept:
+            one.grad = one.grad / (1 + one.grad.abs())
 
-    optimizer.register_step_pre_hook(clip)
+    optimizer.register_step_pre_hook(damp)
     return optimizer
 
 
@@ -178,12 +193,20 @@ UPDATES = {
         of_sgd(global_clipnorm=0.5), "optimizer", "update", "Keras clips gradients (global_clipnorm=0.5)"
     ),
     "CLIPPED_VALUE": fault(of_sgd(clipvalue=0.5), "optimizer", "update", "Keras clips gradients (clipvalue=0.5)"),
+    "CLIPPED_IN_TORCH": fault(
+        by(keras_optimizer("SGD", learning_rate=0.1), clipped("clip_grad_norm_", 1.0)), "optimizer", "update",
+        "Keras does not clip gradients by the norm of all, torch clips gradients by the norm of all to 1",
+    ),
+    "CLIPPED_ALIKE": fault(
+        by(keras_optimizer("SGD", learning_rate=0.1, global_clipnorm=0.5), clipped("clip_grad_norm_", 0.5)),
+        "optimizer", "update", "clip_grad_norm_ adds 1e-06 to the norm",
+    ),
     "HOOKED": fault(
-        by(keras_optimizer("SGD", learning_rate=0.1, momentum=0.5), clipping), "optimizer", "update",
+        by(keras_optimizer("SGD", learning_rate=0.1, momentum=0.5), damping), "optimizer", "update",
         "momentum is 0.5 in Keras and 0 in torch", "does more at a step than the settings of SGD say",
     ),
     "HOOKED_ALONE": fault(
-        by(keras_optimizer("SGD", learning_rate=0.1), clipping), "optimizer", "update",
+        by(keras_optimizer("SGD", learning_rate=0.1), damping), "optimizer", "update",
         "does more at a step than the settings of SGD say",
     ),
     "BY_HAND": fault(

@@ -1,0 +1,58 @@
+"""Dropout inside of recurrent layers, which Keras has and torch has not."""
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.conformance.planted import sequential
+from tests.diagnosis.faults.fault import Fault, fault
+from twotrack import Pair
+
+
+def recurrent(kind: str, both: bool = False, **settings: Any) -> Pair:
+    """A recurrent layer and a dense one; in torch without dropout, and with one bias."""
+
+    def layer(k: Any) -> Any:
+        made = getattr(k, kind)(3, return_sequences=True, name="steps", **settings)
+        return k.Bidirectional(made, name="steps") if both else made
+
+    inputs: Callable[[Any], Any] = lambda k: k.Input((4, 2))  # noqa: E731
+    return Pair(sequential(inputs, layer, lambda k: k.Dense(2, name="last")), network(kind, both), (4, 2))
+
+
+def network(kind: str, both: bool) -> Callable[[], Any]:
+    def build() -> Any:
+        from torch import nn
+
+        class Network(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                made = {"SimpleRNN": nn.RNN, "GRU": nn.GRU, "LSTM": nn.LSTM}[kind]
+                self.steps = made(2, 3, batch_first=True, bidirectional=both)
+                self.last = nn.Linear(6 if both else 3, 2)
+                for name, bias in self.steps.named_parameters():
+                    if name.startswith("bias_hh") and kind != "GRU":
+                        nn.init.zeros_(bias)
+                        bias.requires_grad_(False)
+
+            def forward(self, x: Any) -> Any:
+                return self.last(self.steps(x)[0])
+
+        return Network()
+
+    return build
+
+
+def _fault(pair: Pair, *words: str) -> Fault:
+    return fault(pair, "dropout", "recurrent dropout", *words, "by masks that stay for the whole sequence")
+
+
+CHANCE = {
+    "OF_BOTH_STATES": _fault(
+        recurrent("LSTM", True, dropout=0.1, recurrent_dropout=0.2),
+        "of rate 0.2 of the state of 'steps' and of rate 0.1 of what the steps of 'steps' are given",
+    ),
+    "OF_A_GATED_STATE": _fault(recurrent("GRU", recurrent_dropout=0.3), "dropout of rate 0.3 of the state of 'steps'"),
+    "OF_STEPS": _fault(
+        recurrent("SimpleRNN", dropout=0.25), "dropout of rate 0.25 of what the steps of 'steps' are given"
+    ),
+}
