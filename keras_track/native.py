@@ -6,8 +6,8 @@ import keras
 
 from twotrack.keras_track import optimizers
 from twotrack.keras_track.defaults import LAYERS, OPTIMIZERS
+from twotrack.shared.spec.optimizers import Optimizer
 from twotrack.shared.spec.profiles import Switches
-from twotrack.shared.spec.recipes import Optimizer
 
 
 def switch_layers(model: keras.Model, switches: Switches) -> None:

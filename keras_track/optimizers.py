@@ -8,8 +8,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from twotrack.shared.spec import recipes
-from twotrack.shared.spec.recipes import SGD, Adam, AdamW, Lion, Optimizer, RMSprop
+from twotrack.shared.spec import optimizers as specs
+from twotrack.shared.spec.optimizers import SGD, Adam, AdamW, Lion, Optimizer, RMSprop
 
 _OFF = MappingProxyType(
     {
@@ -45,7 +45,7 @@ class TabulatedLearningRate(keras.optimizers.schedules.LearningRateSchedule):
 
 @keras.saving.register_keras_serializable(package="twotrack")
 class Sophia(keras.optimizers.Optimizer):
-    """twotrack.shared.spec.recipes.Sophia.
+    """twotrack.shared.spec.optimizers.Sophia.
 
     It needs an estimate of the curvature before every step where `estimate_due`, which twotrack.keras_track.curvature
     takes. `fit` alone takes none: h then stays zero, and a step is learning_rate * sign(m).
@@ -153,7 +153,7 @@ def _choose(spec: Optimizer) -> tuple[type[keras.optimizers.Optimizer], dict[str
         case Lion():
             own = {"beta_1": spec.beta_1, "beta_2": spec.beta_2}
             return keras.optimizers.Lion, own | decay
-        case recipes.Sophia():
+        case specs.Sophia():
             own = {"beta_1": spec.beta_1, "beta_2": spec.beta_2, "gamma": spec.gamma, "epsilon": spec.epsilon}
             return Sophia, own | {"interval": spec.interval} | decay
     raise TypeError(f"no Keras optimizer for {type(spec).__name__}")

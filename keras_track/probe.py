@@ -32,6 +32,7 @@ from twotrack.shared.pieces.recorder import Piece, PieceRun
 from twotrack.shared.spec.draws import DrawnPass
 from twotrack.shared.spec.inputs import example
 from twotrack.shared.spec.operations import OperationsTrace
+from twotrack.shared.spec.optimizers import Optimizer
 from twotrack.shared.spec.pair import CustomOptimizer
 from twotrack.shared.spec.probe import (
     Hyperparameters,
@@ -50,7 +51,6 @@ from twotrack.shared.spec.probe import (
     swaps,
     unseen,
 )
-from twotrack.shared.spec.recipes import Optimizer
 from twotrack.shared.spec.widening import NarrowRequest
 
 if TYPE_CHECKING:

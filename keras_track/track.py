@@ -25,10 +25,10 @@ from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.ledger.measured import Measured
 from twotrack.shared.spec.draws import DrawSource
 from twotrack.shared.spec.inputs import Input, describe, example
+from twotrack.shared.spec.optimizers import Optimizer
 from twotrack.shared.spec.outputs import Outputs
 from twotrack.shared.spec.pair import ChapterBuild, CustomLoss, CustomOptimizer, LossSpec, Pair, target_kind
 from twotrack.shared.spec.profiles import Switches
-from twotrack.shared.spec.recipes import Optimizer
 from twotrack.shared.spec.track import (
     Carrier,
     Checkpoints,

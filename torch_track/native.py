@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from twotrack.shared.spec.optimizers import Optimizer
 from twotrack.shared.spec.profiles import Switches
-from twotrack.shared.spec.recipes import Optimizer
 from twotrack.torch_track import optimizers
 from twotrack.torch_track.defaults import HOOKS, LAYERS, OPTIMIZERS, SPECS
 from twotrack.torch_track.optimizers import Parameters

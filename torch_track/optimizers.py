@@ -11,8 +11,8 @@ from typing import overload
 import torch
 from torch import Tensor, nn
 
-from twotrack.shared.spec import recipes
-from twotrack.shared.spec.recipes import SGD, Adam, Optimizer, RMSprop
+from twotrack.shared.spec import optimizers as specs
+from twotrack.shared.spec.optimizers import SGD, Adam, Optimizer, RMSprop
 
 Parameters = Iterable[nn.Parameter]
 
@@ -53,9 +53,9 @@ def make(spec: Optimizer, parameters: Parameters) -> torch.optim.Optimizer:
         case Adam():
             betas = (spec.beta_1, spec.beta_2)
             return torch.optim.AdamW(parameters, rate, betas, spec.epsilon, weight_decay=decay, amsgrad=False)
-        case recipes.Lion():
+        case specs.Lion():
             return Lion(parameters, rate, (spec.beta_1, spec.beta_2), decay)
-        case recipes.Sophia():
+        case specs.Sophia():
             betas = (spec.beta_1, spec.beta_2)
             return Sophia(parameters, rate, betas, spec.gamma, spec.epsilon, spec.interval, decay)
     raise TypeError(f"no torch optimizer for {type(spec).__name__}")
@@ -106,7 +106,7 @@ class DecoupledOptimizer(torch.optim.Optimizer):
 
 
 class MomentumSGD(DecoupledOptimizer):
-    """SGD of shared/spec/recipes.py. torch.optim.SGD has the learning rate outside the velocity, and couples decay."""
+    """twotrack.shared.spec.optimizers.SGD. torch.optim.SGD has the rate outside the velocity, and couples decay."""
 
     def __init__(self, parameters: Parameters, lr: float, momentum: float, nesterov: bool, weight_decay: float):
         settings = {"lr": lr, "momentum": momentum, "nesterov": nesterov, "weight_decay": weight_decay}
@@ -122,7 +122,7 @@ class MomentumSGD(DecoupledOptimizer):
 
 
 class RootEpsilonRMSprop(DecoupledOptimizer):
-    """twotrack.shared.spec.recipes.RMSprop. torch.optim.RMSprop adds epsilon to the root and couples decay."""
+    """twotrack.shared.spec.optimizers.RMSprop. torch.optim.RMSprop adds epsilon to the root and couples decay."""
 
     def __init__(self, parameters: Parameters, lr: float, rho: float, momentum: float, eps: float, weight_decay: float):
         settings = {"lr": lr, "rho": rho, "momentum": momentum, "eps": eps, "weight_decay": weight_decay}
@@ -141,7 +141,7 @@ class RootEpsilonRMSprop(DecoupledOptimizer):
 
 
 class Lion(DecoupledOptimizer):
-    """twotrack.shared.spec.recipes.Lion, which torch lacks."""
+    """twotrack.shared.spec.optimizers.Lion, which torch lacks."""
 
     def __init__(
         self, parameters: Parameters, lr: float, betas: tuple[float, float] = (0.9, 0.99), weight_decay: float = 0.0
@@ -156,7 +156,7 @@ class Lion(DecoupledOptimizer):
 
 
 class Sophia(DecoupledOptimizer):
-    """twotrack.shared.spec.recipes.Sophia, which torch lacks.
+    """twotrack.shared.spec.optimizers.Sophia, which torch lacks.
 
     It needs an estimate of the curvature before every step where `estimate_due`, which twotrack.torch_track.curvature
     takes. Without, h stays zero, and a step is lr * sign(m).

@@ -13,6 +13,7 @@ from twotrack.shared.pieces.recorder import Piece, PieceRun
 from twotrack.shared.spec.draws import DrawnPass
 from twotrack.shared.spec.inputs import example
 from twotrack.shared.spec.operations import OperationsTrace
+from twotrack.shared.spec.optimizers import Optimizer
 from twotrack.shared.spec.pair import CustomOptimizer
 from twotrack.shared.spec.probe import (
     Hyperparameters,
@@ -31,7 +32,6 @@ from twotrack.shared.spec.probe import (
     swaps,
     unseen,
 )
-from twotrack.shared.spec.recipes import Optimizer
 from twotrack.shared.spec.widening import NarrowRequest
 from twotrack.torch_track import compiled, freezing, hyperparameters, loss_alone, optimizer_alone, precision, weights
 from twotrack.torch_track.changes.links import unlinked

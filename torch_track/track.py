@@ -19,10 +19,10 @@ from twotrack.shared.ledger.measured import Measured
 from twotrack.shared.spec.changes import CallCandidate, Candidate, Change, Facing
 from twotrack.shared.spec.draws import DrawnPass, DrawSource
 from twotrack.shared.spec.inputs import Input, describe, drawn, example
+from twotrack.shared.spec.optimizers import Optimizer
 from twotrack.shared.spec.pair import ChapterBuild, CustomLoss, CustomOptimizer, LossSpec, Pair, target_kind
 from twotrack.shared.spec.probe import Visit
 from twotrack.shared.spec.profiles import Switches
-from twotrack.shared.spec.recipes import Optimizer
 from twotrack.shared.spec.track import (
     Carrier,
     Checkpoints,

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from twotrack.shared import __version__
     from twotrack.shared.errors import UserError, WorkerDiedError
     from twotrack.shared.recordings.standalone import Recorder, record
+    from twotrack.shared.spec.optimizers import SGD, Adam, AdamW, Lion, RMSprop, Sophia
     from twotrack.shared.spec.pair import CustomLoss, CustomOptimizer, Input, Pair
-    from twotrack.shared.spec.recipes import SGD, Adam, AdamW, Constant, Lion, OneCycle, RMSprop, Sophia, WarmUp
+    from twotrack.shared.spec.schedules import Constant, OneCycle, WarmUp
     from twotrack.shared.weights.correspondence.rule import WeightRule
 
 __all__ = [
@@ -52,9 +53,8 @@ _HOMES = {
     "twotrack.shared": ("__version__",),
     "twotrack.shared.errors": ("UserError", "WorkerDiedError"),
     "twotrack.shared.recordings.standalone": ("Recorder", "record"),
-    "twotrack.shared.spec.recipes": (
-        "SGD", "Adam", "AdamW", "Constant", "Lion", "OneCycle", "RMSprop", "Sophia", "WarmUp",
-    ),
+    "twotrack.shared.spec.optimizers": ("SGD", "Adam", "AdamW", "Lion", "RMSprop", "Sophia"),
+    "twotrack.shared.spec.schedules": ("Constant", "OneCycle", "WarmUp"),
     "twotrack.shared.spec.pair": ("CustomLoss", "CustomOptimizer", "Input", "Pair"),
     "twotrack.shared.weights.correspondence.rule": ("WeightRule",),
 }  # fmt: skip

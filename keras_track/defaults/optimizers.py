@@ -13,7 +13,7 @@ from twotrack.keras_track.defaults.common import layers_of, to_numpy
 from twotrack.keras_track.defaults.registry import DEFAULTS, OPTIMIZERS
 from twotrack.shared.ledger import samples
 from twotrack.shared.ledger.measured import Measured
-from twotrack.shared.spec import recipes
+from twotrack.shared.spec import optimizers as specs
 
 _ZERO, _ONE = np.zeros((1, 3), np.float32), np.ones((1, 3), np.float32)
 
@@ -25,7 +25,7 @@ def _run(optimizer: optim.Optimizer, gradients: Iterable[np.ndarray]) -> np.ndar
     return _steps(optimizer, variable, gradients)
 
 
-def _run_shared(spec: recipes.Optimizer, gradients: np.ndarray, rates: list[float] | None = None) -> np.ndarray:
+def _run_shared(spec: specs.Optimizer, gradients: np.ndarray, rates: list[float] | None = None) -> np.ndarray:
     """Return the weights after steps of the optimizer that the aligned profile has for a shared spec."""
     return _run(optimizers.build(spec, rates or [spec.learning_rate] * len(gradients)), gradients)
 
@@ -49,7 +49,7 @@ def _moved(after: np.ndarray) -> float:
 def learning_rate() -> Measured:
     """SGD, Adam and AdamW; one step of SGD."""
     values = {make.__name__: _rate(make()) for make in (optim.SGD, optim.Adam, optim.AdamW)}
-    return Measured(values, _run(optim.SGD(), _ONE), _run_shared(recipes.SGD(0.01), _ONE))
+    return Measured(values, _run(optim.SGD(), _ONE), _run_shared(specs.SGD(0.01), _ONE))
 
 
 @DEFAULTS.measures
@@ -63,7 +63,7 @@ def momentum() -> Measured:
 def adam_epsilon() -> Measured:
     """Adam with gradients near 1e-7."""
     gradients = samples.GRADIENTS * np.float32(1e-7)
-    aligned = _run_shared(recipes.Adam(1e-3), gradients)
+    aligned = _run_shared(specs.Adam(1e-3), gradients)
     return Measured({"epsilon": optim.Adam().epsilon}, _run(optim.Adam(), gradients), aligned)
 
 
@@ -72,7 +72,7 @@ def adam_epsilon_place() -> Measured:
     """Adam with an epsilon of 1e-7: its first step for a gradient as large, and 20 steps."""
     tiny, gradients = _ONE * np.float32(1e-7), samples.GRADIENTS * np.float32(1e-7)
     step = _moved(_run(optim.Adam(1e-3, epsilon=1e-7), tiny)) / 1e-3
-    aligned = _run_shared(recipes.Adam(1e-3, epsilon=1e-7), gradients)
+    aligned = _run_shared(specs.Adam(1e-3, epsilon=1e-7), gradients)
     return Measured({"step over rate at g = epsilon": step}, _run(optim.Adam(1e-3, epsilon=1e-7), gradients), aligned)
 
 
@@ -82,7 +82,7 @@ def rmsprop_epsilon() -> Measured:
     gradients = samples.GRADIENTS * np.float32(1e-4)
     tiny = _moved(_run(optim.RMSprop(1e-3, epsilon=1e-7), _ONE * np.float32(1e-7))) / 1e-3
     values = {"epsilon": optim.RMSprop().epsilon, "inside the root": tiny < 0.1}
-    return Measured(values, _run(optim.RMSprop(1e-3), gradients), _run_shared(recipes.RMSprop(1e-3), gradients))
+    return Measured(values, _run(optim.RMSprop(1e-3), gradients), _run_shared(specs.RMSprop(1e-3), gradients))
 
 
 @DEFAULTS.measures
@@ -90,7 +90,7 @@ def rmsprop_defaults() -> Measured:
     """RMSprop's learning rate and rho."""
     optimizer = optim.RMSprop()
     values = {"learning rate": _rate(optimizer), "rho": optimizer.rho}
-    aligned = _run_shared(recipes.RMSprop(1e-3), samples.GRADIENTS)
+    aligned = _run_shared(specs.RMSprop(1e-3), samples.GRADIENTS)
     return Measured(values, _run(optimizer, samples.GRADIENTS), aligned)
 
 
@@ -142,13 +142,13 @@ def lion() -> Measured:
     """Lion's hyperparameters."""
     optimizer = optim.Lion()
     values = {"exists": True, "learning rate": _rate(optimizer), "beta_1": optimizer.beta_1, "beta_2": optimizer.beta_2}
-    return Measured(values, aligned=_run_shared(recipes.Lion(1e-3, weight_decay=0.1), samples.GRADIENTS))
+    return Measured(values, aligned=_run_shared(specs.Lion(1e-3, weight_decay=0.1), samples.GRADIENTS))
 
 
 @DEFAULTS.measures
 def sophia() -> Measured:
     """Keras has none; the aligned profile has its own, here without estimates."""
-    aligned = _run_shared(recipes.Sophia(1e-3), samples.GRADIENTS)
+    aligned = _run_shared(specs.Sophia(1e-3), samples.GRADIENTS)
     return Measured({"exists": any("sophia" in name.lower() for name in dir(optim))}, aligned=aligned)
 
 
@@ -158,13 +158,13 @@ def weight_decay() -> Measured:
     makes = {"Adam": optim.Adam, "RMSprop": optim.RMSprop, "AdamW": optim.AdamW}
     values = {name: _moved(_run(make(1e-3, weight_decay=0.1), _ZERO)) / 1e-4 for name, make in makes.items()}
     default = _run(optim.Adam(1e-3, weight_decay=0.1), samples.GRADIENTS)
-    return Measured(values, default, _run_shared(recipes.Adam(1e-3, weight_decay=0.1), samples.GRADIENTS))
+    return Measured(values, default, _run_shared(specs.Adam(1e-3, weight_decay=0.1), samples.GRADIENTS))
 
 
 @DEFAULTS.measures
 def weight_decay_size() -> Measured:
     """AdamW's decay."""
-    aligned = _run_shared(recipes.AdamW(1e-3, weight_decay=0.01), samples.GRADIENTS)
+    aligned = _run_shared(specs.AdamW(1e-3, weight_decay=0.01), samples.GRADIENTS)
     return Measured({"AdamW": optim.AdamW().weight_decay}, _run(optim.AdamW(), samples.GRADIENTS), aligned)
 
 
@@ -197,7 +197,7 @@ def momentum_under_schedule() -> Measured:
     rates, gradients = [0.1] * 5 + [0.01], np.array([np.ones(3)] * 5 + [np.zeros(3)], np.float32)
     path = [_scheduled(rates[:steps], gradients) for steps in (4, 5, 6)]
     ratio = (path[2] - path[1])[0] / (path[1] - path[0])[0]
-    aligned = _run_shared(recipes.SGD(0.1, momentum=0.9), gradients, rates)
+    aligned = _run_shared(specs.SGD(0.1, momentum=0.9), gradients, rates)
     return Measured({"step over the one before": ratio}, path[2], aligned)
 
 
@@ -223,7 +223,7 @@ def sparse_embedding_gradients() -> Measured:
         return float((1 - to_numpy(table)[0, 0]) / 1e-3)
 
     default = step(optim.Adam(1e-3))
-    return Measured({"first step over rate": default}, default, step(optimizers.build(recipes.Adam(1e-3), [1e-3])))
+    return Measured({"first step over rate": default}, default, step(optimizers.build(specs.Adam(1e-3), [1e-3])))
 
 
 @OPTIMIZERS.switches(sparse_embedding_gradients)

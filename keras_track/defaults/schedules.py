@@ -10,7 +10,9 @@ from keras.optimizers import SGD, schedules
 from twotrack.keras_track import optimizers
 from twotrack.keras_track.defaults.registry import DEFAULTS
 from twotrack.shared.ledger.measured import Measured
-from twotrack.shared.spec import recipes
+from twotrack.shared.spec import optimizers as specs
+from twotrack.shared.spec.recipes import Recipe
+from twotrack.shared.spec.schedules import OneCycle
 
 
 def _float(tensor: object) -> float:
@@ -29,8 +31,8 @@ def schedule_steps() -> Measured:
     """Whether a step of the optimizer moves the schedule; aligned: the rates that three steps used."""
     optimizer = SGD(schedules.ExponentialDecay(1.0, decay_steps=1, decay_rate=0.5))
     _used(optimizer, 2)
-    recipe = recipes.Recipe(recipes.SGD(1.0), recipes.OneCycle(0.3, 25.0, 100.0), batch_size=1, epochs=1)
-    aligned = _used(optimizers.build(recipes.SGD(1.0), recipe.learning_rates(3)), 3)
+    recipe = Recipe(specs.SGD(1.0), OneCycle(0.3, 25.0, 100.0), batch_size=1, epochs=1)
+    aligned = _used(optimizers.build(specs.SGD(1.0), recipe.learning_rates(3)), 3)
     return Measured({"moves with the optimizer": _float(optimizer.learning_rate) < 1.0}, aligned=aligned)
 
 

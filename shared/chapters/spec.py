@@ -10,7 +10,8 @@ from annotated_types import Gt
 from twotrack.shared.errors import UserError, first_error, unknown
 from twotrack.shared.spec.inputs import InputShape
 from twotrack.shared.spec.losses import LossName
-from twotrack.shared.spec.recipes import OPTIMIZERS, Optimizer, Recipe
+from twotrack.shared.spec.optimizers import OPTIMIZERS, Optimizer
+from twotrack.shared.spec.recipes import Recipe
 
 if TYPE_CHECKING:
     import numpy as np

@@ -3,7 +3,7 @@
 from twotrack.shared.ledger import evidence, reasons
 from twotrack.shared.ledger.spec import Area, Behaviour, Difference, Effect, Switch, never_used, with_optimizers
 
-_SPEC = "shared/spec/recipes.py states it; keras_track/optimizers.py and torch_track/optimizers.py pass it on"
+_SPEC = "shared/spec/optimizers.py states it; keras_track/optimizers.py and torch_track/optimizers.py pass it on"
 _UNUSED = "state every hyperparameter; no chapter uses it"
 _STEPS = "largest difference of three weights after 20 steps"
 _ADAM = with_optimizers("Adam", "AdamW")
@@ -232,7 +232,7 @@ ENTRIES: tuple[Difference, ...] = (
         name="Sophia",
         torch=Behaviour(default="absent", values={"exists": False}),
         keras=Behaviour(default="absent", values={"exists": False}),
-        fix="twotrack.shared.spec.recipes.Sophia",
+        fix="twotrack.shared.spec.optimizers.Sophia",
         aligned="keras_track/optimizers.py and torch_track/optimizers.py define it",
         touches=with_optimizers("Sophia"),
         effect=Effect(name=_STEPS),
@@ -249,7 +249,7 @@ ENTRIES: tuple[Difference, ...] = (
             exceptions={"keras:tensorflow": {"'norm' excludes norm/gamma": True}},
         ),
         fix="exclude_from_weight_decay(var_list=...) for a parameter group with weight_decay=0",
-        aligned="nothing is spared in either track (shared/spec/recipes.py)",
+        aligned="nothing is spared in either track (shared/spec/optimizers.py)",
         touches=lambda makeup: makeup.weight_decay,
         kept=reasons.SAME,
     ),

@@ -21,7 +21,8 @@ from twotrack.shared.runs import warm_start
 from twotrack.shared.runs.records import Continued, EpochRecord
 from twotrack.shared.spec.inputs import ONLY, Inputs, each
 from twotrack.shared.spec.track import Precision, Track, TrackModel
-from twotrack.shared.spec.recipes import Optimizer, Recipe
+from twotrack.shared.spec.optimizers import Optimizer
+from twotrack.shared.spec.recipes import Recipe
 from twotrack.shared.spec.transfer import chosen
 from twotrack.shared.spec.pair import CustomOptimizer
 from twotrack.shared.workers.task import Report

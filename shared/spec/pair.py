@@ -8,7 +8,9 @@ from typing import Any, Literal
 from twotrack.shared.errors import UserError
 from twotrack.shared.spec.inputs import Input, InputShape, describe
 from twotrack.shared.spec.losses import TARGET_KINDS, LossName
-from twotrack.shared.spec.recipes import Adam, Constant, Optimizer, Recipe, Schedule
+from twotrack.shared.spec.optimizers import Adam, Optimizer
+from twotrack.shared.spec.recipes import Recipe
+from twotrack.shared.spec.schedules import Constant, Schedule
 from twotrack.shared.spec.sides import TORCH, Builds, SideName, told_apart
 from twotrack.shared.spec.transfer import EVERYTHING
 from twotrack.shared.weights.correspondence.rule import WeightRule

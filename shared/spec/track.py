@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from twotrack.shared.ledger.measured import Measured
     from twotrack.shared.spec.changes import Change
     from twotrack.shared.spec.draws import DrawSource
+    from twotrack.shared.spec.optimizers import Optimizer
     from twotrack.shared.spec.pair import CustomOptimizer, Pair
     from twotrack.shared.spec.probe import Probe
     from twotrack.shared.spec.profiles import Switches
-    from twotrack.shared.spec.recipes import Optimizer
     from twotrack.shared.spec.units import Side
 
 Precision = Literal["float32", "float64"]

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from twotrack.shared.spec import recipes
-from twotrack.shared.spec.recipes import SGD, Adam, Lion, Optimizer, RMSprop
+from twotrack.shared.spec import optimizers as specs
+from twotrack.shared.spec.optimizers import SGD, Adam, Lion, Optimizer, RMSprop
 
 Settings = Mapping[str, Any]
 """Of one weight."""
@@ -101,7 +101,7 @@ def of_spec(spec: Optimizer) -> dict[str, Any]:
             return {"method": "adam", "decay": decay, "epsilon_place": "uncorrected", **own}
         case Lion():
             return {"method": "lion", "decay": decay, "beta_1": spec.beta_1, "beta_2": spec.beta_2}
-        case recipes.Sophia():
+        case specs.Sophia():
             raise KeyError("Sophia")
     raise KeyError(type(spec).__name__)
 

@@ -15,8 +15,9 @@ from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.errors import UserError
 from twotrack.shared.spec.inputs import Input
 from twotrack.shared.spec.losses import LossName
+from twotrack.shared.spec.optimizers import Optimizer
 from twotrack.shared.spec.pair import Build, CustomLoss, CustomOptimizer, File, Pair
-from twotrack.shared.spec.recipes import Optimizer, Schedule
+from twotrack.shared.spec.schedules import Schedule
 from twotrack.shared.spec.sides import Builds, told_apart
 from twotrack.shared.verify import user_modules
 from twotrack.shared.weights.correspondence.rule import WeightRule

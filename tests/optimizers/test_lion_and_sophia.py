@@ -7,7 +7,7 @@ import pytest
 
 from tests.optimizers import sophia_tasks, tasks
 from tests.optimizers.cases import CASES
-from twotrack.shared.spec.recipes import Lion, Sophia
+from twotrack.shared.spec.optimizers import Lion, Sophia
 from twotrack.shared.workers.pool import WorkerPool
 
 KERAS_TRACKS = ("keras:tensorflow", "keras:jax", "keras:torch")

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from twotrack.shared.spec.draws import DrawSource
+from twotrack.shared.spec.optimizers import Optimizer
 from twotrack.shared.spec.pair import Pair
 from twotrack.shared.spec.probe import Probe
 from twotrack.shared.spec.profiles import Switches
-from twotrack.shared.spec.recipes import Optimizer
 from twotrack.shared.spec.track import Precision, Track, TrackModel
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from tests.conformance.planted import modules, sequential
 from twotrack import SGD, Adam, AdamW, CustomOptimizer, OneCycle, Pair, RMSprop
-from twotrack.shared.spec.recipes import OPTIMIZERS, Constant, Lion, Optimizer, Schedule, Sophia, WarmUp
+from twotrack.shared.spec.optimizers import OPTIMIZERS, Lion, Optimizer, Sophia
+from twotrack.shared.spec.schedules import Constant, Schedule, WarmUp
 
 RATE, SMALL_RATE, NORM, EVERY, DECAY = 0.01, 0.001, 50.0, 4, 0.1
 EPSILON = 1e-30

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from twotrack.shared.spec.changes import SetUpdate
+from twotrack.shared.spec.optimizers import Optimizer, Sophia
 from twotrack.shared.spec.pair import CustomOptimizer
-from twotrack.shared.spec.recipes import Optimizer, Sophia
 from twotrack.shared.spec.updates import TORCH_PLACES, Rules, of_spec
 from twotrack.shared.weights.bridge.layouts import Layout
 from twotrack.torch_track.changes.ruled import Ruled

@@ -11,7 +11,7 @@ from torch import Tensor, nn, optim
 
 from twotrack.shared.ledger import samples
 from twotrack.shared.ledger.measured import Measured
-from twotrack.shared.spec import recipes
+from twotrack.shared.spec import optimizers as specs
 from twotrack.torch_track import optimizers
 from twotrack.torch_track.defaults.registry import DEFAULTS, HOOKS, OPTIMIZERS, SPECS
 
@@ -26,7 +26,7 @@ def _run(make: Make, gradients: Iterable[np.ndarray], **options: float) -> np.nd
     return _steps(make([parameter], **options), parameter, gradients)
 
 
-def _run_shared(spec: recipes.Optimizer, gradients: np.ndarray, rates: list[float] | None = None) -> np.ndarray:
+def _run_shared(spec: specs.Optimizer, gradients: np.ndarray, rates: list[float] | None = None) -> np.ndarray:
     """Return the weights after steps of the optimizer that the aligned profile has for a shared spec."""
     parameter = nn.Parameter(torch.from_numpy(samples.WEIGHTS.copy()))
     optimizer = optimizers.build(spec, rates or [spec.learning_rate] * len(gradients), [parameter])
@@ -54,7 +54,7 @@ def _moved(after: np.ndarray) -> float:
 def learning_rate() -> Measured:
     """SGD, Adam and AdamW; one step of SGD."""
     values = {make.__name__: _default(make, "lr") for make in (optim.SGD, optim.Adam, optim.AdamW)}
-    return Measured(values, _run(optim.SGD, _ONE), _run_shared(recipes.SGD(0.01), _ONE))
+    return Measured(values, _run(optim.SGD, _ONE), _run_shared(specs.SGD(0.01), _ONE))
 
 
 @DEFAULTS.measures
@@ -68,15 +68,15 @@ def momentum() -> Measured:
 def adam_epsilon() -> Measured:
     """Adam with gradients near 1e-7."""
     gradients = samples.GRADIENTS * np.float32(1e-7)
-    aligned = _run_shared(recipes.Adam(1e-3), gradients)
+    aligned = _run_shared(specs.Adam(1e-3), gradients)
     return Measured({"epsilon": _default(optim.Adam, "eps")}, _run(optim.Adam, gradients), aligned)
 
 
 @SPECS.switches(adam_epsilon)
-def switch_adam_epsilon(spec: recipes.Optimizer) -> recipes.Optimizer:
+def switch_adam_epsilon(spec: specs.Optimizer) -> specs.Optimizer:
     """Return Adam with torch's epsilon."""
     default = inspect.signature(optim.Adam).parameters["eps"].default
-    return replace(spec, epsilon=default) if isinstance(spec, recipes.Adam) and spec.epsilon != default else spec
+    return replace(spec, epsilon=default) if isinstance(spec, specs.Adam) and spec.epsilon != default else spec
 
 
 @DEFAULTS.measures
@@ -84,14 +84,14 @@ def adam_epsilon_place() -> Measured:
     """Adam with an epsilon of 1e-7: its first step for a gradient as large, and 20 steps."""
     tiny, gradients = _ONE * np.float32(1e-7), samples.GRADIENTS * np.float32(1e-7)
     step = _moved(_run(optim.Adam, tiny, eps=1e-7, lr=1e-3)) / 1e-3
-    aligned = _run_shared(recipes.Adam(1e-3, epsilon=1e-7), gradients)
+    aligned = _run_shared(specs.Adam(1e-3, epsilon=1e-7), gradients)
     return Measured({"step over rate at g = epsilon": step}, _run(optim.Adam, gradients, eps=1e-7, lr=1e-3), aligned)
 
 
 @HOOKS.switches(adam_epsilon_place)
-def switch_adam_epsilon_place(optimizer: optim.Optimizer, spec: recipes.Optimizer) -> bool:
+def switch_adam_epsilon_place(optimizer: optim.Optimizer, spec: specs.Optimizer) -> bool:
     """Leave epsilon where torch adds it: the same at every step."""
-    if not isinstance(spec, recipes.Adam):
+    if not isinstance(spec, specs.Adam):
         return False
 
     def set_epsilon(optimizer: optim.Optimizer, *_: object) -> None:
@@ -109,7 +109,7 @@ def rmsprop_epsilon() -> Measured:
     tiny = _moved(_run(optim.RMSprop, _ONE * np.float32(1e-7), eps=1e-7, lr=1e-3)) / 1e-3
     values = {"epsilon": _default(optim.RMSprop, "eps"), "inside the root": tiny < 0.1}
     default = _run(optim.RMSprop, gradients, lr=1e-3, alpha=0.9)
-    return Measured(values, default, _run_shared(recipes.RMSprop(1e-3), gradients))
+    return Measured(values, default, _run_shared(specs.RMSprop(1e-3), gradients))
 
 
 @OPTIMIZERS.switches(rmsprop_epsilon)
@@ -138,7 +138,7 @@ def _as(kind: type[optim.Optimizer], optimizer: optim.Optimizer, **changes: floa
 def rmsprop_defaults() -> Measured:
     """RMSprop's learning rate and rho."""
     values = {"learning rate": _default(optim.RMSprop, "lr"), "rho": _default(optim.RMSprop, "alpha")}
-    aligned = _run_shared(recipes.RMSprop(1e-3), samples.GRADIENTS)
+    aligned = _run_shared(specs.RMSprop(1e-3), samples.GRADIENTS)
     return Measured(values, _run(optim.RMSprop, samples.GRADIENTS), aligned)
 
 
@@ -184,14 +184,14 @@ def muon_decay() -> Measured:
 @DEFAULTS.measures
 def lion() -> Measured:
     """torch has none; the aligned profile has its own."""
-    aligned = _run_shared(recipes.Lion(1e-3, weight_decay=0.1), samples.GRADIENTS)
+    aligned = _run_shared(specs.Lion(1e-3, weight_decay=0.1), samples.GRADIENTS)
     return Measured({"exists": hasattr(optim, "Lion")}, aligned=aligned)
 
 
 @DEFAULTS.measures
 def sophia() -> Measured:
     """torch has none; the aligned profile has its own, here without estimates."""
-    aligned = _run_shared(recipes.Sophia(1e-3), samples.GRADIENTS)
+    aligned = _run_shared(specs.Sophia(1e-3), samples.GRADIENTS)
     return Measured({"exists": any("sophia" in name.lower() for name in dir(optim))}, aligned=aligned)
 
 
@@ -202,13 +202,13 @@ def weight_decay() -> Measured:
     makes = {"Adam": optim.Adam, "RMSprop": optim.RMSprop, "AdamW": optim.AdamW}
     values = {name: _moved(_run(make, _ZERO, **options)) / 1e-4 for name, make in makes.items()}
     default = _run(optim.Adam, samples.GRADIENTS, **options)
-    return Measured(values, default, _run_shared(recipes.Adam(1e-3, weight_decay=0.1), samples.GRADIENTS))
+    return Measured(values, default, _run_shared(specs.Adam(1e-3, weight_decay=0.1), samples.GRADIENTS))
 
 
 @HOOKS.switches(weight_decay)
-def switch_weight_decay(optimizer: optim.Optimizer, spec: recipes.Optimizer) -> bool:
+def switch_weight_decay(optimizer: optim.Optimizer, spec: specs.Optimizer) -> bool:
     """Add decay to the gradient, where torch's optimizer of that name does."""
-    coupled = (isinstance(spec, recipes.SGD | recipes.RMSprop) or type(spec) is recipes.Adam) and spec.weight_decay
+    coupled = (isinstance(spec, specs.SGD | specs.RMSprop) or type(spec) is specs.Adam) and spec.weight_decay
     if not coupled:
         return False
     for group in optimizer.param_groups:
@@ -228,7 +228,7 @@ def switch_weight_decay(optimizer: optim.Optimizer, spec: recipes.Optimizer) -> 
 @DEFAULTS.measures
 def weight_decay_size() -> Measured:
     """AdamW's decay."""
-    aligned = _run_shared(recipes.AdamW(1e-3, weight_decay=0.01), samples.GRADIENTS)
+    aligned = _run_shared(specs.AdamW(1e-3, weight_decay=0.01), samples.GRADIENTS)
     return Measured({"AdamW": _default(optim.AdamW, "weight_decay")}, _run(optim.AdamW, samples.GRADIENTS), aligned)
 
 
@@ -247,7 +247,7 @@ def momentum_under_schedule() -> Measured:
     rates, gradients = [0.1] * 5 + [0.01], np.array([np.ones(3)] * 5 + [np.zeros(3)], np.float32)
     path = [_scheduled(rates[:steps], gradients) for steps in (4, 5, 6)]
     ratio = (path[2] - path[1])[0] / (path[1] - path[0])[0]
-    aligned = _run_shared(recipes.SGD(0.1, momentum=0.9), gradients, rates)
+    aligned = _run_shared(specs.SGD(0.1, momentum=0.9), gradients, rates)
     return Measured({"step over the one before": ratio}, path[2], aligned)
 
 

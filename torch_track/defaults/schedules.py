@@ -5,7 +5,9 @@ from torch import nn, optim
 from torch.optim import lr_scheduler
 
 from twotrack.shared.ledger.measured import Measured
-from twotrack.shared.spec.recipes import SGD, OneCycle, Recipe
+from twotrack.shared.spec.optimizers import SGD
+from twotrack.shared.spec.recipes import Recipe
+from twotrack.shared.spec.schedules import OneCycle
 from twotrack.torch_track import optimizers
 from twotrack.torch_track.defaults.registry import DEFAULTS
 

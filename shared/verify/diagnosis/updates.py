@@ -9,9 +9,9 @@ import numpy as np
 
 from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.spec.changes import Candidate
+from twotrack.shared.spec.optimizers import Sophia
 from twotrack.shared.spec.pair import CustomOptimizer
 from twotrack.shared.spec.probe import OptimizerStart
-from twotrack.shared.spec.recipes import Sophia
 from twotrack.shared.spec.updates import METHODS, Rules, of_spec
 from twotrack.shared.verify import optimizer_material
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
