@@ -287,7 +287,7 @@ class KerasProbe(Probe):
         stand_ins = optimizer_alone.StandIns(weights.name_table(self._model.model), starts[0].parameters)
 
         def run() -> optimizer_alone.Run:
-            made = (self._model.new_optimizer(optimizer, learning_rates) for _ in starts)
+            made = (self._model.new_optimizer(optimizer, learning_rates, stand_ins.names) for _ in starts)
             runs = [optimizer_alone.run(*each, stand_ins, gradients) for each in zip(made, starts, strict=True)]
             return [values for kept, _ in runs for values in kept], runs[0][1]
 

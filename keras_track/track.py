@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from twotrack.keras_track import backends, freezing, losses, native, operations, outputs, weights
+from twotrack.keras_track import backends, freezing, losses, native, operations, optimizers, outputs, weights
 from twotrack.keras_track.axes import axis_layout
 from twotrack.keras_track.curvature import Curvature
 from twotrack.keras_track.draws import drawn_from
@@ -19,6 +19,7 @@ from twotrack.keras_track.moved_gradients import GradientMover
 from twotrack.keras_track.precision import set_precision
 from twotrack.keras_track.probe import KerasProbe
 from twotrack.keras_track.session import start_afresh
+from twotrack.keras_track.update_options import ROWS, Names, averaged, named
 from twotrack.shared.axes.layout import NO_LAYOUT, ChannelLayout, canonical
 from twotrack.shared.base.sizes import in_little_room
 from twotrack.shared.errors import UserError, as_user_error
@@ -266,13 +267,20 @@ class KerasModel(TrackModel):
         self.attach(made)
 
     def new_optimizer(
-        self, optimizer: Optimizer | CustomOptimizer, learning_rates: Sequence[float]
+        self, optimizer: Optimizer | CustomOptimizer, learning_rates: Sequence[float], names: Names | None = None
     ) -> keras.optimizers.Optimizer:
-        """Return the optimizer of Keras that `compile` attaches."""
+        """Return the optimizer of Keras that `compile` attaches.
+
+        `names` finds the canonical names of what it updates; None for the model's own weights.
+        """
         if isinstance(optimizer, CustomOptimizer):
             with as_user_error("the Keras optimizer function failed"):
                 return optimizer.of("keras")()
-        return native.optimizer(optimizer, learning_rates, self.model, self.switches)
+        return native.optimizer(optimizer, learning_rates, self.model, self.switches, names or self._names)
+
+    def _names(self, variables: Sequence[keras.Variable]) -> list[str]:
+        table = weights.name_table(self.model, self.layout.weights)
+        return named({id(entry.variable): name for name, entry in table.items()})(variables)
 
     def attach(self, optimizer: keras.optimizers.Optimizer) -> None:
         """Attach the loss and an optimizer of Keras."""
@@ -300,6 +308,8 @@ class KerasModel(TrackModel):
     def train_step(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> float:
         """Train on one batch; the loss tracker is reset because it averages over calls."""
         x, y = self.arranged(inputs), self.cast_targets(targets)
+        if rows := getattr(self.model.optimizer, ROWS, None):
+            rows.assign(len(targets[0]))
         with drawn_from(self.model, self.draws):
             self._curvature.update_if_due(x)
             self.model.reset_metrics()
@@ -308,6 +318,15 @@ class KerasModel(TrackModel):
         if self.draws:
             self.draws.advance()
         return loss
+
+    def set_learning_rates(self, learning_rates: Sequence[float]) -> None:
+        """Give the optimizer another table; the next step is compiled anew."""
+        optimizers.set_learning_rates(self.model.optimizer, learning_rates)
+        self.model.train_function = None
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """Let the optimizer's averages be the weights for a while."""
+        return averaged(self.model.optimizer)
 
     def end_training(self) -> None:
         """Let go of the optimizer, and of the compiled step that holds it; the loss stays attached."""

@@ -1,7 +1,6 @@
 """An optimizer of torch on stand-ins for a module's parameters."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from math import prod
 
 import numpy as np
@@ -10,18 +9,7 @@ from torch import Tensor, nn
 
 from twotrack.shared.weights.bridge.layouts import Layout, Shape
 from twotrack.torch_track.entries import Entry, Weight
-
-
-@dataclass(frozen=True)
-class Part:
-    """Where a canonical weight, or a part of it, lives in a stand-in."""
-
-    number: int
-    """Of the parameter, in the module's order."""
-    elements: np.ndarray
-    """Which of the weight's elements, canonical and flat."""
-    places: np.ndarray
-    """Their places in the parameter, flat."""
+from twotrack.torch_track.placement import Part, Placement
 
 
 class StandIns:
@@ -42,6 +30,12 @@ class StandIns:
         sizes = self._small_sizes(own, table, small)
         self.parameters = [_empty(parameter, sizes.get(number)) for number, parameter in enumerate(own)]
         self._parts = {name: list(self._live(table[name], name, name in small)) for name in shapes}
+
+    @property
+    def placed(self) -> Placement:
+        """Where the canonical weights live among the stand-ins."""
+        numbers = {name: [part.number for part in parts] for name, parts in self._parts.items()}
+        return Placement(self._shapes, numbers, self._parts.__getitem__)
 
     def _small_sizes(
         self, own: Sequence[Tensor], table: Mapping[str, Weight], small: Sequence[str]

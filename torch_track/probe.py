@@ -276,7 +276,8 @@ class TorchProbe(Probe):
         found = OptimizerRun([], [])
         for start in starts:
             stand_ins.assign(start.parameters)
-            made = self._model.new_optimizer(optimizer, learning_rates, iter(stand_ins.parameters))
+            given = iter(stand_ins.parameters)
+            made = self._model.new_optimizer(optimizer, learning_rates, given, stand_ins.placed)
             kept, rates = optimizer_alone.run(made, stand_ins, gradients, start.checkpoints)
             found.parameters += kept
             found.learning_rates = found.learning_rates or rates

@@ -31,4 +31,4 @@ class Recipe:
     def learning_rates(self, steps: int) -> list[float]:
         """Return the learning rate of every one of `steps` training steps."""
         peak = self.optimizer.learning_rate
-        return [peak * self.schedule.factor(step, steps) for step in range(steps)]
+        return [peak * factor for factor in self.schedule.factors(steps, self.epochs)]

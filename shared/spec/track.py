@@ -78,6 +78,17 @@ class TrackModel(ABC):
         """Update the weights once and return the loss on the batch, dropout active, before the update."""
 
     @abstractmethod
+    def set_learning_rates(self, learning_rates: Sequence[float]) -> None:
+        """From the next training step on take the learning rates of an optimizer of twotrack from here.
+
+        There are as many as `compile` was given; steps that were done do not count again.
+        """
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """Return a block in which trained weights are their averages, where the optimizer keeps any."""
+        return nullcontext()
+
+    @abstractmethod
     def end_training(self) -> None:
         """Let go of gradients and of the optimizer's state; `compile` comes before the next training step."""
 

@@ -34,6 +34,9 @@ class FakeModel(TrackModel):
     def train_step(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> float:
         raise AssertionError("nothing is trained")
 
+    def set_learning_rates(self, learning_rates: Sequence[float]) -> None:
+        raise AssertionError("no learning rate falls behind an epoch")
+
     def end_training(self) -> None:
         raise AssertionError("nothing is trained")
 

@@ -13,12 +13,13 @@ from twotrack.shared.spec.updates import TORCH_PLACES, Rules, of_spec
 from twotrack.shared.weights.bridge.layouts import Layout
 from twotrack.torch_track.changes.ruled import Ruled
 from twotrack.torch_track.entries import Weight
+from twotrack.torch_track.placement import Placement
 
 if TYPE_CHECKING:
     from twotrack.torch_track.track import TorchModel
 
 AnyOptimizer = Optimizer | CustomOptimizer
-Make = Callable[[AnyOptimizer, Sequence[float], Iterator[nn.Parameter]], torch.optim.Optimizer]
+Make = Callable[[AnyOptimizer, Sequence[float], Iterator[nn.Parameter], Placement | None], torch.optim.Optimizer]
 """As TorchModel.new_optimizer."""
 
 
@@ -30,12 +31,17 @@ class Clock:
     """A model's own optimizer on parameters without gradients: what it would do, and when."""
 
     def __init__(
-        self, make: Make, optimizer: AnyOptimizer, learning_rates: Sequence[float], like: Sequence[nn.Parameter]
+        self,
+        make: Make,
+        optimizer: AnyOptimizer,
+        learning_rates: Sequence[float],
+        like: Sequence[nn.Parameter],
+        placed: Placement | None = None,
     ):
         self._spec = optimizer
         self._parameters = [nn.Parameter(one.detach().clone(), requires_grad=one.requires_grad) for one in like]
         lasting = [*learning_rates, *list(learning_rates[-1:]) * BEYOND]
-        self._optimizer = make(optimizer, lasting, iter(self._parameters))
+        self._optimizer = make(optimizer, lasting, iter(self._parameters), placed)
         self._rates: dict[int, float] = {}
         self._optimizer.register_step_pre_hook(self._note)
 
@@ -92,17 +98,21 @@ class Replacement:
         self._model, self._changes, self._own = model, changes, model.new_optimizer
 
     def __call__(
-        self, optimizer: AnyOptimizer, learning_rates: Sequence[float], parameters: Iterable[nn.Parameter]
+        self,
+        optimizer: AnyOptimizer,
+        learning_rates: Sequence[float],
+        parameters: Iterable[nn.Parameter],
+        placed: Placement | None = None,
     ) -> torch.optim.Optimizer:
         """Return it, for parameters in the order of the module's."""
-        given, placed = list(parameters), list(_placed(self._model))
-        clock = Clock(self._own, optimizer, learning_rates, given)
+        given, held = list(parameters), list(_placed(self._model))
+        clock = Clock(self._own, optimizer, learning_rates, given, placed)
         settings = clock.settings()
         for change in self._changes:
-            for own, (names, _) in zip(settings, placed, strict=True):
+            for own, (names, _) in zip(settings, held, strict=True):
                 if not change.weights or not set(names).isdisjoint(change.weights):
                     own[change.setting] = change.value
-        return Ruled(given, settings, [layout for _, layout in placed], clock.tick)
+        return Ruled(given, settings, [layout for _, layout in held], clock.tick)
 
 
 # === Settings of torch's optimizers ===

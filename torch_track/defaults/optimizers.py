@@ -130,8 +130,9 @@ class OutsideEpsilonRMSprop(optimizers.RootEpsilonRMSprop):
 
 def _as(kind: type[optim.Optimizer], optimizer: optim.Optimizer, **changes: float) -> optim.Optimizer:
     """Return an optimizer of another class with the same parameters and settings."""
-    (group,) = optimizer.param_groups
-    return kind(group["params"], **optimizer.defaults | changes)
+    kept = ("params", "share", "weight_decay")
+    groups = [{name: group[name] for name in kept if name in group} for group in optimizer.param_groups]
+    return kind(groups, **optimizer.defaults | changes)
 
 
 @DEFAULTS.measures
@@ -212,14 +213,14 @@ def switch_weight_decay(optimizer: optim.Optimizer, spec: specs.Optimizer) -> bo
     if not coupled:
         return False
     for group in optimizer.param_groups:
-        group["weight_decay"] = 0.0
+        group["coupled"], group["weight_decay"] = group["weight_decay"], 0.0
 
     @torch.no_grad()
     def decay(optimizer: optim.Optimizer, *_: object) -> None:
         for group in optimizer.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    parameter.grad.add_(parameter, alpha=spec.weight_decay)
+                    parameter.grad.add_(parameter, alpha=group["coupled"])
 
     optimizer.register_step_pre_hook(decay)
     return True
