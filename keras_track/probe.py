@@ -304,7 +304,7 @@ class KerasProbe(Probe):
     def learning_rates(self, optimizer: Optimizer, learning_rates: Sequence[float]) -> list[float]:
         """Ask the optimizer's schedule for all steps at once."""
         schedule = self._model.new_optimizer(optimizer, learning_rates)._learning_rate
-        return as_array(schedule(np.arange(len(learning_rates)))).tolist()
+        return as_array(schedule(np.arange(len(learning_rates)) // optimizer.accumulate)).tolist()
 
     def _call(self, inputs: Mapping[str, np.ndarray], training: bool = False) -> Any:
         return self._model.model(self._model.arranged(inputs), training=training)

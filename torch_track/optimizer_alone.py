@@ -1,7 +1,7 @@
 """An optimizer of torch on stand-ins for a module's parameters."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import prod
+from math import isclose, prod
 
 import numpy as np
 import torch
@@ -10,6 +10,10 @@ from torch import Tensor, nn
 from twotrack.shared.weights.bridge.layouts import Layout, Shape
 from twotrack.torch_track.entries import Entry, Weight
 from twotrack.torch_track.placement import Part, Placement
+from twotrack.torch_track.update_options import RATE
+
+SAME = 1e-12
+"""Relative, between shares of a learning rate that are one."""
 
 
 class StandIns:
@@ -175,17 +179,24 @@ def learning_rates(optimizer: torch.optim.Optimizer, steps: int) -> list[float]:
     return _single(rates)
 
 
-def record_rates(optimizer: torch.optim.Optimizer) -> list[set[float]]:
-    """Return a list that gets, at every step, the learning rates of all groups, after the hooks that set them."""
-    rates: list[set[float]] = []
+def record_rates(optimizer: torch.optim.Optimizer) -> list[list[float]]:
+    """Return a list that gets, at every step, the learning rates of all groups, after the hooks that set them.
+
+    Those of an optimizer of twotrack are without the groups' own shares.
+    """
+    rates: list[list[float]] = []
 
     def record(optimizer: torch.optim.Optimizer, *_: object) -> None:
-        rates.append({float(group["lr"]) for group in optimizer.param_groups})
+        rates.append([float(group.get(RATE, group["lr"])) for group in optimizer.param_groups])
 
     optimizer.register_step_pre_hook(record)
     return rates
 
 
-def _single(rates: Sequence[set[float]]) -> list[float]:
-    """Return the rates as a sequence; empty where a step has not exactly one."""
-    return [next(iter(rate)) for rate in rates] if all(len(rate) == 1 for rate in rates) else []
+def _single(rates: Sequence[Sequence[float]]) -> list[float]:
+    """Return the rates of the first group; empty where those of another are not a constant share of them."""
+    shares = [rate / rates[0][0] if rates[0][0] else 1.0 for rate in rates[0]] if rates else []
+    constant = all(
+        isclose(one, share * of[0], rel_tol=SAME) for of in rates for one, share in zip(of, shares, strict=True)
+    )
+    return [of[0] for of in rates] if constant else []

@@ -18,6 +18,8 @@ from twotrack.torch_track.placement import CanonicalView, Placement
 
 ROWS = "rows"
 """Attribute of an optimizer that accumulates: how many rows the batch has whose gradients it is given next."""
+RATE = "rate"
+"""In a parameter group: the learning rate of a weight of no group."""
 STEPS = "twotrack_steps"
 """Attribute of an optimizer of a shared spec: its Steps."""
 
@@ -90,11 +92,14 @@ class Steps:
             group["batches_seen"] = batch + 1
         if self._spec.accumulate > 1:
             self._gather()
+        last = (batch // self._spec.accumulate + 1) * self._spec.accumulate - 1
+        rate = self.learning_rates[min(last, len(self.learning_rates) - 1)]
+        for group in self._groups:
+            group[RATE], group["lr"] = rate, rate * group["share"]
         if not self._is_due:
             return
         self._clip()
         for group in self._groups:
-            group["lr"] = self.learning_rates[batch] * group["share"]
             group["steps_done"] += 1
             if isinstance(self._spec, Adam):
                 group["eps"] = adam_epsilon(self._spec, group["steps_done"])

@@ -161,6 +161,7 @@ class Area(StrEnum):
     INITIALISATION = "initialisation"
     LOSS = "loss"
     OPTIMIZER = "optimizer"
+    CLIPPING = "clipping"
     SCHEDULE = "schedule"
     LOOP = "loop"
     FLOAT64 = "float64"

@@ -24,10 +24,19 @@ class Ruled(torch.optim.Optimizer):
         settings: Sequence[Settings],
         layouts: Sequence[Layout | None],
         rates: Callable[[], Sequence[float]],
+        own_shares: Sequence[float],
     ):
+        """`rates` are those of the model's own optimizer, times its own shares for these parameters."""
         groups = [
-            {"params": [parameter], "lr": 0.0, "own": {**DEFAULTS, **own}, "layout": layout, "steps": 0}
-            for parameter, own, layout in zip(parameters, settings, layouts, strict=True)
+            {
+                "params": [parameter],
+                "lr": 0.0,
+                "own": {**DEFAULTS, **own},
+                "own_share": share,
+                "layout": layout,
+                "steps": 0,
+            }
+            for parameter, own, layout, share in zip(parameters, settings, layouts, own_shares, strict=True)
         ]
         super().__init__(groups, {})
         self._rates = rates
@@ -37,7 +46,8 @@ class Ruled(torch.optim.Optimizer):
         for group, own in zip(self.param_groups, self._rates(), strict=True):
             given, step = group["own"]["rate"], group["steps"]
             rates = own if given is None else given
-            group["lr"] = rates if isinstance(rates, float) else rates[min(step, len(rates) - 1)]
+            rate = rates if isinstance(rates, float) else rates[min(step, len(rates) - 1)]
+            group["lr"] = rate * group["own"]["share"] / (group["own_share"] if given is None else 1.0)
             group["steps"] += 1
 
     @torch.no_grad()
@@ -71,11 +81,12 @@ class Ruled(torch.optim.Optimizer):
     def _clipped(self, live: Sequence[Mapping[str, Any]], gradients: list[Tensor]) -> list[Tensor]:
         """Clip as Keras does: each by its norm, or all by their norm, or by value."""
         own = live[0]["own"] if live else DEFAULTS
+        epsilon = own["clip_epsilon"]
         if limit := own["clipnorm"]:
-            return [gradient * limit / gradient.norm().clamp(min=limit) for gradient in gradients]
+            return [gradient * (limit / (gradient.norm() + epsilon)).clamp(max=1.0) for gradient in gradients]
         if limit := own["global_clipnorm"]:
             norm = torch.stack([gradient.square().sum() for gradient in gradients]).sum().sqrt()
-            return [gradient * (limit * min(1 / float(norm), 1 / limit) if norm else 1.0) for gradient in gradients]
+            return [gradient * (limit / (norm + epsilon)).clamp(max=1.0) for gradient in gradients]
         if limit := own["clipvalue"]:
             return [gradient.clamp(-limit, limit) for gradient in gradients]
         return gradients
@@ -193,6 +204,47 @@ class Ruled(torch.optim.Optimizer):
         m.mul_(own["beta_2"]).add_(g, alpha=1 - own["beta_2"])
         return rate * direction
 
+    def _lamb(self, group: Mapping[str, Any], own: Settings, g: Tensor, rate: float, step: int) -> Tensor:
+        m, v, first, second = self._moments(group, own, g, step)
+        u = m / first / ((v / second).sqrt() + own["epsilon"])
+        size, moved = group["params"][0].square().sum().sqrt(), u.square().sum().sqrt()
+        return rate * torch.where((size > 0) & (moved > 0), size / moved, torch.ones_like(size)) * u
+
+    def _adafactor(self, group: Mapping[str, Any], own: Settings, g: Tensor, rate: float, step: int) -> Tensor:
+        weight = group["params"][0]
+        # The weight has decayed by now.
+        size = _rms(weight) / (1 - rate * own["decay"][1] if own["rms_first"] else 1.0)
+        in_form = group["layout"] if own["factored"] == "canonical" and weight.ndim > 2 else None
+        v = self._variance(group, own, _through(in_form, g, to_canonical=True), 1 - step ** own["beta_2_decay"])
+        least = own["epsilon"] ** 2 if own["epsilon_place"] == "least" else 0.0
+        u = g * _through(in_form, v, to_canonical=False).clamp(min=least).rsqrt()
+        alpha = max(own["epsilon_2"], size) * min(rate, 1 / sqrt(step))
+        return alpha / max(1.0, _rms(u) / own["clip_threshold"]) * u
+
+    def _variance(self, group: Mapping[str, Any], own: Settings, g: Tensor, beta: float) -> Tensor:
+        """Return Adafactor's estimate of the mean square, by rows and columns where there are any."""
+        state, is_least = self.state[group["params"][0]], own["epsilon_place"] == "least"
+        square = g.square() + (0.0 if is_least else own["epsilon"])
+        if g.ndim < 2:
+            state["v"] = beta * state.get("v", 0.0) + (1 - beta) * square
+            return state["v"]
+        state["rows"] = beta * state.get("rows", 0.0) + (1 - beta) * square.mean(-1, keepdim=True)
+        state["columns"] = beta * state.get("columns", 0.0) + (1 - beta) * square.mean(-2, keepdim=True)
+        mean = state["rows"].mean(-2, keepdim=True)
+        return state["rows"] / (mean.clamp(min=own["epsilon"]) if is_least else mean) * state["columns"]
+
+    def _muon(self, group: Mapping[str, Any], own: Settings, g: Tensor, rate: float, step: int) -> Tensor:
+        share = 1 - own["momentum"] if own["averaged"] else 1.0
+        m = self._slot(group, "velocity", 0.0).mul_(own["momentum"]).add_(g, alpha=share)
+        x = share * g + own["momentum"] * m if own["nesterov"] else m
+        outputs, inputs = x.shape
+        match own["scaled"]:
+            case ("longest", share):
+                rate *= share * sqrt(max(x.shape))
+            case ("tall",):
+                rate *= sqrt(max(1.0, outputs / inputs))
+        return rate * _orthogonalised(x, own)
+
     # === Constraints ===
 
     def _limit(self, group: Mapping[str, Any]) -> None:
@@ -204,6 +256,31 @@ class Ruled(torch.optim.Optimizer):
         limited = limit_canonical(_canonical(own, group["layout"]), limit)
         back = limited if group["layout"] is None else group["layout"].from_canonical(limited)
         weight.copy_(torch.from_numpy(np.array(back, order="C")).reshape(weight.shape))
+
+
+def _rms(x: Tensor) -> float:
+    return float(x.square().mean().sqrt())
+
+
+def _through(layout: Layout | None, x: Tensor, to_canonical: bool) -> Tensor:
+    """Return a tensor in canonical form, or back from it; as it is without a layout."""
+    if layout is None:
+        return x
+    array = x.cpu().numpy()
+    moved = layout.to_canonical(array) if to_canonical else layout.from_canonical(array)
+    return torch.from_numpy(np.array(moved, order="C")).to(x)
+
+
+def _orthogonalised(x: Tensor, own: Settings) -> Tensor:
+    """Return what Newton and Schulz' iteration makes of a matrix, rounded as torch's Muon rounds if that is asked."""
+    (a, b, c), is_tall = own["coefficients"], x.shape[0] > x.shape[1]
+    y = x.bfloat16() if own["rounded"] else x
+    y = y.T if is_tall else y
+    y = y / (y.norm().clamp(min=own["epsilon"]) if own["epsilon_place"] == "least" else y.norm() + own["epsilon"])
+    for _ in range(own["ns_steps"]):
+        square = y @ y.T
+        y = torch.addmm(y, torch.addmm(square, square, square, beta=b, alpha=c), y, beta=a)
+    return (y.T if is_tall else y).to(x)
 
 
 def _canonical(own: np.ndarray, layout: Layout | None) -> np.ndarray:
