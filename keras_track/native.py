@@ -6,8 +6,9 @@ import keras
 
 from twotrack.keras_track import optimizers
 from twotrack.keras_track.defaults import LAYERS, OPTIMIZERS
+from twotrack.keras_track.update_options import Names
+from twotrack.shared.spec.optimizers import Optimizer
 from twotrack.shared.spec.profiles import Switches
-from twotrack.shared.spec.recipes import Optimizer
 
 
 def switch_layers(model: keras.Model, switches: Switches) -> None:
@@ -16,9 +17,9 @@ def switch_layers(model: keras.Model, switches: Switches) -> None:
 
 
 def optimizer(
-    spec: Optimizer, learning_rates: Sequence[float], model: keras.Model, switches: Switches
+    spec: Optimizer, learning_rates: Sequence[float], model: keras.Model, switches: Switches, names: Names
 ) -> keras.optimizers.Optimizer:
     """Return the optimizer for `spec`, which trains `model`, aligned but for the switches."""
-    keras_optimizer = optimizers.build(spec, learning_rates)
+    keras_optimizer = optimizers.build(spec, learning_rates, names)
     switches.apply(OPTIMIZERS, keras_optimizer, model)
     return keras_optimizer

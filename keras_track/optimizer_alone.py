@@ -10,6 +10,7 @@ import numpy as np
 
 from twotrack.keras_track import terms
 from twotrack.keras_track.recording import as_array
+from twotrack.keras_track.update_options import named
 from twotrack.keras_track.weights import Entry
 from twotrack.shared.spec.probe import OptimizerStart
 
@@ -28,6 +29,11 @@ class StandIns:
         self._shapes = {name: array.shape for name, array in parameters.items()}
         named = zip(self._names, self._entries, strict=True)
         self.variables = [self._variable(entry, parameters[name]) for name, entry in named]
+
+    def names(self, variables: Sequence[keras.Variable]) -> list[str]:
+        """Return the canonical names of variables among these."""
+        own = zip(self.variables, self._names, strict=True)
+        return named({id(variable): name for variable, name in own})(variables)
 
     def _variable(self, entry: Entry, canonical: np.ndarray) -> keras.Variable:
         value = self._arranged(entry, canonical)

@@ -8,8 +8,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from twotrack.shared.spec import recipes
-from twotrack.shared.spec.recipes import SGD, Adam, AdamW, Lion, Optimizer, RMSprop
+from twotrack.keras_track.update_options import Names, WithOptions, named, with_options
+from twotrack.shared.spec import optimizers as specs
+from twotrack.shared.spec.optimizers import SGD, Adam, AdamW, Lion, Optimizer, RMSprop
 
 _OFF = MappingProxyType(
     {
@@ -45,7 +46,7 @@ class TabulatedLearningRate(keras.optimizers.schedules.LearningRateSchedule):
 
 @keras.saving.register_keras_serializable(package="twotrack")
 class Sophia(keras.optimizers.Optimizer):
-    """twotrack.shared.spec.recipes.Sophia.
+    """twotrack.shared.spec.optimizers.Sophia.
 
     It needs an estimate of the curvature before every step where `estimate_due`, which twotrack.keras_track.curvature
     takes. `fit` alone takes none: h then stays zero, and a step is learning_rate * sign(m).
@@ -102,11 +103,69 @@ class Sophia(keras.optimizers.Optimizer):
         return super().get_config() | {name: getattr(self, name) for name in own}
 
 
-def build(spec: Optimizer, learning_rates: Sequence[float]) -> keras.optimizers.Optimizer:
-    """Return the Keras optimizer for `spec`, with a learning rate for every step."""
+@keras.saving.register_keras_serializable(package="twotrack")
+class DampenedSGD(keras.optimizers.SGD):
+    """twotrack.shared.spec.optimizers.SGD with dampening, which Keras' has none of."""
+
+    def __init__(self, learning_rate: Any, dampening: float = 0.0, **options: Any):
+        super().__init__(learning_rate=learning_rate, **options)
+        self.dampening = dampening
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """velocity = momentum * velocity - (1 - dampening) * learning_rate * g, undampened at first; w += velocity."""
+        kept = ops.where(ops.equal(self.iterations, 0), 1.0, 1.0 - self.dampening)
+        super().update_step(gradient * ops.cast(kept, gradient.dtype), variable, learning_rate)
+
+    def get_config(self) -> dict:
+        """Return the constructor's arguments."""
+        return super().get_config() | {"dampening": self.dampening}
+
+
+@keras.saving.register_keras_serializable(package="twotrack")
+class CanonicalMuon(keras.optimizers.Muon):
+    """Keras' Muon, which tells matrices by the canonical names of weights where it knows them."""
+
+    names: Names | None = None
+
+    def build(self, variables: Sequence[keras.Variable]) -> None:
+        """Find which variables are matrices, then create the state of each."""
+        if not self.built:
+            names = self.names(variables) if self.names else [variable.name for variable in variables]
+            named_variables = zip(names, variables, strict=True)
+            self._matrices = {id(one) for name, one in named_variables if specs.Muon.is_matrix(name, len(one.shape))}
+        super().build(variables)
+
+    def _should_use_adamw(self, variable: keras.Variable) -> bool:
+        return id(variable) not in self._matrices
+
+
+def build(spec: Optimizer, learning_rates: Sequence[float], names: Names | None = None) -> keras.optimizers.Optimizer:
+    """Return the Keras optimizer for `spec`, with a learning rate for every batch.
+
+    `names` finds the canonical names of weights; None if there are none, which groups need.
+    """
     make, own = _choose(spec)
-    optimizer = make(learning_rate=TabulatedLearningRate(learning_rates), **own, **_OFF)
+    make = with_options(make) if spec.has_options else make
+    table = TabulatedLearningRate(_of_updates(learning_rates, spec.accumulate))
+    optimizer = make(learning_rate=table, **own, **_OFF)
+    find = names or named({})
+    if isinstance(optimizer, WithOptions):
+        optimizer.prepare(spec, find)
+    if isinstance(optimizer, CanonicalMuon):
+        optimizer.names = find
     return with_dense_gradients(optimizer)
+
+
+def set_learning_rates(optimizer: keras.optimizers.Optimizer, learning_rates: Sequence[float]) -> None:
+    """Give an optimizer that `build` made another learning rate for every batch; no step must be compiled yet."""
+    optimizer.learning_rate = TabulatedLearningRate(_of_updates(learning_rates, getattr(optimizer, "accumulate", 1)))
+
+
+def _of_updates(learning_rates: Sequence[float], accumulate: int) -> Sequence[float]:
+    """Return the rates of the last batches of updates, and of batches behind all of them."""
+    if accumulate == 1:
+        return learning_rates
+    return [*learning_rates[accumulate - 1 :: accumulate], learning_rates[-1]]
 
 
 def with_dense_gradients(optimizer: Kind) -> Kind:
@@ -133,27 +192,40 @@ def with_dense_gradients(optimizer: Kind) -> Kind:
 
 def _choose(spec: Optimizer) -> tuple[type[keras.optimizers.Optimizer], dict[str, object]]:
     """Return the optimizer's class and the arguments that are its own."""
-    own: dict[str, object]
-    decay: dict[str, object] = {
-        "weight_decay": spec.weight_decay or None
-    }  # None skips the work, 0 would multiply by it
-    match spec:
-        case SGD():
-            # Keras refuses an integer momentum.
-            own = {"momentum": float(spec.momentum), "nesterov": spec.nesterov}
-            return keras.optimizers.SGD, own | decay
-        case RMSprop():
-            own = {"rho": spec.rho, "momentum": spec.momentum, "epsilon": spec.epsilon, "centered": False}
-            return keras.optimizers.RMSprop, own | decay
-        case Adam():
-            own = {"beta_1": spec.beta_1, "beta_2": spec.beta_2, "epsilon": spec.epsilon, "amsgrad": False}
-            if isinstance(spec, AdamW):
-                return keras.optimizers.AdamW, own | {"weight_decay": spec.weight_decay}  # it refuses None
-            return keras.optimizers.Adam, own | decay
-        case Lion():
-            own = {"beta_1": spec.beta_1, "beta_2": spec.beta_2}
-            return keras.optimizers.Lion, own | decay
-        case recipes.Sophia():
-            own = {"beta_1": spec.beta_1, "beta_2": spec.beta_2, "gamma": spec.gamma, "epsilon": spec.epsilon}
-            return Sophia, own | {"interval": spec.interval} | decay
-    raise TypeError(f"no Keras optimizer for {type(spec).__name__}")
+    if type(spec) not in _CHOICES:
+        raise TypeError(f"no Keras optimizer for {type(spec).__name__}")
+    make, arguments = _CHOICES[type(spec)]
+    own: dict[str, object] = {name: getattr(spec, _RENAMED.get(name, name)) for name in arguments}
+    # None skips the work, 0 would multiply by it; AdamW refuses None.
+    own["weight_decay"] = spec.weight_decay or (0.0 if isinstance(spec, AdamW) else None)
+    if isinstance(spec, SGD):
+        own["momentum"] = float(spec.momentum)  # Keras refuses an integer
+        if spec.dampening:
+            return DampenedSGD, own | {"dampening": spec.dampening}
+    if isinstance(spec, specs.Muon):
+        own["adam_weight_decay"] = own["weight_decay"]
+    return make, own
+
+
+_ADAM = ("beta_1", "beta_2", "epsilon")
+_RENAMED = {"initial_accumulator_value": "initial", "adam_beta_1": "beta_1", "adam_beta_2": "beta_2"}
+"""Keras' names of what is called otherwise in specs."""
+_CHOICES: dict[type, tuple[type[keras.optimizers.Optimizer], tuple[str, ...]]] = {
+    SGD: (keras.optimizers.SGD, ("momentum", "nesterov")),
+    RMSprop: (keras.optimizers.RMSprop, ("rho", "momentum", "epsilon", "centered")),
+    Adam: (keras.optimizers.Adam, (*_ADAM, "amsgrad")),
+    AdamW: (keras.optimizers.AdamW, (*_ADAM, "amsgrad")),
+    Lion: (keras.optimizers.Lion, ("beta_1", "beta_2")),
+    specs.Sophia: (Sophia, ("beta_1", "beta_2", "gamma", "epsilon", "interval")),
+    specs.Adagrad: (keras.optimizers.Adagrad, ("initial_accumulator_value", "epsilon")),
+    specs.Adadelta: (keras.optimizers.Adadelta, ("rho", "epsilon")),
+    specs.Adamax: (keras.optimizers.Adamax, _ADAM),
+    specs.Nadam: (keras.optimizers.Nadam, _ADAM),
+    specs.Lamb: (keras.optimizers.Lamb, _ADAM),
+    specs.Adafactor: (keras.optimizers.Adafactor, ("beta_2_decay", "epsilon_1", "epsilon_2", "clip_threshold")),
+    specs.Muon: (
+        CanonicalMuon,
+        ("momentum", "nesterov", "ns_steps", "rms_rate", "adam_beta_1", "adam_beta_2", "epsilon"),
+    ),
+}
+"""By spec: Keras' class, and its arguments that the spec states beside the decay."""

@@ -32,6 +32,7 @@ from twotrack.shared.pieces.recorder import Piece, PieceRun
 from twotrack.shared.spec.draws import DrawnPass
 from twotrack.shared.spec.inputs import example
 from twotrack.shared.spec.operations import OperationsTrace
+from twotrack.shared.spec.optimizers import Optimizer
 from twotrack.shared.spec.pair import CustomOptimizer
 from twotrack.shared.spec.probe import (
     Hyperparameters,
@@ -51,7 +52,6 @@ from twotrack.shared.spec.probe import (
     swaps,
     unseen,
 )
-from twotrack.shared.spec.recipes import Optimizer
 from twotrack.shared.spec.widening import NarrowRequest
 from twotrack.shared.weights.made import MadeWeights
 
@@ -297,7 +297,7 @@ class KerasProbe(Probe):
         stand_ins = optimizer_alone.StandIns(weights.name_table(self._model.model), starts[0].parameters)
 
         def run() -> optimizer_alone.Run:
-            made = (self._model.new_optimizer(optimizer, learning_rates) for _ in starts)
+            made = (self._model.new_optimizer(optimizer, learning_rates, stand_ins.names) for _ in starts)
             runs = [optimizer_alone.run(*each, stand_ins, gradients) for each in zip(made, starts, strict=True)]
             return [values for kept, _ in runs for values in kept], runs[0][1]
 
@@ -314,7 +314,7 @@ class KerasProbe(Probe):
     def learning_rates(self, optimizer: Optimizer, learning_rates: Sequence[float]) -> list[float]:
         """Ask the optimizer's schedule for all steps at once."""
         schedule = self._model.new_optimizer(optimizer, learning_rates)._learning_rate
-        return as_array(schedule(np.arange(len(learning_rates)))).tolist()
+        return as_array(schedule(np.arange(len(learning_rates)) // optimizer.accumulate)).tolist()
 
     def _call(self, inputs: Mapping[str, np.ndarray], training: bool = False) -> Any:
         return self._model.model(self._model.arranged(inputs), training=training)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from twotrack.keras_track import backends, freezing, losses, native, operations, outputs, weights
+from twotrack.keras_track import backends, freezing, losses, native, operations, optimizers, outputs, weights
 from twotrack.keras_track.axes import axis_layout
 from twotrack.keras_track.curvature import Curvature
 from twotrack.keras_track.draws import drawn_from
@@ -22,6 +22,7 @@ from twotrack.keras_track.probe import KerasProbe
 from twotrack.keras_track.quick_start import any_initial_values
 from twotrack.keras_track.session import start_afresh
 from twotrack.keras_track.state import moving
+from twotrack.keras_track.update_options import ROWS, Names, averaged, named
 from twotrack.shared.axes.layout import NO_LAYOUT, ChannelLayout, canonical
 from twotrack.shared.base.memory import give_back_free_memory
 from twotrack.shared.base.sizes import LARGE_MODEL, in_little_room
@@ -29,10 +30,10 @@ from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.ledger.measured import Measured
 from twotrack.shared.spec.draws import DrawSource
 from twotrack.shared.spec.inputs import Input, describe, example
+from twotrack.shared.spec.optimizers import Optimizer
 from twotrack.shared.spec.outputs import Outputs
 from twotrack.shared.spec.pair import ChapterBuild, CustomLoss, CustomOptimizer, LossSpec, Pair, target_kind
 from twotrack.shared.spec.profiles import Switches
-from twotrack.shared.spec.recipes import Optimizer
 from twotrack.shared.spec.track import (
     Carrier,
     Checkpoints,
@@ -282,13 +283,20 @@ class KerasModel(TrackModel):
         self.attach(made)
 
     def new_optimizer(
-        self, optimizer: Optimizer | CustomOptimizer, learning_rates: Sequence[float]
+        self, optimizer: Optimizer | CustomOptimizer, learning_rates: Sequence[float], names: Names | None = None
     ) -> keras.optimizers.Optimizer:
-        """Return the optimizer of Keras that `compile` attaches."""
+        """Return the optimizer of Keras that `compile` attaches.
+
+        `names` finds the canonical names of what it updates; None for the model's own weights.
+        """
         if isinstance(optimizer, CustomOptimizer):
             with as_user_error("the Keras optimizer function failed"):
                 return optimizer.of("keras")()
-        return native.optimizer(optimizer, learning_rates, self.model, self.switches)
+        return native.optimizer(optimizer, learning_rates, self.model, self.switches, names or self._names)
+
+    def _names(self, variables: Sequence[keras.Variable]) -> list[str]:
+        table = weights.name_table(self.model, self.layout.weights)
+        return named({id(entry.variable): name for name, entry in table.items()})(variables)
 
     def attach(self, optimizer: keras.optimizers.Optimizer) -> None:
         """Attach the loss and an optimizer of Keras."""
@@ -316,6 +324,8 @@ class KerasModel(TrackModel):
     def train_step(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> float:
         """Train on one batch; the loss tracker is reset because it averages over calls."""
         x, y = self.arranged(inputs), self.cast_targets(targets)
+        if rows := getattr(self.model.optimizer, ROWS, None):
+            rows.assign(len(targets[0]))
         with drawn_from(self.model, self.draws):
             self._curvature.update_if_due(x)
             self.model.reset_metrics()
@@ -324,6 +334,15 @@ class KerasModel(TrackModel):
         if self.draws:
             self.draws.advance()
         return loss
+
+    def set_learning_rates(self, learning_rates: Sequence[float]) -> None:
+        """Give the optimizer another table; the next step is compiled anew."""
+        optimizers.set_learning_rates(self.model.optimizer, learning_rates)
+        self.model.train_function = None
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """Let the optimizer's averages be the weights for a while."""
+        return averaged(self.model.optimizer)
 
     def end_training(self) -> None:
         """Let go of the optimizer, and of the compiled step that holds it; the loss stays attached."""

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from tests.support import torch_tasks
 from twotrack.shared.chapters import CHAPTERS
-from twotrack.shared.spec.recipes import Adam, Constant, OneCycle, Recipe, WarmUp
+from twotrack.shared.spec.optimizers import Adam
+from twotrack.shared.spec.recipes import Recipe
+from twotrack.shared.spec.schedules import Constant, OneCycle, WarmUp
 from twotrack.shared.workers.pool import WorkerPool
 
 CYCLES = [(429, 0.3, 25.0, 1e4), (100, 0.1, 10.0, 100.0), (7, 0.5, 4.0, 1e3), (2, 0.3, 25.0, 1e4), (1, 0.3, 25.0, 1e4)]

@@ -1,8 +1,7 @@
 """An optimizer of torch on stand-ins for a module's parameters."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from math import prod
+from math import isclose, prod
 
 import numpy as np
 import torch
@@ -10,21 +9,11 @@ from torch import Tensor, nn
 
 from twotrack.shared.weights.bridge.layouts import Layout, Shape
 from twotrack.torch_track.entries import Entry, Weight
+from twotrack.torch_track.placement import Part, Placement
+from twotrack.torch_track.update_options import RATE
 
-PARTS = "places_of_weights"
-"""Attribute of a stand-in: canonical name to the places, flat, of a weight's elements in it."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """Where a canonical weight, or a part of it, lives in a stand-in."""
-
-    number: int
-    """Of the parameter, in the module's order."""
-    elements: np.ndarray
-    """Which of the weight's elements, canonical and flat."""
-    places: np.ndarray
-    """Their places in the parameter, flat."""
+SAME = 1e-12
+"""Relative, between shares of a learning rate that are one."""
 
 
 class StandIns:
@@ -45,16 +34,12 @@ class StandIns:
         sizes = self._small_sizes(own, table, small)
         self.parameters = [_empty(parameter, sizes.get(number)) for number, parameter in enumerate(own)]
         self._parts = {name: list(self._live(table[name], name, name in small)) for name in shapes}
-        self._say_parts()
 
-    def _say_parts(self) -> None:
-        """Tell in every parameter which of its places are which weight's."""
-        held: dict[int, dict[str, Tensor]] = {}
-        for name, parts in self._parts.items():
-            for part in parts:
-                held.setdefault(part.number, {})[name] = torch.from_numpy(part.places)
-        for number, own in held.items():
-            setattr(self.parameters[number], PARTS, own)
+    @property
+    def placed(self) -> Placement:
+        """Where the canonical weights live among the stand-ins."""
+        numbers = {name: [part.number for part in parts] for name, parts in self._parts.items()}
+        return Placement(self._shapes, numbers, self._parts.__getitem__)
 
     def _small_sizes(
         self, own: Sequence[Tensor], table: Mapping[str, Weight], small: Sequence[str]
@@ -194,17 +179,24 @@ def learning_rates(optimizer: torch.optim.Optimizer, steps: int) -> list[float]:
     return _single(rates)
 
 
-def record_rates(optimizer: torch.optim.Optimizer) -> list[set[float]]:
-    """Return a list that gets, at every step, the learning rates of all groups, after the hooks that set them."""
-    rates: list[set[float]] = []
+def record_rates(optimizer: torch.optim.Optimizer) -> list[list[float]]:
+    """Return a list that gets, at every step, the learning rates of all groups, after the hooks that set them.
+
+    Those of an optimizer of twotrack are without the groups' own shares.
+    """
+    rates: list[list[float]] = []
 
     def record(optimizer: torch.optim.Optimizer, *_: object) -> None:
-        rates.append({float(group["lr"]) for group in optimizer.param_groups})
+        rates.append([float(group.get(RATE, group["lr"])) for group in optimizer.param_groups])
 
     optimizer.register_step_pre_hook(record)
     return rates
 
 
-def _single(rates: Sequence[set[float]]) -> list[float]:
-    """Return the rates as a sequence; empty where a step has not exactly one."""
-    return [next(iter(rate)) for rate in rates] if all(len(rate) == 1 for rate in rates) else []
+def _single(rates: Sequence[Sequence[float]]) -> list[float]:
+    """Return the rates of the first group; empty where those of another are not a constant share of them."""
+    shares = [rate / rates[0][0] if rates[0][0] else 1.0 for rate in rates[0]] if rates else []
+    constant = all(
+        isclose(one, share * of[0], rel_tol=SAME) for of in rates for one, share in zip(of, shares, strict=True)
+    )
+    return [of[0] for of in rates] if constant else []

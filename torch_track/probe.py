@@ -13,6 +13,7 @@ from twotrack.shared.pieces.recorder import Piece, PieceRun
 from twotrack.shared.spec.draws import DrawnPass
 from twotrack.shared.spec.inputs import example
 from twotrack.shared.spec.operations import OperationsTrace
+from twotrack.shared.spec.optimizers import Optimizer
 from twotrack.shared.spec.pair import CustomOptimizer
 from twotrack.shared.spec.probe import (
     Hyperparameters,
@@ -32,7 +33,6 @@ from twotrack.shared.spec.probe import (
     swaps,
     unseen,
 )
-from twotrack.shared.spec.recipes import Optimizer
 from twotrack.shared.spec.widening import NarrowRequest
 from twotrack.torch_track import compiled, freezing, hyperparameters, loss_alone, optimizer_alone, precision, weights
 from twotrack.torch_track.changes.links import unlinked
@@ -283,7 +283,8 @@ class TorchProbe(Probe):
         found = OptimizerRun([], [])
         for start in starts:
             stand_ins.assign(start.parameters)
-            made = self._model.new_optimizer(optimizer, learning_rates, iter(stand_ins.parameters))
+            given = iter(stand_ins.parameters)
+            made = self._model.new_optimizer(optimizer, learning_rates, given, stand_ins.placed)
             kept, rates = optimizer_alone.run(made, stand_ins, gradients, start.checkpoints)
             found.parameters += kept
             found.learning_rates = found.learning_rates or rates

@@ -19,10 +19,10 @@ from twotrack.shared.ledger.measured import Measured
 from twotrack.shared.spec.changes import CallCandidate, Candidate, Change, Facing
 from twotrack.shared.spec.draws import DrawnPass, DrawSource
 from twotrack.shared.spec.inputs import Input, describe, drawn, example
+from twotrack.shared.spec.optimizers import Optimizer
 from twotrack.shared.spec.pair import ChapterBuild, CustomLoss, CustomOptimizer, LossSpec, Pair, target_kind
 from twotrack.shared.spec.probe import Visit
 from twotrack.shared.spec.profiles import Switches
-from twotrack.shared.spec.recipes import Optimizer
 from twotrack.shared.spec.track import (
     Carrier,
     Checkpoints,
@@ -52,11 +52,13 @@ from twotrack.torch_track.draws import DrawAxes, draw_axes, drawn_from, drawn_pa
 from twotrack.torch_track.inputs import tensors
 from twotrack.torch_track.losses import LOSSES, Loss
 from twotrack.torch_track.moved_gradients import GradientMover
+from twotrack.torch_track.placement import Placement, placement
 from twotrack.torch_track.precision import building, set_precision
 from twotrack.torch_track.probe import TorchProbe
 from twotrack.torch_track.quick_start import AnyInitialValues
 from twotrack.torch_track.recording import dropout_rates
 from twotrack.torch_track.structure import tensors_in
+from twotrack.torch_track.update_options import ROWS, averaged, set_learning_rates
 
 DTYPES: dict[Precision, torch.dtype] = {"float32": torch.float32, "float64": torch.float64}
 
@@ -375,12 +377,17 @@ class TorchModel(TrackModel):
         optimizer: Optimizer | CustomOptimizer,
         learning_rates: Sequence[float],
         parameters: Iterator[nn.Parameter],
+        placed: Placement | None = None,
     ) -> torch.optim.Optimizer:
-        """Return the optimizer of torch that `compile` attaches, for these parameters."""
+        """Return the optimizer of torch that `compile` attaches, for these parameters.
+
+        `placed` says which canonical weights they hold; None for the module's own.
+        """
         if isinstance(optimizer, CustomOptimizer):
             with as_user_error("the torch optimizer function failed"):
                 return optimizer.of("torch")(parameters)
-        return native.optimizer(optimizer, learning_rates, parameters, self.switches)
+        placed = placed or placement(self.module, self.table())
+        return native.optimizer(optimizer, learning_rates, parameters, self.switches, placed)
 
     def train_step(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> float:
         """Forward, backward, update."""
@@ -389,10 +396,20 @@ class TorchModel(TrackModel):
             self._curvature.update_if_due(lambda: self.forward(given))
         loss = self.backward(given, targets)
         self.before_update()
+        if hasattr(self.optimizer, ROWS):
+            setattr(self.optimizer, ROWS, len(targets[0]))
         self.optimizer.step()
         if self.draws:
             self.draws.advance()
         return loss.item()
+
+    def set_learning_rates(self, learning_rates: Sequence[float]) -> None:
+        """Give the optimizer other rates."""
+        set_learning_rates(self.optimizer, learning_rates)
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """Let the optimizer's averages be the weights for a while."""
+        return averaged(self.optimizer)
 
     def end_training(self) -> None:
         """Let go of gradients and optimizer."""

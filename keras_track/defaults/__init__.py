@@ -6,6 +6,7 @@ default on again. Importing this package fills the registry.
 
 from twotrack.keras_track.defaults import (  # noqa: F401 - each registers its functions
     activations,
+    clipping,
     images,
     initialisation,
     layers,

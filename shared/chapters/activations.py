@@ -9,7 +9,9 @@ from annotated_types import Gt
 from twotrack.shared.chapters.churn_mlp import NUM_FEATURES
 from twotrack.shared.chapters.spec import Chapter
 from twotrack.shared.spec.activations import Activation
-from twotrack.shared.spec.recipes import Adam, Constant, OneCycle, Recipe
+from twotrack.shared.spec.optimizers import Adam
+from twotrack.shared.spec.recipes import Recipe
+from twotrack.shared.spec.schedules import Constant, OneCycle
 
 
 @dataclass(frozen=True)

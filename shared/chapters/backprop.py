@@ -8,7 +8,9 @@ from annotated_types import Gt
 
 from twotrack.shared.chapters.neuron import FEATURES
 from twotrack.shared.chapters.spec import Chapter
-from twotrack.shared.spec.recipes import SGD, Constant, Recipe
+from twotrack.shared.spec.optimizers import SGD
+from twotrack.shared.spec.recipes import Recipe
+from twotrack.shared.spec.schedules import Constant
 
 
 @dataclass(frozen=True)

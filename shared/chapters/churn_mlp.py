@@ -8,7 +8,9 @@ from annotated_types import Ge, Gt, Lt
 
 from twotrack.shared.chapters.spec import Chapter
 from twotrack.shared.spec.activations import Activation
-from twotrack.shared.spec.recipes import Adam, AdamW, Constant, OneCycle, Recipe
+from twotrack.shared.spec.optimizers import Adam, AdamW
+from twotrack.shared.spec.recipes import Recipe
+from twotrack.shared.spec.schedules import Constant, OneCycle
 
 NUM_FEATURES = 40
 """All columns of the data set telco."""

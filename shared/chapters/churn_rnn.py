@@ -8,7 +8,9 @@ from annotated_types import Ge, Gt, Lt
 
 from twotrack.shared.chapters.spec import Chapter
 from twotrack.shared.spec.inputs import Input
-from twotrack.shared.spec.recipes import Adam, Constant, OneCycle, Recipe
+from twotrack.shared.spec.optimizers import Adam
+from twotrack.shared.spec.recipes import Recipe
+from twotrack.shared.spec.schedules import Constant, OneCycle
 
 MONTHS, NUM_FEATURES = 12, 5
 INPUTS = MappingProxyType({"months": Input((MONTHS, NUM_FEATURES)), "mask": Input((MONTHS,), kind="mask")})

@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Gt, Lt
 
 from twotrack.shared.chapters.spec import Chapter
-from twotrack.shared.spec.recipes import Adam, Constant, OneCycle, Recipe
+from twotrack.shared.spec.optimizers import Adam
+from twotrack.shared.spec.recipes import Recipe
+from twotrack.shared.spec.schedules import Constant, OneCycle
 
 IMAGE_SIZE = 28
 NUM_CLASSES = 10

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from twotrack.shared.chapters.spec import Chapter
-from twotrack.shared.spec.recipes import SGD, Constant, Recipe
+from twotrack.shared.spec.optimizers import SGD
+from twotrack.shared.spec.recipes import Recipe
+from twotrack.shared.spec.schedules import Constant
 
 FEATURES = ("tenure", "monthly_charges")
 """Two, so that the data and the line that the neuron draws through them fit into one picture."""

@@ -9,7 +9,9 @@ from annotated_types import Gt
 
 from twotrack.shared.chapters.churn_mlp import NUM_FEATURES
 from twotrack.shared.chapters.spec import Chapter
-from twotrack.shared.spec.recipes import SGD, Adam, AdamW, Constant, Lion, OneCycle, Optimizer, Recipe, Sophia
+from twotrack.shared.spec.optimizers import SGD, Adam, AdamW, Lion, Optimizer, Sophia
+from twotrack.shared.spec.recipes import Recipe
+from twotrack.shared.spec.schedules import Constant, OneCycle
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ from annotated_types import Ge, Lt
 
 from twotrack.shared.chapters.spec import Chapter
 from twotrack.shared.spec.inputs import Input
-from twotrack.shared.spec.recipes import AdamW, Recipe, WarmUp
+from twotrack.shared.spec.optimizers import AdamW
+from twotrack.shared.spec.recipes import Recipe
+from twotrack.shared.spec.schedules import WarmUp
 from twotrack.shared.spec.transfer import Transfer
 from twotrack.shared.weights.pretrained.bert import DEFAULT, LENGTH
 

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from annotated_types import Ge, Gt, Lt
 
 from twotrack.shared.chapters.spec import Chapter
-from twotrack.shared.spec.recipes import AdamW, OneCycle, Recipe, WarmUp
+from twotrack.shared.spec.optimizers import AdamW
+from twotrack.shared.spec.recipes import Recipe
+from twotrack.shared.spec.schedules import OneCycle, WarmUp
 from twotrack.shared.spec.transfer import Transfer
 
 if TYPE_CHECKING:

@@ -10,7 +10,9 @@ from annotated_types import Gt
 from twotrack.shared.errors import UserError, first_error, unknown
 from twotrack.shared.spec.inputs import InputShape
 from twotrack.shared.spec.losses import LossName
-from twotrack.shared.spec.recipes import OPTIMIZERS, Optimizer, Recipe
+from twotrack.shared.spec.optimizers import OPTIMIZERS, Optimizer
+from twotrack.shared.spec.recipes import Recipe
+from twotrack.shared.spec.schedules import SCHEDULES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from twotrack.shared.spec.transfer import Transfer
 
 DEFAULT_RECIPE = "fast"
-RECIPE_SETTINGS = ("optimizer", "learning_rate")
+RECIPE_SETTINGS = ("optimizer", "learning_rate", "schedule")
 """Settings of every chapter that change its recipe, not its model."""
 
 
@@ -102,6 +104,10 @@ class Chapter:
             if settings["optimizer"] not in known:
                 raise unknown(f"value for {self.slug}: optimizer", settings["optimizer"], known)
             recipe = replace(recipe, optimizer=known[settings["optimizer"]])
+        if "schedule" in settings:
+            if settings["schedule"] not in SCHEDULES:
+                raise unknown(f"value for {self.slug}: schedule", settings["schedule"], SCHEDULES)
+            recipe = replace(recipe, schedule=SCHEDULES[settings["schedule"]])
         if "learning_rate" in settings:
             rate = _parse(f"{self.slug}: learning_rate", settings["learning_rate"], Annotated[float, Gt(0)])
             recipe = replace(recipe, optimizer=replace(recipe.optimizer, learning_rate=rate))

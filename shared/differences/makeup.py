@@ -6,7 +6,7 @@ from typing import Literal, get_args, get_origin, get_type_hints
 from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.chapters.spec import RECIPE_SETTINGS, ChapterVariant
 from twotrack.shared.ledger.spec import LayerMakeup, Makeup
-from twotrack.shared.spec.recipes import Constant
+from twotrack.shared.spec.schedules import Constant
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import Report, task
 

@@ -2,6 +2,7 @@
 
 from twotrack.shared.ledger import (
     activations,
+    clipping,
     images,
     initialisation,
     layers,
@@ -24,6 +25,7 @@ FILES = (
     initialisation,
     losses,
     optimizers,
+    clipping,
     schedules,
     loop,
     precision,

@@ -71,7 +71,7 @@ class Makeup:
     layers: tuple["LayerMakeup", ...]
     """Every layer of the built Keras model, inner ones too."""
     optimizers: frozenset[str]
-    """Class names in twotrack.shared.spec.recipes, of the recipe's stages and of the chapter's own table."""
+    """Class names in twotrack.shared.spec.optimizers, of the recipe's stages and of the chapter's own table."""
     weight_decay: bool
     """Some of these optimizers decay weights."""
     momentum: bool
@@ -161,6 +161,7 @@ class Area(StrEnum):
     INITIALISATION = "initialisation"
     LOSS = "loss"
     OPTIMIZER = "optimizer"
+    CLIPPING = "clipping"
     SCHEDULE = "schedule"
     LOOP = "loop"
     FLOAT64 = "float64"
@@ -313,5 +314,5 @@ def with_layers(*kinds: str) -> Callable[[Makeup], bool]:
 
 
 def with_optimizers(*names: str) -> Callable[[Makeup], bool]:
-    """Chapters that use one of these optimizers of twotrack.shared.spec.recipes are touched."""
+    """Chapters that use one of these optimizers of twotrack.shared.spec.optimizers are touched."""
     return lambda makeup: not makeup.optimizers.isdisjoint(names)

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -21,7 +22,9 @@ from twotrack.shared.runs import warm_start
 from twotrack.shared.runs.records import Continued, EpochRecord
 from twotrack.shared.spec.inputs import ONLY, Inputs, each
 from twotrack.shared.spec.track import Precision, Track, TrackModel
-from twotrack.shared.spec.recipes import Optimizer, Recipe
+from twotrack.shared.spec.optimizers import Optimizer
+from twotrack.shared.spec.recipes import Recipe
+from twotrack.shared.spec.schedules import PlateauWatch, plateau_of
 from twotrack.shared.spec.transfer import chosen
 from twotrack.shared.spec.pair import CustomOptimizer
 from twotrack.shared.workers.task import Report
@@ -139,6 +142,8 @@ class Fit:
         self._stages = recipe.stages if recipe.epochs else ()
         steps = sum(stage.epochs * (len(dataset.train) // stage.batch_size) for stage in self._stages)
         self.progress = TrainingProgress(steps)
+        self._trained: TrackModel | None = None
+        """What the last stage trains."""
 
     def _require_full_batch(self, recipe: Recipe) -> None:
         largest, examples = max(stage.batch_size for stage in recipe.stages), len(self._dataset.train)
@@ -149,15 +154,25 @@ class Fit:
             )
 
     def run(self) -> None:
-        """Train stage by stage."""
+        """Train stage by stage; where weights are averaged, a stage goes on from the averages of the one before."""
         for recipe in self._stages:
+            if self._trained:
+                with self._trained.averaged():
+                    averages = self._trained.weights()
+                self._trained.load_weights(averages)
             self._run_stage(recipe)
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """Return a block in which the weights are those that the recipe leaves: averages, where it asks for any."""
+        return self._trained.averaged() if self._trained else nullcontext()
 
     def _run_stage(self, recipe: Recipe) -> None:
         def prepare() -> tuple[TrackModel, Dataset]:
             return for_stage(self._model, self._dataset, self._variant, recipe, self._report)
 
         model, dataset = self._watch.time("features", prepare)
+        self._trained, plateau = model, plateau_of(recipe.schedule)
+        watch = PlateauWatch(plateau) if plateau else None
         batches = TrainingBatches(dataset, dataset.train, recipe.batch_size, self._seed, self._chapter.loss)
         learning_rates = recipe.learning_rates(recipe.epochs * len(batches))
         self.progress.history["learning_rate"] += learning_rates
@@ -166,11 +181,24 @@ class Fit:
         for _ in range(recipe.epochs):
             seconds = stage.train_epoch(batches, len(self.progress.epochs), self.progress)
             self._validate(model, dataset, recipe, len(batches), seconds)
+            if watch:
+                self._follow(watch, model, learning_rates)
+
+    def _follow(self, watch: PlateauWatch, model: TrackModel, planned: Sequence[float]) -> None:
+        """Feed the epoch's validation loss to a plateau; where it falls, let the rates of later steps fall."""
+        before, share = watch.share, watch.feed(self.progress.epochs[-1].validation_loss)
+        if share == before:
+            return
+        done, rates = len(self.progress.history["loss"]), self.progress.history["learning_rate"]
+        first = len(rates) - len(planned)
+        rates[done:] = [share * rate for rate in planned[done - first :]]
+        model.set_learning_rates(rates[first:])
 
     def _validate(self, model: TrackModel, dataset: Dataset, recipe: Recipe, steps: int, seconds: "EpochSeconds") -> None:
         self._report("validating", {})
         inputs, size = dataset.validation.inputs, self._chapter.predict_batch
-        logits = self._watch.time("validation", lambda: in_batches(model.predict, dataset, inputs, size))
+        with model.averaged():
+            logits = self._watch.time("validation", lambda: in_batches(model.predict, dataset, inputs, size))
         scores = metrics.evaluate(logits, dataset.validation.labels)
         record = EpochRecord(
             epoch=len(self.progress.epochs) + 1,

@@ -1,7 +1,7 @@
 """What a worker does with a job: train, test once, and leave a run folder."""
 
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -22,6 +22,7 @@ from twotrack.shared.runs.records import (
     TimingRecord,
 )
 from twotrack.shared.runs.run_folder import RunWriter
+from twotrack.shared.spec import plain
 from twotrack.shared.spec.draws import SharedDraws
 from twotrack.shared.spec.inputs import describe as describe_inputs
 from twotrack.shared.spec.inputs import example
@@ -60,9 +61,11 @@ class Trainer:
             fit.run()
             report("testing", {})
             size = chapter.predict_batch
-            logits = watch.time("test", lambda: in_batches(model.predict, dataset, dataset.test.inputs, size))
+            with fit.averaged():
+                logits = watch.time("test", lambda: in_batches(model.predict, dataset, dataset.test.inputs, size))
+                left = model.weights()
             predictions = {"logits": logits, "labels": dataset.test.labels}
-            files = writer.write(fit.progress.history, predictions, model.weights())
+            files = writer.write(fit.progress.history, predictions, left)
             writer.finish(
                 RunRecord(
                     schema_version=SCHEMA_VERSION,
@@ -118,11 +121,8 @@ def _draws(model: TrackModel, variant: ChapterVariant) -> list[DrawRecord]:
 
 def describe(recipe: Recipe) -> dict[str, object]:
     """Return the recipe as plain data, with the names of optimizer and schedule."""
-    plain = asdict(recipe)
-    plain["optimizer"] = {"name": type(recipe.optimizer).__name__} | plain["optimizer"]
-    plain["schedule"] = {"name": type(recipe.schedule).__name__} | plain["schedule"]
-    plain["head_first"] = describe(recipe.head_first) if recipe.head_first else None
-    return plain
+    told = {field.name: plain.plain(getattr(recipe, field.name)) for field in fields(recipe)}
+    return told | {"head_first": describe(recipe.head_first) if recipe.head_first else None}
 
 
 def _data_record(dataset: Dataset, examples: int) -> DataRecord:

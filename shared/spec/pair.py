@@ -8,7 +8,8 @@ from typing import Any, Literal
 from twotrack.shared.errors import UserError
 from twotrack.shared.spec.inputs import Input, InputShape, describe
 from twotrack.shared.spec.losses import TARGET_KINDS, LossName
-from twotrack.shared.spec.recipes import Adam, Constant, Optimizer, Recipe, Schedule
+from twotrack.shared.spec.optimizers import Adam, Optimizer
+from twotrack.shared.spec.schedules import Constant, Schedule, plateau_of
 from twotrack.shared.spec.sides import TORCH, Builds, SideName, told_apart
 from twotrack.shared.spec.transfer import EVERYTHING
 from twotrack.shared.weights.correspondence.rule import WeightRule
@@ -145,6 +146,8 @@ class Pair:
                 "Pair: expected one build function of each framework, or keras=(one, other), torch=(one, other) or "
                 f"keras=one alone, found {found}."
             )
+        if plateau_of(self.schedule):
+            raise UserError("Pair: expected a schedule that steps alone decide, found Plateau, which needs validation.")
         if self.weight_map and not self.builds.is_mixed:
             raise UserError("Pair: weight_rules and unused weights are for a Keras model and one of torch; use rename.")
 
@@ -217,8 +220,7 @@ class Pair:
         """Return the learning rate of each of `steps` steps; none of an optimizer of the user's own."""
         if isinstance(self.optimizer, CustomOptimizer):
             return []
-        recipe = Recipe(self.optimizer, self.schedule, self.batch_size, epochs=1)
-        return recipe.learning_rates(steps)
+        return [self.optimizer.learning_rate * factor for factor in self.schedule.factors(steps)]
 
     @property
     def target(self) -> Literal["classes", "binary", "real"]:

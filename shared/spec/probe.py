@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from twotrack.shared.pieces.recorder import Piece, PieceRun
     from twotrack.shared.spec.draws import DrawnPass
     from twotrack.shared.spec.operations import OperationsTrace
+    from twotrack.shared.spec.optimizers import Optimizer
     from twotrack.shared.spec.pair import CustomOptimizer
-    from twotrack.shared.spec.recipes import Optimizer
     from twotrack.shared.spec.widening import NarrowRequest
 
 Replace = Callable[[str, tuple[int, ...]], np.ndarray | None]

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from twotrack.shared.ledger.measured import Measured
     from twotrack.shared.spec.changes import Change
     from twotrack.shared.spec.draws import DrawSource
+    from twotrack.shared.spec.optimizers import Optimizer
     from twotrack.shared.spec.pair import CustomOptimizer, Pair
     from twotrack.shared.spec.probe import Probe
     from twotrack.shared.spec.profiles import Switches
-    from twotrack.shared.spec.recipes import Optimizer
     from twotrack.shared.spec.units import Side
 
 Precision = Literal["float32", "float64"]
@@ -86,6 +86,17 @@ class TrackModel(ABC):
     @abstractmethod
     def train_step(self, inputs: Mapping[str, "np.ndarray"], targets: Sequence["np.ndarray"]) -> float:
         """Update the weights once and return the loss on the batch, dropout active, before the update."""
+
+    @abstractmethod
+    def set_learning_rates(self, learning_rates: Sequence[float]) -> None:
+        """From the next training step on take the learning rates of an optimizer of twotrack from here.
+
+        There are as many as `compile` was given; steps that were done do not count again.
+        """
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """Return a block in which trained weights are their averages, where the optimizer keeps any."""
+        return nullcontext()
 
     @abstractmethod
     def end_training(self) -> None:

@@ -7,8 +7,22 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from twotrack.shared.spec import recipes
-from twotrack.shared.spec.recipes import SGD, Adam, Lion, Optimizer, RMSprop
+from twotrack.shared.spec.optimizers import (
+    SGD,
+    Adadelta,
+    Adafactor,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    Lamb,
+    Lion,
+    Muon,
+    Nadam,
+    Optimizer,
+    RMSprop,
+)
+from twotrack.shared.spec.update_options import EMA, PLAIN, Clip, ClipGlobalNorm, ClipNorm, ClipValue, Group
 
 Settings = Mapping[str, Any]
 """Of one weight."""
@@ -32,7 +46,18 @@ DEFAULTS: Settings = MappingProxyType(
         "rate_decay": 0.0,
         "momentum_decay": 1.0,
         "single_product": False,  # the product of all momenta is rounded to float32 at every step
+        "beta_2_decay": -0.8,
+        "epsilon_2": 1e-3,
+        "clip_threshold": 1.0,
+        "factored": "canonical",  # which last two axes: the canonical form's, or torch's own
+        "rms_first": False,  # the size of a weight is taken before its decay
+        "ns_steps": 5,
+        "coefficients": (3.4445, -4.7750, 2.0315),
+        "scaled": (),  # ("longest", 0.2) by the root of the longest side, ("tall",) by that of outputs over inputs
+        "rounded": False,  # the matrix to bfloat16, before it is made orthogonal
+        "averaged": False,  # the momentum is a mean, not a sum
         "rate": None,  # as the user's own optimizer has it; a number, or one for each step
+        "share": 1.0,  # times the rate
         "decay": (0.0, 0.0),  # times the weight: into the gradient, and off the weight by the learning rate
         "l1": 0.0,
         "clipnorm": 0.0,
@@ -48,6 +73,7 @@ DEFAULTS: Settings = MappingProxyType(
 )
 EVERY_METHOD = (
     "rate",
+    "share",
     "decay",
     "l1",
     "clipnorm",
@@ -69,14 +95,49 @@ METHODS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "adamax": ("beta_1", "beta_2", "epsilon", "epsilon_place"),
         "nadam": ("beta_1", "beta_2", "epsilon", "momentum_decay", "single_product"),
         "lion": ("beta_1", "beta_2"),
+        "lamb": ("beta_1", "beta_2", "epsilon"),
+        "adafactor": (
+            "beta_2_decay",
+            "epsilon",
+            "epsilon_place",
+            "epsilon_2",
+            "clip_threshold",
+            "factored",
+            "rms_first",
+        ),
+        "muon": (
+            "momentum",
+            "nesterov",
+            "ns_steps",
+            "coefficients",
+            "scaled",
+            "rounded",
+            "averaged",
+            "epsilon",
+            "epsilon_place",
+        ),
     }
 )
 KERAS_PLACES: Mapping[str, str] = MappingProxyType(
-    {"adam": "uncorrected", "rmsprop": "inside", "adagrad": "inside", "adamax": "outside"}
+    {
+        "adam": "uncorrected",
+        "rmsprop": "inside",
+        "adagrad": "inside",
+        "adamax": "outside",
+        "adafactor": "square",
+        "muon": "added",
+    }
 )
 """Where Keras adds epsilon."""
 TORCH_PLACES: Mapping[str, str] = MappingProxyType(
-    {"adam": "corrected", "rmsprop": "outside", "adagrad": "outside", "adamax": "gradient"}
+    {
+        "adam": "corrected",
+        "rmsprop": "outside",
+        "adagrad": "outside",
+        "adamax": "gradient",
+        "adafactor": "least",
+        "muon": "least",
+    }
 )
 PLACES: Mapping[str, str] = MappingProxyType(
     {
@@ -85,29 +146,80 @@ PLACES: Mapping[str, str] = MappingProxyType(
         "inside": "sqrt(v + epsilon)",
         "outside": "epsilon outside of the root or maximum",
         "gradient": "epsilon beside the gradient in the maximum",
+        "square": "g^2 + epsilon",
+        "least": "max(v, epsilon), of Adafactor epsilon^2, and of Muon's norm max(norm, epsilon)",
+        "added": "norm + epsilon",
     }
 )
 """For messages."""
 
 
-def of_spec(spec: Optimizer) -> dict[str, Any]:
-    """Return the settings of an optimizer of twotrack; KeyError for one that needs more than gradients."""
-    decay = (0.0, spec.weight_decay)
-    match spec:
-        case SGD():
-            own = {"momentum": spec.momentum, "nesterov": spec.nesterov, "rate_inside": True}
-            return {"method": "sgd", "decay": decay, **own}
-        case RMSprop():
-            own = {"rho": spec.rho, "momentum": spec.momentum, "epsilon": spec.epsilon, "rate_inside": True}
-            return {"method": "rmsprop", "decay": decay, "epsilon_place": "inside", **own}
-        case Adam():
-            own = {"beta_1": spec.beta_1, "beta_2": spec.beta_2, "epsilon": spec.epsilon}
-            return {"method": "adam", "decay": decay, "epsilon_place": "uncorrected", **own}
-        case Lion():
-            return {"method": "lion", "decay": decay, "beta_1": spec.beta_1, "beta_2": spec.beta_2}
-        case recipes.Sophia():
-            raise KeyError("Sophia")
-    raise KeyError(type(spec).__name__)
+def of_spec(spec: Optimizer, name: str = "", axes: int = 0, group: Group = PLAIN) -> dict[str, Any]:
+    """Return the settings by which an optimizer of twotrack updates a weight of so many axes, which is in a group.
+
+    KeyError for an optimizer that needs more than gradients, and for an average that settings cannot tell.
+    """
+    decay = spec.weight_decay if group.weight_decay is None else group.weight_decay
+    common = {"decay": (0.0, decay), "share": group.learning_rate, "gathered": spec.accumulate}
+    return _of_formula(spec, name, axes) | common | _of_clip(spec.clip) | _of_average(spec)
+
+
+def _of_formula(spec: Optimizer, name: str, axes: int) -> dict[str, Any]:
+    method = _METHOD_NAMES.get(type(spec))
+    if method is None:
+        raise KeyError(type(spec).__name__)
+    if isinstance(spec, Muon) and not spec.is_matrix(name, axes):
+        method = "adam"
+    own = {setting: getattr(spec, setting) for setting in METHODS[method] if hasattr(spec, setting)}
+    own |= {"method": method, "rate_inside": method in ("sgd", "rmsprop")}
+    if method in KERAS_PLACES:
+        own["epsilon_place"] = KERAS_PLACES[method]
+    if isinstance(spec, Adafactor):
+        own["epsilon"] = spec.epsilon_1
+    if method == "muon":
+        rms_rate = getattr(spec, "rms_rate", None)
+        own |= {"epsilon": NS_EPSILON, "scaled": () if rms_rate is None else ("longest", rms_rate)}
+    return own
+
+
+NS_EPSILON = 1e-7
+"""Of Keras' Muon, which takes no other."""
+
+
+def _of_clip(clip: Clip | None) -> dict[str, float]:
+    match clip:
+        case ClipValue(limit):
+            return {"clipvalue": limit}
+        case ClipNorm(limit, epsilon):
+            return {"clipnorm": limit, "clip_epsilon": epsilon}
+        case ClipGlobalNorm(limit, epsilon):
+            return {"global_clipnorm": limit, "clip_epsilon": epsilon}
+    return {}
+
+
+def _of_average(spec: Optimizer) -> dict[str, Any]:
+    """Return an average that becomes the weights; one that does not changes no step."""
+    if isinstance(spec.average, EMA) and spec.average.overwrite_every:
+        return {"average": (spec.average.momentum, spec.average.overwrite_every)}
+    return {}
+
+
+_METHOD_NAMES: Mapping[type, str] = MappingProxyType(
+    {
+        SGD: "sgd",
+        RMSprop: "rmsprop",
+        Adam: "adam",
+        AdamW: "adam",
+        Lion: "lion",
+        Adagrad: "adagrad",
+        Adadelta: "adadelta",
+        Adamax: "adamax",
+        Nadam: "nadam",
+        Lamb: "lamb",
+        Adafactor: "adafactor",
+        Muon: "muon",
+    }
+)
 
 
 def acting(settings: Settings) -> dict[str, Any]:

@@ -15,8 +15,9 @@ from twotrack.shared.datasets.batches import Batch, TrainingBatches
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.runs.fitting import Fit, Listener, Stopwatch, TrainingProgress, TrainingStage, silent
 from twotrack.shared.spec.changes import Change
+from twotrack.shared.spec.optimizers import Optimizer, Sophia
 from twotrack.shared.spec.pair import CustomOptimizer, Pair
-from twotrack.shared.spec.recipes import Optimizer, Recipe, Sophia
+from twotrack.shared.spec.recipes import Recipe
 from twotrack.shared.spec.sides import SideName
 from twotrack.shared.spec.track import TrackModel
 from twotrack.shared.verify import evidence, material, optimizer_material

@@ -1,28 +1,26 @@
 """A user's own pair on its way to a worker: by reference where it is code, as plain data where it is not."""
 
-import dataclasses
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 from uuid import uuid4
 
 from pydantic import Field
 
 from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.errors import UserError
+from twotrack.shared.spec import plain
 from twotrack.shared.spec.inputs import Input
 from twotrack.shared.spec.losses import LossName
+from twotrack.shared.spec.optimizers import Optimizer
 from twotrack.shared.spec.pair import Build, CustomLoss, CustomOptimizer, File, Pair
-from twotrack.shared.spec.recipes import Optimizer, Schedule
+from twotrack.shared.spec.schedules import Schedule
 from twotrack.shared.spec.sides import Builds, told_apart
 from twotrack.shared.verify import user_modules
 from twotrack.shared.weights.correspondence.rule import WeightRule
-
-_SPECS: dict[str, type] = {kind.__name__: kind for kind in (*get_args(Optimizer), *get_args(Schedule))}
-
 
 _PLAIN = (
     "input_shape", "rename", "batch_size", "outputs", "trainable", "weight_rules", "unused_torch", "unused_keras",
@@ -92,12 +90,12 @@ AnyFunction = FunctionReference | HeldFunction
 class SpecRecord(FrozenRecord):
     """An optimizer or a schedule as plain data."""
 
-    kind: str
-    values: dict[str, bool | int | float]
+    values: dict[str, Any]
+    """See twotrack.shared.spec.plain."""
 
     def load(self) -> Any:
         """Return the spec."""
-        return _SPECS[self.kind](**self.values)
+        return plain.spec(self.values)
 
 
 class CustomLossReference(FrozenRecord):
@@ -298,10 +296,10 @@ def _optimizer(optimizer: Optimizer | CustomOptimizer, refer: Refer) -> SpecReco
 
 
 def _spec(spec: Optimizer | Schedule) -> SpecRecord:
-    kind = type(spec).__name__
-    if type(spec) not in _SPECS.values():
-        raise UserError(f"expected an optimizer or a schedule of twotrack ({', '.join(_SPECS)}), found a {kind}.")
-    return SpecRecord(kind=kind, values=dataclasses.asdict(spec))
+    if type(spec) not in plain.SPECS.values():
+        known, found = ", ".join(plain.SPECS), type(spec).__name__
+        raise UserError(f"expected an optimizer or a schedule of twotrack ({known}), found a {found}.")
+    return SpecRecord(values=plain.plain(spec))
 
 
 def held_side(pair: PairOfFunctions, side: Literal["keras", "torch"]) -> bool:

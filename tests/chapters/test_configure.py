@@ -5,7 +5,7 @@ import pytest
 from twotrack.shared import chapters
 from twotrack.shared.chapters.mnist_cnn import Config
 from twotrack.shared.errors import UserError
-from twotrack.shared.spec.recipes import OPTIMIZERS, Adam, Lion
+from twotrack.shared.spec.optimizers import OPTIMIZERS, Adam, Lion
 
 CHAPTER = chapters.get("mnist_cnn")
 

@@ -24,7 +24,9 @@ from twotrack.shared.runs import prediction, training
 from twotrack.shared.runs.prediction import ExamplesRequest, Prediction
 from twotrack.shared.runs.records import Job
 from twotrack.shared.spec.inputs import Inputs
-from twotrack.shared.spec.recipes import SGD, Constant, Recipe
+from twotrack.shared.spec.optimizers import SGD
+from twotrack.shared.spec.recipes import Recipe
+from twotrack.shared.spec.schedules import Constant
 from twotrack.shared.workers.task import Report, Task, task
 
 SLUG, LEFT, RIGHT, SCALE = "sums", 4, 2, 10.0

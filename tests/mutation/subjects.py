@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.support import staged
 from twotrack import SGD, AdamW, Pair
-from twotrack.shared.spec.recipes import OneCycle
+from twotrack.shared.spec.schedules import OneCycle
 from twotrack.shared.verify.request import VerifyRequest
 
 FEATURES, HIDDEN, CLASSES = 8, 6, 3

@@ -6,18 +6,8 @@ from itertools import product
 import numpy as np
 
 from twotrack.shared.spec.losses import LossName
-from twotrack.shared.spec.recipes import (
-    SGD,
-    Adam,
-    AdamW,
-    Constant,
-    Lion,
-    OneCycle,
-    Optimizer,
-    RMSprop,
-    Schedule,
-    Sophia,
-)
+from twotrack.shared.spec.optimizers import SGD, Adam, AdamW, Lion, Optimizer, RMSprop, Sophia
+from twotrack.shared.spec.schedules import Constant, OneCycle, Schedule
 
 STEPS, BATCH, INPUTS, HIDDEN = 50, 12, 8, 16
 OUTPUTS: dict[LossName, int] = {"cross_entropy": 4, "binary_cross_entropy": 1, "mean_squared_error": 3}

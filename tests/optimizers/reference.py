@@ -1,4 +1,4 @@
-"""The documented formulas of twotrack.shared.spec.recipes, and the perceptron's gradients, written out in NumPy."""
+"""The documented formulas of twotrack.shared.spec.optimizers, and the perceptron's gradients, written out in NumPy."""
 
 from collections.abc import Callable, Iterator
 
@@ -8,7 +8,7 @@ from scipy.special import expit, log_softmax, softmax
 from tests.optimizers.cases import Case, batches, initial_weights
 from twotrack.shared.spec.curvature import draw_noise
 from twotrack.shared.spec.losses import LossName
-from twotrack.shared.spec.recipes import SGD, Adam, Lion, RMSprop, Sophia
+from twotrack.shared.spec.optimizers import SGD, Adam, Lion, RMSprop, Sophia
 
 Weights = list[np.ndarray]
 Update = Callable[[np.ndarray, np.ndarray, float, np.ndarray | None], np.ndarray]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tests.optimizers.cases import CASES, HIDDEN, INPUTS, OUTPUTS, Case, batches, initial_weights
-from twotrack.shared.spec.recipes import Adam, RMSprop
+from twotrack.shared.spec.optimizers import Adam, RMSprop
 from twotrack.shared.workers.task import task
 
 

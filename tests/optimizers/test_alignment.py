@@ -12,7 +12,7 @@ from tests.optimizers.cases import CASES, OUTPUTS, TINY_LOSS, batches, initial_w
 from tests.optimizers.tasks import Trained
 from tests.support.turns import BACKENDS, MOSTLY_QUICKEST, in_turn
 from twotrack.shared.spec.losses import LossName
-from twotrack.shared.spec.recipes import Lion, Sophia
+from twotrack.shared.spec.optimizers import Lion, Sophia
 from twotrack.shared.workers.pool import WorkerPool
 
 TOLERANCE = 1e-10

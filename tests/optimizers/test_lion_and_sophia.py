@@ -1,13 +1,12 @@
 """Lion and Sophia as optimizers of each framework: one step by hand, their state, their configuration."""
 
-from dataclasses import asdict
-
 import numpy as np
 import pytest
 
 from tests.optimizers import sophia_tasks, tasks
 from tests.optimizers.cases import CASES
-from twotrack.shared.spec.recipes import Lion, Sophia
+from twotrack.shared.spec import plain
+from twotrack.shared.spec.optimizers import Lion, Sophia
 from twotrack.shared.workers.pool import WorkerPool
 
 KERAS_TRACKS = ("keras:tensorflow", "keras:jax", "keras:torch")
@@ -47,8 +46,8 @@ def test_lion_in_torch_is_keras_own(case: str, workers: WorkerPool) -> None:
 def test_defaults_are_those_of_the_shared_specs(track: str, workers: WorkerPool) -> None:
     found = workers.call(track, sophia_tasks.defaults, track)
     assert "Sophia" in found
-    shared = {"Lion": asdict(Lion(0.5)), "Sophia": asdict(Sophia(0.5))}
-    assert found == {name: shared[name] for name in found}
+    shared = {spec["name"]: spec for spec in map(plain.plain, (Lion(0.5), Sophia(0.5)))}
+    assert {name: {"name": name} | own for name, own in found.items()} == {name: shared[name] for name in found}
 
 
 @pytest.mark.parametrize("track", KERAS_TRACKS)

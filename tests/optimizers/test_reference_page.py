@@ -1,4 +1,4 @@
-"""docs/reference/optimizers.md and twotrack.shared.spec.recipes tell of the same optimizers and defaults."""
+"""docs/reference/optimizers.md and twotrack.shared.spec.optimizers tell of the same optimizers and defaults."""
 
 import re
 from dataclasses import fields
@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from twotrack.shared.spec.recipes import OPTIMIZERS, Optimizer
+from twotrack.shared.spec.optimizers import OPTIMIZERS, Optimizer
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/optimizers.md").read_text()
 CLASSES = get_args(Optimizer)

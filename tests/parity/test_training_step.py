@@ -7,7 +7,9 @@ import numpy as np
 from tests.support import reference_network, tolerances
 from tests.support.cases import Case, real_images
 from tests.support.models import Models, Trained
-from twotrack.shared.spec.recipes import Adam, OneCycle, Recipe
+from twotrack.shared.spec.optimizers import Adam
+from twotrack.shared.spec.recipes import Recipe
+from twotrack.shared.spec.schedules import OneCycle
 
 # Few images: the unbiased variance would then miss by 1e-4, twenty times the tolerance.
 BATCH_SIZE = 4

@@ -12,8 +12,8 @@ from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.runs import prediction
 from twotrack.shared.runs.prediction import SplitRequest
 from twotrack.shared.runs.run_folder import read
+from twotrack.shared.spec.optimizers import OPTIMIZERS
 from twotrack.shared.spec.profiles import Switches
-from twotrack.shared.spec.recipes import OPTIMIZERS
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import task
 

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from twotrack.shared.spec.draws import DrawSource
+from twotrack.shared.spec.optimizers import Optimizer
 from twotrack.shared.spec.pair import Pair
 from twotrack.shared.spec.probe import Probe
 from twotrack.shared.spec.profiles import Switches
-from twotrack.shared.spec.recipes import Optimizer
 from twotrack.shared.spec.track import Precision, Track, TrackModel
 
 
@@ -36,6 +36,9 @@ class FakeModel(TrackModel):
 
     def train_step(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> float:
         raise AssertionError("nothing is trained")
+
+    def set_learning_rates(self, learning_rates: Sequence[float]) -> None:
+        raise AssertionError("no learning rate falls behind an epoch")
 
     def end_training(self) -> None:
         raise AssertionError("nothing is trained")

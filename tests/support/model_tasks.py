@@ -10,7 +10,7 @@ from tests.support.cases import real_batch
 from twotrack.shared import chapters
 from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.datasets.batches import Batch
-from twotrack.shared.spec.recipes import Adam
+from twotrack.shared.spec.optimizers import Adam
 from twotrack.shared.spec.track import Track, TrackModel
 from twotrack.shared.weights.bridge import BridgeError
 from twotrack.shared.workers.door import open_track

@@ -6,7 +6,9 @@ from dataclasses import replace
 from unittest.mock import patch
 
 from twotrack.shared.chapters import CHAPTERS
-from twotrack.shared.spec.recipes import AdamW, OneCycle, Recipe, WarmUp
+from twotrack.shared.spec.optimizers import AdamW
+from twotrack.shared.spec.recipes import Recipe
+from twotrack.shared.spec.schedules import OneCycle, WarmUp
 
 SLUG, RECIPE = "review_bert", "staged"
 _HEAD = Recipe(AdamW(0.003, weight_decay=0.01), WarmUp(warmup_share=0.1), batch_size=32, epochs=2, trained="head")

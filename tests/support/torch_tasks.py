@@ -62,7 +62,7 @@ def adam_on_quadratic(asked: Quadratic) -> list[list[float]]:
     """Minimise sum(curvature * w^2) / 2 in float64 with torch_track's Adam; return w after every step."""
     import torch
 
-    from twotrack.shared.spec.recipes import Adam
+    from twotrack.shared.spec.optimizers import Adam
     from twotrack.torch_track import optimizers
 
     weight = torch.nn.Parameter(torch.tensor(asked.start, dtype=torch.float64))

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from twotrack import Pair
-from twotrack.shared.spec.recipes import AdamW
+from twotrack.shared.spec.optimizers import AdamW
 
 SIZE, CLASSES = 6, 3
 

@@ -10,7 +10,7 @@ from twotrack.shared import chapters
 from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.spec.inputs import ONLY
 from twotrack.shared.spec.losses import as_targets
-from twotrack.shared.spec.recipes import AdamW
+from twotrack.shared.spec.optimizers import AdamW
 from twotrack.shared.spec.transfer import chosen
 from twotrack.shared.verify.material import PairBatches, draw_weights
 from twotrack.shared.weights import initial

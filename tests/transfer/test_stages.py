@@ -12,7 +12,9 @@ from twotrack.shared.chapters import CHAPTERS
 from twotrack.shared.datasets.spec import Dataset, Split
 from twotrack.shared.runs.fitting import Fit, Stopwatch, silent
 from twotrack.shared.spec.inputs import ONLY
-from twotrack.shared.spec.recipes import SGD, Constant, Optimizer, Recipe
+from twotrack.shared.spec.optimizers import SGD, Optimizer
+from twotrack.shared.spec.recipes import Recipe
+from twotrack.shared.spec.schedules import Constant
 from twotrack.shared.spec.track import TrackModel
 
 TRAIN, VALIDATION, BATCH_SIZE = 10, 6, 4

@@ -4,8 +4,23 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tests.conformance.planted import modules, sequential
-from twotrack import SGD, Adam, AdamW, CustomOptimizer, OneCycle, Pair, RMSprop
-from twotrack.shared.spec.recipes import OPTIMIZERS, Constant, Lion, Optimizer, Schedule, Sophia, WarmUp
+from twotrack import (
+    EMA,
+    SGD,
+    Adam,
+    AdamW,
+    ClipNorm,
+    Cosine,
+    CustomOptimizer,
+    Group,
+    Muon,
+    OneCycle,
+    Pair,
+    RMSprop,
+    Warm,
+)
+from twotrack.shared.spec.optimizers import OPTIMIZERS, Lion, Optimizer
+from twotrack.shared.spec.schedules import Constant, Schedule, WarmUp
 
 RATE, SMALL_RATE, NORM, EVERY, DECAY = 0.01, 0.001, 50.0, 4, 0.1
 EPSILON = 1e-30
@@ -340,7 +355,14 @@ CHOOSY = Pair(
 )
 SOPHIA = shared(OPTIMIZERS["sophia"])
 SHARED = {
-    **{name: shared(spec, OneCycle(0.3, 25.0, 1e4)) for name, spec in OPTIMIZERS.items() if type(spec) is not Sophia},
+    **{
+        name: shared(OPTIMIZERS[name], OneCycle(0.3, 25.0, 1e4))
+        for name in ("sgd", "nesterov", "rmsprop", "adam", "lion")
+    },
+    "Muon, options": shared(
+        Muon(1e-3, groups=(Group(("*.kernel",), 0.5, 0.1),), clip=ClipNorm(1.0), accumulate=2, average=EMA(0.9, 10)),
+        Warm(100, Cosine()),
+    ),
     "SGD, large steps": shared(SGD(1.0, momentum=0.99, weight_decay=0.01), WarmUp(0.1)),
     "RMSprop, momentum": shared(RMSprop(1e-3, momentum=0.9, weight_decay=0.01)),
     "Adam, large steps": shared(Adam(0.1, weight_decay=0.1)),

@@ -1,6 +1,7 @@
 """An optimizer of torch that updates each weight by plain settings, in which those of both frameworks can be told."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from math import sqrt
 from typing import Any
 
@@ -10,13 +11,10 @@ from torch import Tensor, nn
 
 from twotrack.shared.spec.updates import DEFAULTS, Settings
 from twotrack.shared.weights.bridge.layouts import Layout
+from twotrack.torch_track.placement import Placement
 
 NORM_EPSILON = 1e-7
 """Keras divides by a norm plus this."""
-
-
-Parts = Mapping[str, Tensor]
-"""By canonical name: the places, flat, of the elements of a weight in a parameter; empty for a parameter as a whole."""
 
 
 class Ruled(torch.optim.Optimizer):
@@ -27,22 +25,35 @@ class Ruled(torch.optim.Optimizer):
         parameters: Sequence[nn.Parameter],
         settings: Sequence[Settings],
         layouts: Sequence[Layout | None],
-        parts: Sequence[Parts],
         rates: Callable[[], Sequence[float]],
+        own_shares: Sequence[float],
+        placed: Placement,
     ):
+        """`rates` are those of the model's own optimizer, times its own shares for these parameters."""
         groups = [
-            {"params": [parameter], "lr": 0.0, "own": {**DEFAULTS, **own}, "layout": layout, "parts": held, "steps": 0}
-            for parameter, own, layout, held in zip(parameters, settings, layouts, parts, strict=True)
+            {
+                "params": [parameter],
+                "lr": 0.0,
+                "own": {**DEFAULTS, **own},
+                "own_share": share,
+                "layout": layout,
+                "number": number,
+                "steps": 0,
+            }
+            for number, (parameter, own, layout, share) in enumerate(
+                zip(parameters, settings, layouts, own_shares, strict=True)
+            )
         ]
         super().__init__(groups, {})
-        self._rates = rates
+        self._rates, self._placed = rates, placed
         self.register_step_pre_hook(self._set_rates)
 
     def _set_rates(self, *_: object) -> None:
         for group, own in zip(self.param_groups, self._rates(), strict=True):
             given, step = group["own"]["rate"], group["steps"]
             rates = own if given is None else given
-            group["lr"] = rates if isinstance(rates, float) else rates[min(step, len(rates) - 1)]
+            rate = rates if isinstance(rates, float) else rates[min(step, len(rates) - 1)]
+            group["lr"] = rate * group["own"]["share"] / (group["own_share"] if given is None else 1.0)
             group["steps"] += 1
 
     @torch.no_grad()
@@ -77,36 +88,42 @@ class Ruled(torch.optim.Optimizer):
         """Clip each by its norm, all by their norm, by value: Keras does one of them."""
         own = live[0]["own"] if live else DEFAULTS
         if limit := own["clipnorm"]:
-            gradients = self._by_own_norm(live, gradients, limit, own["clip_epsilon"], own["clip_whole"])
+            gradients = self._by_own_norm(live, gradients, limit)
         if limit := own["global_clipnorm"]:
             squares = torch.stack([gradient.square().sum() for gradient in gradients]).sum()
-            gradients = [gradient * _share(squares, limit, own["clip_epsilon"]) for gradient in gradients]
+            gradients = [gradient * _clip_share(squares, limit, own["clip_epsilon"]) for gradient in gradients]
         if limit := own["clipvalue"]:
             gradients = [gradient.clamp(-limit, limit) for gradient in gradients]
         return gradients
 
     def _by_own_norm(
-        self,
-        live: Sequence[Mapping[str, Any]],
-        gradients: Sequence[Tensor],
-        limit: float,
-        epsilon: float,
-        is_whole: bool,
+        self, live: Sequence[Mapping[str, Any]], gradients: Sequence[Tensor], limit: float
     ) -> list[Tensor]:
         """Clip each weight by its norm, of which a parameter may hold several, and several parameters one."""
+        own = live[0]["own"]
         places = [
-            group["parts"] if group["parts"] and not is_whole else {f"parameter {number}": slice(None)}
-            for number, group in enumerate(live)
+            (not own["clip_whole"] and self._parts.get(group["number"]))
+            or {f"parameter {group['number']}": slice(None)}
+            for group in live
         ]
         flat = [gradient.flatten().clone() for gradient in gradients]
         squares: dict[str, Tensor] = {}
         for held, gradient in zip(places, flat, strict=True):
-            for name, own in held.items():
-                squares[name] = squares.get(name, torch.zeros_like(gradient[:1].sum())) + gradient[own].square().sum()
+            for name, part in held.items():
+                squares[name] = squares.get(name, torch.zeros_like(gradient[:1].sum())) + gradient[part].square().sum()
         for held, gradient in zip(places, flat, strict=True):
-            for name, own in held.items():
-                gradient[own] *= _share(squares[name], limit, epsilon)
+            for name, part in held.items():
+                gradient[part] *= _clip_share(squares[name], limit, own["clip_epsilon"])
         return [clipped.reshape(gradient.shape) for clipped, gradient in zip(flat, gradients, strict=True)]
+
+    @cached_property
+    def _parts(self) -> Mapping[int, Mapping[str, Tensor]]:
+        """By the number of a parameter and canonical name: the places, flat, of a weight's elements in it."""
+        held: dict[int, dict[str, Tensor]] = {}
+        for name in self._placed.numbers:
+            for part in self._placed.locate(name):
+                held.setdefault(part.number, {})[name] = torch.from_numpy(part.places)
+        return held
 
     def _update(self, group: dict[str, Any], gradient: Tensor) -> None:
         weight, own, rate = group["params"][0], group["own"], group["lr"]
@@ -221,6 +238,47 @@ class Ruled(torch.optim.Optimizer):
         m.mul_(own["beta_2"]).add_(g, alpha=1 - own["beta_2"])
         return rate * direction
 
+    def _lamb(self, group: Mapping[str, Any], own: Settings, g: Tensor, rate: float, step: int) -> Tensor:
+        m, v, first, second = self._moments(group, own, g, step)
+        u = m / first / ((v / second).sqrt() + own["epsilon"])
+        size, moved = group["params"][0].square().sum().sqrt(), u.square().sum().sqrt()
+        return rate * torch.where((size > 0) & (moved > 0), size / moved, torch.ones_like(size)) * u
+
+    def _adafactor(self, group: Mapping[str, Any], own: Settings, g: Tensor, rate: float, step: int) -> Tensor:
+        weight = group["params"][0]
+        # The weight has decayed by now.
+        size = _rms(weight) / (1 - rate * own["decay"][1] if own["rms_first"] else 1.0)
+        in_form = group["layout"] if own["factored"] == "canonical" and weight.ndim > 2 else None
+        v = self._variance(group, own, _through(in_form, g, to_canonical=True), 1 - step ** own["beta_2_decay"])
+        least = own["epsilon"] ** 2 if own["epsilon_place"] == "least" else 0.0
+        u = g * _through(in_form, v, to_canonical=False).clamp(min=least).rsqrt()
+        alpha = max(own["epsilon_2"], size) * min(rate, 1 / sqrt(step))
+        return alpha / max(1.0, _rms(u) / own["clip_threshold"]) * u
+
+    def _variance(self, group: Mapping[str, Any], own: Settings, g: Tensor, beta: float) -> Tensor:
+        """Return Adafactor's estimate of the mean square, by rows and columns where there are any."""
+        state, is_least = self.state[group["params"][0]], own["epsilon_place"] == "least"
+        square = g.square() + (0.0 if is_least else own["epsilon"])
+        if g.ndim < 2:
+            state["v"] = beta * state.get("v", 0.0) + (1 - beta) * square
+            return state["v"]
+        state["rows"] = beta * state.get("rows", 0.0) + (1 - beta) * square.mean(-1, keepdim=True)
+        state["columns"] = beta * state.get("columns", 0.0) + (1 - beta) * square.mean(-2, keepdim=True)
+        mean = state["rows"].mean(-2, keepdim=True)
+        return state["rows"] / (mean.clamp(min=own["epsilon"]) if is_least else mean) * state["columns"]
+
+    def _muon(self, group: Mapping[str, Any], own: Settings, g: Tensor, rate: float, step: int) -> Tensor:
+        share = 1 - own["momentum"] if own["averaged"] else 1.0
+        m = self._slot(group, "velocity", 0.0).mul_(own["momentum"]).add_(g, alpha=share)
+        x = share * g + own["momentum"] * m if own["nesterov"] else m
+        outputs, inputs = x.shape
+        match own["scaled"]:
+            case ("longest", share):
+                rate *= share * sqrt(max(x.shape))
+            case ("tall",):
+                rate *= sqrt(max(1.0, outputs / inputs))
+        return rate * _orthogonalised(x, own)
+
     # === Constraints ===
 
     def _limit(self, group: Mapping[str, Any]) -> None:
@@ -234,10 +292,35 @@ class Ruled(torch.optim.Optimizer):
         weight.copy_(torch.from_numpy(np.array(back, order="C")).reshape(weight.shape))
 
 
-def _share(squares: Tensor, limit: float, epsilon: float) -> float:
+def _clip_share(squares: Tensor, limit: float, epsilon: float) -> float:
     """Return by how much gradients are made smaller so that their norm is at most the limit."""
     norm = float(squares.sqrt()) + epsilon
     return limit * min(1 / norm, 1 / limit) if norm else 1.0
+
+
+def _rms(x: Tensor) -> float:
+    return float(x.square().mean().sqrt())
+
+
+def _through(layout: Layout | None, x: Tensor, to_canonical: bool) -> Tensor:
+    """Return a tensor in canonical form, or back from it; as it is without a layout."""
+    if layout is None:
+        return x
+    array = x.cpu().numpy()
+    moved = layout.to_canonical(array) if to_canonical else layout.from_canonical(array)
+    return torch.from_numpy(np.array(moved, order="C")).to(x)
+
+
+def _orthogonalised(x: Tensor, own: Settings) -> Tensor:
+    """Return what Newton and Schulz' iteration makes of a matrix, rounded as torch's Muon rounds if that is asked."""
+    (a, b, c), is_tall = own["coefficients"], x.shape[0] > x.shape[1]
+    y = x.bfloat16() if own["rounded"] else x
+    y = y.T if is_tall else y
+    y = y / (y.norm().clamp(min=own["epsilon"]) if own["epsilon_place"] == "least" else y.norm() + own["epsilon"])
+    for _ in range(own["ns_steps"]):
+        square = y @ y.T
+        y = torch.addmm(y, torch.addmm(square, square, square, beta=b, alpha=c), y, beta=a)
+    return (y.T if is_tall else y).to(x)
 
 
 def _canonical(own: np.ndarray, layout: Layout | None) -> np.ndarray:

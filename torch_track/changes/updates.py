@@ -7,19 +7,20 @@ import torch
 from torch import nn
 
 from twotrack.shared.spec.changes import SetUpdate
+from twotrack.shared.spec.optimizers import Optimizer, Sophia
 from twotrack.shared.spec.pair import CustomOptimizer
-from twotrack.shared.spec.recipes import Optimizer, Sophia
+from twotrack.shared.spec.update_options import PLAIN, groups_of
 from twotrack.shared.spec.updates import TORCH_PLACES, Rules, of_spec
 from twotrack.shared.weights.bridge.layouts import Layout
-from twotrack.torch_track.changes.ruled import Parts, Ruled
+from twotrack.torch_track.changes.ruled import Ruled
 from twotrack.torch_track.entries import Weight
-from twotrack.torch_track.optimizer_alone import PARTS
+from twotrack.torch_track.placement import Placement, placement
 
 if TYPE_CHECKING:
     from twotrack.torch_track.track import TorchModel
 
 AnyOptimizer = Optimizer | CustomOptimizer
-Make = Callable[[AnyOptimizer, Sequence[float], Iterator[nn.Parameter]], torch.optim.Optimizer]
+Make = Callable[[AnyOptimizer, Sequence[float], Iterator[nn.Parameter], Placement | None], torch.optim.Optimizer]
 """As TorchModel.new_optimizer."""
 
 
@@ -31,12 +32,17 @@ class Clock:
     """A model's own optimizer on parameters without gradients: what it would do, and when."""
 
     def __init__(
-        self, make: Make, optimizer: AnyOptimizer, learning_rates: Sequence[float], like: Sequence[nn.Parameter]
+        self,
+        make: Make,
+        optimizer: AnyOptimizer,
+        learning_rates: Sequence[float],
+        like: Sequence[nn.Parameter],
+        placed: Placement,
     ):
-        self._spec = optimizer
+        self._spec, self._placed = optimizer, placed
         self._parameters = [nn.Parameter(one.detach().clone(), requires_grad=one.requires_grad) for one in like]
         lasting = [*learning_rates, *list(learning_rates[-1:]) * BEYOND]
-        self._optimizer = make(optimizer, lasting, iter(self._parameters))
+        self._optimizer = make(optimizer, lasting, iter(self._parameters), placed)
         self._rates: dict[int, float] = {}
         self._optimizer.register_step_pre_hook(self._note)
 
@@ -59,19 +65,30 @@ class Clock:
         if isinstance(self._spec, Sophia):
             return [{"method": "Sophia"} for _ in self._parameters]
         if not isinstance(self._spec, CustomOptimizer):
-            return [of_spec(self._spec) for _ in self._parameters]
+            return list(self._of_spec(self._spec))
         kind = type(self._optimizer)
         of_group = _SETTINGS.get(kind, lambda _: {"method": kind.__name__})
-        found = {id(one): of_group(group) for group in self._groups for one in group["params"]}
+        first = float(self._groups[0]["lr"])
+        shares = [{"share": float(group["lr"]) / first if first else 1.0} for group in self._groups]
+        settings = zip(self._groups, shares, strict=True)
+        found = {id(one): of_group(group) | share for group, share in settings for one in group["params"]}
         left_out = {**of_group(self._groups[0]), "rate": 0.0}
         return [dict(found.get(id(one), left_out)) for one in self._parameters]
+
+    def _of_spec(self, spec: Optimizer) -> Iterator[dict[str, Any]]:
+        chosen = groups_of(self._placed.numbers, spec.groups)
+        for names, parameter in zip(self._placed.names(len(self._parameters)), self._parameters, strict=True):
+            name = names[0] if names else ""
+            axes = len(self._placed.shapes[name]) if names else parameter.ndim
+            yield of_spec(spec, name, axes, chosen.get(name, PLAIN))
 
 
 def rules(model: "TorchModel", optimizer: AnyOptimizer, learning_rates: Sequence[float]) -> Rules:
     """Return the settings of a model's own optimizer, by the name of the weight."""
-    clock = Clock(model.new_optimizer, optimizer, learning_rates, list(model.module.parameters()))
-    placed = zip(_placed(model), clock.settings(), strict=True)
-    return {name: own for (names, _), own in placed for name in names}
+    placed = placement(model.module, model.table())
+    clock = Clock(model.new_optimizer, optimizer, learning_rates, list(model.module.parameters()), placed)
+    held = zip(_placed(model), clock.settings(), strict=True)
+    return {name: own for (names, _), own in held for name in names}
 
 
 def _placed(model: "TorchModel") -> Iterator[tuple[list[str], Layout | None]]:
@@ -93,33 +110,23 @@ class Replacement:
         self._model, self._changes, self._own = model, changes, model.new_optimizer
 
     def __call__(
-        self, optimizer: AnyOptimizer, learning_rates: Sequence[float], parameters: Iterable[nn.Parameter]
+        self,
+        optimizer: AnyOptimizer,
+        learning_rates: Sequence[float],
+        parameters: Iterable[nn.Parameter],
+        placed: Placement | None = None,
     ) -> torch.optim.Optimizer:
         """Return it, for parameters in the order of the module's."""
-        given, placed = list(parameters), list(_placed(self._model))
-        clock = Clock(self._own, optimizer, learning_rates, given)
+        given, held = list(parameters), list(_placed(self._model))
+        placed = placed or placement(self._model.module, self._model.table())
+        clock = Clock(self._own, optimizer, learning_rates, given, placed)
         settings = clock.settings()
+        shares = [own.get("share", 1.0) for own in settings]
         for change in self._changes:
-            for own, (names, _) in zip(settings, placed, strict=True):
+            for own, (names, _) in zip(settings, held, strict=True):
                 if not change.weights or not set(names).isdisjoint(change.weights):
                     own[change.setting] = change.value
-        parts = [parts_of(own, one) for own, one in zip(self._held(), given, strict=True)]
-        return Ruled(given, settings, [layout for _, layout in placed], parts, clock.tick)
-
-    def _held(self) -> list[tuple[nn.Parameter, Parts]]:
-        """Return every parameter of the model with the places of the weights in it."""
-        held: dict[int, dict[str, torch.Tensor]] = {}
-        for name, entry in self._model.table().items():
-            for place in entry.places():
-                held.setdefault(id(place.tensor), {})[name] = torch.from_numpy(place.places)
-        return [(one, held.get(id(one), {})) for one in self._model.module.parameters()]
-
-
-def parts_of(own: tuple[nn.Parameter, Parts], given: nn.Parameter) -> Parts:
-    """Return where weights are in a parameter, or in what stands for it, which says so itself where it is smaller."""
-    parameter, parts = own
-    stated: Parts = getattr(given, PARTS, parts if parameter.shape == given.shape else {})
-    return {name: places.to(given.device) for name, places in stated.items()}
+        return Ruled(given, settings, [layout for _, layout in held], clock.tick, shares, placed)
 
 
 # === Settings of torch's optimizers ===
@@ -157,6 +164,26 @@ def _nadam(group: Mapping[str, Any]) -> dict[str, Any]:
     return {"method": "nadam", **own, **_betas(group, ""), **_decay(group)}
 
 
+def _adafactor(group: Mapping[str, Any]) -> dict[str, Any]:
+    epsilon, epsilon_2 = group["eps"]
+    own = {"epsilon": FLOAT64_EPS if epsilon is None else epsilon, "epsilon_2": epsilon_2, "clip_threshold": group["d"]}
+    own |= {"epsilon_place": TORCH_PLACES["adafactor"], "beta_2_decay": group["beta2_decay"]}
+    own |= {"factored": "torch", "rms_first": True, "decay": (0.0, float(group["weight_decay"]))}
+    return {"method": "adafactor", **own}
+
+
+FLOAT64_EPS = torch.finfo(torch.float64).eps
+"""Torch's own epsilon of Adafactor, in the precision in which updates are compared."""
+
+
+def _muon(group: Mapping[str, Any]) -> dict[str, Any]:
+    own = {name: group[name] for name in ("momentum", "nesterov", "ns_steps")}
+    scaled = {"match_rms_adamw": ("longest", 0.2)}.get(group["adjust_lr_fn"], ("tall",))
+    own |= {"coefficients": tuple(group["ns_coefficients"]), "scaled": scaled, "rounded": True, "averaged": True}
+    own |= {"epsilon": group["eps"], "epsilon_place": TORCH_PLACES["muon"]}
+    return {"method": "muon", **own, "decay": (0.0, float(group["weight_decay"]))}
+
+
 def _betas(group: Mapping[str, Any], method: str) -> dict[str, Any]:
     return {"beta_1": group["betas"][0], "beta_2": group["betas"][1], **_epsilon(group, method)}
 
@@ -180,4 +207,6 @@ _SETTINGS: Mapping[type[torch.optim.Optimizer], Callable[[Mapping[str, Any]], di
     torch.optim.Adadelta: _adadelta,
     torch.optim.Adamax: _adamax,
     torch.optim.NAdam: _nadam,
+    torch.optim.Adafactor: _adafactor,
+    torch.optim.Muon: _muon,
 }

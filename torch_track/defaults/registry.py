@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from twotrack.shared.ledger.registry import FrameworkDefaults, SwitchPoint
-from twotrack.shared.spec.recipes import Optimizer
+from twotrack.shared.spec.optimizers import Optimizer
 
 DEFAULTS = FrameworkDefaults()
 LAYERS: SwitchPoint[[nn.Module], bool] = DEFAULTS.switch_point(SwitchPoint())

@@ -86,10 +86,27 @@ def described(rates: Sequence[float]) -> str:
     ratios = [b / a for a, b in pairwise(stairs) if a]
     if ratios and _same(ratios[:10], [ratios[0]] * 10):
         return f"begins at {rates[0]:.6g} and multiplies by {ratios[0]:.6g} every {every} steps"
+    if turn := _turn(rates):
+        return turn
     steps = [a - b for a, b in pairwise(rates)][:5]
     if len(steps) == 5 and _same(steps, [steps[0]] * 5) and steps[0]:
         return f"begins at {rates[0]:.6g} and falls by {steps[0]:.6g} at every step"
     return f"has {', '.join(f'{rate:.6g}' for rate in rates[:4])}, ..."
+
+
+def _turn(rates: Sequence[float]) -> str:
+    """Say where rates that rise from their first one on turn, and where falling ones rise again."""
+    rises = [b > a * (1 + SAME) for a, b in pairwise(rates)]
+    if rises and rises[0]:
+        peak = rises.index(False) if False in rises else len(rises)
+        return f"begins at {rates[0]:.6g} and rises to {rates[peak]:.6g} at step {peak + 1}"
+    if True in rises:
+        step = rises.index(True)
+        return f"begins at {rates[0]:.6g}, falls to {rates[step]:.6g} at step {step + 1} and rises again"
+    if rates[-1] == 0 or _same(rates[len(rates) // 2 :], [rates[-1]] * len(rates)):
+        step = next(n for n, rate in enumerate(rates) if isclose(rate, rates[-1], rel_tol=SAME, abs_tol=1e-300))
+        return f"begins at {rates[0]:.6g}, falls to {rates[-1]:.6g} at step {step + 1} and stays there"
+    return ""
 
 
 def _over(ratio: float) -> str:

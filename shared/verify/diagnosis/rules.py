@@ -9,7 +9,10 @@ from twotrack.shared.spec.updates import PLACES, Rules, acting
 from twotrack.shared.verify.diagnosis.rates import rates_text
 from twotrack.shared.verify.result import in_short
 
-REMOVED_FIRST = ("single_product", "epsilon_place", "rate_inside", "rate_decay", "centered", "dampening")
+REMOVED_FIRST = (
+    "single_product", "averaged", "rms_first", "factored", "epsilon_place", "rate_inside", "rate_decay", "centered",
+    "dampening",
+)  # fmt: skip
 """Settings that often differ without an effect: whether they are needed is asked first."""
 ENTRIES = {
     "epsilon": "adam_epsilon",
@@ -20,12 +23,23 @@ ENTRIES = {
     "clipnorm": "clipping",
     "global_clipnorm": "clipping",
     "clipvalue": "clipping",
-    "clip_epsilon": "clipping",
     "clip_whole": "clipping",
     "initial": "adagrad_defaults",
     "momentum_decay": "nadam_schedule",
+    "clip_epsilon": "clipping_epsilon",
+    "scaled": "muon_update",
+    "rounded": "muon_update",
+    "averaged": "muon_update",
+    "factored": "adafactor_axes",
 }
-RMSPROP_ENTRIES = {"epsilon": "rmsprop_epsilon", "epsilon_place": "rmsprop_epsilon", "rho": "rmsprop_defaults"}
+METHOD_ENTRIES = {
+    "rmsprop": {"epsilon": "rmsprop_epsilon", "epsilon_place": "rmsprop_epsilon", "rho": "rmsprop_defaults"},
+    "adagrad": {"epsilon": "adagrad_defaults", "epsilon_place": "adagrad_defaults"},
+    "adadelta": {"epsilon": "adadelta_defaults", "rho": "adadelta_defaults"},
+    "adamax": {"epsilon": "adamax_epsilon", "epsilon_place": "adamax_epsilon"},
+    "adafactor": {"epsilon": "adafactor_defaults", "epsilon_place": "adafactor_defaults"},
+}
+"""In place of those of ENTRIES."""
 
 
 @dataclass(frozen=True)
@@ -78,17 +92,17 @@ def _differing(keras: Mapping[str, Any], torch: Mapping[str, Any]) -> Iterator[t
             yield setting, value, before
 
 
-def candidate(found: Sequence[Deviation], more: str = "", base: Sequence[SetUpdate] = ()) -> Candidate:
+def candidate(found: Sequence[Deviation], more: str = "", guessed: Sequence[SetUpdate] = ()) -> Candidate:
     """Return deviations as one candidate; `more` is the optimizer of torch that does more than its settings say.
 
-    `base` is what torch's does beside its settings, where that was found.
-    An optimizer that updates by settings takes its place in any case, and does no more.
+    An optimizer that updates by settings takes its place in any case, and does no more. `guessed` are settings of
+    torch's side that its own optimizer does not state.
     """
     other = [one for one in found if one.setting == "method"]
     told = [_told(one) for one in other or reversed(found)]
     told += [_more(more)] if more and not other else []
     return Candidate(
-        changes=(_AS_TOLD, *base, *(one.change for one in found)),
+        changes=(_AS_TOLD, *guessed, *(one.change for one in found)),
         what="; and ".join(what for what, _, _ in told),
         torch_fix="; ".join(line for _, line, _ in told),
         keras_fix="; ".join(line for _, _, line in told),
@@ -108,7 +122,7 @@ def _more(kind: str) -> tuple[str, str, str]:
 def _entry(one: Deviation) -> str:
     if one.setting == "decay":
         return "decay_exclusion" if not one.everywhere else _decay_entry(one)
-    return (RMSPROP_ENTRIES if one.method == "rmsprop" else {}).get(one.setting, ENTRIES.get(one.setting, ""))
+    return METHOD_ENTRIES.get(one.method, {}).get(one.setting, ENTRIES.get(one.setting, ""))
 
 
 def _decay_entry(one: Deviation) -> str:
@@ -233,15 +247,6 @@ def _clipping(limit: float, side: str, setting: str) -> str:
     return f"{side} clips gradients {told}"
 
 
-def _clip_epsilon(one: Deviation) -> tuple[str, str, str]:
-    what = (
-        f"torch's clip_grad_norm_ adds {one.torch:g} to the norm that it divides by, so it clips by a little more; "
-        "Keras adds nothing"
-    )
-    line = "scale each gradient by min(1, limit / norm) in place of clip_grad_norm_"
-    return what, line, "none: Keras' clipping has no epsilon"
-
-
 def _clip_whole(one: Deviation) -> tuple[str, str, str]:
     what = (
         "Keras clips each of its weights by its own norm, torch each parameter, of which one holds several of Keras' "
@@ -249,6 +254,56 @@ def _clip_whole(one: Deviation) -> tuple[str, str, str]:
     )
     line = "the norm of each part of the fused parameter by itself"
     return what, line, "global_clipnorm on both sides, which does not depend on how weights are fused"
+
+
+def _clip_epsilon(one: Deviation) -> tuple[str, str, str]:
+    what = f"Keras adds {one.keras:g} to the norm that it clips by, torch {one.torch:g}"
+    line = "a Clip of twotrack in the pair's optimizer, with one epsilon on both sides"
+    return what, "gradients times min(1, limit / norm), which is what Keras computes", line
+
+
+def _share(one: Deviation) -> tuple[str, str, str]:
+    what = f"the learning rate{one.place} is {one.keras:g} times that of the optimizer in Keras, {one.torch:g} in torch"
+    line = f"Group(learning_rate=...) of twotrack{one.place}, or a MultiOptimizer in Keras"
+    return what, f"one learning rate{one.place} and for all others in torch's parameter groups", line
+
+
+def _factored(one: Deviation) -> tuple[str, str, str]:
+    what = (
+        f"Adafactor{one.place}: the rows and columns of a convolution's kernel are those of its inputs and outputs in "
+        "Keras, those of height and width in torch"
+    )
+    return what, "twotrack.Adafactor in the pair", "twotrack.Adafactor in the pair"
+
+
+def _rounded(one: Deviation) -> tuple[str, str, str]:
+    what = "torch's Muon rounds the matrix to bfloat16 before it makes it orthogonal, Keras' does not"
+    return what, "twotrack.Muon in the pair", "none: Keras has it in full precision"
+
+
+def _averaged(one: Deviation) -> tuple[str, str, str]:
+    what = "the momentum of Muon is a mean of gradients in torch and a sum in Keras, which an epsilon tells apart"
+    return what, "twotrack.Muon in the pair", "twotrack.Muon in the pair"
+
+
+def _scaled(one: Deviation) -> tuple[str, str, str]:
+    what = f"Muon scales a matrix {_scaled_words(one.keras)} in Keras, {_scaled_words(one.torch)} in torch"
+    is_longest = bool(one.keras) and one.keras[0] == "longest"
+    torch_fix = 'adjust_lr_fn="match_rms_adamw"' if is_longest else "twotrack.Muon in the pair"
+    return what, torch_fix, "twotrack.Muon in the pair"
+
+
+def _scaled_words(scaled: Sequence[Any]) -> str:
+    if not scaled:
+        return "not at all"
+    if scaled[0] == "longest":
+        return f"by {scaled[1]:g} times the root of its longest side"
+    return "by the root of outputs over inputs where that is above 1"
+
+
+def _rms_first(one: Deviation) -> tuple[str, str, str]:
+    what = "torch's Adafactor takes the size of a weight before it decays, Keras' behind it"
+    return what, "twotrack.Adafactor in the pair", "twotrack.Adafactor in the pair"
 
 
 def _limit(one: Deviation) -> tuple[str, str, str]:
@@ -291,6 +346,12 @@ _WORDS = {
     "clipvalue": _clip,
     "clip_epsilon": _clip_epsilon,
     "clip_whole": _clip_whole,
+    "share": _share,
+    "factored": _factored,
+    "rounded": _rounded,
+    "averaged": _averaged,
+    "scaled": _scaled,
+    "rms_first": _rms_first,
     "limit": _limit,
     "average": _average,
     "gathered": _gathered,

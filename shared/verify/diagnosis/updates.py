@@ -9,10 +9,11 @@ import numpy as np
 
 from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.spec.changes import Candidate, SetUpdate
+from twotrack.shared.spec.optimizers import Optimizer, Sophia
 from twotrack.shared.spec.pair import CustomOptimizer
 from twotrack.shared.spec.probe import OptimizerStart
-from twotrack.shared.spec.recipes import Sophia
-from twotrack.shared.spec.updates import METHODS, Rules, of_spec
+from twotrack.shared.spec.update_options import groups_of
+from twotrack.shared.spec.updates import METHODS, Rules, Settings, of_spec
 from twotrack.shared.verify import optimizer_material
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
 from twotrack.shared.verify.diagnosis.rules import Deviation, candidate, deviations
@@ -72,38 +73,44 @@ class UpdateProposals(ABC):
         """Yield the fewest settings with which torch updates as Keras says that it does; then each alone."""
         if made is not NOTHING:
             return
-        found, more = self._deviations, self._does_more
+        found, more, guessed = self._deviations, self._does_more, self._guessed
         if (found or more) and self._removes(found):
-            yield self._candidate(self._fewest(found), more)
+            yield candidate(self._fewest(found), more, guessed)
         if not more:
-            yield from (self._candidate([one]) for one in found)
-
-    def _candidate(self, found: Sequence[Deviation], more: str = "") -> Candidate:
-        return candidate(found, more, self._clipping or ())
+            yield from (candidate([one], guessed=guessed) for one in found)
 
     @cached_property
     def _does_more(self) -> str:
         """What torch's optimizer is called if it does something that its settings do not tell; else empty."""
         method = next((own["method"] for own in self._torch_rules.values()), "")
-        told = method in METHODS and self._clipping is not None
+        told = self._is_told or bool(self._guessed)
         return "" if told or not method else self._request.torch.optimizer["kind"]
 
     @cached_property
-    def _clipping(self) -> Sequence[SetUpdate] | None:
-        """How torch clips gradients beside what its settings say; empty if it does not, None for what is not found."""
-        if self.stray(candidate([])) <= self.limit:
+    def _is_told(self) -> bool:
+        """Whether torch's optimizer does what its settings say, and no more."""
+        return self._has_method and self.stray(candidate([])) <= self.limit
+
+    @property
+    def _has_method(self) -> bool:
+        return next((own["method"] for own in self._stated.values()), "") in METHODS
+
+    @cached_property
+    def _guessed(self) -> Sequence[SetUpdate]:
+        """Return clipping with which torch's settings tell all that it does: it is often in a hook; empty for none."""
+        if self._is_told or not self._has_method:
             return ()
         limits = dict.fromkeys(
             limit for own in self._keras_rules().values() for name in CLIPPINGS if (limit := own.get(name))
         )
         for limit in (*limits, *(one for one in USUAL_LIMITS if one not in limits)):
             for changes in _clippings(limit):
-                if self.stray(candidate([], base=changes)) <= self.limit:
+                if self.stray(candidate([], guessed=changes)) <= self.limit:
                     return changes
-        return None
+        return ()
 
     def _removes(self, found: Sequence[Deviation]) -> bool:
-        return self.measure(self._candidate(found)) <= self.limit
+        return self.measure(candidate(found, guessed=self._guessed)) <= self.limit
 
     def _fewest(self, found: Sequence[Deviation]) -> Sequence[Deviation]:
         """Leave out what is not needed, one by one; what seems so at the beginning may be needed later."""
@@ -111,14 +118,20 @@ class UpdateProposals(ABC):
             needed = list(found)
             for one in found:
                 without = [other for other in needed if other is not one]
-                if measure(self._candidate(without)) <= self.limit:
+                if measure(candidate(without, guessed=self._guessed)) <= self.limit:
                     needed = without
             if self._removes(needed):
                 return needed
         return found
 
-    @cached_property
+    @property
     def _torch_rules(self) -> Rules:
+        guessed = {change.setting: change.value for change in self._guessed}
+        return {name: {**own, **guessed} for name, own in self._stated.items()}
+
+    @cached_property
+    def _stated(self) -> Rules:
+        """Return the settings of torch's own optimizer, as it states them."""
         return self._track.update_rules(self._side.model, self._pair.optimizer, self._planned)
 
     @cached_property
@@ -142,8 +155,15 @@ class UpdateProposals(ABC):
             return rules
         if isinstance(self._pair.optimizer, Sophia):
             return {}
-        spec = of_spec(self._pair.optimizer)
-        return {name: {**own, **spec, "decay": (own["decay"][0], spec["decay"][1])} for name, own in rules.items()}
+        return dict(self._of_spec(self._pair.optimizer, rules))
+
+    def _of_spec(self, optimizer: Optimizer, rules: Rules) -> Iterator[tuple[str, Settings]]:
+        """Yield what an optimizer of twotrack does to each weight, with penalties and constraints that Keras adds."""
+        shapes = self._side.trained_shapes()
+        chosen = groups_of(rules, optimizer.groups)
+        for name, own in rules.items():
+            spec = of_spec(optimizer, name, len(shapes.get(name, ())), chosen[name])
+            yield name, {**own, **spec, "decay": (own["decay"][0], spec["decay"][1])}
 
     @staticmethod
     def _rate(rates: Sequence[float]) -> float | tuple[float, ...] | None:

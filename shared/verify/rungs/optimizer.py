@@ -10,8 +10,8 @@ from pydantic import with_config
 from twotrack.shared.base.records import WITH_ARRAYS
 from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.errors import one_line
+from twotrack.shared.spec.optimizers import Sophia
 from twotrack.shared.spec.pair import CustomOptimizer
-from twotrack.shared.spec.recipes import Sophia
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import optimizer_material
 from twotrack.shared.verify.result import FailurePlace, Gap, GapKind, RungResult, relative, relaxed_constraints
