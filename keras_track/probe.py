@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
+from keras.src.trainers.data_adapters.data_adapter_utils import class_weight_to_sample_weights
 
 from twotrack.keras_track import hyperparameters, loss_alone, optimizer_alone, terms, updates, weights, widening
 from twotrack.keras_track.autodiff import value_and_gradients
@@ -32,6 +33,7 @@ from twotrack.shared.pieces.recorder import Piece, PieceRun
 from twotrack.shared.spec.draws import DrawnPass
 from twotrack.shared.spec.inputs import example
 from twotrack.shared.spec.operations import OperationsTrace
+from twotrack.shared.spec.objective import CustomLoss
 from twotrack.shared.spec.pair import CustomOptimizer
 from twotrack.shared.spec.probe import (
     Hyperparameters,
@@ -217,10 +219,9 @@ class KerasProbe(Probe):
         given = cast(inputs, model.inputs)
         shapes = {name: given[name].shape for name, spec in model.inputs.items() if spec.kind == "real"}
         shifted = InputShift(model.model, shapes)
-        shifted.compile(optimizer=kept, loss=model.own_losses())
-        y = model.cast_targets(targets)
+        shifted.compile(optimizer=kept, loss=model.own_losses(), loss_weights=model.loss_weights())
         with state_kept(model.model):
-            shifted.train_on_batch(given, y if len(y) > 1 else y[0])
+            shifted.train_on_batch(given, **model.fed(inputs, targets))
         return {name: as_array(kept.gradient(shift)) for name, shift in shifted.shifts.items()}
 
     def attention(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -266,13 +267,19 @@ class KerasProbe(Probe):
 
     def run_loss(self, batches: Sequence[LossBatch]) -> list[LossRun]:
         """Call the loss as a training step does."""
-        cast = self._model.cast_targets
-        return loss_alone.run(self._loss_alone(), [replace(one, targets=cast(one.targets)) for one in batches])
+        return loss_alone.run(self._loss_alone(), [self._with_weights(one) for one in batches])
+
+    def _with_weights(self, batch: LossBatch) -> LossBatch:
+        model = self._model
+        targets, weights = model.weighed_targets(batch.targets, batch.masks)
+        if isinstance(model.loss, CustomLoss) and model.loss.class_weight:
+            weights = [class_weight_to_sample_weights(one, model.loss.class_weight) for one in targets]
+        return replace(batch, targets=targets, weights=[one for one in weights if one is not None])
 
     def _loss_alone(self) -> loss_alone.LossAlone:
         outputs = self._call(example(self._model.inputs))
         losses = keras.tree.flatten(self._model.loss_object())
-        ignored = (getattr(one, "ignore_class", None) for one in losses)
+        ignored = (getattr(one, "ignore_class", getattr(getattr(one, "spec", None), "ignored", None)) for one in losses)
         named = next((one for one in ignored if one is not None), None)
         return loss_alone.LossAlone(self._model.model._compile_loss, outputs, named)
 

@@ -243,9 +243,10 @@ class TorchProbe(Probe):
         return nullcontext()
 
     def loss_facts(self) -> LossFacts:
-        """Return the class that the loss ignores; torch's losses know no masks, and take outputs as they are."""
+        """Return the class that the loss ignores; masks are none of torch's, and losses take outputs as they are."""
         count = len(self._model.outputs(example(self._model.inputs)))
-        ignored = getattr(self._model.loss_object(), "ignore_index", None)
+        made = self._model.loss_object()
+        ignored = getattr(made, "ignore_index", getattr(getattr(made, "spec", None), "ignored", None))
         return LossFacts(ignored, 0.0, (0,) * count, (False,) * count)
 
     def run_loss(self, batches: Sequence[LossBatch]) -> list[LossRun]:

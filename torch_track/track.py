@@ -19,7 +19,8 @@ from twotrack.shared.ledger.measured import Measured
 from twotrack.shared.spec.changes import CallCandidate, Candidate, Change, Facing
 from twotrack.shared.spec.draws import DrawnPass, DrawSource
 from twotrack.shared.spec.inputs import Input, describe, drawn, example
-from twotrack.shared.spec.pair import ChapterBuild, CustomLoss, CustomOptimizer, LossSpec, Pair, target_kind
+from twotrack.shared.spec.objective import CustomLoss, Objective, kinds_of, losses_of, masks_of, objective, real_steps, split
+from twotrack.shared.spec.pair import ChapterBuild, CustomOptimizer, Pair
 from twotrack.shared.spec.probe import Visit
 from twotrack.shared.spec.profiles import Switches
 from twotrack.shared.spec.recipes import Optimizer
@@ -49,13 +50,15 @@ from twotrack.torch_track.changes.updates import rules
 from twotrack.torch_track.curvature import Curvature
 from twotrack.torch_track.draws import DrawAxes, draw_axes, drawn_from, drawn_pass
 from twotrack.torch_track.inputs import tensors
-from twotrack.torch_track.losses import LOSSES, Loss
+from twotrack.torch_track.losses import Loss, build, weighed
 from twotrack.torch_track.moved_gradients import GradientMover
 from twotrack.torch_track.precision import building, set_precision
 from twotrack.torch_track.probe import TorchProbe
 from twotrack.torch_track.recording import dropout_rates
 from twotrack.torch_track.structure import tensors_in
 
+INTEGERS = ("classes", "sequences")
+"""Kinds of target."""
 DTYPES: dict[Precision, torch.dtype] = {"float32": torch.float32, "float64": torch.float64}
 
 if TYPE_CHECKING:
@@ -96,7 +99,8 @@ class TorchTrack(Track):
         ):
             layout = axis_layout(module, pair.specs)
         renames = weights.all_renames(module, pair.rename)
-        model = TorchModel(module, pair.specs, pair.loss, self.device, DTYPES[precision], switches, layout, renames)
+        goal = _goal(pair, seen[0].names, seen[0].is_plain)
+        model = TorchModel(module, pair.specs, goal, self.device, DTYPES[precision], switches, layout, renames)
         if pair.weight_map:
             model.use(pair.weight_map)
         model.given = seen[0]
@@ -231,6 +235,11 @@ def _module(pair: Pair) -> tuple[nn.Module, bool]:
     return _users_module(build), False
 
 
+def _goal(pair: Pair, names: Sequence[str], is_plain: bool) -> Objective:
+    """Return the losses in the order of the outputs; those of a tuple have no names that a pair's could be held to."""
+    return objective(pair.loss, tuple(pair.outputs) or names, known=bool(pair.outputs) or not is_plain)
+
+
 def _chapter_module(build: ChapterBuild) -> nn.Module:
     return importlib.import_module(f"twotrack.torch_track.models.{build.slug}").build(build.config)
 
@@ -260,7 +269,7 @@ class TorchModel(TrackModel):
         self,
         module: nn.Module,
         inputs: Mapping[str, Input],
-        loss: LossSpec,
+        loss: Objective,
         device: str,
         dtype: torch.dtype,
         switches: Switches,
@@ -407,12 +416,35 @@ class TorchModel(TrackModel):
 
     def loss_value(self, inputs: Sequence[Tensor], targets: Sequence[np.ndarray]) -> Tensor:
         """Return the sum over the outputs of the loss, in training mode."""
-        return self.loss_of(self.forward(inputs), targets)
+        outputs = self.forward(inputs)
+        named = masks_of(self.loss, len(outputs))
+        if not any(named):
+            return self.loss_of(outputs, targets)
+        given = {name: one.cpu().numpy() for name, one in zip(self.inputs, inputs, strict=True)}
+        self.masks = [real_steps(name, given) if name else None for name in named]
+        try:
+            return self.loss_of(outputs, targets)
+        finally:
+            self.masks = ()
 
-    def loss_of(self, outputs: Sequence[Tensor], targets: Sequence[np.ndarray]) -> Tensor:
-        """Return the sum of the loss of outputs (batch, ...), channels last."""
-        loss, pairs = self.loss_object(), zip(outputs, targets, strict=True)
-        return reduce(add, (loss(output, self._target(target)) for output, target in pairs))
+    def loss_of(self, outputs: Sequence[Tensor | None], targets: Sequence[np.ndarray]) -> Tensor:
+        """Return the sum of the loss of outputs (batch, ...), channels last; of those that are no None."""
+        count = len(outputs)
+        own, weights = split(self.loss, targets, count)
+        given = [self._target(*pair) for pair in zip(own, kinds_of(self.loss, count), strict=True)]
+        if isinstance(self.loss, CustomLoss) and self.loss.is_whole:
+            return self.loss_object()(list(outputs), given)  # type: ignore[arg-type]
+        parts, masks = losses_of(self.loss, count), list(self.masks) or [None] * count
+        made = [self.loss_object()] * count if not isinstance(self.loss, tuple) else [build(part.loss) for part in parts]
+        named = masks_of(self.loss, count)
+        terms = [
+            part.factor(is_torch=True) * weighed(part.loss, one)(output, target, weight, mask if name else None)
+            for part, one, output, target, weight, mask, name in zip(
+                parts, made, outputs, given, weights, masks, named, strict=True
+            )
+            if output is not None
+        ]
+        return reduce(add, terms)
 
     def forward(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         """Return the outputs, channels last, in training mode."""
@@ -423,11 +455,8 @@ class TorchModel(TrackModel):
             return channels_last(tensors_in(self.module(*inputs)), self.layout.outputs)
 
     def loss_object(self) -> Loss:
-        """Return the loss as a callable."""
-        if isinstance(self.loss, CustomLoss):
-            with as_user_error("the torch loss function failed"):
-                return self.loss.of("torch")()
-        return LOSSES[self.loss]
+        """Return the loss as a callable, that of the first output where each has its own."""
+        return build(self.loss[0].loss if isinstance(self.loss, tuple) else self.loss)
 
     def outputs(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """Return the outputs in evaluation mode."""
@@ -523,6 +552,6 @@ class TorchModel(TrackModel):
         """Return inputs as tensors, in the order of the module's forward."""
         return tensors(inputs, self.inputs, self.device, self.dtype)
 
-    def _target(self, target: np.ndarray) -> Tensor:
-        dtype = torch.int64 if target_kind(self.loss) == "classes" else self.dtype
+    def _target(self, target: np.ndarray, kind: str) -> Tensor:
+        dtype = torch.int64 if kind in INTEGERS else self.dtype
         return torch.from_numpy(target).to(self.device, dtype)

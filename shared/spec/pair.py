@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from twotrack.shared.errors import UserError
 from twotrack.shared.spec.inputs import Input, InputShape, describe
-from twotrack.shared.spec.losses import TARGET_KINDS, LossName
+from twotrack.shared.spec.objective import CustomLoss as CustomLoss
+from twotrack.shared.spec.objective import Framework, LossSpec, Objective, given, in_order
 from twotrack.shared.spec.recipes import Adam, Constant, Optimizer, Recipe, Schedule
 from twotrack.shared.spec.sides import TORCH, Builds, SideName, told_apart
 from twotrack.shared.spec.transfer import EVERYTHING
@@ -16,36 +17,6 @@ from twotrack.shared.weights.correspondence.weight_map import WeightMap
 
 _REQUIRED: Any = object()
 """In place of a value that has to be given behind others that need not."""
-
-
-Framework = Literal["keras", "torch"]
-
-
-@dataclass(frozen=True)
-class CustomLoss:
-    """A loss of the user's own: functions that return the loss object of each framework that the pair has."""
-
-    keras: Callable[[], Any] | None = None
-    """Returns a keras.losses.Loss."""
-    torch: Callable[[], Any] | None = None
-    """Returns a callable (outputs, targets) -> scalar."""
-    target: Literal["classes", "binary", "real"] = _REQUIRED
-
-    def __post_init__(self) -> None:
-        if self.target is _REQUIRED:
-            raise UserError("CustomLoss: expected target='classes', 'binary' or 'real', found none.")
-
-    def of(self, framework: Framework) -> Callable[[], Any]:
-        """Return a framework's function; UserError if there is none."""
-        return _given(self.torch if framework == TORCH else self.keras, "CustomLoss", framework)
-
-
-LossSpec = LossName | CustomLoss
-
-
-def target_kind(loss: LossSpec) -> Literal["classes", "binary", "real"]:
-    """Return the kind of target that a loss takes."""
-    return loss.target if isinstance(loss, CustomLoss) else TARGET_KINDS[loss]
 
 
 @dataclass(frozen=True)
@@ -59,13 +30,7 @@ class CustomOptimizer:
 
     def of(self, framework: Framework) -> Callable[..., Any]:
         """Return a framework's function; UserError if there is none."""
-        return _given(self.torch if framework == TORCH else self.keras, "CustomOptimizer", framework)
-
-
-def _given(function: Callable[..., Any] | None, kind: str, framework: Framework) -> Callable[..., Any]:
-    if function is None:
-        raise UserError(f"{kind}: expected a function for {framework}, which the pair has, found none: {framework}=...")
-    return function
+        return given(self.torch if framework == TORCH else self.keras, "CustomOptimizer", framework)
 
 
 @dataclass(frozen=True)
@@ -105,7 +70,7 @@ class Pair:
     """Without the batch axis; a mapping for several inputs, in the order of torch's forward and with
     the names of Keras' inputs."""
     loss: LossSpec = "mean_squared_error"
-    """Applied to every output and summed."""
+    """For every output, and summed; or one for each output by its name, in the model's order."""
     optimizer: Optimizer | CustomOptimizer = Adam(learning_rate=1e-3)  # noqa: RUF009 - frozen
     schedule: Schedule = Constant()  # noqa: RUF009 - frozen
     rename: Mapping[str, str] = field(default_factory=dict)
@@ -219,6 +184,6 @@ class Pair:
         return recipe.learning_rates(steps)
 
     @property
-    def target(self) -> Literal["classes", "binary", "real"]:
-        """The kind of target: classes, binary or real."""
-        return target_kind(self.loss)
+    def objective(self) -> Objective:
+        """The losses in the order of the outputs."""
+        return in_order(self.loss)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -14,8 +14,10 @@ from pydantic import Field
 from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.errors import UserError
 from twotrack.shared.spec.inputs import Input
+from twotrack.shared.spec.loss_specs import LOSSES, Loss, TargetKind, Weights
 from twotrack.shared.spec.losses import LossName
-from twotrack.shared.spec.pair import Build, CustomLoss, CustomOptimizer, File, Pair
+from twotrack.shared.spec.objective import CustomLoss, LossSpec, OneLoss, OutputLoss
+from twotrack.shared.spec.pair import Build, CustomOptimizer, File, Pair
 from twotrack.shared.spec.recipes import Optimizer, Schedule
 from twotrack.shared.spec.sides import Builds, told_apart
 from twotrack.shared.verify import user_modules
@@ -99,12 +101,54 @@ class SpecRecord(FrozenRecord):
         return _SPECS[self.kind](**self.values)
 
 
+_LOSSES: dict[str, type[Loss]] = {kind.__name__: kind for kind in LOSSES}
+
+
+class LossRecord(FrozenRecord):
+    """A loss of twotrack as plain data."""
+
+    kind: str
+    values: dict[str, bool | int | float | str | tuple[float, ...] | None]
+
+    def load(self, folders: tuple[Path, ...]) -> Loss:
+        """Return the spec."""
+        return _LOSSES[self.kind](**self.values)  # type: ignore[arg-type]
+
+
 class CustomLossReference(FrozenRecord):
     """A CustomLoss."""
 
     keras: AnyFunction | None
     torch: AnyFunction | None
-    target: Literal["classes", "binary", "real"]
+    target: TargetKind | tuple[TargetKind, ...]
+    weights: Weights = ""
+    mask: str = ""
+    class_weight: dict[int, float] = Field(default_factory=dict)
+    loss_weights: tuple[float, ...] = ()
+
+    def load(self, folders: tuple[Path, ...]) -> CustomLoss:
+        """Import the functions."""
+        functions = (None if one is None else one.load(folders) for one in (self.keras, self.torch))
+        return CustomLoss(*functions, self.target, self.weights, self.mask, self.class_weight, self.loss_weights)
+
+
+OneLossReference = LossName | CustomLossReference | LossRecord
+
+
+class OutputLossReference(FrozenRecord):
+    """An OutputLoss."""
+
+    loss: OneLossReference
+    weight: float = 1.0
+    torch_weight: float | None = None
+
+    def load(self, folders: tuple[Path, ...]) -> OutputLoss:
+        """Import what it has of the user's."""
+        return OutputLoss(_loaded_loss(self.loss, folders), self.weight, self.torch_weight)
+
+
+def _loaded_loss(loss: OneLossReference, folders: tuple[Path, ...]) -> OneLoss:
+    return loss if isinstance(loss, str) else loss.load(folders)
 
 
 class CustomOptimizerReference(FrozenRecord):
@@ -145,7 +189,7 @@ class PairOfFunctions(FrozenRecord):
     """None, one or two."""
     torch: tuple[AnyFunction, ...]
     input_shape: dict[str, Input]
-    loss: LossName | CustomLossReference
+    loss: OneLossReference | dict[str, OutputLossReference]
     optimizer: SpecRecord | CustomOptimizerReference
     schedule: SpecRecord
     rename: dict[str, str]
@@ -188,10 +232,10 @@ class PairOfFunctions(FrozenRecord):
             **plain,
         )
 
-    def _loss(self) -> LossName | CustomLoss:
-        if not isinstance(self.loss, CustomLossReference):
-            return self.loss
-        return CustomLoss(self._own(self.loss.keras), self._own(self.loss.torch), self.loss.target)
+    def _loss(self) -> LossSpec:
+        if not isinstance(self.loss, dict):
+            return _loaded_loss(self.loss, self.folders)
+        return {name: one.load(self.folders) for name, one in self.loss.items()}
 
     def _optimizer(self) -> Optimizer | CustomOptimizer:
         if isinstance(self.optimizer, SpecRecord):
@@ -263,11 +307,31 @@ def reference(pair: Pair, hold: Hold | None = None) -> PairOfFunctions:
 Refer = Callable[[object, str], AnyFunction]
 
 
-def _loss(loss: LossName | CustomLoss, refer: Refer) -> LossName | CustomLossReference:
+def _loss(loss: LossSpec, refer: Refer) -> OneLossReference | dict[str, OutputLossReference]:
+    if not isinstance(loss, Mapping):
+        return _one_loss(loss, refer)
+    whole = {name: one if isinstance(one, OutputLoss) else OutputLoss(one) for name, one in loss.items()}
+    return {
+        name: OutputLossReference(loss=_one_loss(one.loss, refer), weight=one.weight, torch_weight=one.torch_weight)
+        for name, one in whole.items()
+    }
+
+
+def _one_loss(loss: OneLoss, refer: Refer) -> OneLossReference:
+    if isinstance(loss, Loss):
+        return LossRecord(kind=type(loss).__name__, values=dataclasses.asdict(loss))
     if not isinstance(loss, CustomLoss):
         return loss
     keras, torch = _given(loss.keras, "CustomLoss.keras", refer), _given(loss.torch, "CustomLoss.torch", refer)
-    return CustomLossReference(keras=keras, torch=torch, target=loss.target)
+    return CustomLossReference(
+        keras=keras,
+        torch=torch,
+        target=loss.target,
+        weights=loss.weights,
+        mask=loss.mask,
+        class_weight=dict(loss.class_weight),
+        loss_weights=loss.loss_weights,
+    )
 
 
 def _inputs(inputs: File | Callable[[], Any] | None, refer: Refer) -> Path | AnyFunction | None:
@@ -303,7 +367,8 @@ def _spec(spec: Optimizer | Schedule) -> SpecRecord:
 
 def held_side(pair: PairOfFunctions, side: Literal["keras", "torch"]) -> bool:
     """Return whether this process holds a function of that side, which therefore runs here."""
-    own = [getattr(part, side) for part in (pair.loss, pair.optimizer) if hasattr(part, side)]
+    losses = [one.loss for one in pair.loss.values()] if isinstance(pair.loss, dict) else [pair.loss]
+    own = [getattr(part, side) for part in (*losses, pair.optimizer) if hasattr(part, side)]
     return any(isinstance(function, HeldFunction) for function in (*getattr(pair, side), *own))
 
 

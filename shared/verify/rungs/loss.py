@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from twotrack.shared.spec.objective import kinds_of, weights_of
 from twotrack.shared.spec.probe import LossFacts
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify.links import IDENTITY, link_of
@@ -51,7 +52,9 @@ def observed_outputs(side: ObservedSide) -> Outputs:
     wider = model.outputs(inputs)
     side.reset()
     links = [_link(seen) for seen in zip(drawn, wider, strict=True)]
-    return Outputs([output.shape[1:] for output in drawn], links, side.exercise.pair.target)
+    goal = side.exercise.pair.objective
+    kinds, weights = kinds_of(goal, len(drawn)), weights_of(goal, len(drawn))
+    return Outputs([output.shape[1:] for output in drawn], links, kinds, weights if any(weights) else ())
 
 
 def _link(seen: Sequence[np.ndarray]) -> str:
