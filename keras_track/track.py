@@ -1,7 +1,7 @@
 """The Track contract on Keras 3; the backend is the one that KERAS_BACKEND named before the import."""
 
 import importlib
-from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from twotrack.keras_track import backends, freezing, losses, native, operations, outputs, weights
+from twotrack.keras_track import backends, freezing, losses, native, operations, outputs, terms, weights
 from twotrack.keras_track.axes import axis_layout
 from twotrack.keras_track.curvature import Curvature
 from twotrack.keras_track.draws import drawn_from
@@ -18,13 +18,16 @@ from twotrack.keras_track.losses import ChannelsLast
 from twotrack.keras_track.moved_gradients import GradientMover
 from twotrack.keras_track.precision import set_precision
 from twotrack.keras_track.probe import KerasProbe
+from twotrack.keras_track.recording import as_array
 from twotrack.keras_track.session import start_afresh
 from twotrack.shared.axes.layout import NO_LAYOUT, ChannelLayout, canonical
 from twotrack.shared.base.sizes import in_little_room
+from twotrack.shared.datasets.batches import Batch
 from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.ledger.measured import Measured
 from twotrack.shared.spec.draws import DrawSource
 from twotrack.shared.spec.inputs import Input, describe, example
+from twotrack.shared.spec.loop import Feed, Hear, TrainingLoop
 from twotrack.shared.spec.loss_specs import Loss
 from twotrack.shared.spec.outputs import Outputs
 from twotrack.shared.spec.objective import CustomLoss, Objective, kinds_of, losses_of, masks_of, objective, real_steps, row_weights, split
@@ -87,10 +90,16 @@ class KerasTrack(Track):
         native.switch_layers(network.get_layer(HEAD) if has_base else network, switches)
         layout = axis_layout(network, pair.specs)
         model = KerasModel(network, pair.specs, _goal(pair, network, given), self._backend, switches, layout)
+        model.has_own_loop = pair.train is not None
         model.leave_out(pair.unused_keras)
         model.given = given
         if pair.trainable != EVERYTHING:
             model.freeze(chosen(model.shapes(), pair.trainable))
+        if pair.penalties or pair.constraints:
+            trained, table = model.trainable_names(), weights.name_table(network)
+            own = {name: entry.variable for name, entry in table.items() if name in trained}
+            terms.hold(pair.penalties, pair.constraints, own)
+            terms.watch(pair.penalties, dict(weights.layer_paths(network)))
         return model
 
     def own_weights(self, pair: Pair) -> OwnWeights:
@@ -178,6 +187,8 @@ def _network(pair: Pair) -> tuple[keras.Model, bool, Outputs]:
 
 def _goal(pair: Pair, network: keras.Model, given: Outputs) -> Objective:
     """Return the losses in the order of the outputs, by the names that Keras has for them."""
+    if pair.train:
+        return pair.objective
     if pair.outputs:
         return objective(pair.loss, tuple(pair.outputs), known=True)
     own = getattr(network, "output_names", None) if given.is_plain else None
@@ -203,9 +214,26 @@ def _users_network(build: Callable[[], Any], pair: Pair) -> tuple[keras.Model, O
     return network, outputs.outputs_of(given)
 
 
+def _train_compiled(model: keras.Model, batches: Iterable[tuple[Any, Any]], record: Callable[..., None]) -> None:
+    """Train a model that its build function has compiled, step by step."""
+    if not getattr(model, "compiled", False):
+        raise UserError(
+            "TrainingLoop: expected keras=train(model, batches, record), or a model that its build function has "
+            "compiled, found neither."
+        )
+    for x, y in batches:
+        model.reset_metrics()
+        logs = model.train_on_batch(x, y, return_dict=True)
+        if "loss" not in logs:
+            raise UserError(f"train_step: expected it to return 'loss', found {', '.join(logs) or 'nothing'}.")
+        record(logs["loss"])
+
+
 class KerasModel(TrackModel):
     """A keras.Model with loss and optimizer."""
 
+    has_own_loop = False
+    """The user's own code trains it, and has compiled it perhaps: it stays as it is."""
     mover: GradientMover | None = None
     """What moves gradients before each update, from the next `compile` on; a verification puts it here."""
 
@@ -273,6 +301,8 @@ class KerasModel(TrackModel):
 
     def compile(self, optimizer: Optimizer | CustomOptimizer, learning_rates: Sequence[float]) -> None:
         """Attach loss and optimizer."""
+        if self.has_own_loop:
+            return
         self.has_custom_optimizer = isinstance(optimizer, CustomOptimizer)
         made = self.new_optimizer(optimizer, learning_rates)
         if self.mover:
@@ -371,8 +401,36 @@ class KerasModel(TrackModel):
             found = [np.ones(len(own[0])) if one is None else one for one in found]
         return self.cast_targets(own), [None if one is None else one.astype(dtype) for one in found]
 
+    def run_loop(self, loop: TrainingLoop, batches: Iterable[Batch], hear: Hear) -> None:
+        """Let the user's own training function, or the model that is compiled already, train."""
+        table = {id(entry.variable): (name, entry) for name, entry in weights.name_table(self.model).items()}
+
+        def given() -> Iterator[tuple[Any, Any]]:
+            for batch in batches:
+                targets = self.cast_targets(batch.targets)
+                yield self.arranged(batch.inputs), targets if len(targets) > 1 else targets[0]
+
+        def read(loss: Any, gradients: Any) -> tuple[float, Any]:
+            value = float(keras.ops.convert_to_numpy(loss))
+            if gradients is None:
+                return value, None
+            named = zip((table[id(one)] for one in self.model.trainable_variables), gradients, strict=True)
+            return value, {name: np.array(entry.layout.to_canonical(as_array(one))) for (name, entry), one in named}
+
+        def over(loss: float, gradients: Any) -> None:
+            hear(loss, gradients)
+            if self.draws:
+                self.draws.advance()
+
+        feed, function = Feed(given(), over, read), loop.of("keras") or _train_compiled
+        with as_user_error("the Keras training function failed"), drawn_from(self.model, self.draws):
+            function(self.model, feed, feed.record)
+        feed.require_end()
+
     def end_training(self) -> None:
         """Let go of the optimizer, and of the compiled step that holds it; the loss stays attached."""
+        if self.has_own_loop:
+            return
         self.model.optimizer = self.model.train_function = None
         del self._curvature
 

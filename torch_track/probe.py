@@ -47,6 +47,7 @@ from twotrack.torch_track.recording import (
 )
 from twotrack.torch_track.state import state_kept
 from twotrack.torch_track.structure import replaced, tensors_in
+from twotrack.torch_track.terms import Terms
 
 if TYPE_CHECKING:
     from twotrack.torch_track.track import TorchModel
@@ -227,8 +228,16 @@ class TorchProbe(Probe):
         return kept
 
     def penalty(self) -> Penalty | None:
-        """Return None: torch's optimizers decay weights, no loss holds it."""
-        return None
+        """Return what the pair's penalties add; where it has none, torch's optimizers may decay, no loss holds it."""
+        terms = self._model.terms()
+        if not terms.penalises:
+            return None
+        self._module.zero_grad(set_to_none=True)
+        value = terms.penalty()
+        value.backward()  # type: ignore[no-untyped-call]
+        gradients = self._model.gradients()
+        self._module.zero_grad(set_to_none=True)
+        return Penalty(value.item(), gradients)
 
     def added_losses(self, inputs: Mapping[str, np.ndarray]) -> dict[str, float]:
         """Return none: no layer of torch adds to a loss."""
@@ -278,6 +287,9 @@ class TorchProbe(Probe):
         for start in starts:
             stand_ins.assign(start.parameters)
             made = self._model.new_optimizer(optimizer, learning_rates, iter(stand_ins.parameters))
+            terms = Terms(self._model.penalties, self._model.constraints, stand_ins.spots(), self._module)
+            terms.attach_penalty(made, stand_ins.parameters)
+            terms.attach(made)
             kept, rates = optimizer_alone.run(made, stand_ins, gradients, start.checkpoints)
             found.parameters += kept
             found.learning_rates = found.learning_rates or rates

@@ -2,7 +2,7 @@
 
 import copy
 import importlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, nullcontext
 from functools import reduce
 from operator import add
@@ -14,16 +14,19 @@ import torch
 from torch import Tensor, nn
 
 from twotrack.shared.axes.layout import NO_LAYOUT, ChannelLayout
+from twotrack.shared.datasets.batches import Batch
 from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.ledger.measured import Measured
 from twotrack.shared.spec.changes import CallCandidate, Candidate, Change, Facing
 from twotrack.shared.spec.draws import DrawnPass, DrawSource
 from twotrack.shared.spec.inputs import Input, describe, drawn, example
+from twotrack.shared.spec.loop import Feed, Hear, TrainingLoop, the_only_or_all
 from twotrack.shared.spec.objective import CustomLoss, Objective, kinds_of, losses_of, masks_of, objective, real_steps, split
 from twotrack.shared.spec.pair import ChapterBuild, CustomOptimizer, Pair
 from twotrack.shared.spec.probe import Visit
 from twotrack.shared.spec.profiles import Switches
 from twotrack.shared.spec.recipes import Optimizer
+from twotrack.shared.spec.regularisation import Activity, Constraint, Penalty
 from twotrack.shared.spec.track import (
     Carrier,
     Checkpoints,
@@ -56,6 +59,7 @@ from twotrack.torch_track.precision import building, set_precision
 from twotrack.torch_track.probe import TorchProbe
 from twotrack.torch_track.recording import dropout_rates
 from twotrack.torch_track.structure import tensors_in
+from twotrack.torch_track.terms import Terms, activities, of_table
 
 INTEGERS = ("classes", "sequences")
 """Kinds of target."""
@@ -101,6 +105,7 @@ class TorchTrack(Track):
         renames = weights.all_renames(module, pair.rename)
         goal = _goal(pair, seen[0].names, seen[0].is_plain)
         model = TorchModel(module, pair.specs, goal, self.device, DTYPES[precision], switches, layout, renames)
+        model.penalties, model.constraints = pair.penalties, pair.constraints
         if pair.weight_map:
             model.use(pair.weight_map)
         model.given = seen[0]
@@ -237,6 +242,8 @@ def _module(pair: Pair) -> tuple[nn.Module, bool]:
 
 def _goal(pair: Pair, names: Sequence[str], is_plain: bool) -> Objective:
     """Return the losses in the order of the outputs; those of a tuple have no names that a pair's could be held to."""
+    if pair.train:
+        return pair.objective
     return objective(pair.loss, tuple(pair.outputs) or names, known=bool(pair.outputs) or not is_plain)
 
 
@@ -260,6 +267,9 @@ class TorchModel(TrackModel):
     """What a forward pass in training runs in; a probe turns functional dropout off here."""
     masks: Sequence[np.ndarray | None] = ()
     """Of the outputs' steps, True where one is real, for a change that leaves others out; torch's losses know none."""
+    penalties: Sequence[Penalty] = ()
+    """Of the pair."""
+    constraints: Sequence[Constraint] = ()
     is_compiled = False
     """What it gives, and its training steps, are those of code that torch.compile has made."""
     before_update: Callable[[], None] = staticmethod(lambda: None)
@@ -365,6 +375,8 @@ class TorchModel(TrackModel):
         self.module.zero_grad(set_to_none=True)
         self.optimizer = self.new_optimizer(optimizer, learning_rates, self.module.parameters())
         self._curvature = Curvature(self.module, self.optimizer, self.loss)
+        if self.constraints:
+            self.terms().attach(self.optimizer)
         self._compiled = optimizer, learning_rates
 
     def warm_up(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> None:
@@ -397,10 +409,39 @@ class TorchModel(TrackModel):
             self.draws.advance()
         return loss.item()
 
+    def run_loop(self, loop: TrainingLoop, batches: Iterable[Batch], hear: Hear) -> None:
+        """Let the user's own training function train the module."""
+
+        def given() -> Iterator[tuple[Any, Any]]:
+            for batch in batches:
+                if self.draws:
+                    self.draws.begin_pass()
+                inputs = dict(zip(self.inputs, self.tensors(batch.inputs), strict=True))
+                kinds = kinds_of(self.loss, len(batch.targets))
+                targets = [self._target(*pair) for pair in zip(batch.targets, kinds, strict=True)]
+                yield the_only_or_all(inputs), targets if len(targets) > 1 else targets[0]
+
+        def read(loss: Any, gradients: Any) -> tuple[float, Any]:
+            has_any = any(one.grad is not None for one in self.module.parameters())
+            return float(loss), self.gradients() if has_any else None
+
+        def over(loss: float, gradients: Any) -> None:
+            hear(loss, gradients)
+            if self.draws:
+                self.draws.advance()
+
+        function, feed = loop.of("torch"), Feed(given(), over, read)
+        assert function
+        self.module.zero_grad(set_to_none=True)
+        freezing.train_mode(self.module)
+        with as_user_error("the torch training function failed"), self.drawing(), self.around():
+            function(self.module, feed, feed.record)
+        feed.require_end()
+
     def end_training(self) -> None:
         """Let go of gradients and optimizer."""
         self.module.zero_grad(set_to_none=True)
-        del self.optimizer, self._curvature
+        self.optimizer = self._curvature = None  # type: ignore[assignment]
 
     def drawing(self, training: bool = True) -> AbstractContextManager:
         """Return what a forward pass runs in, so that it draws from the source."""
@@ -415,8 +456,29 @@ class TorchModel(TrackModel):
         return loss
 
     def loss_value(self, inputs: Sequence[Tensor], targets: Sequence[np.ndarray]) -> Tensor:
-        """Return the sum over the outputs of the loss, in training mode."""
-        outputs = self.forward(inputs)
+        """Return the sum over the outputs of the loss, and all penalties, in training mode."""
+        with activities(self.penalties, self.layer) as added:
+            outputs = self.forward(inputs)
+            terms = added()
+        if any(one.on(is_torch=True) and not isinstance(one, Activity) for one in self.penalties):
+            terms.append(self.terms().penalty())
+        return reduce(add, terms, self._masked_loss(inputs, outputs, targets))
+
+    def terms(self) -> Terms:
+        """Return what the pair holds to the weights that training updates."""
+        return Terms(self.penalties, self.constraints, of_table(self.table()), self.module)
+
+    def layer(self, path: str) -> nn.Module:
+        """Return the layer at a canonical path; UserError if there is none."""
+        for own, layer in self.module.named_modules():
+            if self.canonical_path(own) == path:
+                return layer
+        raise UserError(f"Activity: the torch model has no layer '{path}'.")
+
+    def _masked_loss(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], targets: Sequence[np.ndarray]
+    ) -> Tensor:
+        """Return the loss of outputs, whose steps inputs may mask."""
         named = masks_of(self.loss, len(outputs))
         if not any(named):
             return self.loss_of(outputs, targets)

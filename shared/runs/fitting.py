@@ -79,6 +79,8 @@ class Step(NamedTuple):
     """From 1, in its epoch."""
     loss: float
     """On the step's batch, before the update."""
+    gradients: Mapping[str, np.ndarray] | None = None
+    """Canonical, where a training function of the user's records any."""
 
 
 Listener = Callable[[Step], None]

@@ -7,9 +7,11 @@ from typing import Any
 
 from twotrack.shared.errors import UserError
 from twotrack.shared.spec.inputs import Input, InputShape, describe
+from twotrack.shared.spec.loop import TrainingLoop
 from twotrack.shared.spec.objective import CustomLoss as CustomLoss
 from twotrack.shared.spec.objective import Framework, LossSpec, Objective, given, in_order
 from twotrack.shared.spec.recipes import Adam, Constant, Optimizer, Recipe, Schedule
+from twotrack.shared.spec.regularisation import Constraint, Penalty
 from twotrack.shared.spec.sides import TORCH, Builds, SideName, told_apart
 from twotrack.shared.spec.transfer import EVERYTHING
 from twotrack.shared.weights.correspondence.rule import WeightRule
@@ -98,6 +100,13 @@ class Pair:
     """Inputs to compare on, in place of drawn ones: an .npz file, or a function that returns a mapping; arrays
     (rows, ...) by input name, channels last, as many rows as there are."""
 
+    penalties: tuple[Penalty, ...] = ()
+    """What training adds to the loss for the weights. Keras' side adds what its layers bring besides."""
+    constraints: tuple[Constraint, ...] = ()
+    """What acts on weights after every step. Keras' layers may bring their own."""
+    train: TrainingLoop | None = None
+    """How the sides train where that is the user's own code: nothing is said of loss and optimizer then."""
+
     def __post_init__(self) -> None:
         if self.input_shape is _REQUIRED:
             raise UserError("Pair: expected input_shape=..., without the batch axis, found none.")
@@ -108,6 +117,8 @@ class Pair:
                 "Pair: expected one build function of each framework, or keras=(one, other), torch=(one, other) or "
                 f"keras=one alone, found {found}."
             )
+        if self.train and torch:
+            self.train.of("torch")
         if self.weight_map and not self.builds.is_mixed:
             raise UserError("Pair: weight_rules and unused weights are for a Keras model and one of torch; use rename.")
 
@@ -186,4 +197,4 @@ class Pair:
     @property
     def objective(self) -> Objective:
         """The losses in the order of the outputs."""
-        return in_order(self.loss)
+        return CustomLoss(target=self.train.target) if self.train else in_order(self.loss)

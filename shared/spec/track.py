@@ -1,7 +1,7 @@
 """The contract that both tracks implement, and the table of tracks. No framework is imported here."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from twotrack.shared.datasets.batches import Batch
     from twotrack.shared.ledger.measured import Measured
     from twotrack.shared.spec.changes import Change
     from twotrack.shared.spec.draws import DrawSource
+    from twotrack.shared.spec.loop import Hear, TrainingLoop
     from twotrack.shared.spec.pair import CustomOptimizer, Pair
     from twotrack.shared.spec.probe import Probe
     from twotrack.shared.spec.profiles import Switches
@@ -76,6 +78,14 @@ class TrackModel(ABC):
     @abstractmethod
     def train_step(self, inputs: Mapping[str, "np.ndarray"], targets: Sequence["np.ndarray"]) -> float:
         """Update the weights once and return the loss on the batch, dropout active, before the update."""
+
+    @abstractmethod
+    def run_loop(self, loop: "TrainingLoop", batches: "Iterable[Batch]", hear: "Hear") -> None:
+        """Let the user's own training function go through batches; `hear` is called when a step is over.
+
+        Gradients that it hears are canonical, None where the function records none. UserError if the function fails,
+        or does not record every batch once.
+        """
 
     @abstractmethod
     def end_training(self) -> None:

@@ -4,16 +4,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
+import xxhash
 
 from twotrack.shared.chapters.pairs import PROBED_BATCH_SIZE, chapter_pair
 from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.datasets.batches import Batch, TrainingBatches
 from twotrack.shared.datasets.spec import Dataset
-from twotrack.shared.runs.fitting import Fit, Listener, Stopwatch, TrainingProgress, TrainingStage, silent
+from twotrack.shared.runs.fitting import Fit, Listener, Step, Stopwatch, TrainingProgress, TrainingStage, silent
 from twotrack.shared.spec.changes import Change
+from twotrack.shared.spec.loop import TrainingLoop
 from twotrack.shared.spec.pair import CustomOptimizer, Pair
 from twotrack.shared.spec.recipes import Optimizer, Recipe
 from twotrack.shared.spec.sides import SideName
@@ -139,12 +142,14 @@ class PairExercise(Exercise):
 
     def planned(self) -> list[tuple[Optimizer, list[float]]]:
         """Return as many steps as the optimizer does alone."""
-        if isinstance(self.pair.optimizer, CustomOptimizer):
+        if self.pair.train or isinstance(self.pair.optimizer, CustomOptimizer):
             return []
         return [(self.pair.optimizer, self.pair.learning_rates(optimizer_material.STEPS))]
 
     def rehearse(self, model: TrackModel, outputs: Shapes, listen: Listener) -> Rehearsal:
         """Train in one stage, with a look at outputs after each epoch, as validation is one."""
+        if self.pair.train:
+            return self._go_through(self.pair.train, model, outputs, listen)
         learning_rates = self.pair.learning_rates(EPOCHS * STEPS_PER_EPOCH)
         batches = PairBatches(self.pair, outputs, STEPS_PER_EPOCH, self._batch)
         progress = TrainingProgress(EPOCHS * STEPS_PER_EPOCH)
@@ -154,6 +159,19 @@ class PairExercise(Exercise):
             stage.train_epoch(batches, epoch, progress)
             model.outputs(self.inputs())
         return Rehearsal(progress.digest.hexdigest(), learning_rates, [])
+
+
+    def _go_through(self, loop: TrainingLoop, model: TrackModel, outputs: Shapes, listen: Listener) -> Rehearsal:
+        """Let the user's own training function have all batches at once."""
+        batches, digest = PairBatches(self.pair, outputs, STEPS_PER_EPOCH, self._batch), xxhash.xxh3_128()
+        done = iter(range(EPOCHS * STEPS_PER_EPOCH))
+
+        def hear(loss: float, gradients: Mapping[str, np.ndarray] | None) -> None:
+            epoch, number = divmod(next(done), STEPS_PER_EPOCH)
+            listen(Step(epoch, number + 1, loss, gradients))
+
+        model.run_loop(loop, chain.from_iterable(batches.epoch(epoch, digest) for epoch in range(EPOCHS)), hear)
+        return Rehearsal(digest.hexdigest(), [], [])
 
 
 class ChapterExercise(Exercise):

@@ -17,6 +17,7 @@ from twotrack.shared.verify import evidence
 from twotrack.shared.verify.exercise import find_exercise
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.request import (
+    OF_TRAINING,
     RUNGS,
     AnswerRequest,
     LayerRequest,
@@ -73,7 +74,7 @@ def _shown(request: SideRequest, precision: Precision, report: Report, alone: Ex
     folder, looks = request.folder / precision, precision == "float64"
     changes["probed"] = {
         rung.name: {precision: _probe(side, rung, folder / rung.name)} if looks else {}
-        for rung in _climbed(request.verify)
+        for rung in _climbed(request.verify, side.has_own_loop)
     }
     return shown.model_copy(update=changes | {"narrow_requests": tuple(side.probe.narrow_requests())})
 
@@ -85,10 +86,10 @@ def _wait_for_room(side: ObservedSide, request: SideRequest, alone: ExitStack) -
         alone.enter_context(FileLock(request.folder.parent / "large.lock"))
 
 
-def _climbed(request: VerifyRequest) -> list[ProbeRung]:
-    """Return the rungs with probes of their own that the request wants to climb."""
-    last = RUNGS.index(request.until)
-    return [rung for rung in PROBE_RUNGS if RUNGS.index(rung.name) <= last]
+def _climbed(request: VerifyRequest, has_own_loop: bool) -> list[ProbeRung]:
+    """Return the rungs with probes of their own that the request wants to climb, and that there is something for."""
+    last, without = RUNGS.index(request.until), OF_TRAINING if has_own_loop else ()
+    return [rung for rung in PROBE_RUNGS if RUNGS.index(rung.name) <= last and rung.name not in without]
 
 
 def _probe(side: ObservedSide, rung: ProbeRung, folder: Path) -> Path:

@@ -102,9 +102,20 @@ class ObservedSide:
             "is_compiled": self.probe.is_compiled,
             "asked_for_float32": self.probe.asked_for_float32(),
             "given": self.model.given,
-            "loss": self.probe.loss(),
-            "optimizer": self.probe.optimizer(),
+            "has_own_loop": self.has_own_loop,
+            **self._stated(),
         }
+
+    @property
+    def has_own_loop(self) -> bool:
+        """The user's own function trains it."""
+        return self.exercise.pair.train is not None
+
+    def _stated(self) -> dict[str, Any]:
+        """Return what the loss and the optimizer say of themselves; nothing where a function of the user's has them."""
+        if self.has_own_loop:
+            return dict.fromkeys(("loss", "optimizer"), {"kind": "the user's own", "from_logits": True})
+        return {"loss": self.probe.loss(), "optimizer": self.probe.optimizer()}
 
     def outputs(self) -> list[np.ndarray]:
         """Return what the model gives on the first batch, in inference mode."""
@@ -117,22 +128,25 @@ class ObservedSide:
         self.probe.visit(inputs, lambda call: trace.layers.append(self.keep_call(call)))
         trace.outputs = self.model.outputs(inputs)
         self.report("gradients")
-        trace.gradients = self._kept(self.first_gradients())
-        trace.penalty_gradients = self._kept(self._note_penalty(trace))
+        if not self.has_own_loop:
+            trace.gradients = self._kept(self.first_gradients())
+            trace.penalty_gradients = self._kept(self._note_penalty(trace))
         trace.start = self._kept(self.model.weights()) if self.exercise.has_own_weights else {}
         trace.on_drawn = self._on_drawn()
         if self.precision == "float64":
             self._read_rows(trace)
-            self._note_added(trace)
+            if not self.has_own_loop:
+                self._note_added(trace)
         if self.precision == "float64":
             self._train(trace)
-            trace.relaxed = {kind: self._relaxed(kind) for kind in self.probe.relaxations()}
+            kinds = [] if self.has_own_loop else self.probe.relaxations()
+            trace.relaxed = {kind: self._relaxed(kind) for kind in kinds}
         return trace
 
     def _on_drawn(self) -> Trace | None:
         """Return gradients on drawn weights and inputs too, where the side has others: these may hide a difference."""
         own = self.exercise
-        if own.drawn is own:
+        if own.drawn is own or self.has_own_loop:
             return None
         self.put_through(own.drawn)
         found = Trace(digested=not self.keeps_all, gradients=self._kept(self.first_gradients()))
@@ -199,7 +213,7 @@ class ObservedSide:
 
     def _note_penalty(self, trace: Trace) -> dict[str, np.ndarray]:
         """Keep the penalty that the weights have now, if the side has any; return its gradients."""
-        penalty = self.probe.penalty()
+        penalty = None if self.has_own_loop else self.probe.penalty()
         if penalty is None:
             return {}
         trace.penalties.append(penalty.value)
@@ -219,6 +233,8 @@ class ObservedSide:
         trace.losses.append(step.loss)
         trace.epochs.append(step.epoch)
         self._note_penalty(trace)
+        if step.gradients is not None:
+            trace.recorded.append(dict(step.gradients))
         names = self._kept_at_every_step
         own = self.model.weights() if names else {}
         trace.weights.append({name: array for name, array in own.items() if name in names})

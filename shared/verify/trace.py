@@ -36,6 +36,8 @@ class Trace:
     """The loss on a chapter's validation split, after each epoch."""
     trained_outputs: list[np.ndarray] = field(default_factory=list)
     """As `outputs`, after training."""
+    recorded: list[dict[str, np.ndarray]] = field(default_factory=list)
+    """The gradients of each training step, where a training function of the user's records them."""
     penalties: list[float] = field(default_factory=list)
     """Before each step, and after the last: what the losses hold for the weights alone; none if they hold nothing."""
     penalty_gradients: dict[str, np.ndarray] = field(default_factory=dict)

@@ -13,7 +13,9 @@ from pydantic import Field
 
 from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.errors import UserError
+from twotrack.shared.spec import regularisation
 from twotrack.shared.spec.inputs import Input
+from twotrack.shared.spec.loop import TrainingLoop
 from twotrack.shared.spec.loss_specs import LOSSES, Loss, TargetKind, Weights
 from twotrack.shared.spec.losses import LossName
 from twotrack.shared.spec.objective import CustomLoss, LossSpec, OneLoss, OutputLoss
@@ -151,6 +153,46 @@ def _loaded_loss(loss: OneLossReference, folders: tuple[Path, ...]) -> OneLoss:
     return loss if isinstance(loss, str) else loss.load(folders)
 
 
+_HELD_KINDS: dict[str, type] = {kind.__name__: kind for kind in regularisation.KINDS}
+
+
+class HeldRecord(FrozenRecord):
+    """A penalty or a constraint as plain data."""
+
+    kind: str
+    values: dict[str, float | str | tuple[int, ...] | tuple[str, ...]]
+
+    def load(self, folders: tuple[Path, ...]) -> Any:
+        """Return the spec."""
+        return _HELD_KINDS[self.kind](**self.values)
+
+
+class CustomPenaltyReference(FrozenRecord):
+    """A CustomPenalty."""
+
+    torch: AnyFunction
+
+    def load(self, folders: tuple[Path, ...]) -> regularisation.CustomPenalty:
+        """Import the function."""
+        return regularisation.CustomPenalty(self.torch.load(folders))
+
+
+HeldReference = CustomPenaltyReference | HeldRecord
+
+
+class LoopReference(FrozenRecord):
+    """A TrainingLoop."""
+
+    torch: AnyFunction | None
+    keras: AnyFunction | None
+    target: TargetKind | tuple[TargetKind, ...]
+
+    def load(self, folders: tuple[Path, ...]) -> TrainingLoop:
+        """Import the functions."""
+        functions = (None if one is None else one.load(folders) for one in (self.torch, self.keras))
+        return TrainingLoop(*functions, self.target)
+
+
 class CustomOptimizerReference(FrozenRecord):
     """A CustomOptimizer."""
 
@@ -202,6 +244,9 @@ class PairOfFunctions(FrozenRecord):
     weight_rules: dict[str, WeightRule] = Field(default_factory=dict)
     unused_torch: tuple[str, ...] = ()
     unused_keras: tuple[str, ...] = ()
+    penalties: tuple[HeldReference, ...] = ()
+    constraints: tuple[HeldReference, ...] = ()
+    train: LoopReference | None = None
     folders: tuple[Path, ...]
     """Where the user's process finds modules."""
 
@@ -229,6 +274,9 @@ class PairOfFunctions(FrozenRecord):
             schedule=self.schedule.load(),
             weights=self.weights or None,
             inputs=inputs,
+            penalties=tuple(one.load(self.folders) for one in self.penalties),
+            constraints=tuple(one.load(self.folders) for one in self.constraints),
+            train=self.train and self.train.load(self.folders),
             **plain,
         )
 
@@ -300,6 +348,9 @@ def reference(pair: Pair, hold: Hold | None = None) -> PairOfFunctions:
         weight_rules=dict(pair.weight_rules),
         unused_torch=pair.unused_torch,
         unused_keras=pair.unused_keras,
+        penalties=tuple(_held(one, refer) for one in pair.penalties),
+        constraints=tuple(_held(one, refer) for one in pair.constraints),
+        train=pair.train and _loop(pair.train, refer),
         folders=module_folders(),
     )
 
@@ -332,6 +383,17 @@ def _one_loss(loss: OneLoss, refer: Refer) -> OneLossReference:
         class_weight=dict(loss.class_weight),
         loss_weights=loss.loss_weights,
     )
+
+
+def _held(one: regularisation.Penalty | regularisation.Constraint, refer: Refer) -> HeldReference:
+    if isinstance(one, regularisation.CustomPenalty):
+        return CustomPenaltyReference(torch=refer(one.torch, "CustomPenalty.torch"))
+    return HeldRecord(kind=type(one).__name__, values=dataclasses.asdict(one))
+
+
+def _loop(loop: TrainingLoop, refer: Refer) -> LoopReference:
+    torch, keras = _given(loop.torch, "TrainingLoop.torch", refer), _given(loop.keras, "TrainingLoop.keras", refer)
+    return LoopReference(torch=torch, keras=keras, target=loop.target)
 
 
 def _inputs(inputs: File | Callable[[], Any] | None, refer: Refer) -> Path | AnyFunction | None:
@@ -368,7 +430,7 @@ def _spec(spec: Optimizer | Schedule) -> SpecRecord:
 def held_side(pair: PairOfFunctions, side: Literal["keras", "torch"]) -> bool:
     """Return whether this process holds a function of that side, which therefore runs here."""
     losses = [one.loss for one in pair.loss.values()] if isinstance(pair.loss, dict) else [pair.loss]
-    own = [getattr(part, side) for part in (*losses, pair.optimizer) if hasattr(part, side)]
+    own = [getattr(part, side) for part in (*losses, *pair.penalties, pair.train, pair.optimizer) if hasattr(part, side)]
     return any(isinstance(function, HeldFunction) for function in (*getattr(pair, side), *own))
 
 
