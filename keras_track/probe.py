@@ -32,8 +32,8 @@ from twotrack.shared.axes.layout import canonical, own_order
 from twotrack.shared.pieces.recorder import Piece, PieceRun
 from twotrack.shared.spec.draws import DrawnPass
 from twotrack.shared.spec.inputs import example
-from twotrack.shared.spec.operations import OperationsTrace
 from twotrack.shared.spec.objective import CustomLoss
+from twotrack.shared.spec.operations import OperationsTrace
 from twotrack.shared.spec.pair import CustomOptimizer
 from twotrack.shared.spec.probe import (
     Hyperparameters,

@@ -29,8 +29,18 @@ from twotrack.shared.spec.draws import DrawSource
 from twotrack.shared.spec.inputs import Input, describe, example
 from twotrack.shared.spec.loop import Feed, Hear, TrainingLoop
 from twotrack.shared.spec.loss_specs import Loss
+from twotrack.shared.spec.objective import (
+    CustomLoss,
+    Objective,
+    kinds_of,
+    losses_of,
+    masks_of,
+    objective,
+    real_steps,
+    row_weights,
+    split,
+)
 from twotrack.shared.spec.outputs import Outputs
-from twotrack.shared.spec.objective import CustomLoss, Objective, kinds_of, losses_of, masks_of, objective, real_steps, row_weights, split
 from twotrack.shared.spec.pair import ChapterBuild, CustomOptimizer, Pair
 from twotrack.shared.spec.profiles import Switches
 from twotrack.shared.spec.recipes import Optimizer
@@ -393,10 +403,11 @@ class KerasModel(TrackModel):
     ) -> tuple[list[np.ndarray], list[np.ndarray | None]]:
         """Return the same where it is known which steps are real; a loss of the user's own sees Keras' masks."""
         own, weights = split(self.loss, targets, self.count)
-        parts, dtype = losses_of(self.loss, self.count), keras.config.floatx()
-        is_spec = [isinstance(part.loss, Loss) for part in parts]
-        masks = [mask if spec and part.loss.mask else None for spec, part, mask in zip(is_spec, parts, masks, strict=True)]  # type: ignore[union-attr]
-        found = [row_weights(weight, mask) for weight, mask in zip(weights, masks, strict=True)]
+        losses, dtype = [part.loss for part in losses_of(self.loss, self.count)], keras.config.floatx()
+        found = [
+            row_weights(weight, mask if isinstance(loss, Loss) and loss.mask else None)
+            for loss, weight, mask in zip(losses, weights, masks, strict=True)
+        ]
         if any(one is not None for one in found):  # Keras wants one for each output then
             found = [np.ones(len(own[0])) if one is None else one for one in found]
         return self.cast_targets(own), [None if one is None else one.astype(dtype) for one in found]

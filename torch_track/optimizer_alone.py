@@ -77,7 +77,9 @@ class StandIns:
     def spots(self) -> dict[str, Spots]:
         """Return where each weight lives, as a tensor."""
         return {
-            name: Spots(self._shapes[name], [Spot(self.parameters[one.number], one.elements, one.places) for one in parts])
+            name: Spots(
+                self._shapes[name], [Spot(self.parameters[one.number], one.elements, one.places) for one in parts]
+            )
             for name, parts in self._parts.items()
         }
 

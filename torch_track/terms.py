@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from functools import reduce
 from math import prod
 from operator import add
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -42,7 +42,9 @@ class Spots:
 
     def __init__(self, shape: Sequence[int], spots: Sequence[Spot]):
         self._shape = tuple(shape)
-        self._spots = [(one.tensor, *(torch.from_numpy(part).to(one.tensor.device) for part in one[1:])) for one in spots]
+        self._spots = [
+            (one.tensor, *(torch.from_numpy(part).to(one.tensor.device) for part in one[1:])) for one in spots
+        ]
 
     def value(self) -> Tensor:
         """Return it in canonical form."""
@@ -72,7 +74,11 @@ class Terms:
     """Penalties and constraints of a module, or of stand-ins of its parameters."""
 
     def __init__(
-        self, penalties: Sequence[Penalty], constraints: Sequence[Constraint], weights: Mapping[str, Spots], module: nn.Module
+        self,
+        penalties: Sequence[Penalty],
+        constraints: Sequence[Constraint],
+        weights: Mapping[str, Spots],
+        module: nn.Module,
     ):
         names, self._weights, self._module = list(weights), weights, module
         self._penalised: Mapping[str, list[WeightPenalty]] = by_weight(penalties, True, names)
@@ -132,9 +138,7 @@ class Terms:
 
 
 @contextmanager
-def activities(
-    penalties: Sequence[Penalty], layer: Callable[[str], nn.Module]
-) -> Iterator[Callable[[], list[Tensor]]]:
+def activities(penalties: Sequence[Penalty], layer: Callable[[str], nn.Module]) -> Iterator[Callable[[], list[Tensor]]]:
     """Watch what layers give; yield what returns the penalties of it. KeyError if there is no such layer."""
     given: list[tuple[Activity, Tensor]] = []
     handles = []
@@ -147,5 +151,3 @@ def activities(
     finally:
         for handle in handles:
             handle.remove()
-
-

@@ -21,7 +21,16 @@ from twotrack.shared.spec.changes import CallCandidate, Candidate, Change, Facin
 from twotrack.shared.spec.draws import DrawnPass, DrawSource
 from twotrack.shared.spec.inputs import Input, describe, drawn, example
 from twotrack.shared.spec.loop import Feed, Hear, TrainingLoop, the_only_or_all
-from twotrack.shared.spec.objective import CustomLoss, Objective, kinds_of, losses_of, masks_of, objective, real_steps, split
+from twotrack.shared.spec.objective import (
+    CustomLoss,
+    Objective,
+    kinds_of,
+    losses_of,
+    masks_of,
+    objective,
+    real_steps,
+    split,
+)
 from twotrack.shared.spec.pair import ChapterBuild, CustomOptimizer, Pair
 from twotrack.shared.spec.probe import Visit
 from twotrack.shared.spec.profiles import Switches
@@ -497,7 +506,9 @@ class TorchModel(TrackModel):
         if isinstance(self.loss, CustomLoss) and self.loss.is_whole:
             return self.loss_object()(list(outputs), given)  # type: ignore[arg-type]
         parts, masks = losses_of(self.loss, count), list(self.masks) or [None] * count
-        made = [self.loss_object()] * count if not isinstance(self.loss, tuple) else [build(part.loss) for part in parts]
+        made = (
+            [self.loss_object()] * count if not isinstance(self.loss, tuple) else [build(part.loss) for part in parts]
+        )
         named = masks_of(self.loss, count)
         terms = [
             part.factor(is_torch=True) * weighed(part.loss, one)(output, target, weight, mask if name else None)

@@ -10,7 +10,7 @@ from twotrack.shared.spec.objective import Framework
 from twotrack.shared.spec.sides import TORCH
 
 if TYPE_CHECKING:
-    import numpy as np
+    pass
 
 T = TypeVar("T")
 
@@ -55,8 +55,8 @@ class Feed(Generic[T]):
         self._over = False
 
     def __iter__(self) -> Iterator[T]:
-        for self._number, batch in enumerate(self._batches, start=1):
-            self._recorded = None
+        for number, batch in enumerate(self._batches, start=1):
+            self._number, self._recorded = number, None
             yield batch
             if self._recorded is None:
                 raise self._refusal("none")

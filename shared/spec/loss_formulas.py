@@ -213,7 +213,11 @@ def _(loss: specs.Poisson, ops: Any, x: Any, y: Any) -> Any:
 @_of_numbers.register
 def _(loss: specs.KullbackLeibler, ops: Any, x: Any, y: Any) -> Any:
     floor = log(FLOOR)
-    own = {"logits": lambda: ops.log_softmax(x, axis=-1), "probabilities": lambda: _log(ops, x), "logarithms": lambda: x}
+    own = {
+        "logits": lambda: ops.log_softmax(x, axis=-1),
+        "probabilities": lambda: _log(ops, x),
+        "logarithms": lambda: x,
+    }
     log_p = own[loss.takes]()
     log_p = ops.where(log_p > floor, log_p, ops.zeros_like(log_p) + floor)
     is_some = y > 0
@@ -267,4 +271,3 @@ def _(loss: specs.CTC, ops: Any, x: Any, y: Any) -> Any:
     ends = ops.where(number == 2 * length + 1, alpha, nothing), ops.where(number == 2 * length, alpha, nothing)
     last = [ops.max(end, axis=1) for end in ends]
     return -ops.logaddexp(*last)
-

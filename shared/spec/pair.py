@@ -8,8 +8,7 @@ from typing import Any
 from twotrack.shared.errors import UserError
 from twotrack.shared.spec.inputs import Input, InputShape, describe
 from twotrack.shared.spec.loop import TrainingLoop
-from twotrack.shared.spec.objective import CustomLoss as CustomLoss
-from twotrack.shared.spec.objective import Framework, LossSpec, Objective, given, in_order
+from twotrack.shared.spec.objective import CustomLoss, Framework, LossSpec, Objective, given, in_order
 from twotrack.shared.spec.recipes import Adam, Constant, Optimizer, Recipe, Schedule
 from twotrack.shared.spec.regularisation import Constraint, Penalty
 from twotrack.shared.spec.sides import TORCH, Builds, SideName, told_apart

@@ -153,8 +153,8 @@ def activity_value(activity: Activity, ops: Any, values: Any) -> Any:
 class MaxNorm(Held):
     """After a step, w = w * limit / |w| where |w| > limit; |w| is the Euclidean norm over `axes`.
 
-    For a dense kernel (inputs, outputs), axes 0: the weights into one unit (Srivastava et al. 2014, section 5.1). Keras'
-    own divides by |w| + 1e-7, and so moves weights that are within the limit too.
+    For a dense kernel (inputs, outputs), axes 0: the weights into one unit (Srivastava et al. 2014, section 5.1).
+    Keras' own divides by |w| + 1e-7, and so moves weights that are within the limit too.
     """
 
     limit: float = 2.0

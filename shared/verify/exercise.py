@@ -160,7 +160,6 @@ class PairExercise(Exercise):
             model.outputs(self.inputs())
         return Rehearsal(progress.digest.hexdigest(), learning_rates, [])
 
-
     def _go_through(self, loop: TrainingLoop, model: TrackModel, outputs: Shapes, listen: Listener) -> Rehearsal:
         """Let the user's own training function have all batches at once."""
         batches, digest = PairBatches(self.pair, outputs, STEPS_PER_EPOCH, self._batch), xxhash.xxh3_128()

@@ -114,7 +114,7 @@ class ObservedSide:
     def _stated(self) -> dict[str, Any]:
         """Return what the loss and the optimizer say of themselves; nothing where a function of the user's has them."""
         if self.has_own_loop:
-            return dict.fromkeys(("loss", "optimizer"), {"kind": "the user's own", "from_logits": True})
+            return {of: {"kind": "the user's own", "from_logits": True} for of in ("loss", "optimizer")}
         return {"loss": self.probe.loss(), "optimizer": self.probe.optimizer()}
 
     def outputs(self) -> list[np.ndarray]:

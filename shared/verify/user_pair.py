@@ -430,7 +430,9 @@ def _spec(spec: Optimizer | Schedule) -> SpecRecord:
 def held_side(pair: PairOfFunctions, side: Literal["keras", "torch"]) -> bool:
     """Return whether this process holds a function of that side, which therefore runs here."""
     losses = [one.loss for one in pair.loss.values()] if isinstance(pair.loss, dict) else [pair.loss]
-    own = [getattr(part, side) for part in (*losses, *pair.penalties, pair.train, pair.optimizer) if hasattr(part, side)]
+    own = [
+        getattr(part, side) for part in (*losses, *pair.penalties, pair.train, pair.optimizer) if hasattr(part, side)
+    ]
     return any(isinstance(function, HeldFunction) for function in (*getattr(pair, side), *own))
 
 

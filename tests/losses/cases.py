@@ -80,15 +80,19 @@ CASES: dict[str, Case] = {
     **{
         f"step weights and a mask over {divisor}": Case(
             specs.CrossEntropy(weights="steps", mask="tokens", class_weights=WEIGHTS, divisor=divisor),
-            SEQUENCE, weights=_STEP_WEIGHTS, mask=_MASK,
-        )  # fmt: skip
+            SEQUENCE,
+            weights=_STEP_WEIGHTS,
+            mask=_MASK,
+        )
         for divisor in DIVISORS
     },
     **{
         f"squares and a mask over {divisor}": Case(
             specs.SquaredError(weights="examples", mask="tokens", divisor=divisor),
-            SEQUENCE, weights=_STEP_WEIGHTS[:, 0], mask=_MASK,
-        )  # fmt: skip
+            SEQUENCE,
+            weights=_STEP_WEIGHTS[:, 0],
+            mask=_MASK,
+        )
         for divisor in DIVISORS
     },
     "nothing counts": Case(specs.CrossEntropy(mask="tokens"), SEQUENCE, mask=np.zeros((BATCH, STEPS), bool)),

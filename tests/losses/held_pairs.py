@@ -6,7 +6,14 @@ from typing import Any
 from tests.conformance.planted import modules, sequential
 from twotrack import SGD, Adam, CustomOptimizer, Pair
 from twotrack.shared.spec.regularisation import (
-    L1, L2, Activity, CustomPenalty, MaxNorm, NonNegative, Orthogonal, UnitNorm,
+    L1,
+    L2,
+    Activity,
+    CustomPenalty,
+    MaxNorm,
+    NonNegative,
+    Orthogonal,
+    UnitNorm,
 )  # fmt: skip
 
 C = 0.01
@@ -32,9 +39,7 @@ def keras_dense(regularizer: str = "", constraint: str = "", activity: float = 0
     return build
 
 
-keras_lstm = sequential(
-    lambda k: k.Input((4, 3)), lambda k: k.LSTM(5, name="lstm"), lambda k: k.Dense(2, name="out")
-)
+keras_lstm = sequential(lambda k: k.Input((4, 3)), lambda k: k.LSTM(5, name="lstm"), lambda k: k.Dense(2, name="out"))
 keras_conv = sequential(
     lambda k: k.Input((6, 6, 2)),
     lambda k: k.Conv2D(4, 3, activation="relu", name="conv"),
@@ -100,7 +105,10 @@ def sgd_decaying(decay: float, biases: bool) -> CustomOptimizer:
     return CustomOptimizer(keras, torch)
 
 
-def pair(keras: Any = keras_dense(), penalties: Any = (), constraints: Any = (), **rest: Any) -> Pair:
+PLAIN = keras_dense()
+
+
+def pair(keras: Any = PLAIN, penalties: Any = (), constraints: Any = (), **rest: Any) -> Pair:
     return Pair(keras, linear, (8,), penalties=penalties, constraints=constraints, **{"optimizer": SGD(0.1), **rest})
 
 
@@ -117,27 +125,35 @@ HONEST: dict[str, Pair] = {
     "Keras' layers bring L2": pair(keras_dense("L2"), (L2(C, sides="torch"),)),
     "Keras' layers bring L2, by hand in torch": pair(keras_dense("L2"), (CustomPenalty(l2_by_hand(C)),)),
     "Keras' layers bring L2, in torch's optimizer": pair(keras_dense("L2"), optimizer=sgd_decaying(2 * C, False)),
-    "weight decay as a penalty": pair(penalties=(L2.of_weight_decay(C, sides="keras"),), optimizer=sgd_decaying(C, False)),
-    "Keras' layers bring a maximum norm": pair(keras_dense("", "max"), constraints=(MaxNorm(limit=0.6, sides="torch"),)),
+    "weight decay as a penalty": pair(
+        penalties=(L2.of_weight_decay(C, sides="keras"),), optimizer=sgd_decaying(C, False)
+    ),
+    "Keras' layers bring a maximum norm": pair(
+        keras_dense("", "max"), constraints=(MaxNorm(limit=0.6, sides="torch"),)
+    ),
     "what a layer gives": pair(penalties=(Activity("hidden", l2=C, l1=C),)),
     "Keras' layer brings a penalty of what it gives": pair(
         keras_dense(activity=C), penalties=(Activity("hidden", l2=C, sides="torch"),)
     ),
 }  # fmt: skip
+HALF = "'out.kernel' the loss holds 0.01 * sum(w^2) in Keras and 0.005 * sum(w^2) in torch"
 WRONG: dict[str, tuple[Pair, str, str]] = {
-    "half of it, by hand in torch": (
-        pair(keras_dense("L2"), (CustomPenalty(l2_by_hand(C / 2)),)),
-        "gradients", "'hidden.kernel', 'out.kernel' 0.01 * sum(w^2) in Keras and 0.005 * sum(w^2) in torch",
-    ),
+    "half of it, by hand in torch": (pair(keras_dense("L2"), (CustomPenalty(l2_by_hand(C / 2)),)), "gradients", HALF),
     "biases too, by hand in torch": (
-        pair(keras_dense("L2"), (CustomPenalty(l2_by_hand(C, True)),)), "gradients", "'hidden.bias', 'out.bias' nothing in Keras",
+        pair(keras_dense("L2"), (CustomPenalty(l2_by_hand(C, True)),)),
+        "gradients", "nothing in Keras and 0.01 * sum(w^2) in torch",
     ),
     "L1 in Keras, L2 in torch": (
-        pair(keras_dense("L1"), (L2(C, sides="torch"),)), "gradients", "0.01 * sum(|w|) in Keras and 0.01 * sum(w^2) in torch",
+        pair(keras_dense("L1"), (L2(C, sides="torch"),)),
+        "gradients", "0.01 * sum(|w|) in Keras and 0.01 * sum(w^2) in torch",
     ),
     "torch has none": (pair(keras_dense("L2")), "optimizer", "decay"),
-    "torch alone has one": (pair(penalties=(L2(C, sides="torch"),)), "gradients", "nothing in Keras and 0.01 * sum(w^2) in torch"),
-    "the number of torch's weight decay": (pair(keras_dense("L2"), optimizer=sgd_decaying(C, True)), "optimizer", "decay"),
+    "torch alone has one": (
+        pair(penalties=(L2(C, sides="torch"),)), "gradients", "nothing in Keras and 0.01 * sum(w^2) in torch",
+    ),
+    "the number of torch's weight decay": (
+        pair(keras_dense("L2"), optimizer=sgd_decaying(C, True)), "optimizer", "decay",
+    ),
     "another maximum norm": (
         pair(keras_dense("", "max"), constraints=(MaxNorm(limit=0.7, sides="torch"),)), "optimizer", "0.6",
     ),

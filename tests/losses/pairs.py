@@ -9,8 +9,17 @@ from typing import Any
 from tests.conformance.planted import modules, sequential
 from twotrack import CustomLoss, Input, Pair
 from twotrack.shared.spec.loss_specs import (
-    CTC, AbsoluteError, BinaryCrossEntropy, CosineSimilarity, CrossEntropy, Focal, Huber, KullbackLeibler, Poisson,
-    SquaredError, Triplet,
+    CTC,
+    AbsoluteError,
+    BinaryCrossEntropy,
+    CosineSimilarity,
+    CrossEntropy,
+    Focal,
+    Huber,
+    KullbackLeibler,
+    Poisson,
+    SquaredError,
+    Triplet,
 )  # fmt: skip
 from twotrack.shared.spec.objective import OutputLoss
 
@@ -27,9 +36,7 @@ def dense(outputs: int = CLASSES, link: str | None = None) -> Callable[[], Any]:
 
 
 def linear(outputs: int = CLASSES) -> Callable[[], Any]:
-    return modules(
-        hidden=lambda nn: nn.Linear(8, 6), tanh=lambda nn: nn.Tanh(), out=lambda nn: nn.Linear(6, outputs)
-    )
+    return modules(hidden=lambda nn: nn.Linear(8, 6), tanh=lambda nn: nn.Tanh(), out=lambda nn: nn.Linear(6, outputs))
 
 
 def pair(loss: Any, outputs: int = CLASSES, link: str | None = None) -> Pair:

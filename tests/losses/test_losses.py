@@ -28,9 +28,7 @@ def shown(workers: WorkerPool, track: str, saturated: bool = False) -> Shown:
 
 
 @pytest.mark.parametrize("track", TRACKS)
-def test_every_loss_is_that_of_an_independent_implementation(
-    track: str, workers: WorkerPool, expected: Shown
-) -> None:
+def test_every_loss_is_that_of_an_independent_implementation(track: str, workers: WorkerPool, expected: Shown) -> None:
     found = shown(workers, track)
     for name in CASES:
         assert found.values[name] == pytest.approx(expected.values[name], rel=LIMIT, abs=LIMIT), name
@@ -53,7 +51,9 @@ def test_values_are_those_of_scikit_learn_and_scipy(expected: Shown) -> None:
         return CASES[name].arrays()
 
     x, y = arrays("cross-entropy")
-    assert expected.values["cross-entropy"] == pytest.approx(metrics.log_loss(y, special.softmax(x, -1), labels=[0, 1, 2]))
+    assert expected.values["cross-entropy"] == pytest.approx(
+        metrics.log_loss(y, special.softmax(x, -1), labels=[0, 1, 2])
+    )
     x, y = arrays("binary")
     assert expected.values["binary"] == pytest.approx(metrics.log_loss(y.ravel(), special.expit(x).ravel()))
     x, y = arrays("hinge")

@@ -63,9 +63,7 @@ def _perfect(output: Tensor, target: np.ndarray, kind: str) -> Tensor:
     return (SURE * _signs(given) if kind == "binary" else given).to(output.dtype)
 
 
-def _divide(
-    model: "TorchModel", before: TotalLoss, outputs: Outputs, targets: Targets, own: str, other: str
-) -> Tensor:
+def _divide(model: "TorchModel", before: TotalLoss, outputs: Outputs, targets: Targets, own: str, other: str) -> Tensor:
     """Divide by another count than before: of all rows, of those that are real, or the sum of their weights."""
     counts = _counts(model, outputs, targets)
     return before(outputs, targets) * (counts[own] / counts[other])

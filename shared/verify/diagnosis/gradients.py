@@ -16,6 +16,7 @@ from twotrack.shared.spec.changes import (
     SetHyperparameter,
     SetTrained,
 )
+from twotrack.shared.verify.diagnosis import penalties
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
 from twotrack.shared.verify.diagnosis.loss_fits import rounded
 from twotrack.shared.verify.diagnosis.searching import NOTHING
@@ -69,6 +70,9 @@ class GradientProposals:
         if made is not NOTHING:
             return
         yield from self._trained()
+        if self._torch.penalties and not self._torch.digested:
+            own = self._torch.penalty_gradients, self._keras.penalty_gradients
+            yield from penalties.candidates(*own, self._side.model.weights())
         yield from self._activities()
         yield from self._gradients()
 
