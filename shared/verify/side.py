@@ -190,6 +190,7 @@ class ObservedSide:
     def trained(self) -> Trace:
         """Return what a short training shows, from the weights that the model has."""
         trace = Trace(digested=not self.keeps_all)
+        self._note_penalty(trace)
         self._train(trace)
         return trace
 

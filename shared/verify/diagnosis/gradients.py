@@ -61,7 +61,7 @@ class GradientProposals:
             self._side.reset()
             gradients = self._side.first_gradients()
         self._side.reset()
-        return replace(self._torch, losses=trained.losses, gradients=gradients)
+        return replace(self._torch, losses=trained.losses, penalties=trained.penalties, gradients=gradients)
 
     # === Proposing ===
 
