@@ -22,12 +22,11 @@ from twotrack.keras_track.recording import as_array
 from twotrack.keras_track.session import start_afresh
 from twotrack.shared.axes.layout import NO_LAYOUT, ChannelLayout, canonical
 from twotrack.shared.base.sizes import in_little_room
-from twotrack.shared.datasets.batches import Batch
 from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.ledger.measured import Measured
 from twotrack.shared.spec.draws import DrawSource
 from twotrack.shared.spec.inputs import Input, describe, example
-from twotrack.shared.spec.loop import Feed, Hear, TrainingLoop
+from twotrack.shared.spec.loop import Feed, Hear, LoopBatch, TrainingLoop
 from twotrack.shared.spec.loss_specs import Loss
 from twotrack.shared.spec.objective import (
     CustomLoss,
@@ -412,7 +411,7 @@ class KerasModel(TrackModel):
             found = [np.ones(len(own[0])) if one is None else one for one in found]
         return self.cast_targets(own), [None if one is None else one.astype(dtype) for one in found]
 
-    def run_loop(self, loop: TrainingLoop, batches: Iterable[Batch], hear: Hear) -> None:
+    def run_loop(self, loop: TrainingLoop, batches: Iterable[LoopBatch], hear: Hear) -> None:
         """Let the user's own training function, or the model that is compiled already, train."""
         table = {id(entry.variable): (name, entry) for name, entry in weights.name_table(self.model).items()}
 

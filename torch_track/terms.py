@@ -145,7 +145,7 @@ def activities(penalties: Sequence[Penalty], layer: Callable[[str], nn.Module]) 
     for one in penalties:
         if isinstance(one, Activity) and one.on(is_torch=True):
             watch = lambda _, args, output, one=one: given.append((one, output))  # type: ignore[misc]  # noqa: E731
-            handles.append(layer(one.layer).register_forward_hook(watch))
+            handles.append(layer(one.path(is_torch=True)).register_forward_hook(watch))
     try:
         yield lambda: [activity_value(one, loss_operations, values) for one, values in given]
     finally:

@@ -14,13 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from twotrack.shared.axes.layout import NO_LAYOUT, ChannelLayout
-from twotrack.shared.datasets.batches import Batch
 from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.ledger.measured import Measured
 from twotrack.shared.spec.changes import CallCandidate, Candidate, Change, Facing
 from twotrack.shared.spec.draws import DrawnPass, DrawSource
 from twotrack.shared.spec.inputs import Input, describe, drawn, example
-from twotrack.shared.spec.loop import Feed, Hear, TrainingLoop, the_only_or_all
+from twotrack.shared.spec.loop import Feed, Hear, LoopBatch, TrainingLoop, the_only_or_all
 from twotrack.shared.spec.objective import (
     CustomLoss,
     Objective,
@@ -418,7 +417,7 @@ class TorchModel(TrackModel):
             self.draws.advance()
         return loss.item()
 
-    def run_loop(self, loop: TrainingLoop, batches: Iterable[Batch], hear: Hear) -> None:
+    def run_loop(self, loop: TrainingLoop, batches: Iterable[LoopBatch], hear: Hear) -> None:
         """Let the user's own training function train the module."""
 
         def given() -> Iterator[tuple[Any, Any]]:

@@ -1,8 +1,8 @@
 """A training function of the user's own in place of loss, optimizer and step, and what it is fed and tells."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from twotrack.shared.errors import UserError
 from twotrack.shared.spec.loss_specs import TargetKind
@@ -39,6 +39,18 @@ class TrainingLoop:
         if framework == TORCH and self.torch is None:
             raise UserError("TrainingLoop: expected a function train(model, batches, record) for torch, found none.")
         return self.torch if framework == TORCH else self.keras
+
+
+class LoopBatch(Protocol):
+    """What a loop is fed."""
+
+    @property
+    def inputs(self) -> "Mapping[str, np.ndarray]":
+        """By name."""
+
+    @property
+    def targets(self) -> "Sequence[np.ndarray]":
+        """One for each output."""
 
 
 Hear = Callable[[float, Any], None]

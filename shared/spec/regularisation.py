@@ -91,6 +91,12 @@ class Activity:
     l2: float = 0.0
     l1: float = 0.0
     sides: Sides = "both"
+    torch_layer: str = ""
+    """Path of torch's layer that gives the same, if it has another: the one of an activation that Keras has inside."""
+
+    def path(self, is_torch: bool) -> str:
+        """Return the canonical path of a side's layer."""
+        return self.torch_layer if is_torch and self.torch_layer else self.layer
 
     def on(self, is_torch: bool) -> bool:
         """Tell whether a side is given it."""

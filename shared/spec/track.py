@@ -16,11 +16,10 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from twotrack.shared.datasets.batches import Batch
     from twotrack.shared.ledger.measured import Measured
     from twotrack.shared.spec.changes import Change
     from twotrack.shared.spec.draws import DrawSource
-    from twotrack.shared.spec.loop import Hear, TrainingLoop
+    from twotrack.shared.spec.loop import Hear, LoopBatch, TrainingLoop
     from twotrack.shared.spec.pair import CustomOptimizer, Pair
     from twotrack.shared.spec.probe import Probe
     from twotrack.shared.spec.profiles import Switches
@@ -80,7 +79,7 @@ class TrackModel(ABC):
         """Update the weights once and return the loss on the batch, dropout active, before the update."""
 
     @abstractmethod
-    def run_loop(self, loop: "TrainingLoop", batches: "Iterable[Batch]", hear: "Hear") -> None:
+    def run_loop(self, loop: "TrainingLoop", batches: "Iterable[LoopBatch]", hear: "Hear") -> None:
         """Let the user's own training function go through batches; `hear` is called when a step is over.
 
         Gradients that it hears are canonical, None where the function records none. UserError if the function fails,

@@ -15,6 +15,7 @@ from twotrack.shared.spec.probe import Probe
 from twotrack.shared.spec.track import Precision, Track, TrackModel
 from twotrack.shared.verify import keeping, wide
 from twotrack.shared.verify.digests import digest
+from twotrack.shared.verify.drawn_weights import Start, start_of
 from twotrack.shared.verify.exercise import Exercise, Rehearsal
 from twotrack.shared.verify.material import draw_weights
 from twotrack.shared.verify.passes import LARGE_WEIGHTS
@@ -43,9 +44,16 @@ class ObservedSide:
         self.probe: Probe = self.model.probe()
         self._shapes = self.model.shapes()
         self.left_out = {name: array.shape for name, array in self.model.unused().items()}
+        self._drawn = self._starts()
         self.source = SharedDraws(0, alignment)
         self.model.draw_from(self.source)
         self.reset()
+
+    def _starts(self) -> dict[str, Start]:
+        """Return what the framework drew as weights; nothing of a large model, nor of one whose data set says."""
+        if self.precision != "float64" or self.exercise.has_data or self.is_large or self.exercise.changes:
+            return {}
+        return {name: start_of(array) for name, array in self.model.weights().items() if array.size}
 
     @property
     def keeps_all(self) -> bool:
@@ -123,7 +131,7 @@ class ObservedSide:
 
     def trace(self) -> Trace:
         """Return what the side computes: forward, backward and, in float64, in a short training."""
-        trace, inputs = Trace(digested=not self.keeps_all), self.exercise.inputs()
+        trace, inputs = Trace(digested=not self.keeps_all, drawn=self._drawn), self.exercise.inputs()
         self.report("forward")
         self.probe.visit(inputs, lambda call: trace.layers.append(self.keep_call(call)))
         trace.outputs = self.model.outputs(inputs)
@@ -190,7 +198,6 @@ class ObservedSide:
     def trained(self) -> Trace:
         """Return what a short training shows, from the weights that the model has."""
         trace = Trace(digested=not self.keeps_all)
-        self._note_penalty(trace)
         self._train(trace)
         return trace
 

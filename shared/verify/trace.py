@@ -8,6 +8,7 @@ from pydantic import with_config
 
 from twotrack.shared.base.records import WITH_ARRAYS
 from twotrack.shared.spec.probe import LayerTrace
+from twotrack.shared.verify.drawn_weights import Start
 
 KeepCall = Callable[[LayerTrace], LayerTrace]
 """Returns what is kept of a layer's call."""
@@ -54,6 +55,8 @@ class Trace:
     """The weights before training, where they are the user's own."""
     on_drawn: "Trace | None" = None
     """The gradients on drawn weights and inputs, where all else is on the user's own."""
+    drawn: dict[str, Start] = field(default_factory=dict)
+    """What the framework drew as initial weights."""
     relaxed: dict[str, "Trace"] = field(default_factory=dict)
     """The training again, by what constraints were changed to; see Probe.relaxed."""
 

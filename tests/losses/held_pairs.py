@@ -131,9 +131,9 @@ HONEST: dict[str, Pair] = {
     "Keras' layers bring a maximum norm": pair(
         keras_dense("", "max"), constraints=(MaxNorm(limit=0.6, sides="torch"),)
     ),
-    "what a layer gives": pair(penalties=(Activity("hidden", l2=C, l1=C),)),
+    "what a layer gives": pair(penalties=(Activity("hidden", l2=C, l1=C, torch_layer="tanh"),)),
     "Keras' layer brings a penalty of what it gives": pair(
-        keras_dense(activity=C), penalties=(Activity("hidden", l2=C, sides="torch"),)
+        keras_dense(activity=C), penalties=(Activity("hidden", l2=C, sides="torch", torch_layer="tanh"),)
     ),
 }  # fmt: skip
 HALF = "'out.kernel' the loss holds 0.01 * sum(w^2) in Keras and 0.005 * sum(w^2) in torch"
@@ -159,7 +159,7 @@ WRONG: dict[str, tuple[Pair, str, str]] = {
     ),
     "no maximum norm in torch": (pair(keras_dense("", "max")), "optimizer", "0.6"),
     "another penalty of what a layer gives": (
-        pair(keras_dense(activity=C), penalties=(Activity("hidden", l2=2 * C, sides="torch"),)), "gradients", "",
+        pair(keras_dense(activity=C), penalties=(Activity("hidden", l2=2 * C, sides="torch", torch_layer="tanh"),)), "gradients", "",
     ),
 }  # fmt: skip
 """Pairs, the rung that fails, and what the proved cause says, if one is."""

@@ -232,15 +232,20 @@ HONEST: dict[str, Pair] = {
 WRONG: dict[str, tuple[Pair, str, str]] = {
     "class weights of fit, divided by their sum": (
         pair(CustomLoss(keras_cross_entropy, torch_by_weights, "classes", class_weight=FIT)),
-        "loss",
-        "Keras divides by the number of targets, torch by the sum of the weights of the targets",
+        "loss", "Keras divides by the number of targets, torch by the sum of the weights of the targets",
     ),
     "sample weights that are normed": (
-        pair(CustomLoss(keras_squares, torch_normed_squares, "real", "examples")), "loss", "",
+        pair(CustomLoss(keras_squares, torch_normed_squares, "real", "examples")),
+        "loss", "Keras divides the loss by the number of all targets, torch by the sum of the batch's weights",
     ),
-    "weights of outputs that torch forgot": (heads(by_head(1.0)), "loss", "0.2 and 0.8"),
-    "weights that a function of all outputs forgot": (whole((1.0, 1.0)), "loss", ""),
-    "padded steps that count": (tagger(masked(True)), "loss", ""),
+    "weights of outputs that torch forgot": (heads(by_head(1.0)), "loss", "count 0.2, 0.8 times as much in Keras"),
+    "weights that a function of all outputs forgot": (
+        whole((1.0, 1.0)), "loss", "count 0.2, 0.8 times as much in Keras",
+    ),
+    "padded steps that count": (
+        tagger(masked(True)),
+        "loss", "Keras divides the loss by the number of real steps, torch by the number of all targets",
+    ),
 }  # fmt: skip
 """Pairs, the rung that fails, and what the proved cause says, if one is."""
 

@@ -1,11 +1,12 @@
 """A model and a track of no framework: what a test does not expect to be asked is an error."""
 
-from collections.abc import Collection, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
 
 from twotrack.shared.spec.draws import DrawSource
+from twotrack.shared.spec.loop import Hear, LoopBatch, TrainingLoop
 from twotrack.shared.spec.pair import Pair
 from twotrack.shared.spec.probe import Probe
 from twotrack.shared.spec.profiles import Switches
@@ -32,6 +33,9 @@ class FakeModel(TrackModel):
         raise AssertionError("nothing is trained")
 
     def train_step(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> float:
+        raise AssertionError("nothing is trained")
+
+    def run_loop(self, loop: TrainingLoop, batches: Iterable[LoopBatch], hear: Hear) -> None:
         raise AssertionError("nothing is trained")
 
     def end_training(self) -> None:
