@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
-from keras.src.trainers.data_adapters.data_adapter_utils import class_weight_to_sample_weights
 
 from twotrack.keras_track import hyperparameters, loss_alone, optimizer_alone, terms, updates, weights, widening
 from twotrack.keras_track.autodiff import value_and_gradients
@@ -29,6 +28,7 @@ from twotrack.keras_track.recording import (
 )
 from twotrack.keras_track.state import state_kept
 from twotrack.shared.axes.layout import canonical, own_order
+from twotrack.shared.errors import UserError
 from twotrack.shared.pieces.recorder import Piece, PieceRun
 from twotrack.shared.spec.draws import DrawnPass
 from twotrack.shared.spec.inputs import example
@@ -273,7 +273,7 @@ class KerasProbe(Probe):
         model = self._model
         targets, weights = model.weighed_targets(batch.targets, batch.masks)
         if isinstance(model.loss, CustomLoss) and model.loss.class_weight:
-            weights = [class_weight_to_sample_weights(one, model.loss.class_weight) for one in targets]
+            weights = [_weights_of_classes(one, model.loss.class_weight) for one in targets]
         return replace(batch, targets=targets, weights=[one for one in weights if one is not None])
 
     def _loss_alone(self) -> loss_alone.LossAlone:
@@ -315,6 +315,13 @@ class KerasProbe(Probe):
 
     def _call(self, inputs: Mapping[str, np.ndarray], training: bool = False) -> Any:
         return self._model.model(self._model.arranged(inputs), training=training)
+
+
+def _weights_of_classes(labels: np.ndarray, class_weight: Mapping[int, float]) -> np.ndarray:
+    """Return the sample weights that fit makes of class_weight; UserError for targets that it takes for one-hot."""
+    if labels.ndim > 1:
+        raise UserError("class_weight: expected one class for each example, as Keras takes it, found several.")
+    return np.array([class_weight.get(int(label), 1.0) for label in labels], dtype=keras.config.floatx())
 
 
 def _dropout_rate(layer: keras.layers.Layer) -> float:

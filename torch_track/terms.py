@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import stateless
 
 from twotrack.shared.errors import as_user_error
 from twotrack.shared.spec.regularisation import (
@@ -121,20 +120,31 @@ class Terms:
 
     def _add_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
         own = [one for one in parameters if one.requires_grad and one.grad is not None]
-        with torch.enable_grad(), self._standing_in(parameters):
-            found = torch.autograd.grad(self.penalty(), own, allow_unused=True, materialize_grads=True)
+        with torch.enable_grad():
+            found = torch.autograd.grad(self._of(parameters), own, allow_unused=True, materialize_grads=True)
         for parameter, gradient in zip(own, found, strict=True):
             parameter.grad = parameter.grad + gradient
 
-    @contextmanager
-    def _standing_in(self, parameters: Sequence[nn.Parameter]) -> Iterator[None]:
-        """Let a function of the user's find stand-ins in the module."""
-        names = [name for name, _ in self._module.named_parameters()]
+    def _of(self, parameters: Sequence[nn.Parameter]) -> Tensor:
+        """Return the penalty of stand-ins, which a function of the user's finds in the module."""
         if not self._custom:
-            yield
-            return
-        with stateless._reparametrize_module(self._module, dict(zip(names, parameters, strict=True))):
-            yield
+            return self.penalty()
+        asked = _Asked(self._module, self.penalty)
+        names = [name for name, _ in asked.named_parameters()]
+        found: Tensor = torch.func.functional_call(asked, dict(zip(names, parameters, strict=True)), ())
+        return found
+
+
+class _Asked(nn.Module):
+    """A module as a part of one whose forward pass is a function."""
+
+    def __init__(self, module: nn.Module, function: Callable[[], Tensor]):
+        super().__init__()
+        self.module, self._function = module, function
+
+    def forward(self) -> Tensor:
+        """Call the function."""
+        return self._function()
 
 
 @contextmanager

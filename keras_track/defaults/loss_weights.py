@@ -3,7 +3,6 @@
 import keras
 import numpy as np
 from keras import ops
-from keras.src.backend import set_keras_mask
 
 from twotrack.keras_track.defaults.registry import DEFAULTS
 from twotrack.shared.ledger import samples
@@ -20,10 +19,10 @@ def sample_weights() -> Measured:
 
 @DEFAULTS.measures
 def masked_loss() -> Measured:
-    """MeanAbsoluteError of two steps, with the mask that an Embedding(mask_zero=True) would send along."""
-    steps = ops.convert_to_tensor(np.array([[[1.0], [3.0]]], "float32"))
-    set_keras_mask(steps, ops.convert_to_tensor(np.array([[True, False]])))
-    mean = float(keras.losses.MeanAbsoluteError()(ops.zeros((1, 2, 1)), steps))
+    """MeanAbsoluteError of two steps, of which Masking masks the second."""
+    steps = keras.layers.Masking()(ops.convert_to_tensor(np.array([[[1.0], [0.0]]], "float32")))
+    targets = ops.convert_to_tensor(np.array([[[0.0], [3.0]]], "float32"))
+    mean = float(keras.losses.MeanAbsoluteError()(targets, steps))
     return Measured({"loss of steps with errors 1 and 3, the second padded": mean}, mean)
 
 

@@ -10,6 +10,9 @@ from twotrack.shared.spec.objective import Framework
 from twotrack.shared.spec.sides import TORCH
 
 if TYPE_CHECKING:
+    import numpy as np
+
+if TYPE_CHECKING:
     pass
 
 T = TypeVar("T")

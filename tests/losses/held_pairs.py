@@ -159,7 +159,8 @@ WRONG: dict[str, tuple[Pair, str, str]] = {
     ),
     "no maximum norm in torch": (pair(keras_dense("", "max")), "optimizer", "0.6"),
     "another penalty of what a layer gives": (
-        pair(keras_dense(activity=C), penalties=(Activity("hidden", l2=2 * C, sides="torch", torch_layer="tanh"),)), "gradients", "",
+        pair(keras_dense(activity=C), penalties=(Activity("hidden", l2=2 * C, sides="torch", torch_layer="tanh"),)),
+        "gradients", "Keras adds -0.01 times the squares of what 'hidden' gives",
     ),
 }  # fmt: skip
 """Pairs, the rung that fails, and what the proved cause says, if one is."""

@@ -28,7 +28,7 @@ GLOROT, KAIMING = np.sqrt(6 / (40 + 30)), np.sqrt(1 / 40)
     [
         (uniform(GLOROT, 40, 30), uniform(GLOROT, 40, 30), True),
         (uniform(GLOROT, 40, 30), uniform(KAIMING, 40, 30), False),
-        (uniform(GLOROT, 8, 6), uniform(KAIMING, 8, 6), False),
+        (uniform(GLOROT, 12, 10), uniform(KAIMING, 12, 10), False),
         (uniform(1.0, 100, 50), start_of(RANDOM.normal(size=(100, 50)) / np.sqrt(3)), False),
         (start_of(np.zeros(30)), start_of(np.zeros(30)), True),
         (start_of(np.zeros(30)), uniform(0.1, 30), False),
