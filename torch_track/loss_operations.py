@@ -15,7 +15,7 @@ ones_like, zeros_like, reshape, matmul, transpose = (
 )  # fmt: skip
 
 
-def sum(x: Tensor, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Tensor:  # noqa: A001
+def sum(x: Tensor, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:  # noqa: A001
     """Return the sum over axes, all of them for None; of integers and Booleans too."""
     return x.sum() if axis is None else x.sum(axis, keepdim=keepdims)
 

@@ -123,6 +123,7 @@ class Terms:
         with torch.enable_grad():
             found = torch.autograd.grad(self._of(parameters), own, allow_unused=True, materialize_grads=True)
         for parameter, gradient in zip(own, found, strict=True):
+            assert parameter.grad is not None
             parameter.grad = parameter.grad + gradient
 
     def _of(self, parameters: Sequence[nn.Parameter]) -> Tensor:
@@ -154,7 +155,7 @@ def activities(penalties: Sequence[Penalty], layer: Callable[[str], nn.Module]) 
     handles = []
     for one in penalties:
         if isinstance(one, Activity) and one.on(is_torch=True):
-            watch = lambda _, args, output, one=one: given.append((one, output))  # type: ignore[misc]  # noqa: E731
+            watch = lambda _, args, output, one=one: given.append((one, output))  # noqa: E731
             handles.append(layer(one.path(is_torch=True)).register_forward_hook(watch))
     try:
         yield lambda: [activity_value(one, loss_operations, values) for one, values in given]

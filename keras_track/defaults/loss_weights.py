@@ -69,12 +69,3 @@ def poisson_rates() -> Measured:
     loss = float(keras.losses.Poisson()(y, samples.LOGITS))
     of_logarithms = float((np.exp(samples.LOGITS) - samples.LOGITS).mean())
     return Measured({"takes logarithms": bool(np.isclose(loss, of_logarithms))}, loss)
-
-
-@DEFAULTS.measures
-def focal_weights() -> Measured:
-    """BinaryFocalCrossentropy of a positive."""
-    x, y = np.array([[0.3]], "float32"), np.ones((1, 1), "float32")
-    loss = float(keras.losses.BinaryFocalCrossentropy(from_logits=True)(y, x))
-    p = 1 / (1 + np.exp(-0.3))
-    return Measured({"loss of a positive over that without weights": loss / float(-((1 - p) ** 2) * np.log(p))}, loss)

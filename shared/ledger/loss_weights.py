@@ -97,20 +97,4 @@ ENTRIES: tuple[Difference, ...] = (
         touches=never_used,
         effect=Effect(name="difference of the losses on the same outputs"),
     ),
-    Difference(
-        slug="focal_weights",
-        area=Area.LOSS_WEIGHTS,
-        name="weights of classes in focal loss",
-        torch=Behaviour(
-            default="torchvision weighs by alpha=0.25", values={"loss of a positive over that without weights": 0.25}
-        ),
-        keras=Behaviour(
-            default="apply_class_balancing=False", values={"loss of a positive over that without weights": 1.0}
-        ),
-        fix="keras.losses.BinaryFocalCrossentropy(apply_class_balancing=True, from_logits=True)",
-        aligned=_UNUSED,
-        touches=never_used,
-        effect=Ratio(name="loss of a positive, Keras over torch"),
-        requires=("torchvision",),
-    ),
 )

@@ -31,13 +31,17 @@ def start_of(weight: np.ndarray) -> Start:
 
 
 def _is_orthogonal(weight: np.ndarray) -> bool:
-    """Return whether each square part of a matrix (units, gates * units), or the whole of it, is orthonormal."""
+    """Return whether a matrix, or each square part of one (units, gates * units), has orthonormal rows or columns."""
     if weight.ndim < 2 or weight.shape[-1] < 2:
         return False
     matrix = weight.reshape(-1, weight.shape[-1])
     rows, columns = matrix.shape
-    parts = np.split(matrix, columns // rows, axis=1) if columns % rows == 0 else [matrix]
-    return all(_is_identity(part.T @ part if part.shape[0] >= part.shape[1] else part @ part.T) for part in parts)
+    gates = np.split(matrix, columns // rows, axis=1) if columns % rows == 0 else [matrix]
+    return any(all(map(_is_orthonormal, parts)) for parts in ([matrix], gates))
+
+
+def _is_orthonormal(part: np.ndarray) -> bool:
+    return _is_identity(part.T @ part if part.shape[0] >= part.shape[1] else part @ part.T)
 
 
 def _is_identity(product: np.ndarray) -> bool:

@@ -4,7 +4,7 @@ A ladder gives both sides the same weights, so two models are the same whatever 
 """
 
 from collections.abc import Callable, Mapping
-from math import prod, sqrt
+from math import isclose, prod, sqrt
 
 import numpy as np
 
@@ -59,10 +59,10 @@ def same_distribution(one: Start, other: Start) -> bool:
 
     Levene's test tells scales apart in small samples, Kolmogorov and Smirnov's everything else in large ones.
     """
-    constants = [_constant(start) for start in (one, other)]
-    if None not in constants:
-        return bool(np.isclose(*constants, rtol=EQUAL, atol=0))  # type: ignore[arg-type]
-    if constants != [None, None] or one.orthogonal != other.orthogonal:
+    constant, constant_too = _constant(one), _constant(other)
+    if constant is not None and constant_too is not None:
+        return isclose(constant, constant_too, rel_tol=EQUAL)
+    if constant is not None or constant_too is not None or one.orthogonal != other.orthogonal:
         return False
     if one.orthogonal or min(one.sample.size, other.sample.size) < FEWEST:
         return True

@@ -130,8 +130,8 @@ class CustomLossReference(FrozenRecord):
 
     def load(self, folders: tuple[Path, ...]) -> CustomLoss:
         """Import the functions."""
-        functions = (None if one is None else one.load(folders) for one in (self.keras, self.torch))
-        return CustomLoss(*functions, self.target, self.weights, self.mask, self.class_weight, self.loss_weights)
+        keras, torch = (None if one is None else one.load(folders) for one in (self.keras, self.torch))
+        return CustomLoss(keras, torch, self.target, self.weights, self.mask, self.class_weight, self.loss_weights)
 
 
 OneLossReference = LossName | CustomLossReference | LossRecord
@@ -189,8 +189,8 @@ class LoopReference(FrozenRecord):
 
     def load(self, folders: tuple[Path, ...]) -> TrainingLoop:
         """Import the functions."""
-        functions = (None if one is None else one.load(folders) for one in (self.torch, self.keras))
-        return TrainingLoop(*functions, self.target)
+        torch, keras = (None if one is None else one.load(folders) for one in (self.torch, self.keras))
+        return TrainingLoop(torch, keras, self.target)
 
 
 class CustomOptimizerReference(FrozenRecord):
@@ -245,7 +245,7 @@ class PairOfFunctions(FrozenRecord):
     unused_torch: tuple[str, ...] = ()
     unused_keras: tuple[str, ...] = ()
     penalties: tuple[HeldReference, ...] = ()
-    constraints: tuple[HeldReference, ...] = ()
+    constraints: tuple[HeldRecord, ...] = ()
     train: LoopReference | None = None
     folders: tuple[Path, ...]
     """Where the user's process finds modules."""
@@ -276,7 +276,7 @@ class PairOfFunctions(FrozenRecord):
             inputs=inputs,
             penalties=tuple(one.load(self.folders) for one in self.penalties),
             constraints=tuple(one.load(self.folders) for one in self.constraints),
-            train=self.train and self.train.load(self.folders),
+            train=self.train.load(self.folders) if self.train else None,
             **plain,
         )
 
@@ -349,7 +349,7 @@ def reference(pair: Pair, hold: Hold | None = None) -> PairOfFunctions:
         unused_torch=pair.unused_torch,
         unused_keras=pair.unused_keras,
         penalties=tuple(_held(one, refer) for one in pair.penalties),
-        constraints=tuple(_held(one, refer) for one in pair.constraints),
+        constraints=tuple(_plain(one) for one in pair.constraints),
         train=pair.train and _loop(pair.train, refer),
         folders=module_folders(),
     )
@@ -385,9 +385,13 @@ def _one_loss(loss: OneLoss, refer: Refer) -> OneLossReference:
     )
 
 
-def _held(one: regularisation.Penalty | regularisation.Constraint, refer: Refer) -> HeldReference:
+def _held(one: regularisation.Penalty, refer: Refer) -> HeldReference:
     if isinstance(one, regularisation.CustomPenalty):
         return CustomPenaltyReference(torch=refer(one.torch, "CustomPenalty.torch"))
+    return _plain(one)
+
+
+def _plain(one: Any) -> HeldRecord:
     return HeldRecord(kind=type(one).__name__, values=dataclasses.asdict(one))
 
 

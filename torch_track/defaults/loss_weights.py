@@ -1,5 +1,7 @@
 """What weighs in losses of PyTorch by default."""
 
+from math import log
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -11,8 +13,9 @@ from twotrack.torch_track.defaults.registry import DEFAULTS
 
 @DEFAULTS.measures
 def sample_weights() -> Measured:
-    """nn.functional.mse_loss with a weight for each example."""
-    mean = functional.mse_loss(torch.ones(2), torch.zeros(2), weight=torch.tensor([1.0, 4.0]))
+    """nn.functional.binary_cross_entropy with a weight for each example, over log 2."""
+    half, weights = torch.full((2,), 0.5), torch.tensor([1.0, 4.0])
+    mean = functional.binary_cross_entropy(half, torch.ones(2), weights).item() / log(2)
     return Measured({"weights 1 and 4 of errors 1 and 1": mean}, mean)
 
 
@@ -67,13 +70,3 @@ def poisson_rates() -> Measured:
     of_logarithms = (x.exp() - y * x).mean()
     aligned = nn.PoissonNLLLoss(log_input=False, eps=1e-7)(x, y)
     return Measured({"takes logarithms": bool(torch.isclose(loss, of_logarithms))}, loss, aligned)
-
-
-@DEFAULTS.measures
-def focal_weights() -> Measured:
-    """torchvision.ops.sigmoid_focal_loss of a positive; aligned: without weights of classes."""
-    from torchvision.ops import sigmoid_focal_loss
-
-    x, y = torch.tensor([0.3]), torch.ones(1)
-    loss, plain = (sigmoid_focal_loss(x, y, **given, reduction="mean") for given in ({}, {"alpha": -1}))
-    return Measured({"loss of a positive over that without weights": loss / plain}, loss, plain)
