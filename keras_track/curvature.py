@@ -14,7 +14,7 @@ from twotrack.keras_track import losses
 from twotrack.keras_track.optimizers import Sophia
 from twotrack.shared.spec.curvature import draw_noise, require_named
 from twotrack.shared.spec.losses import TARGET_KINDS, LossName
-from twotrack.shared.spec.pair import CustomLoss
+from twotrack.shared.spec.objective import Objective
 
 
 class Curvature:
@@ -23,7 +23,7 @@ class Curvature:
     Raises UserError for Sophia with a loss of the user's own.
     """
 
-    def __init__(self, model: keras.Model, loss: LossName | CustomLoss):
+    def __init__(self, model: keras.Model, loss: Objective):
         self._sophia = model.optimizer if isinstance(model.optimizer, Sophia) else None
         if self._sophia:
             self._loss = require_named(loss)

@@ -12,8 +12,8 @@ from twotrack.keras_track.recording import as_array
 from twotrack.shared.errors import UserError, one_line
 from twotrack.shared.spec.probe import LossBatch, LossFacts, LossRun
 
-Loss = Callable[[Any, Any], Any]
-"""Maps targets and outputs, in the structure that the model has them in, to a scalar."""
+Loss = Callable[..., Any]
+"""Maps targets, outputs and weights, in the structure that the model has them in, to a scalar."""
 
 
 class LossAlone:
@@ -36,7 +36,12 @@ class LossAlone:
             self._loss.build(list(batch.targets), self._packed(batch.outputs))  # type: ignore[attr-defined]
 
     def gradients(
-        self, outputs: Sequence[Any], logits: Sequence[Any], targets: Sequence[Any], masks: Sequence[Any]
+        self,
+        outputs: Sequence[Any],
+        logits: Sequence[Any],
+        targets: Sequence[Any],
+        masks: Sequence[Any],
+        weights: Sequence[Any] = (),
     ) -> Any:
         """Return the loss of tensors of the backend, and its gradients for outputs, then for logits."""
         count = len(outputs)
@@ -48,7 +53,8 @@ class LossAlone:
                     output._keras_logits = own
             for output, mask in zip(given, masks, strict=True):
                 backend.set_keras_mask(output, mask)
-            return self._loss(targets if len(targets) > 1 else targets[0], self._packed(given))
+            own, packed = targets if len(targets) > 1 else targets[0], self._packed(given)
+            return self._loss(own, packed, self._packed(weights)) if len(weights) else self._loss(own, packed)
 
         return value_and_gradients(total, [*outputs, *logits])
 
@@ -96,7 +102,7 @@ def _run(alone: LossAlone, batch: LossBatch, step: Callable[..., Any]) -> LossRu
     to_tensor = keras.ops.convert_to_tensor
     outputs, logits, targets = ([to_tensor(array) for array in part] for part in _arrays(batch))
     masks = [None if mask is None else to_tensor(mask) for mask in alone.masks(batch)]
-    value, gradients = step(outputs, logits, targets, masks)
+    value, gradients = step(outputs, logits, targets, masks, [to_tensor(one) for one in batch.weights])
     return _as_run(alone, value, gradients)
 
 
@@ -111,7 +117,8 @@ def _on_jax(alone: LossAlone, batches: Sequence[LossBatch]) -> list[LossRun]:
     forms: dict[tuple, list[int]] = {}
     for number, batch in enumerate(batches):
         shapes = tuple(array.shape for array in batch.outputs)
-        forms.setdefault((shapes, tuple(mask is None for mask in alone.masks(batch))), []).append(number)
+        weighed = tuple(array.shape for array in batch.weights)
+        forms.setdefault((shapes, tuple(mask is None for mask in alone.masks(batch)), weighed), []).append(number)
     runs: dict[int, LossRun] = {}
     for numbers in forms.values():
         form = [batches[number] for number in numbers]
@@ -129,7 +136,8 @@ def _at_once(alone: LossAlone, form: Sequence[LossBatch]) -> list[LossRun]:
     parts = zip(*map(_arrays, form), strict=True)
     stacked = [[np.stack(arrays) for arrays in zip(*part, strict=True)] for part in parts]
     masks = [None if one[0] is None else np.stack(one) for one in zip(*map(alone.masks, form), strict=True)]
-    values, gradients = jax.jit(jax.vmap(step))(*stacked, masks)
+    weights = [np.stack(arrays) for arrays in zip(*(batch.weights for batch in form), strict=True)]
+    values, gradients = jax.jit(jax.vmap(step))(*stacked, masks, weights)
     return [_as_run(alone, value, [one[n] for one in gradients]) for n, value in enumerate(values)]
 
 

@@ -28,9 +28,11 @@ from twotrack.keras_track.recording import (
 )
 from twotrack.keras_track.state import state_kept
 from twotrack.shared.axes.layout import canonical, own_order
+from twotrack.shared.errors import UserError
 from twotrack.shared.pieces.recorder import Piece, PieceRun
 from twotrack.shared.spec.draws import DrawnPass
 from twotrack.shared.spec.inputs import example
+from twotrack.shared.spec.objective import CustomLoss
 from twotrack.shared.spec.operations import OperationsTrace
 from twotrack.shared.spec.optimizers import Optimizer
 from twotrack.shared.spec.pair import CustomOptimizer
@@ -227,10 +229,9 @@ class KerasProbe(Probe):
         given = cast(inputs, model.inputs)
         shapes = {name: given[name].shape for name, spec in model.inputs.items() if spec.kind == "real"}
         shifted = InputShift(model.model, shapes)
-        shifted.compile(optimizer=kept, loss=model.own_losses())
-        y = model.cast_targets(targets)
+        shifted.compile(optimizer=kept, loss=model.own_losses(), loss_weights=model.loss_weights())
         with state_kept(model.model):
-            shifted.train_on_batch(given, y if len(y) > 1 else y[0])
+            shifted.train_on_batch(given, **model.fed(inputs, targets))
         return {name: as_array(kept.gradient(shift)) for name, shift in shifted.shifts.items()}
 
     def attention(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -276,13 +277,19 @@ class KerasProbe(Probe):
 
     def run_loss(self, batches: Sequence[LossBatch]) -> list[LossRun]:
         """Call the loss as a training step does."""
-        cast = self._model.cast_targets
-        return loss_alone.run(self._loss_alone(), [replace(one, targets=cast(one.targets)) for one in batches])
+        return loss_alone.run(self._loss_alone(), [self._with_weights(one) for one in batches])
+
+    def _with_weights(self, batch: LossBatch) -> LossBatch:
+        model = self._model
+        targets, weights = model.weighed_targets(batch.targets, batch.masks)
+        if isinstance(model.loss, CustomLoss) and model.loss.class_weight:
+            weights = [_weights_of_classes(one, model.loss.class_weight) for one in targets]
+        return replace(batch, targets=targets, weights=[one for one in weights if one is not None])
 
     def _loss_alone(self) -> loss_alone.LossAlone:
         outputs = self._call(example(self._model.inputs))
         losses = keras.tree.flatten(self._model.loss_object())
-        ignored = (getattr(one, "ignore_class", None) for one in losses)
+        ignored = (getattr(one, "ignore_class", getattr(getattr(one, "spec", None), "ignored", None)) for one in losses)
         named = next((one for one in ignored if one is not None), None)
         return loss_alone.LossAlone(self._model.model._compile_loss, outputs, named)
 
@@ -318,6 +325,13 @@ class KerasProbe(Probe):
 
     def _call(self, inputs: Mapping[str, np.ndarray], training: bool = False) -> Any:
         return self._model.model(self._model.arranged(inputs), training=training)
+
+
+def _weights_of_classes(labels: np.ndarray, class_weight: Mapping[int, float]) -> np.ndarray:
+    """Return the sample weights that fit makes of class_weight; UserError for targets that it takes for one-hot."""
+    if labels.ndim > 1:
+        raise UserError("class_weight: expected one class for each example, as Keras takes it, found several.")
+    return np.array([class_weight.get(int(label), 1.0) for label in labels], dtype=keras.config.floatx())
 
 
 def _dropout_rate(layer: keras.layers.Layer) -> float:

@@ -8,6 +8,16 @@ import keras
 from keras import ops
 
 from twotrack.keras_track.autodiff import value_and_gradients
+from twotrack.shared.errors import UserError
+from twotrack.shared.spec.regularisation import (
+    Activity,
+    Penalty,
+    WeightPenalty,
+    activity_value,
+    by_weight,
+    constrained,
+    penalty_value,
+)
 
 Constraint = Callable[[Any], Any]
 
@@ -29,6 +39,63 @@ def penalty(variables: Sequence[keras.Variable], values: Sequence[Any]) -> tuple
     value, gradients = value_and_gradients(total, [values[number] for number, _ in chosen])
     found = dict(zip((number for number, _ in chosen), gradients, strict=True))
     return value, [found.get(number, 0.0) for number in range(len(values))]
+
+
+def hold(
+    penalties: Sequence[Penalty], constraints: Sequence[Constraint], variables: Mapping[str, keras.Variable]
+) -> None:
+    """Give variables, by canonical name, what a pair holds to them; UserError where a layer brings its own already."""
+    for kind, attribute, held in (("penalty", "regularizer", penalties), ("constraint", "constraint", constraints)):
+        for name, specs in by_weight(held, False, list(variables)).items():
+            if getattr(variables[name], attribute) is not None:
+                raise UserError(
+                    f"{type(specs[0]).__name__}: the Keras model brings a {kind} of '{name}' itself; say "
+                    "sides='torch', or leave it out of the model."
+                )
+            setattr(variables[name], attribute, _WRAPPED[kind](specs))
+
+
+class _Penalties(keras.regularizers.Regularizer):
+    def __init__(self, specs: Sequence[WeightPenalty]):
+        self._specs = specs
+
+    def __call__(self, x: Any) -> Any:
+        weight = ops.convert_to_tensor(x)
+        return sum(penalty_value(one, ops, weight) for one in self._specs)
+
+
+class _Constraints(keras.constraints.Constraint):
+    def __init__(self, specs: Sequence[Any]):
+        self._specs = specs
+
+    def __call__(self, w: Any) -> Any:
+        weight = ops.convert_to_tensor(w)
+        for one in self._specs:
+            weight = constrained(one, ops, weight)
+        return weight
+
+
+_WRAPPED: Mapping[str, Callable[[Any], Any]] = {"penalty": _Penalties, "constraint": _Constraints}
+
+
+class ActivityPenalty(keras.regularizers.Regularizer):
+    """Penalises what a layer gives; Keras itself divides by the batch size."""
+
+    def __init__(self, spec: Activity):
+        self.spec = spec
+
+    def __call__(self, x: Any) -> Any:
+        """Return the penalty of the whole batch."""
+        return activity_value(self.spec, ops, x) * x.shape[0]
+
+
+def watch(penalties: Sequence[Penalty], layers: Mapping[str, keras.layers.Layer]) -> None:
+    """Give layers, by canonical path, penalties of what they give; UserError if there is no such layer."""
+    for one in penalties:
+        if isinstance(one, Activity) and one.on(is_torch=False):
+            if one.layer not in layers:
+                raise UserError(f"Activity: the Keras model has no layer '{one.layer}'.")
+            layers[one.layer].activity_regularizer = ActivityPenalty(one)
 
 
 @contextmanager

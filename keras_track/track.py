@@ -1,7 +1,7 @@
 """The Track contract on Keras 3; the backend is the one that KERAS_BACKEND named before the import."""
 
 import importlib
-from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from twotrack.keras_track import backends, freezing, losses, native, operations, optimizers, outputs, weights
+from twotrack.keras_track import backends, freezing, losses, native, operations, optimizers, outputs, terms, weights
 from twotrack.keras_track.axes import axis_layout
 from twotrack.keras_track.curvature import Curvature
 from twotrack.keras_track.draws import drawn_from
@@ -20,6 +20,7 @@ from twotrack.keras_track.parts import in_parts
 from twotrack.keras_track.precision import set_precision
 from twotrack.keras_track.probe import KerasProbe
 from twotrack.keras_track.quick_start import any_initial_values
+from twotrack.keras_track.recording import as_array
 from twotrack.keras_track.session import start_afresh
 from twotrack.keras_track.state import moving
 from twotrack.keras_track.update_options import ROWS, Names, averaged, named
@@ -30,9 +31,22 @@ from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.ledger.measured import Measured
 from twotrack.shared.spec.draws import DrawSource
 from twotrack.shared.spec.inputs import Input, describe, example
+from twotrack.shared.spec.loop import Feed, Hear, LoopBatch, TrainingLoop
+from twotrack.shared.spec.loss_specs import Loss
+from twotrack.shared.spec.objective import (
+    CustomLoss,
+    Objective,
+    kinds_of,
+    losses_of,
+    masks_of,
+    objective,
+    real_steps,
+    row_weights,
+    split,
+)
 from twotrack.shared.spec.optimizers import Optimizer
 from twotrack.shared.spec.outputs import Outputs
-from twotrack.shared.spec.pair import ChapterBuild, CustomLoss, CustomOptimizer, LossSpec, Pair, target_kind
+from twotrack.shared.spec.pair import ChapterBuild, CustomOptimizer, Pair
 from twotrack.shared.spec.profiles import Switches
 from twotrack.shared.spec.track import (
     Carrier,
@@ -53,6 +67,10 @@ from twotrack.shared.weights.made import MadeWeights
 if TYPE_CHECKING:
     from twotrack.shared.export.runtimes import Predict
     from twotrack.shared.export.subject import ExportSubject
+
+
+INTEGERS = ("classes", "sequences")
+"""Kinds of target."""
 
 
 def open_track(spec: TrackSpec, device: str) -> "KerasTrack":
@@ -87,11 +105,17 @@ class KerasTrack(Track):
         switches = Switches(switched)
         native.switch_layers(network.get_layer(HEAD) if has_base else network, switches)
         layout = axis_layout(network, pair.specs)
-        model = KerasModel(network, pair.specs, pair.loss, self._backend, switches, layout)
+        model = KerasModel(network, pair.specs, _goal(pair, network, given), self._backend, switches, layout)
+        model.has_own_loop = pair.train is not None
         model.leave_out(pair.unused_keras)
         model.given = given
         if pair.trainable != EVERYTHING:
             model.freeze(chosen(model.shapes(), pair.trainable))
+        if pair.penalties or pair.constraints:
+            trained, table = model.trainable_names(), weights.name_table(network)
+            own = {name: entry.variable for name, entry in table.items() if name in trained}
+            terms.hold(pair.penalties, pair.constraints, own)
+            terms.watch(pair.penalties, dict(weights.layer_paths(network)))
         return model
 
     def own_weights(self, pair: Pair) -> OwnWeights:
@@ -178,6 +202,16 @@ def _network(pair: Pair) -> tuple[keras.Model, bool, Outputs]:
     return network, False, given
 
 
+def _goal(pair: Pair, network: keras.Model, given: Outputs) -> Objective:
+    """Return the losses in the order of the outputs, by the names that Keras has for them."""
+    if pair.train:
+        return pair.objective
+    if pair.outputs:
+        return objective(pair.loss, tuple(pair.outputs), known=True)
+    own = getattr(network, "output_names", None) if given.is_plain else None
+    return objective(pair.loss, own or given.names, known=bool(own) or not given.is_plain)
+
+
 def _chapter_network(build: ChapterBuild) -> keras.Model:
     return importlib.import_module(f"twotrack.keras_track.models.{build.slug}").build(build.config)
 
@@ -197,9 +231,26 @@ def _users_network(build: Callable[[], Any], pair: Pair) -> tuple[keras.Model, O
     return network, outputs.outputs_of(given)
 
 
+def _train_compiled(model: keras.Model, batches: Iterable[tuple[Any, Any]], record: Callable[..., None]) -> None:
+    """Train a model that its build function has compiled, step by step."""
+    if not getattr(model, "compiled", False):
+        raise UserError(
+            "TrainingLoop: expected keras=train(model, batches, record), or a model that its build function has "
+            "compiled, found neither."
+        )
+    for x, y in batches:
+        model.reset_metrics()
+        logs = model.train_on_batch(x, y, return_dict=True)
+        if "loss" not in logs:
+            raise UserError(f"train_step: expected it to return 'loss', found {', '.join(logs) or 'nothing'}.")
+        record(logs["loss"])
+
+
 class KerasModel(TrackModel):
     """A keras.Model with loss and optimizer."""
 
+    has_own_loop = False
+    """The user's own code trains it, and has compiled it perhaps: it stays as it is."""
     mover: GradientMover | None = None
     """What moves gradients before each update, from the next `compile` on; a verification puts it here."""
 
@@ -207,7 +258,7 @@ class KerasModel(TrackModel):
         self,
         model: keras.Model,
         inputs: Mapping[str, Input],
-        loss: LossSpec,
+        loss: Objective,
         backend: backends.Backend,
         switches: Switches,
         layout: ChannelLayout = NO_LAYOUT,
@@ -274,6 +325,8 @@ class KerasModel(TrackModel):
 
     def compile(self, optimizer: Optimizer | CustomOptimizer, learning_rates: Sequence[float]) -> None:
         """Attach loss and optimizer."""
+        if self.has_own_loop:
+            return
         self.has_custom_optimizer = isinstance(optimizer, CustomOptimizer)
         made = self.new_optimizer(optimizer, learning_rates)
         if self.mover:
@@ -300,36 +353,51 @@ class KerasModel(TrackModel):
 
     def attach(self, optimizer: keras.optimizers.Optimizer) -> None:
         """Attach the loss and an optimizer of Keras."""
-        self.model.compile(optimizer=optimizer, loss=self.own_losses())
+        self.model.compile(optimizer=optimizer, loss=self.own_losses(), loss_weights=self.loss_weights())
         self.model.optimizer.build(self.model.trainable_variables)
         self._curvature = Curvature(self.model, self.loss)
 
     def loss_object(self) -> keras.losses.Loss:
-        """Return the loss as an object of Keras."""
-        if isinstance(self.loss, CustomLoss):
-            with as_user_error("the Keras loss function failed"):
-                return self.loss.of("keras")()
-        return losses.build(self.loss)
+        """Return the loss as an object of Keras, that of the first output where each has its own."""
+        return losses.build(self.loss[0].loss if isinstance(self.loss, tuple) else self.loss)
 
     def own_losses(self) -> Any:
-        """Return the loss for outputs as the model has them: one for all, or one for each if any has to be moved."""
-        if not self.layout.outputs:
+        """Return the loss for outputs as the model has them: one for all, or one for each if they are not alike."""
+        arrangements = self.layout.outputs
+        if not arrangements and not isinstance(self.loss, tuple):
             return self.loss_object()
         found = [
-            ChannelsLast(self.loss_object(), arrangement) if arrangement else self.loss_object()
-            for arrangement in self.layout.outputs
+            ChannelsLast(loss, arrangement) if arrangement else loss
+            for loss, arrangement in zip(self._made(), arrangements or [None] * self.count, strict=True)
         ]
         return found if len(found) > 1 else found[0]
 
+    def _made(self) -> list[keras.losses.Loss]:
+        if isinstance(self.loss, CustomLoss) and self.loss.is_whole:
+            return list(keras.tree.flatten(self.loss_object()))
+        parts = losses_of(self.loss, self.count)
+        return [losses.build(part.loss) if isinstance(self.loss, tuple) else self.loss_object() for part in parts]
+
+    @property
+    def count(self) -> int:
+        """How many outputs it gives; a chapter's model one."""
+        return len(self.loss) if isinstance(self.loss, tuple) else len(self.given.names) or 1
+
+    def loss_weights(self) -> list[float] | None:
+        """Return what the losses of the outputs are multiplied by; None for nothing."""
+        if isinstance(self.loss, CustomLoss):
+            return list(self.loss.loss_weights) or None
+        return [part.factor(is_torch=False) for part in self.loss] if isinstance(self.loss, tuple) else None
+
     def train_step(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> float:
         """Train on one batch; the loss tracker is reset because it averages over calls."""
-        x, y = self.arranged(inputs), self.cast_targets(targets)
+        x, fed = self.arranged(inputs), self.fed(inputs, targets)
         if rows := getattr(self.model.optimizer, ROWS, None):
             rows.assign(len(targets[0]))
         with drawn_from(self.model, self.draws):
             self._curvature.update_if_due(x)
             self.model.reset_metrics()
-            logs = self.model.train_on_batch(x, y if len(y) > 1 else y[0], return_dict=True)
+            logs = self.model.train_on_batch(x, **fed, return_dict=True)
             loss = float(logs["loss"])  # waits for the step, so that all of it draws before the source moves on
         if self.draws:
             self.draws.advance()
@@ -344,8 +412,70 @@ class KerasModel(TrackModel):
         """Let the optimizer's averages be the weights for a while."""
         return averaged(self.model.optimizer)
 
+    def fed(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> dict[str, Any]:
+        """Return what train_on_batch takes beside the inputs: targets, and weights if there are any."""
+        own, weights = self.with_weights(targets, inputs)
+        fed: dict[str, Any] = {"y": own if len(own) > 1 else own[0]}
+        if isinstance(self.loss, CustomLoss) and self.loss.class_weight:
+            return fed | {"class_weight": dict(self.loss.class_weight)}
+        if any(one is not None for one in weights):
+            fed["sample_weight"] = weights if len(weights) > 1 else weights[0]
+        return fed
+
+    def with_weights(
+        self, targets: Sequence[np.ndarray], inputs: Mapping[str, np.ndarray]
+    ) -> tuple[list[np.ndarray], list[np.ndarray | None]]:
+        """Return targets and weights of each output in the types that the losses take."""
+        if isinstance(self.loss, str):
+            return self.cast_targets(targets), [None] * len(targets)
+        named = masks_of(self.loss, self.count)
+        masks = [real_steps(name, inputs) if name else None for name in named]
+        return self.weighed_targets(targets, masks)
+
+    def weighed_targets(
+        self, targets: Sequence[np.ndarray], masks: Sequence[np.ndarray | None]
+    ) -> tuple[list[np.ndarray], list[np.ndarray | None]]:
+        """Return the same where it is known which steps are real; a loss of the user's own sees Keras' masks."""
+        own, weights = split(self.loss, targets, self.count)
+        losses, dtype = [part.loss for part in losses_of(self.loss, self.count)], keras.config.floatx()
+        found = [
+            row_weights(weight, mask if isinstance(loss, Loss) and loss.mask else None)
+            for loss, weight, mask in zip(losses, weights, masks, strict=True)
+        ]
+        if any(one is not None for one in found):  # Keras wants one for each output then
+            found = [np.ones(len(own[0])) if one is None else one for one in found]
+        return self.cast_targets(own), [None if one is None else one.astype(dtype) for one in found]
+
+    def run_loop(self, loop: TrainingLoop, batches: Iterable[LoopBatch], hear: Hear) -> None:
+        """Let the user's own training function, or the model that is compiled already, train."""
+        table = {id(entry.variable): (name, entry) for name, entry in weights.name_table(self.model).items()}
+
+        def given() -> Iterator[tuple[Any, Any]]:
+            for batch in batches:
+                targets = self.cast_targets(batch.targets)
+                yield self.arranged(batch.inputs), targets if len(targets) > 1 else targets[0]
+
+        def read(loss: Any, gradients: Any) -> tuple[float, Any]:
+            value = float(keras.ops.convert_to_numpy(loss))
+            if gradients is None:
+                return value, None
+            named = zip((table[id(one)] for one in self.model.trainable_variables), gradients, strict=True)
+            return value, {name: np.array(entry.layout.to_canonical(as_array(one))) for (name, entry), one in named}
+
+        def over(loss: float, gradients: Any) -> None:
+            hear(loss, gradients)
+            if self.draws:
+                self.draws.advance()
+
+        feed, function = Feed(given(), over, read), loop.of("keras") or _train_compiled
+        with as_user_error("the Keras training function failed"), drawn_from(self.model, self.draws):
+            function(self.model, feed, feed.record)
+        feed.require_end()
+
     def end_training(self) -> None:
         """Let go of the optimizer, and of the compiled step that holds it; the loss stays attached."""
+        if self.has_own_loop:
+            return
         self.model.optimizer = self.model.train_function = None
         vars(self.model).pop("_compile_config", None)  # which holds the optimizer for a file
         vars(self).pop("_curvature", None)
@@ -395,8 +525,9 @@ class KerasModel(TrackModel):
 
     def cast_targets(self, targets: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Return targets in the type that the loss takes."""
-        kind = "int32" if target_kind(self.loss) == "classes" else keras.config.floatx()
-        return [target.astype(kind, copy=False) for target in targets]
+        kinds = kinds_of(self.loss, len(targets))
+        types = ["int32" if kind in INTEGERS else keras.config.floatx() for kind in kinds]
+        return [target.astype(kind, copy=False) for target, kind in zip(targets, types, strict=True)]
 
     def _variables(self) -> list[keras.Variable]:
         return [*self.model.variables, *self.model.optimizer.variables]

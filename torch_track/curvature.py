@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from twotrack.shared.spec.curvature import draw_noise, require_named
 from twotrack.shared.spec.losses import TARGET_KINDS, LossName
-from twotrack.shared.spec.pair import CustomLoss
+from twotrack.shared.spec.objective import Objective
 from twotrack.torch_track.losses import LOSSES
 from twotrack.torch_track.optimizers import Sophia
 
@@ -22,7 +22,7 @@ class Curvature:
     Raises UserError for Sophia with a loss of the user's own.
     """
 
-    def __init__(self, module: nn.Module, optimizer: torch.optim.Optimizer, loss: LossName | CustomLoss):
+    def __init__(self, module: nn.Module, optimizer: torch.optim.Optimizer, loss: Objective):
         self._module = module
         self._estimated = (optimizer, require_named(loss)) if isinstance(optimizer, Sophia) else None
 

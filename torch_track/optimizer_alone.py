@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from twotrack.shared.weights.bridge.layouts import Layout, Shape
 from twotrack.torch_track.entries import Entry, Weight
 from twotrack.torch_track.placement import Part, Placement
+from twotrack.torch_track.terms import Spot, Spots
 from twotrack.torch_track.update_options import RATE
 
 SAME = 1e-12
@@ -70,6 +71,15 @@ class StandIns:
             is_whole = len(elements) == prod(self._shapes[name])
             places = _small_places(self.parameters[number], _way(entry), self._shapes[name]) if is_whole else None
             yield Part(number, elements, start + (np.arange(len(elements)) if places is None else places))
+
+    def spots(self) -> dict[str, Spots]:
+        """Return where each weight lives, as a tensor."""
+        return {
+            name: Spots(
+                self._shapes[name], [Spot(self.parameters[one.number], one.elements, one.places) for one in parts]
+            )
+            for name, parts in self._parts.items()
+        }
 
     def assign(self, canonical: Mapping[str, np.ndarray]) -> None:
         """Give the stand-ins values."""

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from twotrack.shared.axes.layout import canonical, own_order
+from twotrack.shared.base.arrays import copies
 from twotrack.shared.pieces.recorder import Piece, PieceRun
 from twotrack.shared.spec.draws import DrawnPass
 from twotrack.shared.spec.inputs import example
@@ -48,6 +49,7 @@ from twotrack.torch_track.recording import (
 )
 from twotrack.torch_track.state import state_kept
 from twotrack.torch_track.structure import replaced, tensors_in
+from twotrack.torch_track.terms import Terms
 
 if TYPE_CHECKING:
     from twotrack.torch_track.track import TorchModel
@@ -234,8 +236,16 @@ class TorchProbe(Probe):
         return kept
 
     def penalty(self) -> Penalty | None:
-        """Return None: torch's optimizers decay weights, no loss holds it."""
-        return None
+        """Return what the pair's penalties add; where it has none, torch's optimizers may decay, no loss holds it."""
+        terms = self._model.terms()
+        if not terms.penalises:
+            return None
+        self._module.zero_grad(set_to_none=True)
+        value = terms.penalty()
+        value.backward()  # type: ignore[no-untyped-call]
+        gradients = copies(self._model.gradients())
+        self._module.zero_grad(set_to_none=True)
+        return Penalty(value.item(), gradients)
 
     def added_losses(self, inputs: Mapping[str, np.ndarray]) -> dict[str, float]:
         """Return none: no layer of torch adds to a loss."""
@@ -250,9 +260,10 @@ class TorchProbe(Probe):
         return nullcontext()
 
     def loss_facts(self) -> LossFacts:
-        """Return the class that the loss ignores; torch's losses know no masks, and take outputs as they are."""
+        """Return the class that the loss ignores; masks are none of torch's, and losses take outputs as they are."""
         count = len(self._model.outputs(example(self._model.inputs)))
-        ignored = getattr(self._model.loss_object(), "ignore_index", None)
+        made = self._model.loss_object()
+        ignored = getattr(made, "ignore_index", getattr(getattr(made, "spec", None), "ignored", None))
         return LossFacts(ignored, 0.0, (0,) * count, (False,) * count)
 
     def run_loss(self, batches: Sequence[LossBatch]) -> list[LossRun]:
@@ -285,6 +296,9 @@ class TorchProbe(Probe):
             stand_ins.assign(start.parameters)
             given = iter(stand_ins.parameters)
             made = self._model.new_optimizer(optimizer, learning_rates, given, stand_ins.placed)
+            terms = Terms(self._model.penalties, self._model.constraints, stand_ins.spots(), self._module)
+            terms.attach_penalty(made, stand_ins.parameters)
+            terms.attach(made)
             kept, rates = optimizer_alone.run(made, stand_ins, gradients, start.checkpoints)
             found.parameters += kept
             found.learning_rates = found.learning_rates or rates

@@ -2,7 +2,7 @@
 
 import copy
 import importlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, nullcontext
 from functools import reduce
 from operator import add
@@ -14,15 +14,28 @@ import torch
 from torch import Tensor, nn
 
 from twotrack.shared.axes.layout import NO_LAYOUT, ChannelLayout
+from twotrack.shared.base.arrays import copies
 from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.ledger.measured import Measured
 from twotrack.shared.spec.changes import CallCandidate, Candidate, Change, Facing
 from twotrack.shared.spec.draws import DrawnPass, DrawSource
 from twotrack.shared.spec.inputs import Input, describe, drawn, example
+from twotrack.shared.spec.loop import Feed, Hear, LoopBatch, TrainingLoop, the_only_or_all
+from twotrack.shared.spec.objective import (
+    CustomLoss,
+    Objective,
+    kinds_of,
+    losses_of,
+    masks_of,
+    objective,
+    real_steps,
+    split,
+)
 from twotrack.shared.spec.optimizers import Optimizer
-from twotrack.shared.spec.pair import ChapterBuild, CustomLoss, CustomOptimizer, LossSpec, Pair, target_kind
+from twotrack.shared.spec.pair import ChapterBuild, CustomOptimizer, Pair
 from twotrack.shared.spec.probe import Visit
 from twotrack.shared.spec.profiles import Switches
+from twotrack.shared.spec.regularisation import Activity, Constraint, Penalty
 from twotrack.shared.spec.track import (
     Carrier,
     Checkpoints,
@@ -50,7 +63,7 @@ from twotrack.torch_track.changes.updates import rules
 from twotrack.torch_track.curvature import Curvature
 from twotrack.torch_track.draws import DrawAxes, draw_axes, drawn_from, drawn_pass
 from twotrack.torch_track.inputs import tensors
-from twotrack.torch_track.losses import LOSSES, Loss
+from twotrack.torch_track.losses import Loss, build, weighed
 from twotrack.torch_track.moved_gradients import GradientMover
 from twotrack.torch_track.placement import Placement, placement
 from twotrack.torch_track.precision import building, set_precision
@@ -58,8 +71,11 @@ from twotrack.torch_track.probe import TorchProbe
 from twotrack.torch_track.quick_start import AnyInitialValues
 from twotrack.torch_track.recording import dropout_rates
 from twotrack.torch_track.structure import tensors_in
+from twotrack.torch_track.terms import Terms, activities, of_table
 from twotrack.torch_track.update_options import ROWS, averaged, set_learning_rates
 
+INTEGERS = ("classes", "sequences")
+"""Kinds of target."""
 DTYPES: dict[Precision, torch.dtype] = {"float32": torch.float32, "float64": torch.float64}
 
 if TYPE_CHECKING:
@@ -101,7 +117,9 @@ class TorchTrack(Track):
         ):
             layout = axis_layout(module, pair.specs)
         renames = weights.all_renames(module, pair.rename)
-        model = TorchModel(module, pair.specs, pair.loss, self.device, DTYPES[precision], switches, layout, renames)
+        goal = _goal(pair, seen[0].names, seen[0].is_plain)
+        model = TorchModel(module, pair.specs, goal, self.device, DTYPES[precision], switches, layout, renames)
+        model.penalties, model.constraints = pair.penalties, pair.constraints
         if pair.weight_map:
             model.use(pair.weight_map)
         model.given = seen[0]
@@ -238,6 +256,13 @@ def _module(pair: Pair) -> tuple[nn.Module, bool]:
     return _users_module(build), False
 
 
+def _goal(pair: Pair, names: Sequence[str], is_plain: bool) -> Objective:
+    """Return the losses in the order of the outputs; those of a tuple have no names that a pair's could be held to."""
+    if pair.train:
+        return pair.objective
+    return objective(pair.loss, tuple(pair.outputs) or names, known=bool(pair.outputs) or not is_plain)
+
+
 def _chapter_module(build: ChapterBuild) -> nn.Module:
     return importlib.import_module(f"twotrack.torch_track.models.{build.slug}").build(build.config)
 
@@ -258,6 +283,9 @@ class TorchModel(TrackModel):
     """What a forward pass in training runs in; a probe turns functional dropout off here."""
     masks: Sequence[np.ndarray | None] = ()
     """Of the outputs' steps, True where one is real, for a change that leaves others out; torch's losses know none."""
+    penalties: Sequence[Penalty] = ()
+    """Of the pair."""
+    constraints: Sequence[Constraint] = ()
     is_compiled = False
     """What it gives, and its training steps, are those of code that torch.compile has made."""
     before_update: Callable[[], None] = staticmethod(lambda: None)
@@ -267,7 +295,7 @@ class TorchModel(TrackModel):
         self,
         module: nn.Module,
         inputs: Mapping[str, Input],
-        loss: LossSpec,
+        loss: Objective,
         device: str,
         dtype: torch.dtype,
         switches: Switches,
@@ -364,6 +392,8 @@ class TorchModel(TrackModel):
         self.module.zero_grad(set_to_none=True)
         self.optimizer = self.new_optimizer(optimizer, learning_rates, self.module.parameters())
         self._curvature = Curvature(self.module, self.optimizer, self.loss)
+        if self.constraints:
+            self.terms().attach(self.optimizer)
         self._compiled = optimizer, learning_rates
 
     def warm_up(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> None:
@@ -411,6 +441,35 @@ class TorchModel(TrackModel):
         """Let the optimizer's averages be the weights for a while."""
         return averaged(self.optimizer)
 
+    def run_loop(self, loop: TrainingLoop, batches: Iterable[LoopBatch], hear: Hear) -> None:
+        """Let the user's own training function train the module."""
+
+        def given() -> Iterator[tuple[Any, Any]]:
+            for batch in batches:
+                if self.draws:
+                    self.draws.begin_pass()
+                inputs = dict(zip(self.inputs, self.tensors(batch.inputs), strict=True))
+                kinds = kinds_of(self.loss, len(batch.targets))
+                targets = [self._target(*pair) for pair in zip(batch.targets, kinds, strict=True)]
+                yield the_only_or_all(inputs), targets if len(targets) > 1 else targets[0]
+
+        def read(loss: Any, gradients: Any) -> tuple[float, Any]:
+            has_any = any(one.grad is not None for one in self.module.parameters())
+            return float(loss), copies(self.gradients()) if has_any else None
+
+        def over(loss: float, gradients: Any) -> None:
+            hear(loss, gradients)
+            if self.draws:
+                self.draws.advance()
+
+        function, feed = loop.of("torch"), Feed(given(), over, read)
+        assert function
+        self.module.zero_grad(set_to_none=True)
+        freezing.train_mode(self.module)
+        with as_user_error("the torch training function failed"), self.drawing(), self.around():
+            function(self.module, feed, feed.record)
+        feed.require_end()
+
     def end_training(self) -> None:
         """Let go of gradients and optimizer."""
         self.module.zero_grad(set_to_none=True)
@@ -430,13 +489,59 @@ class TorchModel(TrackModel):
         return loss
 
     def loss_value(self, inputs: Sequence[Tensor], targets: Sequence[np.ndarray]) -> Tensor:
-        """Return the sum over the outputs of the loss, in training mode."""
-        return self.loss_of(self.forward(inputs), targets)
+        """Return the sum over the outputs of the loss, and all penalties, in training mode."""
+        with activities(self.penalties, self.layer) as added:
+            outputs = self.forward(inputs)
+            terms = added()
+        if any(one.on(is_torch=True) and not isinstance(one, Activity) for one in self.penalties):
+            terms.append(self.terms().penalty())
+        return reduce(add, terms, self._masked_loss(inputs, outputs, targets))
 
-    def loss_of(self, outputs: Sequence[Tensor], targets: Sequence[np.ndarray]) -> Tensor:
-        """Return the sum of the loss of outputs (batch, ...), channels last."""
-        loss, pairs = self.loss_object(), zip(outputs, targets, strict=True)
-        return reduce(add, (loss(output, self._target(target)) for output, target in pairs))
+    def terms(self) -> Terms:
+        """Return what the pair holds to the weights that training updates."""
+        return Terms(self.penalties, self.constraints, of_table(self.table()), self.module)
+
+    def layer(self, path: str) -> nn.Module:
+        """Return the layer at a canonical path; UserError if there is none."""
+        for own, layer in self.module.named_modules():
+            if self.canonical_path(own) == path:
+                return layer
+        raise UserError(f"Activity: the torch model has no layer '{path}'.")
+
+    def _masked_loss(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], targets: Sequence[np.ndarray]
+    ) -> Tensor:
+        """Return the loss of outputs, whose steps inputs may mask."""
+        named = masks_of(self.loss, len(outputs))
+        if not any(named):
+            return self.loss_of(outputs, targets)
+        given = {name: one.cpu().numpy() for name, one in zip(self.inputs, inputs, strict=True)}
+        self.masks = [real_steps(name, given) if name else None for name in named]
+        try:
+            return self.loss_of(outputs, targets)
+        finally:
+            self.masks = ()
+
+    def loss_of(self, outputs: Sequence[Tensor | None], targets: Sequence[np.ndarray]) -> Tensor:
+        """Return the sum of the loss of outputs (batch, ...), channels last; of those that are no None."""
+        count = len(outputs)
+        own, weights = split(self.loss, targets, count)
+        given = [self._target(*pair) for pair in zip(own, kinds_of(self.loss, count), strict=True)]
+        if isinstance(self.loss, CustomLoss) and self.loss.is_whole:
+            return self.loss_object()(list(outputs), given)  # type: ignore[arg-type]
+        parts, masks = losses_of(self.loss, count), list(self.masks) or [None] * count
+        made = (
+            [self.loss_object()] * count if not isinstance(self.loss, tuple) else [build(part.loss) for part in parts]
+        )
+        named = masks_of(self.loss, count)
+        terms = [
+            part.factor(is_torch=True) * weighed(part.loss, one)(output, target, weight, mask if name else None)
+            for part, one, output, target, weight, mask, name in zip(
+                parts, made, outputs, given, weights, masks, named, strict=True
+            )
+            if output is not None
+        ]
+        return reduce(add, terms)
 
     def forward(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         """Return the outputs, channels last, in training mode."""
@@ -447,11 +552,8 @@ class TorchModel(TrackModel):
             return channels_last(tensors_in(self.module(*inputs)), self.layout.outputs)
 
     def loss_object(self) -> Loss:
-        """Return the loss as a callable."""
-        if isinstance(self.loss, CustomLoss):
-            with as_user_error("the torch loss function failed"):
-                return self.loss.of("torch")()
-        return LOSSES[self.loss]
+        """Return the loss as a callable, that of the first output where each has its own."""
+        return build(self.loss[0].loss if isinstance(self.loss, tuple) else self.loss)
 
     def outputs(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """Return the outputs in evaluation mode."""
@@ -547,6 +649,6 @@ class TorchModel(TrackModel):
         """Return inputs as tensors, in the order of the module's forward."""
         return tensors(inputs, self.inputs, self.device, self.dtype)
 
-    def _target(self, target: np.ndarray) -> Tensor:
-        dtype = torch.int64 if target_kind(self.loss) == "classes" else self.dtype
+    def _target(self, target: np.ndarray, kind: str) -> Tensor:
+        dtype = torch.int64 if kind in INTEGERS else self.dtype
         return torch.from_numpy(target).to(self.device, dtype)

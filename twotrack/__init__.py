@@ -15,6 +15,25 @@ if TYPE_CHECKING:
     from twotrack.shared import __version__
     from twotrack.shared.errors import UserError, WorkerDiedError
     from twotrack.shared.recordings.standalone import Recorder, record
+    from twotrack.shared.spec.loop import TrainingLoop
+    from twotrack.shared.spec.loss_specs import (
+        CTC,
+        AbsoluteError,
+        BinaryCrossEntropy,
+        CategoricalFocal,
+        CategoricalHinge,
+        CosineSimilarity,
+        CrossEntropy,
+        Focal,
+        Hinge,
+        Huber,
+        KullbackLeibler,
+        LogCosh,
+        Poisson,
+        SquaredError,
+        Triplet,
+    )
+    from twotrack.shared.spec.objective import CustomLoss, OutputLoss
     from twotrack.shared.spec.optimizers import (
         SGD,
         Adadelta,
@@ -30,7 +49,18 @@ if TYPE_CHECKING:
         RMSprop,
         Sophia,
     )
-    from twotrack.shared.spec.pair import CustomLoss, CustomOptimizer, Input, Pair
+    from twotrack.shared.spec.pair import CustomOptimizer, Input, Pair
+    from twotrack.shared.spec.recipes import EarlyStopping
+    from twotrack.shared.spec.regularisation import (
+        L1,
+        L2,
+        Activity,
+        CustomPenalty,
+        MaxNorm,
+        NonNegative,
+        Orthogonal,
+        UnitNorm,
+    )
     from twotrack.shared.spec.schedules import (
         Constant,
         Cosine,
@@ -46,28 +76,28 @@ if TYPE_CHECKING:
         Warm,
         WarmUp,
     )
-    from twotrack.shared.spec.update_options import (
-        EMA,
-        NO_DECAY,
-        SWA,
-        ClipGlobalNorm,
-        ClipNorm,
-        ClipValue,
-        Group,
-    )
+    from twotrack.shared.spec.update_options import EMA, NO_DECAY, SWA, ClipGlobalNorm, ClipNorm, ClipValue, Group
     from twotrack.shared.weights.correspondence.rule import WeightRule
 
 __all__ = [
+    "CTC",
     "EMA",
+    "L1",
+    "L2",
     "NO_DECAY",
     "SGD",
     "SWA",
+    "AbsoluteError",
+    "Activity",
     "Adadelta",
     "Adafactor",
     "Adagrad",
     "Adam",
     "AdamW",
     "Adamax",
+    "BinaryCrossEntropy",
+    "CategoricalFocal",
+    "CategoricalHinge",
     "ClipGlobalNorm",
     "ClipNorm",
     "ClipValue",
@@ -75,26 +105,44 @@ __all__ = [
     "Constant",
     "Cosine",
     "CosineRestarts",
+    "CosineSimilarity",
+    "CrossEntropy",
     "CustomLoss",
     "CustomOptimizer",
+    "CustomPenalty",
+    "EarlyStopping",
     "Exponential",
+    "Focal",
     "Group",
+    "Hinge",
+    "Huber",
     "Input",
+    "KullbackLeibler",
     "Lamb",
     "Linear",
     "Lion",
+    "LogCosh",
+    "MaxNorm",
     "Muon",
     "Nadam",
+    "NonNegative",
     "OneCycle",
+    "Orthogonal",
+    "OutputLoss",
     "Pair",
     "PerEpoch",
     "Piecewise",
     "Plateau",
+    "Poisson",
     "Polynomial",
     "RMSprop",
     "Recorder",
     "Sophia",
+    "SquaredError",
     "StepDecay",
+    "TrainingLoop",
+    "Triplet",
+    "UnitNorm",
     "UserError",
     "Warm",
     "WarmUp",
@@ -114,18 +162,29 @@ _HOMES = {
     "twotrack.shared": ("__version__",),
     "twotrack.shared.errors": ("UserError", "WorkerDiedError"),
     "twotrack.shared.recordings.standalone": ("Recorder", "record"),
+    "twotrack.shared.spec.loop": ("TrainingLoop",),
+    "twotrack.shared.spec.loss_specs": (
+        "AbsoluteError", "BinaryCrossEntropy", "CTC", "CategoricalFocal", "CategoricalHinge",
+        "CosineSimilarity", "CrossEntropy", "Focal", "Hinge", "Huber", "KullbackLeibler", "LogCosh",
+        "Poisson", "SquaredError", "Triplet",
+    ),
+    "twotrack.shared.spec.objective": ("CustomLoss", "OutputLoss"),
     "twotrack.shared.spec.optimizers": (
-        "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Lamb", "Lion", "Muon", "Nadam",
-        "RMSprop", "Sophia",
+        "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Lamb", "Lion", "Muon", "Nadam",
+        "RMSprop", "SGD", "Sophia",
+    ),
+    "twotrack.shared.spec.pair": ("CustomOptimizer", "Input", "Pair"),
+    "twotrack.shared.spec.recipes": ("EarlyStopping",),
+    "twotrack.shared.spec.regularisation": (
+        "Activity", "CustomPenalty", "L1", "L2", "MaxNorm", "NonNegative", "Orthogonal", "UnitNorm",
     ),
     "twotrack.shared.spec.schedules": (
-        "Constant", "Cosine", "CosineRestarts", "Exponential", "Linear", "OneCycle", "PerEpoch", "Piecewise", "Plateau",
-        "Polynomial", "StepDecay", "Warm", "WarmUp",
+        "Constant", "Cosine", "CosineRestarts", "Exponential", "Linear", "OneCycle", "PerEpoch", "Piecewise",
+        "Plateau", "Polynomial", "StepDecay", "Warm", "WarmUp",
     ),
     "twotrack.shared.spec.update_options": (
-        "EMA", "NO_DECAY", "SWA", "ClipGlobalNorm", "ClipNorm", "ClipValue", "Group",
+        "ClipGlobalNorm", "ClipNorm", "ClipValue", "EMA", "Group", "NO_DECAY", "SWA",
     ),
-    "twotrack.shared.spec.pair": ("CustomLoss", "CustomOptimizer", "Input", "Pair"),
     "twotrack.shared.weights.correspondence.rule": ("WeightRule",),
 }  # fmt: skip
 """The modules that the public names come from."""

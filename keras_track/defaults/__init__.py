@@ -11,10 +11,12 @@ from twotrack.keras_track.defaults import (  # noqa: F401 - each registers its f
     initialisation,
     layers,
     loop,
+    loss_weights,
     losses,
     normalisation,
     optimizers,
     precision,
+    regularisation,
     schedules,
     sequences,
 )

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
-from annotated_types import Gt
+from annotated_types import Ge, Gt
 
 from twotrack.shared.errors import UserError, first_error, unknown
 from twotrack.shared.spec.inputs import InputShape
 from twotrack.shared.spec.losses import LossName
 from twotrack.shared.spec.optimizers import OPTIMIZERS, Optimizer
-from twotrack.shared.spec.recipes import Recipe
+from twotrack.shared.spec.recipes import EarlyStopping, Recipe
 from twotrack.shared.spec.schedules import SCHEDULES
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from twotrack.shared.spec.transfer import Transfer
 
 DEFAULT_RECIPE = "fast"
-RECIPE_SETTINGS = ("optimizer", "learning_rate", "schedule")
+RECIPE_SETTINGS = ("optimizer", "learning_rate", "schedule", "patience")
 """Settings of every chapter that change its recipe, not its model."""
 
 
@@ -111,6 +111,9 @@ class Chapter:
         if "learning_rate" in settings:
             rate = _parse(f"{self.slug}: learning_rate", settings["learning_rate"], Annotated[float, Gt(0)])
             recipe = replace(recipe, optimizer=replace(recipe.optimizer, learning_rate=rate))
+        if "patience" in settings:
+            patience = _parse(f"{self.slug}: patience", settings["patience"], Annotated[int, Ge(0)])
+            recipe = replace(recipe, early_stopping=EarlyStopping(patience))
         return recipe
 
     def configure(self, settings: Mapping[str, str]) -> Any:

@@ -160,6 +160,8 @@ class Area(StrEnum):
     LAYER = "layer"
     INITIALISATION = "initialisation"
     LOSS = "loss"
+    LOSS_WEIGHTS = "weights of the loss"
+    REGULARISATION = "regularisation"
     OPTIMIZER = "optimizer"
     CLIPPING = "clipping"
     SCHEDULE = "schedule"

@@ -23,7 +23,7 @@ from twotrack.shared.runs.records import Continued, EpochRecord
 from twotrack.shared.spec.inputs import ONLY, Inputs, each
 from twotrack.shared.spec.track import Precision, Track, TrackModel
 from twotrack.shared.spec.optimizers import Optimizer
-from twotrack.shared.spec.recipes import Recipe
+from twotrack.shared.spec.recipes import EarlyStopping, Recipe
 from twotrack.shared.spec.schedules import PlateauWatch, plateau_of
 from twotrack.shared.spec.transfer import chosen
 from twotrack.shared.spec.pair import CustomOptimizer
@@ -82,6 +82,8 @@ class Step(NamedTuple):
     """From 1, in its epoch."""
     loss: float
     """On the step's batch, before the update."""
+    gradients: Mapping[str, np.ndarray] | None = None
+    """Canonical, where a training function of the user's records any."""
 
 
 Listener = Callable[[Step], None]
@@ -178,11 +180,16 @@ class Fit:
         self.progress.history["learning_rate"] += learning_rates
         stage = TrainingStage(model, recipe.optimizer, learning_rates, self._watch, self._report, self._listen)
         stage.prepare(next(batches.epoch(0)))
+        best = Best(recipe.early_stopping, model)
         for _ in range(recipe.epochs):
             seconds = stage.train_epoch(batches, len(self.progress.epochs), self.progress)
             self._validate(model, dataset, recipe, len(batches), seconds)
             if watch:
                 self._follow(watch, model, learning_rates)
+            if best.ends_with(self.progress.epochs[-1].validation_loss):
+                break
+        best.restore()
+        del self.progress.history["learning_rate"][len(self.progress.history["loss"]) :]
 
     def _follow(self, watch: PlateauWatch, model: TrackModel, planned: Sequence[float]) -> None:
         """Feed the epoch's validation loss to a plateau; where it falls, let the rates of later steps fall."""
@@ -212,6 +219,31 @@ class Fit:
         )
         self.progress.epochs.append(record)
         self._report("epoch", record.model_dump())
+
+
+class Best:
+    """The best epoch of a stage so far, and its weights where they are to be had again."""
+
+    def __init__(self, stopping: EarlyStopping | None, model: TrackModel):
+        self._stopping, self._model = stopping, model
+        self._loss, self._waited = math.inf, 0
+        self._weights: dict[str, np.ndarray] = {}
+
+    def ends_with(self, loss: float) -> bool:
+        """Take in an epoch's loss on the validation split; return whether training ends with it."""
+        if self._stopping is None:
+            return False
+        if loss < self._loss - self._stopping.min_delta:
+            self._loss, self._waited = loss, 0
+            self._weights = self._model.weights() if self._stopping.restore_best else {}
+            return False
+        self._waited += 1
+        return self._waited >= max(self._stopping.patience, 1)
+
+    def restore(self) -> None:
+        """Load the best weights, if they are kept."""
+        if self._weights:
+            self._model.load_weights(self._weights)
 
 
 def for_stage(

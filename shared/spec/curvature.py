@@ -28,7 +28,7 @@ from twotrack.shared.errors import UserError
 from twotrack.shared.spec.losses import TARGET_KINDS, LossName
 
 if TYPE_CHECKING:
-    from twotrack.shared.spec.pair import CustomLoss
+    from twotrack.shared.spec.objective import Objective
 
 
 def draw_noise(loss: LossName, shape: tuple[int, ...], step: int, output: int = 0) -> np.ndarray:
@@ -43,8 +43,8 @@ def draw_noise(loss: LossName, shape: tuple[int, ...], step: int, output: int = 
             return generator.normal(scale=sqrt(0.5), size=shape)
 
 
-def require_named(loss: "LossName | CustomLoss") -> LossName:
-    """Return the loss if it is a named one, of which the distribution is known; UserError otherwise."""
+def require_named(loss: "Objective") -> LossName:
+    """Return the loss if it is a name, of which the distribution is known; UserError otherwise."""
     if isinstance(loss, str):
         return loss
     raise UserError(

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from twotrack.shared.errors import UserError
 from twotrack.shared.spec.inputs import Input, InputShape, describe
-from twotrack.shared.spec.losses import TARGET_KINDS, LossName
+from twotrack.shared.spec.loop import TrainingLoop
+from twotrack.shared.spec.objective import CustomLoss, Framework, LossSpec, Objective, given, in_order
 from twotrack.shared.spec.optimizers import Adam, Optimizer
+from twotrack.shared.spec.regularisation import Constraint, Penalty
 from twotrack.shared.spec.schedules import Constant, Schedule, plateau_of
 from twotrack.shared.spec.sides import TORCH, Builds, SideName, told_apart
 from twotrack.shared.spec.transfer import EVERYTHING
@@ -17,36 +19,6 @@ from twotrack.shared.weights.correspondence.weight_map import WeightMap
 
 _REQUIRED: Any = object()
 """In place of a value that has to be given behind others that need not."""
-
-
-Framework = Literal["keras", "torch"]
-
-
-@dataclass(frozen=True)
-class CustomLoss:
-    """A loss of the user's own: functions that return the loss object of each framework that the pair has."""
-
-    keras: Callable[[], Any] | None = None
-    """Returns a keras.losses.Loss."""
-    torch: Callable[[], Any] | None = None
-    """Returns a callable (outputs, targets) -> scalar."""
-    target: Literal["classes", "binary", "real"] = _REQUIRED
-
-    def __post_init__(self) -> None:
-        if self.target is _REQUIRED:
-            raise UserError("CustomLoss: expected target='classes', 'binary' or 'real', found none.")
-
-    def of(self, framework: Framework) -> Callable[[], Any]:
-        """Return a framework's function; UserError if there is none."""
-        return _given(self.torch if framework == TORCH else self.keras, "CustomLoss", framework)
-
-
-LossSpec = LossName | CustomLoss
-
-
-def target_kind(loss: LossSpec) -> Literal["classes", "binary", "real"]:
-    """Return the kind of target that a loss takes."""
-    return loss.target if isinstance(loss, CustomLoss) else TARGET_KINDS[loss]
 
 
 @dataclass(frozen=True)
@@ -60,13 +32,7 @@ class CustomOptimizer:
 
     def of(self, framework: Framework) -> Callable[..., Any]:
         """Return a framework's function; UserError if there is none."""
-        return _given(self.torch if framework == TORCH else self.keras, "CustomOptimizer", framework)
-
-
-def _given(function: Callable[..., Any] | None, kind: str, framework: Framework) -> Callable[..., Any]:
-    if function is None:
-        raise UserError(f"{kind}: expected a function for {framework}, which the pair has, found none: {framework}=...")
-    return function
+        return given(self.torch if framework == TORCH else self.keras, "CustomOptimizer", framework)
 
 
 @dataclass(frozen=True)
@@ -106,7 +72,7 @@ class Pair:
     """Without the batch axis; a mapping for several inputs, in the order of torch's forward and with
     the names of Keras' inputs."""
     loss: LossSpec = "mean_squared_error"
-    """Applied to every output and summed."""
+    """For every output, and summed; or one for each output by its name, in the model's order."""
     optimizer: Optimizer | CustomOptimizer = Adam(learning_rate=1e-3)  # noqa: RUF009 - frozen
     schedule: Schedule = Constant()  # noqa: RUF009 - frozen
     rename: Mapping[str, str] = field(default_factory=dict)
@@ -136,6 +102,13 @@ class Pair:
     """Inputs to compare on, in place of drawn ones: an .npz file, or a function that returns a mapping; arrays
     (rows, ...) by input name, channels last, as many rows as there are."""
 
+    penalties: tuple[Penalty, ...] = ()
+    """What training adds to the loss for the weights. Keras' side adds what its layers bring besides."""
+    constraints: tuple[Constraint, ...] = ()
+    """What acts on weights after every step. Keras' layers may bring their own."""
+    train: TrainingLoop | None = None
+    """How the sides train where that is the user's own code: nothing is said of loss and optimizer then."""
+
     def __post_init__(self) -> None:
         if self.input_shape is _REQUIRED:
             raise UserError("Pair: expected input_shape=..., without the batch axis, found none.")
@@ -148,6 +121,8 @@ class Pair:
             )
         if plateau_of(self.schedule):
             raise UserError("Pair: expected a schedule that steps alone decide, found Plateau, which needs validation.")
+        if self.train and torch:
+            self.train.of("torch")
         if self.weight_map and not self.builds.is_mixed:
             raise UserError("Pair: weight_rules and unused weights are for a Keras model and one of torch; use rename.")
 
@@ -223,6 +198,6 @@ class Pair:
         return [self.optimizer.learning_rate * factor for factor in self.schedule.factors(steps)]
 
     @property
-    def target(self) -> Literal["classes", "binary", "real"]:
-        """The kind of target: classes, binary or real."""
-        return target_kind(self.loss)
+    def objective(self) -> Objective:
+        """The losses in the order of the outputs."""
+        return CustomLoss(target=self.train.target) if self.train else in_order(self.loss)

@@ -118,6 +118,8 @@ class LossBatch:
     targets: Sequence[np.ndarray]
     masks: Sequence[np.ndarray | None]
     """True where a step is real; None to send no mask along."""
+    weights: Sequence[np.ndarray] = ()
+    """As Keras takes them, one for each output; none for no weights. Those that a batch brings follow the targets."""
 
 
 @with_config(WITH_ARRAYS)

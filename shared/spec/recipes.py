@@ -6,6 +6,21 @@ from typing import Literal
 from twotrack.shared.spec.optimizers import Optimizer
 from twotrack.shared.spec.schedules import Schedule
 
+
+@dataclass(frozen=True)
+class EarlyStopping:
+    """Training ends before its last epoch where epochs bring nothing more (Prechelt 1998).
+
+    An epoch is better than the best so far if its loss on the validation split is smaller by more than min_delta.
+    After `patience` epochs in a row that are not, training ends; 0 ends it at the first. It ends a recipe's stage.
+    """
+
+    patience: int
+    min_delta: float = 0.0
+    restore_best: bool = True
+    """Training ends, early or not, with the weights of the best epoch; else with those of the last."""
+
+
 Trained = Literal["all", "head", "last_block"]
 """Weights that are trained: all, those of the head alone, or those of the head and of the base's last block."""
 
@@ -22,6 +37,8 @@ class Recipe:
     """A head alone is trained on the features of the frozen base, which are computed once."""
     head_first: "Recipe | None" = None
     """A stage before this one, for the head alone."""
+    early_stopping: EarlyStopping | None = None
+    """Goes through all epochs if there is none."""
 
     @property
     def stages(self) -> "tuple[Recipe, ...]":

@@ -1,7 +1,7 @@
 """The contract that both tracks implement, and the table of tracks. No framework is imported here."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from twotrack.shared.ledger.measured import Measured
     from twotrack.shared.spec.changes import Change
     from twotrack.shared.spec.draws import DrawSource
+    from twotrack.shared.spec.loop import Hear, LoopBatch, TrainingLoop
     from twotrack.shared.spec.optimizers import Optimizer
     from twotrack.shared.spec.pair import CustomOptimizer, Pair
     from twotrack.shared.spec.probe import Probe
@@ -97,6 +98,14 @@ class TrackModel(ABC):
     def averaged(self) -> AbstractContextManager[None]:
         """Return a block in which trained weights are their averages, where the optimizer keeps any."""
         return nullcontext()
+
+    @abstractmethod
+    def run_loop(self, loop: "TrainingLoop", batches: "Iterable[LoopBatch]", hear: "Hear") -> None:
+        """Let the user's own training function go through batches; `hear` is called when a step is over.
+
+        Gradients that it hears are canonical, None where the function records none. UserError if the function fails,
+        or does not record every batch once.
+        """
 
     @abstractmethod
     def end_training(self) -> None:

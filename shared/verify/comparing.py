@@ -8,9 +8,9 @@ from twotrack.shared.spec.changes import LinkOutputs
 from twotrack.shared.verify import accuracy
 from twotrack.shared.verify.links import IDENTITY
 from twotrack.shared.verify.observation import Observation
-from twotrack.shared.verify.request import RUNGS, VerifyRequest
+from twotrack.shared.verify.request import OF_TRAINING, RUNGS, VerifyRequest
 from twotrack.shared.verify.result import Gap, GapKind, RungResult
-from twotrack.shared.verify.rungs import EXACT
+from twotrack.shared.verify.rungs import EXACT, OF_LOOPS
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,8 @@ def climbed(request: VerifyRequest, torch: SideResults, keras: SideResults, look
     results: list[RungResult] = []
     for rung in RUNGS[: RUNGS.index(request.until) + 1]:
         result = _check(rung, request, torch, keras)
-        if result is not None and (result.in_doubt or (rung == "training" and not result.passed)):
+        is_own = torch.observation.has_own_loop
+        if result is not None and (result.in_doubt or (rung == "training" and not result.passed and not is_own)):
             result = look_again(result, torch.observation, keras.observation)
         if result is not None:
             told = _told_of_outputs(_told_of_links(result, request), request)
@@ -73,6 +74,10 @@ def _told_of_own(result: RungResult, request: VerifyRequest) -> RungResult:
 
 def _check(rung: str, request: VerifyRequest, torch: SideResults, keras: SideResults) -> RungResult | None:
     """Return what a rung finds; None if it does not apply."""
+    if torch.observation.has_own_loop and rung in (*OF_TRAINING, "accuracy"):
+        return None
+    if torch.observation.has_own_loop and rung in OF_LOOPS:
+        return OF_LOOPS[rung](torch.observation, keras.observation)
     if rung != "accuracy":
         return EXACT[rung](torch.observation, keras.observation)
     if torch.trainings is None or keras.trainings is None:

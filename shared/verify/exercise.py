@@ -4,17 +4,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
+import xxhash
 
 from twotrack.shared.base.sizes import LARGE_MODEL
 from twotrack.shared.chapters.pairs import PROBED_BATCH_SIZE, chapter_pair
 from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.datasets.batches import Batch, TrainingBatches
 from twotrack.shared.datasets.spec import Dataset
-from twotrack.shared.runs.fitting import Fit, Listener, Stopwatch, TrainingProgress, TrainingStage, silent
+from twotrack.shared.runs.fitting import Fit, Listener, Step, Stopwatch, TrainingProgress, TrainingStage, silent
 from twotrack.shared.spec.changes import Change
+from twotrack.shared.spec.loop import TrainingLoop
 from twotrack.shared.spec.optimizers import Optimizer, Sophia
 from twotrack.shared.spec.pair import CustomOptimizer, Pair
 from twotrack.shared.spec.recipes import Recipe
@@ -123,7 +126,7 @@ class PairExercise(Exercise):
     @property
     def steps_per_epoch(self) -> int:
         """Of the short training; fewer for a large model, unless the optimizer is not run apart from it."""
-        is_run_alone = not isinstance(self.pair.optimizer, CustomOptimizer | Sophia)
+        is_run_alone = not (self.pair.train or isinstance(self.pair.optimizer, CustomOptimizer | Sophia))
         return STEPS_OF_LARGE if self.is_large and is_run_alone else STEPS_PER_EPOCH
 
     def weights(self, shapes: Mapping[str, tuple[int, ...]], scale: float = 1.0) -> MadeWeights:
@@ -157,7 +160,7 @@ class PairExercise(Exercise):
 
     def planned(self) -> list[tuple[Optimizer, list[float]]]:
         """Return as many steps as the optimizer does alone."""
-        if isinstance(self.pair.optimizer, CustomOptimizer):
+        if self.pair.train or isinstance(self.pair.optimizer, CustomOptimizer):
             return []
         return [(self.pair.optimizer, self.pair.learning_rates(optimizer_material.STEPS))]
 
@@ -166,6 +169,8 @@ class PairExercise(Exercise):
 
         A large model does no step to warm up, which would take its state twice.
         """
+        if self.pair.train:
+            return self._go_through(self.pair.train, model, outputs, listen)
         steps = EPOCHS * self.steps_per_epoch
         learning_rates = self.pair.learning_rates(steps)
         batches = PairBatches(self.pair, outputs, self.steps_per_epoch, self._batch)
@@ -177,6 +182,18 @@ class PairExercise(Exercise):
             stage.train_epoch(batches, epoch, progress)
             model.outputs(self.inputs())
         return Rehearsal(progress.digest.hexdigest(), learning_rates, [])
+
+    def _go_through(self, loop: TrainingLoop, model: TrackModel, outputs: Shapes, listen: Listener) -> Rehearsal:
+        """Let the user's own training function have all batches at once."""
+        batches, digest = PairBatches(self.pair, outputs, self.steps_per_epoch, self._batch), xxhash.xxh3_128()
+        done = iter(range(EPOCHS * self.steps_per_epoch))
+
+        def hear(loss: float, gradients: Mapping[str, np.ndarray] | None) -> None:
+            epoch, number = divmod(next(done), self.steps_per_epoch)
+            listen(Step(epoch, number + 1, loss, gradients))
+
+        model.run_loop(loop, chain.from_iterable(batches.epoch(epoch, digest) for epoch in range(EPOCHS)), hear)
+        return Rehearsal(digest.hexdigest(), [], [])
 
 
 class ChapterExercise(Exercise):

@@ -15,6 +15,7 @@ import numpy as np
 
 from twotrack.shared.spec.probe import LossBatch
 from twotrack.shared.verify.links import LINKS
+from twotrack.shared.verify.material import draw_target
 
 Shape = tuple[int, ...]
 Rows = tuple[np.ndarray, np.ndarray]
@@ -45,8 +46,15 @@ class Outputs:
     """Without the batch."""
     links: Sequence[str]
     """Of LINKS."""
-    target: str
-    """classes, binary or real."""
+    targets: Sequence[str]
+    """What the loss of each takes: see loss_specs.TargetKind."""
+    weights: Sequence[str] = ()
+    """What a batch brings for each, if it brings any: examples or steps."""
+
+    @property
+    def target(self) -> str:
+        """What all of them take; empty if that is not the same."""
+        return self.targets[0] if len(set(self.targets)) == 1 else ""
 
     @property
     def size(self) -> int:
@@ -63,6 +71,7 @@ class LossCase:
     scores: Sequence[np.ndarray]
     """Before each output's link, (batch, ...)."""
     targets: Sequence[np.ndarray]
+    """Of each output, then the weights that the batch brings, if it brings any."""
     extreme: bool = False
     padded: bool = False
     """Where masks are sent along, some steps are no real ones."""
@@ -121,10 +130,10 @@ def _singles(outputs: Outputs) -> Iterator[LossCase]:
 
 def _every_class(outputs: Outputs) -> Iterator[LossCase]:
     """Yield batches in which each class is a target, and one for each of two classes that has no other."""
-    if outputs.target != "classes":
+    if "classes" not in outputs.targets:
         return
     ordinary = _sizes(outputs)[:1]
-    rows = [shape[-1] / _rows_in(shape) for shape in outputs.shapes]
+    rows = [shape[-1] / _rows_in(shape) for shape, kind in _pairs(outputs) if kind == "classes"]
     batch_size, count = BATCHES[-1], ceil(max(rows) / BATCHES[-1])
     if count > 10:
         batch_size, count = batch_size * count, 1
@@ -132,14 +141,22 @@ def _every_class(outputs: Outputs) -> Iterator[LossCase]:
         yield _case(outputs, EVERY, batch_size, ordinary, first=number, rotate=True)
     for label in (0, -1):
         case = _case(outputs, "one class as target", 1, ordinary)
-        pairs = zip(case.targets, outputs.shapes, strict=True)
-        yield replace(case, targets=[np.full_like(targets, label % shape[-1]) for targets, shape in pairs])
+        chosen = [
+            np.full_like(targets, label % shape[-1]) if kind == "classes" else targets
+            for targets, (shape, kind) in zip(case.targets, _pairs(outputs), strict=False)
+        ]
+        yield replace(case, targets=[*chosen, *case.targets[len(chosen) :]])
+
+
+def _pairs(outputs: Outputs) -> Iterator[tuple[Shape, str]]:
+    return zip(outputs.shapes, outputs.targets, strict=True)
 
 
 def left_out(outputs: Outputs, label: int) -> LossCase:
     """Return a batch in which some targets, classes, are a label that a loss may leave out."""
     case = _case(outputs, f"targets of {label}", BATCHES[-1], _sizes(outputs)[:1])
-    return replace(case, targets=[_replaced(one, label) for one in case.targets])
+    count = len(outputs.shapes)
+    return replace(case, targets=[*(_replaced(one, label) for one in case.targets[:count]), *case.targets[count:]])
 
 
 def _replaced(targets: np.ndarray, label: int) -> np.ndarray:
@@ -181,24 +198,36 @@ def _case(
         _example(outputs, number, batch_size, sizes, first, rotate, crc32(f"{group} {number}".encode()))
         for number in range(len(outputs.shapes))
     ]
-    return LossCase(group, [one for one, _ in made], [one for _, one in made], extreme, padded)
+    brought = [
+        _row_weights(kind, batch_size, shape, number)
+        for number, (kind, shape) in enumerate(zip(outputs.weights, outputs.shapes, strict=False))
+        if kind
+    ]
+    return LossCase(group, [one for one, _ in made], [*(one for _, one in made), *brought], extreme, padded)
+
+
+def _row_weights(kind: str, batch_size: int, shape: Shape, number: int) -> np.ndarray:
+    generator = np.random.default_rng([crc32(b"weights"), number, batch_size])
+    return _single(generator.uniform(0.2, 2.0, (batch_size, *shape[:1]) if kind == "steps" else (batch_size,)))
 
 
 def _example(
     outputs: Outputs, number: int, batch_size: int, sizes: Sequence[float], first: int, rotate: bool, seed: int
 ) -> Rows:
     """Return scores and targets (batch, ...) of one output."""
-    shape, link = outputs.shapes[number], outputs.links[number]
+    shape, link, kind = outputs.shapes[number], outputs.links[number], outputs.targets[number]
     classes, count = (shape[-1] if shape else 1), batch_size * _rows_in(shape)
     generator = np.random.default_rng([seed, first, batch_size])
     rows = []
     for row in range(first * count, (first + 1) * count):
         size, pattern = sizes[row % len(sizes)], (row + row // len(sizes) * (len(sizes) > 1)) % PATTERNS
         label = row % classes if rotate else int(generator.integers(classes))
-        rows.append(_ROWS[outputs.target](generator, classes, size, pattern, label, link))
+        rows.append(_ROWS[kind](generator, classes, size, pattern, label, link))
     scores, targets = (np.stack(part) for part in zip(*rows, strict=True))
-    target_shape = shape[:-1] if outputs.target == "classes" else shape
-    return scores.reshape(batch_size, *shape), targets.reshape(batch_size, *target_shape)
+    scores = scores.reshape(batch_size, *shape)
+    if kind in OF_EXAMPLES:
+        return scores, draw_target(generator, scores.shape, kind)
+    return scores, targets.reshape(batch_size, *(shape[:-1] if kind == "classes" else shape))
 
 
 def _single(values: np.ndarray) -> np.ndarray:
@@ -256,4 +285,32 @@ def _real_row(
     return scores, targets
 
 
-_ROWS: dict[str, Callable[..., Rows]] = {"classes": _class_row, "binary": _binary_row, "real": _real_row}
+def _probability_row(
+    generator: np.random.Generator, classes: int, size: float, pattern: int, label: int, link: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return logits as for classes, and probabilities: one-hot, or with shares for all."""
+    scores, _ = _class_row(generator, classes, size, pattern, label, link)
+    if pattern % 2:
+        return scores, np.eye(classes)[label]
+    return scores, _single(draw_target(generator, (classes,), "probabilities"))
+
+
+def _count_row(
+    generator: np.random.Generator, classes: int, size: float, pattern: int, label: int, link: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return scores of both signs, and counts."""
+    scores, _ = _binary_row(generator, classes, size, pattern, label, link)
+    return scores, draw_target(generator, (classes,), "counts")
+
+
+OF_EXAMPLES = ("sequences", "none")
+"""Kinds of target that belong to whole examples."""
+_ROWS: dict[str, Callable[..., Rows]] = {
+    "classes": _class_row,
+    "binary": _binary_row,
+    "real": _real_row,
+    "probabilities": _probability_row,
+    "counts": _count_row,
+    "sequences": _class_row,
+    "none": _class_row,
+}

@@ -10,6 +10,7 @@ import xxhash
 
 from twotrack.shared.datasets.batches import Batch
 from twotrack.shared.spec.inputs import Input
+from twotrack.shared.spec.objective import Objective, kinds_of, weights_of, weights_shape
 from twotrack.shared.spec.pair import Pair
 from twotrack.shared.weights.made import MadeWeights
 
@@ -70,15 +71,49 @@ def unmet_ids(pair: Pair, steps: int) -> dict[int, int]:
 
 
 def draw_targets(pair: Pair, output_shapes: Sequence[tuple[int, ...]], step: int) -> list[np.ndarray]:
-    """Draw a target for every output (batch, ...) of the model."""
+    """Draw a target for every output (batch, ...) of the model, then the weights that its loss takes, if any."""
     generator = np.random.default_rng([step, crc32(b"targets")])
-    return [_draw_target(generator, shape, pair.target) for shape in output_shapes]
+    goal, count = pair.objective, len(output_shapes)
+    kinds = kinds_of(goal, count)
+    targets = [draw_target(generator, *one) for one in zip(output_shapes, kinds, strict=True)]
+    return targets + draw_row_weights(goal, output_shapes, step)
 
 
-def _draw_target(generator: np.random.Generator, shape: tuple[int, ...], kind: str) -> np.ndarray:
-    if kind == "classes":
-        return generator.integers(0, shape[-1], shape[:-1])
-    return generator.integers(0, 2, shape).astype(float) if kind == "binary" else generator.normal(size=shape)
+def draw_row_weights(goal: Objective, output_shapes: Sequence[tuple[int, ...]], step: int) -> list[np.ndarray]:
+    """Draw what a batch brings as weights, for each output (batch, ...) whose loss takes any; all are positive."""
+    generator = np.random.default_rng([step, crc32(b"weights")])
+    pairs = zip(weights_of(goal, len(output_shapes)), output_shapes, strict=True)
+    return [generator.uniform(0.2, 2.0, weights_shape(kind, shape)) for kind, shape in pairs if kind]
+
+
+def draw_target(generator: np.random.Generator, shape: tuple[int, ...], kind: str) -> np.ndarray:
+    """Draw the target of an output (batch, ...)."""
+    return _TARGETS[kind](generator, shape)
+
+
+def _sequences(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Draw labels (batch, labels), at least one and so few that the steps have room for blanks between equal ones."""
+    batch, steps, classes = shape
+    labels = max(1, steps // 2)
+    lengths = generator.integers(1, labels + 1, (batch, 1))
+    drawn = generator.integers(1, max(2, classes), (batch, labels))
+    return np.where(np.arange(labels) < lengths, drawn, 0)
+
+
+def _probabilities(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    drawn = generator.exponential(size=shape)
+    return drawn / drawn.sum(-1, keepdims=True)
+
+
+_TARGETS: Mapping[str, Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]] = {
+    "classes": lambda generator, shape: generator.integers(0, shape[-1], shape[:-1]),
+    "binary": lambda generator, shape: generator.integers(0, 2, shape).astype(float),
+    "real": lambda generator, shape: generator.normal(size=shape),
+    "probabilities": _probabilities,
+    "counts": lambda generator, shape: generator.poisson(1.5, shape).astype(float),
+    "sequences": _sequences,
+    "none": lambda generator, shape: np.zeros(shape[:1]),
+}
 
 
 def _draw_input(spec: Input, batch_size: int, step: int, name: str) -> np.ndarray:

@@ -47,6 +47,8 @@ class Observation(FrozenRecord):
     """Its outputs, by name."""
     narrow_requests: tuple[NarrowRequest, ...] = ()
     """Where the side's own code asked for a narrower precision than float64, which it got."""
+    has_own_loop: bool = False
+    """A training function of the user's own trains it."""
     is_compiled: bool = False
     """Its layers were watched where its code runs as it is written, and not where it is compiled."""
     folders: dict[Precision, Path]

@@ -17,6 +17,7 @@ from twotrack.shared.verify import evidence
 from twotrack.shared.verify.exercise import Exercise, find_exercise
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.request import (
+    OF_TRAINING,
     RUNGS,
     AnswerRequest,
     LayerRequest,
@@ -83,7 +84,7 @@ def _looked_at(
     A large model is trained alone, as its optimizer takes several times its weights; meanwhile another one is probed.
     """
     folder, precision = request.folder / side.precision, side.precision
-    rungs = _climbed(request.verify)
+    rungs = _climbed(request.verify, side.has_own_loop)
     if precision != "float64":
         return {precision: evidence.save(side.trace(), folder / "trace")}, {rung.name: {} for rung in rungs}
     turn, probed = _Turn(request.folder.parent / TURN, side.is_large), dict[str, Path]()
@@ -137,10 +138,10 @@ def _probed(side: ObservedSide, rungs: Sequence[ProbeRung], exercise: Exercise, 
     return {rung.name: _probe(side, rung, folder / rung.name) for rung in rungs}
 
 
-def _climbed(request: VerifyRequest) -> list[ProbeRung]:
-    """Return the rungs with probes of their own that the request wants to climb."""
-    last = RUNGS.index(request.until)
-    return [rung for rung in PROBE_RUNGS if RUNGS.index(rung.name) <= last]
+def _climbed(request: VerifyRequest, has_own_loop: bool) -> list[ProbeRung]:
+    """Return the rungs with probes of their own that the request wants to climb, and that there is something for."""
+    last, without = RUNGS.index(request.until), OF_TRAINING if has_own_loop else ()
+    return [rung for rung in PROBE_RUNGS if RUNGS.index(rung.name) <= last and rung.name not in without]
 
 
 def _probe(side: ObservedSide, rung: ProbeRung, folder: Path) -> Path:

@@ -31,6 +31,8 @@ RUNGS = (
     "accuracy",
 )
 
+OF_TRAINING = ("loss", "optimizer")
+"""Rungs that need a loss and an optimizer apart from the code that trains."""
 FOR_THE_VERDICT: tuple[Precision, ...] = ("float64",)
 """Precisions of a request of which nothing is shown for information."""
 

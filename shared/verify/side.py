@@ -10,13 +10,14 @@ import numpy as np
 
 from twotrack.shared.base.arrays import copies
 from twotrack.shared.base.memory import keep_free_memory
-from twotrack.shared.base.sizes import values_of
+from twotrack.shared.base.sizes import LARGE_WEIGHT, values_of
 from twotrack.shared.runs.fitting import Listener, Step
 from twotrack.shared.spec.draws import AS_COUNTED, Alignment, SharedDraws
 from twotrack.shared.spec.probe import Probe
 from twotrack.shared.spec.track import Precision, Track, TrackModel
 from twotrack.shared.verify import keeping, wide
 from twotrack.shared.verify.digests import digest
+from twotrack.shared.verify.drawn_weights import Start, start_of
 from twotrack.shared.verify.exercise import EPOCHS, STEPS_PER_EPOCH, Exercise, Rehearsal
 from twotrack.shared.verify.material import draw_weights
 from twotrack.shared.verify.passes import LARGE_WEIGHTS
@@ -50,11 +51,23 @@ class ObservedSide:
         if self.is_large:
             keep_free_memory()
         self.left_out = {name: array.shape for name, array in self.model.unused().items()}
+        self._drawn = self._starts()
         self._has: tuple[Exercise, float] | None = None
         """Whose weights the model has, and how many times as large, but for those that a pass may have moved."""
         self.source = SharedDraws(0, alignment)
         self.model.draw_from(self.source)
         self.reset()
+
+    def _starts(self) -> dict[str, Start]:
+        """Return what the framework drew as weights; nothing of a large model, nor of one whose data set says.
+
+        Large weights of a model were not drawn, as others take their place at once.
+        """
+        if self.precision != "float64" or self.exercise.has_data or self.is_large or self.exercise.changes:
+            return {}
+        own = self.model.live_weights()
+        drawn = [name for name, shape in self._shapes.items() if 0 < prod(shape) < LARGE_WEIGHT]
+        return {name: start_of(own[name]) for name in drawn}
 
     @property
     def keeps_all(self) -> bool:
@@ -126,12 +139,23 @@ class ObservedSide:
             "is_compiled": self.probe.is_compiled,
             "asked_for_float32": self.probe.asked_for_float32(),
             "given": self.model.given,
-            "loss": self.probe.loss(),
-            "optimizer": self.probe.optimizer(),
+            "has_own_loop": self.has_own_loop,
+            **self._stated(),
         }
         if self.is_large:
             self.model.end_training()
         return said
+
+    @property
+    def has_own_loop(self) -> bool:
+        """The user's own function trains it."""
+        return self.exercise.pair.train is not None
+
+    def _stated(self) -> dict[str, Any]:
+        """Return what the loss and the optimizer say of themselves; nothing where a function of the user's has them."""
+        if self.has_own_loop:
+            return {of: {"kind": "the user's own", "from_logits": True} for of in ("loss", "optimizer")}
+        return {"loss": self.probe.loss(), "optimizer": self.probe.optimizer()}
 
     def outputs(self) -> list[np.ndarray]:
         """Return what the model gives on the first batch, in inference mode."""
@@ -139,29 +163,32 @@ class ObservedSide:
 
     def trace(self) -> Trace:
         """Return what the side computes: forward, backward and, in float64, in a short training."""
-        trace, inputs = Trace(digested=not self.keeps_all), self.exercise.inputs()
+        trace, inputs = Trace(digested=not self.keeps_all, drawn=self._drawn), self.exercise.inputs()
         self.report("forward")
         self.probe.visit(inputs, lambda call: trace.layers.append(self.keep_call(call)))
         trace.outputs = self.model.outputs(inputs)
         self.report("gradients")
-        trace.gradients = self._kept(self.live_gradients())
-        if self.is_large:
-            self.model.end_training()  # what held the gradients
-        trace.penalty_gradients = self._kept(self._note_penalty(trace))
+        if not self.has_own_loop:
+            trace.gradients = self._kept(self.live_gradients())
+            if self.is_large:
+                self.model.end_training()  # what held the gradients
+            trace.penalty_gradients = self._kept(self._note_penalty(trace))
         trace.start = self._kept(self.model.live_weights()) if self.exercise.has_own_weights else {}
         trace.on_drawn = self._on_drawn()
         if self.precision == "float64":
             self._read_rows(trace)
-            self._note_added(trace)
+            if not self.has_own_loop:
+                self._note_added(trace)
         if self.precision == "float64":
             self._train(trace)
-            trace.relaxed = {kind: self._relaxed(kind) for kind in self.probe.relaxations()}
+            kinds = [] if self.has_own_loop else self.probe.relaxations()
+            trace.relaxed = {kind: self._relaxed(kind) for kind in kinds}
         return trace
 
     def _on_drawn(self) -> Trace | None:
         """Return gradients on drawn weights and inputs too, where the side has others: these may hide a difference."""
         own = self.exercise
-        if own.drawn is own:
+        if own.drawn is own or self.has_own_loop:
             return None
         self.put_through(own.drawn)
         found = Trace(digested=not self.keeps_all, gradients=self._kept(self.live_gradients()))
@@ -241,7 +268,7 @@ class ObservedSide:
 
     def _note_penalty(self, trace: Trace) -> dict[str, np.ndarray]:
         """Keep the penalty that the weights have now, if the side has any; return its gradients."""
-        penalty = self.probe.penalty()
+        penalty = None if self.has_own_loop else self.probe.penalty()
         if penalty is None:
             return {}
         trace.penalties.append(penalty.value)
@@ -262,6 +289,8 @@ class ObservedSide:
         trace.losses.append(step.loss)
         trace.epochs.append(step.epoch)
         self._note_penalty(trace)
+        if step.gradients is not None:
+            trace.recorded.append(dict(step.gradients))
         own = self.model.live_weights()
         trace.weights.append(
             self._kept(own) if trace.digested else copies({name: own[name] for name in self._kept_in_full})

@@ -8,6 +8,7 @@ from pydantic import with_config
 
 from twotrack.shared.base.records import WITH_ARRAYS
 from twotrack.shared.spec.probe import LayerTrace
+from twotrack.shared.verify.drawn_weights import Start
 
 KeepCall = Callable[[LayerTrace], LayerTrace]
 """Returns what is kept of a layer's call."""
@@ -38,6 +39,8 @@ class Trace:
     """As `outputs`, after training."""
     left_out: str = ""
     """What the training did less than that of a smaller model; empty for nothing."""
+    recorded: list[dict[str, np.ndarray]] = field(default_factory=list)
+    """The gradients of each training step, where a training function of the user's records them."""
     penalties: list[float] = field(default_factory=list)
     """Before each step, and after the last: what the losses hold for the weights alone; none if they hold nothing."""
     penalty_gradients: dict[str, np.ndarray] = field(default_factory=dict)
@@ -54,6 +57,8 @@ class Trace:
     """The weights before training, where they are the user's own."""
     on_drawn: "Trace | None" = None
     """The gradients on drawn weights and inputs, where all else is on the user's own."""
+    drawn: dict[str, Start] = field(default_factory=dict)
+    """What the framework drew as initial weights."""
     relaxed: dict[str, "Trace"] = field(default_factory=dict)
     """The training again, by what constraints were changed to; see Probe.relaxed."""
 

@@ -1,7 +1,8 @@
 """A user's own pair on its way to a worker: by reference where it is code, as plain data where it is not."""
 
+import dataclasses
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -12,11 +13,14 @@ from pydantic import Field
 
 from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.errors import UserError
-from twotrack.shared.spec import plain
+from twotrack.shared.spec import plain, regularisation
 from twotrack.shared.spec.inputs import Input
+from twotrack.shared.spec.loop import TrainingLoop
+from twotrack.shared.spec.loss_specs import LOSSES, Loss, TargetKind, Weights
 from twotrack.shared.spec.losses import LossName
+from twotrack.shared.spec.objective import CustomLoss, LossSpec, OneLoss, OutputLoss
 from twotrack.shared.spec.optimizers import Optimizer
-from twotrack.shared.spec.pair import Build, CustomLoss, CustomOptimizer, File, Pair
+from twotrack.shared.spec.pair import Build, CustomOptimizer, File, Pair
 from twotrack.shared.spec.schedules import Schedule
 from twotrack.shared.spec.sides import Builds, told_apart
 from twotrack.shared.verify import user_modules
@@ -98,12 +102,94 @@ class SpecRecord(FrozenRecord):
         return plain.spec(self.values)
 
 
+_LOSSES: dict[str, type[Loss]] = {kind.__name__: kind for kind in LOSSES}
+
+
+class LossRecord(FrozenRecord):
+    """A loss of twotrack as plain data."""
+
+    kind: str
+    values: dict[str, bool | int | float | str | tuple[float, ...] | None]
+
+    def load(self, folders: tuple[Path, ...]) -> Loss:
+        """Return the spec."""
+        return _LOSSES[self.kind](**self.values)  # type: ignore[arg-type]
+
+
 class CustomLossReference(FrozenRecord):
     """A CustomLoss."""
 
     keras: AnyFunction | None
     torch: AnyFunction | None
-    target: Literal["classes", "binary", "real"]
+    target: TargetKind | tuple[TargetKind, ...]
+    weights: Weights = ""
+    mask: str = ""
+    class_weight: dict[int, float] = Field(default_factory=dict)
+    loss_weights: tuple[float, ...] = ()
+
+    def load(self, folders: tuple[Path, ...]) -> CustomLoss:
+        """Import the functions."""
+        keras, torch = (None if one is None else one.load(folders) for one in (self.keras, self.torch))
+        return CustomLoss(keras, torch, self.target, self.weights, self.mask, self.class_weight, self.loss_weights)
+
+
+OneLossReference = LossName | CustomLossReference | LossRecord
+
+
+class OutputLossReference(FrozenRecord):
+    """An OutputLoss."""
+
+    loss: OneLossReference
+    weight: float = 1.0
+    torch_weight: float | None = None
+
+    def load(self, folders: tuple[Path, ...]) -> OutputLoss:
+        """Import what it has of the user's."""
+        return OutputLoss(_loaded_loss(self.loss, folders), self.weight, self.torch_weight)
+
+
+def _loaded_loss(loss: OneLossReference, folders: tuple[Path, ...]) -> OneLoss:
+    return loss if isinstance(loss, str) else loss.load(folders)
+
+
+_HELD_KINDS: dict[str, type] = {kind.__name__: kind for kind in regularisation.KINDS}
+
+
+class HeldRecord(FrozenRecord):
+    """A penalty or a constraint as plain data."""
+
+    kind: str
+    values: dict[str, float | str | tuple[int, ...] | tuple[str, ...]]
+
+    def load(self, folders: tuple[Path, ...]) -> Any:
+        """Return the spec."""
+        return _HELD_KINDS[self.kind](**self.values)
+
+
+class CustomPenaltyReference(FrozenRecord):
+    """A CustomPenalty."""
+
+    torch: AnyFunction
+
+    def load(self, folders: tuple[Path, ...]) -> regularisation.CustomPenalty:
+        """Import the function."""
+        return regularisation.CustomPenalty(self.torch.load(folders))
+
+
+HeldReference = CustomPenaltyReference | HeldRecord
+
+
+class LoopReference(FrozenRecord):
+    """A TrainingLoop."""
+
+    torch: AnyFunction | None
+    keras: AnyFunction | None
+    target: TargetKind | tuple[TargetKind, ...]
+
+    def load(self, folders: tuple[Path, ...]) -> TrainingLoop:
+        """Import the functions."""
+        torch, keras = (None if one is None else one.load(folders) for one in (self.torch, self.keras))
+        return TrainingLoop(torch, keras, self.target)
 
 
 class CustomOptimizerReference(FrozenRecord):
@@ -144,7 +230,7 @@ class PairOfFunctions(FrozenRecord):
     """None, one or two."""
     torch: tuple[AnyFunction, ...]
     input_shape: dict[str, Input]
-    loss: LossName | CustomLossReference
+    loss: OneLossReference | dict[str, OutputLossReference]
     optimizer: SpecRecord | CustomOptimizerReference
     schedule: SpecRecord
     rename: dict[str, str]
@@ -158,6 +244,9 @@ class PairOfFunctions(FrozenRecord):
     unused_torch: tuple[str, ...] = ()
     unused_keras: tuple[str, ...] = ()
     kept_torch: tuple[str, ...] = ()
+    penalties: tuple[HeldReference, ...] = ()
+    constraints: tuple[HeldRecord, ...] = ()
+    train: LoopReference | None = None
     folders: tuple[Path, ...]
     """Where the user's process finds modules."""
 
@@ -185,13 +274,16 @@ class PairOfFunctions(FrozenRecord):
             schedule=self.schedule.load(),
             weights=self.weights or None,
             inputs=inputs,
+            penalties=tuple(one.load(self.folders) for one in self.penalties),
+            constraints=tuple(one.load(self.folders) for one in self.constraints),
+            train=self.train.load(self.folders) if self.train else None,
             **plain,
         )
 
-    def _loss(self) -> LossName | CustomLoss:
-        if not isinstance(self.loss, CustomLossReference):
-            return self.loss
-        return CustomLoss(self._own(self.loss.keras), self._own(self.loss.torch), self.loss.target)
+    def _loss(self) -> LossSpec:
+        if not isinstance(self.loss, dict):
+            return _loaded_loss(self.loss, self.folders)
+        return {name: one.load(self.folders) for name, one in self.loss.items()}
 
     def _optimizer(self) -> Optimizer | CustomOptimizer:
         if isinstance(self.optimizer, SpecRecord):
@@ -257,6 +349,9 @@ def reference(pair: Pair, hold: Hold | None = None) -> PairOfFunctions:
         unused_torch=pair.unused_torch,
         unused_keras=pair.unused_keras,
         kept_torch=pair.kept_torch,
+        penalties=tuple(_held(one, refer) for one in pair.penalties),
+        constraints=tuple(_plain(one) for one in pair.constraints),
+        train=pair.train and _loop(pair.train, refer),
         folders=module_folders(),
     )
 
@@ -264,11 +359,46 @@ def reference(pair: Pair, hold: Hold | None = None) -> PairOfFunctions:
 Refer = Callable[[object, str], AnyFunction]
 
 
-def _loss(loss: LossName | CustomLoss, refer: Refer) -> LossName | CustomLossReference:
+def _loss(loss: LossSpec, refer: Refer) -> OneLossReference | dict[str, OutputLossReference]:
+    if not isinstance(loss, Mapping):
+        return _one_loss(loss, refer)
+    whole = {name: one if isinstance(one, OutputLoss) else OutputLoss(one) for name, one in loss.items()}
+    return {
+        name: OutputLossReference(loss=_one_loss(one.loss, refer), weight=one.weight, torch_weight=one.torch_weight)
+        for name, one in whole.items()
+    }
+
+
+def _one_loss(loss: OneLoss, refer: Refer) -> OneLossReference:
+    if isinstance(loss, Loss):
+        return LossRecord(kind=type(loss).__name__, values=dataclasses.asdict(loss))
     if not isinstance(loss, CustomLoss):
         return loss
     keras, torch = _given(loss.keras, "CustomLoss.keras", refer), _given(loss.torch, "CustomLoss.torch", refer)
-    return CustomLossReference(keras=keras, torch=torch, target=loss.target)
+    return CustomLossReference(
+        keras=keras,
+        torch=torch,
+        target=loss.target,
+        weights=loss.weights,
+        mask=loss.mask,
+        class_weight=dict(loss.class_weight),
+        loss_weights=loss.loss_weights,
+    )
+
+
+def _held(one: regularisation.Penalty, refer: Refer) -> HeldReference:
+    if isinstance(one, regularisation.CustomPenalty):
+        return CustomPenaltyReference(torch=refer(one.torch, "CustomPenalty.torch"))
+    return _plain(one)
+
+
+def _plain(one: Any) -> HeldRecord:
+    return HeldRecord(kind=type(one).__name__, values=dataclasses.asdict(one))
+
+
+def _loop(loop: TrainingLoop, refer: Refer) -> LoopReference:
+    torch, keras = _given(loop.torch, "TrainingLoop.torch", refer), _given(loop.keras, "TrainingLoop.keras", refer)
+    return LoopReference(torch=torch, keras=keras, target=loop.target)
 
 
 def _inputs(inputs: File | Callable[[], Any] | None, refer: Refer) -> Path | AnyFunction | None:
@@ -304,7 +434,10 @@ def _spec(spec: Optimizer | Schedule) -> SpecRecord:
 
 def held_side(pair: PairOfFunctions, side: Literal["keras", "torch"]) -> bool:
     """Return whether this process holds a function of that side, which therefore runs here."""
-    own = [getattr(part, side) for part in (pair.loss, pair.optimizer) if hasattr(part, side)]
+    losses = [one.loss for one in pair.loss.values()] if isinstance(pair.loss, dict) else [pair.loss]
+    own = [
+        getattr(part, side) for part in (*losses, *pair.penalties, pair.train, pair.optimizer) if hasattr(part, side)
+    ]
     return any(isinstance(function, HeldFunction) for function in (*getattr(pair, side), *own))
 
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from tests.hunt.family import Case, Reveal
 from twotrack.shared.spec.inputs import Input
-from twotrack.shared.spec.pair import CustomLoss, Pair
+from twotrack.shared.spec.objective import CustomLoss
+from twotrack.shared.spec.pair import Pair
 from twotrack.shared.spec.track import Track, TrackModel
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import task

@@ -11,8 +11,9 @@ from tests.optimizers.cases import OUTPUTS
 from twotrack.shared.datasets.batches import Batch
 from twotrack.shared.spec.inputs import ONLY, Input, describe
 from twotrack.shared.spec.losses import LossName
+from twotrack.shared.spec.objective import CustomLoss
 from twotrack.shared.spec.optimizers import Sophia
-from twotrack.shared.spec.pair import CustomLoss, Pair
+from twotrack.shared.spec.pair import Pair
 from twotrack.shared.spec.profiles import Switches
 from twotrack.shared.spec.track import TrackModel
 from twotrack.shared.verify.material import draw_weights

@@ -17,8 +17,8 @@ from tests.optimizers.networks import (
 from tests.optimizers.tasks import keras_float64, one_torch_thread
 from twotrack.shared.spec.inputs import ONLY
 from twotrack.shared.spec.losses import LossName
+from twotrack.shared.spec.objective import CustomLoss
 from twotrack.shared.spec.optimizers import Sophia
-from twotrack.shared.spec.pair import CustomLoss
 from twotrack.shared.verify.material import PairBatches, draw_weights
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import task

@@ -1,11 +1,12 @@
 """A model and a track of no framework: what a test does not expect to be asked is an error."""
 
-from collections.abc import Collection, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
 
 from twotrack.shared.spec.draws import DrawSource
+from twotrack.shared.spec.loop import Hear, LoopBatch, TrainingLoop
 from twotrack.shared.spec.optimizers import Optimizer
 from twotrack.shared.spec.pair import Pair
 from twotrack.shared.spec.probe import Probe
@@ -39,6 +40,9 @@ class FakeModel(TrackModel):
 
     def set_learning_rates(self, learning_rates: Sequence[float]) -> None:
         raise AssertionError("no learning rate falls behind an epoch")
+
+    def run_loop(self, loop: TrainingLoop, batches: Iterable[LoopBatch], hear: Hear) -> None:
+        raise AssertionError("nothing is trained")
 
     def end_training(self) -> None:
         raise AssertionError("nothing is trained")

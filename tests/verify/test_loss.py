@@ -85,7 +85,7 @@ def test_losses_and_gradients_are_those_of_scipy(
 
 # === Without a framework ===
 
-LOGITS = Outputs([(5,)], ["identity"], "classes")
+LOGITS = Outputs([(5,)], ["identity"], ["classes"])
 
 
 def test_cases_go_from_tiny_to_extreme_with_every_class_in_batches_of_several_sizes() -> None:
@@ -107,7 +107,7 @@ def test_scores_are_exact_in_float32() -> None:
 
 
 def test_large_outputs_get_fewer_batches_but_rows_of_all_sizes() -> None:
-    large = Outputs([(64, 64, 64)], ["identity"], "classes")
+    large = Outputs([(64, 64, 64)], ["identity"], ["classes"])
     cases = loss_cases(large)
     assert sum(case.batch_size * large.size for case in cases) <= 3 * LARGEST_VALUES
     assert {ALL, "scores of 1"} <= {case.group for case in cases}
@@ -130,7 +130,7 @@ def test_a_link_is_found_from_its_outputs_and_pulls_gradients_back(link: str) ->
 
 def shown(change: Callable[[LossCase, LossRun], LossRun] = lambda _, run: run) -> dict:
     """Return the evidence of exact squares of the outputs, each changed."""
-    outputs = Outputs([(2,)], ["identity"], "real")
+    outputs = Outputs([(2,)], ["identity"], ["real"])
 
     def run(case: LossCase) -> LossRun:
         residuals = case.scores[0] - case.targets[0]

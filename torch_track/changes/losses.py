@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from twotrack.shared.spec.changes import Function
+from twotrack.shared.spec.objective import CustomLoss, kinds_of
 from twotrack.torch_track.changes.functions import ACTIVATIONS
 
 if TYPE_CHECKING:
@@ -40,12 +41,51 @@ def _weigh_outputs(
     model: "TorchModel", before: TotalLoss, outputs: Outputs, targets: Targets, factors: Sequence[float]
 ) -> Tensor:
     """Multiply the loss of each output."""
-    return reduce(add, (factor * before([o], [t]) for factor, o, t in zip(factors, outputs, targets, strict=True)))
+    parts = [factor * before(_only(model, outputs, targets, n), targets) for n, factor in enumerate(factors) if factor]
+    return reduce(add, parts) if parts else outputs[0].sum() * 0.0
+
+
+def _only(model: "TorchModel", outputs: Outputs, targets: Targets, number: int) -> Outputs:
+    """Return outputs of which one alone is there, or has a loss where one function takes all."""
+    if isinstance(model.loss, CustomLoss) and model.loss.is_whole:
+        kinds = kinds_of(model.loss, len(outputs))
+        perfect = [_perfect(*one) for one in zip(outputs, targets, kinds, strict=False)]
+    else:
+        perfect = [None] * len(outputs)  # type: ignore[list-item]
+    return [output if place == number else perfect[place] for place, output in enumerate(outputs)]
+
+
+def _perfect(output: Tensor, target: np.ndarray, kind: str) -> Tensor:
+    """Return outputs that are as right as can be, so that a loss of them is 0."""
+    given = torch.from_numpy(target).to(output.device)
+    if kind == "classes":
+        return SURE * functional.one_hot(given.long(), output.shape[-1]).to(output.dtype)
+    return (SURE * _signs(given) if kind == "binary" else given).to(output.dtype)
+
+
+def _divide(model: "TorchModel", before: TotalLoss, outputs: Outputs, targets: Targets, own: str, other: str) -> Tensor:
+    """Divide by another count than before: of all rows, of those that are real, or the sum of their weights."""
+    counts = _counts(model, outputs, targets)
+    return before(outputs, targets) * (counts[own] / counts[other])
+
+
+def _counts(model: "TorchModel", outputs: Outputs, targets: Targets) -> dict[str, float]:
+    """Return what the loss of the first output may be divided by, by name."""
+    rows = np.ones(tuple(outputs[0].shape[:-1]))
+    counts = {"rows": rows.size, "real rows": rows.size}
+    mask = next((one for one in model.masks if one is not None and one.shape == rows.shape), None)
+    real = rows if mask is None else rows * mask
+    if mask is not None:
+        counts["real rows"] = real.sum()
+    if len(targets) > len(outputs):
+        weights = targets[len(outputs)]
+        counts["weights"] = (real * weights.reshape(*weights.shape, *[1] * (rows.ndim - weights.ndim))).sum()
+    return counts
 
 
 def _map_outputs(model: "TorchModel", before: TotalLoss, outputs: Outputs, targets: Targets, name: str) -> Tensor:
     """Let the outputs go through a function first."""
-    return before([OF_OUTPUTS[name](output) for output in outputs], targets)
+    return before([output if output is None else OF_OUTPUTS[name](output) for output in outputs], targets)
 
 
 def _smooth(model: "TorchModel", before: TotalLoss, outputs: Outputs, targets: Targets, share: float) -> Tensor:
@@ -186,8 +226,12 @@ OF_OUTPUTS: Mapping[str, Callable[[Tensor], Tensor]] = {
 }
 """What may stand in front of a loss on one side only."""
 
+SURE = 1e4
+"""A logit of which no loss is left, in float64."""
+
 FUNCTIONS: Mapping[str, Callable[..., Tensor]] = {
     "scale": _scale,
+    "divide": _divide,
     "weigh_outputs": _weigh_outputs,
     "map_outputs": _map_outputs,
     "smooth": _smooth,

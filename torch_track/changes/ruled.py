@@ -101,7 +101,7 @@ class Ruled(torch.optim.Optimizer):
     ) -> list[Tensor]:
         """Clip each weight by its norm, of which a parameter may hold several, and several parameters one."""
         own = live[0]["own"]
-        places = [
+        places: list[Mapping[str, Any]] = [
             (not own["clip_whole"] and self._parts.get(group["number"]))
             or {f"parameter {group['number']}": slice(None)}
             for group in live

@@ -1,5 +1,6 @@
 """Makes changes to how a torch model is trained: its weights, loss, gradients and optimizer."""
 
+import glob
 from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from twotrack.shared.spec.changes import (
     SetTrained,
     SetUpdate,
 )
+from twotrack.shared.spec.regularisation import L1, L2, Activity
 from twotrack.torch_track.changes.gradients import change_gradients
 from twotrack.torch_track.changes.losses import changed_loss
 from twotrack.torch_track.changes.updates import Replacement
@@ -110,11 +112,27 @@ class TrainingChanger:
         if change.function.name == "activity":
             self._penalise(**change.function.parameters)  # type: ignore[arg-type]
             return
+        if change.function.name == "penalties":
+            self._hold(**change.function.parameters)  # type: ignore[arg-type]
+            return
         function = change.function
         if function.name == "masked":
             self._mask(str(function.parameters["input"]))
             function = Function(name="masked")
         self._put(model, "loss_of", changed_loss(model, function, before))
+
+    def _hold(self, names: Sequence[str], l1: Sequence[float], l2: Sequence[float]) -> None:
+        """Let the loss hold these penalties of weights in the place of the pair's."""
+        before = self._model.penalties
+        kept = [one for one in before if isinstance(one, Activity)]
+        made = [
+            kind(strength, weights=(glob.escape(name),))
+            for kind, strengths in ((L1, l1), (L2, l2))
+            for name, strength in zip(names, strengths, strict=True)
+            if strength
+        ]
+        self._stack.callback(setattr, self._model, "penalties", before)
+        self._model.penalties = (*kept, *made)
 
     def _mask(self, name: str) -> None:
         """Let steps count whose input of that name is not 0, as Keras' masks say."""

@@ -18,6 +18,7 @@ from twotrack.shared.spec.changes import (
 )
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
 from twotrack.shared.verify.diagnosis.loss_fits import rounded
+from twotrack.shared.verify.diagnosis.penalties import candidates as penalties_that_differ
 from twotrack.shared.verify.diagnosis.searching import NOTHING
 from twotrack.shared.verify.result import in_short, relative
 from twotrack.shared.verify.rungs.gradients import compare_gradients, gradient_scales
@@ -56,11 +57,13 @@ class GradientProposals:
             return self._torch
         with self._track.changed(self._side.model, candidate.changes):
             self._side.reset()
+            first = self._side.probe.penalty()
             trained = self._side.trained()
             self._side.reset()
             gradients = self._side.first_gradients()
         self._side.reset()
-        return replace(self._torch, losses=trained.losses, gradients=gradients)
+        penalties = [] if first is None else [first.value, *trained.penalties]
+        return replace(self._torch, losses=trained.losses, penalties=penalties, gradients=gradients)
 
     # === Proposing ===
 
@@ -69,6 +72,9 @@ class GradientProposals:
         if made is not NOTHING:
             return
         yield from self._trained()
+        if self._torch.penalties and not self._torch.digested:
+            own = self._torch.penalty_gradients, self._keras.penalty_gradients
+            yield from penalties_that_differ(*own, self._side.model.weights())
         yield from self._activities()
         yield from self._gradients()
 

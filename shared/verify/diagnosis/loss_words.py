@@ -80,6 +80,20 @@ def masked(name: str) -> Words:
     )
 
 
+_DIVISORS = {
+    "rows": "the number of all targets",
+    "weights": "the sum of the batch's weights",
+    "real rows": "the number of real steps",
+}
+
+
+def divided(own: str, keras: str) -> Words:
+    """Say what each side divides by."""
+    what = f"Keras divides the loss by {_DIVISORS[keras]}, torch by {_DIVISORS[own]}"
+    entry = "sample_weights" if "weights" in (own, keras) else "masked_loss"
+    return what, f"the loss divided by {_DIVISORS[keras]}", f"the loss divided by {_DIVISORS[own]}", entry
+
+
 def weighed_outputs(factors: Sequence[float]) -> Words:
     """Say how much each output counts."""
     what = f"the losses of the outputs count {told(factors)} times as much in Keras as in torch, in this order"

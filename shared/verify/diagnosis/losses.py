@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import permutations
 from math import isclose
 
 import numpy as np
 
 from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.spec.changes import Candidate, ChangeLoss, Function
+from twotrack.shared.spec.objective import masks_of
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify.diagnosis import loss_fits, loss_words
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
@@ -137,6 +139,7 @@ class LossProposals:
             return
         if made is NOTHING:
             yield from self._masks()
+            yield from self._divisors()
         now = self._values(made)
         yield from self._smoothing(made, now)
         yield from self._scales(now)
@@ -144,7 +147,7 @@ class LossProposals:
         if self._target == "classes":
             yield from self._rows(made)
         if made is NOTHING:
-            yield from (self._mapped(name) for name in OF_OUTPUTS[self._target])
+            yield from (self._mapped(name) for name in OF_OUTPUTS.get(self._target, ()))
             yield from self._other()
 
     def _masks(self) -> Iterator[Candidate]:
@@ -156,6 +159,15 @@ class LossProposals:
                 function = Function(name="masked", parameters={"input": name})
                 yield _candidate(function, *loss_words.masked(name))
 
+    def _divisors(self) -> Iterator[Candidate]:
+        """Divide by something else, where batches bring weights or a mask."""
+        counts = ["rows", *(["weights"] if any(self._own.outputs.weights) else [])]
+        goal = self._sides["float64"].exercise.pair.objective
+        counts += ["real rows"] if any(masks_of(goal, len(self._own.outputs.shapes))) else []
+        for own, other in permutations(counts, 2):
+            function = Function(name="divide", parameters={"own": own, "other": other})
+            yield _candidate(function, *loss_words.divided(own, other))
+
     def _scales(self, now: np.ndarray) -> Iterator[Candidate]:
         law = loss_fits.power_law(self._keras_values, now, self._sizes)
         if law and law != (1.0, 0):
@@ -164,7 +176,7 @@ class LossProposals:
 
     def _smoothing(self, made: Candidate, now: np.ndarray) -> Iterator[Candidate]:
         """Mix in the mean over all targets, by the share that both sides state, or else that fits."""
-        if self._target == "real":
+        if self._target not in ("classes", "binary"):
             return
         own, keras = (side.loss.get("label_smoothing", 0.0) for side in (self._request.torch, self._request.keras))
         even = self._values(_on(made, Function(name="smooth", parameters={"share": 1.0})))
@@ -213,7 +225,7 @@ class LossProposals:
                 yield Known(name, *law, settings)
 
     def _variants(self, values: np.ndarray) -> Iterator[tuple[str, dict[str, float]]]:
-        for name in NAMED[self._target]:
+        for name in NAMED.get(self._target, ()):
             if name in ("Huber", "smooth L1"):
                 setting = "delta" if name == "Huber" else "beta"
                 yield from ((name, {setting: size}) for size in self._turning_points(values, name))

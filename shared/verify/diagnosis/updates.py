@@ -137,10 +137,9 @@ class UpdateProposals(ABC):
     @cached_property
     def _deviations(self) -> list[Deviation]:
         trained, rules, own = self._side.trained_shapes(), self._torch_rules, self._keras_rules()
-        beside = {change.setting: change.value for change in self._clipping or ()}
-        beside["rate"] = self._rate(self._torch_evidence.learning_rates)
+        rates = {"rate": self._rate(self._torch_evidence.learning_rates)}
         names = [name for name in own if name in rules and name in trained]
-        return deviations({name: own[name] for name in names}, {name: {**rules[name], **beside} for name in names})
+        return deviations({name: own[name] for name in names}, {name: {**rules[name], **rates} for name in names})
 
     @property
     def _planned(self) -> list[float]:

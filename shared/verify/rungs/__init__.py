@@ -9,6 +9,7 @@ from twotrack.shared.verify.rungs.data import check_data
 from twotrack.shared.verify.rungs.dropout import DropoutRung, explained, unless_random
 from twotrack.shared.verify.rungs.forward import check_forward
 from twotrack.shared.verify.rungs.gradients import check_gradients
+from twotrack.shared.verify.rungs.loops import check_loops, check_recorded
 from twotrack.shared.verify.rungs.loss import LossRung
 from twotrack.shared.verify.rungs.optimizer import OptimizerRung
 from twotrack.shared.verify.rungs.parameters import check_parameters
@@ -27,3 +28,8 @@ EXACT: Mapping[str, Callable[[Observation, Observation], RungResult]] = {
     "training": unless_random("training", check_training),
     **{rung.name: rung.check for rung in PROBE_RUNGS},
 }
+OF_LOOPS: Mapping[str, Callable[[Observation, Observation], RungResult]] = {
+    "gradients": unless_random("gradients", check_recorded),
+    "training": unless_random("training", check_loops),
+}
+"""In place of them where training functions of the user's own train."""

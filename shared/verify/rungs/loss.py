@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from twotrack.shared.spec.objective import kinds_of, weights_of
 from twotrack.shared.spec.probe import LossFacts
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify.links import IDENTITY, link_of
@@ -46,12 +47,13 @@ def observed_outputs(side: ObservedSide) -> Outputs:
     """Return what the model's outputs are like, from some of them; the drawn weights are put back."""
     model, inputs, trained = side.model, side.exercise.inputs(), side.model.trainable_names()
     drawn = model.outputs(inputs)
-    weights = draw_weights(model.shapes())
-    side.load(weights.changed(lambda name, one: WIDER * one if name in trained else one))
+    side.load(draw_weights(model.shapes()).changed(lambda name, one: WIDER * one if name in trained else one))
     wider = model.outputs(inputs)
     side.reset()
     links = [_link(seen) for seen in zip(drawn, wider, strict=True)]
-    return Outputs([output.shape[1:] for output in drawn], links, side.exercise.pair.target)
+    goal = side.exercise.pair.objective
+    kinds, weights = kinds_of(goal, len(drawn)), weights_of(goal, len(drawn))
+    return Outputs([output.shape[1:] for output in drawn], links, kinds, weights if any(weights) else ())
 
 
 def _link(seen: Sequence[np.ndarray]) -> str:

@@ -120,19 +120,37 @@ def _compare_parameters(
 ) -> RungResult:
     """Compare each number relative to the largest that it was so far, so that none is drowned by another."""
     limit, worst, largest = TOLERANCES["optimizer"].limit, 0.0, dict[str, np.ndarray]()
+    lost: dict[str, str] = {}
     pairs = zip(torch.parameters, parameters, strict=True)
     for (step, text, start), (torch_values, keras_values) in zip(
         _checkpoints(torch.steps), pairs, strict=False
     ):  # none of Sophia
         before = largest if step > 1 else {}
         largest = {name: np.maximum(before.get(name, start), np.abs(value)) for name, value in torch_values.items()}
-        differences = _apart(torch_values, keras_values, largest)
+        for name in _overflowing(torch_values, keras_values):
+            lost.setdefault(name, f"step {step}{text}")
+        differences = _apart(torch_values, {n: one for n, one in keras_values.items() if n not in lost}, largest)
+        if not differences:
+            continue
         name = max(differences, key=differences.__getitem__)
         worst = max(worst, differences[name])
         if worst > limit:
             detail = f"optimizer alone, step {step}{text}: '{name}' {_by(worst)}{_rate_hint(torch, keras, step)}"
             return RungResult("optimizer", False, detail, worst, limit=limit, place=FailurePlace.WEIGHT, where=name)
-    return _compare_rates(torch, keras, worst)
+    result = _compare_rates(torch, keras, worst)
+    return replace(result, gaps=(*result.gaps, *_overflows(lost)))
+
+
+def _overflowing(torch: Mapping[str, np.ndarray], keras: Mapping[str, np.ndarray]) -> list[str]:
+    """Return what is no number on both sides any more, as a steep penalty makes of large weights."""
+    return [name for name in keras if not (np.isfinite(torch[name]).all() or np.isfinite(keras[name]).all())]
+
+
+def _overflows(lost: Mapping[str, str]) -> list[Gap]:
+    if not lost:
+        return []
+    detail = f"both sides overflow, from {next(iter(lost.values()))} on: compared up to there"
+    return [Gap(GapKind.EXTREME, ", ".join(repr(name) for name in lost), detail)]
 
 
 def _apart(

@@ -7,6 +7,7 @@ import numpy as np
 from twotrack.shared.verify.keeping import apart
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.result import FailurePlace, RungResult, in_short
+from twotrack.shared.verify.starts import differences
 from twotrack.shared.verify.trace import Trace
 
 
@@ -26,7 +27,9 @@ def check_parameters(torch: Observation, keras: Observation) -> RungResult:
     detail = "; ".join([f"{len(keras.parameters)} weights, {values:,} values, one to one", *_of_map(torch, keras)])
     counts = {"weights": len(keras.parameters), "values": values, "of the weights by rules of a map": keras.by_rules}
     counts |= {"constant": len(keras.constants), "unused": len(torch.unused) + len(keras.unused)}
-    return RungResult("parameters", True, detail, counts={what: count for what, count in counts.items() if count})
+    notes = differences(torch.traces["float64"].drawn, keras.traces["float64"].drawn)
+    counts = {what: count for what, count in counts.items() if count}
+    return RungResult("parameters", True, detail, counts=counts, notes=notes)
 
 
 def _of_map(torch: Observation, keras: Observation) -> Iterator[str]:

@@ -183,7 +183,8 @@ MORE = {
         "the learning rate of 'first.kernel' is 1 times", "0.1 in torch",
     ),
     "CLIP_EPSILON": fault(
-        by(keras_optimizer("SGD", learning_rate=0.1, global_clipnorm=0.5), clipped("clip_grad_norm_", 0.5)), "optimizer", "update",
+        by(keras_optimizer("SGD", learning_rate=0.1, global_clipnorm=0.5), clipped("clip_grad_norm_", 0.5)),
+        "optimizer", "update",
         "Keras adds 0 to the norm that it clips by, torch 1e-06",
     ),
     "BOUNDARY": fault(

@@ -1,0 +1,104 @@
+"""A training function of the user's own in place of loss, optimizer and step, and what it is fed and tells."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from twotrack.shared.errors import UserError
+from twotrack.shared.spec.loss_specs import TargetKind
+from twotrack.shared.spec.objective import Framework
+from twotrack.shared.spec.sides import TORCH
+
+if TYPE_CHECKING:
+    import numpy as np
+
+if TYPE_CHECKING:
+    pass
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class TrainingLoop:
+    """How each side trains, as the user's own code has it.
+
+    A function `train(model, batches, record)` goes through `batches`, pairs of inputs and targets as its framework has
+    them, does a step on each, and calls `record(loss)` once for each. Several inputs are a mapping by name, several
+    targets a list. What is recorded is compared, and the weights after every step.
+
+    In torch, gradients that the parameters hold when `record` is called are compared too: call it behind backward().
+    In Keras, `record(loss, gradients)` takes them in the order of model.trainable_variables.
+    """
+
+    torch: Callable[[Any, Any, Any], None] | None = None
+    keras: Callable[[Any, Any, Any], None] | None = None
+    """None for a model that the build function has compiled: train_on_batch is called, and so a train_step of one's
+    own."""
+    target: TargetKind | tuple[TargetKind, ...] = "real"
+    """What is drawn as targets, for all outputs or for each."""
+
+    def of(self, framework: Framework) -> Callable[[Any, Any, Any], None] | None:
+        """Return a framework's function; None for a compiled model of Keras. UserError if torch has none."""
+        if framework == TORCH and self.torch is None:
+            raise UserError("TrainingLoop: expected a function train(model, batches, record) for torch, found none.")
+        return self.torch if framework == TORCH else self.keras
+
+
+class LoopBatch(Protocol):
+    """What a loop is fed."""
+
+    @property
+    def inputs(self) -> "Mapping[str, np.ndarray]":
+        """By name."""
+
+    @property
+    def targets(self) -> "Sequence[np.ndarray]":
+        """One for each output."""
+
+
+Hear = Callable[[float, Any], None]
+"""Called with the loss and the gradients that were recorded, when the step they belong to is over."""
+
+
+class Feed(Generic[T]):
+    """The batches of a loop, and what it records of each; a step is over when the next batch is asked for."""
+
+    def __init__(self, batches: Iterable[T], hear: Hear, read: Callable[[Any, Any], tuple[float, Any]]):
+        self._batches, self._hear, self._read = batches, hear, read
+        self._recorded: tuple[float, Any] | None = None
+        self._number = 0
+        self._over = False
+
+    def __iter__(self) -> Iterator[T]:
+        for number, batch in enumerate(self._batches, start=1):
+            self._number, self._recorded = number, None
+            yield batch
+            if self._recorded is None:
+                raise self._refusal("none")
+            self._hear(*self._recorded)
+        self._over = True
+
+    def record(self, loss: Any, gradients: Any = None) -> None:
+        """Keep the loss of the batch at hand, and its gradients if there are any."""
+        if not self._number or self._recorded is not None:
+            raise self._refusal("two" if self._number else "one before the first batch")
+        self._recorded = self._read(loss, gradients)
+
+    def require_end(self) -> None:
+        """Raise UserError unless all batches were used."""
+        if not self._over:
+            raise UserError(
+                f"the training function: expected it to go through all batches, found that it ended in batch "
+                f"{self._number}."
+            )
+
+    def _refusal(self, found: str) -> UserError:
+        return UserError(
+            f"the training function: expected record(loss) once for each batch, found {found}"
+            f"{f' for batch {self._number}' if self._number else ''}."
+        )
+
+
+def the_only_or_all(arrays: Mapping[str, T]) -> T | Mapping[str, T]:
+    """Return what is alone, else the mapping."""
+    return next(iter(arrays.values())) if len(arrays) == 1 else arrays

@@ -1,0 +1,1 @@
+"""Losses, penalties and constraints that are stated once, on every track."""
