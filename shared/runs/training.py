@@ -122,6 +122,8 @@ def describe(recipe: Recipe) -> dict[str, object]:
     plain["optimizer"] = {"name": type(recipe.optimizer).__name__} | plain["optimizer"]
     plain["schedule"] = {"name": type(recipe.schedule).__name__} | plain["schedule"]
     plain["head_first"] = describe(recipe.head_first) if recipe.head_first else None
+    if recipe.early_stopping is None:
+        del plain["early_stopping"]
     return plain
 
 
