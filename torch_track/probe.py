@@ -242,7 +242,7 @@ class TorchProbe(Probe):
             return None
         self._module.zero_grad(set_to_none=True)
         value = terms.penalty()
-        value.backward()  # type: ignore[no-untyped-call]
+        value.backward()
         gradients = copies(self._model.gradients())
         self._module.zero_grad(set_to_none=True)
         return Penalty(value.item(), gradients)

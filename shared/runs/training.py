@@ -122,6 +122,8 @@ def _draws(model: TrackModel, variant: ChapterVariant) -> list[DrawRecord]:
 def describe(recipe: Recipe) -> dict[str, object]:
     """Return the recipe as plain data, with the names of optimizer and schedule."""
     told = {field.name: plain.plain(getattr(recipe, field.name)) for field in fields(recipe)}
+    if recipe.early_stopping is None:
+        del told["early_stopping"]
     return told | {"head_first": describe(recipe.head_first) if recipe.head_first else None}
 
 

@@ -252,7 +252,7 @@ class ChapterExercise(Exercise):
 def short(recipe: Recipe) -> Recipe:
     """Return the recipe with small batches and few epochs; every stage and the form of every schedule stay."""
     first = recipe.head_first and replace(recipe.head_first, batch_size=PROBED_BATCH_SIZE, epochs=1)
-    return replace(recipe, batch_size=PROBED_BATCH_SIZE, epochs=EPOCHS, head_first=first)
+    return replace(recipe, batch_size=PROBED_BATCH_SIZE, epochs=EPOCHS, head_first=first, early_stopping=None)
 
 
 def find_exercise(request: VerifyRequest, side: SideName) -> Exercise:

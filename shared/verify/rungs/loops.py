@@ -25,7 +25,8 @@ def check_recorded(torch: Observation, keras: Observation) -> RungResult:
         why = f"the training function of {' and '.join(silent)} recorded none"
         gap = Gap(GapKind.NOT_RUN, "gradients", f"{why}: the loss and the weights after each step were compared")
         return RungResult("gradients", True, f"not compared: {why}", gaps=(gap,))
-    return _compare_gradients(*(replace(trace, gradients=trace.recorded[0]) for trace in (one, other)), limit)
+    first = [replace(trace, gradients=trace.recorded[0]) for trace in (one, other)]
+    return _compare_gradients(first[0], first[1], limit)
 
 
 def _compare_gradients(torch: Trace, keras: Trace, limit: float) -> RungResult:
@@ -55,7 +56,7 @@ def check_loops(torch: Observation, keras: Observation) -> RungResult:
     limit, steps = TOLERANCES["gradients"].limit, min(len(one.recorded), len(other.recorded))
     for step in range(steps):
         pair = [replace(trace, gradients=trace.recorded[step]) for trace in (one, other)]
-        largest = max(gradient_differences(*pair).values(), default=0.0)
+        largest = max(gradient_differences(pair[0], pair[1]).values(), default=0.0)
         if largest > limit:
             return replace(result, detail=f"{result.detail}; the gradients recorded part in step {step + 1}")
     return replace(result, detail=f"{result.detail}; all gradients recorded agree: the update is another")
