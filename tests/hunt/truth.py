@@ -13,7 +13,7 @@ import numpy as np
 
 from tests.hunt.family import Case, Reveal
 from twotrack.shared.spec.inputs import Input
-from twotrack.shared.spec.objective import CustomLoss
+from twotrack.shared.spec.objective import CustomLoss, kinds_of
 from twotrack.shared.spec.pair import Pair
 from twotrack.shared.spec.track import Track, TrackModel
 from twotrack.shared.workers.door import open_track
@@ -172,7 +172,8 @@ def _train(case: Case) -> tuple[TrackModel, TrackModel]:
 
 def _targets(case: Case, shapes: list[tuple[int, ...]], step: int) -> list[np.ndarray]:
     generator = np.random.default_rng([SEED, step, 1])
-    return [_target(generator, case.pair.target, shape, case.reveal) for shape in shapes]
+    kinds = kinds_of(case.pair.objective, len(shapes))
+    return [_target(generator, kind, shape, case.reveal) for kind, shape in zip(kinds, shapes, strict=True)]
 
 
 def _target(generator: np.random.Generator, kind: str, shape: tuple[int, ...], reveal: Reveal) -> np.ndarray:
