@@ -3,23 +3,24 @@
 import pytest
 
 from tests.backbones import tasks
-from tests.support.turns import in_turn
+from tests.support.turns import QUICKEST, in_turn, quickest_alone
 from twotrack.shared.verify.ladder import Ladder
 from twotrack.shared.verify.request import VerifyRequest
 from twotrack.shared.weights.pretrained.backbones import NAMES
 
+NETWORKS = ("RESNET_18", "VISION_TRANSFORMER", "EFFICIENTNET_LITE")
 
-@pytest.mark.parametrize(("name", "track"), in_turn(["RESNET_18", "VISION_TRANSFORMER", "EFFICIENTNET_LITE"]))
+
+@pytest.mark.parametrize(("name", "track"), in_turn(NETWORKS, order=("keras:tensorflow", QUICKEST, QUICKEST)))
 def test_parameters_layers_gradients_and_training_are_the_same(name: str, track: str, ladder: Ladder):
     (result,) = ladder.climb(VerifyRequest(name=f"tests.backbones.pairs:{name}"), lambda *_: None, [track])
 
     assert (result.passed, result.rungs[-1].rung) == (True, "training"), result.rungs[-1].detail
 
 
-def test_as_a_base_under_a_head_it_can_be_trained_in_part(ladder: Ladder):
-    (found,) = ladder.climb(
-        VerifyRequest(name="tests.backbones.pairs:FINE_TUNED"), lambda *_: None, ["keras:tensorflow"]
-    )
+@pytest.mark.parametrize("track", quickest_alone())
+def test_as_a_base_under_a_head_it_can_be_trained_in_part(track: str, ladder: Ladder):
+    (found,) = ladder.climb(VerifyRequest(name="tests.backbones.pairs:FINE_TUNED"), lambda *_: None, [track])
 
     assert found.passed, found.rungs[-1].detail
     gradients = next(one for one in found.rungs if one.rung == "gradients")

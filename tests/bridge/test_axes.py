@@ -49,7 +49,7 @@ def seeds() -> Iterator[ParameterSet]:
         yield pytest.param(seed, marks=() if seed < FEW else pytest.mark.slow)
 
 
-@pytest.mark.parametrize("seed", seeds())
+@pytest.mark.parametrize("seed", list(seeds()))
 def test_a_drawn_network_is_one_model_on_both_sides(outputs, seed):
     assert difference(outputs, "", seed) <= ROUNDING, plan(seed)
 

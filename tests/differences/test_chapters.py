@@ -7,7 +7,7 @@ from twotrack.shared import chapters
 from twotrack.shared.differences.measuring import touching
 from twotrack.shared.workers.pool import WorkerPool
 
-TRACK = "keras:tensorflow"
+TRACK = "keras:torch"
 DRAWN = [slug for slug, chapter in chapters.CHAPTERS.items() if not chapter.transfer]
 """Chapters whose models need no pretrained weights."""
 ENTRIES = {

@@ -47,7 +47,7 @@ def test_twenty_steps_with_dropout_on_are_equal(ladder: Ladder, name: str, track
     assert rungs["training"].difference < 1e-9
 
 
-@pytest.mark.parametrize(("name", "track"), wrong())
+@pytest.mark.parametrize(("name", "track"), list(wrong()))
 def test_another_kind_rate_mask_or_place_is_named(ladder: Ladder, name: str, track: str) -> None:
     rung, where, told = WRONG[name]
 

@@ -90,6 +90,10 @@ def _different(families: PairFamilies, seed: int, kinds: Sequence[str], is_wrong
                 yield Quarry(family, number, is_wrong)
 
 
+LATE = "step number"
+"""The kind of pair that takes all steps of the optimizer alone, also of a ladder that takes fewer."""
+
+
 def hunt(quarries: Sequence[Quarry], tracks: Sequence[str], pool: WorkerPool) -> Iterator[Outcome]:
     """Climb with one pair after the other; yield what every track says of each."""
     with Ladder(tracks, pool) as ladder:
@@ -104,7 +108,8 @@ def climb(quarry: Quarry, tracks: Sequence[str], ladder: Ladder) -> list[Outcome
     """Return what every track says of one pair. An error counts for all of them."""
     start = perf_counter()
     try:
-        request = VerifyRequest(name=quarry.reference, causes="none", precisions=FOR_THE_VERDICT)
+        all_steps = {"optimizer_steps": 2000} if quarry.family.kind == LATE else {}
+        request = VerifyRequest(name=quarry.reference, causes="none", precisions=FOR_THE_VERDICT, **all_steps)
         results = ladder.climb(request, lambda *_: None, tracks)
     except (UserError, WorkerDiedError) as error:
         return [Outcome(quarry, track, "error", _line(error), perf_counter() - start) for track in tracks]

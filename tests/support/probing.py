@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from twotrack.shared.spec.sides import mixed
 from twotrack.shared.spec.track import Precision
@@ -46,13 +47,16 @@ def rung_named(name: str) -> ProbeRung:
     return next(rung for rung in PROBE_RUNGS if rung.name == name)
 
 
-def comparing(name: str, workers: WorkerPool, make_folder: Callable[[str], Path]) -> Compare:
-    """Return what compares pairs by one rung alone; each side is probed once, in float32 only where that is asked."""
+def comparing(name: str, workers: WorkerPool, make_folder: Callable[[str], Path], **asked: Any) -> Compare:
+    """Return what compares pairs by one rung alone; each side is probed once, in float32 only where that is asked.
+
+    `asked` is of the request.
+    """
     rung = rung_named(name)
 
     @cache
     def probed(pair: str, track: str, precision: Precision) -> object:
-        request, folder = VerifyRequest(name=pair).located(), make_folder(name) / precision
+        request, folder = VerifyRequest(name=pair, **asked).located(), make_folder(name) / precision
         workers.call(track, probe, Probed(name, request, track, folder, precision))
         return evidence.load(rung.evidence, folder)
 

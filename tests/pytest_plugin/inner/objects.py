@@ -191,6 +191,9 @@ def test_a_lambda_and_a_function_inside_another_are_called_here(same_model: Call
 def test_a_model_here_is_compared_with_a_function_in_workers(same_model: Callable, module: nn.Module) -> None:
     module.hidden.bias.requires_grad_(True)
     same_model(models.build_keras, module, (4,), tracks=["keras:torch"], until="forward")
+    module.norm.eps = 0.1
+    with pytest.raises(AssertionError, match="'norm'"):
+        same_model(models.build_keras, module, (4,), tracks=["keras:torch"], until="forward")
 
 
 @pytest.mark.filterwarnings("error")
@@ -226,6 +229,8 @@ def test_a_subclassed_model_is_copied(same_model: Callable) -> None:
     network = Subclassed(3)
     network(np.ones((1, 4)))
     same_model(network, linear(1.0), (4,), until="forward")
+    with pytest.raises(AssertionError, match="fails at forward"):
+        same_model(network, linear(1.5), (4,), until="forward")
 
 
 def test_a_copy_that_would_not_do_what_the_model_does_is_refused(same_model: Callable) -> None:
