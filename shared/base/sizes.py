@@ -7,7 +7,7 @@ import numpy as np
 
 LARGE_MODEL = 20_000_000
 """Values of the weights of a model from which on they are not copied, and digests stand for them."""
-PART = 8_000_000
+PART = 2_500_000
 """Values of the weights of a large model that are updated at once, where several copies are made for it."""
 LARGE_WEIGHT = 100_000
 """Values of a weight from which on its initial ones are not drawn, where others take their place at once."""
