@@ -15,6 +15,7 @@ from twotrack.shared.spec.probe import Replay
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import evidence
 from twotrack.shared.verify.exercise import Exercise, find_exercise
+from twotrack.shared.verify.need import need_of
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.request import (
     RUNGS,
@@ -66,6 +67,8 @@ def _shown(request: SideRequest, precision: Precision, report: Report) -> Observ
     """Show a side in one precision."""
     track, exercise = open_track(request.side.track, "auto"), find_exercise(request.verify, request.side)
     side = ObservedSide(exercise, track, precision, partial(_report_phase, report, precision), request.alignment)
+    if side.is_large and precision == "float64" and request.side.is_reference:
+        report(str(need_of(side)), {})
     shown = Observation(**side.describe(), folders={}, alignment=request.alignment)
     if not side.model.given.is_plain:
         only = evidence.save(Trace(outputs=side.outputs()), request.folder / precision / "outputs")
