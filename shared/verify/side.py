@@ -1,5 +1,6 @@
 """One side of a pair, as the rungs look at it: in one precision, on drawn weights or on the user's own."""
 
+import gc
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import cached_property
@@ -261,10 +262,16 @@ class ObservedSide:
         trace.losses.append(step.loss)
         trace.epochs.append(step.epoch)
         self._note_penalty(trace)
+        self.forget_step()
         own = self.model.live_weights()
         trace.weights.append(
             self._kept(own) if trace.digested else copies({name: own[name] for name in self._kept_in_full})
         )
+
+    def forget_step(self) -> None:
+        """Free what a step of a large model computed: it may hang in a circle of references."""
+        if self.is_large:
+            gc.collect()
 
     @cached_property
     def _kept_in_full(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Public models at their real sizes: transformers' against keras-hub's and keras.applications', aligned, and with faults.
+"""Public models at their real sizes, transformers' against keras-hub's and keras.applications': aligned, and faulty.
 
 BERT at 128 tokens, with 12 layers 109 million weights, and ResNet50 at 224 pixels, 24 million.
 """
@@ -125,11 +125,8 @@ def other_rate(model: Any) -> None:
 
 
 BERT_BASE, BERT_SMALL, BERT_LARGE = bert(), bert(3), bert(24, 1024)
-BERT_GRADIENT, BERT_EPSILON, BERT_RATE = (
-    bert(change=scaled_gradient),
-    bert(change=other_epsilon),
-    bert(12, 768, 0.1, other_rate),
-)
+BERT_GRADIENT, BERT_EPSILON = bert(change=scaled_gradient), bert(change=other_epsilon)
+BERT_DROPOUT, BERT_RATE = bert(dropout=0.1), bert(dropout=0.1, change=other_rate)
 
 # === ResNet50 ===
 
