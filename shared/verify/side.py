@@ -115,9 +115,9 @@ class ObservedSide:
         self._phase(phase)
 
     def describe(self) -> dict[str, Any]:
-        """Return what the side says of itself; of a large model no optimizer's state stays."""
+        """Return what the side says of itself, with loss and optimizer attached."""
         self.model.compile(self.exercise.pair.optimizer, self.exercise.pair.learning_rates(1))
-        said = {
+        return {
             "parameters": self._shapes,
             "by_rules": len(set(self.exercise.pair.weight_rules) - set(self.exercise.pair.weight_map.constants)),
             "constants": tuple(self.exercise.pair.weight_map.constants),
@@ -129,9 +129,11 @@ class ObservedSide:
             "loss": self.probe.loss(),
             "optimizer": self.probe.optimizer(),
         }
+
+    def let_go(self) -> None:
+        """Free what a training, or a look at gradients, leaves of a large model; loss and weights stay."""
         if self.is_large:
             self.model.end_training()
-        return said
 
     def outputs(self) -> list[np.ndarray]:
         """Return what the model gives on the first batch, in inference mode."""
@@ -145,8 +147,7 @@ class ObservedSide:
         trace.outputs = self.model.outputs(inputs)
         self.report("gradients")
         trace.gradients = self._kept(self.live_gradients())
-        if self.is_large:
-            self.model.end_training()  # what held the gradients
+        self.let_go()
         trace.penalty_gradients = self._kept(self._note_penalty(trace))
         trace.start = self._kept(self.model.live_weights()) if self.exercise.has_own_weights else {}
         trace.on_drawn = self._on_drawn()
