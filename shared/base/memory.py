@@ -5,8 +5,10 @@ import gc
 from functools import cache
 from typing import Any
 
-_TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 """Of glibc's mallopt."""
+_LARGEST_KEPT = 2**25
+"""Bytes of a block that is kept, the most that glibc lets be; of larger ones pieces would stay that fit nothing."""
 
 
 def keep_free_memory() -> None:
@@ -15,7 +17,7 @@ def keep_free_memory() -> None:
     It gives each back to the system, and a new one, which comes page by page, costs more than to fill it.
     """
     if library := _glibc():
-        for parameter, value in ((_ARENA_MAX, 1), (_MMAP_MAX, 0), (_TRIM_THRESHOLD, -1)):
+        for parameter, value in ((_ARENA_MAX, 1), (_MMAP_THRESHOLD, _LARGEST_KEPT), (_TRIM_THRESHOLD, -1)):
             library.mallopt(parameter, value)
 
 

@@ -7,29 +7,19 @@ import numpy as np
 
 LARGE_MODEL = 20_000_000
 """Values of the weights of a model from which on they are not copied, and digests stand for them."""
-PART = 8_000_000
+PART = 2_500_000
 """Values of the weights of a large model that are updated at once, where several copies are made for it."""
 LARGE_WEIGHT = 100_000
 """Values of a weight from which on its initial ones are not drawn, where others take their place at once."""
+NEED = "needs about"
+"""How it begins what a large model is said to need."""
 _PERIOD = 4099
 """Numbers that such a weight repeats: a prime, so that hardly a row is another one."""
-FRAMEWORK_BYTES = 1_000_000_000
-"""What a framework takes in memory without a model."""
-COPIES = 5
-"""Of its weights that a side has in memory while it trains."""
 
 
 def values_of(shapes: Mapping[str, tuple[int, ...]]) -> int:
     """Return how many numbers weights of these shapes have."""
     return sum(map(prod, shapes.values()))
-
-
-def needed_memory(shapes: Mapping[str, tuple[int, ...]]) -> int:
-    """Estimate the bytes that a worker takes to show a model with weights of these shapes in float64.
-
-    At its most it holds the weights, their values at the start of the training, gradients, and the two moments of Adam.
-    """
-    return FRAMEWORK_BYTES + COPIES * 8 * sum(map(prod, shapes.values()))
 
 
 def repeated(shape: tuple[int, ...]) -> np.ndarray:

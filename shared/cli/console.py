@@ -144,11 +144,19 @@ def data_progress() -> Iterator["OnProgress"]:
 
 @contextmanager
 def track_phases() -> Iterator[Callable[[str, str], None]]:
-    """Yield a listener for (track, phase) that shows on stderr what every track is doing."""
+    """Yield a listener for (track, phase) that shows on stderr what every track is doing.
+
+    What a verification needs is told anywhere, and stays.
+    """
+    from twotrack.shared.base.sizes import NEED
+
     phases: dict[str, str] = {}
     with stderr.status("starting the workers...") as status:
 
         def show(track: str, phase: str) -> None:
+            if phase.startswith(NEED):
+                stderr.print(phase)
+                return
             phases[track] = phase
             if stderr.is_terminal:
                 status.update("   ".join(f"{name}: {now}" for name, now in phases.items()))

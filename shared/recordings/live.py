@@ -111,14 +111,16 @@ def _side(
     request: RecordRequest, material: OpenedRecording | None, track: Track, phase: Callable[[str], None]
 ) -> ObservedSide:
     pair = request.subject.load().side(mixed(request.track))
+    exercise = PairExercise(pair) if material is None else GivenExercise(pair, material)
+    exercise.in_full = True  # a recording holds values, however large the model is
     if material is None:
-        return ObservedSide(PairExercise(pair), track, request.precision, phase)
+        return ObservedSide(exercise, track, request.precision, phase)
     if request.weights:
         weights = evidence.load(CanonicalWeights, request.weights).weights
     else:
         renames = read_renames(request.renames)
         weights = {renamed(name, renames): array for name, array in material.weights.items()}
-    return GivenSide(GivenExercise(pair, material), track, request.precision, phase, weights)
+    return GivenSide(exercise, track, request.precision, phase, weights)
 
 
 def _written(side: ObservedSide, request: RecordRequest, material: OpenedRecording | None, device: str) -> Path:

@@ -65,6 +65,7 @@ class _Keeper:
 
     def __call__(self, step: Step) -> None:
         self._found.losses.append(step.loss)
+        self._side.forget_step()
         self._found.weights.append(keeping.digested_weights(self._side.model.live_weights()))
         self._side.load(self._side.start())
         following.note_penalty(self._side, self._found.penalties)

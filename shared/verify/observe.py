@@ -15,6 +15,7 @@ from twotrack.shared.spec.probe import Replay
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import evidence
 from twotrack.shared.verify.exercise import Exercise, find_exercise
+from twotrack.shared.verify.need import need_of
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.request import (
     OF_TRAINING,
@@ -67,7 +68,10 @@ def _shown(request: SideRequest, precision: Precision, report: Report) -> Observ
     """Show a side in one precision."""
     track, exercise = open_track(request.side.track, "auto"), find_exercise(request.verify, request.side)
     side = ObservedSide(exercise, track, precision, partial(_report_phase, report, precision), request.alignment)
+    if side.is_large and precision == "float64" and request.side.is_reference:
+        report(str(need_of(side)), {})
     shown = Observation(**side.describe(), folders={}, alignment=request.alignment)
+    side.let_go()
     if not side.model.given.is_plain:
         only = evidence.save(Trace(outputs=side.outputs()), request.folder / precision / "outputs")
         return shown.model_copy(update={"folders": {precision: only}})
@@ -163,6 +167,7 @@ def answer(request: AnswerRequest, report: Report) -> Path:
     track, exercise = open_track(request.side.track, "auto"), find_exercise(request.verify, request.side)
     side = ObservedSide(exercise.drawn, track, precision, partial(_report_phase, report, precision))
     side.describe()
+    side.let_go()
     side.report(rung.name)
     return evidence.save(rung.answer(side, found), request.folder / precision / f"{rung.name} answered")
 
@@ -173,6 +178,7 @@ def measure_rounding(request: RungRequest, report: Report) -> Path:
     track, exercise = open_track(request.side.track, "auto"), find_exercise(request.verify, request.side)
     side = ObservedSide(exercise.drawn, track, "float32", partial(_report_phase, report, "float32"), request.alignment)
     side.describe()
+    side.let_go()
     return _probe(side, _named(request.rung), request.folder / "float32" / request.rung)
 
 

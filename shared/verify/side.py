@@ -1,5 +1,6 @@
 """One side of a pair, as the rungs look at it: in one precision, on drawn weights or on the user's own."""
 
+import gc
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import cached_property
@@ -127,9 +128,9 @@ class ObservedSide:
         self._phase(phase)
 
     def describe(self) -> dict[str, Any]:
-        """Return what the side says of itself; of a large model no optimizer's state stays."""
+        """Return what the side says of itself, with loss and optimizer attached."""
         self.model.compile(self.exercise.pair.optimizer, self.exercise.pair.learning_rates(1))
-        said = {
+        return {
             "parameters": self._shapes,
             "by_rules": len(set(self.exercise.pair.weight_rules) - set(self.exercise.pair.weight_map.constants)),
             "constants": tuple(self.exercise.pair.weight_map.constants),
@@ -142,9 +143,11 @@ class ObservedSide:
             "has_own_loop": self.has_own_loop,
             **self._stated(),
         }
+
+    def let_go(self) -> None:
+        """Free what a training, or a look at gradients, leaves of a large model; loss and weights stay."""
         if self.is_large:
             self.model.end_training()
-        return said
 
     @property
     def has_own_loop(self) -> bool:
@@ -170,8 +173,7 @@ class ObservedSide:
         self.report("gradients")
         if not self.has_own_loop:
             trace.gradients = self._kept(self.live_gradients())
-            if self.is_large:
-                self.model.end_training()  # what held the gradients
+            self.let_go()
             trace.penalty_gradients = self._kept(self._note_penalty(trace))
         trace.start = self._kept(self.model.live_weights()) if self.exercise.has_own_weights else {}
         trace.on_drawn = self._on_drawn()
@@ -289,12 +291,18 @@ class ObservedSide:
         trace.losses.append(step.loss)
         trace.epochs.append(step.epoch)
         self._note_penalty(trace)
+        self.forget_step()
         if step.gradients is not None:
             trace.recorded.append(dict(step.gradients))
         own = self.model.live_weights()
         trace.weights.append(
             self._kept(own) if trace.digested else copies({name: own[name] for name in self._kept_in_full})
         )
+
+    def forget_step(self) -> None:
+        """Free what a step of a large model computed: it may hang in a circle of references."""
+        if self.is_large:
+            gc.collect()
 
     @cached_property
     def _kept_in_full(self) -> list[str]:

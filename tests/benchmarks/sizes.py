@@ -1,0 +1,75 @@
+"""Seconds, memory and disk that models of real sizes take to verify: python -m tests.benchmarks.sizes [PAIR ...]
+
+Each is verified by the command, with PyTorch and Keras on PyTorch. `make sizes` calls it.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+PAIRS = ("RESNET50", "BERT_BASE", "BERT_LARGE")
+EVERY = 1.0
+"""Seconds between looks; a look at every page of several gigabytes takes time of its own."""
+
+
+@dataclass
+class Seen:
+    """The most of what was there at one time."""
+
+    memory: float = 0.0
+    """Bytes of all processes together, shared pages once."""
+    disk: float = 0.0
+    """Bytes in the folder for temporary files."""
+    seconds: float = 0.0
+    """Of processors, of all processes."""
+
+    def look(self, process: psutil.Process, folder: Path) -> None:
+        """Look at a process, its children, and a folder."""
+        memory = seconds = 0.0
+        for one in [process, *process.children(recursive=True)]:
+            try:
+                memory += one.memory_full_info().pss
+                seconds += sum(one.cpu_times()[:2])
+            except psutil.Error:  # it has ended
+                continue
+        self.memory, self.seconds = max(self.memory, memory), max(self.seconds, seconds)
+        self.disk = max(self.disk, _size(folder))
+
+
+def _size(folder: Path) -> float:
+    total = 0
+    for file in folder.rglob("*"):
+        try:
+            total += file.stat().st_size if file.is_file() else 0
+        except FileNotFoundError:  # it is gone
+            continue
+    return total
+
+
+def measure(pair: str) -> None:
+    """Verify a pair, and print what it said and took."""
+    command = [str(Path(sys.executable).with_name("twotrack")), "verify", f"tests.benchmarks.size_pairs:{pair}"]
+    start, seen = time.perf_counter(), Seen()
+    with tempfile.TemporaryDirectory() as name:
+        own = os.environ | {"TMPDIR": name}
+        with subprocess.Popen([*command, "--tracks", "torch,keras:torch", "--first"], env=own) as process:
+            watched = psutil.Process(process.pid)
+            while process.poll() is None:
+                seen.look(watched, Path(name))
+                time.sleep(EVERY)
+    print(
+        f"{pair}: exit code {process.returncode}, {time.perf_counter() - start:.0f} s, "
+        f"{seen.seconds:.0f} s of processors, {seen.memory / 1e9:.1f} GB of memory, {seen.disk / 1e9:.2f} GB of disk",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    for each in sys.argv[1:] or PAIRS:
+        measure(each)
