@@ -17,8 +17,8 @@ class Layers:
 
     def __call__(self, model: Any) -> None:
         """Change a keras.Model or a torch.nn.Module in place."""
-        is_torch = hasattr(model, "named_modules")
-        named = model.named_modules() if is_torch else ((layer.name, layer) for layer in model._flatten_layers())
+        is_keras = hasattr(model, "_flatten_layers")  # on PyTorch a keras.Model is a module too
+        named = ((layer.name, layer) for layer in model._flatten_layers()) if is_keras else model.named_modules()
         for name, layer in list(named):
             if self.kind in ("", type(layer).__name__) and (not self.ends or name.endswith(self.ends)):
                 for attribute, value in self.values.items():

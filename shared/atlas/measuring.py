@@ -30,7 +30,7 @@ from twotrack.shared.spec.sides import TORCH, arrange
 from twotrack.shared.verify import mapping
 from twotrack.shared.verify.ladder import Ladder, TrackResult
 from twotrack.shared.verify.matching import find_match
-from twotrack.shared.verify.request import RUNGS, VerifyRequest
+from twotrack.shared.verify.request import FOR_THE_VERDICT, RUNGS, VerifyRequest
 from twotrack.shared.verify.showing import Showing
 from twotrack.shared.workers.environment import available_cores, processor
 from twotrack.shared.workers.pool import WorkerPool
@@ -94,7 +94,9 @@ def _measured(
         on_phase(track, f"{name} {which}: {phase}")
 
     try:
-        request = VerifyRequest(name=architectures.reference(name, which), use_map=False, until=until).located()
+        request = VerifyRequest(
+            name=architectures.reference(name, which), use_map=False, until=until, precisions=FOR_THE_VERDICT
+        ).located()
         with tempfile.TemporaryDirectory(prefix="twotrack-") as folder:
             match, request = _matched(request, tracks, Showing(pool, show), Path(folder))
         found = _found(match)

@@ -59,6 +59,11 @@ ARCHITECTURE = Architecture(
             change=Code(number_places),
         ),
         Alignment(
+            "dropout: Keras has the rate of all others on attention weights, transformers 0",
+            "torch",
+            {"attention_dropout": 0.1},
+        ),
+        Alignment(
             "padding row: transformers does not train row 1 of the table of tokens (padding_idx), Keras does",
             "torch",
             {"pad_token_id": None},

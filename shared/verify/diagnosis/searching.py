@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 from math import isfinite
-from time import monotonic
+from time import process_time
 from typing import Protocol
 
 from twotrack.shared.spec.changes import Candidate
 from twotrack.shared.verify.diagnosis.findings import Finding, Findings
 
 SECONDS = 6.0
-"""After which a search ends with what it has."""
+"""Of the processor, after which a search ends with what it has: other work beside it changes no verdict."""
 WIDTH = 3
 """Candidates of which others are tried on top."""
 DEPTH = 3
@@ -38,7 +38,7 @@ class Search:
     def __init__(self, proposals: Proposals, limit: float):
         measure = self._measure = proposals.measure
         self._propose, self._limit = proposals.propose, limit
-        self._end, self._tried, self._before = monotonic() + SECONDS, 0, measure(NOTHING)
+        self._end, self._tried, self._before = process_time() + SECONDS, 0, measure(NOTHING)
 
     def run(self) -> Findings:
         """Return the candidates that remove the difference, or the one that leaves least of it."""
@@ -52,7 +52,7 @@ class Search:
             taking = [one for one in nearest if one.after < HALF * self._before][:WIDTH]
             best = min([*taking, *([best] if best else [])], key=lambda one: one.after, default=None)
             beam = taking or nearest[: WIDTH * (number == 0) * 4]  # of two faults, one alone may change next to nothing
-            if not beam or monotonic() > self._end:
+            if not beam or process_time() > self._end:
                 break
         return Findings(partly=best, tried=self._tried)
 
@@ -65,7 +65,7 @@ class Search:
             if isfinite(after):
                 yield Finding(candidate=both, before=self._before, after=after)
             removing += after <= self._limit
-            if removing >= ENOUGH or monotonic() > self._end:
+            if removing >= ENOUGH or process_time() > self._end:
                 return
 
 
