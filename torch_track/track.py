@@ -48,6 +48,7 @@ from twotrack.torch_track.changes.links import linked
 from twotrack.torch_track.changes.updates import rules
 from twotrack.torch_track.curvature import Curvature
 from twotrack.torch_track.draws import DrawAxes, draw_axes, drawn_from, drawn_pass
+from twotrack.torch_track.entries import Entry
 from twotrack.torch_track.inputs import tensors
 from twotrack.torch_track.losses import LOSSES, Loss
 from twotrack.torch_track.moved_gradients import GradientMover
@@ -177,6 +178,12 @@ class TorchTrack(Track):
         layers, found = dict(own.module.named_modules()), dropout_rates(own.module)
         names = {path: "p" if hasattr(layers[path], "p") else "dropout" for path in found}
         return {own.canonical_path(path): (names[path], rate) for path, rate in found.items()}
+
+    def whole_parameters(self, model: TrackModel) -> dict[str, tuple[str, tuple[int, ...]]]:
+        """Return, by canonical name, torch's name and shape of every weight that is one parameter by itself."""
+        table = as_torch(model).table().items()
+        whole = {name: entry for name, entry in table if isinstance(entry, Entry) and entry.whole_layout is not None}
+        return {name: (entry.torch_name, tuple(entry.parameter.shape)) for name, entry in whole.items()}
 
     def update_rules(
         self, model: TrackModel, optimizer: Optimizer | CustomOptimizer, learning_rates: Sequence[float]

@@ -48,16 +48,17 @@ class Alternatives:
 
     def _epsilons(self) -> Iterator[Candidate]:
         own = getattr(self._layer, "eps", None)
-        if not isinstance(own, float):
+        if not isinstance(own, float) and not isinstance(self._layer, nn.RMSNorm):
             return
+        told = f"{own:g}" if own is not None else "that of the precision (1.2e-07 in float32)"
         slug = {"LayerNorm": "layer_norm_epsilon", "GroupNorm": "group_norm_epsilon"}.get(
             type(self._layer).__name__,
             "batch_norm_epsilon" if isinstance(self._layer, nn.modules.batchnorm._BatchNorm) else "",
         )
         for value in dict.fromkeys([self._keras.get("epsilon", own), *EPSILONS]):
             if value != own:
-                what = f"epsilon is {value:g} in Keras and {own:g} in torch"
-                yield self._set(what, f"epsilon={own:g} in '{self._path}'", slug, eps=float(value))
+                what = f"epsilon is {value:g} in Keras and {told} in torch"
+                yield self._set(what, f"epsilon={told} in '{self._path}'", slug, eps=float(value))
 
     def _resizing(self) -> Iterator[Candidate]:
         layer = self._layer

@@ -375,6 +375,13 @@ def taken(place: Place, keras: np.ndarray, before: Mapping[Place, np.ndarray]) -
 
 def _reductions(value: np.ndarray, keras: np.ndarray) -> Iterator[tuple[Function, str]]:
     """Yield what makes Keras' value of one with an axis more."""
+    if value.ndim == keras.ndim + 1 == 3 and value.shape[-1] % 2 == 0:
+        half = value.shape[-1] // 2
+        if agree(np.concatenate([value[:, -1, :half], value[:, 0, half:]], -1), keras):
+            yield (
+                Function(name="ends"),
+                "the last step of the forward and the first of the backward direction, where each has read everything,",
+            )
     for axis in range(1, value.ndim) if value.ndim == keras.ndim + 1 else ():
         for index, told in ((-1, "the last"), (0, "the first")):
             if agree(value.take(index, axis), keras):
