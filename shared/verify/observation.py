@@ -10,6 +10,7 @@ from pydantic import Field
 from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.spec.draws import Counterpart
 from twotrack.shared.spec.outputs import Outputs
+from twotrack.shared.spec.probe import LayerTrace
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.spec.widening import NarrowRequest
 from twotrack.shared.verify import evidence
@@ -68,9 +69,14 @@ class Observation(FrozenRecord):
         """What is drawn in training; nothing if the climb ends before that is looked at."""
         return self.probe(DROPOUT, SideDraws)["float64"] if DROPOUT in self.probed else SideDraws()
 
+    @property
+    def layers(self) -> list[LayerTrace]:
+        """Calls of its layers in float64, in order."""
+        return self.traces["float64"].layers
+
     def layer(self, path: str) -> tuple[str, Mapping[str, Any]]:
         """Return class name and hyperparameters of a layer; empty ones if the side has none at that path."""
-        for layer in self.traces["float64"].layers:
+        for layer in self.layers:
             if layer.path == path:
                 return layer.kind, layer.hyperparameters
         return "", {}
