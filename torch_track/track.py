@@ -41,7 +41,7 @@ from twotrack.shared.weights.correspondence.paths import layer_paths
 from twotrack.shared.weights.correspondence.weight_map import NO_MAP, WeightMap
 from twotrack.torch_track import compiled, freezing, native, outputs, weights
 from twotrack.torch_track.axes import axis_layout, channels_last
-from twotrack.torch_track.changes.alternatives import Alternatives, activations
+from twotrack.torch_track.changes.alternatives import Alternatives, activations, blocks
 from twotrack.torch_track.changes.apply import changed
 from twotrack.torch_track.changes.call_alternatives import call_alternatives
 from twotrack.torch_track.changes.links import linked
@@ -171,6 +171,11 @@ class TorchTrack(Track):
         own = as_torch(model)
         layer = next(layer for own_path, layer in own.module.named_modules() if own.canonical_path(own_path) == path)
         return iter(Alternatives(layer, path, facing))
+
+    def block_alternatives(self, model: TrackModel) -> Iterator[Candidate]:
+        """Yield what else torch's own Transformer blocks could be."""
+        own = as_torch(model)
+        return blocks(own.module, own.canonical_path)
 
     def rates(self, model: TrackModel) -> dict[str, tuple[str, float]]:
         """Return, by canonical path, what a layer that can drop calls its rate, and the rate."""

@@ -35,6 +35,11 @@ def _select(x: Tensor, axis: int, index: int) -> Tensor:
     return x.select(axis, index)
 
 
+def _scale_channels(x: Tensor, factors: Sequence[float]) -> Tensor:
+    """Multiply each feature."""
+    return x * torch.tensor(factors, dtype=x.dtype, device=x.device)
+
+
 def _ends(x: Tensor) -> Tensor:
     """Take the last step of the first half of the features, and the first of the second: (batch, steps, features)."""
     half = x.shape[-1] // 2
@@ -161,6 +166,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "reshape": _reshape,
     "select": _select,
     "ends": _ends,
+    "scale_channels": _scale_channels,
     "reverse": _reverse,
     "roll": _roll,
     "pad": _pad,

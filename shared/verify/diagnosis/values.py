@@ -17,6 +17,7 @@ from twotrack.shared.verify.diagnosis.relations import (
     Known,
     Place,
     added,
+    by_channel,
     fitted,
     passed_over,
     relations,
@@ -157,6 +158,7 @@ class ValueProposals:
         yield from self._relations(made)
         if made is NOTHING:
             yield from self._value_orders()
+            yield from self._track.block_alternatives(self._side.model)
         for path in self._site.inside:
             yield from self._track.alternatives(self._side.model, path, self._facing(path))
             yield from orders_of_weights(path, self._known.weights)
@@ -166,6 +168,14 @@ class ValueProposals:
         yield from self._masked()
         yield from self._taken()
         yield from self._orders()
+        if made is NOTHING:
+            yield from self._by_channel()
+
+    def _by_channel(self) -> Iterator[Candidate]:
+        """Yield a factor and an offset for each channel, as of a normalisation by constants: what nothing else says."""
+        place, torch, keras = self._site.place, self._first(self._site.value(self._now)), self._first(self._site.keras)
+        if torch is not None and keras is not None and torch.shape == keras.shape:
+            yield from by_channel(replace(place, path=place.path.partition("#")[0]), torch, keras)
 
     def _value_orders(self) -> Iterator[Candidate]:
         """Yield the model's inputs or outputs in another order, where some are of one kind and shape."""
