@@ -45,7 +45,7 @@ def suspect(failure: RungResult, torch: Stating, keras: Stating) -> Suspect:
     if failure.place is FailurePlace.DROPOUT:
         torch_drop, keras_drop = said_at(failure.where, torch.draws, keras.draws)
         return _of(failure, failure.where, torch_drop, keras_drop, keras)
-    if failure.rung == "optimizer" or (failure.rung == "training" and not failure.where.endswith(STATISTICS)):
+    if of_optimizer(failure):
         return _of(failure, failure.where, torch.optimizer, keras.optimizer, keras)
     path = failure.where.partition("#")[0] if failure.place is FailurePlace.LAYER else failure.where.rpartition(".")[0]
     (torch_kind, torch_layer), (keras_kind, keras_layer) = torch.layer(path), keras.layer(path)
@@ -58,6 +58,11 @@ def suspect(failure: RungResult, torch: Stating, keras: Stating) -> Suspect:
         keras_kind=keras_kind,
         keras=keras_layer,
     )
+
+
+def of_optimizer(failure: RungResult) -> bool:
+    """Tell whether a failure is about what the optimizer does, and not about statistics that a layer keeps."""
+    return failure.rung == "optimizer" or (failure.rung == "training" and not failure.where.endswith(STATISTICS))
 
 
 def _of(failure: RungResult, where: str, torch: Mapping[str, Any], keras: Mapping[str, Any], side: Stating) -> Suspect:

@@ -8,7 +8,7 @@ from pydantic import Field
 from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.base.tolerances import SAME_HYPERPARAMETER
 from twotrack.shared.verify.result import FailurePlace, RungResult
-from twotrack.shared.verify.suspects import Stating, suspect
+from twotrack.shared.verify.suspects import Stating, of_optimizer, suspect
 
 UNLIKE = 4
 """Layers that are shown where a failure is at none."""
@@ -87,6 +87,8 @@ def _unlike(torch: Stating, keras: Stating, is_changed: bool) -> list[Facts]:
 def _place(failure: RungResult, where: str, torch: Stating, keras: Stating) -> str:
     """Return what the facts are of: the layer of a weight, or the optimizer where a weight shows what that does."""
     layer = where.rpartition(".")[0]
+    if of_optimizer(failure):
+        return "optimizer"
     if failure.place is FailurePlace.WEIGHT and (torch.layer(layer)[0] or keras.layer(layer)[0]):
-        return layer if failure.rung != "optimizer" else "optimizer"
-    return "optimizer" if failure.rung in ("optimizer", "training") else where or failure.rung
+        return layer
+    return where or failure.rung
