@@ -55,13 +55,14 @@ from twotrack.shared.weights.correspondence.weight_map import NO_MAP, WeightMap
 from twotrack.shared.weights.made import MadeWeights
 from twotrack.torch_track import compiled, freezing, native, outputs, weights
 from twotrack.torch_track.axes import axis_layout, channels_last
-from twotrack.torch_track.changes.alternatives import Alternatives, activations
+from twotrack.torch_track.changes.alternatives import Alternatives, activations, blocks
 from twotrack.torch_track.changes.apply import changed
 from twotrack.torch_track.changes.call_alternatives import call_alternatives
 from twotrack.torch_track.changes.links import linked
 from twotrack.torch_track.changes.updates import rules
 from twotrack.torch_track.curvature import Curvature
 from twotrack.torch_track.draws import DrawAxes, draw_axes, drawn_from, drawn_pass
+from twotrack.torch_track.entries import Entry
 from twotrack.torch_track.inputs import tensors
 from twotrack.torch_track.losses import Loss, build, weighed
 from twotrack.torch_track.moved_gradients import GradientMover
@@ -196,12 +197,23 @@ class TorchTrack(Track):
         layer = next(layer for own_path, layer in own.module.named_modules() if own.canonical_path(own_path) == path)
         return iter(Alternatives(layer, path, facing))
 
+    def block_alternatives(self, model: TrackModel) -> Iterator[Candidate]:
+        """Yield what else torch's own Transformer blocks could be."""
+        own = as_torch(model)
+        return blocks(own.module, own.canonical_path)
+
     def rates(self, model: TrackModel) -> dict[str, tuple[str, float]]:
         """Return, by canonical path, what a layer that can drop calls its rate, and the rate."""
         own = as_torch(model)
         layers, found = dict(own.module.named_modules()), dropout_rates(own.module)
         names = {path: "p" if hasattr(layers[path], "p") else "dropout" for path in found}
         return {own.canonical_path(path): (names[path], rate) for path, rate in found.items()}
+
+    def whole_parameters(self, model: TrackModel) -> dict[str, tuple[str, tuple[int, ...]]]:
+        """Return, by canonical name, torch's name and shape of every weight that is one parameter by itself."""
+        table = as_torch(model).table().items()
+        whole = {name: entry for name, entry in table if isinstance(entry, Entry) and entry.whole_layout is not None}
+        return {name: (entry.torch_name, tuple(entry.parameter.shape)) for name, entry in whole.items()}
 
     def update_rules(
         self, model: TrackModel, optimizer: Optimizer | CustomOptimizer, learning_rates: Sequence[float]

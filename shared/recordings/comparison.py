@@ -18,8 +18,10 @@ from twotrack.shared.recordings.held import NotHeldError, comparable, require_no
 from twotrack.shared.recordings.matching import Match
 from twotrack.shared.recordings.renaming import Renames
 from twotrack.shared.recordings.schema import DRAWN
+from twotrack.shared.recordings.suspects import Stated, Suspicion, suspicion
 from twotrack.shared.recordings.traces import Both
 from twotrack.shared.recordings.training import check_training
+from twotrack.shared.spec.sides import Words
 from twotrack.shared.verify.ladder import TrackResult
 from twotrack.shared.verify.result import FailurePlace, Gap, GapKind, RungResult, in_short, relative
 from twotrack.shared.verify.rungs.forward import LayerDifference, compare_forward, layer_difference, matched_layers
@@ -67,7 +69,25 @@ def compare(
     if results[-1].passed:
         results[-1] = replace(results[-1], gaps=(*results[-1].gaps, *climb.not_climbed(until)))
     named = [_in_own_words(result, names) for result in results]
-    return Compared(names, TrackResult(names[1], named, [], layers=climb.layers), both.weights)
+    return Compared(names, _result(climb, results[-1], named, names), both.weights)
+
+
+def _result(climb: "_Climb", last: RungResult, named: list[RungResult], names: tuple[str, str]) -> TrackResult:
+    """Return what a climb came to; of a failure with what both recordings state where they part."""
+    words = Words(names[0], names[1], is_mixed=False)
+    if last.passed:
+        return TrackResult(names[1], named, [], layers=climb.layers, words=words)
+    found = climb.suspicion(last)
+    diagnosis = replace(found.diagnosis, last=named[-1])
+    return TrackResult(
+        names[1],
+        named,
+        list(found.suggestions),
+        diagnosis,
+        layers=climb.layers,
+        facts=list(found.facts),
+        words=words,
+    )
 
 
 def names_of(one: OpenedRecording, other: OpenedRecording) -> tuple[str, str]:
@@ -152,6 +172,12 @@ class _Climb:
             LayerDifference(other.path, other.kind, layer_difference(one.outputs, other.outputs), None)
             for one, other in matched_layers(*self._traces)
         ]
+
+    def suspicion(self, failure: RungResult) -> Suspicion:
+        """Return what both recordings state at the place of a failure."""
+        traces = self._traces if self._both.outputs is not None else (Trace(), Trace())
+        sides = zip((self._both.one, self._both.other), traces, strict=True)
+        return suspicion(failure, *(Stated(side.manifest, trace.layers) for side, trace in sides))
 
     def _forward(self) -> RungResult:
         both = self._both

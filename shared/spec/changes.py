@@ -75,6 +75,15 @@ class AddValue(FrozenRecord):
     """As of MapValue."""
 
 
+class OrderValues(FrozenRecord):
+    """The model is given its inputs in another order, or gives its outputs in another."""
+
+    kind: Literal["order of values"] = "order of values"
+    role: Literal["inputs", "outputs"]
+    order: tuple[int, ...]
+    """The new value i is the old value order[i]."""
+
+
 class SetMask(FrozenRecord):
     """An attention layer of torch's looks at no later step, or at all."""
 
@@ -178,6 +187,16 @@ class RemoveWeight(FrozenRecord):
     """Canonical."""
 
 
+class TieWeight(FrozenRecord):
+    """A parameter of torch's is another of its shape, so that there is one of them."""
+
+    kind: Literal["tie"] = "tie"
+    name: str
+    """As torch calls it."""
+    source: str
+    """As torch calls it."""
+
+
 class SetTrained(FrozenRecord):
     """Weights are trained, or not."""
 
@@ -230,6 +249,7 @@ Change = Annotated[
     | ReplaceLayer
     | AddValue
     | SetMask
+    | OrderValues
     | MaskSteps
     | DropInRecurrence
     | OrderWeight
@@ -239,6 +259,7 @@ Change = Annotated[
     | LinkOutputs
     | AddWeight
     | RemoveWeight
+    | TieWeight
     | SetTrained
     | SetStatistics
     | ChangeLoss

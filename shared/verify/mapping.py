@@ -80,6 +80,9 @@ def found_map(
 
 def with_match(request: VerifyRequest, match: Match, torch: OwnWeights, keras: OwnWeights) -> VerifyRequest:
     """Return the request with the map that a search found, if it says something of every weight; else with a note."""
+    if not match.is_proved and nested(torch, keras):
+        told = "a search found no map with which the outputs are the same; names decide"
+        return request.model_copy(update={"map_notes": (told,)})
     surplus = match.recorded_surplus
     if match.live_left or set(match.recorded_left) - set(surplus):
         return request.model_copy(update={"map_notes": (_stuck(match),)})
@@ -171,6 +174,16 @@ def one_to_one(torch: OwnWeights, keras: OwnWeights) -> bool:
     """Tell whether every weight, but for buffers of the user's, has one counterpart of its name and size."""
     own, other = ({name: sorted(shape) for name, shape in side.canonical.items()} for side in (torch, keras))
     return {name: shape for name, shape in own.items() if name in other or name not in torch.buffers} == other
+
+
+def nested(torch: OwnWeights, keras: OwnWeights) -> bool:
+    """Tell whether one side has every weight of the other, by name and size, and more: then names tell enough."""
+    own, other = ({name: sorted(shape) for name, shape in side.canonical.items()} for side in (torch, keras))
+    return _holds(own, other) or _holds(other, own)
+
+
+def _holds(one: Mapping[str, list[int]], other: Mapping[str, list[int]]) -> bool:
+    return all(one.get(name) == shape for name, shape in other.items())
 
 
 def with_shapes(weight_map: WeightMap, canonical: Mapping[str, tuple[int, ...]]) -> WeightMap:

@@ -11,6 +11,7 @@ from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.base.sizes import values_of
 from twotrack.shared.spec.draws import Counterpart
 from twotrack.shared.spec.outputs import Outputs
+from twotrack.shared.spec.probe import LayerTrace
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.spec.widening import NarrowRequest
 from twotrack.shared.verify import evidence
@@ -76,9 +77,14 @@ class Observation(FrozenRecord):
         """Tell whether it is too large for copies of all of its weights, as the request has it."""
         return values_of(self.parameters) > request.large_from
 
+    @property
+    def layers(self) -> list[LayerTrace]:
+        """Calls of its layers in float64, in order."""
+        return self.traces["float64"].layers
+
     def layer(self, path: str) -> tuple[str, Mapping[str, Any]]:
         """Return class name and hyperparameters of a layer; empty ones if the side has none at that path."""
-        for layer in self.traces["float64"].layers:
+        for layer in self.layers:
             if layer.path == path:
                 return layer.kind, layer.hyperparameters
         return "", {}

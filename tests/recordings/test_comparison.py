@@ -10,6 +10,7 @@ import pytest
 from tests.recordings.made import Network
 from tests.support.command_line import in_process
 from twotrack.shared.recordings.comparison import Compared, compare_folders
+from twotrack.shared.verify.diagnosis.cause import Status
 from twotrack.shared.verify.result import GapKind, RungResult
 
 KERAS, TORCH = Network("keras"), Network("torch")
@@ -275,3 +276,37 @@ def test_bad_input_is_refused_in_one_line(tmp_path: Path, arguments: tuple[str, 
     assert done.code == 2, done.stderr
     assert message in done.error_line
     assert [path.name for path in tmp_path.iterdir()] == ["here"]
+
+
+def stating(kind: str, optimizer: str, **settings: Any) -> Any:
+    """Return what changes a manifest so that its first layer and its optimizer state something."""
+
+    def change(manifest: dict[str, Any]) -> None:
+        manifest["calls"][0] |= {"kind": kind, "hyperparameters": settings}
+        manifest["optimizer"] = {"kind": optimizer, "learning_rate": 0.1}
+
+    return change
+
+
+def test_where_two_recordings_part_both_sides_settings_and_what_is_known_are_told(tmp_path: Path):
+    TORCH.record(tmp_path / "one", stating("LayerNorm", "SGD", epsilon=1e-5))
+    other = replace(KERAS, shift=1e-6)
+    other.record(tmp_path / "other", stating("LayerNormalization", "SGD", epsilon=1e-3))
+    found = compare_folders(tmp_path / "one", tmp_path / "other").result
+
+    (cause,) = found.diagnosis.causes
+    assert (cause.status, cause.where) == (Status.UNKNOWN, "fc")
+    assert found.facts[0].telling == ["epsilon"]
+    assert found.suggestions[0].slug == "layer_norm_epsilon"
+    told = in_process("verify", str(tmp_path / "one"), str(tmp_path / "other"), folder=tmp_path, check=False).stdout
+    assert "cause 1, unknown, of forward at 'fc': a recording cannot be run again, so no change was tried" in told
+    assert "'fc' (LayerNormalization in other, LayerNorm in one): these settings are not the same" in told
+    assert "epsilon" in told.partition("these settings are not the same")[2]
+
+
+def test_the_optimizers_are_told_where_two_trainings_part(tmp_path: Path):
+    TORCH.record(tmp_path / "one", stating("Linear", "SGD"))
+    replace(KERAS, rates={2: 0.2}).record(tmp_path / "other", stating("Dense", "Adam"))
+    (facts,) = compare_folders(tmp_path / "one", tmp_path / "other").result.facts
+
+    assert (facts.where, facts.torch_kind, facts.keras_kind) == ("optimizer", "SGD", "Adam")

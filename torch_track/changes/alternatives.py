@@ -1,6 +1,6 @@
 """What else a torch layer could be: every setting that it has with other values, and what people put in its place."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Literal
 
@@ -19,6 +19,8 @@ from twotrack.shared.spec.changes import (
 from twotrack.torch_track.changes.functions import all_activations, in_words
 from twotrack.torch_track.changes.windows import windows
 
+ACTIVATION = "activation"
+"""Of a Transformer block of torch's: a function, which a change calls by its name."""
 EPSILONS = (1e-3, 1e-5, 1e-6, 1e-7, 1e-8, 1e-12, 1e-2, 1e-4)
 
 
@@ -48,16 +50,17 @@ class Alternatives:
 
     def _epsilons(self) -> Iterator[Candidate]:
         own = getattr(self._layer, "eps", None)
-        if not isinstance(own, float):
+        if not isinstance(own, float) and not isinstance(self._layer, nn.RMSNorm):
             return
+        told = f"{own:g}" if own is not None else "that of the precision (1.2e-07 in float32)"
         slug = {"LayerNorm": "layer_norm_epsilon", "GroupNorm": "group_norm_epsilon"}.get(
             type(self._layer).__name__,
             "batch_norm_epsilon" if isinstance(self._layer, nn.modules.batchnorm._BatchNorm) else "",
         )
         for value in dict.fromkeys([self._keras.get("epsilon", own), *EPSILONS]):
             if value != own:
-                what = f"epsilon is {value:g} in Keras and {own:g} in torch"
-                yield self._set(what, f"epsilon={own:g} in '{self._path}'", slug, eps=float(value))
+                what = f"epsilon is {value:g} in Keras and {told} in torch"
+                yield self._set(what, f"epsilon={told} in '{self._path}'", slug, eps=float(value))
 
     def _resizing(self) -> Iterator[Candidate]:
         layer = self._layer
@@ -167,6 +170,13 @@ class Alternatives:
                 torch_fix=f"x.flip(1) in front of '{self._path}'" + (" and behind it" if len(changes) > 1 else ""),
                 keras_fix=f"go_backwards=False in '{self._path}'",
             )
+        order = "(batch, steps, ...)", "(steps, batch, ...)"
+        own, other = order if layer.batch_first else order[::-1]
+        yield self._set(
+            f"'{self._path}' takes what it is given as {other} in Keras and as {own} in torch (batch_first)",
+            f"the first two axes exchanged in front of '{self._path}' and behind it",
+            batch_first=not layer.batch_first,
+        )
         if layer.mode in {"RNN_TANH", "RNN_RELU"}:
             other = {"RNN_TANH": "RNN_RELU", "RNN_RELU": "RNN_TANH"}[layer.mode]
             yield self._set(
@@ -174,6 +184,29 @@ class Alternatives:
                 f"activation={layer.mode[4:].lower()!r} in '{self._path}'",
                 "",
                 mode=other,
+            )
+
+
+def blocks(module: nn.Module, canonical: Callable[[str], str]) -> Iterator[Candidate]:
+    """Yield the other place of the normalisations, and the other activation, of torch's Transformer blocks."""
+    for own, layer in module.named_modules():
+        if not isinstance(layer, nn.TransformerEncoderLayer | nn.TransformerDecoderLayer):
+            continue
+        path, told = canonical(own), f"'{own}'" if own else "the block"
+        places = ("in front of attention and the dense layers", "behind the sums")
+        keras, torch = places[::-1] if layer.norm_first else places
+        yield Candidate(
+            changes=(SetHyperparameter(path=path, name="norm_first", value=not layer.norm_first),),
+            what=f"the normalisations of {told} stand {keras} in Keras and {torch} in torch",
+            torch_fix=f"norm_first={not layer.norm_first} in {told}",
+            keras_fix=f"the normalisations {torch}",
+        )
+        for name in ("relu", "gelu"):
+            yield Candidate(
+                changes=(SetHyperparameter(path=path, name=ACTIVATION, value=name),),
+                what=f"the activation inside of {told} is {name} in Keras and another in torch",
+                torch_fix=f"activation='{name}' in {told}",
+                keras_fix="torch's activation (relu unless activation= says another)",
             )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.utils.hooks import RemovableHandle
 
 from twotrack.shared.axes.layout import Arrangements
@@ -19,6 +20,7 @@ from twotrack.shared.spec.changes import (
     LinkOutputs,
     MapValue,
     MaskSteps,
+    OrderValues,
     OrderWeight,
     ReplaceCall,
     ReplaceLayer,
@@ -28,6 +30,7 @@ from twotrack.shared.spec.changes import (
 )
 from twotrack.shared.weights.bridge.layouts import Layout, Rearrangement
 from twotrack.torch_track.axes import channels_last
+from twotrack.torch_track.changes.alternatives import ACTIVATION
 from twotrack.torch_track.changes.calls import CallChange, CallWatcher
 from twotrack.torch_track.changes.functions import compute
 from twotrack.torch_track.changes.recurrence import with_dropout
@@ -66,6 +69,7 @@ class _Changer:
             AddValue: self._add,
             OrderWeight: self._order,
             SetMask: self._mask,
+            OrderValues: self._order_values,
             MaskSteps: self._mask_steps,
             DropInRecurrence: self._drop_in_recurrence,
             DropWeight: self._drop,
@@ -97,7 +101,8 @@ class _Changer:
     def _set(self, change: SetHyperparameter) -> None:
         _, layer = self._layer(change.path)
         before = getattr(layer, change.name)
-        setattr(layer, change.name, change.value)
+        is_named = change.name == ACTIVATION and callable(before)
+        setattr(layer, change.name, getattr(functional, str(change.value)) if is_named else change.value)
         self._stack.callback(setattr, layer, change.name, before)
 
     def _map(self, change: MapValue) -> None:
@@ -127,24 +132,27 @@ class _Changer:
         if change.role == "inputs":
             handle = layer.register_forward_pre_hook(lambda _, args, kwargs: mapped((args, kwargs)), with_kwargs=True)
         elif change.is_behind:
-            handle = self._hook_behind(layer, lambda _, args, output: mapped(output))
+            self._hook_behind(layer, lambda _, args, output: mapped(output))
+            return
         else:
             handle = layer.register_forward_hook(lambda _, args, output: mapped(output))
         self._stack.callback(handle.remove)
 
-    def _hook_behind(self, layer: nn.Module, hook: Callable[[nn.Module, Any, Any], Any]) -> RemovableHandle:
+    def _hook_behind(self, layer: nn.Module, hook: Callable[[nn.Module, Any, Any], Any]) -> None:
         """Hook a layer anew in every pass, so that the hook comes behind those that record and replace."""
+        module, handles = self._model.module, list[RemovableHandle]()
+
+        def end(*_: Any) -> None:
+            while handles:
+                handles.pop().remove()
 
         def begin(*_: Any) -> None:
-            handle = layer.register_forward_hook(hook)
+            end()  # a pass that failed may not have come to its end
+            handles.append(layer.register_forward_hook(hook))
 
-            def end(*_: Any) -> None:
-                handle.remove()
-                ends.remove()
-
-            ends = self._model.module.register_forward_hook(end, always_call=True)
-
-        return self._model.module.register_forward_pre_hook(begin)
+        self._stack.callback(end)
+        self._stack.callback(module.register_forward_pre_hook(begin).remove)
+        self._stack.callback(module.register_forward_hook(end).remove)
 
     def _replace(self, change: ReplaceLayer) -> None:
         own, layer = self._layer(change.path)
@@ -177,8 +185,22 @@ class _Changer:
             tensors = tensors_in(output if change.source_role == "outputs" else args)[:1]
             kept[:] = channels_last(tensors, arrangements[:1])
 
-        self._stack.callback(self._hook_behind(source, keep).remove)
+        self._hook_behind(source, keep)
         return kept
+
+    def _order_values(self, change: OrderValues) -> None:
+        module, order = self._model.module, change.order
+
+        def moved(structure: Any) -> Any:
+            tensors = tensors_in(structure)
+            new = {id(tensors[own]): tensors[other] for own, other in enumerate(order)}
+            return replaced(structure, new)
+
+        if change.role == "inputs":
+            hook = module.register_forward_pre_hook(lambda _, args, kwargs: moved((args, kwargs)), with_kwargs=True)
+        else:
+            hook = module.register_forward_hook(lambda _, args, output: moved(output))
+        self._stack.callback(hook.remove)
 
     def _mask(self, change: SetMask) -> None:
         _, layer = self._layer(change.path)

@@ -21,7 +21,7 @@ OTHER_ARGUMENTS: dict[str, tuple[tuple[str, tuple[Parameter, ...]], ...]] = {
     "softmax": (("dim", (-1, -2, 1, 2)),),
     "log_softmax": (("dim", (-1, -2, 1, 2)),),
     "layer_norm": (("eps", (1e-3, 1e-5, 1e-6, 1e-7, 1e-12)),),
-    "normalize": (("eps", (1e-12, 1e-7, 1e-6, 1e-3)), ("dim", (-1, 1))),
+    "normalize": (("eps", (1e-12, 1e-7, 1e-6, 1e-3)), ("dim", (-1, 1)), ("p", (1.0, 2.0))),
     "interpolate": (("align_corners", (False, True)), ("mode", ("nearest", "bilinear", "bicubic"))),
     "scaled_dot_product_attention": (("is_causal", (True, False)),),
     "avg_pool2d": (("count_include_pad", (False, True)),),
@@ -60,7 +60,7 @@ def call_alternatives(model: "TorchModel", inputs: Mapping[str, np.ndarray]) -> 
 def _of(call: SeenCall, widths: Sequence[int]) -> Iterator[Candidate]:
     """Yield a call's other arguments, then the call left out."""
     which = f"{call.function.strip('_')} (call {call.number + 1} of it)"
-    for name, values in (*OTHER_ARGUMENTS.get(call.function, ()), *_scales(call, widths)):
+    for name, values in (*OTHER_ARGUMENTS.get(call.function, ()), *_scales(call, widths), *_paddings(call)):
         own = call.arguments.get(name)
         for value in (value for value in values if value != own):
             yield Candidate(
@@ -91,6 +91,16 @@ def _scales(call: SeenCall, widths: Sequence[int]) -> Iterator[tuple[str, tuple[
     if call.function.strip("_").removeprefix("r").removeprefix("i") in SCALING and isinstance(own, int | float):
         values = [value for size in sizes for value in (float(size), sqrt(size), 1 / size, 1 / sqrt(size))]
         yield "other", tuple(dict.fromkeys([*values, 2.0, 0.5, 255.0, 1 / 255.0, 127.5, 1 / 127.5]))
+
+
+def _paddings(call: SeenCall) -> Iterator[tuple[str, tuple[Parameter, ...]]]:
+    """Yield the widths of a padding by other axes and ends: torch counts from the last axis on."""
+    own = call.arguments.get("pad")
+    if call.function == "pad" and isinstance(own, Sequence) and all(isinstance(width, int) for width in own):
+        pairs = [tuple(own[place : place + 2]) for place in range(0, len(own), 2)]
+        turned = [pair[::-1] for pair in pairs]
+        orders = (pairs[::-1], turned, turned[::-1])
+        yield "pad", tuple(tuple(width for pair in order for width in pair) for order in orders)
 
 
 def _replaced(call: SeenCall, which: str, by: Function, what: str, fix: str) -> Candidate:

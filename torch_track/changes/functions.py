@@ -35,6 +35,17 @@ def _select(x: Tensor, axis: int, index: int) -> Tensor:
     return x.select(axis, index)
 
 
+def _scale_channels(x: Tensor, factors: Sequence[float]) -> Tensor:
+    """Multiply each feature."""
+    return x * torch.tensor(factors, dtype=x.dtype, device=x.device)
+
+
+def _ends(x: Tensor) -> Tensor:
+    """Take the last step of the first half of the features, and the first of the second: (batch, steps, features)."""
+    half = x.shape[-1] // 2
+    return torch.cat([x[:, -1, :half], x[:, 0, half:]], -1)
+
+
 def _reverse(x: Tensor, axis: int) -> Tensor:
     return x.flip(axis)
 
@@ -154,6 +165,8 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "order": _order,
     "reshape": _reshape,
     "select": _select,
+    "ends": _ends,
+    "scale_channels": _scale_channels,
     "reverse": _reverse,
     "roll": _roll,
     "pad": _pad,

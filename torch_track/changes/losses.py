@@ -124,11 +124,35 @@ def _weighed(
 ) -> Tensor:
     rows, labels = output.reshape(-1, output.shape[-1]), target.reshape(-1)
     counted = [number for number, label in enumerate(labels) if label != ignored]
-    own = [1.0 if weights is None else weights[labels[number]] for number in counted]
+    own = [1.0 if weights is None else weights[int(labels[number])] for number in counted]
     each = [before([rows[number : number + 1]], [labels[number : number + 1]]) for number in counted]
     total = reduce(add, (weight * loss for weight, loss in zip(own, each, strict=True)), output.sum() * 0.0)
     divisor = sum(own) if by_weights else len(labels) if ignored is None else len(counted)
     return total / divisor if divisor else total
+
+
+def _elements(
+    model: "TorchModel",
+    before: TotalLoss,
+    outputs: Outputs,
+    targets: Targets,
+    weights: Sequence[float],
+    by_weights: bool,
+) -> Tensor:
+    """Weigh the losses of single elements by their binary targets, and divide by what counts."""
+
+    def each(outputs: Outputs, targets: Targets) -> Tensor:
+        return before(outputs, [target.reshape(-1, 1) for target in targets])
+
+    pairs = ((output.reshape(-1, 1), target.reshape(-1)) for output, target in zip(outputs, targets, strict=True))
+    return reduce(add, (_weighed(each, *pair, weights, None, by_weights) for pair in pairs))
+
+
+def _examples(model: "TorchModel", before: TotalLoss, outputs: Outputs, targets: Targets) -> Tensor:
+    """Take the mean of the losses of single examples."""
+    numbers = range(len(outputs[0]))
+    each = [before([one[n : n + 1] for one in outputs], [one[n : n + 1] for one in targets]) for n in numbers]
+    return reduce(add, each) / len(numbers)
 
 
 def row_losses(before: TotalLoss, output: Tensor, target: np.ndarray) -> np.ndarray:
@@ -236,6 +260,8 @@ FUNCTIONS: Mapping[str, Callable[..., Tensor]] = {
     "map_outputs": _map_outputs,
     "smooth": _smooth,
     "rows": _rows,
+    "elements": _elements,
+    "examples": _examples,
     "masked": _masked,
     "named": _named,
 }

@@ -19,6 +19,7 @@ from twotrack.shared.spec.changes import (
     SetStatistics,
     SetTrained,
     SetUpdate,
+    TieWeight,
 )
 from twotrack.shared.spec.regularisation import L1, L2, Activity
 from twotrack.torch_track.changes.gradients import change_gradients
@@ -31,7 +32,9 @@ from twotrack.torch_track.layers import BiasedVariance
 if TYPE_CHECKING:
     from twotrack.torch_track.track import TorchModel
 
-TrainingChange = AddWeight | RemoveWeight | SetTrained | SetStatistics | ChangeLoss | MapGradient | SetUpdate
+TrainingChange = (
+    AddWeight | RemoveWeight | TieWeight | SetTrained | SetStatistics | ChangeLoss | MapGradient | SetUpdate
+)
 
 
 _ATTRIBUTES = {"bias": "bias", "beta": "bias", "gamma": "weight"}
@@ -53,6 +56,8 @@ class TrainingChanger:
             self._add(change)
         elif isinstance(change, RemoveWeight):
             self._remove(change)
+        elif isinstance(change, TieWeight):
+            self._tie(change)
         elif isinstance(change, SetTrained):
             self._train(change)
         elif isinstance(change, SetStatistics):
@@ -87,6 +92,15 @@ class TrainingChanger:
         layer = self._model.module.get_submodule(owner)
         self._stack.callback(setattr, layer, attribute, getattr(layer, attribute))
         setattr(layer, attribute, None)
+
+    def _tie(self, change: TieWeight) -> None:
+        owner, _, attribute = change.name.rpartition(".")
+        layer, source = self._model.module.get_submodule(owner), self._model.module.get_parameter(change.source)
+        own = getattr(layer, attribute)
+        if own.shape != source.shape or own is source:
+            raise KeyError(f"'{change.name}' and '{change.source}' cannot be one")
+        self._stack.callback(setattr, layer, attribute, own)
+        setattr(layer, attribute, source)
 
     def _train(self, change: SetTrained) -> None:
         table = self._model.table()

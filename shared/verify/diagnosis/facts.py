@@ -7,9 +7,8 @@ from pydantic import Field
 
 from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.base.tolerances import SAME_HYPERPARAMETER
-from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.result import FailurePlace, RungResult
-from twotrack.shared.verify.suspects import suspect
+from twotrack.shared.verify.suspects import Stating, of_optimizer, suspect
 
 UNLIKE = 4
 """Layers that are shown where a failure is at none."""
@@ -49,7 +48,7 @@ class Facts(FrozenRecord):
         return keras != torch
 
 
-def facts(failure: RungResult, torch: Observation, keras: Observation, is_changed: bool = False) -> list[Facts]:
+def facts(failure: RungResult, torch: Stating, keras: Stating, is_changed: bool = False) -> list[Facts]:
     """Return what both sides say at the place of a failure; without one, of layers that are not the same."""
     at = suspect(failure, torch, keras)
     if not (at.torch_kind or at.keras_kind):
@@ -66,9 +65,9 @@ def facts(failure: RungResult, torch: Observation, keras: Observation, is_change
     ]
 
 
-def _unlike(torch: Observation, keras: Observation, is_changed: bool) -> list[Facts]:
+def _unlike(torch: Stating, keras: Stating, is_changed: bool) -> list[Facts]:
     """Return the first layers of no layers inside that one side has alone, or whose settings are not the same."""
-    paths = [layer.path for side in (keras, torch) for layer in side.traces["float64"].layers if layer.leaf]
+    paths = [layer.path for side in (keras, torch) for layer in side.layers if layer.leaf]
     found = []
     for path in dict.fromkeys(path.partition("#")[0] for path in paths):
         (torch_kind, own), (keras_kind, other) = torch.layer(path), keras.layer(path)
@@ -85,9 +84,11 @@ def _unlike(torch: Observation, keras: Observation, is_changed: bool) -> list[Fa
     return found[:UNLIKE]
 
 
-def _place(failure: RungResult, where: str, torch: Observation, keras: Observation) -> str:
+def _place(failure: RungResult, where: str, torch: Stating, keras: Stating) -> str:
     """Return what the facts are of: the layer of a weight, or the optimizer where a weight shows what that does."""
     layer = where.rpartition(".")[0]
+    if of_optimizer(failure):
+        return "optimizer"
     if failure.place is FailurePlace.WEIGHT and (torch.layer(layer)[0] or keras.layer(layer)[0]):
-        return layer if failure.rung != "optimizer" else "optimizer"
-    return "optimizer" if failure.rung in ("optimizer", "training") else where or failure.rung
+        return layer
+    return where or failure.rung

@@ -76,6 +76,7 @@ class GradientProposals:
             own = self._torch.penalty_gradients, self._keras.penalty_gradients
             yield from penalties_that_differ(*own, self._side.model.weights())
         yield from self._activities()
+        yield from self._scaled_loss()
         yield from self._gradients()
 
     def _trained(self) -> Iterator[Candidate]:
@@ -98,6 +99,21 @@ class GradientProposals:
             for kind, size in (("l2", np.square(values).sum()), ("l1", np.abs(values).sum())):
                 if size:
                     yield _activity(path, own, kind, rounded(float(extra / (size / len(values)))))
+
+    def _scaled_loss(self) -> Iterator[Candidate]:
+        """A factor of the whole loss, which code around the loss of one side multiplies with."""
+        if not self._keras.losses or not self._torch.losses or not self._torch.losses[0]:
+            return
+        factor = rounded(float(self._keras.pure_losses[0] / self._torch.losses[0]))
+        if factor not in (0.0, 1.0):
+            told = f"{factor:.6g}"
+            yield Candidate(
+                changes=(ChangeLoss(function=Function(name="scale", parameters={"factor": factor, "power": 0})),),
+                what=f"in a training step Keras' loss is {told} times torch's, though the losses alone agree: "
+                "the model or its compute_loss multiplies it",
+                torch_fix=f"the loss of a step times {told}",
+                keras_fix="no compute_loss of the model's own, or without the factor",
+            )
 
     def _same_as(self, path: str) -> Iterator[tuple[str, np.ndarray]]:
         """Yield torch's layers that give what a layer of Keras gives, and that."""

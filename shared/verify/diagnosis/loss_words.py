@@ -173,6 +173,12 @@ def left_out(keras: int, torch: int | None) -> Words:
     return what, f"ignore_index={keras} in torch's loss", f"ignore_class={torch} in Keras' loss", ""
 
 
+def by_example() -> Words:
+    """Say that one side computes the loss for each example."""
+    what = "Keras computes its loss for each example and takes the mean, torch one loss for all examples together"
+    return what, "the loss of each example, then mean()", "one loss of the whole batch, with reduction='sum'", ""
+
+
 def class_weighed(keras: Weights, torch: Weights | None) -> Words:
     """Say how the classes weigh, and what divides."""
     own, other = _weights_told(keras), _weights_told(torch) if torch else "something else"

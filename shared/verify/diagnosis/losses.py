@@ -144,9 +144,10 @@ class LossProposals:
         yield from self._smoothing(made, now)
         yield from self._scales(now)
         yield from self._outputs(made)
-        if self._target == "classes":
+        if self._target in ("classes", "binary"):
             yield from self._rows(made)
         if made is NOTHING:
+            yield _candidate(Function(name="examples"), *loss_words.by_example())
             yield from (self._mapped(name) for name in OF_OUTPUTS.get(self._target, ()))
             yield from self._other()
 
@@ -247,7 +248,7 @@ class LossProposals:
 
     def _rows(self, made: Candidate) -> Iterator[Candidate]:
         """Weigh the losses of rows by class, or leave out those of a label."""
-        ignored = self._keras.facts.ignored
+        ignored = self._keras.facts.ignored if self._target == "classes" else None
         if ignored is not None and ignored != self._own.facts.ignored:
             function = Function(name="rows", parameters={"ignored": ignored})
             yield _candidate(function, *loss_words.left_out(ignored, self._own.facts.ignored))
@@ -255,7 +256,8 @@ class LossProposals:
             return
         keras, torch = fitted
         for weights, by_weights in keras:
-            function = Function(name="rows", parameters={"weights": weights, "by_weights": by_weights})
+            name = "rows" if self._target == "classes" else "elements"
+            function = Function(name=name, parameters={"weights": weights, "by_weights": by_weights})
             own = torch[0] if torch else None
             yield _candidate(function, *loss_words.class_weighed((weights, by_weights), own))
 
@@ -270,15 +272,15 @@ class LossProposals:
 
     def _table(self) -> tuple[list[int], tuple[np.ndarray, np.ndarray]]:
         """Return which batches, and of each the sum of single rows' losses and their count, by class."""
-        classes = self._keras.outputs.shapes[0][-1]
+        classes = self._keras.outputs.shapes[0][-1] if self._target == "classes" else 2
         chosen: list[int] = []
         batches: list[Row] = []
         owners: list[tuple[int, int]] = []
         for place, number in enumerate(self._kept):
-            rows = [row for one in _rows_of(self._cases[number]) for row in one]
+            rows = [row for one in _rows_of(self._cases[number], self._target == "binary") for row in one]
             if self._cases[number].padded or len(batches) + len(rows) > ROWS or len({r[0].shape for r in rows}) > 1:
                 continue
-            owners += [(len(chosen), int(label)) for _, label in rows]
+            owners += [(len(chosen), int(np.sum(label))) for _, label in rows]
             batches += rows
             chosen.append(place)
         sums, counts = np.zeros((2, len(chosen), classes))
@@ -294,8 +296,12 @@ class LossProposals:
         return [run.value for run in self._sides["float64"].probe.run_loss([case.batch(links) for case in cases])]
 
 
-def _rows_of(case: LossCase) -> Iterator[list[Row]]:
+def _rows_of(case: LossCase, by_element: bool) -> Iterator[list[Row]]:
+    """Yield the rows of every output; of binary targets every element is one, with a target (1,)."""
     for scores, targets in zip(case.scores, case.targets, strict=True):
+        if by_element:
+            yield list(zip(scores.reshape(-1, 1), targets.reshape(-1, 1), strict=True))
+            continue
         yield list(zip(scores.reshape(-1, scores.shape[-1]), targets.reshape(-1), strict=True))
 
 

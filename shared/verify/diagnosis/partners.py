@@ -2,7 +2,7 @@
 
 from collections.abc import Container, Iterable, Iterator, Sequence
 
-from twotrack.shared.spec.changes import AddWeight, Candidate, DropWeight, RemoveWeight
+from twotrack.shared.spec.changes import AddWeight, Candidate, DropWeight, RemoveWeight, TieWeight
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
 from twotrack.shared.verify.diagnosis.searching import NOTHING
 from twotrack.shared.verify.result import in_short
@@ -39,6 +39,16 @@ class PartnerProposals:
                 yield _added(lacking, kind)
             if surplus:
                 yield _removed(surplus, kind)
+        if made is NOTHING:
+            yield from self._ties([name for name in own if name not in self._keras])
+
+    def _ties(self, surplus: Sequence[str]) -> Iterator[Candidate]:
+        """Yield that a weight of torch's is another one in Keras, as that of an embedding and of the last layer."""
+        whole = self._track.whole_parameters(self._side.model)
+        for name in (name for name in surplus if name in whole):
+            for other in (other for other in whole if other in self._keras):
+                if whole[other][1] == whole[name][1]:
+                    yield _tied(name, whole[name][0], other, whole[other][0])
 
 
 def _of_kind(kind: str, here: Iterable[str], there: Container[str]) -> list[str]:
@@ -66,6 +76,16 @@ def _added(names: Sequence[str], kind: str) -> Candidate:
         torch_fix=f"{_TORCH_LINES[kind].format(True)} in {_paths(names)}",
         keras_fix=f"{_KERAS_LINES[kind]}=False in {_paths(names)}",
         entry="biases" if kind == "bias" else "",
+    )
+
+
+def _tied(name: str, own: str, other: str, source: str) -> Candidate:
+    return Candidate(
+        changes=(TieWeight(name=own, source=source),),
+        what=f"'{name}' is a weight of its own in torch, and '{other}' in Keras, which has one weight for both",
+        torch_fix=f"one parameter for both: model.{own} = model.{source}",
+        keras_fix=f"a weight of its own for what torch computes with '{own}'",
+        where=name.rpartition(".")[0],
     )
 
 

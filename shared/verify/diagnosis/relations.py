@@ -13,6 +13,8 @@ from twotrack.shared.spec.changes import AddValue, Candidate, Change, Function, 
 
 SOLVED = 1e3 * TOLERANCES["forward"].limit
 """How near a solution must come to be put to the test, relative to the largest value."""
+ROWS_OF_CHANNEL = 8
+"""Values of each channel, of which two numbers are solved for."""
 MANY = 50_000
 """Values of an example from which on their order is not looked for."""
 EPSILONS = (1e-3, 1e-5, 1e-6, 1e-7, 1e-12, 0.0)
@@ -155,6 +157,28 @@ def _offset(
         f"add {told} to it",
         f"subtract {told} from it",
     )
+
+
+def by_channel(place: Place, torch: np.ndarray, keras: np.ndarray) -> Iterator[Candidate]:
+    """Yield factors and offsets of the channels, where many values of each show them."""
+    own, other = (array.reshape(-1, array.shape[-1]) for array in (torch, keras))
+    if len(own) < ROWS_OF_CHANNEL or not np.ptp(own, axis=0).all():
+        return
+    centred = own - own.mean(0)
+    factors = (centred * (other - other.mean(0))).sum(0) / np.square(centred).sum(0)
+    offsets = other.mean(0) - factors * own.mean(0)
+    if agree(factors * own + offsets, other):
+        told = f"{[float(f'{one:.6g}') for one in factors]} and offsets {[float(f'{one:.6g}') for one in offsets]}"
+        yield _candidate(
+            (
+                place.mapped("scale_channels", factors=tuple(factors.tolist())),
+                place.mapped("offset", by=tuple(offsets.tolist())),
+            ),
+            f"in each channel {place.told} is in Keras what it is in torch times factors {told}, as behind a "
+            "normalisation by other constants",
+            "Keras' constants",
+            "torch's constants",
+        )
 
 
 def _affine(place: Place, torch: np.ndarray, keras: np.ndarray) -> Iterator[Candidate]:
@@ -375,6 +399,13 @@ def taken(place: Place, keras: np.ndarray, before: Mapping[Place, np.ndarray]) -
 
 def _reductions(value: np.ndarray, keras: np.ndarray) -> Iterator[tuple[Function, str]]:
     """Yield what makes Keras' value of one with an axis more."""
+    if value.ndim == keras.ndim + 1 == 3 and value.shape[-1] % 2 == 0:
+        half = value.shape[-1] // 2
+        if agree(np.concatenate([value[:, -1, :half], value[:, 0, half:]], -1), keras):
+            yield (
+                Function(name="ends"),
+                "the last step of the forward and the first of the backward direction, where each has read everything,",
+            )
     for axis in range(1, value.ndim) if value.ndim == keras.ndim + 1 else ():
         for index, told in ((-1, "the last"), (0, "the first")):
             if agree(value.take(index, axis), keras):

@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import permutations
 from typing import Literal
 
 import numpy as np
 
 from twotrack.shared.base.tolerances import TOLERANCES
-from twotrack.shared.spec.changes import CallCandidate, Candidate, Facing
+from twotrack.shared.spec.changes import CallCandidate, Candidate, Facing, OrderValues
 from twotrack.shared.spec.probe import LayerTrace
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
 from twotrack.shared.verify.diagnosis.orders import orders_of_value
@@ -16,6 +17,7 @@ from twotrack.shared.verify.diagnosis.relations import (
     Known,
     Place,
     added,
+    by_channel,
     fitted,
     passed_over,
     relations,
@@ -103,6 +105,25 @@ def between(layers: Sequence[LayerTrace], before: str, path: str) -> tuple[str, 
     return tuple(layer.path.partition("#")[0] for layer in layers[start:end] if layer.leaf)
 
 
+MOST_VALUES = 4
+"""Inputs or outputs of a model of which every order is tried."""
+
+
+def _orders_of(role: Literal["inputs", "outputs"], own: Sequence, wanted: Sequence) -> Iterator[Candidate]:
+    """Yield the orders in which values of some forms are of the wanted forms."""
+    numbers = tuple(range(len(own)))
+    for order in permutations(numbers) if 1 < len(own) <= MOST_VALUES else ():
+        if order != numbers and [own[number] for number in order] == list(wanted):
+            verb, told = ("takes", "is given") if role == "inputs" else ("gives", "gives")
+            at = ", ".join(map(str, order))
+            yield Candidate(
+                changes=(OrderValues(role=role, order=order),),
+                what=f"the model's {role} are in another order: what Keras {verb} as 0, 1, ... torch {told} as {at}",
+                torch_fix=f"the {role} in the order {at}",
+                keras_fix=f"the {role} in torch's order",
+            )
+
+
 class ValueProposals:
     """What may be to blame for a difference of values, and what is left of it with that."""
 
@@ -135,6 +156,9 @@ class ValueProposals:
     def propose(self, made: Candidate) -> Iterator[Candidate]:
         """Yield what may be tried on top of changes."""
         yield from self._relations(made)
+        if made is NOTHING:
+            yield from self._value_orders()
+            yield from self._track.block_alternatives(self._side.model)
         for path in self._site.inside:
             yield from self._track.alternatives(self._side.model, path, self._facing(path))
             yield from orders_of_weights(path, self._known.weights)
@@ -144,6 +168,22 @@ class ValueProposals:
         yield from self._masked()
         yield from self._taken()
         yield from self._orders()
+        if made is NOTHING:
+            yield from self._by_channel()
+
+    def _by_channel(self) -> Iterator[Candidate]:
+        """Yield a factor and an offset for each channel, as of a normalisation by constants: what nothing else says."""
+        place, torch, keras = self._site.place, self._first(self._site.value(self._now)), self._first(self._site.keras)
+        if torch is not None and keras is not None and torch.shape == keras.shape:
+            yield from by_channel(replace(place, path=place.path.partition("#")[0]), torch, keras)
+
+    def _value_orders(self) -> Iterator[Candidate]:
+        """Yield the model's inputs or outputs in another order, where some are of one kind and shape."""
+        outputs = [array.shape for array in self._now.outputs]
+        inputs = [(array.shape, array.dtype.kind) for array in self._inputs.values()]
+        if sorted(outputs) == sorted(array.shape for array in self._keras.outputs):
+            yield from _orders_of("outputs", outputs, [array.shape for array in self._keras.outputs])
+        yield from _orders_of("inputs", inputs, inputs)
 
     def _relations(self, made: Candidate) -> Iterator[Candidate]:
         """Solve for what torch's value must become, with what is made already."""
@@ -253,8 +293,16 @@ class ValueProposals:
     def _taken(self) -> Iterator[Candidate]:
         """Yield earlier values that Keras takes as they are, or a step or mean of them."""
         place, role = self._site.place, self._site.place.role
+        before = {**self._own_values(), **self._known.before}
         for number, keras in enumerate(self._site.keras if role == "inputs" or not place.path else ()):
-            yield from taken(Place(place.path.partition("#")[0], role, number), keras, self._known.before)
+            yield from taken(Place(place.path.partition("#")[0], role, number), keras, before)
+
+    def _own_values(self) -> dict[Place, np.ndarray]:
+        """Return what torch's layers in front of the site give, whether Keras' layers of that name give it or not."""
+        order = [layer.path for layer in self._now.layers]
+        end = order.index(self._site.place.path) if self._site.place.path in order else len(order)
+        layers = (layer for layer in self._now.layers[:end] if layer.outputs and layer.outputs[0].dtype.kind == "f")
+        return {Place(layer.path.partition("#")[0], "outputs"): layer.outputs[0] for layer in layers}
 
     def _orders(self) -> Iterator[Candidate]:
         """Yield other orders of the value in front, as of heads, roles and sizes in one projection."""

@@ -47,6 +47,37 @@ def by_width() -> Any:
     return lambda outputs, targets: (0.25 if outputs.shape[1] == 3 else 4.0) * functional.mse_loss(outputs, targets)
 
 
+def weighed_positive() -> Any:
+    """Binary cross-entropy of logits in which a target of 1 counts three times."""
+    import keras
+
+    class Weighed(keras.losses.Loss):
+        def call(self, y: Any, z: Any) -> Any:
+            y = keras.ops.cast(y, z.dtype)
+            return keras.ops.mean(3.0 * y * keras.ops.softplus(-z) + (1 - y) * keras.ops.softplus(z), -1)
+
+    return Weighed()
+
+
+def overlap_by_example() -> Any:
+    import keras
+
+    class Overlap(keras.losses.Loss):
+        def call(self, y: Any, z: Any) -> Any:
+            y, p = keras.ops.cast(y, z.dtype), keras.ops.sigmoid(z)
+            return 1 - (2 * keras.ops.sum(y * p, -1) + 1) / (keras.ops.sum(y, -1) + keras.ops.sum(p, -1) + 1)
+
+    return Overlap()
+
+
+def overlap_of_all() -> Any:
+    def overlap(z: Any, y: Any) -> Any:
+        y, p = y.to(z.dtype), z.sigmoid()
+        return 1 - (2 * (y * p).sum() + 1) / (y.sum() + p.sum() + 1)
+
+    return overlap
+
+
 def two_outputs() -> Any:
     import keras
 
@@ -125,6 +156,13 @@ LOSSES = {
     "CLASS_WEIGHTS": fault(
         on("classes", CROSS_ENTROPY, torch_loss("CrossEntropyLoss", weight=[0.5, 1.0, 2.0])),
         "loss", "loss", "every class alike", "torch the losses of the targets weighed by class",
+    ),
+    "POSITIVE_WEIGHT": fault(
+        on("binary", weighed_positive, torch_loss("BCEWithLogitsLoss")),
+        "loss", "loss", "weighed by class (1, 3) and divided by the number of targets", "every class alike",
+    ),
+    "BY_EXAMPLE": fault(
+        on("binary", overlap_by_example, overlap_of_all), "loss", "loss", "Keras computes its loss for each example",
     ),
     "WEIGHED_OUTPUTS": fault(
         Pair(two_outputs, torch_two_outputs, (5,), CustomLoss(MSE, by_width, "real")),

@@ -93,7 +93,7 @@ def damping(parameters: Any) -> Any:
     optimizer = torch.optim.SGD(kept, lr=0.1)
 
     def damp(*_: Any) -> None:
-        for one in kept:
+        for one in (one for one in kept if one.grad is not None):
             one.grad = one.grad / (1 + one.grad.abs())
 
     optimizer.register_step_pre_hook(damp)

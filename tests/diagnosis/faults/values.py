@@ -1,0 +1,135 @@
+"""Values in another order or of another place, and weights that are one in Keras and two in torch."""
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.conformance.planted import modules, sequential
+from tests.diagnosis.faults.fault import fault
+from twotrack import Input, Pair
+
+
+def network(make: Callable[[Any, Any], None], forward: Callable[..., Any]) -> Callable[[], Any]:
+    """Return a build function of torch; `make` gives a module its layers."""
+
+    def build() -> Any:
+        from torch import nn
+
+        class Network(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                make(self, nn)
+
+            def forward(self, *values: Any) -> Any:
+                return forward(self, *values)
+
+        return Network()
+
+    return build
+
+
+# === The ends of both directions ===
+
+KERAS_ENDS = sequential(
+    lambda k: k.Input((4, 3)),
+    lambda k: k.Bidirectional(k.GRU(2), name="steps"),
+    lambda k: k.Dense(2, name="last"),
+)
+
+
+def recurrent_layers(module: Any, nn: Any) -> None:
+    module.steps, module.last = nn.GRU(3, 2, bidirectional=True, batch_first=True), nn.Linear(4, 2)
+
+
+def last_step(module: Any, x: Any) -> Any:
+    """The backward direction has read one step only there."""
+    return module.last(module.steps(x)[0][:, -1])
+
+
+# === Inputs and outputs ===
+
+
+def keras_of_two() -> Any:
+    import keras
+
+    left, right = keras.Input((3,), name="left"), keras.Input((3,), name="right")
+    first, second = keras.layers.Dense(4, name="first"), keras.layers.Dense(4, name="second")
+    both = keras.ops.tanh(first(left) - second(right))
+    return keras.Model(
+        [left, right], [keras.layers.Dense(2, name="wide")(both), keras.layers.Dense(1, name="one")(both)]
+    )
+
+
+def layers_of_two(module: Any, nn: Any) -> None:
+    module.first, module.second = nn.Linear(3, 4), nn.Linear(3, 4)
+    module.wide, module.one = nn.Linear(4, 2), nn.Linear(4, 1)
+
+
+def _outputs(module: Any, left: Any, right: Any) -> tuple[Any, Any]:
+    both = (module.first(left) - module.second(right)).tanh()
+    return module.wide(both), module.one(both)
+
+
+def exchanged_inputs(module: Any, left: Any, right: Any) -> tuple[Any, Any]:
+    return _outputs(module, right, left)
+
+
+def exchanged_outputs(module: Any, left: Any, right: Any) -> tuple[Any, Any]:
+    wide, one = _outputs(module, left, right)
+    return one, wide
+
+
+def of_two(forward: Callable[..., Any]) -> Pair:
+    return Pair(keras_of_two, network(layers_of_two, forward), {"left": (3,), "right": (3,)})
+
+
+# === Tied weights ===
+
+
+def tied() -> Any:
+    import keras
+
+    class Tied(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.table = keras.layers.Embedding(7, 3, name="table")
+            self.inner = keras.layers.Dense(3, activation="tanh", name="inner")
+
+        def call(self, ids: Any) -> Any:
+            return keras.ops.matmul(self.inner(self.table(ids)), keras.ops.transpose(self.table.embeddings))
+
+    return Tied()
+
+
+def untied_layers(module: Any, nn: Any) -> None:
+    module.table, module.inner, module.head = nn.Embedding(7, 3), nn.Linear(3, 3), nn.Linear(3, 7, bias=False)
+
+
+def untied(module: Any, ids: Any) -> Any:
+    return module.head(module.inner(module.table(ids)).tanh())
+
+
+VALUES = {
+    "BOTH_ENDS": fault(
+        Pair(KERAS_ENDS, network(recurrent_layers, last_step), (4, 3)), "forward", "sum",
+        "the last step of the forward and the first of the backward direction", "of what 'steps' gives",
+    ),
+    "EXCHANGED_INPUTS": fault(
+        of_two(exchanged_inputs), "forward", "order of values", "inputs are in another order", "as 1, 0"
+    ),
+    "EXCHANGED_OUTPUTS": fault(
+        of_two(exchanged_outputs), "forward", "order of values", "outputs are in another order", "as 1, 0"
+    ),
+    "UNTIED": fault(
+        Pair(tied, network(untied_layers, untied), {"ids": Input((4,), kind="tokens", size=7)}), "parameters", "tie",
+        "'head.kernel' is a weight of its own in torch, and 'table.embeddings' in Keras",
+    ),
+    "EPSILON_OF_THE_PRECISION": fault(
+        Pair(
+            sequential(lambda k: k.Input((3,)), lambda k: k.Dense(4, name="first"),
+                       lambda k: k.RMSNormalization(epsilon=1e-6, name="norm")),
+            modules(first=lambda nn: nn.Linear(3, 4), norm=lambda nn: nn.RMSNorm(4)),
+            (3,),
+        ),
+        "forward", "hyperparameter", "epsilon is 1e-06 in Keras and that of the precision",
+    ),
+}  # fmt: skip
