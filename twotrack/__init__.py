@@ -115,8 +115,8 @@ _HOMES = {
     "twotrack.shared.errors": ("UserError", "WorkerDiedError"),
     "twotrack.shared.recordings.standalone": ("Recorder", "record"),
     "twotrack.shared.spec.optimizers": (
-        "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Lamb", "Lion", "Muon", "Nadam", "RMSprop",
-        "Sophia",
+        "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Lamb", "Lion", "Muon", "Nadam",
+        "RMSprop", "Sophia",
     ),
     "twotrack.shared.spec.schedules": (
         "Constant", "Cosine", "CosineRestarts", "Exponential", "Linear", "OneCycle", "PerEpoch", "Piecewise", "Plateau",

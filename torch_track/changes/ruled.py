@@ -234,9 +234,13 @@ class Ruled(torch.optim.Optimizer):
         return state["rows"] / (mean.clamp(min=own["epsilon"]) if is_least else mean) * state["columns"]
 
     def _muon(self, group: Mapping[str, Any], own: Settings, g: Tensor, rate: float, step: int) -> Tensor:
-        share = 1 - own["momentum"] if own["averaged"] else 1.0
-        m = self._slot(group, "velocity", 0.0).mul_(own["momentum"]).add_(g, alpha=share)
-        x = share * g + own["momentum"] * m if own["nesterov"] else m
+        m, momentum = self._slot(group, "velocity", 0.0), own["momentum"]
+        if own["averaged"]:  # by lerp, as torch's own: what it leaves is rounded to bfloat16, which enlarges any other
+            m.lerp_(g, 1 - momentum)
+            x = g.lerp(m, momentum) if own["nesterov"] else m
+        else:
+            m.mul_(momentum).add_(g)
+            x = g + momentum * m if own["nesterov"] else m
         outputs, inputs = x.shape
         match own["scaled"]:
             case ("longest", share):

@@ -294,7 +294,7 @@ def sparse_embedding_gradients() -> Measured:
 
 @DEFAULTS.measures
 def adamax_epsilon() -> Measured:
-    """Adamax with gradients near 1e-7; the norm behind a gradient of 1 and one that is small, with an epsilon of 0.1."""
+    """Adamax with gradients near 1e-7; the norm behind gradients of 1 and 1e-3, epsilon 0.1."""
     parameter = nn.Parameter(torch.zeros(1))
     optimizer = optim.Adamax([parameter], lr=1.0, betas=(0.0, 0.5), eps=0.1)
     path = []
