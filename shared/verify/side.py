@@ -36,7 +36,7 @@ class ObservedSide:
         phase: Callable[[str], None],
         alignment: Alignment = AS_COUNTED,
     ):
-        self.exercise, self.precision, self._phase = exercise, precision, phase
+        self.exercise, self.track, self.precision, self._phase = exercise, track, precision, phase
         self.model: TrackModel = track.build(exercise.pair, 0, precision)
         self._changed = ExitStack()  # as long as the side is there
         self._changed.enter_context(track.changed(self.model, exercise.changes))

@@ -278,9 +278,10 @@ def _through(layout: Layout | None, x: Tensor, to_canonical: bool) -> Tensor:
 def _orthogonalised(x: Tensor, own: Settings) -> Tensor:
     """Return what Newton and Schulz' iteration makes of a matrix, rounded as torch's Muon rounds if that is asked."""
     (a, b, c), is_tall = own["coefficients"], x.shape[0] > x.shape[1]
-    y = x.bfloat16() if own["rounded"] else x
+    y = x.bfloat16() if own["rounded"] else x.clone()
     y = y.T if is_tall else y
-    y = y / (y.norm().clamp(min=own["epsilon"]) if own["epsilon_place"] == "least" else y.norm() + own["epsilon"])
+    size = y.norm().clamp(min=own["epsilon"]) if own["epsilon_place"] == "least" else y.norm() + own["epsilon"]
+    y.div_(size)  # in place, as torch's own: products of another layout in memory round another way
     for _ in range(own["ns_steps"]):
         square = y @ y.T
         y = torch.addmm(y, torch.addmm(square, square, square, beta=b, alpha=c), y, beta=a)

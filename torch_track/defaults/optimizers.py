@@ -370,7 +370,8 @@ def rates_by_layer() -> Measured:
     """Whether parameter groups have rates of their own."""
     first, second = nn.Parameter(torch.zeros(1)), nn.Parameter(torch.zeros(1))
     first.grad, second.grad = torch.ones(1), torch.ones(1)
-    optim.SGD([{"params": [first]}, {"params": [second], "lr": 0.1}], lr=1.0).step()
+    groups: list[dict] = [{"params": [first]}, {"params": [second], "lr": 0.1}]
+    optim.SGD(groups, lr=1.0).step()
     return Measured({"has several rates": bool(first.item() != second.item())})
 
 
@@ -400,7 +401,7 @@ def weight_averages() -> Measured:
     for value in (1.0, 2.0, 3.0):
         layer.weight.data.fill_(value)
         average.update_parameters(layer)
-        path.append(float(average.module.weight))
+        path.append(float(next(average.module.parameters())))
     values = {"of 1, 2 and 3": path[-1], "first average is the weight": path[0] == 1.0}
     return Measured(values | {"replaces the weights": float(layer.weight) != 3.0}, path[-1], _aligned_average())
 

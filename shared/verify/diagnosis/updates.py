@@ -22,7 +22,7 @@ from twotrack.shared.verify.optimizer_material import CHECKPOINTS
 from twotrack.shared.verify.result import relative
 from twotrack.shared.verify.rungs.optimizer import OptimizerEvidence
 from twotrack.shared.verify.side import ObservedSide
-from twotrack.shared.workers.door import open_torch
+from twotrack.shared.workers.door import torch_track
 
 CLIPPING, CLIP_EPSILONS = ("clipnorm", "global_clipnorm", "clipvalue"), (0.0, 1e-6)
 """Ways to clip, and what is added to norms: nothing in Keras, the other one in torch."""
@@ -35,7 +35,7 @@ class UpdateProposals(ABC):
 
     def __init__(self, side: ObservedSide, request: SearchRequest):
         self._side, self._request, self._pair = side, request, side.exercise.pair
-        self._track = open_torch("auto")
+        self._track = torch_track(side.track)
 
     @abstractmethod
     def measure(self, candidate: Candidate) -> float:
