@@ -77,7 +77,8 @@ def of_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     """Return the optimizer's hyperparameters under Keras' names."""
     group = optimizer.param_groups[0]
     values = {"kind": type(optimizer).__name__, "learning_rate": float(group["lr"])}
-    values |= {name: float(group[own]) for own, name in _OPTIMIZER_NAMES.items() if group.get(own) is not None}
+    stated = {name: group.get(own) for own, name in _OPTIMIZER_NAMES.items()}
+    values |= {name: float(value) for name, value in stated.items() if isinstance(value, int | float)}
     if "betas" in group:
         values |= {"beta_1": float(group["betas"][0]), "beta_2": float(group["betas"][1])}
     values["decoupled_weight_decay"] = isinstance(optimizer, torch.optim.AdamW | DecoupledOptimizer)

@@ -243,7 +243,7 @@ def switch_sparse_embedding_gradients(optimizer: keras.optimizers.Optimizer, mod
 
 @DEFAULTS.measures
 def adamax_epsilon() -> Measured:
-    """Adamax with gradients near 1e-7; the norm behind gradients of 1 and of a small number, with an epsilon of 0.1."""
+    """Adamax with gradients near 1e-7; the norm behind gradients of 1 and 1e-3, epsilon 0.1."""
     variable, optimizer = (
         keras.Variable(np.zeros(1, np.float32)),
         optim.Adamax(1.0, beta_1=0.0, beta_2=0.5, epsilon=0.1),

@@ -41,7 +41,7 @@ class ObservedSide:
         phase: Callable[[str], None],
         alignment: Alignment = AS_COUNTED,
     ):
-        self.exercise, self.precision, self._phase = exercise, precision, phase
+        self.exercise, self.track, self.precision, self._phase = exercise, track, precision, phase
         with track.any_initial_values():
             self.model: TrackModel = track.build(exercise.pair, 0, precision)
         self._changed = ExitStack()  # as long as the side is there

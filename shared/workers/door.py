@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.spec.track import installed_track
@@ -12,6 +12,7 @@ from twotrack.shared.workers import imports, torch_compiler
 if TYPE_CHECKING:
     from twotrack.keras_track.track import KerasTrack
     from twotrack.shared.spec.inputs import Input
+    from twotrack.shared.spec.track import Track
     from twotrack.torch_track.track import TorchTrack
 
 
@@ -30,6 +31,11 @@ def open_torch(device: str) -> "TorchTrack":
         from twotrack.torch_track.track import open_track
 
     return open_track(spec, device)
+
+
+def torch_track(track: "Track") -> "TorchTrack":
+    """Return torch's open track as what it is; to open it once more would end the float64 that is in force."""
+    return cast("TorchTrack", track)
 
 
 def open_keras(name: str, device: str) -> "KerasTrack":

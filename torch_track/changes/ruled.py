@@ -268,9 +268,13 @@ class Ruled(torch.optim.Optimizer):
         return state["rows"] / (mean.clamp(min=own["epsilon"]) if is_least else mean) * state["columns"]
 
     def _muon(self, group: Mapping[str, Any], own: Settings, g: Tensor, rate: float, step: int) -> Tensor:
-        share = 1 - own["momentum"] if own["averaged"] else 1.0
-        m = self._slot(group, "velocity", 0.0).mul_(own["momentum"]).add_(g, alpha=share)
-        x = share * g + own["momentum"] * m if own["nesterov"] else m
+        m, momentum = self._slot(group, "velocity", 0.0), own["momentum"]
+        if own["averaged"]:  # by lerp, as torch's own: what it leaves is rounded to bfloat16, which enlarges any other
+            m.lerp_(g, 1 - momentum)
+            x = g.lerp(m, momentum) if own["nesterov"] else m
+        else:
+            m.mul_(momentum).add_(g)
+            x = g + momentum * m if own["nesterov"] else m
         outputs, inputs = x.shape
         match own["scaled"]:
             case ("longest", share):
@@ -314,9 +318,10 @@ def _through(layout: Layout | None, x: Tensor, to_canonical: bool) -> Tensor:
 def _orthogonalised(x: Tensor, own: Settings) -> Tensor:
     """Return what Newton and Schulz' iteration makes of a matrix, rounded as torch's Muon rounds if that is asked."""
     (a, b, c), is_tall = own["coefficients"], x.shape[0] > x.shape[1]
-    y = x.bfloat16() if own["rounded"] else x
+    y = x.bfloat16() if own["rounded"] else x.clone()
     y = y.T if is_tall else y
-    y = y / (y.norm().clamp(min=own["epsilon"]) if own["epsilon_place"] == "least" else y.norm() + own["epsilon"])
+    size = y.norm().clamp(min=own["epsilon"]) if own["epsilon_place"] == "least" else y.norm() + own["epsilon"]
+    y.div_(size)  # in place, as torch's own: products of another layout in memory round another way
     for _ in range(own["ns_steps"]):
         square = y @ y.T
         y = torch.addmm(y, torch.addmm(square, square, square, beta=b, alpha=c), y, beta=a)

@@ -160,7 +160,8 @@ def _adamax(group: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _nadam(group: Mapping[str, Any]) -> dict[str, Any]:
-    own = {"momentum_decay": group["momentum_decay"], "single_product": True}
+    # In float64, as updates are compared, torch's default type is that too.
+    own = {"momentum_decay": group["momentum_decay"], "single_product": torch.get_default_dtype() == torch.float32}
     return {"method": "nadam", **own, **_betas(group, ""), **_decay(group)}
 
 

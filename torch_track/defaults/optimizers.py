@@ -3,7 +3,6 @@
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -295,7 +294,7 @@ def sparse_embedding_gradients() -> Measured:
 
 @DEFAULTS.measures
 def adamax_epsilon() -> Measured:
-    """Adamax with gradients near 1e-7; the norm behind gradients of 1 and of a small number, with an epsilon of 0.1."""
+    """Adamax with gradients near 1e-7; the norm behind gradients of 1 and 1e-3, epsilon 0.1."""
     parameter = nn.Parameter(torch.zeros(1))
     optimizer = optim.Adamax([parameter], lr=1.0, betas=(0.0, 0.5), eps=0.1)
     path = []
@@ -371,7 +370,7 @@ def rates_by_layer() -> Measured:
     """Whether parameter groups have rates of their own."""
     first, second = nn.Parameter(torch.zeros(1)), nn.Parameter(torch.zeros(1))
     first.grad, second.grad = torch.ones(1), torch.ones(1)
-    groups: list[dict[str, Any]] = [{"params": [first]}, {"params": [second], "lr": 0.1}]
+    groups: list[dict] = [{"params": [first]}, {"params": [second], "lr": 0.1}]
     optim.SGD(groups, lr=1.0).step()
     return Measured({"has several rates": bool(first.item() != second.item())})
 
@@ -402,7 +401,7 @@ def weight_averages() -> Measured:
     for value in (1.0, 2.0, 3.0):
         layer.weight.data.fill_(value)
         average.update_parameters(layer)
-        path.append(average.module.weight.item())  # type: ignore[operator]
+        path.append(float(next(average.module.parameters())))
     values = {"of 1, 2 and 3": path[-1], "first average is the weight": path[0] == 1.0}
     return Measured(values | {"replaces the weights": float(layer.weight) != 3.0}, path[-1], _aligned_average())
 

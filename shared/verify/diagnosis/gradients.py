@@ -24,7 +24,7 @@ from twotrack.shared.verify.result import in_short, relative
 from twotrack.shared.verify.rungs.gradients import compare_gradients, gradient_scales
 from twotrack.shared.verify.side import ObservedSide
 from twotrack.shared.verify.trace import Trace
-from twotrack.shared.workers.door import open_torch
+from twotrack.shared.workers.door import torch_track
 
 LIMIT = TOLERANCES["gradients"].limit
 UNKNOWN = 1.0
@@ -37,7 +37,7 @@ class GradientProposals:
     """What may be to blame for gradients that differ, and what is left of it with that."""
 
     def __init__(self, side: ObservedSide, request: SearchRequest):
-        self._side, self._track = side, open_torch("auto")
+        self._side, self._track = side, torch_track(side.track)
         self._torch, self._keras = request.torch.traces["float64"], request.keras.traces["float64"]
         self._where = request.where
 

@@ -7,7 +7,7 @@ from twotrack.shared.verify.diagnosis.findings import SearchRequest
 from twotrack.shared.verify.diagnosis.searching import NOTHING
 from twotrack.shared.verify.result import in_short
 from twotrack.shared.verify.side import ObservedSide
-from twotrack.shared.workers.door import open_torch
+from twotrack.shared.workers.door import torch_track
 
 
 class PartnerProposals:
@@ -15,7 +15,7 @@ class PartnerProposals:
 
     def __init__(self, side: ObservedSide, request: SearchRequest):
         self._side, self._keras = side, request.keras.parameters
-        self._track = open_torch("auto")
+        self._track = torch_track(side.track)
 
     def measure(self, candidate: Candidate) -> float:
         """Return how many weights have no partner of their shape with changes."""

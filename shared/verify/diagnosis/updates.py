@@ -22,7 +22,7 @@ from twotrack.shared.verify.optimizer_material import CHECKPOINTS, checkpoints
 from twotrack.shared.verify.result import relative
 from twotrack.shared.verify.rungs.optimizer import OptimizerEvidence
 from twotrack.shared.verify.side import ObservedSide
-from twotrack.shared.workers.door import open_torch
+from twotrack.shared.workers.door import torch_track
 
 FIRST = CHECKPOINTS[:6]
 """Checkpoints up to the last of which a candidate is run first: most are refuted there."""
@@ -50,7 +50,7 @@ class UpdateProposals(ABC):
 
     def __init__(self, side: ObservedSide, request: SearchRequest):
         self._side, self._request, self._pair = side, request, side.exercise.pair
-        self._track = open_torch("auto")
+        self._track = torch_track(side.track)
 
     @abstractmethod
     def measure(self, candidate: Candidate) -> float:

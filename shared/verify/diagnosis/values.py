@@ -30,7 +30,7 @@ from twotrack.shared.verify.result import relative
 from twotrack.shared.verify.rungs.forward import first_diverging, layer_difference, matched_layers
 from twotrack.shared.verify.side import ObservedSide
 from twotrack.shared.verify.trace import Trace
-from twotrack.shared.workers.door import open_torch
+from twotrack.shared.workers.door import torch_track
 
 LIMIT = TOLERANCES["forward"].limit
 
@@ -130,7 +130,7 @@ class ValueProposals:
     def __init__(self, side: ObservedSide, request: SearchRequest):
         self._side, self._inputs = side, side.exercise.inputs()
         self._keras = request.keras.traces["float64"]
-        self._track = open_torch("auto")
+        self._track = torch_track(side.track)
         self._now = self._trace(NOTHING)
         self._site = self._find_site(request)
 

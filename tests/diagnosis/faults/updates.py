@@ -176,7 +176,7 @@ MORE = {
     "MUON": fault(
         matrix(keras_optimizer("Muon", learning_rate=0.01, weight_decay=0.1),
                torch_optimizer("Muon", lr=0.01, weight_decay=0.1)),
-        "optimizer", "update", "0.2 times the root of its longest side", "bfloat16",
+        "optimizer", "update", "0.2 times the root of its longest side",
     ),
     "LAYER_RATE": fault(
         by(keras_optimizer("SGD", learning_rate=0.1), by_layer), "optimizer", "update",
