@@ -41,9 +41,7 @@ def penalty(variables: Sequence[keras.Variable], values: Sequence[Any]) -> tuple
     return value, [found.get(number, 0.0) for number in range(len(values))]
 
 
-def hold(
-    penalties: Sequence[Penalty], constraints: Sequence[Constraint], variables: Mapping[str, keras.Variable]
-) -> None:
+def hold(penalties: Sequence[Penalty], constraints: Sequence[Any], variables: Mapping[str, keras.Variable]) -> None:
     """Give variables, by canonical name, what a pair holds to them; UserError where a layer brings its own already."""
     for kind, attribute, held in (("penalty", "regularizer", penalties), ("constraint", "constraint", constraints)):
         for name, specs in by_weight(held, False, list(variables)).items():

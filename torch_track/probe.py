@@ -47,7 +47,7 @@ from twotrack.torch_track.recording import (
 )
 from twotrack.torch_track.state import state_kept
 from twotrack.torch_track.structure import replaced, tensors_in
-from twotrack.torch_track.terms import Terms
+from twotrack.torch_track.terms import Terms, in_table
 
 if TYPE_CHECKING:
     from twotrack.torch_track.track import TorchModel
@@ -234,7 +234,7 @@ class TorchProbe(Probe):
             return None
         self._module.zero_grad(set_to_none=True)
         value = terms.penalty()
-        value.backward()  # type: ignore[no-untyped-call]
+        value.backward()
         gradients = self._model.gradients()
         self._module.zero_grad(set_to_none=True)
         return Penalty(value.item(), gradients)
@@ -287,7 +287,9 @@ class TorchProbe(Probe):
         for start in starts:
             stand_ins.assign(start.parameters)
             made = self._model.new_optimizer(optimizer, learning_rates, iter(stand_ins.parameters))
-            terms = Terms(self._model.penalties, self._model.constraints, stand_ins.spots(), self._module)
+            held = self._model.penalties, self._model.constraints
+            trained, _ = in_table(self._model.table())
+            terms = Terms(*held, trained, stand_ins.spots, self._module, shapes)
             terms.attach_penalty(made, stand_ins.parameters)
             terms.attach(made)
             kept, rates = optimizer_alone.run(made, stand_ins, gradients, start.checkpoints)
