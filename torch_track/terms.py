@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from functools import reduce
 from math import prod
 from operator import add
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
