@@ -9,7 +9,6 @@ from keras import ops
 
 from twotrack.keras_track.autodiff import value_and_gradients
 from twotrack.shared.errors import UserError
-from twotrack.shared.spec import regularisation as spec
 from twotrack.shared.spec.regularisation import (
     Activity,
     Penalty,
@@ -42,9 +41,7 @@ def penalty(variables: Sequence[keras.Variable], values: Sequence[Any]) -> tuple
     return value, [found.get(number, 0.0) for number in range(len(values))]
 
 
-def hold(
-    penalties: Sequence[Penalty], constraints: Sequence[spec.Constraint], variables: Mapping[str, keras.Variable]
-) -> None:
+def hold(penalties: Sequence[Penalty], constraints: Sequence[Any], variables: Mapping[str, keras.Variable]) -> None:
     """Give variables, by canonical name, what a pair holds to them; UserError where a layer brings its own already."""
     for kind, attribute, held in (("penalty", "regularizer", penalties), ("constraint", "constraint", constraints)):
         for name, specs in by_weight(held, False, list(variables)).items():

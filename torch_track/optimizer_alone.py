@@ -72,14 +72,10 @@ class StandIns:
             places = _small_places(self.parameters[number], _way(entry), self._shapes[name]) if is_whole else None
             yield Part(number, elements, start + (np.arange(len(elements)) if places is None else places))
 
-    def spots(self) -> dict[str, Spots]:
-        """Return where each weight lives, as a tensor."""
-        return {
-            name: Spots(
-                self._shapes[name], [Spot(self.parameters[one.number], one.elements, one.places) for one in parts]
-            )
-            for name, parts in self._parts.items()
-        }
+    def spots(self, name: str) -> Spots:
+        """Return where a weight lives, as a tensor."""
+        parts = self._parts[name]
+        return Spots(self._shapes[name], [Spot(self.parameters[one.number], one.elements, one.places) for one in parts])
 
     def assign(self, canonical: Mapping[str, np.ndarray]) -> None:
         """Give the stand-ins values."""

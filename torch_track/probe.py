@@ -49,7 +49,7 @@ from twotrack.torch_track.recording import (
 )
 from twotrack.torch_track.state import state_kept
 from twotrack.torch_track.structure import replaced, tensors_in
-from twotrack.torch_track.terms import Terms
+from twotrack.torch_track.terms import Terms, in_table
 
 if TYPE_CHECKING:
     from twotrack.torch_track.track import TorchModel
@@ -296,7 +296,9 @@ class TorchProbe(Probe):
             stand_ins.assign(start.parameters)
             given = iter(stand_ins.parameters)
             made = self._model.new_optimizer(optimizer, learning_rates, given, stand_ins.placed)
-            terms = Terms(self._model.penalties, self._model.constraints, stand_ins.spots(), self._module)
+            held = self._model.penalties, self._model.constraints
+            trained, _ = in_table(self._model.table())
+            terms = Terms(*held, trained, stand_ins.spots, self._module, shapes)
             terms.attach_penalty(made, stand_ins.parameters)
             terms.attach(made)
             kept, rates = optimizer_alone.run(made, stand_ins, gradients, start.checkpoints)

@@ -1,11 +1,11 @@
 """What torch's training holds to weights beside the loss: penalties, which are added to it, and constraints."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import reduce
 from math import prod
 from operator import add
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -60,13 +60,18 @@ class Spots:
                 tensor.view(-1)[places] = value.reshape(-1)[elements]
 
 
-def of_table(table: Mapping[str, Weight]) -> dict[str, Spots]:
-    """Return the weights of a module that training updates."""
-    return {
-        name: Spots(entry.shape, [Spot(*place) for place in entry.places()])
-        for name, entry in table.items()
-        if entry.trainable
-    }
+Find = Callable[[str], Spots]
+"""Returns where a weight lives, by its canonical name."""
+
+
+def in_table(table: Mapping[str, Weight]) -> tuple[list[str], Find]:
+    """Return the names of a module's weights that training updates, and what finds each."""
+    names = [name for name, entry in table.items() if entry.trainable]
+    return names, lambda name: Spots(table[name].shape, [Spot(*place) for place in table[name].places()])
+
+
+def _of(held: Mapping[str, list[Any]], names: Collection[str]) -> dict[str, list[Any]]:
+    return {name: own for name, own in held.items() if name in names}
 
 
 class Terms:
@@ -76,12 +81,17 @@ class Terms:
         self,
         penalties: Sequence[Penalty],
         constraints: Sequence[Constraint],
-        weights: Mapping[str, Spots],
+        names: Sequence[str],
+        find: Find,
         module: nn.Module,
+        there: Collection[str] | None = None,
     ):
-        names, self._weights, self._module = list(weights), weights, module
-        self._penalised: Mapping[str, list[WeightPenalty]] = by_weight(penalties, True, names)
-        self._constrained: Mapping[str, list[Constraint]] = by_weight(constraints, True, names)
+        """Take the names of what is trained; of stand-ins, those that are there."""
+        kept = names if there is None else there
+        self._module = module
+        self._penalised: Mapping[str, list[WeightPenalty]] = _of(by_weight(penalties, True, names), kept)
+        self._constrained: Mapping[str, list[Constraint]] = _of(by_weight(constraints, True, names), kept)
+        self._weights = {name: find(name) for name in {*self._penalised, *self._constrained}}
         self._custom = [one for one in penalties if isinstance(one, CustomPenalty)]
 
     @property

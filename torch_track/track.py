@@ -72,7 +72,7 @@ from twotrack.torch_track.probe import TorchProbe
 from twotrack.torch_track.quick_start import AnyInitialValues
 from twotrack.torch_track.recording import dropout_rates
 from twotrack.torch_track.structure import tensors_in
-from twotrack.torch_track.terms import Terms, activities, of_table
+from twotrack.torch_track.terms import Terms, activities, in_table
 from twotrack.torch_track.update_options import ROWS, averaged, set_learning_rates
 
 INTEGERS = ("classes", "sequences")
@@ -511,7 +511,7 @@ class TorchModel(TrackModel):
 
     def terms(self) -> Terms:
         """Return what the pair holds to the weights that training updates."""
-        return Terms(self.penalties, self.constraints, of_table(self.table()), self.module)
+        return Terms(self.penalties, self.constraints, *in_table(self.table()), self.module)
 
     def layer(self, path: str) -> nn.Module:
         """Return the layer at a canonical path; UserError if there is none."""

@@ -45,6 +45,8 @@ class CustomLoss:
             raise UserError("CustomLoss: expected target='classes', 'binary' or 'real', found none.")
         if self.class_weight and self.weights:
             raise UserError("CustomLoss: Keras takes class_weight or sample weights, found both.")
+        if self.is_whole and (self.weights or self.mask):
+            raise UserError("CustomLoss: expected no weights and no mask for a function of all outputs, found one.")
 
     def of(self, framework: Framework) -> Callable[[], Any]:
         """Return a framework's function; UserError if there is none."""

@@ -250,7 +250,7 @@ class ChapterExercise(Exercise):
 
 
 def short(recipe: Recipe) -> Recipe:
-    """Return the recipe with small batches and few epochs; every stage and the form of every schedule stay."""
+    """Return the recipe with small batches and few epochs, all of them; stages and the forms of schedules stay."""
     first = recipe.head_first and replace(recipe.head_first, batch_size=PROBED_BATCH_SIZE, epochs=1)
     return replace(recipe, batch_size=PROBED_BATCH_SIZE, epochs=EPOCHS, head_first=first, early_stopping=None)
 

@@ -72,7 +72,7 @@ def _divide(model: "TorchModel", before: TotalLoss, outputs: Outputs, targets: T
 def _counts(model: "TorchModel", outputs: Outputs, targets: Targets) -> dict[str, float]:
     """Return what the loss of the first output may be divided by, by name."""
     rows = np.ones(tuple(outputs[0].shape[:-1]))
-    counts: dict[str, float] = {"rows": rows.size, "real rows": rows.size}
+    counts = {"rows": float(rows.size), "real rows": float(rows.size)}
     mask = next((one for one in model.masks if one is not None and one.shape == rows.shape), None)
     real = rows if mask is None else rows * mask
     if mask is not None:

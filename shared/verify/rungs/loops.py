@@ -25,8 +25,12 @@ def check_recorded(torch: Observation, keras: Observation) -> RungResult:
         why = f"the training function of {' and '.join(silent)} recorded none"
         gap = Gap(GapKind.NOT_RUN, "gradients", f"{why}: the loss and the weights after each step were compared")
         return RungResult("gradients", True, f"not compared: {why}", gaps=(gap,))
-    first = [replace(trace, gradients=trace.recorded[0]) for trace in (one, other)]
-    return _compare_gradients(first[0], first[1], limit)
+    return _compare_gradients(_of_step(one, 0), _of_step(other, 0), limit)
+
+
+def _of_step(trace: Trace, step: int) -> Trace:
+    """Return a trace with the gradients that were recorded of a step."""
+    return replace(trace, gradients=trace.recorded[step])
 
 
 def _compare_gradients(torch: Trace, keras: Trace, limit: float) -> RungResult:
@@ -55,8 +59,7 @@ def check_loops(torch: Observation, keras: Observation) -> RungResult:
         return result
     limit, steps = TOLERANCES["gradients"].limit, min(len(one.recorded), len(other.recorded))
     for step in range(steps):
-        pair = [replace(trace, gradients=trace.recorded[step]) for trace in (one, other)]
-        largest = max(gradient_differences(pair[0], pair[1]).values(), default=0.0)
+        largest = max(gradient_differences(_of_step(one, step), _of_step(other, step)).values(), default=0.0)
         if largest > limit:
             return replace(result, detail=f"{result.detail}; the gradients recorded part in step {step + 1}")
     return replace(result, detail=f"{result.detail}; all gradients recorded agree: the update is another")

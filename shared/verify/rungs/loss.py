@@ -52,8 +52,8 @@ def observed_outputs(side: ObservedSide) -> Outputs:
     side.reset()
     links = [_link(seen) for seen in zip(drawn, wider, strict=True)]
     goal = side.exercise.pair.objective
-    kinds, weights = kinds_of(goal, len(drawn)), weights_of(goal, len(drawn))
-    return Outputs([output.shape[1:] for output in drawn], links, kinds, weights if any(weights) else ())
+    kinds, brought = kinds_of(goal, len(drawn)), weights_of(goal, len(drawn))
+    return Outputs([output.shape[1:] for output in drawn], links, kinds, brought if any(brought) else ())
 
 
 def _link(seen: Sequence[np.ndarray]) -> str:
