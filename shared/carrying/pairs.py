@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 from safetensors import safe_open
 
-from twotrack.shared.base import atomic
+from twotrack.shared.base import atomic, pages
+from twotrack.shared.base.pages import OnDisk
 from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.errors import UserError, unknown
@@ -36,7 +37,7 @@ READABLE = {
     "torch": (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".index.json"),
     "keras": (".weights.h5", ".keras", ".h5"),
 }
-WRITABLE = {"torch": (".safetensors", ".pt"), "keras": (".weights.h5",)}
+WRITABLE = {"torch": (".safetensors", ".pt"), "keras": (".weights.h5", ".keras")}
 OnStep = Callable[[str], None]
 
 
@@ -200,6 +201,9 @@ def write(request: CarryRequest) -> list[str]:
 def run(request: CarryRequest) -> None:
     """Write what the side gives with a file's weights, in float64, for drawn inputs."""
     track, pair = open_track(request.track, "cpu"), loaded(request.verify)
-    model = track.build(pair, 0, "float64")
-    track.carrier().load(model, request.source, request.skip)
-    np.savez(request.target, *model.outputs(draw_inputs(pair, 0)))
+    with tempfile.TemporaryDirectory(dir=request.target.parent) as folder:
+        disk = OnDisk(Path(folder))
+        with pages.given_back(disk.spans):
+            model = track.carrier().built_on_disk(track, pair, disk)
+            track.carrier().load(model, request.source, request.skip)
+            np.savez(request.target, *model.outputs(draw_inputs(pair, 0)))
