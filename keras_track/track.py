@@ -122,8 +122,7 @@ class KerasTrack(Track):
         """Return what the model calls its weights, but for those that the pair leaves out."""
         set_precision("float32")
         start_afresh(0)
-        with any_initial_values():
-            table = weights.name_table(_network(pair)[0])
+        table = weights.name_table(_shapes_only(pair))
         own = {name: entry for name, entry in table.items() if name not in pair.unused_keras}
         trained = frozenset(name for name, entry in own.items() if entry.trainable)
         return OwnWeights({name: entry.shape for name, entry in own.items()}, trained=trained)
@@ -191,6 +190,17 @@ def as_keras(model: TrackModel) -> "KerasModel":
 def built(pair: Pair) -> keras.Model:
     """Build the pair's network alone."""
     return _network(pair)[0]
+
+
+def _shapes_only(pair: Pair) -> keras.Model:
+    """Build the pair's network, on PyTorch without memory for its weights; with it, if it needs numbers."""
+    if keras.backend.backend() == "torch":
+        try:
+            with keras.device("meta"):
+                return built(pair)
+        except Exception:  # the user's own code may need numbers
+            start_afresh(0)
+    return built(pair)
 
 
 def _network(pair: Pair) -> tuple[keras.Model, bool, Outputs]:

@@ -9,18 +9,21 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import safe_open
 from torch import Tensor, nn
 
+from twotrack.shared.axes.layout import NO_LAYOUT
+from twotrack.shared.base import pages
+from twotrack.shared.base.pages import OnDisk
 from twotrack.shared.errors import UserError, one_line
 from twotrack.shared.spec.pair import Pair
-from twotrack.shared.spec.track import TrackModel
+from twotrack.shared.spec.track import Track, TrackModel
 from twotrack.shared.weights import tensor_stream
 from twotrack.shared.weights.bridge.layouts import Rearrangement
 from twotrack.shared.weights.bridge.names import require_same
 from twotrack.torch_track import weights
 from twotrack.torch_track.axes import axis_layout, has_no_layout
 from twotrack.torch_track.entries import Weight
+from twotrack.torch_track.on_disk import weights_on_disk
 from twotrack.torch_track.state_files import fitted, read_state
 from twotrack.torch_track.track import as_torch, built
 
@@ -37,10 +40,11 @@ def read(pair: Pair, path: Path, out: Path, skip: Sequence[str]) -> list[str]:
     table = skeleton.table()
     tensors = {name: tensor_stream.Tensor(entry.type, entry.shape) for name, entry in table.items()}
     arrays = tensor_stream.create(out, tensors, {})
-    for name, entry in table.items():
-        value = entry.own()
-        tensor_stream.require_finite(name, value, f"the weights in '{path}'")
-        arrays[name][...] = value
+    with pages.given_back([*skeleton.spans, *map(pages.span_of, arrays.values())]):
+        for name, entry in table.items():
+            value = entry.own()
+            tensor_stream.require_finite(name, value, f"the weights in '{path}'")
+            arrays[name][...] = value
     return [*skeleton.notes, *notes]
 
 
@@ -50,18 +54,19 @@ def write(pair: Pair, canonical: Path, out: Path) -> list[str]:
     Raises BridgeError if they are not the module's.
     """
     skeleton, raw = Skeleton(pair), out if out.suffix == ".safetensors" else out.with_suffix(".raw")
-    with safe_open(canonical, "numpy") as given:
-        names = list(given.keys())
-        double = any(given.get_slice(name).get_dtype() == "F64" for name in names)
-        state = skeleton.new_state(raw, np.dtype("float64" if double else "float32"))
-        table = skeleton.table()
-        shapes = {name: tuple(given.get_slice(name).get_shape()) for name in names}
-        require_same({name: entry.shape for name, entry in table.items()}, shapes, weights.MODEL)
+    given = tensor_stream.opened(canonical)
+    double = any(array.dtype == np.float64 for array in given.values())
+    state = skeleton.new_state(raw, np.dtype("float64" if double else "float32"))
+    table = skeleton.table()
+    shapes = {name: array.shape for name, array in given.items()}
+    require_same({name: entry.shape for name, entry in table.items()}, shapes, weights.MODEL)
+    with pages.given_back([*skeleton.spans, *map(pages.span_of, given.values())]):
         for name, entry in table.items():
-            _assign(name, entry, given.get_tensor(name))
-    notes = [*skeleton.notes, *skeleton.finish()]
+            _assign(name, entry, given[name])
+        notes = [*skeleton.notes, *skeleton.finish()]
+        if raw != out:
+            torch.save(state, out)
     if raw != out:
-        torch.save({name: tensor.clone() for name, tensor in state.items()}, out)
         raw.unlink()
     return notes
 
@@ -77,7 +82,14 @@ def load(model: TrackModel, path: Path, skip: Sequence[str]) -> None:
     """Load a checkpoint into a built model, cast to its type."""
     module = as_torch(model).module
     state, _ = fitted(read_state(path), _first_names(module), skip)
-    module.load_state_dict(state, strict=False)
+    with pages.given_back(_spans(state)):
+        module.load_state_dict(state, strict=False)
+
+
+def _spans(state: Mapping[str, Tensor]) -> list[pages.Span]:
+    """Return where tensors of a checkpoint lie."""
+    storages = [tensor.untyped_storage() for tensor in state.values()]
+    return [pages.Span(storage.data_ptr(), storage.nbytes(), storage) for storage in storages]
 
 
 def _first_names(module: nn.Module) -> dict[str, str]:
@@ -91,11 +103,23 @@ def _is_counter(name: str) -> bool:
     return name.rpartition(".")[2] in weights.NOT_WEIGHTS
 
 
+def built_on_disk(track: Track, pair: Pair, disk: OnDisk) -> TrackModel:
+    """Build the pair's side in float64, its large weights zeros in files.
+
+    Memory holds them if how the model's values lie has to be found from what it computes.
+    """
+    with weights_on_disk(disk):
+        model = track.build(pair, 0, "float64")
+    return model if as_torch(model).layout == NO_LAYOUT else track.build(pair, 0, "float64")
+
+
 class Skeleton:
     """A pair's module whose weights take no memory, and how its weights become canonical."""
 
     def __init__(self, pair: Pair):
         self.notes: list[str] = []
+        self.spans: list[pages.Span] = []
+        """Where the tensors lie that took the place of the module's own."""
         self._pair = pair
         self.module, self._layout = self._plain() or self._whole()
         self._first = _first_names(self.module)
@@ -132,6 +156,7 @@ class Skeleton:
             if tensor.is_floating_point() != own[name].is_floating_point():
                 raise UserError(f"{source}: '{name}' is {tensor.dtype}, {weights.MODEL} has {own[name].dtype}.")
         self._take(given)
+        self.spans = _spans(given)
         return [*notes, *(f"{name}: not kept" for name in counters if state[name].any())]
 
     def new_state(self, path: Path, dtype: np.dtype) -> dict[str, Tensor]:
@@ -141,7 +166,9 @@ class Skeleton:
             name: tensor_stream.Tensor(dtype if one.is_floating_point() else _numpy(one), tuple(one.shape))
             for name, one in own.items()
         }
-        state = {name: torch.from_numpy(array) for name, array in tensor_stream.create(path, tensors, METADATA).items()}
+        arrays = tensor_stream.create(path, tensors, METADATA)
+        self.spans = [pages.span_of(array) for array in arrays.values()]
+        state = {name: torch.from_numpy(array) for name, array in arrays.items()}
         self._take({name: state[name] for name in self._first.values()})
         self._again = [(state[name], state[first]) for name, first in self._first.items() if name != first]
         return state

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from twotrack.shared.errors import UserError
 from twotrack.shared.weights.bridge.names import listed
+from twotrack.torch_track.precision import paused
 
 WRAPPERS = ("state_dict", "model_state_dict", "model")
 """Under which name a checkpoint keeps the state_dict, the first that there is."""
@@ -30,9 +31,10 @@ def read_state(path: Path) -> dict[str, Tensor]:
     if path.name.endswith(INDEX):
         return _of_shards(path)
     try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zipfile(path))
+        with paused():  # a file has the types that it has
+            if path.suffix == ".safetensors":
+                return load_file(path)
+            content = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zipfile(path))
     except Exception as error:  # torch.load fails on a damaged file in many ways
         raise UserError(_refusal(path, error)) from error
     return _unwrapped(path, content)

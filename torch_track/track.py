@@ -131,9 +131,7 @@ class TorchTrack(Track):
 
     def own_weights(self, pair: Pair) -> OwnWeights:
         """Return what the module calls its weights; nothing is run."""
-        with AnyInitialValues():
-            module, _ = _module(pair)
-        return weights.own_weights(module, pair.rename, pair.weight_map)
+        return weights.own_weights(_shapes_only(pair), pair.rename, pair.weight_map)
 
     def checkpoints(self) -> Checkpoints:
         """Return what reads and writes state_dicts."""
@@ -258,6 +256,15 @@ def built(pair: Pair) -> nn.Module:
     """Build the pair's module alone, as it takes the pair's inputs in evaluation mode."""
     module, _ = _module(pair)
     return outputs.adapted(module, pair.specs, tuple(pair.outputs.values())).eval()
+
+
+def _shapes_only(pair: Pair) -> nn.Module:
+    """Build the pair's module without memory for its weights; with it, if its build function needs numbers."""
+    try:
+        with torch.device("meta"):
+            return _module(pair)[0]
+    except Exception:  # the user's own code may need numbers
+        return _module(pair)[0]
 
 
 def _module(pair: Pair) -> tuple[nn.Module, bool]:

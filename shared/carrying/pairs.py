@@ -7,15 +7,17 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import is_zipfile
 
 import numpy as np
 from safetensors import safe_open
 
-from twotrack.shared.base import atomic
+from twotrack.shared.base import pages
+from twotrack.shared.base.pages import OnDisk
 from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.errors import UserError, unknown
-from twotrack.shared.runs.run_folder import unwritable
+from twotrack.shared.runs.output_file import output, require_extension, require_output
 from twotrack.shared.spec.sides import Sides, arrange
 from twotrack.shared.spec.track import installed_track
 from twotrack.shared.verify.exercise import loaded
@@ -36,7 +38,8 @@ READABLE = {
     "torch": (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".index.json"),
     "keras": (".weights.h5", ".keras", ".h5"),
 }
-WRITABLE = {"torch": (".safetensors", ".pt"), "keras": (".weights.h5",)}
+PICKLED = (".pt", ".pth", ".bin", ".ckpt")
+WRITABLE = {"torch": (".safetensors", ".pt"), "keras": (".weights.h5", ".keras")}
 OnStep = Callable[[str], None]
 
 
@@ -87,11 +90,11 @@ def convert(request: PairConversion, on_step: OnStep, pool: WorkerPool | None = 
     Raises UserError for anything that cannot be done; what needs no framework is checked first.
     """
     source = _checked(request)
-    with lent_or_new(pool, "cpu") as workers, _folder(request.out) as name:
-        folder, verify = Path(name), request.verify.located()
+    with lent_or_new(pool, "cpu") as workers, output(request.out) as out:
+        folder, verify = out.parent, request.verify.located()
         verify = with_map(verify, _sides(verify, workers), Showing(workers, lambda *_: None), folder)
-        canonical, out = folder / "canonical.safetensors", folder / request.out.name
-        on_step(f"reading '{request.weights}' with {TRACKS[source]}")
+        canonical = folder / "canonical.safetensors"
+        on_step(f"reading '{request.weights}' with {TRACKS[source]}{_at_once(request.weights)}")
         reading = CarryRequest(
             verify=verify, track=TRACKS[source], source=request.weights, target=canonical, skip=request.skip
         )
@@ -100,8 +103,8 @@ def convert(request: PairConversion, on_step: OnStep, pool: WorkerPool | None = 
         writing = CarryRequest(verify=verify, track=TRACKS[request.to], source=canonical, target=out)
         notes = [*notes, *workers.call(writing.track, write, writing)]
         count, values = _contents(canonical)
+        canonical.unlink()
         difference = _difference(reading, writing, folder, workers, on_step) if request.proof else None
-        _publish(out, request.out)
     return Carried(request.out, count, values, notes, difference)
 
 
@@ -135,38 +138,20 @@ def _checked(request: PairConversion) -> str:
     """Return the framework of the file; UserError if the file or the target cannot be."""
     if request.to not in WRITABLE:
         raise unknown("target of --to", request.to, WRITABLE)
-    _require_extension(request.out, WRITABLE[request.to], "--out")
-    if not request.out.parent.is_dir():
-        raise UserError(f"--out: the folder '{request.out.parent}' does not exist; create it or choose another one.")
-    if request.out.is_dir():
-        raise UserError(f"--out: '{request.out}' is a folder; expected the name of a file.")
+    require_output(request.out, WRITABLE[request.to])
     if not request.weights.is_file():
         raise UserError(f"there is no file '{request.weights}'.")
     source = next(side for side in READABLE if side != request.to)
-    _require_extension(request.weights, READABLE[source], f"--to {request.to}")
+    require_extension(request.weights, READABLE[source], f"--to {request.to}")
     for track in TRACKS.values():
         installed_track(track)
     return source
 
 
-def _require_extension(path: Path, extensions: tuple[str, ...], option: str) -> None:
-    if not path.name.endswith(extensions):
-        raise UserError(f"{option}: expected a name that ends in {' or '.join(extensions)}, found '{path}'.")
-
-
-def _folder(out: Path) -> tempfile.TemporaryDirectory:
-    """Return a folder beside the output, where there is room for it."""
-    try:
-        return tempfile.TemporaryDirectory(atomic.SUFFIX, f".{out.name}.", out.parent)
-    except OSError as error:
-        raise unwritable(out.parent, error) from error
-
-
-def _publish(written: Path, out: Path) -> None:
-    try:
-        atomic.publish(written, out)
-    except OSError as error:
-        raise unwritable(out.parent, error) from error
+def _at_once(weights: Path) -> str:
+    """Return what is to be said of a file that memory has to hold as a whole, which is one of torch before 1.6."""
+    is_old = weights.suffix in PICKLED and not is_zipfile(weights)
+    return ", all of it at once: it is in the format of torch before 1.6" if is_old else ""
 
 
 def _contents(canonical: Path) -> tuple[int, int]:
@@ -200,6 +185,9 @@ def write(request: CarryRequest) -> list[str]:
 def run(request: CarryRequest) -> None:
     """Write what the side gives with a file's weights, in float64, for drawn inputs."""
     track, pair = open_track(request.track, "cpu"), loaded(request.verify)
-    model = track.build(pair, 0, "float64")
-    track.carrier().load(model, request.source, request.skip)
-    np.savez(request.target, *model.outputs(draw_inputs(pair, 0)))
+    with tempfile.TemporaryDirectory(dir=request.target.parent) as folder:
+        disk = OnDisk(Path(folder))
+        with pages.given_back(disk.spans):
+            model = track.carrier().built_on_disk(track, pair, disk)
+            track.carrier().load(model, request.source, request.skip)
+            np.savez(request.target, *model.outputs(draw_inputs(pair, 0)))

@@ -22,7 +22,12 @@ def convert(
         ),
     ],
     to: Annotated[str, typer.Option(help="torch or keras.")],
-    out: Annotated[Path, typer.Option(help="The file to write: .safetensors or .pt for torch, .weights.h5 for Keras.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="The file to write: .safetensors or .pt for torch; .weights.h5, or of a pair .keras, for Keras."
+        ),
+    ],
     weights: Annotated[Path | None, typer.Argument(hidden=True)] = None,
     chapter: Annotated[str | None, typer.Option(help="The chapter whose model the weights belong to.")] = None,
     settings: options.Settings = None,

@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 
 from twotrack.shared.errors import WorkerDiedError
-from twotrack.shared.runs.comparison import TrackFailure, OnJob, TrainingRequest, plan, run_jobs
+from twotrack.shared.runs.comparison import OnJob, TrackFailure, TrainingRequest, plan, run_jobs
 from twotrack.shared.runs.records import Job
 from twotrack.shared.runs.run_folder import Run, read
 from twotrack.shared.spec.profiles import ALIGNED, NATIVE, SWITCHES

@@ -68,7 +68,11 @@ def _candidates(root: Path) -> Iterator[tuple[Path, list[str]]]:
         yield folder, files
         is_run = RECORD in files or is_partial(folder)
         inside[:] = (
-            [] if is_run else sorted(subfolder for subfolder in inside if not subfolder.startswith(".") or is_partial(folder / subfolder))
+            []
+            if is_run
+            else sorted(
+                subfolder for subfolder in inside if not subfolder.startswith(".") or is_partial(folder / subfolder)
+            )
         )
 
 

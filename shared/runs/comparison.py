@@ -9,7 +9,6 @@ from itertools import groupby
 from pathlib import Path
 
 from twotrack.shared import chapters, datasets
-from twotrack.shared.spec import profiles
 from twotrack.shared.chapters.spec import Chapter
 from twotrack.shared.datasets import Source
 from twotrack.shared.datasets.files import CachedFile, DataFile
@@ -18,6 +17,7 @@ from twotrack.shared.runs import warm_start
 from twotrack.shared.runs.records import Job
 from twotrack.shared.runs.run_folder import Run, remove_partial
 from twotrack.shared.runs.training import train
+from twotrack.shared.spec import profiles
 from twotrack.shared.spec.track import TRACKS, installed_track
 from twotrack.shared.workers.messages import Progress
 from twotrack.shared.workers.pool import WorkerPool, lent_or_new

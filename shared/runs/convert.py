@@ -4,23 +4,21 @@ Each framework reads and writes its own files in a worker process; between them 
 canonical form in a temporary .safetensors file.
 """
 
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from safetensors.numpy import load_file, save_file
 
-from twotrack.shared.base import atomic
 from twotrack.shared import chapters
-from twotrack.shared.weights.bridge import BridgeError
 from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.errors import UserError, unknown
-from twotrack.shared.runs.run_folder import RECORD, WEIGHTS, read, unwritable
+from twotrack.shared.runs.output_file import output, require_extension, require_output
+from twotrack.shared.runs.run_folder import RECORD, WEIGHTS, read
 from twotrack.shared.spec.track import TRACKS, BuildModel, Checkpoints, installed_track
+from twotrack.shared.weights.bridge import BridgeError
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.pool import WorkerPool, lent_or_new
 from twotrack.shared.workers.task import task
@@ -80,16 +78,14 @@ def convert(request: ConversionRequest, on_step: OnStep, pool: WorkerPool | None
     run, settings = _run_folder(request)
     model = chapters.get(request.chapter).variant(settings=settings)
     reader = None if run else _reader(request.weights)
-    with TemporaryDirectory() as folder, lent_or_new(pool, "cpu") as workers:
-        canonical = run / WEIGHTS if run else Path(folder, "canonical")
-        converted, notes = Path(folder, request.out.name), list[str]()
+    with output(request.out) as converted, lent_or_new(pool, "cpu") as workers:
+        canonical, notes = run / WEIGHTS if run else converted.with_name("canonical"), list[str]()
         if reader:
             on_step(f"reading '{request.weights}' with {reader}")
             files = Files(reader, model, request.weights, canonical)
             notes = workers.call(reader, read_weights, files)
         on_step(f"writing '{request.out}' with {writer}")
         written = workers.call(writer, write_weights, Files(writer, model, converted, canonical))
-        _publish(converted, request.out)
     return Converted(request.out, written.weights, written.values, notes)
 
 
@@ -97,11 +93,7 @@ def _writer(request: ConversionRequest) -> str:
     """Return the track that writes; UserError if the target or the output file cannot be."""
     if request.to not in WRITABLE:
         raise unknown("target of --to", request.to, WRITABLE)
-    _require_extension(request.out, WRITABLE[request.to], "--out")
-    if not request.out.parent.is_dir():
-        raise UserError(f"--out: the folder '{request.out.parent}' does not exist; create it or choose another one.")
-    if request.out.is_dir():
-        raise UserError(f"--out: '{request.out}' is a folder; expected the name of a file.")
+    require_output(request.out, WRITABLE[request.to])
     return _track(request.to)
 
 
@@ -121,13 +113,8 @@ def _run_folder(request: ConversionRequest) -> tuple[Path | None, dict[str, str]
 
 def _reader(path: Path) -> str:
     """Return the track that reads the file."""
-    _require_extension(path, [extension for extensions in READABLE.values() for extension in extensions], "WEIGHTS")
+    require_extension(path, [extension for extensions in READABLE.values() for extension in extensions], "WEIGHTS")
     return _track(next(family for family, extensions in READABLE.items() if path.name.endswith(extensions)))
-
-
-def _require_extension(path: Path, extensions: "list[str] | tuple[str, ...]", option: str) -> None:
-    if not path.name.endswith(tuple(extensions)):
-        raise UserError(f"{option}: expected a name that ends in {' or '.join(extensions)}, found '{path}'.")
 
 
 def _track(family: str) -> str:
@@ -135,15 +122,6 @@ def _track(family: str) -> str:
     tracks = [name for name in TRACKS if name.partition(":")[0] == family]
     usable = [name for name in tracks if not TRACKS[name].missing]
     return installed_track((usable or tracks)[0]).name
-
-
-def _publish(converted: Path, out: Path) -> None:
-    """Give `out` its content in one step."""
-    try:
-        with atomic.written(out) as partial:
-            shutil.copyfile(converted, partial)
-    except OSError as error:
-        raise unwritable(out.parent, error) from error
 
 
 @task

@@ -11,22 +11,22 @@ from typing import Any, NamedTuple
 import numpy as np
 import xxhash
 
-from twotrack.shared.weights import initial
-from twotrack.shared.evaluation import metrics
 from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.datasets.batches import Batch, Batches, TrainingBatches
 from twotrack.shared.datasets.spec import Dataset, Split
 from twotrack.shared.errors import UserError
+from twotrack.shared.evaluation import metrics
 from twotrack.shared.runs import warm_start
 from twotrack.shared.runs.records import Continued, EpochRecord
 from twotrack.shared.spec.inputs import ONLY, Inputs, each
-from twotrack.shared.spec.track import Precision, Track, TrackModel
 from twotrack.shared.spec.optimizers import Optimizer
+from twotrack.shared.spec.pair import CustomOptimizer
 from twotrack.shared.spec.recipes import EarlyStopping, Recipe
 from twotrack.shared.spec.schedules import PlateauWatch, plateau_of
+from twotrack.shared.spec.track import Precision, Track, TrackModel
 from twotrack.shared.spec.transfer import chosen
-from twotrack.shared.spec.pair import CustomOptimizer
+from twotrack.shared.weights import initial
 from twotrack.shared.workers.task import Report
 
 REPORT_SECONDS = 0.2
@@ -201,7 +201,9 @@ class Fit:
         rates[done:] = [share * rate for rate in planned[done - first :]]
         model.set_learning_rates(rates[first:])
 
-    def _validate(self, model: TrackModel, dataset: Dataset, recipe: Recipe, steps: int, seconds: "EpochSeconds") -> None:
+    def _validate(
+        self, model: TrackModel, dataset: Dataset, recipe: Recipe, steps: int, seconds: "EpochSeconds"
+    ) -> None:
         self._report("validating", {})
         inputs, size = dataset.validation.inputs, self._chapter.predict_batch
         with model.averaged():

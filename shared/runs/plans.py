@@ -9,20 +9,19 @@ import hashlib
 import json
 import os
 import time
-from twotrack.shared.base.records import FrozenRecord
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TextIO
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from twotrack.shared import __version__
 from twotrack.shared.base import atomic
 from twotrack.shared.base.packages import folder_of
+from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.errors import UserError, first_error
 from twotrack.shared.runs.comparison import TrainingRequest
 from twotrack.shared.runs.records import SCHEMA_VERSION, Job

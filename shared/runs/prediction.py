@@ -9,17 +9,17 @@ from typing import TypeVar
 import numpy as np
 
 from twotrack.shared import chapters, datasets
-from twotrack.shared.evaluation import metrics
-from twotrack.shared.spec import profiles
+from twotrack.shared.base.tolerances import PREDICTIONS_LIMIT
 from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.datasets.files import write_arrays
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.errors import UserError
+from twotrack.shared.evaluation import metrics
 from twotrack.shared.runs.fitting import in_batches
 from twotrack.shared.runs.run_folder import PREDICTIONS, Run, read, unwritable
+from twotrack.shared.spec import profiles
 from twotrack.shared.spec.inputs import Inputs
 from twotrack.shared.spec.track import installed_track
-from twotrack.shared.base.tolerances import PREDICTIONS_LIMIT
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.pool import WorkerPool, lent_or_new
 from twotrack.shared.workers.task import Answer, Report, Task, task
@@ -146,7 +146,9 @@ def _compare(run: Run, track: str, logits: np.ndarray) -> Repetition:
     )
 
 
-def _call(work: Task[ModelRequest, Answer], request: ModelRequest, on_phase: OnPhase, pool: WorkerPool | None) -> Answer:
+def _call(
+    work: Task[ModelRequest, Answer], request: ModelRequest, on_phase: OnPhase, pool: WorkerPool | None
+) -> Answer:
     installed_track(request.track)
     with lent_or_new(pool, request.device) as workers:
         return workers.call(request.track, work, request, lambda progress: on_phase(progress.phase))

@@ -1,12 +1,10 @@
 """What crosses a process or file boundary: the job that a worker gets and the record that a run leaves."""
 
-from twotrack.shared.base.records import FrozenRecord
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from twotrack.shared import chapters
+from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.datasets import Source
 from twotrack.shared.spec.recipes import Trained

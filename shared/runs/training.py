@@ -8,9 +8,9 @@ from functools import lru_cache
 import xxhash
 
 from twotrack.shared import __version__
-from twotrack.shared.evaluation import metrics
 from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.datasets.spec import Dataset
+from twotrack.shared.evaluation import metrics
 from twotrack.shared.runs.fitting import Fit, Stopwatch, fresh_model, in_batches
 from twotrack.shared.runs.records import (
     SCHEMA_VERSION,
@@ -26,8 +26,8 @@ from twotrack.shared.spec import plain
 from twotrack.shared.spec.draws import SharedDraws
 from twotrack.shared.spec.inputs import describe as describe_inputs
 from twotrack.shared.spec.inputs import example
-from twotrack.shared.spec.track import Precision, TrackModel
 from twotrack.shared.spec.recipes import Recipe
+from twotrack.shared.spec.track import Precision, TrackModel
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.environment import environment, peak_resident_bytes, resident_bytes
 from twotrack.shared.workers.task import Report, task

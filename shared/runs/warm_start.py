@@ -6,12 +6,12 @@ not: each framework keeps that state in its own form, and a schedule is over whe
 
 from pathlib import Path
 
-from twotrack.shared.spec import profiles
-from twotrack.shared.weights.bridge import BridgeError
 from twotrack.shared.errors import UserError
 from twotrack.shared.runs.records import Continued
 from twotrack.shared.runs.run_folder import WEIGHTS, Run, read
+from twotrack.shared.spec import profiles
 from twotrack.shared.spec.track import TrackModel
+from twotrack.shared.weights.bridge import BridgeError
 
 
 def find(folder: Path, chapter: str) -> Run:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from twotrack.shared.base.pages import OnDisk
     from twotrack.shared.ledger.measured import Measured
     from twotrack.shared.spec.changes import Change
     from twotrack.shared.spec.draws import DrawSource
@@ -202,6 +203,9 @@ class Carrier(Protocol):
 
     def load(self, model: TrackModel, path: "Path", skip: Sequence[str], /) -> None:
         """Load a file into a model that was built, as the framework does."""
+
+    def built_on_disk(self, track: "Track", pair: "Pair", disk: "OnDisk", /) -> TrackModel:
+        """Build the pair's side in float64, its weights zeros in files, where it can be built without their values."""
 
 
 @dataclass(frozen=True)

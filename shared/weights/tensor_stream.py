@@ -14,6 +14,8 @@ TYPES = {
     "uint64": "U64", "uint32": "U32", "uint16": "U16", "uint8": "U8", "bool": "BOOL",
 }  # fmt: skip
 """NumPy's name of a type to that in the file."""
+METADATA = "__metadata__"
+"""What is no tensor in a file's header."""
 _LENGTH = 8
 """Bytes in front of the header that say how long it is."""
 
@@ -33,7 +35,7 @@ class Tensor(NamedTuple):
 def create(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> dict[str, np.ndarray]:
     """Make a file of zeros; return its tensors by name, which are written by writing into the arrays."""
     order = sorted(tensors, key=lambda name: (-tensors[name].dtype.itemsize, name))
-    header: dict[str, object] = {"__metadata__": dict(metadata)}
+    header: dict[str, object] = {METADATA: dict(metadata)}
     ends = [0]
     for name in order:
         dtype, shape = tensors[name]
@@ -44,11 +46,28 @@ def create(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str
     with path.open("wb") as file:
         file.write(len(text).to_bytes(_LENGTH, "little") + text)
         file.truncate(_LENGTH + len(text) + ends[-1])
-    if not ends[-1]:
-        return {name: np.zeros(tensors[name].shape, tensors[name].dtype) for name in order}
-    data = np.memmap(path, np.uint8, "r+", _LENGTH + len(text))
-    parts = zip(order, ends[:-1], ends[1:], strict=True)
-    return {name: data[start:end].view(tensors[name].dtype).reshape(tensors[name].shape) for name, start, end in parts}
+    return _mapped(path, _LENGTH + len(text), tensors, dict(zip(order, ends[:-1], strict=True)))
+
+
+def opened(path: Path) -> dict[str, np.ndarray]:
+    """Return the tensors of a file that `create` has made, by name, as they lie in it."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(_LENGTH), "little")
+        header = {name: told for name, told in json.loads(file.read(length)).items() if name != METADATA}
+    types = {name: np.dtype(own) for own, name in TYPES.items()}
+    tensors = {name: Tensor(types[told["dtype"]], tuple(told["shape"])) for name, told in header.items()}
+    return _mapped(path, _LENGTH + length, tensors, {name: told["data_offsets"][0] for name, told in header.items()})
+
+
+def _mapped(path: Path, start: int, tensors: Mapping[str, Tensor], offsets: Mapping[str, int]) -> dict[str, np.ndarray]:
+    """Return tensors as arrays that lie in a file, whose values begin at `start`."""
+    if path.stat().st_size == start:
+        return {name: np.zeros(tensors[name].shape, tensors[name].dtype) for name in offsets}
+    data = np.memmap(path, np.uint8, "r+", start)
+    return {
+        name: data[offset : offset + tensors[name].bytes].view(tensors[name].dtype).reshape(tensors[name].shape)
+        for name, offset in offsets.items()
+    }
 
 
 def require_finite(name: str, array: np.ndarray, source: str) -> None:

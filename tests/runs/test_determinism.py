@@ -11,12 +11,12 @@ from safetensors.numpy import load_file
 
 from tests.support.jobs import BATCH_SIZE, EXAMPLES, train
 from twotrack.shared import datasets
-from twotrack.shared.weights import initial
-from twotrack.shared.evaluation import metrics
 from twotrack.shared.chapters import mnist_cnn
 from twotrack.shared.datasets.batches import TrainingBatches
+from twotrack.shared.evaluation import metrics
 from twotrack.shared.runs.run_folder import Run
 from twotrack.shared.spec.track import TRACKS
+from twotrack.shared.weights import initial
 from twotrack.shared.workers.pool import WorkerPool
 
 Runs = Callable[[str, int, int], Run]

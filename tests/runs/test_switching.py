@@ -15,13 +15,13 @@ from tests.support.jobs import small_source
 from tests.support.runs import make_run
 from twotrack.shared.errors import UserError
 from twotrack.shared.export.workflow import export
+from twotrack.shared.report import find_runs
 from twotrack.shared.runs import convert, prediction
 from twotrack.shared.runs.comparison import TrainingRequest, plan
 from twotrack.shared.runs.convert import Files
 from twotrack.shared.runs.prediction import SplitRequest
 from twotrack.shared.runs.records import Continued
 from twotrack.shared.runs.run_folder import WEIGHTS, Run
-from twotrack.shared.report import find_runs
 from twotrack.shared.workers.pool import WorkerPool
 
 FIRST, *OTHERS = ("keras:tensorflow", "keras:jax", "keras:torch", "torch")

@@ -13,9 +13,9 @@ from twotrack.shared.datasets.mnist import EMBEDDED
 from twotrack.shared.runs import fitting, training
 from twotrack.shared.runs.run_folder import Run, read
 from twotrack.shared.spec.inputs import ONLY
-from twotrack.shared.spec.track import Precision, TrackModel
 from twotrack.shared.spec.optimizers import Optimizer
 from twotrack.shared.spec.pair import Pair
+from twotrack.shared.spec.track import Precision, TrackModel
 
 SECONDS = {"build": 1e5, "warm_up": 1e4, "train_step": 1.0, "predict": 100.0}
 STEPS = EXAMPLES // BATCH_SIZE

@@ -1,11 +1,15 @@
 """Worker tasks that make the files of weights of the pair, good and bad."""
 
+import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from tests.weight_maps.pairs import BARE, build_keras, build_torch
+from tests.weight_maps.pairs import BARE, BY_RULES, build_keras, build_torch
+from twotrack.shared.base import pages
 from twotrack.shared.spec.inputs import example
+from twotrack.shared.verify.material import draw_inputs
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import task
 
@@ -103,3 +107,53 @@ def torch_outputs(path: Path) -> list[list[list[float]]]:
     module.load_state_dict(load_file(path))
     with torch.no_grad():
         return module(torch.as_tensor(example(BARE.specs)["ids"]).long()).tolist()
+
+
+@task
+def whole_outputs(path: Path) -> list[list[list[float]]]:
+    """Load a .keras file without the build function; return what the model gives for the example inputs."""
+    import keras
+
+    open_track("keras:torch", "cpu")
+    positions = type(build_keras().get_layer("positions"))
+    model = keras.saving.load_model(path, custom_objects={"Positions": positions})
+    return keras.ops.convert_to_numpy(model(np.int32(example(BARE.specs)["ids"]))).tolist()
+
+
+@dataclass(frozen=True)
+class OnDiskRequest:
+    """A track, and a file of its weights."""
+
+    track: str
+    file: Path
+
+
+@dataclass(frozen=True)
+class OnDiskFound:
+    """What a model gives whose weights lie on the disk."""
+
+    in_files: int
+    is_same: bool
+    """As in memory, bit for bit."""
+    written: int
+    """How many of the files hold something else than zeros."""
+
+
+@task
+def on_disk_and_not(request: OnDiskRequest) -> OnDiskFound:
+    """Load a file into a model whose weights, small as they are, lie on the disk, and into one in memory."""
+    track = open_track(request.track, "cpu")
+    carrier = track.carrier()
+    with tempfile.TemporaryDirectory() as folder:
+        disk = pages.OnDisk(Path(folder))
+        disk.SMALLEST = 1
+        with pages.given_back(disk.spans):
+            model = carrier.built_on_disk(track, BY_RULES, disk)
+            carrier.load(model, request.file, ())
+            found = model.outputs(draw_inputs(BY_RULES, 0))
+        files = [np.fromfile(file, np.float64) for file in Path(folder).iterdir()]
+    whole = track.build(BY_RULES, 0, "float64")
+    carrier.load(whole, request.file, ())
+    expected = whole.outputs(draw_inputs(BY_RULES, 0))
+    is_same = all(one.tobytes() == other.tobytes() for one, other in zip(found, expected, strict=True))
+    return OnDiskFound(len(disk.spans), is_same, sum(bool(array.any()) for array in files))

@@ -62,6 +62,15 @@ def _torch(spare_counts: bool):
     return Block()
 
 
+def build_keras_that_cannot_be_saved():
+    def get_config():
+        raise NotImplementedError("no configuration")
+
+    model = build_keras()
+    model.get_config = get_config
+    return model
+
+
 def build_torch():
     return _torch(spare_counts=False)
 
@@ -107,6 +116,7 @@ SWAPPED = replace(
 
 BARE = Pair(keras=build_keras, torch=build_torch, input_shape={"ids": Input((STEPS,), kind="tokens", size=IDS)})
 BY_RULES = replace(BARE, weight_rules=RULES, unused_torch=MAP.unused_torch, unused_keras=MAP.unused_keras)
+UNSAVED = replace(BARE, keras=build_keras_that_cannot_be_saved)
 USES_ALL = replace(BARE, torch=build_torch_that_uses_all)
 
 

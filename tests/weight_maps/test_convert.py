@@ -30,11 +30,16 @@ def carry(workers: WorkerPool, tmp_path: Path):
     """Convert a file to a name in an empty folder."""
 
     def carry(
-        path: Path, name: str, skip: tuple[str, ...] = (), weight_map: WeightMap = MAP, proof: bool = False
+        path: Path,
+        name: str,
+        skip: tuple[str, ...] = (),
+        weight_map: WeightMap = MAP,
+        proof: bool = False,
+        name_of_pair: str = "BARE",
     ) -> Carried:
         (tmp_path / "out").mkdir(exist_ok=True)
-        request = VerifyRequest(name="tests.weight_maps.pairs:BARE", map_file=written(weight_map, tmp_path))
-        to = "keras" if name.endswith(".h5") else "torch"
+        request = VerifyRequest(name=f"tests.weight_maps.pairs:{name_of_pair}", map_file=written(weight_map, tmp_path))
+        to = "keras" if name.endswith((".h5", ".keras")) else "torch"
         asked = PairConversion(request, path, to, tmp_path / "out" / name, skip, proof)
         return convert(asked, lambda _: None, workers)
 
@@ -53,6 +58,31 @@ def test_a_checkpoint_goes_to_keras_and_comes_back_bit_equal_with_a_proof(carry,
     before["spare"][:] = before["places.weight"][:2] = 0
     assert set(before) == set(after)
     assert all(before[name].tobytes() == after[name].tobytes() for name in before)
+
+
+def test_a_whole_model_of_keras_is_written_and_loads_without_its_build_function(carry, workers, made: Path) -> None:
+    there = carry(made / "plain.keras", "torch.pt", proof=True)
+    assert there.is_proved
+    back = carry(there.out, "back.keras", proof=True)
+    assert back.is_proved
+    found = workers.call("keras:torch", files.whole_outputs, back.out)
+    np.testing.assert_allclose(found, np.load(made / "outputs.npy"), atol=1e-6)
+
+
+def test_a_model_that_keras_cannot_save_whole_is_refused_before_a_file_is_there(
+    carry, made: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=r"Keras cannot save the model whole \(.*\); write .weights.h5"):
+        carry(made / "plain.safetensors", "out.keras", name_of_pair="UNSAVED")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize(("track", "name"), [("torch", "plain.safetensors"), ("keras:torch", "plain.weights.h5")])
+def test_a_model_whose_weights_lie_on_the_disk_computes_the_same_bits(workers, made: Path, track: str, name) -> None:
+    found = workers.call(track, files.on_disk_and_not, files.OnDiskRequest(track, made / name))
+    assert found.in_files >= 15
+    assert found.is_same
+    assert found.written > 10
 
 
 @pytest.mark.parametrize(
