@@ -110,7 +110,7 @@ def sentence(agreement: Agreement) -> str:
     verdict = (
         f"rounding, limit {limit}"
         if agreement.within
-        else f"beyond {limit}: a difference, or rounding that so many steps have enlarged; 'twotrack verify' tells which"
+        else f"beyond {limit}: a difference, or rounding that so many steps have enlarged: 'twotrack verify' tells"
     )
     return (
         f"{kind}: {agreement.second} differs from {agreement.first} by {agreement.difference:.1e} after "

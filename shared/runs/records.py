@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import Field
+
 from twotrack.shared import chapters
 from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.chapters.spec import ChapterVariant
@@ -44,7 +46,7 @@ class Job(FrozenRecord):
     """The command line that asked for it."""
     continues: Continued | None = None
     """Start from these weights; None for the chapter's initial ones."""
-    switched: list[str] = []
+    switched: list[str] = Field(default_factory=list)
     """Entries of the ledger that are as each framework has them by default; none of them is aligned then."""
     exact: bool = False
     """In float64, and without dropout unless `same_masks`, so that what is left between tracks is rounding."""
@@ -138,9 +140,9 @@ class RunRecord(FrozenRecord):
     recipe: dict[str, Any]
     """All training hyperparameters."""
     data: DataRecord
-    switched: list[str] = []
+    switched: list[str] = Field(default_factory=list)
     """Those of `job.switched` that changed something on this track."""
-    draws: list[DrawRecord] = []
+    draws: list[DrawRecord] = Field(default_factory=list)
     """Of an exact run with the same masks, what a training step draws, in order."""
     parameters: int
     """Trainable weights."""
