@@ -77,9 +77,10 @@ def assert_same_model(
     here; model and process are left as they were. All this goes on drawn weights; with `own_weights`, those with which
     the two models come must be equal too, as after a conversion.
 
-    `inputs` is the shape that Keras gets, without the batch axis, an Input, or an array (batch, ...) that has such a
-    shape; a mapping by name for several inputs. Further arguments are those of Pair: `loss`, `optimizer`, `rename`,
-    ... `until` is the last rung to climb. With `strict`, a pass with exceptions is an AssertionError too.
+    `inputs` is the shape that Keras gets, without the batch axis, an Input, or an array (batch, ...) of inputs to
+    compare on, in place of drawn ones; a mapping by name for several inputs. Further arguments are those of Pair:
+    `loss`, `optimizer`, `rename`, ... `until` is the last rung to climb. With `strict`, a pass with exceptions is an
+    AssertionError too.
 
     Raises UserError for what cannot be compared, WorkerDiedError if a worker process ends early.
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twotrack.shared.errors import UserError
-from twotrack.shared.spec.inputs import Input, InputShape
+from twotrack.shared.spec.inputs import ONLY, Input, InputShape
 from twotrack.shared.spec.pair import ChapterBuild, Pair
 from twotrack.shared.workers import door
 
@@ -18,8 +18,17 @@ _NOT_OF_A_PAIR = {"keras", "torch", "input_shape", "inputs"}
 """Fields of Pair that have an argument of their own."""
 
 
-def given(subject: object, torch: object, inputs: object, keras: object, options: Mapping[str, Any]) -> str | Pair:
-    """Return the name or the pair that the arguments of an assertion give.
+class Subject(NamedTuple):
+    """What an assertion is about."""
+
+    pair: str | Pair
+    """A pair, or the name of one or of a chapter."""
+    inputs: "Mapping[str, np.ndarray] | None" = None
+    """Arrays (rows, ...) by input name, on which to compare; None for what the pair says."""
+
+
+def given(subject: object, torch: object, inputs: object, keras: object, options: Mapping[str, Any]) -> Subject:
+    """Return what the arguments of an assertion give.
 
     `subject` is a Pair, the name of one, or the Keras side, which `keras` may be instead. Raises UserError if they do
     not fit, TypeError for one that is unknown.
@@ -27,13 +36,14 @@ def given(subject: object, torch: object, inputs: object, keras: object, options
     _require_known(options)
     if isinstance(subject, str | Pair):
         _require_alone(subject, {"keras": keras, "torch": torch, "inputs": inputs, **options})
-        return subject
+        return Subject(subject)
     if subject is not None and keras is not None:
         raise UserError("the Keras model is given twice: as the first argument and as keras=.")
     sides = {"keras": subject if keras is None else keras, "torch": torch}
     for side, model in sides.items():
         _require_side(side, model, sides)
-    return Pair(keras=sides["keras"], torch=sides["torch"], input_shape=_inputs(inputs), **options)  # type: ignore[arg-type]
+    pair = Pair(keras=sides["keras"], torch=sides["torch"], input_shape=_inputs(inputs), **options)  # type: ignore[arg-type]
+    return Subject(pair, _values(inputs, pair.batch_size))
 
 
 def _require_known(options: Mapping[str, Any]) -> None:
@@ -91,12 +101,12 @@ def _described(thing: object) -> str:
 
 
 def _inputs(inputs: Any) -> InputShape:
-    """Return the description of the inputs; of arrays, shapes and kinds count."""
+    """Return the description of the inputs; that of arrays is their shapes and kinds."""
     one = "the shape that Keras gets, without the batch axis, an Input or an array (batch, ...)"
     wanted = f"inputs=: expected {one}, or a mapping of these by name"
     if inputs is None:
         raise UserError(f"{wanted}, found nothing.")
-    named = inputs if isinstance(inputs, Mapping) else {"input": inputs}
+    named = inputs if isinstance(inputs, Mapping) else {ONLY: inputs}
     if not named:
         raise UserError(f"{wanted}, found an empty mapping.")
     arrays = {name: array for name, value in named.items() if (array := _array(value)) is not None}
@@ -112,6 +122,19 @@ def _inputs(inputs: Any) -> InputShape:
         own: InputShape = inputs
         return own
     return described if isinstance(inputs, Mapping) else described["input"]
+
+
+def _values(inputs: Any, batch_size: int) -> "dict[str, np.ndarray] | None":
+    """Return the arrays among what was checked, with rows again from the first where a batch has more; None if none."""
+    import numpy as np
+
+    named = inputs if isinstance(inputs, Mapping) else {ONLY: inputs}
+    arrays = {name: array for name, value in named.items() if (array := _array(value)) is not None}
+    if not arrays:
+        return None
+    rows = len(next(iter(arrays.values())))
+    numbers = np.arange(max(rows, batch_size)) % rows
+    return {name: array[numbers] for name, array in arrays.items()}
 
 
 def _is_shape(value: object) -> bool:

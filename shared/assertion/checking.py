@@ -1,18 +1,25 @@
 """Climbs the ladder for an assertion: what this process alone has stays in it, everything else goes to workers."""
 
 import tempfile
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from twotrack.shared.assertion.arguments import Subject
 from twotrack.shared.assertion.tracks import chosen, chosen_here
+from twotrack.shared.errors import UserError, WorkerDiedError
+from twotrack.shared.recordings.request import RecordRequest
+from twotrack.shared.recordings.sides import record_track
 from twotrack.shared.report.ladder import LadderRecord, ladder_record
 from twotrack.shared.report.ladder_text import ladder_text
 from twotrack.shared.report.one_line import in_one_line
 from twotrack.shared.spec.pair import Pair
 from twotrack.shared.spec.sides import TORCH
+from twotrack.shared.spec.track import TRACKS
 from twotrack.shared.verify import ladder, user_pair
 from twotrack.shared.verify.ladder import TrackResult
 from twotrack.shared.verify.own_weights import OtherWeight, differing_weights
@@ -21,6 +28,9 @@ from twotrack.shared.verify.user_pair import AnyFunction, Hold, PairOfFunctions
 from twotrack.shared.workers import door
 from twotrack.shared.workers.here import PoolPartlyHere, process_as_it_was
 from twotrack.shared.workers.pool import WorkerPool, lent_or_new
+
+RECORDING = "recording-"
+"""What the name of a side's recording begins with."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +41,10 @@ class Outcome:
     results: Sequence[TrackResult]
     other_weights: Sequence[OtherWeight] = ()
     """Those that a model and its port hold with different values, largest difference first, where that was asked."""
+    recordings: Sequence[Path] = ()
+    """Folders, one of each side, where the sides were to be recorded if they differ."""
+    unrecorded: str = ""
+    """Why there are none of sides that differ."""
 
     @property
     def record(self) -> LadderRecord:
@@ -66,6 +80,8 @@ class Wanted:
     """None for every installed track. Of the usual ones, one will do for what this process alone has."""
     own_weights: bool = False
     """The weights are compared with which the models are built."""
+    recordings: Path | None = None
+    """A folder in which to leave recordings of two sides that differ."""
 
     @property
     def named(self) -> Sequence[str] | None:
@@ -73,20 +89,33 @@ class Wanted:
         return self.usual if self.tracks is None else self.tracks
 
 
-def check(subject: str | Pair, wanted: Wanted, pool: WorkerPool | None = None) -> Outcome:
+def check(subject: Subject, wanted: Wanted, pool: WorkerPool | None = None) -> Outcome:
     """Climb the ladder with a pair, or with what a name leads to, on workers of `pool` or on new ones.
 
     Either side of a pair may be a model in place of a function. Raises MissingTrackError where a framework is
     not installed, UserError for what else cannot be done, WorkerDiedError if a worker ends early.
     """
-    if isinstance(subject, Pair):
-        return _of_pair(subject, wanted, pool)
-    pair = user_pair.named(subject, user_pair.module_folders()) if ":" in subject else None
-    request = VerifyRequest(name=pair.label if pair else subject, until=wanted.until, pair=pair)
+    if isinstance(subject.pair, Pair):
+        with _as_file(subject.inputs) as inputs:
+            return _of_pair(subject.pair, inputs, wanted, pool)
+    name = subject.pair
+    pair = user_pair.named(name, user_pair.module_folders()) if ":" in name else None
+    request = VerifyRequest(name=pair.label if pair else name, until=wanted.until, pair=pair)
     return _climb(request, chosen(wanted.named), (), wanted, pool)
 
 
-def _of_pair(pair: Pair, wanted: Wanted, pool: WorkerPool | None) -> Outcome:
+@contextmanager
+def _as_file(arrays: Mapping[str, np.ndarray] | None) -> Iterator[Path | None]:
+    """Yield a file with arrays, as workers read it; None for none."""
+    if arrays is None:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="twotrack-") as folder:
+        np.savez(file := Path(folder, "inputs.npz"), **arrays)  # type: ignore[arg-type]  # names are no options of it
+        yield file
+
+
+def _of_pair(pair: Pair, inputs: Path | None, wanted: Wanted, pool: WorkerPool | None) -> Outcome:
     with user_pair.holding() as hold:
         reference = _reference(pair, hold)
         keras_here, torch_here = (user_pair.held_side(reference, side) for side in ("keras", "torch"))
@@ -94,7 +123,7 @@ def _of_pair(pair: Pair, wanted: Wanted, pool: WorkerPool | None) -> Outcome:
             chosen_here(wanted.named, wanted.tracks is None) if keras_here else chosen(wanted.named, reference.builds)
         )
         here = (*(tracks if keras_here else ()), *([TORCH] if torch_here else ()))
-        request = VerifyRequest(name=reference.label, until=wanted.until, pair=reference)
+        request = VerifyRequest(name=reference.label, until=wanted.until, pair=reference, inputs=inputs)
         return _climb(request, tracks, here, wanted, pool)
 
 
@@ -136,7 +165,29 @@ def _climb(
     with lent_or_new(pool, threads=ladder.threads(len({TORCH, *tracks})), quick_to_compile=True) as others:
         workers = PoolPartlyHere(others, here) if here else others
         results = ladder.verify(request, tracks, lambda *_: None, workers)
-        if not wanted.own_weights or not all(result.passed for result in results):
+        failed = [result.track for result in results if not result.passed]
+        if failed and wanted.recordings:
+            return _with_recordings(Outcome(request, results), failed[0], workers, wanted.recordings)
+        if failed or not wanted.own_weights:
             return Outcome(request, results)
         with tempfile.TemporaryDirectory(prefix="twotrack-") as folder:
             return Outcome(request, results, differing_weights(request, tracks, workers, Path(folder)))
+
+
+def _with_recordings(outcome: Outcome, track: str, workers: WorkerPool, folder: Path) -> Outcome:
+    """Record torch's side and that of a Keras track, on drawn weights and inputs that are the same on both.
+
+    Without recordings, which only say more of a failure, the outcome tells why.
+    """
+    pair, made = outcome.request.pair, list[Path]()
+    if pair is None:
+        return replace(outcome, unrecorded="a chapter's sides have none")
+    if track not in TRACKS or track == TORCH:
+        return replace(outcome, unrecorded="they are for a Keras model and one of torch")
+    try:
+        for side in (TORCH, track):
+            request = RecordRequest(subject=pair, track=side, out=folder / f"{RECORDING}{TRACKS[side].slug}")
+            made.append(record_track(request, lambda *_: None, workers).folder)
+    except (UserError, WorkerDiedError) as error:
+        return replace(outcome, unrecorded=str(error))
+    return replace(outcome, recordings=made)

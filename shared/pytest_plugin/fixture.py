@@ -1,6 +1,9 @@
 """What the fixture `same_model` is: an assertion of a session, with what a test's report is to show."""
 
+import shlex
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
@@ -53,9 +56,11 @@ class SameModel:
         own = self._options
         strict = own.strict if strict is None else strict
         try:
-            wanted = Wanted(tracks, until or own.until, own.tracks, own_weights)
-            outcome = check(given(subject, torch, inputs, keras, pair), wanted, self._pool)
-            message = self._keep(outcome, strict)
+            with tempfile.TemporaryDirectory(prefix="twotrack-") as name:
+                recordings = Path(name) if own.report else None
+                wanted = Wanted(tracks, until or own.until, own.tracks, own_weights, recordings)
+                outcome = check(given(subject, torch, inputs, keras, pair), wanted, self._pool)
+                message = self._keep(outcome, strict)
         except MissingTrackError as error:
             if own.skips_missing:
                 pytest.skip(str(error))
@@ -91,12 +96,19 @@ class SameModel:
         if not has_failed:
             folder.remove(place_of)
             return
-        folder.write(place_of, outcome.record)
+        folder.write(place_of, outcome.record, outcome.recordings)
         self._test.user_properties.append(("twotrack.report", str(place_of)))
-        self._test.add_report_section("call", "twotrack report", str(place_of / folder.FILES[0]))
+        self._test.add_report_section("call", "twotrack report", _told(place_of, outcome))
 
     def _annotate(self, message: str) -> None:
         self._test.stash.setdefault(ANNOTATIONS, []).append([*place(self._test), message])
+
+
+def _told(place: Path, outcome: Outcome) -> str:
+    """Return where a failure's page is, and how to compare its recordings, or why there are none."""
+    recordings = " ".join(shlex.quote(str(place / one.name)) for one in outcome.recordings)
+    more = f"twotrack verify {recordings}" if recordings else f"no recordings: {outcome.unrecorded}"
+    return "\n".join([str(place / folder.FILES[0]), *([more] if recordings or outcome.unrecorded else [])])
 
 
 def _properties(track: ClimbedTrack) -> list[tuple[str, object]]:

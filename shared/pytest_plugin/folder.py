@@ -4,9 +4,12 @@ import hashlib
 import json
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
+from twotrack.shared.assertion.checking import RECORDING
 from twotrack.shared.errors import UserError
+from twotrack.shared.recordings.folder import is_recording
 from twotrack.shared.report.ladder import LadderRecord
 from twotrack.shared.report.ladder_page import page_text
 from twotrack.shared.report.pages import write_folder
@@ -26,11 +29,14 @@ def folder_of(root: Path, test: str, number: int) -> Path:
     return root / "-".join(filter(None, (readable, digest, str(number) if number > 1 else "")))
 
 
-def write(folder: Path, record: LadderRecord) -> Path:
-    """Write a page and the verdict into a new folder, in the place of an earlier one; UserError if that cannot be."""
+def write(folder: Path, record: LadderRecord, recordings: Sequence[Path] = ()) -> Path:
+    """Write a page, the verdict and recordings into a new folder, in the place of an earlier one.
+
+    Raises UserError if that cannot be.
+    """
     remove(folder)
     contents = (page_text(record), json.dumps(record.model_dump(), indent=2) + "\n")
-    return write_folder(folder, dict(zip(FILES, contents, strict=True)))
+    return write_folder(folder, dict(zip(FILES, contents, strict=True)), recordings)
 
 
 def remove(folder: Path) -> None:
@@ -38,10 +44,15 @@ def remove(folder: Path) -> None:
     if not folder.exists():
         return
     inside = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else [folder.name]
-    others = [name for name in inside if name not in FILES or folder.is_symlink()]
+    others = [name for name in inside if not _is_left(folder / name) or folder.is_symlink()]
     if others:
         raise UserError(
             f"--twotrack-report: expected what an earlier run has left in '{folder}', found {', '.join(others[:4])}; "
             "move that, or name another folder."
         )
     shutil.rmtree(folder)
+
+
+def _is_left(path: Path) -> bool:
+    """Tell whether it is what a failed test leaves."""
+    return path.name in FILES or (path.name.startswith(RECORDING) and is_recording(path))

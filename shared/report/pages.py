@@ -1,7 +1,8 @@
 """Templates to self-contained HTML, and files that appear whole or not at all."""
 
+import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -46,14 +47,16 @@ def write_file(path: Path, content: str) -> Path:
     return path
 
 
-def write_folder(folder: Path, contents: Mapping[str, str]) -> Path:
-    """Write a folder of files, by name; UserError if that is not possible."""
+def write_folder(folder: Path, contents: Mapping[str, str], folders: Sequence[Path] = ()) -> Path:
+    """Write a folder of files, by name, and of copies of folders; UserError if that is not possible."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with atomic.written(folder) as partial:
             partial.mkdir()
             for name, content in contents.items():
                 (partial / name).write_text(content)
+            for inner in folders:
+                shutil.copytree(inner, partial / inner.name)
     except OSError as error:
         raise unwritable(folder.parent, error) from error
     return folder

@@ -64,18 +64,26 @@ def test_what_does_not_fit_is_told_with_what_was_expected(arguments: dict[str, A
 
 def test_arrays_say_shapes_and_kinds() -> None:
     arrays = {"x": np.ones((2, 8, 3)), "ids": np.array([[0, 4], [2, 1]]), "mask": np.ones((2, 5), bool)}
-    found = of(print, print, arrays)
+    found = of(print, print, arrays).pair
     assert found.specs == {
         "x": twotrack.Input((8, 3)),
         "ids": twotrack.Input((2,), kind="tokens", size=5),
         "mask": twotrack.Input((5,), kind="mask"),
     }
-    assert of(print, print, np.ones((2, 4))).specs == {"input": twotrack.Input((4,))}
+    assert of(print, print, np.ones((2, 4))).pair.specs == {"input": twotrack.Input((4,))}
+
+
+def test_arrays_are_the_inputs_with_their_first_rows_again_where_a_batch_has_more() -> None:
+    found = of(print, print, {"x": np.arange(6.0).reshape(3, 2), "y": np.arange(3)}, batch_size=5)
+    assert found.inputs["x"].tolist() == [[0, 1], [2, 3], [4, 5], [0, 1], [2, 3]]
+    assert found.inputs["y"].tolist() == [0, 1, 2, 0, 1]
+    assert len(of(print, print, np.ones((20, 4))).inputs["input"]) == 20
+    assert of(print, print, (4,)).inputs is None
 
 
 @pytest.mark.parametrize("subject", [PAIR, "my_module:PAIR", "neuron"])
 def test_a_pair_and_a_name_stand_for_themselves(subject: object) -> None:
-    assert of(subject, inputs=None) is subject
+    assert of(subject, inputs=None).pair is subject
 
 
 def without(monkeypatch: pytest.MonkeyPatch, *modules: str) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.command_line import Done, run
 from twotrack.shared.pytest_plugin import annotations, folder
+from twotrack.shared.recordings.comparison import compare_folders
 
 INNER = Path(__file__).parent / "inner"
 PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
@@ -92,7 +93,10 @@ def test_a_strict_test_fails_for_what_was_not_seen(stdout: str, port: Path) -> N
 
 def test_a_failure_leaves_a_page_and_a_verdict_and_a_pass_nothing(port: Path) -> None:
     (left,) = reports(port, "test_a_port_that_differs")
-    assert sorted(path.name for path in left.iterdir()) == ["report.html", "verdict.json"]
+    recordings = ["recording-keras-torch", "recording-torch"]
+    assert sorted(path.name for path in left.iterdir()) == [*recordings, "report.html", "verdict.json"]
+    compared = compare_folders(*(left / name for name in recordings)).result
+    assert next(rung.rung for rung in compared.rungs if not rung.passed) == "forward"
     verdict = json.loads((left / "verdict.json").read_text())
     assert [rung["rung"] for rung in verdict["tracks"][0]["rungs"]] == ["data", "parameters", "forward"]
     assert "epsilon is 0.001" in (left / "report.html").read_text()

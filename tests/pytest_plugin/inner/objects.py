@@ -196,6 +196,26 @@ def test_a_model_here_is_compared_with_a_function_in_workers(same_model: Callabl
         same_model(models.build_keras, module, (4,), tracks=["keras:torch"], until="forward")
 
 
+class Spot(nn.Module):
+    """Wrong at one value, which nobody draws."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = models.build_torch()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.inner(x) + (x == 0.3125).any(dim=1, keepdim=True)
+
+
+def test_arrays_are_the_values_on_which_two_models_are_compared(same_model: Callable, network: keras.Model) -> None:
+    batch = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
+    rename = {"inner.hidden": "hidden", "inner.norm": "norm"}
+    same_model(network, Spot(), batch, rename=rename, until="range")
+    batch[1, 2] = 0.3125
+    with pytest.raises(AssertionError, match="forward"):
+        same_model(network, Spot(), batch, rename=rename, until="range")
+
+
 @pytest.mark.filterwarnings("error")
 def test_a_layer_of_the_test_s_own_with_a_function_is_copied(same_model: Callable) -> None:
     def halved(x: Any) -> Any:
