@@ -8,9 +8,9 @@ from twotrack.shared.verify.side import ObservedSide
 
 WORKERS_BYTES = 2_200_000_000
 """Of two workers with their frameworks and the libraries of models, without a model."""
-COPIES = 6.2
+COPIES = 7.1
 """Of the weights in float64, in both workers: four of the side that trains (weights, gradients, the optimizer's two
-moments), one of the other, and what comes and goes."""
+moments), one of the other, and what comes and goes. What a pass over large inputs takes comes on top."""
 DISK_SHARE = 0.5
 """Of the weights in float64: digests of all steps and layers of both sides."""
 PASSES, SECONDS_PER_VALUE = 110, 7e-7

@@ -105,7 +105,7 @@ def test_a_difference_that_is_not_a_number_is_one() -> None:
 
 
 def test_what_a_large_model_needs_is_said_in_one_line() -> None:
-    assert str(Need(109_482_240, 0.45)).startswith("needs about 7.6 GB of memory, 0.4 GB of disk and 2 min")
+    assert str(Need(109_482_240, 0.45)).startswith("needs about 8.4 GB of memory, 0.4 GB of disk and 2 min")
 
 
 def test_digests_are_small_beside_the_weights() -> None:
