@@ -88,7 +88,7 @@ def _candidate(change: Change | Sequence[Change], what: str, fix: str, back: str
 
 def _factor(place: Place, torch: np.ndarray, keras: np.ndarray, constants: Mapping[str, float]) -> Iterator[Candidate]:
     factor = fitted(torch, keras)
-    if factor not in (None, 0.0, 1.0):
+    if factor and not isclose(factor, 1.0, rel_tol=1e-9):  # nearer ones stand for rounding, or for something else
         yield scaled(place, factor, constants)
 
 

@@ -216,10 +216,6 @@ VALUES = {
         Pair(keras_block, block(norm_first=True), (3, 4)), "forward", "hyperparameter",
         "stand behind the sums in Keras and in front of attention and the dense layers in torch",
     ),
-    "INNER_ACTIVATION": fault(
-        Pair(keras_block, block(activation="gelu"), (3, 4)), "forward", "hyperparameter",
-        "the activation inside of the block is relu in Keras",
-    ),
     "CONSTANTS": fault(
         Pair(keras_constants, network(convolution, unscaled), (4, 4, 2)), "forward", "value",
         "factors [0.5, 2.0] and offsets [0.1, -0.3]",
