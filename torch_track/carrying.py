@@ -123,6 +123,14 @@ class Skeleton:
         self._pair = pair
         self.module, self._layout = self._plain() or self._whole()
         self._first = _first_names(self.module)
+        self._kept = self._constants() if pair.kept_torch else {}
+
+    def _constants(self) -> dict[str, Tensor]:
+        """Return the buffers that Keras does not have, as the module is built with them."""
+        own = self.module.state_dict()
+        if any(own[name].is_meta for name in self._pair.kept_torch):
+            own = built(self._pair).state_dict()
+        return {name: own[name].clone() for name in self._pair.kept_torch}
 
     def _plain(self) -> tuple[nn.Module, Mapping[str, Rearrangement]] | None:
         """Build the module on torch's device for shapes; None if it cannot be, or has to run to tell its layout."""
@@ -170,6 +178,8 @@ class Skeleton:
         self.spans = [pages.span_of(array) for array in arrays.values()]
         state = {name: torch.from_numpy(array) for name, array in arrays.items()}
         self._take({name: state[name] for name in self._first.values()})
+        for name, value in self._kept.items():
+            state[self._first.get(name, name)].copy_(value)
         self._again = [(state[name], state[first]) for name, first in self._first.items() if name != first]
         return state
 

@@ -163,3 +163,32 @@ def torch_clipping(parameters):
 
 CLIPPED_IN_KERAS = replace(BY_RULES, optimizer=CustomOptimizer(keras_clipping, torch_plain))
 CLIPPED_WHOLE = replace(BY_RULES, optimizer=CustomOptimizer(keras_clipping, torch_clipping))
+
+
+def keras_places():
+    import keras
+    import numpy as np
+
+    x = keras.Input((5,))
+    y = keras.layers.Dense(6, name="dense")(x)
+    return keras.Model(x, y + keras.ops.cast(np.linspace(0, 1.25, 6)[None], y.dtype))
+
+
+def torch_places():
+    """The same places, in a buffer that a checkpoint holds; float32 holds them exactly."""
+    import torch
+    from torch import nn
+
+    class Places(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.dense = nn.Linear(5, 6)
+            self.register_buffer("places", torch.linspace(0, 1.25, 6))
+
+        def forward(self, x):
+            return self.dense(x) + self.places
+
+    return Places()
+
+
+PLACES = Pair(keras_places, torch_places, (5,))

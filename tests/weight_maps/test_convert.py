@@ -179,3 +179,24 @@ def test_tensors_are_written_in_place_into_a_file_that_safetensors_reads(tmp_pat
     assert set(one) == set(other)
     assert all(one[name].tobytes() == other[name].tobytes() for name in one)
     assert all(one[name].dtype == other[name].dtype and one[name].shape == other[name].shape for name in one)
+
+
+def test_a_buffer_that_only_torch_has_is_written_as_it_is_built(workers: WorkerPool, tmp_path: Path) -> None:
+    kernel, bias, places = (
+        np.ones((6, 5), np.float32),
+        np.zeros(6, np.float32),
+        np.linspace(0, 1.25, 6, dtype=np.float32),
+    )
+    save_file({"dense.weight": kernel, "dense.bias": bias, "places": places}, tmp_path / "given.safetensors")
+    request = VerifyRequest(name="tests.weight_maps.pairs:PLACES")
+    there = convert(
+        PairConversion(request, tmp_path / "given.safetensors", "keras", tmp_path / "there.weights.h5", (), True),
+        lambda _: None,
+        workers,
+    )
+    back = convert(
+        PairConversion(request, there.out, "torch", tmp_path / "back.safetensors", (), True), lambda _: None, workers
+    )
+    assert there.is_proved
+    assert back.is_proved
+    np.testing.assert_array_equal(load_file(back.out)["places"], places)

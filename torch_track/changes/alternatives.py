@@ -19,8 +19,6 @@ from twotrack.shared.spec.changes import (
 from twotrack.torch_track.changes.functions import all_activations, in_words
 from twotrack.torch_track.changes.windows import windows
 
-ACTIVATION = "activation"
-"""Of a Transformer block of torch's: a function, which a change calls by its name."""
 EPSILONS = (1e-3, 1e-5, 1e-6, 1e-7, 1e-8, 1e-12, 1e-2, 1e-4)
 
 
@@ -188,7 +186,7 @@ class Alternatives:
 
 
 def blocks(module: nn.Module, canonical: Callable[[str], str]) -> Iterator[Candidate]:
-    """Yield the other place of the normalisations, and the other activation, of torch's Transformer blocks."""
+    """Yield the other place of the normalisations of torch's Transformer blocks."""
     for own, layer in module.named_modules():
         if not isinstance(layer, nn.TransformerEncoderLayer | nn.TransformerDecoderLayer):
             continue
@@ -201,13 +199,6 @@ def blocks(module: nn.Module, canonical: Callable[[str], str]) -> Iterator[Candi
             torch_fix=f"norm_first={not layer.norm_first} in {told}",
             keras_fix=f"the normalisations {torch}",
         )
-        for name in ("relu", "gelu"):
-            yield Candidate(
-                changes=(SetHyperparameter(path=path, name=ACTIVATION, value=name),),
-                what=f"the activation inside of {told} is {name} in Keras and another in torch",
-                torch_fix=f"activation='{name}' in {told}",
-                keras_fix="torch's activation (relu unless activation= says another)",
-            )
 
 
 def activations(path: str, role: Literal["inputs", "outputs"], is_behind: bool = False) -> Iterator[Candidate]:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.utils.hooks import RemovableHandle
 
 from twotrack.shared.axes.layout import Arrangements
@@ -30,7 +29,6 @@ from twotrack.shared.spec.changes import (
 )
 from twotrack.shared.weights.bridge.layouts import Layout, Rearrangement
 from twotrack.torch_track.axes import channels_last
-from twotrack.torch_track.changes.alternatives import ACTIVATION
 from twotrack.torch_track.changes.calls import CallChange, CallWatcher
 from twotrack.torch_track.changes.functions import compute
 from twotrack.torch_track.changes.recurrence import with_dropout
@@ -101,8 +99,7 @@ class _Changer:
     def _set(self, change: SetHyperparameter) -> None:
         _, layer = self._layer(change.path)
         before = getattr(layer, change.name)
-        is_named = change.name == ACTIVATION and callable(before)
-        setattr(layer, change.name, getattr(functional, str(change.value)) if is_named else change.value)
+        setattr(layer, change.name, change.value)
         self._stack.callback(setattr, layer, change.name, before)
 
     def _map(self, change: MapValue) -> None:

@@ -88,7 +88,7 @@ def _candidate(change: Change | Sequence[Change], what: str, fix: str, back: str
 
 def _factor(place: Place, torch: np.ndarray, keras: np.ndarray, constants: Mapping[str, float]) -> Iterator[Candidate]:
     factor = fitted(torch, keras)
-    if factor not in (None, 0.0, 1.0):
+    if factor and not isclose(factor, 1.0, rel_tol=1e-9):  # nearer ones stand for rounding, or for something else
         yield scaled(place, factor, constants)
 
 
@@ -167,6 +167,7 @@ def by_channel(place: Place, torch: np.ndarray, keras: np.ndarray) -> Iterator[C
     centred = own - own.mean(0)
     factors = (centred * (other - other.mean(0))).sum(0) / np.square(centred).sum(0)
     offsets = other.mean(0) - factors * own.mean(0)
+    offsets = np.where(np.abs(offsets) <= SOLVED * np.abs(other).max(), 0.0, offsets)
     if agree(factors * own + offsets, other):
         told = f"{[float(f'{one:.6g}') for one in factors]} and offsets {[float(f'{one:.6g}') for one in offsets]}"
         yield _candidate(

@@ -108,6 +108,82 @@ def untied(module: Any, ids: Any) -> Any:
     return module.head(module.inner(module.table(ids)).tanh())
 
 
+# === Layers of torch's own ===
+
+
+def keras_steps() -> Any:
+    import keras
+
+    return keras.Sequential(
+        [
+            keras.Input((4, 3)),
+            keras.layers.GRU(2, return_sequences=True, name="steps"),
+            keras.layers.Dense(2, name="last"),
+        ]
+    )
+
+
+def steps_first(module: Any, nn: Any) -> None:
+    module.steps, module.last = nn.GRU(3, 2), nn.Linear(2, 2)
+
+
+def all_steps(module: Any, x: Any) -> Any:
+    return module.last(module.steps(x)[0])
+
+
+def keras_block() -> Any:
+    import keras
+    from keras import layers
+
+    x = keras.Input((3, 4))
+    attended = layers.MultiHeadAttention(2, 2, name="self_attn")(x, x)
+    y = layers.LayerNormalization(epsilon=1e-5, name="norm1")(x + attended)
+    inner = layers.Dense(4, name="linear2")(layers.Dense(5, activation="relu", name="linear1")(y))
+    return keras.Model(x, layers.LayerNormalization(epsilon=1e-5, name="norm2")(y + inner))
+
+
+def block(**settings: Any) -> Callable[[], Any]:
+    def build() -> Any:
+        from torch import nn
+
+        return nn.TransformerEncoderLayer(4, 2, 5, dropout=0.0, batch_first=True, **settings)
+
+    return build
+
+
+# === Constants and widths ===
+
+
+def keras_constants() -> Any:
+    import keras
+
+    x = keras.Input((4, 4, 2))
+    scaled = keras.layers.Rescaling([0.5, 2.0], [0.1, -0.3], name="scaled")(x)
+    return keras.Model(x, keras.layers.Conv2D(3, 2, name="first")(scaled))
+
+
+def keras_padded() -> Any:
+    import keras
+
+    x = keras.Input((4, 4, 2))
+    padded = keras.layers.ZeroPadding2D(((1, 0), (0, 2)), name="padded")(x)
+    return keras.Model(x, keras.layers.Conv2D(3, 2, name="first")(padded))
+
+
+def convolution(module: Any, nn: Any) -> None:
+    module.first = nn.Conv2d(2, 3, 2)
+
+
+def unscaled(module: Any, x: Any) -> Any:
+    return module.first(x * 1.0)
+
+
+def padded_by_rows(module: Any, x: Any) -> Any:
+    from torch.nn import functional
+
+    return module.first(functional.pad(x, (1, 0, 0, 2)))
+
+
 VALUES = {
     "BOTH_ENDS": fault(
         Pair(KERAS_ENDS, network(recurrent_layers, last_step), (4, 3)), "forward", "sum",
@@ -131,5 +207,21 @@ VALUES = {
             (3,),
         ),
         "forward", "hyperparameter", "epsilon is 1e-06 in Keras and that of the precision",
+    ),
+    "STEPS_FIRST": fault(
+        Pair(keras_steps, network(steps_first, all_steps), (4, 3)), "forward", "hyperparameter",
+        "'steps' takes what it is given as (batch, steps, ...) in Keras and as (steps, batch, ...) in torch",
+    ),
+    "NORM_FIRST": fault(
+        Pair(keras_block, block(norm_first=True), (3, 4)), "forward", "hyperparameter",
+        "stand behind the sums in Keras and in front of attention and the dense layers in torch",
+    ),
+    "CONSTANTS": fault(
+        Pair(keras_constants, network(convolution, unscaled), (4, 4, 2)), "forward", "value",
+        "factors [0.5, 2.0] and offsets [0.1, -0.3]",
+    ),
+    "PADDED_AXES": fault(
+        Pair(keras_padded, network(convolution, padded_by_rows), (4, 4, 2)), "forward", "argument",
+        "computes pad (call 1 of it) with pad=(0, 2, 1, 0)",
     ),
 }  # fmt: skip
