@@ -49,7 +49,8 @@ def atlas(
         print_json(found.model_dump() | {"changes": report.changes(report.committed(), found)})
     else:
         _print(found, out)
-    raise typer.Exit(1 if any(pair.error for e in found.entries for pair in (e.published, e.aligned)) else 0)
+    failed = any(pair.error for entry in found.entries for pair in (entry.published, entry.aligned))
+    raise typer.Exit(1 if failed and source is None else 0)
 
 
 def _require(out: Path) -> None:

@@ -111,7 +111,7 @@ def _names(found: Found) -> str:
 
 
 def _totals(entries: Sequence[Entry]) -> str:
-    whole = sum(bool(e.aligned.found and e.aligned.found.is_whole) for e in entries)
+    whole = sum(bool(found and found.is_whole) for found in (e.aligned.found or e.published.found for e in entries))
     as_published = Counter(verdict(e.published).partition(" at ")[0] for e in entries)
     aligned = Counter(verdict(e.aligned).partition(" at ")[0] for e in entries)
     told = f"As published: {_counted(as_published)}. Aligned: {_counted(aligned)}."

@@ -8,16 +8,9 @@ from twotrack.shared.atlas.models import Alignment, KerasModel, TorchModel
 from twotrack.shared.atlas.sizes import HEADS, HIDDEN, IMAGE, INNER, LEVELS, VISION, VISION_SIZES
 
 
-def first_token(model: Any) -> Any:
-    """Return a model that gives the normalised state of the class token (batch, features)."""
-    import keras
-
-    return keras.Model(model.input, model.output[:, 0])
-
-
-def pooled(model: Any, images: Any) -> Any:
-    """Return the normalised state of the class token (batch, features)."""
-    return model(images).pooler_output
+def states(model: Any, images: Any) -> Any:
+    """Return the normalised states (batch, places, features); transformers normalises the pooled one only."""
+    return model.post_layernorm(model(images).last_hidden_state)
 
 
 def count_positions(model: Any) -> None:
@@ -40,9 +33,8 @@ ARCHITECTURE = Architecture(
             "intermediate_dim": INNER,
             "image_shape": IMAGE,
         },
-        part=first_token,
     ),
-    TorchModel("CLIPVision", pooled, VISION | {"intermediate_size": INNER}),
+    TorchModel("CLIPVision", states, VISION | {"intermediate_size": INNER}),
     {"images": IMAGE},
     VISION_SIZES,
     alignments=(

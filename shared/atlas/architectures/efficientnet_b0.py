@@ -7,7 +7,7 @@ from twotrack.shared.atlas.changes import BIASED_VARIANCE, Code, Layers
 from twotrack.shared.atlas.models import Alignment, KerasModel, TorchModel
 from twotrack.shared.atlas.sizes import pixels
 
-SIZE, WIDTH, DEPTH = 64, 0.25, 0.5
+SIZE, WIDTH, DEPTH = 64, 0.5, 0.5
 
 
 def without_preparation(model: Any) -> Any:

@@ -14,8 +14,8 @@ def two_stages(x: Any) -> Any:
     """Return the first two stages, smaller, as keras.applications makes them."""
     from keras.src.applications.resnet import stack_residual_blocks_v1
 
-    x = stack_residual_blocks_v1(x, 16, 2, stride1=1, name="conv2")
-    return stack_residual_blocks_v1(x, 32, 2, name="conv3")
+    x = stack_residual_blocks_v1(x, 32, 2, stride1=1, name="conv2")
+    return stack_residual_blocks_v1(x, 64, 2, name="conv3")
 
 
 def with_biases(model: Any) -> None:
@@ -42,9 +42,9 @@ ARCHITECTURE = Architecture(
         },
         public="keras.applications.ResNet50",
     ),
-    TorchModel("ResNet", pixels, {"hidden_sizes": [64, 128], "depths": [2, 2], "downsample_in_bottleneck": True}),
+    TorchModel("ResNet", pixels, {"hidden_sizes": [128, 256], "depths": [2, 2], "downsample_in_bottleneck": True}),
     (SIZE, SIZE, 3),
-    f"2 stages of 2 bottlenecks, 64 and 128 filters, {SIZE} pixels",
+    f"2 stages of 2 bottlenecks, 128 and 256 filters, {SIZE} pixels",
     alignments=(
         Alignment(
             "convolution biases: Keras has one in front of every BatchNorm, transformers none",
