@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from twotrack.keras_track import backends, freezing, losses, native, operations, optimizers, outputs, weights
+from twotrack.keras_track import (
+    backends,
+    freezing,
+    losses,
+    native,
+    operations,
+    optimizer_state,
+    optimizers,
+    outputs,
+    weights,
+)
 from twotrack.keras_track.axes import axis_layout
 from twotrack.keras_track.curvature import Curvature
 from twotrack.keras_track.draws import drawn_from
@@ -30,6 +40,7 @@ from twotrack.shared.spec.optimizers import Optimizer
 from twotrack.shared.spec.outputs import Outputs
 from twotrack.shared.spec.pair import ChapterBuild, CustomLoss, CustomOptimizer, LossSpec, Pair, target_kind
 from twotrack.shared.spec.profiles import Switches
+from twotrack.shared.spec.state import OptimizerState, shared
 from twotrack.shared.spec.track import (
     Carrier,
     Checkpoints,
@@ -46,6 +57,7 @@ from twotrack.shared.weights.bridge import BridgeError
 from twotrack.shared.weights.bridge.names import listed
 
 if TYPE_CHECKING:
+    from twotrack.keras_track.weights import Entry
     from twotrack.shared.export.runtimes import Predict
     from twotrack.shared.export.subject import ExportSubject
 
@@ -261,6 +273,7 @@ class KerasModel(TrackModel):
     def compile(self, optimizer: Optimizer | CustomOptimizer, learning_rates: Sequence[float]) -> None:
         """Attach loss and optimizer."""
         self.has_custom_optimizer = isinstance(optimizer, CustomOptimizer)
+        self._spec = optimizer
         made = self.new_optimizer(optimizer, learning_rates)
         if self.mover:
             self.mover.attach(made)
@@ -308,8 +321,8 @@ class KerasModel(TrackModel):
     def train_step(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> float:
         """Train on one batch; the loss tracker is reset because it averages over calls."""
         x, y = self.arranged(inputs), self.cast_targets(targets)
-        if rows := getattr(self.model.optimizer, ROWS, None):
-            rows.assign(len(targets[0]))
+        if hasattr(self.model.optimizer, ROWS):
+            getattr(self.model.optimizer, ROWS).assign(len(targets[0]))
         with drawn_from(self.model, self.draws):
             self._curvature.update_if_due(x)
             self.model.reset_metrics()
@@ -323,6 +336,17 @@ class KerasModel(TrackModel):
         """Give the optimizer another table; the next step is compiled anew."""
         optimizers.set_learning_rates(self.model.optimizer, learning_rates)
         self.model.train_function = None
+
+    def optimizer_state(self) -> OptimizerState:
+        """Return what the optimizer remembers."""
+        return optimizer_state.read(self.model.optimizer, shared(self._spec), self._table())
+
+    def load_optimizer_state(self, state: OptimizerState) -> None:
+        """Let the optimizer go on from a state."""
+        optimizer_state.write(self.model.optimizer, shared(self._spec), self._table(), state)
+
+    def _table(self) -> "dict[str, Entry]":
+        return weights.name_table(self.model, self.layout.weights)
 
     def averaged(self) -> AbstractContextManager[None]:
         """Let the optimizer's averages be the weights for a while."""

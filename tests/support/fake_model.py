@@ -37,6 +37,12 @@ class FakeModel(TrackModel):
     def set_learning_rates(self, learning_rates: Sequence[float]) -> None:
         raise AssertionError("no learning rate falls behind an epoch")
 
+    def optimizer_state(self) -> Any:
+        raise AssertionError("no state of an optimizer is kept")
+
+    def load_optimizer_state(self, state: Any) -> None:
+        raise AssertionError("no state of an optimizer is loaded")
+
     def end_training(self) -> None:
         raise AssertionError("nothing is trained")
 
