@@ -9,7 +9,7 @@ from twotrack.shared.errors import UserError
 from twotrack.shared.spec.inputs import Input, InputShape, describe
 from twotrack.shared.spec.losses import TARGET_KINDS, LossName
 from twotrack.shared.spec.optimizers import Adam, Optimizer
-from twotrack.shared.spec.schedules import Constant, Schedule, plateau_of
+from twotrack.shared.spec.schedules import Constant, Schedule
 from twotrack.shared.spec.sides import TORCH, Builds, SideName, told_apart
 from twotrack.shared.spec.transfer import EVERYTHING
 from twotrack.shared.weights.correspondence.rule import WeightRule
@@ -144,8 +144,6 @@ class Pair:
                 "Pair: expected one build function of each framework, or keras=(one, other), torch=(one, other) or "
                 f"keras=one alone, found {found}."
             )
-        if plateau_of(self.schedule):
-            raise UserError("Pair: expected a schedule that steps alone decide, found Plateau, which needs validation.")
         if self.weight_map and not self.builds.is_mixed:
             raise UserError("Pair: weight_rules and unused weights are for a Keras model and one of torch; use rename.")
 
