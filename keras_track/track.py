@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from twotrack.keras_track import backends, freezing, losses, native, operations, optimizers, outputs, terms, weights
+from twotrack.keras_track import (
+    backends,
+    freezing,
+    losses,
+    native,
+    operations,
+    optimizer_state,
+    optimizers,
+    outputs,
+    terms,
+    weights,
+)
 from twotrack.keras_track.axes import axis_layout
 from twotrack.keras_track.curvature import Curvature
 from twotrack.keras_track.draws import drawn_from
@@ -48,6 +59,7 @@ from twotrack.shared.spec.optimizers import Optimizer
 from twotrack.shared.spec.outputs import Outputs
 from twotrack.shared.spec.pair import ChapterBuild, CustomOptimizer, Pair
 from twotrack.shared.spec.profiles import Switches
+from twotrack.shared.spec.state import OptimizerState, shared
 from twotrack.shared.spec.track import (
     Carrier,
     Checkpoints,
@@ -65,6 +77,7 @@ from twotrack.shared.weights.bridge.names import listed
 from twotrack.shared.weights.made import MadeWeights
 
 if TYPE_CHECKING:
+    from twotrack.keras_track.weights import Entry
     from twotrack.shared.export.runtimes import Predict
     from twotrack.shared.export.subject import ExportSubject
 
@@ -338,6 +351,7 @@ class KerasModel(TrackModel):
         if self.has_own_loop:
             return
         self.has_custom_optimizer = isinstance(optimizer, CustomOptimizer)
+        self._spec = optimizer
         made = self.new_optimizer(optimizer, learning_rates)
         if self.mover:
             self.mover.attach(made)
@@ -402,8 +416,8 @@ class KerasModel(TrackModel):
     def train_step(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> float:
         """Train on one batch; the loss tracker is reset because it averages over calls."""
         x, fed = self.arranged(inputs), self.fed(inputs, targets)
-        if rows := getattr(self.model.optimizer, ROWS, None):
-            rows.assign(len(targets[0]))
+        if hasattr(self.model.optimizer, ROWS):
+            getattr(self.model.optimizer, ROWS).assign(len(targets[0]))
         with drawn_from(self.model, self.draws):
             self._curvature.update_if_due(x)
             self.model.reset_metrics()
@@ -417,6 +431,17 @@ class KerasModel(TrackModel):
         """Give the optimizer another table; the next step is compiled anew."""
         optimizers.set_learning_rates(self.model.optimizer, learning_rates)
         self.model.train_function = None
+
+    def optimizer_state(self) -> OptimizerState:
+        """Return what the optimizer remembers."""
+        return optimizer_state.read(self.model.optimizer, shared(self._spec), self._table())
+
+    def load_optimizer_state(self, state: OptimizerState) -> None:
+        """Let the optimizer go on from a state."""
+        optimizer_state.write(self.model.optimizer, shared(self._spec), self._table(), state)
+
+    def _table(self) -> "dict[str, Entry]":
+        return weights.name_table(self.model, self.layout.weights)
 
     def averaged(self) -> AbstractContextManager[None]:
         """Let the optimizer's averages be the weights for a while."""

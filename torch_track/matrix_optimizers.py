@@ -27,7 +27,7 @@ class MatrixOptimizer(torch.optim.Optimizer):
 
     def __init__(self, spec: Optimizer, groups: Sequence[dict[str, Any]], of_weights: Sequence[CanonicalView]):
         super().__init__(groups, {"lr": spec.learning_rate, "weight_decay": spec.weight_decay, "updates": 0})
-        self._views = of_weights
+        self.views = of_weights
 
     @overload
     def step(self, closure: None = None) -> None: ...
@@ -41,7 +41,7 @@ class MatrixOptimizer(torch.optim.Optimizer):
             with torch.enable_grad():
                 loss = closure()
         groups = {id(one): group for group in self.param_groups for one in group["params"]}
-        given = [(view, gradient) for view in self._views if (gradient := view.gradient()) is not None]
+        given = [(view, gradient) for view in self.views if (gradient := view.gradient()) is not None]
         if given:
             for group in self.param_groups:
                 group["updates"] += 1

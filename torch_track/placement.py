@@ -75,6 +75,11 @@ class CanonicalView:
         """How many the canonical form has."""
         return len(self._shape)
 
+    def shape_of(self, slot: str) -> Shape:
+        """Return the shape of what an optimizer keeps of it: of all, or of its rows or columns."""
+        shape = self._shape
+        return {"row": shape[:-1], "column": (*shape[:-2], *shape[-1:])}.get(slot, shape)
+
     def weight(self) -> Tensor:
         """Return a copy in canonical form."""
         return self._gathered([parameter for parameter, _, _ in self._parts])

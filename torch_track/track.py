@@ -36,6 +36,7 @@ from twotrack.shared.spec.pair import ChapterBuild, CustomOptimizer, Pair
 from twotrack.shared.spec.probe import Visit
 from twotrack.shared.spec.profiles import Switches
 from twotrack.shared.spec.regularisation import Activity, Constraint, Penalty
+from twotrack.shared.spec.state import OptimizerState, shared
 from twotrack.shared.spec.track import (
     Carrier,
     Checkpoints,
@@ -53,7 +54,7 @@ from twotrack.shared.weights.bridge.layouts import Chain, Layout
 from twotrack.shared.weights.correspondence.paths import layer_paths
 from twotrack.shared.weights.correspondence.weight_map import NO_MAP, WeightMap
 from twotrack.shared.weights.made import MadeWeights
-from twotrack.torch_track import compiled, freezing, native, outputs, weights
+from twotrack.torch_track import compiled, freezing, native, optimizer_state, outputs, weights
 from twotrack.torch_track.axes import axis_layout, channels_last
 from twotrack.torch_track.changes.alternatives import Alternatives, activations, blocks
 from twotrack.torch_track.changes.apply import changed
@@ -455,6 +456,14 @@ class TorchModel(TrackModel):
     def set_learning_rates(self, learning_rates: Sequence[float]) -> None:
         """Give the optimizer other rates."""
         set_learning_rates(self.optimizer, learning_rates)
+
+    def optimizer_state(self) -> OptimizerState:
+        """Return what the optimizer remembers."""
+        return optimizer_state.read(self.optimizer, shared(self._compiled[0]), self.table())
+
+    def load_optimizer_state(self, state: OptimizerState) -> None:
+        """Let the optimizer go on from a state."""
+        optimizer_state.write(self.optimizer, shared(self._compiled[0]), self.table(), state)
 
     def averaged(self) -> AbstractContextManager[None]:
         """Let the optimizer's averages be the weights for a while."""

@@ -75,7 +75,7 @@ class Steps:
         """Of every batch; what is changed here counts from the next one on."""
         for group in optimizer.param_groups:
             group.setdefault("share", 1.0)
-            group |= {"batches_seen": 0, "steps_done": 0}
+            group.update(batches_seen=0, steps_done=0)
         setattr(optimizer, ROWS, 1)
         setattr(optimizer, STEPS, self)
         optimizer.register_step_pre_hook(self._before)

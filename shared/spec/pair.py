@@ -11,7 +11,7 @@ from twotrack.shared.spec.loop import TrainingLoop
 from twotrack.shared.spec.objective import CustomLoss, Framework, LossSpec, Objective, given, in_order
 from twotrack.shared.spec.optimizers import Adam, Optimizer
 from twotrack.shared.spec.regularisation import Constraint, Penalty
-from twotrack.shared.spec.schedules import Constant, Schedule, plateau_of
+from twotrack.shared.spec.schedules import Constant, Schedule
 from twotrack.shared.spec.sides import TORCH, Builds, SideName, told_apart
 from twotrack.shared.spec.transfer import EVERYTHING
 from twotrack.shared.weights.correspondence.rule import WeightRule
@@ -119,8 +119,6 @@ class Pair:
                 "Pair: expected one build function of each framework, or keras=(one, other), torch=(one, other) or "
                 f"keras=one alone, found {found}."
             )
-        if plateau_of(self.schedule):
-            raise UserError("Pair: expected a schedule that steps alone decide, found Plateau, which needs validation.")
         if self.train and torch:
             self.train.of("torch")
         if self.weight_map and not self.builds.is_mixed:

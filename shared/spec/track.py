@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from twotrack.shared.spec.pair import CustomOptimizer, Pair
     from twotrack.shared.spec.probe import Probe
     from twotrack.shared.spec.profiles import Switches
+    from twotrack.shared.spec.state import OptimizerState
     from twotrack.shared.spec.units import Side
 
 Precision = Literal["float32", "float64"]
@@ -94,6 +95,20 @@ class TrackModel(ABC):
         """From the next training step on take the learning rates of an optimizer of twotrack from here.
 
         There are as many as `compile` was given; steps that were done do not count again.
+        """
+
+    @abstractmethod
+    def optimizer_state(self) -> "OptimizerState":
+        """Return copies of all that the optimizer of twotrack that was compiled remembers, in canonical form.
+
+        TypeError for an optimizer of the user's own.
+        """
+
+    @abstractmethod
+    def load_optimizer_state(self, state: "OptimizerState") -> None:
+        """Let the compiled optimizer go on from a state of any track.
+
+        BridgeError if the state is not of this optimizer and these weights, TypeError as above.
         """
 
     def averaged(self) -> AbstractContextManager[None]:

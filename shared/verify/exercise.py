@@ -15,12 +15,14 @@ from twotrack.shared.chapters.pairs import PROBED_BATCH_SIZE, chapter_pair
 from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.datasets.batches import Batch, TrainingBatches
 from twotrack.shared.datasets.spec import Dataset
+from twotrack.shared.errors import UserError
 from twotrack.shared.runs.fitting import Fit, Listener, Step, Stopwatch, TrainingProgress, TrainingStage, silent
 from twotrack.shared.spec.changes import Change
 from twotrack.shared.spec.loop import TrainingLoop
 from twotrack.shared.spec.optimizers import Optimizer, Sophia
 from twotrack.shared.spec.pair import CustomOptimizer, Pair
 from twotrack.shared.spec.recipes import Recipe
+from twotrack.shared.spec.schedules import plateau_of
 from twotrack.shared.spec.sides import SideName
 from twotrack.shared.spec.track import TrackModel
 from twotrack.shared.verify import evidence, material, optimizer_material
@@ -108,6 +110,8 @@ class PairExercise(Exercise):
     """A user's pair: batches that are drawn or the user's own, and the pair's optimizer for two epochs."""
 
     def __init__(self, pair: Pair, weights: Path | None = None, inputs: Path | None = None):
+        if plateau_of(pair.schedule):
+            raise UserError("Pair: expected a schedule that steps alone decide, found Plateau, which needs validation.")
         self.pair, self._folders = pair, (weights, inputs)
         self.has_own_weights = weights is not None
         self._weights, self._inputs = (evidence.load(Arrays, one).values if one else {} for one in self._folders)

@@ -23,6 +23,7 @@ from twotrack.shared.spec.schedules import (
     StepDecay,
     Warm,
 )
+from twotrack.shared.verify.exercise import PairExercise
 from twotrack.shared.workers.pool import WorkerPool
 
 FIRST = {"linear": 0.2, "warm-up and cosine": 0.0, "warm-up from a third": 1 / 3, "one cycle": 1 / 25}
@@ -84,7 +85,7 @@ def test_shares_and_boundaries_must_fit() -> None:
 
 def test_a_pair_has_no_validation_for_a_plateau() -> None:
     with pytest.raises(UserError, match="Plateau, which needs validation"):
-        Pair(keras=list, torch=list, input_shape=(1,), schedule=Warm(3, Plateau()))
+        PairExercise(Pair(keras=list, torch=list, input_shape=(1,), schedule=Warm(3, Plateau())))
 
 
 @pytest.mark.parametrize("name", [*SCHEDULES, "plateau"])

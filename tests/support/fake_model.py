@@ -44,6 +44,12 @@ class FakeModel(TrackModel):
     def run_loop(self, loop: TrainingLoop, batches: Iterable[LoopBatch], hear: Hear) -> None:
         raise AssertionError("nothing is trained")
 
+    def optimizer_state(self) -> Any:
+        raise AssertionError("no state of an optimizer is kept")
+
+    def load_optimizer_state(self, state: Any) -> None:
+        raise AssertionError("no state of an optimizer is loaded")
+
     def end_training(self) -> None:
         raise AssertionError("nothing is trained")
 
