@@ -19,13 +19,13 @@ Loss = Callable[..., Any]
 class LossAlone:
     """Hands a compiled loss outputs, with whatever the model sends along with its own."""
 
-    def __init__(self, loss: Loss, outputs: Any, ignored: int | None):
+    def __init__(self, loss: Loss, outputs: Any, ignored: int | None, epsilon: float):
         """Take what the model returned for some inputs as the form of its outputs."""
         self._loss, self._structure = loss, outputs
         masks = map(backend.get_keras_mask, keras.tree.flatten(outputs))
         self.facts = LossFacts(
             ignored=ignored,
-            epsilon=keras.config.epsilon(),
+            epsilon=epsilon,
             mask_axes=tuple(0 if mask is None else len(mask.shape) for mask in masks),
             keeps_logits=tuple(_keeps_logits(output) for output in keras.tree.flatten(outputs)),
         )

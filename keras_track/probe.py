@@ -32,6 +32,7 @@ from twotrack.shared.errors import UserError
 from twotrack.shared.pieces.recorder import Piece, PieceRun
 from twotrack.shared.spec.draws import DrawnPass
 from twotrack.shared.spec.inputs import example
+from twotrack.shared.spec.loss_specs import FLOOR, Loss
 from twotrack.shared.spec.objective import CustomLoss
 from twotrack.shared.spec.operations import OperationsTrace
 from twotrack.shared.spec.optimizers import Optimizer
@@ -291,7 +292,8 @@ class KerasProbe(Probe):
         losses = keras.tree.flatten(self._model.loss_object())
         ignored = (getattr(one, "ignore_class", getattr(getattr(one, "spec", None), "ignored", None)) for one in losses)
         named = next((one for one in ignored if one is not None), None)
-        return loss_alone.LossAlone(self._model.model._compile_loss, outputs, named)
+        epsilon = FLOOR if isinstance(self._model.loss, Loss) else keras.config.epsilon()
+        return loss_alone.LossAlone(self._model.model._compile_loss, outputs, named, epsilon)
 
     def run_optimizer(
         self,

@@ -122,6 +122,54 @@ def _get_variable_index() -> bool:
     return [optimizer._get_variable_index(variable) for variable in variables] == [0, 1]
 
 
+def _of_optimizer(name: str, kind: str = "SGD", **settings: Any) -> Callable[[], bool]:
+    def is_there() -> bool:
+        import keras
+
+        variables = [keras.Variable([[0.0, 1.0]])]
+        optimizer = getattr(keras.optimizers, kind)(learning_rate=0.1, **settings)
+        optimizer.build(variables)
+        return callable(found := getattr(optimizer, name)) or len(found) == 1
+
+    return is_there
+
+
+def _initial_values() -> bool:
+    from unittest.mock import patch
+
+    import keras
+    from keras.src.initializers import random_initializers
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise LookupError
+
+    with patch.object(random_initializers.random, "uniform", refuse):
+        try:
+            keras.initializers.RandomUniform()((2,))
+        except LookupError:
+            return True
+    return False
+
+
+def _memory_when_saving() -> bool:
+    from keras.src.saving import saving_lib
+
+    return callable(saving_lib.is_memory_sufficient)
+
+
+def _initialize() -> bool:
+    import keras
+
+    variable = keras.Variable([0.0])
+    return callable(variable._initialize) and callable(type(variable)._initialize_with_initializer)
+
+
+def _residual_blocks() -> bool:
+    from keras.src.applications import resnet
+
+    return callable(resnet.stack_residual_blocks_v1)
+
+
 def _type_promotion() -> bool:
     from keras.src.backend.common import dtypes
 
@@ -367,6 +415,34 @@ PRIVATE_NAMES: Mapping[str, PrivateName] = {
     ),
     "keras.layers.MultiHeadAttention._dropout_layer": PrivateName(
         KERAS, "count attention's dropout once", _attention("_dropout_layer")
+    ),
+    "keras.optimizers.Optimizer._trainable_variables": PrivateName(
+        KERAS, "know what an optimizer updates", _of_optimizer("_trainable_variables")
+    ),
+    "keras.optimizers.Optimizer._parallel_update_step": PrivateName(
+        "keras:torch", "update large weights part by part", _of_optimizer("_parallel_update_step")
+    ),
+    "keras.optimizers.Optimizer._model_variables_moving_average": PrivateName(
+        KERAS, "read moving averages of weights", _of_optimizer("_model_variables_moving_average", use_ema=True)
+    ),
+    "keras.optimizers.Adafactor._v": PrivateName(
+        KERAS, "measure what Adafactor keeps", _of_optimizer("_v", "Adafactor")
+    ),
+    "keras.optimizers.Adafactor._r": PrivateName(
+        KERAS, "measure what Adafactor keeps", _of_optimizer("_r", "Adafactor")
+    ),
+    "keras.optimizers.Adafactor._c": PrivateName(
+        KERAS, "measure what Adafactor keeps", _of_optimizer("_c", "Adafactor")
+    ),
+    "keras.src.initializers.random_initializers.random": PrivateName(
+        KERAS, "not draw large weights that others replace", _initial_values
+    ),
+    "keras.src.saving.saving_lib.is_memory_sufficient": PrivateName(
+        KERAS, "write a whole model in little memory", _memory_when_saving
+    ),
+    "keras.Variable._initialize": PrivateName("keras:torch", "build a model with weights in files", _initialize),
+    "keras.src.applications.resnet.stack_residual_blocks_v1": PrivateName(
+        KERAS, "build a small ResNet50 for the atlas", _residual_blocks
     ),
     "keras.optimizers.Optimizer._get_variable_index": PrivateName(
         KERAS, "keep Sophia's state per variable", _get_variable_index

@@ -12,6 +12,7 @@ from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.errors import one_line
 from twotrack.shared.spec.optimizers import Sophia
 from twotrack.shared.spec.pair import CustomOptimizer
+from twotrack.shared.spec.regularisation import Orthogonal
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import optimizer_material
 from twotrack.shared.verify.result import FailurePlace, Gap, GapKind, RungResult, relative, relaxed_constraints
@@ -40,6 +41,8 @@ class OptimizerEvidence:
     """Of each step of all stages of a whole run; none of an optimizer of the user's own."""
     failure: str = ""
     """Why a user's own optimizer does not run on stand-ins."""
+    has_steep_penalty: bool = False
+    """Its gradient grows faster than the weight, so that large weights may overflow, on both sides alike."""
 
 
 class OptimizerRung(ProbeRung[OptimizerEvidence]):
@@ -51,6 +54,7 @@ class OptimizerRung(ProbeRung[OptimizerEvidence]):
     def observe(self, side: ObservedSide) -> OptimizerEvidence:
         """Run the optimizer, and ask it for the learning rates of every stage of a run."""
         found, pair = OptimizerEvidence(), side.exercise.pair
+        found.has_steep_penalty = any(isinstance(one, Orthogonal) for one in pair.penalties)
         if isinstance(pair.optimizer, CustomOptimizer):
             try:
                 _run(side, found)
@@ -127,7 +131,7 @@ def _compare_parameters(
     ):  # none of Sophia
         before = largest if step > 1 else {}
         largest = {name: np.maximum(before.get(name, start), np.abs(value)) for name, value in torch_values.items()}
-        for name in _overflowing(torch_values, keras_values):
+        for name in _overflowing(torch_values, keras_values) if torch.has_steep_penalty else ():
             lost.setdefault(name, f"step {step}{text}")
         differences = _apart(torch_values, {n: one for n, one in keras_values.items() if n not in lost}, largest)
         if not differences:
