@@ -129,7 +129,8 @@ def _of_optimizer(name: str, kind: str = "SGD", **settings: Any) -> Callable[[],
         variables = [keras.Variable([[0.0, 1.0]])]
         optimizer = getattr(keras.optimizers, kind)(learning_rate=0.1, **settings)
         optimizer.build(variables)
-        return callable(found := getattr(optimizer, name)) or len(found) == 1
+        found = getattr(optimizer, name)
+        return callable(found) or isinstance(found, keras.Variable) or len(found) == 1
 
     return is_there
 
@@ -424,6 +425,12 @@ PRIVATE_NAMES: Mapping[str, PrivateName] = {
     ),
     "keras.optimizers.Optimizer._model_variables_moving_average": PrivateName(
         KERAS, "read moving averages of weights", _of_optimizer("_model_variables_moving_average", use_ema=True)
+    ),
+    "keras.optimizers.Optimizer._iterations": PrivateName(
+        KERAS, "carry the count of steps to another track", _of_optimizer("_iterations")
+    ),
+    "keras.optimizers.Nadam._u_product": PrivateName(
+        KERAS, "carry Nadam's state to another track", _of_optimizer("_u_product", "Nadam")
     ),
     "keras.optimizers.Adafactor._v": PrivateName(
         KERAS, "measure what Adafactor keeps", _of_optimizer("_v", "Adafactor")

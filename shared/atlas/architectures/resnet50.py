@@ -12,10 +12,10 @@ SIZE = 48
 
 def two_stages(x: Any) -> Any:
     """Return the first two stages, smaller, as keras.applications makes them."""
-    from keras.src.applications.resnet import stack_residual_blocks_v1
+    from keras.src.applications import resnet
 
-    x = stack_residual_blocks_v1(x, 32, 2, stride1=1, name="conv2")
-    return stack_residual_blocks_v1(x, 64, 2, name="conv3")
+    x = resnet.stack_residual_blocks_v1(x, 32, 2, stride1=1, name="conv2")
+    return resnet.stack_residual_blocks_v1(x, 64, 2, name="conv3")
 
 
 def with_biases(model: Any) -> None:
