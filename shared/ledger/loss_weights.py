@@ -14,7 +14,7 @@ ENTRIES: tuple[Difference, ...] = (
         fix="the same divisor in both; twotrack.SquaredError(weights='examples') divides by the number of terms",
         aligned=_UNUSED,
         touches=never_used,
-        effect=Ratio(name="loss, Keras over torch"),
+        effect=Effect(name="difference of the losses"),
     ),
     Difference(
         slug="masked_loss",

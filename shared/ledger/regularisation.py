@@ -1,6 +1,6 @@
 """The ledger's entries on penalties and constraints of weights."""
 
-from twotrack.shared.ledger.spec import Area, Behaviour, Difference, Effect, Ratio, never_used
+from twotrack.shared.ledger.spec import Area, Behaviour, Difference, Ratio, never_used
 
 _UNUSED = "no chapter uses it"
 
@@ -35,7 +35,6 @@ ENTRIES: tuple[Difference, ...] = (
         fix="the factor limit / norm where the norm is larger, alone; twotrack.MaxNorm(limit=...) in a pair",
         aligned=_UNUSED,
         touches=never_used,
-        effect=Effect(name="largest difference of the weights", remaining=1e-12),
     ),
     Difference(
         slug="activity_penalty",
