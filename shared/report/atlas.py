@@ -202,7 +202,8 @@ def _causes(climb: Climb) -> list[str]:
     lines += [_cause(cause) for cause in climb.causes]
     if climb.causes and climb.left:
         proved = sum(cause.status == "proved" for cause in climb.causes)
-        lines += ["", f"With {proved} proved causes removed: {_short(climb.left)}."]
+        removed = f"With {proved} proved {'cause' if proved == 1 else 'causes'} removed" if proved else "It fails there"
+        lines += ["", f"{removed}: {_short(climb.left)}."]
     elif climb.causes:
         lines += ["", "With these causes removed every rung passes."]
     return lines
@@ -218,7 +219,14 @@ def _cause(cause: Cause) -> str:
 
 def _alignment(what: str, side: str, line: str, other: str) -> list[str]:
     instead = f" Or: {other}." if other else ""
-    return ["", f"{what}. In {side}:{instead if '`' in other else ''}", "", "```python", line, "```"]
+    return [
+        "",
+        f"{what[0].upper()}{what[1:]}. In {side}:{instead if '`' in other else ''}",
+        "",
+        "```python",
+        line,
+        "```",
+    ]
 
 
 def changes(before: Atlas, now: Atlas) -> list[str]:
