@@ -79,12 +79,11 @@ class DecoupledOptimizer(torch.optim.Optimizer):
                 if parameter.grad is not None:
                     parameter.mul_(1 - group["lr"] * group["weight_decay"])
                     self._update(parameter, parameter.grad, group)
-            if updates:
-                self._end(group)
+            self._end(group, updates)
         return loss
 
-    def _end(self, group: dict) -> None:
-        """Do what is left once the group's parameters were updated."""
+    def _end(self, group: dict, updated: bool) -> None:
+        """Do what is left once the group's parameters were updated; `updated` if any parameter was."""
 
     def _update(self, parameter: nn.Parameter, gradient: Tensor, group: dict) -> None:
         raise NotImplementedError
@@ -223,8 +222,9 @@ class Nadam(DecoupledOptimizer):
         mean = coming * m / (1 - product * coming) + (1 - mu) * gradient / (1 - product)
         parameter.sub_(group["lr"] * mean / ((v / (1 - beta_2**step)).sqrt() + group["eps"]))
 
-    def _end(self, group: dict) -> None:
-        group["product"] *= group["betas"][0] * (1 - 0.5 * 0.96 ** group["updates"])
+    def _end(self, group: dict, updated: bool) -> None:
+        if updated:
+            group["product"] *= group["betas"][0] * (1 - 0.5 * 0.96 ** group["updates"])
 
 
 class Sophia(DecoupledOptimizer):
@@ -266,7 +266,7 @@ class Sophia(DecoupledOptimizer):
                 if (b := parameter.grad) is not None:
                     self._slot(parameter, "curvature").mul_(beta_2).addcmul_(b, b, value=1 - beta_2)
 
-    def _end(self, group: dict) -> None:
+    def _end(self, group: dict, updated: bool) -> None:
         group["iterations"] += 1
 
     def _update(self, parameter: nn.Parameter, gradient: Tensor, group: dict) -> None:

@@ -15,6 +15,7 @@ from tests.optimizers.networks import (
     track_model,
 )
 from tests.optimizers.tasks import keras_float64, one_torch_thread
+from twotrack.shared.spec import plain
 from twotrack.shared.spec.inputs import ONLY
 from twotrack.shared.spec.losses import LossName
 from twotrack.shared.spec.objective import CustomLoss
@@ -139,7 +140,7 @@ def defaults(track: str) -> dict[str, dict[str, float]]:
     from twotrack.keras_track.optimizers import Sophia as Own
 
     config = Own(0.5).get_config()
-    return {"Sophia": {name: config[name] for name in vars(Sophia(0.5))}}
+    return {"Sophia": {name: config[name] for name in plain.plain(Sophia(0.5)) if name != "name"}}
 
 
 def _under_shared_names(group: Mapping[str, Any]) -> dict[str, float]:
