@@ -35,6 +35,19 @@ def _layers() -> bool:
     return {layer.name for layer in attention._layers} >= {"query", "key", "value"}
 
 
+def _of_optimizer(make: str, *names: str, **settings: Any) -> Callable[[], bool]:
+    """Return what tells whether an optimizer that was built has all of these."""
+
+    def is_there() -> bool:
+        import keras
+
+        optimizer = getattr(keras.optimizers, make)(0.1, **settings)
+        optimizer.build([keras.Variable([[1.0, 2.0]])])
+        return all(hasattr(optimizer, name) for name in names)
+
+    return is_there
+
+
 def _policy_of_layers() -> bool:
     """Layers ask for their type in this place, so that another answer is theirs."""
     from unittest.mock import patch
@@ -367,6 +380,23 @@ PRIVATE_NAMES: Mapping[str, PrivateName] = {
     ),
     "keras.layers.MultiHeadAttention._dropout_layer": PrivateName(
         KERAS, "count attention's dropout once", _attention("_dropout_layer")
+    ),
+    "keras.optimizers.Optimizer._iterations": PrivateName(
+        KERAS, "go on from the place of a state", _of_optimizer("SGD", "_iterations")
+    ),
+    "keras.optimizers.Optimizer._trainable_variables": PrivateName(
+        KERAS, "know which weight a slot is of", _of_optimizer("SGD", "_trainable_variables")
+    ),
+    "keras.optimizers.Optimizer._model_variables_moving_average": PrivateName(
+        KERAS, "average weights", _of_optimizer("SGD", "_model_variables_moving_average", use_ema=True)
+    ),
+    "keras.optimizers.Nadam._u_product": PrivateName(
+        KERAS, "carry Nadam's product of momenta", _of_optimizer("Nadam", "_u_product")
+    ),
+    "keras.optimizers.Adafactor._r": PrivateName(KERAS, "carry Adafactor's rows", _of_optimizer("Adafactor", "_r")),
+    "keras.optimizers.Adafactor._c": PrivateName(KERAS, "carry Adafactor's columns", _of_optimizer("Adafactor", "_c")),
+    "keras.optimizers.Adafactor._v": PrivateName(
+        KERAS, "measure Adafactor's estimate, carry that of vectors", _of_optimizer("Adafactor", "_v")
     ),
     "keras.optimizers.Optimizer._get_variable_index": PrivateName(
         KERAS, "keep Sophia's state per variable", _get_variable_index
