@@ -17,7 +17,7 @@ def switch_layers(model: keras.Model, switches: Switches) -> None:
 
 
 def optimizer(
-    spec: Optimizer, learning_rates: Sequence[float], model: keras.Model, switches: Switches, names: Names
+    spec: Optimizer, learning_rates: Sequence[float], model: keras.Model, switches: Switches, names: Names | None = None
 ) -> keras.optimizers.Optimizer:
     """Return the optimizer for `spec`, which trains `model`, aligned but for the switches."""
     keras_optimizer = optimizers.build(spec, learning_rates, names)

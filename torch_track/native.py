@@ -22,7 +22,7 @@ def optimizer(
     learning_rates: Sequence[float],
     parameters: Iterable[nn.Parameter],
     switches: Switches,
-    placed: Placement,
+    placed: Placement | None = None,
 ) -> torch.optim.Optimizer:
     """Return the optimizer for `spec` on parameters that hold the placed weights, aligned but for the switches."""
     spec, given = switches.fold(SPECS, spec), list(parameters)

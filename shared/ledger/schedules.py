@@ -41,7 +41,7 @@ ENTRIES: tuple[Difference, ...] = (
             values={"bad epochs, patience 2": 2, "1000 to 999.95 is better": True},
         ),
         fix="patience and cooldown one less in torch, threshold_mode='abs'",
-        aligned="shared/spec/schedules.py: Plateau is fed the validation loss behind every epoch",
+        aligned="Plateau is fed the validation loss behind every epoch (shared/spec/schedules.py)",
         touches=never_used,
     ),
     Difference(
@@ -51,7 +51,7 @@ ENTRIES: tuple[Difference, ...] = (
         torch=Behaviour(default="all its epochs do not count", values={"epochs between falls, cooldown 3": 4}),
         keras=Behaviour(default="the last one counts", values={"epochs between falls, cooldown 3": 3}),
         fix="cooldown one less in torch",
-        aligned="shared/spec/schedules.py: Plateau counts as Keras does",
+        aligned="Plateau counts as Keras does (shared/spec/schedules.py)",
         touches=never_used,
     ),
     Difference(
