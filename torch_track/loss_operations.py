@@ -9,7 +9,7 @@ from torch.nn import functional
 
 abs = torch.abs  # noqa: A001 - the names are those of keras.ops
 exp, expm1, log, log1p = torch.exp, torch.expm1, torch.log, torch.log1p
-sqrt, square, power, logaddexp, maximum = torch.sqrt, torch.square, torch.pow, torch.logaddexp, torch.maximum
+sqrt, square, power, maximum = torch.sqrt, torch.square, torch.pow, torch.maximum
 ones_like, zeros_like, reshape, matmul, transpose = (
     torch.ones_like, torch.zeros_like, torch.reshape, torch.matmul, torch.permute,
 )  # fmt: skip
@@ -48,6 +48,16 @@ def log_softmax(x: Tensor, axis: int) -> Tensor:
 def concatenate(parts: Sequence[Tensor], axis: int) -> Tensor:
     """Join tensors along an axis."""
     return torch.cat(list(parts), axis)
+
+
+def stack(parts: Sequence[Tensor]) -> Tensor:
+    """Join tensors along a new first axis."""
+    return torch.stack(list(parts))
+
+
+def logsumexp(x: Tensor, axis: int) -> Tensor:
+    """Return the logarithm of the sum of exponentials over an axis."""
+    return torch.logsumexp(x, axis)
 
 
 def cumsum(x: Tensor, axis: int) -> Tensor:

@@ -266,8 +266,13 @@ def _(loss: specs.CTC, ops: Any, x: Any, y: Any) -> Any:
         one = ops.concatenate([nothing[:, :1], alpha[:, :-1]], axis=1)
         two = ops.concatenate([nothing[:, :2], alpha[:, :-2]], axis=1)
         two = ops.where(skips, two, nothing)
-        alpha = ops.logaddexp(ops.logaddexp(alpha, one), two) + emitted[:, step]
+        alpha = _either(ops, alpha, one, two) + emitted[:, step]
     length = ops.sum(ops.where(y != 0, ops.ones_like(y), ops.zeros_like(y)), axis=1)[:, None]
     ends = ops.where(number == 2 * length + 1, alpha, nothing), ops.where(number == 2 * length, alpha, nothing)
     last = [ops.max(end, axis=1) for end in ends]
-    return -ops.logaddexp(*last)
+    return -_either(ops, *last)
+
+
+def _either(ops: Any, *logarithms: Any) -> Any:
+    """Return the logarithm of a sum. The gradient of logaddexp on TensorFlow is not the derivative at a tie."""
+    return ops.logsumexp(ops.stack(logarithms), axis=0)

@@ -16,6 +16,7 @@ from twotrack.shared import chapters
 from twotrack.shared.cli import main
 from twotrack.shared.errors import UserError
 from twotrack.shared.runs import convert as converting
+from twotrack.shared.runs import output_file
 from twotrack.shared.runs.comparison import TrainingRequest, plan, run_jobs
 from twotrack.shared.workers.pool import WorkerPool
 
@@ -274,14 +275,13 @@ def test_a_conversion_that_fails_leaves_the_old_file_and_nothing_else(twotrack, 
 
 
 def test_an_output_that_cannot_be_finished_does_not_appear(tmp_path, monkeypatch):
-    made, out = tmp_path / "made", tmp_path / "folder" / "out.pt"
-    made.write_text("new")
+    out = tmp_path / "folder" / "out.pt"
     out.parent.mkdir()
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(UserError, match="no space left on device"):
-        converting._publish(made, out)
+    with pytest.raises(UserError, match="no space left on device"), output_file.output(out) as partial:
+        partial.write_text("new")
     assert list(out.parent.iterdir()) == []

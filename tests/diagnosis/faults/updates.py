@@ -63,7 +63,11 @@ def clipped(name: str, limit: float) -> Callable[[Any], Any]:
 
         given = list(parameters)
         optimizer = torch.optim.SGD(given, lr=0.1)
-        optimizer.register_step_pre_hook(lambda *_: getattr(torch.nn.utils, name)(given, limit) and None)
+
+        def clip(*_: Any) -> None:
+            getattr(torch.nn.utils, name)(given, limit)
+
+        optimizer.register_step_pre_hook(clip)
         return optimizer
 
     return build
