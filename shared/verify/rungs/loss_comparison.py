@@ -281,9 +281,10 @@ class Comparison:
         return f"Keras clips probabilities {self._epsilon:g} from 0 and 1"
 
     def _beyond(self, case: LossCase) -> bool:
-        """Return whether any output of the batch is a probability that Keras' losses clip."""
+        """Return whether any output of the batch is a probability that Keras' losses clip, or one that rounds to 1."""
+        below = 1 - max(self._epsilon, float(np.finfo(float).eps))
         return any(
-            LINKS[link].is_probability and bool(((values < self._epsilon) | (values > 1 - self._epsilon)).any())
+            LINKS[link].is_probability and bool(((values < self._epsilon) | (values > below)).any())
             for side in (self._torch, self._keras)
             for link, values in zip(
                 side.double.outputs.links, case.batch(side.double.outputs.links).outputs, strict=True
