@@ -108,7 +108,7 @@ def test_assert_same_model_takes_every_field_of_a_pair_and_no_other() -> None:
     fields = {field.name for field in dataclasses.fields(twotrack.Pair)} - {"keras", "torch", "input_shape", "inputs"}
     plain = twotrack.Pair(lambda_build, lambda_build, (4,))
     values = {field: getattr(plain, field) for field in fields} | {"batch_size": 3, "rename": {"a": "b"}}
-    pair = given(lambda_build, lambda_build, (4,), None, values)
+    pair = given(lambda_build, lambda_build, (4,), None, values).pair
     assert {field: getattr(pair, field) for field in fields} == values
     with pytest.raises(TypeError, match=r"unexpected argument 'optimiser': did you mean 'optimizer'\?"):
         twotrack.assert_same_model(lambda_build, lambda_build, (4,), optimiser="adam")
