@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twotrack import Input, Pair
-from twotrack.shared.spec.recipes import SGD, Adam
+from twotrack.shared.spec.optimizers import SGD, Adam
 
 TOKENS, SIZE, WIDTH = 6, 40, 8
 
