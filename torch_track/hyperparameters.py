@@ -12,6 +12,7 @@ from twotrack.torch_track.optimizers import DecoupledOptimizer
 
 _SAME_NAMES = {
     "eps": "epsilon",
+    "variance_epsilon": "epsilon",
     "negative_slope": "negative_slope",
     "approximate": "approximate",
     "groups": "groups",

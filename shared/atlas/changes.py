@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from twotrack.shared.atlas.code import literal
+
 
 @dataclass(frozen=True)
 class Layers:
@@ -28,9 +30,9 @@ class Layers:
         """Return the lines that do it on a side."""
         tests = [f'type(layer).__name__ == "{self.kind}"'] if self.kind else []
         name = "name" if side == "torch" else "layer.name"
-        tests += [f"{name}.endswith({self.ends if len(self.ends) > 1 else self.ends[0]!r})"] if self.ends else []
+        tests += [f"{name}.endswith({literal(self.ends if len(self.ends) > 1 else self.ends[0])})"] if self.ends else []
         loop = "name, layer in model.named_modules()" if side == "torch" else "layer in model._flatten_layers()"
-        sets = [f"        layer.{attribute} = {value!r}" for attribute, value in self.values.items()]
+        sets = [f"        layer.{attribute} = {literal(value)}" for attribute, value in self.values.items()]
         return "\n".join([f"for {loop}:", f"    if {' and '.join(tests)}:", *sets])
 
 

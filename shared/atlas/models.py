@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
+from twotrack.shared.atlas.code import literal
+
 
 class Change(Protocol):
     """Changes a model that was built, in place."""
@@ -126,6 +128,6 @@ class Alignment:
         if self.part is not None:
             return inspect.getsource(self.part).strip()
         if self.change is None:
-            given = ", ".join(f"{name}={value!r}" for name, value in self.settings.items())
+            given = ", ".join(f"{name}={literal(value)}" for name, value in self.settings.items())
             return f"{model.configured}({given})"
         return self.change.code(self.side)

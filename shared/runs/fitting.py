@@ -157,12 +157,14 @@ class Fit:
 
     def run(self) -> None:
         """Train stage by stage; where weights are averaged, a stage goes on from the averages of the one before."""
+        is_averaged = False
         for recipe in self._stages:
-            if self._trained:
+            if self._trained and is_averaged:
                 with self._trained.averaged():
                     averages = self._trained.weights()
                 self._trained.load_weights(averages)
             self._run_stage(recipe)
+            is_averaged = recipe.optimizer.average is not None
 
     def averaged(self) -> AbstractContextManager[None]:
         """Return a block in which the weights are those that the recipe leaves: averages, where it asks for any."""

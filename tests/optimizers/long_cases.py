@@ -99,7 +99,10 @@ def learning_rates(spec: Optimizer, steps: int) -> list[float]:
 @cache
 def gradients(steps: int) -> dict[str, np.ndarray]:
     """(steps, ...) by name, of sizes from 1e-12 to 1e6."""
-    return {name: drawn[:steps] for name, drawn in optimizer_material.draw_gradients(SHAPES, optimizer_material.STEPS).items()}
+    return {
+        name: drawn[:steps]
+        for name, drawn in optimizer_material.draw_gradients(SHAPES, optimizer_material.STEPS).items()
+    }
 
 
 def rows(steps: int) -> list[int]:

@@ -73,6 +73,10 @@ def installation(
     return Installation(request.param, folder)
 
 
+LEFT = {"report.html", "verdict.json", "recording-torch", "recording-keras-torch"}
+"""By a test that failed."""
+
+
 def pip(*arguments: object) -> None:
     words = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *map(str, arguments)]
     done = subprocess.run(words, capture_output=True, text=True, env={**os.environ, **NO_PATH}, check=False)
@@ -178,4 +182,4 @@ def test_a_new_repository_of_tests_passes_and_fails_once_its_port_is_wrong(
     assert "\n::error file=tests/test_port.py,line=8,title=twotrack::not the same model" in failing.stdout
     assert failing.code == 1
     assert [line for line in shown if line.strip(" .") and line not in failing.stdout] == []
-    assert {path.name for path in repository.glob("twotrack-reports/*/*")} == {"report.html", "verdict.json"}
+    assert {path.name for path in repository.glob("twotrack-reports/*/*")} == LEFT

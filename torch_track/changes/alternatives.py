@@ -31,6 +31,7 @@ class Alternatives:
     def __iter__(self) -> Iterator[Candidate]:
         """Yield the likeliest first: what both sides state, then what one may forget, then what takes more."""
         yield from self._epsilons()
+        yield from self._own_settings()
         yield from windows(self._layer, self._path, self._facing)
         yield from self._resizing()
         yield from self._activation()
@@ -47,9 +48,14 @@ class Alternatives:
         )
 
     def _epsilons(self) -> Iterator[Candidate]:
-        own = getattr(self._layer, "eps", None)
-        if not isinstance(own, float) and not isinstance(self._layer, nn.RMSNorm):
-            return
+        if isinstance(self._layer, nn.RMSNorm) or isinstance(getattr(self._layer, "eps", None), float):
+            yield from self._other_epsilons("eps")
+        yield from (
+            one for name in self._numbers if "eps" in name and name != "eps" for one in self._other_epsilons(name)
+        )
+
+    def _other_epsilons(self, name: str) -> Iterator[Candidate]:
+        own = getattr(self._layer, name)
         told = f"{own:g}" if own is not None else "that of the precision (1.2e-07 in float32)"
         slug = {"LayerNorm": "layer_norm_epsilon", "GroupNorm": "group_norm_epsilon"}.get(
             type(self._layer).__name__,
@@ -58,7 +64,24 @@ class Alternatives:
         for value in dict.fromkeys([self._keras.get("epsilon", own), *EPSILONS]):
             if value != own:
                 what = f"epsilon is {value:g} in Keras and {told} in torch"
-                yield self._set(what, f"epsilon={told} in '{self._path}'", slug, eps=float(value))
+                yield self._set(what, f"epsilon={told} in '{self._path}'", slug, **{name: float(value)})
+
+    @property
+    def _numbers(self) -> dict[str, float]:
+        """Settings of a layer of the user's own, by the names that it has for them."""
+        if type(self._layer).__module__.startswith("torch.nn."):
+            return {}
+        own = vars(self._layer).items()
+        return {name: value for name, value in own if isinstance(value, float) and not name.startswith("_")}
+
+    def _own_settings(self) -> Iterator[Candidate]:
+        """Yield the numbers that Keras' layer states in place of those of a layer of the user's own."""
+        stated = [value for value in self._keras.values() if isinstance(value, float)]
+        for name, own in self._numbers.items():
+            for value in dict.fromkeys(stated) if "eps" not in name else ():
+                if value != own:
+                    told = f"{name}={own:g}"
+                    yield self._set(f"{name} is {value:g} in Keras and {own:g} in torch", told, "", **{name: value})
 
     def _resizing(self) -> Iterator[Candidate]:
         layer = self._layer
