@@ -113,9 +113,9 @@ def decay_in_the_gradient() -> AbstractContextManager:
     """Couple AdamW's decay: add it to the gradient, where Adam rescales it."""
     from twotrack.torch_track import native
 
-    def optimizer(original: Callable, spec: Any, rates: Any, parameters: Any, switches: Any) -> Any:
+    def optimizer(original: Callable, spec: Any, rates: Any, parameters: Any, switches: Any, placed: Any) -> Any:
         listed = list(parameters)
-        made = original(replace(spec, weight_decay=0.0), rates, iter(listed), switches)
+        made = original(replace(spec, weight_decay=0.0), rates, iter(listed), switches, placed)
 
         def decay(*_: object) -> None:
             for parameter in listed:
@@ -138,7 +138,7 @@ def without_the_last_parameter() -> AbstractContextManager:
     """Leave a weight that is not frozen out of the optimizer."""
     from twotrack.torch_track import native
 
-    def optimizer(original: Callable, spec: Any, rates: Any, parameters: Any, switches: Any) -> Any:
+    def optimizer(original: Callable, spec: Any, rates: Any, parameters: Any, switches: Any, _: Any) -> Any:
         return original(spec, rates, iter(list(parameters)[:-1]), switches)
 
     return around(native, "optimizer", optimizer)
