@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def test_the_framework_still_has(workers: WorkerPool, name: str) -> None:
 
 
 def test_every_private_name_in_the_product_code_is_on_the_list() -> None:
-    trees = [ast.parse(file.read_text()) for file in SOURCES]
+    trees = _trees()
     own = {name for tree in trees for name in _defined(tree)}
     used = {name for tree in trees for name in _used(tree)}
     assert used - own - OF_PYTHON - LISTED == set()
@@ -43,9 +44,14 @@ def test_a_name_on_the_list_is_used(name: str) -> None:
 
 
 def test_everything_taken_from_a_private_package_is_on_the_list() -> None:
-    trees = [ast.parse(file.read_text()) for file in SOURCES]
+    trees = _trees()
     taken = {module for tree in trees for module in _private_modules(tree)}
     assert [module for module in taken if not any(name.startswith(f"{module}.") for name in PRIVATE_NAMES)] == []
+
+
+@cache
+def _trees() -> list[ast.Module]:
+    return [ast.parse(file.read_text()) for file in SOURCES]
 
 
 def _defined(tree: ast.AST) -> Iterator[str]:

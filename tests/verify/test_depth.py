@@ -18,7 +18,10 @@ from twotrack.shared.verify.rungs.common_state import FreeRun, find_difference, 
 from twotrack.shared.verify.second_look import SecondLook
 from twotrack.shared.workers.pool import WorkerPool
 
-SLOW = {"deep, momentum", "deep, a lower rate from step 15 on", "deep, optimizer rebuilt at an epoch"}
+SLOW = {
+    "deep, momentum", "deep, a lower rate from step 15 on", "deep, optimizer rebuilt at an epoch",
+    "deep, last learning rate of Lion off", "deep, Adam rebuilt at an epoch",
+}  # fmt: skip
 """Another of the default ones is of the same kind."""
 DEEP = [
     pytest.param(name, marks=pytest.mark.slow if name in SLOW else ())
@@ -54,7 +57,7 @@ def test_momentum_over_many_layers_passes_without_an_exception(gate: Gate) -> No
     assert training.gaps == ()
 
 
-@pytest.mark.parametrize("subject", ["DEEP LION", "DEEP LOUD"])
+@pytest.mark.parametrize("subject", ["DEEP LION", pytest.param("DEEP LOUD", marks=pytest.mark.slow)])
 def test_a_step_that_is_rounding_is_an_exception_which_names_the_weights(gate: Gate, subject: str) -> None:
     training = gate.healthy(subject)[-1]
 
