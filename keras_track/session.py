@@ -1,25 +1,19 @@
 """Between a process's models: the earlier ones are forgotten, and random numbers start again."""
 
-import gc
 import importlib
 import random
-from functools import cache
 
 import keras
 import numpy as np
 
+from twotrack.shared.base.memory import keep_what_is_imported
+
 
 def start_afresh(seed: int) -> None:
     """Forget the process's earlier models; seed Python, NumPy and the backend."""
-    _keep_what_is_imported()
+    keep_what_is_imported()  # to forget models, Keras collects garbage
     keras.backend.clear_session()
     _seed(seed)
-
-
-@cache
-def _keep_what_is_imported() -> None:
-    """Once: to forget models, Keras collects garbage, which would walk through every imported module each time."""
-    gc.freeze()
 
 
 def _seed(seed: int) -> None:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from twotrack.shared.axes.layout import NO_LAYOUT, ChannelLayout
 from twotrack.shared.base.arrays import copies
+from twotrack.shared.base.memory import keep_what_is_imported
 from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.ledger.measured import Measured
 from twotrack.shared.spec.changes import CallCandidate, Candidate, Change, Facing
@@ -105,6 +106,7 @@ class TorchTrack(Track):
         self, pair: Pair, seed: int, precision: Precision = "float32", switched: Collection[str] = ()
     ) -> "TorchModel":
         """Build the pair's torch side on the device, then switch layers."""
+        keep_what_is_imported()
         set_precision(precision)
         torch.manual_seed(seed)
         with nullcontext() if self.draws_initial_values else AnyInitialValues():

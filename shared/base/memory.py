@@ -29,6 +29,12 @@ def give_back_free_memory() -> None:
 
 
 @cache
+def keep_what_is_imported() -> None:
+    """Once in a process: to look for garbage would walk through every imported module each time, for nothing."""
+    gc.freeze()
+
+
+@cache
 def _glibc() -> Any:
     """Return the C library, None if it is another one."""
     try:

@@ -84,4 +84,4 @@ def process_as_it_was() -> Iterator[None]:
         random.setstate(states[0])
         np.random.set_state(states[1])
         if not frozen:
-            gc.unfreeze()  # a Keras track freezes what there is, once
+            gc.unfreeze()  # a track freezes what there is, once
