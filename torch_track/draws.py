@@ -160,6 +160,8 @@ def draw_axes(
     module: nn.Module, layout: ChannelLayout, inputs: Mapping[str, Input], own: list[Tensor]
 ) -> list[DrawAxes]:
     """Run the module on inputs, in the mode that it is in; return how the numbers of each draw lie in torch."""
+    if not _draws(module, own):  # as most do; to follow axes takes many times as long as to run
+        return []
     calls, layers, found = _Calls(), _Layers(), list[DrawAxes]()
     tracker = None if layout is NO_LAYOUT else _Following(module)
 
@@ -174,6 +176,19 @@ def draw_axes(
     with torch.no_grad(), state_kept(module), watched, aten.delivered(deliver), calls, tracker or nullcontext():
         module(*own)
     return found
+
+
+def _draws(module: nn.Module, own: Sequence[Tensor]) -> bool:
+    """Run the module; tell whether it draws anything."""
+    asked: list[aten.Request] = []
+
+    def deliver(request: aten.Request) -> np.ndarray | None:
+        asked.append(request)
+        return None if request.base is None else np.full(request.shape, KEPT[request.base])
+
+    with torch.no_grad(), state_kept(module), aten.delivered(deliver):
+        module(*own)
+    return bool(asked)
 
 
 def _axes(calls: _Calls, layers: _Layers, shape: tuple[int, ...]) -> DrawAxes:

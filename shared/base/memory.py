@@ -2,6 +2,7 @@
 
 import ctypes
 import gc
+import sys
 from functools import cache
 from typing import Any
 
@@ -9,6 +10,9 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 """Of glibc's mallopt."""
 _LARGEST_KEPT = 2**25
 """Bytes of a block that is kept, the most that glibc lets be; of larger ones pieces would stay that fit nothing."""
+
+_MANY = 100
+"""Modules that are worth one look at all of them."""
 
 
 def keep_free_memory() -> None:
@@ -32,6 +36,20 @@ def give_back_free_memory() -> None:
 def keep_what_is_imported() -> None:
     """Once in a process: to look for garbage would walk through every imported module each time, for nothing."""
     gc.freeze()
+
+
+class Imports:
+    """What a process has imported, for one that does task after task. Between two of them nothing else is alive."""
+
+    def __init__(self) -> None:
+        self._modules = 0
+
+    def keep(self) -> None:
+        """Do as `keep_what_is_imported`, if many modules came since the last time; garbage goes before."""
+        if len(sys.modules) - self._modules > _MANY:
+            gc.collect()
+            gc.freeze()
+            self._modules = len(sys.modules)
 
 
 @cache

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, TextIO
 
+from twotrack.shared.base.memory import Imports
 from twotrack.shared.errors import UserError
 from twotrack.shared.workers import door
 from twotrack.shared.workers.messages import Answer, Call, Failure, Progress, Result, read_call, to_line
@@ -26,11 +27,12 @@ _GRACE_SECONDS = 5.0
 
 def serve(calls: TextIO, answers: TextIO) -> None:
     """Do calls until there are no more."""
-    waiting: queue.Queue[str | None] = queue.Queue()
+    imports, waiting = Imports(), queue.Queue[str | None]()
     busy = threading.Event()
     threading.Thread(target=_read, args=(calls, waiting, busy), daemon=True).start()
     while (line := waiting.get()) is not None:
         busy.set()
+        imports.keep()
         _do(read_call(line), answers)
         busy.clear()
 
