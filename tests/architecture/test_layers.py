@@ -1,5 +1,7 @@
 """The layers of the product code, drawn from its imports: nothing points upward, nothing goes in a circle."""
 
+from functools import cache
+
 import pytest
 
 from tests.architecture import imports
@@ -17,8 +19,12 @@ from tests.architecture.imports import (
 from tests.architecture.layers import ABOVE_THE_TRACKS, DOOR, ROOMS
 
 FILES = imports.modules()
-ARROWS = arrows(FILES)
 TRACKS = (f"{PACKAGE}.keras_track", f"{PACKAGE}.torch_track")
+
+
+@cache
+def _arrows() -> list[Arrow]:
+    return arrows(FILES)
 
 
 def test_every_module_of_shared_is_in_a_room_and_the_table_names_no_other():
@@ -35,16 +41,16 @@ def test_no_module_is_in_two_rooms():
 
 
 def test_no_import_points_upward():
-    assert imports.upward(ARROWS) == set(), "import from a lower room, or move what is needed down"
+    assert imports.upward(_arrows()) == set(), "import from a lower room, or move what is needed down"
 
 
 def test_no_rooms_import_each_other_in_a_circle():
-    assert circle({pair for pair in between_rooms(ARROWS) if set(pair) <= set(ROOMS)}) == []
+    assert circle({pair for pair in between_rooms(_arrows()) if set(pair) <= set(ROOMS)}) == []
 
 
 def test_shared_imports_a_track_through_one_door():
     importers = {
-        arrow.importer for arrow in ARROWS if arrow.importer.startswith(SHARED) and room_of(arrow.imported) in TRACKS
+        arrow.importer for arrow in _arrows() if arrow.importer.startswith(SHARED) and room_of(arrow.imported) in TRACKS
     }
 
     assert importers == {DOOR}
@@ -52,7 +58,7 @@ def test_shared_imports_a_track_through_one_door():
 
 def test_a_track_imports_neither_the_other_nor_what_is_above_it():
     reached = {
-        (room_of(arrow.importer), room_of(arrow.imported)) for arrow in ARROWS if room_of(arrow.importer) in TRACKS
+        (room_of(arrow.importer), room_of(arrow.imported)) for arrow in _arrows() if room_of(arrow.importer) in TRACKS
     }
 
     assert {(track, room) for track, room in reached if room in {*TRACKS, *ABOVE_THE_TRACKS} - {track}} == set()

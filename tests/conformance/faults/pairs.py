@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from tests.conformance.faults import (  # noqa: F401 - each adds its families
@@ -129,7 +129,8 @@ def find(name: str) -> Fault:
     return Fault([FAULTS[one] for one in families.split(AND)], int(number))
 
 
-def singles(family: Family) -> list[Fault]:
+@cache
+def singles(family: Family) -> Sequence[Fault]:
     """Return as many faults as the family counts: they differ in what the family draws, if it draws enough."""
     found: dict[str, Fault] = {}
     for number in range(TRIED):
@@ -139,7 +140,8 @@ def singles(family: Family) -> list[Fault]:
     return list(found.values())[: family.count]
 
 
-def doubles(count: int) -> list[Fault]:
+@cache
+def doubles(count: int) -> Sequence[Fault]:
     """Return pairs with two faults that can stand in one network, each family in turn with one that is drawn."""
     families, found = [family for family in FAULTS if not family.alone], []
     for number in range(count):
