@@ -106,8 +106,13 @@ def load(dataset: str, source: Source, features: Sequence[str] = ()) -> Dataset:
     return tabular.select(loaded, features) if features else loaded
 
 
-def require_examples(dataset: str, given: Sequence[str]) -> None:
-    """Raise UserError unless the data set can read examples that are typed, and there is one."""
+def require_examples(dataset: str, source: Source, given: Sequence[str]) -> None:
+    """Raise UserError unless examples that are typed can be read as those of the source are, and there is one."""
+    if source.name in PACKAGED:
+        raise UserError(
+            f"the run was trained on the source '{source.name}', whose examples cannot be typed; predict its test "
+            "split with --test, or name a run that was trained on embedded or on your own data."
+        )
     readable = [name for name, module in DATASETS.items() if hasattr(module, "examples")]
     if dataset not in readable:
         raise UserError(f"examples of the data set '{dataset}' cannot be typed; these can: {', '.join(readable)}.")

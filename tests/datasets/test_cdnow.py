@@ -151,6 +151,11 @@ def test_the_command_tells_origin_and_terms(tmp_path: Path):
     assert found["splits"]["test"] == {"buys": 806, "lapses": 2730}
 
 
+def test_months_of_telco_are_no_examples_for_a_model_of_purchases():
+    with pytest.raises(UserError, match=r"trained on the source 'cdnow', whose examples cannot be typed; predict its"):
+        datasets.require_examples("telco_monthly", cdnow.source(), ["months.csv"])
+
+
 def test_other_data_sets_do_not_come_from_it(tmp_path: Path):
     result = in_process("data", "mnist", "--source", "cdnow", folder=tmp_path, check=False)
 
