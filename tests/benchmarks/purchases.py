@@ -34,7 +34,7 @@ def all_months(dataset: Dataset, stored: Inputs) -> np.ndarray:
 
 
 def totals(dataset: Dataset, stored: Inputs) -> np.ndarray:
-    """Return what marketing counts (customers, 5): logarithms of totals and of months since the last, and since the first."""
+    """Return logarithms of totals and of months since the last, and months since the first (customers, 5)."""
     bought = stored["months"][..., :3].sum(axis=1)
     since_first, since_last = (
         stored["months"][np.arange(len(bought)), stored["mask"].sum(axis=1) - 1, column] for column in (3, 4)
