@@ -69,7 +69,7 @@ clean:
 
 .venv/.test: .venv/bin/python pyproject.toml constraints.txt
 	@echo "installing every framework and the test tools into .venv; this takes a few minutes"
-	$(INSTALL) '.[torch,tensorflow,jax,tfds,bert,vision,export,serving,tensorboard,test]'
+	$(INSTALL) '.[torch,tensorflow,jax,tfds,bert,vision,export,serving,tensorboard,cdnow,test]'
 	@touch $@
 
 .venv/.docs: .venv/bin/python pyproject.toml constraints.txt

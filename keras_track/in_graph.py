@@ -139,7 +139,7 @@ def _known(names: tuple[str, ...], column: str, values: tf.Tensor) -> list[tf.Op
 def _(prepare: telco_monthly.PrepareMonths, given: Tensors) -> Tensors:
     """Return months (batch, month, feature), 0 where the mask says that there is none, and the mask."""
     mask, standardise = given["mask"], prepare.standardise
-    columns = [tf.cast(_finite(name, given[name]), tf.float64) for name in telco_monthly.FEATURES]
+    columns = [tf.cast(_finite(name, given[name]), tf.float64) for name in prepare.feature_names]
     months = tf.cast((tf.stack(columns, axis=-1) - standardise.mean) / standardise.std, tf.float32)
     with tf.control_dependencies([_begins("mask", mask)]):
         return {"months": tf.where(mask[..., tf.newaxis], months, 0.0), "mask": tf.identity(mask)}

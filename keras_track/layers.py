@@ -10,6 +10,7 @@ from keras import layers, ops
 
 from twotrack.shared.spec.activations import LEAKY_SLOPE, PRELU_ALPHA, Activation
 from twotrack.shared.spec.positions import sinusoids
+from twotrack.shared.weights.initial import CONSTANTS
 
 
 @keras.saving.register_keras_serializable(package="twotrack")
@@ -52,6 +53,20 @@ class Positions(layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         return super().get_config() | {"kind": self.kind}
+
+
+@keras.saving.register_keras_serializable(package="twotrack")
+class LayerScale(layers.Layer):
+    """Multiplies each channel by a weight that begins near 0 (Touvron et al. 2021, CaiT)."""
+
+    def build(self, input_shape: tuple) -> None:
+        """Make the weights for inputs (..., channels)."""
+        initial = keras.initializers.Constant(CONSTANTS["layer_scale"])
+        self.layer_scale = self.add_weight(name="layer_scale", shape=input_shape[-1:], initializer=initial)
+
+    def call(self, x: Any) -> Any:
+        """Scale x (..., channels)."""
+        return ops.cast(self.layer_scale, x.dtype) * x
 
 
 @keras.saving.register_keras_serializable(package="twotrack")

@@ -12,6 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from twotrack.shared.spec.activations import LEAKY_SLOPE, PRELU_ALPHA, Activation
 from twotrack.shared.spec.positions import sinusoids
+from twotrack.shared.weights.initial import CONSTANTS
 
 
 class BiasedVariance(_BatchNorm):
@@ -51,6 +52,18 @@ class GlobalAveragePooling2d(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map x (batch, channels, height, width) to (batch, channels)."""
         return x.mean(dim=(2, 3))
+
+
+class LayerScale(nn.Module):
+    """Multiplies each channel by a weight that begins near 0 (Touvron et al. 2021, CaiT)."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.layer_scale = nn.Parameter(torch.full((channels,), CONSTANTS["layer_scale"]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scale x (..., channels)."""
+        return self.layer_scale * x
 
 
 class LSTM(nn.LSTM):

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from twotrack.shared.weights.pretrained.backbones import FAMILIES
 from twotrack.shared.weights.pretrained.backbones.spec import Backbone
 
 
@@ -14,7 +15,7 @@ def build(backbone: Backbone, num_classes: int = 0) -> keras.Model:
 
     With `num_classes` the published classifier stands behind the features, and the outputs are its logits.
     """
-    return importlib.import_module(f"{__name__}.{backbone.name}").build(backbone.architecture, num_classes)
+    return importlib.import_module(f"{__name__}.{FAMILIES[backbone.name]}").build(backbone.architecture, num_classes)
 
 
 def block(name: str, compute: Callable[[Any], Any], x: Any) -> Any:

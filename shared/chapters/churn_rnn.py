@@ -49,5 +49,6 @@ CHAPTER = Chapter(
     loss="binary_cross_entropy",
     metric="roc_auc",
     margin=0.01,
+    baselines=("logistic_regression",),
     input_shape=INPUTS,
 )

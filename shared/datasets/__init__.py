@@ -1,11 +1,11 @@
-"""Data sets by name: what the repository carries, tensorflow-datasets, a CSV file or photos of the user's own."""
+"""Data sets by name: what the repository carries, what other packages carry, tensorflow-datasets, a user's own."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-from twotrack.shared.datasets import mnist, reviews, shop, tabular, telco, telco_monthly
+from twotrack.shared.datasets import cdnow, mnist, reviews, shop, tabular, telco, telco_monthly
 from twotrack.shared.datasets.files import Source, csv_file
 from twotrack.shared.datasets.spec import Dataset, Examples
 from twotrack.shared.errors import UserError, unknown
@@ -17,12 +17,15 @@ DATASETS: dict[str, ModuleType] = {
     "reviews": reviews,
     "shop": shop,
 }
-"""Each module has EMBEDDED, ORIGIN, LICENCE, SOURCES (other ways to its data: tfds, csv, images) and read(source).
+"""Each module has EMBEDDED, ORIGIN, LICENCE, SOURCES (other ways to its data: tfds, csv, images, one of PACKAGED) and
+read(source).
 
 One with tfds has tfds_task(), the worker task that converts, and TFDS_NAME, what `tfds` means without a name, or None.
 One whose examples `twotrack predict` takes has examples(given), from what was typed to Examples, and EXAMPLE, what
 one is."""
 EMBEDDED = "embedded"
+PACKAGED: dict[str, ModuleType] = {cdnow.NAME: cdnow}
+"""Sources that lie in a package of another's: each module has source(), ORIGIN and LICENCE."""
 
 
 def require_known(dataset: str) -> None:
@@ -38,21 +41,31 @@ def embedded_source(dataset: str) -> Source:
 
 
 def here(dataset: str, recorded: Source) -> Source:
-    """Return where the data of a run lies here: embedded data moves with the installation."""
-    return embedded_source(dataset) if recorded.name == EMBEDDED else recorded
+    """Return where the data of a run lies here: what packages carry moves with the installation."""
+    carried = recorded.name == EMBEDDED or recorded.name in PACKAGED
+    return carried_source(dataset, recorded.name) if carried else recorded
+
+
+def carried_source(dataset: str, name: str) -> Source:
+    """Return the source `embedded`, or that of another package; UserError if the data set has no such source."""
+    if name == EMBEDDED:
+        return embedded_source(dataset)
+    _require_offered(dataset, name, f"has no source '{name}'")
+    source: Source = PACKAGED[name].source()
+    return source
 
 
 def offering(source: str) -> list[str]:
-    """Return the data sets that come from `source`: embedded, tfds or tfds:NAME."""
+    """Return the data sets that come from `source`: embedded, of a package, tfds or tfds:NAME."""
     kind, named = _parts(source)
     offered = {name: module for name, module in DATASETS.items() if kind in (EMBEDDED, *module.SOURCES)}
-    return [name for name, module in offered.items() if kind == EMBEDDED or named or module.TFDS_NAME]
+    return [name for name, module in offered.items() if kind != "tfds" or named or module.TFDS_NAME]
 
 
 def tfds_name(dataset: str, source: str) -> str | None:
-    """Return the tensorflow-datasets name in `source` (tfds, or tfds:NAME), or None for embedded data."""
+    """Return the tensorflow-datasets name in `source` (tfds, or tfds:NAME), or None for data that packages carry."""
     kind, name = _parts(source)
-    if kind == EMBEDDED:
+    if kind != "tfds":
         return None
     _require_offered(dataset, "tfds", "does not come through tensorflow-datasets")
     name = name or DATASETS[dataset].TFDS_NAME
@@ -64,8 +77,10 @@ def tfds_name(dataset: str, source: str) -> str | None:
 def _parts(source: str) -> tuple[str, str]:
     """Return kind and name of what was typed for --source."""
     kind, _, name = source.partition(":")
-    if source != EMBEDDED and kind != "tfds":
-        raise UserError(f"unknown source '{source}': expected 'embedded', 'tfds' or 'tfds:NAME'.")
+    carried = (EMBEDDED, *PACKAGED)
+    if source not in carried and kind != "tfds":
+        known = ", ".join(f"'{name}'" for name in (*carried, "tfds"))
+        raise UserError(f"unknown source '{source}': expected {known} or 'tfds:NAME'.")
     return kind, name
 
 
@@ -91,8 +106,13 @@ def load(dataset: str, source: Source, features: Sequence[str] = ()) -> Dataset:
     return tabular.select(loaded, features) if features else loaded
 
 
-def require_examples(dataset: str, given: Sequence[str]) -> None:
-    """Raise UserError unless the data set can read examples that are typed, and there is one."""
+def require_examples(dataset: str, source: Source, given: Sequence[str]) -> None:
+    """Raise UserError unless examples that are typed can be read as those of the source are, and there is one."""
+    if source.name in PACKAGED:
+        raise UserError(
+            f"the run was trained on the source '{source.name}', whose examples cannot be typed; predict its test "
+            "split with --test, or name a run that was trained on embedded or on your own data."
+        )
     readable = [name for name, module in DATASETS.items() if hasattr(module, "examples")]
     if dataset not in readable:
         raise UserError(f"examples of the data set '{dataset}' cannot be typed; these can: {', '.join(readable)}.")

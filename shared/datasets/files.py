@@ -91,7 +91,7 @@ class Source:
     """Where a data set lies: checked, readable without a framework."""
 
     name: str
-    """embedded, tfds:NAME, csv:NAME or images:NAME."""
+    """embedded, cdnow, tfds:NAME, csv:NAME or images:NAME."""
     file: DataFile
 
 

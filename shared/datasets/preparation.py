@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from twotrack.shared.spec.inputs import Inputs
+from twotrack.shared.spec.inputs import ONLY, Inputs
 
 Shown = np.ndarray | Mapping[str, str]
 """A picture uint8, grey (height, width) or (height, width, RGB 3), or texts by name."""
@@ -27,6 +27,10 @@ class Preparation(ABC):
         Model inputs, unless keras_track/in_graph.py knows how to prepare something else inside the served graph.
         """
         return self(inputs)
+
+    def table(self, inputs: Inputs) -> np.ndarray:
+        """Return (batch, features) for models that read tables: the only input, unless one kind says otherwise."""
+        return self(inputs)[ONLY]
 
     def show(self, example: Inputs) -> Shown:
         """Return a stored example, which has no batch axis, for a reader."""

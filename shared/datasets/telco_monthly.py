@@ -2,6 +2,7 @@
 
 The months of the embedded customers are reconstructed from one row each (shared/datasets/monthly.py), not observed.
 A user's own file holds months as they were (shared/datasets/month_rows.py). Labels, splits and class names: as telco.
+In their place, the months of CDNOW's customers as they were: shared/datasets/cdnow.py.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from twotrack.shared.datasets import telco
+from twotrack.shared.datasets import cdnow, telco
 from twotrack.shared.datasets.files import Source, csv_file
 from twotrack.shared.datasets.monthly import FEATURES, reconstruct
 from twotrack.shared.datasets.preparation import Preparation
@@ -21,26 +22,36 @@ from twotrack.shared.spec.inputs import Inputs
 EMBEDDED = telco.EMBEDDED
 ORIGIN = f"{telco.ORIGIN}; twelve months of each reconstructed, not observed"
 LICENCE = telco.LICENCE
-SOURCES = ("csv",)
+SOURCES = ("csv", cdnow.NAME)
 EXAMPLE = "a CSV file of months of customers"
+
+Histories = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Months (customers, month 12, feature 5), mask (customers, month 12) and labels (customers,)."""
 
 
 def read(source: Source) -> Dataset:
     """Read, check and split the customers; UserError with line and column if a row is not as it should be."""
-    months, mask, labels = _own(source) if source.name.startswith("csv:") else _embedded(source)
-    telco.require_both_classes(labels, source.file.path)
+    if source.name == cdnow.NAME:
+        return _split(source, cdnow.read_months(source), cdnow.CLASS_NAMES, cdnow.FEATURES)
+    histories = _own(source) if source.name.startswith("csv:") else _embedded(source)
+    telco.require_both_classes(histories[2], source.file.path)
+    return _split(source, histories, telco.CLASS_NAMES, FEATURES)
+
+
+def _split(source: Source, histories: Histories, class_names: tuple[str, ...], features: tuple[str, ...]) -> Dataset:
+    months, mask, labels = histories
     train, validation, test = (
         Split({"months": months[rows], "mask": mask[rows]}, labels[rows]) for rows in split_rows(labels)
     )
     return Dataset(
         name="telco_monthly",
         source=source.name,
-        class_names=telco.CLASS_NAMES,
+        class_names=class_names,
         train=train,
         validation=validation,
         test=test,
-        prepare=PrepareMonths(fit(train.inputs["months"], train.inputs["mask"])),
-        feature_names=FEATURES,
+        prepare=PrepareMonths(fit(train.inputs["months"], train.inputs["mask"]), features),
+        feature_names=features,
     )
 
 
@@ -57,7 +68,7 @@ def examples(given: Sequence[str]) -> Examples:
 
 def fit(months: np.ndarray, mask: np.ndarray) -> Standardise:
     """Measure mean and deviation of the features (5,) over the real months of (customers, month 12, feature 5)."""
-    return Standardise.fit(months[mask], np.full(len(FEATURES), True))
+    return Standardise.fit(months[mask], np.full(months.shape[-1], True))
 
 
 @dataclass(frozen=True)
@@ -65,6 +76,7 @@ class PrepareMonths(Preparation):
     """Stored months and mask to model inputs."""
 
     standardise: Standardise
+    feature_names: tuple[str, ...] = FEATURES
 
     def __call__(self, inputs: Inputs) -> dict[str, np.ndarray]:
         """Return months (batch, month 12, feature 5) float32, exactly 0 where there is no real month, and the mask."""
@@ -74,21 +86,26 @@ class PrepareMonths(Preparation):
 
     def client_inputs(self, inputs: Inputs) -> dict[str, np.ndarray]:
         """Return every feature as an input (batch, month 12) float32, and the mask."""
-        columns = {name: inputs["months"][..., axis].astype(np.float32) for axis, name in enumerate(FEATURES)}
+        columns = {name: inputs["months"][..., axis].astype(np.float32) for axis, name in enumerate(self.feature_names)}
         return columns | {"mask": inputs["mask"]}
+
+    def table(self, inputs: Inputs) -> np.ndarray:
+        """Return (batch, 72): all months side by side, and which are real."""
+        prepared = self(inputs)
+        return np.hstack([prepared["months"].reshape(len(prepared["mask"]), -1), prepared["mask"]])
 
     def show(self, example: Inputs) -> dict[str, str]:
         """Return the number of real months, and the last of them by column."""
         steps = example["months"][example["mask"]]
-        return {"months": str(len(steps))} | describe(FEATURES, steps[-1])
+        return {"months": str(len(steps))} | describe(self.feature_names, steps[-1])
 
 
-def _embedded(source: Source) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _embedded(source: Source) -> Histories:
     customers, labels = telco.read_customers(source)
     return *reconstruct(customers), labels
 
 
-def _own(source: Source) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _own(source: Source) -> Histories:
     from twotrack.shared.datasets.month_rows import read_months
 
     return read_months(source.file.text(), source.file.path)

@@ -45,5 +45,6 @@ def scores(names: Sequence[str], dataset: Dataset, examples: int | None) -> dict
 
 
 def _readable(dataset: Dataset, stored: Inputs) -> np.ndarray | list[str]:
-    """Return texts as they are, everything else as the tracks' models get it: the only input."""
-    return stored[ONLY].tolist() if texts.is_text(stored[ONLY]) else dataset.prepare(stored)[ONLY]
+    """Return texts as they are, everything else as the tracks' models get it, in one table."""
+    only = stored.get(ONLY)
+    return only.tolist() if only is not None and texts.is_text(only) else dataset.preparation.table(stored)

@@ -199,9 +199,9 @@ def find_source(
         return _converted(f"images:{folder.name}", photos.convert, photos_request, restore, on_data, pool)
     name = datasets.tfds_name(dataset, source)
     if name is None:
-        embedded = datasets.embedded_source(dataset)
-        embedded.file.check()
-        return embedded
+        carried = datasets.carried_source(dataset, source)
+        carried.file.check()
+        return carried
     from twotrack.shared.datasets.tfds import TfdsRequest
 
     convert, restore = datasets.DATASETS[dataset].tfds_task(), "delete it and run the command again"

@@ -98,7 +98,7 @@ def predict(
     Raises UserError for a folder that is no run, and for examples that the chapter's data set cannot read.
     """
     job = read(folder).record.job
-    datasets.require_examples(chapters.get(job.chapter).dataset, given)
+    datasets.require_examples(chapters.get(job.chapter).dataset, job.source, given)
     return _call(predict_examples, ExamplesRequest(folder, track or job.track, device, tuple(given)), on_phase, pool)
 
 

@@ -19,7 +19,9 @@ CONSTANTS = {
     "moving_mean": 0.0,
     "moving_variance": 1.0,
     "alpha": PRELU_ALPHA,
+    "layer_scale": 1e-6,
 }
+"""By kind of weight; layer scales as in ConvNeXt (Liu et al. 2022)."""
 EMBEDDING_DEVIATION = 0.02
 """As in BERT (Devlin et al. 2019)."""
 LSTM_GATES, FORGET_GATE = 4, 1

@@ -4,12 +4,14 @@ import importlib
 from typing import Any
 
 from twotrack import SGD, Pair
-from twotrack.shared.weights.pretrained.backbones import efficientnet_lite0, resnet18, vit
+from twotrack.shared.weights.pretrained.backbones import FAMILIES, convnext, efficientnet_lite0, resnet, vit
 from twotrack.shared.weights.pretrained.backbones.efficientnet_lite0 import Block
 
 NUM_CLASSES = 3
 # Short, as JAX takes seconds to compile each block, but with every kind of block that the whole networks have.
-RESNET = resnet18.ResNet18Architecture(widths=(4, 6), num_blocks=1)
+RESNET = resnet.ResNetArchitecture(depths=(1, 1), widths=(4, 6))
+BOTTLENECKS = resnet.ResNetArchitecture(depths=(2, 1), widths=(2, 3), bottleneck=True)
+CONVNEXT = convnext.ConvNextArchitecture(depths=(1, 1), widths=(4, 6))
 EFFICIENTNET = efficientnet_lite0.EfficientNetLite0Architecture(
     stem_filters=4,
     blocks=(Block(3, 1, 1, 4, 4), Block(5, 2, 2, 4, 6)),
@@ -29,9 +31,10 @@ VIT = vit.VisionTransformerConfig(
 
 def pair(name: str, architecture: Any, height: int, width: int) -> Pair:
     """Return both tracks' networks with a classifier of three classes."""
+    family = FAMILIES[name]
     return Pair(
-        lambda: importlib.import_module(f"twotrack.keras_track.backbones.{name}").build(architecture, NUM_CLASSES),
-        lambda: importlib.import_module(f"twotrack.torch_track.backbones.{name}").build(architecture, NUM_CLASSES),
+        lambda: importlib.import_module(f"twotrack.keras_track.backbones.{family}").build(architecture, NUM_CLASSES),
+        lambda: importlib.import_module(f"twotrack.torch_track.backbones.{family}").build(architecture, NUM_CLASSES),
         (height, width, 3),
         "cross_entropy",
         SGD(0.01, momentum=0.9),
@@ -67,6 +70,8 @@ def fine_tuned_pair(size: int) -> Pair:
 
 # One side odd and one even at every stride: 33, 17, 9 and 48, 24, 12.
 RESNET_18 = pair("resnet18", RESNET, 33, 48)
+RESNET_50 = pair("resnet50", BOTTLENECKS, 33, 48)
+CONVNEXT_TINY = pair("convnext_tiny", CONVNEXT, 33, 48)
 EFFICIENTNET_LITE = pair("efficientnet_lite0", EFFICIENTNET, 33, 48)
 VISION_TRANSFORMER = pair("vit", VIT, 24, 24)
 FINE_TUNED = fine_tuned_pair(32)

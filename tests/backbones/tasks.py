@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tests.optimizers.tasks import keras_float64
-from twotrack.shared.weights.pretrained.backbones import open_backbone
+from twotrack.shared.weights.pretrained.backbones import FAMILIES, open_backbone
 from twotrack.shared.weights.pretrained.backbones.spec import Backbone
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import task
@@ -110,7 +110,7 @@ def variable_paths(backbone: str) -> list[str]:
     name = backbone
     two_blocks = VIT.model_copy(update={"num_hidden_layers": 2})
     architecture = two_blocks if name == "vit" else open_backbone(name, "none").architecture
-    model = import_module(f"twotrack.keras_track.backbones.{name}").build(architecture, 3)
+    model = import_module(f"twotrack.keras_track.backbones.{FAMILIES[name]}").build(architecture, 3)
     return [variable.path for variable in model.variables]
 
 
@@ -118,10 +118,11 @@ def variable_paths(backbone: str) -> list[str]:
 
 
 @task
-def resnet18_by_hand(asked: OnImages) -> None:
+def resnet_by_hand(asked: OnImages) -> None:
     """Write the logits of a state_dict in torchvision's names by torch.nn.functional, in float64.
 
-    As the paper draws it (He et al. 2016, figure 5 and table 1), with the shortcut of option B.
+    As the paper draws it (He et al. 2016, figure 5 and table 1), with the shortcut of option B; a bottleneck's stride
+    is at its second convolution.
     """
     from safetensors.torch import load_file
     from torch.nn import functional
@@ -138,10 +139,16 @@ def resnet18_by_hand(asked: OnImages) -> None:
     x = conv_bn(_channels_first(np.load(asked.images).astype(np.float64)), "conv1", "bn1", 2, 3).clamp(min=0)
     x = functional.max_pool2d(x, 3, 2, 1)
     for stage in range(1, 5):
-        for number in range(2):
+        numbers = sorted({int(name.split(".")[1]) for name in state if name.startswith(f"layer{stage}.")})
+        for number in numbers:
             path, stride = f"layer{stage}.{number}", 2 if stage > 1 and number == 0 else 1
-            y = conv_bn(x, f"{path}.conv1", f"{path}.bn1", stride, 1).clamp(min=0)
-            y = conv_bn(y, f"{path}.conv2", f"{path}.bn2", 1, 1)
+            if f"{path}.conv3.weight" in state:
+                y = conv_bn(x, f"{path}.conv1", f"{path}.bn1", 1, 0).clamp(min=0)
+                y = conv_bn(y, f"{path}.conv2", f"{path}.bn2", stride, 1).clamp(min=0)
+                y = conv_bn(y, f"{path}.conv3", f"{path}.bn3", 1, 0)
+            else:
+                y = conv_bn(x, f"{path}.conv1", f"{path}.bn1", stride, 1).clamp(min=0)
+                y = conv_bn(y, f"{path}.conv2", f"{path}.bn2", 1, 1)
             has_shortcut = f"{path}.downsample.0.weight" in state
             shortcut = conv_bn(x, f"{path}.downsample.0", f"{path}.downsample.1", stride, 0) if has_shortcut else x
             x = (y + shortcut).clamp(min=0)
@@ -150,14 +157,60 @@ def resnet18_by_hand(asked: OnImages) -> None:
 
 
 @task
-def load_unchanged(state: str) -> list[int]:
-    """Load a state_dict strictly into the torch track's ResNet-18; return how many tensors and parameters it has."""
+def convnext_by_hand(asked: OnImages) -> None:
+    """Write the logits of a state_dict in torchvision's names by torch.nn.functional, in float64.
+
+    As the paper says (Liu et al. 2022, figure 4 and table 9), all of it with channels first.
+    """
+    from safetensors.torch import load_file
+    from torch.nn import functional
+
+    state = {name: tensor.double() for name, tensor in load_file(asked.state).items()}
+
+    def of(path: str) -> tuple[Any, Any]:
+        return state[f"{path}.weight"], state[f"{path}.bias"]
+
+    def norm(x: Any, path: str) -> Any:
+        weight, bias = (one.view(1, -1, 1, 1) for one in of(path))
+        centred = x - x.mean(dim=1, keepdim=True)
+        return centred / (centred.square().mean(dim=1, keepdim=True) + 1e-6).sqrt() * weight + bias
+
+    def place(x: Any, path: str) -> Any:
+        weight, bias = of(path)
+        return functional.conv2d(x, weight[:, :, None, None], bias)
+
+    x = _channels_first(np.load(asked.images).astype(np.float64))
+    x = norm(functional.conv2d(x, *of("features.0.0"), stride=4), "features.0.1")
+    for stage in range(4):
+        if stage:
+            entrance = f"features.{2 * stage}"
+            x = functional.conv2d(norm(x, f"{entrance}.0"), *of(f"{entrance}.1"), stride=2)
+        for number in range((3, 3, 9, 3)[stage]):
+            path = f"features.{2 * stage + 1}.{number}"
+            y = norm(functional.conv2d(x, *of(f"{path}.block.0"), padding=3, groups=x.shape[1]), f"{path}.block.2")
+            y = place(functional.gelu(place(y, f"{path}.block.3")), f"{path}.block.5")
+            x = x + state[f"{path}.layer_scale"] * y
+    x = norm(x.mean(dim=(2, 3), keepdim=True), "classifier.0")
+    np.save(asked.out, place(x, "classifier.2")[:, :, 0, 0].numpy())
+
+
+@dataclass(frozen=True)
+class Unchanged:
+    """A backbone, and a state_dict in torchvision's names."""
+
+    backbone: str
+    state: str
+
+
+@task
+def load_unchanged(asked: Unchanged) -> list[int]:
+    """Load a state_dict strictly into the torch track's network; return how many tensors and parameters it has."""
     import torch
 
     from twotrack.torch_track import backbones
 
-    state = torch.load(state, weights_only=True)
-    module = backbones.build(open_backbone("resnet18", "none"), 1000)
+    state = torch.load(asked.state, weights_only=True)
+    module = backbones.build(open_backbone(asked.backbone, "none"), 1000)
     module.load_state_dict(state, strict=True)
     return [len(module.state_dict()), sum(parameter.numel() for parameter in module.parameters())]
 
@@ -183,12 +236,21 @@ def save_code(out: str) -> None:
 def transformers_network(asked: Network) -> None:
     """Let transformers write a network with random weights into a folder, and its logits in float64."""
     import torch
-    from transformers import ResNetConfig, ResNetForImageClassification, ViTConfig, ViTForImageClassification
+    from transformers import (
+        ConvNextConfig,
+        ConvNextForImageClassification,
+        ResNetConfig,
+        ResNetForImageClassification,
+        ViTConfig,
+        ViTForImageClassification,
+    )
 
     torch.manual_seed(0)
     settings = {"num_labels": 5, **asked.settings}
     if asked.kind == "vit":
         model = ViTForImageClassification(ViTConfig(**settings, attn_implementation="sdpa"))
+    elif asked.kind == "convnext":
+        model = ConvNextForImageClassification(ConvNextConfig(**settings))
     else:
         model = ResNetForImageClassification(ResNetConfig(**settings))
     with torch.no_grad():

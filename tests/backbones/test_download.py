@@ -4,6 +4,7 @@ import hashlib
 import io
 import socket
 import time
+from dataclasses import replace
 from email.message import Message
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.backbones.refusals import refusal
-from twotrack.shared.weights.pretrained.backbones import download, resnet18
+from twotrack.shared.weights.pretrained.backbones import download, resnet
 
 URL = "https://models.invalid/net-0123abcd.pth"
 
@@ -83,7 +84,8 @@ def test_forwarding_to_an_address_without_https_is_refused():
 
 
 def test_without_a_network_the_error_names_the_offline_backbone(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(resnet18, "URL", "https://127.0.0.1:9/resnet18-f37072fd.pth")
+    unreachable = replace(resnet.PUBLISHED["resnet18"], url="https://127.0.0.1:9/resnet18-f37072fd.pth")
+    monkeypatch.setattr(resnet, "PUBLISHED", {"resnet18": unreachable})
 
     found = refusal("imagenet")
 
@@ -114,9 +116,18 @@ def test_a_name_that_is_looked_up_in_vain_is_given_up(monkeypatch: pytest.Monkey
     assert "cannot be downloaded (no answer within 0.2 s)" in refusal(URL)
 
 
-def test_imagenet_is_the_file_that_torchvision_publishes(monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize(
+    ("backbone", "file"),
+    [
+        ("resnet18", "resnet18-f37072fd.pth"),
+        ("resnet50", "resnet50-0676ba61.pth"),
+        ("convnext_tiny", "convnext_tiny-983f1562.pth"),
+    ],
+)
+def test_imagenet_is_the_file_that_torchvision_publishes(monkeypatch: pytest.MonkeyPatch, backbone: str, file: str):
     asked: list[str] = []
     monkeypatch.setattr(download, "_open", lambda url: asked.append(url) or Answer(b"", 0))
 
-    assert "begins with f37072fd" in refusal("imagenet")
-    assert asked == ["https://download.pytorch.org/models/resnet18-f37072fd.pth"]
+    digits = Path(file).stem.partition("-")[2]
+    assert f"begins with {digits}" in refusal("imagenet", backbone)
+    assert asked == [f"https://download.pytorch.org/models/{file}"]

@@ -20,7 +20,12 @@ from twotrack.shared.weights.pretrained.backbones import open_backbone
 OnPhotos = Callable[[str], np.ndarray]
 QUICKER = [pytest.param(one, marks=pytest.mark.slow if one == "keras:jax" else ()) for one in BACKENDS]
 TWO_TRACKS = ("torch", "keras:tensorflow")
-TORCHVISION = json.loads((Path(__file__).parent / "resnet18_torchvision.json").read_text())
+TORCHVISION = {
+    name: json.loads((Path(__file__).parent / f"{name}_torchvision.json").read_text())
+    for name in ("resnet18", "resnet50", "convnext_tiny")
+}
+PUBLISHED = {"resnet18": (122, 11_689_512), "resnet50": (320, 25_557_032), "convnext_tiny": (182, 28_589_128)}
+"""Tensors of a checkpoint, and the parameters that torchvision's pages give."""
 FLOAT64, FLOAT32 = 1e-12, 1e-4
 """Largest differences of logits: relative to the largest, and as they are."""
 RIGHT = 18
@@ -99,17 +104,28 @@ def test_in_float64_logits_of_photos_agree_to_rounding(workers, efficientnet, on
     assert relative(on_photos("torch")[:2], ours) < 1e-5
 
 
-# === ResNet-18 with a made-up checkpoint in torchvision's names ===
+# === Made-up checkpoints in torchvision's names ===
 
 
 @pytest.fixture(scope="module")
-def checkpoint(workers, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def checkpoints(workers, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, Path]]:
     """Random tensors under torchvision's names, as torch and as safetensors write them."""
-    folder, generator = tmp_path_factory.mktemp("resnet18"), np.random.default_rng(0)
-    files = {"safetensors": folder / "own.safetensors", "pth": folder / "own.pth"}
-    save_file({name: made_up(name, shape, generator) for name, shape in TORCHVISION.items()}, files["safetensors"])
-    workers.call("torch", tasks.save_state, tasks.Saved(state=str(files["safetensors"]), out=str(files["pth"])))
-    return files
+
+    @cache
+    def written(backbone: str) -> dict[str, Path]:
+        folder, generator = tmp_path_factory.mktemp(backbone), np.random.default_rng(0)
+        files = {"safetensors": folder / "own.safetensors", "pth": folder / "own.pth"}
+        made = {name: made_up(name, shape, generator) for name, shape in TORCHVISION[backbone].items()}
+        save_file(made, files["safetensors"])
+        workers.call("torch", tasks.save_state, tasks.Saved(state=str(files["safetensors"]), out=str(files["pth"])))
+        return files
+
+    return written
+
+
+@pytest.fixture(scope="module")
+def checkpoint(checkpoints: Callable[[str], dict[str, Path]]) -> dict[str, Path]:
+    return checkpoints("resnet18")
 
 
 def made_up(name: str, shape: list[int], generator: np.random.Generator) -> np.ndarray:
@@ -117,8 +133,10 @@ def made_up(name: str, shape: list[int], generator: np.random.Generator) -> np.n
         return np.array(7, np.int64)
     if name.endswith("running_var"):
         return generator.uniform(0.5, 1.5, shape).astype(np.float32)
+    if name.endswith("layer_scale"):
+        return generator.normal(size=shape).astype(np.float32)
     scale = np.prod(shape[1:]) ** -0.5 if len(shape) > 1 else 0.1
-    centre = 1.0 if re.search(r"(bn\d|downsample\.1)\.weight", name) else 0.0
+    centre = 1.0 if name.endswith(".weight") and len(shape) == 1 else 0.0
     return (centre + scale * generator.normal(size=shape)).astype(np.float32)
 
 
@@ -127,31 +145,50 @@ def images() -> np.ndarray:
     return np.random.default_rng(1).normal(size=(2, 45, 64, 3))
 
 
-def test_the_fixture_has_the_parameters_of_the_paper_and_of_torchvision():
-    """He et al. 2016 count 18 layers with weights; torchvision's page gives 11,689,512 parameters."""
+@pytest.mark.parametrize("backbone", TORCHVISION)
+def test_the_fixtures_have_the_parameters_that_torchvision_gives(backbone: str):
     buffers = ("running_mean", "running_var", "num_batches_tracked")
-    parameters = {name: shape for name, shape in TORCHVISION.items() if not name.endswith(buffers)}
+    parameters = {name: shape for name, shape in TORCHVISION[backbone].items() if not name.endswith(buffers)}
 
-    assert sum(int(np.prod(shape)) for shape in parameters.values()) == 11_689_512
-    layers = [name for name, shape in parameters.items() if len(shape) > 1 and "downsample" not in name]
-    assert len(layers) == 18
-    assert len(TORCHVISION) == 122
+    found = len(TORCHVISION[backbone]), sum(int(np.prod(shape)) for shape in parameters.values())
+    assert found == PUBLISHED[backbone]
 
 
-def test_the_torch_module_loads_torchvisions_state_dict_unchanged(workers, checkpoint: dict[str, Path]):
-    found = workers.call("torch", tasks.load_unchanged, str(checkpoint["pth"]))
+@pytest.mark.parametrize(("backbone", "layers"), [("resnet18", 18), ("resnet50", 50)])
+def test_the_fixtures_have_the_layers_with_weights_that_the_paper_counts(backbone: str, layers: int):
+    """He et al. 2016 count convolutions and the dense layer, but not those of shortcuts."""
+    shapes = TORCHVISION[backbone]
 
-    assert found == [122, 11_689_512]
+    assert len([name for name, shape in shapes.items() if len(shape) > 1 and "downsample" not in name]) == layers
 
 
-@pytest.mark.parametrize("track", TWO_TRACKS)
-def test_a_checkpoint_gives_the_function_written_by_hand(workers, checkpoint, images, track: str, tmp_path: Path):
+@pytest.mark.parametrize("backbone", ["resnet18", "resnet50"])
+def test_the_torch_module_loads_torchvisions_state_dict_unchanged(workers, checkpoints, backbone: str):
+    asked = tasks.Unchanged(backbone, str(checkpoints(backbone)["pth"]))
+
+    assert tuple(workers.call("torch", tasks.load_unchanged, asked)) == PUBLISHED[backbone]
+
+
+@pytest.mark.parametrize(
+    ("backbone", "track"),
+    [
+        *(("resnet18", track) for track in TWO_TRACKS),
+        ("resnet50", "torch"),
+        pytest.param("resnet50", "keras:tensorflow", marks=pytest.mark.slow),
+        ("convnext_tiny", "torch"),
+        pytest.param("convnext_tiny", "keras:tensorflow", marks=pytest.mark.slow),
+    ],
+)
+def test_a_checkpoint_gives_the_function_written_by_hand(
+    workers, checkpoints, images, backbone: str, track: str, tmp_path: Path
+):
     asked = {"images": str(tmp_path / "images.npy"), "out": str(tmp_path / "hand.npy")}
     np.save(asked["images"], images)
-    state = str(checkpoint["safetensors"])
-    workers.call("torch", tasks.resnet18_by_hand, tasks.OnImages(state=state, **asked))
+    state = str(checkpoints(backbone)["safetensors"])
+    by_hand = tasks.convnext_by_hand if backbone == "convnext_tiny" else tasks.resnet_by_hand
+    workers.call("torch", by_hand, tasks.OnImages(state=state, **asked))
 
-    ours = logits_of(workers, tmp_path, track, images, "float64", backbone="resnet18", weights=state)
+    ours = logits_of(workers, tmp_path, track, images, "float64", backbone=backbone, weights=state)
 
     assert ours.shape == (2, 1000)
     assert relative(ours, np.load(asked["out"])) < FLOAT64
@@ -199,6 +236,8 @@ RESNET = {
     [
         *[pytest.param("vit", "vit", VIT, (24, 24), track, id=f"vit-{track}") for track in TRACKS],
         pytest.param("resnet18", "resnet", RESNET, (33, 48), "torch", id="resnet18"),
+        pytest.param("resnet50", "resnet", {}, (33, 48), "torch", id="resnet50"),
+        pytest.param("convnext_tiny", "convnext", {}, (33, 48), "keras:tensorflow", id="convnext_tiny"),
     ],
 )
 def test_a_folder_gives_the_logits_of_transformers(

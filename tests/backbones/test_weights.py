@@ -16,11 +16,15 @@ from tests.support.command_line import python
 from twotrack.shared.errors import UserError
 from twotrack.shared.weights.bridge import rules
 from twotrack.shared.weights.initial import draw
-from twotrack.shared.weights.pretrained.backbones import efficientnet_lite0, files, open_backbone, resnet18
+from twotrack.shared.weights.pretrained.backbones import convnext, efficientnet_lite0, files, open_backbone, resnet
 from twotrack.shared.weights.pretrained.backbones.files import Conversion, convert_state
 from twotrack.shared.weights.pretrained.backbones.spec import Backbone
 
-TORCHVISION = json.loads((Path(__file__).parent / "resnet18_torchvision.json").read_text())
+FIXTURES = {
+    name: json.loads((Path(__file__).parent / f"{name}_torchvision.json").read_text())
+    for name in ("resnet18", "resnet50", "convnext_tiny")
+}
+TORCHVISION = FIXTURES["resnet18"]
 COUNTER = "num_batches_tracked"
 Tensors = dict[str, np.ndarray]
 
@@ -32,8 +36,8 @@ pytestmark = pytest.mark.usefixtures("cache")
 
 def test_a_random_start_needs_no_framework_and_no_file(tmp_path: Path):
     code = """import sys; from twotrack.shared.weights.pretrained.backbones import open_backbone
-found = [open_backbone(name, "none") for name in ("efficientnet_lite0", "resnet18")]
-print(*sys.modules); assert [one.weights() | one.classifier() for one in found] == [{}, {}]"""
+found = [open_backbone(name, "none") for name in ("efficientnet_lite0", "resnet18", "resnet50", "convnext_tiny")]
+print(*sys.modules); assert [one.weights() | one.classifier() for one in found] == [{}] * 4"""
 
     assert set(python(code, folder=tmp_path).stdout.split()) & FRAMEWORKS == set()
 
@@ -42,7 +46,7 @@ def test_another_name_is_refused_with_the_nearest():
     assert refusal("none", "resnet_18") == "unknown backbone 'resnet_18': did you mean 'resnet18'?"
 
 
-@pytest.mark.parametrize("backbone", ["efficientnet_lite0", "resnet18"])
+@pytest.mark.parametrize("backbone", ["efficientnet_lite0", "resnet18", "resnet50", "convnext_tiny"])
 def test_sizes_below_32_pixels_are_refused(backbone: str):
     found = open_backbone(backbone, "none")
 
@@ -64,10 +68,16 @@ def test_normalisation_is_the_one_that_the_network_was_trained_with():
 
 
 @pytest.mark.parametrize(
-    ("module", "size"), [(efficientnet_lite0, 1280), (resnet18, 512)], ids=["efficientnet_lite0", "resnet18"]
+    ("name", "module", "size"),
+    [
+        ("efficientnet_lite0", efficientnet_lite0, 1280),
+        ("resnet18", resnet, 512),
+        ("resnet50", resnet, 2048),
+        ("convnext_tiny", convnext, 768),
+    ],
 )
-def test_the_last_block_is_the_last_that_the_image_passes(module: Any, size: int):
-    found = module.find("none", print)
+def test_the_last_block_is_the_last_that_the_image_passes(name: str, module: Any, size: int):
+    found = module.find(name, "none", print)
     paths = [part.canonical_path for part in module.modules(found.architecture, 1000)]
 
     last = [
@@ -133,10 +143,15 @@ def write(file: Path, found: Tensors) -> Path:
     return file
 
 
-def test_the_table_has_torchvisions_names_and_shapes():
-    table = rules.table(resnet18.modules(resnet18.ResNet18Architecture(), 1000))
+@pytest.mark.parametrize("name", FIXTURES)
+def test_the_table_has_torchvisions_names_and_shapes(name: str):
+    architecture = open_backbone(name, "none").architecture
+    if name == "convnext_tiny":
+        table = convnext.table(architecture, 1000, convnext.torchvision)
+    else:
+        table = rules.table(resnet.modules(architecture, 1000))
 
-    expected = {name: tuple(shape) for name, shape in TORCHVISION.items() if not name.endswith(COUNTER)}
+    expected = {name: tuple(shape) for name, shape in FIXTURES[name].items() if not name.endswith(COUNTER)}
     assert {name: weight.shape for name, weight in table.items()} == expected
 
 

@@ -61,6 +61,7 @@ def test_doctor_finds_every_track_and_the_data_usable(tmp_path: Path, workers: W
         ("export", True),
         ("serving", True),
         ("tensorboard", True),
+        ("cdnow", True),
         ("bert", True),
     ]
     assert {"torch", "tensorflow", "keras", "jax", "twotrack"} <= found["environment"]["packages"].keys()

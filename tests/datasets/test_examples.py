@@ -120,4 +120,4 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path, dataset: str):
 def test_every_data_set_says_what_an_example_is():
     for dataset in datasets.DATASETS:
         with pytest.raises(UserError, match="expected at least one example: a"):
-            datasets.require_examples(dataset, [])
+            datasets.require_examples(dataset, datasets.embedded_source(dataset), [])

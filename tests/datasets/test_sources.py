@@ -30,7 +30,7 @@ def test_every_data_set_says_where_it_comes_from_and_can_be_read(name: str):
     assert isinstance(loaded, Dataset)
     assert (loaded.name, loaded.source) == (name, "embedded")
     assert min(len(module.ORIGIN), len(module.LICENCE)) > 0
-    assert set(module.SOURCES) <= {"tfds", "csv", "images"}
+    assert set(module.SOURCES) <= {"tfds", "csv", "images", *datasets.PACKAGED}
 
 
 def test_importing_the_data_sets_imports_nothing_slow(tmp_path: Path):
@@ -172,14 +172,21 @@ def test_a_data_set_that_has_no_counterpart_at_tensorflow_datasets_wants_a_name(
 
 @pytest.mark.parametrize(
     ("source", "expected"),
-    [("embedded", list(DATASETS)), ("tfds", ["mnist"]), ("tfds:kmnist", ["mnist", "shop"])],
+    [
+        ("embedded", list(DATASETS)),
+        ("cdnow", ["telco_monthly"]),
+        ("tfds", ["mnist"]),
+        ("tfds:kmnist", ["mnist", "shop"]),
+    ],
 )
 def test_the_data_sets_that_a_source_offers(source: str, expected: list[str]):
     assert datasets.offering(source) == expected
 
 
 def test_an_unknown_source_is_refused():
-    with pytest.raises(UserError, match="unknown source 'csv:mine': expected 'embedded', 'tfds' or 'tfds:NAME'"):
+    with pytest.raises(
+        UserError, match="unknown source 'csv:mine': expected 'embedded', 'cdnow', 'tfds' or 'tfds:NAME'"
+    ):
         datasets.tfds_name("telco", "csv:mine")
 
 

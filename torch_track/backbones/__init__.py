@@ -4,6 +4,7 @@ import importlib
 
 from torch import nn
 
+from twotrack.shared.weights.pretrained.backbones import FAMILIES
 from twotrack.shared.weights.pretrained.backbones.spec import Backbone
 
 
@@ -12,4 +13,4 @@ def build(backbone: Backbone, num_classes: int = 0) -> nn.Module:
 
     With `num_classes` the published classifier stands behind the features, and the outputs are its logits.
     """
-    return importlib.import_module(f"{__name__}.{backbone.name}").build(backbone.architecture, num_classes)
+    return importlib.import_module(f"{__name__}.{FAMILIES[backbone.name]}").build(backbone.architecture, num_classes)

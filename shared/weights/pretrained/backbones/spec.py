@@ -28,6 +28,10 @@ class Normalisation:
         return ((images - np.array(self.mean)) / np.array(self.scale)).astype(np.float32)
 
 
+IMAGENET_NORMALISATION = Normalisation(mean=(123.675, 116.28, 103.53), scale=(58.395, 57.12, 57.375))
+"""Mean and deviation of ImageNet's pixels, as torchvision's networks were trained with."""
+
+
 class Architecture(Protocol):
     """What a track's build function needs to know; each backbone has a class of its own."""
 

@@ -33,7 +33,6 @@ from twotrack.shared.weights.pretrained.backbones.folder import CONFIG, PREPROCE
 from twotrack.shared.weights.pretrained.backbones.spec import Backbone, Channels, Normalisation
 from twotrack.shared.weights.tensor_files import TensorFile
 
-NAME = "vit"
 HUB_ID = "google/vit-base-patch16-224"
 """What `imagenet` is: ViT-B/16, trained on ImageNet-21k, then on ImageNet."""
 EXPECTED = f"'{IMAGENET}', a folder with a ViT, or a model id of the Hugging Face hub such as {HUB_ID}"
@@ -102,16 +101,16 @@ def _in_pixels(channels: Channels) -> Channels:
     return 255 * red, 255 * green, 255 * blue
 
 
-def find(weights: str, on_step: OnStep) -> Backbone:
+def find(name: str, weights: str, on_step: OnStep) -> Backbone:
     """Find and check `imagenet`, a folder or a hub id."""
     if weights == NONE:
-        raise UserError(f"--weights {NONE}: a {NAME} has the sizes that its config.json says; expected {EXPECTED}.")
-    folder = find_folder(HUB_ID if weights == IMAGENET else weights, NAME, EXPECTED, on_step)
+        raise UserError(f"--weights {NONE}: a {name} has the sizes that its config.json says; expected {EXPECTED}.")
+    folder = find_folder(HUB_ID if weights == IMAGENET else weights, name, EXPECTED, on_step)
     config = read_config(VisionTransformerConfig, folder / CONFIG, REMEDY)
     tensors = _tensors(folder / TENSORS, config)
     tensors.check()
     return Backbone(
-        name=NAME,
+        name=name,
         architecture=config,
         normalisation=_preprocessor(folder / PREPROCESSOR).normalisation,
         default_size=config.image_size,
