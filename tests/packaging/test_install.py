@@ -150,7 +150,7 @@ def test_the_command_runs_from_any_folder(installation: Installation, checkout: 
 def test_a_pair_of_a_project_with_a_package_shared_is_verified(installation: Installation, tmp_path: Path) -> None:
     mine = project(tmp_path / "project")
     done = installation.twotrack(
-        "verify", "my_pair:PAIR", "--tracks", "keras:jax", "--until", "forward", "--json", folder=mine
+        "verify", "my_pair:PAIR", "--tracks", "keras:torch", "--until", "forward", "--json", folder=mine
     )
     assert done.json()["passed"]
 
