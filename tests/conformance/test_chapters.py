@@ -22,12 +22,12 @@ LIMITS = {
 }
 DEFAULT = ("adam", "lion", "sophia")
 VARIANTS = [
-    ("mnist_cnn", {"architecture": "bn_gap", "filters": "4"}),
     ("backprop", {"activation": "sigmoid"}),
+    ("mnist_cnn", {"architecture": "bn_gap", "filters": "4"}),
     *(("churn_mlp", {"activation": name}) for name in ("prelu", "swiglu")),
     *(("optimizers", {"optimizer": name}) for name in ("lion", "sophia")),
 ]
-"""Those with weights, layers or code of their own."""
+"""Those with weights, layers or code of their own; the one with convolutions has its turn on the quickest backend."""
 ALSO = [
     ("churn_transformer", {"norm": "post", "positions": "sinusoidal"}),
     *(("churn_mlp", {"activation": name}) for name in ("gelu_tanh", "softmax")),
@@ -50,7 +50,7 @@ same statistics, on torch and TensorFlow; here it is climbed by default where it
 
 
 EVERYWHERE = "churn_mlp"
-"""Climbed on every backend by default; the others take turns."""
+"""Its exact rungs are climbed on every backend by default, as is its last one if slow; the others take turns."""
 BERT = VerifyRequest(name="review_bert", settings=SMALL_BERT, recipe="classic")
 
 
@@ -74,7 +74,7 @@ def in_part() -> Iterator[VerifyRequest]:
 
 def slow() -> Iterator[VerifyRequest]:
     """Yield what is climbed on every backend if slow: all rungs of all chapters, and further variants."""
-    for slug in sorted(COSTLY - {BERT.name}):
+    for slug in sorted({EVERYWHERE, *COSTLY} - {BERT.name}):
         yield VerifyRequest(name=slug)
     for slug, settings in [*VARIANTS, *ALSO]:
         yield VerifyRequest(name=slug, settings=settings)
@@ -102,7 +102,7 @@ def small_bert(tmp_path: Path) -> str:
 
 @pytest.mark.parametrize(
     "subject",
-    [VerifyRequest(name=EVERYWHERE), *(pytest.param(one, marks=pytest.mark.slow) for one in slow())],
+    [until_training(VerifyRequest(name=EVERYWHERE)), *(pytest.param(one, marks=pytest.mark.slow) for one in slow())],
     ids=name_of,
 )
 def test_a_chapter_passes_every_rung_on_every_backend(subject: VerifyRequest, ladder: Ladder, small_bert: str) -> None:
