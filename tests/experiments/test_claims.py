@@ -21,8 +21,9 @@ from twotrack.shared.workers.pool import WorkerPool
 SLOW = {("shop_transfer", "images_per_class")}
 TIMED = {("churn_transformer", "length")}
 """Their claims and lines are of seconds, which no two runs share."""
-IN_TORCH = TIMED | {("optimizers", "race")}
-"""Those that are done in torch alone by default; tests/optimizers has the optimizers of the race on every track."""
+IN_TORCH = TIMED | {("optimizers", "race"), ("churn_transformer", "attention"), ("activations", "linear")}
+"""Those that are done in torch alone by default: tests/optimizers has the optimizers of the race on every track,
+test_series.py the attention; to be linear says nothing of a track, and others train the networks of its chapter."""
 
 
 def on_keras() -> Iterator[ParameterSet]:
