@@ -35,9 +35,10 @@ def relative(ours: np.ndarray, theirs: np.ndarray) -> float:
 
 
 # === Small encoders with random weights ===
+# By default with what MiniLM has not: GELU by tanh, dropout, another epsilon. tests/mutation climbs with the other.
 
 
-@pytest.mark.parametrize(("name", "track"), in_turn(["EXACT", "APPROXIMATE"], order=[QUICKEST]))
+@pytest.mark.parametrize(("name", "track"), in_turn(["APPROXIMATE", "EXACT"], every=2, order=[QUICKEST]))
 def test_parameters_states_gradients_and_training_are_the_same(name: str, track: str, ladder: Ladder):
     (result,) = ladder.climb(VerifyRequest(name=f"tests.bert.pairs:{name}"), lambda *_: None, [track])
 

@@ -122,7 +122,7 @@ def test_the_head_has_the_classes_of_ones_own_photos(photos: Path, folder: Path)
             "the backbone 'efficientnet_lite0' takes images of at least",
         ),
         (
-            ("verify", "tests.transfer.pairs:ALL", "--weights", "x"),
+            ("verify", "tests.transfer.pairs:ALL", "--weights", "x", "--tracks", "keras:torch"),
             "weights: expected .safetensors, .pt, .pth",
         ),
         (("predict", "nowhere", "a"), "'nowhere' is no run folder"),
