@@ -18,14 +18,9 @@ from twotrack.shared.workers.pool import WorkerPool
 from twotrack.shared.workers.processes import Worker
 
 TRACKS, SEEDS = ("torch", "keras:torch"), (0, 1)
-CHAPTER = "churn_mlp"
-SMALL = {"examples": 256, "epochs": 60, "settings": {"hidden_size": "4"}, "device": "cpu"}
-"""Enough epochs for a run to be killed."""
-OPTIONS = (
-    *("--tracks", ",".join(TRACKS), "--seeds", "2", "--examples", "256"),
-    *("--epochs", "60", "--set", "hidden_size=4", "--device", "cpu"),
-)
-REQUEST = TrainingRequest(CHAPTER, TRACKS, SEEDS, **SMALL)
+SMALL = {"examples": 256, "settings": {"filters": "4"}, "device": "cpu"}
+OPTIONS = ("--tracks", ",".join(TRACKS), "--seeds", "2", "--examples", "256", "--set", "filters=4", "--device", "cpu")
+REQUEST = TrainingRequest("mnist_cnn", TRACKS, SEEDS, **SMALL)
 
 
 def uninterrupted(workers: WorkerPool, folder: Path) -> list[Run]:
@@ -35,13 +30,13 @@ def uninterrupted(workers: WorkerPool, folder: Path) -> list[Run]:
 
 
 def test_a_killed_comparison_goes_on_with_the_same_result(tmp_path: Path, workers: WorkerPool):
-    with Running("compare", CHAPTER, *OPTIONS, folder=tmp_path) as command:
+    with Running("compare", "mnist_cnn", *OPTIONS, folder=tmp_path) as command:
         command.wait_for(lambda: list(tmp_path.glob("runs/*/.torch_seed1.partial")), "the second run has begun")
         command.process.kill()
     (folder,) = tmp_path.glob("runs/compare_*")
     kept = (folder / "torch_seed0/record.json").stat().st_mtime_ns
 
-    done = in_process("compare", "--resume", folder, folder=tmp_path)
+    done = in_process("compare", "--resume", folder, folder=tmp_path, workers=workers)
 
     started = [line for line in done.stderr.splitlines() if line.endswith(": started")]
     assert started == [f"{name}: started" for name in ("torch seed 1", "keras:torch seed 0", "keras:torch seed 1")]
@@ -130,13 +125,10 @@ def test_the_plan_tells_everything_before_the_first_run(tmp_path: Path):
         (("--seeds", "3"), "was begun with seeds 0, 1, asked for is 0, 1, 2;"),
         (("--tracks", "torch"), "was begun with tracks torch, keras:torch, asked for is torch;"),
         (("--recipe", "classic"), "was begun with recipe fast, asked for is classic;"),
-        (
-            ("--set", "hidden_size=8"),
-            "was begun with settings {'hidden_size': '4'}, asked for is {'hidden_size': '8'};",
-        ),
-        (("--epochs", "2"), "was begun with epochs 60, asked for is 2;"),
-        ((CHAPTER, "--device", "auto"), "was begun with device cpu, asked for is auto;"),
-        (("mnist_cnn",), "was begun with chapter churn_mlp, asked for is mnist_cnn;"),
+        (("--set", "filters=8"), "was begun with settings {'filters': '4'}, asked for is {'filters': '8'};"),
+        (("--epochs", "2"), "was begun with epochs None, asked for is 2;"),
+        (("mnist_cnn", "--device", "auto"), "was begun with device cpu, asked for is auto;"),
+        (("churn_mlp",), "was begun with chapter mnist_cnn, asked for is churn_mlp;"),
         (("--out", "elsewhere"), "--resume and --out both say where the results are; leave out --out."),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
@@ -148,7 +140,7 @@ def test_other_options_than_at_the_start_are_refused(begun: Path, options: tuple
 def test_the_same_options_may_be_given_again(begun: Path):
     (begun / "torch_seed0/history.json").unlink()
 
-    assert "history.json is missing" in refused(begun, CHAPTER, *OPTIONS), "and so the options were not"
+    assert "history.json is missing" in refused(begun, "mnist_cnn", *OPTIONS), "and so the options were not"
 
 
 @pytest.mark.parametrize("name", ["keras", "tensorflow", "torch", "numpy"])
