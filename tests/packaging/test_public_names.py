@@ -190,7 +190,9 @@ def test_a_test_of_a_project_asserts_that_two_models_are_one(tmp_path: Path) -> 
     assert "1 passed" in done.stdout, done.stdout
 
 
+@pytest.mark.slow
 def test_compare_trains_read_run_reads_and_export_exports(tmp_path: Path) -> None:
+    """By default tests/docs/test_python_api_page.py runs the page's train.py, which does the same."""
     done = twotrack.compare(
         "neuron",
         ["torch", "keras:torch"],
