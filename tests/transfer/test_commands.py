@@ -94,15 +94,17 @@ def photos(folder: Path) -> Path:
     return folder / "photos"
 
 
-def test_the_head_has_the_classes_of_ones_own_photos(photos: Path, folder: Path):
+def test_the_head_has_the_classes_of_ones_own_photos(photos: Path, folder: Path, monkeypatch: pytest.MonkeyPatch):
+    """In a worker of its own, which has the cache of its own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
     small = ("--set", "backbone=resnet18", "--weights", "none", "--set", "size=32", "--epochs", "20")
     asked = ("run", "shop_transfer", "--track", "torch", "--images", photos, *small, "--json")
-    own_cache = {"XDG_CACHE_HOME": str(folder / "cache")}
-    (run,) = twotrack(*asked, folder=folder, **own_cache).json()["runs"]
+    with WorkerPool("cpu", one_per_track=True) as own:
+        (run,) = in_process(*asked, folder=folder, workers=own).json()["runs"]
+        shown = sorted(photos.glob("*/3.png"))
+        found = in_process("predict", run["folder"], *shown, "--json", folder=folder, workers=own).json()
 
-    found = twotrack("predict", run["folder"], *sorted(photos.glob("*/3.png")), "--json", folder=folder, **own_cache)
-
-    assert [one["class_name"] for one in found.json()] == ["blue", "green", "red"]
+    assert [one["class_name"] for one in found] == ["blue", "green", "red"]
 
 
 # === Refusals ===
