@@ -9,7 +9,7 @@ from PIL import Image
 
 from tests.bert import folders
 from tests.cli.test_bad_input import refused
-from tests.support.command_line import in_process, python, twotrack
+from tests.support.command_line import in_process, python
 from twotrack.shared.workers.pool import WorkerPool
 
 REVIEWS, LENGTH = 200, 16
