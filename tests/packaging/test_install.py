@@ -147,6 +147,9 @@ def test_the_command_runs_from_any_folder(installation: Installation, checkout: 
     assert len(set(shown)) == 1
 
 
+@pytest.mark.parametrize(
+    "installation", ["wheel", pytest.param("editable", marks=pytest.mark.slow)], indirect=True
+)  # what the other tests of pairs run on is editable
 def test_a_pair_of_a_project_with_a_package_shared_is_verified(installation: Installation, tmp_path: Path) -> None:
     mine = project(tmp_path / "project")
     done = installation.twotrack(

@@ -66,7 +66,9 @@ def test_a_killed_worker_is_reported_with_its_last_log_lines_and_the_other_run_i
     assert "died (SIGKILL)" in page
 
 
-@pytest.mark.parametrize(("sent", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("sent", "expected"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
 def test_ctrl_c_and_a_polite_kill_stop_the_worker_and_leave_nothing(
     tmp_path: Path, sent: signal.Signals, expected: int
 ):
