@@ -186,6 +186,7 @@ def test_a_framework_that_is_not_installed_is_an_error_unless_a_skip_is_asked_fo
     find_spec = track.find_spec
     monkeypatch.setattr(track, "find_spec", lambda name: None if name == "jax" else find_spec(name))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "test_port", raising=False)
     Path("test_port.py").write_text(ASKS_FOR_JAX)
     alone = ("--import-mode=importlib", "--capture=no", "-p", "no:cacheprovider", "-p", "no:xdist", "-rs")
     pytest.main(["test_port.py", *alone, *options])
