@@ -9,6 +9,8 @@ QUICK_XLA := --xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=fa
 COUNT ?= 300
 SEED ?= 0
 BIN := .venv/bin
+# Commands and workers are short processes that import the same modules: compiled once, whatever the machine's default.
+export PYTHONDONTWRITEBYTECODE :=
 SHELL := /bin/bash
 # The folders that setup.py puts below the package `twotrack`.
 MAPPED := shared keras_track torch_track

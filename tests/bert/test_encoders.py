@@ -11,7 +11,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from tests.bert import tasks
-from tests.support.turns import QUICKEST, in_turn, quickest_alone
+from tests.support.turns import BACKENDS, QUICKEST, in_turn, quickest_alone
 from twotrack.shared.datasets import reviews
 from twotrack.shared.datasets.files import Source
 from twotrack.shared.spec.inputs import ONLY
@@ -35,9 +35,10 @@ def relative(ours: np.ndarray, theirs: np.ndarray) -> float:
 
 
 # === Small encoders with random weights ===
+# By default with what MiniLM has not: GELU by tanh, dropout, another epsilon. tests/mutation climbs with the other.
 
 
-@pytest.mark.parametrize(("name", "track"), in_turn(["EXACT", "APPROXIMATE"], order=[QUICKEST]))
+@pytest.mark.parametrize(("name", "track"), in_turn(["APPROXIMATE", "EXACT"], every=2, order=[QUICKEST]))
 def test_parameters_states_gradients_and_training_are_the_same(name: str, track: str, ladder: Ladder):
     (result,) = ladder.climb(VerifyRequest(name=f"tests.bert.pairs:{name}"), lambda *_: None, [track])
 
@@ -134,8 +135,9 @@ def test_with_gelu_by_tanh_states_are_those_of_keras_hub(
     assert relative(states("keras:tensorflow", "float32")[BLOCKS[-1]], theirs) > 50 * LIMITS["float32"]
 
 
-@pytest.mark.parametrize("track", ["torch", *quickest_alone()])
+@pytest.mark.parametrize("track", ["torch", *(pytest.param(track, marks=pytest.mark.slow) for track in BACKENDS)])
 def test_padding_changes_no_state_of_a_token(workers, states: StatesOf, inputs: Path, tmp_path: Path, track: str):
+    """By default in torch: the states of both tracks are equal, those of padding too."""
     given = np.load(inputs)
     wider = {name: np.pad(array, ((0, 0), (0, 32))) for name, array in given.items()}
     np.savez(tmp_path / "wider.npz", **wider)

@@ -11,13 +11,14 @@ from safetensors.numpy import load_file, save_file
 
 from tests.bridge import tasks_convert
 from tests.bridge.tasks_convert import SETTINGS, Outputs
+from tests.support.jobs import run as train
 from tests.support.pools import Unused
 from twotrack.shared import chapters
 from twotrack.shared.cli import main
 from twotrack.shared.errors import UserError
 from twotrack.shared.runs import convert as converting
 from twotrack.shared.runs import output_file
-from twotrack.shared.runs.comparison import TrainingRequest, plan, run_jobs
+from twotrack.shared.runs.comparison import TrainingRequest, plan
 from twotrack.shared.workers.pool import WorkerPool
 
 KERAS = "keras:tensorflow"
@@ -36,12 +37,12 @@ def files(workers, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def run(tmp_path_factory) -> Path:
+def run(workers, tmp_path_factory) -> Path:
     """A run folder."""
     folder = tmp_path_factory.mktemp("runs") / "run"
     request = TrainingRequest("mnist_cnn", ("torch",), settings=SETTINGS, epochs=1, examples=128, device="cpu")
-    assert run_jobs(plan(request, lambda *_: folder), lambda *_: None).folders == [folder]
-    return folder
+    (job,) = plan(request, lambda *_: folder)
+    return train(workers, job).folder
 
 
 @pytest.fixture
@@ -103,13 +104,14 @@ def same_bits(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
     )
 
 
-def test_a_torch_checkpoint_goes_to_keras_and_comes_back_bit_equal(twotrack, files, predict, tmp_path):
+def test_a_torch_checkpoint_goes_to_keras_and_comes_back_bit_equal(twotrack, files, predict, tmp_path, workers):
     there, back = tmp_path / "there.weights.h5", tmp_path / "back.safetensors"
     arguments = ["--chapter", "mnist_cnn", *SET]
-    code, out, _ = twotrack("convert", files / "good.pt", *arguments, "--to", "keras", "--out", there, "--json")
+    asked = ("convert", files / "good.pt", *arguments, "--to", "keras", "--out", there, "--json")
+    code, out, _ = twotrack(*asked, workers=workers)
     assert code == 0
     assert json.loads(out) == {"out": str(there), "weights": 8, "values": 1141, "notes": []}
-    code, out, _ = twotrack("convert", there, *arguments, "--to", "torch", "--out", back)
+    code, out, _ = twotrack("convert", there, *arguments, "--to", "torch", "--out", back, workers=workers)
     assert (code, out) == (0, f"{back}: 8 weights, 1,141 values\n")
     assert same_bits(load_file(back), load_file(files / "good.safetensors"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["back.safetensors", "there.weights.h5"]

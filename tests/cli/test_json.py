@@ -23,8 +23,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def compared(folder: Path) -> Done:
-    return twotrack("compare", "mnist_cnn", "--tracks", "torch", "--seeds", "2", *QUICK, folder=folder)
+def compared(folder: Path, workers: WorkerPool) -> Done:
+    asked = ("compare", "mnist_cnn", "--tracks", "torch", "--seeds", "2", *QUICK)
+    return in_process(*asked, folder=folder, workers=workers)
 
 
 def test_list_describes_every_chapter(tmp_path: Path):

@@ -1,6 +1,7 @@
 """What the ladder says of planted faults is true: it fails, at the fault, and proves it or nothing.
 
-By default one fault of every group's families in turn, mostly on the quickest backend; all of them if slow.
+By default a few networks with two faults, and one fault of every group that none of these has, mostly on the quickest
+backend; all of them if slow.
 """
 
 import pytest
@@ -13,17 +14,24 @@ from tests.conformance.faults.unproved import UNPROVED
 from tests.support.turns import BACKENDS, QUICKEST
 from twotrack.shared.verify.ladder import Ladder
 
-EVERY = 5
-"""Of so many families one is climbed with by default."""
-TURN = 15
-"""Of those that are climbed by default, every fifteenth is on another backend, these taking turns."""
+FEWER = 4
+"""Networks with two faults, by default."""
+TURN = 11
+"""Of those that are climbed by default, every eleventh is on another backend, these taking turns."""
+
+
+def by_default() -> list[Fault]:
+    """Return faults of which every group has one: two at once, then one of the family in the middle of its group."""
+    found = doubles(FEWER)
+    groups = {family.group: [other for other in FAULTS if other.group == family.group] for family in FAULTS}
+    for group in groups.keys() - {family.group for fault in found for family in fault.families}:
+        found += singles(groups[group][len(groups[group]) // 2])[:1]
+    return sorted(found, key=lambda fault: fault.name)
 
 
 def cases() -> list[ParameterSet]:
     """Return every fault with a backend; those that are not for the default suite are slow."""
-    ordinary = [fault for number, family in enumerate(FAULTS) for fault in singles(family)[: number % EVERY == 0]]
-    ordinary += doubles(FEW)
-    names = {fault.name: number for number, fault in enumerate(ordinary)}
+    names = {fault.name: number for number, fault in enumerate(by_default())}
     return [
         pytest.param(
             fault,
@@ -54,6 +62,10 @@ def test_there_are_many_families_and_faults_and_a_third_are_two_at_once() -> Non
     assert len(FAULTS) >= 60
     assert len({fault.name for fault in every}) == len(every) >= 150
     assert len(doubles(TWO)) * 3 >= len(every)
+
+
+def test_every_group_is_climbed_with_by_default() -> None:
+    assert {family.group for fault in by_default() for family in fault.families} == {one.group for one in FAULTS}
 
 
 def test_few_causes_are_not_proved() -> None:

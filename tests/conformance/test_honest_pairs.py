@@ -11,7 +11,7 @@ MODULES = (honest, honest_images, honest_sequences, honest_functions)
 HONEST = [f"{module.__name__}:{name}" for module in MODULES for name in module.HONEST]
 
 
-@pytest.mark.parametrize(("name", "track"), in_turn(HONEST, every=2, order=MOSTLY_QUICKEST))
+@pytest.mark.parametrize(("name", "track"), in_turn(HONEST, every=3, order=MOSTLY_QUICKEST))
 def test_an_honest_pair_raises_no_alarm(name: str, track: str, ladder: Ladder) -> None:
     (result,) = ladder.climb(VerifyRequest(name=name), lambda *_: None, [track])
     assert result.passed, result.rungs[-1].detail

@@ -1,6 +1,7 @@
 """Every planted bug is detected, at its layer; its true cause is proved, or among the first two suggestions."""
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from tests.conformance.faults.judging import far_enough
 from tests.conformance.planted import BUGS, Bug
@@ -9,9 +10,24 @@ from twotrack.shared.verify.diagnosis.cause import Status
 from twotrack.shared.verify.ladder import Ladder, TrackResult
 from twotrack.shared.verify.request import VerifyRequest
 
+ELSEWHERE = {
+    "BATCH_NORM_VARIANCE": "STATISTICS_VARIANCE in tests/diagnosis",
+    "DROPOUT_RATE": "RATES in tests/dropout",
+    "LAYER_NORM_EPSILON": "the pair of tests/verify/test_guide.py",
+    "LSTM_TWO_BIASES": "SECOND_BIAS_OF_RNN in tests/diagnosis",
+    "PROBABILITIES": "BINARY_PROBABILITIES in tests/diagnosis",
+    "SAME_PADDING": "the pair of tests/verify/test_guide.py",
+}
+"""Bugs whose cause is proved by default of another pair; slow here."""
+
+
+def marked(case: ParameterSet) -> ParameterSet:
+    marks = [*case.marks, *([pytest.mark.slow] if case.values[0] in ELSEWHERE else [])]
+    return pytest.param(case.values, marks=marks, id="-".join(map(str, case.values)))
+
+
 CASES = [
-    pytest.param(one.values, marks=one.marks, id="-".join(map(str, one.values)))
-    for one in in_turn([name for name, bug in BUGS.items() if not bug.only], order=MOSTLY_QUICKEST)
+    marked(one) for one in in_turn([name for name, bug in BUGS.items() if not bug.only], order=MOSTLY_QUICKEST)
 ] + [pytest.param((name, bug.only), id=f"{name}-{bug.only}") for name, bug in BUGS.items() if bug.only]
 
 

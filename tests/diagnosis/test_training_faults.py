@@ -1,6 +1,7 @@
 """Every fault in a training is proved: its cause has the right words and changes, and nothing is left behind it."""
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from tests.diagnosis.faults.fault import Fault
 from tests.diagnosis.faults.pairs import FAULTS
@@ -9,10 +10,16 @@ from twotrack.shared.verify.diagnosis.cause import Cause, Status
 from twotrack.shared.verify.ladder import Ladder, TrackResult
 from twotrack.shared.verify.request import VerifyRequest
 
-CASES = [
-    pytest.param(one.values, marks=one.marks, id="-".join(map(str, one.values)))
-    for one in in_turn(FAULTS, every=4, order=MOSTLY_QUICKEST)
-]
+LIKE_OTHERS = {"HUBER_DELTA", "LAMB", "CLIP_EPSILON", "DAMPENING", "CENTERED"}
+"""Of every fourth fault, those that are slow too: an option of a loss or of an update as those that stay."""
+
+
+def marked(case: ParameterSet) -> ParameterSet:
+    marks = [*case.marks, *([pytest.mark.slow] if case.values[0] in LIKE_OTHERS else [])]
+    return pytest.param(case.values, marks=marks, id="-".join(map(str, case.values)))
+
+
+CASES = [marked(one) for one in in_turn(FAULTS, every=4, order=MOSTLY_QUICKEST)]
 
 
 @pytest.fixture(scope="module", params=CASES)

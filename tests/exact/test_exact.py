@@ -13,6 +13,7 @@ from tests.bert import folders
 from tests.exact import tasks
 from tests.support import staged
 from tests.support.jobs import run
+from tests.support.turns import quickest_alone
 from twotrack.shared.runs.agreement import agreements, sentence
 from twotrack.shared.runs.comparison import TrainingRequest, plan
 from twotrack.shared.runs.records import Job
@@ -48,7 +49,7 @@ def test_a_whole_epoch_of_a_chapter_leaves_rounding(whole_epoch: Callable[[str],
     assert keras.history["learning_rate"] == torch.history["learning_rate"]
 
 
-@pytest.mark.parametrize("track", OTHERS)
+@pytest.mark.parametrize("track", quickest_alone())
 def test_two_stages_with_frozen_parts_and_features_leave_rounding(
     workers: WorkerPool, tmp_path: Path, track: str
 ) -> None:

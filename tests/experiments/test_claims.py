@@ -21,8 +21,14 @@ from twotrack.shared.workers.pool import WorkerPool
 SLOW = {("shop_transfer", "images_per_class")}
 TIMED = {("churn_transformer", "length")}
 """Their claims and lines are of seconds, which no two runs share."""
-IN_TORCH = TIMED | {("optimizers", "race")}
-"""Those that are done in torch alone by default; tests/optimizers has the optimizers of the race on every track."""
+IN_TORCH = TIMED | {
+    *(("activations", name) for name in ("dead_units", "linear")),
+    ("churn_rnn", "through_time"),
+    ("churn_transformer", "attention"),
+    ("optimizers", "race"),
+}
+"""Those that are done in torch alone by default: tests/optimizers has the optimizers of the race on every track,
+test_series.py the attention; of each chapter's other experiments, or of one like it, one is done in Keras too."""
 
 
 def on_keras() -> Iterator[ParameterSet]:

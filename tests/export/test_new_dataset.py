@@ -50,6 +50,10 @@ def run(pool: WorkerPool, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return do(pool, job)
 
 
+LIKE_OTHERS = {"keras", "onnx"}
+"""By default what each framework writes for a server stands for these; tests/export/test_formats.py has all formats."""
+
+
 def by_hand(run: Run, rows: np.ndarray) -> np.ndarray:
     """The probability of the second class."""
     weights = run.weights
@@ -57,7 +61,9 @@ def by_hand(run: Run, rows: np.ndarray) -> np.ndarray:
     return expit(hidden @ weights["logits.kernel"] + weights["logits.bias"])[:, 0]
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in LIKE_OTHERS else ()) for name in FORMATS]
+)
 def test_its_runs_can_be_exported_to_every_format(name: str, run: Run, pool: WorkerPool, tmp_path: Path):
     done = export(run.folder, name, tmp_path / f"out{FORMATS[name].suffix}", pool)
 

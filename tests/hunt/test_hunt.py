@@ -1,4 +1,7 @@
-"""The short form of `make hunt`: one wrong and one honest pair of every kind, the backends taking turns."""
+"""The short form of `make hunt`: one wrong and one honest pair of each kind, the backends taking turns.
+
+Kinds of which other tests have pairs of their own are slow.
+"""
 
 import pytest
 from _pytest.mark import ParameterSet
@@ -8,6 +11,14 @@ from tests.hunt.hunting import HONEST, WRONG, Quarry, climb
 from tests.support.turns import MOSTLY_QUICKEST
 from twotrack.shared.verify.ladder import Ladder
 
+ELSEWHERE = {
+    **dict.fromkeys(("random kind", "random rate", "random place", "random mode", "random"), "tests/dropout"),
+    **dict.fromkeys(("ordinary", "normalisation"), "tests/conformance"),
+    "regularizer": "tests/verify/test_optimizer.py",
+    "frozen": "tests/diagnosis and tests/transfer",
+}
+"""Kinds of which these climb with pairs of their own by default; slow here."""
+
 
 def of_every_kind(families: PairFamilies) -> list[ParameterSet]:
     """Return the first family of every kind, each with a backend."""
@@ -15,10 +26,14 @@ def of_every_kind(families: PairFamilies) -> list[ParameterSet]:
     for family in families:
         kinds.setdefault(family.kind, family)
     return [
-        pytest.param(family, track, id=f"{family.name}_0-{track}")
+        pytest.param(family, track, marks=_marks(family), id=f"{family.name}_0-{track}")
         for number, family in enumerate(kinds.values())
         for track in [MOSTLY_QUICKEST[number % len(MOSTLY_QUICKEST)]]
     ]
+
+
+def _marks(family: Family) -> tuple[pytest.MarkDecorator, ...]:
+    return (pytest.mark.slow,) if family.kind in ELSEWHERE else ()
 
 
 @pytest.mark.parametrize(("family", "track"), of_every_kind(WRONG))

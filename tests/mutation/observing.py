@@ -19,30 +19,38 @@ from twotrack.shared.verify.second_look import SecondLook
 from twotrack.shared.workers.pool import WorkerPool
 from twotrack.shared.workers.task import Answer, Request, Task
 
+LAST = "training"
+"""The last of the exact rungs."""
+
+
+def _of_one_block(tensors: folders.Tensors) -> folders.Tensors:
+    """Leave out the second block: one that is trained while the rest is frozen is enough."""
+    return {name: tensor for name, tensor in tensors.items() if ".layer.1." not in name}
+
 
 class Gate:
     """Climbs, torch against a Keras track, with a fault planted in one; a side without a fault is observed once."""
 
     def __init__(self, workers: WorkerPool, folder: Path, keras: str = KERAS):
         self._workers, self._folder, self._keras = workers, folder, keras
-        self._bert = str(folders.write(folder / "bert"))
-        self._healthy = cache(lambda subject, track: self._observe(subject, track, ""))
+        self._bert = str(folders.write(folder / "bert", _of_one_block, {"num_hidden_layers": 1}))
+        self._healthy = cache(lambda subject, track: self._observe(subject, track, "", LAST))
 
     def healthy(self, subject: str) -> list[RungResult]:
         """Return the rungs of a subject as it is."""
-        return self._climb(subject, {})
+        return self._climb(subject, {}, LAST)
 
     def planted(self, name: str) -> list[RungResult]:
-        """Return the rungs of a fault's subject with the fault planted."""
+        """Return the rungs of a fault's subject with the fault planted, up to the one that must fail."""
         track = TORCH if FAULTS[name].track == TORCH else self._keras
-        return self._climb(FAULTS[name].subject, {track: name})
+        return self._climb(FAULTS[name].subject, {track: name}, FAULTS[name].rung)
 
-    def _climb(self, subject: str, faults: dict[str, str]) -> list[RungResult]:
+    def _climb(self, subject: str, faults: dict[str, str], until: str) -> list[RungResult]:
         sides = [
-            self._observe(subject, track, faults[track]) if track in faults else self._healthy(subject, track)
+            self._observe(subject, track, faults[track], until) if track in faults else self._healthy(subject, track)
             for track in (TORCH, self._keras)
         ]
-        request = SUBJECTS[subject].model_copy(update={"until": "training"})
+        request = SUBJECTS[subject].model_copy(update={"until": until})
         return climbed(request, *(SideResults(side, None) for side in sides), self._again(subject, faults))
 
     def _again(self, subject: str, faults: dict[str, str]) -> LookAgain:
@@ -55,9 +63,10 @@ class Gate:
         folder = Path(tempfile.mkdtemp(dir=self._folder))
         return partial(SecondLook(self._request(subject), mixed(TORCH), ask, folder).judge, mixed(self._keras))
 
-    def _observe(self, subject: str, track: str, fault: str) -> Observation:
+    def _observe(self, subject: str, track: str, fault: str, until: str) -> Observation:
         folder = Path(tempfile.mkdtemp(dir=self._folder))
-        side = SideRequest(verify=self._request(subject), side=mixed(track), folder=folder)
+        request = self._request(subject).model_copy(update={"until": until})
+        side = SideRequest(verify=request, side=mixed(track), folder=folder)
         return self._workers.call(track, tasks.observe, tasks.Planted(side, fault))
 
     def _request(self, subject: str) -> VerifyRequest:

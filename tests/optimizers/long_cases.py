@@ -42,7 +42,8 @@ SHAPES: Mapping[str, tuple[int, ...]] = {
     "out.kernel": (4, 3),
 }
 """Of the weights of tests.optimizers.long_tasks' model, canonical."""
-STEPS, SHORT = 2000, 100
+STEPS, SHORT = 2000, 45
+"""In the short form weights are averaged several times, and overwritten once."""
 
 FORMULAS: dict[str, Optimizer] = {
     "SGD": SGD(0.01),

@@ -59,10 +59,15 @@ def keras_sgd():
 
 if __name__ == "__main__":
     same = twotrack.Pair(keras_build, torch_build, (4,), optimizer=twotrack.CustomOptimizer(keras_sgd, sgd))
-    record = twotrack.verify(same, tracks=["keras:jax"])
+    record = twotrack.verify(same, tracks=["keras:torch"])
     try:
         twotrack.assert_same_model(
-            keras_build, other_build, (4,), tracks=["keras:jax"], optimizer=twotrack.SGD(0.1, momentum=0.9)
+            keras_build,
+            other_build,
+            (4,),
+            tracks=["keras:torch"],
+            until="forward",
+            optimizer=twotrack.SGD(0.1, momentum=0.9),
         )
     except AssertionError as error:
         print(json.dumps([record.passed, str(error)]))
@@ -156,13 +161,13 @@ def test_a_script_verifies_its_own_functions_and_reads_where_two_models_differ(t
     (tmp_path / "check.py").write_text(SCRIPT)
     passed, message = json.loads(run([sys.executable, "check.py"], tmp_path, True, {}).stdout)
     assert passed
-    assert message.startswith("not the same model: keras:jax fails at forward: layer 'relu'")
+    assert message.startswith("not the same model: keras:torch fails at forward: layer 'relu'")
     assert "FAIL  forward" in message
     assert "'relu'" in message
 
 
 def test_a_script_without_a_guard_is_told_so(tmp_path: Path) -> None:
-    call = "twotrack.assert_same_model(keras_build, torch_build, (4,), tracks=['keras:jax'])\n"
+    call = "twotrack.assert_same_model(keras_build, torch_build, (4,), tracks=['keras:torch'])\n"
     (tmp_path / "check.py").write_text(f"import twotrack\n{MODELS}\n{call}")
     done = run([sys.executable, "check.py"], tmp_path, False, {})
     assert "twotrack.assert_same_model is called whenever 'check.py' is imported" in done.stderr.splitlines()[-1]
@@ -177,17 +182,20 @@ def test_a_test_of_a_project_asserts_that_two_models_are_one(tmp_path: Path) -> 
     (tmp_path / "tests/test_port.py").write_text(
         "import models\nfrom twotrack import assert_same_model\n\n"
         "def torch_build():\n    import models\n    return models.torch_build()\n\n"
-        "def test_port():\n    assert_same_model(models.keras_build, torch_build, (4,), tracks=['keras:jax'])\n"
+        "def test_port():\n    tracks = ['keras:torch']\n"
+        "    assert_same_model(models.keras_build, torch_build, (4,), tracks=tracks, until='forward')\n"
     )
     words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert "1 passed" in done.stdout, done.stdout
 
 
+@pytest.mark.slow
 def test_compare_trains_read_run_reads_and_export_exports(tmp_path: Path) -> None:
+    """By default tests/docs/test_python_api_page.py runs the page's train.py, which does the same."""
     done = twotrack.compare(
         "neuron",
-        ["torch", "keras:jax"],
+        ["torch", "keras:torch"],
         settings={"learning_rate": 0.01},
         examples=256,
         epochs=1,
@@ -196,10 +204,10 @@ def test_compare_trains_read_run_reads_and_export_exports(tmp_path: Path) -> Non
     )
     run_of_torch = twotrack.read_run(done.runs[0].folder)
     exported = twotrack.export(run_of_torch.folder, "safetensors", tmp_path / "neuron.safetensors")
-    assert [run.record.job.track for run in done.runs] == ["torch", "keras:jax"]
+    assert [run.record.job.track for run in done.runs] == ["torch", "keras:torch"]
     assert done.report.is_file()
     assert done.failures == []
-    assert "torch and keras:jax are" in done.verdict.lower()
+    assert "torch and keras:torch are" in done.verdict.lower()
     assert run_of_torch.record.job.settings["learning_rate"] == "0.01"
     assert exported.largest < 1e-5
 

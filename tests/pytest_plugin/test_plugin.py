@@ -14,6 +14,7 @@ import pytest
 from tests.support.command_line import Done, run
 from twotrack.shared.pytest_plugin import annotations, folder
 from twotrack.shared.recordings.comparison import compare_folders
+from twotrack.shared.spec import track
 
 INNER = Path(__file__).parent / "inner"
 PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
@@ -157,12 +158,6 @@ def test_a_folder_with_somebody_s_files_is_not_removed(tmp_path: Path) -> None:
     assert (tmp_path / "mine.txt").exists()
 
 
-WITHOUT_JAX = """
-from twotrack.shared.spec import track
-
-own = track.find_spec
-track.find_spec = lambda name: None if name == "jax" else own(name)
-"""
 ASKS_FOR_JAX = """
 def build(): ...
 
@@ -181,11 +176,21 @@ def test_port(same_model):
     ],
 )
 def test_a_framework_that_is_not_installed_is_an_error_unless_a_skip_is_asked_for(
-    tmp_path: Path, options: tuple[str, ...], expected: str
+    tmp_path: Path,
+    options: tuple[str, ...],
+    expected: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    (tmp_path / "conftest.py").write_text(WITHOUT_JAX)
-    (tmp_path / "test_port.py").write_text(ASKS_FOR_JAX)
-    assert expected in ran(tmp_path, "-rs", *options).stdout
+    """In this process: the start of another takes longer than the refusal."""
+    find_spec = track.find_spec
+    monkeypatch.setattr(track, "find_spec", lambda name: None if name == "jax" else find_spec(name))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "test_port", raising=False)
+    Path("test_port.py").write_text(ASKS_FOR_JAX)
+    alone = ("--import-mode=importlib", "--capture=no", "-p", "no:cacheprovider", "-p", "no:xdist", "-rs")
+    pytest.main(["test_port.py", *alone, *options])
+    assert expected in capsys.readouterr().out
 
 
 def test_a_run_that_does_not_use_it_imports_nothing_for_it(tmp_path: Path) -> None:
@@ -201,13 +206,17 @@ def test_a_run_that_does_not_use_it_imports_nothing_for_it(tmp_path: Path) -> No
 
 
 def test_models_that_a_test_has_stay_in_its_process_which_is_left_as_it_was(tmp_path: Path) -> None:
-    """What is asserted stands in the tests of inner/objects.py."""
-    done = ran(project(tmp_path, "objects"), "-q", KERAS_BACKEND="torch", CUDA_VISIBLE_DEVICES="-1")
+    """What is asserted stands in the tests of inner/objects.py.
+
+    By default without arrays as inputs: tests/sides/test_own_material.py compares on those.
+    """
+    without = "--deselect=test_objects.py::test_arrays_are_the_values_on_which_two_models_are_compared"
+    done = ran(project(tmp_path, "objects"), "-q", without, KERAS_BACKEND="torch", CUDA_VISIBLE_DEVICES="-1")
     assert re.search(r"^\d\d passed", done.stdout, re.MULTILINE), done.stdout
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", ["jax", "tensorflow"])
-def test_models_of_other_backends_stay_in_the_process_too(tmp_path: Path, backend: str) -> None:
+@pytest.mark.parametrize("backend", ["jax", "tensorflow", "torch"])
+def test_models_of_every_backend_stay_in_the_process_too(tmp_path: Path, backend: str) -> None:
     done = ran(project(tmp_path, "objects"), "-q", KERAS_BACKEND=backend, CUDA_VISIBLE_DEVICES="-1")
     assert re.search(r"^\d\d passed", done.stdout, re.MULTILINE), done.stdout

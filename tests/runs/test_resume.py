@@ -17,7 +17,7 @@ from twotrack.shared.runs.run_folder import Run, read
 from twotrack.shared.workers.pool import WorkerPool
 from twotrack.shared.workers.processes import Worker
 
-TRACKS, SEEDS = ("torch", "keras:tensorflow"), (0, 1)
+TRACKS, SEEDS = ("torch", "keras:torch"), (0, 1)
 SMALL = {"examples": 256, "settings": {"filters": "4"}, "device": "cpu"}
 OPTIONS = ("--tracks", ",".join(TRACKS), "--seeds", "2", "--examples", "256", "--set", "filters=4", "--device", "cpu")
 REQUEST = TrainingRequest("mnist_cnn", TRACKS, SEEDS, **SMALL)
@@ -36,15 +36,13 @@ def test_a_killed_comparison_goes_on_with_the_same_result(tmp_path: Path, worker
     (folder,) = tmp_path.glob("runs/compare_*")
     kept = (folder / "torch_seed0/record.json").stat().st_mtime_ns
 
-    done = in_process("compare", "--resume", folder, folder=tmp_path)
+    done = in_process("compare", "--resume", folder, folder=tmp_path, workers=workers)
 
     started = [line for line in done.stderr.splitlines() if line.endswith(": started")]
-    assert started == [
-        f"{name}: started" for name in ("torch seed 1", "keras:tensorflow seed 0", "keras:tensorflow seed 1")
-    ]
+    assert started == [f"{name}: started" for name in ("torch seed 1", "keras:torch seed 0", "keras:torch seed 1")]
     assert (folder / "torch_seed0/record.json").stat().st_mtime_ns == kept
     assert sorted(one.name for one in folder.iterdir()) == [
-        "keras-tensorflow_seed0", "keras-tensorflow_seed1", "plan.json", "report.html", "torch_seed0", "torch_seed1",
+        "keras-torch_seed0", "keras-torch_seed1", "plan.json", "report.html", "torch_seed0", "torch_seed1",
     ]  # fmt: skip
     for expected in uninterrupted(workers, tmp_path / "expected"):
         require_equal(read(folder / expected.folder.name), expected)
@@ -104,7 +102,7 @@ def refused(folder: Path, *options: object) -> str:
 
 
 def test_only_the_missing_runs_are_left_to_do_and_what_a_dead_run_left_is_removed(begun: Path):
-    assert todo(begun) == ["torch_seed1", "keras-tensorflow_seed0", "keras-tensorflow_seed1"]
+    assert todo(begun) == ["torch_seed1", "keras-torch_seed0", "keras-torch_seed1"]
     assert sorted(one.name for one in begun.iterdir()) == ["plan.json", "torch_seed0"]
 
 
@@ -125,7 +123,7 @@ def test_the_plan_tells_everything_before_the_first_run(tmp_path: Path):
     ("options", "message"),
     [
         (("--seeds", "3"), "was begun with seeds 0, 1, asked for is 0, 1, 2;"),
-        (("--tracks", "torch"), "was begun with tracks torch, keras:tensorflow, asked for is torch;"),
+        (("--tracks", "torch"), "was begun with tracks torch, keras:torch, asked for is torch;"),
         (("--recipe", "classic"), "was begun with recipe fast, asked for is classic;"),
         (("--set", "filters=8"), "was begun with settings {'filters': '4'}, asked for is {'filters': '8'};"),
         (("--epochs", "2"), "was begun with epochs None, asked for is 2;"),
@@ -184,9 +182,9 @@ def test_a_finished_run_that_was_changed_is_refused(begun: Path):
 
 
 def test_a_run_of_another_comparison_in_the_same_place_is_refused(begun: Path):
-    make_run(begun / "keras-tensorflow_seed0", seed=7)
+    make_run(begun / "keras-torch_seed0", seed=7)
 
-    assert "keras-tensorflow_seed0' is no run of this comparison; move it away" in refused(begun)
+    assert "keras-torch_seed0' is no run of this comparison; move it away" in refused(begun)
 
 
 def test_a_folder_without_a_plan_and_a_damaged_plan_are_refused(begun: Path):

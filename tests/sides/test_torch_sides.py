@@ -49,7 +49,14 @@ def test_a_dropped_residual_and_another_scale_fail_where_they_are(
     assert result.rungs[-1].where in where
 
 
-@pytest.mark.parametrize(("pair", "until"), [("COMPILED", "training"), ("COMPILED_INSIDE", "dropout")])
+@pytest.mark.parametrize(
+    ("pair", "until"),
+    [
+        pytest.param("COMPILED", "training", marks=pytest.mark.slow),  # compiles for seconds
+        ("COMPILED", "forward"),
+        ("COMPILED_INSIDE", "dropout"),
+    ],
+)
 def test_a_compiled_model_is_the_same_and_the_certificate_says_where_nobody_looked(
     ladder: SharedLadder, pair: str, until: str
 ) -> None:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from tests.bert import folders
 from tests.cli.test_bad_input import refused
-from tests.support.command_line import in_process, python, twotrack
+from tests.support.command_line import in_process, python
 from twotrack.shared.workers.pool import WorkerPool
 
 REVIEWS, LENGTH = 200, 16
@@ -94,15 +94,17 @@ def photos(folder: Path) -> Path:
     return folder / "photos"
 
 
-def test_the_head_has_the_classes_of_ones_own_photos(photos: Path, folder: Path):
+def test_the_head_has_the_classes_of_ones_own_photos(photos: Path, folder: Path, monkeypatch: pytest.MonkeyPatch):
+    """In a worker of its own, which has the cache of its own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
     small = ("--set", "backbone=resnet18", "--weights", "none", "--set", "size=32", "--epochs", "20")
     asked = ("run", "shop_transfer", "--track", "torch", "--images", photos, *small, "--json")
-    own_cache = {"XDG_CACHE_HOME": str(folder / "cache")}
-    (run,) = twotrack(*asked, folder=folder, **own_cache).json()["runs"]
+    with WorkerPool("cpu", one_per_track=True) as own:
+        (run,) = in_process(*asked, folder=folder, workers=own).json()["runs"]
+        shown = sorted(photos.glob("*/3.png"))
+        found = in_process("predict", run["folder"], *shown, "--json", folder=folder, workers=own).json()
 
-    found = twotrack("predict", run["folder"], *sorted(photos.glob("*/3.png")), "--json", folder=folder, **own_cache)
-
-    assert [one["class_name"] for one in found.json()] == ["blue", "green", "red"]
+    assert [one["class_name"] for one in found] == ["blue", "green", "red"]
 
 
 # === Refusals ===
@@ -122,7 +124,7 @@ def test_the_head_has_the_classes_of_ones_own_photos(photos: Path, folder: Path)
             "the backbone 'efficientnet_lite0' takes images of at least",
         ),
         (
-            ("verify", "tests.transfer.pairs:ALL", "--weights", "x"),
+            ("verify", "tests.transfer.pairs:ALL", "--weights", "x", "--tracks", "keras:torch"),
             "weights: expected .safetensors, .pt, .pth",
         ),
         (("predict", "nowhere", "a"), "'nowhere' is no run folder"),

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.bert import folders
-from tests.support.turns import QUICKEST, in_turn
+from tests.support.turns import QUICKEST, in_turn, quickest_alone
 from tests.transfer import tasks
 from twotrack.shared.spec.track import TRACKS
 from twotrack.shared.verify.ladder import Ladder
@@ -39,7 +39,7 @@ def test_a_model_frozen_in_part_passes_the_ladder(pair: str, track: str, ladder:
     assert result.passed, result.rungs[-1]
 
 
-@pytest.mark.parametrize("track", TRACKS)
+@pytest.mark.parametrize("track", ["torch", *quickest_alone()])
 def test_a_head_on_features_is_trained_as_in_the_whole_model(workers: WorkerPool, track: str, tmp_path: Path):
     own = str(folders.write(tmp_path / "own"))
 

@@ -25,7 +25,7 @@ class Norm:
 
 # === Convolutions on small images ===
 
-CHANNELS, SIZE, CONVOLUTIONS = 6, 8, 30
+CHANNELS, SIZE, CONVOLUTIONS = 6, 8, 22
 
 
 def keras_images() -> Any:
@@ -63,23 +63,23 @@ IMAGES = Pair(keras_images, torch_images, (SIZE, SIZE, 3), "cross_entropy", SGD(
 
 # === Dense layers ===
 
-WIDTH, DEPTH = 8, 14
+WIDTH, DEPTH, SHALLOW = 8, 14, 4
 
 
-def keras_dense(norm: Norm = Norm(), scale: float = 1.0) -> Any:
+def keras_dense(norm: Norm = Norm(), scale: float = 1.0, depth: int = DEPTH) -> Any:
     """Return a chain of dense layers with batch normalisation, its outputs `scale` times as large."""
     import keras
     from keras import layers
 
     chain = [keras.Input((WIDTH,))]  # added one by one, they would be joined anew each time
-    for number in range(DEPTH):
+    for number in range(depth):
         chain.append(layers.Dense(WIDTH, name=f"hidden{number}"))
         chain.append(layers.BatchNormalization(momentum=norm.momentum, epsilon=norm.epsilon, name=f"norm{number}"))
         chain.append(layers.ReLU(name=f"relu{number}"))
     return keras.Sequential([*chain, layers.Dense(CLASSES, name="logits"), layers.Rescaling(scale, name="scale")])
 
 
-def torch_dense(norm: Norm = Norm(), scale: float = 1.0) -> Any:
+def torch_dense(norm: Norm = Norm(), scale: float = 1.0, depth: int = DEPTH) -> Any:
     """Return the same network."""
     from torch import nn
 
@@ -92,7 +92,7 @@ def torch_dense(norm: Norm = Norm(), scale: float = 1.0) -> Any:
             return scale * super().forward(x)
 
     network = Network()
-    for number in range(DEPTH):
+    for number in range(depth):
         network.add_module(f"hidden{number}", nn.Linear(WIDTH, WIDTH))
         network.add_module(f"norm{number}", batch_norm(WIDTH, eps=norm.epsilon, momentum=1 - norm.momentum))
         network.add_module(f"relu{number}", nn.ReLU())
@@ -105,8 +105,14 @@ MOMENTUM = Pair(
     batch_size=6,
 )  # fmt: skip
 ADAM = replace(MOMENTUM, optimizer=Adam(1e-2))
-LION = replace(MOMENTUM, optimizer=Lion(1e-3))
-"""Makes a step of a gradient that is the rounding of zero: that of a bias before batch normalisation."""
+LION = replace(
+    MOMENTUM,
+    keras=partial(keras_dense, depth=SHALLOW),
+    torch=partial(torch_dense, depth=SHALLOW),
+    optimizer=Lion(1e-3),
+)
+"""Makes a step of a gradient that is the rounding of zero: that of a bias before batch normalisation. A few
+layers part too."""
 LOUD = replace(
     ADAM, keras=partial(keras_dense, scale=1e3), torch=partial(torch_dense, scale=1e3), loss="mean_squared_error"
 )

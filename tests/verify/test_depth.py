@@ -20,9 +20,10 @@ from twotrack.shared.workers.pool import WorkerPool
 
 SLOW = {
     "deep, momentum", "deep, a lower rate from step 15 on", "deep, optimizer rebuilt at an epoch",
-    "deep, last learning rate of Lion off", "deep, Adam rebuilt at an epoch",
+    "deep, last learning rate of Lion off", "deep, Adam rebuilt at an epoch", "deep, statistics move in inference",
+    "deep, momentum forgotten at an epoch",
 }  # fmt: skip
-"""Another of the default ones is of the same kind."""
+"""The second look finds another of the default ones in the same way, and tests/mutation has these faults by default."""
 DEEP = [
     pytest.param(name, marks=pytest.mark.slow if name in SLOW else ())
     for name, fault in FAULTS.items()
@@ -35,8 +36,9 @@ def gate(workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory, request:
     return Gate(workers, tmp_path_factory.mktemp("deep"), request.param)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("track", quickest_alone())
-def test_thirty_convolutions_pass_though_left_alone_the_two_sides_part(track: str, ladder: Ladder) -> None:
+def test_twenty_two_convolutions_pass_though_left_alone_the_two_sides_part(track: str, ladder: Ladder) -> None:
     request = VerifyRequest(name="tests.verify.deep_pairs:IMAGES", precisions=FOR_THE_VERDICT)
 
     (result,) = ladder.climb(request, lambda *_: None, [track])
@@ -53,7 +55,9 @@ def test_momentum_over_many_layers_passes_without_an_exception(gate: Gate) -> No
     training = gate.healthy("DEEP MOMENTUM")[-1]
 
     assert training.passed, training.detail
-    assert "from common weights" in training.detail
+    assert training.difference is not None
+    assert training.difference < 1e-10
+    assert training.counts["of them from common weights"] == 20
     assert training.gaps == ()
 
 
@@ -79,13 +83,13 @@ def test_a_fault_in_a_deep_network_is_named_with_its_step(gate: Gate, fault: str
     ("pair", "rung", "where"),
     [
         ("OTHER_MOMENTUM", "training", "moving_mean"),
-        ("UNBIASED", "training", "moving_variance"),
+        pytest.param("UNBIASED", "training", "moving_variance", marks=pytest.mark.slow),
         ("OTHER_EPSILON", "forward", "norm"),
     ],
 )
 def test_a_wrong_number_in_a_normalisation_of_many_is_found(pair: str, rung: str, where: str, ladder: Ladder) -> None:
     request = VerifyRequest(
-        name=f"tests.verify.deep_pairs:{pair}", until="training", causes="none", precisions=FOR_THE_VERDICT
+        name=f"tests.verify.deep_pairs:{pair}", until=rung, causes="none", precisions=FOR_THE_VERDICT
     )
 
     failure = ladder.climb(request, lambda *_: None, ["keras:torch"])[0].rungs[-1]

@@ -68,9 +68,10 @@ def test_a_cause_is_proved_in_a_layer_that_only_the_map_makes_one(ladder: Ladder
 @pytest.mark.parametrize(
     ("pair", "told"),
     [
-        (
+        pytest.param(
             "CLIPPED_IN_KERAS",
             "Keras clips gradients (clipnorm=0.5), torch does not clip them by each weight's own norm",
+            marks=pytest.mark.slow,  # the same search
         ),
         ("CLIPPED_WHOLE", "Keras clips each of its weights by its own norm, torch each parameter"),
     ],
