@@ -12,6 +12,6 @@ _OTHERS = () if keras.backend.backend() == "tensorflow" else ("tensorflow", "ten
 
 with imports.without([*imports.OPTIONAL, *_OTHERS]):
     from keras_hub.layers import TransformerEncoder
-    from keras_hub.models import BertBackbone, ViTBackbone
+    from keras_hub.models import BertBackbone, ResNetBackbone, ViTBackbone
 
-__all__ = ["BertBackbone", "TransformerEncoder", "ViTBackbone"]
+__all__ = ["BertBackbone", "ResNetBackbone", "TransformerEncoder", "ViTBackbone"]

@@ -146,6 +146,12 @@ class KerasTrack(Track):
 
         return checkpoints
 
+    def preset_to_safetensors(self, model: str, preset: str, out: Path) -> None:
+        """Write the weights of a preset of keras-hub's class `model`, float32; UserError if it cannot be read."""
+        from twotrack.keras_track import presets
+
+        presets.to_safetensors(model, preset, out)
+
     def carrier(self) -> Carrier:
         """Return what carries weights from and to files of Keras."""
         from twotrack.keras_track import carrying

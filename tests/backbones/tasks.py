@@ -224,6 +224,57 @@ def save_state(asked: Saved) -> None:
     torch.save(load_file(asked.state), asked.out)
 
 
+@dataclass(frozen=True)
+class HubPreset:
+    """Where keras-hub's ResNet-18 with random weights, and its features of images, go."""
+
+    preset: str
+    images: str
+    out: str
+
+
+@task
+def keras_hub_preset(asked: HubPreset) -> None:
+    """Let keras-hub write a preset, and the mean over the places of its outputs."""
+    import keras
+
+    from twotrack.keras_track.hub import ResNetBackbone
+
+    model = ResNetBackbone([64], [7], [64, 128, 256, 512], [2, 2, 2, 2], [1, 2, 2, 2], "basic_block")
+    generator = np.random.default_rng(3)
+    for variable in model.weights:
+        scale = np.prod(variable.shape[:-1]) ** -0.5 if len(variable.shape) > 1 else 0.3
+        drawn = scale * generator.normal(size=variable.shape)
+        variable.assign(np.abs(1.0 + drawn) if variable.path.endswith(("gamma", "variance")) else drawn)
+    model.save_to_preset(asked.preset)
+    features = keras.ops.convert_to_numpy(model(np.load(asked.images).astype("float32"), training=False))
+    np.save(asked.out, features.mean(axis=(1, 2)))
+
+
+@dataclass(frozen=True)
+class Features:
+    """A file of canonical weights of ResNet-18, and the files of images and features."""
+
+    weights: str
+    images: str
+    out: str
+
+
+@task
+def torch_features(asked: Features) -> None:
+    """Write what the torch track's network makes of the images, without a classifier."""
+    import torch
+    from safetensors.numpy import load_file
+
+    from twotrack.torch_track import backbones
+    from twotrack.torch_track.weights import load_weights
+
+    module = backbones.build(open_backbone("resnet18", "none")).eval()
+    load_weights(module, {}, load_file(asked.weights))
+    with torch.no_grad():
+        np.save(asked.out, module(_channels_first(np.load(asked.images).astype(np.float32))).numpy())
+
+
 @task
 def save_code(out: str) -> None:
     """Write a whole module, which is code, where a state_dict is expected."""

@@ -14,6 +14,7 @@ from safetensors.numpy import save_file
 
 from tests.backbones import tasks
 from tests.support.turns import BACKENDS
+from twotrack.shared.errors import UserError
 from twotrack.shared.spec.track import TRACKS
 from twotrack.shared.weights.pretrained.backbones import open_backbone
 
@@ -252,3 +253,33 @@ def test_a_folder_gives_the_logits_of_transformers(
 
     assert ours.shape == (3, 5)
     assert relative(ours, np.load(asked["out"])) < FLOAT64
+
+
+# === Presets of keras-hub ===
+
+
+def test_a_preset_gives_the_features_of_keras_hub(workers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    images, theirs, ours = (str(tmp_path / name) for name in ("images.npy", "theirs.npy", "ours.npy"))
+    np.save(images, np.random.default_rng(4).normal(size=(2, 40, 56, 3)))
+    preset = str(tmp_path / "preset")
+    workers.call("keras:torch", tasks.keras_hub_preset, tasks.HubPreset(preset, images, theirs))
+    steps: list[str] = []
+
+    backbone = open_backbone("resnet18", f"keras-hub:{preset}", steps.append)
+    open_backbone("resnet18", f"keras-hub:{preset}", steps.append)
+    canonical = str(tmp_path / "canonical.safetensors")
+    save_file(backbone.weights(), canonical)
+    workers.call("torch", tasks.torch_features, tasks.Features(canonical, images, ours))
+
+    assert steps == [f"reading the preset {preset}"]
+    assert (backbone.num_classes, backbone.classifier()) == (0, {})
+    assert relative(np.load(ours), np.load(theirs)) < 1e-5
+
+
+@pytest.mark.parametrize("preset", ["resnet_18_imagnet", "no/such/folder"])
+def test_a_preset_that_keras_hub_does_not_know_is_refused(preset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+    with pytest.raises(UserError, match=f"keras-hub cannot read the preset '{preset}' of ResNetBackbone: "):
+        open_backbone("resnet18", f"keras-hub:{preset}")

@@ -17,10 +17,12 @@ from twotrack.shared.base.config_files import read_config
 from twotrack.shared.errors import UserError
 from twotrack.shared.weights import tensor_files
 from twotrack.shared.weights.bridge import rules
-from twotrack.shared.weights.bridge.rules import BATCH_NORM, CONV_2D_NO_BIAS, LINEAR, Module
+from twotrack.shared.weights.bridge.layouts import SAME
+from twotrack.shared.weights.bridge.rules import BATCH_NORM, CONV_2D_NO_BIAS, LINEAR, Module, PublishedTensor
 from twotrack.shared.weights.pretrained.backbones import IMAGENET, NONE, OnStep
 from twotrack.shared.weights.pretrained.backbones.files import COUNTER, find_file, is_file_name
 from twotrack.shared.weights.pretrained.backbones.folder import CONFIG, TENSORS, find_folder
+from twotrack.shared.weights.pretrained.backbones.presets import PREFIX, find_preset, is_preset
 from twotrack.shared.weights.pretrained.backbones.spec import IMAGENET_NORMALISATION, NUM_CLASSES, Backbone
 from twotrack.shared.weights.tensor_files import TensorFile
 
@@ -102,10 +104,12 @@ class HuggingFaceConfig(BaseModel):
 
 
 def find(name: str, weights: str, on_step: OnStep) -> Backbone:
-    """Find and check `imagenet`, `none`, a file or URL, or a folder or hub id in transformers' layout."""
+    """Find and check `imagenet`, `none`, a file or URL, a preset, or a folder or hub id in transformers' layout."""
     published = PUBLISHED[name]
     if weights == NONE:
         return _backbone(name, None, 0)
+    if is_preset(weights):
+        return _preset(name, find_preset(weights, "ResNetBackbone", on_step))
     file = _file(name, published.url if weights == IMAGENET else weights, on_step)
     own_names = _own_names(published.architecture, tensor_files.shapes(file))
     num_classes = tensor_files.shapes(file).get(own_names.get("fc.weight", ""), (0,))[0]
@@ -115,13 +119,29 @@ def find(name: str, weights: str, on_step: OnStep) -> Backbone:
     return _backbone(name, tensors, num_classes)
 
 
+def _preset(name: str, file: Path) -> Backbone:
+    """Return the network with the weights of a preset of keras-hub, which has no classifier."""
+    published = PUBLISHED[name]
+    table = {
+        f"{_keras_hub_path(path)}/{variable}": PublishedTensor(canonical, SAME, layout.canonical_shape(shape))
+        for canonical, layout, shape in rules.table(modules(published.architecture, 0)).values()
+        for path, _, variable in [canonical.rpartition(".")]
+    }
+    own_names = {own: own for own in tensor_files.shapes(file)}
+    tensors = TensorFile(file, table, own_names, published.title, "name another preset with --weights")
+    tensors.check()
+    return _backbone(name, tensors, 0)
+
+
 def _file(name: str, weights: str, on_step: OnStep) -> Path:
     if is_file_name(weights):
         return find_file(weights, on_step)
     published = PUBLISHED[name]
-    a_folder = f"a folder with a {published.title} in transformers' layout"
-    expected = f"'{IMAGENET}', '{NONE}', a file, a URL, {a_folder}, or a model id of the Hugging Face hub such as "
-    folder = find_folder(weights, name, expected + published.hub_id, on_step)
+    expected = (
+        f"'{IMAGENET}', '{NONE}', a file, a URL, {PREFIX}PRESET, a folder with a {published.title} in transformers' "
+        f"layout, or a model id of the Hugging Face hub such as {published.hub_id}"
+    )
+    folder = find_folder(weights, name, expected, on_step)
     remedy = f"name the folder of a {published.title} with --weights"
     if not read_config(HuggingFaceConfig, folder / CONFIG, remedy).describes(published.architecture):
         raise UserError(f"{folder / CONFIG}: expected the sizes of a {published.title}, found others; {remedy}.")
@@ -210,3 +230,19 @@ def _transformers_path(path: str) -> str:
         return _OUTSIDE[path]
     stage, block, part = path.split(".", 2)
     return f"resnet.encoder.stages.{int(stage.removeprefix('layer')) - 1}.layers.{block}.{_IN_BLOCK[part]}"
+
+
+# === Names of keras-hub ===
+
+
+_KERAS_HUB = {"conv1": "conv1_conv", "bn1": "conv1_bn"}
+_KERAS_HUB_SHORTCUT = {"downsample.0": "0_conv", "downsample.1": "0_bn"}
+
+
+def _keras_hub_path(path: str) -> str:
+    """Return what keras-hub calls a layer of torchvision's."""
+    if path in _KERAS_HUB:
+        return _KERAS_HUB[path]
+    stage, block, part = path.split(".", 2)
+    own = f"stack{int(stage.removeprefix('layer')) - 1}_block{block}"
+    return f"{own}_{_KERAS_HUB_SHORTCUT.get(part) or f'{part[-1]}_{part[:-1]}'}"
