@@ -243,6 +243,28 @@ class SetUpdate(FrozenRecord):
     """Canonical; empty for all."""
 
 
+class ChangeLoop(FrozenRecord):
+    """A training function of the user's own does something else around the steps of its optimizer."""
+
+    kind: Literal["loop"] = "loop"
+    what: Literal[
+        "clears gradients",
+        "keeps gradients",
+        "clips nothing",
+        "clips by value",
+        "clips by norm",
+        "multiplies gradients",
+        "multiplies the loss",
+        "sets",
+    ]
+    """clears gradients: before every batch; keeps gradients: zero_grad() does nothing; clips nothing: torch's functions
+    for that do nothing; multiplies the loss: what is recorded."""
+    value: float | tuple[float, ...] | bool | None = None
+    """A factor, a limit, a setting, or one for each step."""
+    name: str = ""
+    """Of what is set: as a parameter group of torch's calls it."""
+
+
 Change = Annotated[
     SetHyperparameter
     | MapValue
@@ -264,7 +286,8 @@ Change = Annotated[
     | SetStatistics
     | ChangeLoss
     | MapGradient
-    | SetUpdate,
+    | SetUpdate
+    | ChangeLoop,
     Field(discriminator="kind"),
 ]
 

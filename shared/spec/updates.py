@@ -68,6 +68,8 @@ DEFAULTS: Settings = MappingProxyType(
         "average": (),  # momentum of a moving average of the weight, and every how many steps it becomes the weight
         "squared_in_parts": False,  # a row of a table that was looked up twice: its two gradients, then their sum
         "gathered": 1,  # steps whose gradients make one update
+        "summed": False,  # by the sum of those gradients, not their mean
+        "moving": (),  # settings that a scheduler changes at steps, as OneCycleLR does with momenta
         "limit": (),  # a constraint: its name, its numbers and its axes
     }
 )
@@ -84,6 +86,8 @@ EVERY_METHOD = (
     "limit",
     "average",
     "gathered",
+    "summed",
+    "moving",
 )
 METHODS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {

@@ -1,6 +1,7 @@
 """The search where two losses differ on outputs and targets of no model."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from itertools import permutations
 from math import isclose
@@ -11,10 +12,10 @@ from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.spec.changes import Candidate, ChangeLoss, Function
 from twotrack.shared.spec.objective import masks_of
 from twotrack.shared.spec.track import Precision
-from twotrack.shared.verify.diagnosis import loss_fits, loss_words
+from twotrack.shared.verify.diagnosis import loss_fits, loss_words, usual_losses
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
-from twotrack.shared.verify.diagnosis.loss_words import Known
 from twotrack.shared.verify.diagnosis.searching import NOTHING
+from twotrack.shared.verify.diagnosis.usual_losses import Known
 from twotrack.shared.verify.loss_material import LossCase, loss_cases
 from twotrack.shared.verify.rungs.loss import LossRung
 from twotrack.shared.verify.rungs.loss_comparison import LossEvidence, Result, Side, compare_losses, result_of
@@ -24,6 +25,8 @@ from twotrack.shared.workers.door import open_torch
 LIMIT = TOLERANCES["loss"].limit
 Row = tuple[np.ndarray, np.ndarray]
 """Scores of one row, and its label."""
+NO_SHARE = 1e-12
+"""Up to here a share is rounding."""
 ROWS = 2000
 """Single rows whose loss is asked for."""
 OF_OUTPUTS = {
@@ -33,7 +36,12 @@ OF_OUTPUTS = {
 }
 """By kind of target: what may stand in front of a loss on one side only."""
 NAMED = {
-    "classes": ("cross-entropy of logits", "cross-entropy of probabilities", "cross-entropy of logarithms"),
+    "classes": (
+        "cross-entropy of logits",
+        "cross-entropy of probabilities",
+        "cross-entropy of logarithms",
+        "hinge of all other classes",
+    ),
     "binary": (
         "binary cross-entropy of logits",
         "binary cross-entropy of probabilities",
@@ -41,6 +49,7 @@ NAMED = {
         "absolute error",
         "hinge",
         "squared hinge",
+        "hinge of targets 0 and 1",
     ),
     "real": (
         "squared error",
@@ -143,12 +152,16 @@ class LossProposals:
         now = self._values(made)
         yield from self._smoothing(made, now)
         yield from self._scales(now)
+        yield from self._offset(now)
         yield from self._outputs(made)
         if self._target in ("classes", "binary"):
             yield from self._rows(made)
         if made is NOTHING:
             yield _candidate(Function(name="examples"), *loss_words.by_example())
             yield from (self._mapped(name) for name in OF_OUTPUTS.get(self._target, ()))
+            if self._target == "sequences":
+                yield _candidate(Function(name="by_length"), *loss_words.by_length(True))
+                yield _candidate(Function(name="without_length"), *loss_words.by_length(False))
             yield from self._other()
 
     def _masks(self) -> Iterator[Candidate]:
@@ -175,6 +188,12 @@ class LossProposals:
             function = Function(name="scale", parameters={"factor": law[0], "power": law[1]})
             yield _candidate(function, *loss_words.scaled(*law, self._keras.outputs))
 
+    def _offset(self, now: np.ndarray) -> Iterator[Candidate]:
+        law = loss_fits.power_law(self._keras_values - now, np.ones_like(now), self._sizes)
+        if law:
+            function = Function(name="shift", parameters={"offset": law[0], "power": law[1]})
+            yield _candidate(function, *loss_words.shifted(*law, self._keras.outputs))
+
     def _smoothing(self, made: Candidate, now: np.ndarray) -> Iterator[Candidate]:
         """Mix in the mean over all targets, by the share that both sides state, or else that fits."""
         if self._target not in ("classes", "binary"):
@@ -184,7 +203,7 @@ class LossProposals:
         fitted = loss_fits.share(self._keras_values, now, even)
         stated = 1 - (1 - keras) / (1 - own) if own < 1 else 0.0
         for found in dict.fromkeys([stated, fitted]):
-            if found:
+            if found and abs(found) > NO_SHARE:
                 function = Function(name="smooth", parameters={"share": found})
                 yield _candidate(function, *loss_words.smoothed(*_smoothed(found, own, keras)))
 
@@ -210,28 +229,28 @@ class LossProposals:
     def _other(self) -> Iterator[Candidate]:
         own = next(self._known([one.value for one in self._torch(NOTHING)]), None)
         for known in self._known(self._keras_values):
-            parameters = {"name": known.name, "factor": known.factor, "power": known.power, **known.settings}
             words = loss_words.replaced(known, own, self._keras.outputs)
-            yield _candidate(Function(name="named", parameters=parameters), *words)
+            yield _candidate(known.function(factor=known.factor, power=known.power), *words)
 
     def _known(self, values: Sequence[float] | np.ndarray) -> Iterator[Known]:
         """Yield the named losses that a side's values are a multiple of."""
-        for name, settings in self._variants(np.asarray(values)):
-            function = Function(name="named", parameters={"name": name, **settings})
+        for known in self._variants(np.asarray(values)):
             try:
-                law = loss_fits.power_law(np.asarray(values), self._values(_on(NOTHING, function)), self._sizes)
+                own = self._values(_on(NOTHING, known.function()))
+                law = loss_fits.power_law(np.asarray(values), own, self._sizes)
             except Exception:  # a loss that these outputs and targets are nothing for
                 continue
             if law:
-                yield Known(name, *law, settings)
+                yield replace(known, factor=law[0], power=law[1])
 
-    def _variants(self, values: np.ndarray) -> Iterator[tuple[str, dict[str, float]]]:
+    def _variants(self, values: np.ndarray) -> Iterator[Known]:
         for name in NAMED.get(self._target, ()):
             if name in ("Huber", "smooth L1"):
                 setting = "delta" if name == "Huber" else "beta"
-                yield from ((name, {setting: size}) for size in self._turning_points(values, name))
+                yield from (Known(name, settings={setting: size}) for size in self._turning_points(values, name))
             else:
-                yield name, {}
+                yield Known(name)
+        yield from usual_losses.of(self._target)
 
     def _turning_points(self, values: np.ndarray, name: str) -> list[float]:
         """Solve for the residual from which on a loss grows straight, where single examples have larger ones."""

@@ -329,6 +329,20 @@ def _gathered(one: Deviation) -> tuple[str, str, str]:
     return what, line, f"gradient_accumulation_steps={one.torch} in Keras' optimizer"
 
 
+def _summed(one: Deviation) -> tuple[str, str, str]:
+    names = ("the sum", "their mean") if one.keras else ("their mean", "the sum of their gradients")
+    what = f"of the batches that make one update Keras takes {names[0]}, torch {names[1]}"
+    line = "the loss divided by the number of batches that make one update"
+    return what, line if one.torch else "the loss as it is", "none: Keras takes the mean"
+
+
+def _moving(one: Deviation) -> tuple[str, str, str]:
+    names = ", ".join(one.torch or one.keras)
+    side, other = ("torch", "Keras") if one.torch else ("Keras", "torch")
+    what = f"a scheduler of {side} changes {names} from step to step too, {other} leaves it as it is"
+    return what, "cycle_momentum=False in torch's scheduler", f"{names} set before each step"
+
+
 def _l1(one: Deviation) -> tuple[str, str, str]:
     what = f"Keras adds an L1 penalty of {one.keras:g}{one.place}, torch one of {one.torch:g}"
     return what, f"{one.keras:g} * weight.abs().sum() in the loss", f"regularizers.L1({one.torch:g}){one.place}"
@@ -342,6 +356,8 @@ _WORDS = {
     "rate": _rate,
     "decay": _decay,
     "l1": _l1,
+    "summed": _summed,
+    "moving": _moving,
     "clipnorm": _clip,
     "global_clipnorm": _clip,
     "clipvalue": _clip,

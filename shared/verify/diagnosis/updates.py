@@ -31,6 +31,10 @@ FIRST = CHECKPOINTS[:6]
 CLIPPINGS = ("clipnorm", "global_clipnorm", "clipvalue")
 USUAL_LIMITS = (1.0, 5.0, 0.5, 10.0, 0.1, 0.25, 2.0, 3.0, 0.01, 0.05)
 """To which gradients are often clipped, the commonest first."""
+USUAL_BATCHES = (2, 4, 8, 16, 3, 5, 10)
+"""Of which one update is often made."""
+USUAL_AVERAGES = (0.99, 0.999, 0.9, 0.9999, 0.95)
+"""What a moving average of weights often keeps of itself."""
 CLIP_EPSILON = 1e-6
 """That torch's clip_grad_norm_ adds to the norm."""
 
@@ -43,6 +47,10 @@ def _clippings(limit: float) -> Iterator[tuple[SetUpdate, ...]]:
             whole = (SetUpdate(setting="clip_whole", value=True),) if name == "clipnorm" else ()
             yield (SetUpdate(setting=name, value=limit), *beside, *whole)
     yield (SetUpdate(setting="clipvalue", value=limit),)
+
+
+def _first(stated: Sequence[Any], usual: Sequence[Any]) -> tuple[Any, ...]:
+    return (*stated, *(one for one in usual if one not in stated))
 
 
 class UpdateProposals(ABC):
@@ -97,17 +105,30 @@ class UpdateProposals(ABC):
 
     @cached_property
     def _guessed(self) -> Sequence[SetUpdate]:
-        """Return clipping with which torch's settings tell all that it does: it is often in a hook; empty for none."""
+        """Return what torch does in hooks, such as clipping, with which its settings tell all that it does.
+
+        Empty for nothing.
+        """
         if self._is_told or not self._has_method:
             return ()
-        limits = dict.fromkeys(
-            limit for own in self._keras_rules().values() for name in CLIPPINGS if (limit := own.get(name))
-        )
-        for limit in (*limits, *(one for one in USUAL_LIMITS if one not in limits)):
-            for changes in _clippings(limit):
-                if self.stray(candidate([], guessed=changes)) <= self.limit:
-                    return changes
-        return ()
+        found = (changes for changes in self._guesses() if self.stray(candidate([], guessed=changes)) <= self.limit)
+        return next(found, ())
+
+    def _guesses(self) -> Iterator[tuple[SetUpdate, ...]]:
+        """Yield what is often done in front of a step or behind it, first with the numbers that Keras states."""
+        for limit in _first(self._stated_by_keras(*CLIPPINGS), USUAL_LIMITS):
+            yield from _clippings(limit)
+        for every in _first(self._stated_by_keras("gathered"), USUAL_BATCHES):
+            own = SetUpdate(setting="gathered", value=every)
+            yield from ((own, SetUpdate(setting="summed", value=True)), (own,))
+        for momentum, every in self._stated_by_keras("average"):
+            kept = _first([momentum, round(1 - momentum, 12)], USUAL_AVERAGES)
+            yield from ((SetUpdate(setting="average", value=(one, every)),) for one in kept)
+
+    def _stated_by_keras(self, *settings: str) -> list[Any]:
+        """Return what Keras' optimizer states in any of these settings, for any weight, that is not nothing."""
+        stated = [own.get(name) for own in self._keras_rules().values() for name in settings]
+        return list(dict.fromkeys(one for one in stated if one and one != 1))
 
     def _removes(self, found: Sequence[Deviation]) -> bool:
         return self.measure(candidate(found, guessed=self._guessed)) <= self.limit
