@@ -122,7 +122,7 @@ HELD = (
         pair(constraint("MaxNorm", 0.6, axis=0), constraints=(MaxNorm(limit=0.6, sides="torch", weights=FIRST),)),
         (
             pair(constraint("MaxNorm", 0.6, axis=1), constraints=(MaxNorm(limit=0.6, sides="torch", weights=FIRST),)),
-            "MaxNorm of 0.6 along axis 1",
+            "MaxNorm of 0.6 along axis 1.*torch holds a constraint MaxNorm of 0.6 along axis 0",
         ),
         (pair(constraint("MaxNorm", 0.6, axis=0)), "MaxNorm of 0.6 along axis 0"),
     ),

@@ -261,7 +261,11 @@ LOSSES = (
         "CrossEntropy: class weights",
         "a mean over weights, or over targets",
         "classes",
-        (CE, CE, ""),
+        (
+            CE,
+            keras_loss("SparseCategoricalCrossentropy", from_logits=True, reduction="mean_with_sample_weight"),
+            "Keras divides by the sum of the weights of the targets, torch by the number of targets",
+        ),
         (torch_by_count, torch_by_weights, "Keras divides by the number of targets, torch by the sum"),
         class_weight=FIT,
     ),
@@ -338,7 +342,7 @@ LOSSES = (
         "delta, and the form of smooth L1",
         "real",
         (keras_loss("Huber"), keras_loss("Huber", delta=2.0), "delta=2"),
-        (T_HUBER, torch_loss(lambda f, x, y: f.smooth_l1_loss(x, y, beta=0.5)), "smooth L1"),
+        (T_HUBER, torch_loss(lambda f, x, y: f.smooth_l1_loss(x, y, beta=0.5)), "delta=0.5"),
     ),
     of(
         "LogCosh",

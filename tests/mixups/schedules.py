@@ -7,14 +7,16 @@ from typing import Any
 from tests.mixups.mixup import Mixup, behind_step, keras_optimizer, mixup, torch_optimizer, trained_by
 
 RATE, PERIOD = 0.1, 20
+TOTAL, TINY = 2500, 1e-30
+"""Steps of a one-cycle schedule, and an epsilon that no gradient here meets."""
 Make = Callable[[Any, Any], Any]
 """Of torch.optim.lr_scheduler and an optimizer."""
 Factor = Callable[[int], float]
 """Of a step, from 0: times RATE."""
 
 
-def stepping(make: Make, every: int = 1, **settings: Any) -> Callable[[Any], Any]:
-    """Return SGD with a scheduler that steps behind every so many steps."""
+def stepping(make: Make, every: int = 1, name: str = "SGD", **settings: Any) -> Callable[[Any], Any]:
+    """Return SGD, or another, with a scheduler that steps behind every so many steps."""
 
     def follow(optimizer: Any, held: list) -> None:
         import torch
@@ -28,7 +30,7 @@ def stepping(make: Make, every: int = 1, **settings: Any) -> Callable[[Any], Any
 
         behind_step(go_on)(optimizer, held)
 
-    return torch_optimizer("SGD", RATE, follow, **settings)
+    return torch_optimizer(name, RATE, follow, **settings)
 
 
 def by_factor(factor: Factor) -> Callable[[Any], Any]:
@@ -45,7 +47,7 @@ def by_table(factor: Factor) -> Callable[[Any], Any]:
 
         class Own(own.LearningRateSchedule):
             def __call__(self, step: Any) -> Any:
-                rates = np.array([RATE * factor(n) for n in range(200)])
+                rates = np.array([RATE * factor(n) for n in range(TOTAL)])
                 table = keras.ops.convert_to_tensor(rates, keras.config.floatx())
                 return keras.ops.take(table, keras.ops.minimum(keras.ops.cast(step, "int32"), len(rates) - 1))
 
@@ -57,15 +59,17 @@ def by_table(factor: Factor) -> Callable[[Any], Any]:
     return make
 
 
-def of(spec: str, what: str, keras: tuple[Any, Any, str], torch: tuple[Any, Any, str], **settings: Any) -> Mixup:
+def of(
+    spec: str, what: str, keras: tuple[Any, Any, str], torch: tuple[Any, Any, str], name: str = "SGD", **settings: Any
+) -> Mixup:
     """Return a mix-up of a schedule: of each side the right one, the wrong one, and what is said of that."""
-    rights = keras_optimizer("SGD", keras[0], **settings), torch[0]
+    rights = keras_optimizer(name, keras[0], **settings), torch[0]
     return mixup(
         spec,
         what,
         "optimizer",
         trained_by(*rights),
-        (trained_by(keras_optimizer("SGD", keras[1], **settings), rights[1]), keras[2]),
+        (trained_by(keras_optimizer(name, keras[1], **settings), rights[1]), keras[2]),
         (trained_by(rights[0], torch[1]), torch[2]),
     )
 
@@ -99,12 +103,12 @@ def warm_torch(first: float) -> Callable[[Any], Any]:
 
 
 def one_cycle(n: int) -> float:
-    """The rate of torch's OneCycleLR of 20 steps, by its defaults; the last stays."""
-    peak = 0.3 * PERIOD - 1
-    n = min(n, PERIOD - 1)
+    """The rate of torch's OneCycleLR by its defaults; the last stays."""
+    peak = 0.3 * TOTAL - 1
+    n = min(n, TOTAL - 1)
     if n < peak:
         return _wave(1 / 25, 1.0, n / peak)
-    return _wave(1.0, 1 / 25e4, (n - peak) / (PERIOD - 1 - peak))
+    return _wave(1.0, 1 / 25e4, (n - peak) / (TOTAL - 1 - peak))
 
 
 def _wave(first: float, last: float, progress: float) -> float:
@@ -219,13 +223,14 @@ SCHEDULES = (
     ),
     of(
         "OneCycle",
-        "the momentum, which torch's OneCycleLR lets cycle too",
+        "beta_1, which torch's OneCycleLR lets cycle too",
         (by_table(one_cycle), by_table(lambda n: one_cycle(n + 1)), AHEAD.format("Keras")),
         (
-            stepping(lambda own, o: own.LambdaLR(o, one_cycle), momentum=0.9),
-            stepping(lambda own, o: own.OneCycleLR(o, RATE, PERIOD), momentum=0.9),
-            "momentum",
+            stepping(lambda own, o: own.LambdaLR(o, one_cycle), name="Adam", eps=TINY),
+            stepping(lambda own, o: own.OneCycleLR(o, RATE, TOTAL), name="Adam", eps=TINY),
+            "a scheduler of torch changes beta_1 from step to step too",
         ),
-        momentum=0.9,
+        name="Adam",
+        epsilon=TINY,
     ),
 )

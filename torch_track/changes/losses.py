@@ -290,6 +290,8 @@ NAMED: Mapping[str, Callable[..., Tensor]] = {
     "cross-entropy of logarithms": _likelihood,
     "binary cross-entropy of logits": _binary,
     "binary cross-entropy of probabilities": _binary_of_probabilities,
+    "cross-entropy of a softmax that is taken for logits": lambda x, y: _cross_entropy(x.softmax(-1), y),
+    "binary cross-entropy of a sigmoid that is taken for logits": lambda x, y: _binary(x.sigmoid(), y),
     "hinge": lambda x, y: (1 - _signs(y) * x).relu(),
     "hinge of targets 0 and 1": lambda x, y: (1 - y * x).relu(),
     "hinge of all other classes": _multi_margin,

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from twotrack.shared.spec.updates import DEFAULTS, Settings
+from twotrack.shared.spec.updates import DEFAULTS, EXACT, Settings
 from twotrack.shared.weights.bridge.layouts import Layout
 from twotrack.torch_track.placement import Placement
 
@@ -340,10 +340,12 @@ def _canonical(own: np.ndarray, layout: Layout | None) -> np.ndarray:
 
 
 def limit_canonical(weight: np.ndarray, limit: Sequence[Any]) -> np.ndarray:
-    """Return a weight as a constraint of Keras leaves it: (name, low, high, rate, axis, ...)."""
+    """Return a weight as a constraint leaves it: (name, low, high, rate, axis, ...); Keras' have an epsilon."""
     name, low, high, rate, *axes = limit
-    if name == "NonNeg":
+    if name.endswith("NonNeg"):
         return np.maximum(weight, 0)
     norms = np.sqrt(np.square(weight).sum(axis=tuple(axes), keepdims=True))
     wanted = rate * np.clip(norms, low, high) + (1 - rate) * norms
+    if name.startswith(EXACT):
+        return weight * np.where(norms > 0, wanted / np.where(norms > 0, norms, 1.0), 1.0)
     return weight * (wanted / (NORM_EPSILON + norms))

@@ -3,6 +3,7 @@
 import glob
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -205,9 +206,21 @@ class TrainingChanger:
 
     def _update(self, change: SetUpdate) -> None:
         """All changed settings are those of one optimizer."""
+        if change.setting == "limit":
+            self._spare(change.weights)
         self._updates.append(change)
         if len(self._updates) == 1:
             self._put(self._model, "new_optimizer", Replacement(self._model, self._updates))
+
+    def _spare(self, names: Sequence[str]) -> None:
+        """Let no constraint of the pair act on these weights, all of them for none."""
+        before, trained = self._model.constraints, self._model.trainable_names()
+        own = [one for one in before if one.on(is_torch=True)]
+        left = [(one, [name for name in one.chosen(trained) if names and name not in names]) for one in own]
+        self._stack.callback(setattr, self._model, "constraints", before)
+        self._model.constraints = tuple(
+            replace(one, weights=tuple(map(glob.escape, kept)), sides="torch") for one, kept in left if kept
+        )
 
     def _loop(self, change: ChangeLoop) -> None:
         """All changes to a loop are made at once."""

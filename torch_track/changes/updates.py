@@ -33,7 +33,7 @@ UNMOVED = {"share", "rate", "method"}
 
 
 class Clock:
-    """A model's own optimizer on parameters without gradients: what it would do, and when."""
+    """A model's own optimizer on copies of its parameters, with gradients of zero: what it would do, and when."""
 
     def __init__(
         self,
@@ -60,7 +60,9 @@ class Clock:
         return self._optimizer.param_groups
 
     def tick(self) -> list[float]:
-        """Do a step on nothing; return the learning rate that each parameter had in it, 0 for one that is left out."""
+        """Do a step; return the learning rate that each parameter had in it, 0 for one that is left out."""
+        for one in self._parameters:  # code in a hook, such as torch's for clipping, may need some
+            one.grad = torch.zeros_like(one) if one.requires_grad else None
         self._optimizer.step()
         return [self._rates.get(id(one), 0.0) for one in self._parameters]
 

@@ -145,14 +145,16 @@ def mapped(name: str) -> Words:
     return *_MAPPED[name], "loss_on_logits"
 
 
-def replaced(keras: Known, torch: Known | None, outputs: Outputs) -> Words:
-    """Say what loss each side computes."""
+def replaced(keras: Known, torch: Known | None, outputs: Outputs, left_out: int | None = None) -> Words:
+    """Say what loss each side computes; torch's may leave out a class."""
     own, other = described(keras, outputs), described(torch, outputs) if torch else "another loss"
     what = (
         f"the loss is the {own} in Keras and the {other} in torch"
         if torch
         else f"Keras' loss is the {own}, torch's is not"
     )
+    if left_out is not None:
+        what = f"torch leaves targets of {left_out} out of the loss, Keras' is the {own} of all"
     entry = "squared_error_shapes" if torch and "every target" in torch.name else ""
     if torch and keras.name.partition(" of ")[0] == torch.name.partition(" of ")[0] and "entropy" in keras.name:
         entry = "loss_on_logits"

@@ -16,7 +16,7 @@ from twotrack.shared.verify.diagnosis import loss_fits, loss_words, usual_losses
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
 from twotrack.shared.verify.diagnosis.searching import NOTHING
 from twotrack.shared.verify.diagnosis.usual_losses import Known
-from twotrack.shared.verify.loss_material import LossCase, loss_cases
+from twotrack.shared.verify.loss_material import EXACT, LossCase, loss_cases
 from twotrack.shared.verify.rungs.loss import LossRung
 from twotrack.shared.verify.rungs.loss_comparison import LossEvidence, Result, Side, compare_losses, result_of
 from twotrack.shared.verify.side import ObservedSide
@@ -40,11 +40,13 @@ NAMED = {
         "cross-entropy of logits",
         "cross-entropy of probabilities",
         "cross-entropy of logarithms",
+        "cross-entropy of a softmax that is taken for logits",
         "hinge of all other classes",
     ),
     "binary": (
         "binary cross-entropy of logits",
         "binary cross-entropy of probabilities",
+        "binary cross-entropy of a sigmoid that is taken for logits",
         "squared error",
         "absolute error",
         "hinge",
@@ -81,15 +83,16 @@ class LossProposals:
         self._sizes = np.array([self._cases[number].batch_size for number in self._kept])
         self._wanted = [self._results[number] for number in self._kept]
         self._target = self._keras.outputs.target
+        self._of_names: dict[str, np.ndarray] = {}
 
     def _is_plain(self, number: int, case: LossCase) -> bool:
-        """Return whether a batch is of ordinary size, and Keras' loss of it a number that no clipping made."""
+        """Return whether a batch is of ordinary size, at no kink, and Keras' loss of it a number that no clipping made."""
         outputs = case.batch(self._keras.outputs.links).outputs
         clipped = any(
             link in ("softmax", "sigmoid") and ((one < 1e-6) | (one > 1 - 1e-6)).any()
             for link, one in zip(self._keras.outputs.links, outputs, strict=True)
         )
-        return not case.extreme and not clipped and self._results[number].finite
+        return case.group != EXACT and not case.extreme and not clipped and self._results[number].finite
 
     @cached_property
     def _results(self) -> list[Result]:
@@ -153,6 +156,8 @@ class LossProposals:
         yield from self._smoothing(made, now)
         yield from self._scales(now)
         yield from self._offset(now)
+        if made is NOTHING and self._known_torch:
+            yield from self._other()
         yield from self._outputs(made)
         if self._target in ("classes", "binary"):
             yield from self._rows(made)
@@ -162,7 +167,8 @@ class LossProposals:
             if self._target == "sequences":
                 yield _candidate(Function(name="by_length"), *loss_words.by_length(True))
                 yield _candidate(Function(name="without_length"), *loss_words.by_length(False))
-            yield from self._other()
+            if not self._known_torch:
+                yield from self._other()
 
     def _masks(self) -> Iterator[Candidate]:
         """Leave out padded steps, where Keras sends masks along with its outputs."""
@@ -227,21 +233,33 @@ class LossProposals:
     # === Losses of other names ===
 
     def _other(self) -> Iterator[Candidate]:
-        own = next(self._known([one.value for one in self._torch(NOTHING)]), None)
+        own = self._known_torch
+        left_out = self._left_out() if own is None and self._target == "classes" else None
         for known in self._known(self._keras_values):
-            words = loss_words.replaced(known, own, self._keras.outputs)
+            words = loss_words.replaced(known, own, self._keras.outputs, left_out)
             yield _candidate(known.function(factor=known.factor, power=known.power), *words)
+
+    @cached_property
+    def _known_torch(self) -> Known | None:
+        """Torch's loss, if it has a name."""
+        return next(self._known(self._values(NOTHING)), None)
 
     def _known(self, values: Sequence[float] | np.ndarray) -> Iterator[Known]:
         """Yield the named losses that a side's values are a multiple of."""
         for known in self._variants(np.asarray(values)):
             try:
-                own = self._values(_on(NOTHING, known.function()))
-                law = loss_fits.power_law(np.asarray(values), own, self._sizes)
+                law = loss_fits.power_law(np.asarray(values), self._named(known), self._sizes)
             except Exception:  # a loss that these outputs and targets are nothing for
                 continue
             if law:
                 yield replace(known, factor=law[0], power=law[1])
+
+    def _named(self, known: Known) -> np.ndarray:
+        """Return the values of a loss that has a name; each is computed once."""
+        key = known.function().model_dump_json()
+        if key not in self._of_names:
+            self._of_names[key] = self._values(_on(NOTHING, known.function()))
+        return self._of_names[key]
 
     def _variants(self, values: np.ndarray) -> Iterator[Known]:
         for name in NAMED.get(self._target, ()):
@@ -288,6 +306,12 @@ class LossProposals:
         sums, counts = table
         torch = self._values(NOTHING)[chosen]
         return tuple(_fits(values, sums, counts) for values in (self._keras_values[chosen], torch))
+
+    def _left_out(self) -> int | None:
+        """Return the class whose rows torch leaves out of the loss, if there is one."""
+        _, (sums, counts) = self._table()
+        nothing = [n for n in range(sums.shape[1]) if counts[:, n].any() and not sums[:, n].any()]
+        return nothing[0] if len(nothing) == 1 else None
 
     def _table(self) -> tuple[list[int], tuple[np.ndarray, np.ndarray]]:
         """Return which batches, and of each the sum of single rows' losses and their count, by class."""

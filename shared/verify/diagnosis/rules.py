@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from twotrack.shared.spec.changes import Candidate, SetUpdate
-from twotrack.shared.spec.updates import PLACES, Rules, acting
+from twotrack.shared.spec.updates import EXACT, PLACES, Rules, acting
 from twotrack.shared.verify.diagnosis.rates import rates_text
 from twotrack.shared.verify.result import in_short
 
@@ -308,11 +308,22 @@ def _rms_first(one: Deviation) -> tuple[str, str, str]:
 
 
 def _limit(one: Deviation) -> tuple[str, str, str]:
-    name, low, high, rate, *axes = one.keras or ("none", 0.0, 0.0, 1.0)
+    keras, torch = _limit_words(one.keras), _limit_words(one.torch)
+    if keras == torch:
+        what = f"Keras divides the weight{one.place} by its norm plus 1e-7 in a constraint {keras}, torch by its norm"
+        return what, "twotrack's constraint on both sides", "twotrack's constraint on both sides"
+    what = f"Keras holds {keras} to the weight{one.place} after every step, torch holds {torch}"
+    return what, f"the same constraint{one.place} after optimizer.step()", f"{torch}{one.place} in Keras' layers"
+
+
+def _limit_words(limit: Sequence[Any]) -> str:
+    if not limit:
+        return "none"
+    name, low, high, rate, *axes = limit
+    name = name.removeprefix(EXACT)
     sizes = {"MaxNorm": f" of {high:g}", "MinMaxNorm": f" of {low:g} to {high:g}, rate {rate:g}"}.get(name, "")
     along = f" along axis {', '.join(map(str, axes))}" if name != "NonNeg" else ""
-    what = f"Keras holds a constraint {name}{sizes}{along} to the weight{one.place} after every step, torch holds none"
-    return what, f"the same constraint{one.place} after optimizer.step()", f"no constraint{one.place}"
+    return f"a constraint {name}{sizes}{along}"
 
 
 def _average(one: Deviation) -> tuple[str, str, str]:

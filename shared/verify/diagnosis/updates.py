@@ -13,7 +13,7 @@ from twotrack.shared.spec.optimizers import Optimizer, Sophia
 from twotrack.shared.spec.pair import CustomOptimizer
 from twotrack.shared.spec.probe import OptimizerStart
 from twotrack.shared.spec.update_options import groups_of
-from twotrack.shared.spec.updates import METHODS, Rules, Settings, of_spec
+from twotrack.shared.spec.updates import METHODS, Rules, Settings, held, of_spec
 from twotrack.shared.verify import optimizer_material
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
 from twotrack.shared.verify.diagnosis.rules import Deviation, candidate, deviations
@@ -148,7 +148,14 @@ class UpdateProposals(ABC):
     @property
     def _torch_rules(self) -> Rules:
         guessed = {change.setting: change.value for change in self._guessed}
-        return {name: {**own, **guessed} for name, own in self._stated.items()}
+        limits = self._held(True, [name for name in self._stated if name in self._side.trained_shapes()])
+        return {
+            name: {**own, **guessed, **({"limit": limits[name]["limit"]} if name in limits else {})}
+            for name, own in self._stated.items()
+        }
+
+    def _held(self, is_torch: bool, names: Sequence[str]) -> Rules:
+        return held(self._pair.penalties, self._pair.constraints, is_torch, names)
 
     @cached_property
     def _stated(self) -> Rules:
@@ -170,7 +177,12 @@ class UpdateProposals(ABC):
         """Return what Keras' optimizer states, with the learning rates that it had."""
         stated: Mapping[str, Mapping[str, Any]] = self._request.keras.optimizer.get("settings", {})
         rate = self._rate(self._keras_evidence.learning_rates)
-        rules = {name: {**_tuples(own), "rate": rate} for name, own in stated.items() if own["method"]}
+        of_pair = self._held(False, list(stated))
+        rules = {
+            name: {**_with_held(_tuples(own), of_pair[name]), "rate": rate}
+            for name, own in stated.items()
+            if own["method"]
+        }
         if isinstance(self._pair.optimizer, CustomOptimizer):
             return rules
         if isinstance(self._pair.optimizer, Sophia):
@@ -198,6 +210,13 @@ class UpdateProposals(ABC):
     @cached_property
     def _keras_evidence(self) -> OptimizerEvidence:
         return self._request.keras.probe("optimizer", OptimizerEvidence)["float64"]
+
+
+def _with_held(own: Mapping[str, Any], of_pair: Mapping[str, Any]) -> dict[str, Any]:
+    """Return Keras' settings with what the pair holds to its weights beside what its layers bring."""
+    inside, off = own["decay"]
+    decay = inside + 2 * of_pair["l2"], off
+    return {**own, "decay": decay, "l1": own["l1"] + of_pair["l1"], "limit": own["limit"] or of_pair["limit"]}
 
 
 def _tuples(own: Mapping[str, Any]) -> dict[str, Any]:
