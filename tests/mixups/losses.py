@@ -179,6 +179,12 @@ def keras_triplet(squared: bool, margin: float = 1.0) -> Makes:
     return keras_formula(compute)
 
 
+def cosine(ops: Any, y: Any, x: Any) -> Any:
+    """Return the negative similarity, with the epsilon of torch; Keras' own has another."""
+    sizes = (ops.sqrt(ops.maximum(ops.sum(one * one, -1), 1e-16)) for one in (x, y))
+    return -ops.sum(x * y, -1) / (next(sizes) * next(sizes))
+
+
 def keras_ctc(by_length: bool) -> Makes:
     """Return what makes the loss of twotrack, which Keras' own is only on some backends."""
 
@@ -202,7 +208,8 @@ def keras_ctc(by_length: bool) -> Makes:
 
 def torch_ctc(reduction: str) -> Makes:
     def compute(f: Any, x: Any, y: Any) -> Any:
-        steps, lengths = [x.shape[1]] * len(x), (y != 0).sum(-1)
+        lengths = (y != 0).sum(-1)
+        steps = lengths * 0 + x.shape[1]
         found = f.ctc_loss(x.log_softmax(-1).transpose(0, 1), y, steps, lengths, reduction=reduction)
         return found.mean() if reduction == "none" else found
 
@@ -394,20 +401,7 @@ LOSSES = (
         "CosineSimilarity",
         "the similarity, or one minus it",
         "real",
-        (
-            keras_loss("CosineSimilarity"),
-            keras_formula(
-                lambda ops, y, x: (
-                    1
-                    - ops.sum(x * y, -1)
-                    / (
-                        ops.maximum(ops.sqrt(ops.sum(x * x, -1)), 1e-8)
-                        * ops.maximum(ops.sqrt(ops.sum(y * y, -1)), 1e-8)
-                    )
-                )
-            ),
-            "plus 1",
-        ),
+        (keras_formula(cosine), keras_formula(lambda ops, y, x: 1 + cosine(ops, y, x)), "plus 1"),
         (
             torch_loss(lambda f, x, y: -f.cosine_similarity(x, y).mean()),
             torch_loss(lambda f, x, y: 1 - f.cosine_similarity(x, y).mean()),

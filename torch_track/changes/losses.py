@@ -109,10 +109,15 @@ def _rows(
     weights: Sequence[float] | None = None,
     ignored: int | None = None,
     by_weights: bool = False,
+    divisors: Sequence[float] | None = None,
 ) -> Tensor:
     """Weigh the losses of single rows by their classes, leave out those of a label, and divide by what counts."""
     return reduce(
-        add, (_weighed(before, *pair, weights, ignored, by_weights) for pair in zip(outputs, targets, strict=True))
+        add,
+        (
+            _weighed(before, *pair, weights, ignored, by_weights, divisors)
+            for pair in zip(outputs, targets, strict=True)
+        ),
     )
 
 
@@ -123,13 +128,15 @@ def _weighed(
     weights: Sequence[float] | None,
     ignored: int | None,
     by_weights: bool,
+    divisors: Sequence[float] | None = None,
 ) -> Tensor:
     rows, labels = output.reshape(-1, output.shape[-1]), target.reshape(-1)
     counted = [number for number, label in enumerate(labels) if label != ignored]
     own = [1.0 if weights is None else weights[int(labels[number])] for number in counted]
     each = [before([rows[number : number + 1]], [labels[number : number + 1]]) for number in counted]
     total = reduce(add, (weight * loss for weight, loss in zip(own, each, strict=True)), output.sum() * 0.0)
-    divisor = sum(own) if by_weights else len(labels) if ignored is None else len(counted)
+    shares = own if divisors is None else [divisors[int(labels[number])] for number in counted]
+    divisor = sum(shares) if by_weights else len(labels) if ignored is None else len(counted)
     return total / divisor if divisor else total
 
 

@@ -53,6 +53,7 @@ NAMED = {
         "squared hinge",
         "hinge of targets 0 and 1",
     ),
+    "counts": ("Poisson",),
     "real": (
         "squared error",
         "absolute error",
@@ -86,7 +87,7 @@ class LossProposals:
         self._of_names: dict[str, np.ndarray] = {}
 
     def _is_plain(self, number: int, case: LossCase) -> bool:
-        """Return whether a batch is of ordinary size, at no kink, and Keras' loss of it a number that no clipping made."""
+        """Return whether a batch is of ordinary size, at no kink, and Keras' loss of it one that no clipping made."""
         outputs = case.batch(self._keras.outputs.links).outputs
         clipped = any(
             link in ("softmax", "sigmoid") and ((one < 1e-6) | (one > 1 - 1e-6)).any()
@@ -292,15 +293,27 @@ class LossProposals:
         if made is not NOTHING or (fitted := self._by_class()) is None:
             return
         keras, torch = fitted
+        yield from self._by_sum_of_weights()
         for weights, by_weights in keras:
             name = "rows" if self._target == "classes" else "elements"
             function = Function(name=name, parameters={"weights": weights, "by_weights": by_weights})
             own = torch[0] if torch else None
             yield _candidate(function, *loss_words.class_weighed((weights, by_weights), own))
 
+    def _by_sum_of_weights(self) -> Iterator[Candidate]:
+        """Divide by the sum of weights where torch weighs rows alike, of which a single one shows its weight."""
+        chosen, (sums, counts) = self._table
+        divisors = loss_fits.divisors(self._keras_values[chosen], sums, counts)
+        if divisors is None or _all_same(divisors) or self._target != "classes":
+            return
+        parameters = {"weights": (1.0,) * len(divisors), "divisors": divisors, "by_weights": True}
+        yield _candidate(
+            Function(name="rows", parameters=parameters), *loss_words.class_weighed((divisors, True), (divisors, False))
+        )
+
     def _by_class(self) -> tuple[list[tuple[tuple[float, ...], bool]], ...] | None:
         """Return the weights by class, and whether their sum divides, that fit Keras' values, and torch's."""
-        chosen, table = self._table()
+        chosen, table = self._table
         if not len(chosen):
             return None
         sums, counts = table
@@ -309,10 +322,11 @@ class LossProposals:
 
     def _left_out(self) -> int | None:
         """Return the class whose rows torch leaves out of the loss, if there is one."""
-        _, (sums, counts) = self._table()
-        nothing = [n for n in range(sums.shape[1]) if counts[:, n].any() and not sums[:, n].any()]
+        _, (sums, counts) = self._table
+        nothing = [n for n in range(sums.shape[1]) if counts[:, n].any() and not np.nan_to_num(sums[:, n]).any()]
         return nothing[0] if len(nothing) == 1 else None
 
+    @cached_property
     def _table(self) -> tuple[list[int], tuple[np.ndarray, np.ndarray]]:
         """Return which batches, and of each the sum of single rows' losses and their count, by class."""
         classes = self._keras.outputs.shapes[0][-1] if self._target == "classes" else 2
