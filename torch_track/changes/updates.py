@@ -27,13 +27,15 @@ Make = Callable[[AnyOptimizer, Sequence[float], Iterator[nn.Parameter], Placemen
 
 BEYOND = 10_000
 """Steps behind the last learning rate, which stays."""
+SMALL = 4096
+"""Numbers of a parameter that has a gradient: of large ones an optimizer would keep moments that nobody needs."""
 LOOKED_AT = 3
 """Steps in which a scheduler that changes more than the rate is seen to do so."""
 UNMOVED = {"share", "rate", "method"}
 
 
 class Clock:
-    """A model's own optimizer on copies of its parameters, with gradients of zero: what it would do, and when."""
+    """A model's own optimizer on copies of its parameters, small ones with gradients: what it would do, and when."""
 
     def __init__(
         self,
@@ -45,6 +47,8 @@ class Clock:
     ):
         self._spec, self._placed = optimizer, placed
         self._parameters = [nn.Parameter(one.detach().clone(), requires_grad=one.requires_grad) for one in like]
+        trained = sorted((one for one in self._parameters if one.requires_grad), key=lambda one: one.numel())
+        self._with_gradients = [*trained[:1], *(one for one in trained[1:] if one.numel() <= SMALL)]
         lasting = [*learning_rates, *list(learning_rates[-1:]) * BEYOND]
         self._optimizer = make(optimizer, lasting, iter(self._parameters), placed)
         self._rates: dict[int, float] = {}
@@ -61,8 +65,8 @@ class Clock:
 
     def tick(self) -> list[float]:
         """Do a step; return the learning rate that each parameter had in it, 0 for one that is left out."""
-        for one in self._parameters:  # code in a hook, such as torch's for clipping, may need some
-            one.grad = torch.zeros_like(one) if one.requires_grad else None
+        for one in self._with_gradients:  # code in a hook, such as torch's for clipping, may need some
+            one.grad = torch.zeros_like(one)
         self._optimizer.step()
         return [self._rates.get(id(one), 0.0) for one in self._parameters]
 
