@@ -103,15 +103,20 @@ def fans(shape: Sequence[int]) -> tuple[float, float]:
     return float(field * shape[-2]), float(field * shape[-1])
 
 
-def draw(spec: Initialiser, generator: "np.random.Generator", shape: Sequence[int]) -> "np.ndarray":
-    """Return a canonical weight in float64."""
+def draw(
+    spec: Initialiser,
+    generator: "np.random.Generator",
+    shape: Sequence[int],
+    of_shape: tuple[float, float] | None = None,
+) -> "np.ndarray":
+    """Return a canonical weight in float64; fan in and fan out are given where the shape does not tell them."""
     import numpy as np
 
     match spec:
         case Filled(value):
             return np.full(tuple(shape), float(value))
         case Scaled():
-            return spec.deviation(fans(shape)) * _standard(spec.distribution, generator, shape)
+            return spec.deviation(of_shape or fans(shape)) * _standard(spec.distribution, generator, shape)
         case Spread(deviation, distribution):
             return deviation * _standard(distribution, generator, shape)
     return _orthogonal(spec.gain, generator, shape)
