@@ -255,12 +255,14 @@ class ChangeLoop(FrozenRecord):
         "clips by norm",
         "multiplies gradients",
         "multiplies the loss",
+        "averages",
         "sets",
     ]
     """clears gradients: before every batch; keeps gradients: zero_grad() does nothing; clips nothing: torch's functions
     for that do nothing; multiplies the loss: what is recorded."""
     value: float | tuple[float, ...] | bool | None = None
-    """A factor, a limit, a setting, or one for each step."""
+    """A factor, a limit, a setting, or one for each step; averages: from which step on, counted from 1, and every how
+    many; none to leave the weights of the last step."""
     name: str = ""
     """Of what is set: as a parameter group of torch's calls it."""
 

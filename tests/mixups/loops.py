@@ -68,8 +68,86 @@ def keras_compiled(
     return build
 
 
-def pair(keras: Keras, torch: Loop) -> Pair:
-    return Pair(keras, torch_model, (6,), train=TrainingLoop(torch, None, "classes"))
+def pair(keras: Keras, torch: Loop, keras_loop: Loop | None = None) -> Pair:
+    return Pair(keras, torch_model, (6,), train=TrainingLoop(torch, keras_loop, "classes"))
+
+
+# === With something at the end of every epoch, or of all ===
+
+EPOCH = 2
+"""Batches of one."""
+
+
+def torch_plateau(patience: int) -> Loop:
+    """Return a loop that feeds a scheduler a validation loss that does not fall, behind every epoch."""
+
+    def train(model: Any, batches: Any, record: Any) -> None:
+        import torch
+        from torch.nn import functional as f
+
+        optimizer = torch.optim.SGD(model.parameters(), lr=RATE)
+        schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=patience)
+        for number, (x, y) in enumerate(batches, start=1):
+            optimizer.zero_grad()
+            loss = f.cross_entropy(model(x), y)
+            loss.backward()
+            record(loss.item())
+            optimizer.step()
+            if number % EPOCH == 0:
+                schedule.step(1.0)
+
+    return train
+
+
+def keras_plateau(patience: int) -> Loop:
+    """Return what keras.callbacks.ReduceLROnPlateau does, in a loop over a compiled model."""
+
+    def train(model: Any, batches: Any, record: Any) -> None:
+        waited, best = 0, float("inf")
+        for number, (x, y) in enumerate(batches, start=1):
+            record(model.train_on_batch(x, y))
+            if number % EPOCH == 0:
+                waited, best = (0, 1.0) if best > 1.0 else (waited + 1, best)
+                if waited >= patience:
+                    waited, model.optimizer.learning_rate = 0, float(model.optimizer.learning_rate) * 0.5
+
+    return train
+
+
+def torch_swa(start: int, every: int = 3) -> Loop:
+    """Return a loop that leaves the mean of the weights behind some steps, as guides of torch do."""
+
+    def train(model: Any, batches: Any, record: Any) -> None:
+        import torch
+        from torch.nn import functional as f
+
+        optimizer = torch.optim.SGD(model.parameters(), lr=RATE)
+        averaged = torch.optim.swa_utils.AveragedModel(model)
+        for number, (x, y) in enumerate(batches, start=1):
+            optimizer.zero_grad()
+            loss = f.cross_entropy(model(x), y)
+            loss.backward()
+            record(loss.item())
+            optimizer.step()
+            if number >= start and (number - start) % every == 0:
+                averaged.update_parameters(model)
+        model.load_state_dict(averaged.module.state_dict())
+
+    return train
+
+
+def keras_swa(start: int, every: int = 3) -> Loop:
+    def train(model: Any, batches: Any, record: Any) -> None:
+        import numpy as np
+
+        seen = []
+        for number, (x, y) in enumerate(batches, start=1):
+            record(model.train_on_batch(x, y))
+            if number >= start and (number - start) % every == 0:
+                seen.append(model.get_weights())
+        model.set_weights([np.mean(own, axis=0) for own in zip(*seen, strict=True)])
+
+    return train
 
 
 def decaying(every: int) -> Callable[[Any], Any]:
@@ -83,7 +161,7 @@ def of(spec: str, what: str, keras: tuple, torch: tuple, rung: str = "training")
     return mixup(spec, what, rung, pair(*right), wrong_keras, (pair(keras[0], torch[1]), torch[2]))
 
 
-PLAIN = keras_compiled()
+PLAIN, BARE = keras_compiled(), keras_compiled(momentum=0.0)
 
 LOOPS = (
     of(
@@ -146,5 +224,21 @@ LOOPS = (
         "momentum on one side",
         (PLAIN, keras_compiled(momentum=0.0), "momentum is 0 in Keras and 0.9 in torch"),
         (torch_loop(), torch_loop(momentum=0.0), "momentum is 0.9 in Keras and 0 in torch"),
+    ),
+    mixup(
+        "Plateau",
+        "patience, which counts one epoch more in torch",
+        "training",
+        pair(BARE, torch_plateau(1), keras_plateau(2)),
+        (pair(BARE, torch_plateau(1), keras_plateau(1)), "the learning rates follow other schedules"),
+        (pair(BARE, torch_plateau(2), keras_plateau(2)), "the learning rates follow other schedules"),
+    ),
+    mixup(
+        "SWA",
+        "from which step on weights are averaged, and whether they are left",
+        "training",
+        pair(BARE, torch_swa(5), keras_swa(5)),
+        (pair(BARE, torch_swa(5)), "at the end Keras has the weights of the last step, torch the mean"),
+        (pair(BARE, torch_swa(6), keras_swa(5)), "behind every 3 steps from step 5 on, torch .* from step 6 on"),
     ),
 )

@@ -28,7 +28,7 @@ BY_DEFAULT: set[tuple[str, Form]] = {
     ("loop: zero_grad", "torch"),
     ("loop: schedule", "keras"),
 }
-OF_TWOTRACK_ALONE = {"Sophia", "Plateau", "SWA"}
+OF_TWOTRACK_ALONE = {"Sophia"}
 """Specs that no optimizer or loss of a user's own states: their pairs have one spec for both sides."""
 
 

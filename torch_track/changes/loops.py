@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from twotrack.shared.spec.changes import ChangeLoop
@@ -31,14 +31,29 @@ class ChangedLoop:
         """Do what TorchModel.run_loop does."""
         times = [change.value for change in self._changes if change.what == "multiplies the loss"]
 
+        seen: list[list[Tensor]] = []
+
         def changed(loss: float, gradients: Any) -> None:
             for factor in times:
                 loss *= factor  # type: ignore[operator]
+            seen.append([one.detach().clone() for one in self._model.module.parameters()])
             hear(loss, gradients)
 
         self._steps = 0
         with self._made(loop):
-            return self._own(loop, self._batches(batches), changed)
+            notes = self._own(loop, self._batches(batches), changed)
+        for change in self._changes:
+            if change.what == "averages":
+                self._leave(seen, change.value)
+        return notes
+
+    @torch.no_grad()
+    def _leave(self, seen: Sequence[Sequence[Tensor]], value: object) -> None:
+        """Leave the mean of the weights behind some steps, or those of the last step."""
+        start, every = value if isinstance(value, tuple) else (len(seen), 1)
+        chosen = seen[int(start) - 1 :: int(every)]
+        for weight, *own in zip(self._model.module.parameters(), *chosen, strict=True):
+            weight.copy_(torch.stack(own).mean(0))
 
     def _batches(self, batches: Iterable[LoopBatch]) -> Iterator[LoopBatch]:
         clears = any(change.what == "clears gradients" for change in self._changes)

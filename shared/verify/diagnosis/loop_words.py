@@ -48,6 +48,19 @@ def clipped(name: str, limit: float) -> Words:
 _CLIPPED = {"global_clipnorm": "by the norm of all", "clipvalue": "by value"}
 
 
+def averages(keras: Sequence[float] | None, torch: Sequence[float] | None) -> Words:
+    """Say of which steps' weights each side leaves the mean."""
+    own, other = _mean(keras), _mean(torch)
+    return f"at the end Keras has {own}, torch {other}", f"{own} at the end", f"{other} at the end"
+
+
+def _mean(steps: Sequence[float] | None) -> str:
+    if steps is None:
+        return "the weights of the last step"
+    start, every = map(round, steps)
+    return f"the mean of the weights behind every {f'{every} steps' if every > 1 else 'step'} from step {start} on"
+
+
 def summed(factor: float) -> Words:
     """Say that one side adds the gradients of several batches up where the other takes their mean."""
     number = round(max(factor, 1 / factor))

@@ -1,6 +1,6 @@
 """The search where training functions of the user's own part: what people forget or misplace around a step."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from math import isclose
 
 import numpy as np
@@ -22,6 +22,8 @@ SETTINGS = ("momentum", "dampening", "nesterov", "beta_1", "beta_2", "epsilon", 
 """Of optimizers, which a parameter group of torch's has too."""
 NUMBERS = (2.0, 3.0, 4.0, 5.0, 8.0, 10.0, 16.0, 32.0)
 """Of batches that make one update: by so much is a sum larger than a mean."""
+AVERAGED = 1e-10
+"""Difference of what is an average, and of weights that agree."""
 LIMITS = (1.0, 5.0, 0.5, 10.0, 0.1)
 """To which norms are often clipped."""
 
@@ -86,6 +88,7 @@ class LoopProposals:
         yield from self._losses()
         if self._rung == "gradients":
             return
+        yield from self._averages()
         yield _candidate(loop_words.clears(), ChangeLoop(what="clears gradients"))
         yield _candidate(loop_words.keeps(), ChangeLoop(what="keeps gradients"))
         yield from self._rates()
@@ -117,6 +120,17 @@ class LoopProposals:
             return self._of_all_steps(self._trained(candidate))
         except Exception:  # as in measure
             return float("inf")
+
+    def _averages(self) -> Iterator[Candidate]:
+        """Leave the average of the weights that Keras leaves at the end, where the last weights alone differ."""
+        pairs = list(zip(self._torch.weights, self._keras.weights, strict=True))
+        if not all(_is(*pair) for pair in pairs[:-1]):
+            return
+        plain = Candidate(changes=(ChangeLoop(what="averages"),), what="", torch_fix="", keras_fix="")
+        steps = [*self._torch.weights[:-1], self._trained(plain).weights[-1]]
+        own, other = (_averaged(steps, side.weights[-1]) for side in (self._torch, self._keras))
+        if own != other:
+            yield _candidate(loop_words.averages(other, own), ChangeLoop(what="averages", value=other))
 
     def _rates(self) -> Iterator[Candidate]:
         own, other = self._own.rates, self._other.rates
@@ -170,6 +184,25 @@ class LoopProposals:
     def _start(self) -> Mapping[str, np.ndarray]:
         self._side.reset()
         return self._side.model.weights()
+
+
+def _averaged(steps: Sequence[Mapping[str, np.ndarray]], left: Mapping[str, np.ndarray]) -> tuple[float, ...] | None:
+    """Return from which step on, and every how many, the weights were averaged that are left; None for the last ones.
+
+    None too for what is no such average.
+    """
+    if _is(steps[-1], left):
+        return None
+    for every in range(1, len(steps)):
+        for start in range(1, len(steps)):
+            chosen = steps[start - 1 :: every]
+            if len(chosen) > 1 and _is({name: np.mean([one[name] for one in chosen], axis=0) for name in left}, left):
+                return float(start), float(every)
+    return None
+
+
+def _is(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> bool:
+    return max(step_differences(one, other).values(), default=0.0) <= AVERAGED
 
 
 CLIPS: Mapping[str, str] = {"global_clipnorm": "clips by norm", "clipvalue": "clips by value"}
