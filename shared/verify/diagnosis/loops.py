@@ -5,6 +5,7 @@ from math import isclose
 
 import numpy as np
 
+from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.spec.changes import Candidate, ChangeLoop
 from twotrack.shared.spec.loop import LoopNotes
 from twotrack.shared.spec.updates import DEFAULTS
@@ -22,6 +23,9 @@ SETTINGS = ("momentum", "dampening", "nesterov", "beta_1", "beta_2", "epsilon", 
 """Of optimizers, which a parameter group of torch's has too."""
 NUMBERS = (2.0, 3.0, 4.0, 5.0, 8.0, 10.0, 16.0, 32.0)
 """Of batches that make one update: by so much is a sum larger than a mean."""
+LIMIT = TOLERANCES["training"].limit
+ROUND = 1e-11
+"""Relative."""
 AVERAGED = 1e-10
 """Difference of what is an average, and of weights that agree."""
 LIMITS = (1.0, 5.0, 0.5, 10.0, 0.1)
@@ -112,7 +116,11 @@ class LoopProposals:
                 _candidate(loop_words.loss(factor, batch_size), recorded, scaled),
                 _candidate(loop_words.recorded(factor), recorded),
             ]
-            yield from sorted(found, key=self._in_training)  # the first step alone does not tell which of them it is
+            # Any factor makes two first losses one: it is a cause if it is a round one, or explains all steps.
+            left = [(self._in_training(one), one) for one in found]
+            yield from (
+                one for size, one in sorted(left, key=lambda pair: pair[0]) if size <= LIMIT or _is_round(factor)
+            )
 
     def _in_training(self, candidate: Candidate) -> float:
         """Return what a candidate leaves of the difference of the whole training."""
@@ -184,6 +192,11 @@ class LoopProposals:
     def _start(self) -> Mapping[str, np.ndarray]:
         self._side.reset()
         return self._side.model.weights()
+
+
+def _is_round(factor: float) -> bool:
+    """Return whether a factor, or one over it, has three digits at most."""
+    return any(isclose(one, float(f"{one:.3g}"), rel_tol=ROUND) for one in (factor, 1 / factor))
 
 
 def _averaged(steps: Sequence[Mapping[str, np.ndarray]], left: Mapping[str, np.ndarray]) -> tuple[float, ...] | None:
