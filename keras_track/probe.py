@@ -307,7 +307,8 @@ class KerasProbe(Probe):
 
         def run() -> optimizer_alone.Run:
             made = (self._model.new_optimizer(optimizer, learning_rates, stand_ins.names) for _ in starts)
-            runs = [optimizer_alone.run(*each, stand_ins, gradients) for each in zip(made, starts, strict=True)]
+            pairs = zip(made, starts, strict=True)
+            runs = [optimizer_alone.run(one, start, stand_ins, start.scaled(gradients)) for one, start in pairs]
             return [values for kept, _ in runs for values in kept], runs[0][1]
 
         found = OptimizerRun(*run())

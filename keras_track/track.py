@@ -27,6 +27,7 @@ from twotrack.keras_track.draws import drawn_from
 from twotrack.keras_track.inputs import arranged
 from twotrack.keras_track.losses import ChannelsLast
 from twotrack.keras_track.moved_gradients import GradientMover
+from twotrack.keras_track.own_loops import watched
 from twotrack.keras_track.parts import in_parts
 from twotrack.keras_track.precision import set_precision
 from twotrack.keras_track.probe import KerasProbe
@@ -42,7 +43,7 @@ from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.ledger.measured import Measured
 from twotrack.shared.spec.draws import DrawSource
 from twotrack.shared.spec.inputs import Input, describe, example
-from twotrack.shared.spec.loop import Feed, Hear, LoopBatch, TrainingLoop
+from twotrack.shared.spec.loop import Feed, Hear, LoopBatch, LoopNotes, TrainingLoop
 from twotrack.shared.spec.loss_specs import Loss
 from twotrack.shared.spec.objective import (
     CustomLoss,
@@ -487,13 +488,14 @@ class KerasModel(TrackModel):
             found = [np.ones(len(own[0])) if one is None else one for one in found]
         return self.cast_targets(own), [None if one is None else one.astype(dtype) for one in found]
 
-    def run_loop(self, loop: TrainingLoop, batches: Iterable[LoopBatch], hear: Hear) -> None:
+    def run_loop(self, loop: TrainingLoop, batches: Iterable[LoopBatch], hear: Hear) -> LoopNotes:
         """Let the user's own training function, or the model that is compiled already, train."""
         table = {id(entry.variable): (name, entry) for name, entry in weights.name_table(self.model).items()}
 
         def given() -> Iterator[tuple[Any, Any]]:
             for batch in batches:
                 targets = self.cast_targets(batch.targets)
+                watch.begin_batch()
                 yield self.arranged(batch.inputs), targets if len(targets) > 1 else targets[0]
 
         def read(loss: Any, gradients: Any) -> tuple[float, Any]:
@@ -509,9 +511,11 @@ class KerasModel(TrackModel):
                 self.draws.advance()
 
         feed, function = Feed(given(), over, read), loop.of("keras") or _train_compiled
-        with as_user_error("the Keras training function failed"), drawn_from(self.model, self.draws):
+        own = self.model, self.draws
+        with watched(self.model) as watch, as_user_error("the Keras training function failed"), drawn_from(*own):
             function(self.model, feed, feed.record)
         feed.require_end()
+        return watch.notes
 
     def end_training(self) -> None:
         """Let go of the optimizer, and of the compiled step that holds it; the loss stays attached."""

@@ -301,7 +301,7 @@ class TorchProbe(Probe):
             terms = Terms(*held, trained, stand_ins.spots, self._module, shapes)
             terms.attach_penalty(made, stand_ins.parameters)
             terms.attach(made)
-            kept, rates = optimizer_alone.run(made, stand_ins, gradients, start.checkpoints)
+            kept, rates = optimizer_alone.run(made, stand_ins, start.scaled(gradients), start.checkpoints)
             found.parameters += kept
             found.learning_rates = found.learning_rates or rates
         return found

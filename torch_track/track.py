@@ -21,7 +21,7 @@ from twotrack.shared.ledger.measured import Measured
 from twotrack.shared.spec.changes import CallCandidate, Candidate, Change, Facing
 from twotrack.shared.spec.draws import DrawnPass, DrawSource
 from twotrack.shared.spec.inputs import Input, describe, drawn, example
-from twotrack.shared.spec.loop import Feed, Hear, LoopBatch, TrainingLoop, the_only_or_all
+from twotrack.shared.spec.loop import Feed, Hear, LoopBatch, LoopNotes, TrainingLoop, the_only_or_all
 from twotrack.shared.spec.objective import (
     CustomLoss,
     Objective,
@@ -68,6 +68,7 @@ from twotrack.torch_track.entries import Entry
 from twotrack.torch_track.inputs import tensors
 from twotrack.torch_track.losses import Loss, build, weighed
 from twotrack.torch_track.moved_gradients import GradientMover
+from twotrack.torch_track.own_loops import noted
 from twotrack.torch_track.placement import Placement, placement
 from twotrack.torch_track.precision import building, set_precision
 from twotrack.torch_track.probe import TorchProbe
@@ -471,7 +472,7 @@ class TorchModel(TrackModel):
         """Let the optimizer's averages be the weights for a while."""
         return averaged(self.optimizer)
 
-    def run_loop(self, loop: TrainingLoop, batches: Iterable[LoopBatch], hear: Hear) -> None:
+    def run_loop(self, loop: TrainingLoop, batches: Iterable[LoopBatch], hear: Hear) -> LoopNotes:
         """Let the user's own training function train the module."""
 
         def given() -> Iterator[tuple[Any, Any]]:
@@ -496,9 +497,11 @@ class TorchModel(TrackModel):
         assert function
         self.module.zero_grad(set_to_none=True)
         freezing.train_mode(self.module)
-        with as_user_error("the torch training function failed"), self.drawing(), self.around():
+        failed = as_user_error("the torch training function failed")
+        with failed, self.drawing(), self.around(), noted(function) as notes:
             function(self.module, feed, feed.record)
         feed.require_end()
+        return notes
 
     def end_training(self) -> None:
         """Let go of gradients and optimizer."""

@@ -83,6 +83,11 @@ class Steps:
             optimizer.register_step_post_hook(self._average)
 
     @property
+    def spec(self) -> Optimizer:
+        """What the optimizer does."""
+        return self._spec
+
+    @property
     def _groups(self) -> list[dict[str, Any]]:
         return self._optimizer.param_groups
 

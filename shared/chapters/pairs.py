@@ -18,7 +18,7 @@ def chapter_pair(variant: ChapterVariant) -> Pair:
         keras=build,
         torch=build,
         input_shape=variant.inputs(),
-        loss=chapter.loss,
+        loss=recipe.loss or chapter.loss,
         optimizer=recipe.optimizer,
         schedule=recipe.schedule,
         batch_size=PROBED_BATCH_SIZE,

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 from annotated_types import Ge, Gt
 
+from twotrack.shared.chapters.losses import parse_loss
 from twotrack.shared.errors import UserError, first_error, unknown
+from twotrack.shared.spec.initialisers import INITIALISERS
 from twotrack.shared.spec.inputs import InputShape
 from twotrack.shared.spec.losses import LossName
-from twotrack.shared.spec.optimizers import OPTIMIZERS, Optimizer
+from twotrack.shared.spec.optimizers import OPTIMIZERS, Optimizer, Sophia
 from twotrack.shared.spec.recipes import EarlyStopping, Recipe
 from twotrack.shared.spec.schedules import SCHEDULES
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from twotrack.shared.spec.transfer import Transfer
 
 DEFAULT_RECIPE = "fast"
-RECIPE_SETTINGS = ("optimizer", "learning_rate", "schedule", "patience")
+RECIPE_SETTINGS = ("optimizer", "learning_rate", "schedule", "patience", "loss", "initialiser")
 """Settings of every chapter that change its recipe, not its model."""
 
 
@@ -114,6 +116,20 @@ class Chapter:
         if "patience" in settings:
             patience = _parse(f"{self.slug}: patience", settings["patience"], Annotated[int, Ge(0)])
             recipe = replace(recipe, early_stopping=EarlyStopping(patience))
+        return self._with_laws(recipe, settings)
+
+    def _with_laws(self, recipe: Recipe, settings: Mapping[str, str]) -> Recipe:
+        """Return the recipe with the loss and the initial weights that are set."""
+        if "loss" in settings:
+            loss = parse_loss(f"{self.slug}: loss", self.loss, settings["loss"])
+            if loss is not None and isinstance(recipe.optimizer, Sophia):
+                raise UserError(f"{self.slug}: expected another optimizer than sophia for a loss of twotrack's.")
+            recipe = replace(recipe, loss=loss)
+        if "initialiser" in settings:
+            name = settings["initialiser"]
+            if name not in INITIALISERS:
+                raise unknown(f"value for {self.slug}: initialiser", name, INITIALISERS)
+            recipe = replace(recipe, initialiser=INITIALISERS[name])
         return recipe
 
     def configure(self, settings: Mapping[str, str]) -> Any:

@@ -29,7 +29,7 @@ Settings = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="Change a setting of the chapter, optimizer, learning_rate, schedule or patience; may be repeated.",
+        help="Change a setting of the chapter, optimizer, learning_rate, schedule, patience, loss or initialiser.",
     ),
 ]
 Epochs = Annotated[int | None, typer.Option(help="Train this many epochs instead of the recipe's.")]

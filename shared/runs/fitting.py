@@ -121,7 +121,8 @@ def load_start(model: TrackModel, variant: ChapterVariant, seed: int) -> None:
     """Load the chapter's initial weights: pretrained where there are, else drawn."""
     built = model.weights()
     shapes, framework_weights = {name: array.shape for name, array in built.items()}, model.switches.own_weights(built)
-    model.load_weights(initial.start(variant.chapter.transfer, variant.config, shapes, seed, framework_weights))
+    law = variant.recipe.initialiser
+    model.load_weights(initial.start(variant.chapter.transfer, variant.config, shapes, seed, framework_weights, law))
 
 
 class Fit:

@@ -243,6 +243,30 @@ class SetUpdate(FrozenRecord):
     """Canonical; empty for all."""
 
 
+class ChangeLoop(FrozenRecord):
+    """A training function of the user's own does something else around the steps of its optimizer."""
+
+    kind: Literal["loop"] = "loop"
+    what: Literal[
+        "clears gradients",
+        "keeps gradients",
+        "clips nothing",
+        "clips by value",
+        "clips by norm",
+        "multiplies gradients",
+        "multiplies the loss",
+        "averages",
+        "sets",
+    ]
+    """clears gradients: before every batch; keeps gradients: zero_grad() does nothing; clips nothing: torch's functions
+    for that do nothing; multiplies the loss: what is recorded."""
+    value: float | tuple[float, ...] | bool | None = None
+    """A factor, a limit, a setting, or one for each step; averages: from which step on, counted from 1, and every how
+    many; none to leave the weights of the last step."""
+    name: str = ""
+    """Of what is set: as a parameter group of torch's calls it."""
+
+
 Change = Annotated[
     SetHyperparameter
     | MapValue
@@ -264,7 +288,8 @@ Change = Annotated[
     | SetStatistics
     | ChangeLoss
     | MapGradient
-    | SetUpdate,
+    | SetUpdate
+    | ChangeLoop,
     Field(discriminator="kind"),
 ]
 

@@ -1,7 +1,7 @@
 """A training function of the user's own in place of loss, optimizer and step, and what it is fed and tells."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from twotrack.shared.errors import UserError
@@ -11,9 +11,6 @@ from twotrack.shared.spec.sides import TORCH
 
 if TYPE_CHECKING:
     import numpy as np
-
-if TYPE_CHECKING:
-    pass
 
 T = TypeVar("T")
 
@@ -58,6 +55,20 @@ class LoopBatch(Protocol):
 
 Hear = Callable[[float, Any], None]
 """Called with the loss and the gradients that were recorded, when the step they belong to is over."""
+
+
+@dataclass
+class LoopNotes:
+    """What was seen of the optimizer that a loop steps with; nothing of one that is no optimizer of its framework."""
+
+    rates: list[float] = field(default_factory=list)
+    """The learning rate of each step of the optimizer."""
+    method: str = ""
+    """Of shared/spec/updates.py."""
+    settings: dict[str, float] = field(default_factory=dict)
+    """Its numbers at its first step, by name; 1 and 0 for what is on or off."""
+    clipped: dict[str, float] = field(default_factory=dict)
+    """Limits that torch's functions for clipping were called with, by the name of that setting."""
 
 
 class Feed(Generic[T]):

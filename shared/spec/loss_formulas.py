@@ -8,6 +8,7 @@ from functools import singledispatch
 from math import log
 from typing import Any
 
+from twotrack.shared.errors import UserError
 from twotrack.shared.spec import loss_specs as specs
 from twotrack.shared.spec.loss_specs import FLOOR, Loss
 
@@ -23,6 +24,7 @@ def loss_value(ops: Any, loss: Loss, is_torch: bool, x: Any, y: Any, weights: An
     terms = _terms(loss, ops, x, y, is_torch)
     rows, per_row = (terms, 1) if loss.of_rows else _rows(ops, terms)
     counted = _counted(ops, loss, y, rows)
+    _require_a_weight_for_each(loss, x.shape[-1])
     own = _class_weights(ops, loss, y, rows)
     if weights is not None:
         given = _spread(ops, ops.cast(weights, rows.dtype), rows)
@@ -71,6 +73,12 @@ def _counted(ops: Any, loss: Loss, y: Any, rows: Any) -> Any:
     if ignored is None:
         return ops.ones_like(rows)
     return ops.where(y == ignored, ops.zeros_like(rows), ops.ones_like(rows))
+
+
+def _require_a_weight_for_each(loss: Loss, classes: int) -> None:
+    weights = getattr(loss, "class_weights", ())
+    if weights and len(weights) != classes:
+        raise UserError(f"{type(loss).__name__}: expected {classes} class weights, one for each, found {len(weights)}.")
 
 
 def _class_weights(ops: Any, loss: Loss, y: Any, rows: Any) -> Any:

@@ -10,6 +10,7 @@ or an ignored class leaves out counts for nothing. An output without any row tha
 """
 
 from dataclasses import dataclass
+from math import inf
 from typing import ClassVar, Literal
 
 from twotrack.shared.errors import UserError
@@ -108,6 +109,10 @@ class BinaryCrossEntropy(OfScores):
     label_smoothing: float = 0.0
     target = "binary"
 
+    def __post_init__(self) -> None:
+        _require(self, 0 <= self.label_smoothing < 1, "label_smoothing from 0 to below 1", self.label_smoothing)
+        _require(self, 0 < self.pos_weight < inf, "pos_weight > 0", self.pos_weight)
+
 
 @dataclass(frozen=True)
 class Focal(OfScores):
@@ -120,6 +125,10 @@ class Focal(OfScores):
     alpha: float | None = None
     """Weight of the class 1, and one minus that of the class 0; both 1 for None."""
     target = "binary"
+
+    def __post_init__(self) -> None:
+        _require(self, 0 <= self.gamma < inf, "gamma from 0 on", self.gamma)
+        _require(self, self.alpha is None or 0 <= self.alpha <= 1, "alpha from 0 to 1", self.alpha)
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,12 @@ class OptimizerStart:
     """By canonical name."""
     checkpoints: Sequence[int]
     """Numbers of steps done; the last one is all of them."""
+    scale: float = 1.0
+    """Of the gradients."""
+
+    def scaled(self, gradients: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        """Return gradients (steps, ...) by name in the size that they have here."""
+        return gradients if self.scale == 1 else {name: self.scale * one for name, one in gradients.items()}
 
 
 @dataclass

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from twotrack.shared.spec.initialisers import Initialiser
+from twotrack.shared.spec.loss_specs import Loss
 from twotrack.shared.spec.optimizers import Optimizer
 from twotrack.shared.spec.schedules import Schedule
 
@@ -39,6 +41,10 @@ class Recipe:
     """A stage before this one, for the head alone."""
     early_stopping: EarlyStopping | None = None
     """Goes through all epochs if there is none."""
+    loss: Loss | None = None
+    """In place of the chapter's own, of the same outputs and targets; scores stay what they are."""
+    initialiser: Initialiser | None = None
+    """The law of kernels, but for recurrent ones; None for Glorot's uniform one."""
 
     @property
     def stages(self) -> "tuple[Recipe, ...]":

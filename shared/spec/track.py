@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from twotrack.shared.ledger.measured import Measured
     from twotrack.shared.spec.changes import Change
     from twotrack.shared.spec.draws import DrawSource
-    from twotrack.shared.spec.loop import Hear, LoopBatch, TrainingLoop
+    from twotrack.shared.spec.loop import Hear, LoopBatch, LoopNotes, TrainingLoop
     from twotrack.shared.spec.optimizers import Optimizer
     from twotrack.shared.spec.pair import CustomOptimizer, Pair
     from twotrack.shared.spec.probe import Probe
@@ -116,11 +116,11 @@ class TrackModel(ABC):
         return nullcontext()
 
     @abstractmethod
-    def run_loop(self, loop: "TrainingLoop", batches: "Iterable[LoopBatch]", hear: "Hear") -> None:
+    def run_loop(self, loop: "TrainingLoop", batches: "Iterable[LoopBatch]", hear: "Hear") -> "LoopNotes":
         """Let the user's own training function go through batches; `hear` is called when a step is over.
 
-        Gradients that it hears are canonical, None where the function records none. UserError if the function fails,
-        or does not record every batch once.
+        Return what was seen of its optimizer. Gradients that it hears are canonical, None where the function records
+        none. UserError if the function fails, or does not record every batch once.
         """
 
     @abstractmethod

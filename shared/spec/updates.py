@@ -3,7 +3,7 @@
 A setting that is left out has its value in DEFAULTS; of a method only the settings in METHODS act.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -22,6 +22,7 @@ from twotrack.shared.spec.optimizers import (
     Optimizer,
     RMSprop,
 )
+from twotrack.shared.spec.regularisation import L1, L2, MaxNorm, UnitNorm, by_weight
 from twotrack.shared.spec.update_options import EMA, PLAIN, Clip, ClipGlobalNorm, ClipNorm, ClipValue, Group
 
 Settings = Mapping[str, Any]
@@ -68,6 +69,8 @@ DEFAULTS: Settings = MappingProxyType(
         "average": (),  # momentum of a moving average of the weight, and every how many steps it becomes the weight
         "squared_in_parts": False,  # a row of a table that was looked up twice: its two gradients, then their sum
         "gathered": 1,  # steps whose gradients make one update
+        "summed": False,  # by the sum of those gradients, not their mean
+        "moving": (),  # settings that a scheduler changes at steps, as OneCycleLR does with momenta
         "limit": (),  # a constraint: its name, its numbers and its axes
     }
 )
@@ -84,6 +87,8 @@ EVERY_METHOD = (
     "limit",
     "average",
     "gathered",
+    "summed",
+    "moving",
 )
 METHODS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -220,6 +225,33 @@ _METHOD_NAMES: Mapping[type, str] = MappingProxyType(
         Muon: "muon",
     }
 )
+
+
+EXACT = "exact "
+"""In front of the name of a constraint without the epsilon of Keras' own."""
+
+
+def held(penalties: Sequence[Any], constraints: Sequence[Any], is_torch: bool, names: Sequence[str]) -> Rules:
+    """Return, as settings, the penalties and constraints of a pair that a side is given for its weights.
+
+    An orthogonal penalty, and one of what a layer gives, is no setting.
+    """
+    found: dict[str, dict[str, Any]] = {name: {"l1": 0.0, "l2": 0.0, "limit": ()} for name in names}
+    for name, own in by_weight(penalties, is_torch, names).items():
+        found[name]["l1"] += sum(one.strength for one in own if isinstance(one, L1))
+        found[name]["l2"] += sum(one.strength for one in own if isinstance(one, L2))
+    for name, own in by_weight(constraints, is_torch, names).items():
+        found[name]["limit"] = _limit(own[-1])
+    return found
+
+
+def _limit(constraint: Any) -> tuple[Any, ...]:
+    match constraint:
+        case MaxNorm():
+            return (f"{EXACT}MaxNorm", 0.0, float(constraint.limit), 1.0, *constraint.axes)
+        case UnitNorm():
+            return (f"{EXACT}UnitNorm", 1.0, 1.0, 1.0, *constraint.axes)
+    return (f"{EXACT}NonNeg", 0.0, 0.0, 1.0, 0)
 
 
 def acting(settings: Settings) -> dict[str, Any]:

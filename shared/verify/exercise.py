@@ -18,7 +18,7 @@ from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.errors import UserError
 from twotrack.shared.runs.fitting import Fit, Listener, Step, Stopwatch, TrainingProgress, TrainingStage, silent
 from twotrack.shared.spec.changes import Change
-from twotrack.shared.spec.loop import TrainingLoop
+from twotrack.shared.spec.loop import LoopNotes, TrainingLoop
 from twotrack.shared.spec.optimizers import Optimizer, Sophia
 from twotrack.shared.spec.pair import CustomOptimizer, Pair
 from twotrack.shared.spec.recipes import Recipe
@@ -52,6 +52,8 @@ class Rehearsal:
     """What was asked for, by step."""
     validation: list[float]
     """After every epoch: the loss on a chapter's validation split; none for a pair."""
+    loop: LoopNotes | None = None
+    """What was seen of the optimizer of a training function of the user's own."""
 
 
 class Exercise(ABC):
@@ -196,8 +198,9 @@ class PairExercise(Exercise):
             epoch, number = divmod(next(done), self.steps_per_epoch)
             listen(Step(epoch, number + 1, loss, gradients))
 
-        model.run_loop(loop, chain.from_iterable(batches.epoch(epoch, digest) for epoch in range(EPOCHS)), hear)
-        return Rehearsal(digest.hexdigest(), [], [])
+        given = chain.from_iterable(batches.epoch(epoch, digest) for epoch in range(EPOCHS))
+        notes = model.run_loop(loop, given, hear)
+        return Rehearsal(digest.hexdigest(), [], [], notes)
 
 
 class ChapterExercise(Exercise):

@@ -24,6 +24,8 @@ CHECKPOINTS = (1, 2, 3, 5, 10, 25, 50, 100, 101, 200, 500, 1000, 2000)
 STEPS = CHECKPOINTS[-1]
 FAR, FAR_CHECKPOINTS = 1e3, (1, 2, 5, 10, 20)
 """How much larger weights are in a second, shorter run, and its checkpoints: some penalties act on such only."""
+CALM = 1e-8
+"""Times the gradients of a third run, if there is one: none is above 1e-2 then."""
 MOST_STAND_INS, MOST_VALUES = 12, 2048
 """Of them in all."""
 LARGEST, LONGEST_AXIS = 1536, 4
@@ -82,6 +84,18 @@ def starts(shapes: Mapping[str, Shape], steps: int) -> list[OptimizerStart]:
     )
     far = {name: signs[name] * array for name, array in near.items()}
     return [OptimizerStart(near, checkpoints(steps)), OptimizerStart(far, FAR_CHECKPOINTS)]
+
+
+def calm_start(shapes: Mapping[str, Shape], steps: int) -> OptimizerStart:
+    """Return a third one, for penalties whose gradient grows faster than the weight.
+
+    Descent on a sum of fourth powers goes away from a minimum where a step is too long for the size of the weight, as
+    behind a large gradient: both sides overflow then. Matrices with no singular value much above 1, and gradients that
+    leave them there, are met by the penalty in every step.
+    """
+    near = draw_parameters(shapes)
+    small = {name: array / np.sqrt(array.size) if array.ndim > 1 else array for name, array in near.items()}
+    return OptimizerStart(small, checkpoints(steps), CALM)
 
 
 def draw_gradients(shapes: Mapping[str, Shape], steps: int) -> dict[str, np.ndarray]:

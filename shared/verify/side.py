@@ -245,7 +245,7 @@ class ObservedSide:
         """Keep what a short training shows, with the same random draws each time."""
         self.source.restart()
         rehearsal = self.rehearse(lambda step: self._keep(trace, step))
-        trace.batches, trace.validation = rehearsal.batches, rehearsal.validation
+        trace.batches, trace.validation, trace.loop = rehearsal.batches, rehearsal.validation, rehearsal.loop
         if not trace.digested:
             trace.weights[-1] = self.model.weights()
         trace.left_out = self._left_out_steps(len(trace.losses))

@@ -7,6 +7,7 @@ import numpy as np
 from pydantic import with_config
 
 from twotrack.shared.base.records import WITH_ARRAYS
+from twotrack.shared.spec.loop import LoopNotes
 from twotrack.shared.spec.probe import LayerTrace
 from twotrack.shared.verify.drawn_weights import Start
 
@@ -41,6 +42,8 @@ class Trace:
     """What the training did less than that of a smaller model; empty for nothing."""
     recorded: list[dict[str, np.ndarray]] = field(default_factory=list)
     """The gradients of each training step, where a training function of the user's records them."""
+    loop: LoopNotes | None = None
+    """What was seen of the optimizer of a training function of the user's."""
     penalties: list[float] = field(default_factory=list)
     """Before each step, and after the last: what the losses hold for the weights alone; none if they hold nothing."""
     penalty_gradients: dict[str, np.ndarray] = field(default_factory=dict)

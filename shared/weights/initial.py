@@ -8,7 +8,9 @@ from zlib import crc32
 
 import numpy as np
 
+from twotrack.shared.spec import initialisers
 from twotrack.shared.spec.activations import PRELU_ALPHA
+from twotrack.shared.spec.initialisers import Initialiser
 from twotrack.shared.spec.transfer import Transfer
 
 Shape = tuple[int, ...]
@@ -33,28 +35,29 @@ def start(
     shapes: Mapping[str, Shape],
     seed: int,
     own: Mapping[str, np.ndarray] = MappingProxyType({}),
+    kernels: Initialiser | None = None,
 ) -> dict[str, np.ndarray]:
     """Return the weights with which training of a chapter's model begins: pretrained where there are, else drawn.
 
     `transfer` and `config` are the chapter's, `shapes` those of the model by canonical name; `own` weights of the model
-    stay as its framework has drawn them, unless they are pretrained.
+    stay as its framework has drawn them, unless they are pretrained. `kernels` is the law of these, as of `draw`.
     Raises UserError if pretrained weights cannot be had.
     """
     pretrained = transfer.start(config, shapes) if transfer else {}
-    drawn = draw({name: shape for name, shape in shapes.items() if name not in pretrained}, seed)
+    drawn = draw({name: shape for name, shape in shapes.items() if name not in pretrained}, seed, kernels)
     return drawn | dict(own) | pretrained
 
 
-def draw(shapes: Mapping[str, Shape], seed: int) -> dict[str, np.ndarray]:
+def draw(shapes: Mapping[str, Shape], seed: int, kernels: Initialiser | None = None) -> dict[str, np.ndarray]:
     """Return float32 arrays for canonical names and shapes.
 
     Each name has a random stream of its own, so the order of the names does not matter.
     Kernels are Glorot uniform (Glorot and Bengio 2010, equation 16), recurrent kernels orthogonal for
     each gate (Saxe et al. 2014), embeddings normal. Biases are 0, but for an LSTM's forget gate: 1
-    (Jozefowicz et al. 2015).
+    (Jozefowicz et al. 2015). `kernels` is another law for kernels, but for recurrent ones.
     Raises ValueError for a name that ends in no known kind of weight.
     """
-    drawn = {name: _draw_weight(name, shape, seed).astype(np.float32) for name, shape in shapes.items()}
+    drawn = {name: _draw_weight(name, shape, seed, kernels).astype(np.float32) for name, shape in shapes.items()}
     for name, bias in drawn.items():
         layer, _, kind = name.rpartition(".")
         if kind == "bias" and _num_gates(shapes.get(f"{layer}.recurrent_kernel", (1, 1))) == LSTM_GATES:
@@ -62,14 +65,17 @@ def draw(shapes: Mapping[str, Shape], seed: int) -> dict[str, np.ndarray]:
     return drawn
 
 
-def _draw_weight(name: str, shape: Shape, seed: int) -> np.ndarray:
+def _draw_weight(name: str, shape: Shape, seed: int, kernels: Initialiser | None) -> np.ndarray:
     path, _, kind = name.rpartition(".")
     if kind in CONSTANTS:
         return np.full(shape, CONSTANTS[kind])
     if kind not in _DRAWN:
         raise ValueError(f"no initialisation is known for the weight '{name}' of shape {shape}")
     generator = np.random.default_rng([seed, crc32(name.encode())])
-    return _DRAWN[kind](generator, shape, path.rpartition(".")[2])
+    layer = path.rpartition(".")[2]
+    if kernels is not None and kind == "kernel":
+        return initialisers.draw(kernels, generator, shape, _fans(shape, layer))
+    return _DRAWN[kind](generator, shape, layer)
 
 
 def _glorot_uniform(generator: np.random.Generator, shape: Shape, layer: str) -> np.ndarray:

@@ -131,6 +131,12 @@ WRONG: dict[str, tuple[Pair, str, str]] = {
         pair(keras_plain, torch_function(momentum=0.0), keras_function()), "training", "the gradients recorded part",
     ),
 }  # fmt: skip
+PROVED: dict[str, str] = {
+    "another factor": "Keras' loss is torch's times 2, and so are its gradients",
+    "another rate": "the learning rate is 0.1 in Keras and 0.2 in torch",
+    "no momentum": "momentum is 0.9 in Keras and 0 in torch",
+}
+"""What the cause says, of those that are proved."""
 REFUSED: dict[str, tuple[Pair, str]] = {
     "nothing recorded": (pair(keras_compiled, forgetful), "expected record(loss) once for each batch, found none"),
     "ended early": (pair(keras_compiled, impatient), "expected it to go through all batches, found that it ended in"),

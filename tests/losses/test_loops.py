@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.losses.loop_pairs import HONEST, REFUSED, WRONG
+from tests.losses.loop_pairs import HONEST, PROVED, REFUSED, WRONG
 from tests.support.turns import BACKENDS, QUICKEST
 from twotrack.shared.errors import UserError
 from twotrack.shared.spec.loop import Feed, TrainingLoop
@@ -36,6 +36,8 @@ def test_code_that_trains_otherwise_fails_where_it_parts(name: str, ladder: Ladd
     result = climb(ladder, f"WRONG_{list(WRONG).index(name)}")
     assert result.rungs[-1].rung == WRONG[name][1]
     assert WRONG[name][2] in result.rungs[-1].detail
+    assert PROVED.get(name, "") in "; ".join(cause.what for cause in result.diagnosis.proved)
+    assert bool(result.diagnosis.proved) == (name in PROVED)
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -3,16 +3,18 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial, reduce
 from operator import add
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from twotrack.shared.spec import loss_specs
 from twotrack.shared.spec.changes import Function
 from twotrack.shared.spec.objective import CustomLoss, kinds_of
 from twotrack.torch_track.changes.functions import ACTIVATIONS
+from twotrack.torch_track.losses import FromSpec
 
 if TYPE_CHECKING:
     from twotrack.torch_track.track import TorchModel
@@ -107,10 +109,15 @@ def _rows(
     weights: Sequence[float] | None = None,
     ignored: int | None = None,
     by_weights: bool = False,
+    divisors: Sequence[float] | None = None,
 ) -> Tensor:
     """Weigh the losses of single rows by their classes, leave out those of a label, and divide by what counts."""
     return reduce(
-        add, (_weighed(before, *pair, weights, ignored, by_weights) for pair in zip(outputs, targets, strict=True))
+        add,
+        (
+            _weighed(before, *pair, weights, ignored, by_weights, divisors)
+            for pair in zip(outputs, targets, strict=True)
+        ),
     )
 
 
@@ -121,13 +128,15 @@ def _weighed(
     weights: Sequence[float] | None,
     ignored: int | None,
     by_weights: bool,
+    divisors: Sequence[float] | None = None,
 ) -> Tensor:
     rows, labels = output.reshape(-1, output.shape[-1]), target.reshape(-1)
     counted = [number for number, label in enumerate(labels) if label != ignored]
     own = [1.0 if weights is None else weights[int(labels[number])] for number in counted]
     each = [before([rows[number : number + 1]], [labels[number : number + 1]]) for number in counted]
     total = reduce(add, (weight * loss for weight, loss in zip(own, each, strict=True)), output.sum() * 0.0)
-    divisor = sum(own) if by_weights else len(labels) if ignored is None else len(counted)
+    shares = own if divisors is None else [divisors[int(labels[number])] for number in counted]
+    divisor = sum(shares) if by_weights else len(labels) if ignored is None else len(counted)
     return total / divisor if divisor else total
 
 
@@ -195,12 +204,64 @@ def _named(
     return reduce(add, each) * (factor * float(len(outputs[0])) ** power)
 
 
+def _of_spec(
+    model: "TorchModel",
+    before: TotalLoss,
+    outputs: Outputs,
+    targets: Targets,
+    spec: str,
+    factor: float = 1.0,
+    power: int = 0,
+    **settings: Any,
+) -> Tensor:
+    """Compute a loss of twotrack, times a constant and a power of the examples."""
+    loss = FromSpec(getattr(loss_specs, spec)(**settings))
+    each = [
+        loss(output, torch.from_numpy(target).to(output.device))
+        for output, target in zip(outputs, targets, strict=False)
+    ]
+    return reduce(add, each) * (factor * float(len(outputs[0])) ** power)
+
+
+def _shift(
+    model: "TorchModel", before: TotalLoss, outputs: Outputs, targets: Targets, offset: float, power: int
+) -> Tensor:
+    """Add a constant, times a power of the number of examples."""
+    return before(outputs, targets) + offset * float(len(outputs[0])) ** power
+
+
+def _by_length(model: "TorchModel", before: TotalLoss, outputs: Outputs, targets: Targets) -> Tensor:
+    """Take the mean of the losses of examples, each divided by the number of labels in its target."""
+    return reduce(add, _examples_of(before, outputs, targets, _lengths(targets))) / len(outputs[0])
+
+
+def _without_length(model: "TorchModel", before: TotalLoss, outputs: Outputs, targets: Targets) -> Tensor:
+    """Take the mean of the losses of examples, each times the number of labels in its target."""
+    return reduce(add, _examples_of(before, outputs, targets, 1 / _lengths(targets))) / len(outputs[0])
+
+
+def _lengths(targets: Targets) -> np.ndarray:
+    return np.maximum((targets[0] != 0).sum(-1), 1).astype(float)
+
+
+def _examples_of(before: TotalLoss, outputs: Outputs, targets: Targets, divisors: np.ndarray) -> list[Tensor]:
+    """Return the losses of single examples, divided."""
+    return [
+        before([one[n : n + 1] for one in outputs], [one[n : n + 1] for one in targets]) / float(divisor)
+        for n, divisor in enumerate(divisors)
+    ]
+
+
 def _cross_entropy(x: Tensor, labels: Tensor) -> Tensor:
     return functional.cross_entropy(x.reshape(-1, x.shape[-1]), labels.reshape(-1).long(), reduction="none")
 
 
 def _likelihood(x: Tensor, labels: Tensor) -> Tensor:
     return functional.nll_loss(x.reshape(-1, x.shape[-1]), labels.reshape(-1).long(), reduction="none")
+
+
+def _multi_margin(x: Tensor, labels: Tensor) -> Tensor:
+    return functional.multi_margin_loss(x.reshape(-1, x.shape[-1]), labels.reshape(-1).long(), reduction="none")
 
 
 def _clipped(p: Tensor, epsilon: float = 1e-7) -> Tensor:
@@ -236,7 +297,11 @@ NAMED: Mapping[str, Callable[..., Tensor]] = {
     "cross-entropy of logarithms": _likelihood,
     "binary cross-entropy of logits": _binary,
     "binary cross-entropy of probabilities": _binary_of_probabilities,
+    "cross-entropy of a softmax that is taken for logits": lambda x, y: _cross_entropy(x.softmax(-1), y),
+    "binary cross-entropy of a sigmoid that is taken for logits": lambda x, y: _binary(x.sigmoid(), y),
     "hinge": lambda x, y: (1 - _signs(y) * x).relu(),
+    "hinge of targets 0 and 1": lambda x, y: (1 - y * x).relu(),
+    "hinge of all other classes": _multi_margin,
     "squared hinge": lambda x, y: (1 - _signs(y) * x).relu().square(),
     "Poisson": lambda x, y: x - y * (x + 1e-7).log(),
     "Kullback-Leibler divergence": lambda x, y: _clipped(y) * (_clipped(y) / _clipped(x)).log(),
@@ -264,4 +329,8 @@ FUNCTIONS: Mapping[str, Callable[..., Tensor]] = {
     "examples": _examples,
     "masked": _masked,
     "named": _named,
+    "spec": _of_spec,
+    "shift": _shift,
+    "by_length": _by_length,
+    "without_length": _without_length,
 }

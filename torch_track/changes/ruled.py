@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from twotrack.shared.spec.updates import DEFAULTS, Settings
+from twotrack.shared.spec.updates import DEFAULTS, EXACT, Settings
 from twotrack.shared.weights.bridge.layouts import Layout
 from twotrack.torch_track.placement import Placement
 
@@ -28,8 +28,12 @@ class Ruled(torch.optim.Optimizer):
         rates: Callable[[], Sequence[float]],
         own_shares: Sequence[float],
         placed: Placement,
+        now: Callable[[], Sequence[Settings]] | None = None,
     ):
-        """`rates` are those of the model's own optimizer, times its own shares for these parameters."""
+        """`rates` are those of the model's own optimizer, times its own shares for these parameters.
+
+        `now` are its settings in the step that `rates` was asked for last; they count where settings are moving.
+        """
         groups = [
             {
                 "params": [parameter],
@@ -45,7 +49,7 @@ class Ruled(torch.optim.Optimizer):
             )
         ]
         super().__init__(groups, {})
-        self._rates, self._placed = rates, placed
+        self._rates, self._placed, self._now = rates, placed, now
         self.register_step_pre_hook(self._set_rates)
 
     def _set_rates(self, *_: object) -> None:
@@ -55,6 +59,9 @@ class Ruled(torch.optim.Optimizer):
             rate = rates if isinstance(rates, float) else rates[min(step, len(rates) - 1)]
             group["lr"] = rate * group["own"]["share"] / (group["own_share"] if given is None else 1.0)
             group["steps"] += 1
+        if self._now and any(group["own"]["moving"] for group in self.param_groups):
+            for group, now in zip(self.param_groups, self._now(), strict=True):
+                group["own"] |= {name: now[name] for name in group["own"]["moving"]}
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
@@ -79,7 +86,7 @@ class Ruled(torch.optim.Optimizer):
         if every == 1:
             return gradient
         total = self._slot(group, "gathered", 0.0).add_(gradient)
-        mean = total / every
+        mean = total.clone() if group["own"]["summed"] else total / every
         if group["steps"] % every == 0:
             total.zero_()
         return mean
@@ -333,10 +340,12 @@ def _canonical(own: np.ndarray, layout: Layout | None) -> np.ndarray:
 
 
 def limit_canonical(weight: np.ndarray, limit: Sequence[Any]) -> np.ndarray:
-    """Return a weight as a constraint of Keras leaves it: (name, low, high, rate, axis, ...)."""
+    """Return a weight as a constraint leaves it: (name, low, high, rate, axis, ...); Keras' have an epsilon."""
     name, low, high, rate, *axes = limit
-    if name == "NonNeg":
+    if name.endswith("NonNeg"):
         return np.maximum(weight, 0)
     norms = np.sqrt(np.square(weight).sum(axis=tuple(axes), keepdims=True))
     wanted = rate * np.clip(norms, low, high) + (1 - rate) * norms
+    if name.startswith(EXACT):
+        return weight * np.where(norms > 0, wanted / np.where(norms > 0, norms, 1.0), 1.0)
     return weight * (wanted / (NORM_EPSILON + norms))

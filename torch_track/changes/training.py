@@ -3,6 +3,7 @@
 import glob
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from twotrack.shared.spec.changes import (
     AddWeight,
+    ChangeLoop,
     ChangeLoss,
     Function,
     MapGradient,
@@ -21,8 +23,9 @@ from twotrack.shared.spec.changes import (
     SetUpdate,
     TieWeight,
 )
-from twotrack.shared.spec.regularisation import L1, L2, Activity
+from twotrack.shared.spec.regularisation import L1, L2, Activity, Orthogonal
 from twotrack.torch_track.changes.gradients import change_gradients
+from twotrack.torch_track.changes.loops import ChangedLoop
 from twotrack.torch_track.changes.losses import changed_loss
 from twotrack.torch_track.changes.updates import Replacement
 from twotrack.torch_track.entries import Entry
@@ -33,7 +36,15 @@ if TYPE_CHECKING:
     from twotrack.torch_track.track import TorchModel
 
 TrainingChange = (
-    AddWeight | RemoveWeight | TieWeight | SetTrained | SetStatistics | ChangeLoss | MapGradient | SetUpdate
+    AddWeight
+    | RemoveWeight
+    | TieWeight
+    | SetTrained
+    | SetStatistics
+    | ChangeLoss
+    | MapGradient
+    | SetUpdate
+    | ChangeLoop
 )
 
 
@@ -48,7 +59,7 @@ class TrainingChanger:
     def __init__(self, model: "TorchModel", stack: ExitStack):
         self._model, self._stack = model, stack
         self._updates: list[SetUpdate] = []
-        self._gradients: list[MapGradient] = []
+        self._loops: list[ChangeLoop] = []
 
     def make(self, change: TrainingChange) -> None:
         """Make one change."""
@@ -66,6 +77,8 @@ class TrainingChanger:
             self._compute_loss(change)
         elif isinstance(change, MapGradient):
             self._map_gradients(change)
+        elif isinstance(change, ChangeLoop):
+            self._loop(change)
         else:
             self._update(change)
 
@@ -135,13 +148,15 @@ class TrainingChanger:
             function = Function(name="masked")
         self._put(model, "loss_of", changed_loss(model, function, before))
 
-    def _hold(self, names: Sequence[str], l1: Sequence[float], l2: Sequence[float]) -> None:
+    def _hold(
+        self, names: Sequence[str], l1: Sequence[float], l2: Sequence[float], orthogonal: Sequence[float]
+    ) -> None:
         """Let the loss hold these penalties of weights in the place of the pair's."""
         before = self._model.penalties
         kept = [one for one in before if isinstance(one, Activity)]
         made = [
             kind(strength, weights=(glob.escape(name),))
-            for kind, strengths in ((L1, l1), (L2, l2))
+            for kind, strengths in ((L1, l1), (L2, l2), (Orthogonal, orthogonal))
             for name, strength in zip(names, strengths, strict=True)
             if strength
         ]
@@ -191,9 +206,27 @@ class TrainingChanger:
 
     def _update(self, change: SetUpdate) -> None:
         """All changed settings are those of one optimizer."""
+        if change.setting == "limit":
+            self._spare(change.weights)
         self._updates.append(change)
         if len(self._updates) == 1:
             self._put(self._model, "new_optimizer", Replacement(self._model, self._updates))
+
+    def _spare(self, names: Sequence[str]) -> None:
+        """Let no constraint of the pair act on these weights, all of them for none."""
+        before, trained = self._model.constraints, self._model.trainable_names()
+        own = [one for one in before if one.on(is_torch=True)]
+        left = [(one, [name for name in one.chosen(trained) if names and name not in names]) for one in own]
+        self._stack.callback(setattr, self._model, "constraints", before)
+        self._model.constraints = tuple(
+            replace(one, weights=tuple(map(glob.escape, kept)), sides="torch") for one, kept in left if kept
+        )
+
+    def _loop(self, change: ChangeLoop) -> None:
+        """All changes to a loop are made at once."""
+        self._loops.append(change)
+        if len(self._loops) == 1:
+            self._put(self._model, "run_loop", ChangedLoop(self._model, self._loops))
 
     def _put(self, model: "TorchModel", name: str, value: object) -> None:
         """Give the model a method of its own, until the end."""

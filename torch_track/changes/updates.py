@@ -15,6 +15,7 @@ from twotrack.shared.weights.bridge.layouts import Layout
 from twotrack.torch_track.changes.ruled import Ruled
 from twotrack.torch_track.entries import Weight
 from twotrack.torch_track.placement import Placement, placement
+from twotrack.torch_track.update_options import STEPS
 
 if TYPE_CHECKING:
     from twotrack.torch_track.track import TorchModel
@@ -26,10 +27,15 @@ Make = Callable[[AnyOptimizer, Sequence[float], Iterator[nn.Parameter], Placemen
 
 BEYOND = 10_000
 """Steps behind the last learning rate, which stays."""
+SMALL = 4096
+"""Numbers of a parameter that has a gradient: of large ones an optimizer would keep moments that nobody needs."""
+LOOKED_AT = 3
+"""Steps in which a scheduler that changes more than the rate is seen to do so."""
+UNMOVED = {"share", "rate", "method"}
 
 
 class Clock:
-    """A model's own optimizer on parameters without gradients: what it would do, and when."""
+    """A model's own optimizer on copies of its parameters, small ones with gradients: what it would do, and when."""
 
     def __init__(
         self,
@@ -41,31 +47,51 @@ class Clock:
     ):
         self._spec, self._placed = optimizer, placed
         self._parameters = [nn.Parameter(one.detach().clone(), requires_grad=one.requires_grad) for one in like]
+        trained = sorted((one for one in self._parameters if one.requires_grad), key=lambda one: one.numel())
+        self._with_gradients = [*trained[:1], *(one for one in trained[1:] if one.numel() <= SMALL)]
         lasting = [*learning_rates, *list(learning_rates[-1:]) * BEYOND]
         self._optimizer = make(optimizer, lasting, iter(self._parameters), placed)
         self._rates: dict[int, float] = {}
+        self._stated: list[dict[str, Any]] = []
         self._optimizer.register_step_pre_hook(self._note)
 
     def _note(self, *_: object) -> None:
         self._rates = {id(one): float(group["lr"]) for group in self._groups for one in group["params"]}
+        self._stated = self.settings()
 
     @property
     def _groups(self) -> list[dict[str, Any]]:
         return self._optimizer.param_groups
 
     def tick(self) -> list[float]:
-        """Do a step on nothing; return the learning rate that each parameter had in it, 0 for one that is left out."""
+        """Do a step; return the learning rate that each parameter had in it, 0 for one that is left out."""
+        for one in self._with_gradients:  # code in a hook, such as torch's for clipping, may need some
+            one.grad = torch.zeros_like(one)
         self._optimizer.step()
         return [self._rates.get(id(one), 0.0) for one in self._parameters]
+
+    def now(self) -> list[dict[str, Any]]:
+        """Return the settings in the last step."""
+        return self._stated
+
+    def moving(self) -> list[tuple[str, ...]]:
+        """Return which settings change in the first steps, beside the rate, of each parameter; the clock goes on."""
+        first, found = self.settings(), [set[str]() for _ in self._parameters]
+        for _ in range(LOOKED_AT):
+            self.tick()
+            for own, before, names in zip(self._stated, first, found, strict=True):
+                names.update({name for name in own.keys() & before.keys() if own[name] != before[name]} - UNMOVED)
+        return [tuple(sorted(names)) for names in found]
 
     def settings(self) -> list[dict[str, Any]]:
         """Return the settings by which each parameter is updated; a method that is none for what they cannot tell."""
         if isinstance(self._optimizer, Ruled):  # that a change has put there before
             return [dict(group["own"]) for group in self._groups]
-        if isinstance(self._spec, Sophia):
+        steps = getattr(self._optimizer, STEPS, None)  # of an optimizer of twotrack, in the user's own hands too
+        if steps is not None and isinstance(steps.spec, Sophia):
             return [{"method": "Sophia"} for _ in self._parameters]
-        if not isinstance(self._spec, CustomOptimizer):
-            return list(self._of_spec(self._spec))
+        if steps is not None:
+            return list(self._of_spec(steps.spec))
         kind = type(self._optimizer)
         of_group = _SETTINGS.get(kind, lambda _: {"method": kind.__name__})
         first = float(self._groups[0]["lr"])
@@ -87,8 +113,9 @@ def rules(model: "TorchModel", optimizer: AnyOptimizer, learning_rates: Sequence
     """Return the settings of a model's own optimizer, by the name of the weight."""
     placed = placement(model.module, model.table())
     clock = Clock(model.new_optimizer, optimizer, learning_rates, list(model.module.parameters()), placed)
-    held = zip(_placed(model), clock.settings(), strict=True)
-    return {name: own for (names, _), own in held for name in names}
+    settings = clock.settings()
+    held = zip(_placed(model), settings, clock.moving(), strict=True)
+    return {name: own | {"moving": moving} for (names, _), own, moving in held for name in names}
 
 
 def _placed(model: "TorchModel") -> Iterator[tuple[list[str], Layout | None]]:
@@ -120,16 +147,23 @@ class Replacement:
         given, held = list(parameters), list(_placed(self._model))
         placed = placed or placement(self._model.module, self._model.table())
         clock = Clock(self._own, optimizer, learning_rates, given, placed)
-        settings = clock.settings()
+        moving = Clock(self._own, optimizer, learning_rates, given, placed).moving()
+        settings = [own | {"moving": names} for own, names in zip(clock.settings(), moving, strict=True)]
         shares = [own.get("share", 1.0) for own in settings]
         for change in self._changes:
             for own, (names, _) in zip(settings, held, strict=True):
                 if not change.weights or not set(names).isdisjoint(change.weights):
                     own[change.setting] = change.value
-        return Ruled(given, settings, [layout for _, layout in held], clock.tick, shares, placed)
+        return Ruled(given, settings, [layout for _, layout in held], clock.tick, shares, placed, clock.now)
 
 
 # === Settings of torch's optimizers ===
+
+
+def stated_settings(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """Return by what settings an optimizer updates the first of its groups; of an unknown one its name alone."""
+    kind = type(optimizer)
+    return _SETTINGS.get(kind, lambda _: {"method": kind.__name__})(optimizer.param_groups[0])
 
 
 def _sgd(group: Mapping[str, Any]) -> dict[str, Any]:

@@ -60,8 +60,6 @@ class Failure:
             return Diagnosis(last=failed.failure, sides=failed.sides)
         if self.reference.track != TORCH:
             return without_search(failed, "causes are looked for on torch's side; there is none")
-        if self.torch.observation.has_own_loop and self.results[-1].rung in ("gradients", "training"):
-            return without_search(failed, "both sides train with functions of your own, whose lines nothing changes")
         found = diagnose(failed, self._look, self._again, self.request.causes == "first")
         self.showing.on_phase(self.reference.track, "done")
         return found

@@ -70,6 +70,18 @@ def mean_weights(wanted: np.ndarray, sums: np.ndarray, counts: np.ndarray) -> tu
     return tuple(rounded(float(one)) for one in weights / weights[weights > 0].min())
 
 
+def divisors(wanted: np.ndarray, sums: np.ndarray, counts: np.ndarray) -> tuple[float, ...] | None:
+    """Return numbers by class with wanted = sum(sums) / sum(numbers * counts), all above 0."""
+    rows, total = wanted[:, None] * counts, np.nan_to_num(sums).sum(axis=1)
+    kept = (total > 0) & np.isfinite(wanted)
+    if kept.sum() <= rows.shape[1]:
+        return None
+    rows = rows[kept] / total[kept, None]
+    found, *_ = np.linalg.lstsq(rows, np.ones(len(rows)), rcond=None)
+    fits = np.abs(rows @ found - 1) <= 10 * SAME
+    return tuple(rounded(float(one)) for one in found) if fits.all() and (found > 0).all() else None
+
+
 def told(values: Iterable[float]) -> str:
     """Return numbers for a message."""
     return ", ".join(f"{value:g}" for value in values)

@@ -1,25 +1,15 @@
 """What differs between two losses, in words: what, the line for torch, the line for Keras, and the ledger's entry."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import isclose, prod
 
 from twotrack.shared.verify.diagnosis.loss_fits import told
+from twotrack.shared.verify.diagnosis.usual_losses import Known
 from twotrack.shared.verify.loss_material import Outputs
 
 Words = tuple[str, str, str, str]
 Weights = tuple[Sequence[float], bool]
 """By class, and whether the sum of those of the targets divides."""
-
-
-@dataclass(frozen=True)
-class Known:
-    """A loss that has a name, times a factor and a power of the number of examples, as a side computes it."""
-
-    name: str
-    factor: float
-    power: int
-    settings: dict[str, float]
 
 
 def scaled(factor: float, power: int, outputs: Outputs) -> Words:
@@ -32,6 +22,21 @@ def scaled(factor: float, power: int, outputs: Outputs) -> Words:
     line = f"the loss times {times}" if power >= 0 else f"the loss divided by the number of examples, times {factor:g}"
     other = _times(1 / factor, -power, outputs)
     return what, line, f"the loss times {other}", ""
+
+
+def shifted(offset: float, power: int, outputs: Outputs) -> Words:
+    """Say what constant Keras' loss has beside torch's; no gradient is another with it."""
+    by = f"{offset:g}{f' times {_times(1.0, power, outputs)}' if power else ''}"
+    what = f"Keras' loss is torch's plus {by}, which changes no gradient"
+    return what, f"the loss plus {by}", f"the loss minus {by}", ""
+
+
+def by_length(in_keras: bool) -> Words:
+    """Say which side divides the loss of an example by the number of labels in its target."""
+    side, other = ("Keras", "torch") if in_keras else ("torch", "Keras")
+    what = f"{side} divides the loss of each example by the length of its target, {other} does not"
+    line = "reduction='none' and a mean over examples"
+    return what, "reduction='mean' in torch.nn.CTCLoss" if in_keras else line, line, ""
 
 
 def _times(factor: float, power: int, outputs: Outputs) -> str:
@@ -140,30 +145,35 @@ def mapped(name: str) -> Words:
     return *_MAPPED[name], "loss_on_logits"
 
 
-def replaced(keras: Known, torch: Known | None, outputs: Outputs) -> Words:
-    """Say what loss each side computes."""
+def replaced(keras: Known, torch: Known | None, outputs: Outputs, left_out: int | None = None) -> Words:
+    """Say what loss each side computes; torch's may leave out a class."""
     own, other = described(keras, outputs), described(torch, outputs) if torch else "another loss"
     what = (
         f"the loss is the {own} in Keras and the {other} in torch"
         if torch
         else f"Keras' loss is the {own}, torch's is not"
     )
+    if left_out is not None:
+        what = f"torch leaves targets of {left_out} out of the loss, Keras' is the {own} of all"
     entry = "squared_error_shapes" if torch and "every target" in torch.name else ""
     if torch and keras.name.partition(" of ")[0] == torch.name.partition(" of ")[0] and "entropy" in keras.name:
         entry = "loss_on_logits"
     return what, f"the {own} as torch's loss", f"the {other} as Keras' loss", entry
 
 
+ALREADY_NOUNS = ("error", "divergence", "target", "logits", "probabilities", "logarithms", "classes", "similarity", "1")
+
+
 def described(known: Known, outputs: Outputs) -> str:
     """Return the name with settings and how it is summed."""
-    settings = ", ".join(f"{name}={value:g}" for name, value in known.settings.items())
+    settings = ", ".join(f"{name}={_shown(value)}" for name, value in known.settings.items() if name != "dense")
     times = _times(known.factor, known.power, outputs)
-    loss = (
-        ""
-        if known.name.endswith(("error", "divergence", "target", "logits", "probabilities", "logarithms"))
-        else " loss"
-    )
+    loss = "" if known.name.endswith(ALREADY_NOUNS) else " loss"
     return f"{known.name}{loss}{f' ({settings})' if settings else ''}{f' times {times}' if times != '1' else ''}"
+
+
+def _shown(value: float | str | None) -> str:
+    return f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
 
 
 def left_out(keras: int, torch: int | None) -> Words:

@@ -1,6 +1,7 @@
 """The search where two losses differ on outputs and targets of no model."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from itertools import permutations
 from math import isclose
@@ -11,11 +12,11 @@ from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.spec.changes import Candidate, ChangeLoss, Function
 from twotrack.shared.spec.objective import masks_of
 from twotrack.shared.spec.track import Precision
-from twotrack.shared.verify.diagnosis import loss_fits, loss_words
+from twotrack.shared.verify.diagnosis import loss_fits, loss_words, usual_losses
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
-from twotrack.shared.verify.diagnosis.loss_words import Known
 from twotrack.shared.verify.diagnosis.searching import NOTHING
-from twotrack.shared.verify.loss_material import LossCase, loss_cases
+from twotrack.shared.verify.diagnosis.usual_losses import Known
+from twotrack.shared.verify.loss_material import EXACT, LossCase, loss_cases
 from twotrack.shared.verify.rungs.loss import LossRung
 from twotrack.shared.verify.rungs.loss_comparison import LossEvidence, Result, Side, compare_losses, result_of
 from twotrack.shared.verify.side import ObservedSide
@@ -24,6 +25,8 @@ from twotrack.shared.workers.door import open_torch
 LIMIT = TOLERANCES["loss"].limit
 Row = tuple[np.ndarray, np.ndarray]
 """Scores of one row, and its label."""
+NO_SHARE = 1e-12
+"""Up to here a share is rounding."""
 ROWS = 2000
 """Single rows whose loss is asked for."""
 OF_OUTPUTS = {
@@ -33,15 +36,24 @@ OF_OUTPUTS = {
 }
 """By kind of target: what may stand in front of a loss on one side only."""
 NAMED = {
-    "classes": ("cross-entropy of logits", "cross-entropy of probabilities", "cross-entropy of logarithms"),
+    "classes": (
+        "cross-entropy of logits",
+        "cross-entropy of probabilities",
+        "cross-entropy of logarithms",
+        "cross-entropy of a softmax that is taken for logits",
+        "hinge of all other classes",
+    ),
     "binary": (
         "binary cross-entropy of logits",
         "binary cross-entropy of probabilities",
+        "binary cross-entropy of a sigmoid that is taken for logits",
         "squared error",
         "absolute error",
         "hinge",
         "squared hinge",
+        "hinge of targets 0 and 1",
     ),
+    "counts": ("Poisson",),
     "real": (
         "squared error",
         "absolute error",
@@ -72,15 +84,16 @@ class LossProposals:
         self._sizes = np.array([self._cases[number].batch_size for number in self._kept])
         self._wanted = [self._results[number] for number in self._kept]
         self._target = self._keras.outputs.target
+        self._of_names: dict[str, np.ndarray] = {}
 
     def _is_plain(self, number: int, case: LossCase) -> bool:
-        """Return whether a batch is of ordinary size, and Keras' loss of it a number that no clipping made."""
+        """Return whether a batch is of ordinary size, at no kink, and Keras' loss of it one that no clipping made."""
         outputs = case.batch(self._keras.outputs.links).outputs
         clipped = any(
             link in ("softmax", "sigmoid") and ((one < 1e-6) | (one > 1 - 1e-6)).any()
             for link, one in zip(self._keras.outputs.links, outputs, strict=True)
         )
-        return not case.extreme and not clipped and self._results[number].finite
+        return case.group != EXACT and not case.extreme and not clipped and self._results[number].finite
 
     @cached_property
     def _results(self) -> list[Result]:
@@ -143,13 +156,20 @@ class LossProposals:
         now = self._values(made)
         yield from self._smoothing(made, now)
         yield from self._scales(now)
+        yield from self._offset(now)
+        if made is NOTHING and self._known_torch:
+            yield from self._other()
         yield from self._outputs(made)
         if self._target in ("classes", "binary"):
             yield from self._rows(made)
         if made is NOTHING:
             yield _candidate(Function(name="examples"), *loss_words.by_example())
             yield from (self._mapped(name) for name in OF_OUTPUTS.get(self._target, ()))
-            yield from self._other()
+            if self._target == "sequences":
+                yield _candidate(Function(name="by_length"), *loss_words.by_length(True))
+                yield _candidate(Function(name="without_length"), *loss_words.by_length(False))
+            if not self._known_torch:
+                yield from self._other()
 
     def _masks(self) -> Iterator[Candidate]:
         """Leave out padded steps, where Keras sends masks along with its outputs."""
@@ -175,6 +195,12 @@ class LossProposals:
             function = Function(name="scale", parameters={"factor": law[0], "power": law[1]})
             yield _candidate(function, *loss_words.scaled(*law, self._keras.outputs))
 
+    def _offset(self, now: np.ndarray) -> Iterator[Candidate]:
+        law = loss_fits.power_law(self._keras_values - now, np.ones_like(now), self._sizes)
+        if law:
+            function = Function(name="shift", parameters={"offset": law[0], "power": law[1]})
+            yield _candidate(function, *loss_words.shifted(*law, self._keras.outputs))
+
     def _smoothing(self, made: Candidate, now: np.ndarray) -> Iterator[Candidate]:
         """Mix in the mean over all targets, by the share that both sides state, or else that fits."""
         if self._target not in ("classes", "binary"):
@@ -184,7 +210,7 @@ class LossProposals:
         fitted = loss_fits.share(self._keras_values, now, even)
         stated = 1 - (1 - keras) / (1 - own) if own < 1 else 0.0
         for found in dict.fromkeys([stated, fitted]):
-            if found:
+            if found and abs(found) > NO_SHARE:
                 function = Function(name="smooth", parameters={"share": found})
                 yield _candidate(function, *loss_words.smoothed(*_smoothed(found, own, keras)))
 
@@ -208,30 +234,42 @@ class LossProposals:
     # === Losses of other names ===
 
     def _other(self) -> Iterator[Candidate]:
-        own = next(self._known([one.value for one in self._torch(NOTHING)]), None)
+        own = self._known_torch
+        left_out = self._left_out() if own is None and self._target == "classes" else None
         for known in self._known(self._keras_values):
-            parameters = {"name": known.name, "factor": known.factor, "power": known.power, **known.settings}
-            words = loss_words.replaced(known, own, self._keras.outputs)
-            yield _candidate(Function(name="named", parameters=parameters), *words)
+            words = loss_words.replaced(known, own, self._keras.outputs, left_out)
+            yield _candidate(known.function(factor=known.factor, power=known.power), *words)
+
+    @cached_property
+    def _known_torch(self) -> Known | None:
+        """Torch's loss, if it has a name."""
+        return next(self._known(self._values(NOTHING)), None)
 
     def _known(self, values: Sequence[float] | np.ndarray) -> Iterator[Known]:
         """Yield the named losses that a side's values are a multiple of."""
-        for name, settings in self._variants(np.asarray(values)):
-            function = Function(name="named", parameters={"name": name, **settings})
+        for known in self._variants(np.asarray(values)):
             try:
-                law = loss_fits.power_law(np.asarray(values), self._values(_on(NOTHING, function)), self._sizes)
+                law = loss_fits.power_law(np.asarray(values), self._named(known), self._sizes)
             except Exception:  # a loss that these outputs and targets are nothing for
                 continue
             if law:
-                yield Known(name, *law, settings)
+                yield replace(known, factor=law[0], power=law[1])
 
-    def _variants(self, values: np.ndarray) -> Iterator[tuple[str, dict[str, float]]]:
+    def _named(self, known: Known) -> np.ndarray:
+        """Return the values of a loss that has a name; each is computed once."""
+        key = known.function().model_dump_json()
+        if key not in self._of_names:
+            self._of_names[key] = self._values(_on(NOTHING, known.function()))
+        return self._of_names[key]
+
+    def _variants(self, values: np.ndarray) -> Iterator[Known]:
         for name in NAMED.get(self._target, ()):
             if name in ("Huber", "smooth L1"):
                 setting = "delta" if name == "Huber" else "beta"
-                yield from ((name, {setting: size}) for size in self._turning_points(values, name))
+                yield from (Known(name, settings={setting: size}) for size in self._turning_points(values, name))
             else:
-                yield name, {}
+                yield Known(name)
+        yield from usual_losses.of(self._target)
 
     def _turning_points(self, values: np.ndarray, name: str) -> list[float]:
         """Solve for the residual from which on a loss grows straight, where single examples have larger ones."""
@@ -255,21 +293,40 @@ class LossProposals:
         if made is not NOTHING or (fitted := self._by_class()) is None:
             return
         keras, torch = fitted
+        yield from self._by_sum_of_weights()
         for weights, by_weights in keras:
             name = "rows" if self._target == "classes" else "elements"
             function = Function(name=name, parameters={"weights": weights, "by_weights": by_weights})
             own = torch[0] if torch else None
             yield _candidate(function, *loss_words.class_weighed((weights, by_weights), own))
 
+    def _by_sum_of_weights(self) -> Iterator[Candidate]:
+        """Divide by the sum of weights where torch weighs rows alike, of which a single one shows its weight."""
+        chosen, (sums, counts) = self._table
+        divisors = loss_fits.divisors(self._keras_values[chosen], sums, counts)
+        if divisors is None or _all_same(divisors) or self._target != "classes":
+            return
+        parameters = {"weights": (1.0,) * len(divisors), "divisors": divisors, "by_weights": True}
+        yield _candidate(
+            Function(name="rows", parameters=parameters), *loss_words.class_weighed((divisors, True), (divisors, False))
+        )
+
     def _by_class(self) -> tuple[list[tuple[tuple[float, ...], bool]], ...] | None:
         """Return the weights by class, and whether their sum divides, that fit Keras' values, and torch's."""
-        chosen, table = self._table()
+        chosen, table = self._table
         if not len(chosen):
             return None
         sums, counts = table
         torch = self._values(NOTHING)[chosen]
         return tuple(_fits(values, sums, counts) for values in (self._keras_values[chosen], torch))
 
+    def _left_out(self) -> int | None:
+        """Return the class whose rows torch leaves out of the loss, if there is one."""
+        _, (sums, counts) = self._table
+        nothing = [n for n in range(sums.shape[1]) if counts[:, n].any() and not np.nan_to_num(sums[:, n]).any()]
+        return nothing[0] if len(nothing) == 1 else None
+
+    @cached_property
     def _table(self) -> tuple[list[int], tuple[np.ndarray, np.ndarray]]:
         """Return which batches, and of each the sum of single rows' losses and their count, by class."""
         classes = self._keras.outputs.shapes[0][-1] if self._target == "classes" else 2

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from twotrack.shared.spec.changes import Candidate, SetUpdate
-from twotrack.shared.spec.updates import PLACES, Rules, acting
+from twotrack.shared.spec.updates import EXACT, PLACES, Rules, acting
 from twotrack.shared.verify.diagnosis.rates import rates_text
 from twotrack.shared.verify.result import in_short
 
@@ -308,11 +308,22 @@ def _rms_first(one: Deviation) -> tuple[str, str, str]:
 
 
 def _limit(one: Deviation) -> tuple[str, str, str]:
-    name, low, high, rate, *axes = one.keras or ("none", 0.0, 0.0, 1.0)
+    keras, torch = _limit_words(one.keras), _limit_words(one.torch)
+    if keras == torch:
+        what = f"Keras divides the weight{one.place} by its norm plus 1e-7 in a constraint {keras}, torch by its norm"
+        return what, "twotrack's constraint on both sides", "twotrack's constraint on both sides"
+    what = f"Keras holds {keras} to the weight{one.place} after every step, torch holds {torch}"
+    return what, f"the same constraint{one.place} after optimizer.step()", f"{torch}{one.place} in Keras' layers"
+
+
+def _limit_words(limit: Sequence[Any]) -> str:
+    if not limit:
+        return "none"
+    name, low, high, rate, *axes = limit
+    name = name.removeprefix(EXACT)
     sizes = {"MaxNorm": f" of {high:g}", "MinMaxNorm": f" of {low:g} to {high:g}, rate {rate:g}"}.get(name, "")
     along = f" along axis {', '.join(map(str, axes))}" if name != "NonNeg" else ""
-    what = f"Keras holds a constraint {name}{sizes}{along} to the weight{one.place} after every step, torch holds none"
-    return what, f"the same constraint{one.place} after optimizer.step()", f"no constraint{one.place}"
+    return f"a constraint {name}{sizes}{along}"
 
 
 def _average(one: Deviation) -> tuple[str, str, str]:
@@ -329,6 +340,20 @@ def _gathered(one: Deviation) -> tuple[str, str, str]:
     return what, line, f"gradient_accumulation_steps={one.torch} in Keras' optimizer"
 
 
+def _summed(one: Deviation) -> tuple[str, str, str]:
+    names = ("the sum", "their mean") if one.keras else ("their mean", "the sum of their gradients")
+    what = f"of the batches that make one update Keras takes {names[0]}, torch {names[1]}"
+    line = "the loss divided by the number of batches that make one update"
+    return what, line if one.torch else "the loss as it is", "none: Keras takes the mean"
+
+
+def _moving(one: Deviation) -> tuple[str, str, str]:
+    names = ", ".join(one.torch or one.keras)
+    side, other = ("torch", "Keras") if one.torch else ("Keras", "torch")
+    what = f"a scheduler of {side} changes {names} from step to step too, {other} leaves it as it is"
+    return what, "cycle_momentum=False in torch's scheduler", f"{names} set before each step"
+
+
 def _l1(one: Deviation) -> tuple[str, str, str]:
     what = f"Keras adds an L1 penalty of {one.keras:g}{one.place}, torch one of {one.torch:g}"
     return what, f"{one.keras:g} * weight.abs().sum() in the loss", f"regularizers.L1({one.torch:g}){one.place}"
@@ -342,6 +367,8 @@ _WORDS = {
     "rate": _rate,
     "decay": _decay,
     "l1": _l1,
+    "summed": _summed,
+    "moving": _moving,
     "clipnorm": _clip,
     "global_clipnorm": _clip,
     "clipvalue": _clip,

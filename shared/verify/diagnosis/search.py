@@ -6,6 +6,7 @@ from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.verify.diagnosis.drawn import DrawProposals
 from twotrack.shared.verify.diagnosis.findings import Findings, SearchRequest
 from twotrack.shared.verify.diagnosis.gradients import GradientProposals
+from twotrack.shared.verify.diagnosis.loops import LoopProposals
 from twotrack.shared.verify.diagnosis.losses import LossProposals
 from twotrack.shared.verify.diagnosis.partners import PartnerProposals
 from twotrack.shared.verify.diagnosis.searching import Proposals, Search
@@ -23,7 +24,8 @@ from twotrack.shared.workers.task import Report, task
 def search(request: SearchRequest, report: Report) -> Findings:
     """Return what removes the difference, on the inputs that it was found on."""
     report("looking for the cause", {})
-    propose = SEARCHES.get(request.rung)
+    searches = OF_LOOPS if request.torch.has_own_loop else SEARCHES
+    propose = searches.get(request.rung, SEARCHES.get(request.rung))
     if propose is None:
         return Findings()
     exercise = find_exercise(request.verify, request.reference)
@@ -54,3 +56,8 @@ SEARCHES: Mapping[str, Callable[[ObservedSide, SearchRequest], Proposals]] = {
     "training": TrainingProposals,
 }
 """By rung: what may be to blame for its failure."""
+OF_LOOPS: Mapping[str, Callable[[ObservedSide, SearchRequest], Proposals]] = {
+    "gradients": LoopProposals,
+    "training": LoopProposals,
+}
+"""Where training functions of the user's own train."""

@@ -13,7 +13,7 @@ from twotrack.shared.spec.optimizers import Optimizer, Sophia
 from twotrack.shared.spec.pair import CustomOptimizer
 from twotrack.shared.spec.probe import OptimizerStart
 from twotrack.shared.spec.update_options import groups_of
-from twotrack.shared.spec.updates import METHODS, Rules, Settings, of_spec
+from twotrack.shared.spec.updates import METHODS, Rules, Settings, held, of_spec
 from twotrack.shared.verify import optimizer_material
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
 from twotrack.shared.verify.diagnosis.rules import Deviation, candidate, deviations
@@ -31,6 +31,10 @@ FIRST = CHECKPOINTS[:6]
 CLIPPINGS = ("clipnorm", "global_clipnorm", "clipvalue")
 USUAL_LIMITS = (1.0, 5.0, 0.5, 10.0, 0.1, 0.25, 2.0, 3.0, 0.01, 0.05)
 """To which gradients are often clipped, the commonest first."""
+USUAL_BATCHES = (2, 4, 8, 16, 3, 5, 10)
+"""Of which one update is often made."""
+USUAL_AVERAGES = (0.99, 0.999, 0.9, 0.9999, 0.95)
+"""What a moving average of weights often keeps of itself."""
 CLIP_EPSILON = 1e-6
 """That torch's clip_grad_norm_ adds to the norm."""
 
@@ -43,6 +47,10 @@ def _clippings(limit: float) -> Iterator[tuple[SetUpdate, ...]]:
             whole = (SetUpdate(setting="clip_whole", value=True),) if name == "clipnorm" else ()
             yield (SetUpdate(setting=name, value=limit), *beside, *whole)
     yield (SetUpdate(setting="clipvalue", value=limit),)
+
+
+def _first(stated: Sequence[Any], usual: Sequence[Any]) -> tuple[Any, ...]:
+    return (*stated, *(one for one in usual if one not in stated))
 
 
 class UpdateProposals(ABC):
@@ -97,17 +105,30 @@ class UpdateProposals(ABC):
 
     @cached_property
     def _guessed(self) -> Sequence[SetUpdate]:
-        """Return clipping with which torch's settings tell all that it does: it is often in a hook; empty for none."""
+        """Return what torch does in hooks, such as clipping, with which its settings tell all that it does.
+
+        Empty for nothing.
+        """
         if self._is_told or not self._has_method:
             return ()
-        limits = dict.fromkeys(
-            limit for own in self._keras_rules().values() for name in CLIPPINGS if (limit := own.get(name))
-        )
-        for limit in (*limits, *(one for one in USUAL_LIMITS if one not in limits)):
-            for changes in _clippings(limit):
-                if self.stray(candidate([], guessed=changes)) <= self.limit:
-                    return changes
-        return ()
+        found = (changes for changes in self._guesses() if self.stray(candidate([], guessed=changes)) <= self.limit)
+        return next(found, ())
+
+    def _guesses(self) -> Iterator[tuple[SetUpdate, ...]]:
+        """Yield what is often done in front of a step or behind it, first with the numbers that Keras states."""
+        for limit in _first(self._stated_by_keras(*CLIPPINGS), USUAL_LIMITS):
+            yield from _clippings(limit)
+        for every in _first(self._stated_by_keras("gathered"), USUAL_BATCHES):
+            own = SetUpdate(setting="gathered", value=every)
+            yield from ((own, SetUpdate(setting="summed", value=True)), (own,))
+        for momentum, every in self._stated_by_keras("average"):
+            kept = _first([momentum, round(1 - momentum, 12)], USUAL_AVERAGES)
+            yield from ((SetUpdate(setting="average", value=(one, every)),) for one in kept)
+
+    def _stated_by_keras(self, *settings: str) -> list[Any]:
+        """Return what Keras' optimizer states in any of these settings, for any weight, that is not nothing."""
+        stated = [own.get(name) for own in self._keras_rules().values() for name in settings]
+        return list(dict.fromkeys(one for one in stated if one and one != 1))
 
     def _removes(self, found: Sequence[Deviation]) -> bool:
         return self.measure(candidate(found, guessed=self._guessed)) <= self.limit
@@ -127,7 +148,14 @@ class UpdateProposals(ABC):
     @property
     def _torch_rules(self) -> Rules:
         guessed = {change.setting: change.value for change in self._guessed}
-        return {name: {**own, **guessed} for name, own in self._stated.items()}
+        limits = self._held(True, [name for name in self._stated if name in self._side.trained_shapes()])
+        return {
+            name: {**own, **guessed, **({"limit": limits[name]["limit"]} if name in limits else {})}
+            for name, own in self._stated.items()
+        }
+
+    def _held(self, is_torch: bool, names: Sequence[str]) -> Rules:
+        return held(self._pair.penalties, self._pair.constraints, is_torch, names)
 
     @cached_property
     def _stated(self) -> Rules:
@@ -149,7 +177,12 @@ class UpdateProposals(ABC):
         """Return what Keras' optimizer states, with the learning rates that it had."""
         stated: Mapping[str, Mapping[str, Any]] = self._request.keras.optimizer.get("settings", {})
         rate = self._rate(self._keras_evidence.learning_rates)
-        rules = {name: {**_tuples(own), "rate": rate} for name, own in stated.items() if own["method"]}
+        of_pair = self._held(False, list(stated))
+        rules = {
+            name: {**_with_held(_tuples(own), of_pair[name]), "rate": rate}
+            for name, own in stated.items()
+            if own["method"]
+        }
         if isinstance(self._pair.optimizer, CustomOptimizer):
             return rules
         if isinstance(self._pair.optimizer, Sophia):
@@ -177,6 +210,13 @@ class UpdateProposals(ABC):
     @cached_property
     def _keras_evidence(self) -> OptimizerEvidence:
         return self._request.keras.probe("optimizer", OptimizerEvidence)["float64"]
+
+
+def _with_held(own: Mapping[str, Any], of_pair: Mapping[str, Any]) -> dict[str, Any]:
+    """Return Keras' settings with what the pair holds to its weights beside what its layers bring."""
+    inside, off = own["decay"]
+    decay = inside + 2 * of_pair["l2"], off
+    return {**own, "decay": decay, "l1": own["l1"] + of_pair["l1"], "limit": own["limit"] or of_pair["limit"]}
 
 
 def _tuples(own: Mapping[str, Any]) -> dict[str, Any]:

@@ -80,20 +80,25 @@ def _run(side: ObservedSide, found: OptimizerEvidence) -> None:
     run = side.probe.run_optimizer(
         pair.optimizer,
         pair.learning_rates(optimizer_material.STEPS),
-        optimizer_material.starts(shapes, found.steps),
+        [
+            *optimizer_material.starts(shapes, found.steps),
+            *([optimizer_material.calm_start(shapes, found.steps)] if found.has_steep_penalty else []),
+        ],
         optimizer_material.draw_gradients(shapes, found.steps),
     )
     found.parameters, found.learning_rates, found.relaxed = run.parameters, run.learning_rates, run.relaxed
     found.averages_at_the_end = run.averages_at_the_end
 
 
+CALM_TEXT = " with small gradients"
 FAR_TEXT = f" from weights {optimizer_material.FAR:g} times as large"
 
 
 def _checkpoints(steps: int) -> list[tuple[int, str, float]]:
     """Return them with what a message says of each, and the size of the weights where it began."""
     near = [(step, "", 1.0) for step in optimizer_material.checkpoints(steps)]
-    return near + [(step, FAR_TEXT, optimizer_material.FAR) for step in optimizer_material.FAR_CHECKPOINTS]
+    far = [(step, FAR_TEXT, optimizer_material.FAR) for step in optimizer_material.FAR_CHECKPOINTS]
+    return near + far + [(step, CALM_TEXT, 1.0) for step in optimizer_material.checkpoints(steps)]
 
 
 def compare_optimized(torch: OptimizerEvidence, keras: OptimizerEvidence) -> RungResult:
@@ -124,15 +129,21 @@ def _compare_parameters(
 ) -> RungResult:
     """Compare each number relative to the largest that it was so far, so that none is drowned by another."""
     limit, worst, largest = TOLERANCES["optimizer"].limit, 0.0, dict[str, np.ndarray]()
-    lost: dict[str, str] = {}
+    lost: dict[str, str] = {}  # of the run at hand
+    calm: Mapping[str, str] | None = None
+    ever: dict[str, str] = {}
     pairs = zip(torch.parameters, parameters, strict=True)
     for (step, text, start), (torch_values, keras_values) in zip(
         _checkpoints(torch.steps), pairs, strict=False
     ):  # none of Sophia
+        if step == 1:
+            lost = {}
+        calm = lost if text == CALM_TEXT else None
         before = largest if step > 1 else {}
         largest = {name: np.maximum(before.get(name, start), np.abs(value)) for name, value in torch_values.items()}
         for name in _overflowing(torch_values, keras_values) if torch.has_steep_penalty else ():
             lost.setdefault(name, f"step {step}{text}")
+            ever.setdefault(name, lost[name])
         differences = _apart(torch_values, {n: one for n, one in keras_values.items() if n not in lost}, largest)
         if not differences:
             continue
@@ -142,12 +153,20 @@ def _compare_parameters(
             detail = f"optimizer alone, step {step}{text}: '{name}' {_by(worst)}{_rate_hint(torch, keras, step)}"
             return RungResult("optimizer", False, detail, worst, limit=limit, place=FailurePlace.WEIGHT, where=name)
     result = _compare_rates(torch, keras, worst)
-    return replace(result, gaps=(*result.gaps, *_overflows(lost)))
+    if calm == {} and ever:
+        return replace(result, notes=(*result.notes, _overflowed(ever)))
+    return replace(result, gaps=(*result.gaps, *_overflows(ever)))
 
 
 def _overflowing(torch: Mapping[str, np.ndarray], keras: Mapping[str, np.ndarray]) -> list[str]:
     """Return what is no number on both sides any more, as a steep penalty makes of large weights."""
     return [name for name in keras if not (np.isfinite(torch[name]).all() or np.isfinite(keras[name]).all())]
+
+
+def _overflowed(lost: Mapping[str, str]) -> str:
+    """Say that both sides overflow where a penalty drives large weights away, and are one where it does not."""
+    names = ", ".join(repr(name) for name in lost)
+    return f"a steep penalty drives large {names} to infinity on both sides; with small gradients all steps agree"
 
 
 def _overflows(lost: Mapping[str, str]) -> list[Gap]:

@@ -5,7 +5,6 @@ HOOK = "what a hook of torch's optimizer does to gradients shows in no setting; 
 UNPROVED: dict[str, str] = {
     "mask_of_zero_0": BEHIND_MEAN,
     "output_weights_0": "weights of the numbers on the last axis of one output are not tried",
-    "clipping_kind_0": HOOK,
     "clipping_kind_and_flatten_order_9": HOOK,
     "norm_place_and_same_padding_5": "a block whose layers stand in another order takes several changes at once",
     "batch_norm_variance_and_decayed_weights_31": "where weights decay on one side, the running variance is not found",

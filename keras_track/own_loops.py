@@ -1,0 +1,56 @@
+"""What is seen of the optimizer with which a training function of the user's own, or a compiled model, steps."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+import keras
+
+from twotrack.keras_track.updates import settings
+from twotrack.keras_track.weights import name_table
+from twotrack.shared.spec.loop import LoopNotes
+
+
+class Watch:
+    """Notes what an optimizer states, and the learning rate of each of its steps."""
+
+    def __init__(self, model: keras.Model):
+        self.notes, self._model = LoopNotes(), model
+
+    def begin_batch(self) -> None:
+        """Look at the optimizer of a compiled model in front of a step, which may be code that nothing sees."""
+        optimizer = getattr(self._model, "optimizer", None)
+        if optimizer is not None:
+            self.see(optimizer)
+
+    def see(self, optimizer: keras.optimizers.Optimizer) -> None:
+        """Note the rate of the step that comes, and at first the settings."""
+        try:
+            rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+        except Exception:  # inside of compiled code it is no number
+            return
+        if not self.notes.rates:
+            self._state(optimizer)
+        self.notes.rates.append(rate)
+
+    def _state(self, optimizer: keras.optimizers.Optimizer) -> None:
+        stated = next(iter(settings(optimizer, name_table(self._model)).values()), {"method": ""})
+        self.notes.method = stated["method"]
+        numbers = {name: value for name, value in stated.items() if isinstance(value, int | float)}
+        self.notes.settings |= {name: float(value) for name, value in numbers.items()}
+
+
+@contextmanager
+def watched(model: keras.Model) -> Iterator[Watch]:
+    """Watch the optimizers that step inside the block."""
+    watch, owner = Watch(model), keras.optimizers.Optimizer
+    apply: Callable[..., Any] = owner.apply
+
+    def seen(self: keras.optimizers.Optimizer, *args: Any, **kwargs: Any) -> Any:
+        if self is not getattr(model, "optimizer", None):
+            watch.see(self)
+        return apply(self, *args, **kwargs)
+
+    with patch.object(owner, "apply", seen):
+        yield watch

@@ -1,0 +1,98 @@
+"""What differs between two training functions, in words: what, the line for torch, the line for Keras."""
+
+from collections.abc import Mapping, Sequence
+from math import isclose
+
+from twotrack.shared.verify.diagnosis.rates import rates_text
+
+Words = tuple[str, str, str]
+
+
+def clears() -> Words:
+    """Say that torch's function never clears gradients."""
+    what = "torch adds the gradients of all batches up, as zero_grad() is missing; Keras takes those of each batch"
+    return what, "optimizer.zero_grad() in front of loss.backward()", "gradients that are added up, as torch has them"
+
+
+def keeps() -> Words:
+    """Say that Keras' function never clears gradients."""
+    what = "Keras adds the gradients of all batches up, as they are never cleared; torch takes those of each batch"
+    return what, "no zero_grad()", "model.zero_grad() in front of loss.backward()"
+
+
+def rates(keras: float | Sequence[float], torch: float | Sequence[float]) -> Words:
+    """Say how the learning rates of the steps differ."""
+    return rates_text(keras, torch)
+
+
+def setting(name: str, keras: float, torch: float) -> Words:
+    """Say what a setting of the optimizer is on both sides."""
+    what = f"{name} is {keras:g} in Keras and {torch:g} in torch"
+    return what, f"{name}={keras:g} in torch's optimizer", f"{name}={torch:g} in Keras' optimizer"
+
+
+def unclipped(limits: Mapping[str, float]) -> Words:
+    """Say that torch alone clips gradients in front of its steps."""
+    told = ", ".join(f"{_CLIPPED[name]} to {limit:g}" for name, limit in limits.items())
+    what = f"torch clips gradients {told} in front of its steps, Keras does not, or only behind them"
+    return what, "no clipping", f"clipping {told} in front of the step"
+
+
+def clipped(name: str, limit: float) -> Words:
+    """Say that Keras alone clips gradients in front of its steps."""
+    told = f"{_CLIPPED[name]} to {limit:g}"
+    what = f"Keras clips gradients {told} in front of its steps, torch does not, or only behind them"
+    return what, f"clipping {told} between loss.backward() and optimizer.step()", "no clipping"
+
+
+_CLIPPED = {"global_clipnorm": "by the norm of all", "clipvalue": "by value"}
+
+
+def averages(keras: Sequence[float] | None, torch: Sequence[float] | None) -> Words:
+    """Say of which steps' weights each side leaves the mean."""
+    own, other = _mean(keras), _mean(torch)
+    return f"at the end Keras has {own}, torch {other}", f"{own} at the end", f"{other} at the end"
+
+
+def _mean(steps: Sequence[float] | None) -> str:
+    if steps is None:
+        return "the weights of the last step"
+    start, every = map(round, steps)
+    return f"the mean of the weights behind every {f'{every} steps' if every > 1 else 'step'} from step {start} on"
+
+
+def summed(factor: float) -> Words:
+    """Say that one side adds the gradients of several batches up where the other takes their mean."""
+    number = round(max(factor, 1 / factor))
+    summing, other = ("Keras", "torch") if factor > 1 else ("torch", "Keras")
+    what = (
+        f"the gradients of an update are {number} times as large in {summing}: the sum over {number} batches or "
+        f"examples, of which {other} takes the mean"
+    )
+    line = f"the loss divided by {number} in front of backward()"
+    return (what, f"the loss times {number}", line) if factor > 1 else (what, line, f"the loss times {number}")
+
+
+def multiplied(factor: float) -> Words:
+    """Say by how much the first update is larger, and all with it."""
+    what = f"every gradient that goes into an update, or its learning rate, is {factor:g} times as large in Keras"
+    return what, f"the loss, or the learning rate, times {factor:g}", f"the same times {1 / factor:g}"
+
+
+def loss(factor: float, batch_size: int) -> Words:
+    """Say by how much the loss is larger, gradients too."""
+    what = f"Keras' loss is torch's times {_told(factor)}, and so are its gradients"
+    if isclose(max(factor, 1 / factor), batch_size, rel_tol=1e-9):
+        what += f": {'Keras' if factor > 1 else 'torch'} sums over the {batch_size} examples of a batch"
+    return what, f"the loss times {_told(factor)}", f"the loss times {_told(1 / factor)}"
+
+
+def recorded(factor: float) -> Words:
+    """Say by how much what is recorded as loss is larger, while gradients agree."""
+    what = f"what Keras records as the loss is what torch records times {_told(factor)}; no gradient is another"
+    return what, f"record(loss * {_told(factor)})", f"record(loss * {_told(1 / factor)})"
+
+
+def _told(factor: float) -> str:
+    number = round(1 / factor) if 0 < factor < 1 else 0
+    return f"1/{number}" if number > 1 and isclose(factor, 1 / number, rel_tol=1e-9) else f"{factor:g}"

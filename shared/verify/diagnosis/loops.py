@@ -1,0 +1,231 @@
+"""The search where training functions of the user's own part: what people forget or misplace around a step."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import isclose
+
+import numpy as np
+
+from twotrack.shared.base.tolerances import TOLERANCES
+from twotrack.shared.spec.changes import Candidate, ChangeLoop
+from twotrack.shared.spec.loop import LoopNotes
+from twotrack.shared.spec.updates import DEFAULTS
+from twotrack.shared.verify.diagnosis import loop_words
+from twotrack.shared.verify.diagnosis.findings import SearchRequest
+from twotrack.shared.verify.diagnosis.loop_words import Words
+from twotrack.shared.verify.diagnosis.loss_fits import rounded
+from twotrack.shared.verify.result import relative
+from twotrack.shared.verify.rungs.training import step_differences
+from twotrack.shared.verify.side import ObservedSide
+from twotrack.shared.verify.trace import Trace
+from twotrack.shared.workers.door import torch_track
+
+SETTINGS = ("momentum", "dampening", "nesterov", "beta_1", "beta_2", "epsilon", "rho")
+"""Of optimizers, which a parameter group of torch's has too."""
+NUMBERS = (2.0, 3.0, 4.0, 5.0, 8.0, 10.0, 16.0, 32.0)
+"""Of batches that make one update: by so much is a sum larger than a mean."""
+LIMIT = TOLERANCES["training"].limit
+ROUND = 1e-11
+"""Relative."""
+AVERAGED = 1e-10
+"""Difference of what is an average, and of weights that agree."""
+LIMITS = (1.0, 5.0, 0.5, 10.0, 0.1)
+"""To which norms are often clipped."""
+
+
+class LoopProposals:
+    """What may be to blame, and what is left of the difference with that."""
+
+    def __init__(self, side: ObservedSide, request: SearchRequest):
+        self._side, self._track, self._rung = side, torch_track(side.track), request.rung
+        self._torch, self._keras = (one.traces["float64"] for one in (request.torch, request.keras))
+        self._own, self._other = (one.loop or LoopNotes() for one in (self._torch, self._keras))
+
+    # === Measuring ===
+
+    def measure(self, candidate: Candidate) -> float:
+        """Return the largest difference of all that was recorded, and of the weights after every step."""
+        try:
+            return self._difference(self._trained(candidate))
+        except Exception:  # whatever the changed function raises: the candidate is none
+            return float("inf")
+
+    def _trained(self, candidate: Candidate) -> Trace:
+        if not candidate.changes:
+            return self._torch
+        with self._track.changed(self._side.model, candidate.changes):
+            self._side.reset()
+            return self._side.trained()
+
+    def _difference(self, torch: Trace) -> float:
+        if self._rung == "gradients":
+            return max(relative(np.array(torch.losses[:1]), np.array(self._keras.losses[:1])), self._recorded(torch))
+        return self._of_all_steps(torch)
+
+    def _of_all_steps(self, torch: Trace) -> float:
+        weights = [
+            max(step_differences(own, other).values(), default=0.0)
+            for own, other in zip(torch.weights, self._keras.weights, strict=True)
+        ]
+        return max(relative(np.array(torch.losses), np.array(self._keras.losses)), *weights)
+
+    def _recorded(self, torch: Trace) -> float:
+        """Return the largest difference of the gradients that both recorded of the first batch."""
+        if not (torch.recorded and self._keras.recorded):
+            return 0.0
+        scale = {name: float(np.abs(one).max()) or 1.0 for name, one in self._keras.recorded[0].items()}
+        return max(
+            float(np.abs(torch.recorded[0][name] - one).max()) / scale[name]
+            for name, one in self._keras.recorded[0].items()
+        )
+
+    # === Proposing ===
+
+    def propose(self, made: Candidate) -> Iterator[Candidate]:
+        """Yield what is forgotten or misplaced, then what both optimizers state differently, then what is fitted."""
+        changed = {(change.what, change.name) for change in made.changes if isinstance(change, ChangeLoop)}
+        for candidate in self._all():
+            own = {(change.what, change.name) for change in candidate.changes if isinstance(change, ChangeLoop)}
+            if changed.isdisjoint(own):
+                yield candidate
+
+    def _all(self) -> Iterator[Candidate]:
+        yield from self._losses()
+        if self._rung == "gradients":
+            return
+        yield from self._averages()
+        yield _candidate(loop_words.clears(), ChangeLoop(what="clears gradients"))
+        yield _candidate(loop_words.keeps(), ChangeLoop(what="keeps gradients"))
+        yield from self._rates()
+        yield from self._settings()
+        yield from self._clipping()
+        for number in NUMBERS:
+            for factor in (1 / number, number):
+                change = ChangeLoop(what="multiplies gradients", value=factor)
+                yield _candidate(loop_words.summed(factor), change)
+        yield from self._fitted()
+
+    def _losses(self) -> Iterator[Candidate]:
+        """Multiply what is recorded, and the gradients too or not, as the first losses say."""
+        own, other = self._torch.losses[0], self._keras.losses[0]
+        factor = rounded(other / own) if own else 0.0
+        if factor and not isclose(factor, 1.0, rel_tol=1e-12):
+            recorded = ChangeLoop(what="multiplies the loss", value=factor)
+            scaled = ChangeLoop(what="multiplies gradients", value=factor)
+            batch_size = self._side.exercise.pair.batch_size
+            found = [
+                _candidate(loop_words.loss(factor, batch_size), recorded, scaled),
+                _candidate(loop_words.recorded(factor), recorded),
+            ]
+            # Any factor makes two first losses one: it is a cause if it is a round one, or explains all steps.
+            left = [(self._in_training(one), one) for one in found]
+            yield from (
+                one for size, one in sorted(left, key=lambda pair: pair[0]) if size <= LIMIT or _is_round(factor)
+            )
+
+    def _in_training(self, candidate: Candidate) -> float:
+        """Return what a candidate leaves of the difference of the whole training."""
+        try:
+            return self._of_all_steps(self._trained(candidate))
+        except Exception:  # as in measure
+            return float("inf")
+
+    def _averages(self) -> Iterator[Candidate]:
+        """Leave the average of the weights that Keras leaves at the end, where the last weights alone differ."""
+        pairs = list(zip(self._torch.weights, self._keras.weights, strict=True))
+        if not all(_is(*pair) for pair in pairs[:-1]):
+            return
+        plain = Candidate(changes=(ChangeLoop(what="averages"),), what="", torch_fix="", keras_fix="")
+        steps = [*self._torch.weights[:-1], self._trained(plain).weights[-1]]
+        own, other = (_averaged(steps, side.weights[-1]) for side in (self._torch, self._keras))
+        if own != other:
+            yield _candidate(loop_words.averages(other, own), ChangeLoop(what="averages", value=other))
+
+    def _rates(self) -> Iterator[Candidate]:
+        own, other = self._own.rates, self._other.rates
+        is_constant = len(set(own)) == len(set(other)) == 1
+        if own and other and own != other and (is_constant or len(own) == len(other)):
+            value = other[0] if len(set(other)) == 1 else tuple(other)
+            words = loop_words.rates(value, own[0] if len(set(own)) == 1 else tuple(own))
+            yield _candidate(words, ChangeLoop(what="sets", name="rate", value=value))
+
+    def _settings(self) -> Iterator[Candidate]:
+        """Give torch's optimizer what Keras' states."""
+        if not self._own.method or self._own.method != self._other.method:
+            return
+        differing: dict[str, tuple[float, float]] = {}
+        for name in SETTINGS:
+            own, other = (_setting(notes.settings, name) for notes in (self._own, self._other))
+            if own != other:
+                differing[name] = other, own
+        changes = {name: ChangeLoop(what="sets", name=name, value=keras) for name, (keras, _) in differing.items()}
+        for name, (keras, torch) in differing.items():
+            yield _candidate(loop_words.setting(name, keras, torch), changes[name])
+        if len(differing) > 1:
+            words = [loop_words.setting(name, *both) for name, both in differing.items()]
+            yield _candidate(tuple("; and ".join(part) for part in zip(*words, strict=True)), *changes.values())  # type: ignore[arg-type]
+
+    def _clipping(self) -> Iterator[Candidate]:
+        """Clip nothing, or in front of each step, to what either side says or what is usual."""
+        nothing = ChangeLoop(what="clips nothing")
+        stated = {name: limit for name, limit in self._other.settings.items() if name in CLIPS and limit}
+        if self._own.clipped:
+            yield _candidate(loop_words.unclipped(self._own.clipped), nothing)
+        for name, limit in {**self._own.clipped, **stated}.items():
+            yield _candidate(loop_words.clipped(name, limit), nothing, ChangeLoop(what=CLIPS[name], value=limit))
+        for limit in LIMITS:
+            words = loop_words.clipped("global_clipnorm", limit)
+            yield _candidate(words, nothing, ChangeLoop(what="clips by norm", value=limit))
+
+    def _fitted(self) -> Iterator[Candidate]:
+        """Multiply gradients by the ratio of the first updates, if it is one."""
+        for own, other in zip(self._torch.weights, self._keras.weights, strict=True):
+            moved = {name: (own[name] - start, other[name] - start) for name, start in self._start.items()}
+            ratios = np.concatenate([(b / a)[a != 0].reshape(-1) for a, b in moved.values()])
+            if len(ratios) and not np.allclose(ratios, 1.0, rtol=1e-9):
+                factor = rounded(float(np.median(ratios)))
+                if factor and np.allclose(ratios, factor, rtol=1e-6):
+                    change = ChangeLoop(what="multiplies gradients", value=factor)
+                    yield _candidate(loop_words.multiplied(factor), change)
+                return
+
+    @property
+    def _start(self) -> Mapping[str, np.ndarray]:
+        self._side.reset()
+        return self._side.model.weights()
+
+
+def _is_round(factor: float) -> bool:
+    """Return whether a factor, or one over it, has three digits at most."""
+    return any(isclose(one, float(f"{one:.3g}"), rel_tol=ROUND) for one in (factor, 1 / factor))
+
+
+def _averaged(steps: Sequence[Mapping[str, np.ndarray]], left: Mapping[str, np.ndarray]) -> tuple[float, ...] | None:
+    """Return from which step on, and every how many, the weights were averaged that are left; None for the last ones.
+
+    None too for what is no such average.
+    """
+    if _is(steps[-1], left):
+        return None
+    for every in range(1, len(steps)):
+        for start in range(1, len(steps)):
+            chosen = steps[start - 1 :: every]
+            if len(chosen) > 1 and _is({name: np.mean([one[name] for one in chosen], axis=0) for name in left}, left):
+                return float(start), float(every)
+    return None
+
+
+def _is(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> bool:
+    return max(step_differences(one, other).values(), default=0.0) <= AVERAGED
+
+
+CLIPS: Mapping[str, str] = {"global_clipnorm": "clips by norm", "clipvalue": "clips by value"}
+"""By setting: what a changed loop does."""
+
+
+def _setting(settings: Mapping[str, float], name: str) -> float:
+    return settings.get(name, float(DEFAULTS[name]))
+
+
+def _candidate(words: Words, *changes: ChangeLoop) -> Candidate:
+    what, torch_fix, keras_fix = words
+    return Candidate(changes=changes, what=what, torch_fix=torch_fix, keras_fix=keras_fix)
