@@ -266,15 +266,6 @@ def timestamp() -> str:
     return datetime.now().strftime("%Y%m%d-%H%M%S")
 
 
-def fresh_folder(parent: Path, name: str) -> Path:
-    """Return a folder that does not exist yet: `name`, or `name`-2, -3, ..."""
-    number, folder = 1, parent / name
-    while folder.exists():
-        number += 1
-        folder = parent / f"{name}-{number}"
-    return folder
-
-
 def run_name(track: str, seed: int) -> str:
     """Return the name of a run folder inside a comparison."""
     return f"{TRACKS[track].slug}_seed{seed}"

@@ -2,7 +2,9 @@
 
 import json
 import shutil
+import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,17 +30,15 @@ def remove_partial(folder: Path) -> None:
 
 def require_writable(parent: Path) -> None:
     """Create `parent` and prove that runs can be written there; UserError, with nothing left, if not."""
-    created = [folder for folder in (parent, *parent.parents) if not folder.exists()]
-    probe = parent / ".write-probe"
+    created: list[Path] = []
     try:
+        created += [folder for folder in (parent, *parent.parents) if not folder.exists()]
         parent.mkdir(parents=True, exist_ok=True)
-        try:
-            probe.write_bytes(bytes(_PROBE_BYTES))
-        finally:
-            probe.unlink(missing_ok=True)
+        with tempfile.TemporaryFile(dir=parent) as probe:  # without a name, where the system has such files
+            probe.write(bytes(_PROBE_BYTES))
     except OSError as error:
         for folder in created:
-            if folder.is_dir():
+            with suppress(OSError):
                 folder.rmdir()
         raise unwritable(parent, error) from error
 
@@ -57,7 +57,7 @@ class RunWriter:
 
     def __enter__(self) -> "RunWriter":
         try:
-            self._partial.mkdir(parents=True)
+            self._partial.mkdir(parents=True, exist_ok=True)  # whoever reserved the name has made it
         except OSError as error:
             raise unwritable(self._folder.parent, error) from error
         return self
