@@ -90,10 +90,15 @@ def stored_request(folder: Path) -> TrainingRequest:
     return _read(folder / PLAN).request
 
 
+def planned_folders(folder: Path) -> list[Path]:
+    """Return where the runs of the comparison in `folder` are, or would be; UserError without a plan."""
+    return [folder / job.folder.name for job in _read(folder / PLAN).jobs]
+
+
 def missing(folder: Path) -> tuple[int, int]:
     """Return how many of the comparison's runs are missing, and how many were planned; UserError without a plan."""
-    jobs = _read(folder / PLAN).jobs
-    return sum(not (folder / job.folder.name).exists() for job in jobs), len(jobs)
+    planned = planned_folders(folder)
+    return sum(not run.exists() for run in planned), len(planned)
 
 
 @contextmanager

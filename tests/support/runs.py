@@ -97,7 +97,8 @@ def make_run(
     with RunWriter(folder) as writer:
         history = history or {"loss": [2.0, 1.0, 0.6, 0.5], "learning_rate": [1e-3] * STEPS}
         files = writer.write(history, {"logits": logits, "labels": labels}, weights)
-        writer.finish(record_of(folder, files=files, **changes))
+        told = {"test": metrics.evaluate(logits, labels), "steps": len(history["loss"])}
+        writer.finish(record_of(folder, files=files, **told | changes))
     return read(folder)
 
 
