@@ -177,7 +177,7 @@ def compare(
     >>> done = twotrack.compare("neuron", ["torch", "keras:jax"], examples=256)  # doctest: +SKIP
     >>> done.runs[0].record.test["roc_auc"]  # doctest: +SKIP
     """
-    from twotrack.shared.runs.comparison import TrainingRequest, timestamp
+    from twotrack.shared.runs.comparison import TrainingRequest, first_seeds, timestamp
     from twotrack.shared.runs.reserving import reserving
     from twotrack.shared.verify import user_modules
 
@@ -185,7 +185,7 @@ def compare(
     request = TrainingRequest(
         chapter=chapter,
         tracks=tuple(tracks),
-        seeds=tuple(range(seeds)),
+        seeds=first_seeds(seeds),
         recipe=recipe,
         settings=_texts(settings or {}),
         epochs=epochs,

@@ -52,9 +52,10 @@ def compare(
     from twotrack.shared.cli.training import comparison_folder, exit_code, train_comparison
     from twotrack.shared.errors import WorkerDiedError
     from twotrack.shared.runs.agreement import agreements
+    from twotrack.shared.runs.comparison import first_seeds
 
     chapter = options.named_chapter(chapter, resume)
-    request = options.request(chapter, tracks, tuple(range(seeds)), recipe, training, device, source, own, defaults)
+    request = options.request(chapter, tracks, first_seeds(seeds), recipe, training, device, source, own, defaults)
     if resume:
         request = options.as_begun(context, request, resume)
     ladder = _climb(request) if verify else None
