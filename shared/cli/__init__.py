@@ -87,7 +87,7 @@ def main(pool: "WorkerPool | None" = None) -> None:
         sys.exit(_answered(pool))
 
 
-def _answered(pool: "WorkerPool | None") -> object:
+def _answered(pool: "WorkerPool | None") -> str | int | None:
     """Run the command line and return its exit code; every error is printed here."""
     try:
         with warnings.catch_warnings(), options.lending(pool):
