@@ -34,9 +34,9 @@ def inspecting(request: SideRequest, report: Report) -> Iterator[Report]:
             raise
         traceback.print_exc()
         raise UserError(
-            f"{request.verify.name}: the side of {request.side.track} cannot be looked at, in the phase {phases[-1]!r}: "
-            f"{one_line(error)} ({_place(error)}); is it something that twotrack does not know? Make it simpler, or "
-            "leave it out."
+            f"{request.verify.name}: the side of {request.side.track} cannot be looked at "
+            f"({phases[-1]}): {one_line(error)} ({_place(error)}); is it something that twotrack does not know? "
+            "Make it simpler, or leave it out."
         ) from error
 
 
