@@ -60,8 +60,9 @@ def test_what_is_no_answer_is_an_error_that_shows_it(line: str):
 
 
 def test_a_worker_that_says_nothing_for_too_long_is_ended(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("TWOTRACK_PATIENCE", "1.5")
     with Worker(None) as worker:
+        worker.call(tasks.echo, PARCEL)
+        monkeypatch.setenv("TWOTRACK_PATIENCE", "1.5")
         with pytest.raises(WorkerDiedError, match=r"helper, at 'sleeping': nothing was heard of it for 1\.5 s"):
             worker.call(tasks.sleep, 600.0)
 
