@@ -8,16 +8,21 @@ from pathlib import Path
 import pytest
 
 from tests.support.command_line import SCRIPT
+from twotrack.shared.cli.options import TRACK_LIST
 from twotrack.shared.spec import quiet
 from twotrack.shared.workers.processes import worker_environment
 
 _TO_A_NETWORK = re.compile(r"connect\(\d+[^,]*, \{sa_family=AF_INET6?|sendto\(.*sa_family=AF_INET6?|sendmmsg\(")
+SLOW = pytest.mark.slow
 COMMANDS = [
     ("list",),
     ("runs", "."),
     ("data", "telco"),
     ("doctor",),
-    ("run", "neuron", "--track", "torch,keras:torch", "--epochs", "1", "--examples", "256"),
+    ("run", "neuron", "--track", "torch", "--epochs", "1", "--examples", "256"),
+    pytest.param(
+        ("compare", "neuron", "--tracks", TRACK_LIST.replace(" ", ""), "--epochs", "1", "--examples", "256"), marks=SLOW
+    ),
 ]
 
 
@@ -27,7 +32,7 @@ def test_every_process_is_told_to_be_quiet():
 
 
 @pytest.mark.skipif(not shutil.which("strace"), reason="it is strace that sees connections of libraries in C")
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+@pytest.mark.parametrize("command", COMMANDS, ids=str)
 def test_no_command_opens_a_connection_or_looks_up_a_name(command: tuple[str, ...], tmp_path: Path):
     log = tmp_path / "strace"
     watch = ["strace", "-f", "-e", "trace=connect,sendto,sendmmsg", "-o", str(log)]

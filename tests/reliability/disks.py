@@ -57,7 +57,8 @@ def _full(victim: Victim, place: Path, size: int) -> str:
         if done.returncode == 0:
             return "right"
         assert "Traceback" not in done.stderr, f"a traceback: {done.stderr[-300:]}"
-        assert done.stderr.count("error:") == 1, f"said {done.stderr[-300:]!r}"
+        errors = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+        assert len(errors) == 1, f"said {done.stderr[-300:]!r}"
         code, said = run(place, victim.again(place) or victim.command)
         assert code == 0, f"done again with room it ends with {code}: {said[-300:]}"
         victim.check(place, True)
@@ -94,9 +95,11 @@ def _cuts(log: Path, place: Path) -> Iterator[str]:
             names = [place / name for name in _NAMES.findall(arguments)]
             if len(names) != 2 or place / "tmp" in names[1].parents or place not in names[1].parents:
                 continue
-            if names[1].suffix == ".partial":
-                continue
             lost = [path for path in unsynced if path == names[0] or names[0] in path.parents]
+            unsynced.difference_update(lost)
+            unsynced.update(names[1] / path.relative_to(names[0]) for path in lost)
+            if any(part.endswith(".partial") for part in names[1].parts):
+                continue
             yield f"{names[1].relative_to(place)} may be cut: {sorted(path.name for path in lost)}" if lost else "right"
         elif opened := _OPEN.match(arguments):
             path = Path(opened[1])
