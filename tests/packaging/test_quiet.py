@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.command_line import SCRIPT
-from twotrack.shared.cli.options import TRACK_LIST
 from twotrack.shared.spec import quiet
+from twotrack.shared.spec.track import TRACKS
 from twotrack.shared.workers.processes import worker_environment
 
 _TO_A_NETWORK = re.compile(r"connect\(\d+[^,]*, \{sa_family=AF_INET6?|sendto\(.*sa_family=AF_INET6?|sendmmsg\(")
@@ -18,11 +18,8 @@ COMMANDS = [
     ("list",),
     ("runs", "."),
     ("data", "telco"),
-    ("doctor",),
     ("run", "neuron", "--track", "torch", "--epochs", "1", "--examples", "256"),
-    pytest.param(
-        ("compare", "neuron", "--tracks", TRACK_LIST.replace(" ", ""), "--epochs", "1", "--examples", "256"), marks=SLOW
-    ),
+    pytest.param(("compare", "neuron", "--tracks", ",".join(TRACKS), "--epochs", "1", "--examples", "256"), marks=SLOW),
 ]
 
 
