@@ -66,7 +66,7 @@ def test_a_worker_that_says_nothing_for_too_long_is_ended(monkeypatch: pytest.Mo
         with pytest.raises(WorkerDiedError, match=r"helper, at 'sleeping': nothing was heard of it for 1\.5 s"):
             worker.call(tasks.sleep, 600.0)
 
-        assert not running(worker.pid)
+        wait_until(lambda: not running(worker.pid), "the worker is gone")
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "soon", "nan"])
