@@ -258,5 +258,5 @@ def _opened(path: Path, room: Path) -> Iterator[h5py.File]:
                 _extract(path, Path(folder, INSIDE))
             with h5py.File(Path(folder, INSIDE) if path.suffix == WHOLE else path) as opened:
                 yield opened
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, KeyError, RuntimeError, zipfile.BadZipFile) as error:
         raise UserError(f"'{path}' is no readable Keras file: {str(error).splitlines()[0]}") from error

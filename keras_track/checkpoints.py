@@ -14,7 +14,7 @@ import numpy as np
 from twotrack.keras_track.precision import set_precision
 from twotrack.keras_track.track import as_keras
 from twotrack.keras_track.weights import MODEL
-from twotrack.shared.errors import UserError
+from twotrack.shared.errors import UserError, one_line
 from twotrack.shared.spec.track import BuildModel, Precision
 from twotrack.shared.weights.bridge.names import require_same
 
@@ -75,8 +75,8 @@ def _contents(path: Path) -> dict[str, StoredWeight]:
     try:
         with _open(path) as file:
             return contents(file)
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
-        raise UserError(f"'{path}' is no readable Keras file: {str(error).splitlines()[0]}") from error
+    except Exception as error:  # HDF5 has one of any kind for what is damaged inside
+        raise UserError(f"'{path}' is no readable Keras file: {one_line(error)}.") from error
 
 
 def contents(file: h5py.File) -> dict[str, StoredWeight]:

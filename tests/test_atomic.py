@@ -1,9 +1,12 @@
 """What is written appears whole and synced, or not at all, whatever ends the writing."""
 
+import errno
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -64,18 +67,82 @@ def test_a_block_that_fails_leaves_the_old_content_and_nothing_else(tmp_path: Pa
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("file", "old")]
 
 
-def test_a_killed_writer_leaves_only_a_name_that_is_known_as_unfinished_and_goes_a_day_later(tmp_path: Path):
+def test_a_killed_writer_leaves_only_a_name_that_is_known_as_unfinished_and_the_next_writer_removes_it(tmp_path: Path):
     ended = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "file")], check=False)
 
     assert ended.returncode == -signal.SIGKILL
     (left,) = tmp_path.iterdir()
     assert atomic.is_partial(left)
+    atomic.write(tmp_path / "another", "whole")
+    assert left.exists()
+    atomic.write(tmp_path / "file", "whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["another", "file"]
+
+
+def test_what_another_machine_left_goes_a_day_later(tmp_path: Path):
+    left = tmp_path / ".file.abc.0123abcd.partial"
+    left.mkdir()
     atomic.remove_abandoned(tmp_path)
     assert left.exists()
+
     old = left.stat().st_mtime - 2 * atomic.ABANDONED
     os.utime(left, (old, old))
     atomic.remove_abandoned(tmp_path)
     assert not left.exists()
+
+
+def test_a_folder_whose_owner_is_at_work_is_nobody_elses(tmp_path: Path):
+    with atomic.written(tmp_path / "file") as made:
+        made.write_text("first")
+        atomic.remove_abandoned(tmp_path)
+        atomic.write(tmp_path / "file", "second")
+
+    assert (tmp_path / "file").read_text() == "first"
+
+
+def test_a_folder_that_is_taken_for_abandoned_before_it_is_locked_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    make, made = tempfile.mkdtemp, list[str]()
+
+    def make_and_lose(*arguments: object) -> str:
+        made.append(make(*arguments))
+        if len(made) == 1:
+            atomic.remove_abandoned(tmp_path)
+        return made[-1]
+
+    monkeypatch.setattr(tempfile, "mkdtemp", make_and_lose)
+    atomic.write(tmp_path / "file", "whole")
+
+    assert len(made) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_link_is_followed_and_what_is_no_file_is_never_replaced(tmp_path: Path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link").symlink_to("there/file")
+    os.mkfifo(tmp_path / "pipe")
+
+    atomic.write(tmp_path / "link", "whole")
+    with pytest.raises(OSError, match="a device, a pipe or a socket"):
+        atomic.write(tmp_path / "pipe", "whole")
+    with pytest.raises(OSError, match="a device, a pipe or a socket"):
+        atomic.write(Path("/dev/null"), "whole")
+
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "there/file").read_text() == "whole"
+    assert (tmp_path / "pipe").is_fifo()
+    assert Path("/dev/null").is_char_device()
+
+
+def test_a_file_system_without_locks_of_folders_is_written_to_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    atomic.write(tmp_path / "file", "whole")
+
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 @pytest.mark.parametrize("write", [write_file, write_folder])

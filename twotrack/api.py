@@ -1,7 +1,6 @@
 """The functions of `import twotrack`: what the command line does, called from Python."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -178,14 +177,15 @@ def compare(
     >>> done = twotrack.compare("neuron", ["torch", "keras:jax"], examples=256)  # doctest: +SKIP
     >>> done.runs[0].record.test["roc_auc"]  # doctest: +SKIP
     """
-    from twotrack.shared.runs.comparison import TrainingRequest, fresh_folder, timestamp
+    from twotrack.shared.runs.comparison import TrainingRequest, first_seeds, timestamp
+    from twotrack.shared.runs.reserving import reserving
     from twotrack.shared.verify import user_modules
 
     user_modules.require_not_importing("twotrack.compare")
     request = TrainingRequest(
         chapter=chapter,
         tracks=tuple(tracks),
-        seeds=tuple(range(seeds)),
+        seeds=first_seeds(seeds),
         recipe=recipe,
         settings=_texts(settings or {}),
         epochs=epochs,
@@ -194,8 +194,9 @@ def compare(
         profile=profile,
         own_start=own_start,
     )
-    folder = fresh_folder(Path(out), f"compare_{chapter}_{recipe}_{timestamp()}")
-    return _reported(folder, *_train(request, folder, on_progress))
+    with reserving(Path(out)) as reserved:
+        folder = reserved.folder(f"compare_{chapter}_{recipe}_{timestamp()}")
+        return _reported(folder, *_train(request, folder, on_progress))
 
 
 def _train(request: "TrainingRequest", folder: Path, on_progress: "OnJob") -> "tuple[list[Run], list[TrackFailure]]":
@@ -206,12 +207,8 @@ def _train(request: "TrainingRequest", folder: Path, on_progress: "OnJob") -> "t
 
     jobs = plan(request, lambda track, seed: folder / run_name(track, seed))
     require_writable(folder)
-    try:
-        with plans.begin(jobs, request) as todo:
-            outcome = run_jobs(todo.jobs, on_progress, todo.inherited)
-    finally:
-        with suppress(OSError):  # it holds runs
-            folder.rmdir()
+    with plans.begin(jobs, request) as todo:
+        outcome = run_jobs(todo.jobs, on_progress, todo.inherited)
     if not outcome.folders:
         raise WorkerDiedError("\n".join(failure.message for failure in outcome.failures))
     return [read_run(finished) for finished in outcome.folders], outcome.failures

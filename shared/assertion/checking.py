@@ -1,6 +1,5 @@
 """Climbs the ladder for an assertion: what this process alone has stays in it, everything else goes to workers."""
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ import numpy as np
 
 from twotrack.shared.assertion.arguments import Subject
 from twotrack.shared.assertion.tracks import chosen, chosen_here
+from twotrack.shared.base import atomic
 from twotrack.shared.errors import UserError, WorkerDiedError
 from twotrack.shared.recordings.request import RecordRequest
 from twotrack.shared.recordings.sides import record_track
@@ -110,8 +110,8 @@ def _as_file(arrays: Mapping[str, np.ndarray] | None) -> Iterator[Path | None]:
     if arrays is None:
         yield None
         return
-    with tempfile.TemporaryDirectory(prefix="twotrack-") as folder:
-        np.savez(file := Path(folder, "inputs.npz"), **arrays)  # type: ignore[arg-type]  # names are no options of it
+    with atomic.scratch() as folder:
+        np.savez(file := folder / "inputs.npz", **arrays)  # type: ignore[arg-type]  # names are no options of it
         yield file
 
 
@@ -170,8 +170,8 @@ def _climb(
             return _with_recordings(Outcome(request, results), failed[0], workers, wanted.recordings)
         if failed or not wanted.own_weights:
             return Outcome(request, results)
-        with tempfile.TemporaryDirectory(prefix="twotrack-") as folder:
-            return Outcome(request, results, differing_weights(request, tracks, workers, Path(folder)))
+        with atomic.scratch() as folder:
+            return Outcome(request, results, differing_weights(request, tracks, workers, folder))
 
 
 def _with_recordings(outcome: Outcome, track: str, workers: WorkerPool, folder: Path) -> Outcome:

@@ -1,7 +1,6 @@
 """Measures architectures: which weight is which, how far both sides climb, and why not farther."""
 
 import platform
-import tempfile
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -24,6 +23,7 @@ from twotrack.shared.atlas.record import (
     Setting,
     Unseen,
 )
+from twotrack.shared.base import atomic
 from twotrack.shared.errors import UserError, WorkerDiedError
 from twotrack.shared.matching.result import Match
 from twotrack.shared.spec.sides import TORCH, arrange
@@ -97,8 +97,8 @@ def _measured(
         request = VerifyRequest(
             name=architectures.reference(name, which), use_map=False, until=until, precisions=FOR_THE_VERDICT
         ).located()
-        with tempfile.TemporaryDirectory(prefix="twotrack-") as folder:
-            match, request = _matched(request, tracks, Showing(pool, show), Path(folder))
+        with atomic.scratch() as folder:
+            match, request = _matched(request, tracks, Showing(pool, show), folder)
         found = _found(match)
         with Ladder(tracks, pool) as ladder:
             climbs = {result.track: _climb(result) for result in ladder.climb(request, show)}

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import traceback
 import warnings
 from typing import TYPE_CHECKING, TextIO
 
@@ -31,10 +32,12 @@ from twotrack.shared.cli import (
     request,
     run,
     runs,
+    screen,
     serve,
     verify,
 )
 from twotrack.shared.errors import UserError, WorkerDiedError
+from twotrack.shared.spec import quiet
 
 if TYPE_CHECKING:
     from twotrack.shared.workers.pool import WorkerPool
@@ -78,16 +81,39 @@ def main(pool: "WorkerPool | None" = None) -> None:
 
     Exit code 2: the user can put it right; 1: a worker failed; 130: Ctrl-C.
     """
+    quiet.keep()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leaves every block, so workers are stopped
+    with screen.escaping():
+        sys.exit(_answered(pool))
+
+
+def _answered(pool: "WorkerPool | None") -> str | int | None:
+    """Run the command line and return its exit code; every error is printed here."""
     try:
         with warnings.catch_warnings(), options.lending(pool):
             warnings.showwarning = _show_warning
-            app()
+            try:
+                app()
+            finally:
+                sys.stdout.flush()
+    except SystemExit as end:
+        return end.code
     except (UserError, WorkerDiedError) as error:
-        from twotrack.shared.cli.console import print_error
+        return _failed(str(error), 2 if isinstance(error, UserError) else 1)
+    except (OSError, MemoryError) as error:
+        screen.let_go_of_output()
+        return 1 if isinstance(error, BrokenPipeError) else _failed(screen.said(error), 1)
+    except Exception:
+        traceback.print_exc()
+        return 1
+    return 0
 
-        print_error(str(error))
-        sys.exit(2 if isinstance(error, UserError) else 1)
+
+def _failed(message: str, code: int) -> int:
+    from twotrack.shared.cli.console import print_error
+
+    print_error(message)
+    return code
 
 
 def _show_warning(

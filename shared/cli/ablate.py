@@ -29,17 +29,19 @@ def ablate(
     from twotrack.shared.cli.console import data_progress, print_error, print_json, training_progress
     from twotrack.shared.errors import WorkerDiedError
     from twotrack.shared.runs import ablation
-    from twotrack.shared.runs.comparison import fresh_folder, timestamp
+    from twotrack.shared.runs.comparison import first_seeds, timestamp
+    from twotrack.shared.runs.reserving import reserving
     from twotrack.shared.runs.run_folder import require_writable
 
-    request = options.request(chapter, tracks, tuple(range(seeds)), recipe, training, device, source, own)
+    request = options.request(chapter, tracks, first_seeds(seeds), recipe, training, device, source, own)
     pool = options.lent_pool()
-    folder = fresh_folder(out, f"ablate_{chapter}_{recipe}_{timestamp()}")
-    with data_progress() as show_data:
-        jobs = ablation.aligned_jobs(request, folder, show_data, pool)
-    require_writable(folder)
-    with training_progress() as show:
-        outcome = ablation.ablate(jobs, show, pool)
+    with reserving(out) as reserved:
+        folder = reserved.folder(f"ablate_{chapter}_{recipe}_{timestamp()}")
+        with data_progress() as show_data:
+            jobs = ablation.aligned_jobs(request, folder, show_data, pool)
+        require_writable(folder)
+        with training_progress() as show:
+            outcome = ablation.ablate(jobs, show, pool)
     for failure in outcome.failures:
         print_error(failure.message)
     if not outcome.tracks:

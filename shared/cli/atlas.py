@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from twotrack.shared.cli import options
+from twotrack.shared.cli import options, screen
 
 if TYPE_CHECKING:
     from twotrack.shared.atlas.record import Atlas, Setting
@@ -122,7 +122,6 @@ def _line(row: dict[str, str]) -> str:
 
 def _print(found: "Atlas", out: Path | None) -> None:
     """Print a table, then what is not as it was."""
-    from rich.console import Console
     from rich.table import Table
 
     from twotrack.shared.report import atlas as report
@@ -133,7 +132,7 @@ def _print(found: "Atlas", out: Path | None) -> None:
     for entry in found.entries:
         row = report.row(entry)
         table.add_row(*(row[name] for name in ("title", "found", "cpu", "names", "published", "lines", "aligned")))
-    Console(highlight=False, markup=False).print(table)
+    screen.console().print(table)
     before = report.committed()
     changes = report.changes(before, found)
     versions = ", ".join(f"{name} {text}" for name, text in before.setting.packages.items() if name != "twotrack")

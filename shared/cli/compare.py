@@ -52,18 +52,19 @@ def compare(
     from twotrack.shared.cli.training import comparison_folder, exit_code, train_comparison
     from twotrack.shared.errors import WorkerDiedError
     from twotrack.shared.runs.agreement import agreements
+    from twotrack.shared.runs.comparison import first_seeds
 
     chapter = options.named_chapter(chapter, resume)
-    folder = resume or comparison_folder(out, chapter, recipe)
-    request = options.request(chapter, tracks, tuple(range(seeds)), recipe, training, device, source, own, defaults)
+    request = options.request(chapter, tracks, first_seeds(seeds), recipe, training, device, source, own, defaults)
     if resume:
         request = options.as_begun(context, request, resume)
     ladder = _climb(request) if verify else None
-    logs = folder / "tensorboard" if tensorboard else None
-    outcome, runs = train_comparison(request, folder, resume is not None, logs, options.lent_pool())
-    if not runs:
-        raise WorkerDiedError("no track finished, so there is nothing to report.")
-    _report(runs, outcome, ladder, folder, json)
+    with comparison_folder(out, chapter, recipe, resume) as folder:
+        logs = folder / "tensorboard" if tensorboard else None
+        outcome, runs = train_comparison(request, folder, resume is not None, logs, options.lent_pool())
+        if not runs:
+            raise WorkerDiedError("no track finished, so there is nothing to report.")
+        _report(runs, outcome, ladder, folder, json)
     failed = (ladder and not ladder.passed) or not all(pair.within for pair in agreements(runs))
     raise typer.Exit(1 if failed else exit_code(outcome))
 

@@ -1,14 +1,14 @@
 """What the user sees while work goes on: progress bars on a terminal, plain lines elsewhere, errors on stderr."""
 
 import json
-import sys
+import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
+from twotrack.shared.cli import screen
+from twotrack.shared.cli.foreign import ForeignConsole
 from twotrack.shared.spec.tested_versions import UntestedVersionWarning
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from twotrack.shared.workers.messages import Progress
     from twotrack.shared.workers.processes import OnProgress
 
-stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+stderr = ForeignConsole(stderr=True, highlight=False, soft_wrap=True)
 
 
 def print_error(message: str) -> None:
@@ -39,9 +39,16 @@ def show_warning(message: Warning | str, category: type[Warning], filename: str,
 
 
 def print_json(content: object) -> None:
-    """Print one JSON document on stdout."""
-    json.dump(content, sys.stdout, indent=2)
-    sys.stdout.write("\n")
+    """Print one JSON document on stdout; null stands for numbers that are not finite, which JSON does not have."""
+    print(json.dumps(_strict(content), indent=2, allow_nan=False))
+
+
+def _strict(content: object) -> object:
+    if isinstance(content, float):
+        return content if math.isfinite(content) else None
+    if isinstance(content, Mapping):
+        return {key: _strict(value) for key, value in content.items()}
+    return [_strict(value) for value in content] if isinstance(content, list | tuple) else content
 
 
 def print_checks(title: str, checks: "Sequence[Check]") -> None:
@@ -53,7 +60,7 @@ def print_checks(title: str, checks: "Sequence[Check]") -> None:
         table.add_column(column, overflow="fold")
     for check in checks:
         table.add_row(check.name, check.state, check.detail)
-    Console(highlight=False, markup=False).print(table)
+    screen.console().print(table)
 
 
 @contextmanager

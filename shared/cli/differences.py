@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from twotrack.shared.cli import options
+from twotrack.shared.cli import options, screen
 
 WIDTH = 170
 """Characters of a table that goes to no terminal."""
@@ -54,13 +54,12 @@ def differences(
 
 
 def _print_table(outcomes: list) -> None:
-    from rich.console import Console
 
     from twotrack.shared.report.differences import differences_table
 
-    console = Console()
+    console = screen.console()
     if not console.is_terminal:
-        console = Console(width=WIDTH)
+        console = screen.console(width=WIDTH)
     console.print(differences_table(outcomes))
     count = sum(not outcome.missing for outcome in outcomes)
     print(f"{count} entries measured, {sum(bool(outcome.problems) for outcome in outcomes)} not as the ledger says")

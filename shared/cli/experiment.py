@@ -27,11 +27,13 @@ def experiment(
     from twotrack.shared.cli.console import print_json, track_phases
     from twotrack.shared.experiments.running import experiment as measure
     from twotrack.shared.report.experiments import answers_json, answers_text, write_page
-    from twotrack.shared.runs.comparison import fresh_folder, timestamp
+    from twotrack.shared.runs.comparison import timestamp
+    from twotrack.shared.runs.reserving import reserving
 
     with track_phases() as show:
         answers = measure(chapter, names or [], options.parse_tracks(tracks), seed, show, options.lent_pool())
-    page = write_page(chapter, seed, answers, fresh_folder(out, f"experiment_{chapter}_{timestamp()}"))
+    with reserving(out) as reserved:
+        page = write_page(chapter, seed, answers, reserved.folder(f"experiment_{chapter}_{timestamp()}"))
     if json:
         print_json(answers_json(chapter, seed, answers) | {"page": str(page)})
     else:

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from twotrack.shared.cli import options
+from twotrack.shared.cli import options, screen
 
 if TYPE_CHECKING:
+    from twotrack.shared.base import atomic
     from twotrack.shared.matching.result import Match
 
 
@@ -39,8 +40,6 @@ def match(
 
 def _found(subject: str, track: str, write: bool) -> "tuple[Match, Path | None]":
     """Search; write the map if it is wanted and whole, and return its file."""
-    import tempfile
-
     from twotrack.shared.cli.console import track_phases
     from twotrack.shared.errors import UserError
     from twotrack.shared.spec.sides import TORCH
@@ -55,11 +54,11 @@ def _found(subject: str, track: str, write: bool) -> "tuple[Match, Path | None]"
         installed_track(name)
     request = VerifyRequest(name=subject).located()
     with (
-        tempfile.TemporaryDirectory(prefix="twotrack-") as folder,
+        atomic.scratch() as folder,
         track_phases() as show,
         lent_or_new(options.lent_pool(), "cpu") as pool,
     ):
-        found = mapping.search(request, track, Showing(pool, show), Path(folder))
+        found = mapping.search(request, track, Showing(pool, show), folder)
     if not write or found.live_left or found.recorded_left:
         return found, None
     file = mapping.map_beside(request)
@@ -88,7 +87,6 @@ def _facts(found: "Match", file: Path | None) -> dict[str, Any]:
 
 def _print(found: "Match", file: Path | None) -> None:
     """Print a table of the weights, then what is left and where the models differ."""
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
@@ -96,7 +94,7 @@ def _print(found: "Match", file: Path | None) -> None:
         table.add_column(column, overflow="fold")
     for row in found.rows():
         table.add_row(*row)
-    Console(highlight=False, markup=False).print(table)
+    screen.console().print(table)
     print(*_told(found), *([f"map: {file}"] if file else []), sep="\n")
 
 

@@ -24,16 +24,22 @@ def report(
 ) -> None:
     """Write one self-contained HTML page about finished runs of a chapter."""
     from twotrack.shared.cli.console import print_json
+    from twotrack.shared.errors import as_user_error
     from twotrack.shared.report import find_runs, write_report
     from twotrack.shared.report.ladder import find_ladder, read_ladder
     from twotrack.shared.report.tables import baseline_scores, comparison_json, comparison_text, notes_on_data
 
     runs = find_runs(folders)
-    baselines, notes = baseline_scores(runs), notes_on_data(runs)
     climbed = read_ladder(ladder) if ladder else find_ladder(folders)
-    page = write_report(runs, out, [], baselines, climbed, notes)
+    with as_user_error("these runs cannot be reported, as one of them holds what no run of this twotrack does"):
+        baselines, notes = baseline_scores(runs), notes_on_data(runs)
+        page = write_report(runs, out, [], baselines, climbed, notes)
+        if json:
+            told = comparison_json(runs, [], baselines, climbed, notes) | {"report": str(page)}
+        else:
+            text = comparison_text(runs, baselines, notes)
     if json:
-        print_json(comparison_json(runs, [], baselines, climbed, notes) | {"report": str(page)})
+        print_json(told)
     else:
-        print(comparison_text(runs, baselines, notes))
+        print(text)
         print(f"report: {page}")

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from twotrack.shared.cli import options
+from twotrack.shared.cli import options, screen
 
 if TYPE_CHECKING:
     from twotrack.shared.export.serving.client import ServedAnswer
@@ -42,7 +42,6 @@ def request(
 
 def _print(answer: "ServedAnswer") -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
     classes = answer.classes()
@@ -55,4 +54,4 @@ def _print(answer: "ServedAnswer") -> None:
     for name, class_name, probability in classes:
         table.add_row(name, class_name, f"{probability:.4f}")
     print(f"{answer.model.name}, version {answer.model.version}, {answer.signature.name}")
-    Console(highlight=False, markup=False, soft_wrap=True).print(table)
+    screen.console(soft_wrap=True).print(table)

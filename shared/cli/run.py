@@ -38,18 +38,19 @@ def run(
     """Train a chapter with one seed and leave a run folder per track."""
     from twotrack.shared.cli.console import print_json
     from twotrack.shared.cli.training import exit_code, train
-    from twotrack.shared.runs.comparison import fresh_folder, run_name, timestamp
+    from twotrack.shared.runs.comparison import run_name, timestamp
+    from twotrack.shared.runs.reserving import reserving
 
     stamp = timestamp()
     request = options.request(chapter, track, (seed,), recipe, training, device, source, own, defaults, start)
-    logs = fresh_folder(out, f"{chapter}_{recipe}_tensorboard_{stamp}") if tensorboard else None
-    outcome, runs = train(
-        request,
-        out,
-        lambda track, seed: fresh_folder(out, f"{chapter}_{recipe}_{run_name(track, seed)}_{stamp}"),
-        logs,
-        pool=options.lent_pool(),
-    )
+    with reserving(out) as reserved:
+        outcome, runs = train(
+            request,
+            out,
+            lambda track, seed: reserved.run(f"{chapter}_{recipe}_{run_name(track, seed)}_{stamp}"),
+            reserved.folder(f"{chapter}_{recipe}_tensorboard_{stamp}") if tensorboard else None,
+            pool=options.lent_pool(),
+        )
     if json:
         from twotrack.shared.report.tables import run_rows
 

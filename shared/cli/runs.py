@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from twotrack.shared.cli import options
+from twotrack.shared.cli import options, screen
 
 if TYPE_CHECKING:
     from twotrack.shared.runs.catalogue import Filter, Problem
@@ -118,6 +118,7 @@ def _plain(problem: "Problem") -> dict[str, str]:
 def _write_csv(target: str, rows: list[dict[str, Any]], problems: "list[Problem]") -> None:
     import sys
 
+    from twotrack.shared.base import atomic
     from twotrack.shared.runs.run_folder import unwritable
 
     text = _csv([_csv_line(row) for row in rows] + [_plain(problem) for problem in problems])
@@ -125,9 +126,9 @@ def _write_csv(target: str, rows: list[dict[str, Any]], problems: "list[Problem]
         sys.stdout.write(text)
         return
     try:
-        Path(target).write_text(text)
+        atomic.write(Path(target), text)
     except OSError as error:
-        raise unwritable(Path(target).parent, error) from error
+        raise unwritable(Path(target).parent, error, "--csv") from error
 
 
 def _csv(lines: list[dict[str, Any]]) -> str:
@@ -155,7 +156,6 @@ def _settings(row: dict[str, Any]) -> str:
 
 def _print(rows: list[dict[str, Any]], problems: "list[Problem]") -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(
@@ -168,7 +168,7 @@ def _print(rows: list[dict[str, Any]], problems: "list[Problem]") -> None:
             when, row["chapter"], row["recipe"], row["track"], str(row["seed"]), score, _settings(row), row["folder"]
         )
     wide = max(200, *(len(row["folder"]) + 200 for row in rows)) if rows else 200
-    console = Console(highlight=False, markup=False, soft_wrap=True, width=wide)
+    console = screen.console(soft_wrap=True, width=wide)
     if rows:
         console.print(table)
     console.print(f"{len(rows)} run{'s' * (len(rows) != 1)}")

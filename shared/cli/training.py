@@ -2,7 +2,8 @@
 
 import shlex
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from twotrack.shared.cli.console import data_progress, print_error, stderr, training_progress
@@ -11,7 +12,6 @@ from twotrack.shared.runs.comparison import (
     OnJob,
     TrainingOutcome,
     TrainingRequest,
-    fresh_folder,
     plan,
     run_jobs,
     run_name,
@@ -20,6 +20,7 @@ from twotrack.shared.runs.comparison import (
 from twotrack.shared.runs.event_files import event_files, require_installed
 from twotrack.shared.runs.plans import Todo
 from twotrack.shared.runs.records import Job
+from twotrack.shared.runs.reserving import reserving
 from twotrack.shared.runs.run_folder import Run, read, require_writable
 from twotrack.shared.workers.messages import Progress
 from twotrack.shared.workers.pool import WorkerPool
@@ -61,16 +62,18 @@ def train(
     return outcome, [read(job.folder) for job in jobs if job.folder not in unfinished]
 
 
-def comparison_folder(out: Path, chapter: str, recipe: str) -> Path:
-    """Return the folder of a new comparison."""
-    return fresh_folder(out, f"compare_{chapter}_{recipe}_{timestamp()}")
+@contextmanager
+def comparison_folder(out: Path, chapter: str, recipe: str, resumed: Path | None) -> Iterator[Path]:
+    """Yield the folder of a new comparison, which goes if it stays empty, or of the one that is continued."""
+    with reserving(out) as reserved:
+        yield resumed or reserved.folder(f"compare_{chapter}_{recipe}_{timestamp()}")
 
 
 def train_comparison(
     request: TrainingRequest, folder: Path, go_on: bool, tensorboard: Path | None = None, pool: WorkerPool | None = None
 ) -> tuple[TrainingOutcome, list[Run]]:
     """Train a comparison in `folder`, or what is missing of it; if that ends early, say how to go on."""
-    work = plans.resume if go_on else lambda jobs: plans.begin(jobs, request)
+    work: Work = partial(plans.resume, on_damage=_warn) if go_on else partial(plans.begin, request=request)
     try:
         outcome, runs = train(
             request, folder, lambda track, seed: folder / run_name(track, seed), tensorboard, work, pool
@@ -83,6 +86,10 @@ def train_comparison(
     elif not outcome.folders:
         stderr.print(f"nothing to train: all {len(runs)} runs of the comparison are finished")
     return outcome, runs
+
+
+def _warn(message: str) -> None:
+    stderr.print(f"warning: {message}", markup=False)
 
 
 def _say_how_to_go_on(folder: Path) -> None:
@@ -107,10 +114,9 @@ def _listeners(tensorboard: Path | None) -> Iterator[OnJob]:
 
 def _remove_empty(folders: list[Path]) -> None:
     """Remove folders, innermost first, as far as they are empty."""
-    for folder in folders:
-        if any(folder.iterdir()):
-            return
-        folder.rmdir()
+    with suppress(OSError):  # something is in one
+        for folder in folders:
+            folder.rmdir()
 
 
 def exit_code(outcome: TrainingOutcome) -> int:

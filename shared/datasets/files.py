@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import io
 import stat
 import zipfile
 import zlib
@@ -15,6 +16,8 @@ from twotrack.shared.errors import UserError
 
 EMBEDDED_FOLDER = Path(__file__).parent / "embedded"
 GZIP_MAGIC = b"\x1f\x8b"
+LARGEST_TEXT = 256 * 2**20
+"""Bytes of a text from which on it is not read: a table of a million rows has half as many."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,7 @@ class DataFile:
         """Return the text of a UTF-8 file, which may be packed by gzip. UserError as for `check`."""
         content = self.check()
         try:
-            unpacked = gzip.decompress(content) if content.startswith(GZIP_MAGIC) else content
-            return unpacked.decode("utf-8-sig")
+            return self._unpacked(content).decode("utf-8-sig")
         except UnicodeDecodeError as error:
             line = len(error.object[: error.start + 1].splitlines())
             raise UserError(
@@ -84,6 +86,18 @@ class DataFile:
             ) from error
         except (OSError, EOFError, zlib.error) as error:
             raise UserError(f"the data file {self.path} is no whole gzip file: {error}; {self.restore}.") from error
+
+    def _unpacked(self, content: bytes) -> bytes:
+        """Return the content, unpacked by no more than is read; UserError if there is more."""
+        if content.startswith(GZIP_MAGIC):
+            with gzip.GzipFile(fileobj=io.BytesIO(content)) as stream:
+                content = stream.read(LARGEST_TEXT + 1)
+        if len(content) > LARGEST_TEXT:
+            raise UserError(
+                f"{self.path}: expected a text of at most {LARGEST_TEXT // 2**20} MiB, found a longer one; "
+                "give fewer rows at a time."
+            )
+        return content
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,15 @@
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from twotrack.shared.datasets.files import sha256_of
 from twotrack.shared.errors import UserError
+from twotrack.shared.workers.environment import available_cores
 
 IGNORED = {"thumbs.db", "desktop.ini", "__macosx"}
 """What systems leave behind, in small letters, beside names that begin with a dot."""
@@ -27,10 +30,10 @@ class Listing:
     labels: np.ndarray
     """(files,) int32."""
 
-    @property
-    def state(self) -> list[tuple[str, int, int]]:
-        """Path, bytes and time of change (nanoseconds) of each file: as long as they stay, so do the photos."""
-        return [(file, *_state(self.root / file)) for file in self.files]
+    def content(self) -> list[tuple[str, str]]:
+        """Return path and SHA-256 of each file; size and time would not tell two that have exchanged their names."""
+        with ThreadPoolExecutor(available_cores()) as threads:
+            return list(zip(self.files, threads.map(_digest, map(self.root.joinpath, self.files)), strict=True))
 
 
 def find(folder: Path) -> Listing:
@@ -110,12 +113,12 @@ def _unreadable(error: OSError) -> UserError:
     return UserError(f"cannot read the folder {error.filename}: {error.strerror}; make it readable or remove it.")
 
 
-def _state(path: Path) -> tuple[int, int]:
+def _digest(path: Path) -> str:
+    """Return a file's SHA-256; nothing for what is no file or cannot be read, which is reported when it is decoded."""
     try:
-        status = path.stat()
-    except OSError:  # a link to nothing, which will be reported when it is read
-        return 0, 0
-    return status.st_size, status.st_mtime_ns
+        return sha256_of(path) if path.is_file() else ""
+    except OSError:
+        return ""
 
 
 def _ignored(name: str) -> bool:

@@ -34,7 +34,8 @@ def convert(request: PhotosRequest, report: Report) -> CachedFile:
     """
     report("listing photos", {})
     listing = find(Path(request.folder))
-    key = cache_key(listing.class_names, listing.state)
+    report("comparing photos with those of before", {})
+    key = cache_key(listing.class_names, listing.content())
     return ensure(key, _collection(request.folder, listing), request.skip_broken, report)
 
 

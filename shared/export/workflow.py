@@ -114,17 +114,11 @@ def require_same(name: str, compared: Compared) -> None:
 @contextmanager
 def _partial(out: Path) -> Iterator[Path]:
     """Yield a new folder beside `out`, which is removed at the end."""
-    folder = atomic.partial_name(out)
     try:
-        folder.mkdir()
-    except FileExistsError:
-        raise UserError(f"'{folder}' is of another export to this name; remove it if that one is over.") from None
+        with atomic.owned_folder(out.parent, f".{out.name}.") as folder:
+            yield folder
     except OSError as error:
         raise unwritable(out.parent, error) from error
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _publish(unnamed: Path, out: Path) -> None:

@@ -1,7 +1,6 @@
 """What the fixture `same_model` is: an assertion of a session, with what a test's report is to show."""
 
 import shlex
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -11,6 +10,7 @@ import pytest
 from twotrack.shared.assertion.arguments import given
 from twotrack.shared.assertion.checking import Outcome, Wanted, check
 from twotrack.shared.assertion.tracks import MissingTrackError
+from twotrack.shared.base import atomic
 from twotrack.shared.errors import UserError, WorkerDiedError
 from twotrack.shared.pytest_plugin import ANNOTATIONS, folder
 from twotrack.shared.pytest_plugin.annotations import place
@@ -56,8 +56,8 @@ class SameModel:
         own = self._options
         strict = own.strict if strict is None else strict
         try:
-            with tempfile.TemporaryDirectory(prefix="twotrack-") as name:
-                recordings = Path(name) if own.report else None
+            with atomic.scratch() as folder:
+                recordings = folder if own.report else None
                 wanted = Wanted(tracks, until or own.until, own.tracks, own_weights, recordings)
                 outcome = check(given(subject, torch, inputs, keras, pair), wanted, self._pool)
                 message = self._keep(outcome, strict)

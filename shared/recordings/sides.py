@@ -1,9 +1,9 @@
 """Records sides in the workers of their tracks, and compares live ones with a recording."""
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from twotrack.shared.base import atomic
 from twotrack.shared.errors import UserError
 from twotrack.shared.recordings.comparison import RUNGS, Compared, compare
 from twotrack.shared.recordings.folder import OpenedRecording, open_recording
@@ -56,15 +56,15 @@ def compare_live(
         raise UserError(f"'{recording.folder}' was recorded in {precision}; a live side runs in float64 or float32.")
     if not recording.weights or not recording.manifest.inputs:
         raise UserError(f"'{recording.folder}' has no weights or no inputs, which a live side is run on.")
-    with tempfile.TemporaryDirectory(prefix="twotrack-") as name, lent_or_new(pool, quick_to_compile=True) as workers:
-        weights = _canonical(subject, recording, Path(name, "canonical"), workers)
+    with atomic.scratch() as folder, lent_or_new(pool, quick_to_compile=True) as workers:
+        weights = _canonical(subject, recording, folder / "canonical", workers)
         paths = evidence.load(CanonicalWeights, weights).paths if weights else {}
         patterns, found = (*read_renames(renames), *exactly(paths)), []
         for track in tracks:
             request = RecordRequest(
                 subject=subject,
                 track=track,
-                out=Path(name, TRACKS[track].slug),
+                out=folder / TRACKS[track].slug,
                 precision=precision,
                 material=recording.folder.resolve(),
                 weights=weights,

@@ -8,7 +8,7 @@ import numpy as np
 
 from twotrack.shared import chapters, datasets
 from twotrack.shared.datasets.spec import Dataset
-from twotrack.shared.errors import UserError
+from twotrack.shared.errors import UserError, unknown
 from twotrack.shared.evaluation import metrics
 from twotrack.shared.evaluation.data_notes import DataNote
 from twotrack.shared.evaluation.metrics import METRICS
@@ -34,6 +34,9 @@ def find_runs(folders: Sequence[Path]) -> list[Run]:
             raise UserError(f"'{folder}' holds no finished run; name a folder that 'run' or 'compare' has printed.")
         runs_by_folder |= {path.resolve(): read(path) for path in run_folders}
     order = list(TRACKS)
+    for run in runs_by_folder.values():
+        if run.record.job.track not in order:
+            raise unknown(f"track of '{run.folder}'", run.record.job.track, order)
     runs = sorted(runs_by_folder.values(), key=lambda run: (order.index(run.record.job.track), run.record.job.seed))
     _require_comparable(runs)
     return runs

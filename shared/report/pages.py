@@ -29,8 +29,7 @@ def render(template: str, **context: Any) -> str:
 
 def require_page(path: Path, option: str) -> None:
     """Prove that a page named by an option can be written, before the work that it is to show; UserError if not."""
-    if path.is_dir():
-        raise UserError(f"{option}: '{path}' is a folder; name a file in it, such as '{path / 'verify.html'}'.")
+    require_file(path, option, "verify.html")
     try:
         with tempfile.TemporaryFile(dir=path.parent):
             pass
@@ -38,8 +37,20 @@ def require_page(path: Path, option: str) -> None:
         raise unwritable(path.parent, error, option) from error
 
 
+def require_file(path: Path, option: str, example: str) -> None:
+    """Raise UserError if there is anything but a file: a folder, a device, a pipe."""
+    try:
+        is_folder = path.is_dir()
+        atomic.require_ordinary(path)
+    except OSError as error:
+        raise unwritable(path.parent, error, option) from error
+    if is_folder:
+        raise UserError(f"{option}: '{path}' is a folder; name a file in it, such as '{path / example}'.")
+
+
 def write_file(path: Path, content: str) -> Path:
     """Write one file; UserError if that is not possible."""
+    require_file(path, "--out", "report.html")
     try:
         atomic.write(path, content)
     except OSError as error:

@@ -306,6 +306,8 @@ def comparison_json(
     notes: Sequence[DataNote] = (),
 ) -> dict[str, Any]:
     """Return the whole comparison as JSON-ready data; the verification only if there was one."""
+    from twotrack.shared.report.caveats import caveats, with_caveats
+
     differences = difference_rows(runs)
     return {
         "chapter": runs[0].record.job.chapter,
@@ -314,7 +316,8 @@ def comparison_json(
         "metric": metric_of(runs),
         "runs": run_rows(runs),
         "tracks": [asdict(row) for row in track_rows(runs)],
-        "verdict": statistics.summary([row.verdict for row in differences]),
+        "verdict": with_caveats(statistics.summary([row.verdict for row in differences]), runs),
+        "caveats": caveats(runs),
         "differences": [asdict(row) for row in differences],
         "data_notes": [asdict(note) for note in notes],
         "references": {name: dict(scores) for name, scores in baselines.items()},
@@ -328,6 +331,8 @@ def comparison_text(
     runs: Sequence[Run], baselines: Mapping[str, Mapping[str, float]], notes: Sequence[DataNote] = ()
 ) -> str:
     """Return the comparison as a table in plain text."""
+    from twotrack.shared.report.caveats import with_caveats
+
     metric = METRICS[metric_of(runs)]
     width = max(19, *(len(name) for name in baselines)) + 2 if baselines else 21
     lines = [f"{'track':<{width}}{metric.label:<26}{'parameters':>10}{'s/epoch':>9}{'examples/s':>12}{'peak MB':>9}"]
@@ -342,7 +347,7 @@ def comparison_text(
     if runs[0].record.job.switched:
         lines.append(f"profile: {profiles.describe(runs[0].record.job.switched)}")
     if differences:
-        lines.append(f"verdict: {statistics.summary([row.verdict for row in differences])}")
+        lines.append(f"verdict: {with_caveats(statistics.summary([row.verdict for row in differences]), runs)}")
     lines += [agreement.sentence(pair) for pair in agreement.agreements(runs)]
     lines += [f"data: {note.text}" for note in notes]
     return "\n".join(lines)

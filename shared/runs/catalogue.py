@@ -9,7 +9,7 @@ from typing import Any
 
 from twotrack.shared import chapters
 from twotrack.shared.base.atomic import is_partial
-from twotrack.shared.errors import UserError, unknown
+from twotrack.shared.errors import UserError, one_line, unknown
 from twotrack.shared.runs import plans
 from twotrack.shared.runs.run_folder import HISTORY, PREDICTIONS, RECORD, Run, read
 
@@ -80,12 +80,23 @@ def _look(folder: Path, files: Sequence[str]) -> Iterator[Run | Problem]:
     if is_partial(folder):
         yield Problem(folder, "unfinished", "it has no record yet; its command is at work, or was killed")
     elif RECORD in files or HISTORY in files or PREDICTIONS in files:
-        try:
-            yield read(folder)
-        except UserError as error:
-            yield Problem(folder, "damaged", str(error))
+        yield _run(folder)
     elif plans.PLAN in files:
         yield from _comparison(folder)
+
+
+def _run(folder: Path) -> Run | Problem:
+    """Return the run if it can be read and listed; whatever is wrong with it, others are."""
+    try:
+        run = read(folder)
+        row(run)
+        settings_of(run)
+        datetime.fromisoformat(run.record.finished)
+    except UserError as error:
+        return Problem(folder, "damaged", str(error))
+    except Exception as error:  # whatever a foreign record leads to
+        return Problem(folder, "damaged", f"no run of twotrack has such a record: {one_line(error)}")
+    return run
 
 
 def _comparison(folder: Path) -> Iterator[Problem]:

@@ -24,6 +24,10 @@ from twotrack.shared.workers.pool import WorkerPool, lent_or_new
 from twotrack.shared.workers.processes import OnProgress, ignore
 from twotrack.shared.workers.task import Request, Task
 
+LARGEST_SEED = 2**32 - 1
+"""The largest that every framework takes."""
+MOST_SEEDS = 10_000
+
 OnJob = Callable[[Job, Progress], None]
 """Called with a job and how far it is."""
 
@@ -165,6 +169,8 @@ def _check_numbers(request: TrainingRequest, batch_size: int) -> None:
         raise UserError("--seeds: expected at least 1 seed.")
     if any(seed < 0 for seed in request.seeds):
         raise UserError(f"--seed: expected 0 or a positive whole number, found {min(request.seeds)}.")
+    if max(request.seeds) > LARGEST_SEED:
+        raise UserError(f"--seed: expected at most {LARGEST_SEED}, found {max(request.seeds)}.")
     fewest, expected = (0, "0 or a positive") if request.start else (1, "a positive")
     if request.epochs is not None and request.epochs < fewest:
         raise UserError(f"--epochs: expected {expected} whole number, found {request.epochs}.")
@@ -172,6 +178,13 @@ def _check_numbers(request: TrainingRequest, batch_size: int) -> None:
         raise UserError(f"--examples: expected at least one batch of {batch_size}, found {request.examples}.")
     if request.device not in {"auto", "cpu", "cuda"}:
         raise UserError(f"--device: expected auto, cpu or cuda, found '{request.device}'.")
+
+
+def first_seeds(count: int) -> tuple[int, ...]:
+    """Return 0, 1, ..., so many; UserError for more than anybody waits for."""
+    if count > MOST_SEEDS:
+        raise UserError(f"--seeds: expected at most {MOST_SEEDS:,}, found {count:,}.")
+    return tuple(range(count))
 
 
 def find_source(
@@ -264,15 +277,6 @@ def run_jobs(
 def timestamp() -> str:
     """Return the local time for a folder name."""
     return datetime.now().strftime("%Y%m%d-%H%M%S")
-
-
-def fresh_folder(parent: Path, name: str) -> Path:
-    """Return a folder that does not exist yet: `name`, or `name`-2, -3, ..."""
-    number, folder = 1, parent / name
-    while folder.exists():
-        number += 1
-        folder = parent / f"{name}-{number}"
-    return folder
 
 
 def run_name(track: str, seed: int) -> str:

@@ -21,6 +21,10 @@ def require_output(out: Path, extensions: Sequence[str]) -> None:
     require_extension(out, extensions, "--out")
     if not out.parent.is_dir():
         raise UserError(f"--out: the folder '{out.parent}' does not exist; create it or choose another one.")
+    try:
+        atomic.require_ordinary(out)
+    except OSError as error:
+        raise unwritable(out.parent, error) from error
     if out.is_dir():
         raise UserError(f"--out: '{out}' is a folder; expected the name of a file.")
 

@@ -9,10 +9,11 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -89,25 +90,32 @@ def stored_request(folder: Path) -> TrainingRequest:
     return _read(folder / PLAN).request
 
 
+def planned_folders(folder: Path) -> list[Path]:
+    """Return where the runs of the comparison in `folder` are, or would be; UserError without a plan."""
+    return [folder / job.folder.name for job in _read(folder / PLAN).jobs]
+
+
 def missing(folder: Path) -> tuple[int, int]:
     """Return how many of the comparison's runs are missing, and how many were planned; UserError without a plan."""
-    jobs = _read(folder / PLAN).jobs
-    return sum(not (folder / job.folder.name).exists() for job in jobs), len(jobs)
+    planned = planned_folders(folder)
+    return sum(not run.exists() for run in planned), len(planned)
 
 
 @contextmanager
-def resume(jobs: Sequence[Job]) -> Iterator[Todo]:
+def resume(jobs: Sequence[Job], on_damage: Callable[[str], None]) -> Iterator[Todo]:
     """Hold the lock of a comparison that was interrupted, and clear away what its unfinished runs left.
 
-    `jobs` are those of its stored request, planned now. Raises UserError if they would not do what the plan says, if a
-    finished run was changed, or if somebody is at work on the comparison.
+    `jobs` are those of its stored request, planned now. A run whose files are damaged, as after a loss of power, is
+    moved to a hidden name, of which `on_damage` is told, and is done again. Raises UserError if the jobs would not do
+    what the plan says, or if somebody is at work on the comparison.
     """
     folder = jobs[0].folder.parent
     with _opened(folder / PLAN) as stream:
         _lock(stream, folder)
         plan = _read(folder / PLAN)
         _require_same(plan, jobs, folder)
-        missing = [_here(planned, job) for planned, job in zip(plan.jobs, jobs, strict=True) if not _is_done(job)]
+        both = zip(plan.jobs, jobs, strict=True)
+        missing = [_here(planned, job) for planned, job in both if not _is_done(job, on_damage)]
         for job in missing:
             remove_partial(job.folder)
         yield Todo(missing, (stream.fileno(),))
@@ -226,15 +234,28 @@ def _what(job: Job) -> dict[str, Any]:
     return plain | {"source": job.source.name, "data": job.source.file.sha256}
 
 
-def _is_done(job: Job) -> bool:
-    """Tell whether the job's run is finished; UserError if it was changed or is another one."""
+def _is_done(job: Job, on_damage: Callable[[str], None]) -> bool:
+    """Tell whether the job's run is finished; one that cannot be read is set aside. UserError if it is another one."""
     if not job.folder.exists():
         return False
-    if _what(read(job.folder).record.job) != _what(job):
+    try:
+        done = read(job.folder).record.job
+    except UserError as error:
+        on_damage(f"{error} It is set aside as '{_set_aside(job.folder)}', and trained again.")
+        return False
+    if _what(done) != _what(job):
         raise UserError(
             f"--resume: '{job.folder}' is no run of this comparison; move it away and run the command again."
         )
     return True
+
+
+def _set_aside(folder: Path) -> Path:
+    """Give a damaged run a hidden name; nothing of it is deleted."""
+    names = (f".{folder.name}.damaged{number or ''}" for number in count())
+    aside = next(path for path in map(folder.with_name, names) if not path.exists())
+    folder.rename(aside)
+    return aside
 
 
 @cache

@@ -16,6 +16,7 @@ from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.errors import UserError
 from twotrack.shared.evaluation import metrics
 from twotrack.shared.runs.fitting import in_batches
+from twotrack.shared.runs.output_file import require_output
 from twotrack.shared.runs.run_folder import PREDICTIONS, Run, read, unwritable
 from twotrack.shared.spec import profiles
 from twotrack.shared.spec.inputs import Inputs
@@ -117,8 +118,8 @@ def repeat(
     """
     run = read(folder)
     chosen = track or run.record.job.track
-    if out and not out.parent.is_dir():
-        raise UserError(f"--out: the folder '{out.parent}' does not exist; create it or choose another one.")
+    if out:
+        require_output(out, [""])
     with TemporaryDirectory() as temporary:
         predictions = Path(temporary, PREDICTIONS)
         _call(predict_test, SplitRequest(folder, chosen, device, predictions), on_phase, pool)

@@ -11,10 +11,12 @@ from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.datasets import Source
 from twotrack.shared.spec.recipes import Trained
 
-SCHEMA_VERSION = 5
-READABLE_VERSIONS = (2, 3, 4, 5)
-"""Version 4 lacks `Job.same_masks` and `draws`, version 3 `Job.exact` too, version 2 `Job.continues` too; they are the
-same otherwise."""
+SCHEMA_VERSION = 6
+READABLE_VERSIONS = (2, 3, 4, 5, 6)
+"""Version 5 has no digest of the record itself, version 4 lacks `Job.same_masks` and `draws` too, version 3 `Job.exact`
+too, version 2 `Job.continues` too; they are the same otherwise."""
+SEALED_FROM = 6
+"""The first version whose records are hashed."""
 
 
 class Continued(FrozenRecord):
@@ -159,7 +161,7 @@ class RunRecord(FrozenRecord):
     memory: MemoryRecord
     environment: dict[str, Any]
     files: dict[str, str]
-    """SHA-256 of the other files of the folder."""
+    """SHA-256 of the files of the folder; that of the record is of its content but for this entry."""
 
     @property
     def epoch_seconds(self) -> float:

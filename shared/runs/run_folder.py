@@ -2,21 +2,28 @@
 
 import json
 import shutil
+import stat
+import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
+from safetensors import safe_open
 from safetensors.numpy import load_file, save
 
 from twotrack.shared.base import atomic
 from twotrack.shared.datasets.files import sha256_of
-from twotrack.shared.errors import UserError, first_error
+from twotrack.shared.errors import LONGEST, UserError, first_error, one_line
+from twotrack.shared.runs import run_content
 from twotrack.shared.runs.records import READABLE_VERSIONS, RunRecord
 
-RECORD, HISTORY, PREDICTIONS, WEIGHTS = "record.json", "history.json", "predictions.npz", "weights.safetensors"
+RECORD = run_content.RECORD
+HISTORY, PREDICTIONS, WEIGHTS = "history.json", "predictions.npz", "weights.safetensors"
 _PROBE_BYTES = 8 * 2**20
 """A run folder takes about 2.3 MB; asking for more finds a disk that is about to fill up."""
 
@@ -28,17 +35,15 @@ def remove_partial(folder: Path) -> None:
 
 def require_writable(parent: Path) -> None:
     """Create `parent` and prove that runs can be written there; UserError, with nothing left, if not."""
-    created = [folder for folder in (parent, *parent.parents) if not folder.exists()]
-    probe = parent / ".write-probe"
+    created: list[Path] = []
     try:
+        created += [folder for folder in (parent, *parent.parents) if not folder.exists()]
         parent.mkdir(parents=True, exist_ok=True)
-        try:
-            probe.write_bytes(bytes(_PROBE_BYTES))
-        finally:
-            probe.unlink(missing_ok=True)
+        with tempfile.TemporaryFile(dir=parent) as probe:  # without a name, where the system has such files
+            probe.write(bytes(_PROBE_BYTES))
     except OSError as error:
         for folder in created:
-            if folder.is_dir():
+            with suppress(OSError):
                 folder.rmdir()
         raise unwritable(parent, error) from error
 
@@ -57,7 +62,7 @@ class RunWriter:
 
     def __enter__(self) -> "RunWriter":
         try:
-            self._partial.mkdir(parents=True)
+            self._partial.mkdir(parents=True, exist_ok=True)  # whoever reserved the name has made it
         except OSError as error:
             raise unwritable(self._folder.parent, error) from error
         return self
@@ -84,7 +89,7 @@ class RunWriter:
     def finish(self, record: RunRecord) -> None:
         """Write the record and give the folder its name."""
         try:
-            (self._partial / RECORD).write_text(record.model_dump_json(indent=2) + "\n")
+            (self._partial / RECORD).write_text(run_content.sealed(record).model_dump_json(indent=2) + "\n")
             atomic.publish(self._partial, self._folder)
         except OSError as error:
             raise unwritable(self._folder.parent, error) from error
@@ -134,26 +139,40 @@ def _holds_a_run(folder: Path) -> bool:
 
 
 def read(folder: Path) -> Run:
-    """Read and check a run folder; UserError if it is none, or a file is missing or was changed."""
+    """Read and check a run folder; UserError if it is none, or a file is missing, was changed or is not a run's."""
+    content = _readable(_json(folder / RECORD), folder)
     try:
-        record = RunRecord.model_validate(_readable(json.loads((folder / RECORD).read_text()), folder))
-    except OSError as error:
-        raise UserError(f"'{folder}' is no run folder: it has no {RECORD}.") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"'{folder / RECORD}' is damaged: {error}.") from error
+        record = RunRecord.model_validate(content)
     except ValidationError as error:
         raise UserError(f"'{folder / RECORD}' is no run record: {first_error(error)}.") from error
+    run_content.require_sealed(content, folder / RECORD)
     _check_files(folder, record)
-    return Run(folder, record)
+    run = Run(folder, record)
+    _check_content(run)
+    return run
 
 
-def _readable(content: object, folder: Path) -> object:
+def _json(file: Path) -> Any:
+    """Return what a file says; UserError if it is no file of JSON. What is no file, such as a pipe, is not opened."""
+    try:
+        if not stat.S_ISREG(file.stat().st_mode):
+            raise UserError(f"'{file}' is damaged: expected a file, found a device, a pipe or a folder.")
+        return json.loads(file.read_text())
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UserError(f"'{file.parent}' is no run folder: it has no {file.name}.") from error
+    except OSError as error:
+        raise UserError(f"'{file}' cannot be read: {(error.strerror or str(error)).lower()}.") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"'{file}' is damaged: {error}.") from error
+
+
+def _readable(content: object, folder: Path) -> dict[str, Any]:
     version = content.get("schema_version") if isinstance(content, dict) else None
-    if version not in READABLE_VERSIONS:
+    if not isinstance(content, dict) or version not in READABLE_VERSIONS or isinstance(version, float | bool):
         *older, newest = map(str, READABLE_VERSIONS)
         readable = f"{', '.join(older)} and {newest}"
         raise UserError(
-            f"'{folder / RECORD}' has schema version {version}; this twotrack reads {readable}. "
+            f"'{folder / RECORD}' has schema version {str(version)[:LONGEST]}; this twotrack reads {readable}. "
             "Read it with the twotrack that made it, or train the run again."
         )
     return content
@@ -161,7 +180,24 @@ def _readable(content: object, folder: Path) -> object:
 
 def _check_files(folder: Path, record: RunRecord) -> None:
     for name in (HISTORY, PREDICTIONS, WEIGHTS):
-        if not (folder / name).is_file():
+        file = folder / name
+        if not file.is_file():
             raise UserError(f"'{folder}' is incomplete: {name} is missing.")
-        if sha256_of(folder / name) != record.files.get(name):
-            raise UserError(f"'{folder / name}' was changed after the run: its SHA-256 is not the recorded one.")
+        try:
+            digest = sha256_of(file)
+        except OSError as error:
+            raise UserError(f"'{file}' cannot be read: {(error.strerror or str(error)).lower()}.") from error
+        if digest != record.files.get(name):
+            raise UserError(f"'{file}' was changed after the run: its SHA-256 is not the recorded one.")
+
+
+def _check_content(run: Run) -> None:
+    """Read what the files hold, which a record of anybody's may say is right."""
+    try:
+        history = run.history
+        predictions = {"logits": run.logits, "labels": run.labels}
+        with safe_open(run.folder / WEIGHTS, "numpy") as weights:
+            list(weights.keys())
+    except Exception as error:  # whatever foreign files lead to
+        raise UserError(f"'{run.folder}' is damaged: {one_line(error)}.") from error
+    run_content.require_plausible(run.record, history, predictions, run.folder)

@@ -112,6 +112,11 @@ class Pair:
     def __post_init__(self) -> None:
         if self.input_shape is _REQUIRED:
             raise UserError("Pair: expected input_shape=..., without the batch axis, found none.")
+        if isinstance(self.loss, list | tuple | set):
+            raise UserError(
+                "Pair: expected loss= to be a loss, or a mapping from the name of each output to its loss, found a "
+                f"{type(self.loss).__name__}."
+            )
         keras, torch = self._of("keras"), self._of("torch")
         if not (keras or torch) or (keras and torch and len(keras) + len(torch) > 2):
             found = f"{len(keras)} of Keras and {len(torch)} of torch"

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from twotrack.shared import datasets
+from twotrack.shared.base import atomic
 from twotrack.shared.errors import unknown
 from twotrack.shared.ledger.ledger import causes
 from twotrack.shared.ledger.spec import Difference
@@ -133,8 +134,7 @@ class Ladder:
         sides = arrange(pair.builds, tracks or self._tracks, request.reference)
         for side in sides.all:
             installed_track(side.track)
-        with tempfile.TemporaryDirectory(prefix="twotrack-") as name:
-            folder = Path(name)
+        with atomic.scratch() as folder:
             request = with_map(request, sides, showing, folder)
             request = read(request, sides, pair.weights, pair.has_inputs, showing, folder)
             return list(_climbed(request, sides, showing, folder))

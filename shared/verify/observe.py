@@ -15,6 +15,7 @@ from twotrack.shared.spec.probe import Replay
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import evidence
 from twotrack.shared.verify.exercise import Exercise, find_exercise
+from twotrack.shared.verify.inspecting import inspecting
 from twotrack.shared.verify.need import need_of
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.request import (
@@ -40,7 +41,8 @@ def observe(request: SideRequest, report: Report) -> Observation:
     """Return what one side of a pair does; arrays go to the request's folder."""
     report("starting", {})
     try:
-        return observation(request, report)
+        with inspecting(request, report) as listen:
+            return observation(request, listen)
     except BridgeError as error:
         raise UserError(f"{request.verify.name}: {error}") from error
 

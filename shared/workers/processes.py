@@ -6,12 +6,16 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from twotrack.shared.errors import UserError, WorkerDiedError
+from twotrack.shared.base import atomic
+from twotrack.shared.errors import LONGEST, UserError, WorkerDiedError
+from twotrack.shared.spec import quiet
 from twotrack.shared.spec.tested_versions import TESTED, warn_if_untested
 from twotrack.shared.spec.track import TRACKS, TrackSpec
+from twotrack.shared.workers.channel import Lines, SilenceError, patience
+from twotrack.shared.workers.messages import Answer as Message
 from twotrack.shared.workers.messages import Call, Failure, Progress, read_answer, to_line
 from twotrack.shared.workers.task import Answer, Request, Task
 
@@ -19,7 +23,7 @@ OnProgress = Callable[[Progress], None]
 LOG_LINES = 12
 QUICK_XLA = ("--xla_backend_optimization_level=1", "--xla_cpu_use_fusion_emitters=false")
 """JAX compiles in half the time, to a program that is as fast for the few steps of a verification and as exact."""
-_STOP_SECONDS = 5.0
+_STOP_SECONDS = 2.0
 
 
 def ignore(progress: Progress) -> None:
@@ -40,6 +44,7 @@ def worker_environment(
     # PYTHONPATH is the user's word, but an empty part of it, left by "$PYTHONPATH:/folder", means the current folder.
     if "PYTHONPATH" in environment:
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, environment["PYTHONPATH"].split(os.pathsep)))
+    environment |= quiet.SETTINGS
     environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     environment.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # determinism of torch on CUDA
     environment.setdefault("TORCHINDUCTOR_DETERMINISTIC", "1")  # and of what a user's model lets torch compile
@@ -60,6 +65,15 @@ def worker_environment(
     if quick_to_compile and track and track.backend == "jax" and _knows_quick_xla() and not _has_gpu():
         environment["XLA_FLAGS"] = " ".join([*QUICK_XLA, environment.get("XLA_FLAGS", "")]).strip()
     return environment
+
+
+def in_scratch(environment: dict[str, str], scratch: Path) -> dict[str, str]:
+    """Return it so that temporary files go to a folder which is removed: libraries leave some, killed ones all.
+
+    What torch's compiler keeps for the next time stays where it would be.
+    """
+    kept = Path(tempfile.gettempdir()) / f"torchinductor_{os.getuid()}"
+    return {"TORCHINDUCTOR_CACHE_DIR": str(kept), **environment, "TMPDIR": str(scratch)}
 
 
 def _knows_quick_xla() -> bool:
@@ -89,20 +103,26 @@ class Worker:
         spec = TRACKS[track] if track else None
         warn_if_untested(spec.requires if spec else ())
         self._name = track or "helper"
-        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed in __exit__
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "twotrack.shared.workers.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            encoding="ascii",
-            env=worker_environment(spec, device, threads, quick_to_compile),
-            pass_fds=inherited,
-            start_new_session=True,  # Ctrl-C reaches the parent alone, which stops its workers in order
-        )
-        assert self._process.stdin is not None  # pipes, as asked for above
-        assert self._process.stdout is not None
-        self._calls, self._answers = self._process.stdin, self._process.stdout
+        self._log = tempfile.TemporaryFile("w+", errors="backslashreplace")  # noqa: SIM115 - closed in __exit__
+        self._phase = "its start"
+        self._after = ExitStack()
+        scratch = self._after.enter_context(atomic.scratch())
+        with ExitStack() as theirs:
+            # Descriptors of their own: whatever is printed in a worker, by libraries or a user's module, is no answer.
+            calls, answers = os.pipe(), os.pipe()
+            for descriptor in (calls[0], answers[1]):
+                theirs.callback(os.close, descriptor)
+            self._calls = os.fdopen(calls[1], "w", encoding="ascii")
+            self._answers = Lines(answers[0])
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "twotrack.shared.workers.worker", str(calls[0]), str(answers[1])],
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=self._log,
+                env=in_scratch(worker_environment(spec, device, threads, quick_to_compile), scratch),
+                pass_fds=(calls[0], answers[1], *inherited),
+                start_new_session=True,  # Ctrl-C reaches the parent alone, which stops its workers in order
+            )
 
     def __enter__(self) -> "Worker":
         return self
@@ -117,6 +137,7 @@ class Worker:
             self._process.wait()
         self._answers.close()
         self._log.close()
+        self._after.close()
 
     def kill(self) -> None:
         """Stop it now, whatever it is doing; a call that waits for it raises WorkerDiedError."""
@@ -139,9 +160,10 @@ class Worker:
             self._calls.flush()
         except BrokenPipeError as error:
             raise self._died() from error
-        for line in self._answers:
-            answer = read_answer(line)
+        self._phase = task.name
+        while (answer := self._next_answer()) is not None:
             if isinstance(answer, Progress):
+                self._phase = answer.phase
                 on_progress(answer)
             elif isinstance(answer, Failure):
                 raise self._error(answer)
@@ -149,12 +171,31 @@ class Worker:
                 return task.answer.read(answer.value)
         raise self._died()
 
+    def _next_answer(self) -> Message | None:
+        """Wait for a line; None if the worker has ended."""
+        try:
+            line = self._answers.next(patience())
+        except SilenceError as error:
+            self.kill()
+            raise WorkerDiedError(f"{self._name}, at {self._phase!r}: {error}{self._last_log_lines()}") from error
+        try:
+            return None if line is None else read_answer(line)
+        except ValueError as error:
+            self.kill()
+            raise WorkerDiedError(
+                f"{self._name}: expected an answer of its worker, found {str(line)[:LONGEST]!r}; "
+                f"something in it writes to descriptors that are not its own{self._last_log_lines()}"
+            ) from error
+
     def _error(self, failure: Failure) -> Exception:
         if failure.of_user:
             return UserError(failure.message)
         return WorkerDiedError(f"{self._name} failed: {failure.message}{self._last_log_lines()}")
 
     def _died(self) -> WorkerDiedError:
+        with suppress(subprocess.TimeoutExpired):  # of one that has only let go of its pipes
+            self._process.wait(_STOP_SECONDS)
+        self.kill()
         code = self._process.wait()
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         return WorkerDiedError(f"the worker of {self._name} died ({how}){self._last_log_lines()}")

@@ -1,8 +1,9 @@
-"""A worker process, python -m twotrack.shared.workers.worker: reads calls from stdin, answers them in turn on stdout.
+"""A worker process, python -m twotrack.shared.workers.worker CALLS ANSWERS: reads calls, answers them in turn.
 
-Call and answers are those of shared/workers/messages.py. Only a Task is done, whatever else a call may name.
-Whatever a library prints goes to stderr, which the parent keeps as the log.
-When stdin closes the parent is gone or has finished, and the worker ends, even inside a task.
+Both are descriptors of pipes from and to the parent. Call and answers are those of shared/workers/messages.py. Only a
+Task is done, whatever else a call may name.
+Whatever a library, or a module of a user's own, prints goes to the log; standard input is empty.
+When there are no more calls the parent is gone or has finished, and the worker ends, even inside a task.
 """
 
 import os
@@ -11,7 +12,6 @@ import signal
 import sys
 import threading
 import traceback
-from _thread import interrupt_main
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, TextIO
@@ -22,7 +22,7 @@ from twotrack.shared.workers import door
 from twotrack.shared.workers.messages import Answer, Call, Failure, Progress, Result, read_call, to_line
 from twotrack.shared.workers.task import find
 
-_GRACE_SECONDS = 5.0
+_GRACE_SECONDS = 2.0
 
 
 def serve(calls: TextIO, answers: TextIO) -> None:
@@ -42,7 +42,8 @@ def _read(calls: TextIO, waiting: "queue.Queue[str | None]", busy: threading.Eve
         waiting.put(line)
     waiting.put(None)
     if busy.is_set():
-        interrupt_main()  # lets the task remove its partial folder
+        # Lets the task remove its partial folder. A signal wakes it from a sleep, too.
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
         threading.Event().wait(_GRACE_SECONDS)
         os._exit(1)
 
@@ -72,13 +73,14 @@ def _write(answer: Answer, answers: TextIO) -> None:
 
 
 def main() -> None:
-    """Keep stdout for answers alone and serve."""
+    """Serve on the two descriptors that the command line names, for whose use nobody else is."""
     # A shell tells its background jobs to ignore Ctrl-C; then nothing could interrupt a task.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
+    calls, answers = map(int, sys.argv[1:])
+    for descriptor in (calls, answers):
+        os.set_inheritable(descriptor, False)
     sys.stdout = sys.stderr
-    serve(sys.stdin, answers)
+    serve(os.fdopen(calls, encoding="ascii"), os.fdopen(answers, "w", encoding="ascii"))
     # Every call was answered and its files are closed. Frameworks take seconds to tear down what they hold.
     sys.stderr.flush()
     os._exit(0)

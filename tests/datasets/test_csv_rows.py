@@ -14,6 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.datasets import customers
+from twotrack.shared.datasets import files
 from twotrack.shared.datasets.csv_rows import read_rows
 from twotrack.shared.datasets.customer import Customer
 from twotrack.shared.datasets.files import DataFile, sha256_of
@@ -332,3 +333,13 @@ def test_the_schema_names_every_column_of_the_embedded_table_and_every_category_
     for name, field in Customer.model_fields.items():
         if known := get_args(field.annotation):
             assert set(known) == set(table[name])
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_a_text_that_is_too_long_is_not_unpacked_whole(tmp_path: Path, pack: Callable, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(files, "LARGEST_TEXT", 2**20)
+    path = tmp_path / "long.csv"
+    path.write_bytes(pack(bytes(2**24)))
+
+    with pytest.raises(UserError, match="expected a text of at most 1 MiB, found a longer one"):
+        files.csv_file(path, "name another").text()

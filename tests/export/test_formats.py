@@ -15,14 +15,14 @@ from scipy.special import expit, softmax
 
 from tests.export.conftest import CHAPTERS
 from tests.support.pools import Unused, Watched
+from tests.support.runs import reseal
 from twotrack.shared.chapters import CHAPTERS as ALL
 from twotrack.shared.cli import main
-from twotrack.shared.datasets.files import sha256_of
 from twotrack.shared.errors import UserError
 from twotrack.shared.export import check, formats, workflow
 from twotrack.shared.export.formats import FORMATS, OWN
 from twotrack.shared.export.workflow import Artifact, Exported, export
-from twotrack.shared.runs.run_folder import RECORD, WEIGHTS, Run, read
+from twotrack.shared.runs.run_folder import WEIGHTS, Run, read
 from twotrack.shared.workers.pool import WorkerPool
 
 Exports = Callable[[str, str], Exported]
@@ -77,9 +77,7 @@ def changed(run: Run, folder: Path, change: str) -> Path:
     weights = {name: array.copy() for name, array in load_file(folder / WEIGHTS).items()}
     weights["logits.bias"] += {"little": np.float32(1e-3) * np.arange(10, dtype=np.float32), "nan": np.nan}[change]
     save_file(weights, folder / WEIGHTS)
-    record = json.loads((folder / RECORD).read_text())
-    record["files"][WEIGHTS] = sha256_of(folder / WEIGHTS)
-    (folder / RECORD).write_text(json.dumps(record))
+    reseal(folder)
     return read(folder).folder
 
 
@@ -149,7 +147,6 @@ def test_outputs_of_another_form_are_refused(outputs: dict[str, np.ndarray], mes
         ("{run}", "onnx", "no/a.onnx", "--out: the folder '{tmp}/no' does not exist; create it or choose another one."),
         ("{run}", "onnx", "old.onnx", "--out: '{tmp}/old.onnx' exists, and an export replaces nothing;"),
         ("{run}", "litert", "link.tflite", "--out: '{tmp}/link.tflite' exists, and an export replaces nothing;"),
-        ("{run}", "keras", "taken.keras", "'{tmp}/.taken.keras.partial' is of another export to this name; remove"),
     ],
 )
 def test_what_cannot_be_exported_is_refused_before_a_worker_starts(
@@ -157,7 +154,6 @@ def test_what_cannot_be_exported_is_refused_before_a_worker_starts(
 ):
     (tmp_path / "old.onnx").write_text("old")
     (tmp_path / "link.tflite").symlink_to("nowhere")
-    (tmp_path / ".taken.keras.partial").mkdir()
     before = sorted(tmp_path.iterdir())
     places = {"run": runs["mnist_cnn"].folder, "tmp": tmp_path}
     arguments = ["export", run.format(**places), "--format", name, "--out", f"{tmp_path}/{out}"]

@@ -15,6 +15,7 @@ from tests.export import served
 from tests.export.conftest import publish
 from tests.export.served import Broken, Questions
 from tests.support.jobs import train
+from tests.support.runs import reseal
 from twotrack.shared.datasets import photo, pictures, telco
 from twotrack.shared.datasets.tabular import split_rows
 from twotrack.shared.errors import UserError
@@ -225,14 +226,10 @@ def test_an_export_that_the_gate_refuses_leaves_no_version(
 
 
 def swap_predictions(run: Path) -> None:
-    from twotrack.shared.datasets.files import sha256_of
-
     with np.load(run / "predictions.npz") as archive:
         arrays = dict(archive)
     np.savez(run / "predictions.npz", **(arrays | {"logits": arrays["logits"][::-1]}))
-    record = json.loads((run / "record.json").read_text())
-    record["files"]["predictions.npz"] = sha256_of(run / "predictions.npz")
-    (run / "record.json").write_text(json.dumps(record))
+    reseal(run)
 
 
 @pytest.mark.parametrize("name", ["../elsewhere", "a/b", "", ".hidden"])

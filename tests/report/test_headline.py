@@ -5,9 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.runs import answers, make_run
+from tests.support.runs import answers, make_run, record_of
+from twotrack.shared import __version__
+from twotrack.shared.report.caveats import caveats
 from twotrack.shared.report.headline import headline
-from twotrack.shared.report.tables import difference_rows
+from twotrack.shared.report.tables import comparison_json, comparison_text, difference_rows
+from twotrack.shared.runs import plans
+from twotrack.shared.runs.comparison import TrainingRequest
+from twotrack.shared.runs.run_folder import Run
 
 LABELS = np.arange(2000, dtype=np.int32) % 10
 
@@ -55,3 +60,46 @@ def test_of_more_tracks_the_pair_furthest_apart_is_named(tmp_path: Path):
 )
 def test_without_a_pair_it_says_why_nothing_is_compared(tmp_path: Path, wrong: dict[str, int], start: str):
     assert sentence(tmp_path, **wrong).startswith(start)
+
+
+def three_seeds(folder: Path, **changes: dict[str, object]) -> list[Run]:
+    """Return runs of two tracks with three seeds; a run's name gives what is other in its record."""
+    return [
+        make_run(
+            folder / f"{track}_{seed}", track=track, seed=seed, **changes.get(f"{track.replace(':', '_')}_{seed}", {})
+        )
+        for track in ("torch", "keras:jax")
+        for seed in range(3)
+    ]
+
+
+def test_runs_that_were_planned_and_are_missing_are_named_in_the_verdict(tmp_path: Path):
+    names = [(track, seed) for track in ("torch", "keras:jax") for seed in range(3)]
+    jobs = [record_of(tmp_path / f"{track}_{seed}", track, seed).job for track, seed in names]
+    with plans.begin(jobs, TrainingRequest("mnist_cnn", ("torch", "keras:jax"), (0, 1, 2))):
+        runs = three_seeds(tmp_path)
+
+    assert "but" not in headline(runs, difference_rows(runs))
+    found = headline(runs[:-1], difference_rows(runs[:-1]))
+    assert "; but 1 of 6 planned runs is missing; not every track has every seed (torch alone has seed 2)." in found
+    assert "1 of 6 planned runs is missing" in comparison_text(runs[:-1], {})
+    assert comparison_json(runs[:-1], [], {})["caveats"] == caveats(runs[:-1]) != []
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"twotrack": "0.0.1"}, f"twotrack 0.0.1 and {__version__}"),
+        ({"device": "cuda"}, "device cpu and cuda"),
+        ({"environment": {"python": "3.12", "packages": {"torch": "2.13.0"}}}, "Python 3.11 and 3.12, processor a pro"),
+        ({"environment": {"packages": {"torch": "2.12.0", "jax": "0.9"}}}, "torch 2.12.0 and 2.13.0, jax 0.9 and none"),
+    ],
+)
+def test_runs_that_were_made_otherwise_are_named_in_the_verdict(
+    tmp_path: Path, changes: dict[str, object], expected: str
+):
+    runs = three_seeds(tmp_path, keras_jax_1=changes)
+
+    found = headline(runs, difference_rows(runs))
+    assert "; but the runs were not made alike: " in found
+    assert expected in found

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from twotrack.shared.errors import UserError
-from twotrack.shared.runs.comparison import TrainingRequest, fresh_folder, plan, run_name
+from twotrack.shared.runs.comparison import TrainingRequest, plan, run_name
 
 
 def name_folder(track: str, seed: int) -> Path:
@@ -52,10 +52,3 @@ def test_a_request_that_cannot_be_done_is_refused(changes: dict, message: str):
         plan(TrainingRequest(**{"chapter": "mnist_cnn", "tracks": ("torch",), **changes}), name_folder)
 
     assert message in str(caught.value)
-
-
-def test_a_fresh_folder_is_never_an_existing_one(tmp_path: Path):
-    for expected in ("run", "run-2", "run-3"):
-        folder = fresh_folder(tmp_path, "run")
-        assert folder == tmp_path / expected
-        folder.mkdir()

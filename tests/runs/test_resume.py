@@ -1,6 +1,7 @@
 """A comparison that was killed is continued: only what is missing is trained, with the same result."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -82,7 +83,7 @@ def begun(tmp_path: Path) -> Path:
 
 def todo(folder: Path) -> list[str]:
     jobs = plan(REQUEST, lambda track, seed: folder / run_name(track, seed))
-    with plans.resume(jobs) as found:
+    with plans.resume(jobs, pytest.fail) as found:
         return [job.folder.name for job in found.jobs]
 
 
@@ -138,9 +139,9 @@ def test_other_options_than_at_the_start_are_refused(begun: Path, options: tuple
 
 
 def test_the_same_options_may_be_given_again(begun: Path):
-    (begun / "torch_seed0/history.json").unlink()
+    make_run(begun / "keras-tensorflow_seed0", seed=7)
 
-    assert "history.json is missing" in refused(begun, "mnist_cnn", *OPTIONS), "and so the options were not"
+    assert "is no run of this comparison" in refused(begun, "mnist_cnn", *OPTIONS), "and so the options were not"
 
 
 @pytest.mark.parametrize("name", ["keras", "tensorflow", "torch", "numpy"])
@@ -175,10 +176,44 @@ def test_other_data_are_refused(begun: Path):
     assert "was begun with data = f00d, here and now it is " in refused(begun)
 
 
-def test_a_finished_run_that_was_changed_is_refused(begun: Path):
-    (begun / "torch_seed0/predictions.npz").unlink()
+def empty_all(folder: Path) -> None:
+    """Leave what a loss of power leaves where nothing was synced: all names, and no content."""
+    for file in folder.iterdir():
+        file.write_bytes(b"")
 
-    assert "'torch_seed0' is incomplete: predictions.npz" in refused(begun).replace(f"{begun}/", "")
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (lambda folder: (folder / "predictions.npz").unlink(), "'torch_seed0' is incomplete: predictions.npz"),
+        (empty_all, "'torch_seed0/record.json' is damaged"),
+        (lambda folder: [file.unlink() for file in folder.iterdir()], "'torch_seed0' is no run folder"),
+    ],
+    ids=["a file is missing", "every file is empty", "an empty folder"],
+)
+def test_a_damaged_run_is_set_aside_and_done_again(begun: Path, damage: Callable[[Path], object], told: str):
+    damage(begun / "torch_seed0")
+    content = {file.name: file.read_bytes() for file in (begun / "torch_seed0").iterdir()}
+
+    assert told in set_aside(begun)[0].replace(f"{begun}/", "")
+    assert not (begun / "torch_seed0").exists()
+    assert {file.name: file.read_bytes() for file in (begun / ".torch_seed0.damaged").iterdir()} == content
+    make_damaged_again(begun)
+    assert f"'{begun / '.torch_seed0.damaged1'}'" in set_aside(begun)[0]
+
+
+def set_aside(folder: Path) -> list[str]:
+    """Return what a resume says that finds four runs to do."""
+    said: list[str] = []
+    jobs = plan(REQUEST, lambda track, seed: folder / run_name(track, seed))
+    with plans.resume(jobs, said.append) as found:
+        assert len(found.jobs) == 4
+    return said
+
+
+def make_damaged_again(folder: Path) -> None:
+    (folder / "torch_seed0").mkdir()
+    (folder / "torch_seed0/record.json").write_text("{}")
 
 
 def test_a_run_of_another_comparison_in_the_same_place_is_refused(begun: Path):
@@ -199,7 +234,7 @@ def test_a_comparison_at_work_is_not_continued_by_a_second_command(begun: Path, 
     monkeypatch.setattr(plans, "_LOCK_SECONDS", 0.3)
     jobs = plan(REQUEST, lambda track, seed: begun / run_name(track, seed))
 
-    with plans.resume(jobs):
+    with plans.resume(jobs, pytest.fail):
         partial_name(jobs[1].folder).mkdir()
         message = refused(begun)
 
@@ -212,7 +247,7 @@ def test_a_worker_that_outlives_its_command_keeps_the_lock(begun: Path, monkeypa
     monkeypatch.setattr(plans, "_LOCK_SECONDS", 0.3)
     jobs = plan(REQUEST, lambda track, seed: begun / run_name(track, seed))
 
-    with plans.resume(jobs) as found:
+    with plans.resume(jobs, pytest.fail) as found:
         worker = Worker(None, "cpu", inherited=found.inherited)
     with worker, pytest.raises(UserError, match="somebody is at work"):
         todo(begun)
@@ -224,7 +259,7 @@ def test_a_moved_comparison_goes_on_where_it_is_now(begun: Path, tmp_path: Path)
     moved = begun.rename(tmp_path / "moved")
 
     jobs = plan(plans.stored_request(moved), lambda track, seed: moved / run_name(track, seed))
-    with plans.resume(jobs) as found:
+    with plans.resume(jobs, pytest.fail) as found:
         assert {job.folder.parent for job in found.jobs} == {moved}
 
 

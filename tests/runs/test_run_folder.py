@@ -11,7 +11,10 @@ import pytest
 from safetensors.numpy import load_file
 
 from tests.support.runs import WEIGHTS, answers, make_run, record_of
+from twotrack.shared.datasets.files import sha256_of
 from twotrack.shared.errors import UserError
+from twotrack.shared.runs import run_content
+from twotrack.shared.runs.records import SCHEMA_VERSION
 from twotrack.shared.runs.run_folder import RunWriter, read, remove_partial, require_writable
 
 FILES = ["history.json", "predictions.npz", "record.json", "weights.safetensors"]
@@ -31,7 +34,11 @@ def largest_file(size: int) -> Iterator[None]:
 
 def change_record(folder: Path, **changes: object) -> None:
     record = json.loads((folder / "record.json").read_text())
-    (folder / "record.json").write_text(json.dumps(record | changes))
+    changed = record | changes
+    changed["files"].pop("record.json", None)
+    if changed["schema_version"] == SCHEMA_VERSION:
+        changed["files"]["record.json"] = run_content.seal(changed)
+    (folder / "record.json").write_text(json.dumps(changed))
 
 
 def test_a_finished_run_holds_its_record_history_predictions_and_weights(tmp_path: Path):
@@ -181,12 +188,13 @@ def test_a_record_of_another_schema_version_is_refused_with_both_versions(
     run = make_run(tmp_path / "run")
     change_record(run.folder, schema_version=version)
 
-    with pytest.raises(UserError, match=rf"schema version {shown}; this twotrack reads 2, 3, 4 and 5\."):
+    with pytest.raises(UserError, match=rf"schema version {shown}; this twotrack reads 2, 3, 4, 5 and 6\."):
         read(run.folder)
 
 
 @pytest.mark.parametrize(
-    ("version", "lacks"), [(2, {"continues", "exact", "same_masks"}), (3, {"exact", "same_masks"}), (4, {"same_masks"})]
+    ("version", "lacks"),
+    [(2, {"continues", "exact", "same_masks"}), (3, {"exact", "same_masks"}), (4, {"same_masks"}), (5, set())],
 )
 def test_a_record_of_a_version_before_is_read(tmp_path: Path, version: int, lacks: set[str]):
     """It lacks what a run continues, that it is not exact, and whose masks it had."""
@@ -195,6 +203,58 @@ def test_a_record_of_a_version_before_is_read(tmp_path: Path, version: int, lack
     change_record(run.folder, schema_version=version, job={name: job[name] for name in job if name not in lacks})
 
     assert read(run.folder).record.job == run.record.job
+
+
+def test_a_record_is_hashed_so_that_no_bit_of_it_can_be_other(tmp_path: Path):
+    file = make_run(tmp_path / "run").folder / "record.json"
+    content, told = file.read_bytes(), json.loads(file.read_text())
+    for bit in np.random.default_rng(0).choice(8 * len(content), 400, replace=False):
+        flipped = bytearray(content)
+        flipped[bit // 8] ^= 1 << bit % 8
+        file.write_bytes(flipped)
+        try:
+            read(file.parent)
+        except UserError:
+            continue
+        assert json.loads(bytes(flipped)) == told
+
+
+def test_a_score_that_the_predictions_do_not_have_is_refused_whoever_sealed_it(tmp_path: Path):
+    folder = make_run(tmp_path / "run").folder
+    change_record(folder, test={"accuracy": 0.99, "loss": 0.01})
+
+    with pytest.raises(UserError, match=r"its record says accuracy 0\.99, loss 0\.01 .* predictions say accuracy 1,"):
+        read(folder)
+
+
+@pytest.mark.parametrize(
+    ("history", "predictions", "expected"),
+    [
+        ([1.0], {}, "expected lists loss and learning_rate in its history"),
+        ({"loss": [1.0], "learning_rate": [1.0] * 4}, {}, "expected 4 values of loss, found 1"),
+        ({"loss": ["x"] * 4, "learning_rate": [1.0] * 4}, {}, "a list of numbers"),
+        (None, {"logits": np.zeros(10)}, r"expected logits \(examples, classes\)"),
+        (None, {"logits": np.zeros((9, 10), np.float32)}, r"expected logits \(examples, classes\)"),
+        (None, {"logits": np.full((10, 10), "x")}, r"expected logits \(examples, classes\)"),
+        (None, {"labels": np.arange(10) + 1}, "expected labels from 0 to 9"),
+        (None, {"logits": np.full((10, 10), np.nan, np.float32)}, "is damaged: "),
+        (None, {"labels": np.arange(10).astype(object)}, "is damaged: "),
+    ],
+)
+def test_what_no_run_writes_is_refused_whoever_signed_it(
+    tmp_path: Path, history: object, predictions: dict[str, np.ndarray], expected: str
+):
+    folder = make_run(tmp_path / "run").folder
+    if history is not None:
+        (folder / "history.json").write_text(json.dumps(history))
+    if predictions:
+        whole = {"logits": np.eye(10, dtype=np.float32), "labels": np.arange(10)} | predictions
+        np.savez(folder / "predictions.npz", **whole)
+    names = [name for name in FILES if name != "record.json"]
+    change_record(folder, files={name: sha256_of(folder / name) for name in names})
+
+    with pytest.raises(UserError, match=expected):
+        read(folder)
 
 
 def test_a_record_that_is_no_object_is_refused(tmp_path: Path):

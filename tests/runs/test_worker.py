@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -15,7 +17,7 @@ from tests.support.command_line import wait_until
 from tests.support.harness_tasks import Death, Parcel
 from twotrack.shared.errors import UserError, WorkerDiedError
 from twotrack.shared.spec.track import TRACKS
-from twotrack.shared.workers.messages import Progress
+from twotrack.shared.workers.messages import Progress, Result, to_line
 from twotrack.shared.workers.processes import LOG_LINES, Worker
 from twotrack.shared.workers.task import task
 
@@ -42,6 +44,48 @@ def test_progress_arrives_in_order_before_the_answer(worker: Worker):
 def test_what_libraries_print_does_not_reach_the_answers(worker: Worker):
     assert worker.call(tasks.chatter, "python prints") == "done"
     assert worker.call(tasks.echo, PARCEL) == PARCEL
+
+
+def test_what_a_module_prints_is_no_answer_and_standard_input_is_empty(worker: Worker):
+    forged = to_line(Result("forged"))
+
+    assert worker.call(tasks.forge, forged) == ""
+    assert worker.call(tasks.echo, PARCEL) == PARCEL
+
+
+@pytest.mark.parametrize("line", ["no json\n", "\n", "[1]\n", '{"phase": 3}\n', "\xe9\n"])
+def test_what_is_no_answer_is_an_error_that_shows_it(line: str):
+    with Worker(None) as worker, pytest.raises(WorkerDiedError, match="helper: expected an answer of its worker"):
+        worker.call(tasks.scribble, line)
+
+
+def test_a_worker_that_says_nothing_for_too_long_is_ended(monkeypatch: pytest.MonkeyPatch):
+    with Worker(None) as worker:
+        worker.call(tasks.echo, PARCEL)
+        monkeypatch.setenv("TWOTRACK_PATIENCE", "1.5")
+        with pytest.raises(WorkerDiedError, match=r"helper, at 'sleeping': nothing was heard of it for 1\.5 s"):
+            worker.call(tasks.sleep, 600.0)
+
+        wait_until(lambda: not running(worker.pid), "the worker is gone")
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "soon", "nan"])
+def test_a_patience_that_is_no_number_of_seconds_is_refused(text: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TWOTRACK_PATIENCE", text)
+    with Worker(None) as worker, pytest.raises(UserError, match="TWOTRACK_PATIENCE: expected seconds above 0"):
+        worker.call(tasks.echo, PARCEL)
+
+
+def test_a_task_that_sleeps_is_interrupted_at_once():
+    start = time.monotonic()
+    with suppress(KeyboardInterrupt), Worker(None) as worker:
+        worker.call(tasks.sleep, 600.0, interrupt)
+
+    assert time.monotonic() - start < 5
+
+
+def interrupt(progress: Progress) -> None:
+    raise KeyboardInterrupt
 
 
 def test_a_user_error_arrives_as_one_and_the_worker_goes_on(worker: Worker):

@@ -51,7 +51,7 @@ def probability(model: str, inputs: dict[str, np.ndarray]) -> np.ndarray:
     if model == DIGITS:
         return np.array([len(content) % 100 / 100 for content in inputs["image_bytes"]])
     if model == MONTHLY:
-        return np.where(inputs["mask"], inputs["charge"], 0) @ np.array([1, 10, 100]) / 1000
+        return np.where(inputs["mask"], inputs["charge"], 0) @ np.array([1, 10, 100]) / 100_000
     lengths = np.array([len(text.decode()) for text in inputs["contract"]])
     return (inputs["tenure"] + inputs["charges"] * 10 + lengths) / 1000
 

@@ -111,7 +111,7 @@ def test_months_of_a_customer_are_put_in_order_cut_to_the_last_and_padded(asked:
     answer = asked(MONTHLY, written(tmp_path / "months.csv", "\n".join(lines)))
 
     assert answer.names == ("b", "a")
-    assert probabilities(answer) == pytest.approx([0.002, (200 + 3000 + 40000) / 1000])
+    assert probabilities(answer) == pytest.approx([0.00002, (200 + 3000 + 40000) / 100_000], rel=1e-3)
 
 
 def test_both_protocols_give_the_same_document(servers: dict[str, str], tmp_path: Path):

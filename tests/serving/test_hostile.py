@@ -1,5 +1,6 @@
 """Servers that are none, or that misbehave: one clear message, in time."""
 
+import gzip
 import socket
 import threading
 import time
@@ -10,6 +11,7 @@ import pytest
 
 from tests.serving.standin import DIGITS
 from twotrack.shared.errors import UserError
+from twotrack.shared.export.serving import rest
 from twotrack.shared.export.serving.client import PROTOCOLS, ServingRequest, ask
 
 JSON = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
@@ -101,6 +103,22 @@ def test_rest(behave: Behaviour, expected: str):
         assert expected in message(address, "rest")
 
 
+@pytest.mark.parametrize("coding", ["plain", "gzip"], ids=["endless", "a bomb"])
+def test_an_answer_that_does_not_end_is_not_read_whole(coding: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(rest, "LARGEST", 2**20)
+    piece = b" " * 2**20 if coding == "plain" else gzip.compress(bytes(2**24))
+    head = ENDLESS if coding == "plain" else ENDLESS.replace(b"\r\n\r\n", b"\r\nContent-Encoding: gzip\r\n\r\n")
+
+    def floods(peer: socket.socket) -> None:
+        peer.recv(65536)
+        peer.sendall(head)
+        while True:
+            peer.sendall(piece)
+
+    with listening(floods) as address, pytest.raises(UserError, match="expected an answer of at most 64 MiB"):
+        ask(ServingRequest(address, DIGITS, ["image=1"], timeout=20.0))
+
+
 @pytest.mark.parametrize(
     ("behave", "expected"), [(says(HTML), "no TensorFlow Serving answers"), (hangs, "within 0.5 s")]
 )
@@ -127,6 +145,14 @@ def test_nobody_listens(protocol: str):
         b'{"probabilities": [[0.5, 0.5]]}',
         b'{"probabilities": [["a", "b"]], "class_name": ["x"]}',
         b'{"probabilities": [[1], [1, 2]], "class_name": ["x"]}',
+        b'{"probabilities": [[7, -6]], "class_name": ["x"]}',
+        b'{"probabilities": [[NaN, 1]], "class_name": ["x"]}',
+        b'{"probabilities": [[1e400, 0]], "class_name": ["x"]}',
+        b'{"probabilities": [[0.5, 0.4]], "class_name": ["x"]}',
+        b'{"probabilities": [], "class_name": []}',
+        b'{"probabilities": [[0.5, 0.5], [0.5, 0.5]], "class_name": ["x", "x"]}',
+        b'{"probabilities": [[0.5, 0.5]], "class_name": ["x", "x"]}',
+        b'{"probabilities": ' + b"[" * 900 + b"]" * 900 + b', "class_name": ["x"]}',
     ],
 )
 def test_an_answer_other_than_the_metadata_promise_is_no_answer(outputs: bytes):

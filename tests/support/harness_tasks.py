@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,29 @@ def chatter(line: str) -> str:
     os.write(1, b"a C library writes\n")
     subprocess.run(["echo", "a child echoes"], check=True)
     return "done"
+
+
+@task
+def forge(line: str) -> str:
+    """Print what looks like an answer, wherever a module of a user's own can, and read what standard input has."""
+    print(line, flush=True)
+    os.write(1, line.encode())
+    return sys.stdin.read()
+
+
+@task
+def scribble(line: str) -> str:
+    """Write into every descriptor that is open, as no module of good will does."""
+    for descriptor in range(3, 64):
+        with suppress(OSError):
+            os.write(descriptor, line.encode())
+    return "done"
+
+
+@task
+def sleep(seconds: float, report: Report) -> None:
+    report("sleeping", {})
+    time.sleep(seconds)
 
 
 @task

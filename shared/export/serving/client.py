@@ -14,10 +14,11 @@ from twotrack.shared.errors import UserError, unknown
 from twotrack.shared.export.serving.arrays import as_values
 from twotrack.shared.export.serving.connection import Connection, NotFoundError, parse_address
 from twotrack.shared.export.serving.inputs import read, sort_out
+from twotrack.shared.export.serving.plausible import PROBABILITIES, require_plausible
 from twotrack.shared.export.serving.signature import ServedModel, Signature
 
 PROTOCOLS = ("rest", "grpc")
-CLASS_NAME, PROBABILITIES = "class_name", "probabilities"
+CLASS_NAME = "class_name"
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ def ask(request: ServingRequest) -> ServedAnswer:
             model = server.model(request.model, request.version)
             examples = read(given, model, request.signature)
             outputs = server.predict(model, examples.signature, examples.inputs)
+            require_plausible(outputs, examples.signature, len(examples.names), server.address)
         except NotFoundError as error:
             raise _not_found(server, request, str(error)) from error
     return ServedAnswer(model, examples.signature, examples.names, outputs)

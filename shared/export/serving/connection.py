@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from twotrack.shared.export.serving.signature import ServedModel, Signature, Version
 
+LARGEST = 64 * 2**20
+"""Bytes of an answer from which on it is not read."""
 START = "start one with 'twotrack serve DIR', or correct HOST:PORT"
 
 
@@ -79,6 +81,13 @@ class Connection(ABC):
         return UserError(
             f"{self.address}: expected an answer within {self.timeout:g} s, found none; "
             "give it more time with --timeout, or look at the server's log."
+        )
+
+    def too_large(self) -> UserError:
+        """Return the error for an answer that does not end."""
+        return UserError(
+            f"{self.address}: expected an answer of at most {LARGEST // 2**20} MiB, found a longer one; ask about "
+            "fewer examples at a time."
         )
 
     def absent(self, reason: str, hint: str = "") -> UserError:

@@ -1,6 +1,7 @@
 """TensorFlow Serving over REST: JSON over HTTP."""
 
 import json
+import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -11,12 +12,13 @@ import requests
 from twotrack.shared.base.deadline import within
 from twotrack.shared.errors import UserError
 from twotrack.shared.export.serving.arrays import as_array, as_values
-from twotrack.shared.export.serving.connection import START, Connection, NotFoundError
+from twotrack.shared.export.serving.connection import LARGEST, START, Connection, NotFoundError
 from twotrack.shared.export.serving.signature import STRING, ServedModel, Signature, Version, read_model, read_versions
 
 OK, NOT_FOUND = 200, 404
 SHOWN = 300
 """Characters of an answer that a message shows."""
+_PIECE = 2**16
 
 
 class RestConnection(Connection):
@@ -56,29 +58,44 @@ class RestConnection(Connection):
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         try:
-            answer = within(self.timeout, lambda: self._send(method, path, body))
+            answer, content = within(self.timeout, lambda: self._send(method, path, body))
         except (TimeoutError, requests.Timeout) as error:
             raise self.too_slow() from error
         except requests.RequestException as error:
             raise self.absent(_reason(error), " If it is a gRPC port, say --protocol grpc.") from error
-        return self._read(answer)
+        return self._read(answer, content)
 
-    def _send(self, method: str, path: str, body: dict[str, Any] | None) -> requests.Response:
+    def _send(self, method: str, path: str, body: dict[str, Any] | None) -> tuple[requests.Response, bytes]:
+        """Return the answer and its content, of which no more is read than an answer can have."""
         # A redirection would send the inputs to somebody else; TensorFlow Serving never asks for one.
-        return requests.request(method, self._url(path), json=body, timeout=self.timeout, allow_redirects=False)
+        with requests.request(
+            method, self._url(path), json=body, timeout=self.timeout, allow_redirects=False, stream=True
+        ) as answer:
+            return answer, self._limited(answer)
 
-    def _read(self, answer: requests.Response) -> dict[str, Any]:
+    def _limited(self, answer: requests.Response) -> bytes:
+        end, content = time.monotonic() + self.timeout, bytearray()
+        for piece in answer.iter_content(_PIECE):
+            content += piece
+            if len(content) > LARGEST:
+                raise self.too_large()
+            if time.monotonic() > end:
+                raise TimeoutError
+        return bytes(content)
+
+    def _read(self, answer: requests.Response, raw: bytes) -> dict[str, Any]:
+        said = raw.decode(errors="replace")
         try:
-            content = json.loads(answer.content)
+            content = json.loads(raw)
         except (ValueError, RecursionError) as error:
-            raise self._stranger(answer.text, answer.headers.get("Content-Type", "")) from error
+            raise self._stranger(said, answer.headers.get("Content-Type", "")) from error
         if not isinstance(content, dict):
-            raise self._stranger(answer.text)
+            raise self._stranger(said)
         if answer.status_code == OK:
             return content
         text = content.get("error")
         if not isinstance(text, str):
-            raise self._stranger(answer.text)
+            raise self._stranger(said)
         if answer.status_code == NOT_FOUND:
             raise NotFoundError(text)
         raise UserError(f"the server at {self.address} refused: {text}")

@@ -7,12 +7,12 @@ import numpy as np
 
 from twotrack.shared.errors import UserError
 from twotrack.shared.export.serving.arrays import as_array
-from twotrack.shared.export.serving.connection import Address, Connection, NotFoundError
+from twotrack.shared.export.serving.connection import LARGEST, Address, Connection, NotFoundError
 from twotrack.shared.export.serving.protos import protos
 from twotrack.shared.export.serving.signature import ServedModel, Signature, Version, read_model, read_versions
 from twotrack.shared.export.serving.tensors import read_all, to_proto
 
-UNLIMITED = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
+LIMITS = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", LARGEST)]
 """gRPC alone refuses answers above 4 MB."""
 SIGNATURES = "signature_def"
 
@@ -25,7 +25,7 @@ class GrpcConnection(Connection):
         self._protos = protos()
         import grpc
 
-        self._channel = grpc.insecure_channel(str(address), options=UNLIMITED)
+        self._channel = grpc.insecure_channel(str(address), options=LIMITS)
         self._predictions = self._protos.prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
         self._models = self._protos.model_service_pb2_grpc.ModelServiceStub(self._channel)
 
@@ -80,6 +80,8 @@ class GrpcConnection(Connection):
 
         if code == StatusCode.NOT_FOUND:
             return NotFoundError(details)
+        if code == StatusCode.RESOURCE_EXHAUSTED and "larger than max" in details:
+            return self.too_large()
         if code == StatusCode.DEADLINE_EXCEEDED:
             return self.too_slow()
         if code in {StatusCode.UNAVAILABLE, StatusCode.UNIMPLEMENTED, StatusCode.INTERNAL, StatusCode.UNKNOWN}:

@@ -1,0 +1,89 @@
+"""What reaches the terminal: control characters of foreign text are escaped here, and nowhere else.
+
+Names from files, records and servers are printed as they are. Within `escaping`, whatever is written to standard output
+and standard error goes through a `Screen`, and what rich draws through a `ForeignConsole`.
+"""
+
+import errno
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
+from typing import TYPE_CHECKING, Any, TextIO, cast
+
+if TYPE_CHECKING:
+    from twotrack.shared.cli.foreign import ForeignConsole
+
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters but for tab and line feed, what changes the direction of writing, halves of characters."""
+_REMEDIES = {
+    errno.ENOSPC: "make room there",
+    errno.EDQUOT: "make room there",
+    errno.EMFILE: "raise the limit with 'ulimit -n'",
+    errno.ENFILE: "end other programs",
+    errno.ENOMEM: "free memory",
+}
+
+
+def escaped(text: str) -> str:
+    """Return the text with every character that a terminal could obey as Python writes it."""
+    return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape", "surrogatepass").decode(), text)
+
+
+class Screen:
+    """A stream that escapes what is written to it; None stands for one that was closed."""
+
+    def __init__(self, stream: TextIO | None):
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        """Write text escaped."""
+        if self.stream is not None:
+            self.stream.write(escaped(text))
+        return len(text)
+
+    def flush(self) -> None:
+        """Hand what was written to the system."""
+        if self.stream is not None:
+            self.stream.flush()
+
+    def isatty(self) -> bool:
+        """Tell whether it is a terminal."""
+        return self.stream is not None and self.stream.isatty()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+@contextmanager
+def escaping() -> Iterator[None]:
+    """Let standard output and standard error be screens."""
+    with ExitStack() as stack:
+        for stream, redirect in ((sys.stdout, redirect_stdout), (sys.stderr, redirect_stderr)):
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="backslashreplace")  # what its encoding lacks
+            stack.enter_context(redirect(cast(TextIO, Screen(stream))))
+        yield
+
+
+def said(error: OSError | MemoryError) -> str:
+    """Return an error of the system as a message."""
+    if isinstance(error, MemoryError):
+        return "the memory ran out; end other programs, or ask for less, and run the command again."
+    where = f"'{error.filename}': " if error.filename else ""
+    reason = (error.strerror or str(error)).lower()
+    return f"{where}{reason}; {_REMEDIES.get(error.errno or 0, 'put that right')} and run the command again."
+
+
+def let_go_of_output() -> None:
+    """Let standard output end in nothing, so that its rest is not tried again when the process ends."""
+    with suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def console(**options: Any) -> "ForeignConsole":
+    """Return a console on standard output."""
+    from twotrack.shared.cli.foreign import ForeignConsole
+
+    return ForeignConsole(highlight=False, markup=False, **options)

@@ -1,0 +1,57 @@
+"""A little of the campaign: damaged inputs, a few kills, a few full disks, a loss of power."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.reliability import disks, inputs, kills
+from tests.reliability.mutation import damage
+from tests.reliability.tally import Tally
+
+
+@pytest.fixture
+def tally() -> Tally:
+    return Tally()
+
+
+def test_a_seed_and_a_number_give_the_same_damage_again():
+    assert damage(b"content" * 9, 1, 2) == damage(b"content" * 9, 1, 2) != damage(b"content" * 9, 1, 3)
+
+
+def test_a_reader_that_fails_or_believes_is_counted_as_wrong(tally: Tally):
+    for failure in (KeyError("x"), AssertionError("believed"), MemoryError()):
+
+        def read(failure: BaseException = failure) -> None:
+            raise failure
+
+        tally.read("kind", damage(b"x", 0, 0), read)
+
+    assert len(tally.wrong) == 3
+
+
+def test_damaged_inputs_are_read_as_they_were_or_refused(tally: Tally, tmp_path: Path):
+    inputs.damage_inputs(tally, 250, 7, tmp_path)
+
+    assert tally.wrong == []
+    assert {row.tried > 0 for row in tally.rows.values()} == {True}
+
+
+def test_a_killed_conversion_leaves_nothing_false_and_is_done_again(tally: Tally, tmp_path: Path):
+    kills.kill(tally, {"data": 2}, 7, tmp_path)
+
+    assert tally.wrong == []
+
+
+def test_a_full_disk_is_one_message_and_leaves_nothing_false(tally: Tally, tmp_path: Path):
+    disks.fill(tally, {"data": 1}, 7, tmp_path)
+
+    assert tally.wrong == []
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="it is strace that sees what is synced")
+def test_what_gets_its_name_was_synced(tally: Tally, tmp_path: Path):
+    disks.cut_power(tally, ["data"], tmp_path)
+
+    assert tally.wrong == []
+    assert sum(row.right for row in tally.rows.values()) >= 2
