@@ -12,7 +12,7 @@ from twotrack.shared.runs import training_state
 from twotrack.shared.runs.records import Continued, Job
 from twotrack.shared.runs.run_folder import WEIGHTS, Run, read
 from twotrack.shared.runs.stages import Begun
-from twotrack.shared.runs.training_state import STATE, TrainingState
+from twotrack.shared.runs.training_state import STATE, TrainingState, name_of
 from twotrack.shared.spec import profiles
 from twotrack.shared.spec.recipes import Recipe
 
@@ -44,6 +44,7 @@ def planned(run: Run, job: Job) -> Job:
     nothing is left to do, or what is done would have been done otherwise.
     """
     state, done = _state_of(run), len(run.history["loss"])
+    _require_own(run, state)
     going_on = job.model_copy(update={name: getattr(run.record.job, name) for name in OF_THE_RUN})
     _require_rest(run, state, going_on, done)
     _require_same_past(run, state, going_on)
@@ -76,6 +77,18 @@ def _recipe(job: Job, epochs: int) -> Recipe:
 def _steps(run: Run, recipe: Recipe) -> list[int]:
     """Return the steps of each of a recipe's stages on the run's data."""
     return [stage.epochs * (run.record.data.train // stage.batch_size) for stage in recipe.stages]
+
+
+def _require_own(run: Run, state: TrainingState) -> None:
+    """Require the state of the run's own optimizer and recipe."""
+    stages = run.record.job.variant.recipe.stages
+    if state.place.stage >= len(stages):
+        raise UserError(f"--from: the state of '{run.folder}' is of a stage that its recipe has not. {_ANEW}")
+    if (own := name_of(stages[state.place.stage].optimizer)) != state.optimizer_name:
+        raise UserError(
+            f"--from: '{run.folder}' holds the state of {state.optimizer_name}, the run's is {own}; copy the folder "
+            f"again. {_ANEW}"
+        )
 
 
 def _require_rest(run: Run, state: TrainingState, job: Job, done: int) -> None:

@@ -189,7 +189,7 @@ def _read_record(folder: Path) -> StateRecord:
         content = json.loads((folder / STATE_RECORD).read_text())
         return StateRecord.model_validate(content)
     except ValidationError as error:
-        raise _refused(folder, STATE_RECORD, first_error(error)) from error
+        raise _refused(folder, STATE_RECORD, str(first_error(error))) from error
     except (ValueError, RecursionError) as error:  # no JSON, no UTF-8
         raise _refused(folder, STATE_RECORD, str(error)) from error
 
