@@ -224,6 +224,6 @@ def test_a_report_takes_no_run_without_an_epoch_and_no_other_start(run: Run, tmp
 
     with pytest.raises(UserError, match=r"differ in track and seed only; start of '.*made' is the chapter's initial"):
         find_runs([run.folder, other.folder])
-    with pytest.raises(UserError, match=r"still' was trained for no epoch"):
+    with pytest.raises(UserError, match=r"still' was trained for no whole epoch"):
         find_runs([still.folder])
     assert (still.record.epoch_seconds, still.record.examples_per_second) == (0, 0)
