@@ -44,7 +44,8 @@ def convert(
         typer.Option(
             "--with-optimizer",
             help="Of a chapter: carry the optimizer's state too, in a .pt as model_state_dict and "
-            "optimizer_state_dict, and compare a further step of both sides. Name the optimizer of a .weights.h5 with --set optimizer=NAME.",
+            "optimizer_state_dict, and compare a further step of both sides. "
+            "Name the optimizer of a .weights.h5 with --set optimizer=NAME.",
         ),
     ] = False,
     proof: Annotated[
