@@ -786,8 +786,8 @@ class Recorder:
     """Records steps of a training loop of one's own into a folder, which appears when the block ends well.
 
     Of every step the batch is hashed; of the first step, and of every `every`-th, loss, gradients, weights, learning
-    rate and what the optimizer remembers are kept, and the outputs if they are given. With `model`, its weights before the first step are kept too: with
-    these another recording's weights are found by their values, whatever their names.
+    rate and what the optimizer remembers are kept, and the outputs if they are given. With `model`, its weights before
+    the first step are kept too: with these another recording's weights are found by their values, whatever their names.
     """
 
     def __init__(self, out: str | os.PathLike, every: int = 1, model: Any = None, name: str = "") -> None:

@@ -83,7 +83,7 @@ def test_two_loops_that_train_alike_pass(scripts: Path):
 
 @pytest.fixture(scope="module")
 def by_adam(tmp_path_factory: pytest.TempPathFactory, workers: WorkerPool) -> Path:
-    """Return a folder with recordings of one training by two scripts, and of one with a fault in each part of a state."""
+    """Return a folder with recordings of one training by two scripts, and of two with a fault in what is remembered."""
     folder = tmp_path_factory.mktemp("adam")
     workers.call(KERAS, tasks.train_keras, RecordingTask(out=folder / "keras", every=1, adam=True))
     for fault in ("", "state", "count"):

@@ -127,5 +127,5 @@ def test_another_optimizer_than_the_files_is_refused(run: Run, workers: WorkerPo
 def test_a_safetensors_file_has_no_place_for_it(run: Run, tmp_path: Path):
     (tmp_path / "start.pt").write_bytes(b"")
 
-    with pytest.raises(UserError, match="expected a .pt file, which can hold the optimizer's state"):
+    with pytest.raises(UserError, match=r"expected a \.pt file, which can hold the optimizer's state"):
         run(tmp_path / "start.pt", "torch", tmp_path / "out.safetensors")
