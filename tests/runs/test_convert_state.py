@@ -65,7 +65,7 @@ def test_from_a_compiled_model_of_keras(run: Run, workers: WorkerPool, tmp_path:
     assert done.step
     assert done.step.is_rounding, done.step
     found = workers.call("torch", tasks.told, tmp_path / "model.pt")
-    assert found == {"steps": 3, "lr": 0.02, "beta_1": 0.8, "slots": 6}
+    assert found == {"steps": 3, "lr": pytest.approx(0.02), "beta_1": 0.8, "slots": 6}
 
 
 def test_a_state_that_is_carried_wrong_fails_the_proof(
