@@ -3,6 +3,7 @@
 import json
 import zipfile
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,8 @@ def _numbers(kind: type, config: Mapping[str, Any]) -> dict[str, Any]:
         raise UserError(
             "the learning rate of the file's optimizer is a schedule; name a number with --set learning_rate=."
         )
-    found = {name: renamed[name] for name in kind.__dataclass_fields__ if renamed.get(name) is not None}  # type: ignore[attr-defined]
+    names = [field.name for field in fields(kind)]
+    found = {name: renamed[name] for name in names if renamed.get(name) is not None}
     return {name: value for name, value in found.items() if isinstance(value, bool | int | float)}
 
 

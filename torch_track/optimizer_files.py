@@ -1,6 +1,7 @@
 """What torch's own optimizers remember, in checkpoints, in canonical form and back; shared/spec/optimizer_files.py."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -172,11 +173,11 @@ def _spec(name: str, group: Mapping[str, Any]) -> Optimizer:
         told["epsilon"] = group["eps"]
     if name == "RMSprop":
         told["rho"] = group["alpha"]
-    fields = CARRIED[name].__dataclass_fields__
+    known = {field.name for field in fields(CARRIED[name])}
     told |= {
         key: group[key] for key in ("rho", "momentum", "nesterov", "dampening", "centered", "amsgrad") if key in group
     }
-    return CARRIED[name](**{key: value for key, value in told.items() if key in fields})
+    return CARRIED[name](**{key: value for key, value in told.items() if key in known})
 
 
 def _factor(name: str, slot: str, rate: float) -> float:

@@ -225,7 +225,9 @@ def require_of_run(context: typer.Context, typed: "TrainingRequest", folder: Pat
     given, job = set(_given(context)), read(folder).record.job
     for name in sorted(given & {"profile", "own_start", "weights"}):
         raise UserError(f"--from: a training goes on as it was begun; leave out --{name.replace('_', '-')}.")
-    asked = {f"set {key}": (value, job.settings.get(key, "the chapter's own")) for key, value in typed.settings.items()}
+    asked: dict[str, tuple[Any, Any]] = {
+        f"set {key}": (value, job.settings.get(key, "the chapter's own")) for key, value in typed.settings.items()
+    }
     for name in given & {"recipe", "examples", "exact", "same_masks"}:
         asked[name.replace("_", "-")] = getattr(typed, name), getattr(job, name)
     if "seed" in given:

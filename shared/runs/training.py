@@ -132,7 +132,7 @@ class Trainer:
 
 
 def _hashes(weights: Mapping[str, np.ndarray]) -> dict[str, str]:
-    return {name: xxhash.xxh3_128_hexdigest(array) for name, array in weights.items()}
+    return {name: xxhash.xxh3_128_hexdigest(np.ascontiguousarray(array).data) for name, array in weights.items()}
 
 
 def _require_data(whole: Dataset, examples: int, begun: Begun | None) -> None:
