@@ -123,9 +123,7 @@ class _Carry:
             assert reader
             source = StateFiles(reader, self.model, self.request.weights, canonical, state)
             if not self.workers.call(reader, convert_state.read_state, source):
-                raise UserError(
-                    f"--with-optimizer: '{self.request.weights}' holds no state of an optimizer; leave it out."
-                )
+                raise UserError(f"--with-optimizer: '{self.request.weights}' holds no optimizer's state; leave it out.")
         self.workers.call(target.track, convert_state.write_training, target)
         return self._proof(source, target, folder)
 
@@ -137,7 +135,7 @@ class _Carry:
             step = StepRequest(files.track, self.model, files.path, files.state, out)
             self.workers.call(files.track, convert_state.further_step, step)
             moved.append(out)
-        return convert_state.apart(*moved, source.state)
+        return convert_state.apart(moved[0], moved[1], source.state)
 
 
 def _writer(request: ConversionRequest) -> str:
@@ -146,9 +144,7 @@ def _writer(request: ConversionRequest) -> str:
         raise unknown("target of --to", request.to, WRITABLE)
     require_output(request.out, WRITABLE[request.to])
     if request.with_optimizer and request.out.suffix == ".safetensors":
-        raise UserError(
-            f"--out: expected a .pt file, which has a place for the optimizer's state, found '{request.out}'."
-        )
+        raise UserError(f"--out: expected a .pt file, which can hold the optimizer's state, found '{request.out}'.")
     return _track(request.to)
 
 

@@ -98,7 +98,7 @@ def test_a_state_that_is_carried_wrong_fails_the_proof(
         ("no state", "holds no optimizer's state; leave it out"),
         ("groups", "2 groups of parameters and no names"),
         ("fewer parameters", "its optimizer has 3 parameters, the model 6"),
-        ("another shape", "exp_avg of parameter 0 is .* is it another model's"),
+        ("another shape", r"exp_avg of parameter 0 has the shape \(7, 40\), .* has \(8, 40\); is it another model's"),
         ("another count", "parameters have done 3 to 9 updates; Keras has one count"),
         ("NAdam", "is of NAdam, whose momenta follow another formula"),
         ("unknown", "expected the state of one of SGD, RMSprop, Adam, .*, found trace"),
