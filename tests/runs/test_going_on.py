@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from tests.support.command_line import in_process
 from tests.support.jobs import run as run_job
 from tests.support.jobs import small_source
 from tests.support.runs import make_run
@@ -307,6 +308,32 @@ def test_recipe_settings_seed_and_precision_are_those_of_the_run(stopped: Run):
         "state": stopped.record.files[STATE],
         "steps": 11,
     }
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--seed", "4", "was begun with --seed 0, asked for is 4; leave out --seed"),
+        ("--set", "schedule=linear", "was begun with --set schedule warm_cosine, asked for is linear"),
+        ("--recipe", "classic", "was begun with --recipe fast, asked for is classic"),
+        ("--profile", "native", "a training goes on as it was begun; leave out --profile"),
+    ],
+)
+def test_an_option_that_says_otherwise_is_refused(option: str, value: str, message: str, stopped: Run, tmp_path: Path):
+    words = ("run", "churn_mlp", "--track", TORCH, "--from", stopped.folder, option, value)
+    done = in_process(*words, folder=tmp_path, check=False)
+
+    assert (done.code, message in done.stderr) == (2, True), done.stderr
+    assert not any(tmp_path.iterdir())
+
+
+def test_options_that_say_the_same_are_taken(stopped: Run, workers: WorkerPool, tmp_path: Path):
+    words = ("run", "churn_mlp", "--track", KERAS_TORCH, "--from", stopped.folder, "--seed", "0", "--exact", "--json")
+    done = in_process(*words, "--stop-after", "12", folder=tmp_path, workers=workers)
+
+    (run,) = done.json()["runs"]
+    record = read(Path(run["folder"])).record
+    assert (record.steps, record.stopped, record.job.continues.steps) == (12, True, 11)
 
 
 def test_where_rates_do_not_depend_on_its_length_a_training_grows_longer(train: Train):
