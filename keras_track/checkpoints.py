@@ -37,7 +37,7 @@ def read(path: Path, build: BuildModel) -> tuple[dict[str, np.ndarray], list[str
     Raises UserError for a file that cannot be read, BridgeError if its names or shapes are not the model's.
     """
     stored = _contents(path)
-    with _precision_for(dataset.type for dataset in stored.values()) as precision:
+    with precision_for(dataset.type for dataset in stored.values()) as precision:
         model = as_keras(build(precision))
         with tempfile.TemporaryDirectory() as folder:
             template = Path(folder, "own.weights.h5")
@@ -55,14 +55,14 @@ def read(path: Path, build: BuildModel) -> tuple[dict[str, np.ndarray], list[str
 
 def write(path: Path, canonical: Mapping[str, np.ndarray], build: BuildModel) -> None:
     """Write canonical weights as .weights.h5; BridgeError if they are not the model's."""
-    with _precision_for(array.dtype for array in canonical.values()) as precision:
+    with precision_for(array.dtype for array in canonical.values()) as precision:
         model = as_keras(build(precision))
         model.load_weights(canonical)
         model.model.save_weights(path)
 
 
 @contextmanager
-def _precision_for(types: Iterable[np.dtype]) -> Iterator[Precision]:
+def precision_for(types: Iterable[np.dtype]) -> Iterator[Precision]:
     """Yield the precision in which a model holds weights of these types exactly; afterwards Keras has float32 again."""
     try:
         yield "float64" if any(dtype == np.float64 for dtype in types) else "float32"
@@ -73,7 +73,7 @@ def _precision_for(types: Iterable[np.dtype]) -> Iterator[Precision]:
 def _contents(path: Path) -> dict[str, StoredWeight]:
     """Return the model's datasets by their path in the file; UserError if it cannot be read."""
     try:
-        with _open(path) as file:
+        with opened(path) as file:
             return contents(file)
     except Exception as error:  # HDF5 has one of any kind for what is damaged inside
         raise UserError(f"'{path}' is no readable Keras file: {one_line(error)}.") from error
@@ -95,7 +95,8 @@ def _shapes(datasets: Mapping[str, StoredWeight]) -> dict[str, tuple[int, ...]]:
     return {name: dataset.shape for name, dataset in datasets.items()}
 
 
-def _open(path: Path) -> h5py.File:
+def opened(path: Path) -> h5py.File:
+    """Return the weights in a file, opened; OSError and others for one that cannot be read."""
     if path.suffix != ".keras":
         return h5py.File(path)
     with zipfile.ZipFile(path) as archive:

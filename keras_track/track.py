@@ -64,6 +64,7 @@ from twotrack.shared.spec.state import OptimizerState, shared
 from twotrack.shared.spec.track import (
     Carrier,
     Checkpoints,
+    OptimizerFiles,
     OwnWeights,
     Precision,
     Track,
@@ -140,6 +141,12 @@ class KerasTrack(Track):
         own = {name: entry for name, entry in table.items() if name not in pair.unused_keras}
         trained = frozenset(name for name, entry in own.items() if entry.trainable)
         return OwnWeights({name: entry.shape for name, entry in own.items()}, trained=trained)
+
+    def optimizer_files(self) -> OptimizerFiles:
+        """Return what reads and writes the optimizer's state in Keras' own files."""
+        from twotrack.keras_track import optimizer_files
+
+        return optimizer_files
 
     def checkpoints(self) -> Checkpoints:
         """Return what reads and writes Keras' own files."""
@@ -441,13 +448,14 @@ class KerasModel(TrackModel):
 
     def optimizer_state(self) -> OptimizerState:
         """Return what the optimizer remembers."""
-        return optimizer_state.read(self.model.optimizer, shared(self._spec), self._table())
+        return optimizer_state.read(self.model.optimizer, shared(self._spec), self.table())
 
     def load_optimizer_state(self, state: OptimizerState) -> None:
         """Let the optimizer go on from a state."""
-        optimizer_state.write(self.model.optimizer, shared(self._spec), self._table(), state)
+        optimizer_state.write(self.model.optimizer, shared(self._spec), self.table(), state)
 
-    def _table(self) -> "dict[str, Entry]":
+    def table(self) -> "dict[str, Entry]":
+        """Return the entry of every weight by canonical name."""
         return weights.name_table(self.model, self.layout.weights)
 
     def averaged(self) -> AbstractContextManager[None]:

@@ -27,7 +27,7 @@ def read(optimizer: torch.optim.Optimizer, spec: Optimizer, table: Mapping[str, 
         if isinstance(optimizer, MatrixOptimizer) and slot not in (GATHERED, AVERAGE):
             state.slots |= _of_views(optimizer, spec, slot)
         elif slot in (GATHERED, AVERAGE) or _keeps(spec, slot):
-            found = _canonical(table, _tensors(optimizer, slot))
+            found = canonical(table, _tensors(optimizer, slot))
             state.slots |= {key(slot, name): array for name, array in found.items()}
     return state
 
@@ -44,7 +44,7 @@ def write(
         if isinstance(optimizer, MatrixOptimizer) and slot not in (GATHERED, AVERAGE):
             _into_views(optimizer, slot, own)
         elif own:
-            _put(optimizer, slot, _scattered(table, own), state)
+            _put(optimizer, slot, scattered(table, own), state)
     done = {"steps_done": state.updates, "updates": state.updates, "iterations": state.updates}
     for group in optimizer.param_groups:
         group.update(done, batches_seen=state.batches, rows_gathered=state.rows, product=state.product)
@@ -82,13 +82,13 @@ def _put(optimizer: torch.optim.Optimizer, slot: Slot, tensors: Tensors, state: 
                     optimizer.state[one]["step"] = torch.tensor(float(state.updates))
 
 
-def _canonical(table: Mapping[str, Weight], tensors: Tensors) -> dict[str, np.ndarray]:
+def canonical(table: Mapping[str, Weight], tensors: Tensors) -> dict[str, np.ndarray]:
     """Return tensors as what they are of: the gradients of weights go the same way."""
     with _as_gradients(table, tensors) as trained:
         return {name: trained[name].gradient() for name in trained}
 
 
-def _scattered(table: Mapping[str, Weight], canonical: Mapping[str, np.ndarray]) -> Tensors:
+def scattered(table: Mapping[str, Weight], canonical: Mapping[str, np.ndarray]) -> Tensors:
     """Return canonical arrays as tensors for the parameters of weights."""
     with _as_gradients(table, {}) as trained:
         for name, entry in trained.items():

@@ -30,14 +30,19 @@ def read_state(path: Path) -> dict[str, Tensor]:
     """
     if path.name.endswith(INDEX):
         return _of_shards(path)
+    content = read_content(path)
+    return content if path.suffix == ".safetensors" else _unwrapped(path, content)
+
+
+def read_content(path: Path) -> Any:
+    """Return all that one file holds, tensors and plain values alone; UserError as above."""
     try:
         with paused():  # a file has the types that it has
             if path.suffix == ".safetensors":
                 return load_file(path)
-            content = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zipfile(path))
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zipfile(path))
     except Exception as error:  # torch.load fails on a damaged file in many ways
         raise UserError(_refusal(path, error)) from error
-    return _unwrapped(path, content)
 
 
 def _unwrapped(path: Path, content: Any) -> dict[str, Tensor]:

@@ -41,6 +41,7 @@ from twotrack.shared.spec.state import OptimizerState, shared
 from twotrack.shared.spec.track import (
     Carrier,
     Checkpoints,
+    OptimizerFiles,
     OwnWeights,
     Precision,
     Track,
@@ -136,6 +137,12 @@ class TorchTrack(Track):
     def own_weights(self, pair: Pair) -> OwnWeights:
         """Return what the module calls its weights; nothing is run."""
         return weights.own_weights(_shapes_only(pair), pair.rename, pair.weight_map)
+
+    def optimizer_files(self) -> OptimizerFiles:
+        """Return what reads and writes the optimizer's state in checkpoints."""
+        from twotrack.torch_track import optimizer_files
+
+        return optimizer_files
 
     def checkpoints(self) -> Checkpoints:
         """Return what reads and writes state_dicts."""

@@ -19,6 +19,7 @@ from twotrack.keras_track.defaults import (  # noqa: F401 - each registers its f
     regularisation,
     schedules,
     sequences,
+    state,
 )
 from twotrack.keras_track.defaults.registry import DEFAULTS, LAYERS, OPTIMIZERS
 

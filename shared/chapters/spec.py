@@ -15,6 +15,7 @@ from twotrack.shared.spec.losses import LossName
 from twotrack.shared.spec.optimizers import OPTIMIZERS, Optimizer, Sophia
 from twotrack.shared.spec.recipes import EarlyStopping, Recipe
 from twotrack.shared.spec.schedules import SCHEDULES
+from twotrack.shared.spec.update_options import AVERAGES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,7 +27,16 @@ if TYPE_CHECKING:
     from twotrack.shared.spec.transfer import Transfer
 
 DEFAULT_RECIPE = "fast"
-RECIPE_SETTINGS = ("optimizer", "learning_rate", "schedule", "patience", "loss", "initialiser")
+RECIPE_SETTINGS = (
+    "optimizer",
+    "learning_rate",
+    "schedule",
+    "patience",
+    "average",
+    "accumulate",
+    "loss",
+    "initialiser",
+)
 """Settings of every chapter that change its recipe, not its model."""
 
 
@@ -116,6 +126,7 @@ class Chapter:
         if "patience" in settings:
             patience = _parse(f"{self.slug}: patience", settings["patience"], Annotated[int, Ge(0)])
             recipe = replace(recipe, early_stopping=EarlyStopping(patience))
+        recipe = replace(recipe, optimizer=self._with_options(recipe.optimizer, settings))
         return self._with_laws(recipe, settings)
 
     def _with_laws(self, recipe: Recipe, settings: Mapping[str, str]) -> Recipe:
@@ -131,6 +142,17 @@ class Chapter:
                 raise unknown(f"value for {self.slug}: initialiser", name, INITIALISERS)
             recipe = replace(recipe, initialiser=INITIALISERS[name])
         return recipe
+
+    def _with_options(self, optimizer: Optimizer, settings: Mapping[str, str]) -> Optimizer:
+        """Return an optimizer with what settings say of averages and accumulation."""
+        if "average" in settings:
+            if settings["average"] not in AVERAGES:
+                raise unknown(f"value for {self.slug}: average", settings["average"], AVERAGES)
+            optimizer = replace(optimizer, average=AVERAGES[settings["average"]])
+        if "accumulate" in settings:
+            batches = _parse(f"{self.slug}: accumulate", settings["accumulate"], Annotated[int, Ge(1)])
+            optimizer = replace(optimizer, accumulate=batches)
+        return optimizer
 
     def configure(self, settings: Mapping[str, str]) -> Any:
         """Return the config with the model's part of `settings` (name to text, as typed) applied.

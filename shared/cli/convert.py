@@ -39,6 +39,15 @@ def convert(
         list[str] | None,
         typer.Option(metavar="NAME", help="Leave out a torch tensor of this name, or pattern of a shell; repeatable."),
     ] = None,
+    with_optimizer: Annotated[
+        bool,
+        typer.Option(
+            "--with-optimizer",
+            help="Of a chapter: carry the optimizer's state too, in a .pt as model_state_dict and "
+            "optimizer_state_dict, and compare a further step of both sides. "
+            "Name the optimizer of a .weights.h5 with --set optimizer=NAME.",
+        ),
+    ] = False,
     proof: Annotated[
         bool, typer.Option("--proof/--no-proof", help="Run both sides of a pair, each on its own file, and compare.")
     ] = True,
@@ -56,25 +65,31 @@ def convert(
             raise UserError(f"expected a pair as MODULE:PAIR in front of '{weights}', found '{subject}'.")
         if map_file or skip or not proof:
             raise UserError("--map, --skip and --no-proof are for a pair of your own: convert MODULE:PAIR WEIGHTS ...")
-        facts = _of_chapter(Path(subject), chapter, options.parse_settings(settings), to, out)
+        facts = _of_chapter(Path(subject), chapter, options.parse_settings(settings), to, out, with_optimizer)
     else:
-        if chapter or settings:
-            raise UserError(f"--chapter and --set are for a chapter; '{subject}' is a pair of your own.")
+        if chapter or settings or with_optimizer:
+            raise UserError(
+                f"--chapter, --set and --with-optimizer are for a chapter; '{subject}' is a pair of your own."
+            )
         facts = _of_pair(subject, weights, to, out, map_file, tuple(skip or ()), proof)
     print_json(facts) if json else print(*_lines(facts), sep="\n")
-    raise typer.Exit(0 if facts.get("same_outputs", True) else 1)
+    raise typer.Exit(0 if facts.get("same_outputs", True) and facts.get("same_step", True) else 1)
 
 
-def _of_chapter(weights: Path, chapter: str | None, settings: dict[str, str], to: str, out: Path) -> dict[str, Any]:
+def _of_chapter(
+    weights: Path, chapter: str | None, settings: dict[str, str], to: str, out: Path, with_optimizer: bool
+) -> dict[str, Any]:
     from twotrack.shared.cli.console import stderr
     from twotrack.shared.errors import UserError
     from twotrack.shared.runs.convert import ConversionRequest, convert
 
     if chapter is None:
         raise UserError("say whose weights they are: --chapter NAME, or MODULE:PAIR in front of the file.")
-    request = ConversionRequest(weights, chapter, settings, to, out)
+    request = ConversionRequest(weights, chapter, settings, to, out, with_optimizer)
     with stderr.status("starting...") as status:
-        return _facts(convert(request, lambda step: status.update(f"{step}..."), options.lent_pool()))
+        done = convert(request, lambda step: status.update(f"{step}..."), options.lent_pool())
+    proof = {"step_apart": done.step.size, "same_step": done.step.is_rounding} if done.step else {}
+    return _facts(done) | proof
 
 
 def _of_pair(
@@ -102,4 +117,7 @@ def _lines(facts: dict[str, Any]) -> list[str]:
     if facts.get("difference") is not None:
         verdict = "the same" if facts["same_outputs"] else "NOT the same; to see why, run: twotrack verify"
         lines.append(f"  outputs of both sides on drawn inputs, float64: {facts['difference']:.1e} apart, {verdict}")
+    if facts.get("step_apart") is not None:
+        verdict = "the same" if facts["same_step"] else "NOT the same"
+        lines.append(f"  a further step of both sides, float64: {facts['step_apart']:.1e} apart, {verdict}")
     return lines

@@ -29,7 +29,8 @@ Settings = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="Change a setting of the chapter, optimizer, learning_rate, schedule, patience, loss or initialiser.",
+        help="Change a setting of the chapter, optimizer, learning_rate, schedule, patience, average, accumulate, loss or "
+        "initialiser; may be repeated.",
     ),
 ]
 Epochs = Annotated[int | None, typer.Option(help="Train this many epochs instead of the recipe's.")]
@@ -55,7 +56,9 @@ Source = Annotated[
 ]
 OwnSource = Annotated[
     str | None,
-    typer.Option(help="embedded, cdnow, tfds or tfds:NAME [default: that of --from's run, else embedded]."),
+    typer.Option(
+        help="embedded, cdnow, tfds or tfds:NAME [default: that of the run of --from or --warm-start, else embedded]."
+    ),
 ]
 TfdsDir = Annotated[
     Path | None, typer.Option(help="Folder of prepared tensorflow-datasets [default: its own, ~/tensorflow_datasets].")
@@ -214,6 +217,29 @@ def as_begun(context: typer.Context, typed: "TrainingRequest", folder: Path) -> 
     if "out" in names:
         raise UserError("--resume and --out both say where the results are; leave out --out.")
     return require_same_request(typed, folder, [name for name in names if hasattr(typed, name)])
+
+
+def require_of_run(context: typer.Context, typed: "TrainingRequest", folder: Path) -> str:
+    """Return the recipe of the run that goes on; UserError if an option given now says something else than it does."""
+    from twotrack.shared.runs.run_folder import read
+
+    given, job = set(_given(context)), read(folder).record.job
+    for name in sorted(given & {"profile", "own_start", "weights"}):
+        raise UserError(f"--from: a training goes on as it was begun; leave out --{name.replace('_', '-')}.")
+    asked: dict[str, tuple[Any, Any]] = {
+        f"set {key}": (value, job.settings.get(key, "the chapter's own")) for key, value in typed.settings.items()
+    }
+    for name in given & {"recipe", "examples", "exact", "same_masks"}:
+        asked[name.replace("_", "-")] = getattr(typed, name), getattr(job, name)
+    if "seed" in given:
+        asked["seed"] = typed.seeds[0], job.seed
+    for name, (now, then) in asked.items():
+        if now != then:
+            raise UserError(
+                f"--from: '{folder}' was begun with --{name} {then}, asked for is {now}; leave out --{name}, or begin "
+                "a new training from its weights with --warm-start."
+            )
+    return job.recipe
 
 
 _FIELDS = {"weights": "settings", "tfds_dir": "tfds_folder"}

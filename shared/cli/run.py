@@ -1,5 +1,6 @@
 """twotrack run."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from twotrack.shared.cli import options
 
 @options.grouped
 def run(
+    context: typer.Context,
     chapter: options.Chapter,
     *,
     track: Annotated[
@@ -22,27 +24,49 @@ def run(
     device: options.Device = "auto",
     source: options.OwnSource = None,
     own: options.OwnData,
-    start: Annotated[
+    stop_after: Annotated[
+        int | None,
+        typer.Option(
+            metavar="STEPS",
+            help="Stop when so many training steps are done, counted from the start of the training; --from goes on.",
+        ),
+    ] = None,
+    goes_on: Annotated[
         Path | None,
         typer.Option(
             "--from",
             metavar="RUN",
-            help="Start from the trained weights of this run folder, of any track, with its settings and data. "
-            "Optimizer and learning-rate schedule start anew. --epochs 0 trains nothing.",
+            help="Go on with the training of this run folder, of any track, as if it had not stopped: with its "
+            "weights, its optimizer's state, its place in schedule and epoch.",
+        ),
+    ] = None,
+    warm_start: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            help="Begin a new training from the trained weights of this run folder, of any track, with its settings "
+            "and data. Optimizer and learning-rate schedule start anew. --epochs 0 trains nothing.",
         ),
     ] = None,
     tensorboard: options.Tensorboard = False,
     out: options.Out = Path("runs"),
     json: options.Json = False,
 ) -> None:
-    """Train a chapter with one seed and leave a run folder per track."""
+    """Train a chapter with one seed and leave a run folder per track.
+
+    With --from, recipe, seed, settings, examples and precision are those of the run; those given again must be the
+    same.
+    """
     from twotrack.shared.cli.console import print_json
     from twotrack.shared.cli.training import exit_code, train
     from twotrack.shared.runs.comparison import run_name, timestamp
     from twotrack.shared.runs.reserving import reserving
 
     stamp = timestamp()
-    request = options.request(chapter, track, (seed,), recipe, training, device, source, own, defaults, start)
+    request = options.request(chapter, track, (seed,), recipe, training, device, source, own, defaults, warm_start)
+    request = replace(request, goes_on=goes_on, stop_after=stop_after)
+    if goes_on:
+        recipe = options.require_of_run(context, request, goes_on)
     with reserving(out) as reserved:
         outcome, runs = train(
             request,

@@ -11,7 +11,8 @@ from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.evaluation import metrics
 from twotrack.shared.experiments.lab import Lab
 from twotrack.shared.experiments.spec import Claim, Curves, Finding, Progress, Table
-from twotrack.shared.runs.fitting import Fit, Stopwatch, fresh_model, in_batches
+from twotrack.shared.runs.fitting import Stopwatch, fresh_model, in_batches
+from twotrack.shared.runs.stages import Fit
 from twotrack.shared.workers.door import open_track
 
 IMAGES = (10, 50, 100, 500)

@@ -15,6 +15,7 @@ from twotrack.shared.ledger import (
     regularisation,
     schedules,
     sequences,
+    state,
 )
 from twotrack.shared.ledger.spec import Difference, Evidence, Suspect
 
@@ -31,6 +32,7 @@ FILES = (
     optimizers,
     clipping,
     schedules,
+    state,
     loop,
     precision,
 )

@@ -165,6 +165,7 @@ class Area(StrEnum):
     OPTIMIZER = "optimizer"
     CLIPPING = "clipping"
     SCHEDULE = "schedule"
+    STATE = "state"
     LOOP = "loop"
     FLOAT64 = "float64"
 

@@ -263,3 +263,5 @@ def _keys(manifest: Recording) -> Iterator[str]:
         yield from (*call.inputs, *call.outputs)
     for step in manifest.steps:
         yield from (*(one.tensor for one in step.outputs), *step.gradients.values(), *step.weights.values())
+        for arrays in step.state.values():
+            yield from arrays.values()

@@ -78,6 +78,10 @@ class Step(FrozenRecord):
     gradients: dict[Text, Key] = Field(default_factory=dict)
     weights: dict[Text, Key] = Field(default_factory=dict)
     """After the update."""
+    updates: Whole | None = None
+    """That the optimizer has done; None if it does not count."""
+    state: dict[Text, dict[Text, Key]] = Field(default_factory=dict)
+    """What it remembers after the update: by slot, one name for what is the same in both frameworks, by weight."""
 
 
 class Recording(FrozenRecord):

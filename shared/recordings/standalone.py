@@ -31,7 +31,7 @@ import tempfile
 import time
 from collections import OrderedDict
 from contextlib import contextmanager
-from typing import Any, Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Callable, Dict, Iterable, Iterator, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -49,6 +49,32 @@ DTYPES = {
     "uint8": "U8", "bool": "BOOL",
 }  # fmt: skip
 """NumPy's names of types to those of safetensors."""
+SLOTS = {
+    "SGD": {"momentum_buffer": "buffer", "momentums": "velocity", "momentum": "velocity"},
+    "RMSprop": {
+        "square_avg": "velocity", "grad_avg": "mean", "momentum_buffer": "buffer", "_velocities": "velocity",
+        "_average_gradients": "mean", "_momentums": "step",
+    },
+    "Adam": {
+        "exp_avg": "momentum", "exp_avg_sq": "velocity", "max_exp_avg_sq": "largest", "_momentums": "momentum",
+        "_velocities": "velocity", "_velocity_hats": "largest",
+    },
+    "Adagrad": {"sum": "sum", "_accumulators": "sum"},
+    "Adadelta": {
+        "square_avg": "velocity", "acc_delta": "moved", "_accumulated_grads": "velocity",
+        "_accumulated_delta_vars": "moved",
+    },
+    "Adamax": {"exp_avg": "momentum", "exp_inf": "norm", "_m": "momentum", "_u": "norm"},
+    "NAdam": {"exp_avg": "momentum", "exp_avg_sq": "velocity"},
+    "Nadam": {"_momentums": "momentum", "_velocities": "velocity"},
+    "Lion": {"_momentums": "momentum", "exp_avg": "momentum"},
+}  # fmt: skip
+"""By the name of an optimizer's class, what frameworks call what it remembers, and one name for what is the same.
+
+A velocity of Keras' SGD has the learning rates in it, a buffer of torch's has not.
+"""
+State = Tuple[Optional[int], Dict[str, Dict[str, np.ndarray]]]
+"""Updates done, and by slot, by weight, what is remembered."""
 PACKAGES = ("numpy", "torch", "tensorflow", "tf_keras", "keras", "jax", "transformers", "keras_hub")
 _PARTIAL = ".partial"
 Keep = Callable[[str, str, bool, "dict[str, Any]", Any, Any], None]
@@ -395,6 +421,20 @@ class TorchSide:
         group = _settings(optimizer.param_groups[0], ("params",))
         return dict(group, kind=type(optimizer).__name__, groups=len(optimizer.param_groups))
 
+    def state(self, optimizer: Any) -> State:
+        """Return what an optimizer remembers of each parameter; what is no tensor of its shape is left out."""
+        names = _slots(optimizer)
+        own = {id(parameter): name for name, parameter in self._model.named_parameters()}
+        found: dict[str, dict[str, np.ndarray]] = {}
+        steps = set()
+        for parameter, remembered in optimizer.state.items():
+            for name, value in remembered.items():
+                if name == "step":
+                    steps.add(int(_number(value) or 0))
+                elif is_tensor(value) and value.shape == parameter.shape and id(parameter) in own:
+                    found.setdefault(names.get(name, name), {})[own[id(parameter)]] = as_array(value)
+        return (steps.pop() if len(steps) == 1 else None), found
+
     def learning_rate(self, optimizer: Any) -> float | None:
         """Return the learning rate of the optimizer's first group."""
         return float(optimizer.param_groups[0]["lr"])
@@ -548,6 +588,18 @@ class KerasSide:
         """Return the settings of an optimizer."""
         return dict(_settings(optimizer.get_config(), ("name",)), kind=type(optimizer).__name__)
 
+    def state(self, optimizer: Any) -> State:
+        """Return what an optimizer of Keras 3 remembers of each weight; of Keras 2 nothing."""
+        own = {id(variable): name for name, variable in self._variables()}
+        updated = getattr(optimizer, "_trainable_variables", None) or []
+        found: dict[str, dict[str, np.ndarray]] = {}
+        for name, slot in _slots(optimizer).items():
+            for variable, kept in zip(updated, getattr(optimizer, name, None) or []):
+                if kept is not None and id(variable) in own and tuple(kept.shape) == tuple(variable.shape):
+                    found.setdefault(slot, {})[own[id(variable)]] = as_array(kept)
+        count = getattr(optimizer, "iterations", None)
+        return (None if count is None else int(_number(count) or 0)), found
+
     def learning_rate(self, optimizer: Any) -> float | None:
         """Return the learning rate of the step to come."""
         rate = getattr(optimizer, "learning_rate", None)
@@ -557,6 +609,11 @@ class KerasSide:
         """Return where the weights are, as far as the backend says."""
         own = next((variable for _, variable in self._variables()), None)
         return str(getattr(getattr(own, "value", own), "device", "")) or "cpu"
+
+
+def _slots(optimizer: Any) -> dict[str, str]:
+    """Return what an optimizer's own names of slots are in one name for all; of a class of one's own none."""
+    return next((SLOTS[base.__name__] for base in type(optimizer).__mro__ if base.__name__ in SLOTS), {})
 
 
 @contextmanager
@@ -728,9 +785,9 @@ def record(
 class Recorder:
     """Records steps of a training loop of one's own into a folder, which appears when the block ends well.
 
-    Of every step the batch is hashed; of the first step, and of every `every`-th, loss, gradients, weights and learning
-    rate are kept, and the outputs if they are given. With `model`, its weights before the first step are kept too: with
-    these another recording's weights are found by their values, whatever their names.
+    Of every step the batch is hashed; of the first step, and of every `every`-th, loss, gradients, weights, learning
+    rate and what the optimizer remembers are kept, and the outputs if they are given. With `model`, its weights before
+    the first step are kept too: with these another recording's weights are found by their values, whatever their names.
     """
 
     def __init__(self, out: str | os.PathLike, every: int = 1, model: Any = None, name: str = "") -> None:
@@ -803,8 +860,13 @@ class Recorder:
         if optimizer is not None and "optimizer" not in self._manifest:
             self._manifest["optimizer"] = side.optimizer(optimizer)
         found = side.gradients(gradients)
+        updates, state = (None, {}) if optimizer is None else side.state(optimizer)
         self._steps.append(
             {
+                "updates": updates,
+                "state": {
+                    slot: {name: writer.add(array) for name, array in arrays.items()} for slot, arrays in state.items()
+                },
                 "number": self._number,
                 "batches": "sha256:" + self._digest.hexdigest(),
                 "shapes": shapes,

@@ -53,6 +53,8 @@ class _Training:
     worst: float = 0.0
     grown: list[_Parted] = field(default_factory=list)
     """Steps that may be apart by rounding that grew."""
+    slots: set[tuple[str, str]] = field(default_factory=set)
+    """Of optimizers, that were compared."""
 
     @property
     def limit(self) -> float:
@@ -85,8 +87,34 @@ class _Training:
             loss = relative(np.array(one), np.array(other))
             if loss > size:
                 return _Parted(own.number, loss, "", f"step {own.number}: {told}")
+        if (state := self._remembered(own, facing)) and state.size > max(size, self.limit):
+            return state
         beside = f" ({told} before it)" if told else ""
         return _Parted(own.number, size, name, f"step {own.number}: '{name}' differs by {size:.1e} after it{beside}")
+
+    def _remembered(self, own: Step, facing: Step) -> _Parted | None:
+        """Return how far what the optimizers remember is apart; None if not both recordings hold any of one kind."""
+        if None not in (own.updates, facing.updates) and own.updates != facing.updates:
+            told = f"{own.updates} updates in '{self.names[0]}', {facing.updates} in '{self.names[1]}'"
+            return _Parted(own.number, inf, "", f"step {own.number}: the optimizer has done {told}")
+        parted = [self._slot(own, facing, slot) for slot in own.state if slot in facing.state]
+        return max((one for one in parted if one), key=lambda one: one.size, default=None)
+
+    def _slot(self, own: Step, facing: Step, slot: str) -> _Parted | None:
+        sides = self.both.one.by_name(own.state[slot]), self.both.other.by_name(facing.state[slot])
+        found = list(self.both.together(*sides, are_gradients=True))
+        largest = max((float(np.abs(one).max(initial=0.0)) for _, one, _ in found), default=0.0)
+        # What is remembered of a gradient that is rounding is rounding too.
+        floor = _ROUNDED[self.precision] * largest
+        sizes = {
+            name: relative(one, other, max(float(np.abs(one).max(initial=0.0)), floor)) for name, one, other in found
+        }
+        if not sizes:
+            return None
+        name = max(sizes, key=sizes.__getitem__)
+        told = f"what the optimizer remembers of '{name}' as {slot} differs by {sizes[name]:.1e}"
+        self.slots |= {(slot, one) for one in sizes}
+        return _Parted(own.number, sizes[name], name, f"step {own.number}: {told}")
 
     def _apart(self, number: int, name: str, one: np.ndarray, other: np.ndarray) -> float:
         """Return how far a weight is apart; after the first step only where its gradient was no rounding."""
@@ -118,7 +146,7 @@ class _Training:
             return self._failed(detail, outputs, FailurePlace.OUTPUTS)
         steps = len(self.both.steps)
         detail = f"{steps} steps compared, up to {self.both.steps[-1][0].number}"
-        counts = {"training steps": steps}
+        counts = {"training steps": steps} | ({"slots of optimizers": len(self.slots)} if self.slots else {})
         gaps = self._gaps()
         return RungResult("training", True, detail, self.worst, limit=self.limit, counts=counts, gaps=gaps)
 

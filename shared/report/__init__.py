@@ -46,10 +46,12 @@ def _require_comparable(runs: Sequence[Run]) -> None:
     """Require that the runs differ in track and seed only."""
     for run in runs:
         if not run.record.epochs:
-            raise UserError(f"'{run.folder}' was trained for no epoch, so there is nothing to report; leave it out.")
+            raise UserError(
+                f"'{run.folder}' was trained for no whole epoch, so there is nothing to report; leave it out."
+            )
     first = runs[0]
     for run in runs[1:]:
-        for aspect in ("chapter", "config", "recipe", "data", "start", "profile"):
+        for aspect in ("chapter", "config", "recipe", "data", "start", "profile", "end"):
             expected, actual = _aspect(first, aspect), _aspect(run, aspect)
             if expected != actual:
                 raise UserError(
@@ -66,7 +68,11 @@ def _aspect(run: Run, aspect: str) -> object:
     if aspect == "chapter":
         return run.record.job.chapter
     if aspect == "start":
-        return run.record.job.continues.weights if run.record.job.continues else "the chapter's initial weights"
+        continues = run.record.job.continues
+        is_new = continues is None or continues.state is not None  # one that goes on has its training's start
+        return "the chapter's initial weights" if is_new or continues is None else continues.weights
+    if aspect == "end":
+        return f"step {run.record.steps}" if run.record.stopped else "that of the training"
     if aspect == "profile":
         return profiles.describe(run.record.job.switched)
     return run.record.data.model_dump() if aspect == "data" else getattr(run.record, aspect)

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from itertools import groupby
@@ -13,7 +13,7 @@ from twotrack.shared.chapters.spec import Chapter
 from twotrack.shared.datasets import Source
 from twotrack.shared.datasets.files import CachedFile, DataFile
 from twotrack.shared.errors import UserError, WorkerDiedError
-from twotrack.shared.runs import warm_start
+from twotrack.shared.runs import going_on, warm_start
 from twotrack.shared.runs.records import Job
 from twotrack.shared.runs.run_folder import Run, remove_partial
 from twotrack.shared.runs.training import train
@@ -58,7 +58,7 @@ class TrainingRequest:
     skip_broken: bool = False
     """Leave out files of that folder that are no photos."""
     start: Path | None = None
-    """The folder of a run to continue, with its settings, instead of the chapter's initial weights."""
+    """The folder of a run to start from, with its settings, instead of the chapter's initial weights."""
     profile: str = profiles.ALIGNED
     own_start: bool | None = None
     """Each framework's own initial weights; None: as the profile has it."""
@@ -66,6 +66,10 @@ class TrainingRequest:
     """In float64 and without dropout."""
     same_masks: bool = False
     """In float64 and with dropout, whose masks are the same in every track."""
+    goes_on: Path | None = None
+    """The folder of a run whose training goes on; of the rest tracks, epochs, device and source of the data count."""
+    stop_after: int | None = None
+    """Steps, counted from the start of the training, at which it stops."""
 
 
 @dataclass(frozen=True)
@@ -95,9 +99,11 @@ def plan(
     Raises UserError for anything that cannot be done, before any worker starts.
     """
     chapter = chapters.get(request.chapter)
-    start_run = warm_start.find(request.start, request.chapter) if request.start else None
-    if start_run and "weights" in request.settings:
-        raise UserError("--from and --weights both say which weights to start from; give one of them.")
+    start_run = _start_run(request)
+    if start_run and request.goes_on:
+        request = _as_begun(request, start_run.record.job)
+    elif start_run and "weights" in request.settings:
+        raise UserError("--warm-start and --weights both say which weights to start from; give one of them.")
     switched = _switched(request)
     settings = (start_run.record.job.settings if start_run else {}) | dict(request.settings)
     variant = chapter.variant(request.recipe, settings)
@@ -107,7 +113,7 @@ def plan(
     variant.require(request.tracks)
     source = _source(request, chapter.dataset, start_run, on_data, pool)
     settings = _of_data(chapter, source) | settings
-    return [
+    jobs = [
         Job(
             chapter=chapter.slug,
             track=track,
@@ -121,6 +127,7 @@ def plan(
             folder=name_folder(track, seed).absolute(),
             command=sys.argv,
             continues=start_run and warm_start.describe(start_run),
+            stop_after=request.stop_after,
             switched=switched,
             exact=request.exact or request.same_masks,
             same_masks=request.same_masks,
@@ -128,12 +135,36 @@ def plan(
         for track in request.tracks
         for seed in request.seeds
     ]
+    return [going_on.planned(start_run, job) for job in jobs] if start_run and request.goes_on else jobs
+
+
+def _start_run(request: TrainingRequest) -> Run | None:
+    """Return the run that is started from, or goes on; UserError if both are named, or it cannot be."""
+    if request.start and request.goes_on:
+        raise UserError("--from goes on with a run's training, --warm-start begins a new one; give one of them.")
+    if request.goes_on:
+        return going_on.find(request.goes_on, request.chapter)
+    return warm_start.find(request.start, request.chapter) if request.start else None
+
+
+def _as_begun(request: TrainingRequest, job: Job) -> TrainingRequest:
+    """Return the request for the rest of a job's training."""
+    return replace(
+        request,
+        seeds=(job.seed,),
+        recipe=job.recipe,
+        settings=job.settings,
+        epochs=job.epochs if request.epochs is None else request.epochs,
+        examples=job.examples,
+        exact=job.exact,
+        same_masks=job.same_masks,
+    )
 
 
 def _switched(request: TrainingRequest) -> list[str]:
     """Return the ledger's entries that the request switches; a run that continues another one has its start."""
     if request.start and request.own_start:
-        raise UserError("--from and --own-start both say which weights to start from; give one of them.")
+        raise UserError("--warm-start and --own-start both say which weights to start from; give one of them.")
     names = profiles.switched(request.profile, request.own_start)
     return [name for name in names if not (request.start and name in profiles.INITIALISATION)]
 
@@ -176,6 +207,8 @@ def _check_numbers(request: TrainingRequest, batch_size: int) -> None:
         raise UserError(f"--epochs: expected {expected} whole number, found {request.epochs}.")
     if request.examples is not None and request.examples < batch_size:
         raise UserError(f"--examples: expected at least one batch of {batch_size}, found {request.examples}.")
+    if request.stop_after is not None and request.stop_after < 1:
+        raise UserError(f"--stop-after: expected a positive number of steps, found {request.stop_after}.")
     if request.device not in {"auto", "cpu", "cuda"}:
         raise UserError(f"--device: expected auto, cpu or cuda, found '{request.device}'.")
 

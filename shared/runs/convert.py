@@ -6,7 +6,7 @@ canonical form in a temporary .safetensors file.
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from safetensors.numpy import load_file, save_file
@@ -15,6 +15,8 @@ from twotrack.shared import chapters
 from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.errors import UserError, unknown
+from twotrack.shared.runs import convert_state
+from twotrack.shared.runs.convert_state import Apart, StateFiles, StepRequest
 from twotrack.shared.runs.output_file import output, require_extension, require_output
 from twotrack.shared.runs.run_folder import RECORD, WEIGHTS, read
 from twotrack.shared.spec.track import TRACKS, BuildModel, Checkpoints, installed_track
@@ -38,6 +40,8 @@ class ConversionRequest:
     settings: Mapping[str, str]
     to: str
     out: Path
+    with_optimizer: bool = False
+    """Carry the optimizer's state too."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,8 @@ class Converted:
     values: int
     notes: list[str]
     """What the target does not keep of the source."""
+    step: Apart | None = None
+    """How far a further step of both sides is apart; None if no optimizer was carried."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +91,51 @@ def convert(request: ConversionRequest, on_step: OnStep, pool: WorkerPool | None
             files = Files(reader, model, request.weights, canonical)
             notes = workers.call(reader, read_weights, files)
         on_step(f"writing '{request.out}' with {writer}")
-        written = workers.call(writer, write_weights, Files(writer, model, converted, canonical))
-    return Converted(request.out, written.weights, written.values, notes)
+        if not request.with_optimizer:
+            written = workers.call(writer, write_weights, Files(writer, model, converted, canonical))
+            return Converted(request.out, written.weights, written.values, notes)
+        carry = _Carry(request, model, workers, on_step)
+        apart = carry.out(run, reader, StateFiles(writer, model, converted, canonical, canonical.with_name("state")))
+        arrays = load_file(canonical).values()
+    return Converted(request.out, len(arrays), sum(array.size for array in arrays), notes, apart)
+
+
+@dataclass(frozen=True)
+class _Carry:
+    """Carries the optimizer's state along."""
+
+    request: ConversionRequest
+    model: ChapterVariant
+    workers: WorkerPool
+    on_step: OnStep
+
+    def out(self, run: Path | None, reader: str | None, target: StateFiles) -> Apart:
+        """Write weights and state; return how far a further step of source and target is apart."""
+        state, folder = target.path.with_name("optimizer.safetensors"), target.path.parent
+        canonical = target.canonical
+        target = replace(target, state=state)
+        if run:
+            convert_state.of_run(run, state)
+            other = _track(KERAS if self.request.to == TORCH else TORCH)
+            source = replace(target, track=other, path=folder / f"source{WRITABLE[_family(other)][-1]}")
+            self.workers.call(other, convert_state.write_training, source)
+        else:
+            assert reader
+            source = StateFiles(reader, self.model, self.request.weights, canonical, state)
+            if not self.workers.call(reader, convert_state.read_state, source):
+                raise UserError(f"--with-optimizer: '{self.request.weights}' holds no optimizer's state; leave it out.")
+        self.workers.call(target.track, convert_state.write_training, target)
+        return self._proof(source, target, folder)
+
+    def _proof(self, source: StateFiles, target: StateFiles, folder: Path) -> Apart:
+        moved = []
+        for side, files in (("source", source), ("target", target)):
+            self.on_step(f"training a further step from the {side} on {files.track}")
+            out = folder / f"step of {side}"
+            step = StepRequest(files.track, self.model, files.path, files.state, out)
+            self.workers.call(files.track, convert_state.further_step, step)
+            moved.append(out)
+        return convert_state.apart(moved[0], moved[1], source.state)
 
 
 def _writer(request: ConversionRequest) -> str:
@@ -94,6 +143,8 @@ def _writer(request: ConversionRequest) -> str:
     if request.to not in WRITABLE:
         raise unknown("target of --to", request.to, WRITABLE)
     require_output(request.out, WRITABLE[request.to])
+    if request.with_optimizer and request.out.suffix == ".safetensors":
+        raise UserError(f"--out: expected a .pt file, which can hold the optimizer's state, found '{request.out}'.")
     return _track(request.to)
 
 
@@ -115,6 +166,10 @@ def _reader(path: Path) -> str:
     """Return the track that reads the file."""
     require_extension(path, [extension for extensions in READABLE.values() for extension in extensions], "WEIGHTS")
     return _track(next(family for family, extensions in READABLE.items() if path.name.endswith(extensions)))
+
+
+def _family(track: str) -> str:
+    return track.partition(":")[0]
 
 
 def _track(family: str) -> str:

@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -13,17 +12,14 @@ import xxhash
 
 from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.chapters.spec import ChapterVariant
-from twotrack.shared.datasets.batches import Batch, Batches, TrainingBatches
+from twotrack.shared.datasets.batches import Batch, Batches
 from twotrack.shared.datasets.spec import Dataset, Split
-from twotrack.shared.errors import UserError
-from twotrack.shared.evaluation import metrics
 from twotrack.shared.runs import warm_start
 from twotrack.shared.runs.records import Continued, EpochRecord
 from twotrack.shared.spec.inputs import ONLY, Inputs, each
 from twotrack.shared.spec.optimizers import Optimizer
 from twotrack.shared.spec.pair import CustomOptimizer
-from twotrack.shared.spec.recipes import EarlyStopping, Recipe
-from twotrack.shared.spec.schedules import PlateauWatch, plateau_of
+from twotrack.shared.spec.recipes import Recipe
 from twotrack.shared.spec.track import Precision, Track, TrackModel
 from twotrack.shared.spec.transfer import chosen
 from twotrack.shared.weights import initial
@@ -103,14 +99,18 @@ def fresh_model(
     precision: Precision = "float32",
     switched: Collection[str] = (),
     continues: Continued | None = None,
+    weights: Mapping[str, np.ndarray] | None = None,
 ) -> TrackModel:
     """Build a chapter's model and give it the weights with which training begins.
 
-    They are the same numbers in every track, or those of a finished run. All of them are trainable until a stage
-    freezes some. Raises UserError if pretrained weights or the run cannot be had.
+    They are the same numbers in every track, or those of a finished run, or `weights`, those of a training that goes
+    on. All of them are trainable until a stage freezes some. Raises UserError if pretrained weights or the run cannot
+    be had.
     """
     model = track.build(whole_pair(variant), seed, precision, switched)
-    if continues:
+    if weights is not None:
+        model.load_weights(weights)
+    elif continues:
         warm_start.load(model, continues)
     else:
         load_start(model, variant, seed)
@@ -123,132 +123,6 @@ def load_start(model: TrackModel, variant: ChapterVariant, seed: int) -> None:
     shapes, framework_weights = {name: array.shape for name, array in built.items()}, model.switches.own_weights(built)
     law = variant.recipe.initialiser
     model.load_weights(initial.start(variant.chapter.transfer, variant.config, shapes, seed, framework_weights, law))
-
-
-class Fit:
-    """All of a chapter's training, stage by stage, from the weights that the model has."""
-
-    def __init__(
-        self,
-        model: TrackModel,
-        dataset: Dataset,
-        variant: ChapterVariant,
-        seed: int,
-        watch: Stopwatch,
-        report: Report,
-        listen: Listener = require_finite,
-    ):
-        self._model, self._dataset, self._variant, self._seed = model, dataset, variant, seed
-        self._watch, self._report, self._listen, self._chapter = watch, report, listen, variant.chapter
-        recipe = variant.recipe
-        self._require_full_batch(recipe)
-        self._stages = recipe.stages if recipe.epochs else ()
-        steps = sum(stage.epochs * (len(dataset.train) // stage.batch_size) for stage in self._stages)
-        self.progress = TrainingProgress(steps)
-        self._trained: TrackModel | None = None
-        """What the last stage trains."""
-
-    def _require_full_batch(self, recipe: Recipe) -> None:
-        largest, examples = max(stage.batch_size for stage in recipe.stages), len(self._dataset.train)
-        if examples < largest:
-            raise UserError(
-                f"the training split of '{self._dataset.source}' has {examples} examples, less than one batch "
-                f"of {largest}; give a file with more rows."
-            )
-
-    def run(self) -> None:
-        """Train stage by stage; where weights are averaged, a stage goes on from the averages of the one before."""
-        is_averaged = False
-        for recipe in self._stages:
-            if self._trained and is_averaged:
-                with self._trained.averaged():
-                    averages = self._trained.weights()
-                self._trained.load_weights(averages)
-            self._run_stage(recipe)
-            is_averaged = recipe.optimizer.average is not None
-
-    def averaged(self) -> AbstractContextManager[None]:
-        """Return a block in which the weights are those that the recipe leaves: averages, where it asks for any."""
-        return self._trained.averaged() if self._trained else nullcontext()
-
-    def _run_stage(self, recipe: Recipe) -> None:
-        def prepare() -> tuple[TrackModel, Dataset]:
-            return for_stage(self._model, self._dataset, self._variant, recipe, self._report)
-
-        model, dataset = self._watch.time("features", prepare)
-        self._trained, plateau = model, plateau_of(recipe.schedule)
-        watch = PlateauWatch(plateau) if plateau else None
-        batches = TrainingBatches(dataset, dataset.train, recipe.batch_size, self._seed, self._chapter.loss)
-        learning_rates = recipe.learning_rates(recipe.epochs * len(batches))
-        self.progress.history["learning_rate"] += learning_rates
-        stage = TrainingStage(model, recipe.optimizer, learning_rates, self._watch, self._report, self._listen)
-        stage.prepare(next(batches.epoch(0)))
-        best = Best(recipe.early_stopping, model)
-        for _ in range(recipe.epochs):
-            seconds = stage.train_epoch(batches, len(self.progress.epochs), self.progress)
-            self._validate(model, dataset, recipe, len(batches), seconds)
-            if watch:
-                self._follow(watch, model, learning_rates)
-            if best.ends_with(self.progress.epochs[-1].validation_loss):
-                break
-        best.restore()
-        del self.progress.history["learning_rate"][len(self.progress.history["loss"]) :]
-
-    def _follow(self, watch: PlateauWatch, model: TrackModel, planned: Sequence[float]) -> None:
-        """Feed the epoch's validation loss to a plateau; where it falls, let the rates of later steps fall."""
-        before, share = watch.share, watch.feed(self.progress.epochs[-1].validation_loss)
-        if share == before:
-            return
-        done, rates = len(self.progress.history["loss"]), self.progress.history["learning_rate"]
-        first = len(rates) - len(planned)
-        rates[done:] = [share * rate for rate in planned[done - first :]]
-        model.set_learning_rates(rates[first:])
-
-    def _validate(
-        self, model: TrackModel, dataset: Dataset, recipe: Recipe, steps: int, seconds: "EpochSeconds"
-    ) -> None:
-        self._report("validating", {})
-        inputs, size = dataset.validation.inputs, self._chapter.predict_batch
-        with model.averaged():
-            logits = self._watch.time("validation", lambda: in_batches(model.predict, dataset, inputs, size))
-        scores = metrics.evaluate(logits, dataset.validation.labels)
-        record = EpochRecord(
-            epoch=len(self.progress.epochs) + 1,
-            trained=recipe.trained,
-            examples=steps * recipe.batch_size,
-            train_loss=float(np.mean(self.progress.history["loss"][-steps:])),
-            validation_loss=scores["loss"],
-            validation_metric=scores[self._chapter.metric],
-            seconds=seconds.training,
-            feeding_seconds=seconds.feeding,
-        )
-        self.progress.epochs.append(record)
-        self._report("epoch", record.model_dump())
-
-
-class Best:
-    """The best epoch of a stage so far, and its weights where they are to be had again."""
-
-    def __init__(self, stopping: EarlyStopping | None, model: TrackModel):
-        self._stopping, self._model = stopping, model
-        self._loss, self._waited = math.inf, 0
-        self._weights: dict[str, np.ndarray] = {}
-
-    def ends_with(self, loss: float) -> bool:
-        """Take in an epoch's loss on the validation split; return whether training ends with it."""
-        if self._stopping is None:
-            return False
-        if loss < self._loss - self._stopping.min_delta:
-            self._loss, self._waited = loss, 0
-            self._weights = self._model.weights() if self._stopping.restore_best else {}
-            return False
-        self._waited += 1
-        return self._waited >= max(self._stopping.patience, 1)
-
-    def restore(self) -> None:
-        """Load the best weights, if they are kept."""
-        if self._weights:
-            self._model.load_weights(self._weights)
 
 
 def for_stage(

@@ -13,19 +13,23 @@ from twotrack.shared.spec.recipes import Trained
 
 SCHEMA_VERSION = 6
 READABLE_VERSIONS = (2, 3, 4, 5, 6)
-"""Version 5 has no digest of the record itself, version 4 lacks `Job.same_masks` and `draws` too, version 3 `Job.exact`
-too, version 2 `Job.continues` too; they are the same otherwise."""
+"""Version 5 lacks `stopped`, `Job.stop_after` and the digest of the record itself, version 4 `Job.same_masks` and `draws`
+too, version 3 `Job.exact` too, version 2 `Job.continues` too; they are the same otherwise."""
 SEALED_FROM = 6
 """The first version whose records are hashed."""
 
 
 class Continued(FrozenRecord):
-    """The finished run whose trained weights another one starts from."""
+    """The run whose trained weights another one starts from, or with whose training it goes on."""
 
     folder: Path
     track: str
     weights: str
     """SHA-256 of its weights file."""
+    state: str | None = None
+    """SHA-256 of its state.safetensors, if its training goes on; None for a new training from its weights."""
+    steps: int = 0
+    """Of the training that goes on, done so far."""
 
 
 class Job(FrozenRecord):
@@ -47,7 +51,9 @@ class Job(FrozenRecord):
     command: list[str]
     """The command line that asked for it."""
     continues: Continued | None = None
-    """Start from these weights; None for the chapter's initial ones."""
+    """Start from these weights, or go on with that training; None for the chapter's initial weights."""
+    stop_after: int | None = None
+    """Stop when so many steps are done, counted from the start of the training; None for all."""
     switched: list[str] = Field(default_factory=list)
     """Entries of the ledger that are as each framework has them by default; none of them is aligned then."""
     exact: bool = False
@@ -113,6 +119,8 @@ class TimingRecord(FrozenRecord):
     build: float
     warm_up: float = 0.0
     """Compilation and first allocation: for each stage one training step, undone before its first epoch starts."""
+    replay: float = 0.0
+    """Of a training that goes on: reading the batches again that it has seen."""
     features: float = 0.0
     """Outputs of a frozen base, computed once for the stages that train the head alone; else next to nothing."""
     validation: float = 0.0
@@ -153,6 +161,9 @@ class RunRecord(FrozenRecord):
     batches: str
     """XXH3-128 of the bytes of all training batches."""
     steps: int
+    """Done."""
+    stopped: bool = False
+    """Before the end of the training, which can go on."""
     epochs: list[EpochRecord]
     """Empty for a run that continues another one by no epoch."""
     test: dict[str, float]

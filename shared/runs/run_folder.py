@@ -19,13 +19,14 @@ from safetensors.numpy import load_file, save
 from twotrack.shared.base import atomic
 from twotrack.shared.datasets.files import sha256_of
 from twotrack.shared.errors import LONGEST, UserError, first_error, one_line
-from twotrack.shared.runs import run_content
+from twotrack.shared.runs import run_content, training_state
 from twotrack.shared.runs.records import READABLE_VERSIONS, RunRecord
+from twotrack.shared.runs.training_state import STATE, STATE_RECORD, TrainingState
 
 RECORD = run_content.RECORD
 HISTORY, PREDICTIONS, WEIGHTS = "history.json", "predictions.npz", "weights.safetensors"
 _PROBE_BYTES = 8 * 2**20
-"""A run folder takes about 2.3 MB; asking for more finds a disk that is about to fill up."""
+"""A run folder takes about 5.5 MB; asking for more finds a disk that is about to fill up."""
 
 
 def remove_partial(folder: Path) -> None:
@@ -75,16 +76,20 @@ class RunWriter:
         history: Mapping[str, list[float]],
         predictions: Mapping[str, np.ndarray],
         weights: Mapping[str, np.ndarray],
+        state: TrainingState | None = None,
     ) -> dict[str, str]:
-        """Write history, predictions and weights; return the SHA-256 of each file."""
+        """Write history, predictions, weights and the state of the training; return the SHA-256 of each file."""
         try:
             (self._partial / HISTORY).write_text(json.dumps(history))
             stored = self._partial / PREDICTIONS
             np.savez_compressed(stored, **predictions)  # type: ignore[arg-type]  # NumPy's stubs give every name the type of `allow_pickle`
             (self._partial / WEIGHTS).write_bytes(save(dict(weights)))
+            if state:
+                training_state.write(self._partial, state, weights)
         except OSError as error:
             raise unwritable(self._folder.parent, error) from error
-        return {name: sha256_of(self._partial / name) for name in (HISTORY, PREDICTIONS, WEIGHTS)}
+        names = (HISTORY, PREDICTIONS, WEIGHTS, *((STATE, STATE_RECORD) if state else ()))
+        return {name: sha256_of(self._partial / name) for name in names}
 
     def finish(self, record: RunRecord) -> None:
         """Write the record and give the folder its name."""

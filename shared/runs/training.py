@@ -1,17 +1,21 @@
 """What a worker does with a job: train, test once, and leave a run folder."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 
+import numpy as np
 import xxhash
 
 from twotrack.shared import __version__
 from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.datasets.spec import Dataset
+from twotrack.shared.errors import UserError
 from twotrack.shared.evaluation import metrics
-from twotrack.shared.runs.fitting import Fit, Stopwatch, fresh_model, in_batches
+from twotrack.shared.runs import going_on
+from twotrack.shared.runs.fitting import Stopwatch, fresh_model, in_batches
 from twotrack.shared.runs.records import (
     SCHEMA_VERSION,
     DataRecord,
@@ -22,7 +26,8 @@ from twotrack.shared.runs.records import (
     TimingRecord,
 )
 from twotrack.shared.runs.run_folder import RunWriter
-from twotrack.shared.spec import plain
+from twotrack.shared.runs.stages import Begun, Fit
+from twotrack.shared.spec import plain, profiles
 from twotrack.shared.spec.draws import SharedDraws
 from twotrack.shared.spec.inputs import describe as describe_inputs
 from twotrack.shared.spec.inputs import example
@@ -51,13 +56,29 @@ class Trainer:
         chapter, whole = variant.chapter, variant.data(job.source)
         dataset = replace(whole, train=whole.train.first(job.examples)) if job.examples else whole
         watch = Stopwatch(self._track)
+        begun = going_on.begun(job.continues) if job.continues and job.continues.state else None
+        _require_data(whole, len(dataset.train), begun)
         with RunWriter(job.folder) as writer:
             report("building", {})
-            model = watch.time("build", lambda: self._build(job, variant))
+            source = SharedDraws(job.seed) if job.same_masks else None
+            model = watch.time("build", lambda: self._build(job, variant, begun, source))
             start = model.weights()
-            draws = _draws(model, variant) if job.same_masks else []
+            draws = _draws(model, variant) if source else []
+            if source and begun:
+                source.restart(len(begun.history["loss"]))
             parameters = sum(start[name].size for name in model.trainable_names())
-            fit = Fit(model, dataset, variant, job.seed, watch, report)
+            is_aligned = set(job.switched) <= set(profiles.INITIALISATION)
+            fit = Fit(
+                model,
+                dataset,
+                variant,
+                job.seed,
+                watch,
+                report,
+                begun=begun,
+                stop_after=job.stop_after,
+                keeps_state=is_aligned,
+            )
             fit.run()
             report("testing", {})
             size = chapter.predict_batch
@@ -65,7 +86,7 @@ class Trainer:
                 logits = watch.time("test", lambda: in_batches(model.predict, dataset, dataset.test.inputs, size))
                 left = model.weights()
             predictions = {"logits": logits, "labels": dataset.test.labels}
-            files = writer.write(fit.progress.history, predictions, left)
+            files = writer.write(fit.progress.history, predictions, left, fit.state)
             writer.finish(
                 RunRecord(
                     schema_version=SCHEMA_VERSION,
@@ -79,9 +100,10 @@ class Trainer:
                     switched=[name for name in job.switched if name in model.switches.acted],
                     draws=draws,
                     parameters=parameters,
-                    initial_weights={name: xxhash.xxh3_128_hexdigest(array) for name, array in start.items()},
+                    initial_weights=dict(begun.initial_weights) if begun else _hashes(start),
                     batches=fit.progress.digest.hexdigest(),
-                    steps=fit.progress.steps,
+                    steps=len(fit.progress.history["loss"]),
+                    stopped=fit.stopped,
                     epochs=fit.progress.epochs,
                     test=metrics.evaluate(logits, dataset.test.labels),
                     timing=TimingRecord(framework_import=self._import_seconds, **watch.seconds),
@@ -91,11 +113,12 @@ class Trainer:
                 )
             )
 
-    def _build(self, job: Job, variant: ChapterVariant) -> TrackModel:
+    def _build(self, job: Job, variant: ChapterVariant, begun: Begun | None, source: SharedDraws | None) -> TrackModel:
         precision: Precision = "float64" if job.exact else "float32"
-        model = fresh_model(self._track, variant, job.seed, precision, job.switched, job.continues)
-        if job.same_masks:
-            model.draw_from(SharedDraws(job.seed))
+        weights = begun.state.weights if begun else None
+        model = fresh_model(self._track, variant, job.seed, precision, job.switched, job.continues, weights)
+        if source:
+            model.draw_from(source)
         elif job.exact:
             model.probe().remove_dropout()
         return model
@@ -105,6 +128,20 @@ class Trainer:
             after_import=self._after_import,
             peak=peak_resident_bytes(),
             peak_device=self._track.peak_device_memory(),
+        )
+
+
+def _hashes(weights: Mapping[str, np.ndarray]) -> dict[str, str]:
+    return {name: xxhash.xxh3_128_hexdigest(np.ascontiguousarray(array).data) for name, array in weights.items()}
+
+
+def _require_data(whole: Dataset, examples: int, begun: Begun | None) -> None:
+    """Require the data that a training which goes on was begun with."""
+    if begun and (whole.fingerprint, examples) != (begun.data.fingerprint, begun.data.train):
+        raise UserError(
+            f"--from: the run was trained on other data: expected the {begun.data.train:,} examples of "
+            f"'{begun.data.source}' with the fingerprint {begun.data.fingerprint}, found {examples:,} of "
+            f"'{whole.source}' with {whole.fingerprint}; name the run's own data with --data, --images or --source."
         )
 
 

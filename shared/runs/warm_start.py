@@ -1,7 +1,7 @@
 """A run that starts from the trained weights of another one, on whichever track that was.
 
-Weights travel, batch normalisation's statistics among them. The optimizer's state and the learning-rate schedule do
-not: each framework keeps that state in its own form, and a schedule is over when its run is.
+Weights travel, batch normalisation's statistics among them. Optimizer, schedule and order of batches are those of a new
+training. A training that goes on where it stopped: going_on.py.
 """
 
 from pathlib import Path
@@ -19,19 +19,19 @@ def find(folder: Path, chapter: str) -> Run:
     run = read(folder)
     if run.record.job.chapter != chapter:
         raise UserError(
-            f"--from: '{folder}' is a run of the chapter '{run.record.job.chapter}', not of '{chapter}'; "
+            f"--warm-start: '{folder}' is a run of the chapter '{run.record.job.chapter}', not of '{chapter}'; "
             "name a run of this chapter."
         )
     if own := [name for name in profiles.OUTPUTS if name in run.record.switched]:
         raise UserError(
-            f"--from: '{folder}' has its framework's own {', '.join(own)}; expected a run of --profile aligned, whose "
-            "weights answer alike on every track."
+            f"--warm-start: '{folder}' has its framework's own {', '.join(own)}; expected a run of --profile aligned, "
+            "whose weights answer alike on every track."
         )
     return run
 
 
 def describe(run: Run) -> Continued:
-    """Return what the record of a run that continues this one says of it."""
+    """Return what the record of a run that starts from this one says of it."""
     return Continued(folder=run.folder.absolute(), track=run.record.job.track, weights=run.record.files[WEIGHTS])
 
 
@@ -39,7 +39,9 @@ def load(model: TrackModel, start: Continued) -> None:
     """Load the run's weights; UserError if they are others than when they were named, or do not fit the model."""
     run = read(start.folder)
     if run.record.files[WEIGHTS] != start.weights:
-        raise UserError(f"--from: the weights of '{start.folder}' were replaced meanwhile; run the command again.")
+        raise UserError(
+            f"--warm-start: the weights of '{start.folder}' were replaced meanwhile; run the command again."
+        )
     load_into(model, run)
 
 

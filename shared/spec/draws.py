@@ -178,9 +178,9 @@ class SharedDraws(DrawSource):
             raise TypeError(f"expected a mark of SharedDraws, found {type(mark).__name__}.")
         self._place = _Place(mark.step, dict(mark.first_use))
 
-    def restart(self) -> None:
-        """Go back to the first step."""
-        self._place = _Place()
+    def restart(self, step: int = 0) -> None:
+        """Go to the first step, or to a later one (0-based) of a training that began elsewhere."""
+        self._place = _Place(step)
 
 
 class ConstantDraws(DrawSource):

@@ -5,7 +5,7 @@ Steps are batches, counted from 0. A length of time is an int, so many steps, or
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -353,3 +353,8 @@ class PlateauWatch:
     def state(self) -> dict[str, float]:
         """What the next losses are judged by."""
         return {"share": self.share, "best": self._best, "waited": self._waited, "cooling": self._cooling}
+
+    def restore(self, state: Mapping[str, float]) -> None:
+        """Go on from a state."""
+        self.share, self._best = state["share"], state["best"]
+        self._waited, self._cooling = int(state["waited"]), int(state["cooling"])

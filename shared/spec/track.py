@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from twotrack.shared.spec.changes import Change
     from twotrack.shared.spec.draws import DrawSource
     from twotrack.shared.spec.loop import Hear, LoopBatch, LoopNotes, TrainingLoop
+    from twotrack.shared.spec.optimizer_files import CarriedOptimizer
     from twotrack.shared.spec.optimizers import Optimizer
     from twotrack.shared.spec.pair import CustomOptimizer, Pair
     from twotrack.shared.spec.probe import Probe
@@ -203,6 +204,27 @@ class Checkpoints(Protocol):
         """Write canonical weights as a file for the model that `build` returns; BridgeError if they are not its."""
 
 
+class OptimizerFiles(Protocol):
+    """Reads and writes what the framework's own files hold of the framework's own optimizers."""
+
+    def read(self, path: "Path", build: BuildModel, own: "Optimizer", /) -> "CarriedOptimizer | None":
+        """Return a file's optimizer; None if it holds none, UserError for one that cannot be carried.
+
+        It is taken for `own` where the file does not say which it is.
+        """
+
+    def write(
+        self, path: "Path", weights: "Mapping[str, np.ndarray]", carried: "CarriedOptimizer", build: BuildModel, /
+    ) -> None:
+        """Write canonical weights and the state of an optimizer of the framework's own."""
+
+    def resume(self, path: "Path", model: TrackModel, spec: "Optimizer", /) -> None:
+        """Load a file into the model and an optimizer of the framework's own, as the framework does.
+
+        The optimizer has the epsilon of the spec, and decays nothing.
+        """
+
+
 class Carrier(Protocol):
     """Carries weights between the framework's own files and canonical .safetensors files, one tensor at a time."""
 
@@ -276,6 +298,10 @@ class Track(ABC):
         Raises UserError if a build function of the user's fails, BridgeError if its weights or the pair's rules for
         them do not fit. Shapes are those that weights have where no axis counts in another order.
         """
+
+    @abstractmethod
+    def optimizer_files(self) -> OptimizerFiles:
+        """Return what reads and writes the optimizer's state in the framework's own files."""
 
     @abstractmethod
     def checkpoints(self) -> Checkpoints:

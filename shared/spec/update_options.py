@@ -102,6 +102,8 @@ class SWA:
 
 
 Average = EMA | SWA
+AVERAGES: dict[str, Average] = {"ema": EMA(), "swa": SWA()}
+"""By the name that `--set average=NAME` takes."""
 
 
 @dataclass(frozen=True, kw_only=True)

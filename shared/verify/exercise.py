@@ -16,7 +16,8 @@ from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.datasets.batches import Batch, TrainingBatches
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.errors import UserError
-from twotrack.shared.runs.fitting import Fit, Listener, Step, Stopwatch, TrainingProgress, TrainingStage, silent
+from twotrack.shared.runs.fitting import Listener, Step, Stopwatch, TrainingProgress, TrainingStage, silent
+from twotrack.shared.runs.stages import Fit
 from twotrack.shared.spec.changes import Change
 from twotrack.shared.spec.loop import LoopNotes, TrainingLoop
 from twotrack.shared.spec.optimizers import Optimizer, Sophia

@@ -222,7 +222,7 @@ def test_a_run_that_continues_another_one_has_its_start(tmp_path: Path):
     (job,) = plan(replace(request, profile="native"), lambda *_: tmp_path)
 
     assert job.switched == list(profiles.switched("native", own_start=False))
-    with pytest.raises(UserError, match="--from and --own-start"):
+    with pytest.raises(UserError, match="--warm-start and --own-start"):
         plan(replace(request, own_start=True), lambda *_: tmp_path)
 
 

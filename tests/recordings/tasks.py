@@ -18,6 +18,8 @@ class RecordingTask(FrozenRecord):
     out: Path
     fault: str = ""
     every: int = 3
+    adam: bool = False
+    """Train by Adam instead of SGD."""
 
 
 def attention_weights() -> dict[str, np.ndarray]:
@@ -141,7 +143,9 @@ def train_torch(request: RecordingTask) -> None:
     with torch.no_grad():
         for parameter, array in zip(model.parameters(), dense_weights(), strict=True):
             parameter.copy_(torch.from_numpy(array.T))
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    optimizer: Any = torch.optim.SGD(model.parameters(), lr=0.1)
+    if request.adam:
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.01, eps=1e-7)
     with twotrack.Recorder(request.out, every=request.every, model=model) as recorder:
         for step in range(STEPS):
             if request.fault == "exception" and step == 4:
@@ -153,8 +157,14 @@ def train_torch(request: RecordingTask) -> None:
             outputs = model(x)
             loss = ((outputs - y) ** 2).mean()
             loss.backward()
-            optimizer.param_groups[0]["lr"] = 0.2 if request.fault == "rate" and step > 3 else 0.1
+            if request.fault == "rate" and step > 3:
+                optimizer.param_groups[0]["lr"] = 0.2
             optimizer.step()
+            if request.fault == "state" and step == STEPS - 2:
+                optimizer.state[model[0].weight]["exp_avg_sq"] *= 1.5
+            if request.fault == "count" and step == STEPS - 2:
+                for remembered in optimizer.state.values():
+                    remembered["step"] += 1
             recorder.step(model, inputs=x, targets=y, outputs=outputs, loss=loss, optimizer=optimizer)
 
 
@@ -166,7 +176,7 @@ def train_keras(request: RecordingTask) -> None:
 
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(5, "relu"), keras.layers.Dense(2)])
     model.set_weights(dense_weights())
-    optimizer = keras.optimizers.SGD(0.1)
+    optimizer = keras.optimizers.Adam(0.01, epsilon=1e-7) if request.adam else keras.optimizers.SGD(0.1)
     with twotrack.Recorder(request.out, every=request.every, model=model) as recorder:
         for step in range(STEPS):
             x, y = (torch.from_numpy(array) for array in _data(step))

@@ -1,6 +1,7 @@
 """What a script records of models of its own, and what a comparison makes of it."""
 
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -78,6 +79,45 @@ def test_two_loops_that_train_alike_pass(scripts: Path):
     assert [rung.rung for rung in found.result.rungs] == ["data", "parameters", "loss", "gradients", "training"]
     assert found.result.rungs[-1].detail == "3 steps compared, up to 6"
     assert found.result.rungs[-1].difference < 1e-5
+
+
+@pytest.fixture(scope="module")
+def by_adam(tmp_path_factory: pytest.TempPathFactory, workers: WorkerPool) -> Path:
+    """Return a folder with recordings of one training by two scripts, and of two with a fault in what is remembered."""
+    folder = tmp_path_factory.mktemp("adam")
+    workers.call(KERAS, tasks.train_keras, RecordingTask(out=folder / "keras", every=1, adam=True))
+    for fault in ("", "state", "count"):
+        out = folder / f"torch{fault}"
+        workers.call(TORCH, tasks.train_torch, RecordingTask(out=out, every=1, adam=True, fault=fault))
+    return folder
+
+
+def test_what_optimizers_remember_is_recorded_and_compared(by_adam: Path):
+    """In torch under its own names and in its own layout."""
+    (_, *_, last) = open_recording(by_adam / "torch").manifest.steps
+    assert (last.updates, {slot: len(arrays) for slot, arrays in last.state.items()}) == (
+        7,
+        {"momentum": 4, "velocity": 4},
+    )
+
+    rung = compare_folders(by_adam / "torch", by_adam / "keras").result.rungs[-1]
+
+    assert rung.passed
+    assert rung.counts == {"training steps": 7, "slots of optimizers": 8}
+
+
+@pytest.mark.parametrize(
+    ("fault", "detail"),
+    [
+        ("state", r"step 6: what the optimizer remembers of '0\.weight' as velocity differs by [345]\.\de-01"),
+        ("count", "step 6: the optimizer has done 7 updates in 'torchcount', 6 in 'keras'"),
+    ],
+)
+def test_another_state_behind_equal_weights_is_found(by_adam: Path, fault: str, detail: str):
+    rung = compare_folders(by_adam / f"torch{fault}", by_adam / "keras").result.rungs[-1]
+
+    assert (rung.rung, rung.passed) == ("training", False)
+    assert re.match(detail, rung.detail), rung.detail
 
 
 def test_another_batch_is_found_in_the_next_step_that_is_recorded(scripts: Path, tmp_path: Path, workers: WorkerPool):

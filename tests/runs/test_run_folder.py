@@ -194,10 +194,15 @@ def test_a_record_of_another_schema_version_is_refused_with_both_versions(
 
 @pytest.mark.parametrize(
     ("version", "lacks"),
-    [(2, {"continues", "exact", "same_masks"}), (3, {"exact", "same_masks"}), (4, {"same_masks"}), (5, set())],
+    [
+        (2, {"continues", "exact", "same_masks", "stop_after"}),
+        (3, {"exact", "same_masks", "stop_after"}),
+        (4, {"same_masks", "stop_after"}),
+        (5, {"stop_after"}),
+    ],
 )
 def test_a_record_of_a_version_before_is_read(tmp_path: Path, version: int, lacks: set[str]):
-    """It lacks what a run continues, that it is not exact, and whose masks it had."""
+    """It lacks what a run continues, that it is not exact, whose masks it had, and where it was to stop."""
     run = make_run(tmp_path / "run")
     job = json.loads((run.folder / "record.json").read_text())["job"]
     change_record(run.folder, schema_version=version, job={name: job[name] for name in job if name not in lacks})

@@ -154,6 +154,8 @@ def test_the_record_names_the_run_and_its_weights_and_takes_its_settings(train: 
         "folder": source.folder,
         "track": FIRST,
         "weights": source.record.files[WEIGHTS],
+        "state": None,
+        "steps": 0,
     }
 
 
@@ -169,7 +171,7 @@ def run(tmp_path: Path) -> Run:
         ({"chapter": "churn_mlp"}, "is a run of the chapter 'mnist_cnn', not of 'churn_mlp'"),
         ({"start": Path("nowhere")}, "'nowhere' is no run folder"),
         ({"epochs": -1}, "--epochs: expected 0 or a positive whole number, found -1."),
-        ({"settings": {"weights": "x"}}, "--from and --weights both say which weights to start from"),
+        ({"settings": {"weights": "x"}}, "--warm-start and --weights both say which weights to start from"),
     ],
 )
 def test_what_cannot_be_continued_is_refused_before_anything_starts(run: Run, changes: dict, message: str):
@@ -222,6 +224,6 @@ def test_a_report_takes_no_run_without_an_epoch_and_no_other_start(run: Run, tmp
 
     with pytest.raises(UserError, match=r"differ in track and seed only; start of '.*made' is the chapter's initial"):
         find_runs([run.folder, other.folder])
-    with pytest.raises(UserError, match=r"still' was trained for no epoch"):
+    with pytest.raises(UserError, match=r"still' was trained for no whole epoch"):
         find_runs([still.folder])
     assert (still.record.epoch_seconds, still.record.examples_per_second) == (0, 0)

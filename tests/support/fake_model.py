@@ -104,6 +104,9 @@ class FakeTrack(Track):
     def checkpoints(self) -> Any:
         raise AssertionError("no files of the framework are read or written")
 
+    def optimizer_files(self) -> Any:
+        raise AssertionError("no optimizers of the framework's own files are read or written")
+
     def measurements(self) -> Any:
         raise AssertionError("no defaults are measured")
 

@@ -10,7 +10,8 @@ from tests.support.fake_model import FakeModel
 from tests.transfer.test_transfer import transfer
 from twotrack.shared.chapters import CHAPTERS
 from twotrack.shared.datasets.spec import Dataset, Split
-from twotrack.shared.runs.fitting import Fit, Stopwatch, silent
+from twotrack.shared.runs.fitting import Stopwatch, silent
+from twotrack.shared.runs.stages import Fit
 from twotrack.shared.spec.inputs import ONLY
 from twotrack.shared.spec.optimizers import SGD, Optimizer
 from twotrack.shared.spec.recipes import Recipe

@@ -19,6 +19,7 @@ from twotrack.torch_track.defaults import (  # noqa: F401 - each registers its f
     regularisation,
     schedules,
     sequences,
+    state,
 )
 from twotrack.torch_track.defaults.registry import DEFAULTS, HOOKS, LAYERS, OPTIMIZERS, SPECS
 
