@@ -633,7 +633,7 @@ class TorchModel(TrackModel):
             with self.around():
                 return self.shown(tensors_in(self.module(*given)))
 
-        axes = self._draw_axes.get(training) or self._axes_of_draws(training)
+        axes = self._draw_axes[training] if self._draw_axes else self._axes_of_draws(training)
         return drawn_pass(
             self.module, self.canonical_path, self.layout, forward, self.draws, axes, self._is_wide, visit
         )
