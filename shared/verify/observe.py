@@ -153,7 +153,10 @@ def _probe(side: ObservedSide, rung: ProbeRung, folder: Path) -> Path:
     """Let a rung look at the side, on drawn weights; return the folder with what it found."""
     side.report(rung.name)
     side.reset()
-    return evidence.save(rung.observe(side), folder)
+    found = evidence.save(rung.observe(side), folder)
+    if side.is_large:
+        give_back_free_memory()
+    return found
 
 
 def _report_phase(report: Report, precision: Precision, phase: str) -> None:

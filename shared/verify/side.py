@@ -1,6 +1,5 @@
 """One side of a pair, as the rungs look at it: in one precision, on drawn weights or on the user's own."""
 
-import gc
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import cached_property
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from twotrack.shared.base.arrays import copies
-from twotrack.shared.base.memory import keep_free_memory
+from twotrack.shared.base.memory import give_back_free_memory, keep_free_memory
 from twotrack.shared.base.sizes import LARGE_WEIGHT, values_of
 from twotrack.shared.runs.fitting import Listener, Step
 from twotrack.shared.spec.draws import AS_COUNTED, Alignment, SharedDraws
@@ -58,6 +57,8 @@ class ObservedSide:
         self.source = SharedDraws(0, alignment)
         self.model.draw_from(self.source)
         self.reset()
+        if self.is_large:
+            give_back_free_memory()  # of what looked for axes, and of the weights that the framework drew
 
     def _starts(self) -> dict[str, Start]:
         """Return what the framework drew as weights; nothing of a large model, nor of one whose data set says.
@@ -309,7 +310,7 @@ class ObservedSide:
     def forget_step(self) -> None:
         """Free what a step of a large model computed: it may hang in a circle of references."""
         if self.is_large:
-            gc.collect()
+            give_back_free_memory()
 
     @cached_property
     def _kept_in_full(self) -> list[str]:
