@@ -140,7 +140,11 @@ def test_a_difference_that_is_not_a_number_is_one() -> None:
 
 
 def test_what_a_large_model_needs_is_said_in_one_line() -> None:
-    assert str(Need(109_482_240, 0.45)).startswith("needs about 8.4 GB of memory, 0.4 GB of disk and 2 min")
+    assert str(Need(109_482_240, 0.45, 6e8)).startswith("needs about 6.5 GB of memory, 0.4 GB of disk and 3 min")
+
+
+def test_what_layers_give_counts_as_much_as_weights_do() -> None:
+    assert Need(23_587_712, 0.4, 1.2e9).memory - Need(23_587_712, 0.4, 0).memory > 1.2e9
 
 
 def test_digests_are_small_beside_the_weights() -> None:
