@@ -1,6 +1,7 @@
 """Values with their gradients, the same way on every backend; works inside a graph or program that is being traced."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import keras
@@ -36,6 +37,15 @@ def _on_torch(compute: Compute, tensors: list[Any]) -> tuple[Any, list[Any]]:
         leaves = [tensor.detach().requires_grad_() for tensor in tensors]
         value = compute(leaves)
     return value, list(torch.autograd.grad(value, leaves, allow_unused=True, materialize_grads=True))
+
+
+def without_gradients() -> AbstractContextManager:
+    """Return a block in which nothing is kept for a backward pass; PyTorch alone would, as it runs."""
+    if keras.backend.backend() != "torch":
+        return nullcontext()
+    import torch
+
+    return torch.no_grad()
 
 
 _WAYS: Mapping[str, Callable[[Compute, list[Any]], tuple[Any, list[Any]]]] = {

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras.src import backend
 
+from twotrack.keras_track.autodiff import without_gradients
 from twotrack.keras_track.primitives import Numbers, Request, answered, replaced
 from twotrack.keras_track.recording import LayerCalls, arrays, layers_recorded, replaced_calls
 from twotrack.keras_track.state import state_kept
@@ -107,6 +108,7 @@ def drawn_pass(
         for name in _KERAS_FUNCTIONS:
             replaced(stack, backend.random, name, _noted(name, getattr(backend.random, name), recorder.calls))
         stack.enter_context(layers_recorded(model, layout, visit, at_work=recorder.layers))
+        stack.enter_context(without_gradients())
         outputs = model(inputs, training=training)
     return DrawnPass(recorder.draws, recorder.values, canonical(arrays(outputs), layout.outputs))
 

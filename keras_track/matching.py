@@ -1,8 +1,7 @@
 """A keras.Model as a side of the search for which weight is which. Its weights are in canonical form."""
 
-import importlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from itertools import count
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from keras import layers
 
 from twotrack.keras_track import weights
+from twotrack.keras_track.autodiff import without_gradients
 from twotrack.keras_track.recording import activation_changed, arrays, as_array, replaced_calls
 from twotrack.keras_track.track import KerasModel
 from twotrack.shared.spec.units import Arrays, Call, Side, Unit, Visitor, Weights
@@ -72,7 +72,7 @@ class KerasSide(Side):
         calls = [(layer, _watched(layer, unit, visitor)) for layer, unit in self._layers.values()]
         calls += [(layer, _passed(path, layer, visitor)) for path, layer in self._others.items()]
         given = keras.tree.map_structure(keras.ops.convert_to_tensor, self._model.arranged(self._inputs))
-        with replaced_calls(calls), _without_gradients():
+        with replaced_calls(calls), without_gradients():
             return arrays(self._model.model(given, training=False))
 
 
@@ -89,19 +89,13 @@ def _only_wraps(layer: keras.Layer) -> bool:
     return isinstance(layer, layers.Wrapper) and not isinstance(layer, layers.Bidirectional)
 
 
-def _without_gradients() -> AbstractContextManager:
-    """Return a block in which Keras on torch keeps nothing for a backward pass."""
-    is_torch = keras.backend.backend() == "torch"
-    return importlib.import_module("torch").no_grad() if is_torch else nullcontext()
-
-
 def _watched(layer: keras.Layer, unit: Unit, visitor: Visitor) -> Callable:
     """Return a `call` that shows each call to the visitor."""
     own, numbers = type(layer).call.__get__(layer), count()
 
     def again(args: tuple, kwargs: dict[str, Any], first: np.ndarray | None) -> Arrays:
         given = (args, kwargs) if first is None else _with_first(args, kwargs, first)
-        with _keeping(layer) as before, _without_gradients():
+        with _keeping(layer) as before, without_gradients():
             result = arrays(own(*given[0], **given[1]))
         return result + before
 

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from twotrack.keras_track import weights
+from twotrack.keras_track.autodiff import without_gradients
 from twotrack.keras_track.recording import activation_changed, replaced_calls, replaced_value
 from twotrack.shared.pieces.recorder import Piece, PieceRun, Recorder
 from twotrack.shared.spec.probe import Replace, keep
@@ -54,7 +55,7 @@ class PieceCounter:
 
         variables = [variable.value for variable in self._model.variables]
         inside = self._layers_in(self._inside(recorder), partial(replaced_value, replace=replace))
-        with inside, aten.counted(recorder, variables) as mark:
+        with inside, without_gradients(), aten.counted(recorder, variables) as mark:
             mark(keras.tree.flatten(inputs))
             self._model(inputs, training=False)
 

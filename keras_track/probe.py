@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from twotrack.keras_track import hyperparameters, loss_alone, optimizer_alone, terms, updates, weights, widening
-from twotrack.keras_track.autodiff import value_and_gradients
+from twotrack.keras_track.autodiff import value_and_gradients, without_gradients
 from twotrack.keras_track.draws import drawn_from, drawn_pass
 from twotrack.keras_track.gradients import InputShift, recorder
 from twotrack.keras_track.inputs import cast
@@ -327,7 +327,8 @@ class KerasProbe(Probe):
         return as_array(schedule(np.arange(len(learning_rates)) // optimizer.accumulate)).tolist()
 
     def _call(self, inputs: Mapping[str, np.ndarray], training: bool = False) -> Any:
-        return self._model.model(self._model.arranged(inputs), training=training)
+        with without_gradients():
+            return self._model.model(self._model.arranged(inputs), training=training)
 
 
 def _weights_of_classes(labels: np.ndarray, class_weight: Mapping[int, float]) -> np.ndarray:

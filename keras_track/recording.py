@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from twotrack.keras_track import hyperparameters, weights
-from twotrack.shared.axes.layout import Arrangements, ChannelLayout, Copies, canonical, own_order
+from twotrack.shared.axes.layout import Arrangements, ChannelLayout, Copies, canonical_shape, own_order
 from twotrack.shared.spec.probe import LayerTrace, Replace, Visit, keep
 
 
@@ -168,10 +168,10 @@ def replaced_value(value: Any, path: str, replace: Replace, arrangements: Arrang
     """Return what stands for a value that is one tensor of numbers, in its own type and order."""
     if not keras.ops.is_tensor(value) or not keras.backend.is_float_dtype(keras.backend.standardize_dtype(value.dtype)):
         return value
-    own = arrangements[:1]
-    (stated,) = canonical([np.broadcast_to(np.zeros(()), value.shape)], own)
-    other = replace(path, stated.shape)
-    return value if other is None else keras.ops.convert_to_tensor(*own_order([other], own), dtype=value.dtype)
+    other = replace(path, canonical_shape(tuple(value.shape), arrangements))
+    if other is None:
+        return value
+    return keras.ops.convert_to_tensor(*own_order([other], arrangements[:1]), dtype=value.dtype)
 
 
 @contextmanager

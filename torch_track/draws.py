@@ -159,36 +159,31 @@ class _Following(AxisTracker):
 def draw_axes(
     module: nn.Module, layout: ChannelLayout, inputs: Mapping[str, Input], own: list[Tensor]
 ) -> list[DrawAxes]:
-    """Run the module on inputs, in the mode that it is in; return how the numbers of each draw lie in torch."""
-    if not _draws(module, own):  # as most do; to follow axes takes many times as long as to run
-        return []
+    """Run the module on inputs, in the mode that it is in; return how the numbers of each draw lie in torch.
+
+    Axes are followed, which takes several times as long, only in a module that draws.
+    """
+    drawn = _axes_of_draws(module, inputs, own, None)
+    return drawn if layout is NO_LAYOUT or not drawn else _axes_of_draws(module, inputs, own, _Following(module))
+
+
+def _axes_of_draws(
+    module: nn.Module, inputs: Mapping[str, Input], own: list[Tensor], tracker: "_Following | None"
+) -> list[DrawAxes]:
     calls, layers, found = _Calls(), _Layers(), list[DrawAxes]()
-    tracker = None if layout is NO_LAYOUT else _Following(module)
 
     def deliver(request: aten.Request) -> np.ndarray | None:
         if tracker is None or not tracker.following:
             found.append(_axes(calls, layers, request.shape))
         return None if request.base is None else np.full(request.shape, KEPT[request.base])
 
-    for tensor, spec in zip(own, inputs.values(), strict=True):
+    given = [tensor.clone() for tensor in own]
+    for tensor, spec in zip(given, inputs.values(), strict=True):
         setattr(tensor, COUNTED, model_input(tensor.shape, spec))
     watched = layers.watched(module, str)
     with torch.no_grad(), state_kept(module), watched, aten.delivered(deliver), calls, tracker or nullcontext():
-        module(*own)
+        module(*given)
     return found
-
-
-def _draws(module: nn.Module, own: Sequence[Tensor]) -> bool:
-    """Run the module; tell whether it draws anything."""
-    asked: list[aten.Request] = []
-
-    def deliver(request: aten.Request) -> np.ndarray | None:
-        asked.append(request)
-        return None if request.base is None else np.full(request.shape, KEPT[request.base])
-
-    with torch.no_grad(), state_kept(module), aten.delivered(deliver):
-        module(*own)
-    return bool(asked)
 
 
 def _axes(calls: _Calls, layers: _Layers, shape: tuple[int, ...]) -> DrawAxes:

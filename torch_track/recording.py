@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
-from twotrack.shared.axes.layout import Arrangements, ChannelLayout, Copies, canonical, own_order
+from twotrack.shared.axes.layout import Arrangements, ChannelLayout, Copies, canonical_shape, own_order
 from twotrack.shared.spec.probe import LayerTrace, Replace, Visit, keep
 from twotrack.torch_track import hyperparameters
 from twotrack.torch_track.structure import tensors_in
@@ -71,13 +71,11 @@ def _replaced(output: Any, path: str, replace: Replace, arrangements: Arrangemen
     first, *rest = output if isinstance(output, tuple) else (output,)
     if not isinstance(first, Tensor) or not first.is_floating_point():
         return None
-    own = arrangements[:1]
-    (stated,) = canonical([np.broadcast_to(np.zeros(()), tuple(first.shape))], own)
-    other = replace(path, stated.shape)
+    other = replace(path, canonical_shape(tuple(first.shape), arrangements))
     if other is None:
         return None
     replacing = torch.empty_like(first)  # with the same strides: `view` works on it as on the output itself
-    replacing.copy_(torch.from_numpy(own_order([other], own)[0]))
+    replacing.copy_(torch.from_numpy(own_order([other], arrangements[:1])[0]))
     return (replacing, *rest) if isinstance(output, tuple) else replacing
 
 

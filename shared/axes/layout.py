@@ -57,6 +57,12 @@ def canonical(arrays: Sequence[np.ndarray], own: Arrangements) -> list[np.ndarra
     ]
 
 
+def canonical_shape(shape: tuple[int, ...], own: Arrangements) -> tuple[int, ...]:
+    """Return the shape in canonical order of the first of several values."""
+    arrangement = own[0] if own else None
+    return shape if arrangement is None else arrangement.canonical_shape(shape)
+
+
 class Copies:
     """Copies of tensors in canonical order, for those who do not write to them.
 

@@ -23,7 +23,7 @@ from twotrack.shared.verify import evidence
 from twotrack.shared.verify.exercise import PairExercise, Shapes
 from twotrack.shared.verify.material import draw_weights
 from twotrack.shared.verify.side import ObservedSide
-from twotrack.shared.verify.trace import Trace
+from twotrack.shared.verify.trace import EVERYTHING, Trace
 from twotrack.shared.weights.bridge import BridgeError
 from twotrack.shared.workers.door import open_torch, open_track
 from twotrack.shared.workers.environment import versions
@@ -112,7 +112,7 @@ def _side(
 ) -> ObservedSide:
     pair = request.subject.load().side(mixed(request.track))
     exercise = PairExercise(pair) if material is None else GivenExercise(pair, material)
-    exercise.in_full = True  # a recording holds values, however large the model is
+    exercise.in_full = EVERYTHING  # a recording holds values, however large the model is
     if material is None:
         return ObservedSide(exercise, track, request.precision, phase)
     if request.weights:

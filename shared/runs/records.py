@@ -13,8 +13,8 @@ from twotrack.shared.spec.recipes import Trained
 
 SCHEMA_VERSION = 6
 READABLE_VERSIONS = (2, 3, 4, 5, 6)
-"""Version 5 lacks `stopped`, `Job.stop_after` and the digest of the record itself, version 4 `Job.same_masks` and `draws`
-too, version 3 `Job.exact` too, version 2 `Job.continues` too; they are the same otherwise."""
+"""Version 5 lacks `stopped`, `Job.stop_after` and the digest of the record itself, version 4 `Job.same_masks` and
+`draws` too, version 3 `Job.exact` too, version 2 `Job.continues` too; they are the same otherwise."""
 SEALED_FROM = 6
 """The first version whose records are hashed."""
 

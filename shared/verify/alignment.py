@@ -11,6 +11,8 @@ from twotrack.shared.verify.digests import COUNT, PATTERN, SIZE, differences
 from twotrack.shared.verify.passes import SHAKES, Call, Pass, shaken
 
 LIMIT = TOLERANCES["range"].limit
+ORDINARY, NOTHING_HIDDEN = "ordinary", "nothing hidden"
+"""The passes on ordinary inputs, which tell what is one on both sides."""
 IN_TRAINING = "training mode"
 """The pass on ordinary inputs in training mode, and how the names of all in that mode end."""
 
@@ -90,13 +92,27 @@ class Alignment:
     def __init__(self, torch: Passes, keras: Passes):
         self._torch, self._keras = torch, keras
         self._is_measured = bool(torch.float32 or keras.float32)
-        self.in_doubt = False
+        self._doubtful: set[str] = set()
+
+    @property
+    def in_doubt(self) -> bool:
         """Something that was compared differs by what may be rounding, and nothing says how much that amounts to."""
+        return bool(self._doubtful)
+
+    def doubts(self) -> frozenset[str]:
+        """Return the names of all passes that leave a doubt, or that are compared in another way once one is gone."""
+        names = [name for name in self._keras.float64 if name in self._torch.float64]
+        for name in names if self.in_doubt else ():
+            self.first_difference(name)
+        if self._doubtful & {ORDINARY, NOTHING_HIDDEN}:
+            return frozenset(names)
+        modes = [name for name in names if name.endswith(IN_TRAINING)] if IN_TRAINING in self._doubtful else []
+        return frozenset({*self._doubtful, *modes})
 
     @cached_property
     def matched(self) -> list[Matched]:
         """Every value that both sides have, in Keras' order of calls, the model's outputs last."""
-        torch, keras = (side.float64["ordinary"] for side in (self._torch, self._keras))
+        torch, keras = (side.float64[ORDINARY] for side in (self._torch, self._keras))
         by_layer: dict[str, list[Call]] = {}
         for call in torch.calls:
             by_layer.setdefault(layer_of(call.path), []).append(call)
@@ -119,7 +135,7 @@ class Alignment:
 
     def _match(self, keras: Place, candidates: list[Place]) -> Matched | None:
         """Return the first candidate that is equal, in all rows if there is one, else where nothing is hidden."""
-        for name, whole in (("ordinary", False), ("nothing hidden", True)):
+        for name, whole in ((ORDINARY, False), (NOTHING_HIDDEN, True)):
             for torch in candidates if name in self._keras.float64 else ():
                 if self.compare(name, Matched(torch, keras, whole)).row is None:
                     return Matched(torch, keras, whole)
@@ -128,7 +144,7 @@ class Alignment:
     @cached_property
     def unlike(self) -> list[str]:
         """Layers of both sides that are given, or give, as many values on both, and none that are equal."""
-        torch, keras = (side.float64["ordinary"].calls for side in (self._torch, self._keras))
+        torch, keras = (side.float64[ORDINARY].calls for side in (self._torch, self._keras))
         matched = {(pair.keras.path, pair.keras.role) for pair in self.matched}
         found: dict[str, None] = {}
         for call in keras:
@@ -156,13 +172,13 @@ class Alignment:
         return any(self._is_behind_unmatched(side, path) for side, path in sides)
 
     def _is_behind_unmatched(self, side: Passes, place: str) -> bool:
-        calls = [call.path for call in side.float64["ordinary"].calls]
+        calls = [call.path for call in side.float64[ORDINARY].calls]
         known = [calls.index(path) if path in calls else -1 for path in self.unmatched_points]
         return any(number <= (calls.index(place) if place else len(calls)) for number in known)
 
     def _is_same_point(self, path: str) -> bool:
         torch, keras = (
-            [call for call in side.float64["ordinary"].calls if layer_of(call.path) == path]
+            [call for call in side.float64[ORDINARY].calls if layer_of(call.path) == path]
             for side in (self._torch, self._keras)
         )
         if len(torch) != len(keras) or not torch or min(call.replaceable for call in torch + keras) < 0:
@@ -203,7 +219,8 @@ class Alignment:
         exact = LIMIT * size + UNIT_ROUNDING * self._fed(name, pair, len(one))
         allowed, at_most = exact + ROUNDING_SHARE * rounding, exact + 2 * ROUNDING_SHARE * size
         counted = keras.whole | (not pair.whole)
-        self.in_doubt |= not self._is_measured and bool(((found > exact) & (found <= at_most) & counted).any())
+        if not self._is_measured and ((found > exact) & (found <= at_most) & counted).any():
+            self._doubtful.add(name)
         relative = found / np.where(size > 0, size, 1)
         wrong = np.flatnonzero(~(found <= allowed) & counted)
         if len(wrong):

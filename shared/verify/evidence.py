@@ -30,7 +30,7 @@ def save(evidence: Any, folder: Path) -> Path:
     """Write evidence into a new folder, and return that."""
     folder.mkdir(parents=True)
     with (folder / ARRAYS).open("wb") as arrays:
-        values = _without_arrays(evidence, arrays)
+        values = _without_arrays(evidence, arrays, {})
         arrays.write(bytes(1))  # an empty file cannot be mapped
     (folder / VALUES).write_text(json.dumps(values))
     return folder
@@ -44,15 +44,22 @@ def load(kind: type[E], folder: Path) -> E:
     return found
 
 
-def _without_arrays(value: Any, arrays: BinaryIO) -> Any:
-    """Return a value as JSON has it; its arrays are added to the file."""
+def _without_arrays(value: Any, arrays: BinaryIO, written: dict[int, int]) -> Any:
+    """Return a value as JSON has it; its arrays are added to the file, each once: what a layer gives the next takes.
+
+    `written` says where, by the identity of arrays.
+    """
     if isinstance(value, np.ndarray):
-        return {_ARRAY: [_append(value, arrays), value.dtype.str, value.shape]}
+        if id(value) not in written:
+            written[id(value)] = _append(value, arrays)
+        return {_ARRAY: [written[id(value)], value.dtype.str, value.shape]}
     if is_dataclass(value):
-        return {field.name: _without_arrays(getattr(value, field.name), arrays) for field in fields(value)}
+        return {field.name: _without_arrays(getattr(value, field.name), arrays, written) for field in fields(value)}
     if isinstance(value, Mapping):
-        return {name: _without_arrays(part, arrays) for name, part in value.items()}
-    return [_without_arrays(part, arrays) for part in value] if isinstance(value, list | tuple | set) else value
+        return {name: _without_arrays(part, arrays, written) for name, part in value.items()}
+    return (
+        [_without_arrays(part, arrays, written) for part in value] if isinstance(value, list | tuple | set) else value
+    )
 
 
 def _append(array: np.ndarray, arrays: BinaryIO) -> int:

@@ -1,7 +1,7 @@
 """What the ladder puts a model through: a first batch, and a short training of the kind that a run is."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
@@ -30,6 +30,7 @@ from twotrack.shared.verify import evidence, material, optimizer_material
 from twotrack.shared.verify.material import PairBatches, draw_inputs, draw_targets, draw_weights
 from twotrack.shared.verify.own_material import Arrays, batch_of, unmet
 from twotrack.shared.verify.request import VerifyRequest
+from twotrack.shared.verify.trace import Kind
 from twotrack.shared.weights.made import MadeWeights
 
 EPOCHS, STEPS_PER_EPOCH = 2, 10
@@ -63,8 +64,8 @@ class Exercise(ABC):
     pair: Pair
     changes: Sequence[Change] = ()
     """To be made to the side."""
-    in_full = False
-    """All values are kept, however large the model is."""
+    in_full: Collection[Kind] = ()
+    """Of what all values are kept, however large the model is."""
     optimizer_steps = optimizer_material.STEPS
     """Of the rung optimizer."""
     large_from = LARGE_MODEL

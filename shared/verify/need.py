@@ -4,18 +4,21 @@ import time
 from dataclasses import dataclass
 
 from twotrack.shared.base.sizes import NEED, values_of
+from twotrack.shared.verify.passes import rows_at_once
 from twotrack.shared.verify.side import ObservedSide
 
-WORKERS_BYTES = 2_200_000_000
+WORKERS_BYTES = 1_000_000_000
 """Of two workers with their frameworks and the libraries of models, without a model."""
-COPIES = 7.1
+COPIES = 5.2
 """Of the weights in float64, in both workers: four of the side that trains (weights, gradients, the optimizer's two
-moments), one of the other, and what comes and goes. What a pass over large inputs takes comes on top."""
+moments), one of the other, and what comes and goes."""
+PASSES_AT_ONCE = 1.6
+"""Of what all layers give for a batch of wide rows: Keras keeps all of it as long as a pass takes, torch the last."""
 DISK_SHARE = 0.5
 """Of the weights in float64: digests of all steps and layers of both sides."""
-PASSES, SECONDS_PER_VALUE = 110, 7e-7
-"""Of one side on one core: passes on a batch that all rungs come to, and time for each value of the weights. Measured
-in docs/reference/sizes.md."""
+PASSES, SECONDS_PER_VALUE, SECONDS_PER_BYTE = 110, 7e-7, 6e-8
+"""Of one side on one core: passes on a batch that all rungs come to, and time for each value of the weights, and for
+each byte of what layers give for wide rows. Measured in docs/reference/sizes.md."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +29,13 @@ class Need:
     """Of the weights."""
     pass_seconds: float
     """That one pass on a batch takes."""
+    layer_bytes: float
+    """Of what all layers give for a batch of wide rows."""
 
     @property
     def memory(self) -> float:
         """Bytes, of all processes together."""
-        return WORKERS_BYTES + COPIES * 8 * self.values
+        return WORKERS_BYTES + COPIES * 8 * self.values + PASSES_AT_ONCE * self.layer_bytes
 
     @property
     def disk(self) -> float:
@@ -40,7 +45,8 @@ class Need:
     @property
     def minutes(self) -> float:
         """On two cores that have nothing else to do."""
-        return (PASSES * self.pass_seconds + SECONDS_PER_VALUE * self.values) / 60
+        of_data = SECONDS_PER_VALUE * self.values + SECONDS_PER_BYTE * self.layer_bytes
+        return (PASSES * self.pass_seconds + of_data) / 60
 
     def __str__(self) -> str:
         size = f"{self.memory / 1e9:.1f} GB of memory, {self.disk / 1e9:.1f} GB of disk"
@@ -48,8 +54,11 @@ class Need:
 
 
 def need_of(side: ObservedSide) -> Need:
-    """Estimate it from one pass."""
+    """Estimate it from two passes."""
+    inputs, given = side.exercise.inputs(), list[int]()
+    side.probe.visit(inputs, lambda call: given.append(sum(one.nbytes for one in call.outputs) if call.leaf else 0))
+    rows = rows_at_once(side.exercise.pair.batch_size) / len(next(iter(inputs.values())))
     side.outputs()  # the first one may compile
     start = time.process_time()
     side.outputs()
-    return Need(values_of(side.shapes), time.process_time() - start)
+    return Need(values_of(side.shapes), time.process_time() - start, rows * sum(given))

@@ -70,7 +70,8 @@ def _shown(request: SideRequest, precision: Precision, report: Report) -> Observ
     """Show a side in one precision."""
     track, exercise = open_track(request.side.track, "auto"), find_exercise(request.verify, request.side)
     side = ObservedSide(exercise, track, precision, partial(_report_phase, report, precision), request.alignment)
-    if side.is_large and precision == "float64" and request.side.is_reference:
+    is_first = not (request.verify.changes or request.verify.in_full)
+    if is_first and side.is_large and precision == "float64" and request.side.is_reference:
         report(str(need_of(side)), {})
     shown = Observation(**side.describe(), folders={}, alignment=request.alignment)
     side.let_go()
@@ -154,7 +155,10 @@ def _probe(side: ObservedSide, rung: ProbeRung, folder: Path) -> Path:
     """Let a rung look at the side, on drawn weights; return the folder with what it found."""
     side.report(rung.name)
     side.reset()
-    return evidence.save(rung.observe(side), folder)
+    found = evidence.save(rung.observe(side), folder)
+    if side.is_large:
+        give_back_free_memory()
+    return found
 
 
 def _report_phase(report: Report, precision: Precision, phase: str) -> None:
@@ -181,7 +185,9 @@ def measure_rounding(request: RungRequest, report: Report) -> Path:
     side = ObservedSide(exercise.drawn, track, "float32", partial(_report_phase, report, "float32"), request.alignment)
     side.describe()
     side.let_go()
-    return _probe(side, _named(request.rung), request.folder / "float32" / request.rung)
+    side.report(request.rung)
+    found = _named(request.rung).measure(side, request.doubts)
+    return evidence.save(found, request.folder / "float32" / request.rung)
 
 
 def _named(name: str) -> ProbeRung:

@@ -6,8 +6,9 @@ activation that direction is the layer's weights, and one step solves for the va
 are moved; then what its layers with weights give, as in a pass on wide values.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from math import prod
 
 import numpy as np
@@ -61,25 +62,34 @@ class Trials:
         """Make the rows that a runner makes."""
         self._probe, self._inputs, self.batch, self._points = probe, runner.inputs, runner.batch, runner.points
         self._kinds, self._weights = runner.kinds, runner.weights
+        self._shapes: dict[str, tuple[int, ...]] = {}
+        """Of what was replaced, by layer: the values are drawn again when they are asked for, as they may be many."""
         self.most_runs = RUNS_OF_LARGEST if runner.is_largest else MOST_RUNS
         self.errors: list[str] = []
         """Of runs that showed nothing."""
 
-    def wide(self, replaced: bool) -> Iterator[tuple[Trial, PieceRun]]:
+    def wide(self, replaced: bool) -> Iterator[PieceRun]:
         """Run on rows of every kind, as the rung range does."""
-        for number, kinds in enumerate(self._kinds):
-            yield self._drawn(kinds, number, replaced)
+        for number in range(len(self._kinds)):
+            yield self._tried(self._given(number), partial(self._give, number) if replaced else keep)
 
-    def _drawn(self, kinds: list[int], number: int, replaced: bool) -> tuple[Trial, PieceRun]:
-        trial = Trial(wide.inputs(self._inputs, kinds, draw=number))
+    def start(self, replaced: bool) -> Trial:
+        """Return the first batch of `wide`, which was run before."""
+        given = {path: self._rows(0, path, shape) for path, shape in self._shapes.items()} if replaced else {}
+        return replace(self._given(0), replaced=given)
 
-        def give(path: str, shape: tuple[int, ...]) -> np.ndarray | None:
-            if path in self._points and shape[0] % len(kinds) == 0 and path not in trial.replaced:
-                rows = wide.rows(f"{path} {number}", kinds, (prod(shape) // len(kinds),))
-                trial.replaced[path] = rows.reshape(shape)
-            return trial.give(path, shape)
+    def _given(self, number: int) -> Trial:
+        return Trial(wide.inputs(self._inputs, self._kinds[number], draw=number))
 
-        return trial, self._tried(trial, give if replaced else keep)
+    def _give(self, number: int, path: str, shape: tuple[int, ...]) -> np.ndarray | None:
+        """Answer as Probe.trace asks; all calls of a layer get the same, if they give as much as the first one."""
+        if path not in self._points or shape[0] % self.batch or self._shapes.setdefault(path, shape) != shape:
+            return None
+        return self._rows(number, path, shape)
+
+    def _rows(self, number: int, path: str, shape: tuple[int, ...]) -> np.ndarray:
+        kinds = self._kinds[number]
+        return wide.rows(f"{path} {number}", kinds, (prod(shape) // len(kinds),)).reshape(shape)
 
     def run(self, trial: Trial, watched: Piece | None = None) -> PieceRun:
         """Run on a trial; it shows nothing if the model does not take it."""
@@ -120,11 +130,14 @@ class Found:
 class Search:
     """Goes on from counts to what they lack."""
 
-    def __init__(self, trials: Trials, counts: list[PieceCount], starts: Sequence[Trial]):
-        """Begin with what was counted so far, and with trials to move rows of."""
-        self._trials, self._starts = trials, starts
-        self.found = Found(counts)
+    def __init__(self, trials: Trials, counts: list[PieceCount]):
+        """Begin with what was counted so far; rows of the first wide batches are moved."""
+        self._trials, self.found = trials, Found(counts)
         self._runs = 0
+
+    @cached_property
+    def _starts(self) -> list[Trial]:
+        return [self._trials.start(replaced) for replaced in (False, True)]
 
     def run(self) -> Found:
         """Look for every piece that was not reached."""
@@ -136,7 +149,7 @@ class Search:
 
     def _read_tables(self) -> None:
         """Give the model the tokens of all rows that were not read; of a large model the table is read alone."""
-        base = self._starts[0].inputs
+        base = self._trials.start(replaced=False).inputs
         for count in [count for count in self.found.counts if count.kind is PieceKind.ROW and count.unreached]:
             name, missing = self._trials.numbering(count), count.unreached
             if name is not None and self._trials.can_read(len(missing)):

@@ -14,6 +14,7 @@ from twotrack.shared.spec.draws import Counterpart
 from twotrack.shared.spec.sides import SideName
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import user_pair
+from twotrack.shared.verify.trace import Kind
 from twotrack.shared.verify.user_pair import PairReference
 from twotrack.shared.weights.correspondence.weight_map import WeightMap
 
@@ -80,8 +81,8 @@ class VerifyRequest(FrozenRecord):
     """How it was found."""
     changes: tuple[Change, ...] = ()
     """Made in memory to the reference, torch's side, as causes are proved."""
-    in_full: bool = False
-    """Keep all values that a large model computes, and not digests of them: to look for the cause of a failure."""
+    in_full: frozenset[Kind] = frozenset()
+    """Of what all values of a large model are kept, and not digests of them: to look for the cause of a failure."""
     reference: str | None = None
     """The track that others are compared with; None for torch, where the pair has a side there, else the first."""
     weights: dict[str, Path] = Field(default_factory=dict)
@@ -132,6 +133,8 @@ class RungRequest(SideRequest):
     """One side, as one rung looks at it."""
 
     rung: str
+    doubts: frozenset[str] = frozenset()
+    """As RungResult.doubts."""
 
 
 class AnswerRequest(RungRequest):

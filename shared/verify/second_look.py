@@ -50,7 +50,7 @@ class SecondLook:
 
     def __init__(self, request: VerifyRequest, reference: SideName, ask: Ask, folder: Path):
         self._request, self._reference, self._ask, self._folder = request, reference, ask, folder
-        self._measured: dict[tuple[str, SideName], Path] = {}
+        self._measured: dict[tuple[str, SideName], list[tuple[frozenset[str], Path]]] = {}
 
     def judge(self, name: SideName, found: RungResult, torch: Observation, keras: Observation) -> RungResult:
         """Return what the second look found in place of a doubt, or of a training's failure."""
@@ -61,16 +61,28 @@ class SecondLook:
         sides, rung = {self._reference: torch, name: keras}, found.rung
         if rung in torch.answered:
             return EXACT[rung](*(self._answered_in_float32(rung, each, sides) for each in sides))
-        return EXACT[rung](*(self._in_float32(rung, each, side) for each, side in sides.items()))
+        return EXACT[rung](*(self._in_float32(found, each, side) for each, side in sides.items()))
 
-    def _in_float32(self, rung: str, name: SideName, side: Observation) -> Observation:
-        """Return a side with what the rung's probes see in float32; each side is asked once."""
-        if (rung, name) not in self._measured:
-            folder = self._folder / name.slug
-            asked = RungRequest(verify=self._request, side=name, folder=folder, rung=rung, alignment=side.alignment)
-            self._measured[rung, name] = self._ask(name.track, measure_rounding, asked)
-        found = side.probed[rung] | {"float32": self._measured[rung, name]}
-        return side.model_copy(update={"probed": side.probed | {rung: found}})
+    def _in_float32(self, found: RungResult, name: SideName, side: Observation) -> Observation:
+        """Return a side with what the rung's probes see in float32 where there are doubts; none is asked for twice."""
+        rung, known = found.rung, self._measured.setdefault((found.rung, name), [])
+        measured = next((path for doubts, path in known if found.doubts <= doubts), None)
+        if measured is None:
+            measured = self._ask(
+                name.track,
+                measure_rounding,
+                RungRequest(
+                    verify=self._request,
+                    side=name,
+                    folder=self._folder / f"{name.slug}-{len(known)}",
+                    rung=rung,
+                    doubts=found.doubts,
+                    alignment=side.alignment,
+                ),
+            )
+            known.append((found.doubts, measured))
+        seen = side.probed[rung] | {"float32": measured}
+        return side.model_copy(update={"probed": side.probed | {rung: seen}})
 
     def _answered_in_float32(self, rung: str, name: SideName, sides: Mapping[SideName, Observation]) -> Observation:
         """Return one of two sides with what it does in float32, too, on what the rung's probes found on both."""

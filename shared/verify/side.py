@@ -1,6 +1,5 @@
 """One side of a pair, as the rungs look at it: in one precision, on drawn weights or on the user's own."""
 
-import gc
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import cached_property
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from twotrack.shared.base.arrays import copies
-from twotrack.shared.base.memory import keep_free_memory
+from twotrack.shared.base.memory import give_back_free_memory, keep_free_memory
 from twotrack.shared.base.sizes import LARGE_WEIGHT, values_of
 from twotrack.shared.runs.fitting import Listener, Step
 from twotrack.shared.spec.draws import AS_COUNTED, Alignment, SharedDraws
@@ -23,7 +22,7 @@ from twotrack.shared.verify.exercise import EPOCHS, STEPS_PER_EPOCH, Exercise, R
 from twotrack.shared.verify.material import draw_weights
 from twotrack.shared.verify.passes import LARGE_WEIGHTS
 from twotrack.shared.verify.suspects import STATISTICS
-from twotrack.shared.verify.trace import KeepCall, Trace
+from twotrack.shared.verify.trace import KeepCall, Kind, Trace
 from twotrack.shared.weights.made import MadeWeights
 
 KEPT_LIMIT = 2_000_000
@@ -58,6 +57,8 @@ class ObservedSide:
         self.source = SharedDraws(0, alignment)
         self.model.draw_from(self.source)
         self.reset()
+        if self.is_large:
+            give_back_free_memory()  # of what looked for axes, and of the weights that the framework drew
 
     def _starts(self) -> dict[str, Start]:
         """Return what the framework drew as weights; nothing of a large model, nor of one whose data set says.
@@ -70,10 +71,14 @@ class ObservedSide:
         drawn = [name for name, shape in self._shapes.items() if 0 < prod(shape) < LARGE_WEIGHT]
         return {name: start_of(own[name]) for name in drawn}
 
-    @property
-    def keeps_all(self) -> bool:
-        """All values are kept; else digests of them."""
-        return self.exercise.in_full or not self.is_large
+    def keeps_all(self, kind: Kind) -> bool:
+        """Tell whether all values of a kind are kept; else digests of them."""
+        return kind in self.exercise.in_full or not self.is_large
+
+    def _trace(self, **more: Any) -> Trace:
+        """Return an empty trace, of digests where these are kept."""
+        has_digests = not self.keeps_all("gradients")
+        return Trace(digested=has_digests, weights_digested=not self.keeps_all("weights"), **more)
 
     @property
     def is_large(self) -> bool:
@@ -88,10 +93,10 @@ class ObservedSide:
     @property
     def keep_call(self) -> KeepCall:
         """What is kept of a layer's call."""
-        return keeping.in_full if self.keeps_all else keeping.Digesting()
+        return keeping.in_full if self.keeps_all("layers") else keeping.Digesting()
 
     def _kept(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        return copies(arrays) if self.keeps_all else keeping.digested_weights(arrays)
+        return copies(arrays) if self.keeps_all("gradients") else keeping.digested_weights(arrays)
 
     def reset(self, scale: float = 1.0) -> None:
         """Give all weights the exercise's values again, times `scale`; go back to the first step's random numbers.
@@ -166,7 +171,7 @@ class ObservedSide:
 
     def trace(self) -> Trace:
         """Return what the side computes: forward, backward and, in float64, in a short training."""
-        trace, inputs = Trace(digested=not self.keeps_all, drawn=self._drawn), self.exercise.inputs()
+        trace, inputs = self._trace(drawn=self._drawn), self.exercise.inputs()
         self.report("forward")
         self.probe.visit(inputs, lambda call: trace.layers.append(self.keep_call(call)))
         trace.outputs = self.model.outputs(inputs)
@@ -175,7 +180,8 @@ class ObservedSide:
             trace.gradients = self._kept(self.live_gradients())
             self.let_go()
             trace.penalty_gradients = self._kept(self._note_penalty(trace))
-        trace.start = self._kept(self.model.live_weights()) if self.exercise.has_own_weights else {}
+        if self.exercise.has_own_weights and not (self.is_large and self.exercise.in_full):  # they were compared before
+            trace.start = self._kept(self.model.live_weights())
         trace.on_drawn = self._on_drawn()
         if self.precision == "float64":
             self._read_rows(trace)
@@ -193,7 +199,7 @@ class ObservedSide:
         if own.drawn is own or self.has_own_loop:
             return None
         self.put_through(own.drawn)
-        found = Trace(digested=not self.keeps_all, gradients=self._kept(self.live_gradients()))
+        found = self._trace(gradients=self._kept(self.live_gradients()))
         self.put_through(own)
         return found
 
@@ -237,7 +243,7 @@ class ObservedSide:
 
     def trained(self) -> Trace:
         """Return what a short training shows, from the weights that the model has."""
-        trace = Trace(digested=not self.keeps_all)
+        trace = self._trace()
         self._train(trace)
         return trace
 
@@ -246,7 +252,7 @@ class ObservedSide:
         self.source.restart()
         rehearsal = self.rehearse(lambda step: self._keep(trace, step))
         trace.batches, trace.validation, trace.loop = rehearsal.batches, rehearsal.validation, rehearsal.loop
-        if not trace.digested:
+        if not trace.weights_digested:
             trace.weights[-1] = self.model.weights()
         trace.left_out = self._left_out_steps(len(trace.losses))
         self.model.end_training()
@@ -261,7 +267,7 @@ class ObservedSide:
 
     def _relaxed(self, kind: str) -> Trace:
         """Return what the training shows with other constraints."""
-        trace = Trace(digested=not self.keeps_all)
+        trace = self._trace()
         self.reset()
         self._note_penalty(trace)
         with self.probe.relaxed(kind):
@@ -296,13 +302,15 @@ class ObservedSide:
             trace.recorded.append(dict(step.gradients))
         own = self.model.live_weights()
         trace.weights.append(
-            self._kept(own) if trace.digested else copies({name: own[name] for name in self._kept_in_full})
+            keeping.digested_weights(own)
+            if trace.weights_digested
+            else copies({name: own[name] for name in self._kept_in_full})
         )
 
     def forget_step(self) -> None:
         """Free what a step of a large model computed: it may hang in a circle of references."""
         if self.is_large:
-            gc.collect()
+            give_back_free_memory()
 
     @cached_property
     def _kept_in_full(self) -> list[str]:

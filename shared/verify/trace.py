@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 import numpy as np
 from pydantic import with_config
@@ -10,6 +11,10 @@ from twotrack.shared.base.records import WITH_ARRAYS
 from twotrack.shared.spec.loop import LoopNotes
 from twotrack.shared.spec.probe import LayerTrace
 from twotrack.shared.verify.drawn_weights import Start
+
+Kind = Literal["layers", "gradients", "weights"]
+"""What a side computes, and may be kept in full: values of layers, gradients, weights after training steps."""
+EVERYTHING: frozenset[Kind] = frozenset(get_args(Kind))
 
 KeepCall = Callable[[LayerTrace], LayerTrace]
 """Returns what is kept of a layer's call."""
@@ -21,7 +26,9 @@ class Trace:
     """All that the rungs data, forward, gradients and training compare, in one precision."""
 
     digested: bool = False
-    """Gradients, and the weights after the last step, are digests, as those of layers are; see keeping.py."""
+    """Gradients, and the weights of the start, are digests, as those of layers are; see keeping.py."""
+    weights_digested: bool = False
+    """The weights after each step are."""
     layers: list[LayerTrace] = field(default_factory=list)
     outputs: list[np.ndarray] = field(default_factory=list)
     """(batch, ...) in inference mode, before training."""

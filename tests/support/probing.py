@@ -1,6 +1,6 @@
 """One rung's probes on one side of a pair, without the other rungs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -31,6 +31,8 @@ class Probed:
     track: str
     folder: Path
     precision: Precision
+    doubts: frozenset[str] = frozenset()
+    """In float32: as RungResult.doubts."""
 
 
 @task
@@ -39,7 +41,9 @@ def probe(asked: Probed) -> Path:
     exercise = find_exercise(asked.verify, mixed(asked.track))
     side = ObservedSide(exercise, open_track(asked.track, "auto"), asked.precision, lambda _: None)
     side.describe()
-    return evidence.save(rung_named(asked.rung).observe(side), asked.folder)
+    rung = rung_named(asked.rung)
+    seen = rung.observe(side) if asked.precision == "float64" else rung.measure(side, asked.doubts)
+    return evidence.save(seen, asked.folder)
 
 
 def rung_named(name: str) -> ProbeRung:
@@ -55,14 +59,17 @@ def comparing(name: str, workers: WorkerPool, make_folder: Callable[[str], Path]
     rung = rung_named(name)
 
     @cache
-    def probed(pair: str, track: str, precision: Precision) -> object:
+    def probed(pair: str, track: str, precision: Precision, doubts: frozenset[str]) -> object:
         request, folder = VerifyRequest(name=pair, **asked).located(), make_folder(name) / precision
-        workers.call(track, probe, Probed(name, request, track, folder, precision))
+        workers.call(track, probe, Probed(name, request, track, folder, precision, doubts))
         return evidence.load(rung.evidence, folder)
 
-    def compare(pair: str, track: str, precisions: Sequence[Precision] = ("float64",)) -> RungResult:
-        torch, keras = ({each: probed(pair, side, each) for each in precisions} for side in ("torch", track))
-        found = rung.compare(torch, keras)
-        return compare(pair, track, ("float64", "float32")) if found.in_doubt else found
+    def seen(pair: str, track: str, doubts: frozenset[str] | None) -> dict[Precision, Any]:
+        double: dict[Precision, Any] = {"float64": probed(pair, track, "float64", frozenset())}
+        return double if doubts is None else double | {"float32": probed(pair, track, "float32", doubts)}
+
+    def compare(pair: str, track: str, doubts: frozenset[str] | None = None) -> RungResult:
+        found = rung.compare(*(seen(pair, side, doubts) for side in ("torch", track)))
+        return compare(pair, track, found.doubts) if found.in_doubt else found
 
     return compare

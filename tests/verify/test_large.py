@@ -3,11 +3,15 @@
 Here a small pair is taken for a large one.
 """
 
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from tests.support.turns import quickest_alone
+from tests.support.turns import QUICKEST, quickest_alone
 from twotrack.shared.base.sizes import NEED
+from twotrack.shared.verify import evidence
 from twotrack.shared.verify.common_steps import Stepped
 from twotrack.shared.verify.keeping import digested_weights
 from twotrack.shared.verify.ladder import Ladder, TrackResult
@@ -63,6 +67,37 @@ def test_a_fault_is_placed_by_digests(ladder: Ladder, track: str, pair: str, run
     assert failed.where.startswith(where)
 
 
+@pytest.mark.parametrize(
+    ("pair", "kind", "cause"),
+    [
+        ("GRADIENT", "gradients", "the gradient of 'narrow.kernel' is 0.999001 times as large in Keras as in torch"),
+        pytest.param(
+            "MOMENTUM",
+            "weights",
+            "the running statistics of 'batch' keep 0.9 of themselves at every step in Keras",
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
+def test_a_cause_is_proved_with_all_values_of_what_failed_alone(
+    ladder: Ladder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pair: str, kind: str, cause: str
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    kept: list[tuple[bool, bool]] = []
+
+    def look(_: str, phase: str) -> None:
+        if phase.startswith("looking for the cause"):
+            traces = [evidence.load(Trace, file.parent) for file in tmp_path.rglob("trace/values.json")]
+            kept.extend((not one.digested, not one.weights_digested) for one in traces)
+
+    request = VerifyRequest(name=f"tests.verify.large_pairs:{pair}", large_from=100, causes="first")
+    (result,) = ladder.climb(request, look, [QUICKEST])
+
+    assert [one.what.startswith(cause) for one in result.diagnosis.proved] == [True], result.diagnosis
+    in_full = (kind == "gradients", kind == "weights")
+    assert sorted(kept) == sorted([(False, False)] * 2 + [in_full] * 2)  # two sides, as they climbed and in full
+
+
 @pytest.mark.parametrize("track", TRACKS)
 def test_a_network_that_parts_by_rounding_is_judged_step_by_step(ladder: Ladder, track: str) -> None:
     training = climbed(ladder, "deep_pairs:LION", track).rungs[-1]
@@ -107,7 +142,11 @@ def test_a_difference_that_is_not_a_number_is_one() -> None:
 
 
 def test_what_a_large_model_needs_is_said_in_one_line() -> None:
-    assert str(Need(109_482_240, 0.45)).startswith("needs about 8.4 GB of memory, 0.4 GB of disk and 2 min")
+    assert str(Need(109_482_240, 0.45, 6e8)).startswith("needs about 6.5 GB of memory, 0.4 GB of disk and 3 min")
+
+
+def test_what_layers_give_counts_as_much_as_weights_do() -> None:
+    assert Need(23_587_712, 0.4, 1.2e9).memory - Need(23_587_712, 0.4, 0).memory > 1.2e9
 
 
 def test_digests_are_small_beside_the_weights() -> None:

@@ -141,7 +141,24 @@ def test_only_what_may_be_rounding_leaves_a_doubt(values: np.ndarray, by: float,
 
 def test_a_value_that_is_no_partner_but_for_rounding_leaves_a_doubt(values: np.ndarray) -> None:
     wide, one, other = ran(values, values), ran(values, values), ran(values, values * (1 + 1e-11))
-    assert compare_passes(side(wide, ordinary=one), side(wide, ordinary=other)).in_doubt
+    found = compare_passes(side(wide, ordinary=one), side(wide, ordinary=other))
+    assert found.doubts == {"ordinary", "wide values"}, "what is one on both sides may be found otherwise"
+
+
+def test_every_pass_that_may_be_rounding_is_named_also_behind_the_first(values: np.ndarray) -> None:
+    off, equal = ran(values, values * (1 + 1e-11)), ran(values, values)
+    names = ["ordinary", "wide inputs", "second call", "wide values"]
+    one = Passes(dict.fromkeys(names, equal), {})
+    other = Passes(dict(zip(names, [equal, off, equal, off], strict=True)), {})
+    assert compare_passes(one, other).doubts == {"wide inputs", "wide values"}
+
+
+def test_a_doubt_in_training_mode_is_one_in_all_passes_in_that_mode(values: np.ndarray) -> None:
+    off, equal = ran(values, values * (1 + 1e-11)), ran(values, values)
+    names = ["ordinary", "training mode", "wide values in training mode"]
+    one = Passes(dict.fromkeys(names, equal), {})
+    other = Passes(dict(zip(names, [equal, off, equal], strict=True)), {})
+    assert compare_passes(one, other).doubts == set(names[1:])
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

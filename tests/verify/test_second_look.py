@@ -47,6 +47,7 @@ def test_float32_decides_whether_a_difference_is_rounding(save: Save, tmp_path: 
 
     def ask(track: str, task: object, request: RungRequest) -> Path:
         asked.append(track)
+        assert request.doubts == {"wide inputs"}
         return save(f"{track} in float32", VALUES * (1 + off))
 
     torch, keras = _side(save("torch", VALUES)), _side(save("keras", VALUES * (1 + BY)))

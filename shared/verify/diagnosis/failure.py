@@ -1,8 +1,9 @@
 """A failure of two sides, diagnosed: climbed with again and again, each time with other changes to torch's side."""
 
+import shutil
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -19,12 +20,20 @@ from twotrack.shared.verify.diagnosis.findings import Findings, SearchRequest
 from twotrack.shared.verify.diagnosis.operations import parting
 from twotrack.shared.verify.diagnosis.search import search
 from twotrack.shared.verify.observation import Observation
-from twotrack.shared.verify.observe import isolate, record_operations
+from twotrack.shared.verify.observe import isolate, observe, record_operations
 from twotrack.shared.verify.request import FOR_THE_VERDICT, LayerRequest, SideRequest, VerifyRequest
 from twotrack.shared.verify.result import FailurePlace, RungResult
 from twotrack.shared.verify.rungs.forward import layer_difference
 from twotrack.shared.verify.second_look import SecondLook
 from twotrack.shared.verify.showing import Showing
+from twotrack.shared.verify.trace import Kind
+
+NEEDED: Mapping[str, frozenset[Kind]] = {
+    **dict.fromkeys(("forward", "range", "pieces"), frozenset[Kind]({"layers"})),
+    "gradients": frozenset({"gradients"}),
+    "training": frozenset({"weights"}),
+}
+"""By rung: of what a search for the cause of its failure needs all values."""
 
 
 @dataclass(frozen=True)
@@ -40,18 +49,41 @@ class Failure:
     keras: SideResults
     folder: Path
     """For all that is shown again."""
+    full: "tuple[Observation, Observation] | None" = None
+    """What both sides showed with all values where they fail, if they kept digests before."""
 
     @property
     def sides(self) -> tuple[Observation, Observation]:
         """What both sides showed, the reference first."""
-        return self.torch.observation, self.keras.observation
+        return self.full or (self.torch.observation, self.keras.observation)
 
-    @property
-    def needs_all_values(self) -> bool:
-        """Whether causes are to be looked for, and both sides kept digests only of what they computed."""
-        traces = [shown.observation.traces["float64"] for shown in (self.torch, self.keras)]
-        is_failure = not self.results[-1].passed and self.request.causes != "none"
-        return is_failure and any(trace.digested for trace in traces)
+    def in_full(self) -> "Failure":
+        """Return it with all values that a search for causes compares, of large models that kept digests of them."""
+        if self.results[-1].passed or self.request.causes == "none":
+            return self
+        return replace(self, full=self._in_full(self.results[-1].rung, self.sides, self.request.changes))
+
+    def _in_full(
+        self, rung: str, sides: tuple[Observation, Observation], changes: tuple[Change, ...]
+    ) -> tuple[Observation, Observation]:
+        """Return sides with all values of what a rung compares: traced once more, one after the other."""
+        kinds = NEEDED.get(rung, frozenset())
+        if not kinds or not any(side.is_large(self.request) for side in sides):
+            return sides
+        if rung == "gradients" and sides[1].traces["float64"].added:  # which are of what layers give
+            kinds |= {"layers"}
+        traced = {"in_full": kinds, "until": "forward", "precisions": FOR_THE_VERDICT, "changes": changes}
+        place, request = self.folder / "in full", self.request.model_copy(update=traced)
+        shutil.rmtree(place, ignore_errors=True)  # of the failure before
+
+        def trace(name: SideName, shown: Observation) -> Observation:
+            folder = place / name.slug
+            folder.mkdir(parents=True)
+            asked = SideRequest(verify=request, side=name, folder=folder, alignment=shown.alignment)
+            seen = {"probed": shown.probed, "answered": shown.answered, "samples": shown.samples}
+            return self.showing.ask(name.track, observe, asked).model_copy(update=seen)
+
+        return trace(self.reference, sides[0]), trace(self.candidate, sides[1])
 
     def diagnosis(self) -> Diagnosis:
         """Find the causes."""
@@ -87,15 +119,18 @@ class Failure:
         return Climb(found, (torch.observation, keras.observation), asked.changes)
 
     def _look(self, climb: Climb, failure: RungResult) -> Findings:
+        is_first = climb.changes == self.request.changes
+        torch, keras = self.sides if is_first else self._in_full(failure.rung, climb.sides, climb.changes)
+        kinds = NEEDED.get(failure.rung, frozenset())
         asked = SearchRequest(
-            verify=self.request.model_copy(update={"changes": climb.changes}),
+            verify=self.request.model_copy(update={"changes": climb.changes, "in_full": kinds}),
             reference=self.reference,
             candidate=self.candidate,
             rung=failure.rung,
             place=failure.place,
             where=failure.where,
-            torch=climb.sides[0],
-            keras=climb.sides[1],
+            torch=torch,
+            keras=keras,
         )
         try:
             return self.showing.call(self.reference.track, search, asked)
@@ -123,14 +158,15 @@ class Failure:
         failure = self.results[-1]
         if failure.place is not FailurePlace.LAYER or not failure.layer_inputs_agree:
             return ""
-        layers = self.torch.observation.traces["float64"].layers
+        torch = self.sides[0]
+        layers = torch.traces["float64"].layers
         number = next(number for number, layer in enumerate(layers) if layer.path == failure.where)
         layer_request = LayerRequest(
             verify=self.request,
             side=self.candidate,
             folder=self.folder / self.candidate.slug,
             path=failure.where,
-            reference=self.torch.observation.folders["float64"],
+            reference=torch.folders["float64"],
             number=number,
         )
         try:

@@ -28,7 +28,7 @@ class FreeRun:
         pairs = zip(*same_losses(torch, keras), strict=True)
         losses = [relative(np.array(loss), np.array(other)) for loss, other in pairs]
         weights = [
-            max(step_differences(torch_weights, keras_weights, torch.digested).values(), default=0.0)
+            max(step_differences(torch_weights, keras_weights, torch.weights_digested).values(), default=0.0)
             for torch_weights, keras_weights in zip(torch.weights, keras.weights, strict=True)
         ]
         return cls(losses, weights)

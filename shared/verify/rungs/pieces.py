@@ -55,13 +55,11 @@ class PiecesRung(ProbeRung[PiecesEvidence]):
     def observe(self, side: ObservedSide) -> PiecesEvidence:
         """Count, and search."""
         trials = Trials(side.probe, _runner(side))
-        counts, starts = trials.run(Trial(dict(side.exercise.inputs()))).counts, []
+        counts = trials.run(Trial(dict(side.exercise.inputs()))).counts
         for replaced in (False, True):
-            runs = list(trials.wide(replaced))
-            counts = merged([*counts, *(count for _, run in runs for count in run.counts)])
-            starts.append(runs[0][0])
+            counts = merged([*counts, *(count for run in trials.wide(replaced) for count in run.counts)])
         errors = list(trials.errors)  # of the search none counts: nobody asked the model to take what it makes up
-        found = Search(trials, counts, starts).run()
+        found = Search(trials, counts).run()
         return PiecesEvidence(found.counts, found.trials, found.tables, errors)
 
     def asks(self, found: PiecesEvidence) -> bool:

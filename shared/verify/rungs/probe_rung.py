@@ -1,7 +1,7 @@
 """What a rung is that looks at sides with probes of its own, beside the trace."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
 from twotrack.shared.spec.track import Precision
@@ -26,6 +26,10 @@ class ProbeRung(ABC, Generic[E]):
     @abstractmethod
     def observe(self, side: ObservedSide) -> E:
         """Return what a side does; its weights are the drawn ones, and may be changed."""
+
+    def measure(self, side: ObservedSide, doubts: Collection[str]) -> E:
+        """Return what a side does in float32, which shows what rounding amounts to where there are doubts."""
+        return self.observe(side)
 
     @abstractmethod
     def compare(self, torch: Mapping[Precision, E], keras: Mapping[Precision, E]) -> RungResult:

@@ -1,7 +1,8 @@
 """The rung range: what the ordinary inputs of the rung forward do not show."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from math import prod
 
 from pydantic import with_config
@@ -10,7 +11,15 @@ from twotrack.shared.base.records import WITH_ARRAYS
 from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import wide
-from twotrack.shared.verify.alignment import IN_TRAINING, Alignment, Difference, Passes, layer_of
+from twotrack.shared.verify.alignment import (
+    IN_TRAINING,
+    NOTHING_HIDDEN,
+    ORDINARY,
+    Alignment,
+    Difference,
+    Passes,
+    layer_of,
+)
 from twotrack.shared.verify.digests import LARGEST, SMALLEST
 from twotrack.shared.verify.passes import (
     HIDES_ALL,
@@ -52,35 +61,32 @@ class RangeRung(ProbeRung[RangeEvidence]):
     evidence = RangeEvidence
 
     def observe(self, side: ObservedSide) -> RangeEvidence:
-        """Run every pass; in float32, which shows what rounding amounts to, those on wide rows."""
+        """Run every pass."""
         pair, found = side.exercise.pair, RangeEvidence()
-        shapes = side.model.shapes()
-        runner = Runner(side.probe, pair.specs, pair.batch_size, shapes)
-        found.left_out = _left_out(shapes) if runner.is_large else ""
-        found.passes["ordinary"] = runner.ordinary(side.exercise.inputs())
-        if any(spec.kind != "real" for spec in pair.specs.values()):
-            found.passes["nothing hidden"] = runner.whole(side.exercise.inputs())
-        if side.precision == "float64":
-            found.passes["second call"] = runner.on(side.exercise.inputs())
-            put_back = side.probe.settings()
-            found.passes |= dict(_sizes(runner))
-            if not is_same(runner.again(side.exercise.inputs()), found.passes["ordinary"]):
-                found.kept = put_back()
-            if not side.exercise.has_data and any(spec.kind == "mask" for spec in pair.specs.values()):
-                found.passes |= {name: runner.masked(name) for name in MASKED}
-        else:
-            found.passes |= {
-                shaken(WIDE[way], draw): runner.wide(way, draw) for draw in _shakes(runner) for way in WIDE
-            }
-        found.passes |= {WIDE[replaced]: runner.wide(replaced) for replaced in WIDE}
-        found.passes[IN_TRAINING] = _in_training(side, runner)
-        found.is_random = not is_same(_in_training(side, runner), found.passes[IN_TRAINING])
-        found.passes["wide values in training mode"] = runner.in_training()
-        for name, factor in WEIGHED.items():
-            side.reset(factor)
-            found.passes[name] = runner.weighed()
+        runner = _runner(side)
+        found.left_out = _left_out(side.shapes) if runner.is_large else ""
+        ways = _ways(side, runner)
+        found.passes = {name: ways.pop(name)() for name in (ORDINARY, NOTHING_HIDDEN) if name in ways}
+        found.passes["second call"] = runner.on(side.exercise.inputs())
+        put_back = side.probe.settings()
+        found.passes |= dict(_sizes(runner))
+        if not is_same(runner.again(side.exercise.inputs()), found.passes[ORDINARY]):
+            found.kept = put_back()
+        if not side.exercise.has_data and any(spec.kind == "mask" for spec in pair.specs.values()):
+            found.passes |= {name: runner.masked(name) for name in MASKED}
+        found.passes |= {name: run() for name, run in ways.items()}
         side.reset()
+        found.is_random = not is_same(_in_training(side, runner), found.passes[IN_TRAINING])
         return found
+
+    def measure(self, side: ObservedSide, doubts: Collection[str]) -> RangeEvidence:
+        """Run the passes that are in doubt, those on wide rows also on rows that are rounded another way."""
+        runner = _runner(side)
+        runs = {name: run for name, run in _ways(side, runner).items() if name in {ORDINARY, *doubts}}
+        for replaced, name in WIDE.items():
+            for draw in _shakes(runner) if name in doubts else ():
+                runs[shaken(name, draw)] = partial(runner.wide, replaced, draw)
+        return RangeEvidence({name: run() for name, run in runs.items()})
 
     def compare(self, torch: Mapping[Precision, RangeEvidence], keras: Mapping[Precision, RangeEvidence]) -> RungResult:
         """Compare in float64; by how much float32 differs from it says what rounding may do."""
@@ -89,6 +95,29 @@ class RangeRung(ProbeRung[RangeEvidence]):
         gaps += [_kept(name, side.kept) for name, side in doubles.items() if side.kept]
         gaps += [Gap(GapKind.NOT_RUN, "range", side.left_out) for side in [keras["float64"]] if side.left_out]
         return compare_passes(_passes(torch), _passes(keras), gaps)
+
+
+def _runner(side: ObservedSide) -> Runner:
+    pair = side.exercise.pair
+    return Runner(side.probe, pair.specs, pair.batch_size, side.shapes)
+
+
+def _ways(side: ObservedSide, runner: Runner) -> dict[str, Callable[[], Pass]]:
+    """Return how to run each pass of which float32 may be asked, too, in an order in which none disturbs the next."""
+    inputs = side.exercise.inputs()
+    ways: dict[str, Callable[[], Pass]] = {ORDINARY: partial(runner.ordinary, inputs)}
+    if any(spec.kind != "real" for spec in side.exercise.pair.specs.values()):
+        ways[NOTHING_HIDDEN] = partial(runner.whole, inputs)
+    ways |= {WIDE[replaced]: partial(runner.wide, replaced) for replaced in WIDE}
+    ways[IN_TRAINING] = partial(_in_training, side, runner)
+    ways["wide values in training mode"] = runner.in_training
+    return ways | {name: partial(_weighed, side, runner, factor) for name, factor in WEIGHED.items()}
+
+
+def _weighed(side: ObservedSide, runner: Runner, factor: float) -> Pass:
+    """Run with all weights so many times as large, and leave them so."""
+    side.reset(factor)
+    return runner.weighed()
 
 
 def _passes(side: Mapping[Precision, RangeEvidence]) -> Passes:
@@ -137,7 +166,7 @@ def compare_passes(torch: Passes, keras: Passes, known: Sequence[Gap] = ()) -> R
     """Compare every pass; name the first value that differs."""
     alignment = Alignment(torch, keras)
     result = _compared(alignment, torch, keras, known)
-    return replace(result, in_doubt=alignment.in_doubt)
+    return replace(result, in_doubt=alignment.in_doubt, doubts=alignment.doubts())
 
 
 def _compared(alignment: Alignment, torch: Passes, keras: Passes, known: Sequence[Gap]) -> RungResult:
@@ -145,7 +174,7 @@ def _compared(alignment: Alignment, torch: Passes, keras: Passes, known: Sequenc
     gaps = [*known, *map(_unlike, alignment.unlike), *([] if is_random else _unlike_in_training(alignment))]
     largest = 0.0
     for name in keras.float64:
-        if name == "ordinary" or name not in torch.float64 or (is_random and name.endswith(IN_TRAINING)):
+        if name == ORDINARY or name not in torch.float64 or (is_random and name.endswith(IN_TRAINING)):
             continue
         refused = _refused(name, torch.float64[name], keras.float64[name])
         gaps += refused
@@ -218,7 +247,7 @@ def _failure(name: str, difference: Difference, alignment: Alignment, torch: Pas
     limit = TOLERANCES["range"].limit
     if where.role == "outputs" and where.path:
         kinds = " against ".join(
-            next(call.kind for call in side.float64["ordinary"].calls if call.path == path)
+            next(call.kind for call in side.float64[ORDINARY].calls if call.path == path)
             for side, path in ((keras, where.path), (torch, difference.where.torch.path))
         )
         path = layer_of(where.path)
@@ -255,7 +284,7 @@ def _on(name: str, row: str) -> str:
         return f"with {name}"
     if name in MASKED:
         return f"where {name}"
-    if name == "nothing hidden":
+    if name == NOTHING_HIDDEN:
         return "where nothing is hidden"
     return f"in {name}" if name == IN_TRAINING else f"in a {name}" if name == "second call" else f"at {name}"
 

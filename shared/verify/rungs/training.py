@@ -36,7 +36,7 @@ def compare_training(torch: Trace, keras: Trace, precision: Precision = "float64
     limit, worst = limit_in("training", precision), 0.0
     torch_losses, keras_losses = same_losses(torch, keras)
     for step, (loss, other) in enumerate(zip(keras_losses, torch_losses, strict=True)):
-        differences = step_differences(torch.weights[step], keras.weights[step], torch.digested)
+        differences = step_differences(torch.weights[step], keras.weights[step], torch.weights_digested)
         name = max(differences, key=differences.__getitem__, default="")
         worst = max(worst, relative(np.array(other), np.array(loss)), differences.get(name, 0.0))
         if worst > limit:
