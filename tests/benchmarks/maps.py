@@ -15,7 +15,19 @@ from tests.matching.comparing import OF_TRIALS, Outcome, outcome
 from tests.matching.hand_maps import HAND
 from twotrack.shared.workers.pool import WorkerPool
 
-COLUMNS = ("architecture", "weights", "found", "equal", "outputs", "CPU", "by order", "words", "equal", "CPU", "by name")
+COLUMNS = (
+    "architecture",
+    "weights",
+    "found",
+    "equal",
+    "outputs",
+    "CPU",
+    "by order",
+    "words",
+    "equal",
+    "CPU",
+    "by name",
+)
 """`outputs` is the largest difference with either map; `by order`: weights that values do not tell apart."""
 
 

@@ -141,7 +141,9 @@ def _t5(side: str, last: int, norm: int) -> str:
         for (block, n), number in zip(product(range(2), range(last + 1)), numbers, strict=True)
     ]
     cross = f"{theirs}.1.EncDecAttention.{parts[0]} {ours}.cross_attention.{parts[1]}" if last == 2 else ""
-    return "\n".join(norms) + f"""
+    return (
+        "\n".join(norms)
+        + f"""
 model.{side}.block.0.layer.0.SelfAttention.relative_attention_bias transformer_{side}_layer_0.self_attention.embeddings
 model.{side}.final_layer_norm  {side}_output_layer_norm
 {theirs}.0.SelfAttention.{parts[0]}  {ours}.self_attention.{parts[1]}
@@ -150,6 +152,7 @@ model.{side}.final_layer_norm  {side}_output_layer_norm
 {theirs}.{last}.DenseReluDense.wo  {ours}.output_projector
 {cross}
 """
+    )
 
 
 HAND: dict[str, str] = {

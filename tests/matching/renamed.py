@@ -127,5 +127,3 @@ def rename_keras(model: Any, seed: int = 2) -> Any:
 
 def _another(kind: type, name: str) -> type:
     return type(name, (kind,), {"__module__": kind.__module__})
-
-
