@@ -55,7 +55,8 @@ def row(name: str, workers: WorkerPool) -> Iterator[str]:
     yield str(len(words.match.weights))
     yield _equal(words)
     yield f"{words.match.seconds:.1f} s"
-    yield f"{_equal(named)}, {named.match.seconds:.1f} s; words {_equal(words_named)}, {words_named.match.seconds:.1f} s"
+    by_name = ((named, "names"), (words_named, "words"))
+    yield "; ".join(f"{what} {_equal(one)}, {one.match.seconds:.1f} s" for one, what in by_name)
 
 
 def _outcome(name: str, workers: WorkerPool, in_words: bool, by_name: bool) -> Outcome:

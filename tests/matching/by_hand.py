@@ -91,9 +91,12 @@ def lines(text: str) -> Iterator[Line]:
 
 
 def _filled(line: str, numbers: Mapping[str, int]) -> str:
-    for letter, number in numbers.items():
-        line = re.sub(r"\{%s(?:\+(\d))?\}" % letter, lambda found, n=number: str(n + int(found[1] or 0)), line)
-    return line
+    """Put numbers in the place of their letters, and of letters with something added: {i+1}."""
+
+    def number(found: re.Match[str]) -> str:
+        return str(numbers[found[1]] + int(found[2] or 0))
+
+    return re.sub(r"\{([a-z])(?:\+(\d))?\}", number, line)
 
 
 def _worded(line: str) -> list[str]:

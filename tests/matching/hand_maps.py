@@ -256,7 +256,7 @@ model.encoder.layers.{s}.blocks.{i}.mlp.fc2  stage_{s}.blocks_{i}.mlp.fc2
 model.encoder.layers.{s}.downsample.reduction  stage_{s}.downsample.reduction
 model.encoder.layers.{s}.downsample.norm  stage_{s}.downsample.norm
 model.layernorm  norm
-""",
+""",  # noqa: E501 - a line of a map
     "bert": BERT_TABLES + BERT_BLOCK + "model.pooler.dense pooled_dense",
     "distilbert": """
 model.embeddings.word_embeddings  token_and_position_embedding.token_embedding
@@ -285,7 +285,7 @@ model.encoder.albert_layer_groups.0.albert_layers.{i}.ffn  group_0_inner_layer_{
 model.encoder.albert_layer_groups.0.albert_layers.{i}.ffn_output  group_0_inner_layer_{i}.feedforward_output_dense
 model.encoder.albert_layer_groups.0.albert_layers.{i}.full_layer_layer_norm  group_0_inner_layer_{i}.feedforward_layer_norm
 model.pooler  pooled_dense
-""",
+""",  # noqa: E501 - a line of a map
     "electra": BERT_TABLES + BERT_BLOCK + "model.embeddings_project embeddings_projection",
     "deberta_v3": """
 model.embeddings.word_embeddings  token_embedding
@@ -323,7 +323,7 @@ model.h.{i}.self_attention.dense  transformer_layer_{i}.self_attention.output_de
 model.h.{i}.mlp.dense_h_to_4h  transformer_layer_{i}.mlp_intermediate_dense
 model.h.{i}.mlp.dense_4h_to_h  transformer_layer_{i}.mlp_output_dense
 model.ln_f  final_layernorm
-""",
+""",  # noqa: E501 - a line of a map
     "llama": ROTARY_BLOCK,
     "mistral": ROTARY_BLOCK,
     "gemma": """

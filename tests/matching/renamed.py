@@ -60,7 +60,9 @@ PAIRS = _Pairs()
 
 def rename_torch(model: Any, seed: int = 1) -> Any:
     """Register every child, parameter and buffer of a module under a random word, in random order but in containers."""
-    before = {id(tensor): name for name, tensor in model.state_dict(keep_vars=True).items()}
+    before: dict[int, str] = {}
+    for name, tensor in model.state_dict(keep_vars=True).items():
+        before.setdefault(id(tensor), name)  # a tied weight goes by its first name
     word, random = Words(seed), Random(seed)
     classes: dict[tuple, type] = {}
     for module in list(model.modules()):
