@@ -58,9 +58,10 @@ WAYS: dict[str, Callable[[np.ndarray, Shape, int], np.ndarray]] = {
     ),
     "joined": lambda weight, shape, part: _turned(weight, shape),
 }
-"""By the word of a line; each gets an array of torch, the shape that Keras wants, and the number of the part."""
-AS_THEY_ARE = {"embeddings", "gamma", "beta", "scale"}
-"""Parameters that Keras lays out as torch does."""
+"""By the word of a line; each gets an array of torch, the shape that Keras wants, and the number of the part.
+
+Without a word kernels are turned, and all else is as it is.
+"""
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ def keras_weights(text: str, torch: Arrays, shapes: Mapping[str, Shape]) -> dict
 def _made(line: Line, name: str, torch: Arrays, shape: Shape) -> np.ndarray:
     parameter = name.rpartition(".")[2]
     found = [torch[_weight(source, parameter, torch)] for source in line.sources]
-    way = "as_it_is" if parameter in AS_THEY_ARE and line.way == "turned" else line.way
+    way = "as_it_is" if parameter != "kernel" and line.way == "turned" else line.way
     array = WAYS[way](np.concatenate(found) if len(found) > 1 else found[0], shape, line.part)
     assert array.shape == tuple(shape), f"'{name}': {array.shape} is not {shape}"
     return array

@@ -65,20 +65,27 @@ def rename_torch(model: Any, seed: int = 1) -> Any:
         before.setdefault(id(tensor), name)  # a tied weight goes by its first name
     word, random = Words(seed), Random(seed)
     classes: dict[tuple, type] = {}
-    for module in list(model.modules()):
+    inside = {id(inner) for module in model.modules() if _bundles(module) for inner in module.children()}
+    for module in [module for module in model.modules() if id(module) not in inside]:
         _rename_module(module, word, random, classes)
     own = model.state_dict(keep_vars=True)
     setattr(model, FORMERLY, {name: before[id(tensor)] for name, tensor in own.items()})
     return model
 
 
+def _bundles(module: Any) -> bool:
+    """Tell whether a module holds several layers in one, under names of torch's own."""
+    from torch import nn
+
+    return isinstance(module, nn.MultiheadAttention | nn.RNNBase)
+
+
 def _rename_module(module: Any, word: Words, random: Random, classes: dict[tuple, type]) -> None:
     from torch import nn
 
     is_container = isinstance(module, nn.ModuleList | nn.Sequential | nn.ModuleDict)
-    bundles = isinstance(module, nn.MultiheadAttention | nn.RNNBase)  # torch's own names of what it bundles
     words: dict[str, str] = {}
-    for held in (module._modules, module._parameters, module._buffers)[: 1 if bundles else 3]:
+    for held in () if _bundles(module) else (module._modules, module._parameters, module._buffers):
         items = list(held.items())
         if not is_container:
             random.shuffle(items)

@@ -53,23 +53,25 @@ def call_alternatives(model: "TorchModel", inputs: Mapping[str, np.ndarray]) -> 
         model.module(*model.tensors(inputs))
     widths = {size for weight in model.module.parameters() for size in weight.shape if size > 1}
     seen = list(watcher.seen)
-    return [
+    hiding = [CallCandidate(candidate, "", is_everywhere=True) for candidate in _hiding(seen)]
+    return hiding + [
         CallCandidate(candidate, model.canonical_path(call.first_layer) if call.first_layer else "")
         for call in seen
-        for candidate in (*_hiding(call, seen), *_of(call, sorted(widths)))
+        for candidate in _of(call, sorted(widths))
     ]
 
 
-def _hiding(call: SeenCall, seen: Sequence[SeenCall]) -> Iterator[Candidate]:
-    """Yield other numbers for hidden scores: of all softmaxes that are given any, as one piece of code makes them."""
-    if not call.hides:
+def _hiding(seen: Sequence[SeenCall]) -> Iterator[Candidate]:
+    """Yield other numbers for hidden scores: in all softmaxes that are given any, as one piece of code makes them."""
+    calls = [call for call in seen if call.hides]
+    if not calls:
         return
-    alike = [one for one in seen if one.hides]
-    where = f"softmax (call {call.number + 1} of it)" + (f" and {len(alike) - 1} more" if len(alike) > 1 else "")
+    more = f" and {len(calls) - 1} more" if len(calls) > 1 else ""
+    where = f"softmax (call {calls[0].number + 1} of it){more}"
     for fill in FILLS:
         by = Function(name="filled_softmax", parameters={"fill": fill})
         yield Candidate(
-            changes=tuple(ReplaceCall(function=one.function, number=one.number, by=by) for one in alike),
+            changes=tuple(ReplaceCall(function=call.function, number=call.number, by=by) for call in calls),
             what=(
                 f"what a mask hides has the score {fill:g} and then no share in Keras, and the smallest number there "
                 f"is added in torch, in {where}: the two differ where scores are beyond {fill:g}, or all are hidden"
