@@ -15,7 +15,7 @@ MAPPED := shared keras_track torch_track
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 INSTALL := $(PIP) install --quiet --constraint constraints.txt --editable
 
-.PHONY: compare check fast test slow hunt sizes lint types browser hooks docs clean
+.PHONY: compare check fast test slow hunt sizes maps lint types browser hooks docs clean
 .DELETE_ON_ERROR:
 
 compare: .venv/.compare  ## train the MNIST CNN in PyTorch and in Keras on TensorFlow; ends by naming the report
@@ -37,6 +37,9 @@ hunt: .venv/.test  ## climb with 300 generated pairs, wrong and honest; COUNT=n,
 
 sizes: .venv/.test  ## what models of real sizes take to verify: ResNet50, BERT-base, BERT-large; PAIRS=NAME for others
 	$(BIN)/python -m tests.benchmarks.sizes $(PAIRS)
+
+maps: .venv/.test  ## found maps of published architectures against those written by hand; NAMES=NAME for some
+	$(BIN)/python -m tests.benchmarks.maps $(NAMES)
 
 lint: .venv/.test
 	$(BIN)/ruff check .
