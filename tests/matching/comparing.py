@@ -1,5 +1,6 @@
 """A map that was found against one that a person wrote: weight by weight, and by what both models give with either."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,7 +107,7 @@ def compare(request: CompareRequest) -> Compared:
     side = matching._side(request.track, request.pair.load())
     recording = evidence.load(Recording, request.folder)
     words = getattr(side._model.model, FORMERLY, {})
-    torch = {request.torch_words.get(name, name): array for name, array in recording.weights.items()}
+    torch = {_formerly(name, request.torch_words): array for name, array in recording.weights.items()}
     shapes = {words.get(name, name): array.shape for name, array in side.built.items()}
     hand = by_hand.keras_weights(HAND[request.architecture], torch, shapes)
     found = {
@@ -123,6 +124,14 @@ def compare(request: CompareRequest) -> Compared:
             side, recording, {name: hand[words.get(name, name)] for name in side.built if words.get(name, name) in hand}
         ),
     )
+
+
+def _formerly(name: str, words: Mapping[str, str]) -> str:
+    """Return the former name of a weight; what a module of torch's bundles goes by the name of the module."""
+    path = name
+    while path and path not in words:
+        path = path.rpartition(".")[0]
+    return words[path] + name[len(path) :] if path else name
 
 
 def _difference(side: Side, recording: Recording, weights: dict[str, np.ndarray]) -> float:

@@ -13,7 +13,7 @@ from twotrack import Pair
 from twotrack.shared.atlas import architectures
 
 FORMERLY = "formerly"
-"""Attribute of a renamed model: the former name of each weight by its new one."""
+"""Attribute of a renamed model: the former name of each weight, and in torch of each module, by its new one."""
 
 
 @dataclass(frozen=True)
@@ -63,13 +63,16 @@ def rename_torch(model: Any, seed: int = 1) -> Any:
     before: dict[int, str] = {}
     for name, tensor in model.state_dict(keep_vars=True).items():
         before.setdefault(id(tensor), name)  # a tied weight goes by its first name
+    paths = {id(module): path for path, module in model.named_modules()}
     word, random = Words(seed), Random(seed)
     classes: dict[tuple, type] = {}
+    of_class: dict[tuple, str] = {}
     inside = {id(inner) for module in model.modules() if _bundles(module) for inner in module.children()}
     for module in [module for module in model.modules() if id(module) not in inside]:
-        _rename_module(module, word, random, classes)
+        _rename_module(module, word, random, classes, of_class)
     own = model.state_dict(keep_vars=True)
-    setattr(model, FORMERLY, {name: before[id(tensor)] for name, tensor in own.items()})
+    modules = {path: paths[id(module)] for path, module in model.named_modules()}
+    setattr(model, FORMERLY, modules | {name: before[id(tensor)] for name, tensor in own.items()})
     return model
 
 
@@ -80,7 +83,10 @@ def _bundles(module: Any) -> bool:
     return isinstance(module, nn.MultiheadAttention | nn.RNNBase)
 
 
-def _rename_module(module: Any, word: Words, random: Random, classes: dict[tuple, type]) -> None:
+def _rename_module(
+    module: Any, word: Words, random: Random, classes: dict[tuple, type], of_class: dict[tuple, str]
+) -> None:
+    """Rename what one module holds: children each by a word of their own, weights as all modules of its class."""
     from torch import nn
 
     is_container = isinstance(module, nn.ModuleList | nn.Sequential | nn.ModuleDict)
@@ -91,7 +97,8 @@ def _rename_module(module: Any, word: Words, random: Random, classes: dict[tuple
             random.shuffle(items)
         held.clear()
         for name, value in items:
-            words[name] = word()
+            is_child = held is module._modules
+            words[name] = word() if is_child else of_class.setdefault((type(module), name), word())
             held[words[name]] = value
     module._non_persistent_buffers_set = {words.get(name, name) for name in module._non_persistent_buffers_set}
     object.__setattr__(module, "_words", words)
