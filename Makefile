@@ -17,7 +17,7 @@ MAPPED := shared keras_track torch_track
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 INSTALL := $(PIP) install --quiet --constraint constraints.txt --editable
 
-.PHONY: compare check fast test slow hunt mixups campaign sizes lint types browser hooks docs clean
+.PHONY: compare check fast test slow hunt mixups campaign sizes maps lint types browser hooks docs clean
 .DELETE_ON_ERROR:
 
 compare: .venv/.compare  ## train the MNIST CNN in PyTorch and in Keras on TensorFlow; ends by naming the report
@@ -45,6 +45,9 @@ campaign: .venv/.test  ## kill commands, damage inputs, fill disks, cut the powe
 
 sizes: .venv/.test  ## what models of real sizes take to verify: ResNet50, BERT-base, BERT-large; PAIRS=NAME for others
 	$(BIN)/python -m tests.benchmarks.sizes $(PAIRS)
+
+maps: .venv/.test  ## found maps of published architectures against those written by hand; NAMES=NAME for some
+	$(BIN)/python -m tests.benchmarks.maps $(NAMES)
 
 lint: .venv/.test
 	$(BIN)/ruff check .

@@ -283,6 +283,16 @@ def _train_compiled(model: keras.Model, batches: Iterable[tuple[Any, Any]], reco
         record(logs["loss"])
 
 
+def _forget_gradients(model: keras.Model) -> None:
+    """Drop what PyTorch keeps beside the weights, of those too that Keras' own `zero_grad` does not find.
+
+    That looks for weights by their paths, and finds one of two that share a path.
+    """
+    if keras.backend.backend() == "torch":
+        for variable in model.variables:
+            variable.value.grad = None
+
+
 class KerasModel(TrackModel):
     """A keras.Model with loss and optimizer."""
 
@@ -391,6 +401,7 @@ class KerasModel(TrackModel):
 
     def attach(self, optimizer: keras.optimizers.Optimizer) -> None:
         """Attach the loss and an optimizer of Keras."""
+        _forget_gradients(self.model)
         self.model.compile(optimizer=optimizer, loss=self.own_losses(), loss_weights=self.loss_weights())
         self.model.optimizer.build(self.model.trainable_variables)
         self._curvature = Curvature(self.model, self.loss)
@@ -532,8 +543,7 @@ class KerasModel(TrackModel):
         self.model.optimizer = self.model.train_function = None
         vars(self.model).pop("_compile_config", None)  # which holds the optimizer for a file
         vars(self).pop("_curvature", None)
-        if keras.backend.backend() == "torch":
-            self.model.zero_grad(set_to_none=True)
+        _forget_gradients(self.model)
         if self.model.count_params() > LARGE_MODEL:
             give_back_free_memory()  # an optimizer is a circle of references
 

@@ -21,7 +21,11 @@ def atlas(
     ] = "keras:torch",
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write the page, FILE.md, and its data, FILE.json, after each architecture."),
+        typer.Option(metavar="FILE", help="Write the page, a .md, and its data, a .json, after each architecture."),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Keep the page's data in FILE, a .json [default: beside the page]."),
     ] = None,
     source: Annotated[
         Path | None,
@@ -40,11 +44,10 @@ def atlas(
     from twotrack.shared.cli.console import print_json
     from twotrack.shared.report import atlas as report
 
-    if out is not None:
-        _require(out)
-    found = report.read(source) if source else _measured(names or [], options.parse_tracks(tracks), out, until)
-    if out is not None:
-        report.write(out, found)
+    files = _files(out, data)
+    found = report.read(source) if source else _measured(names or [], options.parse_tracks(tracks), files, until)
+    if files is not None:
+        report.write(*files, found)
     if json:
         print_json(found.model_dump() | {"changes": report.changes(report.committed(), found)})
     else:
@@ -53,17 +56,28 @@ def atlas(
     raise typer.Exit(1 if failed and source is None else 0)
 
 
-def _require(out: Path) -> None:
-    """Raise UserError unless the page, and its data beside it, can be written."""
+Files = tuple[Path, Path]
+"""The page and its data."""
+
+
+def _files(out: Path | None, data: Path | None) -> Files | None:
+    """Return the page and the file of its data, or None for neither; UserError unless both can be written."""
     from twotrack.shared.errors import UserError
     from twotrack.shared.report.pages import require_page
 
-    if out.suffix != ".md":
-        raise UserError(f"--out: expected a file that ends in .md, found '{out}'.")
-    require_page(out, "--out")
+    if out is None:
+        if data is not None:
+            raise UserError("--data: expected --out too, the page that the data are of.")
+        return None
+    files = out, data or out.with_suffix(".json")
+    for option, file, ending in zip(("--out", "--data"), files, (".md", ".json"), strict=True):
+        if file.suffix != ending:
+            raise UserError(f"{option}: expected a file that ends in {ending}, found '{file}'.")
+        require_page(file, option)
+    return files
 
 
-def _measured(names: Sequence[str], tracks: Sequence[str], out: Path | None, until: str) -> "Atlas":
+def _measured(names: Sequence[str], tracks: Sequence[str], files: Files | None, until: str) -> "Atlas":
     """Measure architectures in turn, and write what there is after each."""
     from twotrack.shared.atlas import architectures, measuring
     from twotrack.shared.atlas.record import Atlas
@@ -85,7 +99,7 @@ def _measured(names: Sequence[str], tracks: Sequence[str], out: Path | None, unt
     for track in (TORCH, *tracks):
         installed_track(track)
     here = measuring.setting(tracks)
-    entries = _kept(out, here, chosen)
+    entries = _kept(files, here, chosen)
     with track_phases() as show, lent_or_new(options.lent_pool(), "cpu", quick_to_compile=True) as pool:
         for number, name in enumerate(chosen, 1):
             entries[name] = measuring.measure(name, tracks, pool, show, until)
@@ -93,24 +107,23 @@ def _measured(names: Sequence[str], tracks: Sequence[str], out: Path | None, unt
             found = Atlas(
                 setting=here, entries=[entries[name] for name in architectures.ARCHITECTURES if name in entries]
             )
-            if out is not None:
-                report.write(out, found)
+            if files is not None:
+                report.write(*files, found)
     return found
 
 
-def _kept(out: Path | None, here: "Setting", chosen: Sequence[str]) -> dict:
+def _kept(files: Files | None, here: "Setting", chosen: Sequence[str]) -> dict:
     """Return what the data beside a page has of other architectures; UserError if that is of other versions."""
     from twotrack.shared.errors import UserError
     from twotrack.shared.report import atlas as report
 
-    data = out.with_suffix(".json") if out else None
-    if data is None or not data.is_file():
+    if files is None or not files[1].is_file():
         return {}
-    before = report.read(data)
+    before = report.read(files[1])
     kept = {entry.name: entry for entry in before.entries if entry.name not in chosen}
     if kept and (before.setting.packages, before.setting.tracks) != (here.packages, here.tracks):
         raise UserError(
-            f"--out: '{data}' was measured with other versions or tracks than are here; "
+            f"--out: '{files[1]}' was measured with other versions or tracks than are here; "
             "give another file, or measure all architectures again."
         )
     return kept

@@ -168,6 +168,7 @@ class Fitter:
         if not 0 <= extras <= 2:
             return
         habit = self.habits.get(key)
+        alike: list[tuple[tuple, dict[str, Laid]]] = []
         later: list[tuple[tuple, dict[str, Laid]]] = []
         for pairing in _pairings(own, views, self._shapes(own), extras):
             options = [self._options(own[parameter], view) for parameter, view in pairing]
@@ -175,11 +176,11 @@ class Fitter:
                 names = tuple((parameter, _name_of(view, views)) for parameter, view in pairing)
                 shape = (names, tuple(laid.key for laid in choice))
                 weights = {own[parameter]: laid for (parameter, _), laid in zip(pairing, choice, strict=True)}
-                if habit is None or shape == habit or names == habit[0]:
+                if habit is None or shape == habit:
                     yield shape, weights
-                elif len(later) < TRIALS:
-                    later.append((shape, weights))
-        yield from later
+                elif len(alike) + len(later) < TRIALS:
+                    (alike if names == habit[0] else later).append((shape, weights))
+        yield from (*alike, *later)
 
     def _shapes(self, own: Mapping[str, str]) -> dict[str, tuple[int, ...]]:
         return {parameter: self.side.built[name].shape for parameter, name in own.items()}

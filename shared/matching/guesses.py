@@ -23,7 +23,7 @@ ASSIGNMENTS = 60
 WINDOW = 3
 """Units that are assigned together, where there are many."""
 OPTIONS = 5
-"""Places that are tried for a weight of no layer."""
+"""Places that are tried for a weight of no layer: the first by their names, and the first in the order of calls."""
 Likeness = Callable[[str, str], float]
 
 
@@ -175,8 +175,10 @@ class Guesser:
         for name in self._holes(seen):
             shape = self.runner.side.built[name].shape
             found += [(name, laid) for laid in self._laid(source, array, shape)]
-        found.sort(key=lambda one: -round(self.likeness(source, one[0]), 1))
-        return found[:OPTIONS]
+        alike = sorted(found, key=lambda one: -round(self.likeness(source, one[0]), 1))[:OPTIONS]
+        # what is called first is tried too, whatever it is called: names must lead nobody astray
+        both = [one for pair in zip(alike, found[:OPTIONS], strict=True) for one in pair]
+        return list({(name, str(laid.rule)): (name, laid) for name, laid in both}.values())
 
     def _laid(self, source: str, array: np.ndarray, shape: tuple[int, ...]) -> list[Laid]:
         view = whole(source, array)

@@ -158,7 +158,7 @@ def _features(output: np.ndarray, part: int, number: int, heads: int) -> np.ndar
 def joined(units: Sequence[RecordedUnit], recording: Recording, head_counts: Sequence[int]) -> Iterator[Piece]:
     """Yield the units as one whose output holds theirs in blocks, or one of each in every head; in every order."""
     outputs = [unit.calls[0].outputs[0] for unit in units]
-    if len({output.shape for output in outputs}) > 1 or len({tuple(unit.weights) for unit in units}) > 1:
+    if len({output.shape for output in outputs}) > 1 or len({frozenset(unit.weights) for unit in units}) > 1:
         return
     width = outputs[0].shape[-1]
     counts = _head_counts(width, head_counts)

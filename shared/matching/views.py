@@ -131,7 +131,8 @@ def _usual(view: View, own: Sequence[int]) -> list[tuple[int, ...]]:
     stack, groups = (
         (groups[0], groups[1:]) if not view.part and view.groups and view.groups[0][0][0] == PART else ([], groups)
     )
-    groups = [group for group in groups if group]
+    while groups and not groups[0]:  # later ones keep their place: the inputs of a depthwise convolution are one
+        groups = groups[1:]
     *outer, last = [*groups[2:], *groups[1:2], *groups[:1]] or [[]]
     before = [place for group in outer for place in group]
     return [(*before, *stack, *last), (*before, *last[:1], *stack, *last[1:])]

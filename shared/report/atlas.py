@@ -54,10 +54,10 @@ def data(atlas: Atlas) -> str:
     return json.dumps(atlas.model_dump(), indent=1) + "\n"
 
 
-def write(file: Path, atlas: Atlas) -> Path:
-    """Write the page, and the data beside it; UserError if that is not possible."""
-    write_file(file.with_suffix(".json"), data(atlas))
-    return write_file(file, page(atlas))
+def write(page_file: Path, data_file: Path, atlas: Atlas) -> Path:
+    """Write the page and its data; UserError if that is not possible."""
+    write_file(data_file, data(atlas))
+    return write_file(page_file, page(atlas))
 
 
 def page(atlas: Atlas) -> str:

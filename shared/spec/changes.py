@@ -331,3 +331,5 @@ class CallCandidate:
     candidate: Candidate
     behind: str
     """Canonical path of the layer of torch's own that returned last before; empty for none."""
+    is_everywhere: bool = False
+    """It changes all such calls of the model."""

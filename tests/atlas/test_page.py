@@ -98,6 +98,16 @@ def test_data_are_shown_and_written_again_without_measuring(tmp_path: Path):
     assert report.read(tmp_path / "page.json") == COMMITTED
 
 
+def test_data_may_have_a_place_of_their_own(tmp_path: Path):
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept/mine.json").write_text(report.data(COMMITTED))
+
+    in_process("atlas", "--from", "kept/mine.json", "--out", "page.md", "--data", "kept/again.json", folder=tmp_path)
+
+    assert report.read(tmp_path / "kept/again.json") == COMMITTED
+    assert sorted(file.name for file in tmp_path.glob("*.*")) == ["page.md"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -105,6 +115,8 @@ def test_data_are_shown_and_written_again_without_measuring(tmp_path: Path):
         (["vit", "--tracks", "torch"], "expected Keras tracks"),
         (["vit", "--until", "moon"], "moon"),
         (["vit", "--out", "page.html"], "ends in .md"),
+        (["vit", "--out", "page.md", "--data", "page.txt"], "ends in .json"),
+        (["vit", "--data", "page.json"], "expected --out too"),
         (["--from", "nowhere.json"], "cannot read"),
     ],
 )

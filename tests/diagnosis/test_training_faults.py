@@ -19,7 +19,10 @@ def marked(case: ParameterSet) -> ParameterSet:
     return pytest.param(case.values, marks=marks, id="-".join(map(str, case.values)))
 
 
-CASES = [marked(one) for one in in_turn(FAULTS, every=4, order=MOSTLY_QUICKEST)]
+ANYWHERE = [name for name in FAULTS if name != "SHARED_PATH"]  # that one is of one backend
+CASES = [marked(one) for one in in_turn(ANYWHERE, every=4, order=MOSTLY_QUICKEST)]
+
+CASES.append(pytest.param(("SHARED_PATH", "keras:torch"), id="SHARED_PATH-keras:torch"))  # no other backend has it
 
 
 @pytest.fixture(scope="module", params=CASES)

@@ -91,3 +91,9 @@ def test_equal_numbers_in_an_order_that_no_axes_make_are_no_same_value():
 
     assert signature(shuffled) in Signatures([signature(value)])
     assert not values.same(shuffled, value)
+
+
+def test_the_places_of_a_depthwise_kernel_keep_their_order_where_no_value_tells_it():
+    first = layouts(whole("w", np.arange(45.0).reshape(5, 1, 3, 3)), (3, 3, 1, 5))[0]
+
+    assert str(first.rule) == "w, 'o 1 i y -> i y 1 o'"

@@ -113,6 +113,8 @@ class Alternatives:
             yield from self._replaced(own)
         elif not self._keras and not list(self._layer.parameters()):
             yield self._left_out()
+            if self._facing.taken == self._facing.given and not list(self._layer.children()):
+                yield from self._replaced(own)
         yield from activations(self._path, "outputs")
 
     def _left_out(self) -> Candidate:
@@ -126,7 +128,9 @@ class Alternatives:
         )
 
     def _replaced(self, own: str) -> Iterator[Candidate]:
-        for function in [Function(name="identity"), *all_activations(self._keras.get("negative_slope"))]:
+        is_torchs = type(self._layer).__module__.startswith("torch.nn.")
+        nothing = [Function(name="identity")] if is_torchs else []
+        for function in [*nothing, *all_activations(self._keras.get("negative_slope"))]:
             new = in_words(function)
             yield Candidate(
                 changes=(ReplaceLayer(path=self._path, function=function),),

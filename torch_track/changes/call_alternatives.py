@@ -32,6 +32,8 @@ ACTIVATION_CALLS = {
     "gelu", "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "silu", "sigmoid", "tanh", "softplus", "mish",
     "hardswish", "hardtanh", "hardsigmoid", "softmax", "log_softmax", "clamp", "clip", "softsign", "logsigmoid",
 }  # fmt: skip
+FILLS = (-1e9, -1e4)
+"""Numbers that take the place of hidden scores: keras.layers.Softmax has the first."""
 MOST_SIZES = 12
 """Of a tensor and of weights, from which other factors are made."""
 SCALING = {"mul", "div", "truediv", "true_divide"}
@@ -50,11 +52,33 @@ def call_alternatives(model: "TorchModel", inputs: Mapping[str, np.ndarray]) -> 
     with torch.no_grad(), watcher.watching():
         model.module(*model.tensors(inputs))
     widths = {size for weight in model.module.parameters() for size in weight.shape if size > 1}
-    return [
+    seen = list(watcher.seen)
+    hiding = [CallCandidate(candidate, "", is_everywhere=True) for candidate in _hiding(seen)]
+    return hiding + [
         CallCandidate(candidate, model.canonical_path(call.first_layer) if call.first_layer else "")
-        for call in list(watcher.seen)
+        for call in seen
         for candidate in _of(call, sorted(widths))
     ]
+
+
+def _hiding(seen: Sequence[SeenCall]) -> Iterator[Candidate]:
+    """Yield other numbers for hidden scores: in all softmaxes that are given any, as one piece of code makes them."""
+    calls = [call for call in seen if call.hides]
+    if not calls:
+        return
+    more = f" and {len(calls) - 1} more" if len(calls) > 1 else ""
+    where = f"softmax (call {calls[0].number + 1} of it){more}"
+    for fill in FILLS:
+        by = Function(name="filled_softmax", parameters={"fill": fill})
+        yield Candidate(
+            changes=tuple(ReplaceCall(function=call.function, number=call.number, by=by) for call in calls),
+            what=(
+                f"what a mask hides has the score {fill:g} and then no share in Keras, and the smallest number there "
+                f"is added in torch, in {where}: the two differ where scores are beyond {fill:g}, or all are hidden"
+            ),
+            torch_fix=f"scores.masked_fill(hidden, {fill:g}).softmax(-1).masked_fill(hidden, 0) in {where}",
+            keras_fix="the smallest number of their type added to hidden scores",
+        )
 
 
 def _of(call: SeenCall, widths: Sequence[int]) -> Iterator[Candidate]:

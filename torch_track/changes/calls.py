@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from twotrack.shared.spec.changes import ReplaceCall, SetArgument
-from twotrack.torch_track.changes.functions import compute
+from twotrack.torch_track.changes.functions import compute, hidden
 from twotrack.torch_track.recording import removed
 from twotrack.torch_track.structure import tensors_in
 
@@ -30,6 +30,8 @@ class SeenCall(NamedTuple):
     """What it gives has the shape of the first tensor it was given."""
     first_layer: str
     """Torch path of the layer of torch's own that returned last before."""
+    hides: bool = False
+    """A mask hides some of the scores that a softmax was given."""
 
 
 class CallWatcher(TorchFunctionMode):
@@ -78,7 +80,9 @@ class CallWatcher(TorchFunctionMode):
         keeps = isinstance(result, Tensor) and first is not None and result.shape == first.shape
         named = dict(zip(CHANGEABLE[name], args[1:], strict=False)) | given
         shape = tuple(first.shape) if first is not None else ()
-        self.seen.append(SeenCall(name, number, named, shape, keeps, self._last))
+        is_scored = name == "softmax" and first is not None and first.is_floating_point()
+        hides = is_scored and first is not None and bool(hidden(first).any())
+        self.seen.append(SeenCall(name, number, named, shape, keeps, self._last, hides))
         return result
 
 

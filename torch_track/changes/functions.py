@@ -88,6 +88,17 @@ def _rms_norm(x: Tensor, epsilon: float) -> Tensor:
     return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + epsilon)
 
 
+def hidden(x: Tensor) -> Tensor:
+    """Tell which scores a mask hides: to them the smallest number of their type, or -infinity, was added."""
+    return x <= torch.finfo(x.dtype).min / 2
+
+
+def _filled_softmax(x: Tensor, fill: float) -> Tensor:
+    """Put a number in the place of hidden scores, and leave them no share."""
+    hides = hidden(x)
+    return torch.softmax(x.masked_fill(hides, fill), -1).masked_fill(hides, 0.0)
+
+
 def _pool(x: Tensor, how: str, size: Sequence[int], strides: Sequence[int], widths: Widths, counts: bool) -> Tensor:
     """Pool over (batch, ..., channels); average pooling counts the padding or not."""
     rank = len(size)
@@ -175,6 +186,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "scale": _scale,
     "layer_norm": _layer_norm,
     "rms_norm": _rms_norm,
+    "filled_softmax": _filled_softmax,
     "pool": _pool,
     "resize": _resize,
 }

@@ -12,6 +12,8 @@ from twotrack.torch_track.entries import Entry, Mapped, Weight
 if TYPE_CHECKING:
     from twotrack.torch_track.track import TorchModel
 
+SUMMED = "accumulate"
+"""The function of a change that sums gradients over steps."""
 Pair = tuple[Tensor, Tensor]
 """A gradient, or the part of it that belongs to a weight, and the weight; the former is changed in place."""
 
@@ -23,6 +25,27 @@ def change_gradients(model: "TorchModel", change: MapGradient) -> None:
     for entry, (gradient, _) in chosen:
         if isinstance(entry, Mapped):
             entry.set_gradient(gradient.numpy())
+
+
+class Sums:
+    """Adds up the gradients of all steps of a training, as where nobody sets them to zero."""
+
+    def __init__(self, model: "TorchModel", names: Sequence[str]):
+        self._model, self._names = model, names
+        self._optimizer: object = None
+        self._sums: list[Tensor] = []
+
+    def add(self) -> None:
+        """Let the gradients be the sums of what they were in all steps with this optimizer."""
+        if self._optimizer is not self._model.optimizer:
+            self._optimizer, self._sums = self._model.optimizer, []
+        chosen = list(_chosen(self._model, self._names))
+        for sum_, (_, (gradient, _)) in zip(self._sums, chosen, strict=False):
+            gradient.add_(sum_)
+        self._sums = [gradient.clone() for _, (gradient, _) in chosen]
+        for entry, (gradient, _) in chosen:
+            if isinstance(entry, Mapped):
+                entry.set_gradient(gradient.numpy())
 
 
 def _chosen(model: "TorchModel", names: Sequence[str]) -> Iterable[tuple[Weight, Pair]]:

@@ -24,7 +24,7 @@ from twotrack.shared.spec.changes import (
     TieWeight,
 )
 from twotrack.shared.spec.regularisation import L1, L2, Activity, Orthogonal
-from twotrack.torch_track.changes.gradients import change_gradients
+from twotrack.torch_track.changes.gradients import SUMMED, Sums, change_gradients
 from twotrack.torch_track.changes.loops import ChangedLoop
 from twotrack.torch_track.changes.losses import changed_loss
 from twotrack.torch_track.changes.updates import Replacement
@@ -195,6 +195,9 @@ class TrainingChanger:
 
     def _map_gradients(self, change: MapGradient) -> None:
         model, before = self._model, self._model.backward
+        if change.function.name == SUMMED:
+            self._sum_gradients(change.names)
+            return
 
         def backward(inputs: Sequence[Tensor], targets: Sequence[np.ndarray]) -> Tensor:
             loss = before(inputs, targets)
@@ -203,6 +206,17 @@ class TrainingChanger:
             return loss
 
         self._put(model, "backward", backward)
+
+    def _sum_gradients(self, names: Sequence[str]) -> None:
+        """In steps of a training only: a gradient that is asked for alone is that of one step."""
+        sums, before = Sums(self._model, names), self._model.before_update
+
+        def before_update() -> None:
+            with torch.no_grad():
+                sums.add()
+            before()
+
+        self._put(self._model, "before_update", before_update)
 
     def _update(self, change: SetUpdate) -> None:
         """All changed settings are those of one optimizer."""

@@ -1,52 +1,20 @@
 """The architectures, a module for each."""
 
+from importlib import import_module
+
 from twotrack.shared.atlas.architecture import Architecture
-from twotrack.shared.atlas.architectures import (
-    albert,
-    bart,
-    bert,
-    bloom,
-    clip,
-    convnext,
-    deberta_v3,
-    deit,
-    dinov2,
-    distilbert,
-    efficientnet_b0,
-    electra,
-    falcon,
-    gemma,
-    gpt2,
-    gpt_neox,
-    llama,
-    mistral,
-    mit,
-    mobilenet_v2,
-    opt,
-    phi3,
-    qwen2,
-    qwen3,
-    resnet,
-    resnet50,
-    roberta,
-    siglip,
-    swin,
-    t5,
-    vit,
-    whisper,
-)
 from twotrack.shared.errors import unknown
 
 _MODULES = (
-    resnet, resnet50, mobilenet_v2, efficientnet_b0, convnext, vit, deit, dinov2, siglip, clip, mit, swin,
-    bert, distilbert, roberta, albert, electra, deberta_v3,
-    gpt2, opt, bloom, llama, mistral, gemma, qwen2, qwen3, phi3, gpt_neox, falcon,
-    t5, bart, whisper,
+    "resnet", "resnet50", "mobilenet_v2", "efficientnet_b0", "convnext", "vit", "deit", "dinov2", "siglip", "clip",
+    "mit", "swin",
+    "bert", "distilbert", "roberta", "albert", "electra", "deberta_v3",
+    "gpt2", "opt", "bloom", "llama", "mistral", "gemma", "qwen2", "qwen3", "phi3", "gpt_neox", "falcon",
+    "t5", "bart", "whisper",
 )  # fmt: skip
-ARCHITECTURES: dict[str, Architecture] = {
-    module.__name__.rpartition(".")[2]: module.ARCHITECTURE for module in _MODULES
-}
-"""By the name of the module: pictures, texts read both ways, texts read one way, two texts."""
+"""Of this package: pictures, texts read both ways, texts read one way, two texts."""
+ARCHITECTURES: dict[str, Architecture] = {name: import_module(f"{__name__}.{name}").ARCHITECTURE for name in _MODULES}
+"""By the name of the module."""
 
 
 def get(name: str) -> Architecture:

@@ -34,7 +34,8 @@ ARCHITECTURE = Architecture(
     TWO_TEXTS,
     f"{TEXT_SIZES}, in encoder and decoder",
     note=(
-        "On `keras:torch` training fails for a fault of Keras: of two gradients of one weight, by two ways through the "
-        "model, it never zeroes one. The weight is the table of relative positions. Take `keras:jax`."
+        "On `keras:torch` training fails for a fault of Keras: two tables of relative positions have one path "
+        "(`variable.path`), by which PyTorch finds one of them, and it never sets the gradient of the other to zero. "
+        "On `keras:jax` every rung passes."
     ),
 )

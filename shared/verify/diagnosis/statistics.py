@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from twotrack.shared.base.tolerances import TOLERANCES
-from twotrack.shared.spec.changes import Candidate, SetHyperparameter, SetStatistics, SetUpdate
+from twotrack.shared.spec.changes import Candidate, Function, MapGradient, SetHyperparameter, SetStatistics, SetUpdate
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
 from twotrack.shared.verify.diagnosis.loss_fits import told
 from twotrack.shared.verify.diagnosis.searching import NOTHING, together
@@ -78,6 +78,8 @@ class TrainingProposals(UpdateProposals):
             yield from self._statistics(path)
         if kind == "embeddings" and made is NOTHING:
             yield _squared_in_parts(path)
+        if self._request.where and kind not in STATISTICS:
+            yield _never_zeroed(self._request.where)
         yield from super().propose(made)
 
     def _statistics(self, path: str) -> Iterator[Candidate]:
@@ -138,6 +140,16 @@ def _squared_in_parts(path: str) -> Candidate:
         torch_fix="an optimizer of twotrack on both sides, whose gradients are dense",
         keras_fix="an optimizer of twotrack on both sides, or a backend other than TensorFlow",
         entry="sparse_embedding_gradients",
+    )
+
+
+def _never_zeroed(name: str) -> Candidate:
+    return Candidate(
+        changes=(MapGradient(names=(name,), function=Function(name="accumulate")),),
+        what=f"the gradient of '{name}' is never set to zero in Keras, so that every step adds to it, as where "
+        "PyTorch finds one of two weights that share a path (variable.path)",
+        torch_fix=f"no zero_grad() for '{name}'",
+        keras_fix=f"a path of its own for '{name}', or a backend other than PyTorch",
     )
 
 

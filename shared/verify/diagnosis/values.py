@@ -162,7 +162,8 @@ class ValueProposals:
         for path in self._site.inside:
             yield from self._track.alternatives(self._side.model, path, self._facing(path))
             yield from orders_of_weights(path, self._known.weights)
-        yield from (call.candidate for call in self._calls if call.behind in self._site.behind)
+        near = (call for call in self._calls if call.is_everywhere or call.behind in self._site.behind)
+        yield from (call.candidate for call in near)
         yield from self._activations()
         yield from self._fitted(made)
         yield from self._masked()

@@ -72,7 +72,51 @@ KERAS_TAGGER = sequential(
 )
 
 
+def sharing_a_path() -> Any:
+    """Return a model with two kernels of one path: on PyTorch Keras sets the gradient of one of them to zero."""
+    import keras
+    from keras import layers
+
+    class Held(layers.Layer):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            self.inner = layers.Dense(4, use_bias=False, name="inner")
+            self.inner.build((None, 4))
+
+        def call(self, x: Any) -> Any:
+            return self.inner(x)
+
+    x = keras.Input((4,))
+    return keras.Model(x, Held(name="last")(keras.ops.tanh(Held(name="first")(x))))
+
+
+def held_twice() -> Any:
+    from torch import nn
+
+    class Held(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = nn.Linear(4, 4, bias=False)
+
+        def forward(self, x: Any) -> Any:
+            return self.inner(x)
+
+    class Network(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.last = Held(), Held()
+
+        def forward(self, x: Any) -> Any:
+            return self.last(self.first(x).tanh())
+
+    return Network()
+
+
 GRADIENTS = {
+    "SHARED_PATH": fault(
+        Pair(sharing_a_path, held_twice, (4,)), "training", "gradient",
+        "the gradient of 'first.inner.kernel' is never set to zero in Keras",
+    ),
     "FROZEN_IN_KERAS": fault(
         Pair(frozen("first", PLAIN.keras), PLAIN.torch, (5,)), "gradients", "trained",
         "'first.kernel', 'first.bias' are trained in torch and not in Keras",

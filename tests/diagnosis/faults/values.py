@@ -184,7 +184,90 @@ def padded_by_rows(module: Any, x: Any) -> Any:
     return module.first(functional.pad(x, (1, 0, 0, 2)))
 
 
+# === What torch's own code computes ===
+
+STEPS, WIDTH = 4, 3
+
+
+def keras_gelu() -> Any:
+    import keras
+
+    x = keras.Input((5,))
+    inner = keras.activations.gelu(keras.layers.Dense(4, name="first")(x), approximate=True)
+    return keras.Model(x, keras.layers.Dense(3, name="last")(inner))
+
+
+def few_digits(module: Any, nn: Any) -> None:
+    """The square root of 2 / pi has 8 digits, inside a function of autograd's."""
+    import torch
+
+    class Function(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            ctx.save_for_backward(x)
+            return x * 0.5 * (1 + (0.79788456 * x * (1 + 0.044715 * x * x)).tanh())
+
+        @staticmethod
+        def backward(ctx: Any, gradient: Any) -> Any:
+            (x,) = ctx.saved_tensors
+            tanh, slope = (0.79788456 * x * (1 + 0.044715 * x * x)).tanh(), 0.79788456 * (1 + 3 * 0.044715 * x * x)
+            return gradient * 0.5 * (1 + tanh + x * (1 - tanh * tanh) * slope)
+
+    class OwnGelu(nn.Module):
+        def forward(self, x: Any) -> Any:
+            return Function.apply(x)
+
+    module.first, module.gelu, module.last = nn.Linear(5, 4), OwnGelu(), nn.Linear(4, 3)
+
+
+def with_gelu(module: Any, x: Any) -> Any:
+    return module.last(module.gelu(module.first(x)))
+
+
+def keras_hidden() -> Any:
+    import keras
+    import numpy as np
+    from keras import layers, ops
+
+    class Attention(layers.Layer):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            self.softmax = layers.Softmax()
+
+        def call(self, query: Any, key: Any, value: Any) -> Any:
+            before = np.tril(np.ones((1, STEPS, STEPS), bool))
+            scores = ops.matmul(query, ops.transpose(key, (0, 2, 1)))
+            return ops.matmul(self.softmax(scores, mask=ops.broadcast_to(before, ops.shape(scores))), value)
+
+    x = keras.Input((STEPS, WIDTH))
+    parts = [layers.Dense(WIDTH, name=name)(x) for name in ("query", "key", "value")]
+    return keras.Model(x, layers.Dense(2, name="last")(Attention(name="attention")(*parts)))
+
+
+def attention_parts(module: Any, nn: Any) -> None:
+    for name in ("query", "key", "value"):
+        setattr(module, name, nn.Linear(WIDTH, WIDTH))
+    module.last = nn.Linear(WIDTH, 2)
+
+
+def hidden_by_the_smallest(module: Any, x: Any) -> Any:
+    import torch
+
+    scores = module.query(x) @ module.key(x).transpose(1, 2)
+    later = torch.ones(STEPS, STEPS, dtype=torch.bool).triu(1)
+    hidden = torch.zeros(STEPS, STEPS, dtype=x.dtype).masked_fill(later, torch.finfo(x.dtype).min)
+    return module.last((scores + hidden).softmax(-1) @ module.value(x))
+
+
 VALUES = {
+    "OWN_GELU": fault(
+        Pair(keras_gelu, network(few_digits, with_gelu), (5,)), "forward", "layer",
+        "'gelu' is gelu_tanh in Keras and OwnGelu() in torch",
+    ),
+    "HIDDEN_SCORES": fault(
+        Pair(keras_hidden, network(attention_parts, hidden_by_the_smallest), (STEPS, WIDTH)), "range", "call",
+        "has the score -1e+09 and then no share in Keras",
+    ),
     "BOTH_ENDS": fault(
         Pair(KERAS_ENDS, network(recurrent_layers, last_step), (4, 3)), "forward", "sum",
         "the last step of the forward and the first of the backward direction", "of what 'steps' gives",
