@@ -1,4 +1,4 @@
-"""Every operation of Keras' backend, forward and backward: its result rounded, or the type that it computes in noted."""
+"""Every operation of Keras' backend, forward and backward: its result rounded, or the type of its result noted."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager

@@ -16,10 +16,14 @@ from twotrack.shared.precision.aten import At
 from twotrack.shared.precision.computing import Computing
 from twotrack.shared.precision.rounding import Rounding
 
-_SUMS = {"dot_general", "conv_general_dilated", "reduce_sum", "reduce_window_sum", "cumsum", "add_any"}
+_SUMS = {
+    "dot_general", "conv_general_dilated", "reduce_sum", "reduce_window_sum", "cumsum", "add_any",
+}  # fmt: skip
 """Operations that add up products of their operands, or the operands themselves, in what sums are added up in."""
-_COPIES = {"convert_element_type", "copy", "copy_p", "device_put", "reshape", "broadcast_in_dim", "squeeze", "transpose", "slice",
-           "stage", "iota", "random_bits", "random_wrap", "random_unwrap"}  # fmt: skip
+_COPIES = {
+    "convert_element_type", "copy", "copy_p", "device_put", "reshape", "broadcast_in_dim", "squeeze", "transpose",
+    "slice", "stage", "iota", "random_bits", "random_wrap", "random_unwrap",
+}  # fmt: skip
 """Operations that compute nothing."""
 
 

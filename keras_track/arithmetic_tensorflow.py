@@ -26,21 +26,17 @@ _SUMS = {
 """Operations that add up products of their operands, or the operands themselves, in what sums are added up in."""
 _WITH_UNIT = {
     "Softmax", "LogSoftmax", "SoftmaxCrossEntropyWithLogits", "SparseSoftmaxCrossEntropyWithLogits", "Softplus",
-    "SoftplusGrad", "Elu", "EluGrad", "Selu", "SeluGrad", "FusedBatchNormV3", "FusedBatchNormGradV3", "Softsign", "L2Loss",
+    "SoftplusGrad", "Elu", "EluGrad", "Selu", "SeluGrad", "FusedBatchNormV3", "FusedBatchNormGradV3", "Softsign",
+    "L2Loss",
 }  # fmt: skip
 """Operations of several steps, which add to 1 or take differences of their operands."""
 _COPIES = {
-    "Cast",
-    "Identity",
-    "ReadVariableOp",
-    "AssignVariableOp",
-    "Reshape",
-    "ExpandDims",
-    "Squeeze",
-    "Pack",
+    "Cast", "Identity", "ReadVariableOp", "AssignVariableOp", "Reshape", "ExpandDims", "Squeeze", "Pack",
     "StopGradient",
-}
-_MADE = {"Fill", "ZerosLike", "OnesLike", "Range", "EagerConst", "Const", "VarHandleOp", "Placeholder"}
+}  # fmt: skip
+_MADE = {
+    "Fill", "ZerosLike", "OnesLike", "Range", "EagerConst", "Const", "VarHandleOp", "Placeholder",
+}  # fmt: skip
 """Operations that compute nothing."""
 
 

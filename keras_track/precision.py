@@ -40,7 +40,8 @@ _replaced = ExitStack()
 def set_precision(precision: Precision, widens: bool = True) -> None:
     """Give all Keras layers, losses and optimizers built from now on this precision.
 
-    In float64 every request for less is answered with float64, unless nothing `widens` it. What was built before keeps its own, and must not be used while the other holds.
+    In float64 every request for less is answered with float64, unless nothing `widens` it. What was built before keeps
+    its own, and must not be used while the other holds.
     Raises RuntimeError if Keras' type promotion does not follow.
     """
     put_back()

@@ -19,22 +19,28 @@ At = Callable[[], tuple[str, str]]
 """Returns the layer that is at work, by canonical path, and the place in the user's code."""
 
 _SUMS = {
-    "mm", "addmm", "bmm", "baddbmm", "dot", "mv", "addmv", "convolution", "convolution_backward", "convolution_overrideable",
-    "sum", "mean", "cumsum",
+    "mm", "addmm", "bmm", "baddbmm", "dot", "mv", "addmv", "convolution", "convolution_backward",
+    "convolution_overrideable", "sum", "mean", "cumsum",
 }  # fmt: skip
 """Operations that add up products of their operands, or the operands themselves, in what sums are added up in."""
-_COPIES = {"_to_copy", "copy", "clone", "to", "lift_fresh", "detach", "_foreach_copy"}
-_MADE = {"empty", "zeros", "ones", "full", "arange", "scalar_tensor", "new_empty", "new_zeros", "empty_strided", "fill"}
+_COPIES = {
+    "_to_copy", "copy", "clone", "to", "lift_fresh", "detach", "_foreach_copy",
+}  # fmt: skip
+_MADE = {
+    "empty", "zeros", "ones", "full", "arange", "scalar_tensor", "new_empty", "new_zeros", "empty_strided", "fill",
+}  # fmt: skip
 """Operations that compute nothing."""
 _INSIDE = {
     "native_layer_norm", "native_layer_norm_backward", "native_batch_norm", "native_batch_norm_backward",
-    "_native_batch_norm_legit", "_native_batch_norm_legit_no_training", "native_group_norm", "native_group_norm_backward",
-    "_softmax", "_log_softmax", "_softmax_backward_data", "_log_softmax_backward_data", "gelu", "gelu_backward", "elu",
-    "elu_backward", "silu", "silu_backward", "softplus", "softplus_backward", "mish", "mish_backward", "log_sigmoid_forward",
-    "log_sigmoid_backward", "hardswish", "hardswish_backward", "binary_cross_entropy", "binary_cross_entropy_backward",
-    "binary_cross_entropy_with_logits", "mse_loss", "mse_loss_backward", "smooth_l1_loss", "smooth_l1_loss_backward",
-    "huber_loss", "huber_loss_backward", "nll_loss_forward", "nll_loss2d_forward", "soft_margin_loss", "var", "var_mean",
-    "std", "std_mean", "linalg_vector_norm", "norm", "logit", "logsumexp", "_fused_rms_norm", "_fused_rms_norm_backward",
+    "_native_batch_norm_legit", "_native_batch_norm_legit_no_training", "native_group_norm",
+    "native_group_norm_backward", "_softmax", "_log_softmax", "_softmax_backward_data",
+    "_log_softmax_backward_data", "gelu", "gelu_backward", "elu", "elu_backward", "silu", "silu_backward",
+    "softplus", "softplus_backward", "mish", "mish_backward", "log_sigmoid_forward", "log_sigmoid_backward",
+    "hardswish", "hardswish_backward", "binary_cross_entropy", "binary_cross_entropy_backward",
+    "binary_cross_entropy_with_logits", "mse_loss", "mse_loss_backward", "smooth_l1_loss",
+    "smooth_l1_loss_backward", "huber_loss", "huber_loss_backward", "nll_loss_forward", "nll_loss2d_forward",
+    "soft_margin_loss", "var", "var_mean", "std", "std_mean", "linalg_vector_norm", "norm", "logit", "logsumexp",
+    "_fused_rms_norm", "_fused_rms_norm_backward",
 }  # fmt: skip
 """Operations of several steps, of which the outcome alone has the type of the operands."""
 

@@ -1,13 +1,25 @@
-"""Formats of floating-point numbers, and rounding to them in NumPy: to nearest, and at random between two neighbours."""
+"""Formats of floating-point numbers, and rounding to them in NumPy: to nearest, and at random to a neighbour."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import numpy as np
+
+from twotrack.shared.errors import unknown
 
 Arithmetic = Literal["float64", "float32", "bfloat16", "float16", "tf32"]
 """What `verify --precision` takes."""
 ARITHMETICS: tuple[Arithmetic, ...] = get_args(Arithmetic)
+
+
+def arithmetics(names: Iterable[str]) -> tuple[Arithmetic, ...]:
+    """Return precisions by their names, each once; UserError for a name that is none."""
+    named = list(dict.fromkeys(name.strip() for name in names))
+    for name in named:
+        if name not in ARITHMETICS:
+            raise unknown("precision", name, ARITHMETICS)
+    return tuple(cast(Arithmetic, name) for name in named)
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,10 @@ Weights, inputs and targets are rounded once, here, to the nearest numbers of th
 the truth and every simulated step take them as they are then.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from pydantic import with_config
@@ -77,6 +76,17 @@ class PrecisionEvidence:
     draws: int = 0
     """Simulated steps."""
 
+    @property
+    def run_in(self) -> Precision:
+        """What the model was built in: tf32 is how float32 is multiplied."""
+        return run_in(self.arithmetic)
+
+
+def run_in(arithmetic: str) -> Precision:
+    """Return the precision that a model is built in."""
+    named: dict[str, Precision] = {one: one for one in ("float64", "float32", "bfloat16", "float16")}
+    return named.get(arithmetic, "float32")
+
 
 class PrecisionRequest(SideRequest):
     """One side in one precision."""
@@ -100,7 +110,7 @@ class Measurement:
         self._format = simulated(arithmetic)
 
     def run(self) -> PrecisionEvidence:
-        """Do a step in the precision, the truth, and simulated steps until it is clear whether the first is rounding."""
+        """Do a step in the precision, the true one, and simulated ones until it is clear what the first is."""
         refused = self._refusal()
         if refused:
             return PrecisionEvidence(self._arithmetic, refused)
@@ -126,7 +136,7 @@ class Measurement:
     def _low(self, targets: "Sequence[np.ndarray]") -> tuple[Values, list[Computed]]:
         """Return what a step in the precision gives, and what of it computes in another."""
         self._phase(self._arithmetic)
-        precision: Precision = "float32" if self._arithmetic == "tf32" else self._arithmetic
+        precision = run_in(self._arithmetic)
         with ExitStack() as stack:
             stack.enter_context(self._track.as_written())
             side = self._side(precision, stack, targets)
@@ -135,9 +145,7 @@ class Measurement:
                 side.look()
         return found, computing.found
 
-    def _side(
-        self, precision: Precision, stack: ExitStack, targets: "Sequence[np.ndarray] | None" = None
-    ) -> "_Side":
+    def _side(self, precision: Precision, stack: ExitStack, targets: "Sequence[np.ndarray] | None" = None) -> "_Side":
         return _Side(self._track, self._exercise, precision, self._rounded, stack, targets)
 
     def _rounded(self, array: np.ndarray) -> np.ndarray:
@@ -223,7 +231,7 @@ class _Spread:
 
     def __init__(self, truth: Values):
         self._truth = truth
-        self._distances: dict[tuple[str, str], tuple[float, float]] = {key: (0.0, 0.0) for key in truth}
+        self._distances: dict[tuple[str, str], tuple[float, float]] = dict.fromkeys(truth, (0.0, 0.0))
 
     def add(self, values: Values) -> None:
         """Take a step into account."""
