@@ -31,11 +31,12 @@ def rounded(rounding: Rounding) -> AbstractContextManager[None]:
 @contextmanager
 def noted(model: keras.Model, computing: Computing) -> Iterator[None]:
     """Note inside the block what computes in another type; places bear canonical paths."""
-    with _layers_followed(model) as at_work, _noted_by_backend(computing, lambda: (at_work.path, place())):
+    with _layers_followed(model) as at_work, noted_by_backend(computing, lambda: (at_work.path, place())):
         yield
 
 
-def _noted_by_backend(computing: Computing, at: At) -> AbstractContextManager[None]:
+def noted_by_backend(computing: Computing, at: At) -> AbstractContextManager[None]:
+    """Note inside the block what computes in another type; `at` says where."""
     backend = keras.backend.backend()
     if backend == "tensorflow":
         from twotrack.keras_track import arithmetic_tensorflow

@@ -13,7 +13,7 @@ from jax import numpy as jnp
 from jax._src.core import EvalTrace
 
 from twotrack.shared.precision.aten import At
-from twotrack.shared.precision.computing import Computing
+from twotrack.shared.precision.computing import Computing, largest
 from twotrack.shared.precision.rounding import Rounding
 
 _SUMS = {
@@ -64,7 +64,8 @@ def noted(computing: Computing, at: At) -> Iterator[None]:
     def note(primitive: Any, given: Sequence[Any], made: list[Any], again: Callable) -> list[Any]:
         types = [str(one.dtype) for one in made if hasattr(one, "dtype")]
         if computing.concerns(types):
-            computing.note(primitive.name, types, *at(), is_copy=primitive.name in _COPIES)
+            others = [np.asarray(one, np.float64) for one in made if str(one.dtype) != computing.expected]
+            computing.note(primitive.name, types, *at(), primitive.name in _COPIES, lambda: largest(others))
         return made
 
     with _evaluated(note):

@@ -14,7 +14,7 @@ from tensorflow.python.eager import core, execute
 
 from twotrack.keras_track.primitives import replaced
 from twotrack.shared.precision.aten import At
-from twotrack.shared.precision.computing import Computing
+from twotrack.shared.precision.computing import Computing, largest
 from twotrack.shared.precision.rounding import Rounding
 
 _SUMS = {
@@ -48,7 +48,7 @@ def rounded(rounding: Rounding) -> Iterator[None]:
         if not any(one.dtype == tf.float64 for one in made):
             return made
         sums = _sums(rounding, name, given, again) if name in _SUMS else []
-        largest = max((float(np.abs(one).max(initial=0.0)) for one in _wide(given)), default=0.0)
+        size = largest(_wide(given))
         found, number = [], 0
         for tensor in made:
             if tensor.dtype != tf.float64:
@@ -58,7 +58,7 @@ def rounded(rounding: Rounding) -> Iterator[None]:
             if sums:
                 own = rounding.of_sums(own, *(each[number] for each in sums))
             else:
-                own = rounding.with_unit(own, largest) if name in _WITH_UNIT else rounding.result(own)
+                own = rounding.with_unit(own, size) if name in _WITH_UNIT else rounding.result(own)
             found.append(tf.convert_to_tensor(own))
             number += 1
         return found
@@ -95,7 +95,9 @@ def noted(computing: Computing, at: At) -> Iterator[None]:
     def note(name: str, given: Sequence[Any], made: list[Any], again: Callable) -> list[Any]:
         types = [one.dtype.name for one in made]
         if name not in _MADE and computing.concerns(types):
-            computing.note(name, types, *at(), is_copy=name in _COPIES)
+            others = [one for one in made if one.dtype.is_floating and one.dtype.name != computing.expected]
+            sizes = [one.numpy().astype(np.float64) for one in others]
+            computing.note(name, types, *at(), name in _COPIES, lambda: largest(sizes))
         return made
 
     with _executed(note):

@@ -167,6 +167,7 @@ class Area(StrEnum):
     SCHEDULE = "schedule"
     LOOP = "loop"
     FLOAT64 = "float64"
+    PRECISION = "precision"
 
 
 @dataclass(frozen=True, kw_only=True)

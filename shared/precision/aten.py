@@ -5,6 +5,7 @@ Its result is rounded, or the type that it computes in is noted. torch is import
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,7 +57,7 @@ def rounded(rounding: Rounding) -> Iterator[None]:
     class Rounded(TorchDispatchMode):
         def __torch_dispatch__(self, function: Any, types: Any, args: Sequence = (), kwargs: Any = None) -> Any:
             given, name = kwargs or {}, _name(function)
-            if _is_view(function):
+            if _is_view(function) or (not _wide((args, given)) and name not in _MADE):
                 return function(*args, **given)
             parts = decomposition_table.get(function) if name in _INSIDE and _wide((args, given)) else None
             result = self.in_parts(parts, args, given) if parts else function(*args, **given)
@@ -112,18 +113,29 @@ def noted(computing: Computing, at: At) -> Iterator[None]:
                 return result
             made = [str(one.dtype)[len("torch.") :] for one in tree_leaves(result) if isinstance(one, torch.Tensor)]
             if computing.concerns(made):
-                computing.note(name, made, *at(), is_copy=name in _COPIES)
+                computing.note(name, made, *at(), name in _COPIES, lambda: _largest(result, computing.expected))
             return result
 
     with Noted():
         yield
 
 
+def _largest(result: Any, expected: str) -> float:
+    """Return the largest size of a finite number in results of another type than `expected`."""
+    from torch.utils._pytree import tree_leaves
+
+    tensors = [one for one in tree_leaves(result) if hasattr(one, "dtype") and str(one.dtype) != f"torch.{expected}"]
+    sizes = [one.detach().double().abs().nan_to_num(0.0, 0.0).max().item() for one in tensors if one.numel()]
+    return max(sizes, default=0.0)
+
+
+@cache
 def _name(function: Any) -> str:
     """Return what an operation is called, whether it writes in place or not."""
     return str(function.overloadpacket.__name__).rstrip("_")
 
 
+@cache
 def _is_view(function: Any) -> bool:
     """Tell whether results are views of operands."""
     return any(one.alias_info is not None and not one.alias_info.is_write for one in function._schema.returns)

@@ -86,21 +86,39 @@ def at_random(values: np.ndarray, to: Format, seed: int) -> np.ndarray:
     On average nothing is lost, and what the format holds stays as it is. Equal numbers are rounded alike, as any
     rounding does: a sum of a thousand of them is off by a thousand times as much.
     """
-    values = np.asarray(values, np.float64)
-    spacing = _spacing(values, to)
+    values = np.asarray(values, np.float64, order="C")
+    sizes = np.abs(values)
+    if not sizes.max(initial=0.0) <= to.limit or ((sizes < 2.0**to.smallest) & (sizes > 0)).any():
+        return _at_random_near_the_ends(values, to, seed)
+    left_out = np.uint64(_DIGITS64 - to.digits)  # digits; a carry goes on into the exponent, as it should
+    bits = values.view(np.uint64) + (_random_bits(values, seed) >> (np.uint64(64) - left_out))
+    return np.asarray(
+        ((bits >> left_out) << left_out).view(np.float64)
+    )  # NumPy makes a scalar of an array without axes
+
+
+def _at_random_near_the_ends(values: np.ndarray, to: Format, seed: int) -> np.ndarray:
+    """Round where there are numbers near 0, which have fewer digits, or beyond the largest."""
+    spacing, draws = _spacing(values, to), (_random_bits(values, seed) >> np.uint64(11)) * 2.0**-53
     with np.errstate(invalid="ignore", over="ignore"):
-        rounded = np.floor(values / spacing + uniform(values, seed)) * spacing
+        rounded = np.floor(values / spacing + draws) * spacing
     return _bounded(np.where(np.isfinite(values), rounded, values), to)
 
 
-def uniform(values: np.ndarray, seed: int) -> np.ndarray:
-    """Return a random number from 0 to 1 for each value; it depends on the seed and on the value's first 44 digits."""
+def noise(values: np.ndarray, seed: int) -> np.ndarray:
+    """Return a random number of mean 0 and variance 1 for each value, the same for equal ones."""
+    bits = _random_bits(np.asarray(values, np.float64, order="C"), seed)
+    total = (bits >> np.uint64(32)).astype(np.float64) + (bits & np.uint64(0xFFFFFFFF)).astype(np.float64)
+    return np.asarray((total * 2.0**-32 - 1.0) * 6.0**0.5)
+
+
+def _random_bits(values: np.ndarray, seed: int) -> np.ndarray:
+    """Return 64 bits for each value; they depend on the seed and on the value's first 44 digits, as in splitmix64."""
     with np.errstate(over="ignore"):
-        bits = (np.ascontiguousarray(values).view(np.uint64).reshape(values.shape) + np.uint64(128)) >> np.uint64(8)
-        mixed = bits + np.uint64(seed)  # as splitmix64
+        mixed = ((values.view(np.uint64) + np.uint64(128)) >> np.uint64(8)) + np.uint64(seed)
         mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return ((mixed ^ (mixed >> np.uint64(31))) >> np.uint64(11)) * 2.0**-53
+    return mixed ^ (mixed >> np.uint64(31))
 
 
 def _spacing(values: np.ndarray, to: Format) -> np.ndarray:

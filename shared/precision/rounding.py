@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from twotrack.shared.precision.formats import FORMATS, Arithmetic, Format, at_random, uniform
+from twotrack.shared.precision.formats import FORMATS, Arithmetic, Format, at_random, noise
 
 _FLOAT64 = replace(FORMATS["float64"], digits=52)
 """Stands for float64: nothing here computes in more, so that its rounding is shown with a digit less."""
@@ -69,21 +69,15 @@ class Rounding:
         """Return sums of `counts` terms, with the sums of their squares, as they come out of additions, rounded."""
         with np.errstate(invalid="ignore", over="ignore"):
             variance = counts * (np.square(values) / 3 + np.abs(squares) / 6)
-            noise = self._sums.unit * np.sqrt(variance) * self._normal(values)
-        return self.result(np.where(np.isfinite(noise), values + noise, values))
+            errors = self._sums.unit * np.sqrt(variance) * noise(values, self._seed())
+        return self.result(np.where(np.isfinite(errors), values + errors, values))
 
     def with_unit(self, values: np.ndarray, largest: float) -> np.ndarray:
         """Return the result of an operation that adds to 1, or to its largest operand, on its way, rounded."""
-        noise = self._sums.unit * max(1.0, largest) * self._normal(values)
-        return self.result(values + noise)
+        return self.result(values + self._sums.unit * max(1.0, largest) * noise(values, self._seed()))
 
     def _seed(self) -> int:
         return int(self._generator.integers(2**63))
-
-    def _normal(self, values: np.ndarray) -> np.ndarray:
-        """Return numbers of mean 0 and variance 1, nearly normal, the same for equal values."""
-        total: np.ndarray = sum((uniform(values, self._seed()) for _ in range(3)), np.full(values.shape, -1.5))
-        return 2 * total
 
     def counts(self, key: object, count: Callable[[], Sequence[np.ndarray]]) -> Sequence[np.ndarray]:
         """Return how many terms the sums of an operation have, counted once for each key."""

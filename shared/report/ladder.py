@@ -119,6 +119,8 @@ class ComputedRecord(FrozenRecord):
     place: str
     operations: list[str]
     count: int
+    computes: bool
+    largest: float
 
 
 class SidePrecision(FrozenRecord):

@@ -27,10 +27,13 @@ from twotrack.shared.verify.request import SideRequest
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import Report, task
 
-DRAWS = 16
-"""Simulated steps."""
+DRAWS = 4
+"""Simulated steps, at the least."""
 MOST_DRAWS = 64
-"""Where the step seems too far off: a ReLU that one step in fifty turns on is found by so many."""
+"""Simulated steps of which the farthest makes the bound. More than `DRAWS` are done only while something is farther
+off: with each the bound grows, so that what is within it stays so. A ReLU that one step in fifty turns on is found."""
+DRAWS_OF_A_FAULT = 8
+"""Where something computes in less than the precision, so that the verdict stands already."""
 
 Values = dict[tuple[str, str], np.ndarray]
 """By kind (layer, outputs, loss, gradient) and name."""
@@ -154,7 +157,9 @@ class Measurement:
 
     def _judged(self, truth: Values, found: Values, computed: list[Computed], wide: "_Side") -> PrecisionEvidence:
         spread, rounding = _Spread(truth), Rounding(self._arithmetic, 0)
-        while rounding.draw < DRAWS or (rounding.draw < MOST_DRAWS and self._exceeds(spread, found)):
+        wrong = any(one.is_narrower(run_in(self._arithmetic)) for one in computed)
+        most = DRAWS_OF_A_FAULT if wrong else MOST_DRAWS
+        while rounding.draw < DRAWS or (rounding.draw < most and self._exceeds(spread, found)):
             self._phase(f"rounding {rounding.draw + 1}")
             with wide.probe.rounded(rounding):
                 spread.add(wide.look())

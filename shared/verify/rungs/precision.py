@@ -84,9 +84,13 @@ def _wrong(side: str, found: PrecisionEvidence) -> Iterator[str]:
             f"{side}'s {in_words(first)} is off by {first.error:.1e} (at most {first.largest_error:.1e}), "
             f"{first.ratio:.3g} times what rounding can do ({first.bound:.1e}, {first.largest_bound:.1e}){more}"
         )
-    for one in found.computed:
-        if one.is_narrower(found.run_in):
-            yield f"{side} computes in {one.precision}{where(one)}, {_loses(one.precision, found.run_in)}"
+    narrower = [one for one in found.computed if one.is_narrower(found.run_in)]
+    for precision in dict.fromkeys(one.precision for one in narrower):
+        these = [one for one in narrower if one.precision == precision]
+        largest = max(one.largest for one in these)
+        places = ",".join(where(one) for one in these[:3]) + (f" and {len(these) - 3} more" if len(these) > 3 else "")
+        reached = f" (the largest there is {largest:.3g})" if largest else ""
+        yield f"{side} computes in {precision}{places}, {_loses(precision, found.run_in)}{reached}"
 
 
 def where(one: Computed) -> str:
@@ -100,10 +104,10 @@ def _loses(precision: str, run: str) -> str:
     """Say what numbers of the run's precision the other one does not hold."""
     narrow, own, lost = FORMATS[precision], FORMATS[run], []
     if narrow.digits < own.digits:
-        lost.append(f"which keeps {narrow.digits} of {own.digits} binary digits")
-    if narrow.largest < own.largest:
-        lost.append(f"which ends at {narrow.limit:.3g} and knows nothing between 0 and {narrow.spacing:.0e}")
-    return " and ".join(lost)
+        lost.append(f"keeps {narrow.digits} of {own.digits} binary digits")
+    if narrow.smallest > own.smallest:
+        lost.append(f"ends at {narrow.limit:.3g} and knows nothing between 0 and {narrow.spacing:.0e}")
+    return f"which {' and '.join(lost)}"
 
 
 def _gaps(found: InPrecision) -> Iterator[Gap]:
