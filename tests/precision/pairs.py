@@ -4,7 +4,7 @@ from typing import Any
 
 from twotrack import Pair
 
-WIDTH, STEPS = 16, 12
+WIDTH, STEPS, TERMS = 16, 12, 2048
 
 
 def _keras_attention(softmax_type: str | None = None) -> Any:
@@ -71,6 +71,50 @@ def torch_attention_cast() -> Any:
     return _torch_attention(cast="float32")
 
 
+def keras_sums() -> Any:
+    import keras
+    from keras import layers
+
+    given = keras.Input((TERMS,))
+    return keras.Model(given, layers.Dense(4, name="sums")(given))
+
+
+def torch_sums_in_half() -> Any:
+    """A dense layer whose kernel, in bfloat16, keeps its running sums in bfloat16, as some kernels of GPUs do."""
+    import torch
+    from torch import nn
+
+    class Product(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, given: Any, weight: Any) -> Any:
+            ctx.save_for_backward(given, weight)
+            if given.dtype != torch.bfloat16:
+                return given @ weight.T
+            total = torch.zeros(len(given), len(weight), dtype=torch.bfloat16)
+            for term in range(given.shape[1]):
+                total = total + given[:, term, None] * weight[:, term]
+            return total
+
+        @staticmethod
+        def backward(ctx: Any, gradient: Any) -> Any:
+            given, weight = ctx.saved_tensors
+            return gradient @ weight, gradient.T @ given
+
+    class Sums(nn.Linear):
+        def forward(self, given: Any) -> Any:
+            return Product.apply(given, self.weight) + self.bias
+
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.sums = Sums(TERMS, 4)
+
+        def forward(self, given: Any) -> Any:
+            return self.sums(given)
+
+    return Model()
+
+
 def torch_attention_under_autocast() -> Any:
     import torch
     from torch import nn
@@ -96,3 +140,5 @@ FLOAT16_SOFTMAX = _pair(keras_attention, torch_attention_with_float16_softmax)
 KERAS_FLOAT16_SOFTMAX = _pair(keras_attention_with_float16_softmax, torch_attention)
 FLOAT32_SOFTMAX = _pair(keras_attention, torch_attention_with_float32_softmax)
 CAST = _pair(keras_attention, torch_attention_cast)
+AUTOCAST = _pair(keras_attention, torch_attention_under_autocast)
+HALF_SUMS = Pair(keras_sums, torch_sums_in_half, (TERMS,), loss="mean_squared_error")
