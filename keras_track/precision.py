@@ -55,9 +55,20 @@ def set_precision(precision: Precision, widens: bool = True) -> None:
         if widens:
             _replace(dtype_policies, "get", _wide_policy(dtype_policies.get))
         {"tensorflow": _widen_tensorflow, "jax": _widen_jax, "torch": _widen_torch}[keras.backend.backend()]()
+    if precision in ("bfloat16", "float16"):
+        _replace(keras.initializers.Orthogonal, "__call__", _orthogonal(keras.initializers.Orthogonal.__call__))
     promoted = keras.backend.result_type(precision, precision)
     if promoted != precision:
         raise RuntimeError(f"Keras promotes {precision} to {promoted}; keras_track/precision.py needs an update")
+
+
+def _orthogonal(draw: Callable) -> Callable:
+    """Return what draws orthogonal matrices, in float32: no backend decomposes one in half precision."""
+
+    def drawn(initializer: Any, shape: Any, dtype: Any = None) -> Any:
+        return keras.ops.cast(draw(initializer, shape, "float32"), dtype or keras.config.floatx())
+
+    return drawn
 
 
 def put_back() -> None:
