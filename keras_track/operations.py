@@ -23,6 +23,7 @@ from twotrack.keras_track.recording import as_array, tensors_in
 from twotrack.keras_track.widening import is_frameworks
 from twotrack.shared.base.code_places import place_in_code
 from twotrack.shared.spec.operations import OperationRecorder, OperationsTrace
+from twotrack.shared.spec.widening import LADDER
 
 _ROOMS = ("nn", "numpy", "math", "linalg", "image", "core")
 """Modules of a backend whose functions compute."""
@@ -48,7 +49,7 @@ def places_noted() -> Iterator[None]:
 
     def noting(kind: type, *args: Any, **kwargs: Any) -> Any:
         made = original(kind, *args, **kwargs)
-        _noted[id(made)] = (made, _place())
+        _noted[id(made)] = (made, place())
         return made
 
     with ExitStack() as stack:
@@ -144,7 +145,7 @@ class _Recording:
     def _where(self) -> str:
         """Return the place of a call: in code that runs, else where the innermost operation was made that is known."""
         known = (_noted[id(one)][1] for one in reversed(self._open) if id(one) in _noted)
-        return _place() or next(filter(None, known), "")
+        return place() or next(filter(None, known), "")
 
 
 def _tensors(structure: Any) -> list[Any]:
@@ -157,9 +158,11 @@ def _is_tensor(leaf: Any) -> bool:
     return isinstance(leaf, keras.Variable) or keras.ops.is_tensor(leaf)
 
 
-def _place() -> str:
+def place() -> str:
     """Return where the code that is being run calls Keras; empty for Keras that goes through a functional model."""
-    frame = sys._getframe(2)
+    frame = sys._getframe(1)
     while frame is not None and is_frameworks(frame.f_code.co_filename):
+        if frame.f_code.co_filename.startswith(LADDER):
+            return ""
         frame = frame.f_back  # type: ignore[assignment]
     return place_in_code(frame.f_code.co_filename, frame.f_lineno) if frame else ""

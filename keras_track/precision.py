@@ -23,23 +23,25 @@ import math
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import keras
 import numpy as np
 from keras.src import backend, dtype_policies
 from keras.src.backend.common import dtypes
 
-from twotrack.keras_track.widening import WIDER, TypeTable, widened
+from twotrack.keras_track.widening import KINDS, WIDER, TypeTable, widened
+from twotrack.shared.spec.track import Precision
 
 _replaced = ExitStack()
 """Puts back what float64 replaced."""
 
 
-def set_precision(precision: Literal["float32", "float64"]) -> None:
+def set_precision(precision: Precision, widens: bool = True) -> None:
     """Give all Keras layers, losses and optimizers built from now on this precision.
 
-    What was built before keeps its own, and must not be used while the other holds.
+    In float64 every request for less is answered with float64, unless nothing `widens` it. What was built before keeps
+    its own, and must not be used while the other holds.
     Raises RuntimeError if Keras' type promotion does not follow.
     """
     put_back()
@@ -48,12 +50,25 @@ def set_precision(precision: Literal["float32", "float64"]) -> None:
     if precision == "float64":
         for wide in {"float64", "complex128"} & dtypes.BIT64_TO_BIT32_DTYPE.keys():
             _replace_item(dtypes.BIT64_TO_BIT32_DTYPE, wide, wide)
-        _replace(dtypes, "PYTHON_DTYPES_MAP", TypeTable(dtypes.PYTHON_DTYPES_MAP))
-        _replace(dtype_policies, "get", _wide_policy(dtype_policies.get))
+        own = dtypes.PYTHON_DTYPES_MAP
+        _replace(dtypes, "PYTHON_DTYPES_MAP", TypeTable(own) if widens else own | KINDS)
+        if widens:
+            _replace(dtype_policies, "get", _wide_policy(dtype_policies.get))
         {"tensorflow": _widen_tensorflow, "jax": _widen_jax, "torch": _widen_torch}[keras.backend.backend()]()
+    if precision in ("bfloat16", "float16"):
+        _replace(keras.initializers.Orthogonal, "__call__", _orthogonal(keras.initializers.Orthogonal.__call__))
     promoted = keras.backend.result_type(precision, precision)
     if promoted != precision:
         raise RuntimeError(f"Keras promotes {precision} to {promoted}; keras_track/precision.py needs an update")
+
+
+def _orthogonal(draw: Callable) -> Callable:
+    """Return what draws orthogonal matrices, in float32: no backend decomposes one in half precision."""
+
+    def drawn(initializer: Any, shape: Any, dtype: Any = None) -> Any:
+        return keras.ops.cast(draw(initializer, shape, "float32"), dtype or keras.config.floatx())
+
+    return drawn
 
 
 def put_back() -> None:

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from twotrack.keras_track import hyperparameters, loss_alone, optimizer_alone, terms, updates, weights, widening
+from twotrack.keras_track import (
+    arithmetic,
+    hyperparameters,
+    loss_alone,
+    optimizer_alone,
+    terms,
+    updates,
+    weights,
+    widening,
+)
 from twotrack.keras_track.autodiff import value_and_gradients, without_gradients
 from twotrack.keras_track.draws import drawn_from, drawn_pass
 from twotrack.keras_track.gradients import InputShift, recorder
@@ -25,11 +34,14 @@ from twotrack.keras_track.recording import (
     layer_recorded,
     layers_recorded,
     tensors_in,
+    values,
 )
 from twotrack.keras_track.state import state_kept
 from twotrack.shared.axes.layout import canonical, own_order
 from twotrack.shared.errors import UserError
 from twotrack.shared.pieces.recorder import Piece, PieceRun
+from twotrack.shared.precision.computing import Computing
+from twotrack.shared.precision.rounding import Rounding
 from twotrack.shared.spec.draws import DrawnPass
 from twotrack.shared.spec.inputs import example
 from twotrack.shared.spec.loss_specs import FLOOR, Loss
@@ -206,23 +218,31 @@ class KerasProbe(Probe):
         _, (gradient,) = value_and_gradients(total, [keras.ops.convert_to_tensor(as_array(table))])
         return as_array(keras.ops.convert_to_tensor(gradient))
 
-    def live_gradients(
+    def loss_and_gradients(
         self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]
-    ) -> Mapping[str, np.ndarray]:
-        """Return the gradient of the loss for every trainable weight, as a training step has it."""
+    ) -> tuple[float, Mapping[str, np.ndarray]]:
+        """Return the loss, and its gradient for every trainable weight, as a training step has them."""
         kept = recorder()
         self._model.attach(kept)
         with state_kept(self._model.model):  # running statistics move; constraints may move weights
-            self._model.train_step(inputs, targets)
+            loss = self._model.train_step(inputs, targets)
         table = weights.name_table(self._model.model, self._model.layout.weights)
         trained = self._model.trainable_names()
 
         def read(name: str, _: tuple[int, ...]) -> np.ndarray:
-            gradient = keras.ops.convert_to_numpy(kept.gradient(table[name].variable))
+            gradient = values(kept.gradient(table[name].variable))
             canonical: np.ndarray = table[name].layout.to_canonical(gradient)
             return canonical
 
-        return MadeWeights({name: entry.shape for name, entry in table.items() if name in trained}, read)
+        return loss, MadeWeights({name: entry.shape for name, entry in table.items() if name in trained}, read)
+
+    def rounded(self, rounding: Rounding) -> AbstractContextManager[None]:
+        """Round what the backend's own operations give."""
+        return arithmetic.rounded(rounding)
+
+    def noted(self, computing: Computing) -> AbstractContextManager[None]:
+        """Note what the backend's own operations compute in."""
+        return arithmetic.noted(self._model.model, computing)
 
     def input_gradients(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """Return the gradient of the loss for every input of numbers."""

@@ -17,14 +17,15 @@ from twotrack.shared.spec.probe import LayerTrace, Replace, Visit, keep
 
 @contextmanager
 def replaced_calls(layers: "list[tuple[keras.layers.Layer, Callable]]") -> Iterator[None]:
-    """Give layers, for a while, other `call` methods."""
+    """Give layers, for a while, other `call` methods; one block may stand inside another."""
+    before = [vars(layer).get("call") for layer, _ in layers]
     for layer, call in layers:
         object.__setattr__(layer, "call", call)
     try:
         yield
     finally:
-        for layer, _ in layers:
-            object.__delattr__(layer, "call")
+        for (layer, _), own in zip(layers, before, strict=True):
+            object.__delattr__(layer, "call") if own is None else object.__setattr__(layer, "call", own)
 
 
 @dataclass
@@ -74,7 +75,7 @@ def layers_recorded(
     `at_work` follows which layers are.
     """
     layers = [(path, layer) for path, layer in weights.layer_paths(model) if path]
-    recording = partial(_recording, visit, layout, replace, at_work or LayerCalls(), Copies(_values))
+    recording = partial(_recording, visit, layout, replace, at_work or LayerCalls(), Copies(values))
     with replaced_calls([(layer, recording(path, layer)) for path, layer in layers]):
         yield
 
@@ -83,7 +84,7 @@ def layers_recorded(
 def layer_recorded(path: str, layer: keras.layers.Layer, layout: ChannelLayout) -> Iterator[list[LayerTrace]]:
     """Let one layer record its calls, channels last, for a while."""
     traces: list[LayerTrace] = []
-    with replaced_calls([(layer, _recording(traces.append, layout, keep, LayerCalls(), Copies(_values), path, layer))]):
+    with replaced_calls([(layer, _recording(traces.append, layout, keep, LayerCalls(), Copies(values), path, layer))]):
         yield traces
 
 
@@ -134,7 +135,7 @@ def _recording(
     layer: keras.layers.Layer,
 ) -> Callable:
     """Return a `call` that records inputs, outputs and the value before a fused activation, and replaces one value."""
-    original, calls = type(layer).call.__get__(layer), count()
+    original, calls = layer.call, count()
 
     def call(*args: Any, **kwargs: Any) -> Any:
         before_activation: list[np.ndarray] = []
@@ -198,10 +199,12 @@ def arrays(structure: Any) -> list[np.ndarray]:
     return [as_array(tensor) for tensor in tensors_in(structure)]
 
 
-def _values(tensor: Any) -> np.ndarray:
-    return np.asarray(keras.ops.convert_to_numpy(tensor))
+def values(tensor: Any) -> np.ndarray:
+    """Return what a tensor holds, perhaps no copy; of bfloat16, which NumPy has not, as float32."""
+    array = np.asarray(keras.ops.convert_to_numpy(tensor))
+    return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
 
 
 def as_array(tensor: Any) -> np.ndarray:
     """Return a copy of a tensor."""
-    return np.array(keras.ops.convert_to_numpy(tensor))
+    return np.array(values(tensor))

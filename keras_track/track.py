@@ -111,15 +111,20 @@ class KerasTrack(Track):
     def build(
         self, pair: Pair, seed: int, precision: Precision = "float32", switched: Collection[str] = ()
     ) -> "KerasModel":
-        """Build the pair's Keras side, forgetting the process's earlier models, then switch layers."""
-        set_precision(precision)
+        """Build the pair's Keras side, forgetting the process's earlier models, then switch layers.
+
+        For less than float32 its axes are those of the same model in float32.
+        """
+        is_half = precision in ("bfloat16", "float16")
+        axes = self.build(pair, seed, "float32", switched).layout if is_half else None
+        set_precision(precision, self.widens)
         start_afresh(seed)
         with nullcontext() if self.draws_initial_values else any_initial_values():
             network, has_base, given = _network(pair)
         weights.set_renames(network, {} if pair.torch else pair.rename)
         switches = Switches(switched)
         native.switch_layers(network.get_layer(HEAD) if has_base else network, switches)
-        layout = axis_layout(network, pair.specs)
+        layout = axes or axis_layout(network, pair.specs)
         model = KerasModel(network, pair.specs, _goal(pair, network, given), self._backend, switches, layout)
         model.has_own_loop = pair.train is not None
         model.leave_out(pair.unused_keras)

@@ -23,7 +23,7 @@ WIDER = {
     "bfloat16": "float64",
     "complex64": "complex128",
 }
-_KINDS: dict[Any, str] = {float: "float64", complex: "complex128", np.float32: "float64", np.float16: "float64"}
+KINDS: dict[Any, str] = {float: "float64", complex: "complex128", np.float32: "float64", np.float16: "float64"}
 """What Python's and NumPy's own types mean: no request for anything narrow."""
 _CASTS = {"cast", "saturate_cast", "convert_to_tensor"}
 _POLICIES = {*WIDER, "mixed_float16", "mixed_bfloat16"}
@@ -41,7 +41,7 @@ class TypeTable(dict):
     """What Keras reads types in, in float64; keeps who asks."""
 
     def __init__(self, own: dict):
-        super().__init__(own | _KINDS)
+        super().__init__(own | KINDS)
         self.requests = Requests(is_frameworks, keras.layers.Layer, lambda file: file.startswith(_OF_LAYERS))
 
     def get(self, dtype: Any, default: Any = None) -> Any:

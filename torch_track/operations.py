@@ -10,6 +10,7 @@ from torch.overrides import TorchFunctionMode
 
 from twotrack.shared.base.code_places import place_in_code
 from twotrack.shared.spec.operations import OperationRecorder, OperationsTrace
+from twotrack.shared.spec.widening import LADDER
 from twotrack.torch_track.recording import Named, removed
 from twotrack.torch_track.structure import tensors_in
 from twotrack.torch_track.widening import is_torchs
@@ -18,7 +19,15 @@ from twotrack.torch_track.widening import is_torchs
 @contextmanager
 def operations_recorded(module: nn.Module, named: Named) -> Iterator[OperationRecorder]:
     """Record inside the block; places bear canonical paths."""
-    recorder, open_layers = OperationRecorder(_as_array), [""]
+    recorder = OperationRecorder(_as_array)
+    with layers_followed(module, named) as open_layers, _Recording(recorder, open_layers):
+        yield recorder
+
+
+@contextmanager
+def layers_followed(module: nn.Module, named: Named) -> Iterator[list[str]]:
+    """Know inside the block which layers are at work, by canonical path, the innermost last; "" for the module."""
+    open_layers = [""]
     handles = [
         handle
         for path, layer in module.named_modules()
@@ -28,8 +37,8 @@ def operations_recorded(module: nn.Module, named: Named) -> Iterator[OperationRe
             layer.register_forward_hook(lambda *_: _leave(open_layers), always_call=True),
         )
     ]
-    with removed(handles), _Recording(recorder, open_layers):
-        yield recorder
+    with removed(handles):
+        yield open_layers
 
 
 def _entering(open_layers: list[str], path: str) -> Callable[..., None]:
@@ -56,14 +65,16 @@ class _Recording(TorchFunctionMode):
     ) -> Any:
         given, result = tensors_in((args, kwargs)), function(*args, **(kwargs or {}))
         if made := tensors_in(result):
-            self._recorder.add(getattr(function, "__name__", ""), _place(), self._open_layers[-1], given, made)
+            self._recorder.add(getattr(function, "__name__", ""), place(), self._open_layers[-1], given, made)
         return result
 
 
-def _place() -> str:
-    """Return where the code that is being run calls torch."""
-    frame = sys._getframe(2)
+def place() -> str:
+    """Return where the code that is being run calls torch; empty in a backward pass."""
+    frame = sys._getframe(1)
     while frame is not None and is_torchs(frame.f_code.co_filename):
+        if frame.f_code.co_filename.startswith(LADDER):
+            return ""
         frame = frame.f_back  # type: ignore[assignment]
     return place_in_code(frame.f_code.co_filename, frame.f_lineno) if frame else ""
 

@@ -17,15 +17,18 @@ _widening: list[Widening] = []
 """What is in force, if anything."""
 
 
-def set_precision(precision: Precision) -> None:
+def set_precision(precision: Precision, widens: bool = True) -> None:
     """Give all modules, losses and optimizers built and run from now on this precision.
 
-    What was built before keeps its own, and must not be used while the other holds.
+    In float64 every request for less is answered with float64, unless nothing `widens` it; in less than float32 new
+    tensors are float32, as they are for a user. What was built before keeps its own, and must not be used while the
+    other holds.
     """
     _replaced.close()
     if precision == "float64":
         _replaced.callback(torch.set_default_dtype, torch.get_default_dtype())
         torch.set_default_dtype(torch.float64)
+    if precision == "float64" and widens:
         _replace(torch, "set_default_dtype", _never_narrow(torch.set_default_dtype))
         _replace(torch.overrides, "has_torch_function", _without_widening(torch.overrides.has_torch_function))
         _replaced.callback(_widening.clear)

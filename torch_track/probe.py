@@ -11,6 +11,9 @@ from torch import Tensor, nn
 from twotrack.shared.axes.layout import canonical, own_order
 from twotrack.shared.base.arrays import copies
 from twotrack.shared.pieces.recorder import Piece, PieceRun
+from twotrack.shared.precision import aten
+from twotrack.shared.precision.computing import Computing
+from twotrack.shared.precision.rounding import Rounding
 from twotrack.shared.spec.draws import DrawnPass
 from twotrack.shared.spec.inputs import example
 from twotrack.shared.spec.operations import OperationsTrace
@@ -35,7 +38,16 @@ from twotrack.shared.spec.probe import (
     unseen,
 )
 from twotrack.shared.spec.widening import NarrowRequest
-from twotrack.torch_track import compiled, freezing, hyperparameters, loss_alone, optimizer_alone, precision, weights
+from twotrack.torch_track import (
+    arithmetic,
+    compiled,
+    freezing,
+    hyperparameters,
+    loss_alone,
+    optimizer_alone,
+    precision,
+    weights,
+)
 from twotrack.torch_track.changes.links import unlinked
 from twotrack.torch_track.operations import finished, operations_recorded
 from twotrack.torch_track.pieces import pieces_counted
@@ -205,13 +217,21 @@ class TorchProbe(Probe):
         own = (gradient.to_dense() if gradient.is_sparse else gradient).cpu().numpy()
         return np.array(layout.to_canonical(own), order="C")
 
-    def live_gradients(
+    def loss_and_gradients(
         self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]
-    ) -> Mapping[str, np.ndarray]:
-        """Return the gradient of the loss for every trainable weight, as a training step has it."""
+    ) -> tuple[float, Mapping[str, np.ndarray]]:
+        """Return the loss, and its gradient for every trainable weight, as a training step has them."""
         with state_kept(self._module):  # running statistics move
-            self._model.backward(self._model.tensors(inputs), targets)
-        return self._model.gradients()
+            loss = self._model.backward(self._model.tensors(inputs), targets)
+        return loss.item(), self._model.gradients()
+
+    def rounded(self, rounding: Rounding) -> AbstractContextManager[None]:
+        """Round what PyTorch's own operations give."""
+        return aten.rounded(rounding)
+
+    def noted(self, computing: Computing) -> AbstractContextManager[None]:
+        """Note what PyTorch's own operations compute in."""
+        return arithmetic.noted(self._module, self._canonical, computing)
 
     def input_gradients(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """Return the gradient of the loss for every input of numbers."""

@@ -14,7 +14,7 @@ from torch.utils.hooks import RemovableHandle
 from twotrack.shared.axes.layout import Arrangements, ChannelLayout, Copies, canonical_shape, own_order
 from twotrack.shared.spec.probe import LayerTrace, Replace, Visit, keep
 from twotrack.torch_track import hyperparameters
-from twotrack.torch_track.structure import tensors_in
+from twotrack.torch_track.structure import tensors_in, values
 
 Named = Callable[[str], str]
 """From a torch path to the canonical one."""
@@ -25,7 +25,7 @@ def layers_recorded(
     module: nn.Module, named: Named, layout: ChannelLayout, visit: Visit, replace: Replace = keep
 ) -> Iterator[None]:
     """Let every layer show its calls, channels last, for a while; `visit` and `replace` as in Probe.visit."""
-    copies = Copies(_values)
+    copies = Copies(values)
     handles = [
         layer.register_forward_hook(_recording(path, named(path), visit, layout, replace, copies))
         for path, layer in module.named_modules()
@@ -56,14 +56,9 @@ def _recording(path: str, name: str, visit: Visit, layout: ChannelLayout, replac
     return record
 
 
-def _values(tensor: Tensor) -> np.ndarray:
-    values: np.ndarray = tensor.detach().cpu().numpy()
-    return values
-
-
 def arrays(structure: Any) -> list[np.ndarray]:
     """Return copies of the tensors in a nested structure, in torch's order of axes."""
-    return [tensor.detach().cpu().numpy().copy() for tensor in tensors_in(structure)]
+    return [values(tensor).copy() for tensor in tensors_in(structure)]
 
 
 def _replaced(output: Any, path: str, replace: Replace, arrangements: Arrangements) -> Any:

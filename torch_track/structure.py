@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+import numpy as np
+import torch
 from torch import Tensor
 
 
@@ -46,3 +48,10 @@ def replaced(structure: Any, table: Mapping[int, Tensor]) -> Any:
             return parts
         return type(structure)(*parts) if hasattr(structure, "_fields") else tuple(parts)
     return structure
+
+
+def values(tensor: Tensor) -> np.ndarray:
+    """Return what a tensor holds, perhaps no copy; of bfloat16, which NumPy has not, as float32."""
+    tensor = tensor.detach().cpu()
+    array: np.ndarray = (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
+    return array

@@ -75,13 +75,18 @@ from twotrack.torch_track.precision import building, set_precision
 from twotrack.torch_track.probe import TorchProbe
 from twotrack.torch_track.quick_start import AnyInitialValues
 from twotrack.torch_track.recording import dropout_rates
-from twotrack.torch_track.structure import tensors_in
+from twotrack.torch_track.structure import tensors_in, values
 from twotrack.torch_track.terms import Terms, activities, in_table
 from twotrack.torch_track.update_options import ROWS, averaged, set_learning_rates
 
 INTEGERS = ("classes", "sequences")
 """Kinds of target."""
-DTYPES: dict[Precision, torch.dtype] = {"float32": torch.float32, "float64": torch.float64}
+DTYPES: dict[Precision, torch.dtype] = {
+    "float32": torch.float32,
+    "float64": torch.float64,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
 
 if TYPE_CHECKING:
     from twotrack.shared.export.runtimes import Predict
@@ -107,13 +112,16 @@ class TorchTrack(Track):
     def build(
         self, pair: Pair, seed: int, precision: Precision = "float32", switched: Collection[str] = ()
     ) -> "TorchModel":
-        """Build the pair's torch side on the device, then switch layers."""
+        """Build the pair's torch side on the device, then switch layers.
+
+        For less than float32 it is built in float32, in which its axes are found, and then cast.
+        """
         keep_what_is_imported()
-        set_precision(precision)
+        set_precision(precision, self.widens)
         torch.manual_seed(seed)
         with nullcontext() if self.draws_initial_values else AnyInitialValues():
             module, has_base = _module(pair)
-        module = module.to(self.device, DTYPES[precision])
+        module = module.to(self.device, torch.promote_types(DTYPES[precision], torch.float32))
         switches = Switches(switched)
         native.switch_layers(module.get_submodule(HEAD) if has_base else module, switches)
         module = outputs.adapted(module, pair.specs, tuple(pair.outputs.values()))
@@ -122,6 +130,7 @@ class TorchTrack(Track):
             outputs.outputs_seen(module) as seen,
         ):
             layout = axis_layout(module, pair.specs)
+        module = module.to(DTYPES[precision])
         renames = weights.all_renames(module, pair.rename)
         goal = _goal(pair, seen[0].names, seen[0].is_plain)
         model = TorchModel(module, pair.specs, goal, self.device, DTYPES[precision], switches, layout, renames)
@@ -597,7 +606,7 @@ class TorchModel(TrackModel):
 
     def outputs(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """Return the outputs in evaluation mode."""
-        return [output.cpu().numpy() for output in self.shown(self._evaluate(self.module, inputs))]
+        return [values(output) for output in self.shown(self._evaluate(self.module, inputs))]
 
     def shown(self, outputs: Sequence[Tensor]) -> list[Tensor]:
         """Return what the module gave, channels last, with what is behind it."""

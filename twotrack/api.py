@@ -29,6 +29,7 @@ def verify(
     settings: Mapping[str, object] | None = None,
     recipe: str = "fast",
     until: str = "accuracy",
+    precision: Sequence[str] = (),
     on_phase: Callable[[str, str], None] = lambda track, phase: None,
 ) -> "LadderRecord":
     """Climb the verification ladder: are the two sides one model, in float64? As `twotrack verify`.
@@ -37,7 +38,8 @@ def verify(
     level of a file. `tracks` are those that are compared, None for every installed one; `reference` is the one that
     the others are compared with, None for torch where there is a torch side, else the first Keras track.
     `weights`, a checkpoint or one for each side, and `inputs`, an .npz file, take the place of those of a pair.
-    `settings` and `recipe` are a chapter's. `until` is the last rung to climb. `on_phase` hears (track, phase).
+    `settings` and `recipe` are a chapter's. `until` is the last rung to climb; then `precision`, such as
+    ["float32", "bfloat16"], judges both sides in lower precisions. `on_phase` hears (track, phase).
 
     Returns the rungs of every track: `.passed`, and per track `.tracks[i].rungs`, and `.causes`, `.left` and
     `.suggestions` of a failure. Raises UserError for what cannot be done, WorkerDiedError if a worker process ends
@@ -50,7 +52,17 @@ def verify(
     from twotrack.shared.report.ladder import ladder_record
 
     request, results = _climb(
-        subject, tracks, settings or {}, recipe, until, on_phase, "twotrack.verify", reference, weights, inputs
+        subject,
+        tracks,
+        settings or {},
+        recipe,
+        until,
+        on_phase,
+        "twotrack.verify",
+        reference,
+        weights,
+        inputs,
+        precision,
     )
     return ladder_record(request, results)
 
@@ -63,6 +75,7 @@ def assert_same_model(
     keras: Any = None,
     tracks: Sequence[str] | None = None,
     until: str = "accuracy",
+    precision: Sequence[str] = (),
     strict: bool = False,
     own_weights: bool = False,
     **pair: Any,
@@ -78,8 +91,8 @@ def assert_same_model(
 
     `inputs` is the shape that Keras gets, without the batch axis, an Input, or an array (batch, ...) of inputs to
     compare on, in place of drawn ones; a mapping by name for several inputs. Further arguments are those of Pair:
-    `loss`, `optimizer`, `rename`, ... `until` is the last rung to climb. With `strict`, a pass with exceptions is an
-    AssertionError too.
+    `loss`, `optimizer`, `rename`, ... `until` is the last rung to climb, `precision` as in `verify`. With `strict`, a
+    pass with exceptions is an AssertionError too.
 
     Raises UserError for what cannot be compared, WorkerDiedError if a worker process ends early.
 
@@ -89,10 +102,11 @@ def assert_same_model(
     """
     from twotrack.shared.assertion.arguments import given
     from twotrack.shared.assertion.checking import Wanted, check
+    from twotrack.shared.precision.formats import arithmetics
     from twotrack.shared.verify import user_modules
 
     user_modules.require_not_importing("twotrack.assert_same_model")
-    wanted = Wanted(tracks, until, own_weights=own_weights)
+    wanted = Wanted(tracks, until, own_weights=own_weights, arithmetics=arithmetics(precision))
     outcome = check(given(subject, torch, inputs, keras, pair), wanted)
     if failure := outcome.failure(strict):
         raise AssertionError(f"{failure}\n{outcome.text}")
@@ -109,7 +123,9 @@ def _climb(
     reference: str | None = None,
     weights: str | Path | Mapping[str, str | Path] | None = None,
     inputs: str | Path | None = None,
+    precision: Sequence[str] = (),
 ) -> "tuple[VerifyRequest, list[TrackResult]]":
+    from twotrack.shared.precision.formats import arithmetics
     from twotrack.shared.verify import ladder, user_modules, user_pair
     from twotrack.shared.verify.request import VerifyRequest
 
@@ -129,6 +145,7 @@ def _climb(
         reference=reference,
         weights=_files(weights),
         inputs=Path(inputs).absolute() if inputs is not None else None,
+        arithmetics=arithmetics([precision] if isinstance(precision, str) else precision),
     )
     ladder.check(request, tracks)
     return request, ladder.verify(request, tracks, on_phase)

@@ -2,15 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import keras
 import numpy as np
 from keras import layers, ops
 
+from twotrack.keras_track import arithmetic
 from twotrack.keras_track.defaults.registry import DEFAULTS
 from twotrack.keras_track.precision import set_precision
 from twotrack.shared.ledger import samples
 from twotrack.shared.ledger.measured import Measured
+from twotrack.shared.precision.computing import Computing
 
 
 @contextmanager
@@ -84,3 +87,44 @@ def float64_attention() -> Measured:
             np.array(attend(*[jax.numpy.asarray(x)] * 3)) for attend in (original, jax.nn.dot_product_attention)
         )
     return Measured({"softmax is float64": bool(np.allclose(default, aligned, rtol=0, atol=1e-14))}, default, aligned)
+
+
+def _computes_in(precision: str) -> dict[str, str]:
+    """Return what layers and losses compute in under a mixed policy, beside casts and copies."""
+    policy = keras.DTypePolicy(f"mixed_{precision}")
+    rows, picture = samples.normal(4, 8), samples.normal(2, 6, 6, 4)
+    steps, targets = samples.normal(2, 5, 8), np.zeros(4, "int32")
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    outputs = layers.Dense(3, dtype=policy)(rows)
+    done: dict[str, Callable[[], object]] = {
+        "dense": partial(layers.Dense(3, dtype=policy), rows),
+        "convolution": partial(layers.Conv2D(3, 3, dtype=policy), picture),
+        "batch norm": partial(layers.BatchNormalization(dtype=policy), picture, training=True),
+        "layer norm": partial(layers.LayerNormalization(dtype=policy), rows),
+        "softmax": partial(layers.Softmax(dtype=policy), rows),
+        "gelu": partial(layers.Activation("gelu", dtype=policy), rows),
+        "attention": partial(layers.MultiHeadAttention(2, 4, dtype=policy), steps, steps),
+        "loss": partial(loss, targets, outputs),
+    }
+    return {name: _types(step, precision) for name, step in done.items()}
+
+
+def _types(step: Callable[[], object], precision: str) -> str:
+    """Return the types that the second of two calls computes in; the first one builds."""
+    step()
+    computing = Computing("")
+    with arithmetic.noted_by_backend(computing, lambda: ("", "")):
+        step()
+    return " and ".join(sorted({found.precision for found in computing.found if found.computes}))
+
+
+@DEFAULTS.measures
+def mixed_bfloat16() -> Measured:
+    """What layers compute in under the policy mixed_bfloat16."""
+    return Measured(_computes_in("bfloat16"))
+
+
+@DEFAULTS.measures
+def mixed_float16() -> Measured:
+    """What layers compute in under the policy mixed_float16."""
+    return Measured(_computes_in("float16"))

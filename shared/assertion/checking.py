@@ -12,6 +12,7 @@ from twotrack.shared.assertion.arguments import Subject
 from twotrack.shared.assertion.tracks import chosen, chosen_here
 from twotrack.shared.base import atomic
 from twotrack.shared.errors import UserError, WorkerDiedError
+from twotrack.shared.precision.formats import Arithmetic
 from twotrack.shared.recordings.request import RecordRequest
 from twotrack.shared.recordings.sides import record_track
 from twotrack.shared.report.ladder import LadderRecord, ladder_record
@@ -82,6 +83,8 @@ class Wanted:
     """The weights are compared with which the models are built."""
     recordings: Path | None = None
     """A folder in which to leave recordings of two sides that differ."""
+    arithmetics: tuple[Arithmetic, ...] = ()
+    """Lower precisions to judge both sides in."""
 
     @property
     def named(self) -> Sequence[str] | None:
@@ -100,7 +103,9 @@ def check(subject: Subject, wanted: Wanted, pool: WorkerPool | None = None) -> O
             return _of_pair(subject.pair, inputs, wanted, pool)
     name = subject.pair
     pair = user_pair.named(name, user_pair.module_folders()) if ":" in name else None
-    request = VerifyRequest(name=pair.label if pair else name, until=wanted.until, pair=pair)
+    request = VerifyRequest(
+        name=pair.label if pair else name, until=wanted.until, pair=pair, arithmetics=wanted.arithmetics
+    )
     return _climb(request, chosen(wanted.named), (), wanted, pool)
 
 
@@ -123,7 +128,9 @@ def _of_pair(pair: Pair, inputs: Path | None, wanted: Wanted, pool: WorkerPool |
             chosen_here(wanted.named, wanted.tracks is None) if keras_here else chosen(wanted.named, reference.builds)
         )
         here = (*(tracks if keras_here else ()), *([TORCH] if torch_here else ()))
-        request = VerifyRequest(name=reference.label, until=wanted.until, pair=reference, inputs=inputs)
+        request = VerifyRequest(
+            name=reference.label, until=wanted.until, pair=reference, inputs=inputs, arithmetics=wanted.arithmetics
+        )
         return _climb(request, tracks, here, wanted, pool)
 
 

@@ -140,3 +140,8 @@ SAME_HYPERPARAMETER = 1e-6
 
 STEP_ERROR = 1e-4
 """Of a weight near 1, after a step with learning rate 1: above float32's rounding of the step, and below the step."""
+
+ROUNDING_REACH = 4.0
+"""In a lower precision a side may be so many times as far from float64 as the farthest of 64 simulated steps, whose
+operations round at random. What it does is one more draw of the same rounding: a normal number exceeds four times the
+largest of 64 others with a probability below 1e-11."""

@@ -77,6 +77,14 @@ def verify(
             "encoder.layer.{i}=layer_{i}; may be repeated.",
         ),
     ] = None,
+    precision: Annotated[
+        str,
+        typer.Option(
+            metavar="LIST",
+            help="After the rungs, judge both sides in float32, bfloat16, float16, tf32 or float64, separated by "
+            "commas: is each as close to float64 as its arithmetic allows? [default: none]",
+        ),
+    ] = "",
     strict: Annotated[bool, typer.Option("--strict", help="End with exit code 3 where a pass has exceptions.")] = False,
     json: options.Json = False,
 ) -> None:
@@ -86,16 +94,20 @@ def verify(
     could hide a difference. Exit code 1 if a rung fails.
     """
     from twotrack.shared.cli.console import print_json
+    from twotrack.shared.precision.formats import arithmetics
     from twotrack.shared.report.ladder import ladder_record
     from twotrack.shared.report.ladder_page import write_page
     from twotrack.shared.report.ladder_text import ladder_text
     from twotrack.shared.report.pages import require_page
     from twotrack.shared.verify.request import VerifyRequest
 
+    lower = arithmetics(precision.split(",")) if precision else ()
     if other or recording or rename:
+        _require_run(precision)
         raise typer.Exit(_recordings(subject, other, recording, tracks, rename or [], until, report, strict, json))
     request = VerifyRequest(name=subject, settings=_settings(subject, settings, weights), recipe=recipe, until=until)
     changes = {"causes": "first" if first else "all", "reference": reference, **_own(subject, weights, inputs)}
+    changes["arithmetics"] = lower
     request, side = _with_map(request.model_copy(update=changes), map_file, no_map), _side(fix)
     if report:
         require_page(report, "--report")
@@ -150,6 +162,14 @@ def _recordings(
     else:
         print(comparison_text(found), *([f"report: {page}"] if page else []), sep="\n")
     return _exit_code([one.result for one in found], strict)
+
+
+def _require_run(precision: str) -> None:
+    """Raise UserError for a recording that is to be judged in a lower precision: it holds what was computed."""
+    from twotrack.shared.errors import UserError
+
+    if precision:
+        raise UserError("--precision runs both sides; a recording cannot be run. Give a chapter or a pair.")
 
 
 def _side(fix: str | None) -> "Side | None":

@@ -1,7 +1,29 @@
-"""The ledger's entries on float64."""
+"""The ledger's entries on float64, and on what is kept in float32 where half precision is asked for."""
 
 from twotrack.shared.ledger import reasons
-from twotrack.shared.ledger.spec import Area, Behaviour, Difference, Effect, always, with_layers
+from twotrack.shared.ledger.measured import Value
+from twotrack.shared.ledger.spec import Area, Behaviour, Difference, Effect, always, never_used, with_layers
+
+_COMPUTED_IN = {
+    "dense": "{half}",
+    "convolution": "{half}",
+    "batch norm": "float32",
+    "layer norm": "float32",
+    "softmax": "{half}",
+    "gelu": "{half}",
+    "attention": "{half} and float32",
+    "loss": "float32",
+}
+"""By Keras layers under a mixed policy."""
+
+
+def _keras(half: str, **others: str) -> dict[str, Value]:
+    return {name: kind.format(half=half) for name, kind in (_COMPUTED_IN | others).items()}
+
+
+def _torch(half: str) -> dict[str, Value]:
+    return _keras(half, softmax="float32", gelu="float32", attention=half)
+
 
 _PRECISION = "keras_track/precision.py replaces it, in verification only"
 
@@ -71,5 +93,41 @@ ENTRIES: tuple[Difference, ...] = (
         effect=Effect(remaining=1e-14),
         kept=reasons.VERIFICATION,
         tracks=("keras:jax",),
+    ),
+    Difference(
+        slug="mixed_bfloat16",
+        area=Area.PRECISION,
+        name="computed in float32 under mixed bfloat16",
+        torch=Behaviour(
+            default="autocast: normalisations, softmax, losses; GELU in the type of its input",
+            values=_torch("bfloat16"),
+        ),
+        keras=Behaviour(
+            default="mixed_bfloat16: normalisations, losses, a part of attention",
+            values=_keras("bfloat16"),
+            exceptions={"keras:jax": {"softmax": "bfloat16 and float32"}},
+        ),
+        fix="layers.Softmax(dtype='float32'), or torch.softmax(x.float(), -1).to(x.dtype) in both",
+        aligned="no chapter is trained in mixed precision",
+        touches=never_used,
+    ),
+    Difference(
+        slug="mixed_float16",
+        area=Area.PRECISION,
+        name="computed in float32 under mixed float16",
+        torch=Behaviour(
+            default="autocast: normalisations, softmax, losses; GELU in the type of its input", values=_torch("float16")
+        ),
+        keras=Behaviour(
+            default="mixed_float16: normalisations, losses, a part of attention",
+            values=_keras("float16"),
+            exceptions={
+                "keras:jax": {"softmax": "float16 and float32"},
+                "keras:torch": {"dense": "float16 and float32", "softmax": "float32"},
+            },
+        ),
+        fix="layers.Softmax(dtype='float32'), or torch.softmax(x.float(), -1).to(x.dtype) in both",
+        aligned="no chapter is trained in mixed precision",
+        touches=never_used,
     ),
 )

@@ -168,6 +168,7 @@ class Area(StrEnum):
     STATE = "state"
     LOOP = "loop"
     FLOAT64 = "float64"
+    PRECISION = "precision"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,8 +18,10 @@ from twotrack.shared.verify.diagnosis.cause import Cause
 from twotrack.shared.verify.diagnosis.facts import Facts
 from twotrack.shared.verify.diagnosis.picture import Picture
 from twotrack.shared.verify.ladder import TrackResult
+from twotrack.shared.verify.lower_precision import PrecisionEvidence
 from twotrack.shared.verify.request import VerifyRequest
 from twotrack.shared.verify.result import RungResult
+from twotrack.shared.verify.rungs.precision import InPrecision
 
 FILE = "ladder.json"
 """In the folder of a comparison, where the report finds it."""
@@ -96,6 +98,49 @@ class CertificateRecord(FrozenRecord):
     own: str = ""
 
 
+class QuantityRecord(FrozenRecord):
+    """As twotrack.shared.verify.lower_precision.Quantity."""
+
+    kind: str
+    name: str
+    error: float
+    bound: float
+    largest_error: float
+    largest_bound: float
+    ratio: float
+    """Error over bound; at most 1 for what is only rounding."""
+
+
+class ComputedRecord(FrozenRecord):
+    """As twotrack.shared.precision.computing.Computed."""
+
+    precision: str
+    layer: str
+    place: str
+    operations: list[str]
+    count: int
+    computes: bool
+    largest: float
+
+
+class SidePrecision(FrozenRecord):
+    """As twotrack.shared.verify.lower_precision.PrecisionEvidence."""
+
+    side: str
+    """What the side is called."""
+    refused: str
+    draws: int
+    quantities: list[QuantityRecord]
+    computed: list[ComputedRecord]
+
+
+class PrecisionRecord(FrozenRecord):
+    """Both sides in one precision."""
+
+    arithmetic: str
+    sides: list[SidePrecision]
+
+
 class ClimbedTrack(FrozenRecord):
     """How far one side climbed, the reference beside it."""
 
@@ -122,6 +167,8 @@ class ClimbedTrack(FrozenRecord):
     """Where in a tensor the failure is."""
     map_notes: list[str] = Field(default_factory=list)
     """What there is to say of a weight map that was searched for."""
+    precisions: list[PrecisionRecord] = Field(default_factory=list)
+    """What both sides did in lower precisions."""
 
 
 class LadderRecord(FrozenRecord):
@@ -161,9 +208,25 @@ def ladder_record(request: VerifyRequest, results: Sequence[TrackResult]) -> Lad
                 facts=result.facts,
                 picture=result.picture,
                 map_notes=list(result.notes),
+                precisions=[_precision_record(one, result.words) for one in result.precisions],
             )
             for result in results
         ],
+    )
+
+
+def _precision_record(found: InPrecision, words: Words) -> PrecisionRecord:
+    sides = ((words.reference, found.torch), (words.candidate, found.keras))
+    return PrecisionRecord(arithmetic=found.arithmetic, sides=[_side_precision(*side) for side in sides])
+
+
+def _side_precision(name: str, found: PrecisionEvidence) -> SidePrecision:
+    return SidePrecision(
+        side=name,
+        refused=found.refused,
+        draws=found.draws,
+        quantities=[QuantityRecord(**asdict(one), ratio=one.ratio) for one in found.quantities],
+        computed=[ComputedRecord(**asdict(one)) for one in found.computed],
     )
 
 

@@ -9,6 +9,7 @@ from twotrack.shared.verify.diagnosis.cause import Cause, Status
 from twotrack.shared.verify.ladder import TrackResult
 from twotrack.shared.verify.request import RUNGS, VerifyRequest
 from twotrack.shared.verify.result import RungResult
+from twotrack.shared.verify.rungs.precision import RUNG
 
 SHOWN_NOTES = 6
 """Lines on how was compared; --json has all."""
@@ -55,7 +56,8 @@ def _failure(result: TrackResult, fix: Side | None) -> list[str]:
     if result.passed:
         return []
     climbed = {verdict.rung for verdict in result.rungs}
-    lines = [f"not reached: {', '.join(rung for rung in RUNGS if rung not in climbed)}"]
+    left = [rung for rung in RUNGS if rung not in climbed and RUNG not in climbed]  # that comes after all of them
+    lines = [f"not reached: {', '.join(left)}"] if left else []
     lines += [f"{result.picture.where}: {result.picture.words}"] if result.picture else []
     lines += [result.isolated] if result.isolated else []
     lines += [result.parting] if result.parting else []

@@ -14,6 +14,8 @@ from twotrack.shared.base.records import WITH_ARRAYS
 
 if TYPE_CHECKING:
     from twotrack.shared.pieces.recorder import Piece, PieceRun
+    from twotrack.shared.precision.computing import Computing
+    from twotrack.shared.precision.rounding import Rounding
     from twotrack.shared.spec.draws import DrawnPass
     from twotrack.shared.spec.operations import OperationsTrace
     from twotrack.shared.spec.optimizers import Optimizer
@@ -319,6 +321,17 @@ class Probe(ABC):
         ValueError if it gives no rows.
         """
 
+    @abstractmethod
+    def rounded(self, rounding: "Rounding") -> AbstractContextManager[None]:
+        """Return a block in which the result of every operation of a float64 model is rounded, backward passes too.
+
+        What is compiled runs operation by operation meanwhile.
+        """
+
+    @abstractmethod
+    def noted(self, computing: "Computing") -> AbstractContextManager[None]:
+        """Return a block in which it is noted what computes in which type, operation by operation."""
+
     def gradients(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """Return the gradient of the loss for every trainable weight, in training mode.
 
@@ -326,11 +339,17 @@ class Probe(ABC):
         """
         return copies(self.live_gradients(inputs, targets))
 
-    @abstractmethod
     def live_gradients(
         self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]
     ) -> Mapping[str, np.ndarray]:
         """Return the same, each as it is when asked for, before the model computes anything else: not to be kept."""
+        return self.loss_and_gradients(inputs, targets)[1]
+
+    @abstractmethod
+    def loss_and_gradients(
+        self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]
+    ) -> tuple[float, Mapping[str, np.ndarray]]:
+        """Return the loss in training mode, with what `live_gradients` returns."""
 
     @abstractmethod
     def input_gradients(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> dict[str, np.ndarray]:

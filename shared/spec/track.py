@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from twotrack.shared.spec.state import OptimizerState
     from twotrack.shared.spec.units import Side
 
-Precision = Literal["float32", "float64"]
+Precision = Literal["float32", "float64", "bfloat16", "float16"]
+"""Proofs are in float64, trainings in float32; the other two are judged by the rung precision."""
 
 
 class TrackModel(ABC):
@@ -290,6 +291,18 @@ class Track(ABC):
             yield
         finally:
             self.draws_initial_values = True
+
+    widens = True
+    """In float64 models get float64 whatever they ask for."""
+
+    @contextmanager
+    def as_written(self) -> Iterator[None]:
+        """Let models that are built inside the block compute in what they ask for, in float64 too."""
+        self.widens = False
+        try:
+            yield
+        finally:
+            self.widens = True
 
     @abstractmethod
     def own_weights(self, pair: "Pair") -> OwnWeights:

@@ -15,6 +15,8 @@ from twotrack.shared.base.records import FrozenRecord
 
 SHARED = Path(__file__).parents[1]
 """Folder of the code that both tracks share, which asks for nobody."""
+LADDER = f"{SHARED / 'verify'}/"
+"""Folder of the code that lets models run: whoever calls it asks for nothing."""
 HALF = {"float16", "bfloat16", "mixed_float16", "mixed_bfloat16", "complex32"}
 """Precisions in which no side is ever run: a model that asks for one of them runs in float32 here at the least."""
 

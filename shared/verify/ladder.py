@@ -22,10 +22,12 @@ from twotrack.shared.verify.diagnosis.failure import Failure
 from twotrack.shared.verify.diagnosis.picture import Picture, picture
 from twotrack.shared.verify.mapping import with_map
 from twotrack.shared.verify.naming import diagnosis_retold, picture_retold, retold, rung_retold
+from twotrack.shared.verify.precisions import LowerPrecisions
 from twotrack.shared.verify.reading import read
 from twotrack.shared.verify.request import RUNGS, VerifyRequest
 from twotrack.shared.verify.result import RungResult
 from twotrack.shared.verify.rungs.forward import LayerDifference, layer_differences
+from twotrack.shared.verify.rungs.precision import InPrecision, check_precision
 from twotrack.shared.verify.second_look import SecondLook
 from twotrack.shared.verify.showing import OnPhase, Showing
 from twotrack.shared.verify.sides import described
@@ -61,6 +63,8 @@ class TrackResult:
     """What of the user's own they were compared on, as a certificate says it."""
     notes: tuple[str, ...] = ()
     """What there is to say of a map of the weights that was searched for."""
+    precisions: tuple[InPrecision, ...] = ()
+    """What both sides did in lower precisions."""
 
     @property
     def passed(self) -> bool:
@@ -142,13 +146,19 @@ class Ladder:
 
 def _climbed(request: VerifyRequest, sides: Sides, showing: Showing, folder: Path) -> Iterator[TrackResult]:
     """Show all sides, and compare each with the reference."""
+    lower = LowerPrecisions(showing, folder / "precision")
     for first in _outcomes(request, sides.reference, sides.candidates, showing, folder):
         side = first.candidate
-        yield replace(
-            _result(first.in_full(), sides.label(side), sides.words(side)),
-            own=request.own.told,
-            notes=request.map_notes,
-        )
+        result = _result(first.in_full(), sides.label(side), sides.words(side))
+        if result.passed:
+            result = _in_lower_precisions(result, lower.of(first.request, sides.reference, side))
+        yield replace(result, own=request.own.told, notes=request.map_notes)
+
+
+def _in_lower_precisions(result: TrackResult, found: Sequence[InPrecision]) -> TrackResult:
+    """Return a pass with what the sides did in lower precisions."""
+    rungs = [rung_retold(check_precision(one), result.words) for one in found]
+    return replace(result, rungs=[*result.rungs, *rungs], precisions=tuple(found))
 
 
 def _outcomes(

@@ -9,6 +9,7 @@ from twotrack.shared import chapters
 from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.base.sizes import LARGE_MODEL
 from twotrack.shared.chapters.spec import ChapterVariant
+from twotrack.shared.precision.formats import Arithmetic
 from twotrack.shared.spec.changes import Change
 from twotrack.shared.spec.draws import Counterpart
 from twotrack.shared.spec.sides import SideName
@@ -98,6 +99,8 @@ class VerifyRequest(FrozenRecord):
     precisions: tuple[Precision, ...] = ("float64", "float32")
     """In which a side is shown. float64 decides; float32 is for information."""
 
+    arithmetics: tuple[Arithmetic, ...] = ()
+    """Lower precisions in which each side is judged once the rungs are passed."""
     optimizer_steps: Literal[200, 2000] = 2000
     """How far optimizers step apart from a model: 2,000 for a proof."""
 

@@ -7,6 +7,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "base": ("", "errors", "base"),
     "ledger": ("ledger",),
     "pieces": ("pieces",),
+    "precision": ("precision",),
     "bridge": ("weights.bridge", "weights.correspondence"),
     "spec": ("spec",),
     "workers": ("workers",),

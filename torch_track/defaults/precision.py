@@ -1,4 +1,7 @@
-"""float64 in PyTorch, to which Keras in float64 is compared."""
+"""float64 in PyTorch, to which Keras in float64 is compared; what autocast computes in what."""
+
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -7,6 +10,8 @@ from torch.nn import functional
 
 from twotrack.shared.ledger import samples
 from twotrack.shared.ledger.measured import Measured
+from twotrack.shared.precision import aten
+from twotrack.shared.precision.computing import Computing
 from twotrack.torch_track.defaults.registry import DEFAULTS
 
 
@@ -61,3 +66,42 @@ def float64_attention() -> Measured:
 def _attention(x: np.ndarray) -> np.ndarray:
     scores = np.exp(x @ x.swapaxes(-1, -2) / 2)
     return scores / scores.sum(-1, keepdims=True) @ x
+
+
+def _computes_in(precision: str) -> dict[str, str]:
+    """Return what modules and functions compute in under torch.autocast, beside casts and copies."""
+    rows, picture = torch.from_numpy(samples.normal(4, 8)), torch.from_numpy(samples.normal(2, 4, 6, 6))
+    steps, targets = torch.from_numpy(samples.normal(2, 5, 8)), torch.zeros(4, dtype=torch.int64)
+    attention = nn.MultiheadAttention(8, 2, batch_first=True)
+    logits = nn.Linear(8, 3)(rows).to(getattr(torch, precision))
+    done: dict[str, Callable[[], object]] = {
+        "dense": partial(nn.Linear(8, 3), rows),
+        "convolution": partial(nn.Conv2d(4, 3, 3), picture),
+        "batch norm": partial(nn.BatchNorm2d(4), picture),
+        "layer norm": partial(nn.LayerNorm(8), rows),
+        "softmax": partial(nn.Softmax(-1), rows),
+        "gelu": partial(nn.GELU(), rows),
+        "attention": partial(attention, steps, steps, steps),
+        "loss": partial(functional.cross_entropy, logits, targets),
+    }
+    return {name: _types(step, precision) for name, step in done.items()}
+
+
+def _types(step: Callable[[], object], precision: str) -> str:
+    """Return the types that a call computes in."""
+    computing = Computing("")
+    with torch.autocast("cpu", getattr(torch, precision)), aten.noted(computing, lambda: ("", "")):
+        step()
+    return " and ".join(sorted({found.precision for found in computing.found if found.computes}))
+
+
+@DEFAULTS.measures
+def mixed_bfloat16() -> Measured:
+    """What modules compute in under autocast to bfloat16, on the CPU."""
+    return Measured(_computes_in("bfloat16"))
+
+
+@DEFAULTS.measures
+def mixed_float16() -> Measured:
+    """What modules compute in under autocast to float16, on the CPU."""
+    return Measured(_computes_in("float16"))

@@ -1,0 +1,144 @@
+"""Every operation of TensorFlow, forward and backward: its result rounded, or the type that it computes in noted.
+
+Where its fast path is closed, TensorFlow executes each operation through one function of Python.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.python import pywrap_tfe
+from tensorflow.python.eager import core, execute
+
+from twotrack.keras_track.primitives import replaced
+from twotrack.shared.precision.aten import At
+from twotrack.shared.precision.computing import Computing, largest
+from twotrack.shared.precision.rounding import Rounding
+
+_SUMS = {
+    "MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", "Einsum", "Conv2D", "Conv2DBackpropInput",
+    "Conv2DBackpropFilter", "Conv3D", "Conv3DBackpropInputV2", "Conv3DBackpropFilterV2", "DepthwiseConv2dNative",
+    "DepthwiseConv2dNativeBackpropInput", "DepthwiseConv2dNativeBackpropFilter", "Sum", "Mean", "BiasAddGrad",
+    "Cumsum",
+}  # fmt: skip
+"""Operations that add up products of their operands, or the operands themselves, in what sums are added up in."""
+_WITH_UNIT = {
+    "Softmax", "LogSoftmax", "SoftmaxCrossEntropyWithLogits", "SparseSoftmaxCrossEntropyWithLogits", "Softplus",
+    "SoftplusGrad", "Elu", "EluGrad", "Selu", "SeluGrad", "FusedBatchNormV3", "FusedBatchNormGradV3", "Softsign",
+    "L2Loss",
+}  # fmt: skip
+"""Operations of several steps, which add to 1 or take differences of their operands."""
+_COPIES = {
+    "Cast", "Identity", "ReadVariableOp", "AssignVariableOp", "Reshape", "ExpandDims", "Squeeze", "Pack",
+    "StopGradient",
+}  # fmt: skip
+_MADE = {
+    "Fill", "ZerosLike", "OnesLike", "Range", "EagerConst", "Const", "VarHandleOp", "Placeholder",
+}  # fmt: skip
+"""Operations that compute nothing."""
+
+
+@contextmanager
+def rounded(rounding: Rounding) -> Iterator[None]:
+    """Round the result of every operation inside the block."""
+
+    def change(name: str, given: Sequence[Any], made: list[Any], again: Callable) -> list[Any]:
+        if not any(one.dtype == tf.float64 for one in made):
+            return made
+        sums = _sums(rounding, name, given, again) if name in _SUMS else []
+        size = largest(_wide(given))
+        found, number = [], 0
+        for tensor in made:
+            if tensor.dtype != tf.float64:
+                found.append(tensor)
+                continue
+            own = tensor.numpy()
+            if sums:
+                own = rounding.of_sums(own, *(each[number] for each in sums))
+            else:
+                own = rounding.with_unit(own, size) if name in _WITH_UNIT else rounding.result(own)
+            found.append(tf.convert_to_tensor(own))
+            number += 1
+        return found
+
+    with _executed(change):
+        yield
+
+
+def _sums(rounding: Rounding, name: str, given: Sequence[Any], again: Callable) -> list[Sequence[np.ndarray]]:
+    """Return, for each result of a sum, the sums of squares of terms, and how many there are."""
+
+    def repeated(change: Callable) -> list[np.ndarray]:
+        changed = [change(one) if one.dtype == tf.float64 else one for one in given]
+        return _wide(again(changed))
+
+    if not _wide(given):
+        return []
+    key = name, tuple((tuple(one.shape), str(one.dtype)) for one in given)
+    counts, squares = rounding.counts(key, lambda: repeated(tf.ones_like)), repeated(tf.square)
+    if name == "Mean":
+        number = _wide(given)[0].size / max(counts[0].size, 1)
+        return [[one / number for one in squares], [one * number for one in counts]]
+    return [squares, counts]
+
+
+def _wide(tensors: Sequence[Any]) -> list[np.ndarray]:
+    return [one.numpy() for one in tensors if one.dtype == tf.float64]
+
+
+@contextmanager
+def noted(computing: Computing, at: At) -> Iterator[None]:
+    """Note the type that every operation inside the block computes in."""
+
+    def note(name: str, given: Sequence[Any], made: list[Any], again: Callable) -> list[Any]:
+        types = [one.dtype.name for one in made]
+        if name not in _MADE and computing.concerns(types):
+            others = [one for one in made if one.dtype.is_floating and one.dtype.name != computing.expected]
+            sizes = [one.numpy().astype(np.float64) for one in others]
+            computing.note(name, types, *at(), name in _COPIES, lambda: largest(sizes))
+        return made
+
+    with _executed(note):
+        yield
+
+
+@contextmanager
+def _executed(change: Callable[[str, Sequence[Any], list[Any], Callable], list[Any]]) -> Iterator[None]:
+    """Execute every operation inside the block by itself, and go on with what `change` makes of its results."""
+    is_busy = False
+
+    def run(
+        op_name: str | bytes, num_outputs: int, inputs: Sequence[Any], attrs: Any, ctx: Any, name: Any = None
+    ) -> list[Any]:
+        nonlocal is_busy
+
+        def again(given: Sequence[Any]) -> list[Any]:
+            return execute.quick_execute(op_name, num_outputs, given, attrs, ctx)
+
+        made = execute.quick_execute(op_name, num_outputs, inputs, attrs, ctx, name)
+        if is_busy or not made:
+            return made
+        is_busy = True
+        try:
+            return change(_text(op_name), inputs, made, again)
+        finally:
+            is_busy = False
+
+    with ExitStack() as stack:
+        before = tf.config.functions_run_eagerly()
+        stack.callback(tf.config.run_functions_eagerly, before)
+        tf.config.run_functions_eagerly(True)
+        replaced(stack, pywrap_tfe, "TFE_Py_FastPathExecute", _closed)
+        replaced(stack, execute, "execute", run)
+        yield
+
+
+def _text(name: str | bytes) -> str:
+    return name.decode() if isinstance(name, bytes) else name
+
+
+def _closed(*_: Any) -> None:
+    """Send an operation the way through Python."""
+    raise core._FallbackException

@@ -1,0 +1,1 @@
+"""What rounding alone makes of a computation in a lower precision, and in which precision a model computes."""

@@ -1,0 +1,86 @@
+"""A run in float64 whose every operation rounds as a lower precision would: how far rounding alone can lead.
+
+Each result is rounded at random to one of its two neighbours. Sums are taken to be added up in float32, or in the
+precision itself where that is wider, in an order drawn at random: the error of n additions with results s_1 ... s_n is
+u (xi_1 s_1 + ... + xi_n s_n), and over all orders the mean of s_k^2 is (k/n)^2 S^2 + (k/n)(1 - k/n) Q, S the sum and Q
+the sum of squares, so that its variance is u^2 n (S^2 / 3 + Q / 6).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from twotrack.shared.precision.formats import FORMATS, Arithmetic, Format, at_random, noise
+
+_FLOAT64 = replace(FORMATS["float64"], digits=52)
+"""Stands for float64: nothing here computes in more, so that its rounding is shown with a digit less."""
+
+
+def simulated(arithmetic: Arithmetic) -> Format:
+    """Return the format that results are rounded to; of tf32 they are float32."""
+    return {"float64": _FLOAT64, "tf32": FORMATS["float32"]}.get(arithmetic, FORMATS[arithmetic])
+
+
+def accumulating(arithmetic: Arithmetic) -> Format:
+    """Return the format that sums are added up in."""
+    own = simulated(arithmetic)
+    return own if own.digits > FORMATS["float32"].digits else FORMATS["float32"]
+
+
+@dataclass
+class Rounding:
+    """Rounds results; each draw has another number."""
+
+    arithmetic: Arithmetic
+    draw: int
+    _counts: dict[object, Sequence[np.ndarray]] = field(default_factory=dict)
+    _is_inside: bool = False
+
+    def __post_init__(self) -> None:
+        self._results, self._sums = simulated(self.arithmetic), accumulating(self.arithmetic)
+        self._generator = np.random.default_rng([self.draw, 0])
+
+    @property
+    def format(self) -> Format:
+        """What results are rounded to now: inside of an operation, what sums are added up in."""
+        return self._sums if self._is_inside else self._results
+
+    def next(self) -> None:
+        """Draw anew."""
+        self.draw += 1
+        self._generator = np.random.default_rng([self.draw, 0])
+
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """Say that what follows are parts of one operation, of which the outcome alone is rounded to the format."""
+        before, self._is_inside = self._is_inside, True
+        try:
+            yield
+        finally:
+            self._is_inside = before
+
+    def result(self, values: np.ndarray) -> np.ndarray:
+        """Return a result as the format has it."""
+        return at_random(values, self.format, self._seed())
+
+    def of_sums(self, values: np.ndarray, squares: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        """Return sums of `counts` terms, with the sums of their squares, as they come out of additions, rounded."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            variance = counts * (np.square(values) / 3 + np.abs(squares) / 6)
+            errors = self._sums.unit * np.sqrt(variance) * noise(values, self._seed())
+        return self.result(np.where(np.isfinite(errors), values + errors, values))
+
+    def with_unit(self, values: np.ndarray, largest: float) -> np.ndarray:
+        """Return the result of an operation that adds to 1, or to its largest operand, on its way, rounded."""
+        return self.result(values + self._sums.unit * max(1.0, largest) * noise(values, self._seed()))
+
+    def _seed(self) -> int:
+        return int(self._generator.integers(2**63))
+
+    def counts(self, key: object, count: Callable[[], Sequence[np.ndarray]]) -> Sequence[np.ndarray]:
+        """Return how many terms the sums of an operation have, counted once for each key."""
+        if key not in self._counts:
+            self._counts[key] = count()
+        return self._counts[key]

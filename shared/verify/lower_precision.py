@@ -1,0 +1,264 @@
+"""One step of a side in a lower precision, against float64: how far it is off, and how far rounding can lead.
+
+Weights, inputs and targets are rounded once, here, to the nearest numbers of the precision; the step in the precision,
+the truth and every simulated step take them as they are then.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from pydantic import with_config
+
+from twotrack.shared.base.records import WITH_ARRAYS
+from twotrack.shared.base.tolerances import ROUNDING_REACH
+from twotrack.shared.errors import one_line
+from twotrack.shared.precision.computing import Computed, Computing
+from twotrack.shared.precision.formats import Arithmetic, nearest
+from twotrack.shared.precision.rounding import Rounding, simulated
+from twotrack.shared.spec.probe import LayerTrace
+from twotrack.shared.spec.track import Precision, Track
+from twotrack.shared.verify import evidence
+from twotrack.shared.verify.exercise import Exercise, find_exercise
+from twotrack.shared.verify.material import draw_weights
+from twotrack.shared.verify.request import SideRequest
+from twotrack.shared.workers.door import open_track
+from twotrack.shared.workers.task import Report, task
+
+DRAWS = 4
+"""Simulated steps, at the least."""
+MOST_DRAWS = 64
+"""Simulated steps of which the farthest makes the bound. More than `DRAWS` are done only while something is farther
+off: with each the bound grows, so that what is within it stays so. A ReLU that one step in fifty turns on is found."""
+DRAWS_OF_A_FAULT = 8
+"""Where something computes in less than the precision, so that the verdict stands already."""
+
+Values = dict[tuple[str, str], np.ndarray]
+"""By kind (layer, outputs, loss, gradient) and name."""
+
+
+@with_config(WITH_ARRAYS)
+@dataclass
+class Quantity:
+    """What a layer gives, an output, the loss or a gradient: its distance from the truth, and what rounding allows."""
+
+    kind: str
+    name: str
+    error: float
+    """Root mean square of the differences from the truth, over that of the truth."""
+    bound: float
+    largest_error: float
+    """The largest difference, over the largest value of the truth."""
+    largest_bound: float
+
+    @property
+    def ratio(self) -> float:
+        """Error over bound, of the two measures the larger; at most 1 for what is only rounding."""
+        pairs = ((self.error, self.bound), (self.largest_error, self.largest_bound))
+        return max(0.0 if error == 0 else error / bound if bound else float("inf") for error, bound in pairs)
+
+    @property
+    def is_beyond(self) -> bool:
+        """Simulated steps are not finite either: the precision cannot hold it."""
+        return not (np.isfinite(self.bound) and np.isfinite(self.largest_bound))
+
+
+@with_config(WITH_ARRAYS)
+@dataclass
+class PrecisionEvidence:
+    """What one side's step came to in one precision."""
+
+    arithmetic: str
+    refused: str = ""
+    """Why nothing was measured."""
+    quantities: list[Quantity] = field(default_factory=list)
+    computed: list[Computed] = field(default_factory=list)
+    """What computes in another precision."""
+    draws: int = 0
+    """Simulated steps."""
+
+    @property
+    def run_in(self) -> Precision:
+        """What the model was built in: tf32 is how float32 is multiplied."""
+        return run_in(self.arithmetic)
+
+
+def run_in(arithmetic: str) -> Precision:
+    """Return the precision that a model is built in."""
+    named: dict[str, Precision] = {one: one for one in ("float64", "float32", "bfloat16", "float16")}
+    return named.get(arithmetic, "float32")
+
+
+class PrecisionRequest(SideRequest):
+    """One side in one precision."""
+
+    arithmetic: Arithmetic
+
+
+@task
+def measure_precision(request: PrecisionRequest, report: Report) -> Path:
+    """Measure; return the folder of a PrecisionEvidence."""
+    track, exercise = open_track(request.side.track, "auto"), find_exercise(request.verify, request.side)
+    found = Measurement(track, exercise, request.arithmetic, lambda phase: report(phase, {})).run()
+    return evidence.save(found, request.folder / request.arithmetic)
+
+
+class Measurement:
+    """Of one side in one precision."""
+
+    def __init__(self, track: Track, exercise: Exercise, arithmetic: Arithmetic, phase: Callable[[str], None]):
+        self._track, self._exercise, self._arithmetic, self._phase = track, exercise, arithmetic, phase
+        self._format = simulated(arithmetic)
+
+    def run(self) -> PrecisionEvidence:
+        """Do a step in the precision, the true one, and simulated ones until it is clear what the first is."""
+        refused = self._refusal()
+        if refused:
+            return PrecisionEvidence(self._arithmetic, refused)
+        with ExitStack() as stack:
+            self._phase("float64")
+            wide = self._side("float64", stack)
+            truth = wide.look()
+            if not _same(truth, wide.look()):
+                return PrecisionEvidence(self._arithmetic, "the step draws random numbers beside dropout")
+            targets = wide.targets
+        try:
+            found, computed = self._low(targets)
+        except Exception as error:  # whatever the framework or the user's model raises
+            return PrecisionEvidence(self._arithmetic, f"it does not run: {one_line(error)}")
+        with ExitStack() as stack:
+            return self._judged(truth, found, computed, self._side("float64", stack, targets))
+
+    def _refusal(self) -> str:
+        if self._arithmetic == "tf32" and self._track.device != "cuda":
+            return f"tf32 is arithmetic of a GPU, and this side is on the {self._track.device}"
+        return ""
+
+    def _low(self, targets: "Sequence[np.ndarray]") -> tuple[Values, list[Computed]]:
+        """Return what a step in the precision gives, and what of it computes in another."""
+        self._phase(self._arithmetic)
+        precision = run_in(self._arithmetic)
+        with ExitStack() as stack:
+            stack.enter_context(self._track.as_written())
+            side = self._side(precision, stack, targets)
+            found, computing = side.look(), Computing(precision)
+            with side.probe.noted(computing):
+                side.look()
+        return found, computing.found
+
+    def _side(self, precision: Precision, stack: ExitStack, targets: "Sequence[np.ndarray] | None" = None) -> "_Side":
+        return _Side(self._track, self._exercise, precision, self._rounded, stack, targets)
+
+    def _rounded(self, array: np.ndarray) -> np.ndarray:
+        """Round what is given to a step; the only place where that is done."""
+        return nearest(array, self._format) if array.dtype.kind == "f" else array
+
+    def _judged(self, truth: Values, found: Values, computed: list[Computed], wide: "_Side") -> PrecisionEvidence:
+        spread, rounding = _Spread(truth), Rounding(self._arithmetic, 0)
+        wrong = any(one.is_narrower(run_in(self._arithmetic)) for one in computed)
+        most = DRAWS_OF_A_FAULT if wrong else MOST_DRAWS
+        while rounding.draw < DRAWS or (rounding.draw < most and self._exceeds(spread, found)):
+            self._phase(f"rounding {rounding.draw + 1}")
+            with wide.probe.rounded(rounding):
+                spread.add(wide.look())
+            rounding.next()
+        return PrecisionEvidence(self._arithmetic, "", self._quantities(spread, found), computed, rounding.draw)
+
+    def _exceeds(self, spread: "_Spread", found: Values) -> bool:
+        return any(one.ratio > 1 and not one.is_beyond for one in self._quantities(spread, found))
+
+    def _quantities(self, spread: "_Spread", found: Values) -> list[Quantity]:
+        return [spread.judge(key, array, self._format.unit, self._format.spacing) for key, array in found.items()]
+
+
+class _Side:
+    """A side that does the same step again and again."""
+
+    def __init__(
+        self,
+        track: Track,
+        exercise: Exercise,
+        precision: Precision,
+        rounded: Callable[[np.ndarray], np.ndarray],
+        stack: ExitStack,
+        targets: "Sequence[np.ndarray] | None",
+    ):
+        pair = exercise.pair
+        with track.any_initial_values():
+            self.model = track.build(pair, 0, precision)
+        stack.enter_context(track.changed(self.model, exercise.changes))
+        self.probe = self.model.probe()
+        self.probe.remove_dropout()
+        self._has_loss = pair.train is None
+        self._inputs = {name: rounded(array) for name, array in exercise.inputs().items()}
+        self._weights = {name: rounded(array) for name, array in exercise.weights(self.model.shapes()).items()}
+        self.model.load_unused(draw_weights({name: one.shape for name, one in self.model.unused().items()}))
+        self.model.load_weights(self._weights)
+        if targets is None:
+            shapes = [output.shape for output in self.model.outputs(self._inputs)]
+            targets = [rounded(np.asarray(one)) for one in exercise.targets(shapes)]
+        self.targets = targets
+
+    def look(self) -> Values:
+        """Do a step from the weights of the start; return all that it gives."""
+        found: Values = {}
+
+        def keep(call: LayerTrace) -> None:
+            for number, array in enumerate(call.outputs):
+                if array.dtype.kind == "f" and array.size:
+                    found["layer", f"{call.path}#output{number + 1}" if number else call.path] = _wide(array)
+
+        self.model.load_weights(self._weights)
+        outputs = self.probe.visit(self._inputs, keep, training=True)
+        for number, array in enumerate(outputs):
+            found["outputs", f"{number + 1}"] = _wide(array)
+        if self._has_loss:
+            self.model.load_weights(self._weights)
+            loss, gradients = self.probe.loss_and_gradients(self._inputs, self.targets)
+            found["loss", "loss"] = np.array([loss], np.float64)
+            for name in gradients:
+                found["gradient", name] = _wide(gradients[name])
+        return found
+
+
+def _wide(array: np.ndarray) -> np.ndarray:
+    return np.array(array, np.float64)
+
+
+def _same(one: Values, other: Values) -> bool:
+    return one.keys() == other.keys() and all(np.array_equal(one[key], other[key], equal_nan=True) for key in one)
+
+
+class _Spread:
+    """How far simulated steps are from the truth."""
+
+    def __init__(self, truth: Values):
+        self._truth = truth
+        self._distances: dict[tuple[str, str], tuple[float, float]] = dict.fromkeys(truth, (0.0, 0.0))
+
+    def add(self, values: Values) -> None:
+        """Take a step into account."""
+        for key, before in self._distances.items():
+            now = _distance(values[key], self._truth[key])
+            self._distances[key] = (max(before[0], now[0]), max(before[1], now[1]))
+
+    def judge(self, key: tuple[str, str], found: np.ndarray, unit: float, spacing: float) -> Quantity:
+        """Return how far a step is off, and how far it may be: a number's own rounding, at the least."""
+        truth = self._truth[key]
+        typical = float(np.sqrt(np.mean(np.square(truth)))) if truth.size else 0.0
+        largest = float(np.abs(truth).max(initial=0.0))
+        error, bounds = _distance(found, truth), []
+        for scale, reached in zip((typical, largest), self._distances[key], strict=True):
+            bounds.append(ROUNDING_REACH * reached + unit * scale + spacing)
+        by = [typical or 1.0, largest or 1.0]
+        return Quantity(*key, error[0] / by[0], bounds[0] / by[0], error[1] / by[1], bounds[1] / by[1])
+
+
+def _distance(values: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
+    """Return the root mean square of the differences, and the largest; infinity where a value is not finite."""
+    if values.shape != truth.shape or not np.isfinite(values).all():
+        return float("inf"), float("inf")
+    differences = np.abs(values - truth)
+    return float(np.sqrt(np.mean(np.square(differences)))) if truth.size else 0.0, float(differences.max(initial=0.0))

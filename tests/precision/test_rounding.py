@@ -1,0 +1,37 @@
+"""The simulated rounding of sums, against float32 sums in many orders."""
+
+import numpy as np
+import pytest
+
+from twotrack.shared.precision.formats import FORMATS, nearest
+from twotrack.shared.precision.rounding import Rounding
+
+ORDERS = 300
+
+
+def _sequential(terms: np.ndarray) -> float:
+    """Return the float32 sum of terms, one by one."""
+    return float(np.cumsum(terms.astype(np.float32), dtype=np.float32)[-1])
+
+
+@pytest.mark.parametrize("mean", [0.0, 1.0], ids=["terms cancel", "terms add up"])
+@pytest.mark.parametrize("count", [64, 1024])
+def test_simulated_errors_of_a_sum_are_as_large_as_those_of_its_orders(mean: float, count: int):
+    generator = np.random.default_rng(count)
+    terms = nearest(generator.normal(mean, 1.0, count), FORMATS["float32"])
+    exact = terms.sum()
+    own = [_sequential(generator.permutation(terms)) - exact for _ in range(ORDERS)]
+    rounding, found = Rounding("float32", 0), []
+    for _ in range(ORDERS):
+        made = rounding.of_sums(np.array([exact]), np.array([np.square(terms).sum()]), np.array([float(count)]))
+        found.append(made[0] - exact)
+        rounding.next()
+    assert 1.0 < np.std(found) / np.sqrt(np.mean(np.square(own))) < 4.0
+
+
+def test_inside_of_an_operation_half_precision_is_rounded_as_float32():
+    rounding, third = Rounding("bfloat16", 0), np.array([1 / 3])
+    with rounding.inside():
+        inner = rounding.result(third)
+    assert abs(inner - third) < 1e-7
+    assert abs(rounding.result(third) - third) > 1e-4
