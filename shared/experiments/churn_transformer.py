@@ -99,13 +99,19 @@ def attention(lab: Lab, progress: Progress) -> Finding:
     padding_share = float((attended * padded).max())
     text = "largest attention to a month that is padding"
     claims.append(Claim(text=text, value=padding_share, relation="below", bound=1e-30))
-    return Finding(claims=claims, heatmaps=[picture(customers, number, attended[number]) for number in range(2)])
+    heatmaps = [picture(customers, number, maps) for number, maps in enumerate(attended)]
+    return Finding(claims=claims, heatmaps=heatmaps)
 
 
 def typical(split: Split) -> np.ndarray:
-    """Return the rows of the first customer with twelve months and of the first with three to six."""
+    """Return the rows of the first customer with most months and of the first with three to six.
+
+    Where nobody has so few, the first with fewest stands for them; where all have as many, there is one row.
+    """
     lengths = split.inputs["mask"].sum(axis=1)
-    return np.array([np.flatnonzero(lengths == 12)[0], np.flatnonzero((lengths >= 3) & (lengths <= 6))[0]])
+    few = (lengths >= 3) & (lengths <= 6)
+    short = np.flatnonzero(few if few.any() else lengths == lengths.min())[0]
+    return np.array(list(dict.fromkeys([int(lengths.argmax()), int(short)])))
 
 
 def picture(customers: Split, number: int, maps: np.ndarray) -> Heatmaps:

@@ -8,6 +8,7 @@ import pytest
 from tests.experiments import tasks
 from twotrack.shared import chapters
 from twotrack.shared.by_hand import transformer
+from twotrack.shared.datasets.spec import Split
 from twotrack.shared.experiments.churn_lstm import with_forget_bias
 from twotrack.shared.experiments.churn_transformer import typical
 from twotrack.shared.experiments.lab import Lab
@@ -102,3 +103,18 @@ def test_typical_customers_are_one_of_a_whole_year_and_one_of_few_months() -> No
 
     assert lengths[0] == 12
     assert 3 <= lengths[1] <= 6
+
+
+@pytest.mark.parametrize(
+    ("lengths", "expected"),
+    [
+        ([2, 12, 4, 12, 3], [1, 2]),
+        ([11, 10, 12, 10], [2, 1]),  # nobody has so few, as among the customers of CDNOW
+        ([12, 12], [0]),
+        ([5, 2], [0]),
+    ],
+)
+def test_typical_customers_are_found_where_nobody_has_few_months(lengths: list[int], expected: list[int]) -> None:
+    mask = np.arange(12) < np.array(lengths)[:, np.newaxis]
+
+    assert typical(Split({"mask": mask}, np.zeros(len(lengths), np.int32))).tolist() == expected

@@ -73,6 +73,47 @@ def _op_callbacks() -> bool:
     return callable(op_callbacks.add_op_callback) and callable(op_callbacks.remove_op_callback)
 
 
+def _closed_fast_path() -> bool:
+    """TensorFlow asks its fast path first, and goes the way through `execute` where that falls back."""
+    from unittest.mock import patch
+
+    import tensorflow as tf
+    from tensorflow.python import pywrap_tfe
+    from tensorflow.python.eager import core, execute
+
+    seen: list[str] = []
+
+    def closed(*_: Any) -> None:
+        raise core._FallbackException
+
+    def run(operation: str, *details: Any, **named: Any) -> Any:
+        seen.append(operation)
+        return execute.quick_execute(operation, *details, **named)
+
+    one = tf.constant([1.0])
+    with patch.object(pywrap_tfe, "TFE_Py_FastPathExecute", closed), patch.object(execute, "execute", run):
+        tf.nn.relu(one)
+    return [name.decode() if isinstance(name, bytes) else name for name in seen] == ["Relu"]
+
+
+def _eval_trace() -> bool:
+    """JAX evaluates every operation that is not compiled through this method."""
+    from unittest.mock import patch
+
+    import jax
+    from jax._src.core import EvalTrace
+
+    seen, original = list[str](), EvalTrace.process_primitive
+
+    def process(trace: Any, primitive: Any, *details: Any) -> Any:
+        seen.append(primitive.name)
+        return original(trace, primitive, *details)
+
+    with jax.disable_jit(), patch.object(EvalTrace, "process_primitive", process):
+        jax.lax.exp(1.0)
+    return "exp" in seen
+
+
 def _compiler() -> bool:
     from importlib.util import find_spec
 
@@ -466,6 +507,18 @@ PRIVATE_NAMES: Mapping[str, PrivateName] = {
     ),
     "keras.src.backend.common.global_state.GLOBAL_STATE_TRACKER": PrivateName(
         KERAS, "leave a user's process as it was", _global_state
+    ),
+    "tensorflow.python.eager.core._FallbackException": PrivateName(
+        KERAS, "round every operation in a lower precision", _closed_fast_path
+    ),
+    "tensorflow.python.eager.execute.execute": PrivateName(
+        KERAS, "round every operation in a lower precision", _closed_fast_path
+    ),
+    "tensorflow.python.pywrap_tfe.TFE_Py_FastPathExecute": PrivateName(
+        KERAS, "round every operation in a lower precision", _closed_fast_path
+    ),
+    "jax._src.core.EvalTrace.process_primitive": PrivateName(
+        "keras:jax", "round every operation in a lower precision", _eval_trace
     ),
     "tensorflow.python.eager.context._seed": PrivateName(KERAS, "give a user's seed back", _tensorflow_seed),
     "tensorflow.python.eager.context._rng": PrivateName(KERAS, "give a user's seed back", _tensorflow_seed),
