@@ -441,7 +441,12 @@ def test_the_data_command_shows_classes_splits_and_what_was_left_out(folder: Pat
     assert found["skipped"] == ["bag/empty.jpg: an empty file"]
     assert "train          62 examples  bag:14 shirt:21 shoes:27" in done.stdout
     assert "left out   bag/empty.jpg: an empty file" in done.stdout
-    assert done.stderr.splitlines() == ["listing photos", "decoding photos", "sorting photos"]
+    assert done.stderr.splitlines() == [
+        "listing photos",
+        "comparing photos with those of before",
+        "decoding photos",
+        "sorting photos",
+    ]
 
 
 def test_photos_without_a_data_set_are_refused(tmp_path: Path):

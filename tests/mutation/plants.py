@@ -11,7 +11,7 @@ import numpy as np
 
 from twotrack.shared.datasets import batches
 from twotrack.shared.datasets.batches import Batch, TrainingBatches
-from twotrack.shared.runs import fitting
+from twotrack.shared.runs import stages
 from twotrack.shared.runs.fitting import TrainingStage
 from twotrack.shared.spec.track import TrackModel
 from twotrack.shared.verify.material import PairBatches
@@ -391,4 +391,4 @@ def validation_on_other_examples() -> AbstractContextManager:
     def in_batches(original: Callable, compute: Any, dataset: Any, stored: Any, size: int) -> np.ndarray:
         return original(compute, dataset, stored, size)[::-1]
 
-    return around(fitting, "in_batches", in_batches)
+    return around(stages, "in_batches", in_batches)

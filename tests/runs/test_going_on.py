@@ -17,6 +17,7 @@ from tests.support.jobs import small_source
 from tests.support.runs import make_run
 from twotrack.shared.datasets.files import sha256_of
 from twotrack.shared.errors import UserError
+from twotrack.shared.runs import run_content
 from twotrack.shared.runs.comparison import TrainingRequest, plan
 from twotrack.shared.runs.records import Job
 from twotrack.shared.runs.run_folder import RECORD, Run, read
@@ -167,6 +168,7 @@ def _forged(run: Run, folder: Path, change: Callable[[dict, dict], None]) -> Pat
 def _sign(copy: Path) -> None:
     record = json.loads((copy / RECORD).read_text())
     record["files"] |= {name: sha256_of(copy / name) for name in (STATE, STATE_RECORD)}
+    record["files"][RECORD] = run_content.seal(record)
     (copy / RECORD).write_text(json.dumps(record))
 
 

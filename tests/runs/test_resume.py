@@ -139,7 +139,7 @@ def test_other_options_than_at_the_start_are_refused(begun: Path, options: tuple
 
 
 def test_the_same_options_may_be_given_again(begun: Path):
-    make_run(begun / "keras-tensorflow_seed0", seed=7)
+    make_run(begun / "keras-torch_seed0", seed=7)
 
     assert "is no run of this comparison" in refused(begun, "mnist_cnn", *OPTIONS), "and so the options were not"
 

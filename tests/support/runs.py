@@ -21,8 +21,7 @@ from twotrack.shared.runs.records import (
     RunRecord,
     TimingRecord,
 )
-from twotrack.shared.runs.run_folder import HISTORY, PREDICTIONS, RECORD, Run, RunWriter, read
-from twotrack.shared.runs.run_folder import WEIGHTS as WEIGHTS_FILE
+from twotrack.shared.runs.run_folder import PREDICTIONS, RECORD, Run, RunWriter, read
 from twotrack.shared.runs.training import describe
 
 CLASSES, STEPS = 10, 4
@@ -111,7 +110,7 @@ def reseal(folder: Path) -> None:
     record = json.loads((folder / RECORD).read_text())
     with np.load(folder / PREDICTIONS) as archive:
         record["test"] = metrics.evaluate(archive["logits"], archive["labels"])
-    record["files"] = {name: sha256_of(folder / name) for name in (HISTORY, PREDICTIONS, WEIGHTS_FILE)}
+    record["files"] = {name: sha256_of(folder / name) for name in record["files"] if name != RECORD}
     record["files"][RECORD] = run_content.seal(record)
     (folder / RECORD).write_text(json.dumps(record))
 
