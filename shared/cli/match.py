@@ -8,7 +8,6 @@ import typer
 from twotrack.shared.cli import options, screen
 
 if TYPE_CHECKING:
-    from twotrack.shared.base import atomic
     from twotrack.shared.matching.result import Match
 
 
@@ -40,6 +39,7 @@ def match(
 
 def _found(subject: str, track: str, write: bool) -> "tuple[Match, Path | None]":
     """Search; write the map if it is wanted and whole, and return its file."""
+    from twotrack.shared.base import atomic
     from twotrack.shared.cli.console import track_phases
     from twotrack.shared.errors import UserError
     from twotrack.shared.spec.sides import TORCH

@@ -15,6 +15,7 @@ from twotrack.shared.runs.run_folder import Run, read
 from twotrack.shared.spec.inputs import ONLY
 from twotrack.shared.spec.optimizers import Optimizer
 from twotrack.shared.spec.pair import Pair
+from twotrack.shared.spec.state import OptimizerState
 from twotrack.shared.spec.track import Precision, TrackModel
 
 SECONDS = {"build": 1e5, "warm_up": 1e4, "train_step": 1.0, "predict": 100.0}
@@ -62,6 +63,9 @@ class ZeroModel(FakeModel):
     def train_step(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> float:
         self._clock.work("train_step", len(targets[0]))
         return self._losses.pop(0)
+
+    def optimizer_state(self) -> OptimizerState:
+        return OptimizerState()
 
     def outputs(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         count = len(inputs[ONLY])
@@ -127,6 +131,7 @@ def test_an_epochs_seconds_are_those_of_its_steps_alone(train: Train):
         "framework_import": 0.0,
         "build": SECONDS["build"],
         "warm_up": SECONDS["warm_up"],
+        "replay": 0.0,
         "validation": 2 * len(VALIDATION) * SECONDS["predict"],
         "features": 0.0,
         "test": len(TEST) * SECONDS["predict"],
