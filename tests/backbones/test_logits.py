@@ -277,7 +277,7 @@ def test_a_preset_gives_the_features_of_keras_hub(workers, tmp_path: Path, monke
     assert relative(np.load(ours), np.load(theirs)) < 1e-5
 
 
-@pytest.mark.parametrize("preset", ["resnet_18_imagnet", "no/such/folder"])
+@pytest.mark.parametrize("preset", [pytest.param("resnet_18_imagnet", marks=pytest.mark.slow), "no/such/folder"])
 def test_a_preset_that_keras_hub_does_not_know_is_refused(preset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
