@@ -114,6 +114,24 @@ def _eval_trace() -> bool:
     return "exp" in seen
 
 
+def _tracked_variables() -> bool:
+    """Keras on PyTorch makes parameters of variables by their paths, and again when it is asked to."""
+    import keras
+
+    layer = keras.layers.Dense(1)
+    layer.build((None, 2))
+    layer._track_variables()
+    return len(list(layer.parameters())) == 2
+
+
+def _position_dropout() -> bool:
+    import keras_hub
+
+    backbone = keras_hub.models.DebertaV3Backbone(9, 1, 1, 2, 2, dropout=0.5, max_sequence_length=4, bucket_size=2)
+    attention = [one for one in backbone._flatten_layers() if type(one).__name__ == "DisentangledSelfAttention"]
+    return [one._position_dropout_layer.noise_shape for one in attention] == [None]
+
+
 def _compiler() -> bool:
     from importlib.util import find_spec
 
@@ -507,6 +525,12 @@ PRIVATE_NAMES: Mapping[str, PrivateName] = {
     ),
     "keras.src.backend.common.global_state.GLOBAL_STATE_TRACKER": PrivateName(
         KERAS, "leave a user's process as it was", _global_state
+    ),
+    "keras.layers.Layer._track_variables": PrivateName(
+        "keras:torch", "align an architecture of the atlas whose weights share a path", _tracked_variables
+    ),
+    "keras_hub.models.DebertaV3Backbone._position_dropout_layer": PrivateName(
+        KERAS, "align the masks of an architecture of the atlas", _position_dropout
     ),
     "tensorflow.python.eager.core._FallbackException": PrivateName(
         KERAS, "round every operation in a lower precision", _closed_fast_path

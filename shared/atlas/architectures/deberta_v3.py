@@ -21,6 +21,13 @@ def hide_keys_only(model: Any) -> None:
     model.encoder.get_attention_mask = lambda mask: mask[:, None, None, :]
 
 
+def share_masks(model: Any) -> None:
+    """Draw one mask for the relative positions of all examples."""
+    for layer in model._flatten_layers():
+        if type(layer).__name__ == "DisentangledSelfAttention":
+            layer._position_dropout_layer.noise_shape = (1, None, None)
+
+
 ARCHITECTURE = Architecture(
     "DeBERTa-v3",
     KerasModel(
@@ -48,6 +55,11 @@ ARCHITECTURE = Architecture(
             "mask: transformers makes embeddings of padding 0 and hides padding from padding too; Keras does neither",
             "torch",
             change=Code(hide_keys_only),
+        ),
+        Alignment(
+            "dropout: Keras drops of the relative positions for every example anew, transformers once for all of them",
+            "keras",
+            change=Code(share_masks),
         ),
         Alignment(
             "padding row: transformers does not train row 0 of the table of tokens (padding_idx), Keras does",

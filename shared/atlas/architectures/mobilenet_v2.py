@@ -5,7 +5,7 @@ from twotrack.shared.atlas.changes import BIASED_VARIANCE, Layers
 from twotrack.shared.atlas.models import Alignment, KerasModel, TorchModel
 from twotrack.shared.atlas.sizes import pixels
 
-SIZE = 32
+SIZE = 64
 ARCHITECTURE = Architecture(
     "MobileNetV2",
     KerasModel(

@@ -33,6 +33,27 @@ def number_places(model: Any) -> None:
     table.forward = places
 
 
+def fill_hidden(model: Any) -> None:
+    """Let hidden scores be -1e9, and their share 0, as keras.layers.Softmax does."""
+    import torch
+    from torch.nn import functional
+    from transformers import AttentionInterface, AttentionMaskInterface
+    from transformers.masking_utils import eager_mask
+
+    def attend(
+        module: Any, query: Any, key: Any, value: Any, mask: Any, scaling: float, dropout: float = 0.0, **_: Any
+    ) -> Any:
+        scores = query @ key.transpose(-1, -2) * scaling
+        hidden = torch.zeros_like(scores, dtype=torch.bool) if mask is None else (mask < 0).expand_as(scores)
+        weights = scores.masked_fill(hidden, -1e9).softmax(-1).masked_fill(hidden, 0)
+        weights = functional.dropout(weights, dropout, module.training)
+        return (weights @ value).transpose(1, 2).contiguous(), weights
+
+    AttentionInterface.register("eager_as_keras", attend)
+    AttentionMaskInterface.register("eager_as_keras", eager_mask)
+    model.set_attn_implementation("eager_as_keras")
+
+
 ARCHITECTURE = Architecture(
     "OPT",
     KerasModel("keras_hub.models.OPTBackbone", HUB | {"num_heads": HEADS, "max_sequence_length": STEPS}),
@@ -57,6 +78,12 @@ ARCHITECTURE = Architecture(
             "positions: transformers numbers what is not padding, padding has row 1; keras_hub numbers every place",
             "torch",
             change=Code(number_places),
+        ),
+        Alignment(
+            "mask: Keras puts -1e9 in the place of hidden scores and then leaves them no share, transformers adds the "
+            "smallest number there is to them",
+            "torch",
+            change=Code(fill_hidden),
         ),
         Alignment(
             "dropout: Keras has the rate of all others on attention weights, transformers 0",

@@ -1,7 +1,10 @@
 """T5 (1.1): keras_hub's T5Backbone against transformers' T5Model, gated."""
 
+from typing import Any
+
 from twotrack.shared.atlas.architecture import Architecture
-from twotrack.shared.atlas.models import KerasModel, TorchModel
+from twotrack.shared.atlas.changes import Code
+from twotrack.shared.atlas.models import Alignment, KerasModel, TorchModel
 from twotrack.shared.atlas.sizes import (
     HEADS,
     HIDDEN,
@@ -14,6 +17,15 @@ from twotrack.shared.atlas.sizes import (
     VOCABULARY,
     both_texts,
 )
+
+
+def give_paths(model: Any) -> None:
+    """Give every weight a path of its own, by which PyTorch finds it."""
+    for number, variable in enumerate(model.variables):
+        variable._path = f"{number}/{variable.path}"
+    if hasattr(model, "_track_variables"):
+        model._track_variables()
+
 
 ARCHITECTURE = Architecture(
     "T5",
@@ -33,9 +45,12 @@ ARCHITECTURE = Architecture(
     ),
     TWO_TEXTS,
     f"{TEXT_SIZES}, in encoder and decoder",
-    note=(
-        "On `keras:torch` training fails for a fault of Keras: two tables of relative positions have one path "
-        "(`variable.path`), by which PyTorch finds one of them, and it never sets the gradient of the other to zero. "
-        "On `keras:jax` every rung passes."
+    alignments=(
+        Alignment(
+            "paths: two tables of relative positions have one (variable.path), so that Keras on PyTorch never sets the "
+            "gradient of the first to zero",
+            "keras",
+            change=Code(give_paths),
+        ),
     ),
 )
