@@ -96,8 +96,10 @@ def search_with_fault(request: FaultRequest) -> Faulted:
     """Change a recording, and search it in Keras' side without names."""
     recording = evidence.load(Recording, request.folder)
     leaves = [unit for unit in recording.units if unit.is_leaf and unit.calls]
-    unit = leaves[round(request.place * (len(leaves) - 1))]
-    units = _perturbed(unit, recording) if request.fault == "perturbed" else _swapped(unit, leaves, recording)
+    number = round(request.place * (len(leaves) - 1))
+    leaf = leaves[number]
+    faulty = _perturbed(leaf, recording) if request.fault == "perturbed" else _swapped(number, leaves, recording)
+    units = [leaf.path for leaf in leaves if leaf.path in faulty]
     side = matching._side(TRACK, request.pair.load())
     found = match(side, recording, by_name=False)
     return Faulted(units=units, order=[leaf.path for leaf in leaves], match=found)
@@ -111,14 +113,25 @@ def _perturbed(unit: RecordedUnit, recording: Recording) -> list[str]:
     return _holding(recording, name)
 
 
-def _swapped(unit: RecordedUnit, leaves: list[RecordedUnit], recording: Recording) -> list[str]:
-    """Exchange the first weight with that of the next layer that has one of its shape, or the one before."""
-    name = next(iter(unit.weights.values()))
-    others = [other for one in leaves for other in one.weights.values() if other != name]
-    alike = [other for other in others if recording.weights[other].shape == recording.weights[name].shape]
-    other = alike[0]
+def _swapped(number: int, leaves: list[RecordedUnit], recording: Recording) -> list[str]:
+    """Exchange the first weight of a layer with one of its shape in another layer; of the next layer that has such.
+
+    Two weights of one layer would be no fault: which is called what is not looked at.
+    """
+    name, other = next(
+        (name, other)
+        for leaf in leaves[number:]
+        for name in [next(iter(leaf.weights.values()))]
+        for one in leaves
+        for other in one.weights.values()
+        if name not in one.weights.values() and _alike(name, other, recording)
+    )
     recording.weights[name], recording.weights[other] = recording.weights[other], recording.weights[name]
     return sorted({*_holding(recording, name), *_holding(recording, other)})
+
+
+def _alike(name: str, other: str, recording: Recording) -> bool:
+    return recording.weights[name].shape == recording.weights[other].shape
 
 
 def _holding(recording: Recording, name: str) -> list[str]:

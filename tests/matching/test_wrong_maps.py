@@ -31,8 +31,10 @@ def test_the_search_stops_at_a_wrong_weight(
 
     assert not found.match.is_proved
     assert not found.match.is_whole
-    first = min(found.order.index(unit) for unit in found.units)
-    assert first <= found.order.index(found.match.stuck) <= first + GROUP
+    places = sorted(found.order.index(unit) for unit in found.units)
+    stuck = found.order.index(found.match.stuck)
+    # A perturbed weight may stand in several layers, and the search may be stuck at any of them.
+    assert any(place <= stuck <= place + GROUP for place in (places if fault == "perturbed" else places[:1]))
 
 
 @pytest.mark.parametrize(
