@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 from annotated_types import Ge, Gt
 
-from twotrack.shared.chapters.losses import parse_loss
 from twotrack.shared.errors import UserError, first_error, unknown
 from twotrack.shared.spec.initialisers import INITIALISERS
 from twotrack.shared.spec.inputs import InputShape
@@ -132,6 +131,8 @@ class Chapter:
     def _with_laws(self, recipe: Recipe, settings: Mapping[str, str]) -> Recipe:
         """Return the recipe with the loss and the initial weights that are set."""
         if "loss" in settings:
+            from twotrack.shared.chapters.losses import parse_loss  # slow to import, and rarely set
+
             loss = parse_loss(f"{self.slug}: loss", self.loss, settings["loss"])
             if loss is not None and isinstance(recipe.optimizer, Sophia):
                 raise UserError(f"{self.slug}: expected another optimizer than sophia for a loss of twotrack's.")
