@@ -100,6 +100,7 @@ def test_an_error_of_one_track_stops_the_worker_that_another_waits_for_and_the_p
         assert pool.call("keras:jax", tasks.count, 0) == "done"
 
 
+@pytest.mark.lengthy  # the fast lane starts no process, and one thread would wait for the other
 def test_a_track_that_had_answered_before_another_ones_error_has_a_worker_again():
     answered: list[str] = []
 
