@@ -145,7 +145,7 @@ def _writer(request: ConversionRequest) -> str:
         raise unknown("target of --to", request.to, WRITABLE)
     require_output(request.out, WRITABLE[request.to])
     if request.with_optimizer and request.out.suffix == ".safetensors":
-        raise UserError(f"--out: expected a .pt file, which can hold the optimizer's state, found '{request.out}'.")
+        raise convert_state.no_place(request.out)
     return _track(request.to)
 
 

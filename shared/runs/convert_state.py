@@ -118,6 +118,11 @@ def no_state(path: Path) -> UserError:
     return UserError(f"--with-optimizer: '{path}' holds no optimizer's state; leave it out.")
 
 
+def no_place(out: Path) -> UserError:
+    """Return the error of a file to write that has no place for a state."""
+    return UserError(f"--out: expected a .pt file, which can hold the optimizer's state, found '{out}'.")
+
+
 def notes_of(state: Path) -> Sequence[str]:
     """Return what is to be said of an optimizer that was carried."""
     return optimizer_files.load(state).notes
