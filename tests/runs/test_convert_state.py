@@ -129,7 +129,7 @@ def test_another_optimizer_than_the_files_is_refused(run: Run, workers: WorkerPo
     workers.call("torch", tasks.train_torch, Trained(start, "Adam"))
     run(start, "keras", there)
 
-    with pytest.raises(UserError, match="holds 14 variables of an optimizer, SGD of this model has 8"):
+    with pytest.raises(UserError, match=r"expected the state of SGD, .* found that of adam; name the file"):
         run(there, "torch", tmp_path / "back.pt", optimizer="momentum")
 
 
