@@ -29,8 +29,8 @@ Settings = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="Change a setting of the chapter, optimizer, learning_rate, schedule, patience, checkpoint, keep, average, "
-        "accumulate, loss or initialiser; may be repeated.",
+        help="Change a setting of the chapter, optimizer, learning_rate, schedule, patience, checkpoint, keep, "
+        "average, accumulate, loss or initialiser; may be repeated.",
     ),
 ]
 Epochs = Annotated[int | None, typer.Option(help="Train this many epochs instead of the recipe's.")]
