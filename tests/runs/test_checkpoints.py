@@ -45,7 +45,7 @@ def test_a_training_that_leaves_checkpoints_is_the_one_that_does_not(train: Trai
     assert plain.history == kept.history
     assert np.array_equal(plain.logits, kept.logits)
     assert "checkpoint" not in plain.record.recipe
-    assert kept.record.recipe["checkpoint"] == {"every": 1, "keep": "all"}
+    assert kept.record.recipe["checkpoint"] == {"name": "Checkpoint", "every": 1, "keep": "all"}
 
 
 @pytest.mark.parametrize("track", [TORCH, *(pytest.param(track, marks=pytest.mark.slow) for track in LONG[:3])])
