@@ -11,6 +11,7 @@ from keras import ops
 from twotrack.keras_track.update_options import Names, WithOptions, named, with_options
 from twotrack.shared.spec import optimizers as specs
 from twotrack.shared.spec.optimizers import SGD, Adam, AdamW, Lion, Optimizer, RMSprop
+from twotrack.shared.spec.update_options import EMA
 
 _OFF = MappingProxyType(
     {
@@ -144,16 +145,30 @@ def build(spec: Optimizer, learning_rates: Sequence[float], names: Names | None 
 
     `names` finds the canonical names of weights; None if there are none, which groups need.
     """
+    return at_rate(spec, TabulatedLearningRate(_of_updates(learning_rates, spec.accumulate)), names)
+
+
+def at_rate(spec: Optimizer, learning_rate: Any, names: Names | None = None) -> keras.optimizers.Optimizer:
+    """Return the Keras optimizer for `spec` with a number or a schedule of Keras as its learning rate."""
     make, own = _choose(spec)
     make = with_options(make) if spec.has_options else make
-    table = TabulatedLearningRate(_of_updates(learning_rates, spec.accumulate))
-    optimizer = make(learning_rate=table, **own, **_OFF)
+    optimizer = make(learning_rate=learning_rate, **own, **_OFF)
     find = names or named({})
     if isinstance(optimizer, WithOptions):
         optimizer.prepare(spec, find)
     if isinstance(optimizer, CanonicalMuon):
         optimizer.names = find
     return with_dense_gradients(optimizer)
+
+
+def plain(spec: Optimizer) -> keras.optimizers.Optimizer:
+    """Return Keras' own optimizer for `spec`, whose averages are Keras' own too; it knows neither groups nor clips."""
+    make, own = _choose(spec)
+    ema: dict[str, object] = {}
+    if isinstance(spec.average, EMA):
+        every = spec.average.overwrite_every or None
+        ema = {"use_ema": True, "ema_momentum": spec.average.momentum, "ema_overwrite_frequency": every}
+    return make(learning_rate=spec.learning_rate, **own, **_OFF | ema)
 
 
 def set_learning_rates(optimizer: keras.optimizers.Optimizer, learning_rates: Sequence[float]) -> None:
@@ -195,7 +210,7 @@ def _choose(spec: Optimizer) -> tuple[type[keras.optimizers.Optimizer], dict[str
     if type(spec) not in _CHOICES:
         raise TypeError(f"no Keras optimizer for {type(spec).__name__}")
     make, arguments = _CHOICES[type(spec)]
-    own: dict[str, object] = {name: getattr(spec, _RENAMED.get(name, name)) for name in arguments}
+    own: dict[str, object] = {name: getattr(spec, RENAMED.get(name, name)) for name in arguments}
     # None skips the work, 0 would multiply by it; AdamW refuses None.
     own["weight_decay"] = spec.weight_decay or (0.0 if isinstance(spec, AdamW) else None)
     if isinstance(spec, SGD):
@@ -208,7 +223,7 @@ def _choose(spec: Optimizer) -> tuple[type[keras.optimizers.Optimizer], dict[str
 
 
 _ADAM = ("beta_1", "beta_2", "epsilon")
-_RENAMED = {"initial_accumulator_value": "initial", "adam_beta_1": "beta_1", "adam_beta_2": "beta_2"}
+RENAMED = {"initial_accumulator_value": "initial", "adam_beta_1": "beta_1", "adam_beta_2": "beta_2"}
 """Keras' names of what is called otherwise in specs."""
 _CHOICES: dict[type, tuple[type[keras.optimizers.Optimizer], tuple[str, ...]]] = {
     SGD: (keras.optimizers.SGD, ("momentum", "nesterov")),

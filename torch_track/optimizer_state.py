@@ -26,7 +26,7 @@ def read(optimizer: torch.optim.Optimizer, spec: Optimizer, table: Mapping[str, 
     for slot in slots_of(spec):
         if isinstance(optimizer, MatrixOptimizer) and slot not in (GATHERED, AVERAGE):
             state.slots |= _of_views(optimizer, spec, slot)
-        elif slot in (GATHERED, AVERAGE) or _keeps(spec, slot):
+        elif slot in (GATHERED, AVERAGE) or keeps(spec, slot):
             found = canonical(table, _tensors(optimizer, slot))
             state.slots |= {key(slot, name): array for name, array in found.items()}
     return state
@@ -50,7 +50,7 @@ def write(
         group.update(done, batches_seen=state.batches, rows_gathered=state.rows, product=state.product)
 
 
-def _keeps(spec: Optimizer, slot: Slot) -> bool:
+def keeps(spec: Optimizer, slot: Slot) -> bool:
     """Whether a spec's numbers ask for a slot, as Keras makes a variable for it then."""
     needs = {"velocity": "momentum", "step": "momentum", "mean": "centered", "largest": "amsgrad"}
     asked = {"SGD": ("velocity",), "RMSprop": ("step", "mean"), "Adam": ("largest",), "AdamW": ("largest",)}

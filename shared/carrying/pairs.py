@@ -4,7 +4,7 @@ The two frameworks work in processes of their own; between them the weights lie 
 """
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import is_zipfile
@@ -16,7 +16,10 @@ from twotrack.shared.base import pages
 from twotrack.shared.base.pages import OnDisk
 from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.base.tolerances import TOLERANCES
+from twotrack.shared.carrying.state import StateRequest, further_step, read_state, write_state
 from twotrack.shared.errors import UserError, unknown
+from twotrack.shared.runs import convert_state
+from twotrack.shared.runs.convert_state import Apart, no_place
 from twotrack.shared.runs.output_file import output, require_extension, require_output
 from twotrack.shared.spec.sides import Sides, arrange
 from twotrack.shared.spec.track import installed_track
@@ -55,6 +58,8 @@ class PairConversion:
     skip: tuple[str, ...] = ()
     """Names of tensors in the file that are left out, as a shell's patterns."""
     proof: bool = True
+    with_optimizer: bool = False
+    """Carry the optimizer's state too."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +72,18 @@ class Carried:
     notes: list[str]
     difference: float | None
     """The largest relative difference of the two sides' outputs; None if they were not asked for."""
+    step: Apart | None = None
+    """How far a further step of both sides is apart; None if no optimizer was carried, or nobody asked."""
+
+    @property
+    def has_same_outputs(self) -> bool:
+        """Whether the outputs are the same; True where nobody asked."""
+        return self.difference is None or self.difference <= TOLERANCES["forward"].limit
 
     @property
     def is_proved(self) -> bool:
-        """Whether the outputs are the same; True where nobody asked."""
-        return self.difference is None or self.difference <= TOLERANCES["forward"].limit
+        """Whether the outputs are the same, and a further step; True where nobody asked."""
+        return self.has_same_outputs and (self.step is None or self.step.is_rounding)
 
 
 class CarryRequest(FrozenRecord):
@@ -101,11 +113,38 @@ def convert(request: PairConversion, on_step: OnStep, pool: WorkerPool | None = 
         notes = workers.call(reading.track, read, reading)
         on_step(f"writing '{request.out}' with {TRACKS[request.to]}")
         writing = CarryRequest(verify=verify, track=TRACKS[request.to], source=canonical, target=out)
-        notes = [*notes, *workers.call(writing.track, write, writing)]
+        states = _states(reading, writing, folder) if request.with_optimizer else None
+        notes = [*notes, *(_with_state(*states, workers) if states else workers.call(writing.track, write, writing))]
         count, values = _contents(canonical)
         canonical.unlink()
         difference = _difference(reading, writing, folder, workers, on_step) if request.proof else None
-    return Carried(request.out, count, values, notes, difference)
+        step = _step(*states, workers, on_step) if states and request.proof else None
+    return Carried(request.out, count, values, notes, difference, step)
+
+
+def _states(reading: CarryRequest, writing: CarryRequest, folder: Path) -> tuple[StateRequest, StateRequest]:
+    """Return the requests for the optimizer of either side."""
+    common = {"verify": reading.verify, "state": folder / convert_state.STATE, "canonical": reading.target}
+    source = StateRequest(track=reading.track, file=reading.source, skip=reading.skip, **common)
+    return source, StateRequest(track=writing.track, file=writing.target, **common)
+
+
+def _with_state(source: StateRequest, target: StateRequest, workers: WorkerPool) -> Sequence[str]:
+    """Write weights and the optimizer's state; return what is to be said of that."""
+    workers.call(source.track, read_state, source)
+    workers.call(target.track, write_state, target)
+    return convert_state.notes_of(source.state)
+
+
+def _step(source: StateRequest, target: StateRequest, workers: WorkerPool, on_step: OnStep) -> Apart:
+    """Return how far a further step of both sides, each from its own file, is apart."""
+    moved = []
+    for side in (source, target):
+        on_step(f"training a further step from '{side.file.name}' on {side.track}")
+        asked = side.model_copy(update={"canonical": side.state.with_name(f"step {len(moved)}")})
+        workers.call(side.track, further_step, asked)
+        moved.append(asked.canonical)
+    return convert_state.apart(moved[0], moved[1], source.state)
 
 
 def _sides(verify: VerifyRequest, workers: WorkerPool) -> Sides:
@@ -139,6 +178,8 @@ def _checked(request: PairConversion) -> str:
     if request.to not in WRITABLE:
         raise unknown("target of --to", request.to, WRITABLE)
     require_output(request.out, WRITABLE[request.to])
+    if request.with_optimizer and request.out.suffix == ".safetensors":
+        raise no_place(request.out)
     if not request.weights.is_file():
         raise UserError(f"there is no file '{request.weights}'.")
     source = next(side for side in READABLE if side != request.to)

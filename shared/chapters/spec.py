@@ -12,7 +12,7 @@ from twotrack.shared.spec.initialisers import INITIALISERS
 from twotrack.shared.spec.inputs import InputShape
 from twotrack.shared.spec.losses import LossName
 from twotrack.shared.spec.optimizers import OPTIMIZERS, Optimizer, Sophia
-from twotrack.shared.spec.recipes import EarlyStopping, Recipe
+from twotrack.shared.spec.recipes import Checkpoint, EarlyStopping, Kept, Recipe
 from twotrack.shared.spec.schedules import SCHEDULES
 from twotrack.shared.spec.update_options import AVERAGES
 
@@ -31,6 +31,8 @@ RECIPE_SETTINGS = (
     "learning_rate",
     "schedule",
     "patience",
+    "checkpoint",
+    "keep",
     "average",
     "accumulate",
     "loss",
@@ -125,8 +127,18 @@ class Chapter:
         if "patience" in settings:
             patience = _parse(f"{self.slug}: patience", settings["patience"], Annotated[int, Ge(0)])
             recipe = replace(recipe, early_stopping=EarlyStopping(patience))
+        recipe = replace(recipe, checkpoint=self._checkpoint(settings))
         recipe = replace(recipe, optimizer=self._with_options(recipe.optimizer, settings))
         return self._with_laws(recipe, settings)
+
+    def _checkpoint(self, settings: Mapping[str, str]) -> Checkpoint | None:
+        """Return which checkpoints settings ask for; UserError if they say what to keep of none."""
+        if "checkpoint" not in settings:
+            if "keep" in settings:
+                raise UserError(f"{self.slug}: keep says which checkpoints stay; expected checkpoint=EPOCHS beside it.")
+            return None
+        every = _parse(f"{self.slug}: checkpoint", settings["checkpoint"], Annotated[int, Ge(1)])
+        return Checkpoint(every, _parse(f"{self.slug}: keep", settings.get("keep", "all"), Kept))
 
     def _with_laws(self, recipe: Recipe, settings: Mapping[str, str]) -> Recipe:
         """Return the recipe with the loss and the initial weights that are set."""

@@ -8,7 +8,7 @@ import typer
 from twotrack.shared.cli import options
 
 if TYPE_CHECKING:
-    from twotrack.shared.carrying.pairs import Carried
+    from twotrack.shared.carrying.pairs import Carried, PairConversion
     from twotrack.shared.runs.convert import Converted
 
 
@@ -43,9 +43,9 @@ def convert(
         bool,
         typer.Option(
             "--with-optimizer",
-            help="Of a chapter: carry the optimizer's state too, in a .pt as model_state_dict and "
-            "optimizer_state_dict, and compare a further step of both sides. "
-            "Name the optimizer of a .weights.h5 with --set optimizer=NAME.",
+            help="Carry the optimizer's state too, in a .pt as model_state_dict and optimizer_state_dict, and compare "
+            "a further step of both sides. Of a chapter name the optimizer of a .weights.h5 with --set optimizer=NAME; "
+            "that of a pair is its optimizer=.",
         ),
     ] = False,
     proof: Annotated[
@@ -57,8 +57,10 @@ def convert(
 
     A pair's weights go one by one, and its outputs on both sides are compared afterwards: exit code 1 if they differ.
     """
+    from twotrack.shared.carrying.pairs import PairConversion
     from twotrack.shared.cli.console import print_json
     from twotrack.shared.errors import UserError
+    from twotrack.shared.verify.request import VerifyRequest
 
     if ":" not in subject or weights is None:
         if weights is not None:
@@ -67,11 +69,11 @@ def convert(
             raise UserError("--map, --skip and --no-proof are for a pair of your own: convert MODULE:PAIR WEIGHTS ...")
         facts = _of_chapter(Path(subject), chapter, options.parse_settings(settings), to, out, with_optimizer)
     else:
-        if chapter or settings or with_optimizer:
-            raise UserError(
-                f"--chapter, --set and --with-optimizer are for a chapter; '{subject}' is a pair of your own."
-            )
-        facts = _of_pair(subject, weights, to, out, map_file, tuple(skip or ()), proof)
+        if chapter or settings:
+            raise UserError(f"--chapter and --set are for a chapter; '{subject}' is a pair of your own.")
+        request = VerifyRequest(name=subject, map_file=map_file)
+        asked = PairConversion(request, weights, to, out, tuple(skip or ()), proof, with_optimizer)
+        facts = _of_pair(asked)
     print_json(facts) if json else print(*_lines(facts), sep="\n")
     raise typer.Exit(0 if facts.get("same_outputs", True) and facts.get("same_step", True) else 1)
 
@@ -88,22 +90,21 @@ def _of_chapter(
     request = ConversionRequest(weights, chapter, settings, to, out, with_optimizer)
     with stderr.status("starting...") as status:
         done = convert(request, lambda step: status.update(f"{step}..."), options.lent_pool())
-    proof = {"step_apart": done.step.size, "same_step": done.step.is_rounding} if done.step else {}
-    return _facts(done) | proof
+    return _facts(done) | _step(done)
 
 
-def _of_pair(
-    pair: str, weights: Path, to: str, out: Path, map_file: Path | None, skip: tuple[str, ...], proof: bool
-) -> dict[str, Any]:
+def _of_pair(request: "PairConversion") -> dict[str, Any]:
     """Convert a pair's weights; return what was done, and what its proof says."""
-    from twotrack.shared.carrying.pairs import PairConversion, convert
+    from twotrack.shared.carrying.pairs import convert
     from twotrack.shared.cli.console import stderr
-    from twotrack.shared.verify.request import VerifyRequest
 
-    request = PairConversion(VerifyRequest(name=pair, map_file=map_file), weights, to, out, skip, proof)
     with stderr.status("starting...") as status:
         done = convert(request, lambda step: status.update(f"{step}..."), options.lent_pool())
-    return _facts(done) | {"difference": done.difference, "same_outputs": done.is_proved}
+    return _facts(done) | {"difference": done.difference, "same_outputs": done.has_same_outputs} | _step(done)
+
+
+def _step(done: "Converted | Carried") -> dict[str, Any]:
+    return {"step_apart": done.step.size, "same_step": done.step.is_rounding} if done.step else {}
 
 
 def _facts(done: "Converted | Carried") -> dict[str, Any]:

@@ -29,8 +29,8 @@ Settings = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="Change a setting of the chapter, optimizer, learning_rate, schedule, patience, average, accumulate, loss "
-        "or initialiser; may be repeated.",
+        help="Change a setting of the chapter, optimizer, learning_rate, schedule, patience, checkpoint, keep, "
+        "average, accumulate, loss or initialiser; may be repeated.",
     ),
 ]
 Epochs = Annotated[int | None, typer.Option(help="Train this many epochs instead of the recipe's.")]
@@ -217,6 +217,18 @@ def as_begun(context: typer.Context, typed: "TrainingRequest", folder: Path) -> 
     if "out" in names:
         raise UserError("--resume and --out both say where the results are; leave out --out.")
     return require_same_request(typed, folder, [name for name in names if hasattr(typed, name)])
+
+
+def checkpoint_of(run: Path | None, epoch: int | None) -> Path | None:
+    """Return the folder that --from and --at name; UserError for a checkpoint that is not there."""
+    from twotrack.shared.errors import UserError
+    from twotrack.shared.runs import checkpoints
+
+    if epoch is None:
+        return run
+    if run is None:
+        raise UserError("--at names a checkpoint of a run; expected --from RUN beside it.")
+    return checkpoints.find(run, epoch)
 
 
 def require_of_run(context: typer.Context, typed: "TrainingRequest", folder: Path) -> str:

@@ -40,6 +40,13 @@ def run(
             "weights, its optimizer's state, its place in schedule and epoch.",
         ),
     ] = None,
+    at: Annotated[
+        int | None,
+        typer.Option(
+            metavar="EPOCH",
+            help="With --from: go on from the checkpoint behind this epoch, which --set checkpoint=EPOCHS leaves.",
+        ),
+    ] = None,
     warm_start: Annotated[
         Path | None,
         typer.Option(
@@ -64,6 +71,7 @@ def run(
 
     stamp = timestamp()
     request = options.request(chapter, track, (seed,), recipe, training, device, source, own, defaults, warm_start)
+    goes_on = options.checkpoint_of(goes_on, at)
     request = replace(request, goes_on=goes_on, stop_after=stop_after)
     if goes_on:
         recipe = options.require_of_run(context, request, goes_on)

@@ -263,5 +263,6 @@ def _keys(manifest: Recording) -> Iterator[str]:
         yield from (*call.inputs, *call.outputs)
     for step in manifest.steps:
         yield from (*(one.tensor for one in step.outputs), *step.gradients.values(), *step.weights.values())
-        for arrays in step.state.values():
+    for remembered in (manifest, *manifest.steps):
+        for arrays in remembered.state.values():
             yield from arrays.values()

@@ -1,7 +1,7 @@
 """Worker tasks: record one side of a pair, on drawn weights or on those of another recording."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,11 @@ from twotrack.shared.recordings.folder import OpenedRecording, open_recording
 from twotrack.shared.recordings.renaming import read_renames, renamed
 from twotrack.shared.recordings.request import CanonicalRequest, RecordRequest
 from twotrack.shared.recordings.schema import DRAWN
-from twotrack.shared.spec.pair import Pair
+from twotrack.shared.runs.fitting import Step
+from twotrack.shared.spec.pair import CustomOptimizer, Pair
 from twotrack.shared.spec.probe import Penalty
 from twotrack.shared.spec.sides import TORCH, mixed
+from twotrack.shared.spec.state import OptimizerState
 from twotrack.shared.spec.track import Precision, Track
 from twotrack.shared.verify import evidence
 from twotrack.shared.verify.exercise import PairExercise, Shapes
@@ -78,7 +80,23 @@ def _inputs(pair: Pair, material: OpenedRecording) -> dict[str, np.ndarray]:
     return found
 
 
-class GivenSide(ObservedSide):
+class RecordedSide(ObservedSide):
+    """One side, of which what its optimizer remembers is kept step by step."""
+
+    def __init__(self, exercise: PairExercise, track: Track, precision: Precision, phase: Callable[[str], None]):
+        self.states: list[OptimizerState] = []
+        """After each step; none of an optimizer of the user's own, which keeps what it likes."""
+        super().__init__(exercise, track, precision, phase)
+
+    def _keep(self, trace: Trace, step: Step) -> None:
+        super()._keep(trace, step)
+        if not self.has_own_loop and not isinstance(self.exercise.pair.optimizer, CustomOptimizer):
+            state, kept = self.model.optimizer_state(), set(self._kept_in_full)
+            slots = {name: array for name, array in state.slots.items() if name.partition("/")[2] in kept}
+            self.states.append(replace(state, slots=slots))
+
+
+class GivenSide(RecordedSide):
     """One side on the weights of a recording."""
 
     def __init__(
@@ -109,12 +127,12 @@ def record_side(request: RecordRequest, report: Report) -> Path:
 
 def _side(
     request: RecordRequest, material: OpenedRecording | None, track: Track, phase: Callable[[str], None]
-) -> ObservedSide:
+) -> RecordedSide:
     pair = request.subject.load().side(mixed(request.track))
     exercise = PairExercise(pair) if material is None else GivenExercise(pair, material)
     exercise.in_full = EVERYTHING  # a recording holds values, however large the model is
     if material is None:
-        return ObservedSide(exercise, track, request.precision, phase)
+        return RecordedSide(exercise, track, request.precision, phase)
     if request.weights:
         weights = evidence.load(CanonicalWeights, request.weights).weights
     else:
@@ -123,7 +141,7 @@ def _side(
     return GivenSide(exercise, track, request.precision, phase, weights)
 
 
-def _written(side: ObservedSide, request: RecordRequest, material: OpenedRecording | None, device: str) -> Path:
+def _written(side: RecordedSide, request: RecordRequest, material: OpenedRecording | None, device: str) -> Path:
     """Write what the side shows, part by part, so that memory holds one of them."""
     side.probe.remove_dropout()  # its numbers are a matter of the two sides of a pair, not of one
     writer = standalone.Writer(request.out)
@@ -136,7 +154,7 @@ def _written(side: ObservedSide, request: RecordRequest, material: OpenedRecordi
             manifest |= _backward(side, writer)
         if material is None or material.manifest.batches.startswith(DRAWN):
             side.reset()
-            manifest |= _trained(side.trained(), writer, manifest.get("steps", [{}])[0])
+            manifest |= _trained(side.trained(), side.states, writer, manifest.get("steps", [{}])[0])
     except BaseException:
         writer.abandon()
         raise
@@ -216,7 +234,9 @@ def _keys(arrays: Mapping[str, np.ndarray], writer: standalone.Writer) -> dict[s
     return {name: writer.add(array) for name, array in arrays.items()}
 
 
-def _trained(trace: Trace, writer: standalone.Writer, first: Mapping[str, Any]) -> dict[str, Any]:
+def _trained(
+    trace: Trace, states: Sequence[OptimizerState], writer: standalone.Writer, first: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return the steps of the short training; the gradients are those of the first batch, which is its first one."""
     steps = [
         {"number": number, "epoch": trace.epochs[number - 1], "loss": loss, "weights": _keys(weights, writer)}
@@ -224,6 +244,8 @@ def _trained(trace: Trace, writer: standalone.Writer, first: Mapping[str, Any]) 
     ]
     for step, penalty in zip(steps[1:], trace.penalties, strict=False):
         step["penalty"] = penalty
+    for step, state in zip(steps, states, strict=False):
+        step.update(_remembered(state, writer))
     steps[0] = dict(first) | steps[0]
     return {
         "steps": steps,
@@ -231,6 +253,14 @@ def _trained(trace: Trace, writer: standalone.Writer, first: Mapping[str, Any]) 
         "validation": trace.validation,
         "trained_outputs": _unnamed(trace.trained_outputs, writer),
     }
+
+
+def _remembered(state: OptimizerState, writer: standalone.Writer) -> dict[str, Any]:
+    kept: dict[str, dict[str, str]] = {}
+    for name, array in state.slots.items():
+        slot, _, weight = name.partition("/")
+        kept.setdefault(slot, {})[weight] = writer.add(array)
+    return {"updates": state.updates, "state": kept}
 
 
 @task

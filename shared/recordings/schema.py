@@ -60,8 +60,17 @@ class Call(FrozenRecord):
     outputs: list[Key]
 
 
-class Step(FrozenRecord):
-    """One training step."""
+class Remembered(FrozenRecord):
+    """What an optimizer remembers at a time."""
+
+    updates: Whole | None = None
+    """That it has done; None if it does not count, and without an optimizer."""
+    state: dict[Text, dict[Text, Key]] = Field(default_factory=dict)
+    """By slot, one name for what is the same in both frameworks, by weight."""
+
+
+class Step(Remembered):
+    """One training step, and what the optimizer remembers after its update."""
 
     number: Annotated[int, Ge(1)]
     epoch: Whole = 0
@@ -78,14 +87,10 @@ class Step(FrozenRecord):
     gradients: dict[Text, Key] = Field(default_factory=dict)
     weights: dict[Text, Key] = Field(default_factory=dict)
     """After the update."""
-    updates: Whole | None = None
-    """That the optimizer has done; None if it does not count."""
-    state: dict[Text, dict[Text, Key]] = Field(default_factory=dict)
-    """What it remembers after the update: by slot, one name for what is the same in both frameworks, by weight."""
 
 
-class Recording(FrozenRecord):
-    """A whole recording; what a recorder did not see is empty."""
+class Recording(Remembered):
+    """A whole recording, and what the optimizer remembered before the steps of it; what was not seen is empty."""
 
     format: Literal["twotrack recording"]
     version: Literal[1]

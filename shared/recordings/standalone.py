@@ -714,6 +714,13 @@ def _add_weights(writer: Writer, side: TorchSide | KerasSide) -> tuple[list[dict
     return found, side.computes_in(precision)
 
 
+def _remembered(writer: Writer, side: TorchSide | KerasSide, optimizer: Any) -> dict[str, Any]:
+    """Write what an optimizer remembers; return what the manifest says of it."""
+    updates, state = side.state(optimizer)
+    kept = {slot: {name: writer.add(array) for name, array in arrays.items()} for slot, arrays in state.items()}
+    return {"updates": updates, "state": kept}
+
+
 class _Calls:
     """Writes what layers compute, call by call."""
 
@@ -752,8 +759,9 @@ def record(
 
     `inputs` is what the model takes: an array or tensor, a list or tuple of positional ones, a mapping of ones by name.
     With `targets` and `loss`, its value on the batch and the gradients too: loss(outputs, targets) of PyTorch,
-    loss(targets, outputs) of Keras, dropout off unless `training`. With `optimizer`, its settings. The model stays as
-    it is. Raises RecordingError if the folder exists, or for what cannot be recorded.
+    loss(targets, outputs) of Keras, dropout off unless `training`. With `optimizer`, its settings and what it remembers
+    of each weight. The model stays as it is. Raises RecordingError if the folder exists, or for what cannot be
+    recorded.
     """
     side = side_of(model)
     writer = Writer(out)
@@ -775,6 +783,7 @@ def record(
             manifest["steps"] = [{"number": 1, "loss": value, "gradients": kept}]
         if optimizer is not None:
             manifest["optimizer"] = side.optimizer(optimizer)
+            manifest.update(_remembered(writer, side, optimizer))
     except BaseException:
         writer.abandon()
         raise
@@ -860,13 +869,10 @@ class Recorder:
         if optimizer is not None and "optimizer" not in self._manifest:
             self._manifest["optimizer"] = side.optimizer(optimizer)
         found = side.gradients(gradients)
-        updates, state = (None, {}) if optimizer is None else side.state(optimizer)
+        remembered = {} if optimizer is None else _remembered(writer, side, optimizer)
         self._steps.append(
             {
-                "updates": updates,
-                "state": {
-                    slot: {name: writer.add(array) for name, array in arrays.items()} for slot, arrays in state.items()
-                },
+                **remembered,
                 "number": self._number,
                 "batches": "sha256:" + self._digest.hexdigest(),
                 "shapes": shapes,

@@ -96,6 +96,7 @@ def convert(request: ConversionRequest, on_step: OnStep, pool: WorkerPool | None
             return Converted(request.out, written.weights, written.values, notes)
         carry = _Carry(request, model, workers, on_step)
         apart = carry.out(run, reader, StateFiles(writer, model, converted, canonical, canonical.with_name("state")))
+        notes = [*notes, *convert_state.notes_of(canonical.with_name(convert_state.STATE))]
         arrays = load_file(canonical).values()
     return Converted(request.out, len(arrays), sum(array.size for array in arrays), notes, apart)
 
@@ -111,7 +112,7 @@ class _Carry:
 
     def out(self, run: Path | None, reader: str | None, target: StateFiles) -> Apart:
         """Write weights and state; return how far a further step of source and target is apart."""
-        state, folder = target.path.with_name("optimizer.safetensors"), target.path.parent
+        state, folder = target.path.with_name(convert_state.STATE), target.path.parent
         canonical = target.canonical
         target = replace(target, state=state)
         if run:
@@ -123,7 +124,7 @@ class _Carry:
             assert reader
             source = StateFiles(reader, self.model, self.request.weights, canonical, state)
             if not self.workers.call(reader, convert_state.read_state, source):
-                raise UserError(f"--with-optimizer: '{self.request.weights}' holds no optimizer's state; leave it out.")
+                raise convert_state.no_state(self.request.weights)
         self.workers.call(target.track, convert_state.write_training, target)
         return self._proof(source, target, folder)
 
@@ -144,7 +145,7 @@ def _writer(request: ConversionRequest) -> str:
         raise unknown("target of --to", request.to, WRITABLE)
     require_output(request.out, WRITABLE[request.to])
     if request.with_optimizer and request.out.suffix == ".safetensors":
-        raise UserError(f"--out: expected a .pt file, which can hold the optimizer's state, found '{request.out}'.")
+        raise convert_state.no_place(request.out)
     return _track(request.to)
 
 

@@ -1,10 +1,11 @@
 """The optimizer's state beside the weights that are converted, and the proof that it is the same on both sides.
 
-Both frameworks load their own file into their own model and their own optimizer, in float64, without dropout, and train
-one step on one batch of the chapter's data. Where epsilon stands and how weights decay is no matter of the state, and
-differs between the frameworks: both are left out of that step.
+Both frameworks load their own file into their own model and the optimizer that it is of, in float64, without dropout,
+and train up to their next update on the same batches. Where epsilon stands and how weights decay is no matter of the
+state, and differs between the frameworks' own optimizers: both are left out of that step then.
 """
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,18 +15,20 @@ from safetensors.numpy import load_file, save_file
 from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.chapters.spec import ChapterVariant
-from twotrack.shared.datasets.batches import TrainingBatches
+from twotrack.shared.datasets.batches import Batch, TrainingBatches
 from twotrack.shared.errors import UserError
 from twotrack.shared.runs import training_state
 from twotrack.shared.runs.run_folder import read as read_run
 from twotrack.shared.spec import optimizer_files
-from twotrack.shared.spec.optimizer_files import CARRIED, CarriedOptimizer
-from twotrack.shared.spec.track import Precision, TrackModel
+from twotrack.shared.spec.optimizer_files import CarriedOptimizer
+from twotrack.shared.spec.optimizers import Nadam
+from twotrack.shared.spec.state import AVERAGE, key
+from twotrack.shared.spec.track import Precision, Track, TrackModel
 from twotrack.shared.weights.bridge import BridgeError
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import task
 
-BATCH = 16
+BATCH, STATE = 16, "optimizer.safetensors"
 ROUNDED = 2.0**-23
 """Of a float32 that was multiplied by a learning rate, as SGD's velocity is in Keras and in torch is not."""
 
@@ -74,19 +77,55 @@ def write_training(files: StateFiles) -> None:
 
 @task
 def further_step(request: StepRequest) -> None:
-    """Train one step from a file, as its framework loads it; write the weights behind it in canonical form."""
+    """Train up to the next update from a file, as its framework loads it; write what it moved in canonical form."""
     track, variant = open_track(request.track, "cpu"), request.model
     model = track.build(whole_pair(variant), 0, "float64")
-    model.probe().remove_dropout()
-    carried = optimizer_files.load(request.state)
-    model.compile(carried.for_proof, [carried.spec.learning_rate])
-    track.optimizer_files().resume(request.path, model, carried.for_proof)
     data = variant.data()
-    batch = next(TrainingBatches(data, data.train, BATCH, 0, variant.chapter.loss).epoch(0))
+    batches = TrainingBatches(data, data.train, BATCH, 0, variant.chapter.loss).epoch(0)
+    moved = moved_by(track, model, request.path, optimizer_files.load(request.state), batches)
+    save_file(moved, request.out)
+
+
+def moved_by(
+    track: Track,
+    model: TrackModel,
+    path: Path,
+    carried: CarriedOptimizer,
+    batches: Iterable[Batch],
+    skip: Sequence[str] = (),
+) -> dict[str, np.ndarray]:
+    """Return, by weight, what training from a file up to its next update moves; averages as they are behind it."""
+    model.probe().remove_dropout()
+    spec, state = carried.for_proof, carried.state
+    model.compile(spec, [spec.learning_rate])
+    track.carrier().load(model, path, skip)
+    track.optimizer_files().resume(path, model, spec)
     before = model.weights()
-    model.train_step(batch.inputs, batch.targets)
-    moved = {name: array - before[name] for name, array in model.weights().items()}
-    save_file({name: np.ascontiguousarray(array) for name, array in moved.items()}, request.out)
+    for batch, _ in zip(batches, range(spec.accumulate - state.batches % spec.accumulate), strict=False):
+        model.train_step(batch.inputs, batch.targets)
+    moved = {name: np.ascontiguousarray(array - before[name]) for name, array in model.weights().items()}
+    return moved | (_averages(model) if spec.average else {})
+
+
+def _averages(model: TrackModel) -> dict[str, np.ndarray]:
+    with model.averaged():
+        found = model.weights()
+    return {key(AVERAGE, name): np.ascontiguousarray(found[name]) for name in model.trainable_names()}
+
+
+def no_state(path: Path) -> UserError:
+    """Return the error of a file without a state."""
+    return UserError(f"--with-optimizer: '{path}' holds no optimizer's state; leave it out.")
+
+
+def no_place(out: Path) -> UserError:
+    """Return the error of a file to write that has no place for a state."""
+    return UserError(f"--out: expected a .pt file, which can hold the optimizer's state, found '{out}'.")
+
+
+def notes_of(state: Path) -> Sequence[str]:
+    """Return what is to be said of an optimizer that was carried."""
+    return optimizer_files.load(state).notes
 
 
 def _builder(files: StateFiles):  # type: ignore[no-untyped-def]
@@ -99,16 +138,10 @@ def _builder(files: StateFiles):  # type: ignore[no-untyped-def]
 
 
 def of_run(folder: Path, out: Path) -> None:
-    """Write the state of a run's optimizer in canonical form; UserError if it has none that can be carried."""
+    """Write the state of a run's optimizer in canonical form; UserError if it has none."""
     run = read_run(folder)
     stood = training_state.read(folder, run.record.files, run.weights)
     spec = run.record.job.variant.recipe.stages[stood.place.stage].optimizer
-    if type(spec).__name__ not in CARRIED or spec.has_options:
-        raise UserError(
-            f"--with-optimizer: expected a run of one of {', '.join(CARRIED)}, without groups, clipping, accumulation "
-            f"and averages, found {type(spec).__name__}{' with such' if spec.has_options else ''}; the frameworks' own "
-            "optimizers have no place for its state. 'twotrack run --from' goes on with it on any track."
-        )
     spec = replace(spec, learning_rate=run.history["learning_rate"][-1])
     optimizer_files.save(CarriedOptimizer(spec, stood.optimizer), out)
 
@@ -129,11 +162,17 @@ class Apart:
 
 def apart(one: Path, other: Path, state: Path) -> Apart:
     """Compare what a step moved on two sides that have gone on from a state."""
-    first, second, slots = load_file(one), load_file(other), optimizer_files.load(state).state.slots
-    sizes = []
-    for name, array in first.items():
-        remembered = slots.get(f"velocity/{name}", array), slots.get(f"step/{name}", array)
-        scale = max(float(np.abs(part).max()) for part in (array, *remembered)) or 1.0
-        sizes.append(float(np.abs(array - second[name]).max()) / scale)
-    single = any(array.dtype == np.float32 for array in slots.values())
-    return Apart(max(sizes), ROUNDED if single else TOLERANCES["training"].limit)
+    carried = optimizer_files.load(state)
+    first, second, slots = load_file(one), load_file(other), carried.state.slots
+    if first.keys() != second.keys():
+        return Apart(float("inf"), 0.0)
+    size = max(_apart(name, array, second[name], slots) for name, array in first.items())
+    # torch rounds Nadam's product of momenta to float32.
+    single = isinstance(carried.spec, Nadam) or any(array.dtype == np.float32 for array in slots.values())
+    return Apart(size, ROUNDED if single else TOLERANCES["training"].limit)
+
+
+def _apart(name: str, one: np.ndarray, other: np.ndarray, slots: Mapping[str, np.ndarray]) -> float:
+    remembered = slots.get(f"velocity/{name}", one), slots.get(f"step/{name}", one)
+    scale = max(float(np.abs(part).max(initial=0.0)) for part in (one, *remembered)) or 1.0
+    return float(np.abs(one - other).max(initial=0.0)) / scale

@@ -19,7 +19,7 @@ from safetensors.numpy import load_file, save
 from twotrack.shared.base import atomic
 from twotrack.shared.datasets.files import sha256_of
 from twotrack.shared.errors import LONGEST, UserError, first_error, one_line
-from twotrack.shared.runs import run_content, training_state
+from twotrack.shared.runs import checkpoints, run_content, training_state
 from twotrack.shared.runs.records import READABLE_VERSIONS, RunRecord
 from twotrack.shared.runs.training_state import STATE, STATE_RECORD, TrainingState
 
@@ -62,6 +62,7 @@ class RunWriter:
         self._folder, self._partial = folder, atomic.partial_name(folder)
 
     def __enter__(self) -> "RunWriter":
+        checkpoints.begin(self._folder)
         try:
             self._partial.mkdir(parents=True, exist_ok=True)  # whoever reserved the name has made it
         except OSError as error:
@@ -96,6 +97,7 @@ class RunWriter:
         try:
             (self._partial / RECORD).write_text(run_content.sealed(record).model_dump_json(indent=2) + "\n")
             atomic.publish(self._partial, self._folder)
+            checkpoints.move_into(self._folder)
         except OSError as error:
             raise unwritable(self._folder.parent, error) from error
 

@@ -1,6 +1,6 @@
 """All of a chapter's training, stage by stage: from its start, or from where another run of it has stopped."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -50,7 +50,8 @@ class Begun:
 class Fit:
     """All of a chapter's training, stage by stage, from the weights that the model has.
 
-    With `begun` it goes on where that is; with `stop_after` it stops when so many steps are done in all.
+    With `begun` it goes on where that is; with `stop_after` it stops when so many steps are done in all. Behind epochs
+    that the recipe asks checkpoints of, `at_checkpoint` sees it as it would be if it were stopped there.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Fit:
         begun: Begun | None = None,
         stop_after: int | None = None,
         keeps_state: bool = False,
+        at_checkpoint: "Callable[[Fit], None] | None" = None,
     ):
         self._model, self._dataset, self._variant, self._seed = model, dataset, variant, seed
         self._watch, self._report, self._listen, self._chapter = watch, report, listen, variant.chapter
@@ -75,7 +77,7 @@ class Fit:
         self.progress = TrainingProgress(steps)
         self._trained: TrackModel | None = None
         """What the last stage trains."""
-        self._begun, self._keeps_state = begun, keeps_state
+        self._begun, self._keeps_state, self._at_checkpoint = begun, keeps_state, at_checkpoint
         self._stop_after = steps if stop_after is None else stop_after
         if self._stop_after > steps:
             raise UserError(f"--stop-after: expected at most the {steps:,} steps of the training, found {stop_after}.")
@@ -128,6 +130,7 @@ class Fit:
             if place.steps == len(batches):
                 self._validate(model, dataset, recipe, len(batches), EpochSeconds(place.seconds, place.feeding_seconds))
                 place = self._end_epoch(model, planned, judge, place)
+                self._leave_checkpoint(recipe, place, judge)
         is_over = place.ended or place.epochs == recipe.epochs
         self.stopped = not self._left and not (is_over and number == len(self._stages) - 1)
         del self.progress.history["learning_rate"][self._done :]
@@ -137,6 +140,11 @@ class Fit:
             judge.load_best()
 
     # === One epoch ===
+
+    @property
+    def history(self) -> dict[str, list[float]]:
+        """Loss and learning rate of the steps that are done."""
+        return {name: values[: self._done] for name, values in self.progress.history.items()}
 
     @property
     def _done(self) -> int:
@@ -166,6 +174,15 @@ class Fit:
         if judge.share != before:
             self._plan(model, planned, judge.share, (place.epochs + 1) * place.steps)
         return Place(stage=place.stage, epochs=place.epochs + 1, ended=ended)
+
+    def _leave_checkpoint(self, recipe: Recipe, place: Place, judge: Judge) -> None:
+        wanted, losses = self._variant.recipe.checkpoint, [epoch.validation_loss for epoch in self.progress.epochs]
+        if self._at_checkpoint and wanted and wanted.is_due(losses):
+            is_last = place.stage == len(self._stages) - 1
+            self.stopped = not (is_last and (place.ended or place.epochs == recipe.epochs))
+            self.state = self._standing(recipe, place, judge) if self._keeps_state else None
+            self._at_checkpoint(self)
+            self.stopped, self.state = False, None
 
     def _plan(self, model: TrackModel, planned: Sequence[float], share: float, done: int) -> None:
         """Let the learning rates behind the steps done of a stage be a share of those that were planned."""

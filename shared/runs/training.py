@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -14,7 +14,7 @@ from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.errors import UserError
 from twotrack.shared.evaluation import metrics
-from twotrack.shared.runs import going_on
+from twotrack.shared.runs import checkpoints, going_on
 from twotrack.shared.runs.fitting import Stopwatch, fresh_model, in_batches
 from twotrack.shared.runs.records import (
     SCHEMA_VERSION,
@@ -43,8 +43,8 @@ class Trainer:
 
     def __init__(self, track: str, device: str):
         start = time.perf_counter()
-        self._track = open_track(track, device)
-        self._import_seconds = time.perf_counter() - start
+        self.track = open_track(track, device)
+        self.import_seconds = time.perf_counter() - start
         self._after_import = resident_bytes()
 
     def train(self, job: Job, report: Report) -> None:
@@ -53,9 +53,9 @@ class Trainer:
         Raises TrainingError if the loss stops being finite, UserError if the folder cannot be written.
         """
         variant = replace(job.variant, recipe=replace(job.variant.recipe, epochs=job.epochs))
-        chapter, whole = variant.chapter, variant.data(job.source)
+        whole = variant.data(job.source)
         dataset = replace(whole, train=whole.train.first(job.examples)) if job.examples else whole
-        watch = Stopwatch(self._track)
+        watch = Stopwatch(self.track)
         begun = going_on.begun(job.continues) if job.continues and job.continues.state else None
         _require_data(whole, len(dataset.train), begun)
         with RunWriter(job.folder) as writer:
@@ -66,7 +66,7 @@ class Trainer:
             draws = _draws(model, variant) if source else []
             if source and begun:
                 source.restart(len(begun.history["loss"]))
-            parameters = sum(start[name].size for name in model.trainable_names())
+            run = _Run(self, job, variant, model, dataset, whole, _hashes(start), _size(model, start), draws, begun)
             is_aligned = set(job.switched) <= set(profiles.INITIALISATION)
             fit = Fit(
                 model,
@@ -78,57 +78,97 @@ class Trainer:
                 begun=begun,
                 stop_after=job.stop_after,
                 keeps_state=is_aligned,
+                at_checkpoint=lambda fit: self._leave_checkpoint(run, fit, watch),
             )
             fit.run()
             report("testing", {})
-            size = chapter.predict_batch
-            with fit.averaged():
-                logits = watch.time("test", lambda: in_batches(model.predict, dataset, dataset.test.inputs, size))
-                left = model.weights()
-            predictions = {"logits": logits, "labels": dataset.test.labels}
-            files = writer.write(fit.progress.history, predictions, left, fit.state)
-            writer.finish(
-                RunRecord(
-                    schema_version=SCHEMA_VERSION,
-                    twotrack=__version__,
-                    finished=datetime.now(UTC).isoformat(timespec="seconds"),
-                    job=job,
-                    device=self._track.device,
-                    config=asdict(variant.config),
-                    recipe=describe(variant.recipe),
-                    data=_data_record(whole, len(dataset.train)),
-                    switched=[name for name in job.switched if name in model.switches.acted],
-                    draws=draws,
-                    parameters=parameters,
-                    initial_weights=dict(begun.initial_weights) if begun else _hashes(start),
-                    batches=fit.progress.digest.hexdigest(),
-                    steps=len(fit.progress.history["loss"]),
-                    stopped=fit.stopped,
-                    epochs=fit.progress.epochs,
-                    test=metrics.evaluate(logits, dataset.test.labels),
-                    timing=TimingRecord(framework_import=self._import_seconds, **watch.seconds),
-                    memory=self._memory(),
-                    environment=environment(),
-                    files=files,
-                )
-            )
+            run.leave(writer, fit, watch)
+
+    def _leave_checkpoint(self, run: "_Run", fit: Fit, watch: Stopwatch) -> None:
+        """Leave what the run would be if it were stopped here; the seconds are none of its own."""
+        job, wanted = run.job, run.variant.recipe.checkpoint
+        folder = checkpoints.place(job.folder, len(fit.progress.epochs))
+        stopped = job.model_copy(update={"folder": folder, "stop_after": len(fit.progress.history["loss"])})
+        with RunWriter(folder) as writer:
+            replace(run, job=stopped).leave(writer, fit, Stopwatch(self.track, dict(watch.seconds)))
+        if wanted and wanted.keep != "all":
+            checkpoints.keep_only(folder)
 
     def _build(self, job: Job, variant: ChapterVariant, begun: Begun | None, source: SharedDraws | None) -> TrackModel:
         precision: Precision = "float64" if job.exact else "float32"
         weights = begun.state.weights if begun else None
-        model = fresh_model(self._track, variant, job.seed, precision, job.switched, job.continues, weights)
+        model = fresh_model(self.track, variant, job.seed, precision, job.switched, job.continues, weights)
         if source:
             model.draw_from(source)
         elif job.exact:
             model.probe().remove_dropout()
         return model
 
-    def _memory(self) -> MemoryRecord:
+    def memory(self) -> MemoryRecord:
+        """Return what the process has taken so far."""
         return MemoryRecord(
             after_import=self._after_import,
             peak=peak_resident_bytes(),
-            peak_device=self._track.peak_device_memory(),
+            peak_device=self.track.peak_device_memory(),
         )
+
+
+@dataclass(frozen=True)
+class _Run:
+    """All that a run folder says beside what training comes to."""
+
+    trainer: Trainer
+    job: Job
+    variant: ChapterVariant
+    model: TrackModel
+    dataset: Dataset
+    whole: Dataset
+    start: dict[str, str]
+    """Hashes of the weights before training."""
+    parameters: int
+    """Trainable ones, before a stage freezes any."""
+    draws: list[DrawRecord]
+    begun: Begun | None
+
+    def leave(self, writer: RunWriter, fit: Fit, watch: Stopwatch) -> None:
+        """Test once, and write the run folder as training stands."""
+        model, dataset, size = self.model, self.dataset, self.variant.chapter.predict_batch
+        with fit.averaged():
+            logits = watch.time("test", lambda: in_batches(model.predict, dataset, dataset.test.inputs, size))
+            left = model.weights()
+        predictions = {"logits": logits, "labels": dataset.test.labels}
+        files = writer.write(fit.history, predictions, left, fit.state)
+        writer.finish(self._record(fit, watch, logits, files))
+
+    def _record(self, fit: Fit, watch: Stopwatch, logits: np.ndarray, files: dict[str, str]) -> RunRecord:
+        job, variant, begun, trainer = self.job, self.variant, self.begun, self.trainer
+        return RunRecord(
+            schema_version=SCHEMA_VERSION,
+            twotrack=__version__,
+            finished=datetime.now(UTC).isoformat(timespec="seconds"),
+            job=job,
+            device=trainer.track.device,
+            config=asdict(variant.config),
+            recipe=describe(variant.recipe),
+            data=_data_record(self.whole, len(self.dataset.train)),
+            switched=[name for name in job.switched if name in self.model.switches.acted],
+            draws=self.draws,
+            parameters=self.parameters,
+            initial_weights=dict(begun.initial_weights) if begun else self.start,
+            batches=fit.progress.digest.hexdigest(),
+            steps=len(fit.progress.history["loss"]),
+            stopped=fit.stopped,
+            epochs=list(fit.progress.epochs),
+            test=metrics.evaluate(logits, self.dataset.test.labels),
+            timing=TimingRecord(framework_import=trainer.import_seconds, **watch.seconds),
+            memory=trainer.memory(),
+            environment=environment(),
+            files=files,
+        )
+
+
+def _size(model: TrackModel, weights: Mapping[str, np.ndarray]) -> int:
+    return sum(weights[name].size for name in model.trainable_names())
 
 
 def _hashes(weights: Mapping[str, np.ndarray]) -> dict[str, str]:
@@ -159,8 +199,9 @@ def _draws(model: TrackModel, variant: ChapterVariant) -> list[DrawRecord]:
 def describe(recipe: Recipe) -> dict[str, object]:
     """Return the recipe as plain data, with the names of optimizer and schedule."""
     told = {field.name: plain.plain(getattr(recipe, field.name)) for field in fields(recipe)}
-    if recipe.early_stopping is None:
-        del told["early_stopping"]
+    for name in ("early_stopping", "checkpoint"):
+        if told[name] is None:
+            del told[name]
     return told | {"head_first": describe(recipe.head_first) if recipe.head_first else None}
 
 

@@ -1,5 +1,6 @@
 """Recipes: optimizer, learning-rate schedule, batch size and epochs, as plain data."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,6 +24,24 @@ class EarlyStopping:
     """Training ends, early or not, with the weights of the best epoch; else with those of the last."""
 
 
+Kept = Literal["all", "last", "best"]
+"""Which checkpoints stay: all, the last one, or that of the epoch with the smallest loss on the validation split."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A training leaves where it stands behind every `every`-th epoch, counted over all stages."""
+
+    every: int
+    keep: Kept = "all"
+
+    def is_due(self, losses: Sequence[float]) -> bool:
+        """Whether a checkpoint is left behind the last of some epochs, given their losses on the validation split."""
+        due = losses[self.every - 1 :: self.every]
+        is_due = bool(losses) and len(losses) % self.every == 0
+        return is_due and (self.keep != "best" or len(due) == 1 or due[-1] < min(due[:-1]))
+
+
 Trained = Literal["all", "head", "last_block"]
 """Weights that are trained: all, those of the head alone, or those of the head and of the base's last block."""
 
@@ -43,6 +62,8 @@ class Recipe:
     """Goes through all epochs if there is none."""
     loss: Loss | None = None
     """In place of the chapter's own, of the same outputs and targets; scores stay what they are."""
+    checkpoint: Checkpoint | None = None
+    """Of all stages; leaves nothing on the way if there is none."""
     initialiser: Initialiser | None = None
     """The law of kernels, but for recurrent ones; None for Glorot's uniform one."""
 

@@ -206,9 +206,12 @@ class Checkpoints(Protocol):
 
 
 class OptimizerFiles(Protocol):
-    """Reads and writes what the framework's own files hold of the framework's own optimizers."""
+    """Reads and writes what the framework's own files hold of optimizers.
 
-    def read(self, path: "Path", build: BuildModel, own: "Optimizer", /) -> "CarriedOptimizer | None":
+    They are the framework's own, but for specs that it has nothing for: those are twotrack's own in it.
+    """
+
+    def read(self, path: "Path", build: BuildModel, own: "Optimizer | CustomOptimizer", /) -> "CarriedOptimizer | None":
         """Return a file's optimizer; None if it holds none, UserError for one that cannot be carried.
 
         It is taken for `own` where the file does not say which it is.
@@ -217,12 +220,12 @@ class OptimizerFiles(Protocol):
     def write(
         self, path: "Path", weights: "Mapping[str, np.ndarray]", carried: "CarriedOptimizer", build: BuildModel, /
     ) -> None:
-        """Write canonical weights and the state of an optimizer of the framework's own."""
+        """Write canonical weights and the state of an optimizer; UserError for one that such a file cannot hold."""
 
     def resume(self, path: "Path", model: TrackModel, spec: "Optimizer", /) -> None:
-        """Load a file into the model and an optimizer of the framework's own, as the framework does.
+        """Load a file into the model and the optimizer that it is of, as the framework does.
 
-        The optimizer has the epsilon of the spec, and decays nothing.
+        The optimizer has the epsilon, the learning rate and the weight decay of the spec.
         """
 
 

@@ -193,6 +193,40 @@ def train_keras(request: RecordingTask) -> None:
 
 
 @task
+def record_trained_torch(request: RecordingTask) -> None:
+    """Train a model a little, then record it with its optimizer."""
+    import torch
+    from torch import nn
+
+    model = nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2))
+    with torch.no_grad():
+        for parameter, array in zip(model.parameters(), dense_weights(), strict=True):
+            parameter.copy_(torch.from_numpy(array.T))
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01, eps=1e-7)
+    for step in range(3):
+        x, y = (torch.from_numpy(array) for array in _data(step))
+        optimizer.zero_grad()
+        ((model(x) - y) ** 2).mean().backward()
+        optimizer.step()
+    if request.fault == "state":
+        optimizer.state[model[0].weight]["exp_avg_sq"] *= 1.5
+    twotrack.record(model, torch.from_numpy(_data(9)[0]), request.out, optimizer=optimizer)
+
+
+@task
+def record_trained_keras(request: RecordingTask) -> None:
+    """Do the same in Keras, on the backend PyTorch."""
+    import keras
+
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(5, "relu"), keras.layers.Dense(2)])
+    model.set_weights(dense_weights())
+    model.compile(keras.optimizers.Adam(0.01, epsilon=1e-7), "mean_squared_error")
+    for step in range(3):
+        model.train_on_batch(*_data(step))
+    twotrack.record(model, _data(9)[0], request.out, optimizer=model.optimizer)
+
+
+@task
 def record_as_torch_1(request: RecordingTask) -> None:
     """Record a module that was written for PyTorch 1, whose hooks know no keywords."""
     import torch

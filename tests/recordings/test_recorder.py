@@ -120,6 +120,23 @@ def test_another_state_behind_equal_weights_is_found(by_adam: Path, fault: str, 
     assert re.match(detail, rung.detail), rung.detail
 
 
+def test_what_an_optimizer_remembers_is_recorded_of_a_model_too(tmp_path: Path, workers: WorkerPool):
+    for track, task in ((TORCH, tasks.record_trained_torch), (KERAS, tasks.record_trained_keras)):
+        workers.call(track, task, RecordingTask(out=tmp_path / track.partition(":")[0]))
+    workers.call(TORCH, tasks.record_trained_torch, RecordingTask(out=tmp_path / "wrong", fault="state"))
+    manifest = open_recording(tmp_path / "torch").manifest
+    right, wrong = (
+        compare_folders(tmp_path / name, tmp_path / "keras").result.rungs[-1] for name in ("torch", "wrong")
+    )
+
+    assert (manifest.updates, set(manifest.state)) == (3, {"momentum", "velocity"})
+    assert (right.passed, right.counts) == (True, {"slots of optimizers": 8}), right.detail
+    assert not wrong.passed
+    assert re.match(
+        r"before training: what the optimizer remembers of '0\.weight' as velocity differs by", wrong.detail
+    )
+
+
 def test_another_batch_is_found_in_the_next_step_that_is_recorded(scripts: Path, tmp_path: Path, workers: WorkerPool):
     workers.call(TORCH, tasks.train_torch, RecordingTask(out=tmp_path / "torch", fault="batch"))
     last = compare_folders(tmp_path / "torch", scripts / "keras_steps").result.rungs[-1]
@@ -290,6 +307,8 @@ def test_a_recorded_side_holds_all_that_the_rungs_ask_for(project: Path):
     assert [call.path for call in manifest.calls] == ["conv", "act", "drop", "out"]
     assert len(manifest.steps) == 20
     assert manifest.loss["kind"] == "cross_entropy"
+    assert [step.updates for step in manifest.steps] == list(range(1, 21))
+    assert {slot: len(arrays) for slot, arrays in manifest.steps[-1].state.items()} == {"momentum": 4, "velocity": 4}
 
 
 @pytest.mark.parametrize(("module", "rung"), [("recorded_pair", None), ("recorded_wrong", "forward")])
@@ -310,6 +329,7 @@ def test_a_side_that_runs_here_is_compared_with_a_recorded_one(
             "data", "parameters", "forward", "loss", "gradients", "training",
         ]  # fmt: skip
         assert max(one["difference"] or 0 for one in track["rungs"]) < 1e-12
+        assert track["certificate"]["counts"]["slots of optimizers"] == 8
         assert {gap["where"] for gap in track["certificate"]["gaps"]} == {"dropout", "range", "pieces", "optimizer"}
 
 

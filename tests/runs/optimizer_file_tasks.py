@@ -9,6 +9,8 @@ import numpy as np
 from twotrack.shared import chapters
 from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.spec import optimizer_files
+from twotrack.shared.spec.inputs import ONLY
+from twotrack.shared.spec.optimizer_files import CARRIED, OF_TORCH
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import task
 
@@ -39,18 +41,9 @@ def train_torch(asked: Trained) -> None:
     """Train a little; leave a checkpoint in the usual wrapping."""
     import torch
 
-    module = _model("torch").module.eval()
-    groups: Any = module.parameters()
-    if asked.fault == "groups":
-        parameters = list(groups)
-        groups = [{"params": parameters[:2]}, {"params": parameters[2:]}]
-    name = "NAdam" if asked.fault == "NAdam" else asked.name
-    options = {"momentum": 0.9} if name == "SGD" else {}
-    optimizer = getattr(torch.optim, name)(groups, lr=0.01, **options)
-    for _ in range(STEPS):
-        optimizer.zero_grad()
-        (module(torch.from_numpy(_rows())) ** 2).mean().backward()
-        optimizer.step()
+    model = _model("torch")
+    module = model.module.eval()
+    optimizer = _own(module, asked) if asked.name in OF_TORCH else _twotracks(model, asked.name)
     state = optimizer.state_dict()
     _spoil(state, asked.fault)
     content: dict[str, Any] = {"epoch": 3, "model_state_dict": module.state_dict(), "optimizer_state_dict": state}
@@ -59,6 +52,32 @@ def train_torch(asked: Trained) -> None:
     if asked.fault == "code":
         content["callback"] = print
     torch.save(content, asked.out)
+
+
+def _own(module: Any, asked: Trained) -> Any:
+    """Train by an optimizer of torch's own."""
+    import torch
+
+    groups: Any = module.parameters()
+    if asked.fault == "groups":
+        parameters = list(groups)
+        groups = [{"params": parameters[:2]}, {"params": parameters[2:]}]
+    options = {"momentum": 0.9} if asked.name == "SGD" else {}
+    optimizer = getattr(torch.optim, OF_TORCH[asked.name])(groups, lr=0.01, **options)
+    for _ in range(STEPS):
+        optimizer.zero_grad()
+        (module(torch.from_numpy(_rows())) ** 2).mean().backward()
+        optimizer.step()
+    return optimizer
+
+
+def _twotracks(model: Any, name: str) -> Any:
+    """Train by an optimizer of twotrack's."""
+    model.probe().remove_dropout()
+    model.compile(CARRIED[name](0.01), [0.01] * STEPS)
+    for _ in range(STEPS):
+        model.train_step({ONLY: _rows()}, [np.ones((32, 1), np.float32)])
+    return model.optimizer
 
 
 def _spoil(state: dict[str, Any], fault: str) -> None:

@@ -3,7 +3,6 @@
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,21 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from tests.runs.walks import (
+    KERAS_TORCH,
+    LIMIT,
+    LONG,
+    SHORT,
+    SMALL,
+    TORCH,
+    Train,
+    apart,
+    require_one_training,
+    trainer,
+    walked,
+)
 from tests.support.command_line import in_process
 from tests.support.jobs import run as run_job
-from tests.support.jobs import small_source
 from tests.support.runs import make_run
 from twotrack.shared.datasets.files import sha256_of
 from twotrack.shared.errors import UserError
@@ -22,81 +33,19 @@ from twotrack.shared.runs.comparison import TrainingRequest, plan
 from twotrack.shared.runs.records import Job
 from twotrack.shared.runs.run_folder import RECORD, Run, read
 from twotrack.shared.runs.training_state import STATE, STATE_RECORD
-from twotrack.shared.spec.optimizers import OPTIMIZERS
 from twotrack.shared.workers.pool import WorkerPool
-
-TF, JAX, KERAS_TORCH, TORCH = "keras:tensorflow", "keras:jax", "keras:torch", "torch"
-LIMIT = 1e-9
-"""Of weights, losses and outputs in float64; relative to 1."""
-FLOAT32_LIMIT = 2e-4
-"""The same in float32, in which twelve steps of Adam enlarge rounding: 1.2e-5 was measured."""
-ADAM = {"optimizer": "adam", "learning_rate": "0.01", "schedule": "warm_cosine", "average": "ema"}
-SMALL: dict[str, dict[str, str]] = {
-    "churn_mlp": {},
-    "mnist_cnn": {"architecture": "bn_gap", "filters": "4"},
-    "churn_lstm": {"hidden_size": "8", "num_layers": "1"},
-    "churn_transformer": {"hidden_size": "8", "num_heads": "2", "ffn_size": "8"},
-}
-SHORT, LONG = (KERAS_TORCH, TORCH, KERAS_TORCH), (TF, JAX, KERAS_TORCH, TORCH, TF)
-Train = Callable[..., Run]
 
 
 @pytest.fixture(scope="module")
 def train(workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory) -> Train:
-    """Train in the track's shared worker, two epochs of a few steps; of MNIST only the first digits."""
-    parent = tmp_path_factory.mktemp("runs")
-
-    def train(chapter: str, track: str, **changes: Any) -> Run:
-        folder = tmp_path_factory.mktemp("run", numbered=True) / "run"
-        asked = {"settings": SMALL[chapter] | ADAM, "examples": 512, "epochs": 2, "device": "cpu", "exact": True}
-        if "goes_on" in changes:
-            asked = {"device": "cpu"}
-        (job,) = plan(TrainingRequest(chapter, (track,), **asked | changes), lambda *_: folder)
-        if chapter == "mnist_cnn":
-            job = job.model_copy(update={"source": replace(small_source(parent), name="tfds:small")})
-        return run_job(workers, job)
-
-    return train
-
-
-def _walked(train: Train, chapter: str, tracks: Sequence[str], steps: int, **asked: Any) -> Run:
-    """Train on one track after the other; every change is in the middle of one of two epochs."""
-    even = np.linspace(0, steps, len(tracks) + 1).astype(int).tolist()
-    marks = [mark + (mark == steps // 2) for mark in even]
-    run = train(chapter, tracks[0], stop_after=marks[1], **asked)
-    for track, mark in zip(tracks[1:], marks[2:], strict=True):
-        run = train(chapter, track, goes_on=run.folder, stop_after=None if mark == steps else mark)
-    return run
-
-
-def _apart(one: Run, other: Run) -> float:
-    """Return the largest difference of weights, losses, validation losses, outputs and of what is remembered."""
-    validation = [[epoch.validation_loss for epoch in run.record.epochs] for run in (one, other)]
-    states = [load_file(run.folder / STATE) for run in (one, other)]
-    assert states[0].keys() == states[1].keys()
-    assert one.weights.keys() == other.weights.keys()
-    compared = [
-        (one.history["loss"], other.history["loss"]),
-        validation,
-        (one.logits, other.logits),
-        *((array, other.weights[name]) for name, array in one.weights.items()),
-        *((array, states[1][name]) for name, array in states[0].items()),
-    ]
-    return max(float(np.abs(np.array(first) - np.array(second)).max()) for first, second in compared)
-
-
-def _require_one_training(walked: Run, whole: Run, limit: float) -> None:
-    assert _apart(walked, whole) <= limit
-    assert walked.history["learning_rate"] == whole.history["learning_rate"]
-    first, second = ((run.record.steps, run.record.batches, run.record.initial_weights) for run in (walked, whole))
-    assert first == second
-    assert [one.examples for one in walked.record.epochs] == [one.examples for one in whole.record.epochs]
+    """Train in the track's shared worker."""
+    return trainer(workers, lambda: tmp_path_factory.mktemp("run"), tmp_path_factory.mktemp("runs"))
 
 
 @pytest.mark.parametrize(
     ("chapter", "walk"),
     [
-        ("mnist_cnn", (KERAS_TORCH, TORCH, KERAS_TORCH)),
+        ("mnist_cnn", SHORT),
         *(pytest.param(chapter, LONG, marks=pytest.mark.slow) for chapter in SMALL),
     ],
     ids=str,
@@ -105,40 +54,19 @@ def test_a_walk_over_tracks_is_one_training(chapter: str, walk: Sequence[str], t
     """Adam, a cosine with a warm-up, moving averages."""
     whole = train(chapter, walk[0])
 
-    walked = _walked(train, chapter, walk, whole.record.steps)
+    done = walked(train, chapter, walk, whole.record.steps)
 
-    _require_one_training(walked, whole, LIMIT)
+    require_one_training(done, whole, LIMIT)
 
 
 def test_with_dropout_on_the_masks_of_every_track(train: Train):
     asked = {"exact": False, "same_masks": True}
     whole = train("churn_mlp", TORCH, **asked)
 
-    walked = _walked(train, "churn_mlp", (TORCH, KERAS_TORCH), whole.record.steps, **asked)
+    done = walked(train, "churn_mlp", (TORCH, KERAS_TORCH), whole.record.steps, **asked)
 
     assert any(draw.rate for draw in whole.record.draws)
-    _require_one_training(walked, whole, LIMIT)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "rmsprop_centered",
-        *(pytest.param(name, marks=pytest.mark.slow) for name in OPTIMIZERS if name != "rmsprop_centered"),
-    ],
-)
-def test_in_float32_it_differs_by_rounding(name: str, train: Train):
-    """With accumulation over three batches: changes are within an update too. No dropout, whose masks would differ."""
-    changes = {"dropout": "0", "optimizer": name, "accumulate": "3", "average": "swa", "schedule": "cosine"}
-    if name == "sophia":
-        del changes["accumulate"]
-    asked = {"exact": False, "settings": changes}
-    whole = train("churn_mlp", KERAS_TORCH, **asked)
-
-    walked = _walked(train, "churn_mlp", (KERAS_TORCH, TORCH), whole.record.steps, **asked)
-
-    _require_one_training(walked, whole, FLOAT32_LIMIT)
-    assert whole.weights["dense1.kernel"].dtype == np.float32
+    require_one_training(done, whole, LIMIT)
 
 
 # === A fault in the state is seen ===
@@ -192,7 +120,7 @@ def test_a_fault_in_the_state_shows(fault: str, train: Train, stopped: Run, whol
     """Else the walks would show nothing."""
     forged = _forged(stopped, tmp_path, FAULTS[fault])
 
-    assert _apart(train("churn_mlp", KERAS_TORCH, goes_on=forged), whole) > 1e4 * LIMIT
+    assert apart(train("churn_mlp", KERAS_TORCH, goes_on=forged), whole) > 1e4 * LIMIT
 
 
 def test_a_place_that_is_not_where_the_batches_are_is_refused(train: Train, stopped: Run, tmp_path: Path):
@@ -346,7 +274,7 @@ def test_where_rates_do_not_depend_on_its_length_a_training_grows_longer(train: 
         "churn_mlp", KERAS_TORCH, goes_on=train("churn_mlp", KERAS_TORCH, epochs=1, **asked).folder, epochs=2
     )
 
-    _require_one_training(longer, whole, LIMIT)
+    require_one_training(longer, whole, LIMIT)
 
 
 def test_data_other_than_those_of_the_run_are_refused(stopped: Run, workers: WorkerPool, tmp_path: Path):
