@@ -1,0 +1,108 @@
+"""`python -m tests.specs`: how far every training spec strays from NumPy in 2,000 steps in float64, on every track.
+
+Writes docs/reference/specs.md where all is measured, and `build/specs.json` as it goes on; `--again` keeps what stands
+there. Ends with exit code 1 if anything strays farther than 1e-10.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from tests.losses import held_long
+from tests.optimizers import long_cases, long_tasks
+from tests.specs import tasks
+from tests.specs.cases import CASES, STEPS
+from twotrack.shared.spec.track import TRACKS
+from twotrack.shared.workers.pool import WorkerPool
+
+ROOT = Path(__file__).parents[2]
+PAGE, KEPT = ROOT / "docs/reference/specs.md", ROOT / "build/specs.json"
+LIMIT = 1e-10
+Strays = dict[str, dict[str, dict[str, float]]]
+"""By kind, row and track."""
+Measure = Callable[[WorkerPool, str, str], float]
+
+
+def _optimizer(pool: WorkerPool, track: str, name: str) -> float:
+    return pool.call(track, long_tasks.strays, long_tasks.Asked(track, [name], STEPS))[name]
+
+
+def _held(pool: WorkerPool, track: str, name: str) -> float:
+    return pool.call(track, held_long.strays, held_long.Asked(track, STEPS, [name]))[name]
+
+
+def _trained(kind: str) -> Measure:
+    def measure(pool: WorkerPool, track: str, name: str) -> float:
+        return pool.call(track, tasks.strays, tasks.Asked(track, kind, [name], STEPS))[name]
+
+    return measure
+
+
+ROWS: Mapping[str, tuple[list[str], Measure]] = {
+    "formulas": (list(long_cases.FORMULAS), _optimizer),
+    "options": (list(long_cases.OPTIONS), _optimizer),
+    "held": (list(held_long.CASES), _held),
+    **{kind: (list(cases), _trained(kind)) for kind, cases in CASES.items()},
+}
+
+
+def _missing(found: Strays) -> Iterator[tuple[str, str, str]]:
+    for track in TRACKS:
+        for kind, (names, _) in ROWS.items():
+            yield from ((kind, name, track) for name in names if track not in found.get(kind, {}).get(name, {}))
+
+
+def measure(found: Strays) -> None:
+    """Measure what is not there yet; workers are new for each track."""
+    missing = list(_missing(found))
+    for track in TRACKS:
+        with WorkerPool(threads=1) as pool:
+            for kind, name, _ in [one for one in missing if one[2] == track]:
+                stray = ROWS[kind][1](pool, track, name)
+                found.setdefault(kind, {}).setdefault(name, {})[track] = stray
+                print(f"{track:<18}{kind:<14}{stray:.1e}  {name}", flush=True)
+                KEPT.parent.mkdir(exist_ok=True)
+                KEPT.write_text(json.dumps(found, indent=1))
+
+
+def written(page: str, found: Strays) -> str:
+    """Return the page with the tables of all kinds between their marks, and the largest difference of all."""
+    for kind, (names, _) in ROWS.items():
+        rows = [f"| {name} | {' | '.join(f'{found[kind][name][track]:.1e}' for track in TRACKS)} |" for name in names]
+        table = "\n".join([f"| | {' | '.join(TRACKS)} |", f"|---|{'---|' * len(TRACKS)}", *rows])
+        page = _between(page, kind, f"\n{table}\n")
+    return _between(page, "largest", f"{sum(len(names) for names, _ in ROWS.values())} rows; {_largest(found)}")
+
+
+def _between(page: str, mark: str, text: str) -> str:
+    begin, end = f"<!-- {mark} -->", f"<!-- end of {mark} -->"
+    before, rest = page.split(begin)
+    return f"{before}{begin}{text}{end}{rest.split(end)[1]}"
+
+
+def _largest(found: Strays) -> str:
+    stray, name, track = max(
+        (stray, name, track) for rows in found.values() for name, own in rows.items() for track, stray in own.items()
+    )
+    return f"the largest difference is {stray:.1e}, of {name} on {track}"
+
+
+def main() -> int:
+    """Measure, write, and say what strays too far."""
+    parser = argparse.ArgumentParser(prog="python -m tests.specs", description=__doc__)
+    parser.add_argument("--again", action="store_true", help="keep what a run before has measured")
+    found: Strays = json.loads(KEPT.read_text()) if parser.parse_args().again and KEPT.exists() else {}
+    os.environ["PYTHONPATH"] = str(ROOT)  # workers find the tasks there
+    measure(found)
+    PAGE.write_text(written(PAGE.read_text(), found))
+    every = [(kind, name, track, own[track]) for kind, rows in found.items() for name, own in rows.items() for track in own]
+    wrong = [one for one in every if not one[3] <= LIMIT]
+    print(*wrong or [_largest(found)], sep="\n")
+    return int(bool(wrong))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
