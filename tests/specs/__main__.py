@@ -98,7 +98,9 @@ def main() -> int:
     os.environ["PYTHONPATH"] = str(ROOT)  # workers find the tasks there
     measure(found)
     PAGE.write_text(written(PAGE.read_text(), found))
-    every = [(kind, name, track, own[track]) for kind, rows in found.items() for name, own in rows.items() for track in own]
+    every = [
+        (kind, name, track, own[track]) for kind, rows in found.items() for name, own in rows.items() for track in own
+    ]
     wrong = [one for one in every if not one[3] <= LIMIT]
     print(*wrong or [_largest(found)], sep="\n")
     return int(bool(wrong))

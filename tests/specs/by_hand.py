@@ -1,4 +1,4 @@
-"""The trainings of tests.specs.cases written out in NumPy: one layer, its loss, penalty, optimizer, rates and epochs."""
+"""The trainings of tests.specs.cases written out in NumPy: a layer, its loss, penalty, optimizer, rates and epochs."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -155,7 +155,8 @@ def _triplet(loss: Any, x: np.ndarray, y: np.ndarray) -> Found:
 
 
 def _ctc(loss: Any, x: np.ndarray, y: np.ndarray) -> Found:
-    found = [_of_labels(log_softmax(own, -1), [int(label) for label in labels if label]) for own, labels in zip(x, y)]
+    log_p = log_softmax(x, -1)
+    found = [_of_labels(own, [int(one) for one in labels if one]) for own, labels in zip(log_p, y, strict=True)]
     return np.array([term for term, _ in found]), np.stack([slopes for _, slopes in found])
 
 

@@ -4,12 +4,15 @@ By default a few steps of some, on every track; every one of them for 2,000 step
 writes the table.
 """
 
+from itertools import product
 from typing import get_args
 
 import numpy as np
 import pytest
 from _pytest.mark import ParameterSet
 
+from tests.losses import cases as loss_cases
+from tests.losses import tasks as loss_tasks
 from tests.specs import tasks
 from tests.specs.__main__ import LIMIT, PAGE, ROWS
 from tests.specs.by_hand import start
@@ -29,9 +32,12 @@ OF_EACH = {"torch": 3, QUICKEST: 8, "keras:tensorflow": 40, "keras:jax": 40}
 
 def cases() -> list[ParameterSet]:
     """Return which cases of a kind a track has for how many steps."""
-    short = [(track, kind, list(own)[::every], SHORT) for track, every in OF_EACH.items() for kind, own in CASES.items()]
-    whole = [(track, kind, list(own), STEPS) for track in TRACKS for kind, own in CASES.items()]
-    return [pytest.param(*one) for one in short] + [pytest.param(*one, marks=pytest.mark.slow) for one in whole]
+    found = []
+    for track, kind in product(TRACKS, CASES):
+        names = list(CASES[kind])
+        found.append(pytest.param(track, kind, names[:: OF_EACH[track]], SHORT))
+        found.append(pytest.param(track, kind, names, STEPS, marks=pytest.mark.slow))
+    return found
 
 
 @pytest.mark.parametrize(("track", "kind", "names", "steps"), cases(), ids=str)
@@ -44,13 +50,10 @@ def test_no_training_strays_from_numpy(
 
 def test_numpy_s_losses_are_those_of_others(workers: WorkerPool) -> None:
     """torch.nn.functional's where it has them, which tests.losses.tasks.by_hand asks."""
-    from tests.losses.cases import CASES as given
-    from tests.losses.tasks import by_hand
-
-    names = [name for name in LOSSES if name in given]
-    found = workers.call("torch", by_hand, names)
+    names = [name for name in LOSSES if name in loss_cases.CASES]
+    found = workers.call("torch", loss_tasks.by_hand, names)
     for name in names:
-        case = given[name]
+        case = loss_cases.CASES[name]
         value, gradient = value_and_gradient(case.loss, *case.arrays(), case.weights, case.mask)
         assert value == pytest.approx(found.values[name], rel=1e-12), name
         np.testing.assert_allclose(gradient.reshape(-1), found.gradients[name], rtol=1e-11, atol=1e-14, err_msg=name)
