@@ -122,7 +122,7 @@ def _same_runs(one: Start, other: Start) -> bool:
 
 def _beyond(one: np.ndarray, other: np.ndarray) -> int:
     """Return how many sizes of the sample that goes farther lie beyond all of the other, as if both had as many."""
-    sizes = np.sort(np.abs(one - one.mean())), np.sort(np.abs(other - other.mean()))
+    sizes = np.sort(np.abs(one)), np.sort(np.abs(other))
     near, far = sorted(sizes, key=lambda own: own[-1])
     share = min(1.0, len(near) / len(far))
     return int(share * (len(far) - np.searchsorted(far, near[-1], side="right")))
