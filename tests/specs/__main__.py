@@ -8,13 +8,15 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tests.losses import held_long
 from tests.optimizers import long_cases, long_tasks
 from tests.specs import tasks
-from tests.specs.cases import CASES, STEPS
+from tests.specs.cases import RATES, STEPS, TRAININGS
 from twotrack.shared.base import atomic
 from twotrack.shared.spec.track import TRACKS
 from twotrack.shared.workers.pool import WorkerPool
@@ -24,30 +26,50 @@ PAGE, KEPT = ROOT / "docs/reference/specs.md", ROOT / "build/specs.json"
 LIMIT = 1e-10
 Strays = dict[str, dict[str, dict[str, float]]]
 """By kind, row and track."""
-Measure = Callable[[WorkerPool, str, str], float]
 
 
-def _optimizer(pool: WorkerPool, track: str, name: str) -> float:
-    return pool.call(track, long_tasks.strays, long_tasks.Asked(track, [name], STEPS))[name]
+@dataclass(frozen=True)
+class Unit:
+    """What is measured at once: some rows of a kind."""
+
+    kind: str
+    rows: tuple[str, ...]
+    measure: Callable[[WorkerPool, str], dict[str, float]]
+    """Of a track."""
 
 
-def _held(pool: WorkerPool, track: str, name: str) -> float:
-    return pool.call(track, held_long.strays, held_long.Asked(track, STEPS, [name]))[name]
+def _units() -> Iterator[Unit]:
+    for kind, specs in (("formulas", long_cases.FORMULAS), ("options", long_cases.OPTIONS)):
+        yield from (Unit(kind, (name,), partial(_optimizer, name)) for name in specs)
+    yield from (Unit("held", (name,), partial(_held, name)) for name in held_long.CASES)
+    yield from (Unit("schedules", (name,), partial(_schedule, name)) for name in RATES)
+    for kind, trainings in TRAININGS.items():
+        for name, own in trainings.items():
+            yield Unit(kind, tuple(own.heads), partial(_training, kind, name))
 
 
-def _trained(kind: str) -> Measure:
-    def measure(pool: WorkerPool, track: str, name: str) -> float:
-        return pool.call(track, tasks.strays, tasks.Asked(track, kind, [name], STEPS))[name]
-
-    return measure
+def _optimizer(name: str, pool: WorkerPool, track: str) -> dict[str, float]:
+    return pool.call(track, long_tasks.strays, long_tasks.Asked(track, [name], STEPS))
 
 
-ROWS: Mapping[str, tuple[list[str], Measure]] = {
-    "formulas": (list(long_cases.FORMULAS), _optimizer),
-    "options": (list(long_cases.OPTIONS), _optimizer),
-    "held": (list(held_long.CASES), _held),
-    **{kind: (list(cases), _trained(kind)) for kind, cases in CASES.items()},
-}
+def _held(name: str, pool: WorkerPool, track: str) -> dict[str, float]:
+    return pool.call(track, held_long.strays, held_long.Asked(track, STEPS, [name]))
+
+
+def _schedule(name: str, pool: WorkerPool, track: str) -> dict[str, float]:
+    return {name: pool.call(track, tasks.stray_of_schedule, tasks.Asked(track, "schedules", name, STEPS))}
+
+
+def _training(kind: str, name: str, pool: WorkerPool, track: str) -> dict[str, float]:
+    return pool.call(track, tasks.strays, tasks.Asked(track, kind, name, STEPS))
+
+
+def rows() -> dict[str, list[str]]:
+    """Return the rows of each table."""
+    found: dict[str, list[str]] = {}
+    for unit in _units():
+        found.setdefault(unit.kind, []).extend(unit.rows)
+    return found
 
 
 def kept() -> Strays:
@@ -55,9 +77,11 @@ def kept() -> Strays:
     return json.loads(KEPT.read_text()) if KEPT.exists() else {}
 
 
-def _keep(kind: str, name: str, track: str, stray: float) -> None:
+def _keep(unit: Unit, track: str, strays: Mapping[str, float]) -> None:
     found = kept()
-    found.setdefault(kind, {}).setdefault(name, {})[track] = stray
+    for name, stray in strays.items():
+        found.setdefault(unit.kind, {}).setdefault(name, {})[track] = stray
+        print(f"{track:<18}{unit.kind:<14}{stray:.1e}  {name}", flush=True)
     KEPT.parent.mkdir(exist_ok=True)
     atomic.write(KEPT, json.dumps(found, indent=1))
 
@@ -65,21 +89,18 @@ def _keep(kind: str, name: str, track: str, stray: float) -> None:
 def measure(track: str) -> None:
     """Measure the rows that a track has not yet."""
     with WorkerPool(threads=1) as pool:
-        for kind, (names, own) in ROWS.items():
-            for name in names:
-                if track not in kept().get(kind, {}).get(name, {}):
-                    stray = own(pool, track, name)
-                    _keep(kind, name, track, stray)
-                    print(f"{track:<18}{kind:<14}{stray:.1e}  {name}", flush=True)
+        for unit in _units():
+            if any(track not in kept().get(unit.kind, {}).get(name, {}) for name in unit.rows):
+                _keep(unit, track, unit.measure(pool, track))
 
 
 def written(page: str, found: Strays) -> str:
     """Return the page with the tables of all kinds between their marks, and the largest difference of all."""
-    for kind, (names, _) in ROWS.items():
-        rows = [f"| {name} | {' | '.join(f'{found[kind][name][track]:.1e}' for track in TRACKS)} |" for name in names]
-        table = "\n".join([f"| | {' | '.join(TRACKS)} |", f"|---|{'---|' * len(TRACKS)}", *rows])
-        page = _between(page, kind, f"\n{table}\n")
-    return _between(page, "largest", f"{sum(len(names) for names, _ in ROWS.values())} rows; {_largest(found)}")
+    for kind, names in rows().items():
+        lines = [f"| {name} | {' | '.join(f'{found[kind][name][track]:.1e}' for track in TRACKS)} |" for name in names]
+        table = "\n".join([f"| | {' | '.join(TRACKS)} |", f"|---|{'---|' * len(TRACKS)}", *lines])
+        page = _between(page, kind, f"\n\n{table}\n\n")
+    return _between(page, "largest", f"{sum(map(len, rows().values()))} rows; {_largest(found)}")
 
 
 def _between(page: str, mark: str, text: str) -> str:
@@ -111,7 +132,7 @@ def main() -> int:
     for track in asked.track or TRACKS:
         measure(track)
     found = kept()
-    if all(len(found.get(kind, {}).get(name, {})) == len(TRACKS) for kind, (own, _) in ROWS.items() for name in own):
+    if all(len(found.get(kind, {}).get(name, {})) == len(TRACKS) for kind, names in rows().items() for name in names):
         PAGE.write_text(written(PAGE.read_text(), found))
     wrong = [one for one in _every(found) if not one[0] <= LIMIT]
     print(*wrong or [_largest(found)], sep="\n")

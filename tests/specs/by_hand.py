@@ -8,7 +8,7 @@ import numpy as np
 from tests.optimizers import formulas
 from tests.optimizers.formulas import Slots
 from tests.optimizers.reference import draw_labels
-from tests.specs.cases import EPOCH, FEATURES, SEED, Case, Head
+from tests.specs.cases import EPOCH, FEATURES, SEED, Head, Training
 from tests.specs.losses_by_hand import value_and_gradient
 from tests.specs.schedules_by_hand import PlateauByHand, shares
 from twotrack.shared.spec.initialisers import Filled, OrthogonalStart, Scaled
@@ -27,63 +27,64 @@ class Trained:
     """Before each step."""
 
 
-def train(case: Case, steps: int, of_all: int) -> Trained:
+def train(training: Training, steps: int, of_all: int) -> Trained:
     """Go through the first steps of `of_all`; those that early stopping leaves."""
-    weights, slots = start(case), {name: Slots() for name in case.start}
-    plateau = PlateauByHand(case.schedule) if isinstance(case.schedule, Plateau) else None
-    planned = np.ones(of_all) if plateau else shares(case.schedule, of_all)
+    weights, slots = start(training), {name: Slots() for name in training.start}
+    plateau = PlateauByHand(training.schedule) if isinstance(training.schedule, Plateau) else None
+    planned = np.ones(of_all) if plateau else shares(training.schedule, of_all)
     losses, validated, kept = [], list[float](), weights
     for step in range(steps):
-        rate = case.optimizer.learning_rate * planned[step] * (plateau.share if plateau else 1.0)
-        loss, weights = _step(case, weights, slots, rate, step)
+        rate = training.optimizer.learning_rate * planned[step] * (plateau.share if plateau else 1.0)
+        loss, weights = _step(training, weights, slots, rate, step)
         losses.append(loss)
-        if step % EPOCH != EPOCH - 1 or not (plateau or case.stopping):
+        if step % EPOCH != EPOCH - 1 or not (plateau or training.stopping):
             continue
-        validated.append(validation_loss(case, weights))
+        validated.append(validation_loss(training, weights))
         if plateau:
             plateau.feed(validated[-1])
         if validated[-1] == min(validated):
             kept = weights
-        if case.stopping and len(validated) - 1 - int(np.argmin(validated)) >= case.stopping.patience:
+        if training.stopping and len(validated) - 1 - int(np.argmin(validated)) >= training.stopping.patience:
             break
-    return Trained(kept if case.stopping else weights, losses)
+    return Trained(kept if training.stopping else weights, losses)
 
 
-def validation_loss(case: Case, weights: Weights) -> float:
+def validation_loss(training: Training, weights: Weights) -> float:
     """Return the mean of the squares of the errors of the first output."""
-    x, y = case.validation
-    (name, *_) = case.heads
-    return float(np.mean((x @ weights[f"{name}.kernel"] + weights[f"{name}.bias"] - y) ** 2))
+    x, y = training.validation
+    return float(np.mean((x @ weights["out0.kernel"] + weights["out0.bias"] - y) ** 2))
 
 
-def _step(case: Case, weights: Weights, slots: dict[str, Slots], rate: float, step: int) -> tuple[float, Weights]:
-    x, targets, given = case.batch(step)
+def _step(
+    training: Training, weights: Weights, slots: dict[str, Slots], rate: float, step: int
+) -> tuple[float, Weights]:
+    x, targets = training.batch(step)
     loss, gradients = 0.0, Weights()
-    for (name, head), y in zip(case.heads.items(), targets, strict=True):
-        value, slopes = _output(case, head, x, y, given[0] if given else None, weights, name)
+    for (name, head), y in zip(training.layers.items(), targets, strict=True):
+        value, slopes = _output(training, head, x, y, weights, name)
         loss += value
         gradients |= _backward(x, name, slopes)
-    moved = {}
+    moved, spec = {}, training.optimizer
     for name, own in weights.items():
-        if isinstance(case.optimizer, Sophia):
-            b = _curvature(case, x, weights, step)[name] if step % case.optimizer.interval == 0 else None
-            moved[name] = _sophia(case.optimizer, slots[name], own, gradients[name], rate, b)
-            continue
-        update = formulas.STEPS[type(case.optimizer).__name__]
-        moved[name] = own - update(case.optimizer, slots[name], name, own, gradients[name], rate, step + 1)
+        if isinstance(spec, Sophia):
+            b = _curvature(training, x, weights, step)[name] if step % spec.interval == 0 else None
+            moved[name] = _sophia(spec, slots[name], own, gradients[name], rate, b)
+        else:
+            update = formulas.STEPS[type(spec).__name__]
+            moved[name] = own - update(spec, slots[name], name, own, gradients[name], rate, step + 1)
     return loss, moved
 
 
 def _output(
-    case: Case, head: Head, x: np.ndarray, y: np.ndarray, given: Any, weights: Weights, name: str
+    training: Training, head: Head, x: np.ndarray, y: np.ndarray, weights: Weights, name: str
 ) -> tuple[float, np.ndarray]:
     """Return an output's loss, and its derivatives in what the layer gives in front of its link."""
     z = x @ weights[f"{name}.kernel"] + weights[f"{name}.bias"]
     out = {"": lambda: z, "softmax": lambda: _softmax(z), "sigmoid": lambda: 1 / (1 + np.exp(-z))}
     a = out.get(head.case.link, lambda: np.exp(z))()
-    value, slopes = value_and_gradient(head.case.loss, a, y, given, head.case.mask)
+    value, slopes = value_and_gradient(head.case.loss, a, y, head.case.weights, head.case.mask)
     value, slopes = head.factor * value, head.factor * slopes
-    for one in case.penalties:
+    for one in training.penalties:
         value += (one.l2 * (a**2).sum() + one.l1 * np.abs(a).sum()) / len(a)
         slopes = slopes + (2 * one.l2 * a + one.l1 * np.sign(a)) / len(a)
     through = {
@@ -104,11 +105,10 @@ def _backward(x: np.ndarray, name: str, slopes: np.ndarray) -> Weights:
     return {f"{name}.kernel": x.reshape(-1, FEATURES).T @ rows, f"{name}.bias": rows.sum(0)}
 
 
-def _curvature(case: Case, x: np.ndarray, weights: Weights, step: int) -> Weights:
-    ((name, head),) = case.heads.items()
-    labels = draw_labels(x @ weights[f"{name}.kernel"] + weights[f"{name}.bias"], "cross_entropy", step)
-    _, slopes = _output(case, head, x, labels, None, weights, name)
-    return {weight: labels.size * own**2 for weight, own in _backward(x, name, slopes).items()}
+def _curvature(training: Training, x: np.ndarray, weights: Weights, step: int) -> Weights:
+    labels = draw_labels(x @ weights["out0.kernel"] + weights["out0.bias"], "cross_entropy", step)
+    _, slopes = _output(training, training.first, x, labels, weights, "out0")
+    return {weight: labels.size * own**2 for weight, own in _backward(x, "out0", slopes).items()}
 
 
 def _sophia(spec: Sophia, s: Slots, w: np.ndarray, g: np.ndarray, rate: float, estimate: Any) -> np.ndarray:
@@ -121,14 +121,10 @@ def _sophia(spec: Sophia, s: Slots, w: np.ndarray, g: np.ndarray, rate: float, e
 # === Initial weights ===
 
 
-def start(case: Case) -> Weights:
-    """Return what training begins with; kernels by the case's law, if it has one, from the same random numbers."""
-    if case.initialiser is None:
-        return dict(case.start)
-    return {
-        name: _drawn(case.initialiser, own.shape) if name.endswith("kernel") else own
-        for name, own in case.start.items()
-    }
+def start(training: Training) -> Weights:
+    """Return what training begins with; kernels by the laws of the heads, from the same random numbers."""
+    laws = {f"{name}.kernel": head.initialiser for name, head in training.layers.items() if head.initialiser}
+    return {name: _drawn(laws[name], own.shape) if name in laws else own for name, own in training.start.items()}
 
 
 def _drawn(law: Any, shape: tuple[int, ...]) -> np.ndarray:
