@@ -17,7 +17,7 @@ MAPPED := shared keras_track torch_track
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 INSTALL := $(PIP) install --quiet --constraint constraints.txt --editable
 
-.PHONY: compare check fast test slow hunt mixups campaign sizes maps lint types browser hooks docs clean
+.PHONY: compare check fast test slow hunt mixups specs campaign sizes maps lint types browser hooks docs clean
 .DELETE_ON_ERROR:
 
 compare: .venv/.compare  ## train the MNIST CNN in PyTorch and in Keras on TensorFlow; ends by naming the report
@@ -39,6 +39,9 @@ hunt: .venv/.test  ## climb with 300 generated pairs, wrong and honest; COUNT=n,
 
 mixups: .venv/.test  ## plant what people mix up in every training spec, on either side, on every backend
 	XLA_FLAGS="$(QUICK_XLA) $$XLA_FLAGS" $(BIN)/python -m tests.mixups
+
+specs: .venv/.test  ## every training spec over 2,000 steps beside NumPy, on every track; writes docs/reference/specs.md
+	$(BIN)/python -m tests.specs
 
 campaign: .venv/.test  ## kill commands, damage inputs, fill disks, cut the power; SEED=n for others
 	$(BIN)/python -m tests.reliability --seed $(SEED) --table build/campaign.txt

@@ -5,7 +5,7 @@ from math import sqrt
 import torch
 from torch import Tensor, nn
 
-from twotrack.shared.spec.initialisers import TRUNCATED, Filled, Initialiser, OrthogonalStart, Scaled, Spread
+from twotrack.shared.spec.initialisers import TRUNCATED, Blocks, Filled, Initialiser, OrthogonalStart, Scaled, Spread
 
 
 @torch.no_grad()
@@ -16,8 +16,14 @@ def fill(spec: Initialiser, weight: Tensor, generator: torch.Generator | None = 
             return nn.init.constant_(weight, value)
         case Scaled():
             return _fill(weight, spec.deviation(fans(weight)), spec.distribution, generator)
-        case OrthogonalStart(gain):
-            return nn.init.orthogonal_(weight, gain, generator)
+        case OrthogonalStart(gain, blocks):
+            for part in weight.chunk(blocks):
+                nn.init.orthogonal_(part, gain, generator)
+            return weight
+        case Blocks(values):
+            for part, value in zip(weight.chunk(len(values)), values, strict=True):
+                nn.init.constant_(part, value)
+            return weight
         case Spread(deviation, distribution):
             return _fill(weight, deviation, distribution, generator)
     raise TypeError(f"no law for {type(spec).__name__}")

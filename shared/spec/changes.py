@@ -135,6 +135,16 @@ class OrderWeight(FrozenRecord):
     """Axes that count backwards."""
 
 
+class DrawWeight(FrozenRecord):
+    """A weight starts with numbers that are drawn by another law."""
+
+    kind: Literal["draw"] = "draw"
+    name: str
+    """Canonical."""
+    law: dict[str, Any]
+    """A spec of twotrack.shared.spec.initialisers, see twotrack.shared.spec.plain."""
+
+
 class SetArgument(FrozenRecord):
     """A call of one of torch's functions, outside of torch's own layers, gets another argument."""
 
@@ -277,6 +287,7 @@ Change = Annotated[
     | MaskSteps
     | DropInRecurrence
     | OrderWeight
+    | DrawWeight
     | SetArgument
     | ReplaceCall
     | DropWeight

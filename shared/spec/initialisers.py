@@ -63,13 +63,28 @@ class Spread:
 class OrthogonalStart:
     """gain times a matrix (all other axes, outputs) with orthonormal rows or columns (Saxe et al. 2014).
 
-    It is drawn evenly from all of them.
+    It is drawn evenly from all of them. With `blocks`, so many matrices stand side by side along the last axis, each
+    drawn by itself: the gates of a recurrent layer.
     """
 
     gain: float = 1.0
+    blocks: int = 1
 
 
-Initialiser = Filled | Scaled | Spread | OrthogonalStart
+@dataclass(frozen=True)
+class Blocks:
+    """As many blocks of equal size along the last axis as there are values, each filled with one.
+
+    (0, 1, 0, 0) is the bias of an LSTM that remembers (Jozefowicz et al. 2015): its gates are input, forget, cell,
+    output.
+    """
+
+    values: tuple[float, ...]
+
+
+Initialiser = Filled | Scaled | Spread | OrthogonalStart | Blocks
+LAWS: tuple[type, ...] = (Filled, Scaled, Spread, OrthogonalStart, Blocks)
+"""All of them."""
 
 INITIALISERS: dict[str, Initialiser] = {
     "zeros": Filled(0.0),
@@ -119,7 +134,10 @@ def draw(
             return spec.deviation(of_shape or fans(shape)) * _standard(spec.distribution, generator, shape)
         case Spread(deviation, distribution):
             return deviation * _standard(distribution, generator, shape)
-    return _orthogonal(spec.gain, generator, shape)
+        case Blocks(values):
+            return np.broadcast_to(np.repeat(values, shape[-1] // len(values)), tuple(shape)).astype(float)
+    part = (*shape[:-1], shape[-1] // spec.blocks)
+    return np.concatenate([_orthogonal(spec.gain, generator, part) for _ in range(spec.blocks)], axis=-1)
 
 
 def _orthogonal(gain: float, generator: "np.random.Generator", shape: Sequence[int]) -> "np.ndarray":

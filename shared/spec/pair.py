@@ -106,12 +106,18 @@ class Pair:
     """What training adds to the loss for the weights. Keras' side adds what its layers bring besides."""
     constraints: tuple[Constraint, ...] = ()
     """What acts on weights after every step. Keras' layers may bring their own."""
+    same_start: tuple[str, ...] = ()
+    """Patterns of the shell on canonical names, ("*",) for all: weights whose initial values both sides draw by one
+    law, which is compared by distribution, gain and fan. It is no part of the model: of others a note says what
+    differs."""
     train: TrainingLoop | None = None
     """How the sides train where that is the user's own code: nothing is said of loss and optimizer then."""
 
     def __post_init__(self) -> None:
         if self.input_shape is _REQUIRED:
             raise UserError("Pair: expected input_shape=..., without the batch axis, found none.")
+        if isinstance(self.same_start, str):
+            raise UserError(f"Pair: expected same_start as a tuple of patterns, found '{self.same_start}'.")
         if isinstance(self.loss, list | tuple | set):
             raise UserError(
                 "Pair: expected loss= to be a loss, or a mapping from the name of each output to its loss, found a "

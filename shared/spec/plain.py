@@ -1,15 +1,16 @@
-"""Specs of optimizers and schedules as plain data that is JSON, and back."""
+"""Specs of optimizers, schedules and laws of initial weights as plain data that is JSON, and back."""
 
 from dataclasses import fields, is_dataclass
 from typing import Any, get_args
 
+from twotrack.shared.spec.initialisers import LAWS
 from twotrack.shared.spec.optimizers import Optimizer
 from twotrack.shared.spec.schedules import Schedule
 from twotrack.shared.spec.update_options import Average, Clip, Group, UpdateOptions
 
 SPECS: dict[str, type] = {kind.__name__: kind for kind in (*get_args(Optimizer), *get_args(Schedule))}
 """By name: what a recipe or a pair is given."""
-_PARTS: dict[str, type] = {kind.__name__: kind for kind in (Group, *get_args(Clip), *get_args(Average))}
+_PARTS: dict[str, type] = {kind.__name__: kind for kind in (Group, *get_args(Clip), *get_args(Average), *LAWS)}
 _OPTIONS = {field.name: field.default for field in fields(UpdateOptions)}
 
 

@@ -21,6 +21,7 @@ class FailurePlace(StrEnum):
 
     NOWHERE = ""
     WEIGHT = "weight"
+    START = "start"
     LAYER = "layer"
     OUTPUTS = "outputs"
     LOSS = "loss"

@@ -1,7 +1,7 @@
 """One side of a pair, as the rungs look at it: in one precision, on drawn weights or on the user's own."""
 
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, nullcontext
 from functools import cached_property
 from math import prod
 from typing import Any
@@ -21,6 +21,7 @@ from twotrack.shared.verify.drawn_weights import Start, start_of
 from twotrack.shared.verify.exercise import EPOCHS, STEPS_PER_EPOCH, Exercise, Rehearsal
 from twotrack.shared.verify.material import draw_weights
 from twotrack.shared.verify.passes import LARGE_WEIGHTS
+from twotrack.shared.verify.starts import ENOUGH, MOST_DRAWS, MOST_NUMBERS, claimed
 from twotrack.shared.verify.suspects import STATISTICS
 from twotrack.shared.verify.trace import KeepCall, Kind, Trace
 from twotrack.shared.weights.made import MadeWeights
@@ -41,7 +42,8 @@ class ObservedSide:
         alignment: Alignment = AS_COUNTED,
     ):
         self.exercise, self.track, self.precision, self._phase = exercise, track, precision, phase
-        with track.any_initial_values():
+        again = self._drawn_again()
+        with nullcontext() if exercise.pair.same_start else track.any_initial_values():
             self.model: TrackModel = track.build(exercise.pair, 0, precision)
         self._changed = ExitStack()  # as long as the side is there
         self._changed.enter_context(track.changed(self.model, exercise.changes))
@@ -51,7 +53,7 @@ class ObservedSide:
         if self.is_large:
             keep_free_memory()
         self.left_out = {name: array.shape for name, array in self.model.unused().items()}
-        self._drawn = self._starts()
+        self._drawn = self._starts(again)
         self._has: tuple[Exercise, float] | None = None
         """Whose weights the model has, and how many times as large, but for those that a pass may have moved."""
         self.source = SharedDraws(0, alignment)
@@ -60,16 +62,41 @@ class ObservedSide:
         if self.is_large:
             give_back_free_memory()  # of what looked for axes, and of the weights that the framework drew
 
-    def _starts(self) -> dict[str, Start]:
+    @property
+    def _shows_start(self) -> bool:
+        return self.precision == "float64" and not self.exercise.has_data
+
+    def _drawn_again(self) -> list[dict[str, np.ndarray]]:
+        """Return what the framework draws as weights that are claimed to start alike, by other seeds: few tell little.
+
+        Weights that are the same each time are filled in; of those more draws tell nothing.
+        """
+        found: list[dict[str, np.ndarray]] = []
+        patterns = self.exercise.pair.same_start
+        while self._shows_start and patterns and len(found) < MOST_DRAWS:
+            self._phase("initial weights")
+            model = self.track.build(self.exercise.pair, len(found) + 1, self.precision)
+            with self.track.changed(model, self.exercise.changes):
+                own = model.live_weights()
+                found.append({name: np.array(own[name]) for name in sorted(claimed(patterns, model.shapes()))})
+            if _is_enough(found):
+                break
+        return found
+
+    def _starts(self, again: Sequence[Mapping[str, np.ndarray]]) -> dict[str, Start]:
         """Return what the framework drew as weights; nothing of a large model, nor of one whose data set says.
 
-        Large weights of a model were not drawn, as others take their place at once.
+        Large weights of a model were not drawn, as others take their place at once, unless the pair claims something
+        of them.
         """
-        if self.precision != "float64" or self.exercise.has_data or self.is_large or self.exercise.changes:
+        if not self._shows_start:
             return {}
         own = self.model.live_weights()
+        told = {name: start_of(own[name], *(one[name] for one in again), claimed=True) for name in (again or [{}])[0]}
+        if self.is_large or self.exercise.changes:
+            return told
         drawn = [name for name, shape in self._shapes.items() if 0 < prod(shape) < LARGE_WEIGHT]
-        return {name: start_of(own[name]) for name in drawn}
+        return {name: start_of(own[name]) for name in drawn if name not in told} | told
 
     def keeps_all(self, kind: Kind) -> bool:
         """Tell whether all values of a kind are kept; else digests of them."""
@@ -323,3 +350,13 @@ class ObservedSide:
         total = np.cumsum([prod(self._shapes[name]) for name in by_size])
         chosen = set(by_size[: int(np.searchsorted(total, KEPT_LIMIT, "right"))])
         return [name for name in self._shapes if name in chosen]
+
+
+def _is_enough(draws: Sequence[Mapping[str, np.ndarray]]) -> bool:
+    """Tell whether every weight that is drawn, and not filled in, was drawn often enough."""
+    first = draws[0]
+    moving = [name for name in first if any(not np.array_equal(first[name], one[name]) for one in draws[1:])]
+    fewest = min((first[name].size for name in moving), default=ENOUGH)
+    return (len(draws) > 2 and fewest * len(draws) >= ENOUGH) or sum(map(np.size, first.values())) * len(
+        draws
+    ) >= MOST_NUMBERS

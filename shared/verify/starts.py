@@ -1,47 +1,87 @@
-"""What the frameworks draw as initial weights, compared by distribution: said with numbers, and no failure.
+"""What the frameworks draw as initial weights, compared by distribution.
 
-A ladder gives both sides the same weights, so two models are the same whatever they start from. Two trainings are not.
+A ladder gives both sides the same weights, so two models are the same whatever they start from. Two trainings are not:
+what differs is said in a note, and fails where the pair claims that both start alike.
 """
 
-from collections.abc import Callable, Mapping
-from math import isclose, prod, sqrt
+from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from math import isclose
 
 import numpy as np
 
+from twotrack.shared.errors import UserError
 from twotrack.shared.verify.drawn_weights import Start
 from twotrack.shared.verify.result import in_short
+from twotrack.shared.verify.start_laws import described
 
 UNLIKELY = 1e-6
 """Probability under one distribution from which on two samples are of two: a model has hundreds of weights."""
 FEWEST = 20
 """Numbers with which a distribution can be told from another."""
-NEAR = 0.15
-"""Relative: how well the size of a sample has to fit a rule for the rule to be named."""
+ENOUGH, MOST_DRAWS, MOST_NUMBERS = 2000, 30, 20_000_000
+"""Of weights that are claimed to start alike: numbers of each, for which a side is built so often at most, unless it
+has drawn so many in all."""
+BEYOND = 20
+"""The largest so many numbers of two samples, all in one of them: as unlikely as UNLIKELY."""
 EQUAL = 1e-6
-UNIFORM, NORMAL = 2.1, 2.6
-"""Fourth moments over squared variances: below the first, and from the second on; those of the distributions are 1.8
-and 3, and 2.4 of the sum of two uniform numbers."""
+Starts = Mapping[str, Start]
 
 
-def differences(torch: Mapping[str, Start], keras: Mapping[str, Start]) -> tuple[str, ...]:
+def claimed(patterns: Iterable[str], names: Iterable[str]) -> set[str]:
+    """Return the weights that a pair claims to start alike; UserError for a pattern that fits none."""
+    names, found = list(names), set[str]()
+    for pattern in patterns:
+        fitting = {name for name in names if fnmatchcase(name, pattern)}
+        if not fitting:
+            raise UserError(f"same_start: no weight fits '{pattern}'; there are: {', '.join(names)}.")
+        found |= fitting
+    return found
+
+
+def broken(torch: Starts, keras: Starts) -> list[str]:
+    """Return the weights that start otherwise although the pair claims that they do not."""
+    return [name for name, own in keras.items() if own.claimed and not _alike(own, torch.get(name))]
+
+
+def differences(torch: Starts, keras: Starts) -> tuple[str, ...]:
     """Return one sentence on all weights that start differently; none if none do."""
+    told = told_apart(torch, keras, [name for name, own in keras.items() if not _alike(own, torch.get(name))])
+    return (f"initial weights, which are no part of the model, differ: {told}; {_ALIGN}",) if told else ()
+
+
+def told_apart(torch: Starts, keras: Starts, names: Iterable[str]) -> str:
+    """Return how weights start on both sides, those together that start by the same rules."""
+    return "; ".join(
+        f"{in_short(map(repr, own))} {'starts' if len(own) == 1 else 'start'} {described(keras[own[0]])} in Keras and "
+        f"{described(torch[own[0]])} in torch"
+        for own in together(torch, keras, names)
+    )
+
+
+def together(torch: Starts, keras: Starts, names: Iterable[str]) -> Iterator[list[str]]:
+    """Yield names in groups that start by the same rules on each side."""
     found: dict[tuple[str, str], list[str]] = {}
-    for name, own in keras.items():
-        other = torch.get(name)
-        if other is not None and not same_distribution(own, other):
-            rules = tuple(_without_numbers(described(name, start)) for start in (own, other))
-            found.setdefault(rules, []).append(name)  # type: ignore[arg-type]
-    told = [
-        f"{in_short(map(repr, names))} {_starts(names)} {described(names[0], keras[names[0]])} in Keras and "
-        f"{described(names[0], torch[names[0]])} in torch"
-        for names in found.values()
-    ]
-    return (f"initial weights, which are no part of the model, differ: {'; '.join(told)}; {_ALIGN}",) if told else ()
+    for name in names:
+        rules = (_without_numbers(described(keras[name])), _without_numbers(described(torch[name])))
+        found.setdefault(rules, []).append(name)
+    yield from found.values()
+
+
+def seen(keras: Starts) -> tuple[int, str]:
+    """Return how many weights are claimed to start alike, and what there is to say of how they were compared."""
+    own = [one for one in keras.values() if one.claimed]
+    drawn = [one.drawn for one in own if not one.runs and not one.is_orthogonal]
+    return len(own), (
+        f"how weights start was compared by distribution, on at least {min(drawn):,} numbers of each"
+        if drawn
+        else "all weights that are to start alike are filled in, or orthogonal"
+    )
 
 
 _ALIGN = (
     "both sides got the same ones here, and trainings start alike with one side's weights in the other "
-    "(twotrack convert), or with kernel_initializer=... and torch.nn.init"
+    "(twotrack convert), or with kernel_initializer=... and torch.nn.init; Pair(same_start=...) makes it a claim"
 )
 
 
@@ -50,80 +90,39 @@ def _without_numbers(text: str) -> str:
     return text.partition(" (standard deviation")[0]
 
 
-def _starts(names: list[str]) -> str:
-    return "starts" if len(names) == 1 else "start"
+def _alike(own: Start, other: Start | None) -> bool:
+    return other is None or same_distribution(own, other)
 
 
 def same_distribution(one: Start, other: Start) -> bool:
     """Return whether two samples may be of one distribution, in the same structure.
 
-    Levene's test tells scales apart in small samples, Kolmogorov and Smirnov's everything else in large ones.
+    Levene's test tells scales apart in small samples, Kolmogorov and Smirnov's everything else in large ones, and the
+    largest numbers where one distribution is cut off and the other is not (Rosenbaum 1954).
     """
-    constant, constant_too = _constant(one), _constant(other)
-    if constant is not None and constant_too is not None:
-        return isclose(constant, constant_too, rel_tol=EQUAL)
-    if constant is not None or constant_too is not None or one.orthogonal != other.orthogonal:
+    if one.runs or other.runs:
+        return _same_runs(one, other)
+    if one.blocks != other.blocks or not isclose(one.gain, other.gain, rel_tol=1e-3):
         return False
-    if one.orthogonal or min(one.sample.size, other.sample.size) < FEWEST:
+    if one.is_orthogonal or min(one.sample.size, other.sample.size) < FEWEST:
         return True
     from scipy.stats import ks_2samp, levene
 
+    if _beyond(one.sample, other.sample) >= BEYOND:
+        return False
     return all(test(one.sample, other.sample).pvalue > UNLIKELY for test in (levene, ks_2samp))
 
 
-def _constant(start: Start) -> float | None:
-    low, high = start.sample[[0, -1]]
-    return float(low) if low == high else None
+def _same_runs(one: Start, other: Start) -> bool:
+    if len(one.runs) != len(other.runs):
+        return False
+    pairs = zip(one.runs, other.runs, strict=True)
+    return all(isclose(a, b, rel_tol=EQUAL) and length == more for (a, length), (b, more) in pairs)
 
 
-def described(name: str, start: Start) -> str:
-    """Say what a weight was drawn as: a constant, an orthogonal matrix, or by which rule, with its numbers."""
-    constant = _constant(start)
-    if constant is not None:
-        return f"at {constant:g}"
-    values = np.unique(start.sample)
-    if len(values) == 2 and np.isclose(values, [0, 1]).all():
-        return "at 0, and at 1 for one gate"
-    if start.orthogonal:
-        return "orthogonal"
-    shape = _shape(start.sample)
-    sizes = f"standard deviation {start.sample.std():.3g}, largest {np.abs(start.sample).max():.3g}"
-    return f"{_rule(name, start, shape)} ({sizes})"
-
-
-def _shape(sample: np.ndarray) -> str:
-    """Name the distribution by its tails: the largest over the standard deviation, and the fourth moment."""
-    kurtosis = float(((sample - sample.mean()) ** 4).mean() / sample.var() ** 2)
-    largest = float(np.abs(sample).max() / sample.std())
-    if kurtosis < UNIFORM:
-        return "uniform"
-    if kurtosis < NORMAL:
-        return "drawn"
-    return "truncated normal" if largest < 2.35 and sample.size > 200 else "normal"
-
-
-def _rule(name: str, start: Start, shape: str) -> str:
-    """Name the rule whose standard deviation the sample has; a bias has no fans of its own."""
-    deviation = float(start.sample.std())
-    fitting = {rule: of(*_fans(start.shape)) for rule, of in RULES.items()} if len(start.shape) > 1 else {}
-    near = {rule: abs(deviation / wanted - 1) for rule, wanted in fitting.items()}
-    best = min(near, key=near.__getitem__, default="")
-    return f"{shape}, as {best}" if best and near[best] < max(NEAR / 3, 3 / sqrt(start.sample.size)) else shape
-
-
-def _fans(shape: tuple[int, ...]) -> tuple[float, float]:
-    """Return inputs and outputs of a canonical kernel (..., inputs, outputs); the axes before are a window."""
-    window = prod(shape[:-2])
-    return window * shape[-2], window * shape[-1]
-
-
-RULES: Mapping[str, Callable[[float, float], float]] = {
-    "Glorot (variance 2 / (fan_in + fan_out))": lambda inputs, outputs: sqrt(2 / (inputs + outputs)),
-    "He (variance 2 / fan_in)": lambda inputs, outputs: sqrt(2 / inputs),
-    "LeCun (variance 1 / fan_in)": lambda inputs, outputs: sqrt(1 / inputs),
-    "kaiming_uniform(a=sqrt(5)) (variance 1 / (3 fan_in))": lambda inputs, outputs: sqrt(1 / (3 * inputs)),
-    "a standard normal": lambda inputs, outputs: 1.0,
-    "RandomUniform(0.05)": lambda inputs, outputs: 0.05 / sqrt(3),
-    "a deviation of 0.02": lambda inputs, outputs: 0.02,
-}
-"""Standard deviations from fan_in and fan_out: a gain of 1 but for He's, of sqrt(2)."""
+def _beyond(one: np.ndarray, other: np.ndarray) -> int:
+    """Return how many sizes of the sample that goes farther lie beyond all of the other, as if both had as many."""
+    sizes = np.sort(np.abs(one)), np.sort(np.abs(other))
+    near, far = sorted(sizes, key=lambda own: own[-1])
+    share = min(1.0, len(near) / len(far))
+    return int(share * (len(far) - np.searchsorted(far, near[-1], side="right")))

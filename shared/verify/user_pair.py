@@ -28,7 +28,7 @@ from twotrack.shared.weights.correspondence.rule import WeightRule
 
 _PLAIN = (
     "input_shape", "rename", "batch_size", "outputs", "trainable", "weight_rules", "unused_torch", "unused_keras",
-    "kept_torch",
+    "kept_torch", "same_start",
 )  # fmt: skip
 """Fields of a Pair that are data."""
 
@@ -244,6 +244,7 @@ class PairOfFunctions(FrozenRecord):
     unused_torch: tuple[str, ...] = ()
     unused_keras: tuple[str, ...] = ()
     kept_torch: tuple[str, ...] = ()
+    same_start: tuple[str, ...] = ()
     penalties: tuple[HeldReference, ...] = ()
     constraints: tuple[HeldRecord, ...] = ()
     train: LoopReference | None = None
@@ -349,6 +350,7 @@ def reference(pair: Pair, hold: Hold | None = None) -> PairOfFunctions:
         unused_torch=pair.unused_torch,
         unused_keras=pair.unused_keras,
         kept_torch=pair.kept_torch,
+        same_start=pair.same_start,
         penalties=tuple(_held(one, refer) for one in pair.penalties),
         constraints=tuple(_plain(one) for one in pair.constraints),
         train=pair.train and _loop(pair.train, refer),

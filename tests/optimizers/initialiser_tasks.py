@@ -4,11 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from twotrack.shared.spec.initialisers import INITIALISERS
+from twotrack.shared.spec.initialisers import INITIALISERS, Blocks, OrthogonalStart
 from twotrack.shared.workers.task import task
 
 SHAPES = ((300, 200), (3, 3, 64, 80))
 """Of a dense kernel and one of a convolution, canonical: fan in and fan out differ."""
+GATES = {"orthogonal gates": OrthogonalStart(1.5, 4), "forget gate": Blocks((0.0, 1.0, 0.0, 0.0))}
+OF_GATES = (50, 200)
 Drawn = dict[str, list[float]]
 KEPT = 40_000
 
@@ -45,7 +47,7 @@ def _all(draw: Any) -> Drawn:
             weight = np.asarray(draw(spec, shape), float)
             assert weight.shape == shape
             found[key(name, shape)] = kept(weight) if name != "orthogonal" else product(weight)
-    return found
+    return found | {name: draw(spec, OF_GATES).reshape(-1).tolist() for name, spec in GATES.items()}
 
 
 def key(name: str, shape: tuple[int, ...]) -> str:

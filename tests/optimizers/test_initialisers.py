@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from tests.optimizers import initialiser_tasks
-from tests.optimizers.initialiser_tasks import SHAPES, kept, key
+from tests.optimizers.initialiser_tasks import GATES, OF_GATES, SHAPES, kept, key
 from tests.support.turns import BACKENDS
 from twotrack.shared.errors import UserError
 from twotrack.shared.spec.initialisers import INITIALISERS, TRUNCATED, Filled, OrthogonalStart, Scaled, draw, fans
@@ -46,6 +46,13 @@ def test_weights_are_drawn_by_their_laws(track: str, workers: WorkerPool) -> Non
         own = draw(OrthogonalStart(), np.random.default_rng(0), shape)
         assert error < 1e-5
         assert stats.ks_2samp(sample, kept(own)).pvalue > UNLIKELY
+    assert_gates({name: np.reshape(found[name], OF_GATES) for name in GATES})
+
+
+def assert_gates(found: dict[str, np.ndarray]) -> None:
+    for part in np.split(found["orthogonal gates"], 4, axis=1):
+        np.testing.assert_allclose(part @ part.T, 1.5**2 * np.eye(OF_GATES[0]), atol=1e-5)
+    np.testing.assert_array_equal(found["forget gate"], np.repeat([0, 1, 0, 0], 50) + np.zeros(OF_GATES))
 
 
 # === Without a framework ===
@@ -56,6 +63,10 @@ def test_weights_are_drawn_by_their_laws(track: str, workers: WorkerPool) -> Non
 def test_the_law_in_numpy(name: str, shape: tuple[int, ...]) -> None:
     sample = draw(LAWS[name], np.random.default_rng(1), shape).reshape(-1)
     assert is_drawn_by(sample, LAWS[name], shape)
+
+
+def test_the_gates_in_numpy() -> None:
+    assert_gates({name: draw(spec, np.random.default_rng(1), OF_GATES) for name, spec in GATES.items()})
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from twotrack.shared.axes.layout import Arrangements
 from twotrack.shared.spec.changes import (
     AddValue,
     Change,
+    DrawWeight,
     DropInRecurrence,
     DropWeight,
     Function,
@@ -27,6 +28,8 @@ from twotrack.shared.spec.changes import (
     SetHyperparameter,
     SetMask,
 )
+from twotrack.shared.spec.initialisers import draw
+from twotrack.shared.spec.plain import spec
 from twotrack.shared.weights.bridge.layouts import Layout, Rearrangement
 from twotrack.torch_track.axes import channels_last
 from twotrack.torch_track.changes.calls import CallChange, CallWatcher
@@ -66,6 +69,7 @@ class _Changer:
             ReplaceLayer: self._replace,
             AddValue: self._add,
             OrderWeight: self._order,
+            DrawWeight: self._draw,
             SetMask: self._mask,
             OrderValues: self._order_values,
             MaskSteps: self._mask_steps,
@@ -235,6 +239,14 @@ class _Changer:
         before = model.weight_orders
         model.weight_orders = {**before, change.name: (*before.get(change.name, ()), _Reordered(change))}
         self._stack.callback(setattr, model, "weight_orders", before)
+
+    def _draw(self, change: DrawWeight) -> None:
+        """Draw by torch's random numbers, which the seed of the model has set."""
+        model, name = self._model, change.name
+        before = np.array(model.live_weights()[name])
+        generator = np.random.default_rng(int(torch.randint(2**31, ()).item()))
+        model.load_weights({name: draw(spec(change.law), generator, before.shape)}, (name,))
+        self._stack.callback(lambda: model.load_weights({name: before}, (name,)))
 
     def _drop(self, change: DropWeight) -> None:
         weight = self._model.module.get_parameter(change.name)

@@ -10,11 +10,13 @@ from twotrack.shared.verify.diagnosis.loops import LoopProposals
 from twotrack.shared.verify.diagnosis.losses import LossProposals
 from twotrack.shared.verify.diagnosis.partners import PartnerProposals
 from twotrack.shared.verify.diagnosis.searching import Proposals, Search
+from twotrack.shared.verify.diagnosis.starting import StartProposals
 from twotrack.shared.verify.diagnosis.statistics import TrainingProposals
 from twotrack.shared.verify.diagnosis.updates import AloneProposals
 from twotrack.shared.verify.diagnosis.values import ValueProposals
 from twotrack.shared.verify.diagnosis.wide_values import PieceProposals, WideProposals
 from twotrack.shared.verify.exercise import find_exercise
+from twotrack.shared.verify.result import FailurePlace
 from twotrack.shared.verify.side import ObservedSide
 from twotrack.shared.workers.door import open_torch
 from twotrack.shared.workers.task import Report, task
@@ -24,14 +26,20 @@ from twotrack.shared.workers.task import Report, task
 def search(request: SearchRequest, report: Report) -> Findings:
     """Return what removes the difference, on the inputs that it was found on."""
     report("looking for the cause", {})
-    searches = OF_LOOPS if request.torch.has_own_loop else SEARCHES
-    propose = searches.get(request.rung, SEARCHES.get(request.rung))
+    propose = _proposals(request)
     if propose is None:
         return Findings()
     exercise = find_exercise(request.verify, request.reference)
     exercise = exercise if request.rung in ON_OWN else exercise.drawn
     side = ObservedSide(exercise, open_torch("auto"), "float64", lambda _: None)
     return Search(propose(side, request), _limit(request.rung)).run()
+
+
+def _proposals(request: SearchRequest) -> Callable[[ObservedSide, SearchRequest], Proposals] | None:
+    if request.place is FailurePlace.START:
+        return StartProposals
+    searches = OF_LOOPS if request.torch.has_own_loop else SEARCHES
+    return searches.get(request.rung, SEARCHES.get(request.rung))
 
 
 ON_OWN = ("parameters", "forward", "gradients", "training")

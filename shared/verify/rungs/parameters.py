@@ -7,7 +7,7 @@ import numpy as np
 from twotrack.shared.verify.keeping import apart
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.result import FailurePlace, RungResult, in_short
-from twotrack.shared.verify.starts import differences
+from twotrack.shared.verify.starts import broken, differences, seen, told_apart
 from twotrack.shared.verify.trace import Trace
 
 
@@ -23,11 +23,17 @@ def check_parameters(torch: Observation, keras: Observation) -> RungResult:
         more = f", and {len(differing) - 1} more weights" if len(differing) > 1 else ""
         detail = f"'{name}' has other values in the two files, by {difference:.1e}{more}"
         return RungResult("parameters", False, detail, difference, limit=0.0, place=FailurePlace.WEIGHT, where=name)
+    starts = torch.traces["float64"].drawn, keras.traces["float64"].drawn
+    if unlike := broken(*starts):
+        told = f"the pair says that both sides start alike; {told_apart(*starts, unlike)}"
+        return RungResult("parameters", False, told, place=FailurePlace.START, where=unlike[0])
     values = sum(int(np.prod(shape)) for shape in keras.parameters.values())
     detail = "; ".join([f"{len(keras.parameters)} weights, {values:,} values, one to one", *_of_map(torch, keras)])
     counts = {"weights": len(keras.parameters), "values": values, "of the weights by rules of a map": keras.by_rules}
     counts |= {"constant": len(keras.constants), "unused": len(torch.unused) + len(keras.unused)}
-    notes = differences(torch.traces["float64"].drawn, keras.traces["float64"].drawn)
+    notes, (claims, told) = differences(*starts), seen(starts[1])
+    if claims:
+        counts["initial weights by distribution"], notes = claims, (told, *notes)
     counts = {what: count for what, count in counts.items() if count}
     return RungResult("parameters", True, detail, counts=counts, notes=notes)
 

@@ -1,0 +1,143 @@
+"""`python -m tests.specs`: how far every training spec strays from NumPy in 2,000 steps in float64, on every track.
+
+Writes docs/reference/specs.md where all is measured, and `build/specs.json` as it goes on; `--again` keeps what stands
+there. Ends with exit code 1 if anything strays farther than 1e-10.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from tests.losses import held_long
+from tests.optimizers import long_cases, long_tasks
+from tests.specs import tasks
+from tests.specs.cases import RATES, STEPS, TRAININGS
+from twotrack.shared.base import atomic
+from twotrack.shared.spec.track import TRACKS
+from twotrack.shared.workers.pool import WorkerPool
+
+ROOT = Path(__file__).parents[2]
+PAGE, KEPT = ROOT / "docs/reference/specs.md", ROOT / "build/specs.json"
+LIMIT = 1e-10
+Strays = dict[str, dict[str, dict[str, float]]]
+"""By kind, row and track."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What is measured at once: some rows of a kind."""
+
+    kind: str
+    rows: tuple[str, ...]
+    measure: Callable[[WorkerPool, str], dict[str, float]]
+    """Of a track."""
+
+
+def _units() -> Iterator[Unit]:
+    for kind, specs in (("formulas", long_cases.FORMULAS), ("options", long_cases.OPTIONS)):
+        yield from (Unit(kind, (name,), partial(_optimizer, name)) for name in specs)
+    yield from (Unit("held", (name,), partial(_held, name)) for name in held_long.CASES)
+    yield from (Unit("schedules", (name,), partial(_schedule, name)) for name in RATES)
+    for kind, trainings in TRAININGS.items():
+        for name, own in trainings.items():
+            yield Unit(kind, tuple(own.heads), partial(_training, kind, name))
+
+
+def _optimizer(name: str, pool: WorkerPool, track: str) -> dict[str, float]:
+    return pool.call(track, long_tasks.strays, long_tasks.Asked(track, [name], STEPS))
+
+
+def _held(name: str, pool: WorkerPool, track: str) -> dict[str, float]:
+    return pool.call(track, held_long.strays, held_long.Asked(track, STEPS, [name]))
+
+
+def _schedule(name: str, pool: WorkerPool, track: str) -> dict[str, float]:
+    return {name: pool.call(track, tasks.stray_of_schedule, tasks.Asked(track, "schedules", name, STEPS))}
+
+
+def _training(kind: str, name: str, pool: WorkerPool, track: str) -> dict[str, float]:
+    return pool.call(track, tasks.strays, tasks.Asked(track, kind, name, STEPS))
+
+
+def rows() -> dict[str, list[str]]:
+    """Return the rows of each table."""
+    found: dict[str, list[str]] = {}
+    for unit in _units():
+        found.setdefault(unit.kind, []).extend(unit.rows)
+    return found
+
+
+def kept() -> Strays:
+    """Return what was measured since it was forgotten, by this command or another beside it."""
+    return json.loads(KEPT.read_text()) if KEPT.exists() else {}
+
+
+def _keep(unit: Unit, track: str, strays: Mapping[str, float]) -> None:
+    found = kept()
+    for name, stray in strays.items():
+        found.setdefault(unit.kind, {}).setdefault(name, {})[track] = stray
+        print(f"{track:<18}{unit.kind:<14}{stray:.1e}  {name}", flush=True)
+    KEPT.parent.mkdir(exist_ok=True)
+    atomic.write(KEPT, json.dumps(found, indent=1))
+
+
+def measure(track: str) -> None:
+    """Measure the rows that a track has not yet."""
+    with WorkerPool(threads=1) as pool:
+        for unit in _units():
+            if any(track not in kept().get(unit.kind, {}).get(name, {}) for name in unit.rows):
+                _keep(unit, track, unit.measure(pool, track))
+
+
+def written(page: str, found: Strays) -> str:
+    """Return the page with the tables of all kinds between their marks, and the largest difference of all."""
+    for kind, names in rows().items():
+        lines = [f"| {name} | {' | '.join(f'{found[kind][name][track]:.1e}' for track in TRACKS)} |" for name in names]
+        table = "\n".join([f"| | {' | '.join(TRACKS)} |", f"|---|{'---|' * len(TRACKS)}", *lines])
+        page = _between(page, kind, f"\n\n{table}\n\n")
+    return _between(page, "largest", f"{sum(map(len, rows().values()))} rows; {_largest(found)}")
+
+
+def _between(page: str, mark: str, text: str) -> str:
+    begin, end = f"<!-- {mark} -->", f"<!-- end of {mark} -->"
+    before, rest = page.split(begin)
+    return f"{before}{begin}{text}{end}{rest.split(end)[1]}"
+
+
+def _every(found: Strays) -> list[tuple[float, str, str]]:
+    return [
+        (stray, name, track) for rows in found.values() for name, own in rows.items() for track, stray in own.items()
+    ]
+
+
+def _largest(found: Strays) -> str:
+    stray, name, track = max(_every(found))
+    return f"the largest difference is {stray:.1e}, of {name} on {track}"
+
+
+def main() -> int:
+    """Measure, write, and say what strays too far."""
+    parser = argparse.ArgumentParser(prog="python -m tests.specs", description=__doc__)
+    parser.add_argument("--again", action="store_true", help="keep what a run before has measured")
+    parser.add_argument("--track", action="append", default=[], choices=TRACKS, help="only this one; repeatable")
+    asked = parser.parse_args()
+    os.environ["PYTHONPATH"] = str(ROOT)  # workers find the tasks there
+    if not asked.again:
+        KEPT.unlink(missing_ok=True)
+    for track in asked.track or TRACKS:
+        measure(track)
+    found = kept()
+    if all(len(found.get(kind, {}).get(name, {})) == len(TRACKS) for kind, names in rows().items() for name in names):
+        PAGE.write_text(written(PAGE.read_text(), found))
+    wrong = [one for one in _every(found) if not one[0] <= LIMIT]
+    print(*wrong or [_largest(found)], sep="\n")
+    return int(bool(wrong))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
