@@ -1,8 +1,8 @@
 """Shop: 8,000 products in five classes, 28 x 28 grey, out of Fashion-MNIST. Data card: docs/datasets/shop.md.
 
 Splits of the embedded file, per class: 1,000 train, 200 validation, 400 test. Photos of a user's own, and those of
-tensorflow-datasets, are RGB and come through shared/datasets/photo_store.py, with the classes that they have. The source
-`stamps` is 216 photos in six classes: shared/datasets/stamps.py.
+tensorflow-datasets, are RGB and come through shared/datasets/photo_store.py, with the classes that they have. The
+source `stamps` is 219 photos in six classes: shared/datasets/stamps.py.
 """
 
 from collections.abc import Sequence

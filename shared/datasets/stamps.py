@@ -1,4 +1,4 @@
-"""Stamps: 216 photos of Tux Paint's stamps in six classes, 128 x 128 RGB. Data card: docs/datasets/stamps.md.
+"""Stamps: 219 photos of Tux Paint's stamps in six classes, 128 x 128 RGB. Data card: docs/datasets/stamps.md.
 
 Few photos, each of another subject: what a pretrained network is for. They come under a source of their own of the data
 set `shop`, whose chapter learns any pictures. How the file was made: stamps_png.py.

@@ -1,6 +1,7 @@
 """How the embedded stamps were made: python -m twotrack.shared.datasets.stamps_png FOLDER OUT.npz
 
-FOLDER is usr/share/tuxpaint/stamps of Debian's tuxpaint-stamps-default 2022.06.04-1; its photos must be the stated ones.
+FOLDER is usr/share/tuxpaint/stamps of Debian's tuxpaint-stamps-default 2022.06.04-1; its photos must be the
+stated ones.
 """
 
 import hashlib
