@@ -1,9 +1,9 @@
 """What pretrained weights are worth with few photos: python -m tests.benchmarks.stamps OUT [SECONDS] [TRACK]...
 
 Trains shop_transfer on `--source stamps`: a new head on ImageNet's features, the last block beside it, all of the
-network from a random start; and fits logistic regression on the pixels. Logits are kept in OUT, so that the command goes
-on where it stopped; after SECONDS it begins no more trainings. Each line: test accuracy over the seeds that are there,
-and the difference from the start at random, same seeds and photos, with 95 % intervals.
+network from a random start; and fits logistic regression on the pixels. Logits are kept in OUT, so that the command
+goes on where it stopped; after SECONDS it begins no more trainings. Each line: test accuracy over the seeds that are
+there, and the difference from the start at random, same seeds and photos, with 95 % intervals.
 """
 
 import sys
