@@ -52,12 +52,15 @@ SameMasks = Annotated[
 Device = Annotated[str, typer.Option(help="auto (a GPU if there is one), cpu or cuda.")]
 Source = Annotated[
     str,
-    typer.Option(help="embedded, cdnow, tfds, or tfds:NAME for another data set of the same form, e.g. tfds:kmnist."),
+    typer.Option(
+        help="embedded, cdnow, stamps, tfds, or tfds:NAME for another data set of the same form, e.g. tfds:kmnist."
+    ),
 ]
 OwnSource = Annotated[
     str | None,
     typer.Option(
-        help="embedded, cdnow, tfds or tfds:NAME [default: that of the run of --from or --warm-start, else embedded]."
+        help="embedded, cdnow, stamps, tfds or tfds:NAME [default: that of the run of --from or --warm-start, else "
+        "embedded]."
     ),
 ]
 TfdsDir = Annotated[

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-from twotrack.shared.datasets import cdnow, mnist, reviews, shop, tabular, telco, telco_monthly
+from twotrack.shared.datasets import cdnow, mnist, reviews, shop, stamps, tabular, telco, telco_monthly
 from twotrack.shared.datasets.files import Source, csv_file
 from twotrack.shared.datasets.spec import Dataset, Examples
 from twotrack.shared.errors import UserError, unknown
@@ -24,8 +24,9 @@ One with tfds has tfds_task(), the worker task that converts, and TFDS_NAME, wha
 One whose examples `twotrack predict` takes has examples(given), from what was typed to Examples, and EXAMPLE, what
 one is."""
 EMBEDDED = "embedded"
-PACKAGED: dict[str, ModuleType] = {cdnow.NAME: cdnow}
-"""Sources that lie in a package of another's: each module has source(), ORIGIN and LICENCE."""
+PACKAGED: dict[str, ModuleType] = {cdnow.NAME: cdnow, stamps.NAME: stamps}
+"""Other data in a data set's form, here or in a package of another's: each module has source(), ORIGIN, LICENCE and
+EXAMPLES_CAN_BE_TYPED."""
 
 
 def require_known(dataset: str) -> None:
@@ -108,7 +109,7 @@ def load(dataset: str, source: Source, features: Sequence[str] = ()) -> Dataset:
 
 def require_examples(dataset: str, source: Source, given: Sequence[str]) -> None:
     """Raise UserError unless examples that are typed can be read as those of the source are, and there is one."""
-    if source.name in PACKAGED:
+    if source.name in PACKAGED and not PACKAGED[source.name].EXAMPLES_CAN_BE_TYPED:
         raise UserError(
             f"the run was trained on the source '{source.name}', whose examples cannot be typed; predict its test "
             "split with --test, or name a run that was trained on embedded or on your own data."

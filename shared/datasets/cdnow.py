@@ -23,6 +23,7 @@ PACKAGE, MEMBER = "Lifetimes", "lifetimes/datasets/CDNOW_master.txt"
 INSTALL = "install it with pip install 'twotrack[cdnow]'"
 SHA256 = "eff6889ed364c5199d6eacbbeb7a6d559971df4406ac876f322c373f00a072ef"
 FIRST_YEAR = 1997
+EXAMPLES_CAN_BE_TYPED = False
 
 
 def source() -> Source:

@@ -105,7 +105,7 @@ class Source:
     """Where a data set lies: checked, readable without a framework."""
 
     name: str
-    """embedded, cdnow, tfds:NAME, csv:NAME or images:NAME."""
+    """embedded, cdnow, stamps, tfds:NAME, csv:NAME or images:NAME."""
     file: DataFile
 
 

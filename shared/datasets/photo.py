@@ -27,6 +27,7 @@ def read_photo(path: Path, size: int = SIZE) -> np.ndarray:
     try:
         with warnings.catch_warnings():  # that Pillow has before this module's error about too many pixels
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            warnings.filterwarnings("ignore", "Corrupt EXIF data")
             return read(path, size)
     except BrokenPhotoError as error:
         expected = ", ".join(FORMATS[:-1]) + f" or {FORMATS[-1]}"
@@ -64,8 +65,16 @@ def decode(stream: BinaryIO, size: int) -> np.ndarray:
 def _square(stream: BinaryIO, size: int) -> np.ndarray:
     with _opened(stream) as image:
         image.draft(image.mode, (DRAFT * size, DRAFT * size))
-        upright = ImageOps.exif_transpose(image)
-        return np.asarray(ImageOps.fit(_rgb(upright), (size, size), Image.Resampling.BILINEAR))
+        return np.asarray(ImageOps.fit(_rgb(_upright(image)), (size, size), Image.Resampling.BILINEAR))
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Return the picture turned and mirrored as its EXIF says; as it lies, as viewers do, if that cannot be read."""
+    image.load()
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # of damaged EXIF Pillow raises whatever it stumbles over; the pixels are whole
+        return image
 
 
 def _opened(stream: BinaryIO) -> Image.Image:

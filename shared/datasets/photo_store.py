@@ -31,7 +31,7 @@ from twotrack.shared.workers.environment import available_cores
 from twotrack.shared.workers.task import Report
 
 SUFFIX = ".photos"
-VERSION = 1
+VERSION = 2
 """Of the file's form and of how photos are decoded; another one decodes anew."""
 BATCH = 256
 """Photos that are decoded, and later copied, at a time."""

@@ -1,7 +1,8 @@
 """Shop: 8,000 products in five classes, 28 x 28 grey, out of Fashion-MNIST. Data card: docs/datasets/shop.md.
 
 Splits of the embedded file, per class: 1,000 train, 200 validation, 400 test. Photos of a user's own, and those of
-tensorflow-datasets, are RGB and come through shared/datasets/photo_store.py, with the classes that they have.
+tensorflow-datasets, are RGB and come through shared/datasets/photo_store.py, with the classes that they have. The
+source `stamps` is 219 photos in six classes: shared/datasets/stamps.py.
 """
 
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from twotrack.shared.datasets import stamps
 from twotrack.shared.datasets.files import EMBEDDED_FOLDER, DataFile, Source
 from twotrack.shared.datasets.spec import Dataset, Examples, Split
 from twotrack.shared.spec.inputs import ONLY
@@ -26,7 +28,7 @@ EMBEDDED = DataFile(
 )
 ORIGIN = "Fashion-MNIST (Zalando), taken from Debian's dataset-fashion-mnist; 8,000 of its images in five classes"
 LICENCE = "MIT"
-SOURCES = ("tfds", "images")
+SOURCES = ("tfds", "images", stamps.NAME)
 TFDS_NAME = None
 EXAMPLE = "a photo's file"
 CLASS_NAMES = ("shirt", "pants", "shoes", "bag", "other")
@@ -65,6 +67,8 @@ def read(source: Source) -> Dataset:
 
     if source.file.path.suffix == SUFFIX:
         stored = load(source.file)
+    elif source.name == stamps.NAME:
+        stored = Stored(stamps.CLASS_NAMES, stamps.read_splits(source), skipped=())
     else:
         stored = Stored(CLASS_NAMES, _embedded(source.file.arrays()), skipped=())
     train, validation, test = stored.splits

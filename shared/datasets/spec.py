@@ -62,7 +62,7 @@ class Dataset:
 
     name: str
     source: str
-    """embedded, cdnow, tfds:NAME, csv:NAME or images:NAME."""
+    """embedded, cdnow, stamps, tfds:NAME, csv:NAME or images:NAME."""
     class_names: tuple[str, ...]
     train: Split
     validation: Split

@@ -60,7 +60,10 @@ def refused(done: Done, folder: Path) -> str:
         ((*RUN, "--set", "dropuot=0.5"), "unknown setting of mnist_cnn 'dropuot': did you mean 'dropout'?"),
         ((*RUN, "--set", "filters=0"), "mnist_cnn: filters: input should be greater than 0, found '0'."),
         ((*RUN, "--set", "architecture=bn-gap"), "unknown value for mnist_cnn: architecture 'bn-gap': did you mean"),
-        ((*RUN, "--source", "tfd"), "unknown source 'tfd': expected 'embedded', 'cdnow', 'tfds' or 'tfds:NAME'."),
+        (
+            (*RUN, "--source", "tfd"),
+            "unknown source 'tfd': expected 'embedded', 'cdnow', 'stamps', 'tfds' or 'tfds:NAME'.",
+        ),
         (("data", "mnst"), "unknown data set 'mnst': did you mean 'mnist'? 'twotrack data' shows all data sets."),
         (("differences", "mnist_cn"), "unknown chapter 'mnist_cn': did you mean 'mnist_cnn'?"),
         (("differences", "--tracks", "torch"), "--tracks: name at least one Keras track, out of: keras:jax, keras:t"),

@@ -16,8 +16,17 @@ from twotrack.shared.errors import UserError
 SIZE = 160
 WIDTH, HEIGHT = 300, 200
 LEFT = (WIDTH - HEIGHT) // 2
-ROTATION = {3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_270, 8: Image.Transpose.ROTATE_90}
-"""What turns a photo upright, by EXIF orientation (tag 274): the values that cameras write."""
+ORIENTATIONS = {
+    1: ("top", "left"),
+    2: ("top", "right"),
+    3: ("bottom", "right"),
+    4: ("bottom", "left"),
+    5: ("left", "top"),
+    6: ("right", "top"),
+    7: ("right", "bottom"),
+    8: ("left", "bottom"),
+}
+"""By value of EXIF's tag 274: on which sides of what a viewer shows row 0 and column 0 of the file are (EXIF 2.32)."""
 
 
 def scene(channels: int = 3, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
@@ -71,18 +80,31 @@ def test_a_large_jpeg_that_is_decoded_at_a_part_of_its_size_looks_as_if_decoded_
     assert_near(read_photo(path, SIZE), expected, 1.0)
 
 
-@pytest.mark.parametrize("orientation", ROTATION)
+def lying(shown: np.ndarray, orientation: int) -> np.ndarray:
+    """Return the pixels that a file of this orientation holds if a viewer shows `shown` (height, width, channels)."""
+    row, column = ORIENTATIONS[orientation]
+    stored = shown.transpose(1, 0, 2) if row in ("left", "right") else shown
+    stored = stored[::-1] if row in ("bottom", "right") else stored
+    return np.ascontiguousarray(stored[:, ::-1] if column in ("bottom", "right") else stored)
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
 @pytest.mark.parametrize("kind", ["jpeg", "png", "webp"])
-def test_a_photo_is_turned_as_its_exif_says(tmp_path: Path, orientation: int, kind: str):
+def test_a_photo_is_turned_and_mirrored_as_its_exif_says(tmp_path: Path, orientation: int, kind: str):
     exif = Image.Exif()
     exif[274] = orientation
-    path = save(tmp_path / "turned", Image.fromarray(scene()), format=kind, exif=exif, quality=95)
+    stored = Image.fromarray(lying(scene(), orientation))
+    path = save(tmp_path / "turned", stored, format=kind, exif=exif, quality=95)
 
-    upright = Image.fromarray(scene()).transpose(ROTATION[orientation])
-    side = min(upright.size)
-    left, top = (upright.width - side) // 2, (upright.height - side) // 2
-    square = upright.crop((left, top, left + side, top + side))
-    assert_near(read_photo(path, SIZE), np.asarray(square.resize((SIZE, SIZE), Image.Resampling.BILINEAR)), 3.0)
+    assert_near(read_photo(path, SIZE), centre(scene()), 1.5)
+
+
+@pytest.mark.parametrize("exif", [b"garbage garbage", b"II*\0", b"II*\0\xff\xff\0\0", b""])
+@pytest.mark.parametrize("kind", ["jpeg", "png", "webp"])
+def test_a_photo_whose_exif_cannot_be_read_is_shown_as_it_lies(tmp_path: Path, exif: bytes, kind: str):
+    path = save(tmp_path / "odd", Image.fromarray(scene()), format=kind, exif=b"Exif\0\0" + exif, quality=95)
+
+    assert_near(read_photo(path, SIZE), centre(scene()), 1.5)
 
 
 def test_grey_gets_three_equal_channels(tmp_path: Path):

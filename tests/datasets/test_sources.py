@@ -175,6 +175,7 @@ def test_a_data_set_that_has_no_counterpart_at_tensorflow_datasets_wants_a_name(
     [
         ("embedded", list(DATASETS)),
         ("cdnow", ["telco_monthly"]),
+        ("stamps", ["shop"]),
         ("tfds", ["mnist"]),
         ("tfds:kmnist", ["mnist", "shop"]),
     ],
@@ -185,7 +186,7 @@ def test_the_data_sets_that_a_source_offers(source: str, expected: list[str]):
 
 def test_an_unknown_source_is_refused():
     with pytest.raises(
-        UserError, match="unknown source 'csv:mine': expected 'embedded', 'cdnow', 'tfds' or 'tfds:NAME'"
+        UserError, match="unknown source 'csv:mine': expected 'embedded', 'cdnow', 'stamps', 'tfds' or 'tfds:NAME'"
     ):
         datasets.tfds_name("telco", "csv:mine")
 

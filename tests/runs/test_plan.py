@@ -44,7 +44,7 @@ def test_epochs_of_the_request_replace_the_recipes():
         ({"examples": 127}, "--examples: expected at least one batch of 128, found 127."),
         ({"examples": 0}, "--examples: expected at least one batch of 128, found 0."),
         ({"device": "gpu"}, "--device: expected auto, cpu or cuda, found 'gpu'."),
-        ({"source": "web"}, "unknown source 'web': expected 'embedded', 'cdnow', 'tfds' or 'tfds:NAME'."),
+        ({"source": "web"}, "unknown source 'web': expected 'embedded', 'cdnow', 'stamps', 'tfds' or 'tfds:NAME'."),
     ],
 )
 def test_a_request_that_cannot_be_done_is_refused(changes: dict, message: str):
