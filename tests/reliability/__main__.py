@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.reliability import disks, inputs, kills
 from tests.reliability.tally import Tally
 
-SHARES = {"data": 0.3, "compare": 0.25, "export": 0.15, "record": 0.15, "verify": 0.15}
+SHARES = {"data": 0.2, "compare": 0.2, "export": 0.2, "record": 0.2, "verify": 0.2}
 """Of the kills."""
 FULL = {"data": 0.6, "compare": 0.2, "export": 0.1, "record": 0.1}
 """Of the full disks."""
