@@ -17,9 +17,11 @@ PARTS = ("inputs", "checkpoints", "kills", "disks", "power")
 
 
 def main() -> int:
-    """Run the parts that were asked for, and print the table as it grows."""
+    """Run the parts that were asked for, and print the table."""
     asked = _parser().parse_args()
-    tally = Tally()
+    if asked.table:
+        asked.table.parent.mkdir(parents=True, exist_ok=True)
+    tally = Tally(asked.table)
     with tempfile.TemporaryDirectory(prefix="campaign-", dir=asked.work) as name:
         work = Path(name)
         if "inputs" in asked.parts:
@@ -32,11 +34,7 @@ def main() -> int:
             disks.fill(tally, _counts(FULL, asked.full), asked.seed, _new(work / "disks"))
         if "kills" in asked.parts:
             kills.kill(tally, _counts(SHARES, asked.kills), asked.seed, _new(work / "kills"))
-    text = "\n".join([*tally.lines(), "", *tally.wrong])
-    print(text)
-    if asked.table:
-        asked.table.parent.mkdir(parents=True, exist_ok=True)
-        asked.table.write_text(text + "\n")
+    print(tally)
     return 1 if tally.wrong else 0
 
 
