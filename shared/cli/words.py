@@ -1,4 +1,4 @@
-"""What a word of the command line must be before anything is made of it: text, and not empty where it names something."""
+"""What a word of the command line must be before anything is made of it: text, and no empty name."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path

@@ -5,6 +5,7 @@ A server on this machine gets a copy with the folder's own path instead; everyth
 and labels, stays as it is written.
 """
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +66,7 @@ def read_repository(folder: Path) -> Repository:
             f"{file}: expected models, each with a name of its own and a base_path; found the names "
             f"{', '.join(names) or 'none'} and {len(paths)} base paths; {REMEDY}."
         )
-    root = folder.resolve()
+    root = Path(os.path.realpath(folder))
     models = {name: _versions(root, path, file) for name, path in zip(names, paths, strict=True)}
     return Repository(root, models, text)
 
@@ -73,7 +74,7 @@ def read_repository(folder: Path) -> Repository:
 def _versions(root: Path, base_path: str, file: Path) -> tuple[int, ...]:
     """Return a model's versions; UserError if its base path leaves the folder or has none."""
     below = base_path.removeprefix(f"{MOUNTED}/")
-    folder = (root / below).resolve()
+    folder = Path(os.path.realpath(root / below))
     if below in {base_path, ""} or not folder.is_relative_to(root):
         raise UserError(
             f"{file}: expected base paths below {MOUNTED}, where a server finds this folder, such as "
