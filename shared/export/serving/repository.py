@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from twotrack.shared.base import ordinary
 from twotrack.shared.errors import UserError
 
 MODELS_CONFIG, BATCHING_CONFIG, EXAMPLE = "models.config", "batching.config", "request.json"
@@ -54,7 +55,7 @@ def read_repository(folder: Path) -> Repository:
     """Return what the folder holds; UserError if it is no repository of exported models."""
     file = folder / MODELS_CONFIG
     try:
-        text = _COMMENT.sub("", file.read_text("utf-8"))
+        text = _COMMENT.sub("", ordinary.text_of(file))
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise UserError(
