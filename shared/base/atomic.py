@@ -55,9 +55,15 @@ def written(path: Path) -> Iterator[Path]:
 
 def _followed(path: Path) -> Path:
     """Return where a link leads; OSError for what a file would do away with: a device, a pipe, a socket."""
-    target = path.resolve() if path.is_symlink() else path
+    target = Path(os.path.realpath(path)) if path.is_symlink() else path
     require_ordinary(target)
     return target
+
+
+def require_room(path: Path) -> None:
+    """Raise OSError unless a file or folder of this name could be written now."""
+    with owned_folder(_followed(path).parent, f".{path.name}."):
+        pass
 
 
 def require_ordinary(path: Path) -> None:

@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from twotrack.shared.base import ordinary
 from twotrack.shared.errors import UserError, first_error
 
 Config = TypeVar("Config", bound=BaseModel)
@@ -13,7 +14,7 @@ Config = TypeVar("Config", bound=BaseModel)
 def read_config(model: type[Config], file: Path, remedy: str) -> Config:
     """Return what the file says; UserError, which ends in the imperative phrase `remedy`, if it does not fit."""
     try:
-        return model.model_validate_json(file.read_bytes())
+        return model.model_validate_json(ordinary.bytes_of(file))
     except OSError as error:
         reason = error.strerror
     except ValidationError as error:

@@ -35,6 +35,7 @@ from twotrack.shared.cli import (
     screen,
     serve,
     verify,
+    words,
 )
 from twotrack.shared.errors import UserError, WorkerDiedError
 from twotrack.shared.spec import quiet
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="twotrack",
+    cls=words.Group,
     help="Every model of a deep-learning chapter in Keras 3 and in PyTorch, on the same data, compared.",
     no_args_is_help=True,
     add_completion=False,

@@ -30,10 +30,11 @@ def experiment(
     from twotrack.shared.runs.comparison import timestamp
     from twotrack.shared.runs.reserving import reserving
 
-    with track_phases() as show:
-        answers = measure(chapter, names or [], options.parse_tracks(tracks), seed, show, options.lent_pool())
     with reserving(out) as reserved:
-        page = write_page(chapter, seed, answers, reserved.folder(f"experiment_{chapter}_{timestamp()}"))
+        folder = reserved.folder(f"experiment_{chapter}_{timestamp()}")
+        with track_phases() as show:
+            answers = measure(chapter, names or [], options.parse_tracks(tracks), seed, show, options.lent_pool())
+        page = write_page(chapter, seed, answers, folder)
     if json:
         print_json(answers_json(chapter, seed, answers) | {"page": str(page)})
     else:

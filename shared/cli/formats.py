@@ -24,8 +24,10 @@ def formats(
     from twotrack.shared.chapters import CHAPTERS
     from twotrack.shared.cli.console import print_json, stderr
     from twotrack.shared.export.table import markdown, measure
-    from twotrack.shared.report.pages import write_file
+    from twotrack.shared.report.pages import require_page, write_file
 
+    if out:
+        require_page(out, "--out")
     cells = measure(
         chapters or list(CHAPTERS),
         options.parse_tracks(tracks),

@@ -36,7 +36,7 @@ def runs(
     until: Annotated[str | None, typer.Option(metavar="DATE", help="Only finished earlier, in UTC.")] = None,
     sort: Annotated[str, typer.Option(help="finished, folder, chapter, track, seed or score.")] = "finished",
     reverse: Annotated[bool, typer.Option("--reverse", help="The last one first.")] = False,
-    csv: Annotated[str | None, typer.Option(metavar="FILE", help="Write a CSV file instead; '-' is stdout.")] = None,
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a CSV file instead; '-' is stdout.")] = None,
     schema: Annotated[
         bool, typer.Option("--schema", help="Print the JSON schema of record.json and do nothing else.")
     ] = False,
@@ -115,20 +115,20 @@ def _plain(problem: "Problem") -> dict[str, str]:
     return {name: str(value) for name, value in vars(problem).items()}
 
 
-def _write_csv(target: str, rows: list[dict[str, Any]], problems: "list[Problem]") -> None:
+def _write_csv(target: Path, rows: list[dict[str, Any]], problems: "list[Problem]") -> None:
     import sys
 
     from twotrack.shared.base import atomic
     from twotrack.shared.runs.run_folder import unwritable
 
     text = _csv([_csv_line(row) for row in rows] + [_plain(problem) for problem in problems])
-    if target == "-":
+    if target == Path("-"):
         sys.stdout.write(text)
         return
     try:
-        atomic.write(Path(target), text)
+        atomic.write(target, text)
     except OSError as error:
-        raise unwritable(Path(target).parent, error, "--csv") from error
+        raise unwritable(target.parent, error, "--csv") from error
 
 
 def _csv(lines: list[dict[str, Any]]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from twotrack.shared.base import atomic
+from twotrack.shared.base import atomic, ordinary
 from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.errors import UserError
 from twotrack.shared.export import timing
@@ -167,6 +167,6 @@ def stored(run: Run) -> Latency | None:
     if not file.exists():
         return None
     try:
-        return Latency.model_validate_json(file.read_text())
+        return Latency.model_validate_json(ordinary.text_of(file))
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise UserError(f"'{file}' is damaged; make it again with 'twotrack latency {run.folder}'.") from error

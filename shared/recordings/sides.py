@@ -10,6 +10,7 @@ from twotrack.shared.recordings.folder import OpenedRecording, open_recording
 from twotrack.shared.recordings.live import CanonicalWeights, read_weights, record_side
 from twotrack.shared.recordings.renaming import exactly, read_renames
 from twotrack.shared.recordings.request import BuildReference, CanonicalRequest, RecordRequest
+from twotrack.shared.runs.output_file import require_new
 from twotrack.shared.spec.sides import TORCH
 from twotrack.shared.spec.track import TRACKS, installed_track
 from twotrack.shared.verify import evidence
@@ -23,10 +24,7 @@ Subject = BuildReference | PairReference
 def record_track(request: RecordRequest, on_phase: OnPhase, pool: WorkerPool | None = None) -> OpenedRecording:
     """Record one side in a worker; return the recording. UserError for what cannot be done, with nothing written."""
     installed_track(request.track)
-    if request.out.exists():
-        raise UserError(f"'{request.out}' is there already; name a folder that does not exist yet.")
-    if not request.out.parent.is_dir():
-        raise UserError(f"'{request.out.parent}' is no folder; make it first.")
+    require_new(request.out)
     with lent_or_new(pool, quick_to_compile=True) as workers:
         workers.call(request.track, record_side, request, lambda progress: on_phase(request.track, progress.phase))
     on_phase(request.track, "done")

@@ -10,7 +10,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from twotrack.shared.atlas.record import Atlas, Cause, Climb, Entry, Found, Measured
-from twotrack.shared.errors import UserError, first_error
+from twotrack.shared.base import ordinary
+from twotrack.shared.errors import UserError, first_error, one_line
 from twotrack.shared.report.causes import shortened
 from twotrack.shared.report.pages import render, write_file
 
@@ -34,16 +35,16 @@ def committed() -> Atlas:
 def read(path: Path) -> Atlas:
     """Read what an atlas was written to; UserError if it is something else."""
     try:
-        return read_text(path.read_text(), str(path))
+        return read_text(ordinary.text_of(path), str(path))
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read '{path}': {error}.") from error
+        raise UserError(f"cannot read '{path}': {one_line(error)}.") from error
 
 
 def read_text(text: str, name: str) -> Atlas:
     """Read an atlas; UserError if it is something else."""
     try:
         return Atlas.model_validate(json.loads(text))
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise UserError(f"'{name}' is not what `twotrack atlas --out` writes: {error}.") from error
     except ValidationError as error:
         raise UserError(f"'{name}' is not what `twotrack atlas --out` writes: {first_error(error)}.") from error

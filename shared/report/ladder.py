@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from twotrack.shared import datasets
+from twotrack.shared.base import ordinary
 from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.errors import UserError, first_error
 from twotrack.shared.report.pages import write_file
@@ -248,10 +249,10 @@ def write_ladder(path: Path, record: LadderRecord) -> Path:
 def read_ladder(path: Path) -> LadderRecord:
     """Read what `verify --json` printed or `compare --verify` left; UserError if it is something else."""
     try:
-        return LadderRecord.model_validate(json.loads(path.read_text()))
+        return LadderRecord.model_validate(json.loads(ordinary.text_of(path)))
     except OSError as error:
         raise UserError(f"cannot read '{path}': {(error.strerror or str(error)).lower()}.") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(f"'{path}' is not what 'verify --json' prints: {error}.") from error
     except ValidationError as error:
         raise UserError(f"'{path}' is not what 'verify --json' prints: {first_error(error)}.") from error

@@ -1,7 +1,6 @@
 """Templates to self-contained HTML, and files that appear whole or not at all."""
 
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -31,8 +30,7 @@ def require_page(path: Path, option: str) -> None:
     """Prove that a page named by an option can be written, before the work that it is to show; UserError if not."""
     require_file(path, option, "verify.html")
     try:
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
+        atomic.require_room(path)
     except OSError as error:
         raise unwritable(path.parent, error, option) from error
 

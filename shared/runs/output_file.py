@@ -1,5 +1,6 @@
 """A file that a user names to be written: what can be refused before the work, and its name when it is complete."""
 
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,16 +18,30 @@ def require_extension(path: Path, extensions: Sequence[str], option: str) -> Non
 
 
 def require_output(out: Path, extensions: Sequence[str]) -> None:
-    """Raise UserError unless `--out` names a file of these kinds in a folder that exists."""
+    """Raise UserError unless `--out` names a file of these kinds that can be written, in a folder that exists."""
     require_extension(out, extensions, "--out")
     if not out.parent.is_dir():
         raise UserError(f"--out: the folder '{out.parent}' does not exist; create it or choose another one.")
     try:
-        atomic.require_ordinary(out)
+        is_folder = out.is_dir()
+        atomic.require_room(out)
     except OSError as error:
         raise unwritable(out.parent, error) from error
-    if out.is_dir():
+    if is_folder:
         raise UserError(f"--out: '{out}' is a folder; expected the name of a file.")
+
+
+def require_new(out: Path) -> None:
+    """Raise UserError unless `--out` names nothing yet, but could, in a folder that exists."""
+    if not out.parent.is_dir():
+        raise UserError(f"--out: '{out.parent}' is no folder; make it first, or choose another one.")
+    try:
+        is_taken = os.path.lexists(out)
+        atomic.require_room(out)
+    except OSError as error:
+        raise unwritable(out.parent, error) from error
+    if is_taken:
+        raise UserError(f"--out: '{out}' is there already, and nothing is replaced; choose another name.")
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from typing import Any, TextIO
 from pydantic import ValidationError
 
 from twotrack.shared import __version__
-from twotrack.shared.base import atomic
+from twotrack.shared.base import atomic, ordinary
 from twotrack.shared.base.packages import folder_of
 from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.errors import UserError, first_error
@@ -192,7 +192,7 @@ def _lock(stream: TextIO, folder: Path) -> None:
 
 def _read(file: Path) -> Plan:
     try:
-        return Plan.model_validate_json(file.read_text())
+        return Plan.model_validate_json(ordinary.text_of(file))
     except OSError as error:
         raise UserError(
             f"'{file.parent}' holds no comparison: it has no {PLAN}; name a folder that 'compare' has made."

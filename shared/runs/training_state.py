@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
+from twotrack.shared.base import ordinary
 from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.datasets.files import sha256_of
 from twotrack.shared.errors import UserError, first_error
@@ -186,7 +187,7 @@ def _require_unchanged(folder: Path, name: str, files: Mapping[str, str]) -> Non
 
 def _read_record(folder: Path) -> StateRecord:
     try:
-        content = json.loads((folder / STATE_RECORD).read_text())
+        content = json.loads(ordinary.text_of(folder / STATE_RECORD))
         return StateRecord.model_validate(content)
     except ValidationError as error:
         raise _refused(folder, STATE_RECORD, str(first_error(error))) from error

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from pydantic import with_config
 
+from twotrack.shared.base import ordinary
 from twotrack.shared.base.records import WITH_ARRAYS
 from twotrack.shared.errors import UserError
 from twotrack.shared.spec.inputs import Input
@@ -26,6 +27,7 @@ class Arrays:
 def read_npz(path: Path) -> dict[str, np.ndarray]:
     """Return all arrays of an .npz file; UserError if it cannot be read without running code from it."""
     try:
+        ordinary.require(path)
         found = np.load(path, allow_pickle=False)
         if isinstance(found, np.ndarray):
             raise UserError(f"'{path}' holds one array; expected an .npz: np.savez(file, name=array, ...).")

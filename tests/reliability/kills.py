@@ -12,7 +12,7 @@ import numpy as np
 import psutil
 
 from tests.reliability.tally import Tally
-from tests.reliability.victims import SMALL, VICTIMS, Victim, prepare
+from tests.reliability.victims import SMALL, VICTIMS, Contents, Victim, prepare
 from tests.support.command_line import SCRIPT
 
 HOWS = ("command", "workers", "all", "interrupt")
@@ -31,12 +31,12 @@ def kill(tally: Tally, counts: dict[str, int], seed: int, work: Path) -> None:
         train(stage)
     for name, count in counts.items():
         victim = VICTIMS[name]
-        seconds = _whole(victim, stage_copy(stage, work / f"{name}-whole"))
+        seconds, whole = _whole(victim, stage_copy(stage, work / f"{name}-whole"))
         chance = np.random.default_rng([seed, len(name), ord(name[0])])
         for number in range(count):
             how, moment = HOWS[number % len(HOWS)], float(chance.uniform(0, seconds))
             place = stage_copy(stage, work / f"{name}-{number}")
-            tally.count(f"kills of {name}", _outcome(victim, place, how, moment))
+            tally.count(f"kills of {name}", _outcome(victim, place, how, moment, whole))
             shutil.rmtree(place)
 
 
@@ -55,26 +55,26 @@ def train(stage: Path) -> None:
     folder.rename(stage / "run")
 
 
-def _whole(victim: Victim, place: Path) -> float:
-    """Let the command end by itself; return the seconds that it took."""
+def _whole(victim: Victim, place: Path) -> tuple[float, Contents]:
+    """Let the command end by itself; return the seconds that it took, and what it left."""
     start = time.monotonic()
     code, said = run(place, victim.command)
     assert code == 0, f"{victim.name} fails without being killed: {said}"
-    victim.check(place, True)
-    return time.monotonic() - start
+    return time.monotonic() - start, victim.check(place, True)
 
 
-def _outcome(victim: Victim, place: Path, how: str, moment: float) -> str:
+def _outcome(victim: Victim, place: Path, how: str, moment: float, whole: Contents) -> str:
     """Kill the command at a moment and do it again; return `right`, or what was wrong."""
     where = f"{how} killed after {moment:.2f} s"
     try:
         _strike(place, victim.command, how, moment)
-        victim.check(place, False)
+        left = victim.check(place, False)
+        assert left.items() <= whole.items(), f"what is finished has other bits: {sorted(left)}"
         again = victim.again(place)
         if again:
             code, said = run(place, again)
             assert code == 0, f"done again it ends with {code}: {said[-300:]}"
-        victim.check(place, True)
+        assert victim.check(place, True) == whole, "done again it has other bits"
     except Exception as error:
         return f"{where}: {type(error).__name__}: {error}"
     return "right"

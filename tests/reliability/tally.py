@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from io import StringIO
+from pathlib import Path
 
 from tests.reliability.mutation import Damaged
 from twotrack.shared.errors import UserError
@@ -26,10 +27,11 @@ class Row:
 
 
 class Tally:
-    """Rows by kind."""
+    """Rows by kind; with a file, it holds the table as it grows."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: Path | None = None) -> None:
         self.rows: defaultdict[str, Row] = defaultdict(Row)
+        self._file = file
 
     def read(self, kind: str, damaged: Damaged, read: Callable[[], None]) -> None:
         """Count what a reader of something damaged does: read it, or refuse it; all else is wrong."""
@@ -56,6 +58,11 @@ class Tally:
             row.refused += 1
         else:
             row.wrong.append(outcome)
+        if self._file:
+            self._file.write_text(f"{self}\n")
+
+    def __str__(self) -> str:
+        return "\n".join([*self.lines(), "", *self.wrong])
 
     @property
     def wrong(self) -> list[str]:

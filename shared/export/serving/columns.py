@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from twotrack.shared.base import ordinary
 from twotrack.shared.datasets.csv_rows import REMEDY, texts
 from twotrack.shared.errors import UserError
 from twotrack.shared.export.serving.signature import STRING, Signature, Tensor
@@ -127,6 +128,7 @@ _READERS: dict[str, tuple[Callable[[str], Any], str]] = {
 
 def _text(file: Path) -> str:
     try:
+        ordinary.require(file)
         return file.read_text("utf-8-sig")
     except OSError as error:
         raise UserError(f"{file}: cannot be read ({error.strerror}).") from error

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from twotrack.shared.base import ordinary
 from twotrack.shared.errors import UserError
 from twotrack.shared.export.serving.arrays import checked
 from twotrack.shared.export.serving.columns import from_csv, from_pairs
@@ -148,6 +149,7 @@ def _is_named(value: Any) -> bool:
 
 def _from_numpy(file: Path, signature: Signature) -> dict[str, np.ndarray]:
     try:
+        ordinary.require(file)
         loaded = np.load(file, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
             return {_only(signature, file): loaded}
@@ -165,6 +167,6 @@ def _only(signature: Signature, file: Path) -> str:
 
 def _content(file: Path) -> bytes:
     try:
-        return file.read_bytes()
+        return ordinary.bytes_of(file)
     except OSError as error:
         raise UserError(f"{file}: cannot be read ({error.strerror}).") from error

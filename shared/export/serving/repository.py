@@ -5,10 +5,12 @@ A server on this machine gets a copy with the folder's own path instead; everyth
 and labels, stays as it is written.
 """
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from twotrack.shared.base import ordinary
 from twotrack.shared.errors import UserError
 
 MODELS_CONFIG, BATCHING_CONFIG, EXAMPLE = "models.config", "batching.config", "request.json"
@@ -53,7 +55,7 @@ def read_repository(folder: Path) -> Repository:
     """Return what the folder holds; UserError if it is no repository of exported models."""
     file = folder / MODELS_CONFIG
     try:
-        text = _COMMENT.sub("", file.read_text("utf-8"))
+        text = _COMMENT.sub("", ordinary.text_of(file))
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise UserError(
@@ -65,7 +67,7 @@ def read_repository(folder: Path) -> Repository:
             f"{file}: expected models, each with a name of its own and a base_path; found the names "
             f"{', '.join(names) or 'none'} and {len(paths)} base paths; {REMEDY}."
         )
-    root = folder.resolve()
+    root = Path(os.path.realpath(folder))
     models = {name: _versions(root, path, file) for name, path in zip(names, paths, strict=True)}
     return Repository(root, models, text)
 
@@ -73,7 +75,7 @@ def read_repository(folder: Path) -> Repository:
 def _versions(root: Path, base_path: str, file: Path) -> tuple[int, ...]:
     """Return a model's versions; UserError if its base path leaves the folder or has none."""
     below = base_path.removeprefix(f"{MOUNTED}/")
-    folder = (root / below).resolve()
+    folder = Path(os.path.realpath(root / below))
     if below in {base_path, ""} or not folder.is_relative_to(root):
         raise UserError(
             f"{file}: expected base paths below {MOUNTED}, where a server finds this folder, such as "

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from twotrack.shared.base import ordinary
 from twotrack.shared.export.tf_serving import prediction_log
 from twotrack.shared.export.tf_serving.prediction_log import LoggedRequest
 
@@ -57,10 +58,10 @@ def write(expected: Expected, version: Path) -> None:
 def read(version: Path) -> Expected:
     """Read them again; NothingExpectedError if one is missing or damaged."""
     try:
-        content = json.loads((version / ANSWERS).read_text())
+        content = json.loads(ordinary.text_of(version / ANSWERS))
         origin = Origin(**content["origin"])
         probabilities = np.array(content["probabilities"], np.float64)
         requests = prediction_log.read(version / REQUESTS)
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise NothingExpectedError(f"{ANSWERS} and {REQUESTS} say what the model must answer: {error}") from error
     return Expected(origin, requests, probabilities)

@@ -13,6 +13,7 @@ import google_crc32c
 import numpy as np
 from google.protobuf.message import DecodeError
 
+from twotrack.shared.base import ordinary
 from twotrack.shared.errors import UserError
 from twotrack.shared.export.serving.protos import protos
 from twotrack.shared.export.serving.tensors import from_proto, to_proto
@@ -52,7 +53,9 @@ def write(path: Path, model: str, requests: Iterable[LoggedRequest]) -> None:
 def read(path: Path) -> list[LoggedRequest]:
     """Read the requests to `predict`; DamagedLogError if the file is damaged, OSError if there is none."""
     try:
-        logs = [protos().prediction_log_pb2.PredictionLog.FromString(record) for record in _records(path.read_bytes())]
+        logs = [
+            protos().prediction_log_pb2.PredictionLog.FromString(record) for record in _records(ordinary.bytes_of(path))
+        ]
     except DecodeError as error:
         raise DamagedLogError(str(error)) from error
     return [_request(log.predict_log.request) for log in logs if log.HasField("predict_log")]

@@ -14,7 +14,7 @@ from typing import Any
 
 import tomlkit
 
-from twotrack.shared.base import atomic
+from twotrack.shared.base import atomic, ordinary
 from twotrack.shared.errors import LONGEST, UserError
 from twotrack.shared.weights.bridge import BridgeError
 from twotrack.shared.weights.correspondence.rule import RESERVED, WeightRule
@@ -81,10 +81,10 @@ def _value(rule: WeightRule, note: str | None) -> Any:
 def read(path: Path) -> WeightMap:
     """Read a map; UserError, which names the line's key, what was expected and what was found, if it is none."""
     try:
-        content = tomllib.loads(path.read_text("utf-8"))
+        content = tomllib.loads(ordinary.text_of(path))
     except OSError as error:
         raise UserError(f"the weight map '{path}' cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(f"the weight map '{path}' is no TOML: {error}.") from error
     unknown = sorted(set(content) - {"weights", "unused"})
     if unknown:
