@@ -38,7 +38,7 @@ hunt: .venv/.test  ## climb with 300 generated pairs, wrong and honest; COUNT=n,
 	XLA_FLAGS="$(QUICK_XLA) $$XLA_FLAGS" $(BIN)/python -m tests.hunt --count $(COUNT) --seed $(SEED) --table build/hunt.txt
 
 mixups: .venv/.test  ## plant what people mix up in every training spec, on either side, on every backend
-	XLA_FLAGS="$(QUICK_XLA) $$XLA_FLAGS" $(BIN)/python -m tests.mixups
+	XLA_FLAGS="$(QUICK_XLA) $$XLA_FLAGS" $(BIN)/python -m tests.mixups --table build/mixups.txt
 
 specs: .venv/.test  ## every training spec over 2,000 steps beside NumPy, on every track; writes docs/reference/specs.md
 	$(BIN)/python -m tests.specs

@@ -37,6 +37,9 @@ class Watch:
     def _state(self, optimizer: keras.optimizers.Optimizer) -> None:
         stated = next(iter(settings(optimizer, name_table(self._model)).values()), {"method": ""})
         self.notes.method = stated["method"]
+        if not self.notes.method:
+            self.notes.method = type(optimizer).__name__
+            stated = stated | optimizer.get_config()
         numbers = {name: value for name, value in stated.items() if isinstance(value, int | float)}
         self.notes.settings |= {name: float(value) for name, value in numbers.items()}
 

@@ -538,7 +538,7 @@ class KerasModel(TrackModel):
         own = self.model, self.draws
         with watched(self.model) as watch, as_user_error("the Keras training function failed"), drawn_from(*own):
             function(self.model, feed, feed.record)
-        feed.require_end()
+        feed.require_record()
         return watch.notes
 
     def end_training(self) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.support import resources
+from tests.support import compilations, resources
 from tests.support.fast_lane import FastLane
 from tests.support.ladders import SharedLadder
 from tests.support.models import Models
@@ -62,13 +62,9 @@ def _tree_under_test(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 
 
 def _shared_compilations(base: Path) -> dict[str, str]:
-    """Return the environment of JAX with one folder for all that the session compiles, however short it took."""
+    """Return the environment of JAX with one folder for all that the session compiles."""
     of_all_processes = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    return {
-        "JAX_COMPILATION_CACHE_DIR": str(of_all_processes / "jax_compilations"),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-    }
+    return compilations.kept_in(of_all_processes / "jax_compilations")
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """What is seen of the optimizer with which a training function of the user's own steps."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
@@ -8,8 +8,10 @@ from unittest.mock import patch
 import torch
 from torch import nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
+from torch.utils._pytree import tree_leaves
 
 from twotrack.shared.spec.loop import LoopNotes
+from twotrack.shared.spec.updates import METHODS
 from twotrack.torch_track.changes.updates import stated_settings
 
 CLIPPINGS = {"clip_grad_norm_": "global_clipnorm", "clip_grad_value_": "clipvalue"}
@@ -18,8 +20,8 @@ Function = Callable[..., Any]
 
 
 @contextmanager
-def noted(function: Function) -> Iterator[LoopNotes]:
-    """Note what optimizers that step inside the block have, and what gradients are clipped to."""
+def noted(function: Function, module: nn.Module) -> Iterator[LoopNotes]:
+    """Note what optimizers that step inside the block have, what gradients are clipped to, and parts of a batch."""
     notes = LoopNotes()
 
     def noting(setting: str, own: Function) -> Function:
@@ -32,7 +34,24 @@ def noted(function: Function) -> Iterator[LoopNotes]:
     with ExitStack() as stack:
         stack.callback(register_optimizer_step_pre_hook(lambda optimizer, *_: _note(notes, optimizer)).remove)
         replace_clipping(stack, function, noting)
+        _note_parts(stack, notes, module)
         yield notes
+
+
+def _note_parts(stack: ExitStack, notes: LoopNotes, module: nn.Module) -> None:
+    rows, own = [0], torch.Tensor.backward
+
+    def count(_: nn.Module, args: tuple, kwargs: dict, __: Any) -> None:
+        given = (one for one in tree_leaves((args, kwargs)) if isinstance(one, torch.Tensor) and one.ndim)
+        rows[0] = len(next(given, ()))
+
+    def backward(loss: torch.Tensor, *args: Any, **kwargs: Any) -> None:
+        if notes.batches == 1:
+            notes.parts.append(rows[0])
+        own(loss, *args, **kwargs)
+
+    stack.callback(module.register_forward_hook(count, with_kwargs=True).remove)
+    stack.enter_context(patch.object(torch.Tensor, "backward", backward))
 
 
 def replace_clipping(stack: ExitStack, function: Function, make: Callable[[str, Function], Function]) -> None:
@@ -51,4 +70,13 @@ def _note(notes: LoopNotes, optimizer: torch.optim.Optimizer) -> None:
     if len(notes.rates) == 1:
         stated = stated_settings(optimizer)
         notes.method = stated["method"]
+        if notes.method not in METHODS:
+            stated = stated | _numbers(optimizer.param_groups[0])
         notes.settings |= {name: float(value) for name, value in stated.items() if isinstance(value, int | float)}
+
+
+def _numbers(group: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a group of an optimizer that is no one's says, by the names that Keras has for it."""
+    first, second = group.get("betas", (None, None))
+    found = {**group, "epsilon": group.get("eps"), "beta_1": first, "beta_2": second}
+    return {name: value for name, value in found.items() if name not in ("lr", "eps") and value is not None}

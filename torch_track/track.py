@@ -493,6 +493,7 @@ class TorchModel(TrackModel):
 
         def given() -> Iterator[tuple[Any, Any]]:
             for batch in batches:
+                notes.batches += 1
                 if self.draws:
                     self.draws.begin_pass()
                 inputs = dict(zip(self.inputs, self.tensors(batch.inputs), strict=True))
@@ -514,9 +515,9 @@ class TorchModel(TrackModel):
         self.module.zero_grad(set_to_none=True)
         freezing.train_mode(self.module)
         failed = as_user_error("the torch training function failed")
-        with failed, self.drawing(), self.around(), noted(function) as notes:
+        with failed, self.drawing(), self.around(), noted(function, self.module) as notes:
             function(self.module, feed, feed.record)
-        feed.require_end()
+        feed.require_record()
         return notes
 
     def end_training(self) -> None:

@@ -4,7 +4,7 @@ A change is plain data, so that it travels between processes and stands in a rec
 it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -265,16 +265,27 @@ class ChangeLoop(FrozenRecord):
         "clips by norm",
         "multiplies gradients",
         "multiplies the loss",
-        "averages",
+        "leaves",
+        "ends",
         "sets",
+        "trains",
+        "takes loss",
+        "weighs parts",
+        "steps behind parts",
+        "steps once",
     ]
     """clears gradients: before every batch; keeps gradients: zero_grad() does nothing; clips nothing: torch's functions
-    for that do nothing; multiplies the loss: what is recorded."""
+    for that do nothing; multiplies the loss: what is recorded; trains: every batch in training mode, or in the other;
+    takes loss: that of the model, which other changes make, in the place of the function's own; weighs parts: what each
+    backward() of a batch is called on; steps behind parts: behind every backward(); steps once: behind every so many
+    batches."""
     value: float | tuple[float, ...] | bool | None = None
-    """A factor, a limit, a setting, or one for each step; averages: from which step on, counted from 1, and every how
-    many; none to leave the weights of the last step."""
+    """A factor, a limit, a setting, or one for each step; leaves: the shares that the weights of the start and those
+    behind each step have of the last ones, none to leave those of the last step; ends: behind which step."""
     name: str = ""
     """Of what is set: as a parameter group of torch's calls it."""
+    is_keras: bool = False
+    """Keras' function does it: of what ends."""
 
 
 Change = Annotated[
@@ -303,6 +314,12 @@ Change = Annotated[
     | ChangeLoop,
     Field(discriminator="kind"),
 ]
+
+
+def keras_end(changes: Sequence[Change]) -> int | None:
+    """Return behind which step changes end Keras' training function; None for behind all."""
+    found = (one.value for one in changes if isinstance(one, ChangeLoop) and one.what == "ends" and one.is_keras)
+    return next((int(value) for value in found if isinstance(value, int | float)), None)
 
 
 class Candidate(FrozenRecord):

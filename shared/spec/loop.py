@@ -21,7 +21,8 @@ class TrainingLoop:
 
     A function `train(model, batches, record)` goes through `batches`, pairs of inputs and targets as its framework has
     them, does a step on each, and calls `record(loss)` once for each. Several inputs are a mapping by name, several
-    targets a list. What is recorded is compared, and the weights after every step.
+    targets a list. What is recorded is compared, and the weights after every step. A function may end early, as early
+    stopping does: what it trained is compared, and that the other side ends behind the same step.
 
     In torch, gradients that the parameters hold when `record` is called are compared too: call it behind backward().
     In Keras, `record(loss, gradients)` takes them in the order of model.trainable_variables.
@@ -69,25 +70,32 @@ class LoopNotes:
     """Its numbers at its first step, by name; 1 and 0 for what is on or off."""
     clipped: dict[str, float] = field(default_factory=dict)
     """Limits that torch's functions for clipping were called with, by the name of that setting."""
+    batches: int = 0
+    """That were given."""
+    parts: list[int] = field(default_factory=list)
+    """Of each backward() in the first batch, in torch: how many rows the model was given before it."""
 
 
 class Feed(Generic[T]):
-    """The batches of a loop, and what it records of each; a step is over when the next batch is asked for."""
+    """The batches of a loop, and what it records of each; a step is over when the next batch is asked for, or none."""
 
     def __init__(self, batches: Iterable[T], hear: Hear, read: Callable[[Any, Any], tuple[float, Any]]):
         self._batches, self._hear, self._read = batches, hear, read
         self._recorded: tuple[float, Any] | None = None
         self._number = 0
-        self._over = False
 
     def __iter__(self) -> Iterator[T]:
         for number, batch in enumerate(self._batches, start=1):
             self._number, self._recorded = number, None
-            yield batch
+            try:
+                yield batch
+            except GeneratorExit:  # the function leaves its loop: with what it recorded the step is over too
+                if self._recorded is not None:
+                    self._hear(*self._recorded)
+                raise
             if self._recorded is None:
                 raise self._refusal("none")
             self._hear(*self._recorded)
-        self._over = True
 
     def record(self, loss: Any, gradients: Any = None) -> None:
         """Keep the loss of the batch at hand, and its gradients if there are any."""
@@ -95,13 +103,10 @@ class Feed(Generic[T]):
             raise self._refusal("two" if self._number else "one before the first batch")
         self._recorded = self._read(loss, gradients)
 
-    def require_end(self) -> None:
-        """Raise UserError unless all batches were used."""
-        if not self._over:
-            raise UserError(
-                f"the training function: expected it to go through all batches, found that it ended in batch "
-                f"{self._number}."
-            )
+    def require_record(self) -> None:
+        """Raise UserError unless the last batch that was used was recorded."""
+        if self._recorded is None:
+            raise self._refusal("none")
 
     def _refusal(self, found: str) -> UserError:
         return UserError(

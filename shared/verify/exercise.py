@@ -1,10 +1,11 @@
 """What the ladder puts a model through: a first batch, and a short training of the kind that a run is."""
 
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.errors import UserError
 from twotrack.shared.runs.fitting import Listener, Step, Stopwatch, TrainingProgress, TrainingStage, silent
 from twotrack.shared.runs.stages import Fit
-from twotrack.shared.spec.changes import Change
+from twotrack.shared.spec.changes import Change, keras_end
 from twotrack.shared.spec.loop import LoopNotes, TrainingLoop
 from twotrack.shared.spec.optimizers import Optimizer, Sophia
 from twotrack.shared.spec.pair import CustomOptimizer, Pair
@@ -74,6 +75,8 @@ class Exercise(ABC):
     """The side's model is, as who built it says."""
     has_own_weights = False
     """It starts with weights of the user's own."""
+    ends_after: int | None = None
+    """Batches that a training function of the user's own is given; None for all."""
     has_data = False
     """Its tokens and masks are those of a data set; else nothing says which ones it gets."""
 
@@ -201,7 +204,8 @@ class PairExercise(Exercise):
             listen(Step(epoch, number + 1, loss, gradients))
 
         given = chain.from_iterable(batches.epoch(epoch, digest) for epoch in range(EPOCHS))
-        notes = model.run_loop(loop, given, hear)
+        notes = model.run_loop(loop, islice(given, self.ends_after), hear)
+        deque(given, maxlen=0)  # a function that ended early was to be given the same batches
         return Rehearsal(digest.hexdigest(), [], [], notes)
 
 
@@ -274,6 +278,8 @@ def find_exercise(request: VerifyRequest, side: SideName) -> Exercise:
     exercise.pair = exercise.pair.side(side)
     if request.outputs:
         exercise.pair = replace(exercise.pair, outputs=request.outputs)
+    if not side.is_reference:
+        exercise.ends_after = keras_end(request.changes)
     exercise.changes, exercise.in_full = (request.changes if side.is_reference else ()), request.in_full
     exercise.optimizer_steps = request.optimizer_steps
     exercise.large_from = request.large_from

@@ -286,8 +286,10 @@ class ObservedSide:
         trace.trained_outputs = self.model.outputs(self.exercise.inputs())
 
     def _left_out_steps(self, done: int) -> str:
-        """Say that a large model did fewer steps than others; empty if it did as many."""
+        """Say that fewer steps were done than others do; empty if there were as many."""
         steps = EPOCHS * STEPS_PER_EPOCH
+        if self.has_own_loop and done < steps:
+            return f"{done} of {steps} steps: the training function ended behind them"
         if not self.is_large or done >= steps:
             return ""
         return f"{done} of {steps} steps, for {values_of(self._shapes):,} weights"

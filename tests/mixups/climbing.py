@@ -1,6 +1,7 @@
 """Climbs with a mix-up, and says what came of it."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tests.mixups.mixup import Form, Mixup
@@ -46,8 +47,11 @@ class Outcome:
         return f"left behind: {left.rung}: {left.detail}" if left else ""
 
 
-def climb(number: int, form: Form, track: str, ladder: Ladder, until: str = "training") -> Outcome:
-    """Climb with a form of a mix-up."""
-    request = VerifyRequest(name=reference(number, form), until=until, precisions=FOR_THE_VERDICT, optimizer_steps=200)
-    (result,) = ladder.climb(request, lambda *_: None, [track])
-    return Outcome(MIXUPS[number], form, track, result)
+def climb(number: int, form: Form, tracks: Sequence[str], ladder: Ladder) -> list[Outcome]:
+    """Climb with a form of a mix-up, as far as the rung where it must be found; torch's side is shown once for all."""
+    mixup = MIXUPS[number]
+    request = VerifyRequest(
+        name=reference(number, form), until=mixup.rung, precisions=FOR_THE_VERDICT, optimizer_steps=200
+    )
+    results = ladder.climb(request, lambda *_: None, tracks)
+    return [Outcome(mixup, form, track, result) for track, result in zip(tracks, results, strict=True)]

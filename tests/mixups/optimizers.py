@@ -1,20 +1,7 @@
 """Optimizers by the other framework's defaults."""
 
 from tests.mixups.mixup import Mixup, keras_optimizer, mixup, of_spec, torch_optimizer, trained_by
-from twotrack import (
-    SGD,
-    Adadelta,
-    Adafactor,
-    Adagrad,
-    Adam,
-    Adamax,
-    AdamW,
-    Lamb,
-    Lion,
-    Muon,
-    Nadam,
-    RMSprop,
-)
+from twotrack.shared.spec import optimizers as specs
 
 
 def of(what: str, spec, keras: str, own: dict, wrong: dict, told: str, torch=None, torch_told: str = "") -> Mixup:
@@ -29,7 +16,7 @@ def of(what: str, spec, keras: str, own: dict, wrong: dict, told: str, torch=Non
 OPTIMIZERS = (
     of(
         "dampening and Nesterov's look ahead",
-        SGD(0.01, momentum=0.9),
+        specs.SGD(0.01, momentum=0.9),
         "SGD",
         {"momentum": 0.9},
         {"nesterov": True},
@@ -39,7 +26,7 @@ OPTIMIZERS = (
     ),
     of(
         "rho of the other framework",
-        RMSprop(0.01),
+        specs.RMSprop(0.01),
         "RMSprop",
         {},
         {"rho": 0.99},
@@ -49,7 +36,7 @@ OPTIMIZERS = (
     ),
     of(
         "epsilon of the other framework",
-        Adam(0.01),
+        specs.Adam(0.01),
         "Adam",
         {},
         {"epsilon": 1e-8},
@@ -59,17 +46,17 @@ OPTIMIZERS = (
     ),
     of(
         "AMSGrad switched on",
-        Adam(0.01, amsgrad=False),
+        specs.Adam(0.01, amsgrad=False),
         "Adam",
         {},
         {"amsgrad": True},
         "amsgrad is True in Keras and False in torch",
-        of_spec(Adam(0.01, amsgrad=True)),
+        of_spec(specs.Adam(0.01, amsgrad=True)),
         "amsgrad is False in Keras and True in torch",
     ),
     of(
         "weight decay of the other framework",
-        AdamW(0.01),
+        specs.AdamW(0.01),
         "AdamW",
         {},
         {"weight_decay": 0.01},
@@ -79,17 +66,17 @@ OPTIMIZERS = (
     ),
     of(
         "beta_2 of Adam",
-        Lion(0.01),
+        specs.Lion(0.01),
         "Lion",
         {},
         {"beta_2": 0.999},
         "beta_2 is 0.999 in Keras and 0.99 in torch",
-        of_spec(Lion(0.01, beta_1=0.95, beta_2=0.98)),
+        of_spec(specs.Lion(0.01, beta_1=0.95, beta_2=0.98)),
         "beta_1 is 0.9 in Keras and 0.95 in torch",
     ),
     of(
         "where the sum of squares begins",
-        Adagrad(0.01),
+        specs.Adagrad(0.01),
         "Adagrad",
         {},
         {"initial_accumulator_value": 0.0},
@@ -99,7 +86,7 @@ OPTIMIZERS = (
     ),
     of(
         "rho and learning rate of the other framework",
-        Adadelta(0.01),
+        specs.Adadelta(0.01),
         "Adadelta",
         {},
         {"rho": 0.9},
@@ -109,7 +96,7 @@ OPTIMIZERS = (
     ),
     of(
         "epsilon of the other framework",
-        Adamax(0.01),
+        specs.Adamax(0.01),
         "Adamax",
         {},
         {"epsilon": 1e-8},
@@ -119,7 +106,7 @@ OPTIMIZERS = (
     ),
     of(
         "epsilon and momentum schedule of the other framework",
-        Nadam(0.01),
+        specs.Nadam(0.01),
         "Nadam",
         {},
         {"epsilon": 1e-8},
@@ -129,7 +116,7 @@ OPTIMIZERS = (
     ),
     of(
         "the paper's epsilon",
-        Lamb(0.01),
+        specs.Lamb(0.01),
         "Lamb",
         {},
         {"epsilon": 1e-6},
@@ -139,7 +126,7 @@ OPTIMIZERS = (
     ),
     of(
         "constants of the other framework",
-        Adafactor(0.01),
+        specs.Adafactor(0.01),
         "Adafactor",
         {},
         {"beta_2_decay": -0.5},
@@ -149,12 +136,12 @@ OPTIMIZERS = (
     ),
     of(
         "how a matrix is scaled",
-        Muon(0.01),
+        specs.Muon(0.01),
         "Muon",
         {"adam_weight_decay": 0.0, "weight_decay": 0.0},
         {"rms_rate": None},
         "Muon scales a matrix not at all in Keras",
-        of_spec(Muon(0.01, nesterov=False)),
+        of_spec(specs.Muon(0.01, nesterov=False)),
         "nesterov of .* is True in Keras and False in torch",
     ),
 )

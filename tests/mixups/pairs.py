@@ -1,11 +1,13 @@
 """Every mix-up, and its pairs by name: tests.mixups.pairs:NUMBER_FORM."""
 
+from tests.mixups.endings import ENDINGS
 from tests.mixups.held import HELD
 from tests.mixups.loops import LOOPS
 from tests.mixups.losses import LOSSES
 from tests.mixups.mixup import FORMS, Form, Mixup
 from tests.mixups.optimizers import OPTIMIZERS
 from tests.mixups.options import OPTIONS
+from tests.mixups.parts import PARTS
 from tests.mixups.schedules import SCHEDULES
 from twotrack import Pair
 
@@ -16,6 +18,8 @@ KINDS: dict[str, tuple[Mixup, ...]] = {
     "options": OPTIONS,
     "held": HELD,
     "loops": LOOPS,
+    "parts": PARTS,
+    "endings": ENDINGS,
 }
 MIXUPS: tuple[Mixup, ...] = tuple(one for mixups in KINDS.values() for one in mixups)
 

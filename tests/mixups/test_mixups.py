@@ -51,7 +51,7 @@ def cases() -> list[ParameterSet]:
 
 @pytest.mark.parametrize(("number", "form", "track"), cases())
 def test_a_mixup_is_proved_and_the_honest_pair_passes(number: int, form: Form, track: str, ladder: Ladder) -> None:
-    outcome = climb(number, form, track, ladder)
+    (outcome,) = climb(number, form, [track], ladder)
     assert not outcome.wrong
 
 

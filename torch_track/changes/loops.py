@@ -1,7 +1,8 @@
 """Changes to a training function of the user's own: what is done to gradients, rates and losses around its steps."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
@@ -11,6 +12,8 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from twotrack.shared.spec.changes import ChangeLoop
 from twotrack.shared.spec.loop import Hear, LoopBatch, LoopNotes, TrainingLoop
+from twotrack.torch_track import freezing
+from twotrack.torch_track.changes.loop_parts import Parts
 from twotrack.torch_track.own_loops import replace_clipping
 
 if TYPE_CHECKING:
@@ -26,40 +29,49 @@ class ChangedLoop:
 
     def __init__(self, model: "TorchModel", changes: Sequence[ChangeLoop]):
         self._model, self._changes, self._own, self._steps = model, changes, model.run_loop, 0
+        self._parts = Parts(model, ())
 
     def __call__(self, loop: TrainingLoop, batches: Iterable[LoopBatch], hear: Hear) -> LoopNotes:
         """Do what TorchModel.run_loop does."""
         times = [change.value for change in self._changes if change.what == "multiplies the loss"]
-
-        seen: list[list[Tensor]] = []
+        seen, self._parts = [self._weights()], Parts(self._model, self._changes)
 
         def changed(loss: float, gradients: Any) -> None:
+            self._parts.end()
+            loss = self._parts.recorded(loss)
             for factor in times:
                 loss *= factor  # type: ignore[operator]
-            seen.append([one.detach().clone() for one in self._model.module.parameters()])
+            seen.append(self._weights())
             hear(loss, gradients)
 
         self._steps = 0
         with self._made(loop):
             notes = self._own(loop, self._batches(batches), changed)
         for change in self._changes:
-            if change.what == "averages":
+            if change.what == "leaves":
                 self._leave(seen, change.value)
         return notes
 
+    def _weights(self) -> list[Tensor]:
+        return [one.detach().clone() for one in self._model.module.parameters()]
+
     @torch.no_grad()
     def _leave(self, seen: Sequence[Sequence[Tensor]], value: object) -> None:
-        """Leave the mean of the weights behind some steps, or those of the last step."""
-        start, every = value if isinstance(value, tuple) else (len(seen), 1)
-        chosen = seen[int(start) - 1 :: int(every)]
-        for weight, *own in zip(self._model.module.parameters(), *chosen, strict=True):
-            weight.copy_(torch.stack(own).mean(0))
+        """Leave the weights of the start and of the steps by their shares, or those of the last step."""
+        shares = value if isinstance(value, tuple) else (*(0.0,) * (len(seen) - 1), 1.0)
+        for weight, *own in zip(self._model.module.parameters(), *seen, strict=True):
+            weight.copy_(sum(share * one for share, one in zip(shares, own, strict=True) if share))
 
     def _batches(self, batches: Iterable[LoopBatch]) -> Iterator[LoopBatch]:
         clears = any(change.what == "clears gradients" for change in self._changes)
-        for batch in batches:
+        ends = (change.value for change in self._changes if change.what == "ends")
+        mode = next((bool(change.value) for change in self._changes if change.what == "trains"), None)
+        for batch in islice(batches, next((int(step) for step in ends), None)):  # type: ignore[arg-type]
             if clears:
                 self._model.module.zero_grad(set_to_none=True)
+            if mode:
+                freezing.train_mode(self._model.module)
+            self._parts.begin(batch.targets)
             yield batch
 
     @contextmanager
@@ -72,10 +84,16 @@ class ChangedLoop:
                     stack.enter_context(patch.object(owner, "zero_grad", lambda *_, **__: None))
             if "clips nothing" in kinds and loop.torch:
                 replace_clipping(stack, loop.torch, lambda *_: lambda *_, **__: None)
+            self._parts.enter(stack)
+            if any(change.what == "trains" and not change.value for change in self._changes):
+                for module in self._model.module.modules():
+                    stack.enter_context(patch.object(module, "forward", _in_evaluation(module)))
             yield
 
     def _before(self, optimizer: torch.optim.Optimizer) -> None:
         """Do what is done in front of a step of the user's optimizer."""
+        if self._parts.holds_back(optimizer):
+            return
         held = [one for group in optimizer.param_groups for one in group["params"] if one.grad is not None]
         for change in self._changes:
             match change.what:
@@ -90,6 +108,20 @@ class ChangedLoop:
                 case "sets":
                     _set(optimizer, change, self._steps)
         self._steps += 1
+
+
+def _in_evaluation(module: nn.Module) -> Callable[..., Any]:
+    """Return a layer's forward in evaluation mode, whatever mode it is in."""
+    own = module.forward
+
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        before, module.training = module.training, False
+        try:
+            return own(*args, **kwargs)
+        finally:
+            module.training = before
+
+    return forward
 
 
 def _clip(held: Sequence[nn.Parameter], limit: float) -> None:

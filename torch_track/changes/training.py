@@ -237,7 +237,9 @@ class TrainingChanger:
         )
 
     def _loop(self, change: ChangeLoop) -> None:
-        """All changes to a loop are made at once."""
+        """All changes to a loop are made at once; one of Keras' function is made there."""
+        if change.is_keras:
+            return
         self._loops.append(change)
         if len(self._loops) == 1:
             self._put(self._model, "run_loop", ChangedLoop(self._model, self._loops))

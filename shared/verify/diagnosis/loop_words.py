@@ -48,17 +48,44 @@ def clipped(name: str, limit: float) -> Words:
 _CLIPPED = {"global_clipnorm": "by the norm of all", "clipvalue": "by value"}
 
 
-def averages(keras: Sequence[float] | None, torch: Sequence[float] | None) -> Words:
-    """Say of which steps' weights each side leaves the mean."""
-    own, other = _mean(keras), _mean(torch)
-    return f"at the end Keras has {own}, torch {other}", f"{own} at the end", f"{other} at the end"
+def left(keras: str, torch: str) -> Words:
+    """Say which weights each side leaves at the end."""
+    return f"at the end Keras has {keras}, torch {torch}", f"{keras} at the end", f"{torch} at the end"
 
 
-def _mean(steps: Sequence[float] | None) -> str:
-    if steps is None:
-        return "the weights of the last step"
-    start, every = map(round, steps)
-    return f"the mean of the weights behind every {f'{every} steps' if every > 1 else 'step'} from step {start} on"
+def ends(keras: int, torch: int) -> Words:
+    """Say behind which step each training function ended."""
+    what = (
+        f"Keras' training function ended behind step {keras}, torch's behind step {torch}, and all steps before agree: "
+        "they stop by other rules, such as patience, min_delta or what counts as better"
+    )
+    return what, f"a rule that ends behind step {keras}", f"a rule that ends behind step {torch}"
+
+
+def weighed(keras: str, torch: str) -> Words:
+    """Say how each side weighs the parts of a batch."""
+    what = f"of the parts of a batch Keras takes the losses {keras}, torch {torch}"
+    return what, f"each part's loss weighed {keras}, in front of its backward()", f"the parts weighed {torch}"
+
+
+def mode(is_training: bool) -> Words:
+    """Say that Keras trains in another mode."""
+    own, other = ("training", "evaluation") if is_training else ("evaluation", "training")
+    what = f"Keras trains in {own} mode, torch in {other} mode"
+    keras = {True: "training=True", False: "training=False"}
+    return (
+        what,
+        f"model.{'train' if is_training else 'eval'}() in front of every step, behind every look at validation data",
+        f"{keras[not is_training]} in the call of Keras' model",
+    )
+
+
+def steps(batches: float) -> Words:
+    """Say when Keras' optimizer steps, 0 for behind every part of a batch."""
+    often = "behind every part of a batch" if not batches else f"every {batches:g} batches" if batches > 1 else ""
+    told = often or "once for each batch"
+    what = f"Keras updates the weights {told}, torch does not"
+    return what, f"optimizer.step() and zero_grad() {told}", "as often as torch's function steps"
 
 
 def summed(factor: float) -> Words:

@@ -1,16 +1,20 @@
 """The search where training functions of the user's own part: what people forget or misplace around a step."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from itertools import permutations
 from math import isclose
 
 import numpy as np
 
+from twotrack.shared.base.arrays import copies
 from twotrack.shared.base.tolerances import TOLERANCES
-from twotrack.shared.spec.changes import Candidate, ChangeLoop
+from twotrack.shared.spec.changes import Candidate, ChangeLoop, keras_end
 from twotrack.shared.spec.loop import LoopNotes
-from twotrack.shared.spec.updates import DEFAULTS
+from twotrack.shared.spec.updates import DEFAULTS, METHODS
 from twotrack.shared.verify.diagnosis import loop_words
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
+from twotrack.shared.verify.diagnosis.left_weights import left
+from twotrack.shared.verify.diagnosis.loop_losses import LoopLosses, of_parts
 from twotrack.shared.verify.diagnosis.loop_words import Words
 from twotrack.shared.verify.diagnosis.loss_fits import rounded
 from twotrack.shared.verify.result import relative
@@ -26,8 +30,8 @@ NUMBERS = (2.0, 3.0, 4.0, 5.0, 8.0, 10.0, 16.0, 32.0)
 LIMIT = TOLERANCES["training"].limit
 ROUND = 1e-11
 """Relative."""
-AVERAGED = 1e-10
-"""Difference of what is an average, and of weights that agree."""
+SAME = 1e-10
+"""Difference of weights that agree."""
 LIMITS = (1.0, 5.0, 0.5, 10.0, 0.1)
 """To which norms are often clipped."""
 
@@ -45,7 +49,9 @@ class LoopProposals:
     def measure(self, candidate: Candidate) -> float:
         """Return the largest difference of all that was recorded, and of the weights after every step."""
         try:
-            return self._difference(self._trained(candidate))
+            trace = self._trained(candidate)
+            ends = keras_end(candidate.changes) is not None  # which leaves the steps before as they are
+            return self._difference(trace, len(trace.losses) - 1 if ends else None)
         except Exception:  # whatever the changed function raises: the candidate is none
             return float("inf")
 
@@ -56,17 +62,19 @@ class LoopProposals:
             self._side.reset()
             return self._side.trained()
 
-    def _difference(self, torch: Trace) -> float:
+    def _difference(self, torch: Trace, until: int | None = None) -> float:
         if self._rung == "gradients":
             return max(relative(np.array(torch.losses[:1]), np.array(self._keras.losses[:1])), self._recorded(torch))
-        return self._of_all_steps(torch)
+        return self._of_all_steps(torch, until)
 
-    def _of_all_steps(self, torch: Trace) -> float:
-        weights = [
-            max(step_differences(own, other).values(), default=0.0)
-            for own, other in zip(torch.weights, self._keras.weights, strict=True)
-        ]
-        return max(relative(np.array(torch.losses), np.array(self._keras.losses)), *weights)
+    def _of_all_steps(self, torch: Trace, until: int | None = None) -> float:
+        """Return the largest difference of all steps, or of those before one; 1 where one side has more steps."""
+        if until is None and len(torch.losses) != len(self._keras.losses):
+            return 1.0
+        pairs = list(zip(torch.weights, self._keras.weights, strict=False))[:until]
+        weights = [max(step_differences(own, other).values(), default=0.0) for own, other in pairs]
+        losses = (np.array(one.losses[: len(pairs)]) for one in (torch, self._keras))
+        return max([relative(*losses), *weights])
 
     def _recorded(self, torch: Trace) -> float:
         """Return the largest difference of the gradients that both recorded of the first batch."""
@@ -92,7 +100,9 @@ class LoopProposals:
         yield from self._losses()
         if self._rung == "gradients":
             return
-        yield from self._averages()
+        yield from self._ends()
+        yield from self._left()
+        yield from self._modes()
         yield _candidate(loop_words.clears(), ChangeLoop(what="clears gradients"))
         yield _candidate(loop_words.keeps(), ChangeLoop(what="keeps gradients"))
         yield from self._rates()
@@ -103,24 +113,58 @@ class LoopProposals:
                 change = ChangeLoop(what="multiplies gradients", value=factor)
                 yield _candidate(loop_words.summed(factor), change)
         yield from self._fitted()
+        yield from self._weighed()
+        yield from self._stepping()
 
     def _losses(self) -> Iterator[Candidate]:
-        """Multiply what is recorded, and the gradients too or not, as the first losses say."""
+        """What the first losses say: a factor of what is recorded, and of gradients too or not, or another loss.
+
+        Any factor makes two first losses one: it is a cause if it is a round one, or explains all steps.
+        """
         own, other = self._torch.losses[0], self._keras.losses[0]
+        if isclose(own, other, rel_tol=1e-12):
+            return
         factor = rounded(other / own) if own else 0.0
-        if factor and not isclose(factor, 1.0, rel_tol=1e-12):
-            recorded = ChangeLoop(what="multiplies the loss", value=factor)
-            scaled = ChangeLoop(what="multiplies gradients", value=factor)
-            batch_size = self._side.exercise.pair.batch_size
-            found = [
-                _candidate(loop_words.loss(factor, batch_size), recorded, scaled),
-                _candidate(loop_words.recorded(factor), recorded),
-            ]
-            # Any factor makes two first losses one: it is a cause if it is a round one, or explains all steps.
-            left = [(self._in_training(one), one) for one in found]
-            yield from (
-                one for size, one in sorted(left, key=lambda pair: pair[0]) if size <= LIMIT or _is_round(factor)
-            )
+        found = [*self._factors(factor), *self._weighed(), *self._modes(), *self._stepping()]
+        left = [(self._in_training(one), one) for one in found]
+        yield from (one for size, one in sorted(left, key=lambda pair: pair[0]) if size <= LIMIT)
+        yield from LoopLosses(str(self._side.exercise.pair.train.target), self._trained, own, other).propose()  # type: ignore[union-attr]
+        if _is_round(factor):
+            yield from (one for _, one in sorted(left[:2], key=lambda pair: pair[0]))
+        yield from found[2:]
+
+    def _factors(self, factor: float) -> Iterator[Candidate]:
+        """Multiply what is recorded, and the gradients too or not."""
+        if not factor:
+            return
+        recorded = ChangeLoop(what="multiplies the loss", value=factor)
+        scaled = ChangeLoop(what="multiplies gradients", value=factor)
+        batch_size = self._side.exercise.pair.batch_size
+        yield _candidate(loop_words.loss(factor, batch_size), recorded, scaled)
+        yield _candidate(loop_words.recorded(factor), recorded)
+
+    def _weighed(self) -> Iterator[Candidate]:
+        """Weigh the parts of a batch, of which torch's function calls backward() one by one, in another way."""
+        parts = of_parts(self._own.parts)
+        for (own, mine), (other, wanted) in permutations(parts.items(), 2) if len(self._own.parts) > 1 else ():
+            shares = tuple(new / old for new, old in zip(wanted, mine, strict=True))
+            yield _candidate(loop_words.weighed(other, own), ChangeLoop(what="weighs parts", value=shares))
+
+    def _modes(self) -> Iterator[Candidate]:
+        """Train in training mode, or in evaluation mode, throughout."""
+        for mode in (True, False):
+            yield _candidate(loop_words.mode(mode), ChangeLoop(what="trains", value=mode))
+
+    def _stepping(self) -> Iterator[Candidate]:
+        """Step once for each batch or for several, or behind every backward(), with the sum of gradients or a mean."""
+        parts = len(self._own.parts) or 1
+        for batches in (1.0, *NUMBERS) if parts > 1 else NUMBERS:
+            for size in dict.fromkeys((1.0, 1 / parts, 1 / (parts * batches))):
+                scaled = ChangeLoop(what="multiplies gradients", value=size)
+                yield _candidate(loop_words.steps(batches), ChangeLoop(what="steps once", value=batches), scaled)
+        for size in (1.0, float(parts), *NUMBERS):
+            scaled = ChangeLoop(what="multiplies gradients", value=size)
+            yield _candidate(loop_words.steps(0.0), ChangeLoop(what="steps behind parts"), scaled)
 
     def _in_training(self, candidate: Candidate) -> float:
         """Return what a candidate leaves of the difference of the whole training."""
@@ -129,16 +173,24 @@ class LoopProposals:
         except Exception:  # as in measure
             return float("inf")
 
-    def _averages(self) -> Iterator[Candidate]:
-        """Leave the average of the weights that Keras leaves at the end, where the last weights alone differ."""
-        pairs = list(zip(self._torch.weights, self._keras.weights, strict=True))
-        if not all(_is(*pair) for pair in pairs[:-1]):
-            return
-        plain = Candidate(changes=(ChangeLoop(what="averages"),), what="", torch_fix="", keras_fix="")
-        steps = [*self._torch.weights[:-1], self._trained(plain).weights[-1]]
-        own, other = (_averaged(steps, side.weights[-1]) for side in (self._torch, self._keras))
+    def _ends(self) -> Iterator[Candidate]:
+        """End both behind the same step, where one function ended before the other."""
+        own, other = len(self._torch.losses), len(self._keras.losses)
         if own != other:
-            yield _candidate(loop_words.averages(other, own), ChangeLoop(what="averages", value=other))
+            change = ChangeLoop(what="ends", value=float(min(own, other)), is_keras=own < other)
+            yield _candidate(loop_words.ends(other, own), change)
+
+    def _left(self) -> Iterator[Candidate]:
+        """Leave the weights that Keras leaves at the end, where the last ones alone differ."""
+        pairs = list(zip(self._torch.weights, self._keras.weights, strict=False))
+        if len(self._torch.losses) != len(self._keras.losses) or not all(_is(*pair) for pair in pairs[:-1]):
+            return
+        plain = Candidate(changes=(ChangeLoop(what="leaves"),), what="", torch_fix="", keras_fix="")
+        states = [self._start, *self._torch.weights[:-1], self._trained(plain).weights[-1]]
+        own, other = (left(states, side.weights[-1]) for side in (self._torch, self._keras))
+        if other and own != other:
+            told = own.told if own else "others"
+            yield _candidate(loop_words.left(other.told, told), ChangeLoop(what="leaves", value=other.shares))
 
     def _rates(self) -> Iterator[Candidate]:
         own, other = self._own.rates, self._other.rates
@@ -152,8 +204,9 @@ class LoopProposals:
         """Give torch's optimizer what Keras' states."""
         if not self._own.method or self._own.method != self._other.method:
             return
+        stated = self._own.settings.keys() & self._other.settings.keys()
         differing: dict[str, tuple[float, float]] = {}
-        for name in SETTINGS:
+        for name in SETTINGS if self._own.method in METHODS else sorted(stated):
             own, other = (_setting(notes.settings, name) for notes in (self._own, self._other))
             if own != other:
                 differing[name] = other, own
@@ -191,7 +244,7 @@ class LoopProposals:
     @property
     def _start(self) -> Mapping[str, np.ndarray]:
         self._side.reset()
-        return self._side.model.weights()
+        return copies(self._side.model.weights())
 
 
 def _is_round(factor: float) -> bool:
@@ -199,23 +252,8 @@ def _is_round(factor: float) -> bool:
     return any(isclose(one, float(f"{one:.3g}"), rel_tol=ROUND) for one in (factor, 1 / factor))
 
 
-def _averaged(steps: Sequence[Mapping[str, np.ndarray]], left: Mapping[str, np.ndarray]) -> tuple[float, ...] | None:
-    """Return from which step on, and every how many, the weights were averaged that are left; None for the last ones.
-
-    None too for what is no such average.
-    """
-    if _is(steps[-1], left):
-        return None
-    for every in range(1, len(steps)):
-        for start in range(1, len(steps)):
-            chosen = steps[start - 1 :: every]
-            if len(chosen) > 1 and _is({name: np.mean([one[name] for one in chosen], axis=0) for name in left}, left):
-                return float(start), float(every)
-    return None
-
-
 def _is(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> bool:
-    return max(step_differences(one, other).values(), default=0.0) <= AVERAGED
+    return max(step_differences(one, other).values(), default=0.0) <= SAME
 
 
 CLIPS: Mapping[str, str] = {"global_clipnorm": "clips by norm", "clipvalue": "clips by value"}

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Mapping
 
 from twotrack.shared.base.tolerances import TOLERANCES
+from twotrack.shared.verify.diagnosis.climbing import VALUES
 from twotrack.shared.verify.diagnosis.drawn import DrawProposals
 from twotrack.shared.verify.diagnosis.findings import Findings, SearchRequest
 from twotrack.shared.verify.diagnosis.gradients import GradientProposals
 from twotrack.shared.verify.diagnosis.loops import LoopProposals
 from twotrack.shared.verify.diagnosis.losses import LossProposals
 from twotrack.shared.verify.diagnosis.partners import PartnerProposals
-from twotrack.shared.verify.diagnosis.searching import Proposals, Search
+from twotrack.shared.verify.diagnosis.searching import ENOUGH, Proposals, Search
 from twotrack.shared.verify.diagnosis.starting import StartProposals
 from twotrack.shared.verify.diagnosis.statistics import TrainingProposals
 from twotrack.shared.verify.diagnosis.updates import AloneProposals
@@ -32,7 +33,7 @@ def search(request: SearchRequest, report: Report) -> Findings:
     exercise = find_exercise(request.verify, request.reference)
     exercise = exercise if request.rung in ON_OWN else exercise.drawn
     side = ObservedSide(exercise, open_torch("auto"), "float64", lambda _: None)
-    return Search(propose(side, request), _limit(request.rung)).run()
+    return Search(propose(side, request), _limit(request.rung), _enough(request.rung)).run()
 
 
 def _proposals(request: SearchRequest) -> Callable[[ObservedSide, SearchRequest], Proposals] | None:
@@ -48,6 +49,11 @@ ON_OWN = ("parameters", "forward", "gradients", "training")
 
 def _limit(rung: str) -> float:
     return LIMITS[rung] if rung in LIMITS else TOLERANCES[rung].limit
+
+
+def _enough(rung: str) -> int:
+    """Return after how many removing candidates to end: of others than values the first alone is put to the test."""
+    return ENOUGH if rung in VALUES else 1
 
 
 LIMITS = {"forward": TOLERANCES["forward"].limit, "range": 1e-9, "pieces": 1e-9, "dropout": 0.0, "parameters": 0.0}

@@ -17,7 +17,7 @@ DEPTH = 3
 HALF = 0.5
 """Of the difference, which a candidate must take away for others to be tried on top."""
 ENOUGH = 4
-"""Removing candidates after which a search ends: they are put to the test one by one."""
+"""Removing candidates after which a search for a value's cause ends: they are put to the test one by one."""
 
 NOTHING = Candidate(changes=(), what="", torch_fix="", keras_fix="")
 
@@ -33,9 +33,10 @@ class Proposals(Protocol):
 
 
 class Search:
-    """One search."""
+    """One search, which ends with `enough` removing candidates, or when there is nothing more to try."""
 
-    def __init__(self, proposals: Proposals, limit: float):
+    def __init__(self, proposals: Proposals, limit: float, enough: int = ENOUGH):
+        self._enough = enough
         measure = self._measure = proposals.measure
         self._propose, self._limit = proposals.propose, limit
         self._end, self._tried, self._before = process_time() + SECONDS, 0, measure(NOTHING)
@@ -65,7 +66,7 @@ class Search:
             if isfinite(after):
                 yield Finding(candidate=both, before=self._before, after=after)
             removing += after <= self._limit
-            if removing >= ENOUGH or process_time() > self._end:
+            if removing >= self._enough or process_time() > self._end:
                 return
 
 

@@ -227,6 +227,10 @@ def _tuples(own: Mapping[str, Any]) -> dict[str, Any]:
 class AloneProposals(UpdateProposals):
     """Of the rung optimizer: the optimizer is run apart from the model, on the gradients that the rung drew."""
 
+    def __init__(self, side: ObservedSide, request: SearchRequest):
+        super().__init__(side, request)
+        self._ran: dict[tuple[str, tuple[int, ...]], list[dict[str, np.ndarray]] | None] = {}
+
     @property
     def limit(self) -> float:
         """The rung's."""
@@ -251,13 +255,21 @@ class AloneProposals(UpdateProposals):
         return checkpoints(self._keras_evidence.steps)
 
     def _left(self, candidate: Candidate, until: Sequence[int], wanted: OptimizerEvidence) -> float:
-        try:
-            with self._track.changed(self._side.model, candidate.changes):
-                found = self._run(until)
-        except Exception:  # whatever the changed optimizer raises: the candidate is none
+        key = candidate.model_dump_json(include={"changes"}), tuple(until)
+        if key not in self._ran:
+            self._ran[key] = self._changed(candidate, until)
+        if (found := self._ran[key]) is None:
             return float("inf")
         pairs = zip(found, wanted.parameters, strict=False)
         return max(relative(values[name], other[name]) for values, other in pairs for name in other)
+
+    def _changed(self, candidate: Candidate, until: Sequence[int]) -> list[dict[str, np.ndarray]] | None:
+        """Run with changes; return None if the optimizer does not run with them."""
+        try:
+            with self._track.changed(self._side.model, candidate.changes):
+                return self._run(until)
+        except Exception:  # whatever the changed optimizer raises: the candidate is none
+            return None
 
     def _run(self, until: Sequence[int]) -> list[dict[str, np.ndarray]]:
         shapes = optimizer_material.choose(self._side.trained_shapes())

@@ -51,11 +51,27 @@ def _compare_gradients(torch: Trace, keras: Trace, limit: float) -> RungResult:
     return RungResult("gradients", False, detail, found[name], limit=limit, place=FailurePlace.WEIGHT, where=name)
 
 
+def _compare_steps(torch: Trace, keras: Trace) -> RungResult:
+    """Compare the steps; where one function ended before the other, those of which both left the weights."""
+    own, wanted = len(torch.losses), len(keras.losses)
+    if own == wanted:
+        return compare_training(torch, keras)
+    both = min(own, wanted) - 1
+    first, second = (replace(one, losses=one.losses[:both], weights=one.weights[:both]) for one in (torch, keras))
+    result = compare_training(first, replace(second, trained_outputs=torch.trained_outputs))
+    if not result.passed:
+        return result
+    detail = f"Keras' training function ended behind step {wanted}, torch's behind step {own}; the steps before agree"
+    return replace(result, passed=False, detail=detail, difference=1.0, gaps=(), place=FailurePlace.NOWHERE)
+
+
 def check_loops(torch: Observation, keras: Observation) -> RungResult:
     """Compare loss and weights after every step; say of an update that differs whether gradients do."""
     one, other = torch.traces["float64"], keras.traces["float64"]
-    result = compare_training(one, other)
+    result = _compare_steps(one, other)
     if result.passed or not (one.recorded and other.recorded):
+        return result
+    if len(one.losses) != len(other.losses):
         return result
     limit, steps = TOLERANCES["gradients"].limit, min(len(one.recorded), len(other.recorded))
     for step in range(steps):
