@@ -4,7 +4,7 @@ Where its fast path is closed, TensorFlow executes each operation through one fu
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,13 @@ import tensorflow as tf
 from tensorflow.python import pywrap_tfe
 from tensorflow.python.eager import core, execute
 
+from twotrack.keras_track.arithmetic_parts import PARTS
 from twotrack.keras_track.primitives import replaced
 from twotrack.shared.precision.aten import At
 from twotrack.shared.precision.computing import Computing, largest
 from twotrack.shared.precision.rounding import Rounding
 
+Apart = Callable[[], AbstractContextManager[None]]
 _SUMS = {
     "MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", "Einsum", "Conv2D", "Conv2DBackpropInput",
     "Conv2DBackpropFilter", "Conv3D", "Conv3DBackpropInputV2", "Conv3DBackpropFilterV2", "DepthwiseConv2dNative",
@@ -24,12 +26,6 @@ _SUMS = {
     "Cumsum",
 }  # fmt: skip
 """Operations that add up products of their operands, or the operands themselves, in what sums are added up in."""
-_WITH_UNIT = {
-    "Softmax", "LogSoftmax", "SoftmaxCrossEntropyWithLogits", "SparseSoftmaxCrossEntropyWithLogits", "Softplus",
-    "SoftplusGrad", "Elu", "EluGrad", "Selu", "SeluGrad", "FusedBatchNormV3", "FusedBatchNormGradV3", "Softsign",
-    "L2Loss",
-}  # fmt: skip
-"""Operations of several steps, which add to 1 or take differences of their operands."""
 _COPIES = {
     "Cast", "Identity", "ReadVariableOp", "AssignVariableOp", "Reshape", "ExpandDims", "Squeeze", "Pack",
     "StopGradient",
@@ -42,23 +38,22 @@ _MADE = {
 
 @contextmanager
 def rounded(rounding: Rounding) -> Iterator[None]:
-    """Round the result of every operation inside the block."""
+    """Round the result of every operation inside the block; one of several steps is done in these."""
 
-    def change(name: str, given: Sequence[Any], made: list[Any], again: Callable) -> list[Any]:
+    def change(name: str, given: Sequence[Any], made: list[Any], again: Callable, apart: Apart) -> list[Any]:
         if not any(one.dtype == tf.float64 for one in made):
             return made
+        if name in PARTS:
+            with rounding.inside(), apart():
+                made = PARTS[name](given)
         sums = _sums(rounding, name, given, again) if name in _SUMS else []
-        size = largest(_wide(given))
         found, number = [], 0
         for tensor in made:
             if tensor.dtype != tf.float64:
                 found.append(tensor)
                 continue
             own = tensor.numpy()
-            if sums:
-                own = rounding.of_sums(own, *(each[number] for each in sums))
-            else:
-                own = rounding.with_unit(own, size) if name in _WITH_UNIT else rounding.result(own)
+            own = rounding.of_sums(own, *(each[number] for each in sums)) if sums else rounding.result(own)
             found.append(tf.convert_to_tensor(own))
             number += 1
         return found
@@ -92,7 +87,7 @@ def _wide(tensors: Sequence[Any]) -> list[np.ndarray]:
 def noted(computing: Computing, at: At) -> Iterator[None]:
     """Note the type that every operation inside the block computes in."""
 
-    def note(name: str, given: Sequence[Any], made: list[Any], again: Callable) -> list[Any]:
+    def note(name: str, given: Sequence[Any], made: list[Any], again: Callable, apart: Apart) -> list[Any]:
         types = [one.dtype.name for one in made]
         if name not in _MADE and computing.concerns(types):
             others = [one for one in made if one.dtype.is_floating and one.dtype.name != computing.expected]
@@ -105,9 +100,21 @@ def noted(computing: Computing, at: At) -> Iterator[None]:
 
 
 @contextmanager
-def _executed(change: Callable[[str, Sequence[Any], list[Any], Callable], list[Any]]) -> Iterator[None]:
-    """Execute every operation inside the block by itself, and go on with what `change` makes of its results."""
+def _executed(change: Callable[[str, Sequence[Any], list[Any], Callable, Apart], list[Any]]) -> Iterator[None]:
+    """Execute every operation inside the block by itself, and go on with what `change` makes of its results.
+
+    Operations of `change` itself are left as they are, but for those inside of a block of its last argument.
+    """
     is_busy = False
+
+    @contextmanager
+    def apart() -> Iterator[None]:
+        nonlocal is_busy
+        is_busy = False
+        try:
+            yield
+        finally:
+            is_busy = True
 
     def run(
         op_name: str | bytes, num_outputs: int, inputs: Sequence[Any], attrs: Any, ctx: Any, name: Any = None
@@ -122,7 +129,7 @@ def _executed(change: Callable[[str, Sequence[Any], list[Any], Callable], list[A
             return made
         is_busy = True
         try:
-            return change(_text(op_name), inputs, made, again)
+            return change(_text(op_name), inputs, made, again, apart)
         finally:
             is_busy = False
 

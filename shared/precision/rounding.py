@@ -72,10 +72,6 @@ class Rounding:
             errors = self._sums.unit * np.sqrt(variance) * noise(values, self._seed())
         return self.result(np.where(np.isfinite(errors), values + errors, values))
 
-    def with_unit(self, values: np.ndarray, largest: float) -> np.ndarray:
-        """Return the result of an operation that adds to 1, or to its largest operand, on its way, rounded."""
-        return self.result(values + self._sums.unit * max(1.0, largest) * noise(values, self._seed()))
-
     def _seed(self) -> int:
         return int(self._generator.integers(2**63))
 

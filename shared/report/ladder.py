@@ -107,6 +107,8 @@ class QuantityRecord(FrozenRecord):
     bound: float
     largest_error: float
     largest_bound: float
+    is_lost: bool = False
+    is_flushed: bool = False
     ratio: float
     """Error over bound; at most 1 for what is only rounding."""
 

@@ -68,10 +68,10 @@ def _at_most(side: PrecisionEvidence) -> str:
 
 
 def in_words(one: Quantity) -> str:
-    """Return what a quantity is."""
-    return {"layer": f"layer '{one.name}'", "gradient": f"the gradient of '{one.name}'", "loss": "the loss"}.get(
-        one.kind, f"output {one.name}"
-    )
+    """Return what a quantity is, and what it is measured by where no digit of it is left."""
+    named = {"layer": f"layer '{one.name}'", "gradient": f"the gradient of '{one.name}'", "loss": "the loss"}
+    lost = ", as good as zero: measured by its neighbours" if one.is_lost else ""
+    return named.get(one.kind, f"output {one.name}") + lost
 
 
 def _wrong(side: str, found: PrecisionEvidence) -> Iterator[str]:
@@ -126,6 +126,12 @@ def _notes(found: InPrecision) -> Iterator[str]:
         for each in one.computed:
             if not each.is_narrower(one.run_in):
                 yield f"in {found.arithmetic} {side} computes in {each.precision}{where(each)}"
+        flushed = [in_words(each) for each in one.quantities if each.is_flushed]
+        if flushed:
+            yield (
+                f"in {found.arithmetic} {side}'s {in_short(flushed)} {'are' if len(flushed) > 1 else 'is'} zero, where "
+                "float64 has a number: it lies below the smallest, and a training scales the loss up"
+            )
     for side, own, other in (("torch", found.torch, found.keras), ("Keras", found.keras, found.torch)):
         worst = max(_beyond_the_other(own, other), default=None)
         if worst:
@@ -136,8 +142,8 @@ def _notes(found: InPrecision) -> Iterator[str]:
 
 def _beyond_the_other(own: PrecisionEvidence, other: PrecisionEvidence) -> Iterator[tuple[float, str]]:
     """Yield, of what both sides have and one is farther off in than the other's bound, the factor and its name."""
-    bounds = {(one.kind, one.name): one.bound for one in _judged(other)}
+    bounds = {(one.kind, one.name, one.is_lost): one.bound for one in _judged(other)}
     for one in _judged(own):
-        bound = bounds.get((one.kind, one.name), 0.0)
+        bound = bounds.get((one.kind, one.name, one.is_lost), 0.0)
         if one.ratio <= 1 and bound and one.error > bound:
             yield one.error / bound, in_words(one)
