@@ -109,6 +109,8 @@ class QuantityRecord(FrozenRecord):
     largest_bound: float
     is_lost: bool = False
     is_flushed: bool = False
+    steps_of: str = ""
+    is_half_sum: bool = False
     ratio: float
     """Error over bound; at most 1 for what is only rounding."""
 

@@ -6,8 +6,10 @@ the truth and every simulated step take them as they are then.
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydantic import with_config
@@ -61,6 +63,10 @@ class Quantity:
     good as zero. Errors and bounds are over the largest of its neighbours then: gradients of its layer, else all."""
     is_flushed: bool = False
     """The step has nothing but zeros, where float64 has more than its own rounding."""
+    steps_of: str = ""
+    """It is as far off as operations lead that round each of their steps to the precision: these operations."""
+    is_half_sum: bool = False
+    """It is too far off, and sums that are added up in the precision itself lead as far."""
 
     @property
     def ratio(self) -> float:
@@ -72,6 +78,11 @@ class Quantity:
     def is_beyond(self) -> bool:
         """Simulated steps are not finite either: the precision cannot hold it."""
         return not (np.isfinite(self.bound) and np.isfinite(self.largest_bound))
+
+    @property
+    def is_wrong(self) -> bool:
+        """It is no rounding of the precision."""
+        return self.ratio > 1 and not self.is_beyond and not self.steps_of
 
 
 @with_config(WITH_ARRAYS)
@@ -174,10 +185,43 @@ class Measurement:
             with wide.probe.rounded(rounding):
                 spread.add(wide.look())
             rounding.next()
-        return PrecisionEvidence(self._arithmetic, "", self._quantities(spread, found), computed, rounding.draw)
+        quantities = self._quantities(spread, found)
+        if not wrong and rounding.results != rounding.sums:
+            quantities = self._explained(quantities, rounding.of_steps, partial(self._spread, truth, wide), found)
+        return PrecisionEvidence(self._arithmetic, "", quantities, computed, rounding.draw)
+
+    def _spread(self, truth: Values, wide: "_Side", rounding: Rounding) -> "_Spread":
+        """Return how far a few steps lead, rounded in another way."""
+        spread = _Spread(truth)
+        while rounding.draw < DRAWS_OF_A_FAULT:
+            self._phase(f"another rounding {rounding.draw + 1}")
+            with wide.probe.rounded(rounding):
+                spread.add(wide.look())
+            rounding.next()
+        return spread
+
+    def _explained(
+        self, quantities: list[Quantity], of_steps: set[str], reached: Callable[[Rounding], "_Spread"], found: Values
+    ) -> list[Quantity]:
+        """Tell of what is too far off whether a poor kernel of one operation leads as far, of all, or sums in half."""
+        wrong = {(one.kind, one.name) for one in quantities if one.is_wrong}
+
+        def explains(rounding: Rounding) -> bool:
+            near = {(one.kind, one.name) for one in self._quantities(reached(rounding), found) if one.ratio <= 1}
+            return wrong <= near
+
+        def told(**how: Any) -> list[Quantity]:
+            return [replace(one, **how) if (one.kind, one.name) in wrong else one for one in quantities]
+
+        several = [tuple(sorted(of_steps))] if len(of_steps) > 1 else []
+        for poor in [*((name,) for name in sorted(of_steps)), *several] if wrong else []:
+            if explains(Rounding(self._arithmetic, 0, poor=frozenset(poor))):
+                return told(steps_of=", ".join(poor))
+        is_half_sum = bool(wrong) and explains(Rounding(self._arithmetic, 0, sums_as_results=True))
+        return told(is_half_sum=is_half_sum)
 
     def _exceeds(self, spread: "_Spread", found: Values) -> bool:
-        return any(one.ratio > 1 and not one.is_beyond for one in self._quantities(spread, found))
+        return any(one.is_wrong for one in self._quantities(spread, found))
 
     def _quantities(self, spread: "_Spread", found: Values) -> list[Quantity]:
         return [spread.judge(key, array, self._format.unit, self._format.spacing) for key, array in found.items()]
