@@ -4,7 +4,8 @@ Where its fast path is closed, TensorFlow executes each operation through one fu
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,36 @@ import tensorflow as tf
 from tensorflow.python import pywrap_tfe
 from tensorflow.python.eager import core, execute
 
+from twotrack.keras_track.arithmetic_parts import PARTS
 from twotrack.keras_track.primitives import replaced
 from twotrack.shared.precision.aten import At
 from twotrack.shared.precision.computing import Computing, largest
 from twotrack.shared.precision.rounding import Rounding
+
+
+@dataclass(frozen=True)
+class Call:
+    """One operation that was executed."""
+
+    name: str
+    given: Sequence[Any]
+    attributes: str
+    made: list[Any]
+    again: Callable[[Sequence[Any]], list[Any]]
+    """Executes it on other tensors."""
+    apart: Callable[[], AbstractContextManager[None]]
+    """A block whose operations are changed too."""
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What it adds up depends on: shapes, attributes, and whole numbers that it is given, such as axes."""
+        forms = [_wide_form(one) if one.dtype.is_floating else str(one.numpy()) for one in self.given]
+        return self.name, self.attributes, *forms
+
+
+def _wide_form(tensor: Any) -> str:
+    return f"{tensor.dtype.name} {tuple(tensor.shape)}"
+
 
 _SUMS = {
     "MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", "Einsum", "Conv2D", "Conv2DBackpropInput",
@@ -24,12 +51,6 @@ _SUMS = {
     "Cumsum",
 }  # fmt: skip
 """Operations that add up products of their operands, or the operands themselves, in what sums are added up in."""
-_WITH_UNIT = {
-    "Softmax", "LogSoftmax", "SoftmaxCrossEntropyWithLogits", "SparseSoftmaxCrossEntropyWithLogits", "Softplus",
-    "SoftplusGrad", "Elu", "EluGrad", "Selu", "SeluGrad", "FusedBatchNormV3", "FusedBatchNormGradV3", "Softsign",
-    "L2Loss",
-}  # fmt: skip
-"""Operations of several steps, which add to 1 or take differences of their operands."""
 _COPIES = {
     "Cast", "Identity", "ReadVariableOp", "AssignVariableOp", "Reshape", "ExpandDims", "Squeeze", "Pack",
     "StopGradient",
@@ -42,23 +63,23 @@ _MADE = {
 
 @contextmanager
 def rounded(rounding: Rounding) -> Iterator[None]:
-    """Round the result of every operation inside the block."""
+    """Round the result of every operation inside the block; one of several steps is done in these."""
 
-    def change(name: str, given: Sequence[Any], made: list[Any], again: Callable) -> list[Any]:
+    def change(call: Call) -> list[Any]:
+        made = call.made
         if not any(one.dtype == tf.float64 for one in made):
             return made
-        sums = _sums(rounding, name, given, again) if name in _SUMS else []
-        size = largest(_wide(given))
+        if call.name in PARTS:
+            with rounding.inside(call.name), call.apart():
+                made = PARTS[call.name](call.given)
+        sums = _sums(rounding, call) if call.name in _SUMS else []
         found, number = [], 0
         for tensor in made:
             if tensor.dtype != tf.float64:
                 found.append(tensor)
                 continue
             own = tensor.numpy()
-            if sums:
-                own = rounding.of_sums(own, *(each[number] for each in sums))
-            else:
-                own = rounding.with_unit(own, size) if name in _WITH_UNIT else rounding.result(own)
+            own = rounding.of_sums(own, *(each[number] for each in sums)) if sums else rounding.result(own)
             found.append(tf.convert_to_tensor(own))
             number += 1
         return found
@@ -67,19 +88,18 @@ def rounded(rounding: Rounding) -> Iterator[None]:
         yield
 
 
-def _sums(rounding: Rounding, name: str, given: Sequence[Any], again: Callable) -> list[Sequence[np.ndarray]]:
+def _sums(rounding: Rounding, call: Call) -> list[Sequence[np.ndarray]]:
     """Return, for each result of a sum, the sums of squares of terms, and how many there are."""
 
     def repeated(change: Callable) -> list[np.ndarray]:
-        changed = [change(one) if one.dtype == tf.float64 else one for one in given]
-        return _wide(again(changed))
+        changed = [change(one) if one.dtype == tf.float64 else one for one in call.given]
+        return _wide(call.again(changed))
 
-    if not _wide(given):
+    if not _wide(call.given):
         return []
-    key = name, tuple((tuple(one.shape), str(one.dtype)) for one in given)
-    counts, squares = rounding.counts(key, lambda: repeated(tf.ones_like)), repeated(tf.square)
-    if name == "Mean":
-        number = _wide(given)[0].size / max(counts[0].size, 1)
+    counts, squares = rounding.counts(call.key, lambda: repeated(tf.ones_like)), repeated(tf.square)
+    if call.name == "Mean":
+        number = _wide(call.given)[0].size / max(counts[0].size, 1)
         return [[one / number for one in squares], [one * number for one in counts]]
     return [squares, counts]
 
@@ -92,22 +112,34 @@ def _wide(tensors: Sequence[Any]) -> list[np.ndarray]:
 def noted(computing: Computing, at: At) -> Iterator[None]:
     """Note the type that every operation inside the block computes in."""
 
-    def note(name: str, given: Sequence[Any], made: list[Any], again: Callable) -> list[Any]:
-        types = [one.dtype.name for one in made]
-        if name not in _MADE and computing.concerns(types):
-            others = [one for one in made if one.dtype.is_floating and one.dtype.name != computing.expected]
+    def note(call: Call) -> list[Any]:
+        types = [one.dtype.name for one in call.made]
+        if call.name not in _MADE and computing.concerns(types):
+            others = [one for one in call.made if one.dtype.is_floating and one.dtype.name != computing.expected]
             sizes = [one.numpy().astype(np.float64) for one in others]
-            computing.note(name, types, *at(), name in _COPIES, lambda: largest(sizes))
-        return made
+            computing.note(call.name, types, *at(), call.name in _COPIES, lambda: largest(sizes))
+        return call.made
 
     with _executed(note):
         yield
 
 
 @contextmanager
-def _executed(change: Callable[[str, Sequence[Any], list[Any], Callable], list[Any]]) -> Iterator[None]:
-    """Execute every operation inside the block by itself, and go on with what `change` makes of its results."""
+def _executed(change: Callable[[Call], list[Any]]) -> Iterator[None]:
+    """Execute every operation inside the block by itself, and go on with what `change` makes of its results.
+
+    Operations of `change` itself are left as they are, but for those inside of a block `apart`.
+    """
     is_busy = False
+
+    @contextmanager
+    def apart() -> Iterator[None]:
+        nonlocal is_busy
+        is_busy = False
+        try:
+            yield
+        finally:
+            is_busy = True
 
     def run(
         op_name: str | bytes, num_outputs: int, inputs: Sequence[Any], attrs: Any, ctx: Any, name: Any = None
@@ -122,7 +154,7 @@ def _executed(change: Callable[[str, Sequence[Any], list[Any], Callable], list[A
             return made
         is_busy = True
         try:
-            return change(_text(op_name), inputs, made, again)
+            return change(Call(_text(op_name), inputs, repr(attrs), made, again, apart))
         finally:
             is_busy = False
 

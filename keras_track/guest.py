@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras.src import dtype_policies
 from keras.src.backend.common import global_state
 
 from twotrack.keras_track import backends
@@ -50,7 +51,7 @@ def builder(model: keras.Model, inputs: Mapping[str, Input]) -> Callable[[], ker
     """
 
     def build() -> keras.Model:
-        with as_user_error(f"the Keras model ({_kind(model)}) cannot be copied; {ADVICE}"):
+        with as_user_error(f"the Keras model ({_kind(model)}) cannot be copied; {ADVICE}"), _policy_followed(model):
             copied = _copied(model)
         with as_user_error(f"the Keras model does not take inputs of {_shapes(inputs)}"):
             copied(arranged(copied, inputs, example(inputs)), training=False)
@@ -61,6 +62,25 @@ def builder(model: keras.Model, inputs: Mapping[str, Input]) -> Callable[[], ker
         keras.config.set_dtype_policy(model.dtype_policy)
         _require_faithful(model, build(), inputs)
     return build
+
+
+@contextmanager
+def _policy_followed(model: keras.Model) -> Iterator[None]:
+    """Give a layer Keras' policy of now, inside the block, where its configuration has that of its model.
+
+    That is the one that was Keras' then, and no choice of the layer's own.
+    """
+    original, now = dtype_policies.get, keras.config.dtype_policy()
+
+    def followed(identifier: Any) -> Any:
+        policy = original(identifier)
+        return now if policy.name == model.dtype_policy.name else policy
+
+    dtype_policies.get = followed
+    try:
+        yield
+    finally:
+        dtype_policies.get = original
 
 
 def _kind(model: keras.Model) -> str:

@@ -29,7 +29,7 @@ def verify(
     settings: Mapping[str, object] | None = None,
     recipe: str = "fast",
     until: str = "accuracy",
-    precision: Sequence[str] = (),
+    precision: str | Sequence[str] = (),
     on_phase: Callable[[str, str], None] = lambda track, phase: None,
 ) -> "LadderRecord":
     """Climb the verification ladder: are the two sides one model, in float64? As `twotrack verify`.
@@ -75,7 +75,7 @@ def assert_same_model(
     keras: Any = None,
     tracks: Sequence[str] | None = None,
     until: str = "accuracy",
-    precision: Sequence[str] = (),
+    precision: str | Sequence[str] = (),
     strict: bool = False,
     own_weights: bool = False,
     **pair: Any,
@@ -123,7 +123,7 @@ def _climb(
     reference: str | None = None,
     weights: str | Path | Mapping[str, str | Path] | None = None,
     inputs: str | Path | None = None,
-    precision: Sequence[str] = (),
+    precision: str | Sequence[str] = (),
 ) -> "tuple[VerifyRequest, list[TrackResult]]":
     from twotrack.shared.precision.formats import arithmetics
     from twotrack.shared.verify import ladder, user_modules, user_pair
@@ -145,7 +145,7 @@ def _climb(
         reference=reference,
         weights=_files(weights),
         inputs=Path(inputs).absolute() if inputs is not None else None,
-        arithmetics=arithmetics([precision] if isinstance(precision, str) else precision),
+        arithmetics=arithmetics(precision),
     )
     ladder.check(request, tracks)
     return request, ladder.verify(request, tracks, on_phase)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 import keras
 import numpy as np
@@ -93,20 +94,40 @@ def _computes_in(precision: str) -> dict[str, str]:
     """Return what layers and losses compute in under a mixed policy, beside casts and copies."""
     policy = keras.DTypePolicy(f"mixed_{precision}")
     rows, picture = samples.normal(4, 8), samples.normal(2, 6, 6, 4)
-    steps, targets = samples.normal(2, 5, 8), np.zeros(4, "int32")
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    outputs = layers.Dense(3, dtype=policy)(rows)
+    steps, ids = samples.normal(2, 5, 8), np.zeros((2, 5), "int32")
+    half = ops.cast(rows, precision)
     done: dict[str, Callable[[], object]] = {
         "dense": partial(layers.Dense(3, dtype=policy), rows),
         "convolution": partial(layers.Conv2D(3, 3, dtype=policy), picture),
+        "embedding": partial(layers.Embedding(3, 8, dtype=policy), ids),
+        "simple recurrence": partial(layers.SimpleRNN(3, dtype=policy), steps),
+        "LSTM": partial(layers.LSTM(3, dtype=policy), steps),
+        "GRU": partial(layers.GRU(3, dtype=policy), steps),
+        "attention": partial(layers.MultiHeadAttention(2, 4, dtype=policy), steps, steps),
+        "matmul": partial(ops.matmul, half, ops.transpose(half)),
         "batch norm": partial(layers.BatchNormalization(dtype=policy), picture, training=True),
         "layer norm": partial(layers.LayerNormalization(dtype=policy), rows),
+        "group norm": partial(layers.GroupNormalization(2, dtype=policy), rows),
+        "max pool": partial(layers.MaxPooling2D(2, dtype=policy), picture),
+        "average pool": partial(layers.AveragePooling2D(2, dtype=policy), picture),
+        **{name: partial(layers.Activation(name, dtype=policy), rows) for name in ("relu", "tanh", "sigmoid", "gelu")},
         "softmax": partial(layers.Softmax(dtype=policy), rows),
-        "gelu": partial(layers.Activation("gelu", dtype=policy), rows),
-        "attention": partial(layers.MultiHeadAttention(2, 4, dtype=policy), steps, steps),
-        "loss": partial(loss, targets, outputs),
+        "log-softmax": partial(layers.Activation("log_softmax", dtype=policy), rows),
+        "residual sum": partial(layers.Add(dtype=policy), [rows, rows]),
+        "mean": partial(ops.mean, half),
+        **_losses(half),
     }
     return {name: _types(step, precision) for name, step in done.items()}
+
+
+def _losses(outputs: Any) -> dict[str, Callable[[], object]]:
+    """Return losses of outputs (4, 8) in half precision."""
+    targets, classes = np.zeros((4, 8), "float32"), np.zeros(4, "int32")
+    return {
+        "cross-entropy": partial(keras.losses.SparseCategoricalCrossentropy(from_logits=True), classes, outputs),
+        "binary cross-entropy": partial(keras.losses.BinaryCrossentropy(from_logits=True), targets, outputs),
+        "squared error": partial(keras.losses.MeanSquaredError(), targets, outputs),
+    }
 
 
 def _types(step: Callable[[], object], precision: str) -> str:
@@ -128,3 +149,37 @@ def mixed_bfloat16() -> Measured:
 def mixed_float16() -> Measured:
     """What layers compute in under the policy mixed_float16."""
     return Measured(_computes_in("float16"))
+
+
+@DEFAULTS.measures
+def loss_scaling() -> Measured:
+    """LossScaleOptimizer, and a schedule in it, over a step with a finite gradient and one with an infinite one."""
+    inner = keras.optimizers.SGD(keras.optimizers.schedules.PiecewiseConstantDecay([0], [1.0, 0.1]))
+    optimizer = keras.optimizers.LossScaleOptimizer(inner, dynamic_growth_steps=1)
+    weight, steps = keras.Variable([1.0]), keras.optimizers.LossScaleOptimizer(inner).dynamic_growth_steps
+    optimizer.build([weight])
+    scales = [float(ops.convert_to_numpy(optimizer.dynamic_scale))]
+    for gradient in (float("inf"), 1.0):
+        optimizer.apply([ops.full((1,), gradient)], [weight])
+        scales.append(float(ops.convert_to_numpy(optimizer.dynamic_scale)))
+        if np.isinf(gradient):
+            moved, counted = float(ops.convert_to_numpy(weight)[0]) != 1.0, int(inner.iterations.numpy()) != 0
+    return Measured(
+        {
+            "initial scale": scales[0],
+            "after infinity, times": scales[1] / scales[0],
+            "steps until it grows": steps,
+            "grows by": scales[2] / scales[1],
+            "a step with infinity is done": moved,
+            "a schedule counts it": counted,
+            "comes with mixed float16": _scales_by_itself(),
+        }
+    )
+
+
+def _scales_by_itself() -> bool:
+    """Tell whether a model with the policy mixed_float16 scales its loss where nobody asks for it."""
+    model = keras.Sequential([layers.Dense(1, dtype="mixed_float16")])
+    model.dtype_policy = keras.DTypePolicy("mixed_float16")
+    model.compile("sgd", "mse")
+    return isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)

@@ -101,7 +101,7 @@ def verify(
     from twotrack.shared.report.pages import require_page
     from twotrack.shared.verify.request import VerifyRequest
 
-    lower = arithmetics(precision.split(",")) if precision else ()
+    lower = arithmetics(precision) if precision else ()
     if other or recording or rename:
         _require_run(precision)
         raise typer.Exit(_recordings(subject, other, recording, tracks, rename or [], until, report, strict, json))

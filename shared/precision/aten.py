@@ -60,7 +60,7 @@ def rounded(rounding: Rounding) -> Iterator[None]:
             if _is_view(function) or (not _wide((args, given)) and name not in _MADE):
                 return function(*args, **given)
             parts = decomposition_table.get(function) if name in _INSIDE and _wide((args, given)) else None
-            result = self.in_parts(parts, args, given) if parts else function(*args, **given)
+            result = self.in_parts(name, parts, args, given) if parts else function(*args, **given)
             sums = _sums(rounding, function, args, given) if name in _SUMS else []
             for number, tensor in enumerate(_wide(result)):
                 own = _array(tensor)
@@ -68,9 +68,9 @@ def rounded(rounding: Rounding) -> Iterator[None]:
                 tensor.detach().copy_(torch.from_numpy(values))
             return result
 
-        def in_parts(self, parts: Callable, args: Sequence, given: Mapping[str, Any]) -> Any:
+        def in_parts(self, name: str, parts: Callable, args: Sequence, given: Mapping[str, Any]) -> Any:
             """Do an operation step by step, each rounded to what sums are added up in."""
-            with rounding.inside(), self:
+            with rounding.inside(name), self:
                 return parts(*args, **given)
 
     with ExitStack() as stack:

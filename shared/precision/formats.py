@@ -13,9 +13,10 @@ Arithmetic = Literal["float64", "float32", "bfloat16", "float16", "tf32"]
 ARITHMETICS: tuple[Arithmetic, ...] = get_args(Arithmetic)
 
 
-def arithmetics(names: Iterable[str]) -> tuple[Arithmetic, ...]:
-    """Return precisions by their names, each once; UserError for a name that is none."""
-    named = list(dict.fromkeys(name.strip() for name in names))
+def arithmetics(names: str | Iterable[str]) -> tuple[Arithmetic, ...]:
+    """Return precisions by their names, or by one text with commas, each once; UserError for a name that is none."""
+    listed = names.split(",") if isinstance(names, str) else names
+    named = list(dict.fromkeys(name.strip() for name in listed))
     for name in named:
         if name not in ARITHMETICS:
             raise unknown("precision", name, ARITHMETICS)

@@ -35,17 +35,24 @@ class Rounding:
 
     arithmetic: Arithmetic
     draw: int
+    sums_as_results: bool = False
+    """Sums are added up in the precision itself, which is what a poor kernel does, and no rounding that is allowed."""
+    poor: frozenset[str] = frozenset()
+    """Operations of several steps that round each step to the precision, as poor kernels of them do."""
+    of_steps: set[str] = field(default_factory=set)
+    """Operations of several steps that came up."""
     _counts: dict[object, Sequence[np.ndarray]] = field(default_factory=dict)
-    _is_inside: bool = False
+    _inner: Format | None = None
 
     def __post_init__(self) -> None:
-        self._results, self._sums = simulated(self.arithmetic), accumulating(self.arithmetic)
+        self.results = simulated(self.arithmetic)
+        self.sums = self.results if self.sums_as_results else accumulating(self.arithmetic)
         self._generator = np.random.default_rng([self.draw, 0])
 
     @property
     def format(self) -> Format:
         """What results are rounded to now: inside of an operation, what sums are added up in."""
-        return self._sums if self._is_inside else self._results
+        return self._inner or self.results
 
     def next(self) -> None:
         """Draw anew."""
@@ -53,13 +60,14 @@ class Rounding:
         self._generator = np.random.default_rng([self.draw, 0])
 
     @contextmanager
-    def inside(self) -> Iterator[None]:
+    def inside(self, operation: str) -> Iterator[None]:
         """Say that what follows are parts of one operation, of which the outcome alone is rounded to the format."""
-        before, self._is_inside = self._is_inside, True
+        before, self._inner = self._inner, self.results if operation in self.poor else self.sums
+        self.of_steps.add(operation)
         try:
             yield
         finally:
-            self._is_inside = before
+            self._inner = before
 
     def result(self, values: np.ndarray) -> np.ndarray:
         """Return a result as the format has it."""
@@ -69,12 +77,8 @@ class Rounding:
         """Return sums of `counts` terms, with the sums of their squares, as they come out of additions, rounded."""
         with np.errstate(invalid="ignore", over="ignore"):
             variance = counts * (np.square(values) / 3 + np.abs(squares) / 6)
-            errors = self._sums.unit * np.sqrt(variance) * noise(values, self._seed())
+            errors = (self._inner or self.sums).unit * np.sqrt(variance) * noise(values, self._seed())
         return self.result(np.where(np.isfinite(errors), values + errors, values))
-
-    def with_unit(self, values: np.ndarray, largest: float) -> np.ndarray:
-        """Return the result of an operation that adds to 1, or to its largest operand, on its way, rounded."""
-        return self.result(values + self._sums.unit * max(1.0, largest) * noise(values, self._seed()))
 
     def _seed(self) -> int:
         return int(self._generator.integers(2**63))

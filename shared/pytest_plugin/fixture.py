@@ -12,6 +12,7 @@ from twotrack.shared.assertion.checking import Outcome, Wanted, check
 from twotrack.shared.assertion.tracks import MissingTrackError
 from twotrack.shared.base import atomic
 from twotrack.shared.errors import UserError, WorkerDiedError
+from twotrack.shared.precision.formats import arithmetics
 from twotrack.shared.pytest_plugin import ANNOTATIONS, folder
 from twotrack.shared.pytest_plugin.annotations import place
 from twotrack.shared.pytest_plugin.options import options
@@ -43,6 +44,7 @@ class SameModel:
         keras: Any = None,
         tracks: Sequence[str] | None = None,
         until: str | None = None,
+        precision: str | Sequence[str] = (),
         strict: bool | None = None,
         own_weights: bool = False,
         **pair: Any,
@@ -58,7 +60,8 @@ class SameModel:
         try:
             with atomic.scratch() as folder:
                 recordings = folder if own.report else None
-                wanted = Wanted(tracks, until or own.until, own.tracks, own_weights, recordings)
+                lower = arithmetics(precision)
+                wanted = Wanted(tracks, until or own.until, own.tracks, own_weights, recordings, lower)
                 outcome = check(given(subject, torch, inputs, keras, pair), wanted, self._pool)
                 message = self._keep(outcome, strict)
         except MissingTrackError as error:

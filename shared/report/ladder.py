@@ -108,6 +108,10 @@ class QuantityRecord(FrozenRecord):
     bound: float
     largest_error: float
     largest_bound: float
+    is_lost: bool = False
+    is_flushed: bool = False
+    steps_of: str = ""
+    is_half_sum: bool = False
     ratio: float
     """Error over bound; at most 1 for what is only rounding."""
 

@@ -6,8 +6,10 @@ the truth and every simulated step take them as they are then.
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydantic import with_config
@@ -35,6 +37,10 @@ off: with each the bound grows, so that what is within it stays so. A ReLU that 
 DRAWS_OF_A_FAULT = 8
 """Where something computes in less than the precision, so that the verdict stands already."""
 
+UNDERFLOW = 2.0**-20
+"""Of the spread of simulated steps: a number beyond it is no rounding of float64, whose share of any precision's is
+2^-29 at the most."""
+
 Values = dict[tuple[str, str], np.ndarray]
 """By kind (layer, outputs, loss, gradient) and name."""
 
@@ -52,6 +58,15 @@ class Quantity:
     largest_error: float
     """The largest difference, over the largest value of the truth."""
     largest_bound: float
+    is_lost: bool = False
+    """Rounding alone moves it by as much as it is, so that no digit of it is left: it is zero by mathematics, or as
+    good as zero. Errors and bounds are over the largest of its neighbours then: gradients of its layer, else all."""
+    is_flushed: bool = False
+    """The step has nothing but zeros, where float64 has more than its own rounding."""
+    steps_of: str = ""
+    """It is as far off as operations lead that round each of their steps to the precision: these operations."""
+    is_half_sum: bool = False
+    """It is too far off, and sums that are added up in the precision itself lead as far."""
 
     @property
     def ratio(self) -> float:
@@ -63,6 +78,11 @@ class Quantity:
     def is_beyond(self) -> bool:
         """Simulated steps are not finite either: the precision cannot hold it."""
         return not (np.isfinite(self.bound) and np.isfinite(self.largest_bound))
+
+    @property
+    def is_wrong(self) -> bool:
+        """It is no rounding of the precision."""
+        return self.ratio > 1 and not self.is_beyond and not self.steps_of
 
 
 @with_config(WITH_ARRAYS)
@@ -165,10 +185,43 @@ class Measurement:
             with wide.probe.rounded(rounding):
                 spread.add(wide.look())
             rounding.next()
-        return PrecisionEvidence(self._arithmetic, "", self._quantities(spread, found), computed, rounding.draw)
+        quantities = self._quantities(spread, found)
+        if not wrong and rounding.results != rounding.sums:
+            quantities = self._explained(quantities, rounding.of_steps, partial(self._spread, truth, wide), found)
+        return PrecisionEvidence(self._arithmetic, "", quantities, computed, rounding.draw)
+
+    def _spread(self, truth: Values, wide: "_Side", rounding: Rounding) -> "_Spread":
+        """Return how far a few steps lead, rounded in another way."""
+        spread = _Spread(truth)
+        while rounding.draw < DRAWS_OF_A_FAULT:
+            self._phase(f"another rounding {rounding.draw + 1}")
+            with wide.probe.rounded(rounding):
+                spread.add(wide.look())
+            rounding.next()
+        return spread
+
+    def _explained(
+        self, quantities: list[Quantity], of_steps: set[str], reached: Callable[[Rounding], "_Spread"], found: Values
+    ) -> list[Quantity]:
+        """Tell of what is too far off whether a poor kernel of one operation leads as far, of all, or sums in half."""
+        wrong = {(one.kind, one.name) for one in quantities if one.is_wrong}
+
+        def explains(rounding: Rounding) -> bool:
+            near = {(one.kind, one.name) for one in self._quantities(reached(rounding), found) if one.ratio <= 1}
+            return wrong <= near
+
+        def told(**how: Any) -> list[Quantity]:
+            return [replace(one, **how) if (one.kind, one.name) in wrong else one for one in quantities]
+
+        several = [tuple(sorted(of_steps))] if len(of_steps) > 1 else []
+        for poor in [*((name,) for name in sorted(of_steps)), *several] if wrong else []:
+            if explains(Rounding(self._arithmetic, 0, poor=frozenset(poor))):
+                return told(steps_of=", ".join(poor))
+        is_half_sum = bool(wrong) and explains(Rounding(self._arithmetic, 0, sums_as_results=True))
+        return told(is_half_sum=is_half_sum)
 
     def _exceeds(self, spread: "_Spread", found: Values) -> bool:
-        return any(one.ratio > 1 and not one.is_beyond for one in self._quantities(spread, found))
+        return any(one.is_wrong for one in self._quantities(spread, found))
 
     def _quantities(self, spread: "_Spread", found: Values) -> list[Quantity]:
         return [spread.judge(key, array, self._format.unit, self._format.spacing) for key, array in found.items()]
@@ -237,7 +290,8 @@ class _Spread:
 
     def __init__(self, truth: Values):
         self._truth = truth
-        self._distances: dict[tuple[str, str], tuple[float, float]] = dict.fromkeys(truth, (0.0, 0.0))
+        self._sizes = {key: _size(array) for key, array in truth.items()}
+        self._distances: dict[tuple[str, str], Measures] = dict.fromkeys(truth, (0.0, 0.0))
 
     def add(self, values: Values) -> None:
         """Take a step into account."""
@@ -247,19 +301,37 @@ class _Spread:
 
     def judge(self, key: tuple[str, str], found: np.ndarray, unit: float, spacing: float) -> Quantity:
         """Return how far a step is off, and how far it may be: a number's own rounding, at the least."""
-        truth = self._truth[key]
-        typical = float(np.sqrt(np.mean(np.square(truth)))) if truth.size else 0.0
-        largest = float(np.abs(truth).max(initial=0.0))
-        error, bounds = _distance(found, truth), []
-        for scale, reached in zip((typical, largest), self._distances[key], strict=True):
-            bounds.append(ROUNDING_REACH * reached + unit * scale + spacing)
-        by = [typical or 1.0, largest or 1.0]
-        return Quantity(*key, error[0] / by[0], bounds[0] / by[0], error[1] / by[1], bounds[1] / by[1])
+        errors, own, reached = _distance(found, self._truth[key]), self._sizes[key], self._distances[key]
+        bounds = [ROUNDING_REACH * spread + unit * size + spacing for size, spread in zip(own, reached, strict=True)]
+        is_lost = self._is_lost(key)
+        by = [scale or 1.0 for scale in (self._around(key) if is_lost else own)]
+        is_flushed = not found.any() and own[0] > UNDERFLOW * reached[0] > 0
+        measures = (errors[0] / by[0], bounds[0] / by[0], errors[1] / by[1], bounds[1] / by[1])
+        return Quantity(*key, *measures, is_lost, is_flushed)
+
+    def _is_lost(self, key: tuple[str, str]) -> bool:
+        return self._distances[key][0] >= self._sizes[key][0]
+
+    def _around(self, key: tuple[str, str]) -> "Measures":
+        """Return the largest sizes of what is left of its layer's gradients, or of all of its kind."""
+        kind, name = key
+        left = [(other, size) for other, size in self._sizes.items() if other[0] == kind and not self._is_lost(other)]
+        layer = name.rpartition(".")[0]
+        of_layer = [size for (_, other), size in left if kind == "gradient" and other.rpartition(".")[0] == layer]
+        sizes = of_layer or [size for _, size in left]
+        return max((one[0] for one in sizes), default=0.0), max((one[1] for one in sizes), default=0.0)
 
 
-def _distance(values: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
+Measures = tuple[float, float]
+"""A root mean square and a largest size."""
+
+
+def _size(values: np.ndarray) -> Measures:
+    return float(np.sqrt(np.mean(np.square(values)))) if values.size else 0.0, float(np.abs(values).max(initial=0.0))
+
+
+def _distance(values: np.ndarray, truth: np.ndarray) -> Measures:
     """Return the root mean square of the differences, and the largest; infinity where a value is not finite."""
     if values.shape != truth.shape or not np.isfinite(values).all():
         return float("inf"), float("inf")
-    differences = np.abs(values - truth)
-    return float(np.sqrt(np.mean(np.square(differences)))) if truth.size else 0.0, float(differences.max(initial=0.0))
+    return _size(values - truth)

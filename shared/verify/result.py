@@ -37,6 +37,7 @@ class GapKind(StrEnum):
     RANDOM = "random"
     PRECISION = "computed in float32"
     HALF = "asked for half precision"
+    STEPS = "steps in half precision"
     ROUNDING = "rounding amplified"
     NO_EFFECT = "no effect seen"
     EXTREME = "only at extremes"

@@ -31,7 +31,16 @@ def test_simulated_errors_of_a_sum_are_as_large_as_those_of_its_orders(mean: flo
 
 def test_inside_of_an_operation_half_precision_is_rounded_as_float32():
     rounding, third = Rounding("bfloat16", 0), np.array([1 / 3])
-    with rounding.inside():
+    with rounding.inside("softmax"):
         inner = rounding.result(third)
     assert abs(inner - third) < 1e-7
     assert abs(rounding.result(third) - third) > 1e-4
+
+
+def test_inside_of_a_poor_operation_each_step_is_rounded_to_the_precision():
+    rounding, third = Rounding("bfloat16", 0, poor=frozenset({"softmax"})), np.array([1 / 3])
+    with rounding.inside("softmax"):
+        assert abs(rounding.result(third) - third) > 1e-4
+    with rounding.inside("layer norm"):
+        assert abs(rounding.result(third) - third) < 1e-7
+    assert rounding.of_steps == {"softmax", "layer norm"}

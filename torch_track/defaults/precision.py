@@ -71,26 +71,49 @@ def _attention(x: np.ndarray) -> np.ndarray:
 def _computes_in(precision: str) -> dict[str, str]:
     """Return what modules and functions compute in under torch.autocast, beside casts and copies."""
     rows, picture = torch.from_numpy(samples.normal(4, 8)), torch.from_numpy(samples.normal(2, 4, 6, 6))
-    steps, targets = torch.from_numpy(samples.normal(2, 5, 8)), torch.zeros(4, dtype=torch.int64)
-    attention = nn.MultiheadAttention(8, 2, batch_first=True)
-    logits = nn.Linear(8, 3)(rows).to(getattr(torch, precision))
+    steps, ids = torch.from_numpy(samples.normal(2, 5, 8)), torch.zeros((2, 5), dtype=torch.int64)
+    attention, half = nn.MultiheadAttention(8, 2, batch_first=True), rows.to(getattr(torch, precision))
     done: dict[str, Callable[[], object]] = {
         "dense": partial(nn.Linear(8, 3), rows),
         "convolution": partial(nn.Conv2d(4, 3, 3), picture),
-        "batch norm": partial(nn.BatchNorm2d(4), picture),
-        "layer norm": partial(nn.LayerNorm(8), rows),
-        "softmax": partial(nn.Softmax(-1), rows),
-        "gelu": partial(nn.GELU(), rows),
+        "embedding": partial(nn.Embedding(3, 8), ids),
+        "simple recurrence": partial(nn.RNN(8, 3, batch_first=True), steps),
+        "LSTM": partial(nn.LSTM(8, 3, batch_first=True), steps),
+        "GRU": partial(nn.GRU(8, 3, batch_first=True), steps),
         "attention": partial(attention, steps, steps, steps),
-        "loss": partial(functional.cross_entropy, logits, targets),
+        "matmul": partial(torch.matmul, half, half.T),
+        "batch norm": partial(nn.BatchNorm2d(4), picture),
+        "layer norm": partial(nn.LayerNorm(8), half),
+        "group norm": partial(nn.GroupNorm(2, 8), half),
+        "max pool": partial(nn.MaxPool2d(2), picture.to(half)),
+        "average pool": partial(nn.AvgPool2d(2), picture.to(half)),
+        "relu": partial(nn.ReLU(), half),
+        "tanh": partial(nn.Tanh(), half),
+        "sigmoid": partial(nn.Sigmoid(), half),
+        "gelu": partial(nn.GELU(), half),
+        "softmax": partial(nn.Softmax(-1), half),
+        "log-softmax": partial(nn.LogSoftmax(-1), half),
+        "residual sum": partial(torch.add, half, half),
+        "mean": partial(torch.mean, half),
+        **_losses(half),
     }
     return {name: _types(step, precision) for name, step in done.items()}
 
 
+def _losses(outputs: torch.Tensor) -> dict[str, Callable[[], object]]:
+    """Return losses of outputs (4, 8) in half precision."""
+    targets, classes = torch.zeros(4, 8), torch.zeros(4, dtype=torch.int64)
+    return {
+        "cross-entropy": partial(functional.cross_entropy, outputs, classes),
+        "binary cross-entropy": partial(functional.binary_cross_entropy_with_logits, outputs, targets),
+        "squared error": partial(functional.mse_loss, outputs, targets),
+    }
+
+
 def _types(step: Callable[[], object], precision: str) -> str:
-    """Return the types that a call computes in."""
-    computing = Computing("")
-    with torch.autocast("cpu", getattr(torch, precision)), aten.noted(computing, lambda: ("", "")):
+    """Return the types that a call computes in; a kernel of one processor, which may not be on another, is not asked."""
+    computing, plain = Computing(""), torch.backends.mkldnn.flags(enabled=False)
+    with plain, torch.autocast("cpu", getattr(torch, precision)), aten.noted(computing, lambda: ("", "")):
         step()
     return " and ".join(sorted({found.precision for found in computing.found if found.computes}))
 
@@ -105,3 +128,32 @@ def mixed_bfloat16() -> Measured:
 def mixed_float16() -> Measured:
     """What modules compute in under autocast to float16, on the CPU."""
     return Measured(_computes_in("float16"))
+
+
+@DEFAULTS.measures
+def loss_scaling() -> Measured:
+    """GradScaler, and a schedule beside it, over a step whose gradient is infinite and one whose gradient is finite."""
+    weight = nn.Parameter(torch.ones(1))
+    optimizer, scaler = torch.optim.SGD([weight], lr=1.0), torch.amp.GradScaler("cpu", growth_interval=1)
+    schedule = torch.optim.lr_scheduler.StepLR(optimizer, 1)
+    interval = torch.amp.GradScaler("cpu").get_growth_interval()
+    scales = [float(scaler.scale(torch.ones(1)))]
+    for gradient in (float("inf"), 1.0):
+        weight.grad = torch.full((1,), gradient)
+        scaler.step(optimizer)
+        scaler.update()
+        schedule.step()
+        scales.append(scaler.get_scale())
+        if np.isinf(gradient):
+            moved, rate = weight.item() != 1.0, schedule.get_last_lr()[0]
+    return Measured(
+        {
+            "initial scale": scales[0],
+            "after infinity, times": scales[1] / scales[0],
+            "steps until it grows": interval,
+            "grows by": scales[2] / scales[1],
+            "a step with infinity is done": moved,
+            "a schedule counts it": rate != 1.0,
+            "comes with mixed float16": False,
+        }
+    )

@@ -1,6 +1,6 @@
 """The rung precision: is each side as close to float64 as its arithmetic allows, and does it compute in it?"""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from twotrack.shared.precision.computing import Computed
@@ -51,7 +51,7 @@ def check_precision(found: InPrecision) -> RungResult:
 
 
 def _judged(side: PrecisionEvidence) -> list[Quantity]:
-    return [one for one in side.quantities if not one.is_beyond]
+    return [one for one in side.quantities if not one.is_beyond and not one.steps_of]
 
 
 def _passed(judged: Mapping[str, PrecisionEvidence]) -> str:
@@ -68,20 +68,25 @@ def _at_most(side: PrecisionEvidence) -> str:
 
 
 def in_words(one: Quantity) -> str:
-    """Return what a quantity is."""
-    return {"layer": f"layer '{one.name}'", "gradient": f"the gradient of '{one.name}'", "loss": "the loss"}.get(
-        one.kind, f"output {one.name}"
-    )
+    """Return what a quantity is, and what it is measured by where no digit of it is left."""
+    named = {"layer": f"layer '{one.name}'", "gradient": f"the gradient of '{one.name}'", "loss": "the loss"}
+    lost = ", as good as zero: measured by its neighbours" if one.is_lost else ""
+    return named.get(one.kind, f"output {one.name}") + lost
+
+
+def _of(side: str, one: Quantity) -> str:
+    return f"{side}'s {in_words(one).removeprefix('the ')}"
 
 
 def _wrong(side: str, found: PrecisionEvidence) -> Iterator[str]:
     """Yield what is no rounding of the precision: the first place that is too far off, and what computes in less."""
-    beyond = [one for one in _judged(found) if one.ratio > 1]
+    beyond = [one for one in found.quantities if one.is_wrong]
     if beyond:
         first = beyond[0]
         more = f", and {len(beyond) - 1} more" if len(beyond) > 1 else ""
+        more += f"; sums that are kept in {found.arithmetic} lead so far" if first.is_half_sum else ""
         yield (
-            f"{side}'s {in_words(first)} is off by {first.error:.1e} (at most {first.largest_error:.1e}), "
+            f"{_of(side, first)} is off by {first.error:.1e} (at most {first.largest_error:.1e}), "
             f"{first.ratio:.3g} times what rounding can do ({first.bound:.1e}, {first.largest_bound:.1e}){more}"
         )
     narrower = [one for one in found.computed if one.is_narrower(found.run_in)]
@@ -119,6 +124,20 @@ def _gaps(found: InPrecision) -> Iterator[Gap]:
             detail = f"{side}'s {in_short(beyond)} overflow in {found.arithmetic}, whatever the order of rounding"
             yield Gap(GapKind.NOT_RUN, found.arithmetic, detail)
 
+        yield from _poor(side, found.arithmetic, [each for each in one.quantities if each.steps_of])
+
+
+def _poor(side: str, arithmetic: str, those: Sequence[Quantity]) -> Iterator[Gap]:
+    """Yield what a framework's own kernel is too far off in, by the worst of it."""
+    if those:
+        worst = max(those, key=lambda one: one.ratio)
+        more = f", and {len(those) - 1} more" if len(those) > 1 else ""
+        detail = (
+            f"{_of(side, worst)} is off by {worst.error:.1e}, {worst.ratio:.3g} times what rounding can do{more}, as far "
+            f"as {worst.steps_of} leads if each of its steps is in {arithmetic}"
+        )
+        yield Gap(GapKind.STEPS, worst.name, detail)
+
 
 def _notes(found: InPrecision) -> Iterator[str]:
     """Yield what computes in more than the precision, and which side is farther off than the other one's bound."""
@@ -126,6 +145,12 @@ def _notes(found: InPrecision) -> Iterator[str]:
         for each in one.computed:
             if not each.is_narrower(one.run_in):
                 yield f"in {found.arithmetic} {side} computes in {each.precision}{where(each)}"
+        flushed = [_of(side, each) for each in one.quantities if each.is_flushed]
+        if flushed:
+            yield (
+                f"in {found.arithmetic} {in_short(flushed)} {'are' if len(flushed) > 1 else 'is'} zero, where "
+                "float64 has a number: it lies below the smallest, and a training scales the loss up"
+            )
     for side, own, other in (("torch", found.torch, found.keras), ("Keras", found.keras, found.torch)):
         worst = max(_beyond_the_other(own, other), default=None)
         if worst:
@@ -136,8 +161,8 @@ def _notes(found: InPrecision) -> Iterator[str]:
 
 def _beyond_the_other(own: PrecisionEvidence, other: PrecisionEvidence) -> Iterator[tuple[float, str]]:
     """Yield, of what both sides have and one is farther off in than the other's bound, the factor and its name."""
-    bounds = {(one.kind, one.name): one.bound for one in _judged(other)}
+    bounds = {(one.kind, one.name, one.is_lost): one.bound for one in _judged(other)}
     for one in _judged(own):
-        bound = bounds.get((one.kind, one.name), 0.0)
+        bound = bounds.get((one.kind, one.name, one.is_lost), 0.0)
         if one.ratio <= 1 and bound and one.error > bound:
             yield one.error / bound, in_words(one)
