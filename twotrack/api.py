@@ -176,7 +176,7 @@ def compare(
     seeds: int = 1,
     recipe: str = "fast",
     settings: Mapping[str, object] | None = None,
-    epochs: int | None = None,
+    epochs: float | None = None,
     examples: int | None = None,
     profile: str = "aligned",
     own_start: bool | None = None,

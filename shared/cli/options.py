@@ -29,11 +29,13 @@ Settings = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="Change a setting of the chapter, optimizer, learning_rate, schedule, patience, average, accumulate, loss "
-        "or initialiser; may be repeated.",
+        help="Change a setting of the chapter, optimizer, learning_rate, schedule, patience, average, accumulate, "
+        "loss, initialiser or shift; may be repeated.",
     ),
 ]
-Epochs = Annotated[int | None, typer.Option(help="Train this many epochs instead of the recipe's.")]
+Epochs = Annotated[
+    float | None, typer.Option(help="Train this many epochs instead of the recipe's; 0.5 is half of one.")
+]
 Examples = Annotated[int | None, typer.Option(help="Train on the first so many examples only, for a quick try.")]
 Exact = Annotated[
     bool,

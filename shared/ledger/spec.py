@@ -78,6 +78,8 @@ class Makeup:
     """Some of these optimizers have momentum."""
     schedule: bool
     """Some stage's learning rate changes."""
+    shift: bool
+    """Some stage moves its pictures at random."""
     loss: str
     metric: str
     frozen: bool

@@ -1,5 +1,6 @@
 """From a chapter, tracks and seeds to finished runs: plan the jobs, then do them track by track."""
 
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -45,7 +46,7 @@ class TrainingRequest:
     seeds: tuple[int, ...] = (0,)
     recipe: str = "fast"
     settings: Mapping[str, str] = field(default_factory=dict)
-    epochs: int | None = None
+    epochs: float | None = None
     examples: int | None = None
     device: str = "auto"
     source: str | None = None
@@ -120,7 +121,7 @@ def plan(
             seed=seed,
             recipe=request.recipe,
             settings=settings,
-            epochs=variant.recipe.epochs if request.epochs is None else request.epochs,
+            epochs=_whole(variant.recipe.epochs if request.epochs is None else request.epochs),
             examples=request.examples,
             device=request.device,
             source=source,
@@ -136,6 +137,11 @@ def plan(
         for seed in request.seeds
     ]
     return [going_on.planned(start_run, job) for job in jobs] if start_run and request.goes_on else jobs
+
+
+def _whole(epochs: float) -> int | float:
+    """Return a whole number of epochs as one, as records have it."""
+    return int(epochs) if float(epochs).is_integer() else epochs
 
 
 def _start_run(request: TrainingRequest) -> Run | None:
@@ -202,9 +208,9 @@ def _check_numbers(request: TrainingRequest, batch_size: int) -> None:
         raise UserError(f"--seed: expected 0 or a positive whole number, found {min(request.seeds)}.")
     if max(request.seeds) > LARGEST_SEED:
         raise UserError(f"--seed: expected at most {LARGEST_SEED}, found {max(request.seeds)}.")
-    fewest, expected = (0, "0 or a positive") if request.start else (1, "a positive")
-    if request.epochs is not None and request.epochs < fewest:
-        raise UserError(f"--epochs: expected {expected} whole number, found {request.epochs}.")
+    expected = "0 or a positive" if request.start else "a positive"
+    if request.epochs is not None and not (0 < request.epochs < math.inf or (request.start and request.epochs == 0)):
+        raise UserError(f"--epochs: expected {expected} number, found {request.epochs:g}.")
     if request.examples is not None and request.examples < batch_size:
         raise UserError(f"--examples: expected at least one batch of {batch_size}, found {request.examples}.")
     if request.stop_after is not None and request.stop_after < 1:

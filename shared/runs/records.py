@@ -11,10 +11,11 @@ from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.datasets import Source
 from twotrack.shared.spec.recipes import Trained
 
-SCHEMA_VERSION = 6
-READABLE_VERSIONS = (2, 3, 4, 5, 6)
-"""Version 5 lacks `stopped`, `Job.stop_after` and the digest of the record itself, version 4 `Job.same_masks` and
-`draws` too, version 3 `Job.exact` too, version 2 `Job.continues` too; they are the same otherwise."""
+SCHEMA_VERSION = 7
+READABLE_VERSIONS = (2, 3, 4, 5, 6, 7)
+"""Version 6 has whole epochs only. Version 5 lacks `stopped`, `Job.stop_after` and the digest of the record itself,
+version 4 `Job.same_masks` and `draws` too, version 3 `Job.exact` too, version 2 `Job.continues` too; they are the same
+otherwise."""
 SEALED_FROM = 6
 """The first version whose records are hashed."""
 
@@ -41,7 +42,8 @@ class Job(FrozenRecord):
     recipe: str
     settings: dict[str, str]
     """Model hyperparameters that differ from the chapter's own."""
-    epochs: int
+    epochs: int | float
+    """A last one that is not whole ends early."""
     examples: int | None
     """Train on the first so many examples only; None for all."""
     device: Literal["auto", "cpu", "cuda"]

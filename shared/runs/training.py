@@ -159,8 +159,9 @@ def _draws(model: TrackModel, variant: ChapterVariant) -> list[DrawRecord]:
 def describe(recipe: Recipe) -> dict[str, object]:
     """Return the recipe as plain data, with the names of optimizer and schedule."""
     told = {field.name: plain.plain(getattr(recipe, field.name)) for field in fields(recipe)}
-    if recipe.early_stopping is None:
-        del told["early_stopping"]
+    unused = {"early_stopping": recipe.early_stopping, "shift": recipe.shift, "settings": recipe.settings}
+    for name in [name for name, value in unused.items() if not value]:
+        del told[name]
     return told | {"head_first": describe(recipe.head_first) if recipe.head_first else None}
 
 
