@@ -48,6 +48,7 @@ from twotrack.shared.spec.track import (
     TrackModel,
     TrackSpec,
     choose_device,
+    without_bfloat16,
 )
 from twotrack.shared.spec.transfer import BASE, EVERYTHING, HEAD, chosen
 from twotrack.shared.spec.units import Side
@@ -86,7 +87,9 @@ DTYPES: dict[Precision, torch.dtype] = {
     "float64": torch.float64,
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
+    "mixed_bfloat16": torch.float32,
 }
+"""Of weights."""
 
 if TYPE_CHECKING:
     from twotrack.shared.export.runtimes import Predict
@@ -141,7 +144,14 @@ class TorchTrack(Track):
         if pair.trainable != EVERYTHING:
             model.freeze(chosen(model.table(), pair.trainable))
         model.is_compiled = model.compiles()
+        model.is_mixed = precision == "mixed_bfloat16"
         return model
+
+    def bfloat16_problem(self) -> str:
+        """Say why the GPU has no bfloat16."""
+        if self.device == "cpu":
+            return ""
+        return without_bfloat16(torch.cuda.get_device_name(), torch.cuda.get_device_capability())
 
     def own_weights(self, pair: Pair) -> OwnWeights:
         """Return what the module calls its weights; nothing is run."""
@@ -325,6 +335,8 @@ class TorchModel(TrackModel):
     penalties: Sequence[Penalty] = ()
     """Of the pair."""
     constraints: Sequence[Constraint] = ()
+    is_mixed = False
+    """Training passes run under torch.autocast to bfloat16."""
     is_compiled = False
     """What it gives, and its training steps, are those of code that torch.compile has made."""
     before_update: Callable[[], None] = staticmethod(lambda: None)
@@ -422,6 +434,7 @@ class TorchModel(TrackModel):
         head = self.module.get_submodule(HEAD)
         shape = self.features(example(self.inputs)).shape[1:]
         model = TorchModel(head, describe(shape), self.loss, self.device, self.dtype, self.switches)
+        model.is_mixed = self.is_mixed
         if self.draws:
             model.draw_from(self.draws)
         return model
@@ -597,8 +610,13 @@ class TorchModel(TrackModel):
         freezing.train_mode(self.module)
         if self.draws:
             self.draws.begin_pass()
-        with self.around(), self._running():
-            return channels_last(tensors_in(self.module(*inputs)), self.layout.outputs)
+        with self.around(), self._running(), self._autocast():
+            outputs = channels_last(tensors_in(self.module(*inputs)), self.layout.outputs)
+        return [output.float() for output in outputs] if self.is_mixed else outputs
+
+    def _autocast(self) -> AbstractContextManager:
+        """Return what a pass in training runs in; the loss is computed outside, as Keras computes it, in float32."""
+        return torch.autocast(self.device, torch.bfloat16) if self.is_mixed else nullcontext()
 
     def loss_object(self) -> Loss:
         """Return the loss as a callable, that of the first output where each has its own."""

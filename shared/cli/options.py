@@ -12,7 +12,7 @@ import typer
 
 from twotrack.shared.errors import UserError
 from twotrack.shared.spec import profiles
-from twotrack.shared.spec.track import DEFAULT_TRACKS, TRACKS
+from twotrack.shared.spec.track import DEFAULT_TRACKS, TRACKS, run_precision
 
 if TYPE_CHECKING:
     from twotrack.shared.runs.comparison import TrainingRequest
@@ -49,6 +49,13 @@ SameMasks = Annotated[
     typer.Option(
         "--same-masks",
         help="As --exact, but with dropout, whose masks are drawn once for all tracks: what is left is rounding.",
+    ),
+]
+Precision = Annotated[
+    str | None,
+    typer.Option(
+        help="float32, float64, or bfloat16: passes of training in the framework's mixed precision, weights, updates "
+        "and predictions in float32 [default: the recipe's; float64 with --exact]."
     ),
 ]
 Device = Annotated[str, typer.Option(help="auto (a GPU if there is one), cpu or cuda.")]
@@ -103,6 +110,7 @@ class Training:
     examples: Examples = None
     exact: Exact = False
     same_masks: SameMasks = False
+    precision: Precision = None
 
 
 @dataclass(frozen=True)
@@ -197,6 +205,7 @@ def request(
         defaults.own_start,
         training.exact,
         training.same_masks,
+        run_precision(training.precision) if training.precision else None,
     )
 
 
@@ -233,6 +242,8 @@ def require_of_run(context: typer.Context, typed: "TrainingRequest", folder: Pat
     }
     for name in given & {"recipe", "examples", "exact", "same_masks"}:
         asked[name.replace("_", "-")] = getattr(typed, name), getattr(job, name)
+    if "precision" in given:
+        asked["precision"] = typed.precision, job.trains_in
     if "seed" in given:
         asked["seed"] = typed.seeds[0], job.seed
     for name, (now, then) in asked.items():

@@ -80,6 +80,8 @@ class Makeup:
     """Some stage's learning rate changes."""
     shift: bool
     """Some stage moves its pictures at random."""
+    precision: str
+    """That the recipe trains in: float32, bfloat16 or float64."""
     loss: str
     metric: str
     frozen: bool

@@ -19,7 +19,7 @@ from twotrack.shared.runs.records import Job
 from twotrack.shared.runs.run_folder import Run, remove_partial
 from twotrack.shared.runs.training import train
 from twotrack.shared.spec import profiles
-from twotrack.shared.spec.track import TRACKS, installed_track
+from twotrack.shared.spec.track import TRACKS, RunPrecision, installed_track
 from twotrack.shared.workers.messages import Progress
 from twotrack.shared.workers.pool import WorkerPool, lent_or_new
 from twotrack.shared.workers.processes import OnProgress, ignore
@@ -67,6 +67,8 @@ class TrainingRequest:
     """In float64 and without dropout."""
     same_masks: bool = False
     """In float64 and with dropout, whose masks are the same in every track."""
+    precision: RunPrecision | None = None
+    """That it trains in; None for that of the recipe, or float64 if it is exact."""
     goes_on: Path | None = None
     """The folder of a run whose training goes on; of the rest tracks, epochs, device and source of the data count."""
     stop_after: int | None = None
@@ -106,6 +108,9 @@ def plan(
     elif start_run and "weights" in request.settings:
         raise UserError("--warm-start and --weights both say which weights to start from; give one of them.")
     switched = _switched(request)
+    is_exact = request.exact or request.same_masks
+    if is_exact and request.precision not in (None, "float64"):
+        raise UserError(f"--exact and --same-masks compute in float64; leave out --precision {request.precision}.")
     settings = (start_run.record.job.settings if start_run else {}) | dict(request.settings)
     variant = chapter.variant(request.recipe, settings)
     _check_numbers(request, variant.recipe.batch_size)
@@ -130,8 +135,9 @@ def plan(
             continues=start_run and warm_start.describe(start_run),
             stop_after=request.stop_after,
             switched=switched,
-            exact=request.exact or request.same_masks,
+            exact=is_exact,
             same_masks=request.same_masks,
+            precision="float64" if is_exact else request.precision or variant.recipe.precision,
         )
         for track in request.tracks
         for seed in request.seeds
@@ -164,6 +170,7 @@ def _as_begun(request: TrainingRequest, job: Job) -> TrainingRequest:
         examples=job.examples,
         exact=job.exact,
         same_masks=job.same_masks,
+        precision=job.trains_in,
     )
 
 

@@ -16,7 +16,7 @@ from twotrack.shared.runs.training_state import STATE, TrainingState, name_of
 from twotrack.shared.spec import profiles
 from twotrack.shared.spec.recipes import Recipe
 
-OF_THE_RUN = ("recipe", "seed", "settings", "examples", "exact", "same_masks", "switched")
+OF_THE_RUN = ("recipe", "seed", "settings", "examples", "exact", "same_masks", "precision", "switched")
 """Fields of a job that are those of the run whose training goes on."""
 _ANEW = "Start a new training from its weights with --warm-start."
 

@@ -10,6 +10,7 @@ from twotrack.shared.spec.initialisers import Initialiser
 from twotrack.shared.spec.loss_specs import Loss
 from twotrack.shared.spec.optimizers import Optimizer
 from twotrack.shared.spec.schedules import ROUNDING, Schedule
+from twotrack.shared.spec.track import RunPrecision
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ class Recipe:
     """The law of kernels, but for recurrent ones; None for Glorot's uniform one."""
     shift: Shift | None = None
     """What is done to pictures before every track sees them, behind what the chapter does; None for nothing."""
+    precision: RunPrecision = "float32"
+    """That all stages train in, unless something else is asked for."""
     settings: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Settings of the model that the recipe states, as they are typed; those of the user come before them."""
 
