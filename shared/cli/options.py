@@ -23,7 +23,9 @@ Chapter = Annotated[str, typer.Argument(help="A chapter's slug, as 'twotrack lis
 OptionalChapter = Annotated[
     str | None, typer.Argument(metavar="CHAPTER", help="A chapter's slug, as 'twotrack list' shows it.")
 ]
-Recipe = Annotated[str, typer.Option(help="fast: little time. classic: the seed chapter's own.")]
+Recipe = Annotated[
+    str, typer.Option(help="fast: little time. classic: the seed chapter's own. Others: 'twotrack list' shows them.")
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option(
