@@ -55,7 +55,10 @@ class Recipe:
     precision: RunPrecision = "float32"
     """That all stages train in, unless something else is asked for."""
     settings: Mapping[str, str] = field(default_factory=dict, hash=False)
-    """Settings of the model that the recipe states, as they are typed; those of the user come before them."""
+    """Settings of the model that the recipe states, as they are typed; those of the user come before them.
+
+    Those that leave the weights as they are, such as dropout: a file of weights is read without its recipe.
+    """
 
     @property
     def stages(self) -> "tuple[Recipe, ...]":
