@@ -14,6 +14,10 @@ class Backend(ABC):
         """Tell whether the backend sees a GPU."""
 
     @abstractmethod
+    def gpu(self) -> tuple[str, tuple[int, int]]:
+        """Return name and compute capability of the first GPU."""
+
+    @abstractmethod
     def peak_gpu_memory(self) -> int:
         """Return the most bytes held on the first GPU."""
 
@@ -46,6 +50,12 @@ class TensorFlow(Backend):
         """Tell whether TensorFlow sees a GPU."""
         return bool(self._tensorflow.config.list_physical_devices("GPU"))
 
+    def gpu(self) -> tuple[str, tuple[int, int]]:
+        """Return what TensorFlow says of it."""
+        first = self._tensorflow.config.list_physical_devices("GPU")[0]
+        details = self._tensorflow.config.experimental.get_device_details(first)
+        return details.get("device_name", first.name), tuple(details["compute_capability"])
+
     def peak_gpu_memory(self) -> int:
         """Return TensorFlow's own peak."""
         return self._tensorflow.config.experimental.get_memory_info("GPU:0")["peak"]
@@ -63,6 +73,12 @@ class Jax(Backend):
     def has_gpu(self) -> bool:
         """Tell whether JAX computes on a GPU."""
         return self._jax.default_backend() == "gpu"
+
+    def gpu(self) -> tuple[str, tuple[int, int]]:
+        """Return what XLA says of it."""
+        first = self._jax.local_devices()[0]
+        major, _, minor = str(first.compute_capability).partition(".")
+        return first.device_kind, (int(major), int(minor or 0))
 
     def peak_gpu_memory(self) -> int:
         """Return XLA's own peak."""
@@ -84,6 +100,10 @@ class Torch(Backend):
     def has_gpu(self) -> bool:
         """Tell whether PyTorch sees a GPU."""
         return self._torch.cuda.is_available()
+
+    def gpu(self) -> tuple[str, tuple[int, int]]:
+        """Return what PyTorch says of it."""
+        return self._torch.cuda.get_device_name(), self._torch.cuda.get_device_capability()
 
     def peak_gpu_memory(self) -> int:
         """Return PyTorch's own peak."""

@@ -40,9 +40,13 @@ class FromSpec(keras.losses.Loss):
         self.spec = spec
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """Return the loss; weights are (batch,) or (batch, steps), -1 for what is left out."""
-        given = [None if one is None else keras.ops.convert_to_tensor(one) for one in (y_pred, y_true, sample_weight)]
-        return loss_value(keras.ops, self.spec, False, *given)
+        """Return the loss; weights are (batch,) or (batch, steps), -1 for what is left out.
+
+        As Keras' own losses do, it takes outputs in its own type: under a mixed policy they are narrower.
+        """
+        outputs = keras.ops.convert_to_tensor(y_pred, dtype=self.dtype)
+        given = [None if one is None else keras.ops.convert_to_tensor(one) for one in (y_true, sample_weight)]
+        return loss_value(keras.ops, self.spec, False, outputs, *given)
 
 
 class ChannelsLast(keras.losses.Loss):

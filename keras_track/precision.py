@@ -41,10 +41,11 @@ def set_precision(precision: Precision, widens: bool = True) -> None:
     """Give all Keras layers, losses and optimizers built from now on this precision.
 
     In float64 every request for less is answered with float64, unless nothing `widens` it. What was built before keeps
-    its own, and must not be used while the other holds.
+    its own, and must not be used while the other holds. Of mixed_bfloat16 this is float32: layers have the policy.
     Raises RuntimeError if Keras' type promotion does not follow.
     """
     put_back()
+    precision = "float32" if precision == "mixed_bfloat16" else precision
     keras.config.set_floatx(precision)
     keras.config.set_dtype_policy(precision)
     if precision == "float64":

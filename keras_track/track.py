@@ -71,6 +71,7 @@ from twotrack.shared.spec.track import (
     TrackModel,
     TrackSpec,
     choose_device,
+    without_bfloat16,
 )
 from twotrack.shared.spec.transfer import BASE, EVERYTHING, HEAD, chosen
 from twotrack.shared.spec.units import Side
@@ -113,19 +114,24 @@ class KerasTrack(Track):
     ) -> "KerasModel":
         """Build the pair's Keras side, forgetting the process's earlier models, then switch layers.
 
-        For less than float32 its axes are those of the same model in float32.
+        For less than float32 its axes are those of the same model in float32, which predicts for one of mixed
+        precision.
         """
-        is_half = precision in ("bfloat16", "float16")
-        axes = self.build(pair, seed, "float32", switched).layout if is_half else None
+        is_half = precision in ("bfloat16", "float16", "mixed_bfloat16")
+        single = self.build(pair, seed, "float32", switched) if is_half else None
         set_precision(precision, self.widens)
         start_afresh(seed)
+        if precision == "mixed_bfloat16":
+            keras.config.set_dtype_policy(precision)  # which a new session has forgotten
         with nullcontext() if self.draws_initial_values else any_initial_values():
             network, has_base, given = _network(pair)
         weights.set_renames(network, {} if pair.torch else pair.rename)
         switches = Switches(switched)
         native.switch_layers(network.get_layer(HEAD) if has_base else network, switches)
-        layout = axes or axis_layout(network, pair.specs)
+        layout = single.layout if single else axis_layout(network, pair.specs)
         model = KerasModel(network, pair.specs, _goal(pair, network, given), self._backend, switches, layout)
+        model.single = single.model if single and precision == "mixed_bfloat16" else None
+        model.xla = self.tuning.xla
         model.has_own_loop = pair.train is not None
         model.leave_out(pair.unused_keras)
         model.given = given
@@ -137,6 +143,10 @@ class KerasTrack(Track):
             terms.hold(pair.penalties, pair.constraints, own)
             terms.watch(pair.penalties, dict(weights.layer_paths(network)))
         return model
+
+    def bfloat16_problem(self) -> str:
+        """Say why the GPU has no bfloat16."""
+        return without_bfloat16(*self._backend.gpu()) if self.device == "cuda" else ""
 
     def own_weights(self, pair: Pair) -> OwnWeights:
         """Return what the model calls its weights, but for those that the pair leaves out."""
@@ -303,6 +313,10 @@ class KerasModel(TrackModel):
 
     has_own_loop = False
     """The user's own code trains it, and has compiled it perhaps: it stays as it is."""
+    xla = False
+    """XLA compiles the training step, where TensorFlow's own graph would be run else."""
+    single: keras.Model | None = None
+    """The same model in float32, which predicts with the weights of this one, whose policy is mixed."""
     mover: GradientMover | None = None
     """What moves gradients before each update, from the next `compile` on; a verification puts it here."""
 
@@ -367,11 +381,13 @@ class KerasModel(TrackModel):
 
     def features(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the outputs of the base in inference mode."""
-        return np.asarray(self.model.get_layer(BASE).predict_on_batch(self.arranged(inputs)))
+        return np.asarray(self._judged().get_layer(BASE).predict_on_batch(self.arranged(inputs)))
 
     def head(self) -> "KerasModel":
         """Return the head, which takes features (batch, features)."""
         head = KerasModel(self.model.get_layer(HEAD), describe((1,)), self.loss, self._backend, self.switches)
+        head.single = self.single and self.single.get_layer(HEAD)
+        head.xla = self.xla
         head.draws = self.draws
         return head
 
@@ -407,7 +423,8 @@ class KerasModel(TrackModel):
     def attach(self, optimizer: keras.optimizers.Optimizer) -> None:
         """Attach the loss and an optimizer of Keras."""
         _forget_gradients(self.model)
-        self.model.compile(optimizer=optimizer, loss=self.own_losses(), loss_weights=self.loss_weights())
+        compiles = {"jit_compile": True} if self.xla else {}
+        self.model.compile(optimizer=optimizer, loss=self.own_losses(), loss_weights=self.loss_weights(), **compiles)
         self.model.optimizer.build(self.model.trainable_variables)
         self._curvature = Curvature(self.model, self.loss)
 
@@ -555,8 +572,16 @@ class KerasModel(TrackModel):
     def outputs(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """Return the outputs in inference mode."""
         with drawn_from(self.model, self.draws):
-            outputs = keras.tree.flatten(self.model.predict_on_batch(self.arranged(inputs)))
+            outputs = keras.tree.flatten(self._judged().predict_on_batch(self.arranged(inputs)))
         return canonical([np.asarray(output) for output in outputs], self.layout.outputs)
+
+    def _judged(self) -> keras.Model:
+        """Return what predicts: the model, or its twin in float32 with the weights of now."""
+        if self.single is None:
+            return self.model
+        for variable, trained in zip(self.single.variables, self.model.variables, strict=True):
+            variable.assign(trained)
+        return self.single
 
     def draw_from(self, source: DrawSource) -> None:
         """Take random numbers from a source."""

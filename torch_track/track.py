@@ -48,8 +48,10 @@ from twotrack.shared.spec.track import (
     TrackModel,
     TrackSpec,
     choose_device,
+    without_bfloat16,
 )
 from twotrack.shared.spec.transfer import BASE, EVERYTHING, HEAD, chosen
+from twotrack.shared.spec.tuning import AS_IT_IS, Tuning
 from twotrack.shared.spec.units import Side
 from twotrack.shared.spec.updates import Rules
 from twotrack.shared.weights.bridge.layouts import Chain, Layout
@@ -66,6 +68,7 @@ from twotrack.torch_track.changes.updates import rules
 from twotrack.torch_track.curvature import Curvature
 from twotrack.torch_track.draws import DrawAxes, draw_axes, drawn_from, drawn_pass
 from twotrack.torch_track.entries import Entry
+from twotrack.torch_track.fused import fused
 from twotrack.torch_track.inputs import tensors
 from twotrack.torch_track.losses import Loss, build, weighed
 from twotrack.torch_track.moved_gradients import GradientMover
@@ -81,12 +84,16 @@ from twotrack.torch_track.update_options import ROWS, averaged, set_learning_rat
 
 INTEGERS = ("classes", "sequences")
 """Kinds of target."""
+PICTURE_AXES = 4
+"""(batch, channels, height, width)."""
 DTYPES: dict[Precision, torch.dtype] = {
     "float32": torch.float32,
     "float64": torch.float64,
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
+    "mixed_bfloat16": torch.float32,
 }
+"""Of weights."""
 
 if TYPE_CHECKING:
     from twotrack.shared.export.runtimes import Predict
@@ -141,7 +148,15 @@ class TorchTrack(Track):
         if pair.trainable != EVERYTHING:
             model.freeze(chosen(model.table(), pair.trainable))
         model.is_compiled = model.compiles()
+        model.is_mixed = precision == "mixed_bfloat16"
+        model.tune(self.tuning)
         return model
+
+    def bfloat16_problem(self) -> str:
+        """Say why the GPU has no bfloat16."""
+        if self.device == "cpu":
+            return ""
+        return without_bfloat16(torch.cuda.get_device_name(), torch.cuda.get_device_capability())
 
     def own_weights(self, pair: Pair) -> OwnWeights:
         """Return what the module calls its weights; nothing is run."""
@@ -325,6 +340,9 @@ class TorchModel(TrackModel):
     penalties: Sequence[Penalty] = ()
     """Of the pair."""
     constraints: Sequence[Constraint] = ()
+    tuning = AS_IT_IS
+    is_mixed = False
+    """Training passes run under torch.autocast to bfloat16."""
     is_compiled = False
     """What it gives, and its training steps, are those of code that torch.compile has made."""
     before_update: Callable[[], None] = staticmethod(lambda: None)
@@ -422,6 +440,8 @@ class TorchModel(TrackModel):
         head = self.module.get_submodule(HEAD)
         shape = self.features(example(self.inputs)).shape[1:]
         model = TorchModel(head, describe(shape), self.loss, self.device, self.dtype, self.switches)
+        model.is_mixed = self.is_mixed
+        model.tune(self.tuning)
         if self.draws:
             model.draw_from(self.draws)
         return model
@@ -456,7 +476,14 @@ class TorchModel(TrackModel):
             with as_user_error("the torch optimizer function failed"):
                 return optimizer.of("torch")(parameters)
         placed = placed or placement(self.module, self.table())
-        return native.optimizer(optimizer, learning_rates, parameters, self.switches, placed)
+        made = native.optimizer(optimizer, learning_rates, parameters, self.switches, placed)
+        return fused(made) if self.tuning.fused else made
+
+    def tune(self, tuning: Tuning) -> None:
+        """From here on do training steps so; `compile` comes before the next one."""
+        self.tuning = tuning
+        if tuning.channels_last:
+            self.module.to(memory_format=torch.channels_last)
 
     def train_step(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> float:
         """Forward, backward, update."""
@@ -598,8 +625,13 @@ class TorchModel(TrackModel):
         freezing.train_mode(self.module)
         if self.draws:
             self.draws.begin_pass()
-        with self.around(), self._running():
-            return channels_last(tensors_in(self.module(*inputs)), self.layout.outputs)
+        with self.around(), self._running(), self._autocast():
+            outputs = channels_last(tensors_in(self.module(*inputs)), self.layout.outputs)
+        return [output.float() for output in outputs] if self.is_mixed else outputs
+
+    def _autocast(self) -> AbstractContextManager:
+        """Return what a pass in training runs in; the loss is computed outside, as Keras computes it, in float32."""
+        return torch.autocast(self.device, torch.bfloat16) if self.is_mixed else nullcontext()
 
     def loss_object(self) -> Loss:
         """Return the loss as a callable, that of the first output where each has its own."""
@@ -697,7 +729,10 @@ class TorchModel(TrackModel):
 
     def tensors(self, inputs: Mapping[str, np.ndarray]) -> list[Tensor]:
         """Return inputs as tensors, in the order of the module's forward."""
-        return tensors(inputs, self.inputs, self.device, self.dtype)
+        given = tensors(inputs, self.inputs, self.device, self.dtype)
+        if not self.tuning.channels_last:
+            return given
+        return [one.contiguous(memory_format=torch.channels_last) if one.ndim == PICTURE_AXES else one for one in given]
 
     def _target(self, target: np.ndarray, kind: str) -> Tensor:
         dtype = torch.int64 if kind in INTEGERS else self.dtype

@@ -176,17 +176,19 @@ def compare(
     seeds: int = 1,
     recipe: str = "fast",
     settings: Mapping[str, object] | None = None,
-    epochs: int | None = None,
+    epochs: float | None = None,
     examples: int | None = None,
     profile: str = "aligned",
     own_start: bool | None = None,
+    precision: str | None = None,
     device: str = "auto",
     out: str | Path = "runs",
     on_progress: "OnJob" = lambda job, progress: None,
 ) -> Comparison:
     """Train a chapter on several tracks with seeds 0, 1, ..., on the same batches, and report. As `twotrack compare`.
 
-    `settings` are the chapter's, for example {"dropout": 0.5}. `on_progress` hears (job, progress) of every phase.
+    `settings` are the chapter's, for example {"dropout": 0.5}; `precision` is float32, bfloat16 or float64, else the
+    recipe's. `on_progress` hears (job, progress) of every phase.
     A new folder below `out` takes the run folders and the report. `twotrack compare --resume` continues it.
     Raises UserError for what cannot be done, WorkerDiedError if no track finishes.
 
@@ -196,6 +198,7 @@ def compare(
     """
     from twotrack.shared.runs.comparison import TrainingRequest, first_seeds, timestamp
     from twotrack.shared.runs.reserving import reserving
+    from twotrack.shared.spec.track import run_precision
     from twotrack.shared.verify import user_modules
 
     user_modules.require_not_importing("twotrack.compare")
@@ -210,6 +213,7 @@ def compare(
         device=device,
         profile=profile,
         own_start=own_start,
+        precision=run_precision(precision) if precision else None,
     )
     with reserving(Path(out)) as reserved:
         folder = reserved.folder(f"compare_{chapter}_{recipe}_{timestamp()}")

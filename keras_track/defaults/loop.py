@@ -48,6 +48,16 @@ def early_stopping() -> Measured:
 
 
 @DEFAULTS.measures
+def random_translation() -> Measured:
+    """RandomTranslation by up to a tenth, of one bright pixel."""
+    layer, picture = layers.RandomTranslation(0.1, 0.1, seed=0), np.zeros((1, 8, 8, 1), np.float32)
+    picture[0, 4, 4] = 1.0
+    moved = ops.convert_to_numpy(layer(picture, training=True))
+    values = {"border": layer.fill_mode, "between pixels": layer.interpolation}
+    return Measured({"exists": True} | values | {"whole pixels": bool(np.isin(moved, (0.0, 1.0)).all())})
+
+
+@DEFAULTS.measures
 def pretrained_networks() -> Measured:
     """keras_hub and keras.applications."""
     from keras_hub import models

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 from annotated_types import Ge, Gt
 
 from twotrack.shared.errors import UserError, first_error, unknown
+from twotrack.shared.spec.augmentation import Shift
 from twotrack.shared.spec.initialisers import INITIALISERS
 from twotrack.shared.spec.inputs import InputShape
 from twotrack.shared.spec.losses import LossName
@@ -37,6 +38,7 @@ RECIPE_SETTINGS = (
     "accumulate",
     "loss",
     "initialiser",
+    "shift",
 )
 """Settings of every chapter that change its recipe, not its model."""
 
@@ -84,6 +86,12 @@ class Chapter:
     predict_batch: int = 250
     """Examples predicted at once: few enough that this does not set the peak of memory."""
 
+    @property
+    def has_pictures(self) -> bool:
+        """Its only input is a picture: (height, width, channels)."""
+        shape = self.inputs(self.config)
+        return not isinstance(shape, Mapping) and len(shape) == 3
+
     def inputs(self, config: Any) -> InputShape:
         """Return one example as the model of that config gets it."""
         return self.input_shape(config) if callable(self.input_shape) else self.input_shape
@@ -106,7 +114,8 @@ class Chapter:
 
         Raises UserError for an unknown name or a value that does not fit.
         """
-        return ChapterVariant(self, self.configure(settings), self.recipe(recipe, settings), recipe, dict(settings))
+        read = self.recipe(recipe, settings)
+        return ChapterVariant(self, self.configure(dict(read.settings) | dict(settings)), read, recipe, dict(settings))
 
     def recipe(self, name: str, settings: Mapping[str, str] = MappingProxyType({})) -> Recipe:
         """Return the named recipe with the recipe's part of `settings` applied; UserError as for `configure`."""
@@ -141,7 +150,7 @@ class Chapter:
         return Checkpoint(every, _parse(f"{self.slug}: keep", settings.get("keep", "all"), Kept))
 
     def _with_laws(self, recipe: Recipe, settings: Mapping[str, str]) -> Recipe:
-        """Return the recipe with the loss and the initial weights that are set."""
+        """Return the recipe with the loss, the initial weights and the shifts that are set."""
         if "loss" in settings:
             from twotrack.shared.chapters.losses import parse_loss  # slow to import, and rarely set
 
@@ -154,6 +163,11 @@ class Chapter:
             if name not in INITIALISERS:
                 raise unknown(f"value for {self.slug}: initialiser", name, INITIALISERS)
             recipe = replace(recipe, initialiser=INITIALISERS[name])
+        if "shift" in settings:
+            pixels = _parse(f"{self.slug}: shift", settings["shift"], Annotated[int, Ge(0)])
+            recipe = replace(recipe, shift=Shift(pixels) if pixels else None)
+        if recipe.shift and not self.has_pictures:
+            raise UserError(f"{self.slug}: shift: expected a chapter whose inputs are pictures, found none there.")
         return recipe
 
     def _with_options(self, optimizer: Optimizer, settings: Mapping[str, str]) -> Optimizer:

@@ -110,7 +110,7 @@ def _plain_line(job: "Job", progress: "Progress") -> None:
     """Print a line at the start, the end and each epoch of a job."""
     phase, figures = progress.phase, progress.figures
     if phase == "epoch":
-        stderr.print(f"{_title(job)}: epoch {figures['epoch']}/{job.epochs}: {_epoch_text(figures)}")
+        stderr.print(f"{_title(job)}: epoch {figures['epoch']}/{math.ceil(job.epochs)}: {_epoch_text(figures)}")
     elif phase in {"started", "finished", "failed"}:
         stderr.print(f"{_title(job)}: {phase}")
 

@@ -12,7 +12,7 @@ import typer
 
 from twotrack.shared.errors import UserError
 from twotrack.shared.spec import profiles
-from twotrack.shared.spec.track import DEFAULT_TRACKS, TRACKS
+from twotrack.shared.spec.track import DEFAULT_TRACKS, TRACKS, run_precision
 
 if TYPE_CHECKING:
     from twotrack.shared.runs.comparison import TrainingRequest
@@ -23,17 +23,21 @@ Chapter = Annotated[str, typer.Argument(help="A chapter's slug, as 'twotrack lis
 OptionalChapter = Annotated[
     str | None, typer.Argument(metavar="CHAPTER", help="A chapter's slug, as 'twotrack list' shows it.")
 ]
-Recipe = Annotated[str, typer.Option(help="fast: little time. classic: the seed chapter's own.")]
+Recipe = Annotated[
+    str, typer.Option(help="fast: little time. classic: the seed chapter's own. Others: 'twotrack list' shows them.")
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
         help="Change a setting of the chapter, optimizer, learning_rate, schedule, patience, checkpoint, keep, "
-        "average, accumulate, loss or initialiser; may be repeated.",
+        "average, accumulate, loss, initialiser or shift; may be repeated.",
     ),
 ]
-Epochs = Annotated[int | None, typer.Option(help="Train this many epochs instead of the recipe's.")]
+Epochs = Annotated[
+    float | None, typer.Option(help="Train this many epochs instead of the recipe's; 0.5 is half of one.")
+]
 Examples = Annotated[int | None, typer.Option(help="Train on the first so many examples only, for a quick try.")]
 Exact = Annotated[
     bool,
@@ -47,6 +51,13 @@ SameMasks = Annotated[
     typer.Option(
         "--same-masks",
         help="As --exact, but with dropout, whose masks are drawn once for all tracks: what is left is rounding.",
+    ),
+]
+Precision = Annotated[
+    str | None,
+    typer.Option(
+        help="float32, float64, or bfloat16: passes of training in the framework's mixed precision, weights, updates "
+        "and predictions in float32 [default: the recipe's; float64 with --exact]."
     ),
 ]
 Device = Annotated[str, typer.Option(help="auto (a GPU if there is one), cpu or cuda.")]
@@ -104,6 +115,7 @@ class Training:
     examples: Examples = None
     exact: Exact = False
     same_masks: SameMasks = False
+    precision: Precision = None
 
 
 @dataclass(frozen=True)
@@ -198,6 +210,7 @@ def request(
         defaults.own_start,
         training.exact,
         training.same_masks,
+        run_precision(training.precision) if training.precision else None,
     )
 
 
@@ -246,6 +259,8 @@ def require_of_run(context: typer.Context, typed: "TrainingRequest", folder: Pat
     }
     for name in given & {"recipe", "examples", "exact", "same_masks"}:
         asked[name.replace("_", "-")] = getattr(typed, name), getattr(job, name)
+    if "precision" in given:
+        asked["precision"] = typed.precision, job.trains_in
     if "seed" in given:
         asked["seed"] = typed.seeds[0], job.seed
     for name, (now, then) in asked.items():

@@ -63,6 +63,8 @@ def makeup(variant: ChapterVariant, layers: list[LayerMakeup]) -> Makeup:
         weight_decay=any(optimizer.weight_decay for optimizer in optimizers),
         momentum=any(getattr(optimizer, "momentum", 0) for optimizer in optimizers),
         schedule=any(stage.schedule != Constant() for stage in recipe.stages),
+        shift=any(stage.shift for stage in recipe.stages),
+        precision=recipe.precision,
         loss=chapter.loss,
         metric=chapter.metric,
         frozen=any(stage.trained != "all" for stage in recipe.stages),

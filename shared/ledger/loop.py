@@ -45,6 +45,20 @@ ENTRIES: tuple[Difference, ...] = (
         kept=reasons.LOOP,
     ),
     Difference(
+        slug="random_translation",
+        area=Area.LOOP,
+        name="random shifts of pictures",
+        torch=Behaviour(default="absent from torch itself", values={"exists": False}),
+        keras=Behaviour(
+            default="a layer: by shares of the size, between pixels, and the border is mirrored",
+            values={"exists": True, "border": "reflect", "between pixels": "bilinear", "whole pixels": False},
+        ),
+        fix="move the pictures in NumPy, before both sides",
+        aligned="whole pixels, zeros enter, once for every track (shared/datasets/shifting.py)",
+        touches=lambda makeup: makeup.shift,
+        kept=reasons.LOOP,
+    ),
+    Difference(
         slug="pretrained_networks",
         area=Area.LOOP,
         name="pretrained image networks",

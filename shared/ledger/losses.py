@@ -29,7 +29,7 @@ ENTRIES: tuple[Difference, ...] = (
         torch=Behaviour(default="0", values={"default": 0, "for integer labels": True}),
         keras=Behaviour(default="0", values={"default": 0, "for integer labels": False}),
         fix="the same label_smoothing in both losses",
-        aligned="no smoothing (keras_track/losses.py, torch_track/losses.py)",
+        aligned="the recipe's, by one formula (keras_track/losses.py, torch_track/losses.py)",
         touches=lambda makeup: makeup.loss == "cross_entropy",
         effect=Effect(name="difference of the losses"),
         evidence=evidence.loss("label_smoothing"),

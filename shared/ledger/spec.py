@@ -78,6 +78,10 @@ class Makeup:
     """Some of these optimizers have momentum."""
     schedule: bool
     """Some stage's learning rate changes."""
+    shift: bool
+    """Some stage moves its pictures at random."""
+    precision: str
+    """That the recipe trains in: float32, bfloat16 or float64."""
     loss: str
     metric: str
     frozen: bool

@@ -349,6 +349,8 @@ def comparison_text(
     if differences:
         lines.append(f"verdict: {with_caveats(statistics.summary([row.verdict for row in differences]), runs)}")
     lines += [agreement.sentence(pair) for pair in agreement.agreements(runs)]
+    if reason := agreement.why_not_exact(runs):
+        lines.append(reason)
     lines += [f"data: {note.text}" for note in notes]
     return "\n".join(lines)
 

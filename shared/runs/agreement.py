@@ -34,7 +34,7 @@ class Agreement:
 
 def agreements(runs: Sequence[Run]) -> list[Agreement]:
     """Compare the exact runs of every seed with that of its first track; none for runs that are not exact."""
-    exact = sorted((run for run in runs if run.record.job.exact), key=lambda run: run.record.job.seed)
+    exact = sorted((run for run in runs if run.record.is_exact), key=lambda run: run.record.job.seed)
     pairs: list[Agreement] = []
     for seed, of_seed in groupby(exact, lambda run: run.record.job.seed):
         first, *others = of_seed
@@ -99,6 +99,18 @@ def _relative(a: np.ndarray, b: np.ndarray, scale: float | None = None) -> float
         return float("inf")
     largest, difference = np.abs(a).max(initial=0.0) if scale is None else scale, np.abs(a - b).max(initial=0.0)
     return float(difference / largest) if largest else float(difference)
+
+
+def why_not_exact(runs: Sequence[Run]) -> str:
+    """Say why runs in float64 are not held to rounding; empty if they are, or are in less."""
+    for run in runs:
+        if run.record.job.trains_in == "float64" and not run.record.is_exact:
+            first = run.record.draws[0]
+            return (
+                f"float64, but not exact: the numbers of '{first.function}' in '{first.layer}' are each framework's "
+                "own; --exact drops nothing out, --same-masks draws once for all tracks"
+            )
+    return ""
 
 
 def sentence(agreement: Agreement) -> str:

@@ -180,6 +180,7 @@ def row(run: Run) -> dict[str, Any]:
         "examples": record.data.train,
         "source": record.data.source,
         "device": record.device,
+        "precision": record.job.trains_in,
         "continues": str(record.job.continues.folder) if record.job.continues else None,
         "metric": metric_of(run),
         "score": record.test[metric_of(run)],

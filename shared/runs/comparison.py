@@ -1,5 +1,6 @@
 """From a chapter, tracks and seeds to finished runs: plan the jobs, then do them track by track."""
 
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,7 @@ from twotrack.shared.runs.records import Job
 from twotrack.shared.runs.run_folder import Run, remove_partial
 from twotrack.shared.runs.training import train
 from twotrack.shared.spec import profiles
-from twotrack.shared.spec.track import TRACKS, installed_track
+from twotrack.shared.spec.track import TRACKS, RunPrecision, installed_track
 from twotrack.shared.workers.messages import Progress
 from twotrack.shared.workers.pool import WorkerPool, lent_or_new
 from twotrack.shared.workers.processes import OnProgress, ignore
@@ -45,7 +46,7 @@ class TrainingRequest:
     seeds: tuple[int, ...] = (0,)
     recipe: str = "fast"
     settings: Mapping[str, str] = field(default_factory=dict)
-    epochs: int | None = None
+    epochs: float | None = None
     examples: int | None = None
     device: str = "auto"
     source: str | None = None
@@ -66,6 +67,8 @@ class TrainingRequest:
     """In float64 and without dropout."""
     same_masks: bool = False
     """In float64 and with dropout, whose masks are the same in every track."""
+    precision: RunPrecision | None = None
+    """That it trains in; None for that of the recipe, or float64 if it is exact."""
     goes_on: Path | None = None
     """The folder of a run whose training goes on; of the rest tracks, epochs, device and source of the data count."""
     stop_after: int | None = None
@@ -105,6 +108,9 @@ def plan(
     elif start_run and "weights" in request.settings:
         raise UserError("--warm-start and --weights both say which weights to start from; give one of them.")
     switched = _switched(request)
+    is_exact = request.exact or request.same_masks
+    if is_exact and request.precision not in (None, "float64"):
+        raise UserError(f"--exact and --same-masks compute in float64; leave out --precision {request.precision}.")
     settings = (start_run.record.job.settings if start_run else {}) | dict(request.settings)
     variant = chapter.variant(request.recipe, settings)
     _check_numbers(request, variant.recipe.batch_size)
@@ -120,7 +126,7 @@ def plan(
             seed=seed,
             recipe=request.recipe,
             settings=settings,
-            epochs=variant.recipe.epochs if request.epochs is None else request.epochs,
+            epochs=_whole(variant.recipe.epochs if request.epochs is None else request.epochs),
             examples=request.examples,
             device=request.device,
             source=source,
@@ -129,13 +135,19 @@ def plan(
             continues=start_run and warm_start.describe(start_run),
             stop_after=request.stop_after,
             switched=switched,
-            exact=request.exact or request.same_masks,
+            exact=is_exact,
             same_masks=request.same_masks,
+            precision="float64" if is_exact else request.precision or variant.recipe.precision,
         )
         for track in request.tracks
         for seed in request.seeds
     ]
     return [going_on.planned(start_run, job) for job in jobs] if start_run and request.goes_on else jobs
+
+
+def _whole(epochs: float) -> int | float:
+    """Return a whole number of epochs as one, as records have it."""
+    return int(epochs) if float(epochs).is_integer() else epochs
 
 
 def _start_run(request: TrainingRequest) -> Run | None:
@@ -158,6 +170,7 @@ def _as_begun(request: TrainingRequest, job: Job) -> TrainingRequest:
         examples=job.examples,
         exact=job.exact,
         same_masks=job.same_masks,
+        precision=job.trains_in,
     )
 
 
@@ -202,9 +215,9 @@ def _check_numbers(request: TrainingRequest, batch_size: int) -> None:
         raise UserError(f"--seed: expected 0 or a positive whole number, found {min(request.seeds)}.")
     if max(request.seeds) > LARGEST_SEED:
         raise UserError(f"--seed: expected at most {LARGEST_SEED}, found {max(request.seeds)}.")
-    fewest, expected = (0, "0 or a positive") if request.start else (1, "a positive")
-    if request.epochs is not None and request.epochs < fewest:
-        raise UserError(f"--epochs: expected {expected} whole number, found {request.epochs}.")
+    expected = "0 or a positive" if request.start else "a positive"
+    if request.epochs is not None and not (0 < request.epochs < math.inf or (request.start and request.epochs == 0)):
+        raise UserError(f"--epochs: expected {expected} number, found {request.epochs:g}.")
     if request.examples is not None and request.examples < batch_size:
         raise UserError(f"--examples: expected at least one batch of {batch_size}, found {request.examples}.")
     if request.stop_after is not None and request.stop_after < 1:

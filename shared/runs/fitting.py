@@ -13,6 +13,7 @@ import xxhash
 from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.datasets.batches import Batch, Batches
+from twotrack.shared.datasets.shifting import shifted
 from twotrack.shared.datasets.spec import Dataset, Split
 from twotrack.shared.runs import warm_start
 from twotrack.shared.runs.records import Continued, EpochRecord
@@ -130,11 +131,10 @@ def for_stage(
 ) -> tuple[TrackModel, Dataset]:
     """Return what a stage trains, on which data: frozen as it says; for a head alone that, on the base's features."""
     chapter = variant.chapter
-    if not chapter.transfer:
-        return model, dataset
-    model.freeze(chosen(model.shapes(), chapter.transfer.prefixes(variant.config, recipe.trained)))
-    if recipe.trained != "head":
-        return model, dataset
+    if chapter.transfer:
+        model.freeze(chosen(model.shapes(), chapter.transfer.prefixes(variant.config, recipe.trained)))
+    if not chapter.transfer or recipe.trained != "head":
+        return model, shifted(dataset, recipe.shift)
     return model.head(), _with_features(model, dataset, chapter.predict_batch, report)
 
 

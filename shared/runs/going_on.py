@@ -16,7 +16,7 @@ from twotrack.shared.runs.training_state import STATE, TrainingState, name_of
 from twotrack.shared.spec import profiles
 from twotrack.shared.spec.recipes import Recipe
 
-OF_THE_RUN = ("recipe", "seed", "settings", "examples", "exact", "same_masks", "switched")
+OF_THE_RUN = ("recipe", "seed", "settings", "examples", "exact", "same_masks", "precision", "switched")
 """Fields of a job that are those of the run whose training goes on."""
 _ANEW = "Start a new training from its weights with --warm-start."
 
@@ -70,13 +70,13 @@ def _state_of(run: Run) -> TrainingState:
     return training_state.read(run.folder, run.record.files, run.weights)
 
 
-def _recipe(job: Job, epochs: int) -> Recipe:
+def _recipe(job: Job, epochs: float) -> Recipe:
     return replace(job.variant.recipe, epochs=epochs)
 
 
 def _steps(run: Run, recipe: Recipe) -> list[int]:
     """Return the steps of each of a recipe's stages on the run's data."""
-    return [stage.epochs * (run.record.data.train // stage.batch_size) for stage in recipe.stages]
+    return [stage.steps(run.record.data.train // stage.batch_size) for stage in recipe.stages]
 
 
 def _require_own(run: Run, state: TrainingState) -> None:
@@ -99,8 +99,8 @@ def _require_rest(run: Run, state: TrainingState, job: Job, done: int) -> None:
         raise UserError(f"--from: early stopping ended the training of '{run.folder}' after {done:,} steps. {_ANEW}")
     if done >= total:
         raise UserError(
-            f"--from: '{run.folder}' has done {done:,} steps, and {job.epochs} epochs are {total:,}: nothing is left. "
-            f"Name more epochs with --epochs. {_ANEW}"
+            f"--from: '{run.folder}' has done {done:,} steps, and {job.epochs:g} epochs are {total:,}: nothing is "
+            f"left. Name more epochs with --epochs. {_ANEW}"
         )
     if job.stop_after is not None and job.stop_after <= done:
         raise UserError(
@@ -115,11 +115,17 @@ def _require_same_past(run: Run, state: TrainingState, job: Job) -> None:
     if then == now or state.place.stage < len(_recipe(job, now).stages) - 1:
         return
     per_epoch = run.record.data.train // job.variant.recipe.batch_size
-    done = state.place.epochs * per_epoch + state.place.steps
-    before, after = (_recipe(job, epochs).learning_rates(epochs * per_epoch)[:done] for epochs in (then, now))
+    done = state.place.done(per_epoch)
+    planned = [_recipe(job, epochs) for epochs in (then, now)]
+    if done == planned[0].steps(per_epoch) and state.place.steps:
+        raise UserError(
+            f"--from: '{run.folder}' has done {then:g} epochs, and was validated within the last one, as no longer "
+            f"training is; expected --epochs {then:g}, found {now:g}. {_ANEW}"
+        )
+    before, after = (one.learning_rates(one.steps(per_epoch), per_epoch)[:done] for one in planned)
     if before != after:
         raise UserError(
-            f"--from: '{run.folder}' was planned for {then} epochs, and its schedule has other learning rates in a "
-            f"training of {now}; leave out --epochs, or train with --epochs {now} --stop-after STEPS from the start. "
-            f"{_ANEW}"
+            f"--from: '{run.folder}' was planned for {then:g} epochs, and its schedule has other learning rates in a "
+            f"training of {now:g}; leave out --epochs, or train with --epochs {now:g} --stop-after STEPS from the "
+            f"start. {_ANEW}"
         )

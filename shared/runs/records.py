@@ -10,11 +10,13 @@ from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.datasets import Source
 from twotrack.shared.spec.recipes import Trained
+from twotrack.shared.spec.track import RunPrecision
 
-SCHEMA_VERSION = 6
-READABLE_VERSIONS = (2, 3, 4, 5, 6)
-"""Version 5 lacks `stopped`, `Job.stop_after` and the digest of the record itself, version 4 `Job.same_masks` and
-`draws` too, version 3 `Job.exact` too, version 2 `Job.continues` too; they are the same otherwise."""
+SCHEMA_VERSION = 7
+READABLE_VERSIONS = (2, 3, 4, 5, 6, 7)
+"""Version 6 has whole epochs only and lacks `Job.precision`. Version 5 lacks `stopped`, `Job.stop_after` and the
+digest of the record itself, version 4 `Job.same_masks` and `draws` too, version 3 `Job.exact` too, version 2
+`Job.continues` too; they are the same otherwise."""
 SEALED_FROM = 6
 """The first version whose records are hashed."""
 
@@ -41,7 +43,8 @@ class Job(FrozenRecord):
     recipe: str
     settings: dict[str, str]
     """Model hyperparameters that differ from the chapter's own."""
-    epochs: int
+    epochs: int | float
+    """A last one that is not whole ends early."""
     examples: int | None
     """Train on the first so many examples only; None for all."""
     device: Literal["auto", "cpu", "cuda"]
@@ -60,6 +63,13 @@ class Job(FrozenRecord):
     """In float64, and without dropout unless `same_masks`, so that what is left between tracks is rounding."""
     same_masks: bool = False
     """Of an exact run: dropout is on, and its masks are those of every track."""
+    precision: RunPrecision = "float32"
+    """That it trains in; float64 for an exact run."""
+
+    @property
+    def trains_in(self) -> RunPrecision:
+        """What it trains in; records before version 7 do not say it of exact runs."""
+        return "float64" if self.exact else self.precision
 
     @property
     def variant(self) -> ChapterVariant:
@@ -153,7 +163,7 @@ class RunRecord(FrozenRecord):
     switched: list[str] = Field(default_factory=list)
     """Those of `job.switched` that changed something on this track."""
     draws: list[DrawRecord] = Field(default_factory=list)
-    """Of an exact run with the same masks, what a training step draws, in order."""
+    """What a training step in float64 draws, in order; nothing of an exact run without the same masks."""
     parameters: int
     """Trainable weights."""
     initial_weights: dict[str, str]
@@ -173,6 +183,11 @@ class RunRecord(FrozenRecord):
     environment: dict[str, Any]
     files: dict[str, str]
     """SHA-256 of the files of the folder; that of the record is of its content but for this entry."""
+
+    @property
+    def is_exact(self) -> bool:
+        """What is left between tracks is rounding: it is in float64, and no track has drawn numbers of its own."""
+        return self.job.exact or (self.job.trains_in == "float64" and not self.draws)
 
     @property
     def epoch_seconds(self) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 import xxhash
 
 from twotrack.shared.datasets.batches import TrainingBatches
+from twotrack.shared.datasets.shifting import shifted
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.runs.training_state import Place
 from twotrack.shared.spec.inputs import ONLY
@@ -32,10 +33,12 @@ def replay(
     epochs_of = [epochs - place.epochs, place.epochs] if place.stage else [place.epochs]
     epoch = 0
     for recipe, count in zip(stages, epochs_of, strict=False):
-        seen = _seen(dataset) if recipe.trained == "head" else dataset
+        seen = _seen(dataset) if recipe.trained == "head" else shifted(dataset, recipe.shift)
         batches = TrainingBatches(seen, seen.train, recipe.batch_size, seed, loss)
-        for number in range(epoch, epoch + count):
-            deque(batches.epoch(number, digest), maxlen=0)
+        steps = recipe.steps(len(batches))
+        for number in range(count):
+            left = steps - number * len(batches)  # fewer than an epoch's, if the last one is not whole
+            deque(islice(batches.epoch(epoch + number, digest), left), maxlen=0)
         epoch += count
     deque(islice(batches.epoch(epoch, digest), place.steps), maxlen=0)
 

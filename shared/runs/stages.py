@@ -73,7 +73,7 @@ class Fit:
         recipe = variant.recipe
         self._require_full_batch(recipe)
         self._stages = recipe.stages if recipe.epochs else ()
-        steps = sum(stage.epochs * (len(dataset.train) // stage.batch_size) for stage in self._stages)
+        steps = sum(stage.steps(len(dataset.train) // stage.batch_size) for stage in self._stages)
         self.progress = TrainingProgress(steps)
         self._trained: TrackModel | None = None
         """What the last stage trains."""
@@ -120,18 +120,20 @@ class Fit:
         model, dataset = self._watch.time("features", prepare)
         self._trained, judge = model, Judge(recipe, model)
         batches = TrainingBatches(dataset, dataset.train, recipe.batch_size, self._seed, self._chapter.loss)
-        planned = recipe.learning_rates(recipe.epochs * len(batches))
+        total = recipe.steps(len(batches))
+        planned = recipe.learning_rates(total, len(batches))
         stage = TrainingStage(model, recipe.optimizer, planned, self._watch, self._report, self._hear)
         stage.prepare(next(batches.epoch(0)))
         place = self._place(number, model, judge)
-        self._plan(model, planned, judge.share, place.epochs * len(batches) + place.steps)
-        while place.epochs < recipe.epochs and not place.ended and self._left:
-            place = self._train_epoch(stage, batches, place)
-            if place.steps == len(batches):
-                self._validate(model, dataset, recipe, len(batches), EpochSeconds(place.seconds, place.feeding_seconds))
-                place = self._end_epoch(model, planned, judge, place)
-                self._leave_checkpoint(recipe, place, judge)
-        is_over = place.ended or place.epochs == recipe.epochs
+        self._plan(model, planned, judge.share, place.done(len(batches)))
+        while place.done(len(batches)) < total and not place.ended and self._left:
+            end = min(len(batches), total - place.epochs * len(batches))
+            place = self._train_epoch(stage, batches, place, end)
+            if place.steps == end:
+                self._validate(model, dataset, recipe, end, EpochSeconds(place.seconds, place.feeding_seconds))
+                place = self._end_epoch(model, planned, judge, place, len(batches))
+                self._leave_checkpoint(recipe, place, judge, place.done(len(batches)) == total)
+        is_over = place.ended or place.done(len(batches)) == total
         self.stopped = not self._left and not (is_over and number == len(self._stages) - 1)
         del self.progress.history["learning_rate"][self._done :]
         if self._keeps_state and (self.stopped or number == len(self._stages) - 1):
@@ -159,27 +161,30 @@ class Fit:
     def _hear(self, step: Step) -> None:
         self._listen(step._replace(number=step.number + self._skipped))
 
-    def _train_epoch(self, stage: TrainingStage, batches: TrainingBatches, place: Place) -> Place:
-        """Train to the end of the epoch, or to where training is to stop."""
-        stop, self._skipped = min(len(batches), place.steps + self._left), place.steps
+    def _train_epoch(self, stage: TrainingStage, batches: TrainingBatches, place: Place, end: int) -> Place:
+        """Train to the end of the epoch, which has so many batches, or to where training is to stop."""
+        stop, self._skipped = min(end, place.steps + self._left), place.steps
         is_whole = (place.steps, stop) == (0, len(batches))
         part = batches if is_whole else PartOfEpoch(batches, place.steps, stop)
         seconds = stage.train_epoch(part, len(self.progress.epochs), self.progress)
         training, feeding = place.seconds + seconds.training, place.feeding_seconds + seconds.feeding
         return place.model_copy(update={"steps": stop, "seconds": training, "feeding_seconds": feeding})
 
-    def _end_epoch(self, model: TrackModel, planned: Sequence[float], judge: Judge, place: Place) -> Place:
-        """Let the validation loss decide how training goes on."""
+    def _end_epoch(
+        self, model: TrackModel, planned: Sequence[float], judge: Judge, place: Place, per_epoch: int
+    ) -> Place:
+        """Let the validation loss decide how training goes on; an epoch that is not whole stays the last one."""
         before, ended = judge.share, judge.feed(self.progress.epochs[-1].validation_loss)
         if judge.share != before:
-            self._plan(model, planned, judge.share, (place.epochs + 1) * place.steps)
-        return Place(stage=place.stage, epochs=place.epochs + 1, ended=ended)
+            self._plan(model, planned, judge.share, place.done(per_epoch))
+        epochs, steps = divmod(place.done(per_epoch), per_epoch)
+        return Place(stage=place.stage, epochs=epochs, steps=steps, ended=ended)
 
-    def _leave_checkpoint(self, recipe: Recipe, place: Place, judge: Judge) -> None:
+    def _leave_checkpoint(self, recipe: Recipe, place: Place, judge: Judge, was_last: bool) -> None:
         wanted, losses = self._variant.recipe.checkpoint, [epoch.validation_loss for epoch in self.progress.epochs]
         if self._at_checkpoint and wanted and wanted.is_due(losses):
             is_last = place.stage == len(self._stages) - 1
-            self.stopped = not (is_last and (place.ended or place.epochs == recipe.epochs))
+            self.stopped = not (is_last and (place.ended or was_last))
             self.state = self._standing(recipe, place, judge) if self._keeps_state else None
             self._at_checkpoint(self)
             self.stopped, self.state = False, None

@@ -32,7 +32,7 @@ from twotrack.shared.spec.draws import SharedDraws
 from twotrack.shared.spec.inputs import describe as describe_inputs
 from twotrack.shared.spec.inputs import example
 from twotrack.shared.spec.recipes import Recipe
-from twotrack.shared.spec.track import Precision, TrackModel
+from twotrack.shared.spec.track import BUILT_IN, TrackModel
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.environment import environment, peak_resident_bytes, resident_bytes
 from twotrack.shared.workers.task import Report, task
@@ -63,7 +63,8 @@ class Trainer:
             source = SharedDraws(job.seed) if job.same_masks else None
             model = watch.time("build", lambda: self._build(job, variant, begun, source))
             start = model.weights()
-            draws = _draws(model, variant) if source else []
+            is_drawing = job.same_masks or (job.trains_in == "float64" and not job.exact)
+            draws = _draws(model, variant) if is_drawing else []
             if source and begun:
                 source.restart(len(begun.history["loss"]))
             run = _Run(self, job, variant, model, dataset, whole, _hashes(start), _size(model, start), draws, begun)
@@ -95,7 +96,8 @@ class Trainer:
             checkpoints.keep_only(folder)
 
     def _build(self, job: Job, variant: ChapterVariant, begun: Begun | None, source: SharedDraws | None) -> TrackModel:
-        precision: Precision = "float64" if job.exact else "float32"
+        precision = BUILT_IN[job.trains_in]
+        self._track.require(precision)
         weights = begun.state.weights if begun else None
         model = fresh_model(self.track, variant, job.seed, precision, job.switched, job.continues, weights)
         if source:
@@ -199,9 +201,9 @@ def _draws(model: TrackModel, variant: ChapterVariant) -> list[DrawRecord]:
 def describe(recipe: Recipe) -> dict[str, object]:
     """Return the recipe as plain data, with the names of optimizer and schedule."""
     told = {field.name: plain.plain(getattr(recipe, field.name)) for field in fields(recipe)}
-    for name in ("early_stopping", "checkpoint"):
-        if told[name] is None:
-            del told[name]
+    optional = ("early_stopping", "checkpoint", "shift", "settings")
+    for name in [name for name in optional if not getattr(recipe, name)]:
+        del told[name]
     return told | {"head_first": describe(recipe.head_first) if recipe.head_first else None}
 
 

@@ -57,12 +57,16 @@ class Place(FrozenRecord):
     epochs: Count = 0
     """Of the stage, that are over, validation included."""
     steps: Count = 0
-    """Of the epoch behind them, which is not over."""
+    """Of the epoch behind them, which is not over; of a stage whose last epoch is not whole, all of that one."""
     ended: bool = False
     """Early stopping has ended the stage."""
     seconds: float = 0.0
     """That those steps took."""
     feeding_seconds: float = 0.0
+
+    def done(self, per_epoch: int) -> int:
+        """Return the steps of the stage that are done, so many of which are a whole epoch."""
+        return self.epochs * per_epoch + self.steps
 
 
 class StateRecord(FrozenRecord):

@@ -1,13 +1,16 @@
 """Recipes: optimizer, learning-rate schedule, batch size and epochs, as plain data."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
+from twotrack.shared.spec.augmentation import Shift
 from twotrack.shared.spec.initialisers import Initialiser
 from twotrack.shared.spec.loss_specs import Loss
 from twotrack.shared.spec.optimizers import Optimizer
-from twotrack.shared.spec.schedules import Schedule
+from twotrack.shared.spec.schedules import ROUNDING, Schedule
+from twotrack.shared.spec.track import RunPrecision
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,8 @@ class Recipe:
     optimizer: Optimizer
     schedule: Schedule
     batch_size: int
-    epochs: int
+    epochs: float
+    """A last one that is not whole has the first batches of one only: 0.6 trains on the first 0.6 of an epoch."""
     trained: Trained = "all"
     """A head alone is trained on the features of the frozen base, which are computed once."""
     head_first: "Recipe | None" = None
@@ -66,13 +70,31 @@ class Recipe:
     """Of all stages; leaves nothing on the way if there is none."""
     initialiser: Initialiser | None = None
     """The law of kernels, but for recurrent ones; None for Glorot's uniform one."""
+    shift: Shift | None = None
+    """What is done to pictures before every track sees them, behind what the chapter does; None for nothing."""
+    precision: RunPrecision = "float32"
+    """That all stages train in, unless something else is asked for."""
+    settings: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Settings of the model that the recipe states, as they are typed; those of the user come before them.
+
+    Those that leave the weights as they are, such as dropout: a file of weights is read without its recipe.
+    """
 
     @property
     def stages(self) -> "tuple[Recipe, ...]":
         """What is done one after the other; this recipe comes last."""
         return (self.head_first, self) if self.head_first else (self,)
 
-    def learning_rates(self, steps: int) -> list[float]:
-        """Return the learning rate of every one of `steps` training steps."""
+    def steps(self, per_epoch: int) -> int:
+        """Return the training steps of all epochs, of which a whole one has so many; one at least if there are any."""
+        return max(1, math.floor(self.epochs * per_epoch + ROUNDING)) if self.epochs else 0
+
+    def learning_rates(self, steps: int, per_epoch: int | None = None) -> list[float]:
+        """Return the learning rate of every one of `steps` training steps.
+
+        A whole epoch has `per_epoch` of them; None: the steps are all of the recipe's epochs, however many these are.
+        """
+        if per_epoch is None and self.epochs:
+            per_epoch = max(1, int(steps // self.epochs))
         peak = self.optimizer.learning_rate
-        return [peak * factor for factor in self.schedule.factors(steps, self.epochs)]
+        return [peak * factor for factor in self.schedule.factors(steps, per_epoch)]

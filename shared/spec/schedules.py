@@ -29,12 +29,12 @@ class Scheduled(ABC):
     def factor(self, step: int, steps: int) -> float:
         """Share of the learning rate at `step` (0-based) of `steps`."""
 
-    def factors(self, steps: int, epochs: int = 0) -> list[float]:
-        """Return the share of each of `steps` steps, which are so many epochs; 0 where there are none.
+    def factors(self, steps: int, per_epoch: int | None = None) -> list[float]:
+        """Return the share of each of `steps` steps, so many in an epoch; None where there are no epochs.
 
         UserError for a schedule by epochs where there are none, unless it says itself how long they are.
         """
-        of_epochs = resolved(self, steps // epochs if epochs else None)
+        of_epochs = resolved(self, per_epoch)
         return [of_epochs.factor(step, steps) for step in range(steps)]
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from twotrack.shared.errors import UserError, unknown
 from twotrack.shared.spec.outputs import Outputs
+from twotrack.shared.spec.tuning import AS_IT_IS, Tuning
 
 if TYPE_CHECKING:
     from collections.abc import Set
@@ -29,8 +30,23 @@ if TYPE_CHECKING:
     from twotrack.shared.spec.state import OptimizerState
     from twotrack.shared.spec.units import Side
 
-Precision = Literal["float32", "float64", "bfloat16", "float16"]
-"""Proofs are in float64, trainings in float32; the other two are judged by the rung precision."""
+Precision = Literal["float32", "float64", "bfloat16", "float16", "mixed_bfloat16"]
+"""Proofs are in float64, trainings in float32 as a rule; bfloat16 and float16 are judged by the rung precision.
+
+In mixed_bfloat16, passes of training compute in bfloat16 what the framework's own mixed precision does; weights, loss,
+updates and all that is predicted are float32.
+"""
+RunPrecision = Literal["float32", "bfloat16", "float64"]
+"""What a run trains in, as `--precision` takes it."""
+BUILT_IN: "dict[RunPrecision, Precision]" = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float64": "float64"}
+
+
+def run_precision(name: str) -> RunPrecision:
+    """Return the precision of that name; UserError, with the nearest name, if there is none."""
+    for known in BUILT_IN:
+        if name == known:
+            return known
+    raise unknown("precision", name, BUILT_IN)
 
 
 class TrackModel(ABC):
@@ -307,6 +323,27 @@ class Track(ABC):
         finally:
             self.widens = True
 
+    def require(self, precision: Precision) -> None:
+        """Raise UserError, with the reason, if the device cannot compute in a precision."""
+        if precision == "mixed_bfloat16" and (problem := self.bfloat16_problem()):
+            raise UserError(f"--precision bfloat16: track '{self.name}': {problem}; use --precision float32.")
+
+    @abstractmethod
+    def bfloat16_problem(self) -> str:
+        """Say why the device has no bfloat16; empty if it has. A CPU without instructions for it emulates it."""
+
+    tuning: Tuning = AS_IT_IS
+    """How models that are built do their training steps."""
+
+    @contextmanager
+    def tuned(self, tuning: Tuning) -> Iterator[None]:
+        """Build models inside the block that do their training steps so."""
+        self.tuning = tuning
+        try:
+            yield
+        finally:
+            self.tuning = AS_IT_IS
+
     @abstractmethod
     def own_weights(self, pair: "Pair") -> OwnWeights:
         """Build this track's side of a pair, in its own precision, and return what it calls its weights.
@@ -402,6 +439,18 @@ def installed_track(name: str) -> TrackSpec:
             f"track '{name}' needs {' and '.join(spec.missing)}, not installed here; run: {spec.install_line}"
         )
     return spec
+
+
+FIRST_WITH_BFLOAT16 = (8, 0)
+"""Compute capability of NVIDIA's GPUs."""
+
+
+def without_bfloat16(gpu: str, capability: tuple[int, int]) -> str:
+    """Say that a GPU has no bfloat16, by its compute capability; empty if it has."""
+    if capability >= FIRST_WITH_BFLOAT16:
+        return ""
+    needed, found = (".".join(map(str, one)) for one in (FIRST_WITH_BFLOAT16, capability))
+    return f"'{gpu}' does not compute in bfloat16: expected compute capability {needed} or more, found {found}"
 
 
 def choose_device(wanted: str, has_gpu: bool, track: str) -> str:

@@ -249,8 +249,9 @@ class ChapterExercise(Exercise):
         """Return the stages of the recipe on all of the chapter's data."""
         examples = len(self._loaded.train)
         return [
-            (stage.optimizer, stage.learning_rates(stage.epochs * (examples // stage.batch_size)))
+            (stage.optimizer, stage.learning_rates(stage.steps(per_epoch), per_epoch))
             for stage in self._recipe.stages
+            for per_epoch in [examples // stage.batch_size]
         ]
 
     def rehearse(self, model: TrackModel, outputs: Shapes, listen: Listener) -> Rehearsal:

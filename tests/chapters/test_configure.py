@@ -57,7 +57,9 @@ def test_an_unknown_recipe_is_answered_with_the_nearest_and_all():
     with pytest.raises(UserError) as caught:
         CHAPTER.recipe("clasic")
 
-    assert str(caught.value) == ("unknown recipe 'clasic': did you mean 'classic'? 'mnist_cnn' has: fast, classic.")
+    assert str(caught.value) == (
+        "unknown recipe 'clasic': did you mean 'classic'? 'mnist_cnn' has: fast, classic, sprint, best."
+    )
 
 
 def test_settings_of_the_recipe_change_the_optimizer_and_not_the_model():

@@ -36,7 +36,7 @@ def test_list_describes_every_chapter(tmp_path: Path):
         "slug": "mnist_cnn",
         "title": "Convolutional network on handwritten digits",
         "dataset": "mnist",
-        "recipes": ["fast", "classic"],
+        "recipes": ["fast", "classic", "sprint", "best"],
         "metric": "accuracy",
         "margin": 0.005,
         "settings": {"architecture": "flatten", "filters": 32, "hidden_size": 128, "dropout": 0.25},

@@ -72,6 +72,7 @@ def in_part() -> Iterator[VerifyRequest]:
             yield VerifyRequest(name=slug, settings=SHALLOW.get(slug, {}))
     for slug, settings in VARIANTS:
         yield until_training(VerifyRequest(name=slug, settings=settings))
+    yield until_training(VerifyRequest(name="mnist_cnn", settings={"filters": "4"}, recipe="sprint"))
 
 
 def slow() -> Iterator[VerifyRequest]:
@@ -82,6 +83,8 @@ def slow() -> Iterator[VerifyRequest]:
         yield VerifyRequest(name=slug, settings=settings)
     yield VerifyRequest(name="review_bert", settings=SMALL_BERT)  # on a frozen encoder
     yield BERT
+    for recipe in set(CHAPTERS["mnist_cnn"].recipes) - {"fast"}:
+        yield VerifyRequest(name="mnist_cnn", recipe=recipe)
     for recipe in CHAPTERS["shop_transfer"].recipes:
         until = UNTIL.get(recipe, RUNGS[-1])
         yield VerifyRequest(name="shop_transfer", settings=SMALL_SHOP, recipe=recipe, until=until)

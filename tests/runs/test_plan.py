@@ -40,7 +40,7 @@ def test_epochs_of_the_request_replace_the_recipes():
         ({"tracks": ("torch", "keras:tensorflo")}, "unknown track 'keras:tensorflo': did you mean 'keras:tensorflow'?"),
         ({"seeds": ()}, "--seeds: expected at least 1 seed."),
         ({"seeds": (1, -2)}, "--seed: expected 0 or a positive whole number, found -2."),
-        ({"epochs": 0}, "--epochs: expected a positive whole number, found 0."),
+        ({"epochs": 0}, "--epochs: expected a positive number, found 0."),
         ({"examples": 127}, "--examples: expected at least one batch of 128, found 127."),
         ({"examples": 0}, "--examples: expected at least one batch of 128, found 0."),
         ({"device": "gpu"}, "--device: expected auto, cpu or cuda, found 'gpu'."),

@@ -18,7 +18,7 @@ from twotrack.shared.runs.stages import Begun, Fit
 from twotrack.shared.spec.inputs import ONLY
 from twotrack.shared.spec.optimizers import SGD, Optimizer
 from twotrack.shared.spec.recipes import EarlyStopping, Recipe
-from twotrack.shared.spec.schedules import Cosine, Plateau, Warm
+from twotrack.shared.spec.schedules import Cosine, Exponential, PerEpoch, Plateau, Warm
 from twotrack.shared.spec.state import OptimizerState
 from twotrack.shared.spec.track import TrackModel
 
@@ -101,6 +101,11 @@ RECIPES = {
     "a schedule": Recipe(MOMENTUM, Warm(3, Cosine()), 5, epochs=3),
     "a plateau": Recipe(SGD(4.0, momentum=0.9), Plateau(decay=0.5, patience=1), 5, epochs=6),
     "early stopping": Recipe(SGD(4.0, momentum=0.9), Cosine(), 5, epochs=8, early_stopping=EarlyStopping(2)),
+    "epochs that are not whole": Recipe(MOMENTUM, PerEpoch(Exponential(0.5, every=1)), 5, epochs=2.6),
+    "less than an epoch": Recipe(MOMENTUM, Cosine(), 5, epochs=0.6),
+    "a head for less than two epochs": Recipe(
+        MOMENTUM, Cosine(), 7, epochs=1.4, trained="last_block", head_first=replace(HEAD, epochs=1.6)
+    ),
     "two stages": Recipe(MOMENTUM, Cosine(), 7, epochs=2, trained="last_block", head_first=HEAD),
     "a first stage that ends early": Recipe(
         MOMENTUM,
@@ -189,6 +194,14 @@ def test_recipes_do_what_their_names_say():
     plateau, early = _fit(RECIPES["a plateau"])[0], _fit(RECIPES["early stopping"])[0]
     head = _fit(RECIPES["a first stage that ends early"])[0]
 
+    parts = {name: _fit(RECIPES[name])[0].progress for name in RECIPES if "epoch" in name}
+
+    assert {name: [one.examples for one in part.epochs] for name, part in parts.items()} == {
+        "epochs that are not whole": [20, 20, 10],
+        "less than an epoch": [10],
+        "a head for less than two epochs": [20, 10, 21, 7],
+    }
+    assert parts["epochs that are not whole"].history["learning_rate"] == [0.5] * 4 + [0.25] * 4 + [0.125] * 2
     assert len(set(plateau.progress.history["learning_rate"])) > 1
     assert len(early.progress.epochs) < 8
     assert 0 < sum(one.trained == "head" for one in head.progress.epochs) < 5

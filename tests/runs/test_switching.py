@@ -170,7 +170,7 @@ def run(tmp_path: Path) -> Run:
     [
         ({"chapter": "churn_mlp"}, "is a run of the chapter 'mnist_cnn', not of 'churn_mlp'"),
         ({"start": Path("nowhere")}, "'nowhere' is no run folder"),
-        ({"epochs": -1}, "--epochs: expected 0 or a positive whole number, found -1."),
+        ({"epochs": -1}, "--epochs: expected 0 or a positive number, found -1."),
         ({"settings": {"weights": "x"}}, "--warm-start and --weights both say which weights to start from"),
     ],
 )

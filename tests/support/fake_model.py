@@ -92,6 +92,9 @@ class FakeTrack(Track):
     ) -> TrackModel:
         raise AssertionError("nothing is built")
 
+    def bfloat16_problem(self) -> str:
+        return ""
+
     def own_weights(self, pair: Pair) -> Any:
         raise AssertionError("no weights are named")
 

@@ -36,6 +36,12 @@ def early_stopping() -> Measured:
 
 
 @DEFAULTS.measures
+def random_translation() -> Measured:
+    """torch itself has none."""
+    return Measured({"exists": any("translat" in name.lower() for name in dir(nn) + dir(nn.functional))})
+
+
+@DEFAULTS.measures
 def pretrained_networks() -> Measured:
     """torch itself has none."""
     networks = ("resnet", "efficientnet", "vit", "convnext")

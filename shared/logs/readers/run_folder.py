@@ -49,7 +49,7 @@ def _settings(run: Run) -> dict[str, Any]:
         "chapter": job.chapter,
         "track": job.track,
         "seed": job.seed,
-        "precision": "float64" if job.exact else "float32",
+        "precision": job.trains_in,
         "device": record.device,
         "data": record.data.fingerprint,
         "train_examples": record.data.train,
