@@ -70,11 +70,10 @@ def tf_serving(subject: ExportSubject, path: Path) -> None:
     from twotrack.keras_track import serving
     from twotrack.shared.export.tf_serving import version
 
-    serving.write(_network(subject), subject.dataset, path)
+    offered = serving.write(_network(subject), subject.dataset, path)
     rows = version.example_rows(subject)
-    version.write_requests(
-        subject, rows, serving.requests(subject.dataset, subject.dataset.test.take(rows).inputs), path
-    )
+    asked = serving.requests(subject.dataset, subject.dataset.test.take(rows).inputs, offered)
+    version.write_requests(subject, rows, asked, path, offered.note)
 
 
 def _unroll(model: keras.Model) -> None:

@@ -1,7 +1,6 @@
 """Preparation of a client's inputs with TensorFlow's operations, so that it is part of a served graph.
 
-The same numbers as shared/datasets makes of the same inputs. Only operations of the stock server: no lookup table,
-no Python. What cannot be prepared is refused by the graph itself, for a server must not answer it.
+The same numbers as shared/datasets makes of the same inputs. Only operations of the stock server: no Python. What cannot be prepared is refused by the graph itself, for a server must not answer it.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,10 +11,12 @@ import numpy as np
 import tensorflow as tf
 
 from twotrack.keras_track import in_graph_pictures
+from twotrack.keras_track.in_graph_texts import Tokens
 from twotrack.shared.datasets import pictures, tabular, telco_monthly
 from twotrack.shared.datasets.preparation import Preparation
 from twotrack.shared.export.tf_serving.fields import Field
 from twotrack.shared.weights.pretrained.bert.tokens import Tokenise
+from twotrack.shared.weights.pretrained.bert.word_piece import word_pieces
 
 Tensors = Mapping[str, tf.Tensor]
 Decode = Callable[[tf.Tensor], tf.Tensor]
@@ -43,6 +44,15 @@ def _prepared(prepare: Preparation, given: Tensors) -> Tensors:
 @singledispatch
 def decoder(prepare: Preparation, fields: Mapping[str, Field]) -> Decode | None:
     """Return what makes the model's input of encoded pictures (batch,) strings; None where a client has no pictures."""
+    return None
+
+
+@singledispatch
+def reader(prepare: Preparation) -> Tokens | None:
+    """Return what makes the model's inputs of texts (batch,); None where a client has no texts.
+
+    Raises OtherTokenizerError if the texts have a tokenizer that is not written in TensorFlow here.
+    """
     return None
 
 
@@ -153,6 +163,11 @@ def _begins(name: str, mask: tf.Tensor) -> tf.Operation:
 
 
 # === Tokens ===
+
+
+@reader.register
+def _(prepare: Tokenise) -> Tokens:
+    return Tokens(word_pieces(prepare.tokenizer), prepare.length)
 
 
 @_prepared.register

@@ -7,7 +7,7 @@ TensorFlow backend. Signatures: https://www.tensorflow.org/tfx/serving/signature
 from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -16,6 +16,7 @@ from PIL import Image
 from tensorflow.core.protobuf import saved_model_pb2
 
 from twotrack.keras_track import in_graph
+from twotrack.keras_track.in_graph_texts import Tokens
 from twotrack.shared.datasets.pictures import IMAGE
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.export.tf_serving.fields import Field, fields, raw
@@ -30,21 +31,57 @@ from twotrack.shared.export.tf_serving.names import (
     IMAGE_BYTES,
     PROBABILITIES,
     SCORES,
+    TEXT,
+    WRITTEN,
 )
 from twotrack.shared.export.tf_serving.prediction_log import LoggedRequest
-from twotrack.shared.spec.inputs import Inputs
+from twotrack.shared.spec.inputs import ONLY, Inputs
+from twotrack.shared.weights.pretrained.bert.word_piece import OtherTokenizerError
 
 Answers = dict[str, tf.Tensor]
 Respond = Callable[..., Answers]
 
 
-def write(model: keras.Model, dataset: Dataset, folder: Path) -> None:
+class Offered(NamedTuple):
+    """What a served model takes beyond that of its kind."""
+
+    texts: bool
+    note: str
+    """Why it takes no texts, though it is a model of texts; empty if it does, or is none."""
+
+
+def write(model: keras.Model, dataset: Dataset, folder: Path) -> Offered:
     """Write the SavedModel of a model that takes what `dataset.prepare` makes, with all its signatures."""
     module = tf.Module()
     module.model_variables = [variable.value for variable in model.variables]
-    signatures = {name: _concrete(respond, specs) for name, (respond, specs) in _signatures(model, dataset).items()}
+    module.reader, note = _reader(dataset)  # kept, so that its tables of words are saved
+    answered = _signatures(model, dataset) | _written(model, dataset, module.reader)
+    signatures = {name: _concrete(respond, specs) for name, (respond, specs) in answered.items()}
     tf.saved_model.save(module, str(folder), signatures=signatures)
     _set_method(folder / "saved_model.pb", CLASSIFY, CLASSIFY_METHOD)
+    return Offered(module.reader is not None, note)
+
+
+def _reader(dataset: Dataset) -> tuple[Tokens | None, str]:
+    try:
+        return in_graph.reader(dataset.preparation), ""
+    except OtherTokenizerError as error:
+        return None, f"The model takes no texts, only tokens: its tokenizer is not BERT's own ({error})."
+
+
+def _written(
+    model: keras.Model, dataset: Dataset, read: Tokens | None
+) -> dict[str, tuple[Respond, dict[str, tf.TensorSpec]]]:
+    """Return the signature that takes texts, if there is what reads them."""
+    if read is None:
+        return {}
+
+    def written(text: tf.Tensor) -> Answers:
+        token_ids, padding_mask = read(_not_empty(text))
+        given = {"token_ids": token_ids, "padding_mask": padding_mask}
+        return _answers(model(given, training=False), dataset.class_names)
+
+    return {WRITTEN: (written, {TEXT: tf.TensorSpec((None,), tf.string, TEXT)})}
 
 
 def _signatures(model: keras.Model, dataset: Dataset) -> dict[str, tuple[Respond, dict[str, tf.TensorSpec]]]:
@@ -140,10 +177,13 @@ def _set_method(file: Path, signature: str, method: str) -> None:
 # === Requests ===
 
 
-def requests(dataset: Dataset, stored: Inputs) -> list[LoggedRequest]:
+def requests(dataset: Dataset, stored: Inputs, offered: Offered) -> list[LoggedRequest]:
     """Return one request to each signature, all for the same stored inputs (batch, ...)."""
     client = raw(dataset, stored)
     default = LoggedRequest(DEFAULT, client)
+    if offered.texts:
+        written = LoggedRequest(WRITTEN, {TEXT: np.array([text.encode() for text in stored[ONLY]], object)})
+        return [default, written, LoggedRequest(CLASSIFY, {EXAMPLES: _examples(client)})]
     if in_graph.decoder(dataset.preparation, fields(dataset)) is None:
         return [default, LoggedRequest(CLASSIFY, {EXAMPLES: _examples(client)})]
     pictures = {IMAGE_BYTES: np.array([_png(image) for image in client[IMAGE]], object)}

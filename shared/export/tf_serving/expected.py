@@ -34,6 +34,8 @@ class Origin:
     weights: str
     """SHA-256 of the run's weights."""
     class_names: list[str]
+    note: str = ""
+    """What a user of the model should know; versions of before have none."""
 
 
 @dataclass(frozen=True)

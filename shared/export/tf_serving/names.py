@@ -2,9 +2,11 @@
 
 DEFAULT = "serving_default"
 ENCODED = "encoded_image"
+WRITTEN = "text"
 CLASSIFY = "classify"
 
 IMAGE_BYTES = "image_bytes"
+TEXT = "text"
 EXAMPLES = "inputs"
 
 PROBABILITIES = "probabilities"

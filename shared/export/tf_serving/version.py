@@ -19,13 +19,18 @@ def example_rows(subject: ExportSubject) -> np.ndarray:
     return np.resize(np.arange(len(subject.dataset.test)), expected.EXAMPLES)
 
 
-def write_requests(subject: ExportSubject, rows: np.ndarray, requests: Sequence[LoggedRequest], path: Path) -> None:
-    """Write into a version what it must answer to requests for these examples, and those that warm the server up."""
-    expected.write(Expected(_origin(subject), list(requests), subject.probabilities_of(rows)), path)
+def write_requests(
+    subject: ExportSubject, rows: np.ndarray, requests: Sequence[LoggedRequest], path: Path, note: str = ""
+) -> None:
+    """Write into a version what it must answer to requests for these examples, and those that warm the server up.
+
+    `note` is what a reader of SERVING.md should know of the model.
+    """
+    expected.write(Expected(_origin(subject, note), list(requests), subject.probabilities_of(rows)), path)
     prediction_log.write(path / WARM_UP, path.parents[1].name, _warm_up(requests))
 
 
-def _origin(subject: ExportSubject) -> Origin:
+def _origin(subject: ExportSubject, note: str) -> Origin:
     record = subject.run.record
     return Origin(
         twotrack=__version__,
@@ -34,6 +39,7 @@ def _origin(subject: ExportSubject) -> Origin:
         track=record.job.track,
         weights=record.files[WEIGHTS],
         class_names=list(subject.dataset.class_names),
+        note=note,
     )
 
 

@@ -31,12 +31,17 @@ class Tokenise(Preparation):
 
     def __call__(self, inputs: Inputs) -> dict[str, np.ndarray]:
         """Return [CLS] text [SEP], cut at the end or padded; the mask is True on these, False on padding."""
-        encodings = _tokenizer(self.weights, self.length).encode_batch([texts.plain(text) for text in inputs[ONLY]])
+        encodings = self.tokenizer.encode_batch([texts.plain(text) for text in inputs[ONLY]])
         shape = (len(encodings), self.length)
         return {
             "token_ids": np.array([encoding.ids for encoding in encodings], np.int32).reshape(shape),
             "padding_mask": np.array([encoding.attention_mask for encoding in encodings], bool).reshape(shape),
         }
+
+    @property
+    def tokenizer(self) -> "Tokenizer":
+        """The encoder's own, set to give every text `length` tokens."""
+        return _tokenizer(self.weights, self.length)
 
     def show(self, example: Inputs) -> dict[str, str]:
         """Return the text as a reader sees it."""
