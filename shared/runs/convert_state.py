@@ -29,6 +29,8 @@ from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import task
 
 BATCH, STATE = 16, "optimizer.safetensors"
+EPSILON, OPERATIONS = 2.0**-52, 16
+"""Rounding of float64, and how many of them a gradient that should be zero may be made of."""
 ROUNDED = 2.0**-23
 """Of a float32 that was multiplied by a learning rate, as SGD's velocity is in Keras and in torch is not."""
 
@@ -166,10 +168,26 @@ def apart(one: Path, other: Path, state: Path) -> Apart:
     first, second, slots = load_file(one), load_file(other), carried.state.slots
     if first.keys() != second.keys():
         return Apart(float("inf"), 0.0)
-    size = max(_apart(name, array, second[name], slots) for name, array in first.items())
     # torch rounds Nadam's product of momenta to float32.
     single = isinstance(carried.spec, Nadam) or any(array.dtype == np.float32 for array in slots.values())
-    return Apart(size, ROUNDED if single else TOLERANCES["training"].limit)
+    limit, rounding = ROUNDED if single else TOLERANCES["training"].limit, _rounding(slots)
+    found = [
+        Apart(_apart(name, array, second[name], slots), limit + rounding.get(name, 0.0))
+        for name, array in first.items()
+    ]
+    return max(found, key=lambda one: one.size / one.limit)
+
+
+def _rounding(slots: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Return how far the rounding of a gradient in float64 may part a step, by weight, where steps are relative.
+
+    A gradient that is zero but for rounding, such as that of an attention's key bias, is remembered as such: the step
+    divides the one by the other.
+    """
+    named = {name.partition("/")[2]: array for name, array in slots.items() if name.startswith("momentum/")}
+    sizes = {name: float(np.abs(array).max(initial=0.0)) for name, array in named.items()}
+    largest = max(sizes.values(), default=0.0)
+    return {name: OPERATIONS * EPSILON * largest / size for name, size in sizes.items() if size}
 
 
 def _apart(name: str, one: np.ndarray, other: np.ndarray, slots: Mapping[str, np.ndarray]) -> float:

@@ -131,7 +131,10 @@ def test_the_command_says_how_far_a_further_step_is_apart(workers: WorkerPool, t
     start = _trained(workers, tasks.train_torch, "torch", tmp_path / "start.pt", "BY_NADAM")
     words = ("convert", f"{MODULE}:BY_NADAM", start, "--to", "keras")
 
-    done = in_process(*words, "--out", tmp_path / "out.weights.h5", "--with-optimizer", workers=workers)
+    done = in_process(
+        *words, "--out", tmp_path / "out.weights.h5", "--with-optimizer", folder=tmp_path, workers=workers, check=False
+    )
 
+    assert done.code == 0, done.stdout
     assert "momentum_decay: 0.004 in torch, 1 in Keras" in done.stdout
     assert "a further step of both sides, float64" in done.stdout
