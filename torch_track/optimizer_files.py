@@ -204,15 +204,15 @@ def _of_twotrack(path: Path, found: dict[str, Any], model: TorchModel, own: Opti
     if own is None:
         raise UserError(f"'{path}' is of an optimizer of twotrack's; name it as the Pair's optimizer=.")
     model.compile(own, [own.learning_rate])
-    expected = model.optimizer_state().slots
+    expected = {name: array.shape for name, array in model.optimizer_state().slots.items()}
     _require_own(path, found, own)
     _take(path, model, found)
     group = found["param_groups"][0]
     spec = replace(own, learning_rate=float(group.get(RATE, group["lr"])))
     try:
         state = model.optimizer_state()
-        shapes = ({name: array.shape for name, array in side.items()} for side in (expected, state.slots))
-        require_same(*shapes, "the torch optimizer", f"the state in '{path}'")
+        found_shapes = {name: array.shape for name, array in state.slots.items()}
+        require_same(expected, found_shapes, "the torch optimizer", f"the state in '{path}'")
     except (BridgeError, RuntimeError) as error:  # torch takes a state of any shape
         raise UserError(f"'{path}' holds the state of another model's optimizer: {error}") from error
     left_out = _left_out(model, state)
