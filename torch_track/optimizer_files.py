@@ -48,7 +48,8 @@ def read(path: Path, build: BuildModel, own: Optimizer | CustomOptimizer) -> Car
         return _of_twotrack(path, found, model, spec)
     name = of_torch.name_of(path, found)
     order = _order(path, found, model, spec)
-    remembered = _remembered(path, found, order)
+    held = {id(one) for entry in model.table().values() for one in entry.tensors}
+    remembered = [(one, state) for one, state in _remembered(path, found, order) if id(one) in held]
     told, notes = of_torch.spec_of(name, found["param_groups"], spec)
     slots = {
         f"{slot}/{weight}": array
