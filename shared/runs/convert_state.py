@@ -190,7 +190,7 @@ def _rounding(carried: CarriedOptimizer) -> dict[str, float]:
         slot, _, weight = name.partition("/")
         if slot == "momentum":
             sizes[weight] = _largest(array)
-        elif slot in ("velocity", "row") and not isinstance(carried.spec, SGD):  # of squares
+        elif slot in ("velocity", "row", "sum") and not isinstance(carried.spec, SGD):  # of squares
             sizes.setdefault(weight, _largest(array) ** 0.5)
     return {name: OPERATIONS * EPSILON * max(sizes.values()) / size for name, size in sizes.items() if size}
 
