@@ -114,7 +114,10 @@ def convert(request: PairConversion, on_step: OnStep, pool: WorkerPool | None = 
         on_step(f"writing '{request.out}' with {TRACKS[request.to]}")
         writing = CarryRequest(verify=verify, track=TRACKS[request.to], source=canonical, target=out)
         states = _states(reading, writing, folder) if request.with_optimizer else None
-        notes += _with_state(*states, workers) if states else workers.call(writing.track, write, writing)
+        if states:
+            notes += _with_state(*states, workers)
+        else:
+            notes += workers.call(writing.track, write, writing)
         count, values = _contents(canonical)
         canonical.unlink()
         difference = _difference(reading, writing, folder, workers, on_step) if request.proof else None
