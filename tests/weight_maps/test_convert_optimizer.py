@@ -52,6 +52,7 @@ def test_groups_averages_and_fused_weights_go_to_keras_and_back(carry: Carry, wo
     assert workers.call("torch", tasks.averages_apart, Averages((start, back.out))) == 0
 
 
+@pytest.mark.slow
 def test_a_whole_file_of_keras_is_written_and_read(carry: Carry, workers: WorkerPool, tmp_path: Path):
     """It says itself whose state it is, and loads where there is no twotrack."""
     start = _trained(workers, tasks.train_torch, "torch", tmp_path / "start.pt", "GROUPED")
@@ -62,7 +63,7 @@ def test_a_whole_file_of_keras_is_written_and_read(carry: Carry, workers: Worker
     assert workers.call("torch", tasks.averages_apart, Averages((start, back.out))) == 0
 
 
-@pytest.mark.parametrize("name", ["start.keras", "start.weights.h5"])
+@pytest.mark.parametrize("name", ["start.keras", pytest.param("start.weights.h5", marks=pytest.mark.slow)])
 def test_a_users_own_optimizer_and_the_place_in_its_schedule(
     name: str, carry: Carry, workers: WorkerPool, tmp_path: Path
 ):
@@ -91,6 +92,7 @@ def test_every_optimizer_goes_to_keras_and_back(name: str, carry: Carry, workers
     assert apart <= NOT_EXACT.get(name, 0)
 
 
+@pytest.mark.slow
 def test_gradients_that_wait_for_an_update_go_along(carry: Carry, workers: WorkerPool, tmp_path: Path):
     start = _trained(workers, tasks.train_by_twotrack, "torch", tmp_path / "start.pt", "ACCUMULATED")
 
