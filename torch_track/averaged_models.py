@@ -24,14 +24,17 @@ def read(path: Path, content: Any, model: TorchModel) -> dict[str, np.ndarray]:
     """Return the averages of trained weights in canonical form; UserError if there are none, BridgeError for others."""
     state = stored(path, content)
     own = {name: one for name, one in model.module.state_dict().items() if name in state or one.is_floating_point()}
-    shapes = ({name: tuple(one.shape) for name, one in side.items()} for side in (own, state))
-    require_same(*shapes, "the torch model", f"the averages in '{path}'")
+    require_same(_shapes(own), _shapes(state), "the torch model", f"the averages in '{path}'")
     before = {name: one.clone() for name, one in own.items()}
     model.module.load_state_dict(state, strict=False)
     trained = model.trainable_names()
     averages = {name: array for name, array in model.weights().items() if name in trained}
     model.module.load_state_dict(before, strict=False)
     return averages
+
+
+def _shapes(state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(one.shape) for name, one in state.items()}
 
 
 def stored(path: Path, content: Any) -> dict[str, Tensor]:

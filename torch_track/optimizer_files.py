@@ -48,7 +48,8 @@ def read(path: Path, build: BuildModel, own: Optimizer | CustomOptimizer) -> Car
         return _of_twotrack(path, found, model, spec)
     name = of_torch.name_of(path, found)
     order = _order(path, found, model, spec)
-    remembered = _remembered(path, found, order)
+    held = {id(one) for entry in model.table().values() for one in entry.tensors}
+    remembered = [(one, state) for one, state in _remembered(path, found, order) if id(one) in held]
     told, notes = of_torch.spec_of(name, found["param_groups"], spec)
     slots = {
         f"{slot}/{weight}": array
@@ -108,10 +109,12 @@ def _order(path: Path, found: Mapping[str, Any], model: TorchModel, own: Optimiz
     if names and len(names) == sum(sizes) and set(names) <= set(named):
         return [named[name] for name in names]
     given = [one for one in named.values() if one.requires_grad]
-    expected = [group["params"] for group in _grouped(own, model)] if own and own.groups else [given]
-    if len(groups) > 1 and [len(group) for group in expected] != sizes:
+    has_groups = own is not None and bool(own.groups)
+    is_one = len(sizes) == 1 and not any(group.learning_rate != 1.0 for group in (own.groups if own else ()))
+    expected = [group["params"] for group in _grouped(own, model)] if own and has_groups and not is_one else [given]
+    if [len(group) for group in expected] != sizes and (len(sizes) > 1 or has_groups):
         told = f"groups of {_listed(sizes)} parameters and no names"
-        has = f"has groups of {_listed(map(len, expected))}" if own and own.groups else "has no groups"
+        has = f"has groups of {_listed(map(len, expected))}" if has_groups else "has no groups"
         raise UserError(
             f"'{path}': its optimizer has {told}, so it does not say which is which, and the model's optimizer {has}; "
             "make it with model.named_parameters(), or name its groups in the Pair's optimizer."
@@ -186,8 +189,9 @@ def _native(carried: CarriedOptimizer, model: TorchModel) -> torch.optim.Optimiz
 def _twotracks(carried: CarriedOptimizer, model: TorchModel) -> torch.optim.Optimizer:
     """Return twotrack's own optimizer that goes on from a state."""
     model.compile(carried.spec, [carried.spec.learning_rate])
+    left_out = _left_out(model, model.optimizer_state())
     try:
-        model.load_optimizer_state(carried.state)
+        model.load_optimizer_state(replace(carried.state, slots=left_out | carried.state.slots))
     except BridgeError as error:
         raise UserError(f"the optimizer's state is of another optimizer or model: {error}") from error
     assert isinstance(model.optimizer, torch.optim.Optimizer)
@@ -201,18 +205,27 @@ def _of_twotrack(path: Path, found: dict[str, Any], model: TorchModel, own: Opti
     if own is None:
         raise UserError(f"'{path}' is of an optimizer of twotrack's; name it as the Pair's optimizer=.")
     model.compile(own, [own.learning_rate])
-    expected = model.optimizer_state().slots
+    expected = {name: array.shape for name, array in model.optimizer_state().slots.items()}
     _require_own(path, found, own)
     _take(path, model, found)
     group = found["param_groups"][0]
     spec = replace(own, learning_rate=float(group.get(RATE, group["lr"])))
     try:
         state = model.optimizer_state()
-        shapes = ({name: array.shape for name, array in side.items()} for side in (expected, state.slots))
-        require_same(*shapes, "the torch optimizer", f"the state in '{path}'")
+        found_shapes = {name: array.shape for name, array in state.slots.items()}
+        require_same(expected, found_shapes, "the torch optimizer", f"the state in '{path}'")
     except (BridgeError, RuntimeError) as error:  # torch takes a state of any shape
         raise UserError(f"'{path}' holds the state of another model's optimizer: {error}") from error
-    return CarriedOptimizer(spec, state)
+    left_out = _left_out(model, state)
+    return CarriedOptimizer(
+        spec, replace(state, slots={name: one for name, one in state.slots.items() if name not in left_out})
+    )
+
+
+def _left_out(model: TorchModel, state: OptimizerState) -> dict[str, np.ndarray]:
+    """Return what is remembered of parameters that hold no weight of the pair."""
+    own = model.shapes()
+    return {name: array for name, array in state.slots.items() if name.partition("/")[2] not in own}
 
 
 def _require_own(path: Path, found: Mapping[str, Any], own: Optimizer) -> None:

@@ -69,6 +69,8 @@ def spec_of(name: str, groups: Sequence[Mapping[str, Any]], own: Optimizer | Non
         told["epsilon"] = group["eps"]
     if name == "RMSprop":
         told["rho"] = group["alpha"]
+    if "initial_accumulator_value" in group:
+        told["initial"] = float(group["initial_accumulator_value"])
     known = {field.name for field in fields(CARRIED[name])}
     told |= {
         key: group[key] for key in ("rho", "momentum", "nesterov", "dampening", "centered", "amsgrad") if key in group

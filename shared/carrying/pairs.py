@@ -114,7 +114,10 @@ def convert(request: PairConversion, on_step: OnStep, pool: WorkerPool | None = 
         on_step(f"writing '{request.out}' with {TRACKS[request.to]}")
         writing = CarryRequest(verify=verify, track=TRACKS[request.to], source=canonical, target=out)
         states = _states(reading, writing, folder) if request.with_optimizer else None
-        notes = [*notes, *(_with_state(*states, workers) if states else workers.call(writing.track, write, writing))]
+        if states:
+            notes += _with_state(*states, workers)
+        else:
+            notes += workers.call(writing.track, write, writing)
         count, values = _contents(canonical)
         canonical.unlink()
         difference = _difference(reading, writing, folder, workers, on_step) if request.proof else None
@@ -138,7 +141,7 @@ def _with_state(source: StateRequest, target: StateRequest, workers: WorkerPool)
 
 def _step(source: StateRequest, target: StateRequest, workers: WorkerPool, on_step: OnStep) -> Apart:
     """Return how far a further step of both sides, each from its own file, is apart."""
-    moved = []
+    moved: list[Path] = []
     for side in (source, target):
         on_step(f"training a further step from '{side.file.name}' on {side.track}")
         asked = side.model_copy(update={"canonical": side.state.with_name(f"step {len(moved)}")})

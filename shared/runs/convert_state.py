@@ -21,7 +21,7 @@ from twotrack.shared.runs import training_state
 from twotrack.shared.runs.run_folder import read as read_run
 from twotrack.shared.spec import optimizer_files
 from twotrack.shared.spec.optimizer_files import CarriedOptimizer
-from twotrack.shared.spec.optimizers import Nadam
+from twotrack.shared.spec.optimizers import SGD, Nadam
 from twotrack.shared.spec.state import AVERAGE, key
 from twotrack.shared.spec.track import Precision, Track, TrackModel
 from twotrack.shared.weights.bridge import BridgeError
@@ -29,6 +29,8 @@ from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import task
 
 BATCH, STATE = 16, "optimizer.safetensors"
+EPSILON, OPERATIONS = 2.0**-52, 16
+"""Rounding of float64, and how many of them a gradient that should be zero may be made of."""
 ROUNDED = 2.0**-23
 """Of a float32 that was multiplied by a learning rate, as SGD's velocity is in Keras and in torch is not."""
 
@@ -166,13 +168,41 @@ def apart(one: Path, other: Path, state: Path) -> Apart:
     first, second, slots = load_file(one), load_file(other), carried.state.slots
     if first.keys() != second.keys():
         return Apart(float("inf"), 0.0)
-    size = max(_apart(name, array, second[name], slots) for name, array in first.items())
     # torch rounds Nadam's product of momenta to float32.
     single = isinstance(carried.spec, Nadam) or any(array.dtype == np.float32 for array in slots.values())
-    return Apart(size, ROUNDED if single else TOLERANCES["training"].limit)
+    limit, rounding = ROUNDED if single else TOLERANCES["training"].limit, _rounding(carried)
+    moved = max(_largest(array) for array in first.values())
+    found = [
+        _apart(array, second[name], _scale(name, array, slots), limit, rounding.get(name, 0.0) * moved)
+        for name, array in first.items()
+    ]
+    return max(found, key=lambda one: one.size / one.limit)
 
 
-def _apart(name: str, one: np.ndarray, other: np.ndarray, slots: Mapping[str, np.ndarray]) -> float:
+def _rounding(carried: CarriedOptimizer) -> dict[str, float]:
+    """Return by weight what share of a step the rounding of its gradient in float64 is, where a step is relative.
+
+    A gradient that is zero but for rounding, such as that of an attention's key bias, is remembered as such: the step
+    divides the one by the other.
+    """
+    sizes: dict[str, float] = {}
+    for name, array in carried.state.slots.items():
+        slot, _, weight = name.partition("/")
+        if slot == "momentum":
+            sizes[weight] = _largest(array)
+        elif slot in ("velocity", "row", "sum") and not isinstance(carried.spec, SGD):  # of squares
+            sizes.setdefault(weight, _largest(array) ** 0.5)
+    return {name: OPERATIONS * EPSILON * max(sizes.values()) / size for name, size in sizes.items() if size}
+
+
+def _scale(name: str, one: np.ndarray, slots: Mapping[str, np.ndarray]) -> float:
     remembered = slots.get(f"velocity/{name}", one), slots.get(f"step/{name}", one)
-    scale = max(float(np.abs(part).max(initial=0.0)) for part in (one, *remembered)) or 1.0
-    return float(np.abs(one - other).max(initial=0.0)) / scale
+    return max(map(_largest, (one, *remembered))) or 1.0
+
+
+def _apart(one: np.ndarray, other: np.ndarray, scale: float, limit: float, rounding: float) -> Apart:
+    return Apart(_largest(one - other) / scale, limit + rounding / scale)
+
+
+def _largest(array: np.ndarray) -> float:
+    return float(np.abs(array).max(initial=0.0))

@@ -142,7 +142,7 @@ def _ours(asked: Losses) -> Judged:
     return Judged(epoch, int(model.epoch), saved)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 6))])
 def test_keras_callbacks_judge_alike(seed: int, workers: WorkerPool, tmp_path: Path):
     """Early stopping: when, and with which weights; checkpoints: which epochs are better. Losses tie and rise."""
     drawn = np.random.default_rng(seed)

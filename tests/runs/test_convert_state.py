@@ -29,7 +29,7 @@ NAMES = {
     "Muon": "muon",
 }
 """By class, what --set optimizer calls it. torch has no Lion and those after it: the file is of twotrack's own."""
-FEW = ("Adam", "SGD", "Nadam", "Adafactor")
+FEW = ("Adam", "SGD", "Adafactor")
 Run = Callable[..., Converted]
 
 

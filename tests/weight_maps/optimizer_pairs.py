@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from tests.weight_maps.pairs import BY_RULES
-from twotrack import EMA, NO_DECAY, AdamW, ClipGlobalNorm, CustomOptimizer
+from twotrack import EMA, NO_DECAY, SGD, Adagrad, AdamW, ClipGlobalNorm, CustomOptimizer
 from twotrack.shared.spec.optimizer_files import CARRIED
 
 GROUPED = replace(
@@ -13,6 +13,8 @@ GROUPED = replace(
 )
 ACCUMULATED = replace(BY_RULES, optimizer=CARRIED["Lamb"](0.01, accumulate=3, groups=(NO_DECAY,), average=EMA(0.9)))
 PAIRS = {f"BY_{name.upper()}": replace(BY_RULES, optimizer=kind(0.01)) for name, kind in CARRIED.items()}
+PAIRS["BY_SGD"] = replace(BY_RULES, optimizer=SGD(0.01, momentum=0.9))
+PAIRS["BY_ADAGRAD"] = replace(BY_RULES, optimizer=Adagrad(0.01, initial=0.0))
 globals().update(PAIRS)
 
 
