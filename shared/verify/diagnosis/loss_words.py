@@ -166,9 +166,13 @@ def replaced(keras: Known, torch: Known | None, outputs: Outputs, left_out: int 
 def _of_tiny_norms(keras: float, torch: float) -> Words:
     """Say how far a cosine similarity bounds norms from below: F.cosine_similarity does so in the value alone."""
     parts = " * ".join(f"F.normalize({one}, dim=-1, eps={keras:g})" for one in "xy")
+    what = f"in the cosine similarity a norm counts as {keras:g} at the least in Keras, and as {torch:g} in torch"
+    if keras == torch:
+        what = (
+            f"in the cosine similarity a norm counts as {keras:g} at the least, of which torch's gradient knows nothing"
+        )
     return (
-        f"in the cosine similarity a norm counts as {keras:g} at the least in Keras, and as {torch:g} in torch, whose "
-        "F.cosine_similarity takes its gradient as if there were no bound",
+        what,
         f"-({parts}).sum(-1) in place of F.cosine_similarity",
         "twotrack.CosineSimilarity(), said once for both sides",
         "",
