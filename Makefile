@@ -40,7 +40,8 @@ hunt: .venv/.test  ## climb with 300 generated pairs, wrong and honest; COUNT=n,
 mixups: .venv/.test  ## plant what people mix up in every training spec, on either side, on every backend
 	XLA_FLAGS="$(QUICK_XLA) $$XLA_FLAGS" $(BIN)/python -m tests.mixups --table build/mixups.txt
 
-specs: .venv/.test  ## every training spec over 2,000 steps beside NumPy, on every track; writes docs/reference/specs.md
+specs: .venv/.test  ## every training spec over 2,000 steps beside NumPy, on every track; writes the tables of docs/reference
+	$(BIN)/python -m tests.optimizers.table
 	$(BIN)/python -m tests.specs
 
 campaign: .venv/.test  ## kill commands, damage inputs, fill disks, cut the power; SEED=n for others

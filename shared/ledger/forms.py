@@ -4,7 +4,8 @@ from collections.abc import Callable
 from functools import partial
 
 from twotrack.shared.base.tolerances import LEDGER_VALUE
-from twotrack.shared.ledger.spec import Area, Behaviour, Difference, Effect, Value, never_used
+from twotrack.shared.ledger.measured import Value
+from twotrack.shared.ledger.spec import Area, Behaviour, Difference, Effect, never_used
 
 UNUSED = "no chapter uses it"
 Told = tuple[str | Value, ...]

@@ -10,10 +10,10 @@ from twotrack.shared.matching.fitting import Placed
 from twotrack.shared.matching.views import Laid
 from twotrack.shared.spec.units import Call
 
-How = Literal["alone", "assignment", "names", "loose", "constant", "nearest"]
+How = Literal["alone", "assignment", "names", "loose", "constant", "nearest", "size"]
 """How a weight was decided: by its unit alone; as one of several that only what follows tells apart; by names, where
 nothing tells them apart; as a weight of no layer, by what follows; as a constant; as the nearest of a unit that
-differs."""
+differs; as the only one of its size that is left, see sizes.py."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from twotrack.shared.matching.check import Checked, check
 from twotrack.shared.matching.recording import Recording, record
 from twotrack.shared.matching.result import Match
 from twotrack.shared.matching.search import SECONDS, match
+from twotrack.shared.matching.sizes import with_sizes
 from twotrack.shared.spec.inputs import Input
 from twotrack.shared.spec.pair import Pair
 from twotrack.shared.spec.units import Side
@@ -69,7 +70,8 @@ def match_side(request: MatchRequest, report: Report) -> Match:
     """Return which recorded weight is which weight of a side."""
     report("matching", {})
     side = _side(request.track, request.pair.load())
-    return match(side, evidence.load(Recording, request.folder), request.by_name, request.seconds)
+    recording = evidence.load(Recording, request.folder)
+    return with_sizes(side, recording, match(side, recording, request.by_name, request.seconds))
 
 
 @task

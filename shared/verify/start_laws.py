@@ -26,7 +26,7 @@ UNIFORM, NORMAL = 2.1, 2.6
 and 3, and 2.4 of the sum of two uniform numbers and of a normal distribution cut off at two deviations."""
 CUT = 2.5
 """Deviations beyond which a cut normal distribution has nothing (2.27), and one of 200 numbers that is not cut has."""
-Law = Callable[[Distribution], Initialiser]
+Law = Callable[[Distribution], Scaled | Spread]
 
 RULES: Mapping[str, Law] = {
     "Glorot (variance 2 / (fan_in + fan_out))": lambda kind: Scaled(1.0, "average", kind),
@@ -119,11 +119,12 @@ def _rules(start: Start) -> dict[str, float]:
     if len(start.shape) < 2 or kind is None or not own:
         return {}
     wanted = {rule: law(kind) for rule, law in RULES.items()}
-    sizes = {
-        rule: law.deviation(fans(start.shape)) if isinstance(law, Scaled) else law.deviation
-        for rule, law in wanted.items()
-    }  # type: ignore[union-attr]
+    sizes = {rule: _size(law, start.shape) for rule, law in wanted.items()}
     return {rule: round(abs(own / size - 1), 3) for rule, size in sizes.items()}
+
+
+def _size(law: Scaled | Spread, shape: tuple[int, ...]) -> float:
+    return law.deviation(fans(shape)) if isinstance(law, Scaled) else law.deviation
 
 
 def law_of(start: Start) -> Initialiser | None:

@@ -85,6 +85,28 @@ def torch_normed_squares() -> Any:
     return lambda x, y, weights: (weights[:, None] * (x - y).square()).mean() / weights.mean()
 
 
+# === Cosines ===
+
+
+def keras_cosine() -> Any:
+    import keras
+
+    return keras.losses.CosineSimilarity()
+
+
+def torch_cosine() -> Any:
+    from torch.nn import functional as f
+
+    return lambda x, y: -f.cosine_similarity(x, y).mean()
+
+
+def torch_normalized() -> Any:
+    """As Keras': a norm counts as 1e-7 at the least."""
+    from torch.nn import functional as f
+
+    return lambda x, y: -(f.normalize(x, dim=-1, eps=1e-7) * f.normalize(y, dim=-1, eps=1e-7)).sum(-1).mean()
+
+
 # === Two heads ===
 
 
@@ -215,6 +237,7 @@ HONEST: dict[str, Pair] = {
     "counts": pair(Poisson(), 2),
     "probabilities": pair(KullbackLeibler()),
     "cosine": pair(CosineSimilarity(), 4),
+    "a cosine by hand": pair(CustomLoss(keras_cosine, torch_normalized, "real"), 4),
     "triplets": Pair(
         sequential(lambda k: k.Input((3, 4)), lambda k: k.Dense(5, name="out")),
         modules(out=lambda nn: nn.Linear(4, 5)),
@@ -241,6 +264,10 @@ WRONG: dict[str, tuple[Pair, str, str]] = {
     "weights of outputs that torch forgot": (heads(by_head(1.0)), "loss", "count 0.2, 0.8 times as much in Keras"),
     "weights that a function of all outputs forgot": (
         whole((1.0, 1.0)), "loss", "count 0.2, 0.8 times as much in Keras",
+    ),
+    "tiny norms of a cosine": (
+        pair(CustomLoss(keras_cosine, torch_cosine, "real"), 4),
+        "loss", "a norm counts as 1e-07 at the least in Keras, and as 1e-08 in torch",
     ),
     "padded steps that count": (
         tagger(masked(True)),

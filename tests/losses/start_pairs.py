@@ -145,7 +145,9 @@ MIXED: Mapping[str, Mixed] = {
     ),
     "fans of a transposed kernel": Mixed(
         one_layer(scaled(2.0, "fan_out", "untruncated_normal"), lambda init, w: init.kaiming_normal_(w), kind="turned"),
-        r"normal, as He \(variance 2 / fan_in\) .* in Keras and normal, as He of the outputs",
+        r"normal, as He of the outputs .* in Keras and normal, as He \(variance 2 / fan_in\)",
+        "nn.init.kaiming_normal_(layer.weight, mode='fan_out')",
+        "VarianceScaling(2, 'fan_in', 'untruncated_normal')",
     ),
     "embeddings": Mixed(
         one_layer(lambda own: "uniform", lambda init, w: None, kind="table"),

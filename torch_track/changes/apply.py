@@ -242,11 +242,11 @@ class _Changer:
 
     def _draw(self, change: DrawWeight) -> None:
         """Draw by torch's random numbers, which the seed of the model has set."""
-        model, name = self._model, change.name
-        before = np.array(model.live_weights()[name])
+        model, before = self._model, self._model.weights()
         generator = np.random.default_rng(int(torch.randint(2**31, ()).item()))
-        model.load_weights({name: draw(spec(change.law), generator, before.shape)}, (name,))
-        self._stack.callback(lambda: model.load_weights({name: before}, (name,)))
+        drawn = draw(spec(change.law), generator, before[change.name].shape)
+        model.load_weights(before | {change.name: drawn})
+        self._stack.callback(model.load_weights, before)
 
     def _drop(self, change: DropWeight) -> None:
         weight = self._model.module.get_parameter(change.name)

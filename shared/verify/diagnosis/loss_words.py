@@ -147,6 +147,8 @@ def mapped(name: str) -> Words:
 
 def replaced(keras: Known, torch: Known | None, outputs: Outputs, left_out: int | None = None) -> Words:
     """Say what loss each side computes; torch's may leave out a class."""
+    if torch and torch.spec == keras.spec == "CosineSimilarity" and torch.factor == keras.factor:
+        return _of_tiny_norms(keras.settings["epsilon"], torch.settings["epsilon"])
     own, other = described(keras, outputs), described(torch, outputs) if torch else "another loss"
     what = (
         f"the loss is the {own} in Keras and the {other} in torch"
@@ -159,6 +161,22 @@ def replaced(keras: Known, torch: Known | None, outputs: Outputs, left_out: int 
     if torch and keras.name.partition(" of ")[0] == torch.name.partition(" of ")[0] and "entropy" in keras.name:
         entry = "loss_on_logits"
     return what, f"the {own} as torch's loss", f"the {other} as Keras' loss", entry
+
+
+def _of_tiny_norms(keras: float, torch: float) -> Words:
+    """Say how far a cosine similarity bounds norms from below: F.cosine_similarity does so in the value alone."""
+    parts = " * ".join(f"F.normalize({one}, dim=-1, eps={keras:g})" for one in "xy")
+    what = f"in the cosine similarity a norm counts as {keras:g} at the least in Keras, and as {torch:g} in torch"
+    if keras == torch:
+        what = (
+            f"in the cosine similarity a norm counts as {keras:g} at the least, of which torch's gradient knows nothing"
+        )
+    return (
+        what,
+        f"-({parts}).sum(-1) in place of F.cosine_similarity",
+        "twotrack.CosineSimilarity(), said once for both sides",
+        "",
+    )
 
 
 ALREADY_NOUNS = ("error", "divergence", "target", "logits", "probabilities", "logarithms", "classes", "similarity", "1")

@@ -1,6 +1,6 @@
 """The search where weights start by other laws than the pair says: torch's are drawn by the laws of Keras'."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from twotrack.shared.spec.changes import Candidate, DrawWeight
 from twotrack.shared.spec.plain import plain, spec
@@ -67,10 +67,10 @@ def _and_others(names: list[str]) -> str:
     return f", likewise {in_short(map(repr, names[1:]))}" if len(names) > 1 else ""
 
 
-def _entry(name: str, weights: object) -> str:
+def _entry(name: str, weights: Container[str]) -> str:
     """Return the ledger's entry on how such a weight starts."""
     path, _, kind = name.rpartition(".")
-    if f"{path}.recurrent_kernel" in weights:  # type: ignore[operator]
+    if f"{path}.recurrent_kernel" in weights:
         return "recurrent_start"
     if kind == "embeddings":
         return "embedding_start"

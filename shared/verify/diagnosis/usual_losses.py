@@ -38,7 +38,7 @@ _VARIANTS: Mapping[str, tuple[tuple[str, str, Mapping[str, tuple[Any, ...]]], ..
         ("Focal", "focal", {"gamma": (2.0, 1.0, 1.5, 3.0, 5.0, 0.5), "alpha": (None, 0.25, 0.75)}),
         ("Hinge", "hinge", {"margin": MARGINS[1:], "squared": (False, True)}),
     ),
-    "real": (("CosineSimilarity", "negative cosine similarity", {}),),
+    "real": (("CosineSimilarity", "negative cosine similarity", {"epsilon": (1e-8, 1e-7, 1e-12, 1e-6)}),),
     "probabilities": (
         ("CrossEntropy", "cross-entropy of logits", {"dense": (True,)}),
         ("CrossEntropy", "cross-entropy of probabilities", {"dense": (True,), "takes": ("probabilities",)}),
