@@ -23,7 +23,7 @@ from twotrack.shared.spec.inputs import ONLY
 from twotrack.shared.workers.pool import WorkerPool
 
 SEEDS = range(5)
-PIXELS = 32
+PIXELS = 16
 """Of a side, for logistic regression."""
 
 
@@ -59,7 +59,7 @@ def of_pixels() -> np.ndarray:
         resize(split.inputs[ONLY], PIXELS).reshape(len(split), -1) / 255
         for split in (data.train, data.validation, data.test)
     )
-    fitted = [LogisticRegression(C=10.0**power, max_iter=2000).fit(train, data.train.labels) for power in range(-5, -1)]
+    fitted = [LogisticRegression(C=10.0**power, max_iter=2000).fit(train, data.train.labels) for power in range(-4, 1)]
     best = max(fitted, key=lambda model: model.score(validation, data.validation.labels))
     return best.decision_function(test)[np.newaxis]
 
