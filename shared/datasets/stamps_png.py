@@ -71,7 +71,7 @@ def subject(photo: Path) -> str:
 
 def split(photos: list[Path], generator: np.random.Generator) -> dict[str, list[Path]]:
     """Share out the photos of a class, subject by subject: large ones first, each to the split that lacks most."""
-    subjects = defaultdict(list)
+    subjects: defaultdict[str, list[Path]] = defaultdict(list)
     for photo in photos:
         subjects[subject(photo)].append(photo)
     order = [list(subjects)[number] for number in generator.permutation(len(subjects))]
@@ -86,7 +86,8 @@ def arrays(folder: Path) -> dict[str, np.ndarray]:
     """Return images, labels and names of the three splits, each shuffled once."""
     classes, generator = listed(folder), np.random.default_rng(SEED)
     require_originals(folder, classes)
-    shared, found = [split(photos, generator) for photos in classes], {}
+    shared = [split(photos, generator) for photos in classes]
+    found: dict[str, np.ndarray] = {}
     for name in SPLITS:
         rows = [(photo, label) for label in range(len(CLASS_NAMES)) for photo in shared[label][name]]
         photos = [rows[number] for number in generator.permutation(len(rows))]
