@@ -1,5 +1,6 @@
 """Worker tasks: a SavedModel broken in a way that a gate must see, and questions to one in the C++ runtime."""
 
+import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -61,6 +62,54 @@ class Resized:
 class Picture:
     file: Path
     size: int
+
+
+@dataclass(frozen=True)
+class Texts:
+    file: Path
+    """.npz with `texts`, in UTF-8 and hexadecimal."""
+    weights: str
+    length: int
+
+
+@dataclass(frozen=True)
+class FirstTexts:
+    file: Path
+    folder: Path
+    length: int
+
+
+@task
+def tokens(asked: Texts) -> None:
+    """Write what the graph makes of texts beside their file."""
+    import tensorflow as tf
+
+    from twotrack.keras_track import in_graph
+    from twotrack.shared.weights.pretrained.bert.tokens import Tokenise
+
+    read = tf.function(in_graph.reader(Tokenise(asked.weights, asked.length)))
+    with np.load(asked.file) as archive:
+        given = [bytes.fromhex(text) for text in archive["texts"].tolist()]
+    ids, mask = read(tf.constant(given))
+    np.savez(f"{asked.file}.tokens.npz", token_ids=ids.numpy(), padding_mask=mask.numpy())
+
+
+@task
+def first_tokens(asked: FirstTexts) -> list[list[int]]:
+    """Return the ids that Google's algorithm gives, in transformers' Python."""
+    from transformers.models.bert.tokenization_bert_legacy import BertTokenizerLegacy
+
+    tokenizer = BertTokenizerLegacy(str(asked.folder / "vocab.txt"))
+    tokenizer.unique_no_split_tokens = []
+
+    def ids(text: str) -> list[int]:
+        words = tokenizer.basic_tokenizer.tokenize(text)
+        pieces = [piece for word in words for piece in tokenizer.wordpiece_tokenizer.tokenize(word)]
+        found = [tokenizer.vocab[piece] for piece in pieces][: asked.length - 2]
+        whole = [tokenizer.vocab["[CLS]"], *found, tokenizer.vocab["[SEP]"]]
+        return whole + [tokenizer.vocab["[PAD]"]] * (asked.length - len(whole))
+
+    return [ids(text) for text in json.loads(asked.file.read_text())]
 
 
 @task

@@ -13,8 +13,12 @@ from twotrack.shared.export.serving import GRPC_PORT, REST_PORT
 from twotrack.shared.export.serving.repository import BATCHING_CONFIG, MODELS_CONFIG, MOUNTED, Repository
 
 BINARY, DOCKER = "tensorflow_model_server", "docker"
-IMAGE = "tensorflow/serving:2.21.0"
-"""The TensorFlow of the exports, so that the server has every operation that they use."""
+REPOSITORY = "tensorflow/serving"
+TAG = "2.21.0"
+"""The version of the TensorFlow that writes exports, so that the server has every operation that they use."""
+OLDEST_TAG = "2.19.1"
+"""The oldest version whose runtime has answered for every chapter (`python -m tests.benchmarks.runtimes`)."""
+IMAGE = f"{REPOSITORY}:{TAG}"
 DOCKER_SECONDS = 30.0
 HOW = (
     f"install {BINARY} (TensorFlow's own package repository has it as tensorflow-model-server), or Docker, which "
