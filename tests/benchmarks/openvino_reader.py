@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 
 VERSION = "2026.4.1"
-NAME = f"OpenVINO {VERSION}"
+NAME, WHEEL = f"OpenVINO {VERSION}", f"openvino=={VERSION}"
 READ = """
 import sys
 sys.path.insert(0, sys.argv[2])
@@ -23,12 +23,16 @@ core, asked = openvino.Core(), expected.read(version)
 model = core.read_model(str(version))
 compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 inputs = next(request for request in asked.requests if request.signature == "serving_default").inputs
-names = {port: next(name for name in inputs if any(name == known.partition(":")[0].removeprefix("serving_default_") for known in port.get_names())) for port in compiled.inputs}
+names = {}
+for port in compiled.inputs:
+    known = {name.partition(":")[0].removeprefix("serving_default_") for name in port.get_names()}
+    names[port] = next(name for name in inputs if name in known)
 largest = 0.0
 for size in gate.BATCH_SIZES:
+    wanted = asked.probabilities[:size]
     answers = compiled({port: np.ascontiguousarray(inputs[name][:size]) for port, name in names.items()})
-    found = next(array for port, array in answers.items() if np.asarray(array).shape == asked.probabilities[:size].shape)
-    largest = max(largest, float(np.abs(found - asked.probabilities[:size]).max()))
+    found = next(array for array in answers.values() if np.asarray(array).shape == wanted.shape)
+    largest = max(largest, float(np.abs(found - wanted).max()))
 print(f"{largest:.0e}")
 """
 

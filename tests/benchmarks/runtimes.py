@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from tests.benchmarks import openvino_reader
 from twotrack.shared import chapters
 from twotrack.shared.export.formats import TF_SERVING
-from twotrack.shared.export.serving.launch import OLDEST_TAG
+from twotrack.shared.export.serving import OLDEST_TAG
 from twotrack.shared.export.table import train
 from twotrack.shared.export.workflow import export
 from twotrack.shared.workers.pool import WorkerPool, lent_or_new
@@ -63,41 +63,48 @@ def main(arguments: Sequence[str] | None = None) -> None:
         readers = {INSTALLED: INSTALLED} | {
             version: str(libraries(version, Path(temporary), asked.wheels)) for version in asked.versions
         }
+        openvino = openvino_reader.unpacked(
+            Path(temporary), asked.wheels or downloaded(openvino_reader.WHEEL, Path(temporary))
+        )
         print("| export | read by | largest difference of a probability, or why none |\n|---|---|---|")
         for slug in asked.chapters:
-            for row in rows(slug, readers, Path(temporary), workers):
+            for row in rows(slug, readers, openvino, Path(temporary), workers):
                 print(f"| `{row.export}` | {row.reader} | {row.result} |", flush=True)
 
 
-def rows(slug: str, readers: dict[str, str], folder: Path, workers: WorkerPool) -> Iterator[Row]:
+def rows(slug: str, readers: dict[str, str], openvino: Path, folder: Path, workers: WorkerPool) -> Iterator[Row]:
     """Train a chapter for one batch, export it, let every runtime read it."""
     version = export(train(slug, "torch", folder, workers), TF_SERVING, folder / "served", workers).out
     for reader, place in readers.items():
         yield Row(slug, f"TensorFlow {reader}", answers(version, place))
-    if slug in openvino_reader.CHAPTERS:
-        yield Row(slug, openvino_reader.NAME, openvino_reader.answers(version))
+    yield Row(slug, openvino_reader.NAME, openvino_reader.answers(version, openvino))
 
 
 def answers(version: Path, libraries: str) -> str:
     """Return what the gate says of a version with the libraries of a folder, or `installed`."""
     command = [sys.executable, "-P", "-c", GATE, str(version), libraries]
-    found = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | {"CUDA_VISIBLE_DEVICES": ""})
+    found = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=os.environ | {"CUDA_VISIBLE_DEVICES": ""}
+    )
     said = (found.stdout if found.returncode == 0 else found.stderr).strip().splitlines()
     return said[-1] if said else f"the process ended with code {found.returncode}"
 
 
 def libraries(version: str, folder: Path, wheels: Path | None = None) -> Path:
     """Return a folder with the C++ libraries of a version, below `tensorflow`; its wheel is downloaded if need be."""
-    (wheel,) = (wheels or _downloaded(version, folder)).glob(f"tensorflow-{version}-cp{_python()}-*.whl")
+    (wheel,) = (wheels or downloaded(f"tensorflow=={version}", folder)).glob(
+        f"tensorflow-{version}-cp{_python()}-*.whl"
+    )
     into = folder / version
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(into, [name for name in archive.namelist() if name.startswith(LIBRARIES)])
     return into
 
 
-def _downloaded(version: str, folder: Path) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder)]
-    subprocess.run([*command, f"tensorflow=={version}"], check=True)
+def downloaded(requirement: str, folder: Path) -> Path:
+    """Download the wheel of a requirement into a folder; return that."""
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), requirement]
+    subprocess.run(command, check=True)
     return folder
 
 

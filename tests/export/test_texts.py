@@ -26,15 +26,29 @@ CHARACTERS = [chr(code) for code in range(CODES) if code not in SURROGATES]
 MARKS = [character for character in CHARACTERS if unicodedata.combining(character)]
 BETWEEN = [" ", "\t", "\0", "\u200d", "\ufe0f", "\u202e", "\ufffd", "\u3000", "\u0085", "\ufeff", "\x1b"]
 MARKUP = [
-    "<br />", "</p>", "<a href='x'>", "<3", "a < b", "<", "&", "&#", "&#x", "&#xg", "&#000000000065;", "&#99999999999999",
-    "&#x0000000000041;", "&#xfffffffffff;", "&#0;", "&#x80;", "&#xFDD0", "&#x1F600;", "&amp", "&ampx", "&notit;", "&;",
+    "<br />", "</p>", "<a href='x'>", "<3", "a < b", "<", "&", "&#", "&#x", "&#xg", "&#000000000065;",
+    "&#99999999999999",     "&#x0000000000041;", "&#xfffffffffff;", "&#0;", "&#x80;", "&#xFDD0", "&#x1F600;", "&amp", "&ampx", "&notit;", "&;",
 ]  # fmt: skip
 LARGE = [
     "a " * 50_000, "x" * 100_000, "<br />" * 16_000, "&" * 100_000, "&amp;" * 20_000, "e\u0301" * 33_000, "漢" * 33_000,
     "<" * 100_000, "&#" + "9" * 100_000, "\u0301" * 50_000, "\U0001d165\U0001d16d" * 12_000, " " * 100_000,
 ]  # fmt: skip
 """Of 100 kB each."""
-FIXED = ["", " ", "\n\t ", "x" * 100, "x" * 101, "é" * 100, "é" * 101, "[SEP] [MASK]", "##s", "İ", "ΑΣ", "가각", *MARKUP]
+FIXED = [
+    "",
+    " ",
+    "\n\t ",
+    "x" * 100,
+    "x" * 101,
+    "é" * 100,
+    "é" * 101,
+    "[SEP] [MASK]",
+    "##s",
+    "İ",
+    "ΑΣ",
+    "가각",
+    *MARKUP,
+]
 
 
 def drawn(count: int, seed: int) -> Iterator[str]:
@@ -47,7 +61,9 @@ def drawn(count: int, seed: int) -> Iterator[str]:
         lambda: draw.choice("aé漢가x") + "".join(draw.choices(MARKS, k=draw.randint(0, 4))),
         lambda: draw.choice((draw.choice(words), chr(draw.randint(0x1F300, 0x1FAFF)), draw.choice(BETWEEN))),
         lambda: draw.choice((*MARKUP, f"&{draw.choice(names)}", f"&#{draw.randint(0, 0x110010)};", "text", " ")),
-        lambda: draw.choice((f"&{draw.choice(names)[:-1]}", f"&#x{draw.randint(0, 0x110010):x}", f"&#{draw.randint(0, 300)}x")),
+        lambda: draw.choice(
+            (f"&{draw.choice(names)[:-1]}", f"&#x{draw.randint(0, 0x110010):x}", f"&#{draw.randint(0, 300)}x")
+        ),
         lambda: chr(draw.randint(0x590, 0x6FF)),
         lambda: "".join(draw.choices("abcdefghijklmnopqrstuvwxyz", k=draw.randint(1, 110))) + " ",
     )

@@ -9,15 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from twotrack.shared.errors import UserError
-from twotrack.shared.export.serving import GRPC_PORT, REST_PORT
+from twotrack.shared.export.serving import GRPC_PORT, REST_PORT, TAG
 from twotrack.shared.export.serving.repository import BATCHING_CONFIG, MODELS_CONFIG, MOUNTED, Repository
 
 BINARY, DOCKER = "tensorflow_model_server", "docker"
 REPOSITORY = "tensorflow/serving"
-TAG = "2.21.0"
-"""The version of the TensorFlow that writes exports, so that the server has every operation that they use."""
-OLDEST_TAG = "2.19.1"
-"""The oldest version whose runtime has answered for every chapter (`python -m tests.benchmarks.runtimes`)."""
 IMAGE = f"{REPOSITORY}:{TAG}"
 DOCKER_SECONDS = 30.0
 HOW = (

@@ -4,7 +4,7 @@ Rust's tokenizers, TensorFlow's ICU and Python know different versions of Unicod
 standard: the installed library is asked about all 1,112,064 characters, as `twotrack predict` asks it about a text.
 
 BERT's normalizer looks at one character at a time, with one exception: where accents are stripped, marks behind a
-letter are put in canonical order (Unicode 15, section 3.11). Most marks are then removed; those that stay need their order.
+letter are put in canonical order (Unicode 15, section 3.11). Most marks are then removed; those that stay need it.
 """
 
 import unicodedata
