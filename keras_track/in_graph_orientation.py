@@ -1,6 +1,7 @@
 """How a picture file says that it is to be turned, read with TensorFlow's operations: the EXIF tag Orientation.
 
-A JPEG has EXIF in a segment APP1, a PNG in a chunk eXIf. What cannot be read turns nothing, as in shared/datasets/photo.py.
+A JPEG has EXIF in a segment APP1, a PNG in a chunk eXIf. What cannot be read turns nothing, as in training
+(shared/datasets/photo.py). Orientations of XMP, and of a PNG's chunks of text, are not looked for.
 Exif 3.0 (CIPA DC-008), sections 4.5 and 4.6; PNG third edition, section 11.3.3.6.
 """
 

@@ -79,6 +79,36 @@ class FirstTexts:
     length: int
 
 
+@dataclass(frozen=True)
+class Files:
+    files: list[Path]
+
+
+@task
+def upright(asked: Files) -> list[list[Any]]:
+    """Return what the graph makes of the pixels of each file."""
+    import tensorflow as tf
+
+    from twotrack.keras_track import in_graph_orientation
+
+    decode = tf.function(
+        lambda encoded: in_graph_orientation.upright(tf.io.decode_image(encoded, 3, expand_animations=False), encoded),
+        input_signature=[tf.TensorSpec((), tf.string)],
+    )
+    return [decode(file.read_bytes()).numpy().tolist() for file in asked.files]
+
+
+@task
+def orientations(asked: Files) -> list[int]:
+    """Return what the graph reads of each file."""
+    import tensorflow as tf
+
+    from twotrack.keras_track import in_graph_orientation
+
+    read = tf.function(in_graph_orientation.orientation, input_signature=[tf.TensorSpec((), tf.string)])
+    return [int(read(file.read_bytes())) for file in asked.files]
+
+
 @task
 def tokens(asked: Texts) -> None:
     """Write what the graph makes of texts beside their file."""

@@ -26,8 +26,8 @@ CHARACTERS = [chr(code) for code in range(CODES) if code not in SURROGATES]
 MARKS = [character for character in CHARACTERS if unicodedata.combining(character)]
 BETWEEN = [" ", "\t", "\0", "\u200d", "\ufe0f", "\u202e", "\ufffd", "\u3000", "\u0085", "\ufeff", "\x1b"]
 MARKUP = [
-    "<br />", "</p>", "<a href='x'>", "<3", "a < b", "<", "&", "&#", "&#x", "&#xg", "&#000000000065;",
-    "&#99999999999999",     "&#x0000000000041;", "&#xfffffffffff;", "&#0;", "&#x80;", "&#xFDD0", "&#x1F600;", "&amp", "&ampx", "&notit;", "&;",
+    "<br />", "</p>", "<a href='x'>", "<3", "a < b", "<", "&", "&#", "&#x", "&#xg", "&#000000000065;", "&#99999999999",
+    "&#x0000000000041;", "&#xfffffffffff;", "&#0;", "&#x80;", "&#xFDD0", "&#x1F600;", "&amp", "&ampx", "&notit;", "&;",
 ]  # fmt: skip
 LARGE = [
     "a " * 50_000, "x" * 100_000, "<br />" * 16_000, "&" * 100_000, "&amp;" * 20_000, "e\u0301" * 33_000, "漢" * 33_000,

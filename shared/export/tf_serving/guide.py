@@ -30,7 +30,7 @@ class DescribedModel:
 
 
 def write(folder: Path, server_tag: str) -> None:
-    """Write SERVING.md for all models of the folder that have what an exported version has, and a server of this tag."""
+    """Write SERVING.md for all models of the folder that have what a version has; it starts the image of this tag."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("twotrack.shared.export.tf_serving", "."),
         undefined=jinja2.StrictUndefined,
