@@ -112,16 +112,40 @@ def orientations(asked: Files) -> list[int]:
 @task
 def tokens(asked: Texts) -> None:
     """Write what the graph makes of texts beside their file."""
+    ids, mask = _reader(asked)(np.array(_given(asked), object))
+    np.savez(f"{asked.file}.tokens.npz", token_ids=ids.numpy(), padding_mask=mask.numpy())
+
+
+@task
+def refusals(asked: Texts) -> list[str]:
+    """Return why the graph refuses each text, or `answered`."""
+    read = _reader(asked)
+    return [_refusal(read, text) for text in _given(asked)]
+
+
+def _refusal(read: Any, text: bytes) -> str:
+    import tensorflow as tf
+
+    try:
+        read(tf.constant([text]))
+    except tf.errors.InvalidArgumentError as error:
+        return str(error)
+    return "answered"
+
+
+def _reader(asked: Texts) -> Any:
     import tensorflow as tf
 
     from twotrack.keras_track import in_graph
     from twotrack.shared.weights.pretrained.bert.tokens import Tokenise
 
-    read = tf.function(in_graph.reader(Tokenise(asked.weights, asked.length)))
+    specs = [tf.TensorSpec((None,), tf.string)]
+    return tf.function(in_graph.reader(Tokenise(asked.weights, asked.length)), input_signature=specs)
+
+
+def _given(asked: Texts) -> list[bytes]:
     with np.load(asked.file) as archive:
-        given = [bytes.fromhex(text) for text in archive["texts"].tolist()]
-    ids, mask = read(tf.constant(given))
-    np.savez(f"{asked.file}.tokens.npz", token_ids=ids.numpy(), padding_mask=mask.numpy())
+        return [bytes.fromhex(text) for text in archive["texts"].tolist()]
 
 
 @task

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from twotrack.shared.weights.pretrained.bert.characters import Characters, Normalization, characters
@@ -32,12 +31,11 @@ class WordPieces:
     end: int
     pad: int
     normalization: Normalization
-    tokenizer: "Tokenizer"
 
-    @cached_property
+    @property
     def characters(self) -> Characters:
         """What becomes of each character."""
-        return characters(self.normalization, self.tokenizer.pre_tokenizer)
+        return characters(self.normalization)
 
 
 def word_pieces(tokenizer: "Tokenizer") -> WordPieces:
@@ -58,7 +56,6 @@ def word_pieces(tokenizer: "Tokenizer") -> WordPieces:
         words[model["unk_token"]],
         *(tokenizer.token_to_id(token) for token in (START, END, PAD)),
         Normalization(told["clean_text"], told["handle_chinese_chars"], accents, told["lowercase"]),
-        tokenizer,
     )
 
 
