@@ -27,10 +27,11 @@ names = {}
 for port in compiled.inputs:
     known = {name.partition(":")[0].removeprefix("serving_default_") for name in port.get_names()}
     names[port] = next(name for name in inputs if name in known)
+texts = {name: array.astype(np.bytes_) if array.dtype == object else array for name, array in inputs.items()}
 largest = 0.0
 for size in gate.BATCH_SIZES:
     wanted = asked.probabilities[:size]
-    answers = compiled({port: np.ascontiguousarray(inputs[name][:size]) for port, name in names.items()})
+    answers = compiled({port: np.ascontiguousarray(texts[name][:size]) for port, name in names.items()})
     found = next(array for array in answers.values() if np.asarray(array).shape == wanted.shape)
     largest = max(largest, float(np.abs(found - wanted).max()))
 print(f"{largest:.0e}")
