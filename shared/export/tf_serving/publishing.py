@@ -34,7 +34,9 @@ def _require_tag(tag: str) -> None:
         raise UserError(f"--server-tag: expected the tag of an image, such as {TAG}, found '{tag}'.")
     found = _VERSION.match(tag)
     if found and tuple(map(int, found.groups())) < tuple(map(int, OLDEST_TAG.split(".")[:2])):
-        raise UserError(f"--server-tag: expected {OLDEST_TAG} or newer, which read our exports, found '{tag}'.")
+        raise UserError(
+            f"--server-tag: expected {OLDEST_TAG} or newer, whose runtimes have read such exports, found '{tag}'."
+        )
 
 
 @contextmanager
