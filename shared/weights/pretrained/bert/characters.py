@@ -64,7 +64,7 @@ class Characters:
 def characters(normalization: Normalization) -> Characters:
     """Ask about every character, which takes some seconds."""
     rows: dict[tuple[tuple[int, int], ...], int] = {((ITSELF, 0),): 0}
-    row = np.zeros(CODES, np.int32)
+    row: np.ndarray = np.zeros(CODES, np.int32)
     for code, replacement in _replacements(normalization):
         row[code] = rows.setdefault(replacement, len(rows))
     lengths = np.array([len(replacement) for replacement in rows], np.int32)
@@ -141,14 +141,14 @@ def _kinds() -> np.ndarray:
     from tokenizers.pre_tokenizers import BertPreTokenizer
 
     pre_tokenizer = BertPreTokenizer()
-    kinds = np.full(CODES, WORD, np.int32)
+    kinds: np.ndarray = np.full(CODES, WORD, np.int32)
     for given in _chunks():
         text = _LETTER + _LETTER.join(given) + _LETTER
         spans = [span for _, span in pre_tokenizer.pre_tokenize_str(text)]
         for start, end in spans:
             if end - start == 1 and start % 2:
                 kinds[ord(text[start])] = PUNCTUATION
-        covered = np.zeros(len(text), bool)
+        covered: np.ndarray = np.zeros(len(text), bool)
         for start, end in spans:
             covered[start:end] = True
         for index in np.flatnonzero(~covered):

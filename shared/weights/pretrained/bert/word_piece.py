@@ -47,15 +47,17 @@ def word_pieces(tokenizer: "Tokenizer") -> WordPieces:
     for token in described["added_tokens"]:
         if not token["special"]:
             raise OtherTokenizerError(f"it has an added token, {token['content']!r}")
-    told, model, words = described["normalizer"], described["model"], tokenizer.get_vocab(with_added_tokens=False)
+    told, model, known = described["normalizer"], described["model"], tokenizer.get_vocab()
     accents = told["lowercase"] if told["strip_accents"] is None else told["strip_accents"]
     return WordPieces(
-        words,
-        model["continuing_subword_prefix"],
-        model["max_input_chars_per_word"],
-        words[model["unk_token"]],
-        *(tokenizer.token_to_id(token) for token in (START, END, PAD)),
-        Normalization(told["clean_text"], told["handle_chinese_chars"], accents, told["lowercase"]),
+        words=tokenizer.get_vocab(with_added_tokens=False),
+        prefix=model["continuing_subword_prefix"],
+        most_characters=model["max_input_chars_per_word"],
+        unknown=known[model["unk_token"]],
+        start=known[START],
+        end=known[END],
+        pad=known[PAD],
+        normalization=Normalization(told["clean_text"], told["handle_chinese_chars"], accents, told["lowercase"]),
     )
 
 
