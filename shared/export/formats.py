@@ -101,7 +101,7 @@ class TfServingFormat(Format):
         from twotrack.shared.export.serving import TAG
         from twotrack.shared.export.tf_serving.publishing import next_version
 
-        return next_version(out, model, server_tag or TAG)
+        return next_version(out, model, TAG if server_tag is None else server_tag)
 
     def check(self, path: Path, subject: "ExportSubject", track: str | None) -> "Compared":
         """Let the version go through the gate."""
