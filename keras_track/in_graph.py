@@ -1,6 +1,7 @@
 """Preparation of a client's inputs with TensorFlow's operations, so that it is part of a served graph.
 
-The same numbers as shared/datasets makes of the same inputs. Only operations of the stock server: no Python. What cannot be prepared is refused by the graph itself, for a server must not answer it.
+The same numbers as shared/datasets makes of the same inputs. Only operations of the stock server: no Python. What
+cannot be prepared is refused by the graph itself, for a server must not answer it.
 """
 
 from collections.abc import Callable, Mapping

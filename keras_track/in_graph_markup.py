@@ -35,15 +35,14 @@ class Markup(tf.Module):
 
     def _meant(self, pieces: tf.Tensor) -> tf.Tensor:
         """Return what pieces (any,) with an ampersand in front of each stand for."""
-        decimal, hexadecimal = (
-            tf.strings.regex_full_match(pieces, f"(?s){kind}.*") for kind in (DECIMAL, HEXADECIMAL)
-        )
+        decimal, hexadecimal = (tf.strings.regex_full_match(pieces, f"(?s){kind}.*") for kind in (DECIMAL, HEXADECIMAL))
         return tf.where(
             decimal,
             self._character(_decimal(pieces, decimal)) + tf.strings.regex_replace(pieces, f"^{DECIMAL}", ""),
             tf.where(
                 hexadecimal,
-                self._character(_hexadecimal(pieces, hexadecimal)) + tf.strings.regex_replace(pieces, f"^{HEXADECIMAL}", ""),
+                self._character(_hexadecimal(pieces, hexadecimal))
+                + tf.strings.regex_replace(pieces, f"^{HEXADECIMAL}", ""),
                 self._named(pieces),
             ),
         )

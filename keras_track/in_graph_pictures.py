@@ -1,18 +1,21 @@
 """Decoding and resizing of pictures with TensorFlow's operations, as Pillow does them for training.
 
 Resizing a square gives Pillow's bytes. Some tall pictures Pillow resizes in another order, which is a grey level more
-or less. A PNG without transparency has its own pixels, a JPEG is within a few grey levels. For the rest the stock
-server has no operation: EXIF rotation is not read, WebP is not decoded, and a large JPEG is not decoded at a fraction
-of its size.
+or less. A PNG without transparency has its own pixels, a JPEG is within a few grey levels. Both are turned upright as
+their EXIF says. For the rest the stock server has no operation: WebP is not decoded, and a large JPEG is not decoded at
+a fraction of its size. Other formats, which TensorFlow could decode, are refused, as they are in training.
 """
 
 from collections.abc import Callable
 
 import tensorflow as tf
 
+from twotrack.keras_track import in_graph_orientation
 from twotrack.shared.datasets import photo
 
 RGB, RGBA = 3, 4
+PNG = b"\x89PNG\r\n\x1a\n"
+"""How such a file begins."""
 UNIT = 2.0**22
 """Pillow's coefficients are whole numbers of 2^-22."""
 
@@ -28,8 +31,8 @@ def grey(shape: tuple[int, ...]) -> Decode:
     """Return what decodes a grey picture that has this shape, and refuses one that has not."""
 
     def decode_picture(encoded: tf.Tensor) -> tf.Tensor:
-        image = tf.io.decode_jpeg(encoded, channels=1, dct_method="INTEGER_ACCURATE")[..., 0]
-        return tf.ensure_shape(image, shape)
+        image = tf.io.decode_jpeg(_known(encoded), channels=1, dct_method="INTEGER_ACCURATE")
+        return tf.ensure_shape(in_graph_orientation.upright(image, encoded)[..., 0], shape)
 
     return decode_picture
 
@@ -38,11 +41,19 @@ def square(stored: tuple[int, ...], size: int) -> Decode:
     """Return what decodes a photo to (size, size, RGB 3): one of the stored shape as it is, others as files."""
 
     def decode_picture(encoded: tf.Tensor) -> tf.Tensor:
-        image = _rgb(encoded)
+        image = in_graph_orientation.upright(_rgb(_known(encoded)), encoded)
         as_stored = tf.reduce_all(tf.shape(image)[:2] == stored)
         return resize(tf.cond(as_stored, lambda: image, lambda: fit(image, photo.SIZE)), size)
 
     return decode_picture
+
+
+def _known(encoded: tf.Tensor) -> tf.Tensor:
+    """Return an encoded picture (), unless it is neither JPEG nor PNG."""
+    is_png = tf.strings.substr(encoded, 0, len(PNG)) == PNG
+    message = ["Unknown image file format: expected a JPEG or PNG picture, found something else"]
+    with tf.control_dependencies([tf.debugging.Assert(tf.io.is_jpeg(encoded) | is_png, message)]):
+        return tf.identity(encoded)
 
 
 def _rgb(encoded: tf.Tensor) -> tf.Tensor:

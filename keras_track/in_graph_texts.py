@@ -47,7 +47,9 @@ class Tokens(tf.Module):
         self._starts, self._lengths = tf.constant(known.starts), tf.constant(known.lengths)
         self._replaced, self._order = tf.constant(known.replaced), tf.constant(known.order)
         self._longest = max(map(len, pieces.words))
-        entries = tf.lookup.KeyValueTensorInitializer(list(pieces.words), list(pieces.words.values()), value_dtype=tf.int32)
+        entries = tf.lookup.KeyValueTensorInitializer(
+            list(pieces.words), list(pieces.words.values()), value_dtype=tf.int32
+        )
         self._words = tf.lookup.StaticHashTable(entries, NO_PIECE)
 
     def __call__(self, texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -76,7 +78,9 @@ class Tokens(tf.Module):
         rows = self._row(codes)
         counts = tf.gather(self._lengths, rows)
         which = tf.repeat(tf.range(tf.size(codes)), counts)
-        places = tf.gather(tf.gather(self._starts, rows) - tf.cumsum(counts, exclusive=True), which) + tf.range(tf.size(which))
+        places = tf.gather(tf.gather(self._starts, rows) - tf.cumsum(counts, exclusive=True), which) + tf.range(
+            tf.size(which)
+        )
         replaced = tf.gather(self._replaced, places)
         made = tf.where(replaced == ITSELF, tf.gather(codes, which), replaced)
         ordered = tf.gather(made, _canonical(tf.gather(self._order, places)))
@@ -103,7 +107,9 @@ class Tokens(tf.Module):
         state = (tf.where(long, "", words), long, tf.constant(0), found)
         shapes = (tf.TensorShape([None]), tf.TensorShape([None]), tf.TensorShape([]), tf.TensorShape([None, None]))
         _, unknown, _, found = tf.while_loop(lambda rest, *_: tf.reduce_any(rest != ""), self._next, state, shapes)
-        one = tf.concat([tf.fill([count, 1], self._told.unknown), tf.fill([count, tf.shape(found)[1] - 1], NO_PIECE)], 1)
+        one = tf.concat(
+            [tf.fill([count, 1], self._told.unknown), tf.fill([count, tf.shape(found)[1] - 1], NO_PIECE)], 1
+        )
         return tf.where(unknown[:, tf.newaxis], one, found)
 
     def _next(self, rest: tf.Tensor, unknown: tf.Tensor, step: tf.Tensor, found: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -111,7 +117,9 @@ class Tokens(tf.Module):
         active = tf.where(rest != "")
         left = tf.gather_nd(rest, active)
         sizes = tf.range(1, self._longest + 1)
-        starts = tf.strings.substr(left[:, tf.newaxis], tf.zeros_like(sizes)[tf.newaxis] , sizes[tf.newaxis], "UTF8_CHAR")
+        starts = tf.strings.substr(
+            left[:, tf.newaxis], tf.zeros_like(sizes)[tf.newaxis], sizes[tf.newaxis], "UTF8_CHAR"
+        )
         prefix = tf.where(step == 0, "", self._told.prefix)
         numbers = self._words.lookup(prefix + starts)
         fits = (numbers != NO_PIECE) & (sizes <= tf.strings.length(left, "UTF8_CHAR")[:, tf.newaxis])

@@ -7,6 +7,7 @@ import typer
 
 from twotrack.shared.cli import options
 from twotrack.shared.export.formats import FORMATS, TF_SERVING
+from twotrack.shared.export.serving import TAG
 
 
 def export(
@@ -22,6 +23,9 @@ def export(
     model: Annotated[
         str | None, typer.Option(help=f"Name of the model in a folder for {TF_SERVING} [default: the chapter's].")
     ] = None,
+    server_tag: Annotated[
+        str | None, typer.Option(help=f"Tag of the server's image that SERVING.md starts [default: {TAG}].")
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Write a run's model for another runtime, reload it there, and compare it with the run's predictions."""
@@ -30,7 +34,7 @@ def export(
     from twotrack.shared.workers.pool import lent_or_new
 
     with stderr.status("starting...") as status, lent_or_new(options.lent_pool(), "cpu") as workers:
-        exported = export(run, format, out, workers, lambda step: status.update(f"{step}..."), model)
+        exported = export(run, format, out, workers, lambda step: status.update(f"{step}..."), model, server_tag)
     if json:
         print_json(
             {"out": str(exported.out), "format": exported.format, "bytes": exported.size}

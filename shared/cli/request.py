@@ -16,7 +16,7 @@ def request(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            metavar="INPUT...", help="Pictures, or a .json, .csv, .npy or .npz file, or COLUMN=VALUE pairs."
+            metavar="INPUT...", help="Pictures, or a .txt, .json, .csv, .npy or .npz file, or COLUMN=VALUE pairs."
         ),
     ],
     protocol: Annotated[str, typer.Option(help="rest, or grpc with the gRPC port (8500).")] = "rest",

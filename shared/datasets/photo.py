@@ -7,13 +7,23 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from twotrack.shared.errors import UserError
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 SIZE = 160
 """Pixels of a side, as stored."""
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""By the EXIF tag Orientation; 1 is upright."""
 DRAFT = 2
 """A JPEG is decoded at a half, a quarter or an eighth of its size, as long as this many times the size is left."""
 
@@ -65,16 +75,8 @@ def decode(stream: BinaryIO, size: int) -> np.ndarray:
 def _square(stream: BinaryIO, size: int) -> np.ndarray:
     with _opened(stream) as image:
         image.draft(image.mode, (DRAFT * size, DRAFT * size))
+        image.load()
         return np.asarray(ImageOps.fit(_rgb(_upright(image)), (size, size), Image.Resampling.BILINEAR))
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    """Return the picture turned and mirrored as its EXIF says; as it lies, as viewers do, if that cannot be read."""
-    image.load()
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:  # of damaged EXIF Pillow raises whatever it stumbles over; the pixels are whole
-        return image
 
 
 def _opened(stream: BinaryIO) -> Image.Image:
@@ -88,6 +90,16 @@ def _opened(stream: BinaryIO) -> Image.Image:
     if pixels is None or pixels > most:
         raise BrokenPhotoError(f"more than {most:,} pixels, which a small file can claim to have")
     return image
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turn a loaded picture as its EXIF says; EXIF that cannot be read says nothing."""
+    try:
+        said = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # of damaged EXIF Pillow raises whatever it stumbles over
+        return image
+    method = _TURNS.get(said)
+    return image if method is None else image.transpose(method)
 
 
 def _rgb(image: Image.Image) -> Image.Image:

@@ -72,8 +72,10 @@ class Format:
 
         return compare(self, path, subject, track)
 
-    def place(self, out: Path, model: str) -> AbstractContextManager[Path]:
-        """Give the path to write; once it is there, do what is left."""
+    def place(self, out: Path, model: str, server_tag: str | None) -> AbstractContextManager[Path]:
+        """Give the path to write; once it is there, do what is left. UserError for a server's tag, if it has none."""
+        if server_tag is not None:
+            raise UserError(f"--server-tag is for the format '{TF_SERVING}' alone; leave it out for '{self.name}'.")
         return nullcontext(out)
 
     @property
@@ -94,11 +96,12 @@ class Format:
 class TfServingFormat(Format):
     """A new version in a folder of models, which a gate checks."""
 
-    def place(self, out: Path, model: str) -> AbstractContextManager[Path]:
+    def place(self, out: Path, model: str, server_tag: str | None) -> AbstractContextManager[Path]:
         """Give the place of the model's next version in the folder, and write what stands beside the models."""
+        from twotrack.shared.export.serving import TAG
         from twotrack.shared.export.tf_serving.publishing import next_version
 
-        return next_version(out, model)
+        return next_version(out, model, TAG if server_tag is None else server_tag)
 
     def check(self, path: Path, subject: "ExportSubject", track: str | None) -> "Compared":
         """Let the version go through the gate."""

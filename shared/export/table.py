@@ -55,16 +55,27 @@ def _request(slug: str, track: str) -> TrainingRequest:
     return TrainingRequest(slug, (track,), settings=variant.settings, epochs=1, examples=examples, device="cpu")
 
 
-def _cells(request: TrainingRequest, folder: Path, workers: WorkerPool, on_row: OnRow) -> Iterator[Cell]:
+def train(slug: str, track: str, folder: Path, workers: WorkerPool) -> Path:
+    """Train a chapter for one epoch of one batch on a track; return its run folder, in `folder`."""
+    return _train(_request(slug, track), folder, workers)
+
+
+def _train(request: TrainingRequest, folder: Path, workers: WorkerPool) -> Path:
     (track,) = request.tracks
-    on_row(f"{request.chapter} on {track}")
     (job,) = plan(request, lambda *_: folder / f"{request.chapter}-{track.replace(':', '-')}")
     for failure in run_jobs([job], pool=workers).failures:
         raise WorkerDiedError(failure.message)
+    return job.folder
+
+
+def _cells(request: TrainingRequest, folder: Path, workers: WorkerPool, on_row: OnRow) -> Iterator[Cell]:
+    (track,) = request.tracks
+    on_row(f"{request.chapter} on {track}")
+    run = _train(request, folder, workers)
     for name, form in FORMATS.items():
-        out = job.folder.with_name(f"{job.folder.name}-{name}{form.suffix}")
+        out = run.with_name(f"{run.name}-{name}{form.suffix}")
         try:
-            exported = export(job.folder, name, out, workers)
+            exported = export(run, name, out, workers)
             yield Cell(request.chapter, track, name, exported.largest, exported.size)
         except (UserError, WorkerDiedError) as error:
             yield Cell(request.chapter, track, name, reason=str(error).splitlines()[0])

@@ -54,17 +54,24 @@ class Exported:
 
 
 def export(
-    folder: Path, name: str, out: Path, pool: WorkerPool, on_step: OnStep = lambda _: None, model: str | None = None
+    folder: Path,
+    name: str,
+    out: Path,
+    pool: WorkerPool,
+    on_step: OnStep = lambda _: None,
+    model: str | None = None,
+    server_tag: str | None = None,
 ) -> Exported:
     """Export the run's model, so that it appears whole, reloaded and compared, or not at all.
 
-    `model` names it where the format wants a name; the chapter's slug if it is None.
+    `model` names it where the format wants a name; the chapter's slug if it is None. `server_tag` is that of the image
+    that SERVING.md starts.
     Raises UserError for anything that cannot be done; what needs no framework is checked first.
     """
     form, job = formats.get(name), read(folder).record.job
     reload_on = job.track if form.reload_on == OWN else form.reload_on
     require_installed(form, job)
-    with form.place(out, model or job.chapter) as target:
+    with form.place(out, model or job.chapter, server_tag) as target:
         _require_free(form, target)
         with _partial(target) as partial:
             unnamed = partial / target.name

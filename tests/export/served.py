@@ -1,5 +1,6 @@
 """Worker tasks: a SavedModel broken in a way that a gate must see, and questions to one in the C++ runtime."""
 
+import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -61,6 +62,108 @@ class Resized:
 class Picture:
     file: Path
     size: int
+
+
+@dataclass(frozen=True)
+class Texts:
+    file: Path
+    """.npz with `texts`, in UTF-8 and hexadecimal."""
+    weights: str
+    length: int
+
+
+@dataclass(frozen=True)
+class FirstTexts:
+    file: Path
+    folder: Path
+    length: int
+
+
+@dataclass(frozen=True)
+class Files:
+    files: list[Path]
+
+
+@task
+def upright(asked: Files) -> list[list[Any]]:
+    """Return what the graph makes of the pixels of each file."""
+    import tensorflow as tf
+
+    from twotrack.keras_track import in_graph_orientation
+
+    decode = tf.function(
+        lambda encoded: in_graph_orientation.upright(tf.io.decode_image(encoded, 3, expand_animations=False), encoded),
+        input_signature=[tf.TensorSpec((), tf.string)],
+    )
+    return [decode(file.read_bytes()).numpy().tolist() for file in asked.files]
+
+
+@task
+def orientations(asked: Files) -> list[int]:
+    """Return what the graph reads of each file."""
+    import tensorflow as tf
+
+    from twotrack.keras_track import in_graph_orientation
+
+    read = tf.function(in_graph_orientation.orientation, input_signature=[tf.TensorSpec((), tf.string)])
+    return [int(read(file.read_bytes())) for file in asked.files]
+
+
+@task
+def tokens(asked: Texts) -> None:
+    """Write what the graph makes of texts beside their file."""
+    ids, mask = _reader(asked)(np.array(_given(asked), object))
+    np.savez(f"{asked.file}.tokens.npz", token_ids=ids.numpy(), padding_mask=mask.numpy())
+
+
+@task
+def refusals(asked: Texts) -> list[str]:
+    """Return why the graph refuses each text, or `answered`."""
+    read = _reader(asked)
+    return [_refusal(read, text) for text in _given(asked)]
+
+
+def _refusal(read: Any, text: bytes) -> str:
+    import tensorflow as tf
+
+    try:
+        read(tf.constant([text]))
+    except tf.errors.InvalidArgumentError as error:
+        return str(error)
+    return "answered"
+
+
+def _reader(asked: Texts) -> Any:
+    import tensorflow as tf
+
+    from twotrack.keras_track import in_graph
+    from twotrack.shared.weights.pretrained.bert.tokens import Tokenise
+
+    specs = [tf.TensorSpec((None,), tf.string)]
+    return tf.function(in_graph.reader(Tokenise(asked.weights, asked.length)), input_signature=specs)
+
+
+def _given(asked: Texts) -> list[bytes]:
+    with np.load(asked.file) as archive:
+        return [bytes.fromhex(text) for text in archive["texts"].tolist()]
+
+
+@task
+def first_tokens(asked: FirstTexts) -> list[list[int]]:
+    """Return the ids that Google's algorithm gives, in transformers' Python."""
+    from transformers.models.bert.tokenization_bert_legacy import BertTokenizerLegacy
+
+    tokenizer = BertTokenizerLegacy(str(asked.folder / "vocab.txt"))
+    tokenizer.unique_no_split_tokens = []
+
+    def ids(text: str) -> list[int]:
+        words = tokenizer.basic_tokenizer.tokenize(text)
+        pieces = [piece for word in words for piece in tokenizer.wordpiece_tokenizer.tokenize(word)]
+        found = [tokenizer.vocab[piece] for piece in pieces][: asked.length - 2]
+        whole = [tokenizer.vocab["[CLS]"], *found, tokenizer.vocab["[SEP]"]]
+        return whole + [tokenizer.vocab["[PAD]"]] * (asked.length - len(whole))
+
+    return [ids(text) for text in json.loads(asked.file.read_text())]
 
 
 @task

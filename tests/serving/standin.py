@@ -19,7 +19,7 @@ import numpy as np
 from twotrack.shared.export.serving.protos import protos
 
 MESSAGES = protos()
-DIGITS, PAYMENTS, MONTHLY, LOADING = "digits", "payments", "monthly", "loading"
+DIGITS, PAYMENTS, MONTHLY, WRITTEN, LOADING = "digits", "payments", "monthly", "written", "loading"
 TYPES = {"uint8": "DT_UINT8", "float32": "DT_FLOAT", "int64": "DT_INT64", "string": "DT_STRING", "bool": "DT_BOOL"}
 SIGNATURES: dict[str, dict[str, dict[str, tuple[str, tuple[int, ...]]]]] = {
     DIGITS: {
@@ -29,10 +29,16 @@ SIGNATURES: dict[str, dict[str, dict[str, tuple[str, tuple[int, ...]]]]] = {
     PAYMENTS: {
         "serving_default": {"tenure": ("int64", (-1,)), "charges": ("float32", (-1,)), "contract": ("string", (-1,))}
     },
+    WRITTEN: {"serving_default": {"tokens": ("int64", (-1, 3))}, "text": {"text": ("string", (-1,))}},
     MONTHLY: {"serving_default": {"charge": ("float32", (-1, 3)), "mask": ("bool", (-1, 3))}},
 }
 OUTPUTS = {"probabilities": ("float32", (-1, 2)), "class_name": ("string", (-1,))}
-VERSIONS = {DIGITS: {1: "END", 2: "AVAILABLE"}, PAYMENTS: {5: "AVAILABLE"}, MONTHLY: {1: "AVAILABLE"}}
+VERSIONS = {
+    DIGITS: {1: "END", 2: "AVAILABLE"},
+    PAYMENTS: {5: "AVAILABLE"},
+    MONTHLY: {1: "AVAILABLE"},
+    WRITTEN: {1: "AVAILABLE"},
+}
 VERSIONS[LOADING] = {1: "LOADING"}
 
 
@@ -50,6 +56,8 @@ def probability(model: str, inputs: dict[str, np.ndarray]) -> np.ndarray:
         return inputs["image"][:, 0, 1] / 255
     if model == DIGITS:
         return np.array([len(content) % 100 / 100 for content in inputs["image_bytes"]])
+    if model == WRITTEN:
+        return np.array([len(text.decode()) / 100 for text in inputs["text"]])
     if model == MONTHLY:
         return np.where(inputs["mask"], inputs["charge"], 0) @ np.array([1, 10, 100]) / 100_000
     lengths = np.array([len(text.decode()) for text in inputs["contract"]])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.serving.standin import DIGITS, LOADING, MONTHLY, PAYMENTS
+from tests.serving.standin import DIGITS, LOADING, MONTHLY, PAYMENTS, WRITTEN
 from tests.support.command_line import python, twotrack
 from twotrack.shared.errors import UserError
 from twotrack.shared.export.serving.client import PROTOCOLS, ServedAnswer, ServingRequest, ask
@@ -62,6 +62,40 @@ def test_pictures_go_to_the_signature_for_encoded_images(asked: Any, tmp_path: P
     assert answer.signature.name == "encoded_image"
     assert probabilities(answer) == pytest.approx([file.stat().st_size % 100 / 100 for file in files])
     assert [name for name, _, _ in answer.classes()] == list(map(str, files))
+
+
+def test_lines_of_a_file_are_texts(asked: Any, tmp_path: Path):
+    """Empty lines are left out, and a mark of UTF-8 at the start is none of the text."""
+    file = tmp_path / "reviews.txt"
+    file.write_bytes("\ufeffGroßartig 😀\r\n\n  \nStale, bitter\n".encode())
+
+    answer = asked(WRITTEN, file)
+
+    assert answer.signature.name == "text"
+    assert answer.names == ("line 1", "line 4")
+    assert probabilities(answer) == pytest.approx([0.11, 0.13])
+
+
+def test_a_pair_named_text_goes_to_the_signature_for_texts(asked: Any):
+    assert probabilities(asked(WRITTEN, "text=a=b")) == pytest.approx([0.03])
+
+
+@pytest.mark.parametrize(
+    ("model", "content", "message"),
+    [
+        (DIGITS, b"a text", "takes no texts"),
+        (WRITTEN, b"\xff", "expected text in UTF-8"),
+        (WRITTEN, b"\n \n", "expected at least one example, found none"),
+    ],
+)
+def test_a_file_of_texts_that_cannot_be_sent_is_told(
+    asked: Any, tmp_path: Path, model: str, content: bytes, message: str
+):
+    file = tmp_path / "reviews.txt"
+    file.write_bytes(content)
+
+    with pytest.raises(UserError, match=message):
+        asked(model, file)
 
 
 @pytest.mark.parametrize("form", ["npy", "npz", "instances", "named instances", "inputs", "named inputs"])

@@ -6,7 +6,8 @@
 | .json | the body of a REST request: "instances" or "inputs", and "signature_name" |
 | .csv | one input per column; rows of one customer become its months where the model takes months |
 | .npy, .npz | the only input, or each by name |
-| COLUMN=VALUE ... | one example |
+| .txt | one text per line, for the signature that takes texts |
+| COLUMN=VALUE ... | one example; text=... for the signature that takes texts |
 """
 
 import json
@@ -22,10 +23,11 @@ from twotrack.shared.base import ordinary
 from twotrack.shared.errors import UserError
 from twotrack.shared.export.serving.arrays import checked
 from twotrack.shared.export.serving.columns import from_csv, from_pairs
-from twotrack.shared.export.serving.signature import DEFAULT, ServedModel, Signature
+from twotrack.shared.export.serving.signature import DEFAULT, TEXT, ServedModel, Signature
 
 PICTURES = (".png", ".jpg", ".jpeg")
-FILES = (*PICTURES, ".json", ".csv", ".npy", ".npz")
+TEXTS = ".txt"
+FILES = (*PICTURES, ".json", ".csv", ".npy", ".npz", TEXTS)
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,11 @@ def read(given: Given, model: ServedModel, signature: str | None) -> ServingExam
         body = _body(given.path)
         chosen = model.signature(signature or body.get("signature_name") or DEFAULT)
         values, names = _from_body(body, chosen, given.path), ()
+    elif given.kind == TEXTS:
+        chosen = model.signature(signature) if signature else _for_texts(model)
+        values, names = _lines(given.path, chosen)
     else:
-        chosen = model.signature(signature or DEFAULT)
+        chosen = model.signature(signature) if signature else _for_columns(given, model)
         values, names = _columns(given, chosen)
     arrays = checked(values, chosen, "the pairs" if given.kind == "pairs" else given.texts[0])
     size = max(len(array) if array.ndim else 1 for array in arrays.values())
@@ -102,6 +107,33 @@ def _for_pictures(model: ServedModel) -> Signature:
             return signature
     signatures = "; ".join(map(str, model.signatures.values()))
     raise UserError(f"model '{model.name}' takes no picture files (no input of encoded bytes): {signatures}.")
+
+
+def _for_texts(model: ServedModel) -> Signature:
+    for signature in model.signatures.values():
+        if signature.takes_texts:
+            return signature
+    signatures = "; ".join(map(str, model.signatures.values()))
+    raise UserError(f"model '{model.name}' takes no texts (no signature with the one input '{TEXT}'): {signatures}.")
+
+
+def _for_columns(given: Given, model: ServedModel) -> Signature:
+    """Return the signature that takes texts for one pair text=..., else the default one."""
+    is_text = given.kind == "pairs" and [text.partition("=")[0] for text in given.texts] == [TEXT]
+    texts = (signature for signature in model.signatures.values() if signature.takes_texts)
+    return next(texts, model.signature(DEFAULT)) if is_text else model.signature(DEFAULT)
+
+
+def _lines(file: Path, signature: Signature) -> tuple[dict[str, list[str]], list[str]]:
+    """Return the lines that are not empty, and the number of each."""
+    if not signature.takes_texts:
+        raise UserError(f"the signature {signature}; lines of texts need the one input '{TEXT}'.")
+    try:
+        lines = _content(file).decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise UserError(f"{file}: expected text in UTF-8, found: {error}; convert the file.") from error
+    kept = {f"line {number}": line for number, line in enumerate(lines, 1) if line.strip()}
+    return {TEXT: list(kept.values())}, list(kept)
 
 
 def _pictures(given: Given, signature: Signature) -> dict[str, list[bytes]]:

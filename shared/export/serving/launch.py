@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from twotrack.shared.errors import UserError
-from twotrack.shared.export.serving import GRPC_PORT, REST_PORT
+from twotrack.shared.export.serving import GRPC_PORT, REST_PORT, TAG
 from twotrack.shared.export.serving.repository import BATCHING_CONFIG, MODELS_CONFIG, MOUNTED, Repository
 
 BINARY, DOCKER = "tensorflow_model_server", "docker"
-IMAGE = "tensorflow/serving:2.21.0"
-"""The TensorFlow of the exports, so that the server has every operation that they use."""
+REPOSITORY = "tensorflow/serving"
+IMAGE = f"{REPOSITORY}:{TAG}"
 DOCKER_SECONDS = 30.0
 HOW = (
     f"install {BINARY} (TensorFlow's own package repository has it as tensorflow-model-server), or Docker, which "

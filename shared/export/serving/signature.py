@@ -10,6 +10,8 @@ from twotrack.shared.errors import UserError, first_error, unknown
 
 STRING = "string"
 DEFAULT = "serving_default"
+TEXT = "text"
+"""The only input of a signature that takes texts as they are written."""
 CLASSIFY = "tensorflow/serving/classify"
 DTYPES = {
     "DT_BOOL": "bool",
@@ -63,6 +65,11 @@ class Signature:
         """The only input, if it takes the bytes of files."""
         names = [name for name, tensor in self.inputs.items() if tensor.dtype == STRING and name.endswith("_bytes")]
         return names[0] if len(names) == len(self.inputs) == 1 else None
+
+    @property
+    def takes_texts(self) -> bool:
+        """Whether its only input is one text for each example."""
+        return self.inputs == {TEXT: Tensor(STRING, (-1,))}
 
     def __str__(self) -> str:
         inputs = ", ".join(f"{name} {tensor}" for name, tensor in self.inputs.items())

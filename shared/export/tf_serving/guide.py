@@ -8,11 +8,11 @@ import jinja2
 import numpy as np
 
 from twotrack.shared.base import atomic
-from twotrack.shared.export.serving import GRPC_PORT, REST_PORT
-from twotrack.shared.export.serving.launch import IMAGE
+from twotrack.shared.export.serving import GRPC_PORT, OLDEST_TAG, REST_PORT, TAG
+from twotrack.shared.export.serving.launch import REPOSITORY
 from twotrack.shared.export.serving.repository import EXAMPLE, MOUNTED, SAVED_MODEL
 from twotrack.shared.export.tf_serving import expected, folders, loaded
-from twotrack.shared.export.tf_serving.names import DEFAULT
+from twotrack.shared.export.tf_serving.names import DEFAULT, WRITTEN
 
 FILE = "SERVING.md"
 EXAMPLES = 2
@@ -29,8 +29,8 @@ class DescribedModel:
     signatures: dict[str, loaded.LoadedSignature]
 
 
-def write(folder: Path) -> None:
-    """Write SERVING.md for all models of the folder that have what an exported version has."""
+def write(folder: Path, server_tag: str) -> None:
+    """Write SERVING.md for all models of the folder that have what a version has; it starts the image of this tag."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("twotrack.shared.export.tf_serving", "."),
         undefined=jinja2.StrictUndefined,
@@ -38,7 +38,16 @@ def write(folder: Path) -> None:
         lstrip_blocks=True,
     )
     described = [_describe(folder / name) for name in folders.models(folder)]
-    constants = {"image": IMAGE, "mounted": MOUNTED, "grpc": GRPC_PORT, "rest": REST_PORT, "example": EXAMPLE}
+    constants = {
+        "image": f"{REPOSITORY}:{server_tag}",
+        "tag": TAG,
+        "oldest": OLDEST_TAG,
+        "mounted": MOUNTED,
+        "grpc": GRPC_PORT,
+        "rest": REST_PORT,
+        "example": EXAMPLE,
+        "written": WRITTEN,
+    }
     page = environment.get_template("guide.md.j2").render(models=described, sizes=folders.BATCH_SIZES, **constants)
     atomic.write(folder / FILE, page)
 

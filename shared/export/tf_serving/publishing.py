@@ -11,11 +11,14 @@ from pathlib import Path
 
 from twotrack.shared.base import atomic
 from twotrack.shared.errors import UserError
+from twotrack.shared.export.serving import OLDEST_TAG, TAG
 from twotrack.shared.export.serving.repository import BATCHING_CONFIG, MODELS_CONFIG, MOUNTED
 from twotrack.shared.export.tf_serving import guide
 from twotrack.shared.export.tf_serving.folders import BATCH_SIZES, models, versions
 from twotrack.shared.runs.run_folder import unwritable
 
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+_VERSION = re.compile(r"(\d+)\.(\d+)")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
@@ -25,20 +28,32 @@ def _require_name(name: str) -> None:
         raise UserError(f"--model: expected letters, digits, '_' and '-', found '{name}'.")
 
 
+def _require_tag(tag: str) -> None:
+    """Raise UserError unless `tag` can be one, of a version that is known to read our exports if it is a number."""
+    if not _TAG.fullmatch(tag):
+        raise UserError(f"--server-tag: expected the tag of an image, such as {TAG}, found '{tag}'.")
+    found = _VERSION.match(tag)
+    if found and tuple(map(int, found.groups())) < tuple(map(int, OLDEST_TAG.split(".")[:2])):
+        raise UserError(
+            f"--server-tag: expected {OLDEST_TAG} or newer, whose runtimes have read such exports, found '{tag}'."
+        )
+
+
 @contextmanager
-def next_version(folder: Path, model: str) -> Iterator[Path]:
+def next_version(folder: Path, model: str, server_tag: str = TAG) -> Iterator[Path]:
     """Give the place of a model's next version; when the block ends well, write what stands beside the models.
 
     Folders that are new and stay empty are removed. Raises UserError if nothing can be written there.
     """
     _require_name(model)
+    _require_tag(server_tag)
     if folder.exists() and not folder.is_dir():
         raise UserError(f"--out: '{folder}' is a file; expected a folder of models, which may be new.")
     with _removed_if_empty(folder / model):
         yield folder / model / str(max(versions(folder / model), default=0) + 1)
         guide.write_example(folder / model)
         _write_configuration(folder)
-        guide.write(folder)
+        guide.write(folder, server_tag)
 
 
 @contextmanager

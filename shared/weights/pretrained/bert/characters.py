@@ -4,12 +4,13 @@ Rust's tokenizers, TensorFlow's ICU and Python know different versions of Unicod
 standard: the installed library is asked about all 1,112,064 characters, as `twotrack predict` asks it about a text.
 
 BERT's normalizer looks at one character at a time, with one exception: where accents are stripped, marks behind a
-letter are put in canonical order (Unicode 15, section 3.11). Most marks are then removed; those that stay need their order.
+letter are put in canonical order (Unicode 15, section 3.11). Most marks are then removed; those that stay need it.
 """
 
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,6 @@ import numpy as np
 
 if TYPE_CHECKING:
     from tokenizers.normalizers import Normalizer
-    from tokenizers.pre_tokenizers import PreTokenizer
 
 CODES = 0x110000
 SURROGATES = range(0xD800, 0xE000)
@@ -60,16 +60,17 @@ class Characters:
     """(code points,) int32: WORD, SPACE or PUNCTUATION, of what was replaced already."""
 
 
-def characters(normalization: Normalization, pre_tokenizer: "PreTokenizer") -> Characters:
-    """Ask about every character; some 2 s."""
+@lru_cache
+def characters(normalization: Normalization) -> Characters:
+    """Ask about every character, which takes some seconds."""
     rows: dict[tuple[tuple[int, int], ...], int] = {((ITSELF, 0),): 0}
-    row = np.zeros(CODES, np.int32)
+    row: np.ndarray = np.zeros(CODES, np.int32)
     for code, replacement in _replacements(normalization):
         row[code] = rows.setdefault(replacement, len(rows))
     lengths = np.array([len(replacement) for replacement in rows], np.int32)
     flat = np.array([*chain.from_iterable(rows)], np.int32).reshape(-1, 2)
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int32)
-    return Characters(row, starts, lengths, flat[:, 0].copy(), flat[:, 1].copy(), _kinds(pre_tokenizer))
+    return Characters(row, starts, lengths, flat[:, 0].copy(), flat[:, 1].copy(), _kinds())
 
 
 def _chunks() -> Iterator[list[str]]:
@@ -134,15 +135,20 @@ def _possible_marks() -> Iterator[str]:
             yield chr(code)
 
 
-def _kinds(pre_tokenizer: "PreTokenizer") -> np.ndarray:
-    kinds = np.full(CODES, WORD, np.int32)
+@lru_cache
+def _kinds() -> np.ndarray:
+    """Return the kind of every code point, asked of BERT's pre-tokenizer."""
+    from tokenizers.pre_tokenizers import BertPreTokenizer
+
+    pre_tokenizer = BertPreTokenizer()
+    kinds: np.ndarray = np.full(CODES, WORD, np.int32)
     for given in _chunks():
         text = _LETTER + _LETTER.join(given) + _LETTER
         spans = [span for _, span in pre_tokenizer.pre_tokenize_str(text)]
         for start, end in spans:
             if end - start == 1 and start % 2:
                 kinds[ord(text[start])] = PUNCTUATION
-        covered = np.zeros(len(text), bool)
+        covered: np.ndarray = np.zeros(len(text), bool)
         for start, end in spans:
             covered[start:end] = True
         for index in np.flatnonzero(~covered):

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from twotrack.shared.weights.pretrained.bert.characters import Characters, Normalization, characters
@@ -32,12 +31,11 @@ class WordPieces:
     end: int
     pad: int
     normalization: Normalization
-    tokenizer: "Tokenizer"
 
-    @cached_property
+    @property
     def characters(self) -> Characters:
         """What becomes of each character."""
-        return characters(self.normalization, self.tokenizer.pre_tokenizer)
+        return characters(self.normalization)
 
 
 def word_pieces(tokenizer: "Tokenizer") -> WordPieces:
@@ -49,16 +47,17 @@ def word_pieces(tokenizer: "Tokenizer") -> WordPieces:
     for token in described["added_tokens"]:
         if not token["special"]:
             raise OtherTokenizerError(f"it has an added token, {token['content']!r}")
-    told, model, words = described["normalizer"], described["model"], tokenizer.get_vocab(with_added_tokens=False)
+    told, model, known = described["normalizer"], described["model"], tokenizer.get_vocab()
     accents = told["lowercase"] if told["strip_accents"] is None else told["strip_accents"]
     return WordPieces(
-        words,
-        model["continuing_subword_prefix"],
-        model["max_input_chars_per_word"],
-        words[model["unk_token"]],
-        *(tokenizer.token_to_id(token) for token in (START, END, PAD)),
-        Normalization(told["clean_text"], told["handle_chinese_chars"], accents, told["lowercase"]),
-        tokenizer,
+        words=tokenizer.get_vocab(with_added_tokens=False),
+        prefix=model["continuing_subword_prefix"],
+        most_characters=model["max_input_chars_per_word"],
+        unknown=known[model["unk_token"]],
+        start=known[START],
+        end=known[END],
+        pad=known[PAD],
+        normalization=Normalization(told["clean_text"], told["handle_chinese_chars"], accents, told["lowercase"]),
     )
 
 
