@@ -112,6 +112,9 @@ class Pair:
     def __post_init__(self) -> None:
         if self.input_shape is _REQUIRED:
             raise UserError("Pair: expected input_shape=..., without the batch axis, found none.")
+        describe(self.input_shape)
+        if isinstance(self.batch_size, bool) or not isinstance(self.batch_size, int) or self.batch_size < 1:
+            raise UserError(f"Pair: expected batch_size= to be a whole number above 0, found {self.batch_size!r}.")
         if isinstance(self.loss, list | tuple | set):
             raise UserError(
                 "Pair: expected loss= to be a loss, or a mapping from the name of each output to its loss, found a "
