@@ -81,8 +81,8 @@ COMMANDS: dict[str, tuple[Told, ...]] = {
     "serve": (Told(("serve", "photos"), code=2),),
 }
 """By the name of the command: all that there are."""
-LIGHT = ("list", "runs", "logs", "new-tests", "check-export", "serve", "request")
-"""Those that start no worker."""
+LIGHT = ("list", "logs", "request")
+"""Some that start no worker."""
 
 
 def names() -> list[str]:
@@ -117,7 +117,7 @@ def add_traps(folder: Path, ran: Path) -> None:
 def _count(tally: Tally, told: Told, place: Path, ran: Path) -> None:
     add_traps(place, ran)
     log = ran.with_suffix(".strace")
-    watched = ["strace", "-f", "-e", "trace=connect,sendto,sendmmsg", "-o", str(log)] if shutil.which("strace") else []
+    watched = ["strace", "-f", "--seccomp-bpf", "-e", "trace=connect,sendto,sendmmsg", "-o", str(log)] if shutil.which("strace") else []
     without_path = {name: value for name, value in environment(place).items() if name != "PYTHONPATH"}
     done = subprocess.run(
         [*watched, SCRIPT, *told.words], cwd=place, env=without_path, capture_output=True, text=True, check=False,
