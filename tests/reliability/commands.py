@@ -117,7 +117,8 @@ def add_traps(folder: Path, ran: Path) -> None:
 def _count(tally: Tally, told: Told, place: Path, ran: Path) -> None:
     add_traps(place, ran)
     log = ran.with_suffix(".strace")
-    watched = ["strace", "-f", "--seccomp-bpf", "-e", "trace=connect,sendto,sendmmsg", "-o", str(log)] if shutil.which("strace") else []
+    watch = ["strace", "-f", "--seccomp-bpf", "-e", "trace=connect,sendto,sendmmsg", "-o", str(log)]
+    watched = watch if shutil.which("strace") else []
     without_path = {name: value for name, value in environment(place).items() if name != "PYTHONPATH"}
     done = subprocess.run(
         [*watched, SCRIPT, *told.words], cwd=place, env=without_path, capture_output=True, text=True, check=False,

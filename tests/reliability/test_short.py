@@ -61,7 +61,7 @@ def test_every_command_is_watched():
     assert commands.COMMANDS.keys() == set(commands.names())
 
 
-def test_a_command_without_a_worker_neither_runs_a_file_of_the_folder_nor_opens_a_connection(tally: Tally, tmp_path: Path):
+def test_a_command_neither_runs_a_file_of_the_folder_nor_opens_a_connection(tally: Tally, tmp_path: Path):
     commands.watch(tally, commands.LIGHT, tmp_path, is_trained=False)
 
     assert tally.wrong == []
