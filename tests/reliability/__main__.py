@@ -1,6 +1,7 @@
 """`python -m tests.reliability`: the whole campaign; exit code 1 if anything was wrong."""
 
 import argparse
+import os
 import shutil
 import sys
 import tempfile
@@ -19,6 +20,7 @@ PARTS = ("inputs", "checkpoints", "kills", "disks", "power", "commands")
 def main() -> int:
     """Run the parts that were asked for, and print the table."""
     asked = _parser().parse_args()
+    os.environ["PYTHONPATH"] = str(Path(__file__).parents[2])  # where workers find the campaign's tasks
     if asked.table:
         asked.table.parent.mkdir(parents=True, exist_ok=True)
     tally = Tally(asked.table)
