@@ -113,6 +113,9 @@ class Pair:
         if self.input_shape is _REQUIRED:
             raise UserError("Pair: expected input_shape=..., without the batch axis, found none.")
         describe(self.input_shape)
+        for name in ("rename", "weight_rules"):
+            if not isinstance(getattr(self, name), Mapping):
+                raise UserError(f"Pair: expected {name}= to be a mapping, found {type(getattr(self, name)).__name__}.")
         if isinstance(self.batch_size, bool) or not isinstance(self.batch_size, int) or self.batch_size < 1:
             raise UserError(f"Pair: expected batch_size= to be a whole number above 0, found {self.batch_size!r}.")
         if isinstance(self.loss, list | tuple | set):
