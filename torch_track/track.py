@@ -562,6 +562,11 @@ class TorchModel(TrackModel):
         self.module.zero_grad(set_to_none=True)
         with self.drawing():  # the backward pass too: a checkpoint inside does parts of the forward pass again
             loss = self.loss_value(inputs, targets)
+            if not loss.requires_grad:
+                raise UserError(
+                    "the torch model trains nothing: expected a loss that depends on weights with requires_grad, found "
+                    "none; free some, or climb no farther than --until loss."
+                )
             loss.backward()
         return loss
 

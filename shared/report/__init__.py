@@ -19,6 +19,7 @@ from twotrack.shared.report.headline import headline
 from twotrack.shared.report.ladder import LadderRecord, require_of
 from twotrack.shared.report.pages import render, write_file
 from twotrack.shared.report.tables import DifferenceRow
+from twotrack.shared.runs import plans
 from twotrack.shared.runs.comparison import TrackFailure
 from twotrack.shared.runs.run_folder import Run, read, runs_in
 from twotrack.shared.spec import profiles
@@ -33,6 +34,8 @@ def find_runs(folders: Sequence[Path]) -> list[Run]:
         if not run_folders:
             raise UserError(f"'{folder}' holds no finished run; name a folder that 'run' or 'compare' has printed.")
         runs_by_folder |= {path.resolve(): read(path) for path in run_folders}
+        for path in run_folders:
+            plans.require_recorded(path.absolute())
     order = list(TRACKS)
     for run in runs_by_folder.values():
         if run.record.job.track not in order:

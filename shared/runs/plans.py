@@ -17,16 +17,17 @@ from itertools import count
 from pathlib import Path
 from typing import Any, TextIO
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from twotrack.shared import __version__
 from twotrack.shared.base import atomic, ordinary
 from twotrack.shared.base.packages import folder_of
 from twotrack.shared.base.records import FrozenRecord
+from twotrack.shared.datasets.files import sha256_of
 from twotrack.shared.errors import UserError, first_error
 from twotrack.shared.runs.comparison import TrainingRequest
 from twotrack.shared.runs.records import SCHEMA_VERSION, Job
-from twotrack.shared.runs.run_folder import read, remove_partial, unwritable
+from twotrack.shared.runs.run_folder import RECORD, read, remove_partial, unwritable
 from twotrack.shared.workers.environment import environment
 
 PLAN = "plan.json"
@@ -50,6 +51,8 @@ class Plan(FrozenRecord):
     request: TrainingRequest
     """What the user asked for."""
     jobs: list[Job]
+    finished: dict[str, str] = Field(default_factory=dict)
+    """SHA-256 of the record of every run that was there when a command on the comparison ended, by its folder."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,9 @@ def begin(jobs: Sequence[Job], request: TrainingRequest) -> Iterator[Todo]:
         try:
             yield Todo(list(jobs), (stream.fileno(),))
         finally:
-            if not any(job.folder.exists() for job in jobs):
+            if any(job.folder.exists() for job in jobs):
+                _note_finished(file, plan, jobs)
+            else:
                 file.unlink(missing_ok=True)
 
 
@@ -110,15 +115,44 @@ def resume(jobs: Sequence[Job], on_damage: Callable[[str], None]) -> Iterator[To
     what the plan says, or if somebody is at work on the comparison.
     """
     folder = jobs[0].folder.parent
-    with _opened(folder / PLAN) as stream:
-        _lock(stream, folder)
+    with _locked(folder / PLAN) as stream:
         plan = _read(folder / PLAN)
         _require_same(plan, jobs, folder)
         both = zip(plan.jobs, jobs, strict=True)
-        missing = [_here(planned, job) for planned, job in both if not _is_done(job, on_damage)]
+        missing = [_here(planned, job) for planned, job in both if not _is_done(job, plan, on_damage)]
         for job in missing:
             remove_partial(job.folder)
-        yield Todo(missing, (stream.fileno(),))
+        atomic.remove_abandoned(folder)
+        try:
+            yield Todo(missing, (stream.fileno(),))
+        finally:
+            _note_finished(folder / PLAN, plan, jobs)
+
+
+def require_recorded(run: Path) -> None:
+    """Raise UserError if a run folder of a comparison holds another run than the one that its plan tells of."""
+    file = run.parent / PLAN
+    if file.exists():
+        _require_noted(run, _read(file))
+
+
+def _require_noted(run: Path, plan: Plan) -> None:
+    noted = plan.finished.get(run.name)
+    if noted and noted != sha256_of(run / RECORD):
+        raise UserError(
+            f"'{run / RECORD}' was changed after the comparison, or is of another run: expected the SHA-256 that "
+            f"{PLAN} beside it has."
+        )
+
+
+def _note_finished(file: Path, plan: Plan, jobs: Sequence[Job]) -> None:
+    """Write down which runs there are now. The plan is a new file then, which whoever waits for its lock looks for."""
+    finished = {job.folder.name: sha256_of(job.folder / RECORD) for job in jobs if (job.folder / RECORD).is_file()}
+    if finished != plan.finished:
+        try:
+            atomic.write(file, plan.model_copy(update={"finished": finished}).model_dump_json(indent=2) + "\n")
+        except OSError as error:
+            raise unwritable(file.parent, error) from error
 
 
 def _here(planned: Job, job: Job) -> Job:
@@ -172,6 +206,17 @@ def _opened(file: Path) -> TextIO:
         return file.open("r+")
     except OSError as error:
         raise unwritable(file.parent, error) from error
+
+
+@contextmanager
+def _locked(file: Path) -> Iterator[TextIO]:
+    """Yield the open plan, locked; if another one took its place meanwhile, that one."""
+    while True:
+        with _opened(file) as stream:
+            _lock(stream, file.parent)
+            if file.exists() and os.path.samestat(os.fstat(stream.fileno()), file.stat()):
+                yield stream
+                return
 
 
 def _lock(stream: TextIO, folder: Path) -> None:
@@ -234,12 +279,13 @@ def _what(job: Job) -> dict[str, Any]:
     return plain | {"source": job.source.name, "data": job.source.file.sha256}
 
 
-def _is_done(job: Job, on_damage: Callable[[str], None]) -> bool:
+def _is_done(job: Job, plan: Plan, on_damage: Callable[[str], None]) -> bool:
     """Tell whether the job's run is finished; one that cannot be read is set aside. UserError if it is another one."""
     if not job.folder.exists():
         return False
     try:
         done = read(job.folder).record.job
+        _require_noted(job.folder, plan)
     except UserError as error:
         on_damage(f"{error} It is set aside as '{_set_aside(job.folder)}', and trained again.")
         return False

@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from math import prod
+from typing import TYPE_CHECKING, Any, Literal
+
+from twotrack.shared.errors import LONGEST, UserError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -12,6 +15,8 @@ Inputs = Mapping[str, "np.ndarray"]
 
 ONLY = "input"
 """Name of an input that is alone."""
+MOST_VALUES = 2**28
+"""Of one example of an input: 2 GiB in float64, of which a batch holds several."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,14 @@ class Input:
 
     torch_name: str = ""
     """What torch's forward calls it, where that is not its name here."""
+
+    def __post_init__(self) -> None:
+        is_shape = isinstance(self.shape, tuple) and all(map(_is_size, self.shape))
+        if not is_shape or prod(self.shape) > MOST_VALUES:
+            raise UserError(
+                "the shape of an input: expected whole numbers above 0 without the batch axis, such as (28, 28, 1), of "
+                f"at most {MOST_VALUES:,} values together, found {str(self.shape)[:LONGEST]}."
+            )
 
     @property
     def axes(self) -> tuple[int, ...]:
@@ -50,7 +63,16 @@ InputShape = tuple[int, ...] | Input | Mapping[str, tuple[int, ...] | Input]
 def describe(input_shape: InputShape) -> dict[str, Input]:
     """Return every input by name; a single one is called `input`."""
     shapes = input_shape if isinstance(input_shape, Mapping) else {ONLY: input_shape}
-    return {name: shape if isinstance(shape, Input) else Input(tuple(shape)) for name, shape in shapes.items()}
+    return {name: shape if isinstance(shape, Input) else Input(_as_tuple(shape)) for name, shape in shapes.items()}
+
+
+def _as_tuple(shape: Any) -> Any:
+    """Return a list as the tuple that is meant; what else a user may give is left to be refused."""
+    return tuple(shape) if isinstance(shape, list) else shape
+
+
+def _is_size(size: Any) -> bool:
+    return hasattr(size, "__index__") and not isinstance(size, bool) and size > 0
 
 
 def example(inputs: Mapping[str, Input]) -> "dict[str, np.ndarray]":

@@ -118,6 +118,12 @@ class Pair:
             raise UserError("Pair: expected input_shape=..., without the batch axis, found none.")
         if isinstance(self.same_start, str):
             raise UserError(f"Pair: expected same_start as a tuple of patterns, found '{self.same_start}'.")
+        describe(self.input_shape)
+        for name in ("rename", "weight_rules"):
+            if not isinstance(getattr(self, name), Mapping):
+                raise UserError(f"Pair: expected {name}= to be a mapping, found {type(getattr(self, name)).__name__}.")
+        if isinstance(self.batch_size, bool) or not isinstance(self.batch_size, int) or self.batch_size < 1:
+            raise UserError(f"Pair: expected batch_size= to be a whole number above 0, found {self.batch_size!r}.")
         if isinstance(self.loss, list | tuple | set):
             raise UserError(
                 "Pair: expected loss= to be a loss, or a mapping from the name of each output to its loss, found a "

@@ -11,6 +11,7 @@ from twotrack.shared.matching.result import Match
 from twotrack.shared.spec.sides import TORCH, Sides
 from twotrack.shared.spec.track import OwnWeights
 from twotrack.shared.verify.exercise import loaded
+from twotrack.shared.verify.inspecting import inspecting
 from twotrack.shared.verify.matching import find_match
 from twotrack.shared.verify.request import SideRequest, VerifyRequest
 from twotrack.shared.verify.showing import Showing
@@ -20,7 +21,7 @@ from twotrack.shared.weights.bridge.names import listed
 from twotrack.shared.weights.correspondence import map_file
 from twotrack.shared.weights.correspondence.weight_map import NO_MAP, WeightMap
 from twotrack.shared.workers.door import open_track
-from twotrack.shared.workers.task import task
+from twotrack.shared.workers.task import Report, task
 
 
 def with_map(request: VerifyRequest, sides: Sides, showing: Showing, folder: Path) -> VerifyRequest:
@@ -161,11 +162,13 @@ def own_weights_of(
 
 
 @task
-def own_weights(request: SideRequest) -> OwnWeights:
+def own_weights(request: SideRequest, report: Report) -> OwnWeights:
     """Build a side, and return what it calls its weights."""
     pair = loaded(request.verify).side(request.side)
     try:
-        return open_track(request.side.track, "auto").own_weights(pair)
+        with inspecting(request, report) as tell:
+            tell("weights")
+            return open_track(request.side.track, "auto").own_weights(pair)
     except BridgeError as error:
         raise UserError(f"{request.verify.name}: {error}") from error
 

@@ -12,13 +12,14 @@ from twotrack.shared.errors import UserError
 from twotrack.shared.spec.sides import SideName, arrange
 from twotrack.shared.verify import evidence
 from twotrack.shared.verify.exercise import find_exercise
+from twotrack.shared.verify.inspecting import inspecting
 from twotrack.shared.verify.request import SideRequest, VerifyRequest
 from twotrack.shared.verify.result import relative
 from twotrack.shared.verify.sides import described
 from twotrack.shared.weights.bridge import BridgeError
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.pool import WorkerPool
-from twotrack.shared.workers.task import task
+from twotrack.shared.workers.task import Report, task
 
 LIMIT = 4 * 2.0**-24
 """Of a weight's largest value: carrying a weight moves numbers, and where two become one, float32 rounds their sum."""
@@ -45,11 +46,13 @@ class OwnWeights:
 
 
 @task
-def own_weights(request: SideRequest) -> Path:
+def own_weights(request: SideRequest, report: Report) -> Path:
     """Build a side and write the weights that it has then, in float32; return the folder."""
     track, exercise = open_track(request.side.track, "auto"), find_exercise(request.verify, request.side)
     try:
-        return evidence.save(OwnWeights(track.build(exercise.pair, 0).weights()), request.folder)
+        with inspecting(request, report) as tell:
+            tell("weights")
+            return evidence.save(OwnWeights(track.build(exercise.pair, 0).weights()), request.folder)
     except BridgeError as error:
         raise UserError(f"{request.verify.name}: {error}") from error
 

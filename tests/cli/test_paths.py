@@ -154,12 +154,18 @@ def other_kind(path: Path) -> None:
     (path / "something").write_text("")
 
 
-SPECIAL = [named_pipe, link_to_a_device, closed_socket, link_to_itself]
+def all_kinds(first: list[Any], rest: list[Any]) -> pytest.MarkDecorator:
+    """Try the first ones by default, the rest where time is no matter."""
+    slow = pytest.param(rest, marks=pytest.mark.slow, id="the rest")
+    return pytest.mark.parametrize("kinds", [pytest.param(first, id=""), slow])
 
 
+@all_kinds([named_pipe, link_to_a_device], [closed_socket, link_to_itself, other_kind])
 @pytest.mark.parametrize("writer", EVERY_WRITER, ids=IDS)
-def test_what_is_no_ordinary_file_is_refused_and_stays(stage: Path, writer: Writer) -> None:
-    for make in (*SPECIAL, *([] if writer.is_parent else [other_kind])):
+def test_what_is_no_ordinary_file_is_refused_and_stays(stage: Path, writer: Writer, kinds: list[Any]) -> None:
+    for make in kinds:
+        if make is other_kind and writer.is_parent:
+            continue
         target = stage / f"{make.__name__}{writer.ending}"
         make(target)
         before = os.lstat(target)
@@ -170,9 +176,10 @@ def test_what_is_no_ordinary_file_is_refused_and_stays(stage: Path, writer: Writ
         assert (before.st_ino, before.st_mode) == (after.st_ino, after.st_mode)
 
 
+@all_kinds(["", "a" * 300, "/proc/inside"], ["not\udcff", "run/record.json/inside", "/proc/self/mem"])
 @pytest.mark.parametrize("writer", EVERY_WRITER, ids=IDS)
-def test_a_name_that_nothing_can_have_is_refused(stage: Path, writer: Writer) -> None:
-    for name in ("", "a" * 300, "not\udcff", "run/record.json/inside", "/proc/inside", "/proc/self/mem"):
+def test_a_name_that_nothing_can_have_is_refused(stage: Path, writer: Writer, kinds: list[str]) -> None:
+    for name in kinds:
         refused(stage, writer.command, f"{name}{writer.ending}" if name else name)
 
 
@@ -203,13 +210,16 @@ def folder_of_pipes(path: Path) -> None:
         os.mkfifo(path / name)
 
 
-BAD = [missing, empty, noise, empty_folder, folder_of_pipes, endless, *SPECIAL]
-
-
+@all_kinds(
+    [folder_of_pipes, named_pipe, endless],
+    [missing, empty, noise, empty_folder, link_to_a_device, closed_socket, link_to_itself],
+)
 @pytest.mark.parametrize("command", READERS.values(), ids=" ".join)
-def test_what_cannot_be_read_is_refused_and_not_waited_for(stage: Path, command: tuple[str, ...]) -> None:
+def test_what_cannot_be_read_is_refused_and_not_waited_for(
+    stage: Path, command: tuple[str, ...], kinds: list[Any]
+) -> None:
     """For a folder of results `runs` lists what is in it, and so nothing; all others have one line."""
-    for make in BAD:
+    for make in kinds:
         name = make.__name__
         make(stage / name)
         if command == ("runs",) and make in (empty_folder, folder_of_pipes):

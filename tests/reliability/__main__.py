@@ -1,24 +1,26 @@
 """`python -m tests.reliability`: the whole campaign; exit code 1 if anything was wrong."""
 
 import argparse
+import os
 import shutil
 import sys
 import tempfile
 from pathlib import Path
 
-from tests.reliability import disks, inputs, kills
+from tests.reliability import commands, disks, inputs, kills
 from tests.reliability.tally import Tally
 
 SHARES = {"data": 0.2, "compare": 0.2, "export": 0.2, "record": 0.2, "verify": 0.2}
 """Of the kills."""
 FULL = {"data": 0.6, "compare": 0.2, "export": 0.1, "record": 0.1}
 """Of the full disks."""
-PARTS = ("inputs", "checkpoints", "kills", "disks", "power")
+PARTS = ("inputs", "checkpoints", "kills", "disks", "power", "commands")
 
 
 def main() -> int:
     """Run the parts that were asked for, and print the table."""
     asked = _parser().parse_args()
+    os.environ["PYTHONPATH"] = str(Path(__file__).parents[2])  # where workers find the campaign's tasks
     if asked.table:
         asked.table.parent.mkdir(parents=True, exist_ok=True)
     tally = Tally(asked.table)
@@ -34,6 +36,8 @@ def main() -> int:
             disks.fill(tally, _counts(FULL, asked.full, asked.commands), asked.seed, _new(work / "disks"))
         if "kills" in asked.parts:
             kills.kill(tally, _counts(SHARES, asked.kills, asked.commands), asked.seed, _new(work / "kills"))
+        if "commands" in asked.parts:
+            commands.watch(tally, commands.names(), _new(work / "commands"))
     print(tally)
     return 1 if tally.wrong else 0
 

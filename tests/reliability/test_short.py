@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.reliability import disks, inputs, kills
+from tests.reliability import commands, disks, inputs, kills
 from tests.reliability.mutation import damage
 from tests.reliability.tally import Tally
 
@@ -55,3 +55,13 @@ def test_what_gets_its_name_was_synced(tally: Tally, tmp_path: Path):
 
     assert tally.wrong == []
     assert sum(row.right for row in tally.rows.values()) >= 2
+
+
+def test_every_command_is_watched():
+    assert commands.COMMANDS.keys() == set(commands.names())
+
+
+def test_a_command_neither_runs_a_file_of_the_folder_nor_opens_a_connection(tally: Tally, tmp_path: Path):
+    commands.watch(tally, commands.LIGHT, tmp_path, is_trained=False)
+
+    assert tally.wrong == []

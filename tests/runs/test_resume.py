@@ -1,7 +1,10 @@
 """A comparison that was killed is continued: only what is missing is trained, with the same result."""
 
 import json
+import shutil
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -220,6 +223,28 @@ def test_a_run_of_another_comparison_in_the_same_place_is_refused(begun: Path):
     make_run(begun / "keras-torch_seed0", seed=7)
 
     assert "keras-torch_seed0' is no run of this comparison; move it away" in refused(begun)
+
+
+def test_another_run_in_the_place_of_a_finished_one_is_found_though_all_its_hashes_are_right(begun: Path):
+    """Two runs of the same job differ in their times alone."""
+    job = read(begun / "torch_seed0").record.job
+    shutil.rmtree(begun / "torch_seed0")
+    make_run(begun / "torch_seed0", job=job, finished="2025-01-02T00:00:00+00:00")
+
+    done = in_process("report", begun, folder=begun, check=False)
+    assert f"'{begun}/torch_seed0/record.json' was changed after the comparison" in done.error_line
+    assert "was changed after the comparison, or is of another run" in set_aside(begun)[0]
+
+
+def test_whoever_waits_for_a_plan_that_is_written_anew_holds_the_new_one(begun: Path):
+    """The first holder ends, and writes down what it has finished, while the second one waits."""
+    jobs = plan(REQUEST, lambda track, seed: begun / run_name(track, seed))
+    with ThreadPoolExecutor() as threads:
+        with plans.resume(jobs, pytest.fail):
+            waiting = threads.submit(todo, begun)
+            time.sleep(0.3)
+            make_run(begun / "torch_seed1", job=jobs[1])
+        assert waiting.result() == ["keras-torch_seed0", "keras-torch_seed1"]
 
 
 def test_a_folder_without_a_plan_and_a_damaged_plan_are_refused(begun: Path):

@@ -16,6 +16,7 @@ from twotrack.shared.errors import UserError
 from twotrack.shared.runs import run_content
 from twotrack.shared.runs.records import SCHEMA_VERSION
 from twotrack.shared.runs.run_folder import RunWriter, read, remove_partial, require_writable
+from twotrack.shared.runs.schema import record_schema
 
 FILES = ["history.json", "predictions.npz", "record.json", "weights.safetensors"]
 SMALL = {"loss": [1.0]}, {"logits": np.zeros((2, 2))}, {"w": np.zeros(2, np.float32)}
@@ -30,6 +31,11 @@ def largest_file(size: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_the_schema_on_the_page_is_the_one_that_is_printed():
+    page = Path(__file__).parents[2] / "docs/reference/run-record.schema.json"
+    assert json.loads(page.read_text()) == record_schema()
 
 
 def change_record(folder: Path, **changes: object) -> None:
