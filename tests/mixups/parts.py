@@ -216,12 +216,17 @@ def keras_sophia(**settings: Any) -> Loop:
     return train
 
 
-def functions(spec: str, what: str, keras: tuple, torch: tuple, rung: str = "training", make: Any = None) -> Mixup:
+def functions(spec: str, what: str, keras: tuple, torch: tuple, rung: str = "training") -> Mixup:
     """Return a mix-up of two functions: of each the right one, the wrong one, and what is said of that."""
-    make = make or (lambda own, other: pair(keras_plain, other, own))
-    wrong_keras, wrong_torch = (make(keras[1], torch[0]), keras[2]), (make(keras[0], torch[1]), torch[2])
-    return mixup(spec, what, rung, make(keras[0], torch[0]), wrong_keras, wrong_torch)
+    honest, in_keras, in_torch = (
+        pair(keras_plain, other, own)
+        for own, other in ((keras[0], torch[0]), (keras[1], torch[0]), (keras[0], torch[1]))
+    )
+    return mixup(spec, what, rung, honest, (in_keras, keras[2]), (in_torch, torch[2]))
 
+
+ALWAYS = keras_in_mode(True)
+HONEST = dropping(ALWAYS, torch_validating(True))
 
 PARTS = (
     functions(
@@ -245,12 +250,19 @@ PARTS = (
         (torch_parts(EQUAL, HALVES), torch_parts(EQUAL, HALVES, True), "Keras updates the weights once for each batch"),
         "gradients",
     ),
-    functions(
+    mixup(
         "loop: train()",
         "validation behind which nobody returns to training mode",
-        (keras_in_mode(True), keras_in_mode(False), "Keras trains in evaluation mode"),
-        (torch_validating(True), torch_validating(False), "Keras trains in training mode, torch in evaluation"),
-        make=dropping,
+        "training",
+        HONEST,
+        torch=(dropping(ALWAYS, torch_validating(False)), "Keras trains in training mode, torch in evaluation mode"),
+    ),
+    mixup(
+        "loop: training=True",
+        "a call that does not say that it trains",
+        "gradients",
+        HONEST,
+        (dropping(keras_in_mode(False), torch_validating(True)), "Keras trains in evaluation mode"),
     ),
     of(
         "loop: smoothing",
