@@ -175,6 +175,9 @@ def torch_with(loss: Callable[[Any, Any, Any], Any]) -> Loop:
 
 # === Sophia ===
 
+GAMMA = 64.0
+"""Large, as the squares of gradients here are small: else every step is clipped, and gamma does nothing."""
+
 
 def torch_sophia(**settings: Any) -> Loop:
     """Return a loop with Sophia, whose curvature it estimates by the gradient itself."""
@@ -289,7 +292,7 @@ PARTS = (
     functions(
         "Sophia",
         "gamma, and how often the curvature is estimated",
-        (keras_sophia(), keras_sophia(gamma=0.01), "gamma is 0.01 in Keras and 0.05 in torch"),
-        (torch_sophia(), torch_sophia(interval=1), "interval is 10 in Keras and 1 in torch"),
+        (keras_sophia(gamma=GAMMA), keras_sophia(gamma=GAMMA / 2), "gamma is 32 in Keras and 64 in torch"),
+        (torch_sophia(gamma=GAMMA), torch_sophia(gamma=GAMMA, interval=1), "interval is 10 in Keras and 1 in torch"),
     ),
 )

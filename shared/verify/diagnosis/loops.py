@@ -263,7 +263,7 @@ CLIPS: Mapping[str, str] = {"global_clipnorm": "clips by norm", "clipvalue": "cl
 
 
 def _setting(settings: Mapping[str, float], name: str) -> float:
-    return settings.get(name, float(DEFAULTS[name]))
+    return settings[name] if name in settings else float(DEFAULTS[name])
 
 
 def _stepping(batches: float, size: float) -> Candidate:
