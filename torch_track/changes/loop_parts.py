@@ -25,7 +25,8 @@ class Parts:
     def __init__(self, model: "TorchModel", changes: Sequence[ChangeLoop]):
         self._model, self._made = model, {change.what: change.value for change in changes}
         self._every = int(self._made.get("steps once") or 0)  # type: ignore[arg-type]
-        self._number, self._optimizer, self._steps_now = 0, None, False
+        self._number, self._steps_now = 0, False
+        self._optimizer: torch.optim.Optimizer | None = None
         self._values: list[tuple[float, float]] = []
         self._outputs: list[Tensor] = []
         self._targets: Sequence[np.ndarray] = ()
