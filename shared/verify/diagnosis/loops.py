@@ -8,7 +8,7 @@ import numpy as np
 
 from twotrack.shared.base.arrays import copies
 from twotrack.shared.base.tolerances import TOLERANCES
-from twotrack.shared.spec.changes import Candidate, ChangeLoop, keras_end
+from twotrack.shared.spec.changes import Candidate, ChangeLoop
 from twotrack.shared.spec.loop import LoopNotes
 from twotrack.shared.spec.updates import DEFAULTS, METHODS
 from twotrack.shared.verify.diagnosis import loop_words
@@ -50,7 +50,8 @@ class LoopProposals:
         """Return the largest difference of all that was recorded, and of the weights after every step."""
         try:
             trace = self._trained(candidate)
-            ends = keras_end(candidate.changes) is not None  # which leaves the steps before as they are
+            # What is left behind the last step then is another matter, and Keras' is not known here.
+            ends = any(isinstance(change, ChangeLoop) and change.what == "ends" for change in candidate.changes)
             return self._difference(trace, len(trace.losses) - 1 if ends else None)
         except Exception:  # whatever the changed function raises: the candidate is none
             return float("inf")
