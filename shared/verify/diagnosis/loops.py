@@ -128,7 +128,8 @@ class LoopProposals:
         factor = rounded(other / own) if own else 0.0
         factors, inside = list(self._factors(factor)), [*self._weighed(), *self._modes(), *self._stepping_inside()]
         yield from (one for one in (*factors, *inside) if self._in_training(one) <= LIMIT)
-        yield from LoopLosses(str(self._side.exercise.pair.train.target), self._trained, own, other).propose()  # type: ignore[union-attr]
+        loop = self._side.exercise.pair.train
+        yield from LoopLosses(str(loop.target) if loop else "", self._trained, own, other).propose()
         if _is_round(factor):
             yield from sorted(factors, key=self._in_training)
         yield from inside
