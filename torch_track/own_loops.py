@@ -6,7 +6,7 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 from torch.utils._pytree import tree_leaves
 
@@ -39,19 +39,39 @@ def noted(function: Function, module: nn.Module) -> Iterator[LoopNotes]:
 
 
 def _note_parts(stack: ExitStack, notes: LoopNotes, module: nn.Module) -> None:
-    rows, own = [0], torch.Tensor.backward
+    rows = [0]
 
     def count(_: nn.Module, args: tuple, kwargs: dict, __: Any) -> None:
-        given = (one for one in tree_leaves((args, kwargs)) if isinstance(one, torch.Tensor) and one.ndim)
+        given = (one for one in tree_leaves((args, kwargs)) if isinstance(one, Tensor) and one.ndim)
         rows[0] = len(next(given, ()))
 
-    def backward(loss: torch.Tensor, *args: Any, **kwargs: Any) -> None:
+    def note(loss: Tensor) -> Tensor:
         if notes.batches == 1:
             notes.parts.append(rows[0])
-        own(loss, *args, **kwargs)
+        return loss
 
     stack.callback(module.register_forward_hook(count, with_kwargs=True).remove)
-    stack.enter_context(patch.object(torch.Tensor, "backward", backward))
+    replace_backward(stack, note)
+
+
+def replace_backward(
+    stack: ExitStack, before: Callable[[Tensor], Tensor], behind: Callable[[], None] = lambda: None
+) -> None:
+    """Let backward() be called on what `before` makes of a loss, and `behind` when it is over."""
+    own, inside = Tensor.backward, list[bool]()
+
+    def backward(loss: Tensor, *args: Any, **kwargs: Any) -> None:
+        if inside:  # a mode that sees all of torch's functions calls it once more
+            own(loss, *args, **kwargs)
+            return
+        inside.append(True)
+        try:
+            own(before(loss), *args, **kwargs)
+        finally:
+            inside.clear()
+        behind()
+
+    stack.enter_context(patch.object(Tensor, "backward", backward))
 
 
 def replace_clipping(stack: ExitStack, function: Function, make: Callable[[str, Function], Function]) -> None:

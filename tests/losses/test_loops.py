@@ -75,6 +75,18 @@ def test_a_batch_that_is_recorded_twice_is_refused() -> None:
         feed.record(1.0)
 
 
+def test_a_function_that_leaves_its_loop_has_done_the_step_that_it_recorded() -> None:
+    heard: list[float] = []
+    feed = Feed([1, 2], lambda loss, _: heard.append(loss), lambda loss, gradients: (loss, gradients))
+    for number, _ in enumerate(feed):
+        feed.record(number + 0.5)
+        break
+    feed.require_record()
+    assert heard == [0.5]
+    with pytest.raises(UserError, match="found none"):
+        Feed([1], lambda *_: None, lambda *step: step).require_record()
+
+
 def test_torch_needs_a_function() -> None:
     with pytest.raises(UserError, match="expected a function train"):
         Pair(lambda: None, lambda: None, (4,), train=TrainingLoop())

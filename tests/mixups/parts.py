@@ -175,6 +175,9 @@ def torch_with(loss: Callable[[Any, Any, Any], Any]) -> Loop:
 
 # === Sophia ===
 
+GAMMA = 64.0
+"""Large, as the squares of gradients here are small: else every step is clipped, and gamma does nothing."""
+
 
 def torch_sophia(**settings: Any) -> Loop:
     """Return a loop with Sophia, whose curvature it estimates by the gradient itself."""
@@ -216,12 +219,17 @@ def keras_sophia(**settings: Any) -> Loop:
     return train
 
 
-def functions(spec: str, what: str, keras: tuple, torch: tuple, rung: str = "training", make: Any = None) -> Mixup:
+def functions(spec: str, what: str, keras: tuple, torch: tuple, rung: str = "training") -> Mixup:
     """Return a mix-up of two functions: of each the right one, the wrong one, and what is said of that."""
-    make = make or (lambda own, other: pair(keras_plain, other, own))
-    wrong_keras, wrong_torch = (make(keras[1], torch[0]), keras[2]), (make(keras[0], torch[1]), torch[2])
-    return mixup(spec, what, rung, make(keras[0], torch[0]), wrong_keras, wrong_torch)
+    honest, in_keras, in_torch = (
+        pair(keras_plain, other, own)
+        for own, other in ((keras[0], torch[0]), (keras[1], torch[0]), (keras[0], torch[1]))
+    )
+    return mixup(spec, what, rung, honest, (in_keras, keras[2]), (in_torch, torch[2]))
 
+
+ALWAYS = keras_in_mode(True)
+HONEST = dropping(ALWAYS, torch_validating(True))
 
 PARTS = (
     functions(
@@ -245,12 +253,19 @@ PARTS = (
         (torch_parts(EQUAL, HALVES), torch_parts(EQUAL, HALVES, True), "Keras updates the weights once for each batch"),
         "gradients",
     ),
-    functions(
+    mixup(
         "loop: train()",
         "validation behind which nobody returns to training mode",
-        (keras_in_mode(True), keras_in_mode(False), "Keras trains in evaluation mode"),
-        (torch_validating(True), torch_validating(False), "Keras trains in training mode, torch in evaluation"),
-        make=dropping,
+        "training",
+        HONEST,
+        torch=(dropping(ALWAYS, torch_validating(False)), "Keras trains in training mode, torch in evaluation mode"),
+    ),
+    mixup(
+        "loop: training=True",
+        "a call that does not say that it trains",
+        "gradients",
+        HONEST,
+        (dropping(keras_in_mode(False), torch_validating(True)), "Keras trains in evaluation mode"),
     ),
     of(
         "loop: smoothing",
@@ -277,7 +292,7 @@ PARTS = (
     functions(
         "Sophia",
         "gamma, and how often the curvature is estimated",
-        (keras_sophia(), keras_sophia(gamma=0.01), "gamma is 0.01 in Keras and 0.05 in torch"),
-        (torch_sophia(), torch_sophia(interval=1), "interval is 10 in Keras and 1 in torch"),
+        (keras_sophia(gamma=GAMMA), keras_sophia(gamma=GAMMA / 2), "gamma is 32 in Keras and 64 in torch"),
+        (torch_sophia(gamma=GAMMA), torch_sophia(gamma=GAMMA, interval=1), "interval is 10 in Keras and 1 in torch"),
     ),
 )

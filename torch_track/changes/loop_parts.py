@@ -13,6 +13,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.utils._pytree import tree_leaves
 
 from twotrack.shared.spec.changes import ChangeLoop
+from twotrack.torch_track.own_loops import replace_backward
 
 if TYPE_CHECKING:
     from twotrack.torch_track.track import TorchModel
@@ -24,7 +25,8 @@ class Parts:
     def __init__(self, model: "TorchModel", changes: Sequence[ChangeLoop]):
         self._model, self._made = model, {change.what: change.value for change in changes}
         self._every = int(self._made.get("steps once") or 0)  # type: ignore[arg-type]
-        self._number, self._optimizer, self._steps_now = 0, None, False
+        self._number, self._steps_now = 0, False
+        self._optimizer: torch.optim.Optimizer | None = None
         self._values: list[tuple[float, float]] = []
         self._outputs: list[Tensor] = []
         self._targets: Sequence[np.ndarray] = ()
@@ -35,17 +37,13 @@ class Parts:
         if not self._made.keys() & {"takes loss", "weighs parts", "steps behind parts", "steps once"}:
             return
         stack.callback(self._model.module.register_forward_hook(self._keep).remove)
-        own, init = Tensor.backward, torch.optim.Optimizer.__init__
-        parts = self
-
-        def backward(loss: Tensor, *args: Any, **kwargs: Any) -> None:
-            parts._backward(own, loss, *args, **kwargs)
+        replace_backward(stack, self._before_backward, self._behind_backward)
+        init, parts = torch.optim.Optimizer.__init__, self
 
         def begin(optimizer: torch.optim.Optimizer, *args: Any, **kwargs: Any) -> None:
             init(optimizer, *args, **kwargs)
             parts._optimizer = optimizer
 
-        stack.enter_context(patch.object(Tensor, "backward", backward))
         stack.enter_context(patch.object(torch.optim.Optimizer, "__init__", begin))
         if self._every:
             stack.callback(register_optimizer_step_post_hook(lambda *_: self._give_back()).remove)
@@ -91,12 +89,14 @@ class Parts:
     def _keep(self, _: nn.Module, __: object, outputs: Any) -> None:
         self._outputs = [one for one in tree_leaves(outputs) if isinstance(one, Tensor)]
 
-    def _backward(self, own: Any, loss: Tensor, *args: Any, **kwargs: Any) -> None:
+    def _before_backward(self, loss: Tensor) -> Tensor:
         made = self._model.loss_of(self._outputs, self._targets) if "takes loss" in self._made else loss
         if isinstance(shares := self._made.get("weighs parts"), tuple):
             made = made * shares[min(len(self._values), len(shares) - 1)]
-        self._values.append((float(loss), float(made)))
-        own(made, *args, **kwargs)
+        self._values.append((loss.item(), made.item()))
+        return made
+
+    def _behind_backward(self) -> None:
         if "steps behind parts" in self._made:
             self._step()
 

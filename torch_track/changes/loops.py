@@ -60,7 +60,7 @@ class ChangedLoop:
         """Leave the weights of the start and of the steps by their shares, or those of the last step."""
         shares = value if isinstance(value, tuple) else (*(0.0,) * (len(seen) - 1), 1.0)
         for weight, *own in zip(self._model.module.parameters(), *seen, strict=True):
-            weight.copy_(sum(share * one for share, one in zip(shares, own, strict=True) if share))
+            weight.copy_(torch.stack([share * one for share, one in zip(shares, own, strict=True) if share]).sum(0))
 
     def _batches(self, batches: Iterable[LoopBatch]) -> Iterator[LoopBatch]:
         clears = any(change.what == "clears gradients" for change in self._changes)

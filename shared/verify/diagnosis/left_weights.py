@@ -80,8 +80,7 @@ def _most_moved(states: Sequence[Weights]) -> tuple[str, tuple[int, ...]]:
 
 
 def _made(states: Sequence[Weights], shares: Sequence[float]) -> Weights:
-    used = [(share, state) for share, state in zip(shares, states, strict=True) if share]
-    return {name: sum(share * state[name] for share, state in used) for name in states[-1]}  # type: ignore[misc]
+    return {name: np.tensordot(shares, np.stack([one[name] for one in states]), 1) for name in states[-1]}
 
 
 def _is(one: Weights, other: Weights) -> bool:

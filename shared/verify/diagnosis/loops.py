@@ -8,7 +8,7 @@ import numpy as np
 
 from twotrack.shared.base.arrays import copies
 from twotrack.shared.base.tolerances import TOLERANCES
-from twotrack.shared.spec.changes import Candidate, ChangeLoop, keras_end
+from twotrack.shared.spec.changes import Candidate, ChangeLoop
 from twotrack.shared.spec.loop import LoopNotes
 from twotrack.shared.spec.updates import DEFAULTS, METHODS
 from twotrack.shared.verify.diagnosis import loop_words
@@ -50,7 +50,8 @@ class LoopProposals:
         """Return the largest difference of all that was recorded, and of the weights after every step."""
         try:
             trace = self._trained(candidate)
-            ends = keras_end(candidate.changes) is not None  # which leaves the steps before as they are
+            # What is left behind the last step then is another matter, and Keras' is not known here.
+            ends = any(isinstance(change, ChangeLoop) and change.what == "ends" for change in candidate.changes)
             return self._difference(trace, len(trace.losses) - 1 if ends else None)
         except Exception:  # whatever the changed function raises: the candidate is none
             return float("inf")
@@ -125,13 +126,13 @@ class LoopProposals:
         if isclose(own, other, rel_tol=1e-12):
             return
         factor = rounded(other / own) if own else 0.0
-        found = [*self._factors(factor), *self._weighed(), *self._modes(), *self._stepping()]
-        left = [(self._in_training(one), one) for one in found]
-        yield from (one for size, one in sorted(left, key=lambda pair: pair[0]) if size <= LIMIT)
-        yield from LoopLosses(str(self._side.exercise.pair.train.target), self._trained, own, other).propose()  # type: ignore[union-attr]
+        factors, inside = list(self._factors(factor)), [*self._weighed(), *self._modes(), *self._stepping_inside()]
+        yield from (one for one in (*factors, *inside) if self._in_training(one) <= LIMIT)
+        loop = self._side.exercise.pair.train
+        yield from LoopLosses(str(loop.target) if loop else "", self._trained, own, other).propose()
         if _is_round(factor):
-            yield from (one for _, one in sorted(left[:2], key=lambda pair: pair[0]))
-        yield from found[2:]
+            yield from sorted(factors, key=self._in_training)
+        yield from inside
 
     def _factors(self, factor: float) -> Iterator[Candidate]:
         """Multiply what is recorded, and the gradients too or not."""
@@ -155,16 +156,19 @@ class LoopProposals:
         for mode in (True, False):
             yield _candidate(loop_words.mode(mode), ChangeLoop(what="trains", value=mode))
 
+    def _stepping_inside(self) -> Iterator[Candidate]:
+        """Step once for each batch of several parts, or behind every part, with the sum of gradients or a mean."""
+        parts = len(self._own.parts)
+        if parts > 1:
+            yield from (_stepping(1.0, size) for size in (1.0, 1 / parts))
+            yield from (_stepping(0.0, size) for size in (1.0, float(parts)))
+
     def _stepping(self) -> Iterator[Candidate]:
-        """Step once for each batch or for several, or behind every backward(), with the sum of gradients or a mean."""
-        parts = len(self._own.parts) or 1
-        for batches in (1.0, *NUMBERS) if parts > 1 else NUMBERS:
-            for size in dict.fromkeys((1.0, 1 / parts, 1 / (parts * batches))):
-                scaled = ChangeLoop(what="multiplies gradients", value=size)
-                yield _candidate(loop_words.steps(batches), ChangeLoop(what="steps once", value=batches), scaled)
-        for size in (1.0, float(parts), *NUMBERS):
-            scaled = ChangeLoop(what="multiplies gradients", value=size)
-            yield _candidate(loop_words.steps(0.0), ChangeLoop(what="steps behind parts"), scaled)
+        """Step every so many batches, with the sum of gradients or a mean; or behind each."""
+        yield from self._stepping_inside()
+        for number in NUMBERS:
+            yield from (_stepping(number, size) for size in (1.0, 1 / number))
+        yield from (_stepping(0.0, size) for size in (1.0, *NUMBERS))
 
     def _in_training(self, candidate: Candidate) -> float:
         """Return what a candidate leaves of the difference of the whole training."""
@@ -261,7 +265,13 @@ CLIPS: Mapping[str, str] = {"global_clipnorm": "clips by norm", "clipvalue": "cl
 
 
 def _setting(settings: Mapping[str, float], name: str) -> float:
-    return settings.get(name, float(DEFAULTS[name]))
+    return settings[name] if name in settings else float(DEFAULTS[name])
+
+
+def _stepping(batches: float, size: float) -> Candidate:
+    """Step every so many batches, behind every part of one for 0, with gradients times `size`."""
+    change = ChangeLoop(what="steps once", value=batches) if batches else ChangeLoop(what="steps behind parts")
+    return _candidate(loop_words.steps(batches), change, ChangeLoop(what="multiplies gradients", value=size))
 
 
 def _candidate(words: Words, *changes: ChangeLoop) -> Candidate:
