@@ -38,7 +38,8 @@ class Rounding:
     sums_as_results: bool = False
     """Sums are added up in the precision itself, which is what a poor kernel does, and no rounding that is allowed."""
     poor: frozenset[str] = frozenset()
-    """Operations of several steps that round each step to the precision, as poor kernels of them do."""
+    """Operations of several steps that round each step to the precision, and sums that are added up in it, as poor
+    kernels do."""
     of_steps: set[str] = field(default_factory=set)
     """Operations of several steps that came up."""
     _counts: dict[object, Sequence[np.ndarray]] = field(default_factory=dict)
@@ -73,11 +74,12 @@ class Rounding:
         """Return a result as the format has it."""
         return at_random(values, self.format, self._seed())
 
-    def of_sums(self, values: np.ndarray, squares: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    def of_sums(self, values: np.ndarray, squares: np.ndarray, counts: np.ndarray, operation: str = "") -> np.ndarray:
         """Return sums of `counts` terms, with the sums of their squares, as they come out of additions, rounded."""
+        added_in = self._inner or (self.results if operation in self.poor else self.sums)
         with np.errstate(invalid="ignore", over="ignore"):
             variance = counts * (np.square(values) / 3 + np.abs(squares) / 6)
-            errors = (self._inner or self.sums).unit * np.sqrt(variance) * noise(values, self._seed())
+            errors = added_in.unit * np.sqrt(variance) * noise(values, self._seed())
         return self.result(np.where(np.isfinite(errors), values + errors, values))
 
     def _seed(self) -> int:
