@@ -82,7 +82,7 @@ def _computes_in(precision: str) -> dict[str, str]:
         "GRU": partial(nn.GRU(8, 3, batch_first=True), steps),
         "attention": partial(attention, steps, steps, steps),
         "matmul": partial(torch.matmul, half, half.T),
-        "batch norm": partial(nn.BatchNorm2d(4), picture),
+        "batch norm": partial(nn.BatchNorm2d(4), picture.to(half)),
         "layer norm": partial(nn.LayerNorm(8), half),
         "group norm": partial(nn.GroupNorm(2, 8), half),
         "max pool": partial(nn.MaxPool2d(2), picture.to(half)),
