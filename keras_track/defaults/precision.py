@@ -160,7 +160,7 @@ def loss_scaling() -> Measured:
     optimizer.build([weight])
     scales, values, counts = [_number(optimizer.dynamic_scale)], [], []
     for gradient in (1.0, float("inf")):
-        optimizer.apply([ops.full((1,), gradient)], [weight])
+        _step(optimizer, weight, gradient)
         scales.append(_number(optimizer.dynamic_scale))
         values.append(_number(weight[0]))
         counts.append(_number(inner.iterations))
@@ -178,3 +178,11 @@ def loss_scaling() -> Measured:
 
 def _number(value: Any) -> float:
     return float(ops.convert_to_numpy(value))
+
+
+def _step(optimizer: keras.optimizers.Optimizer, weight: keras.Variable, gradient: float) -> None:
+    """Do a step as JAX does it, and any other backend can: without state of its own."""
+    state = [variable.value for variable in optimizer.variables]
+    moved, after = optimizer.stateless_apply(state, [ops.full((1,), gradient)], [weight.value])
+    for variable, value in zip([weight, *optimizer.variables], [*moved, *after], strict=True):
+        variable.assign(value)
