@@ -158,7 +158,7 @@ def loss_scaling() -> Measured:
     steps = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(1.0)).dynamic_growth_steps
     optimizer, weight = keras.optimizers.LossScaleOptimizer(inner, dynamic_growth_steps=1), keras.Variable([1.0])
     optimizer.build([weight])
-    scales, values, counts = [_number(optimizer.dynamic_scale)], [], []
+    scales, values, counts = [_number(optimizer.dynamic_scale)], list[float](), list[float]()
     for gradient in (1.0, float("inf")):
         _step(optimizer, weight, gradient)
         scales.append(_number(optimizer.dynamic_scale))

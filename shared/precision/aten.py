@@ -92,7 +92,12 @@ def poor_sums(precision: str) -> frozenset[str]:
     def product(terms: "Tensor") -> "Tensor":
         return (terms.new_ones(1, len(terms)) @ terms)[0]
 
-    sums = {"sum": lambda terms: terms.sum(0), "mm": product, "addmm": product, "cumsum": lambda one: one.cumsum(0)[-1]}
+    sums: dict[str, Callable[[Tensor], Tensor]] = {
+        "sum": lambda terms: terms.sum(0),
+        "mm": product,
+        "addmm": product,
+        "cumsum": lambda terms: terms.cumsum(0)[-1],
+    }
     return kernels.poor_sums({name: made(add) for name, add in sums.items()}, precision)
 
 

@@ -113,7 +113,8 @@ def _losses(outputs: torch.Tensor) -> dict[str, Callable[[], object]]:
 def _types(step: Callable[[], object], precision: str) -> str:
     """Return the types that a call computes in, without kernels that one processor has and another has not."""
     computing, module = Computing(""), torch.backends.mkldnn
-    before, module.enabled = module.enabled, False
+    before = module.enabled
+    module.enabled = False  # type: ignore[assignment]  # torch gives it the type of the property, not of its value
     try:
         with torch.autocast("cpu", getattr(torch, precision)), aten.noted(computing, lambda: ("", "")):
             step()
@@ -143,7 +144,7 @@ def loss_scaling() -> Measured:
         torch.optim.lr_scheduler.StepLR(optimizer, 1),
         torch.amp.GradScaler("cpu").get_growth_interval(),
     )
-    scales, values, rates = [float(scaler.scale(torch.ones(1)))], [], []
+    scales, values, rates = [float(scaler.scale(torch.ones(1)))], list[float](), list[float]()
     for gradient in (1.0, float("inf")):
         weight.grad = torch.full((1,), gradient)
         scaler.step(optimizer)
