@@ -112,7 +112,7 @@ ENTRIES: tuple[Difference, ...] = (
         keras=Behaviour(
             default="mixed_bfloat16: normalisations, means, losses, a part of attention",
             values=_keras("bfloat16"),
-            exceptions={"keras:jax": {"softmax": "bfloat16 and float32"}},
+            exceptions={"keras:jax": dict.fromkeys(("softmax", "log-softmax"), "bfloat16 and float32")},
         ),
         fix="layers.Softmax(dtype='float32'), or torch.softmax(x.float(), -1).to(x.dtype) in both",
         aligned="no chapter is trained in mixed precision",
@@ -130,7 +130,7 @@ ENTRIES: tuple[Difference, ...] = (
             default="mixed_float16: normalisations, means, losses, a part of attention",
             values=_keras("float16"),
             exceptions={
-                "keras:jax": {"softmax": "float16 and float32"},
+                "keras:jax": dict.fromkeys(("softmax", "log-softmax"), "float16 and float32"),
                 "keras:torch": {
                     **dict.fromkeys(("dense", "simple recurrence"), "float16 and float32"),
                     **dict.fromkeys(("matmul", "softmax", "log-softmax"), "float32"),
