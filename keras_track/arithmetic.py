@@ -28,6 +28,20 @@ def rounded(rounding: Rounding) -> AbstractContextManager[None]:
     return aten.rounded(rounding)
 
 
+def poor_sums(precision: str) -> frozenset[str]:
+    """Return which sums of the backend add up in half precision here, by the names of operations."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        from twotrack.keras_track import arithmetic_tensorflow
+
+        return arithmetic_tensorflow.poor_sums(precision)
+    if backend == "jax":
+        from twotrack.keras_track import arithmetic_jax
+
+        return arithmetic_jax.poor_sums(precision)
+    return aten.poor_sums(precision)
+
+
 @contextmanager
 def noted(model: keras.Model, computing: Computing) -> Iterator[None]:
     """Note inside the block what computes in another type; places bear canonical paths."""

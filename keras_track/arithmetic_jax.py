@@ -12,6 +12,7 @@ import numpy as np
 from jax import numpy as jnp
 from jax._src.core import EvalTrace
 
+from twotrack.shared.precision import kernels
 from twotrack.shared.precision.aten import At
 from twotrack.shared.precision.computing import Computing, largest
 from twotrack.shared.precision.rounding import Rounding
@@ -39,12 +40,29 @@ def rounded(rounding: Rounding) -> Iterator[None]:
         for number, own in enumerate(made):
             if _is_wide(own):
                 values = np.asarray(own)
-                values = rounding.of_sums(values, *(one[number] for one in sums)) if sums else rounding.result(values)
+                values = (
+                    rounding.of_sums(values, *(one[number] for one in sums), primitive.name)
+                    if sums
+                    else rounding.result(values)
+                )
                 found[number] = jnp.asarray(values)
         return found
 
     with _evaluated(change):
         yield
+
+
+def poor_sums(precision: str) -> frozenset[str]:
+    """Return which sums of JAX add up in half precision here, by the names of operations."""
+
+    def made(add: Callable[[Any], Any]) -> kernels.Sum:
+        return lambda terms: np.asarray(add(jnp.asarray(terms, precision)), np.float64)
+
+    sums = {
+        "reduce_sum": jax.jit(lambda terms: jax.lax.reduce_sum_p.bind(terms, axes=(0,), out_sharding=None)),
+        "dot_general": jax.jit(lambda terms: jnp.ones(len(terms), terms.dtype) @ terms),
+    }
+    return kernels.poor_sums({name: made(add) for name, add in sums.items()}, precision)
 
 
 def _sums(rounding: Rounding, name: str, given: Sequence[Any], again: Callable) -> list[list[np.ndarray]]:

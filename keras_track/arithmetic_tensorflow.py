@@ -15,6 +15,7 @@ from tensorflow.python.eager import core, execute
 
 from twotrack.keras_track.arithmetic_parts import PARTS
 from twotrack.keras_track.primitives import replaced
+from twotrack.shared.precision import kernels
 from twotrack.shared.precision.aten import At
 from twotrack.shared.precision.computing import Computing, largest
 from twotrack.shared.precision.rounding import Rounding
@@ -79,7 +80,7 @@ def rounded(rounding: Rounding) -> Iterator[None]:
                 found.append(tensor)
                 continue
             own = tensor.numpy()
-            own = rounding.of_sums(own, *(each[number] for each in sums)) if sums else rounding.result(own)
+            own = rounding.of_sums(own, *(each[number] for each in sums), call.name) if sums else rounding.result(own)
             found.append(tf.convert_to_tensor(own))
             number += 1
         return found
@@ -102,6 +103,20 @@ def _sums(rounding: Rounding, call: Call) -> list[Sequence[np.ndarray]]:
         number = _wide(call.given)[0].size / max(counts[0].size, 1)
         return [[one / number for one in squares], [one * number for one in counts]]
     return [squares, counts]
+
+
+def poor_sums(precision: str) -> frozenset[str]:
+    """Return which sums of TensorFlow add up in half precision here, by the names of operations."""
+
+    def made(add: Callable[[Any], Any]) -> kernels.Sum:
+        return lambda terms: np.asarray(tf.cast(add(tf.cast(terms, precision)), tf.float64))
+
+    sums = {
+        "Sum": lambda terms: tf.reduce_sum(terms, 0),
+        "BiasAddGrad": lambda terms: tf.raw_ops.BiasAddGrad(out_backprop=terms),
+        "MatMul": lambda terms: tf.matmul(tf.ones((1, len(terms)), terms.dtype), terms)[0],
+    }
+    return kernels.poor_sums({name: made(add) for name, add in sums.items()}, precision)
 
 
 def _wide(tensors: Sequence[Any]) -> list[np.ndarray]:

@@ -240,6 +240,10 @@ class KerasProbe(Probe):
         """Round what the backend's own operations give."""
         return arithmetic.rounded(rounding)
 
+    def poor_sums(self, precision: str) -> frozenset[str]:
+        """Try the framework's own."""
+        return arithmetic.poor_sums(precision)
+
     def noted(self, computing: Computing) -> AbstractContextManager[None]:
         """Note what the backend's own operations compute in."""
         return arithmetic.noted(self._model.model, computing)

@@ -229,6 +229,10 @@ class TorchProbe(Probe):
         """Round what PyTorch's own operations give."""
         return aten.rounded(rounding)
 
+    def poor_sums(self, precision: str) -> frozenset[str]:
+        """Try the framework's own."""
+        return aten.poor_sums(precision)
+
     def noted(self, computing: Computing) -> AbstractContextManager[None]:
         """Note what PyTorch's own operations compute in."""
         return arithmetic.noted(self._module, self._canonical, computing)

@@ -4,27 +4,33 @@ from twotrack.shared.ledger import reasons
 from twotrack.shared.ledger.measured import Value
 from twotrack.shared.ledger.spec import Area, Behaviour, Difference, Effect, always, never_used, with_layers
 
-_COMPUTED_IN = {
-    "dense": "{half}",
-    "convolution": "{half}",
-    "batch norm": "float32",
-    "layer norm": "float32",
-    "softmax": "{half}",
-    "gelu": "{half}",
-    "attention": "{half} and float32",
-    "loss": "float32",
-}
+_IN_HALF = (
+    "dense", "convolution", "embedding", "simple recurrence", "LSTM", "GRU", "matmul", "max pool", "average pool",
+    "relu", "tanh", "sigmoid", "gelu", "softmax", "log-softmax", "residual sum",
+)  # fmt: skip
+_NORMS = ("batch norm", "layer norm", "group norm")
+_IN_FLOAT32 = (*_NORMS, "mean", "cross-entropy", "binary cross-entropy", "squared error")
 """By Keras layers under a mixed policy."""
 
 
 def _keras(half: str, **others: str) -> dict[str, Value]:
-    return {name: kind.format(half=half) for name, kind in (_COMPUTED_IN | others).items()}
+    own = dict.fromkeys(_IN_HALF, half) | dict.fromkeys(_IN_FLOAT32, "float32") | {"attention": f"{half} and float32"}
+    return own | {name.replace("_", " "): kind for name, kind in others.items()}
 
 
 def _torch(half: str) -> dict[str, Value]:
-    return _keras(half, softmax="float32", gelu="float32", attention=half)
+    both = f"{half} and float32"
+    return _keras(half, embedding="float32", mean=half, attention=half, LSTM=both, GRU=both) | dict.fromkeys(
+        _NORMS, both
+    )
 
 
+_SCALING: dict[str, Value] = {
+    "steps until it grows": 2000,
+    "grows by": 2.0,
+    "after infinity, times": 0.5,
+    "a step with infinity is done": False,
+}
 _PRECISION = "keras_track/precision.py replaces it, in verification only"
 
 ENTRIES: tuple[Difference, ...] = (
@@ -99,13 +105,14 @@ ENTRIES: tuple[Difference, ...] = (
         area=Area.PRECISION,
         name="computed in float32 under mixed bfloat16",
         torch=Behaviour(
-            default="autocast: normalisations, softmax, losses; GELU in the type of its input",
+            default="autocast on a CPU: embeddings and losses; the statistics of normalisations and the states of "
+            "LSTM and GRU; softmax and means stay in the type of what they are given",
             values=_torch("bfloat16"),
         ),
         keras=Behaviour(
-            default="mixed_bfloat16: normalisations, losses, a part of attention",
+            default="mixed_bfloat16: normalisations, means, losses, a part of attention",
             values=_keras("bfloat16"),
-            exceptions={"keras:jax": {"softmax": "bfloat16 and float32"}},
+            exceptions={"keras:jax": dict.fromkeys(("softmax", "log-softmax"), "bfloat16 and float32")},
         ),
         fix="layers.Softmax(dtype='float32'), or torch.softmax(x.float(), -1).to(x.dtype) in both",
         aligned="not made equal; weights, loss, predictions are float32 (torch_track/track.py, keras_track/track.py)",
@@ -117,17 +124,37 @@ ENTRIES: tuple[Difference, ...] = (
         area=Area.PRECISION,
         name="computed in float32 under mixed float16",
         torch=Behaviour(
-            default="autocast: normalisations, softmax, losses; GELU in the type of its input", values=_torch("float16")
+            default="autocast on a CPU: as to bfloat16",
+            values=_torch("float16"),
         ),
         keras=Behaviour(
-            default="mixed_float16: normalisations, losses, a part of attention",
+            default="mixed_float16: normalisations, means, losses, a part of attention",
             values=_keras("float16"),
             exceptions={
-                "keras:jax": {"softmax": "float16 and float32"},
-                "keras:torch": {"dense": "float16 and float32", "softmax": "float32"},
+                "keras:jax": dict.fromkeys(("softmax", "log-softmax"), "float16 and float32"),
+                "keras:torch": {
+                    **dict.fromkeys(("dense", "simple recurrence"), "float16 and float32"),
+                    **dict.fromkeys(("matmul", "softmax", "log-softmax"), "float32"),
+                },
             },
         ),
         fix="layers.Softmax(dtype='float32'), or torch.softmax(x.float(), -1).to(x.dtype) in both",
+        aligned="no chapter is trained in mixed float16",
+        touches=never_used,
+    ),
+    Difference(
+        slug="loss_scaling",
+        area=Area.PRECISION,
+        name="loss scaling",
+        torch=Behaviour(
+            default="GradScaler from 65,536; what a schedule counts is its caller's to say",
+            values={**_SCALING, "initial scale": 65536.0, "a schedule counts it": True},
+        ),
+        keras=Behaviour(
+            default="LossScaleOptimizer from 32,768; a step that is left out is none of the schedule's",
+            values={**_SCALING, "initial scale": 32768.0, "a schedule counts it": False},
+        ),
+        fix="torch.amp.GradScaler(init_scale=2.0**15), and schedule.step() only where the scale did not fall",
         aligned="no chapter is trained in mixed float16",
         touches=never_used,
     ),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from twotrack.shared.precision import kernels
 from twotrack.shared.precision.computing import Computing
 from twotrack.shared.precision.rounding import Rounding
 
@@ -64,7 +65,7 @@ def rounded(rounding: Rounding) -> Iterator[None]:
             sums = _sums(rounding, function, args, given) if name in _SUMS else []
             for number, tensor in enumerate(_wide(result)):
                 own = _array(tensor)
-                values = rounding.of_sums(own, *(each[number] for each in sums)) if sums else rounding.result(own)
+                values = rounding.of_sums(own, *(each[number] for each in sums), name) if sums else rounding.result(own)
                 tensor.detach().copy_(torch.from_numpy(values))
             return result
 
@@ -77,6 +78,27 @@ def rounded(rounding: Rounding) -> Iterator[None]:
         stack.enter_context(sdpa_kernel(SDPBackend.MATH))
         stack.enter_context(Rounded())
         yield
+
+
+def poor_sums(precision: str) -> frozenset[str]:
+    """Return which sums of PyTorch add up in half precision here, by the names of operations."""
+    import torch
+
+    kind = getattr(torch, precision)
+
+    def made(add: "Callable[[Tensor], Tensor]") -> kernels.Sum:
+        return lambda terms: _array(add(torch.from_numpy(terms).to(kind)).double())
+
+    def product(terms: "Tensor") -> "Tensor":
+        return (terms.new_ones(1, len(terms)) @ terms)[0]
+
+    sums: dict[str, Callable[[Tensor], Tensor]] = {
+        "sum": lambda terms: terms.sum(0),
+        "mm": product,
+        "addmm": product,
+        "cumsum": lambda terms: terms.cumsum(0)[-1],
+    }
+    return kernels.poor_sums({name: made(add) for name, add in sums.items()}, precision)
 
 
 def _sums(rounding: Rounding, function: Any, args: Sequence, given: Mapping[str, Any]) -> list[Sequence[np.ndarray]]:

@@ -3,7 +3,8 @@
 Each result is rounded at random to one of its two neighbours. Sums are taken to be added up in float32, or in the
 precision itself where that is wider, in an order drawn at random: the error of n additions with results s_1 ... s_n is
 u (xi_1 s_1 + ... + xi_n s_n), and over all orders the mean of s_k^2 is (k/n)^2 S^2 + (k/n)(1 - k/n) Q, S the sum and Q
-the sum of squares, so that its variance is u^2 n (S^2 / 3 + Q / 6).
+the sum of squares, so that its variance is u^2 n (S^2 / 3 + Q / 6). A poor kernel has its own order, such as all terms
+of one sign first: there |s_k| is at most the root of k Q, with which the variance is below u^2 n (n Q / 3).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -38,7 +39,8 @@ class Rounding:
     sums_as_results: bool = False
     """Sums are added up in the precision itself, which is what a poor kernel does, and no rounding that is allowed."""
     poor: frozenset[str] = frozenset()
-    """Operations of several steps that round each step to the precision, as poor kernels of them do."""
+    """Operations of several steps that round each step to the precision, and sums that are added up in it, as poor
+    kernels do."""
     of_steps: set[str] = field(default_factory=set)
     """Operations of several steps that came up."""
     _counts: dict[object, Sequence[np.ndarray]] = field(default_factory=dict)
@@ -73,11 +75,13 @@ class Rounding:
         """Return a result as the format has it."""
         return at_random(values, self.format, self._seed())
 
-    def of_sums(self, values: np.ndarray, squares: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    def of_sums(self, values: np.ndarray, squares: np.ndarray, counts: np.ndarray, operation: str = "") -> np.ndarray:
         """Return sums of `counts` terms, with the sums of their squares, as they come out of additions, rounded."""
+        is_poor = operation in self.poor
+        added_in = self._inner or (self.results if is_poor else self.sums)
         with np.errstate(invalid="ignore", over="ignore"):
-            variance = counts * (np.square(values) / 3 + np.abs(squares) / 6)
-            errors = (self._inner or self.sums).unit * np.sqrt(variance) * noise(values, self._seed())
+            partial = counts * np.abs(squares) / 3 if is_poor else np.square(values) / 3 + np.abs(squares) / 6
+            errors = added_in.unit * np.sqrt(counts * partial) * noise(values, self._seed())
         return self.result(np.where(np.isfinite(errors), values + errors, values))
 
     def _seed(self) -> int:

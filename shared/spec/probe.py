@@ -329,6 +329,10 @@ class Probe(ABC):
         """
 
     @abstractmethod
+    def poor_sums(self, precision: str) -> frozenset[str]:
+        """Return which of the framework's operations that are rounded add up in half precision on this machine."""
+
+    @abstractmethod
     def noted(self, computing: "Computing") -> AbstractContextManager[None]:
         """Return a block in which it is noted what computes in which type, operation by operation."""
 

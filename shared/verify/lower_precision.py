@@ -64,7 +64,8 @@ class Quantity:
     is_flushed: bool = False
     """The step has nothing but zeros, where float64 has more than its own rounding."""
     steps_of: str = ""
-    """It is as far off as operations lead that round each of their steps to the precision: these operations."""
+    """It is as far off as operations lead that round each of their steps to the precision, or add up in it, as those of
+    the framework do: these operations."""
     is_half_sum: bool = False
     """It is too far off, and sums that are added up in the precision itself lead as far."""
 
@@ -186,8 +187,11 @@ class Measurement:
                 spread.add(wide.look())
             rounding.next()
         quantities = self._quantities(spread, found)
-        if not wrong and rounding.results != rounding.sums:
-            quantities = self._explained(quantities, rounding.of_steps, partial(self._spread, truth, wide), found)
+        if not wrong and rounding.results != rounding.sums and any(one.is_wrong for one in quantities):
+            poor = wide.probe.poor_sums(self._arithmetic)
+            quantities = self._explained(
+                quantities, rounding.of_steps | poor, partial(self._spread, truth, wide), found
+            )
         return PrecisionEvidence(self._arithmetic, "", quantities, computed, rounding.draw)
 
     def _spread(self, truth: Values, wide: "_Side", rounding: Rounding) -> "_Spread":
@@ -201,9 +205,12 @@ class Measurement:
         return spread
 
     def _explained(
-        self, quantities: list[Quantity], of_steps: set[str], reached: Callable[[Rounding], "_Spread"], found: Values
+        self, quantities: list[Quantity], candidates: set[str], reached: Callable[[Rounding], "_Spread"], found: Values
     ) -> list[Quantity]:
-        """Tell of what is too far off whether a poor kernel of one operation leads as far, of all, or sums in half."""
+        """Tell of what is too far off whether a poor kernel of one operation leads as far, or of all candidates.
+
+        If none does, whether all sums in the precision do: no kernel of the framework's is known to add up so.
+        """
         wrong = {(one.kind, one.name) for one in quantities if one.is_wrong}
 
         def explains(rounding: Rounding) -> bool:
@@ -213,11 +220,11 @@ class Measurement:
         def told(**how: Any) -> list[Quantity]:
             return [replace(one, **how) if (one.kind, one.name) in wrong else one for one in quantities]
 
-        several = [tuple(sorted(of_steps))] if len(of_steps) > 1 else []
-        for poor in [*((name,) for name in sorted(of_steps)), *several] if wrong else []:
+        several = [tuple(sorted(candidates))] if len(candidates) > 1 else []
+        for poor in [*((name,) for name in sorted(candidates)), *several]:
             if explains(Rounding(self._arithmetic, 0, poor=frozenset(poor))):
                 return told(steps_of=", ".join(poor))
-        is_half_sum = bool(wrong) and explains(Rounding(self._arithmetic, 0, sums_as_results=True))
+        is_half_sum = explains(Rounding(self._arithmetic, 0, sums_as_results=True))
         return told(is_half_sum=is_half_sum)
 
     def _exceeds(self, spread: "_Spread", found: Values) -> bool:

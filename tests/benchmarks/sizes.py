@@ -1,6 +1,7 @@
 """Seconds, memory and disk that models of real sizes take to verify: python -m tests.benchmarks.sizes [PAIR ...]
 
-Each is verified by the command, with PyTorch and Keras on PyTorch. `make sizes` calls it.
+Each is verified by the command, with PyTorch and Keras on PyTorch; options of it may follow the pairs. `make sizes`
+calls it.
 """
 
 import os
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,13 +54,13 @@ def _size(folder: Path) -> float:
     return total
 
 
-def measure(pair: str) -> None:
+def measure(pair: str, options: Sequence[str] = ()) -> None:
     """Verify a pair, and print what it said and took."""
     command = [str(Path(sys.executable).with_name("twotrack")), "verify", f"tests.benchmarks.size_pairs:{pair}"]
     start, seen = time.perf_counter(), Seen()
     with tempfile.TemporaryDirectory() as name:
         own = os.environ | {"TMPDIR": name}
-        with subprocess.Popen([*command, "--tracks", "torch,keras:torch", "--first"], env=own) as process:
+        with subprocess.Popen([*command, "--tracks", "torch,keras:torch", "--first", *options], env=own) as process:
             watched = psutil.Process(process.pid)
             while process.poll() is None:
                 seen.look(watched, Path(name))
@@ -71,5 +73,6 @@ def measure(pair: str) -> None:
 
 
 if __name__ == "__main__":
-    for each in sys.argv[1:] or PAIRS:
-        measure(each)
+    first_option = next((place for place, one in enumerate(sys.argv) if one.startswith("--")), len(sys.argv))
+    for each in sys.argv[1:first_option] or PAIRS:
+        measure(each, sys.argv[first_option:])

@@ -9,6 +9,7 @@ from tests.precision import honest, wrong
 from tests.precision.families import Case
 from tests.support import resources
 from twotrack.shared.errors import UserError, WorkerDiedError
+from twotrack.shared.precision.formats import Arithmetic
 from twotrack.shared.verify.ladder import Ladder, TrackResult
 from twotrack.shared.verify.request import FOR_THE_VERDICT, VerifyRequest
 from twotrack.shared.workers.pool import WorkerPool
@@ -98,14 +99,16 @@ def hunt(quarries: Sequence[Quarry], tracks: Sequence[str], turns: bool, pool: W
                 pool.end()
 
 
-def judge(quarry: Quarry, tracks: Sequence[str], ladder: Ladder) -> list[Outcome]:
-    """Return what is said of one pair on every track in each of its precisions."""
+def judge(
+    quarry: Quarry, tracks: Sequence[str], ladder: Ladder, arithmetics: tuple[Arithmetic, ...] = ()
+) -> list[Outcome]:
+    """Return what is said of one pair on every track, in each of its precisions or in others."""
     asked = VerifyRequest(
         name=quarry.reference,
         until="parameters",
         causes="none",
         precisions=FOR_THE_VERDICT,
-        arithmetics=quarry.case.arithmetics,
+        arithmetics=arithmetics or quarry.case.arithmetics,
     )
     try:
         results = ladder.climb(asked, lambda *_: None, tracks)

@@ -39,3 +39,11 @@ def differences_of_parts(_: None) -> dict[str, float]:
         pairs = zip(own if isinstance(own, tuple) else [own], parts(list(arguments.values())), strict=True)
         found[name] = max(float(tf.reduce_max(tf.abs(one - other))) for one, other in pairs)
     return found
+
+
+@task
+def poor_sums(_: None) -> dict[str, list[str]]:
+    """Return the sums of Keras' backend that add up in half precision, by precision."""
+    from twotrack.keras_track import arithmetic
+
+    return {precision: sorted(arithmetic.poor_sums(precision)) for precision in ("bfloat16", "float16")}

@@ -44,3 +44,16 @@ def test_inside_of_a_poor_operation_each_step_is_rounded_to_the_precision():
     with rounding.inside("layer norm"):
         assert abs(rounding.result(third) - third) < 1e-7
     assert rounding.of_steps == {"softmax", "layer norm"}
+
+
+def test_a_poor_sum_may_have_all_terms_of_one_sign_first():
+    terms = np.concatenate([np.ones(512), -np.ones(512)])
+    plain, poor = (Rounding("bfloat16", 0, poor=names) for names in (frozenset(), frozenset({"BiasAddGrad"})))
+    given = np.array([1e-3]), np.array([np.square(terms).sum()]), np.array([1024.0])
+    assert abs(plain.of_sums(*given, "BiasAddGrad") - given[0]) < 1e-2
+    running = np.abs(np.cumsum(terms)).max()
+    errors = []
+    for _ in range(200):
+        errors.append(float((poor.of_sums(*given, "BiasAddGrad") - given[0])[0]))
+        poor.next()
+    assert np.std(errors) > 2.0**-8 * running

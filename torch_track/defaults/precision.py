@@ -82,7 +82,7 @@ def _computes_in(precision: str) -> dict[str, str]:
         "GRU": partial(nn.GRU(8, 3, batch_first=True), steps),
         "attention": partial(attention, steps, steps, steps),
         "matmul": partial(torch.matmul, half, half.T),
-        "batch norm": partial(nn.BatchNorm2d(4), picture),
+        "batch norm": partial(nn.BatchNorm2d(4), picture.to(half)),
         "layer norm": partial(nn.LayerNorm(8), half),
         "group norm": partial(nn.GroupNorm(2, 8), half),
         "max pool": partial(nn.MaxPool2d(2), picture.to(half)),
@@ -111,10 +111,15 @@ def _losses(outputs: torch.Tensor) -> dict[str, Callable[[], object]]:
 
 
 def _types(step: Callable[[], object], precision: str) -> str:
-    """Return the types that a call computes in; a kernel of one processor, which may not be on another, is not asked."""
-    computing, plain = Computing(""), torch.backends.mkldnn.flags(enabled=False)
-    with plain, torch.autocast("cpu", getattr(torch, precision)), aten.noted(computing, lambda: ("", "")):
-        step()
+    """Return the types that a call computes in, without kernels that one processor has and another has not."""
+    computing, module = Computing(""), torch.backends.mkldnn
+    before = module.enabled
+    module.enabled = False  # type: ignore[assignment]  # torch gives it the type of the property, not of its value
+    try:
+        with torch.autocast("cpu", getattr(torch, precision)), aten.noted(computing, lambda: ("", "")):
+            step()
+    finally:
+        module.enabled = before
     return " and ".join(sorted({found.precision for found in computing.found if found.computes}))
 
 
@@ -132,28 +137,29 @@ def mixed_float16() -> Measured:
 
 @DEFAULTS.measures
 def loss_scaling() -> Measured:
-    """GradScaler, and a schedule beside it, over a step whose gradient is infinite and one whose gradient is finite."""
+    """GradScaler, and a schedule beside it, over a step with a finite gradient and one with an infinite one."""
     weight = nn.Parameter(torch.ones(1))
     optimizer, scaler = torch.optim.SGD([weight], lr=1.0), torch.amp.GradScaler("cpu", growth_interval=1)
-    schedule = torch.optim.lr_scheduler.StepLR(optimizer, 1)
-    interval = torch.amp.GradScaler("cpu").get_growth_interval()
-    scales = [float(scaler.scale(torch.ones(1)))]
-    for gradient in (float("inf"), 1.0):
+    schedule, interval = (
+        torch.optim.lr_scheduler.StepLR(optimizer, 1),
+        torch.amp.GradScaler("cpu").get_growth_interval(),
+    )
+    scales, values, rates = [float(scaler.scale(torch.ones(1)))], list[float](), list[float]()
+    for gradient in (1.0, float("inf")):
         weight.grad = torch.full((1,), gradient)
         scaler.step(optimizer)
         scaler.update()
         schedule.step()
         scales.append(scaler.get_scale())
-        if np.isinf(gradient):
-            moved, rate = weight.item() != 1.0, schedule.get_last_lr()[0]
+        values.append(weight.item())
+        rates.append(schedule.get_last_lr()[0])
     return Measured(
         {
             "initial scale": scales[0],
-            "after infinity, times": scales[1] / scales[0],
             "steps until it grows": interval,
-            "grows by": scales[2] / scales[1],
-            "a step with infinity is done": moved,
-            "a schedule counts it": rate != 1.0,
-            "comes with mixed float16": False,
+            "grows by": scales[1] / scales[0],
+            "after infinity, times": scales[2] / scales[1],
+            "a step with infinity is done": values[1] != values[0],
+            "a schedule counts it": rates[1] != rates[0],
         }
     )

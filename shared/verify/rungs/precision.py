@@ -133,8 +133,8 @@ def _poor(side: str, arithmetic: str, those: Sequence[Quantity]) -> Iterator[Gap
         worst = max(those, key=lambda one: one.ratio)
         more = f", and {len(those) - 1} more" if len(those) > 1 else ""
         detail = (
-            f"{_of(side, worst)} is off by {worst.error:.1e}, {worst.ratio:.3g} times what rounding can do{more}, as far "
-            f"as {worst.steps_of} leads if each of its steps is in {arithmetic}"
+            f"{_of(side, worst)} is off by {worst.error:.1e}, {worst.ratio:.3g} times what rounding can do{more}, as "
+            f"far as {worst.steps_of} leads if each of its steps, or its sum, is in {arithmetic}"
         )
         yield Gap(GapKind.STEPS, worst.name, detail)
 

@@ -1,0 +1,16 @@
+"""Which sums of each framework add up in half precision on this machine: python -m tests.benchmarks.poor_sums"""
+
+from tests.precision.tasks import poor_sums
+from twotrack.shared.spec.track import TRACKS
+from twotrack.shared.workers.pool import WorkerPool
+
+
+def main() -> None:
+    with WorkerPool("cpu", threads=1) as pool:
+        for track in (name for name in TRACKS if name != "torch"):
+            for precision, names in pool.call(track, poor_sums, None).items():
+                print(f"{track} {precision}: {', '.join(names) or 'none'}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
