@@ -131,6 +131,9 @@ class KerasTrack(Track):
         layout = single.layout if single else axis_layout(network, pair.specs)
         model = KerasModel(network, pair.specs, _goal(pair, network, given), self._backend, switches, layout)
         model.single = single.model if single and precision == "mixed_bfloat16" else None
+        if self.tuning.xla:
+            self._backend.allow_xla()
+        model.xla = self.tuning.xla
         model.has_own_loop = pair.train is not None
         model.leave_out(pair.unused_keras)
         model.given = given
@@ -312,6 +315,8 @@ class KerasModel(TrackModel):
 
     has_own_loop = False
     """The user's own code trains it, and has compiled it perhaps: it stays as it is."""
+    xla = False
+    """XLA compiles the training step, where TensorFlow's own graph would be run else."""
     single: keras.Model | None = None
     """The same model in float32, which predicts with the weights of this one, whose policy is mixed."""
     mover: GradientMover | None = None
@@ -384,6 +389,7 @@ class KerasModel(TrackModel):
         """Return the head, which takes features (batch, features)."""
         head = KerasModel(self.model.get_layer(HEAD), describe((1,)), self.loss, self._backend, self.switches)
         head.single = self.single and self.single.get_layer(HEAD)
+        head.xla = self.xla
         head.draws = self.draws
         return head
 
@@ -420,6 +426,8 @@ class KerasModel(TrackModel):
         """Attach the loss and an optimizer of Keras."""
         _forget_gradients(self.model)
         self.model.compile(optimizer=optimizer, loss=self.own_losses(), loss_weights=self.loss_weights())
+        if self.xla:
+            self.model.jit_compile = True
         self.model.optimizer.build(self.model.trainable_variables)
         self._curvature = Curvature(self.model, self.loss)
 

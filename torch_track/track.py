@@ -51,6 +51,7 @@ from twotrack.shared.spec.track import (
     without_bfloat16,
 )
 from twotrack.shared.spec.transfer import BASE, EVERYTHING, HEAD, chosen
+from twotrack.shared.spec.tuning import AS_IT_IS, Tuning
 from twotrack.shared.spec.units import Side
 from twotrack.shared.spec.updates import Rules
 from twotrack.shared.weights.bridge.layouts import Chain, Layout
@@ -67,6 +68,7 @@ from twotrack.torch_track.changes.updates import rules
 from twotrack.torch_track.curvature import Curvature
 from twotrack.torch_track.draws import DrawAxes, draw_axes, drawn_from, drawn_pass
 from twotrack.torch_track.entries import Entry
+from twotrack.torch_track.fused import fused
 from twotrack.torch_track.inputs import tensors
 from twotrack.torch_track.losses import Loss, build, weighed
 from twotrack.torch_track.moved_gradients import GradientMover
@@ -82,6 +84,8 @@ from twotrack.torch_track.update_options import ROWS, averaged, set_learning_rat
 
 INTEGERS = ("classes", "sequences")
 """Kinds of target."""
+PICTURE_AXES = 4
+"""(batch, channels, height, width)."""
 DTYPES: dict[Precision, torch.dtype] = {
     "float32": torch.float32,
     "float64": torch.float64,
@@ -145,6 +149,7 @@ class TorchTrack(Track):
             model.freeze(chosen(model.table(), pair.trainable))
         model.is_compiled = model.compiles()
         model.is_mixed = precision == "mixed_bfloat16"
+        model.tune(self.tuning)
         return model
 
     def bfloat16_problem(self) -> str:
@@ -335,6 +340,7 @@ class TorchModel(TrackModel):
     penalties: Sequence[Penalty] = ()
     """Of the pair."""
     constraints: Sequence[Constraint] = ()
+    tuning = AS_IT_IS
     is_mixed = False
     """Training passes run under torch.autocast to bfloat16."""
     is_compiled = False
@@ -435,6 +441,7 @@ class TorchModel(TrackModel):
         shape = self.features(example(self.inputs)).shape[1:]
         model = TorchModel(head, describe(shape), self.loss, self.device, self.dtype, self.switches)
         model.is_mixed = self.is_mixed
+        model.tune(self.tuning)
         if self.draws:
             model.draw_from(self.draws)
         return model
@@ -469,7 +476,14 @@ class TorchModel(TrackModel):
             with as_user_error("the torch optimizer function failed"):
                 return optimizer.of("torch")(parameters)
         placed = placed or placement(self.module, self.table())
-        return native.optimizer(optimizer, learning_rates, parameters, self.switches, placed)
+        made = native.optimizer(optimizer, learning_rates, parameters, self.switches, placed)
+        return fused(made) if self.tuning.fused else made
+
+    def tune(self, tuning: Tuning) -> None:
+        """From here on do training steps so; `compile` comes before the next one."""
+        self.tuning = tuning
+        if tuning.channels_last:
+            self.module.to(memory_format=torch.channels_last)
 
     def train_step(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> float:
         """Forward, backward, update."""
@@ -714,7 +728,10 @@ class TorchModel(TrackModel):
 
     def tensors(self, inputs: Mapping[str, np.ndarray]) -> list[Tensor]:
         """Return inputs as tensors, in the order of the module's forward."""
-        return tensors(inputs, self.inputs, self.device, self.dtype)
+        given = tensors(inputs, self.inputs, self.device, self.dtype)
+        if not self.tuning.channels_last:
+            return given
+        return [one.contiguous(memory_format=torch.channels_last) if one.ndim == PICTURE_AXES else one for one in given]
 
     def _target(self, target: np.ndarray, kind: str) -> Tensor:
         dtype = torch.int64 if kind in INTEGERS else self.dtype

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from twotrack.shared.errors import UserError, unknown
 from twotrack.shared.spec.outputs import Outputs
+from twotrack.shared.spec.tuning import AS_IT_IS, Tuning
 
 if TYPE_CHECKING:
     from collections.abc import Set
@@ -327,6 +328,18 @@ class Track(ABC):
     @abstractmethod
     def bfloat16_problem(self) -> str:
         """Say why the device has no bfloat16; empty if it has. A CPU without instructions for it emulates it."""
+
+    tuning: Tuning = AS_IT_IS
+    """How models that are built do their training steps."""
+
+    @contextmanager
+    def tuned(self, tuning: Tuning) -> Iterator[None]:
+        """Build models inside the block that do their training steps so."""
+        self.tuning = tuning
+        try:
+            yield
+        finally:
+            self.tuning = AS_IT_IS
 
     @abstractmethod
     def own_weights(self, pair: "Pair") -> OwnWeights:
