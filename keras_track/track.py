@@ -583,7 +583,7 @@ class KerasModel(TrackModel):
         if self.single is None:
             return self.model
         for variable, trained in zip(self.single.variables, self.model.variables, strict=True):
-            variable.assign(trained)
+            variable.assign(np.array(keras.ops.convert_to_numpy(trained)))  # JAX's steps delete what they were given
         return self.single
 
     def draw_from(self, source: DrawSource) -> None:
