@@ -17,7 +17,7 @@ MAPPED := shared keras_track torch_track
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 INSTALL := $(PIP) install --quiet --constraint constraints.txt --editable
 
-.PHONY: compare check fast test slow hunt mixups specs campaign sizes maps lint types browser hooks docs clean
+.PHONY: compare check fast test slow hunt mixups specs campaign sizes maps gpu lint types browser hooks docs clean
 .DELETE_ON_ERROR:
 
 compare: .venv/.compare  ## train the MNIST CNN in PyTorch and in Keras on TensorFlow; ends by naming the report
@@ -52,6 +52,12 @@ sizes: .venv/.test  ## what models of real sizes take to verify: ResNet50, BERT-
 
 maps: .venv/.test  ## found maps of published architectures against those written by hand; NAMES=NAME for some
 	$(BIN)/python -m tests.benchmarks.maps $(NAMES)
+
+gpu: .venv/.test  ## doctor, two ladders and the benchmark to 99 % on a GPU
+	$(BIN)/twotrack doctor
+	$(BIN)/twotrack verify mnist_cnn
+	$(BIN)/twotrack verify churn_transformer
+	$(BIN)/twotrack benchmark mnist_cnn --tracks torch,keras:tensorflow,keras:jax,keras:torch --recipes fast,sprint --to 0.99 --device cuda --out benchmark-gpu.json
 
 lint: .venv/.test
 	$(BIN)/ruff check .

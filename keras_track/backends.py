@@ -21,6 +21,9 @@ class Backend(ABC):
     def peak_gpu_memory(self) -> int:
         """Return the most bytes held on the first GPU."""
 
+    def allow_xla(self) -> None:  # noqa: B027 - most backends always do, or never
+        """Let XLA compile training steps in this process."""
+
     def random_state(self) -> Any:
         """Return the state of random generators that Keras' own seed generators do not replace."""
         return None
@@ -49,6 +52,12 @@ class TensorFlow(Backend):
     def has_gpu(self) -> bool:
         """Tell whether TensorFlow sees a GPU."""
         return bool(self._tensorflow.config.list_physical_devices("GPU"))
+
+    def allow_xla(self) -> None:
+        """Give up TensorFlow's determinism in this process, under which XLA has no gradient of pooling."""
+        from tensorflow.python.framework import config
+
+        config.disable_op_determinism()
 
     def gpu(self) -> tuple[str, tuple[int, int]]:
         """Return what TensorFlow says of it."""

@@ -131,6 +131,8 @@ class KerasTrack(Track):
         layout = single.layout if single else axis_layout(network, pair.specs)
         model = KerasModel(network, pair.specs, _goal(pair, network, given), self._backend, switches, layout)
         model.single = single.model if single and precision == "mixed_bfloat16" else None
+        if self.tuning.xla:
+            self._backend.allow_xla()
         model.xla = self.tuning.xla
         model.has_own_loop = pair.train is not None
         model.leave_out(pair.unused_keras)
@@ -423,8 +425,9 @@ class KerasModel(TrackModel):
     def attach(self, optimizer: keras.optimizers.Optimizer) -> None:
         """Attach the loss and an optimizer of Keras."""
         _forget_gradients(self.model)
-        compiles = {"jit_compile": True} if self.xla else {}
-        self.model.compile(optimizer=optimizer, loss=self.own_losses(), loss_weights=self.loss_weights(), **compiles)
+        self.model.compile(optimizer=optimizer, loss=self.own_losses(), loss_weights=self.loss_weights())
+        if self.xla:
+            self.model.jit_compile = True
         self.model.optimizer.build(self.model.trainable_variables)
         self._curvature = Curvature(self.model, self.loss)
 
@@ -580,7 +583,7 @@ class KerasModel(TrackModel):
         if self.single is None:
             return self.model
         for variable, trained in zip(self.single.variables, self.model.variables, strict=True):
-            variable.assign(trained)
+            variable.assign(np.array(keras.ops.convert_to_numpy(trained)))  # JAX's steps delete what they were given
         return self.single
 
     def draw_from(self, source: DrawSource) -> None:

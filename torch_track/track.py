@@ -98,6 +98,7 @@ DTYPES: dict[Precision, torch.dtype] = {
 if TYPE_CHECKING:
     from twotrack.shared.export.runtimes import Predict
     from twotrack.shared.export.subject import ExportSubject
+    from twotrack.torch_track.scripts import Epoch
 
 
 def open_track(spec: TrackSpec, device: str) -> "TorchTrack":
@@ -269,6 +270,18 @@ class TorchTrack(Track):
         from twotrack.torch_track.matching import TorchSide
 
         return TorchSide(as_torch(model), inputs)
+
+    def script(self, chapter: str) -> "Callable[..., Iterator[Epoch]]":
+        """Return the chapter's training as a learner writes it; KeyError if there is none."""
+        from twotrack.torch_track.scripts import SCRIPTS
+
+        return SCRIPTS[chapter]
+
+    def operations(self, step: Callable[[], object]) -> int:
+        """Return the floating-point operations of products and convolutions in a call."""
+        from twotrack.torch_track.scripts import operations
+
+        return operations(step)
 
     def synchronise(self) -> None:
         """Wait for the GPU, if there is one."""

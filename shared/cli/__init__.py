@@ -11,6 +11,7 @@ import typer
 from twotrack.shared.cli import (
     ablate,
     atlas,
+    benchmark,
     check_export,
     compare,
     convert,
@@ -72,6 +73,7 @@ app.command("export")(export.export)
 app.command("check-export")(check_export.check_export)
 app.command("formats")(formats.formats)
 app.command("latency")(latency.latency)
+app.command("benchmark")(benchmark.benchmark)
 app.command("runs")(runs.runs)
 app.command("report")(report.report)
 app.command("request")(request.request)

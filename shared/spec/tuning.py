@@ -12,7 +12,10 @@ class Tuning:
     fused: bool = False
     """torch: the optimizer updates all weights in one call, if it is one of torch.optim's that can."""
     xla: bool = False
-    """Keras on TensorFlow: the step is compiled by XLA. JAX always does that, PyTorch never."""
+    """Keras on TensorFlow: the step is compiled by XLA. JAX always does that, PyTorch never.
+
+    The process is no longer deterministic: XLA has no gradient of pooling that is.
+    """
 
     @property
     def words(self) -> str:

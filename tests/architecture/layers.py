@@ -25,6 +25,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "carrying": ("carrying",),
     "experiments": ("experiments",),
     "export": ("export",),
+    "benchmark": ("benchmark",),
     "report": ("report",),
     "assertion": ("assertion", "pytest_plugin"),
     "scaffold": ("scaffold",),

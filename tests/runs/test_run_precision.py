@@ -74,10 +74,16 @@ def test_a_device_without_bfloat16_is_named_with_the_reason():
 # === bfloat16 ===
 
 
-def loss(inputs: np.ndarray, labels: np.ndarray, precision: str) -> float:
+def cut(values: np.ndarray) -> np.ndarray:
+    """Return numbers whose digits behind those of bfloat16 are cut off, as TensorFlow's product on many CPUs does."""
+    return (values.astype(np.float32).view(np.uint32) & np.uint32(0xFFFF0000)).view(np.float32).astype(np.float64)
+
+
+def loss(inputs: np.ndarray, labels: np.ndarray, precision: str, is_cut: bool = False) -> float:
     """Return a neuron's binary cross-entropy at the start; inputs, weights and logits are rounded to a format."""
     kernel, to = initial.draw({"neuron.kernel": (inputs.shape[1], 1)}, seed=0)["neuron.kernel"], FORMATS[precision]
-    logits = nearest(nearest(inputs, to) @ nearest(kernel, to), to)
+    product = nearest(inputs, to) @ nearest(kernel, to)
+    logits = cut(product) if is_cut else nearest(product, to)
     return float(np.mean(np.logaddexp(0, logits) - labels * logits))
 
 
@@ -91,7 +97,10 @@ def test_a_step_computes_in_bfloat16_and_its_loss_in_more(workers: WorkerPool, t
     first = next(batches.epoch(0))
     half, single = (loss(first.inputs[ONLY], first.targets[0], name) for name in ("bfloat16", "float32"))
     assert abs(half - single) > 1e-5  # else nothing could be seen
-    assert trained.history["loss"][0] == pytest.approx(half, rel=1e-6)
+    allowed = [half]
+    if track == "keras:tensorflow":
+        allowed.append(loss(first.inputs[ONLY], first.targets[0], "bfloat16", is_cut=True))
+    assert any(trained.history["loss"][0] == pytest.approx(one, rel=1e-6) for one in allowed)
 
 
 @pytest.mark.parametrize("track", TRACKS)

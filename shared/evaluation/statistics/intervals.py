@@ -30,7 +30,7 @@ def score(metric: str, logits: np.ndarray, labels: np.ndarray, confidence: float
         return accuracy(metrics.classes(logits) == labels, confidence)
     if len(logits) == 1:
         return _bootstrapped(bootstrap(logits, labels)[0], confidence)
-    return _mean(scores(metric, logits, labels), "Student's t, over seeds", confidence)
+    return mean_of(scores(metric, logits, labels), "Student's t, over seeds", confidence)
 
 
 def score_difference(
@@ -45,7 +45,7 @@ def score_difference(
         return accuracy_difference(metrics.classes(first) == labels, metrics.classes(second) == labels, confidence)
     if len(first) == 1:
         return _bootstrapped((bootstrap(first, labels) - bootstrap(second, labels))[0], confidence)
-    return _mean(differences_by_seed(metric, first, second, labels), "paired t, over seeds", confidence)
+    return mean_of(differences_by_seed(metric, first, second, labels), "paired t, over seeds", confidence)
 
 
 def differences_by_seed(metric: str, first: np.ndarray, second: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -76,7 +76,7 @@ def accuracy(correct: np.ndarray, confidence: float = CONFIDENCE) -> Estimate:
 
         low, high = proportion_confint(correct.sum(), correct.size, 1 - confidence, "wilson")
         return Estimate(float(correct.mean()), float(low), float(high), "Wilson, over test examples")
-    return _mean(correct.mean(axis=1), "Student's t, over seeds", confidence)
+    return mean_of(correct.mean(axis=1), "Student's t, over seeds", confidence)
 
 
 def accuracy_difference(first: np.ndarray, second: np.ndarray, confidence: float = CONFIDENCE) -> Estimate:
@@ -85,14 +85,14 @@ def accuracy_difference(first: np.ndarray, second: np.ndarray, confidence: float
     One seed: paired over the test examples. More seeds: paired over the seeds.
     """
     if len(first) > 1:
-        return _mean(first.mean(axis=1) - second.mean(axis=1), "paired t, over seeds", confidence)
+        return mean_of(first.mean(axis=1) - second.mean(axis=1), "paired t, over seeds", confidence)
     return over_examples(first[0].astype(float) - second[0].astype(float), confidence)
 
 
 def over_examples(difference: np.ndarray, confidence: float = CONFIDENCE) -> Estimate:
     """Estimate a difference in accuracy for another test set from what each example (examples,) adds to it."""
     if difference.any():
-        return _mean(difference, "paired t, over test examples", confidence)
+        return mean_of(difference, "paired t, over test examples", confidence)
     from statsmodels.stats.proportion import proportion_confint
 
     # No disagreement at all: the interval of the share of disagreements bounds the difference.
@@ -100,7 +100,7 @@ def over_examples(difference: np.ndarray, confidence: float = CONFIDENCE) -> Est
     return Estimate(0.0, -float(bound), float(bound), "Clopper-Pearson, over test examples")
 
 
-def _mean(values: np.ndarray, method: str, confidence: float = CONFIDENCE) -> Estimate:
+def mean_of(values: np.ndarray, method: str, confidence: float = CONFIDENCE) -> Estimate:
     """Estimate a mean; equal values have an interval of width 0."""
     centre = float(values.mean())
     if np.ptp(values) == 0:

@@ -1,0 +1,83 @@
+"""What a benchmark measures and leaves as JSON."""
+
+from typing import Any, Literal
+
+from twotrack.shared.base.records import FrozenRecord
+from twotrack.shared.spec.track import RunPrecision
+from twotrack.shared.spec.tuning import Tuning
+
+SCRIPT = "script"
+"""Name of the chapter's training as a learner writes it, in torch."""
+Form = Literal["run", "tuned", "script"]
+
+
+class Contestant(FrozenRecord):
+    """One way to train."""
+
+    name: str
+    track: str
+    form: Form
+    recipe: str
+    """Empty for the script, which has its own."""
+    precision: RunPrecision = "float32"
+    tuning: Tuning = Tuning()
+
+
+class Interval(FrozenRecord):
+    """A mean over rounds, with its 95 % interval by Student's t; of one round that has no width."""
+
+    mean: float
+    low: float
+    high: float
+
+
+class Pace(FrozenRecord):
+    """Training steps of one contestant, after the warm-up."""
+
+    contestant: Contestant
+    batch_size: int
+    rounds: list[float]
+    """Examples per second of each."""
+    examples_per_second: Interval
+    peak_memory: int
+    """Bytes: the largest of its processes, one for each round."""
+    share_of_peak: float | None
+    """Of `matmul`, by the operations of a step as torch counts them; None without torch."""
+
+
+class Trial(FrozenRecord):
+    """One training up to the target, or to its end."""
+
+    seed: int
+    score: float
+    """On the test split, in the chapter's metric."""
+    seconds: float
+    """Of training steps and of feeding them, without imports, warm-up and validation."""
+
+
+class Reached(FrozenRecord):
+    """All trainings of one contestant."""
+
+    contestant: Contestant
+    trials: list[Trial]
+    score: Interval
+    seconds: Interval
+    times_as_fast: float | None
+    """As the script: its mean seconds over these; None without a script, or where a mean score is below the target."""
+
+
+class Benchmark(FrozenRecord):
+    """All of it."""
+
+    chapter: str
+    metric: str
+    steps: int
+    """Of a round."""
+    rounds: int
+    matmul: float
+    """Floating-point operations per second of a float32 product of matrices in NumPy: the best of its repetitions."""
+    paces: list[Pace]
+    target: float | None
+    reached: list[Reached]
+    command: list[str]
+    environment: dict[str, Any]

@@ -1,0 +1,157 @@
+"""A benchmark: who takes part, what a turn measures with a tiny budget, what is said of it."""
+
+from collections.abc import Iterator
+from itertools import count
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from twotrack.shared import chapters
+from twotrack.shared.benchmark import measure, tasks, text
+from twotrack.shared.benchmark.measure import BenchmarkRequest, contestants
+from twotrack.shared.benchmark.records import Benchmark, Contestant, Interval, Pace, Trial
+from twotrack.shared.benchmark.tasks import Asked
+from twotrack.shared.errors import UserError
+from twotrack.shared.spec.tuning import FASTEST
+from twotrack.shared.workers.pool import WorkerPool
+
+TORCH = Contestant(name="torch fast", track="torch", form="run", recipe="fast")
+TUNED = TORCH.model_copy(update={"name": "torch fast tuned", "form": "tuned", "tuning": FASTEST["torch"]})
+SCRIPT = Contestant(name="script", track="torch", form="script", recipe="")
+
+
+def asked(contestant: Contestant, **changes: object) -> Asked:
+    return Asked("mnist_cnn", contestant, 0, "cpu", 2, **{"examples": 640, **changes})  # type: ignore[arg-type]
+
+
+# === Who takes part ===
+
+
+def test_every_track_is_there_as_a_run_does_it_and_tuned_and_the_script_is_first():
+    found = contestants(BenchmarkRequest("mnist_cnn", ("torch", "keras:jax"), ("fast", "sprint")))
+
+    assert [(one.name, one.precision) for one in found] == [
+        ("script", "float32"),
+        ("torch fast", "float32"),
+        ("torch fast tuned", "float32"),
+        ("torch sprint", "bfloat16"),
+        ("torch sprint tuned", "bfloat16"),
+        ("keras:jax fast", "float32"),
+        ("keras:jax sprint", "bfloat16"),
+    ]
+
+
+def test_a_chapter_without_a_script_has_none():
+    assert [one.name for one in contestants(BenchmarkRequest("neuron", ("keras:jax",)))] == ["keras:jax fast"]
+
+
+def test_each_round_is_begun_by_another_one():
+    turns = [[one.name for one in measure._turned([SCRIPT, TORCH, TUNED], number)] for number in range(4)]
+
+    assert [turn[0] for turn in turns] == ["script", "torch fast", "torch fast tuned", "script"]
+    assert {frozenset(turn) for turn in turns} == {frozenset(turns[0])}
+
+
+@pytest.mark.parametrize("changes", [{"rounds": 0}, {"steps": 0}])
+def test_less_than_one_round_or_step_is_refused(changes: dict[str, int]):
+    with pytest.raises(UserError, match="expected at least 1 round and 1 step"):
+        measure.measure(BenchmarkRequest("neuron", ("torch",), **changes), lambda step: None)
+
+
+# === A turn ===
+
+
+@pytest.mark.parametrize("contestant", [TUNED, SCRIPT], ids=lambda one: one.form)
+def test_a_turn_times_the_steps_that_were_asked_for(workers: WorkerPool, contestant: Contestant):
+    found = workers.call("torch", tasks.pace, asked(contestant))
+
+    assert found.steps == 2
+    assert found.seconds > 0
+    assert found.batch_size == (64 if contestant is SCRIPT else 128)
+    assert found.peak_memory > 2**20
+
+
+@pytest.mark.parametrize(("target", "epochs"), [(0.0, 1), (0.6, 3), (0.99, 5), (None, 1)])
+def test_a_script_trains_until_it_is_at_the_target_or_five_epochs(
+    monkeypatch: pytest.MonkeyPatch, target: float | None, epochs: int
+):
+    """With a script that learns 0.2 more in each epoch of 2 seconds."""
+    labels = chapters.get("mnist_cnn").data().test.labels
+
+    def script(asked: Asked, most_steps: int | None) -> Iterator[SimpleNamespace]:
+        for number in count(1):
+            right = np.arange(len(labels)) < number * len(labels) // 5
+            logits = np.eye(10)[np.where(right, labels, (labels + 1) % 10)]
+            yield SimpleNamespace(seconds=2.0, predict=lambda images, logits=logits: logits)
+
+    monkeypatch.setattr(tasks, "_script", script)
+    found = tasks.reach(asked(SCRIPT, target=target), lambda *_: None)
+
+    assert found.seconds == 2.0 * epochs
+    assert found.score == pytest.approx(0.2 * epochs)
+
+
+def test_a_run_is_scored_on_the_test_split(workers: WorkerPool):
+    found = workers.call("torch", tasks.reach, asked(TORCH))
+
+    assert 0.2 < found.score < 0.99
+    assert found.seconds > 0
+
+
+def test_operations_are_those_of_the_layers(workers: WorkerPool):
+    """Twice the products of two convolutions and two dense layers; backward twice as many, but for the first inputs."""
+    forward = [28 * 28 * 32 * 9, 14 * 14 * 64 * 32 * 9, 3136 * 128, 128 * 10]
+
+    found = workers.call("torch", tasks.operations, asked(TORCH))
+
+    assert found == pytest.approx(2 * (3 * sum(forward) - forward[0]), rel=1e-6)
+
+
+# === What is said ===
+
+
+def made(target: float | None) -> Benchmark:
+    one = Interval(mean=2000.0, low=1900.0, high=2100.0)
+    trials = {
+        "script": [Trial(seed=seed, score=0.99, seconds=30.0 + seed) for seed in (0, 1)],
+        "torch fast": [Trial(seed=seed, score=0.992, seconds=6.0) for seed in (0, 1)],
+        "torch fast tuned": [Trial(seed=seed, score=0.98, seconds=3.0) for seed in (0, 1)],
+    }
+    return Benchmark(
+        chapter="mnist_cnn",
+        metric="accuracy",
+        steps=50,
+        rounds=2,
+        matmul=8e10,
+        paces=[
+            Pace(contestant=TUNED, batch_size=64, rounds=[1.0], examples_per_second=one, peak_memory=2**29,
+                 share_of_peak=0.25)
+        ],
+        target=target,
+        reached=measure._reached([SCRIPT, TORCH, TUNED], trials, target) if target else [],
+        command=["twotrack"],
+        environment={},
+    )  # fmt: skip
+
+
+def test_only_those_at_the_target_are_compared_with_the_script():
+    ratios = {one.contestant.name: one.times_as_fast for one in made(0.99).reached}
+
+    assert ratios["torch fast"] == pytest.approx(30.5 / 6)
+    assert ratios["torch fast tuned"] is None
+    assert not any(one.times_as_fast for one in made(0.995).reached)
+
+
+def test_the_text_says_what_was_measured():
+    said = text.text(made(0.99))
+
+    assert "torch fast tuned  float32    channels_last, fused  2,000 [1,900, 2,100]  25%" in said
+    assert "0.9920 [0.9920, 0.9920]" in said
+    assert said.endswith("2 rounds of 50 steps, in turns; the machine multiplies matrices with 80 GFLOP/s in float32")
+
+
+def test_the_tables_are_markdown():
+    (paces,) = text.tables(made(None)).split("\n\n")
+
+    assert paces.splitlines()[1] == "| --- | --- | --- | --- | --- | --- |"
