@@ -15,7 +15,7 @@ from jax._src.core import EvalTrace
 from twotrack.shared.precision import kernels
 from twotrack.shared.precision.aten import At
 from twotrack.shared.precision.computing import Computing, largest
-from twotrack.shared.precision.rounding import Rounding
+from twotrack.shared.precision.rounding import Rounding, Sums
 
 _SUMS = {
     "dot_general", "conv_general_dilated", "reduce_sum", "reduce_window_sum", "cumsum", "add_any",
@@ -35,17 +35,11 @@ def rounded(rounding: Rounding) -> Iterator[None]:
     def change(primitive: Any, given: Sequence[Any], made: list[Any], again: Callable) -> list[Any]:
         if not any(_is_wide(one) for one in made):
             return made
-        sums = _sums(rounding, primitive.name, given, again) if primitive.name in _SUMS else []
+        sums = _sums(given, again) if primitive.name in _SUMS else None
         found = list(made)
         for number, own in enumerate(made):
             if _is_wide(own):
-                values = np.asarray(own)
-                values = (
-                    rounding.of_sums(values, *(one[number] for one in sums), primitive.name)
-                    if sums
-                    else rounding.result(values)
-                )
-                found[number] = jnp.asarray(values)
+                found[number] = jnp.asarray(rounding.of_call(np.asarray(own), sums, number, primitive.name))
         return found
 
     with _evaluated(change):
@@ -65,14 +59,13 @@ def poor_sums(precision: str) -> frozenset[str]:
     return kernels.poor_sums({name: made(add) for name, add in sums.items()}, precision)
 
 
-def _sums(rounding: Rounding, name: str, given: Sequence[Any], again: Callable) -> list[list[np.ndarray]]:
+def _sums(given: Sequence[Any], again: Callable) -> Sums:
     """Return, for each result of a sum, the sums of squares of terms, and how many there are."""
 
     def repeated(change: Callable) -> list[np.ndarray]:
         return [np.asarray(one) for one in again([change(one) if _is_wide(one) else one for one in given])]
 
-    squares, counts = repeated(jnp.square), repeated(jnp.ones_like)
-    return [squares, counts]
+    return Sums(repeated(jnp.square), repeated(jnp.ones_like))
 
 
 @contextmanager

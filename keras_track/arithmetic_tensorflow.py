@@ -18,7 +18,7 @@ from twotrack.keras_track.primitives import replaced
 from twotrack.shared.precision import kernels
 from twotrack.shared.precision.aten import At
 from twotrack.shared.precision.computing import Computing, largest
-from twotrack.shared.precision.rounding import Rounding
+from twotrack.shared.precision.rounding import Rounding, Sums
 
 
 @dataclass(frozen=True)
@@ -73,15 +73,13 @@ def rounded(rounding: Rounding) -> Iterator[None]:
         if call.name in PARTS:
             with rounding.inside(call.name), call.apart():
                 made = PARTS[call.name](call.given)
-        sums = _sums(rounding, call) if call.name in _SUMS else []
+        sums = _sums(rounding, call) if call.name in _SUMS else None
         found, number = [], 0
         for tensor in made:
             if tensor.dtype != tf.float64:
                 found.append(tensor)
                 continue
-            own = tensor.numpy()
-            own = rounding.of_sums(own, *(each[number] for each in sums), call.name) if sums else rounding.result(own)
-            found.append(tf.convert_to_tensor(own))
+            found.append(tf.convert_to_tensor(rounding.of_call(tensor.numpy(), sums, number, call.name)))
             number += 1
         return found
 
@@ -89,7 +87,7 @@ def rounded(rounding: Rounding) -> Iterator[None]:
         yield
 
 
-def _sums(rounding: Rounding, call: Call) -> list[Sequence[np.ndarray]]:
+def _sums(rounding: Rounding, call: Call) -> Sums | None:
     """Return, for each result of a sum, the sums of squares of terms, and how many there are."""
 
     def repeated(change: Callable) -> list[np.ndarray]:
@@ -97,12 +95,12 @@ def _sums(rounding: Rounding, call: Call) -> list[Sequence[np.ndarray]]:
         return _wide(call.again(changed))
 
     if not _wide(call.given):
-        return []
+        return None
     counts, squares = rounding.counts(call.key, lambda: repeated(tf.ones_like)), repeated(tf.square)
     if call.name == "Mean":
         number = _wide(call.given)[0].size / max(counts[0].size, 1)
-        return [[one / number for one in squares], [one * number for one in counts]]
-    return [squares, counts]
+        return Sums([one / number for one in squares], [one * number for one in counts])
+    return Sums(squares, counts)
 
 
 def poor_sums(precision: str) -> frozenset[str]:

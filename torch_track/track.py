@@ -496,7 +496,7 @@ class TorchModel(TrackModel):
         """From here on do training steps so; `compile` comes before the next one."""
         self.tuning = tuning
         if tuning.channels_last:
-            self.module.to(memory_format=torch.channels_last)
+            self.module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in torch's stubs
 
     def train_step(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> float:
         """Forward, backward, update."""

@@ -115,9 +115,9 @@ def convert(request: PairConversion, on_step: OnStep, pool: WorkerPool | None = 
         writing = CarryRequest(verify=verify, track=TRACKS[request.to], source=canonical, target=out)
         states = _states(reading, writing, folder) if request.with_optimizer else None
         if states:
-            notes += _with_state(*states, workers)
+            notes = [*notes, *_with_state(*states, workers)]
         else:
-            notes += workers.call(writing.track, write, writing)
+            notes = [*notes, *workers.call(writing.track, write, writing)]
         count, values = _contents(canonical)
         canonical.unlink()
         difference = _difference(reading, writing, folder, workers, on_step) if request.proof else None

@@ -90,7 +90,7 @@ class Chapter:
     def has_pictures(self) -> bool:
         """Its only input is a picture: (height, width, channels)."""
         shape = self.inputs(self.config)
-        return not isinstance(shape, Mapping) and len(shape) == 3
+        return isinstance(shape, tuple) and len(shape) == 3
 
     def inputs(self, config: Any) -> InputShape:
         """Return one example as the model of that config gets it."""

@@ -14,7 +14,8 @@ _IN_FLOAT32 = (*_NORMS, "mean", "cross-entropy", "binary cross-entropy", "square
 
 
 def _keras(half: str, **others: str) -> dict[str, Value]:
-    own = dict.fromkeys(_IN_HALF, half) | dict.fromkeys(_IN_FLOAT32, "float32") | {"attention": f"{half} and float32"}
+    own: dict[str, Value] = dict.fromkeys(_IN_HALF, half)
+    own |= dict.fromkeys(_IN_FLOAT32, "float32") | {"attention": f"{half} and float32"}
     return own | {name.replace("_", " "): kind for name, kind in others.items()}
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from twotrack.shared.precision import kernels
 from twotrack.shared.precision.computing import Computing
-from twotrack.shared.precision.rounding import Rounding
+from twotrack.shared.precision.rounding import Rounding, Sums
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -62,11 +62,10 @@ def rounded(rounding: Rounding) -> Iterator[None]:
                 return function(*args, **given)
             parts = decomposition_table.get(function) if name in _INSIDE and _wide((args, given)) else None
             result = self.in_parts(name, parts, args, given) if parts else function(*args, **given)
-            sums = _sums(rounding, function, args, given) if name in _SUMS else []
+            sums = _sums(rounding, function, args, given) if name in _SUMS else None
             for number, tensor in enumerate(_wide(result)):
                 own = _array(tensor)
-                values = rounding.of_sums(own, *(each[number] for each in sums), name) if sums else rounding.result(own)
-                tensor.detach().copy_(torch.from_numpy(values))
+                tensor.detach().copy_(torch.from_numpy(rounding.of_call(own, sums, number, name)))
             return result
 
         def in_parts(self, name: str, parts: Callable, args: Sequence, given: Mapping[str, Any]) -> Any:
@@ -101,7 +100,7 @@ def poor_sums(precision: str) -> frozenset[str]:
     return kernels.poor_sums({name: made(add) for name, add in sums.items()}, precision)
 
 
-def _sums(rounding: Rounding, function: Any, args: Sequence, given: Mapping[str, Any]) -> list[Sequence[np.ndarray]]:
+def _sums(rounding: Rounding, function: Any, args: Sequence, given: Mapping[str, Any]) -> Sums | None:
     """Return, for each result of a sum, the sums of squares of terms, and how many there are."""
     import torch
     from torch.utils._pytree import tree_leaves, tree_map
@@ -111,14 +110,14 @@ def _sums(rounding: Rounding, function: Any, args: Sequence, given: Mapping[str,
         return [_array(one) for one in _wide(function(*changed[0], **changed[1]))]
 
     if not _wide((args, given)):
-        return []
+        return None
     forms = [tuple(one.shape) if isinstance(one, torch.Tensor) else str(one) for one in tree_leaves((args, given))]
     counts = rounding.counts((str(function), *forms), lambda: again(torch.ones_like))
     squares = again(torch.square)
     if _name(function) == "mean":
         number = _wide(args)[0].numel() / max(counts[0].size, 1)
-        return [[one / number for one in squares], [one * number for one in counts]]
-    return [squares, counts]
+        return Sums([one / number for one in squares], [one * number for one in counts])
+    return Sums(squares, counts)
 
 
 @contextmanager

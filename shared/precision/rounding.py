@@ -10,6 +10,7 @@ of one sign first: there |s_k| is at most the root of k Q, with which the varian
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,6 +29,15 @@ def accumulating(arithmetic: Arithmetic) -> Format:
     """Return the format that sums are added up in."""
     own = simulated(arithmetic)
     return own if own.digits > FORMATS["float32"].digits else FORMATS["float32"]
+
+
+class Sums(NamedTuple):
+    """What a call adds up: of each of its results an array."""
+
+    squares: Sequence[np.ndarray]
+    """The sums of the squares of the terms."""
+    counts: Sequence[np.ndarray]
+    """How many terms there are."""
 
 
 @dataclass
@@ -74,6 +84,12 @@ class Rounding:
     def result(self, values: np.ndarray) -> np.ndarray:
         """Return a result as the format has it."""
         return at_random(values, self.format, self._seed())
+
+    def of_call(self, values: np.ndarray, sums: Sums | None, number: int, operation: str) -> np.ndarray:
+        """Return one result of an operation, rounded: with what its additions lose where it adds up."""
+        if sums is None:
+            return self.result(values)
+        return self.of_sums(values, sums.squares[number], sums.counts[number], operation)
 
     def of_sums(self, values: np.ndarray, squares: np.ndarray, counts: np.ndarray, operation: str = "") -> np.ndarray:
         """Return sums of `counts` terms, with the sums of their squares, as they come out of additions, rounded."""

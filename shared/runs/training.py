@@ -97,7 +97,7 @@ class Trainer:
 
     def _build(self, job: Job, variant: ChapterVariant, begun: Begun | None, source: SharedDraws | None) -> TrackModel:
         precision = BUILT_IN[job.trains_in]
-        self._track.require(precision)
+        self.track.require(precision)
         weights = begun.state.weights if begun else None
         model = fresh_model(self.track, variant, job.seed, precision, job.switched, job.continues, weights)
         if source:

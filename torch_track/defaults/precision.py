@@ -152,7 +152,7 @@ def loss_scaling() -> Measured:
         schedule.step()
         scales.append(scaler.get_scale())
         values.append(weight.item())
-        rates.append(schedule.get_last_lr()[0])
+        rates.append(float(schedule.get_last_lr()[0]))
     return Measured(
         {
             "initial scale": scales[0],

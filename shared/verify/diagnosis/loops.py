@@ -74,8 +74,8 @@ class LoopProposals:
             return 1.0
         pairs = list(zip(torch.weights, self._keras.weights, strict=False))[:until]
         weights = [max(step_differences(own, other).values(), default=0.0) for own, other in pairs]
-        losses = (np.array(one.losses[: len(pairs)]) for one in (torch, self._keras))
-        return max([relative(*losses), *weights])
+        own, other = (np.array(one.losses[: len(pairs)]) for one in (torch, self._keras))
+        return max([relative(own, other), *weights])
 
     def _recorded(self, torch: Trace) -> float:
         """Return the largest difference of the gradients that both recorded of the first batch."""
