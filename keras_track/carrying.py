@@ -20,11 +20,12 @@ from keras.src.saving import saving_lib
 
 from twotrack.keras_track import weights
 from twotrack.keras_track.axes import axis_layout
+from twotrack.keras_track.builds import built
 from twotrack.keras_track.checkpoints import StoredWeight, contents
 from twotrack.keras_track.on_disk import weights_on_disk
 from twotrack.keras_track.precision import set_precision
 from twotrack.keras_track.session import start_afresh
-from twotrack.keras_track.track import as_keras, built
+from twotrack.keras_track.track_model import as_keras
 from twotrack.shared.axes.layout import NO_LAYOUT
 from twotrack.shared.base import pages
 from twotrack.shared.base.pages import OnDisk

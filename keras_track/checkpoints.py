@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 
 from twotrack.keras_track.precision import set_precision
-from twotrack.keras_track.track import as_keras
+from twotrack.keras_track.track_model import as_keras
 from twotrack.keras_track.weights import MODEL
 from twotrack.shared.errors import UserError, one_line
 from twotrack.shared.spec.track import BuildModel, Precision

@@ -12,7 +12,7 @@ import numpy as np
 from keras import layers, ops
 
 import twotrack.keras_track.layers  # noqa: F401 - a .keras file names the layers that it registers
-from twotrack.keras_track.track import as_keras
+from twotrack.keras_track.track_model import as_keras
 from twotrack.shared.export.formats import INPUT_TYPES, LOGITS, PROBABILITIES
 from twotrack.shared.export.subject import ExportSubject
 from twotrack.shared.spec.inputs import Input

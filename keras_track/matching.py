@@ -13,7 +13,7 @@ from keras import layers
 from twotrack.keras_track import weights
 from twotrack.keras_track.autodiff import without_gradients
 from twotrack.keras_track.recording import activation_changed, arrays, as_array, replaced_calls
-from twotrack.keras_track.track import KerasModel
+from twotrack.keras_track.track_model import KerasModel
 from twotrack.shared.spec.units import Arrays, Call, Side, Unit, Visitor, Weights
 
 WHOLE = (layers.RNN, layers.Bidirectional)

@@ -13,7 +13,7 @@ import numpy as np
 
 from twotrack.keras_track import optimizer_state, optimizers
 from twotrack.keras_track.checkpoints import opened, precision_for
-from twotrack.keras_track.track import KerasModel, as_keras
+from twotrack.keras_track.track_model import KerasModel, as_keras
 from twotrack.keras_track.update_options import named
 from twotrack.shared.errors import UserError, one_line
 from twotrack.shared.spec.optimizer_files import (

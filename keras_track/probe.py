@@ -71,7 +71,7 @@ from twotrack.shared.spec.widening import NarrowRequest
 from twotrack.shared.weights.made import MadeWeights
 
 if TYPE_CHECKING:
-    from twotrack.keras_track.track import KerasModel
+    from twotrack.keras_track.track_model import KerasModel
 
 
 class KerasProbe(Probe):

@@ -13,7 +13,7 @@ from twotrack.shared.errors import UserError
 from twotrack.shared.spec.optimizer_files import no_averages
 from twotrack.shared.spec.update_options import EMA
 from twotrack.shared.weights.bridge.names import require_same
-from twotrack.torch_track.track import TorchModel
+from twotrack.torch_track.track_model import TorchModel
 
 KEYS = ("ema_state_dict", "model_ema", "ema_model", "ema", "state_dict_ema", "averaged_model", "swa_state_dict")
 """Under which name a checkpoint keeps it, the first that there is."""

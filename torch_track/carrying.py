@@ -22,10 +22,11 @@ from twotrack.shared.weights.bridge.layouts import Rearrangement
 from twotrack.shared.weights.bridge.names import require_same
 from twotrack.torch_track import weights
 from twotrack.torch_track.axes import axis_layout, has_no_layout
+from twotrack.torch_track.builds import built
 from twotrack.torch_track.entries import Weight
 from twotrack.torch_track.on_disk import weights_on_disk
 from twotrack.torch_track.state_files import fitted, read_state
-from twotrack.torch_track.track import as_torch, built
+from twotrack.torch_track.track_model import as_torch
 
 METADATA = {"format": "pt"}
 

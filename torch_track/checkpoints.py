@@ -12,7 +12,7 @@ from twotrack.shared.errors import UserError
 from twotrack.shared.spec.track import BuildModel
 from twotrack.shared.weights.bridge.names import require_same
 from twotrack.torch_track.state_files import read_state
-from twotrack.torch_track.track import as_torch
+from twotrack.torch_track.track_model import as_torch
 from twotrack.torch_track.weights import MODEL, NOT_WEIGHTS, merged_biases
 
 

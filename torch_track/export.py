@@ -16,7 +16,7 @@ from twotrack.shared.export import canonical
 from twotrack.shared.export.formats import LOGITS, PROBABILITIES
 from twotrack.shared.export.subject import ExportSubject
 from twotrack.shared.spec.inputs import Input
-from twotrack.torch_track.track import as_torch
+from twotrack.torch_track.track_model import as_torch
 
 TRACK = "torch"
 METADATA = "twotrack.json"

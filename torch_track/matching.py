@@ -22,7 +22,7 @@ from twotrack.shared.spec.units import Arrays, Call, Side, Unit, Visitor, Weight
 from twotrack.torch_track import weights
 from twotrack.torch_track.recording import removed
 from twotrack.torch_track.structure import tensors_in
-from twotrack.torch_track.track import TorchModel
+from twotrack.torch_track.track_model import TorchModel
 from twotrack.torch_track.weights import Entry
 
 PROJECTION = "attention_output"

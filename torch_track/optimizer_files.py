@@ -26,7 +26,7 @@ from twotrack.torch_track import optimizers_of_torch as of_torch
 from twotrack.torch_track.optimizer_state import canonical, keeps, scattered
 from twotrack.torch_track.placement import placement
 from twotrack.torch_track.state_files import read_content
-from twotrack.torch_track.track import TorchModel, as_torch
+from twotrack.torch_track.track_model import TorchModel, as_torch
 from twotrack.torch_track.update_options import RATE, grouped
 
 KEYS = ("optimizer_state_dict", "optimizer", "optimizer_states", "optim_state_dict", "optim")

@@ -64,7 +64,7 @@ from twotrack.torch_track.structure import replaced, tensors_in
 from twotrack.torch_track.terms import Terms, in_table
 
 if TYPE_CHECKING:
-    from twotrack.torch_track.track import TorchModel
+    from twotrack.torch_track.track_model import TorchModel
 
 
 class TorchProbe(Probe):

@@ -116,7 +116,7 @@ ENTRIES: tuple[Difference, ...] = (
             exceptions={"keras:jax": dict.fromkeys(("softmax", "log-softmax"), "bfloat16 and float32")},
         ),
         fix="layers.Softmax(dtype='float32'), or torch.softmax(x.float(), -1).to(x.dtype) in both",
-        aligned="not made equal; weights, loss, predictions are float32 (torch_track/track.py, keras_track/track.py)",
+        aligned="not made equal; weights, loss, predictions are float32 (both track_model.py)",
         touches=lambda makeup: makeup.precision == "bfloat16",
         kept="--precision bfloat16 asks for each framework's own",
     ),

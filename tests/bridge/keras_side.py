@@ -11,7 +11,7 @@ from tests.bridge.cases import CASES
 from tests.bridge.keras_models import LAYERS, build
 from twotrack.keras_track import checkpoints, precision, weights
 from twotrack.keras_track.backends import BACKENDS
-from twotrack.keras_track.track import KerasModel
+from twotrack.keras_track.track_model import KerasModel
 from twotrack.shared.spec.profiles import Switches
 
 

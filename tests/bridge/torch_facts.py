@@ -14,7 +14,7 @@ from twotrack.shared.spec.profiles import Switches
 from twotrack.shared.weights.bridge import BridgeError
 from twotrack.shared.weights.bridge.layouts import Rearrangement
 from twotrack.torch_track import checkpoints, weights
-from twotrack.torch_track.track import TorchModel
+from twotrack.torch_track.track_model import TorchModel
 
 
 def refusals() -> dict[str, str | None]:

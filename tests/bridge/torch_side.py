@@ -16,7 +16,7 @@ from twotrack.torch_track import checkpoints, weights
 from twotrack.torch_track.axes import axis_layout, channels_last
 from twotrack.torch_track.inputs import tensors
 from twotrack.torch_track.state_files import read_state
-from twotrack.torch_track.track import TorchModel
+from twotrack.torch_track.track_model import TorchModel
 
 
 def describe() -> dict[str, dict[str, tuple[int, ...]]]:

@@ -22,10 +22,10 @@ Plant = Callable[[], AbstractContextManager]
 
 def model_class(track: str) -> type[TrackModel]:
     if track == TORCH:
-        from twotrack.torch_track.track import TorchModel
+        from twotrack.torch_track.track_model import TorchModel
 
         return TorchModel
-    from twotrack.keras_track.track import KerasModel
+    from twotrack.keras_track.track_model import KerasModel
 
     return KerasModel
 
@@ -341,13 +341,13 @@ def features_of_other_examples() -> AbstractContextManager:
 
 
 def summed_loss() -> AbstractContextManager:
-    from twotrack.torch_track import track
+    from twotrack.torch_track.track_model import TorchModel
 
     def loss_of(original: Callable, model: Any) -> Callable:
         made = original(model)
         return lambda outputs, targets: made(outputs, targets) * len(targets)
 
-    return around(track.TorchModel, "loss_object", loss_of)
+    return around(TorchModel, "loss_object", loss_of)
 
 
 def smoothed_loss() -> AbstractContextManager:

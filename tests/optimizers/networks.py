@@ -37,7 +37,7 @@ def _torch_perceptron() -> TrackModel:
     import torch
     from torch import nn
 
-    from twotrack.torch_track.track import TorchModel
+    from twotrack.torch_track.track_model import TorchModel
 
     class Perceptron(nn.Module):
         def __init__(self):
@@ -56,7 +56,7 @@ def _keras_perceptron() -> TrackModel:
     from keras import layers
 
     from twotrack.keras_track.backends import BACKENDS
-    from twotrack.keras_track.track import KerasModel
+    from twotrack.keras_track.track_model import KerasModel
 
     inside = [
         layers.Dense(HIDDEN, name="hidden"),

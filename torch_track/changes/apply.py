@@ -40,7 +40,7 @@ from twotrack.torch_track.changes.training import TrainingChange, TrainingChange
 from twotrack.torch_track.structure import replaced, tensors_in
 
 if TYPE_CHECKING:
-    from twotrack.torch_track.track import TorchModel
+    from twotrack.torch_track.track_model import TorchModel
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from twotrack.torch_track.changes.calls import CallWatcher, SeenCall
 from twotrack.torch_track.changes.functions import all_activations, in_words
 
 if TYPE_CHECKING:
-    from twotrack.torch_track.track import TorchModel
+    from twotrack.torch_track.track_model import TorchModel
 
 OTHER_ARGUMENTS: dict[str, tuple[tuple[str, tuple[Parameter, ...]], ...]] = {
     "gelu": (("approximate", ("tanh", "none")),),

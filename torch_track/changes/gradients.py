@@ -10,7 +10,7 @@ from twotrack.shared.spec.changes import MapGradient
 from twotrack.torch_track.entries import Entry, Mapped, Weight
 
 if TYPE_CHECKING:
-    from twotrack.torch_track.track import TorchModel
+    from twotrack.torch_track.track_model import TorchModel
 
 SUMMED = "accumulate"
 """The function of a change that sums gradients over steps."""

@@ -16,7 +16,7 @@ from twotrack.shared.spec.changes import ChangeLoop
 from twotrack.torch_track.own_loops import replace_backward
 
 if TYPE_CHECKING:
-    from twotrack.torch_track.track import TorchModel
+    from twotrack.torch_track.track_model import TorchModel
 
 
 class Parts:

@@ -17,7 +17,7 @@ from twotrack.torch_track.changes.loop_parts import Parts
 from twotrack.torch_track.own_loops import replace_clipping
 
 if TYPE_CHECKING:
-    from twotrack.torch_track.track import TorchModel
+    from twotrack.torch_track.track_model import TorchModel
 
 KEYS = {"epsilon": "eps", "rho": "alpha", "rate": "lr"}
 """Of a parameter group, for settings that it calls otherwise."""

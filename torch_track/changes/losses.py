@@ -17,7 +17,7 @@ from twotrack.torch_track.changes.functions import ACTIVATIONS
 from twotrack.torch_track.losses import FromSpec
 
 if TYPE_CHECKING:
-    from twotrack.torch_track.track import TorchModel
+    from twotrack.torch_track.track_model import TorchModel
 
 Outputs = Sequence[Tensor]
 Targets = Sequence[np.ndarray]

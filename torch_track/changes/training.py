@@ -33,7 +33,7 @@ from twotrack.torch_track.freezing import FROZEN
 from twotrack.torch_track.layers import BiasedVariance
 
 if TYPE_CHECKING:
-    from twotrack.torch_track.track import TorchModel
+    from twotrack.torch_track.track_model import TorchModel
 
 TrainingChange = (
     AddWeight

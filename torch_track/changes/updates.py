@@ -18,7 +18,7 @@ from twotrack.torch_track.placement import Placement, placement
 from twotrack.torch_track.update_options import STEPS
 
 if TYPE_CHECKING:
-    from twotrack.torch_track.track import TorchModel
+    from twotrack.torch_track.track_model import TorchModel
 
 AnyOptimizer = Optimizer | CustomOptimizer
 Make = Callable[[AnyOptimizer, Sequence[float], Iterator[nn.Parameter], Placement | None], torch.optim.Optimizer]
