@@ -181,8 +181,12 @@ def _number(value: Any) -> float:
 
 
 def _step(optimizer: keras.optimizers.Optimizer, weight: keras.Variable, gradient: float) -> None:
-    """Do a step as JAX does it, and any other backend can: without state of its own."""
+    """Do a step: on JAX without state of its own, as JAX alone can and TensorFlow cannot."""
+    gradients = [ops.full((1,), gradient)]
+    if keras.backend.backend() != "jax":
+        optimizer.apply(gradients, [weight])
+        return
     state = [variable.value for variable in optimizer.variables]
-    moved, after = optimizer.stateless_apply(state, [ops.full((1,), gradient)], [weight.value])
+    moved, after = optimizer.stateless_apply(state, gradients, [weight.value])
     for variable, value in zip([weight, *optimizer.variables], [*moved, *after], strict=True):
         variable.assign(value)
