@@ -36,9 +36,9 @@ class TabulatedLearningRate(keras.optimizers.schedules.LearningRateSchedule):
         self._table = np.array(learning_rates, np.float64)  # not a list, which takes O(length) Python to convert
 
     def __call__(self, step: keras.KerasTensor) -> keras.KerasTensor:
-        """Return the learning rate at `step` (0-based)."""
+        """Return the learning rate at `step` (0-based); behind the last one, where Keras asks for it too, the last."""
         table = ops.convert_to_tensor(self._table, keras.config.floatx())
-        return ops.take(table, ops.cast(step, "int32"))
+        return ops.take(table, ops.minimum(ops.cast(step, "int32"), len(self._table) - 1))
 
     def get_config(self) -> dict:
         """Return the constructor's arguments."""

@@ -6,12 +6,14 @@ argument; exit code 1 if a claim does not hold.
 
 import sys
 
+from tests.support.own_tree import let_children_import_tests
 from twotrack.shared.experiments.task import Experiment, measure
 from twotrack.shared.workers.pool import WorkerPool
 
 
 def main() -> None:
     """Print the table and the claims."""
+    let_children_import_tests()
     track = sys.argv[1] if len(sys.argv) > 1 else "torch"
     with WorkerPool("cpu") as workers:
         finding = workers.call(track, measure, Experiment(track, "churn_transformer", "length", seed=0))

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tests.matching.comparing import OF_TRIALS, Outcome, outcome
 from tests.matching.hand_maps import HAND
+from tests.support.own_tree import let_children_import_tests
 from twotrack.shared.workers.pool import WorkerPool
 
 COLUMNS = (
@@ -33,6 +34,7 @@ COLUMNS = (
 
 def main(names: Sequence[str]) -> None:
     """Print the table, the nineteen of the trials first."""
+    let_children_import_tests()
     chosen = [*OF_TRIALS, *(name for name in HAND if name not in OF_TRIALS)]
     print("| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS), sep="\n")
     with WorkerPool("cpu", one_per_track=True) as workers:

@@ -6,7 +6,6 @@ goes on where it stopped; after SECONDS it begins no more trainings. Each line: 
 there, and the difference from the start at random, same seeds and photos, with 95 % intervals.
 """
 
-import os
 import sys
 import time
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from tests.benchmarks.stamps_training import Line, Training, train
+from tests.support.own_tree import let_children_import_tests
 from twotrack.shared import datasets
 from twotrack.shared.datasets import stamps
 from twotrack.shared.datasets.pictures import resize
@@ -91,7 +91,7 @@ def table(out: Path, tracks: list[str]) -> None:
 def main() -> None:
     out, seconds, *tracks = sys.argv[1], float((sys.argv[2:] or ["inf"])[0]), *sys.argv[3:]
     tracks = tracks or ["torch", "keras:tensorflow"]
-    os.environ["PYTHONPATH"] = str(Path(__file__).parents[2])  # where workers find the task
+    let_children_import_tests()
     measure(Path(out), tracks, seconds)
     table(Path(out), tracks)
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from tests.conformance.faults.judging import Outcome, climb
 from tests.conformance.faults.pairs import TWO, Fault, chosen, doubles, find
 from tests.support import resources
+from tests.support.own_tree import let_children_import_tests
 from twotrack.shared.errors import UserError, WorkerDiedError
 from twotrack.shared.verify.ladder import Ladder
 from twotrack.shared.workers.pool import WorkerPool
@@ -18,6 +19,7 @@ KEPT_BYTES = 3 * 2**30
 
 def main() -> int:
     """Climb with every fault; exit code 1 if one passes, is found elsewhere, or gets another cause proved."""
+    let_children_import_tests()
     parser = argparse.ArgumentParser(prog="python -m tests.conformance.table", description=__doc__)
     parser.add_argument("--track", default="keras:torch", help="Keras track")
     parser.add_argument("--group", action="append", default=[], help="only this group or family; repeatable")

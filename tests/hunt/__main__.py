@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.hunt import table
 from tests.hunt.hunting import Outcome, choose, find, hunt
+from tests.support.own_tree import let_children_import_tests
 from twotrack.shared.errors import UserError
 from twotrack.shared.spec.track import TRACKS
 from twotrack.shared.workers.pool import WorkerPool
@@ -14,6 +15,7 @@ from twotrack.shared.workers.pool import WorkerPool
 
 def main() -> int:
     """Hunt, print every pair as it is done and the table at the end."""
+    let_children_import_tests()
     asked = _parser().parse_args()
     tracks = [track for track in TRACKS if track != "torch"] if asked.tracks == "all" else asked.tracks.split(",")
     try:

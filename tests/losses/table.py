@@ -1,12 +1,10 @@
 """The table of docs/reference/losses.md, measured: `python -m tests.losses.table` prints it."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 
 from tests.losses import tasks
 from tests.losses.cases import CASES
+from tests.support.own_tree import let_children_import_tests
 from twotrack.shared.spec.loss_specs import LOSSES
 from twotrack.shared.spec.track import TRACKS
 from twotrack.shared.workers.pool import WorkerPool
@@ -39,5 +37,5 @@ def _apart(found: tasks.Shown, expected: tasks.Shown, name: str) -> float:
 
 
 if __name__ == "__main__":
-    os.environ["PYTHONPATH"] = str(Path(__file__).parents[2])  # workers find the tasks there
+    let_children_import_tests()
     print(HEAD, *rows(), sep="\n")

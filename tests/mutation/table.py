@@ -1,17 +1,17 @@
 """Print the table of planted faults, the rungs that fail and what they say: python -m tests.mutation.table"""
 
-import os
 import tempfile
 from pathlib import Path
 
 from tests.mutation.faults import FAULTS
 from tests.mutation.observing import Gate
+from tests.support.own_tree import let_children_import_tests
 from twotrack.shared.workers.pool import WorkerPool
 
 
 def main() -> None:
     """Plant every fault in turn."""
-    os.environ["PYTHONPATH"] = str(Path(__file__).parents[2])
+    let_children_import_tests()
     print("| fault | track | rung | message |\n|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder, WorkerPool("cpu", one_per_track=True) as workers:
         gate = Gate(workers, Path(folder))

@@ -6,6 +6,7 @@ Writes the table of docs/reference/optimizers.md.
 from pathlib import Path
 
 from tests.optimizers import long_cases, long_tasks
+from tests.support.own_tree import let_children_import_tests
 from tests.support.turns import BACKENDS
 from twotrack.shared.workers.pool import WorkerPool
 
@@ -34,6 +35,7 @@ def written(found: dict[str, dict[str, float]]) -> str:
 
 def main() -> None:
     """Measure, and put the table into the page."""
+    let_children_import_tests()
     before, rest = PAGE.read_text().split(START)
     _, after = rest.split(END)
     PAGE.write_text(f"{before}{START}\n\n{written(measure())}\n\n{END}{after}")

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from tests.precision.hunting import Outcome, choose, find, hunt
+from tests.support.own_tree import let_children_import_tests
 from twotrack.shared.errors import UserError
 from twotrack.shared.spec.track import TRACKS
 from twotrack.shared.workers.pool import WorkerPool
@@ -13,6 +14,7 @@ from twotrack.shared.workers.pool import WorkerPool
 
 def main() -> int:
     """Judge, print every pair as it is done and the table at the end."""
+    let_children_import_tests()
     asked = _parser().parse_args()
     tracks = [track for track in TRACKS if track != "torch"] if asked.tracks == "all" else asked.tracks.split(",")
     try:

@@ -1,7 +1,6 @@
 """`python -m tests.reliability`: the whole campaign; exit code 1 if anything was wrong."""
 
 import argparse
-import os
 import shutil
 import sys
 import tempfile
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from tests.reliability import commands, disks, inputs, kills
 from tests.reliability.tally import Tally
+from tests.support.own_tree import let_children_import_tests
 
 SHARES = {"data": 0.2, "compare": 0.2, "export": 0.2, "record": 0.2, "verify": 0.2}
 """Of the kills."""
@@ -20,7 +20,7 @@ PARTS = ("inputs", "checkpoints", "kills", "disks", "power", "commands")
 def main() -> int:
     """Run the parts that were asked for, and print the table."""
     asked = _parser().parse_args()
-    os.environ["PYTHONPATH"] = str(Path(__file__).parents[2])  # where workers find the campaign's tasks
+    let_children_import_tests()
     if asked.table:
         asked.table.parent.mkdir(parents=True, exist_ok=True)
     tally = Tally(asked.table)

@@ -9,21 +9,19 @@ there. Ends with exit code 1 if anything strays farther than 1e-10.
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from tests.losses import held_long
 from tests.specs import tasks
 from tests.specs.cases import RATES, STEPS, TRAININGS
+from tests.support.own_tree import ROOT, let_children_import_tests
 from twotrack.shared.base import atomic
 from twotrack.shared.spec.track import TRACKS
 from twotrack.shared.workers.pool import WorkerPool
 
-ROOT = Path(__file__).parents[2]
 PAGE, KEPT = ROOT / "docs/reference/specs.md", ROOT / "build/specs.json"
 LIMIT = 1e-10
 Strays = dict[str, dict[str, dict[str, float]]]
@@ -127,7 +125,7 @@ def main() -> int:
     parser.add_argument("--again", action="store_true", help="keep what a run before has measured")
     parser.add_argument("--track", action="append", default=[], choices=TRACKS, help="only this one; repeatable")
     asked = parser.parse_args()
-    os.environ["PYTHONPATH"] = str(ROOT)  # workers find the tasks there
+    let_children_import_tests()
     if not asked.again:
         KEPT.unlink(missing_ok=True)
     for track in asked.track or TRACKS:
