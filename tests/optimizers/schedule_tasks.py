@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.optimizers.schedule_cases import LOSSES, PLATEAUS, RATE, STEPS
+from twotrack.shared.spec.optimizers import SGD
 from twotrack.shared.workers.task import task
 
 
@@ -119,3 +120,20 @@ def _keras_plateau(keras: Any, name: str) -> list[float]:
         callback.on_epoch_end(epoch, {"val_loss": loss})
         rates.append(float(keras.ops.convert_to_numpy(model.optimizer.learning_rate)))
     return rates
+
+
+@task
+def at_the_end(_: None) -> list[float]:
+    """Give Keras' optimizer other rates behind its last step, as a plateau does; return the rate before and behind."""
+    import keras
+
+    from twotrack.keras_track.optimizers import build, set_learning_rates
+
+    weight = keras.Variable([1.0])
+    optimizer = build(SGD(RATE), [RATE, 0.5 * RATE])
+    optimizer.build([weight])
+    for _ in range(2):
+        optimizer.iterations.assign_add(1)
+    before = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+    set_learning_rates(optimizer, [0.5 * RATE, 0.25 * RATE])
+    return [before, float(keras.ops.convert_to_numpy(optimizer.learning_rate))]

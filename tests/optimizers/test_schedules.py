@@ -52,6 +52,11 @@ def test_a_plateau_falls_where_the_framework_s_own_does(rates: Rates) -> None:
         assert len(set(planned)) > 1, name
 
 
+@pytest.mark.parametrize("track", ["keras:tensorflow", "keras:jax", "keras:torch"])
+def test_a_plateau_may_fall_behind_the_last_step(workers: WorkerPool, track: str) -> None:
+    assert workers.call(track, schedule_tasks.at_the_end, None) == pytest.approx([0.5 * RATE, 0.25 * RATE])
+
+
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_the_first_step_has_its_rate(name: str) -> None:
     assert SCHEDULES[name].factors(STEPS)[0] == pytest.approx(FIRST.get(name, 1.0))
