@@ -41,7 +41,7 @@ def square(stored: tuple[int, ...], size: int) -> Decode:
     """Return what decodes a photo to (size, size, RGB 3): one of the stored shape as it is, others as files."""
 
     def decode_picture(encoded: tf.Tensor) -> tf.Tensor:
-        image = in_graph_orientation.upright(_rgb(_known(encoded)), encoded)
+        image = in_graph_orientation.upright(rgb(_known(encoded)), encoded)
         as_stored = tf.reduce_all(tf.shape(image)[:2] == stored)
         return resize(tf.cond(as_stored, lambda: image, lambda: fit(image, photo.SIZE)), size)
 
@@ -56,7 +56,7 @@ def _known(encoded: tf.Tensor) -> tf.Tensor:
         return tf.identity(encoded)
 
 
-def _rgb(encoded: tf.Tensor) -> tf.Tensor:
+def rgb(encoded: tf.Tensor) -> tf.Tensor:
     """Return (height, width, RGB 3) uint8, transparent pixels on white."""
     return tf.cond(
         tf.io.is_jpeg(encoded),

@@ -176,7 +176,7 @@ def require_same_request(request: TrainingRequest, folder: Path, names: Sequence
 def _text(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(str, value))
-    return str(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _absolute(request: TrainingRequest) -> TrainingRequest:

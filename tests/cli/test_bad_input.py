@@ -95,7 +95,7 @@ def test_the_installed_command_refuses_alike(tmp_path: Path):
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
-        ((*RUN, "--epochs", "x"), ("'--epochs'", "valid integer")),
+        ((*RUN, "--epochs", "x"), ("'--epochs'", "valid number")),
         ((*RUN, "--seed", "1.5"), ("'--seed'", "valid integer")),
         ((*COMPARE, "--seeds", ""), ("'--seeds'", "valid integer")),
         (("run",), ("Missing argument 'chapter'",)),

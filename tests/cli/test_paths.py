@@ -34,6 +34,7 @@ WRITERS: dict[tuple[str, str], Writer] = {
     ("run", "out"): Writer(("run", "neuron", "--track", "torch", "--out"), is_parent=True),
     ("compare", "out"): Writer(("compare", "neuron", "--tracks", "torch", "--out"), is_parent=True),
     ("ablate", "out"): Writer(("ablate", "neuron", "--tracks", "torch", "--out"), is_parent=True),
+    ("benchmark", "out"): Writer(("benchmark", "neuron", "--tracks", "torch", "--out"), ".json"),
     ("experiment", "out"): Writer(("experiment", "neuron", "--tracks", "torch", "--out"), is_parent=True),
     ("verify", "report"): Writer(("verify", "neuron", "--tracks", "keras:torch", "--report"), ".html"),
     ("record", "out"): Writer(("record", "pair:PAIR", "--out")),

@@ -89,10 +89,10 @@ def upright(asked: Files) -> list[list[Any]]:
     """Return what the graph makes of the pixels of each file."""
     import tensorflow as tf
 
-    from twotrack.keras_track import in_graph_orientation
+    from twotrack.keras_track import in_graph_orientation, in_graph_pictures
 
     decode = tf.function(
-        lambda encoded: in_graph_orientation.upright(tf.io.decode_image(encoded, 3, expand_animations=False), encoded),
+        lambda encoded: in_graph_orientation.upright(in_graph_pictures.rgb(encoded), encoded),
         input_signature=[tf.TensorSpec((), tf.string)],
     )
     return [decode(file.read_bytes()).numpy().tolist() for file in asked.files]

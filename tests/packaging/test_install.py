@@ -180,9 +180,15 @@ def test_a_new_repository_of_tests_passes_and_fails_once_its_port_is_wrong(
     assert "proved cause at 'norm': epsilon is 0.001 in Keras and 1e-05 in torch" in failing.stdout
     assert "\n::error file=tests/test_port.py,line=8,title=twotrack::not the same model" in failing.stdout
     assert failing.code == 1
-    assert [line for line in shown if line.strip(" .") and line not in failing.stdout] == []
+    told = without_rounding(failing.stdout)
+    assert [line for line in shown if line.strip(" .") and without_rounding(line) not in told] == []
     (left,) = (repository / "twotrack-reports").iterdir()
     assert {path.name for path in left.iterdir()} == LEFT
+
+
+def without_rounding(text: str) -> str:
+    """Leave out what remains of a difference, all of it rounding: it is another number on another processor."""
+    return re.sub(r"to (0\.0e\+00|\d\.\de-1[5-9]) \(", "to rounding (", text)
 
 
 def _make_wrong(repository: Path) -> None:

@@ -1,7 +1,6 @@
-"""A report of 20 seeds on four tracks: small, quick, and good to look at, narrow and wide, light and dark, on paper."""
+"""A report of 20 seeds on four tracks: small, and good to look at, narrow and wide, light and dark, on paper."""
 
 import re
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,22 +24,19 @@ SEEDS, EPOCHS, STEPS = 20, 10, 400
 class Report:
     runs: list[Run]
     path: Path
-    seconds: float
 
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
     folder = tmp_path_factory.mktemp("large")
     make_comparison(folder, "churn_mlp", list(TRACKS), SEEDS, EPOCHS, STEPS)
-    start = time.process_time()
     runs = find_runs([folder])
     path = write_report(runs, folder / "report.html", [], {}, record(PASSED, FAILED, name="churn_mlp"))
-    return Report(runs, path, time.process_time() - start)
+    return Report(runs, path)
 
 
-def test_it_is_below_five_megabytes_and_takes_less_than_ten_seconds(report: Report):
+def test_it_is_below_five_megabytes(report: Report):
     assert report.path.stat().st_size < 5e6
-    assert report.seconds < 10
 
 
 def test_every_figure_has_a_title_and_words(report: Report):
