@@ -33,7 +33,7 @@ def test_settings_leave_the_chapters_own_config_as_it_is():
         ({"dropuot": "0.5"}, "unknown setting of mnist_cnn 'dropuot': did you mean 'dropout'?"),
         (
             {"zzz": "1"},
-            "unknown setting of mnist_cnn 'zzz': expected one of: accumulate, architecture, average, checkpoint, dropout",
+            "unknown setting of mnist_cnn 'zzz': expected one of: accumulate, architecture, average, checkpoint",
         ),
         ({"architecture": "bn-gap"}, "unknown value for mnist_cnn: architecture 'bn-gap': did you mean 'bn_gap'?"),
         ({"filters": "many"}, "mnist_cnn: filters: input should be a valid integer"),
