@@ -24,6 +24,8 @@ from twotrack.shared.workers.pool import WorkerPool
 
 PAGE, KEPT = ROOT / "docs/reference/specs.md", ROOT / "build/specs.json"
 LIMIT = 1e-10
+ENLARGED = {"triplet": 1e-9}
+"""Of a training that enlarges rounding: NumPy's own, begun one last digit away (seed 1), ends 1.0e-10 away."""
 Strays = dict[str, dict[str, dict[str, float]]]
 """By kind, row and track."""
 
@@ -132,7 +134,7 @@ def main() -> int:
         measure(track)
     found = kept()
     PAGE.write_text(written(PAGE.read_text(), found))
-    wrong = [one for one in _every(found) if not one[0] <= LIMIT]
+    wrong = [one for one in _every(found) if not one[0] <= ENLARGED.get(one[1], LIMIT)]
     print(*wrong or [_largest(found)], sep="\n")
     return int(bool(wrong))
 
