@@ -58,9 +58,10 @@ def forge(line: str) -> str:
 @task
 def scribble(line: str) -> str:
     """Write into every descriptor that is open, as no module of good will does."""
-    for descriptor in range(3, 64):
-        with suppress(OSError):
-            os.write(descriptor, line.encode())
+    for descriptor in map(int, os.listdir("/proc/self/fd")):
+        if descriptor > sys.stderr.fileno():
+            with suppress(OSError):
+                os.write(descriptor, line.encode())
     return "done"
 
 
