@@ -83,11 +83,12 @@ class CanonicalRequest(FrozenRecord):
 
 
 def read_build(text: str, folders: tuple[Path, ...] = (), **described: Any) -> BuildReference:
-    """Return the reference for "module:NAME", seen from the current folder; UserError for another text."""
-    module, mark, name = text.partition(":")
-    if not mark or not module or not name:
+    """Return the reference for "module:NAME" or "file.py:NAME", seen from the current folder; UserError for another text."""
+    module, _, name = text.rpartition(":")
+    if not module or not name:
         raise UserError(f"expected module:NAME, a pair or a function that builds a model, found '{text}'.")
-    return BuildReference(module=module, name=name, folders=(Path.cwd(), *folders), **described)
+    module, folders = user_modules.place(module, folders)
+    return BuildReference(module=module, name=name, folders=folders, **described)
 
 
 def read_loss(text: str) -> LossName:

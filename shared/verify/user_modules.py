@@ -107,6 +107,23 @@ def _required_modules() -> frozenset[str]:
 _finder = UserModules()
 
 
+def place(text: str, folders: Sequence[Path]) -> tuple[str, tuple[Path, ...]]:
+    """Return the module that a user names, and where it may lie: of a name, the current folder and `folders`.
+
+    A file, as `models/port.py`, is its module: below the folder that holds it, or its outermost package.
+    Raises UserError if there is no such file.
+    """
+    if not text.endswith(".py"):
+        return text, (Path.cwd(), *folders)
+    file = Path(text).absolute()
+    if not file.is_file():
+        raise UserError(f"expected a module or its file, found '{text}', which is no file.")
+    root = file.parent
+    while (root / "__init__.py").is_file():
+        root = root.parent
+    return ".".join(file.relative_to(root).with_suffix("").parts), (root, Path.cwd(), *folders)
+
+
 def import_named(name: str, folders: Sequence[Path]) -> ModuleType:
     """Import the module that the user named, from one of `folders` or from the path; UserError if that fails."""
     with _finder.opened(folders, name), as_user_error(f"importing '{name}' from {folders[0]} failed"):

@@ -311,9 +311,10 @@ PairReference = NamedPair | PairOfFunctions
 
 
 def named(text: str, folders: tuple[Path, ...] = ()) -> NamedPair:
-    """Return the reference for "module:NAME", seen from the current folder and from `folders`."""
-    module, _, name = text.partition(":")
-    return NamedPair(module=module, name=name, folders=(Path.cwd(), *folders))
+    """Return the reference for "module:NAME" or "file.py:NAME", seen from the current folder and from `folders`."""
+    module, _, name = text.rpartition(":")
+    module, folders = user_modules.place(module, folders)
+    return NamedPair(module=module, name=name, folders=folders)
 
 
 def module_folders() -> tuple[Path, ...]:
