@@ -83,7 +83,7 @@ class CanonicalRequest(FrozenRecord):
 
 
 def read_build(text: str, folders: tuple[Path, ...] = (), **described: Any) -> BuildReference:
-    """Return the reference for "module:NAME" or "file.py:NAME", seen from the current folder; UserError for another text."""
+    """Return the reference for "module:NAME" or "file.py:NAME"; UserError for another text."""
     module, _, name = text.rpartition(":")
     if not module or not name:
         raise UserError(f"expected module:NAME, a pair or a function that builds a model, found '{text}'.")
