@@ -185,7 +185,7 @@ FLOAT32_SOFTMAX = _pair(keras_attention, torch_attention_with_float32_softmax)
 CAST = _pair(keras_attention, torch_attention_cast)
 AUTOCAST = _pair(keras_attention, torch_attention_under_autocast)
 HALF_SUMS = Pair(keras_sums, torch_sums_in_half, (TERMS,), loss="mean_squared_error")
-OPAQUE_MEAN_4, OPAQUE_MEAN_16 = (
+OPAQUE_MEAN_32, OPAQUE_MEAN_16 = (
     Pair(partial(_keras_normalised_mean, features), partial(_torch_normalised_mean_in_half, features), (ROWS, 4))
-    for features in (4, 16)
+    for features in (32, 16)
 )
