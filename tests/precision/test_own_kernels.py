@@ -8,7 +8,7 @@ from twotrack.shared.verify.request import VerifyRequest
 from twotrack.shared.workers.pool import WorkerPool
 
 
-@pytest.mark.parametrize("pair", ["OPAQUE_MEAN_32", "OPAQUE_MEAN_16"])
+@pytest.mark.parametrize("pair", ["OPAQUE_MEAN_16", pytest.param("OPAQUE_MEAN_32", marks=pytest.mark.slow)])
 def test_a_mean_of_ones_own_in_half_is_not_excused_by_the_normalisation_behind_it(ladder: SharedLadder, pair: str):
     request = VerifyRequest(name=f"tests.precision.pairs:{pair}", until="parameters", arithmetics=("bfloat16",))
 
