@@ -117,6 +117,10 @@ def poor_sums(precision: str) -> frozenset[str]:
     return kernels.poor_sums({name: made(add) for name, add in sums.items()}, precision)
 
 
+def _floats(tensors: Sequence[Any]) -> list[np.ndarray]:
+    return [np.asarray(one.numpy(), np.float64) for one in tensors if one.dtype.is_floating]
+
+
 def _wide(tensors: Sequence[Any]) -> list[np.ndarray]:
     return [one.numpy() for one in tensors if one.dtype == tf.float64]
 
@@ -126,6 +130,9 @@ def noted(computing: Computing, at: At) -> Iterator[None]:
     """Note the type that every operation inside the block computes in."""
 
     def note(call: Call) -> list[Any]:
+        if call.name in PARTS:
+            exact = PARTS[call.name]([tf.cast(one, tf.float64) if one.dtype.is_floating else one for one in call.given])
+            computing.tried(call.name, _floats(call.made), _floats(exact))
         types = [one.dtype.name for one in call.made]
         if call.name not in _MADE and computing.concerns(types):
             others = [one for one in call.made if one.dtype.is_floating and one.dtype.name != computing.expected]

@@ -132,6 +132,8 @@ def noted(computing: Computing, at: At) -> Iterator[None]:
             result, name = function(*args, **(kwargs or {})), _name(function)
             if _is_view(function) or name in _MADE:
                 return result
+            if name in _INSIDE:
+                computing.tried(name, _floats(result), _floats(function(*_doubled(args), **_doubled(kwargs or {}))))
             made = [str(one.dtype)[len("torch.") :] for one in tree_leaves(result) if isinstance(one, torch.Tensor)]
             if computing.concerns(made):
                 computing.note(name, made, *at(), name in _COPIES, lambda: _largest(result, computing.expected))
@@ -139,6 +141,26 @@ def noted(computing: Computing, at: At) -> Iterator[None]:
 
     with Noted():
         yield
+
+
+def _floats(structure: Any) -> list[np.ndarray]:
+    """Return the tensors of real numbers in a nested structure, in float64."""
+    from torch.utils._pytree import tree_leaves
+
+    return [_array(one.double()) for one in tree_leaves(structure) if _is_float(one)]
+
+
+def _doubled(structure: Any) -> Any:
+    """Return a nested structure with its tensors of real numbers in float64."""
+    from torch.utils._pytree import tree_map
+
+    return tree_map(lambda one: one.detach().double() if _is_float(one) else one, structure)
+
+
+def _is_float(one: Any) -> bool:
+    import torch
+
+    return isinstance(one, torch.Tensor) and one.is_floating_point() and one.layout is torch.strided
 
 
 def _largest(result: Any, expected: str) -> float:

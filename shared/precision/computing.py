@@ -1,4 +1,4 @@
-"""In which types a model computes: operations whose type is not the one that was asked for, with where they are."""
+"""In which types a model computes, with where: operations whose type is not the one that was asked for, poor ones."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -7,6 +7,7 @@ import numpy as np
 from pydantic import with_config
 
 from twotrack.shared.base.records import WITH_ARRAYS
+from twotrack.shared.precision import kernels
 from twotrack.shared.precision.formats import FORMATS
 
 
@@ -44,6 +45,8 @@ class Computing:
 
     def __init__(self, expected: str):
         self.expected = expected
+        self.poor: set[str] = set()
+        """Operations of several steps that were off by more than one rounding of what they were given."""
         self._found: dict[tuple[str, str, str], Computed] = {}
 
     def concerns(self, made: Sequence[str]) -> bool:
@@ -70,6 +73,11 @@ class Computing:
             found.largest = max(found.largest, size())
             if operation not in found.operations:
                 found.operations.append(operation)
+
+    def tried(self, operation: str, made: Sequence[np.ndarray], exact: Sequence[np.ndarray]) -> None:
+        """Take into account what an operation of several steps made, beside what it makes of the same in float64."""
+        if kernels.is_poor(made, exact, self.expected):
+            self.poor.add(operation)
 
     @property
     def found(self) -> list[Computed]:

@@ -1,6 +1,6 @@
-"""Which of a framework's operations add up in half precision on this machine: each is tried on its own."""
+"""Which of a framework's operations are off by more than one rounding on this machine: each is tried on its own."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -19,6 +19,12 @@ def poor_sums(operations: Mapping[str, Sum], precision: str) -> frozenset[str]:
     terms = nearest(np.random.default_rng(0).normal(size=(TERMS, SUMS)), FORMATS[precision])
     exact = terms.sum(0)
     return frozenset(name for name, add in operations.items() if _is_poor(add(terms), exact, FORMATS[precision].unit))
+
+
+def is_poor(made: Sequence[np.ndarray], exact: Sequence[np.ndarray], precision: str) -> bool:
+    """Tell whether any result of an operation is farther off than one rounding of the exact one."""
+    unit = FORMATS[precision].unit
+    return any(_is_poor(one.astype(np.float64), other, unit) for one, other in zip(made, exact, strict=True))
 
 
 def _is_poor(found: np.ndarray, exact: np.ndarray, unit: float) -> bool:

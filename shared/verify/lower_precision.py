@@ -146,11 +146,11 @@ class Measurement:
                 return PrecisionEvidence(self._arithmetic, "the step draws random numbers beside dropout")
             targets = wide.targets
         try:
-            found, computed = self._low(targets)
+            found, computing = self._low(targets)
         except Exception as error:  # whatever the framework or the user's model raises
             return PrecisionEvidence(self._arithmetic, f"it does not run: {one_line(error)}")
         with ExitStack() as stack:
-            return self._judged(truth, found, computed, self._side("float64", stack, targets))
+            return self._judged(truth, found, computing, self._side("float64", stack, targets))
 
     def _refusal(self) -> str:
         if self._arithmetic == "tf32":
@@ -158,8 +158,8 @@ class Measurement:
             return "tf32 is arithmetic of GPUs, which twotrack keeps switched off"
         return ""
 
-    def _low(self, targets: "Sequence[np.ndarray]") -> tuple[Values, list[Computed]]:
-        """Return what a step in the precision gives, and what of it computes in another."""
+    def _low(self, targets: "Sequence[np.ndarray]") -> tuple[Values, Computing]:
+        """Return what a step in the precision gives, and what its operations compute in."""
         self._phase(self._arithmetic)
         precision = run_in(self._arithmetic)
         with ExitStack() as stack:
@@ -168,7 +168,7 @@ class Measurement:
             found, computing = side.look(), Computing(precision)
             with side.probe.noted(computing):
                 side.look()
-        return found, computing.found
+        return found, computing
 
     def _side(self, precision: Precision, stack: ExitStack, targets: "Sequence[np.ndarray] | None" = None) -> "_Side":
         return _Side(self._track, self._exercise, precision, self._rounded, stack, targets)
@@ -177,7 +177,8 @@ class Measurement:
         """Round what is given to a step; the only place where that is done."""
         return nearest(array, self._format) if array.dtype.kind == "f" else array
 
-    def _judged(self, truth: Values, found: Values, computed: list[Computed], wide: "_Side") -> PrecisionEvidence:
+    def _judged(self, truth: Values, found: Values, computing: Computing, wide: "_Side") -> PrecisionEvidence:
+        computed = computing.found
         spread, rounding = _Spread(truth), Rounding(self._arithmetic, 0)
         wrong = any(one.is_narrower(run_in(self._arithmetic)) for one in computed)
         most = DRAWS_OF_A_FAULT if wrong else MOST_DRAWS
@@ -188,10 +189,8 @@ class Measurement:
             rounding.next()
         quantities = self._quantities(spread, found)
         if not wrong and rounding.results != rounding.sums and any(one.is_wrong for one in quantities):
-            poor = wide.probe.poor_sums(self._arithmetic)
-            quantities = self._explained(
-                quantities, rounding.of_steps | poor, partial(self._spread, truth, wide), found
-            )
+            poor = (rounding.of_steps & computing.poor) | wide.probe.poor_sums(self._arithmetic)
+            quantities = self._explained(quantities, poor, partial(self._spread, truth, wide), found)
         return PrecisionEvidence(self._arithmetic, "", quantities, computed, rounding.draw)
 
     def _spread(self, truth: Values, wide: "_Side", rounding: Rounding) -> "_Spread":

@@ -1,10 +1,11 @@
 """Pairs whose arithmetic is what it says, or is not: attention in another type, a cast on the way, sums in half."""
 
+from functools import partial
 from typing import Any
 
 from twotrack import Pair
 
-WIDTH, STEPS, TERMS = 16, 12, 2048
+WIDTH, STEPS, TERMS, ROWS = 16, 12, 2048, 192
 
 
 def _keras_attention(softmax_type: str | None = None) -> Any:
@@ -115,6 +116,48 @@ def torch_sums_in_half() -> Any:
     return Model()
 
 
+def _keras_normalised_mean(features: int) -> Any:
+    import keras
+    from keras import layers, ops
+
+    given = keras.Input((ROWS, 4))
+    hidden = ops.sigmoid(layers.Dense(features, name="dense")(given))
+    normalised = layers.LayerNormalization(epsilon=1e-3, name="norm")(ops.mean(hidden, 1))
+    return keras.Model(given, layers.Dense(1, name="head")(normalised))
+
+
+def _torch_normalised_mean_in_half(features: int) -> Any:
+    """A mean whose kernel, in bfloat16, keeps its running sum in bfloat16, in front of a layer normalisation."""
+    import torch
+    from torch import nn
+
+    class Mean(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, given: Any) -> Any:
+            ctx.rows = given.shape[1]
+            if given.dtype != torch.bfloat16:
+                return given.mean(1)
+            total = torch.zeros_like(given[:, 0])
+            for row in range(ctx.rows):
+                total = total + given[:, row]
+            return total / ctx.rows
+
+        @staticmethod
+        def backward(ctx: Any, gradient: Any) -> Any:
+            return (gradient / ctx.rows)[:, None].expand(-1, ctx.rows, -1)
+
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.dense, self.head = nn.Linear(4, features), nn.Linear(features, 1)
+            self.norm = nn.LayerNorm(features, eps=1e-3)
+
+        def forward(self, given: Any) -> Any:
+            return self.head(self.norm(Mean.apply(torch.sigmoid(self.dense(given)))))
+
+    return Model()
+
+
 def torch_attention_under_autocast() -> Any:
     import torch
     from torch import nn
@@ -142,3 +185,7 @@ FLOAT32_SOFTMAX = _pair(keras_attention, torch_attention_with_float32_softmax)
 CAST = _pair(keras_attention, torch_attention_cast)
 AUTOCAST = _pair(keras_attention, torch_attention_under_autocast)
 HALF_SUMS = Pair(keras_sums, torch_sums_in_half, (TERMS,), loss="mean_squared_error")
+OPAQUE_MEAN_32, OPAQUE_MEAN_16 = (
+    Pair(partial(_keras_normalised_mean, features), partial(_torch_normalised_mean_in_half, features), (ROWS, 4))
+    for features in (32, 16)
+)

@@ -47,3 +47,22 @@ def poor_sums(_: None) -> dict[str, list[str]]:
     from twotrack.keras_track import arithmetic
 
     return {precision: sorted(arithmetic.poor_sums(precision)) for precision in ("bfloat16", "float16")}
+
+
+POOR_LAYER_NORM = "native_layer_norm_backward"
+
+
+@task
+def poor_steps(rows: int) -> list[str]:
+    """Return which operations of torch's layer normalisation of so many rows, in bfloat16, are off by themselves."""
+    import torch
+
+    from twotrack.shared.precision import aten
+    from twotrack.shared.precision.computing import Computing
+
+    computing = Computing("bfloat16")
+    torch.manual_seed(0)
+    norm, given = torch.nn.LayerNorm(32, dtype=torch.bfloat16), torch.randn(rows, 32, dtype=torch.bfloat16)
+    with aten.noted(computing, lambda: ("", "")):
+        norm(given).backward(torch.randn(rows, 32, dtype=torch.bfloat16))
+    return sorted(computing.poor)
