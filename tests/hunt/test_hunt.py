@@ -7,7 +7,7 @@ import pytest
 from _pytest.mark import ParameterSet
 
 from tests.hunt.family import Family, PairFamilies
-from tests.hunt.hunting import HONEST, WRONG, Quarry, climb
+from tests.hunt.hunting import GROUND, climb
 from tests.support.turns import MOSTLY_QUICKEST
 from twotrack.shared.verify.ladder import Ladder
 
@@ -36,13 +36,13 @@ def _marks(family: Family) -> tuple[pytest.MarkDecorator, ...]:
     return (pytest.mark.slow,) if family.kind in ELSEWHERE else ()
 
 
-@pytest.mark.parametrize(("family", "track"), of_every_kind(WRONG))
+@pytest.mark.parametrize(("family", "track"), of_every_kind(GROUND.wrong))
 def test_a_wrong_pair_is_detected(family: Family, track: str, ladder: Ladder) -> None:
-    (outcome,) = climb(Quarry(family, 0, wrong=True), [track], ladder)
+    (outcome,) = climb(GROUND.quarry(family, 0), [track], ladder)
     assert not outcome.missed, outcome
 
 
-@pytest.mark.parametrize(("family", "track"), of_every_kind(HONEST))
+@pytest.mark.parametrize(("family", "track"), of_every_kind(GROUND.honest))
 def test_an_honest_pair_is_not_refused(family: Family, track: str, ladder: Ladder) -> None:
-    (outcome,) = climb(Quarry(family, 0, wrong=False), [track], ladder)
+    (outcome,) = climb(GROUND.quarry(family, 0), [track], ladder)
     assert not outcome.missed, outcome.reason
