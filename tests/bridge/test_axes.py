@@ -44,12 +44,11 @@ def difference(outputs: Outputs, keras: str, seed: int) -> float:
     return float(np.abs(a - b).max() / np.abs(a).max()) if a.shape == b.shape else float("inf")
 
 
-def seeds() -> Iterator[ParameterSet]:
-    for seed in SEEDS:
-        yield pytest.param(seed, marks=() if seed < FEW else pytest.mark.slow)
+def seeds() -> list[ParameterSet]:
+    return [pytest.param(seed, marks=() if seed < FEW else pytest.mark.slow) for seed in SEEDS]
 
 
-@pytest.mark.parametrize("seed", list(seeds()))
+@pytest.mark.parametrize("seed", seeds())
 def test_a_drawn_network_is_one_model_on_both_sides(outputs, seed):
     assert difference(outputs, "", seed) <= ROUNDING, plan(seed)
 
@@ -81,7 +80,7 @@ def climb(ladder: Ladder, name: str, track: str = QUICKEST, until: str = "traini
     )[0]
 
 
-@pytest.mark.parametrize(("name", "track"), channels_first())
+@pytest.mark.parametrize(("name", "track"), list(channels_first()))
 def test_channels_first_in_keras_raise_no_alarm(ladder, name, track):
     result = climb(ladder, f"first_pairs:{name}", track)
     assert result.passed, result.rungs[-1]
