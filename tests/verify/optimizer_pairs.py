@@ -393,6 +393,10 @@ HONEST = (
 )
 
 
+LATE = {"DROPPED_LATE", "BOTH_DROPPED", "SCALED_DYNAMICALLY"}
+"""Those that do something behind step 200, to which the others are compared; SHARED are compared to the end."""
+
+
 def __getattr__(name: str) -> Pair:
     """Return a pair of one of the families by its name."""
     found = SHARED | HELD_WRONG | {own: pair for own, (pair, _) in HELD_HONEST.items()}
