@@ -167,11 +167,17 @@ def test_a_model_that_the_server_cannot_run_is_refused(
     assert reason in found.detail
 
 
-def test_wrong_weights_are_refused(repository: Path, workers: WorkerPool, broken: Path, tmp_path: Path):
-    other = train(workers, tmp_path / "other", "torch", seed=1, settings={"filters": "4"})
-    weights = publish(other, tmp_path / "served", workers)
+@pytest.fixture(scope="module")
+def other(workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A version of other weights, whose guide starts another server."""
+    folder = tmp_path_factory.mktemp("other")
+    run = train(workers, folder / "run", "torch", seed=1, settings={"filters": "4"})
+    return export(run.folder, "tf-serving", folder / "models", workers, server_tag="2.20.0").out
+
+
+def test_wrong_weights_are_refused(other: Path, workers: WorkerPool, broken: Path):
     shutil.rmtree(broken / "variables")
-    shutil.copytree(weights / "variables", broken / "variables")
+    shutil.copytree(other / "variables", broken / "variables")
 
     found = refusal(broken, workers)
 
@@ -431,10 +437,8 @@ def test_a_gif_is_refused(repository: Path, workers: WorkerPool):
 # === The server's version ===
 
 
-def test_the_guide_starts_the_server_that_is_asked_for(runs: dict[str, Run], workers: WorkerPool, tmp_path: Path):
-    export(runs["mnist_cnn"].folder, "tf-serving", tmp_path / "models", workers, server_tag="2.20.0")
-
-    assert "tensorflow/serving:2.20.0 " in (tmp_path / "models" / "SERVING.md").read_text()
+def test_the_guide_starts_the_server_that_is_asked_for(other: Path):
+    assert "tensorflow/serving:2.20.0 " in (other.parents[1] / "SERVING.md").read_text()
 
 
 @pytest.mark.parametrize(

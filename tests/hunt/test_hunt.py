@@ -14,7 +14,16 @@ from twotrack.shared.verify.ladder import Ladder
 ELSEWHERE = {
     **dict.fromkeys(("random kind", "random rate", "random place", "random mode", "random"), "tests/dropout"),
     **dict.fromkeys(("ordinary", "normalisation"), "tests/conformance"),
-    "regularizer": "tests/verify/test_optimizer.py",
+    **dict.fromkeys(
+        ("regularizer", "gradient size", "step number", "weights size", "optimizer"), "tests/verify/test_optimizer.py"
+    ),
+    **dict.fromkeys(
+        ("loss", "loss: large errors", "loss: tiny errors", "loss: extreme logits", "loss: rare classes"),
+        "tests/verify/test_loss.py",
+    ),
+    **dict.fromkeys(
+        ("values", "tiny values", "pooling", "batch size", "length", "mode", "state"), "tests/verify/test_range.py"
+    ),
     "frozen": "tests/diagnosis and tests/transfer",
 }
 """Kinds of which these climb with pairs of their own by default; slow here."""
