@@ -5,7 +5,7 @@ from _pytest.mark import ParameterSet
 
 from tests.conformance.faults.judging import far_enough
 from tests.conformance.planted import BUGS, Bug
-from tests.support.turns import MOSTLY_QUICKEST, QUICKEST, in_turn
+from tests.support.turns import MOSTLY_QUICKEST, in_turn
 from twotrack.shared.verify.diagnosis.cause import Status
 from twotrack.shared.verify.ladder import Ladder, TrackResult
 from twotrack.shared.verify.request import VerifyRequest
@@ -29,12 +29,8 @@ def marked(case: ParameterSet) -> ParameterSet:
     return pytest.param(case.values, marks=marks, id="-".join(map(str, case.values)))
 
 
-HEAVY = {"ATTENTION_MASK", "GRU_GATES"}
-"""JAX takes half a minute to compile their steps."""
-ANYWHERE = [name for name, bug in BUGS.items() if not bug.only]
 CASES = [
-    *(marked(one) for one in in_turn([name for name in ANYWHERE if name not in HEAVY], order=MOSTLY_QUICKEST)),
-    *(marked(one) for one in in_turn([name for name in ANYWHERE if name in HEAVY], order=[QUICKEST])),
+    marked(one) for one in in_turn([name for name, bug in BUGS.items() if not bug.only], order=MOSTLY_QUICKEST)
 ] + [pytest.param((name, bug.only), id=f"{name}-{bug.only}") for name, bug in BUGS.items() if bug.only]
 
 
