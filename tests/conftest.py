@@ -12,6 +12,7 @@ from tests.support import compilations, resources
 from tests.support.fast_lane import FastLane
 from tests.support.ladders import SharedLadder
 from tests.support.models import Models
+from tests.support.once import session_folder
 from twotrack.shared.workers.pool import WorkerPool
 
 ROOT = Path(__file__).parents[1]
@@ -56,15 +57,9 @@ def _tree_under_test(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         patch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
         # What JAX runs here is mostly compiled for a few steps: that is most of the suite's time. It compiles a program
         # once in a session, not once in each of its processes.
-        for name, value in _shared_compilations(tmp_path_factory.getbasetemp()).items():
+        for name, value in compilations.kept_in(session_folder(tmp_path_factory) / "jax_compilations").items():
             patch.setenv(name, value)
         yield
-
-
-def _shared_compilations(base: Path) -> dict[str, str]:
-    """Return the environment of JAX with one folder for all that the session compiles."""
-    of_all_processes = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    return compilations.kept_in(of_all_processes / "jax_compilations")
 
 
 @pytest.fixture(scope="session")

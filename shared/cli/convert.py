@@ -59,23 +59,35 @@ def convert(
     """
     from twotrack.shared.carrying.pairs import PairConversion
     from twotrack.shared.cli.console import print_json
-    from twotrack.shared.errors import UserError
     from twotrack.shared.verify.request import VerifyRequest
 
-    if ":" not in subject or weights is None:
-        if weights is not None:
-            raise UserError(f"expected a pair as MODULE:PAIR in front of '{weights}', found '{subject}'.")
-        if map_file or skip or not proof:
-            raise UserError("--map, --skip and --no-proof are for a pair of your own: convert MODULE:PAIR WEIGHTS ...")
-        facts = _of_chapter(Path(subject), chapter, options.parse_settings(settings), to, out, with_optimizer)
-    else:
-        if chapter or settings:
-            raise UserError(f"--chapter and --set are for a chapter; '{subject}' is a pair of your own.")
+    if ":" in subject and weights is not None:
+        _require_pair_alone(subject, chapter, settings)
         request = VerifyRequest(name=subject, map_file=map_file)
-        asked = PairConversion(request, weights, to, out, tuple(skip or ()), proof, with_optimizer)
-        facts = _of_pair(asked)
+        facts = _of_pair(PairConversion(request, weights, to, out, tuple(skip or ()), proof, with_optimizer))
+    else:
+        _require_file_alone(subject, weights, bool(map_file or skip or not proof))
+        facts = _of_chapter(Path(subject), chapter, options.parse_settings(settings), to, out, with_optimizer)
     print_json(facts) if json else print(*_lines(facts), sep="\n")
     raise typer.Exit(0 if facts.get("same_outputs", True) and facts.get("same_step", True) else 1)
+
+
+def _require_pair_alone(pair: str, chapter: str | None, settings: list[str] | None) -> None:
+    """Raise UserError for a pair with options of a chapter."""
+    from twotrack.shared.errors import UserError
+
+    if chapter or settings:
+        raise UserError(f"--chapter and --set are for a chapter; '{pair}' is a pair of your own.")
+
+
+def _require_file_alone(subject: str, weights: Path | None, has_options_of_pairs: bool) -> None:
+    """Raise UserError for a chapter's file with what is for pairs."""
+    from twotrack.shared.errors import UserError
+
+    if weights is not None:
+        raise UserError(f"expected a pair as MODULE:PAIR in front of '{weights}', found '{subject}'.")
+    if has_options_of_pairs:
+        raise UserError("--map, --skip and --no-proof are for a pair of your own: convert MODULE:PAIR WEIGHTS ...")
 
 
 def _of_chapter(

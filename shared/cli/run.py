@@ -1,12 +1,17 @@
 """twotrack run."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from twotrack.shared.cli import options
+
+if TYPE_CHECKING:
+    from twotrack.shared.runs.comparison import TrainingOutcome
+    from twotrack.shared.runs.run_folder import Run
 
 
 @options.grouped
@@ -64,7 +69,6 @@ def run(
     With --from, recipe, seed, settings, examples and precision are those of the run; those given again must be the
     same.
     """
-    from twotrack.shared.cli.console import print_json
     from twotrack.shared.cli.training import exit_code, train
     from twotrack.shared.runs.comparison import run_name, timestamp
     from twotrack.shared.runs.reserving import reserving
@@ -83,12 +87,18 @@ def run(
             reserved.folder(f"{chapter}_{recipe}_tensorboard_{stamp}") if tensorboard else None,
             pool=options.lent_pool(),
         )
-    if json:
-        from twotrack.shared.report.tables import run_rows
-
-        print_json({"runs": run_rows(runs), "failures": [vars(failure) for failure in outcome.failures]})
-    else:
-        for result in runs:
-            scores = ", ".join(f"{name} {value:.4f}" for name, value in result.record.test.items())
-            print(f"{result.record.job.track}: test {scores}; {result.folder}")
+    _tell(outcome, runs, json)
     raise typer.Exit(exit_code(outcome))
+
+
+def _tell(outcome: "TrainingOutcome", runs: "Sequence[Run]", json: bool) -> None:
+    """Print what the runs came to."""
+    from twotrack.shared.cli.console import print_json
+    from twotrack.shared.report.tables import run_rows
+
+    if json:
+        print_json({"runs": run_rows(runs), "failures": [vars(failure) for failure in outcome.failures]})
+        return
+    for result in runs:
+        scores = ", ".join(f"{name} {value:.4f}" for name, value in result.record.test.items())
+        print(f"{result.record.job.track}: test {scores}; {result.folder}")

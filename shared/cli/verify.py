@@ -1,6 +1,6 @@
 """twotrack verify."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +10,7 @@ from twotrack.shared.cli import options
 
 if TYPE_CHECKING:
     from twotrack.shared.report.causes import Side
+    from twotrack.shared.report.ladder import LadderRecord
     from twotrack.shared.verify.ladder import TrackResult
     from twotrack.shared.verify.request import VerifyRequest
 
@@ -93,12 +94,7 @@ def verify(
     A cause is proved: with it removed in memory the sides agree. A pass says what was compared; an exception is what
     could hide a difference. Exit code 1 if a rung fails.
     """
-    from twotrack.shared.cli.console import print_json
     from twotrack.shared.precision.formats import arithmetics
-    from twotrack.shared.report.ladder import ladder_record
-    from twotrack.shared.report.ladder_page import write_page
-    from twotrack.shared.report.ladder_text import ladder_text
-    from twotrack.shared.report.pages import require_page
     from twotrack.shared.verify.request import VerifyRequest
 
     lower = arithmetics(precision) if precision else ()
@@ -107,20 +103,36 @@ def verify(
         raise typer.Exit(_recordings(subject, other, recording, tracks, rename or [], until, report, strict, json))
     request = VerifyRequest(name=subject, settings=_settings(subject, settings, weights), recipe=recipe, until=until)
     changes = {"causes": "first" if first else "all", "reference": reference, **_own(subject, weights, inputs)}
-    changes["arithmetics"] = lower
-    request, side = _with_map(request.model_copy(update=changes), map_file, no_map), _side(fix)
+    request = _with_map(request.model_copy(update=changes | {"arithmetics": lower}), map_file, no_map)
+    raise typer.Exit(_climbed(request, _side(fix), tracks, report, strict, json))
+
+
+def _climbed(
+    request: "VerifyRequest", side: "Side | None", tracks: str, report: Path | None, strict: bool, json: bool
+) -> int:
+    """Run both sides and tell what the ladder says of them; return the exit code."""
+    from twotrack.shared.report.ladder import ladder_record
+    from twotrack.shared.report.ladder_page import write_page
+    from twotrack.shared.report.ladder_text import ladder_text
+    from twotrack.shared.report.pages import require_page
+
     if report:
         require_page(report, "--report")
-    chosen = None if tracks == options.ALL else options.parse_tracks(tracks)
-    results = climb(request, chosen)
+    results = climb(request, None if tracks == options.ALL else options.parse_tracks(tracks))
     record = ladder_record(request, results)
     page = write_page(record, report, side) if report else None
+    _tell(record, lambda: ladder_text(request, results, side), page, json)
+    return _exit_code(results, strict)
+
+
+def _tell(record: "LadderRecord", text: Callable[[], str], page: Path | None, json: bool) -> None:
+    """Print a record as JSON, or its text; either with the page that was written."""
+    from twotrack.shared.cli.console import print_json
+
     if json:
         print_json(record.model_dump() | ({"report": str(page)} if page else {}))
     else:
-        print(ladder_text(request, results, side))
-        print(*([f"report: {page}"] if page else []), sep="\n", end="\n" if page else "")
-    raise typer.Exit(_exit_code(results, strict))
+        print(text(), *([f"report: {page}"] if page else []), sep="\n")
 
 
 def _with_map(request: "VerifyRequest", file: Path | None, no_map: bool) -> "VerifyRequest":
@@ -146,7 +158,6 @@ def _recordings(
     json: bool,
 ) -> int:
     """Compare where one side or both are recordings; return the exit code."""
-    from twotrack.shared.cli.console import print_json
     from twotrack.shared.cli.verify_recordings import compared
     from twotrack.shared.report.ladder_page import write_page
     from twotrack.shared.report.pages import require_page
@@ -157,10 +168,7 @@ def _recordings(
     found = compared(subject, other, recording, tracks, rename, until)
     record = comparison_record(found, until)
     page = write_page(record, report) if report else None
-    if json:
-        print_json(record.model_dump() | ({"report": str(page)} if page else {}))
-    else:
-        print(comparison_text(found), *([f"report: {page}"] if page else []), sep="\n")
+    _tell(record, lambda: comparison_text(found), page, json)
     return _exit_code([one.result for one in found], strict)
 
 

@@ -40,7 +40,7 @@ ENTRIES: tuple[Difference, ...] = (
             values={"exists": True, "patience": 0, "restores the best weights": False},
         ),
         fix="state patience and restore_best_weights",
-        aligned="every epoch of the recipe is done (shared/runs/fitting.py)",
+        aligned="off unless the recipe states a patience; then both end by one rule (shared/runs/judging.py)",
         touches=always,
         kept=reasons.LOOP,
     ),

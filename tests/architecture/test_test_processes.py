@@ -10,6 +10,7 @@ import pytest
 from tests.support import browser, resources
 from tests.support.command_line import python
 from tests.support.fast_lane import runs_python
+from tests.support.once import made_once
 
 GIB = 2**30
 INNER_SUITE = """
@@ -52,6 +53,26 @@ def test_a_container_that_has_less_memory_than_the_machine_counts(tmp_path: Path
 def test_processes_share_half_of_the_memory_between_two_files_of_tests():
     assert resources.kept_memory(8 * GIB, 1) == 4 * GIB
     assert resources.kept_memory(24 * GIB, 2) == 6 * GIB
+
+
+def test_what_is_made_once_is_found_again_and_made_anew_if_it_was_left_half_made(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+):
+    made = []
+
+    def make(folder: Path) -> None:
+        assert list(folder.iterdir()) == []
+        (folder / "part").touch()
+        made.append(folder)
+        if len(made) == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        made_once(tmp_path_factory, tmp_path.name, make)
+    found = [made_once(tmp_path_factory, tmp_path.name, make) for _ in range(2)]
+
+    assert len(made) == 2
+    assert found == [made[1]] * 2
 
 
 def test_memory_of_processes_below_is_counted(tmp_path: Path):

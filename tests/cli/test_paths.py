@@ -117,8 +117,8 @@ def stage(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def refused(stage: Path, command: tuple[str, ...], name: str) -> None:
-    """Let a command refuse a name: one line, nothing left, no work begun."""
+def refusal(stage: Path, command: tuple[str, ...], name: str) -> str:
+    """Return how a command refuses a name: one line, nothing left, no work begun."""
     before = contents(stage)
     done = in_process(*command, name, folder=stage, check=False, workers=NobodyWorks())
 
@@ -126,6 +126,7 @@ def refused(stage: Path, command: tuple[str, ...], name: str) -> None:
     assert done.stderr == done.error_line + "\n", done.stderr
     assert done.stdout == ""
     assert contents(stage) == before
+    return done.error_line.removeprefix("error: ")
 
 
 def contents(folder: Path) -> dict[str, int]:
@@ -171,7 +172,7 @@ def test_what_is_no_ordinary_file_is_refused_and_stays(stage: Path, writer: Writ
         make(target)
         before = os.lstat(target)
 
-        refused(stage, writer.command, target.name)
+        assert refusal(stage, writer.command, target.name)
 
         after = os.lstat(target)
         assert (before.st_ino, before.st_mode) == (after.st_ino, after.st_mode)
@@ -181,7 +182,7 @@ def test_what_is_no_ordinary_file_is_refused_and_stays(stage: Path, writer: Writ
 @pytest.mark.parametrize("writer", EVERY_WRITER, ids=IDS)
 def test_a_name_that_nothing_can_have_is_refused(stage: Path, writer: Writer, kinds: list[str]) -> None:
     for name in kinds:
-        refused(stage, writer.command, f"{name}{writer.ending}" if name else name)
+        assert refusal(stage, writer.command, f"{name}{writer.ending}" if name else name)
 
 
 def empty(path: Path) -> None:
@@ -227,4 +228,4 @@ def test_what_cannot_be_read_is_refused_and_not_waited_for(
             listed = in_process(*command, name, "--json", folder=stage).json()
             assert (listed["runs"], len(listed["problems"])) == ([], int(make is folder_of_pipes))
         else:
-            refused(stage, command, name)
+            assert refusal(stage, command, name)

@@ -63,6 +63,7 @@ def costly() -> Iterator[VerifyRequest]:
     """
     for slug in sorted(COSTLY - {BERT.name}):
         yield until_training(VerifyRequest(name=slug, settings=SHALLOW.get(slug, {})))
+    yield until_training(VerifyRequest(name="mnist_cnn", settings={"filters": "4"}, recipe="sprint"))
 
 
 def in_part() -> Iterator[VerifyRequest]:
@@ -72,7 +73,6 @@ def in_part() -> Iterator[VerifyRequest]:
             yield VerifyRequest(name=slug, settings=SHALLOW.get(slug, {}))
     for slug, settings in VARIANTS:
         yield until_training(VerifyRequest(name=slug, settings=settings))
-    yield until_training(VerifyRequest(name="mnist_cnn", settings={"filters": "4"}, recipe="sprint"))
 
 
 def slow() -> Iterator[VerifyRequest]:

@@ -13,6 +13,9 @@ from twotrack.shared.verify.request import VerifyRequest
 ELSEWHERE = {
     "BATCH_NORM_VARIANCE": "STATISTICS_VARIANCE in tests/diagnosis",
     "DROPOUT_RATE": "RATES in tests/dropout",
+    "GELU": "gelu_approximate in test_faults.py",
+    "LABEL_SMOOTHING": "label_smoothing in test_faults.py, and the loop of tests/mixups that smooths",
+    "LEAKY_SLOPE": "leaky_slope in test_faults.py",
     "LAYER_NORM_EPSILON": "the pair of tests/verify/test_guide.py",
     "LSTM_TWO_BIASES": "SECOND_BIAS_OF_RNN in tests/diagnosis",
     "PROBABILITIES": "BINARY_PROBABILITIES in tests/diagnosis",

@@ -125,4 +125,10 @@ def test_the_command_says_where_the_photos_come_from(tmp_path: Path):
 
 
 def test_a_photo_of_ones_own_can_be_asked_about(tmp_path: Path):
-    datasets.require_examples("shop", stamps.source(), ["photo.jpg"])
+    photo = tmp_path / "photo.png"
+    Image.new("RGB", (40, 20), (10, 200, 30)).save(photo)
+    datasets.require_examples("shop", stamps.source(), [str(photo)])
+
+    asked = datasets.examples("shop", [str(photo)])
+
+    assert (asked.inputs[ONLY][0] == (10, 200, 30)).all()

@@ -1,5 +1,6 @@
 """Runs to export."""
 
+import shutil
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -7,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.jobs import run, train
+from tests.support.once import made_once
 from twotrack.shared.export.formats import FORMATS
 from twotrack.shared.export.workflow import Exported, export
 from twotrack.shared.runs.comparison import TrainingRequest, plan
-from twotrack.shared.runs.run_folder import Run
+from twotrack.shared.runs.run_folder import Run, read
 from twotrack.shared.workers.pool import WorkerPool
 
 CHAPTERS = {"mnist_cnn": "torch", "churn_lstm": "keras:tensorflow"}
@@ -18,13 +20,24 @@ CHAPTERS = {"mnist_cnn": "torch", "churn_lstm": "keras:tensorflow"}
 
 
 @pytest.fixture(scope="session")
-def runs(workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
-    """One run per chapter of CHAPTERS."""
+def trained(workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of one run per chapter of CHAPTERS, and of one whose examples are rows of a table."""
+
+    def make(folder: Path) -> None:
+        train(workers, folder / "mnist_cnn", "torch", settings={"filters": "4"})
+        for chapter, track in (("churn_lstm", CHAPTERS["churn_lstm"]), ("churn_mlp", "torch")):
+            request = TrainingRequest(chapter, (track,), epochs=1, examples=64, device="cpu")
+            (job,) = plan(request, lambda *_, chapter=chapter: folder / chapter)
+            run(workers, job)
+
+    return made_once(tmp_path_factory, "exported_runs", make)
+
+
+@pytest.fixture(scope="session")
+def runs(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+    """One run per chapter of CHAPTERS, in folders of this process: exports and latencies are noted there."""
     folder = tmp_path_factory.mktemp("runs")
-    mnist = train(workers, folder / "mnist_cnn", "torch", settings={"filters": "4"})
-    request = TrainingRequest("churn_lstm", ("keras:tensorflow",), epochs=1, examples=64, device="cpu")
-    (job,) = plan(request, lambda *_: folder / "churn_lstm")
-    return {"mnist_cnn": mnist, "churn_lstm": run(workers, job)}
+    return {name: read(Path(shutil.copytree(trained / name, folder / name))) for name in CHAPTERS}
 
 
 @pytest.fixture(scope="session")
@@ -42,20 +55,22 @@ def exported(
 
 
 @pytest.fixture(scope="session")
-def served_runs(runs: dict[str, Run], workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+def served_runs(trained: Path) -> dict[str, Run]:
     """The runs behind the served models, by model."""
-    request = TrainingRequest("churn_mlp", ("torch",), epochs=1, examples=64, device="cpu")
-    (job,) = plan(request, lambda *_: tmp_path_factory.mktemp("served_runs") / "churn_mlp")
-    return runs | {"churn_mlp": run(workers, job)}
+    return {name: read(trained / name) for name in (*CHAPTERS, "churn_mlp")}
 
 
 @pytest.fixture(scope="session")
-def repository(served_runs: dict[str, Run], workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def repository(
+    served_runs: dict[str, Run], trained: Path, workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """Three models for the server, one of them in two versions."""
-    folder = tmp_path_factory.mktemp("served") / "models"
-    for made in (*served_runs.values(), served_runs["mnist_cnn"]):
-        publish(made, folder, workers)
-    return folder
+
+    def make(folder: Path) -> None:
+        for made in (*served_runs.values(), served_runs["mnist_cnn"]):
+            publish(made, folder / "models", workers)
+
+    return made_once(tmp_path_factory, "served", make) / "models"
 
 
 def publish(run: Run, folder: Path, workers: WorkerPool, model: str | None = None) -> Path:

@@ -4,7 +4,8 @@ Two inputs of numbers without any preparation that a served graph knows.
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -113,34 +114,41 @@ MODULES: Mapping[str, Any] = {
 }
 
 
-def register() -> None:
-    """Make both known in this process."""
+@contextmanager
+def registered() -> Iterator[None]:
+    """Let both be known in this process, for a while."""
     datasets.DATASETS[SLUG], CHAPTERS[SLUG] = DATASET, CHAPTER
     sys.modules.update(MODULES)
+    try:
+        yield
+    finally:
+        del datasets.DATASETS[SLUG], CHAPTERS[SLUG]
+        for name in MODULES:
+            del sys.modules[name]
 
 
 @task
 def train(job: Job, report: Report) -> None:
-    register()
-    training.train(job, report)
+    with registered():
+        training.train(job, report)
 
 
 @task
 def write(artifact: Artifact, report: Report) -> None:
-    register()
-    workflow.write(artifact, report)
+    with registered():
+        workflow.write(artifact, report)
 
 
 @task
 def check(artifact: Artifact, report: Report) -> Compared:
-    register()
-    return workflow.check(artifact, report)
+    with registered():
+        return workflow.check(artifact, report)
 
 
 @task
 def predict_examples(asked: ExamplesRequest, report: Report) -> list[Prediction]:
-    register()
-    return prediction.predict_examples(asked, report)
+    with registered():
+        return prediction.predict_examples(asked, report)
 
 
 TASKS: Mapping[str, Task] = {one.name: one for one in (train, write, check, predict_examples)}

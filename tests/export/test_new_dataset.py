@@ -1,7 +1,6 @@
 """A data set that export, prediction and serving have never heard of: nothing has to be added there for it."""
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +10,6 @@ from scipy.special import expit
 
 from tests.export import sums
 from tests.support.jobs import run as do
-from twotrack.shared import datasets
-from twotrack.shared.chapters import CHAPTERS
 from twotrack.shared.export.formats import FORMATS, TF_SERVING
 from twotrack.shared.export.workflow import export
 from twotrack.shared.runs.comparison import TrainingRequest, plan
@@ -24,21 +21,21 @@ from twotrack.shared.workers.task import Task
 
 
 class Knowing(WorkerPool):
-    """Workers that know the data set and its chapter."""
+    """The session's workers; in every task they know the data set and its chapter."""
+
+    def __init__(self, workers: WorkerPool):
+        super().__init__()
+        self._workers = workers
 
     def call(
         self, track: str | None, task: Task, request: object, on_progress: OnProgress = ignore, role: str = ""
     ) -> object:
-        return super().call(track, sums.TASKS[task.name], request, on_progress, role)
+        return self._workers.call(track, sums.TASKS[task.name], request, on_progress, role)
 
 
 @pytest.fixture(scope="module")
-def pool() -> Iterator[WorkerPool]:
-    with pytest.MonkeyPatch.context() as patch, Knowing("cpu") as pool:
-        patch.setitem(datasets.DATASETS, sums.SLUG, sums.DATASET)
-        patch.setitem(CHAPTERS, sums.SLUG, sums.CHAPTER)
-        for name, module in sums.MODULES.items():
-            patch.setitem(sys.modules, name, module)
+def pool(workers: WorkerPool) -> Iterator[WorkerPool]:
+    with sums.registered(), Knowing(workers) as pool:
         yield pool
 
 

@@ -21,7 +21,6 @@ from twotrack.shared.weights.pretrained.bert.word_piece import OtherTokenizerErr
 from twotrack.shared.workers.pool import WorkerPool
 
 TF = "keras:tensorflow"
-COUNT = 5000
 CHARACTERS = [chr(code) for code in range(CODES) if code not in SURROGATES]
 MARKS = [character for character in CHARACTERS if unicodedata.combining(character)]
 BETWEEN = [" ", "\t", "\0", "\u200d", "\ufe0f", "\u202e", "\ufffd", "\u3000", "\u0085", "\ufeff", "\x1b"]
@@ -29,11 +28,6 @@ MARKUP = [
     "<br />", "</p>", "<a href='x'>", "<3", "a < b", "<", "&", "&#", "&#x", "&#xg", "&#000000000065;", "&#99999999999",
     "&#x0000000000041;", "&#xfffffffffff;", "&#0;", "&#x80;", "&#xFDD0", "&#x1F600;", "&amp", "&ampx", "&notit;", "&;",
 ]  # fmt: skip
-LARGE = [
-    "a " * 50_000, "x" * 100_000, "<br />" * 16_000, "&" * 100_000, "&amp;" * 20_000, "e\u0301" * 33_000, "漢" * 33_000,
-    "<" * 100_000, "&#" + "9" * 100_000, "\u0301" * 50_000, "\U0001d165\U0001d16d" * 12_000, " " * 100_000,
-]  # fmt: skip
-"""Of 100 kB each."""
 FIXED = [
     "",
     " ",
@@ -49,6 +43,26 @@ FIXED = [
     "가각",
     *MARKUP,
 ]
+
+
+def large(size: int) -> list[str]:
+    """Return texts of so many bytes, each of one kind."""
+    return [
+        "a " * (size // 2), "x" * size, "<br />" * (size // 6), "&" * size, "&amp;" * (size // 5),
+        "e\u0301" * (size // 3), "漢" * (size // 3), "<" * size, "&#" + "9" * size, "\u0301" * (size // 2),
+        "\U0001d165\U0001d16d" * (size // 8), " " * size,
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How many drawn texts, and of how many bytes the large ones are."""
+
+    count: int
+    size: int
+
+
+FEW, MANY = Asked(1500, 10_000), Asked(5000, 100_000)
 
 
 def drawn(count: int, seed: int) -> Iterator[str]:
@@ -78,12 +92,14 @@ class Found:
     padding_mask: np.ndarray
 
 
-@pytest.fixture(scope="session")
-def asked() -> list[str]:
-    return [*FIXED, *drawn(COUNT, seed=0), *LARGE]
+@pytest.fixture(
+    scope="module", params=[pytest.param(FEW, id="few"), pytest.param(MANY, id="many", marks=pytest.mark.slow)]
+)
+def asked(request: pytest.FixtureRequest) -> list[str]:
+    return [*FIXED, *drawn(request.param.count, seed=0), *large(request.param.size)]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def found(asked: list[str], workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory) -> Found:
     """The graph's tokens of all of them."""
     return in_graph(asked, Tokenise(), workers, tmp_path_factory.mktemp("texts"))
@@ -121,7 +137,7 @@ def test_the_graph_gives_the_tokens_of_the_first_implementation(
 
     ids = workers.call("torch", served.first_tokens, served.FirstTexts(tmp_path / "texts.json", open_folder().path, 96))
 
-    assert len(known) > COUNT // 8
+    assert len(known) > len(asked) // 8
     assert differing(found.token_ids[known], np.array(ids), [asked[row] for row in known]) == []
 
 

@@ -1,18 +1,18 @@
-"""Exports for TensorFlow Serving: what the gate lets through, what it refuses, what the graph itself refuses."""
+"""Exports for TensorFlow Serving: what the gate lets through, what it refuses, what the graph itself refuses.
+
+How the graph reads pictures is in test_pictures_in_graph.py, texts in test_texts.py.
+"""
 
 import csv
 import json
-import random
 import shutil
-import struct
-import warnings
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image
 from scipy.special import softmax
 
 from tests.export import served
@@ -20,13 +20,13 @@ from tests.export.conftest import publish
 from tests.export.served import Broken, Questions
 from tests.support.jobs import train
 from tests.support.runs import reseal
-from twotrack.shared.datasets import photo, pictures, telco
+from twotrack.shared.datasets import telco
 from twotrack.shared.datasets.tabular import split_rows
 from twotrack.shared.errors import UserError
 from twotrack.shared.export.check import Check
 from twotrack.shared.export.serving.protos import protos
 from twotrack.shared.export.serving.repository import read_repository
-from twotrack.shared.export.tf_serving import expected, folders, gate, prediction_log
+from twotrack.shared.export.tf_serving import expected, folders, gate
 from twotrack.shared.export.tf_serving.check import check_all
 from twotrack.shared.export.workflow import export
 from twotrack.shared.runs.run_folder import Run
@@ -167,11 +167,17 @@ def test_a_model_that_the_server_cannot_run_is_refused(
     assert reason in found.detail
 
 
-def test_wrong_weights_are_refused(repository: Path, workers: WorkerPool, broken: Path, tmp_path: Path):
-    other = train(workers, tmp_path / "other", "torch", seed=1, settings={"filters": "4"})
-    weights = publish(other, tmp_path / "served", workers)
+@pytest.fixture(scope="module")
+def other(workers: WorkerPool, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A version of other weights, whose guide starts another server."""
+    folder = tmp_path_factory.mktemp("other")
+    run = train(workers, folder / "run", "torch", seed=1, settings={"filters": "4"})
+    return export(run.folder, "tf-serving", folder / "models", workers, server_tag="2.20.0").out
+
+
+def test_wrong_weights_are_refused(other: Path, workers: WorkerPool, broken: Path):
     shutil.rmtree(broken / "variables")
-    shutil.copytree(weights / "variables", broken / "variables")
+    shutil.copytree(other / "variables", broken / "variables")
 
     found = refusal(broken, workers)
 
@@ -301,122 +307,6 @@ def test_the_graph_refuses_what_it_cannot_answer(
     assert reason in found
 
 
-# === Pictures ===
-
-
-@pytest.mark.parametrize(
-    ("height", "width", "size"), [(28, 28, 96), (160, 160, 64), (33, 57, 20), (300, 480, 160), (1, 1, 4)]
-)
-def test_the_graph_resizes_as_pillow_does(height: int, width: int, size: int, workers: WorkerPool):
-    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
-    picture = Image.fromarray(pixels)
-
-    found = workers.call(TF, served.resized, served.Pixels(pixels=pixels.tolist(), size=size))
-
-    bilinear = Image.Resampling.BILINEAR
-    np.testing.assert_array_equal(found.resized, np.asarray(picture.resize((size, size), bilinear)))
-    np.testing.assert_array_equal(found.fitted, np.asarray(ImageOps.fit(picture, (size, size), bilinear)))
-
-
-@pytest.mark.parametrize(
-    ("kind", "mode", "levels"), [("PNG", "RGB", 0), ("PNG", "L", 0), ("PNG", "RGBA", 1), ("JPEG", "RGB", 4)]
-)
-def test_the_graph_decodes_a_photo_as_training_does(
-    kind: str, mode: str, levels: int, workers: WorkerPool, tmp_path: Path
-):
-    """A smooth picture: a JPEG's colours are stored at half its size, and libraries differ in how they enlarge them."""
-    rows, columns = np.mgrid[0:120, 0:200]
-    channels = np.stack([rows * 2, columns, 255 - columns, 128 + rows], axis=-1).astype(np.uint8)
-    file = tmp_path / "photo"
-    Image.fromarray(channels, "RGBA").convert(mode).save(file, kind)
-
-    found = workers.call(TF, served.decoded, served.Picture(file=file, size=64))
-
-    expected_pixels = pictures.resize(photo.read_photo(file)[np.newaxis], 64)[0].astype(int)
-    assert np.abs(np.array(found) - expected_pixels).max() <= levels
-
-
-# === Turned photos ===
-
-
-def turned(kind: str, orientation: int, endian: str, **options: Any) -> bytes:
-    """Return a file that says how it is to be turned, behind other tags."""
-    exif = Image.Exif()
-    exif.endian = endian
-    exif[274], exif[271], exif[305] = orientation, "maker", "x" * 50
-    pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
-    file = BytesIO()
-    Image.fromarray(pixels).save(file, kind, exif=exif, **options)
-    return file.getvalue()
-
-
-def segment(marker: int, content: bytes) -> bytes:
-    return bytes([0xFF, marker]) + struct.pack(">H", len(content) + 2) + content
-
-
-def with_exif(content: bytes, before: bytes = b"", after: bytes = b"") -> bytes:
-    """Return a JPEG with EXIF behind its first marker."""
-    plain = BytesIO()
-    Image.new("RGB", (7, 5)).save(plain, "JPEG")
-    file = plain.getvalue()
-    return file[:2] + before + segment(0xE1, content) + after + file[2:]
-
-
-def odd_files() -> list[bytes]:
-    """Return files whose EXIF is elsewhere, cut off at every byte, or has bytes changed."""
-    exif, draw = Image.Exif(), random.Random(0)
-    exif[274], exif[271] = 6, "maker"
-    raw = exif.tobytes()
-    files = [with_exif(raw[:cut]) for cut in range(len(raw))]
-    files += [with_exif(raw, before) for before in (segment(0xFE, b"Exif\0\0"), segment(0xE1, b"http:\0"), b"\xff\xff")]
-    files += [with_exif(raw, after=segment(0xE1, b"Exif\0\0MM"))]
-    for _ in range(60):
-        changed = bytearray(raw)
-        changed[draw.randrange(6, len(raw))] = draw.choice([0, 1, 3, 4, 6, 255])
-        files.append(with_exif(bytes(changed)))
-    return files
-
-
-def pillows_orientation(file: bytes) -> int:
-    with Image.open(BytesIO(file)) as image:
-        image.load()
-        try:
-            said = image.getexif().get(274, 1)
-        except Exception:
-            return 1
-    return int(said) if said in range(1, 9) else 1
-
-
-def test_the_graph_turns_a_photo_as_pillow_does(workers: WorkerPool, tmp_path: Path):
-    """All eight orientations, both byte orders; JPEG, progressive JPEG, PNG."""
-    kinds = [("JPEG", {}), ("JPEG", {"progressive": True}), ("PNG", {})]
-    files = [turned(kind, said, order, **options) for kind, options in kinds for said in range(1, 9) for order in "<>"]
-    paths = [tmp_path / str(number) for number in range(len(files))]
-    for path, file in zip(paths, files, strict=True):
-        path.write_bytes(file)
-
-    found = workers.call(TF, served.upright, served.Files(paths))
-
-    for file, pixels in zip(files, found, strict=True):
-        with Image.open(BytesIO(file)) as image:
-            np.testing.assert_array_equal(pixels, np.asarray(ImageOps.exif_transpose(image)), err_msg=str(file[:30]))
-
-
-def test_damaged_exif_turns_a_photo_as_pillow_does_or_not_at_all(workers: WorkerPool, tmp_path: Path):
-    files = odd_files()
-    paths = [tmp_path / str(number) for number in range(len(files))]
-    for path, file in zip(paths, files, strict=True):
-        path.write_bytes(file)
-
-    found = workers.call(TF, served.orientations, served.Files(paths))
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        assert found == [pillows_orientation(file) for file in files]
-        assert {photo.read_photo(path, 8).shape for path in paths} == {(8, 8, 3)}
-    assert set(found) == {1, 6}
-
-
 def test_a_gif_is_refused(repository: Path, workers: WorkerPool):
     file = BytesIO()
     Image.new("L", (28, 28)).save(file, "GIF")
@@ -431,10 +321,8 @@ def test_a_gif_is_refused(repository: Path, workers: WorkerPool):
 # === The server's version ===
 
 
-def test_the_guide_starts_the_server_that_is_asked_for(runs: dict[str, Run], workers: WorkerPool, tmp_path: Path):
-    export(runs["mnist_cnn"].folder, "tf-serving", tmp_path / "models", workers, server_tag="2.20.0")
-
-    assert "tensorflow/serving:2.20.0 " in (tmp_path / "models" / "SERVING.md").read_text()
+def test_the_guide_starts_the_server_that_is_asked_for(other: Path):
+    assert "tensorflow/serving:2.20.0 " in (other.parents[1] / "SERVING.md").read_text()
 
 
 @pytest.mark.parametrize(
@@ -447,28 +335,3 @@ def test_a_tag_that_cannot_serve_is_refused(
         export(runs["mnist_cnn"].folder, "tf-serving", tmp_path / "models", workers, server_tag=tag)
 
     assert list(tmp_path.iterdir()) == []
-
-
-# === Files of requests ===
-
-
-def test_requests_come_back_as_they_were(tmp_path: Path):
-    texts = np.array([b"", b"a\0", "ü".encode()], object)
-    request = prediction_log.LoggedRequest("serving_default", {"text": texts, "number": np.arange(6.0).reshape(3, 2)})
-
-    prediction_log.write(tmp_path / "requests", "model", [request, request.first(1)])
-    whole, one = prediction_log.read(tmp_path / "requests")
-
-    assert whole.inputs["text"].tolist() == texts.tolist()
-    np.testing.assert_array_equal(whole.inputs["number"], request.inputs["number"])
-    assert one.inputs["text"].tolist() == [b""]
-
-
-@pytest.mark.parametrize("cut", [1, 11, 15, 40, -1])
-def test_a_file_of_requests_that_ends_early_is_refused(cut: int, tmp_path: Path):
-    file = tmp_path / "requests"
-    prediction_log.write(file, "model", [prediction_log.LoggedRequest("serving_default", {"x": np.zeros((2, 9))})])
-    file.write_bytes(file.read_bytes()[:cut])
-
-    with pytest.raises(prediction_log.DamagedLogError):
-        prediction_log.read(file)

@@ -2,41 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from time import perf_counter
 
 from tests.hunt import honest, wrong
-from tests.hunt.family import Family, PairFamilies
+from tests.hunt.quarry import KEPT_BYTES, Ground, Quarry
 from tests.support import resources
 from twotrack.shared.errors import UserError, WorkerDiedError
 from twotrack.shared.verify.ladder import Ladder, TrackResult
 from twotrack.shared.verify.request import FOR_THE_VERDICT, VerifyRequest
 from twotrack.shared.workers.pool import WorkerPool
 
-WRONG, HONEST = wrong.WRONG, honest.HONEST
-HONEST_OF_TEN = 4
-"""Of ten pairs, so many are honest."""
-KEPT_BYTES = 3 * 2**30
-"""What the workers may hold before they are ended: they keep what was compiled for earlier pairs."""
-
-
-@dataclass(frozen=True)
-class Quarry:
-    """One pair to climb with."""
-
-    family: Family
-    number: int
-    wrong: bool
-
-    @property
-    def name(self) -> str:
-        """FAMILY_NUMBER."""
-        return f"{self.family.name}_{self.number}"
-
-    @property
-    def reference(self) -> str:
-        """As `twotrack verify` takes it."""
-        return f"tests.hunt.{'wrong' if self.wrong else 'honest'}:{self.name}"
+GROUND = Ground("tests.hunt", wrong.WRONG, honest.HONEST, honest_of_ten=4)
 
 
 @dataclass(frozen=True)
@@ -56,38 +32,11 @@ class Outcome:
         """A wrong pair that passed without a word of what differs, an honest one that failed."""
         return self.verdict not in (("failed", "warned") if self.quarry.wrong else ("passed", "warned", "excepted"))
 
-
-def find(name: str) -> Quarry:
-    """Return the pair of a name; UserError if there is none."""
-    for families, is_wrong in ((WRONG, True), (HONEST, False)):
-        try:
-            family, number = families.find(name.rpartition(":")[2])
-        except KeyError:
-            continue
-        return Quarry(family, number, is_wrong)
-    raise UserError(f"expected FAMILY_NUMBER of a family of tests/hunt, found '{name}'.")
-
-
-def choose(count: int, seed: int, kinds: Sequence[str] = ()) -> list[Quarry]:
-    """Return `count` different pairs, every family in turn; of some `kinds` (or families) only, maybe fewer.
-
-    Those of another seed are different again.
-    """
-    honest_count = count * HONEST_OF_TEN // 10
-    wrong_ones = islice(_different(WRONG, seed, kinds, True), count - honest_count)
-    return [*wrong_ones, *islice(_different(HONEST, seed, kinds, False), honest_count)]
-
-
-def _different(families: PairFamilies, seed: int, kinds: Sequence[str], is_wrong: bool) -> Iterator[Quarry]:
-    """Yield pairs of every family in turn; a family whose parameters come again is passed over."""
-    chosen = [family for family in families if not kinds or family.kind in kinds or family.name in kinds]
-    seen: set[tuple[str, str]] = set()
-    for number in range(seed * 1000, (seed + 1) * 1000):
-        for family in chosen:
-            key = family.name, family.parameters(number)
-            if key not in seen:
-                seen.add(key)
-                yield Quarry(family, number, is_wrong)
+    @property
+    def line(self) -> str:
+        """Of what is printed meanwhile."""
+        said = "MISSED" if self.missed else "ok"
+        return f"{said:<6} {self.quarry.kind} {self.quarry.name} {self.track} {self.verdict} {self.seconds:.1f} s"
 
 
 LATE = "step number"

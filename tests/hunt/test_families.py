@@ -3,7 +3,7 @@
 import pytest
 
 from tests.hunt.family import PairFamilies
-from tests.hunt.hunting import HONEST, WRONG, choose
+from tests.hunt.hunting import GROUND
 from tests.hunt.truth import look
 from twotrack.shared.workers.pool import WorkerPool
 
@@ -20,34 +20,34 @@ def names(families: PairFamilies) -> list[str]:
     return [f"{family.name}_0" for family in families]
 
 
-@pytest.mark.parametrize("name", names(WRONG))
+@pytest.mark.parametrize("name", names(GROUND.wrong))
 def test_a_wrong_pair_differs_where_its_family_says(name: str, workers: WorkerPool) -> None:
     found = workers.call(TRACK, look, f"tests.hunt.wrong:{name}")
     assert found.difference > (APART if found.by == "draws" else found.least)
 
 
-@pytest.mark.parametrize("name", names(HONEST))
+@pytest.mark.parametrize("name", names(GROUND.honest))
 def test_an_honest_pair_is_one_model(name: str, workers: WorkerPool) -> None:
     found = workers.call(TRACK, look, f"tests.hunt.honest:{name}")
     assert found.difference < (CLOSE if found.by == "draws" else SAME)
 
 
 def test_there_are_enough_families_of_both_and_no_name_stands_for_two() -> None:
-    both = [family.name for families in (WRONG, HONEST) for family in families]
-    assert len(WRONG) >= 60
-    assert len(HONEST) >= 40
+    both = [family.name for families in (GROUND.wrong, GROUND.honest) for family in families]
+    assert len(GROUND.wrong) >= 60
+    assert len(GROUND.honest) >= 40
     assert len(set(both)) == len(both)
 
 
 def test_a_thousand_different_pairs_can_be_made() -> None:
-    chosen = choose(1000, 0)
+    chosen = GROUND.choose(1000, 0)
     described = {(quarry.family.name, quarry.family.parameters(quarry.number)) for quarry in chosen}
     assert len(described) == len({quarry.reference for quarry in chosen}) == 1000
     assert sum(quarry.wrong for quarry in chosen) == 600
 
 
 def test_a_name_makes_the_same_pair_again() -> None:
-    first, second = (choose(50, seed) for seed in (3, 3))
+    first, second = (GROUND.choose(50, seed) for seed in (3, 3))
     assert [quarry.reference for quarry in first] == [quarry.reference for quarry in second]
     assert [quarry.family.parameters(quarry.number) for quarry in first] == [
         quarry.family.parameters(quarry.number) for quarry in second
@@ -55,4 +55,4 @@ def test_a_name_makes_the_same_pair_again() -> None:
 
 
 def test_another_seed_makes_other_pairs() -> None:
-    assert not {one.reference for one in choose(300, 0)} & {one.reference for one in choose(300, 1)}
+    assert not {one.reference for one in GROUND.choose(300, 0)} & {one.reference for one in GROUND.choose(300, 1)}

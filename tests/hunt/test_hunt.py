@@ -7,14 +7,23 @@ import pytest
 from _pytest.mark import ParameterSet
 
 from tests.hunt.family import Family, PairFamilies
-from tests.hunt.hunting import HONEST, WRONG, Quarry, climb
+from tests.hunt.hunting import GROUND, climb
 from tests.support.turns import MOSTLY_QUICKEST
 from twotrack.shared.verify.ladder import Ladder
 
 ELSEWHERE = {
     **dict.fromkeys(("random kind", "random rate", "random place", "random mode", "random"), "tests/dropout"),
     **dict.fromkeys(("ordinary", "normalisation"), "tests/conformance"),
-    "regularizer": "tests/verify/test_optimizer.py",
+    **dict.fromkeys(
+        ("regularizer", "gradient size", "step number", "weights size", "optimizer"), "tests/verify/test_optimizer.py"
+    ),
+    **dict.fromkeys(
+        ("loss", "loss: large errors", "loss: tiny errors", "loss: extreme logits", "loss: rare classes"),
+        "tests/verify/test_loss.py",
+    ),
+    **dict.fromkeys(
+        ("values", "tiny values", "pooling", "batch size", "length", "mode", "state"), "tests/verify/test_range.py"
+    ),
     "frozen": "tests/diagnosis and tests/transfer",
 }
 """Kinds of which these climb with pairs of their own by default; slow here."""
@@ -36,13 +45,13 @@ def _marks(family: Family) -> tuple[pytest.MarkDecorator, ...]:
     return (pytest.mark.slow,) if family.kind in ELSEWHERE else ()
 
 
-@pytest.mark.parametrize(("family", "track"), of_every_kind(WRONG))
+@pytest.mark.parametrize(("family", "track"), of_every_kind(GROUND.wrong))
 def test_a_wrong_pair_is_detected(family: Family, track: str, ladder: Ladder) -> None:
-    (outcome,) = climb(Quarry(family, 0, wrong=True), [track], ladder)
+    (outcome,) = climb(GROUND.quarry(family, 0), [track], ladder)
     assert not outcome.missed, outcome
 
 
-@pytest.mark.parametrize(("family", "track"), of_every_kind(HONEST))
+@pytest.mark.parametrize(("family", "track"), of_every_kind(GROUND.honest))
 def test_an_honest_pair_is_not_refused(family: Family, track: str, ladder: Ladder) -> None:
-    (outcome,) = climb(Quarry(family, 0, wrong=False), [track], ladder)
+    (outcome,) = climb(GROUND.quarry(family, 0), [track], ladder)
     assert not outcome.missed, outcome.reason

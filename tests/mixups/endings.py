@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.mixups.loops import BARE, EPOCH, RATE, Loop, pair
-from tests.mixups.mixup import Mixup, mixup
+from tests.mixups.mixup import Mixup, crossed
+from twotrack import Pair
 
 VALIDATION = (1.0, 0.8, 0.85, 0.7, 0.72, 0.71, 0.7, 0.74, 0.75, 0.76)
 """The loss on validation data behind every epoch; the same on both sides, as this is about what follows from it."""
@@ -133,14 +134,11 @@ def ending(
 ) -> Mixup:
     """Return a mix-up of what two functions do at the end; `keras` and `torch` are a wrong rule and what is said."""
     in_keras, in_torch = make
-    return mixup(
-        spec,
-        what,
-        "training",
-        pair(BARE, in_torch(right), in_keras(right)),
-        (pair(BARE, in_torch(right), in_keras(keras[0])), keras[1]) if keras else None,
-        (pair(BARE, in_torch(torch[0]), in_keras(right)), torch[1]),
-    )
+
+    def ended(rule: Any, other: Any) -> Pair:
+        return pair(BARE, in_torch(other), in_keras(rule))
+
+    return crossed(ended, spec, what, "training", (right, *(keras or ())), (right, *torch))
 
 
 STOPPING, MOVING = (keras_stopping, torch_stopping), (keras_moving, torch_moving)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.losses.loop_pairs import keras_plain, torch_model
-from tests.mixups.mixup import Mixup, mixup
+from tests.mixups.mixup import Mixup, crossed, mixup
 from twotrack import Pair
 from twotrack.shared.spec.loop import TrainingLoop
 
@@ -155,10 +155,8 @@ def decaying(every: int) -> Callable[[Any], Any]:
 
 
 def of(spec: str, what: str, keras: tuple, torch: tuple, rung: str = "training") -> Mixup:
-    """Return a mix-up: of each side the right loop, the wrong one, and what is said of that."""
-    right = keras[0], torch[0]
-    wrong_keras = (pair(keras[1], torch[0]), keras[2]) if len(keras) > 1 else None
-    return mixup(spec, what, rung, pair(*right), wrong_keras, (pair(keras[0], torch[1]), torch[2]))
+    """Return a mix-up of torch's loop, which stands for both sides; what `keras` has is compiled."""
+    return crossed(pair, spec, what, rung, keras, torch)
 
 
 PLAIN, BARE = keras_compiled(), keras_compiled(momentum=0.0)

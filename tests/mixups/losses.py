@@ -34,7 +34,7 @@ from tests.mixups.formulas import (
     torch_focal,
     torch_loss,
 )
-from tests.mixups.mixup import Mixup, mixup
+from tests.mixups.mixup import Mixup, crossed
 from twotrack import CustomLoss, Pair
 
 Sides = tuple[Makes, Makes, str]
@@ -56,14 +56,7 @@ def of(
     def with_loss(own: Makes, other: Makes) -> Pair:
         return make(CustomLoss(own, other, target, **rest))  # type: ignore[arg-type]
 
-    return mixup(
-        spec,
-        what,
-        "loss",
-        with_loss(keras[0], torch[0]),
-        (with_loss(keras[1], torch[0]), keras[2]),
-        (with_loss(keras[0], torch[1]), torch[2]),
-    )
+    return crossed(with_loss, spec, what, "loss", keras, torch)
 
 
 # === Pairs with other outputs ===

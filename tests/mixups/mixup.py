@@ -46,6 +46,17 @@ def mixup(
     return Mixup(spec, what, rung, pairs, {form: told for form, (_, told) in wrong.items()})  # type: ignore[misc]
 
 
+def crossed(make: Callable[[Any, Any], Pair], spec: str, what: str, rung: str, keras: tuple, torch: tuple) -> Mixup:
+    """Return a mix-up of the pairs that `make` makes of what Keras and what torch has.
+
+    Of each side: the right one, the wrong one, and what the cause must say of that; the right one alone where a side
+    cannot have the mistake.
+    """
+    in_keras = (make(keras[1], torch[0]), keras[2]) if len(keras) > 1 else None
+    in_torch = (make(keras[0], torch[1]), torch[2]) if len(torch) > 1 else None
+    return mixup(spec, what, rung, make(keras[0], torch[0]), in_keras, in_torch)
+
+
 # === Small networks ===
 
 keras_dense = sequential(

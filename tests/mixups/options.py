@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from tests.mixups.mixup import Mixup, before_step, behind_step, keras_optimizer, mixup, torch_optimizer, trained_by
+from tests.mixups.mixup import Mixup, before_step, behind_step, crossed, keras_optimizer, torch_optimizer, trained_by
 
 RATE, LIMIT, EVERY, DECAY, TINY = 0.1, 0.5, 4, 0.05, 1e-30
 Made = tuple[Any, Any, str]
@@ -11,15 +11,7 @@ Made = tuple[Any, Any, str]
 
 
 def of(spec: str, what: str, keras: Made, torch: Made) -> Mixup:
-    right = keras[0], torch[0]
-    return mixup(
-        spec,
-        what,
-        "optimizer",
-        trained_by(*right),
-        (trained_by(keras[1], torch[0]), keras[2]),
-        (trained_by(keras[0], torch[1]), torch[2]),
-    )
+    return crossed(trained_by, spec, what, "optimizer", keras, torch)
 
 
 def sgd(**settings: Any) -> Callable[[], Any]:

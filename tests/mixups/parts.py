@@ -7,7 +7,7 @@ from tests.conformance.planted import modules, sequential
 from tests.mixups.formulas import keras_formula
 from tests.mixups.keras_steps import loss_and_gradients, update
 from tests.mixups.loops import BARE, RATE, Keras, Loop, keras_plain, of, pair, torch_loop
-from tests.mixups.mixup import Mixup, mixup
+from tests.mixups.mixup import Mixup, crossed, mixup
 from twotrack import Pair
 from twotrack.shared.spec.loop import TrainingLoop
 
@@ -220,12 +220,8 @@ def keras_sophia(**settings: Any) -> Loop:
 
 
 def functions(spec: str, what: str, keras: tuple, torch: tuple, rung: str = "training") -> Mixup:
-    """Return a mix-up of two functions: of each the right one, the wrong one, and what is said of that."""
-    honest, in_keras, in_torch = (
-        pair(keras_plain, other, own)
-        for own, other in ((keras[0], torch[0]), (keras[1], torch[0]), (keras[0], torch[1]))
-    )
-    return mixup(spec, what, rung, honest, (in_keras, keras[2]), (in_torch, torch[2]))
+    """Return a mix-up of two training functions."""
+    return crossed(lambda own, other: pair(keras_plain, other, own), spec, what, rung, keras, torch)
 
 
 ALWAYS = keras_in_mode(True)

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from math import cos, pi
 from typing import Any
 
-from tests.mixups.mixup import Mixup, behind_step, keras_optimizer, mixup, torch_optimizer, trained_by
+from tests.mixups.mixup import Mixup, behind_step, crossed, keras_optimizer, torch_optimizer, trained_by
+from twotrack import Pair
 
 RATE, PERIOD = 0.1, 20
 TOTAL, TINY = 2500, 1e-30
@@ -62,16 +63,12 @@ def by_table(factor: Factor) -> Callable[[Any], Any]:
 def of(
     spec: str, what: str, keras: tuple[Any, Any, str], torch: tuple[Any, Any, str], name: str = "SGD", **settings: Any
 ) -> Mixup:
-    """Return a mix-up of a schedule: of each side the right one, the wrong one, and what is said of that."""
-    rights = keras_optimizer(name, keras[0], **settings), torch[0]
-    return mixup(
-        spec,
-        what,
-        "optimizer",
-        trained_by(*rights),
-        (trained_by(keras_optimizer(name, keras[1], **settings), rights[1]), keras[2]),
-        (trained_by(rights[0], torch[1]), torch[2]),
-    )
+    """Return a mix-up of a schedule."""
+
+    def scheduled(rate: Any, other: Any) -> Pair:
+        return trained_by(keras_optimizer(name, rate, **settings), other)
+
+    return crossed(scheduled, spec, what, "optimizer", keras, torch)
 
 
 def cosine(n: int) -> float:

@@ -26,12 +26,10 @@ BY_DEFAULT: set[tuple[str, Form]] = {
     ("Orthogonal", "torch"),
     ("MaxNorm", "keras"),
     ("loop: zero_grad", "torch"),
-    ("loop: schedule", "keras"),
     ("accumulate: unequal rows", "torch"),
     ("loop: smoothing", "torch"),
     ("Sophia", "keras"),
     ("EarlyStopping: patience", "torch"),
-    ("Checkpoint", "torch"),
 }
 
 

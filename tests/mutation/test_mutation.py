@@ -12,10 +12,25 @@ from tests.mutation.subjects import SUBJECTS
 from tests.support.turns import quickest_alone
 from twotrack.shared.workers.pool import WorkerPool
 
+LIKE_OTHERS = {
+    "reversed schedule, torch": "schedule one step early",
+    "reversed schedule, Keras": "last learning rate off",
+    "epsilon": "no decay",
+    "no Nesterov": "beta_2",
+    "biases do not decay": "clipped gradients",
+    "momentum forgotten at an epoch": "optimizer rebuilt at an epoch",
+    "optimizer rebuilt at an epoch of a stage": "optimizer rebuilt at an epoch",
+    "stale targets": "stale inputs",
+    "a step twice": "stale inputs",
+    "statistics move in inference, torch": "statistics move in inference, Keras",
+}
+"""Faults that change the same place of the code as another, which stays in the default tests; slow."""
+
 
 def marked(name: str, subject: str) -> ParameterSet:
     """Return a parameter; tests/verify has the deep networks."""
-    return pytest.param(name, marks=pytest.mark.slow if subject.startswith("DEEP") else ())
+    is_slow = subject.startswith("DEEP") or name in LIKE_OTHERS
+    return pytest.param(name, marks=pytest.mark.slow if is_slow else ())
 
 
 @pytest.fixture(scope="module", params=quickest_alone())
@@ -57,3 +72,9 @@ def test_the_table_has_faults_in_both_tracks() -> None:
         by_track[fault.track].append(fault)
     assert min(map(len, by_track.values())) >= 10
     assert len(FAULTS) >= 25
+
+
+def test_every_rung_that_a_fault_fails_is_failed_by_default() -> None:
+    by_default = FAULTS.keys() - LIKE_OTHERS.keys()
+    assert set(LIKE_OTHERS.values()) <= by_default
+    assert {FAULTS[name].rung for name in by_default} == {fault.rung for fault in FAULTS.values()}

@@ -51,7 +51,7 @@ def on_tracks() -> Iterator[ParameterSet]:
     yield from in_turn((case for case in CASES if case not in everywhere), order=MOSTLY_QUICKEST)
 
 
-@pytest.mark.parametrize(("case", "track"), on_tracks())
+@pytest.mark.parametrize(("case", "track"), list(on_tracks()))
 def test_fifty_steps_give_the_weights_of_the_formula(case: str, track: str, workers: WorkerPool) -> None:
     trained = workers.call(track, TRACKS[track], case)
     assert _largest_difference(trained, case) <= TOLERANCE

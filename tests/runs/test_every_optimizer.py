@@ -73,6 +73,7 @@ def test_two_tracks_train_as_either_does(name: str, precision: str, train: Train
 def test_a_walk_over_all_tracks_trains_as_those_that_stay(name: str, precision: str, train: Train):
     done, stayed = _walk(train, name, precision, LONG)
 
+    assert max(apart(done, whole) for whole in stayed) <= LIMITS[precision]
     for whole in stayed:
         require_one_training(done, whole, LIMITS[precision])
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from twotrack.shared.evaluation import statistics
 from twotrack.shared.evaluation.statistics.learning import measure
-from twotrack.shared.evaluation.statistics.verdict import decide, over_seeds
+from twotrack.shared.evaluation.statistics.verdict import decide, decision, over_seeds
 
 MARGINS = {"accuracy": 0.005, "roc_auc": 0.05}
 NOISES = (0.2, 1.0, 5.0)
@@ -52,12 +51,13 @@ def areas(generator: np.random.Generator, shape: tuple[int, int], above: float, 
     shift = np.sqrt(2) * stats.norm.ppf(true)
     others = generator.normal(size=(*shape, OTHERS))
     churners = generator.normal(size=(*shape, CHURNERS)) + shift[..., np.newaxis]
-    ranks = np.concatenate([churners, others], axis=-1).argsort(axis=-1).argsort(axis=-1)[..., :CHURNERS]
-    return (ranks.sum(axis=-1) - CHURNERS * (CHURNERS - 1) / 2) / (CHURNERS * OTHERS)
+    is_churner = np.concatenate([churners, others], axis=-1).argsort(axis=-1) < CHURNERS
+    ranks = (is_churner * np.arange(CHURNERS + OTHERS)).sum(axis=-1)
+    return (ranks - CHURNERS * (CHURNERS - 1) / 2) / (CHURNERS * OTHERS)
 
 
-def whole_verdicts(repetitions: int, seeds: int, gap: float, examples: int = 200, margin: float = 0.05) -> list[str]:
-    """Return the verdicts of `statistics.verdict` on few test examples, where seeds often agree by chance.
+def decisions(repetitions: int, seeds: int, gap: float, examples: int = 200, margin: float = 0.05) -> list[str]:
+    """Return what `statistics.verdict` decides on few test examples, where seeds often agree by chance.
 
     Right or wrong follows the difficulty of the example, a move of the whole model by the seed, and noise.
     """
@@ -70,7 +70,7 @@ def whole_verdicts(repetitions: int, seeds: int, gap: float, examples: int = 200
             for share in (0.6, 0.6 - gap * margin)
         )
         logits = (np.where(right, 1.0, -1.0)[..., np.newaxis] for right in (first, second))
-        kinds.append(statistics.verdict("accuracy", *logits, labels, margin).kind)
+        kinds.append(decision("accuracy", *logits, labels, margin)[0])
     return kinds
 
 

@@ -8,10 +8,11 @@ from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.weightstats import ttost_paired
 
-from tests.statistics.simulation import MARGINS, rates, whole_verdicts
+from tests.statistics.simulation import MARGINS, decisions, rates
 from twotrack.shared.evaluation import metrics, statistics
 from twotrack.shared.evaluation.statistics.areas import bootstrap
 from twotrack.shared.evaluation.statistics.power import seeds_to_decide
+from twotrack.shared.evaluation.statistics.verdict import decision
 
 EXAMPLES = 400
 LABELS = (np.arange(EXAMPLES) % 3 == 0).astype(np.int32)
@@ -52,7 +53,7 @@ def test_the_intervals_decide(share: float, kind: str):
     found = statistics.verdict("accuracy", first, second, LABELS, 0.08)
 
     t_test = stats.ttest_rel(accuracies(first), accuracies(second))
-    assert found.kind == kind
+    assert found.kind == kind == decision("accuracy", first, second, LABELS, 0.08)[0]
     assert (found.low, found.high) == pytest.approx(tuple(t_test.confidence_interval(0.90)))
     assert (found.wide_low, found.wide_high) == pytest.approx(tuple(t_test.confidence_interval(0.95)))
     assert f"are {kind}: " in found.text
@@ -162,8 +163,8 @@ def test_false_verdicts_are_at_most_5_percent(metric: str, noise: float, seeds: 
 @pytest.mark.parametrize("examples", [40, 200])
 @pytest.mark.parametrize("seeds", [1, 2, 6])
 def test_false_verdicts_are_at_most_5_percent_on_few_test_examples(seeds: int, examples: int):
-    assert whole_verdicts(150, seeds, gap=0, examples=examples).count("different") <= ALLOWED * 150
-    assert whole_verdicts(150, seeds, gap=2, examples=examples).count("equivalent") <= ALLOWED * 150
+    assert decisions(400, seeds, gap=0, examples=examples).count("different") <= ALLOWED * 400
+    assert decisions(400, seeds, gap=2, examples=examples).count("equivalent") <= ALLOWED * 400
 
 
 def test_true_verdicts_are_found_where_the_noise_is_small():

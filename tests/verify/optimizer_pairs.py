@@ -359,11 +359,11 @@ SHARED = {
         name: shared(OPTIMIZERS[name], OneCycle(0.3, 25.0, 1e4))
         for name in ("sgd", "nesterov", "rmsprop", "adam", "lion")
     },
+    "SGD, large steps": shared(SGD(1.0, momentum=0.99, weight_decay=0.01), WarmUp(0.1)),
     "Muon, options": shared(
         Muon(1e-3, groups=(Group(("*.kernel",), 0.5, 0.1),), clip=ClipNorm(1.0), accumulate=2, average=EMA(0.9, 10)),
         Warm(100, Cosine()),
     ),
-    "SGD, large steps": shared(SGD(1.0, momentum=0.99, weight_decay=0.01), WarmUp(0.1)),
     "RMSprop, momentum": shared(RMSprop(1e-3, momentum=0.9, weight_decay=0.01)),
     "Adam, large steps": shared(Adam(0.1, weight_decay=0.1)),
     "AdamW, no decay": shared(AdamW(1e-3, weight_decay=0.0), WarmUp(0.0)),
@@ -391,6 +391,10 @@ HONEST = (
     "SCALED",
     "SCALED_DYNAMICALLY",
 )
+
+
+LATE = {"DROPPED_LATE", "BOTH_DROPPED", "SCALED_DYNAMICALLY"}
+"""Those that do something behind step 200, to which the others are compared; SHARED are compared to the end."""
 
 
 def __getattr__(name: str) -> Pair:

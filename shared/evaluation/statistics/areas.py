@@ -1,5 +1,7 @@
 """ROC AUC of one set of models on many resamples of their test examples, without sorting anew for each."""
 
+from functools import lru_cache
+
 import numpy as np
 
 RESAMPLES = 1000
@@ -13,23 +15,32 @@ def bootstrap(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     Examples are resampled within their class, the same ones in every call with the same labels, so that differences
     of two calls are paired.
     """
-    weights = np.concatenate([np.ones((1, len(labels)), np.int32), _resample(labels)])
-    parts = [weights[start : start + _AT_ONCE] for start in range(0, len(weights), _AT_ONCE)]
-    return np.stack(
-        [np.concatenate([_area(seed_logits[:, 0], labels, part) for part in parts]) for seed_logits in logits]
+    known = labels.astype(np.int64).tobytes()
+    return np.stack([_of_seed(one[:, 0].astype(np.float64).tobytes(), known) for one in logits])
+
+
+@lru_cache(maxsize=1000)
+def _of_seed(scores: bytes, labels: bytes) -> np.ndarray:
+    """Return a model's areas (1 + resamples,); kept, as it is compared with every other."""
+    own, known = np.frombuffer(scores), np.frombuffer(labels, np.int64)
+    weights = _resample(labels)
+    return np.concatenate(
+        [_area(own, known, weights[start : start + _AT_ONCE]) for start in range(0, len(weights), _AT_ONCE)]
     )
 
 
-def _resample(labels: np.ndarray) -> np.ndarray:
-    """Return how often each example is drawn: (resamples, examples)."""
-    generator, counts = np.random.default_rng(0), np.zeros((RESAMPLES, len(labels)), np.int32)
+@lru_cache(maxsize=1)
+def _resample(labels: bytes) -> np.ndarray:
+    """Return how often each example counts: (1 + resamples, examples), once each in the first row."""
+    known = np.frombuffer(labels, np.int64)
+    generator, counts = np.random.default_rng(0), np.zeros((RESAMPLES, len(known)), np.int32)
     rows = np.arange(RESAMPLES)[:, np.newaxis]
-    for label in np.unique(labels):
-        members = np.flatnonzero(labels == label)
+    for label in np.unique(known):
+        members = np.flatnonzero(known == label)
         drawn = generator.integers(len(members), size=(RESAMPLES, len(members)))
         times = np.bincount((rows * len(members) + drawn).ravel(), minlength=RESAMPLES * len(members))
         counts[:, members] = times.reshape(RESAMPLES, len(members))
-    return counts
+    return np.concatenate([np.ones((1, len(known)), np.int32), counts])
 
 
 def _area(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -37,11 +48,11 @@ def _area(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> np.nda
 
     The share of pairs of one example from each class that the scores rank rightly; a tie counts half.
     """
-    order = np.argsort(scores, kind="stable")
-    starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf))
-    sums = [
-        np.add.reduceat((weights * (labels == label))[:, order], starts, axis=1, dtype=np.float64) for label in (1, 0)
-    ]
-    positive, negative = sums
-    below = negative.cumsum(axis=1) - negative / 2
-    return (positive * below).sum(axis=1) / (positive.sum(axis=1) * negative.sum(axis=1))
+    positive, negative = (np.flatnonzero(labels == label) for label in (1, 0))
+    negative = negative[np.argsort(scores[negative])]
+    counted = np.zeros((len(weights), len(negative) + 1), np.int64)  # of the lowest so many negatives
+    weights[:, negative].cumsum(axis=1, out=counted[:, 1:])
+    below, up_to = (np.searchsorted(scores[negative], scores[positive], side) for side in ("left", "right"))
+    of_positive = weights[:, positive]
+    ranked = (of_positive * (counted[:, below] + counted[:, up_to])).sum(axis=1) / 2
+    return ranked / (of_positive.sum(axis=1, dtype=np.float64) * counted[:, -1])

@@ -93,10 +93,8 @@ def verdict(
 
     Labels are (examples,). `seeds` are their numbers, 0, 1, ... if left out; `pairs` of tracks are compared in all.
     """
-    differences = differences_by_seed(metric, first, second, labels)
     level = LEVEL / pairs
-    intervals = _intervals(metric, first, second, labels, differences, level)
-    kind = _kind(intervals, margin) if len(differences) > 1 else "undecided"
+    kind, differences, intervals = decision(metric, first, second, labels, margin, level)
     needed, assumption = (None, "") if kind != "undecided" else _to_decide(differences, intervals, margin, level)
     result = Verdict(
         kind=kind,
@@ -117,6 +115,15 @@ def verdict(
         assumption=assumption,
     )
     return replace(result, text=sentence(result))
+
+
+def decision(
+    metric: str, first: np.ndarray, second: np.ndarray, labels: np.ndarray, margin: float, level: float = LEVEL
+) -> tuple[Kind, np.ndarray, Intervals[float]]:
+    """Return the kind of verdict, with the differences (seeds,) and the intervals that decide it."""
+    differences = differences_by_seed(metric, first, second, labels)
+    intervals = _intervals(metric, first, second, labels, differences, level)
+    return _kind(intervals, margin) if len(differences) > 1 else "undecided", differences, intervals
 
 
 def with_learning(result: Verdict, first: np.ndarray, second: np.ndarray, labels: np.ndarray) -> Verdict:
