@@ -24,7 +24,7 @@ OptionalChapter = Annotated[
     str | None, typer.Argument(metavar="CHAPTER", help="A chapter's slug, as 'twotrack list' shows it.")
 ]
 Recipe = Annotated[
-    str, typer.Option(help="fast: little time. classic: the seed chapter's own. Others: 'twotrack list' shows them.")
+    str, typer.Option(help="fast: little time. classic: the original chapter's. Others: 'twotrack list' shows them.")
 ]
 Settings = Annotated[
     list[str] | None,
