@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.pages import Page
 from mkdocs.utils import get_relative_url
 
@@ -33,6 +34,8 @@ def on_page_content(html: str, page: Page, **_: Any) -> str:
 
 def inline(figure: Path, alt: str) -> str:
     """Return a figure as an element of the page, in whose colours its letters and axes are drawn."""
+    if not figure.is_file():
+        raise PluginError(f"expected a figure at {figure}, found none; `make pictures` draws those of the chapters")
     svg = figure.read_text()
     svg = svg[svg.index("<svg") :].replace(INK, "var(--md-default-fg-color--light)")
     opening, inside = svg.split(">", 1)

@@ -99,10 +99,10 @@ class Specimen:
             if step % every == 0 or step == steps:
                 look(step)
 
-    def train_on(self, split: Split, steps: int) -> list[float]:
-        """Train on one split as a whole; return the loss before each step."""
+    def train_on(self, split: Split, steps: int) -> Iterator[float]:
+        """Train on one split as a whole; as `train`, yield after each step the loss that it began with."""
         batch = Batch(self._inputs(split.inputs), self._targets(split))
-        return list(self._steps(repeat(batch, steps), steps))
+        return self._steps(repeat(batch, steps), steps)
 
     def _steps(self, batches: Iterable[Batch], number: int) -> Iterator[float]:
         stage = TrainingStage(self._model, self._pair.optimizer, self._pair.learning_rates(number), Stopwatch())
