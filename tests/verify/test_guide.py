@@ -16,8 +16,6 @@ ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs/guides/verify-your-pair.md").read_text()
 (CHANGES,) = re.findall(r"```diff\n(.*?)```", GUIDE, re.DOTALL)
 CORRECTIONS = re.findall(r"((?:^-.*\n)+)((?:^\+.*\n)+)", CHANGES, re.MULTILINE)
-    r"((?:^-.*\n)+)((?:^\+.*\n)+)", re.findall(r"```diff\n(.*?)```", GUIDE, re.DOTALL)[0], re.MULTILINE
-)
 """Lines of the page, each with its mark, and those in their place."""
 PORTING = (ROOT / "docs/guides/porting.md").read_text()
 
