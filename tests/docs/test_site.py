@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,8 @@ JSON.stringify(Object.fromEntries(Object.entries({
 """
 WIDTH = "document.documentElement.scrollWidth"
 UNSET = 'document.querySelectorAll(".arithmatex:not(:has(.katex))").length'
+SEARCH = "document.querySelector('#__search').click(); document.querySelector('.md-search__input').focus()"
+FOUND = 'document.querySelectorAll(".md-search-result__item").length'
 PAGES = sorted(str(page.relative_to(DOCS).with_suffix(".html")) for page in DOCS.rglob("*.md"))
 
 
@@ -63,3 +66,17 @@ def test_words_lead_to_the_glossary(site: Path) -> None:
     page = (site / "chapters" / "neuron.html").read_text()
     assert '<a class="word" href="../glossary.html#logit"' in page
     assert 'id="logit"' in (site / "glossary.html").read_text()
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+def test_the_search_finds_in_a_page_that_is_opened_as_a_file(site: Path, chromium: Chromium, width: int) -> None:
+    chromium.open(site / "index.html", width=width, height=900)
+    chromium.evaluate(
+        "document.querySelector('#__search').click(); document.querySelector('.md-search__input').focus()"
+    )
+    chromium.ask("Input.insertText", text="forget gate")
+    chromium.ask("Input.dispatchKeyEvent", type="keyUp", key="e")
+    until = time.monotonic() + 60
+    while not (found := chromium.evaluate(FOUND)) and time.monotonic() < until:
+        time.sleep(0.2)
+    assert found > 0
