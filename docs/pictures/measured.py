@@ -6,7 +6,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 
 from docs.pictures.canvas import LEAVES, STAYS, TRACK_LINES, picture
-from docs.pictures.training import curves_of_both, digits, downhill, trained
+from docs.pictures.training import curves_of_both, digit, downhill, trained
 from twotrack.shared.by_hand import activations
 from twotrack.shared.report.figures import INK, LINE, LINE_COLOURS, SHARES
 from twotrack.shared.spec.inputs import ONLY
@@ -104,7 +104,7 @@ def optimizer_paths() -> None:
 
 def filters() -> None:
     """Draw the 32 trained filters of the first convolution."""
-    kernels = digits().weights["conv1.kernel"][:, :, 0]  # (3, 3, 32)
+    kernels = digit().weights["conv1.kernel"][:, :, 0]  # (3, 3, 32)
     most = np.abs(kernels).max()
     with picture("filters", 2.6, 4, 8) as panels:
         for panel, kernel in zip(panels.flat, np.moveaxis(kernels, -1, 0), strict=True):
@@ -116,9 +116,7 @@ def filters() -> None:
 
 def feature_maps() -> None:
     """Draw a digit, and what eight channels of each stage make of it."""
-    shown = digits()
-    stages = {"image": shown.image, "relu1": shown.outputs["relu1"], "pool1": shown.outputs["pool1"],
-              "relu2": shown.outputs["relu2"], "pool2": shown.outputs["pool2"]}  # fmt: skip
+    stages = digit().stages
     with picture("feature_maps", 3.7, len(stages), 6) as panels:
         for row, (stage, maps) in zip(panels, stages.items(), strict=True):
             strongest = np.argsort(maps.sum(axis=(0, 1)))[::-1][: len(row)]

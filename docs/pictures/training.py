@@ -1,15 +1,19 @@
 """What the pictures measure: trained models, ways downhill, one digit on its way, two tracks' losses."""
 
-import tempfile
-from functools import cache
+from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from scipy.optimize import minimize
 
 import twotrack
+from twotrack.shared import chapters
 from twotrack.shared.by_hand.neuron import binary_cross_entropy
 from twotrack.shared.experiments.lab import Lab, Specimen, open_lab
+from twotrack.shared.runs import catalogue
+from twotrack.shared.runs.run_folder import Run
 from twotrack.shared.spec.inputs import ONLY
 
 TRACK, SEED = "torch", 0
@@ -18,6 +22,8 @@ START = {"neuron.kernel": np.array([[1.6], [-1.2]]), "neuron.bias": np.array([-1
 STEPS = 40
 RATES = {"sgd": 2.0, "momentum": 0.3, "adam": 0.2, "lion": 0.1}
 DIGIT = 3
+RUNS = Path("build/pictures")
+"""What was trained for a picture before is not trained again."""
 
 
 def trained(slug: str, recipe: str, epochs: int) -> tuple[Specimen, Lab]:
@@ -67,24 +73,40 @@ class Digit(NamedTuple):
     """A trained network of mnist_cnn, and what it makes of one digit."""
 
     weights: dict[str, np.ndarray]
-    image: np.ndarray
-    """(28, 28, 1)"""
-    outputs: dict[str, np.ndarray]
-    """(height, width, channels) by layer."""
+    stages: dict[str, np.ndarray]
+    """(height, width, channels), the image first."""
 
 
-@cache
-def digits() -> Digit:
-    """Train one epoch, dropout off, and show the network the first 3 of the test images."""
-    model, lab = trained("mnist_cnn", "fast", epochs=1)
-    shown = lab.dataset.test.take(np.flatnonzero(lab.dataset.test.labels == DIGIT)[:1])
-    outputs = {path: array[0] for path, array in model.layer_outputs(shown).items()}
-    image = lab.dataset.prepare(shown.inputs)[ONLY][0]
-    return Digit(model.weights, image - image.min(), outputs)
+def compared(chapter: str, tracks: Sequence[str]) -> dict[str, Run]:
+    """Return the runs by track of `twotrack compare`, seed 0: those that lie below RUNS, or new ones."""
+    folder = RUNS / chapter
+    if not folder.is_dir():
+        twotrack.compare(chapter, tracks, out=folder)
+    runs, _ = catalogue.find([folder])
+    return {run.record.job.track: run for run in runs}
+
+
+def digit() -> Digit:
+    """Show the first 3 of the test images to torch's network, layer by layer, in NumPy."""
+    dataset, weights = chapters.get("mnist_cnn").data(), compared("mnist_cnn", [TRACK])[TRACK].weights
+    shown = dataset.test.take(np.flatnonzero(dataset.test.labels == DIGIT)[:1])
+    image = x = dataset.prepare(shown.inputs)[ONLY][0]
+    stages = {"image": image - image.min()}
+    for number in ("1", "2"):
+        x = stages[f"relu{number}"] = np.maximum(_convolve(x, weights, f"conv{number}"), 0)
+        height, width, channels = x.shape
+        squares = x.reshape(height // 2, 2, width // 2, 2, channels)
+        x = stages[f"pool{number}"] = squares.max(axis=(1, 3))
+    return Digit(weights, stages)
+
+
+def _convolve(x: np.ndarray, weights: dict[str, np.ndarray], name: str) -> np.ndarray:
+    """Return the convolution of x (height, width, channels), one place of zeros around it."""
+    windows = sliding_window_view(np.pad(x, ((1, 1), (1, 1), (0, 0))), (3, 3), axis=(0, 1))
+    return np.einsum("ijcuv,uvcf->ijf", windows, weights[f"{name}.kernel"]) + weights[f"{name}.bias"]
 
 
 def curves_of_both() -> dict[str, np.ndarray]:
-    """Return the training losses (steps,) of churn_mlp on two tracks, as `twotrack compare` trains it."""
-    with tempfile.TemporaryDirectory() as folder:
-        done = twotrack.compare("churn_mlp", TRACKS, out=folder)
-        return {run.record.job.track: np.array(run.history["loss"]) for run in done.runs}
+    """Return the training losses (steps,) of backprop on two tracks."""
+    runs = compared("backprop", TRACKS)
+    return {track: np.array(runs[track].history["loss"]) for track in TRACKS}
