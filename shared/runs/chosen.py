@@ -23,11 +23,11 @@ def chosen(named: Path, track: str | None = None) -> Path:
     """
     if (named / PLAN).is_file():
         return _of_comparison(named, track).folder
-    what, *wanted = str(named).split(":", 2)
+    what, _, wanted = str(named).partition(":")
     if what != LATEST or named.exists():
         return named
-    chapter, of_track = (*wanted, None, None)[:2]
-    return _latest(chapter, of_track).folder
+    chapter, _, of_track = wanted.partition(":")
+    return _latest(chapter or None, of_track or None).folder
 
 
 def _of_comparison(folder: Path, track: str | None) -> Run:
