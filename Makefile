@@ -17,7 +17,7 @@ MAPPED := shared keras_track torch_track
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 INSTALL := $(PIP) install --quiet --constraint constraints.txt --editable
 
-.PHONY: compare check fast test slow hunt mixups specs campaign sizes maps gpu lint types browser hooks docs clean
+.PHONY: compare check fast test slow hunt mixups specs campaign sizes maps gpu lint types browser hooks docs pictures clean
 .DELETE_ON_ERROR:
 
 compare: .venv/.compare  ## train the MNIST CNN in PyTorch and in Keras on TensorFlow; ends by naming the report
@@ -74,6 +74,9 @@ browser: .venv/.test  ## the browser that the tests of pages look through
 hooks: .venv/.test  ## check before every commit, run the fast lane before every push
 	$(BIN)/pre-commit install --hook-type pre-commit --hook-type pre-push
 
+pictures: .venv/.test  ## draw the pictures of the chapters again; PICTURES=NAME for some
+	$(BIN)/python -m docs.pictures $(PICTURES)
+
 docs: .venv/.docs  ## build the documentation into site/
 	$(BIN)/mkdocs build --strict
 
@@ -90,7 +93,7 @@ clean:
 
 .venv/.test: .venv/bin/python pyproject.toml constraints.txt
 	@echo "installing every framework and the test tools into .venv; this takes a few minutes"
-	$(INSTALL) '.[torch,tensorflow,jax,tfds,bert,vision,export,serving,tensorboard,cdnow,test]'
+	$(INSTALL) '.[torch,tensorflow,jax,tfds,bert,vision,export,serving,tensorboard,cdnow,test,docs]'
 	@touch $@
 
 .venv/.docs: .venv/bin/python pyproject.toml constraints.txt

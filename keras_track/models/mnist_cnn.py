@@ -1,7 +1,7 @@
 """SimpleCNN for MNIST in Keras 3. 421,642 parameters (flatten), 28,618 trainable (bn_gap).
 
 Input (batch, height 28, width 28, channels 1), output logits (batch, classes 10).
-Source: the seed chapter's SimpleCNN; bn_gap adds batch normalisation (Ioffe and Szegedy 2015)
+Source: the original chapter's SimpleCNN; bn_gap adds batch normalisation (Ioffe and Szegedy 2015)
 and global average pooling (Lin et al. 2014).
 """
 

@@ -22,7 +22,7 @@ class Config:
     """Hyperparameters of the network. Input (batch, height 28, width 28, channels 1), output (batch, classes 10)."""
 
     architecture: Literal["flatten", "bn_gap"] = "flatten"
-    """flatten: the seed's SimpleCNN. bn_gap: batch normalisation after each convolution and
+    """flatten: the original SimpleCNN. bn_gap: batch normalisation after each convolution and
     global average pooling in place of flatten."""
     filters: Annotated[int, Gt(0)] = 32
     """Output channels of the first convolution; the second has twice as many."""

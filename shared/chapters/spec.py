@@ -52,7 +52,7 @@ class Chapter:
     dataset: str
     """Name of the data set in twotrack.shared.datasets."""
     config: Any
-    """Frozen dataclass with the model's hyperparameters, at the seed chapter's values."""
+    """Frozen dataclass with the model's hyperparameters, at the original chapter's values."""
     recipes: Mapping[str, Recipe]
     loss: LossName
     metric: str

@@ -11,7 +11,7 @@ from twotrack.shared.export.serving import TAG
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="A run folder, of any track.")],
+    run: options.RunFolder,
     format: Annotated[str, typer.Option(help=f"One of: {', '.join(FORMATS)}.")],  # noqa: A002 - the option's name
     out: Annotated[
         Path,
@@ -31,10 +31,13 @@ def export(
     """Write a run's model for another runtime, reload it there, and compare it with the run's predictions."""
     from twotrack.shared.cli.console import print_checks, print_json, stderr
     from twotrack.shared.export.workflow import export
+    from twotrack.shared.runs.chosen import chosen
     from twotrack.shared.workers.pool import lent_or_new
 
     with stderr.status("starting...") as status, lent_or_new(options.lent_pool(), "cpu") as workers:
-        exported = export(run, format, out, workers, lambda step: status.update(f"{step}..."), model, server_tag)
+        exported = export(
+            chosen(run), format, out, workers, lambda step: status.update(f"{step}..."), model, server_tag
+        )
     if json:
         print_json(
             {"out": str(exported.out), "format": exported.format, "bytes": exported.size}

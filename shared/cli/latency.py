@@ -1,6 +1,5 @@
 """twotrack latency."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,14 +8,16 @@ from twotrack.shared.cli import options
 
 
 def latency(
-    run: Annotated[Path, typer.Argument(help="A run folder, of any track.")],
+    run: options.RunFolder,
     threads: Annotated[int | None, typer.Option(help="Threads of an operation [default: one per core].")] = None,
     json: options.Json = False,
 ) -> None:
     """Measure how long a run's model takes to answer in each runtime; a report of the run then shows it."""
     from twotrack.shared.cli.console import print_json, stderr
     from twotrack.shared.export.latency import FILE, measure
+    from twotrack.shared.runs.chosen import chosen
 
+    run = chosen(run)
     with stderr.status("starting...") as status:
         measured = measure(run, threads, lambda step: status.update(f"{step}..."), options.lent_pool())
     if json:

@@ -23,8 +23,15 @@ Chapter = Annotated[str, typer.Argument(help="A chapter's slug, as 'twotrack lis
 OptionalChapter = Annotated[
     str | None, typer.Argument(metavar="CHAPTER", help="A chapter's slug, as 'twotrack list' shows it.")
 ]
+RunFolder = Annotated[
+    Path,
+    typer.Argument(
+        help="A run folder of any track; latest:CHAPTER or latest:CHAPTER:TRACK is the run below runs/ that finished "
+        "last."
+    ),
+]
 Recipe = Annotated[
-    str, typer.Option(help="fast: little time. classic: the seed chapter's own. Others: 'twotrack list' shows them.")
+    str, typer.Option(help="fast: little time. classic: the original chapter's. Others: 'twotrack list' shows them.")
 ]
 Settings = Annotated[
     list[str] | None,
@@ -239,12 +246,14 @@ def checkpoint_of(run: Path | None, epoch: int | None) -> Path | None:
     """Return the folder that --from and --at name; UserError for a checkpoint that is not there."""
     from twotrack.shared.errors import UserError
     from twotrack.shared.runs import checkpoints
+    from twotrack.shared.runs.chosen import chosen
 
-    if epoch is None:
-        return run
     if run is None:
-        raise UserError("--at names a checkpoint of a run; expected --from RUN beside it.")
-    return checkpoints.find(run, epoch)
+        if epoch is not None:
+            raise UserError("--at names a checkpoint of a run; expected --from RUN beside it.")
+        return None
+    folder = chosen(run)
+    return folder if epoch is None else checkpoints.find(folder, epoch)
 
 
 def require_of_run(context: typer.Context, typed: "TrainingRequest", folder: Path) -> str:

@@ -12,7 +12,7 @@ SHOWN_CHARACTERS = 70
 
 
 def predict(
-    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    run: options.RunFolder,
     examples: Annotated[
         list[str] | None,
         typer.Argument(
@@ -33,11 +33,13 @@ def predict(
 ) -> None:
     """Ask the model of a finished run for the class of examples of your own, or for its test split again."""
     from twotrack.shared.errors import UserError
+    from twotrack.shared.runs.chosen import chosen
 
     if test and examples:
         raise UserError("--test predicts the run's test split; give examples of your own without it.")
     if out and not (test and out.suffix == ".npz"):
         raise UserError(f"--out: expected a name that ends in .npz, together with --test; found '{out}'.")
+    run = chosen(run, track)
     if test:
         _repeat(run, track, device, out, json)
     else:

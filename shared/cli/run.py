@@ -70,11 +70,13 @@ def run(
     same.
     """
     from twotrack.shared.cli.training import exit_code, train
+    from twotrack.shared.runs.chosen import chosen
     from twotrack.shared.runs.comparison import run_name, timestamp
     from twotrack.shared.runs.reserving import reserving
 
     stamp = timestamp()
-    request = options.request(chapter, track, (seed,), recipe, training, device, source, own, defaults, warm_start)
+    start = warm_start and chosen(warm_start)
+    request = options.request(chapter, track, (seed,), recipe, training, device, source, own, defaults, start)
     goes_on = options.checkpoint_of(goes_on, at)
     request = replace(request, goes_on=goes_on, stop_after=stop_after)
     if goes_on:

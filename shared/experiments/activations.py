@@ -215,6 +215,7 @@ def dead_units(lab: Lab, progress: Progress) -> Finding:
     text = f"share of dead units after {DEATH_STEPS} steps of Adam at learning rate {DEATH_RATE}, %s"
     claims = [
         Claim(text=text % "relu", value=dead_shares["relu"][-1], relation="above", bound=0.2),
+        Claim(text="the same before the first step, relu", value=dead_shares["relu"][0], relation="below", bound=0.1),
         Claim(text=text % "leaky_relu", value=dead_shares["leaky_relu"][-1], relation="below", bound=1e-9),
         Claim(text=text % "prelu", value=dead_shares["prelu"][-1], relation="below", bound=1e-9),
     ]
@@ -234,12 +235,14 @@ def dead_units(lab: Lab, progress: Progress) -> Finding:
 def _train_to_death(lab: Lab, activation: str, progress: Progress) -> list[float]:
     """Return the share of dead units before the first step and after every DEATH_EVERY steps."""
     model = lab.model(recipe="classic", activation=activation, num_layers=DEATH_LAYERS, learning_rate=DEATH_RATE)
-    shares = []
-    for step, _ in enumerate(model.train(DEATH_STEPS, DEATH_BATCH)):
-        if step % DEATH_EVERY == 0:
-            progress(f"{activation}: step {step}/{DEATH_STEPS}")
-            shares.append(dead_share(model.layer_outputs(lab.dataset.train)))
-    return [*shares, dead_share(model.layer_outputs(lab.dataset.train))]
+    shares: list[float] = []
+
+    def look(step: int) -> None:
+        progress(f"{activation}: step {step}/{DEATH_STEPS}")
+        shares.append(dead_share(model.layer_outputs(lab.dataset.train)))
+
+    model.watch(DEATH_STEPS, DEATH_BATCH, DEATH_EVERY, look)
+    return shares
 
 
 def dead_share(outputs: Mapping[str, np.ndarray]) -> float:

@@ -1,6 +1,6 @@
 """A track's models of one chapter, opened up for experiments: gradients, layer outputs, single steps."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import count, islice, repeat
@@ -35,7 +35,7 @@ class Lab:
         return self.chapter.data()
 
     def model(self, precision: Precision = "float32", recipe: str = "fast", **changes: Any) -> "Specimen":
-        """Build the chapter's model, dropout off, from the seed's initial weights.
+        """Build the chapter's model, dropout off, from the initial weights of the lab's seed.
 
         `changes` are settings of the chapter, or `loss`: another loss on the same outputs. Building a
         model forgets the one built before.
@@ -89,13 +89,20 @@ class Specimen:
         return self._probe.attention(self._inputs(split.inputs))
 
     def train(self, steps: int, batch_size: int) -> Iterator[float]:
-        """Train on the seed's batches; yield the loss before each step. Weights may be read in between."""
+        """Train on the seed's batches; after each step yield the loss that it began with. Weights may be read then."""
         return self._steps(islice(self._batches(batch_size), steps), steps)
 
-    def train_on(self, split: Split, steps: int) -> list[float]:
-        """Train on one split as a whole; return the loss before each step."""
+    def watch(self, steps: int, batch_size: int, every: int, look: Callable[[int], None]) -> None:
+        """Train as `train` does; call `look` with 0 before the first step, and after every so many and the last."""
+        look(0)
+        for step, _ in enumerate(self.train(steps, batch_size), start=1):
+            if step % every == 0 or step == steps:
+                look(step)
+
+    def train_on(self, split: Split, steps: int) -> Iterator[float]:
+        """Train on one split as a whole; as `train`, yield after each step the loss that it began with."""
         batch = Batch(self._inputs(split.inputs), self._targets(split))
-        return list(self._steps(repeat(batch, steps), steps))
+        return self._steps(repeat(batch, steps), steps)
 
     def _steps(self, batches: Iterable[Batch], number: int) -> Iterator[float]:
         stage = TrainingStage(self._model, self._pair.optimizer, self._pair.learning_rates(number), Stopwatch())

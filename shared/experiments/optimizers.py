@@ -67,10 +67,7 @@ def _validation_losses(lab: Lab, label: str, changes: Mapping[str, Any], progres
         progress(f"{label}: step {step}/{STEPS}")
         losses.append(metrics.evaluate(model.predict(lab.dataset.validation), lab.dataset.validation.labels)["loss"])
 
-    for step, _ in enumerate(model.train(STEPS, BATCH)):
-        if step % EVERY == 0:
-            look(step)
-    look(STEPS)
+    model.watch(STEPS, BATCH, EVERY, look)
     return losses
 
 

@@ -87,6 +87,23 @@ def test_what_is_said_of_growing_seconds_is_what_the_seconds_are(measured) -> No
     assert [claim.value for claim in finding.claims] == [seconds[-1] / seconds[0] for _, seconds in lines.values()]
 
 
+def test_every_optimizer_of_the_race_is_seen_before_its_first_step(measured) -> None:
+    """From one start all have one loss; ten steps on, no two do."""
+    lines = measured("torch", "optimizers", "race").curves[0].lines.values()
+
+    assert {steps[0] for steps, _ in lines} == {0}
+    assert len({losses[0] for _, losses in lines}) == 1
+    assert len({losses[1] for _, losses in lines}) == len(lines)
+
+
+def test_units_are_counted_before_the_first_step(measured) -> None:
+    """The first step at this rate kills a quarter of them; what is drawn at 0 is what the start is."""
+    steps, shares = measured("torch", "activations", "dead_units").curves[0].lines["relu"]
+
+    assert (steps[0], steps[1]) == (0, 20)
+    assert shares[0] < 0.1 < shares[1]
+
+
 def test_the_first_of_ten_sigmoid_layers_gets_less_than_one_percent_of_the_last(measured) -> None:
     for track in ("torch", QUICKEST):
         lines = measured(track, "activations", "vanishing").curves[0].lines

@@ -14,12 +14,10 @@ from twotrack.shared.workers.pool import WorkerPool
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs/guides/verify-your-pair.md").read_text()
-FIRST_FIX = (
-    'layers.Conv2D(16, 3, strides=2, padding="same"',
-    'layers.ZeroPadding2D(1, name="pad"),\n            layers.Conv2D(16, 3, strides=2',
-)
+(CHANGES,) = re.findall(r"```diff\n(.*?)```", GUIDE, re.DOTALL)
+CORRECTIONS = re.findall(r"((?:^-.*\n)+)((?:^\+.*\n)+)", CHANGES, re.MULTILINE)
+"""Lines of the page, each with its mark, and those in their place."""
 PORTING = (ROOT / "docs/guides/porting.md").read_text()
-SECOND_FIX = ("layers.LayerNormalization(name", "layers.LayerNormalization(epsilon=1e-5, name")
 
 
 @pytest.fixture
@@ -31,10 +29,13 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def corrected(folder: Path) -> Path:
-    """Return the folder with both corrections made."""
+    """Return the folder with both of the page's corrections made."""
     model = folder / "my_keras.py"
-    for old, new in (FIRST_FIX, SECOND_FIX):
+    for marked in CORRECTIONS:
+        old, new = (re.sub(r"^[-+]", "", lines, flags=re.MULTILINE) for lines in marked)
+        assert old in model.read_text()
         model.write_text(model.read_text().replace(old, new))
+    assert len(CORRECTIONS) == 2
     return folder
 
 
