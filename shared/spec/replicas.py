@@ -16,6 +16,8 @@ from twotrack.shared.errors import UserError
 
 MOST = 64
 """Replicas on one machine."""
+LOGICAL_DEVICES = "TWOTRACK_LOGICAL_DEVICES"
+"""Environment variable of a worker: into how many devices TensorFlow divides the processor when it begins."""
 
 
 @dataclass(frozen=True)

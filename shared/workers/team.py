@@ -23,6 +23,7 @@ _ORDERS = "orders"
 _PATIENCE = timedelta(minutes=20)
 """In which every process must have come to the next exchange."""
 _CHECK_SECONDS = 0.2
+_END_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -134,17 +135,26 @@ class Led:
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
-        """End the others. An error of one of them is the reason for that of the leader."""
-        if error is None and not self._failures:
+        """End the others. One that failed before is the reason for the leader's own error, and is told in its place."""
+        first = self._first_failure() if isinstance(error, RuntimeError) else None
+        if error is None:
             self.meet()  # those that were never needed wait for it, and for their end
             for rank in range(1, self._replicas.count):
                 self.team.send(rank, Message({"end": True}))
         self.team.leave()
         for thread in self._threads:
-            thread.join(None if error is None else 5.0)
+            thread.join(_END_SECONDS)
         self._stack.close()
-        if self._failures and isinstance(error, Exception):
-            raise self._failures[0] from error
+        if first:
+            raise first from error
+
+    def _first_failure(self) -> BaseException | None:
+        """Return why one of the others ended, which is heard of a moment after its connection broke."""
+        for _ in range(int(_END_SECONDS / _CHECK_SECONDS)):
+            if self._failures:
+                return self._failures[0]
+            self._over.wait(_CHECK_SECONDS)
+        return None
 
     def meet(self) -> None:
         """Meet the others, once; WorkerDiedError if one of them ended before."""
