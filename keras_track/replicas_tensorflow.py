@@ -6,6 +6,7 @@ mean only where all shares are equally long; here the factor is the share's part
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -28,10 +29,14 @@ _FIRST = 2**20
 
 @contextmanager
 def opened(replicas: Replicas, device: str) -> Iterator[Training]:
-    """Give weights that are made inside the block a copy on every replica."""
-    kind = "GPU" if device == "cuda" else "CPU"
-    strategy = tensorflow.distribute.MirroredStrategy([f"{kind}:{number}" for number in range(replicas.count)])
-    yield _Mirrored(replicas, strategy)
+    """Let models be built inside the block that have a copy on every replica."""
+    yield _Mirrored(replicas, _strategy("GPU" if device == "cuda" else "CPU", replicas.count))
+
+
+@cache
+def _strategy(kind: str, count: int) -> Any:
+    """Return the process's only strategy for so many devices: exchanges of another one would get the same numbers."""
+    return tensorflow.distribute.MirroredStrategy([f"{kind}:{number}" for number in range(count)])
 
 
 class _Mirrored(Training):
@@ -39,6 +44,8 @@ class _Mirrored(Training):
 
     def __init__(self, replicas: Replicas, strategy: Any):
         self._replicas, self._strategy = replicas, strategy
+        self._parts: dict[int, Any] = {}
+        """Of the batch's rows, by replica, while a step is traced."""
 
     def scope(self) -> AbstractContextManager[None]:
         """Return a block that makes variables with a copy on every replica."""
@@ -66,7 +73,10 @@ class _Mirrored(Training):
         shared = self._strategy.experimental_distribute_values_from_function(
             lambda context: _rows(batch_of(x, fed), parts[context.replica_id_in_sync_group])
         )
-        network.train_function(iter([shared]))
+        with ExitStack() as stack:  # which replica is traced changes wherever they exchange anything
+            replaced(stack, loss_module, "scale_loss_for_distribution", self._scaled)
+            replaced(stack, loss_module, "unscale_loss_for_distribution", self._unscaled)
+            network.train_function(iter([shared]))
         return float(network._loss_tracker.result())
 
     def draws(self, source: DrawSource, rows: int) -> DrawSource:
@@ -80,17 +90,16 @@ class _Mirrored(Training):
             rows = tensorflow.shape(keras.tree.flatten(data)[0])[0]
             own = tensorflow.cast(rows, keras.config.floatx())
             total = tensorflow.distribute.get_replica_context().all_reduce("SUM", own)
-            part = own / total if self._replicas.reduction == "mean" else tensorflow.ones_like(own)
-            with ExitStack() as stack:
-                replaced(stack, loss_module, "scale_loss_for_distribution", lambda value: value * _as(part, value))
-                replaced(stack, loss_module, "unscale_loss_for_distribution", lambda value: value / _as(part, value))
-                return network.train_step(data)
+            self._parts[_replica()] = own / total if self._replicas.reduction == "mean" else tensorflow.ones_like(own)
+            return network.train_step(data)
 
         return step
 
+    def _scaled(self, value: Any) -> Any:
+        return value * tensorflow.cast(self._parts[_replica()], value.dtype)
 
-def _as(part: Any, value: Any) -> Any:
-    return tensorflow.cast(part, value.dtype)
+    def _unscaled(self, value: Any) -> Any:
+        return value / tensorflow.cast(self._parts[_replica()], value.dtype)
 
 
 def _rows(data: Any, share: Share) -> Any:
