@@ -67,7 +67,7 @@ class _Mirrored(Training):
         if network.train_function is None:
             for layer in network._flatten_layers():
                 if isinstance(layer, keras.layers.BatchNormalization):
-                    layer.synchronized = self._replicas.synchronised
+                    layer.synchronized |= self._replicas.synchronised  # a layer of the user's own may ask for it
             network.train_function = network._make_function(self._step_of(network))
         network.reset_metrics()
         shared = self._strategy.experimental_distribute_values_from_function(

@@ -1,14 +1,15 @@
 """Batch normalisation over the batches of all replicas, on any device: torch's SyncBatchNorm asks for a GPU."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 from unittest.mock import patch
 
 import torch
 from torch import Tensor
 from torch.distributed.nn.functional import all_reduce
-from torch.nn import functional, modules
+from torch.nn import functional
+from torch.nn.modules.batchnorm import SyncBatchNorm, _BatchNorm
 
 _group: list[Any] = []
 """Process group of the replicas that share statistics, while they do."""
@@ -17,16 +18,24 @@ _group: list[Any] = []
 @contextmanager
 def shared_by(group: Any) -> Iterator[None]:
     """Let batch normalisation inside the block take mean and variance over the batches of a process group."""
-    synchronised = modules.batchnorm.SyncBatchNorm
     _group.append(group)
     try:
-        with (
-            patch.object(functional, "batch_norm", _over_all(functional.batch_norm)),
-            patch.object(synchronised, "forward", modules.batchnorm._BatchNorm.forward),
-        ):
+        with patch.object(functional, "batch_norm", _over_all(functional.batch_norm)), as_asked_for(group):
             yield
     finally:
         _group.pop()
+
+
+@contextmanager
+def as_asked_for(group: Any) -> Iterator[None]:
+    """Let layers inside the block that are torch's SyncBatchNorm do that, and no others."""
+
+    def forward(layer: SyncBatchNorm, x: Tensor) -> Tensor:
+        with nullcontext() if _group else shared_by(group):
+            return _BatchNorm.forward(layer, x)
+
+    with patch.object(SyncBatchNorm, "forward", forward):
+        yield
 
 
 def values_of_channel(x: Tensor) -> int:

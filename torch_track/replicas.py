@@ -5,7 +5,7 @@ and buffers, so a follower keeps nothing from step to step: what they can differ
 """
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -67,8 +67,8 @@ class Member:
 
     def _statistics(self) -> AbstractContextManager:
         """Return what a step runs in, so that batch normalisation is as it was asked for."""
-        shared = self.team.seat.synchronised
-        return batch_statistics.shared_by(self.team.statistics) if shared else nullcontext()
+        chosen = batch_statistics.shared_by if self.team.seat.synchronised else batch_statistics.as_asked_for
+        return chosen(self.team.statistics)
 
 
 class Leader(Member):

@@ -108,13 +108,13 @@ class Replicas:
         return shares(rows, self.count, self.reduction, self.sharing)
 
 
-def require_replicas(count: int, batch_size: int) -> None:
-    """Raise UserError for a number of replicas that makes no sense for batches of so many rows."""
+def require_replicas(count: int, batch_size: int | None = None) -> None:
+    """Raise UserError for a number of replicas that makes no sense, for batches of so many rows."""
     if count < 1:
         raise UserError(f"--replicas: expected 1 or more, found {count}.")
     if count > MOST:
         raise UserError(f"--replicas: expected at most {MOST} on one machine, found {count}.")
-    if count > batch_size:
+    if batch_size is not None and count > batch_size:
         raise UserError(
             f"--replicas: expected at most the {batch_size} rows of a batch, one for each replica, found {count}."
         )

@@ -13,10 +13,9 @@ from pydantic import with_config
 
 from twotrack.shared.base.records import WITH_ARRAYS
 from twotrack.shared.base.tolerances import GRADIENT_SCALE_FLOOR, TOLERANCES
-from twotrack.shared.errors import UserError
 from twotrack.shared.runs.fitting import Step
 from twotrack.shared.spec.optimizers import SGD
-from twotrack.shared.spec.replicas import Replicas, Seat
+from twotrack.shared.spec.replicas import Replicas, Seat, require_replicas
 from twotrack.shared.spec.track import Track
 from twotrack.shared.verify import evidence
 from twotrack.shared.verify.exercise import find_exercise
@@ -159,15 +158,13 @@ class _Measurement:
         """Compare, and look for the cause where there is a difference."""
         self._phase("one replica")
         side = _side(self._request, self._track, self._phase)
+        require_replicas(self._request.count, side.exercise.pair.batch_size)
         if side.has_own_loop:
             return ReplicasEvidence("a training function of the user's own trains it, and shares nothing out")
         one = _trained(side)
         asked = Replicas(self._request.count, self._follow, self._request.synchronised)
         self._phase(f"{asked.count} replicas")
-        try:
-            several = self._several(asked)
-        except UserError as error:
-            return ReplicasEvidence(str(error))
+        several = self._several(asked)
         found = ReplicasEvidence(synchronised=asked.synchronised, several=several, apart=apart(one, several))
         if not found.apart.is_equal and found.apart.gradient <= LIMIT and len(one.weights) > 1:
             self._phase("from common weights")

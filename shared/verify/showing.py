@@ -41,9 +41,9 @@ class Showing:
         self.on_phase(track, "done")
         return answered
 
-    def call(self, track: str, task: Task[Request, Answer], request: Request) -> Answer:
-        """Let a track's worker do a task."""
-        return self.pool.call(track, task, request, self._shown(track))
+    def call(self, track: str, task: Task[Request, Answer], request: Request, replicas: int = 1) -> Answer:
+        """Let a track's worker do a task, one of its own where the task trains on several replicas."""
+        return self.pool.call(track, task, request, self._shown(track), replicas=replicas)
 
     def _shown(self, track: str) -> Callable[[Progress], None]:
         return lambda progress: self.on_phase(track, progress.phase)

@@ -1,0 +1,43 @@
+"""Sides on several replicas, asked of workers of their own once each."""
+
+from pathlib import Path
+
+from twotrack.shared.spec.draws import Alignment
+from twotrack.shared.spec.sides import SideName
+from twotrack.shared.verify import evidence
+from twotrack.shared.verify.replicas import ReplicasEvidence, ReplicasRequest, measure_replicas
+from twotrack.shared.verify.request import VerifyRequest
+from twotrack.shared.verify.rungs.replicas import OnReplicas
+from twotrack.shared.verify.showing import Showing
+
+
+class ReplicasOfSides:
+    """What sides of one climb do on the replicas of its request; what the reference does serves all comparisons.
+
+    A chapter is trained as its runs are, with batch statistics that all replicas share; a pair as its frameworks do it.
+    """
+
+    def __init__(self, showing: Showing, folder: Path):
+        self._showing, self._folder = showing, folder
+        self._measured: dict[SideName, ReplicasEvidence] = {}
+
+    def of(self, request: VerifyRequest, reference: SideName, candidate: SideName, alignment: Alignment) -> OnReplicas:
+        """Return what two sides do; `alignment` says which of the reference's draws are the candidate's."""
+        found = [self._of_side(request, reference, {}), self._of_side(request, candidate, alignment)]
+        for side in (reference, candidate):
+            self._showing.on_phase(side.track, "done")
+        return OnReplicas(request.replicas, *found)
+
+    def _of_side(self, request: VerifyRequest, side: SideName, alignment: Alignment) -> ReplicasEvidence:
+        if side not in self._measured:
+            asked = ReplicasRequest(
+                verify=request,
+                side=side,
+                folder=self._folder / side.slug,
+                alignment=dict(alignment),
+                count=request.replicas,
+                synchronised=not request.is_pair,
+            )
+            folder = self._showing.call(side.track, measure_replicas, asked, request.replicas)
+            self._measured[side] = evidence.load(ReplicasEvidence, folder)
+        return self._measured[side]
