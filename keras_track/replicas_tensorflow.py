@@ -4,7 +4,7 @@ Keras multiplies the mean loss of each replica by 1 / replicas and adds the grad
 mean only where all shares are equally long; here the factor is the share's part of the rows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -76,6 +76,8 @@ class _Mirrored(Training):
         with ExitStack() as stack:  # which replica is traced changes wherever they exchange anything
             replaced(stack, loss_module, "scale_loss_for_distribution", self._scaled)
             replaced(stack, loss_module, "unscale_loss_for_distribution", self._unscaled)
+            if self._replicas.clips_mean:
+                _reduce_first(network, stack)
             network.train_function(iter([shared]))
         return float(network._loss_tracker.result())
 
@@ -100,6 +102,18 @@ class _Mirrored(Training):
 
     def _unscaled(self, value: Any) -> Any:
         return value / tensorflow.cast(self._parts[_replica()], value.dtype)
+
+
+def _reduce_first(network: Any, stack: ExitStack) -> None:
+    """Let the optimizer add the replicas' gradients up before it clips them, which Keras does behind that."""
+    optimizer, apply, add_up = network.optimizer, network.optimizer.apply, network.optimizer._all_reduce_sum_gradients
+
+    def applied(gradients: Sequence[Any], variables: Sequence[Any] | None = None) -> Any:
+        own = network.trainable_variables if variables is None else variables
+        return apply([gradient for gradient, _ in add_up(zip(gradients, own, strict=True))], own)
+
+    replaced(stack, optimizer, "apply", applied)
+    replaced(stack, optimizer, "_all_reduce_sum_gradients", list)
 
 
 def _rows(data: Any, share: Share) -> Any:

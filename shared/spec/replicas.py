@@ -87,6 +87,8 @@ class Replicas:
     synchronised: bool = True
     """Batch normalisation takes the statistics of the whole batch, as one replica does; else each of its own share,
     as DistributedDataParallel and MirroredStrategy do by themselves."""
+    clips_mean: bool = True
+    """Gradients are clipped once all replicas' are averaged; else MirroredStrategy clips each replica's own."""
     reduction: Reduction = "mean"
     """What the loss is taken for; `sum` is a change by which a cause is proved."""
     sharing: Sharing = "rows"

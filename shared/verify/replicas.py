@@ -120,11 +120,13 @@ class FollowRequest(ReplicasRequest):
 Change = Callable[[Replicas], Replicas]
 CHANGES: Mapping[str, Change] = {
     "statistics": lambda one: replace(one, synchronised=True),
+    "clipping": lambda one: replace(one, clips_mean=True),
+    "both": lambda one: replace(one, synchronised=True, clips_mean=True),
     "sum": lambda one: replace(one, reduction="sum"),
     "whole": lambda one: replace(one, sharing="whole"),
 }
-"""By name, the likeliest first: statistics of the whole batch; the sum of the losses in place of their mean; the whole
-batch on every replica, so that nothing is shared out."""
+"""By name, the likeliest first: statistics of the whole batch; clipping of averaged gradients; both; the sum of the
+losses in place of their mean; the whole batch on every replica, so that nothing is shared out."""
 
 
 @task
@@ -162,7 +164,8 @@ class _Measurement:
         if side.has_own_loop:
             return ReplicasEvidence("a training function of the user's own trains it, and shares nothing out")
         one = _trained(side)
-        asked = Replicas(self._request.count, self._follow, self._request.synchronised)
+        aligned = self._request.synchronised
+        asked = Replicas(self._request.count, self._follow, synchronised=aligned, clips_mean=aligned)
         self._phase(f"{asked.count} replicas")
         several = self._several(asked)
         found = ReplicasEvidence(synchronised=asked.synchronised, several=several, apart=apart(one, several))
@@ -170,7 +173,7 @@ class _Measurement:
             self._phase("from common weights")
             found.from_common = self._from_common(asked, one)
         if not found.is_equal:
-            found.tried = [self._try(name, asked, one) for name in CHANGES if CHANGES[name](asked) != asked]
+            self._look_for_cause(found, asked, one)
         several.weights = several.weights[-1:]
         return found
 
@@ -178,9 +181,12 @@ class _Measurement:
         with self._track.replicated(asked):
             return _trained(_side(self._request, self._track, self._phase))
 
-    def _try(self, name: str, asked: Replicas, one: Trained) -> Tried:
-        self._phase(f"cause: {name}?")
-        return Tried(name, apart(one, self._several(CHANGES[name](asked))))
+    def _look_for_cause(self, found: ReplicasEvidence, asked: Replicas, one: Trained) -> None:
+        """Try changes until one mends the training."""
+        for name, change in CHANGES.items():
+            if found.cause is None and change(asked) != asked:
+                self._phase(f"cause: {name}?")
+                found.tried.append(Tried(name, apart(one, self._several(change(asked)))))
 
     def _from_common(self, asked: Replicas, one: Trained) -> float:
         """Return the largest difference of steps that all begin with the weights that one replica had."""

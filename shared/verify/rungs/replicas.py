@@ -9,6 +9,9 @@ from twotrack.shared.verify.result import FailurePlace, Gap, GapKind, RungResult
 RUNG = "replicas"
 CAUSES: Mapping[str, str] = {
     "statistics": "each replica normalises its own share of the batch; with the statistics of the whole batch",
+    "clipping": "each replica clips its own gradients before they are added up; with the sum clipped",
+    "both": "each replica normalises its own share of the batch and clips its own gradients; with both over the whole "
+    "batch",
     "sum": "the loss is a sum over rows, and the mean of the replicas' gradients is taken; with their sum",
     "whole": "something takes the rows of a batch together, such as a loss that is no mean over rows, so that shares "
     "are no parts of it; with the whole batch on every replica",
