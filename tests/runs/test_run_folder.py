@@ -194,7 +194,7 @@ def test_a_record_of_another_schema_version_is_refused_with_both_versions(
     run = make_run(tmp_path / "run")
     change_record(run.folder, schema_version=version)
 
-    with pytest.raises(UserError, match=rf"schema version {shown}; this twotrack reads 2, 3, 4, 5, 6 and 7\."):
+    with pytest.raises(UserError, match=rf"schema version {shown}; this twotrack reads 2, 3, 4, 5, 6, 7 and 8\."):
         read(run.folder)
 
 
