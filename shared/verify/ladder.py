@@ -150,16 +150,17 @@ class Ladder:
 
 def _climbed(request: VerifyRequest, sides: Sides, showing: Showing, folder: Path) -> Iterator[TrackResult]:
     """Show all sides, and compare each with the reference."""
-    lower, several = LowerPrecisions(showing, folder / "precision"), ReplicasOfSides(showing, folder / "replicas")
-    for first in _outcomes(request, sides.reference, sides.candidates, showing, folder):
-        side = first.candidate
-        result = _result(first.in_full(), sides.label(side), sides.words(side))
-        if result.passed:
-            result = _in_lower_precisions(result, lower.of(first.request, sides.reference, side))
-        if result.passed and request.replicas > 1:
-            alignment = first.sides[1].alignment
-            result = _on_replicas(result, several.of(first.request, sides.reference, side, alignment))
-        yield replace(result, own=request.own.told, notes=request.map_notes)
+    lower = LowerPrecisions(showing, folder / "precision")
+    with ReplicasOfSides(showing, folder / "replicas") as several:
+        for first in _outcomes(request, sides.reference, sides.candidates, showing, folder):
+            side = first.candidate
+            result = _result(first.in_full(), sides.label(side), sides.words(side))
+            if result.passed:
+                result = _in_lower_precisions(result, lower.of(first.request, sides.reference, side))
+            if result.passed and request.replicas > 1:
+                alignment = first.sides[1].alignment
+                result = _on_replicas(result, several.of(first.request, sides.reference, side, alignment))
+            yield replace(result, own=request.own.told, notes=request.map_notes)
 
 
 def _in_lower_precisions(result: TrackResult, found: Sequence[InPrecision]) -> TrackResult:

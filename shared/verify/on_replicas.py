@@ -9,17 +9,26 @@ from twotrack.shared.verify.replicas import ReplicasEvidence, ReplicasRequest, m
 from twotrack.shared.verify.request import VerifyRequest
 from twotrack.shared.verify.rungs.replicas import OnReplicas
 from twotrack.shared.verify.showing import Showing
+from twotrack.shared.workers.pool import WorkerPool
 
 
 class ReplicasOfSides:
     """What sides of one climb do on the replicas of its request; what the reference does serves all comparisons.
 
     A chapter is trained as its runs are, with batch statistics that all replicas share; a pair as its frameworks do it.
+    Replicas are parts of the processor, in processes of their own: one has as many devices as it began with.
     """
 
     def __init__(self, showing: Showing, folder: Path):
         self._showing, self._folder = showing, folder
+        self._pool = WorkerPool("cpu", quick_to_compile=True)
         self._measured: dict[SideName, ReplicasEvidence] = {}
+
+    def __enter__(self) -> "ReplicasOfSides":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.end()
 
     def of(self, request: VerifyRequest, reference: SideName, candidate: SideName, alignment: Alignment) -> OnReplicas:
         """Return what two sides do; `alignment` says which of the reference's draws are the candidate's."""
@@ -38,6 +47,7 @@ class ReplicasOfSides:
                 count=request.replicas,
                 synchronised=not request.is_pair,
             )
-            folder = self._showing.call(side.track, measure_replicas, asked, request.replicas)
+            tell = self._showing.told(side.track)
+            folder = self._pool.call(side.track, measure_replicas, asked, tell, replicas=request.replicas)
             self._measured[side] = evidence.load(ReplicasEvidence, folder)
         return self._measured[side]

@@ -41,11 +41,12 @@ class Showing:
         self.on_phase(track, "done")
         return answered
 
-    def call(self, track: str, task: Task[Request, Answer], request: Request, replicas: int = 1) -> Answer:
-        """Let a track's worker do a task, one of its own where the task trains on several replicas."""
-        return self.pool.call(track, task, request, self._shown(track), replicas=replicas)
+    def call(self, track: str, task: Task[Request, Answer], request: Request) -> Answer:
+        """Let a track's worker do a task."""
+        return self.pool.call(track, task, request, self.told(track))
 
-    def _shown(self, track: str) -> Callable[[Progress], None]:
+    def told(self, track: str) -> Callable[[Progress], None]:
+        """Return what tells how far a track is."""
         return lambda progress: self.on_phase(track, progress.phase)
 
     def everything(
