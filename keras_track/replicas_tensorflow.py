@@ -4,13 +4,14 @@ Keras multiplies the mean loss of each replica by 1 / replicas and adds the grad
 mean only where all shares are equally long; here the factor is the share's part of the rows.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import keras
 import tensorflow
+from keras.src import backend
 from keras.src.losses import loss as loss_module
 
 from twotrack.keras_track.primitives import replaced
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from twotrack.keras_track.track_model import KerasModel
 
+_SEEDS = 2**16
+"""Between the seeds of two replicas."""
 _FIRST = 2**20
 """Number of the first draw of the second replica, and so on: more than a pass draws."""
 
@@ -76,6 +79,7 @@ class _Mirrored(Training):
         with ExitStack() as stack:  # which replica is traced changes wherever they exchange anything
             replaced(stack, loss_module, "scale_loss_for_distribution", self._scaled)
             replaced(stack, loss_module, "unscale_loss_for_distribution", self._unscaled)
+            replaced(stack, backend.random, "draw_seed", _apart(backend.random.draw_seed))
             if self._replicas.clips_mean:
                 _reduce_first(network, stack)
             network.train_function(iter([shared]))
@@ -102,6 +106,16 @@ class _Mirrored(Training):
 
     def _unscaled(self, value: Any) -> Any:
         return value / tensorflow.cast(self._parts[_replica()], value.dtype)
+
+
+def _apart(draw_seed: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return what draws another seed on every replica: all have a copy of one state, and would drop the same."""
+
+    def drawn(seed: Any) -> Any:
+        own = tensorflow.convert_to_tensor(draw_seed(seed))
+        return own + tensorflow.constant([0, _SEEDS * _replica()], own.dtype)
+
+    return drawn
 
 
 def _reduce_first(network: Any, stack: ExitStack) -> None:

@@ -38,7 +38,7 @@ ENTRIES: tuple[Difference, ...] = (
         of_torch="each replica its own share's",
         of_keras="MirroredStrategy: each replica its own share's; JAX: the whole batch's",
         fix="BatchNormalization(synchronized=True) on TensorFlow; nn.SyncBatchNorm.convert_sync_batchnorm on GPUs",
-        aligned="the whole batch's on every track (batch_statistics.py, keras_track/replicas_*.py)",
+        aligned="the whole batch's on every track (torch_track/batch_statistics.py, keras_track/replicas.py)",
     ),
     _entry(
         "replica_running_statistics",
@@ -93,11 +93,11 @@ ENTRIES: tuple[Difference, ...] = (
         "dropout on replicas",
         "one mask for all, from one seed",
         True,
-        False,
+        True,
         False,
         of_torch="torch.manual_seed(0) in every process: all drop the same",
-        of_keras="others on each replica",
-        fix="torch.manual_seed(seed + rank)",
+        of_keras="MirroredStrategy: all draw from one state, and drop the same; JAX: one mask for the whole batch",
+        fix="torch.manual_seed(seed + rank); on TensorFlow add the replica's number to the seed",
         aligned="each replica has a seed of its own; with --same-masks the rows of one mask for the whole batch",
     ),
     _entry(
