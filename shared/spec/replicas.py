@@ -11,7 +11,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
-from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.errors import UserError
 
 MOST = 64
@@ -56,7 +55,8 @@ def shares(rows: int, replicas: int, reduction: Reduction = "mean", sharing: Sha
     return [Share(begin, end, weight) for (begin, end), weight in zip(pairs, weights, strict=True)]
 
 
-class Seat(FrozenRecord):
+@dataclass(frozen=True)
+class Seat:
     """The place of one process among those that train one model."""
 
     rank: int

@@ -158,8 +158,8 @@ def _climbed(request: VerifyRequest, sides: Sides, showing: Showing, folder: Pat
             if result.passed:
                 result = _in_lower_precisions(result, lower.of(first.request, sides.reference, side))
             if result.passed and request.replicas > 1:
-                alignment = first.sides[1].alignment
-                result = _on_replicas(result, several.of(first.request, sides.reference, side, alignment))
+                found = several.of(first.request, sides.reference, side, *first.sides)
+                result = _on_replicas(result, found)
             yield replace(result, own=request.own.told, notes=request.map_notes)
 
 

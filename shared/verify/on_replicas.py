@@ -5,6 +5,8 @@ from pathlib import Path
 from twotrack.shared.spec.draws import Alignment
 from twotrack.shared.spec.sides import SideName
 from twotrack.shared.verify import evidence
+from twotrack.shared.verify.draws import beyond_control
+from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.replicas import ReplicasEvidence, ReplicasRequest, measure_replicas
 from twotrack.shared.verify.request import VerifyRequest
 from twotrack.shared.verify.rungs.replicas import OnReplicas
@@ -30,9 +32,13 @@ class ReplicasOfSides:
     def __exit__(self, *_: object) -> None:
         self._pool.end()
 
-    def of(self, request: VerifyRequest, reference: SideName, candidate: SideName, alignment: Alignment) -> OnReplicas:
-        """Return what two sides do; `alignment` says which of the reference's draws are the candidate's."""
-        found = [self._of_side(request, reference, {}), self._of_side(request, candidate, alignment)]
+    def of(
+        self, request: VerifyRequest, reference: SideName, candidate: SideName, torch: Observation, keras: Observation
+    ) -> OnReplicas:
+        """Return what two sides do, of which one replica was observed; nothing where a side is random."""
+        if why := beyond_control(torch.draws, keras.draws):
+            return OnReplicas(request.replicas, *(ReplicasEvidence(refused=f"not compared: {why}") for _ in range(2)))
+        found = [self._of_side(request, reference, {}), self._of_side(request, candidate, keras.alignment)]
         for side in (reference, candidate):
             self._showing.on_phase(side.track, "done")
         return OnReplicas(request.replicas, *found)

@@ -271,11 +271,12 @@ def gradient_differences(one: Mapping[str, np.ndarray], other: Mapping[str, np.n
     """Return the difference of every gradient, relative to its largest and at least to a share of the model's."""
     floor = GRADIENT_SCALE_FLOOR * max((float(np.abs(each).max()) for each in one.values() if each.size), default=0.0)
     sizes = {name: float(np.abs(each).max(initial=0.0)) for name, each in one.items()}
-    return {name: relative(one[name], each, max(sizes[name], floor) or None) for name, each in other.items()}
+    shared = {name: each for name, each in other.items() if name in one}
+    return {name: relative(one[name], each, max(sizes[name], floor) or None) for name, each in shared.items()}
 
 
 def largest_difference(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> tuple[str, float]:
     """Return the weight that differs most, and by how much."""
-    differences = {name: relative(one[name], each) for name, each in other.items()}
+    differences = {name: relative(one[name], each) for name, each in other.items() if name in one}
     name = max(differences, key=differences.__getitem__, default="")
     return name, differences.get(name, 0.0)

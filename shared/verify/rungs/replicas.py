@@ -35,9 +35,9 @@ class OnReplicas:
 
 def check_replicas(found: OnReplicas) -> RungResult:
     """Judge both sides against one replica, then their replicas against each other."""
-    sides, between = found.sides, apart(found.torch.several, found.keras.several)
+    sides, both = found.sides, len(found.sides) > 1
+    between = apart(found.torch.several, found.keras.several) if both else Apart()
     wrong = [_wrong(name, found.count, one) for name, one in sides.items() if not one.is_equal]
-    both = len(sides) > 1
     if both and not wrong and max(between.gradient, between.loss) > LIMIT:
         wrong = [f"{found.count} replicas of torch and of Keras differ: {_sizes(between)}"]
     largest = [one.apart.largest for one in sides.values()] + [between.largest] * (both and not wrong)
