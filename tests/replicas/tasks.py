@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from twotrack.shared.spec.replicas import Replicas, Seat, Share, shares
+from twotrack.shared.spec.replicas import Seat, Share, shares
 from twotrack.shared.verify import evidence, replicas
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.processes import Worker
@@ -40,6 +40,13 @@ def follow(request: FaultRequest, report: Report) -> None:
 
 
 class _Faulty(replicas._Measurement):
+    _request: FaultRequest
+
+    def _look_for_cause(self, found: Any, asked: Any, one: Any) -> None:
+        """Look only where nothing is planted: that a fault is seen is what a test of it asks."""
+        if not self._request.fault:
+            super()._look_for_cause(found, asked, one)
+
     def _follow(self, seat: Seat) -> None:
         with Worker(self._request.side.track, "cpu", 1) as worker:
             worker.call(follow, self._request.model_copy(update={"seat": seat}))
@@ -58,7 +65,7 @@ def planted(fault: str) -> Iterator[None]:
 def _same_rows() -> Any:
     """Give the second replica the rows of the first one."""
 
-    def wrong(self: Seat | Replicas, rows: int) -> list[Share]:
+    def wrong(self: Seat, rows: int) -> list[Share]:
         return [shares(rows, self.count)[0]] * self.count
 
     return patch.multiple(Seat, shares=wrong)
