@@ -1,7 +1,7 @@
 """Keras models on several replicas: what a block has to set up for the backend, and how a batch is trained on."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -57,10 +57,6 @@ def require_on(found: int, count: int) -> None:
     """Raise RuntimeError unless a model is on so many replicas: on one it would agree with one, and prove nothing."""
     if found != count:
         raise RuntimeError(f"expected the model on {count} replicas, found it on {found}; it was built elsewhere")
-
-
-Opened = Callable[[Replicas, str], AbstractContextManager[Training]]
-"""Sets a block up, for replicas on cpu or cuda."""
 
 
 def opened(replicas: Replicas, device: str) -> AbstractContextManager[Training]:

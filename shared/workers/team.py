@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
-from threading import Event, Thread
+from threading import Thread
+from time import sleep
 from typing import Any
 
 import numpy as np
@@ -122,7 +123,6 @@ class Led:
         self._replicas, self._device = replicas, device
         self._stack, self._failures = ExitStack(), list[BaseException]()
         self._threads: list[Thread] = []
-        self._over = Event()
         self._met = False
 
     def __enter__(self) -> "Led":
@@ -153,7 +153,7 @@ class Led:
         for _ in range(int(_END_SECONDS / _CHECK_SECONDS)):
             if self._failures:
                 return self._failures[0]
-            self._over.wait(_CHECK_SECONDS)
+            sleep(_CHECK_SECONDS)
         return None
 
     def meet(self) -> None:
