@@ -84,6 +84,7 @@ def _hooked(hook: Callable[[Any, Any], Any]) -> Any:
     from twotrack.torch_track import replicas as of_torch
 
     begin = of_torch.Member.begin
+    hook.__annotations__ = {}  # torch takes its own types alone
 
     def begun(member: Any) -> None:
         begin(member)
