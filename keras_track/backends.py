@@ -1,9 +1,12 @@
 """What differs between the backends of Keras: determinism, precision, devices. Each imports only its own."""
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
+
+from twotrack.shared.spec.replicas import LOGICAL_DEVICES
 
 
 class Backend(ABC):
@@ -24,6 +27,13 @@ class Backend(ABC):
     def allow_xla(self) -> None:  # noqa: B027 - most backends always do, or never
         """Let XLA compile training steps in this process."""
 
+    @abstractmethod
+    def devices(self) -> int:
+        """Return how many devices there are for replicas: GPUs, where there are any."""
+
+    def use_device(self, number: int) -> None:  # noqa: B027 - only PyTorch's replicas are processes
+        """Compute on a GPU of this number, where there are GPUs."""
+
     def random_state(self) -> Any:
         """Return the state of random generators that Keras' own seed generators do not replace."""
         return None
@@ -42,12 +52,25 @@ class TensorFlow(Backend):
         import tensorflow
 
         self._tensorflow = tensorflow
+        self._split_processor(int(os.environ.get(LOGICAL_DEVICES, "1")))
         tensorflow.config.experimental.enable_op_determinism()
         tensorflow.config.experimental.enable_tensor_float_32_execution(False)
         # This pass of the graph optimizer (TensorFlow 2.21) drops the order between reading a weight in the
         # backward pass and updating it, if nothing in the gradient depends on the outputs, as under a loss
         # that is linear in them: a quarter of the models then got gradients through weights already updated.
         tensorflow.config.optimizer.set_experimental_options({"dependency_optimization": False})
+
+    def _split_processor(self, count: int) -> None:
+        """Let the processor be so many devices; this has to come before anything is computed."""
+        if count > 1:
+            settings = self._tensorflow.config
+            logical = [settings.LogicalDeviceConfiguration()] * count
+            settings.set_logical_device_configuration(settings.list_physical_devices("CPU")[0], logical)
+
+    def devices(self) -> int:
+        """Return TensorFlow's logical devices."""
+        kind = "GPU" if self.has_gpu() else "CPU"
+        return len(self._tensorflow.config.list_logical_devices(kind))
 
     def has_gpu(self) -> bool:
         """Tell whether TensorFlow sees a GPU."""
@@ -79,6 +102,10 @@ class Jax(Backend):
         self._jax = jax
         jax.config.update("jax_default_matmul_precision", "highest")
 
+    def devices(self) -> int:
+        """Return JAX's devices."""
+        return self._jax.local_device_count()
+
     def has_gpu(self) -> bool:
         """Tell whether JAX computes on a GPU."""
         return self._jax.default_backend() == "gpu"
@@ -105,6 +132,15 @@ class Torch(Backend):
         torch.set_deterministic_debug_mode("error")
         torch.set_float32_matmul_precision("highest")
         torch.backends.cudnn.allow_tf32 = False
+
+    def devices(self) -> int:
+        """Return PyTorch's GPUs."""
+        return self._torch.cuda.device_count()
+
+    def use_device(self, number: int) -> None:
+        """Compute on a GPU."""
+        if self.has_gpu():
+            self._torch.cuda.set_device(number)
 
     def has_gpu(self) -> bool:
         """Tell whether PyTorch sees a GPU."""

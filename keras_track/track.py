@@ -1,7 +1,7 @@
 """The Track contract on Keras 3; the backend is the one that KERAS_BACKEND named before the import."""
 
-from collections.abc import Callable, Collection, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from twotrack.keras_track.track_model import KerasModel, as_keras
 from twotrack.shared.ledger.measured import Measured
 from twotrack.shared.spec.pair import Pair
 from twotrack.shared.spec.profiles import Switches
+from twotrack.shared.spec.replicas import Replicas, Seat
 from twotrack.shared.spec.track import (
     Carrier,
     Checkpoints,
@@ -34,6 +35,7 @@ from twotrack.shared.spec.transfer import EVERYTHING, HEAD, chosen
 from twotrack.shared.spec.units import Side
 
 if TYPE_CHECKING:
+    from twotrack.keras_track.replicas import Training
     from twotrack.shared.export.runtimes import Predict
     from twotrack.shared.export.subject import ExportSubject
 
@@ -55,6 +57,9 @@ def open_track(spec: TrackSpec, device: str) -> "KerasTrack":
 class KerasTrack(Track):
     """Keras on one backend and device."""
 
+    _replicas: "Training | None" = None
+    """On which models that are built now train."""
+
     def __init__(self, name: str, device: str, backend: backends.Backend):
         self.name, self.device, self._backend = name, device, backend
 
@@ -69,9 +74,14 @@ class KerasTrack(Track):
         is_half = precision in ("bfloat16", "float16", "mixed_bfloat16")
         single = self.build(pair, seed, "float32", switched) if is_half else None
         set_precision(precision, self.widens)
-        start_afresh(seed)
+        self._begin(seed)
         if precision == "mixed_bfloat16":
             keras.config.set_dtype_policy(precision)  # which a new session has forgotten
+        with self._replicas.scope() if self._replicas else nullcontext():
+            return self._built(pair, switched, single)
+
+    def _built(self, pair: Pair, switched: Collection[str], single: KerasModel | None) -> KerasModel:
+        """Build in the precision that is set; `single` is the same model in float32, for less than that."""
         with nullcontext() if self.draws_initial_values else any_initial_values():
             network, has_base, given = builds.model_of(pair)
         weights.set_renames(network, {} if pair.torch else pair.rename)
@@ -79,10 +89,12 @@ class KerasTrack(Track):
         native.switch_layers(network.get_layer(HEAD) if has_base else network, switches)
         layout = single.layout if single else axis_layout(network, pair.specs)
         model = KerasModel(network, pair.specs, builds.goal(pair, network, given), self._backend, switches, layout)
-        model.single = single.model if single and precision == "mixed_bfloat16" else None
+        is_mixed = single and keras.config.dtype_policy().name == "mixed_bfloat16"
+        model.single = single.model if single and is_mixed else None
         if self.tuning.xla:
             self._backend.allow_xla()
         model.xla = self.tuning.xla
+        model.replicas = self._replicas
         model.has_own_loop = pair.train is not None
         model.leave_out(pair.unused_keras)
         model.given = given
@@ -94,6 +106,41 @@ class KerasTrack(Track):
             terms.hold(pair.penalties, pair.constraints, own)
             terms.watch(pair.penalties, dict(weights.layer_paths(network)))
         return model
+
+    def _begin(self, seed: int) -> None:
+        """Forget earlier models; what says where models are is part of what Keras forgets."""
+        if self._replicas:
+            self._replicas.leave()
+        start_afresh(seed)
+        if self._replicas:
+            self._replicas.enter()
+
+    @contextmanager
+    def replicated(self, replicas: Replicas) -> Iterator[None]:
+        """Let models that are built inside the block train on so many devices, on PyTorch in so many processes."""
+        from twotrack.keras_track.replicas import opened
+
+        self.require_devices(replicas.count)
+        with opened(replicas, self.device) as training:
+            self._replicas = training
+            try:
+                yield
+            finally:
+                self._replicas = None
+
+    def sit(self, seat: Seat) -> None:
+        """Let models that are built from now on be on the replica's own GPU, where there are GPUs."""
+        self._backend.use_device(seat.rank)
+
+    def follow(self, model: TrackModel, seat: Seat) -> None:
+        """Let a model that is built in a process of its own help the leader's, until that is over."""
+        from twotrack.keras_track.replicas import follow
+
+        follow(model, seat, self.device)
+
+    def devices(self) -> int:
+        """Return the devices that the backend sees, of the kind in use."""
+        return self._backend.devices()
 
     def bfloat16_problem(self) -> str:
         """Say why the GPU has no bfloat16."""

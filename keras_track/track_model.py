@@ -1,7 +1,7 @@
 """The TrackModel contract on Keras 3: a model with loss and optimizer."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -58,6 +58,7 @@ from twotrack.shared.weights.bridge.names import listed
 from twotrack.shared.weights.made import MadeWeights
 
 if TYPE_CHECKING:
+    from twotrack.keras_track.replicas import Training
     from twotrack.keras_track.weights import Entry
 
 
@@ -81,6 +82,10 @@ class KerasModel(TrackModel):
     """XLA compiles the training step, where TensorFlow's own graph would be run else."""
     single: keras.Model | None = None
     """The same model in float32, which predicts with the weights of this one, whose policy is mixed."""
+    part = ""
+    """Which of a pair's model it is, where it is not all of it."""
+    replicas: "Training | None" = None
+    """What does its training steps on several replicas, where there are several."""
     mover: GradientMover | None = None
     """What moves gradients before each update, from the next `compile` on; a verification puts it here."""
 
@@ -145,13 +150,16 @@ class KerasModel(TrackModel):
 
     def features(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the outputs of the base in inference mode."""
-        return np.asarray(self._judged().get_layer(BASE).predict_on_batch(self.arranged(inputs)))
+        base = self._judged().get_layer(BASE)
+        with self.replicas.judging(base) if self.replicas else nullcontext():
+            return np.asarray(base.predict_on_batch(self.arranged(inputs)))
 
     def head(self) -> "KerasModel":
         """Return the head, which takes features (batch, features)."""
         head = KerasModel(self.model.get_layer(HEAD), describe((1,)), self.loss, self._backend, self.switches)
         head.single = self.single and self.single.get_layer(HEAD)
         head.xla = self.xla
+        head.replicas, head.part = self.replicas, HEAD
         head.draws = self.draws
         return head
 
@@ -161,6 +169,10 @@ class KerasModel(TrackModel):
             return
         self.has_custom_optimizer = isinstance(optimizer, CustomOptimizer)
         self._spec = optimizer
+        with self.replicas.scope() if self.replicas else nullcontext():
+            self._attach(optimizer, learning_rates)
+
+    def _attach(self, optimizer: Optimizer | CustomOptimizer, learning_rates: Sequence[float]) -> None:
         made = self.new_optimizer(optimizer, learning_rates)
         if self.mover:
             self.mover.attach(made)
@@ -230,11 +242,15 @@ class KerasModel(TrackModel):
         x, fed = self.arranged(inputs), self.fed(inputs, targets)
         if hasattr(self.model.optimizer, ROWS):
             getattr(self.model.optimizer, ROWS).assign(len(targets[0]))
-        with drawn_from(self.model, self.draws):
+        draws = self.replicas.draws(self.draws, len(targets[0])) if self.replicas and self.draws else self.draws
+        with drawn_from(self.model, draws):
             self._curvature.update_if_due(x)
-            self.model.reset_metrics()
-            logs = self.model.train_on_batch(x, **fed, return_dict=True)
-            loss = float(logs["loss"])  # waits for the step, so that all of it draws before the source moves on
+            if self.replicas:
+                loss = self.replicas.train_on_batch(self, x, fed, len(targets[0]))
+            else:
+                self.model.reset_metrics()
+                logs = self.model.train_on_batch(x, **fed, return_dict=True)
+                loss = float(logs["loss"])  # waits for the step, so that all of it draws before the source moves on
         if self.draws:
             self.draws.advance()
         return loss
@@ -336,7 +352,8 @@ class KerasModel(TrackModel):
 
     def outputs(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """Return the outputs in inference mode."""
-        with drawn_from(self.model, self.draws):
+        judging = self.replicas.judging(self.model) if self.replicas else nullcontext()
+        with drawn_from(self.model, self.draws), judging:
             outputs = keras.tree.flatten(self._judged().predict_on_batch(self.arranged(inputs)))
         return canonical([np.asarray(output) for output in outputs], self.layout.outputs)
 

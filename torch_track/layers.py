@@ -13,6 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from twotrack.shared.spec.activations import LEAKY_SLOPE, PRELU_ALPHA, Activation
 from twotrack.shared.spec.positions import sinusoids
 from twotrack.shared.weights.initial import CONSTANTS
+from twotrack.torch_track.batch_statistics import values_of_channel
 
 
 class BiasedVariance(_BatchNorm):
@@ -29,7 +30,7 @@ class BiasedVariance(_BatchNorm):
             return super().forward(x)
         if momentum is None:
             raise ValueError("momentum: expected a number, found None; Keras has no cumulative average.")
-        count = x.numel() // x.shape[1]
+        count = values_of_channel(x)
         unbiased = torch.zeros_like(variance)  # becomes momentum * unbiased batch variance
         y = functional.batch_norm(x, self.running_mean, unbiased, self.weight, self.bias, True, momentum, self.eps)
         with torch.no_grad():

@@ -1,7 +1,7 @@
 """The Track contract on PyTorch."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -15,6 +15,7 @@ from twotrack.shared.spec.changes import CallCandidate, Candidate, Change, Facin
 from twotrack.shared.spec.optimizers import Optimizer
 from twotrack.shared.spec.pair import CustomOptimizer, Pair
 from twotrack.shared.spec.profiles import Switches
+from twotrack.shared.spec.replicas import Replicas, Seat
 from twotrack.shared.spec.track import (
     Carrier,
     Checkpoints,
@@ -30,6 +31,7 @@ from twotrack.shared.spec.track import (
 from twotrack.shared.spec.transfer import EVERYTHING, HEAD, chosen
 from twotrack.shared.spec.units import Side
 from twotrack.shared.spec.updates import Rules
+from twotrack.shared.workers.team import Led, Team
 from twotrack.torch_track import builds, compiled, native, outputs, weights
 from twotrack.torch_track.axes import axis_layout
 from twotrack.torch_track.changes.alternatives import Alternatives, activations, blocks
@@ -61,6 +63,9 @@ def open_track(spec: TrackSpec, device: str) -> "TorchTrack":
 
 class TorchTrack(Track):
     """PyTorch on one device."""
+
+    _led: Led | None = None
+    """The processes on which models that are built now train."""
 
     def __init__(self, name: str, device: str):
         self.name, self.device = name, device
@@ -99,7 +104,37 @@ class TorchTrack(Track):
         model.is_compiled = model.compiles()
         model.is_mixed = precision == "mixed_bfloat16"
         model.tune(self.tuning)
+        if self._led:
+            from twotrack.torch_track.replicas import Leader
+
+            model.leader = Leader(model, self._led)
         return model
+
+    @contextmanager
+    def replicated(self, replicas: Replicas) -> Iterator[None]:
+        """Let models that are built inside the block train in so many processes; one model at a time."""
+        self.require_devices(replicas.count)
+        with Led(replicas, self.device) as led:
+            self._led = led
+            try:
+                yield
+            finally:
+                self._led = None
+
+    def sit(self, seat: Seat) -> None:
+        """Let models that are built from now on be on the replica's own GPU, where there are GPUs."""
+        if self.device == "cuda":
+            torch.cuda.set_device(seat.rank)
+
+    def follow(self, model: TrackModel, seat: Seat) -> None:
+        """Let a model that is built in a process of its own help the leader's, until that is over."""
+        from twotrack.torch_track.replicas import Follower
+
+        Follower(as_torch(model), Team(seat, self.device)).follow()
+
+    def devices(self) -> int:
+        """Return the GPUs that torch sees, on a GPU."""
+        return torch.cuda.device_count()
 
     def bfloat16_problem(self) -> str:
         """Say why the GPU has no bfloat16."""

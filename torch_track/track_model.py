@@ -71,7 +71,7 @@ DTYPES: dict[Precision, torch.dtype] = {
 """Of weights."""
 
 if TYPE_CHECKING:
-    pass
+    from twotrack.torch_track.replicas import Leader
 
 
 def as_torch(model: TrackModel) -> "TorchModel":
@@ -96,6 +96,10 @@ class TorchModel(TrackModel):
     """Training passes run under torch.autocast to bfloat16."""
     is_compiled = False
     """What it gives, and its training steps, are those of code that torch.compile has made."""
+    leader: "Leader | None" = None
+    """What shares its training steps out to replicas, where there are several."""
+    called: nn.Module | None = None
+    """What a forward pass in training calls in place of the module, inside a step of several replicas."""
     before_update: Callable[[], None] = staticmethod(lambda: None)
     """Called when a training step's gradients are there; a verification moves them here."""
 
@@ -195,10 +199,14 @@ class TorchModel(TrackModel):
         model.tune(self.tuning)
         if self.draws:
             model.draw_from(self.draws)
+        if self.leader:
+            model.leader = self.leader.of_part(model, HEAD)
         return model
 
     def compile(self, optimizer: Optimizer | CustomOptimizer, learning_rates: Sequence[float]) -> None:
         """Attach the optimizer."""
+        if self.leader:
+            self.leader.end()  # which weights are trained may have changed
         self.module.zero_grad(set_to_none=True)
         self.optimizer = self.new_optimizer(optimizer, learning_rates, self.module.parameters())
         self._curvature = Curvature(self.module, self.optimizer, self.loss)
@@ -241,7 +249,7 @@ class TorchModel(TrackModel):
         given = self.tensors(inputs)
         with self.drawing():
             self._curvature.update_if_due(lambda: self.forward(given))
-        loss = self.backward(given, targets)
+        loss = self.leader.backward(inputs, targets) if self.leader else self.backward(given, targets)
         self.before_update()
         if hasattr(self.optimizer, ROWS):
             setattr(self.optimizer, ROWS, len(targets[0]))
@@ -382,7 +390,7 @@ class TorchModel(TrackModel):
         if self.draws:
             self.draws.begin_pass()
         with self.around(), self._running(), self._autocast():
-            outputs = channels_last(tensors_in(self.module(*inputs)), self.layout.outputs)
+            outputs = channels_last(tensors_in((self.called or self.module)(*inputs)), self.layout.outputs)
         return [output.float() for output in outputs] if self.is_mixed else outputs
 
     def _autocast(self) -> AbstractContextManager:

@@ -17,6 +17,7 @@ from twotrack.keras_track.defaults import (  # noqa: F401 - each registers its f
     optimizers,
     precision,
     regularisation,
+    replicas,
     schedules,
     sequences,
     state,

@@ -68,6 +68,14 @@ Precision = Annotated[
     ),
 ]
 Device = Annotated[str, typer.Option(help="auto (a GPU if there is one), cpu or cuda.")]
+Replicas = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        help="Train on N replicas, each with its share of every batch: GPUs, or parts of the processor. After the "
+        "rungs, `verify` proves that they do the training of one.",
+    ),
+]
 Source = Annotated[
     str,
     typer.Option(
@@ -123,6 +131,7 @@ class Training:
     exact: Exact = False
     same_masks: SameMasks = False
     precision: Precision = None
+    replicas: Replicas = 1
 
 
 @dataclass(frozen=True)
@@ -218,6 +227,7 @@ def request(
         training.exact,
         training.same_masks,
         run_precision(training.precision) if training.precision else None,
+        replicas=training.replicas,
     )
 
 

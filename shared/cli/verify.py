@@ -86,6 +86,7 @@ def verify(
             "commas: is each as close to float64 as its arithmetic allows? [default: none]",
         ),
     ] = "",
+    replicas: options.Replicas = 1,
     strict: Annotated[bool, typer.Option("--strict", help="End with exit code 3 where a pass has exceptions.")] = False,
     json: options.Json = False,
 ) -> None:
@@ -99,11 +100,12 @@ def verify(
 
     lower = arithmetics(precision) if precision else ()
     if other or recording or rename:
-        _require_run(precision)
+        _require_run(precision, replicas)
         raise typer.Exit(_recordings(subject, other, recording, tracks, rename or [], until, report, strict, json))
     request = VerifyRequest(name=subject, settings=_settings(subject, settings, weights), recipe=recipe, until=until)
     changes = {"causes": "first" if first else "all", "reference": reference, **_own(subject, weights, inputs)}
-    request = _with_map(request.model_copy(update=changes | {"arithmetics": lower}), map_file, no_map)
+    changes |= {"arithmetics": lower, "replicas": replicas}
+    request = _with_map(request.model_copy(update=changes), map_file, no_map)
     raise typer.Exit(_climbed(request, _side(fix), tracks, report, strict, json))
 
 
@@ -172,12 +174,14 @@ def _recordings(
     return _exit_code([one.result for one in found], strict)
 
 
-def _require_run(precision: str) -> None:
-    """Raise UserError for a recording that is to be judged in a lower precision: it holds what was computed."""
+def _require_run(precision: str, replicas: int) -> None:
+    """Raise UserError for a recording that is to be run anew, as it holds what was done."""
     from twotrack.shared.errors import UserError
 
     if precision:
         raise UserError("--precision runs both sides; a recording cannot be run. Give a chapter or a pair.")
+    if replicas != 1:
+        raise UserError("--replicas trains both sides; a recording cannot be trained. Give a chapter or a pair.")
 
 
 def _side(fix: str | None) -> "Side | None":

@@ -13,6 +13,7 @@ from twotrack.shared.ledger import (
     optimizers,
     precision,
     regularisation,
+    replicas,
     schedules,
     sequences,
     state,
@@ -35,6 +36,7 @@ FILES = (
     state,
     loop,
     precision,
+    replicas,
 )
 """Each track has a file of the same name in its `defaults`."""
 

@@ -14,6 +14,8 @@ IMAGE = normal(1, 6, 6, 2)
 """(batch, height, width, channels)."""
 SMALL = normal(4, 8) * np.float32(0.03)
 """So small that an epsilon of 1e-3 counts."""
+SHARES = np.concatenate([normal(4, 2, seed=3), 3 + 2 * normal(4, 2, seed=4)])
+"""(batch, features): the halves that two replicas get, of other means and variances."""
 KERNEL = normal(3, 3, 2, 1, seed=1)
 """Of a convolution: (height, width, inputs, outputs)."""
 SEQUENCE, STATE = normal(2, 5, 3), normal(2, 7, seed=1)

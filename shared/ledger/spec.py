@@ -173,6 +173,7 @@ class Area(StrEnum):
     LOOP = "loop"
     FLOAT64 = "float64"
     PRECISION = "precision"
+    REPLICAS = "replicas"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -54,7 +54,7 @@ def _require_comparable(runs: Sequence[Run]) -> None:
             )
     first = runs[0]
     for run in runs[1:]:
-        for aspect in ("chapter", "config", "recipe", "precision", "data", "start", "profile", "end"):
+        for aspect in ("chapter", "config", "recipe", "precision", "replicas", "data", "start", "profile", "end"):
             expected, actual = _aspect(first, aspect), _aspect(run, aspect)
             if expected != actual:
                 raise UserError(
@@ -70,8 +70,8 @@ def _require_comparable(runs: Sequence[Run]) -> None:
 def _aspect(run: Run, aspect: str) -> object:
     if aspect == "chapter":
         return run.record.job.chapter
-    if aspect == "precision":
-        return run.record.job.trains_in
+    if aspect in ("precision", "replicas"):
+        return run.record.job.trains_in if aspect == "precision" else run.record.job.replicas
     if aspect == "start":
         continues = run.record.job.continues
         is_new = continues is None or continues.state is not None  # one that goes on has its training's start

@@ -313,6 +313,7 @@ def comparison_json(
         "chapter": runs[0].record.job.chapter,
         "recipe": runs[0].record.job.recipe,
         "profile": profiles.describe(runs[0].record.job.switched),
+        "replicas": runs[0].record.job.replicas,
         "metric": metric_of(runs),
         "runs": run_rows(runs),
         "tracks": [asdict(row) for row in track_rows(runs)],
@@ -346,6 +347,8 @@ def comparison_text(
     lines += [difference_text(row, metric) for row in differences]
     if runs[0].record.job.switched:
         lines.append(f"profile: {profiles.describe(runs[0].record.job.switched)}")
+    if runs[0].record.job.replicas > 1:
+        lines.append(f"each run on {runs[0].record.job.replicas} replicas")
     if differences:
         lines.append(f"verdict: {with_caveats(statistics.summary([row.verdict for row in differences]), runs)}")
     lines += [agreement.sentence(pair) for pair in agreement.agreements(runs)]

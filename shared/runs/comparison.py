@@ -19,6 +19,7 @@ from twotrack.shared.runs.records import Job
 from twotrack.shared.runs.run_folder import Run, remove_partial
 from twotrack.shared.runs.training import train
 from twotrack.shared.spec import profiles
+from twotrack.shared.spec.replicas import require_replicas
 from twotrack.shared.spec.track import TRACKS, RunPrecision, installed_track
 from twotrack.shared.workers.messages import Progress
 from twotrack.shared.workers.pool import WorkerPool, lent_or_new
@@ -71,6 +72,8 @@ class TrainingRequest:
     """That it trains in; None for that of the recipe, or float64 if it is exact."""
     goes_on: Path | None = None
     """The folder of a run whose training goes on; of the rest tracks, epochs, device and source of the data count."""
+    replicas: int = 1
+    """On which each run trains."""
     stop_after: int | None = None
     """Steps, counted from the start of the training, at which it stops."""
 
@@ -114,6 +117,7 @@ def plan(
     settings = (start_run.record.job.settings if start_run else {}) | dict(request.settings)
     variant = chapter.variant(request.recipe, settings)
     _check_numbers(request, variant.recipe.batch_size)
+    require_replicas(request.replicas, min(stage.batch_size for stage in variant.recipe.stages))
     for track in request.tracks:
         installed_track(track)
     variant.require(request.tracks)
@@ -138,6 +142,7 @@ def plan(
             exact=is_exact,
             same_masks=request.same_masks,
             precision="float64" if is_exact else request.precision or variant.recipe.precision,
+            replicas=request.replicas,
         )
         for track in request.tracks
         for seed in request.seeds
@@ -308,7 +313,7 @@ def run_jobs(
             with lent_or_new(pool, track_jobs[0].device, inherited=inherited) as workers:
                 for job in track_jobs:
                     on_progress(job, Progress("started"))
-                    workers.call(track, train, job, partial(on_progress, job))
+                    workers.call(track, train, job, partial(on_progress, job), replicas=job.replicas)
                     outcome.folders.append(job.folder)
                     on_progress(job, Progress("finished"))
         except WorkerDiedError as error:

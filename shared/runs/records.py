@@ -12,9 +12,10 @@ from twotrack.shared.datasets import Source
 from twotrack.shared.spec.recipes import Trained
 from twotrack.shared.spec.track import RunPrecision
 
-SCHEMA_VERSION = 7
-READABLE_VERSIONS = (2, 3, 4, 5, 6, 7)
-"""Version 6 has whole epochs only and lacks `Job.precision`. Version 5 lacks `stopped`, `Job.stop_after` and the
+SCHEMA_VERSION = 8
+READABLE_VERSIONS = (2, 3, 4, 5, 6, 7, 8)
+"""Version 7 has one replica only, and lacks `Job.replicas`.
+Version 6 has whole epochs only and lacks `Job.precision`. Version 5 lacks `stopped`, `Job.stop_after` and the
 digest of the record itself, version 4 `Job.same_masks` and `draws` too, version 3 `Job.exact` too, version 2
 `Job.continues` too; they are the same otherwise."""
 SEALED_FROM = 6
@@ -65,6 +66,8 @@ class Job(FrozenRecord):
     """Of an exact run: dropout is on, and its masks are those of every track."""
     precision: RunPrecision = "float32"
     """That it trains in; float64 for an exact run."""
+    replicas: int = 1
+    """On which it trains, each with its share of every batch."""
 
     @property
     def trains_in(self) -> RunPrecision:

@@ -2,14 +2,16 @@
 
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import xxhash
 
 from twotrack.shared import __version__
+from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.errors import UserError
@@ -32,9 +34,11 @@ from twotrack.shared.spec.draws import SharedDraws
 from twotrack.shared.spec.inputs import describe as describe_inputs
 from twotrack.shared.spec.inputs import example
 from twotrack.shared.spec.recipes import Recipe
+from twotrack.shared.spec.replicas import Replicas, Seat
 from twotrack.shared.spec.track import BUILT_IN, TrackModel
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.environment import environment, peak_resident_bytes, resident_bytes
+from twotrack.shared.workers.processes import Worker
 from twotrack.shared.workers.task import Report, task
 
 
@@ -58,7 +62,7 @@ class Trainer:
         watch = Stopwatch(self.track)
         begun = going_on.begun(job.continues) if job.continues and job.continues.state else None
         _require_data(whole, len(dataset.train), begun)
-        with RunWriter(job.folder) as writer:
+        with self._on_replicas(job), RunWriter(job.folder) as writer:
             report("building", {})
             source = SharedDraws(job.seed) if job.same_masks else None
             model = watch.time("build", lambda: self._build(job, variant, begun, source))
@@ -94,6 +98,20 @@ class Trainer:
             replace(run, job=stopped).leave(writer, fit, Stopwatch(self.track, dict(watch.seconds)))
         if wanted and wanted.keep != "all":
             checkpoints.keep_only(folder)
+
+    def _on_replicas(self, job: Job) -> AbstractContextManager[None]:
+        """Return what a run is done in; PyTorch's other replicas are started with it."""
+        if job.replicas == 1:
+            return nullcontext()
+        return self.track.replicated(Replicas(job.replicas, partial(_follow, job)))
+
+    def follow(self, job: Job, seat: Seat) -> None:
+        """Be one of a run's replicas, from its start to its end."""
+        self.track.sit(seat)
+        source = SharedDraws(job.seed) if job.same_masks else None
+        variant = replace(job.variant, recipe=replace(job.variant.recipe, epochs=job.epochs))
+        model = self._build(job.model_copy(update={"continues": None}), variant, None, source)
+        self.track.follow(model, seat)
 
     def _build(self, job: Job, variant: ChapterVariant, begun: Begun | None, source: SharedDraws | None) -> TrackModel:
         precision = BUILT_IN[job.trains_in]
@@ -222,6 +240,25 @@ def _data_record(dataset: Dataset, examples: int) -> DataRecord:
 def _trainer(track: str, device: str) -> Trainer:
     """Import the framework once per process; a worker serves one track."""
     return Trainer(track, device)
+
+
+class FollowRequest(FrozenRecord):
+    """One of the replicas of a run, for the worker that is it."""
+
+    job: Job
+    seat: Seat
+
+
+def _follow(job: Job, seat: Seat) -> None:
+    """Let a worker be a replica, until the run is over."""
+    with Worker(job.track, job.device) as worker:
+        worker.call(follow, FollowRequest(job=job, seat=seat))
+
+
+@task
+def follow(request: FollowRequest) -> None:
+    """Be one of a run's replicas."""
+    _trainer(request.job.track, request.job.device).follow(request.job, request.seat)
 
 
 @task

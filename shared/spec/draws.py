@@ -13,6 +13,8 @@ from typing import Literal
 
 import numpy as np
 
+from twotrack.shared.spec.replicas import Share
+
 Base = Literal["uniform", "normal"]
 """Distribution of the numbers: uniform in [0, 1), or normal with mean 0 and variance 1."""
 BASES: tuple[Base, ...] = ("uniform", "normal")
@@ -178,6 +180,11 @@ class SharedDraws(DrawSource):
             raise TypeError(f"expected a mark of SharedDraws, found {type(mark).__name__}.")
         self._place = _Place(mark.step, dict(mark.first_use))
 
+    @property
+    def step(self) -> int:
+        """Of the training, 0-based."""
+        return self._place.step
+
     def restart(self, step: int = 0) -> None:
         """Go to the first step, or to a later one (0-based) of a training that began elsewhere."""
         self._place = _Place(step)
@@ -215,3 +222,32 @@ def _arranged(numbers: np.ndarray, shape: tuple[int, ...], axes: tuple[int, ...]
 
 def _mirror(base: Base, numbers: np.ndarray) -> np.ndarray:
     return np.minimum(1 - numbers, BELOW_ONE) if base == "uniform" else -numbers
+
+
+class DrawsOfShare(DrawSource):
+    """What a replica draws for its share of a batch: its rows of what one replica would draw for the whole batch."""
+
+    def __init__(self, source: DrawSource, share: Share, rows: int):
+        super().__init__()
+        self._source, self._share, self._rows = source, share, rows
+
+    def numbers(self, base: Base, shape: tuple[int, ...], number: int, state: bytes = b"") -> np.ndarray:
+        """Return the share's rows; a draw that has no row for every example is the same in all replicas."""
+        own = self._share.end - self._share.begin
+        if not shape or shape[0] % own:
+            return self._source.numbers(base, shape, number, state)
+        per_row = shape[0] // own
+        whole = self._source.numbers(base, (per_row * self._rows, *shape[1:]), number, state)
+        return whole[per_row * self._share.begin : per_row * self._share.end]
+
+    def advance(self) -> None:
+        """Go to the next step."""
+        self._source.advance()
+
+    def mark(self) -> object:
+        """Return the place of the whole batch's source."""
+        return self._source.mark()
+
+    def go_back(self, mark: object) -> None:
+        """Go back to it."""
+        self._source.go_back(mark)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from twotrack.shared.spec.pair import CustomOptimizer, Pair
     from twotrack.shared.spec.probe import Probe
     from twotrack.shared.spec.profiles import Switches
+    from twotrack.shared.spec.replicas import Replicas, Seat
     from twotrack.shared.spec.state import OptimizerState
     from twotrack.shared.spec.units import Side
 
@@ -343,6 +344,36 @@ class Track(ABC):
             yield
         finally:
             self.tuning = AS_IT_IS
+
+    @abstractmethod
+    def replicated(self, replicas: "Replicas") -> AbstractContextManager[None]:
+        """Return a block: models that are built inside it train on several replicas, which end with it.
+
+        A training step shares its batch out as shared/spec/replicas.py says; all else is done once, as on one replica.
+        UserError if the track has not so many devices.
+        """
+
+    def sit(self, seat: "Seat") -> None:  # noqa: B027 - most have nothing to choose
+        """Let models that are built from now on be on the device of a replica, in its own process."""
+
+    def follow(self, model: TrackModel, seat: "Seat") -> None:
+        """Let a model that was built here help that of the leader; returns when the leader's block ends.
+
+        For tracks whose replicas are processes.
+        """
+        raise NotImplementedError(f"the replicas of track '{self.name}' are no processes")
+
+    @abstractmethod
+    def devices(self) -> int:
+        """Return how many devices of the kind in use the track sees, on which replicas can be."""
+
+    def require_devices(self, count: int) -> None:
+        """Raise UserError if there are GPUs in use, and fewer than replicas; on a CPU they share its cores."""
+        if self.device == "cuda" and self.devices() < count:
+            raise UserError(
+                f"--replicas {count}: track '{self.name}' sees {self.devices()} GPU{'s' * (self.devices() != 1)}, one "
+                "for each replica is needed; use fewer replicas, or --device cpu."
+            )
 
     @abstractmethod
     def own_weights(self, pair: "Pair") -> OwnWeights:

@@ -12,6 +12,7 @@ from twotrack.shared.base import atomic
 from twotrack.shared.errors import unknown
 from twotrack.shared.ledger.ledger import causes
 from twotrack.shared.ledger.spec import Difference
+from twotrack.shared.spec.replicas import require_replicas
 from twotrack.shared.spec.sides import MIXED, TORCH, SideName, Sides, Words, arrange
 from twotrack.shared.spec.track import TRACKS, installed_track
 from twotrack.shared.verify.certificate import Certificate, Verdict, certify, verdict
@@ -22,12 +23,14 @@ from twotrack.shared.verify.diagnosis.failure import Failure
 from twotrack.shared.verify.diagnosis.picture import Picture, picture
 from twotrack.shared.verify.mapping import with_map
 from twotrack.shared.verify.naming import diagnosis_retold, picture_retold, retold, rung_retold
+from twotrack.shared.verify.on_replicas import ReplicasOfSides
 from twotrack.shared.verify.precisions import LowerPrecisions
 from twotrack.shared.verify.reading import read
 from twotrack.shared.verify.request import RUNGS, VerifyRequest
 from twotrack.shared.verify.result import RungResult
 from twotrack.shared.verify.rungs.forward import LayerDifference, layer_differences
 from twotrack.shared.verify.rungs.precision import InPrecision, check_precision
+from twotrack.shared.verify.rungs.replicas import OnReplicas, check_replicas
 from twotrack.shared.verify.second_look import SecondLook
 from twotrack.shared.verify.showing import OnPhase, Showing
 from twotrack.shared.verify.sides import described
@@ -86,6 +89,7 @@ def check(request: VerifyRequest, tracks: Sequence[str] | None) -> None:
     """Raise UserError for a request that cannot be done, before any worker starts."""
     for track in (*(tracks or ()), *([request.reference] if request.reference else [])):
         installed_track(track)
+    require_replicas(request.replicas)
     if request.until not in RUNGS:
         raise unknown("rung", request.until, RUNGS)
     if not request.is_pair:
@@ -147,18 +151,27 @@ class Ladder:
 def _climbed(request: VerifyRequest, sides: Sides, showing: Showing, folder: Path) -> Iterator[TrackResult]:
     """Show all sides, and compare each with the reference."""
     lower = LowerPrecisions(showing, folder / "precision")
-    for first in _outcomes(request, sides.reference, sides.candidates, showing, folder):
-        side = first.candidate
-        result = _result(first.in_full(), sides.label(side), sides.words(side))
-        if result.passed:
-            result = _in_lower_precisions(result, lower.of(first.request, sides.reference, side))
-        yield replace(result, own=request.own.told, notes=request.map_notes)
+    with ReplicasOfSides(showing, folder / "replicas") as several:
+        for first in _outcomes(request, sides.reference, sides.candidates, showing, folder):
+            side = first.candidate
+            result = _result(first.in_full(), sides.label(side), sides.words(side))
+            if result.passed:
+                result = _in_lower_precisions(result, lower.of(first.request, sides.reference, side))
+            if result.passed and request.replicas > 1:
+                found = several.of(first.request, sides.reference, side, *first.sides)
+                result = _on_replicas(result, found)
+            yield replace(result, own=request.own.told, notes=request.map_notes)
 
 
 def _in_lower_precisions(result: TrackResult, found: Sequence[InPrecision]) -> TrackResult:
     """Return a pass with what the sides did in lower precisions."""
     rungs = [rung_retold(check_precision(one), result.words) for one in found]
     return replace(result, rungs=[*result.rungs, *rungs], precisions=tuple(found))
+
+
+def _on_replicas(result: TrackResult, found: OnReplicas) -> TrackResult:
+    """Return a pass with what the sides did on several replicas."""
+    return replace(result, rungs=[*result.rungs, rung_retold(check_replicas(found), result.words)])
 
 
 def _outcomes(

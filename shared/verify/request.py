@@ -101,6 +101,8 @@ class VerifyRequest(FrozenRecord):
 
     arithmetics: tuple[Arithmetic, ...] = ()
     """Lower precisions in which each side is judged once the rungs are passed."""
+    replicas: int = 1
+    """On how many replicas sides are trained once the rungs are passed, and compared with one."""
     optimizer_steps: Literal[200, 2000] = 2000
     """How far optimizers step apart from a model: 2,000 for a proof."""
 

@@ -43,9 +43,10 @@ class Showing:
 
     def call(self, track: str, task: Task[Request, Answer], request: Request) -> Answer:
         """Let a track's worker do a task."""
-        return self.pool.call(track, task, request, self._shown(track))
+        return self.pool.call(track, task, request, self.told(track))
 
-    def _shown(self, track: str) -> Callable[[Progress], None]:
+    def told(self, track: str) -> Callable[[Progress], None]:
+        """Return what tells how far a track is."""
         return lambda progress: self.on_phase(track, progress.phase)
 
     def everything(

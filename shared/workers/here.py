@@ -40,10 +40,11 @@ class PoolPartlyHere(WorkerPool):
         request: Request,
         on_progress: OnProgress = ignore,
         role: str = "",
+        replicas: int = 1,
     ) -> Answer:
         """Do a task here, or in the worker of a track and role; raises as `WorkerPool.call` does."""
-        if track not in self._here:
-            return self._others.call(track, task, request, on_progress, role)
+        if track not in self._here or replicas > 1:
+            return self._others.call(track, task, request, on_progress, role, replicas)
         with _ONE_AT_A_TIME, process_as_it_was():
             try:
                 return task(request, self._reporting(on_progress))

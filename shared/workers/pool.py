@@ -11,8 +11,8 @@ from twotrack.shared.errors import UserError, WorkerDiedError
 from twotrack.shared.workers.processes import OnProgress, Worker, ignore
 from twotrack.shared.workers.task import Answer, Request, Task
 
-Key = tuple[str | None, str]
-"""Track (None: no framework) and role."""
+Key = tuple[str | None, str, int]
+"""Track (None: no framework), role, and on how many replicas it trains."""
 Side = TypeVar("Side", bound=Hashable)
 Result = TypeVar("Result")
 
@@ -58,13 +58,14 @@ class WorkerPool:
         request: Request,
         on_progress: OnProgress = ignore,
         role: str = "",
+        replicas: int = 1,
     ) -> Answer:
-        """Do a task in the worker of a track and role; any thread may call, and waits for its turn.
+        """Do a task in the worker of a track, role and number of replicas; any thread may call, and waits for its turn.
 
         Raises as `Worker.call` does. A worker in which anything but a UserError was raised is gone before this
         returns, so that it writes nothing any more; the next call starts another one.
         """
-        key = track, "" if track and self._one_per_track else role
+        key = track, "" if track and self._one_per_track else role, replicas
         with self._locks[key]:
             worker = self._worker(key)
             try:
@@ -80,7 +81,8 @@ class WorkerPool:
         if self._stopped:
             raise WorkerDiedError("the workers were stopped.")
         if key not in self._running:
-            self._running[key] = Worker(key[0], self._device, self._threads, self._inherited, self._quick_to_compile)
+            own = key[0], self._device, self._threads, self._inherited, self._quick_to_compile, key[2]
+            self._running[key] = Worker(*own)
         return self._running[key]
 
     def each(

@@ -12,9 +12,11 @@ from pathlib import Path
 from twotrack.shared.base import atomic
 from twotrack.shared.errors import LONGEST, UserError, WorkerDiedError
 from twotrack.shared.spec import quiet
+from twotrack.shared.spec.replicas import LOGICAL_DEVICES
 from twotrack.shared.spec.tested_versions import TESTED, warn_if_untested
 from twotrack.shared.spec.track import TRACKS, TrackSpec
 from twotrack.shared.workers.channel import Lines, SilenceError, patience
+from twotrack.shared.workers.environment import available_cores
 from twotrack.shared.workers.messages import Answer as Message
 from twotrack.shared.workers.messages import Call, Failure, Progress, read_answer, to_line
 from twotrack.shared.workers.task import Answer, Request, Task
@@ -31,13 +33,14 @@ def ignore(progress: Progress) -> None:
 
 
 def worker_environment(
-    track: TrackSpec | None, device: str, threads: int | None, quick_to_compile: bool = False
+    track: TrackSpec | None, device: str, threads: int | None, quick_to_compile: bool = False, replicas: int = 1
 ) -> dict[str, str]:
     """Return the environment in which a track's frameworks must be imported.
 
     `threads` limits the threads of each operation, for workers that share the machine: two that both
     take every core spend most of their time waiting for each other. `quick_to_compile` is for workers whose programs
-    run a few times only; a GPU's programs stay as they are.
+    run a few times only; a GPU's programs stay as they are. With `replicas` the processor counts as so many devices to
+    JAX and TensorFlow, and threads are shared out.
     """
     environment = dict(os.environ)
     environment["PYTHONSAFEPATH"] = "1"  # the current folder is no place to load code from, for a child of ours neither
@@ -53,6 +56,11 @@ def worker_environment(
     environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if track and track.backend:
         environment["KERAS_BACKEND"] = track.backend
+    if replicas > 1:
+        threads = max(1, (threads or available_cores()) // replicas)
+        environment[LOGICAL_DEVICES] = str(replicas)
+        flags = f"{environment.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={replicas}"
+        environment["XLA_FLAGS"] = flags.strip()
     if threads:
         for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
             environment[name] = str(threads)
@@ -99,6 +107,7 @@ class Worker:
         threads: int | None = None,
         inherited: Sequence[int] = (),
         quick_to_compile: bool = False,
+        replicas: int = 1,
     ):
         spec = TRACKS[track] if track else None
         warn_if_untested(spec.requires if spec else ())
@@ -119,7 +128,7 @@ class Worker:
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
                 stderr=self._log,
-                env=in_scratch(worker_environment(spec, device, threads, quick_to_compile), scratch),
+                env=in_scratch(worker_environment(spec, device, threads, quick_to_compile, replicas), scratch),
                 pass_fds=(calls[0], answers[1], *inherited),
                 start_new_session=True,  # Ctrl-C reaches the parent alone, which stops its workers in order
             )

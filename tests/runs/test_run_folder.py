@@ -14,7 +14,7 @@ from tests.support.runs import WEIGHTS, answers, make_run, record_of
 from twotrack.shared.datasets.files import sha256_of
 from twotrack.shared.errors import UserError
 from twotrack.shared.runs import run_content
-from twotrack.shared.runs.records import SCHEMA_VERSION
+from twotrack.shared.runs.records import SCHEMA_VERSION, SEALED_FROM
 from twotrack.shared.runs.run_folder import RunWriter, read, remove_partial, require_writable
 from twotrack.shared.runs.schema import record_schema
 
@@ -42,7 +42,7 @@ def change_record(folder: Path, **changes: object) -> None:
     record = json.loads((folder / "record.json").read_text())
     changed = record | changes
     changed["files"].pop("record.json", None)
-    if changed["schema_version"] == SCHEMA_VERSION:
+    if changed["schema_version"] in range(SEALED_FROM, SCHEMA_VERSION + 1):
         changed["files"]["record.json"] = run_content.seal(changed)
     (folder / "record.json").write_text(json.dumps(changed))
 
@@ -194,7 +194,7 @@ def test_a_record_of_another_schema_version_is_refused_with_both_versions(
     run = make_run(tmp_path / "run")
     change_record(run.folder, schema_version=version)
 
-    with pytest.raises(UserError, match=rf"schema version {shown}; this twotrack reads 2, 3, 4, 5, 6 and 7\."):
+    with pytest.raises(UserError, match=rf"schema version {shown}; this twotrack reads 2, 3, 4, 5, 6, 7 and 8\."):
         read(run.folder)
 
 
@@ -205,10 +205,11 @@ def test_a_record_of_another_schema_version_is_refused_with_both_versions(
         (3, {"exact", "same_masks", "stop_after"}),
         (4, {"same_masks", "stop_after"}),
         (5, {"stop_after"}),
+        (7, {"replicas"}),
     ],
 )
 def test_a_record_of_a_version_before_is_read(tmp_path: Path, version: int, lacks: set[str]):
-    """It lacks what a run continues, that it is not exact, whose masks it had, and where it was to stop."""
+    """It lacks what a run continues, that it is not exact, whose masks it had, where it was to stop, its replicas."""
     run = make_run(tmp_path / "run")
     job = json.loads((run.folder / "record.json").read_text())["job"]
     change_record(run.folder, schema_version=version, job={name: job[name] for name in job if name not in lacks})

@@ -92,6 +92,12 @@ class FakeTrack(Track):
     ) -> TrackModel:
         raise AssertionError("nothing is built")
 
+    def replicated(self, replicas: Any) -> Any:
+        raise AssertionError("there is one replica")
+
+    def devices(self) -> int:
+        raise AssertionError("no devices are counted")
+
     def bfloat16_problem(self) -> str:
         return ""
 

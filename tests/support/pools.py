@@ -29,6 +29,7 @@ class Watched(WorkerPool):
         request: Request,
         on_progress: OnProgress = ignore,
         role: str = "",
+        replicas: int = 1,
     ) -> Answer:
         self._watch(role)
-        return self._pool.call(track, task, request, on_progress, role)
+        return self._pool.call(track, task, request, on_progress, role, replicas)

@@ -1,0 +1,117 @@
+"""The rung replicas: honest replicas do the training of one; faults, and what frameworks do otherwise, are named."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.replicas import pairs, tasks
+from twotrack.shared.spec.sides import SideName
+from twotrack.shared.verify import evidence
+from twotrack.shared.verify.replicas import LIMIT, ReplicasEvidence
+from twotrack.shared.verify.request import VerifyRequest
+from twotrack.shared.verify.rungs.replicas import OnReplicas, check_replicas
+from twotrack.shared.workers.pool import WorkerPool
+
+NORMALISED = "tests.replicas.pairs:BATCH_NORM"
+PLAIN = "tests.replicas.pairs:DENSE"
+
+
+@pytest.fixture(scope="module")
+def pool():
+    """Workers of two replicas each; a process has as many devices as it began with."""
+    with WorkerPool("cpu", 2) as own:
+        yield own
+
+
+def measured(
+    pool: WorkerPool, folder: Path, track: str, pair: str, fault: str = "", synchronised: bool = True
+) -> ReplicasEvidence:
+    """Return what the rung sees of one side."""
+    side = SideName(track=track, is_reference=track == "torch")
+    request = tasks.FaultRequest(
+        verify=VerifyRequest(name=pair).located(),
+        side=side,
+        folder=folder / f"{side.slug} {fault}",
+        count=2,
+        synchronised=synchronised,
+        fault=fault,
+    )
+    devices = 1 if track == "torch" else 2  # torch's replicas are processes, which any worker starts
+    return evidence.load(ReplicasEvidence, pool.call(track, tasks.measure, request, replicas=devices))
+
+
+def test_two_processes_of_torch_do_the_training_of_one_and_a_sum_in_place_of_the_mean_is_seen(
+    workers: WorkerPool, tmp_path: Path
+):
+    honest = measured(workers, tmp_path, "torch", NORMALISED)
+
+    assert honest.is_equal
+    assert honest.apart.largest < LIMIT
+    wrong = measured(workers, tmp_path, "torch", PLAIN, "summed")
+    assert not wrong.is_equal
+    assert wrong.apart.gradient == pytest.approx(1.0)  # Adam's steps hide a factor of two; the gradients show it
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", sorted(tasks.FAULTS))
+def test_a_fault_of_replicas_is_seen(pool: WorkerPool, tmp_path: Path, fault: str):
+    pair = NORMALISED if "buffers" in fault else PLAIN
+
+    assert not measured(pool, tmp_path, "torch", pair, fault).is_equal
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("track", ["torch", "keras:tensorflow", "keras:jax", "keras:torch"])
+@pytest.mark.parametrize("name", ["DENSE", "BATCH_NORM", "LAYER_NORM"])
+def test_replicas_do_the_training_of_one(pool: WorkerPool, tmp_path: Path, track: str, name: str):
+    assert isinstance(getattr(pairs, name).batch_size, int)
+
+    assert measured(pool, tmp_path, track, f"tests.replicas.pairs:{name}").apart.largest < LIMIT
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("track", ["torch", "keras:tensorflow", "keras:torch"])
+def test_statistics_of_a_share_are_proved_to_be_the_cause(pool: WorkerPool, tmp_path: Path, track: str):
+    found = measured(pool, tmp_path, track, NORMALISED, synchronised=False)
+
+    assert not found.is_equal
+    assert found.cause is not None
+    assert found.cause.name == "statistics"
+
+
+@pytest.mark.slow
+def test_jax_normalises_the_whole_batch_by_itself(pool: WorkerPool, tmp_path: Path):
+    assert measured(pool, tmp_path, "keras:jax", NORMALISED, synchronised=False).is_equal
+
+
+def test_the_verdict_names_side_size_and_cause():
+    from twotrack.shared.verify.replicas import Apart, Trained, Tried
+
+    equal = ReplicasEvidence(several=Trained(losses=[1.0]))
+    apart = Apart(gradient=3.4, loss=0.17, weight=0.95, where="norm.moving_mean", step=1)
+    wrong = ReplicasEvidence(
+        several=Trained(losses=[1.0]), apart=apart, tried=[Tried("statistics", Apart(gradient=8e-13))]
+    )
+
+    result = check_replicas(OnReplicas(2, wrong, equal))
+
+    assert not result.passed
+    assert result.where == "norm.moving_mean"
+    assert "2 replicas of torch do not train as one does" in result.detail
+    assert "with the statistics of the whole batch 8e-13 is left" in result.detail
+
+
+def test_a_difference_that_nothing_mends_has_no_cause():
+    from twotrack.shared.verify.replicas import Apart, Trained, Tried
+
+    several, apart = Trained(losses=[1.0]), Apart(gradient=1.0)
+    wrong = ReplicasEvidence(several=several, apart=apart, tried=[Tried("whole", Apart(gradient=1.0))])
+
+    assert "cause unknown" in check_replicas(OnReplicas(2, ReplicasEvidence(several=several), wrong)).detail
+
+
+def test_a_side_that_was_not_run_is_an_exception():
+    result = check_replicas(OnReplicas(2, ReplicasEvidence(refused="its own loop"), ReplicasEvidence()))
+
+    assert result.passed
+    assert [gap.kind.value for gap in result.gaps] == ["not run"]
