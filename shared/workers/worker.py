@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, TextIO
 
+from twotrack.shared.base import system
 from twotrack.shared.base.memory import Imports
 from twotrack.shared.errors import UserError
 from twotrack.shared.workers import door
@@ -62,9 +63,16 @@ def _do(call: Call, answers: TextIO) -> None:
         _write(Failure(str(error), of_user=True), answers)
     except Exception as error:
         traceback.print_exc()
-        _write(Failure(f"{type(error).__name__}: {error}", of_user=False), answers)
+        _write(_failure(error), answers)
     else:
         _write(Result(result), answers)
+
+
+def _failure(error: Exception) -> Failure:
+    """Return an error as the parent is told it; what the system refuses is for the user to put right."""
+    if system.is_refusal(error):
+        return Failure(system.said(error), of_user=True)
+    return Failure(f"{type(error).__name__}: {error}", of_user=False)
 
 
 def _write(answer: Answer, answers: TextIO) -> None:
