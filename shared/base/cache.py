@@ -9,10 +9,10 @@ from twotrack.shared.errors import UserError
 
 def cache_folder(name: str) -> Path:
     """Return twotrack's own folder of this name there; UserError where nothing says where that would be."""
-    folder = user_cache_path("twotrack") / name
-    if not folder.is_absolute():
+    try:
+        return user_cache_path("twotrack") / name
+    except RuntimeError as error:  # of a user without a name and a home, as in many a container
         raise UserError(
-            f"cannot tell where your cache folder is, found '{folder}'; set the environment variable XDG_CACHE_HOME, "
-            "or HOME, to a folder's whole path."
-        )
-    return folder
+            "cannot tell where your home folder is; set the environment variable XDG_CACHE_HOME to the folder in which "
+            "to keep what is made once."
+        ) from error

@@ -105,6 +105,13 @@ def test_any_other_error_arrives_with_its_kind_reason_and_last_log_lines(worker:
     assert any("harness_tasks.py" in line for line in log)
 
 
+def test_what_the_system_refuses_a_worker_is_for_the_user_to_put_right(worker: Worker):
+    with pytest.raises(UserError, match=r"^'/full': no space left on device; make room there and run the command ag"):
+        worker.call(tasks.fail_as_the_system_does, "/full")
+
+    assert worker.call(tasks.echo, PARCEL) == PARCEL
+
+
 def test_a_worker_does_nothing_that_is_no_task(worker: Worker):
     with pytest.raises(WorkerDiedError, match=r"harness_tasks\.plain: expected a task, found function"):
         worker.call(tasks.UNKNOWN, "text")
