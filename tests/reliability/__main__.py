@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.reliability import commands, disks, inputs, kills, system
+from tests.reliability import commands, disks, histories, inputs, kills, system
 from tests.reliability.tally import Tally
 from tests.reliability.troubles import TROUBLES
 from tests.support.own_tree import let_children_import_tests
@@ -15,7 +15,7 @@ SHARES = {"data": 0.2, "compare": 0.2, "export": 0.2, "record": 0.2, "verify": 0
 """Of the kills."""
 FULL = {"data": 0.6, "compare": 0.2, "export": 0.1, "record": 0.1}
 """Of the full disks."""
-PARTS = ("inputs", "checkpoints", "kills", "disks", "power", "commands", "system")
+PARTS = ("inputs", "checkpoints", "kills", "disks", "power", "commands", "system", "histories")
 
 
 def main() -> int:
@@ -41,6 +41,8 @@ def main() -> int:
             commands.watch(tally, asked.only, _new(work / "commands"))
         if "system" in asked.parts:
             system.trouble(tally, asked.only, asked.troubles, asked.seed, _new(work / "system"))
+        if "histories" in asked.parts:
+            histories.live(tally, asked.histories, asked.seed, _new(work / "histories"))
     print(tally)
     return 1 if tally.wrong else 0
 
@@ -50,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--kills", type=int, default=100, help="commands that are killed")
     parser.add_argument("--inputs", type=int, default=2000, help="damaged inputs, and an eighth as many checkpoints")
     parser.add_argument("--full", type=int, default=20, help="commands that meet a full disk")
+    parser.add_argument("--histories", type=int, default=10, help="histories of commands on one folder")
     parser.add_argument("--seed", type=int, default=0, help="other moments and other damage for every seed")
     parser.add_argument("--commands", nargs="+", choices=SHARES, default=list(SHARES), help="of kills, disks and power")
     parser.add_argument(
