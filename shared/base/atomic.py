@@ -128,9 +128,12 @@ def _lock(folder: Path) -> int | None:
 
 
 def write(path: Path, content: str | bytes) -> None:
-    """Give a file its content, text as UTF-8, in one step; OSError if that is not possible."""
+    """Give a file its content, text as UTF-8, in one step; OSError if that is not possible.
+
+    A character that UTF-8 has not, of the name of a folder, is written as Python writes it.
+    """
     with written(path) as partial:
-        partial.write_bytes(content.encode() if isinstance(content, str) else content)
+        partial.write_bytes(content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content)
 
 
 def publish(partial: Path, path: Path) -> None:

@@ -118,10 +118,13 @@ def _answered(pool: "WorkerPool | None") -> str | int | None:
 
 
 def _require_current_folder() -> None:
+    """Raise UserError unless there is one, of a name that records can hold."""
     try:
-        os.getcwd()
+        os.getcwd().encode()
     except FileNotFoundError as error:
         raise UserError("the current folder is gone; change to another one and run the command again.") from error
+    except UnicodeEncodeError as error:
+        raise UserError(f"the current folder: expected a name in UTF-8, found {os.getcwd()!r}; rename it.") from error
 
 
 def _failed(message: str, code: int) -> int:

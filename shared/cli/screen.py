@@ -23,6 +23,11 @@ def escaped(text: str) -> str:
     return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape", "surrogatepass").decode(), text)
 
 
+def in_line(text: str) -> str:
+    """Return a text of one line: a name with a line feed in it could pass for what twotrack says."""
+    return text.replace("\n", "\\n")
+
+
 class Screen:
     """A stream that escapes what is written to it; None stands for one that was closed."""
 

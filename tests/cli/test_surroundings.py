@@ -1,5 +1,6 @@
 """What surrounds a command may be odd: no current folder, no home, streams that are closed or full."""
 
+import os
 import pwd
 import subprocess
 from pathlib import Path
@@ -35,11 +36,13 @@ def test_a_current_folder_that_is_gone_is_said_by_every_command(tmp_path: Path):
     assert done.error_line == "error: the current folder is gone; change to another one and run the command again."
 
 
-def test_a_full_standard_output_is_one_message(tmp_path: Path):
-    done = shell(f"exec '{SCRIPT}' list >/dev/full", tmp_path)
+def test_a_current_folder_whose_name_no_record_could_hold_is_refused(tmp_path: Path):
+    folder = tmp_path / os.fsdecode(b"\xff")
+    folder.mkdir()
+    done = in_process("run", "neuron", "--track", "torch", folder=folder, check=False)
 
-    assert done.code == 1
-    assert done.stderr == "error: no space left on device; make room there and run the command again.\n"
+    assert done.code == 2
+    assert "the current folder: expected a name in UTF-8" in done.error_line
 
 
 def test_where_streams_were_closed_no_file_gets_their_numbers(tmp_path: Path):
