@@ -6,6 +6,7 @@ Whatever a library, or a module of a user's own, prints goes to the log; standar
 When there are no more calls the parent is gone or has finished, and the worker ends, even inside a task.
 """
 
+import faulthandler
 import os
 import queue
 import signal
@@ -20,6 +21,7 @@ from twotrack.shared.base import system
 from twotrack.shared.base.memory import Imports
 from twotrack.shared.errors import UserError
 from twotrack.shared.workers import door
+from twotrack.shared.workers.channel import WHERE_SIGNAL
 from twotrack.shared.workers.messages import Answer, Call, Failure, Progress, Result, read_call, to_line
 from twotrack.shared.workers.task import find
 
@@ -88,6 +90,7 @@ def main() -> None:
     for descriptor in (calls, answers):
         os.set_inheritable(descriptor, False)
     sys.stdout = sys.stderr
+    faulthandler.register(WHERE_SIGNAL, all_threads=False)
     serve(os.fdopen(calls, encoding="ascii"), os.fdopen(answers, "w", encoding="ascii"))
     # Every call was answered and its files are closed. Frameworks take seconds to tear down what they hold.
     sys.stderr.flush()

@@ -1,6 +1,7 @@
 """A worker does tasks in turn; its failures arrive as errors that say why, and it never outlives its parent."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -63,9 +64,11 @@ def test_a_worker_that_says_nothing_for_too_long_is_ended(monkeypatch: pytest.Mo
     with Worker(None) as worker:
         worker.call(tasks.echo, PARCEL)
         monkeypatch.setenv("TWOTRACK_PATIENCE", "1.5")
-        with pytest.raises(WorkerDiedError, match=r"helper, at 'sleeping': nothing was heard of it for 1\.5 s"):
+        with pytest.raises(WorkerDiedError, match=r"at 'sleeping': nothing was heard of it for 1\.5 s") as caught:
             worker.call(tasks.sleep, 600.0)
 
+        _, places = str(caught.value).split("\nit was here, innermost first:\n")
+        assert re.match(r'  File ".*harness_tasks\.py", line \d+ in sleep\n', places)
         wait_until(lambda: not running(worker.pid), "the worker is gone")
 
 
