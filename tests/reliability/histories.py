@@ -21,6 +21,7 @@ from safetensors.numpy import load_file
 from tests.reliability.kills import PATIENCE, environment, stage_copy, train
 from tests.reliability.tally import Tally
 from tests.support.command_line import SCRIPT
+from tests.support.runs import make_run
 from twotrack.shared.runs import plans
 from twotrack.shared.runs.run_folder import RECORD, read
 
@@ -166,12 +167,21 @@ def _send(processes: Iterable[psutil.Process], name: str) -> None:
 
 
 def live(
-    tally: Tally, count: int, seed: int, work: Path, kinds: Sequence[str] = tuple(COMMANDS), steps: int = 16
+    tally: Tally,
+    count: int,
+    seed: int,
+    work: Path,
+    kinds: Sequence[str] = tuple(COMMANDS),
+    steps: int = 16,
+    is_trained: bool = True,
 ) -> None:
-    """Live through so many histories of so many steps."""
+    """Live through so many histories of so many steps; where nothing was trained, a run made by hand lies there."""
     stage = work / "history-stage"
     stage.mkdir()
-    train(stage)
+    if is_trained:
+        train(stage)
+    else:
+        make_run(stage / "run")
     for number in range(count):
         place = stage_copy(stage, work / f"history-{number}")
         tally.count("histories", _lived(place, np.random.default_rng([seed, number]), kinds, steps, number))

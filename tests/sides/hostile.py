@@ -3,6 +3,7 @@
 Exit code 1 if one of them is a traceback, silence, or no message of one line.
 """
 
+import signal
 import sys
 import time
 from pathlib import Path
@@ -31,7 +32,7 @@ def wrong(done: Done, name: str) -> str:
         lines = done.stderr.splitlines()
         if len(lines) != 1 or not lines[0].startswith("error: "):
             return "no message of one line"
-        return "" if side in lines[0] or "LOSS" in name else "the message does not name the side"
+        return "" if side in lines[0].lower() or "LOSS" in name else "the message does not name the side"
     return "" if done.stdout and not done.stderr else f"ended with {done.code}"
 
 
@@ -44,6 +45,8 @@ def main() -> int:
         for name in (one for one in HOSTILE if any(word in one for word in words)):
             start = time.monotonic()
             done = verified(name, workers)
+            if done.code == 128 + signal.SIGTERM:  # meant for this process, whose handler a command takes over
+                return 1
             said = wrong(done, name)
             bad += bool(said)
             told = (done.stderr.strip() or done.stdout.strip().replace("\n", " | "))[:240]
