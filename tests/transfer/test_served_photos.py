@@ -29,7 +29,7 @@ def photos(tmp_path: Path) -> Path:
     drawn = np.random.default_rng(0)
     for name, rows in (("above", slice(0, 20)), ("below", slice(20, 40))):
         (tmp_path / "photos" / name).mkdir(parents=True)
-        for number in range(20):
+        for number in range(40):
             pixels = drawn.integers(0, 60, (40, 50, 3), np.uint8)
             pixels[rows] += 180
             Image.fromarray(pixels).save(tmp_path / "photos" / name / f"{number}.png")
