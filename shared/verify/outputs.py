@@ -48,7 +48,7 @@ def corresponding(torch: Observation, keras: Observation) -> Correspondence:
 
 def require_some(side: Observation, track: str) -> None:
     """Raise UserError for a model of which nothing can be compared."""
-    if not side.given.names:
+    if not side.traces["float64"].outputs:
         found = ", ".join(side.given.others) or "nothing"
         raise UserError(f"the {track} model gives no tensor: expected at least one output, found {found}.")
 
