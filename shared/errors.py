@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 LONGEST = 60
 """Characters of a value that a message shows."""
+_LONGEST_LINE = 2000
+"""Characters of another error's message."""
 
 
 class UserError(Exception):
@@ -65,11 +67,14 @@ def as_user_error(what: str) -> Iterator[None]:
         yield
     except UserError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a module may call sys.exit
         raise UserError(f"{what}: {one_line(error)}") from error
 
 
-def one_line(error: Exception) -> str:
-    """Return the error's class and the first line of its message."""
-    first_line = (str(error).strip().splitlines() or ["no message"])[0]
-    return f"{type(error).__name__}: {first_line}"
+def one_line(error: BaseException) -> str:
+    """Return the error's class and the first line of its message, cut where it is endless."""
+    try:
+        first_line = (str(error).strip().splitlines() or ["no message"])[0]
+    except Exception:  # of a class of the user's own
+        first_line = "a message that cannot be read"
+    return f"{type(error).__name__}: {first_line[:_LONGEST_LINE]}"

@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.support.command_line import wait_until
 from twotrack.shared.base import atomic
 
 KILLED = """
@@ -89,6 +91,21 @@ def test_what_another_machine_left_goes_a_day_later(tmp_path: Path):
     os.utime(left, (old, old))
     atomic.remove_abandoned(tmp_path)
     assert not left.exists()
+
+
+def test_what_another_machine_is_at_work_on_stays_however_long_it_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(atomic, "_BEAT", 0.01)
+    monkeypatch.setattr(atomic, "OWNED", ".anothers.partial")
+    with atomic.owned_folder(tmp_path, "long.") as folder:
+        two_days_ago = time.time() - 2 * atomic.ABANDONED
+        os.utime(folder, (two_days_ago, two_days_ago))
+        wait_until(lambda: folder.stat().st_mtime > two_days_ago + atomic.ABANDONED, "its owner says so")
+        monkeypatch.undo()
+        atomic.remove_abandoned(tmp_path, "long.")
+
+        assert folder.exists()
 
 
 def test_a_folder_whose_owner_is_at_work_is_nobody_elses(tmp_path: Path):

@@ -5,7 +5,7 @@ from typing import Annotated
 import pytest
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from twotrack.shared.errors import first_error
+from twotrack.shared.errors import UserError, as_user_error, first_error
 
 
 class Inner(BaseModel):
@@ -42,3 +42,25 @@ def test_the_first_problem_is_told_with_its_place_and_a_short_value(value: objec
         Outer.model_validate(value)
 
     assert str(first_error(caught.value)) == message
+
+
+class WithoutAMessageError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no message")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (SystemExit("bye\nbye"), "SystemExit: bye"),
+        (WithoutAMessageError(), "WithoutAMessageError: a message that cannot be read"),
+        (ValueError("x" * 10**6), f"ValueError: {'x' * 2000}"),
+        (ValueError(), "ValueError: no message"),
+    ],
+    ids=["the end of the process", "no message", "endless", "empty"],
+)
+def test_whatever_a_users_code_raises_is_one_line(error: BaseException, said: str):
+    with pytest.raises(UserError) as caught, as_user_error("what was done"):
+        raise error
+
+    assert str(caught.value) == f"what was done: {said}"

@@ -13,6 +13,7 @@ import platform
 import shutil
 import stat
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,6 +22,8 @@ from pathlib import Path
 SUFFIX = ".partial"
 ABANDONED = 24 * 3600.0
 """Seconds after which something unfinished is nobody's, where no lock says whose it is."""
+_BEAT = 3600.0
+"""Seconds after which the owner of something unfinished says that it is at work."""
 OWNED = f".{hashlib.sha256(platform.node().encode()).hexdigest()[:8]}{SUFFIX}"
 """How the names of folders end that a process of this machine has locked. Not every file system of several machines
 tells one of another's locks."""
@@ -85,11 +88,32 @@ def owned_folder(parent: Path, prefix: str) -> Iterator[Path]:
     remove_abandoned(parent, prefix)
     folder, lock = _locked_folder(parent, prefix)
     try:
-        yield folder
+        with _seen_alive(folder):
+            yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         if lock is not None:
             os.close(lock)
+
+
+@contextmanager
+def _seen_alive(folder: Path) -> Iterator[None]:
+    """Keep a folder young, for other machines, and for file systems without locks, know what is abandoned by its age.
+
+    What is in use for a day, such as a long training's, would else be removed.
+    """
+    ended = threading.Event()
+
+    def keep() -> None:
+        while not ended.wait(_BEAT):
+            with suppress(OSError):
+                os.utime(folder)
+
+    threading.Thread(target=keep, daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
 
 
 @contextmanager
@@ -128,9 +152,12 @@ def _lock(folder: Path) -> int | None:
 
 
 def write(path: Path, content: str | bytes) -> None:
-    """Give a file its content, text as UTF-8, in one step; OSError if that is not possible."""
+    """Give a file its content, text as UTF-8, in one step; OSError if that is not possible.
+
+    A character that UTF-8 has not, of the name of a folder, is written as Python writes it.
+    """
     with written(path) as partial:
-        partial.write_bytes(content.encode() if isinstance(content, str) else content)
+        partial.write_bytes(content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content)
 
 
 def publish(partial: Path, path: Path) -> None:

@@ -1,8 +1,14 @@
 """Files of somebody else's, which are read only if they are files: a pipe would be waited for, a device has no end."""
 
 import errno
+import os
 import stat
 from pathlib import Path
+
+
+def named(name: str | Path) -> Path:
+    """Return the path of a name in which ~ or ~user may stand for a home folder; a name of nobody's stays as it is."""
+    return Path(os.path.expanduser(name))
 
 
 def require(path: Path) -> None:

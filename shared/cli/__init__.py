@@ -1,5 +1,6 @@
 """The command line `twotrack`: one file per command, each thin over the packages beside it."""
 
+import os
 import signal
 import sys
 import traceback
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import typer
 
+from twotrack.shared.base import system
 from twotrack.shared.cli import (
     ablate,
     atlas,
@@ -85,6 +87,7 @@ def main(pool: "WorkerPool | None" = None) -> None:
 
     Exit code 2: the user can put it right; 1: a worker failed; 130: Ctrl-C.
     """
+    screen.hold_descriptors()
     quiet.keep()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leaves every block, so workers are stopped
     with screen.escaping():
@@ -96,6 +99,7 @@ def _answered(pool: "WorkerPool | None") -> str | int | None:
     try:
         with warnings.catch_warnings(), options.lending(pool):
             warnings.showwarning = _show_warning
+            _require_current_folder()
             try:
                 app()
             finally:
@@ -106,11 +110,21 @@ def _answered(pool: "WorkerPool | None") -> str | int | None:
         return _failed(str(error), 2 if isinstance(error, UserError) else 1)
     except (OSError, MemoryError) as error:
         screen.let_go_of_output()
-        return 1 if isinstance(error, BrokenPipeError) else _failed(screen.said(error), 1)
+        return 1 if isinstance(error, BrokenPipeError) else _failed(system.said(error), 1)
     except Exception:
         traceback.print_exc()
         return 1
     return 0
+
+
+def _require_current_folder() -> None:
+    """Raise UserError unless there is one, of a name that records can hold."""
+    try:
+        os.getcwd().encode()
+    except FileNotFoundError as error:
+        raise UserError("the current folder is gone; change to another one and run the command again.") from error
+    except UnicodeEncodeError as error:
+        raise UserError(f"the current folder: expected a name in UTF-8, found {os.getcwd()!r}; rename it.") from error
 
 
 def _failed(message: str, code: int) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from twotrack.shared.base import ordinary
 from twotrack.shared.errors import UserError
 from twotrack.shared.spec import profiles
 from twotrack.shared.spec.track import DEFAULT_TRACKS, TRACKS, run_precision
@@ -337,7 +338,7 @@ def chapter_settings(chapter: str, settings: list[str] | None, weights: str | No
     if transfer is None:
         known = ", ".join(slug for slug, other in chapters.CHAPTERS.items() if other.transfer)
         raise UserError(f"--weights: '{chapter}' starts from no pretrained weights; these chapters do: {known}.")
-    path = Path(weights).expanduser()
+    path = ordinary.named(weights)
     is_path = weights not in transfer.names and path.exists()
     return parsed | {"weights": str(path.absolute()) if is_path else weights}
 

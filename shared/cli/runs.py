@@ -165,12 +165,13 @@ def _print(rows: list[dict[str, Any]], problems: "list[Problem]") -> None:
         score = f"{row['metric']} {row['score']:.4f}"
         when = row["finished"][:16].replace("T", " ")
         table.add_row(
-            when, row["chapter"], row["recipe"], row["track"], str(row["seed"]), score, _settings(row), row["folder"]
-        )
+            when, row["chapter"], row["recipe"], row["track"], str(row["seed"]), score, _settings(row),
+            screen.in_line(row["folder"]),
+        )  # fmt: skip
     wide = max(200, *(len(row["folder"]) + 200 for row in rows)) if rows else 200
     console = screen.console(soft_wrap=True, width=wide)
     if rows:
         console.print(table)
     console.print(f"{len(rows)} run{'s' * (len(rows) != 1)}")
     for problem in problems:
-        console.print(f"{problem.state}: '{problem.folder}': {problem.reason}")
+        console.print(screen.in_line(f"{problem.state}: '{problem.folder}': {problem.reason}"))

@@ -4,7 +4,6 @@ Names from files, records and servers are printed as they are. Within `escaping`
 and standard error goes through a `Screen`, and what rich draws through a `ForeignConsole`.
 """
 
-import errno
 import os
 import re
 import sys
@@ -17,18 +16,16 @@ if TYPE_CHECKING:
 
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters but for tab and line feed, what changes the direction of writing, halves of characters."""
-_REMEDIES = {
-    errno.ENOSPC: "make room there",
-    errno.EDQUOT: "make room there",
-    errno.EMFILE: "raise the limit with 'ulimit -n'",
-    errno.ENFILE: "end other programs",
-    errno.ENOMEM: "free memory",
-}
 
 
 def escaped(text: str) -> str:
     """Return the text with every character that a terminal could obey as Python writes it."""
     return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape", "surrogatepass").decode(), text)
+
+
+def in_line(text: str) -> str:
+    """Return a text of one line: a name with a line feed in it could pass for what twotrack says."""
+    return text.replace("\n", "\\n")
 
 
 class Screen:
@@ -67,13 +64,16 @@ def escaping() -> Iterator[None]:
         yield
 
 
-def said(error: OSError | MemoryError) -> str:
-    """Return an error of the system as a message."""
-    if isinstance(error, MemoryError):
-        return "the memory ran out; end other programs, or ask for less, and run the command again."
-    where = f"'{error.filename}': " if error.filename else ""
-    reason = (error.strerror or str(error)).lower()
-    return f"{where}{reason}; {_REMEDIES.get(error.errno or 0, 'put that right')} and run the command again."
+def hold_descriptors() -> None:
+    """Open those of the standard streams that were closed on nothing.
+
+    The next file would get their number, and with it whatever libraries print.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
 
 
 def let_go_of_output() -> None:

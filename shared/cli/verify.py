@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from twotrack.shared.base import ordinary
 from twotrack.shared.cli import options
 
 if TYPE_CHECKING:
@@ -229,5 +230,5 @@ def _own(subject: str, weights: str | None, inputs: Path | None) -> dict[str, An
         if inputs:
             raise UserError(f"--inputs: the chapter '{subject}' has its own data; inputs are for a pair of your own.")
         return {}
-    files = {"": Path(weights).expanduser().absolute()} if weights else {}
-    return {"weights": files, "inputs": inputs and inputs.expanduser().absolute()}
+    files = {"": ordinary.named(weights).absolute()} if weights else {}
+    return {"weights": files, "inputs": inputs and ordinary.named(inputs).absolute()}

@@ -16,9 +16,9 @@ from typing import BinaryIO, TypeVar
 import numpy as np
 import PIL
 from numpy.lib import format as npy
-from platformdirs import user_cache_path
 
 from twotrack.shared.base import atomic
+from twotrack.shared.base.cache import cache_folder
 from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.datasets import photo
 from twotrack.shared.datasets.files import CachedFile, DataFile, sha256_of
@@ -95,7 +95,7 @@ def ensure(key: str, collection: Collection, skip_broken: bool, report: Report) 
 
     UserError with every broken file unless those are to be skipped, and if the cache cannot be written.
     """
-    cache = user_cache_path("twotrack") / "photos"
+    cache = cache_folder("photos")
     path, checksum = cache / f"{key}{SUFFIX}", cache / f"{key}.sha256"
     try:
         if not (path.is_file() and checksum.is_file() and checksum.read_text() == sha256_of(path)):

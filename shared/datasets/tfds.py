@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import numpy as np
-from platformdirs import user_cache_path
 
+from twotrack.shared.base.cache import cache_folder
 from twotrack.shared.datasets import mnist
 from twotrack.shared.datasets.files import CachedFile, sha256_of, write_arrays
 from twotrack.shared.errors import UserError
@@ -45,7 +45,7 @@ def convert(request: TfdsRequest, report: Report) -> CachedFile:
     Raises UserError if there is no such data set, it has another form, or it must be downloaded and cannot be.
     """
     builder = prepared(request, _require_form, report)
-    path = user_cache_path("twotrack") / "tfds" / f"{cache_key(builder)}.npz"
+    path = cache_folder("tfds") / f"{cache_key(builder)}.npz"
     checksum = path.with_suffix(".sha256")
     if not (path.is_file() and checksum.is_file() and checksum.read_text() == sha256_of(path)):
         report("converting", {})

@@ -1,7 +1,7 @@
 """What lies in a folder of results: finished runs, and whatever is damaged or unfinished, with the reason."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +22,7 @@ class Problem:
 
     folder: Path
     state: str
-    """damaged or unfinished."""
+    """damaged, unfinished or unreadable."""
     reason: str
 
 
@@ -46,24 +46,26 @@ class Filter:
 
 
 def find(folders: Sequence[Path]) -> tuple[list[Run], list[Problem]]:
-    """Read every run folder in or below `folders`; UserError if one of these does not exist."""
+    """Read every run folder in or below `folders`; UserError if one of these does not exist or cannot be read."""
     runs: dict[Path, Run] = {}
     problems: dict[Path, Problem] = {}
     for root in folders:
         if not root.is_dir():
             raise UserError(f"there is no folder '{root}'; name one that 'run' or 'compare' has written to.")
-        for folder, names in _candidates(root):
+        closed: list[OSError] = []
+        for folder, names in _candidates(root, closed.append):
             for entry in _look(folder, names):
                 if isinstance(entry, Problem):
                     problems[folder.resolve()] = entry
                 else:
                     runs[folder.resolve()] = entry
+        problems |= {one.folder.resolve(): one for one in _unreadable(root, closed)}
     return list(runs.values()), list(problems.values())
 
 
-def _candidates(root: Path) -> Iterator[tuple[Path, list[str]]]:
+def _candidates(root: Path, refused: Callable[[OSError], None]) -> Iterator[tuple[Path, list[str]]]:
     """Yield folders with the names of their files; below a run there is nothing more, and hidden folders stay so."""
-    for name, inside, files in os.walk(root):
+    for name, inside, files in os.walk(root, onerror=refused):
         folder = Path(name)
         yield folder, files
         is_run = RECORD in files or is_partial(folder)
@@ -74,6 +76,14 @@ def _candidates(root: Path) -> Iterator[tuple[Path, list[str]]]:
                 subfolder for subfolder in inside if not subfolder.startswith(".") or is_partial(folder / subfolder)
             )
         )
+
+
+def _unreadable(root: Path, closed: Sequence[OSError]) -> list[Problem]:
+    """Return the folders that could not be listed; UserError if that is the root itself."""
+    for error in closed:
+        if Path(error.filename) == root:
+            raise UserError(f"cannot read '{root}': {str(error.strerror).lower()}; make it readable.") from error
+    return [Problem(Path(error.filename), "unreadable", str(error.strerror).lower()) for error in closed]
 
 
 def _look(folder: Path, files: Sequence[str]) -> Iterator[Run | Problem]:

@@ -46,6 +46,13 @@ def corresponding(torch: Observation, keras: Observation) -> Correspondence:
     return found
 
 
+def require_some(side: Observation, track: str) -> None:
+    """Raise UserError for a model of which nothing can be compared."""
+    if not side.traces["float64"].outputs:
+        found = ", ".join(side.given.others) or "nothing"
+        raise UserError(f"the {track} model gives no tensor: expected at least one output, found {found}.")
+
+
 def is_natural(side: Observation, names: list[str]) -> bool:
     """Tell whether a side gives these outputs, all of them and in this order, by itself."""
     return side.given.is_plain and list(side.given.names) == names

@@ -15,6 +15,9 @@ from twotrack.shared.verify.trace import Trace
 
 Measured = TypeVar("Measured")
 
+PART = 2**18
+"""Values that are compared at once: the arrays are mapped from files, and what is made of them should stay small."""
+
 
 class FailurePlace(StrEnum):
     """What a rung's failure is about."""
@@ -104,8 +107,10 @@ def relative(torch: np.ndarray, keras: np.ndarray, scale: float | None = None) -
         return float("inf")
     if torch.size == 0:
         return 0.0
-    largest = np.abs(torch).max() if scale is None else scale
-    difference = np.abs(keras.astype(float) - torch.astype(float)).max()
+    ours, theirs = keras.reshape(-1), torch.reshape(-1)
+    parts = [slice(start, start + PART) for start in range(0, torch.size, PART)]
+    largest = max(np.abs(theirs[part]).max() for part in parts) if scale is None else scale
+    difference = max(np.abs(np.subtract(ours[part], theirs[part], dtype=float)).max() for part in parts)
     return float(difference / largest) if largest > 0 else float(difference)
 
 
@@ -122,7 +127,8 @@ def in_short(names: Iterable[str]) -> str:
 
 def finite(arrays: Sequence[np.ndarray]) -> bool:
     """Return whether no value is NaN or infinite."""
-    return all(np.isfinite(array).all() for array in arrays)
+    flat = (array.reshape(-1) for array in arrays)
+    return all(np.isfinite(array[start : start + PART]).all() for array in flat for start in range(0, array.size, PART))
 
 
 def in_float32(measure: Callable[[Trace, Trace], Measured], torch: Observation, keras: Observation) -> Measured | None:

@@ -14,7 +14,7 @@ from twotrack.shared.verify.comparing import SideResults
 from twotrack.shared.verify.distribution import sample
 from twotrack.shared.verify.links import links_between
 from twotrack.shared.verify.observe import answer, observe
-from twotrack.shared.verify.outputs import corresponding, is_natural
+from twotrack.shared.verify.outputs import corresponding, is_natural, require_some
 from twotrack.shared.verify.request import AnswerRequest, SideRequest, VerifyRequest
 from twotrack.shared.verify.rungs import PROBE_RUNGS
 from twotrack.shared.verify.rungs.probe_rung import ProbeRung
@@ -81,7 +81,9 @@ class Showing:
         self, request: VerifyRequest, sides: dict[SideName, SideResults], folder: Path
     ) -> VerifyRequest:
         """Let sides show the outputs that correspond, in one order, where a model gives something nested."""
-        if all(side.observation.given.is_plain for side in sides.values()):
+        for side, shown in sides.items():
+            require_some(shown.observation, side.track)
+        if all(shown.observation.given.is_plain for shown in sides.values()):
             return request
         reference, candidate = (shown.observation for shown in list(sides.values())[:2])
         found = corresponding(reference, candidate)

@@ -2,6 +2,7 @@
 
 import os
 import select
+import signal
 from collections import deque
 
 from twotrack.shared.errors import UserError
@@ -9,6 +10,8 @@ from twotrack.shared.errors import UserError
 PATIENCE = 1800.0
 """Seconds in which a worker that is at work must say how far it is."""
 VARIABLE = "TWOTRACK_PATIENCE"
+WHERE_SIGNAL = signal.SIGUSR1
+"""Lets a worker write to its log where in its code it is, innermost first, whatever keeps it from answering."""
 _PIECE = 2**16
 _LONGEST = 1e6
 """Seconds that the operating system can be asked to wait."""

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -15,7 +16,7 @@ from twotrack.shared.spec import quiet
 from twotrack.shared.spec.replicas import LOGICAL_DEVICES
 from twotrack.shared.spec.tested_versions import TESTED, warn_if_untested
 from twotrack.shared.spec.track import TRACKS, TrackSpec
-from twotrack.shared.workers.channel import Lines, SilenceError, patience
+from twotrack.shared.workers.channel import WHERE_SIGNAL, Lines, SilenceError, patience
 from twotrack.shared.workers.environment import available_cores
 from twotrack.shared.workers.messages import Answer as Message
 from twotrack.shared.workers.messages import Call, Failure, Progress, read_answer, to_line
@@ -23,6 +24,8 @@ from twotrack.shared.workers.task import Answer, Request, Task
 
 OnProgress = Callable[[Progress], None]
 LOG_LINES = 12
+_LOG_END = 2**16
+"""Bytes of a log that its last lines are looked for in."""
 QUICK_XLA = ("--xla_backend_optimization_level=1", "--xla_cpu_use_fusion_emitters=false")
 """JAX compiles in half the time, to a program that is as fast for the few steps of a verification and as exact."""
 _STOP_SECONDS = 2.0
@@ -112,7 +115,7 @@ class Worker:
         spec = TRACKS[track] if track else None
         warn_if_untested(spec.requires if spec else ())
         self._name = track or "helper"
-        self._log = tempfile.TemporaryFile("w+", errors="backslashreplace")  # noqa: SIM115 - closed in __exit__
+        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed in __exit__
         self._phase = "its start"
         self._after = ExitStack()
         scratch = self._after.enter_context(atomic.scratch())
@@ -185,8 +188,9 @@ class Worker:
         try:
             line = self._answers.next(patience())
         except SilenceError as error:
+            told = f"{self._name}, at {self._phase!r}: {error}{self._last_log_lines()}{self._where()}"
             self.kill()
-            raise WorkerDiedError(f"{self._name}, at {self._phase!r}: {error}{self._last_log_lines()}") from error
+            raise WorkerDiedError(told) from error
         try:
             return None if line is None else read_answer(line)
         except ValueError as error:
@@ -210,9 +214,26 @@ class Worker:
         return WorkerDiedError(f"the worker of {self._name} died ({how}){self._last_log_lines()}")
 
     def _last_log_lines(self) -> str:
-        self._log.flush()
-        self._log.seek(0)
-        lines = self._log.read().splitlines()[-LOG_LINES:]
+        size = self._log_size()
+        lines = self._logged(max(0, size - _LOG_END))[-LOG_LINES:]
         if not lines:
             return "; its log is empty"
         return "; its last log lines:\n" + "\n".join(f"  {line}" for line in lines)
+
+    def _where(self) -> str:
+        """Return where in its code the worker is, by what it writes to its log; empty if it writes nothing."""
+        before, deadline = self._log_size(), time.monotonic() + _STOP_SECONDS
+        os.kill(self._process.pid, WHERE_SIGNAL)
+        while not (places := [line for line in self._logged(before) if line.startswith("  File ")]):
+            if time.monotonic() > deadline:
+                return ""
+            time.sleep(0.05)
+        return "\nit was here, innermost first:\n" + "\n".join(places[:LOG_LINES])
+
+    def _log_size(self) -> int:
+        return os.fstat(self._log.fileno()).st_size
+
+    def _logged(self, start: int) -> list[str]:
+        """Return the lines of its log from a byte on. It writes on where the file is at, so that must stay."""
+        content = os.pread(self._log.fileno(), self._log_size() - start, start)
+        return content.decode(errors="backslashreplace").splitlines()

@@ -6,6 +6,7 @@ Whatever a library, or a module of a user's own, prints goes to the log; standar
 When there are no more calls the parent is gone or has finished, and the worker ends, even inside a task.
 """
 
+import faulthandler
 import os
 import queue
 import signal
@@ -16,9 +17,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, TextIO
 
+from twotrack.shared.base import system
 from twotrack.shared.base.memory import Imports
 from twotrack.shared.errors import UserError
 from twotrack.shared.workers import door
+from twotrack.shared.workers.channel import WHERE_SIGNAL
 from twotrack.shared.workers.messages import Answer, Call, Failure, Progress, Result, read_call, to_line
 from twotrack.shared.workers.task import find
 
@@ -62,9 +65,16 @@ def _do(call: Call, answers: TextIO) -> None:
         _write(Failure(str(error), of_user=True), answers)
     except Exception as error:
         traceback.print_exc()
-        _write(Failure(f"{type(error).__name__}: {error}", of_user=False), answers)
+        _write(_failure(error), answers)
     else:
         _write(Result(result), answers)
+
+
+def _failure(error: Exception) -> Failure:
+    """Return an error as the parent is told it; what the system refuses is for the user to put right."""
+    if system.is_refusal(error):
+        return Failure(system.said(error), of_user=True)
+    return Failure(f"{type(error).__name__}: {error}", of_user=False)
 
 
 def _write(answer: Answer, answers: TextIO) -> None:
@@ -80,6 +90,7 @@ def main() -> None:
     for descriptor in (calls, answers):
         os.set_inheritable(descriptor, False)
     sys.stdout = sys.stderr
+    faulthandler.register(WHERE_SIGNAL, all_threads=False)
     serve(os.fdopen(calls, encoding="ascii"), os.fdopen(answers, "w", encoding="ascii"))
     # Every call was answered and its files are closed. Frameworks take seconds to tear down what they hold.
     sys.stderr.flush()

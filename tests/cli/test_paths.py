@@ -10,6 +10,7 @@ import pytest
 import typer.main
 
 from tests.reliability.victims import PAIR
+from tests.support import modes
 from tests.support.command_line import in_process
 from tests.support.runs import make_run
 from twotrack.shared.cli import app
@@ -114,13 +115,17 @@ def stage(tmp_path: Path) -> Path:
     (tmp_path / "a.npz").write_bytes(b"")
     (tmp_path / "a.json").write_text("{}")
     make_run(tmp_path / "run")
+    for name, mode in (("closed", 0), ("protected", 0o555)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name).chmod(mode)
     return tmp_path
 
 
 def refusal(stage: Path, command: tuple[str, ...], name: str) -> str:
     """Return how a command refuses a name: one line, nothing left, no work begun."""
     before = contents(stage)
-    done = in_process(*command, name, folder=stage, check=False, workers=NobodyWorks())
+    with modes.counting():
+        done = in_process(*command, name, folder=stage, check=False, workers=NobodyWorks())
 
     assert done.code in (1, 2), f"{name!r} was taken: {done.stdout}"
     assert done.stderr == done.error_line + "\n", done.stderr
@@ -178,7 +183,10 @@ def test_what_is_no_ordinary_file_is_refused_and_stays(stage: Path, writer: Writ
         assert (before.st_ino, before.st_mode) == (after.st_ino, after.st_mode)
 
 
-@all_kinds(["", "a" * 300, "/proc/inside"], ["not\udcff", "run/record.json/inside", "/proc/self/mem"])
+@all_kinds(
+    ["", "a" * 300, "/proc/inside", "closed/inside", "protected/inside"],
+    ["not\udcff", "run/record.json/inside", "/proc/self/mem"],
+)
 @pytest.mark.parametrize("writer", EVERY_WRITER, ids=IDS)
 def test_a_name_that_nothing_can_have_is_refused(stage: Path, writer: Writer, kinds: list[str]) -> None:
     for name in kinds:
@@ -201,6 +209,17 @@ def noise(path: Path) -> None:
     path.write_bytes(bytes(range(256)) * 9)
 
 
+def closed_file(path: Path) -> None:
+    path.write_text("{}")
+    path.chmod(0)
+
+
+def closed_folder(path: Path) -> None:
+    path.mkdir()
+    (path / "record.json").write_text("{}")
+    path.chmod(0)
+
+
 def empty_folder(path: Path) -> None:
     path.mkdir()
 
@@ -213,7 +232,7 @@ def folder_of_pipes(path: Path) -> None:
 
 
 @all_kinds(
-    [folder_of_pipes, named_pipe, endless],
+    [folder_of_pipes, named_pipe, endless, closed_file, closed_folder],
     [missing, empty, noise, empty_folder, link_to_a_device, closed_socket, link_to_itself],
 )
 @pytest.mark.parametrize("command", READERS.values(), ids=" ".join)
@@ -229,3 +248,16 @@ def test_what_cannot_be_read_is_refused_and_not_waited_for(
             assert (listed["runs"], len(listed["problems"])) == ([], int(make is folder_of_pipes))
         else:
             assert refusal(stage, command, name)
+
+
+def test_a_closed_folder_among_others_is_named_and_the_rest_is_listed(stage: Path) -> None:
+    (stage / "protected").chmod(0o755)
+    closed_folder(stage / "protected/inside")
+    with modes.counting():
+        listed = in_process("runs", ".", "--json", folder=stage).json()
+
+    assert [run["folder"] for run in listed["runs"]] == ["run"]
+    assert [(one["folder"], one["state"], one["reason"]) for one in listed["problems"]] == [
+        ("closed", "unreadable", "permission denied"),
+        ("protected/inside", "unreadable", "permission denied"),
+    ]

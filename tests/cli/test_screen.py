@@ -4,6 +4,7 @@ import ast
 import errno
 import io
 import json
+import os
 import subprocess
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command_line import SCRIPT, in_process
+from tests.support.runs import make_run
 from twotrack.shared.cli import console, screen
 from twotrack.shared.cli.foreign import ForeignConsole
 from twotrack.shared.runs import catalogue
@@ -47,6 +49,17 @@ def test_a_folder_with_a_hostile_name_is_listed_without_obeying_it(tmp_path: Pat
     assert "\x1b" not in listed.stdout + refused.stderr
     assert "\\x1b[31mred" in listed.stdout
     assert "\\x1b[2Jnone" in refused.error_line
+
+
+def test_no_name_of_a_folder_passes_for_a_line_or_ends_a_list(tmp_path: Path):
+    for name in (b"first\nno problem", b"second\xff"):
+        make_run(tmp_path / "made").folder.rename(tmp_path / os.fsdecode(name))
+    listed = in_process("runs", ".", folder=tmp_path)
+    in_process("runs", ".", "--csv", "list.csv", folder=tmp_path)
+
+    assert "first\\nno problem" in listed.stdout
+    assert listed.stdout.strip().splitlines()[-1] == "2 runs"
+    assert "second\\udcff" in (tmp_path / "list.csv").read_text()
 
 
 def test_no_command_draws_with_a_console_of_its_own():

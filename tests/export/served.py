@@ -218,6 +218,24 @@ def ask(asked: Questions) -> list[str]:
         return [_ask(known[signature], model, inputs) for signature, inputs in asked.questions]
 
 
+@dataclass(frozen=True)
+class Encoded:
+    """Picture files for a version's signature `encoded_image`."""
+
+    version: Path
+    files: list[Path]
+
+
+@task
+def encoded(asked: Encoded) -> list[list[float]]:
+    """Return the probabilities (files, classes) that the C++ runtime finds."""
+    known = loaded.signatures(loaded.meta_graph((asked.version / "saved_model.pb").read_bytes()))
+    content = np.array([file.read_bytes() for file in asked.files], object)
+    with LoadedModel(asked.version) as model:
+        answered = known["encoded_image"].ask(model, {"image_bytes": content})
+    return answered["probabilities"].tolist()
+
+
 def _ask(signature: loaded.LoadedSignature, model: LoadedModel, inputs: Mapping[str, Any]) -> str:
     try:
         signature.ask(model, {name: _array(*given) for name, given in inputs.items()})

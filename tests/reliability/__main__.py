@@ -6,15 +6,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.reliability import commands, disks, inputs, kills
+from tests.reliability import commands, disks, histories, inputs, kills, system
 from tests.reliability.tally import Tally
+from tests.reliability.troubles import TROUBLES
 from tests.support.own_tree import let_children_import_tests
 
 SHARES = {"data": 0.2, "compare": 0.2, "export": 0.2, "record": 0.2, "verify": 0.2}
 """Of the kills."""
 FULL = {"data": 0.6, "compare": 0.2, "export": 0.1, "record": 0.1}
 """Of the full disks."""
-PARTS = ("inputs", "checkpoints", "kills", "disks", "power", "commands")
+PARTS = ("inputs", "checkpoints", "kills", "disks", "power", "commands", "system", "histories")
 
 
 def main() -> int:
@@ -37,7 +38,11 @@ def main() -> int:
         if "kills" in asked.parts:
             kills.kill(tally, _counts(SHARES, asked.kills, asked.commands), asked.seed, _new(work / "kills"))
         if "commands" in asked.parts:
-            commands.watch(tally, commands.names(), _new(work / "commands"))
+            commands.watch(tally, asked.only, _new(work / "commands"))
+        if "system" in asked.parts:
+            system.trouble(tally, asked.only, asked.troubles, asked.seed, _new(work / "system"))
+        if "histories" in asked.parts:
+            histories.live(tally, asked.histories, asked.seed, _new(work / "histories"))
     print(tally)
     return 1 if tally.wrong else 0
 
@@ -47,8 +52,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--kills", type=int, default=100, help="commands that are killed")
     parser.add_argument("--inputs", type=int, default=2000, help="damaged inputs, and an eighth as many checkpoints")
     parser.add_argument("--full", type=int, default=20, help="commands that meet a full disk")
+    parser.add_argument("--histories", type=int, default=10, help="histories of commands on one folder")
     parser.add_argument("--seed", type=int, default=0, help="other moments and other damage for every seed")
     parser.add_argument("--commands", nargs="+", choices=SHARES, default=list(SHARES), help="of kills, disks and power")
+    parser.add_argument(
+        "--only", nargs="+", metavar="COMMAND", choices=commands.COMMANDS, default=list(commands.COMMANDS),
+        help="of commands and system",
+    )  # fmt: skip
+    parser.add_argument("--troubles", nargs="+", choices=TROUBLES, default=list(TROUBLES), help="of system")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--table", type=Path, help="write the table to this file too")
     parser.add_argument("--work", type=Path, help="where to work [default: the system's temporary folder]")

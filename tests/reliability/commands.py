@@ -93,6 +93,16 @@ def names() -> list[str]:
 
 def watch(tally: Tally, chosen: Sequence[str], work: Path, is_trained: bool = True) -> None:
     """Run the chosen commands; count whether a trap ran, and whether a connection was opened."""
+    stage = staged(work, is_trained)
+    for name in chosen:
+        for number, told in enumerate(COMMANDS[name]):
+            place = stage_copy(stage, work / f"{name}-{number}")
+            _count(tally, told, place, work / f"{name}-{number}.ran")
+            shutil.rmtree(place)
+
+
+def staged(work: Path, is_trained: bool = True) -> Path:
+    """Write what the commands are given into a new folder; return that."""
     stage = work / "command-stage"
     stage.mkdir()
     prepare(stage)
@@ -100,11 +110,7 @@ def watch(tally: Tally, chosen: Sequence[str], work: Path, is_trained: bool = Tr
         (stage / f"{name}.csv").write_text("step,loss\n1,0.5\n2,0.4\n")
     if is_trained:
         train(stage)
-    for name in chosen:
-        for number, told in enumerate(COMMANDS[name]):
-            place = stage_copy(stage, work / f"{name}-{number}")
-            _count(tally, told, place, work / f"{name}-{number}.ran")
-            shutil.rmtree(place)
+    return stage
 
 
 def add_traps(folder: Path, ran: Path) -> None:

@@ -1,11 +1,11 @@
-"""A little of the campaign: damaged inputs, a few kills, a few full disks, a loss of power."""
+"""A little of the campaign: damaged inputs, kills, full disks, a loss of power, a system in trouble, a history."""
 
 import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.reliability import commands, disks, inputs, kills
+from tests.reliability import commands, disks, histories, inputs, kills, system
 from tests.reliability.mutation import damage
 from tests.reliability.tally import Tally
 
@@ -54,7 +54,7 @@ def test_what_gets_its_name_was_synced(tally: Tally, tmp_path: Path):
     disks.cut_power(tally, ["data"], tmp_path)
 
     assert tally.wrong == []
-    assert sum(row.right for row in tally.rows.values()) >= 2
+    assert sum(row.right for row in tally.rows.values()) >= 1
 
 
 def test_every_command_is_watched():
@@ -63,5 +63,19 @@ def test_every_command_is_watched():
 
 def test_a_command_neither_runs_a_file_of_the_folder_nor_opens_a_connection(tally: Tally, tmp_path: Path):
     commands.watch(tally, commands.LIGHT, tmp_path, is_trained=False)
+
+    assert tally.wrong == []
+
+
+def test_a_command_in_trouble_with_the_system_is_right_or_says_so_in_one_line(tally: Tally, tmp_path: Path):
+    names = ("few descriptors", "closed folder", "protected at work")
+    system.trouble(tally, ["logs"], names, 7, tmp_path, is_trained=False)
+
+    assert tally.wrong == []
+    assert tally.rows["commands, closed folder"].refused == 1
+
+
+def test_commands_at_once_on_one_folder_leave_nothing_false(tally: Tally, tmp_path: Path):
+    histories.live(tally, 1, 7, tmp_path, ("run", "report", "runs"), steps=4, is_trained=False)
 
     assert tally.wrong == []

@@ -1,6 +1,7 @@
 """A worker does tasks in turn; its failures arrive as errors that say why, and it never outlives its parent."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -63,9 +64,11 @@ def test_a_worker_that_says_nothing_for_too_long_is_ended(monkeypatch: pytest.Mo
     with Worker(None) as worker:
         worker.call(tasks.echo, PARCEL)
         monkeypatch.setenv("TWOTRACK_PATIENCE", "1.5")
-        with pytest.raises(WorkerDiedError, match=r"helper, at 'sleeping': nothing was heard of it for 1\.5 s"):
+        with pytest.raises(WorkerDiedError, match=r"at 'sleeping': nothing was heard of it for 1\.5 s") as caught:
             worker.call(tasks.sleep, 600.0)
 
+        _, places = str(caught.value).split("\nit was here, innermost first:\n")
+        assert re.match(r'  File ".*harness_tasks\.py", line \d+ in sleep\n', places)
         wait_until(lambda: not running(worker.pid), "the worker is gone")
 
 
@@ -103,6 +106,13 @@ def test_any_other_error_arrives_with_its_kind_reason_and_last_log_lines(worker:
     assert first == "helper failed: ZeroDivisionError: the reason; its last log lines:"
     assert log[-1] == "  ZeroDivisionError: the reason"
     assert any("harness_tasks.py" in line for line in log)
+
+
+def test_what_the_system_refuses_a_worker_is_for_the_user_to_put_right(worker: Worker):
+    with pytest.raises(UserError, match=r"^'/full': no space left on device; make room there and run the command ag"):
+        worker.call(tasks.fail_as_the_system_does, "/full")
+
+    assert worker.call(tasks.echo, PARCEL) == PARCEL
 
 
 def test_a_worker_does_nothing_that_is_no_task(worker: Worker):

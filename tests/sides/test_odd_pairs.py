@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from tests.sides.hostile import verified, wrong
+from tests.sides.hostile_pairs import HOSTILE
 from tests.sides.odd_pairs import keras_build, torch_build
 from tests.support.command_line import in_process
 from twotrack import Pair
@@ -42,15 +44,26 @@ def test_fields_that_no_pair_can_have_are_refused_where_they_are_written(fields:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("LISTS_NOTHING", "the side of torch cannot be looked at (weights): RuntimeError: there is no list"),
-        ("FROZEN", "the torch model trains nothing: expected a loss that depends on weights with requires_grad"),
+        ("odd_pairs:LISTS_NOTHING", "the side of torch cannot be looked at (weights): RuntimeError: there is no list"),
+        (
+            "odd_pairs:FROZEN",
+            "the torch model trains nothing: expected a loss that depends on weights with requires_gr",
+        ),
+        ("hostile_pairs:torch_forward_is_odd", "the torch model gives no tensor: expected at least one output, found "),
+        ("hostile_pairs:torch_builds_end", "the torch build function failed: SystemExit: enough"),
     ],
 )
 def test_a_model_that_cannot_be_looked_at_or_trained_is_named_in_one_line(
     workers: WorkerPool, name: str, message: str
 ) -> None:
-    asked = ("verify", f"tests.sides.odd_pairs:{name}", "--tracks", "keras:torch", "--until", "gradients")
+    asked = ("verify", f"tests.sides.{name}", "--tracks", "keras:torch", "--until", "gradients")
     done = in_process(*asked, folder=ROOT, check=False, workers=workers)
 
     assert done.stderr == done.error_line + "\n"
     assert message in done.error_line
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", HOSTILE)
+def test_whatever_a_model_does_it_is_judged_or_refused_in_one_line(workers: WorkerPool, name: str) -> None:
+    assert wrong(verified(name, workers), name) == ""

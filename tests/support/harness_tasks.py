@@ -1,5 +1,6 @@
 """Worker tasks that do what tasks do: answer, report, print, fail, die and hang."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -85,6 +86,11 @@ def refuse(message: str) -> None:
 @task
 def fail(message: str) -> None:
     raise ZeroDivisionError(message)
+
+
+@task
+def fail_as_the_system_does(path: str) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
 
 
 @task

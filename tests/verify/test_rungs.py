@@ -1,5 +1,6 @@
 """The comparisons by themselves, on traces made by hand."""
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,22 @@ def side(double: Trace | None = None, single: Trace | None = None, **changes: ob
     made.__dict__["draws"] = SideDraws()
     made.__dict__["traces"] = {"float64": double or trace(), "float32": single or trace()}
     return made
+
+
+@pytest.mark.parametrize("kinds", [(float, float), (np.float32, float), (np.int64, np.int64)], ids=str)
+def test_arrays_are_compared_part_by_part_in_little_memory(kinds: tuple[type, type]) -> None:
+    drawn = np.random.default_rng(0)
+    ours, theirs = (drawn.normal(size=(3, 1_000_000), scale=1e6).astype(kind) for kind in kinds)
+    expected = np.abs(theirs.astype(float) - ours.astype(float)).max() / np.abs(ours).max()
+    tracemalloc.start()
+    try:
+        found = relative(ours, theirs)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert found == expected
+    assert peak < 0.3 * theirs.nbytes
 
 
 def test_relative_difference_is_measured_against_the_largest_value() -> None:

@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from platformdirs import user_cache_path
-
 from twotrack.shared.base import atomic
+from twotrack.shared.base.cache import cache_folder
 from twotrack.shared.datasets.files import sha256_of
 from twotrack.shared.errors import UserError
 
@@ -15,7 +14,7 @@ def cached(name: str, make: Callable[[Path], None]) -> Path:
 
     The file appears whole or not at all. Raises UserError if the cache cannot be written.
     """
-    file = user_cache_path("twotrack") / "weights" / name
+    file = cache_folder("weights") / name
     checksum = file.with_name(f"{name}.sha256")
     if file.is_file() and checksum.is_file() and checksum.read_text() == sha256_of(file):
         return file

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from twotrack.shared.base import ordinary
 from twotrack.shared.datasets.files import sha256_of
 from twotrack.shared.errors import UserError
 from twotrack.shared.spec.track import TRACKS
@@ -20,12 +21,12 @@ COUNTER = "num_batches_tracked"
 
 def is_file_name(weights: str) -> bool:
     """Return whether `--weights` is a file or a URL, by its form."""
-    return "://" in weights or weights.endswith((SAFE, *PICKLED)) or Path(weights).expanduser().is_file()
+    return "://" in weights or weights.endswith((SAFE, *PICKLED)) or ordinary.named(weights).is_file()
 
 
 def find_file(weights: str, on_step: OnStep) -> Path:
     """Return the .safetensors file that holds what the file or URL `weights` does; UserError if there is none."""
-    path = download(weights, on_step) if "://" in weights else Path(weights).expanduser()
+    path = download(weights, on_step) if "://" in weights else ordinary.named(weights)
     if not path.is_file():
         raise UserError(f"--weights {weights}: no such file; expected {_expected()}.")
     return as_safetensors(path, on_step)

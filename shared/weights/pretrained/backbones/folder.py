@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from twotrack.shared.base import ordinary
 from twotrack.shared.errors import UserError
 from twotrack.shared.weights.pretrained import hub
 from twotrack.shared.weights.pretrained.backbones import INSTALL, OFFLINE, OnStep
@@ -14,7 +15,7 @@ def find_folder(weights: str, backbone: str, expected: str, on_step: OnStep) -> 
 
     `expected` says what `--weights` can be for this backbone.
     """
-    path = Path(weights).expanduser()
+    path = ordinary.named(weights)
     if not path.is_dir():
         path = _downloaded(weights, expected, on_step)
     missing = [name for name in (CONFIG, TENSORS) if not (path / name).is_file()]

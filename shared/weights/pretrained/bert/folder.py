@@ -9,6 +9,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from twotrack.shared.base import ordinary
 from twotrack.shared.base.packages import folder_of
 from twotrack.shared.datasets.files import sha256_of
 from twotrack.shared.errors import UserError
@@ -58,7 +59,7 @@ def find(weights: str) -> Path:
     """Return the folder that `weights` names, downloaded if it is on the hub; UserError if there is none."""
     if weights == DEFAULT:
         return _packaged()
-    path = Path(weights).expanduser()
+    path = ordinary.named(weights)
     if path.is_dir():
         return path
     on_hub = hub.parse(weights)
