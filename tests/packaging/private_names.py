@@ -459,6 +459,59 @@ def _compiling() -> bool:
     return wrapped._orig_mod is model and torch._dynamo.utils.counters["frames"]["ok"] > 0
 
 
+def _shared_training() -> bool:
+    """A model's function of a training step is made of a step, and its tracker of the loss says what it came to."""
+    import keras
+    import numpy as np
+
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mean_squared_error")
+    function = model._make_function(model.train_step)
+    function(iter([(np.ones((3, 2), "float32"), np.ones((3, 1), "float32"))]))
+    return float(model._loss_tracker.result()) > 0
+
+
+def _shares_of_a_loss() -> bool:
+    """The mean loss is told how many replicas there are in this place."""
+    from unittest.mock import patch
+
+    import keras
+    import numpy as np
+    from keras.src.losses import loss
+
+    with patch.object(loss, "scale_loss_for_distribution", lambda value: value * 7):
+        scaled = float(keras.losses.MeanSquaredError()(np.zeros((2, 1)), np.ones((2, 1))))
+    return scaled == 7 and loss.unscale_loss_for_distribution(3.0) == 3.0
+
+
+def _class_weights() -> bool:
+    import numpy as np
+    from keras.src.trainers.data_adapters import data_adapter_utils
+
+    weights = data_adapter_utils.class_weight_to_sample_weights(np.array([0, 1, 1]), {0: 2.0, 1: 0.5})
+    return list(weights) == [2.0, 0.5, 0.5]
+
+
+def _sum_of_replicas() -> bool:
+    import keras
+
+    return callable(keras.optimizers.SGD()._all_reduce_sum_gradients)
+
+
+def _number_of_replica() -> bool:
+    import tensorflow
+
+    return int(tensorflow.distribute.get_replica_context()._replica_id_in_sync_group) == 0
+
+
+def _reduction_axes() -> bool:
+    import keras
+
+    layer = keras.layers.BatchNormalization()
+    layer.build((None, 4, 3))
+    return list(layer._reduction_axes) == [0, 1]
+
+
 PRIVATE_NAMES: Mapping[str, PrivateName] = {
     "keras.src.backend.common.dtypes.PYTHON_DTYPES_MAP": PrivateName(
         KERAS, "compute in float64 what asks for float32", _table_of_types
@@ -631,6 +684,26 @@ PRIVATE_NAMES: Mapping[str, PrivateName] = {
     ),
     "torch.nn.Module._non_persistent_buffers_set": PrivateName(
         TORCH, "leave out buffers that are no weights", _non_persistent_buffers_set
+    ),
+    "keras.Model._make_function": PrivateName(KERAS, "share a step out to replicas", _shared_training),
+    "keras.Model._loss_tracker": PrivateName(KERAS, "share a step out to replicas", _shared_training),
+    "keras.src.losses.loss.scale_loss_for_distribution": PrivateName(
+        KERAS, "weigh the shares of replicas by their rows", _shares_of_a_loss
+    ),
+    "keras.src.losses.loss.unscale_loss_for_distribution": PrivateName(
+        KERAS, "weigh the shares of replicas by their rows", _shares_of_a_loss
+    ),
+    "keras.src.trainers.data_adapters.data_adapter_utils.class_weight_to_sample_weights": PrivateName(
+        KERAS, "weigh classes in the shares of replicas", _class_weights
+    ),
+    "keras.optimizers.Optimizer._all_reduce_sum_gradients": PrivateName(
+        KERAS, "add the replicas' gradients up before they are clipped", _sum_of_replicas
+    ),
+    "tensorflow.distribute.ReplicaContext._replica_id_in_sync_group": PrivateName(
+        KERAS, "tell replicas apart", _number_of_replica
+    ),
+    "keras.layers.BatchNormalization._reduction_axes": PrivateName(
+        "keras:torch", "take the statistics of a batch over all replicas", _reduction_axes
     ),
 }
 
