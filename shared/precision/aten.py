@@ -132,7 +132,7 @@ def noted(computing: Computing, at: At) -> Iterator[None]:
             result, name = function(*args, **(kwargs or {})), _name(function)
             if _is_view(function) or name in _MADE:
                 return result
-            if name in _INSIDE:
+            if computing.tries and name in _INSIDE:
                 computing.tried(name, _floats(result), _floats(function(*_doubled(args), **_doubled(kwargs or {}))))
             made = [str(one.dtype)[len("torch.") :] for one in tree_leaves(result) if isinstance(one, torch.Tensor)]
             if computing.concerns(made):

@@ -10,6 +10,8 @@ from twotrack.shared.base.records import WITH_ARRAYS
 from twotrack.shared.precision import kernels
 from twotrack.shared.precision.formats import FORMATS
 
+HALF = ("bfloat16", "float16")
+
 
 @with_config(WITH_ARRAYS)
 @dataclass
@@ -73,6 +75,11 @@ class Computing:
             found.largest = max(found.largest, size())
             if operation not in found.operations:
                 found.operations.append(operation)
+
+    @property
+    def tries(self) -> bool:
+        """Tell whether operations of several steps are to be tried: their sums may be in half precision then."""
+        return self.expected in HALF
 
     def tried(self, operation: str, made: Sequence[np.ndarray], exact: Sequence[np.ndarray]) -> None:
         """Take into account what an operation of several steps made, beside what it makes of the same in float64."""
