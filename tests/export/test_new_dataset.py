@@ -28,9 +28,15 @@ class Knowing(WorkerPool):
         self._workers = workers
 
     def call(
-        self, track: str | None, task: Task, request: object, on_progress: OnProgress = ignore, role: str = ""
+        self,
+        track: str | None,
+        task: Task,
+        request: object,
+        on_progress: OnProgress = ignore,
+        role: str = "",
+        replicas: int = 1,
     ) -> object:
-        return self._workers.call(track, sums.TASKS[task.name], request, on_progress, role)
+        return self._workers.call(track, sums.TASKS[task.name], request, on_progress, role, replicas)
 
 
 @pytest.fixture(scope="module")
