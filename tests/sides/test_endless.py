@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,14 @@ def new_workers() -> WorkerPool:
     """Workers that know the sign; they are ended by what is tested."""
     with WorkerPool("cpu", threads=1, one_per_track=True) as pool:
         yield pool
+
+
+@pytest.fixture
+def hearing() -> Iterator[None]:
+    """Ctrl-C is heard: a shell tells its background jobs to ignore it, and the tests may be one."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def verify(subject: str, folder: Path, workers: WorkerPool) -> Done:
@@ -76,6 +85,7 @@ def test_a_module_that_never_ends_is_ended_and_named(
     assert innermost(done).endswith('endless.py", line 4 in <module>')
 
 
+@pytest.mark.usefixtures("hearing")
 @pytest.mark.parametrize("name", [pytest.param("", id="import"), *CASES])
 def test_ctrl_c_is_at_once(name: str, sign: Path, new_workers: WorkerPool) -> None:
     subject, folder = (f"tests.sides.endless_pairs:{name}", ROOT) if name else ("endless:PAIR", sign.parent)
