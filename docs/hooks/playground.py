@@ -14,13 +14,15 @@ GPU = "await Environment.create()"
 
 
 def on_post_build(config: Any, **_: Any) -> None:
-    """Write a script for each runtime, and one for the models and measurements, into the site."""
+    """Write a script for the first runtime, one for its models and measurements, and one for all that comes later."""
     folder = Path(config["site_dir"]) / "playground"
     folder.mkdir(exist_ok=True)
+    models = _files(FILES)
+    later = {name: models.pop(name) for name in list(models) if name.endswith(".tflite")}
     scripts = {
         "onnxruntime": _files(VENDOR / "onnxruntime-web"),
-        "litert": _litert(_files(VENDOR / "litert")),
-        "models": _files(FILES),
+        "models": models,
+        "litert": _litert(_files(VENDOR / "litert")) | later,
     }
     for name, contents in scripts.items():
         lines = [f'packed["{file}"] = "{base64.b64encode(data).decode()}";' for file, data in contents.items()]

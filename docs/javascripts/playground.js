@@ -1,6 +1,6 @@
 // The playground: two runtimes with both tracks' models, and what a visitor draws, sets and drags.
 const TRACKS = ["torch", "keras:tensorflow"], COLOURS = ["var(--torch)", "var(--keras)"];
-const INK = 255, SIDE = 28, BOX = 20;
+const SIDE = 28, BOX = 20, FIRST = 3;
 const at = (id, selector) => document.querySelector(`#${id} ${selector}`);
 
 // === Files: base64 of gzip, for a page opened as a file may fetch nothing else ===
@@ -59,12 +59,15 @@ function apart(answers) {
 const percent = value => `${(100 * value).toFixed(1)} %`;
 const best = values => values.indexOf(Math.max(...values));
 
+function beside(classes, chosen, answers) {
+  const { gap, place } = apart(answers), agreed = chosen[0] === chosen[1] ? "They agree" : "They disagree";
+  return `${agreed}; their probabilities are ${gap.toExponential(1)} apart at most, at ${classes[place]}.`;
+}
+
 function showAnswers(id, classes, answers) {
-  const { gap, place } = apart(answers), chosen = answers.map(one => best(one));
+  const chosen = answers.map(one => best(one));
   const told = chosen.map((one, track) => `<b data-track="${TRACKS[track]}">${TRACKS[track]}: ${classes[one]}</b> (${percent(answers[track][one])})`);
-  const agreed = chosen[0] === chosen[1] ? "They agree" : "They disagree";
-  at(id, ".says").innerHTML =
-    `${told.join(", ")}. ${agreed}; their probabilities are ${gap.toExponential(1)} apart at most, at ${classes[place]}.`;
+  at(id, ".says").innerHTML = `${told.join(", ")}. ${answers.length > 1 ? beside(classes, chosen, answers) : ""}`;
   at(id, ".answers").innerHTML = classes.map((name, row) => `<div class="answer"><span>${name}</span><span>` +
     answers.map((one, track) => `<i class="bar" style="width: ${100 * one[row]}%; background: ${COLOURS[track]}"></i>`).join("") +
     `</span><span>${answers.map(one => percent(one[row])).join("<br>")}</span></div>`).join("");
@@ -147,7 +150,7 @@ function digits(facts, models, maps) {
     button.addEventListener("click", () => show(pixels));
     at("digits", ".examples").append(button);
   });
-  return show(facts.inputs[3]);
+  return show(facts.inputs[FIRST]);
 }
 
 // === Customers ===
@@ -184,8 +187,8 @@ function race({ steps, rates, losses }) {
       names.filter(other => other !== name).map(other => line(losses[tracks[0]][other][own], 'stroke="currentColor" opacity=".2"')).join("") +
       tracks.map((track, number) => line(losses[track][name][place], `stroke="${COLOURS[number]}" stroke-width="3"${number ? ' stroke-dasharray="7 6"' : ""}`)).join("") +
       [low, 0.5, 0.6, 0.7, high].map(value => label(34, 14 + (height - 40) * (high - value) / (high - low), value, "end")).join("") +
-      [0, 50, 100].map(step => label(40 + (width - 50) * step / steps.at(-1), height - 14, step)).join("") +
-      `${label(width / 2, height - 1, "training step")}</svg>`;
+      [0, 50, 100].map(step => label(40 + (width - 50) * step / steps.at(-1), height - 18, step)).join("") +
+      `${label(width / 2, height - 4, "training step")}</svg>`;
   };
   [optimizer, rate].forEach(range => range.addEventListener("input", answer));
   answer();
@@ -207,14 +210,25 @@ async function check(games) {
   said.textContent = `${count} answers in your browser differ from those of the runs by at most ${most.toExponential(1)}.`;
 }
 
+const load = address => new Promise((resolve, reject) => {
+  const loaded = Object.assign(document.createElement("script"), { src: address, onload: resolve, onerror: () => reject(Error(address)) });
+  document.body.append(loaded);
+});
+
 async function open() {
-  const [facts, measured, onnx, litert] = await Promise.all([json("facts.json"), json("race.json"), openOnnxRuntime(), openLiteRt()]);
-  race(measured);
-  const digitModels = await Promise.all([onnx("digits-torch.onnx", "probabilities"), litert("digits-keras.tflite", "probabilities")]);
-  const maps = await Promise.all([onnx("maps-torch.onnx"), onnx("maps-keras.onnx")]);
+  // torch's model answers first; the second runtime is opened after that, for it takes as long again.
+  const [facts, onnx] = await Promise.all([json("facts.json"), openOnnxRuntime()]);
+  const torch = await onnx("digits-torch.onnx", "probabilities"), maps = [await onnx("maps-torch.onnx")];
+  const digitModels = [torch];
   await digits(facts.digits, digitModels, maps);
   performance.mark("first answer");
+  race(await json("race.json"));
+  await load("playground/litert.js");
+  const litert = await openLiteRt();
+  digitModels.push(await litert("digits-keras.tflite", "probabilities"));
+  maps.push(await onnx("maps-keras.onnx"));
   document.querySelector("#status").textContent = "Both models are ready.";
+  at("digits", ".examples").children[FIRST].click();
   const neurons = await Promise.all([onnx("customers-torch.onnx", "probabilities"), litert("customers-keras.tflite", "probabilities")]);
   await customers(facts.customers, neurons);
   await check([[facts.digits, digitModels, [1, SIDE, SIDE, 1]], [facts.customers, neurons, [1, 2]]]);
