@@ -71,8 +71,11 @@ def learning_curves(runs: Sequence[Run]) -> list[Drawing]:
 
 
 def _losses(run: Run) -> tuple[np.ndarray, np.ndarray]:
-    """Return the middle steps and mean losses of consecutive windows, so that the curve can be read."""
-    losses = np.array(run.history["loss"])
+    return _windows(np.array(run.history["loss"]))
+
+
+def _windows(losses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the middle steps and means of consecutive windows of losses (steps,), so that the curve can be read."""
     window = max(1, len(losses) // POINTS)
     count = len(losses) // window
     means = losses[: count * window].reshape(count, window).mean(axis=1)
@@ -124,10 +127,11 @@ def _line(axes: Axes, track: str, x: np.ndarray, y: np.ndarray, number: int) -> 
 def curve_difference(runs: Sequence[Run]) -> Drawing | None:
     """Draw the training loss of the first track minus that of each other one; None without a seed in common."""
     (first, first_runs), *others = tracks_of(runs).items()
-    gaps = {track: gap for track, other_runs in others if (gap := _loss_gap(first_runs, other_runs)) is not None}
+    common = min(len(run.history["loss"]) for run in runs)  # some may have stopped early
+    gaps = {track: gap for track, other in others if (gap := _loss_gap(first_runs, other, common)) is not None}
     if not gaps:
         return None
-    steps, last = _losses(first_runs[0])[0], {}
+    steps, last = _windows(np.zeros(common))[0], {}
     with drawing(3.7) as (figure, axes):
         axes.axhline(0, color=INK, linewidth=1)
         for number, (track, gap) in enumerate(gaps.items()):
@@ -144,11 +148,12 @@ def curve_difference(runs: Sequence[Run]) -> Drawing | None:
     return Drawing.of(f"Training loss, {first} minus {others_named}", words, figure)
 
 
-def _loss_gap(first_runs: Sequence[Run], second_runs: Sequence[Run]) -> np.ndarray | None:
+def _loss_gap(first_runs: Sequence[Run], second_runs: Sequence[Run], steps: int) -> np.ndarray | None:
     """Return the loss of the first minus that of the second (seeds in common, points); None without such a seed."""
     partners = {run.record.job.seed: run for run in second_runs}
     pairs = [(run, partners[run.record.job.seed]) for run in first_runs if run.record.job.seed in partners]
-    return np.stack([_losses(one)[1] - _losses(other)[1] for one, other in pairs]) if pairs else None
+    losses = [[np.array(run.history["loss"][:steps]) for run in pair] for pair in pairs]
+    return np.stack([_windows(one - other)[1] for one, other in losses]) if losses else None
 
 
 def _last_in_words(last: Mapping[str, Sequence[float]]) -> str:

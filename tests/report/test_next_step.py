@@ -11,6 +11,7 @@ from tests.support.runs import answers, make_run, record_of
 from twotrack.shared.report import write_report
 from twotrack.shared.report.ladder import LadderRecord
 from twotrack.shared.report.next_step import NextStep, next_step
+from twotrack.shared.report.plots import curve_difference
 from twotrack.shared.report.tables import difference_rows
 from twotrack.shared.runs.run_folder import Run
 from twotrack.shared.spec.profiles import switched
@@ -119,6 +120,20 @@ def test_dropout_is_spoken_of_where_there_is_some(tmp_path: Path, dropout: float
     text = Page(write_report(runs, tmp_path / "report.html", [], {})).text
 
     assert ("Dropout draws its masks" in text, "dropout active" in text) == (said, said)
+
+
+def test_the_loss_of_one_track_minus_the_other_ends_where_the_shorter_training_does(tmp_path: Path):
+    histories = {"torch": [2.0, 1.5, 1.0, 0.5], "keras:jax": [1.0, 1.0, 1.25]}
+    runs = [
+        make_run(tmp_path / track[-3:], track=track, history={"loss": losses, "learning_rate": [1e-3] * len(losses)})
+        for track, losses in histories.items()
+    ]
+
+    drawn = curve_difference(runs)
+
+    assert drawn is not None
+    assert drawn.title == "Training loss, torch minus keras:jax"
+    assert drawn.words.endswith("keras:jax -0.25.")
 
 
 def test_one_is_singular(tmp_path: Path):
