@@ -173,7 +173,7 @@ def compare(
     chapter: str,
     tracks: Sequence[str] = DEFAULT_TRACKS,
     *,
-    seeds: int = 1,
+    seeds: int | None = None,
     recipe: str = "fast",
     settings: Mapping[str, object] | None = None,
     epochs: float | None = None,
@@ -187,8 +187,9 @@ def compare(
 ) -> Comparison:
     """Train a chapter on several tracks with seeds 0, 1, ..., on the same batches, and report. As `twotrack compare`.
 
-    `settings` are the chapter's, for example {"dropout": 0.5}; `precision` is float32, bfloat16 or float64, else the
-    recipe's. `on_progress` hears (job, progress) of every phase.
+    `seeds` says how many; by default 3 where a training takes seconds, else 1. `settings` are the chapter's, for
+    example {"dropout": 0.5}; `precision` is float32, bfloat16 or float64, else the recipe's. `on_progress` hears
+    (job, progress) of every phase.
     A new folder below `out` takes the run folders and the report. `twotrack compare --resume` continues it.
     Raises UserError for what cannot be done, WorkerDiedError if no track finishes.
 
@@ -196,6 +197,7 @@ def compare(
     >>> done = twotrack.compare("neuron", ["torch", "keras:jax"], examples=256)  # doctest: +SKIP
     >>> done.runs[0].record.test["roc_auc"]  # doctest: +SKIP
     """
+    from twotrack.shared import chapters
     from twotrack.shared.runs.comparison import TrainingRequest, first_seeds, timestamp
     from twotrack.shared.runs.reserving import reserving
     from twotrack.shared.spec.track import run_precision
@@ -205,7 +207,7 @@ def compare(
     request = TrainingRequest(
         chapter=chapter,
         tracks=tuple(tracks),
-        seeds=first_seeds(seeds),
+        seeds=first_seeds(chapters.get(chapter).seeds if seeds is None else seeds),
         recipe=recipe,
         settings=_texts(settings or {}),
         epochs=epochs,

@@ -19,6 +19,11 @@ ENTRY = re.compile(r"^### (?P<words>.+)\n\n(?P<meaning>.+)$", re.MULTILINE)
 FIGURE = re.compile(r'<img alt="([^"]*)" src="([^":]*figures/[^"]+\.svg)"\s*/?>')
 UNLINKED = frozenset(("a", "code", "pre", "h1", "h2", "h3", "h4", "script", "summary", "svg", "th", "label"))
 VOID = frozenset(("img", "br", "hr", "input", "wbr", "meta", "link", "col"))
+LEDGER = "<table>\n<thead>\n<tr>\n<th>difference</th>"
+"""How a table of `twotrack differences --markdown` begins; its rows are shown as cards (extra.css)."""
+CELL = re.compile(r"(?<=>)[^<>]+(?=(?:<br\s*/?>[^<>]*)*</td>)")
+PATH = re.compile(r"(?<=\w)([/_])(?=\w)")
+"""Where a path or a long name in a table may go on in another line."""
 INK = "#808890"
 """Letters and axes of a figure's file, which stands alone on white or on black (shared/report/figures.py)."""
 
@@ -27,6 +32,8 @@ def on_page_content(html: str, page: Page, **_: Any) -> str:
     """Return a page's HTML with its figures inside it, and links to the glossary."""
     folder = (DOCS / page.file.src_uri).parent
     html = FIGURE.sub(lambda image: inline(folder / image[2], image[1]), html)
+    html = CELL.sub(lambda cell: PATH.sub(r"\1<wbr>", cell[0]), html)
+    html = html.replace(LEDGER, LEDGER.replace("<table>", '<table class="ledger">'))
     if page.file.src_uri == GLOSSARY:
         return html
     return linked(html, glossary(), get_relative_url("glossary.html", page.file.dest_uri))

@@ -81,7 +81,7 @@ def compared(chapter: str, tracks: Sequence[str]) -> dict[str, Run]:
     """Return the runs by track of `twotrack compare`, seed 0: those that lie below RUNS, or new ones."""
     folder = RUNS / chapter
     if not folder.is_dir():
-        twotrack.compare(chapter, tracks, out=folder)
+        twotrack.compare(chapter, tracks, seeds=1, out=folder)
     runs, _ = catalogue.find([folder])
     return {run.record.job.track: run for run in runs}
 

@@ -47,6 +47,7 @@ CHAPTER = Chapter(
     loss="binary_cross_entropy",
     metric="roc_auc",
     margin=0.01,
+    seeds=3,
     input_shape=(NUM_FEATURES,),
     baselines=("logistic_regression", "gradient_boosting"),
 )

@@ -51,6 +51,7 @@ CHAPTER = Chapter(
     loss="binary_cross_entropy",
     metric="roc_auc",
     margin=0.01,
+    seeds=3,
     baselines=("logistic_regression",),
     input_shape=INPUTS,
     attention=_attention,

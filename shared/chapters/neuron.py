@@ -31,6 +31,7 @@ CHAPTER = Chapter(
     loss="binary_cross_entropy",
     metric="roc_auc",
     margin=0.01,
+    seeds=3,
     input_shape=(len(FEATURES),),
     features=FEATURES,
     baselines=("logistic_regression", "gradient_boosting"),

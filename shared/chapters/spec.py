@@ -76,6 +76,8 @@ class Chapter:
     """Returns settings that follow from the data, where the data is not the embedded one."""
     transfer: "Transfer | None" = None
     """Where pretrained weights come from; None if all weights are drawn."""
+    seeds: int = 1
+    """That `compare` trains if it is not told how many: 3 where a training takes seconds, so that a verdict decides."""
     verify_examples: int = 1280
     """Trained on per seed where `twotrack verify` compares scores: few where a step takes long."""
     attention: "Callable[[Mapping[str, np.ndarray], Any, Inputs], np.ndarray] | None" = None

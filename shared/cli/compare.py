@@ -23,7 +23,12 @@ def compare(
         str, typer.Option(help=f"Tracks to compare, separated by commas, out of: {options.TRACK_LIST}.")
     ] = options.DEFAULT_TRACK_LIST,
     recipe: options.Recipe = "fast",
-    seeds: Annotated[int, typer.Option(help="Train each track with this many seeds: 0, 1, ...")] = 1,
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            help="Train each track with this many seeds: 0, 1, ... By default 3 where a training takes seconds, else 1."
+        ),
+    ] = None,
     training: options.Training,
     defaults: options.ProfileOptions,
     device: options.Device = "auto",
@@ -49,13 +54,15 @@ def compare(
     Of a comparison that is continued, CHAPTER and options are known; those given again must be the same.
     Exit code 1 if a track fails, if --verify finds a difference, or if --exact leaves more than rounding.
     """
+    from twotrack.shared import chapters
     from twotrack.shared.cli.training import comparison_folder, exit_code, train_comparison
     from twotrack.shared.errors import WorkerDiedError
     from twotrack.shared.runs.agreement import agreements
     from twotrack.shared.runs.comparison import first_seeds
 
     chapter = options.named_chapter(chapter, resume)
-    request = options.request(chapter, tracks, first_seeds(seeds), recipe, training, device, source, own, defaults)
+    count = chapters.get(chapter).seeds if seeds is None else seeds
+    request = options.request(chapter, tracks, first_seeds(count), recipe, training, device, source, own, defaults)
     if resume:
         request = options.as_begun(context, request, resume)
     ladder = _climb(request) if verify else None

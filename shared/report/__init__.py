@@ -17,10 +17,12 @@ from twotrack.shared.report import attention, disagreements, ladder_page, tables
 from twotrack.shared.report.commands import reproducing
 from twotrack.shared.report.headline import headline
 from twotrack.shared.report.ladder import LadderRecord, require_of
+from twotrack.shared.report.next_step import next_step
 from twotrack.shared.report.pages import render, write_file
 from twotrack.shared.report.tables import DifferenceRow
 from twotrack.shared.runs import plans
 from twotrack.shared.runs.comparison import TrackFailure
+from twotrack.shared.runs.records import RunRecord
 from twotrack.shared.runs.run_folder import Run, read, runs_in
 from twotrack.shared.spec import profiles
 from twotrack.shared.spec.track import TRACKS
@@ -118,6 +120,8 @@ def _context(
         "metric": METRICS[chapter.metric],
         "class_names": dataset.class_names,
         "headline": headline(runs, rows),
+        "next_step": next_step(runs, rows, ladder),
+        **_dropout(record),
         "failures": failures,
         "baselines": baselines,
         **ladder_page.context(ladder),
@@ -128,6 +132,12 @@ def _context(
         **_drawings(runs, rows, dataset),
         "examples": _examples(runs, dataset),
     }
+
+
+def _dropout(record: RunRecord) -> dict[str, bool]:
+    """Return whether the model drops anything, and whether each framework draws by itself what it drops."""
+    rate = 0 if record.job.exact and not record.job.same_masks else record.config.get("dropout", 0)
+    return {"has_dropout": rate > 0, "draws_masks": rate > 0 and not record.job.same_masks}
 
 
 def _tables(runs: Sequence[Run]) -> dict[str, Any]:
@@ -155,6 +165,7 @@ def _drawings(runs: Sequence[Run], rows: Sequence[DifferenceRow], dataset: Datas
 
     return {
         "curves": plots.learning_curves(runs),
+        "curve_difference": plots.curve_difference(runs),
         "difference_drawing": plots.differences(rows, tables.metric_of(runs)) if rows else None,
         "cost_drawings": plots.costs(tables.costs(runs)),
         "calibration": plots.calibration(runs, dataset.class_names),

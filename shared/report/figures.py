@@ -28,6 +28,8 @@ TRACK_COLOURS = {
     "keras:torch": ("#060606", "var(--keras-torch)"),
 }
 LINE_STYLES = {"torch": "-", "keras:tensorflow": "--", "keras:jax": "-.", "keras:torch": ":"}
+LINE_WORDS = {"-": "solid", "--": "dashed", "-.": "dash-dotted", ":": "dotted"}
+MARKERS = {"torch": "o", "keras:tensorflow": "s", "keras:jax": "^", "keras:torch": "D"}
 STYLE: dict[RcKeyType, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "twotrack",
@@ -62,6 +64,10 @@ def curves(curves_by_track: Mapping[str, Curves]) -> str:
         axes.set(xlabel=first.x_label, ylabel=first.y_label)
         axes.set(**{axis: "log" if log else "linear" for axis, log in scales.items()})
         axes.grid(alpha=0.5)
+        if len(curves_by_track) > 1:
+            for track in curves_by_track:
+                label = f"{track}: {LINE_WORDS[LINE_STYLES[track]]}"
+                axes.plot([], [], LINE_STYLES[track], color=INK, label=label, linewidth=1.8)
         figure.legend(loc="outside right upper", frameon=False)
         return svg_of(figure)
 

@@ -1,5 +1,6 @@
 """Templates to self-contained HTML, and files that appear whole or not at all."""
 
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
@@ -9,6 +10,8 @@ from typing import Any
 from twotrack.shared.base import atomic
 from twotrack.shared.errors import UserError
 from twotrack.shared.runs.run_folder import unwritable
+
+HEADING = re.compile(r'<h2 id="([^"]+)">(.*?)</h2>')
 
 
 def render(template: str, **context: Any) -> str:
@@ -22,8 +25,14 @@ def render(template: str, **context: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters |= {"anchor": anchor, "contents": HEADING.findall}
     style = files("twotrack.shared.report").joinpath("style.css").read_text()
     return environment.get_template(template).render(style=style, **context)
+
+
+def anchor(title: str) -> str:
+    """Return by what name a heading is found in its page."""
+    return "-".join(re.findall(r"[a-z0-9]+", title.lower()))
 
 
 def require_page(path: Path, option: str) -> None:

@@ -19,6 +19,7 @@ from twotrack.shared.report.figures import (
     LINE,
     LINE_COLOURS,
     LINE_STYLES,
+    MARKERS,
     STYLE,
     TRACK_COLOURS,
     Drawing,
@@ -34,8 +35,8 @@ NARROW = 4.2
 """For figures that stand three in a row."""
 POINTS = 150
 """Of a training curve; each is the mean of the steps around it."""
-MARKERS = {"torch": "o", "keras:tensorflow": "s", "keras:jax": "^", "keras:torch": "D"}
-
+SHAPES = 8
+"""Marks along a line, which tell its track beside its colour and its dashes."""
 
 SHOWN_BIN = 10
 """Predictions that a bin of the calibration must have to be drawn; the share of fewer is chance."""
@@ -70,8 +71,11 @@ def learning_curves(runs: Sequence[Run]) -> list[Drawing]:
 
 
 def _losses(run: Run) -> tuple[np.ndarray, np.ndarray]:
-    """Return the middle steps and mean losses of consecutive windows, so that the curve can be read."""
-    losses = np.array(run.history["loss"])
+    return _windows(np.array(run.history["loss"]))
+
+
+def _windows(losses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the middle steps and means of consecutive windows of losses (steps,), so that the curve can be read."""
     window = max(1, len(losses) // POINTS)
     count = len(losses) // window
     means = losses[: count * window].reshape(count, window).mean(axis=1)
@@ -96,16 +100,10 @@ def _curve(
     """Draw each track's mean over its seeds, in a band from the lowest seed to the highest."""
     last = {}
     with drawing(3.7) as (figure, axes):
-        for track, track_runs in tracks_of(runs).items():
+        for number, (track, track_runs) in enumerate(tracks_of(runs).items()):
             x, y = points(track_runs[0])[0], np.stack([points(run)[1] for run in track_runs])
             last[track] = y[:, -1].tolist()
-            few = along == "epoch" and len(x) <= 12
-            axes.plot(x, y.mean(axis=0), LINE_STYLES[track], color=TRACK_COLOURS[track][0], label=track, linewidth=1.8,
-                      marker="o" if few else None, markersize=4)  # fmt: skip
-            if len(track_runs) > 1:
-                axes.fill_between(
-                    x, y.min(axis=0), y.max(axis=0), color=TRACK_COLOURS[track][0], alpha=0.18, linewidth=0
-                )
+            _line(axes, track, x, y, number)
         axes.set(xlabel=along, ylabel=quantity, yscale="log" if log else "linear")
         if log:
             axes.yaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
@@ -115,6 +113,47 @@ def _curve(
             axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
         figure.legend(loc="outside upper left", ncols=2, frameon=False)
     return Drawing.of(f"{quantity[0].upper()}{quantity[1:]} by {along}", _last_in_words(last), figure)
+
+
+def _line(axes: Axes, track: str, x: np.ndarray, y: np.ndarray, number: int) -> None:
+    """Draw the mean of y (seeds, points) in its band, with the track's marks; `number` keeps those of tracks apart."""
+    colour, every = TRACK_COLOURS[track][0], max(1, len(x) // SHAPES)
+    axes.plot(x, y.mean(axis=0), LINE_STYLES[track], color=colour, label=track, linewidth=1.8, marker=MARKERS[track],
+              markersize=5, markevery=(number * every // 4, every))  # fmt: skip
+    if len(y) > 1:
+        axes.fill_between(x, y.min(axis=0), y.max(axis=0), color=colour, alpha=0.18, linewidth=0)
+
+
+def curve_difference(runs: Sequence[Run]) -> Drawing | None:
+    """Draw the training loss of the first track minus that of each other one; None without a seed in common."""
+    (first, first_runs), *others = tracks_of(runs).items()
+    common = min(len(run.history["loss"]) for run in runs)  # some may have stopped early
+    gaps = {track: gap for track, other in others if (gap := _loss_gap(first_runs, other, common)) is not None}
+    if not gaps:
+        return None
+    steps, last = _windows(np.zeros(common))[0], {}
+    with drawing(3.7) as (figure, axes):
+        axes.axhline(0, color=INK, linewidth=1)
+        for number, (track, gap) in enumerate(gaps.items()):
+            last[f"{first} {MINUS} {track}"] = gap[:, -1].tolist()
+            _line(axes, track, steps, gap, number)
+        axes.set(xlabel="training step", ylabel="difference in training loss (nats)")
+        labels = [f"{MINUS} {track}" for track in gaps]
+        figure.legend(axes.get_lines()[1:], labels, loc="outside upper left", ncols=2, frameon=False)
+    ends = "; ".join(f"{pair} {spread_text(values, '+.2g')}" for pair, values in last.items())
+    words = (
+        f"A line per other track: the mean over seeds in common, in a band from lowest to highest. At the end: {ends}."
+    )
+    others_named = "the others" if len(gaps) > 1 else next(iter(gaps))
+    return Drawing.of(f"Training loss, {first} minus {others_named}", words, figure)
+
+
+def _loss_gap(first_runs: Sequence[Run], second_runs: Sequence[Run], steps: int) -> np.ndarray | None:
+    """Return the loss of the first minus that of the second (seeds in common, points); None without such a seed."""
+    partners = {run.record.job.seed: run for run in second_runs}
+    pairs = [(run, partners[run.record.job.seed]) for run in first_runs if run.record.job.seed in partners]
+    losses = [[np.array(run.history["loss"][:steps]) for run in pair] for pair in pairs]
+    return np.stack([_windows(one - other)[1] for one, other in losses]) if losses else None
 
 
 def _last_in_words(last: Mapping[str, Sequence[float]]) -> str:
@@ -172,7 +211,7 @@ def calibration(runs: Sequence[Run], class_names: Sequence[str]) -> Drawing:
     """Draw how often predictions came true against their probability, all seeds of a track together."""
     what, words = f"'{class_names[1]}'" if len(class_names) == 2 else "the answer", []
     with drawing(4.6) as (figure, axes):
-        axes.plot([0, 1], [0, 1], color=LINE, linewidth=1)
+        axes.plot([0, 1], [0, 1], color=LINE, linewidth=1, label="perfect")
         for track, track_runs in tracks_of(runs).items():
             counts, predicted, observed = calibration_bins(track_runs)
             axes.plot(predicted[counts >= SHOWN_BIN], observed[counts >= SHOWN_BIN], LINE_STYLES[track],
@@ -256,11 +295,12 @@ def _latency(names: Sequence[str], calls: Sequence[Calls]) -> Drawing:
     p50, p99 = ([1e3 * getattr(runtime_calls, what) for runtime_calls in calls] for what in ("p50", "p99"))
     with drawing(1.0 + 0.36 * len(names)) as (figure, axes):
         axes.hlines(names, p50, p99, color=LINE_COLOURS[0], linewidth=2)
-        axes.plot(p50, names, "o", color=LINE_COLOURS[0])
-        axes.plot(p99, names, "|", color=LINE_COLOURS[0], markersize=10)
+        axes.plot(p50, names, "o", color=LINE_COLOURS[0], label="median")
+        axes.plot(p99, names, "|", color=LINE_COLOURS[0], markersize=10, label="99th percentile")
         axes.set(xscale="log", xlabel="ms per call")
         axes.grid(visible=False, axis="y")
         axes.invert_yaxis()
+        figure.legend(loc="outside upper left", ncols=2, frameon=False)
     words = "; ".join(
         f"{name} {half:.2f}, 99th percentile {most:.2f}" for name, half, most in zip(names, p50, p99, strict=True)
     )

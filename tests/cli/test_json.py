@@ -28,6 +28,13 @@ def compared(folder: Path, workers: WorkerPool) -> Done:
     return in_process(*asked, folder=folder, workers=workers)
 
 
+def test_a_chapter_that_takes_seconds_is_compared_with_three_seeds(tmp_path: Path, workers: WorkerPool):
+    asked = ("compare", "neuron", "--tracks", "torch", "--examples", "256", "--epochs", "1", "--json")
+    done = in_process(*asked, folder=tmp_path, workers=workers).json()
+
+    assert [run["seed"] for run in done["runs"]] == [0, 1, 2]
+
+
 def test_list_describes_every_chapter(tmp_path: Path):
     listed = in_process("list", "--json", folder=tmp_path).json()
 

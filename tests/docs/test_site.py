@@ -1,16 +1,14 @@
 """The built site in a browser: a lesson begins within the first screen, and no page is wider than its window."""
 
 import json
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.docs.lessons import DOCS, LESSONS, ROOT
+from tests.docs.lessons import DOCS, LESSONS
 from tests.support.chromium import Chromium
+from twotrack.shared.ledger.ledger import LEDGER
 
 pytestmark = pytest.mark.lengthy
 
@@ -21,24 +19,24 @@ JSON.stringify(Object.fromEntries(Object.entries({
 """
 WIDTH = "document.documentElement.scrollWidth"
 UNSET = 'document.querySelectorAll(".arithmatex:not(:has(.katex))").length'
+BROKEN = r"""
+JSON.stringify([...document.querySelectorAll("article table :is(td, th)")].flatMap(cell => {
+  const broken = [], texts = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) for (const word of texts.currentNode.data.matchAll(/[A-Za-z]{2,}/g)) {
+    const range = document.createRange();
+    range.setStart(texts.currentNode, word.index);
+    range.setEnd(texts.currentNode, word.index + word[0].length);
+    const tops = new Set([...range.getClientRects()].map(box => Math.round(box.top)));
+    if (tops.size > 1) broken.push(word[0]);
+  }
+  return broken;
+}))
+"""
+"""Words of tables that go on in another line."""
+SHOWN_CARDS = '[...document.querySelectorAll("table.ledger tbody tr")].filter(one => one.offsetHeight).length'
 SEARCH = "document.querySelector('#__search').click(); document.querySelector('.md-search__input').focus()"
 FOUND = 'document.querySelectorAll(".md-search-result__item").length'
 PAGES = sorted(str(page.relative_to(DOCS).with_suffix(".html")) for page in DOCS.rglob("*.md"))
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return folder
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Chromium]:
-    with Chromium() as browser:
-        yield browser
 
 
 def test_every_lesson_begins_within_the_first_screen(site: Path, chromium: Chromium) -> None:
@@ -54,12 +52,33 @@ def test_every_equation_is_set_without_a_network(site: Path, chromium: Chromium)
         assert (chromium.evaluate(UNSET), chromium.complaints()) == (0, []), lesson
 
 
-def test_no_page_is_wider_than_a_phone(site: Path, chromium: Chromium) -> None:
-    wide = {}
+def test_no_page_is_wider_than_a_phone_and_no_table_breaks_words(site: Path, chromium: Chromium) -> None:
+    wide, broken = {}, {}
     for page in PAGES:
         chromium.open(site / page, width=390, height=844)
-        wide[page] = chromium.evaluate(WIDTH)
+        wide[page], broken[page] = chromium.evaluate(WIDTH), json.loads(chromium.evaluate(BROKEN))
     assert {page: width for page, width in wide.items() if width > 390} == {}
+    assert {page: words for page, words in broken.items() if words} == {}
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+def test_the_ledger_is_cards_that_words_and_areas_filter(site: Path, chromium: Chromium, width: int) -> None:
+    entries = len(LEDGER)
+    chromium.open(site / "reference" / "differences.html", width=width, height=844)
+    assert chromium.evaluate(SHOWN_CARDS) == entries
+
+    chromium.evaluate("document.querySelector('.ledger-filter input').focus()")
+    chromium.ask("Input.insertText", text="adam EPSILON")
+    found = chromium.evaluate(SHOWN_CARDS)
+    assert 0 < found < entries / 4
+    assert chromium.evaluate("document.querySelector('.ledger-filter output').textContent") == f"{found} of {entries}"
+
+    chromium.evaluate(
+        "document.querySelector('.ledger-filter select').value = 'Replicas';"
+        "document.querySelector('.ledger-filter select').dispatchEvent(new Event('input', {bubbles: true}))"
+    )
+    assert chromium.evaluate(SHOWN_CARDS) == 0
+    assert (chromium.evaluate(WIDTH), chromium.complaints()) == (width, [])
 
 
 def test_words_lead_to_the_glossary(site: Path) -> None:
@@ -71,9 +90,7 @@ def test_words_lead_to_the_glossary(site: Path) -> None:
 @pytest.mark.parametrize("width", [1400, 390])
 def test_the_search_finds_in_a_page_that_is_opened_as_a_file(site: Path, chromium: Chromium, width: int) -> None:
     chromium.open(site / "index.html", width=width, height=900)
-    chromium.evaluate(
-        "document.querySelector('#__search').click(); document.querySelector('.md-search__input').focus()"
-    )
+    chromium.evaluate(SEARCH)
     chromium.ask("Input.insertText", text="forget gate")
     chromium.ask("Input.dispatchKeyEvent", type="keyUp", key="e")
     until = time.monotonic() + 60

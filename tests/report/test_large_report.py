@@ -1,5 +1,6 @@
 """A report of 20 seeds on four tracks: small, and good to look at, narrow and wide, light and dark, on paper."""
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,13 @@ from twotrack.shared.spec.track import TRACKS
 
 pytestmark = pytest.mark.lengthy
 SEEDS, EPOCHS, STEPS = 20, 10, 400
+CONTENTS = 'JSON.stringify([...document.querySelectorAll("nav.contents a")].map(one => one.hash.slice(1)))'
+HEADINGS = 'JSON.stringify([...document.querySelectorAll("h2")].map(one => one.id))'
+APART = """
+(([plot, table]) => table.getBoundingClientRect().top - plot.getBoundingClientRect().top)(
+  document.querySelector(".pair").children)
+"""
+"""By how many pixels the table of the result begins below its plot."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,7 @@ def test_it_is_below_five_megabytes(report: Report):
 def test_every_figure_has_a_title_and_words(report: Report):
     drawn = re.findall(r"<svg.*?</svg>", report.path.read_text(), re.DOTALL)
 
-    assert len(drawn) == 3 + 1 + 1 + 3 + 1  # curves, difference, layers, costs, calibration
+    assert len(drawn) == 3 + 1 + 1 + 1 + 3 + 1  # curves, two differences, layers, costs, calibration
     for svg in drawn:
         title, words = re.search(r'role="img"><title>(.+?)</title><desc>(.+?)</desc>', svg).groups()
         assert len(title) > 5
@@ -82,13 +90,43 @@ def browser() -> Iterator[Chromium]:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("width", [390, 1400])
 def test_nothing_sticks_out_and_nothing_complains(report: Report, browser: Chromium, width: int, scheme: str):
     browser.open(report.path, width, scheme)
 
     assert browser.evaluate("document.documentElement.scrollWidth") == width
     assert browser.too_wide() == []
     assert browser.complaints() == []
+
+
+@pytest.mark.parametrize(("width", "highest"), [(390, 13_000), (1400, 8_000)])
+def test_long_lists_are_folded(report: Report, browser: Chromium, width: int, highest: int):
+    """With every list open, four tracks of 5 seeds were 31,824 high on a phone and 15,240 in a wide window."""
+    browser.open(report.path, width)
+
+    assert browser.evaluate("document.documentElement.scrollHeight") < highest
+
+
+@pytest.mark.parametrize("width", [390, 1400])
+def test_the_contents_stay_in_view_and_lead_to_every_part(report: Report, browser: Chromium, width: int):
+    browser.open(report.path, width)
+    links = json.loads(browser.evaluate(CONTENTS))
+    browser.evaluate("window.scrollTo(0, document.documentElement.scrollHeight)")
+
+    assert links == json.loads(browser.evaluate(HEADINGS))
+    assert 0 <= browser.evaluate("document.querySelector('nav.contents').getBoundingClientRect().top") < 10
+
+
+def test_plot_and_table_stand_side_by_side_in_a_wide_window_and_below_each_other_on_a_phone(
+    report: Report, browser: Chromium
+):
+    apart = {}
+    for width in (390, 1400):
+        browser.open(report.path, width)
+        apart[width] = browser.evaluate(APART)
+
+    assert apart[390] > 100
+    assert apart[1400] == 0
 
 
 def brightness_of(browser: Chromium, what: str) -> int:

@@ -13,7 +13,7 @@ from twotrack.shared.evaluation.statistics.intervals import (
 from twotrack.shared.evaluation.statistics.learning import Learning
 from twotrack.shared.evaluation.statistics.paired import SeedTest
 from twotrack.shared.evaluation.statistics.verdict import Verdict, verdict, with_learning
-from twotrack.shared.evaluation.statistics.wording import in_words, summary
+from twotrack.shared.evaluation.statistics.wording import furthest, in_words, margin_in_words, summary
 
 __all__ = [
     "Estimate",
@@ -22,7 +22,9 @@ __all__ = [
     "Verdict",
     "accuracy",
     "accuracy_difference",
+    "furthest",
     "in_words",
+    "margin_in_words",
     "score",
     "score_difference",
     "summary",

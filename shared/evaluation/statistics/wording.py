@@ -30,11 +30,11 @@ def sentence(verdict: "Verdict") -> str:
         )
     opening = f"{verdict.first} and {verdict.second} are {verdict.kind}: the difference"
     if verdict.kind == "equivalent":
-        return f"{opening} of {_interval(verdict)} lies within the margin of {_margin(verdict)}"
+        return f"{opening} of {_interval(verdict)} lies within the margin of {margin_in_words(verdict)}"
     if verdict.kind == "different":
         unlearned = verdict.learning and not verdict.learning.shown
         addition = f"; neither is shown to have learned: {_beside_constant(verdict)}" if unlearned else ""
-        return f"{opening} of {_interval(verdict)} lies beyond the margin of {_margin(verdict)}{addition}"
+        return f"{opening} of {_interval(verdict)} lies beyond the margin of {margin_in_words(verdict)}{addition}"
     return f"{opening} is {_interval(verdict)}, and {_reason(verdict)}; {_remedy(verdict)}"
 
 
@@ -66,7 +66,7 @@ def _reason(verdict: "Verdict") -> str:
     if len(verdict.seed_tests) == 1:
         luck = "one seed cannot tell the tracks from its own luck"
         return f"{luck}: that its two models score the same does not say how others scatter" if _zero(verdict) else luck
-    return f"the interval reaches across the margin of {_margin(verdict)}"
+    return f"the interval reaches across the margin of {margin_in_words(verdict)}"
 
 
 def _remedy(verdict: "Verdict") -> str:
@@ -81,7 +81,8 @@ def _zero(verdict: "Verdict") -> bool:
     return len(verdict.seed_tests) == 1 and abs(verdict.difference) <= SCATTER_ROUNDING
 
 
-def _margin(verdict: "Verdict") -> str:
+def margin_in_words(verdict: "Verdict") -> str:
+    """Return the margin of a verdict with its unit."""
     scale = 100 if METRICS[verdict.metric].in_points else 1
     return f"{scale * verdict.margin:g} {_unit(verdict.metric)}"
 
@@ -94,17 +95,22 @@ def _count(seeds: int) -> str:
     return "1 seed" if seeds == 1 else f"{seeds} seeds"
 
 
+def furthest(verdicts: "Sequence[Verdict]") -> "Verdict":
+    """Return the verdict, of one or more, that is furthest from equivalent."""
+    kinds = [verdict.kind for verdict in verdicts]
+    kind = next(kind for kind in ("different", "neither learned", "undecided", "equivalent") if kind in kinds)
+    return max((verdict for verdict in verdicts if verdict.kind == kind), key=lambda verdict: abs(verdict.difference))
+
+
 def summary(verdicts: "Sequence[Verdict]") -> str:
     """Return one sentence about all pairs of tracks; empty if there is none."""
     if len(verdicts) < 2:
         return verdicts[0].text if verdicts else ""
-    kinds = [verdict.kind for verdict in verdicts]
-    kind = next(kind for kind in ("different", "neither learned", "undecided", "equivalent") if kind in kinds)
-    if kind == "equivalent":
+    worst, kinds = furthest(verdicts), [verdict.kind for verdict in verdicts]
+    if worst.kind == "equivalent":
         return _all_equivalent(verdicts)
-    worst = max((verdict for verdict in verdicts if verdict.kind == kind), key=lambda verdict: abs(verdict.difference))
-    state = "not shown to have learned" if kind == "neither learned" else kind
-    return f"{worst.text} ({kinds.count(kind)} of {len(kinds)} pairs of tracks are {state})"
+    state = "not shown to have learned" if worst.kind == "neither learned" else worst.kind
+    return f"{worst.text} ({kinds.count(worst.kind)} of {len(kinds)} pairs of tracks are {state})"
 
 
 def _all_equivalent(verdicts: "Sequence[Verdict]") -> str:
@@ -112,5 +118,5 @@ def _all_equivalent(verdicts: "Sequence[Verdict]") -> str:
     fewest = min(len(verdict.seed_tests) for verdict in verdicts)
     return (
         f"all {len(tracks)} tracks are equivalent: the 90 % interval of every difference, over at least "
-        f"{_count(fewest)}, lies within the margin of {_margin(verdicts[0])}"
+        f"{_count(fewest)}, lies within the margin of {margin_in_words(verdicts[0])}"
     )
