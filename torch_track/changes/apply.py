@@ -219,9 +219,7 @@ class _Changer:
         own, layer = self._layer(change.path)
         ids = self._kept(change)
         if change.how == "state":
-            before = layer.forward
-            layer.forward = step_by_step(before, lambda: ids[0] != change.ignored)
-            self._stack.callback(_put_back, layer, before)
+            self._compute(layer, step_by_step(layer.forward, lambda: ids[0] != change.ignored))
         else:
             zeros = MapValue(path=change.path, role="outputs", function=Function(name="identity"), is_behind=True)
             self._hook(
@@ -232,22 +230,25 @@ class _Changer:
         _, layer = self._layer(change.path)
         if not isinstance(layer, nn.RNNBase) or layer.num_layers > 1:
             raise KeyError(f"'{change.path}' is no recurrent layer of one level")
-        before = layer.forward
-        layer.forward = with_dropout(layer, before, change.rate, change.recurrent_rate)
-        self._stack.callback(_put_back, layer, before)
+        self._compute(layer, with_dropout(layer, layer.forward, change.rate, change.recurrent_rate))
 
     def _reset_in_front(self, change: ResetInFront) -> None:
         own, layer = self._gru(change.path)
         if getattr(layer, ONE_BIAS, False):  # another of its levels or directions has had it changed
             return
-        before = layer.forward
-        layer.forward = _cell_forward(layer) if isinstance(layer, nn.GRUCell) else with_reset_in_front(layer)
-        self._stack.callback(_put_back, layer, before)
+        made = _cell_forward(layer) if isinstance(layer, nn.GRUCell) else with_reset_in_front(layer)
+        self._compute(layer, made)
         setattr(layer, ONE_BIAS, True)
         self._stack.callback(delattr, layer, ONE_BIAS)
         for name, _ in layer.named_parameters():
             if name.startswith("bias_hh"):
                 self._drop(DropWeight(name=join(own, name)))
+
+    def _compute(self, layer: nn.Module, forward: Callable[..., Any]) -> None:
+        """Let a layer compute something else."""
+        before = layer.forward
+        layer.forward = forward
+        self._stack.callback(_put_back, layer, before)
 
     def _gru(self, path: str) -> tuple[str, nn.GRU | nn.GRUCell]:
         """Return torch's path of a GRU that is at a path, or of which a level or a direction is."""
