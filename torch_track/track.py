@@ -103,7 +103,7 @@ class TorchTrack(Track):
             model.freeze(chosen(model.table(), pair.trainable))
         model.is_compiled = model.compiles()
         model.is_mixed = precision == "mixed_bfloat16"
-        model.tune(self.tuning)
+        model.tune(self.tuning_of(pair))
         if self._led:
             from twotrack.torch_track.replicas import Leader
 
