@@ -138,7 +138,8 @@ class Torch(Backend):
 
     def tune(self, tuning: Tuning) -> None:
         """Say what PyTorch does with memory."""
-        self._torch.utils.deterministic.fill_uninitialized_memory = not tuning.unfilled
+        memory: Any = self._torch.utils.deterministic  # a module that is not in torch's stubs
+        memory.fill_uninitialized_memory = not tuning.unfilled
         if tuning.kept_memory:
             keep_free_memory()
 

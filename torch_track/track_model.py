@@ -242,7 +242,8 @@ class TorchModel(TrackModel):
     def tune(self, tuning: Tuning) -> None:
         """From here on do training steps so; `compile` comes before the next one."""
         self.tuning = tuning
-        torch.utils.deterministic.fill_uninitialized_memory = not tuning.unfilled  # type: ignore[assignment]  # a module
+        memory: Any = torch.utils.deterministic  # a module that is not in torch's stubs
+        memory.fill_uninitialized_memory = not tuning.unfilled
         if tuning.kept_memory:
             keep_free_memory()
         if tuning.channels_last:

@@ -6,9 +6,10 @@ from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.spec.track import RunPrecision
 from twotrack.shared.spec.tuning import Tuning
 
-SCRIPT = "script"
-"""Name of the chapter's training as a learner writes it, in torch."""
-Form = Literal["run", "tuned", "script"]
+BASELINE = "torch script"
+"""Name of the chapter's training as a learner writes it in torch, with which all others are compared."""
+Form = Literal["script", "plain", "run", "tuned"]
+"""As a learner writes it; the recipe's steps with nothing switched on, as a run does them, with all switched on."""
 
 
 class Contestant(FrozenRecord):
@@ -18,7 +19,7 @@ class Contestant(FrozenRecord):
     track: str
     form: Form
     recipe: str
-    """Empty for the script, which has its own."""
+    """Empty for a script, which has its own."""
     precision: RunPrecision = "float32"
     tuning: Tuning = Tuning()
 
@@ -63,7 +64,7 @@ class Reached(FrozenRecord):
     score: Interval
     seconds: Interval
     times_as_fast: float | None
-    """As the script: its mean seconds over these; None without a script, or where a mean score is below the target."""
+    """As the baseline: its mean seconds over these; None without one, or where a mean score is below the target."""
 
 
 class Benchmark(FrozenRecord):

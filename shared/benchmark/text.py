@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from twotrack.shared.benchmark.records import Benchmark, Interval
+from twotrack.shared.benchmark.records import BASELINE, Benchmark, Interval
 
 Rows = Sequence[Sequence[str]]
 
@@ -44,7 +44,12 @@ def _paces(found: Benchmark) -> Rows:
 
 
 def _reached(found: Benchmark) -> Rows:
-    names = ["contestant", f"{found.metric}, target {found.target:g}", "training seconds", "times as fast as script"]
+    names = [
+        "contestant",
+        f"{found.metric}, target {found.target:g}",
+        "training seconds",
+        f"times as fast as {BASELINE}",
+    ]
     rows = [
         [
             one.contestant.name,

@@ -52,7 +52,7 @@ CHAPTER = Chapter(
         {
             "fast": FAST,
             "classic": Recipe(optimizer=Adam(learning_rate=1e-3), schedule=Constant(), batch_size=64, epochs=5),
-            "sprint": replace(FAST, epochs=0.45),
+            "sprint": replace(FAST, optimizer=replace(FAST.optimizer, learning_rate=4e-3), epochs=0.4),
             "best": replace(FAST, epochs=2),
         }
     ),

@@ -1,4 +1,4 @@
-"""Worker tasks: some training steps in float64 in a form of the track; fused updates of what lies otherwise in memory."""
+"""Worker tasks: training steps in float64 in a form of the track; fused updates of what lies otherwise in memory."""
 
 from contextlib import nullcontext
 from dataclasses import dataclass
