@@ -1,8 +1,13 @@
 """What a benchmark measures and leaves as JSON."""
 
+from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import ValidationError
+
+from twotrack.shared.base import ordinary
 from twotrack.shared.base.records import FrozenRecord
+from twotrack.shared.errors import UserError, first_error
 from twotrack.shared.spec.track import RunPrecision
 from twotrack.shared.spec.tuning import Tuning
 
@@ -80,5 +85,19 @@ class Benchmark(FrozenRecord):
     paces: list[Pace]
     target: float | None
     reached: list[Reached]
+    device: str
+    """auto, cpu or cuda, as it was asked for."""
     command: list[str]
     environment: dict[str, Any]
+
+
+def read(path: Path) -> Benchmark:
+    """Read what a benchmark left as JSON; UserError if it is something else."""
+    try:
+        return Benchmark.model_validate_json(ordinary.text_of(path))
+    except OSError as error:
+        raise UserError(f"cannot read '{path}': {(error.strerror or str(error)).lower()}.") from error
+    except ValidationError as error:
+        raise UserError(f"'{path}' is not what 'benchmark --out' writes: {first_error(error)}.") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"'{path}' is not what 'benchmark --out' writes: {error}.") from error

@@ -2,18 +2,21 @@
 
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from tests.benchmark import benchmark_tasks
+from tests.benchmarks import tables
 from twotrack.shared import chapters
 from twotrack.shared.benchmark import measure, tasks, text
 from twotrack.shared.benchmark.measure import BenchmarkRequest, contestants
-from twotrack.shared.benchmark.records import Benchmark, Contestant, Interval, Pace, Trial
+from twotrack.shared.benchmark.records import Benchmark, Contestant, Interval, Pace, Trial, read
 from twotrack.shared.benchmark.tasks import Asked
 from twotrack.shared.errors import UserError
+from twotrack.shared.report.benchmark import write_page
 from twotrack.shared.spec.scripts import SCRIPTED
 from twotrack.shared.spec.tuning import AS_IT_IS, BY_DEFAULT
 from twotrack.shared.workers.pool import WorkerPool
@@ -167,8 +170,9 @@ def made(target: float | None) -> Benchmark:
         ],
         target=target,
         reached=measure._reached([SCRIPT, TORCH, PLAIN], trials, target) if target else [],
-        command=["twotrack"],
-        environment={},
+        device="cpu",
+        command=["twotrack", "benchmark", "mnist_cnn"],
+        environment={"processor": "a <processor>", "cores": 2, "packages": {"torch": "2.13.0"}},
     )  # fmt: skip
 
 
@@ -192,3 +196,41 @@ def test_the_tables_are_markdown():
     (paces,) = text.tables(made(None)).split("\n\n")
 
     assert paces.splitlines()[1] == "| --- | --- | --- | --- | --- | --- |"
+
+
+def test_the_text_says_what_a_run_switches_on_by_itself():
+    assert "torch: a run switches on channels last, fused, unfilled, kept memory" in text.text(made(None))
+
+
+def test_a_page_shows_every_contestant_and_the_command(tmp_path: Path):
+    page = write_page(made(0.99), tmp_path / "page.html").read_text()
+
+    for said in ("torch script", "torch fast plain", "twotrack benchmark mnist_cnn", "a &lt;processor&gt;", "<svg"):
+        assert said in page
+
+
+def test_what_was_measured_is_read_again_as_it_was(tmp_path: Path):
+    (tmp_path / "benchmark.json").write_text(made(0.99).model_dump_json())
+
+    assert read(tmp_path / "benchmark.json") == made(0.99)
+
+
+@pytest.mark.parametrize("content", [b"{}", b"[1", b"\xff"])
+def test_anything_else_is_refused(tmp_path: Path, content: bytes):
+    (tmp_path / "other.json").write_bytes(content)
+
+    with pytest.raises(UserError, match=r"other.json' is not what 'benchmark --out' writes"):
+        read(tmp_path / "other.json")
+
+
+def test_the_page_of_the_documentation_gets_the_tables_between_its_marks(tmp_path: Path):
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{tables.START}\nold\n{tables.END}\nbehind\n")
+
+    tables.fill(page, made(0.99))
+
+    filled = page.read_text()
+    assert filled.startswith("before\n") and filled.endswith(f"{tables.END}\nbehind\n")
+    assert "old" not in filled
+    assert "| torch fast | 0.9920" in filled
+    assert "`twotrack benchmark mnist_cnn`" in filled
