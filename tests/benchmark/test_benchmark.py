@@ -91,7 +91,7 @@ def test_a_turn_times_the_steps_that_were_asked_for(workers: WorkerPool, contest
 
     assert found.steps == 2
     assert found.seconds > 0
-    assert found.batch_size == (64 if contestant is SCRIPT else 32)
+    assert found.batch_size == (64 if contestant is SCRIPT else 128)
     assert found.peak_memory > 2**20
 
 
@@ -230,7 +230,8 @@ def test_the_page_of_the_documentation_gets_the_tables_between_its_marks(tmp_pat
     tables.fill(page, made(0.99))
 
     filled = page.read_text()
-    assert filled.startswith("before\n") and filled.endswith(f"{tables.END}\nbehind\n")
+    assert filled.startswith("before\n")
+    assert filled.endswith(f"{tables.END}\nbehind\n")
     assert "old" not in filled
     assert "| torch fast | 0.9920" in filled
     assert "`twotrack benchmark mnist_cnn`" in filled
