@@ -17,7 +17,7 @@ MAPPED := shared keras_track torch_track
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 INSTALL := $(PIP) install --quiet --constraint constraints.txt --editable
 
-.PHONY: compare check fast test slow hunt mixups specs campaign sizes maps gpu lint types browser hooks docs pictures playground clean
+.PHONY: compare check fast test slow hunt mixups specs campaign sizes maps benchmark costs gpu lint types browser hooks docs pictures playground clean
 .DELETE_ON_ERROR:
 
 compare: .venv/.compare  ## train the MNIST CNN in PyTorch and in Keras on TensorFlow; ends by naming the report
@@ -53,11 +53,20 @@ sizes: .venv/.test  ## what models of real sizes take to verify: ResNet50, BERT-
 maps: .venv/.test  ## found maps of published architectures against those written by hand; NAMES=NAME for some
 	$(BIN)/python -m tests.benchmarks.maps $(NAMES)
 
+benchmark: .venv/.test  ## how fast mnist_cnn trains beside a learner's scripts; writes the tables of docs/reference/benchmarks.md
+	@mkdir -p build
+	$(BIN)/twotrack benchmark mnist_cnn --recipes fast,sprint,best --to 0.99 --rounds 10 --out build/benchmark.json --report build/benchmark.html
+	$(BIN)/python -m tests.benchmarks.tables build/benchmark.json
+
+costs: .venv/.test  ## what a verification costs: by the number of weights, and of every chapter
+	$(BIN)/python -m tests.benchmarks.verify_cost sizes
+	$(BIN)/python -m tests.benchmarks.verify_cost chapters
+
 gpu: .venv/.test  ## doctor, two ladders and the benchmark to 99 % on a GPU
 	$(BIN)/twotrack doctor
 	$(BIN)/twotrack verify mnist_cnn
 	$(BIN)/twotrack verify churn_transformer
-	$(BIN)/twotrack benchmark mnist_cnn --tracks torch,keras:tensorflow,keras:jax,keras:torch --recipes fast,sprint --to 0.99 --device cuda --out benchmark-gpu.json
+	$(BIN)/twotrack benchmark mnist_cnn --tracks torch,keras:tensorflow,keras:jax,keras:torch --recipes fast,sprint --to 0.99 --device cuda --out benchmark-gpu.json --report benchmark-gpu.html
 
 lint: .venv/.test
 	$(BIN)/ruff check .

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from twotrack.shared.base.memory import keep_free_memory
 from twotrack.shared.spec.replicas import LOGICAL_DEVICES
+from twotrack.shared.spec.tuning import Tuning
 
 
 class Backend(ABC):
@@ -24,8 +26,8 @@ class Backend(ABC):
     def peak_gpu_memory(self) -> int:
         """Return the most bytes held on the first GPU."""
 
-    def allow_xla(self) -> None:  # noqa: B027 - most backends always do, or never
-        """Let XLA compile training steps in this process."""
+    def tune(self, tuning: Tuning) -> None:  # noqa: B027 - most have nothing to switch
+        """Switch on in this process what a tuning asks of it."""
 
     @abstractmethod
     def devices(self) -> int:
@@ -76,11 +78,12 @@ class TensorFlow(Backend):
         """Tell whether TensorFlow sees a GPU."""
         return bool(self._tensorflow.config.list_physical_devices("GPU"))
 
-    def allow_xla(self) -> None:
-        """Give up TensorFlow's determinism in this process, under which XLA has no gradient of pooling."""
-        from tensorflow.python.framework import config
+    def tune(self, tuning: Tuning) -> None:
+        """Give up TensorFlow's determinism for XLA, which has no gradient of pooling under it."""
+        if tuning.xla:
+            from tensorflow.python.framework import config
 
-        config.disable_op_determinism()
+            config.disable_op_determinism()
 
     def gpu(self) -> tuple[str, tuple[int, int]]:
         """Return what TensorFlow says of it."""
@@ -132,6 +135,13 @@ class Torch(Backend):
         torch.set_deterministic_debug_mode("error")
         torch.set_float32_matmul_precision("highest")
         torch.backends.cudnn.allow_tf32 = False
+
+    def tune(self, tuning: Tuning) -> None:
+        """Say what PyTorch does with memory."""
+        memory: Any = self._torch.utils.deterministic  # a module that is not in torch's stubs
+        memory.fill_uninitialized_memory = not tuning.unfilled
+        if tuning.kept_memory:
+            keep_free_memory()
 
     def devices(self) -> int:
         """Return PyTorch's GPUs."""

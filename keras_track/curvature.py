@@ -30,6 +30,11 @@ class Curvature:
             self._estimator = _Estimator(model, self._loss, self._sophia)
             self._shapes: dict[tuple, list[tuple[int, ...]]] = {}
 
+    @property
+    def is_used(self) -> bool:
+        """Whether the optimizer needs any."""
+        return self._sophia is not None
+
     def update_if_due(self, inputs: Any) -> None:
         """Before a step on `inputs`, update Sophia's h if it is its turn.
 

@@ -91,9 +91,7 @@ class KerasTrack(Track):
         model = KerasModel(network, pair.specs, builds.goal(pair, network, given), self._backend, switches, layout)
         is_mixed = single and keras.config.dtype_policy().name == "mixed_bfloat16"
         model.single = single.model if single and is_mixed else None
-        if self.tuning.xla:
-            self._backend.allow_xla()
-        model.xla = self.tuning.xla
+        model.tune(self.tuning_of(pair))
         model.replicas = self._replicas
         model.has_own_loop = pair.train is not None
         model.leave_out(pair.unused_keras)

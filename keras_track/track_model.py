@@ -30,6 +30,7 @@ from twotrack.keras_track.update_options import ROWS, Names, averaged, named
 from twotrack.shared.axes.layout import NO_LAYOUT, ChannelLayout, canonical
 from twotrack.shared.base.memory import give_back_free_memory
 from twotrack.shared.base.sizes import LARGE_MODEL, in_little_room
+from twotrack.shared.datasets.batches import Batch
 from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.spec.draws import DrawSource
 from twotrack.shared.spec.inputs import Input, describe
@@ -53,12 +54,14 @@ from twotrack.shared.spec.track import (
     TrackModel,
 )
 from twotrack.shared.spec.transfer import BASE, HEAD
+from twotrack.shared.spec.tuning import AS_IT_IS, Tuning
 from twotrack.shared.weights.bridge import BridgeError
 from twotrack.shared.weights.bridge.names import listed
 from twotrack.shared.weights.made import MadeWeights
 
 if TYPE_CHECKING:
     from twotrack.keras_track.replicas import Training
+    from twotrack.keras_track.several_steps import SeveralSteps
     from twotrack.keras_track.weights import Entry
 
 
@@ -78,8 +81,11 @@ class KerasModel(TrackModel):
 
     has_own_loop = False
     """The user's own code trains it, and has compiled it perhaps: it stays as it is."""
+    tuning = AS_IT_IS
     xla = False
     """XLA compiles the training step, where TensorFlow's own graph would be run else."""
+    several: "SeveralSteps | None" = None
+    """What does several training steps in one dispatch."""
     single: keras.Model | None = None
     """The same model in float32, which predicts with the weights of this one, whose policy is mixed."""
     part = ""
@@ -158,10 +164,19 @@ class KerasModel(TrackModel):
         """Return the head, which takes features (batch, features)."""
         head = KerasModel(self.model.get_layer(HEAD), describe((1,)), self.loss, self._backend, self.switches)
         head.single = self.single and self.single.get_layer(HEAD)
-        head.xla = self.xla
+        head.tune(self.tuning)
         head.replicas, head.part = self.replicas, HEAD
         head.draws = self.draws
         return head
+
+    def tune(self, tuning: Tuning) -> None:
+        """From here on do training steps so; `compile` comes before the next one."""
+        self.tuning, self.xla = tuning, tuning.xla
+        self._backend.tune(tuning)
+        if tuning.several_steps and not any(hasattr(layer, "kernel_size") for layer in self.model._flatten_layers()):
+            from twotrack.keras_track.several_steps import SeveralSteps
+
+            self.several = SeveralSteps(self.model)
 
     def compile(self, optimizer: Optimizer | CustomOptimizer, learning_rates: Sequence[float]) -> None:
         """Attach loss and optimizer."""
@@ -204,6 +219,8 @@ class KerasModel(TrackModel):
             self.model.jit_compile = True
         self.model.optimizer.build(self.model.trainable_variables)
         self._curvature = Curvature(self.model, self.loss)
+        if self.several:
+            self.several.forget()
 
     def loss_object(self) -> keras.losses.Loss:
         """Return the loss as an object of Keras, that of the first output where each has its own."""
@@ -255,10 +272,25 @@ class KerasModel(TrackModel):
             self.draws.advance()
         return loss
 
+    def train_steps(self, batches: Iterable[LoopBatch]) -> Iterator[float]:
+        """Train on each batch, on several in one dispatch where nothing has to be done between two steps."""
+        has_work = self.draws or self.replicas or self.mover or self._curvature.is_used
+        if not self.several or has_work or hasattr(self.model.optimizer, ROWS):
+            return super().train_steps(batches)
+        return self.several.train(self, batches)
+
+    def warm_up(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> None:
+        """Do a training step and undo it, in the program that trains."""
+        state = self.snapshot()
+        list(self.train_steps([Batch(inputs, targets)]))
+        self.restore(state)
+
     def set_learning_rates(self, learning_rates: Sequence[float]) -> None:
         """Give the optimizer another table; the next step is compiled anew."""
         optimizers.set_learning_rates(self.model.optimizer, learning_rates)
         self.model.train_function = None
+        if self.several:
+            self.several.forget()
 
     def optimizer_state(self) -> OptimizerState:
         """Return what the optimizer remembers."""

@@ -4,8 +4,7 @@ They are what `twotrack benchmark` compares with. Models and loops are written o
 """
 
 import time
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -13,14 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
-
-class Epoch(NamedTuple):
-    """What an epoch of a script leaves."""
-
-    seconds: float
-    steps: int
-    predict: Callable[[np.ndarray], np.ndarray]
-    """From images (batch, height, width, channels) to logits."""
+from twotrack.shared.spec.scripts import Script, ScriptEpoch
 
 
 class SimpleCNN(nn.Module):
@@ -42,13 +34,16 @@ class SimpleCNN(nn.Module):
         return self.fc2(self.dropout(functional.relu(self.fc1(x))))
 
 
-def mnist_cnn(images: np.ndarray, labels: np.ndarray, seed: int, most_steps: int | None = None) -> Iterator[Epoch]:
+def mnist_cnn(
+    images: np.ndarray, labels: np.ndarray, seed: int, most_steps: int | None = None
+) -> Iterator[ScriptEpoch]:
     """Train on images (examples, 28, 28, 1) and labels, Adam of 1e-3, batches of 64; yield after each epoch.
 
     An epoch ends after `most_steps`, if that is given.
     """
     torch.manual_seed(seed)
-    model = SimpleCNN()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model = SimpleCNN().to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     criterion = nn.CrossEntropyLoss()
     data = TensorDataset(torch.from_numpy(images).permute(0, 3, 1, 2), torch.from_numpy(labels).long())
@@ -58,29 +53,22 @@ def mnist_cnn(images: np.ndarray, labels: np.ndarray, seed: int, most_steps: int
         start, steps = time.perf_counter(), 0
         for x, y in loader:
             optimizer.zero_grad()
-            loss = criterion(model(x), y)
+            loss = criterion(model(x.to(device)), y.to(device))
             loss.backward()
             optimizer.step()
             steps += 1
             if steps == most_steps:
                 break
-        yield Epoch(time.perf_counter() - start, steps, lambda given: _predict(model, given))
+        loss.item()  # waits for a GPU
+        yield ScriptEpoch(time.perf_counter() - start, steps, lambda given: _predict(model, device, given))
 
 
-def _predict(model: nn.Module, images: np.ndarray) -> np.ndarray:
+def _predict(model: nn.Module, device: str, images: np.ndarray) -> np.ndarray:
     model.eval()
+    parts = torch.from_numpy(images).permute(0, 3, 1, 2).split(250)
     with torch.no_grad():
-        return np.concatenate([model(part).numpy() for part in torch.from_numpy(images).permute(0, 3, 1, 2).split(250)])
+        return np.concatenate([model(part.to(device)).cpu().numpy() for part in parts])
 
 
-SCRIPTS: dict[str, Callable[..., Iterator[Epoch]]] = {"mnist_cnn": mnist_cnn}
+SCRIPTS: dict[str, Script] = {"mnist_cnn": mnist_cnn}
 """By chapter."""
-
-
-def operations(step: Callable[[], Any]) -> int:
-    """Return the floating-point operations of products and convolutions in a call."""
-    from torch.utils.flop_counter import FlopCounterMode
-
-    with FlopCounterMode(display=False) as counter:
-        step()
-    return int(counter.get_total_flops())

@@ -48,7 +48,6 @@ from twotrack.torch_track.track_model import DTYPES, TorchModel, as_torch
 if TYPE_CHECKING:
     from twotrack.shared.export.runtimes import Predict
     from twotrack.shared.export.subject import ExportSubject
-    from twotrack.torch_track.scripts import Epoch
 
 
 def open_track(spec: TrackSpec, device: str) -> "TorchTrack":
@@ -103,7 +102,7 @@ class TorchTrack(Track):
             model.freeze(chosen(model.table(), pair.trainable))
         model.is_compiled = model.compiles()
         model.is_mixed = precision == "mixed_bfloat16"
-        model.tune(self.tuning)
+        model.tune(self.tuning_of(pair))
         if self._led:
             from twotrack.torch_track.replicas import Leader
 
@@ -254,17 +253,13 @@ class TorchTrack(Track):
 
         return TorchSide(as_torch(model), inputs)
 
-    def script(self, chapter: str) -> "Callable[..., Iterator[Epoch]]":
-        """Return the chapter's training as a learner writes it; KeyError if there is none."""
-        from twotrack.torch_track.scripts import SCRIPTS
-
-        return SCRIPTS[chapter]
-
     def operations(self, step: Callable[[], object]) -> int:
         """Return the floating-point operations of products and convolutions in a call."""
-        from twotrack.torch_track.scripts import operations
+        from torch.utils.flop_counter import FlopCounterMode
 
-        return operations(step)
+        with FlopCounterMode(display=False) as counter:
+            step()
+        return int(counter.get_total_flops())
 
     def synchronise(self) -> None:
         """Wait for the GPU, if there is one."""

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from twotrack.shared.axes.layout import NO_LAYOUT, ChannelLayout
 from twotrack.shared.base.arrays import copies
+from twotrack.shared.base.memory import keep_free_memory
 from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.spec.draws import DrawnPass, DrawSource
 from twotrack.shared.spec.inputs import Input, describe, drawn, example
@@ -241,6 +242,10 @@ class TorchModel(TrackModel):
     def tune(self, tuning: Tuning) -> None:
         """From here on do training steps so; `compile` comes before the next one."""
         self.tuning = tuning
+        memory: Any = torch.utils.deterministic  # a module that is not in torch's stubs
+        memory.fill_uninitialized_memory = not tuning.unfilled
+        if tuning.kept_memory:
+            keep_free_memory()
         if tuning.channels_last:
             self.module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in torch's stubs
 

@@ -9,18 +9,19 @@ import numpy as np
 
 from twotrack.shared import chapters
 from twotrack.shared.benchmark import tasks
-from twotrack.shared.benchmark.records import SCRIPT, Benchmark, Contestant, Interval, Pace, Reached, Trial
+from twotrack.shared.benchmark.records import BASELINE, Benchmark, Contestant, Form, Interval, Pace, Reached, Trial
 from twotrack.shared.benchmark.tasks import Asked, Timed
 from twotrack.shared.errors import UserError
 from twotrack.shared.evaluation.statistics.intervals import mean_of
-from twotrack.shared.spec.track import TRACKS, installed_track
-from twotrack.shared.spec.tuning import FASTEST
+from twotrack.shared.spec.scripts import SCRIPTED
+from twotrack.shared.spec.track import TRACKS, RunPrecision, installed_track
+from twotrack.shared.spec.tuning import AS_IT_IS, BY_DEFAULT, MOST
 from twotrack.shared.workers.environment import environment
 from twotrack.shared.workers.pool import WorkerPool
 from twotrack.shared.workers.task import Answer, Task
 
-SCRIPTED = ("mnist_cnn",)
-"""Chapters with a training as a learner writes it, on torch."""
+TRAINS: tuple[Form, ...] = ("script", "run")
+"""Forms that train up to a target; the others do the same steps in other seconds."""
 SIZE, REPETITIONS = 2048, 7
 """Of the square matrices that the machine multiplies."""
 OnStep = Callable[[str], None]
@@ -41,29 +42,38 @@ class BenchmarkRequest:
 
 
 def contestants(request: BenchmarkRequest) -> list[Contestant]:
-    """Return who takes part: each track as a run does it and tuned, for each recipe, and the script if there is one.
+    """Return who takes part, track by track: a learner's script if there is one, then every recipe's forms.
 
-    UserError for an unknown chapter, recipe or track, and for one that is not installed.
+    The baseline is always among them, and first. UserError for an unknown chapter, recipe or track, and for one that is
+    not installed.
     """
-    chapter, found = chapters.get(request.chapter), []
+    chapter, found = chapters.get(request.chapter), list[Contestant]()
+    has_script = chapter.slug in SCRIPTED
+    baseline = () if TRACKS["torch"].missing else ("torch",)
+    for track in dict.fromkeys([*baseline, *request.tracks]) if has_script else ():
+        found.append(Contestant(name=f"{track} script", track=track, form="script", recipe=""))
     for track in request.tracks:
         installed_track(track)
         for recipe in request.recipes:
-            precision = chapter.variant(recipe).recipe.precision
-            plain = Contestant(name=f"{track} {recipe}", track=track, form="run", recipe=recipe, precision=precision)
-            found.append(plain)
-            if track in FASTEST:
-                tuned = {"name": f"{plain.name} tuned", "form": "tuned", "tuning": FASTEST[track]}
-                found.append(plain.model_copy(update=tuned))
-    if chapter.slug in SCRIPTED and not TRACKS["torch"].missing:
-        found.insert(0, Contestant(name=SCRIPT, track="torch", form="script", recipe=""))
+            found += _forms(track, recipe, chapter.variant(recipe).recipe.precision)
     return found
+
+
+def _forms(track: str, recipe: str, precision: RunPrecision) -> list[Contestant]:
+    """Return a recipe as a run does it, and with less and more switched on where there is less and more."""
+    name, run = f"{track} {recipe}", BY_DEFAULT[track]
+    one = Contestant(name=name, track=track, form="run", recipe=recipe, precision=precision, tuning=run)
+    plain = one.model_copy(update={"name": f"{name} plain", "form": "plain", "tuning": AS_IT_IS})
+    tuned = one.model_copy(update={"name": f"{name} tuned", "form": "tuned", "tuning": MOST[track]})
+    return [*([plain] if run != AS_IT_IS else []), one, *([tuned] if run != MOST[track] else [])]
 
 
 def measure(request: BenchmarkRequest, on_step: OnStep) -> Benchmark:
     """Measure everything, in turns; UserError for what cannot be done, WorkerDiedError if a process dies."""
     if request.rounds < 1 or request.steps < 1:
         raise UserError(f"expected at least 1 round and 1 step, found {request.rounds} and {request.steps}.")
+    if request.target is not None and not 0 < request.target < 1:
+        raise UserError(f"--to {request.target:g}: expected a score between 0 and 1, such as 0.99.")
     who, matmul = contestants(request), best_matmul()
     operations = _operations(request)
     timed: dict[str, list[Timed]] = {one.name: [] for one in who}
@@ -73,10 +83,12 @@ def measure(request: BenchmarkRequest, on_step: OnStep) -> Benchmark:
             on_step(f"round {number + 1} of {request.rounds}: {one.name}")
             asked = _asked(request, one, number)
             timed[one.name].append(_fresh(request, one, tasks.pace, asked))
-            if request.target is not None:
+            if request.target is not None and one.form in TRAINS:
                 trials[one.name].append(_fresh(request, one, tasks.reach, asked))
     paces = [_pace(one, timed[one.name], operations, matmul) for one in who]
-    reached = [] if request.target is None else _reached(who, trials, request.target)
+    reached = (
+        [] if request.target is None else _reached([one for one in who if one.form in TRAINS], trials, request.target)
+    )
     return Benchmark(
         chapter=request.chapter,
         metric=chapters.get(request.chapter).metric,
@@ -86,7 +98,8 @@ def measure(request: BenchmarkRequest, on_step: OnStep) -> Benchmark:
         paces=paces,
         target=request.target,
         reached=reached,
-        command=sys.argv,
+        device=request.device,
+        command=["twotrack", *sys.argv[1:]],
         environment=environment(),
     )
 
@@ -142,15 +155,15 @@ def _pace(one: Contestant, timed: Sequence[Timed], operations: int | None, matmu
 def _reached(who: Sequence[Contestant], trials: dict[str, list[Trial]], target: float) -> list[Reached]:
     seconds = {one.name: _interval([trial.seconds for trial in trials[one.name]]) for one in who}
     scores = {one.name: _interval([trial.score for trial in trials[one.name]]) for one in who}
-    has_script = SCRIPT in scores and scores[SCRIPT].mean >= target
+    has_baseline = BASELINE in scores and scores[BASELINE].mean >= target
     return [
         Reached(
             contestant=one,
             trials=trials[one.name],
             score=scores[one.name],
             seconds=seconds[one.name],
-            times_as_fast=seconds[SCRIPT].mean / seconds[one.name].mean
-            if has_script and scores[one.name].mean >= target
+            times_as_fast=seconds[BASELINE].mean / seconds[one.name].mean
+            if has_baseline and scores[one.name].mean >= target
             else None,
         )
         for one in who

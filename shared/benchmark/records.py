@@ -1,14 +1,20 @@
 """What a benchmark measures and leaves as JSON."""
 
+from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import ValidationError
+
+from twotrack.shared.base import ordinary
 from twotrack.shared.base.records import FrozenRecord
+from twotrack.shared.errors import UserError, first_error
 from twotrack.shared.spec.track import RunPrecision
 from twotrack.shared.spec.tuning import Tuning
 
-SCRIPT = "script"
-"""Name of the chapter's training as a learner writes it, in torch."""
-Form = Literal["run", "tuned", "script"]
+BASELINE = "torch script"
+"""Name of the chapter's training as a learner writes it in torch, with which all others are compared."""
+Form = Literal["script", "plain", "run", "tuned"]
+"""As a learner writes it; the recipe's steps with nothing switched on, as a run does them, with all switched on."""
 
 
 class Contestant(FrozenRecord):
@@ -18,7 +24,7 @@ class Contestant(FrozenRecord):
     track: str
     form: Form
     recipe: str
-    """Empty for the script, which has its own."""
+    """Empty for a script, which has its own."""
     precision: RunPrecision = "float32"
     tuning: Tuning = Tuning()
 
@@ -63,7 +69,7 @@ class Reached(FrozenRecord):
     score: Interval
     seconds: Interval
     times_as_fast: float | None
-    """As the script: its mean seconds over these; None without a script, or where a mean score is below the target."""
+    """As the baseline: its mean seconds over these; None without one, or where a mean score is below the target."""
 
 
 class Benchmark(FrozenRecord):
@@ -79,5 +85,19 @@ class Benchmark(FrozenRecord):
     paces: list[Pace]
     target: float | None
     reached: list[Reached]
+    device: str
+    """auto, cpu or cuda, as it was asked for."""
     command: list[str]
     environment: dict[str, Any]
+
+
+def read(path: Path) -> Benchmark:
+    """Read what a benchmark left as JSON; UserError if it is something else."""
+    try:
+        return Benchmark.model_validate_json(ordinary.text_of(path))
+    except OSError as error:
+        raise UserError(f"cannot read '{path}': {(error.strerror or str(error)).lower()}.") from error
+    except ValidationError as error:
+        raise UserError(f"'{path}' is not what 'benchmark --out' writes: {first_error(error)}.") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"'{path}' is not what 'benchmark --out' writes: {error}.") from error

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
 
 import numpy as np
 
@@ -18,8 +17,9 @@ from twotrack.shared.evaluation import metrics
 from twotrack.shared.runs.fitting import Stopwatch, TrainingStage, for_stage, in_batches, load_start, silent
 from twotrack.shared.runs.stages import Fit
 from twotrack.shared.spec.inputs import ONLY, Inputs
+from twotrack.shared.spec.scripts import SCRIPT_BATCH, ScriptEpoch
 from twotrack.shared.spec.track import BUILT_IN, TrackModel
-from twotrack.shared.workers.door import open_torch, open_track
+from twotrack.shared.workers.door import open_torch, open_track, script
 from twotrack.shared.workers.environment import peak_resident_bytes
 from twotrack.shared.workers.task import task
 
@@ -27,7 +27,6 @@ WARM_UP = 3
 """Steps behind the one that compiles, before the first that counts."""
 MOST_EPOCHS = 5
 """Of a script that does not reach the target."""
-SCRIPT_BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -79,9 +78,10 @@ def pace(asked: Asked) -> Timed:
 
 
 def _script_pace(asked: Asked) -> Timed:
-    script = _script(asked, WARM_UP), _script(asked, asked.steps)
-    next(script[0])
-    timed = next(script[1])
+    """Time the second of two short epochs."""
+    epochs = _script(asked, asked.steps)
+    next(epochs)
+    timed = next(epochs)
     return Timed(timed.seconds, timed.steps, SCRIPT_BATCH, peak_resident_bytes())
 
 
@@ -143,10 +143,10 @@ def _built(asked: Asked, variant: ChapterVariant) -> TrackModel:
     return model
 
 
-def _script(asked: Asked, most_steps: int | None) -> Iterator[Any]:
+def _script(asked: Asked, most_steps: int | None) -> Iterator[ScriptEpoch]:
     data = _data(asked)
     images = _prepared(data, data.train.inputs)
-    return open_torch(asked.device).script(asked.chapter)(images, data.train.labels, asked.seed, most_steps)
+    return script(asked.contestant.track, asked.chapter)(images, data.train.labels, asked.seed, most_steps)
 
 
 def _prepared(data: Dataset, stored: Inputs) -> np.ndarray:

@@ -2,32 +2,47 @@
 
 from collections.abc import Sequence
 
-from twotrack.shared.benchmark.records import Benchmark, Interval
+from twotrack.shared.benchmark.records import BASELINE, Benchmark, Interval
+from twotrack.shared.spec.tuning import AS_IT_IS, BY_DEFAULT
 
 Rows = Sequence[Sequence[str]]
+"""The first one has the names of the columns."""
 
 
 def text(found: Benchmark) -> str:
     """Return everything as tables for a terminal."""
-    lines = _columns(_paces(found))
+    lines = _columns(paces(found))
     if found.reached:
-        lines += ["", *_columns(_reached(found))]
-    lines.append(
-        f"{found.rounds} rounds of {found.steps} steps, in turns; the machine multiplies matrices with "
-        f"{found.matmul / 1e9:,.0f} GFLOP/s in float32"
-    )
-    return "\n".join(lines)
+        lines += ["", *_columns(times(found))]
+    return "\n".join([*lines, *switched_on(found), said_of_rounds(found)])
 
 
 def tables(found: Benchmark) -> str:
     """Return the tables as they stand in the documentation."""
-    made = [_table(_paces(found))]
-    if found.reached:
-        made.append(_table(_reached(found)))
-    return "\n\n".join(made)
+    return "\n\n".join(_table(rows) for rows in (paces(found), *([times(found)] if found.reached else [])))
 
 
-def _paces(found: Benchmark) -> Rows:
+def said_of_rounds(found: Benchmark) -> str:
+    """Return what was done, and how fast the machine is."""
+    return (
+        f"{found.rounds} rounds of {found.steps} steps, in turns; the machine multiplies matrices with "
+        f"{found.matmul / 1e9:,.0f} GFLOP/s in float32"
+    )
+
+
+def switched_on(found: Benchmark) -> list[str]:
+    """Return, for each track, what a run switches on, and where that is nothing."""
+    tracks = dict.fromkeys(one.contestant.track for one in found.paces if one.contestant.form != "script")
+    said = [f"{track}: a run switches on {BY_DEFAULT[track].words}" for track in tracks if _is_tuned(track)]
+    return said + [f"{track}: a run switches nothing on" for track in tracks if not _is_tuned(track)]
+
+
+def _is_tuned(track: str) -> bool:
+    return BY_DEFAULT[track] != AS_IT_IS
+
+
+def paces(found: Benchmark) -> Rows:
+    """Return a row for the steps of each contestant."""
     names = ["contestant", "precision", "switched on", "examples/s", "of matmul peak", "peak MiB"]
     rows = [
         [
@@ -43,8 +58,14 @@ def _paces(found: Benchmark) -> Rows:
     return [names, *rows]
 
 
-def _reached(found: Benchmark) -> Rows:
-    names = ["contestant", f"{found.metric}, target {found.target:g}", "training seconds", "times as fast as script"]
+def times(found: Benchmark) -> Rows:
+    """Return a row for the trainings of each contestant that trains."""
+    names = [
+        "contestant",
+        f"{found.metric}, target {found.target:g}",
+        "training seconds",
+        f"times as fast as {BASELINE}",
+    ]
     rows = [
         [
             one.contestant.name,

@@ -31,16 +31,18 @@ class Config:
 
 
 SPRINT = Recipe(
-    optimizer=AdamW(learning_rate=4e-3, weight_decay=0.01),
+    optimizer=AdamW(learning_rate=4e-3, beta_2=0.99, weight_decay=0.01),
     schedule=WarmUp(warmup_share=0.1),
-    batch_size=64,
-    epochs=0.6,
+    batch_size=32,
+    epochs=0.45,
     loss=CrossEntropy(label_smoothing=0.1),
     shift=Shift(pixels=1),
-    precision="bfloat16",
     settings={"dropout": "0"},
 )
-"""99 % in as few steps as that takes. Shifted digits stand for those that so few steps do not see."""
+"""99 % in little time: small batches and a straight rise and fall of the rate get most from each picture.
+
+Shifted digits stand for those that so few steps do not see, which leaves dropout nothing to do.
+"""
 CHAPTER = Chapter(
     slug="mnist_cnn",
     title="Convolutional network on handwritten digits",
@@ -56,7 +58,7 @@ CHAPTER = Chapter(
             ),
             "classic": Recipe(optimizer=Adam(learning_rate=1e-3), schedule=Constant(), batch_size=64, epochs=5),
             "sprint": SPRINT,
-            "best": replace(SPRINT, epochs=3),
+            "best": replace(SPRINT, optimizer=replace(SPRINT.optimizer, learning_rate=3e-3), epochs=2),
         }
     ),
     loss="cross_entropy",

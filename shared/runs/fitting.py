@@ -207,7 +207,7 @@ class TrainingStage:
 
     def steps(self, batches: Iterable[Batch]) -> Iterator[float]:
         """Do a step on each batch; yield its loss before the update."""
-        return (self._model.train_step(batch.inputs, batch.targets) for batch in batches)
+        return self._model.train_steps(batches)
 
     def train_epoch(self, batches: Batches, epoch: int, progress: TrainingProgress) -> EpochSeconds:
         """Train on the batches of one epoch (0-based)."""

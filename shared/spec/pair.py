@@ -166,6 +166,11 @@ class Pair:
         inputs = folder / self.inputs if isinstance(self.inputs, str | Path) else self.inputs
         return replace(self, weights=weights, inputs=inputs)
 
+    @property
+    def is_of_chapter(self) -> bool:
+        """Whether its models are those of a chapter."""
+        return isinstance(self.keras, ChapterBuild) or isinstance(self.torch, ChapterBuild)
+
     def _of(self, framework: Framework) -> tuple[Build, ...]:
         given = self.torch if framework == TORCH else self.keras
         return () if given is None else given if isinstance(given, tuple) else (given,)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from twotrack.shared.errors import UserError, unknown
 from twotrack.shared.spec.outputs import Outputs
-from twotrack.shared.spec.tuning import AS_IT_IS, Tuning
+from twotrack.shared.spec.tuning import AS_IT_IS, BY_DEFAULT, Tuning
 
 if TYPE_CHECKING:
     from collections.abc import Set
@@ -108,6 +108,10 @@ class TrackModel(ABC):
     @abstractmethod
     def train_step(self, inputs: Mapping[str, "np.ndarray"], targets: Sequence["np.ndarray"]) -> float:
         """Update the weights once and return the loss on the batch, dropout active, before the update."""
+
+    def train_steps(self, batches: "Iterable[LoopBatch]") -> Iterator[float]:
+        """Do as `train_step` on each batch; yield the losses. A tuned model may do some steps before it yields one."""
+        return (self.train_step(batch.inputs, batch.targets) for batch in batches)
 
     @abstractmethod
     def set_learning_rates(self, learning_rates: Sequence[float]) -> None:
@@ -333,8 +337,8 @@ class Track(ABC):
     def bfloat16_problem(self) -> str:
         """Say why the device has no bfloat16; empty if it has. A CPU without instructions for it emulates it."""
 
-    tuning: Tuning = AS_IT_IS
-    """How models that are built do their training steps."""
+    tuning: Tuning | None = None
+    """How models that are built do their training steps; None for what `tuning_of` says by itself."""
 
     @contextmanager
     def tuned(self, tuning: Tuning) -> Iterator[None]:
@@ -343,7 +347,16 @@ class Track(ABC):
         try:
             yield
         finally:
-            self.tuning = AS_IT_IS
+            self.tuning = None
+
+    def tuning_of(self, pair: "Pair") -> Tuning:
+        """Return how a pair's model is to do its steps: a chapter's tuned, a user's own as it is.
+
+        A user's may ask how its arrays lie in memory, or read what nobody wrote.
+        """
+        if self.tuning:
+            return self.tuning
+        return BY_DEFAULT[self.name] if pair.is_of_chapter else AS_IT_IS
 
     @abstractmethod
     def replicated(self, replicas: "Replicas") -> AbstractContextManager[None]:

@@ -1,6 +1,6 @@
 """How a track does a training step where that is free: the numbers are the same to rounding, the seconds are not."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -11,6 +11,15 @@ class Tuning:
     """torch: pictures and kernels lie in memory with the channels last."""
     fused: bool = False
     """torch: the optimizer updates all weights in one call, if it is one of torch.optim's that can."""
+    unfilled: bool = False
+    """PyTorch: memory is not filled before an operation writes it.
+
+    A deterministic PyTorch fills it for those that read what nobody wrote. Nothing in a chapter does.
+    """
+    kept_memory: bool = False
+    """PyTorch: large blocks that are free stay with the process, as a step frees those that the next one asks for."""
+    several_steps: bool = False
+    """Keras on JAX: several steps are one program, unless one has convolutions, which XLA does slowly in a loop."""
     xla: bool = False
     """Keras on TensorFlow: the step is compiled by XLA. JAX always does that, PyTorch never.
 
@@ -20,13 +29,19 @@ class Tuning:
     @property
     def words(self) -> str:
         """What is switched on."""
-        return ", ".join(name for name, is_on in vars(self).items() if is_on) or "as it is"
+        return ", ".join(name.replace("_", " ") for name, is_on in vars(self).items() if is_on) or "as it is"
 
 
 AS_IT_IS = Tuning()
-"""As a run does it."""
-FASTEST: dict[str, Tuning] = {
-    "torch": Tuning(channels_last=True, fused=True),
-    "keras:tensorflow": Tuning(xla=True),
+"""As the framework does it by itself."""
+BY_DEFAULT: dict[str, Tuning] = {
+    "torch": Tuning(channels_last=True, fused=True, unfilled=True, kept_memory=True),
+    "keras:tensorflow": AS_IT_IS,
+    "keras:jax": Tuning(several_steps=True),
+    "keras:torch": Tuning(unfilled=True, kept_memory=True),
 }
-"""By track, where there is anything to switch on."""
+"""By track: what a chapter's model is trained with. The numbers stay the same to rounding, and the same each time."""
+MOST: dict[str, Tuning] = BY_DEFAULT | {
+    "keras:tensorflow": replace(BY_DEFAULT["keras:tensorflow"], xla=True),
+}
+"""By track: all that there is to switch on."""

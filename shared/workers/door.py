@@ -12,6 +12,7 @@ from twotrack.shared.workers import imports, torch_compiler
 if TYPE_CHECKING:
     from twotrack.keras_track.track import KerasTrack
     from twotrack.shared.spec.inputs import Input
+    from twotrack.shared.spec.scripts import Script
     from twotrack.shared.spec.track import Track
     from twotrack.torch_track.track import TorchTrack
 
@@ -52,6 +53,20 @@ def open_keras(name: str, device: str) -> "KerasTrack":
         from twotrack.keras_track.track import open_track
 
     return open_track(spec, device)
+
+
+def script(track: str, chapter: str) -> "Script":
+    """Return a chapter's training as a learner of the track's framework writes it; KeyError if there is none.
+
+    The framework is imported as it is, and is neither deterministic nor put on a device: do nothing else here.
+    """
+    if installed_track(track).backend:
+        from twotrack.keras_track import scripts as of_keras
+
+        return of_keras.SCRIPTS[chapter]
+    from twotrack.torch_track import scripts as of_torch
+
+    return of_torch.SCRIPTS[chapter]
 
 
 def narrow_again() -> None:

@@ -2,23 +2,28 @@
 
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from tests.benchmark import benchmark_tasks
+from tests.benchmarks import tables
 from twotrack.shared import chapters
 from twotrack.shared.benchmark import measure, tasks, text
 from twotrack.shared.benchmark.measure import BenchmarkRequest, contestants
-from twotrack.shared.benchmark.records import Benchmark, Contestant, Interval, Pace, Trial
+from twotrack.shared.benchmark.records import Benchmark, Contestant, Interval, Pace, Trial, read
 from twotrack.shared.benchmark.tasks import Asked
 from twotrack.shared.errors import UserError
-from twotrack.shared.spec.tuning import FASTEST
+from twotrack.shared.report.benchmark import write_page
+from twotrack.shared.spec.scripts import SCRIPTED
+from twotrack.shared.spec.tuning import AS_IT_IS, BY_DEFAULT
 from twotrack.shared.workers.pool import WorkerPool
 
-TORCH = Contestant(name="torch fast", track="torch", form="run", recipe="fast")
-TUNED = TORCH.model_copy(update={"name": "torch fast tuned", "form": "tuned", "tuning": FASTEST["torch"]})
-SCRIPT = Contestant(name="script", track="torch", form="script", recipe="")
+TORCH = Contestant(name="torch fast", track="torch", form="run", recipe="fast", tuning=BY_DEFAULT["torch"])
+PLAIN = TORCH.model_copy(update={"name": "torch fast plain", "form": "plain", "tuning": AS_IT_IS})
+SCRIPT = Contestant(name="torch script", track="torch", form="script", recipe="")
 
 
 def asked(contestant: Contestant, **changes: object) -> Asked:
@@ -28,28 +33,40 @@ def asked(contestant: Contestant, **changes: object) -> Asked:
 # === Who takes part ===
 
 
-def test_every_track_is_there_as_a_run_does_it_and_tuned_and_the_script_is_first():
-    found = contestants(BenchmarkRequest("mnist_cnn", ("torch", "keras:jax"), ("fast", "sprint")))
+def test_every_track_is_there_as_a_learner_writes_it_as_a_run_does_it_and_with_less_and_more_switched_on():
+    found = contestants(BenchmarkRequest("mnist_cnn", ("keras:tensorflow", "torch"), ("fast", "sprint")))
 
-    assert [(one.name, one.precision) for one in found] == [
-        ("script", "float32"),
-        ("torch fast", "float32"),
-        ("torch fast tuned", "float32"),
-        ("torch sprint", "bfloat16"),
-        ("torch sprint tuned", "bfloat16"),
-        ("keras:jax fast", "float32"),
-        ("keras:jax sprint", "bfloat16"),
+    assert [(one.name, one.tuning.words) for one in found] == [
+        ("torch script", "as it is"),
+        ("keras:tensorflow script", "as it is"),
+        ("keras:tensorflow fast", "as it is"),
+        ("keras:tensorflow fast tuned", "xla"),
+        ("keras:tensorflow sprint", "as it is"),
+        ("keras:tensorflow sprint tuned", "xla"),
+        ("torch fast plain", "as it is"),
+        ("torch fast", "channels last, fused, unfilled, kept memory"),
+        ("torch sprint plain", "as it is"),
+        ("torch sprint", "channels last, fused, unfilled, kept memory"),
+    ]
+
+
+def test_the_baseline_is_there_whatever_tracks_are_asked_for():
+    assert [one.name for one in contestants(BenchmarkRequest("mnist_cnn", ("keras:torch",)))][:2] == [
+        "torch script",
+        "keras:torch script",
     ]
 
 
 def test_a_chapter_without_a_script_has_none():
-    assert [one.name for one in contestants(BenchmarkRequest("neuron", ("keras:jax",)))] == ["keras:jax fast"]
+    found = contestants(BenchmarkRequest("neuron", ("keras:jax",)))
+
+    assert [one.name for one in found] == ["keras:jax fast plain", "keras:jax fast"]
 
 
 def test_each_round_is_begun_by_another_one():
-    turns = [[one.name for one in measure._turned([SCRIPT, TORCH, TUNED], number)] for number in range(4)]
+    turns = [[one.name for one in measure._turned([SCRIPT, PLAIN, TORCH], number)] for number in range(4)]
 
-    assert [turn[0] for turn in turns] == ["script", "torch fast", "torch fast tuned", "script"]
+    assert [turn[0] for turn in turns] == ["torch script", "torch fast plain", "torch fast", "torch script"]
     assert {frozenset(turn) for turn in turns} == {frozenset(turns[0])}
 
 
@@ -59,10 +76,16 @@ def test_less_than_one_round_or_step_is_refused(changes: dict[str, int]):
         measure.measure(BenchmarkRequest("neuron", ("torch",), **changes), lambda step: None)
 
 
+@pytest.mark.parametrize("target", [0.0, 1.0, 99.0])
+def test_a_target_that_is_no_score_is_refused(target: float):
+    with pytest.raises(UserError, match=r"--to \d+: expected a score between 0 and 1"):
+        measure.measure(BenchmarkRequest("neuron", ("torch",), target=target), lambda step: None)
+
+
 # === A turn ===
 
 
-@pytest.mark.parametrize("contestant", [TUNED, SCRIPT], ids=lambda one: one.form)
+@pytest.mark.parametrize("contestant", [TORCH, SCRIPT], ids=lambda one: one.form)
 def test_a_turn_times_the_steps_that_were_asked_for(workers: WorkerPool, contestant: Contestant):
     found = workers.call("torch", tasks.pace, asked(contestant))
 
@@ -70,6 +93,23 @@ def test_a_turn_times_the_steps_that_were_asked_for(workers: WorkerPool, contest
     assert found.seconds > 0
     assert found.batch_size == (64 if contestant is SCRIPT else 128)
     assert found.peak_memory > 2**20
+
+
+@pytest.mark.parametrize("track", ["keras:tensorflow", "keras:jax", "keras:torch"])
+def test_the_script_of_keras_learns_on_every_backend(track: str):
+    """In a process of its own, which it leaves as a learner would."""
+    script = SCRIPT.model_copy(update={"name": f"{track} script", "track": track})
+    with WorkerPool("cpu") as own:
+        found = own.call(track, tasks.pace, asked(script))
+        trial = own.call(track, tasks.reach, asked(script, examples=1280, target=0.3))
+
+    assert (found.steps, found.batch_size) == (2, 64)
+    assert 0.3 < trial.score < 0.99
+
+
+def test_every_track_has_the_scripts_that_are_promised(workers: WorkerPool):
+    for track in ("torch", "keras:torch"):
+        assert workers.call(track, benchmark_tasks.scripted, track) == list(SCRIPTED)
 
 
 @pytest.mark.parametrize(("target", "epochs"), [(0.0, 1), (0.6, 3), (0.99, 5), (None, 1)])
@@ -114,9 +154,9 @@ def test_operations_are_those_of_the_layers(workers: WorkerPool):
 def made(target: float | None) -> Benchmark:
     one = Interval(mean=2000.0, low=1900.0, high=2100.0)
     trials = {
-        "script": [Trial(seed=seed, score=0.99, seconds=30.0 + seed) for seed in (0, 1)],
+        "torch script": [Trial(seed=seed, score=0.99, seconds=30.0 + seed) for seed in (0, 1)],
         "torch fast": [Trial(seed=seed, score=0.992, seconds=6.0) for seed in (0, 1)],
-        "torch fast tuned": [Trial(seed=seed, score=0.98, seconds=3.0) for seed in (0, 1)],
+        "torch fast plain": [Trial(seed=seed, score=0.98, seconds=3.0) for seed in (0, 1)],
     }
     return Benchmark(
         chapter="mnist_cnn",
@@ -125,13 +165,14 @@ def made(target: float | None) -> Benchmark:
         rounds=2,
         matmul=8e10,
         paces=[
-            Pace(contestant=TUNED, batch_size=64, rounds=[1.0], examples_per_second=one, peak_memory=2**29,
+            Pace(contestant=TORCH, batch_size=64, rounds=[1.0], examples_per_second=one, peak_memory=2**29,
                  share_of_peak=0.25)
         ],
         target=target,
-        reached=measure._reached([SCRIPT, TORCH, TUNED], trials, target) if target else [],
-        command=["twotrack"],
-        environment={},
+        reached=measure._reached([SCRIPT, TORCH, PLAIN], trials, target) if target else [],
+        device="cpu",
+        command=["twotrack", "benchmark", "mnist_cnn"],
+        environment={"processor": "a <processor>", "cores": 2, "packages": {"torch": "2.13.0"}},
     )  # fmt: skip
 
 
@@ -139,14 +180,14 @@ def test_only_those_at_the_target_are_compared_with_the_script():
     ratios = {one.contestant.name: one.times_as_fast for one in made(0.99).reached}
 
     assert ratios["torch fast"] == pytest.approx(30.5 / 6)
-    assert ratios["torch fast tuned"] is None
+    assert ratios["torch fast plain"] is None
     assert not any(one.times_as_fast for one in made(0.995).reached)
 
 
 def test_the_text_says_what_was_measured():
     said = text.text(made(0.99))
 
-    assert "torch fast tuned  float32    channels_last, fused  2,000 [1,900, 2,100]  25%" in said
+    assert "torch fast  float32    channels last, fused, unfilled, kept memory  2,000 [1,900, 2,100]  25%" in said
     assert "0.9920 [0.9920, 0.9920]" in said
     assert said.endswith("2 rounds of 50 steps, in turns; the machine multiplies matrices with 80 GFLOP/s in float32")
 
@@ -155,3 +196,42 @@ def test_the_tables_are_markdown():
     (paces,) = text.tables(made(None)).split("\n\n")
 
     assert paces.splitlines()[1] == "| --- | --- | --- | --- | --- | --- |"
+
+
+def test_the_text_says_what_a_run_switches_on_by_itself():
+    assert "torch: a run switches on channels last, fused, unfilled, kept memory" in text.text(made(None))
+
+
+def test_a_page_shows_every_contestant_and_the_command(tmp_path: Path):
+    page = write_page(made(0.99), tmp_path / "page.html").read_text()
+
+    for said in ("torch script", "torch fast plain", "twotrack benchmark mnist_cnn", "a &lt;processor&gt;", "<svg"):
+        assert said in page
+
+
+def test_what_was_measured_is_read_again_as_it_was(tmp_path: Path):
+    (tmp_path / "benchmark.json").write_text(made(0.99).model_dump_json())
+
+    assert read(tmp_path / "benchmark.json") == made(0.99)
+
+
+@pytest.mark.parametrize("content", [b"{}", b"[1", b"\xff"])
+def test_anything_else_is_refused(tmp_path: Path, content: bytes):
+    (tmp_path / "other.json").write_bytes(content)
+
+    with pytest.raises(UserError, match=r"other.json' is not what 'benchmark --out' writes"):
+        read(tmp_path / "other.json")
+
+
+def test_the_page_of_the_documentation_gets_the_tables_between_its_marks(tmp_path: Path):
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{tables.START}\nold\n{tables.END}\nbehind\n")
+
+    tables.fill(page, made(0.99))
+
+    filled = page.read_text()
+    assert filled.startswith("before\n")
+    assert filled.endswith(f"{tables.END}\nbehind\n")
+    assert "old" not in filled
+    assert "| torch fast | 0.9920" in filled
+    assert "`twotrack benchmark mnist_cnn`" in filled

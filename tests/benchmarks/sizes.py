@@ -30,6 +30,10 @@ class Seen:
     """Bytes in the folder for temporary files."""
     seconds: float = 0.0
     """Of processors, of all processes."""
+    code: int = 0
+    """That the command ended with."""
+    wall: float = 0.0
+    """Seconds from start to end."""
 
     def look(self, process: psutil.Process, folder: Path) -> None:
         """Look at a process, its children, and a folder."""
@@ -54,20 +58,27 @@ def _size(folder: Path) -> float:
     return total
 
 
-def measure(pair: str, options: Sequence[str] = ()) -> None:
-    """Verify a pair, and print what it said and took."""
-    command = [str(Path(sys.executable).with_name("twotrack")), "verify", f"tests.benchmarks.size_pairs:{pair}"]
+def watched(words: Sequence[str]) -> Seen:
+    """Do a command of twotrack, and return what it took."""
     start, seen = time.perf_counter(), Seen()
     with tempfile.TemporaryDirectory() as name:
-        own = os.environ | {"TMPDIR": name}
-        with subprocess.Popen([*command, "--tracks", "torch,keras:torch", "--first", *options], env=own) as process:
-            watched = psutil.Process(process.pid)
+        command = [str(Path(sys.executable).with_name("twotrack")), *words]
+        with subprocess.Popen(command, env=os.environ | {"TMPDIR": name}) as process:
+            one = psutil.Process(process.pid)
             while process.poll() is None:
-                seen.look(watched, Path(name))
+                seen.look(one, Path(name))
                 time.sleep(EVERY)
+    seen.code, seen.wall = process.returncode, time.perf_counter() - start
+    return seen
+
+
+def measure(pair: str, options: Sequence[str] = ()) -> None:
+    """Verify a pair, and print what it said and took."""
+    name = f"tests.benchmarks.size_pairs:{pair}"
+    seen = watched(["verify", name, "--tracks", "torch,keras:torch", "--first", *options])
     print(
-        f"{pair}: exit code {process.returncode}, {time.perf_counter() - start:.0f} s, "
-        f"{seen.seconds:.0f} s of processors, {seen.memory / 1e9:.1f} GB of memory, {seen.disk / 1e9:.2f} GB of disk",
+        f"{pair}: exit code {seen.code}, {seen.wall:.0f} s, {seen.seconds:.0f} s of processors, "
+        f"{seen.memory / 1e9:.1f} GB of memory, {seen.disk / 1e9:.2f} GB of disk",
         flush=True,
     )
 
