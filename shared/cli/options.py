@@ -313,15 +313,20 @@ def parse_tracks(text: str) -> tuple[str, ...]:
     return tracks
 
 
-def parse_settings(texts: list[str] | None) -> dict[str, str]:
-    """Read KEY=VALUE texts; UserError for one without '='."""
-    settings = {}
+def key_values(option: str, texts: list[str] | None, example: str) -> dict[str, str]:
+    """Read the KEY=VALUE texts of an option; UserError for one without '='."""
+    pairs = {}
     for text in texts or []:
         key, equals, value = text.partition("=")
         if not (key and equals):
-            raise UserError(f"--set {text}: expected KEY=VALUE, for example --set dropout=0.5.")
-        settings[key] = value
-    return settings
+            raise UserError(f"{option} {text}: expected KEY=VALUE, for example {option} {example}.")
+        pairs[key] = value
+    return pairs
+
+
+def parse_settings(texts: list[str] | None) -> dict[str, str]:
+    """Read the texts of --set; UserError for one without '='."""
+    return key_values("--set", texts, "dropout=0.5")
 
 
 def chapter_settings(chapter: str, settings: list[str] | None, weights: str | None) -> dict[str, str]:
