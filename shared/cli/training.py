@@ -8,7 +8,7 @@ from pathlib import Path
 
 from twotrack.shared.cli.console import data_progress, print_error, stderr, training_progress
 from twotrack.shared.engines.launching import HERE, Launcher
-from twotrack.shared.runs import plans
+from twotrack.shared.runs import plans, sweeps
 from twotrack.shared.runs.comparison import (
     OnJob,
     TrainingOutcome,
@@ -81,15 +81,12 @@ def train_comparison(
     """Train a comparison in `folder`, or what is missing of it; if that ends early, say how to go on."""
     resume = partial(plans.resume, on_damage=warn, adopts=launcher.adopts)
     work: Work = resume if go_on else partial(plans.begin, request=request)
-    try:
+    with saying_how_to_go_on("compare", folder):
         outcome, runs = train(
             request, folder, lambda track, seed: folder / run_name(track, seed), tensorboard, work, pool, launcher
         )
-    except (KeyboardInterrupt, SystemExit):
-        _say_how_to_go_on(folder)
-        raise
     if outcome.failures:
-        _say_how_to_go_on(folder)
+        say_how_to_go_on("compare", folder)
     elif not outcome.folders:
         stderr.print(f"nothing to train: all {len(runs)} runs of the comparison are finished")
     return outcome, runs
@@ -100,9 +97,20 @@ def warn(message: str) -> None:
     stderr.print(f"warning: {message}", markup=False)
 
 
-def _say_how_to_go_on(folder: Path) -> None:
-    if (folder / plans.PLAN).is_file():
-        stderr.print(f"to train what is missing: twotrack compare --resume {shlex.quote(str(folder))}")
+@contextmanager
+def saying_how_to_go_on(command: str, folder: Path) -> Iterator[None]:
+    """Say, if the block is interrupted, how what it leaves is gone on with."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        say_how_to_go_on(command, folder)
+        raise
+
+
+def say_how_to_go_on(command: str, folder: Path) -> None:
+    """Say how to train what is missing, if a plan tells of it."""
+    if any((folder / name).is_file() for name in (plans.PLAN, sweeps.PLAN)):
+        stderr.print(f"to train what is missing: twotrack {command} --resume {shlex.quote(str(folder))}")
 
 
 @contextmanager

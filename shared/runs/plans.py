@@ -64,6 +64,18 @@ class Todo:
     """Units of an earlier command: nodes may be at work on some of the jobs."""
 
 
+def together(todos: Sequence[Todo], *inherited: int) -> Todo:
+    """Return the work of several comparisons as one; workers keep these descriptors too."""
+    return Todo(
+        [job for todo in todos for job in todo.jobs],
+        (*inherited, *(one for todo in todos for one in todo.inherited)),
+        Left(
+            tuple(file for todo in todos for file in todo.left.at_work),
+            frozenset(name for todo in todos for name in todo.left.submissions),
+        ),
+    )
+
+
 @contextmanager
 def begin(jobs: Sequence[Job], request: TrainingRequest) -> Iterator[Todo]:
     """Write the plan of a new comparison beside its run folders and hold its lock.
@@ -76,10 +88,10 @@ def begin(jobs: Sequence[Job], request: TrainingRequest) -> Iterator[Todo]:
         twotrack=__version__,
         code=code(),
         environment=environment(),
-        request=_absolute(request),
+        request=absolute(request),
         jobs=list(jobs),
     )
-    with _written(file, plan) as stream:
+    with locked_from_start(file, plan) as stream:
         try:
             yield Todo(list(jobs), (stream.fileno(),))
         finally:
@@ -115,7 +127,7 @@ def resume(jobs: Sequence[Job], on_damage: Callable[[str], None], adopts: bool =
     comparison.
     """
     folder = jobs[0].folder.parent
-    with _locked(folder / PLAN) as stream:
+    with locked(folder / PLAN) as stream:
         plan = _read(folder / PLAN)
         _require_same(plan, jobs, folder)
         left = take_back_all(folder)
@@ -173,7 +185,7 @@ def _here(planned: Job, job: Job) -> Job:
 
 def require_same_request(request: TrainingRequest, folder: Path, names: Sequence[str]) -> TrainingRequest:
     """Return what the comparison in `folder` was asked for; UserError if the named fields ask for something else."""
-    stored, request = stored_request(folder), _absolute(request)
+    stored, request = stored_request(folder), absolute(request)
     for name in names:
         then, now = getattr(stored, name), getattr(request, name)
         if then != now:
@@ -190,7 +202,7 @@ def _text(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _absolute(request: TrainingRequest) -> TrainingRequest:
+def absolute(request: TrainingRequest) -> TrainingRequest:
     """Return the request with absolute paths, for whoever continues it from another folder."""
     values = {one.name: getattr(request, one.name) for one in fields(request)}
     values |= {name: value.absolute() for name, value in values.items() if isinstance(value, Path)}
@@ -198,8 +210,8 @@ def _absolute(request: TrainingRequest) -> TrainingRequest:
 
 
 @contextmanager
-def _written(file: Path, plan: Plan) -> Iterator[TextIO]:
-    """Make the file appear whole and locked."""
+def locked_from_start(file: Path, plan: FrozenRecord) -> Iterator[TextIO]:
+    """Make the file of a plan appear, whole and locked; UserError if it cannot be written."""
     with ExitStack() as stack:
         try:
             with atomic.written(file) as draft:
@@ -220,8 +232,8 @@ def _opened(file: Path) -> TextIO:
 
 
 @contextmanager
-def _locked(file: Path) -> Iterator[TextIO]:
-    """Yield the open plan, locked; if another one took its place meanwhile, that one."""
+def locked(file: Path) -> Iterator[TextIO]:
+    """Yield the open plan, locked, or what took its place meanwhile; UserError if somebody else holds it."""
     while True:
         with _opened(file) as stream:
             _lock(stream, file.parent)
