@@ -91,7 +91,7 @@ class Slurm:
         executor.update_parameters(
             job_name=submission, array_parallelism=_ARRAY, signal_delay_s=30, additional_parameters=self._parameters()
         )
-        run = CommandFunction(self._command, verbose=False)
+        run = CommandFunction(self._command, verbose=False, cwd="/")
         self._names.add(submission)
         for start in range(0, len(units), _ARRAY):
             part = units[start : start + _ARRAY]

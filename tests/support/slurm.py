@@ -151,6 +151,11 @@ class Slurm:
         )
         return done.stdout.strip()
 
+    def stop_controller(self) -> None:
+        daemon = self._daemons.pop("controller")
+        daemon.kill()
+        daemon.wait()
+
     def kill_node(self, name: str) -> None:
         """Let a node die as by a power cut: its daemon, what steps jobs, and all jobs on it."""
         if daemon := self._daemons.pop(name, None):

@@ -1,0 +1,115 @@
+"""What it costs the coordinator to have jobs done by Slurm or Ray, and how busy it keeps their nodes.
+
+python -m tests.benchmarks.launching --engine ray --jobs 1000 plans, submits and collects stub jobs, which do nothing,
+and prints the CPU time of the coordinator and of Slurm's programs that it calls, per job, and its memory before and
+after. --workers 64 --seconds 20 lets stub jobs sleep on so many workers and prints the efficiency: the seconds slept,
+over workers times the seconds that it all took. Slurm and Ray are started here: workers are CPUs that they only count.
+"""
+
+import argparse
+import os
+import resource
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from unittest.mock import patch
+
+from tests.support.ray_cluster import RayCluster
+from tests.support.slurm import Slurm as SlurmCluster
+from twotrack.shared.engines.engine import Engine, Resources
+from twotrack.shared.engines.launching import OnNodes
+from twotrack.shared.engines.ray_cluster import Ray
+from twotrack.shared.engines.slurm import Slurm, SlurmOptions
+from twotrack.shared.engines.standing import Standing
+from twotrack.shared.runs.comparison import TrainingRequest, plan, run_name, say_nothing
+from twotrack.shared.runs.plans import begin
+from twotrack.shared.workers.environment import resident_bytes
+
+STUB = Path(__file__).with_name("stub_node.sh")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One run of all jobs."""
+
+    done: int
+    failed: int
+    seconds: float
+    cpu_seconds: float
+    """Of this process, and of those that it started and waited for."""
+    memory: tuple[int, int]
+    """Bytes of this process: the least and the most while jobs were out."""
+
+
+@contextmanager
+def cluster(name: str, folder: Path, workers: int, command: Sequence[str]) -> Iterator[Engine]:
+    """Yield an engine on a cluster of two nodes that share the workers, or of one node with one."""
+    nodes, cpus = (2, workers // 2) if workers > 1 else (1, 1)
+    if name == "slurm":
+        with SlurmCluster(folder, nodes, cpus) as slurm, patch.dict(os.environ, slurm.environment):
+            yield Slurm(Resources(), SlurmOptions(), command)
+    else:
+        with RayCluster(nodes, cpus) as ray:
+            yield Ray(Resources(), ray.address, command)
+
+
+def measure(engine: Engine, folder: Path, jobs: int) -> Measured:
+    """Plan so many jobs of one seed each, let them be done, and collect them."""
+    sizes: list[int] = []
+
+    def see(_: Sequence[Standing]) -> None:
+        sizes.append(resident_bytes())
+
+    engine.check()
+    start, cpu = time.monotonic(), cpu_seconds()
+    request = TrainingRequest("neuron", ("torch",), tuple(range(jobs)))
+    nodes = OnNodes(engine, 1, 0, 1, lambda: nullcontext(see), print)
+    planned = plan(request, lambda track, seed: folder / run_name(track, seed))
+    with begin(planned, request) as todo:
+        outcome = nodes.run(todo, say_nothing)
+    sizes = sizes[1:] or sizes
+    return Measured(
+        len(outcome.folders),
+        len(outcome.failures),
+        time.monotonic() - start,
+        cpu_seconds() - cpu,
+        (min(sizes), max(sizes)),
+    )
+
+
+def cpu_seconds() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def main() -> None:
+    """Print what was measured."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--engine", choices=("slurm", "ray"), required=True)
+    parser.add_argument("--jobs", type=int, default=1000)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=0.0)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder, daemons = Path(name) / "comparison", Path(name) / "daemons"
+        folder.mkdir()
+        daemons.mkdir()
+        command = [str(STUB), str(given.seconds)] if given.seconds else [str(STUB)]
+        with cluster(given.engine, daemons, given.workers, command) as engine:
+            measured = measure(engine, folder, given.jobs)
+    low, high = (size / 1e6 for size in measured.memory)
+    print(
+        f"{given.engine}: {measured.done} of {given.jobs} jobs done, {measured.failed} failed, "
+        f"{measured.seconds:.0f} s; coordinator {1000 * measured.cpu_seconds / given.jobs:.1f} ms of CPU per job, "
+        f"memory {low:.0f} to {high:.0f} MB"
+    )
+    if given.seconds:
+        share = given.jobs * given.seconds / (given.workers * measured.seconds)
+        print(f"{given.workers} workers, {given.jobs} jobs of {given.seconds:g} s: efficiency {share:.2f}")
+
+
+if __name__ == "__main__":
+    main()
