@@ -37,7 +37,7 @@ class SlurmOptions:
     time: str | None = None
     """As sbatch has it, such as 30 (minutes) or 2:00:00."""
     others: Mapping[str, str] = field(default_factory=dict)
-    """Long options of sbatch by name, such as account."""
+    """Long options of sbatch by name, such as account; true for one that has no value."""
 
 
 class Slurm:
@@ -111,7 +111,8 @@ class Slurm:
             "partition": options.partition,
             "time": options.time,
         }
-        return {"no-requeue": True, **{name: one for name, one in given.items() if one is not None}, **options.others}
+        others = {name: True if one == "true" else one for name, one in options.others.items()}
+        return {"no-requeue": True, **{name: one for name, one in given.items() if one is not None}, **others}
 
     def ended(self) -> dict[Path, str]:
         """Return the units whose jobs squeue has no more, or as over."""

@@ -64,7 +64,7 @@ def test_what_sbatch_refuses_is_said(slurm: Cluster, tmp_path: Path):
 
     with pytest.raises(UserError, match="expected 1 CPUs for a job, found 0 in the partition 'nowhere'"):
         engine.check()
-    with pytest.raises(UserError, match=r"sbatch refuses the jobs: .*invalid partition"):
+    with pytest.raises(UserError, match=r"sbatch refuses the jobs: .*Invalid partition name"):
         engine.submit([tmp_path / "unit"], "twotrack-test", tmp_path)
 
 
