@@ -116,7 +116,8 @@ class _Command:
         try:
             self._engine.cancel(self._todo.left.submissions, waiting=True)  # their units were taken back
             if self._new:
-                self._require_shared()
+                if not self._standings:  # else a node holds a unit of this folder, which is seen here
+                    self._require_shared()
                 self._give_out()
             self._watch()
         except BaseException:

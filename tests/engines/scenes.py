@@ -6,17 +6,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.runs.test_resume import require_equal
-from tests.support.command_line import Done, Running, in_process
+from tests.support.command_line import Done, Running, in_process, wait_until
 from tests.support.jobs import run
 from twotrack.shared.runs import plans
 from twotrack.shared.runs.comparison import plan, run_name
 from twotrack.shared.runs.run_folder import read
 from twotrack.shared.workers.pool import WorkerPool
 
+SECONDS = 600
 CHAPTERS = ("neuron", "backprop")
 COMMON = ("--tracks", "torch", "--examples", "256", "--device", "cpu")
-SHORT, LONG = ("--epochs", "600"), ("--epochs", "3000")
-"""A node is at work on them for long enough to be seen, and no longer."""
+SHORT, LONG = ("--epochs", "100"), ("--epochs", "400")
+"""A node is at work on them for long enough to be seen, and no longer: 2 and 7 s."""
 
 
 def sweep_with_a_dying_node(
@@ -25,12 +26,12 @@ def sweep_with_a_dying_node(
     """Let a node die when it has done one of two runs; require a whole sweep, no run twice, and local bits."""
     options = ("--chapters", ",".join(CHAPTERS), "--seeds", "2", "--seeds-per-job", "2", *COMMON, *SHORT)
     with Running("sweep", *options, *engine, folder=folder) as command:
-        command.wait_for(lambda: on_node(folder, victim), "the node is at work")
+        wait_for(command, lambda: on_node(folder, victim), "the node is at work")
         (comparison,) = on_node(folder, victim)
-        command.wait_for((comparison / "torch_seed0/record.json").exists, "its first run is finished")
+        wait_for(command, (comparison / "torch_seed0/record.json").exists, "its first run is finished")
         kill()
         before = (comparison / "torch_seed0/record.json").stat()
-        code = command.process.wait(300)
+        code = command.process.wait(SECONDS)
 
     assert code == 0, command.stderr
     assert "try 2" in command.stderr
@@ -57,15 +58,21 @@ def require_as_local(comparison: Path, folder: Path, workers: WorkerPool) -> Non
         require_equal(read(comparison / job.folder.name), run(workers, job))
 
 
-def at_work(command: Running, count: int) -> Callable[[], bool]:
-    return lambda: command.stderr.count(": at work on ") >= count
+def wait_for(command: Running, condition: Callable[[], object], what: str) -> None:
+    """Wait for a condition: two frameworks are imported at a time, and other tests are at work too."""
+
+    def true_or_over() -> bool:
+        assert command.process.poll() is None or condition(), f"ended before {what}:\n{command.stderr}"
+        return bool(condition())
+
+    wait_until(true_or_over, what, SECONDS)
 
 
 def interrupt(folder: Path, engine: tuple[str, ...]) -> Path:
     """Begin a comparison of three runs on two nodes, send Ctrl-C, require that nothing is left at work."""
     options = ("neuron", "--seeds", "3", "--seeds-per-job", "1", *COMMON, *LONG)
     with Running("compare", *options, *engine, folder=folder) as command:
-        command.wait_for(lambda: list(folder.glob("runs/*/.torch_seed*.partial")), "a run has begun")
+        wait_for(command, lambda: list(folder.glob("runs/*/.torch_seed*.partial")), "a run has begun")
         command.process.send_signal(signal.SIGINT)
         code = command.process.wait(90)
 
@@ -80,7 +87,7 @@ def kill_the_command(folder: Path, engine: tuple[str, ...]) -> Path:
     """Begin the same, and kill the command when two runs are in training; return the comparison."""
     options = ("neuron", "--seeds", "3", "--seeds-per-job", "1", *COMMON, *LONG)
     with Running("compare", *options, *engine, folder=folder) as command:
-        command.wait_for(lambda: len(list(folder.glob("runs/*/.torch_seed*.partial"))) == 2, "two runs have begun")
+        wait_for(command, lambda: len(list(folder.glob("runs/*/.torch_seed*.partial"))) == 2, "two runs have begun")
         command.process.kill()
         command.process.wait()
     (comparison,) = folder.glob("runs/compare_*")
