@@ -17,7 +17,7 @@ from twotrack.shared.errors import UserError
 from twotrack.shared.runs.comparison import OnJob, TrackFailure, TrainingOutcome, run_jobs
 from twotrack.shared.runs.plans import Todo
 from twotrack.shared.runs.records import Job
-from twotrack.shared.runs.run_folder import unwritable
+from twotrack.shared.runs.run_folder import remove_partial, unwritable
 from twotrack.shared.runs.software import software
 from twotrack.shared.runs.units import FOLDER, Unit, UnitFile, tidy, unit_file
 from twotrack.shared.spec.track import TRACKS
@@ -27,7 +27,9 @@ OnStandings = Callable[[Sequence[Standing]], None]
 """Called with how all units stand."""
 _LOOK_SECONDS = 0.5
 _END_SECONDS = 30.0
-"""In which a cancelled job, or one whose node is gone, must let go of its unit."""
+"""In which a cancelled job must let go of its unit."""
+_HELD_SECONDS = 600.0
+"""In which the storage must notice that whoever held a unit is gone with its node."""
 _SEEN_SECONDS = 10.0
 """In which what a node wrote must be seen here: file systems of several machines keep what they know for a while."""
 
@@ -202,8 +204,8 @@ class _Command:
             self._hear(unfinished)
             if time.monotonic() - looked >= self._engine.poll_seconds:
                 for path, how in self._engine.ended().items():
-                    by_path[path].ended = how
-                self._settle([one for one in unfinished if one.ended is not None and not one.file.is_held()])
+                    by_path[path].ended, by_path[path].ended_at = how, time.monotonic()
+                self._settle([one for one in unfinished if one.ended is not None and self._is_free(one)])
                 looked = time.monotonic()
             self._on_standings(self._standings)
             if self._open():
@@ -216,6 +218,14 @@ class _Command:
             if one.file.progress.name in there:
                 one.hear(self._on_job)
 
+    def _is_free(self, one: Standing) -> bool:
+        """Tell whether nobody is at work on a unit whose job is over; it fails if that is said for too long."""
+        if not one.file.is_held():
+            return True
+        if one.ended_at and time.monotonic() - one.ended_at > _HELD_SECONDS:
+            one.state, one.message = State.FAILED, f"{one.ended}, but something on {one.node} still holds its file"
+        return False
+
     def _settle(self, over: Sequence[Standing]) -> None:
         """Finish units whose jobs are over, or give them out once more."""
         for comparison in {one.file.comparison for one in over}:
@@ -227,7 +237,7 @@ class _Command:
             elif one.refused or one.tries > self._nodes.retries:
                 one.state = State.FAILED
             if not one.is_open:
-                one.file.take_back()
+                _take_back(one)
         self._submit([one for one in over if one.is_open])
 
     # === At the end ===
@@ -238,7 +248,7 @@ class _Command:
         with suppress(UserError):  # what is left is named in any case
             self._engine.cancel({self._submission, *self._todo.left.submissions})
         deadline = time.monotonic() + _END_SECONDS
-        while (left := [one for one in left if not one.file.take_back()]) and time.monotonic() < deadline:
+        while (left := [one for one in left if not _take_back(one)]) and time.monotonic() < deadline:
             time.sleep(_LOOK_SECONDS)
         for one in left:
             self._nodes.say(f"could not cancel: {one.title}, at work on {one.node}; it ends when it is finished")
@@ -252,6 +262,15 @@ class _Command:
             shutil.rmtree(self._folder / self._submission, ignore_errors=True)
         with suppress(OSError):
             self._folder.rmdir()
+
+
+def _take_back(standing: Standing) -> bool:
+    """Take a unit back, with what was begun of its runs; tell whether nobody is at work on it."""
+    if not standing.file.take_back():
+        return False
+    for job in standing.jobs:
+        remove_partial(job.folder)
+    return True
 
 
 def _names(folder: Path) -> list[str]:

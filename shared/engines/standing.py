@@ -34,6 +34,8 @@ class Standing:
     tries: int = 0
     ended: str | None = None
     """What the engine says of the end of its job; None while that is out."""
+    ended_at: float | None = None
+    """When that was heard of, by the monotonic clock; None for a unit that an earlier command gave out."""
     latest: str = ""
     """What it does, in short."""
     message: str = ""

@@ -15,6 +15,8 @@ from twotrack.shared.engines.ray_cluster import Ray
 from twotrack.shared.errors import UserError
 from twotrack.shared.workers.pool import WorkerPool
 
+pytestmark = pytest.mark.lengthy
+
 
 @pytest.fixture(scope="module")
 def ray() -> Iterator[RayCluster]:

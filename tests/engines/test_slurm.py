@@ -14,6 +14,8 @@ from twotrack.shared.engines.slurm import Slurm, SlurmOptions
 from twotrack.shared.errors import UserError
 from twotrack.shared.workers.pool import WorkerPool
 
+pytestmark = pytest.mark.lengthy
+
 ENGINE = ("--engine", "slurm", "--partition", "main", "--time", "10")
 
 
