@@ -1,9 +1,11 @@
 """What it costs the coordinator to have jobs done by Slurm or Ray, and how busy it keeps their nodes.
 
 python -m tests.benchmarks.launching --engine ray --jobs 1000 plans, submits and collects stub jobs, which do nothing,
-and prints the CPU time of the coordinator and of Slurm's programs that it calls, per job, and its memory before and
-after. --workers 64 --seconds 20 lets stub jobs sleep on so many workers and prints the efficiency: the seconds slept,
-over workers times the seconds that it all took. Slurm and Ray are started here: workers are CPUs that they only count.
+and prints the CPU time of the coordinator and of Slurm's programs that it calls, per job, and its memory.
+--workers 1,2 --jobs 8 --train lets the jobs be runs of the chapter neuron, on one worker and on two, and prints the
+efficiency: the seconds on the first number of workers times that number, over those of the others times theirs.
+--workers 64 --jobs 128 --seconds 60 lets stub jobs sleep, and prints the seconds slept over workers times seconds.
+Slurm and Ray are started here, as two nodes that share the workers: CPUs that they only count.
 """
 
 import argparse
@@ -19,7 +21,7 @@ from unittest.mock import patch
 
 from tests.support.ray_cluster import RayCluster
 from tests.support.slurm import Slurm as SlurmCluster
-from twotrack.shared.engines.engine import Engine, Resources
+from twotrack.shared.engines.engine import NODE_COMMAND, Engine, Resources
 from twotrack.shared.engines.launching import OnNodes
 from twotrack.shared.engines.ray_cluster import Ray
 from twotrack.shared.engines.slurm import Slurm, SlurmOptions
@@ -65,7 +67,7 @@ def measure(engine: Engine, folder: Path, jobs: int) -> Measured:
 
     engine.check()
     start, cpu = time.monotonic(), cpu_seconds()
-    request = TrainingRequest("neuron", ("torch",), tuple(range(jobs)))
+    request = TrainingRequest("neuron", ("torch",), tuple(range(jobs)), device="cpu")
     nodes = OnNodes(engine, 1, 0, 1, lambda: nullcontext(see), print)
     planned = plan(request, lambda track, seed: folder / run_name(track, seed))
     with begin(planned, request) as todo:
@@ -85,30 +87,38 @@ def cpu_seconds() -> float:
     return sum(one.ru_utime + one.ru_stime for one in used)
 
 
-def main() -> None:
-    """Print what was measured."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--engine", choices=("slurm", "ray"), required=True)
-    parser.add_argument("--jobs", type=int, default=1000)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--seconds", type=float, default=0.0)
-    given = parser.parse_args()
+def row(given: argparse.Namespace, workers: int) -> Measured:
+    """Do the jobs on so many workers, and print what that took."""
+    command = list(NODE_COMMAND) if given.train else [str(STUB), str(given.seconds)]
     with tempfile.TemporaryDirectory() as name:
         folder, daemons = Path(name) / "comparison", Path(name) / "daemons"
         folder.mkdir()
         daemons.mkdir()
-        command = [str(STUB), str(given.seconds)] if given.seconds else [str(STUB)]
-        with cluster(given.engine, daemons, given.workers, command) as engine:
+        with cluster(given.engine, daemons, workers, command) as engine:
             measured = measure(engine, folder, given.jobs)
     low, high = (size / 1e6 for size in measured.memory)
     print(
-        f"{given.engine}: {measured.done} of {given.jobs} jobs done, {measured.failed} failed, "
+        f"{given.engine}, {workers} workers: {measured.done} of {given.jobs} jobs done, {measured.failed} failed, "
         f"{measured.seconds:.0f} s; coordinator {1000 * measured.cpu_seconds / given.jobs:.1f} ms of CPU per job, "
         f"memory {low:.0f} to {high:.0f} MB"
     )
-    if given.seconds:
-        share = given.jobs * given.seconds / (given.workers * measured.seconds)
-        print(f"{given.workers} workers, {given.jobs} jobs of {given.seconds:g} s: efficiency {share:.2f}")
+    return measured
+
+
+def main() -> None:
+    """Print a line for each number of workers, and the efficiency."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--engine", choices=("slurm", "ray"), required=True)
+    parser.add_argument("--jobs", type=int, default=1000)
+    parser.add_argument("--workers", default="2", help="numbers, separated by commas")
+    parser.add_argument("--seconds", type=float, default=0.0, help="that a stub job sleeps")
+    parser.add_argument("--train", action="store_true", help="jobs are runs, not stubs")
+    given = parser.parse_args()
+    spent = {workers: workers * row(given, workers).seconds for workers in map(int, given.workers.split(","))}
+    useful = given.jobs * given.seconds or next(iter(spent.values()))
+    if given.seconds or given.train:
+        for workers, seconds in spent.items():
+            print(f"{workers} workers: efficiency {useful / seconds:.2f}")
 
 
 if __name__ == "__main__":

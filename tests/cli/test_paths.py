@@ -34,6 +34,7 @@ class Writer:
 WRITERS: dict[tuple[str, str], Writer] = {
     ("run", "out"): Writer(("run", "neuron", "--track", "torch", "--out"), is_parent=True),
     ("compare", "out"): Writer(("compare", "neuron", "--tracks", "torch", "--out"), is_parent=True),
+    ("sweep", "out"): Writer(("sweep", "--chapters", "neuron", "--tracks", "torch", "--out"), is_parent=True),
     ("ablate", "out"): Writer(("ablate", "neuron", "--tracks", "torch", "--out"), is_parent=True),
     ("benchmark", "out"): Writer(("benchmark", "neuron", "--tracks", "torch", "--out"), ".json"),
     ("experiment", "out"): Writer(("experiment", "neuron", "--tracks", "torch", "--out"), is_parent=True),
@@ -58,6 +59,9 @@ READERS: dict[tuple[str, str], tuple[str, ...]] = {
     ("run", "warm_start"): ("run", "mnist_cnn", "--warm-start"),
     ("compare", "data"): ("compare", "neuron", "--data"),
     ("compare", "resume"): ("compare", "--resume"),
+    ("sweep", "file"): ("sweep",),
+    ("sweep", "data"): ("sweep", "--chapters", "neuron", "--data"),
+    ("sweep", "resume"): ("sweep", "--resume"),
     ("ablate", "data"): ("ablate", "neuron", "--data"),
     ("verify", "other"): ("verify", "absent"),
     ("verify", "recording"): ("verify", "pair:PAIR", "--recording"),
@@ -75,8 +79,8 @@ READERS: dict[tuple[str, str], tuple[str, ...]] = {
     ("report", "ladder"): ("report", "run", "--ladder"),
     ("serve", "folder"): ("serve",),
 }
-READ_BY_WORKERS = {(name, "tfds_dir") for name in ("data", "run", "compare", "ablate")} | {
-    ("data", "images"), ("run", "images"), ("compare", "images"), ("ablate", "images"), ("verify", "inputs"),
+READ_BY_WORKERS = {(name, "tfds_dir") for name in ("data", "run", "compare", "sweep", "ablate")} | {
+    ("data", "images"), ("run", "images"), ("compare", "images"), ("sweep", "images"), ("ablate", "images"), ("verify", "inputs"),
     ("verify", "map_file"), ("convert", "map_file"),
 }  # fmt: skip
 

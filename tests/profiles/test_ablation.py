@@ -35,7 +35,11 @@ def found(tmp_path_factory: pytest.TempPathFactory, workers: WorkerPool) -> Abla
         job.model_copy(update={"source": small_source(folder)})
         for job in ablation.aligned_jobs(request, folder / "runs")
     ]
-    return ablation.ablate(jobs, lambda *_: None, workers)
+
+    def train(some: Sequence[Job], pool: WorkerPool) -> TrainingOutcome:
+        return run_jobs(some, pool=pool)
+
+    return ablation.ablate(jobs, train, pool=workers)
 
 
 def test_every_track_trains_aligned_native_and_one_default_at_a_time(found: Ablation):

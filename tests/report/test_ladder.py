@@ -158,10 +158,10 @@ def test_compare_verifies_first_and_leaves_the_record_beside_the_runs(
         done.append((subject, tracks))
         return [result]
 
-    def train(request, parent, name_folder, logs, work, pool):
+    def train(request, parent, name_folder, logs, work, pool, launcher):
         done.append("trained")
         runs = [make_run(name_folder(track, 0), track=track) for track in request.tracks]
-        return TrainingOutcome([run.folder for run in runs], []), runs
+        return TrainingOutcome([run.folder for run in runs], {}), runs
 
     monkeypatch.setattr("twotrack.shared.cli.verify.climb", climb)
     monkeypatch.setattr("twotrack.shared.cli.training.train", train)
