@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -168,11 +169,11 @@ def _continued(folder: Path, launcher: "Launcher") -> "Iterator[Compared]":
 def _planned(comparisons: "Mapping[Path, TrainingRequest]") -> "dict[Path, list[Job]]":
     """Return the jobs of all comparisons; UserError for what cannot be done, before anything is."""
     from twotrack.shared.cli.console import data_progress
-    from twotrack.shared.runs.comparison import plan, run_name
+    from twotrack.shared.runs.comparison import plan, run_folder
 
     with data_progress() as show:
         return {
-            folder: plan(request, lambda track, seed, to=folder: to / run_name(track, seed), show, options.lent_pool())
+            folder: plan(request, partial(run_folder, folder), show, options.lent_pool())
             for folder, request in comparisons.items()
         }
 

@@ -37,12 +37,17 @@ _SEEN_SECONDS = 10.0
 class Launcher(Protocol):
     """Does the runs of a command."""
 
-    threads: int | None
-    """Of an operation; None for one per core."""
-    side_by_side: bool
-    """Several tracks and comparisons at a time."""
-    adopts: bool
-    """It leaves jobs to nodes that are at work on them."""
+    @property
+    def threads(self) -> int | None:
+        """Of an operation; None for one per core."""
+
+    @property
+    def side_by_side(self) -> bool:
+        """Whether it does several tracks and comparisons at a time."""
+
+    @property
+    def adopts(self) -> bool:
+        """Whether it leaves jobs to nodes that are at work on them."""
 
     def check(self) -> None:
         """Raise UserError unless it could do runs now; nothing is started."""

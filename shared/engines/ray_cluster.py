@@ -4,6 +4,7 @@ The task is handed to Ray as a function that stands by itself, so that a node im
 is given and what it returns are texts and numbers.
 """
 
+import logging
 import os
 import socket
 from collections.abc import Callable, Collection, Sequence
@@ -58,9 +59,11 @@ class Ray:
 
         if ray.is_initialized():
             return
-        local = {"include_dashboard": False} if self._address == LOCAL else {}
+        dashboard = False if self._address == LOCAL else None
         try:
-            ray.init(address=self._address, log_to_driver=False, logging_level="ERROR", **local)
+            ray.init(
+                address=self._address, include_dashboard=dashboard, log_to_driver=False, logging_level=logging.ERROR
+            )
         except Exception as error:  # of many kinds
             raise _unanswered(self._address, one_line(error)) from error
 
@@ -83,9 +86,10 @@ class Ray:
         import ray
 
         resources = self._resources
-        task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus, memory=resources.memory, max_retries=0)(
-            _task()
-        )
+        options: dict[str, Any] = {"num_cpus": resources.cpus, "num_gpus": resources.gpus, "max_retries": 0}
+        if resources.memory:
+            options["memory"] = resources.memory
+        task = ray.remote(**options)(_task())
         settings = {name: value for name, value in os.environ.items() if name.startswith(_SENT)}
         settings.pop("OMP_NUM_THREADS", None)
         self._submissions.add(submission)

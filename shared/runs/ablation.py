@@ -65,7 +65,7 @@ def _ablate(tracks: Sequence[list[Job]], train: Callable[[list[Job]], TrainingOu
     failures += train(
         [job for track in left for name in names[track[0].track] for job in _variant(track, name, (name,))]
     ).failures
-    ablation.failures += failures
+    ablation.failures.extend(failures)
     for track in left:
         if (name := track[0].track) not in {failure.track for failure in failures}:
             ablation.tracks[name] = {variant: _runs(track, variant) for variant in (ALIGNED, *names[name], NATIVE)}

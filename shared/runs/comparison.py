@@ -337,6 +337,11 @@ def timestamp() -> str:
     return datetime.now().strftime("%Y%m%d-%H%M%S")
 
 
+def run_folder(comparison: Path, track: str, seed: int) -> Path:
+    """Return the folder of a run of a comparison."""
+    return comparison / run_name(track, seed)
+
+
 def run_name(track: str, seed: int) -> str:
     """Return the name of a run folder inside a comparison."""
     return f"{TRACKS[track].slug}_seed{seed}"

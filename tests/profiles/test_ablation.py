@@ -1,6 +1,7 @@
 """`ablate` on a tiny budget: what it trains, and that its table says what the runs say."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ from twotrack.shared.evaluation.statistics import score_difference
 from twotrack.shared.report.ablation import ablation_json, ablation_markdown, ablation_text, changes
 from twotrack.shared.runs import ablation
 from twotrack.shared.runs.ablation import Ablation
-from twotrack.shared.runs.comparison import TrainingRequest
+from twotrack.shared.runs.comparison import TrainingOutcome, TrainingRequest, run_jobs
+from twotrack.shared.runs.records import Job
 from twotrack.shared.spec.profiles import SWITCHES
 from twotrack.shared.workers.pool import WorkerPool
 

@@ -30,6 +30,9 @@ class RayCluster:
         return self
 
     def __exit__(self, *_: object) -> None:
+        import ray
+
+        ray.shutdown()  # this process may be connected
         self._cluster.shutdown()
 
     @property
