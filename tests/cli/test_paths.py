@@ -80,7 +80,8 @@ READERS: dict[tuple[str, str], tuple[str, ...]] = {
     ("serve", "folder"): ("serve",),
 }
 READ_BY_WORKERS = {(name, "tfds_dir") for name in ("data", "run", "compare", "sweep", "ablate")} | {
-    ("data", "images"), ("run", "images"), ("compare", "images"), ("sweep", "images"), ("ablate", "images"), ("verify", "inputs"),
+    ("data", "images"), ("run", "images"), ("compare", "images"), ("sweep", "images"), ("ablate", "images"),
+    ("verify", "inputs"),
     ("verify", "map_file"), ("convert", "map_file"),
 }  # fmt: skip
 
