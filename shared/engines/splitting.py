@@ -12,7 +12,7 @@ nodes that are done would wait for the slowest."""
 
 def split(jobs: Sequence[Job], width: int, seeds_per_job: int | None = None) -> list[list[Job]]:
     """Return the jobs in units, of so many seeds at most if that is said, for `width` units at a time."""
-    groups = [list(group) for _, group in groupby(jobs, lambda job: (job.folder.parent, job.track, job.switched))]
+    groups = [list(group) for _, group in groupby(jobs, lambda job: (job.folder.parent, job.track))]
     if seeds_per_job:
         return [
             group[start : start + seeds_per_job] for group in groups for start in range(0, len(group), seeds_per_job)

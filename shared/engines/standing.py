@@ -61,10 +61,10 @@ class Standing:
     def title(self) -> str:
         """What is trained, in a few words."""
         first = self.jobs[0]
-        seeds = [job.seed for job in self.jobs]
+        seeds = sorted({job.seed for job in self.jobs})
         numbers = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
-        name = f"{first.chapter} {first.track} {numbers}"
-        return f"{name}, {describe(first.switched)}" if first.switched else name
+        switched = dict.fromkeys(describe(job.switched) for job in self.jobs if job.switched)
+        return ", ".join([f"{first.chapter} {first.track} {numbers}", *switched])
 
     @property
     def done(self) -> list[Path]:
