@@ -8,6 +8,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Collection, Sequence
+from contextlib import chdir
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,9 +62,10 @@ class Ray:
             return
         dashboard = False if self._address == LOCAL else None
         try:
-            ray.init(
-                address=self._address, include_dashboard=dashboard, log_to_driver=False, logging_level=logging.ERROR
-            )
+            with chdir("/"):  # tasks would import from the current folder
+                ray.init(
+                    address=self._address, include_dashboard=dashboard, log_to_driver=False, logging_level=logging.ERROR
+                )
         except Exception as error:  # of many kinds
             raise _unanswered(self._address, one_line(error)) from error
 

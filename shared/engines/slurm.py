@@ -88,8 +88,14 @@ class Slurm:
         from submitit.helpers import CommandFunction
 
         executor = SlurmExecutor(folder / submission, python=f"{shlex.quote(sys.executable)} -P")
+        # None: no limit of five minutes, and no key that this Slurm may not know, which are submitit's own.
         executor.update_parameters(
-            job_name=submission, array_parallelism=_ARRAY, signal_delay_s=30, additional_parameters=self._parameters()
+            job_name=submission,
+            time=None,
+            wckey=None,
+            array_parallelism=_ARRAY,
+            signal_delay_s=30,
+            additional_parameters=self._parameters(),
         )
         run = CommandFunction(self._command, verbose=False, cwd="/")
         self._names.add(submission)
