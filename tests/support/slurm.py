@@ -104,7 +104,7 @@ class Slurm:
         ports = _free_ports(nodes + 1)
         host = socket.gethostname()
         lines = [
-            f"NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs={cpus} RealMemory=8000 State=UNKNOWN"
+            f"NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs={cpus} RealMemory=8000"
             for name, port in zip(self._names, ports[1:], strict=True)
         ]
         user = psutil.Process().username()
