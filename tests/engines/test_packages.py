@@ -10,9 +10,8 @@ from tests.support import slurm
 def test_without_the_packages_a_test_fails_and_says_how_to_get_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(slurm, "ROOT", tmp_path)
 
-    with pytest.raises(
-        pytest.fail.Exception, match="expected Debian's packages slurmctld, slurmd.*`make slurm` gets them"
-    ):
+    message = r"expected Debian's packages slurmctld, slurmd, .*`make slurm` gets them"
+    with pytest.raises(pytest.fail.Exception, match=message):
         slurm.Slurm(tmp_path)
 
 
