@@ -42,8 +42,8 @@ class Measured:
     seconds: float
     cpu_seconds: float
     """Of this process, and of those that it started and waited for."""
-    memory: tuple[int, int]
-    """Bytes of this process: the least and the most while jobs were out."""
+    memory: dict[int, int]
+    """Bytes of this process when so many tenths of the jobs were done."""
 
 
 @contextmanager
@@ -60,10 +60,10 @@ def cluster(name: str, folder: Path, workers: int, command: Sequence[str]) -> It
 
 def measure(engine: Engine, folder: Path, jobs: int) -> Measured:
     """Plan so many jobs of one seed each, let them be done, and collect them."""
-    sizes: list[int] = []
+    sizes: dict[int, int] = {}
 
-    def see(_: Sequence[Standing]) -> None:
-        sizes.append(resident_bytes())
+    def see(standings: Sequence[Standing]) -> None:
+        sizes[10 * sum(not one.is_open for one in standings) // len(standings)] = resident_bytes()
 
     engine.check()
     start, cpu = time.monotonic(), cpu_seconds()
@@ -72,13 +72,12 @@ def measure(engine: Engine, folder: Path, jobs: int) -> Measured:
     planned = plan(request, lambda track, seed: folder / run_name(track, seed))
     with begin(planned, request) as todo:
         outcome = nodes.run(todo, say_nothing)
-    sizes = sizes[1:] or sizes
     return Measured(
         len(outcome.folders),
         len(outcome.failures),
         time.monotonic() - start,
         cpu_seconds() - cpu,
-        (min(sizes), max(sizes)),
+        sizes,
     )
 
 
@@ -96,11 +95,11 @@ def row(given: argparse.Namespace, workers: int) -> Measured:
         daemons.mkdir()
         with cluster(given.engine, daemons, workers, command) as engine:
             measured = measure(engine, folder, given.jobs)
-    low, high = (size / 1e6 for size in measured.memory)
+    sizes = ", ".join(f"{size / 1e6:.0f}" for size in measured.memory.values())
     print(
         f"{given.engine}, {workers} workers: {measured.done} of {given.jobs} jobs done, {measured.failed} failed, "
         f"{measured.seconds:.0f} s; coordinator {1000 * measured.cpu_seconds / given.jobs:.1f} ms of CPU per job, "
-        f"memory {low:.0f} to {high:.0f} MB"
+        f"memory {sizes} MB as tenths of the jobs were done"
     )
     return measured
 
