@@ -213,14 +213,13 @@ class _Command:
                 self._settle([one for one in unfinished if one.ended is not None and self._is_free(one)])
                 looked = time.monotonic()
             self._on_standings(self._standings)
-            if self._open():
-                time.sleep(_LOOK_SECONDS)
+            time.sleep(_LOOK_SECONDS)
 
     def _hear(self, standings: Sequence[Standing]) -> None:
         """Take in what nodes have told. Listing a folder lets file systems look again for what is new in it."""
         there = {name for comparison in self._comparisons for name in _names(comparison / FOLDER)}
         for one in standings:
-            if one.file.progress.name in there:
+            if one.tells_in in there:
                 one.hear(self._on_job)
 
     def _is_free(self, one: Standing) -> bool:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 
 from twotrack.shared.engines import telling
@@ -45,10 +46,13 @@ class Standing:
     seen: bool = False
     """Of a probe: its node sees the file."""
     sees_lock: bool = False
+    tells_in: str = field(init=False)
+    """The name of the file in which its node tells."""
     _hearer: Hearer = field(init=False)
     _by_name: dict[str, Job] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.tells_in = self.file.progress.name
         self._hearer = Hearer(self.file.progress)
         self._by_name = {job.folder.name: job for job in self.jobs}
 
@@ -57,7 +61,7 @@ class Standing:
         """Whether something is still to come of it."""
         return self.state not in (State.FINISHED, State.FAILED)
 
-    @property
+    @cached_property
     def title(self) -> str:
         """What is trained, in a few words."""
         first = self.jobs[0]
