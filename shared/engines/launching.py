@@ -262,8 +262,8 @@ class _Command:
         kept = [one.file for one in self._standings if one.state is State.FAILED or one.file.path.exists()]
         for comparison in self._comparisons:
             tidy(comparison, kept)
-        if not kept:
-            shutil.rmtree(self._folder / self._submission, ignore_errors=True)
+        for name in () if kept else (self._submission, *self._todo.left.submissions):
+            shutil.rmtree(self._folder / name, ignore_errors=True)
         with suppress(OSError):
             self._folder.rmdir()
 
