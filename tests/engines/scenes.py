@@ -16,8 +16,8 @@ from twotrack.shared.workers.pool import WorkerPool
 SECONDS = 600
 CHAPTERS = ("neuron", "backprop")
 COMMON = ("--tracks", "torch", "--examples", "256", "--device", "cpu")
-SHORT, LONG = ("--epochs", "100"), ("--epochs", "400")
-"""A node is at work on them for long enough to be seen, and no longer: 2 and 7 s."""
+SHORT, LONG = ("--epochs", "150"), ("--epochs", "250")
+"""A node is at work on them for long enough to be seen, and no longer: 2.5 and 4 s."""
 
 
 def sweep_with_a_dying_node(

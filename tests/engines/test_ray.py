@@ -51,6 +51,7 @@ def test_stub_jobs_are_each_done_once(engine: tuple[str, ...], tmp_path: Path):
     assert (measured.done, measured.failed) == (20, 0)
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_nothing_at_work(engine: tuple[str, ...], tmp_path: Path):
     scenes.interrupt(tmp_path, engine)
 
