@@ -11,10 +11,12 @@ from twotrack.shared.spec.changes import (
     Facing,
     Function,
     MapValue,
+    OrderValues,
     Parameter,
     ReplaceLayer,
     SetHyperparameter,
     SetMask,
+    reset_in_front,
 )
 from twotrack.torch_track.changes.functions import all_activations, in_words
 from twotrack.torch_track.changes.windows import windows
@@ -179,6 +181,10 @@ class Alternatives:
 
     def _recurrent(self) -> Iterator[Candidate]:
         layer = self._layer
+        if isinstance(layer, nn.GRU | nn.GRUCell):
+            yield reset_in_front([self._path])
+        if isinstance(layer, nn.LSTM):
+            yield self._states()
         if not isinstance(layer, nn.RNNBase):
             return
         backwards = tuple(
@@ -210,6 +216,16 @@ class Alternatives:
                 "",
                 mode=other,
             )
+
+    def _states(self) -> Candidate:
+        """Return an LSTM's two states in each other's place."""
+        told = f"the two states that '{self._path}' begins with"
+        return Candidate(
+            changes=(OrderValues(path=self._path, role="inputs", order=(0, 2, 1)),),
+            what=f"one side gives {told} in each other's place",
+            torch_fix=f"{told} exchanged: (h, c)",
+            keras_fix=f"{told} exchanged: [h, c]",
+        )
 
 
 def blocks(module: nn.Module, canonical: Callable[[str], str]) -> Iterator[Candidate]:
