@@ -17,7 +17,7 @@ MAPPED := shared keras_track torch_track
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 INSTALL := $(PIP) install --quiet --constraint constraints.txt --editable
 
-.PHONY: compare check fast test slow hunt mixups specs campaign sizes maps benchmark costs gpu lint types browser hooks docs pictures playground clean
+.PHONY: compare check fast test slow hunt mixups specs campaign sizes maps benchmark costs gpu lint types browser hooks docs pictures playground slurm clean
 .DELETE_ON_ERROR:
 
 compare: .venv/.compare  ## train the MNIST CNN in PyTorch and in Keras on TensorFlow; ends by naming the report
@@ -28,7 +28,7 @@ check: lint types  ## style and types
 fast: .venv/.test  ## the tests that need no framework
 	$(BIN)/python -m pytest --fast --quiet -rfE --numprocesses $$(nproc) --dist loadfile
 
-test: .venv/.test check browser  ## the whole default test suite, every track
+test: .venv/.test check browser slurm  ## the whole default test suite, every track
 	XLA_FLAGS="$(QUICK_XLA) $$XLA_FLAGS" $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile
 
 slow: .venv/.test  ## what takes longer: full recipes, every pair on every backend
@@ -80,6 +80,9 @@ types: .venv/.test  ## mypy over all that is installed as `twotrack`; its messag
 browser: .venv/.test  ## the browser that the tests of pages look through
 	$(BIN)/python -m tests.support.browser
 
+slurm: .venv/.test  ## the Slurm that the tests of clusters start
+	$(BIN)/python -m tests.support.slurm
+
 hooks: .venv/.test  ## check before every commit, run the fast lane before every push
 	$(BIN)/pre-commit install --hook-type pre-commit --hook-type pre-push
 
@@ -105,7 +108,7 @@ clean:
 
 .venv/.test: .venv/bin/python pyproject.toml constraints.txt
 	@echo "installing every framework and the test tools into .venv; this takes a few minutes"
-	$(INSTALL) '.[torch,tensorflow,jax,tfds,bert,vision,export,serving,tensorboard,cdnow,test,docs]'
+	$(INSTALL) '.[torch,tensorflow,jax,tfds,bert,vision,export,serving,tensorboard,slurm,ray,cdnow,test,docs]'
 	@touch $@
 
 .venv/.docs: .venv/bin/python pyproject.toml constraints.txt

@@ -37,6 +37,7 @@ from twotrack.shared.cli import (
     runs,
     screen,
     serve,
+    sweep,
     verify,
     words,
 )
@@ -66,6 +67,7 @@ app.command("logs")(logs.logs)
 app.command("match")(match.match)
 app.command("atlas")(atlas.atlas)
 app.command("differences")(differences.differences)
+app.command("sweep")(sweep.sweep)
 app.command("ablate")(ablate.ablate)
 app.command("experiment")(experiment.experiment)
 app.command("convert")(convert.convert)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from twotrack.shared.cli import options
+from twotrack.shared.cli import engines, options
 
 if TYPE_CHECKING:
     from twotrack.shared.report.ladder import LadderRecord
@@ -34,6 +34,7 @@ def compare(
     device: options.Device = "auto",
     source: options.Source = "embedded",
     own: options.OwnData,
+    engine: engines.EngineOptions,
     verify: Annotated[
         bool,
         typer.Option("--verify", help="Climb the verification ladder first, as 'twotrack verify' does, and report it."),
@@ -65,10 +66,11 @@ def compare(
     request = options.request(chapter, tracks, first_seeds(count), recipe, training, device, source, own, defaults)
     if resume:
         request = options.as_begun(context, request, resume)
+    launcher = engines.launcher(engine)
     ladder = _climb(request) if verify else None
     with comparison_folder(out, chapter, recipe, resume) as folder:
         logs = folder / "tensorboard" if tensorboard else None
-        outcome, runs = train_comparison(request, folder, resume is not None, logs, options.lent_pool())
+        outcome, runs = train_comparison(request, folder, resume is not None, launcher, logs, options.lent_pool())
         if not runs:
             raise WorkerDiedError("no track finished, so there is nothing to report.")
         _report(runs, outcome, ladder, folder, json)

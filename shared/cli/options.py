@@ -247,7 +247,7 @@ def as_begun(context: typer.Context, typed: "TrainingRequest", folder: Path) -> 
     """Return what the comparison in `folder` was asked for; UserError if an option given now says something else."""
     from twotrack.shared.runs.plans import require_same_request
 
-    names = [_FIELDS.get(name, name) for name in _given(context)]
+    names = [_FIELDS.get(name, name) for name in given(context)]
     if "out" in names:
         raise UserError("--resume and --out both say where the results are; leave out --out.")
     return require_same_request(typed, folder, [name for name in names if hasattr(typed, name)])
@@ -271,17 +271,17 @@ def require_of_run(context: typer.Context, typed: "TrainingRequest", folder: Pat
     """Return the recipe of the run that goes on; UserError if an option given now says something else than it does."""
     from twotrack.shared.runs.run_folder import read
 
-    given, job = set(_given(context)), read(folder).record.job
-    for name in sorted(given & {"profile", "own_start", "weights"}):
+    typed_names, job = set(given(context)), read(folder).record.job
+    for name in sorted(typed_names & {"profile", "own_start", "weights"}):
         raise UserError(f"--from: a training goes on as it was begun; leave out --{name.replace('_', '-')}.")
     asked: dict[str, tuple[Any, Any]] = {
         f"set {key}": (value, job.settings.get(key, "the chapter's own")) for key, value in typed.settings.items()
     }
-    for name in given & {"recipe", "examples", "exact", "same_masks"}:
+    for name in typed_names & {"recipe", "examples", "exact", "same_masks"}:
         asked[name.replace("_", "-")] = getattr(typed, name), getattr(job, name)
-    if "precision" in given:
+    if "precision" in typed_names:
         asked["precision"] = typed.precision, job.trains_in
-    if "seed" in given:
+    if "seed" in typed_names:
         asked["seed"] = typed.seeds[0], job.seed
     for name, (now, then) in asked.items():
         if now != then:
@@ -296,7 +296,7 @@ _FIELDS = {"weights": "settings", "tfds_dir": "tfds_folder"}
 """Options that a request knows by another name."""
 
 
-def _given(context: typer.Context) -> list[str]:
+def given(context: typer.Context) -> list[str]:
     """Return the names of the options and arguments that stand on the command line."""
     sources = {name: context.get_parameter_source(name) for name in context.params}
     return [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
@@ -313,15 +313,20 @@ def parse_tracks(text: str) -> tuple[str, ...]:
     return tracks
 
 
-def parse_settings(texts: list[str] | None) -> dict[str, str]:
-    """Read KEY=VALUE texts; UserError for one without '='."""
-    settings = {}
+def key_values(option: str, texts: list[str] | None, example: str) -> dict[str, str]:
+    """Read the KEY=VALUE texts of an option; UserError for one without '='."""
+    pairs = {}
     for text in texts or []:
         key, equals, value = text.partition("=")
         if not (key and equals):
-            raise UserError(f"--set {text}: expected KEY=VALUE, for example --set dropout=0.5.")
-        settings[key] = value
-    return settings
+            raise UserError(f"{option} {text}: expected KEY=VALUE, for example {option} {example}.")
+        pairs[key] = value
+    return pairs
+
+
+def parse_settings(texts: list[str] | None) -> dict[str, str]:
+    """Read the texts of --set; UserError for one without '='."""
+    return key_values("--set", texts, "dropout=0.5")
 
 
 def chapter_settings(chapter: str, settings: list[str] | None, weights: str | None) -> dict[str, str]:

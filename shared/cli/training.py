@@ -7,13 +7,13 @@ from functools import partial
 from pathlib import Path
 
 from twotrack.shared.cli.console import data_progress, print_error, stderr, training_progress
-from twotrack.shared.runs import plans
+from twotrack.shared.engines.launching import HERE, Launcher
+from twotrack.shared.runs import plans, sweeps
 from twotrack.shared.runs.comparison import (
     OnJob,
     TrainingOutcome,
     TrainingRequest,
     plan,
-    run_jobs,
     run_name,
     timestamp,
 )
@@ -40,6 +40,7 @@ def train(
     tensorboard: Path | None = None,
     work: Work = _everything,
     pool: WorkerPool | None = None,
+    launcher: Launcher = HERE,
 ) -> tuple[TrainingOutcome, list[Run]]:
     """Check everything, train what `work` finds to do, print failures; return the outcome and the finished runs.
 
@@ -52,8 +53,8 @@ def train(
     new_folders = [folder for folder in (parent, *parent.parents) if not folder.exists()]
     require_writable(parent)
     try:
-        with work(jobs) as todo, _listeners(tensorboard) as show:
-            outcome = run_jobs(todo.jobs, show, todo.inherited, pool)
+        with work(jobs) as todo, listeners(tensorboard, launcher) as show:
+            outcome = launcher.run(todo, show, pool)
     finally:
         _remove_empty(new_folders)
     for failure in outcome.failures:
@@ -70,38 +71,53 @@ def comparison_folder(out: Path, chapter: str, recipe: str, resumed: Path | None
 
 
 def train_comparison(
-    request: TrainingRequest, folder: Path, go_on: bool, tensorboard: Path | None = None, pool: WorkerPool | None = None
+    request: TrainingRequest,
+    folder: Path,
+    go_on: bool,
+    launcher: Launcher,
+    tensorboard: Path | None = None,
+    pool: WorkerPool | None = None,
 ) -> tuple[TrainingOutcome, list[Run]]:
     """Train a comparison in `folder`, or what is missing of it; if that ends early, say how to go on."""
-    work: Work = partial(plans.resume, on_damage=_warn) if go_on else partial(plans.begin, request=request)
-    try:
+    resume = partial(plans.resume, on_damage=warn, adopts=launcher.adopts)
+    work: Work = resume if go_on else partial(plans.begin, request=request)
+    with saying_how_to_go_on("compare", folder):
         outcome, runs = train(
-            request, folder, lambda track, seed: folder / run_name(track, seed), tensorboard, work, pool
+            request, folder, lambda track, seed: folder / run_name(track, seed), tensorboard, work, pool, launcher
         )
-    except (KeyboardInterrupt, SystemExit):
-        _say_how_to_go_on(folder)
-        raise
     if outcome.failures:
-        _say_how_to_go_on(folder)
+        say_how_to_go_on("compare", folder)
     elif not outcome.folders:
         stderr.print(f"nothing to train: all {len(runs)} runs of the comparison are finished")
     return outcome, runs
 
 
-def _warn(message: str) -> None:
+def warn(message: str) -> None:
+    """Print a warning on stderr."""
     stderr.print(f"warning: {message}", markup=False)
 
 
-def _say_how_to_go_on(folder: Path) -> None:
-    if (folder / plans.PLAN).is_file():
-        stderr.print(f"to train what is missing: twotrack compare --resume {shlex.quote(str(folder))}")
+@contextmanager
+def saying_how_to_go_on(command: str, folder: Path) -> Iterator[None]:
+    """Say, if the block is interrupted, how what it leaves is gone on with."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        say_how_to_go_on(command, folder)
+        raise
+
+
+def say_how_to_go_on(command: str, folder: Path) -> None:
+    """Say how to train what is missing, if a plan tells of it."""
+    if any((folder / name).is_file() for name in (plans.PLAN, sweeps.PLAN)):
+        stderr.print(f"to train what is missing: twotrack {command} --resume {shlex.quote(str(folder))}")
 
 
 @contextmanager
-def _listeners(tensorboard: Path | None) -> Iterator[OnJob]:
-    """Yield one listener that shows progress and, if asked, logs it."""
+def listeners(tensorboard: Path | None, launcher: Launcher) -> Iterator[OnJob]:
+    """Yield one listener that shows progress, unless the launcher does that, and, if asked, logs it."""
     with ExitStack() as stack:
-        listeners = [stack.enter_context(training_progress())]
+        listeners = [] if launcher.side_by_side else [stack.enter_context(training_progress())]
         if tensorboard:
             listeners.append(stack.enter_context(event_files(tensorboard)))
 

@@ -68,5 +68,6 @@ def _made_with(run: Run) -> dict[str, Any]:
         "Python": record.environment.get("python"),
         "device": record.device,
         "processor": record.environment.get("processor"),
+        "threads": record.environment.get("threads"),
         **(packages if isinstance(packages, dict) else {}),
     }

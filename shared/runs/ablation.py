@@ -1,13 +1,12 @@
 """What each framework's own defaults cost: runs that differ from aligned ones in one entry of the ledger, or in all."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
 
-from twotrack.shared.errors import WorkerDiedError
-from twotrack.shared.runs.comparison import OnJob, TrackFailure, TrainingRequest, plan, run_jobs
+from twotrack.shared.runs.comparison import TrackFailure, TrainingOutcome, TrainingRequest, plan
 from twotrack.shared.runs.records import Job
 from twotrack.shared.runs.run_folder import Run, read
 from twotrack.shared.spec.profiles import ALIGNED, NATIVE, SWITCHES
@@ -15,6 +14,8 @@ from twotrack.shared.spec.track import TRACKS
 from twotrack.shared.workers.pool import WorkerPool, lent_or_new
 from twotrack.shared.workers.processes import OnProgress, ignore
 
+Train = Callable[..., TrainingOutcome]
+"""Trains jobs, in the workers of `pool` if it uses any."""
 Variants = dict[str, list[Run]]
 """Runs by what is switched: aligned, an entry of the ledger, or native; one per seed."""
 
@@ -35,46 +36,53 @@ def aligned_jobs(
     return plan(aligned, lambda track, seed: _folder(folder, track, ALIGNED, seed), on_data, pool)
 
 
-def ablate(jobs: Sequence[Job], on_progress: OnJob, pool: WorkerPool | None = None) -> Ablation:
+def ablate(
+    jobs: Sequence[Job],
+    train: Train,
+    side_by_side: bool = False,
+    pool: WorkerPool | None = None,
+    threads: int | None = None,
+) -> Ablation:
     """Train every track aligned, with all of its defaults, and with each of them that changes something there.
 
-    One worker per track does all of its runs, which lie beside those of the aligned jobs.
+    The runs lie beside those of the aligned jobs. One track after the other, whose worker does all of its runs, or
+    `side_by_side`.
     """
     ablation = Ablation()
-    for track, of_track in groupby(jobs, lambda job: job.track):
-        track_jobs = list(of_track)
-        with lent_or_new(pool, track_jobs[0].device) as workers:
-            try:
-                ablation.tracks[track] = dict(_variants(track_jobs, partial(_train, on_progress, workers)))
-            except WorkerDiedError as error:
-                ablation.failures.append(TrackFailure(track, str(error)))
+    tracks = [list(of_track) for _, of_track in groupby(jobs, lambda job: job.track)]
+    for part in [tracks] if side_by_side else [[track] for track in tracks]:
+        with lent_or_new(pool, jobs[0].device, threads) as workers:
+            _ablate(part, partial(train, pool=workers), ablation)
     return ablation
 
 
-def _variants(aligned: Sequence[Job], train: Callable[[list[Job]], list[Run]]) -> Iterator[tuple[str, list[Run]]]:
-    """Do the runs of one track: aligned, then all defaults, which tell what there is to switch, then one by one."""
-
-    def runs(name: str, switched: Sequence[str]) -> list[Run]:
-        return train([_switched(job, name, switched) for job in aligned])
-
-    yield ALIGNED, runs(ALIGNED, ())
-    native = runs(NATIVE, SWITCHES)
-    for name in native[0].record.switched:
-        yield name, runs(name, (name,))
-    yield NATIVE, native
-
-
-def _switched(aligned: Job, name: str, switched: Sequence[str]) -> Job:
-    folder = _folder(aligned.folder.parent, aligned.track, name, aligned.seed)
-    return aligned.model_copy(update={"switched": list(switched), "folder": folder})
+def _ablate(tracks: Sequence[list[Job]], train: Callable[[list[Job]], TrainingOutcome], ablation: Ablation) -> None:
+    """Do the runs of some tracks: aligned and with all defaults, which tells what there is to switch; then the rest."""
+    ends = [[*_variant(track, ALIGNED, ()), *_variant(track, NATIVE, SWITCHES)] for track in tracks]
+    failures = train([job for track in ends for job in track]).failures
+    left = [track for track in tracks if track[0].track not in {failure.track for failure in failures}]
+    names = {track[0].track: _runs(track, NATIVE)[0].record.switched for track in left}
+    failures += train(
+        [job for track in left for name in names[track[0].track] for job in _variant(track, name, (name,))]
+    ).failures
+    ablation.failures.extend(failures)
+    for track in left:
+        if (name := track[0].track) not in {failure.track for failure in failures}:
+            ablation.tracks[name] = {variant: _runs(track, variant) for variant in (ALIGNED, *names[name], NATIVE)}
 
 
-def _train(on_progress: OnJob, workers: WorkerPool, jobs: list[Job]) -> list[Run]:
-    """Do the jobs of one track; WorkerDiedError if its worker does."""
-    outcome = run_jobs(jobs, on_progress, pool=workers)
-    for failure in outcome.failures:
-        raise WorkerDiedError(failure.message)
-    return [read(folder) for folder in outcome.folders]
+def _variant(aligned: Sequence[Job], name: str, switched: Sequence[str]) -> list[Job]:
+    """Return the jobs of a track, switched."""
+    return [
+        job.model_copy(
+            update={"switched": list(switched), "folder": _folder(job.folder.parent, job.track, name, job.seed)}
+        )
+        for job in aligned
+    ]
+
+
+def _runs(aligned: Sequence[Job], name: str) -> list[Run]:
+    return [read(_folder(job.folder.parent, job.track, name, job.seed)) for job in aligned]
 
 
 def _folder(parent: Path, track: str, variant: str, seed: int) -> Path:

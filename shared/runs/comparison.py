@@ -91,7 +91,13 @@ class TrainingOutcome:
     """Run folders that are finished, and the tracks that failed."""
 
     folders: list[Path]
-    failures: list[TrackFailure]
+    failed: dict[Path, list[TrackFailure]]
+    """By the comparison's folder."""
+
+    @property
+    def failures(self) -> list[TrackFailure]:
+        """All failures."""
+        return [failure for failures in self.failed.values() for failure in failures]
 
 
 def plan(
@@ -299,6 +305,7 @@ def run_jobs(
     on_progress: OnJob = say_nothing,
     inherited: Sequence[int] = (),
     pool: WorkerPool | None = None,
+    threads: int | None = None,
 ) -> TrainingOutcome:
     """Do the jobs, one worker process per track, one track at a time so that their times can be compared.
 
@@ -306,18 +313,18 @@ def run_jobs(
     are finished by then stay. The workers keep the descriptors `inherited` open for as long as they live, unless
     they are those of a `pool` that is lent.
     """
-    outcome = TrainingOutcome([], [])
-    for track, of_track in groupby(jobs, lambda job: job.track):
+    outcome = TrainingOutcome([], {})
+    for (folder, track), of_track in groupby(jobs, lambda job: (job.folder.parent, job.track)):
         track_jobs = list(of_track)
         try:
-            with lent_or_new(pool, track_jobs[0].device, inherited=inherited) as workers:
+            with lent_or_new(pool, track_jobs[0].device, threads, inherited) as workers:
                 for job in track_jobs:
                     on_progress(job, Progress("started"))
                     workers.call(track, train, job, partial(on_progress, job), replicas=job.replicas)
                     outcome.folders.append(job.folder)
                     on_progress(job, Progress("finished"))
         except WorkerDiedError as error:
-            outcome.failures.append(TrackFailure(track, str(error)))
+            outcome.failed.setdefault(folder, []).append(TrackFailure(track, str(error)))
             on_progress(job, Progress("failed"))
         finally:
             for job in track_jobs:
@@ -328,6 +335,11 @@ def run_jobs(
 def timestamp() -> str:
     """Return the local time for a folder name."""
     return datetime.now().strftime("%Y%m%d-%H%M%S")
+
+
+def run_folder(comparison: Path, track: str, seed: int) -> Path:
+    """Return the folder of a run of a comparison."""
+    return comparison / run_name(track, seed)
 
 
 def run_name(track: str, seed: int) -> str:

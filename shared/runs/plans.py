@@ -5,14 +5,11 @@ of them has ended, and then whatever unfinished run is left belongs to nobody.
 """
 
 import fcntl
-import hashlib
-import json
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, fields
-from functools import cache
+from dataclasses import dataclass, field, fields
 from itertools import count
 from pathlib import Path
 from typing import Any, TextIO
@@ -21,20 +18,20 @@ from pydantic import Field, ValidationError
 
 from twotrack.shared import __version__
 from twotrack.shared.base import atomic, ordinary
-from twotrack.shared.base.packages import folder_of
 from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.datasets.files import sha256_of
 from twotrack.shared.errors import UserError, first_error
 from twotrack.shared.runs.comparison import TrainingRequest
 from twotrack.shared.runs.records import SCHEMA_VERSION, Job
 from twotrack.shared.runs.run_folder import RECORD, read, remove_partial, unwritable
+from twotrack.shared.runs.software import code
+from twotrack.shared.runs.units import Left, take_back_all
 from twotrack.shared.workers.environment import environment
 
 PLAN = "plan.json"
 _LOCK_SECONDS = 10.0
 """The workers of a killed command end within 5 s."""
-_PACKAGES = ("twotrack.shared", "twotrack.keras_track", "twotrack.torch_track")
-_NEVER_THE_SAME = ("memory_bytes", "platform")
+_NEVER_THE_SAME = ("memory_bytes", "platform", "node", "threads")
 _OF_PLACE = ("command", "folder")
 """Of a job: where, not what."""
 
@@ -63,6 +60,20 @@ class Todo:
     """Those without a finished run."""
     inherited: tuple[int, ...] = ()
     """Descriptors that the workers keep open: the plan's, so that they hold its lock."""
+    left: Left = field(default_factory=Left)
+    """Units of an earlier command: nodes may be at work on some of the jobs."""
+
+
+def together(todos: Sequence[Todo], *inherited: int) -> Todo:
+    """Return the work of several comparisons as one; workers keep these descriptors too."""
+    return Todo(
+        [job for todo in todos for job in todo.jobs],
+        (*inherited, *(one for todo in todos for one in todo.inherited)),
+        Left(
+            tuple(file for todo in todos for file in todo.left.at_work),
+            frozenset(name for todo in todos for name in todo.left.submissions),
+        ),
+    )
 
 
 @contextmanager
@@ -75,12 +86,12 @@ def begin(jobs: Sequence[Job], request: TrainingRequest) -> Iterator[Todo]:
     plan = Plan(
         schema_version=SCHEMA_VERSION,
         twotrack=__version__,
-        code=_code(),
+        code=code(),
         environment=environment(),
-        request=_absolute(request),
+        request=absolute(request),
         jobs=list(jobs),
     )
-    with _written(file, plan) as stream:
+    with locked_from_start(file, plan) as stream:
         try:
             yield Todo(list(jobs), (stream.fileno(),))
         finally:
@@ -107,26 +118,38 @@ def missing(folder: Path) -> tuple[int, int]:
 
 
 @contextmanager
-def resume(jobs: Sequence[Job], on_damage: Callable[[str], None]) -> Iterator[Todo]:
+def resume(jobs: Sequence[Job], on_damage: Callable[[str], None], adopts: bool = False) -> Iterator[Todo]:
     """Hold the lock of a comparison that was interrupted, and clear away what its unfinished runs left.
 
     `jobs` are those of its stored request, planned now. A run whose files are damaged, as after a loss of power, is
-    moved to a hidden name, of which `on_damage` is told, and is done again. Raises UserError if the jobs would not do
-    what the plan says, or if somebody is at work on the comparison.
+    moved to a hidden name, of which `on_damage` is told, and is done again. With `adopts`, jobs that nodes are at work
+    on are left to them. Raises UserError if the jobs would not do what the plan says, or if somebody is at work on the
+    comparison.
     """
     folder = jobs[0].folder.parent
-    with _locked(folder / PLAN) as stream:
+    with locked(folder / PLAN) as stream:
         plan = _read(folder / PLAN)
         _require_same(plan, jobs, folder)
+        left = take_back_all(folder)
+        if left.at_work and not adopts:
+            raise _at_work(folder, f"nodes of a cluster hold {len(left.at_work)} units of it")
         both = zip(plan.jobs, jobs, strict=True)
         missing = [_here(planned, job) for planned, job in both if not _is_done(job, plan, on_damage)]
-        for job in missing:
-            remove_partial(job.folder)
-        atomic.remove_abandoned(folder)
+        _clear(folder, missing, left)
         try:
-            yield Todo(missing, (stream.fileno(),))
+            yield Todo(missing, (stream.fileno(),), left)
         finally:
             _note_finished(folder / PLAN, plan, jobs)
+
+
+def _clear(folder: Path, missing: Sequence[Job], left: Left) -> None:
+    """Remove what unfinished runs left, but for those that nodes are at work on."""
+    kept = {job.folder for job in left.jobs()}
+    for job in missing:
+        if job.folder not in kept:
+            remove_partial(job.folder)
+    if not kept:
+        atomic.remove_abandoned(folder)
 
 
 def require_recorded(run: Path) -> None:
@@ -162,7 +185,7 @@ def _here(planned: Job, job: Job) -> Job:
 
 def require_same_request(request: TrainingRequest, folder: Path, names: Sequence[str]) -> TrainingRequest:
     """Return what the comparison in `folder` was asked for; UserError if the named fields ask for something else."""
-    stored, request = stored_request(folder), _absolute(request)
+    stored, request = stored_request(folder), absolute(request)
     for name in names:
         then, now = getattr(stored, name), getattr(request, name)
         if then != now:
@@ -179,16 +202,16 @@ def _text(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _absolute(request: TrainingRequest) -> TrainingRequest:
+def absolute(request: TrainingRequest) -> TrainingRequest:
     """Return the request with absolute paths, for whoever continues it from another folder."""
-    values = {field.name: getattr(request, field.name) for field in fields(request)}
+    values = {one.name: getattr(request, one.name) for one in fields(request)}
     values |= {name: value.absolute() for name, value in values.items() if isinstance(value, Path)}
     return TrainingRequest(**values)
 
 
 @contextmanager
-def _written(file: Path, plan: Plan) -> Iterator[TextIO]:
-    """Make the file appear whole and locked."""
+def locked_from_start(file: Path, plan: FrozenRecord) -> Iterator[TextIO]:
+    """Make the file of a plan appear, whole and locked; UserError if it cannot be written."""
     with ExitStack() as stack:
         try:
             with atomic.written(file) as draft:
@@ -209,8 +232,8 @@ def _opened(file: Path) -> TextIO:
 
 
 @contextmanager
-def _locked(file: Path) -> Iterator[TextIO]:
-    """Yield the open plan, locked; if another one took its place meanwhile, that one."""
+def locked(file: Path) -> Iterator[TextIO]:
+    """Yield the open plan, locked, or what took its place meanwhile; UserError if somebody else holds it."""
     while True:
         with _opened(file) as stream:
             _lock(stream, file.parent)
@@ -228,11 +251,15 @@ def _lock(stream: TextIO, folder: Path) -> None:
             return
         except BlockingIOError as error:
             if time.monotonic() > deadline:
-                raise UserError(
-                    f"--resume: somebody is at work on the comparison '{folder}': expected its lock to be free, found "
-                    "it held; wait until that command has ended, or end it."
-                ) from error
+                raise _at_work(folder, "its lock is held") from error
         time.sleep(0.1)
+
+
+def _at_work(folder: Path, how: str) -> UserError:
+    return UserError(
+        f"--resume: somebody is at work on the comparison '{folder}': expected its lock to be free, found that {how}; "
+        "wait until that command has ended, or end it."
+    )
 
 
 def _read(file: Path) -> Plan:
@@ -251,7 +278,7 @@ def _read(file: Path) -> Plan:
 
 def _require_same(plan: Plan, jobs: Sequence[Job], folder: Path) -> None:
     """Require that the rest would be computed as the runs that are finished; UserError names what would not."""
-    now = {"schema_version": SCHEMA_VERSION, "twotrack": __version__, "code": _code(), **_flat(environment())}
+    now = {"schema_version": SCHEMA_VERSION, "twotrack": __version__, "code": code(), **_flat(environment())}
     then = {"schema_version": plan.schema_version, "twotrack": plan.twotrack, "code": plan.code}
     _compare(then | _flat(plan.environment), now, folder)
     for planned, job in zip(plan.jobs, jobs, strict=True):
@@ -302,14 +329,3 @@ def _set_aside(folder: Path) -> Path:
     aside = next(path for path in map(folder.with_name, names) if not path.exists())
     folder.rename(aside)
     return aside
-
-
-@cache
-def _code() -> str:
-    """Return the SHA-256 of twotrack's Python files."""
-    digest = hashlib.sha256()
-    roots = {package: root for package in _PACKAGES if (root := folder_of(package))}
-    for package, root in roots.items():
-        for file in sorted(root.rglob("*.py")):
-            digest.update(json.dumps([package, os.fspath(file.relative_to(root))]).encode() + file.read_bytes())
-    return digest.hexdigest()

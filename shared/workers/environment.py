@@ -14,6 +14,10 @@ PACKAGES = (
     "tensorflow-datasets",
 )  # fmt: skip
 
+NODE = "TWOTRACK_NODE"
+"""What a scheduler calls this machine, which may be one of several of a host."""
+THREADS = "OMP_NUM_THREADS"
+
 
 def versions() -> dict[str, str]:
     """Return the versions of the installed packages that matter."""
@@ -32,7 +36,9 @@ def environment() -> dict[str, object]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processor": processor(),
+        "node": os.environ.get(NODE) or platform.node(),
         "cores": available_cores(),
+        "threads": threads(),
         "memory_bytes": psutil.virtual_memory().total,
         "packages": versions(),
     }
@@ -41,6 +47,12 @@ def environment() -> dict[str, object]:
 def available_cores() -> int:
     """Return the cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def threads() -> int:
+    """Return the threads that an operation of this process takes, as far as the environment bounds them."""
+    bound = os.environ.get(THREADS, "")
+    return int(bound) if bound.isdecimal() and int(bound) else available_cores()
 
 
 def processor() -> str:

@@ -17,6 +17,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "evaluation": ("evaluation",),
     "chapters": ("by_hand", "chapters"),
     "runs": ("runs",),
+    "engines": ("engines",),
     "logs": ("logs",),
     "differences": ("differences",),
     "verify": ("verify",),

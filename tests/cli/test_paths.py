@@ -34,6 +34,7 @@ class Writer:
 WRITERS: dict[tuple[str, str], Writer] = {
     ("run", "out"): Writer(("run", "neuron", "--track", "torch", "--out"), is_parent=True),
     ("compare", "out"): Writer(("compare", "neuron", "--tracks", "torch", "--out"), is_parent=True),
+    ("sweep", "out"): Writer(("sweep", "--chapters", "neuron", "--tracks", "torch", "--out"), is_parent=True),
     ("ablate", "out"): Writer(("ablate", "neuron", "--tracks", "torch", "--out"), is_parent=True),
     ("benchmark", "out"): Writer(("benchmark", "neuron", "--tracks", "torch", "--out"), ".json"),
     ("benchmark", "report"): Writer(("benchmark", "neuron", "--tracks", "torch", "--report"), ".html"),
@@ -59,6 +60,9 @@ READERS: dict[tuple[str, str], tuple[str, ...]] = {
     ("run", "warm_start"): ("run", "mnist_cnn", "--warm-start"),
     ("compare", "data"): ("compare", "neuron", "--data"),
     ("compare", "resume"): ("compare", "--resume"),
+    ("sweep", "file"): ("sweep",),
+    ("sweep", "data"): ("sweep", "--chapters", "neuron", "--data"),
+    ("sweep", "resume"): ("sweep", "--resume"),
     ("ablate", "data"): ("ablate", "neuron", "--data"),
     ("benchmark", "measured"): ("benchmark", "--from"),
     ("verify", "other"): ("verify", "absent"),
@@ -77,8 +81,9 @@ READERS: dict[tuple[str, str], tuple[str, ...]] = {
     ("report", "ladder"): ("report", "run", "--ladder"),
     ("serve", "folder"): ("serve",),
 }
-READ_BY_WORKERS = {(name, "tfds_dir") for name in ("data", "run", "compare", "ablate")} | {
-    ("data", "images"), ("run", "images"), ("compare", "images"), ("ablate", "images"), ("verify", "inputs"),
+READ_BY_WORKERS = {(name, "tfds_dir") for name in ("data", "run", "compare", "sweep", "ablate")} | {
+    ("data", "images"), ("run", "images"), ("compare", "images"), ("sweep", "images"), ("ablate", "images"),
+    ("verify", "inputs"),
     ("verify", "map_file"), ("convert", "map_file"),
 }  # fmt: skip
 

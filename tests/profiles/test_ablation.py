@@ -1,6 +1,7 @@
 """`ablate` on a tiny budget: what it trains, and that its table says what the runs say."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ from twotrack.shared.evaluation.statistics import score_difference
 from twotrack.shared.report.ablation import ablation_json, ablation_markdown, ablation_text, changes
 from twotrack.shared.runs import ablation
 from twotrack.shared.runs.ablation import Ablation
-from twotrack.shared.runs.comparison import TrainingRequest
+from twotrack.shared.runs.comparison import TrainingOutcome, TrainingRequest, run_jobs
+from twotrack.shared.runs.records import Job
 from twotrack.shared.spec.profiles import SWITCHES
 from twotrack.shared.workers.pool import WorkerPool
 
@@ -35,7 +37,11 @@ def found(tmp_path_factory: pytest.TempPathFactory, workers: WorkerPool) -> Abla
         job.model_copy(update={"source": small_source(folder)})
         for job in ablation.aligned_jobs(request, folder / "runs")
     ]
-    return ablation.ablate(jobs, lambda *_: None, workers)
+
+    def train(some: Sequence[Job], pool: WorkerPool) -> TrainingOutcome:
+        return run_jobs(some, pool=pool)
+
+    return ablation.ablate(jobs, train, pool=workers)
 
 
 def test_every_track_trains_aligned_native_and_one_default_at_a_time(found: Ablation):

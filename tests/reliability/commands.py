@@ -64,6 +64,7 @@ COMMANDS: dict[str, tuple[Told, ...]] = {
     "atlas": (Told(("atlas", "efficientnet", "--until", "parameters")),),
     "differences": (Told(("differences", "neuron", *TWO)),),
     "ablate": (Told(("ablate", "neuron", "--tracks", "torch", "--seeds", "1", *SMALL)),),
+    "sweep": (Told(("sweep", "--chapters", "neuron", "--tracks", "torch", *SMALL)),),
     "benchmark": (Told(("benchmark", "neuron", "--tracks", "torch", "--rounds", "1", "--steps", "2")),),
     "experiment": (Told(("experiment", "neuron", "--tracks", "torch")),),
     "convert": (Told(("convert", "run", "--chapter", "churn_mlp", "--to", "keras", "--out", "new.weights.h5")),),

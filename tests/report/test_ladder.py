@@ -12,6 +12,7 @@ from tests.support.pages import Page
 from tests.support.runs import make_run
 from twotrack.shared.cli import compare as command
 from twotrack.shared.cli import options
+from twotrack.shared.cli.engines import EngineOptions
 from twotrack.shared.errors import UserError
 from twotrack.shared.ledger.ledger import LEDGER
 from twotrack.shared.report import ladder, write_report
@@ -158,10 +159,10 @@ def test_compare_verifies_first_and_leaves_the_record_beside_the_runs(
         done.append((subject, tracks))
         return [result]
 
-    def train(request, parent, name_folder, logs, work, pool):
+    def train(request, parent, name_folder, logs, work, pool, launcher):
         done.append("trained")
         runs = [make_run(name_folder(track, 0), track=track) for track in request.tracks]
-        return TrainingOutcome([run.folder for run in runs], []), runs
+        return TrainingOutcome([run.folder for run in runs], {}), runs
 
     monkeypatch.setattr("twotrack.shared.cli.verify.climb", climb)
     monkeypatch.setattr("twotrack.shared.cli.training.train", train)
@@ -170,6 +171,7 @@ def test_compare_verifies_first_and_leaves_the_record_beside_the_runs(
             context=None, chapter="mnist_cnn", tracks="torch,keras:jax", seeds=1, recipe="fast", device="auto",
             source="embedded", verify=True, tensorboard=False, out=tmp_path, resume=None, json=True,
             **asdict(options.Training()), **asdict(options.ProfileOptions()), **asdict(options.OwnData()),
+            **asdict(EngineOptions()),
         )  # fmt: skip
 
     printed = json.loads(capsys.readouterr().out)
