@@ -20,6 +20,7 @@ from twotrack.shared.cli import (
     data,
     differences,
     doctor,
+    exercise,
     experiment,
     export,
     formats,
@@ -68,6 +69,7 @@ app.command("atlas")(atlas.atlas)
 app.command("differences")(differences.differences)
 app.command("ablate")(ablate.ablate)
 app.command("experiment")(experiment.experiment)
+app.command("exercise")(exercise.exercise)
 app.command("convert")(convert.convert)
 app.command("new-tests")(new_tests.new_tests)
 app.command("predict")(predict.predict)

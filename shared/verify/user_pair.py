@@ -18,13 +18,14 @@ from twotrack.shared.spec.inputs import Input
 from twotrack.shared.spec.loop import TrainingLoop
 from twotrack.shared.spec.loss_specs import LOSSES, Loss, TargetKind, Weights
 from twotrack.shared.spec.losses import LossName
-from twotrack.shared.spec.objective import CustomLoss, LossSpec, OneLoss, OutputLoss
+from twotrack.shared.spec.objective import CustomLoss, Framework, LossSpec, OneLoss, OutputLoss
 from twotrack.shared.spec.optimizers import Optimizer
 from twotrack.shared.spec.pair import Build, CustomOptimizer, File, Pair
 from twotrack.shared.spec.schedules import Schedule
 from twotrack.shared.spec.sides import Builds, told_apart
 from twotrack.shared.verify import user_modules
 from twotrack.shared.weights.correspondence.rule import WeightRule
+from twotrack.shared.workers import door
 
 _PLAIN = (
     "input_shape", "rename", "batch_size", "outputs", "trainable", "weight_rules", "unused_torch", "unused_keras",
@@ -50,6 +51,10 @@ class FunctionReference(FrozenRecord):
             raise UserError(f"expected '{self.name}' in '{self.file}', found nothing; define it at the top level.")
         return function
 
+    def __call__(self, *arguments: Any) -> Any:
+        """Import and call it: in a pair it stands for the function."""
+        return self.load(())(*arguments)
+
 
 class HeldFunction(FrozenRecord):
     """A function that no other process can import: it is held by this one, which runs its side itself."""
@@ -61,6 +66,26 @@ class HeldFunction(FrozenRecord):
     def load(self, folders: tuple[Path, ...]) -> Callable[..., Any]:
         """Return it; in another process, a function that nothing there may call."""
         return _HELD.get(self.held, _not_here)
+
+
+class ExerciseFunction(FrozenRecord):
+    """A function of a track that builds what an exercise asks to be written again."""
+
+    framework: Framework
+    name: str
+
+    @property
+    def module(self) -> str:
+        """Where it stands."""
+        return f"{self.framework}_track.exercises"
+
+    def load(self, folders: tuple[Path, ...]) -> Callable[..., Any]:
+        """Import it."""
+        return door.exercise(self.framework, self.name)
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Import and call it: in a pair it stands for the function."""
+        return self.load(())(*arguments)
 
 
 _HELD: dict[str, Callable[..., Any]] = {}
@@ -88,7 +113,7 @@ def holding() -> Iterator[Callable[[Callable[..., Any], str, str], HeldFunction]
 
 
 Hold = Callable[[Callable[..., Any], str, str], HeldFunction]
-AnyFunction = FunctionReference | HeldFunction
+AnyFunction = FunctionReference | HeldFunction | ExerciseFunction
 
 
 class SpecRecord(FrozenRecord):
@@ -446,6 +471,8 @@ def held_side(pair: PairOfFunctions, side: Literal["keras", "torch"]) -> bool:
 
 def _function(function: object, role: str, hold: Hold | None = None) -> AnyFunction:
     """Return the reference of a function; UserError unless its module's file and its name lead back to it."""
+    if isinstance(function, FunctionReference | ExerciseFunction):
+        return function
     module = sys.modules.get(getattr(function, "__module__", None) or "")
     name = getattr(function, "__qualname__", "")
     leads_back = module is not None and _attribute(module, name) == function
