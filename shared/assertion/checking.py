@@ -25,7 +25,8 @@ from twotrack.shared.verify import ladder, user_pair
 from twotrack.shared.verify.ladder import TrackResult
 from twotrack.shared.verify.own_weights import OtherWeight, differing_weights
 from twotrack.shared.verify.request import VerifyRequest
-from twotrack.shared.verify.user_pair import AnyFunction, Hold, PairOfFunctions
+from twotrack.shared.verify.user_functions import AnyFunction, Hold, holding
+from twotrack.shared.verify.user_pair import PairOfFunctions
 from twotrack.shared.workers import door
 from twotrack.shared.workers.here import PoolPartlyHere, process_as_it_was
 from twotrack.shared.workers.pool import WorkerPool, lent_or_new
@@ -121,7 +122,7 @@ def _as_file(arrays: Mapping[str, np.ndarray] | None) -> Iterator[Path | None]:
 
 
 def _of_pair(pair: Pair, inputs: Path | None, wanted: Wanted, pool: WorkerPool | None) -> Outcome:
-    with user_pair.holding() as hold:
+    with holding() as hold:
         reference = _reference(pair, hold)
         keras_here, torch_here = (user_pair.held_side(reference, side) for side in ("keras", "torch"))
         tracks = (

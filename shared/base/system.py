@@ -9,6 +9,7 @@ _REMEDIES = {
     errno.EMFILE: "raise the limit with 'ulimit -n'",
     errno.ENFILE: "end other programs",
     errno.ENOMEM: "free memory",
+    errno.ENAMETOOLONG: "choose a shorter name",
 }
 
 

@@ -15,7 +15,7 @@ from twotrack.shared.exercises.spec import FRAMEWORKS, Model, Number
 from twotrack.shared.spec.pair import CustomOptimizer, Pair
 from twotrack.shared.verify import user_modules
 from twotrack.shared.verify.diagnosis.cause import Status
-from twotrack.shared.verify.user_pair import ExerciseFunction, FunctionReference
+from twotrack.shared.verify.user_functions import ExerciseFunction, FunctionReference
 from twotrack.shared.workers.pool import WorkerPool, lent_or_new
 
 TRACK = "keras:torch"

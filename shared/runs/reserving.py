@@ -35,14 +35,20 @@ class Reserved:
         for number in count(1):
             path = self._parent / (name if number == 1 else f"{name}-{number}")
             folder, names = folder_of(path), {path, atomic.partial_name(path)}
-            if any(map(Path.exists, names)) or not self._make(folder):
+            if self._any_exists(names) or not self._make(folder):
                 continue
-            if not any(map(Path.exists, names - {folder})):
+            if not self._any_exists(names - {folder}):
                 return path
             self.folders.remove(folder)  # while it was made somebody else took the name, or put a finished folder there
             with suppress(OSError):
                 folder.rmdir()
         raise AssertionError("there is always another number")
+
+    def _any_exists(self, names: set[Path]) -> bool:
+        try:
+            return any(map(Path.exists, names))
+        except OSError as error:  # no name that the system can look for
+            raise unwritable(self._parent, error) from error
 
     def _make(self, folder: Path) -> bool:
         """Make a folder, and those around it; False if somebody else has made it. UserError if it cannot be made."""

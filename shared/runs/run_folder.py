@@ -1,5 +1,6 @@
 """Run folders: written under a temporary name and renamed, so that a killed run never looks finished."""
 
+import errno
 import json
 import shutil
 import stat
@@ -51,6 +52,8 @@ def require_writable(parent: Path) -> None:
 
 def unwritable(folder: Path, error: OSError, option: str = "--out") -> UserError:
     """Return the error for an output folder, named by an option, that refuses a write."""
+    if error.errno == errno.ENAMETOOLONG:
+        return UserError(f"'{error.filename}' is longer than a name may be; choose a shorter one with {option}.")
     reason = (error.strerror or str(error)).lower()
     return UserError(f"cannot write to the output folder '{folder}': {reason}; choose another one with {option}.")
 

@@ -2,12 +2,10 @@
 
 import dataclasses
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
-from uuid import uuid4
 
 from pydantic import Field
 
@@ -18,102 +16,27 @@ from twotrack.shared.spec.inputs import Input
 from twotrack.shared.spec.loop import TrainingLoop
 from twotrack.shared.spec.loss_specs import LOSSES, Loss, TargetKind, Weights
 from twotrack.shared.spec.losses import LossName
-from twotrack.shared.spec.objective import CustomLoss, Framework, LossSpec, OneLoss, OutputLoss
+from twotrack.shared.spec.objective import CustomLoss, LossSpec, OneLoss, OutputLoss
 from twotrack.shared.spec.optimizers import Optimizer
 from twotrack.shared.spec.pair import Build, CustomOptimizer, File, Pair
 from twotrack.shared.spec.schedules import Schedule
 from twotrack.shared.spec.sides import Builds, told_apart
 from twotrack.shared.verify import user_modules
+from twotrack.shared.verify.user_functions import (
+    AnyFunction,
+    FunctionReference,
+    HeldFunction,
+    Hold,
+    attribute,
+    refer_to,
+)
 from twotrack.shared.weights.correspondence.rule import WeightRule
-from twotrack.shared.workers import door
 
 _PLAIN = (
     "input_shape", "rename", "batch_size", "outputs", "trainable", "weight_rules", "unused_torch", "unused_keras",
     "kept_torch", "same_start",
 )  # fmt: skip
 """Fields of a Pair that are data."""
-
-
-class FunctionReference(FrozenRecord):
-    """A function, or a class, that another process can import."""
-
-    file: Path
-    module: str
-    """As this process knows it; the user's script is __main__."""
-    name: str
-    """Qualified name in the module."""
-
-    def load(self, folders: tuple[Path, ...]) -> Callable[..., Any]:
-        """Import it; UserError if that fails."""
-        module = user_modules.import_file(self.module, self.file, folders)
-        function = _attribute(module, self.name)
-        if function is None:
-            raise UserError(f"expected '{self.name}' in '{self.file}', found nothing; define it at the top level.")
-        return function
-
-    def __call__(self, *arguments: Any) -> Any:
-        """Import and call it: in a pair it stands for the function."""
-        return self.load(())(*arguments)
-
-
-class HeldFunction(FrozenRecord):
-    """A function that no other process can import: it is held by this one, which runs its side itself."""
-
-    held: str
-    module: str
-    name: str
-
-    def load(self, folders: tuple[Path, ...]) -> Callable[..., Any]:
-        """Return it; in another process, a function that nothing there may call."""
-        return _HELD.get(self.held, _not_here)
-
-
-class ExerciseFunction(FrozenRecord):
-    """A function of a track that builds what an exercise asks to be written again."""
-
-    framework: Framework
-    name: str
-
-    @property
-    def module(self) -> str:
-        """Where it stands."""
-        return f"{self.framework}_track.exercises"
-
-    def load(self, folders: tuple[Path, ...]) -> Callable[..., Any]:
-        """Import it."""
-        return door.exercise(self.framework, self.name)
-
-    def __call__(self, *arguments: Any) -> Any:
-        """Import and call it: in a pair it stands for the function."""
-        return self.load(())(*arguments)
-
-
-_HELD: dict[str, Callable[..., Any]] = {}
-
-
-def _not_here() -> Any:
-    raise RuntimeError("a function that another process holds was called here")
-
-
-@contextmanager
-def holding() -> Iterator[Callable[[Callable[..., Any], str, str], HeldFunction]]:
-    """Yield what holds a function, of a module and a name to be shown, until the block ends."""
-    held: list[str] = []
-
-    def hold(function: Callable[..., Any], module: str, name: str) -> HeldFunction:
-        held.append(uuid4().hex)
-        _HELD[held[-1]] = function
-        return HeldFunction(held=held[-1], module=module, name=name)
-
-    try:
-        yield hold
-    finally:
-        for name in held:
-            del _HELD[name]
-
-
-Hold = Callable[[Callable[..., Any], str, str], HeldFunction]
-AnyFunction = FunctionReference | HeldFunction | ExerciseFunction
 
 
 class SpecRecord(FrozenRecord):
@@ -240,7 +163,7 @@ class NamedPair(FrozenRecord):
     def load(self) -> Pair:
         """Import it from the folders or the path; UserError if that is no Pair."""
         module = user_modules.import_named(self.module, self.folders)
-        pair = _attribute(module, self.name)
+        pair = attribute(module, self.name)
         if not isinstance(pair, Pair):
             kind = "nothing" if pair is None else f"a {type(pair).__name__}"
             place = getattr(module, "__file__", None) or self.module
@@ -352,7 +275,7 @@ def reference(pair: Pair, hold: Hold | None = None) -> PairOfFunctions:
 
     A function that cannot be imported there is given to `hold`; without that, it is a UserError.
     """
-    refer = partial(_function, hold=hold)
+    refer = partial(refer_to, hold=hold)
     keras, torch = (
         _builds(pair.keras, "the Keras build function", refer),
         _builds(pair.torch, "the torch build function", refer),
@@ -467,40 +390,3 @@ def held_side(pair: PairOfFunctions, side: Literal["keras", "torch"]) -> bool:
         getattr(part, side) for part in (*losses, *pair.penalties, pair.train, pair.optimizer) if hasattr(part, side)
     ]
     return any(isinstance(function, HeldFunction) for function in (*getattr(pair, side), *own))
-
-
-def _function(function: object, role: str, hold: Hold | None = None) -> AnyFunction:
-    """Return the reference of a function; UserError unless its module's file and its name lead back to it."""
-    if isinstance(function, FunctionReference | ExerciseFunction):
-        return function
-    module = sys.modules.get(getattr(function, "__module__", None) or "")
-    name = getattr(function, "__qualname__", "")
-    leads_back = module is not None and _attribute(module, name) == function
-    if hold and callable(function) and not (leads_back and getattr(module, "__file__", None)):
-        return hold(function, getattr(function, "__module__", None) or "", name or type(function).__qualname__)
-    if module is None or _attribute(module, name) != function:
-        described = f"'{name}' of {module.__name__}" if module and name else f"a {type(function).__name__}"
-        raise UserError(
-            f"{role}: expected a function at the top level of a file, which a worker process can import, found "
-            f"{described}; write `def` or `class` at the top level, or name the pair as text, 'module:NAME'."
-        )
-    file = getattr(module, "__file__", None)
-    if file is None:
-        raise UserError(
-            f"{role}: expected a function in a file, which a worker process can import, found '{name}' of an "
-            "interactive session; write it into a file and import it from there."
-        )
-    return FunctionReference(file=Path(file).absolute(), module=_name_of(module.__name__), name=name)
-
-
-def _name_of(module: str) -> str:
-    """Return the name by which a module can be imported: that of `python -m`, if that is how the script runs."""
-    spec = sys.modules[module].__spec__
-    return spec.name if module == user_modules.SCRIPT and spec else module
-
-
-def _attribute(module: object, name: str) -> Any:
-    """Return what the dotted name leads to in the module, or None."""
-    for part in name.split("."):
-        module = getattr(module, part, None)
-    return module

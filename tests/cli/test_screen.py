@@ -114,12 +114,12 @@ def test_what_the_system_refuses_is_one_message(
     assert (done.code, done.error_line) == (1, f"error: {expected} and run the command again.")
 
 
-def test_a_name_that_is_too_long_is_one_message(tmp_path: Path):
-    long = "a" * 300
-    done = in_process("run", "neuron", "--out", long, folder=tmp_path, check=False)
+@pytest.mark.parametrize("command", ["run", "compare", "ablate"])
+def test_a_name_that_is_too_long_is_one_message(command: str, tmp_path: Path):
+    done = in_process(command, "neuron", "--out", "a" * 300, folder=tmp_path, check=False)
 
-    assert "file name too long" in done.error_line
-    assert list(tmp_path.iterdir()) == []
+    assert (done.code, list(tmp_path.iterdir())) == (2, [])
+    assert done.error_line.endswith("is longer than a name may be; choose a shorter one with --out.")
 
 
 def test_another_exception_is_shown_whole_and_escaped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -3,15 +3,14 @@
 Writes the table of docs/reference/optimizers.md.
 """
 
-from pathlib import Path
-
 from tests.optimizers import long_cases, long_tasks
-from tests.support.own_tree import let_children_import_tests
+from tests.support.marked_tables import between
+from tests.support.own_tree import ROOT, let_children_import_tests
 from tests.support.turns import BACKENDS
 from twotrack.shared.workers.pool import WorkerPool
 
-PAGE = Path(__file__).parents[2] / "docs/reference/optimizers.md"
-START, END = "<!-- table of long runs -->", "<!-- end of the table -->"
+PAGE = ROOT / "docs/reference/optimizers.md"
+MARK = "table of long runs"
 TRACKS = ("torch", *BACKENDS)
 
 
@@ -36,9 +35,7 @@ def written(found: dict[str, dict[str, float]]) -> str:
 def main() -> None:
     """Measure, and put the table into the page."""
     let_children_import_tests()
-    before, rest = PAGE.read_text().split(START)
-    _, after = rest.split(END)
-    PAGE.write_text(f"{before}{START}\n\n{written(measure())}\n\n{END}{after}")
+    PAGE.write_text(between(PAGE.read_text(), MARK, written(measure())))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from functools import partial
 from tests.losses import held_long
 from tests.specs import tasks
 from tests.specs.cases import RATES, STEPS, TRAININGS
+from tests.support.marked_tables import between
 from tests.support.own_tree import ROOT, let_children_import_tests
 from twotrack.shared.base import atomic
 from twotrack.shared.spec.track import TRACKS
@@ -100,14 +101,8 @@ def written(page: str, found: Strays) -> str:
             if len(own) == len(TRACKS)
         ]
         table = "\n".join([f"| | {' | '.join(TRACKS)} |", f"|---|{'---|' * len(TRACKS)}", *lines])
-        page = _between(page, kind, f"\n\n{table}\n\n")
+        page = between(page, kind, table)
     return page
-
-
-def _between(page: str, mark: str, text: str) -> str:
-    begin, end = f"<!-- {mark} -->", f"<!-- end of {mark} -->"
-    before, rest = page.split(begin)
-    return f"{before}{begin}{text}{end}{rest.split(end)[1]}"
 
 
 def _every(found: Strays) -> list[tuple[float, str, str]]:
