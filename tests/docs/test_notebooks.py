@@ -1,0 +1,106 @@
+"""The notebook of every lesson runs, on small budgets, judges answers, and holds no copy of the library."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
+
+from docs import notebooks
+from tests.docs.lessons import LESSONS, ROOT, files_of
+from tests.exercises.test_exercises import solution
+
+SMALL = """
+import twotrack
+
+_compare, _verify = twotrack.compare, twotrack.verify
+
+
+def _small(chapter, tracks=(), **options):
+    kept = {name: value for name, value in options.items() if name in {"settings", "recipe", "source"}}
+    return _compare(chapter, ["torch"], examples=256, epochs=1, **kept)
+
+
+twotrack.compare = _small
+twotrack.verify = lambda subject, **_: _verify(subject, tracks=["keras:torch"], until="forward")
+"""
+"""A cell in front of all others: that a cell runs shows on little, and on one backend."""
+LARGE = {"review_bert", "shop_transfer"}
+"""Their pretrained networks take a minute to compare: these cells are left out; tests/bert and tests/transfer train."""
+SECONDS = 300
+"""For one cell, however busy the machine."""
+
+
+@pytest.fixture(autouse=True)
+def _one_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+
+
+def executed(made: NotebookNode, folder: Path) -> NotebookNode:
+    made.cells.insert(0, new_code_cell(SMALL))
+    return NotebookClient(made, timeout=SECONDS, resources={"metadata": {"path": str(folder)}}).execute()
+
+
+def printed(made: NotebookNode, word: str) -> list[str]:
+    """Return what each cell prints in which a word stands."""
+    cells = [cell for cell in made.cells if cell.cell_type == "code" and word in cell.source]
+    return [
+        "".join(output.get("text", "") for output in cell.outputs if output.get("name") == "stdout") for cell in cells
+    ]
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_a_notebook_runs_and_its_models_are_one(lesson: str, tmp_path: Path) -> None:
+    made = notebooks.notebook(lesson)
+    if lesson in LARGE:
+        made.cells = [cell for cell in made.cells if "print(twotrack.compare" not in cell.source]
+    done = executed(made, tmp_path)
+
+    assert set(printed(done, "print(twotrack.verify")) <= {"True\n"}
+    assert all("torch" in text for text in printed(done, "print(twotrack.compare"))
+    assert {file.stem for file in tmp_path.glob("*.py")} == set(files_of(lesson))
+
+
+def test_a_notebook_judges_a_model_that_stands_in_a_cell(tmp_path: Path) -> None:
+    made = notebooks.notebook("neuron")
+    asked = [cell for cell in made.cells if "def build():\n    ..." in cell.source]
+    for cell, number in zip(asked, (6, 7), strict=True):
+        judging = cell.source.split("\n\n", 1)[1]
+        cell.source = f"{solution('neuron', number)}\n{judging}"
+    made.cells = asked
+    answers = printed(executed(made, tmp_path), "check_exercise")
+    assert [answer.partition(":")[0] for answer in answers] == ["right", "right"]
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_a_notebook_holds_no_file_of_the_library(lesson: str) -> None:
+    text = nbformat.writes(notebooks.notebook(lesson))
+    assert "--8<--" not in text
+    assert [name for name in ("keras_track", "torch_track") if f"from twotrack.{name}" in text] == []
+
+
+def test_colab_finds_and_installs_what_a_build_of_github_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [*notebooks.badges("neuron").values()] == ["neuron.ipynb"]
+    monkeypatch.setattr(notebooks, "REPOSITORY", "someone/twotrack")
+    title, preparation = notebooks.notebook("neuron").cells[:2]
+    assert (
+        "https://colab.research.google.com/github/someone/twotrack/blob/gh-pages/chapters/neuron.ipynb" in title.source
+    )
+    assert "git+https://github.com/someone/twotrack" in preparation.source
+
+
+def test_commands_become_calls_where_the_api_has_them() -> None:
+    called = notebooks.calls("twotrack compare churn_mlp --seeds 5 --set dropout=0 --tracks torch,keras:jax\n")
+    asked = "'churn_mlp', seeds=5, tracks=['torch', 'keras:jax'], settings={'dropout': '0'}"
+    assert called == f"print(twotrack.compare({asked}).verdict)"
+    for other in ("twotrack run neuron", "twotrack compare neuron --data own.csv", "make compare"):
+        assert notebooks.calls(f"{other}\n") == ""
+
+
+def test_a_picture_is_inside(tmp_path: Path) -> None:
+    """A notebook that is downloaded alone shows it."""
+    shown = [cell.attachments for cell in notebooks.notebook("neuron").cells if "attachments" in cell]
+    assert [name for one in shown for name in one] == ["decision_line.svg"]
+    assert (ROOT / "docs/chapters/figures/decision_line.svg").is_file()
