@@ -1,46 +1,66 @@
 """The notebook of every lesson runs, on small budgets, judges answers, and holds no copy of the library."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
+from jupyter_client import KernelManager
 from nbclient import NotebookClient
 from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell
+from nbformat.v4 import new_code_cell, new_notebook
 
 from docs import notebooks
 from tests.docs.lessons import LESSONS, ROOT, files_of
 from tests.exercises.test_exercises import solution
 
 SMALL = """
-import twotrack
+def _make_small():
+    import functools
+    import twotrack
+    from twotrack.shared.runs import comparison
+    from twotrack.shared.verify import ladder
+    from twotrack.shared.workers.pool import WorkerPool
 
-_compare, _verify = twotrack.compare, twotrack.verify
+    pool, compare, verify = WorkerPool("cpu", one_per_track=True), twotrack.compare, twotrack.verify
+    comparison.run_jobs = functools.partial(comparison.run_jobs, pool=pool)
+    ladder.verify = functools.partial(ladder.verify, pool=pool)
+
+    def small(chapter, tracks=(), **options):
+        kept = {name: value for name, value in options.items() if name in {"settings", "recipe", "source"}}
+        return compare(chapter, ["torch"], examples=256, epochs=1, **kept)
+
+    twotrack.compare = small
+    twotrack.verify = lambda subject, **_: verify(subject, tracks=["keras:torch"], until="forward")
 
 
-def _small(chapter, tracks=(), **options):
-    kept = {name: value for name, value in options.items() if name in {"settings", "recipe", "source"}}
-    return _compare(chapter, ["torch"], examples=256, epochs=1, **kept)
-
-
-twotrack.compare = _small
-twotrack.verify = lambda subject, **_: _verify(subject, tracks=["keras:torch"], until="forward")
+_make_small()
 """
-"""A cell in front of all others: that a cell runs shows on little, and on one backend."""
+"""What the kernel is told before any notebook: that a cell runs shows on little, and on one backend.
+
+All notebooks share a kernel and its workers, for imports take most of the time; each forgets the names of the last.
+"""
 LARGE = {"review_bert", "shop_transfer"}
 """Their pretrained networks take a minute to compare: these cells are left out; tests/bert and tests/transfer train."""
-SECONDS = 300
+SECONDS = 600
 """For one cell, however busy the machine."""
 
 
-@pytest.fixture(autouse=True)
-def _one_backend(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KERAS_BACKEND", "torch")
+@pytest.fixture(scope="module")
+def kernel() -> Iterator[KernelManager]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KERAS_BACKEND", "torch")
+        manager = KernelManager()
+        manager.start_kernel()
+    cell = new_code_cell(SMALL)
+    NotebookClient(new_notebook(cells=[cell]), km=manager, timeout=SECONDS).execute()
+    yield manager
+    manager.shutdown_kernel(now=True)
 
 
-def executed(made: NotebookNode, folder: Path) -> NotebookNode:
-    made.cells.insert(0, new_code_cell(SMALL))
-    return NotebookClient(made, timeout=SECONDS, resources={"metadata": {"path": str(folder)}}).execute()
+def executed(made: NotebookNode, folder: Path, kernel: KernelManager) -> NotebookNode:
+    made.cells.insert(0, new_code_cell(f"%reset -f\n%cd -q {folder}"))
+    return NotebookClient(made, km=kernel, timeout=SECONDS).execute()
 
 
 def printed(made: NotebookNode, word: str) -> list[str]:
@@ -52,25 +72,25 @@ def printed(made: NotebookNode, word: str) -> list[str]:
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
-def test_a_notebook_runs_and_its_models_are_one(lesson: str, tmp_path: Path) -> None:
+def test_a_notebook_runs_and_its_models_are_one(lesson: str, tmp_path: Path, kernel: KernelManager) -> None:
     made = notebooks.notebook(lesson)
     if lesson in LARGE:
         made.cells = [cell for cell in made.cells if "print(twotrack.compare" not in cell.source]
-    done = executed(made, tmp_path)
+    done = executed(made, tmp_path, kernel)
 
     assert set(printed(done, "print(twotrack.verify")) <= {"True\n"}
     assert all("torch" in text for text in printed(done, "print(twotrack.compare"))
     assert {file.stem for file in tmp_path.glob("*.py")} == set(files_of(lesson))
 
 
-def test_a_notebook_judges_a_model_that_stands_in_a_cell(tmp_path: Path) -> None:
+def test_a_notebook_judges_a_model_that_stands_in_a_cell(tmp_path: Path, kernel: KernelManager) -> None:
     made = notebooks.notebook("neuron")
     asked = [cell for cell in made.cells if "def build():\n    ..." in cell.source]
     for cell, number in zip(asked, (6, 7), strict=True):
         judging = cell.source.split("\n\n", 1)[1]
         cell.source = f"{solution('neuron', number)}\n{judging}"
-    made.cells = asked
-    answers = printed(executed(made, tmp_path), "check_exercise")
+    made.cells = [new_code_cell("import twotrack"), *asked]
+    answers = printed(executed(made, tmp_path, kernel), "check_exercise")
     assert [answer.partition(":")[0] for answer in answers] == ["right", "right"]
 
 
