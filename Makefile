@@ -17,7 +17,7 @@ MAPPED := shared keras_track torch_track
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 INSTALL := $(PIP) install --quiet --constraint constraints.txt --editable
 
-.PHONY: compare check fast test slow hunt mixups specs campaign sizes maps gpu lint types browser hooks docs reference pictures clean
+.PHONY: compare check fast test slow hunt mixups specs campaign sizes maps gpu lint types browser hooks docs documents reference pictures clean
 .DELETE_ON_ERROR:
 
 compare: .venv/.compare  ## train the MNIST CNN in PyTorch and in Keras on TensorFlow; ends by naming the report
@@ -76,6 +76,9 @@ hooks: .venv/.test  ## check before every commit, run the fast lane before every
 
 pictures: .venv/.test  ## draw the pictures of the chapters again; PICTURES=NAME for some
 	$(BIN)/python -m docs.pictures $(PICTURES)
+
+documents: .venv/.test  ## run the pages alone, commands, code and notebooks, and show what takes longest
+	XLA_FLAGS="$(QUICK_XLA) $$XLA_FLAGS" $(BIN)/python -m pytest tests/docs tests/exercises --numprocesses $(PROCESSES) --dist loadfile --durations 20
 
 reference: .venv/.test  ## write the tables of options in the reference of the command line
 	$(BIN)/python -m docs.command_line

@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.docs.blocks import Block, blocks, words
 from tests.docs.lessons import ROOT
 from tests.support.command_line import Done, in_process
+from twotrack.shared.chapters import CHAPTERS
 from twotrack.shared.workers.pool import WorkerPool
 
 
@@ -35,7 +36,7 @@ class Plan:
 SMALL = {
     "run": ["--examples", "128", "--epochs", "1"],
     "compare": ["--examples", "128", "--epochs", "1", "--tracks", "torch", "--seeds", "1"],
-    "verify": ["--tracks", "keras:torch", "--until", "forward"],
+    "verify": ["--tracks", "keras:torch", "--until", "forward", "--first"],
 }
 """Options that take the place of those on the page: whether a line can be typed shows on little, and on one backend."""
 TORCH_ALONE = ["my_refactoring:PAIR"]
@@ -54,6 +55,8 @@ SLOW = {
     "latency": "asks five runtimes",
     "logs": "reads what whole trainings left",
 }
+ON_ALL_BACKENDS = {"docs/guides/porting.md", "docs/guides/switching-backends.md"}
+"""Guides that carry runs from backend to backend: they make their runs themselves, and take minutes."""
 NEVER = {
     "serve": "needs TensorFlow Serving",
     "request": "needs TensorFlow Serving",
@@ -75,7 +78,7 @@ def plan(line: str, block: Block) -> Plan:
     command, rest = typed[1], typed[2:]
     if reason := _never(line, command, typed):
         return Plan(typed, When.NEVER, reason)
-    if reason := _slow(command, rest):
+    if reason := "carries runs from backend to backend" if block.page in ON_ALL_BACKENDS else _slow(command, rest):
         return Plan(typed, When.SLOW, reason)
     if rest[:1] == TORCH_ALONE:
         return Plan([*typed, "--until", "forward"], When.ALWAYS)
@@ -95,6 +98,8 @@ def _never(line: str, command: str, typed: Sequence[str]) -> str:
     """Return why no test runs a line; empty if one does."""
     if DOWNLOADED.search(line):
         return "needs a download, or files of the reader's"
+    if "--resume" in typed:
+        return "needs a comparison that was interrupted"
     if ">" in typed or any(PLACEHOLDER.match(word) for word in typed[1:]):
         return "has a placeholder, or a shell's words"
     return NEVER.get(command, "")
@@ -123,13 +128,14 @@ def repeated() -> set[tuple[str, str]]:
     return found
 
 
-def furnish(folder: Path, runs: Path) -> None:
-    """Put into a folder what pages name without making it: two models, customers, runs."""
+def furnish(page: str, folder: Path, runs: Path) -> None:
+    """Put into a folder what a page names without making it: two models, customers, runs."""
     (folder / "shared").symlink_to(ROOT / "shared")
     (folder / "customers.csv").write_bytes(
         gzip.decompress((ROOT / "shared/datasets/embedded/telco.csv.gz").read_bytes())
     )
-    shutil.copytree(runs, folder / "runs")
+    if page not in ON_ALL_BACKENDS:
+        shutil.copytree(runs, folder / "runs")
     for block in blocks():
         if (
             block.page == "docs/guides/verify-your-pair.md"
@@ -165,8 +171,20 @@ def skeleton(line: str) -> str:
     return " ".join(NUMBER.sub("#", line).split())
 
 
-def missing(block: Block, line: str, done: Done) -> list[str]:
-    """Return the lines that a page shows behind a command and that it does not print."""
+def shown_behind(block: Block, line: str) -> str:
+    """Return what a page shows behind a command; empty for nothing."""
+    return next((output for command, output in block.shown if command == line), "")
+
+
+def codes(line: str, shown: str) -> set[int]:
+    """Return how a line may end: with an error that is shown, or with the verdict on models that may differ."""
+    if "error:" in shown:
+        return {2}
+    command, *rest = words(line)[1:]
+    return {0, 1} if command == "verify" and rest[0] not in CHAPTERS else {0}
+
+
+def missing(shown: str, done: Done) -> list[str]:
+    """Return the lines that are shown and that a command did not print."""
     printed = {skeleton(one) for one in (done.stdout + done.stderr).splitlines()}
-    shown = next((output for command, output in block.shown if command == line), "")
     return [one for one in shown.splitlines() if one.strip() not in ("", "...") and skeleton(one) not in printed]
